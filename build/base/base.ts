@@ -1,0 +1,75 @@
+import type { Lock, LockedPackage } from '../lock/schema.ts';
+import type { BaseName, Profile } from '../profile/schema.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** What a base is given to resolve with. */
+export interface ResolveRequest {
+  profile: Profile;
+  /** A mirror to use instead of the host's own or the default one. */
+  mirror?: string | undefined;
+  /** Folder for the base's private state; kept between runs. */
+  stateDirectory: string;
+  signal?: AbortSignal | undefined;
+}
+
+/** The part of a lock that a base knows. */
+export type Resolution = Pick<Lock, 'request' | 'sourceDateEpoch' | 'repositories' | 'packages'>;
+
+/** One downloaded package: what the lock says of it, and where it lies. */
+export interface PackageArchive {
+  locked: LockedPackage;
+  /** Path on the host; its size and SHA-256 were checked. */
+  file: string;
+}
+
+/** Receives the content of an archive while it is read; see `cache/opened.ts`. */
+export interface EntrySink {
+  /** An entry without content of its own. */
+  add(entry: Exclude<Entry, { type: 'file' }>): void;
+  /**
+   * A regular file; `content` is read to its end.
+   * @throws BuildError if `content` is not exactly `size` bytes long
+   */
+  file(
+    entry: Omit<Entry & { type: 'file' }, 'content'>,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<void>;
+}
+
+/** What `finish` may look at besides the tree. */
+export interface FinishContext {
+  profile: Profile;
+  lock: Lock;
+}
+
+/** A supplier of packages. Both bases give the same appliance from the same profile. */
+export interface Base {
+  readonly name: BaseName;
+
+  /**
+   * Turns the profile's package names into exact packages, signatures checked.
+   * @throws BuildError naming the package that is unknown or cannot be installed, or the mirror that does not answer
+   */
+  resolve(request: ResolveRequest): Promise<Resolution>;
+
+  /**
+   * Addresses of each of the lock's repositories, best first. A package is at `<address>/<path>`.
+   * @returns repository key → addresses
+   */
+  mirrors(request: ResolveRequest): Promise<ReadonlyMap<string, readonly string[]>>;
+
+  /**
+   * Reads an archive into entries, once per package; the result is cached by the archive's SHA-256.
+   * Paths have passed `treePath`; nothing is unpacked and no script is run.
+   * @throws BuildError if the archive is damaged or hostile
+   */
+  open(archive: PackageArchive, sink: EntrySink, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Adds what package scripts would have made: applet links, CA bundle, module index, accounts, runlevels.
+   * The tree holds all packages, links and overlays.
+   * @throws BuildError if something it derives from is missing
+   */
+  finish(tree: Tree, context: FinishContext): void;
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex');
+const relativePath = z
+  .string()
+  .regex(/^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$))[\x21-\x7e]+$/, 'is not a relative path');
+
+export const lockedPackageSchema = z.strictObject({
+  name: z.string().min(1),
+  version: z.string().min(1),
+  architecture: z.string().min(1),
+  /** Key of the repository (in `repositories`) it comes from. */
+  repository: z.string().min(1),
+  /** Path below the repository's address. */
+  path: relativePath,
+  /** Bytes of the archive. */
+  size: z.int().positive(),
+  sha256,
+  /** Only in images with this kernel flavour; in all if absent. */
+  flavour: z.enum(['virt', 'full']).optional(),
+  /** Name of the source package, for the SBOM. */
+  source: z.string().min(1).optional(),
+  /** Licence as the package states it in its index, if it does. */
+  license: z.string().min(1).optional(),
+});
+
+export const lockSchema = z.strictObject({
+  /** Format of this file. */
+  format: z.literal(1),
+  profile: z.string(),
+  base: z.enum(['debian']),
+  /** What the profile asked for when this was resolved; tells which names differ when it changed. */
+  request: z.strictObject({
+    packages: z.array(z.string()),
+    kernel: z.strictObject({ virt: z.string(), full: z.string() }),
+    without: z.array(z.string()),
+    suite: z.string(),
+  }),
+  /** Seconds since 1970 of every file in the image, and of the image itself. */
+  sourceDateEpoch: z.int().positive(),
+  /** The state of each repository it was resolved against. */
+  repositories: z.record(
+    z.string(),
+    z.strictObject({
+      suite: z.string(),
+      /** Date of the signed index, ISO 8601. */
+      date: z.string(),
+      /** SHA-256 of the signed index (`InRelease`, `APKINDEX.tar.gz`). */
+      sha256,
+    }),
+  ),
+  /** Sorted by name, then flavour. */
+  packages: z.array(lockedPackageSchema),
+});
+
+/** One package, to the byte. */
+export type LockedPackage = z.infer<typeof lockedPackageSchema>;
+
+/** Everything that is needed to build an image again: `profiles/<name>.<base>.lock.json`. */
+export type Lock = z.infer<typeof lockSchema>;

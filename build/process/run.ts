@@ -1,0 +1,75 @@
+import { ExecaError, execa, type Options } from 'execa';
+import { BuildError } from '../error.ts';
+import { TOOL_PACKAGES, type Tool } from './tools.ts';
+
+/** How a tool is run; everything is optional. */
+export interface RunOptions {
+  /** Working directory; the current one if absent. */
+  cwd?: string;
+  /** Variables added to the environment; `undefined` removes one. */
+  env?: Record<string, string | undefined>;
+  /** Text for the tool's standard input; empty if absent. */
+  input?: string;
+  /** Ends the tool (SIGTERM, after 3 s SIGKILL) when aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Environment of every child: stable language, time zone and sort order, so that output does not depend on the host's.
+ */
+export const CHILD_ENV = { LC_ALL: 'C.UTF-8', TZ: 'UTC' } as const;
+
+/** Milliseconds between SIGTERM and SIGKILL for a child that is being ended. */
+const FORCE_KILL_AFTER = 3_000;
+
+/** Options of execa that every child of the toolchain shares, also those with streams. */
+export function childOptions({ cwd, env, signal }: RunOptions): Options {
+  return {
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+    env: { ...CHILD_ENV, ...env },
+    forceKillAfterDelay: FORCE_KILL_AFTER,
+  };
+}
+
+/**
+ * Runs a host tool to its end.
+ * @returns what it wrote to standard output, without the last line feed
+ * @throws BuildError if the tool is missing or exits with other than 0; names the tool and its last words
+ */
+export async function run(
+  tool: Tool,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  try {
+    const { stdout } = await execa(tool, args, {
+      ...childOptions(options),
+      input: options.input ?? '',
+      maxBuffer: 512 * 1024 * 1024,
+    });
+    return typeof stdout === 'string' ? stdout : '';
+  } catch (error) {
+    throw toolError(tool, error);
+  }
+}
+
+/** Turns what execa threw about a child into a message for a person; anything else passes through. */
+export function toolError(tool: Tool, error: unknown): unknown {
+  if (!(error instanceof ExecaError)) return error;
+  if (error.isCanceled) return new BuildError({ what: `${tool} was cancelled`, cause: error });
+  if (error.code === 'ENOENT') {
+    return new BuildError({
+      what: `host tool ${tool} is missing`,
+      fix: `Install it: apt-get install ${TOOL_PACKAGES[tool]}`,
+      cause: error,
+    });
+  }
+  const stderr = typeof error.stderr === 'string' ? error.stderr : '';
+  const lastLines = stderr.trim().split('\n').slice(-3).join(' | ');
+  const how = error.signal === undefined ? `exited with ${error.exitCode}` : `got ${error.signal}`;
+  return new BuildError({
+    what: lastLines === '' ? `${tool} ${how}` : `${tool} ${how}: ${lastLines}`,
+    cause: error,
+  });
+}

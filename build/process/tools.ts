@@ -1,0 +1,20 @@
+/** Debian package that brings each host tool which a build, a test or `make qemu` runs. */
+export const TOOL_PACKAGES = {
+  'apt-cache': 'apt',
+  'apt-get': 'apt',
+  'dpkg-deb': 'dpkg',
+  'grub-mkimage': 'grub-common',
+  mcopy: 'mtools',
+  mdir: 'mtools',
+  'mkfs.vfat': 'dosfstools',
+  mksquashfs: 'squashfs-tools',
+  mmd: 'mtools',
+  mtype: 'mtools',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  shellcheck: 'shellcheck',
+  unsquashfs: 'squashfs-tools',
+  xorriso: 'xorriso',
+} as const;
+
+/** A host tool the toolchain may run. */
+export type Tool = keyof typeof TOOL_PACKAGES;

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+
+const packageName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9+._-]*(@[a-z]+)?$/,
+    'is not a package name (lower case letters, digits, + . _ -)',
+  );
+const reason = z.string().min(10, 'needs a reason of at least 10 characters');
+const treePath = z
+  .string()
+  .regex(/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]*[^/\0]$/, 'is not an absolute path without . and ..');
+const id = z.int().min(0).max(65_533);
+const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service name');
+const overlayName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a folder of overlay/');
+const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
+
+/** Kernel package of each flavour: `virt` is small and for virtual machines, `full` drives real hardware. */
+const kernel = z.strictObject({
+  virt: packageName,
+  full: packageName,
+});
+
+const common = {
+  /** Packages that the appliance asks for; what they depend on comes with them. */
+  packages: z.array(packageName).min(1),
+  /** Package of the kernel, per flavour. */
+  kernel,
+  /** Packages left out although others depend on them, each with the reason. */
+  without: z.record(packageName, reason),
+  /**
+   * Paths of packages that stay out of the image, each with the reason. A path names itself and all below it;
+   * `*` stands for any characters but `/`.
+   */
+  drop: z.record(treePath, reason),
+  /** Links a package script would have made (alternatives and the like): path → target. */
+  links: z.record(treePath, z.string().min(1)),
+  /** Folders of `overlay/` injected for this base only, after the common ones. */
+  overlays: z.array(overlayName),
+};
+
+const debian = z.strictObject({
+  suite: z.string().regex(/^[a-z]+$/, 'is not a Debian suite name such as bookworm'),
+  components: z.array(z.enum(['main', 'contrib', 'non-free', 'non-free-firmware'])).min(1),
+  ...common,
+});
+
+const accounts = z.strictObject({
+  /** Group name → fixed gid. */
+  groups: z.record(accountName, id),
+  /** User name → fixed ids and what else `/etc/passwd` holds. Every user's group must be among the groups. */
+  users: z.record(
+    accountName,
+    z.strictObject({
+      uid: id,
+      group: accountName,
+      comment: z.string().regex(/^[^:\n]*$/, 'must not contain a colon'),
+      home: treePath,
+      shell: treePath,
+      /** Further groups. */
+      member: z.array(accountName).default([]),
+    }),
+  ),
+});
+
+/**
+ * One appliance. Read by `defineProfile`; every key is checked when the profile is loaded,
+ * and a mistake is reported with the path of the key.
+ */
+export const profileSchema = z.strictObject({
+  /** Name in file names: `quantix-os`. */
+  name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be lower case letters, digits and -'),
+  /** Name for people: `Quantix-OS`. */
+  title: z.string().min(1),
+  /** Volume id of the ISO (ECMA-119: at most 32 of A-Z 0-9 _; we also use -). */
+  volumeId: z.string().regex(/^[A-Z0-9_-]{1,32}$/, 'must be 1 to 32 of A-Z 0-9 _ -'),
+  /** Start of the labels of the appliance's partitions: `QUANTIX` gives `QUANTIX-CFG`. */
+  labelPrefix: z
+    .string()
+    .regex(/^[A-Z]{1,7}$/, 'must be 1 to 7 of A-Z (labels have at most 12 characters)'),
+  /** Host name until one is configured. */
+  hostname: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'is not a host name'),
+  /** Packages, per base. */
+  bases: z.strictObject({ debian }),
+  accounts,
+  /** OpenRC services per runlevel. */
+  runlevels: z.strictObject({
+    sysinit: z.array(serviceName),
+    boot: z.array(serviceName),
+    default: z.array(serviceName),
+    shutdown: z.array(serviceName),
+  }),
+  /** Folders of `overlay/` injected in this order; a later one wins. */
+  overlays: z.array(overlayName).min(1),
+  /** Kernel parameters besides those that find the medium. */
+  cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),
+  initramfs: z.strictObject({
+    /** Kernel modules needed to find and mount the medium, by name; what they depend on comes with them. */
+    modules: z.array(z.string().regex(/^[a-z0-9_-]+$/, 'is not a kernel module name')).min(1),
+  }),
+  /** Set-uid and set-gid files allowed in the image, each with the reason. */
+  setuid: z.record(treePath, reason),
+});
+
+/** A profile as written, with optional keys left out. */
+export type ProfileInput = z.input<typeof profileSchema>;
+
+/** A profile that was checked. */
+export type Profile = z.output<typeof profileSchema>;
+
+/** Kernel flavour of an image. */
+export type Flavour = keyof Profile['bases']['debian']['kernel'];
+
+/** The supplier of packages. */
+export type BaseName = keyof Profile['bases'];

@@ -1,0 +1,59 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { BuildError } from '../error.ts';
+import type { FileEntry } from './entry.ts';
+
+/** Open files a `ContentReader` keeps at most; a root filesystem's bytes come from some hundred archives. */
+const MOST_OPEN = 512;
+
+/**
+ * Reads file contents of a tree at any offset, keeping the archives behind it open.
+ * Synchronous on purpose: the archives are in the page cache, and a read is a copy from memory.
+ */
+export class ContentReader implements Disposable {
+  readonly #open = new Map<string, number>();
+
+  /**
+   * Copies bytes `[from, from + into.length)` of a file into `into`.
+   * @throws BuildError if the file behind the entry is gone or shorter than the entry says
+   */
+  read(entry: FileEntry, from: number, into: Uint8Array): void {
+    if (entry.content.in === 'memory') {
+      into.set(entry.content.bytes.subarray(from, from + into.length));
+      return;
+    }
+    const { file, offset } = entry.content;
+    const got = readSync(this.#descriptor(file), into, 0, into.length, offset + from);
+    if (got === into.length) return;
+    throw new BuildError({
+      what: `${entry.path} ends ${into.length - got} bytes early`,
+      where: file,
+      fix: 'The file changed under the build; run it again.',
+    });
+  }
+
+  /** The whole content of a file. */
+  bytes(entry: FileEntry): Buffer {
+    const bytes = Buffer.allocUnsafe(entry.size);
+    this.read(entry, 0, bytes);
+    return bytes;
+  }
+
+  /** The whole content of a file as UTF-8. */
+  text(entry: FileEntry): string {
+    return this.bytes(entry).toString('utf8');
+  }
+
+  #descriptor(file: string): number {
+    const known = this.#open.get(file);
+    if (known !== undefined) return known;
+    if (this.#open.size >= MOST_OPEN) this[Symbol.dispose]();
+    const opened = openSync(file, 'r');
+    this.#open.set(file, opened);
+    return opened;
+  }
+
+  [Symbol.dispose](): void {
+    for (const descriptor of this.#open.values()) closeSync(descriptor);
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Where the bytes of a file are: in memory, or a slice of a file on the host (an opened package in the cache,
+ * an overlay file, an artifact). The length is the entry's `size`.
+ */
+export type Content =
+  | { readonly in: 'memory'; readonly bytes: Uint8Array }
+  | { readonly in: 'file'; readonly file: string; readonly offset: number };
+
+interface Common {
+  /** Place in the root filesystem: relative, `/`-separated, without `.`, `..` or empty parts. */
+  readonly path: string;
+  /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Who put it there, for messages: `package libc6`, `overlay common`, `profile`, `finish`. */
+  readonly origin: string;
+}
+
+export interface FileEntry extends Common {
+  readonly type: 'file';
+  /** Bytes. */
+  readonly size: number;
+  readonly content: Content;
+}
+
+export interface DirectoryEntry extends Common {
+  readonly type: 'directory';
+}
+
+export interface SymlinkEntry extends Common {
+  readonly type: 'symlink';
+  /** Target as it stands in the link: absolute (from the root filesystem's root) or relative. */
+  readonly target: string;
+}
+
+export interface HardLinkEntry extends Common {
+  readonly type: 'hardlink';
+  /** `path` of the file that it is another name of. */
+  readonly target: string;
+}
+
+export interface DeviceEntry extends Common {
+  readonly type: 'character' | 'block';
+  readonly major: number;
+  readonly minor: number;
+}
+
+export interface FifoEntry extends Common {
+  readonly type: 'fifo';
+}
+
+/** One path of a root filesystem. Times are not kept: every file of an image gets the lock's time stamp. */
+export type Entry =
+  | FileEntry
+  | DirectoryEntry
+  | SymlinkEntry
+  | HardLinkEntry
+  | DeviceEntry
+  | FifoEntry;

@@ -1,0 +1,48 @@
+import { BuildError } from '../error.ts';
+
+/** Longest path and longest name that Linux takes (`PATH_MAX` less the NUL, `NAME_MAX`), bytes. */
+const LONGEST_PATH = 4095;
+const LONGEST_NAME = 255;
+
+/**
+ * The tree path of a name found in an archive: a leading `./` and trailing slashes go; everything that could
+ * point outside the tree or cannot be a file name is refused.
+ * @param name as it stands in the archive
+ * @param where archive, for the message
+ * @returns a tree path; the empty string for the root directory itself
+ * @throws BuildError on an absolute name, `..`, NUL, or a name or path too long for Linux
+ */
+export function treePath(name: string, where: string): string {
+  if (name.startsWith('/')) throw refused(name, 'is absolute', where);
+  if (name.includes('\0')) throw refused(name, 'contains a NUL byte', where);
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) throw refused(name, 'leaves the tree', where);
+  if (parts.some((part) => Buffer.byteLength(part) > LONGEST_NAME)) {
+    throw refused(name, `has a part of more than ${LONGEST_NAME} bytes`, where);
+  }
+  const path = parts.join('/');
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw refused(name, `is longer than ${LONGEST_PATH} bytes`, where);
+  }
+  return path;
+}
+
+function refused(name: string, why: string, where: string): BuildError {
+  const shown = JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+  return new BuildError({
+    what: `name ${shown} ${why}`,
+    where,
+    fix: 'The archive is damaged or hostile; nothing was taken from it.',
+  });
+}
+
+/** The directory part of a tree path; the empty string is the root. */
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
+/** The last part of a tree path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
