@@ -4,6 +4,7 @@ export const TOOL_PACKAGES = {
   'apt-get': 'apt',
   'dpkg-deb': 'dpkg',
   'grub-mkimage': 'grub-common',
+  fakeroot: 'fakeroot',
   mcopy: 'mtools',
   mdir: 'mtools',
   'mkfs.vfat': 'dosfstools',

@@ -1,0 +1,86 @@
+import { BuildError } from '../error.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** File type bits of `st_mode`; inode(7). */
+const TYPE_BITS = {
+  file: 0o100000,
+  directory: 0o040000,
+  symlink: 0o120000,
+  character: 0o020000,
+  block: 0o060000,
+  fifo: 0o010000,
+} as const;
+
+/** Largest value of a field: eight hex digits. */
+const LARGEST = 0xffff_ffff;
+
+/**
+ * A tree as a cpio archive in the "newc" format that the kernel unpacks as initramfs
+ * (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). The same tree gives the same bytes.
+ * @param epoch time stamp of every entry, seconds since 1970
+ * @throws BuildError on a hard link or a file of 4 GiB or more, which an initramfs has no use for
+ */
+export function cpioArchive(tree: Tree, epoch: number): Buffer {
+  const parts: Buffer[] = [];
+  tree.entries().forEach((entry, index) => {
+    parts.push(...member(tree, entry, { inode: index + 1, epoch }));
+  });
+  parts.push(header('TRAILER!!!', { nlink: 1 }));
+  return Buffer.concat(parts);
+}
+
+function member(tree: Tree, entry: Entry, { inode, epoch }: { inode: number; epoch: number }) {
+  if (entry.type === 'hardlink' || (entry.type === 'file' && entry.size > LARGEST)) {
+    throw new BuildError({
+      what: `${entry.path} cannot go into an initramfs`,
+      where: entry.origin,
+      fix: 'Hard links and files of 4 GiB or more are not supported there.',
+    });
+  }
+  const data = dataOf(tree, entry);
+  const fields = {
+    inode,
+    mode: TYPE_BITS[entry.type] | entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    nlink: entry.type === 'directory' ? 2 : 1,
+    mtime: epoch,
+    size: data.length,
+    ...('major' in entry ? { rdevmajor: entry.major, rdevminor: entry.minor } : {}),
+  };
+  return [header(entry.path, fields), data, pad(data.length)];
+}
+
+function dataOf(tree: Tree, entry: Entry): Buffer {
+  if (entry.type === 'file') return tree.bytes(entry);
+  return entry.type === 'symlink' ? Buffer.from(entry.target) : Buffer.alloc(0);
+}
+
+interface Fields {
+  inode: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  nlink: number;
+  mtime: number;
+  size: number;
+  rdevmajor: number;
+  rdevminor: number;
+}
+
+function header(name: string, fields: Partial<Fields>): Buffer {
+  const { inode = 0, mode = 0, uid = 0, gid = 0, nlink = 0 } = fields;
+  const { mtime = 0, size = 0, rdevmajor = 0, rdevminor = 0 } = fields;
+  const nameBytes = Buffer.from(`${name}\0`);
+  const values = [inode, mode, uid, gid, nlink, mtime, size, 0, 0, rdevmajor, rdevminor];
+  const digits = [...values, nameBytes.length, 0].map((value) =>
+    value.toString(16).padStart(8, '0'),
+  );
+  const text = Buffer.from(`070701${digits.join('')}`);
+  return Buffer.concat([text, nameBytes, pad(text.length + nameBytes.length)]);
+}
+
+function pad(length: number): Buffer {
+  return Buffer.alloc((4 - (length % 4)) % 4);
+}

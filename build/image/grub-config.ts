@@ -1,0 +1,88 @@
+import { BuildError } from '../error.ts';
+import type { BootEntry, BootMenu } from './grub-model.ts';
+
+/** Modules of every GRUB core image: it loads nothing from the medium before it has found the medium. */
+export const CORE_MODULES = [
+  'all_video',
+  'configfile',
+  'echo',
+  'fat',
+  'halt',
+  'iso9660',
+  'linux',
+  'ls',
+  'minicmd',
+  'normal',
+  'part_gpt',
+  'part_msdos',
+  'reboot',
+  'search',
+  'search_fs_file',
+  'serial',
+  'sleep',
+  'terminal',
+  'test',
+] as const;
+
+/** Path on the medium of the file that no other system has; how GRUB and the initramfs find the medium. */
+export function markerPath(buildId: string): string {
+  return `/quantix/build-${buildId}`;
+}
+
+/** The configuration embedded in the core images: finds the medium by its marker, then reads the menu there. */
+export function earlyConfig(buildId: string): string {
+  return [
+    `search --no-floppy --file --set=root ${markerPath(buildId)}`,
+    'set prefix=($root)/boot/grub',
+    '',
+  ].join('\n');
+}
+
+/** `grub.cfg`: the menu on screen and, where there is one, on the first serial port. */
+export function menuConfig(menu: BootMenu): string {
+  return [
+    `set timeout=${menu.timeout}`,
+    `set default=${menu.entries[0].id}`,
+    'if serial --unit=0 --speed=115200; then',
+    '  terminal_input console serial',
+    '  terminal_output console serial',
+    'fi',
+    ...menu.entries.flatMap(entryConfig),
+    "menuentry 'Restart' --id restart {",
+    '  reboot',
+    '}',
+    "menuentry 'Power off' --id poweroff {",
+    '  halt',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** Files on the medium that a `grub.cfg` names. */
+export function pathsNamedBy(config: string): string[] {
+  return [...config.matchAll(/^\s*(?:linux|initrd)\s+(\S+)/gm)].map((match) => match[1] ?? '');
+}
+
+function entryConfig(entry: BootEntry): string[] {
+  return [
+    `menuentry ${quoted(entry.title)} --id ${word(entry.id)} {`,
+    `  linux ${word(entry.kernel)} ${entry.cmdline.map(word).join(' ')}`,
+    `  initrd ${word(entry.initramfs)}`,
+    '}',
+  ];
+}
+
+function quoted(text: string): string {
+  if (!/['\n]/.test(text)) return `'${text}'`;
+  throw new BuildError({ what: `menu title ${JSON.stringify(text)} must not contain quotes` });
+}
+
+/** GRUB's shell reads `; & | $ { }`, quotes and white space specially; words with them are refused. */
+function word(text: string): string {
+  if (/^[\w./:=,+@%-]+$/.test(text)) return text;
+  throw new BuildError({
+    what: `${JSON.stringify(text)} cannot stand in grub.cfg`,
+    where: 'cmdline of the profile',
+    fix: 'Use letters, digits and . / : = , + @ % - _ only.',
+  });
+}

@@ -1,0 +1,67 @@
+import { makeAtomically } from '../process/atomic-write.ts';
+import { run } from '../process/run.ts';
+import { HYBRID_BOOT_SECTOR } from './boot-loader.ts';
+
+export interface IsoRequest {
+  /** ISO 9660 volume id. */
+  volumeId: string;
+  /** Path on the medium → file on the host. */
+  files: Readonly<Record<string, string>>;
+  /** GRUB for BIOS, on the host; goes to `BIOS_IMAGE_PATH`. */
+  biosImage: string;
+  /** EFI system partition, on the host; appended behind the file system. */
+  espImage: string;
+  /** Time stamp of everything, seconds since 1970. */
+  epoch: number;
+}
+
+/** Path on the medium of GRUB for BIOS. */
+export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
+
+/**
+ * Writes a hybrid ISO that boots under BIOS and UEFI, from CD and, written as it is, from a disk.
+ * The same files and time stamp give the same bytes.
+ * @throws BuildError if xorriso is missing or fails (a full disk, say); nothing is left then
+ */
+export async function writeIso(
+  file: string,
+  request: IsoRequest,
+  signal?: AbortSignal,
+): Promise<void> {
+  await makeAtomically(file, (temporary) =>
+    run('xorriso', isoArguments(temporary, request), {
+      env: { SOURCE_DATE_EPOCH: String(request.epoch) },
+      signal,
+    }),
+  );
+}
+
+/** xorriso's arguments (xorrisofs(1)): El Torito for both firmwares, and a real EFI system partition in a GPT. */
+export function isoArguments(output: string, request: IsoRequest): string[] {
+  const { volumeId, files, biosImage, espImage, epoch } = request;
+  const grafts = Object.entries({ ...files, [BIOS_IMAGE_PATH]: biosImage })
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, source]) => `${escaped(path)}=${escaped(source)}`);
+  return [
+    ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', volumeId, '-sysid', 'LINUX'],
+    ...['-iso-level', '3', '-full-iso9660-filenames', '-joliet', '-rational-rock'],
+    ...['--set_all_file_dates', isoDate(epoch)],
+    ...['-b', BIOS_IMAGE_PATH, '-c', '/boot/grub/boot.cat', '-no-emul-boot'],
+    ...['-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info'],
+    ...['--grub2-mbr', HYBRID_BOOT_SECTOR, '-partition_offset', '16'],
+    ...['-append_partition', '2', '0xef', espImage, '-appended_part_as_gpt'],
+    ...['-eltorito-alt-boot', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot'],
+    ...['-graft-points', ...grafts],
+  ];
+}
+
+/** In a graft point `=` and `\` are special. */
+function escaped(path: string): string {
+  return path.replace(/[\\=]/g, '\\$&');
+}
+
+/** `YYYYMMDDhhmmsscc` in UTC, as `-volume_date` and `--set_all_file_dates` take it. */
+function isoDate(epoch: number): string {
+  const [date = '', time = ''] = new Date(epoch * 1000).toISOString().split('T');
+  return `${date.replaceAll('-', '')}${time.slice(0, 8).replaceAll(':', '')}00`;
+}

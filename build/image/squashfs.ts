@@ -1,0 +1,67 @@
+import { makeAtomically } from '../process/atomic-write.ts';
+import { feed } from '../process/feed.ts';
+import type { Tool } from '../process/tools.ts';
+import { tarSize, tarStream } from '../tree/tar-stream.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** How hard a squashfs is compressed; see mksquashfs(1). */
+export interface Compression {
+  readonly algorithm: 'zstd' | 'xz';
+  /** Arguments of mksquashfs that choose it. */
+  readonly args: readonly string[];
+}
+
+/** Fast to make and to read: for development. */
+export const QUICK: Compression = {
+  algorithm: 'zstd',
+  args: ['-comp', 'zstd', '-Xcompression-level', '3', '-b', '128K'],
+};
+
+/** As small as it gets: for releases. */
+export const SMALLEST: Compression = {
+  algorithm: 'xz',
+  args: ['-comp', 'xz', '-Xbcj', 'x86', '-b', '1M'],
+};
+
+export interface SquashfsOptions {
+  compression: Compression;
+  /** Time stamp of all files and of the file system, seconds since 1970. */
+  epoch: number;
+  signal?: AbortSignal | undefined;
+  /** Bytes of the tar handed over so far, and in all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Writes a tree as a squashfs file system: streamed as a tar into mksquashfs, nothing is unpacked.
+ * The same tree, time stamp and mksquashfs give the same bytes, whoever runs it.
+ * @throws BuildError if mksquashfs is missing or fails (a full disk, say)
+ */
+export async function writeSquashfs(
+  tree: Tree,
+  file: string,
+  { compression, epoch, signal, onProgress }: SquashfsOptions,
+): Promise<void> {
+  const total = tarSize(tree);
+  await makeAtomically(file, (temporary) =>
+    feed(squashfsCommand(temporary, compression), tarStream(tree, epoch), {
+      env: { SOURCE_DATE_EPOCH: String(epoch) },
+      signal,
+      onBytes: (done) => onProgress?.(Math.min(done, total), total),
+    }),
+  );
+}
+
+/**
+ * The command that reads a tar and writes a squashfs. In tar mode mksquashfs 4.5 gives the root directory to
+ * whoever runs it and ignores `-root-uid`; anyone but root therefore runs it under fakeroot.
+ */
+export function squashfsCommand(
+  file: string,
+  compression: Compression,
+  uid: number = process.getuid?.() ?? 0,
+): [Tool, ...string[]] {
+  const args = ['-', file, '-tar', '-noappend', '-root-mode', '755', '-no-progress', '-quiet'];
+  const rest = [...args, ...compression.args];
+  return uid === 0 ? ['mksquashfs', ...rest] : ['fakeroot', '--', 'mksquashfs', ...rest];
+}

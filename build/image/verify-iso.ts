@@ -1,0 +1,113 @@
+import { open } from 'node:fs/promises';
+import { BuildError } from '../error.ts';
+import { run } from '../process/run.ts';
+import { pathsNamedBy } from './grub-config.ts';
+import { hashFile } from './hash-file.ts';
+import { BIOS_IMAGE_PATH } from './iso.ts';
+import { ISO_BLOCK, type IsoReport, reportIso } from './iso-report.ts';
+
+/** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, as its bytes stand in a GPT. */
+const ESP_TYPE = '28732ac11ff8d211ba4b00a0c93ec93b';
+const SECTOR = 512;
+const LOADER = '/EFI/BOOT/BOOTX64.EFI';
+const MENU = '/boot/grub/grub.cfg';
+
+/** What an ISO must hold. */
+export interface Expected {
+  volumeId: string;
+  /** Path on the medium → SHA-256. */
+  files: Readonly<Record<string, string>>;
+}
+
+/** What reading an ISO back yields. */
+export interface Verified {
+  /** SHA-256 of the whole ISO. */
+  sha256: string;
+}
+
+/**
+ * Reads a written ISO back and checks that it holds what it should and that firmware can boot it:
+ * El Torito entries for BIOS and UEFI, GRUB in the boot sector, a true EFI system partition with a loader,
+ * every path that `grub.cfg` names, and the hash of every file.
+ * @throws BuildError that lists everything that is wrong
+ */
+export async function verifyIso(
+  file: string,
+  expected: Expected,
+  signal?: AbortSignal,
+): Promise<Verified> {
+  const report = await reportIso(file, signal);
+  const checked = report.files.filter(({ path }) => path in expected.files);
+  const parts = checked.map(({ block, size }) => ({ offset: block * ISO_BLOCK, size }));
+  const [hashes, menu, loader] = await Promise.all([
+    hashFile(file, parts, signal),
+    readMenu(file, report),
+    espHolds(file, report, signal),
+  ]);
+  const found = new Map(checked.map(({ path }, index) => [path, hashes.parts[index] ?? '']));
+  const problems = [
+    ...structureProblems(report, expected.volumeId),
+    ...fileProblems(found, expected.files),
+    ...menuProblems(menu, report),
+    ...(loader ? [] : [`the EFI system partition has no ${LOADER}`]),
+  ];
+  if (problems.length === 0) return { sha256: hashes.whole };
+  throw new BuildError({
+    what: `the ISO does not read back as it was written: ${problems.join('; ')}`,
+    where: file,
+    fix: 'Check the disk, then build again; if it stays, this is a bug of the builder.',
+  });
+}
+
+/** What is wrong with an ISO's boot structures. */
+export function structureProblems(report: IsoReport, volumeId: string): string[] {
+  const problems: string[] = [];
+  const image = (platform: string) => report.bootImages.find((one) => one.platform === platform);
+  const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
+  const uefi = image('UEFI');
+  if (report.volumeId !== volumeId) problems.push(`volume id is ${report.volumeId}`);
+  if (image('BIOS')?.path !== BIOS_IMAGE_PATH) problems.push('El Torito has no BIOS entry');
+  if (uefi === undefined) problems.push('El Torito has no UEFI entry');
+  if (!report.hybrid) problems.push('the boot sector does not start GRUB');
+  if (esp === undefined) problems.push('the GPT has no EFI system partition');
+  else if (uefi !== undefined && uefi.block * ISO_BLOCK !== esp.start * SECTOR) {
+    problems.push('El Torito and GPT name different EFI system partitions');
+  }
+  return problems;
+}
+
+function fileProblems(found: Map<string, string>, expected: Expected['files']): string[] {
+  return Object.entries(expected).flatMap(([path, sha256]) => {
+    const actual = found.get(path);
+    if (actual === undefined) return [`${path} is missing`];
+    return actual === sha256 ? [] : [`${path} has SHA-256 ${actual}, not ${sha256}`];
+  });
+}
+
+function menuProblems(menu: string, report: IsoReport): string[] {
+  const present = new Set(report.files.map((file) => file.path));
+  const named = pathsNamedBy(menu);
+  if (named.length === 0) return [`${MENU} boots nothing`];
+  return named.filter((path) => !present.has(path)).map((path) => `${MENU} names ${path}: missing`);
+}
+
+async function readMenu(file: string, report: IsoReport): Promise<string> {
+  const place = report.files.find((one) => one.path === MENU);
+  if (place === undefined) return '';
+  const handle = await open(file, 'r');
+  try {
+    const text = Buffer.alloc(place.size);
+    await handle.read(text, 0, place.size, place.block * ISO_BLOCK);
+    return text.toString('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+async function espHolds(file: string, report: IsoReport, signal?: AbortSignal): Promise<boolean> {
+  const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
+  if (esp === undefined) return false;
+  const offset = `${file}@@${esp.start * SECTOR}`;
+  const listing = await run('mdir', ['-b', '-/', '-i', offset, '::'], { signal });
+  return listing.split('\n').includes(`::${LOADER}`);
+}

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BuildError } from '../error.ts';
+import { writeFileAtomically } from '../process/atomic-write.ts';
+import type { BaseName } from '../profile/schema.ts';
+import { type Lock, lockSchema } from './schema.ts';
+
+/** Where the lock of a profile and base is. */
+export function lockFile(projectDirectory: string, profile: string, base: BaseName): string {
+  return join(projectDirectory, 'profiles', `${profile}.${base}.lock.json`);
+}
+
+/**
+ * Reads a lock.
+ * @returns `undefined` if there is none yet
+ * @throws BuildError if it is not a lock of this format, naming the first wrong key
+ */
+export function readLock(file: string): Lock | undefined {
+  if (!existsSync(file)) return undefined;
+  return parseLock(readFileSync(file, 'utf8'), file);
+}
+
+/** Parses the text of a lock; see `readLock`. */
+export function parseLock(text: string, file: string): Lock {
+  const checked = lockSchema.safeParse(parseJson(text, file));
+  if (checked.success) return checked.data;
+  const issue = checked.error.issues[0];
+  throw new BuildError({
+    what: `lock is wrong: ${issue?.path.map(String).join('.')}: ${issue?.message}`,
+    where: file,
+    fix: 'Write it again with `make lock`.',
+    cause: checked.error,
+  });
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new BuildError({
+      what: `lock is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      where: file,
+      fix: 'Write it again with `make lock`.',
+      cause,
+    });
+  }
+}
+
+/** Writes a lock: keys and packages sorted, one package a line, so that a diff reads as a list of changes. */
+export async function writeLock(file: string, lock: Lock): Promise<void> {
+  await writeFileAtomically(file, formatLock(lock));
+}
+
+/** The text of a lock; the same lock always gives the same text. */
+export function formatLock(lock: Lock): string {
+  const { packages, ...rest } = lock;
+  const head = JSON.stringify({ ...rest, request: sortRequest(lock.request) }, null, 2);
+  const lines = [...packages].sort(byNameThenFlavour).map((one) => `    ${JSON.stringify(one)}`);
+  return `${head.slice(0, -2)},\n  "packages": [\n${lines.join(',\n')}\n  ]\n}\n`;
+}
+
+function sortRequest(request: Lock['request']): Lock['request'] {
+  return {
+    ...request,
+    packages: [...request.packages].sort(),
+    without: [...request.without].sort(),
+  };
+}
+
+function byNameThenFlavour(a: Lock['packages'][number], b: Lock['packages'][number]): number {
+  const left = `${a.name} ${a.flavour ?? ''}`;
+  const right = `${b.name} ${b.flavour ?? ''}`;
+  return left < right ? -1 : left > right ? 1 : 0;
+}

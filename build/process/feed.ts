@@ -1,0 +1,46 @@
+import { pipeline } from 'node:stream/promises';
+import { execa } from 'execa';
+import { isErrno } from './errno.ts';
+import { childOptions, type RunOptions, toolError } from './run.ts';
+import type { Tool } from './tools.ts';
+
+/**
+ * Runs a host tool that reads its standard input from a stream.
+ * @param command tool and arguments
+ * @param chunks what the tool reads; taken as fast as it reads, no faster
+ * @param options `onBytes` is called with the number of bytes handed over so far
+ * @throws BuildError if the tool is missing or fails; whatever `chunks` throws
+ */
+export async function feed(
+  [tool, ...args]: readonly [Tool, ...string[]],
+  chunks: Iterable<Uint8Array>,
+  options: RunOptions & { onBytes?: (bytes: number) => void },
+): Promise<void> {
+  const child = execa(tool, args, { ...childOptions(options), stdin: 'pipe', stdout: 'ignore' });
+  const [fed, ended] = await Promise.allSettled([
+    pipeline(counting(chunks, options.onBytes), child.stdin).catch((error: unknown) => {
+      child.kill();
+      throw error;
+    }),
+    child,
+  ]);
+  // A tool that ends early breaks the pipe: its own words say more than EPIPE does.
+  if (fed.status === 'rejected' && !brokenPipe(fed.reason)) throw fed.reason;
+  if (ended.status === 'rejected') throw toolError(tool, ended.reason);
+}
+
+function brokenPipe(error: unknown): boolean {
+  return isErrno(error, 'EPIPE') || isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE');
+}
+
+function* counting(
+  chunks: Iterable<Uint8Array>,
+  onBytes: ((bytes: number) => void) | undefined,
+): Generator<Uint8Array> {
+  let bytes = 0;
+  for (const chunk of chunks) {
+    yield chunk;
+    bytes += chunk.length;
+    onBytes?.(bytes);
+  }
+}

@@ -1,0 +1,107 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { z } from 'zod';
+import { BuildError } from '../error.ts';
+import { type Profile, profileSchema } from './schema.ts';
+
+/** Names of the profiles in a project: every `profiles/*.ts`, sorted. */
+export function profileNames(projectDirectory: string): string[] {
+  return readdirSync(join(projectDirectory, 'profiles'), { withFileTypes: true })
+    .filter((file) => file.isFile() && file.name.endsWith('.ts'))
+    .map((file) => file.name.slice(0, -'.ts'.length))
+    .sort();
+}
+
+/**
+ * Loads and checks `profiles/<name>.ts`.
+ * @throws BuildError if there is no such profile, it cannot be loaded, or a key in it is wrong (all wrong keys are named)
+ */
+export async function loadProfile(projectDirectory: string, name: string): Promise<Profile> {
+  const file = join(projectDirectory, 'profiles', `${name}.ts`);
+  if (!existsSync(file)) {
+    throw new BuildError({
+      what: `there is no profile ${JSON.stringify(name)}`,
+      where: file,
+      fix: `Profiles here: ${profileNames(projectDirectory).join(', ')}.`,
+    });
+  }
+  const module: { default?: unknown } = await import(pathToFileURL(file).href).catch(
+    (cause: unknown) => {
+      throw new BuildError({
+        what: `profile cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+        where: file,
+        cause,
+      });
+    },
+  );
+  const profile = checkProfile(module.default, file);
+  if (profile.name === name) return profile;
+  throw new BuildError({
+    what: `key name is ${JSON.stringify(profile.name)} but the file says ${JSON.stringify(name)}`,
+    where: file,
+    fix: 'Give both the same name.',
+  });
+}
+
+/**
+ * Checks a profile as written, also what keys say of each other.
+ * @throws BuildError that names every wrong key
+ */
+export function checkProfile(written: unknown, where: string): Profile {
+  const checked = profileSchema.safeParse(written);
+  if (!checked.success) throw wrongKeys(checked.error.issues.map(describeIssue), where);
+  const contradictions = findContradictions(checked.data);
+  if (contradictions.length > 0) throw wrongKeys(contradictions, where);
+  return checked.data;
+}
+
+function wrongKeys(problems: string[], where: string): BuildError {
+  return new BuildError({
+    what: `profile is wrong: ${problems.join('; ')}`,
+    where,
+    fix: 'The keys and their meaning are in build/profile/schema.ts.',
+  });
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const key = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const prefix = key === '' ? '' : `${key}.`;
+    return issue.keys.map((unknown) => `${prefix}${unknown} is not a key`).join('; ');
+  }
+  if (issue.code === 'invalid_key') {
+    return `${key}: the key ${issue.issues.map((inner) => inner.message).join(', ')}`;
+  }
+  return `${key === '' ? 'the default export' : key}: ${issue.message}`;
+}
+
+function findContradictions(profile: Profile): string[] {
+  const { groups, users } = profile.accounts;
+  const problems: string[] = [];
+  for (const [name, user] of Object.entries(users)) {
+    for (const group of [user.group, ...user.member]) {
+      if (!(group in groups)) problems.push(`accounts.users.${name}: there is no group ${group}`);
+    }
+  }
+  problems.push(...sameIds('accounts.groups', Object.entries(groups)));
+  const uids = Object.entries(users).map(([name, user]): [string, number] => [name, user.uid]);
+  problems.push(...sameIds('accounts.users', uids));
+  for (const [baseName, base] of Object.entries(profile.bases)) {
+    for (const name of base.packages) {
+      if (name in base.without) {
+        problems.push(`bases.${baseName}.without.${name}: is also among the packages`);
+      }
+    }
+  }
+  return problems;
+}
+
+function sameIds(key: string, entries: [string, number][]): string[] {
+  const owner = new Map<number, string>();
+  return entries.flatMap(([name, id]) => {
+    const first = owner.get(id);
+    owner.set(id, first ?? name);
+    return first === undefined ? [] : [`${key}.${name}: id ${id} is already ${first}'s`];
+  });
+}

@@ -1,0 +1,118 @@
+import { Header, Pax } from 'tar';
+import type { Entry } from './entry.ts';
+import type { Tree } from './tree.ts';
+
+/** Bytes handed on at a time. */
+const CHUNK = 1024 * 1024;
+const BLOCK = 512;
+
+/** tar(5) type of each entry type, as the `tar` library names it. */
+const TYPES = {
+  file: 'File',
+  directory: 'Directory',
+  symlink: 'SymbolicLink',
+  hardlink: 'Link',
+  character: 'CharacterDevice',
+  block: 'BlockDevice',
+  fifo: 'FIFO',
+} as const;
+
+/**
+ * The tree as a POSIX tar (ustar with pax headers for long names and big numbers; IEEE Std 1003.1 pax),
+ * parents before children, files before their hard links. The same tree gives the same bytes.
+ * @param epoch time stamp of every entry, seconds since 1970
+ * @returns chunks of at most 1 MiB
+ * @throws BuildError if the content of a file cannot be read
+ */
+export function* tarStream(tree: Tree, epoch: number): Generator<Buffer> {
+  const chunk = new Chunk();
+  const mtime = new Date(epoch * 1000);
+  for (const entry of inTarOrder(tree)) {
+    yield* chunk.fill(headerBlocks(entry, mtime));
+    if (entry.type !== 'file') continue;
+    for (let from = 0; from < entry.size; ) {
+      const space = chunk.space(entry.size - from);
+      tree.read(entry, from, space);
+      from += space.length;
+      yield* chunk.taken(space.length);
+    }
+    yield* chunk.fill(Buffer.alloc(padding(entry.size)));
+  }
+  yield* chunk.fill(Buffer.alloc(2 * BLOCK));
+  yield chunk.rest();
+}
+
+/** Bytes that `tarStream` will give, pax headers aside; for progress. */
+export function tarSize(tree: Tree): number {
+  let size = 2 * BLOCK;
+  for (const entry of tree.entries()) {
+    size += BLOCK + (entry.type === 'file' ? entry.size + padding(entry.size) : 0);
+  }
+  return size;
+}
+
+/** Collects small pieces into buffers of `CHUNK` bytes. */
+class Chunk {
+  #buffer = Buffer.allocUnsafeSlow(CHUNK);
+  #used = 0;
+
+  /** Free room to write into, at most `most` bytes; `taken` says how much was used. */
+  space(most: number): Buffer {
+    return this.#buffer.subarray(this.#used, Math.min(CHUNK, this.#used + most));
+  }
+
+  *taken(bytes: number): Generator<Buffer> {
+    this.#used += bytes;
+    if (this.#used < CHUNK) return;
+    const full = this.#buffer;
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK);
+    this.#used = 0;
+    yield full;
+  }
+
+  *fill(bytes: Buffer): Generator<Buffer> {
+    for (let from = 0; from < bytes.length; ) {
+      const copied = bytes.copy(this.space(bytes.length - from), 0, from);
+      from += copied;
+      yield* this.taken(copied);
+    }
+  }
+
+  rest(): Buffer {
+    return this.#buffer.subarray(0, this.#used);
+  }
+}
+
+function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
+
+/** Hard links go last: a name sorted before its file would point at nothing while being read. */
+function inTarOrder(tree: Tree): Entry[] {
+  const entries = tree.entries();
+  return [
+    ...entries.filter((entry) => entry.type !== 'hardlink'),
+    ...entries.filter((entry) => entry.type === 'hardlink'),
+  ];
+}
+
+function headerBlocks(entry: Entry, mtime: Date): Buffer {
+  const path = entry.type === 'directory' ? `${entry.path}/` : entry.path;
+  const size = entry.type === 'file' ? entry.size : 0;
+  const link =
+    entry.type === 'symlink' || entry.type === 'hardlink' ? { linkpath: entry.target } : {};
+  const header = new Header({
+    path,
+    size,
+    mtime,
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    type: TYPES[entry.type],
+    ...link,
+    ...('major' in entry ? { devmaj: entry.major, devmin: entry.minor } : {}),
+  });
+  const block = Buffer.alloc(BLOCK);
+  const needsPax = header.encode(block, 0);
+  return needsPax ? Buffer.concat([new Pax({ path, size, ...link }).encode(), block]) : block;
+}
