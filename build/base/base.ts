@@ -1,6 +1,7 @@
 import type { Lock, LockedPackage } from '../lock/schema.ts';
 import type { BaseName, Profile } from '../profile/schema.ts';
 import type { Entry } from '../tree/entry.ts';
+import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** What a base is given to resolve with. */
@@ -23,29 +24,20 @@ export interface PackageArchive {
   file: string;
 }
 
-/** Receives the content of an archive while it is read; see `cache/opened.ts`. */
-export interface EntrySink {
-  /** An entry without content of its own. */
-  add(entry: Exclude<Entry, { type: 'file' }>): void;
-  /**
-   * A regular file; `content` is read to its end.
-   * @throws BuildError if `content` is not exactly `size` bytes long
-   */
-  file(
-    entry: Omit<Entry & { type: 'file' }, 'content'>,
-    content: AsyncIterable<Uint8Array>,
-  ): Promise<void>;
-}
-
 /** What `finish` may look at besides the tree. */
 export interface FinishContext {
   profile: Profile;
   lock: Lock;
+  /** Version of the product, for `/etc/os-release`. */
+  version: string;
 }
 
 /** A supplier of packages. Both bases give the same appliance from the same profile. */
 export interface Base {
   readonly name: BaseName;
+
+  /** What the profile asks of this base; a lock that was resolved from another request is stale. */
+  request(profile: Profile): Lock['request'];
 
   /**
    * Turns the profile's package names into exact packages, signatures checked.
@@ -65,6 +57,9 @@ export interface Base {
    * @throws BuildError if the archive is damaged or hostile
    */
   open(archive: PackageArchive, sink: EntrySink, signal?: AbortSignal): Promise<void>;
+
+  /** What must be in the tree before the first package: the links of a merged /usr, mount points. */
+  skeleton(profile: Profile): Entry[];
 
   /**
    * Adds what package scripts would have made: applet links, CA bundle, module index, accounts, runlevels.

@@ -41,6 +41,7 @@ export async function makeBootLoader(
   ]);
   await makeEsp(join(directory, ESP_IMAGE), {
     files: { '/EFI/BOOT/BOOTX64.EFI': join(directory, 'bootx64.efi') },
+    serial: buildId.slice(0, 8),
     epoch,
     signal,
   });

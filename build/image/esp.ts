@@ -1,33 +1,37 @@
-import { copyFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { run } from '../process/run.ts';
 
 const MIB = 1024 * 1024;
+const SECTOR = 512;
 
-/** Sizes stay below 32 MiB: El Torito's 16-bit sector count cannot express more. */
+/** Room left on the partition. Sizes stay below 32 MiB: El Torito's 16-bit sector count cannot express more. */
 const SPARE_BYTES = MIB;
 
+export interface EspRequest {
+  /** Path on the partition → file on the host. */
+  files: Readonly<Record<string, string>>;
+  /** Volume serial number, 8 hex digits. */
+  serial: string;
+  /** Time stamp of all files in it, seconds since 1970. */
+  epoch: number;
+  signal?: AbortSignal | undefined;
+}
+
 /**
- * Makes a FAT image to be used as EFI system partition (UEFI 2.10, 13.3). The same files give the same bytes.
+ * Makes a FAT image to be used as EFI system partition (UEFI 2.10, 13.3) with mtools.
+ * The same request gives the same bytes.
  * @param file where the image goes
- * @param files path on the partition → file on the host
- * @param epoch time stamp of all files in it, seconds since 1970
+ * @throws BuildError if mtools is missing or fails
  */
-export async function makeEsp(
-  file: string,
-  {
-    files,
-    epoch,
-    signal,
-  }: { files: Readonly<Record<string, string>>; epoch: number; signal?: AbortSignal | undefined },
-): Promise<void> {
+export async function makeEsp(file: string, request: EspRequest): Promise<void> {
+  const { files, serial, epoch, signal } = request;
   const options = { env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
-  await writeFile(file, '');
-  await truncate(file, await imageSize(Object.values(files)));
-  await run('mkfs.vfat', ['--invariant', '-n', 'QXESP', file], options);
-  for (const directory of directoriesOf(Object.keys(files))) {
-    await run('mmd', ['-i', file, `::${directory}`], options);
-  }
+  const sectors = (await imageSize(Object.values(files))) / SECTOR;
+  const geometry = ['-T', String(sectors), '-h', '16', '-s', '32'];
+  await run('mformat', ['-C', '-i', file, ...geometry, '-v', 'QXESP', '-N', serial, '::'], options);
+  const directories = directoriesOf(Object.keys(files)).map((directory) => `::${directory}`);
+  await run('mmd', ['-i', file, ...directories], options);
   for (const [path, source] of Object.entries(files)) {
     const stamped = `${file}.stamped`;
     await copyFile(source, stamped);

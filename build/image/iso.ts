@@ -21,19 +21,21 @@ export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
 /**
  * Writes a hybrid ISO that boots under BIOS and UEFI, from CD and, written as it is, from a disk.
  * The same files and time stamp give the same bytes.
- * @throws BuildError if xorriso is missing or fails (a full disk, say); nothing is left then
+ * @param check reads the ISO back before it gets its name; what it returns is returned
+ * @throws BuildError if xorriso is missing or fails (a full disk, say), or `check` does; nothing is left then
  */
-export async function writeIso(
+export async function writeIso<T>(
   file: string,
   request: IsoRequest,
-  signal?: AbortSignal,
-): Promise<void> {
-  await makeAtomically(file, (temporary) =>
-    run('xorriso', isoArguments(temporary, request), {
+  { check, signal }: { check: (file: string) => Promise<T>; signal?: AbortSignal | undefined },
+): Promise<T> {
+  return makeAtomically(file, async (temporary) => {
+    await run('xorriso', isoArguments(temporary, request), {
       env: { SOURCE_DATE_EPOCH: String(request.epoch) },
       signal,
-    }),
-  );
+    });
+    return check(temporary);
+  });
 }
 
 /** xorriso's arguments (xorrisofs(1)): El Torito for both firmwares, and a real EFI system partition in a GPT. */

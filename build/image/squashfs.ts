@@ -29,7 +29,7 @@ export interface SquashfsOptions {
   epoch: number;
   signal?: AbortSignal | undefined;
   /** Bytes of the tar handed over so far, and in all. */
-  onProgress?: (done: number, total: number) => void;
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**

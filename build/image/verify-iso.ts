@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
+import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { pathsNamedBy } from './grub-config.ts';
-import { hashFile } from './hash-file.ts';
 import { BIOS_IMAGE_PATH } from './iso.ts';
 import { ISO_BLOCK, type IsoReport, reportIso } from './iso-report.ts';
 

@@ -7,7 +7,7 @@ export const TOOL_PACKAGES = {
   fakeroot: 'fakeroot',
   mcopy: 'mtools',
   mdir: 'mtools',
-  'mkfs.vfat': 'dosfstools',
+  mformat: 'mtools',
   mksquashfs: 'squashfs-tools',
   mmd: 'mtools',
   mtype: 'mtools',

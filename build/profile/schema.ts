@@ -26,6 +26,8 @@ const common = {
   packages: z.array(packageName).min(1),
   /** Package of the kernel, per flavour. */
   kernel,
+  /** Package with the statically linked busybox that runs the initramfs. */
+  busybox: packageName,
   /** Packages left out although others depend on them, each with the reason. */
   without: z.record(packageName, reason),
   /**

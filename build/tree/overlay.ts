@@ -6,6 +6,7 @@ import type { Entry } from './entry.ts';
 
 /** A folder of `overlay/`, read. */
 export interface Overlay {
+  name: string;
   /** Files, links and directories, all root's: 0755 if executable or a directory, else 0644. */
   entries: Entry[];
   /** Path in the overlay → digest over type, mode and content; belongs into the key of what is made of it. */
@@ -26,7 +27,7 @@ export function readOverlay(directory: string, name: string): Overlay {
       fix: 'Make the folder, or take the name out of the profile.',
     });
   }
-  const overlay: Overlay = { entries: [], digests: {} };
+  const overlay: Overlay = { name, entries: [], digests: {} };
   const origin = `overlay ${name}`;
   const read = (path: string): void => {
     const { entry, digest } = readOne(join(directory, path), path, origin);

@@ -1,0 +1,141 @@
+import { BuildError } from '../../../error.ts';
+import { namesIn, parseStanzas, required, type Stanza } from './stanza.ts';
+import type { AptState } from './state.ts';
+
+/** A package that apt chose. */
+export interface Chosen {
+  stanza: Stanza;
+  /** Address that apt would download it from. */
+  uri: string;
+}
+
+/** Characters of apt's explanation that are shown of a conflict. */
+const EXPLANATION = 600;
+
+/**
+ * Lets apt choose the packages that some names need on an empty system.
+ * @param where key of the profile that holds the names
+ * @throws BuildError naming the package that is unknown, or apt's reason why they do not go together
+ */
+export async function choosePackages(
+  apt: AptState,
+  names: readonly string[],
+  where: string,
+): Promise<Chosen[]> {
+  await assertKnown(apt, names, where);
+  const uris = parseUris(await explained(apt, names, where));
+  const versions = parseSimulation(await apt.get(['--simulate', 'install', ...names]));
+  const wanted = [...versions].map(([name, version]) => `${name}=${version}`);
+  const stanzas = parseStanzas(await apt.cache(['show', ...wanted]), 'apt-cache show');
+  const chosen = new Map<string, Chosen>();
+  for (const stanza of stanzas) {
+    const name = required(stanza, 'package');
+    const uri = uris.get(fileNameOf(required(stanza, 'filename')));
+    if (uri !== undefined && versions.get(name) === required(stanza, 'version')) {
+      chosen.set(name, { stanza, uri });
+    }
+  }
+  const lost = [...versions.keys()].filter((name) => !chosen.has(name));
+  if (lost.length === 0) return [...chosen.values()];
+  throw new BuildError({ what: `apt chose ${lost.join(', ')} but does not say what it is`, where });
+}
+
+async function assertKnown(apt: AptState, names: readonly string[], where: string): Promise<void> {
+  const known = new Set((await apt.cache(['pkgnames'])).split('\n'));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length === 0) return;
+  const first = unknown[0] ?? '';
+  const close = [...known].filter((name) => isClose(name, first)).slice(0, 5);
+  throw new BuildError({
+    what: `no package is called ${unknown.join(', ')}`,
+    where,
+    fix: close.length === 0 ? 'Check the spelling.' : `Close to it: ${close.join(', ')}.`,
+  });
+}
+
+async function explained(apt: AptState, names: readonly string[], where: string): Promise<string> {
+  try {
+    return await apt.get(['--print-uris', 'install', ...names]);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    const words = error.what.replace(/\s+/g, ' ').slice(0, EXPLANATION);
+    throw new BuildError({
+      what: `the packages do not go together: ${words}`,
+      where,
+      fix: 'Leave one of them out, or look at `without` in the profile.',
+      cause: error,
+    });
+  }
+}
+
+/** Archive file name → address, from the lines `'URI' NAME SIZE HASH` of `apt-get --print-uris`. */
+export function parseUris(text: string): Map<string, string> {
+  const uris = new Map<string, string>();
+  for (const match of text.matchAll(/^'([^']+)' \S+ \d+ ?\S*$/gm)) {
+    const uri = match[1] ?? '';
+    uris.set(fileNameOf(decodeURIComponent(uri)), uri);
+  }
+  return uris;
+}
+
+/** Package name → version, from the lines `Inst NAME (VERSION …)` of `apt-get --simulate`. */
+export function parseSimulation(text: string): Map<string, string> {
+  const versions = new Map<string, string>();
+  for (const match of text.matchAll(/^Inst ([^\s:]+)(?::\S+)? (?:\[[^\]]*\] )?\((\S+) /gm)) {
+    versions.set(match[1] ?? '', match[2] ?? '');
+  }
+  return versions;
+}
+
+/**
+ * Stanzas for dpkg's status file that make apt take packages as installed although they are not: with the version,
+ * the architecture and the provided names they have in the archive, and without dependencies.
+ * @throws BuildError if one of the names is unknown
+ */
+export async function pretendedStatus(
+  apt: AptState,
+  names: readonly string[],
+  where: string,
+): Promise<string> {
+  if (names.length === 0) return '';
+  await assertKnown(apt, names, where);
+  const shown = await apt.cache(['show', '--no-all-versions', ...names]);
+  return parseStanzas(shown, 'apt-cache show').map(statusStanza).join('\n');
+}
+
+function statusStanza(stanza: Stanza): string {
+  const optional = ['Multi-Arch', 'Provides'].flatMap((field) => {
+    const value = stanza.get(field.toLowerCase());
+    return value === undefined ? [] : [`${field}: ${value}`];
+  });
+  return [
+    `Package: ${required(stanza, 'package')}`,
+    'Status: install ok installed',
+    `Version: ${required(stanza, 'version')}`,
+    `Architecture: ${required(stanza, 'architecture')}`,
+    'Maintainer: left out by the profile',
+    'Description: left out by the profile',
+    ...optional,
+    '',
+  ].join('\n');
+}
+
+/** Names of `without` that no chosen package depends on, and that therefore say nothing. */
+export function idleOmissions(without: readonly string[], chosen: readonly Chosen[]): string[] {
+  const needed = new Set(
+    chosen.flatMap(({ stanza }) =>
+      ['depends', 'pre-depends'].flatMap((field) => namesIn(stanza.get(field) ?? '')),
+    ),
+  );
+  return without.filter((name) => !needed.has(name));
+}
+
+function fileNameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function isClose(name: string, wrong: string): boolean {
+  return (
+    name.startsWith(wrong.slice(0, Math.max(4, wrong.length - 2))) && name.length < wrong.length + 6
+  );
+}

@@ -1,0 +1,119 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BuildError } from '../../error.ts';
+import type { Lock, LockedPackage } from '../../lock/schema.ts';
+import type { Flavour, Profile } from '../../profile/schema.ts';
+import { sha256 } from '../../step/digest.ts';
+import type { Resolution, ResolveRequest } from '../base.ts';
+import { type Chosen, choosePackages, idleOmissions, pretendedStatus } from './apt/resolve.ts';
+import { chooseSources, hostSources, type Source } from './apt/sources.ts';
+import { required } from './apt/stanza.ts';
+import { AptState } from './apt/state.ts';
+
+const FLAVOURS: readonly Flavour[] = ['virt', 'full'];
+
+/** What a profile asks of Debian. */
+export function debianRequest(profile: Profile): Lock['request'] {
+  const { packages, kernel, without, suite } = profile.bases.debian;
+  return { packages: [...packages].sort(), kernel, without: Object.keys(without).sort(), suite };
+}
+
+/** The sources of a profile's suite: the host's own, Debian's, or the mirror that was named. */
+export function sourcesFor({ profile, mirror }: ResolveRequest): Source[] {
+  return chooseSources(profile.bases.debian.suite, mirror, hostSources());
+}
+
+/** See `Base.resolve`. Resolution and signature checks are apt's own, against a private folder. */
+export async function resolveDebian(request: ResolveRequest): Promise<Resolution> {
+  const { profile, stateDirectory, signal } = request;
+  const { packages, kernel, without, components } = profile.bases.debian;
+  const sources = sourcesFor(request);
+  const directory = join(stateDirectory, `apt-${sha256(JSON.stringify(sources)).slice(0, 12)}`);
+  const apt = await AptState.prepare(directory, { sources, components, signal });
+  await apt.update();
+  const omitted = Object.keys(without);
+  await apt.pretendInstalled(await pretendedStatus(apt, omitted, 'bases.debian.without'));
+  const chosen = new Map<Flavour, Chosen[]>();
+  for (const flavour of FLAVOURS) {
+    const names = [...packages, kernel[flavour]];
+    chosen.set(flavour, await choosePackages(apt, names, 'bases.debian.packages'));
+  }
+  assertOmissionsMatter(omitted, [...chosen.values()].flat());
+  const repositories = await readRepositories(directory, sources);
+  const dates = Object.values(repositories).map(({ date }) => Date.parse(date) / 1000);
+  return {
+    request: debianRequest(profile),
+    sourceDateEpoch: Math.max(...dates),
+    repositories,
+    packages: mergeFlavours(chosen, sources),
+  };
+}
+
+function assertOmissionsMatter(omitted: readonly string[], chosen: readonly Chosen[]): void {
+  const idle = idleOmissions(omitted, chosen);
+  if (idle.length === 0) return;
+  throw new BuildError({
+    what: `nothing depends on ${idle.join(', ')}`,
+    where: 'bases.debian.without',
+    fix: 'Take it out of the profile: it leaves out nothing.',
+  });
+}
+
+/** Packages that every flavour has, and those of one flavour only. */
+function mergeFlavours(
+  chosen: ReadonlyMap<Flavour, Chosen[]>,
+  sources: readonly Source[],
+): LockedPackage[] {
+  const locked = [...chosen].map(
+    ([flavour, packages]) => [flavour, packages.map((one) => lockPackage(one, sources))] as const,
+  );
+  const everywhere = (sha: string) =>
+    locked.every(([, packages]) => packages.some((one) => one.sha256 === sha));
+  const merged = new Map<string, LockedPackage>();
+  for (const [flavour, packages] of locked) {
+    for (const one of packages) {
+      const common = everywhere(one.sha256);
+      merged.set(common ? one.name : `${one.name} ${flavour}`, common ? one : { ...one, flavour });
+    }
+  }
+  return [...merged.values()];
+}
+
+function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): LockedPackage {
+  const path = required(stanza, 'filename');
+  const source = sources.find(({ address }) => uri.startsWith(`${address}/`));
+  if (source === undefined) {
+    throw new BuildError({ what: `apt takes ${path} from ${uri}, which is none of its sources` });
+  }
+  const [origin] = (stanza.get('source') ?? '').split(' ');
+  return {
+    name: required(stanza, 'package'),
+    version: required(stanza, 'version'),
+    architecture: required(stanza, 'architecture'),
+    repository: source.suite,
+    path,
+    size: Number(required(stanza, 'size')),
+    sha256: required(stanza, 'sha256'),
+    ...(origin === undefined || origin === '' ? {} : { source: origin }),
+  };
+}
+
+/** The state of each suite's signed index, as apt stored it. */
+async function readRepositories(
+  directory: string,
+  sources: readonly Source[],
+): Promise<Resolution['repositories']> {
+  const files = await readdir(join(directory, 'lists'));
+  const repositories: Resolution['repositories'] = {};
+  for (const { suite } of sources) {
+    const name = files.find((file) => file.endsWith(`_dists_${suite}_InRelease`));
+    if (name === undefined) continue;
+    const text = await readFile(join(directory, 'lists', name), 'utf8');
+    const date = new Date(/^Date: (.+)$/m.exec(text)?.[1] ?? '');
+    if (Number.isNaN(date.getTime())) {
+      throw new BuildError({ what: `the index of ${suite} has no date`, where: name });
+    }
+    repositories[suite] = { suite, date: date.toISOString(), sha256: sha256(text) };
+  }
+  return repositories;
+}

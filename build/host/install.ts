@@ -1,0 +1,42 @@
+import { execa } from 'execa';
+import { BuildError } from '../error.ts';
+import { childOptions, toolError } from '../process/run.ts';
+import { missing, type Requirement } from './requirements.ts';
+
+/**
+ * Sees to it that the host has what is required: root on a Debian host installs it, anyone else is told how.
+ * @param say called with one line before something is installed
+ * @throws BuildError that names what is missing and the one command that brings it
+ */
+export async function ensureInstalled(
+  requirements: readonly Requirement[],
+  { say, signal }: { say: (line: string) => void; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const lacking = missing(requirements);
+  if (lacking.length === 0) return;
+  const packages = [...new Set(lacking.map((one) => one.package))].sort();
+  const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+  const names = lacking.map((one) => one.name).join(', ');
+  if (process.getuid?.() !== 0 || lacking.some((one) => one.name === 'apt-get')) {
+    throw new BuildError({
+      what: `this host lacks ${names}`,
+      fix: `As root: ${command}`,
+    });
+  }
+  say(`This host lacks ${names}; installing ${packages.join(', ')}.`);
+  const environment = { env: { DEBIAN_FRONTEND: 'noninteractive' }, signal };
+  const install = ['install', '--yes', '--no-install-recommends', ...packages];
+  for (const args of [['update'], install]) {
+    try {
+      await execa('apt-get', ['-qq', ...args], childOptions(environment));
+    } catch (error) {
+      throw toolError('apt-get', error);
+    }
+  }
+  const still = missing(requirements);
+  if (still.length === 0) return;
+  throw new BuildError({
+    what: `${still.map((one) => one.name).join(', ')} is still missing after ${command}`,
+    fix: 'See what apt-get says when you run it by hand.',
+  });
+}

@@ -1,0 +1,81 @@
+import { BuildError } from '../error.ts';
+import { moduleIndexFiles } from '../kmod/index-files.ts';
+import { closure, indexModules } from '../kmod/index-modules.ts';
+import { kernelReleases } from '../kmod/release.ts';
+import type { ContentReader } from '../tree/content.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { Overlay } from '../tree/overlay.ts';
+import { Tree } from '../tree/tree.ts';
+
+/** What an initramfs is made from besides packages. */
+export interface InitramfsRequest {
+  /** `init`, and `applets`: the names of busybox's applets it calls, one a line. */
+  overlay: Overlay;
+  /** Kernel modules it loads, by name, in this order. */
+  modules: readonly string[];
+  /** Start of the labels of the appliance's partitions. */
+  product: string;
+  reader: ContentReader;
+}
+
+/** Directories that `init` mounts on or writes to. */
+const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
+
+/**
+ * The files of the initramfs: busybox, `init`, and of the kernel's modules only those it needs to find and
+ * mount the medium, with what they depend on.
+ * @param source tree of the kernel's and busybox's packages
+ * @throws BuildError if a module is unknown, or busybox is missing
+ */
+export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
+  const { overlay, modules, product, reader } = request;
+  const tree = new Tree(reader);
+  for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
+  tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
+  tree.add(busyboxOf(source));
+  for (const entry of overlay.entries) {
+    if (entry.path === 'applets') for (const link of appletLinks(entry, tree)) tree.add(link);
+    else tree.add(entry);
+  }
+  const release = kernelReleases(source)[0] ?? '';
+  const index = indexModules(source, release);
+  const wanted = closure(index, modules);
+  for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
+  for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
+  const settings = Buffer.from(`PRODUCT=${product}\nMODULES="${modules.join(' ')}"\n`);
+  tree.add({
+    ...owned('etc/quantix-initramfs'),
+    type: 'file',
+    mode: 0o644,
+    size: settings.length,
+    content: { in: 'memory', bytes: settings },
+  });
+  return tree;
+}
+
+function busyboxOf(source: Tree): Entry {
+  const busybox = source.file('bin/busybox') ?? source.file('bin/busybox.static');
+  if (busybox !== undefined) return { ...busybox, path: 'bin/busybox' };
+  throw new BuildError({
+    what: 'no package of the initramfs has /bin/busybox',
+    fix: 'Check bases.*.busybox of the profile.',
+  });
+}
+
+function appletLinks(list: Entry, tree: Tree): Entry[] {
+  if (list.type !== 'file') return [];
+  const names = tree.bytes(list).toString('utf8').split('\n');
+  return names
+    .filter((name) => name !== '')
+    .map((name) => ({ ...owned(`bin/${name}`), type: 'symlink', mode: 0o777, target: 'busybox' }));
+}
+
+function moduleEntry(source: Tree, path: string): Entry {
+  const module = source.file(path);
+  if (module !== undefined) return { ...module, path };
+  throw new BuildError({ what: `kernel module ${path} is in the index but not in the package` });
+}
+
+function owned(path: string) {
+  return { path, uid: 0, gid: 0, origin: 'initramfs' };
+}

@@ -1,0 +1,49 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { ImagePlan } from './plan.ts';
+import { type ImageFacts, packagesOf } from './steps/facts.ts';
+import type { IsoResult } from './steps/iso.ts';
+
+/** What a build manifest is made from. */
+export interface ManifestParts {
+  facts: ImageFacts;
+  plan: ImagePlan;
+  iso: IsoResult;
+  /** The ISO on the host. */
+  file: string;
+  /** What each step took, seconds. */
+  times: readonly { step: string; seconds: number; cached: boolean }[];
+}
+
+/**
+ * The build manifest, as JSON: what went in, what came out, what it took. All but `steps` is the same for the
+ * same ISO.
+ */
+export function buildManifest({ facts, plan, iso, file, times }: ManifestParts): string {
+  const { profile, lock, flavour, version, compression, toolVersions } = facts;
+  const manifest = {
+    format: 1,
+    profile: profile.name,
+    title: profile.title,
+    version,
+    base: lock.base,
+    flavour,
+    buildId: plan.buildId,
+    sourceDateEpoch: lock.sourceDateEpoch,
+    iso: { name: basename(file), size: statSync(file).size, sha256: iso.sha256 },
+    files: iso.files,
+    inputs: {
+      repositories: lock.repositories,
+      packages: packagesOf(lock, flavour).map(({ name, version: of, sha256 }) => ({
+        name,
+        version: of,
+        sha256,
+      })),
+      compression: compression.args.join(' '),
+      tools: toolVersions,
+      node: process.version,
+    },
+    steps: times,
+  };
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import type { Base } from '../base/base.ts';
+import { type BaseChoice, selectBase } from '../base/select.ts';
+import { currentLock, type LockRequest } from '../lock/current.ts';
+import type { Lock } from '../lock/schema.ts';
+import { toolVersion } from '../process/tool-version.ts';
+import { loadProfile } from '../profile/load.ts';
+import type { Flavour } from '../profile/schema.ts';
+import { readOverlay } from '../tree/overlay.ts';
+import { type ImagePlan, isoName, planImage } from './plan.ts';
+import { QUICK, SMALLEST } from './squashfs.ts';
+import type { ImageFacts, ImageTool } from './steps/facts.ts';
+
+/** What a user asks for, about one image or several. */
+export interface ImageOptions {
+  projectDirectory: string;
+  cacheDirectory: string;
+  outputDirectory: string;
+  base: BaseChoice;
+  /** The kernel; by default `full` for a release, else `virt`. */
+  flavour?: Flavour | undefined;
+  /** Smallest instead of quickest compression. */
+  release: boolean;
+  /** Stop when the lock does not fit or a package is gone; by default for a release. */
+  frozenLock?: boolean | undefined;
+  mirror?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Receives lines for people. */
+  say: (line: string) => void;
+}
+
+/** An image that is planned and not yet built. */
+export interface PreparedImage {
+  facts: ImageFacts;
+  plan: ImagePlan;
+  base: Base;
+  lockRequest: LockRequest;
+  frozen: boolean;
+  /** Absolute path of the ISO. */
+  file: string;
+}
+
+/** Loads a profile and its lock, and plans its image. Runs nothing, and downloads nothing unless the lock is stale. */
+export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
+  const { projectDirectory, release } = options;
+  const profile = await loadProfile(projectDirectory, name);
+  const base = await selectBase(options.base);
+  const frozen = options.frozenLock ?? release;
+  const lockRequest = { ...options, profile, base };
+  const [lock, toolVersions] = await Promise.all([currentLock(lockRequest, frozen), versions()]);
+  const overlay = (folder: string) =>
+    readOverlay(join(projectDirectory, 'overlay', folder), folder);
+  const facts: ImageFacts = {
+    projectDirectory,
+    profile,
+    lock,
+    flavour: options.flavour ?? (release ? 'full' : 'virt'),
+    version: productVersion(projectDirectory),
+    compression: release ? SMALLEST : QUICK,
+    overlays: [...profile.overlays, ...profile.bases[base.name].overlays].map(overlay),
+    initramfsOverlay: overlay('initramfs'),
+    toolVersions,
+  };
+  const file = resolve(projectDirectory, options.outputDirectory, isoName(facts));
+  return { facts, plan: planImage(facts), base, lockRequest, frozen, file };
+}
+
+/** The same image with another lock. */
+export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
+  const facts = { ...image.facts, lock };
+  return { ...image, facts, plan: planImage(facts) };
+}
+
+/** The product's version: that of the project. */
+export function productVersion(projectDirectory: string): string {
+  const text = readFileSync(join(projectDirectory, 'package.json'), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+async function versions(): Promise<Record<ImageTool, string>> {
+  const [mksquashfs, grubMkimage, mformat, xorriso] = await Promise.all([
+    toolVersion('mksquashfs'),
+    toolVersion('grub-mkimage'),
+    toolVersion('mformat'),
+    toolVersion('xorriso'),
+  ]);
+  return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso };
+}

@@ -1,0 +1,78 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomically } from '../process/atomic-write.ts';
+import { sha256 } from '../step/digest.ts';
+import type { ImagePlan } from './plan.ts';
+
+const stepSchema = z.object({
+  name: z.string(),
+  key: z.string(),
+  inputs: z.record(z.string(), z.union([z.string(), z.number()])),
+});
+
+const recordSchema = z.object({
+  /** Of the file, when it was made. */
+  size: z.number(),
+  mtimeMs: z.number(),
+  sha256: z.string(),
+  steps: z.array(stepSchema),
+});
+
+/** What is remembered of an image that was built: by it an unchanged build does nothing, and a changed one is explained. */
+export type ImageRecord = z.infer<typeof recordSchema>;
+
+/** The record of an image file, or `undefined` if it was never built or the record is unreadable. */
+export function readRecord(cacheDirectory: string, image: string): ImageRecord | undefined {
+  const file = recordFile(cacheDirectory, image);
+  if (!existsSync(file)) return undefined;
+  try {
+    return recordSchema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether an image file is the one this plan makes, untouched since. */
+export function isUpToDate(
+  record: ImageRecord | undefined,
+  image: string,
+  plan: ImagePlan,
+): boolean {
+  const file = statSync(image, { throwIfNoEntry: false });
+  return (
+    record !== undefined &&
+    file?.size === record.size &&
+    file.mtimeMs === record.mtimeMs &&
+    record.steps.some((step) => step.key === plan.iso.key)
+  );
+}
+
+/** Remembers an image file that was just built. */
+export async function writeRecord(
+  cacheDirectory: string,
+  image: string,
+  { plan, sha256: digest }: { plan: ImagePlan; sha256: string },
+): Promise<void> {
+  const { size, mtimeMs } = statSync(image);
+  const { squashfs, initramfs, bootLoader, iso } = plan;
+  const record: ImageRecord = {
+    size,
+    mtimeMs,
+    sha256: digest,
+    steps: [squashfs, initramfs, bootLoader, iso].map(({ name, key, inputs }) => ({
+      name,
+      key,
+      inputs: { ...inputs },
+    })),
+  };
+  const file = recordFile(cacheDirectory, image);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFileAtomically(file, JSON.stringify(record));
+}
+
+function recordFile(cacheDirectory: string, image: string): string {
+  return join(cacheDirectory, 'images', `${sha256(image).slice(0, 32)}.json`);
+}

@@ -1,0 +1,40 @@
+import type { Base } from '../base/base.ts';
+import type { Lock } from '../lock/schema.ts';
+import type { Profile } from '../profile/schema.ts';
+import type { ContentReader } from '../tree/content.ts';
+import { dropTest } from '../tree/drop.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { Overlay } from '../tree/overlay.ts';
+import { Tree } from '../tree/tree.ts';
+
+/** What a root filesystem is put together from. */
+export interface RootfsParts {
+  profile: Profile;
+  lock: Lock;
+  base: Base;
+  /** Entries of each package, in the lock's order. */
+  packages: readonly Entry[][];
+  /** The profile's overlays, in its order. */
+  overlays: readonly Overlay[];
+  /** Product version for `/etc/os-release`. */
+  version: string;
+  /** Reads file contents; stays open as long as the tree is used. */
+  reader: ContentReader;
+}
+
+/**
+ * Puts a root filesystem together: packages, less what the profile drops, then the overlays over them,
+ * then what package scripts would have made.
+ * @throws BuildError if two packages claim one path, or something that is derived has nothing to derive from
+ */
+export function assembleRootfs(parts: RootfsParts): Tree {
+  const { profile, lock, base, packages, overlays, version, reader } = parts;
+  const settings = profile.bases[base.name];
+  const tree = new Tree(reader);
+  for (const entry of base.skeleton(profile)) tree.add(entry);
+  for (const entries of packages) for (const entry of entries) tree.add(entry);
+  tree.removeWhere(dropTest(Object.keys(settings.drop)));
+  for (const overlay of overlays) for (const entry of overlay.entries) tree.replace(entry);
+  base.finish(tree, { profile, lock, version });
+  return tree;
+}

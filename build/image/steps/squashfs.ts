@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { assertAudited } from '../../audit/audit.ts';
+import type { Base } from '../../base/base.ts';
+import { planStep, prefixed, type Step } from '../../step/step.ts';
+import { ContentReader } from '../../tree/content.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { assembleRootfs } from '../rootfs.ts';
+import { writeSquashfs } from '../squashfs.ts';
+import {
+  type ImageFacts,
+  packageInputs,
+  packagesOf,
+  profileInputs,
+  sourceInputs,
+  toolInputs,
+} from './facts.ts';
+
+/** File that the step makes. */
+export const SQUASHFS_FILE = 'system.squashfs';
+
+/** Plans the root filesystem. */
+export function planSquashfs(facts: ImageFacts): Step {
+  const { profile, lock, flavour, overlays } = facts;
+  const { kernel: _kernel, packages: _packages, ...settings } = profile.bases[lock.base];
+  const { name, title, labelPrefix, hostname, accounts, runlevels, setuid } = profile;
+  const read = { name, title, labelPrefix, hostname, accounts, runlevels, setuid, ...settings };
+  const digests = Object.assign({}, ...overlays.map((overlay) => overlay.digests));
+  return planStep('squashfs', {
+    ...packageInputs(packagesOf(lock, flavour)),
+    ...prefixed('overlay', digests),
+    ...profileInputs({ ...read, overlays: overlays.map((overlay) => overlay.name) }),
+    compression: facts.compression.args.join(' '),
+    epoch: lock.sourceDateEpoch,
+    version: facts.version,
+    ...toolInputs(facts, ['mksquashfs']),
+    ...sourceInputs(facts, [
+      'build/image/steps/squashfs.ts',
+      join('build/base', lock.base, 'base.ts'),
+    ]),
+  });
+}
+
+/** What the step is given besides its facts. */
+export interface SquashfsParts {
+  base: Base;
+  /** Entries of each package, in the lock's order. */
+  packages: readonly Entry[][];
+  signal?: AbortSignal | undefined;
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Assembles the root filesystem, audits it and writes it as squashfs.
+ * @param directory where `SQUASHFS_FILE` goes
+ * @throws BuildError if parts contradict each other or the audit finds something
+ */
+export async function makeSquashfs(
+  directory: string,
+  facts: ImageFacts,
+  { base, packages, signal, onProgress }: SquashfsParts,
+): Promise<void> {
+  using reader = new ContentReader();
+  const tree = assembleRootfs({ ...facts, base, packages, reader });
+  assertAudited(tree, facts.profile);
+  await writeSquashfs(tree, join(directory, SQUASHFS_FILE), {
+    compression: facts.compression,
+    epoch: facts.lock.sourceDateEpoch,
+    signal,
+    onProgress,
+  });
+}

@@ -1,0 +1,112 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Base, ResolveRequest } from '../base/base.ts';
+import { BuildError } from '../error.ts';
+import type { Profile } from '../profile/schema.ts';
+import { digestOf } from '../step/digest.ts';
+import { packageDifferences, requestDifferences } from './compare.ts';
+import { lockFile, readLock, writeLock } from './file.ts';
+import type { Lock } from './schema.ts';
+
+/** What locks are read or resolved with. */
+export interface LockRequest {
+  projectDirectory: string;
+  cacheDirectory: string;
+  profile: Profile;
+  base: Base;
+  mirror?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Receives a line for people when something differs from the lock. */
+  say: (line: string) => void;
+}
+
+/**
+ * The lock to build with: the profile's own if it still says what the profile asks for. If not, or if there is
+ * none, it is resolved anew for this build and only `make lock` keeps it.
+ * @param frozen stop instead of resolving anew
+ * @throws BuildError if frozen and the lock does not fit; whatever resolving throws
+ */
+export async function currentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
+  const { profile, base, projectDirectory } = request;
+  const file = lockFile(projectDirectory, profile.name, base.name);
+  const locked = readLock(file);
+  const differences =
+    locked === undefined
+      ? ['there is no lock yet']
+      : requestDifferences(locked.request, base.request(profile));
+  if (locked !== undefined && differences.length === 0) return locked;
+  if (frozen) {
+    throw new BuildError({
+      what: `the lock does not fit the profile: ${differences.join('; ')}`,
+      where: file,
+      fix: 'Write it again with `make lock` and commit it.',
+    });
+  }
+  request.say(
+    `${profile.name}: resolved anew (${differences.join('; ')}). \`make lock\` keeps the result.`,
+  );
+  return resolvedAnew(request, digestOf([base.request(profile), locked ?? null]));
+}
+
+/**
+ * A lock in place of one whose packages the mirror no longer has.
+ * @param gone the packages that are gone
+ * @throws BuildError if frozen; whatever resolving throws
+ */
+export async function lockWithout(
+  gone: readonly string[],
+  locked: Lock,
+  request: LockRequest,
+  frozen: boolean,
+): Promise<Lock> {
+  const { profile, base, projectDirectory } = request;
+  if (frozen) {
+    throw new BuildError({
+      what: `the mirror no longer has ${gone.join(', ')}`,
+      where: lockFile(projectDirectory, profile.name, base.name),
+      fix: 'Write the lock again with `make lock` and commit it, or name a mirror that has them: MIRROR=…',
+    });
+  }
+  const lock = await resolvedAnew(request, digestOf([locked, gone]));
+  const moved = packageDifferences(locked.packages, lock.packages);
+  request.say(`${profile.name}: the mirror moved: ${shortList(moved)}. \`make lock\` keeps this.`);
+  return lock;
+}
+
+/** Resolves a profile and writes its lock; returns the packages that moved, a line each. */
+export async function renewLock(request: LockRequest): Promise<string[]> {
+  const { profile, base, projectDirectory } = request;
+  const file = lockFile(projectDirectory, profile.name, base.name);
+  const before = readLock(file);
+  const lock = await resolve(request);
+  await writeLock(file, lock);
+  return packageDifferences(before?.packages ?? [], lock.packages);
+}
+
+/** Resolves once for the same question: the answer stays in the cache until the question changes. */
+async function resolvedAnew(request: LockRequest, question: string): Promise<Lock> {
+  const file = join(request.cacheDirectory, 'resolved', `${question}.json`);
+  const known = readLock(file);
+  if (known !== undefined) return known;
+  const lock = await resolve(request);
+  await mkdir(dirname(file), { recursive: true });
+  await writeLock(file, lock);
+  return lock;
+}
+
+async function resolve(request: LockRequest): Promise<Lock> {
+  const { profile, base } = request;
+  const resolution = await base.resolve(resolveRequest(request));
+  return { format: 1, profile: profile.name, base: base.name, ...resolution };
+}
+
+/** What a base is asked with. */
+export function resolveRequest(request: LockRequest): ResolveRequest {
+  const { profile, base, mirror, signal, cacheDirectory } = request;
+  return { profile, mirror, signal, stateDirectory: join(cacheDirectory, base.name) };
+}
+
+function shortList(lines: readonly string[]): string {
+  const shown = lines.slice(0, 6).join(', ');
+  return lines.length > 6 ? `${shown} and ${lines.length - 6} more` : shown;
+}

@@ -1,0 +1,92 @@
+import yargs, { type Argv } from 'yargs';
+import { BuildError } from '../build/error.ts';
+import { cleanCommand } from './commands/clean.ts';
+import type { CommandContext } from './commands/context.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { explainCommand } from './commands/explain.ts';
+import { isoCommand } from './commands/iso.ts';
+import { lockCommand } from './commands/lock.ts';
+import { qemuCommand } from './commands/qemu.ts';
+import { rootfsCommand } from './commands/rootfs.ts';
+import { commandOutput, type Output } from './ui/events.ts';
+
+const COMMANDS = [
+  isoCommand,
+  lockCommand,
+  rootfsCommand,
+  explainCommand,
+  qemuCommand,
+  doctorCommand,
+  cleanCommand,
+];
+
+/** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug, Ctrl-C. */
+const REFUSED = 1;
+const USAGE = 2;
+const BUG = 70;
+const INTERRUPTED = 130;
+
+/** Words of the command line that are wrong; told together with how to get help. */
+class UsageError extends Error {}
+
+/**
+ * Runs a command line.
+ * @param args what follows the program's name
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const output = commandOutput({ json: args.includes('--json') });
+  const cancel = new AbortController();
+  const interrupt = () => cancel.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    await parser(args, { output, signal: cancel.signal }).parseAsync();
+    return 0;
+  } catch (error) {
+    if (cancel.signal.aborted) {
+      process.stderr.write('Interrupted. Nothing half-made is left behind.\n');
+      return INTERRUPTED;
+    }
+    return report(error, output, args.includes('--verbose'));
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function parser(args: readonly string[], context: CommandContext): Argv {
+  const line = yargs([...args])
+    .scriptName('qx-build')
+    .usage(
+      'qx-build turns a profile into a bootable appliance ISO.\n\nqx-build <command> [options]',
+    )
+    .option('json', { type: 'boolean', global: true, describe: 'Print one event a line, as JSON' })
+    .option('verbose', { type: 'boolean', global: true, describe: 'Show stack traces of errors' })
+    .demandCommand(1, 'Which command?')
+    .strict()
+    .recommendCommands()
+    .version(false)
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message, error: Error | undefined) => {
+      throw error ?? new UsageError(message);
+    });
+  for (const command of COMMANDS) line.command(command(context));
+  return line;
+}
+
+function report(error: unknown, output: Output, verbose: boolean): number {
+  const expected = error instanceof BuildError || error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof UsageError ? ' See qx-build --help.' : '';
+  output.emit({ event: 'error', message });
+  process.stderr.write(`qx-build: ${message}${hint}\n`);
+  if (verbose || !expected) process.stderr.write(`${stackOf(error)}\n`);
+  if (error instanceof UsageError) return USAGE;
+  return expected ? REFUSED : BUG;
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `\nCaused by: ${stackOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}

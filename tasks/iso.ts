@@ -1,0 +1,97 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ListrTask } from 'listr2';
+import { makeBootLoader } from '../build/image/boot-loader.ts';
+import type { PreparedImage } from '../build/image/prepare.ts';
+import { writeRecord } from '../build/image/record.ts';
+import { packagesOf } from '../build/image/steps/facts.ts';
+import { initramfsPackages, makeInitramfs } from '../build/image/steps/initramfs.ts';
+import { type IsoResult, makeIso } from '../build/image/steps/iso.ts';
+import { makeSquashfs } from '../build/image/steps/squashfs.ts';
+import { StepCache, type StepResult } from '../build/step/cache.ts';
+import { fetchPackages, type PackageEntries } from './packages.ts';
+import { type Built, describeBuild } from './summary.ts';
+import type { Output } from './ui/events.ts';
+import { runStages, type StageRun, type StageTime, stage } from './ui/stage.ts';
+
+/**
+ * Builds one image: the whole way from a lock to a checked ISO, one task an arrow.
+ * @returns what was built, for the summary
+ */
+export async function buildIso(prepared: PreparedImage, output: Output): Promise<Built> {
+  let image = prepared;
+  let packages: PackageEntries;
+  let squashfs: StepResult;
+  let initramfs: StepResult;
+  let bootLoader: StepResult;
+  let iso: IsoResult;
+
+  const { cacheDirectory, signal } = image.lockRequest;
+  const { profile } = image.facts;
+  const steps = new StepCache(join(cacheDirectory, 'steps'));
+  const times: StageTime[] = [];
+  const task = (step: string, title: string, run: StageRun) =>
+    stage({ image: profile.name, step, title, output, times }, run);
+
+  const fetch = task('packages', 'Packages: fetch, verify, open', async (report) => {
+    ({ image, packages } = await fetchPackages(image, report));
+    return { cached: packages.downloaded === 0, note: `${packages.count} packages` };
+  });
+
+  const rootfs = task('squashfs', 'Root filesystem: merge, audit, compress', async (report) => {
+    squashfs = await steps.run(image.plan.squashfs, (directory) =>
+      makeSquashfs(directory, image.facts, {
+        base: image.base,
+        packages: packages.of(packagesOf(image.facts.lock, image.facts.flavour)),
+        signal,
+        onProgress: report.progress,
+      }),
+    );
+    return squashfs;
+  });
+
+  const kernel = task('initramfs', 'Kernel and initramfs', async () => {
+    initramfs = await steps.run(image.plan.initramfs, (directory) =>
+      makeInitramfs(directory, image.facts, {
+        skeleton: image.base.skeleton(profile),
+        packages: packages.of(initramfsPackages(image.facts)),
+      }),
+    );
+    return initramfs;
+  });
+
+  const loader = task('boot-loader', 'Boot loader for BIOS and UEFI', async () => {
+    const { buildId } = image.plan;
+    const epoch = image.facts.lock.sourceDateEpoch;
+    bootLoader = await steps.run(image.plan.bootLoader, (directory) =>
+      makeBootLoader(directory, { buildId, epoch, signal }),
+    );
+    return bootLoader;
+  });
+
+  const medium = task('iso', 'ISO: write, read back, check', async () => {
+    await mkdir(dirname(image.file), { recursive: true });
+    iso = await makeIso(image.file, image.facts, {
+      buildId: image.plan.buildId,
+      squashfs: squashfs.directory,
+      initramfs: initramfs.directory,
+      bootLoader: bootLoader.directory,
+      signal,
+    });
+    return {};
+  });
+
+  const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
+    await describeBuild({ image, iso, times });
+    await writeRecord(cacheDirectory, image.file, { plan: image.plan, sha256: iso.sha256 });
+    await steps.prune();
+    return {};
+  });
+
+  const system: ListrTask = {
+    title: 'System',
+    task: (_context, parent) => parent.newListr([kernel, loader, rootfs], { concurrent: true }),
+  };
+  await runStages([fetch, system, medium, papers], output);
+  return { image: profile.name, file: image.file, sha256: iso!.sha256, times };
+}

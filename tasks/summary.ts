@@ -1,0 +1,59 @@
+import { statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { updateChecksums } from '../build/image/checksums.ts';
+import { buildManifest } from '../build/image/manifest.ts';
+import type { PreparedImage } from '../build/image/prepare.ts';
+import { packagesOf } from '../build/image/steps/facts.ts';
+import type { IsoResult } from '../build/image/steps/iso.ts';
+import { writeFileAtomically } from '../build/process/atomic-write.ts';
+import { cyclonedx } from '../build/sbom/cyclonedx.ts';
+import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
+import type { StageTime } from './ui/stage.ts';
+
+/** An image that is there, built now or before. */
+export interface Built {
+  image: string;
+  file: string;
+  sha256: string;
+  /** What each step took; empty if nothing was to be done. */
+  times: readonly StageTime[];
+}
+
+/** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json` and `<iso>.cdx.json`. */
+export async function describeBuild({
+  image,
+  iso,
+  times,
+}: {
+  image: PreparedImage;
+  iso: IsoResult;
+  times: readonly StageTime[];
+}): Promise<void> {
+  const { facts, plan, file } = image;
+  const packages = packagesOf(facts.lock, facts.flavour);
+  const sbom = cyclonedx({ ...facts, packages });
+  const manifest = buildManifest({ facts, plan, iso, file, times });
+  const papers = { [`${file}.cdx.json`]: sbom, [`${file}.manifest.json`]: manifest };
+  for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
+  await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 });
+}
+
+/** The table at the end: file, size, SHA-256, and how long each step took. */
+export function summarize(built: readonly Built[]): string {
+  const files = built.map(({ file, sha256 }) => [
+    basename(file),
+    formatBytes(statSync(file).size),
+    sha256,
+  ]);
+  const steps = built.flatMap(({ image, times }) =>
+    times.map(({ step, seconds, cached }) => [
+      image,
+      step,
+      formatSeconds(seconds),
+      cached ? 'from the cache' : '',
+    ]),
+  );
+  const tables = [formatTable([['File', 'Size', 'SHA-256'], ...files])];
+  if (steps.length > 0) tables.push(formatTable([['Image', 'Step', 'Time', ''], ...steps]));
+  return tables.join('\n\n');
+}

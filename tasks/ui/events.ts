@@ -1,0 +1,36 @@
+/** What `--json` prints, one a line; a stable format for CI. */
+export type BuildEvent =
+  | { event: 'start'; image: string; step: string }
+  | { event: 'progress'; image: string; step: string; done: number; total: number }
+  | { event: 'done'; image: string; step: string; cached: boolean; seconds: number }
+  | { event: 'note'; text: string }
+  | { event: 'built'; image: string; file: string; size: number; sha256: string; upToDate: boolean }
+  | { event: 'explain'; image: string; step: string; runs: boolean; because: string[] }
+  | { event: 'error'; message: string };
+
+/** Where a command's words go: lines for people, or events for programs. */
+export interface Output {
+  readonly json: boolean;
+  /** Whether lines may be drawn over: standard output is a terminal. */
+  readonly interactive: boolean;
+  /** A line for people; a `note` event with `--json`. */
+  say(line: string): void;
+  /** An event; nothing without `--json`. */
+  emit(event: BuildEvent): void;
+}
+
+/** The output of a command line. */
+export function commandOutput({ json }: { json: boolean }): Output {
+  const emit = (event: BuildEvent) => {
+    if (json) process.stdout.write(`${JSON.stringify(event)}\n`);
+  };
+  return {
+    json,
+    interactive: process.stdout.isTTY === true && !json,
+    emit,
+    say: (line) => {
+      if (json) emit({ event: 'note', text: line });
+      else process.stdout.write(`${line}\n`);
+    },
+  };
+}

@@ -1,0 +1,46 @@
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** A number of bytes as people read it: `36.2 MB` (powers of 1000). */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Seconds as people read them: `0.42 s`, `12.3 s`, `3 min 20 s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds >= 100) {
+    const whole = Math.round(seconds);
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
+  return `${seconds.toFixed(seconds >= 10 ? 1 : 2)} s`;
+}
+
+/** How far something is: `42 %, 120 MB of 290 MB, 61 MB/s, 3 s left`. */
+export function formatProgress(done: number, total: number, seconds: number): string {
+  const share = total === 0 ? 100 : Math.floor((100 * done) / total);
+  const rate = seconds > 0 ? done / seconds : 0;
+  const left = rate > 0 ? `, ${formatSeconds((total - done) / rate)} left` : '';
+  const amount = `${formatBytes(done)} of ${formatBytes(total)}`;
+  return `${share} %, ${amount}, ${formatBytes(rate)}/s${left}`;
+}
+
+/** Rows as aligned columns; the first row is the heading. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (most, row) => row.map((cell, index) => Math.max(most[index] ?? 0, cell.length)),
+    [],
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
