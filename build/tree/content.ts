@@ -17,18 +17,22 @@ export class ContentReader implements Disposable {
    * @throws BuildError if the file behind the entry is gone or shorter than the entry says
    */
   read(entry: FileEntry, from: number, into: Uint8Array): void {
-    if (entry.content.in === 'memory') {
-      into.set(entry.content.bytes.subarray(from, from + into.length));
-      return;
-    }
-    const { file, offset } = entry.content;
-    const got = readSync(this.#descriptor(file), into, 0, into.length, offset + from);
+    const got = this.#copy(entry, from, into);
     if (got === into.length) return;
     throw new BuildError({
       what: `${entry.path} ends ${into.length - got} bytes early`,
-      where: file,
+      where: entry.content.in === 'memory' ? entry.origin : entry.content.file,
       fix: 'The file changed under the build; run it again.',
     });
+  }
+
+  #copy({ content }: FileEntry, from: number, into: Uint8Array): number {
+    if (content.in === 'memory') {
+      const slice = content.bytes.subarray(from, from + into.length);
+      into.set(slice);
+      return slice.length;
+    }
+    return readSync(this.#descriptor(content.file), into, 0, into.length, content.offset + from);
   }
 
   /** The whole content of a file. */
@@ -47,7 +51,7 @@ export class ContentReader implements Disposable {
     const known = this.#open.get(file);
     if (known !== undefined) return known;
     if (this.#open.size >= MOST_OPEN) this[Symbol.dispose]();
-    const opened = openSync(file, 'r');
+    const opened = openOrExplain(file);
     this.#open.set(file, opened);
     return opened;
   }
@@ -55,5 +59,18 @@ export class ContentReader implements Disposable {
   [Symbol.dispose](): void {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
+  }
+}
+
+function openOrExplain(file: string): number {
+  try {
+    return openSync(file, 'r');
+  } catch (cause) {
+    throw new BuildError({
+      what: 'a file that the build reads from cannot be opened',
+      where: file,
+      fix: 'It changed under the build; run it again.',
+      cause,
+    });
   }
 }

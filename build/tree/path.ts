@@ -1,4 +1,5 @@
 import { BuildError } from '../error.ts';
+import type { SymlinkEntry } from './entry.ts';
 
 /** Longest path and longest name that Linux takes (`PATH_MAX` less the NUL, `NAME_MAX`), bytes. */
 const LONGEST_PATH = 4095;
@@ -34,6 +35,19 @@ function refused(name: string, why: string, where: string): BuildError {
     where,
     fix: 'The archive is damaged or hostile; nothing was taken from it.',
   });
+}
+
+/**
+ * Refuses a symbolic link that Linux could not make.
+ * @throws BuildError on an empty target, a NUL, or a target longer than 4095 bytes
+ */
+export function checkLinkTarget({ path, target, origin }: SymlinkEntry): void {
+  if (target === '') throw refused(path, 'is a link to nothing', origin);
+  if (target.includes('\0'))
+    throw refused(path, 'is a link whose target contains a NUL byte', origin);
+  if (Buffer.byteLength(target) > LONGEST_PATH) {
+    throw refused(path, `is a link whose target is longer than ${LONGEST_PATH} bytes`, origin);
+  }
 }
 
 /** The directory part of a tree path; the empty string is the root. */

@@ -1,7 +1,8 @@
 import { BuildError } from '../error.ts';
+import { conflict, isNameOf, sameNode, sameOwner } from './agree.ts';
 import type { ContentReader } from './content.ts';
-import type { DirectoryEntry, Entry, FileEntry } from './entry.ts';
-import { nameOf, parentOf } from './path.ts';
+import type { Entry, FileEntry, SymlinkEntry } from './entry.ts';
+import { checkLinkTarget, nameOf, parentOf } from './path.ts';
 
 /** Links followed before a chain counts as endless, as Linux does (`ELOOP`). */
 const MOST_LINKS = 40;
@@ -15,6 +16,8 @@ const MOST_LINKS = 40;
 export class Tree {
   readonly #entries = new Map<string, Entry>();
   readonly #children = new Map<string, Set<string>>([['', new Set()]]);
+  /** Path of a file → paths of the hard links to it. */
+  readonly #links = new Map<string, Set<string>>();
   readonly #reader: ContentReader;
 
   /** @param reader reads file contents; whoever makes it closes it */
@@ -26,9 +29,22 @@ export class Tree {
     return this.#entries.size;
   }
 
-  /** Entries sorted by path in byte order, parents before children: the same for the same content. */
+  /**
+   * Entries by name, directory by directory, parents before children: the same for the same content,
+   * in whatever order it was added. The tree may be changed while the result is walked.
+   */
   entries(): Entry[] {
-    return [...this.#entries.values()].sort((a, b) => comparePaths(a.path, b.path));
+    const sorted: Entry[] = [];
+    const walk = (directory: string): void => {
+      for (const name of this.names(directory)) {
+        const entry = this.#entries.get(directory === '' ? name : `${directory}/${name}`);
+        if (entry === undefined) continue;
+        sorted.push(entry);
+        if (entry.type === 'directory') walk(entry.path);
+      }
+    };
+    walk('');
+    return sorted;
   }
 
   /** The entry at exactly this canonical path; links are not followed. */
@@ -81,19 +97,40 @@ export class Tree {
    * @throws BuildError naming both origins if two of them claim one path differently
    */
   add(entry: Entry): void {
-    const placed = this.#place(entry);
-    const present = this.#entries.get(placed.path);
+    const path = this.#place(entry);
+    if (path === '') return;
+    const placed = this.#resolved(entry, path);
+    const present = this.#entries.get(path);
     if (present === undefined) this.#set(placed);
     else if (!this.#agree(present, placed)) throw conflict(present, placed);
   }
 
-  /** Adds an entry in place of whatever is there, except that a directory with content stays a directory. */
+  /**
+   * Adds an entry in place of whatever is there, except that a directory with content stays a directory, and
+   * that a directory does not replace a link to a directory (`lib` of an overlay under a merged `/usr`).
+   * Other names of a replaced file keep what they hold.
+   * @throws BuildError if something else than a directory would replace a directory with content
+   */
   replace(entry: Entry): void {
-    const placed = this.#place(entry);
-    const present = this.#entries.get(placed.path);
-    if (present?.type === 'directory' && placed.type !== 'directory') {
-      if (this.names(placed.path).length > 0) throw conflict(present, placed);
+    const path = this.#place(entry);
+    if (path === '') return;
+    const present = this.#entries.get(path);
+    const placed = this.#resolved(entry, path);
+    if (present === undefined) {
+      this.#set(placed);
+      return;
     }
+    if (placed.type === 'directory' && this.#leadsToDirectory(present)) return;
+    if (placed.type === 'hardlink' && isNameOf(present, placed.target)) return;
+    if (
+      present.type === 'directory' &&
+      placed.type !== 'directory' &&
+      this.names(path).length > 0
+    ) {
+      throw conflict(present, placed);
+    }
+    const keepsContent = present.type === 'directory' && placed.type === 'directory';
+    if (!keepsContent) this.#unset(present);
     this.#set(placed);
   }
 
@@ -102,21 +139,15 @@ export class Tree {
     const entry = this.#entries.get(path);
     if (entry === undefined) return;
     for (const name of this.names(path)) this.remove(`${path}/${name}`);
-    this.#children.delete(path);
-    this.#children.get(parentOf(path))?.delete(nameOf(path));
-    this.#entries.delete(path);
-    if (entry.type === 'file') this.#promoteHardLink(entry);
+    this.#unset(entry);
   }
 
   /**
    * Follows every link on the way to a path, including its last part.
-   * @returns the canonical path, or `undefined` if a part on the way does not exist or links go in a circle
+   * @returns the canonical path (empty for the root), or `undefined` if a part on the way does not exist or
+   * links go in a circle
    */
   canonical(path: string): string | undefined {
-    return this.#follow(path, { followLast: true });
-  }
-
-  #follow(path: string, { followLast }: { followLast: boolean }): string | undefined {
     const waiting = path.split('/').reverse();
     let here = '';
     let links = 0;
@@ -128,30 +159,40 @@ export class Tree {
       }
       const next = here === '' ? part : `${here}/${part}`;
       const entry = this.#entries.get(next);
-      const last = waiting.every((rest) => rest === '' || rest === '.');
-      if (entry?.type === 'symlink' && (followLast || !last)) {
+      if (entry === undefined) return undefined;
+      if (entry.type === 'symlink') {
         links += 1;
         if (links > MOST_LINKS) return undefined;
         if (entry.target.startsWith('/')) here = '';
         waiting.push(...entry.target.split('/').reverse());
-      } else if (entry === undefined || (entry.type !== 'directory' && !last)) {
-        return last && !followLast ? next : undefined;
-      } else {
+      } else if (entry.type === 'directory' || waiting.every(isNothing)) {
         here = next;
+      } else {
+        return undefined;
       }
     }
     return here;
   }
 
-  /** The entry under its canonical path, with its parents made. */
-  #place(entry: Entry): Entry {
+  /** The canonical path of a new entry, with its parents made. */
+  #place(entry: Entry): string {
+    if (entry.type === 'symlink') checkLinkTarget(entry);
+    if (entry.path === '' && entry.type !== 'directory') {
+      throw new BuildError({
+        what: `the root directory cannot be a ${entry.type}`,
+        where: entry.origin,
+        fix: 'The archive is damaged or hostile.',
+      });
+    }
     const parent = this.#directory(parentOf(entry.path), entry);
     const name = nameOf(entry.path);
-    const path = parent === '' ? name : `${parent}/${name}`;
+    return parent === '' ? name : `${parent}/${name}`;
+  }
+
+  /** The entry under its canonical path; a hard link's target becomes the file itself. */
+  #resolved(entry: Entry, path: string): Entry {
     if (entry.type !== 'hardlink') return path === entry.path ? entry : { ...entry, path };
-    const target = this.canonical(entry.target);
-    const linked = target === undefined ? undefined : this.#entries.get(target);
-    const file = linked?.type === 'hardlink' ? this.#entries.get(linked.target) : linked;
+    const file = this.lookup(entry.target);
     if (file?.type !== 'file') {
       throw new BuildError({
         what: `hard link ${entry.path} names ${entry.target}, which is not a file before it`,
@@ -192,6 +233,37 @@ export class Tree {
     if (entry.type === 'directory' && !this.#children.has(entry.path)) {
       this.#children.set(entry.path, new Set());
     }
+    if (entry.type === 'hardlink') {
+      const links = this.#links.get(entry.target);
+      if (links === undefined) this.#links.set(entry.target, new Set([entry.path]));
+      else links.add(entry.path);
+    }
+  }
+
+  #unset(entry: Entry): void {
+    this.#entries.delete(entry.path);
+    this.#children.get(parentOf(entry.path))?.delete(nameOf(entry.path));
+    if (entry.type === 'directory') this.#children.delete(entry.path);
+    if (entry.type === 'hardlink') this.#links.get(entry.target)?.delete(entry.path);
+    if (entry.type === 'file') this.#promoteHardLink(entry);
+  }
+
+  /** The first of a lost file's other names becomes the file, the rest links to it. */
+  #promoteHardLink(file: FileEntry): void {
+    const [heir, ...others] = [...(this.#links.get(file.path) ?? [])].sort();
+    this.#links.delete(file.path);
+    if (heir === undefined) return;
+    this.#set({ ...file, path: heir });
+    for (const path of others) {
+      const link = this.#entries.get(path);
+      if (link?.type === 'hardlink') this.#set({ ...link, target: heir });
+    }
+  }
+
+  #leadsToDirectory(entry: Entry): boolean {
+    if (entry.type !== 'symlink') return false;
+    const canonical = this.canonical(entry.path);
+    return canonical === '' || (canonical !== undefined && this.#children.has(canonical));
   }
 
   #agree(present: Entry, added: Entry): boolean {
@@ -200,61 +272,29 @@ export class Tree {
       return true;
     }
     if (present.type === 'directory' && added.type === 'symlink') {
-      return this.canonical(this.#targetOf(added)) === present.path;
+      return this.canonical(targetOf(added)) === present.path;
     }
     if (present.type === 'symlink' && added.type === 'directory') {
-      return this.lookup(present.path)?.type === 'directory';
+      return this.#leadsToDirectory(present);
     }
-    if (present.type === 'symlink' && added.type === 'symlink') {
-      return present.target === added.target;
-    }
-    if (present.type === 'file' && added.type === 'file') return this.#sameFile(present, added);
-    return false;
-  }
-
-  #targetOf(link: Entry & { type: 'symlink' }): string {
-    return link.target.startsWith('/') ? link.target : `${parentOf(link.path)}/${link.target}`;
+    if (added.type === 'hardlink') return isNameOf(present, added.target);
+    const file = present.type === 'hardlink' ? this.#entries.get(present.target) : present;
+    if (file?.type === 'file' && added.type === 'file') return this.#sameFile(file, added);
+    return sameNode(present, added);
   }
 
   #sameFile(a: FileEntry, b: FileEntry): boolean {
     return (
-      a.size === b.size &&
-      a.mode === b.mode &&
-      a.uid === b.uid &&
-      a.gid === b.gid &&
-      this.#reader.bytes(a).equals(this.#reader.bytes(b))
+      a.size === b.size && sameOwner(a, b) && this.#reader.bytes(a).equals(this.#reader.bytes(b))
     );
-  }
-
-  #promoteHardLink(file: FileEntry): void {
-    let heir: FileEntry | undefined;
-    for (const entry of this.#entries.values()) {
-      if (entry.type !== 'hardlink' || entry.target !== file.path) continue;
-      if (heir === undefined) {
-        heir = { ...file, path: entry.path };
-        this.#entries.set(heir.path, heir);
-      } else {
-        this.#entries.set(entry.path, { ...entry, target: heir.path });
-      }
-    }
   }
 }
 
 /** Origin of a directory that nobody ships but something lies in. */
 const IMPLIED = 'implied';
 
-function conflict(present: Entry | DirectoryEntry, added: Entry): BuildError {
-  const where = present.path === added.path ? present.path : `${present.path}, ${added.path}`;
-  return new BuildError({
-    what: `${present.origin} (${present.type}) and ${added.origin} (${added.type}) both claim one path with different content`,
-    where,
-    fix: 'Leave one of them out in the profile, or let an overlay decide.',
-  });
-}
+const isNothing = (part: string): boolean => part === '' || part === '.';
 
-/** Byte order of `/`-separated paths in which a directory comes right before what is in it. */
-function comparePaths(a: string, b: string): number {
-  const left = a.replaceAll('/', '\0');
-  const right = b.replaceAll('/', '\0');
-  return left < right ? -1 : left > right ? 1 : 0;
+function targetOf(link: SymlinkEntry): string {
+  return link.target.startsWith('/') ? link.target : `${parentOf(link.path)}/${link.target}`;
 }

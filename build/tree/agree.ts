@@ -1,0 +1,31 @@
+import { BuildError } from '../error.ts';
+import type { Entry } from './entry.ts';
+
+/** Whether an entry is the file at `path` or a hard link to it. */
+export function isNameOf(entry: Entry, path: string): boolean {
+  if (entry.type === 'hardlink') return entry.target === path;
+  return entry.type === 'file' && entry.path === path;
+}
+
+/** Whether two entries have one owner and the same permissions. */
+export function sameOwner(a: Entry, b: Entry): boolean {
+  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid;
+}
+
+/** Whether two entries without content say the same. A symbolic link's mode and owner mean nothing. */
+export function sameNode(a: Entry, b: Entry): boolean {
+  if (a.type === 'symlink' && b.type === 'symlink') return a.target === b.target;
+  if (a.type === 'fifo' && b.type === 'fifo') return sameOwner(a, b);
+  if (a.type !== 'character' && a.type !== 'block') return false;
+  return a.type === b.type && sameOwner(a, b) && a.major === b.major && a.minor === b.minor;
+}
+
+/** Two packages, or a package and an overlay, that contradict each other. */
+export function conflict(present: Entry, added: Entry): BuildError {
+  const where = present.path === added.path ? present.path : `${present.path}, ${added.path}`;
+  return new BuildError({
+    what: `${present.origin} (${present.type}) and ${added.origin} (${added.type}) both claim one path with different content`,
+    where,
+    fix: 'Leave one of them out in the profile, or let an overlay decide.',
+  });
+}
