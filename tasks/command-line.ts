@@ -70,7 +70,7 @@ function parser(args: readonly string[], context: CommandContext): Argv {
     .fail((message, error: Error | undefined) => {
       throw error ?? new UsageError(message);
     });
-  for (const command of COMMANDS) line.command(command(context));
+  for (const command of COMMANDS) command.register(line, context);
   return line;
 }
 

@@ -7,6 +7,7 @@ import { packagesOf } from '../build/image/steps/facts.ts';
 import type { IsoResult } from '../build/image/steps/iso.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { cyclonedx } from '../build/sbom/cyclonedx.ts';
+import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
 import type { StageTime } from './ui/stage.ts';
 
@@ -56,4 +57,14 @@ export function summarize(built: readonly Built[]): string {
   const tables = [formatTable([['File', 'Size', 'SHA-256'], ...files])];
   if (steps.length > 0) tables.push(formatTable([['Image', 'Step', 'Time', ''], ...steps]));
   return tables.join('\n\n');
+}
+
+/** Tells what is there now: a table for people, an event an image for programs. */
+export function announce(built: readonly Built[], output: Output): void {
+  if (!output.json) output.say(`\n${summarize(built)}`);
+  for (const { image, file, sha256, times } of built) {
+    const upToDate = times.length === 0;
+    const { size } = statSync(file);
+    output.emit({ event: 'built', image, file, size, sha256, upToDate });
+  }
 }

@@ -33,8 +33,13 @@ export function assembleRootfs(parts: RootfsParts): Tree {
   const tree = new Tree(reader);
   for (const entry of base.skeleton(profile)) tree.add(entry);
   for (const entries of packages) for (const entry of entries) tree.add(entry);
-  tree.removeWhere(dropTest(Object.keys(settings.drop)));
+  drop(tree, Object.keys(settings.drop));
   for (const overlay of overlays) for (const entry of overlay.entries) tree.replace(entry);
   base.finish(tree, { profile, lock, version });
   return tree;
+}
+
+function drop(tree: Tree, patterns: readonly string[]): void {
+  const dropped = dropTest(patterns);
+  for (const { path } of tree.entries()) if (dropped(path)) tree.remove(path);
 }

@@ -10,7 +10,7 @@ const reason = z.string().min(10, 'needs a reason of at least 10 characters');
 const treePath = z
   .string()
   .regex(/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]*[^/\0]$/, 'is not an absolute path without . and ..');
-const id = z.int().min(0).max(65_533);
+const id = z.int().min(0).max(65_534);
 const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service name');
 const overlayName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a folder of overlay/');
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');

@@ -1,4 +1,5 @@
-import type { Argv, CommandModule } from 'yargs';
+import { resolve } from 'node:path';
+import type { Argv } from 'yargs';
 import type { Output } from '../ui/events.ts';
 
 /** What every command is given besides its options. */
@@ -8,45 +9,52 @@ export interface CommandContext {
   signal: AbortSignal;
 }
 
-/** A command of `qx-build`; made once per run. What it does is imported when it is called. */
-export type Command = (context: CommandContext) => CommandModule<object, object>;
+/** The project this toolchain belongs to. */
+export const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** Options of every command that names images. */
-export function imageOptions<T>(yargs: Argv<T>) {
+/** Options of every command that is about images. */
+export function imageOptions(yargs: Argv) {
   return yargs
     .option('profile', {
       type: 'string',
       array: true,
-      describe: 'Profile(s) to work on; all of profiles/ if absent',
+      default: [] as string[],
+      defaultDescription: 'all of profiles/',
+      describe: 'Profiles to work on',
     })
     .option('base', {
       choices: ['auto', 'debian'] as const,
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes the one that can be reached',
     })
+    .option('mirror', {
+      type: 'string',
+      describe: "Address of the package mirror; the host's own or the distribution's if absent",
+    })
+    .option('cache', {
+      type: 'string',
+      describe: 'Cache folder',
+      defaultDescription: '$QUANTIX_CACHE, else quantix in $XDG_CACHE_HOME or ~/.cache',
+    });
+}
+
+/** Options of every command that plans or builds an image. */
+export function buildOptions(yargs: Argv) {
+  return imageOptions(yargs)
     .option('flavour', {
       choices: ['virt', 'full'] as const,
-      describe:
-        'Kernel: virt for virtual machines, full for hardware (default: virt; full with --release)',
+      describe: 'Kernel: virt for virtual machines, full for hardware',
+      defaultDescription: 'virt; full with --release',
     })
     .option('release', {
       type: 'boolean',
       default: false,
-      describe: 'Make the smallest image, for hardware too, from the lock as it stands',
+      describe: 'Make the smallest image, with the kernel for hardware, from the lock as it stands',
     })
     .option('frozen-lock', {
       type: 'boolean',
-      describe:
-        'Stop if the lock does not fit the profile or a package is gone (default with --release)',
-    })
-    .option('mirror', {
-      type: 'string',
-      describe: "Address of the package mirror (default: the host's own, else the distribution's)",
-    })
-    .option('cache', {
-      type: 'string',
-      describe:
-        'Cache folder (default: $QUANTIX_CACHE, else $XDG_CACHE_HOME/quantix, else ~/.cache/quantix)',
+      describe: 'Stop if the lock does not fit the profile or the mirror lost a package',
+      defaultDescription: 'only with --release',
     })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' });
 }

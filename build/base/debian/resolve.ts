@@ -5,7 +5,7 @@ import type { Lock, LockedPackage } from '../../lock/schema.ts';
 import type { Flavour, Profile } from '../../profile/schema.ts';
 import { sha256 } from '../../step/digest.ts';
 import type { Resolution, ResolveRequest } from '../base.ts';
-import { type Chosen, choosePackages, idleOmissions, pretendedStatus } from './apt/resolve.ts';
+import { type Chosen, choosePackages, pretendedStatus } from './apt/resolve.ts';
 import { chooseSources, hostSources, type Source } from './apt/sources.ts';
 import { required } from './apt/stanza.ts';
 import { AptState } from './apt/state.ts';
@@ -38,7 +38,6 @@ export async function resolveDebian(request: ResolveRequest): Promise<Resolution
     const names = [...packages, kernel[flavour]];
     chosen.set(flavour, await choosePackages(apt, names, 'bases.debian.packages'));
   }
-  assertOmissionsMatter(omitted, [...chosen.values()].flat());
   const repositories = await readRepositories(directory, sources);
   const dates = Object.values(repositories).map(({ date }) => Date.parse(date) / 1000);
   return {
@@ -47,16 +46,6 @@ export async function resolveDebian(request: ResolveRequest): Promise<Resolution
     repositories,
     packages: mergeFlavours(chosen, sources),
   };
-}
-
-function assertOmissionsMatter(omitted: readonly string[], chosen: readonly Chosen[]): void {
-  const idle = idleOmissions(omitted, chosen);
-  if (idle.length === 0) return;
-  throw new BuildError({
-    what: `nothing depends on ${idle.join(', ')}`,
-    where: 'bases.debian.without',
-    fix: 'Take it out of the profile: it leaves out nothing.',
-  });
 }
 
 /** Packages that every flavour has, and those of one flavour only. */

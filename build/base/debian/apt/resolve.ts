@@ -1,5 +1,5 @@
 import { BuildError } from '../../../error.ts';
-import { namesIn, parseStanzas, required, type Stanza } from './stanza.ts';
+import { parseStanzas, required, type Stanza } from './stanza.ts';
 import type { AptState } from './state.ts';
 
 /** A package that apt chose. */
@@ -88,8 +88,9 @@ export function parseSimulation(text: string): Map<string, string> {
 }
 
 /**
- * Stanzas for dpkg's status file that make apt take packages as installed although they are not: with the version,
- * the architecture and the provided names they have in the archive, and without dependencies.
+ * Stanzas for dpkg's status file that make apt take packages as installed although they are not. Their version is
+ * a little newer than the archive's, so that apt does not want to replace them; the archive's own version and the
+ * names it provides are provided.
  * @throws BuildError if one of the names is unknown
  */
 export async function pretendedStatus(
@@ -104,30 +105,21 @@ export async function pretendedStatus(
 }
 
 function statusStanza(stanza: Stanza): string {
-  const optional = ['Multi-Arch', 'Provides'].flatMap((field) => {
-    const value = stanza.get(field.toLowerCase());
-    return value === undefined ? [] : [`${field}: ${value}`];
-  });
+  const name = required(stanza, 'package');
+  const version = required(stanza, 'version');
+  const multiArch = stanza.get('multi-arch');
+  const provides = [`${name} (= ${version})`, stanza.get('provides') ?? ''];
   return [
-    `Package: ${required(stanza, 'package')}`,
+    `Package: ${name}`,
     'Status: install ok installed',
-    `Version: ${required(stanza, 'version')}`,
+    `Version: ${version}+without`,
     `Architecture: ${required(stanza, 'architecture')}`,
-    'Maintainer: left out by the profile',
+    `Provides: ${provides.filter((one) => one !== '').join(', ')}`,
+    ...(multiArch === undefined ? [] : [`Multi-Arch: ${multiArch}`]),
+    'Maintainer: nobody',
     'Description: left out by the profile',
-    ...optional,
     '',
   ].join('\n');
-}
-
-/** Names of `without` that no chosen package depends on, and that therefore say nothing. */
-export function idleOmissions(without: readonly string[], chosen: readonly Chosen[]): string[] {
-  const needed = new Set(
-    chosen.flatMap(({ stanza }) =>
-      ['depends', 'pre-depends'].flatMap((field) => namesIn(stanza.get(field) ?? '')),
-    ),
-  );
-  return without.filter((name) => !needed.has(name));
 }
 
 function fileNameOf(path: string): string {

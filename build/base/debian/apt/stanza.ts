@@ -47,11 +47,3 @@ export function required(stanza: Stanza, field: string): string {
     fix: 'The mirror’s index is damaged; try another one: MIRROR=…',
   });
 }
-
-/** Package names that a dependency field mentions, alternatives and versions aside. */
-export function namesIn(dependencies: string): string[] {
-  return dependencies
-    .split(/[,|]/)
-    .map((one) => one.trim().replace(/[\s(:[].*$/, ''))
-    .filter((name) => name !== '');
-}

@@ -103,6 +103,8 @@ function configuration(directory: string): string {
     'Dir::State::extended_states': join(directory, 'extended_states'),
     'Dir::Cache': directory,
     'Dir::Cache::archives': join(directory, 'archives'),
+    'Dir::Cache::pkgcache': 'pkgcache.bin',
+    'Dir::Cache::srcpkgcache': 'srcpkgcache.bin',
     'Dir::Etc::sourcelist': join(directory, 'sources.list'),
     'Dir::Etc::sourceparts': join(directory, 'empty'),
     'Dir::Etc::preferences': join(directory, 'empty', 'none'),

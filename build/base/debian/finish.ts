@@ -1,0 +1,48 @@
+import { busyboxApplets } from '../../elf/busybox.ts';
+import { BuildError } from '../../error.ts';
+import { moduleIndexFiles } from '../../kmod/index-files.ts';
+import { indexModules } from '../../kmod/index-modules.ts';
+import { kernelReleases } from '../../kmod/release.ts';
+import type { Entry } from '../../tree/entry.ts';
+import type { Tree } from '../../tree/tree.ts';
+import type { FinishContext } from '../base.ts';
+import { accountFiles } from '../system/accounts.ts';
+import { appletLinks } from '../system/applets.ts';
+import { caBundle } from '../system/ca-bundle.ts';
+import { generatedLink } from '../system/generated.ts';
+import { identityFiles } from '../system/identity.ts';
+import { runlevelLinks } from '../system/runlevels.ts';
+
+/**
+ * What Debian's package scripts would have made; see `Base.finish`. glibc needs no loader cache: every library
+ * is in a folder that it searches by itself, which the audit checks.
+ */
+export function finishDebian(tree: Tree, context: FinishContext): void {
+  const { profile } = context;
+  for (const [path, target] of Object.entries(profile.bases.debian.links)) {
+    tree.add(generatedLink(path.slice(1), target));
+  }
+  const derived: Entry[] = [
+    ...accountFiles(profile),
+    ...identityFiles(context),
+    ...appletLinks(tree, busyboxApplets(busybox(tree))),
+    caBundle(tree),
+    generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
+    ...runlevelLinks(tree, profile),
+    ...moduleIndex(tree),
+  ];
+  for (const entry of derived) tree.replace(entry);
+}
+
+function busybox(tree: Tree): Buffer {
+  const file = tree.file('bin/busybox');
+  if (file !== undefined) return tree.bytes(file);
+  throw new BuildError({
+    what: 'there is no /bin/busybox',
+    fix: 'Add busybox-static to the packages of the profile.',
+  });
+}
+
+function moduleIndex(tree: Tree): Entry[] {
+  return kernelReleases(tree).flatMap((release) => moduleIndexFiles(indexModules(tree, release)));
+}

@@ -1,0 +1,26 @@
+import type { Profile } from '../../profile/schema.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { generatedFile } from './generated.ts';
+
+/**
+ * The profile's accounts as passwd(5), group(5) and shadow(5). Root has no password, so that it can log in on the
+ * local console until one is set; nobody else has a usable one.
+ */
+export function accountFiles({ accounts }: Profile): Entry[] {
+  const users = Object.entries(accounts.users).sort(([, a], [, b]) => a.uid - b.uid);
+  const groups = Object.entries(accounts.groups).sort(([, a], [, b]) => a - b);
+  const passwd = users.map(([name, user]) => {
+    const gid = accounts.groups[user.group];
+    return `${name}:x:${user.uid}:${gid}:${user.comment}:${user.home}:${user.shell}\n`;
+  });
+  const group = groups.map(([name, gid]) => {
+    const members = users.filter(([, user]) => user.member.includes(name)).map(([user]) => user);
+    return `${name}:x:${gid}:${members.join(',')}\n`;
+  });
+  const shadow = users.map(([name]) => `${name}:${name === 'root' ? '' : '!'}:::::::\n`);
+  return [
+    generatedFile('etc/passwd', passwd.join('')),
+    generatedFile('etc/group', group.join('')),
+    { ...generatedFile('etc/shadow', shadow.join(''), 0o640), gid: accounts.groups.shadow ?? 0 },
+  ];
+}

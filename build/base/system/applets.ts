@@ -1,0 +1,38 @@
+import type { Entry } from '../../tree/entry.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { generatedLink } from './generated.ts';
+
+/** Folders of programs; an applet stands back for a program of its name in any of them. */
+const PROGRAM_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
+
+/** Applets whose place is `/sbin`: what only the administrator or the boot runs. */
+const ADMINISTRATION = new Set(
+  (
+    'acpid adjtimex arp blkid blockdev bootchartd chpasswd depmod dhcprelay fbsplash fdisk findfs freeramdisk ' +
+    'fsck fsfreeze fstrim getty halt hdparm hwclock ifconfig ifdown ifup init insmod ip ipaddr iplink ipneigh ' +
+    'iproute iprule iptunnel klogd loadkmap logread losetup lsmod makedevs mdev mkdosfs mke2fs mkfs.ext2 ' +
+    'mkfs.vfat mkswap modinfo modprobe nameif pivot_root poweroff raidautorun reboot rmmod route run-init ' +
+    'runlevel setconsole slattach start-stop-daemon sulogin swapoff swapon switch_root sysctl syslogd tunctl ' +
+    'udhcpc udhcpc6 udhcpd uevent vconfig watchdog zcip'
+  ).split(' '),
+);
+
+/**
+ * Links for busybox's applets, where no program of that name is in the tree.
+ * @param applets names of the applets that the busybox in the tree has
+ */
+export function appletLinks(tree: Tree, applets: readonly string[]): Entry[] {
+  return applets
+    .filter(
+      (name) => name !== 'busybox' && PROGRAM_FOLDERS.every((folder) => !has(tree, folder, name)),
+    )
+    .map((name) => {
+      const folder = ADMINISTRATION.has(name) ? 'usr/sbin' : 'usr/bin';
+      return generatedLink(`${folder}/${name}`, '/bin/busybox');
+    });
+}
+
+function has(tree: Tree, folder: string, name: string): boolean {
+  const directory = tree.canonical(folder);
+  return directory !== undefined && tree.at(`${directory}/${name}`) !== undefined;
+}

@@ -1,0 +1,15 @@
+import type { FileEntry, SymlinkEntry } from '../../tree/entry.ts';
+
+/** A file that the builder writes, root's. */
+export function generatedFile(path: string, text: string, mode = 0o644): FileEntry {
+  const bytes = Buffer.from(text);
+  const content = { in: 'memory', bytes } as const;
+  return { type: 'file', path, mode, size: bytes.length, content, ...OWNER };
+}
+
+/** A link that the builder makes. */
+export function generatedLink(path: string, target: string): SymlinkEntry {
+  return { type: 'symlink', path, mode: 0o777, target, ...OWNER };
+}
+
+const OWNER = { uid: 0, gid: 0, origin: 'finish' } as const;

@@ -1,0 +1,22 @@
+import type { Entry } from '../../tree/entry.ts';
+import type { FinishContext } from '../base.ts';
+import { generatedFile } from './generated.ts';
+
+/** What the system says it is: os-release(5) with the base it was made from, and the host name until one is set. */
+export function identityFiles({ profile, lock, version }: FinishContext): Entry[] {
+  const fields: Record<string, string> = {
+    NAME: profile.title,
+    ID: profile.name,
+    ID_LIKE: lock.base,
+    VERSION: version,
+    VERSION_ID: version,
+    PRETTY_NAME: `${profile.title} ${version}`,
+    QUANTIX_BASE: lock.base,
+    QUANTIX_PRODUCT: profile.labelPrefix,
+  };
+  const lines = Object.entries(fields).map(([key, value]) => `${key}="${value}"\n`);
+  return [
+    generatedFile('etc/os-release', lines.join('')),
+    generatedFile('etc/hostname', `${profile.hostname}\n`),
+  ];
+}

@@ -1,0 +1,23 @@
+import { BuildError } from '../../error.ts';
+import type { Profile } from '../../profile/schema.ts';
+import type { Entry } from '../../tree/entry.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { generatedLink } from './generated.ts';
+
+/**
+ * Links that put OpenRC's services into their runlevels.
+ * @throws BuildError naming a service that no package and no overlay has
+ */
+export function runlevelLinks(tree: Tree, { runlevels }: Profile): Entry[] {
+  return Object.entries(runlevels).flatMap(([level, services]) =>
+    services.map((service) => {
+      if (tree.file(`etc/init.d/${service}`) === undefined) {
+        throw new BuildError({
+          what: `there is no service ${service}: neither a package nor an overlay has /etc/init.d/${service}`,
+          where: `runlevels.${level} of the profile`,
+        });
+      }
+      return generatedLink(`etc/runlevels/${level}/${service}`, `/etc/init.d/${service}`);
+    }),
+  );
+}

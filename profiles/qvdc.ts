@@ -1,0 +1,73 @@
+import { defineProfile } from '../build/profile/define.ts';
+import { groups, users } from './shared/accounts.ts';
+import { cmdline, initramfsModules, runlevels } from './shared/boot.ts';
+import * as debian from './shared/debian.ts';
+
+const NOLOGIN = '/usr/sbin/nologin';
+
+/** QvDC: the control plane of many hosts. */
+export default defineProfile({
+  name: 'qvdc',
+  title: 'QvDC',
+  volumeId: 'QVDC',
+  labelPrefix: 'QVDC',
+  hostname: 'qvdc',
+  bases: {
+    debian: {
+      suite: debian.suite,
+      components: debian.components,
+      kernel: debian.kernel,
+      busybox: debian.busybox,
+      packages: [
+        ...debian.system,
+        ...debian.network,
+        ...debian.storage,
+        ...debian.bootLoader,
+        ...debian.hardware,
+        'etcd-client',
+        'etcd-server',
+        'postgresql-15',
+        'redis-server',
+      ],
+      without: {
+        ...debian.without,
+        'libjson-perl': 'nothing on the appliance runs Perl',
+        libllvm14:
+          'only PostgreSQL’s just-in-time compiler needs it; 22 MB for queries we do not have',
+        locales: 'databases are made with the C locale',
+        'postgresql-client-common': 'wrappers in Perl; the programs themselves are called',
+        'postgresql-common': 'wrappers in Perl; the programs themselves are called',
+        'ssl-cert': 'certificates are the control plane’s own',
+      },
+      drop: {
+        ...debian.drop,
+        '/usr/lib/postgresql/15/lib/bitcode': 'for the just-in-time compiler, which is left out',
+        '/usr/lib/postgresql/15/lib/llvmjit.so': 'needs LLVM, which is left out',
+        '/usr/lib/postgresql/15/lib/llvmjit_types.bc':
+          'for the just-in-time compiler, which is left out',
+      },
+      links: {},
+      overlays: ['debian'],
+    },
+  },
+  accounts: {
+    groups: { ...groups, postgres: 120, etcd: 121, redis: 122 },
+    users: {
+      ...users,
+      postgres: {
+        uid: 120,
+        group: 'postgres',
+        comment: 'PostgreSQL',
+        home: '/var/lib/postgresql',
+        shell: '/bin/sh',
+      },
+      etcd: { uid: 121, group: 'etcd', comment: 'etcd', home: '/var/lib/etcd', shell: NOLOGIN },
+      redis: { uid: 122, group: 'redis', comment: 'Redis', home: '/var/lib/redis', shell: NOLOGIN },
+    },
+  },
+  runlevels: { ...runlevels, default: ['dbus', 'chronyd'] },
+  overlays: ['common', 'qvdc'],
+  cmdline,
+  initramfs: { modules: initramfsModules },
+  setuid: {},
+});

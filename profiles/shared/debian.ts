@@ -1,0 +1,115 @@
+/** What both appliances take from Debian, and what both leave out. */
+
+export const suite = 'bookworm';
+export const components: ['main'] = ['main'];
+
+export const kernel = { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' };
+export const busybox = 'busybox-static';
+
+/** Init, services, log-in, time, certificates: the ground that everything else stands on. */
+export const system = [
+  'base-files',
+  'bash',
+  'busybox-static',
+  'ca-certificates',
+  'chrony',
+  'dbus',
+  'kbd',
+  'libatomic1',
+  'libstdc++6',
+  'logrotate',
+  'ncurses-base',
+  'netbase',
+  'openrc',
+  'openssh-client',
+  'openssh-server',
+  'openssl',
+  'procps',
+  'tzdata',
+];
+
+export const network = [
+  'ethtool',
+  'iproute2',
+  'iputils-arping',
+  'iputils-ping',
+  'iw',
+  'nftables',
+  'wpasupplicant',
+];
+
+/** Disks and file systems: for data partitions, and for the installer. */
+export const storage = [
+  'dosfstools',
+  'e2fsprogs',
+  'gdisk',
+  'parted',
+  'smartmontools',
+  'util-linux',
+  'xfsprogs',
+];
+
+/** Boot loader: what the installer puts on a disk. */
+export const bootLoader = ['efibootmgr', 'grub-efi-amd64-bin', 'grub-pc-bin'];
+
+export const hardware = ['dmidecode', 'pciutils', 'usbutils'];
+
+const SCRIPTS = 'only package scripts use it, and no package script is run';
+const PYTHON = 'nothing on the appliance runs Python';
+
+export const without = {
+  adduser: SCRIPTS,
+  coreutils: 'busybox has these programs',
+  cron: 'periodic work is done by the agent and by busybox crond',
+  debconf: SCRIPTS,
+  debianutils: 'busybox has these programs',
+  dpkg: 'packages are merged at build time; the image has no package manager',
+  'init-system-helpers': SCRIPTS,
+  insserv: 'runlevels are declared by the profile',
+  'initramfs-tools': 'the builder makes the initramfs',
+  'initramfs-tools-core': 'the builder makes the initramfs',
+  'iso-codes': 'names of languages and countries, for menus that are not here',
+  'gettext-base': 'consoles and logs are in English',
+  kmod: 'busybox loads modules, from the text index that the builder writes',
+  'linux-base': SCRIPTS,
+  'lsb-base': 'services are OpenRC’s',
+  passwd: 'accounts are declared by the profile; busybox sets passwords',
+  perl: 'nothing on the appliance runs Perl',
+  python3: PYTHON,
+  'runit-helper': 'services are OpenRC’s',
+  'sensible-utils': SCRIPTS,
+  ucf: SCRIPTS,
+  udev: 'busybox mdev makes device nodes',
+};
+
+const DOCUMENTATION = 'documentation; it is on the project’s pages';
+const OTHER_INIT = 'for another init system than OpenRC';
+
+export const drop = {
+  '/boot': 'kernel and initramfs are on the medium',
+  '/etc/apparmor.d': 'AppArmor is not used',
+  '/etc/cron.d': 'cron is not in the image',
+  '/etc/cron.daily': 'cron is not in the image',
+  '/etc/cron.weekly': 'cron is not in the image',
+  '/etc/rc0.d': OTHER_INIT,
+  '/etc/udev': 'udev is not in the image',
+  '/usr/lib/systemd': OTHER_INIT,
+  '/usr/lib/tmpfiles.d': OTHER_INIT,
+  '/usr/lib/sysusers.d': OTHER_INIT,
+  '/usr/lib/udev': 'udev is not in the image',
+  '/usr/lib/dracut': 'the builder makes the initramfs',
+  '/usr/lib/modules-load.d': OTHER_INIT,
+  '/usr/share/apport': 'crash reports go nowhere',
+  '/usr/share/bash-completion': 'for interactive work that the appliance is not for',
+  '/usr/share/bug': DOCUMENTATION,
+  '/usr/share/doc': DOCUMENTATION,
+  '/usr/share/doc-base': DOCUMENTATION,
+  '/usr/share/gdb': 'for debugging, which is done elsewhere',
+  '/usr/share/info': DOCUMENTATION,
+  '/usr/share/initramfs-tools': 'the builder makes the initramfs',
+  '/usr/share/lintian': 'for Debian’s own checks',
+  '/usr/share/locale': 'consoles and logs are in English',
+  '/usr/share/man': DOCUMENTATION,
+  '/usr/share/reportbug': 'for Debian’s bug tracker',
+  '/usr/share/zsh': 'zsh is not in the image',
+};

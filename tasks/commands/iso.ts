@@ -1,0 +1,41 @@
+import { cacheDirectory } from '../../build/cache/directory.ts';
+import { ensureInstalled } from '../../build/host/install.ts';
+import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { prepareImage } from '../../build/image/prepare.ts';
+import { isUpToDate, readRecord } from '../../build/image/record.ts';
+import { profileNames } from '../../build/profile/load.ts';
+import type { Built } from '../summary.ts';
+import { buildOptions, PROJECT } from './context.ts';
+import { defineCommand } from './define.ts';
+
+/** `qx-build iso`: builds ISOs, or says that they are up to date. */
+export const isoCommand = defineCommand({
+  command: 'iso',
+  describe: 'Build the bootable ISOs of profiles',
+  builder: buildOptions,
+  handler: async (options, { output, signal }) => {
+    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    const names = options.profile.length > 0 ? options.profile : profileNames(PROJECT);
+    const built: Built[] = [];
+    for (const name of names) {
+      const image = await prepareImage(name, {
+        ...options,
+        projectDirectory: PROJECT,
+        cacheDirectory: cacheDirectory(options.cache),
+        outputDirectory: options.output,
+        signal,
+        say: output.say,
+      });
+      const record = readRecord(image.lockRequest.cacheDirectory, image.file);
+      if (record !== undefined && isUpToDate(record, image.file, image.plan)) {
+        output.say(`${name}: up to date, nothing to do`);
+        built.push({ image: name, file: image.file, sha256: record.sha256, times: [] });
+        continue;
+      }
+      const { buildIso } = await import('../iso.ts');
+      built.push(await buildIso(image, output));
+    }
+    const { announce } = await import('../summary.ts');
+    announce(built, output);
+  },
+});

@@ -1,0 +1,33 @@
+import { selectBase } from '../../build/base/select.ts';
+import { cacheDirectory } from '../../build/cache/directory.ts';
+import { ensureInstalled } from '../../build/host/install.ts';
+import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { renewLock } from '../../build/lock/current.ts';
+import { loadProfile, profileNames } from '../../build/profile/load.ts';
+import { type CommandContext, imageOptions, PROJECT } from './context.ts';
+import { defineCommand } from './define.ts';
+
+/** `qx-build lock`: resolves profiles anew and writes their locks. */
+export const lockCommand = defineCommand({
+  command: 'lock',
+  describe: 'Resolve the packages of profiles and write their lock files',
+  builder: imageOptions,
+  handler: async (options, { output, signal }: CommandContext) => {
+    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    const base = await selectBase(options.base);
+    const names = options.profile.length > 0 ? options.profile : profileNames(PROJECT);
+    for (const name of names) {
+      const moved = await renewLock({
+        projectDirectory: PROJECT,
+        cacheDirectory: cacheDirectory(options.cache),
+        profile: await loadProfile(PROJECT, name),
+        base,
+        mirror: options.mirror,
+        signal,
+        say: output.say,
+      });
+      output.say(`${name}.${base.name}: ${moved.length === 0 ? 'nothing moved' : ''}`);
+      for (const line of moved) output.say(`  ${line}`);
+    }
+  },
+});
