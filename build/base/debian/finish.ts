@@ -23,6 +23,9 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     tree.add(generatedLink(path.slice(1), target));
   }
   const derived: Entry[] = [
+    generatedLink('etc/mtab', '../proc/self/mounts'),
+    generatedLink('var/lock', '../run/lock'),
+    generatedLink('var/run', '../run'),
     ...accountFiles(profile),
     ...identityFiles(context),
     ...appletLinks(tree, busyboxApplets(busybox(tree))),

@@ -26,15 +26,12 @@ const DIRECTORIES: Readonly<Record<string, number>> = {
   'var/tmp': 0o1777,
 };
 
-/** Links of a merged `/usr`, and of what moved to `/run`. */
+/** Links of a merged `/usr`. */
 const LINKS: Readonly<Record<string, string>> = {
   bin: 'usr/bin',
   lib: 'usr/lib',
   lib64: 'usr/lib64',
   sbin: 'usr/sbin',
-  'etc/mtab': '../proc/self/mounts',
-  'var/lock': '../run/lock',
-  'var/run': '../run',
 };
 
 /** What is in a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
