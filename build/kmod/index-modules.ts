@@ -45,7 +45,7 @@ function moduleFiles(tree: Tree, directory: string): Map<string, FileEntry> {
       const entry = tree.at(`${here}/${name}`);
       if (entry?.type === 'directory') walk(entry.path);
       if (entry === undefined || !MODULE_FILE.test(name)) continue;
-      const file = tree.file(entry.path);
+      const file = entry.type === 'file' ? entry : tree.file(entry.path);
       if (file === undefined) continue;
       const path = entry.path.slice(directory.length + 1);
       const key = moduleName(name.replace(MODULE_FILE, ''));
