@@ -1,0 +1,58 @@
+import { BuildError } from '../error.ts';
+import type { Tree } from '../tree/tree.ts';
+import { withoutAllowed } from './allow.ts';
+import type { AuditOptions, Finding, Rule } from './finding.ts';
+import { missingApplets } from './rules/applets.ts';
+import { missingInterpreters } from './rules/interpreters.ts';
+import { missingLibraries } from './rules/libraries.ts';
+import { carriageReturns } from './rules/line-ends.ts';
+import { danglingLinks } from './rules/links.ts';
+import { unknownOwners } from './rules/owners.ts';
+import { unexpectedSetuid, worldWritable } from './rules/permissions.ts';
+import { brokenServices } from './rules/services.ts';
+import { survey } from './survey.ts';
+
+/** Everything an audit looks for, in the order of its report. */
+const RULES: readonly Rule[] = [
+  missingLibraries,
+  missingInterpreters,
+  missingApplets,
+  brokenServices,
+  danglingLinks,
+  carriageReturns,
+  unknownOwners,
+  unexpectedSetuid,
+  worldWritable,
+];
+
+/** Findings that an error lists. */
+const MOST_LISTED = 20;
+
+/**
+ * Looks for what would fail in the booted system only: every rule over one pass through the finished tree.
+ * @returns what was found and the options do not accept, in a fixed order
+ */
+export function auditTree(tree: Tree, options: AuditOptions): Finding[] {
+  const surveyed = survey(tree);
+  const findings = RULES.flatMap((rule) => rule(surveyed, options));
+  return withoutAllowed(findings, options.allow ?? {});
+}
+
+/**
+ * Refuses a root filesystem that would not work.
+ * @param options a profile can be passed as it is
+ * @throws BuildError listing what the audit found
+ */
+export function assertAudited(tree: Tree, options: AuditOptions): void {
+  const findings = auditTree(tree, options);
+  if (findings.length === 0) return;
+  const listed = findings
+    .slice(0, MOST_LISTED)
+    .map(({ rule, path, what, fix }) => `\n  ${rule}: /${path} ${what}. ${fix}`);
+  const more = findings.length - listed.length;
+  const rest = more === 0 ? '' : `\n  and ${more} more`;
+  const count = findings.length === 1 ? 'one thing' : `${findings.length} things`;
+  throw new BuildError({
+    what: `the root filesystem has ${count} that cannot work:${listed.join('')}${rest}`,
+  });
+}

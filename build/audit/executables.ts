@@ -1,0 +1,19 @@
+import type { FileEntry } from '../tree/entry.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** `PATH` of services and consoles. */
+const PATH = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
+
+/** Whether a file may be executed by someone. */
+export function isExecutable({ mode }: FileEntry): boolean {
+  return (mode & 0o111) !== 0;
+}
+
+/** The executable file that a command means: at its path, or on `PATH` if it has no slash. */
+export function executable(tree: Tree, command: string): FileEntry | undefined {
+  const paths = command.includes('/') ? [command] : PATH.map((path) => `${path}/${command}`);
+  return paths
+    .map((path) => tree.file(path))
+    .filter((file) => file !== undefined)
+    .find(isExecutable);
+}

@@ -1,0 +1,56 @@
+import { busyboxApplets } from '../../elf/busybox.ts';
+import { BuildError } from '../../error.ts';
+import type { FileEntry } from '../../tree/entry.ts';
+import { nameOf } from '../../tree/path.ts';
+import type { AuditOptions, Finding } from '../finding.ts';
+import type { Survey } from '../survey.ts';
+
+const RULE = 'applet';
+const BUSYBOX = ['bin/busybox', 'bin/busybox.static', 'usr/bin/busybox'];
+
+/** Every applet that init calls, and every link to busybox, must be an applet of the busybox in the tree. */
+export function missingApplets(survey: Survey, { applets: called = [] }: AuditOptions): Finding[] {
+  const { tree, links, entries } = survey;
+  const busybox = BUSYBOX.map((path) => tree.file(path)).find((file) => file !== undefined);
+  const path = busybox?.path ?? 'bin/busybox';
+  if (busybox === undefined) {
+    const fix = 'Add the package busybox.';
+    return called.length === 0
+      ? []
+      : [{ rule: RULE, path, what: 'is missing, and init needs it', fix }];
+  }
+  const known = appletsOf(survey, busybox);
+  if (typeof known === 'string') {
+    return [{ rule: RULE, path, what: known, fix: 'Check the package busybox.' }];
+  }
+  const fix = 'Use a package of busybox that has it, or do without the applet.';
+  const findings = called
+    .filter((name) => !known.has(name))
+    .map((name) => ({ rule: RULE, path, what: `lacks the applet ${name}, which init calls`, fix }));
+  const names = [
+    ...links.filter(({ canonical }) => canonical === path).map(({ entry }) => entry.path),
+    ...entries
+      .filter((one) => one.type === 'hardlink' && one.target === path)
+      .map((one) => one.path),
+  ];
+  for (const link of names) {
+    const applet = nameOf(link);
+    if (known.has(applet) || applet.startsWith('busybox')) continue;
+    findings.push({
+      rule: RULE,
+      path: link,
+      what: 'is a link to busybox, which lacks that applet',
+      fix,
+    });
+  }
+  return findings;
+}
+
+function appletsOf({ tree }: Survey, busybox: FileEntry): Set<string> | string {
+  try {
+    return new Set(busyboxApplets(tree.bytes(busybox)));
+  } catch (error) {
+    if (error instanceof BuildError) return 'is not a busybox: it has no table of applets';
+    throw error;
+  }
+}

@@ -1,0 +1,100 @@
+import type { Elf } from '../../elf/elf.ts';
+import { nameOf } from '../../tree/path.ts';
+import type { Finding } from '../finding.ts';
+import { defaultLibraryPaths, ownLibraryPaths } from '../library-paths.ts';
+import type { Survey } from '../survey.ts';
+
+const RULE = 'library';
+
+/**
+ * Every program's interpreter and every library that a program or library needs must be in the tree, for the same
+ * machine. What a library needs in turn is covered, as it is checked itself.
+ */
+export function missingLibraries(survey: Survey): Finding[] {
+  const search = new Search(survey);
+  const findings: Finding[] = [];
+  for (const [path, why] of survey.damaged) {
+    const fix = 'Leave it out of the image, or get an undamaged package.';
+    findings.push({ rule: RULE, path, what: `is a ${why}`, fix });
+  }
+  for (const [path, elf] of survey.elf) {
+    const { interpreter } = elf;
+    if (interpreter !== undefined && survey.tree.file(interpreter) === undefined) {
+      const fix = 'Add the package of the C library it was built for, or leave it out.';
+      findings.push({
+        rule: RULE,
+        path,
+        what: `needs the loader ${interpreter}, which is missing`,
+        fix,
+      });
+    }
+    for (const name of elf.needed) {
+      const what = search.problem(path, elf, name);
+      const fix = `Add the package that has ${nameOf(name)}, or leave this file out.`;
+      if (what !== undefined) findings.push({ rule: RULE, path, what, fix });
+    }
+  }
+  return findings;
+}
+
+/** Finds libraries as the dynamic loader does (ld.so(8)). */
+class Search {
+  readonly #survey: Survey;
+  readonly #defaults = new Map<number, string[]>();
+  /** Outcome of the search in the default directories, by machine, word size and name. */
+  readonly #known = new Map<string, Outcome>();
+
+  constructor(survey: Survey) {
+    this.#survey = survey;
+  }
+
+  /** Why a needed library cannot be loaded; `undefined` if it can. */
+  problem(path: string, elf: Elf, name: string): string | undefined {
+    if (name.includes('/')) {
+      return this.#look(name, elf) === 'found' ? undefined : `needs ${name}, which is missing`;
+    }
+    if (elf.rpath.length > 0 || elf.runpath.length > 0) {
+      const own = ownLibraryPaths(path, elf);
+      if (own.some((directory) => this.#look(`${directory}/${name}`, elf) === 'found'))
+        return undefined;
+    }
+    const outcome = this.#default(elf, name);
+    if (outcome === 'found') return undefined;
+    if (outcome === 'foreign') return `needs ${name}, which is there for another machine only`;
+    return `needs ${name}, which is missing`;
+  }
+
+  #default(elf: Elf, name: string): Outcome {
+    const key = `${elf.machine} ${elf.bits} ${name}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const found = this.#directories(elf.machine).map((at) => this.#look(`${at}/${name}`, elf));
+    const outcome =
+      (['found', 'foreign'] as const).find((each) => found.includes(each)) ?? 'missing';
+    this.#known.set(key, outcome);
+    return outcome;
+  }
+
+  #look(path: string, { machine, bits, littleEndian }: Elf): Outcome {
+    const file = this.#survey.tree.file(path);
+    if (file === undefined) return 'missing';
+    const library = this.#survey.elf.get(file.path);
+    if (library?.type !== SHARED || library.machine !== machine) return 'foreign';
+    return library.bits === bits && library.littleEndian === littleEndian ? 'found' : 'foreign';
+  }
+
+  #directories(machine: number): string[] {
+    const known = this.#defaults.get(machine);
+    if (known !== undefined) return known;
+    const { tree } = this.#survey;
+    const all = defaultLibraryPaths(tree, machine).map((path) => tree.canonical(path));
+    const directories = [...new Set(all.filter((path) => path !== undefined))];
+    this.#defaults.set(machine, directories);
+    return directories;
+  }
+}
+
+type Outcome = 'found' | 'foreign' | 'missing';
+
+/** `ET_DYN`. */
+const SHARED = 3;

@@ -1,0 +1,36 @@
+import type { FileEntry } from '../../tree/entry.ts';
+import { nameOf } from '../../tree/path.ts';
+import type { Finding } from '../finding.ts';
+import type { Survey } from '../survey.ts';
+
+/** Interpreters that take a carriage return for a part of the command. */
+const SHELLS = new Set(['sh', 'ash', 'dash', 'bash', 'busybox', 'openrc-run']);
+/** Files that a shell, init or OpenRC reads although they have no `#!`. */
+const SOURCED = /^etc\/(inittab|rc\.conf|profile|conf\.d\/[^/]+|profile\.d\/[^/]+)$/;
+/** Larger ones are programs with a script in front; bytes. */
+const LARGEST = 1024 * 1024;
+
+/** A script written on Windows: with CRLF line ends neither the kernel finds its interpreter nor sh its commands. */
+export function carriageReturns({ tree, scripts, entries }: Survey): Finding[] {
+  const findings: Finding[] = [];
+  const add = ({ path }: FileEntry): void => {
+    const fix = 'Save it with LF line ends.';
+    findings.push({ rule: 'line-ends', path, what: 'has CRLF line ends', fix });
+  };
+  const inside = (file: FileEntry): boolean =>
+    file.size <= LARGEST && tree.bytes(file).includes('\r\n');
+  for (const { file, line } of scripts.values()) {
+    if (line.endsWith('\r') || (isShell(line) && inside(file))) add(file);
+  }
+  for (const entry of entries) {
+    if (entry.type !== 'file' || !SOURCED.test(entry.path) || scripts.has(entry.path)) continue;
+    if (inside(entry)) add(entry);
+  }
+  return findings;
+}
+
+function isShell(line: string): boolean {
+  const [interpreter = '', argument = ''] = line.trim().split(/\s+/);
+  const name = nameOf(interpreter);
+  return SHELLS.has(name === 'env' ? nameOf(argument) : name);
+}

@@ -1,0 +1,57 @@
+import { parentOf } from '../../tree/path.ts';
+import type { Tree } from '../../tree/tree.ts';
+import type { Finding } from '../finding.ts';
+import type { Survey } from '../survey.ts';
+
+/** What is there in the booted system only: kernel file systems, memory, partitions of the appliance, devices. */
+const RUN_TIME = /^(proc|sys|dev|run|tmp|mnt|media|quantix|data|var\/(run|lock|tmp))(\/|$)/;
+/** The rule about services tells more about these. */
+const ELSEWHERE = 'etc/runlevels/';
+/** As Linux. */
+const MOST_LINKS = 40;
+
+/** A symbolic link must lead to something in the tree, or to where something appears at run time. */
+export function danglingLinks({ tree, links }: Survey): Finding[] {
+  const findings: Finding[] = [];
+  for (const { entry, canonical } of links) {
+    if (canonical !== undefined || entry.path.startsWith(ELSEWHERE)) continue;
+    const end = endOf(tree, entry.path);
+    if (end !== undefined && RUN_TIME.test(end)) continue;
+    findings.push({
+      rule: 'link',
+      path: entry.path,
+      what:
+        end === undefined
+          ? `is a link to ${entry.target}, which leads in a circle`
+          : `is a link to ${entry.target}, which does not exist`,
+      fix: 'Add the package that has the target, or drop the link.',
+    });
+  }
+  return findings;
+}
+
+/** The path at which following a dangling link ends; `undefined` in a circle. */
+function endOf(tree: Tree, path: string): string | undefined {
+  let here = path;
+  for (let count = 0; count < MOST_LINKS; count += 1) {
+    const entry = tree.at(here);
+    if (entry?.type !== 'symlink') return here;
+    const { target } = entry;
+    here = resolved(tree, target.startsWith('/') ? target : `${parentOf(here)}/${target}`);
+  }
+  return undefined;
+}
+
+/** A path without `.` and `..` and with the links on its way followed, as far as it exists. */
+function resolved(tree: Tree, path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  const lexical = parts.join('/');
+  if (RUN_TIME.test(lexical)) return lexical;
+  const parent = tree.canonical(parentOf(lexical));
+  if (parent === undefined) return lexical;
+  return parent === '' ? (parts.at(-1) ?? '') : `${parent}/${parts.at(-1) ?? ''}`;
+}

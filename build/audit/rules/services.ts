@@ -1,0 +1,74 @@
+import type { Tree } from '../../tree/tree.ts';
+import { executable, isExecutable } from '../executables.ts';
+import type { Finding } from '../finding.ts';
+import { parseService, type Service } from '../openrc/service.ts';
+import type { Survey } from '../survey.ts';
+
+const RULE = 'service';
+const SERVICES = 'etc/init.d';
+const RUNLEVELS = 'etc/runlevels';
+
+/** OpenRC's services must have their program and what they need; a runlevel names only services that exist. */
+export function brokenServices(survey: Survey): Finding[] {
+  const { tree } = survey;
+  const services = readServices(survey);
+  const names = new Set(services.flatMap(({ name, provides }) => [name, ...provides]));
+  return [
+    ...services.flatMap((service) => serviceFindings(tree, service, names)),
+    ...runlevelFindings(tree),
+  ];
+}
+
+function readServices({ tree, scripts }: Survey): Service[] {
+  const services: Service[] = [];
+  const directory = tree.canonical(SERVICES);
+  for (const name of directory === undefined ? [] : tree.names(directory)) {
+    const file = tree.file(`${SERVICES}/${name}`);
+    const script = file === undefined ? undefined : scripts.get(file.path);
+    if (file === undefined || !/\b(openrc-run|runscript)\b/.test(script?.line ?? '')) continue;
+    const configuration = tree.text(`etc/conf.d/${name}`) ?? '';
+    services.push(parseService({ name, script: tree.bytes(file).toString('utf8'), configuration }));
+  }
+  return services;
+}
+
+function serviceFindings(tree: Tree, service: Service, names: ReadonlySet<string>): Finding[] {
+  const { name, needs, command } = service;
+  const path = `${SERVICES}/${name}`;
+  const findings: Finding[] = [];
+  const file = tree.file(path);
+  if (file !== undefined && !isExecutable(file)) {
+    findings.push({ rule: RULE, path, what: 'is not executable', fix: 'Give it mode 0755.' });
+  }
+  for (const need of needs) {
+    if (names.has(need)) continue;
+    const fix = `Add the package or overlay with the service ${need}, or leave ${name} out.`;
+    findings.push({
+      rule: RULE,
+      path,
+      what: `needs the service ${need}, which does not exist`,
+      fix,
+    });
+  }
+  const isPath = command !== undefined && command !== '' && !/\s/.test(command);
+  if (isPath && executable(tree, command) === undefined) {
+    const fix = `Add the package that has ${command}, or leave the service out.`;
+    findings.push({ rule: RULE, path, what: `runs ${command}, which is missing`, fix });
+  }
+  return findings;
+}
+
+function runlevelFindings(tree: Tree): Finding[] {
+  const findings: Finding[] = [];
+  for (const level of tree.names(RUNLEVELS)) {
+    for (const name of tree.names(`${RUNLEVELS}/${level}`)) {
+      const path = `${RUNLEVELS}/${level}/${name}`;
+      const type = tree.lookup(path)?.type;
+      if (type === 'file' || type === 'directory') continue;
+      const fix = 'Add the package or overlay with this service, or take it out of the runlevel.';
+      const what = `enables the service ${name}, which does not exist`;
+      findings.push({ rule: RULE, path, what, fix });
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,36 @@
+import type { ElfHeader } from './header.ts';
+import { type ElfSource, readPart } from './source.ts';
+
+/** Segment types (gABI, `p_type`). */
+export const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3 } as const;
+
+/** A program header, as far as it matters here. */
+export interface Segment {
+  type: number;
+  offset: number;
+  address: number;
+  /** Bytes in the file. */
+  size: number;
+}
+
+/**
+ * Reads the program header table (gABI chapter 5).
+ * @throws BuildError if it lies outside of the file
+ */
+export function readSegments(source: ElfSource, { bits, programs, numbers }: ElfHeader): Segment[] {
+  const { offset, count, stride } = programs;
+  if (count === 0) return [];
+  const size = count * stride;
+  const table = readPart(source, offset, size, { part: 'program header table', most: size });
+  const word = bits / 8;
+  const segments: Segment[] = [];
+  for (let at = 0; at < size; at += stride) {
+    segments.push({
+      type: numbers.u32(table, at),
+      offset: numbers.word(table, at + word),
+      address: numbers.word(table, at + 2 * word),
+      size: numbers.word(table, at + 4 * word),
+    });
+  }
+  return segments;
+}

@@ -1,0 +1,71 @@
+import { BuildError } from '../error.ts';
+import { closeSpellings } from '../spelling.ts';
+import { nameOf } from '../tree/path.ts';
+import { MODULE_FILE, moduleName } from './modinfo.ts';
+import type { KernelModule, ModuleIndex } from './module-index.ts';
+
+/**
+ * The modules to load for some names, with all they depend on, in the order of loading. What a module wants
+ * loaded before it (`softdep pre:`) is included if it is there; names built into the kernel yield nothing.
+ * @param names with `-` or `_`: `virtio-blk`
+ * @returns paths relative to `lib/modules/<release>`, each once
+ * @throws BuildError naming a module that is unknown, with names spelt like it
+ */
+export function closure(index: ModuleIndex, names: readonly string[]): string[] {
+  const builtin = builtinNames(index);
+  const wanted = names
+    .map(moduleName)
+    .map(
+      (name) => index.modules.get(name) ?? (builtin.has(name) ? undefined : unknown(index, name)),
+    )
+    .filter((module) => module !== undefined);
+  const loaded = new Set<KernelModule>();
+  const begun = new Set<KernelModule>();
+  const load = (module: KernelModule): void => {
+    if (begun.has(module)) return;
+    begun.add(module);
+    for (const before of softDependencies(index, module)) load(before);
+    for (const needed of index.dependencies(module)) load(needed);
+    loaded.add(module);
+  };
+  for (const module of wanted) load(module);
+  return [...loaded].map(({ path }) => path);
+}
+
+/** Normalised names of what is built into the kernel. */
+export function builtinNames(index: ModuleIndex): Set<string> {
+  return new Set(index.builtin.map((path) => moduleName(nameOf(path).replace(MODULE_FILE, ''))));
+}
+
+/** Modules that one wants loaded before it (modprobe.d(5), `softdep`), by name or by exact alias. */
+function softDependencies(index: ModuleIndex, module: KernelModule): KernelModule[] {
+  return module.softdeps
+    .flatMap((line) => preNames(line))
+    .flatMap((name) => {
+      const named = index.modules.get(moduleName(name));
+      if (named !== undefined) return [named];
+      const plain = moduleName(name);
+      return [...index.modules.values()].filter(({ aliases }) =>
+        aliases.some((alias) => moduleName(alias) === plain),
+      );
+    });
+}
+
+/** The names after `pre:` of `pre: a b post: c`. */
+function preNames(line: string): string[] {
+  let before = false;
+  const names: string[] = [];
+  for (const word of line.split(/\s+/)) {
+    if (word === 'pre:' || word === 'post:') before = word === 'pre:';
+    else if (before && word !== '') names.push(word);
+  }
+  return names;
+}
+
+function unknown(index: ModuleIndex, name: string): never {
+  const close = closeSpellings(name, [...index.modules.keys(), ...builtinNames(index)]);
+  throw new BuildError({
+    what: `kernel ${index.release} has no module ${JSON.stringify(name)}`,
+    fix: close.length === 0 ? 'Check the spelling.' : `Did you mean ${close.join(' or ')}?`,
+  });
+}

@@ -1,0 +1,103 @@
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { readHeader } from '../elf/header.ts';
+import { readSection } from '../elf/sections.ts';
+import { type ElfSource, memorySource, treeSource } from '../elf/source.ts';
+import { BuildError } from '../error.ts';
+import type { FileEntry } from '../tree/entry.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** Longest `.modinfo` that is believed, bytes; the longest of Linux 6.1 has under 100 KiB. */
+const LONGEST_MODINFO = 4 * 1024 * 1024;
+/** Largest unpacked module that is believed, bytes. */
+const LARGEST_MODULE = 256 * 1024 * 1024;
+
+/** What a kernel module says about itself (`MODULE_INFO` of the kernel's `include/linux/module.h`). */
+export interface ModuleInfo {
+  /** `alias=`: patterns of device ids and names that it answers to. */
+  aliases: string[];
+  /** `depends=`: names of modules whose symbols it uses. */
+  depends: string[];
+  /** `softdep=`: what modprobe should load before or after it, as written: `pre: a b post: c`. */
+  softdeps: string[];
+  /** `firmware=`: files below /lib/firmware that it may ask for. */
+  firmware: string[];
+}
+
+/** End of the file name of a module, packed or not. */
+export const MODULE_FILE = /\.ko(\.gz|\.zst|\.xz)?$/;
+
+/**
+ * Reads a module's `.modinfo` section. Of a plain module only the headers and that section are read,
+ * a packed one is unpacked.
+ * @throws BuildError if the module is damaged, or packed in a way Node cannot unpack (xz)
+ */
+export function readModuleInfo(tree: Tree, file: FileEntry): ModuleInfo {
+  const source = moduleSource(tree, file);
+  const wanted = { name: '.modinfo', most: LONGEST_MODINFO };
+  const section = readSection(source, readHeader(source), wanted);
+  if (section === undefined) throw unreadable(file, 'has no .modinfo section');
+  return parseModuleInfo(section, file.path);
+}
+
+/**
+ * Parses the content of a `.modinfo` section: strings `key=value`, each ended by NUL.
+ * @param where path of the module, for messages
+ * @throws BuildError if a value would break the text files it goes into
+ */
+export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
+  const info: ModuleInfo = { aliases: [], depends: [], softdeps: [], firmware: [] };
+  for (const line of section.toString('latin1').split('\0')) {
+    const list = listOf(info, line);
+    if (list === undefined) continue;
+    const value = line.slice(line.indexOf('=') + 1);
+    if (value.includes('\n')) {
+      throw new BuildError({
+        what: `kernel module information holds a line feed: ${JSON.stringify(line.slice(0, 80))}`,
+        where,
+        fix: 'The module is damaged or hostile.',
+      });
+    }
+    if (list !== info.depends) list.push(value);
+    else if (value !== '') list.push(...value.split(',').map(moduleName));
+  }
+  return info;
+}
+
+function listOf(info: ModuleInfo, line: string): string[] | undefined {
+  if (line.startsWith('alias=')) return info.aliases;
+  if (line.startsWith('depends=')) return info.depends;
+  if (line.startsWith('softdep=')) return info.softdeps;
+  if (line.startsWith('firmware=')) return info.firmware;
+  return undefined;
+}
+
+/** The name under which the kernel knows a module: `-` and `_` are the same. */
+export function moduleName(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+function moduleSource(tree: Tree, file: FileEntry): ElfSource {
+  if (file.path.endsWith('.ko')) return treeSource(tree, file);
+  const limit = { maxOutputLength: LARGEST_MODULE };
+  try {
+    if (file.path.endsWith('.gz')) {
+      return memorySource(file.path, gunzipSync(tree.bytes(file), limit));
+    }
+    if (file.path.endsWith('.zst')) {
+      return memorySource(file.path, zstdDecompressSync(tree.bytes(file), limit));
+    }
+  } catch (cause) {
+    if (cause instanceof BuildError) throw cause;
+    throw unreadable(file, 'cannot be unpacked', cause);
+  }
+  throw unreadable(file, 'is packed with xz, which is not supported');
+}
+
+function unreadable(file: FileEntry, why: string, cause?: unknown): BuildError {
+  return new BuildError({
+    what: `kernel module ${why}`,
+    where: file.path,
+    fix: 'Use a kernel package with plain, gzip or zstd modules.',
+    cause,
+  });
+}

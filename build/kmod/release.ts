@@ -1,0 +1,32 @@
+import { BuildError } from '../error.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** Where the kernel's modules are, one directory per release. */
+export const MODULES = 'lib/modules';
+
+/** Releases of the kernels (`uname -r`) whose modules are in a tree, sorted. */
+export function kernelReleases(tree: Tree): string[] {
+  const directory = tree.canonical(MODULES);
+  if (directory === undefined) return [];
+  return tree.names(directory).filter((release) => {
+    const marks = ['kernel', 'modules.order', 'modules.builtin'];
+    return marks.some((mark) => tree.lookup(`${directory}/${release}/${mark}`) !== undefined);
+  });
+}
+
+/**
+ * The release of the one kernel of a tree.
+ * @throws BuildError if there is none, or more than one
+ */
+export function kernelRelease(tree: Tree): string {
+  const [release, ...others] = kernelReleases(tree);
+  if (release !== undefined && others.length === 0) return release;
+  throw new BuildError({
+    what:
+      release === undefined
+        ? 'the tree has no kernel modules'
+        : `the tree has modules of more than one kernel: ${[release, ...others].join(', ')}`,
+    where: `/${MODULES}`,
+    fix: 'Name exactly one kernel package in the profile.',
+  });
+}

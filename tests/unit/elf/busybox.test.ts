@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { busyboxApplets } from '../../../build/elf/busybox.ts';
+import { BuildError } from '../../../build/error.ts';
+
+const NAMES = [
+  '[',
+  '[[',
+  'ash',
+  'base64',
+  'cat',
+  'chmod',
+  'getty',
+  'init',
+  'ip',
+  'sh',
+  'udhcpc6',
+  'zcat',
+];
+const table = (names: string[]) => `${names.join('\0')}\0`;
+
+test('the table of applets is found between other strings', () => {
+  const noise = 'usage: cat\0cat\0dog\0';
+  const binary = Buffer.from(`${noise}\0BusyBox v1\0${table(NAMES)}\0\0more\0zz\0`);
+  expect(busyboxApplets(binary)).toEqual(NAMES);
+});
+
+test.skipIf(!existsSync('/bin/busybox'))('the applets are those that busybox lists itself', () => {
+  const listed = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n');
+  expect(busyboxApplets(readFileSync('/bin/busybox'))).toEqual(listed);
+});
+
+test.each([
+  ['nothing', Buffer.alloc(0)],
+  ['a file without names', Buffer.alloc(10_000)],
+  ['a table that is too short', Buffer.from(`\0${table(['ash', 'cat', 'sh'])}`)],
+  ['names without an end', Buffer.from(`\0cat\0${'x'.repeat(100_000)}`)],
+])('%s is not a busybox', (_, bytes) => {
+  expect(() => busyboxApplets(bytes)).toThrow(BuildError);
+});
+
+test('many false tables take no long time', () => {
+  const bytes = Buffer.from('\0cat\0dog'.repeat(200_000));
+  const start = performance.now();
+  expect(() => busyboxApplets(bytes)).toThrow(BuildError);
+  expect(performance.now() - start).toBeLessThan(3000);
+});
