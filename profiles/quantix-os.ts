@@ -3,6 +3,7 @@ import { groups, users } from './shared/accounts.ts';
 import { cmdline, initramfsModules, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
+const PYTHON = 'nothing on the appliance runs Python';
 const NOLOGIN = '/usr/sbin/nologin';
 
 /** Quantix-OS: a hypervisor host. */
@@ -42,12 +43,29 @@ export default defineProfile({
         ...debian.without,
         cpio: 'busybox has this program',
         'klibc-utils': 'the builder makes the initramfs',
-        'python3-netifaces': 'nothing on the appliance runs Python',
-        'python3-openvswitch': 'nothing on the appliance runs Python',
+        'python3-netifaces': PYTHON,
+        'python3-openvswitch': PYTHON,
         'sg3-utils-udev': 'udev is not in the image',
       },
-      drop: debian.drop,
-      links: {},
+      drop: {
+        ...debian.drop,
+        '/usr/bin/ovs-dpctl-top': PYTHON,
+        '/usr/bin/ovs-parse-backtrace': PYTHON,
+        '/usr/bin/ovs-pcap': PYTHON,
+        '/usr/bin/ovs-tcpdump': PYTHON,
+        '/usr/bin/ovs-tcpundump': PYTHON,
+        '/usr/bin/ovs-vlan-test': PYTHON,
+        '/usr/bin/qemu-system-i386': 'x86_64 runs 32-bit guests too',
+        '/usr/bin/qemu-system-x86_64-microvm': 'a machine type for containers',
+        '/usr/libexec/qemu-system-i386': 'x86_64 runs 32-bit guests too',
+        '/usr/sbin/mountstats': PYTHON,
+        '/usr/sbin/nfsiostat': PYTHON,
+        '/usr/sbin/ovs-bugtool': PYTHON,
+        '/usr/sbin/rpcctl': PYTHON,
+        '/usr/share/qemu/s390-*.img': 'firmware of another architecture',
+      },
+      links: debian.links,
+      accept: {},
       overlays: ['debian'],
     },
   },
@@ -65,9 +83,11 @@ export default defineProfile({
       },
     },
   },
-  runlevels: { ...runlevels, default: ['dbus', 'chronyd', 'libvirtd'] },
+  runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd', 'libvirtd'] },
   overlays: ['common', 'quantix-os'],
   cmdline,
   initramfs: { modules: initramfsModules },
-  setuid: {},
+  setuid: {
+    '/usr/sbin/mount.nfs': 'shipped so by Debian; only root logs in on the appliance',
+  },
 });

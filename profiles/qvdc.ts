@@ -46,7 +46,8 @@ export default defineProfile({
         '/usr/lib/postgresql/15/lib/llvmjit_types.bc':
           'for the just-in-time compiler, which is left out',
       },
-      links: {},
+      links: debian.links,
+      accept: {},
       overlays: ['debian'],
     },
   },
@@ -65,7 +66,7 @@ export default defineProfile({
       redis: { uid: 122, group: 'redis', comment: 'Redis', home: '/var/lib/redis', shell: NOLOGIN },
     },
   },
-  runlevels: { ...runlevels, default: ['dbus', 'chronyd'] },
+  runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd'] },
   overlays: ['common', 'qvdc'],
   cmdline,
   initramfs: { modules: initramfsModules },

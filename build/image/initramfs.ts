@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
-import { kernelReleases } from '../kmod/release.ts';
+import { kernelRelease } from '../kmod/release.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { Overlay } from '../tree/overlay.ts';
@@ -34,10 +34,10 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
   tree.add(busyboxOf(source));
   for (const entry of overlay.entries) {
-    if (entry.path === 'applets') for (const link of appletLinks(entry, tree)) tree.add(link);
-    else tree.add(entry);
+    if (entry.path !== 'applets') tree.add(entry);
   }
-  const release = kernelReleases(source)[0] ?? '';
+  for (const link of appletLinks(appletsUsed(overlay))) tree.add(link);
+  const release = kernelRelease(source);
   const index = indexModules(source, release);
   const wanted = closure(index, modules);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
@@ -62,12 +62,27 @@ function busyboxOf(source: Tree): Entry {
   });
 }
 
-function appletLinks(list: Entry, tree: Tree): Entry[] {
-  if (list.type !== 'file') return [];
-  const names = tree.bytes(list).toString('utf8').split('\n');
-  return names
-    .filter((name) => name !== '')
-    .map((name) => ({ ...owned(`bin/${name}`), type: 'symlink', mode: 0o777, target: 'busybox' }));
+/** Names of busybox's applets that the initramfs calls: the lines of its overlay's `applets`. */
+export function appletsUsed(overlay: Overlay): string[] {
+  const list = overlay.entries.find(({ path }) => path === 'applets');
+  if (list?.type !== 'file' || list.content.in !== 'memory') {
+    throw new BuildError({
+      what: 'the list of applets is missing',
+      where: 'overlay/initramfs/applets',
+      fix: 'Name each busybox applet that init calls, one a line.',
+    });
+  }
+  const lines = Buffer.from(list.content.bytes).toString('utf8').split('\n');
+  return lines.filter((name) => name !== '');
+}
+
+function appletLinks(names: readonly string[]): Entry[] {
+  return names.map((name) => ({
+    ...owned(`bin/${name}`),
+    type: 'symlink',
+    mode: 0o777,
+    target: 'busybox',
+  }));
 }
 
 function moduleEntry(source: Tree, path: string): Entry {

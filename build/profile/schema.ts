@@ -15,6 +15,8 @@ const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service nam
 const overlayName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a folder of overlay/');
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
 
+const moduleName = z.string().regex(/^[A-Za-z0-9_-]+$/, 'is not a kernel module name');
+
 /** Kernel package of each flavour: `virt` is small and for virtual machines, `full` drives real hardware. */
 const kernel = z.strictObject({
   virt: packageName,
@@ -37,6 +39,8 @@ const common = {
   drop: z.record(treePath, reason),
   /** Links a package script would have made (alternatives and the like): path → target. */
   links: z.record(treePath, z.string().min(1)),
+  /** Findings of the audit that are right as they are: path → reason. Paths as in `drop`. */
+  accept: z.record(treePath, reason),
   /** Folders of `overlay/` injected for this base only, after the common ones. */
   overlays: z.array(overlayName),
 };
@@ -97,8 +101,15 @@ export const profileSchema = z.strictObject({
   /** Kernel parameters besides those that find the medium. */
   cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),
   initramfs: z.strictObject({
-    /** Kernel modules needed to find and mount the medium, by name; what they depend on comes with them. */
-    modules: z.array(z.string().regex(/^[a-z0-9_-]+$/, 'is not a kernel module name')).min(1),
+    /**
+     * Kernel modules needed to find and mount the medium, by name: of every kernel, and of one flavour only.
+     * What they depend on comes with them; what is built into the kernel is passed over.
+     */
+    modules: z.strictObject({
+      common: z.array(moduleName).min(1),
+      virt: z.array(moduleName),
+      full: z.array(moduleName),
+    }),
   }),
   /** Set-uid and set-gid files allowed in the image, each with the reason. */
   setuid: z.record(treePath, reason),

@@ -1,30 +1,49 @@
 /** How both appliances boot. */
 
 /** Messages go to the screen and to the first serial port; the last one named becomes `/dev/console`. */
-export const cmdline = ['console=tty0', 'console=ttyS0,115200', 'loglevel=4', 'panic=30'];
+export const cmdline = ['console=tty0', 'console=ttyS0,115200', 'loglevel=5', 'panic=30'];
 
 /** Modules that find and mount the medium: disks and CDs behind every usual controller, and file systems. */
-export const initramfsModules = [
-  'virtio_pci',
-  'virtio_blk',
-  'virtio_scsi',
-  'ahci',
-  'ata_piix',
-  'nvme',
-  'sd_mod',
-  'sr_mod',
-  'loop',
-  'isofs',
-  'ext4',
-  'vfat',
-  'nls_cp437',
-  'nls_ascii',
-  'squashfs',
-  'overlay',
-];
+export const initramfsModules = {
+  common: [
+    'virtio_pci',
+    'virtio_blk',
+    'virtio_scsi',
+    'ata_piix',
+    'sd_mod',
+    'sr_mod',
+    'loop',
+    'isofs',
+    'ext4',
+    'vfat',
+    'nls_cp437',
+    'nls_ascii',
+    'squashfs',
+    'overlay',
+  ],
+  virt: [],
+  full: [
+    'ahci',
+    'nvme',
+    'xhci_pci',
+    'ehci_pci',
+    'ohci_pci',
+    'uhci_hcd',
+    'usb_storage',
+    'uas',
+    'usbhid',
+    'hid_generic',
+    'mmc_block',
+    'sdhci_pci',
+    'megaraid_sas',
+    'mpt3sas',
+    'hpsa',
+    'vmd',
+  ],
+};
 
 export const runlevels = {
-  sysinit: ['devfs', 'dmesg', 'mdev', 'hwdrivers'],
-  boot: ['modules', 'sysctl', 'hostname', 'bootmisc', 'localmount', 'syslog'],
-  shutdown: ['mount-ro', 'killprocs'],
+  sysinit: ['devfs', 'sysfs', 'dmesg', 'mdev', 'hwdrivers'],
+  boot: ['modules', 'sysctl', 'hostname', 'loopback', 'localmount', 'bootmisc', 'syslog'],
+  shutdown: ['killprocs', 'mount-ro'],
 };

@@ -55,6 +55,7 @@ export const bootLoader = ['efibootmgr', 'grub-efi-amd64-bin', 'grub-pc-bin'];
 export const hardware = ['dmidecode', 'pciutils', 'usbutils'];
 
 const SCRIPTS = 'only package scripts use it, and no package script is run';
+const PERL = 'nothing on the appliance runs Perl';
 const PYTHON = 'nothing on the appliance runs Python';
 
 export const without = {
@@ -74,12 +75,18 @@ export const without = {
   'linux-base': SCRIPTS,
   'lsb-base': 'services are OpenRC’s',
   passwd: 'accounts are declared by the profile; busybox sets passwords',
-  perl: 'nothing on the appliance runs Perl',
+  perl: PERL,
   python3: PYTHON,
   'runit-helper': 'services are OpenRC’s',
   'sensible-utils': SCRIPTS,
   ucf: SCRIPTS,
   udev: 'busybox mdev makes device nodes',
+};
+
+/** Links that package scripts would have made. */
+export const links = {
+  '/etc/localtime': '/usr/share/zoneinfo/UTC',
+  '/usr/bin/awk': 'mawk',
 };
 
 const DOCUMENTATION = 'documentation; it is on the project’s pages';
@@ -91,8 +98,22 @@ export const drop = {
   '/etc/cron.d': 'cron is not in the image',
   '/etc/cron.daily': 'cron is not in the image',
   '/etc/cron.weekly': 'cron is not in the image',
-  '/etc/rc0.d': OTHER_INIT,
+  '/etc/init.d': 'services are OpenRC’s, in overlay/',
+  '/etc/rc*.d': OTHER_INIT,
+  '/etc/runlevels': 'runlevels are declared by the profile',
+  '/etc/sv': OTHER_INIT,
   '/etc/udev': 'udev is not in the image',
+  '/usr/bin/c_rehash': PERL,
+  '/usr/bin/routel': PYTHON,
+  '/usr/bin/su': 'needs PAM; busybox has this program',
+  '/usr/lib/openssh/ssh-keysign': 'set-uid, for host-based log-in, which is not used',
+  '/usr/lib/ssl/misc': PERL,
+  '/usr/lib/x86_64-linux-gnu/tc/q_atm.so': 'traffic control on ATM networks',
+  '/usr/sbin/pam-auth-update': PERL,
+  '/usr/sbin/pam_getenv': PERL,
+  '/usr/sbin/unix_chkpwd': 'set-gid, for PAM in programs that do not run as root',
+  '/usr/sbin/xfs_scrub_all': PYTHON,
+  '/usr/share/libgcrypt20': 'a script for Debian’s maintainers',
   '/usr/lib/systemd': OTHER_INIT,
   '/usr/lib/tmpfiles.d': OTHER_INIT,
   '/usr/lib/sysusers.d': OTHER_INIT,

@@ -54,7 +54,18 @@ export async function runStages(stages: ListrTask[], output: Output): Promise<vo
         fallbackRenderer: 'simple',
         rendererOptions: { showErrorMessage: false, collapseSubtasks: false },
       });
-  await list.run();
+  try {
+    await list.run();
+  } catch (error) {
+    throw error instanceof StageFailure ? error.cause : error;
+  }
+}
+
+/** What Listr2 shows of a failed stage; the command line tells the cause, once. */
+class StageFailure extends Error {
+  constructor(cause: unknown) {
+    super('see below', { cause });
+  }
 }
 
 /** One arrow of the build as a Listr2 task: with progress on a terminal, quiet elsewhere, events for programs. */
@@ -70,7 +81,7 @@ export function stage(
       const elapsed = () => (performance.now() - began) / 1000;
       let [drawn, emitted] = [0, 0];
       output.emit({ event: 'start', image, step });
-      const { cached = false, note } = await run({
+      const report: StageReport = {
         say: (line) => {
           if (output.json) output.say(line);
           else task.output = line;
@@ -86,6 +97,10 @@ export function stage(
             output.emit({ event: 'progress', image, step, done, total });
           }
         },
+      };
+      const { cached = false, note } = await run(report).catch((cause: unknown) => {
+        task.title = title;
+        throw new StageFailure(cause);
       });
       const seconds = elapsed();
       const remark = [cached ? 'from the cache' : '', note ?? ''].filter((one) => one !== '');

@@ -2,7 +2,7 @@ import { busyboxApplets } from '../../elf/busybox.ts';
 import { BuildError } from '../../error.ts';
 import { moduleIndexFiles } from '../../kmod/index-files.ts';
 import { indexModules } from '../../kmod/index-modules.ts';
-import { kernelReleases } from '../../kmod/release.ts';
+import { kernelRelease } from '../../kmod/release.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { FinishContext } from '../base.ts';
@@ -47,5 +47,5 @@ function busybox(tree: Tree): Buffer {
 }
 
 function moduleIndex(tree: Tree): Entry[] {
-  return kernelReleases(tree).flatMap((release) => moduleIndexFiles(indexModules(tree, release)));
+  return moduleIndexFiles(indexModules(tree, kernelRelease(tree)));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import { BuildError } from '../../error.ts';
-import { kernelReleases } from '../../kmod/release.ts';
+import { kernelRelease } from '../../kmod/release.ts';
 import type { LockedPackage } from '../../lock/schema.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
@@ -39,7 +39,7 @@ export function planInitramfs(facts: ImageFacts): Step {
     ...packageInputs(initramfsPackages(facts)),
     ...prefixed('overlay', facts.initramfsOverlay.digests),
     ...profileInputs({
-      'initramfs.modules': profile.initramfs.modules.join(' '),
+      'initramfs.modules': modulesOf(facts).join(' '),
       labelPrefix: profile.labelPrefix,
       busybox: profile.bases[lock.base].busybox,
     }),
@@ -65,7 +65,7 @@ export async function makeInitramfs(
   for (const entry of [...skeleton, ...packages.flat()]) source.add(entry);
   const tree = initramfsTree(source, {
     overlay: facts.initramfsOverlay,
-    modules: facts.profile.initramfs.modules,
+    modules: modulesOf(facts),
     product: facts.profile.labelPrefix,
     reader,
   });
@@ -76,9 +76,13 @@ export async function makeInitramfs(
   await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
 }
 
+function modulesOf({ profile, flavour }: ImageFacts): string[] {
+  const { modules } = profile.initramfs;
+  return [...modules.common, ...modules[flavour]];
+}
+
 function kernelOf(tree: Tree): Buffer {
-  const [release] = kernelReleases(tree);
-  const kernel = tree.file(`boot/vmlinuz-${release}`) ?? tree.file('boot/vmlinuz');
+  const kernel = tree.file(`boot/vmlinuz-${kernelRelease(tree)}`) ?? tree.file('boot/vmlinuz');
   if (kernel !== undefined) return tree.bytes(kernel);
   throw new BuildError({
     what: 'the kernel package has no /boot/vmlinuz',

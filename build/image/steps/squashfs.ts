@@ -1,9 +1,12 @@
 import { join } from 'node:path';
-import { assertAudited } from '../../audit/audit.ts';
+import { assertAudited, auditTree } from '../../audit/audit.ts';
+import type { AuditOptions, Finding } from '../../audit/finding.ts';
 import type { Base } from '../../base/base.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
 import type { Entry } from '../../tree/entry.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { appletsUsed } from '../initramfs.ts';
 import { assembleRootfs } from '../rootfs.ts';
 import { writeSquashfs } from '../squashfs.ts';
 import {
@@ -27,7 +30,7 @@ export function planSquashfs(facts: ImageFacts): Step {
   const digests = Object.assign({}, ...overlays.map((overlay) => overlay.digests));
   return planStep('squashfs', {
     ...packageInputs(packagesOf(lock, flavour)),
-    ...prefixed('overlay', digests),
+    ...prefixed('overlay', { ...digests, ...facts.initramfsOverlay.digests }),
     ...profileInputs({ ...read, overlays: overlays.map((overlay) => overlay.name) }),
     compression: facts.compression.args.join(' '),
     epoch: lock.sourceDateEpoch,
@@ -38,6 +41,27 @@ export function planSquashfs(facts: ImageFacts): Step {
       join('build/base', lock.base, 'base.ts'),
     ]),
   });
+}
+
+/** The root filesystem of an image as a value. */
+export function rootfsTree(
+  facts: ImageFacts,
+  parts: { base: Base; packages: readonly Entry[][]; reader: ContentReader },
+): Tree {
+  return assembleRootfs({ ...facts, ...parts });
+}
+
+/** Everything in a root filesystem that cannot work, or must not be there. */
+export function auditFindings(tree: Tree, facts: ImageFacts): Finding[] {
+  return auditTree(tree, auditOptions(facts));
+}
+
+function auditOptions({ profile, lock, initramfsOverlay }: ImageFacts): AuditOptions {
+  return {
+    setuid: profile.setuid,
+    allow: profile.bases[lock.base].accept,
+    applets: appletsUsed(initramfsOverlay),
+  };
 }
 
 /** What the step is given besides its facts. */
@@ -60,8 +84,8 @@ export async function makeSquashfs(
   { base, packages, signal, onProgress }: SquashfsParts,
 ): Promise<void> {
   using reader = new ContentReader();
-  const tree = assembleRootfs({ ...facts, base, packages, reader });
-  assertAudited(tree, facts.profile);
+  const tree = rootfsTree(facts, { base, packages, reader });
+  assertAudited(tree, auditOptions(facts));
   await writeSquashfs(tree, join(directory, SQUASHFS_FILE), {
     compression: facts.compression,
     epoch: facts.lock.sourceDateEpoch,

@@ -1,0 +1,35 @@
+import { BuildError } from '../../build/error.ts';
+import {
+  BUILD_REQUIREMENTS,
+  missing,
+  QEMU_REQUIREMENTS,
+  TEST_REQUIREMENTS,
+} from '../../build/host/requirements.ts';
+import { defineCommand } from './define.ts';
+
+const PURPOSES = [
+  { purpose: 'build images', requirements: BUILD_REQUIREMENTS },
+  { purpose: 'boot images', requirements: QEMU_REQUIREMENTS },
+  { purpose: 'run the tests', requirements: TEST_REQUIREMENTS },
+];
+
+/** `qx-build doctor`: says what this host can do, and what it lacks for the rest. */
+export const doctorCommand = defineCommand({
+  command: 'doctor',
+  describe: 'Say what this host can do, and what it lacks for the rest',
+  builder: (yargs) => yargs,
+  handler: async (_options, { output }) => {
+    const lacking = PURPOSES.flatMap(({ purpose, requirements }) => {
+      const absent = missing(requirements);
+      const names = absent.map((one) => `${one.name} (package ${one.package})`).join(', ');
+      output.say(`${purpose}: ${absent.length === 0 ? 'all is there' : `missing: ${names}`}`);
+      return absent;
+    });
+    if (lacking.length === 0) return;
+    const packages = [...new Set(lacking.map((one) => one.package))].sort().join(' ');
+    throw new BuildError({
+      what: 'this host lacks programs',
+      fix: `As root: apt-get install --no-install-recommends ${packages}`,
+    });
+  },
+});
