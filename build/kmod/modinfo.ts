@@ -58,7 +58,13 @@ export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
       });
     }
     if (list !== info.depends) list.push(value);
-    else if (value !== '') list.push(...value.split(',').map(moduleName));
+    else
+      list.push(
+        ...value
+          .split(',')
+          .filter((name) => name !== '')
+          .map(moduleName),
+      );
   }
   return info;
 }

@@ -19,20 +19,18 @@ export function missingLibraries(survey: Survey): Finding[] {
   }
   for (const [path, elf] of survey.elf) {
     const { interpreter } = elf;
+    const missing = elf.needed.filter((name) => search.find(path, elf, name) === 'missing');
+    const foreign = elf.needed.filter((name) => search.find(path, elf, name) === 'foreign');
     if (interpreter !== undefined && survey.tree.file(interpreter) === undefined) {
-      const fix = 'Add the package of the C library it was built for, or leave it out.';
-      findings.push({
-        rule: RULE,
-        path,
-        what: `needs the loader ${interpreter}, which is missing`,
-        fix,
-      });
+      missing.unshift(interpreter);
     }
-    for (const name of elf.needed) {
-      const what = search.problem(path, elf, name);
-      const fix = `Add the package that has ${nameOf(name)}, or leave this file out.`;
-      if (what !== undefined) findings.push({ rule: RULE, path, what, fix });
-    }
+    const problems = [
+      ...missing.map((name) => `${name}, ${search.elsewhere(name)}`),
+      ...foreign.map((name) => `${name}, there for another machine only`),
+    ];
+    if (problems.length === 0) continue;
+    const fix = 'Add the package that has it, or leave this file out.';
+    findings.push({ rule: RULE, path, what: `needs ${problems.join('; ')}`, fix });
   }
   return findings;
 }
@@ -44,24 +42,25 @@ class Search {
   /** Outcome of the search in the default directories, by machine, word size and name. */
   readonly #known = new Map<string, Outcome>();
 
+  #byName: Map<string, string> | undefined;
+
   constructor(survey: Survey) {
     this.#survey = survey;
   }
 
-  /** Why a needed library cannot be loaded; `undefined` if it can. */
-  problem(path: string, elf: Elf, name: string): string | undefined {
-    if (name.includes('/')) {
-      return this.#look(name, elf) === 'found' ? undefined : `needs ${name}, which is missing`;
-    }
-    if (elf.rpath.length > 0 || elf.runpath.length > 0) {
-      const own = ownLibraryPaths(path, elf);
-      if (own.some((directory) => this.#look(`${directory}/${name}`, elf) === 'found'))
-        return undefined;
-    }
-    const outcome = this.#default(elf, name);
-    if (outcome === 'found') return undefined;
-    if (outcome === 'foreign') return `needs ${name}, which is there for another machine only`;
-    return `needs ${name}, which is missing`;
+  /** Whether the library that the file at `path` needs can be loaded. */
+  find(path: string, elf: Elf, name: string): Outcome {
+    if (name.includes('/')) return this.#look(name, elf);
+    const own = ownLibraryPaths(path, elf).map((at) => this.#look(`${at}/${name}`, elf));
+    return own.includes('found') ? 'found' : this.#default(elf, name);
+  }
+
+  /** Where a library is that the loader does not find. */
+  elsewhere(name: string): string {
+    this.#byName ??= new Map([...this.#survey.elf.keys()].map((path) => [nameOf(path), path]));
+    const path = this.#byName.get(name);
+    if (path === undefined) return 'which is missing';
+    return `which is only at /${path}, where the loader does not look`;
   }
 
   #default(elf: Elf, name: string): Outcome {
