@@ -19,18 +19,17 @@ export function missingLibraries(survey: Survey): Finding[] {
   }
   for (const [path, elf] of survey.elf) {
     const { interpreter } = elf;
-    const missing = elf.needed.filter((name) => search.find(path, elf, name) === 'missing');
-    const foreign = elf.needed.filter((name) => search.find(path, elf, name) === 'foreign');
     if (interpreter !== undefined && survey.tree.file(interpreter) === undefined) {
-      missing.unshift(interpreter);
+      const fix = 'Add the package of the C library it was built for, or leave it out.';
+      const what = `needs the loader ${interpreter}, which is missing`;
+      findings.push({ rule: RULE, path, what, fix });
     }
-    const problems = [
-      ...missing.map((name) => `${name}, ${search.elsewhere(name)}`),
-      ...foreign.map((name) => `${name}, there for another machine only`),
-    ];
-    if (problems.length === 0) continue;
-    const fix = 'Add the package that has it, or leave this file out.';
-    findings.push({ rule: RULE, path, what: `needs ${problems.join('; ')}`, fix });
+    for (const name of elf.needed) {
+      const why = search.problem(path, elf, name);
+      if (why === undefined) continue;
+      const fix = `Add the package that has ${nameOf(name)}, or leave out what needs it.`;
+      findings.push({ rule: RULE, path, what: `needs ${name}, which is ${why}`, fix });
+    }
   }
   return findings;
 }
@@ -48,19 +47,21 @@ class Search {
     this.#survey = survey;
   }
 
-  /** Whether the library that the file at `path` needs can be loaded. */
-  find(path: string, elf: Elf, name: string): Outcome {
+  /** Why the library that the file at `path` needs cannot be loaded; `undefined` if it can. */
+  problem(path: string, elf: Elf, name: string): string | undefined {
+    const outcome = this.#find(path, elf, name);
+    if (outcome === 'found') return undefined;
+    if (outcome === 'foreign') return 'there for another machine only';
+    this.#byName ??= new Map([...this.#survey.elf.keys()].map((at) => [nameOf(at), at]));
+    const elsewhere = this.#byName.get(name);
+    if (elsewhere === undefined) return 'missing';
+    return `only at /${elsewhere}, where the loader does not look`;
+  }
+
+  #find(path: string, elf: Elf, name: string): Outcome {
     if (name.includes('/')) return this.#look(name, elf);
     const own = ownLibraryPaths(path, elf).map((at) => this.#look(`${at}/${name}`, elf));
     return own.includes('found') ? 'found' : this.#default(elf, name);
-  }
-
-  /** Where a library is that the loader does not find. */
-  elsewhere(name: string): string {
-    this.#byName ??= new Map([...this.#survey.elf.keys()].map((path) => [nameOf(path), path]));
-    const path = this.#byName.get(name);
-    if (path === undefined) return 'which is missing';
-    return `which is only at /${path}, where the loader does not look`;
   }
 
   #default(elf: Elf, name: string): Outcome {

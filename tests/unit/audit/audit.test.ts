@@ -6,7 +6,7 @@ import { audited } from './findings.ts';
 
 const accounts = [file('etc/passwd', 'root:x:0:0\n'), file('etc/group', 'root:x:0:\n')];
 const dangling = (count: number) =>
-  treeOf(...accounts, ...Array.from({ length: count }, (_, i) => symlink(`usr/l${i}`, 'nothing')));
+  treeOf(...accounts, ...Array.from({ length: count }, (_, i) => symlink(`usr/l${i}`, `no${i}`)));
 
 test('a sound tree passes', () => {
   expect(auditTree(treeOf(...accounts), { setuid: {} })).toEqual([]);
@@ -16,13 +16,13 @@ test('a sound tree passes', () => {
 test('one error lists what was found, and what to do', () => {
   expect(() => assertAudited(dangling(1), { setuid: {} })).toThrow(BuildError);
   expect(() => assertAudited(dangling(1), { setuid: {} })).toThrow(
-    'has one thing that cannot work:\n  link: /usr/l0 is a link to nothing, which does not exist. Add the',
+    'has one thing that cannot work. Mend in the profile or an overlay:\n  link: /usr/l0 is a link to no0, which does not exist. Add the',
   );
 });
 
 test('at most twenty are listed, the rest is counted', () => {
   expect(() => assertAudited(dangling(20), { setuid: {} })).toThrow('/usr/l9 ');
-  expect(() => assertAudited(dangling(20), { setuid: {} })).not.toThrow('more');
+  expect(() => assertAudited(dangling(20), { setuid: {} })).not.toThrow(' more');
   expect(() => assertAudited(dangling(23), { setuid: {} })).toThrow('has 23 things');
   expect(() => assertAudited(dangling(23), { setuid: {} })).toThrow('and 3 more');
 });
@@ -42,4 +42,14 @@ test('an accepted finding that is not there is itself found', () => {
   expect(audited([], { allow: { '/usr/x': 'reason' } })).toEqual([
     'allow: usr/x is in the list of accepted findings, but nothing is wrong with it',
   ]);
+});
+
+test('the same finding at many paths is one line', () => {
+  const tree = treeOf(
+    ...accounts,
+    ...['a', 'b', 'c'].map((name) => symlink(`usr/${name}`, 'nothing')),
+  );
+  expect(() => assertAudited(tree, { setuid: {} })).toThrow(
+    'has one thing that cannot work. Mend in the profile or an overlay:\n  link: /usr/a (and 2 more) is a link to nothing',
+  );
 });
