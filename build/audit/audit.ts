@@ -57,11 +57,14 @@ export function assertAudited(tree: Tree, options: AuditOptions): void {
   });
 }
 
-/** One line for all paths with which the same is wrong: a library that is missing is needed by many. */
+/**
+ * One line for all paths with which the same is wrong: a library that is missing is needed by many.
+ * Names come from packages, so nothing in them may steer the terminal.
+ */
 function line(group: readonly Finding[]): string {
   const [first] = group;
   if (first === undefined) return '';
   const { rule, path, what, fix } = first;
   const others = group.length === 1 ? '' : ` (and ${group.length - 1} more)`;
-  return `${rule}: /${path}${others} ${what}. ${fix}`;
+  return `${rule}: /${path}${others} ${what}. ${fix}`.replace(/\p{Cc}/gu, '?');
 }

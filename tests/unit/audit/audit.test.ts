@@ -53,3 +53,8 @@ test('the same finding at many paths is one line', () => {
     'has one thing that cannot work. Mend in the profile or an overlay:\n  link: /usr/a (and 2 more) is a link to nothing',
   );
 });
+
+test('names of packages cannot steer the terminal', () => {
+  const tree = treeOf(...accounts, symlink('usr/\u001b[2J\nx', 'nothing'));
+  expect(() => assertAudited(tree, { setuid: {} })).toThrow('link: /usr/?[2J?x is a link');
+});

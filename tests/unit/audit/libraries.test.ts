@@ -57,6 +57,12 @@ describe('glibc', () => {
     expect(audited([...glibc, library, application(['libx.so'], void_)])).toHaveLength(1);
   });
 
+  test('a relative search path does not count', () => {
+    const library = file('opt/libx.so', elfFile());
+    const paths = { runpath: 'opt:' };
+    expect(audited([...glibc, library, application(['libx.so'], paths)])).toHaveLength(1);
+  });
+
   test('a library for another machine, or of another word size, does not count', () => {
     const foreign = file('usr/lib/libx.so', elfFile({ machine: 183 }));
     const narrow = file('usr/lib/liby.so', elfFile({ bits: 32 }));

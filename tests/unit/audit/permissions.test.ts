@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { directory, file, symlink } from '../tree/trees.ts';
+import { directory, file, hardlink, symlink } from '../tree/trees.ts';
 import { audited } from './findings.ts';
 
 test('set-uid and set-gid files are those of the list, found through links too', () => {
@@ -12,6 +12,8 @@ test('set-uid and set-gid files are those of the list, found through links too',
     }),
   ).toEqual([]);
   expect(audited([directory('var/mail', 0o2775)])).toEqual([]);
+  const linked = [file('bin/x', '', { mode: 0o4755 }), hardlink('bin/su', 'bin/x')];
+  expect(audited(linked, { setuid })).toEqual([]);
 });
 
 test('a set-uid or set-gid file that is not on the list is found', () => {
