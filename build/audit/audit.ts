@@ -25,7 +25,7 @@ const RULES: readonly Rule[] = [
   worldWritable,
 ];
 
-/** Findings that an error lists. */
+/** Lines of findings that an error lists. */
 const MOST_LISTED = 20;
 
 /**
@@ -46,13 +46,25 @@ export function auditTree(tree: Tree, options: AuditOptions): Finding[] {
 export function assertAudited(tree: Tree, options: AuditOptions): void {
   const findings = auditTree(tree, options);
   if (findings.length === 0) return;
-  const listed = findings
-    .slice(0, MOST_LISTED)
-    .map(({ rule, path, what, fix }) => `\n  ${rule}: /${path} ${what}. ${fix}`);
-  const more = findings.length - listed.length;
+  const groups = [...Map.groupBy(findings, ({ rule, what }) => `${rule} ${what}`).values()];
+  const listed = groups.slice(0, MOST_LISTED).map((group) => `\n  ${line(group)}`);
+  const more = groups.length - listed.length;
   const rest = more === 0 ? '' : `\n  and ${more} more`;
-  const count = findings.length === 1 ? 'one thing' : `${findings.length} things`;
+  const count = groups.length === 1 ? 'one thing' : `${groups.length} things`;
   throw new BuildError({
-    what: `the root filesystem has ${count} that cannot work:${listed.join('')}${rest}`,
+    what: `the root filesystem has ${count} that cannot work`,
+    fix: `Mend in the profile or an overlay:${listed.join('')}${rest}`,
   });
+}
+
+/**
+ * One line for all paths with which the same is wrong: a library that is missing is needed by many.
+ * Names come from packages, so nothing in them may steer the terminal.
+ */
+function line(group: readonly Finding[]): string {
+  const [first] = group;
+  if (first === undefined) return '';
+  const { rule, path, what, fix } = first;
+  const others = group.length === 1 ? '' : ` (and ${group.length - 1} more)`;
+  return `${rule}: /${path}${others} ${what}. ${fix}`.replace(/\p{Cc}/gu, '?');
 }

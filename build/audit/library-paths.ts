@@ -39,18 +39,23 @@ function configuredPaths(tree: Tree): string[] {
     .filter((line) => line.startsWith('/'));
 }
 
-/** `RUNPATH`, or else `RPATH`, of the program or library at a path, with `$ORIGIN`, `$LIB` and `$PLATFORM` filled in. */
+/**
+ * `RUNPATH`, or else `RPATH`, of the program or library at a path, with `$ORIGIN`, `$LIB` and `$PLATFORM` filled in;
+ * what is then relative depends on who calls the program, and does not count.
+ */
 export function ownLibraryPaths(path: string, { rpath, runpath, machine, bits }: Elf): string[] {
+  const paths = runpath.length > 0 ? runpath : rpath;
+  if (paths.length === 0) return [];
   const names = MACHINES[machine];
   const values: Record<string, string> = {
     ORIGIN: `/${parentOf(path)}`,
     LIB: names === undefined ? (bits === 64 ? 'lib64' : 'lib') : `lib/${names.triplet}`,
     PLATFORM: names?.platform ?? '',
   };
-  const paths = runpath.length > 0 ? runpath : rpath;
-  return paths.map((entry) =>
+  const filled = paths.map((entry) =>
     entry.replace(/\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)\b)/g, (_, a, b) => {
       return values[String(a ?? b)] ?? '';
     }),
   );
+  return filled.filter((directory) => directory.startsWith('/'));
 }

@@ -34,8 +34,8 @@ export interface Survey {
   damaged: ReadonlyMap<string, string>;
 }
 
-/** Not for this machine's processor (firmware), or read by the module index already. */
-const NOT_SNIFFED = /^(usr\/)?lib\/(firmware|modules)\//;
+/** Not for this machine's processor (firmware), read by the module index already, or never loaded (debug). */
+const NOT_SNIFFED = /^(usr\/)?lib\/(firmware|modules|debug)\//;
 
 /** Looks at the first bytes of every file of a tree, once. */
 export function survey(tree: Tree): Survey {

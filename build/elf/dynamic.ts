@@ -13,7 +13,7 @@ const DT = {
   RUNPATH: 29,
 } as const;
 
-/** Longest dynamic section that is believed, bytes; the longest of a Debian system has under 2 KiB. */
+/** Longest dynamic section that is believed, bytes; QEMU's, a long one, has 1 KiB. */
 const LONGEST_DYNAMIC = 64 * 1024;
 /** Longest name or search path, bytes. */
 const LONGEST_STRING = 4096;

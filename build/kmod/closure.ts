@@ -4,6 +4,9 @@ import { nameOf } from '../tree/path.ts';
 import { MODULE_FILE, moduleName } from './modinfo.ts';
 import type { KernelModule, ModuleIndex } from './module-index.ts';
 
+/** Modules that want one another before them at most; Linux has two or three in a row. */
+const DEEPEST = 200;
+
 /**
  * The modules to load for some names, with all they depend on, in the order of loading. What a module wants
  * loaded before it (`softdep pre:`) is included if it is there; names built into the kernel yield nothing.
@@ -21,14 +24,15 @@ export function closure(index: ModuleIndex, names: readonly string[]): string[] 
     .filter((module) => module !== undefined);
   const loaded = new Set<KernelModule>();
   const begun = new Set<KernelModule>();
-  const load = (module: KernelModule): void => {
+  const load = (module: KernelModule, depth: number): void => {
     if (begun.has(module)) return;
+    if (depth > DEEPEST) throw tooDeep(module);
     begun.add(module);
-    for (const before of softDependencies(index, module)) load(before);
-    for (const needed of index.dependencies(module)) load(needed);
+    for (const before of softDependencies(index, module)) load(before, depth + 1);
+    for (const needed of index.dependencies(module)) load(needed, depth + 1);
     loaded.add(module);
   };
-  for (const module of wanted) load(module);
+  for (const module of wanted) load(module, 0);
   return [...loaded].map(({ path }) => path);
 }
 
@@ -67,5 +71,13 @@ function unknown(index: ModuleIndex, name: string): never {
   throw new BuildError({
     what: `kernel ${index.release} has no module ${JSON.stringify(name)}`,
     fix: close.length === 0 ? 'Check the spelling.' : `Did you mean ${close.join(' or ')}?`,
+  });
+}
+
+function tooDeep({ name, path }: KernelModule): BuildError {
+  return new BuildError({
+    what: `more than ${DEEPEST} kernel modules want each other before them, ${name} being the last`,
+    where: path,
+    fix: 'The kernel package is damaged or hostile.',
   });
 }

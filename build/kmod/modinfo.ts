@@ -6,7 +6,7 @@ import { BuildError } from '../error.ts';
 import type { FileEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Longest `.modinfo` that is believed, bytes; the longest of Linux 6.1 has under 100 KiB. */
+/** Longest `.modinfo` that is believed, bytes; the longest of Debian's cloud kernel 6.1 has 6 KiB. */
 const LONGEST_MODINFO = 4 * 1024 * 1024;
 /** Largest unpacked module that is believed, bytes. */
 const LARGEST_MODULE = 256 * 1024 * 1024;
@@ -58,7 +58,13 @@ export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
       });
     }
     if (list !== info.depends) list.push(value);
-    else if (value !== '') list.push(...value.split(',').map(moduleName));
+    else
+      list.push(
+        ...value
+          .split(',')
+          .filter((name) => name !== '')
+          .map(moduleName),
+      );
   }
   return info;
 }

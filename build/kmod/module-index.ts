@@ -1,6 +1,9 @@
 import { BuildError } from '../error.ts';
 import type { ModuleInfo } from './modinfo.ts';
 
+/** Modules that one may need, directly or not; in Debian's cloud kernel 6.1 the most is 11. */
+const MOST_DEPENDENCIES = 1000;
+
 /** A loadable module of the kernel. */
 export interface KernelModule extends ModuleInfo {
   /** Normalised: `virtio_blk`. */
@@ -70,6 +73,13 @@ export class ModuleIndex {
       const needed = this.#needed(module, name);
       for (const deeper of this.dependencies(needed)) all.add(deeper);
       all.add(needed);
+    }
+    if (all.size > MOST_DEPENDENCIES) {
+      throw new BuildError({
+        what: `kernel module ${module.name} needs more than ${MOST_DEPENDENCIES} others`,
+        where: module.path,
+        fix: 'The kernel package is damaged or hostile.',
+      });
     }
     return [...all];
   }

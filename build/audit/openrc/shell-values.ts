@@ -8,6 +8,9 @@ const DEFAULT = /^:\s+"?\$\{([A-Za-z_][A-Za-z0-9_]*):?=([^}]*)\}"?\s*$/;
 /** `"…"`, `'…'` or a bare word, and then nothing but a comment. */
 const WORD = /^(?:"([^"`\\]*)"|'([^']*)'|([^\s"'`\\;&|<>()]*))\s*(?:#.*|;\s*)?$/;
 
+/** Values that double themselves must not fill the memory; characters. */
+const LONGEST_VALUE = 4096;
+
 /**
  * Collects assignments of a shell script that are plain: at the start of a line, outside of functions, of literal
  * text and variables assigned before. A variable that is also assigned in another way becomes unknown.
@@ -37,6 +40,7 @@ export function wordValue(word: string, values: Values): string | undefined {
 
 /** Text with `$name`, `${name}` and `${name:-text}` filled in; `undefined` if a value is unknown. */
 function expanded(text: string, values: Values): string | undefined {
+  if (text.length > LONGEST_VALUE) return undefined;
   let unknown = false;
   const filled = text.replace(
     /\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^${}`"']*))?\})/g,
@@ -47,5 +51,6 @@ function expanded(text: string, values: Values): string | undefined {
       return value ?? '';
     },
   );
-  return unknown || /[$`*?[\]\\]/.test(filled) ? undefined : filled;
+  if (unknown || filled.length > LONGEST_VALUE) return undefined;
+  return /[$`*?[\]\\]/.test(filled) ? undefined : filled;
 }

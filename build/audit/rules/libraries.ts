@@ -21,17 +21,14 @@ export function missingLibraries(survey: Survey): Finding[] {
     const { interpreter } = elf;
     if (interpreter !== undefined && survey.tree.file(interpreter) === undefined) {
       const fix = 'Add the package of the C library it was built for, or leave it out.';
-      findings.push({
-        rule: RULE,
-        path,
-        what: `needs the loader ${interpreter}, which is missing`,
-        fix,
-      });
+      const what = `needs the loader ${interpreter}, which is missing`;
+      findings.push({ rule: RULE, path, what, fix });
     }
     for (const name of elf.needed) {
-      const what = search.problem(path, elf, name);
-      const fix = `Add the package that has ${nameOf(name)}, or leave this file out.`;
-      if (what !== undefined) findings.push({ rule: RULE, path, what, fix });
+      const why = search.problem(path, elf, name);
+      if (why === undefined) continue;
+      const fix = `Add the package that has ${nameOf(name)}, or leave out what needs it.`;
+      findings.push({ rule: RULE, path, what: `needs ${name}, which is ${why}`, fix });
     }
   }
   return findings;
@@ -44,24 +41,27 @@ class Search {
   /** Outcome of the search in the default directories, by machine, word size and name. */
   readonly #known = new Map<string, Outcome>();
 
+  #byName: Map<string, string> | undefined;
+
   constructor(survey: Survey) {
     this.#survey = survey;
   }
 
-  /** Why a needed library cannot be loaded; `undefined` if it can. */
+  /** Why the library that the file at `path` needs cannot be loaded; `undefined` if it can. */
   problem(path: string, elf: Elf, name: string): string | undefined {
-    if (name.includes('/')) {
-      return this.#look(name, elf) === 'found' ? undefined : `needs ${name}, which is missing`;
-    }
-    if (elf.rpath.length > 0 || elf.runpath.length > 0) {
-      const own = ownLibraryPaths(path, elf);
-      if (own.some((directory) => this.#look(`${directory}/${name}`, elf) === 'found'))
-        return undefined;
-    }
-    const outcome = this.#default(elf, name);
+    const outcome = this.#find(path, elf, name);
     if (outcome === 'found') return undefined;
-    if (outcome === 'foreign') return `needs ${name}, which is there for another machine only`;
-    return `needs ${name}, which is missing`;
+    if (outcome === 'foreign') return 'there for another machine only';
+    this.#byName ??= new Map([...this.#survey.elf.keys()].map((at) => [nameOf(at), at]));
+    const elsewhere = this.#byName.get(name);
+    if (elsewhere === undefined) return 'missing';
+    return `only at /${elsewhere}, where the loader does not look`;
+  }
+
+  #find(path: string, elf: Elf, name: string): Outcome {
+    if (name.includes('/')) return this.#look(name, elf);
+    const own = ownLibraryPaths(path, elf).map((at) => this.#look(`${at}/${name}`, elf));
+    return own.includes('found') ? 'found' : this.#default(elf, name);
   }
 
   #default(elf: Elf, name: string): Outcome {

@@ -7,7 +7,7 @@ const [SETUID, SETGID, STICKY, WORLD_WRITABLE] = [0o4000, 0o2000, 0o1000, 0o002]
 /** Set-uid and set-gid files are those of the profile's list: no other, and none of the list is missing. */
 export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOptions): Finding[] {
   const findings: Finding[] = [];
-  const wanted = new Set(Object.keys(setuid).map((path) => tree.canonical(path)));
+  const wanted = new Set(Object.keys(setuid).map((path) => tree.file(path)?.path));
   const present = new Set<string>();
   for (const { type, mode, path } of entries) {
     if (type !== 'file' || (mode & (SETUID | SETGID)) === 0) continue;
@@ -23,8 +23,8 @@ export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOpt
     });
   }
   for (const path of Object.keys(setuid)) {
-    const canonical = tree.canonical(path);
-    if (canonical !== undefined && present.has(canonical)) continue;
+    const file = tree.file(path);
+    if (file !== undefined && present.has(file.path)) continue;
     const what = 'is in the list `setuid` of the profile, but is no set-uid or set-gid file';
     findings.push({ rule: 'setuid', path: path.slice(1), what, fix: 'Remove it from the list.' });
   }

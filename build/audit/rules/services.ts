@@ -7,6 +7,8 @@ import type { Survey } from '../survey.ts';
 const RULE = 'service';
 const SERVICES = 'etc/init.d';
 const RUNLEVELS = 'etc/runlevels';
+/** No service script is larger; bytes. */
+const LARGEST = 1024 * 1024;
 
 /** OpenRC's services must have their program and what they need; a runlevel names only services that exist. */
 export function brokenServices(survey: Survey): Finding[] {
@@ -25,7 +27,8 @@ function readServices({ tree, scripts }: Survey): Service[] {
   for (const name of directory === undefined ? [] : tree.names(directory)) {
     const file = tree.file(`${SERVICES}/${name}`);
     const script = file === undefined ? undefined : scripts.get(file.path);
-    if (file === undefined || !/\b(openrc-run|runscript)\b/.test(script?.line ?? '')) continue;
+    if (file === undefined || file.size > LARGEST) continue;
+    if (!/\b(openrc-run|runscript)\b/.test(script?.line ?? '')) continue;
     const configuration = tree.text(`etc/conf.d/${name}`) ?? '';
     services.push(parseService({ name, script: tree.bytes(file).toString('utf8'), configuration }));
   }
