@@ -62,6 +62,8 @@ export default defineProfile({
         '/usr/sbin/nfsiostat': PYTHON,
         '/usr/sbin/ovs-bugtool': PYTHON,
         '/usr/sbin/rpcctl': PYTHON,
+        '/usr/share/nfs-common/nfsconvert.py': PYTHON,
+        '/usr/share/openvswitch/scripts/ovs-check-dead-ifs': PYTHON,
         '/usr/share/qemu/s390-*.img': 'firmware of another architecture',
       },
       links: debian.links,

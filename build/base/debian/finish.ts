@@ -9,6 +9,7 @@ import type { FinishContext } from '../base.ts';
 import { accountFiles } from '../system/accounts.ts';
 import { appletLinks } from '../system/applets.ts';
 import { caBundle } from '../system/ca-bundle.ts';
+import { dependencyScan } from '../system/dependency-scan.ts';
 import { generatedLink } from '../system/generated.ts';
 import { identityFiles } from '../system/identity.ts';
 import { runlevelLinks } from '../system/runlevels.ts';
@@ -26,12 +27,13 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     generatedLink('etc/mtab', '../proc/self/mounts'),
     generatedLink('var/lock', '../run/lock'),
     generatedLink('var/run', '../run'),
-    ...accountFiles(profile),
+    ...accountFiles(context),
     ...identityFiles(context),
     ...appletLinks(tree, busyboxApplets(busybox(tree))),
     caBundle(tree),
     generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
     ...runlevelLinks(tree, profile),
+    dependencyScan(tree),
     ...moduleIndex(tree),
   ];
   for (const entry of derived) tree.replace(entry);

@@ -1,12 +1,14 @@
-import type { Profile } from '../../profile/schema.ts';
 import type { Entry } from '../../tree/entry.ts';
+import type { FinishContext } from '../base.ts';
 import { generatedFile } from './generated.ts';
 
 /**
  * The profile's accounts as passwd(5), group(5) and shadow(5). Root has no password, so that it can log in on the
  * local console until one is set; nobody else has a usable one.
  */
-export function accountFiles({ accounts }: Profile): Entry[] {
+export function accountFiles({ profile, lock }: FinishContext): Entry[] {
+  const { accounts } = profile;
+  const day = Math.floor(lock.sourceDateEpoch / 86_400);
   const users = Object.entries(accounts.users).sort(([, a], [, b]) => a.uid - b.uid);
   const groups = Object.entries(accounts.groups).sort(([, a], [, b]) => a - b);
   const passwd = users.map(([name, user]) => {
@@ -17,7 +19,7 @@ export function accountFiles({ accounts }: Profile): Entry[] {
     const members = users.filter(([, user]) => user.member.includes(name)).map(([user]) => user);
     return `${name}:x:${gid}:${members.join(',')}\n`;
   });
-  const shadow = users.map(([name]) => `${name}:${name === 'root' ? '' : '!'}:::::::\n`);
+  const shadow = users.map(([name]) => `${name}:${name === 'root' ? '' : '!'}:${day}:0:99999:7:::\n`);
   return [
     generatedFile('etc/passwd', passwd.join('')),
     generatedFile('etc/group', group.join('')),
