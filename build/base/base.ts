@@ -47,6 +47,9 @@ export interface FinishContext {
 export interface Base {
   readonly name: BaseName;
 
+  /** Raised whenever `open` gives other entries than before for the same archive; what was cached is left then. */
+  readonly readerVersion: number;
+
   /**
    * Turns the profile's package names into exact packages, signatures checked.
    * @throws BuildError naming the package that is unknown or cannot be installed, or the mirror that does not answer

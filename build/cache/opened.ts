@@ -1,0 +1,149 @@
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Base, PackageArchive } from '../base/base.ts';
+import { BuildError } from '../error.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { CacheDirectory } from './directory.ts';
+import { diskError, errorCode } from './disk-error.ts';
+import { formatIndex, INDEX_FORMAT, parseIndex } from './opened-index.ts';
+import { OpenedWriter } from './opened-writer.ts';
+import { isSealed, seal } from './seal.ts';
+import { temporaryPath } from './temporary.ts';
+
+/** What the store needs of a base. */
+export type ArchiveReader = Pick<Base, 'name' | 'readerVersion' | 'open'>;
+
+/**
+ * Packages read once: per archive a file with all its contents, and an index of its entries, both sealed
+ * (see `seal.ts`). The index gets its name last, so where it is, the contents are; reading one archive gives the
+ * same bytes each time, so processes that do it at once replace each other's files by equal ones.
+ */
+export class OpenedStore {
+  readonly #directory: CacheDirectory;
+  readonly #onNote: (line: string) => void;
+
+  /** @param onNote gets a line for a person whenever a damaged file is removed */
+  constructor(directory: CacheDirectory, onNote: (line: string) => void = () => {}) {
+    this.#directory = directory;
+    this.#onNote = onNote;
+  }
+
+  /**
+   * Entries of a package, in the archive's order; file contents are slices of a file in the cache.
+   * @throws BuildError if the archive is damaged or hostile, or the disk is full; nothing is left then
+   */
+  async open(base: ArchiveReader, archive: PackageArchive, signal?: AbortSignal): Promise<Entry[]> {
+    const paths = this.#paths(base, archive);
+    const known = await this.#load(paths);
+    if (known !== undefined) return known;
+    try {
+      return await this.#read({ base, archive, paths, signal });
+    } catch (error) {
+      if (signal?.aborted === true) {
+        throw new BuildError({
+          what: `reading ${archive.locked.name} was cancelled`,
+          cause: error,
+        });
+      }
+      throw diskError(error, this.#directory.root);
+    }
+  }
+
+  #paths(base: ArchiveReader, { locked: { sha256 } }: PackageArchive): Paths {
+    const version = `${base.name}-${base.readerVersion}.${INDEX_FORMAT}`;
+    const start = join(this.#directory.opened, version, sha256);
+    return { contents: `${start}.blob`, index: `${start}.json` };
+  }
+
+  /** Synchronous reads: hundreds of small files load several times faster so. */
+  async #load(paths: Paths): Promise<Entry[] | undefined> {
+    try {
+      const text = readSealed(paths.index);
+      if (text === undefined) return undefined;
+      const { size, entries } = parseIndex(text, paths.contents);
+      const stats = statSync(paths.contents);
+      if (stats.size === size && isSealed(stats)) return entries;
+      throw changed(paths.contents);
+    } catch (error) {
+      if (!(error instanceof BuildError) && errorCode(error) !== 'ENOENT') throw error;
+      await rm(paths.index, { force: true });
+      const why = error instanceof BuildError ? error.what : 'its contents are missing';
+      this.#onNote(`${paths.index}: ${why}; the package is read again`);
+      return undefined;
+    }
+  }
+
+  async #read({ base, archive, paths, signal }: Reading): Promise<Entry[]> {
+    const { sha256 } = archive.locked;
+    await mkdir(dirname(paths.contents), { recursive: true });
+    const temporary = await temporaryPath(this.#directory, `${sha256}.blob`);
+    const writer = await OpenedWriter.create(temporary, paths.contents);
+    try {
+      await base.open(archive, writer, signal);
+      signal?.throwIfAborted();
+      const { entries } = writer;
+      await writer.commit();
+      const text = formatIndex({ size: writer.size, entries });
+      await writeSealed(await temporaryPath(this.#directory, `${sha256}.json`), paths.index, text);
+      return entries;
+    } catch (error) {
+      await writer.discard();
+      throw error;
+    }
+  }
+}
+
+interface Paths {
+  contents: string;
+  index: string;
+}
+
+interface Reading {
+  base: ArchiveReader;
+  archive: PackageArchive;
+  paths: Paths;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * @returns the text, or `undefined` if there is no such file
+ * @throws BuildError if it was written to since it was sealed
+ */
+function readSealed(path: string): string | undefined {
+  const descriptor = openIfThere(path);
+  if (descriptor === undefined) return undefined;
+  try {
+    if (!isSealed(fstatSync(descriptor))) throw changed(path);
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function writeSealed(temporary: string, path: string, text: string): Promise<void> {
+  const file = await open(temporary, 'wx');
+  try {
+    await file.writeFile(text);
+    await seal(file);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+function changed(file: string): BuildError {
+  return new BuildError({ what: 'a file of the cache was changed', where: file });
+}
