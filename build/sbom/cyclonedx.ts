@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
+import { PackageURL } from 'packageurl-js';
+import type { LockedPackage } from '../lock/schema.ts';
+import { licenseOf } from './license.ts';
+
+/** A part of an image that is no package of the base: the Node runtime, a compiled application. */
+export interface Artifact {
+  readonly name: string;
+  readonly version: string;
+  /** Hex. */
+  readonly sha256: string;
+  /** Package URL, if it has one. */
+  readonly purl?: string | undefined;
+  /** Where it was downloaded from. */
+  readonly url?: string | undefined;
+  readonly license?: string | undefined;
+  readonly supplier?: string | undefined;
+}
+
+/** What an image is made of. */
+export interface BillOfMaterials {
+  readonly appliance: { readonly name: string; readonly title: string; readonly version: string };
+  readonly base: keyof typeof BASES;
+  /** Release of the base: `bookworm`, `v3.24`. */
+  readonly suite: string;
+  /** The packages in this image, not those of another kernel flavour. */
+  readonly packages: readonly LockedPackage[];
+  readonly artifacts?: readonly Artifact[] | undefined;
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch: number;
+}
+
+/** How package URLs name the bases, and who supplies their packages. */
+const BASES = {
+  debian: { type: 'deb', namespace: 'debian', supplier: 'Debian' },
+  alpine: { type: 'apk', namespace: 'alpine', supplier: 'Alpine Linux' },
+} as const;
+
+/**
+ * The software bill of materials as CycloneDX 1.6 JSON (ECMA-424). The same content gives the same text:
+ * lists are sorted, the time is the lock's, and the serial number is made from the content.
+ */
+export function cyclonedx(materials: BillOfMaterials): string {
+  const serialNumber = serialNumberOf(serialize(billOf(materials, undefined)));
+  return `${serialize(billOf(materials, serialNumber))}\n`;
+}
+
+function serialize(bill: Models.Bom): string {
+  const factory = new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6);
+  return new Serialize.JsonSerializer(factory).serialize(bill, { sortLists: true, space: 2 });
+}
+
+function billOf(materials: BillOfMaterials, serialNumber: string | undefined): Models.Bom {
+  const { appliance, packages, artifacts = [], sourceDateEpoch } = materials;
+  const parts = new Map(
+    [
+      ...packages.map((locked) => packagePart(locked, materials)),
+      ...artifacts.map(artifactPart),
+    ].map((part) => [part.bomRef.value, part]),
+  )
+    .values()
+    .toArray();
+  const component = new Models.Component(Enums.ComponentType.OperatingSystem, appliance.name, {
+    bomRef: `${appliance.name}@${appliance.version}`,
+    version: appliance.version,
+    description: appliance.title,
+    dependencies: new Models.BomRefRepository(parts.map(({ bomRef }) => bomRef)),
+  });
+  return new Models.Bom({
+    ...(serialNumber === undefined ? {} : { serialNumber }),
+    metadata: new Models.Metadata({ timestamp: new Date(sourceDateEpoch * 1000), component }),
+    components: new Models.ComponentRepository(parts),
+  });
+}
+
+function packagePart(locked: LockedPackage, { base, suite }: BillOfMaterials): Models.Component {
+  const { type, namespace, supplier } = BASES[base];
+  const { name, version, architecture, source = name, license, sha256 } = locked;
+  const upstream = source === name ? {} : { upstream: source };
+  const qualifiers = { arch: architecture, distro: suite, ...upstream };
+  const purl = new PackageURL(type, namespace, name, version, qualifiers).toString();
+  return part({ name, version, sha256, purl, license, supplier }, Enums.ComponentType.Library);
+}
+
+function artifactPart(artifact: Artifact): Models.Component {
+  return part(artifact, Enums.ComponentType.Application);
+}
+
+function part(of: Artifact, type: Enums.ComponentType): Models.Component {
+  const { name, version, sha256, purl, url, license, supplier } = of;
+  return new Models.Component(type, name, {
+    bomRef: purl ?? `${name}@${version}`,
+    version,
+    hashes: new Models.HashDictionary([[Enums.HashAlgorithm['SHA-256'], sha256]]),
+    licenses: new Models.LicenseRepository(license === undefined ? [] : [licenseOf(license)]),
+    externalReferences: new Models.ExternalReferenceRepository(
+      url === undefined
+        ? []
+        : [new Models.ExternalReference(url, Enums.ExternalReferenceType.Distribution)],
+    ),
+    ...(purl === undefined ? {} : { purl }),
+    ...(supplier === undefined
+      ? {}
+      : { supplier: new Models.OrganizationalEntity({ name: supplier }) }),
+  });
+}
+
+/** A name-based UUID of version 8 (RFC 9562, section 5.8): 122 bits of a SHA-256. */
+function serialNumberOf(text: string): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return `urn:uuid:${hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')}`;
+}
