@@ -79,7 +79,9 @@ function packagePart(locked: LockedPackage, { base, suite }: BillOfMaterials): M
   const { name, version, architecture, source = name, license, sha256 } = locked;
   const upstream = source === name ? {} : { upstream: source };
   const qualifiers = { arch: architecture, distro: suite, ...upstream };
-  const purl = new PackageURL(type, namespace, name, version, qualifiers).toString();
+  const lenient = new PackageURL(type, namespace, name, version, qualifiers).toString();
+  // packageurl-js leaves + in versions; ECMA-427 has it encoded, and some readers take a bare one for a space.
+  const purl = lenient.replaceAll('+', '%2B');
   return part({ name, version, sha256, purl, license, supplier }, Enums.ComponentType.Library);
 }
 

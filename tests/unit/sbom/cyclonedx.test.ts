@@ -71,7 +71,7 @@ test('every package has a package URL, its hash and its supplier; artifacts come
   const [node, libc, zlib] = read(materials).components;
   expect(libc).toMatchObject({
     name: 'libc6',
-    purl: 'pkg:deb/debian/libc6@1%3A2.36-9%2Bdeb12u10?arch=amd64&distro=bookworm',
+    purl: 'pkg:deb/debian/libc6@1:2.36-9%2Bdeb12u10?arch=amd64&distro=bookworm',
     hashes: [{ alg: 'SHA-256', content: 'ab'.repeat(32) }],
     supplier: { name: 'Debian' },
   });
