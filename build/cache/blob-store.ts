@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { BlobWriter } from './blob-writer.ts';
 import type { CacheDirectory } from './directory.ts';
@@ -63,6 +63,20 @@ export class BlobStore {
     if (got !== sha256) return this.#remove(path, `has SHA-256 ${got}`);
     await resealPath(path);
     return true;
+  }
+
+  /** SHA-256 of every stored blob, sorted: what a full check goes through with `verify`. */
+  async list(): Promise<string[]> {
+    const names = await readdir(this.directory.blobs, { recursive: true }).catch(
+      (error: unknown) => {
+        if (errorCode(error) === 'ENOENT') return [];
+        throw error;
+      },
+    );
+    return names
+      .map((name) => basename(name))
+      .filter((name) => /^[0-9a-f]{64}$/.test(name))
+      .sort();
   }
 
   /**

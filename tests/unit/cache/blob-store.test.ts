@@ -57,14 +57,17 @@ test('a stored file that was written to is hashed again: removed if it differs, 
   expect(notes).toEqual([expect.stringMatching(/has SHA-256 .* will be fetched again$/)]);
 });
 
-test('damage without a write is found by verify', async () => {
+test('damage without a write is found by verifying all that is listed', async () => {
   const { store } = await emptyStore();
+  expect(await store.list()).toEqual([]);
   const { item, content } = sample([]);
   const path = await store.put(inChunks(content), item);
   await overwrite(path, Buffer.alloc(content.length));
   await utimes(path, 1, 1);
   expect(await store.has(item)).toBe(true);
+  expect(await store.list()).toEqual([item.sha256]);
   expect(await store.verify(item.sha256)).toBe(false);
+  expect(await store.list()).toEqual([]);
   expect(await store.has(item)).toBe(false);
 });
 
