@@ -14,7 +14,7 @@ export async function explainImage(
   output: Output,
 ): Promise<void> {
   const { plan, file } = await prepareImage(name, options);
-  const last = readRecord(options.cacheDirectory, file);
+  const last = readRecord(options.cache, file);
   for (const { step, runs, changes } of explainPlan(plan, last)) {
     const because = last === undefined ? ['it was never built here'] : changes.map(describe);
     if (output.json) {

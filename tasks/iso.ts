@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { ListrTask } from 'listr2';
 import { makeBootLoader } from '../build/image/boot-loader.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
@@ -26,9 +26,9 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
   let bootLoader: StepResult;
   let iso: IsoResult;
 
-  const { cacheDirectory, signal } = image.lockRequest;
+  const { cache, signal } = image.lockRequest;
   const { profile } = image.facts;
-  const steps = new StepCache(join(cacheDirectory, 'steps'));
+  const steps = new StepCache(cache.steps);
   const times: StageTime[] = [];
   const task = (step: string, title: string, run: StageRun) =>
     stage({ image: profile.name, step, title, output, times }, run);
@@ -83,7 +83,7 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
 
   const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
     await describeBuild({ image, iso, times });
-    await writeRecord(cacheDirectory, image.file, { plan: image.plan, sha256: iso.sha256 });
+    await writeRecord(cache, image.file, { plan: image.plan, sha256: iso.sha256 });
     await steps.prune();
     return {};
   });

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { BlobStore } from '../build/cache/blob-store.ts';
-import type { Download } from '../build/cache/download.ts';
+import { PackageGone } from '../build/cache/download-error.ts';
 import { fetchAll } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
 import { BuildError } from '../build/error.ts';
@@ -23,33 +23,44 @@ export interface PackageEntries {
   of(packages: readonly LockedPackage[]): Entry[][];
 }
 
-/**
- * Sees to it that all packages of an image are in the cache, verified and opened.
- * @returns the packages, and the image with another lock if the mirror no longer has what its lock names
- */
+/** Packages in the cache, and the image whose packages they are: its lock may have moved on the way. */
+export interface FetchedPackages {
+  image: PreparedImage;
+  packages: PackageEntries;
+}
+
+/** Sees to it that all packages of an image are in the cache, verified and opened. */
 export async function fetchPackages(
   image: PreparedImage,
   report: StageReport,
-): Promise<{ image: PreparedImage; packages: PackageEntries }> {
-  const { cacheDirectory, signal } = image.lockRequest;
-  const store = new BlobStore(cacheDirectory);
-  const wanted = await downloads(image);
-  const { downloaded, gone } = await fetchAll(wanted, store, { signal, onBytes: report.progress });
-  if (gone.length > 0) {
-    const names = gone.map((file) => file.name);
-    const lock = await lockWithout(
-      names,
-      image.facts.lock,
-      { ...image.lockRequest, say: report.say },
-      image.frozen,
-    );
-    const moved = withLock(image, lock);
-    return fetchPackages({ ...moved, frozen: true }, report);
+): Promise<FetchedPackages> {
+  const { cache, signal } = image.lockRequest;
+  const store = new BlobStore(cache, report.say);
+  try {
+    const { files, fetched } = await fetchAll(await downloads(image), {
+      store,
+      signal,
+      onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
+    });
+    return { image, packages: await openAll(image, files, fetched) };
+  } catch (error) {
+    if (!(error instanceof PackageGone)) throw error;
+    return fetchPackages(await withoutGone(image, error, report), report);
   }
-  return { image, packages: await openAll(image, store, downloaded) };
 }
 
-async function downloads(image: PreparedImage): Promise<(Download & { name: string })[]> {
+/** The image with a lock of what the mirror has now. Frozen from then on: one mirror moves once during a build. */
+async function withoutGone(
+  image: PreparedImage,
+  { item }: PackageGone,
+  report: StageReport,
+): Promise<PreparedImage> {
+  const request = { ...image.lockRequest, say: report.say };
+  const lock = await lockWithout([item.name], image.facts.lock, request, image.frozen);
+  return { ...withLock(image, lock), frozen: true };
+}
+
+async function downloads(image: PreparedImage) {
   const { lock, flavour } = image.facts;
   const mirrors = await image.base.mirrors(resolveRequest(image.lockRequest));
   return packagesOf(lock, flavour).map((one) => {
@@ -66,20 +77,18 @@ async function downloads(image: PreparedImage): Promise<(Download & { name: stri
 }
 
 async function openAll(
-  image: PreparedImage,
-  store: BlobStore,
+  { base, facts, lockRequest }: PreparedImage,
+  files: ReadonlyMap<string, string>,
   downloaded: number,
 ): Promise<PackageEntries> {
-  const { base, facts, lockRequest } = image;
-  const opened = new OpenedStore(lockRequest.cacheDirectory, base.name);
+  const opened = new OpenedStore(lockRequest.cache, lockRequest.say);
   const limit = pLimit(OPEN_AT_ONCE);
   const packages = packagesOf(facts.lock, facts.flavour);
   const all = await Promise.all(
     packages.map((locked) =>
       limit(async () => {
-        const archive = { locked, file: store.path(locked) };
-        const open = base.open.bind(base);
-        return [locked.sha256, await opened.entries(archive, open, lockRequest.signal)] as const;
+        const archive = { locked, file: files.get(locked.sha256) ?? '' };
+        return [locked.sha256, await opened.open(base, archive, lockRequest.signal)] as const;
       }),
     ),
   );

@@ -32,7 +32,14 @@ export async function describeBuild({
 }): Promise<void> {
   const { facts, plan, file } = image;
   const packages = packagesOf(facts.lock, facts.flavour);
-  const sbom = cyclonedx({ ...facts, packages });
+  const { profile, lock, version } = facts;
+  const sbom = cyclonedx({
+    appliance: { name: profile.name, title: profile.title, version },
+    base: lock.base,
+    suite: lock.request.suite,
+    packages,
+    sourceDateEpoch: lock.sourceDateEpoch,
+  });
   const manifest = buildManifest({ facts, plan, iso, file, times });
   const papers = { [`${file}.cdx.json`]: sbom, [`${file}.manifest.json`]: manifest };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);

@@ -39,6 +39,9 @@ export interface Base {
   /** What the profile asks of this base; a lock that was resolved from another request is stale. */
   request(profile: Profile): Lock['request'];
 
+  /** Raised whenever `open` gives other entries than before for the same archive; what was cached is left then. */
+  readonly readerVersion: number;
+
   /**
    * Turns the profile's package names into exact packages, signatures checked.
    * @throws BuildError naming the package that is unknown or cannot be installed, or the mirror that does not answer

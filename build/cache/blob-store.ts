@@ -1,50 +1,138 @@
-import { statSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { BuildError } from '../error.ts';
+import { errorCode } from '../process/errno.ts';
+import { BlobWriter } from './blob-writer.ts';
+import type { CacheDirectory } from './directory.ts';
+import { diskError } from './disk-error.ts';
+import { isSealed, resealPath } from './seal.ts';
+import { temporaryPath } from './temporary.ts';
 
-/** What a downloaded file is known by. */
+/** What identifies a download: its bytes' hash, and how many there are. */
 export interface Blob {
-  /** SHA-256 in hex. */
-  sha256: string;
+  /** Lower case hex. */
+  readonly sha256: string;
   /** Bytes. */
-  size: number;
+  readonly size: number;
 }
 
 /**
- * Downloaded files by their SHA-256. A file is checked when it comes in and appears by rename; afterwards its
- * size is checked at each use, and its hash whenever it is opened as a package for the first time.
+ * Downloads under their SHA-256. A file gets its name only after its bytes were hashed, and is sealed then
+ * (see `seal.ts`). On use one `stat` decides: right size and sealed is trusted, right size but touched since is
+ * hashed again, anything else is removed. Damage that a disk does without a write is what `verify` is for.
  */
 export class BlobStore {
-  readonly #directory: string;
+  readonly directory: CacheDirectory;
+  readonly #onNote: (line: string) => void;
 
-  constructor(cacheDirectory: string) {
-    this.#directory = join(cacheDirectory, 'blobs', 'sha256');
+  /** @param onNote gets a line for a person whenever a damaged file is removed */
+  constructor(directory: CacheDirectory, onNote: (line: string) => void = () => {}) {
+    this.directory = directory;
+    this.#onNote = onNote;
   }
 
-  /** Where the file is, or will be. */
-  path({ sha256 }: Blob): string {
-    return join(this.#directory, sha256.slice(0, 2), sha256);
+  /** Where a blob is or would be. */
+  path(sha256: string): string {
+    return join(this.directory.blobs, 'sha256', sha256.slice(0, 2), sha256);
   }
 
-  /** A name in the same file system for a download that goes on over several runs. */
-  partialPath({ sha256 }: Blob): string {
-    return join(this.#directory, 'partial', sha256);
+  /** Whether the blob is there and can be trusted; a damaged one is removed, with a note. */
+  async has(blob: Blob): Promise<boolean> {
+    const path = this.path(blob.sha256);
+    const stats = await statIfThere(path);
+    if (stats === undefined) return false;
+    if (stats.size !== blob.size) {
+      return this.#remove(path, `has ${stats.size} bytes instead of ${blob.size}`);
+    }
+    return isSealed(stats) || this.verify(blob.sha256);
   }
 
-  has(blob: Blob): boolean {
-    return statSync(this.path(blob), { throwIfNoEntry: false })?.size === blob.size;
+  /** Hashes a blob again. A damaged one is removed, with a note. @returns whether an intact one is there */
+  async verify(sha256: string, signal?: AbortSignal): Promise<boolean> {
+    const path = this.path(sha256);
+    const hash = createHash('sha256');
+    try {
+      const stream = createReadStream(path, { highWaterMark: 1024 * 1024, signal });
+      for await (const chunk of stream) hash.update(chunk);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+    const got = hash.digest('hex');
+    if (got !== sha256) return this.#remove(path, `has SHA-256 ${got}`);
+    await resealPath(path);
+    return true;
   }
 
-  /** Takes in a file whose hash was checked. */
-  async adopt(file: string, blob: Blob): Promise<string> {
-    const path = this.path(blob);
+  /** SHA-256 of every stored blob, sorted: what a full check goes through with `verify`. */
+  async list(): Promise<string[]> {
+    const names = await readdir(this.directory.blobs, { recursive: true }).catch(
+      (error: unknown) => {
+        if (errorCode(error) === 'ENOENT') return [];
+        throw error;
+      },
+    );
+    return names
+      .map((name) => basename(name))
+      .filter((name) => /^[0-9a-f]{64}$/.test(name))
+      .sort();
+  }
+
+  /**
+   * Stores a stream of bytes.
+   * @returns where it is
+   * @throws BuildError if hash or size differ, or the disk is full; nothing is left then
+   */
+  async put(stream: AsyncIterable<Uint8Array>, blob: Blob): Promise<string> {
+    const path = await temporaryPath(this.directory, blob.sha256);
+    const writer = await BlobWriter.create(path);
+    try {
+      for await (const chunk of stream) {
+        if (writer.length + chunk.length > blob.size) throw wrongSize(blob, 'more');
+        await writer.append(chunk);
+      }
+      if (writer.length < blob.size) throw wrongSize(blob, `only ${writer.length}`);
+      return await this.adopt(writer, blob);
+    } catch (error) {
+      await writer.discard();
+      throw diskError(error, this.directory.root);
+    }
+  }
+
+  /**
+   * Takes over a file that was written completely.
+   * @returns where it is
+   * @throws BuildError if its hash is another one; the file is not touched then
+   */
+  async adopt(writer: BlobWriter, { sha256 }: Blob): Promise<string> {
+    const got = writer.digest();
+    if (got !== sha256) {
+      throw new BuildError({ what: `content has SHA-256 ${got} instead of ${sha256}` });
+    }
+    const path = this.path(sha256);
     await mkdir(dirname(path), { recursive: true });
-    await rename(file, path);
+    await writer.commit(path);
     return path;
   }
 
-  /** Forgets a file that turned out to be damaged. */
-  async remove(blob: Blob): Promise<void> {
-    await rm(this.path(blob), { force: true });
+  async #remove(path: string, why: string): Promise<false> {
+    await rm(path, { force: true });
+    this.#onNote(`${path} ${why}: removed from the cache, will be fetched again`);
+    return false;
+  }
+}
+
+function wrongSize({ sha256, size }: Blob, found: string): BuildError {
+  return new BuildError({ what: `content has ${found} bytes instead of ${size}`, where: sha256 });
+}
+
+async function statIfThere(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -1,12 +1,53 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
+
+/** Absolute paths of the cache and its rooms. They share one file system, so a rename between them is atomic. */
+export interface CacheDirectory {
+  readonly root: string;
+  /** Downloads under their SHA-256: `blobs/sha256/<first 2 digits>/<all 64>`; see `blob-store.ts`. */
+  readonly blobs: string;
+  /** Packages read into entries; see `opened.ts`. */
+  readonly opened: string;
+  /** Outputs of build steps under their keys. */
+  readonly steps: string;
+  /** Private state of apt. */
+  readonly apt: string;
+  /** Locks that were resolved anew and not kept. */
+  readonly resolved: string;
+  /** What is remembered of images that were built. */
+  readonly images: string;
+  /** Files that are still being written, and downloads to resume. */
+  readonly tmp: string;
+}
 
 /**
- * The cache folder: what the user names, else `$QUANTIX_CACHE`, else `quantix` in `$XDG_CACHE_HOME` or `~/.cache`
- * (XDG Base Directory Specification).
+ * Where the cache is: `$QUANTIX_CACHE`, else `$XDG_CACHE_HOME/quantix`, else `~/.cache/quantix`.
+ * A relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory Specification 0.8 asks. Makes no folder.
  */
-export function cacheDirectory(named: string | undefined, env = process.env): string {
-  return (
-    named || env.QUANTIX_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'quantix')
-  );
+export function cacheDirectory(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): CacheDirectory {
+  return cacheRooms(cacheRoot(env));
+}
+
+/** The rooms of a cache in a given folder. */
+export function cacheRooms(root: string): CacheDirectory {
+  return {
+    root,
+    blobs: join(root, 'blobs'),
+    opened: join(root, 'opened'),
+    steps: join(root, 'steps'),
+    apt: join(root, 'apt'),
+    resolved: join(root, 'resolved'),
+    images: join(root, 'images'),
+    tmp: join(root, 'tmp'),
+  };
+}
+
+function cacheRoot(env: Readonly<Record<string, string | undefined>>): string {
+  const { QUANTIX_CACHE: own, XDG_CACHE_HOME: xdg } = env;
+  if (own !== undefined && own !== '') return resolve(own);
+  if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'quantix');
+  const home = env.HOME;
+  return join(home === undefined || home === '' ? homedir() : home, '.cache', 'quantix');
 }

@@ -1,216 +1,153 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { BuildError } from '../error.ts';
-import { isErrno } from '../process/errno.ts';
-import type { Blob } from './blob-store.ts';
-import { type HttpAnswer, httpGet } from './http.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Blob, BlobStore } from './blob-store.ts';
+import type { BlobWriter } from './blob-writer.ts';
+import { diskError } from './disk-error.ts';
+import { cancelled, downloadError } from './download-error.ts';
+import { leavePart, takePart } from './part.ts';
+import { TransferFailure } from './transfer-failure.ts';
+import type { Transport } from './transport.ts';
 
 /** A file to download. */
 export interface Download extends Blob {
-  /** Addresses that have it, best first: `http:`, `https:` or `file:`. */
-  urls: readonly string[];
+  /** For messages: `package libc6 2.36-9`. */
+  readonly name: string;
+  /** Addresses that have it, best first. */
+  readonly urls: readonly string[];
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface DownloadOptions {
-  signal?: AbortSignal | undefined;
-  /** Called with the number of bytes that are there, as they come. */
-  onBytes?: ((bytes: number) => void) | undefined;
-  /** Milliseconds without a byte after which a connection counts as dead. */
-  stall?: number;
-  /** Milliseconds to wait before try number `attempt` (1, 2, …) at the same address. */
-  backOff?: (attempt: number) => number;
-}
-
-/** Every address answers that it does not have the file. */
-export class GoneError extends BuildError {
-  override readonly name = 'GoneError';
-}
-
-/** A failure that may pass: the same address is tried again. */
-class PassingFailure extends Error {}
-
-const TRIES = 4;
-const STALL = 30_000;
-
-/** Half a second, doubled each time, up to as much again by chance, so that many clients do not come back together. */
-function exponential(attempt: number): number {
-  return 500 * 2 ** (attempt - 1) * (1 + Math.random());
+/** With what, and how patiently, a file is downloaded. */
+export interface DownloadContext {
+  readonly store: BlobStore;
+  readonly transport: Transport;
+  readonly signal?: AbortSignal | undefined;
+  /** Gets the position reached in the file, bytes; it goes back when a download starts again. */
+  readonly onBytes?: ((position: number) => void) | undefined;
+  /** Waits before the next round through the addresses. */
+  readonly pause?: Pause | undefined;
 }
 
 /**
- * Downloads a file and checks it. What came so far stays in `partial` and is continued, also in a later run.
- * @param partial where the bytes go; the caller owns the name
- * @returns when `partial` holds exactly the file
- * @throws GoneError if no address has it; BuildError if none can be reached, or one sends something else
+ * @param round rounds without progress so far, from 1
+ * @param asked milliseconds that a server asked to wait; 0 if none did
  */
-export async function download(
-  partial: string,
-  file: Download,
-  options: DownloadOptions = {},
-): Promise<void> {
-  await mkdir(dirname(partial), { recursive: true });
-  const failures: { url: string; error: unknown }[] = [];
-  for (const url of file.urls) {
+export type Pause = (
+  round: number,
+  asked: number,
+  signal: AbortSignal | undefined,
+) => Promise<void>;
+
+/** Rounds through all addresses, without progress between them, after which a download is given up. */
+const MOST_ROUNDS = 5;
+/** Bytes that count as progress: a server that cuts every connection is used as long as it gets on. */
+const PROGRESS = 64 * 1024;
+
+/**
+ * Downloads a file into the store: from the first address that gives it, going on where an earlier try stopped.
+ * Its hash and size are checked before it gets its name; bytes that turn out wrong are deleted.
+ * @returns its path
+ * @throws PackageGone if every address answered that it does not have it
+ * @throws BuildError naming the address if it gives something else, cannot be reached, or the disk is full
+ */
+export async function download(item: Download, context: DownloadContext): Promise<string> {
+  const { directory } = context.store;
+  try {
+    const part = await takePart(directory, item.sha256);
     try {
-      await fromAddress(partial, url, file, options);
-      return;
+      await fill(part, item, context);
+      return await context.store.adopt(part, item);
     } catch (error) {
-      options.signal?.throwIfAborted();
-      if (isErrno(error, 'ENOSPC')) throw diskFull(partial, error);
-      failures.push({ url, error });
+      await leavePart(directory, item.sha256, part);
+      throw error;
     }
-  }
-  throw allFailed(failures);
-}
-
-async function fromAddress(
-  partial: string,
-  url: string,
-  file: Download,
-  options: DownloadOptions,
-): Promise<void> {
-  const { backOff = exponential, signal } = options;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await oneTry(partial, url, file, options);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof PassingFailure) || attempt === TRIES) throw error;
-      await wait(backOff(attempt), undefined, signal ? { signal } : {});
-    }
+  } catch (error) {
+    if (context.signal?.aborted === true) throw cancelled(item, error);
+    throw diskError(error, directory.root);
   }
 }
 
-async function oneTry(
-  partial: string,
-  url: string,
-  file: Download,
-  { signal, onBytes, stall = STALL }: DownloadOptions,
-): Promise<void> {
-  const handle = await open(partial, 'a');
+/** Writes the file into `part`, round after round through its addresses. */
+async function fill(part: BlobWriter, item: Download, context: DownloadContext): Promise<void> {
+  if (await isComplete(part, item)) return;
+  const { signal, pause = backOff } = context;
+  const failures = new Map<string, TransferFailure>();
+  const hopeful = new Set(item.urls);
+  let furthest = part.length;
+  let fruitless = 0;
+  while (hopeful.size > 0 && fruitless < MOST_ROUNDS) {
+    if (fruitless > 0) await pause(fruitless, longestWait(failures), signal);
+    for (const url of hopeful) {
+      const failure = await attempt({ part, url, item, context });
+      if (failure === undefined) return;
+      failures.set(url, failure);
+      if (failure.kind !== 'interrupted') hopeful.delete(url);
+    }
+    fruitless = part.length >= furthest + PROGRESS ? 1 : fruitless + 1;
+    furthest = Math.max(furthest, part.length);
+  }
+  throw downloadError(item, failures);
+}
+
+function longestWait(failures: ReadonlyMap<string, TransferFailure>): number {
+  return Math.max(0, ...[...failures.values()].map(({ retryAfter }) => retryAfter ?? 0));
+}
+
+interface Attempt {
+  part: BlobWriter;
+  url: string;
+  item: Download;
+  context: DownloadContext;
+}
+
+/** Tries one address once. @returns why it failed, or `undefined` if the file is complete and right */
+async function attempt(trying: Attempt): Promise<TransferFailure | undefined> {
+  const { part, item, context } = trying;
+  const resumed = part.length > 0;
   try {
-    const present = (await handle.stat()).size;
-    if (present < file.size) {
-      using watch = stallWatch(stall, signal);
-      const answer = await reach(url, present, watch.signal);
-      if (answer.from === 0 && present > 0) await handle.truncate(0);
-      await receive(handle, answer, { file, url, onBytes, watch });
+    await transfer(trying);
+    if (part.digest() === item.sha256) return undefined;
+    const message = `expected SHA-256 ${item.sha256}, got ${part.digest()}`;
+    await part.restart();
+    // The wrong bytes may be those of an earlier try, from another address: this one gets a fair trial.
+    return new TransferFailure(resumed ? 'interrupted' : 'altered', message);
+  } catch (error) {
+    if (context.signal?.aborted === true) throw error;
+    if (!(error instanceof TransferFailure)) throw error;
+    if (error.kind !== 'altered') return error;
+    await part.restart();
+    return resumed ? new TransferFailure('interrupted', error.message) : error;
+  }
+}
+
+/** Appends what an address gives until the file has its size. */
+async function transfer({ part, url, item, context }: Attempt): Promise<void> {
+  const { signal, transport, onBytes } = context;
+  const asked = { from: part.length, size: item.size, headers: item.headers, signal };
+  const body = await transport.open(url, asked);
+  if (body.start === 0 && part.length > 0) await part.restart();
+  onBytes?.(part.length);
+  for await (const chunk of body.bytes) {
+    if (part.length + chunk.length > item.size) {
+      throw new TransferFailure('altered', `expected ${item.size} bytes, the server sends more`);
     }
-  } finally {
-    await handle.close();
+    await part.append(chunk);
+    onBytes?.(part.length);
   }
-  await checkWhole(partial, url, file);
-}
-
-async function reach(url: string, from: number, signal: AbortSignal): Promise<HttpAnswer> {
-  try {
-    return await httpGet(url, { from, signal });
-  } catch (cause) {
-    if (cause instanceof BuildError) throw cause;
-    throw new PassingFailure(messageOf(cause), { cause });
+  if (part.length < item.size) {
+    throw new TransferFailure('interrupted', `ended after ${part.length} of ${item.size} bytes`);
   }
 }
 
-async function receive(
-  handle: FileHandle,
-  answer: HttpAnswer,
-  {
-    file,
-    url,
-    onBytes,
-    watch,
-  }: {
-    file: Download;
-    url: string;
-    onBytes: ((bytes: number) => void) | undefined;
-    watch: StallWatch;
-  },
-): Promise<void> {
-  if (answer.status === 'absent') throw new GoneError({ what: `${url} does not exist` });
-  if (answer.status === 'busy') throw new PassingFailure(answer.reason);
-  let bytes = answer.from;
-  try {
-    for await (const chunk of answer.body) {
-      watch.alive();
-      bytes += chunk.length;
-      if (bytes > file.size) {
-        await handle.truncate(0);
-        throw new BuildError({
-          what: `${url} sends more than the ${file.size} bytes of the lock`,
-          fix: 'Another file took this name: write the lock again with `make lock`, or name another mirror.',
-        });
-      }
-      await handle.write(chunk);
-      onBytes?.(bytes);
-    }
-  } catch (cause) {
-    if (cause instanceof BuildError || isErrno(cause, 'ENOSPC')) throw cause;
-    throw new PassingFailure(`broke off after ${bytes} bytes: ${messageOf(cause)}`, { cause });
-  }
-  if (bytes < file.size) throw new PassingFailure(`ended after ${bytes} of ${file.size} bytes`);
+/** Whether an earlier run left the file complete; what cannot be its beginning is thrown away. */
+async function isComplete(part: BlobWriter, item: Blob): Promise<boolean> {
+  if (part.length < item.size) return false;
+  if (part.length === item.size && part.digest() === item.sha256) return true;
+  await part.restart();
+  return false;
 }
 
-async function checkWhole(partial: string, url: string, file: Download): Promise<void> {
-  const { size } = await stat(partial);
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(partial, { highWaterMark: 1024 * 1024 })) {
-    hash.update(chunk);
-  }
-  const digest = hash.digest('hex');
-  if (size === file.size && digest === file.sha256) return;
-  await rm(partial, { force: true });
-  throw new BuildError({
-    what: `${url} is not the file of the lock: SHA-256 is ${digest}, not ${file.sha256}`,
-    fix: 'The download was damaged or tampered with; try again, or name another mirror: MIRROR=…',
-  });
-}
-
-interface StallWatch extends Disposable {
-  signal: AbortSignal;
-  alive(): void;
-}
-
-function stallWatch(stall: number, outer: AbortSignal | undefined): StallWatch {
-  const dead = new AbortController();
-  const timer = setTimeout(() => {
-    dead.abort(new Error(`no byte for ${stall / 1000} s`));
-  }, stall);
-  return {
-    signal: outer === undefined ? dead.signal : AbortSignal.any([outer, dead.signal]),
-    alive: () => timer.refresh(),
-    [Symbol.dispose]: () => clearTimeout(timer),
-  };
-}
-
-function allFailed(failures: { url: string; error: unknown }[]): BuildError {
-  const gone = failures.every(({ error }) => error instanceof GoneError);
-  const first = failures[0];
-  if (gone)
-    return new GoneError({ what: failures.map(({ error }) => messageOf(error)).join('; ') });
-  if (failures.length === 1 && first?.error instanceof BuildError) return first.error;
-  const list = failures.map(({ url, error }) => `${url}: ${messageOf(error)}`).join('; ');
-  return new BuildError({
-    what: `download failed: ${list}`,
-    fix: 'Check the network and the mirror; what came so far is kept and continued.',
-    cause: first?.error,
-  });
-}
-
-function diskFull(partial: string, cause: unknown): BuildError {
-  return new BuildError({
-    what: 'the disk is full',
-    where: dirname(partial),
-    fix: 'Make room there, or put the cache elsewhere: QUANTIX_CACHE=…',
-    cause,
-  });
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.message === 'fetch failed'
-    ? error.cause.message
-    : error.message;
-}
+/** 0.5 s, 1 s, 2 s, 4 s, each give or take a half, so that many builders do not come back at once. */
+const backOff: Pause = async (round, asked, signal) => {
+  const wait = 500 * 2 ** (round - 1) * (0.5 + Math.random());
+  await sleep(Math.max(wait, asked), undefined, signal === undefined ? {} : { signal });
+};

@@ -1,87 +1,142 @@
-import { randomUUID } from 'node:crypto';
-import { rename } from 'node:fs/promises';
 import pLimit from 'p-limit';
-import { isErrno } from '../process/errno.ts';
+import { BuildError } from '../error.ts';
 import type { BlobStore } from './blob-store.ts';
-import { type Download, download, GoneError } from './download.ts';
+import { type Download, download, type Pause } from './download.ts';
+import { cancelled } from './download-error.ts';
+import { type FetchProgress, ProgressMeter } from './fetch-progress.ts';
+import { sweepTemporary } from './temporary.ts';
+import { Transport } from './transport.ts';
 
-/** Downloads under way at once. */
-const CONCURRENCY = 8;
+/** How files are fetched; everything but the store is optional. */
+export interface FetchOptions {
+  readonly store: BlobStore;
+  /** Downloads at once. */
+  readonly concurrency?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
+  /** Reads the addresses; one is made, and closed at the end, if absent. */
+  readonly transport?: Transport | undefined;
+  readonly pause?: Pause | undefined;
+}
 
-/** How a fetch of several files ended. */
-export interface Fetched<T> {
-  /** Files that had to be downloaded. */
-  downloaded: number;
-  /** Files that no address has. */
-  gone: T[];
+/** Where the files are, and how many of them had to come over the network. */
+export interface FetchResult {
+  /** SHA-256 → path on the host. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly cached: number;
+  readonly fetched: number;
+  readonly bytesFetched: number;
 }
 
 /**
- * Sees to it that files are in the store, downloading in parallel what is not.
- * @param options `onBytes` is called with the bytes that are there and the bytes of all files
- * @throws BuildError on the first file that cannot be had; a file that is gone everywhere is no error
+ * Makes sure that all files are in the store: those that are missing are downloaded in parallel.
+ * A file that is asked for twice, also by another call in this process, is downloaded once.
+ * The first failure ends the other downloads; what they have got is resumed next time.
+ * @throws PackageGone naming the item that no mirror has any more
+ * @throws BuildError for everything else that keeps a file from being had
  */
-export async function fetchAll<T extends Download>(
-  files: readonly T[],
-  store: BlobStore,
-  {
-    signal,
-    onBytes,
-  }: { signal?: AbortSignal | undefined; onBytes?: (done: number, total: number) => void },
-): Promise<Fetched<T>> {
-  const wanted = [...new Map(files.map((file) => [file.sha256, file])).values()];
-  const missing = wanted.filter((file) => !store.has(file));
-  const total = missing.reduce((sum, file) => sum + file.size, 0);
-  const bytes = new Map<string, number>();
-  let done = 0;
-  const count = (file: Download, present: number) => {
-    done += present - (bytes.get(file.sha256) ?? 0);
-    bytes.set(file.sha256, present);
-    onBytes?.(done, total);
+export async function fetchAll(
+  items: Iterable<Download>,
+  options: FetchOptions,
+): Promise<FetchResult> {
+  const { store } = options;
+  const { present, absent } = await divide(items, store);
+  if (absent.length > 0) await downloadAll(absent, options);
+  const files = [...present, ...absent].map(({ sha256 }) => [sha256, store.path(sha256)] as const);
+  return {
+    files: new Map(files),
+    cached: present.length,
+    fetched: absent.length,
+    bytesFetched: totalSize(absent),
   };
-  const cancel = new AbortController();
-  const both = signal === undefined ? cancel.signal : AbortSignal.any([signal, cancel.signal]);
-  const gone: T[] = [];
-  const limit = pLimit(CONCURRENCY);
-  try {
-    await Promise.all(
-      missing.map((file) =>
-        limit(async () => {
-          both.throwIfAborted();
-          if (!(await fetchOne(file, store, both, (present) => count(file, present)))) {
-            gone.push(file);
-          }
-        }),
-      ),
-    );
-  } catch (error) {
-    cancel.abort(error);
-    throw error;
-  }
-  return { downloaded: missing.length - gone.length, gone };
 }
 
-async function fetchOne(
-  file: Download,
+/**
+ * The files of a build that must not use the network.
+ * @returns SHA-256 → path on the host
+ * @throws BuildError naming what is not in the store
+ */
+export async function requireCached(
+  items: Iterable<Download>,
   store: BlobStore,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
-): Promise<boolean> {
-  const shared = store.partialPath(file);
-  const mine = `${shared}.${process.pid}.${randomUUID().slice(0, 8)}`;
-  // Whoever renames what an earlier run left owns it; another process starts afresh.
-  await rename(shared, mine).catch((error: unknown) => {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  });
-  try {
-    await download(mine, file, { signal, onBytes });
-    await store.adopt(mine, file);
-    return true;
-  } catch (error) {
-    await rename(mine, shared).catch((lost: unknown) => {
-      if (!isErrno(lost, 'ENOENT')) throw lost;
+): Promise<ReadonlyMap<string, string>> {
+  const { present, absent } = await divide(items, store);
+  const [first, ...others] = absent;
+  if (first !== undefined) {
+    const more = others.length === 0 ? '' : ` and ${others.length} more are`;
+    throw new BuildError({
+      what: `${first.name}${more === '' ? ' is' : more} not in the cache`,
+      where: store.directory.root,
+      fix: 'Build once with the network, or copy the cache of a machine that did.',
     });
-    if (error instanceof GoneError) return false;
-    throw error;
   }
+  return new Map(present.map(({ sha256 }) => [sha256, store.path(sha256)]));
+}
+
+interface Division {
+  present: Download[];
+  absent: Download[];
+}
+
+async function divide(items: Iterable<Download>, store: BlobStore): Promise<Division> {
+  const unique = new Map([...items].map((item) => [item.sha256, item]));
+  const division: Division = { present: [], absent: [] };
+  for (const item of unique.values()) {
+    ((await store.has(item)) ? division.present : division.absent).push(item);
+  }
+  return division;
+}
+
+async function downloadAll(items: readonly Download[], options: FetchOptions): Promise<void> {
+  const { store, pause, concurrency = 8, signal, onProgress = () => {} } = options;
+  await sweepTemporary(store.directory);
+  const transport = options.transport ?? new Transport();
+  const failed = new AbortController();
+  const ended = AbortSignal.any(signal === undefined ? [failed.signal] : [signal, failed.signal]);
+  const meter = new ProgressMeter({ bytes: totalSize(items), items: items.length }, onProgress);
+  const limit = pLimit(concurrency);
+  const downloads = items.map((item) =>
+    limit(async () => {
+      if (ended.aborted) throw cancelled(item, ended.reason);
+      const onBytes = (position: number) => meter.moved(item.sha256, position);
+      await downloadOnce(item, { store, transport, signal: ended, onBytes, pause });
+      meter.finished(item.sha256, item.size);
+    }),
+  );
+  try {
+    await Promise.all(downloads);
+  } finally {
+    failed.abort();
+    await Promise.allSettled(downloads);
+    if (options.transport === undefined) transport[Symbol.dispose]();
+  }
+}
+
+/** Downloads that run in this process: path in the store → settles when it ends, however it ends. */
+const running = new Map<string, Promise<unknown>>();
+
+/** Downloads a file unless another call is at it; then waits, and takes over if that one failed. */
+async function downloadOnce(
+  item: Download,
+  context: Parameters<typeof download>[1],
+): Promise<void> {
+  const path = context.store.path(item.sha256);
+  let other = running.get(path);
+  while (other !== undefined) {
+    await other;
+    if (await context.store.has(item)) return;
+    other = running.get(path);
+  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  running.set(path, promise);
+  try {
+    await download(item, context);
+  } finally {
+    running.delete(path);
+    resolve();
+  }
+}
+
+function totalSize(items: readonly Download[]): number {
+  return items.reduce((total, { size }) => total + size, 0);
 }

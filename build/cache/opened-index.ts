@@ -1,78 +1,116 @@
+import { BuildError } from '../error.ts';
 import type { Entry } from '../tree/entry.ts';
 
-/** One entry as a short array: type, path, mode, uid, gid, and what belongs to the type. */
-type Row = readonly (string | number)[];
+/**
+ * Raised when the format below changes. An index is JSON: `origin` of all entries, `size` of the content file in
+ * bytes, and one row per entry: letter of its type, path, mode, uid, gid, then what that type has besides
+ * (file: size and offset; links: target; devices: major and minor).
+ */
+export const INDEX_FORMAT = 1;
 
-/** The index of an opened package as text. */
-export function encodeIndex(entries: readonly Entry[], contentsSize: number): string {
-  return JSON.stringify([contentsSize, ...entries.map(encode)]);
+const LETTERS = {
+  file: 'f',
+  directory: 'd',
+  symlink: 'l',
+  hardlink: 'h',
+  character: 'c',
+  block: 'b',
+  fifo: 'p',
+} as const satisfies Record<Entry['type'], string>;
+
+/** An archive's entries and the size of the file that has their contents, bytes. */
+export interface OpenedIndex {
+  readonly size: number;
+  readonly entries: Entry[];
+}
+
+/** The index as text. All entries must have one origin, which is what an archive's entries have. */
+export function formatIndex({ size, entries }: OpenedIndex): string {
+  const origin = entries[0]?.origin ?? '';
+  const rows = entries.map((entry) => {
+    if (entry.origin !== origin) throw new Error(`${entry.origin} among entries of ${origin}`);
+    return rowOf(entry);
+  });
+  return JSON.stringify({ origin, size, entries: rows });
+}
+
+function rowOf(entry: Entry): (string | number)[] {
+  const row = [LETTERS[entry.type], entry.path, entry.mode, entry.uid, entry.gid];
+  switch (entry.type) {
+    case 'file':
+      if (entry.content.in !== 'file') throw new Error(`content of ${entry.path} is in memory`);
+      return [...row, entry.size, entry.content.offset];
+    case 'symlink':
+    case 'hardlink':
+      return [...row, entry.target];
+    case 'character':
+    case 'block':
+      return [...row, entry.major, entry.minor];
+    default:
+      return row;
+  }
 }
 
 /**
- * Reads an index.
- * @param contents host path of the file with the package's file contents
- * @returns the entries and the bytes that `contents` must have; `undefined` if the text is not such an index:
- *   it is only a cache and can be made again
+ * Reads an index. Checked by hand, since there are tens of thousands of rows per build.
+ * @param file the content file that file entries point into
+ * @throws BuildError if the text is not an index, or an entry points outside the content file
  */
-export function decodeIndex(
-  text: string,
-  contents: string,
-  origin: string,
-): { entries: Entry[]; contentsSize: number } | undefined {
-  const index = parse(text);
-  if (!Array.isArray(index)) return undefined;
-  const [contentsSize, ...rows] = index;
-  if (!isCount(contentsSize)) return undefined;
-  const entries: Entry[] = [];
-  for (const row of rows) {
-    const entry = Array.isArray(row) ? decode(row, contents, origin) : undefined;
-    if (entry === undefined) return undefined;
-    entries.push(entry);
-  }
-  return { entries, contentsSize };
+export function parseIndex(text: string, file: string): OpenedIndex {
+  const index = parseJson(text, file);
+  if (typeof index !== 'object' || index === null) throw damaged(file);
+  if (!('origin' in index) || typeof index.origin !== 'string') throw damaged(file);
+  if (!('size' in index) || !isCount(index.size)) throw damaged(file);
+  if (!('entries' in index) || !Array.isArray(index.entries)) throw damaged(file);
+  const { origin, size } = index;
+  const rows: unknown[] = index.entries;
+  return { size, entries: rows.map((row) => entryOf(row, { origin, size, file })) };
 }
 
-function parse(text: string): unknown {
+function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
-  } catch {
-    return undefined;
+  } catch (error) {
+    throw damaged(file, error);
   }
 }
 
-function encode(entry: Entry): Row {
-  const head = [entry.type, entry.path, entry.mode, entry.uid, entry.gid];
-  switch (entry.type) {
-    case 'file':
-      return [...head, entry.size, entry.content.in === 'file' ? entry.content.offset : 0];
-    case 'symlink':
-    case 'hardlink':
-      return [...head, entry.target];
-    case 'character':
-    case 'block':
-      return [...head, entry.major, entry.minor];
-    default:
-      return head;
-  }
+interface Context {
+  origin: string;
+  size: number;
+  file: string;
 }
 
-function decode(row: readonly unknown[], file: string, origin: string): Entry | undefined {
-  const [type, path, mode, uid, gid, a, b] = row;
+function entryOf(row: unknown, { origin, size: end, file }: Context): Entry {
+  if (!Array.isArray(row)) throw damaged(file);
+  const [letter, path, mode, uid, gid, first, second]: unknown[] = row;
   if (typeof path !== 'string' || !isCount(mode) || !isCount(uid) || !isCount(gid)) {
-    return undefined;
+    throw damaged(file);
   }
-  const head = { path, mode, uid, gid, origin };
-  if (type === 'directory' || type === 'fifo') return { ...head, type };
-  if (type === 'symlink' || type === 'hardlink') {
-    return typeof a === 'string' ? { ...head, type, target: a } : undefined;
+  const common = { path, mode, uid, gid, origin };
+  if (letter === 'f' && isCount(first) && isCount(second) && first + second <= end) {
+    const content = { in: 'file', file, offset: second } as const;
+    return { type: 'file', ...common, size: first, content };
   }
-  if (!isCount(a) || !isCount(b)) return undefined;
-  if (type === 'file') return { ...head, type, size: a, content: { in: 'file', file, offset: b } };
-  return type === 'character' || type === 'block'
-    ? { ...head, type, major: a, minor: b }
-    : undefined;
+  if (letter === 'd') return { type: 'directory', ...common };
+  if (letter === 'l' && typeof first === 'string') {
+    return { type: 'symlink', ...common, target: first };
+  }
+  if (letter === 'h' && typeof first === 'string') {
+    return { type: 'hardlink', ...common, target: first };
+  }
+  if (letter === 'p') return { type: 'fifo', ...common };
+  if ((letter === 'c' || letter === 'b') && isCount(first) && isCount(second)) {
+    const type = letter === 'c' ? 'character' : 'block';
+    return { type, ...common, major: first, minor: second };
+  }
+  throw damaged(file);
 }
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function damaged(file: string, cause?: unknown): BuildError {
+  return new BuildError({ what: 'the index of an opened package is damaged', where: file, cause });
 }

@@ -1,142 +1,150 @@
-import { existsSync, statSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { PackageArchive } from '../base/base.ts';
+import type { Base, PackageArchive } from '../base/base.ts';
 import { BuildError } from '../error.ts';
-import { hashFile } from '../process/hash-file.ts';
-import type { Entry, FileEntry } from '../tree/entry.ts';
-import type { EntrySink } from '../tree/sink.ts';
-import { decodeIndex, encodeIndex } from './opened-index.ts';
+import { errorCode } from '../process/errno.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { CacheDirectory } from './directory.ts';
+import { diskError } from './disk-error.ts';
+import { formatIndex, INDEX_FORMAT, parseIndex } from './opened-index.ts';
+import { OpenedWriter } from './opened-writer.ts';
+import { isSealed, seal } from './seal.ts';
+import { temporaryPath } from './temporary.ts';
 
-/** Counts up when the form of opened packages, or what a reader makes of an archive, changes. */
-const FORMAT = 1;
-
-/** Bytes collected before they are written. */
-const BUFFER = 1024 * 1024;
-
-/** Reads an archive into entries: `Base.open`. */
-export type Opener = (
-  archive: PackageArchive,
-  sink: EntrySink,
-  signal?: AbortSignal,
-) => Promise<void>;
+/** What the store needs of a base. */
+export type ArchiveReader = Pick<Base, 'name' | 'readerVersion' | 'open'>;
 
 /**
- * Packages that were opened: the contents of a package's files one after the other in one uncompressed file,
- * and an index of its entries. An archive is decompressed once; afterwards a build only reads.
+ * Packages read once: per archive a file with all its contents, and an index of its entries, both sealed
+ * (see `seal.ts`). The index gets its name last, so where it is, the contents are; reading one archive gives the
+ * same bytes each time, so processes that do it at once replace each other's files by equal ones.
  */
 export class OpenedStore {
-  readonly #directory: string;
+  readonly #directory: CacheDirectory;
+  readonly #onNote: (line: string) => void;
 
-  constructor(cacheDirectory: string, base: string) {
-    this.#directory = join(cacheDirectory, 'opened', `${base}-${FORMAT}`);
+  /** @param onNote gets a line for a person whenever a damaged file is removed */
+  constructor(directory: CacheDirectory, onNote: (line: string) => void = () => {}) {
+    this.#directory = directory;
+    this.#onNote = onNote;
   }
 
   /**
-   * Entries of a package, from the cache or by opening its archive now.
-   * @throws BuildError if the archive is damaged or hostile
+   * Entries of a package, in the archive's order; file contents are slices of a file in the cache.
+   * @throws BuildError if the archive is damaged or hostile, or the disk is full; nothing is left then
    */
-  async entries(archive: PackageArchive, opener: Opener, signal?: AbortSignal): Promise<Entry[]> {
-    const { index, contents } = this.#files(archive);
-    if (!existsSync(index)) await this.#open(archive, opener, signal);
-    const origin = `package ${archive.locked.name}`;
-    const known = decodeIndex(await readFile(index, 'utf8'), contents, origin);
-    const size = statSync(contents, { throwIfNoEntry: false })?.size;
-    if (known !== undefined && known.contentsSize === size) return known.entries;
-    await rm(index);
-    return this.entries(archive, opener, signal);
-  }
-
-  /** Whether a package was opened before. */
-  has(archive: PackageArchive): boolean {
-    return existsSync(this.#files(archive).index);
-  }
-
-  #files({ locked }: PackageArchive): { index: string; contents: string } {
-    const stem = join(this.#directory, locked.sha256.slice(0, 2), locked.sha256);
-    return { index: `${stem}.json`, contents: `${stem}.contents` };
-  }
-
-  async #open(archive: PackageArchive, opener: Opener, signal?: AbortSignal): Promise<void> {
-    const { index, contents } = this.#files(archive);
-    const temporary = `${contents}.${process.pid}.tmp`;
-    await checkArchive(archive, signal);
-    await mkdir(dirname(contents), { recursive: true });
-    const handle = await open(temporary, 'w');
+  async open(base: ArchiveReader, archive: PackageArchive, signal?: AbortSignal): Promise<Entry[]> {
+    const paths = this.#paths(base, archive);
+    const known = await this.#load(paths);
+    if (known !== undefined) return known;
     try {
-      const sink = new ContentsSink(handle, contents);
-      await opener(archive, sink, signal);
-      await sink.flush();
-      await handle.sync();
-      await rename(temporary, contents);
-      await writeFile(`${index}.${process.pid}.tmp`, encodeIndex(sink.entries, sink.size));
-      await rename(`${index}.${process.pid}.tmp`, index);
-    } finally {
-      await handle.close();
-      await rm(temporary, { force: true });
+      return await this.#read({ base, archive, paths, signal });
+    } catch (error) {
+      if (signal?.aborted === true) {
+        throw new BuildError({
+          what: `reading ${archive.locked.name} was cancelled`,
+          cause: error,
+        });
+      }
+      throw diskError(error, this.#directory.root);
+    }
+  }
+
+  #paths(base: ArchiveReader, { locked: { sha256 } }: PackageArchive): Paths {
+    const version = `${base.name}-${base.readerVersion}.${INDEX_FORMAT}`;
+    const start = join(this.#directory.opened, version, sha256);
+    return { contents: `${start}.blob`, index: `${start}.json` };
+  }
+
+  /** Synchronous reads: hundreds of small files load several times faster so. */
+  async #load(paths: Paths): Promise<Entry[] | undefined> {
+    try {
+      const text = readSealed(paths.index);
+      if (text === undefined) return undefined;
+      const { size, entries } = parseIndex(text, paths.contents);
+      const stats = statSync(paths.contents);
+      if (stats.size === size && isSealed(stats)) return entries;
+      throw changed(paths.contents);
+    } catch (error) {
+      if (!(error instanceof BuildError) && errorCode(error) !== 'ENOENT') throw error;
+      await rm(paths.index, { force: true });
+      const why = error instanceof BuildError ? error.what : 'its contents are missing';
+      this.#onNote(`${paths.index}: ${why}; the package is read again`);
+      return undefined;
+    }
+  }
+
+  async #read({ base, archive, paths, signal }: Reading): Promise<Entry[]> {
+    const { sha256 } = archive.locked;
+    await mkdir(dirname(paths.contents), { recursive: true });
+    const temporary = await temporaryPath(this.#directory, `${sha256}.blob`);
+    const writer = await OpenedWriter.create(temporary, paths.contents);
+    try {
+      await base.open(archive, writer, signal);
+      signal?.throwIfAborted();
+      const { entries } = writer;
+      await writer.commit();
+      const text = formatIndex({ size: writer.size, entries });
+      await writeSealed(await temporaryPath(this.#directory, `${sha256}.json`), paths.index, text);
+      return entries;
+    } catch (error) {
+      await writer.discard();
+      throw error;
     }
   }
 }
 
-/** An archive may have lain in the cache for long: its hash is checked again before it is read. */
-async function checkArchive({ locked, file }: PackageArchive, signal?: AbortSignal): Promise<void> {
-  const { whole } = await hashFile(file, [], signal);
-  if (whole === locked.sha256) return;
-  await rm(file, { force: true });
-  throw new BuildError({
-    what: `the cached archive of ${locked.name} ${locked.version} was damaged and is removed`,
-    where: file,
-    fix: 'Run the command again: it is downloaded anew.',
-  });
+interface Paths {
+  contents: string;
+  index: string;
 }
 
-/** Writes file contents one after the other. */
-class ContentsSink implements EntrySink {
-  readonly entries: Entry[] = [];
-  readonly #handle: FileHandle;
-  readonly #contents: string;
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
-  #offset = 0;
+interface Reading {
+  base: ArchiveReader;
+  archive: PackageArchive;
+  paths: Paths;
+  signal: AbortSignal | undefined;
+}
 
-  constructor(handle: FileHandle, contents: string) {
-    this.#handle = handle;
-    this.#contents = contents;
+/**
+ * @returns the text, or `undefined` if there is no such file
+ * @throws BuildError if it was written to since it was sealed
+ */
+function readSealed(path: string): string | undefined {
+  const descriptor = openIfThere(path);
+  if (descriptor === undefined) return undefined;
+  try {
+    if (!isSealed(fstatSync(descriptor))) throw changed(path);
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
   }
+}
 
-  add(entry: Exclude<Entry, { type: 'file' }>): void {
-    this.entries.push(entry);
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
+}
 
-  async file(entry: Omit<FileEntry, 'content'>, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const offset = this.#offset;
-    for await (const chunk of content) await this.#write(chunk);
-    const size = this.#offset - offset;
-    if (size !== entry.size) {
-      throw new BuildError({
-        what: `${entry.path} has ${size} bytes where its header says ${entry.size}`,
-        where: entry.origin,
-        fix: 'The archive is damaged or hostile.',
-      });
-    }
-    this.entries.push({ ...entry, content: { in: 'file', file: this.#contents, offset } });
+async function writeSealed(temporary: string, path: string, text: string): Promise<void> {
+  const file = await open(temporary, 'wx');
+  try {
+    await file.writeFile(text);
+    await seal(file);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await file.close();
   }
+}
 
-  /** Bytes of all contents. */
-  get size(): number {
-    return this.#offset;
-  }
-
-  async flush(): Promise<void> {
-    if (this.#waitingBytes > 0) await this.#handle.writev(this.#waiting);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-  }
-
-  async #write(chunk: Uint8Array): Promise<void> {
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
-    this.#offset += chunk.length;
-    if (this.#waitingBytes >= BUFFER) await this.flush();
-  }
+function changed(file: string): BuildError {
+  return new BuildError({ what: 'a file of the cache was changed', where: file });
 }

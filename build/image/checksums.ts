@@ -1,46 +1,92 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildError } from '../error.ts';
-import { writeFileAtomically } from '../process/atomic-write.ts';
+import { errorCode } from '../process/errno.ts';
 
-/** Name of the file with the checksums of a folder, in the format of sha256sum(1). */
-export const CHECKSUMS_FILE = 'SHA256SUMS';
+/** File name of the checksums of a dist folder. */
+export const CHECKSUMS = 'SHA256SUMS';
+
+/** File name → SHA-256 in hex. */
+export type Checksums = ReadonlyMap<string, string>;
 
 /**
- * Puts checksums into a folder's `SHA256SUMS`; those of other files that are still there stay.
- * @param fresh file name in the folder → SHA-256 in hex
- * @throws BuildError if the present `SHA256SUMS` has a line that is not one of sha256sum(1)
+ * Reads checksums as sha256sum(1) writes them: hex digest, a space, a space or `*`, file name.
+ * @param where file, for the message
+ * @throws BuildError naming the line that is malformed, leaves the folder, or comes twice with another digest
  */
-export async function updateChecksums(
-  directory: string,
-  fresh: Readonly<Record<string, string>>,
-): Promise<void> {
-  const file = join(directory, CHECKSUMS_FILE);
-  const present = existsSync(file) ? parseChecksums(readFileSync(file, 'utf8'), file) : {};
-  const kept = Object.entries(present).filter(([name]) => existsSync(join(directory, name)));
-  const all = { ...Object.fromEntries(kept), ...fresh };
-  const lines = Object.keys(all).sort();
-  await writeFileAtomically(file, lines.map((name) => `${all[name]}  ${name}\n`).join(''));
+export function parseChecksums(text: string, where: string): Checksums {
+  const checksums = new Map<string, string>();
+  for (const [at, line] of text.split('\n').entries()) {
+    if (line === '') continue;
+    const [, sha256, name] = /^([0-9a-f]{64}) [ *]([^\0\r/\\]+)$/.exec(line) ?? [];
+    if (sha256 === undefined || name === undefined || name === '.' || name === '..') {
+      throw malformed(at + 1, 'is not "<SHA-256 in hex>  <file name>"', where);
+    }
+    if ((checksums.get(name) ?? sha256) !== sha256) {
+      throw malformed(at + 1, `gives ${name} a second SHA-256`, where);
+    }
+    checksums.set(name, sha256);
+  }
+  return checksums;
+}
+
+/** The text of a checksum file, sorted by file name. */
+export function formatChecksums(checksums: Checksums): string {
+  const lines = [...checksums].map(([name, sha256]) => `${sha256}  ${checkedName(name)}\n`);
+  return lines.sort((a, b) => (a.slice(64) < b.slice(64) ? -1 : 1)).join('');
 }
 
 /**
- * Parses a file of checksums.
- * @returns file name → SHA-256 in hex
- * @throws BuildError naming the first line that cannot be read
+ * Enters files into a folder's `SHA256SUMS`. Lines of other files stay as long as the files exist.
+ * @param changed file name → SHA-256 in hex
+ * @throws BuildError if the present file is malformed
  */
-export function parseChecksums(text: string, where: string): Record<string, string> {
-  const checksums: Record<string, string> = {};
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line === '') continue;
-    const [, hash, name] = /^([0-9a-f]{64}) [ *]([^/\0]+)$/.exec(line) ?? [];
-    if (hash === undefined || name === undefined) {
-      throw new BuildError({
-        what: `line ${index + 1} is not "<SHA-256>  <file>"`,
-        where,
-        fix: 'Delete the file; the next build writes it again.',
-      });
-    }
-    checksums[name] = hash;
+export async function updateChecksums(
+  directory: string,
+  changed: Readonly<Record<string, string>>,
+): Promise<void> {
+  const path = join(directory, CHECKSUMS);
+  const present = new Set(await readdir(directory));
+  const known = parseChecksums(await textIfThere(path), path);
+  const kept = [...known].filter(([name]) => present.has(name));
+  await replaceFile(path, formatChecksums(new Map([...kept, ...Object.entries(changed)])));
+}
+
+async function textIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return '';
+    throw error;
   }
-  return checksums;
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}`;
+  const file = await open(temporary, 'wx');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** sha256sum(1) escapes these names; none of ours has them. */
+function checkedName(name: string): string {
+  if (/^[^\0/\\\n\r]+$/.test(name)) return name;
+  throw new BuildError({ what: `file name ${JSON.stringify(name)} cannot have a checksum line` });
+}
+
+function malformed(line: number, why: string, where: string): BuildError {
+  return new BuildError({
+    what: `line ${line} ${why}`,
+    where,
+    fix: 'Correct or delete the file; the next build writes it.',
+  });
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Base } from '../base/base.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
+import type { CacheDirectory } from '../cache/directory.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
 import type { Lock } from '../lock/schema.ts';
 import { toolVersion } from '../process/tool-version.ts';
@@ -16,7 +17,7 @@ import type { ImageFacts, ImageTool } from './steps/facts.ts';
 /** What a user asks for, about one image or several. */
 export interface ImageOptions {
   projectDirectory: string;
-  cacheDirectory: string;
+  cache: CacheDirectory;
   outputDirectory: string;
   base: BaseChoice;
   /** The kernel; by default `full` for a release, else `virt`. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { CacheDirectory } from '../cache/directory.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import { sha256 } from '../step/digest.ts';
 import type { ImagePlan } from './plan.ts';
@@ -24,8 +25,8 @@ const recordSchema = z.object({
 export type ImageRecord = z.infer<typeof recordSchema>;
 
 /** The record of an image file, or `undefined` if it was never built or the record is unreadable. */
-export function readRecord(cacheDirectory: string, image: string): ImageRecord | undefined {
-  const file = recordFile(cacheDirectory, image);
+export function readRecord(cache: CacheDirectory, image: string): ImageRecord | undefined {
+  const file = recordFile(cache, image);
   if (!existsSync(file)) return undefined;
   try {
     return recordSchema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
@@ -52,7 +53,7 @@ export function isUpToDate(
 
 /** Remembers an image file that was just built. */
 export async function writeRecord(
-  cacheDirectory: string,
+  cache: CacheDirectory,
   image: string,
   { plan, sha256: digest }: { plan: ImagePlan; sha256: string },
 ): Promise<void> {
@@ -68,11 +69,11 @@ export async function writeRecord(
       inputs: { ...inputs },
     })),
   };
-  const file = recordFile(cacheDirectory, image);
+  const file = recordFile(cache, image);
   await mkdir(dirname(file), { recursive: true });
   await writeFileAtomically(file, JSON.stringify(record));
 }
 
-function recordFile(cacheDirectory: string, image: string): string {
-  return join(cacheDirectory, 'images', `${sha256(image).slice(0, 32)}.json`);
+function recordFile(cache: CacheDirectory, image: string): string {
+  return join(cache.images, `${sha256(image).slice(0, 32)}.json`);
 }

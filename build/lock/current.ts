@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Base, ResolveRequest } from '../base/base.ts';
+import type { CacheDirectory } from '../cache/directory.ts';
 import { BuildError } from '../error.ts';
 import type { Profile } from '../profile/schema.ts';
 import { digestOf } from '../step/digest.ts';
@@ -11,7 +12,7 @@ import type { Lock } from './schema.ts';
 /** What locks are read or resolved with. */
 export interface LockRequest {
   projectDirectory: string;
-  cacheDirectory: string;
+  cache: CacheDirectory;
   profile: Profile;
   base: Base;
   mirror?: string | undefined;
@@ -85,7 +86,7 @@ export async function renewLock(request: LockRequest): Promise<string[]> {
 
 /** Resolves once for the same question: the answer stays in the cache until the question changes. */
 async function resolvedAnew(request: LockRequest, question: string): Promise<Lock> {
-  const file = join(request.cacheDirectory, 'resolved', `${question}.json`);
+  const file = join(request.cache.resolved, `${question}.json`);
   const known = readLock(file);
   if (known !== undefined) return known;
   const lock = await resolve(request);
@@ -102,8 +103,8 @@ async function resolve(request: LockRequest): Promise<Lock> {
 
 /** What a base is asked with. */
 export function resolveRequest(request: LockRequest): ResolveRequest {
-  const { profile, base, mirror, signal, cacheDirectory } = request;
-  return { profile, mirror, signal, stateDirectory: join(cacheDirectory, base.name) };
+  const { profile, mirror, signal, cache } = request;
+  return { profile, mirror, signal, stateDirectory: cache.apt };
 }
 
 function shortList(lines: readonly string[]): string {

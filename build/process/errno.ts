@@ -1,4 +1,5 @@
-/** Whether an error is the operating system's with this code (`ENOENT`, `ENOSPC`, …; errno(3)). */
-export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+/** The operating system's code of an error (`ENOENT`, `ENOSPC`, …; errno(3)), or `undefined`. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }

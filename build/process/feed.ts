@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
-import { isErrno } from './errno.ts';
+import { errorCode } from './errno.ts';
 import { childOptions, type RunOptions, toolError } from './run.ts';
 import type { Tool } from './tools.ts';
 
@@ -30,7 +30,7 @@ export async function feed(
 }
 
 function brokenPipe(error: unknown): boolean {
-  return isErrno(error, 'EPIPE') || isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE');
+  return errorCode(error) === 'EPIPE' || errorCode(error) === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 function* counting(

@@ -1,71 +1,118 @@
 import { createHash } from 'node:crypto';
 import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
 import { PackageURL } from 'packageurl-js';
-import type { Lock, LockedPackage } from '../lock/schema.ts';
-import type { Profile } from '../profile/schema.ts';
+import type { LockedPackage } from '../lock/schema.ts';
+import { licenseOf } from './license.ts';
 
-/** What a bill of materials is about. */
-export interface SbomRequest {
-  profile: Profile;
-  lock: Lock;
-  /** Product version. */
-  version: string;
-  /** The packages that are in the image. */
-  packages: readonly LockedPackage[];
+/** A part of an image that is no package of the base: the Node runtime, a compiled application. */
+export interface Artifact {
+  readonly name: string;
+  readonly version: string;
+  /** Hex. */
+  readonly sha256: string;
+  /** Package URL, if it has one. */
+  readonly purl?: string | undefined;
+  /** Where it was downloaded from. */
+  readonly url?: string | undefined;
+  readonly license?: string | undefined;
+  readonly supplier?: string | undefined;
 }
+
+/** What an image is made of. */
+export interface BillOfMaterials {
+  readonly appliance: { readonly name: string; readonly title: string; readonly version: string };
+  readonly base: keyof typeof BASES;
+  /** Release of the base: `bookworm`, `v3.24`. */
+  readonly suite: string;
+  /** The packages in this image, not those of another kernel flavour. */
+  readonly packages: readonly LockedPackage[];
+  readonly artifacts?: readonly Artifact[] | undefined;
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch: number;
+}
+
+/** How package URLs name the bases, and who supplies their packages. */
+const BASES = {
+  debian: { type: 'deb', namespace: 'debian', supplier: 'Debian' },
+  alpine: { type: 'apk', namespace: 'alpine', supplier: 'Alpine Linux' },
+} as const;
 
 /**
- * The bill of materials of an image: CycloneDX 1.6 as JSON. The same packages give the same text: its serial number
- * is made from its content, its time is the lock's.
+ * The software bill of materials as CycloneDX 1.6 JSON (ECMA-424). The same content gives the same text:
+ * lists are sorted, the time is the lock's, and the serial number is made from the content.
  */
-export function cyclonedx({ profile, lock, version, packages }: SbomRequest): string {
-  const image = new Models.Component(Enums.ComponentType.OperatingSystem, profile.title, {
+export function cyclonedx(materials: BillOfMaterials): string {
+  const serialNumber = serialNumberOf(serialize(billOf(materials, undefined)));
+  return `${serialize(billOf(materials, serialNumber))}\n`;
+}
+
+function serialize(bill: Models.Bom): string {
+  const factory = new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6);
+  return new Serialize.JsonSerializer(factory).serialize(bill, { sortLists: true, space: 2 });
+}
+
+function billOf(materials: BillOfMaterials, serialNumber: string | undefined): Models.Bom {
+  const { appliance, packages, artifacts = [], sourceDateEpoch } = materials;
+  const parts = new Map(
+    [
+      ...packages.map((locked) => packagePart(locked, materials)),
+      ...artifacts.map(artifactPart),
+    ].map((part) => [part.bomRef.value, part]),
+  )
+    .values()
+    .toArray();
+  const component = new Models.Component(Enums.ComponentType.OperatingSystem, appliance.name, {
+    bomRef: `${appliance.name}@${appliance.version}`,
+    version: appliance.version,
+    description: appliance.title,
+    dependencies: new Models.BomRefRepository(parts.map(({ bomRef }) => bomRef)),
+  });
+  return new Models.Bom({
+    ...(serialNumber === undefined ? {} : { serialNumber }),
+    metadata: new Models.Metadata({ timestamp: new Date(sourceDateEpoch * 1000), component }),
+    components: new Models.ComponentRepository(parts),
+  });
+}
+
+function packagePart(locked: LockedPackage, { base, suite }: BillOfMaterials): Models.Component {
+  const { type, namespace, supplier } = BASES[base];
+  const { name, version, architecture, source = name, license, sha256 } = locked;
+  const upstream = source === name ? {} : { upstream: source };
+  const qualifiers = { arch: architecture, distro: suite, ...upstream };
+  const lenient = new PackageURL(type, namespace, name, version, qualifiers).toString();
+  // packageurl-js leaves + in versions; ECMA-427 has it encoded, and some readers take a bare one for a space.
+  const purl = lenient.replaceAll('+', '%2B');
+  return part({ name, version, sha256, purl, license, supplier }, Enums.ComponentType.Library);
+}
+
+function artifactPart(artifact: Artifact): Models.Component {
+  return part(artifact, Enums.ComponentType.Application);
+}
+
+function part(of: Artifact, type: Enums.ComponentType): Models.Component {
+  const { name, version, sha256, purl, url, license, supplier } = of;
+  return new Models.Component(type, name, {
+    bomRef: purl ?? `${name}@${version}`,
     version,
-    bomRef: profile.name,
-  });
-  const components = packages.map((one) => component(one, lock));
-  const bom = new Models.Bom({
-    metadata: new Models.Metadata({
-      component: image,
-      timestamp: new Date(lock.sourceDateEpoch * 1000),
-    }),
-    components: new Models.ComponentRepository(components),
-    serialNumber: serialNumber([profile.name, version, ...packages.map((one) => one.sha256)]),
-  });
-  const normalizers = new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6);
-  const serializer = new Serialize.JsonSerializer(normalizers);
-  return `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`;
-}
-
-function component(one: LockedPackage, lock: Lock): Models.Component {
-  const purl = purlOf(one, lock);
-  return new Models.Component(Enums.ComponentType.Library, one.name, {
-    version: one.version,
-    bomRef: purl,
-    purl,
-    hashes: new Models.HashDictionary([[Enums.HashAlgorithm['SHA-256'], one.sha256]]),
-    ...(one.license === undefined
+    hashes: new Models.HashDictionary([[Enums.HashAlgorithm['SHA-256'], sha256]]),
+    licenses: new Models.LicenseRepository(license === undefined ? [] : [licenseOf(license)]),
+    externalReferences: new Models.ExternalReferenceRepository(
+      url === undefined
+        ? []
+        : [new Models.ExternalReference(url, Enums.ExternalReferenceType.Distribution)],
+    ),
+    ...(purl === undefined ? {} : { purl }),
+    ...(supplier === undefined
       ? {}
-      : { licenses: new Models.LicenseRepository([new Models.NamedLicense(one.license)]) }),
+      : { supplier: new Models.OrganizationalEntity({ name: supplier }) }),
   });
 }
 
-/** Package URL of a Debian package (purl-spec, type deb). */
-function purlOf(one: LockedPackage, lock: Lock): string {
-  const qualifiers = { arch: one.architecture, distro: lock.request.suite };
-  return new PackageURL('deb', 'debian', one.name, one.version, qualifiers, undefined).toString();
-}
-
-/** A URN with a UUID of version 8 (RFC 9562, 5.8) made of a hash over the parts. */
-function serialNumber(parts: readonly string[]): string {
-  const hex = createHash('sha256').update(parts.join('\n')).digest('hex');
-  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
-  const groups = [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ];
-  return `urn:uuid:${groups.join('-')}`;
+/** A name-based UUID of version 8 (RFC 9562, section 5.8): 122 bits of a SHA-256. */
+function serialNumberOf(text: string): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return `urn:uuid:${hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')}`;
 }

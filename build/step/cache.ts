@@ -2,7 +2,7 @@ import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isErrno } from '../process/errno.ts';
+import { errorCode } from '../process/errno.ts';
 import type { Step } from './step.ts';
 
 /** File in a step's folder that says what made it; written last, so a folder with it is complete. */
@@ -105,7 +105,7 @@ export class StepCache {
     try {
       await rename(temporary, final);
     } catch (error) {
-      if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
+      if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
       if (this.find(step) !== undefined) return;
       await rm(final, { recursive: true, force: true });
       await rename(temporary, final);

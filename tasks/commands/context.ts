@@ -30,11 +30,6 @@ export function imageOptions(yargs: Argv) {
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
-    })
-    .option('cache', {
-      type: 'string',
-      describe: 'Cache folder',
-      defaultDescription: '$QUANTIX_CACHE, else quantix in $XDG_CACHE_HOME or ~/.cache',
     });
 }
 

@@ -17,7 +17,7 @@ export const explainCommand = defineCommand({
         {
           ...options,
           projectDirectory: PROJECT,
-          cacheDirectory: cacheDirectory(options.cache),
+          cache: cacheDirectory(),
           outputDirectory: options.output,
           signal,
           say: output.say,

@@ -21,12 +21,12 @@ export const isoCommand = defineCommand({
       const image = await prepareImage(name, {
         ...options,
         projectDirectory: PROJECT,
-        cacheDirectory: cacheDirectory(options.cache),
+        cache: cacheDirectory(),
         outputDirectory: options.output,
         signal,
         say: output.say,
       });
-      const record = readRecord(image.lockRequest.cacheDirectory, image.file);
+      const record = readRecord(image.lockRequest.cache, image.file);
       if (record !== undefined && isUpToDate(record, image.file, image.plan)) {
         output.say(`${name}: up to date, nothing to do`);
         built.push({ image: name, file: image.file, sha256: record.sha256, times: [] });

@@ -19,7 +19,7 @@ export const lockCommand = defineCommand({
     for (const name of names) {
       const moved = await renewLock({
         projectDirectory: PROJECT,
-        cacheDirectory: cacheDirectory(options.cache),
+        cache: cacheDirectory(),
         profile: await loadProfile(PROJECT, name),
         base,
         mirror: options.mirror,

@@ -19,7 +19,7 @@ export const rootfsCommand = defineCommand({
       const image = await prepareImage(name, {
         ...options,
         projectDirectory: PROJECT,
-        cacheDirectory: cacheDirectory(options.cache),
+        cache: cacheDirectory(),
         outputDirectory: options.output,
         signal,
         say: output.say,

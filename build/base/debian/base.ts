@@ -7,6 +7,7 @@ import { debianRequest, resolveDebian, sourcesFor } from './resolve.ts';
 /** Packages from Debian: apt resolves and verifies, dpkg-deb opens. */
 export const debian: Base = {
   name: 'debian',
+  readerVersion: 1,
   request: debianRequest,
   resolve: resolveDebian,
   mirrors: async (request) =>

@@ -19,7 +19,9 @@ export function accountFiles({ profile, lock }: FinishContext): Entry[] {
     const members = users.filter(([, user]) => user.member.includes(name)).map(([user]) => user);
     return `${name}:x:${gid}:${members.join(',')}\n`;
   });
-  const shadow = users.map(([name]) => `${name}:${name === 'root' ? '' : '!'}:${day}:0:99999:7:::\n`);
+  const shadow = users.map(
+    ([name]) => `${name}:${name === 'root' ? '' : '!'}:${day}:0:99999:7:::\n`,
+  );
   return [
     generatedFile('etc/passwd', passwd.join('')),
     generatedFile('etc/group', group.join('')),

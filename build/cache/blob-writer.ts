@@ -1,0 +1,92 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { seal } from './seal.ts';
+
+/** Bytes read at once when the start of a resumed file is hashed. */
+const READ_SIZE = 1024 * 1024;
+
+/** A file under a temporary name that is hashed while it is written, front to back. */
+export class BlobWriter {
+  readonly path: string;
+  readonly #file: FileHandle;
+  #hash: Hash = createHash('sha256');
+  #length = 0;
+
+  private constructor(path: string, file: FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** Starts a new file; nothing may be at the path. */
+  static async create(path: string): Promise<BlobWriter> {
+    return new BlobWriter(path, await open(path, 'wx'));
+  }
+
+  /** Goes on at the end of a file that this process owns; what is in it is hashed first. */
+  static async resume(path: string): Promise<BlobWriter> {
+    const writer = new BlobWriter(path, await open(path, 'r+'));
+    try {
+      await writer.#hashWhatIsThere();
+    } catch (error) {
+      await writer.#file.close();
+      throw error;
+    }
+    return writer;
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
+    let written = 0;
+    while (written < bytes.length) {
+      const at = this.#length + written;
+      written += (await this.#file.write(bytes, written, bytes.length - written, at)).bytesWritten;
+    }
+    this.#length += bytes.length;
+  }
+
+  /** Throws away what was written. */
+  async restart(): Promise<void> {
+    await this.#file.truncate(0);
+    this.#hash = createHash('sha256');
+    this.#length = 0;
+  }
+
+  /** SHA-256 of everything written so far, in hex. */
+  digest(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  /** Seals the file and gives it its final name; the writer is done. */
+  async commit(target: string): Promise<void> {
+    await seal(this.#file);
+    await this.#file.close();
+    await rename(this.path, target);
+  }
+
+  /** Closes the file and leaves it where it is. */
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  /** Closes and removes the file. */
+  async discard(): Promise<void> {
+    await this.#file.close();
+    await rm(this.path, { force: true });
+  }
+
+  async #hashWhatIsThere(): Promise<void> {
+    const { size } = await this.#file.stat();
+    const buffer = Buffer.allocUnsafe(Math.min(size, READ_SIZE));
+    while (this.#length < size) {
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#length);
+      if (bytesRead === 0) return;
+      this.#hash.update(buffer.subarray(0, bytesRead));
+      this.#length += bytesRead;
+    }
+  }
+}

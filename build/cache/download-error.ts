@@ -1,0 +1,54 @@
+import { BuildError } from '../error.ts';
+import type { Download } from './download.ts';
+import { type FailureKind, shownUrl, type TransferFailure } from './transfer-failure.ts';
+
+/** No mirror has a file any more; for a locked package, resolving again finds its successor. */
+export class PackageGone extends BuildError {
+  readonly item: Download;
+
+  constructor(item: Download) {
+    super({
+      what: `${item.name} is gone: no mirror has it any more`,
+      where: item.urls.map(shownUrl).join(', '),
+      fix: 'Run `make lock` to take the versions that the mirror has now.',
+    });
+    this.name = 'PackageGone';
+    this.item = item;
+  }
+}
+
+/** What matters most to the reader comes first: altered bytes may be an attack. */
+const GRAVITY: readonly FailureKind[] = ['altered', 'refused', 'interrupted', 'gone'];
+
+const FIXES: Readonly<Record<Exclude<FailureKind, 'gone'>, string>> = {
+  altered:
+    'Nothing of it was kept. The mirror or a proxy on the way changed the file: use another mirror, and do not build if they agree.',
+  refused: 'Check the mirror address and the proxy settings.',
+  interrupted: 'Check the network and the proxy settings; what has arrived is kept and is resumed.',
+};
+
+/** The one error to show for a file that no address gave. */
+export function downloadError(
+  item: Download,
+  failures: ReadonlyMap<string, TransferFailure>,
+): BuildError {
+  const worst = [...failures].toSorted(
+    ([, a], [, b]) => GRAVITY.indexOf(a.kind) - GRAVITY.indexOf(b.kind),
+  )[0];
+  if (worst === undefined) {
+    return new BuildError({ what: `${item.name} has no address to download it from` });
+  }
+  const [url, failure] = worst;
+  if (failure.kind === 'gone') return new PackageGone(item);
+  return new BuildError({
+    what: `could not download ${item.name}: ${failure.message}`,
+    where: shownUrl(url),
+    fix: FIXES[failure.kind],
+    cause: failure,
+  });
+}
+
+/** What is thrown when the caller ends a download. */
+export function cancelled(item: Pick<Download, 'name'>, cause: unknown): BuildError {
+  return new BuildError({ what: `download of ${item.name} was cancelled`, cause });
+}

@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http';
+import { errorCode } from '../process/errno.ts';
+import { TransferFailure } from './transfer-failure.ts';
+import type { BodyRequest } from './transport.ts';
+
+/** Statuses that promise to answer otherwise later (RFC 9110, RFC 6585). */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** Longest wait a server may ask for, milliseconds. */
+const LONGEST_WAIT = 60_000;
+
+/** What a response is compared with; a part of node:http's. */
+export type Head = Pick<IncomingMessage, 'statusCode' | 'statusMessage' | 'headers'>;
+
+/**
+ * Where a response redirects to, or `undefined` if it does not.
+ * @throws TransferFailure if it leads from https to http, or out of HTTP
+ */
+export function redirectTarget({ statusCode, headers }: Head, from: URL): URL | undefined {
+  if (!REDIRECTS.has(statusCode ?? 0)) return undefined;
+  const { location } = headers;
+  if (location === undefined || !URL.canParse(location, from.href)) {
+    throw new TransferFailure('refused', 'the server redirects to nowhere');
+  }
+  const to = new URL(location, from);
+  const safe = to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:');
+  if (safe) return to;
+  throw new TransferFailure(
+    'refused',
+    `the server redirects from ${from.protocol} to ${to.protocol}`,
+  );
+}
+
+/**
+ * Which part of a file a response brings (RFC 9110, section 14).
+ * @returns position in the file of its first byte
+ * @throws TransferFailure if it brings none, or the whole file has another size
+ */
+export function bodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>): number {
+  const { statusCode = 0, statusMessage = '', headers } = head;
+  if (statusCode === 200) {
+    checkSize(wholeNumber(headers['content-length']), asked.size);
+    return 0;
+  }
+  if (statusCode === 206) return partialStart(headers['content-range'], asked);
+  const answer = `the server answered ${statusCode} ${statusMessage}`.trimEnd();
+  if (statusCode === 404 || statusCode === 410) throw new TransferFailure('gone', answer);
+  // The file there ends before what is already here: whatever is here did not come from it.
+  if (statusCode === 416) throw new TransferFailure('altered', answer);
+  if (!PASSING.has(statusCode)) throw new TransferFailure('refused', answer);
+  throw new TransferFailure('interrupted', answer, { retryAfter: retryAfter(head) });
+}
+
+function partialStart(
+  range: string | undefined,
+  { from, size }: Pick<BodyRequest, 'from' | 'size'>,
+): number {
+  const match = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(range ?? '');
+  if (match === null || Number(match[1]) !== from) {
+    const shown = JSON.stringify(range ?? '');
+    throw new TransferFailure('refused', `the server answered with range ${shown} to byte ${from}`);
+  }
+  checkSize(wholeNumber(match[2]), size);
+  return from;
+}
+
+/** @throws TransferFailure if an address has a file of another size */
+export function checkSize(found: number | undefined, expected: number): void {
+  if (found === undefined || found === expected) return;
+  throw new TransferFailure('altered', `expected ${expected} bytes, there are ${found}`);
+}
+
+/** Seconds only; a date would need the server's clock to be right. */
+function retryAfter({ headers }: Head): number | undefined {
+  const seconds = wholeNumber(headers['retry-after']);
+  return seconds === undefined ? undefined : Math.min(seconds * 1000, LONGEST_WAIT);
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** What a broken connection means; anything that is not from the network passes through. */
+export function answerFailure(error: unknown): unknown {
+  if (error instanceof TransferFailure) return error;
+  const code = errorCode(error);
+  if (!(error instanceof Error) || code === undefined) return error;
+  if (code === 'ERR_PROXY_INVALID_CONFIG') {
+    return new TransferFailure('refused', `the proxy setting is wrong: ${error.message}`, {
+      cause: error,
+    });
+  }
+  if (CERTIFICATE_ERROR.test(code)) {
+    const message = `the server's certificate is not trusted (${code})`;
+    return new TransferFailure('refused', message, { cause: error });
+  }
+  const why = EXPLAINED[code] ?? error.message;
+  return new TransferFailure('interrupted', why, { cause: error });
+}
+
+/** OpenSSL's verification errors, as Node names them. */
+const CERTIFICATE_ERROR = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|HOSTNAME_)/;
+
+const EXPLAINED: Readonly<Record<string, string>> = {
+  EAI_AGAIN: 'the host name could not be looked up',
+  ENOTFOUND: 'the host name is unknown',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'the host did not answer',
+};

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '../process/errno.ts';
+import type { CacheDirectory } from './directory.ts';
+import { diskError } from './disk-error.ts';
+
+const HOUR = 3_600_000;
+
+/** Milliseconds without a write after which an unfinished download has lost its process and may be resumed. */
+const ORPHANED_AFTER = HOUR;
+/** Milliseconds after which a left-over of a killed process is removed, and a download nobody resumed. */
+const STALE_AFTER = 24 * HOUR;
+const PART_STALE_AFTER = 30 * 24 * HOUR;
+
+/**
+ * A path in the cache's `tmp` that no other process uses; makes the folder.
+ * @param name start of the file's name
+ * @throws BuildError if the folder cannot be made
+ */
+export async function temporaryPath(directory: CacheDirectory, name: string): Promise<string> {
+  try {
+    await mkdir(directory.tmp, { recursive: true });
+  } catch (error) {
+    throw diskError(error, directory.tmp);
+  }
+  return join(directory.tmp, `${name}.${process.pid}-${randomBytes(6).toString('hex')}`);
+}
+
+/** Where an interrupted download waits to be resumed. */
+export function partPath(directory: CacheDirectory, sha256: string): string {
+  return join(directory.tmp, `${sha256}.part`);
+}
+
+/**
+ * Clears away what killed processes left in `tmp`: an unfinished download becomes resumable, the rest goes.
+ * @param now milliseconds since 1970
+ */
+export async function sweepTemporary(directory: CacheDirectory, now = Date.now()): Promise<void> {
+  for (const name of await namesIn(directory.tmp)) {
+    const path = join(directory.tmp, name);
+    const age = now - (await modifiedAt(path));
+    const orphan = /^([0-9a-f]{64})\.part\.[0-9a-f-]+$/.exec(name);
+    if (orphan?.[1] !== undefined && age > ORPHANED_AFTER) {
+      await renameIfThere(path, partPath(directory, orphan[1]));
+    } else if (age > (name.endsWith('.part') ? PART_STALE_AFTER : STALE_AFTER)) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+}
+
+/** @returns whether there was a file to rename */
+export async function renameIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Milliseconds since 1970; never old for a file that another process just took away. */
+async function modifiedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return Number.POSITIVE_INFINITY;
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { chmod, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { partPath, sweepTemporary } from '../../../build/cache/temporary.ts';
+import { emptyStore, leftovers, sample } from './room.ts';
+
+async function* inChunks(content: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += 1000) yield content.subarray(at, at + 1000);
+}
+
+/** Writes to a stored file, as a careless person might. */
+async function overwrite(path: string, content: Uint8Array): Promise<void> {
+  await chmod(path, 0o644);
+  await writeFile(path, content);
+}
+
+test('a stored stream can be read back and is trusted', async () => {
+  const { store } = await emptyStore();
+  const { item, content } = sample([]);
+  expect(await store.has(item)).toBe(false);
+  expect(await readFile(await store.put(inChunks(content), item))).toEqual(content);
+  expect(await store.has(item)).toBe(true);
+  expect(await leftovers(store)).toEqual([]);
+});
+
+test('a stream with another hash or size is refused and leaves nothing', async () => {
+  const { store } = await emptyStore();
+  const { item, content } = sample([]);
+  const flipped = Buffer.from(content);
+  flipped[7] = (flipped[7] ?? 0) ^ 1;
+  await expect(store.put(inChunks(flipped), item)).rejects.toThrow(`instead of ${item.sha256}`);
+  await expect(store.put(inChunks(content.subarray(1)), item)).rejects.toThrow('only 299999 bytes');
+  const longer = Buffer.concat([content, Buffer.of(0)]);
+  await expect(store.put(inChunks(longer), item)).rejects.toThrow('more bytes instead of 300000');
+  expect(await leftovers(store)).toEqual([]);
+  expect(await store.has(item)).toBe(false);
+});
+
+test('a stored file that became shorter is removed with a note', async () => {
+  const { store, notes } = await emptyStore();
+  const { item, content } = sample([]);
+  const path = await store.put(inChunks(content), item);
+  await overwrite(path, content.subarray(1));
+  expect(await store.has(item)).toBe(false);
+  expect(notes).toEqual([expect.stringContaining(`${path} has 299999 bytes instead of 300000`)]);
+  expect(await readdir(join(path, '..'))).toEqual([]);
+});
+
+test('a stored file that was written to is hashed again: removed if it differs, trusted if not', async () => {
+  const { store, notes } = await emptyStore();
+  const { item, content } = sample([]);
+  const path = await store.put(inChunks(content), item);
+  await overwrite(path, content);
+  expect(await store.has(item)).toBe(true);
+  await overwrite(path, Buffer.alloc(content.length));
+  expect(await store.has(item)).toBe(false);
+  expect(notes).toEqual([expect.stringMatching(/has SHA-256 .* will be fetched again$/)]);
+});
+
+test('damage without a write is found by verifying all that is listed', async () => {
+  const { store } = await emptyStore();
+  expect(await store.list()).toEqual([]);
+  const { item, content } = sample([]);
+  const path = await store.put(inChunks(content), item);
+  await overwrite(path, Buffer.alloc(content.length));
+  await utimes(path, 1, 1);
+  expect(await store.has(item)).toBe(true);
+  expect(await store.list()).toEqual([item.sha256]);
+  expect(await store.verify(item.sha256)).toBe(false);
+  expect(await store.list()).toEqual([]);
+  expect(await store.has(item)).toBe(false);
+});
+
+test('what killed processes left becomes resumable or goes; what is being written stays', async () => {
+  const { store } = await emptyStore();
+  const { tmp } = store.directory;
+  const { item } = sample([]);
+  await mkdir(tmp, { recursive: true });
+  const now = Date.now();
+  const hoursAgo = async (name: string, hours: number) => {
+    await writeFile(join(tmp, name), 'x');
+    await utimes(join(tmp, name), now / 1000, now / 1000 - hours * 3600);
+  };
+  await hoursAgo(`${item.sha256}.part.77-abc`, 2);
+  await hoursAgo(`${'0'.repeat(64)}.part.77-abc`, 0.1);
+  await hoursAgo('tree.77-abc', 25);
+  await hoursAgo('tree.78-abc', 23);
+  await sweepTemporary(store.directory, now);
+  expect((await leftovers(store)).sort()).toEqual(
+    [`${'0'.repeat(64)}.part.77-abc`, `${item.sha256}.part`, 'tree.78-abc'].sort(),
+  );
+  expect(await readFile(partPath(store.directory, item.sha256), 'utf8')).toBe('x');
+});

@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import { PackageGone } from '../../../build/cache/download-error.ts';
+import { fetchAll, requireCached } from '../../../build/cache/fetch.ts';
+import { type FetchProgress, ProgressMeter } from '../../../build/cache/fetch-progress.ts';
+import { fileHandler, leftovers, sample, serve, testContext } from './room.ts';
+
+/** A server with some files under `/0`, `/1`, …; anything else it does not have. */
+async function serveSamples(count: number) {
+  const samples = Array.from({ length: count }, () => sample([], 100_000));
+  let now = 0;
+  let most = 0;
+  const server = await serve((request, response) => {
+    const found = samples[Number(request.url?.slice(1))];
+    if (found === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    now += 1;
+    most = Math.max(most, now);
+    response.on('close', () => {
+      now -= 1;
+    });
+    setImmediate(() => fileHandler(found.content)(request, response));
+  });
+  const items = samples.map(({ item }, at) => ({ ...item, urls: [`${server.url}/${at}`] }));
+  return { ...server, items, most: () => most };
+}
+
+test('missing files are fetched in parallel and cached ones are told apart', async () => {
+  const { items, asked, most } = await serveSamples(20);
+  const context = await testContext();
+  const some = await fetchAll(items.slice(0, 5), context);
+  expect(some).toMatchObject({ cached: 0, fetched: 5, bytesFetched: 500_000 });
+  const all = await fetchAll(items, { ...context, concurrency: 3 });
+  expect(all).toMatchObject({ cached: 5, fetched: 15, bytesFetched: 1_500_000 });
+  expect([...all.files.keys()].sort()).toEqual(items.map(({ sha256 }) => sha256).sort());
+  expect(asked).toHaveLength(20);
+  expect(most()).toBeLessThanOrEqual(5);
+  expect(await fetchAll(items, context)).toMatchObject({ cached: 20, fetched: 0 });
+  expect(asked).toHaveLength(20);
+});
+
+test('a file asked for twice, also by two calls at once, is downloaded once', async () => {
+  const { items, asked } = await serveSamples(2);
+  const context = await testContext();
+  const results = await Promise.all([
+    fetchAll([...items, ...items], context),
+    fetchAll(items, context),
+  ]);
+  expect(asked.sort()).toEqual(['/0', '/1']);
+  for (const { files } of results) expect(files.size).toBe(2);
+});
+
+test('progress counts up to all bytes and items', async () => {
+  const { items } = await serveSamples(4);
+  const reports: FetchProgress[] = [];
+  await fetchAll(items, { ...(await testContext()), onProgress: (report) => reports.push(report) });
+  expect(reports.at(-1)).toMatchObject({
+    bytesDone: 400_000,
+    bytesTotal: 400_000,
+    secondsLeft: 0,
+    itemsDone: 4,
+    itemsTotal: 4,
+  });
+});
+
+test('the rate is that of the last seconds, and what was resumed counts no speed', () => {
+  let now = 0;
+  const reports: FetchProgress[] = [];
+  const meter = new ProgressMeter(
+    { bytes: 100_000, items: 1 },
+    (report) => reports.push(report),
+    () => now,
+  );
+  meter.moved('a', 50_000);
+  expect(reports.at(-1)).toMatchObject({ bytesDone: 50_000, bytesPerSecond: 0 });
+  expect(reports.at(-1)?.secondsLeft).toBeUndefined();
+  for (now = 1000; now <= 10_000; now += 1000) meter.moved('a', 50_000 + now);
+  expect(reports.at(-1)).toMatchObject({ bytesDone: 60_000, bytesPerSecond: 1000 });
+  expect(reports.at(-1)?.secondsLeft).toBeCloseTo(40);
+  for (; now <= 20_000; now += 1000) meter.moved('a', 60_000);
+  expect(reports.at(-1)?.bytesPerSecond).toBe(0);
+});
+
+test('reports come at most ten times a second', () => {
+  let now = 0;
+  let reports = 0;
+  const meter = new ProgressMeter(
+    { bytes: 1000, items: 1 },
+    () => {
+      reports += 1;
+    },
+    () => now,
+  );
+  for (now = 0; now < 1000; now += 1) meter.moved('a', now);
+  expect(reports).toBe(10);
+});
+
+test('a package that is gone is named, and the other downloads end', async () => {
+  const { items, url } = await serveSamples(3);
+  const gone = { ...sample([`${url}/none`]).item, name: 'package perl 5.36' };
+  const context = await testContext();
+  const error = await fetchAll([gone, ...items], { ...context, concurrency: 1 }).catch(
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof PackageGone)) throw error;
+  expect(error.item).toBe(gone);
+  expect(await leftovers(context.store)).toEqual([]);
+  expect(await fetchAll(items, context)).toMatchObject({ cached: 0, fetched: 3 });
+});
+
+test('a cancelled fetch says so and asks for nothing more', async () => {
+  const { items, asked } = await serveSamples(3);
+  const signal = AbortSignal.abort();
+  await expect(fetchAll(items, { ...(await testContext()), signal })).rejects.toThrow(
+    'was cancelled',
+  );
+  expect(asked).toEqual([]);
+});
+
+test('without the network, what is missing is named and what is there is used', async () => {
+  const { items, asked } = await serveSamples(3);
+  const context = await testContext();
+  await fetchAll(items.slice(0, 1), context);
+  expect((await requireCached(items.slice(0, 1), context.store)).size).toBe(1);
+  await expect(requireCached(items, context.store)).rejects.toThrow(
+    'package busybox 1.36 and 1 more are not in the cache',
+  );
+  expect(asked).toHaveLength(1);
+});

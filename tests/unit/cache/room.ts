@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { BlobStore } from '../../../build/cache/blob-store.ts';
+import { cacheRooms } from '../../../build/cache/directory.ts';
+import type { Download, DownloadContext } from '../../../build/cache/download.ts';
+import { Transport } from '../../../build/cache/transport.ts';
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-cache-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** An empty store, and the notes it writes. */
+export async function emptyStore(): Promise<{ store: BlobStore; notes: string[] }> {
+  const notes: string[] = [];
+  const store = new BlobStore(cacheRooms(await temporaryFolder()), (line) => notes.push(line));
+  return { store, notes };
+}
+
+/** Names of what lies in the store's `tmp`. */
+export async function leftovers(store: BlobStore): Promise<string[]> {
+  return readdir(store.directory.tmp);
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server on this machine; `asked` collects method, URL and range of each request. */
+export async function serve(handler: Handler): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.url} ${request.headers.range ?? ''}`.trimEnd());
+    handler(request, response);
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, '127.0.0.1', resolve);
+  await promise;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return { url: `http://127.0.0.1:${address.port}`, asked };
+}
+
+/** Answers as a static file server does, with ranges. */
+export function fileHandler(content: Uint8Array): Handler {
+  return (request, response) => {
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const headers = { 'content-length': content.length - from };
+    if (from === 0) response.writeHead(200, headers);
+    else {
+      const range = `bytes ${from}-${content.length - 1}/${content.length}`;
+      response.writeHead(206, { ...headers, 'content-range': range });
+    }
+    response.end(content.subarray(from));
+  };
+}
+
+/** Something to download, and its bytes. */
+export function sample(urls: string[], size = 300_000): { item: Download; content: Buffer } {
+  const content = randomBytes(size);
+  return { item: downloadOf(content, urls), content };
+}
+
+export function downloadOf(content: Uint8Array, urls: string[]): Download {
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { name: 'package busybox 1.36', urls, sha256, size: content.length };
+}
+
+/** What a download needs, without waiting between rounds; `pauses` collects what it would have waited. */
+export async function testContext(
+  options: { env?: NodeJS.ProcessEnv; stallAfter?: number } = {},
+): Promise<DownloadContext & { pauses: string[]; notes: string[] }> {
+  const { store, notes } = await emptyStore();
+  const transport = new Transport({ env: {}, ...options });
+  onTestFinished(() => transport[Symbol.dispose]());
+  const pauses: string[] = [];
+  const pause = async (round: number, asked: number) => {
+    pauses.push(`round ${round}, asked ${asked}`);
+  };
+  return { store, transport, pause, pauses, notes };
+}

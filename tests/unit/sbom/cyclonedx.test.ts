@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import type { LockedPackage } from '../../../build/lock/schema.ts';
+import { type BillOfMaterials, cyclonedx } from '../../../build/sbom/cyclonedx.ts';
+
+function locked(name: string, more: Partial<LockedPackage> = {}): LockedPackage {
+  return {
+    name,
+    version: '1:2.36-9+deb12u10',
+    architecture: 'amd64',
+    repository: 'bookworm',
+    path: `pool/${name}.deb`,
+    size: 1,
+    sha256: 'ab'.repeat(32),
+    ...more,
+  };
+}
+
+const materials: BillOfMaterials = {
+  appliance: { name: 'qvdc', title: 'QvDC', version: '1.2.3' },
+  base: 'debian',
+  suite: 'bookworm',
+  packages: [
+    locked('zlib1g', { source: 'zlib' }),
+    locked('libc6', { license: 'MIT AND (GPL-2.0-only OR Zlib)' }),
+  ],
+  artifacts: [
+    {
+      name: 'node',
+      version: '26.10.0',
+      sha256: 'cd'.repeat(32),
+      url: 'https://registry.npmjs.org/node.tgz',
+      license: 'mit',
+      supplier: 'OpenJS Foundation',
+    },
+  ],
+  sourceDateEpoch: 1_700_000_000,
+};
+
+const bill = z.object({
+  bomFormat: z.literal('CycloneDX'),
+  specVersion: z.literal('1.6'),
+  serialNumber: z.string(),
+  metadata: z.object({
+    timestamp: z.string(),
+    component: z.object({ name: z.string(), version: z.string(), type: z.string() }),
+  }),
+  components: z.array(
+    z.object({
+      name: z.string(),
+      purl: z.string().optional(),
+      hashes: z.array(z.object({ alg: z.string(), content: z.string() })),
+      licenses: z.array(z.unknown()).optional(),
+      supplier: z.object({ name: z.string() }).optional(),
+    }),
+  ),
+});
+
+function read(of: BillOfMaterials) {
+  return bill.parse(JSON.parse(cyclonedx(of)));
+}
+
+test('the bill names the appliance, its version and the time of the lock', () => {
+  expect(read(materials).metadata).toEqual({
+    timestamp: '2023-11-14T22:13:20.000Z',
+    component: { name: 'qvdc', version: '1.2.3', type: 'operating-system' },
+  });
+});
+
+test('every package has a package URL, its hash and its supplier; artifacts come first', () => {
+  const [node, libc, zlib] = read(materials).components;
+  expect(libc).toMatchObject({
+    name: 'libc6',
+    purl: 'pkg:deb/debian/libc6@1:2.36-9%2Bdeb12u10?arch=amd64&distro=bookworm',
+    hashes: [{ alg: 'SHA-256', content: 'ab'.repeat(32) }],
+    supplier: { name: 'Debian' },
+  });
+  expect(node).toMatchObject({ name: 'node', supplier: { name: 'OpenJS Foundation' } });
+  expect(zlib?.purl).toMatch(/\?arch=amd64&distro=bookworm&upstream=zlib$/);
+});
+
+test('packages of Alpine have apk package URLs', () => {
+  const packages = [locked('musl', { version: '1.2.5-r9', architecture: 'x86_64' })];
+  const of = { ...materials, base: 'alpine', suite: 'v3.24', packages, artifacts: [] } as const;
+  expect(read(of).components.map(({ purl }) => purl)).toEqual([
+    'pkg:apk/alpine/musl@1.2.5-r9?arch=x86_64&distro=v3.24',
+  ]);
+});
+
+test.each([
+  ['Apache-2.0', { license: { id: 'Apache-2.0' } }],
+  ['mit', { license: { id: 'MIT' } }],
+  [
+    'GPL-2.0-or-later WITH GCC-exception-2.0',
+    { expression: 'GPL-2.0-or-later WITH GCC-exception-2.0' },
+  ],
+  ['MIT AND (GPL-2.0-only OR Zlib)', { expression: 'MIT AND (GPL-2.0-only OR Zlib)' }],
+  ['MIT AND', { license: { name: 'MIT AND' } }],
+  ['(MIT', { license: { name: '(MIT' } }],
+  ['MIT Zlib', { license: { name: 'MIT Zlib' } }],
+  ['custom', { license: { name: 'custom' } }],
+])('licence %j is an SPDX id or expression where it is one, else a name', (license, expected) => {
+  const [part] = read({
+    ...materials,
+    packages: [locked('a', { license })],
+    artifacts: [],
+  }).components;
+  expect(part?.licenses).toEqual([expected]);
+});
+
+test('the same content in another order gives the same text, other content another serial number', () => {
+  const turned = { ...materials, packages: materials.packages.toReversed() };
+  expect(cyclonedx(turned)).toBe(cyclonedx(materials));
+  const other = read({ ...materials, artifacts: [] });
+  expect(other.serialNumber).toMatch(
+    /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+  );
+  expect(other.serialNumber).not.toBe(read(materials).serialNumber);
+});
+
+test('a package that is listed for both kernel flavours appears once', () => {
+  const packages = [locked('a', { flavour: 'virt' }), locked('a', { flavour: 'full' })];
+  expect(read({ ...materials, packages, artifacts: [] }).components).toHaveLength(1);
+});
