@@ -9,6 +9,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['tests/vm/**/*.test.ts'],
+          globalSetup: 'tests/vm/build-images.ts',
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

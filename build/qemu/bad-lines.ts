@@ -1,0 +1,48 @@
+/** A line that no good boot writes. */
+export interface BadLine {
+  /** What it is a sign of. */
+  sign: string;
+  line: string;
+  /** Whether nothing good can follow: waiting for more is in vain. */
+  fatal: boolean;
+}
+
+interface Sign {
+  sign: string;
+  pattern: RegExp;
+  fatal?: true;
+}
+
+const SIGNS: readonly Sign[] = [
+  { sign: 'kernel panic', pattern: /Kernel panic - not syncing/, fatal: true },
+  { sign: 'kernel bug', pattern: /\bkernel BUG at\b|\bBUG: /, fatal: true },
+  { sign: 'kernel oops', pattern: /\bOops: |general protection fault/, fatal: true },
+  { sign: 'call trace', pattern: /\bCall Trace:/ },
+  { sign: 'no root', pattern: /VFS: (?:Unable to mount root|Cannot open root)/, fatal: true },
+  { sign: 'out of memory', pattern: /Out of memory: Killed process|oom-kill:/ },
+  { sign: 'hung task', pattern: /blocked for more than \d+ seconds|soft lockup/ },
+  { sign: 'I/O error', pattern: /\bI\/O error\b/ },
+  { sign: 'file system error', pattern: /SQUASHFS error|EXT4-fs error|XFS .*[Cc]orruption/ },
+  { sign: 'segmentation fault', pattern: /\bsegfault at\b|traps: .* trap/ },
+  { sign: 'start of the appliance', pattern: /quantix: cannot start/, fatal: true },
+  { sign: 'respawn', pattern: /respawning too fast|process .* \(pid \d+\) exited\. Scheduling/ },
+  { sign: 'emergency shell', pattern: /emergency shell|can't access tty; job control/i },
+  { sign: 'service failed', pattern: /ERROR: \S+ failed to start|ERROR: cannot start/ },
+  { sign: 'service crashed', pattern: /has (?:crashed|started, but is inactive)/ },
+  { sign: 'missing program', pattern: /: not found$|can't (?:open|execute) '/ },
+  { sign: 'GRUB', pattern: /^error: (?:no such device|file `|unknown filesystem|alloc magic)/ },
+  { sign: 'GRUB has no menu', pattern: /^grub(?: rescue)?> $/, fatal: true },
+  {
+    sign: 'no bootable device',
+    pattern: /No bootable device|BdsDxe: No bootable option/,
+    fatal: true,
+  },
+];
+
+/** Looks for bad lines in what a guest wrote. */
+export function badLines(text: string): BadLine[] {
+  return text.split('\n').flatMap((line) => {
+    const sign = SIGNS.find(({ pattern }) => pattern.test(line));
+    return sign === undefined ? [] : [{ sign: sign.sign, line, fatal: sign.fatal === true }];
+  });
+}

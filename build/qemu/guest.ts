@@ -1,0 +1,237 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { execa } from 'execa';
+import { BuildError } from '../error.ts';
+import { errorCode } from '../process/errno.ts';
+import { childOptions, toolError } from '../process/run.ts';
+import { badLines } from './bad-lines.ts';
+import {
+  type Acceleration,
+  type Machine,
+  type MachineFiles,
+  machineArguments,
+  OVMF_VARIABLES,
+} from './machine.ts';
+import { type Milestone, milestonePattern } from './milestones.ts';
+import { Qmp } from './qmp.ts';
+import { Transcript } from './transcript.ts';
+
+/** Seconds that a wait lasts at most; translated instructions are some ten times slower than the CPU's own. */
+const PATIENCE = { kvm: 60, tcg: 240 } as const;
+
+/** Milliseconds between attempts to reach a socket that QEMU is about to make. */
+const SOCKET_PAUSE = 20;
+
+export interface GuestOptions {
+  acceleration: Acceleration;
+  /** File that gets every byte of the serial port. */
+  log: string;
+  /** Seconds that a wait lasts at most; by default what the acceleration takes. */
+  patience?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A running virtual machine. Disposing of it ends QEMU and removes its sockets and variables. */
+export class Guest implements AsyncDisposable {
+  readonly #stop: () => void;
+  readonly #serial: Socket;
+  readonly #qmp: Qmp;
+  readonly #log: WriteStream;
+  readonly #directory: string;
+  readonly #patience: number;
+  readonly #transcript = new Transcript();
+  /** Resolves with QEMU's own error, or with nothing, when QEMU has ended. */
+  readonly #ended: Promise<unknown>;
+
+  private constructor(parts: {
+    stop: () => void;
+    ended: Promise<unknown>;
+    serial: Socket;
+    qmp: Qmp;
+    log: WriteStream;
+    directory: string;
+    patience: number;
+  }) {
+    this.#stop = parts.stop;
+    this.#ended = parts.ended;
+    this.#serial = parts.serial;
+    this.#qmp = parts.qmp;
+    this.#log = parts.log;
+    this.#directory = parts.directory;
+    this.#patience = parts.patience;
+    // The socket breaks when QEMU ends, which every wait sees by itself.
+    this.#serial.on('error', () => undefined);
+    this.#serial.on('data', (bytes: Buffer) => {
+      this.#log.write(bytes);
+      this.#transcript.append(bytes);
+    });
+  }
+
+  /**
+   * Starts a machine.
+   * @throws BuildError if QEMU is missing or does not take the machine
+   */
+  static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
+    const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
+    const files = await prepareFiles(directory, machine);
+    await mkdir(dirname(options.log), { recursive: true });
+    const child = execa(
+      'qemu-system-x86_64',
+      machineArguments(machine, options.acceleration, files),
+      { ...childOptions(options), stdin: 'ignore', stdout: 'ignore' },
+    );
+    const stop = () => void child.kill();
+    const ended = child.then(
+      () => undefined,
+      (error: unknown) => toolError('qemu-system-x86_64', error),
+    );
+    try {
+      const serial = await reach(files.serial, ended);
+      const qmp = await Qmp.over(await reach(files.control, ended));
+      const log = createWriteStream(options.log);
+      const patience = options.patience ?? PATIENCE[options.acceleration];
+      return new Guest({ stop, ended, serial, qmp, log, directory, patience });
+    } catch (error) {
+      stop();
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** What the guest wrote to its serial port, without control sequences. */
+  get log(): string {
+    return this.#transcript.text;
+  }
+
+  /** Where the log ends now: a wait from here on sees only what comes later. */
+  get mark(): number {
+    return this.#transcript.end;
+  }
+
+  /**
+   * Waits for text on the serial port.
+   * @param from a `mark` taken earlier; the whole log if absent
+   * @throws BuildError with the last lines of the log if it does not come, the guest ends, or a fatal line appears
+   */
+  waitFor(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+    const found = this.#transcript.waitFor((text) => pattern.exec(text) ?? undefined, from);
+    return this.#inTime(found, String(pattern), from);
+  }
+
+  /** Waits for a milestone of the boot; returns the seconds since the kernel started. */
+  async waitForMilestone(milestone: Milestone, from = 0): Promise<number> {
+    return Number((await this.waitFor(milestonePattern(milestone), from))[1]);
+  }
+
+  /** Types on the serial port; the line ends with Enter. */
+  type(line: string): void {
+    this.#serial.write(`${line}\n`);
+  }
+
+  /** Takes a picture of the screen as PNG. */
+  async screenshot(file: string): Promise<void> {
+    await mkdir(dirname(file), { recursive: true });
+    await this.#qmp.execute('screendump', { filename: file, format: 'png' });
+  }
+
+  /** Presses the power button and waits until the guest has shut down by itself. */
+  async powerOff(): Promise<void> {
+    await this.#qmp.execute('system_powerdown');
+    await this.#inTime(this.#ended, 'power-off', this.mark);
+  }
+
+  /** Resolves when QEMU has ended, because the guest powered off by itself. */
+  async waitForEnd(): Promise<void> {
+    await this.#inTime(this.#ended, 'the guest to end', this.mark);
+  }
+
+  /** Pulls the plug and puts it in again. */
+  async reset(): Promise<void> {
+    await this.#qmp.execute('system_reset');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#qmp[Symbol.dispose]();
+    this.#serial.destroy();
+    this.#stop();
+    await this.#ended;
+    await new Promise((done) => this.#log.end(done));
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #inTime<T>(awaited: Promise<T>, what: string, from: number): Promise<T> {
+    using deadline = new Deadline(this.#patience);
+    const fatal = this.#transcript.waitFor(fatalLine, from);
+    const outcome = await Promise.race([
+      awaited.then((value) => ({ value })),
+      fatal.then((match) => ({ failure: `the guest says: ${match.trim()}` })),
+      deadline.passed.then(() => ({ failure: `it did not come in ${this.#patience} s` })),
+      // What was written last may still be on its way through the socket.
+      this.#ended.then(() => wait(200)).then(() => ({ failure: 'the guest ended' })),
+    ]);
+    if ('value' in outcome) return outcome.value;
+    throw new BuildError({
+      what: `waiting for ${what}: ${outcome.failure}`,
+      where: `last lines:\n${this.#transcript.tail()}\n`,
+    });
+  }
+}
+
+/** The first line after which nothing good comes. */
+function fatalLine(text: string): string | undefined {
+  return badLines(text).find((one) => one.fatal)?.line;
+}
+
+class Deadline implements Disposable {
+  readonly passed: Promise<void>;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(seconds: number) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.passed = promise;
+    this.#timer = setTimeout(resolve, seconds * 1000);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+async function prepareFiles(directory: string, { firmware }: Machine): Promise<MachineFiles> {
+  const files = { serial: join(directory, 'serial'), control: join(directory, 'qmp') };
+  if (firmware === 'bios') return files;
+  const variables = join(directory, 'variables.fd');
+  await copyFile(OVMF_VARIABLES, variables);
+  return { ...files, variables };
+}
+
+/** Connects to a socket that QEMU makes as it starts. */
+async function reach(path: string, ended: Promise<unknown>): Promise<Socket> {
+  let failure: unknown;
+  let over = false;
+  void ended.then((error) => {
+    over = true;
+    failure = error;
+  });
+  while (!over) {
+    const socket = await connectOnce(path);
+    if (socket !== undefined) return socket;
+    await wait(SOCKET_PAUSE);
+  }
+  throw failure ?? new BuildError({ what: 'QEMU ended before the guest started' });
+}
+
+function connectOnce(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path, () => resolve(socket));
+    socket.once('error', (error) => {
+      const early = errorCode(error) === 'ENOENT' || errorCode(error) === 'ECONNREFUSED';
+      if (early) resolve(undefined);
+      else reject(error);
+    });
+  });
+}

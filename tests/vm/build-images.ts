@@ -1,0 +1,44 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import type { TestProject } from 'vitest/node';
+import { z } from 'zod';
+import { run } from '../../build/process/run.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** The images under test, and the kernel and initramfs on each of them. */
+export interface Image {
+  iso: string;
+  kernel: string;
+  initramfs: string;
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Profile → image. */
+    images: Record<string, Image>;
+  }
+}
+
+const builtSchema = z.object({ event: z.literal('built'), image: z.string(), file: z.string() });
+
+/** Before the tests: builds both ISOs as a user would; does nothing if they are up to date. */
+export default async function buildImages(project: TestProject): Promise<void> {
+  const { stdout } = await execa('node', ['tasks/qx-build.ts', 'iso', '--json'], { cwd: PROJECT });
+  const images: Record<string, Image> = {};
+  for (const line of stdout.split('\n')) {
+    const event = builtSchema.safeParse(JSON.parse(line));
+    if (event.success) images[event.data.image] = await describe(event.data.image, event.data.file);
+  }
+  project.provide('images', images);
+}
+
+async function describe(name: string, iso: string): Promise<Image> {
+  const directory = join(PROJECT, 'dist/tests', name);
+  await mkdir(directory, { recursive: true });
+  const [kernel, initramfs] = [join(directory, 'vmlinuz'), join(directory, 'initramfs')];
+  const extract = ['-extract', '/boot/vmlinuz', kernel, '-extract', '/boot/initramfs', initramfs];
+  await run('xorriso', ['-osirrox', 'on', '-overwrite', 'on', '-indev', iso, ...extract]);
+  return { iso, kernel, initramfs };
+}
