@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { isoCommand } from './commands/iso.ts';
 import { lockCommand } from './commands/lock.ts';
+import { qemuCommand } from './commands/qemu.ts';
 import { rootfsCommand } from './commands/rootfs.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 
@@ -14,6 +15,7 @@ const COMMANDS = [
   lockCommand,
   rootfsCommand,
   explainCommand,
+  qemuCommand,
   doctorCommand,
   cleanCommand,
 ];

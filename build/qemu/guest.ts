@@ -9,13 +9,7 @@ import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import { childOptions, toolError } from '../process/run.ts';
 import { badLines } from './bad-lines.ts';
-import {
-  type Acceleration,
-  type Machine,
-  type MachineFiles,
-  machineArguments,
-  OVMF_VARIABLES,
-} from './machine.ts';
+import { type Acceleration, type Machine, machineArguments, OVMF_VARIABLES } from './machine.ts';
 import { type Milestone, milestonePattern } from './milestones.ts';
 import { Qmp } from './qmp.ts';
 import { Transcript } from './transcript.ts';
@@ -77,11 +71,14 @@ export class Guest implements AsyncDisposable {
    */
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
     const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
-    const files = await prepareFiles(directory, machine);
+    const { acceleration } = options;
+    const variables = await freshVariables(directory, machine);
+    const [serialPath, controlPath] = [join(directory, 'serial'), join(directory, 'qmp')];
+    const access = { by: 'sockets', serial: serialPath, control: controlPath } as const;
     await mkdir(dirname(options.log), { recursive: true });
     const child = execa(
       'qemu-system-x86_64',
-      machineArguments(machine, options.acceleration, files),
+      machineArguments(machine, { acceleration, access, variables }),
       { ...childOptions(options), stdin: 'ignore', stdout: 'ignore' },
     );
     const stop = () => void child.kill();
@@ -90,8 +87,8 @@ export class Guest implements AsyncDisposable {
       (error: unknown) => toolError('qemu-system-x86_64', error),
     );
     try {
-      const serial = await reach(files.serial, ended);
-      const qmp = await Qmp.over(await reach(files.control, ended));
+      const serial = await reach(serialPath, ended);
+      const qmp = await Qmp.over(await reach(controlPath, ended));
       const log = createWriteStream(options.log);
       const patience = options.patience ?? PATIENCE[options.acceleration];
       return new Guest({ stop, ended, serial, qmp, log, directory, patience });
@@ -201,12 +198,15 @@ class Deadline implements Disposable {
   }
 }
 
-async function prepareFiles(directory: string, { firmware }: Machine): Promise<MachineFiles> {
-  const files = { serial: join(directory, 'serial'), control: join(directory, 'qmp') };
-  if (firmware === 'bios') return files;
+/** A copy of the firmware's variables for one boot; nothing for BIOS, which has none. */
+export async function freshVariables(
+  directory: string,
+  { firmware }: Machine,
+): Promise<string | undefined> {
+  if (firmware === 'bios') return undefined;
   const variables = join(directory, 'variables.fd');
   await copyFile(OVMF_VARIABLES, variables);
-  return { ...files, variables };
+  return variables;
 }
 
 /** Connects to a socket that QEMU makes as it starts. */

@@ -6,13 +6,11 @@ export interface Machine {
   /** Further disks. */
   disks?: readonly Disk[];
   /** MiB; 2048 if absent. */
-  memory?: number;
+  memory?: number | undefined;
   /** Virtual CPUs; 2 if absent. */
   cpus?: number;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
   forwards?: readonly Forward[];
-  /** A window for people; nothing is drawn if absent, but screenshots work all the same. */
-  window?: boolean;
 }
 
 /** What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. */
@@ -39,14 +37,23 @@ export interface Forward {
 /** How QEMU runs a guest's instructions: on the CPU, or by translation. */
 export type Acceleration = 'kvm' | 'tcg';
 
-/** Files and sockets of one run of a machine. */
-export interface MachineFiles {
-  /** Unix socket of the serial port. */
-  serial: string;
-  /** Unix socket of QMP. */
-  control: string;
+/** What leads into a running machine: sockets for a program, or this terminal, with or without a window, for a person. */
+export type Access =
+  | {
+      by: 'sockets';
+      /** Unix socket of the serial port. */
+      serial: string;
+      /** Unix socket of QMP. */
+      control: string;
+    }
+  | { by: 'terminal'; window: boolean };
+
+/** How one run of a machine is set up. */
+export interface Setup {
+  acceleration: Acceleration;
+  access: Access;
   /** Fresh copy of the UEFI variables; only for UEFI. */
-  variables?: string;
+  variables?: string | undefined;
 }
 
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
@@ -55,24 +62,17 @@ const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 export const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
 /** QEMU's arguments for a machine (qemu-system-x86_64(1)). */
-export function machineArguments(
-  machine: Machine,
-  acceleration: Acceleration,
-  files: MachineFiles,
-): string[] {
+export function machineArguments(machine: Machine, setup: Setup): string[] {
   const { memory = 2048, cpus = 2 } = machine;
   const cpu =
-    acceleration === 'kvm'
+    setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
   return [
     ...['-nodefaults', '-machine', 'pc', ...cpu, '-smp', String(cpus), '-m', String(memory)],
-    ...['-vga', 'std', '-display', machine.window ? 'gtk' : 'none'],
-    ...['-device', 'virtio-rng-pci'],
-    ...['-chardev', `socket,id=serial,path=${escaped(files.serial)},server=on,wait=on`],
-    ...['-serial', 'chardev:serial'],
-    ...['-qmp', `unix:${escaped(files.control)},server=on,wait=off`],
-    ...firmware(machine, files),
+    ...['-vga', 'std', '-device', 'virtio-rng-pci'],
+    ...channels(setup.access),
+    ...firmware(machine, setup),
     ...medium(machine.medium),
     ...(machine.disks?.some(({ bus }) => bus === 'sata') ? ['-device', 'ahci,id=ahci'] : []),
     ...(machine.disks ?? []).flatMap(disk),
@@ -80,7 +80,18 @@ export function machineArguments(
   ];
 }
 
-function firmware({ firmware: kind }: Machine, { variables }: MachineFiles): string[] {
+function channels(access: Access): string[] {
+  if (access.by === 'terminal') {
+    return ['-display', access.window ? 'gtk' : 'none', '-serial', 'mon:stdio'];
+  }
+  return [
+    ...['-display', 'none', '-serial', 'chardev:serial'],
+    ...['-chardev', `socket,id=serial,path=${escaped(access.serial)},server=on,wait=on`],
+    ...['-qmp', `unix:${escaped(access.control)},server=on,wait=off`],
+  ];
+}
+
+function firmware({ firmware: kind }: Machine, { variables }: Setup): string[] {
   if (kind === 'bios' || variables === undefined) return [];
   const flash = (options: string) => ['-drive', `if=pflash,format=raw,${options}`];
   return [...flash(`readonly=on,file=${OVMF_CODE}`), ...flash(`file=${escaped(variables)}`)];

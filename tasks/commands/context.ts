@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
 import type { Argv } from 'yargs';
+import { cacheDirectory } from '../../build/cache/directory.ts';
+import type { ImageOptions } from '../../build/image/prepare.ts';
+import { profileNames } from '../../build/profile/load.ts';
 import type { Output } from '../ui/events.ts';
 
 /** What every command is given besides its options. */
@@ -52,4 +55,26 @@ export function buildOptions(yargs: Argv) {
       defaultDescription: 'only with --release',
     })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' });
+}
+
+/** The options of `buildOptions` as the library takes them. */
+export function imageOptionsOf(
+  options: Omit<ImageOptions, 'projectDirectory' | 'cache' | 'outputDirectory' | 'say'> & {
+    output: string;
+  },
+  { output, signal }: CommandContext,
+): ImageOptions {
+  return {
+    ...options,
+    projectDirectory: PROJECT,
+    cache: cacheDirectory(),
+    outputDirectory: options.output,
+    signal,
+    say: output.say,
+  };
+}
+
+/** The profiles that a command works on: those named, else all. */
+export function profilesOf({ profile }: { profile: readonly string[] }): readonly string[] {
+  return profile.length > 0 ? profile : profileNames(PROJECT);
 }

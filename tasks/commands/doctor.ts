@@ -1,4 +1,5 @@
 import { BuildError } from '../../build/error.ts';
+import { ensureInstalled } from '../../build/host/install.ts';
 import {
   BUILD_REQUIREMENTS,
   missing,
@@ -17,16 +18,25 @@ const PURPOSES = [
 export const doctorCommand = defineCommand({
   command: 'doctor',
   describe: 'Say what this host can do, and what it lacks for the rest',
-  builder: (yargs) => yargs,
-  handler: async (_options, { output }) => {
-    const lacking = PURPOSES.flatMap(({ purpose, requirements }) => {
+  builder: (yargs) =>
+    yargs.option('install', {
+      type: 'boolean',
+      default: false,
+      describe: 'Install what is missing (Debian, as root)',
+    }),
+  handler: async ({ install }, { output, signal }) => {
+    const all = PURPOSES.flatMap(({ requirements }) => requirements);
+    if (install) {
+      await ensureInstalled(all, { say: output.say, signal });
+      return;
+    }
+    for (const { purpose, requirements } of PURPOSES) {
       const absent = missing(requirements);
       const names = absent.map((one) => `${one.name} (package ${one.package})`).join(', ');
       output.say(`${purpose}: ${absent.length === 0 ? 'all is there' : `missing: ${names}`}`);
-      return absent;
-    });
-    if (lacking.length === 0) return;
-    const packages = [...new Set(lacking.map((one) => one.package))].sort().join(' ');
+    }
+    const packages = [...new Set(missing(all).map((one) => one.package))].sort().join(' ');
+    if (packages === '') return;
     throw new BuildError({
       what: 'this host lacks programs',
       fix: `As root: apt-get install --no-install-recommends ${packages}`,

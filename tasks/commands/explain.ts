@@ -1,6 +1,4 @@
-import { cacheDirectory } from '../../build/cache/directory.ts';
-import { profileNames } from '../../build/profile/load.ts';
-import { buildOptions, PROJECT } from './context.ts';
+import { buildOptions, imageOptionsOf, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build explain`: which inputs changed since the last build, and which steps run because of it. */
@@ -10,20 +8,8 @@ export const explainCommand = defineCommand({
   builder: buildOptions,
   handler: async (options, { output, signal }) => {
     const { explainImage } = await import('../explain.ts');
-    const names = options.profile.length > 0 ? options.profile : profileNames(PROJECT);
-    for (const name of names) {
-      await explainImage(
-        name,
-        {
-          ...options,
-          projectDirectory: PROJECT,
-          cache: cacheDirectory(),
-          outputDirectory: options.output,
-          signal,
-          say: output.say,
-        },
-        output,
-      );
+    for (const name of profilesOf(options)) {
+      await explainImage(name, imageOptionsOf(options, { output, signal }), output);
     }
   },
 });

@@ -1,11 +1,9 @@
-import { cacheDirectory } from '../../build/cache/directory.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
-import { profileNames } from '../../build/profile/load.ts';
 import type { Built } from '../summary.ts';
-import { buildOptions, PROJECT } from './context.ts';
+import { buildOptions, imageOptionsOf, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build iso`: builds ISOs, or says that they are up to date. */
@@ -15,17 +13,9 @@ export const isoCommand = defineCommand({
   builder: buildOptions,
   handler: async (options, { output, signal }) => {
     await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
-    const names = options.profile.length > 0 ? options.profile : profileNames(PROJECT);
     const built: Built[] = [];
-    for (const name of names) {
-      const image = await prepareImage(name, {
-        ...options,
-        projectDirectory: PROJECT,
-        cache: cacheDirectory(),
-        outputDirectory: options.output,
-        signal,
-        say: output.say,
-      });
+    for (const name of profilesOf(options)) {
+      const image = await prepareImage(name, imageOptionsOf(options, { output, signal }));
       const record = readRecord(image.lockRequest.cache, image.file);
       if (record !== undefined && isUpToDate(record, image.file, image.plan)) {
         output.say(`${name}: up to date, nothing to do`);

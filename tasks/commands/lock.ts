@@ -3,8 +3,8 @@ import { cacheDirectory } from '../../build/cache/directory.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
-import { loadProfile, profileNames } from '../../build/profile/load.ts';
-import { type CommandContext, imageOptions, PROJECT } from './context.ts';
+import { loadProfile } from '../../build/profile/load.ts';
+import { type CommandContext, imageOptions, PROJECT, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build lock`: resolves profiles anew and writes their locks. */
@@ -15,8 +15,7 @@ export const lockCommand = defineCommand({
   handler: async (options, { output, signal }: CommandContext) => {
     await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
     const base = await selectBase(options.base);
-    const names = options.profile.length > 0 ? options.profile : profileNames(PROJECT);
-    for (const name of names) {
+    for (const name of profilesOf(options)) {
       const moved = await renewLock({
         projectDirectory: PROJECT,
         cache: cacheDirectory(),

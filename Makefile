@@ -1,0 +1,64 @@
+# Every target is a command of qx-build; `make help` lists them. Node 26 comes with `npm ci`.
+
+PROFILE ?=
+BASE    ?= auto
+MIRROR  ?=
+FLAVOUR ?=
+RELEASE ?=
+FIRMWARE ?= uefi
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+QX := node tasks/qx-build.ts
+IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR))
+BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
+VITEST := node node_modules/vitest/vitest.mjs run
+
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-vm bench doctor clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+	@echo
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|debian MIRROR=http://… FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
+
+iso: node_modules/.ready ## Build the ISOs into dist/
+	@$(QX) iso $(BUILD)
+
+lock: node_modules/.ready ## Resolve packages anew and write profiles/*.lock.json
+	@$(QX) lock $(IMAGES)
+
+rootfs: node_modules/.ready ## Write the root filesystems as tar into dist/, to look into
+	@$(QX) rootfs $(BUILD)
+
+explain: node_modules/.ready ## Say what changed since the last build, and what runs because of it
+	@$(QX) explain $(BUILD)
+
+qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
+	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
+
+test: check test-unit test-vm ## Run all tests
+
+check: node_modules/.ready ## Check style and types
+	biome check .
+	tsc --noEmit
+
+test-unit: node_modules/.ready ## Run the tests that need no virtual machine
+	@$(QX) doctor --install
+	$(VITEST) --project unit
+
+test-vm: node_modules/.ready ## Boot the ISOs and look
+	@$(QX) doctor --install
+	$(VITEST) --project vm
+
+bench: node_modules/.ready ## Measure builds and boots against their limits
+	@$(QX) bench
+
+doctor: node_modules/.ready ## Say what this host can do and what it lacks
+	@$(QX) doctor
+
+clean: node_modules/.ready ## Remove what was built; downloads stay
+	@$(QX) clean
+
+node_modules/.ready: package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

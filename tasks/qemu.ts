@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { BuildError } from '../build/error.ts';
+import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
+import { KERNEL_FILE } from '../build/image/steps/initramfs.ts';
+import { toolError } from '../build/process/run.ts';
+import { findAcceleration } from '../build/qemu/acceleration.ts';
+import { freshVariables } from '../build/qemu/guest.ts';
+import { type Machine, machineArguments } from '../build/qemu/machine.ts';
+import { StepCache } from '../build/step/cache.ts';
+import type { Output } from './ui/events.ts';
+
+/**
+ * Boots the ISO of a profile for a person, until the machine is switched off.
+ * @throws BuildError if the ISO was not built
+ */
+export async function runInQemu(
+  profile: string,
+  { firmware, memory }: Pick<Machine, 'firmware' | 'memory'>,
+  options: ImageOptions,
+  output: Output,
+): Promise<void> {
+  const { plan, file } = await prepareImage(profile, options);
+  const initramfs = new StepCache(options.cache.steps).find(plan.initramfs);
+  if (!existsSync(file) || initramfs === undefined) {
+    throw new BuildError({
+      what: `${file} is not there, or not of this source`,
+      fix: `Build it first: make iso PROFILE=${profile}`,
+    });
+  }
+  const answers = join(options.cache.root, 'acceleration.json');
+  const kernel = join(initramfs.directory, KERNEL_FILE);
+  const acceleration = await findAcceleration(kernel, answers);
+  const window = [process.env.DISPLAY, process.env.WAYLAND_DISPLAY].some((one) => one);
+  output.say(
+    window
+      ? `${file} under ${firmware}, ${acceleration}; the serial port is this terminal`
+      : `${file} under ${firmware}, ${acceleration}; Ctrl-A X ends it`,
+  );
+  const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
+  try {
+    const machine: Machine = { firmware, memory, medium: { as: 'cdrom', image: file } };
+    const variables = await freshVariables(directory, machine);
+    const access = { by: 'terminal', window } as const;
+    await execa(
+      'qemu-system-x86_64',
+      machineArguments(machine, { acceleration, access, variables }),
+      {
+        stdio: 'inherit',
+      },
+    );
+  } catch (error) {
+    throw toolError('qemu-system-x86_64', error);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
