@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-/** Three kinds of tests: `unit` is fast and plain, `net` needs network namespaces, `vm` boots the real images. */
+/** Kinds of tests: `unit` is fast and plain, `build` builds real images, `vm` boots them. */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'build',
+          include: ['tests/build/**/*.test.ts'],
+          globalSetup: 'tests/vm/build-images.ts',
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
       {
         test: {
           name: 'vm',

@@ -30,7 +30,8 @@ export function planSquashfs(facts: ImageFacts): Step {
   const digests = Object.assign({}, ...overlays.map((overlay) => overlay.digests));
   return planStep('squashfs', {
     ...packageInputs(packagesOf(lock, flavour)),
-    ...prefixed('overlay', { ...digests, ...facts.initramfsOverlay.digests }),
+    ...prefixed('overlay', digests),
+    'applets of the initramfs': appletsUsed(facts.initramfsOverlay).join(' '),
     ...profileInputs({ ...read, overlays: overlays.map((overlay) => overlay.name) }),
     compression: facts.compression.args.join(' '),
     epoch: lock.sourceDateEpoch,

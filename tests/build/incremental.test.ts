@@ -1,0 +1,75 @@
+import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
+
+const ISO = ['iso', '--json', '--profile', 'qvdc'];
+let workshop: Workshop;
+let firstBuild: Outcome;
+
+beforeAll(async () => {
+  workshop = await openWorkshop();
+  firstBuild = await workshop.run(ISO);
+  return () => workshop[Symbol.asyncDispose]();
+});
+
+/** Steps that a build did, in the order of their names; those that came from the cache are left out. */
+function stepsDone({ stdout }: Outcome): string[] {
+  return stdout
+    .split('\n')
+    .filter((line) => /"event":"done".*"cached":false/.test(line))
+    .map((line) => /"step":"([^"]+)"/.exec(line)?.[1] ?? '')
+    .sort();
+}
+
+test('a first build does every step', () => {
+  expect(firstBuild.stderr).toBe('');
+  expect(stepsDone(firstBuild)).toEqual(['boot-loader', 'initramfs', 'iso', 'papers', 'squashfs']);
+});
+
+test('a second build does nothing and says so', async () => {
+  const again = await workshop.run(ISO);
+  expect(again.stdout).toContain('up to date');
+  expect(again.built.get('qvdc')).toMatchObject({ upToDate: true });
+  expect(stepsDone(again)).toEqual([]);
+});
+
+test('an ISO that was deleted is written again from the cache', async () => {
+  await rm(firstBuild.built.get('qvdc')?.file ?? '');
+  const again = await workshop.run(ISO);
+  expect(stepsDone(again)).toEqual(['iso', 'papers']);
+  expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
+});
+
+test('an ISO that was changed by somebody is written again', async () => {
+  await appendFile(firstBuild.built.get('qvdc')?.file ?? '', 'x');
+  const again = await workshop.run(ISO);
+  expect(again.built.get('qvdc')).toMatchObject({ upToDate: false });
+  expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
+});
+
+test('explain names the overlay file that changed, and only what depends on it is done again', async () => {
+  await writeFile(join(workshop.directory, 'overlay/qvdc/etc/motd'), 'changed\n');
+  const { stdout } = await workshop.run(['explain', '--profile', 'qvdc']);
+  expect(stdout).toContain('qvdc squashfs: runs\n  + overlay qvdc/etc/motd\n');
+  expect(stdout).toContain('qvdc initramfs: stays');
+  const again = await workshop.run(ISO);
+  expect(stepsDone(again)).toEqual(['boot-loader', 'iso', 'papers', 'squashfs']);
+  expect(again.built.get('qvdc')?.sha256).not.toBe(firstBuild.built.get('qvdc')?.sha256);
+});
+
+test('a change of the initramfs leaves the root filesystem alone', async () => {
+  await appendFile(join(workshop.directory, 'overlay/initramfs/init'), '# changed\n');
+  expect(stepsDone(await workshop.run(ISO))).toEqual(['boot-loader', 'initramfs', 'iso', 'papers']);
+});
+
+test('a change of the builder does the steps again that its code is in', async () => {
+  await appendFile(join(workshop.directory, 'build/image/esp.ts'), '\n// changed\n');
+  expect(stepsDone(await workshop.run(ISO))).toEqual(['boot-loader', 'iso', 'papers']);
+});
+
+test('a result in the cache that lost a file is made again', async () => {
+  await rm(workshop.cache.images, { recursive: true });
+  await rm(join(workshop.cache.steps, 'initramfs'), { recursive: true });
+  expect(stepsDone(await workshop.run(ISO))).toEqual(['initramfs', 'iso', 'papers']);
+});

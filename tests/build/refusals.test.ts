@@ -1,0 +1,194 @@
+import { readdirSync } from 'node:fs';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { copy } from 'fs-extra/esm';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { openWorkshop, type Workshop } from './workshop.ts';
+
+const ISO = ['iso', '--profile', 'qvdc'];
+let workshop: Workshop;
+
+beforeAll(async () => {
+  workshop = await openWorkshop();
+  return () => workshop[Symbol.asyncDispose]();
+});
+
+const profileFile = () => join(workshop.directory, 'profiles/qvdc.ts');
+const lockFile = () => join(workshop.directory, 'profiles/qvdc.debian.lock.json');
+let profile: string;
+let lock: string;
+
+beforeEach(async () => {
+  [profile, lock] = await Promise.all([
+    readFile(profileFile(), 'utf8'),
+    readFile(lockFile(), 'utf8'),
+  ]);
+  return async () => {
+    await writeFile(profileFile(), profile);
+    await writeFile(lockFile(), lock);
+  };
+});
+
+/** The one line that a refused command says; checks that it is one, that it exits with 1 and left no half file. */
+async function refusal(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const { exitCode, stderr } = await workshop.run([...args, '--json'], { env });
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  expect(halfFiles()).toEqual([]);
+  return stderr.trim();
+}
+
+/** Removes what was built, so that the next build has everything to do. */
+async function forgetBuilds(): Promise<void> {
+  await rm(workshop.cache.steps, { recursive: true, force: true });
+  await rm(join(workshop.directory, 'dist'), { recursive: true, force: true });
+}
+
+/** Files under temporary names in the output folder. */
+function halfFiles(): string[] {
+  const folder = join(workshop.directory, 'dist');
+  try {
+    return readdirSync(folder).filter((name) => name.startsWith('.'));
+  } catch {
+    return [];
+  }
+}
+
+test('a profile with a wrong key is refused with the path of the key', async () => {
+  await writeFile(profileFile(), profile.replace("hostname: 'qvdc'", "hostnam: 'qvdc'"));
+  const line = await refusal(ISO);
+  expect(line).toContain('hostnam is not a key');
+  expect(line).toContain('profiles/qvdc.ts');
+});
+
+test('a profile that does not exist is refused with those that do', async () => {
+  expect(await refusal(['iso', '--profile', 'qvcd'])).toContain('Profiles here: quantix-os, qvdc.');
+});
+
+test('a package that does not exist is refused with its name and close ones', async () => {
+  await writeFile(profileFile(), profile.replace("'redis-server'", "'redis-servr'"));
+  const line = await refusal(ISO);
+  expect(line).toContain('no package is called redis-servr');
+  expect(line).toContain('redis-server');
+});
+
+test('with a frozen lock, a changed profile is refused with what differs', async () => {
+  await writeFile(profileFile(), profile.replace("'redis-server'", "'redis-tools'"));
+  const line = await refusal([...ISO, '--frozen-lock']);
+  expect(line).toContain('packages: + redis-tools; packages: - redis-server');
+  expect(line).toContain('make lock');
+});
+
+test('a lock that is cut off is refused', async () => {
+  await truncate(lockFile(), 500);
+  expect(await refusal(ISO)).toMatch(/lock is not JSON.*make lock/);
+});
+
+test('a mirror that cannot be reached is named', async () => {
+  await rm(lockFile());
+  const line = await refusal([...ISO, '--mirror', 'http://127.0.0.1:9/debian']);
+  expect(line).toContain('127.0.0.1:9');
+  expect(line).toContain('MIRROR=');
+});
+
+test('a locked package that the mirror no longer has stops a frozen build', async () => {
+  await writeFile(
+    lockFile(),
+    lock.replace(/"sha256":"[0-9a-f]{8}/, '"sha256":"00000000').replace('pool/', 'gone/'),
+  );
+  const line = await refusal([...ISO, '--frozen-lock']);
+  expect(line).toContain('the mirror no longer has');
+});
+
+test('a locked package that the mirror no longer has is resolved anew, and it is said what moved', async () => {
+  const changed = lock.replace(
+    /(\{"name":"base-files","version":")([^"]+)(".*?"path":")pool(.*?"sha256":")[0-9a-f]{8}/,
+    '$11.0$3gone$400000000',
+  );
+  expect(changed).not.toBe(lock);
+  await writeFile(lockFile(), changed);
+  const { exitCode, stdout, stderr } = await workshop.run(ISO);
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toMatch(/the mirror moved: base-files 1\.0 → \S+\. `make lock` keeps this/);
+});
+
+test('a download that is not what the lock says is refused', async () => {
+  await writeFile(
+    lockFile(),
+    lock.replace(/("name":"base-files".*?"sha256":")[0-9a-f]{8}/, '$100000000'),
+  );
+  expect(await refusal(ISO)).toMatch(/base-files.*SHA-256/);
+});
+
+test('a damaged download in the cache is downloaded again', async () => {
+  const folder = workshop.cache.blobs;
+  const shared = await realpath(folder);
+  await rm(folder);
+  await copy(shared, folder);
+  await rm(workshop.cache.opened);
+  const [first = ''] = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  await chmod(first, 0o644);
+  await appendFile(first, 'damage');
+  const { exitCode, stderr } = await workshop.run(['iso']);
+  expect(exitCode, stderr).toBe(0);
+});
+
+test('a missing host tool is named together with its package', async () => {
+  const bin = join(workshop.directory, 'few-tools');
+  await mkdir(bin);
+  const node = join(workshop.directory, 'node_modules/.bin');
+  await forgetBuilds();
+  const line = await refusal(['iso', '--profile', 'qvdc'], {
+    PATH: [bin, node].join(delimiter),
+  });
+  expect(line).toMatch(/lacks .*mksquashfs.*apt-get install .*squashfs-tools/);
+});
+
+test('words of the command line that are wrong exit with 2 and point to the help', async () => {
+  const { exitCode, stderr } = await workshop.run(['iso', '--profil', 'qvdc']);
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/profil.*qx-build --help/s);
+});
+
+test('Ctrl-C ends the build and leaves nothing half-made', async () => {
+  await forgetBuilds();
+  const building = workshop.start(['iso', '--json']);
+  await new Promise<void>((compressing) => {
+    building.stdout.on('data', (chunk: Buffer) => {
+      if (/"event":"start".*"step":"squashfs"/.test(chunk.toString())) compressing();
+    });
+  });
+  building.kill('SIGINT');
+  const { exitCode, stderr } = await building;
+  expect(exitCode).toBe(130);
+  expect(stderr).toBe('Interrupted. Nothing half-made is left behind.');
+  expect(halfFiles()).toEqual([]);
+  const left = await readdir(workshop.cache.steps, { recursive: true });
+  expect(left.filter((path) => path.includes('.making-'))).toEqual([]);
+});
+
+test('two builds at once do not collide', async () => {
+  await forgetBuilds();
+  const both = await Promise.all([
+    workshop.run(['iso', '--json', '--profile', 'qvdc']),
+    workshop.run(['iso', '--json', '--profile', 'qvdc']),
+  ]);
+  expect(both.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual([
+    [0, ''],
+    [0, ''],
+  ]);
+  const digests = both.map(({ built }) => built.get('qvdc')?.sha256);
+  expect(digests[0]).toBe(digests[1]);
+});

@@ -1,0 +1,80 @@
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { copy } from 'fs-extra/esm';
+import { z } from 'zod';
+import { cacheDirectory, cacheRooms } from '../../build/cache/directory.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** What belongs to the project: what git would take into a clone, and changes not yet committed. */
+const PARTS = ['build', 'overlay', 'profiles', 'tasks', 'package.json', 'package-lock.json'];
+
+/** A copy of the project with a cache of its own: downloads and opened packages are shared, results are not. */
+export interface Workshop extends AsyncDisposable {
+  directory: string;
+  /** Runs `qx-build`; the result has `exitCode`, `stdout` and `stderr`, also if it fails. */
+  run(args: readonly string[], options?: RunOptions): Promise<Outcome>;
+  /** Starts `qx-build iso` and returns the child. */
+  start(args: readonly string[]): ReturnType<typeof startChild>;
+  /** The private cache. */
+  cache: ReturnType<typeof cacheRooms>;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+}
+
+export interface Outcome {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+  built: Map<string, { file: string; sha256: string; upToDate: boolean }>;
+}
+
+const builtSchema = z.object({
+  event: z.literal('built'),
+  image: z.string(),
+  file: z.string(),
+  sha256: z.string(),
+  upToDate: z.boolean(),
+});
+
+/** Copies the project into a fresh folder whose path has this many further folders in it. */
+export async function openWorkshop(depth = 0): Promise<Workshop> {
+  const root = await mkdtemp(join(tmpdir(), 'quantix-workshop-'));
+  const directory = join(root, ...Array.from({ length: depth }, () => 'deeper'), 'project');
+  for (const part of PARTS) await copy(join(PROJECT, part), join(directory, part));
+  await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
+  const cache = cacheRooms(join(root, 'cache'));
+  const shared = cacheDirectory();
+  await mkdir(cache.root);
+  for (const room of ['blobs', 'opened', 'apt'] as const) {
+    await mkdir(shared[room], { recursive: true });
+    await symlink(shared[room], cache[room]);
+  }
+  const child = (args: readonly string[], { env = {} }: RunOptions = {}) =>
+    startChild(directory, args, { QUANTIX_CACHE: cache.root, ...env });
+  return {
+    directory,
+    cache,
+    start: (args) => child(args),
+    run: async (args, options) => outcome(await child(args, options)),
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+function startChild(cwd: string, args: readonly string[], env: Record<string, string>) {
+  return execa('node', ['tasks/qx-build.ts', ...args], { cwd, env, reject: false });
+}
+
+function outcome(result: Awaited<ReturnType<typeof startChild>>): Outcome {
+  const built: Outcome['built'] = new Map();
+  for (const line of result.stdout.split('\n').filter((one) => one.startsWith('{'))) {
+    const event = builtSchema.safeParse(JSON.parse(line));
+    if (event.success) built.set(event.data.image, event.data);
+  }
+  const { stdout, stderr, exitCode = -1 } = result;
+  return { exitCode, stdout, stderr, built };
+}
