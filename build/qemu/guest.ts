@@ -168,7 +168,7 @@ export class Guest implements AsyncDisposable {
       fatal.then((match) => ({ failure: `the guest says: ${match.trim()}` })),
       deadline.passed.then(() => ({ failure: `it did not come in ${this.#patience} s` })),
       // What was written last may still be on its way through the socket.
-      this.#ended.then(() => wait(200)).then(() => ({ failure: 'the guest ended' })),
+      this.#ended.then((error) => wait(200, { failure: endOf(error) })),
     ]);
     if ('value' in outcome) return outcome.value;
     throw new BuildError({
@@ -176,6 +176,10 @@ export class Guest implements AsyncDisposable {
       where: `last lines:\n${this.#transcript.tail()}\n`,
     });
   }
+}
+
+function endOf(error: unknown): string {
+  return error instanceof Error ? `the guest ended: ${error.message}` : 'the guest ended';
 }
 
 /** The first line after which nothing good comes. */

@@ -21,7 +21,10 @@ export class Qmp implements Disposable {
   private constructor(socket: Socket) {
     this.#socket = socket;
     this.#greeted.promise.catch(() => undefined);
-    createInterface({ input: socket }).on('line', (line) => this.#take(line));
+    createInterface({ input: socket })
+      .on('line', (line) => this.#take(line))
+      // readline passes the socket's errors on, and they are told below.
+      .on('error', () => undefined);
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new BuildError({ what: 'QEMU closed its control socket' })));
   }
