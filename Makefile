@@ -14,7 +14,7 @@ IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-vm bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-build test-vm bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -36,22 +36,26 @@ explain: node_modules/.ready ## Say what changed since the last build, and what 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
 
-test: check test-unit test-vm ## Run all tests
+test: check test-unit test-build test-vm ## Run all tests
 
 check: node_modules/.ready ## Check style and types
 	biome check .
 	tsc --noEmit
 
-test-unit: node_modules/.ready ## Run the tests that need no virtual machine
+test-unit: node_modules/.ready ## Run the fast tests
 	@$(QX) doctor --install
 	$(VITEST) --project unit
+
+test-build: node_modules/.ready ## Build real images: twice the same, only what changed, refusals
+	@$(QX) doctor --install
+	$(VITEST) --project build
 
 test-vm: node_modules/.ready ## Boot the ISOs and look
 	@$(QX) doctor --install
 	$(VITEST) --project vm
 
 bench: node_modules/.ready ## Measure builds and boots against their limits
-	@$(QX) bench
+	@node tests/bench/bench.ts
 
 doctor: node_modules/.ready ## Say what this host can do and what it lacks
 	@$(QX) doctor

@@ -2,6 +2,9 @@ import { ExecaError, execa, type Options } from 'execa';
 import { BuildError } from '../error.ts';
 import { TOOL_PACKAGES, type Tool } from './tools.ts';
 
+/** What tools say of a disk without space: the C library's words, and xorriso's. */
+const FULL_DISK = /No space left on device|exceeds free space on media/;
+
 /** How a tool is run; everything is optional. */
 export interface RunOptions {
   /** Working directory; the current one if absent. */
@@ -66,6 +69,13 @@ export function toolError(tool: Tool, error: unknown): unknown {
     });
   }
   const stderr = typeof error.stderr === 'string' ? error.stderr : '';
+  if (FULL_DISK.test(stderr)) {
+    return new BuildError({
+      what: `the disk is full: ${tool} could not write its output`,
+      fix: 'Free space where the image goes (--output) and in the cache (QUANTIX_CACHE).',
+      cause: error,
+    });
+  }
   const lastLines = stderr.trim().split('\n').slice(-3).join(' | ');
   const how = error.signal === undefined ? `exited with ${error.exitCode}` : `got ${error.signal}`;
   return new BuildError({

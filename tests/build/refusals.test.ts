@@ -11,8 +11,10 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { execa } from 'execa';
 import { copy } from 'fs-extra/esm';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { hashFile } from '../../build/process/hash-file.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 const ISO = ['iso', '--profile', 'qvdc'];
@@ -136,14 +138,31 @@ test('a damaged download in the cache is downloaded again', async () => {
   await rm(folder);
   await copy(shared, folder);
   await rm(workshop.cache.opened);
-  const [first = ''] = (await readdir(folder, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  await chmod(first, 0o644);
-  await appendFile(first, 'damage');
-  const { exitCode, stderr } = await workshop.run(['iso']);
+  const { sha256 = '' } =
+    /"name":"base-files".*?"sha256":"(?<sha256>[0-9a-f]{64})"/.exec(lock)?.groups ?? {};
+  const blob = (await readdir(folder, { recursive: true })).find((path) => path.endsWith(sha256));
+  const damaged = join(folder, blob ?? '');
+  await chmod(damaged, 0o644);
+  await appendFile(damaged, 'damage');
+  const { exitCode, stderr } = await workshop.run(ISO);
   expect(exitCode, stderr).toBe(0);
+  expect((await hashFile(damaged)).whole).toBe(sha256);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a full disk is told as such, and leaves nothing half-made (needs root, for a small file system)',
+  async () => {
+    const output = join(workshop.directory, 'small');
+    await mkdir(output);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=30m', 'tmpfs', output]);
+    try {
+      expect(await refusal([...ISO, '--output', 'small'])).toContain('the disk is full');
+      expect(await readdir(output)).toEqual([]);
+    } finally {
+      await execa('umount', [output]);
+    }
+  },
+);
 
 test('a missing host tool is named together with its package', async () => {
   const bin = join(workshop.directory, 'few-tools');
