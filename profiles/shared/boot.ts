@@ -43,7 +43,16 @@ export const initramfsModules = {
 };
 
 export const runlevels = {
-  sysinit: ['devfs', 'sysfs', 'dmesg', 'mdev', 'hwdrivers'],
-  boot: ['modules', 'sysctl', 'hostname', 'loopback', 'localmount', 'bootmisc', 'syslog'],
+  sysinit: ['devfs', 'sysfs', 'mdev'],
+  boot: [
+    'hwdrivers',
+    'modules',
+    'sysctl',
+    'hostname',
+    'loopback',
+    'localmount',
+    'bootmisc',
+    'syslog',
+  ],
   shutdown: ['killprocs', 'mount-ro'],
 };

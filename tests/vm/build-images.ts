@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node';
 import { z } from 'zod';
 import { run } from '../../build/process/run.ts';
 
-const PROJECT = resolve(import.meta.dirname, '../..');
+export const PROJECT = resolve(import.meta.dirname, '../..');
 
 /** The images under test, and the kernel and initramfs on each of them. */
 export interface Image {
@@ -27,11 +27,18 @@ const builtSchema = z.object({ event: z.literal('built'), image: z.string(), fil
 export default async function buildImages(project: TestProject): Promise<void> {
   const { stdout } = await execa('node', ['tasks/qx-build.ts', 'iso', '--json'], { cwd: PROJECT });
   const images: Record<string, Image> = {};
-  for (const line of stdout.split('\n')) {
-    const event = builtSchema.safeParse(JSON.parse(line));
-    if (event.success) images[event.data.image] = await describe(event.data.image, event.data.file);
-  }
+  for (const [name, iso] of parseBuilt(stdout)) images[name] = await describe(name, iso);
   project.provide('images', images);
+}
+
+/** What `qx-build iso --json` says it built: name of the image → path of the ISO. */
+export function parseBuilt(events: string): Map<string, string> {
+  const built = new Map<string, string>();
+  for (const line of events.split('\n')) {
+    const event = builtSchema.safeParse(JSON.parse(line));
+    if (event.success) built.set(event.data.image, event.data.file);
+  }
+  return built;
 }
 
 async function describe(name: string, iso: string): Promise<Image> {

@@ -5,11 +5,13 @@ import type { Tree } from '../../tree/tree.ts';
 import { generatedLink } from './generated.ts';
 
 /**
- * Links that put OpenRC's services into their runlevels.
+ * Links that put OpenRC's services into their runlevels. Those of `boot` are in `default` too, and inittab starts only
+ * that: OpenRC waits for a runlevel to end before it begins the next, and so all of them start side by side.
  * @throws BuildError naming a service that no package and no overlay has
  */
 export function runlevelLinks(tree: Tree, { runlevels }: Profile): Entry[] {
-  return Object.entries(runlevels).flatMap(([level, services]) =>
+  const started = { ...runlevels, default: [...runlevels.boot, ...runlevels.default] };
+  return Object.entries(started).flatMap(([level, services]) =>
     services.map((service) => {
       if (tree.file(`etc/init.d/${service}`) === undefined) {
         throw new BuildError({

@@ -1,0 +1,31 @@
+import { resolve } from 'node:path';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { formatTable } from '../../tasks/ui/format.ts';
+import { measureBoots } from './boots.ts';
+import { measureBuilds } from './builds.ts';
+import type { Figure } from './measure.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const RUNS = Number(process.env.RUNS ?? 5);
+
+const builtSchema = z.object({ event: z.literal('built'), image: z.string(), file: z.string() });
+
+/** `make bench`: builds and boots, as medians next to their limits. A figure over its limit fails nothing. */
+const { stdout } = await execa('node', ['tasks/qx-build.ts', 'iso', '--json'], { cwd: PROJECT });
+const images = stdout
+  .split('\n')
+  .map((line) => builtSchema.safeParse(JSON.parse(line)).data)
+  .filter((image) => image !== undefined);
+const figures: Figure[] = [];
+for (const { image } of images) figures.push(...(await measureBuilds(image, RUNS)));
+for (const { image, file } of images) figures.push(...(await measureBoots(image, file, RUNS)));
+const rows = figures.map(({ what, value, limit, unit, note = '' }) => [
+  what,
+  `${value.toFixed(2)} ${unit}`,
+  `${limit} ${unit}`,
+  value <= limit ? 'within' : 'OVER',
+  note,
+]);
+console.log(`Medians of ${RUNS} runs\n`);
+console.log(formatTable([['What', 'Median', 'Limit', '', ''], ...rows]));

@@ -1,0 +1,118 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { copy, move } from 'fs-extra/esm';
+import { BIOS_IMAGE, ESP_IMAGE } from '../../build/image/boot-loader.ts';
+import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
+import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
+import { prepareImage } from '../../build/image/prepare.ts';
+import { squashfsCommand } from '../../build/image/squashfs.ts';
+import { INITRAMFS_FILE, KERNEL_FILE } from '../../build/image/steps/initramfs.ts';
+import { CHILD_ENV } from '../../build/process/run.ts';
+import { StepCache } from '../../build/step/cache.ts';
+import type { Step } from '../../build/step/step.ts';
+import { openWorkshop, type Workshop } from '../build/workshop.ts';
+import { type Figure, median, secondsOf } from './measure.ts';
+
+/** Makes the Node process say its peak resident memory, kB, when it ends. */
+const TELL_MEMORY = `--import=data:text/javascript,${encodeURIComponent(
+  'process.on("exit",()=>process.stderr.write("maxrss "+process.resourceUsage().maxRSS+"\\n"))',
+)}`;
+
+/** Measures the builds of one profile against the floor: the compressor and the ISO writer by themselves. */
+export async function measureBuilds(profile: string, runs: number): Promise<Figure[]> {
+  await using workshop = await openWorkshop();
+  const build = () => buildOnce(workshop, ['iso', '--profile', profile]);
+  await build();
+  const floor = await prepareFloor(workshop, profile);
+  const cold: number[] = [];
+  const floors: number[] = [];
+  const changed: number[] = [];
+  const nothing: number[] = [];
+  const memory: number[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    floors.push(await secondsOf(floor));
+    await rm(workshop.cache.steps, { recursive: true });
+    await rm(join(workshop.directory, 'dist'), { recursive: true });
+    cold.push(await secondsOf(async () => memory.push(await build())));
+    nothing.push(await secondsOf(build));
+    const motd = join(workshop.directory, 'overlay', profile, 'etc/motd');
+    await writeFile(motd, `run ${run}\n`);
+    changed.push(await secondsOf(build));
+  }
+  const base = median(floors);
+  const ratio = (figures: number[]) => median(figures) / base;
+  const times = (figures: number[]) =>
+    `${median(figures).toFixed(2)} s, floor ${base.toFixed(2)} s`;
+  return [
+    {
+      what: `${profile}: cold build`,
+      value: ratio(cold),
+      limit: 1.25,
+      unit: '×',
+      note: times(cold),
+    },
+    {
+      what: `${profile}: one overlay file changed`,
+      value: ratio(changed),
+      limit: 1.1,
+      unit: '×',
+      note: times(changed),
+    },
+    { what: `${profile}: nothing changed`, value: median(nothing), limit: 0.5, unit: 's' },
+    {
+      what: `${profile}: peak memory of Node`,
+      value: median(memory) / 1000,
+      limit: 300,
+      unit: 'MB',
+    },
+  ];
+}
+
+/** Builds; returns the peak resident memory of the Node process, kB. */
+async function buildOnce(workshop: Workshop, args: readonly string[]): Promise<number> {
+  const { exitCode, stderr } = await workshop.run(args, { env: { NODE_OPTIONS: TELL_MEMORY } });
+  if (exitCode !== 0) throw new Error(`the build failed: ${stderr}`);
+  return Number(/maxrss (\d+)/.exec(stderr)?.[1]);
+}
+
+/** The least that a build can take: the same tree as a ready tar through mksquashfs, and xorriso, with our flags. */
+async function prepareFloor(workshop: Workshop, profile: string): Promise<() => Promise<void>> {
+  await buildOnce(workshop, ['rootfs', '--profile', profile]);
+  const image = await prepareImage(profile, {
+    projectDirectory: workshop.directory,
+    cache: workshop.cache,
+    outputDirectory: 'dist',
+    base: 'auto',
+    release: false,
+    say: () => undefined,
+  });
+  const { facts, plan } = image;
+  const tar = join(workshop.directory, 'floor.tar');
+  await move(image.file.replace(/\.iso$/, '-rootfs.tar'), tar);
+  const environment = { ...CHILD_ENV, SOURCE_DATE_EPOCH: String(facts.lock.sourceDateEpoch) };
+  const squashfs = join(workshop.directory, 'floor.squashfs');
+  const iso = join(workshop.directory, 'floor.iso');
+  const floorFiles = join(workshop.directory, 'floor');
+  const steps = new StepCache(workshop.cache.steps);
+  const made = (step: Step) => steps.find(step)?.directory ?? '';
+  const request: IsoRequest = {
+    volumeId: facts.profile.volumeId,
+    files: {
+      [KERNEL_PATH]: join(floorFiles, KERNEL_FILE),
+      [INITRAMFS_PATH]: join(floorFiles, INITRAMFS_FILE),
+      '/quantix/system.squashfs': squashfs,
+    },
+    biosImage: join(floorFiles, BIOS_IMAGE),
+    espImage: join(floorFiles, ESP_IMAGE),
+    epoch: facts.lock.sourceDateEpoch,
+  };
+  await copy(made(plan.initramfs), floorFiles);
+  await copy(made(plan.bootLoader), floorFiles);
+  const [program, ...args] = squashfsCommand(squashfs, facts.compression);
+  return async () => {
+    const piped = execa('cat', [tar]).pipe(program, args, { env: environment, stdout: 'ignore' });
+    await piped;
+    await execa('xorriso', isoArguments(iso, request), { env: environment });
+  };
+}
