@@ -6,7 +6,6 @@ import type { PreparedImage } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import type { IsoResult } from '../build/image/steps/iso.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
-import { cyclonedx } from '../build/sbom/cyclonedx.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
 import type { StageTime } from './ui/stage.ts';
@@ -33,6 +32,7 @@ export async function describeBuild({
   const { facts, plan, file } = image;
   const packages = packagesOf(facts.lock, facts.flavour);
   const { profile, lock, version } = facts;
+  const { cyclonedx } = await import('../build/sbom/cyclonedx.ts');
   const sbom = cyclonedx({
     appliance: { name: profile.name, title: profile.title, version },
     base: lock.base,

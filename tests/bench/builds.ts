@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { copy, move } from 'fs-extra/esm';
+import { $ } from 'zx';
 import { BIOS_IMAGE, ESP_IMAGE } from '../../build/image/boot-loader.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
@@ -109,10 +109,11 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
   };
   await copy(made(plan.initramfs), floorFiles);
   await copy(made(plan.bootLoader), floorFiles);
-  const [program, ...args] = squashfsCommand(squashfs, facts.compression);
+  const mksquashfs = squashfsCommand(squashfs, facts.compression);
+  const shell = $({ env: { ...process.env, ...environment }, quiet: true });
   return async () => {
-    const piped = execa('cat', [tar]).pipe(program, args, { env: environment, stdout: 'ignore' });
-    await piped;
-    await execa('xorriso', isoArguments(iso, request), { env: environment });
+    await Promise.all([rm(squashfs, { force: true }), rm(iso, { force: true })]);
+    await shell`cat ${tar} | ${mksquashfs}`;
+    await shell`xorriso ${isoArguments(iso, request)}`;
   };
 }

@@ -72,11 +72,14 @@ export async function makeIso(
       espImage: join(parts.bootLoader, ESP_IMAGE),
       epoch: facts.lock.sourceDateEpoch,
     };
-    const hashes = await hashAll(files, parts.signal);
-    const { sha256 } = await writeIso(file, request, {
+    // The files are hashed here while xorriso, a process of its own, copies them.
+    const hashing = hashAll(files, parts.signal);
+    const writing = writeIso(file, request, {
       signal: parts.signal,
-      check: (written) => verifyIso(written, { volumeId, files: hashes }, parts.signal),
+      check: async (written) =>
+        verifyIso(written, { volumeId, files: await hashing }, parts.signal),
     });
+    const [hashes, { sha256 }] = await Promise.all([hashing, writing]);
     return { sha256, files: hashes };
   } finally {
     await rm(texts, { recursive: true, force: true });
