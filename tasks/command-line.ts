@@ -8,6 +8,8 @@ import { isoCommand } from './commands/iso.ts';
 import { lockCommand } from './commands/lock.ts';
 import { qemuCommand } from './commands/qemu.ts';
 import { rootfsCommand } from './commands/rootfs.ts';
+import { solveCommand } from './commands/solve.ts';
+import { versionCommand } from './commands/version.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 
 const COMMANDS = [
@@ -18,6 +20,8 @@ const COMMANDS = [
   qemuCommand,
   doctorCommand,
   cleanCommand,
+  solveCommand,
+  versionCommand,
 ];
 
 /** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug, Ctrl-C. */

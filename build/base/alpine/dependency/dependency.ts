@@ -1,0 +1,92 @@
+import { BuildError } from '../../../error.ts';
+import { ANY, CHECKSUM, formatOperator, parseOperator } from '../version/operator.ts';
+import { isValidVersion } from '../version/valid.ts';
+
+/**
+ * One atom of `depends`, `provides`, `install_if` or world: `name`, `name>=1`, `!name`, `name@tag`,
+ * `name><Q1…`. The name is text, or an object that stands for it.
+ */
+export interface Dependency<N = string> {
+  readonly name: N;
+  /** Bits of the operator (see version/operator.ts); `ANY` without a version. */
+  readonly operator: number;
+  /** The version, or the identity if the operator is `CHECKSUM`; `undefined` if there is none. */
+  readonly version: string | undefined;
+  /** Whether the name must not be there: `!name`. */
+  readonly conflict: boolean;
+  /** Tag of the repositories to take it from, without `@`. */
+  readonly tag: string | undefined;
+  /** Whether the version is none by apk's rules. */
+  readonly broken: boolean;
+}
+
+const ATOM = /^(!?)([^<>=~@]+)(?:@([^<>=~]*))?(?:([<>=~]+)(.*))?$/s;
+const PLAIN = /^[^<>=~@!]+$/;
+const SEPARATOR = /[ \n]+/;
+
+/**
+ * Parses one atom.
+ * @param intern makes what stands for a name
+ * @returns `undefined` if it is none: without a name, or with an operator that apk does not have
+ */
+export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
+  if (PLAIN.test(text)) return plain(intern(text));
+  const match = ATOM.exec(text);
+  if (match === null) return undefined;
+  const [, bang, name = '', tag, sign, version] = match;
+  const operator = sign === undefined ? ANY : parseOperator(sign);
+  if (operator === undefined || tag === '') return undefined;
+  const broken = sign !== undefined && operator !== CHECKSUM && !isValidVersion(version ?? '');
+  return {
+    name: intern(name),
+    operator,
+    version,
+    conflict: bang === '!',
+    tag,
+    broken,
+  };
+}
+
+function plain<N>(name: N): Dependency<N> {
+  return {
+    name,
+    operator: ANY,
+    version: undefined,
+    conflict: false,
+    tag: undefined,
+    broken: false,
+  };
+}
+
+/** The parts of a list, which blanks or ends of lines separate. */
+export function splitList(text: string): string[] {
+  return text.split(SEPARATOR).filter((part) => part !== '');
+}
+
+/**
+ * Parses a dependency as a user writes it.
+ * @param where the file or option it stands in, for messages
+ * @throws BuildError if it is none, or its version is none by apk's rules
+ */
+export function parseDependency(text: string, where: string): Dependency {
+  const dependency = parseAtom(text, (name) => name);
+  if (dependency !== undefined && !dependency.broken) return dependency;
+  throw new BuildError({
+    what: `${JSON.stringify(text)} is not a valid dependency`,
+    where,
+    fix: 'Write name, name@tag, name=1.2-r3 (also < > <= >= ~), or !name.',
+  });
+}
+
+/** A dependency as apk writes it, with its tag: `name@tag>=1`. */
+export function formatDependency({
+  name,
+  operator,
+  version,
+  conflict,
+  tag,
+}: Dependency<string | { readonly name: string }>): string {
+  const text = typeof name === 'string' ? name : name.name;
+  const wanted = version === undefined ? '' : `${formatOperator(operator)}${version}`;
+  return `${conflict ? '!' : ''}${text}${tag === undefined ? '' : `@${tag}`}${wanted}`;
+}
