@@ -52,6 +52,9 @@ export function padded(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
+/** What is known of an entry before any header about it. */
+export const NOTHING_KNOWN: Extension = {};
+
 /** A header that says something of the next entry, in `size` bytes after it. */
 export interface ExtensionHeader {
   readonly letter: string;
@@ -79,7 +82,7 @@ export function extensionHeader(block: Buffer, where: string): ExtensionHeader |
 export function extend(known: Extension, letter: string, text: Buffer, where: string): Extension {
   if (letter === 'x') return { ...known, ...parsePax(text, where) };
   if (letter === 'L') return { ...known, path: untilNul(text, where) };
-  return known;
+  return { ...known };
 }
 
 /**

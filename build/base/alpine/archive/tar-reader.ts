@@ -1,12 +1,12 @@
 import { MOST_ENTRIES } from '../../../tree/read-tar.ts';
 import { ByteSource } from './byte-source.ts';
 import { damagedArchive } from './damaged.ts';
-import type { Extension } from './pax.ts';
-import { checkRest } from './tar.ts';
+import { checkComplete, checkRest } from './tar.ts';
 import {
   extend,
   extensionHeader,
   isEndMark,
+  NOTHING_KNOWN,
   padded,
   parseHeader,
   type TarHeader,
@@ -30,11 +30,14 @@ export async function* readTarEntries(
   where: string,
 ): AsyncGenerator<StreamedEntry> {
   const source = new ByteSource(chunks, where);
-  let known: Extension = {};
+  let known = NOTHING_KNOWN;
   let count = 0;
   try {
     for (let block = await source.block(); block !== undefined; block = await source.block()) {
-      if (isEndMark(block)) return await checkEnd(source, where);
+      if (isEndMark(block)) {
+        await checkEnd(source, where);
+        break;
+      }
       const extension = extensionHeader(block, where);
       if (extension !== undefined) {
         const text = await source.exactly(padded(extension.size));
@@ -42,13 +45,14 @@ export async function* readTarEntries(
         continue;
       }
       const header = parseHeader(block, known, where);
-      known = {};
+      known = NOTHING_KNOWN;
       count += 1;
       if (count > MOST_ENTRIES) throw damagedArchive('it has more entries than any package', where);
       const end = source.position + padded(header.size);
       yield { header, content: source.upTo(header.size) };
       await source.skip(end - source.position);
     }
+    checkComplete(known, where);
   } finally {
     await source.close();
   }

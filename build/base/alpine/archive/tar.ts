@@ -5,6 +5,7 @@ import {
   extend,
   extensionHeader,
   isEndMark,
+  NOTHING_KNOWN,
   padded,
   parseHeader,
   type TarHeader,
@@ -30,7 +31,7 @@ export interface TarContents {
  */
 export function readTarBuffer(bytes: Buffer, where: string): TarContents {
   const entries: TarEntry[] = [];
-  let known: Extension = {};
+  let known = NOTHING_KNOWN;
   let at = 0;
   const take = (size: number): Buffer => {
     if (at + size > bytes.length) throw endsWithin(where);
@@ -41,6 +42,7 @@ export function readTarBuffer(bytes: Buffer, where: string): TarContents {
   while (at < bytes.length) {
     const block = take(BLOCK);
     if (isEndMark(block)) {
+      checkComplete(known, where);
       checkRest(bytes.subarray(at), where);
       return { entries, ended: true };
     }
@@ -51,9 +53,10 @@ export function readTarBuffer(bytes: Buffer, where: string): TarContents {
       continue;
     }
     const header = parseHeader(block, known, where);
-    known = {};
+    known = NOTHING_KNOWN;
     entries.push({ header, content: take(padded(header.size)).subarray(0, header.size) });
   }
+  checkComplete(known, where);
   return { entries, ended: false };
 }
 
@@ -64,6 +67,14 @@ export function readTarBuffer(bytes: Buffer, where: string): TarContents {
 export function checkRest(bytes: Buffer, where: string): void {
   if (bytes.length % BLOCK === 0 && bytes.every((byte) => byte === 0)) return;
   throw damagedArchive('something follows the end mark of a tar', where);
+}
+
+/**
+ * Refuses an archive that ends after a header about an entry, before that entry.
+ * @throws BuildError if it does
+ */
+export function checkComplete(known: Extension, where: string): void {
+  if (known !== NOTHING_KNOWN) throw endsWithin(where);
 }
 
 /** The error for an archive that ends within an entry. */

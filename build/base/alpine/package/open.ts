@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { BuildError } from '../../../error.ts';
 import type { EntrySink } from '../../../tree/sink.ts';
 import { inflateLast } from '../archive/inflate.ts';
@@ -34,7 +34,7 @@ export interface PackageToOpen {
  */
 export async function openPackage(opening: PackageToOpen): Promise<void> {
   const { file, origin, sink, signal } = opening;
-  const handle = await open(file, 'r');
+  const handle = await openFile(file, origin);
   try {
     const { size } = await handle.stat();
     const control = await readControl({ handle, size, where: origin });
@@ -49,6 +49,14 @@ export async function openPackage(opening: PackageToOpen): Promise<void> {
     await sink.file({ ...head, type: 'file', size: record.length }, once(record));
   } finally {
     await handle.close();
+  }
+}
+
+async function openFile(file: string, origin: string): Promise<FileHandle> {
+  try {
+    return await open(file, 'r');
+  } catch (cause) {
+    throw new BuildError({ what: `${origin} cannot be read`, where: file, cause });
   }
 }
 
