@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
+import { apkTreeCommand } from './commands/apk-tree.ts';
 import { cleanCommand } from './commands/clean.ts';
 import type { CommandContext } from './commands/context.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -21,6 +22,7 @@ const COMMANDS = [
   doctorCommand,
   cleanCommand,
   solveCommand,
+  apkTreeCommand,
   versionCommand,
 ];
 

@@ -3,7 +3,7 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { type Database, databaseFiles, initialDirectories } from './installed/database.ts';
 import { DirectoryOwners } from './installed/directory-owners.ts';
-import { FileOwners, type Matches } from './installed/file-owners.ts';
+import { FileOwners } from './installed/file-owners.ts';
 import type { InstalledPackage } from './installed/package.ts';
 
 /** A package that is to be installed, and what its archive has. */
@@ -16,8 +16,6 @@ export interface PackageToInstall extends InstalledPackage {
 export interface Installation extends Omit<Database, 'packages'> {
   /** In the order in which apk would install them. */
   readonly packages: readonly PackageToInstall[];
-  /** Decides which packages a `replaces` means. */
-  readonly matches: Matches;
 }
 
 /** What an installation comes to. */
@@ -35,13 +33,13 @@ export interface InstallationPlan {
  * @throws BuildError if two packages claim one file and neither replaces the other
  */
 export function planInstallation(installation: Installation): InstallationPlan {
-  const { packages, matches, ...configuration } = installation;
+  const { packages, ...configuration } = installation;
   const directories = initialDirectories();
   const directoryOwners = new DirectoryOwners(directories.map((entry) => [entry.path, entry]));
   for (const { record } of packages) {
     for (const directory of record.directories) directoryOwners.add(directory);
   }
-  const fileOwners = new FileOwners(matches);
+  const fileOwners = new FileOwners();
   const entries = packages.flatMap((added) => kept(added, fileOwners.claim(added)));
   const installed = packages.map((added) => ({
     ...added,

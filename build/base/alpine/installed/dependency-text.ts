@@ -1,29 +1,15 @@
+import { formatDependency, parseAtom, splitList } from '../dependency/dependency.ts';
+
 /**
- * A list of dependencies as apk writes it, whatever way it was written: one blank between them, and of the
- * operator's characters only what they mean (`~=` is `~`, `=>` is `>=`).
+ * A list of dependencies as apk writes it, whatever way it was written: one blank between them, and operators in
+ * their usual form (`~=` is `~`, `=>` is `>=`).
  */
 export function dependencyList(text: string): string {
-  return text
-    .split(/[ \t\n]+/)
-    .filter((word) => word !== '')
-    .map(dependencyText)
-    .join(' ');
+  return splitList(text).map(dependencyText).join(' ');
 }
 
-/**
- * One dependency as apk writes it: `!name`, `name@tag`, `name>=1.2`, `name~1.2`, `name><Q1…`.
- */
+/** One dependency as apk writes it; what is none stays as it is. */
 export function dependencyText(word: string): string {
-  const match = /^([^<>=~]+)([<>=~]+)(.+)$/.exec(word);
-  if (match === null) return word;
-  const [, name = '', operator = '', version = ''] = match;
-  return `${name}${operatorText(operator)}${version}`;
-}
-
-function operatorText(operator: string): string {
-  const has = (sign: string) => operator.includes(sign);
-  if (has('<') && has('>')) return '><';
-  const direction = has('<') ? '<' : has('>') ? '>' : '';
-  if (has('~')) return `${direction}~`;
-  return `${direction}${has('=') ? '=' : ''}`;
+  const dependency = parseAtom(word, (name) => name);
+  return dependency === undefined ? word : formatDependency(dependency);
 }

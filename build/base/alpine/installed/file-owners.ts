@@ -1,20 +1,13 @@
 import { BuildError } from '../../../error.ts';
 import { filePath, type OwnedDirectory } from './files.ts';
 import { type InstalledPackage, nameOfPackage } from './package.ts';
-
-/** Whether a package is one that a dependency means by its name and version: `busybox<1.36`. */
-export type Matches = (dependency: string, fields: ReadonlyMap<string, string>) => boolean;
+import { replacesMeans } from './replaces.ts';
 
 /** Who owns which file while packages are installed one after the other. */
 export class FileOwners {
   readonly #owners = new Map<string, InstalledPackage>();
   /** Package → paths that others took over from it. */
   readonly #lost = new Map<InstalledPackage, Set<string>>();
-  readonly #matches: Matches;
-
-  constructor(matches: Matches) {
-    this.#matches = matches;
-  }
 
   /**
    * Claims all files of a package, as apk does when two packages have one: a package of the same origin takes the
@@ -65,7 +58,7 @@ export class FileOwners {
 
   /** -1 if the package does not replace the other. */
   #priority({ record }: InstalledPackage, other: InstalledPackage): number {
-    const replaces = record.replaces.some((dependency) => this.#matches(dependency, other.fields));
+    const replaces = record.replaces.some((dependency) => replacesMeans(dependency, other.fields));
     return replaces ? record.replacesPriority : -1;
   }
 

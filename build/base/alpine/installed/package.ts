@@ -1,3 +1,4 @@
+import { canonicalIdentity } from '../database/identity.ts';
 import type { PackageRecord } from '../package/record.ts';
 
 /** A package in the installed database. */
@@ -9,6 +10,12 @@ export interface InstalledPackage {
   /** What is broken about it, as apk's letters: `f` files, `s` a script, `x` extended attributes. */
   readonly broken?: string | undefined;
   readonly record: PackageRecord;
+}
+
+/** Identity of an installed package (`C:`) as apk writes it. */
+export function identityOfPackage({ fields }: Pick<InstalledPackage, 'fields'>): string {
+  const identity = fields.get('C') ?? '';
+  return canonicalIdentity(identity) ?? identity;
 }
 
 /** Name of an installed package. */

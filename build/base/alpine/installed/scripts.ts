@@ -1,6 +1,6 @@
 import { BLOCK, padded } from '../archive/tar-header.ts';
 import { SCRIPTS } from '../package/scripts.ts';
-import { type InstalledPackage, nameOfPackage } from './package.ts';
+import { type InstalledPackage, identityOfPackage, nameOfPackage } from './package.ts';
 import { inOrder } from './write.ts';
 
 /** Longest name in a header, bytes; apk cuts longer ones, and leaves room for a NUL. */
@@ -14,7 +14,7 @@ const LONGEST_NAME = 99;
 export function scriptsTar(packages: readonly InstalledPackage[]): Buffer {
   const blocks = inOrder(packages).flatMap((installed) => {
     const { fields, record } = installed;
-    const name = `${nameOfPackage(installed)}-${fields.get('V') ?? ''}.${fields.get('C') ?? ''}`;
+    const name = `${nameOfPackage(installed)}-${fields.get('V') ?? ''}.${identityOfPackage(installed)}`;
     const mtime = Number(/^\d{1,11}/.exec(fields.get('t') ?? '')?.[0] ?? 0);
     return SCRIPTS.flatMap((script) => {
       const body = record.scripts.get(script);

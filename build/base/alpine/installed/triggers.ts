@@ -1,4 +1,4 @@
-import type { InstalledPackage } from './package.ts';
+import { type InstalledPackage, identityOfPackage } from './package.ts';
 import { inOrder } from './write.ts';
 
 /**
@@ -8,6 +8,6 @@ import { inOrder } from './write.ts';
 export function formatTriggers(packages: readonly InstalledPackage[]): string {
   return inOrder(packages)
     .filter(({ record }) => record.triggers.length > 0)
-    .map(({ fields, record }) => `${fields.get('C') ?? ''} ${record.triggers.join(' ')}\n`)
+    .map(({ fields, record }) => `${identityOfPackage({ fields })} ${record.triggers.join(' ')}\n`)
     .join('');
 }

@@ -1,5 +1,5 @@
 import { dependencyText } from './dependency-text.ts';
-import { compareBytes } from './order.ts';
+import { compareNames } from './order.ts';
 
 /**
  * The text of `/etc/apk/world`: what is wanted, a line each, sorted by name. Of two wishes for one name the later
@@ -8,7 +8,7 @@ import { compareBytes } from './order.ts';
  */
 export function formatWorld(wanted: readonly string[]): string {
   const byName = new Map(wanted.map((word) => [nameIn(word), dependencyText(word)]));
-  const names = [...byName.keys()].sort(compareBytes);
+  const names = [...byName.keys()].sort(compareNames);
   return `${names.map((name) => byName.get(name)).join('\n')}\n`;
 }
 

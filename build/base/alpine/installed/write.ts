@@ -1,7 +1,7 @@
 import { dependencyList } from './dependency-text.ts';
 import { formatFiles } from './files.ts';
 import { compareNames } from './order.ts';
-import { type InstalledPackage, nameOfPackage } from './package.ts';
+import { type InstalledPackage, identityOfPackage, nameOfPackage } from './package.ts';
 
 /** Fields that are always there, and those that are there only with a value, in the order in which apk writes them. */
 const ALWAYS = ['S', 'I', 'T', 'U', 'L'] as const;
@@ -32,7 +32,8 @@ function formatPackage({ fields, tag, broken, record }: InstalledPackage): strin
 }
 
 function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
-  for (const letter of ['C', 'P', 'V']) yield `${letter}:${fields.get(letter) ?? ''}`;
+  yield `C:${identityOfPackage({ fields })}`;
+  for (const letter of ['P', 'V']) yield `${letter}:${fields.get(letter) ?? ''}`;
   const architecture = fields.get('A');
   if (architecture !== undefined) yield `A:${architecture}`;
   for (const letter of ALWAYS) yield `${letter}:${valueFor(fields, letter)}`;

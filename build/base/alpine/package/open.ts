@@ -4,6 +4,7 @@ import { BuildError } from '../../../error.ts';
 import type { EntrySink } from '../../../tree/sink.ts';
 import { inflateLast } from '../archive/inflate.ts';
 import { identityOf } from '../checksum.ts';
+import { canonicalIdentity } from '../database/identity.ts';
 import type { TrustedKeys } from '../signature/keys.ts';
 import { judge, untrusted, wrongSignature } from '../signature/signature.ts';
 import { type PackageControl, readControl } from './control.ts';
@@ -69,7 +70,7 @@ function checkTrust({ signatures, bytes }: PackageControl, opening: PackageToOpe
     return;
   }
   const found = identityOf(bytes);
-  if (found === identity) return;
+  if (found === canonicalIdentity(identity)) return;
   throw new BuildError({
     what: `it is another package than the index says: its identity is ${found}, not ${identity}`,
     where: origin,

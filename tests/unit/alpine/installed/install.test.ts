@@ -35,12 +35,10 @@ function pack(name: string, entries: Entry[], more: More = {}): PackageToInstall
   return { ...installed(name, fields, { ...record, directories }), entries };
 }
 
-/** Installs into an empty root; a `replaces` means a package by its name alone. */
+/** Installs into an empty root. */
 function installAll(...packages: PackageToInstall[]): Tree {
   const tree = new Tree(new ContentReader());
-  const matches = (dependency: string, fields: ReadonlyMap<string, string>) =>
-    dependency === fields.get('P');
-  const plan = planInstallation({ packages, world: ['a'], architecture: 'x86_64', matches });
+  const plan = planInstallation({ packages, world: ['a'], architecture: 'x86_64' });
   install(plan, tree);
   return tree;
 }
