@@ -41,6 +41,7 @@ export const solveCommand = defineCommand({
     const { simulate } = await import('../../build/base/alpine/applets/simulate.ts');
     const { cacheInstalled } = options;
     const situation = {
+      architecture: options.arch,
       world: await sourceOf(options.world),
       installed: await sourceOf(options.installed),
       cache: cacheInstalled === undefined ? undefined : await sourceOf(cacheInstalled),

@@ -21,6 +21,8 @@ export interface RepositorySource extends Source {
 
 /** A system, and what may be installed on it. */
 export interface Situation {
+  /** CPU of the system; any if absent. */
+  readonly architecture?: string | undefined;
   readonly world: Source;
   readonly installed: Source;
   readonly cache?: Source | undefined;
@@ -45,7 +47,7 @@ export function simulate(situation: Situation, words: readonly string[]): string
 }
 
 function outcome(situation: Situation, call: AppletCall): string[] {
-  const database = new Database();
+  const database = new Database({ architecture: situation.architecture });
   const world = database.world(worldOf(situation.world));
   fill(database, situation, { offline: call.options.has('no-network') });
   const transaction = transact({ call, database, world });

@@ -7,7 +7,6 @@ import type { AppletContext, AppletPlan } from './plan.ts';
 
 /** The package whose upgrade comes before all others. */
 const SELF = 'apk-tools';
-const CACHE = 1;
 
 /**
  * `apk upgrade`: everything, or what is named, becomes the newest that fits.
@@ -71,5 +70,5 @@ function changedWorld(
 }
 
 function isOffered({ name }: Requirement): boolean {
-  return name.providers.some(({ package: one }) => (one.repositories & ~CACHE) !== 0);
+  return name.providers.some(({ package: one }) => one.repositories !== 0);
 }

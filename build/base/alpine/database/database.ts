@@ -25,6 +25,12 @@ export class Database {
   readonly #packages = new Map<string, Package>();
   #repositories = 0;
   #linked = false;
+  readonly #architecture: string | undefined;
+
+  /** @param architecture CPU whose packages can be used; any if absent */
+  constructor({ architecture }: { architecture?: string | undefined } = {}) {
+    this.#architecture = architecture;
+  }
 
   /** The object that stands for a name, made if it is new. */
   readonly intern = (name: string): Name => {
@@ -70,7 +76,7 @@ export class Database {
   /** Reads the installed database. @throws BuildError naming the package that cannot be read */
   addInstalled(stanzas: Iterable<Stanza>, where: string): void {
     for (const stanza of stanzas) {
-      const one = this.#add(packageOf(stanza, { intern: this.intern, where }));
+      const one = this.#add(this.#read(stanza, where));
       if (one.installed !== undefined) continue;
       one.installed = installedOf(stanza, this.tags);
       this.installed.push(one);
@@ -80,7 +86,7 @@ export class Database {
   /** Reads the list of packages that the cache holds although no repository has them. */
   addCached(stanzas: Iterable<Stanza>, where: string): void {
     for (const stanza of stanzas) {
-      this.#add(packageOf(stanza, { intern: this.intern, where })).cached = true;
+      this.#add(this.#read(stanza, where)).cached = true;
     }
   }
 
@@ -104,7 +110,7 @@ export class Database {
     const bit = 1 << this.#repositories;
     if (!offline) this.available |= bit;
     for (const stanza of stanzas) {
-      this.#add(packageOf(stanza, { intern: this.intern, where })).repositories |= bit;
+      this.#add(this.#read(stanza, where)).repositories |= bit;
     }
     return this.#repositories;
   }
@@ -133,6 +139,10 @@ export class Database {
         }
       }
     }
+  }
+
+  #read(stanza: Stanza, where: string): PackageDraft {
+    return packageOf(stanza, { intern: this.intern, architecture: this.#architecture, where });
   }
 
   #add(draft: PackageDraft): Package {

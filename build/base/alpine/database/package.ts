@@ -5,12 +5,17 @@ import { canonicalIdentity } from './identity.ts';
 import type { Installed, Name, Package, Requirement } from './model.ts';
 import type { Tags } from './tags.ts';
 
+/** The architecture of packages for every CPU. */
+const ANY_CPU = 'noarch';
+
 /** A package as read, before it is known whether it is new. */
 export type PackageDraft = Omit<Package, 'id' | 'repositories' | 'cached' | 'installed'>;
 
 /** With what a stanza is made a package. */
 export interface PackageContext {
   readonly intern: (name: string) => Name;
+  /** CPU of the system; `undefined` if any will do. */
+  readonly architecture: string | undefined;
   /** The file, for messages. */
   readonly where: string;
 }
@@ -39,12 +44,21 @@ export function packageOf(stanza: Stanza, context: PackageContext): PackageDraft
     provides: provides.atoms,
     installIf: installIf.unreadable === undefined ? installIf.atoms : [],
     providerPriority: numberOf(fields.get('k')),
-    defect:
-      depends.unreadable === undefined
-        ? undefined
-        : `its dependency ${JSON.stringify(depends.unreadable)} cannot be read`,
+    defect: defectOf({ fields, unreadable: depends.unreadable }, context),
     fields,
   };
+}
+
+function defectOf(
+  { fields, unreadable }: { fields: Stanza['fields']; unreadable: string | undefined },
+  { architecture }: PackageContext,
+): string | undefined {
+  if (unreadable !== undefined) {
+    return `its dependency ${JSON.stringify(unreadable)} cannot be read`;
+  }
+  const own = fields.get('A') ?? ANY_CPU;
+  if (architecture === undefined || own === ANY_CPU || own === architecture) return undefined;
+  return `it is for ${own}, not ${architecture}`;
 }
 
 /** What a stanza of the installed database says besides. */

@@ -35,7 +35,7 @@ export function explain(solution: Solution): string[] {
 function explainDemand(solution: Solution, demands: Demands, demand: Demand): string[] {
   const { dependency } = demand;
   const { chosen } = solution.state.of(dependency.name);
-  if (isProvided(dependency, chosen)) return [];
+  if (isProvided(dependency, chosen, demand.requirer)) return [];
   const chain = demands.chain(demand);
   if (chosen === undefined) return [`${chain}, but ${whyNothing(solution, demand)}`];
   const other = demands.chainTo(chosen.package);
@@ -90,7 +90,7 @@ function isUnfit(solution: Solution, one: Package): boolean {
 function whyOut({ state }: Solution, one: Package): string {
   for (const dependency of one.depends) {
     const { locked, chosen } = state.of(dependency.name);
-    if (locked && !isProvided(dependency, chosen)) {
+    if (locked && !isProvided(dependency, chosen, one)) {
       const text = formatDependency(dependency);
       return dependency.conflict ? `forbids ${text.slice(1)}` : `needs ${text}`;
     }

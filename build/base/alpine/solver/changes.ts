@@ -74,7 +74,7 @@ class ChangeLister {
     const solver = this.#solver;
     if (dependency.conflict && solver.ignoreConflicts) return;
     const state = solver.of(dependency.name);
-    if (!isProvided(dependency, state.chosen)) solver.markError(requirer);
+    if (!isProvided(dependency, state.chosen, requirer)) solver.markError(requirer);
     yield this.#change(state);
     const chosen = state.chosen?.package;
     if (chosen !== undefined && solver.ofPackage(chosen).erroneous) solver.markError(requirer);
@@ -168,7 +168,7 @@ class ChangeLister {
         if (state.chosen === undefined || !state.seen || state.processed) continue;
         const complete = state.chosen.package.installIf.every((condition) => {
           const { processed, chosen } = this.#solver.of(condition.name);
-          return processed && isProvided(condition, chosen);
+          return (processed || condition.conflict) && isProvided(condition, chosen);
         });
         if (complete) yield this.#change(state);
       }

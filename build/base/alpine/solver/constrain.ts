@@ -19,7 +19,7 @@ export function constrain(
   }
   for (const provider of dependency.name.providers) {
     const one = solver.ofPackage(provider.package);
-    const provided = isProvided(dependency, provider);
+    const provided = isProvided(dependency, provider, requirer);
     if (!provided) one.conflicts += 1;
     if (one.selectable && one.conflicts > 0) disqualify(solver, provider.package);
     if (provided) inherit(solver, provider.package, requirer);

@@ -42,8 +42,8 @@ function* discoverPackage(solver: SolverState, one: Package): Generator<Work, vo
   state.allowedTags = ONLY_UNTAGGED;
   state.available = (one.repositories & available & ~CACHE) !== 0;
   state.selectable =
-    one.defect === undefined &&
-    ((one.repositories & available) !== 0 || one.cached || empty || installed);
+    installed ||
+    (one.defect === undefined && ((one.repositories & available) !== 0 || one.cached || empty));
   state.installIfFailed =
     one.installIf.length === 0 ||
     ((solver.inheritedFlags & Flag.available) !== 0 && !state.available);

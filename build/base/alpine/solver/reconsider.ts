@@ -46,7 +46,7 @@ function findCandidates(solver: SolverState, state: NameState): Package[] {
     const known = solver.ofPackage(one);
     known.dependenciesMerged = false;
     if (!known.selectable) continue;
-    if (reconsiderDepends && !one.depends.every((dep) => isSatisfiable(solver, dep))) {
+    if (reconsiderDepends && !one.depends.every((dep) => isSatisfiable(solver, one, dep))) {
       disqualify(solver, one);
     }
     if (!known.selectable) continue;
@@ -67,13 +67,14 @@ function findCandidates(solver: SolverState, state: NameState): Package[] {
   return candidates;
 }
 
-function isSatisfiable(solver: SolverState, dependency: Requirement): boolean {
+function isSatisfiable(solver: SolverState, one: Package, dependency: Requirement): boolean {
   const state = solver.of(dependency.name);
   if (dependency.conflict && solver.ignoreConflicts) return true;
-  if (state.locked) return isProvided(dependency, state.chosen);
+  if (state.locked) return isProvided(dependency, state.chosen, one);
   if (state.requirers === 0 && isProvided(dependency, undefined)) return true;
   return dependency.name.providers.some(
-    (provider) => solver.ofPackage(provider.package).selectable && isProvided(dependency, provider),
+    (provider) =>
+      solver.ofPackage(provider.package).selectable && isProvided(dependency, provider, one),
   );
 }
 
@@ -83,15 +84,22 @@ function trigger(solver: SolverState, one: Package): void {
   if (!known.installIfTriggered && !known.installIfFailed) {
     known.installIfTriggered = true;
     for (const condition of one.installIf) {
-      const { locked, chosen } = solver.of(condition.name);
-      if (locked && isProvided(condition, chosen)) continue;
+      const state = solver.of(condition.name);
+      if (state.locked && isProvided(condition, state.chosen, one)) continue;
       known.installIfTriggered = false;
-      known.installIfFailed = locked;
+      known.installIfFailed = state.locked;
+      if (!state.locked && condition.conflict) decideSomeTime(solver, state);
       break;
     }
   }
   if (!known.installIfTriggered) return;
   for (const { name } of one.installIf) inherit(solver, one, solver.of(name).chosen?.package);
+}
+
+/** Has a name decided although nothing asks for it: whether it stays out decides what installs itself. */
+function decideSomeTime(solver: SolverState, state: NameState): void {
+  state.absenceCounts = true;
+  solver.queueUnresolved(state);
 }
 
 /** Counts one more candidate for the names that all before it have in common. */

@@ -25,6 +25,8 @@ export interface NameState {
   /** Whether some package under it installs itself; whether none ever will. */
   hasInstallIf: boolean;
   noInstallIf: boolean;
+  /** Whether some package installs itself if this name stays out. */
+  absenceCounts: boolean;
   /** Whether there is a choice to make, and one that may be made without being told. */
   hasOptions: boolean;
   hasAutoSelectable: boolean;
@@ -149,7 +151,7 @@ export class SolverState {
   /** Puts a name among those to decide, or takes it away, as it is wanted now. */
   queueUnresolved(state: NameState): void {
     if (state.locked) return;
-    const wanted = state.requirers > 0 || state.hasInstallIf;
+    const wanted = state.requirers > 0 || state.hasInstallIf || state.absenceCounts;
     if (wanted && !state.unresolved) this.unresolved.push(state);
     else if (!wanted && state.unresolved) this.forgetUnresolved(state);
     state.unresolved = wanted;
@@ -177,6 +179,7 @@ function freshName(name: Name): NameState {
     unresolved: false,
     hasInstallIf: false,
     noInstallIf: false,
+    absenceCounts: false,
     hasOptions: false,
     hasAutoSelectable: false,
     reverseDependsDone: false,
