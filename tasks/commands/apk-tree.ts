@@ -1,7 +1,8 @@
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { BuildError } from '../../build/error.ts';
+import { errorCode } from '../../build/process/errno.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `Prints the tar of what apk would put into an empty root with
@@ -43,6 +44,7 @@ export const apkTreeCommand = defineCommand({
       })
       .epilogue(EPILOGUE),
   handler: async (options, { signal }) => {
+    refuseTerminal();
     const { assemble } = await import('../../build/base/alpine/assemble.ts');
     const { repositoryAddress } = await import('../../build/base/alpine/repository/address.ts');
     const { readKeys } = await import('../../build/base/alpine/signature/keys.ts');
@@ -63,10 +65,20 @@ export const apkTreeCommand = defineCommand({
 });
 
 async function write(chunks: Iterable<Buffer>, to: Writable, signal: AbortSignal): Promise<void> {
-  for (const chunk of chunks) {
-    signal.throwIfAborted();
-    if (!to.write(chunk)) await once(to, 'drain', { signal });
+  try {
+    await pipeline(Readable.from(chunks), to, { signal, end: false });
+  } catch (error) {
+    if (errorCode(error) !== 'EPIPE') throw error;
+    throw new BuildError({ what: 'whoever reads the tar stopped before its end', cause: error });
   }
+}
+
+function refuseTerminal(): void {
+  if (process.stdout.isTTY !== true) return;
+  throw new BuildError({
+    what: 'standard output is a terminal, a tar is not for reading',
+    fix: 'Send it to a file or to tar: … > rootfs.tar, … | tar -tv.',
+  });
 }
 
 /** Seconds since 1970 in the environment (https://reproducible-builds.org/specs/source-date-epoch/). */

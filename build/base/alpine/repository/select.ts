@@ -99,7 +99,7 @@ function repositoryOf(one: Package, byNumber: ReadonlyMap<number, Repository>): 
 
 function unsatisfiable(lines: readonly string[]): BuildError {
   return new BuildError({
-    what: `what is wanted cannot be installed together:\n${lines.join('\n')}\n`,
+    what: `what is wanted cannot be installed together:\n  ${lines.join('\n  ')}`,
     fix: 'Take another name or version, or add a repository that has what is missing.',
   });
 }
