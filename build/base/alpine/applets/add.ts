@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.ts';
 import type { Name, Requirement } from '../database/model.ts';
-import { type Dependency, parseAtom } from '../dependency/dependency.ts';
+import { type Dependency, formatDependency, isSound, parseAtom } from '../dependency/dependency.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { ANY, EQUAL } from '../version/operator.ts';
 import { AppletError } from './applet-error.ts';
@@ -38,8 +38,8 @@ function dependencyOf(text: string, { virtual }: AppletCall, database: Database)
     });
   }
   const dependency = parseAtom<Name>(text, database.intern);
-  const sound = dependency !== undefined && !dependency.broken && !/[ \n]/.test(text);
-  if (sound && (virtual === undefined || dependency.tag === undefined)) {
+  const tagged = dependency?.tag !== undefined;
+  if (dependency !== undefined && isSound(dependency) && (virtual === undefined || !tagged)) {
     database.tags.number(dependency.tag ?? '');
     return dependency;
   }
@@ -68,29 +68,20 @@ function addVirtual(
     });
   }
   const version = wanted.version ?? generatedVersion(new Date());
-  database.addVirtual({
-    name: wanted.name,
-    version,
-    identity: `virtual ${wanted.name.name}-${version}`,
-    architecture: 'noarch',
-    installedSize: 0,
-    depends: dependencies.reduce(withDependency, []),
-    provides: [],
-    installIf: [],
-    providerPriority: 0,
-    defect: undefined,
-    fields: new Map([
-      ['P', wanted.name.name],
-      ['V', version],
-      ['A', 'noarch'],
-      ['T', 'virtual meta package'],
-    ]),
-  });
+  const fields = new Map([
+    ['P', wanted.name.name],
+    ['V', version],
+    ['A', 'noarch'],
+    ['T', 'virtual meta package'],
+    ['D', dependencies.reduce(withDependency, []).map(formatDependency).join(' ')],
+  ]);
+  database.addVirtual(fields, `virtual ${wanted.name.name}-${version}`);
   return { ...wanted, operator: EQUAL, version };
 }
 
-function isVirtualSpec({ operator, conflict, broken }: Dependency<Name>): boolean {
-  return !conflict && !broken && (operator === ANY || operator === EQUAL);
+function isVirtualSpec(spec: Dependency<Name>): boolean {
+  const { operator, conflict } = spec;
+  return !conflict && isSound(spec) && (operator === ANY || operator === EQUAL);
 }
 
 /** The version apk gives a virtual package: the time, in UTC. */

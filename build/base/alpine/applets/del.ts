@@ -11,19 +11,32 @@ import { withoutName } from './world.ts';
  * @throws AppletError if a name is not known
  */
 export function planDel({ call, database, world }: AppletContext): AppletPlan {
-  const removing = new Removal(world, { recursive: call.options.has('rdepends') });
+  const removing = new Removal({
+    world,
+    installed: database.installed,
+    recursive: call.options.has('rdepends'),
+  });
   for (const name of matchingNames(database, call.operands)) removing.removeName(name);
   return { world: removing.world, flags: 0, nameFlags: removing.nameFlags };
+}
+
+interface RemovalOptions {
+  readonly world: readonly Requirement[];
+  readonly installed: readonly Package[];
+  /** Whether what depends on the removed goes, too. */
+  readonly recursive: boolean;
 }
 
 class Removal {
   world: Requirement[];
   readonly nameFlags: NameFlags[] = [];
+  readonly #installed: readonly Package[];
   readonly #recursive: boolean;
   readonly #removed = new Set<Package>();
 
-  constructor(world: readonly Requirement[], { recursive }: { recursive: boolean }) {
+  constructor({ world, installed, recursive }: RemovalOptions) {
     this.world = [...world];
+    this.#installed = installed;
     this.#recursive = recursive;
   }
 
@@ -45,21 +58,14 @@ class Removal {
       this.nameFlags.push({ name: one.name.name, flags: Flag.remove, inheritable: 0 });
       if (!this.#recursive) continue;
       for (const { name } of one.provides) this.world = withoutName(this.world, name);
-      waiting.push(...dependents(one));
+      waiting.push(...dependents(one, this.#installed));
     }
   }
 }
 
 /** Installed packages with a dependency that a package fulfils. */
-function dependents(one: Package): Package[] {
-  const names = [one.name, ...one.provides.map(({ name }) => name)];
-  return names.flatMap((name) =>
-    name.reverseDepends
-      .flatMap(({ providers }) => providers.map((provider) => provider.package))
-      .filter(
-        (other) =>
-          other.installed !== undefined &&
-          other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
-      ),
+function dependents(one: Package, installed: readonly Package[]): Package[] {
+  return installed.filter((other) =>
+    other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
   );
 }

@@ -3,7 +3,7 @@ import type { Dependency } from '../dependency/dependency.ts';
 import type { Stanza } from '../index/stanza.ts';
 import type { Name, Package, Requirement } from './model.ts';
 import { inTableOrder } from './name-hash.ts';
-import { installedOf, type PackageDraft, packageOf } from './package.ts';
+import { identityOf, installedOf, packageOf } from './package.ts';
 import { Tags } from './tags.ts';
 
 /** Bit 0 is the cache; this many repositories have the others. */
@@ -24,7 +24,8 @@ export class Database {
   readonly #names = new Map<string, Name>();
   readonly #packages = new Map<string, Package>();
   #repositories = 0;
-  #linked = false;
+  /** How many packages there were when names were joined. */
+  #linked = Number.POSITIVE_INFINITY;
   readonly #architecture: string | undefined;
 
   /** @param architecture CPU whose packages can be used; any if absent */
@@ -40,7 +41,6 @@ export class Database {
       name,
       id: this.#names.size,
       providers: [],
-      reverseDepends: [],
       reverseInstallIf: [],
     };
     this.#names.set(name, made);
@@ -76,7 +76,7 @@ export class Database {
   /** Reads the installed database. @throws BuildError naming the package that cannot be read */
   addInstalled(stanzas: Iterable<Stanza>, where: string): void {
     for (const stanza of stanzas) {
-      const one = this.#add(this.#read(stanza, where));
+      const one = this.#add(stanza, where);
       if (one.installed !== undefined) continue;
       one.installed = installedOf(stanza, this.tags);
       this.installed.push(one);
@@ -86,7 +86,7 @@ export class Database {
   /** Reads the list of packages that the cache holds although no repository has them. */
   addCached(stanzas: Iterable<Stanza>, where: string): void {
     for (const stanza of stanzas) {
-      this.#add(this.#read(stanza, where)).cached = true;
+      this.#add(stanza, where).cached = true;
     }
   }
 
@@ -110,68 +110,59 @@ export class Database {
     const bit = 1 << this.#repositories;
     if (!offline) this.available |= bit;
     for (const stanza of stanzas) {
-      this.#add(this.#read(stanza, where)).repositories |= bit;
+      this.#add(stanza, where).repositories |= bit;
     }
     return this.#repositories;
   }
 
-  /** Adds a package that no file has, as `add --virtual` makes it. */
-  addVirtual(draft: PackageDraft): Package {
-    return this.#add(draft);
+  /**
+   * Adds a package that no file has, as `add --virtual` makes it.
+   * @param identity one that no other package has
+   */
+  addVirtual(fields: Stanza['fields'], identity: string): Package {
+    return this.#insert(fields, identity);
   }
 
-  /** Joins names to those that depend on them; called once, when everything was read. */
+  /** Joins names to those that install themselves beside them; called once, when everything was read. */
   link(): void {
-    this.#linked = true;
+    this.#linked = this.#packages.size;
     const mark = new Int32Array(this.#names.size).fill(-1);
-    const markIf = new Int32Array(this.#names.size).fill(-1);
-    for (const name of inTableOrder([...this.#names.values()].filter(hasProviders))) {
+    for (const name of inTableOrder([...this.#names.values()].filter(hasConditional))) {
       for (const { package: one } of name.providers) {
-        for (const { name: on } of one.depends) {
+        for (const { name: on } of one.installIf) {
           if (mark[on.id] === name.id) continue;
           mark[on.id] = name.id;
-          on.reverseDepends.push(name);
-        }
-        for (const { name: on } of one.installIf) {
-          if (markIf[on.id] === name.id) continue;
-          markIf[on.id] = name.id;
           on.reverseInstallIf.push(name);
         }
       }
     }
   }
 
-  #read(stanza: Stanza, where: string): PackageDraft {
-    return packageOf(stanza, { intern: this.intern, architecture: this.#architecture, where });
+  /** Whether a package came after everything was read. */
+  isLate({ id }: Package): boolean {
+    return id >= this.#linked;
   }
 
-  #add(draft: PackageDraft): Package {
-    const known = this.#packages.get(draft.identity);
-    if (known !== undefined) return known;
-    const one: Package = {
-      ...draft,
+  #add(stanza: Stanza, where: string): Package {
+    const identity = identityOf(stanza, where);
+    return this.#packages.get(identity) ?? this.#insert(stanza.fields, identity);
+  }
+
+  #insert(fields: Stanza['fields'], identity: string): Package {
+    const context = {
       id: this.#packages.size,
-      repositories: draft.installedSize === 0 ? CACHE : 0,
-      cached: false,
-      installed: undefined,
+      intern: this.intern,
+      architecture: this.#architecture,
     };
-    this.#packages.set(one.identity, one);
+    const one = packageOf(fields, { ...context, identity });
+    if (one.installedSize === 0) one.repositories = CACHE;
+    this.#packages.set(identity, one);
     one.name.providers.push({ package: one, version: one.version });
     for (const { name, version } of one.provides) name.providers.push({ package: one, version });
-    if (this.#linked) linkOne(one);
     return one;
   }
 }
 
-function hasProviders({ providers }: Name): boolean {
-  return providers.length > 0;
-}
-
-function linkOne(one: Package): void {
-  for (const { name } of one.depends) {
-    if (!name.reverseDepends.includes(one.name)) name.reverseDepends.push(one.name);
-  }
-  for (const { name } of one.installIf) {
-    if (!name.reverseInstallIf.includes(one.name)) name.reverseInstallIf.push(one.name);
-  }
+function hasConditional({ providers }: Name): boolean {
+  return providers.some(({ package: one }) => one.installIf.length > 0);
 }

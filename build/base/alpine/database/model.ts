@@ -7,8 +7,6 @@ export interface Name {
   readonly id: number;
   /** Packages of this name and those that provide it, in the order in which they were read. */
   readonly providers: Provider[];
-  /** Names whose packages depend on this one, or conflict with it. */
-  readonly reverseDepends: Name[];
   /** Names of packages that install themselves when this one, among others, is there. */
   readonly reverseInstallIf: Name[];
 }
@@ -41,6 +39,7 @@ export interface Package {
   readonly version: string;
   /** `C:` — the same name and version with another identity is another package. */
   readonly identity: string;
+  /** `A:` — its CPU, or `noarch`; empty if unknown. */
   readonly architecture: string;
   /** Bytes that it takes when installed. */
   readonly installedSize: number;

@@ -16,51 +16,57 @@ export interface Dependency<N = string> {
   readonly conflict: boolean;
   /** Tag of the repositories to take it from, without `@`. */
   readonly tag: string | undefined;
-  /** Whether the version is none by apk's rules. */
-  readonly broken: boolean;
 }
 
-const ATOM = /^(!?)([^<>=~@]+)(?:@([^<>=~]*))?(?:([<>=~]+)(.*))?$/s;
-const PLAIN = /^[^<>=~@!]+$/;
+const ATOM = /^(!?)([^<>=~@!][^<>=~@]*)(?:@([^<>=~@]+))?(?:([<>=~]+)(.*))?$/s;
+const SIGN = /[!<>=~@]/;
 const SEPARATOR = /[ \n]+/;
+
+/**
+ * Parses a list of atoms, which blanks or ends of lines separate.
+ * @param intern makes what stands for a name
+ * @returns the atoms, and the first part that is none: without a name, or with an operator that apk does not have
+ */
+export function parseAtoms<N>(
+  text: string,
+  intern: (name: string) => N,
+): { atoms: Dependency<N>[]; unreadable: string | undefined } {
+  const atoms: Dependency<N>[] = [];
+  let unreadable: string | undefined;
+  for (const part of splitList(text)) {
+    const atom = parseAtom(part, intern);
+    if (atom === undefined) unreadable ??= part;
+    else atoms.push(atom);
+  }
+  return { atoms, unreadable };
+}
 
 /**
  * Parses one atom.
  * @param intern makes what stands for a name
- * @returns `undefined` if it is none: without a name, or with an operator that apk does not have
+ * @returns `undefined` if it is none: without a name, with an operator that apk does not have, or with blanks
  */
 export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
-  if (PLAIN.test(text)) return plain(intern(text));
-  const match = ATOM.exec(text);
-  if (match === null) return undefined;
-  const [, bang, name = '', tag, sign, version] = match;
+  if (!SIGN.test(text)) return /^[^ \n]+$/.test(text) ? plain(intern(text)) : undefined;
+  const [, bang, name, tag, sign, version] = ATOM.exec(text) ?? [];
   const operator = sign === undefined ? ANY : parseOperator(sign);
-  if (operator === undefined || tag === '') return undefined;
-  const broken = sign !== undefined && operator !== CHECKSUM && !isValidVersion(version ?? '');
-  return {
-    name: intern(name),
-    operator,
-    version,
-    conflict: bang === '!',
-    tag,
-    broken,
-  };
+  if (name === undefined || operator === undefined || SEPARATOR.test(text)) return undefined;
+  return { name: intern(name), operator, version, conflict: bang === '!', tag };
 }
 
 function plain<N>(name: N): Dependency<N> {
-  return {
-    name,
-    operator: ANY,
-    version: undefined,
-    conflict: false,
-    tag: undefined,
-    broken: false,
-  };
+  return { name, operator: ANY, version: undefined, conflict: false, tag: undefined };
 }
 
 /** The parts of a list, which blanks or ends of lines separate. */
 export function splitList(text: string): string[] {
-  return text.split(SEPARATOR).filter((part) => part !== '');
+  const parts = text.includes('\n') ? text.split(SEPARATOR) : text.split(' ');
+  return parts.includes('') ? parts.filter((part) => part !== '') : parts;
+}
+
+/** Whether the version of an atom, if it has one, is one by apk's rules. */
+export function isSound({ operator, version }: Dependency<unknown>): boolean {
+  return version === undefined || operator === CHECKSUM || isValidVersion(version);
 }
 
 /**
@@ -70,7 +76,7 @@ export function splitList(text: string): string[] {
  */
 export function parseDependency(text: string, where: string): Dependency {
   const dependency = parseAtom(text, (name) => name);
-  if (dependency !== undefined && !dependency.broken) return dependency;
+  if (dependency !== undefined && isSound(dependency)) return dependency;
   throw new BuildError({
     what: `${JSON.stringify(text)} is not a valid dependency`,
     where,

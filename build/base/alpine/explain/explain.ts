@@ -1,7 +1,7 @@
 import { closeSpellings } from '../../../spelling.ts';
 import { nameAndVersion, type Package, type Provider } from '../database/model.ts';
 import { formatDependency } from '../dependency/dependency.ts';
-import { isProvided } from '../dependency/provided.ts';
+import { bearingOn, isProvided } from '../dependency/provided.ts';
 import { isAutoSelectable } from '../solver/reconsider.ts';
 import type { Solution } from '../solver/solve.ts';
 import { type Demand, Demands } from './chain.ts';
@@ -25,7 +25,7 @@ export function explain(solution: Solution): string[] {
   ];
   const broken = demands.packages.filter((one) => isUnfit(solution, one));
   for (const one of broken) {
-    const why = whyUnfit(solution, one);
+    const why = whyUnfit(solution, one) ?? whyForbidden(demands, one);
     if (why !== undefined) lines.push(`${demands.chainTo(one)}: ${nameAndVersion(one)} ${why}`);
   }
   if (lines.length === 0) lines.push('what is asked for contradicts itself');
@@ -37,7 +37,9 @@ function explainDemand(solution: Solution, demands: Demands, demand: Demand): st
   const { chosen } = solution.state.of(dependency.name);
   if (isProvided(dependency, chosen, demand.requirer)) return [];
   const chain = demands.chain(demand);
-  if (chosen === undefined) return [`${chain}, but ${whyNothing(solution, demand)}`];
+  const fits = dependency.name.providers.some((provider) => isProvided(dependency, provider));
+  if (chosen === undefined || (!fits && !dependency.conflict))
+    return [`${chain}, but ${whyNothing(solution, demand)}`];
   const other = demands.chainTo(chosen.package);
   const because = other === '' || other === chain ? '' : ` (${other})`;
   const name = providerText(chosen, dependency.name.name);
@@ -79,6 +81,15 @@ function whyUnfit({ state }: Solution, one: Package): string | undefined {
   );
   const names = owners.map((tag) => `@${tags.name(tag)}`);
   return `is only in ${listed(names)}: write ${one.name.name}${names[0] ?? ''}`;
+}
+
+/** Who forbids a package, or a name that it provides, although it is not what stands for that name. */
+function whyForbidden(demands: Demands, one: Package): string | undefined {
+  const demand = demands.all.find(
+    ({ dependency, requirer }) =>
+      dependency.conflict && requirer !== one && bearingOn(dependency, one) === 'broken',
+  );
+  return demand === undefined ? undefined : `is that, too, but ${demands.chain(demand)}`;
 }
 
 function isUnfit(solution: Solution, one: Package): boolean {

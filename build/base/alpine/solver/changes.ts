@@ -37,7 +37,7 @@ class ChangeLister {
   *run(world: readonly Requirement[]): Work {
     const solver = this.#solver;
     const { installed } = solver.database;
-    for (const state of solver.known()) state.requirers = 0;
+    for (const state of solver.known) state.requirers = 0;
     for (const one of installed) {
       const state = solver.of(one.name);
       state.installedPackage = one;
@@ -128,8 +128,8 @@ class ChangeLister {
 
   *#removeDependents(one: Package): Work {
     for (const name of [one.name, ...one.provides.map((provided) => provided.name)]) {
-      for (const dependent of name.reverseDepends) {
-        for (const { package: other } of dependent.providers) {
+      for (const dependent of this.#solver.of(name).reverseDepends) {
+        for (const { package: other } of dependent.name.providers) {
           if (other.installed === undefined) continue;
           for (const dependency of other.depends) {
             if (bearingOn(dependency, one) === 'satisfied') yield this.#remove(other);

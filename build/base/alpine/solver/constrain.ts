@@ -65,8 +65,7 @@ export function inherit(solver: SolverState, one: Package, from: Package | undef
 
 /** Has the packages reconsidered whose dependencies are on a name. */
 export function reconsiderReverseDepends(solver: SolverState, name: Name): void {
-  for (const dependent of name.reverseDepends) {
-    const state = solver.of(dependent);
+  for (const state of solver.of(name).reverseDepends) {
     if (!state.seen) continue;
     state.reconsiderDepends = true;
     solver.queue(state);

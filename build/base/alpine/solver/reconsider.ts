@@ -27,10 +27,7 @@ export function reconsider(solver: SolverState, state: NameState): void {
     requireCommon(solver, first, candidates.length);
     excludeByProvides(solver, state, first, candidates.length);
   }
-  state.reverseDependsDone = state.name.reverseDepends.every((dependent) => {
-    const other = solver.of(dependent);
-    return !other.seen || other.locked;
-  });
+  state.reverseDependsDone = state.reverseDepends.every(({ seen, locked }) => !seen || locked);
 }
 
 /** Packages that may still stand for a name; counts what they have in common on the way. */

@@ -1,9 +1,11 @@
 import type { Database } from '../database/database.ts';
 import type { Requirement } from '../database/model.ts';
+import { isSound } from '../dependency/dependency.ts';
 import { type Change, listChanges } from './changes.ts';
 import { constrain } from './constrain.ts';
 import { discover } from './discover.ts';
 import { Flag, type NameFlags } from './flags.ts';
+import { linkReverseDepends } from './link.ts';
 import { reconsider } from './reconsider.ts';
 import { decide, nextToDecide } from './select.ts';
 import { SolverState } from './state.ts';
@@ -41,7 +43,7 @@ export interface Solution {
  * same solution.
  */
 export function solve(request: SolveRequest): Solution {
-  let world = sorted(request.world.filter(({ broken }) => !broken));
+  let world = sorted(request.world.filter(isSound));
   for (let nameFlags = request.nameFlags ?? []; ; nameFlags = []) {
     const solution = run(request, { world, nameFlags });
     if (solution.errors === 0 || request.dropBroken !== true) return solution;
@@ -64,6 +66,7 @@ function run(
   for (const wish of nameFlags) applyNameFlags(state, wish);
   state.inheritedFlags = flags;
   for (const { name } of world) discover(state, name);
+  linkReverseDepends(state);
   for (const dependency of world) {
     state.inheritedTags = 1 << database.tags.number(dependency.tag ?? '');
     constrain(state, undefined, dependency);

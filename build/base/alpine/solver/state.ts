@@ -5,10 +5,15 @@ import { NO_TAG } from '../database/tags.ts';
 /** The set of tags that holds only `NO_TAG`. */
 export const ONLY_UNTAGGED = 1 << NO_TAG;
 
+/** Most names have no dependents: one list does for all of them. */
+const NO_STATES: readonly NameState[] = [];
+
 /** What one run knows of a name. */
 export interface NameState {
   readonly name: Name;
   seen: boolean;
+  /** Names whose packages depend on this one, or forbid it. */
+  reverseDepends: readonly NameState[];
   /** Whether it is decided; then `chosen` stands for it, or nothing does. */
   locked: boolean;
   chosen: Provider | undefined;
@@ -81,6 +86,7 @@ export class SolverState {
   readonly #queue: NameState[] = [];
   #queueHead = 0;
   readonly #names: (NameState | undefined)[] = [];
+  readonly #known: NameState[] = [];
   readonly #packages: (PackageState | undefined)[] = [];
 
   constructor(
@@ -98,12 +104,13 @@ export class SolverState {
     if (known !== undefined) return known;
     const made = freshName(name);
     this.#names[name.id] = made;
+    this.#known.push(made);
     return made;
   }
 
   /** Names that anything is known of. */
-  *known(): Generator<NameState, void, void> {
-    for (const state of this.#names) if (state !== undefined) yield state;
+  get known(): readonly NameState[] {
+    return this.#known;
   }
 
   ofPackage(one: Package): PackageState {
@@ -168,6 +175,7 @@ function freshName(name: Name): NameState {
   return {
     name,
     seen: false,
+    reverseDepends: NO_STATES,
     locked: false,
     chosen: undefined,
     requirers: 0,
