@@ -14,7 +14,7 @@ IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-vm bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit fuzz test-vm bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ check: node_modules/.ready ## Check style and types
 test-unit: node_modules/.ready ## Run the tests that need no virtual machine
 	@$(QX) doctor --install
 	$(VITEST) --project unit
+
+fuzz: node_modules/.ready ## Fire 100,000 mutations at every parser of foreign data
+	@node tests/fuzz/run.ts
 
 test-vm: node_modules/.ready ## Boot the ISOs and look
 	@$(QX) doctor --install

@@ -8,7 +8,7 @@ import { damagedArchive } from './damaged.ts';
 import { checkTrailer, headerEnd, notCompressed, TRAILER } from './gzip.ts';
 
 /** Bytes read from the file, and given by zlib, at once. */
-const CHUNK = 256 * 1024;
+const CHUNK = 128 * 1024;
 
 /** Bytes that a gzip header may have; those of packages have 10. */
 const LONGEST_HEADER = 4096;

@@ -18,10 +18,6 @@ export interface Stanza {
 
 const COLON = 0x3a;
 
-/** Letters whose lines add up, and letters of the installed database that tell of files. */
-const LISTS = new Set(['D', 'p', 'i', 'r']);
-const FILES = new Set(['F', 'M', 'R', 'a', 'Z']);
-
 /**
  * Parses a plain-text index or installed database. Values are not looked into.
  * @param text the file; a value may be of any length, and the last package may end without a blank line
@@ -56,9 +52,24 @@ export function parseStanzas(text: string, where: string): Stanza[] {
 }
 
 function set(fields: Map<string, string>, letter: string, value: string): void {
-  if (FILES.has(letter)) return;
-  const before = LISTS.has(letter) ? fields.get(letter) : undefined;
-  fields.set(letter, before === undefined ? value : `${before} ${value}`);
+  switch (letter) {
+    case 'F':
+    case 'M':
+    case 'R':
+    case 'a':
+    case 'Z':
+      return;
+    case 'D':
+    case 'p':
+    case 'i':
+    case 'r': {
+      const before = fields.get(letter);
+      fields.set(letter, before === undefined ? value : `${before} ${value}`);
+      return;
+    }
+    default:
+      fields.set(letter, value);
+  }
 }
 
 function notAField(line: string, number: number, where: string): BuildError {

@@ -82,7 +82,7 @@ interface Origin {
 function selected(one: Package, { tag, byNumber, architecture }: Origin): SelectedPackage {
   const name = nameAndVersion(one);
   const repository = repositoryOf(one, byNumber);
-  const url = fileAddress(repository.url, one.architecture || architecture, `${name}.apk`);
+  const url = fileAddress(repository.url, one.fields.get('A') || architecture, `${name}.apk`);
   const { identity, fields, installedSize } = one;
   return { name, identity, fields, tag: tag === '' ? undefined : tag, installedSize, url };
 }
