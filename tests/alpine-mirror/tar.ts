@@ -12,7 +12,9 @@ export interface TarFields {
   target?: string;
   major?: number;
   minor?: number;
-  uname?: string;
+  /** Names of user and group; `root` for number 0, else none. */
+  user?: string;
+  group?: string;
 }
 
 export const BLOCK = 512;
@@ -26,7 +28,8 @@ export function padding(size: number): Buffer {
 /** A ustar header; a name of more than 100 bytes is cut, a pax header must have said it before. */
 export function tarHeader(fields: TarFields): Buffer {
   const { name, type = '0', mode = 0o644, uid = 0, gid = 0, size = 0 } = fields;
-  const { target = '', major = 0, minor = 0, uname = 'root' } = fields;
+  const { target = '', major = 0, minor = 0 } = fields;
+  const { user = uid === 0 ? 'root' : '', group = gid === 0 ? 'root' : '' } = fields;
   const block = Buffer.alloc(BLOCK);
   const octal = (value: number, at: number, length: number) =>
     block.write(value.toString(8).padStart(length - 1, '0'), at, length - 1, 'latin1');
@@ -39,8 +42,8 @@ export function tarHeader(fields: TarFields): Buffer {
   block.write(type, 156, 'latin1');
   Buffer.from(target).copy(block, 157, 0, 100);
   block.write('ustar\x0000', 257, 'latin1');
-  block.write(uname, 265, 'latin1');
-  block.write(uname, 297, 'latin1');
+  block.write(user, 265);
+  block.write(group, 297);
   octal(major, 329, 8);
   octal(minor, 337, 8);
   return sealed(block);

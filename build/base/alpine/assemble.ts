@@ -8,6 +8,7 @@ import { BuildError } from '../../error.ts';
 import { ContentReader } from '../../tree/content.ts';
 import { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
+import { pathsWithAttributes } from './installed/files.ts';
 import { openPackage } from './package/open.ts';
 import { decodeRecord, EMPTY_RECORD, isRecord } from './package/record.ts';
 import type { RepositoryAddress } from './repository/address.ts';
@@ -63,6 +64,11 @@ export async function assemble(request: AssembleRequest): Promise<AssembledRoot>
   try {
     const opening = { keys, context, store: new OpenedStore(cache, onNote), reader };
     const packages = await openAll(selected, opening);
+    for (const { record } of packages) {
+      for (const path of pathsWithAttributes(record.directories)) {
+        onNote?.(`${path}: its extended attributes (such as file capabilities) are left out`);
+      }
+    }
     const tree = new Tree(reader);
     install(planInstallation({ packages, world, architecture }), tree);
     return { tree, reader, epoch: newest(selected) };

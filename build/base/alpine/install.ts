@@ -5,6 +5,7 @@ import { type Database, databaseFiles, initialDirectories } from './installed/da
 import { DirectoryOwners } from './installed/directory-owners.ts';
 import { FileOwners } from './installed/file-owners.ts';
 import type { InstalledPackage } from './installed/package.ts';
+import { type AccountNumbers, renumbered } from './renumber.ts';
 
 /** A package that is to be installed, and what its archive has. */
 export interface PackageToInstall extends InstalledPackage {
@@ -14,6 +15,11 @@ export interface PackageToInstall extends InstalledPackage {
 
 /** What is to be installed into an empty root. */
 export interface Installation extends Omit<Database, 'packages'> {
+  /**
+   * Accounts of the system. Whatever an archive says belongs to one of these names gets its number, as apk does
+   * with the accounts that a root has; other names leave the numbers of the archive.
+   */
+  readonly accounts?: AccountNumbers | undefined;
   /** In the order in which apk would install them. */
   readonly packages: readonly PackageToInstall[];
 }
@@ -33,7 +39,8 @@ export interface InstallationPlan {
  * @throws BuildError if two packages claim one file and neither replaces the other
  */
 export function planInstallation(installation: Installation): InstallationPlan {
-  const { packages, ...configuration } = installation;
+  const { accounts, ...configuration } = installation;
+  const packages = installation.packages.map((added) => renumbered(added, accounts));
   const directories = initialDirectories();
   const directoryOwners = new DirectoryOwners(directories.map((entry) => [entry.path, entry]));
   for (const { record } of packages) {

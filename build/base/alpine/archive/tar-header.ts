@@ -34,6 +34,9 @@ export interface TarHeader {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Names of the owner where the archive was made; empty if it does not say. */
+  readonly user: string;
+  readonly group: string;
   readonly major: number;
   readonly minor: number;
   readonly sha1: string | undefined;
@@ -110,6 +113,8 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
     mode: octal(block, FIELDS.mode, where) & 0o7777,
     uid: octal(block, FIELDS.uid, where),
     gid: octal(block, FIELDS.gid, where),
+    user: untilNul(field(block, FIELDS.uname), where),
+    group: untilNul(field(block, FIELDS.gname), where),
     major: isDevice ? octal(block, FIELDS.devmajor, where) : 0,
     minor: isDevice ? octal(block, FIELDS.devminor, where) : 0,
     sha1: known.sha1,
@@ -128,6 +133,8 @@ const FIELDS = {
   size: [124, 136],
   checksum: [148, 156],
   linkname: [157, 257],
+  uname: [265, 297],
+  gname: [297, 329],
   devmajor: [329, 337],
   devminor: [337, 345],
   prefix: [345, 500],

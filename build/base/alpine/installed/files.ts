@@ -28,6 +28,16 @@ export function filePath(
   return directory.path === '' ? file.name : `${directory.path}/${file.name}`;
 }
 
+/** Tree paths of what has extended attributes: the tree cannot hold them, only the database tells of them. */
+export function pathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
+  return directories.flatMap((directory) => [
+    ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),
+    ...directory.files
+      .filter(({ ownership }) => ownership.xattrs !== undefined)
+      .map((file) => filePath(directory, file)),
+  ]);
+}
+
 /**
  * The lines of the installed database that tell what a package has: `F:` a directory, `M:` its owner and mode,
  * `R:` a file in it, `a:` its owner and mode, `Z:` its checksum. Owners and modes only if unusual.

@@ -40,6 +40,7 @@ function installedPackage(stanza: Stanza, where: string): InstalledPackage {
       triggers: [],
       scripts: new Map(),
       directories: parseFiles({ text: stanza.text, line, where }),
+      owners: new Map(),
     },
   };
 }

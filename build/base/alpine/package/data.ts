@@ -5,7 +5,6 @@ import type { EntrySink } from '../../../tree/sink.ts';
 import { damagedArchive } from '../archive/damaged.ts';
 import type { TarHeader } from '../archive/tar-header.ts';
 import { readTarEntries, type StreamedEntry } from '../archive/tar-reader.ts';
-import type { OwnedDirectory } from '../installed/files.ts';
 import { OwnedTree } from './ownership.ts';
 
 /** The data part of a package, and where it goes. */
@@ -25,12 +24,12 @@ export interface PackageData {
  * @throws BuildError if it is damaged, or has names that leave the tree, files without checksum or directory, or
  *   content that is not what its header claims
  */
-export async function readData({ chunks, sink, origin }: PackageData): Promise<OwnedDirectory[]> {
+export async function readData({ chunks, sink, origin }: PackageData): Promise<OwnedTree> {
   const owned = new OwnedTree(origin);
   for await (const entry of readTarEntries(chunks, origin)) {
     if (isTaken(entry.header)) await take(entry, { owned, sink, origin });
   }
-  return owned.directories;
+  return owned;
 }
 
 function isTaken({ name, type }: TarHeader): boolean {

@@ -42,9 +42,16 @@ export async function openPackage(opening: PackageToOpen): Promise<void> {
     checkTrust(control, opening);
     const { info, scripts, dataStart, bytes } = control;
     const data = { handle, start: dataStart, size, sha256: info.datahash, where: origin, signal };
-    const directories = await readData({ chunks: inflateLast(data), sink, origin });
+    const { directories, owners } = await readData({ chunks: inflateLast(data), sink, origin });
     const { replaces, replacesPriority, triggers } = info;
-    const record = encodeRecord({ replaces, replacesPriority, triggers, scripts, directories });
+    const record = encodeRecord({
+      replaces,
+      replacesPriority,
+      triggers,
+      scripts,
+      directories,
+      owners,
+    });
     const path = recordPath(createHash('sha1').update(bytes).digest('hex'));
     const head = { path, mode: 0o600, uid: 0, gid: 0, origin };
     await sink.file({ ...head, type: 'file', size: record.length }, once(record));

@@ -3,6 +3,7 @@ import { damagedArchive } from '../archive/damaged.ts';
 import type { TarHeader } from '../archive/tar-header.ts';
 import type { OwnedDirectory, OwnedFile } from '../installed/files.ts';
 import type { Ownership } from '../installed/owner.ts';
+import type { OwnerNames } from './record.ts';
 
 interface GrowingDirectory {
   path: string;
@@ -18,6 +19,8 @@ export class OwnedTree {
   readonly #files = new Map<string, string | undefined>();
   /** Tree paths of regular files, which a hard link may name. */
   readonly #regular = new Set<string>();
+  /** Names of owners; see `PackageRecord`. */
+  readonly owners = new Map<string, OwnerNames>();
 
   /** @param where the package, for messages */
   constructor(where: string) {
@@ -32,6 +35,7 @@ export class OwnedTree {
   directory(path: string, header: TarHeader): void {
     const known = this.#directories.get(path);
     const ownership = ownershipOf(header);
+    this.#name(path, header);
     if (known === undefined) this.#directories.set(path, { path, ownership, files: [] });
     else known.ownership = ownership;
   }
@@ -48,6 +52,7 @@ export class OwnedTree {
     }
     directory.files.push({ name: nameOf(path), ownership: ownershipOf(header), sha1 });
     this.#files.set(path, sha1);
+    this.#name(path, header);
     if (header.type === 'file') this.#regular.add(path);
   }
 
@@ -61,6 +66,12 @@ export class OwnedTree {
       `hard link ${path} names ${target}, which is no file before it`,
       this.#where,
     );
+  }
+
+  #name(path: string, { user, group }: TarHeader): void {
+    const isRoot = [user, group].every((name) => name === '' || name === 'root');
+    if (!isRoot) this.owners.set(path, { user, group });
+    else this.owners.delete(path);
   }
 
   #directoryOf(path: string): GrowingDirectory {

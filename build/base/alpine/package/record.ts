@@ -11,6 +11,14 @@ export interface PackageRecord {
   readonly triggers: readonly string[];
   readonly scripts: ReadonlyMap<ScriptName, Buffer>;
   readonly directories: readonly OwnedDirectory[];
+  /** Tree path → names of the owner of what is there, where they are others than root. */
+  readonly owners: ReadonlyMap<string, OwnerNames>;
+}
+
+/** Names of a user and a group; empty if the archive does not say. */
+export interface OwnerNames {
+  readonly user: string;
+  readonly group: string;
 }
 
 /** The record of a package that has nothing: apk does not even open a package of installed size 0. */
@@ -20,6 +28,7 @@ export const EMPTY_RECORD: PackageRecord = {
   triggers: [],
   scripts: new Map(),
   directories: [],
+  owners: new Map(),
 };
 
 /**
@@ -44,17 +53,19 @@ const recordSchema = z.strictObject({
   triggers: z.array(z.string()),
   scripts: z.array(z.tuple([z.string(), z.base64()])),
   files: z.string(),
+  owners: z.array(z.tuple([z.string(), z.string(), z.string()])),
 });
 
 /** A record as the bytes that `decodeRecord` reads. */
 export function encodeRecord(record: PackageRecord): Buffer {
-  const { replaces, replacesPriority, triggers, scripts, directories } = record;
+  const { replaces, replacesPriority, triggers, scripts, directories, owners } = record;
   const plain: z.infer<typeof recordSchema> = {
     replaces: [...replaces],
     replacesPriority,
     triggers: [...triggers],
     scripts: [...scripts].map(([name, body]) => [name, body.toString('base64')]),
     files: formatFiles(directories),
+    owners: [...owners].map(([path, { user, group }]) => [path, user, group]),
   };
   return Buffer.from(JSON.stringify(plain));
 }
@@ -73,12 +84,17 @@ export function decodeRecord(bytes: Buffer, where: string): PackageRecord {
       cause: parsed.error,
     });
   }
-  const { scripts, files, ...rest } = parsed.data;
+  const { scripts, files, owners, ...rest } = parsed.data;
   const known = scripts.flatMap(([name, body]) =>
     isScript(name) ? [[name, Buffer.from(body, 'base64')] as const] : [],
   );
   const directories = parseFiles({ text: files, line: 1, where });
-  return { ...rest, scripts: new Map(known), directories };
+  return {
+    ...rest,
+    scripts: new Map(known),
+    directories,
+    owners: new Map(owners.map(([path, user, group]) => [path, { user, group }])),
+  };
 }
 
 function parseJson(text: string): unknown {

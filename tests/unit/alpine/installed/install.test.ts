@@ -27,7 +27,10 @@ function pack(name: string, entries: Entry[], more: More = {}): PackageToInstall
         path,
         ...entries
           .filter((entry) => entry.type !== 'directory' && parentOf(entry.path) === path)
-          .map((entry) => ownedFile(nameOf(entry.path))),
+          .map((entry) => ({
+            ...ownedFile(nameOf(entry.path)),
+            ownership: { uid: entry.uid, gid: entry.gid, mode: entry.mode },
+          })),
       ),
       ownership: { uid, gid, mode },
     }));
@@ -126,6 +129,23 @@ describe('two packages with one file', () => {
     const tree = installAll(pack('one', linked), pack('two', [etc, two], { replaces: ['one'] }));
     expect([tree.text('etc/x'), tree.text('etc/z')]).toEqual(['of two', 'of one']);
   });
+});
+
+test('what belongs to a named account gets the number that the account has here, in the database too', () => {
+  const srv = { ...directory('srv'), uid: 901, gid: 902 };
+  const data = { ...file('srv/data', 'x'), uid: 901, gid: 902 };
+  const app = pack('app', [srv, data]);
+  const names = { user: 'app', group: 'unknown' };
+  const owners = new Map([srv, data].map(({ path }) => [path, names]));
+  const named = { ...app, record: { ...app.record, owners } };
+  const accounts = { users: new Map([['app', 77]]), groups: new Map([['app', 78]]) };
+  const plan = planInstallation({ packages: [named], world: [], architecture: 'x86_64', accounts });
+  const tree = new Tree(new ContentReader());
+  install(plan, tree);
+  expect(tree.at('srv')).toMatchObject({ uid: 77, gid: 902 });
+  expect(tree.at('srv/data')).toMatchObject({ uid: 77, gid: 902 });
+  const text = tree.text('lib/apk/db/installed');
+  expect(text).toContain('F:srv\nM:77:902:755\nR:data\na:77:902:644\n');
 });
 
 describe('a directory of several packages', () => {

@@ -207,6 +207,18 @@ test('top-level names that start with a dot, and .keep_ files, are passed over',
   expect(entries.map(({ path }) => path)).toEqual(['usr']);
 });
 
+test('names of owners other than root are kept beside their numbers', async () => {
+  const owner = { user: 'app', group: 'root', uid: 901, gid: 0 };
+  const tar = Buffer.concat([
+    first,
+    tarEntry({ name: 'srv/', type: '5', mode: 0o700, ...owner }),
+    END_MARK,
+  ]);
+  const { record } = await openBytes(around(tar));
+  expect([...record.owners]).toEqual([['srv', { user: 'app', group: 'root' }]]);
+  expect(record.directories[1]?.ownership).toEqual({ uid: 901, gid: 0, mode: 0o700 });
+});
+
 test('an end mark after its data is not needed', async () => {
   const tar = Buffer.concat([first, checksum(sha1('x')), tarEntry({ name: 'usr/a' }, 'x')]);
   const { entries } = await openBytes(around(tar));
