@@ -12,20 +12,21 @@ export interface Mirror extends AsyncDisposable {
   readonly url: string;
   /** Paths asked for so far, in order. */
   readonly asked: readonly string[];
-  /** Makes something go wrong with every path that ends like this, until `heal`. */
-  break(pathEnd: string, fault: Fault): void;
+  /** Makes something go wrong with every path that ends like this, so many times, or until `heal`. */
+  break(pathEnd: string, fault: Fault, times?: number): void;
   heal(): void;
 }
 
 /** Serves a folder over HTTP on loopback, as a static mirror does. */
 export async function serve(folder: string): Promise<Mirror> {
   const asked: string[] = [];
-  const faults = new Map<string, Fault>();
+  const faults = new Map<string, { fault: Fault; left: number }>();
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://mirror').pathname);
     asked.push(path);
-    const fault = [...faults].find(([end]) => path.endsWith(end))?.[1];
-    answer(join(folder, path), fault, response).catch(() => response.destroy());
+    const broken = [...faults].find(([end, { left }]) => path.endsWith(end) && left > 0)?.[1];
+    if (broken !== undefined) broken.left -= 1;
+    answer(join(folder, path), broken?.fault, response).catch(() => response.destroy());
   });
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(0, '127.0.0.1', resolve);
@@ -35,7 +36,9 @@ export async function serve(folder: string): Promise<Mirror> {
   return {
     url: `http://127.0.0.1:${address.port}`,
     asked,
-    break: (pathEnd, fault) => faults.set(pathEnd, fault),
+    break: (pathEnd, fault, times = Number.POSITIVE_INFINITY) => {
+      faults.set(pathEnd, { fault, left: times });
+    },
     heal: () => faults.clear(),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -270,6 +270,14 @@ test('a slow mirror is waited for', async () => {
   await expect(assembled(served.url, cache)).resolves.toBeDefined();
 });
 
+test('a mirror that cuts the connection is asked again', async () => {
+  const { place, cache } = await world();
+  const served = await mirror(place);
+  served.break('app-1-r0.apk', 'truncated', 1);
+  await expect(assembled(served.url, cache)).resolves.toBeDefined();
+  expect(served.asked.filter((path) => path.endsWith('app-1-r0.apk'))).toHaveLength(2);
+});
+
 test('trusted keys are looked up by the name in the signature', async () => {
   const { place, cache } = await world();
   const renamed = trustedKeys([['other-name.rsa.pub', key.pem]]);

@@ -3,7 +3,7 @@ import { formatFiles } from './files.ts';
 import { compareNames } from './order.ts';
 import { type InstalledPackage, identityOfPackage, nameOfPackage } from './package.ts';
 
-/** Fields that are always there, and those that are there only with a value, in the order in which apk writes them. */
+/** Fields that are always there, and those that are there only if the index has them, in apk's order. */
 const ALWAYS = ['S', 'I', 'T', 'U', 'L'] as const;
 const IF_PRESENT = ['o', 'm', 't', 'c', 'k'] as const;
 const DEPENDENCIES = ['D', 'p', 'i'] as const;
@@ -39,7 +39,8 @@ function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
   for (const letter of ALWAYS) yield `${letter}:${valueFor(fields, letter)}`;
   for (const letter of IF_PRESENT) {
     const value = valueFor(fields, letter);
-    if (value !== '' && !(NUMBERS.has(letter) && value === '0')) yield `${letter}:${value}`;
+    const isThere = NUMBERS.has(letter) ? value !== '0' : fields.has(letter);
+    if (isThere) yield `${letter}:${value}`;
   }
   for (const letter of DEPENDENCIES) {
     const value = dependencyList(fields.get(letter) ?? '');

@@ -96,9 +96,9 @@ test('a package is written field by field in apk’s order, then its files', () 
   );
 });
 
-test('what a package does not have is left out, except size, text, address and licence', () => {
+test('what the index does not have is left out, except size, text, address and licence', () => {
   expect(formatInstalled([installed('a', { t: '0', k: '0', o: '' })])).toBe(
-    `C:${Z}\nP:a\nV:1-r0\nS:0\nI:0\nT:\nU:\nL:\n\n`,
+    `C:${Z}\nP:a\nV:1-r0\nS:0\nI:0\nT:\nU:\nL:\no:\n\n`,
   );
 });
 
