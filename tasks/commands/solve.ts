@@ -5,11 +5,10 @@ import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
 import { defineCommand } from './define.ts';
 
-const EPILOGUE = `Prints what apk would do, a line each, then OK and how many packages are installed afterwards; or
-ERROR with its kind (unsatisfiable, syntax, other) and details behind bars. Both are answers: the exit
-code is 0. It is 1 if a file cannot be read, 2 if an option of this command is wrong.
-
-  qx-build solve --world world --installed installed --repo main --repo @edge=edge -- add -u nginx@edge`;
+const EPILOGUE =
+  'Prints what apk would do, a line each, then OK and how many packages are installed afterwards; or ERROR with ' +
+  'its kind (unsatisfiable, syntax, other) and details behind bars. Both are answers: the exit code is 0. ' +
+  'It is 1 if a file cannot be read, 2 if an option of this command is wrong.';
 
 /** `qx-build solve`: says what apk would do, without doing it. */
 export const solveCommand = defineCommand({
@@ -17,7 +16,7 @@ export const solveCommand = defineCommand({
   describe: 'Say what apk would do, given a system and repositories: solve … -- add nginx',
   builder: (yargs) =>
     yargs
-      .parserConfiguration({ 'populate--': true })
+      .parserConfiguration({ 'populate--': true, 'parse-positional-numbers': false })
       .option('arch', { type: 'string', describe: 'CPU of the system' })
       .option('world', { type: 'string', demandOption: true, describe: 'What is wanted on it' })
       .option('installed', {
@@ -36,6 +35,7 @@ export const solveCommand = defineCommand({
         type: 'string',
         describe: 'List of packages in its cache that no repository has any more',
       })
+      .example('$0 solve --world world --installed installed --repo main -- add -u nginx', '')
       .epilogue(EPILOGUE),
   handler: async (options, { output }) => {
     const { simulate } = await import('../../build/base/alpine/applets/simulate.ts');

@@ -23,9 +23,9 @@ export function explain(solution: Solution): string[] {
     ...demands.all.flatMap((demand) => explainDemand(solution, demands, demand)),
     ...explainSharedNames(solution, demands),
   ];
-  const broken = demands.packages.filter((one) => isUnfit(solution, one));
-  for (const one of broken) {
-    const why = whyUnfit(solution, one) ?? whyForbidden(demands, one);
+  for (const one of demands.packages.filter((unfit) => isUnfit(solution, unfit))) {
+    const why =
+      whyUnfit(solution, one) ?? (lines.length > 0 ? undefined : whyForbidden(demands, one));
     if (why !== undefined) lines.push(`${demands.chainTo(one)}: ${nameAndVersion(one)} ${why}`);
   }
   if (lines.length === 0) lines.push('what is asked for contradicts itself');
@@ -89,7 +89,7 @@ function whyForbidden(demands: Demands, one: Package): string | undefined {
     ({ dependency, requirer }) =>
       dependency.conflict && requirer !== one && bearingOn(dependency, one) === 'broken',
   );
-  return demand === undefined ? undefined : `is that, too, but ${demands.chain(demand)}`;
+  return demand === undefined ? undefined : `cannot be installed, as ${demands.chain(demand)}`;
 }
 
 function isUnfit(solution: Solution, one: Package): boolean {
