@@ -2,6 +2,9 @@ import { nameAndVersion, type Package, type Requirement } from '../database/mode
 import { formatDependency } from '../dependency/dependency.ts';
 import type { Solution } from '../solver/solve.ts';
 
+/** Steps that are shown at each end of a way that is longer than both. */
+const ENDS_SHOWN = 5;
+
 /** Who asks for something: a package of the solution, or world if `undefined`. */
 export type Requirer = Package | undefined;
 
@@ -48,10 +51,10 @@ export class Demands {
       passed.add(one);
       const reason = this.#reason.get(one);
       if (reason === undefined) break;
-      steps.unshift(stepOf(reason));
+      steps.push(stepOf(reason));
       one = reason.requirer;
     }
-    return steps.join(', ');
+    return shortened(steps.reverse()).join(', ');
   }
 
   /** The way from world to a package; empty if nothing asks for it. */
@@ -59,6 +62,12 @@ export class Demands {
     const reason = this.#reason.get(one);
     return reason === undefined ? '' : this.chain(reason);
   }
+}
+
+/** The two ends of a long way. */
+function shortened(steps: readonly string[]): readonly string[] {
+  if (steps.length <= 2 * ENDS_SHOWN) return steps;
+  return [...steps.slice(0, ENDS_SHOWN), '…', ...steps.slice(-ENDS_SHOWN)];
 }
 
 function stepOf({ requirer, dependency }: Demand): string {

@@ -81,6 +81,11 @@ test('a long list is cut', () => {
   expect(details({ repository }, 'add a>30')).toContain('a-7 and 22 more');
 });
 
+test('a long way is cut in the middle', () => {
+  const repository = Array.from({ length: 30 }, (_, i) => `p${i} 1\nD:p${i + 1}`).join('\n\n');
+  expect(details({ repository }, 'add p0')).toContain('p3-1 needs p4, …, p25-1 needs p26');
+});
+
 test('nothing is told twice', () => {
   const lines = details({ repository: 'a 1\nD:x x' }, 'add a').split('\n');
   expect(lines).toEqual([...new Set(lines)]);
