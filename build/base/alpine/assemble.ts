@@ -3,6 +3,7 @@ import { BlobStore } from '../../cache/blob-store.ts';
 import type { CacheDirectory } from '../../cache/directory.ts';
 import type { DownloadContext } from '../../cache/download.ts';
 import { type ArchiveReader, OpenedStore } from '../../cache/opened.ts';
+import { sweepTemporary } from '../../cache/temporary.ts';
 import { Transport } from '../../cache/transport.ts';
 import { BuildError } from '../../error.ts';
 import { ContentReader } from '../../tree/content.ts';
@@ -54,6 +55,7 @@ export interface AssembledRoot {
  */
 export async function assemble(request: AssembleRequest): Promise<AssembledRoot> {
   const { architecture, keys, wanted, cache, signal, onNote } = request;
+  await sweepTemporary(cache);
   using transport = new Transport();
   const context: DownloadContext = { store: new BlobStore(cache, onNote), transport, signal };
   const repositories = await Promise.all(

@@ -29,7 +29,7 @@ export interface Signature {
  */
 export function signaturesOf(entries: readonly TarEntry[], where: string): Signature[] {
   return entries.map(({ header, content }) => {
-    const match = /^\.SIGN\.([A-Z0-9]+)\.([^/]+)$/.exec(header.name);
+    const match = /^\.SIGN\.([^./]+)\.([^/]+)$/.exec(header.name);
     if (match === null || header.type !== 'file') {
       throw damagedArchive(`${JSON.stringify(header.name)} is among the signatures`, where);
     }
