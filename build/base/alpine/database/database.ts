@@ -9,6 +9,8 @@ import { Tags } from './tags.ts';
 /** Bit 0 is the cache; this many repositories have the others. */
 const MOST_REPOSITORIES = 30;
 const CACHE = 1;
+/** Beside most names nothing installs itself: one list does for all of them. */
+const NO_NAMES: readonly Name[] = [];
 
 /**
  * All packages that are known, with their names as a graph: what is installed, what the cache holds and what
@@ -41,7 +43,7 @@ export class Database {
       name,
       id: this.#names.size,
       providers: [],
-      reverseInstallIf: [],
+      reverseInstallIf: NO_NAMES,
     };
     this.#names.set(name, made);
     return made;
@@ -126,16 +128,17 @@ export class Database {
   /** Joins names to those that install themselves beside them; called once, when everything was read. */
   link(): void {
     this.#linked = this.#packages.size;
-    const mark = new Int32Array(this.#names.size).fill(-1);
+    const lists = new Map<Name, Name[]>();
     for (const name of inTableOrder([...this.#names.values()].filter(hasConditional))) {
       for (const { package: one } of name.providers) {
         for (const { name: on } of one.installIf) {
-          if (mark[on.id] === name.id) continue;
-          mark[on.id] = name.id;
-          on.reverseInstallIf.push(name);
+          const list = lists.get(on);
+          if (list === undefined) lists.set(on, [name]);
+          else if (list.at(-1) !== name) list.push(name);
         }
       }
     }
+    for (const [name, list] of lists) name.reverseInstallIf = list;
   }
 
   /** Whether a package came after everything was read. */

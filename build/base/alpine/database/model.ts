@@ -8,7 +8,7 @@ export interface Name {
   /** Packages of this name and those that provide it, in the order in which they were read. */
   readonly providers: Provider[];
   /** Names of packages that install themselves when this one, among others, is there. */
-  readonly reverseInstallIf: Name[];
+  reverseInstallIf: readonly Name[];
 }
 
 /** A package, as what provides a name. */

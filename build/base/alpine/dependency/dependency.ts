@@ -1,5 +1,5 @@
 import { BuildError } from '../../../error.ts';
-import { ANY, CHECKSUM, formatOperator, parseOperator } from '../version/operator.ts';
+import { ANY, CHECKSUM, EQUAL, formatOperator, parseOperator } from '../version/operator.ts';
 import { isValidVersion } from '../version/valid.ts';
 
 /**
@@ -20,6 +20,8 @@ export interface Dependency<N = string> {
 
 const ATOM = /^(!?)([^<>=~@!][^<>=~@]*)(?:@([^<>=~@]+))?(?:([<>=~]+)(.*))?$/s;
 const SIGN = /[!<>=~@]/;
+const OPERATOR_SIGN = /[<>=~]/;
+const BLANK = /[ \n]/;
 const SEPARATOR = /[ \n]+/;
 
 /**
@@ -34,7 +36,7 @@ export function parseAtoms<N>(
   const atoms: Dependency<N>[] = [];
   let unreadable: string | undefined;
   for (const part of splitList(text)) {
-    const atom = parseAtom(part, intern);
+    const atom = readAtom(part, intern);
     if (atom === undefined) unreadable ??= part;
     else atoms.push(atom);
   }
@@ -47,10 +49,21 @@ export function parseAtoms<N>(
  * @returns `undefined` if it is none: without a name, with an operator that apk does not have, or with blanks
  */
 export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
-  if (!SIGN.test(text)) return /^[^ \n]+$/.test(text) ? plain(intern(text)) : undefined;
+  return text === '' || BLANK.test(text) ? undefined : readAtom(text, intern);
+}
+
+/** Parses an atom without blanks. Names alone, and names with `=`, are most of an index and read without more ado. */
+function readAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
+  const at = text.search(SIGN);
+  if (at < 0) return plain(intern(text));
+  if (at > 0 && text[at] === '=' && !OPERATOR_SIGN.test(text.charAt(at + 1))) {
+    const version = text.slice(at + 1);
+    const name = intern(text.slice(0, at));
+    return { name, operator: EQUAL, version, conflict: false, tag: undefined };
+  }
   const [, bang, name, tag, sign, version] = ATOM.exec(text) ?? [];
   const operator = sign === undefined ? ANY : parseOperator(sign);
-  if (name === undefined || operator === undefined || SEPARATOR.test(text)) return undefined;
+  if (name === undefined || operator === undefined) return undefined;
   return { name: intern(name), operator, version, conflict: bang === '!', tag };
 }
 
