@@ -12,6 +12,7 @@ export interface Ownership {
 export const DEFAULT_DIRECTORY: Ownership = { uid: 0, gid: 0, mode: 0o755 };
 export const DEFAULT_FILE: Ownership = { uid: 0, gid: 0, mode: 0o644 };
 
+/** Whether two owners and permissions are the same in all they have. */
 export function sameOwnership(a: Ownership, b: Ownership): boolean {
   return a.uid === b.uid && a.gid === b.gid && a.mode === b.mode && a.xattrs === b.xattrs;
 }

@@ -78,8 +78,8 @@ class Head {
       if (member !== undefined) return member;
       const have = this.#bytes.length;
       if (have >= size) throw damagedArchive('it is truncated', where);
-      if (have > MOST_METADATA) throw damagedArchive('its control part is too large', where);
-      const more = await bytesAt(handle, have, Math.min(size, have * 8));
+      if (have >= MOST_METADATA) throw damagedArchive('its control part is too large', where);
+      const more = await bytesAt(handle, have, Math.min(size, have * 8, MOST_METADATA));
       this.#bytes = Buffer.concat([this.#bytes, more]);
     }
   }

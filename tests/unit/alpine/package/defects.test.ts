@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { identityOf } from '../../../../build/base/alpine/checksum.ts';
 import { BuildError } from '../../../../build/error.ts';
@@ -205,6 +205,21 @@ test('top-level names that start with a dot, and .keep_ files, are passed over',
   const keep = Buffer.concat([first, tarEntry({ name: 'usr/.keep_usr' })]);
   const { entries } = await openBytes(around(Buffer.concat([...dotted, ...names, keep, END_MARK])));
   expect(entries.map(({ path }) => path)).toEqual(['usr']);
+});
+
+test('a control part without end is refused before it fills the memory', async () => {
+  const stored = Buffer.alloc(5 + 65_535);
+  stored.writeUInt16LE(0xffff, 1);
+  const endless = Buffer.concat([signed, Buffer.from('1f8b0800000000000203', 'hex')]);
+  const blocks = Array.from({ length: 1100 }, () => stored);
+  await expect(openBytes(Buffer.concat([endless, ...blocks]))).rejects.toThrow(BuildError);
+});
+
+test('a control part larger than 64 KiB is read', async () => {
+  const scripts = { 'post-install': randomBytes(300_000).toString('base64') };
+  const large = controlPart(pkginfo(recipe, sha256(data)), scripts);
+  const { record } = await openBytes(withControl(large));
+  expect(record.scripts.get('post-install')?.length).toBe(400_000);
 });
 
 test('names of owners other than root are kept beside their numbers', async () => {
