@@ -18,8 +18,8 @@ import { openRepository } from './repository/index.ts';
 import { type SelectedPackage, selectPackages } from './repository/select.ts';
 import type { TrustedKeys } from './signature/keys.ts';
 
-/** Raised whenever `openPackage` gives other entries than before for the same archive. */
-export const READER_VERSION = 1;
+/** Raised whenever `openPackage` gives other entries, or another record, than before for the same archive. */
+export const READER_VERSION = 2;
 
 /** Packages that are downloaded, and archives that are opened, at once. */
 const DOWNLOADS = 8;

@@ -81,6 +81,7 @@ export function decodeRecord(bytes: Buffer, where: string): PackageRecord {
     throw new BuildError({
       what: 'its record in the cache is damaged',
       where,
+      fix: 'Remove the folder `opened` of the cache; packages are opened anew then.',
       cause: parsed.error,
     });
   }
