@@ -14,7 +14,7 @@ IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-build test-vm bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-build test-vm fuzz bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ test-build: node_modules/.ready ## Build real images: twice the same, only what 
 test-vm: node_modules/.ready ## Boot the ISOs and look
 	@$(QX) doctor --install
 	$(VITEST) --project vm
+
+fuzz: node_modules/.ready ## Fire 100,000 mutations at every parser of foreign data
+	@node tests/fuzz/run.ts
 
 bench: node_modules/.ready ## Measure builds and boots against their limits
 	@node tests/bench/bench.ts

@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
+import { apkTreeCommand } from './commands/apk-tree.ts';
 import { cleanCommand } from './commands/clean.ts';
 import type { CommandContext } from './commands/context.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -8,6 +9,8 @@ import { isoCommand } from './commands/iso.ts';
 import { lockCommand } from './commands/lock.ts';
 import { qemuCommand } from './commands/qemu.ts';
 import { rootfsCommand } from './commands/rootfs.ts';
+import { solveCommand } from './commands/solve.ts';
+import { versionCommand } from './commands/version.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 
 const COMMANDS = [
@@ -18,6 +21,9 @@ const COMMANDS = [
   qemuCommand,
   doctorCommand,
   cleanCommand,
+  solveCommand,
+  apkTreeCommand,
+  versionCommand,
 ];
 
 /** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug, Ctrl-C. */

@@ -10,6 +10,8 @@ export interface CacheDirectory {
   readonly opened: string;
   /** Outputs of build steps under their keys. */
   readonly steps: string;
+  /** Which download an apk package is, under its identity; see `identity-store.ts` of the Alpine base. */
+  readonly apk: string;
   /** Private state of apt. */
   readonly apt: string;
   /** Locks that were resolved anew and not kept. */
@@ -37,6 +39,7 @@ export function cacheRooms(root: string): CacheDirectory {
     blobs: join(root, 'blobs'),
     opened: join(root, 'opened'),
     steps: join(root, 'steps'),
+    apk: join(root, 'apk'),
     apt: join(root, 'apt'),
     resolved: join(root, 'resolved'),
     images: join(root, 'images'),

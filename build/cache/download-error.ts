@@ -2,11 +2,14 @@ import { BuildError } from '../error.ts';
 import type { Download } from './download.ts';
 import { type FailureKind, shownUrl, type TransferFailure } from './transfer-failure.ts';
 
+/** What was to be downloaded, for messages. */
+type Wanted = Pick<Download, 'name' | 'urls'>;
+
 /** No mirror has a file any more; for a locked package, resolving again finds its successor. */
 export class PackageGone extends BuildError {
-  readonly item: Download;
+  readonly item: Wanted;
 
-  constructor(item: Download) {
+  constructor(item: Wanted) {
     super({
       what: `${item.name} is gone: no mirror has it any more`,
       where: item.urls.map(shownUrl).join(', '),
@@ -29,7 +32,7 @@ const FIXES: Readonly<Record<Exclude<FailureKind, 'gone'>, string>> = {
 
 /** The one error to show for a file that no address gave. */
 export function downloadError(
-  item: Download,
+  item: Wanted,
   failures: ReadonlyMap<string, TransferFailure>,
 ): BuildError {
   const worst = [...failures].toSorted(

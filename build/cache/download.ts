@@ -147,7 +147,7 @@ async function isComplete(part: BlobWriter, item: Blob): Promise<boolean> {
 }
 
 /** 0.5 s, 1 s, 2 s, 4 s, each give or take a half, so that many builders do not come back at once. */
-const backOff: Pause = async (round, asked, signal) => {
+export const backOff: Pause = async (round, asked, signal) => {
   const wait = 500 * 2 ** (round - 1) * (0.5 + Math.random());
   await sleep(Math.max(wait, asked), undefined, signal === undefined ? {} : { signal });
 };

@@ -13,7 +13,7 @@ import { isSealed, seal } from './seal.ts';
 import { temporaryPath } from './temporary.ts';
 
 /** What the store needs of a base. */
-export type ArchiveReader = Pick<Base, 'name' | 'readerVersion' | 'open'>;
+export type ArchiveReader = Pick<Base, 'readerVersion' | 'open'> & { readonly name: string };
 
 /**
  * Packages read once: per archive a file with all its contents, and an index of its entries, both sealed

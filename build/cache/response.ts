@@ -66,8 +66,8 @@ function partialStart(
 }
 
 /** @throws TransferFailure if an address has a file of another size */
-export function checkSize(found: number | undefined, expected: number): void {
-  if (found === undefined || found === expected) return;
+export function checkSize(found: number | undefined, expected: number | undefined): void {
+  if (found === undefined || expected === undefined || found === expected) return;
   throw new TransferFailure('altered', `expected ${expected} bytes, there are ${found}`);
 }
 

@@ -18,8 +18,8 @@ export interface Body {
 export interface BodyRequest {
   /** Position to start at, bytes. */
   readonly from: number;
-  /** Bytes that the whole file must have. */
-  readonly size: number;
+  /** Bytes that the whole file must have, if anyone knows. */
+  readonly size?: number | undefined;
   /** Sent to the first server, and along redirects as long as its origin stays the same. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -6,8 +6,8 @@ import { treePath } from './path.ts';
 import type { EntrySink } from './sink.ts';
 
 /** Most that one archive may hold: bytes of content, and entries. More is taken for an attack. */
-const MOST_BYTES = 8 * 1024 ** 3;
-const MOST_ENTRIES = 500_000;
+export const MOST_BYTES = 8 * 1024 ** 3;
+export const MOST_ENTRIES = 500_000;
 
 /**
  * Reads an uncompressed tar into a sink, entry by entry, as fast as the sink takes it.

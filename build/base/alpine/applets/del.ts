@@ -1,0 +1,71 @@
+import type { Name, Package, Requirement } from '../database/model.ts';
+import { bearingOn } from '../dependency/provided.ts';
+import { Flag, type NameFlags } from '../solver/flags.ts';
+import { matchingNames } from './matching.ts';
+import type { AppletContext, AppletPlan } from './plan.ts';
+import { withoutName } from './world.ts';
+
+/**
+ * `apk del`: what is named leaves the world, with `--rdepends` also what depends on it. It goes unless something
+ * else needs it.
+ * @throws AppletError if a name is not known
+ */
+export function planDel({ call, database, world }: AppletContext): AppletPlan {
+  const removing = new Removal({
+    world,
+    installed: database.installed,
+    recursive: call.options.has('rdepends'),
+  });
+  for (const name of matchingNames(database, call.operands)) removing.removeName(name);
+  return { world: removing.world, flags: 0, nameFlags: removing.nameFlags };
+}
+
+interface RemovalOptions {
+  readonly world: readonly Requirement[];
+  readonly installed: readonly Package[];
+  /** Whether what depends on the removed goes, too. */
+  readonly recursive: boolean;
+}
+
+class Removal {
+  world: Requirement[];
+  readonly nameFlags: NameFlags[] = [];
+  readonly #installed: readonly Package[];
+  readonly #recursive: boolean;
+  readonly #removed = new Set<Package>();
+
+  constructor({ world, installed, recursive }: RemovalOptions) {
+    this.world = [...world];
+    this.#installed = installed;
+    this.#recursive = recursive;
+  }
+
+  removeName(name: Name): void {
+    const installed = name.providers.find(
+      ({ package: one }) => one.name === name && one.installed !== undefined,
+    );
+    if (installed === undefined) this.world = withoutName(this.world, name);
+    else this.#removePackages(installed.package);
+  }
+
+  /** Removes a package and, if told so, whatever of the installed depends on it, and so on. */
+  #removePackages(first: Package): void {
+    const waiting = [first];
+    for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+      if (this.#removed.has(one)) continue;
+      this.#removed.add(one);
+      this.world = withoutName(this.world, one.name);
+      this.nameFlags.push({ name: one.name.name, flags: Flag.remove, inheritable: 0 });
+      if (!this.#recursive) continue;
+      for (const { name } of one.provides) this.world = withoutName(this.world, name);
+      waiting.push(...dependents(one, this.#installed));
+    }
+  }
+}
+
+/** Installed packages with a dependency that a package fulfils. */
+function dependents(one: Package, installed: readonly Package[]): Package[] {
+  return installed.filter((other) =>
+    other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
+  );
+}

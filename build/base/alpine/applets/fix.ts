@@ -1,0 +1,33 @@
+import { Flag, type NameFlags } from '../solver/flags.ts';
+import { matchingNames } from './matching.ts';
+import type { AppletContext, AppletPlan } from './plan.ts';
+
+/**
+ * `apk fix`: what is named, or whatever is broken, is installed again or (`--upgrade`) becomes the newest; with
+ * `--depends` also what it depends on.
+ * @throws AppletError if a name is not known
+ */
+export function planFix({ call, database, world }: AppletContext): AppletPlan {
+  const { options, operands } = call;
+  const flags =
+    (options.has('reinstall') ? Flag.reinstall : 0) | (options.has('upgrade') ? Flag.upgrade : 0) ||
+    Flag.reinstall;
+  const inheritable = options.has('depends') ? flags : 0;
+  const names =
+    operands.length > 0
+      ? matchingNames(database, operands)
+      : database.installed.filter((one) => isBroken(one, options)).map(({ name }) => name);
+  return {
+    world,
+    flags: 0,
+    nameFlags: names.map(({ name }): NameFlags => ({ name, flags, inheritable })),
+  };
+}
+
+function isBroken(
+  { installed }: AppletContext['database']['installed'][number],
+  options: ReadonlySet<string>,
+): boolean {
+  if (installed === undefined) return false;
+  return installed.broken || (installed.brokenAttributes && options.has('xattr'));
+}

@@ -1,0 +1,33 @@
+import { matchesGlob } from 'node:path';
+import { closeSpellings } from '../../../spelling.ts';
+import type { Database } from '../database/database.ts';
+import type { Name } from '../database/model.ts';
+import { AppletError } from './applet-error.ts';
+
+const WILDCARD = /[*?[]/;
+
+/**
+ * Names that words of a command mean: themselves, or all that fit a pattern with `*`, `?` and `[…]`.
+ * @throws AppletError naming the words that mean none
+ */
+export function matchingNames(database: Database, words: readonly string[]): Name[] {
+  const missing: string[] = [];
+  const names = words.flatMap((word) => {
+    const found = WILDCARD.test(word)
+      ? [...database.names()].filter(({ name }) => matchesGlob(name, word))
+      : [database.lookup(word)].filter((name) => name !== undefined);
+    if (found.length === 0) missing.push(word);
+    return found;
+  });
+  const first = missing[0];
+  if (first === undefined) return [...new Set(names)];
+  const known = [...database.names()].filter(({ providers }) => providers.length > 0);
+  const close = closeSpellings(
+    first,
+    known.map(({ name }) => name),
+  );
+  throw new AppletError('other', {
+    what: `no package is called ${missing.join(', ')}`,
+    fix: close.length > 0 ? `Did you mean ${close.join(' or ')}?` : undefined,
+  });
+}

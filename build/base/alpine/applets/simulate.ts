@@ -1,0 +1,98 @@
+import { Database } from '../database/database.ts';
+import { parseAtom, splitList } from '../dependency/dependency.ts';
+import { explain } from '../explain/explain.ts';
+import { parseStanzas, type Stanza } from '../index/stanza.ts';
+import { AppletError } from './applet-error.ts';
+import { changeLines, installedAfter } from './report.ts';
+import { transact } from './transaction.ts';
+import { type AppletCall, parseWords } from './words.ts';
+
+/** A text with the file it is from, for messages. */
+export interface Source {
+  readonly text: string;
+  readonly where: string;
+}
+
+/** An index, as a line of `/etc/apk/repositories` names it. The same file may come again under another tag. */
+export interface RepositorySource extends Source {
+  /** Without `@`; empty for none. */
+  readonly tag: string;
+}
+
+/** A system, and what may be installed on it. */
+export interface Situation {
+  /** CPU of the system; any if absent. */
+  readonly architecture?: string | undefined;
+  readonly world: Source;
+  readonly installed: Source;
+  readonly cache?: Source | undefined;
+  /** In the order in which they are configured. */
+  readonly repositories: readonly RepositorySource[];
+}
+
+/**
+ * Says, a line each, what apk would do on a system if it were given some words. The last change is followed by
+ * `OK COUNT` (packages installed afterwards; `OK` alone after `--self-upgrade-only`), or there is only
+ * `ERROR unsatisfiable|syntax|other` with details after it, each behind a bar.
+ * @param words a command of apk with its options and names
+ * @throws BuildError if a file of the situation is damaged
+ */
+export function simulate(situation: Situation, words: readonly string[]): string[] {
+  try {
+    return outcome(situation, parseWords(words));
+  } catch (error) {
+    if (!(error instanceof AppletError)) throw error;
+    return [`ERROR ${error.refusal}`, ...details([error.message])];
+  }
+}
+
+function outcome(situation: Situation, call: AppletCall): string[] {
+  const database = new Database({ architecture: situation.architecture });
+  const world = database.world(worldOf(situation.world));
+  fill(database, situation, { offline: call.options.has('no-network') });
+  const transaction = transact({ call, database, world });
+  if (transaction === undefined) return ['OK'];
+  if (transaction.solution.errors > 0) {
+    return ['ERROR unsatisfiable', ...details(explain(transaction.solution))];
+  }
+  const end = transaction.selfUpgrade ? 'OK' : `OK ${installedAfter(transaction)}`;
+  return [...changeLines(transaction), end];
+}
+
+function details(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => line.split('\n')).map((line) => `| ${line}`);
+}
+
+function worldOf({ text, where }: Source) {
+  return splitList(text).map((word) => {
+    const dependency = parseAtom(word, (name) => name);
+    if (dependency !== undefined) return dependency;
+    throw new AppletError('syntax', {
+      what: `${JSON.stringify(word)} is not a valid dependency`,
+      where,
+      fix: 'Write name, name@tag, name=1.2-r3 (also < > <= >= ~), or !name.',
+    });
+  });
+}
+
+function fill(
+  database: Database,
+  { installed, cache, repositories }: Situation,
+  { offline }: { offline: boolean },
+): void {
+  database.addInstalled(stanzas(installed), installed.where);
+  if (cache !== undefined) database.addCached(stanzas(cache), cache.where);
+  const numbers = new Map<string, number>();
+  for (const repository of repositories) {
+    const { where, tag } = repository;
+    const number =
+      numbers.get(where) ?? database.addRepository(stanzas(repository), { where, offline });
+    numbers.set(where, number);
+    database.tags.allow(database.tags.number(tag), number);
+  }
+  database.link();
+}
+
+function stanzas({ text, where }: Source): Stanza[] {
+  return parseStanzas(text, where);
+}

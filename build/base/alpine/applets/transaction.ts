@@ -1,0 +1,66 @@
+import type { Database } from '../database/database.ts';
+import type { Requirement } from '../database/model.ts';
+import { NO_TAG } from '../database/tags.ts';
+import { formatDependency } from '../dependency/dependency.ts';
+import { type Solution, solve } from '../solver/solve.ts';
+import { AppletError } from './applet-error.ts';
+import { type AppletContext, type AppletPlan, planApplet } from './plan.ts';
+import { planSelfUpgrade } from './upgrade.ts';
+
+/** What became of a command. */
+export interface Transaction {
+  readonly solution: Solution;
+  /** World after it. */
+  readonly world: readonly Requirement[];
+  /** Whether only the package manager itself was to be upgraded. */
+  readonly selfUpgrade: boolean;
+}
+
+/**
+ * Plans a command and solves what it asks for.
+ * @returns `undefined` if it asks for nothing: `upgrade --self-upgrade-only` with nothing newer
+ * @throws AppletError if its words are wrong, name what is not there, or world names a tag no repository has
+ */
+export function transact(context: AppletContext): Transaction | undefined {
+  const { call, database, world } = context;
+  if (call.applet === 'upgrade') checkTags(context, world);
+  if (call.applet === 'upgrade' && call.options.has('self-upgrade-only')) {
+    const plan = planSelfUpgrade(context);
+    const first = plan === undefined ? undefined : solvePlan(context, plan, { selfUpgrade: true });
+    return first === undefined || first.solution.errors > 0 ? undefined : first;
+  }
+  const plan = planApplet({ call, database, world });
+  checkTags(context, plan.world);
+  return solvePlan(context, plan, { selfUpgrade: false });
+}
+
+function solvePlan(
+  { call, database }: AppletContext,
+  { world, flags, nameFlags }: AppletPlan,
+  { selfUpgrade }: { selfUpgrade: boolean },
+): Transaction {
+  const dropBroken = isForced(call.options);
+  const solution = solve({ database, world, flags, nameFlags, selfUpgrade, dropBroken });
+  return { solution, world, selfUpgrade };
+}
+
+function isForced(options: ReadonlySet<string>): boolean {
+  return options.has('force-broken-world') || options.has('force');
+}
+
+/** Refuses a world that names a tag which no repository has. */
+function checkTags({ call, database }: AppletContext, world: readonly Requirement[]): void {
+  if (isForced(call.options)) return;
+  const lost = world.filter((dependency) => hasLostTag(database, dependency));
+  if (lost.length === 0) return;
+  throw new AppletError('other', {
+    what: `no repository has the tag of ${lost.map(formatDependency).join(', ')}`,
+    where: 'world',
+    fix: 'Add the repository with its tag, or add the name without it.',
+  });
+}
+
+function hasLostTag({ tags }: Database, { tag = '' }: Requirement): boolean {
+  const number = tags.number(tag);
+  return number !== NO_TAG && tags.repositories(number) === 0;
+}

@@ -1,0 +1,74 @@
+import type { Requirement } from '../database/model.ts';
+import { Flag, type NameFlags } from '../solver/flags.ts';
+import { compareVersions } from '../version/compare.ts';
+import { ANY, CHECKSUM } from '../version/operator.ts';
+import { matchingNames } from './matching.ts';
+import type { AppletContext, AppletPlan } from './plan.ts';
+
+/** The package whose upgrade comes before all others. */
+const SELF = 'apk-tools';
+
+/**
+ * `apk upgrade`: everything, or what is named, becomes the newest that fits.
+ * @throws AppletError if a name is not known
+ */
+export function planUpgrade({ call, database, world }: AppletContext): AppletPlan {
+  const { options, operands } = call;
+  const ignore = options.has('ignore');
+  const flags = upgradeFlags(options);
+  const wish = ignore ? Flag.installed : Flag.upgrade;
+  const nameFlags = matchingNames(database, operands).map(
+    ({ name }): NameFlags => ({ name, flags: wish, inheritable: 0 }),
+  );
+  return {
+    world: changedWorld(world, options),
+    flags: operands.length > 0 && !ignore ? flags & ~Flag.upgrade : flags,
+    nameFlags,
+  };
+}
+
+/**
+ * The step before an upgrade of everything: the package manager itself, and as little else as possible.
+ * @returns `undefined` if it is not asked for, or nothing newer is there
+ */
+export function planSelfUpgrade({ call, database, world }: AppletContext): AppletPlan | undefined {
+  if (call.options.has('no-self-upgrade') || call.operands.length > 0) return undefined;
+  const providers = (database.lookup(SELF)?.providers ?? [])
+    .map((provider) => provider.package)
+    .filter(({ name }) => name.name === SELF);
+  const present = providers.find(({ installed }) => installed !== undefined);
+  if (present === undefined) return undefined;
+  const newer = providers.some(
+    ({ repositories, version }) =>
+      repositories !== 0 && compareVersions(version, present.version) > 0,
+  );
+  if (!newer) return undefined;
+  const flags = upgradeFlags(call.options);
+  return { world, flags: 0, nameFlags: [{ name: SELF, flags, inheritable: 0 }] };
+}
+
+function upgradeFlags(options: ReadonlySet<string>): number {
+  return (
+    Flag.upgrade |
+    (options.has('available') ? Flag.available : 0) |
+    (options.has('latest') ? Flag.latest : 0)
+  );
+}
+
+/** World without demands for exact files (`--available`), and without what no repository has (`--prune`). */
+function changedWorld(
+  world: readonly Requirement[],
+  options: ReadonlySet<string>,
+): readonly Requirement[] {
+  const kept = options.has('prune') ? world.filter(isOffered) : world;
+  if (!options.has('available')) return kept;
+  return kept.map((dependency) =>
+    dependency.operator === CHECKSUM
+      ? { ...dependency, operator: ANY, version: undefined }
+      : dependency,
+  );
+}
+
+function isOffered({ name }: Requirement): boolean {
+  return name.providers.some(({ package: one }) => one.repositories !== 0);
+}

@@ -1,0 +1,80 @@
+import { endsWithin } from './tar.ts';
+import { BLOCK } from './tar-header.ts';
+
+/** Takes bytes in the portions in which they are needed from chunks of any size. */
+export class ByteSource {
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #where: string;
+  #rest: Buffer = Buffer.alloc(0);
+  #position = 0;
+
+  /** @param where the archive, for messages */
+  constructor(chunks: AsyncIterable<Buffer>, where: string) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+    this.#where = where;
+  }
+
+  /** Bytes taken so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Passes over bytes. @throws BuildError if there are not as many left */
+  async skip(size: number): Promise<void> {
+    for (let missing = size; missing > 0; ) missing -= (await this.#part(missing)).length;
+  }
+
+  /** Ends the stream of chunks before its end. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+
+  /** The next tar block, or `undefined` at the end. @throws BuildError if only part of one is left */
+  async block(): Promise<Buffer | undefined> {
+    if (this.#rest.length === 0 && !(await this.#more())) return undefined;
+    return this.exactly(BLOCK);
+  }
+
+  /** The next so many bytes. @throws BuildError if there are not as many left */
+  async exactly(size: number): Promise<Buffer> {
+    if (this.#rest.length >= size) return this.#cut(size);
+    const parts: Buffer[] = [];
+    for (let missing = size; missing > 0; ) {
+      const part = await this.#part(missing);
+      parts.push(part);
+      missing -= part.length;
+    }
+    return Buffer.concat(parts);
+  }
+
+  /** The next so many bytes, in the portions in which they are there. @throws BuildError if there are fewer left */
+  async *upTo(size: number): AsyncGenerator<Buffer> {
+    for (let missing = size; missing > 0; ) {
+      const part = await this.#part(missing);
+      missing -= part.length;
+      yield part;
+    }
+  }
+
+  /** At least one byte, at most so many. */
+  async #part(most: number): Promise<Buffer> {
+    if (this.#rest.length === 0 && !(await this.#more())) throw endsWithin(this.#where);
+    return this.#cut(Math.min(most, this.#rest.length));
+  }
+
+  #cut(size: number): Buffer {
+    const cut = this.#rest.subarray(0, size);
+    this.#position += size;
+    this.#rest = this.#rest.subarray(size);
+    return cut;
+  }
+
+  async #more(): Promise<boolean> {
+    while (this.#rest.length === 0) {
+      const next = await this.#chunks.next();
+      if (next.done === true) return false;
+      this.#rest = next.value;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,32 @@
+import { BuildError } from '../../../error.ts';
+
+/**
+ * The error for an archive that is not what apk's format v2 allows.
+ * @param why completes "archive is damaged: …"
+ * @param where the archive, for the message
+ */
+export function damagedArchive(why: string, where: string, cause?: unknown): BuildError {
+  return new BuildError({
+    what: `archive is damaged: ${why}`,
+    where,
+    fix: 'It is damaged or hostile, nothing was taken from it; fetch it again or use another mirror.',
+    cause,
+  });
+}
+
+/** Most bytes that the signature and control part of a package, or an index, may have when decompressed. */
+export const MOST_METADATA = 64 * 1024 * 1024;
+
+/**
+ * Refuses apk's format v3, which begins with `ADB`, by its name.
+ * @param start the first bytes of a file
+ * @throws BuildError if that is the format
+ */
+export function refuseVersion3(start: Uint8Array, where: string): void {
+  if (Buffer.from(start.subarray(0, 3)).toString('latin1') !== 'ADB') return;
+  throw new BuildError({
+    what: 'it is in apk’s format v3 (ADB), only v2 is understood',
+    where,
+    fix: 'Use a repository in format v2, as those of Alpine’s releases are.',
+  });
+}

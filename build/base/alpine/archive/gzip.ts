@@ -1,0 +1,121 @@
+import { crc32, inflateRawSync } from 'node:zlib';
+import { errorCode } from '../../../process/errno.ts';
+import { damagedArchive } from './damaged.ts';
+
+/** Bytes after a member's compressed data: CRC-32 and length of what it decompresses to (RFC 1952, 2.3). */
+export const TRAILER = 8;
+
+const MAGIC = [0x1f, 0x8b, 0x08];
+const FIXED_HEADER = 10;
+const FLAG = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const;
+
+/** A gzip member in the middle of a file. */
+export interface Member {
+  /** What it decompresses to. */
+  readonly content: Buffer;
+  /** Position after its last byte. */
+  readonly end: number;
+}
+
+/** Where a member is looked for. */
+export interface MemberAt {
+  readonly bytes: Uint8Array;
+  /** Position of its first byte. */
+  readonly start: number;
+  /** Most bytes it may decompress to. */
+  readonly most: number;
+  /** The file, for messages. */
+  readonly where: string;
+}
+
+/**
+ * Decompresses exactly one gzip member (RFC 1952) and finds where it ends, to the byte.
+ * @returns the member, or `undefined` if the bytes end before it does
+ * @throws BuildError if no member starts there, it is damaged, or larger than allowed
+ */
+export function readMember({ bytes, start, most, where }: MemberAt): Member | undefined {
+  const data = headerEnd(bytes, start, where);
+  if (data === undefined) return undefined;
+  const inflated = inflate(bytes.subarray(data), most, where);
+  if (inflated === undefined) return undefined;
+  const end = data + inflated.consumed + TRAILER;
+  if (end > bytes.length) return undefined;
+  checkTrailer(bytes.subarray(end - TRAILER, end), trailerOf(inflated.content), where);
+  return { content: inflated.content, end };
+}
+
+/**
+ * Position of a member's compressed data.
+ * @returns `undefined` if the bytes end within the member's header
+ * @throws BuildError if no gzip member starts there
+ */
+export function headerEnd(bytes: Uint8Array, start: number, where: string): number | undefined {
+  for (const [index, byte] of MAGIC.entries()) {
+    const found = bytes[start + index];
+    if (found !== undefined && found !== byte)
+      throw damagedArchive(`no gzip member starts at byte ${start}`, where);
+  }
+  if (bytes.length < start + FIXED_HEADER) return undefined;
+  const flags = bytes[start + 3] ?? 0;
+  if ((flags & FLAG.reserved) !== 0) throw damagedArchive('a gzip header has unknown flags', where);
+  let at: number | undefined = start + FIXED_HEADER;
+  if ((flags & FLAG.extra) !== 0) at += 2 + (bytes[at] ?? 0) + 256 * (bytes[at + 1] ?? 0);
+  if ((flags & FLAG.name) !== 0) at = afterNul(bytes, at);
+  if ((flags & FLAG.comment) !== 0) at = afterNul(bytes, at);
+  if (at !== undefined && (flags & FLAG.headerCrc) !== 0) at += 2;
+  return at === undefined || at > bytes.length ? undefined : at;
+}
+
+function afterNul(bytes: Uint8Array, from: number | undefined): number | undefined {
+  const nul = from === undefined ? -1 : bytes.indexOf(0, from);
+  return nul < 0 ? undefined : nul + 1;
+}
+
+/** @returns content and number of compressed bytes; `undefined` if the input ends too early */
+function inflate(input: Uint8Array, most: number, where: string) {
+  try {
+    const result: unknown = inflateRawSync(input, { info: true, maxOutputLength: most });
+    if (!isInfo(result)) throw new Error('zlib told nothing of its input');
+    return { content: result.buffer, consumed: result.engine.bytesWritten };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'Z_BUF_ERROR') return undefined;
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      throw damagedArchive(`a part decompresses to more than ${most} bytes`, where, error);
+    }
+    if (code?.startsWith('Z_') === true) throw notCompressed(error, where);
+    throw error;
+  }
+}
+
+/** What zlib gives with its option `info`. */
+function isInfo(value: unknown): value is { buffer: Buffer; engine: { bytesWritten: number } } {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('buffer' in value && Buffer.isBuffer(value.buffer) && 'engine' in value)) return false;
+  const { engine } = value;
+  return typeof engine === 'object' && engine !== null && 'bytesWritten' in engine;
+}
+
+/** The error for compressed data that zlib refuses. */
+export function notCompressed(error: unknown, where: string): Error {
+  const why = error instanceof Error ? error.message : String(error);
+  return damagedArchive(`its compressed data is wrong (${why})`, where, error);
+}
+
+/** What a trailer says of a member's content. */
+export interface Trailer {
+  readonly crc: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
+function trailerOf(content: Uint8Array): Trailer {
+  return { crc: crc32(content), length: content.length };
+}
+
+/** @throws BuildError if a member's last bytes do not fit its content */
+export function checkTrailer(bytes: Uint8Array, { crc, length }: Trailer, where: string): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, TRAILER);
+  if (view.getUint32(0, true) === crc && view.getUint32(4, true) === length % 2 ** 32) return;
+  throw damagedArchive('a checksum of its compressed data is wrong', where);
+}

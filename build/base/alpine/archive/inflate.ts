@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { crc32, createInflateRaw } from 'node:zlib';
+import { BuildError } from '../../../error.ts';
+import { MOST_BYTES } from '../../../tree/read-tar.ts';
+import { damagedArchive } from './damaged.ts';
+import { checkTrailer, headerEnd, notCompressed, TRAILER } from './gzip.ts';
+
+/** Bytes read from the file, and given by zlib, at once. */
+const CHUNK = 128 * 1024;
+
+/** Bytes that a gzip header may have; those of packages have 10. */
+const LONGEST_HEADER = 4096;
+
+/** The last gzip member of a file, and what its compressed bytes must be. */
+export interface LastMember {
+  readonly handle: FileHandle;
+  /** Position of its first byte. */
+  readonly start: number;
+  /** Size of the file, bytes. */
+  readonly size: number;
+  /** SHA-256 of the member's bytes as they are in the file, lower-case hex. */
+  readonly sha256: string;
+  /** The file, for messages. */
+  readonly where: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Decompresses the gzip member (RFC 1952) that a file ends with, as a stream, so that it is never whole in memory.
+ * Its hash is known at the end only: what came before is not to be trusted until this ends without an error.
+ * @returns chunks, each valid until the next one is asked for
+ * @throws BuildError if the file does not end where the member does, its hash is another, or it is too large
+ */
+export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
+  const { handle, start, size, where, signal } = member;
+  const head = await bytesAt(handle, start, Math.min(size, start + LONGEST_HEADER));
+  const trailer = await bytesAt(handle, Math.max(start, size - TRAILER), size);
+  const headerSize = headerEnd(head, 0, where);
+  if (headerSize === undefined || start + headerSize + TRAILER > size) throw endsEarly(where);
+  const [from, to] = [start + headerSize, size - TRAILER];
+  const hash = createHash('sha256').update(head.subarray(0, headerSize));
+  const raw = createInflateRaw({ chunkSize: CHUNK });
+  async function* compressed(): AsyncGenerator<Buffer> {
+    for (let at = from; at < to; at += CHUNK) {
+      const bytes = await bytesAt(handle, at, Math.min(to, at + CHUNK));
+      hash.update(bytes);
+      yield bytes;
+    }
+  }
+  const feeding = pipeline(compressed, raw, { signal });
+  feeding.catch(() => undefined);
+  let [crc, length] = [0, 0];
+  try {
+    for await (const chunk of raw) {
+      crc = crc32(chunk, crc);
+      length += chunk.length;
+      if (length > MOST_BYTES) throw damagedArchive('it is larger than any package', where);
+      yield chunk;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof BuildError ? error : notCompressed(error, where);
+  } finally {
+    raw.destroy();
+  }
+  if (raw.bytesWritten !== to - from) throw damagedArchive('something follows its data', where);
+  await feeding;
+  checkTrailer(trailer, { crc, length }, where);
+  if (hash.update(trailer).digest('hex') === member.sha256) return;
+  throw damagedArchive('its data is not what its control part says (datahash)', where);
+}
+
+/**
+ * Bytes `[from, to)` of a file.
+ * @throws BuildError if the file became shorter
+ */
+export async function bytesAt(handle: FileHandle, from: number, to: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(Math.max(0, to - from));
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, from + filled);
+    if (bytesRead === 0)
+      throw new BuildError({ what: 'a package became shorter while it was read' });
+    filled += bytesRead;
+  }
+  return buffer;
+}
+
+function endsEarly(where: string): BuildError {
+  return damagedArchive('it ends before its data', where);
+}

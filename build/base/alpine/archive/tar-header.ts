@@ -1,0 +1,192 @@
+import { damagedArchive } from './damaged.ts';
+import { type Extension, nameText, parsePax } from './pax.ts';
+
+/** Bytes of a header, and what contents are padded to a multiple of. */
+export const BLOCK = 512;
+
+/** Most bytes that a header about an entry (pax, long name) may have. */
+const MOST_EXTENSION = 1024 * 1024;
+
+const TYPES = {
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'character',
+  '4': 'block',
+  '5': 'directory',
+  '6': 'fifo',
+  '7': 'file',
+} as const;
+
+/** Types of headers that say something of the next entry: pax, pax for all, GNU long name. */
+const EXTENSIONS = new Set(['x', 'g', 'L']);
+
+/** One entry as its header and those before it describe it. Nothing of it is checked against the tree. */
+export interface TarHeader {
+  readonly type: (typeof TYPES)[keyof typeof TYPES];
+  /** As it stands in the archive. */
+  readonly name: string;
+  /** Target of a link; empty if it is none. */
+  readonly target: string;
+  /** Bytes of content that follow the header. */
+  readonly size: number;
+  /** 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Names of the owner where the archive was made; empty if it does not say. */
+  readonly user: string;
+  readonly group: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly sha1: string | undefined;
+  readonly xattrs: string | undefined;
+}
+
+/** Whether a block is one of those that mark the end of an archive. */
+export function isEndMark(block: Buffer): boolean {
+  return block[0] === 0 && block.equals(ZEROES);
+}
+
+const ZEROES = Buffer.alloc(BLOCK);
+
+/** Bytes from one header to the next, for this much content. */
+export function padded(size: number): number {
+  return Math.ceil(size / BLOCK) * BLOCK;
+}
+
+/** What is known of an entry before any header about it. */
+export const NOTHING_KNOWN: Extension = {};
+
+/** A header that says something of the next entry, in `size` bytes after it. */
+export interface ExtensionHeader {
+  readonly letter: string;
+  readonly size: number;
+}
+
+/**
+ * Recognises a header that only says something of the next entry.
+ * @returns `undefined` if it is an entry's own
+ * @throws BuildError if it is damaged, or too large
+ */
+export function extensionHeader(block: Buffer, where: string): ExtensionHeader | undefined {
+  checkSum(block, where);
+  const letter = typeOf(block);
+  if (!EXTENSIONS.has(letter)) return undefined;
+  const size = octal(block, FIELDS.size, where);
+  if (size > MOST_EXTENSION) throw damagedArchive('a pax header is too large', where);
+  return { letter, size };
+}
+
+/**
+ * What is known of the next entry after one more such header.
+ * @throws BuildError if the header's text is malformed
+ */
+export function extend(known: Extension, letter: string, text: Buffer, where: string): Extension {
+  if (letter === 'x') return { ...known, ...parsePax(text, where) };
+  if (letter === 'L') return { ...known, path: untilNul(text, where) };
+  return { ...known };
+}
+
+/**
+ * Parses an entry's own header (ustar, IEEE Std 1003.1, with the prefix field).
+ * @param block one that `extensionHeader` did not recognise
+ * @throws BuildError if a field is malformed, or the type is none that a package may have
+ */
+export function parseHeader(block: Buffer, known: Extension, where: string): TarHeader {
+  const name = known.path ?? ustarName(block, where);
+  const letter = typeOf(block);
+  if (!isType(letter)) {
+    throw damagedArchive(
+      `${JSON.stringify(name)} is of unknown type ${JSON.stringify(letter)}`,
+      where,
+    );
+  }
+  const type = TYPES[letter];
+  const isLink = type === 'symlink' || type === 'hardlink';
+  const isDevice = type === 'character' || type === 'block';
+  return {
+    type,
+    name,
+    target: isLink ? (known.linkpath ?? untilNul(field(block, FIELDS.linkname), where)) : '',
+    size: octal(block, FIELDS.size, where),
+    mode: octal(block, FIELDS.mode, where) & 0o7777,
+    uid: octal(block, FIELDS.uid, where),
+    gid: octal(block, FIELDS.gid, where),
+    user: untilNul(field(block, FIELDS.uname), where),
+    group: untilNul(field(block, FIELDS.gname), where),
+    major: isDevice ? octal(block, FIELDS.devmajor, where) : 0,
+    minor: isDevice ? octal(block, FIELDS.devminor, where) : 0,
+    sha1: known.sha1,
+    xattrs: known.xattrs,
+  };
+}
+
+type Range = readonly [from: number, to: number];
+
+/** Fields of a header, bytes. */
+const FIELDS = {
+  name: [0, 100],
+  mode: [100, 108],
+  uid: [108, 116],
+  gid: [116, 124],
+  size: [124, 136],
+  checksum: [148, 156],
+  linkname: [157, 257],
+  uname: [265, 297],
+  gname: [297, 329],
+  devmajor: [329, 337],
+  devminor: [337, 345],
+  prefix: [345, 500],
+} as const satisfies Record<string, Range>;
+
+const TYPE_AT = 156;
+
+function typeOf(block: Buffer): string {
+  return String.fromCharCode(block[TYPE_AT] ?? 0);
+}
+
+function isType(letter: string): letter is keyof typeof TYPES {
+  return Object.hasOwn(TYPES, letter);
+}
+
+function field(block: Buffer, [from, to]: Range): Buffer {
+  return block.subarray(from, to);
+}
+
+function ustarName(block: Buffer, where: string): string {
+  const name = untilNul(field(block, FIELDS.name), where);
+  const prefix = untilNul(field(block, FIELDS.prefix), where);
+  return prefix === '' ? name : `${prefix}/${name}`;
+}
+
+function untilNul(bytes: Buffer, where: string): string {
+  const nul = bytes.indexOf(0);
+  return nameText(nul < 0 ? bytes : bytes.subarray(0, nul), where);
+}
+
+/** Digits up to a blank, NUL or the field's end; leading blanks are skipped; nothing is 0. */
+function octal(block: Buffer, [from, to]: Range, where: string): number {
+  let value = 0;
+  let at = from;
+  while (at < to && block[at] === 0x20) at += 1;
+  for (; at < to; at += 1) {
+    const byte = block[at] ?? 0;
+    if (byte === 0 || byte === 0x20) break;
+    if (byte < 0x30 || byte > 0x37) throw damagedArchive('a header has a malformed number', where);
+    value = value * 8 + byte - 0x30;
+  }
+  return value;
+}
+
+/** The sum of all bytes, those of the checksum counted as blanks. */
+function checkSum(block: Buffer, where: string): void {
+  const [from, to] = FIELDS.checksum;
+  let sum = (to - from) * 0x20;
+  for (let at = 0; at < BLOCK; at += 1) {
+    if (at < from || at >= to) sum += block[at] ?? 0;
+  }
+  if (sum !== octal(block, FIELDS.checksum, where)) {
+    throw damagedArchive('the checksum of a header is wrong', where);
+  }
+}

@@ -1,0 +1,65 @@
+import { MOST_ENTRIES } from '../../../tree/read-tar.ts';
+import { ByteSource } from './byte-source.ts';
+import { damagedArchive } from './damaged.ts';
+import { checkComplete, checkRest } from './tar.ts';
+import {
+  extend,
+  extensionHeader,
+  isEndMark,
+  NOTHING_KNOWN,
+  padded,
+  parseHeader,
+  type TarHeader,
+} from './tar-header.ts';
+
+/** An entry of an archive that is being read. */
+export interface StreamedEntry {
+  readonly header: TarHeader;
+  /** The content; what is not read of it is skipped when the next entry is asked for. */
+  readonly content: AsyncGenerator<Buffer>;
+}
+
+/**
+ * Reads a tar as it arrives, entry by entry. The blocks of zeroes at its end may be missing, as apk allows.
+ * @param chunks the tar
+ * @param where the archive, for messages
+ * @throws BuildError if it is damaged, has too many entries, ends within one, or something follows its end mark
+ */
+export async function* readTarEntries(
+  chunks: AsyncIterable<Buffer>,
+  where: string,
+): AsyncGenerator<StreamedEntry> {
+  const source = new ByteSource(chunks, where);
+  let known = NOTHING_KNOWN;
+  let count = 0;
+  try {
+    for (let block = await source.block(); block !== undefined; block = await source.block()) {
+      if (isEndMark(block)) {
+        await checkEnd(source, where);
+        break;
+      }
+      const extension = extensionHeader(block, where);
+      if (extension !== undefined) {
+        const text = await source.exactly(padded(extension.size));
+        known = extend(known, extension.letter, text.subarray(0, extension.size), where);
+        continue;
+      }
+      const header = parseHeader(block, known, where);
+      known = NOTHING_KNOWN;
+      count += 1;
+      if (count > MOST_ENTRIES) throw damagedArchive('it has more entries than any package', where);
+      const end = source.position + padded(header.size);
+      yield { header, content: source.upTo(header.size) };
+      await source.skip(end - source.position);
+    }
+    checkComplete(known, where);
+  } finally {
+    await source.close();
+  }
+}
+
+async function checkEnd(source: ByteSource, where: string): Promise<void> {
+  for (let block = await source.block(); block !== undefined; block = await source.block()) {
+    checkRest(block, where);
+  }
+}

@@ -1,0 +1,83 @@
+import { damagedArchive } from './damaged.ts';
+import type { Extension } from './pax.ts';
+import {
+  BLOCK,
+  extend,
+  extensionHeader,
+  isEndMark,
+  NOTHING_KNOWN,
+  padded,
+  parseHeader,
+  type TarHeader,
+} from './tar-header.ts';
+
+/** An entry of an archive that is in memory. */
+export interface TarEntry {
+  readonly header: TarHeader;
+  readonly content: Buffer;
+}
+
+/** The entries of an archive in memory, and whether the blocks of zeroes that end an archive follow them. */
+export interface TarContents {
+  readonly entries: readonly TarEntry[];
+  readonly ended: boolean;
+}
+
+/**
+ * Reads a tar that is in memory: the signature and control part of a package, or an index. The first two have no
+ * end mark, since apk reads all parts of a package as one tar.
+ * @param where the archive, for messages
+ * @throws BuildError if it is damaged, ends within an entry, or something follows its end mark
+ */
+export function readTarBuffer(bytes: Buffer, where: string): TarContents {
+  const entries: TarEntry[] = [];
+  let known = NOTHING_KNOWN;
+  let at = 0;
+  const take = (size: number): Buffer => {
+    if (at + size > bytes.length) throw endsWithin(where);
+    const taken = bytes.subarray(at, at + size);
+    at += size;
+    return taken;
+  };
+  while (at < bytes.length) {
+    const block = take(BLOCK);
+    if (isEndMark(block)) {
+      checkComplete(known, where);
+      checkRest(bytes.subarray(at), where);
+      return { entries, ended: true };
+    }
+    const extension = extensionHeader(block, where);
+    if (extension !== undefined) {
+      const text = take(padded(extension.size)).subarray(0, extension.size);
+      known = extend(known, extension.letter, text, where);
+      continue;
+    }
+    const header = parseHeader(block, known, where);
+    known = NOTHING_KNOWN;
+    entries.push({ header, content: take(padded(header.size)).subarray(0, header.size) });
+  }
+  checkComplete(known, where);
+  return { entries, ended: false };
+}
+
+/**
+ * Refuses bytes after the end mark that are not more of it.
+ * @throws BuildError if there are such
+ */
+export function checkRest(bytes: Buffer, where: string): void {
+  if (bytes.length % BLOCK === 0 && bytes.every((byte) => byte === 0)) return;
+  throw damagedArchive('something follows the end mark of a tar', where);
+}
+
+/**
+ * Refuses an archive that ends after a header about an entry, before that entry.
+ * @throws BuildError if it does
+ */
+export function checkComplete(known: Extension, where: string): void {
+  if (known !== NOTHING_KNOWN) throw endsWithin(where);
+}
+
+/** The error for an archive that ends within an entry. */
+export function endsWithin(where: string): Error {
+  return damagedArchive('it ends within an entry', where);
+}

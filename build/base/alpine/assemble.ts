@@ -1,0 +1,163 @@
+import pLimit from 'p-limit';
+import { BlobStore } from '../../cache/blob-store.ts';
+import type { CacheDirectory } from '../../cache/directory.ts';
+import type { DownloadContext } from '../../cache/download.ts';
+import { type ArchiveReader, OpenedStore } from '../../cache/opened.ts';
+import { sweepTemporary } from '../../cache/temporary.ts';
+import { Transport } from '../../cache/transport.ts';
+import { BuildError } from '../../error.ts';
+import { ContentReader } from '../../tree/content.ts';
+import { Tree } from '../../tree/tree.ts';
+import { install, type PackageToInstall, planInstallation } from './install.ts';
+import { pathsWithAttributes } from './installed/files.ts';
+import { openPackage } from './package/open.ts';
+import { decodeRecord, EMPTY_RECORD, isRecord } from './package/record.ts';
+import type { RepositoryAddress } from './repository/address.ts';
+import { fetchArchive, type LocalArchive } from './repository/archive.ts';
+import { openRepository } from './repository/index.ts';
+import { type SelectedPackage, selectPackages } from './repository/select.ts';
+import type { TrustedKeys } from './signature/keys.ts';
+
+/** Raised whenever `openPackage` gives other entries, or another record, than before for the same archive. */
+export const READER_VERSION = 2;
+
+/** Packages that are downloaded, and archives that are opened, at once. */
+const DOWNLOADS = 8;
+const OPENINGS = 4;
+
+/** What a root filesystem is to be made of. */
+export interface AssembleRequest {
+  /** Alpine's name of the architecture: `x86_64`, `aarch64`. */
+  readonly architecture: string;
+  readonly keys: TrustedKeys;
+  /** In the order in which they are configured. */
+  readonly repositories: readonly RepositoryAddress[];
+  /** Dependencies as apk's `add` takes them. */
+  readonly wanted: readonly string[];
+  readonly cache: CacheDirectory;
+  readonly signal?: AbortSignal | undefined;
+  /** Gets a line for a person now and then. */
+  readonly onNote?: ((line: string) => void) | undefined;
+}
+
+/** A root filesystem, and what reads its contents; whoever gets it closes the reader. */
+export interface AssembledRoot {
+  readonly tree: Tree;
+  readonly reader: ContentReader;
+  /** Time at which the newest of its packages was built, seconds since 1970. */
+  readonly epoch: number;
+}
+
+/**
+ * Makes the root filesystem that `apk --initdb --no-scripts add` would make in an empty root. Indexes and packages
+ * are fetched and verified, packages that were opened once come from the cache. No package script is run.
+ * @throws BuildError if something cannot be had, is not trusted, damaged, or contradicts something else
+ */
+export async function assemble(request: AssembleRequest): Promise<AssembledRoot> {
+  const { architecture, keys, wanted, cache, signal, onNote } = request;
+  await sweepTemporary(cache);
+  using transport = new Transport();
+  const context: DownloadContext = { store: new BlobStore(cache, onNote), transport, signal };
+  const repositories = await Promise.all(
+    request.repositories.map((address) => openRepository({ address, architecture, keys, context })),
+  );
+  const { packages: selected, world } = selectPackages({ repositories, wanted, architecture });
+  const reader = new ContentReader();
+  try {
+    const opening = { keys, context, store: new OpenedStore(cache, onNote), reader };
+    const packages = await openAll(selected, opening);
+    for (const { record } of packages) {
+      for (const path of pathsWithAttributes(record.directories)) {
+        onNote?.(`${path}: its extended attributes (such as file capabilities) are left out`);
+      }
+    }
+    const tree = new Tree(reader);
+    install(planInstallation({ packages, world, architecture }), tree);
+    return { tree, reader, epoch: newest(selected) };
+  } catch (error) {
+    reader[Symbol.dispose]();
+    throw error;
+  }
+}
+
+interface Opening {
+  keys: TrustedKeys;
+  context: DownloadContext;
+  store: OpenedStore;
+  reader: ContentReader;
+}
+
+/** Every package is opened as soon as it is there; the first failure ends the rest. */
+async function openAll(
+  selected: readonly SelectedPackage[],
+  opening: Opening,
+): Promise<PackageToInstall[]> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any(
+    opening.context.signal === undefined
+      ? [failed.signal]
+      : [opening.context.signal, failed.signal],
+  );
+  const context = { ...opening.context, signal };
+  const [downloads, openings] = [pLimit(DOWNLOADS), pLimit(OPENINGS)];
+  const work = selected.map(async (one) => {
+    if (one.installedSize === 0) return { ...one, record: EMPTY_RECORD, entries: [] };
+    const archive = await downloads(() => fetchArchive(sourceOf(one), context));
+    return openings(() => openOne(one, archive, { ...opening, context }));
+  });
+  try {
+    return await Promise.all(work);
+  } finally {
+    failed.abort();
+    await Promise.allSettled(work);
+  }
+}
+
+async function openOne(
+  one: SelectedPackage,
+  archive: LocalArchive,
+  { keys, context: { signal }, store, reader }: Opening,
+): Promise<PackageToInstall> {
+  const origin = originOf(one);
+  const apk: ArchiveReader = {
+    name: 'alpine',
+    readerVersion: READER_VERSION,
+    open: ({ file }, sink, cancel) =>
+      openPackage({ file, keys, identity: one.identity, origin, sink, signal: cancel }),
+  };
+  const { file, sha256, size } = archive;
+  const locked = {
+    name: one.fields.get('P') ?? '',
+    version: one.fields.get('V') ?? '',
+    architecture: one.fields.get('A') ?? '',
+    repository: 'apk',
+    path: `${one.name}.apk`,
+    sha256,
+    size,
+  };
+  const entries = await store.open(apk, { locked, file }, signal);
+  const record = entries.find(isRecord);
+  if (record?.type !== 'file') {
+    throw new BuildError({ what: 'its record in the cache is missing', where: origin });
+  }
+  return {
+    fields: one.fields,
+    tag: one.tag,
+    record: decodeRecord(reader.bytes(record), origin),
+    entries: entries.filter((entry) => !isRecord(entry)),
+  };
+}
+
+function originOf({ fields }: SelectedPackage): string {
+  return `package ${fields.get('P') ?? ''} ${fields.get('V') ?? ''}`;
+}
+
+function sourceOf(one: SelectedPackage) {
+  const { identity, url, fields } = one;
+  return { name: originOf(one), identity, url, size: Number(fields.get('S') ?? 0) };
+}
+
+function newest(selected: readonly SelectedPackage[]): number {
+  const times = selected.map(({ fields }) => Number(/^\d{1,11}$/.exec(fields.get('t') ?? '') ?? 0));
+  return times.reduce((latest, time) => Math.max(latest, time), 0);
+}

@@ -1,0 +1,171 @@
+import { BuildError } from '../../../error.ts';
+import type { Dependency } from '../dependency/dependency.ts';
+import type { Stanza } from '../index/stanza.ts';
+import type { Name, Package, Requirement } from './model.ts';
+import { inTableOrder } from './name-hash.ts';
+import { identityOf, installedOf, packageOf } from './package.ts';
+import { Tags } from './tags.ts';
+
+/** Bit 0 is the cache; this many repositories have the others. */
+const MOST_REPOSITORIES = 30;
+const CACHE = 1;
+/** Beside most names nothing installs itself: one list does for all of them. */
+const NO_NAMES: readonly Name[] = [];
+
+/**
+ * All packages that are known, with their names as a graph: what is installed, what the cache holds and what
+ * repositories offer. It is filled in this order – world, installed packages, cache, repositories – and then
+ * linked; the order is what apk decides ties by.
+ */
+export class Database {
+  readonly tags = new Tags();
+  /** Installed packages, in the order of their database. */
+  readonly installed: Package[] = [];
+  /** Repositories whose packages can be had, a bit each; the cache always can. */
+  available = CACHE;
+  readonly #names = new Map<string, Name>();
+  readonly #packages = new Map<string, Package>();
+  #repositories = 0;
+  /** How many packages there were when names were joined. */
+  #linked = Number.POSITIVE_INFINITY;
+  readonly #architecture: string | undefined;
+
+  /** @param architecture CPU whose packages can be used; any if absent */
+  constructor({ architecture }: { architecture?: string | undefined } = {}) {
+    this.#architecture = architecture;
+  }
+
+  /** The object that stands for a name, made if it is new. */
+  readonly intern = (name: string): Name => {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    const made: Name = {
+      name,
+      id: this.#names.size,
+      providers: [],
+      reverseInstallIf: NO_NAMES,
+    };
+    this.#names.set(name, made);
+    return made;
+  };
+
+  get nameCount(): number {
+    return this.#names.size;
+  }
+
+  get packageCount(): number {
+    return this.#packages.size;
+  }
+
+  /** Every name that occurs. */
+  names(): IterableIterator<Name> {
+    return this.#names.values();
+  }
+
+  /** The object of a name, or `undefined` if nothing knows it. */
+  lookup(name: string): Name | undefined {
+    return this.#names.get(name);
+  }
+
+  /** Dependencies of world on the names of this database; their tags get numbers. */
+  world(dependencies: readonly Dependency[]): Requirement[] {
+    return dependencies.map((dependency) => {
+      this.tags.number(dependency.tag ?? '');
+      return { ...dependency, name: this.intern(dependency.name) };
+    });
+  }
+
+  /** Reads the installed database. @throws BuildError naming the package that cannot be read */
+  addInstalled(stanzas: Iterable<Stanza>, where: string): void {
+    for (const stanza of stanzas) {
+      const one = this.#add(stanza, where);
+      if (one.installed !== undefined) continue;
+      one.installed = installedOf(stanza, this.tags);
+      this.installed.push(one);
+    }
+  }
+
+  /** Reads the list of packages that the cache holds although no repository has them. */
+  addCached(stanzas: Iterable<Stanza>, where: string): void {
+    for (const stanza of stanzas) {
+      this.#add(stanza, where).cached = true;
+    }
+  }
+
+  /**
+   * Reads the index of a repository.
+   * @param offline whether its packages cannot be had now
+   * @returns its number, for `Tags.allow`
+   * @throws BuildError naming the package that cannot be read, or if there are too many repositories
+   */
+  addRepository(
+    stanzas: Iterable<Stanza>,
+    { where, offline }: { where: string; offline: boolean },
+  ): number {
+    if (this.#repositories >= MOST_REPOSITORIES) {
+      throw new BuildError({
+        what: `there are more than ${MOST_REPOSITORIES} repositories`,
+        where,
+      });
+    }
+    this.#repositories += 1;
+    const bit = 1 << this.#repositories;
+    if (!offline) this.available |= bit;
+    for (const stanza of stanzas) {
+      this.#add(stanza, where).repositories |= bit;
+    }
+    return this.#repositories;
+  }
+
+  /**
+   * Adds a package that no file has, as `add --virtual` makes it.
+   * @param identity one that no other package has
+   */
+  addVirtual(fields: Stanza['fields'], identity: string): Package {
+    return this.#insert(fields, identity);
+  }
+
+  /** Joins names to those that install themselves beside them; called once, when everything was read. */
+  link(): void {
+    this.#linked = this.#packages.size;
+    const lists = new Map<Name, Name[]>();
+    for (const name of inTableOrder([...this.#names.values()].filter(hasConditional))) {
+      for (const { package: one } of name.providers) {
+        for (const { name: on } of one.installIf) {
+          const list = lists.get(on);
+          if (list === undefined) lists.set(on, [name]);
+          else if (list.at(-1) !== name) list.push(name);
+        }
+      }
+    }
+    for (const [name, list] of lists) name.reverseInstallIf = list;
+  }
+
+  /** Whether a package came after everything was read. */
+  isLate({ id }: Package): boolean {
+    return id >= this.#linked;
+  }
+
+  #add(stanza: Stanza, where: string): Package {
+    const identity = identityOf(stanza, where);
+    return this.#packages.get(identity) ?? this.#insert(stanza.fields, identity);
+  }
+
+  #insert(fields: Stanza['fields'], identity: string): Package {
+    const context = {
+      id: this.#packages.size,
+      intern: this.intern,
+      architecture: this.#architecture,
+    };
+    const one = packageOf(fields, { ...context, identity });
+    if (one.installedSize === 0) one.repositories = CACHE;
+    this.#packages.set(identity, one);
+    one.name.providers.push({ package: one, version: one.version });
+    for (const { name, version } of one.provides) name.providers.push({ package: one, version });
+    return one;
+  }
+}
+
+function hasConditional({ providers }: Name): boolean {
+  return providers.some(({ package: one }) => one.installIf.length > 0);
+}

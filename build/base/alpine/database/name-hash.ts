@@ -1,0 +1,60 @@
+/** Buckets of apk's table of names. */
+const BUCKETS = 20_000;
+const SEED = 5381;
+const NOT_ASCII = /[^\0-\x7f]/;
+
+/**
+ * Names in the order in which apk comes across them: bucket by bucket of its hash table, the youngest of a bucket
+ * first. What is decided in this order (which of two packages that install themselves comes first) is then
+ * decided as apk does.
+ * @param names in the order in which they were first seen
+ */
+export function inTableOrder<N extends { readonly name: string }>(names: readonly N[]): N[] {
+  const youngest = new Int32Array(BUCKETS).fill(-1);
+  const older = new Int32Array(names.length);
+  names.forEach(({ name }, index) => {
+    const bucket = murmur3(name) % BUCKETS;
+    older[index] = youngest[bucket] ?? -1;
+    youngest[bucket] = index;
+  });
+  const ordered: N[] = [];
+  for (const first of youngest) {
+    for (let index = first; index >= 0; index = older[index] ?? -1) {
+      const name = names[index];
+      if (name !== undefined) ordered.push(name);
+    }
+  }
+  return ordered;
+}
+
+/** MurmurHash3 (x86, 32 bits) of the UTF-8 of a text. */
+export function murmur3(text: string, seed = SEED): number {
+  const key = NOT_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text;
+  const { length } = key;
+  const whole = length & ~3;
+  let hash = seed;
+  for (let at = 0; at < whole; at += 4) {
+    hash ^= scramble(
+      key.charCodeAt(at) |
+        (key.charCodeAt(at + 1) << 8) |
+        (key.charCodeAt(at + 2) << 16) |
+        (key.charCodeAt(at + 3) << 24),
+    );
+    hash = (Math.imul(rotate(hash, 13), 5) + 0xe6546b64) | 0;
+  }
+  let rest = 0;
+  for (let at = length - 1; at >= whole; at -= 1) rest = (rest << 8) | key.charCodeAt(at);
+  if (whole < length) hash ^= scramble(rest);
+  hash ^= length;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function scramble(block: number): number {
+  return Math.imul(rotate(Math.imul(block, 0xcc9e2d51), 15), 0x1b873593);
+}
+
+function rotate(value: number, bits: number): number {
+  return (value << bits) | (value >>> (32 - bits));
+}

@@ -1,0 +1,111 @@
+import { BuildError } from '../../../error.ts';
+import { ANY, CHECKSUM, EQUAL, formatOperator, parseOperator } from '../version/operator.ts';
+import { isValidVersion } from '../version/valid.ts';
+
+/**
+ * One atom of `depends`, `provides`, `install_if` or world: `name`, `name>=1`, `!name`, `name@tag`,
+ * `name><Q1…`. The name is text, or an object that stands for it.
+ */
+export interface Dependency<N = string> {
+  readonly name: N;
+  /** Bits of the operator (see version/operator.ts); `ANY` without a version. */
+  readonly operator: number;
+  /** The version, or the identity if the operator is `CHECKSUM`; `undefined` if there is none. */
+  readonly version: string | undefined;
+  /** Whether the name must not be there: `!name`. */
+  readonly conflict: boolean;
+  /** Tag of the repositories to take it from, without `@`. */
+  readonly tag: string | undefined;
+}
+
+const ATOM = /^(!?)([^<>=~@!][^<>=~@]*)(?:@([^<>=~@]+))?(?:([<>=~]+)(.*))?$/s;
+const SIGN = /[!<>=~@]/;
+const OPERATOR_SIGN = /[<>=~]/;
+const BLANK = /[ \n]/;
+const SEPARATOR = /[ \n]+/;
+
+/**
+ * Parses a list of atoms, which blanks or ends of lines separate.
+ * @param intern makes what stands for a name
+ * @returns the atoms, and the first part that is none: without a name, or with an operator that apk does not have
+ */
+export function parseAtoms<N>(
+  text: string,
+  intern: (name: string) => N,
+): { atoms: Dependency<N>[]; unreadable: string | undefined } {
+  const atoms: Dependency<N>[] = [];
+  let unreadable: string | undefined;
+  for (const part of splitList(text)) {
+    const atom = readAtom(part, intern);
+    if (atom === undefined) unreadable ??= part;
+    else atoms.push(atom);
+  }
+  return { atoms, unreadable };
+}
+
+/**
+ * Parses one atom.
+ * @param intern makes what stands for a name
+ * @returns `undefined` if it is none: without a name, with an operator that apk does not have, or with blanks
+ */
+export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
+  return text === '' || BLANK.test(text) ? undefined : readAtom(text, intern);
+}
+
+/** Parses an atom without blanks. Names alone, and names with `=`, are most of an index and read without more ado. */
+function readAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
+  const at = text.search(SIGN);
+  if (at < 0) return plain(intern(text));
+  if (at > 0 && text[at] === '=' && !OPERATOR_SIGN.test(text.charAt(at + 1))) {
+    const version = text.slice(at + 1);
+    const name = intern(text.slice(0, at));
+    return { name, operator: EQUAL, version, conflict: false, tag: undefined };
+  }
+  const [, bang, name, tag, sign, version] = ATOM.exec(text) ?? [];
+  const operator = sign === undefined ? ANY : parseOperator(sign);
+  if (name === undefined || operator === undefined) return undefined;
+  return { name: intern(name), operator, version, conflict: bang === '!', tag };
+}
+
+function plain<N>(name: N): Dependency<N> {
+  return { name, operator: ANY, version: undefined, conflict: false, tag: undefined };
+}
+
+/** The parts of a list, which blanks or ends of lines separate. */
+export function splitList(text: string): string[] {
+  const parts = text.includes('\n') ? text.split(SEPARATOR) : text.split(' ');
+  return parts.includes('') ? parts.filter((part) => part !== '') : parts;
+}
+
+/** Whether the version of an atom, if it has one, is one by apk's rules. */
+export function isSound({ operator, version }: Dependency<unknown>): boolean {
+  return version === undefined || operator === CHECKSUM || isValidVersion(version);
+}
+
+/**
+ * Parses a dependency as a user writes it.
+ * @param where the file or option it stands in, for messages
+ * @throws BuildError if it is none, or its version is none by apk's rules
+ */
+export function parseDependency(text: string, where: string): Dependency {
+  const dependency = parseAtom(text, (name) => name);
+  if (dependency !== undefined && isSound(dependency)) return dependency;
+  throw new BuildError({
+    what: `${JSON.stringify(text)} is not a valid dependency`,
+    where,
+    fix: 'Write name, name@tag, name=1.2-r3 (also < > <= >= ~), or !name.',
+  });
+}
+
+/** A dependency as apk writes it, with its tag: `name@tag>=1`. */
+export function formatDependency({
+  name,
+  operator,
+  version,
+  conflict,
+  tag,
+}: Dependency<string | { readonly name: string }>): string {
+  const text = typeof name === 'string' ? name : name.name;
+  const wanted = version === undefined ? '' : `${formatOperator(operator)}${version}`;
+  return `${conflict ? '!' : ''}${text}${tag === undefined ? '' : `@${tag}`}${wanted}`;
+}

@@ -1,0 +1,96 @@
+import { BuildError } from '../../../error.ts';
+
+/**
+ * One package of an index (`APKINDEX`) or of the installed database (`/lib/apk/db/installed`).
+ * Both are lines of a letter, a colon and a value, with a blank line after each package (apk-tools, format v2).
+ */
+export interface Stanza {
+  /**
+   * Letter → value, unknown letters too. The lists `D p i r` may stand on several lines, which are joined by a
+   * blank; of any other letter the last line counts. Lines about files (`F M R a Z`) are only in `text`.
+   */
+  readonly fields: ReadonlyMap<string, string>;
+  /** Number of its first line, from 1. */
+  readonly line: number;
+  /** All its lines. */
+  readonly text: string;
+}
+
+const COLON = 0x3a;
+
+/**
+ * Parses a plain-text index or installed database. Values are not looked into.
+ * @param text the file; a value may be of any length, and the last package may end without a blank line
+ * @param where the file, for messages
+ * @throws BuildError naming the line that is not a letter, a colon and a value
+ */
+export function parseStanzas(text: string, where: string): Stanza[] {
+  const stanzas: Stanza[] = [];
+  let fields = new Map<string, string>();
+  let [first, start, number] = [0, 0, 0];
+  for (let from = 0; from < text.length; ) {
+    number += 1;
+    const newline = text.indexOf('\n', from);
+    const end = newline < 0 ? text.length : newline;
+    if (end === from) {
+      if (first > 0) stanzas.push({ fields, line: first, text: text.slice(start, from) });
+      first = 0;
+    } else {
+      if (first === 0) {
+        fields = new Map();
+        first = number;
+        start = from;
+      }
+      if (text.charCodeAt(from + 1) !== COLON || end < from + 2)
+        throw notAField(text.slice(from, end), number, where);
+      set(fields, text.charAt(from), text.slice(from + 2, end));
+    }
+    from = end + 1;
+  }
+  if (first > 0) stanzas.push({ fields, line: first, text: text.slice(start) });
+  return stanzas;
+}
+
+function set(fields: Map<string, string>, letter: string, value: string): void {
+  switch (letter) {
+    case 'F':
+    case 'M':
+    case 'R':
+    case 'a':
+    case 'Z':
+      return;
+    case 'D':
+    case 'p':
+    case 'i':
+    case 'r': {
+      const before = fields.get(letter);
+      fields.set(letter, before === undefined ? value : `${before} ${value}`);
+      return;
+    }
+    default:
+      fields.set(letter, value);
+  }
+}
+
+function notAField(line: string, number: number, where: string): BuildError {
+  const shown = JSON.stringify(line.length > 80 ? `${line.slice(0, 80)}…` : line);
+  return new BuildError({
+    what: `line ${number} is not a letter, a colon and a value: ${shown}`,
+    where,
+    fix: 'The file is damaged or is no package index.',
+  });
+}
+
+/**
+ * A field that a package must have.
+ * @throws BuildError if it lacks it
+ */
+export function required({ fields, line }: Stanza, letter: string, where: string): string {
+  const value = fields.get(letter);
+  if (value !== undefined && value !== '') return value;
+  throw new BuildError({
+    what: `package ${fields.get('P') ?? '(without a name)'} has no field ${letter}:`,
+    where: `${where}, line ${line}`,
+    fix: 'The file is damaged; fetch it again or use another mirror.',
+  });
+}

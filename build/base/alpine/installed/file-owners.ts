@@ -1,0 +1,70 @@
+import { BuildError } from '../../../error.ts';
+import { filePath, type OwnedDirectory } from './files.ts';
+import { type InstalledPackage, nameOfPackage } from './package.ts';
+import { replacesMeans } from './replaces.ts';
+
+/** Who owns which file while packages are installed one after the other. */
+export class FileOwners {
+  readonly #owners = new Map<string, InstalledPackage>();
+  /** Package → paths that others took over from it. */
+  readonly #lost = new Map<InstalledPackage, Set<string>>();
+
+  /**
+   * Claims all files of a package, as apk does when two packages have one: a package of the same origin takes the
+   * file over; else the one that `replaces` the other has it, and if both do the one with the higher priority,
+   * and of equals the later.
+   * @returns paths that stay with others, and that the package therefore does not have
+   * @throws BuildError if neither replaces the other
+   */
+  claim(claimant: InstalledPackage): ReadonlySet<string> {
+    const denied = new Set<string>();
+    for (const directory of claimant.record.directories) {
+      for (const file of directory.files) {
+        const path = filePath(directory, file);
+        const owner = this.#owners.get(path);
+        if (owner === undefined || this.#takesOver(claimant, owner, path)) {
+          if (owner !== undefined) this.#lose(owner, path);
+          this.#owners.set(path, claimant);
+        } else denied.add(path);
+      }
+    }
+    if (denied.size > 0) this.#lost.set(claimant, denied);
+    return denied;
+  }
+
+  /** What a package has in the end. */
+  remaining(installed: InstalledPackage): readonly OwnedDirectory[] {
+    const lost = this.#lost.get(installed);
+    const { directories } = installed.record;
+    if (lost === undefined) return directories;
+    return directories.map((directory) => ({
+      ...directory,
+      files: directory.files.filter((file) => !lost.has(filePath(directory, file))),
+    }));
+  }
+
+  #takesOver(claimant: InstalledPackage, owner: InstalledPackage, path: string): boolean {
+    const origin = claimant.fields.get('o') ?? '';
+    if (origin !== '' && origin === owner.fields.get('o')) return true;
+    const own = this.#priority(claimant, owner);
+    const others = this.#priority(owner, claimant);
+    if (others > own) return false;
+    if (own >= 0) return true;
+    throw new BuildError({
+      what: `packages ${nameOfPackage(owner)} and ${nameOfPackage(claimant)} both have ${path}, and neither replaces the other`,
+      fix: 'Leave one of them out.',
+    });
+  }
+
+  /** -1 if the package does not replace the other. */
+  #priority({ record }: InstalledPackage, other: InstalledPackage): number {
+    const replaces = record.replaces.some((dependency) => replacesMeans(dependency, other.fields));
+    return replaces ? record.replacesPriority : -1;
+  }
+
+  #lose(owner: InstalledPackage, path: string): void {
+    const lost = this.#lost.get(owner);
+    if (lost === undefined) this.#lost.set(owner, new Set([path]));
+    else lost.add(path);
+  }
+}

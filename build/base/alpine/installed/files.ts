@@ -1,0 +1,159 @@
+import { BuildError } from '../../../error.ts';
+import { treePath } from '../../../tree/path.ts';
+import { checksumHex, checksumText } from '../checksum.ts';
+import { DEFAULT_DIRECTORY, DEFAULT_FILE, type Ownership, sameOwnership } from './owner.ts';
+
+/** A file, link or device of a package. */
+export interface OwnedFile {
+  /** Without its directory. */
+  readonly name: string;
+  readonly ownership: Ownership;
+  /** SHA-1 of the content, or of a symbolic link's target, lower-case hex; devices and pipes have none. */
+  readonly sha1: string | undefined;
+}
+
+/** A directory that a package has, and what it has in it; in the order of its archive. */
+export interface OwnedDirectory {
+  /** Tree path; empty for the root. */
+  readonly path: string;
+  readonly ownership: Ownership;
+  readonly files: readonly OwnedFile[];
+}
+
+/** Tree path of a file. */
+export function filePath(
+  directory: Pick<OwnedDirectory, 'path'>,
+  file: Pick<OwnedFile, 'name'>,
+): string {
+  return directory.path === '' ? file.name : `${directory.path}/${file.name}`;
+}
+
+/** Tree paths of what has extended attributes: the tree cannot hold them, only the database tells of them. */
+export function pathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
+  return directories.flatMap((directory) => [
+    ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),
+    ...directory.files
+      .filter(({ ownership }) => ownership.xattrs !== undefined)
+      .map((file) => filePath(directory, file)),
+  ]);
+}
+
+/**
+ * The lines of the installed database that tell what a package has: `F:` a directory, `M:` its owner and mode,
+ * `R:` a file in it, `a:` its owner and mode, `Z:` its checksum. Owners and modes only if unusual.
+ */
+export function formatFiles(directories: readonly OwnedDirectory[]): string {
+  return directories.map(formatDirectory).join('');
+}
+
+function formatDirectory({ path, ownership, files }: OwnedDirectory): string {
+  const unusual = !sameOwnership(ownership, DEFAULT_DIRECTORY);
+  const own = `F:${path}\n${unusual ? `M:${formatOwnership(ownership)}\n` : ''}`;
+  return own + files.map(formatFile).join('');
+}
+
+function formatFile({ name, ownership, sha1 }: OwnedFile): string {
+  const unusual = !sameOwnership(ownership, DEFAULT_FILE);
+  const checksum = sha1 === undefined ? '' : `Z:${checksumText(sha1)}\n`;
+  return `R:${name}\n${unusual ? `a:${formatOwnership(ownership)}\n` : ''}${checksum}`;
+}
+
+function formatOwnership({ uid, gid, mode, xattrs }: Ownership): string {
+  const attributes = xattrs === undefined ? '' : `:${checksumText(xattrs)}`;
+  return `${uid}:${gid}:${mode.toString(8)}${attributes}`;
+}
+
+/** Lines to parse. */
+export interface FileLines {
+  /** Lines of a stanza; those that do not tell of files are passed over. */
+  readonly text: string;
+  /** Number of the first line, from 1. */
+  readonly line: number;
+  /** The database, for messages. */
+  readonly where: string;
+}
+
+/**
+ * Parses what `formatFiles` writes.
+ * @throws BuildError naming the line that is malformed, in the wrong place, or leads out of the root
+ */
+export function parseFiles({ text, line, where }: FileLines): OwnedDirectory[] {
+  const parser = new FilesParser(where, line);
+  for (const row of text.split('\n')) parser.take(row);
+  return parser.directories;
+}
+
+interface GrowingDirectory {
+  path: string;
+  ownership: Ownership;
+  files: OwnedFile[];
+}
+
+class FilesParser {
+  readonly directories: GrowingDirectory[] = [];
+  readonly #where: string;
+  #line: number;
+
+  constructor(where: string, line: number) {
+    this.#where = where;
+    this.#line = line - 1;
+  }
+
+  take(row: string): void {
+    this.#line += 1;
+    const value = row.slice(2);
+    const directory = this.directories.at(-1);
+    switch (row[0]) {
+      case 'F':
+        this.directories.push({ path: this.#path(value), ownership: DEFAULT_DIRECTORY, files: [] });
+        break;
+      case 'M':
+        this.#present(directory).ownership = this.#ownership(value);
+        break;
+      case 'R':
+        this.#present(directory).files.push(this.#file(value));
+        break;
+      case 'a':
+        this.#change({ ownership: this.#ownership(value) });
+        break;
+      case 'Z':
+        this.#change({ sha1: checksumHex(value, `${this.#where}, line ${this.#line}`) });
+        break;
+    }
+  }
+
+  #path(value: string): string {
+    const path = treePath(value, this.#where);
+    return path === value ? path : this.#refuse();
+  }
+
+  #file(name: string): OwnedFile {
+    if (this.#path(name) === '' || name.includes('/')) return this.#refuse();
+    return { name, ownership: DEFAULT_FILE, sha1: undefined };
+  }
+
+  #change(change: Partial<OwnedFile>): void {
+    const { files } = this.#present(this.directories.at(-1));
+    files.push({ ...this.#present(files.pop()), ...change });
+  }
+
+  #ownership(value: string): Ownership {
+    const match = /^(\d{1,10}):(\d{1,10}):([0-7]{1,4})(?::(Q1.+))?$/.exec(value);
+    if (match === null) return this.#refuse();
+    const [, uid, gid, mode = '', xattrs] = match;
+    const own = { uid: Number(uid), gid: Number(gid), mode: Number.parseInt(mode, 8) };
+    return xattrs === undefined ? own : { ...own, xattrs: checksumHex(xattrs, this.#where) };
+  }
+
+  #present<T>(value: T | undefined): T {
+    return value === undefined ? this.#refuse() : value;
+  }
+
+  #refuse(): never {
+    throw new BuildError({
+      what: `line ${this.#line} of an installed database does not belong there or is malformed`,
+      where: this.#where,
+      fix: 'The database is damaged.',
+    });
+  }
+}

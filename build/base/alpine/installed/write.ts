@@ -1,0 +1,55 @@
+import { dependencyList } from './dependency-text.ts';
+import { formatFiles } from './files.ts';
+import { compareNames } from './order.ts';
+import { type InstalledPackage, identityOfPackage, nameOfPackage } from './package.ts';
+
+/** Fields that are always there, and those that are there only if the index has them, in apk's order. */
+const ALWAYS = ['S', 'I', 'T', 'U', 'L'] as const;
+const IF_PRESENT = ['o', 'm', 't', 'c', 'k'] as const;
+const DEPENDENCIES = ['D', 'p', 'i'] as const;
+const NUMBERS = new Set<string>(['S', 'I', 't', 'k']);
+
+/** Packages in the order in which apk writes them. */
+export function inOrder<P extends Pick<InstalledPackage, 'fields'>>(packages: readonly P[]): P[] {
+  return packages.toSorted((a, b) => compareNames(nameOfPackage(a), nameOfPackage(b)));
+}
+
+/**
+ * The text of `/lib/apk/db/installed`, byte for byte as apk 2.14.4 writes it.
+ * @param packages in any order
+ */
+export function formatInstalled(packages: readonly InstalledPackage[]): string {
+  return inOrder(packages).map(formatPackage).join('');
+}
+
+function formatPackage({ fields, tag, broken, record }: InstalledPackage): string {
+  const lines = [...headerLines(fields)];
+  if (record.replaces.length > 0) lines.push(`r:${dependencyList(record.replaces.join(' '))}`);
+  if (record.replacesPriority > 0) lines.push(`q:${record.replacesPriority}`);
+  if (tag !== undefined) lines.push(`s:${tag}`);
+  if (broken !== undefined && broken !== '') lines.push(`f:${broken}`);
+  return `${lines.join('\n')}\n${formatFiles(record.directories)}\n`;
+}
+
+function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
+  yield `C:${identityOfPackage({ fields })}`;
+  for (const letter of ['P', 'V']) yield `${letter}:${fields.get(letter) ?? ''}`;
+  const architecture = fields.get('A');
+  if (architecture !== undefined) yield `A:${architecture}`;
+  for (const letter of ALWAYS) yield `${letter}:${valueFor(fields, letter)}`;
+  for (const letter of IF_PRESENT) {
+    const value = valueFor(fields, letter);
+    const isThere = NUMBERS.has(letter) ? value !== '0' : fields.has(letter);
+    if (isThere) yield `${letter}:${value}`;
+  }
+  for (const letter of DEPENDENCIES) {
+    const value = dependencyList(fields.get(letter) ?? '');
+    if (value !== '') yield `${letter}:${value}`;
+  }
+}
+
+/** apk reads numbers as numbers: leading zeroes go, and what is missing is 0. */
+function valueFor(fields: ReadonlyMap<string, string>, letter: string): string {
+  const value = fields.get(letter) ?? '';
+  return NUMBERS.has(letter) ? (/^0*(\d+)/.exec(value)?.[1] ?? '0') : value;
+}

@@ -1,0 +1,107 @@
+import type { FileHandle } from 'node:fs/promises';
+import { damagedArchive, MOST_METADATA, refuseVersion3 } from '../archive/damaged.ts';
+import { type Member, readMember } from '../archive/gzip.ts';
+import { bytesAt } from '../archive/inflate.ts';
+import { readTarBuffer, type TarEntry } from '../archive/tar.ts';
+import { SIGNATURE_PREFIX, type Signature, signaturesOf } from '../signature/signature.ts';
+import { type PackageInfo, parsePackageInfo } from './pkginfo.ts';
+import { isScript, type ScriptName } from './scripts.ts';
+
+/** What stands before a package's data. */
+export interface PackageControl {
+  readonly signatures: readonly Signature[];
+  /** The control part as it is in the file, compressed: what is signed, and what makes the identity. */
+  readonly bytes: Uint8Array;
+  readonly info: PackageInfo;
+  readonly scripts: ReadonlyMap<ScriptName, Buffer>;
+  /** Position in the file of the data part. */
+  readonly dataStart: number;
+}
+
+/** A package's file that is open. */
+export interface PackageFile {
+  readonly handle: FileHandle;
+  /** Bytes. */
+  readonly size: number;
+  /** The package, for messages. */
+  readonly where: string;
+}
+
+/** Bytes that are read for the parts before the data; more if they turn out larger. */
+const FIRST_READ = 64 * 1024;
+
+/** Parts with signatures that may come before the control part. */
+const MOST_SIGNATURE_PARTS = 8;
+
+/**
+ * Reads signatures and control part of a package (apk format v2: gzip members, each with a piece of one tar).
+ * Nothing is believed of it yet.
+ * @throws BuildError if it is damaged, in another format, or has anything but what belongs there
+ */
+export async function readControl(file: PackageFile): Promise<PackageControl> {
+  const start = await bytesAt(file.handle, 0, Math.min(file.size, FIRST_READ));
+  refuseVersion3(start, file.where);
+  const head = new Head(file, start);
+  const signatures: Signature[] = [];
+  for (let at = 0, parts = 0; parts <= MOST_SIGNATURE_PARTS; parts += 1) {
+    const { content, end } = await head.member(at);
+    const { entries, ended } = readTarBuffer(content, file.where);
+    if (ended) throw damagedArchive('an end mark stands before its data', file.where);
+    if (entries[0]?.header.name.startsWith(SIGNATURE_PREFIX) !== true) {
+      return {
+        signatures,
+        bytes: head.slice(at, end),
+        ...contents(entries, file.where),
+        dataStart: end,
+      };
+    }
+    signatures.push(...signaturesOf(entries, file.where));
+    at = end;
+  }
+  throw damagedArchive('it has too many signatures', file.where);
+}
+
+/** The beginning of a file, as far as it was needed so far. */
+class Head {
+  readonly #file: PackageFile;
+  #bytes: Buffer;
+
+  constructor(file: PackageFile, bytes: Buffer) {
+    this.#file = file;
+    this.#bytes = bytes;
+  }
+
+  async member(start: number): Promise<Member> {
+    const { handle, size, where } = this.#file;
+    for (;;) {
+      const member = readMember({ bytes: this.#bytes, start, most: MOST_METADATA, where });
+      if (member !== undefined) return member;
+      const have = this.#bytes.length;
+      if (have >= size) throw damagedArchive('it is truncated', where);
+      if (have >= MOST_METADATA) throw damagedArchive('its control part is too large', where);
+      const more = await bytesAt(handle, have, Math.min(size, have * 8, MOST_METADATA));
+      this.#bytes = Buffer.concat([this.#bytes, more]);
+    }
+  }
+
+  slice(from: number, to: number): Uint8Array {
+    return this.#bytes.subarray(from, to);
+  }
+}
+
+/** Files beside `.PKGINFO` and the scripts are passed over, as apk does. */
+function contents(entries: readonly TarEntry[], where: string) {
+  const scripts = new Map<ScriptName, Buffer>();
+  let info: PackageInfo | undefined;
+  for (const { header, content } of entries) {
+    const { name, type } = header;
+    if (!name.startsWith('.') || name.includes('/') || type !== 'file') {
+      throw damagedArchive(`${JSON.stringify(name)} is in its control part`, where);
+    }
+    const script = name.slice(1);
+    if (name === '.PKGINFO') info = parsePackageInfo(content.toString('utf8'), where);
+    else if (isScript(script)) scripts.set(script, content);
+  }
+  if (info === undefined) throw damagedArchive('there is no .PKGINFO in it', where);
+  return { info, scripts };
+}

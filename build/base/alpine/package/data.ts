@@ -1,0 +1,144 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Entry } from '../../../tree/entry.ts';
+import { nameOf, treePath } from '../../../tree/path.ts';
+import type { EntrySink } from '../../../tree/sink.ts';
+import { damagedArchive } from '../archive/damaged.ts';
+import type { TarHeader } from '../archive/tar-header.ts';
+import { readTarEntries, type StreamedEntry } from '../archive/tar-reader.ts';
+import { OwnedTree } from './ownership.ts';
+
+/** The data part of a package, and where it goes. */
+export interface PackageData {
+  /** The part decompressed; it throws at its end if its hash was wrong. */
+  readonly chunks: AsyncIterable<Buffer>;
+  readonly sink: EntrySink;
+  /** Who put the entries there, for messages: `package busybox 1.36.1-r5`. */
+  readonly origin: string;
+}
+
+/**
+ * Reads the files of a package into a sink. Top-level names that start with a dot, and files `.keep_…`, are
+ * passed over, as apk does. Stricter than apk is: content must have the checksum that its header claims, and
+ * whatever apk would warn of and leave out is an error.
+ * @returns what the package has, for the installed database
+ * @throws BuildError if it is damaged, or has names that leave the tree, files without checksum or directory, or
+ *   content that is not what its header claims
+ */
+export async function readData({ chunks, sink, origin }: PackageData): Promise<OwnedTree> {
+  const owned = new OwnedTree(origin);
+  for await (const entry of readTarEntries(chunks, origin)) {
+    if (isTaken(entry.header)) await take(entry, { owned, sink, origin });
+  }
+  return owned;
+}
+
+function isTaken({ name, type }: TarHeader): boolean {
+  const isKeeper = type !== 'directory' && /^\.keep_./.test(nameOf(name));
+  return !name.startsWith('.') && !isKeeper;
+}
+
+interface Taking {
+  owned: OwnedTree;
+  sink: EntrySink;
+  origin: string;
+}
+
+async function take({ header, content }: StreamedEntry, taking: Taking): Promise<void> {
+  const { owned, sink, origin } = taking;
+  const path = cleanPath(header, origin);
+  const { mode, uid, gid } = header;
+  const head = { path, mode, uid, gid, origin };
+  if (header.type === 'directory') {
+    owned.directory(path, header);
+    if (path !== '') sink.add({ ...head, type: 'directory' });
+    return;
+  }
+  if (header.type === 'file') {
+    const sha1 = claimed(header, origin);
+    owned.file(path, header, sha1);
+    await sink.file(
+      { ...head, type: 'file', size: header.size },
+      verified(content, { path, sha1, origin }),
+    );
+    return;
+  }
+  const entry = specialEntry(header, head);
+  owned.file(path, header, checksumOf(entry, header, taking));
+  sink.add(entry);
+}
+
+/** Like `treePath`, but the name must be canonical already, except for the slash after a directory. */
+function cleanPath({ name, type }: TarHeader, origin: string): string {
+  const path = treePath(name, origin);
+  const written = type === 'directory' ? name.replace(/\/$/, '') : name;
+  if (path === written && path !== '' && !hasControlCharacter(path)) return path;
+  throw damagedArchive(`name ${JSON.stringify(name.slice(0, 120))} is not allowed`, origin);
+}
+
+function hasControlCharacter(path: string): boolean {
+  for (let at = 0; at < path.length; at += 1) {
+    const code = path.charCodeAt(at);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}
+
+function claimed({ name, sha1 }: TarHeader, origin: string): string {
+  if (sha1 !== undefined) return sha1;
+  throw damagedArchive(`${name} has no checksum (APK-TOOLS.checksum.SHA1)`, origin);
+}
+
+/** The content as it comes; at its end its checksum must be right. */
+async function* verified(
+  content: AsyncIterable<Buffer>,
+  { path, sha1, origin }: { path: string; sha1: string; origin: string },
+): AsyncGenerator<Buffer> {
+  const hash = createHash('sha1');
+  for await (const chunk of content) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  checkHash(hash, { path, sha1, origin });
+}
+
+function checkHash(
+  hash: Hash,
+  { path, sha1, origin }: { path: string; sha1: string; origin: string },
+): void {
+  if (hash.digest('hex') === sha1) return;
+  throw damagedArchive(`the content of ${path} is not what its checksum says`, origin);
+}
+
+type Special = Exclude<Entry, { type: 'file' | 'directory' }>;
+
+function specialEntry(
+  header: TarHeader,
+  head: Pick<Entry, 'path' | 'mode' | 'uid' | 'gid' | 'origin'>,
+): Special {
+  const { type, target, major, minor } = header;
+  switch (type) {
+    case 'symlink':
+      return { ...head, type, target };
+    case 'hardlink':
+      return { ...head, type, target: treePath(target, head.origin) };
+    case 'character':
+    case 'block':
+      return { ...head, type, major, minor };
+    case 'fifo':
+      return { ...head, type };
+    default:
+      throw new Error(`${type} is not special`);
+  }
+}
+
+function checksumOf(
+  entry: Special,
+  header: TarHeader,
+  { owned, origin }: Taking,
+): string | undefined {
+  if (entry.type === 'hardlink') return owned.linked(entry.path, entry.target);
+  if (entry.type !== 'symlink') return undefined;
+  const sha1 = claimed(header, origin);
+  checkHash(createHash('sha1').update(entry.target), { path: entry.path, sha1, origin });
+  return sha1;
+}

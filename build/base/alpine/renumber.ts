@@ -1,0 +1,52 @@
+import type { Entry } from '../../tree/entry.ts';
+import { filePath } from './installed/files.ts';
+import type { Ownership } from './installed/owner.ts';
+import type { OwnerNames, PackageRecord } from './package/record.ts';
+
+/** Numbers of users and groups by name. */
+export interface AccountNumbers {
+  readonly users: ReadonlyMap<string, number>;
+  readonly groups: ReadonlyMap<string, number>;
+}
+
+/** What is renumbered of a package. */
+interface Owned {
+  readonly entries: readonly Entry[];
+  readonly record: PackageRecord;
+}
+
+/**
+ * A package whose files belong to the accounts of a system, where its archive names one of them: the number that
+ * an account has where a package was built means nothing elsewhere.
+ */
+export function renumbered<P extends Owned>(added: P, accounts: AccountNumbers | undefined): P {
+  const { owners, directories } = added.record;
+  if (accounts === undefined || owners.size === 0) return added;
+  const at = <O extends Pick<Ownership, 'uid' | 'gid'>>(path: string, owner: O): O => {
+    const names = owners.get(path);
+    return names === undefined ? owner : { ...owner, ...numbersOf(names, owner, accounts) };
+  };
+  return {
+    ...added,
+    entries: added.entries.map((entry) => at(entry.path, entry)),
+    record: {
+      ...added.record,
+      directories: directories.map((directory) => ({
+        ...directory,
+        ownership: at(directory.path, directory.ownership),
+        files: directory.files.map((file) => ({
+          ...file,
+          ownership: at(filePath(directory, file), file.ownership),
+        })),
+      })),
+    },
+  };
+}
+
+function numbersOf(
+  { user, group }: OwnerNames,
+  { uid, gid }: Pick<Ownership, 'uid' | 'gid'>,
+  { users, groups }: AccountNumbers,
+) {
+  return { uid: users.get(user) ?? uid, gid: groups.get(group) ?? gid };
+}

@@ -1,0 +1,105 @@
+import { open, stat } from 'node:fs/promises';
+import type { Blob } from '../../../cache/blob-store.ts';
+import type { DownloadContext } from '../../../cache/download.ts';
+import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
+import { shownUrl } from '../../../cache/transfer-failure.ts';
+import { BuildError } from '../../../error.ts';
+import { hashFile } from '../../../process/hash-file.ts';
+import { MOST_BYTES } from '../../../tree/read-tar.ts';
+import { identityOf } from '../checksum.ts';
+import { readControl } from '../package/control.ts';
+import { IdentityStore } from './identity-store.ts';
+import { localPath } from './index.ts';
+
+/** A package of a verified index, and where its file is. */
+export interface PackageSource {
+  /** For messages: `package busybox 1.36.1-r5`. */
+  readonly name: string;
+  /** Canonical (`Q1…`). */
+  readonly identity: string;
+  /** Bytes of the file, as the index says. */
+  readonly size: number;
+  readonly url: string;
+}
+
+/** A package's file on this host. */
+export interface LocalArchive extends Blob {
+  readonly file: string;
+}
+
+/**
+ * Makes sure that a package's file is on this host: one in a folder stays there, others are downloaded into the
+ * store. It is checked to be the package that the index means; its data is checked when it is opened.
+ * @throws BuildError if it cannot be had, or is another package or of another size than the index says
+ */
+export async function fetchArchive(
+  source: PackageSource,
+  context: DownloadContext,
+): Promise<LocalArchive> {
+  const identities = new IdentityStore(context.store.directory);
+  const known = await identities.lookup(source.identity);
+  if (source.url.startsWith('file:')) return localArchive(source, { known, identities, context });
+  if (known !== undefined && (await context.store.has(known))) {
+    return { ...known, file: context.store.path(known.sha256) };
+  }
+  const check = (file: string) => checkIdentity(file, source);
+  const { name, url, size } = source;
+  const downloaded = await downloadUnpinned({ name, url, size, most: MOST_BYTES, check }, context);
+  await identities.remember(source.identity, downloaded);
+  return downloaded;
+}
+
+interface LocalSearch {
+  known: Blob | undefined;
+  identities: IdentityStore;
+  context: DownloadContext;
+}
+
+async function localArchive(
+  source: PackageSource,
+  { known, identities, context }: LocalSearch,
+): Promise<LocalArchive> {
+  const file = localPath(source.url);
+  const size = await sizeOf(file, source);
+  if (size !== source.size) {
+    throw new BuildError({
+      what: `${source.name} has ${size} bytes, its index says ${source.size}`,
+      where: file,
+      fix: 'The index does not belong to the packages; make it anew.',
+    });
+  }
+  if (known?.size === size) return { ...known, file };
+  await checkIdentity(file, source);
+  const { whole: sha256 } = await hashFile(file, [], context.signal);
+  await identities.remember(source.identity, { sha256, size });
+  return { sha256, size, file };
+}
+
+async function sizeOf(file: string, { name }: PackageSource): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (cause) {
+    throw new BuildError({
+      what: `${name} is in the index but not in the repository`,
+      where: file,
+      fix: 'The index is stale; make it anew.',
+      cause,
+    });
+  }
+}
+
+async function checkIdentity(file: string, { name, identity, url }: PackageSource): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const { bytes } = await readControl({ handle, size, where: `${name}, ${shownUrl(url)}` });
+    if (identityOf(bytes) === identity) return;
+  } finally {
+    await handle.close();
+  }
+  throw new BuildError({
+    what: `${name} is another package than the index says`,
+    where: shownUrl(url),
+    fix: 'The repository changed meanwhile, or the file was swapped. Try again, or use another mirror.',
+  });
+}

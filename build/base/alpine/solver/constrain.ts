@@ -1,0 +1,89 @@
+import type { Name, Package, Requirement } from '../database/model.ts';
+import { isProvided } from '../dependency/provided.ts';
+import type { NameState, SolverState } from './state.ts';
+
+/**
+ * Puts a dependency on the packages under its name: those that do not fulfil it are out.
+ * @param requirer whose dependency it is; `undefined` for world
+ */
+export function constrain(
+  solver: SolverState,
+  requirer: Package | undefined,
+  dependency: Requirement,
+): void {
+  if (dependency.conflict && solver.ignoreConflicts) return;
+  const state = solver.of(dependency.name);
+  if (!dependency.conflict) {
+    state.requirers += 1;
+    if (state.requirers === 1) requirersChanged(solver, state);
+  }
+  for (const provider of dependency.name.providers) {
+    const one = solver.ofPackage(provider.package);
+    const provided = isProvided(dependency, provider, requirer);
+    if (!provided) one.conflicts += 1;
+    if (one.selectable && one.conflicts > 0) disqualify(solver, provider.package);
+    if (provided) inherit(solver, provider.package, requirer);
+  }
+}
+
+/** Reconsiders what depends on whether a name is asked for. */
+export function requirersChanged(solver: SolverState, state: NameState): void {
+  solver.queueUnresolved(state);
+  reconsiderReverseInstallIf(solver, state.name);
+  solver.queue(state);
+}
+
+/** Takes a package out of the choice. */
+export function disqualify(solver: SolverState, one: Package): void {
+  solver.ofPackage(one).selectable = false;
+  reconsiderReverseDepends(solver, one.name);
+  for (const { name } of one.provides) reconsiderReverseDepends(solver, name);
+  reconsiderReverseInstallIfOf(solver, one);
+}
+
+/**
+ * Passes on what is preferred, and which tags are allowed, to a package that is asked for.
+ * @param from the package that asks; `undefined` for world
+ */
+export function inherit(solver: SolverState, one: Package, from: Package | undefined): void {
+  const { tags } = solver.database;
+  const state = solver.ofPackage(one);
+  const repositories = solver.repositoriesOf(one);
+  if (from === undefined) {
+    state.flags |= solver.inheritedFlags;
+    state.inheritableFlags |= solver.inheritedFlags;
+    state.allowedTags |= solver.inheritedTags;
+    state.tagPreferred = (repositories & tags.repositoriesOfSet(solver.inheritedTags)) !== 0;
+  } else {
+    const parent = solver.ofPackage(from);
+    state.flags |= parent.inheritableFlags;
+    state.inheritableFlags |= parent.inheritableFlags;
+    state.allowedTags |= parent.allowedTags;
+  }
+  if ((repositories & tags.repositoriesOfSet(state.allowedTags)) !== 0) state.tagAllowed = true;
+}
+
+/** Has the packages reconsidered whose dependencies are on a name. */
+export function reconsiderReverseDepends(solver: SolverState, name: Name): void {
+  for (const state of solver.of(name).reverseDepends) {
+    if (!state.seen) continue;
+    state.reconsiderDepends = true;
+    solver.queue(state);
+  }
+}
+
+/** Has the packages reconsidered that install themselves beside a name. */
+export function reconsiderReverseInstallIf(solver: SolverState, name: Name): void {
+  for (const dependent of name.reverseInstallIf) {
+    const state = solver.of(dependent);
+    if (!state.seen || state.noInstallIf) continue;
+    state.reconsiderInstallIf = true;
+    solver.queue(state);
+  }
+}
+
+/** The same for all names that a package has. */
+export function reconsiderReverseInstallIfOf(solver: SolverState, one: Package): void {
+  reconsiderReverseInstallIf(solver, one.name);
+  for (const { name } of one.provides) reconsiderReverseInstallIf(solver, name);
+}

@@ -1,0 +1,164 @@
+import type { Package, Provider, Requirement } from '../database/model.ts';
+import { isProvided } from '../dependency/provided.ts';
+import { constrain, disqualify, inherit, requirersChanged } from './constrain.ts';
+import type { NameState, SolverState } from './state.ts';
+
+/** Whether a package may be taken for a name without having been named: a virtual name alone is no reason. */
+export function isAutoSelectable(
+  solver: SolverState,
+  { version, package: one }: Provider,
+): boolean {
+  return version !== undefined || one.providerPriority > 0 || solver.of(one.name).requirers > 0;
+}
+
+/**
+ * Draws the conclusions that can be drawn for a name that is not decided: which of its packages are out, whether
+ * one installs itself, and what all candidates have in common – that is then asked for already now.
+ */
+export function reconsider(solver: SolverState, state: NameState): void {
+  const candidates = findCandidates(solver, state);
+  const first = candidates[0];
+  solver.queueUnresolved(state);
+  if (first !== undefined) {
+    for (const { package: one } of state.name.providers) {
+      const known = solver.ofPackage(one);
+      known.dependenciesUsed = known.dependenciesMerged;
+    }
+    requireCommon(solver, first, candidates.length);
+    excludeByProvides(solver, state, first, candidates.length);
+  }
+  state.reverseDependsDone = state.reverseDepends.every(({ seen, locked }) => !seen || locked);
+}
+
+/** Packages that may still stand for a name; counts what they have in common on the way. */
+function findCandidates(solver: SolverState, state: NameState): Package[] {
+  const { reconsiderDepends, reconsiderInstallIf } = state;
+  state.reconsiderDepends = false;
+  state.reconsiderInstallIf = false;
+  state.hasAutoSelectable = false;
+  let [hasInstallIf, noInstallIf, tagsDiffer] = [false, true, false];
+  const candidates: Package[] = [];
+  for (const provider of state.name.providers) {
+    const one = provider.package;
+    const known = solver.ofPackage(one);
+    known.dependenciesMerged = false;
+    if (!known.selectable) continue;
+    if (reconsiderDepends && !one.depends.every((dep) => isSatisfiable(solver, one, dep))) {
+      disqualify(solver, one);
+    }
+    if (!known.selectable) continue;
+    if (reconsiderInstallIf) trigger(solver, one);
+    hasInstallIf ||= known.installIfTriggered;
+    noInstallIf &&= known.installIfFailed;
+    if (known.installIfTriggered) state.hasAutoSelectable = true;
+    if (state.requirers === 0) continue;
+    known.dependenciesMerged = true;
+    countCommon(solver, provider, candidates.length);
+    candidates.push(one);
+    tagsDiffer ||= !known.tagAllowed;
+    if (isAutoSelectable(solver, provider)) state.hasAutoSelectable = true;
+  }
+  state.hasInstallIf = hasInstallIf;
+  state.noInstallIf = noInstallIf;
+  state.hasOptions = candidates.length > 1 || tagsDiffer;
+  return candidates;
+}
+
+function isSatisfiable(solver: SolverState, one: Package, dependency: Requirement): boolean {
+  const state = solver.of(dependency.name);
+  if (dependency.conflict && solver.ignoreConflicts) return true;
+  if (state.locked) return isProvided(dependency, state.chosen, one);
+  if (state.requirers === 0 && isProvided(dependency, undefined)) return true;
+  return dependency.name.providers.some(
+    (provider) =>
+      solver.ofPackage(provider.package).selectable && isProvided(dependency, provider, one),
+  );
+}
+
+/** Finds out whether all that a package installs itself with is there. */
+function trigger(solver: SolverState, one: Package): void {
+  const known = solver.ofPackage(one);
+  if (!known.installIfTriggered && !known.installIfFailed) {
+    known.installIfTriggered = true;
+    for (const condition of one.installIf) {
+      const state = solver.of(condition.name);
+      if (state.locked && isProvided(condition, state.chosen, one)) continue;
+      known.installIfTriggered = false;
+      known.installIfFailed = state.locked;
+      if (!state.locked && condition.conflict) decideSomeTime(solver, state);
+      break;
+    }
+  }
+  if (!known.installIfTriggered) return;
+  for (const { name } of one.installIf) inherit(solver, one, solver.of(name).chosen?.package);
+}
+
+/** Has a name decided although nothing asks for it: whether it stays out decides what installs itself. */
+function decideSomeTime(solver: SolverState, state: NameState): void {
+  state.absenceCounts = true;
+  solver.queueUnresolved(state);
+}
+
+/** Counts one more candidate for the names that all before it have in common. */
+function countCommon(solver: SolverState, provider: Provider, before: number): void {
+  const one = provider.package;
+  for (const { name, conflict } of one.depends) {
+    const state = solver.of(name);
+    if (!conflict && state.mergeDepends === before) state.mergeDepends = before + 1;
+  }
+  const names = [{ name: one.name, version: provider.version }, ...one.provides];
+  for (const { name, version } of names) {
+    const state = solver.of(name);
+    if (state.mergeProvides !== before) continue;
+    state.mergeProvides = before + 1;
+    if (version === undefined) state.hasVirtualProvides = true;
+  }
+}
+
+/** Asks for what all candidates depend on: with one candidate exactly, else only for the name. */
+function requireCommon(solver: SolverState, first: Package, count: number): void {
+  for (const dependency of first.depends) {
+    const state = solver.of(dependency.name);
+    const common = state.mergeDepends === count;
+    state.mergeDepends = 0;
+    if (!common) continue;
+    if (count === 1) {
+      constrain(solver, first, dependency);
+    } else if (state.requirers === 0) {
+      state.requirers += 1;
+      requirersChanged(solver, state);
+      for (const { package: one } of dependency.name.providers) inherit(solver, one, first);
+    }
+  }
+}
+
+/** Takes out what cannot stand beside any candidate, as all of them have a name of it. */
+function excludeByProvides(
+  solver: SolverState,
+  state: NameState,
+  first: Package,
+  count: number,
+): void {
+  const names = [first.name, ...first.provides.map(({ name }) => name)];
+  for (const name of names) {
+    const provided = solver.of(name);
+    const common = provided.mergeProvides === count;
+    provided.mergeProvides = 0;
+    if (common) excludeNonProviders(solver, provided, state);
+  }
+  for (const name of names) solver.of(name).hasVirtualProvides = false;
+}
+
+/** Takes out packages under one name that have not another, too. */
+function excludeNonProviders(solver: SolverState, under: NameState, must: NameState): void {
+  if (under === must || solver.ignoreConflicts) return;
+  const skipVirtual = under.hasVirtualProvides;
+  for (const { package: one, version } of under.name.providers) {
+    if (one.name === must.name || !solver.ofPackage(one).selectable) continue;
+    if (skipVirtual && version === undefined) continue;
+    const spared = one.provides.some(
+      (own) => own.name === must.name || (skipVirtual && own.version === undefined),
+    );
+    if (!spared) disqualify(solver, one);
+  }
+}

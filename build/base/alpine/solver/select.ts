@@ -1,0 +1,101 @@
+import type { Package, Provider } from '../database/model.ts';
+import { compareProviders } from './compare.ts';
+import {
+  constrain,
+  disqualify,
+  reconsiderReverseDepends,
+  reconsiderReverseInstallIf,
+  reconsiderReverseInstallIfOf,
+} from './constrain.ts';
+import { isAutoSelectable } from './reconsider.ts';
+import type { NameState, SolverState } from './state.ts';
+
+/**
+ * The name to decide next: the latest asked for that leaves no choice and nothing open before it, else one that
+ * may be chosen for, named by the user, discovered last.
+ */
+export function nextToDecide({ unresolved }: SolverState): NameState | undefined {
+  let best: NameState | undefined;
+  for (let index = unresolved.length - 1; index >= 0; index -= 1) {
+    const state = unresolved[index];
+    if (state === undefined) continue;
+    if (isForced(state)) return state;
+    if (best === undefined || isBefore(state, best)) best = state;
+  }
+  return best;
+}
+
+function isForced(state: NameState): boolean {
+  return (
+    state.reverseDependsDone && state.requirers > 0 && state.hasAutoSelectable && !state.hasOptions
+  );
+}
+
+function isBefore(a: NameState, b: NameState): boolean {
+  if (a.hasAutoSelectable !== b.hasAutoSelectable) return a.hasAutoSelectable;
+  if (a.named !== b.named) return a.named;
+  return a.order > b.order;
+}
+
+/** Decides what stands for a name, and asks for what that depends on. */
+export function decide(solver: SolverState, state: NameState): void {
+  const chosen = choose(solver, state);
+  if (chosen === undefined) {
+    assign(solver, state, undefined);
+    if (state.requirers > 0) solver.errors += 1;
+    return;
+  }
+  const one = chosen.package;
+  const { selectable, tagAllowed } = solver.ofPackage(one);
+  if (!selectable || !tagAllowed) solver.markError(one);
+  assign(solver, solver.of(one.name), { package: one, version: one.version });
+  for (const { name, version } of one.provides) {
+    assign(solver, solver.of(name), { package: one, version });
+  }
+  for (const dependency of one.depends) constrain(solver, one, dependency);
+}
+
+function choose(solver: SolverState, state: NameState): Provider | undefined {
+  let chosen: Provider | undefined;
+  for (const provider of state.name.providers) {
+    if (state.requirers === 0 && !mayInstallItself(solver, provider.package)) continue;
+    if (!isAutoSelectable(solver, provider)) continue;
+    if (chosen === undefined || compareProviders(solver, provider, chosen) > 0) chosen = provider;
+  }
+  return chosen;
+}
+
+function mayInstallItself(solver: SolverState, one: Package): boolean {
+  const { installIfTriggered, tagAllowed, selectable } = solver.ofPackage(one);
+  return installIfTriggered && tagAllowed && selectable;
+}
+
+/** Lets a provider, or nothing, stand for a name; whatever else has that name is out. */
+function assign(solver: SolverState, state: NameState, provider: Provider | undefined): void {
+  if (state.locked) {
+    const bothVirtual = provider?.version === undefined && state.chosen?.version === undefined;
+    if (bothVirtual || solver.ignoreConflicts) return;
+    solver.markError(provider?.package);
+    solver.markError(state.chosen?.package);
+    return;
+  }
+  state.locked = true;
+  state.chosen = provider;
+  if (state.unresolved) solver.forgetUnresolved(state);
+  if (!solver.ignoreConflicts) excludeOthers(solver, state, provider);
+  reconsiderReverseDepends(solver, state.name);
+  if (provider === undefined) reconsiderReverseInstallIf(solver, state.name);
+  else reconsiderReverseInstallIfOf(solver, provider.package);
+}
+
+function excludeOthers(
+  solver: SolverState,
+  { name }: NameState,
+  provider: Provider | undefined,
+): void {
+  for (const other of name.providers) {
+    if (other.package === provider?.package) continue;
+    if (provider?.version === undefined && other.version === undefined) continue;
+    disqualify(solver, other.package);
+  }
+}

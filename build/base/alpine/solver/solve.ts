@@ -1,0 +1,113 @@
+import type { Database } from '../database/database.ts';
+import type { Requirement } from '../database/model.ts';
+import { isSound } from '../dependency/dependency.ts';
+import { type Change, listChanges } from './changes.ts';
+import { constrain } from './constrain.ts';
+import { discover } from './discover.ts';
+import { Flag, type NameFlags } from './flags.ts';
+import { linkReverseDepends } from './link.ts';
+import { reconsider } from './reconsider.ts';
+import { decide, nextToDecide } from './select.ts';
+import { SolverState } from './state.ts';
+
+/** What is to be solved. */
+export interface SolveRequest {
+  /** Linked, and not changed by solving. */
+  readonly database: Database;
+  readonly world: readonly Requirement[];
+  /** What is preferred everywhere; bits of `Flag`. */
+  readonly flags?: number | undefined;
+  /** What is preferred under some names. */
+  readonly nameFlags?: readonly NameFlags[] | undefined;
+  /** Change as little as possible besides the package manager itself. */
+  readonly selfUpgrade?: boolean | undefined;
+  /** Leave out of world what cannot be had, rather than fail. */
+  readonly dropBroken?: boolean | undefined;
+}
+
+/** What the solver found. */
+export interface Solution {
+  /** In the order of doing; packages that stay as they are come, too. */
+  readonly changes: readonly Change[];
+  /** How many contradictions there are; 0 for a solution that can be carried out. */
+  readonly errors: number;
+  /** What was decided, for explanations. */
+  readonly state: SolverState;
+  /** The world that was solved: without what was dropped. */
+  readonly world: readonly Requirement[];
+}
+
+/**
+ * Finds the packages that fulfil the world, by the semantics of apk-tools 2.14: names are decided one after the
+ * other, each for good; what follows from a decision is drawn before the next. The same request always gives the
+ * same solution.
+ */
+export function solve(request: SolveRequest): Solution {
+  let world = sorted(request.world.filter(isSound));
+  for (let nameFlags = request.nameFlags ?? []; ; nameFlags = []) {
+    const solution = run(request, { world, nameFlags });
+    if (solution.errors === 0 || request.dropBroken !== true) return solution;
+    const sound = world.filter(({ name }) => {
+      const chosen = solution.state.of(name).chosen?.package;
+      return chosen !== undefined && !solution.state.ofPackage(chosen).erroneous;
+    });
+    if (sound.length === world.length) return solution;
+    world = sound;
+  }
+}
+
+function run(
+  { database, flags = 0, selfUpgrade = false, nameFlags: named = [] }: SolveRequest,
+  { world, nameFlags }: { world: readonly Requirement[]; nameFlags: readonly NameFlags[] },
+): Solution {
+  const ignoreConflicts = (flags & Flag.ignoreConflict) !== 0;
+  const state = new SolverState(database, { selfUpgrade, ignoreConflicts });
+  for (const { name } of named) state.of(database.intern(name)).named = true;
+  for (const wish of nameFlags) applyNameFlags(state, wish);
+  state.inheritedFlags = flags;
+  for (const { name } of world) discover(state, name);
+  linkReverseDepends(state);
+  for (const dependency of world) {
+    state.inheritedTags = 1 << database.tags.number(dependency.tag ?? '');
+    constrain(state, undefined, dependency);
+  }
+  state.inheritedFlags = 0;
+  state.inheritedTags = 0;
+  decideAll(state);
+  return { changes: listChanges(state, world), errors: state.errors, state, world };
+}
+
+function applyNameFlags(state: SolverState, { name, flags, inheritable }: NameFlags): void {
+  for (const { package: one } of state.database.intern(name).providers) {
+    const known = state.ofPackage(one);
+    known.flags |= flags;
+    known.inheritableFlags |= inheritable;
+  }
+}
+
+function decideAll(state: SolverState): void {
+  for (;;) {
+    for (let name = state.nextQueued(); name !== undefined; name = state.nextQueued()) {
+      reconsider(state, name);
+    }
+    const next = nextToDecide(state);
+    if (next === undefined) return;
+    decide(state, next);
+  }
+}
+
+/** World by name as apk sorts it: without regard to case first. */
+function sorted(world: readonly Requirement[]): Requirement[] {
+  return [...world].sort(
+    (a, b) =>
+      compareText(lower(a.name.name), lower(b.name.name)) || compareText(a.name.name, b.name.name),
+  );
+}
+
+function lower(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,222 @@
+import type { Database } from '../database/database.ts';
+import type { Name, Package, Provider } from '../database/model.ts';
+import { NO_TAG } from '../database/tags.ts';
+
+/** The set of tags that holds only `NO_TAG`. */
+export const ONLY_UNTAGGED = 1 << NO_TAG;
+
+/** Most names have no dependents: one list does for all of them. */
+const NO_STATES: readonly NameState[] = [];
+
+/** What one run knows of a name. */
+export interface NameState {
+  readonly name: Name;
+  seen: boolean;
+  /** Names whose packages depend on this one, or forbid it. */
+  reverseDepends: readonly NameState[];
+  /** Whether it is decided; then `chosen` stands for it, or nothing does. */
+  locked: boolean;
+  chosen: Provider | undefined;
+  /** How many dependencies ask for it. */
+  requirers: number;
+  /** Larger the later it was discovered; those it depends on are discovered before it. */
+  order: number;
+  /** Whether a user's words were about it. */
+  named: boolean;
+  reconsiderDepends: boolean;
+  reconsiderInstallIf: boolean;
+  queued: boolean;
+  unresolved: boolean;
+  /** Whether some package under it installs itself; whether none ever will. */
+  hasInstallIf: boolean;
+  noInstallIf: boolean;
+  /** Whether some package installs itself if this name stays out. */
+  absenceCounts: boolean;
+  /** Whether there is a choice to make, and one that may be made without being told. */
+  hasOptions: boolean;
+  hasAutoSelectable: boolean;
+  reverseDependsDone: boolean;
+  /** While candidates are counted: how many of them, so far all, depend on it or provide it. */
+  mergeDepends: number;
+  mergeProvides: number;
+  hasVirtualProvides: boolean;
+  /** While changes are listed. */
+  installedPackage: Package | undefined;
+  installedName: NameState | undefined;
+  processed: boolean;
+  removed: boolean;
+}
+
+/** What one run knows of a package. */
+export interface PackageState {
+  seen: boolean;
+  /** Whether it can be had, and nothing decided so far forbids it. */
+  selectable: boolean;
+  /** Whether a repository has it. */
+  available: boolean;
+  /** Whether the tags that lead to it allow it; whether it is what they mean first of all. */
+  tagAllowed: boolean;
+  tagPreferred: boolean;
+  allowedTags: number;
+  installIfTriggered: boolean;
+  installIfFailed: boolean;
+  dependenciesMerged: boolean;
+  dependenciesUsed: boolean;
+  conflicts: number;
+  flags: number;
+  inheritableFlags: number;
+  erroneous: boolean;
+  inChanges: boolean;
+}
+
+/** Everything that one run of the solver changes. */
+export class SolverState {
+  readonly database: Database;
+  /** Whether only the package manager itself is being upgraded. */
+  readonly selfUpgrade: boolean;
+  readonly ignoreConflicts: boolean;
+  /** Repositories without a tag, a bit each. */
+  readonly defaultRepositories: number;
+  /** What the world passes on while its dependencies are applied. */
+  inheritedFlags = 0;
+  inheritedTags = 0;
+  errors = 0;
+  discovered = 0;
+  readonly unresolved: NameState[] = [];
+  readonly #queue: NameState[] = [];
+  #queueHead = 0;
+  readonly #names: (NameState | undefined)[] = [];
+  readonly #known: NameState[] = [];
+  readonly #packages: (PackageState | undefined)[] = [];
+
+  constructor(
+    database: Database,
+    { selfUpgrade, ignoreConflicts }: { selfUpgrade: boolean; ignoreConflicts: boolean },
+  ) {
+    this.database = database;
+    this.selfUpgrade = selfUpgrade;
+    this.ignoreConflicts = ignoreConflicts;
+    this.defaultRepositories = database.tags.repositories(NO_TAG);
+  }
+
+  of(name: Name): NameState {
+    const known = this.#names[name.id];
+    if (known !== undefined) return known;
+    const made = freshName(name);
+    this.#names[name.id] = made;
+    this.#known.push(made);
+    return made;
+  }
+
+  /** Names that anything is known of. */
+  get known(): readonly NameState[] {
+    return this.#known;
+  }
+
+  ofPackage(one: Package): PackageState {
+    const known = this.#packages[one.id];
+    if (known !== undefined) return known;
+    const made = freshPackage();
+    this.#packages[one.id] = made;
+    return made;
+  }
+
+  /** Repositories that have a package, or that the tag it was installed by means. */
+  repositoriesOf({ repositories, installed }: Package): number {
+    const own = installed === undefined ? 0 : this.database.tags.repositories(installed.tag);
+    return repositories | own;
+  }
+
+  markError(one: Package | undefined): void {
+    if (one === undefined) return;
+    const state = this.ofPackage(one);
+    if (state.erroneous) return;
+    state.erroneous = true;
+    this.errors += 1;
+  }
+
+  /** Has a name reconsidered, once, after those that already wait. */
+  queue(state: NameState): void {
+    if (state.queued || state.locked) return;
+    if (state.requirers === 0 && !state.reconsiderInstallIf) return;
+    state.queued = true;
+    this.#queue.push(state);
+  }
+
+  /** The next name to reconsider. */
+  nextQueued(): NameState | undefined {
+    while (this.#queueHead < this.#queue.length) {
+      const state = this.#queue[this.#queueHead];
+      this.#queueHead += 1;
+      if (state === undefined) continue;
+      state.queued = false;
+      if (!state.locked) return state;
+    }
+    return undefined;
+  }
+
+  /** Puts a name among those to decide, or takes it away, as it is wanted now. */
+  queueUnresolved(state: NameState): void {
+    if (state.locked) return;
+    const wanted = state.requirers > 0 || state.hasInstallIf || state.absenceCounts;
+    if (wanted && !state.unresolved) this.unresolved.push(state);
+    else if (!wanted && state.unresolved) this.forgetUnresolved(state);
+    state.unresolved = wanted;
+  }
+
+  forgetUnresolved(state: NameState): void {
+    const at = this.unresolved.lastIndexOf(state);
+    if (at >= 0) this.unresolved.splice(at, 1);
+    state.unresolved = false;
+  }
+}
+
+function freshName(name: Name): NameState {
+  return {
+    name,
+    seen: false,
+    reverseDepends: NO_STATES,
+    locked: false,
+    chosen: undefined,
+    requirers: 0,
+    order: 0,
+    named: false,
+    reconsiderDepends: false,
+    reconsiderInstallIf: false,
+    queued: false,
+    unresolved: false,
+    hasInstallIf: false,
+    noInstallIf: false,
+    absenceCounts: false,
+    hasOptions: false,
+    hasAutoSelectable: false,
+    reverseDependsDone: false,
+    mergeDepends: 0,
+    mergeProvides: 0,
+    hasVirtualProvides: false,
+    installedPackage: undefined,
+    installedName: undefined,
+    processed: false,
+    removed: false,
+  };
+}
+
+function freshPackage(): PackageState {
+  return {
+    seen: false,
+    selectable: false,
+    available: false,
+    tagAllowed: false,
+    tagPreferred: false,
+    allowedTags: 0,
+    installIfTriggered: false,
+    installIfFailed: false,
+    dependenciesMerged: false,
+    dependenciesUsed: false,
+    conflicts: 0,
+    flags: 0,
+    inheritableFlags: 0,
+    erroneous: false,
+    inChanges: false,
+  };
+}

@@ -1,0 +1,57 @@
+import { compareVersions, compareWithPrefix } from './compare.ts';
+
+/** What a version may be to the one it is matched with; bits of an operator. */
+export const EQUAL = 1;
+export const LESS = 2;
+export const GREATER = 4;
+/** The version is compared with the beginnings of versions. */
+export const FUZZY = 8;
+
+/** No version asked for. */
+export const ANY = EQUAL | LESS | GREATER;
+/** Not a version but the identity (`C:`) of a package is asked for. */
+export const CHECKSUM = LESS | GREATER;
+
+/** Operators as apk writes them, by their bits. */
+const WRITTEN: ReadonlyMap<number, string> = new Map([
+  [EQUAL, '='],
+  [LESS, '<'],
+  [LESS | EQUAL, '<='],
+  [LESS | EQUAL | FUZZY, '<~'],
+  [EQUAL | FUZZY, '~'],
+  [GREATER, '>'],
+  [GREATER | EQUAL, '>='],
+  [GREATER | EQUAL | FUZZY, '>~'],
+  [CHECKSUM, '><'],
+  [ANY, ''],
+]);
+
+/**
+ * Reads an operator: any of the signs `<`, `>`, `=`, `~`, in any order.
+ * @returns its bits, or `undefined` if it is none
+ */
+export function parseOperator(text: string): number | undefined {
+  let operator = 0;
+  for (const sign of text) {
+    if (sign === '=') operator |= EQUAL;
+    else if (sign === '<') operator |= LESS;
+    else if (sign === '>') operator |= GREATER;
+    else if (sign === '~') operator |= EQUAL | FUZZY;
+    else return undefined;
+  }
+  return operator === 0 ? undefined : operator;
+}
+
+/** An operator as apk writes it; empty for `ANY`. */
+export function formatOperator(operator: number): string {
+  return WRITTEN.get(operator) ?? '?';
+}
+
+/** Whether a version is what an operator and a version ask for: `1.2-r3` is `>= 1.2`, and `~ 1`. */
+export function matchesVersion(version: string, operator: number, wanted: string): boolean {
+  if ((operator & ANY) === ANY) return true;
+  const compare = (operator & FUZZY) === 0 ? compareVersions : compareWithPrefix;
+  const relation = compare(version, wanted);
+  const bit = relation === 0 ? EQUAL : relation < 0 ? LESS : GREATER;
+  return (operator & bit) !== 0;
+}

@@ -1,0 +1,55 @@
+import { BuildError } from '../../build/error.ts';
+import { Random } from './random.ts';
+
+/** A parser under fire. */
+export interface Target {
+  readonly name: string;
+  /**
+   * Feeds the parser once with something it should not have to expect.
+   * Anything but a result or a `BuildError` is a finding.
+   */
+  once(random: Random): void | Promise<void>;
+}
+
+/** How a target stood it. */
+export interface Outcome {
+  readonly runs: number;
+  /** Runs in which the parser took what it was given. */
+  readonly accepted: number;
+  readonly refused: number;
+  /** Longest run, milliseconds. */
+  readonly slowest: number;
+}
+
+/** Milliseconds after which a run counts as a hang. */
+const HANG = 5000;
+
+/**
+ * Fires at a target with one seed after the other.
+ * @throws Error naming the seed that made it crash or hang; `once(new Random(seed))` repeats it
+ */
+export async function fire(
+  target: Target,
+  { from, runs }: { from: number; runs: number },
+): Promise<Outcome> {
+  let [accepted, refused, slowest] = [0, 0, 0];
+  for (let seed = from; seed < from + runs; seed += 1) {
+    const started = performance.now();
+    try {
+      await target.once(new Random(seed));
+      accepted += 1;
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw finding(target, seed, error);
+      refused += 1;
+    }
+    const took = performance.now() - started;
+    if (took > HANG) throw finding(target, seed, new Error(`it took ${Math.round(took)} ms`));
+    slowest = Math.max(slowest, took);
+  }
+  return { runs, accepted, refused, slowest };
+}
+
+function finding({ name }: Target, seed: number, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`fuzzing ${name}, seed ${seed}: ${why}`, { cause });
+}

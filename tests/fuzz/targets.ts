@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { identityOf } from '../../build/base/alpine/checksum.ts';
+import { formatDependency, parseAtom } from '../../build/base/alpine/dependency/dependency.ts';
+import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
+import { readIndex } from '../../build/base/alpine/index/read.ts';
+import { parseStanzas } from '../../build/base/alpine/index/stanza.ts';
+import { parseInstalled } from '../../build/base/alpine/installed/read.ts';
+import { formatInstalled } from '../../build/base/alpine/installed/write.ts';
+import { openPackage } from '../../build/base/alpine/package/open.ts';
+import { decodeRecord, isRecord } from '../../build/base/alpine/package/record.ts';
+import { trustedKeys } from '../../build/base/alpine/signature/keys.ts';
+import { compareVersions } from '../../build/base/alpine/version/compare.ts';
+import { isValidVersion } from '../../build/base/alpine/version/valid.ts';
+import type { Entry } from '../../build/tree/entry.ts';
+import { treePath } from '../../build/tree/path.ts';
+import { gzipMember } from '../alpine-mirror/gzip.ts';
+import { packIndex } from '../alpine-mirror/index.ts';
+import { dataTar, packPackage } from '../alpine-mirror/package.ts';
+import { controlPart } from '../alpine-mirror/parts.ts';
+import { pkginfo } from '../alpine-mirror/recipe.ts';
+import { END_MARK, tarEntry } from '../alpine-mirror/tar.ts';
+import { key, MemorySink } from '../unit/alpine/opened.ts';
+import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
+import { hostileTar } from './hostile-tar.ts';
+import { mutate } from './mutate.ts';
+import type { Random } from './random.ts';
+import type { Target } from './target.ts';
+
+const keys = trustedKeys([[key.name, key.pem]]);
+const where = 'fuzz';
+const recipe = {
+  name: 'a',
+  version: '1.2-r3',
+  depends: ['b>=1', '!c', 'so:libc.so.1'],
+  provides: ['cmd:a=1', 'virtual'],
+  replaces: ['d<2'],
+  triggers: ['/usr/*'],
+  scripts: { 'post-install': '#!/bin/sh\n' },
+  entries: [
+    directory('usr'),
+    directory('usr/bin'),
+    file('usr/bin/a', 'content'),
+    symlink('usr/bin/b', '../bin/a'),
+    hardlink('usr/bin/c', 'usr/bin/a'),
+    file(`usr/${'n'.repeat(120)}`, 'long name'),
+  ],
+};
+const packed = await packPackage(recipe, { key });
+const stanza = packed.stanza;
+const signedIndex = packIndex({ stanzas: [stanza, stanza.replace('P:a', 'P:b')] }, key);
+const indexTar = Buffer.concat([
+  tarEntry({ name: 'DESCRIPTION' }, 'v1'),
+  tarEntry({ name: 'APKINDEX' }, stanza),
+  END_MARK,
+]);
+
+/** Files, archives and texts of an index. */
+const index: Target = {
+  name: 'index',
+  once(random) {
+    const layer = random.below(3);
+    if (layer === 0) readIndex({ bytes: mutate(signedIndex, random), keys, where });
+    else if (layer === 1) openIndexArchive(gzipMember(mutate(indexTar, random), 1), where);
+    else parseStanzas(mutate(Buffer.from(stanza + stanza), random).toString('utf8'), where);
+  },
+};
+
+const tar = Buffer.concat([...dataTar(recipe.entries)]).subarray(0, -8192);
+
+/** A package whose hashes are right, whatever is in its data or its control part. */
+function resealed(random: Random): { bytes: Buffer; identity: string } {
+  const layer = random.below(4);
+  const content = layer === 0 ? tar : layer === 1 ? mutate(tar, random) : hostileTar(random);
+  const data = gzipMember(content, 1);
+  const text = pkginfo(recipe, createHash('sha256').update(data).digest('hex'));
+  const control = controlPart(layer === 0 ? mutate(Buffer.from(text), random).toString() : text);
+  return { bytes: Buffer.concat([control, data]), identity: identityOf(control) };
+}
+
+/** Files of packages. */
+const archive: Target = {
+  name: 'package',
+  async once(random) {
+    const { bytes, identity } =
+      random.below(3) === 0
+        ? { bytes: mutate(packed.bytes, random), identity: packed.identity }
+        : resealed(random);
+    const path = join(room(), 'a.apk');
+    writeFileSync(path, bytes);
+    const sink = new MemorySink();
+    await openPackage({ file: path, keys, identity, origin: where, sink });
+    for (const entry of sink.entries) checkInside(entry);
+  },
+};
+
+/** @throws Error if an entry is not in the tree, or its record cannot be read */
+function checkInside(entry: Entry): void {
+  const paths = entry.type === 'hardlink' ? [entry.path, entry.target] : [entry.path];
+  for (const path of paths) {
+    if (treePath(path, where) !== path || path === '')
+      throw new Error(`${path} is not in the tree`);
+  }
+  if (!isRecord(entry) || entry.type !== 'file' || entry.content.in !== 'memory') return;
+  decodeRecord(Buffer.from(entry.content.bytes), where);
+}
+
+let folder: string | undefined;
+
+/** A folder for files that must be on disk; gone when the process ends. */
+function room(): string {
+  if (folder !== undefined) return folder;
+  const made = mkdtempSync(join(tmpdir(), 'quantix-fuzz-'));
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  folder = made;
+  return made;
+}
+
+const database = Buffer.from(
+  `C:${packed.identity}\nP:a\nV:1.2-r3\nA:x86_64\nS:1\nI:1\nT:x\nU:\nL:MIT\nt:17\nD:b c>1\nr:d\nq:1\ns:edge\nf:fs\n` +
+    `F:\nR:x\nZ:${packed.identity}\nF:etc\nM:0:1:1777\nR:y\na:0:42:640:${packed.identity}\nZ:${packed.identity}\n\n`,
+);
+
+/** Installed databases; what is accepted must be the same after it was written and read again. */
+const installed: Target = {
+  name: 'installed',
+  once(random) {
+    const written = formatInstalled(
+      parseInstalled(mutate(database, random).toString('utf8'), where),
+    );
+    const again = formatInstalled(parseInstalled(written, where));
+    if (again !== written) throw new Error('it does not stand being written and read');
+  },
+};
+
+const VERSIONS = [
+  '1.2.3-r4',
+  '1.2_rc1-r0',
+  '1.2_alpha2_p3',
+  '20230101',
+  '1.2b_git20200101-r1',
+  '0.1~0a1b2c-r2',
+  '1.02',
+] as const;
+
+/** Versions and dependencies; their order must be one. */
+const version: Target = {
+  name: 'version',
+  once(random) {
+    const [a, b] = [randomVersion(random), randomVersion(random)];
+    isValidVersion(a);
+    if (compareVersions(a, a) !== 0) throw new Error(`${JSON.stringify(a)} differs from itself`);
+    if (compareVersions(a, b) + compareVersions(b, a) !== 0) {
+      throw new Error(`${JSON.stringify(a)} and ${JSON.stringify(b)} have no order`);
+    }
+    const atom = parseAtom(
+      `${random.pick(['a', '!a', 'a@t'])}${random.pick(['', '=', '>~', '><'])}${a}`,
+      String,
+    );
+    if (atom !== undefined) formatDependency(atom);
+  },
+};
+
+function randomVersion(random: Random): string {
+  return mutate(Buffer.from(random.pick(VERSIONS)), random)
+    .toString('utf8')
+    .slice(0, 64);
+}
+
+/** All targets. */
+export const TARGETS: readonly Target[] = [index, archive, installed, version];

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { changes, details } from '../solver/situation.ts';
+
+const REPOSITORY = 'a 1\nD:b\n\na 2\nD:b\n\nb 1\n\nb 2\n\nc 1\nD:b';
+const INSTALLED = 'a 1\nD:b\n\nb 1';
+const given = { world: 'a', installed: INSTALLED, repository: REPOSITORY };
+
+describe('add', () => {
+  test('--upgrade takes the newest of what is named, and of what that needs', () => {
+    expect(changes(given, 'add -u a')).toEqual(['upgrade b 1 2', 'upgrade a 1 2', 'OK 2']);
+    expect(changes(given, 'add --upgrade c')).toEqual(['upgrade b 1 2', 'install c 1', 'OK 3']);
+  });
+
+  test('--latest takes the newest even if that breaks something', () => {
+    const strict = { ...given, world: 'a<2' };
+    expect(changes(strict, 'add -u b')).toEqual(['upgrade b 1 2', 'OK 2']);
+    expect(changes(strict, 'add -l a<2')).toEqual(['ERROR unsatisfiable']);
+  });
+
+  test('--virtual makes a package of what is named', () => {
+    expect(changes(given, 'add -t .v=1 c')).toEqual(['install c 1', 'install .v 1', 'OK 4']);
+    expect(changes({}, '--no-network add --virtual .v=1')).toEqual(['install .v 1', 'OK 1']);
+    expect(changes({}, 'add -t .v')[0]).toMatch(/^install \.v \d{8}\.\d{6}$/);
+  });
+
+  test('a virtual package takes the place of its predecessor', () => {
+    const before = { world: '.v=1', installed: '.v 1\nI:0\nD:b\n\nb 1', repository: REPOSITORY };
+    expect(changes(before, 'add -t .v=2 c')).toEqual(['install c 1', 'upgrade .v 1 2', 'OK 3']);
+  });
+
+  test.each([
+    'add a=',
+    'add a==',
+    'add =1',
+    'add a@',
+    'add -t .v a@edge',
+    'add -t .v=invalid a',
+    'add -t !v a',
+    'add -t .v>1 a',
+    'add --nonsense a',
+    'add -t',
+    'nonsense a',
+    '',
+  ])('%j is wrong in its words', (words) => {
+    expect(changes(given, words)).toEqual(['ERROR syntax']);
+    expect(details(given, words)).not.toBe('');
+  });
+
+  test('files are refused', () => {
+    expect(changes(given, 'add ./x.apk')).toEqual(['ERROR other']);
+  });
+});
+
+describe('del', () => {
+  test('takes a name out of the world, and what nobody else needs with it', () => {
+    expect(changes(given, 'del a')).toEqual(['purge a 1', 'purge b 1', 'OK 0']);
+    expect(changes({ ...given, world: 'a b' }, 'del a')).toEqual(['purge a 1', 'OK 1']);
+  });
+
+  test('leaves what is needed', () => {
+    expect(changes({ ...given, world: 'a b' }, 'del b')).toEqual(['OK 2']);
+  });
+
+  test('--rdepends takes what depends on it, too', () => {
+    expect(changes({ ...given, world: 'a b' }, 'del -r b')).toEqual([
+      'purge a 1',
+      'purge b 1',
+      'OK 0',
+    ]);
+  });
+
+  test('rather takes another provider than what was deleted', () => {
+    const repository = 'x-a 1\np:x=1\n\nx-b 2\np:x=2';
+    const before = { world: 'x x-b', installed: 'x-b 2\np:x=2', repository };
+    expect(changes(before, 'del x-b')).toEqual(['purge x-b 2', 'install x-a 1', 'OK 1']);
+  });
+
+  test('takes patterns', () => {
+    expect(changes({ ...given, world: 'a b' }, 'del [ab]')).toEqual([
+      'purge a 1',
+      'purge b 1',
+      'OK 0',
+    ]);
+  });
+
+  test('a name that nobody knows is told, with what it may be', () => {
+    expect(changes(given, 'del nonsense')).toEqual(['ERROR other']);
+    expect(details({ repository: 'openssl 1' }, 'del opensll')).toContain('Did you mean openssl?');
+  });
+});
+
+describe('upgrade', () => {
+  test('only what is named', () => {
+    expect(changes(given, 'upgrade b')).toEqual(['upgrade b 1 2', 'OK 2']);
+    expect(changes(given, 'upgrade --ignore b')).toEqual(['upgrade a 1 2', 'OK 2']);
+  });
+
+  test('--prune drops from the world what no repository has', () => {
+    const lost = { ...given, world: 'a lost', installed: `${INSTALLED}\n\nlost 1` };
+    expect(changes(lost, 'upgrade --prune')).toEqual([
+      'purge lost 1',
+      'upgrade b 1 2',
+      'upgrade a 1 2',
+      'OK 2',
+    ]);
+    expect(changes(lost, 'upgrade')).toEqual(['upgrade b 1 2', 'upgrade a 1 2', 'OK 3']);
+  });
+
+  test('--latest does not make do with what fits', () => {
+    expect(changes({ ...given, world: 'a<2' }, 'upgrade')).toEqual(['upgrade b 1 2', 'OK 2']);
+    expect(changes({ ...given, world: 'a<2' }, 'upgrade --latest')).toEqual([
+      'ERROR unsatisfiable',
+    ]);
+  });
+
+  test('--self-upgrade-only upgrades the package manager, and nothing it can leave', () => {
+    const repository = 'apk-tools 2\nD:lib>=2\n\nlib 2\n\napp 2';
+    const installed = 'apk-tools 1\nD:lib\n\nlib 1\n\napp 1';
+    const before = { world: 'apk-tools app', installed, repository };
+    expect(changes(before, 'upgrade --self-upgrade-only')).toEqual([
+      'upgrade lib 1 2',
+      'upgrade apk-tools 1 2',
+      'OK',
+    ]);
+    expect(changes({ ...before, repository: 'app 2' }, 'upgrade --self-upgrade-only')).toEqual([
+      'OK',
+    ]);
+  });
+});
+
+describe('fix', () => {
+  test('installs again what is named, with --depends what it needs, too', () => {
+    expect(changes(given, 'fix a')).toEqual(['reinstall a 1', 'OK 2']);
+    expect(changes(given, 'fix -d a')).toEqual(['reinstall b 1', 'reinstall a 1', 'OK 2']);
+  });
+
+  test('--upgrade takes the newest instead', () => {
+    expect(changes(given, 'fix -u a')).toEqual(['upgrade a 1 2', 'OK 2']);
+    expect(changes(given, 'fix --upgrade --depends a')).toEqual([
+      'upgrade b 1 2',
+      'upgrade a 1 2',
+      'OK 2',
+    ]);
+  });
+
+  test('without names it is about what is broken', () => {
+    const broken = { ...given, installed: 'a 1\nD:b\nf:f\n\nb 1\nf:x' };
+    expect(changes(broken, 'fix')).toEqual(['reinstall a 1', 'OK 2']);
+    expect(changes(broken, 'fix --xattr')).toEqual(['reinstall b 1', 'reinstall a 1', 'OK 2']);
+    expect(changes(given, 'fix')).toEqual(['OK 2']);
+  });
+});
+
+test('options may stand before the command, and those that change nothing here are accepted', () => {
+  expect(changes(given, '-q --no-cache -U upgrade -v -v --no-scripts')).toEqual([
+    'upgrade b 1 2',
+    'upgrade a 1 2',
+    'OK 2',
+  ]);
+  expect(changes(given, '--no-network add -t .v=1 a')).toEqual(['install .v 1', 'OK 3']);
+});

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { fire } from '../../fuzz/target.ts';
+import { TARGETS } from '../../fuzz/targets.ts';
+
+test.each(TARGETS.map((target) => [target.name, target] as const))(
+  'the parser of %s takes or refuses whatever it is given, and never crashes or hangs',
+  async (_, target) => {
+    const outcome = await fire(target, { from: 0, runs: 1500 });
+    expect(outcome.refused + outcome.accepted).toBe(outcome.runs);
+    expect(outcome.accepted).toBeGreaterThan(0);
+  },
+);

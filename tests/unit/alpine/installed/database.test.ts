@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { readTarBuffer } from '../../../../build/base/alpine/archive/tar.ts';
+import { databaseFiles } from '../../../../build/base/alpine/installed/database.ts';
+import { scriptsTar } from '../../../../build/base/alpine/installed/scripts.ts';
+import { formatTriggers } from '../../../../build/base/alpine/installed/triggers.ts';
+import { formatWorld } from '../../../../build/base/alpine/installed/world.ts';
+import { treeOf } from '../../tree/trees.ts';
+import { installed, EMPTY_CHECKSUM as Z } from './packages.ts';
+
+test('triggers are the identity of a package and what it wants to know of', () => {
+  const packages = [
+    installed('b', {}, { triggers: ['/usr/share/b'] }),
+    installed('none'),
+    installed('a', {}, { triggers: ['/lib/*', '/etc'] }),
+  ];
+  expect(formatTriggers(packages)).toBe(`${Z} /lib/* /etc\n${Z} /usr/share/b\n`);
+});
+
+test('scripts are kept in a tar, under package, version, identity and kind', () => {
+  const scripts = new Map([
+    ['trigger', Buffer.from('#!/bin/sh\n')],
+    ['pre-install', Buffer.from('#!/bin/sh\nexit 0\n')],
+  ] as const);
+  const tar = scriptsTar([installed('a', { t: '1700000000' }, { scripts }), installed('b')]);
+  const { entries, ended } = readTarBuffer(tar, 'scripts.tar');
+  expect(entries.map(({ header }) => header.name)).toEqual([
+    `a-1-r0.${Z}.pre-install`,
+    `a-1-r0.${Z}.trigger`,
+  ]);
+  expect(entries.map(({ header: { mode, uid } }) => [mode, uid])).toEqual([
+    [0o755, 0],
+    [0o755, 0],
+  ]);
+  expect(entries[0]?.content.toString()).toBe('#!/bin/sh\nexit 0\n');
+  expect(ended).toBe(true);
+});
+
+test('without scripts the tar is an end mark', () => {
+  expect(scriptsTar([])).toEqual(Buffer.alloc(1024));
+});
+
+test('the world is sorted by name, each name once, the later wish counts', () => {
+  const wanted = ['zlib', 'busybox', '!mdev', 'openssl~=3', 'busybox@edge>1', 'abc'];
+  expect(formatWorld(wanted)).toBe('abc\nbusybox@edge>1\n!mdev\nopenssl~3\nzlib\n');
+  expect(formatWorld([])).toBe('\n');
+});
+
+test('the files of the database have their places, and repositories and keys only if asked for', () => {
+  const plain = { packages: [], world: ['a'], architecture: 'x86_64' };
+  const tree = treeOf(...databaseFiles(plain));
+  expect(tree.text('etc/apk/world')).toBe('a\n');
+  expect(tree.text('etc/apk/arch')).toBe('x86_64\n');
+  expect(tree.at('lib/apk/db/lock')).toMatchObject({ mode: 0o600, size: 0 });
+  expect(tree.names('lib/apk/db')).toEqual(['installed', 'lock', 'scripts.tar', 'triggers']);
+  expect(tree.names('etc/apk')).toEqual(['arch', 'world']);
+  const keys = new Map([['k.rsa.pub', 'PEM']]);
+  const full = treeOf(...databaseFiles({ ...plain, repositories: ['http://m/main'], keys }));
+  expect(full.text('etc/apk/repositories')).toBe('http://m/main\n');
+  expect(full.text('etc/apk/keys/k.rsa.pub')).toBe('PEM');
+});

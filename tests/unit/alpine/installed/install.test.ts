@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import {
+  install,
+  type PackageToInstall,
+  planInstallation,
+} from '../../../../build/base/alpine/install.ts';
+import { BuildError } from '../../../../build/error.ts';
+import { ContentReader } from '../../../../build/tree/content.ts';
+import type { Entry } from '../../../../build/tree/entry.ts';
+import { nameOf, parentOf } from '../../../../build/tree/path.ts';
+import { Tree } from '../../../../build/tree/tree.ts';
+import { directory, file, hardlink, symlink } from '../../tree/trees.ts';
+import { installed, ownedDirectory, ownedFile } from './packages.ts';
+
+interface More {
+  fields?: Record<string, string>;
+  replaces?: string[];
+  replacesPriority?: number;
+}
+
+/** A package that has these entries, and says so in its record. */
+function pack(name: string, entries: Entry[], more: More = {}): PackageToInstall {
+  const directories = entries
+    .filter(({ type }) => type === 'directory')
+    .map(({ path, uid, gid, mode }) => ({
+      ...ownedDirectory(
+        path,
+        ...entries
+          .filter((entry) => entry.type !== 'directory' && parentOf(entry.path) === path)
+          .map((entry) => ({
+            ...ownedFile(nameOf(entry.path)),
+            ownership: { uid: entry.uid, gid: entry.gid, mode: entry.mode },
+          })),
+      ),
+      ownership: { uid, gid, mode },
+    }));
+  const { fields, ...record } = more;
+  return { ...installed(name, fields, { ...record, directories }), entries };
+}
+
+/** Installs into an empty root. */
+function installAll(...packages: PackageToInstall[]): Tree {
+  const tree = new Tree(new ContentReader());
+  const plan = planInstallation({ packages, world: ['a'], architecture: 'x86_64' });
+  install(plan, tree);
+  return tree;
+}
+
+/** Names of the files that the database says a package has. */
+function owned(tree: Tree, name: string): string[] {
+  const text = tree.text('lib/apk/db/installed') ?? '';
+  const stanza = text.split('\n\n').find((part) => part.includes(`\nP:${name}\n`)) ?? '';
+  return [...stanza.matchAll(/^R:(.*)$/gm)].map((match) => match[1] ?? '');
+}
+
+const etc = directory('etc');
+
+test('an empty root gets the database, apk’s directories, and what packages have', () => {
+  const tree = installAll(pack('a', [etc, file('etc/x', 'x'), symlink('etc/y', 'x')]));
+  expect(tree.text('etc/y')).toBe('x');
+  expect(tree.at('tmp')?.mode).toBe(0o1777);
+  expect(tree.at('proc')?.mode).toBe(0o555);
+  expect(tree.text('etc/apk/world')).toBe('a\n');
+  expect(owned(tree, 'a')).toEqual(['x', 'y']);
+});
+
+describe('two packages with one file', () => {
+  const one = file('etc/x', 'of one');
+  const two = file('etc/x', 'of two');
+
+  test('are refused if neither replaces the other', () => {
+    const both = () => installAll(pack('one', [etc, one]), pack('two', [etc, two]));
+    expect(both).toThrow(BuildError);
+    expect(both).toThrow('packages one and two both have etc/x, and neither replaces the other');
+  });
+
+  test('of one origin: the later has it', () => {
+    const fields = { o: 'source' };
+    const tree = installAll(
+      pack('one', [etc, one], { fields }),
+      pack('two', [etc, two], { fields }),
+    );
+    expect(tree.text('etc/x')).toBe('of two');
+    expect([owned(tree, 'one'), owned(tree, 'two')]).toEqual([[], ['x']]);
+  });
+
+  test('of which the later replaces the earlier: the later has it', () => {
+    const tree = installAll(
+      pack('one', [etc, one]),
+      pack('two', [etc, two], { replaces: ['one'] }),
+    );
+    expect(tree.text('etc/x')).toBe('of two');
+    expect([owned(tree, 'one'), owned(tree, 'two')]).toEqual([[], ['x']]);
+  });
+
+  test('of which the earlier replaces the later: the earlier keeps it', () => {
+    const tree = installAll(
+      pack('one', [etc, one], { replaces: ['two'] }),
+      pack('two', [etc, two]),
+    );
+    expect(tree.text('etc/x')).toBe('of one');
+    expect([owned(tree, 'one'), owned(tree, 'two')]).toEqual([['x'], []]);
+  });
+
+  test.each([
+    [5, 1, 'of one'],
+    [1, 5, 'of two'],
+    [3, 3, 'of two'],
+  ])(
+    'that replace each other with priorities %d and %d: the higher has it, else the later',
+    (a, b, content) => {
+      const tree = installAll(
+        pack('one', [etc, one], { replaces: ['two'], replacesPriority: a }),
+        pack('two', [etc, two], { replaces: ['one'], replacesPriority: b }),
+      );
+      expect(tree.text('etc/x')).toBe(content);
+    },
+  );
+
+  test('a hard link to a file that stays with another package is refused', () => {
+    const linked = [etc, two, hardlink('etc/z', 'etc/x')];
+    expect(() =>
+      installAll(pack('one', [etc, one], { replaces: ['two'] }), pack('two', linked)),
+    ).toThrow('hard link etc/z names etc/x, which belongs to another package');
+  });
+
+  test('another name of a file that was taken over keeps its content', () => {
+    const linked = [etc, one, hardlink('etc/z', 'etc/x')];
+    const tree = installAll(pack('one', linked), pack('two', [etc, two], { replaces: ['one'] }));
+    expect([tree.text('etc/x'), tree.text('etc/z')]).toEqual(['of two', 'of one']);
+  });
+});
+
+test('what belongs to a named account gets the number that the account has here, in the database too', () => {
+  const srv = { ...directory('srv'), uid: 901, gid: 902 };
+  const data = { ...file('srv/data', 'x'), uid: 901, gid: 902 };
+  const app = pack('app', [srv, data]);
+  const names = { user: 'app', group: 'unknown' };
+  const owners = new Map([srv, data].map(({ path }) => [path, names]));
+  const named = { ...app, record: { ...app.record, owners } };
+  const accounts = { users: new Map([['app', 77]]), groups: new Map([['app', 78]]) };
+  const plan = planInstallation({ packages: [named], world: [], architecture: 'x86_64', accounts });
+  const tree = new Tree(new ContentReader());
+  install(plan, tree);
+  expect(tree.at('srv')).toMatchObject({ uid: 77, gid: 902 });
+  expect(tree.at('srv/data')).toMatchObject({ uid: 77, gid: 902 });
+  const text = tree.text('lib/apk/db/installed');
+  expect(text).toContain('F:srv\nM:77:902:755\nR:data\na:77:902:644\n');
+});
+
+describe('a directory of several packages', () => {
+  const own = (uid: number, mode: number) => ({ ...directory('srv', mode), uid });
+
+  test('has what all permit, whoever came first', () => {
+    const [tight, wide] = [pack('a', [own(0, 0o700)]), pack('b', [own(0, 0o755)])];
+    expect(installAll(tight, wide).at('srv')?.mode).toBe(0o700);
+    expect(installAll(wide, tight).at('srv')?.mode).toBe(0o700);
+  });
+
+  test('belongs to the lowest user', () => {
+    const tree = installAll(pack('a', [own(100, 0o700)]), pack('b', [own(0, 0o755)]));
+    expect(tree.at('srv')).toMatchObject({ uid: 0, mode: 0o755 });
+  });
+
+  test('is in the database of each with what the package says', () => {
+    const tree = installAll(pack('a', [own(0, 0o700)]), pack('b', [own(5, 0o750)]));
+    const text = tree.text('lib/apk/db/installed') ?? '';
+    expect(text).toContain('F:srv\nM:0:0:700\n');
+    expect(text).toContain('F:srv\nM:5:0:750\n');
+  });
+});
+
+test('a root whose /lib is a link to /usr/lib has the database behind the link', () => {
+  const tree = installAll(
+    pack('base', [directory('usr'), directory('usr/lib'), symlink('lib', 'usr/lib')]),
+  );
+  expect(tree.at('lib')?.type).toBe('symlink');
+  expect(tree.text('lib/apk/db/installed')).toContain('P:base');
+});
+
+test('packages have their entries in order: a later file takes the place of one under another name', () => {
+  const base = pack('base', [
+    directory('usr'),
+    directory('usr/lib'),
+    symlink('lib', 'usr/lib'),
+    file('usr/lib/x', '1'),
+  ]);
+  const tree = installAll(base, pack('b', [directory('lib'), file('lib/x', '2')]));
+  expect(tree.text('usr/lib/x')).toBe('2');
+});

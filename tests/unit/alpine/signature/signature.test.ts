@@ -1,0 +1,83 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readKeys, trustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
+import { judge, type Signature } from '../../../../build/base/alpine/signature/signature.ts';
+import { BuildError } from '../../../../build/error.ts';
+import { makeKey, type SignatureKind, signature } from '../../../alpine-mirror/key.ts';
+import { key, keys } from '../opened.ts';
+
+const signed = Buffer.from('what is signed');
+const other = makeKey('other-0000.rsa.pub');
+
+function signatureBy(kind: SignatureKind, digest: string, by = key): Signature {
+  return { digest, key: by.name, bytes: signature(signed, by, kind) };
+}
+
+test.each<[SignatureKind, string]>([
+  ['RSA', 'sha1'],
+  ['RSA256', 'sha256'],
+  ['RSA512', 'sha512'],
+])('a signature of kind %s by a trusted key is valid', (kind, digest) => {
+  expect(judge([signatureBy(kind, digest)], signed, keys)).toBe('valid');
+});
+
+test('a signature over other bytes, with another digest, or of another length is wrong', () => {
+  const one = signatureBy('RSA', 'sha1');
+  expect(judge([one], Buffer.from('something else'), keys)).toBe('wrong');
+  expect(judge([{ ...one, digest: 'sha256' }], signed, keys)).toBe('wrong');
+  expect(judge([{ ...one, bytes: one.bytes.subarray(1) }], signed, keys)).toBe('wrong');
+  expect(judge([{ ...one, bytes: Buffer.alloc(0) }], signed, keys)).toBe('wrong');
+});
+
+test('a signature by another key under a trusted name is wrong', () => {
+  expect(judge([{ ...signatureBy('RSA', 'sha1', other), key: key.name }], signed, keys)).toBe(
+    'wrong',
+  );
+});
+
+test('no signature, one by an unknown key, and one of an unknown kind are untrusted', () => {
+  expect(judge([], signed, keys)).toBe('untrusted');
+  expect(judge([signatureBy('RSA', 'sha1', other)], signed, keys)).toBe('untrusted');
+  expect(judge([{ ...signatureBy('RSA', 'sha1'), digest: undefined }], signed, keys)).toBe(
+    'untrusted',
+  );
+});
+
+test('the first signature by a trusted key decides, so that none can be slipped in behind it', () => {
+  const wrong = { ...signatureBy('RSA', 'sha1'), bytes: Buffer.alloc(256) };
+  const valid = signatureBy('RSA256', 'sha256');
+  expect(judge([signatureBy('RSA', 'sha1', other), valid], signed, keys)).toBe('valid');
+  expect(judge([wrong, valid], signed, keys)).toBe('wrong');
+});
+
+test('keys are the files *.pub of a folder, under their names', async () => {
+  const folder = keyFolder({ 'a.rsa.pub': key.pem, 'b.rsa.pub': other.pem, README: 'no key' });
+  expect([...(await readKeys(folder)).keys()]).toEqual(['a.rsa.pub', 'b.rsa.pub']);
+});
+
+test('a folder without keys, or none at all, is refused', async () => {
+  await expect(readKeys(keyFolder({}))).rejects.toThrow('there is no key');
+  await expect(readKeys('/nowhere/at/all')).rejects.toThrow(BuildError);
+});
+
+test('a key that is no RSA public key in PEM is refused by its name', () => {
+  const curve = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' });
+  for (const pem of [
+    '',
+    'garbage',
+    '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n',
+    curve.toString(),
+  ]) {
+    expect(() => trustedKeys([['bad.rsa.pub', pem]])).toThrow('(bad.rsa.pub)');
+  }
+});
+
+function keyFolder(files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quantix-keys-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}

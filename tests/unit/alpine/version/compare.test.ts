@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { compareVersions } from '../../../../build/base/alpine/version/compare.ts';
+
+/** Versions from least to greatest. */
+const ASCENDING = [
+  '0',
+  '0.1_alpha',
+  '0.1_alpha2',
+  '0.1_beta',
+  '0.1_pre',
+  '0.1_pre20191002222144',
+  '0.1_pre20210530193627',
+  '0.1_rc9',
+  '0.1_rc10',
+  '0.1',
+  '0.1-r1',
+  '0.1-r2',
+  '0.1-r10',
+  '0.1~12ab-r3',
+  '0.1_cvs',
+  '0.1_svn3',
+  '0.1_git20200101',
+  '0.1_hg',
+  '0.1_p',
+  '0.1_p1',
+  '0.1_p1-r1',
+  '0.1a',
+  '0.1b-r1',
+  '0.1.1',
+  '0.2',
+  '0.10',
+  '1.002',
+  '1.02',
+  '1.03',
+  '1.1',
+  '006',
+  '20050718-r1',
+  '99999999999999999998',
+  '99999999999999999999',
+];
+
+test('every version is less than all after it', () => {
+  for (const [index, version] of ASCENDING.entries()) {
+    expect(compareVersions(version, version)).toBe(0);
+    for (const greater of ASCENDING.slice(index + 1)) {
+      expect([version, greater, compareVersions(version, greater)]).toEqual([version, greater, -1]);
+      expect([greater, version, compareVersions(greater, version)]).toEqual([greater, version, 1]);
+    }
+  }
+});
+
+test('zeros before the first number count for nothing', () => {
+  expect(compareVersions('6', '006')).toBe(0);
+});
+
+test.each([
+  ['23_foo', '4_beta', 1],
+  ['1.0', '1.0bc', -1],
+  ['0.1.0_alpha_pre2', '0.1.0_alpha', -1],
+  ['', '0', 0],
+  ['.1', '0.1', 0],
+  ['a', 'b', -1],
+  ['1.0~ab', '1.0~ac', -1],
+  ['1.0', '1.0~ab', -1],
+])('text that is hardly a version is compared as far as it is one: %s and %s', (a, b, order) => {
+  expect(compareVersions(a, b)).toBe(order);
+  expect(compareVersions(b, a)).toBe(order === 0 ? 0 : -order);
+});
+
+test('hostile text of any length is compared in no time', () => {
+  const texts = [
+    '1'.repeat(100_000),
+    '1.'.repeat(50_000),
+    '_p'.repeat(50_000),
+    '0'.repeat(100_000),
+  ];
+  for (const text of texts) {
+    expect(compareVersions(text, text.slice(0, -1))).toBeTypeOf('number');
+    expect(compareVersions(`${text}x`, `${text}y`)).toBeTypeOf('number');
+  }
+  expect(compareVersions('1\0', '1\n')).toBeTypeOf('number');
+  expect(compareVersions('１', '1')).toBeTypeOf('number');
+});
