@@ -22,13 +22,15 @@ export const lockedPackageSchema = z.strictObject({
   source: z.string().min(1).optional(),
   /** Licence as the package states it in its index, if it does. */
   license: z.string().min(1).optional(),
+  /** apk: what the signed index says of it, letter → value; `C` is its identity. */
+  apk: z.record(z.string().length(1), z.string()).optional(),
 });
 
 export const lockSchema = z.strictObject({
   /** Format of this file. */
   format: z.literal(1),
   profile: z.string(),
-  base: z.enum(['debian']),
+  base: z.enum(['debian', 'alpine']),
   /** What the profile asked for when this was resolved; tells which names differ when it changed. */
   request: z.strictObject({
     packages: z.array(z.string()),

@@ -51,6 +51,40 @@ const debian = z.strictObject({
   ...common,
 });
 
+const address = z
+  .string()
+  .regex(/^(?:https?|file):\/\/\S*[^\s/]$/, 'is not an address (http, https or file) without / at its end');
+
+/** Something that is no package: downloaded from its address, known by its hash, put into the image as files. */
+const artifact = z.strictObject({
+  version: z.string().min(1),
+  url: address,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
+  /** Bytes of the download. */
+  size: z.int().positive(),
+  license: z.string().min(1),
+  /** What it is for, and why it is no package. */
+  reason,
+});
+
+const alpine = z.strictObject({
+  /** Branch: `v3.24`. */
+  release: z.string().regex(/^(?:v\d+\.\d+|edge)$/, 'is not an Alpine branch such as v3.24'),
+  /** Repositories of the branch, in apk's order. */
+  repositories: z.array(z.enum(['main', 'community', 'testing'])).min(1),
+  /** Addresses of mirrors, best first; a repository is at `<mirror>/<release>/<repository>`. */
+  mirrors: z.array(address).min(1),
+  /** Keys whose signatures are believed: file name → PEM. */
+  keys: z.record(
+    z.string().regex(/^[\w@.+-]+\.rsa\.pub$/, 'is not the name of a key (NAME.rsa.pub)'),
+    z.string().startsWith('-----BEGIN PUBLIC KEY-----'),
+  ),
+  /** Packages that have scripts → why it is right that these are not run. */
+  scripts: z.record(packageName, reason),
+  artifacts: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a name'), artifact),
+  ...common,
+});
+
 const accounts = z.strictObject({
   /** Group name → fixed gid. */
   groups: z.record(accountName, id),
@@ -87,7 +121,7 @@ export const profileSchema = z.strictObject({
   /** Host name until one is configured. */
   hostname: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'is not a host name'),
   /** Packages, per base. */
-  bases: z.strictObject({ debian }),
+  bases: z.strictObject({ debian, alpine }),
   accounts,
   /** OpenRC services per runlevel. */
   runlevels: z.strictObject({
