@@ -3,6 +3,7 @@
 PROFILE ?=
 BASE    ?= auto
 MIRROR  ?=
+KEYS    ?=
 FLAVOUR ?=
 RELEASE ?=
 FIRMWARE ?= uefi
@@ -10,7 +11,7 @@ FIRMWARE ?= uefi
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 QX := node tasks/qx-build.ts
-IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR))
+IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
@@ -19,7 +20,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|debian MIRROR=http://… FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian MIRROR=http://… KEYS=folder FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
 	@$(QX) iso $(BUILD)

@@ -7,6 +7,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { isoCommand } from './commands/iso.ts';
 import { lockCommand } from './commands/lock.ts';
+import { mirrorCommand } from './commands/mirror.ts';
 import { qemuCommand } from './commands/qemu.ts';
 import { rootfsCommand } from './commands/rootfs.ts';
 import { solveCommand } from './commands/solve.ts';
@@ -16,6 +17,7 @@ import { commandOutput, type Output } from './ui/events.ts';
 const COMMANDS = [
   isoCommand,
   lockCommand,
+  mirrorCommand,
   rootfsCommand,
   explainCommand,
   qemuCommand,

@@ -7,7 +7,7 @@ import { writeRecord } from '../build/image/record.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import { initramfsPackages, makeInitramfs } from '../build/image/steps/initramfs.ts';
 import { type IsoResult, makeIso } from '../build/image/steps/iso.ts';
-import { makeSquashfs } from '../build/image/steps/squashfs.ts';
+import { makeSquashfs, readScripts } from '../build/image/steps/squashfs.ts';
 import { StepCache, type StepResult } from '../build/step/cache.ts';
 import { fetchPackages, type PackageEntries } from './packages.ts';
 import { type Built, describeBuild } from './summary.ts';
@@ -82,7 +82,8 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
   });
 
   const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
-    await describeBuild({ image, iso, times });
+    const scripts = await readScripts(squashfs.directory);
+    await describeBuild({ image, iso, times, scripts });
     await writeRecord(cache, image.file, { plan: image.plan, sha256: iso.sha256 });
     await steps.prune();
     return {};

@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
+import type { OpenedPackage } from '../build/base/base.ts';
 import { BlobStore } from '../build/cache/blob-store.ts';
 import { PackageGone } from '../build/cache/download-error.ts';
-import { fetchAll } from '../build/cache/fetch.ts';
+import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
 import { BuildError } from '../build/error.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import { lockWithout, resolveRequest } from '../build/lock/current.ts';
 import type { LockedPackage } from '../build/lock/schema.ts';
-import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
 /** Archives opened at once: decompressing one takes one core. */
@@ -19,8 +19,8 @@ export interface PackageEntries {
   /** How many had to be downloaded. */
   downloaded: number;
   count: number;
-  /** Entries of each of some packages, in their order. */
-  of(packages: readonly LockedPackage[]): Entry[][];
+  /** Some of them, in their order. */
+  of(packages: readonly LockedPackage[]): OpenedPackage[];
 }
 
 /** Packages in the cache, and the image whose packages they are: its lock may have moved on the way. */
@@ -37,7 +37,11 @@ export async function fetchPackages(
   const { cache, signal } = image.lockRequest;
   const store = new BlobStore(cache, report.say);
   try {
-    const { files, fetched } = await fetchAll(await downloads(image), {
+    const items = await downloads(image, packagesOf(image.facts.lock, image.facts.flavour));
+    if (image.lockRequest.offline === true) {
+      return { image, packages: await openAll(image, await requireCached(items, store), 0) };
+    }
+    const { files, fetched } = await fetchAll(items, {
       store,
       signal,
       onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
@@ -60,10 +64,10 @@ async function withoutGone(
   return { ...withLock(image, lock), frozen: true };
 }
 
-async function downloads(image: PreparedImage) {
-  const { lock, flavour } = image.facts;
+/** Packages as files to download, with every address they may be at. */
+export async function downloads(image: PreparedImage, packages: readonly LockedPackage[]) {
   const mirrors = await image.base.mirrors(resolveRequest(image.lockRequest));
-  return packagesOf(lock, flavour).map((one) => {
+  return packages.map((one) => {
     const addresses = mirrors.get(one.repository);
     if (addresses === undefined || addresses.length === 0) {
       throw new BuildError({
@@ -71,7 +75,7 @@ async function downloads(image: PreparedImage) {
         fix: 'Name a mirror: MIRROR=…, or write the lock again: make lock',
       });
     }
-    const urls = addresses.map((address) => `${address.replace(/\/$/, '')}/${one.path}`);
+    const urls = addresses.map((address) => `${address.replace(/\/$/, '')}/${encodeURI(one.path)}`);
     return { name: `${one.name} ${one.version}`, urls, sha256: one.sha256, size: one.size };
   });
 }
@@ -82,13 +86,14 @@ async function openAll(
   downloaded: number,
 ): Promise<PackageEntries> {
   const opened = new OpenedStore(lockRequest.cache, lockRequest.say);
+  const reader = base.reader(facts.profile);
   const limit = pLimit(OPEN_AT_ONCE);
   const packages = packagesOf(facts.lock, facts.flavour);
   const all = await Promise.all(
     packages.map((locked) =>
       limit(async () => {
         const archive = { locked, file: files.get(locked.sha256) ?? '' };
-        return [locked.sha256, await opened.open(base, archive, lockRequest.signal)] as const;
+        return [locked.sha256, await opened.open(reader, archive, lockRequest.signal)] as const;
       }),
     ),
   );
@@ -96,6 +101,6 @@ async function openAll(
   return {
     downloaded,
     count: packages.length,
-    of: (some) => some.map((one) => entries.get(one.sha256) ?? []),
+    of: (some) => some.map((locked) => ({ locked, entries: entries.get(locked.sha256) ?? [] })),
   };
 }

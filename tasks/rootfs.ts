@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
-import { auditFindings, rootfsTree } from '../build/image/steps/squashfs.ts';
+import { auditFindings, rootfsOf } from '../build/image/steps/squashfs.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import { tarStream } from '../build/tree/tar-stream.ts';
@@ -26,7 +26,7 @@ export async function writeRootfs(prepared: PreparedImage, output: Output): Prom
   const { facts, base } = image;
   using reader = new ContentReader();
   const entries = packages.of(packagesOf(facts.lock, facts.flavour));
-  const tree = rootfsTree(facts, { base, packages: entries, reader });
+  const { tree } = rootfsOf(facts, { base, packages: entries, reader });
   const findings = auditFindings(tree, facts);
   for (const { rule, path, what, fix } of findings) output.say(`${rule}: /${path} ${what}. ${fix}`);
   if (findings.length > 0) {

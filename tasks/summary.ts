@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import type { UnrunScript } from '../build/base/base.ts';
 import { updateChecksums } from '../build/image/checksums.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
@@ -24,10 +25,12 @@ export async function describeBuild({
   image,
   iso,
   times,
+  scripts,
 }: {
   image: PreparedImage;
   iso: IsoResult;
   times: readonly StageTime[];
+  scripts: readonly UnrunScript[];
 }): Promise<void> {
   const { facts, plan, file } = image;
   const packages = packagesOf(facts.lock, facts.flavour);
@@ -40,7 +43,7 @@ export async function describeBuild({
     packages,
     sourceDateEpoch: lock.sourceDateEpoch,
   });
-  const manifest = buildManifest({ facts, plan, iso, file, times });
+  const manifest = buildManifest({ facts, plan, iso, file, times, scripts });
   const papers = { [`${file}.cdx.json`]: sbom, [`${file}.manifest.json`]: manifest };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
   await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 });

@@ -1,5 +1,6 @@
 import type { Lock, LockedPackage } from '../lock/schema.ts';
-import type { BaseName, Profile } from '../profile/schema.ts';
+import type { BaseName, Flavour, Profile } from '../profile/schema.ts';
+import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -9,9 +10,15 @@ export interface ResolveRequest {
   profile: Profile;
   /** A mirror to use instead of the host's own or the default one. */
   mirror?: string | undefined;
-  /** Folder for the base's private state; kept between runs. */
-  stateDirectory: string;
+  /** Root of the cache: the base's private state is kept there between runs, and so is what it downloads. */
+  cacheDirectory: string;
+  /** Folder with further keys to believe, for a mirror of one's own; only where the base reads keys itself. */
+  keysDirectory?: string | undefined;
+  /** What the lock says of the repositories: an index older than that is refused. Nothing is if absent. */
+  notOlderThan?: Lock['repositories'] | undefined;
   signal?: AbortSignal | undefined;
+  /** Receives a line for people when something is passed over. */
+  say?: ((line: string) => void) | undefined;
 }
 
 /** The part of a lock that a base knows. */
@@ -22,6 +29,44 @@ export interface PackageArchive {
   locked: LockedPackage;
   /** Path on the host; its size and SHA-256 were checked. */
   file: string;
+}
+
+/** Reads packages of a base. */
+export interface ArchiveReader {
+  readonly name: BaseName;
+  /** Raised whenever `open` gives other entries than before for the same archive; what was cached is left then. */
+  readonly readerVersion: number;
+  /**
+   * Reads an archive into entries, once per package; the result is cached by the archive's SHA-256.
+   * Paths have passed `treePath`; nothing is unpacked and no script is run.
+   * @throws BuildError if the archive is damaged or hostile
+   */
+  open(archive: PackageArchive, sink: EntrySink, signal?: AbortSignal): Promise<void>;
+}
+
+/** A package that was opened. */
+export interface OpenedPackage {
+  locked: LockedPackage;
+  /** In the archive's order. */
+  entries: readonly Entry[];
+}
+
+/** A script of a package that was not run. */
+export interface UnrunScript {
+  package: string;
+  /** `post-install`, `trigger`, … */
+  script: string;
+  /** Why that is right. */
+  reason: string;
+}
+
+/** What packages are merged with. */
+export interface MergeContext {
+  profile: Profile;
+  lock: Lock;
+  flavour: Flavour;
+  /** Reads what is in the packages. */
+  reader: ContentReader;
 }
 
 /** What `finish` may look at besides the tree. */
@@ -39,12 +84,10 @@ export interface Base {
   /** What the profile asks of this base; a lock that was resolved from another request is stale. */
   request(profile: Profile): Lock['request'];
 
-  /** Raised whenever `open` gives other entries than before for the same archive; what was cached is left then. */
-  readonly readerVersion: number;
-
   /**
    * Turns the profile's package names into exact packages, signatures checked.
-   * @throws BuildError naming the package that is unknown or cannot be installed, or the mirror that does not answer
+   * @throws BuildError naming the package that is unknown or cannot be installed, the mirror that does not answer,
+   *   or the index that is older than it must be
    */
   resolve(request: ResolveRequest): Promise<Resolution>;
 
@@ -54,12 +97,16 @@ export interface Base {
    */
   mirrors(request: ResolveRequest): Promise<ReadonlyMap<string, readonly string[]>>;
 
+  /** Reads the packages that a profile asks for. */
+  reader(profile: Profile): ArchiveReader;
+
   /**
-   * Reads an archive into entries, once per package; the result is cached by the archive's SHA-256.
-   * Paths have passed `treePath`; nothing is unpacked and no script is run.
-   * @throws BuildError if the archive is damaged or hostile
+   * Adds packages to the tree, which holds the skeleton.
+   * @param packages in the lock's order
+   * @returns the packages' scripts that were not run
+   * @throws BuildError if two packages claim one path, or a package has a script that nobody looked at
    */
-  open(archive: PackageArchive, sink: EntrySink, signal?: AbortSignal): Promise<void>;
+  merge(tree: Tree, packages: readonly OpenedPackage[], context: MergeContext): UnrunScript[];
 
   /** What must be in the tree before the first package: the links of a merged /usr, mount points. */
   skeleton(profile: Profile): Entry[];

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Base, PackageArchive } from '../base/base.ts';
+import type { ArchiveReader, PackageArchive } from '../base/base.ts';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import type { Entry } from '../tree/entry.ts';
@@ -11,9 +11,6 @@ import { formatIndex, INDEX_FORMAT, parseIndex } from './opened-index.ts';
 import { OpenedWriter } from './opened-writer.ts';
 import { isSealed, seal } from './seal.ts';
 import { temporaryPath } from './temporary.ts';
-
-/** What the store needs of a base. */
-export type ArchiveReader = Pick<Base, 'readerVersion' | 'open'> & { readonly name: string };
 
 /**
  * Packages read once: per archive a file with all its contents, and an index of its entries, both sealed

@@ -54,7 +54,9 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
 }
 
 function busyboxOf(source: Tree): Entry {
-  const busybox = source.file('bin/busybox') ?? source.file('bin/busybox.static');
+  const [busybox] = ['bin/busybox', 'bin/busybox.static', 'usr/bin/busybox.static'].flatMap(
+    (path) => source.file(path) ?? [],
+  );
   if (busybox !== undefined) return { ...busybox, path: 'bin/busybox' };
   throw new BuildError({
     what: 'no package of the initramfs has /bin/busybox',

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { UnrunScript } from '../base/base.ts';
 import type { ImagePlan } from './plan.ts';
 import { type ImageFacts, packagesOf } from './steps/facts.ts';
 import type { IsoResult } from './steps/iso.ts';
@@ -13,13 +14,15 @@ export interface ManifestParts {
   file: string;
   /** What each step took, seconds. */
   times: readonly { step: string; seconds: number; cached: boolean }[];
+  /** Scripts of packages that were not run. */
+  scripts: readonly UnrunScript[];
 }
 
 /**
  * The build manifest, as JSON: what went in, what came out, what it took. All but `steps` is the same for the
  * same ISO.
  */
-export function buildManifest({ facts, plan, iso, file, times }: ManifestParts): string {
+export function buildManifest({ facts, plan, iso, file, times, scripts }: ManifestParts): string {
   const { profile, lock, flavour, version, compression, toolVersions } = facts;
   const manifest = {
     format: 1,
@@ -43,6 +46,7 @@ export function buildManifest({ facts, plan, iso, file, times }: ManifestParts):
       tools: toolVersions,
       node: process.version,
     },
+    scriptsNotRun: scripts,
     steps: times,
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;

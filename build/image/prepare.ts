@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Base } from '../base/base.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
+import { lockFile } from '../lock/file.ts';
 import type { Lock } from '../lock/schema.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
@@ -27,6 +28,12 @@ export interface ImageOptions {
   /** Stop when the lock does not fit or a package is gone; by default for a release. */
   frozenLock?: boolean | undefined;
   mirror?: string | undefined;
+  /** Folder with further keys to believe. */
+  keysDirectory?: string | undefined;
+  /** Accept package indexes older than those in the lock. */
+  update?: boolean | undefined;
+  /** Use nothing but the cache. */
+  offline?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Receives lines for people. */
   say: (line: string) => void;
@@ -47,7 +54,11 @@ export interface PreparedImage {
 export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
   const { projectDirectory, release } = options;
   const profile = await loadProfile(projectDirectory, name);
-  const base = await selectBase(options.base);
+  const base = await selectBase(options.base, {
+    ...options,
+    profile,
+    hasAlpineLock: existsSync(lockFile(projectDirectory, name, 'alpine')),
+  });
   const frozen = options.frozenLock ?? release;
   const lockRequest = { ...options, profile, base };
   const [lock, toolVersions] = await Promise.all([currentLock(lockRequest, frozen), versions()]);

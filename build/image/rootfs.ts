@@ -1,9 +1,8 @@
-import type { Base } from '../base/base.ts';
+import type { Base, OpenedPackage, UnrunScript } from '../base/base.ts';
 import type { Lock } from '../lock/schema.ts';
-import type { Profile } from '../profile/schema.ts';
+import type { Flavour, Profile } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import { dropTest } from '../tree/drop.ts';
-import type { Entry } from '../tree/entry.ts';
 import type { Overlay } from '../tree/overlay.ts';
 import { Tree } from '../tree/tree.ts';
 
@@ -11,9 +10,10 @@ import { Tree } from '../tree/tree.ts';
 export interface RootfsParts {
   profile: Profile;
   lock: Lock;
+  flavour: Flavour;
   base: Base;
-  /** Entries of each package, in the lock's order. */
-  packages: readonly Entry[][];
+  /** In the lock's order. */
+  packages: readonly OpenedPackage[];
   /** The profile's overlays, in its order. */
   overlays: readonly Overlay[];
   /** Product version for `/etc/os-release`. */
@@ -22,21 +22,28 @@ export interface RootfsParts {
   reader: ContentReader;
 }
 
+/** A root filesystem that was put together. */
+export interface Rootfs {
+  tree: Tree;
+  /** Scripts of packages that were not run. */
+  scripts: UnrunScript[];
+}
+
 /**
  * Puts a root filesystem together: packages, less what the profile drops, then the overlays over them,
  * then what package scripts would have made.
  * @throws BuildError if two packages claim one path, or something that is derived has nothing to derive from
  */
-export function assembleRootfs(parts: RootfsParts): Tree {
-  const { profile, lock, base, packages, overlays, version, reader } = parts;
+export function assembleRootfs(parts: RootfsParts): Rootfs {
+  const { profile, lock, flavour, base, packages, overlays, version, reader } = parts;
   const settings = profile.bases[base.name];
   const tree = new Tree(reader);
   for (const entry of base.skeleton(profile)) tree.add(entry);
-  for (const entries of packages) for (const entry of entries) tree.add(entry);
+  const scripts = base.merge(tree, packages, { profile, lock, flavour, reader });
   drop(tree, Object.keys(settings.drop));
   for (const overlay of overlays) for (const entry of overlay.entries) tree.replace(entry);
   base.finish(tree, { profile, lock, version });
-  return tree;
+  return { tree, scripts };
 }
 
 function drop(tree: Tree, patterns: readonly string[]): void {

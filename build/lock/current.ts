@@ -16,6 +16,11 @@ export interface LockRequest {
   profile: Profile;
   base: Base;
   mirror?: string | undefined;
+  keysDirectory?: string | undefined;
+  /** Accept package indexes older than those in the lock. */
+  update?: boolean | undefined;
+  /** Use nothing but the cache. */
+  offline?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Receives a line for people when something differs from the lock. */
   say: (line: string) => void;
@@ -46,7 +51,7 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
   request.say(
     `${profile.name}: resolved anew (${differences.join('; ')}). \`make lock\` keeps the result.`,
   );
-  return resolvedAnew(request, digestOf([base.request(profile), locked ?? null]));
+  return resolvedAnew(request, locked, digestOf([base.request(profile), locked ?? null]));
 }
 
 /**
@@ -68,7 +73,7 @@ export async function lockWithout(
       fix: 'Write the lock again with `make lock` and commit it, or name a mirror that has them: MIRROR=…',
     });
   }
-  const lock = await resolvedAnew(request, digestOf([locked, gone]));
+  const lock = await resolvedAnew(request, locked, digestOf([locked, gone]));
   const moved = packageDifferences(locked.packages, lock.packages);
   request.say(`${profile.name}: the mirror moved: ${shortList(moved)}. \`make lock\` keeps this.`);
   return lock;
@@ -79,32 +84,43 @@ export async function renewLock(request: LockRequest): Promise<string[]> {
   const { profile, base, projectDirectory } = request;
   const file = lockFile(projectDirectory, profile.name, base.name);
   const before = readLock(file);
-  const lock = await resolve(request);
+  const lock = await resolve(request, before);
   await writeLock(file, lock);
   return packageDifferences(before?.packages ?? [], lock.packages);
 }
 
 /** Resolves once for the same question: the answer stays in the cache until the question changes. */
-async function resolvedAnew(request: LockRequest, question: string): Promise<Lock> {
+async function resolvedAnew(
+  request: LockRequest,
+  before: Lock | undefined,
+  question: string,
+): Promise<Lock> {
   const file = join(request.cache.resolved, `${question}.json`);
   const known = readLock(file);
   if (known !== undefined) return known;
-  const lock = await resolve(request);
+  const lock = await resolve(request, before);
   await mkdir(dirname(file), { recursive: true });
   await writeLock(file, lock);
   return lock;
 }
 
-async function resolve(request: LockRequest): Promise<Lock> {
-  const { profile, base } = request;
-  const resolution = await base.resolve(resolveRequest(request));
+async function resolve(request: LockRequest, before: Lock | undefined): Promise<Lock> {
+  const { profile, base, update, offline, say } = request;
+  if (offline === true) {
+    throw new BuildError({
+      what: `${profile.name} has to be resolved anew, which needs a mirror`,
+      fix: 'Leave --offline out, or go back to what the lock was resolved from.',
+    });
+  }
+  const notOlderThan = update === true ? undefined : before?.repositories;
+  const resolution = await base.resolve({ ...resolveRequest(request), notOlderThan, say });
   return { format: 1, profile: profile.name, base: base.name, ...resolution };
 }
 
 /** What a base is asked with. */
 export function resolveRequest(request: LockRequest): ResolveRequest {
-  const { profile, mirror, signal, cache } = request;
-  return { profile, mirror, signal, stateDirectory: cache.apt };
+  const { profile, mirror, keysDirectory, signal, cache } = request;
+  return { profile, mirror, keysDirectory, signal, cacheDirectory: cache.root };
 }
 
 function shortList(lines: readonly string[]): string {

@@ -53,7 +53,10 @@ const debian = z.strictObject({
 
 const address = z
   .string()
-  .regex(/^(?:https?|file):\/\/\S*[^\s/]$/, 'is not an address (http, https or file) without / at its end');
+  .regex(
+    /^(?:https?|file):\/\/\S*[^\s/]$/,
+    'is not an address (http, https or file) without / at its end',
+  );
 
 /** Something that is no package: downloaded from its address, known by its hash, put into the image as files. */
 const artifact = z.strictObject({

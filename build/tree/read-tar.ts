@@ -27,6 +27,9 @@ export async function readTar(
   parser.on('error', (error: Error) => {
     failure ??= error;
   });
+  parser.on('ignoredEntry', (entry: ReadEntry) => {
+    failure ??= new Error(`${entry.path} is of unknown type`);
+  });
   parser.on('eof', () => {
     complete = true;
   });

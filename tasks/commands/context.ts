@@ -26,13 +26,22 @@ export function imageOptions(yargs: Argv) {
       describe: 'Profiles to work on',
     })
     .option('base', {
-      choices: ['auto', 'debian'] as const,
+      choices: ['auto', 'alpine', 'debian'] as const,
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes the one that can be reached',
     })
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
+    })
+    .option('keys-dir', {
+      type: 'string',
+      describe: 'Folder with further keys (*.rsa.pub) to believe, for an Alpine mirror of your own',
+    })
+    .option('update', {
+      type: 'boolean',
+      default: false,
+      describe: 'Accept package indexes that are older than those in the lock',
     });
 }
 
@@ -54,13 +63,22 @@ export function buildOptions(yargs: Argv) {
       describe: 'Stop if the lock does not fit the profile or the mirror lost a package',
       defaultDescription: 'only with --release',
     })
+    .option('offline', {
+      type: 'boolean',
+      default: false,
+      describe: 'Use nothing but the cache; stop if something is not in it',
+    })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' });
 }
 
 /** The options of `buildOptions` as the library takes them. */
 export function imageOptionsOf(
-  options: Omit<ImageOptions, 'projectDirectory' | 'cache' | 'outputDirectory' | 'say'> & {
+  options: Omit<
+    ImageOptions,
+    'projectDirectory' | 'cache' | 'outputDirectory' | 'say' | 'keysDirectory'
+  > & {
     output: string;
+    keysDir?: string | undefined;
   },
   { output, signal }: CommandContext,
 ): ImageOptions {
@@ -69,6 +87,7 @@ export function imageOptionsOf(
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
     outputDirectory: options.output,
+    keysDirectory: options.keysDir,
     signal,
     say: output.say,
   };

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { selectBase } from '../../build/base/select.ts';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
+import { lockFile } from '../../build/lock/file.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { type CommandContext, imageOptions, PROJECT, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -14,14 +16,23 @@ export const lockCommand = defineCommand({
   builder: imageOptions,
   handler: async (options, { output, signal }: CommandContext) => {
     await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
-    const base = await selectBase(options.base);
     for (const name of profilesOf(options)) {
+      const profile = await loadProfile(PROJECT, name);
+      const { mirror, update, keysDir: keysDirectory } = options;
+      const base = await selectBase(options.base, {
+        profile,
+        mirror,
+        hasAlpineLock: existsSync(lockFile(PROJECT, name, 'alpine')),
+        say: output.say,
+      });
       const moved = await renewLock({
         projectDirectory: PROJECT,
         cache: cacheDirectory(),
-        profile: await loadProfile(PROJECT, name),
+        profile,
         base,
-        mirror: options.mirror,
+        mirror,
+        keysDirectory,
+        update,
         signal,
         say: output.say,
       });

@@ -2,9 +2,10 @@ import { resolve } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { formatTable } from '../../tasks/ui/format.ts';
+import { measureApk } from './apk.ts';
 import { measureBoots } from './boots.ts';
 import { measureBuilds } from './builds.ts';
-import type { Figure } from './measure.ts';
+import { type Figure, isWithin } from './measure.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const RUNS = Number(process.env.RUNS ?? 5);
@@ -17,15 +18,18 @@ const images = stdout
   .split('\n')
   .map((line) => builtSchema.safeParse(JSON.parse(line)).data)
   .filter((image) => image !== undefined);
-const figures: Figure[] = [];
+const figures: Figure[] = await measureApk(RUNS);
 for (const { image } of images) figures.push(...(await measureBuilds(image, RUNS)));
 for (const { image, file } of images) figures.push(...(await measureBoots(image, file, RUNS)));
-const rows = figures.map(({ what, value, limit, unit, note = '' }) => [
-  what,
-  `${value.toFixed(2)} ${unit}`,
-  `${limit} ${unit}`,
-  value <= limit ? 'within' : 'OVER',
-  note,
-]);
+const rows = figures.map((figure) => {
+  const { what, value, limit, unit, note = '' } = figure;
+  return [
+    what,
+    `${value.toFixed(2)} ${unit}`,
+    `${limit} ${unit}`,
+    isWithin(figure) ? 'within' : 'OVER',
+    note,
+  ];
+});
 console.log(`Medians of ${RUNS} runs\n`);
 console.log(formatTable([['What', 'Median', 'Limit', '', ''], ...rows]));

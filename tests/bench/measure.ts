@@ -13,12 +13,18 @@ export function median(figures: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }
 
-/** One row of the report: what was measured, and what it may be at most. */
+/** Whether a figure keeps its limit. */
+export function isWithin({ value, limit, unit }: Figure): boolean {
+  return unit === 'MB/s' ? value >= limit : value <= limit;
+}
+
+/** One row of the report: what was measured, and its limit. */
 export interface Figure {
   what: string;
   value: number;
+  /** At most this, or at least where the unit is a rate. */
   limit: number;
-  unit: 's' | '×' | 'MB';
+  unit: 's' | 'ms' | '×' | 'MB' | 'MB/s';
   /** How the value came about. */
   note?: string;
 }

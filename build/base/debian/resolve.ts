@@ -1,16 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cacheRooms } from '../../cache/directory.ts';
 import { BuildError } from '../../error.ts';
 import type { Lock, LockedPackage } from '../../lock/schema.ts';
 import type { Flavour, Profile } from '../../profile/schema.ts';
 import { sha256 } from '../../step/digest.ts';
 import type { Resolution, ResolveRequest } from '../base.ts';
+import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { type Chosen, choosePackages, pretendedStatus } from './apt/resolve.ts';
 import { chooseSources, hostSources, type Source } from './apt/sources.ts';
 import { required } from './apt/stanza.ts';
 import { AptState } from './apt/state.ts';
-
-const FLAVOURS: readonly Flavour[] = ['virt', 'full'];
 
 /** What a profile asks of Debian. */
 export function debianRequest(profile: Profile): Lock['request'] {
@@ -25,18 +25,25 @@ export function sourcesFor({ profile, mirror }: ResolveRequest): Source[] {
 
 /** See `Base.resolve`. Resolution and signature checks are apt's own, against a private folder. */
 export async function resolveDebian(request: ResolveRequest): Promise<Resolution> {
-  const { profile, stateDirectory, signal } = request;
+  const { profile, cacheDirectory, signal } = request;
   const { packages, kernel, without, components } = profile.bases.debian;
   const sources = sourcesFor(request);
-  const directory = join(stateDirectory, `apt-${sha256(JSON.stringify(sources)).slice(0, 12)}`);
+  const directory = join(
+    cacheRooms(cacheDirectory).apt,
+    `apt-${sha256(JSON.stringify(sources)).slice(0, 12)}`,
+  );
   const apt = await AptState.prepare(directory, { sources, components, signal });
   await apt.update();
   const omitted = Object.keys(without);
   await apt.pretendInstalled(await pretendedStatus(apt, omitted, 'bases.debian.without'));
-  const chosen = new Map<Flavour, Chosen[]>();
+  const chosen = new Map<Flavour, LockedPackage[]>();
   for (const flavour of FLAVOURS) {
     const names = [...packages, kernel[flavour]];
-    chosen.set(flavour, await choosePackages(apt, names, 'bases.debian.packages'));
+    const found = await choosePackages(apt, names, 'bases.debian.packages');
+    chosen.set(
+      flavour,
+      found.map((one) => lockPackage(one, sources)),
+    );
   }
   const repositories = await readRepositories(directory, sources);
   const dates = Object.values(repositories).map(({ date }) => Date.parse(date) / 1000);
@@ -44,28 +51,8 @@ export async function resolveDebian(request: ResolveRequest): Promise<Resolution
     request: debianRequest(profile),
     sourceDateEpoch: Math.max(...dates),
     repositories,
-    packages: mergeFlavours(chosen, sources),
+    packages: mergeFlavours(chosen),
   };
-}
-
-/** Packages that every flavour has, and those of one flavour only. */
-function mergeFlavours(
-  chosen: ReadonlyMap<Flavour, Chosen[]>,
-  sources: readonly Source[],
-): LockedPackage[] {
-  const locked = [...chosen].map(
-    ([flavour, packages]) => [flavour, packages.map((one) => lockPackage(one, sources))] as const,
-  );
-  const everywhere = (sha: string) =>
-    locked.every(([, packages]) => packages.some((one) => one.sha256 === sha));
-  const merged = new Map<string, LockedPackage>();
-  for (const [flavour, packages] of locked) {
-    for (const one of packages) {
-      const common = everywhere(one.sha256);
-      merged.set(common ? one.name : `${one.name} ${flavour}`, common ? one : { ...one, flavour });
-    }
-  }
-  return [...merged.values()];
 }
 
 function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): LockedPackage {

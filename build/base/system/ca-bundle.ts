@@ -5,7 +5,8 @@ import { generatedFile } from './generated.ts';
 
 /** Where distributions keep the certificates of the authorities they trust, one a file. */
 const CERTIFICATES = 'usr/share/ca-certificates';
-const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
+/** Where programs look for the authorities they trust. */
+export const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
 
 /**
  * The trusted authorities in one file, as update-ca-certificates(8) writes it.

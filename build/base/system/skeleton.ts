@@ -34,15 +34,21 @@ const LINKS: Readonly<Record<string, string>> = {
   sbin: 'usr/sbin',
 };
 
+/** Mount points that no package knows of: the configuration and the data of the appliance. */
+export function mountPoints(): DirectoryEntry[] {
+  return ['data', 'quantix'].map((path) => ({ ...OWNER, type: 'directory', path, mode: 0o755 }));
+}
+
+const OWNER = { uid: 0, gid: 0, origin: 'skeleton' };
+
 /** What is in a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
 export function skeleton(): Entry[] {
-  const owner = { uid: 0, gid: 0, origin: 'skeleton' };
   return [
     ...Object.entries(DIRECTORIES).map(
-      ([path, mode]): DirectoryEntry => ({ ...owner, type: 'directory', path, mode }),
+      ([path, mode]): DirectoryEntry => ({ ...OWNER, type: 'directory', path, mode }),
     ),
     ...Object.entries(LINKS).map(
-      ([path, target]): Entry => ({ ...owner, type: 'symlink', path, mode: 0o777, target }),
+      ([path, target]): Entry => ({ ...OWNER, type: 'symlink', path, mode: 0o777, target }),
     ),
   ];
 }

@@ -34,7 +34,10 @@ export function packagesOf(lock: Lock, flavour: Flavour): LockedPackage[] {
 
 /** Packages as inputs of a step. */
 export function packageInputs(packages: readonly LockedPackage[]): StepInputs {
-  const digests = packages.map((one) => [one.name, `${one.version} ${one.sha256}`] as const);
+  const digests = packages.map(({ name, version, sha256, apk }) => {
+    const index = apk === undefined ? '' : ` ${digestOf(apk)}`;
+    return [name, `${version} ${sha256}${index}`] as const;
+  });
   return prefixed('package', Object.fromEntries(digests));
 }
 

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
+import type { OpenedPackage } from '../../base/base.ts';
 import { BuildError } from '../../error.ts';
-import { kernelRelease } from '../../kmod/release.ts';
 import type { LockedPackage } from '../../lock/schema.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
@@ -52,17 +52,18 @@ export function planInitramfs(facts: ImageFacts): Step {
  * Makes kernel and initramfs.
  * @param directory where `KERNEL_FILE` and `INITRAMFS_FILE` go
  * @param skeleton what the base lays before the first package
- * @param packages entries of `initramfsPackages`
+ * @param packages those of `initramfsPackages`
  * @throws BuildError if the packages hold no kernel, no static busybox or not every module
  */
 export async function makeInitramfs(
   directory: string,
   facts: ImageFacts,
-  { skeleton, packages }: { skeleton: readonly Entry[]; packages: readonly Entry[][] },
+  { skeleton, packages }: { skeleton: readonly Entry[]; packages: readonly OpenedPackage[] },
 ): Promise<void> {
   using reader = new ContentReader();
   const source = new Tree(reader);
-  for (const entry of [...skeleton, ...packages.flat()]) source.add(entry);
+  for (const entry of [...skeleton, ...packages.flatMap(({ entries }) => entries)])
+    source.add(entry);
   const tree = initramfsTree(source, {
     overlay: facts.initramfsOverlay,
     modules: modulesOf(facts),
@@ -82,10 +83,13 @@ function modulesOf({ profile, flavour }: ImageFacts): string[] {
 }
 
 function kernelOf(tree: Tree): Buffer {
-  const kernel = tree.file(`boot/vmlinuz-${kernelRelease(tree)}`) ?? tree.file('boot/vmlinuz');
-  if (kernel !== undefined) return tree.bytes(kernel);
+  const [kernel, ...others] = tree
+    .names('boot')
+    .filter((name) => /^vmlinuz(?:-|$)/.test(name))
+    .flatMap((name) => tree.file(`boot/${name}`) ?? []);
+  if (kernel !== undefined && others.length === 0) return tree.bytes(kernel);
   throw new BuildError({
-    what: 'the kernel package has no /boot/vmlinuz',
+    what: 'the kernel package has not one /boot/vmlinuz*',
     fix: 'Check bases.*.kernel of the profile.',
   });
 }

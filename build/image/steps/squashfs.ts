@@ -1,13 +1,15 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
-import type { Base } from '../../base/base.ts';
+import type { Base, OpenedPackage, UnrunScript } from '../../base/base.ts';
+import { digestOf } from '../../step/digest.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
-import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { appletsUsed } from '../initramfs.ts';
-import { assembleRootfs } from '../rootfs.ts';
+import { assembleRootfs, type Rootfs } from '../rootfs.ts';
 import { writeSquashfs } from '../squashfs.ts';
 import {
   type ImageFacts,
@@ -18,8 +20,13 @@ import {
   toolInputs,
 } from './facts.ts';
 
-/** File that the step makes. */
+/** Files that the step makes. */
 export const SQUASHFS_FILE = 'system.squashfs';
+const SCRIPTS_FILE = 'scripts.json';
+
+const scriptsSchema = z.array(
+  z.object({ package: z.string(), script: z.string(), reason: z.string() }),
+);
 
 /** Plans the root filesystem. */
 export function planSquashfs(facts: ImageFacts): Step {
@@ -33,6 +40,7 @@ export function planSquashfs(facts: ImageFacts): Step {
     ...prefixed('overlay', digests),
     'applets of the initramfs': appletsUsed(facts.initramfsOverlay).join(' '),
     ...profileInputs({ ...read, overlays: overlays.map((overlay) => overlay.name) }),
+    request: digestOf(lock.request),
     compression: facts.compression.args.join(' '),
     epoch: lock.sourceDateEpoch,
     version: facts.version,
@@ -45,10 +53,10 @@ export function planSquashfs(facts: ImageFacts): Step {
 }
 
 /** The root filesystem of an image as a value. */
-export function rootfsTree(
+export function rootfsOf(
   facts: ImageFacts,
-  parts: { base: Base; packages: readonly Entry[][]; reader: ContentReader },
-): Tree {
+  parts: { base: Base; packages: readonly OpenedPackage[]; reader: ContentReader },
+): Rootfs {
   return assembleRootfs({ ...facts, ...parts });
 }
 
@@ -68,15 +76,15 @@ function auditOptions({ profile, lock, initramfsOverlay }: ImageFacts): AuditOpt
 /** What the step is given besides its facts. */
 export interface SquashfsParts {
   base: Base;
-  /** Entries of each package, in the lock's order. */
-  packages: readonly Entry[][];
+  /** In the lock's order. */
+  packages: readonly OpenedPackage[];
   signal?: AbortSignal | undefined;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
  * Assembles the root filesystem, audits it and writes it as squashfs.
- * @param directory where `SQUASHFS_FILE` goes
+ * @param directory where `SQUASHFS_FILE` goes, and the list of scripts that were not run
  * @throws BuildError if parts contradict each other or the audit finds something
  */
 export async function makeSquashfs(
@@ -85,7 +93,7 @@ export async function makeSquashfs(
   { base, packages, signal, onProgress }: SquashfsParts,
 ): Promise<void> {
   using reader = new ContentReader();
-  const tree = rootfsTree(facts, { base, packages, reader });
+  const { tree, scripts } = rootfsOf(facts, { base, packages, reader });
   assertAudited(tree, auditOptions(facts));
   await writeSquashfs(tree, join(directory, SQUASHFS_FILE), {
     compression: facts.compression,
@@ -93,4 +101,10 @@ export async function makeSquashfs(
     signal,
     onProgress,
   });
+  await writeFile(join(directory, SCRIPTS_FILE), JSON.stringify(scripts));
+}
+
+/** The scripts of packages that were not run, as `makeSquashfs` noted them. */
+export async function readScripts(directory: string): Promise<UnrunScript[]> {
+  return scriptsSchema.parse(JSON.parse(await readFile(join(directory, SCRIPTS_FILE), 'utf8')));
 }

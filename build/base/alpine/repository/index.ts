@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { DownloadContext } from '../../../cache/download.ts';
@@ -12,7 +13,10 @@ import { fileAddress, type RepositoryAddress } from './address.ts';
 const MOST_INDEX = 64 * 1024 * 1024;
 
 /** A repository whose index was read and verified. */
-export interface Repository extends RepositoryAddress, RepositoryIndex {}
+export interface Repository extends RepositoryAddress, RepositoryIndex {
+  /** Of the index as it came, hex. */
+  readonly sha256: string;
+}
 
 /** What an index is fetched for and with. */
 export interface IndexRequest {
@@ -32,7 +36,9 @@ export async function openRepository(request: IndexRequest): Promise<Repository>
   const url = fileAddress(address.url, architecture, 'APKINDEX.tar.gz');
   const where = shownUrl(url);
   const file = url.startsWith('file:') ? localPath(url) : await downloaded(url, context);
-  return { ...address, ...readIndex({ bytes: await bytesOf(file), keys, where }) };
+  const bytes = await bytesOf(file);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { ...address, sha256, ...readIndex({ bytes, keys, where }) };
 }
 
 async function downloaded(url: string, context: DownloadContext): Promise<string> {

@@ -33,7 +33,7 @@ export interface Selection {
 /** What is wanted, and where it may come from. */
 export interface SelectionRequest {
   /** In the order in which they are configured. */
-  readonly repositories: readonly Repository[];
+  readonly repositories: readonly Pick<Repository, 'url' | 'tag' | 'packages'>[];
   /** Dependencies as apk's `add` takes them: `busybox`, `openssl>3`, `nginx@edge`, `!mdev`. */
   readonly wanted: readonly string[];
   /** Architecture of packages whose index does not say. */
@@ -47,7 +47,7 @@ export interface SelectionRequest {
 export function selectPackages(request: SelectionRequest): Selection {
   const { repositories, wanted, architecture } = request;
   const database = new Database();
-  const byNumber = new Map<number, Repository>();
+  const byNumber = new Map<number, PackageList>();
   for (const repository of repositories) {
     const { url: where, tag, packages } = repository;
     const number = database.addRepository(packages, { where, offline: false });
@@ -73,9 +73,11 @@ export function selectPackages(request: SelectionRequest): Selection {
   return { packages, world: transaction.world.map(formatDependency) };
 }
 
+type PackageList = SelectionRequest['repositories'][number];
+
 interface Origin {
   tag: string;
-  byNumber: ReadonlyMap<number, Repository>;
+  byNumber: ReadonlyMap<number, PackageList>;
   architecture: string;
 }
 
@@ -88,7 +90,7 @@ function selected(one: Package, { tag, byNumber, architecture }: Origin): Select
 }
 
 /** Of repositories that have a package, the first one in a folder of this host, else the first. */
-function repositoryOf(one: Package, byNumber: ReadonlyMap<number, Repository>): Repository {
+function repositoryOf(one: Package, byNumber: ReadonlyMap<number, PackageList>): PackageList {
   const having = [...byNumber]
     .filter(([number]) => (one.repositories & (1 << number)) !== 0)
     .map(([, repository]) => repository);

@@ -1,0 +1,39 @@
+import type { Profile } from '../../profile/schema.ts';
+import type { ArchiveReader, Base } from '../base.ts';
+import { mountPoints } from '../system/skeleton.ts';
+import { READER_VERSION } from './assemble.ts';
+import { finishAlpine } from './finish.ts';
+import { mergeAlpine } from './merge.ts';
+import { openPackage } from './package/open.ts';
+import { alpineRequest, repositoryAddresses } from './request.ts';
+import { resolveAlpine } from './resolve.ts';
+import { trustedKeys } from './signature/keys.ts';
+
+/** Packages from Alpine, by our own apk engine: no apk, no root, no script is run. */
+export const alpine: Base = {
+  name: 'alpine',
+  request: alpineRequest,
+  resolve: resolveAlpine,
+  mirrors: async ({ profile, mirror }) => repositoryAddresses(profile, mirror),
+  reader,
+  merge: mergeAlpine,
+  skeleton: mountPoints,
+  finish: finishAlpine,
+};
+
+function reader(profile: Profile): ArchiveReader {
+  const keys = trustedKeys(Object.entries(profile.bases.alpine.keys));
+  return {
+    name: 'alpine',
+    readerVersion: READER_VERSION,
+    open: ({ locked, file }, sink, signal) =>
+      openPackage({
+        file,
+        keys,
+        identity: locked.apk?.C,
+        origin: `package ${locked.name} ${locked.version}`,
+        sink,
+        signal,
+      }),
+  };
+}

@@ -1,0 +1,62 @@
+import { busyboxApplets } from '../../elf/busybox.ts';
+import { BuildError } from '../../error.ts';
+import { moduleIndexFiles } from '../../kmod/index-files.ts';
+import { indexModules } from '../../kmod/index-modules.ts';
+import { kernelRelease } from '../../kmod/release.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { nameOf, parentOf } from '../../tree/path.ts';
+import type { Tree } from '../../tree/tree.ts';
+import type { FinishContext } from '../base.ts';
+import { accountFiles } from '../system/accounts.ts';
+import { appletLinks } from '../system/applets.ts';
+import { BUNDLE, caBundle } from '../system/ca-bundle.ts';
+import { generatedLink } from '../system/generated.ts';
+import { identityFiles } from '../system/identity.ts';
+import { runlevelLinks } from '../system/runlevels.ts';
+
+/** Where Alpine's busybox says at which paths its applets belong, one a line. */
+const APPLET_PATHS = 'etc/busybox-paths.d';
+
+/** What Alpine's package scripts would have made; see `Base.finish`. */
+export function finishAlpine(tree: Tree, context: FinishContext): void {
+  const { profile } = context;
+  for (const [path, target] of Object.entries(profile.bases.alpine.links)) {
+    tree.add(generatedLink(path.slice(1), target));
+  }
+  const derived: Entry[] = [
+    ...accountFiles(context),
+    ...identityFiles(context),
+    ...busyboxLinks(tree),
+    ...(tree.file(BUNDLE) === undefined ? [caBundle(tree)] : []),
+    ...runlevelLinks(tree, profile),
+    ...moduleIndexFiles(indexModules(tree, kernelRelease(tree))),
+  ];
+  for (const entry of derived) tree.replace(entry);
+}
+
+/** Links where the busybox package wants them, else at the usual places; programs of other packages stay. */
+function busyboxLinks(tree: Tree): Entry[] {
+  const paths = tree
+    .names(APPLET_PATHS)
+    .flatMap((name) => (tree.text(`${APPLET_PATHS}/${name}`) ?? '').split('\n'))
+    .map((path) => path.replace(/^\//, ''))
+    .filter((path) => path !== '' && path !== 'bin/busybox');
+  if (paths.length === 0) return appletLinks(tree, busyboxApplets(busybox(tree)));
+  return paths
+    .filter((path) => !isTaken(tree, path))
+    .map((path) => generatedLink(path, '/bin/busybox'));
+}
+
+function isTaken(tree: Tree, path: string): boolean {
+  const directory = tree.canonical(parentOf(path));
+  return directory !== undefined && tree.at(`${directory}/${nameOf(path)}`) !== undefined;
+}
+
+function busybox(tree: Tree): Buffer {
+  const file = tree.file('bin/busybox');
+  if (file !== undefined) return tree.bytes(file);
+  throw new BuildError({
+    what: 'there is no /bin/busybox',
+    fix: 'Add busybox to the packages of the profile.',
+  });
+}

@@ -1,0 +1,104 @@
+import { BuildError } from '../../error.ts';
+import type { Profile } from '../../profile/schema.ts';
+import type { Tree } from '../../tree/tree.ts';
+import type { MergeContext, OpenedPackage, UnrunScript } from '../base.ts';
+import { install, type PackageToInstall, planInstallation } from './install.ts';
+import { decodeRecord, isRecord } from './package/record.ts';
+import type { AccountNumbers } from './renumber.ts';
+import { selectPackages } from './repository/select.ts';
+import { ARCHITECTURE, repositoryAddresses, worldOf } from './request.ts';
+
+/**
+ * See `Base.merge`: what `apk add` of the profile's world would install, in apk's order, with the database by which
+ * apk knows the packages as its own.
+ */
+export function mergeAlpine(
+  tree: Tree,
+  packages: readonly OpenedPackage[],
+  context: MergeContext,
+): UnrunScript[] {
+  const { profile } = context;
+  const { ordered, world } = inOrder(packages, context);
+  const opened = ordered.map((one) => packageToInstall(one, context));
+  const { alpine } = profile.bases;
+  const plan = planInstallation({
+    packages: opened,
+    world,
+    architecture: ARCHITECTURE,
+    repositories: [...repositoryAddresses(profile, undefined).values()].flatMap(
+      ([best]) => best ?? [],
+    ),
+    keys: new Map(Object.entries(alpine.keys)),
+    accounts: accountsOf(profile),
+  });
+  install(plan, tree);
+  return unrunScripts(opened, alpine.scripts);
+}
+
+/** Packages in the order in which apk installs them; the lock has them by name. */
+function inOrder(packages: readonly OpenedPackage[], { profile, flavour }: MergeContext) {
+  const stanzas = packages.map(({ locked }) => ({
+    fields: new Map(Object.entries(locked.apk ?? {})),
+    line: 0,
+    text: '',
+  }));
+  const { packages: selected, world } = selectPackages({
+    repositories: [{ url: 'file:///lock', tag: '', packages: stanzas }],
+    wanted: worldOf(profile, flavour),
+    architecture: ARCHITECTURE,
+  });
+  const byIdentity = new Map(packages.map((one) => [one.locked.apk?.C, one]));
+  const ordered = selected.flatMap(({ identity }) => byIdentity.get(identity) ?? []);
+  if (ordered.length === packages.length) return { ordered, world };
+  const needed = new Set(ordered.map(({ locked }) => locked.name));
+  const idle = packages.map(({ locked }) => locked.name).filter((name) => !needed.has(name));
+  throw new BuildError({
+    what: `the lock has packages that nothing asks for: ${idle.join(', ')}`,
+    fix: 'Write it again with `make lock`.',
+  });
+}
+
+function packageToInstall(
+  { locked, entries }: OpenedPackage,
+  { reader }: MergeContext,
+): PackageToInstall {
+  const where = `package ${locked.name} ${locked.version}`;
+  const record = entries.find(isRecord);
+  if (record?.type !== 'file') {
+    throw new BuildError({ what: 'its record in the cache is missing', where });
+  }
+  return {
+    fields: new Map(Object.entries(locked.apk ?? {})),
+    record: decodeRecord(reader.bytes(record), where),
+    entries: entries.filter((entry) => !isRecord(entry)),
+  };
+}
+
+function accountsOf({ accounts }: Profile): AccountNumbers {
+  const users = Object.entries(accounts.users).map(([name, { uid }]) => [name, uid] as const);
+  return { users: new Map(users), groups: new Map(Object.entries(accounts.groups)) };
+}
+
+/**
+ * Scripts that were stored and not run, each with the profile's reason.
+ * @throws BuildError naming those that nobody looked at
+ */
+function unrunScripts(
+  packages: readonly PackageToInstall[],
+  reasons: Readonly<Record<string, string>>,
+): UnrunScript[] {
+  const found = packages.flatMap(({ fields, record }) => {
+    const name = fields.get('P') ?? '';
+    return [...record.scripts.keys()].map((script) => ({ package: name, script }));
+  });
+  const unknown = found.filter((one) => reasons[one.package] === undefined);
+  if (unknown.length === 0) {
+    return found.map((one) => ({ ...one, reason: reasons[one.package] ?? '' }));
+  }
+  const list = unknown.map((one) => `${one.package} (${one.script})`).join(', ');
+  throw new BuildError({
+    what: `nobody looked yet at what these scripts of packages do: ${list}`,
+    where: 'bases.alpine.scripts of the profile',
+    fix: 'No script is run: see to it that the profile or `finish` does what they would do, and name each package there with the reason.',
+  });
+}

@@ -1,0 +1,86 @@
+import { createSign } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { Header } from 'tar';
+import { BuildError } from '../../../error.ts';
+import type { LockedPackage } from '../../../lock/schema.ts';
+import { SIGNATURE_PREFIX } from '../signature/signature.ts';
+
+const BLOCK = 512;
+
+/** Fields of an index's stanza in apk's order; others follow by letter. */
+const ORDER = 'CPVASITULomtckDpi';
+
+/** Who signs an index. */
+export interface Signer {
+  /** File name of the public key, as it is in `/etc/apk/keys`: `me@example.org-1.rsa.pub`. */
+  readonly keyName: string;
+  /** PEM of the RSA private key. */
+  readonly privateKey: string;
+}
+
+/** The plain text of an index of these packages: stanzas of `X:value` lines, sorted by name. */
+export function indexText(packages: readonly LockedPackage[]): string {
+  const sorted = packages.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return sorted.map(({ name, apk }) => stanza(name, apk)).join('');
+}
+
+/**
+ * An `APKINDEX.tar.gz` (apk v2): a gzip member with the signature, PKCS#1 v1.5 with SHA-1 as abuild makes it, and one
+ * with the index. The same content, time and key give the same bytes.
+ * @param epoch time stamp of what is in it, seconds since 1970
+ * @throws BuildError if the key is not an RSA private key
+ */
+export function signedIndex(
+  { text, description, epoch }: { text: string; description: string; epoch: number },
+  { keyName, privateKey }: Signer,
+): Buffer {
+  const index = gzip([
+    ...member('DESCRIPTION', Buffer.from(description), epoch),
+    ...member('APKINDEX', Buffer.from(text), epoch),
+    Buffer.alloc(2 * BLOCK),
+  ]);
+  const signature = sign(index, privateKey);
+  return Buffer.concat([
+    gzip(member(`${SIGNATURE_PREFIX}RSA.${keyName}`, signature, epoch)),
+    index,
+  ]);
+}
+
+function stanza(name: string, fields: LockedPackage['apk']): string {
+  if (fields === undefined) {
+    throw new BuildError({ what: `the lock does not say what the index said of ${name}` });
+  }
+  const rank = (letter: string) => {
+    const place = ORDER.indexOf(letter);
+    return place < 0 ? ORDER.length : place;
+  };
+  const lines = Object.entries(fields).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return `${lines.map(([letter, value]) => `${letter}:${value}\n`).join('')}\n`;
+}
+
+function sign(bytes: Buffer, privateKey: string): Buffer {
+  try {
+    return createSign('RSA-SHA1').update(bytes).sign(privateKey);
+  } catch (cause) {
+    throw new BuildError({
+      what: 'the key cannot sign: it is not an RSA private key in PEM without a passphrase',
+      fix: 'Make one: openssl genrsa -out me.rsa 4096',
+      cause,
+    });
+  }
+}
+
+function member(path: string, content: Buffer, epoch: number): Buffer[] {
+  const header = Buffer.alloc(BLOCK);
+  const mtime = new Date(epoch * 1000);
+  const owner = { uid: 0, gid: 0, uname: 'root', gname: 'root' };
+  new Header({ path, mode: 0o644, size: content.length, mtime, type: 'File', ...owner }).encode(
+    header,
+    0,
+  );
+  return [header, content, Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK)];
+}
+
+function gzip(parts: readonly Buffer[]): Buffer {
+  return gzipSync(Buffer.concat(parts), { level: 9 });
+}

@@ -1,0 +1,63 @@
+import { createPublicKey } from 'node:crypto';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { BuildError } from '../../../error.ts';
+import type { Lock, LockedPackage } from '../../../lock/schema.ts';
+import { makeAtomically, writeFileAtomically } from '../../../process/atomic-write.ts';
+import { ARCHITECTURE } from '../request.ts';
+import { indexText, type Signer, signedIndex } from './signed-index.ts';
+
+/** What a partial mirror is made from. */
+export interface PartialMirror {
+  /** Locks whose packages it has; several appliances may share it. */
+  locks: readonly Lock[];
+  /** SHA-256 of a package → its file on the host, checked. */
+  files: ReadonlyMap<string, string>;
+  signer: Signer;
+}
+
+/**
+ * Writes a mirror with the packages of some locks, and no others, from which these appliances can be built where
+ * there is no network: `<directory>/<release>/<repository>/<arch>/`, each with an index signed anew, and the public
+ * key in `<directory>/keys/`. Indexes come last, so a mirror that was not finished has none.
+ * @throws BuildError if the locks are of another base, or the key cannot sign
+ */
+export async function writeMirror(
+  directory: string,
+  { locks, files, signer }: PartialMirror,
+): Promise<void> {
+  const repositories = Map.groupBy(locks.flatMap(packagesByPlace), ({ place }) => place);
+  for (const [place, packages] of repositories) {
+    for (const { locked } of packages) {
+      const file = join(directory, place, locked.path);
+      await mkdir(dirname(file), { recursive: true });
+      await makeAtomically(file, (temporary) =>
+        copyFile(files.get(locked.sha256) ?? '', temporary),
+      );
+    }
+  }
+  const epoch = Math.max(...locks.map(({ sourceDateEpoch }) => sourceDateEpoch));
+  for (const [place, packages] of repositories) {
+    const unique = new Map(packages.map(({ locked }) => [locked.sha256, locked]));
+    const text = indexText([...unique.values()]);
+    const index = signedIndex({ text, description: `partial ${place}`, epoch }, signer);
+    await mkdir(join(directory, place, ARCHITECTURE), { recursive: true });
+    await writeFileAtomically(join(directory, place, ARCHITECTURE, 'APKINDEX.tar.gz'), index);
+  }
+  await mkdir(join(directory, 'keys'), { recursive: true });
+  const publicKey = createPublicKey(signer.privateKey).export({ type: 'spki', format: 'pem' });
+  await writeFileAtomically(join(directory, 'keys', signer.keyName), publicKey.toString());
+}
+
+function packagesByPlace({ base, profile, repositories, packages }: Lock) {
+  if (base !== 'alpine') {
+    throw new BuildError({
+      what: `${profile} is locked for ${base}, and only Alpine mirrors can be written`,
+      fix: 'Write BASE=alpine.',
+    });
+  }
+  return packages.map((locked): { place: string; locked: LockedPackage } => {
+    const release = repositories[locked.repository]?.suite ?? '';
+    return { place: `${release}/${locked.repository}`, locked };
+  });
+}

@@ -1,0 +1,115 @@
+import pLimit from 'p-limit';
+import { BlobStore } from '../../cache/blob-store.ts';
+import { cacheRooms } from '../../cache/directory.ts';
+import type { DownloadContext } from '../../cache/download.ts';
+import { Transport } from '../../cache/transport.ts';
+import type { Lock, LockedPackage } from '../../lock/schema.ts';
+import type { Flavour, Profile } from '../../profile/schema.ts';
+import type { Resolution, ResolveRequest } from '../base.ts';
+import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
+import { assertNotOlder, repositoryState } from './freshness.ts';
+import { fetchArchive } from './repository/archive.ts';
+import { openFirst } from './repository/fail-over.ts';
+import type { Repository } from './repository/index.ts';
+import { type SelectedPackage, selectPackages } from './repository/select.ts';
+import { ARCHITECTURE, alpineRequest, repositoryAddresses, worldOf } from './request.ts';
+import { readKeys, type TrustedKeys, trustedKeys } from './signature/keys.ts';
+
+/** Packages that are downloaded at once. */
+const DOWNLOADS = 8;
+
+/**
+ * See `Base.resolve`. Indexes are verified by the profile's keys, packages by what the indexes say of them; all are
+ * downloaded, since an index knows no SHA-256.
+ */
+export async function resolveAlpine(request: ResolveRequest): Promise<Resolution> {
+  const { profile, mirror, cacheDirectory, notOlderThan, signal, say } = request;
+  const keys = await keysOf(request);
+  using transport = new Transport();
+  const store = new BlobStore(cacheRooms(cacheDirectory), say);
+  const context: DownloadContext = { store, transport, signal };
+  const named = await Promise.all(
+    [...repositoryAddresses(profile, mirror)].map(async ([name, addresses]) => {
+      const asked = { addresses, architecture: ARCHITECTURE, keys, context, say };
+      return [name, await openFirst(asked)] as const;
+    }),
+  );
+  const repositories = new Map(named);
+  const states = statesOf(profile, repositories);
+  assertNotOlder(states, notOlderThan);
+  const chosen = new Map<Flavour, readonly LockedPackage[]>();
+  for (const flavour of FLAVOURS) {
+    const wanted = worldOf(profile, flavour);
+    const list = [...repositories.values()];
+    const { packages } = selectPackages({ repositories: list, wanted, architecture: ARCHITECTURE });
+    chosen.set(flavour, await lockAll(packages, repositories, context));
+  }
+  const packages = mergeFlavours(chosen);
+  const built = packages.map(({ apk }) => Number(apk?.t ?? 0));
+  return {
+    request: alpineRequest(profile),
+    sourceDateEpoch: Math.max(1, ...built),
+    repositories: states,
+    packages,
+  };
+}
+
+async function keysOf({ profile, keysDirectory }: ResolveRequest): Promise<TrustedKeys> {
+  const own = trustedKeys(Object.entries(profile.bases.alpine.keys));
+  if (keysDirectory === undefined) return own;
+  return new Map([...own, ...(await readKeys(keysDirectory))]);
+}
+
+function statesOf(
+  profile: Profile,
+  repositories: ReadonlyMap<string, Repository>,
+): Lock['repositories'] {
+  const { release } = profile.bases.alpine;
+  return Object.fromEntries(
+    [...repositories].map(([name, repository]) => [name, repositoryState(repository, release)]),
+  );
+}
+
+/** The first failure ends the other downloads. */
+async function lockAll(
+  packages: readonly SelectedPackage[],
+  repositories: ReadonlyMap<string, Repository>,
+  context: DownloadContext,
+): Promise<LockedPackage[]> {
+  const limit = pLimit(DOWNLOADS);
+  const failed = new AbortController();
+  const signals = [context.signal, failed.signal].filter((one) => one !== undefined);
+  const bound = { ...context, signal: AbortSignal.any(signals) };
+  const work = packages.map((one) => limit(() => lockPackage(one, repositories, bound)));
+  try {
+    return await Promise.all(work);
+  } finally {
+    failed.abort();
+    await Promise.allSettled(work);
+  }
+}
+
+async function lockPackage(
+  { fields, identity, url }: SelectedPackage,
+  repositories: ReadonlyMap<string, Repository>,
+  context: DownloadContext,
+): Promise<LockedPackage> {
+  const [name, version] = [fields.get('P') ?? '', fields.get('V') ?? ''];
+  const [repository = '', at] =
+    [...repositories].find(([, one]) => url.startsWith(`${one.url}/`)) ?? [];
+  const source = { name: `${name} ${version}`, identity, url, size: Number(fields.get('S') ?? 0) };
+  const { sha256, size } = await fetchArchive(source, context);
+  const [origin, license] = [fields.get('o'), fields.get('L')];
+  return {
+    name,
+    version,
+    architecture: fields.get('A') || ARCHITECTURE,
+    repository,
+    path: decodeURIComponent(url.slice((at?.url.length ?? 0) + 1)),
+    size,
+    sha256,
+    ...(origin ? { source: origin } : {}),
+    ...(license ? { license } : {}),
+    apk: Object.fromEntries(fields),
+  };
+}

@@ -1,0 +1,11 @@
+import type { Tree } from '../../tree/tree.ts';
+import type { OpenedPackage, UnrunScript } from '../base.ts';
+
+/**
+ * See `Base.merge`. dpkg's scripts are not in what is opened of a package; what they would have done is declared by
+ * the profile or done by `finish`.
+ */
+export function mergeDebian(tree: Tree, packages: readonly OpenedPackage[]): UnrunScript[] {
+  for (const { entries } of packages) for (const entry of entries) tree.add(entry);
+  return [];
+}

@@ -1,0 +1,22 @@
+import type { LockedPackage } from '../../lock/schema.ts';
+import type { Flavour } from '../../profile/schema.ts';
+
+/** Kernel flavours that a lock is resolved for. */
+export const FLAVOURS: readonly Flavour[] = ['virt', 'full'];
+
+/** One list of the packages of all flavours: those that only one of them has are marked with it. */
+export function mergeFlavours(
+  chosen: ReadonlyMap<Flavour, readonly LockedPackage[]>,
+): LockedPackage[] {
+  const lists = [...chosen];
+  const everywhere = (sha: string) =>
+    lists.every(([, packages]) => packages.some((one) => one.sha256 === sha));
+  const merged = new Map<string, LockedPackage>();
+  for (const [flavour, packages] of lists) {
+    for (const one of packages) {
+      const common = everywhere(one.sha256);
+      merged.set(common ? one.name : `${one.name} ${flavour}`, common ? one : { ...one, flavour });
+    }
+  }
+  return [...merged.values()];
+}

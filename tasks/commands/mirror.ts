@@ -1,0 +1,38 @@
+import { ensureInstalled } from '../../build/host/install.ts';
+import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { imageOptions, imageOptionsOf, profilesOf } from './context.ts';
+import { defineCommand } from './define.ts';
+
+/** `qx-build mirror`: a partial Alpine mirror from locks, for sites without a network. */
+export const mirrorCommand = defineCommand({
+  command: 'mirror',
+  describe: 'Write a partial Alpine mirror with the packages of the locks, its index signed anew',
+  builder: (yargs) =>
+    imageOptions(yargs)
+      .option('output', {
+        type: 'string',
+        default: 'dist/mirror',
+        describe: 'Folder of the mirror',
+      })
+      .option('key', {
+        type: 'string',
+        demandOption: true,
+        describe: 'RSA private key that signs its indexes (openssl genrsa -out me.rsa 4096)',
+      })
+      .option('key-name', {
+        type: 'string',
+        describe: 'File name of the public key, as machines that trust it have it',
+        defaultDescription: 'name of the key and .pub',
+      }),
+  handler: async (options, { output, signal }) => {
+    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    const { mirrorProfiles } = await import('../mirror.ts');
+    const base = options.base === 'auto' ? 'alpine' : options.base;
+    await mirrorProfiles(
+      profilesOf(options),
+      { file: options.key, name: options.keyName },
+      imageOptionsOf({ ...options, base, release: false }, { output, signal }),
+      output,
+    );
+  },
+});

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { writeMirror } from '../build/base/alpine/mirror/write-mirror.ts';
+import { BlobStore } from '../build/cache/blob-store.ts';
+import { fetchAll } from '../build/cache/fetch.ts';
+import { BuildError } from '../build/error.ts';
+import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
+import type { Lock } from '../build/lock/schema.ts';
+import { downloads } from './packages.ts';
+import type { Output } from './ui/events.ts';
+import { formatBytes } from './ui/format.ts';
+
+/** Who signs a mirror's indexes. */
+export interface MirrorKey {
+  /** Path of the RSA private key. */
+  file: string;
+  /** Name under which the public key is trusted; by default that of the file and `.pub`. */
+  name?: string | undefined;
+}
+
+/** Writes a partial mirror with the packages of the locks of some profiles. */
+export async function mirrorProfiles(
+  profiles: readonly string[],
+  key: MirrorKey,
+  options: ImageOptions,
+  output: Output,
+): Promise<void> {
+  const privateKey = await readKey(key.file);
+  const keyName = key.name ?? `${basename(key.file)}.pub`;
+  const store = new BlobStore(options.cache, output.say);
+  const locks: Lock[] = [];
+  const files = new Map<string, string>();
+  for (const name of profiles) {
+    const image = await prepareImage(name, options);
+    locks.push(image.facts.lock);
+    const items = await downloads(image, image.facts.lock.packages);
+    const fetched = await fetchAll(items, { store, signal: options.signal });
+    for (const [sha256, file] of fetched.files) files.set(sha256, file);
+  }
+  const directory = resolve(options.projectDirectory, options.outputDirectory);
+  await writeMirror(directory, { locks, files, signer: { keyName, privateKey } });
+  const bytes = locks.flatMap(({ packages }) => packages).reduce((sum, { size }) => sum + size, 0);
+  output.say(`${directory}: ${files.size} packages, ${formatBytes(bytes)}, signed as ${keyName}`);
+  output.say(
+    `Build from it: make iso BASE=alpine MIRROR=file://${directory} KEYS=${directory}/keys`,
+  );
+}
+
+async function readKey(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new BuildError({
+      what: 'the private key cannot be read',
+      where: file,
+      fix: 'Make one: openssl genrsa -out me.rsa 4096',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { alpine } from '../../../../build/base/alpine/base.ts';
+import type { Lock } from '../../../../build/lock/schema.ts';
+import type { Profile } from '../../../../build/profile/schema.ts';
+import { ContentReader } from '../../../../build/tree/content.ts';
+import { Tree } from '../../../../build/tree/tree.ts';
+import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
+import { openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
+
+let place: Workplace;
+
+beforeEach(async () => {
+  place = await openWorkplace();
+});
+
+afterEach(() => place[Symbol.asyncDispose]());
+
+/** The tree of an image with the virtual machines' kernel, made from these packages. */
+async function merged(packages: readonly PackageRecipe[], profile: Profile = profileOf()) {
+  const mirror = await place.mirror('mirror', packages);
+  const resolution = await alpine.resolve(place.request({ mirror, profile }));
+  const lock: Lock = { format: 1, profile: profile.name, base: 'alpine', ...resolution };
+  const ofVirt = lock.packages.filter(({ flavour }) => flavour !== 'full');
+  const reader = new ContentReader();
+  const tree = new Tree(reader);
+  const opened = await place.open({ packages: ofVirt }, mirror, profile);
+  const scripts = alpine.merge(tree, opened, { profile, lock, flavour: 'virt', reader });
+  return { tree, scripts };
+}
+
+test('the tree has the files of the packages of one kernel, and apk’s database of them', async () => {
+  const { tree } = await merged(PACKAGES);
+  expect(tree.text('usr/bin/library')).toBe('library');
+  expect(tree.at('usr/bin/linux-lts')).toBeUndefined();
+  expect(tree.text('etc/apk/world')).toBe('base\nlinux-virt\n');
+  expect(tree.text('lib/apk/db/installed')?.match(/^P:.*/gm)).toEqual([
+    'P:base',
+    'P:library',
+    'P:linux-virt',
+  ]);
+  expect(tree.text('etc/apk/repositories')).toMatch(/^https:\/\/\S+\/v3\.24\/main\n$/);
+  expect(tree.text('etc/apk/keys/test.rsa.pub')).toContain('BEGIN PUBLIC KEY');
+});
+
+test('a script that was looked at is stored, not run, and told with the reason', async () => {
+  const { tree, scripts } = await merged(PACKAGES);
+  expect(scripts).toEqual([
+    { package: 'base', script: 'post-install', reason: 'a test looked at it' },
+  ]);
+  expect(tree.text('lib/apk/db/scripts.tar')).toContain('.post-install');
+});
+
+test('a script that nobody looked at stops the build, with the name of its package', async () => {
+  await expect(merged(PACKAGES, profileOf({ scripts: {} }))).rejects.toThrow(
+    'nobody looked yet at what these scripts of packages do: base (post-install)',
+  );
+});
+
+test('a package that replaces another’s file gets it, whatever their names', async () => {
+  const other = program('another', {
+    replaces: ['library'],
+    entries: (program('library').entries ?? []).map((entry) =>
+      entry.type === 'file'
+        ? { ...entry, size: 3, content: { in: 'memory', bytes: Buffer.from('new') } }
+        : entry,
+    ),
+  });
+  const profile = profileOf({ packages: ['base', 'another'] });
+  const { tree } = await merged([...PACKAGES, other], profile);
+  expect(tree.text('usr/bin/library')).toBe('new');
+});
+
+test('two packages with one file are refused, with the names of both', async () => {
+  const other = program('another', { entries: program('library').entries ?? [] });
+  const profile = profileOf({ packages: ['base', 'another'] });
+  await expect(merged([...PACKAGES, other], profile)).rejects.toThrow(/usr\/bin\/library/);
+});
+
+test('what a profile leaves out is not installed, and forbidden to apk', async () => {
+  const guest = program('guest', { installIf: ['base'] });
+  const profile = profileOf({ without: { guest: 'nobody wants it here' } });
+  const { tree } = await merged([...PACKAGES, guest], profile);
+  expect(tree.at('usr/bin/guest')).toBeUndefined();
+  expect(tree.text('etc/apk/world')).toBe('base\n!guest\nlinux-virt\n');
+});
+
+test('a lock with a package that nothing asks for is refused', async () => {
+  const mirror = await place.mirror('mirror', PACKAGES);
+  const profile = profileOf();
+  const wide = profileOf({ packages: ['base', 'linux-virt', 'linux-lts'] });
+  const resolution = await alpine.resolve(place.request({ mirror, profile: wide }));
+  const lock: Lock = { format: 1, profile: 'qvdc', base: 'alpine', ...resolution };
+  const opened = await place.open(lock, mirror, profile);
+  using reader = new ContentReader();
+  const context = { profile, lock, flavour: 'virt', reader } as const;
+  expect(() => alpine.merge(new Tree(reader), opened, context)).toThrow(
+    'the lock has packages that nothing asks for: linux-lts',
+  );
+});

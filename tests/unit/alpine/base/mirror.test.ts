@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readIndex } from '../../../../build/base/alpine/index/read.ts';
+import { writeMirror } from '../../../../build/base/alpine/mirror/write-mirror.ts';
+import { resolveAlpine } from '../../../../build/base/alpine/resolve.ts';
+import { readKeys } from '../../../../build/base/alpine/signature/keys.ts';
+import type { Lock } from '../../../../build/lock/schema.ts';
+import { makeKey } from '../../../alpine-mirror/key.ts';
+import { openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
+
+let place: Workplace;
+const own = makeKey('site.rsa.pub');
+const signer = {
+  keyName: own.name,
+  privateKey: own.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+};
+
+beforeEach(async () => {
+  place = await openWorkplace();
+});
+
+afterEach(() => place[Symbol.asyncDispose]());
+
+async function lockedFrom(mirror: string): Promise<Lock> {
+  const resolution = await resolveAlpine(place.request({ mirror }));
+  return { format: 1, profile: 'qvdc', base: 'alpine', ...resolution };
+}
+
+async function partialMirror(): Promise<{ lock: Lock; directory: string }> {
+  const mirror = await place.mirror('whole', [...PACKAGES, program('unwanted')]);
+  const lock = await lockedFrom(mirror);
+  const files = new Map(
+    lock.packages.map(({ sha256, path }) => [
+      sha256,
+      join(place.directory, 'whole/v3.24/main', path),
+    ]),
+  );
+  const directory = join(place.directory, 'partial');
+  await writeMirror(directory, { locks: [lock, lock], files, signer });
+  return { lock, directory };
+}
+
+test('a partial mirror gives the same lock, believed by the site’s key alone', async () => {
+  const { lock, directory } = await partialMirror();
+  const request = place.request({
+    mirror: `file://${directory}`,
+    profile: profileOf({ keys: {} }),
+    keysDirectory: join(directory, 'keys'),
+  });
+  expect((await resolveAlpine(request)).packages).toEqual(lock.packages);
+});
+
+test('its index has the locked packages and no others', async () => {
+  const { directory } = await partialMirror();
+  const where = join(directory, 'v3.24/main/x86_64/APKINDEX.tar.gz');
+  const keys = await readKeys(join(directory, 'keys'));
+  const { packages } = readIndex({ bytes: await readFile(where), keys, where });
+  expect(packages.map(({ fields }) => fields.get('P'))).toEqual([
+    'base',
+    'library',
+    'linux-lts',
+    'linux-virt',
+  ]);
+});
+
+test('a lock of another base is refused', async () => {
+  const lock = {
+    ...(await lockedFrom(await place.mirror('one', PACKAGES))),
+    base: 'debian',
+  } as const;
+  await expect(
+    writeMirror(place.directory, { locks: [lock], files: new Map(), signer }),
+  ).rejects.toThrow('qvdc is locked for debian, and only Alpine mirrors can be written');
+});
+
+test('a key that cannot sign is refused', async () => {
+  const lock = await lockedFrom(await place.mirror('one', PACKAGES));
+  const files = new Map(
+    lock.packages.map(({ sha256, path }) => [
+      sha256,
+      join(place.directory, 'one/v3.24/main', path),
+    ]),
+  );
+  const broken = { keyName: 'x.rsa.pub', privateKey: 'not a key' };
+  await expect(
+    writeMirror(join(place.directory, 'partial'), { locks: [lock], files, signer: broken }),
+  ).rejects.toThrow('the key cannot sign');
+});

@@ -1,0 +1,88 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { alpine } from '../../../../build/base/alpine/base.ts';
+import type { OpenedPackage, ResolveRequest } from '../../../../build/base/base.ts';
+import { cacheRooms } from '../../../../build/cache/directory.ts';
+import { OpenedStore } from '../../../../build/cache/opened.ts';
+import type { Lock } from '../../../../build/lock/schema.ts';
+import { checkProfile } from '../../../../build/profile/load.ts';
+import type { Profile, ProfileInput } from '../../../../build/profile/schema.ts';
+import written from '../../../../profiles/qvdc.ts';
+import { packRepository } from '../../../alpine-mirror/index.ts';
+import { makeKey } from '../../../alpine-mirror/key.ts';
+import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
+import { directory, file } from '../../tree/trees.ts';
+
+export const KEY = makeKey('test.rsa.pub');
+const STRANGER = makeKey('stranger.rsa.pub');
+
+/** Packages of a very small appliance. */
+export const PACKAGES: readonly PackageRecipe[] = [
+  program('base', { depends: ['library'], scripts: { 'post-install': '#!/bin/sh\n' } }),
+  program('library'),
+  program('linux-virt'),
+  program('linux-lts'),
+];
+
+/** A package with one file named like it. */
+export function program(name: string, more: Partial<PackageRecipe> = {}): PackageRecipe {
+  return {
+    name,
+    version: '1.0-r0',
+    builddate: 1_700_000_000,
+    entries: [directory('usr'), directory('usr/bin'), file(`usr/bin/${name}`, name)],
+    ...more,
+  };
+}
+
+/** A profile that wants `base`, trusts `KEY`, and looked at the scripts of `base`. */
+export function profileOf(alpineHalf: Partial<ProfileInput['bases']['alpine']> = {}): Profile {
+  const half: ProfileInput['bases']['alpine'] = {
+    ...written.bases.alpine,
+    release: 'v3.24',
+    repositories: ['main'],
+    keys: { [KEY.name]: KEY.pem },
+    packages: ['base'],
+    kernel: { virt: 'linux-virt', full: 'linux-lts' },
+    without: {},
+    scripts: { base: 'a test looked at it' },
+    ...alpineHalf,
+  };
+  return checkProfile({ ...written, bases: { ...written.bases, alpine: half } }, 'test');
+}
+
+/** A folder with mirrors and a cache; disposing of it removes both. */
+export interface Workplace extends AsyncDisposable {
+  directory: string;
+  /** Makes a mirror of one repository, signed by `KEY` or by a stranger; returns its address. */
+  mirror(name: string, packages: readonly PackageRecipe[], signed?: 'stranger'): Promise<string>;
+  request(more?: Partial<ResolveRequest>): ResolveRequest;
+  /** Packages of a lock, opened, from a mirror. */
+  open(lock: Pick<Lock, 'packages'>, mirror: string, profile: Profile): Promise<OpenedPackage[]>;
+}
+
+export async function openWorkplace(): Promise<Workplace> {
+  const root = await mkdtemp(join(tmpdir(), 'quantix-alpine-'));
+  const cache = cacheRooms(join(root, 'cache'));
+  await mkdir(cache.root);
+  return {
+    directory: root,
+    async mirror(name, packages, signed) {
+      const folder = join(root, name, 'v3.24', 'main');
+      await packRepository({ folder, packages, key: signed === 'stranger' ? STRANGER : KEY });
+      return `file://${join(root, name)}`;
+    },
+    request: (more) => ({ profile: profileOf(), cacheDirectory: cache.root, ...more }),
+    open: (lock, mirror, profile) =>
+      Promise.all(
+        lock.packages.map(async (locked) => {
+          const path = join(mirror.slice('file://'.length), 'v3.24/main', locked.path);
+          const archive = { locked, file: path };
+          const entries = await new OpenedStore(cache).open(alpine.reader(profile), archive);
+          return { locked, entries };
+        }),
+      ),
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}
