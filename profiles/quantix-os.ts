@@ -1,5 +1,6 @@
 import { defineProfile } from '../build/profile/define.ts';
 import { groups, users } from './shared/accounts.ts';
+import * as alpine from './shared/alpine.ts';
 import { cmdline, initramfsModules, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
@@ -70,6 +71,62 @@ export default defineProfile({
       accept: {},
       overlays: ['debian'],
     },
+    alpine: {
+      ...alpine.source,
+      packages: [
+        ...alpine.system,
+        ...alpine.network,
+        ...alpine.storage,
+        ...alpine.bootLoader,
+        ...alpine.hardware,
+        'libvirt-client',
+        'libvirt-daemon',
+        'libvirt-qemu',
+        'lvm2',
+        'multipath-tools',
+        'nfs-utils',
+        'nvme-cli',
+        'open-iscsi',
+        'openvswitch',
+        'ovmf',
+        'qemu-hw-display-virtio-vga',
+        'qemu-hw-usb-host',
+        'qemu-img',
+        'qemu-system-x86_64',
+      ],
+      scripts: {
+        ...alpine.scripts,
+        glib: 'compiles settings of desktop programs and lists modules, of which there are none',
+        libvirt: 'makes a group, which the profile declares',
+        qemu: 'makes a group for /dev/kvm, which the profile declares and mdev.conf uses',
+      },
+      without: {},
+      drop: {
+        ...alpine.drop,
+        ...alpine.programs(
+          [
+            'mountstats',
+            'nfsdclddb',
+            'nfsdclnts',
+            'nfsiostat',
+            'ovs-dpctl-top',
+            'ovs-l3ping',
+            'ovs-parse-backtrace',
+            'ovs-vlan-test',
+            'ovs-bugtool',
+            'rpcctl',
+          ],
+          PYTHON,
+        ),
+        '/etc/qemu': 'for a set-uid program that is left out',
+        '/usr/lib/qemu/qemu-bridge-helper': 'set-uid; libvirt connects guests to bridges itself',
+        '/usr/share/openvswitch/scripts/ovs-check-dead-ifs': PYTHON,
+        '/usr/share/openvswitch/scripts/ovs-vtep': PYTHON,
+      },
+      links: alpine.links,
+      accept: {},
+      overlays: [],
+    },
   },
   accounts: {
     groups: { ...groups, libvirt: 120, 'libvirt-qemu': 64_055 },
@@ -90,6 +147,6 @@ export default defineProfile({
   cmdline,
   initramfs: { modules: initramfsModules },
   setuid: {
-    '/usr/sbin/mount.nfs': 'shipped so by Debian; only root logs in on the appliance',
+    '/usr/sbin/mount.nfs': 'shipped so by both bases; only root logs in on the appliance',
   },
 });

@@ -1,9 +1,16 @@
 import { defineProfile } from '../build/profile/define.ts';
 import { groups, users } from './shared/accounts.ts';
+import * as alpine from './shared/alpine.ts';
 import { cmdline, initramfsModules, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
 const NOLOGIN = '/usr/sbin/nologin';
+
+/** Programs of PostgreSQL that Alpine links into the path by a script of `postgresql-common`. */
+const POSTGRESQL = [
+  ...['createdb', 'createuser', 'dropdb', 'dropuser', 'initdb', 'pg_ctl', 'pg_dump', 'pg_dumpall'],
+  ...['pg_isready', 'pg_restore', 'postgres', 'psql', 'vacuumdb'],
+];
 
 /** QvDC: the control plane of many hosts. */
 export default defineProfile({
@@ -49,6 +56,40 @@ export default defineProfile({
       links: debian.links,
       accept: {},
       overlays: ['debian'],
+    },
+    alpine: {
+      ...alpine.source,
+      packages: [
+        ...alpine.system,
+        ...alpine.network,
+        ...alpine.storage,
+        ...alpine.bootLoader,
+        ...alpine.hardware,
+        'etcd',
+        'etcd-ctl',
+        'postgresql18',
+        'postgresql18-contrib',
+        'redis',
+      ],
+      scripts: {
+        ...alpine.scripts,
+        etcd: 'makes accounts, which the profile declares',
+        'icu-data-en': 'says that there is a larger package, and does nothing',
+        'postgresql-common': 'links the programs into the path; the profile has these links',
+        postgresql18: 'says how to make a database, which the control plane does',
+        redis: 'makes accounts, which the profile declares, and gives them their folders',
+      },
+      without: {},
+      drop: alpine.drop,
+      links: {
+        ...alpine.links,
+        '/usr/libexec/postgresql': 'postgresql18',
+        ...Object.fromEntries(
+          POSTGRESQL.map((name) => [`/usr/bin/${name}`, `/usr/libexec/postgresql/${name}`]),
+        ),
+      },
+      accept: {},
+      overlays: [],
     },
   },
   accounts: {

@@ -40,7 +40,7 @@ export const users = {
     shell: NOLOGIN,
   },
   sshd: { uid: 111, group: 'sshd', comment: 'sshd', home: '/run/sshd', shell: NOLOGIN },
-  _chrony: {
+  chrony: {
     uid: 112,
     group: 'chrony',
     comment: 'chrony',

@@ -98,7 +98,7 @@ export const drop = {
   '/etc/cron.d': 'cron is not in the image',
   '/etc/cron.daily': 'cron is not in the image',
   '/etc/cron.weekly': 'cron is not in the image',
-  '/etc/init.d': 'services are OpenRC’s, in overlay/',
+  '/etc/init.d': 'services are the appliance’s own, in overlay/',
   '/etc/rc*.d': OTHER_INIT,
   '/etc/runlevels': 'runlevels are declared by the profile',
   '/etc/sv': OTHER_INIT,
