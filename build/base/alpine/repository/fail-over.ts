@@ -33,15 +33,18 @@ export async function openFirst(request: MirroredRepository): Promise<Repository
     } catch (error) {
       if (!(error instanceof BuildError) || context.signal?.aborted === true) throw error;
       reasons.push(error);
-      if (reasons.length < addresses.length)
-        say?.(`${address}: ${error.what}; the next mirror is asked`);
+      if (reasons.length < addresses.length) say?.(`${reasonOf(error)}; the next mirror is asked`);
     }
   }
   const [only] = reasons;
   if (only !== undefined && reasons.length === 1) throw only;
   throw new BuildError({
-    what: `no mirror has the repository: ${addresses.map((address, at) => `${address}: ${reasons[at]?.what}`).join('; ')}`,
+    what: `no mirror has the repository: ${reasons.map(reasonOf).join('; ')}`,
     fix: 'Check the network, or name a mirror: MIRROR=…',
     cause: only,
   });
+}
+
+function reasonOf({ what, where }: BuildError): string {
+  return where === undefined ? what : `${where}: ${what}`;
 }
