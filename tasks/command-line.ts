@@ -2,6 +2,8 @@ import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
 import { cleanCommand } from './commands/clean.ts';
 import type { CommandContext } from './commands/context.ts';
+import { CommandExit } from './commands/define.ts';
+import { dockerCommand } from './commands/docker.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { isoCommand } from './commands/iso.ts';
@@ -16,6 +18,7 @@ const COMMANDS = [
   rootfsCommand,
   explainCommand,
   qemuCommand,
+  dockerCommand,
   doctorCommand,
   cleanCommand,
 ];
@@ -43,6 +46,7 @@ export async function main(args: readonly string[]): Promise<number> {
     await parser(args, { output, signal: cancel.signal }).parseAsync();
     return 0;
   } catch (error) {
+    if (error instanceof CommandExit) return error.exitCode;
     if (cancel.signal.aborted) {
       process.stderr.write('Interrupted. Nothing half-made is left behind.\n');
       return INTERRUPTED;
