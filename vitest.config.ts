@@ -19,8 +19,8 @@ export default defineConfig({
         test: {
           name: 'docker',
           include: ['tests/docker/**/*.test.ts'],
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {

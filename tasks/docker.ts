@@ -3,9 +3,15 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDirectory } from '../build/cache/directory.ts';
-import { containerArguments, type HostFacts, writableFolders } from '../build/docker/container.ts';
+import {
+  containerArguments,
+  type HostFacts,
+  NODE,
+  writableFolders,
+} from '../build/docker/container.ts';
 import { buildImage, findDaemon, hasImage, runContainer } from '../build/docker/engine.ts';
 import { DEFAULT_BASE_IMAGE, imageArguments, imageTag } from '../build/docker/image.ts';
+import { BuildError } from '../build/error.ts';
 import type { Output } from './ui/events.ts';
 import { runStages, stage } from './ui/stage.ts';
 
@@ -26,13 +32,14 @@ export interface DockerOptions {
  * Runs a command of `qx-build` in the builder image, which is built first if there is none of this Dockerfile.
  * @param command command line of `qx-build`
  * @returns the command's exit code; it has told its errors itself
- * @throws BuildError if there is no Docker, or it cannot build the image or start the container
+ * @throws BuildError if there is no Node for Linux or no Docker, or Docker cannot build the image or start the container
  */
 export async function runInDocker(
   command: readonly string[],
   { project, baseImage, buildFlags, runFlags, signal }: DockerOptions,
   output: Output,
 ): Promise<number> {
+  requireNode(project);
   const { rootless } = await findDaemon(signal);
   const image = await builderImage({ project, baseImage, buildFlags, signal }, output);
   const host: HostFacts = {
@@ -51,6 +58,17 @@ export async function runInDocker(
   return runContainer(args, { name, terminal: host.terminal, signal });
 }
 
+/** The image has no Node: it takes the one for Linux that `npm ci` brings on Linux. */
+function requireNode(project: string): void {
+  const node = join(project, NODE);
+  if (existsSync(node)) return;
+  throw new BuildError({
+    what: 'node_modules has no Node for the container',
+    where: node,
+    fix: 'Run npm ci on a Linux host, with optional dependencies.',
+  });
+}
+
 /** Name of the builder image, which is there afterwards. */
 async function builderImage(
   { project, baseImage = DEFAULT_BASE_IMAGE, buildFlags, signal }: Omit<DockerOptions, 'runFlags'>,
@@ -65,7 +83,7 @@ async function builderImage(
     async () => {
       const environment = process.env;
       const args = imageArguments({ tag, baseImage, environment, flags: buildFlags });
-      await buildImage(args, { dockerfile, signal });
+      await buildImage(args, { dockerfile, baseImage, signal });
       return { note: tag };
     },
   );

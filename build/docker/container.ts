@@ -2,6 +2,9 @@ import { isAbsolute, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Environment, namesSet, PROXY_VARIABLES } from './image.ts';
 
+/** The Node that runs the toolchain inside, in the project. */
+export const NODE = 'node_modules/.bin/node';
+
 /** Variables a command obeys, passed on by name besides those of proxies: how to draw, and that it is CI. */
 const PASSED_VARIABLES = ['CI', 'FORCE_COLOR', 'NO_COLOR', 'NODE_EXTRA_CA_CERTS', 'TERM'] as const;
 
@@ -70,7 +73,7 @@ export function containerArguments(
     ...variables.map((variable) => `--env=${variable}`),
     ...flags,
     image,
-    join(host.project, 'node_modules/.bin/node'),
+    join(host.project, NODE),
     'tasks/qx-build.ts',
     ...command,
   ];

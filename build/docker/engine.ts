@@ -11,7 +11,11 @@ const END_WITHIN = 15_000;
 const NOT_STARTED = [125, 126, 127];
 
 /** Lines of a failed `docker build` that are told: the program's own complaint, then Docker's. */
-const LAST_LINES = 4;
+const LAST_LINES = 3;
+
+/** What `docker build` says to everybody. */
+const CHATTER =
+  /^(?:Step \d|--->|DEPRECATED: |Install the buildx |https:\/\/docs\.docker|Sending build )/;
 
 /** What is to be known of the daemon. */
 export interface DockerDaemon {
@@ -60,12 +64,16 @@ export async function hasImage(tag: string, signal?: AbortSignal): Promise<boole
 /**
  * Builds an image.
  * @param args of `docker`, from `imageArguments`
- * @param dockerfile what it reads from standard input: path of the Dockerfile
+ * @param options path of the Dockerfile, which it reads from standard input, and the base image, for the message
  * @throws BuildError with the last words of the build if it fails
  */
 export async function buildImage(
   args: readonly string[],
-  { dockerfile, signal }: { dockerfile: string; signal?: AbortSignal | undefined },
+  {
+    dockerfile,
+    baseImage,
+    signal,
+  }: { dockerfile: string; baseImage: string; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const options = { ...childOptions({ signal }), input: readFileSync(dockerfile), all: true };
   const { failed, all, ...result } = await execa('docker', args, { ...options, reject: false });
@@ -73,7 +81,7 @@ export async function buildImage(
   if (!failed) return;
   if (result.code === 'ENOENT') throw noDaemon(toolError('docker', result));
   throw new BuildError({
-    what: `the builder image cannot be built: ${lastWords(typeof all === 'string' ? all : '')}`,
+    what: `the builder image cannot be built from ${baseImage}: ${lastWords(typeof all === 'string' ? all : '')}`,
     where: dockerfile,
     fix: 'Another base image or network may help: DOCKER_BASE=…, DOCKER_BUILD_FLAGS=--network=host.',
   });
@@ -82,7 +90,7 @@ export async function buildImage(
 /** The last lines of what a build printed, as one line; what Docker says to everybody left out. */
 export function lastWords(printed: string): string {
   const lines = printed.split('\n').map((line) => line.trim());
-  const said = lines.filter((line) => line !== '' && !/^(?:Step \d|--->|DEPRECATED)/.test(line));
+  const said = lines.filter((line) => line !== '' && !CHATTER.test(line));
   return said.slice(-LAST_LINES).join(' | ').replace(/\.$/, '');
 }
 

@@ -63,6 +63,10 @@ test('a proxy is passed on by the name of its variable, never by its value', () 
 test('of a failed build the last complaints are told, in one line', () => {
   const printed = [
     'DEPRECATED: The legacy builder is deprecated',
+    '            Install the buildx component to build images with BuildKit:',
+    '            https://docs.docker.com/go/buildx/',
+    '',
+    'Sending build context to Docker daemon  3.072kB',
     'Step 1/5 : ARG BASE_IMAGE=debian:bookworm-slim',
     ' ---> 8f1c8e8ef0fc',
     'E: Unable to locate package grub-common',
