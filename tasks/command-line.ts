@@ -41,7 +41,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const output = commandOutput({ json: args.includes('--json') });
   const cancel = new AbortController();
   const interrupt = () => cancel.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
     await parser(args, { output, signal: cancel.signal }).parseAsync();
     return 0;
