@@ -7,37 +7,45 @@ KEYS    ?=
 FLAVOUR ?=
 RELEASE ?=
 FIRMWARE ?= uefi
+DOCKER  ?=
+DOCKER_BASE ?=
+DOCKER_BUILD_FLAGS ?=
+DOCKER_RUN_FLAGS ?=
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 QX := node tasks/qx-build.ts
+IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
+	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
+BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
 IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-build test-vm fuzz bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-build test-docker test-vm fuzz bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
 	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian MIRROR=http://… KEYS=folder FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
+	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
-	@$(QX) iso $(BUILD)
+	@$(BUILDER) iso $(BUILD)
 
 lock: node_modules/.ready ## Resolve packages anew and write profiles/*.lock.json
-	@$(QX) lock $(IMAGES)
+	@$(BUILDER) lock $(IMAGES)
 
 rootfs: node_modules/.ready ## Write the root filesystems as tar into dist/, to look into
-	@$(QX) rootfs $(BUILD)
+	@$(BUILDER) rootfs $(BUILD)
 
 explain: node_modules/.ready ## Say what changed since the last build, and what runs because of it
-	@$(QX) explain $(BUILD)
+	@$(BUILDER) explain $(BUILD)
 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
 
-test: check test-unit test-build test-vm ## Run all tests
+test: check test-unit test-build test-docker test-vm ## Run all tests
 
 check: node_modules/.ready ## Check style and types
 	biome check .
@@ -50,6 +58,10 @@ test-unit: node_modules/.ready ## Run the fast tests
 test-build: node_modules/.ready ## Build real images: twice the same, only what changed, refusals
 	@$(QX) doctor --install
 	$(VITEST) --project build
+
+test-docker: node_modules/.ready ## Build in Docker: the same ISO as outside; skipped without Docker
+	@$(QX) doctor --install
+	$(VITEST) --project docker
 
 test-vm: node_modules/.ready ## Boot the ISOs and look
 	@$(QX) doctor --install

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Kinds of tests: `unit` is fast and plain, `build` builds real images, `vm` boots them. */
+/** Kinds of tests: `unit` is fast and plain, `build` builds real images, `docker` builds one in Docker, `vm` boots them. */
 export default defineConfig({
   test: {
     projects: [
@@ -13,6 +13,14 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'docker',
+          include: ['tests/docker/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {

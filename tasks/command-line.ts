@@ -3,6 +3,8 @@ import { BuildError } from '../build/error.ts';
 import { apkTreeCommand } from './commands/apk-tree.ts';
 import { cleanCommand } from './commands/clean.ts';
 import type { CommandContext } from './commands/context.ts';
+import { CommandExit } from './commands/define.ts';
+import { dockerCommand } from './commands/docker.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { isoCommand } from './commands/iso.ts';
@@ -21,6 +23,7 @@ const COMMANDS = [
   rootfsCommand,
   explainCommand,
   qemuCommand,
+  dockerCommand,
   doctorCommand,
   cleanCommand,
   solveCommand,
@@ -46,11 +49,13 @@ export async function main(args: readonly string[]): Promise<number> {
   const output = commandOutput({ json: args.includes('--json') });
   const cancel = new AbortController();
   const interrupt = () => cancel.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
     await parser(args, { output, signal: cancel.signal }).parseAsync();
     return 0;
   } catch (error) {
+    if (error instanceof CommandExit) return error.exitCode;
     if (cancel.signal.aborted) {
       process.stderr.write('Interrupted. Nothing half-made is left behind.\n');
       return INTERRUPTED;

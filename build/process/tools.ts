@@ -1,7 +1,8 @@
-/** Debian package that brings each host tool which a build, a test or `make qemu` runs. */
+/** Debian package that brings each host tool which the toolchain or a test runs. */
 export const TOOL_PACKAGES = {
   'apt-cache': 'apt',
   'apt-get': 'apt',
+  docker: 'docker.io',
   'dpkg-deb': 'dpkg',
   'grub-mkimage': 'grub-common',
   fakeroot: 'fakeroot',

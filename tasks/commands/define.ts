@@ -29,3 +29,14 @@ export function defineCommand<Options>(definition: CommandDefinition<Options>): 
     },
   };
 }
+
+/** Thrown by a command that ends with an exit code of its own, after everything about it has been told. */
+export class CommandExit extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.name = 'CommandExit';
+    this.exitCode = exitCode;
+  }
+}

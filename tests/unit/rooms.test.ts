@@ -21,6 +21,7 @@ const ROOMS = [
   'build/base',
   'build/lock',
   'build/host',
+  'build/docker',
   'build/sbom',
   'build/image',
   'build/qemu',

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { BuildError } from '../../../error.ts';
 import { writeFileAtomically } from '../../../process/atomic-write.ts';
@@ -20,7 +19,7 @@ const HOOKS = [
 
 /**
  * apt against a folder of our own: no root, and the host's packages play no part. The host's configuration is
- * read first, for its proxies and the like.
+ * read first, for its proxies and the like. apt keeps the user it was started as, who need not have a name.
  */
 export class AptState {
   readonly directory: string;
@@ -110,7 +109,7 @@ function configuration(directory: string): string {
     'Dir::Etc::preferences': join(directory, 'empty', 'none'),
     'Dir::Etc::preferencesparts': join(directory, 'empty'),
     'Debug::NoLocking': 'true',
-    'APT::Sandbox::User': userInfo().username,
+    'APT::Sandbox::User': 'root',
     'APT::Install-Recommends': 'false',
     'APT::Install-Suggests': 'false',
     'APT::Architecture': 'amd64',

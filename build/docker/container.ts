@@ -1,0 +1,132 @@
+import { isAbsolute, join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Environment, namesSet, PROXY_VARIABLES } from './image.ts';
+
+/** The Node that runs the toolchain inside, in the project. */
+export const NODE = 'node_modules/.bin/node';
+
+/** Variables a command obeys, passed on by name besides those of proxies: how to draw, and that it is CI. */
+const PASSED_VARIABLES = ['CI', 'FORCE_COLOR', 'NO_COLOR', 'NODE_EXTRA_CA_CERTS', 'TERM'] as const;
+
+/**
+ * Settings of the host that decide where packages come from and whom to trust for them, if they are there: apt's
+ * sources, proxies and keys, and the certificate authorities.
+ */
+const HOST_SETTINGS = ['/etc/apt', '/etc/ssl/certs/ca-certificates.crt'] as const;
+
+/** What of the host a container depends on. */
+export interface HostFacts {
+  /** Folder of the project. */
+  project: string;
+  /** Folder that `node_modules` of the project really is. */
+  nodeModules: string;
+  /** Root of the cache. */
+  cache: string;
+  /** Who calls; files are written as this user. */
+  user: { uid: number; gid: number };
+  /** Whether the daemon runs without root; its containers' root is then the user it belongs to. */
+  rootless: boolean;
+  /** Whether standard input, output and errors are a terminal. */
+  terminal: boolean;
+  environment: Environment;
+  /** Whether there is something to read at a path. */
+  exists: (path: string) => boolean;
+}
+
+/** What to run, and how. */
+export interface ContainerRequest {
+  /** Name of the image. */
+  image: string;
+  /** Name for the container, by which it can be ended. */
+  name: string;
+  /** Command line of `qx-build`. */
+  command: readonly string[];
+  /** Further flags of `docker run`; they win over ours. */
+  flags: readonly string[];
+}
+
+/**
+ * Arguments of `docker` that run a command of the toolchain in the builder image: as the calling user, with no
+ * privileges and a root filesystem that cannot be written, with the project, the cache and the output folder at the
+ * paths they have on the host, so that records and messages say the same inside and outside.
+ */
+export function containerArguments(
+  { image, name, command, flags }: ContainerRequest,
+  host: HostFacts,
+): string[] {
+  const variables = namesSet([...PROXY_VARIABLES, ...PASSED_VARIABLES], host.environment);
+  return [
+    'run',
+    '--rm',
+    '--init',
+    `--name=${name}`,
+    ...(host.terminal ? ['--interactive', '--tty'] : []),
+    ...identity(host),
+    '--security-opt=no-new-privileges',
+    '--read-only',
+    '--tmpfs=/tmp',
+    ...writableFolders(host, command).map((path) => mount(path)),
+    ...readOnlyPaths(host).map((path) => `${mount(path)},readonly`),
+    `--workdir=${host.project}`,
+    `--env=QUANTIX_CACHE=${host.cache}`,
+    '--env=HOME=/tmp',
+    ...variables.map((variable) => `--env=${variable}`),
+    ...flags,
+    image,
+    join(host.project, NODE),
+    'tasks/qx-build.ts',
+    ...command,
+  ];
+}
+
+/**
+ * Folders that a command writes into: project, cache, and where its `--output` is, each only if it lies in none of
+ * the others. They must be there before the container is made, or Docker makes them as root.
+ */
+export function writableFolders(
+  { project, cache }: HostFacts,
+  command: readonly string[],
+): string[] {
+  const output = outputFolder(command, project);
+  return outermost([project, cache, ...(output === undefined ? [] : [output])]);
+}
+
+/** What is only read: the project's `node_modules` where it is a link to elsewhere, and settings of the host. */
+function readOnlyPaths({ project, nodeModules, environment, exists }: HostFacts): string[] {
+  const authorities = environment.NODE_EXTRA_CA_CERTS ?? '';
+  const settings = [...HOST_SETTINGS, ...(isAbsolute(authorities) ? [authorities] : [])];
+  const modules = isWithin(nodeModules, project) ? [] : [nodeModules];
+  return [...modules, ...new Set(settings.filter(exists))];
+}
+
+/** Root keeps the right to write into a project of somebody else's, as it has outside; nobody has any other right. */
+function identity({ user, rootless }: HostFacts): string[] {
+  const { uid, gid } = rootless ? { uid: 0, gid: 0 } : user;
+  const rights = uid === 0 ? ['--cap-add=DAC_OVERRIDE'] : [];
+  return [`--user=${uid}:${gid}`, '--cap-drop=ALL', ...rights];
+}
+
+/** A mount of a path of the host at the same path; a field of CSV, as `--mount` is read, since a path may have commas. */
+function mount(path: string): string {
+  const field = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return `--mount=type=bind,${field(`source=${path}`)},${field(`target=${path}`)}`;
+}
+
+function outputFolder(command: readonly string[], project: string): string | undefined {
+  const options = { output: { type: 'string' } } as const;
+  const { output } = parseArgs({ args: [...command], options, strict: false }).values;
+  if (typeof output !== 'string' || output === '') return undefined;
+  return isAbsolute(output) ? output : join(project, output);
+}
+
+function outermost(folders: readonly string[]): string[] {
+  const unique = [...new Set(folders)];
+  return unique.filter(
+    (folder) => !unique.some((other) => other !== folder && isWithin(folder, other)),
+  );
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith('../') && !isAbsolute(way);
+}

@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { execa } from 'execa';
+import { BuildError } from '../error.ts';
+import { errorCode } from '../process/errno.ts';
+import { childOptions, run, toolError } from '../process/run.ts';
+
+/** Milliseconds that a container has to end by itself after Ctrl-C before it is removed. */
+const END_WITHIN = 15_000;
+
+/** Exit codes of `docker run` that are not the command's: the daemon refused, the command cannot be run, is not there. */
+const NOT_STARTED = [125, 126, 127];
+
+/** Lines of a failed `docker build` that are told: the program's own complaint, then Docker's. */
+const LAST_LINES = 3;
+
+/** What `docker build` says to everybody. */
+const CHATTER =
+  /^(?:Step \d|--->|DEPRECATED: |Install the buildx |https:\/\/docs\.docker|Sending build )/;
+
+/** What is to be known of the daemon. */
+export interface DockerDaemon {
+  /** Whether it runs without root, as the user who calls. */
+  rootless: boolean;
+}
+
+/**
+ * Asks the Docker daemon whether it is there.
+ * @throws BuildError if there is no docker, or no daemon that answers
+ */
+export async function findDaemon(signal?: AbortSignal): Promise<DockerDaemon> {
+  const ask = (question: string, format: string) =>
+    run('docker', [question, '--format', format], { signal });
+  try {
+    await ask('version', '{{.Server.Version}}');
+    const options = await ask('info', '{{json .SecurityOptions}}');
+    return { rootless: options.includes('name=rootless') };
+  } catch (error) {
+    throw noDaemon(error);
+  }
+}
+
+function noDaemon(error: unknown): unknown {
+  if (!(error instanceof BuildError)) return error;
+  if (errorCode(error.cause) === 'ENOENT') {
+    return new BuildError({
+      what: 'this host has no docker',
+      fix: 'As root: apt-get install docker.io; or build without DOCKER=1.',
+      cause: error,
+    });
+  }
+  const words = error.what.replace(/^docker exited with \d+: /, '').replace(/[.?]+$/, '');
+  return new BuildError({
+    what: `no Docker daemon answers: ${words}`,
+    fix: 'Start it, see that you may use it (group docker), or build without DOCKER=1.',
+    cause: error,
+  });
+}
+
+/** Whether the daemon has an image of this name. */
+export async function hasImage(tag: string, signal?: AbortSignal): Promise<boolean> {
+  return (await run('docker', ['image', 'ls', '--quiet', tag], { signal })) !== '';
+}
+
+/**
+ * Builds an image.
+ * @param args of `docker`, from `imageArguments`
+ * @param options path of the Dockerfile, which it reads from standard input, and the base image, for the message
+ * @throws BuildError with the last words of the build if it fails
+ */
+export async function buildImage(
+  args: readonly string[],
+  {
+    dockerfile,
+    baseImage,
+    signal,
+  }: { dockerfile: string; baseImage: string; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const options = { ...childOptions({ signal }), input: readFileSync(dockerfile), all: true };
+  const { failed, all, ...result } = await execa('docker', args, { ...options, reject: false });
+  signal?.throwIfAborted();
+  if (!failed) return;
+  if (result.code === 'ENOENT') throw noDaemon(toolError('docker', result));
+  throw new BuildError({
+    what: `the builder image cannot be built from ${baseImage}: ${lastWords(typeof all === 'string' ? all : '')}`,
+    where: dockerfile,
+    fix: 'Another base image or network may help: DOCKER_BASE=…, DOCKER_BUILD_FLAGS=--network=host.',
+  });
+}
+
+/** The last lines of what a build printed, as one line; what Docker says to everybody left out. */
+export function lastWords(printed: string): string {
+  const lines = printed.split('\n').map((line) => line.trim());
+  const said = lines.filter((line) => line !== '' && !CHATTER.test(line));
+  return said.slice(-LAST_LINES).join(' | ').replace(/\.$/, '');
+}
+
+/**
+ * Runs a container to its end, with this process's terminal or, without one, its output and errors. Ctrl-C reaches
+ * the command once; if it has not ended in time, the container is removed.
+ * @param args of `docker`, from `containerArguments`
+ * @returns the exit code of the command
+ * @throws BuildError if Docker did not start the command; Docker has told why
+ */
+export async function runContainer(
+  args: readonly string[],
+  { name, terminal, signal }: { name: string; terminal: boolean; signal?: AbortSignal | undefined },
+): Promise<number> {
+  signal?.throwIfAborted();
+  // With a terminal, the client hands Ctrl-C on as a key. Without one, it is put out of reach of the terminal's
+  // signals and gets one from here instead: a second one would end the command before it has tidied up.
+  const child = execa('docker', args, {
+    stdio: terminal ? 'inherit' : ['ignore', 'inherit', 'inherit'],
+    detached: !terminal,
+    reject: false,
+  });
+  let deadline: NodeJS.Timeout | undefined;
+  const end = () => {
+    child.kill('SIGINT');
+    deadline = setTimeout(() => removeContainer(name), END_WITHIN);
+  };
+  signal?.addEventListener('abort', end, { once: true });
+  const { exitCode, signal: killed } = await child;
+  signal?.removeEventListener('abort', end);
+  clearTimeout(deadline);
+  if (exitCode !== undefined && !NOT_STARTED.includes(exitCode)) return exitCode;
+  signal?.throwIfAborted();
+  throw new BuildError({
+    what: `docker run ${exitCode === undefined ? `got ${killed}` : `exited with ${exitCode}`}`,
+    fix: 'Docker said why, above; more flags can be given by DOCKER_RUN_FLAGS=….',
+  });
+}
+
+function removeContainer(name: string): void {
+  execa('docker', ['rm', '--force', name], { reject: false, stdio: 'ignore' });
+}

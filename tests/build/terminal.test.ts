@@ -1,0 +1,28 @@
+import { readdir } from 'node:fs/promises';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { openWorkshop } from './workshop.ts';
+
+/** A terminal of a size that progress is drawn on; script(1) makes it and passes keys on. */
+const COMMAND = 'stty cols 100 rows 40; exec node tasks/qx-build.ts iso --profile qvdc --release';
+
+test('Ctrl-C on a terminal, where progress is drawn, leaves nothing half-made either', async () => {
+  await using workshop = await openWorkshop();
+  const building = execa('script', ['--quiet', '--return', '--command', COMMAND, '/dev/null'], {
+    cwd: workshop.directory,
+    env: { QUANTIX_CACHE: workshop.cache.root, TERM: 'xterm', CI: undefined },
+    stdin: 'pipe',
+    reject: false,
+  });
+  const pressWhenCompressing = (chunk: Buffer) => {
+    if (!/compress: \d+ %/.test(chunk.toString())) return;
+    building.stdout.off('data', pressWhenCompressing);
+    building.stdin.end('\x03');
+  };
+  building.stdout.on('data', pressWhenCompressing);
+  const { exitCode, stdout } = await building;
+  expect(stdout).toContain('Interrupted. Nothing half-made is left behind.');
+  expect(exitCode).toBe(130);
+  const left = await readdir(workshop.cache.steps, { recursive: true });
+  expect(left.filter((path) => path.includes('.making-'))).toEqual([]);
+});

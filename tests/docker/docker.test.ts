@@ -1,0 +1,134 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hashFile } from '../../build/process/hash-file.ts';
+import { openWorkshop } from '../build/workshop.ts';
+import { type Checkout, openCheckout, type User } from './checkout.ts';
+import { NoDocker, openDocker } from './daemon.ts';
+
+const found = await openDocker();
+const why = found instanceof NoDocker ? ` (skipped: ${found.reason})` : '';
+if (why !== '') process.stderr.write(`tests/docker: Docker is not tested${why}\n`);
+
+/** Which of Docker's networks: the host's, since a daemon of the tests has no other. */
+const NETWORK = '--network=host';
+
+describe.skipIf(why !== '')(`in Docker${why}`, () => {
+  if (found instanceof NoDocker) {
+    test.skip('an ISO built in Docker is the one built outside');
+    return;
+  }
+  const { host, baseImage, docker } = found;
+  const user: User = {
+    uid: process.getuid?.() || 1234,
+    gid: process.getuid?.() === 0 ? found.gid : (process.getgid?.() ?? 0),
+  };
+  const base = ['docker', `--base-image=${baseImage}`];
+  const flags = [`--build-flag=${NETWORK}`, `--run-flag=${NETWORK}`];
+  let outside: { file: string; sha256: string };
+  let papers: string;
+  let checkout: Checkout;
+
+  beforeAll(async () => {
+    await using workshop = await openWorkshop();
+    const { built, stderr } = await workshop.run(['iso', '--json', '--profile', 'qvdc']);
+    const iso = built.get('qvdc');
+    if (iso === undefined) throw new Error(stderr);
+    outside = iso;
+    papers = readFileSync(`${iso.file}.cdx.json`, 'utf8');
+    checkout = await openCheckout(user);
+  });
+
+  afterAll(async () => {
+    await checkout?.[Symbol.asyncDispose]();
+    await found[Symbol.asyncDispose]();
+  });
+
+  const qx = (args: readonly string[]) =>
+    checkout.run(
+      [join(checkout.directory, 'node_modules/.bin/node'), 'tasks/qx-build.ts', ...args],
+      { DOCKER_HOST: host },
+    );
+
+  const containers = () => docker('ps', '--all', '--quiet', '--filter', 'name=quantix-build');
+
+  test('make iso DOCKER=1 of an unprivileged user gives the ISO that a build outside gives, byte for byte', async () => {
+    const options = ['DOCKER=1', 'PROFILE=qvdc', `DOCKER_BASE=${baseImage}`];
+    const network = [`DOCKER_BUILD_FLAGS=${NETWORK}`, `DOCKER_RUN_FLAGS=${NETWORK}`];
+    const { exitCode, stderr, stdout } = await checkout.run(
+      ['make', 'iso', ...options, ...network],
+      { DOCKER_HOST: host },
+    );
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain('quantix-builder:');
+    const file = outside.file.replace(/^.*\/dist\//, `${checkout.directory}/dist/`);
+    expect((await hashFile(file)).whole).toBe(outside.sha256);
+    expect(readFileSync(`${file}.cdx.json`, 'utf8')).toBe(papers);
+    expect(statSync(file)).toMatchObject(user);
+    expect(statSync(join(checkout.cache, 'steps'))).toMatchObject(user);
+    expect(await containers()).toBe('');
+  });
+
+  test('the builder image is there the next time, and what was built inside is up to date outside', async () => {
+    const args = ['iso', '--json', '--profile', 'qvdc'];
+    const inside = await qx([...base, ...flags, '--', ...args]);
+    expect(inside.stdout).toContain('"upToDate":true');
+    expect(inside.stdout).not.toContain('builder-image');
+    expect((await qx(args)).stdout).toContain('"upToDate":true');
+  });
+
+  test('an output folder outside of the project is written to', async () => {
+    const folder = join(dirname(checkout.directory), 'isos');
+    const args = ['iso', '--profile', 'qvdc', '--output', folder];
+    const { exitCode, stderr } = await qx([...base, ...flags, '--', ...args]);
+    expect(exitCode, stderr).toBe(0);
+    expect(statSync(join(folder, 'SHA256SUMS'))).toMatchObject(user);
+  });
+
+  test('a refusal inside is told once, with its exit code', async () => {
+    const refused = await qx([...base, ...flags, '--', 'iso', '--profile', 'qvcd']);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr.split('\n')).toHaveLength(1);
+    expect(refused.stderr).toContain('Profiles here: quantix-os, qvdc.');
+    expect((await qx([...base, ...flags, '--', 'iso', '--profil'])).exitCode).toBe(2);
+  });
+
+  test('Ctrl-C ends the container and leaves nothing half-made', async () => {
+    const args = ['iso', '--json', '--profile', 'quantix-os'];
+    const building = qx([...base, ...flags, '--', ...args]);
+    await new Promise<void>((begun) => {
+      building.stdout.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes('"step":"packages"')) begun();
+      });
+      building.stdout.on('end', begun);
+    });
+    building.kill('SIGINT');
+    const { exitCode, stderr } = await building;
+    expect(stderr).toBe('Interrupted. Nothing half-made is left behind.');
+    expect(exitCode).toBe(130);
+    expect(await containers()).toBe('');
+  });
+
+  test('a builder image that cannot be built is told in one line, with what to try', async () => {
+    const absent = [
+      'docker',
+      '--base-image=quantix-test-absent:none',
+      ...flags,
+      '--',
+      'iso',
+      '--json',
+    ];
+    const { exitCode, stderr, stdout } = await qx(absent);
+    expect(exitCode).toBe(1);
+    expect(stderr.split('\n'), stdout).toHaveLength(1);
+    expect(stderr).toMatch(
+      /the builder image cannot be built from quantix-test-absent:none: .*DOCKER_BASE=/,
+    );
+  });
+
+  test('flags that Docker does not take are told', async () => {
+    const { exitCode, stderr } = await qx([...base, '--run-flag=--no-such-flag', '--', 'doctor']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/no-such-flag.*docker run exited with 125/s);
+  });
+});

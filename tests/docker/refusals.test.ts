@@ -1,0 +1,56 @@
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { beforeEach, expect, test } from 'vitest';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+let bin: string;
+
+beforeEach(async () => {
+  bin = await mkdtemp(join(tmpdir(), 'quantix-bin-'));
+  await symlink(process.execPath, join(bin, 'node'));
+  return () => rm(bin, { recursive: true, force: true });
+});
+
+/** What a build in Docker says where only these programs are on PATH. */
+const build = () =>
+  execa('node', ['tasks/qx-build.ts', 'docker', '--', 'iso'], {
+    cwd: PROJECT,
+    env: { PATH: bin },
+    reject: false,
+  });
+
+/** Puts a `docker` on PATH that does this. */
+async function installDocker(script: string): Promise<void> {
+  await writeFile(join(bin, 'docker'), `#!/bin/sh\n${script}\n`);
+  await chmod(join(bin, 'docker'), 0o755);
+}
+
+test('without docker, one line says how to get it', async () => {
+  const { exitCode, stderr } = await build();
+  expect(exitCode).toBe(1);
+  expect(stderr).toBe(
+    'qx-build: this host has no docker. As root: apt-get install docker.io; or build without DOCKER=1.',
+  );
+});
+
+test('without a daemon, one line says what docker said and what to do', async () => {
+  await installDocker(
+    'echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1',
+  );
+  const { exitCode, stderr } = await build();
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /^qx-build: no Docker daemon answers: Cannot connect to the Docker daemon at unix:\/\/\/x\. .*without DOCKER=1\.$/,
+  );
+});
+
+test('without a command, it is asked for', async () => {
+  const { exitCode, stderr } = await execa('node', ['tasks/qx-build.ts', 'docker'], {
+    cwd: PROJECT,
+    reject: false,
+  });
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('Which command is to run in Docker?');
+});

@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest';
+import {
+  containerArguments,
+  type HostFacts,
+  writableFolders,
+} from '../../../build/docker/container.ts';
+
+const HOST: HostFacts = {
+  project: '/home/me/quantix',
+  nodeModules: '/home/me/quantix/node_modules',
+  cache: '/home/me/.cache/quantix',
+  user: { uid: 1000, gid: 100 },
+  rootless: false,
+  terminal: false,
+  environment: {},
+  exists: () => false,
+};
+
+/** Arguments for a command on a host that differs from `HOST` in these facts. */
+function argumentsOn(host: Partial<HostFacts>, command: string[] = ['iso'], flags: string[] = []) {
+  const request = { image: 'quantix-builder:abc', name: 'quantix-build-1', command, flags };
+  return containerArguments(request, { ...HOST, ...host });
+}
+
+const mounts = (args: readonly string[]) => args.filter((one) => one.startsWith('--mount='));
+
+test('a command runs as the calling user, without privileges, and sees project and cache where they are', () => {
+  expect(argumentsOn({}, ['iso', '--profile', 'qvdc'])).toEqual([
+    'run',
+    '--rm',
+    '--init',
+    '--name=quantix-build-1',
+    '--user=1000:100',
+    '--cap-drop=ALL',
+    '--security-opt=no-new-privileges',
+    '--read-only',
+    '--tmpfs=/tmp',
+    '--mount=type=bind,source=/home/me/quantix,target=/home/me/quantix',
+    '--mount=type=bind,source=/home/me/.cache/quantix,target=/home/me/.cache/quantix',
+    '--workdir=/home/me/quantix',
+    '--env=QUANTIX_CACHE=/home/me/.cache/quantix',
+    '--env=HOME=/tmp',
+    'quantix-builder:abc',
+    '/home/me/quantix/node_modules/.bin/node',
+    'tasks/qx-build.ts',
+    'iso',
+    '--profile',
+    'qvdc',
+  ]);
+});
+
+test('no container is privileged, whoever calls', () => {
+  const callers = [{}, { user: { uid: 0, gid: 0 } }, { rootless: true }, { terminal: true }];
+  for (const args of callers.map((host) => argumentsOn(host))) {
+    expect(args).toContain('--cap-drop=ALL');
+    expect(args.join(' ')).not.toMatch(/--privileged|SYS_ADMIN/);
+  }
+});
+
+test('root can write into a project of another user, as outside, and has no other right', () => {
+  const args = argumentsOn({ user: { uid: 0, gid: 0 } });
+  expect(args.filter((one) => one.startsWith('--cap-add'))).toEqual(['--cap-add=DAC_OVERRIDE']);
+});
+
+test("under a daemon without root the container's root is the calling user", () => {
+  expect(argumentsOn({ rootless: true })).toContain('--user=0:0');
+});
+
+test('a terminal is handed on', () => {
+  expect(argumentsOn({ terminal: true })).toEqual(
+    expect.arrayContaining(['--interactive', '--tty']),
+  );
+});
+
+test('further flags come after ours, before the image', () => {
+  const args = argumentsOn({}, ['iso'], ['--network=host', '--memory=4g']);
+  expect(args.slice(args.indexOf('--network=host'))).toEqual([
+    '--network=host',
+    '--memory=4g',
+    'quantix-builder:abc',
+    '/home/me/quantix/node_modules/.bin/node',
+    'tasks/qx-build.ts',
+    'iso',
+  ]);
+});
+
+test("apt's settings and the certificate authorities of the host are there to be read", () => {
+  const args = argumentsOn({
+    environment: { NODE_EXTRA_CA_CERTS: '/etc/company.pem' },
+    exists: () => true,
+  });
+  expect(mounts(args).slice(2)).toEqual([
+    '--mount=type=bind,source=/etc/apt,target=/etc/apt,readonly',
+    '--mount=type=bind,source=/etc/ssl/certs/ca-certificates.crt,target=/etc/ssl/certs/ca-certificates.crt,readonly',
+    '--mount=type=bind,source=/etc/company.pem,target=/etc/company.pem,readonly',
+  ]);
+  expect(args).toContain('--env=NODE_EXTRA_CA_CERTS');
+});
+
+test('certificate authorities that two settings name are mounted once', () => {
+  const bundle = '/etc/ssl/certs/ca-certificates.crt';
+  const args = argumentsOn({
+    environment: { NODE_EXTRA_CA_CERTS: bundle },
+    exists: (path) => path === bundle,
+  });
+  expect(mounts(args)).toHaveLength(3);
+});
+
+test('variables are passed on by name, and only those that a command obeys', () => {
+  const environment = { http_proxy: 'http://me:secret@proxy', CI: '1', TERM: '', TOKEN: 'secret' };
+  const args = argumentsOn({ environment });
+  expect(args).toEqual(expect.arrayContaining(['--env=http_proxy', '--env=CI']));
+  expect(args.join(' ')).not.toMatch(/secret|TOKEN|TERM/);
+});
+
+test('node_modules that is a link to elsewhere is there to be read', () => {
+  expect(mounts(argumentsOn({ nodeModules: '/srv/modules' }))).toContain(
+    '--mount=type=bind,source=/srv/modules,target=/srv/modules,readonly',
+  );
+});
+
+test('a path with a comma or a quote is one field of the mount', () => {
+  expect(mounts(argumentsOn({ cache: '/srv/a,"b"' }))[1]).toBe(
+    '--mount=type=bind,"source=/srv/a,""b""","target=/srv/a,""b"""',
+  );
+});
+
+test('the output folder is mounted where it lies outside of the project, however it is written', () => {
+  const folders = (...command: string[]) => writableFolders(HOST, ['iso', ...command]);
+  const usual = [HOST.project, HOST.cache];
+  expect(folders()).toEqual(usual);
+  expect(folders('--output', 'elsewhere')).toEqual(usual);
+  expect(folders('--output=/srv/isos', '--release')).toEqual([...usual, '/srv/isos']);
+  expect(folders('--profile', 'qvdc', '--output', '../isos')).toEqual([...usual, '/home/me/isos']);
+  expect(folders('--output')).toEqual(usual);
+});
+
+test('a cache within the project, or around it, is mounted with it', () => {
+  const cacheAt = (cache: string) => writableFolders({ ...HOST, cache }, ['iso']);
+  expect(cacheAt('/home/me/quantix/.cache')).toEqual(['/home/me/quantix']);
+  expect(cacheAt('/home/me')).toEqual(['/home/me']);
+  expect(cacheAt('/home/me/quantix-cache')).toEqual(['/home/me/quantix', '/home/me/quantix-cache']);
+});

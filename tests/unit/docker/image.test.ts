@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { lastWords } from '../../../build/docker/engine.ts';
+import { DEFAULT_BASE_IMAGE, imageArguments, imageTag } from '../../../build/docker/image.ts';
+import { BUILD_REQUIREMENTS } from '../../../build/host/requirements.ts';
+import { TOOL_PACKAGES } from '../../../build/process/tools.ts';
+
+const dockerfile = readFileSync(resolve(import.meta.dirname, '../../../Dockerfile'), 'utf8');
+
+/** Packages that the Dockerfile installs. */
+function installed(): string[] {
+  const list = /apt-get install[^\\]*\\\n((?: +[a-z0-9.+-]+ \\\n)+)/.exec(dockerfile)?.[1] ?? '';
+  return list.split(/[\s\\]+/).filter((name) => name !== '');
+}
+
+test('the Dockerfile installs what building requires of anyone but root, and what Node and https need', () => {
+  const required = BUILD_REQUIREMENTS.map((one) => one.package);
+  const others = [TOOL_PACKAGES.fakeroot, 'ca-certificates', 'libatomic1'];
+  expect(installed()).toEqual([...new Set([...required, ...others])].sort());
+});
+
+test('the Dockerfile has the base image that is taken where none is named', () => {
+  expect(dockerfile).toContain(`\nARG BASE_IMAGE=${DEFAULT_BASE_IMAGE}\nFROM \${BASE_IMAGE}\n`);
+});
+
+test('the image runs as nobody where no user is named', () => {
+  expect(dockerfile).toMatch(/^USER 65534:65534$/m);
+});
+
+test('the name of the image changes with the Dockerfile and with the base image, and with nothing else', () => {
+  const tag = imageTag('FROM a\n', 'debian:bookworm-slim');
+  expect(tag).toMatch(/^quantix-builder:[0-9a-f]{12}$/);
+  expect(imageTag('FROM a\n', 'debian:bookworm-slim')).toBe(tag);
+  expect(imageTag('FROM b\n', 'debian:bookworm-slim')).not.toBe(tag);
+  expect(imageTag('FROM a\n', 'debian:bookworm')).not.toBe(tag);
+});
+
+test('the image is built from standard input, without a context, and further flags come after ours', () => {
+  const args = imageArguments({
+    tag: 'quantix-builder:abc',
+    baseImage: 'own/base:1',
+    environment: {},
+    flags: ['--network=host', '--pull'],
+  });
+  expect(args).toEqual([
+    'build',
+    '--tag=quantix-builder:abc',
+    '--build-arg=BASE_IMAGE=own/base:1',
+    '--network=host',
+    '--pull',
+    '-',
+  ]);
+});
+
+test('a proxy is passed on by the name of its variable, never by its value', () => {
+  const environment = { https_proxy: 'http://me:secret@proxy:3128', NO_PROXY: '', HOME: '/root' };
+  const args = imageArguments({ tag: 't', baseImage: 'b', environment, flags: [] });
+  expect(args).toContain('--build-arg=https_proxy');
+  expect(args.join(' ')).not.toMatch(/secret|NO_PROXY|HOME/);
+});
+
+test('of a failed build the last complaints are told, in one line', () => {
+  const printed = [
+    'DEPRECATED: The legacy builder is deprecated',
+    '            Install the buildx component to build images with BuildKit:',
+    '            https://docs.docker.com/go/buildx/',
+    '',
+    'Sending build context to Docker daemon  3.072kB',
+    'Step 1/5 : ARG BASE_IMAGE=debian:bookworm-slim',
+    ' ---> 8f1c8e8ef0fc',
+    'E: Unable to locate package grub-common',
+    "The command '/bin/sh -c apt-get update' returned a non-zero code: 100.",
+    '',
+  ].join('\n');
+  expect(lastWords(printed)).toBe(
+    "E: Unable to locate package grub-common | The command '/bin/sh -c apt-get update' returned a non-zero code: 100",
+  );
+  expect(lastWords('')).toBe('');
+});
