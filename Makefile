@@ -81,4 +81,8 @@ clean: node_modules/.ready ## Remove what was built; downloads stay
 
 node_modules/.ready: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
+	@node_modules/.bin/node -e 0 || { \
+	  echo 'Node 26 does not start here; its library libatomic1 may be missing.'; \
+	  [ "$$(id -u)" = 0 ] || { echo 'As root: apt-get install libatomic1'; exit 1; }; \
+	  apt-get -qq update && apt-get -qq install --yes --no-install-recommends libatomic1 && node_modules/.bin/node -e 0; }
 	@touch $@
