@@ -79,10 +79,10 @@ doctor: node_modules/.ready ## Say what this host can do and what it lacks
 clean: node_modules/.ready ## Remove what was built; downloads stay
 	@$(QX) clean
 
+# Node 26 needs libatomic1, which a fresh Debian lacks; npm's install scripts run on it as soon as it is there.
 node_modules/.ready: package-lock.json
+	@/sbin/ldconfig -p | grep -q 'libatomic\.so\.1' || { \
+	  [ "$$(id -u)" = 0 ] || { echo 'Node 26 needs a library. As root: apt-get install libatomic1' >&2; exit 1; }; \
+	  apt-get -qq update && apt-get -qq install --yes --no-install-recommends libatomic1 >/dev/null; }
 	@npm ci --no-audit --no-fund --loglevel=error
-	@node_modules/.bin/node -e 0 || { \
-	  echo 'Node 26 does not start here; its library libatomic1 may be missing.'; \
-	  [ "$$(id -u)" = 0 ] || { echo 'As root: apt-get install libatomic1'; exit 1; }; \
-	  apt-get -qq update && apt-get -qq install --yes --no-install-recommends libatomic1 && node_modules/.bin/node -e 0; }
 	@touch $@
