@@ -89,7 +89,7 @@ function appletPaths(
   const tree = new Tree(reader);
   for (const entry of skeleton()) tree.add(entry);
   for (const [name, entries] of debian) {
-    if (!MADE_ANEW.has(name)) for (const entry of entries) tree.add(entry);
+    if (!MADE_ANEW.has(name)) for (const entry of entries) tree.replace(entry);
   }
   return appletLinks(tree, applets).map(({ path }) => `/${path}`);
 }
