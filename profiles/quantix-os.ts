@@ -98,7 +98,7 @@ export default defineProfile({
         ...alpine.scripts,
         glib: 'compiles settings of desktop programs and lists modules, of which there are none',
         libvirt: 'makes a group, which the profile declares',
-        qemu: 'makes a group for /dev/kvm, which the profile declares and mdev.conf uses',
+        qemu: 'makes accounts, and a group for /dev/kvm; the profile declares its own',
       },
       without: {},
       drop: {

@@ -1,5 +1,5 @@
 /**
- * The key that signs Alpine's packages and indexes for x86_64 since v3.15, as `main/alpine-keys` of Alpine's own
+ * The key that signs the packages and indexes of Alpine's current branches for x86_64, as `main/alpine-keys` of Alpine's own
  * sources has it (the file's SHA-512 is checked by a unit test). Older keys signed older branches only.
  */
 export const keys = {

@@ -7,7 +7,7 @@ import { keys } from './alpine-keys.ts';
 export const release = 'v3.24';
 export const repositories: ['main', 'community'] = ['main', 'community'];
 
-/** The content network first, then two of the mirrors that Alpine lists (https://mirrors.alpinelinux.org). */
+/** The content network first, then two well-known full mirrors. */
 const mirrors = [
   'https://dl-cdn.alpinelinux.org/alpine',
   'https://mirrors.edge.kernel.org/alpine',
@@ -133,14 +133,13 @@ const DROPPED_INITRAMFS = 'makes an initramfs when a kernel comes; the builder m
 const UDEV = 'is for udev, which is not in the image';
 
 /**
- * Packages of both appliances that have scripts, and why not running them is right. What a script does is from
- * the sources of the branch; a package with a script that is not named here stops the build.
+ * Packages of both appliances that have scripts, and why not running them is right, from Alpine's sources
+ * (https://gitlab.alpinelinux.org/alpine/aports). A package with a script that is not named here stops the build.
  */
 export const scripts = {
   'alpine-baselayout': 'makes the group shadow and gives it /etc/shadow; `finish` writes both',
   bash: 'adds itself to /etc/shells, which only chsh and FTP servers read',
   busybox: 'makes the links of its applets and the module index; `finish` makes both',
-  'busybox-binsh': 'makes no file that `finish` does not make',
   chrony: UPGRADE,
   'chrony-common': ACCOUNTS,
   dbus: `${ACCOUNTS}, and a machine id, which the service dbus makes at each boot`,

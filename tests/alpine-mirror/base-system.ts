@@ -1,0 +1,154 @@
+import { appletLinks } from '../../build/base/system/applets.ts';
+import { skeleton } from '../../build/base/system/skeleton.ts';
+import { busyboxApplets } from '../../build/elf/busybox.ts';
+import type { ContentReader } from '../../build/tree/content.ts';
+import type { Entry, FileEntry, SymlinkEntry } from '../../build/tree/entry.ts';
+import { Tree } from '../../build/tree/tree.ts';
+import { withFolders } from './layout.ts';
+import type { PackageRecipe } from './recipe.ts';
+
+/** What Debian has for the packages that are made anew. */
+export interface BaseParts {
+  /** Entries of Debian's packages, laid out, by name; the kernel's with `/boot`. */
+  readonly debian: ReadonlyMap<string, readonly Entry[]>;
+  /** Name of the package with the kernel of the image. */
+  readonly kernel: string;
+  /** Files in place of those of Debian's OpenRC, and besides them. */
+  readonly overlay: readonly Entry[];
+  /** Links that Debian's package scripts make: path → target. */
+  readonly links: Readonly<Record<string, string>>;
+  readonly reader: ContentReader;
+}
+
+/** Debian's packages that the ones below are made from, and that are not in the mirror themselves. */
+export const MADE_ANEW = new Set(['busybox-static', 'ca-certificates', 'openrc']);
+
+/** The packages that a system stands on, with the names and contents that they have in Alpine. */
+export function baseSystem(parts: BaseParts): PackageRecipe[] {
+  return [baselayout(parts), ...busybox(parts), certificates(parts), openrc(parts), kernel(parts)];
+}
+
+function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
+  const own = { 'etc/mtab': '../proc/mounts', 'var/lock': '../run/lock', 'var/run': '../run' };
+  const more = Object.entries(links).map(([path, target]) => [path.slice(1), target] as const);
+  const depends = ['base-files', 'mawk', 'netbase'].filter((name) => debian.has(name));
+  return {
+    name: 'alpine-baselayout',
+    version: '3.7.1-r0',
+    depends,
+    replaces: depends,
+    replacesPriority: 1000,
+    entries: withFolders([
+      ...skeleton().filter(({ path }) => path !== 'data' && path !== 'quantix'),
+      ...[...Object.entries(own), ...more].map(([path, target]) => link(path, target)),
+      ...overlay.filter(({ path, type }) => path === 'etc/nsswitch.conf' && type === 'file'),
+    ]),
+  };
+}
+
+/** Kept at `/bin`, as Alpine has them: so links on the way to a file are met, too. */
+function busybox({ debian, reader }: BaseParts): PackageRecipe[] {
+  const program = fileOf(debian.get('busybox-static'), 'usr/bin/busybox');
+  const paths = appletPaths(busyboxApplets(reader.bytes(program)), debian, reader);
+  const version = '1.35.0-r4';
+  const common = { version, origin: 'busybox' };
+  return [
+    {
+      ...common,
+      name: 'busybox',
+      depends: ['alpine-baselayout'],
+      provides: [`cmd:busybox=${version}`],
+      entries: withFolders([
+        { ...program, path: 'bin/busybox' },
+        text('etc/busybox-paths.d/busybox', `${paths.join('\n')}\n`),
+      ]),
+    },
+    {
+      ...common,
+      name: 'busybox-binsh',
+      depends: [`busybox=${version}`],
+      provides: ['/bin/sh', `cmd:sh=${version}`],
+      providerPriority: 100,
+      entries: withFolders([link('bin/sh', '/bin/busybox')]),
+    },
+    {
+      ...common,
+      name: 'busybox-static',
+      depends: ['alpine-baselayout'],
+      entries: withFolders([{ ...program, path: 'bin/busybox.static' }]),
+    },
+  ];
+}
+
+/** Where busybox's applets belong: nowhere where a program of Debian is. */
+function appletPaths(
+  applets: readonly string[],
+  debian: BaseParts['debian'],
+  reader: ContentReader,
+): string[] {
+  const tree = new Tree(reader);
+  for (const entry of skeleton()) tree.add(entry);
+  for (const [name, entries] of debian) {
+    if (!MADE_ANEW.has(name)) for (const entry of entries) tree.replace(entry);
+  }
+  return appletLinks(tree, applets).map(({ path }) => `/${path}`);
+}
+
+function certificates({ debian, reader }: BaseParts): PackageRecipe {
+  const texts = (debian.get('ca-certificates') ?? []).flatMap((entry) =>
+    entry.type === 'file' && entry.path.endsWith('.crt') ? reader.text(entry) : [],
+  );
+  return {
+    name: 'ca-certificates-bundle',
+    version: '20250419-r0',
+    entries: withFolders([
+      text('etc/ssl/certs/ca-certificates.crt', texts.join('')),
+      link('etc/ssl/cert.pem', 'certs/ca-certificates.crt'),
+      link('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
+    ]),
+  };
+}
+
+function openrc({ debian, overlay }: BaseParts): PackageRecipe {
+  const own = overlay.filter(({ path }) => path.startsWith('usr/lib/rc/'));
+  const replaced = new Set(own.map(({ path }) => path));
+  const entries = (debian.get('openrc') ?? []).filter(({ path }) => !replaced.has(path));
+  const libraries = ['libc6', 'libeinfo1', 'librc1', 'libselinux1'];
+  return {
+    name: 'openrc',
+    version: '0.45.2-r2',
+    depends: ['ifupdown-any', '/bin/sh', ...libraries.filter((name) => debian.has(name))],
+    entries: withFolders([...entries, ...own]),
+  };
+}
+
+/** Modules are below `/lib`, as Alpine has them. */
+function kernel({ debian, kernel: name }: BaseParts): PackageRecipe {
+  const entries = (debian.get(name) ?? []).flatMap((entry): Entry[] => {
+    const { path } = entry;
+    if (path.startsWith('usr/lib/modules')) return [{ ...entry, path: path.slice('usr/'.length) }];
+    return /^boot\/vmlinuz-/.test(path) ? [{ ...entry, path: 'boot/vmlinuz-virt' }] : [];
+  });
+  return {
+    name: 'linux-virt',
+    version: '6.1.0-r0',
+    depends: ['alpine-baselayout', 'initramfs-generator'],
+    entries: withFolders(entries),
+  };
+}
+
+function fileOf(entries: readonly Entry[] | undefined, path: string): FileEntry {
+  const found = entries?.find((entry) => entry.path === path);
+  if (found?.type === 'file') return found;
+  throw new Error(`Debian's packages have no /${path}`);
+}
+
+function link(path: string, target: string): SymlinkEntry {
+  return { type: 'symlink', path, target, mode: 0o777, uid: 0, gid: 0, origin: 'fixture' };
+}
+
+function text(path: string, content: string): FileEntry {
+  const bytes = Buffer.from(content);
+  const owner = { mode: 0o644, uid: 0, gid: 0, origin: 'fixture' };
+  return { type: 'file', path, size: bytes.length, content: { in: 'memory', bytes }, ...owner };
+}

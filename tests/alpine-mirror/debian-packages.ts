@@ -1,0 +1,49 @@
+import pLimit from 'p-limit';
+import type { OpenedPackage } from '../../build/base/base.ts';
+import { BlobStore } from '../../build/cache/blob-store.ts';
+import type { CacheDirectory } from '../../build/cache/directory.ts';
+import { type PreparedImage, prepareImage } from '../../build/image/prepare.ts';
+import { packagesOf } from '../../build/image/steps/facts.ts';
+import { fetchPackages } from '../../tasks/packages.ts';
+import { dependsField } from './debian-depends.ts';
+
+/** Children that read a package's fields at once. */
+const AT_ONCE = 4;
+
+/** A package of a Debian lock: opened, and what it depends on, as `Depends` says it. */
+export interface DebianPackage extends OpenedPackage {
+  readonly depends: string;
+}
+
+/** Where the project and its cache are. */
+export interface ProjectPlace {
+  readonly projectDirectory: string;
+  readonly cache: CacheDirectory;
+}
+
+/** Plans the Debian image of a profile; its lock is taken as it is. */
+export function prepareDebian(profile: string, place: ProjectPlace): Promise<PreparedImage> {
+  return prepareImage(profile, {
+    ...place,
+    outputDirectory: 'dist',
+    base: 'debian',
+    flavour: 'virt',
+    release: false,
+    frozenLock: true,
+    say: () => {},
+  });
+}
+
+/** The packages of an image, downloaded, verified and opened. */
+export async function debianPackages(prepared: PreparedImage): Promise<DebianPackage[]> {
+  const report = { say: () => {}, progress: () => {} };
+  const { image, packages } = await fetchPackages(prepared, report);
+  const store = new BlobStore(image.lockRequest.cache);
+  const limit = pLimit(AT_ONCE);
+  const opened = packages.of(packagesOf(image.facts.lock, image.facts.flavour));
+  return Promise.all(
+    opened.map((one) =>
+      limit(async () => ({ ...one, depends: await dependsField(store.path(one.locked.sha256)) })),
+    ),
+  );
+}

@@ -1,0 +1,117 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { digestOf } from '../../build/step/digest.ts';
+import { sourceDigests } from '../../build/step/source.ts';
+import { ContentReader } from '../../build/tree/content.ts';
+import { readOverlay } from '../../build/tree/overlay.ts';
+import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
+import { packIndex } from './index.ts';
+import { makeKey, type SigningKey } from './key.ts';
+import { packPackageFile } from './package.ts';
+import type { PackageRecipe } from './recipe.ts';
+import { mirrorRecipes } from './recipes.ts';
+import { repositoryOf } from './stand-ins.ts';
+
+const KEY_NAME = 'fixture@quantix-6a000000.rsa.pub';
+const ARCHITECTURE = 'x86_64';
+/** zlib level: packages are read a few times and thrown away. */
+const LEVEL = 1;
+/** Packages packed at once: compressing takes one core each, reading and hashing one for all. */
+const AT_ONCE = 4;
+
+/** A mirror of Alpine's layout, made from Debian's packages. */
+export interface FixtureMirror {
+  /** The mirror: `<folder>/<release>/<repository>/x86_64/`. */
+  readonly folder: string;
+  /** Folder with the public key, for `--keys-dir`. */
+  readonly keys: string;
+  /** Whether it was there already. */
+  readonly reused: boolean;
+}
+
+/** What to make. */
+export interface FixtureRequest extends ProjectPlace {
+  /** Profile whose Debian lock gives the packages, and whose Alpine half gives the names. */
+  readonly profile: string;
+  /** Where the mirror and its key are kept; a mirror that is there and was made from the same is left as it is. */
+  readonly folder: string;
+}
+
+/**
+ * Makes a mirror that the Alpine base can build a bootable image from where no Alpine mirror can be reached. The same
+ * lock, code and key give the same bytes; the key is made once per folder.
+ */
+export async function mirrorFromDebian(request: FixtureRequest): Promise<FixtureMirror> {
+  const { profile, folder, projectDirectory } = request;
+  const prepared = await prepareDebian(profile, request);
+  const { facts } = prepared;
+  const overlay = readOverlay(join(projectDirectory, 'overlay/debian'), 'debian');
+  const key = await keyOf(folder);
+  const made = digestOf({
+    profile: facts.profile,
+    lock: facts.lock,
+    overlay: overlay.digests,
+    sources: sourceDigests(projectDirectory, ['tests/alpine-mirror/from-debian.ts']),
+    key: key.pem,
+  });
+  const mark = join(folder, 'made-from');
+  const mirror = { folder, keys: join(folder, 'keys') };
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === made) return { ...mirror, reused: true };
+  const { release, repositories } = facts.profile.bases.alpine;
+  await Promise.all([
+    rm(mark, { force: true }),
+    rm(join(folder, release), { recursive: true, force: true }),
+  ]);
+  using reader = new ContentReader();
+  const recipes = mirrorRecipes({
+    profile: facts.profile,
+    packages: await debianPackages(prepared),
+    overlay,
+    builddate: facts.lock.sourceDateEpoch,
+    reader,
+  });
+  for (const repository of repositories) {
+    const own = recipes.filter(({ name }) => repositoryOf(name) === repository);
+    const place = join(folder, release, repository, ARCHITECTURE);
+    await pack(own, { place, key, description: `${release}.0-fixture` });
+  }
+  await writeFile(mark, made);
+  return { ...mirror, reused: false };
+}
+
+interface Packing {
+  place: string;
+  key: SigningKey;
+  description: string;
+}
+
+async function pack(
+  recipes: readonly PackageRecipe[],
+  { place, key, description }: Packing,
+): Promise<void> {
+  await mkdir(place, { recursive: true });
+  const limit = pLimit(AT_ONCE);
+  const stanzas = await Promise.all(
+    recipes.map((recipe) => limit(() => packPackageFile(recipe, { key, level: LEVEL }, place))),
+  );
+  await writeFile(join(place, 'APKINDEX.tar.gz'), packIndex({ stanzas, description }, key));
+}
+
+/** The key of a folder; made if there is none. Its public half is in `keys/`, alone. */
+async function keyOf(folder: string): Promise<SigningKey> {
+  const [file, keys] = [join(folder, 'key.pem'), join(folder, 'keys')];
+  await mkdir(keys, { recursive: true });
+  if (!existsSync(file)) {
+    const { privateKey } = makeKey(KEY_NAME);
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    await writeFile(file, pem, { mode: 0o600 });
+  }
+  const privateKey = createPrivateKey(await readFile(file, 'utf8'));
+  const pem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
+  for (const name of await readdir(keys)) await rm(join(keys, name));
+  await writeFile(join(keys, KEY_NAME), pem);
+  return { name: KEY_NAME, privateKey, pem };
+}

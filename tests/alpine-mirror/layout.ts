@@ -1,0 +1,51 @@
+import { dropTest } from '../../build/tree/drop.ts';
+import type { DirectoryEntry, Entry } from '../../build/tree/entry.ts';
+import { parentOf } from '../../build/tree/path.ts';
+
+/**
+ * Entries as a package of a system with a merged `/usr` has them: at the places that they end up at, less what is
+ * dropped, each with its folders before it and each path once.
+ * @param drop as `drop` of a profile
+ */
+export function laidOut(entries: readonly Entry[], drop: readonly string[] = []): Entry[] {
+  const isDropped = dropTest(drop);
+  const placed = new Map<string, Entry>();
+  for (const entry of entries.map(merged)) {
+    if (entry.path !== '' && !isDropped(entry.path)) placed.set(entry.path, entry);
+  }
+  return withFolders([...placed.values()]);
+}
+
+/** Entries in the order of a package: folders before what is in them, those that are missing made, hard links last. */
+export function withFolders(entries: readonly Entry[]): Entry[] {
+  const placed = new Map(entries.map((entry) => [entry.path, entry]));
+  for (const { path } of entries) {
+    for (let parent = parentOf(path); parent !== ''; parent = parentOf(parent)) {
+      if (!placed.has(parent)) placed.set(parent, folder(parent));
+    }
+  }
+  return [...placed.values()].sort(byPlace);
+}
+
+/** An entry where it ends up if `/bin`, `/sbin`, `/lib` and `/lib64` are links into `/usr`. */
+function merged(entry: Entry): Entry {
+  const path = mergedPath(entry.path);
+  return entry.type === 'hardlink'
+    ? { ...entry, path, target: mergedPath(entry.target) }
+    : { ...entry, path };
+}
+
+function mergedPath(path: string): string {
+  return path.replace(/^(?:bin|sbin|lib|lib64)(?=\/|$)/, 'usr/$&');
+}
+
+function folder(path: string): DirectoryEntry {
+  return { type: 'directory', path, mode: 0o755, uid: 0, gid: 0, origin: 'fixture' };
+}
+
+function byPlace(a: Entry, b: Entry): number {
+  const last = Number(a.type === 'hardlink') - Number(b.type === 'hardlink');
+  if (last !== 0) return last;
+  const [left, right] = [a.path.replaceAll('/', '\0'), b.path.replaceAll('/', '\0')];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

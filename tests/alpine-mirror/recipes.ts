@@ -1,0 +1,102 @@
+import type { Profile } from '../../build/profile/schema.ts';
+import type { ContentReader } from '../../build/tree/content.ts';
+import type { Entry, SymlinkEntry } from '../../build/tree/entry.ts';
+import type { Overlay } from '../../build/tree/overlay.ts';
+import { baseSystem, MADE_ANEW } from './base-system.ts';
+import { dependsOn } from './debian-depends.ts';
+import type { DebianPackage } from './debian-packages.ts';
+import { apkVersion } from './debian-version.ts';
+import { laidOut } from './layout.ts';
+import type { PackageRecipe } from './recipe.ts';
+import { scriptsOf } from './scripts.ts';
+import { standIns } from './stand-ins.ts';
+
+/** What a mirror is made from. */
+export interface MirrorParts {
+  readonly profile: Profile;
+  readonly packages: readonly DebianPackage[];
+  /** `overlay/debian`. */
+  readonly overlay: Overlay;
+  /** Seconds since 1970 at which every package was built. */
+  readonly builddate: number;
+  readonly reader: ContentReader;
+}
+
+/**
+ * The packages of a mirror that has what Debian's packages have under the names that the profile asks Alpine for:
+ * the base system as Alpine has it, Debian's packages under their own names, and for other names packages without
+ * files that depend on those. Files that two packages claim stay with the first.
+ */
+export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
+  const { profile, packages, overlay, builddate, reader } = parts;
+  const { drop, kernel, links } = profile.bases.debian;
+  const kept = Object.keys(drop).filter((path) => path !== '/boot');
+  const debian = new Map(
+    packages.map(({ locked, entries }) => [locked.name, laidOut(entries, kept)] as const),
+  );
+  const own = baseSystem({
+    debian,
+    kernel: kernelPackage(debian),
+    overlay: laidOut(overlay.entries),
+    links: withoutThose(links, profile.bases.alpine.links),
+    reader,
+  });
+  const usual = packages.filter(
+    ({ locked: { name } }) =>
+      !MADE_ANEW.has(name) && name !== kernel.virt && name !== kernelPackage(debian),
+  );
+  const have = new Set([...usual.map(({ locked }) => locked.name), 'openrc']);
+  const recipes = [
+    ...own,
+    ...usual.map(
+      ({ locked, depends }): PackageRecipe => ({
+        name: locked.name,
+        version: apkVersion(locked.version),
+        depends: dependsOn(depends, have),
+        origin: locked.source ?? locked.name,
+        license: 'custom',
+        entries: debian.get(locked.name) ?? [],
+      }),
+    ),
+    ...(have.has('postgresql-15') ? [postgresql()] : []),
+    ...standIns(have),
+  ];
+  return withoutTwice(recipes).map((one) => ({ ...one, builddate, ...scriptsOf(one.name) }));
+}
+
+/** Debian's kernel is in a package with its release in the name, on which one without depends. */
+function kernelPackage(debian: ReadonlyMap<string, readonly Entry[]>): string {
+  const [name] = [...debian.keys()].filter((one) => /^linux-image-\d/.test(one));
+  if (name === undefined) throw new Error('the lock has no package with a kernel');
+  return name;
+}
+
+function postgresql(): PackageRecipe {
+  const link: SymlinkEntry = {
+    ...{ type: 'symlink', path: 'usr/libexec/postgresql18', mode: 0o777 },
+    ...{ target: '../lib/postgresql/15/bin', uid: 0, gid: 0, origin: 'fixture' },
+  };
+  const depends = ['postgresql-15'];
+  return { name: 'postgresql18', version: '18.1-r0', depends, entries: laidOut([link]) };
+}
+
+function withoutThose(
+  links: Readonly<Record<string, string>>,
+  others: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(links).filter(([path]) => !(path in others)));
+}
+
+/** A file of two packages stays with the first, unless that one is said to replace the other. */
+function withoutTwice(recipes: readonly PackageRecipe[]): PackageRecipe[] {
+  const owners = new Map<string, PackageRecipe>();
+  return recipes.map((recipe) => {
+    const entries = recipe.entries?.filter(({ type, path }) => {
+      if (type === 'directory') return true;
+      const owner = owners.get(path);
+      owners.set(path, owner ?? recipe);
+      return owner === undefined || owner.replaces?.includes(recipe.name) === true;
+    });
+    return entries === undefined ? recipe : { ...recipe, entries };
+  });
+}

@@ -1,0 +1,100 @@
+import type { PackageRecipe } from './recipe.ts';
+
+/** Alpine's name → Debian's packages that have what the package of that name has. */
+const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
+  blkid: ['util-linux'],
+  'busybox-ifupdown': [],
+  'e2fsprogs-extra': ['e2fsprogs', 'logsave'],
+  etcd: ['etcd-server'],
+  'etcd-ctl': ['etcd-client'],
+  findmnt: ['util-linux'],
+  gptfdisk: ['gdisk'],
+  'grub-bios': ['grub-pc-bin'],
+  'grub-efi': ['grub-efi-amd64-bin'],
+  iputils: ['iputils-arping', 'iputils-ping'],
+  libatomic: ['libatomic1'],
+  'libstdc++': ['libstdc++6'],
+  libvirt: ['libvirt0'],
+  'libvirt-client': ['libvirt', 'libvirt-clients'],
+  'libvirt-qemu': ['libvirt-daemon-config-network', 'libvirt-daemon-driver-qemu'],
+  'linux-firmware-bnx2': [],
+  'linux-firmware-bnx2x': [],
+  'linux-firmware-rtl_nic': [],
+  'linux-firmware-tigon': [],
+  'linux-lts': ['linux-firmware-any', 'initramfs-generator'],
+  losetup: ['util-linux'],
+  lsblk: ['util-linux'],
+  mkinitfs: ['busybox'],
+  'ncurses-terminfo-base': ['ncurses-base'],
+  'nfs-utils': ['nfs-common'],
+  'openssh-client-default': ['openssh-client'],
+  openvswitch: ['openvswitch-switch'],
+  partx: ['util-linux'],
+  'postgresql18-contrib': ['postgresql-15'],
+  'procps-ng': ['procps'],
+  'qemu-hw-display-virtio-vga': ['qemu-system-common'],
+  'qemu-hw-usb-host': ['qemu-system-common'],
+  'qemu-img': ['qemu-utils'],
+  'qemu-system-x86_64': ['qemu-system-x86'],
+  redis: ['redis-server'],
+  sfdisk: ['util-linux'],
+  sgdisk: ['gdisk'],
+  'util-linux-misc': ['util-linux', 'util-linux-extra', 'uuid-runtime'],
+  wipefs: ['util-linux'],
+  wpa_supplicant: ['wpasupplicant'],
+};
+
+/** What some of them have besides dependencies. */
+const MORE: Readonly<Record<string, Partial<PackageRecipe>>> = {
+  'busybox-ifupdown': { provides: ['ifupdown-any'], providerPriority: 200 },
+  'linux-firmware-bnx2': { provides: ['linux-firmware-any'], providerPriority: 1 },
+  mkinitfs: {
+    provides: ['initramfs-generator'],
+    providerPriority: 900,
+    triggers: ['/lib/modules/*'],
+  },
+};
+
+/** Counterparts that are no package of Debian. */
+const MADE_ANEW = new Set(['busybox', 'initramfs-generator', 'linux-firmware-any']);
+
+/** Names that Alpine has in its second repository. */
+const COMMUNITY = new Set([
+  ...[
+    'etcd',
+    'etcd-ctl',
+    'libvirt',
+    'libvirt-client',
+    'libvirt-daemon',
+    'libvirt-qemu',
+    'nvme-cli',
+  ],
+  ...[
+    'openvswitch',
+    'openvswitch-switch',
+    'ovmf',
+    'qemu-hw-display-virtio-vga',
+    'qemu-hw-usb-host',
+  ],
+  ...['qemu-img', 'qemu-system-x86', 'qemu-system-x86_64', 'qemu-utils', 'redis'],
+]);
+
+/** The repository that a package belongs into. */
+export function repositoryOf(name: string): 'main' | 'community' {
+  return COMMUNITY.has(name) ? 'community' : 'main';
+}
+
+/**
+ * Packages without files under Alpine's names, where Debian's are other ones: each depends on those it stands for.
+ * @param have names of the packages that there are; others are left out
+ */
+export function standIns(have: ReadonlySet<string>): PackageRecipe[] {
+  const there = (name: string): boolean =>
+    have.has(name) || MADE_ANEW.has(name) || (COUNTERPARTS[name]?.some(there) ?? false);
+  return Object.entries(COUNTERPARTS).flatMap(([name, counterparts]) => {
+    const depends = counterparts.filter(there);
+    if (have.has(name) || (counterparts.length > 0 && depends.length === 0)) return [];
+    const description = `Stands for ${depends.join(', ') || 'nothing'}`;
+    return { name, version: '1.0-r0', description, depends, ...MORE[name] };
+  });
+}

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadProfile } from '../../build/profile/load.ts';
+import { milestonesIn } from '../../build/qemu/milestones.ts';
+import { buildAlpineImage } from './alpine-image.ts';
+import { PROJECT } from './build-images.ts';
+import { boot, logIn, type Story, succeed } from './story.ts';
+
+describe('an image of the Alpine base', () => {
+  let story: Story;
+
+  beforeAll(async () => {
+    const iso = await buildAlpineImage('quantix-os');
+    story = await boot('quantix-os-alpine-bios-cdrom', {
+      firmware: 'bios',
+      medium: { as: 'cdrom', image: iso },
+    });
+    await story.guest.waitForMilestone('ready');
+    await logIn(story);
+  });
+
+  afterAll(async () => {
+    await story[Symbol.asyncDispose]();
+  });
+
+  test('boots from CD under BIOS as far as one of Debian', () => {
+    const milestones = [...milestonesIn(story.guest.log).keys()];
+    expect(milestones).toEqual(['kernel', 'medium', 'root', 'ready']);
+  });
+
+  test('says of which base it is', async () => {
+    const release = await succeed(story, 'cat /etc/os-release');
+    expect(release).toContain('QUANTIX_BASE="alpine"');
+    expect(release).toContain('ID="quantix-os"');
+  });
+
+  test('has apk’s database, with every package that the profile asks for', async () => {
+    const { packages, kernel } = (await loadProfile(PROJECT, 'quantix-os')).bases.alpine;
+    const listed = await succeed(story, "sed -n 's/^P://p' /lib/apk/db/installed");
+    const installed = new Set(listed.split('\n'));
+    expect([...packages, kernel.virt].filter((name) => !installed.has(name))).toEqual([]);
+    expect(await succeed(story, 'cat /etc/apk/world')).toContain('libvirt-daemon\n');
+  });
+
+  test('runs its services', async () => {
+    const status = await succeed(story, 'rc-status --nocolor default');
+    expect(status).not.toMatch(/stopped|crashed/);
+    for (const service of ['chronyd', 'dbus', 'libvirtd', 'syslog']) {
+      expect(status).toMatch(new RegExp(`${service} +\\[ +started`));
+    }
+  });
+
+  test('answers to virsh, and guests would not run as root', async () => {
+    await succeed(story, 'virsh --connect qemu:///system version');
+    expect(await succeed(story, 'cat /etc/libvirt/qemu.conf')).toContain('user = "libvirt-qemu"');
+  });
+
+  test('was made without running any script of a package', async () => {
+    await succeed(story, 'test ! -e /script-was-run');
+    expect(await succeed(story, 'tar -tf /lib/apk/db/scripts.tar')).toContain('busybox-');
+  });
+
+  test('powers off, and nothing bad was on its console', async () => {
+    await story.screenshot();
+    await story.guest.powerOff();
+    story.expectGoodConsole();
+  });
+});
