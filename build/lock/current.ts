@@ -51,7 +51,7 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
   request.say(
     `${profile.name}: resolved anew (${differences.join('; ')}). \`make lock\` keeps the result.`,
   );
-  return resolvedAnew(request, locked, digestOf([base.request(profile), locked ?? null]));
+  return resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
 }
 
 /**
@@ -73,7 +73,7 @@ export async function lockWithout(
       fix: 'Write the lock again with `make lock` and commit it, or name a mirror that has them: MIRROR=…',
     });
   }
-  const lock = await resolvedAnew(request, locked, digestOf([locked, gone]));
+  const lock = await resolvedAnew(request, locked, [locked, gone]);
   const moved = packageDifferences(locked.packages, lock.packages);
   request.say(`${profile.name}: the mirror moved: ${shortList(moved)}. \`make lock\` keeps this.`);
   return lock;
@@ -93,9 +93,11 @@ export async function renewLock(request: LockRequest): Promise<string[]> {
 async function resolvedAnew(
   request: LockRequest,
   before: Lock | undefined,
-  question: string,
+  question: readonly unknown[],
 ): Promise<Lock> {
-  const file = join(request.cache.resolved, `${question}.json`);
+  const { base, mirror, keysDirectory } = request;
+  const asked = digestOf([base.name, mirror ?? null, keysDirectory ?? null, ...question]);
+  const file = join(request.cache.resolved, `${asked}.json`);
   const known = readLock(file);
   if (known !== undefined) return known;
   const lock = await resolve(request, before);

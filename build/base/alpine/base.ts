@@ -1,6 +1,6 @@
 import type { Profile } from '../../profile/schema.ts';
 import type { ArchiveReader, Base } from '../base.ts';
-import { mountPoints } from '../system/skeleton.ts';
+import { smallSkeleton } from '../system/skeleton.ts';
 import { READER_VERSION } from './assemble.ts';
 import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
@@ -17,7 +17,7 @@ export const alpine: Base = {
   mirrors: async ({ profile, mirror }) => repositoryAddresses(profile, mirror),
   reader,
   merge: mergeAlpine,
-  skeleton: mountPoints,
+  skeleton: smallSkeleton,
   finish: finishAlpine,
 };
 

@@ -10,6 +10,7 @@ import type { FinishContext } from '../base.ts';
 import { accountFiles } from '../system/accounts.ts';
 import { appletLinks } from '../system/applets.ts';
 import { BUNDLE, caBundle } from '../system/ca-bundle.ts';
+import { dependencyScan } from '../system/dependency-scan.ts';
 import { generatedLink } from '../system/generated.ts';
 import { identityFiles } from '../system/identity.ts';
 import { runlevelLinks } from '../system/runlevels.ts';
@@ -29,6 +30,7 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
     ...busyboxLinks(tree),
     ...(tree.file(BUNDLE) === undefined ? [caBundle(tree)] : []),
     ...runlevelLinks(tree, profile),
+    dependencyScan(tree),
     ...moduleIndexFiles(indexModules(tree, kernelRelease(tree))),
   ];
   for (const entry of derived) tree.replace(entry);

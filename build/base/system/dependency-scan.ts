@@ -3,8 +3,8 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generatedFile } from './generated.ts';
 
-/** OpenRC's script that lists what services depend on; it prints what its library reads. */
-const SCRIPT = 'lib/rc/sh/gendepends.sh';
+/** OpenRC's script that lists what services depend on; it prints what its library reads. Its place is the base's. */
+const SCRIPTS = ['lib/rc/sh/gendepends.sh', 'usr/libexec/rc/sh/gendepends.sh'];
 
 /** Words of `depend()` (openrc-run(8)) → words that OpenRC's library reads. */
 const VERBS: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const VERBS: Readonly<Record<string, string>> = {
 /**
  * OpenRC's dependency scan, done now instead of at every boot, where it would run each service script in a shell
  * of its own: the script that does it is replaced by one that prints the result.
- * @throws BuildError if a `depend()` holds more than plain words, which only a shell could tell
+ * @throws BuildError if there is no OpenRC, or a `depend()` holds more than plain words, which only a shell could tell
  */
 export function dependencyScan(tree: Tree): Entry {
   const lines = tree.names('etc/init.d').flatMap((service) => {
@@ -29,7 +29,12 @@ export function dependencyScan(tree: Tree): Entry {
     return /^#!.*openrc-run/.test(script) ? [service, ...dependencies(service, script)] : [];
   });
   const text = `#!/bin/sh\n# What the services of this image depend on, scanned when it was built.\ncat <<'END'\n${lines.join('\n')}\nEND\n`;
-  return generatedFile(SCRIPT, text, 0o755);
+  const script = SCRIPTS.find((path) => tree.file(path) !== undefined);
+  if (script !== undefined) return generatedFile(script, text, 0o755);
+  throw new BuildError({
+    what: `there is no OpenRC: none of ${SCRIPTS.map((path) => `/${path}`).join(', ')}`,
+    fix: 'Add openrc to the packages of the profile.',
+  });
 }
 
 function dependencies(service: string, script: string): string[] {

@@ -27,28 +27,40 @@ const DIRECTORIES: Readonly<Record<string, number>> = {
 };
 
 /** Links of a merged `/usr`. */
-const LINKS: Readonly<Record<string, string>> = {
+const LINKS = {
   bin: 'usr/bin',
   lib: 'usr/lib',
   lib64: 'usr/lib64',
   sbin: 'usr/sbin',
-};
+} as const;
 
-/** Mount points that no package knows of: the configuration and the data of the appliance. */
-export function mountPoints(): DirectoryEntry[] {
-  return ['data', 'quantix'].map((path) => ({ ...OWNER, type: 'directory', path, mode: 0o755 }));
+/**
+ * What is in a root filesystem before the packages of a base that bring their own directories: the mount points of the
+ * appliance, and a merged `/usr` with its links.
+ */
+export function smallSkeleton(): Entry[] {
+  const { bin, lib, sbin } = LINKS;
+  const directories = ['data', 'quantix', 'usr', 'usr/bin', 'usr/lib', 'usr/sbin'];
+  return [...directories.map(directory), ...links({ bin, lib, sbin })];
 }
 
 const OWNER = { uid: 0, gid: 0, origin: 'skeleton' };
 
 /** What is in a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
 export function skeleton(): Entry[] {
-  return [
-    ...Object.entries(DIRECTORIES).map(
-      ([path, mode]): DirectoryEntry => ({ ...OWNER, type: 'directory', path, mode }),
-    ),
-    ...Object.entries(LINKS).map(
-      ([path, target]): Entry => ({ ...OWNER, type: 'symlink', path, mode: 0o777, target }),
-    ),
-  ];
+  return [...Object.keys(DIRECTORIES).map(directory), ...links(LINKS)];
+}
+
+function directory(path: string): DirectoryEntry {
+  return { ...OWNER, type: 'directory', path, mode: DIRECTORIES[path] ?? 0o755 };
+}
+
+function links(targets: Readonly<Record<string, string>>): Entry[] {
+  return Object.entries(targets).map(([path, target]) => ({
+    ...OWNER,
+    type: 'symlink',
+    path,
+    mode: 0o777,
+    target,
+  }));
 }
