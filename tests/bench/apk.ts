@@ -35,7 +35,10 @@ async function measureIndex(runs: number): Promise<Figure[]> {
   }
   const times: z.infer<typeof timesSchema>[] = [];
   for (let run = 0; run < runs; run += 1) {
-    const { stdout } = await execa('node', [join(import.meta.dirname, 'apk-index.ts'), INDEX]);
+    const { stdout } = await execa(process.execPath, [
+      join(import.meta.dirname, 'apk-index.ts'),
+      INDEX,
+    ]);
     times.push(timesSchema.parse(JSON.parse(stdout)));
   }
   const middle = (of: keyof (typeof times)[number]) => median(times.map((one) => one[of])) * 1000;

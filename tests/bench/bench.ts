@@ -13,7 +13,9 @@ const RUNS = Number(process.env.RUNS ?? 5);
 const builtSchema = z.object({ event: z.literal('built'), image: z.string(), file: z.string() });
 
 /** `make bench`: builds and boots, as medians next to their limits. A figure over its limit fails nothing. */
-const { stdout } = await execa('node', ['tasks/qx-build.ts', 'iso', '--json'], { cwd: PROJECT });
+const { stdout } = await execa(process.execPath, ['tasks/qx-build.ts', 'iso', '--json'], {
+  cwd: PROJECT,
+});
 const images = stdout
   .split('\n')
   .map((line) => builtSchema.safeParse(JSON.parse(line)).data)

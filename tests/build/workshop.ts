@@ -66,7 +66,7 @@ export async function openWorkshop(depth = 0): Promise<Workshop> {
 }
 
 function startChild(cwd: string, args: readonly string[], env: Record<string, string>) {
-  return execa('node', ['tasks/qx-build.ts', ...args], { cwd, env, reject: false });
+  return execa(process.execPath, ['tasks/qx-build.ts', ...args], { cwd, env, reject: false });
 }
 
 function outcome(result: Awaited<ReturnType<typeof startChild>>): Outcome {

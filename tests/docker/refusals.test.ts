@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 /** What a build in Docker says where only these programs are on PATH. */
 const build = () =>
-  execa('node', ['tasks/qx-build.ts', 'docker', '--', 'iso'], {
+  execa(process.execPath, ['tasks/qx-build.ts', 'docker', '--', 'iso'], {
     cwd: PROJECT,
     env: { PATH: bin },
     reject: false,
@@ -47,7 +47,7 @@ test('without a daemon, one line says what docker said and what to do', async ()
 });
 
 test('without a command, it is asked for', async () => {
-  const { exitCode, stderr } = await execa('node', ['tasks/qx-build.ts', 'docker'], {
+  const { exitCode, stderr } = await execa(process.execPath, ['tasks/qx-build.ts', 'docker'], {
     cwd: PROJECT,
     reject: false,
   });

@@ -25,7 +25,9 @@ const builtSchema = z.object({ event: z.literal('built'), image: z.string(), fil
 
 /** Before the tests: builds both ISOs as a user would; does nothing if they are up to date. */
 export default async function buildImages(project: TestProject): Promise<void> {
-  const { stdout } = await execa('node', ['tasks/qx-build.ts', 'iso', '--json'], { cwd: PROJECT });
+  const { stdout } = await execa(process.execPath, ['tasks/qx-build.ts', 'iso', '--json'], {
+    cwd: PROJECT,
+  });
   const images: Record<string, Image> = {};
   for (const [name, iso] of parseBuilt(stdout)) images[name] = await describe(name, iso);
   project.provide('images', images);

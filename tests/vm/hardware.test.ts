@@ -9,9 +9,13 @@ let iso: string;
 
 beforeAll(async () => {
   const args = ['iso', '--json', '--profile', 'quantix-os', '--flavour', 'full'];
-  const { stdout } = await execa('node', ['tasks/qx-build.ts', ...args, '--output', FOLDER], {
-    cwd: PROJECT,
-  });
+  const { stdout } = await execa(
+    process.execPath,
+    ['tasks/qx-build.ts', ...args, '--output', FOLDER],
+    {
+      cwd: PROJECT,
+    },
+  );
   iso = parseBuilt(stdout).get('quantix-os') ?? '';
   expect(iso).toContain(resolve(PROJECT, FOLDER));
 });

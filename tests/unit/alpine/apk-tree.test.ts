@@ -18,7 +18,7 @@ async function apkTree(words: string[]) {
   const entries = [directory('usr'), file('usr/a', 'content', { mode: 0o4755, uid: 7 })];
   await packRepository({ folder, key, packages: [{ name: 'a', version: '1-r0', entries }] });
   const options = ['--arch', 'x86_64', '--keys-dir', folder, '--repository', folder];
-  return execa('node', ['tasks/qx-build.ts', 'apk-tree', ...options, ...words], {
+  return execa(process.execPath, ['tasks/qx-build.ts', 'apk-tree', ...options, ...words], {
     cwd: PROJECT,
     env: { QUANTIX_CACHE: join(folder, 'cache') },
     encoding: 'buffer',
