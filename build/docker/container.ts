@@ -1,4 +1,5 @@
-import { isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Environment, namesSet, PROXY_VARIABLES } from './image.ts';
 
@@ -66,7 +67,7 @@ export function containerArguments(
     '--read-only',
     '--tmpfs=/tmp',
     ...writableFolders(host, command).map((path) => mount(path)),
-    ...readOnlyPaths(host).map((path) => `${mount(path)},readonly`),
+    ...readOnlyPaths(host, command).map((path) => `${mount(path)},readonly`),
     `--workdir=${host.project}`,
     `--env=QUANTIX_CACHE=${host.cache}`,
     '--env=HOME=/tmp',
@@ -91,12 +92,21 @@ export function writableFolders(
   return outermost([project, cache, ...(output === undefined ? [] : [output])]);
 }
 
-/** What is only read: the project's `node_modules` where it is a link to elsewhere, and settings of the host. */
-function readOnlyPaths({ project, nodeModules, environment, exists }: HostFacts): string[] {
+/**
+ * What is only read: the project's `node_modules` where it is a link to elsewhere, settings of the host, and folders
+ * that the command names – a mirror, and keys.
+ */
+function readOnlyPaths(
+  { project, cache, nodeModules, environment, exists }: HostFacts,
+  command: readonly string[],
+): string[] {
   const authorities = environment.NODE_EXTRA_CA_CERTS ?? '';
   const settings = [...HOST_SETTINGS, ...(isAbsolute(authorities) ? [authorities] : [])];
   const modules = isWithin(nodeModules, project) ? [] : [nodeModules];
-  return [...modules, ...new Set(settings.filter(exists))];
+  const named = foldersNamed(command, project).filter(
+    (folder) => !isWithin(folder, project) && !isWithin(folder, cache),
+  );
+  return [...modules, ...new Set([...settings, ...named].filter(exists))];
 }
 
 /** Root keeps the right to write into a project of somebody else's, as it has outside; nobody has any other right. */
@@ -112,9 +122,24 @@ function mount(path: string): string {
   return `--mount=type=bind,${field(`source=${path}`)},${field(`target=${path}`)}`;
 }
 
+/** Folders of `--mirror=file://…` and `--keys-dir`. */
+function foldersNamed(command: readonly string[], project: string): string[] {
+  const { mirror, 'keys-dir': keys } = optionsOf(command);
+  const folders = [
+    ...(typeof mirror === 'string' && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
+    ...(typeof keys === 'string' ? [resolve(project, keys)] : []),
+  ];
+  return outermost(folders);
+}
+
+function optionsOf(command: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const options = { output: text, mirror: text, 'keys-dir': text };
+  return parseArgs({ args: [...command], options, strict: false }).values;
+}
+
 function outputFolder(command: readonly string[], project: string): string | undefined {
-  const options = { output: { type: 'string' } } as const;
-  const { output } = parseArgs({ args: [...command], options, strict: false }).values;
+  const { output } = optionsOf(command);
   if (typeof output !== 'string' || output === '') return undefined;
   return isAbsolute(output) ? output : join(project, output);
 }

@@ -58,18 +58,6 @@ const address = z
     'is not an address (http, https or file) without / at its end',
   );
 
-/** Something that is no package: downloaded from its address, known by its hash, put into the image as files. */
-const artifact = z.strictObject({
-  version: z.string().min(1),
-  url: address,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
-  /** Bytes of the download. */
-  size: z.int().positive(),
-  license: z.string().min(1),
-  /** What it is for, and why it is no package. */
-  reason,
-});
-
 const alpine = z.strictObject({
   /** Branch: `v3.24`. */
   release: z.string().regex(/^(?:v\d+\.\d+|edge)$/, 'is not an Alpine branch such as v3.24'),
@@ -84,7 +72,6 @@ const alpine = z.strictObject({
   ),
   /** Packages that have scripts → why it is right that these are not run. */
   scripts: z.record(packageName, reason),
-  artifacts: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a name'), artifact),
   ...common,
 });
 

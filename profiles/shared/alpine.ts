@@ -18,7 +18,7 @@ const kernel = { virt: 'linux-virt', full: 'linux-lts' };
 const busybox = 'busybox-static';
 
 /** Where packages come from: the same for both appliances. */
-export const source = { release, repositories, mirrors, keys, kernel, busybox, artifacts: {} };
+export const source = { release, repositories, mirrors, keys, kernel, busybox };
 
 /** Init, services, log-in, time, certificates: the ground that everything else stands on. */
 export const system = [

@@ -141,3 +141,12 @@ test('a cache within the project, or around it, is mounted with it', () => {
   expect(cacheAt('/home/me')).toEqual(['/home/me']);
   expect(cacheAt('/home/me/quantix-cache')).toEqual(['/home/me/quantix', '/home/me/quantix-cache']);
 });
+
+test('a mirror and keys in folders outside of the project can be read', () => {
+  const command = ['iso', '--mirror', 'file:///media/stick', '--keys-dir', '/media/stick/keys'];
+  expect(mounts(argumentsOn({ exists: () => true }, command))).toContain(
+    '--mount=type=bind,source=/media/stick,target=/media/stick,readonly',
+  );
+  const inside = ['iso', '--keys-dir', 'keys'];
+  expect(mounts(argumentsOn({ exists: () => true }, inside)).join(' ')).not.toContain('keys');
+});
