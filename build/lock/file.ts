@@ -24,9 +24,10 @@ export function readLock(file: string): Lock | undefined {
 export function parseLock(text: string, file: string): Lock {
   const checked = lockSchema.safeParse(parseJson(text, file));
   if (checked.success) return checked.data;
-  const issue = checked.error.issues[0];
+  const { path = [], message } = checked.error.issues[0] ?? {};
+  const key = path.length === 0 ? '' : `${path.map(String).join('.')}: `;
   throw new BuildError({
-    what: `lock is wrong: ${issue?.path.map(String).join('.')}: ${issue?.message}`,
+    what: `lock is wrong: ${key}${message}`,
     where: file,
     fix: 'Write it again with `make lock`.',
     cause: checked.error,
@@ -53,10 +54,15 @@ export async function writeLock(file: string, lock: Lock): Promise<void> {
 
 /** The text of a lock; the same lock always gives the same text. */
 export function formatLock(lock: Lock): string {
-  const { packages, ...rest } = lock;
-  const head = JSON.stringify({ ...rest, request: sortRequest(lock.request) }, null, 2);
-  const lines = [...packages].sort(byNameThenFlavour).map((one) => `    ${JSON.stringify(one)}`);
+  // The schema gives keys its own order, whoever made the lock.
+  const { packages, ...rest } = lockSchema.parse(lock);
+  const head = JSON.stringify({ ...rest, request: sortRequest(rest.request) }, null, 2);
+  const lines = packages.sort(byNameThenFlavour).map((one) => `    ${packageLine(one)}`);
   return `${head.slice(0, -2)},\n  "packages": [\n${lines.join(',\n')}\n  ]\n}\n`;
+}
+
+function packageLine({ flavour, ...rest }: Lock['packages'][number]): string {
+  return JSON.stringify({ ...rest, flavour });
 }
 
 function sortRequest(request: Lock['request']): Lock['request'] {

@@ -81,7 +81,8 @@ function findContradictions(profile: Profile): string[] {
   const problems: string[] = [];
   for (const [name, user] of Object.entries(users)) {
     for (const group of [user.group, ...user.member]) {
-      if (!(group in groups)) problems.push(`accounts.users.${name}: there is no group ${group}`);
+      if (!Object.hasOwn(groups, group))
+        problems.push(`accounts.users.${name}: there is no group ${group}`);
     }
   }
   problems.push(...sameIds('accounts.groups', Object.entries(groups)));
@@ -89,7 +90,7 @@ function findContradictions(profile: Profile): string[] {
   problems.push(...sameIds('accounts.users', uids));
   for (const [baseName, base] of Object.entries(profile.bases)) {
     for (const name of base.packages) {
-      if (name in base.without) {
+      if (Object.hasOwn(base.without, name)) {
         problems.push(`bases.${baseName}.without.${name}: is also among the packages`);
       }
     }

@@ -11,11 +11,12 @@ const LONGEST_NAME = 255;
  * @param name as it stands in the archive
  * @param where archive, for the message
  * @returns a tree path; the empty string for the root directory itself
- * @throws BuildError on an absolute name, `..`, NUL, or a name or path too long for Linux
+ * @throws BuildError on an absolute name, `..`, NUL, what was not UTF-8, or a name or path too long for Linux
  */
 export function treePath(name: string, where: string): string {
   if (name.startsWith('/')) throw refused(name, 'is absolute', where);
   if (name.includes('\0')) throw refused(name, 'contains a NUL byte', where);
+  if (name.includes('\ufffd')) throw refused(name, 'is not UTF-8', where);
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) throw refused(name, 'leaves the tree', where);
   if (parts.some((part) => Buffer.byteLength(part) > LONGEST_NAME)) {

@@ -9,12 +9,18 @@ import type { EntrySink } from './sink.ts';
 export const MOST_BYTES = 8 * 1024 ** 3;
 export const MOST_ENTRIES = 500_000;
 
+/** Largest uid or gid; (uid_t) -1 stands for none (chown(2)). */
+const LARGEST_ID = 0xffff_fffe;
+
+/** First byte of what gzip(1) writes; the parser would decompress it, past the limits here. */
+const GZIP = 0x1f;
+
 /**
  * Reads an uncompressed tar into a sink, entry by entry, as fast as the sink takes it.
  * @param stream the tar (POSIX.1 pax, ustar or GNU)
  * @param where the archive, for messages
- * @throws BuildError if it is truncated, damaged, larger than any package, or holds what a package must not:
- *   names that leave the tree, or entries of unknown type
+ * @throws BuildError if it is truncated, damaged, compressed, larger than any package, or holds what a package must
+ *   not: names that leave the tree, or entries of unknown type
  */
 export async function readTar(
   stream: AsyncIterable<Uint8Array>,
@@ -22,23 +28,29 @@ export async function readTar(
   where: string,
 ): Promise<void> {
   const reading = new TarReading(sink, where);
-  const parser = new Parser({ strict: true, onReadEntry: (entry) => reading.take(entry) });
-  let [failure, complete]: [Error | undefined, boolean] = [undefined, false];
+  const onReadEntry = (entry: ReadEntry) => reading.take(entry);
+  const parser = new Parser({ strict: true, zstd: false, onReadEntry });
+  let [failure, complete, read]: [Error | undefined, boolean, number] = [undefined, false, 0];
   parser.on('error', (error: Error) => {
     failure ??= error;
   });
-  parser.on('ignoredEntry', (entry: ReadEntry) => {
-    failure ??= new Error(`${entry.path} is of unknown type`);
+  parser.on('ignoredEntry', ({ path, type }: ReadEntry) => {
+    failure ??= new Error(`${path} is of type ${type}, which is unknown or too large`);
   });
   parser.on('eof', () => {
     complete = true;
   });
   for await (const chunk of stream) {
+    if (read === 0 && chunk[0] === GZIP) throw damaged(new Error('it is compressed'), where);
+    read += chunk.length;
+    if (read > MOST_BYTES) throw damaged(new Error(TOO_LARGE), where);
+    if (complete) continue;
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     if (!parser.write(bytes) && !complete)
       await Promise.race([once(parser, 'drain'), reading.failed]);
     if (failure !== undefined) throw damaged(failure, where);
   }
+  if (complete) return reading.done();
   const ended = failure === undefined ? once(parser, 'end') : Promise.resolve();
   parser.end();
   await Promise.race([ended.catch(() => undefined), reading.failed]);
@@ -86,8 +98,8 @@ class TarReading {
     const head: Head = {
       path,
       mode: (entry.mode ?? 0) & 0o7777,
-      uid: entry.uid ?? 0,
-      gid: entry.gid ?? 0,
+      uid: checkedId(entry.uid ?? 0, entry, this.#where),
+      gid: checkedId(entry.gid ?? 0, entry, this.#where),
       origin: this.#where,
     };
     if (entry.type === 'File' || entry.type === 'OldFile' || entry.type === 'ContiguousFile') {
@@ -101,14 +113,22 @@ class TarReading {
   #count(entry: ReadEntry): void {
     this.#entries += 1;
     this.#bytes += entry.size;
-    if (this.#entries <= MOST_ENTRIES && this.#bytes <= MOST_BYTES && entry.size >= 0) return;
-    throw damaged(new Error('it is larger than any package'), this.#where);
+    if (!Number.isSafeInteger(entry.size) || this.#bytes > MOST_BYTES) {
+      throw damaged(new Error(TOO_LARGE), this.#where);
+    }
+    if (this.#entries > MOST_ENTRIES) throw damaged(new Error(TOO_LARGE), this.#where);
   }
+}
+
+const TOO_LARGE = 'it is larger than any package';
+
+function checkedId(id: number, { path }: ReadEntry, where: string): number {
+  if (Number.isSafeInteger(id) && id >= 0 && id <= LARGEST_ID) return id;
+  throw damaged(new Error(`${path} has the owner ${id}`), where);
 }
 
 function specialEntry(entry: ReadEntry, head: Head): Exclude<Entry, { type: 'file' }> {
   const target = entry.linkpath ?? '';
-  const device = { major: entry.header?.devmaj ?? 0, minor: entry.header?.devmin ?? 0 };
   switch (entry.type) {
     case 'Directory':
       return { ...head, type: 'directory' };
@@ -117,14 +137,23 @@ function specialEntry(entry: ReadEntry, head: Head): Exclude<Entry, { type: 'fil
     case 'Link':
       return { ...head, type: 'hardlink', target: treePath(target, head.origin) };
     case 'CharacterDevice':
-      return { ...head, ...device, type: 'character' };
+      return { ...head, ...deviceOf(entry, head), type: 'character' };
     case 'BlockDevice':
-      return { ...head, ...device, type: 'block' };
+      return { ...head, ...deviceOf(entry, head), type: 'block' };
     case 'FIFO':
       return { ...head, type: 'fifo' };
     default:
       throw damaged(new Error(`${head.path} is of unknown type ${entry.type}`), head.origin);
   }
+}
+
+/** The parser finds device numbers in POSIX archives only; of GNU's it tells 0, 0, which no device has. */
+function deviceOf({ header }: ReadEntry, { path, origin }: Head): { major: number; minor: number } {
+  const { devmaj: major = 0, devmin: minor = 0 } = header ?? {};
+  if ([major, minor].every((part) => Number.isSafeInteger(part) && part >= 0) && major > 0) {
+    return { major, minor };
+  }
+  throw damaged(new Error(`${path} is a device without a number`), origin);
 }
 
 function damaged(cause: Error, where: string): BuildError {

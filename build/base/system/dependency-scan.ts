@@ -21,7 +21,8 @@ const VERBS: Readonly<Record<string, string>> = {
 /**
  * OpenRC's dependency scan, done now instead of at every boot, where it would run each service script in a shell
  * of its own: the script that does it is replaced by one that prints the result.
- * @throws BuildError if there is no OpenRC, or a `depend()` holds more than plain words, which only a shell could tell
+ * @throws BuildError if there is no OpenRC, or a `depend()` holds more than plain words, which only a shell could
+ *   tell, or is written in another style
  */
 export function dependencyScan(tree: Tree): Entry {
   const lines = tree.names('etc/init.d').flatMap((service) => {
@@ -38,8 +39,15 @@ export function dependencyScan(tree: Tree): Entry {
 }
 
 function dependencies(service: string, script: string): string[] {
-  const body = /^depend\(\) \{\n((?:.*\n)*?)\}$/m.exec(script)?.[1] ?? '';
-  return body
+  const body = /^depend\(\) \{\n((?:.*\n)*?)\}$/m.exec(script)?.[1];
+  if (body === undefined && /^\s*(?:function\s+depend\b|depend\s*\(\s*\))/m.test(script)) {
+    throw new BuildError({
+      what: 'depend() is not written as the builder reads it',
+      where: `/etc/init.d/${service}`,
+      fix: 'Write "depend() {", a line for each of its words, and "}" at the beginning of lines.',
+    });
+  }
+  return (body ?? '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))

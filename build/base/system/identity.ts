@@ -14,9 +14,14 @@ export function identityFiles({ profile, lock, version }: FinishContext): Entry[
     QUANTIX_BASE: lock.base,
     QUANTIX_PRODUCT: profile.labelPrefix,
   };
-  const lines = Object.entries(fields).map(([key, value]) => `${key}="${value}"\n`);
+  const lines = Object.entries(fields).map(([key, value]) => `${key}="${escaped(value)}"\n`);
   return [
     generatedFile('etc/os-release', lines.join('')),
     generatedFile('etc/hostname', `${profile.hostname}\n`),
   ];
+}
+
+/** What a shell reads specially within double quotes has a backslash before it, as os-release(5) asks. */
+function escaped(value: string): string {
+  return value.replace(/["$`\\]/g, '\\$&');
 }

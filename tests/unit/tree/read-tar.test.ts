@@ -1,150 +1,223 @@
-import { Readable } from 'node:stream';
-import { Header, Pax } from 'tar';
-import { expect, test } from 'vitest';
-import type { Entry } from '../../../build/tree/entry.ts';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { BuildError } from '../../../build/error.ts';
+import { treePath } from '../../../build/tree/path.ts';
 import { readTar } from '../../../build/tree/read-tar.ts';
-import { tarStream } from '../../../build/tree/tar-stream.ts';
-import { directory, file, hardlink, symlink, treeOf } from './trees.ts';
+import { Collection, END, header, member, pax, readParts } from './tars.ts';
+import { directory, symlink, treeOf } from './trees.ts';
 
-const BLOCK = 512;
-const END = Buffer.alloc(2 * BLOCK);
+const good = member({ name: './usr/bin/tool', mode: 0o4755, uid: 7 }, 'content');
+const longName = `usr/${'ü'.repeat(60)}/${'x'.repeat(200)}`;
 
-type Fields = ConstructorParameters<typeof Header>[0];
-
-/** One member of a tar: header, content and what fills the last block. */
-function member(fields: Exclude<Fields, Buffer>, content = ''): Buffer {
-  const header = Buffer.alloc(BLOCK);
-  const defaults = { type: 'File', mode: 0o644, uid: 0, gid: 0, size: content.length } as const;
-  new Header({ ...defaults, ...fields }).encode(header, 0);
-  const padding = (BLOCK - (content.length % BLOCK)) % BLOCK;
-  return Buffer.concat([header, Buffer.from(content), Buffer.alloc(padding)]);
+/** What refuses an archive of these parts; it must be words for a person. */
+async function refusal(...parts: Uint8Array[]): Promise<string> {
+  const failure = await readParts(parts).then(
+    (taken) => new Error(`taken: ${JSON.stringify(taken.entries)}`),
+    (error: unknown) => error,
+  );
+  expect(failure).toBeInstanceOf(BuildError);
+  expect(failure).toHaveProperty('where', 'package test');
+  return failure instanceof Error ? failure.message : '';
 }
 
-/** A member whose header has other bytes at a place, with a checksum that fits. */
-function forged(at: number, bytes: string, content = ''): Buffer {
-  const block = member({ path: 'x' }, content);
-  block.write(bytes, at, 'latin1');
-  block.fill(' ', 148, 156);
-  const sum = block.subarray(0, BLOCK).reduce((total, byte) => total + byte, 0);
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return block;
-}
+describe('of a sound archive', () => {
+  test('every kind of entry is read, with owner and permissions', async () => {
+    const { entries, texts } = await readParts([
+      member({ name: './', type: '5', mode: 0o755 }),
+      member({ name: './usr/', type: '5', mode: 0o2755 }),
+      good,
+      member({ name: './usr/bin/alias', type: '1', link: './usr/bin/tool' }),
+      member({ name: './bin', type: '2', link: 'usr/bin' }),
+      member({ name: './dev/sda', type: '4', major: 8, minor: 1 }),
+      member({ name: './dev/null', type: '3', major: 1, minor: 3 }),
+      member({ name: './run/pipe', type: '6' }),
+      member({ name: './old', type: '\0' }, 'old'),
+      END,
+    ]);
+    expect(entries.map(({ type, path }) => `${type} ${path}`)).toEqual([
+      'directory usr',
+      'file usr/bin/tool',
+      'hardlink usr/bin/alias',
+      'symlink bin',
+      'block dev/sda',
+      'character dev/null',
+      'fifo run/pipe',
+      'file old',
+    ]);
+    expect(entries[0]).toMatchObject({ mode: 0o2755 });
+    expect(entries[1]).toMatchObject({ mode: 0o4755, uid: 7, origin: 'package test' });
+    expect(entries[2]).toMatchObject({ target: 'usr/bin/tool' });
+    expect(entries[4]).toMatchObject({ major: 8, minor: 1 });
+    expect(texts).toEqual({ 'usr/bin/tool': 'content', old: 'old' });
+  });
 
-/** Reads a tar as a package is read. */
-async function read(...parts: Uint8Array[]) {
-  const entries: Entry[] = [];
-  const contents = new Map<string, string>();
-  const sink = {
-    add: (entry: Entry) => void entries.push(entry),
-    async file(
-      entry: Omit<Entry & { type: 'file' }, 'content'>,
-      chunks: AsyncIterable<Uint8Array>,
-    ) {
-      contents.set(entry.path, Buffer.concat(await Array.fromAsync(chunks)).toString());
-    },
-  };
-  await readTar(Readable.from(parts), sink, 'package test');
-  return { entries, contents };
-}
+  test.each([
+    ['a pax header', pax({ path: longName })],
+    ['a GNU header', member({ name: '././@LongLink', type: 'L' }, `${longName}\0`)],
+  ])('a long name comes from %s, however the stream is cut', async (_, before) => {
+    for (const chunk of [1, 7, 511, 513, 1 << 20]) {
+      const { texts } = await readParts([before, member({ name: 'short' }, 'x'), good, END], chunk);
+      expect(texts).toEqual({ [longName]: 'x', 'usr/bin/tool': 'content' });
+    }
+  });
 
-test('files, directories and links come with their owners and modes', async () => {
-  const { entries, contents } = await read(
-    member({ path: './usr/', type: 'Directory', mode: 0o755 }),
-    member({ path: './usr/a', mode: 0o4755, uid: 3 }, 'hello'),
-    member({ path: 'usr/b', type: 'SymbolicLink', linkpath: '../x' }),
-    member({ path: 'usr/c', type: 'Link', linkpath: './usr/a' }),
-    END,
-  );
-  expect(contents).toEqual(new Map([['usr/a', 'hello']]));
-  expect(entries).toMatchObject([
-    { type: 'directory', path: 'usr', mode: 0o755 },
-    { type: 'symlink', path: 'usr/b', target: '../x' },
-    { type: 'hardlink', path: 'usr/c', target: 'usr/a' },
-  ]);
+  test('a long link target comes from a pax or GNU header', async () => {
+    const { entries } = await readParts([
+      pax({ linkpath: longName }),
+      member({ name: 'a', type: '2', link: 'short' }),
+      member({ name: '././@LongLink', type: 'K' }, `${longName}\0`),
+      member({ name: 'b', type: '2', link: 'short' }),
+      END,
+    ]);
+    expect(entries).toMatchObject([{ target: longName }, { target: longName }]);
+  });
+
+  test('owners in pax and in binary numbers are read', async () => {
+    const binary = Buffer.from([0x80, 0, 0, 0, 0, 1, 0, 0]);
+    const { entries } = await readParts([
+      pax({ uid: '3000000', gid: '5' }),
+      member({ name: 'a' }),
+      member({ name: 'b', uid: binary }),
+      END,
+    ]);
+    expect(entries).toMatchObject([{ uid: 3_000_000, gid: 5 }, { uid: 65_536 }]);
+  });
+
+  test('what comes behind the end mark is not read', async () => {
+    const { entries } = await readParts([good, END, member({ name: 'late' }, 'x'), END]);
+    expect(entries).toHaveLength(1);
+    const { texts } = await readParts([good, END, Buffer.alloc(100_000, 0xa5)], 1000);
+    expect(Object.keys(texts)).toEqual(['usr/bin/tool']);
+  });
+
+  test('it may be empty', async () => {
+    expect((await readParts([END])).entries).toEqual([]);
+  });
+
+  test('a content of many chunks arrives whole', async () => {
+    const content = Buffer.alloc(3_000_001, 'quantix');
+    const collection = await readParts([member({ name: 'big' }, content), good, END], 65_536);
+    expect(collection.texts.big).toBe(content.toString());
+    expect(collection.entries).toHaveLength(2);
+  });
 });
 
-test('names of more than 100 characters come whole from pax headers', async () => {
-  const path = `usr/${'long/'.repeat(40)}name`;
-  const { contents } = await read(
-    new Pax({ path, size: 2 }).encode(),
-    member({ path: path.slice(0, 90) }, 'hi'),
-    END,
-  );
-  expect([...contents.keys()]).toEqual([path]);
+describe('an archive is refused', () => {
+  test.each([
+    ['../etc/passwd', 'leaves the tree'],
+    ['usr/../../etc/passwd', 'leaves the tree'],
+    ['./..', 'leaves the tree'],
+    ['/etc/passwd', 'is absolute'],
+    [`${'x'.repeat(256)}`, 'more than 255 bytes'],
+    [`${'y/'.repeat(2100)}z`, 'longer than 4095 bytes'],
+  ])('for the name %j, plain or long', async (name, why) => {
+    expect(await refusal(pax({ path: name }), good, END)).toContain(why);
+    expect(await refusal(member({ type: 'L' }, `${name}\0`), good, END)).toContain(why);
+    if (name.length < 100) expect(await refusal(member({ name }), END)).toContain(why);
+  });
+
+  test.each(['../../etc/shadow', '/etc/shadow'])('for a hard link to %j', async (link) => {
+    expect(await refusal(good, member({ name: 'x', type: '1', link }), END)).toMatch(
+      /leaves the tree|is absolute/,
+    );
+  });
+
+  test.each([
+    ['a hard link to nothing', member({ name: 'x', type: '1' })],
+    ['a symbolic link to nothing', member({ name: 'x', type: '2' })],
+    ['no name', header({ name: '' })],
+    ['a wrong checksum', Buffer.from(good).fill(0x41, 20, 21)],
+    ['a sparse file', member({ name: 'x', type: 'S' }, 'abc')],
+    ['a type that nobody knows', member({ name: 'x', type: 'Z' }, 'abc')],
+    ['a volume of several', member({ name: 'x', type: 'M' }, 'abc')],
+    ['a size below zero', member({ size: Buffer.alloc(12, 0xff) }, 'abc')],
+    ['a size beyond numbers', header({ size: Buffer.from([0x80, ...Array(11).fill(0xff)]) })],
+    ['a size larger than any package', header({ size: '77777777777\0' })],
+    ['a size that is no number', member({ size: 'ziemlich\0' }, 'abc')],
+    ['a fractional size', Buffer.concat([pax({ size: '1.5' }), member({}, 'ab')])],
+    ['an infinite size', Buffer.concat([pax({ size: 'Infinity' }), member({}, 'ab')])],
+    ['an owner that is no number', Buffer.concat([pax({ uid: 'root' }), member({})])],
+    ['an owner below zero', Buffer.concat([pax({ gid: '-2' }), member({})])],
+    ['an owner beyond 32 bits', Buffer.concat([pax({ uid: '4294967296' }), member({})])],
+    ['a name that is not UTF-8', header({ name: Buffer.from([0x61, 0xff, 0xfe]) })],
+    ['a header that never ends', member({ type: 'x' }, Buffer.alloc(1_200_000, 'x'))],
+    [
+      'a device without a number, as GNU’s format hides it',
+      member({ type: '3', magic: 'ustar  ' }),
+    ],
+  ])('for %s', async (_, part) => {
+    expect(await refusal(good, part, good, END)).not.toBe('');
+  });
+
+  test('if a link of it is used as a folder to leave the tree', async () => {
+    const tree = treeOf(directory('etc'), symlink('out', '../../..'), symlink('abs', '/etc'));
+    const { entries } = await readParts([
+      member({ name: 'out/etc/passwd' }, 'x'),
+      member({ name: 'abs/shadow' }, 'y'),
+      END,
+    ]);
+    for (const entry of entries) tree.add(entry);
+    expect(tree.entries().map(({ path }) => path)).toEqual([
+      'abs',
+      'etc',
+      'etc/passwd',
+      'etc/shadow',
+      'out',
+    ]);
+  });
+
+  test.each([0, 1, 511, 512, 513, 1023, 1024, 1535])('when it ends at byte %i', async (length) => {
+    expect(await refusal(Buffer.concat([good, END]).subarray(0, length))).toContain('damaged');
+  });
+
+  test('when it is no tar', async () => {
+    expect(await refusal(Buffer.alloc(4096, 'no tar'))).toContain('archive is damaged');
+    expect(await refusal(Buffer.alloc(3, '!'))).toContain('archive is damaged');
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('when it is compressed with %s, whole or cut', async (_, compress) => {
+    const packed = compress(Buffer.concat([good, END]));
+    expect(await refusal(packed)).toContain('archive is damaged');
+    expect(await refusal(packed.subarray(0, packed.length - 9))).toContain('archive is damaged');
+  });
+
+  test('when the stream breaks, with the words of the stream', async () => {
+    async function* broken() {
+      yield good;
+      throw new Error('the pipe broke');
+    }
+    await expect(readTar(broken(), new Collection(), 'x')).rejects.toThrow('the pipe broke');
+  });
+
+  test('by whoever takes its entries, and reading stops', async () => {
+    let read = 0;
+    async function* endless() {
+      const file = member({ name: 'big' }, Buffer.alloc(1_000_000));
+      for (read = 0; read < 1000; read += 1) yield file;
+    }
+    const full = new Collection();
+    full.file = async () => {
+      throw new Error('disk full');
+    };
+    await expect(readTar(endless(), full, 'x')).rejects.toThrow('disk full');
+    expect(read).toBeLessThan(10);
+  });
+
+  test.each([
+    ['zeros', Buffer.alloc(1 << 20)],
+    ['anything', Buffer.alloc(1 << 20, 0xa5)],
+  ])('when %s never end behind its end mark', async (_, more) => {
+    async function* endless() {
+      yield Buffer.concat([good, END]);
+      for (;;) yield more;
+    }
+    await expect(readTar(endless(), new Collection(), 'x')).rejects.toThrow('larger than any');
+  });
 });
 
-test('what the builder writes is read back the same', async () => {
-  const tree = treeOf(
-    directory('usr'),
-    file('usr/a', 'content'),
-    file(`usr/${'n'.repeat(200)}`, 'long'),
-    hardlink('usr/z', 'usr/a'),
-    symlink('usr/l', 'a'),
-  );
-  const { entries, contents } = await read(...tarStream(tree, 1));
-  expect(contents.get(`usr/${'n'.repeat(200)}`)).toBe('long');
-  expect(entries.map(({ path }) => path)).toEqual(['usr', 'usr/l', 'usr/z']);
-});
-
-test.each([
-  ['leaves the tree', 'usr/../../etc/passwd'],
-  ['leaves the tree', '..'],
-  ['is absolute', '/etc/passwd'],
-])('a name that %s is refused: %s', async (why, path) => {
-  await expect(read(member({ path }, 'evil'), END)).rejects.toThrow(why);
-});
-
-test('a hard link to something outside of the tree is refused', async () => {
-  const link = member({ path: 'a', type: 'Link', linkpath: '../../etc/shadow' });
-  await expect(read(link, END)).rejects.toThrow('leaves the tree');
-});
-
-test('a pax header that turns a harmless name into one outside is refused', async () => {
-  const pax = new Pax({ path: '../outside', size: 4 }).encode();
-  await expect(read(pax, member({ path: 'inside' }, 'evil'), END)).rejects.toThrow(
-    'leaves the tree',
-  );
-});
-
-test('an entry of unknown type is refused', async () => {
-  await expect(read(forged(156, 'Q'), END)).rejects.toThrow('x is of unknown type');
-});
-
-test('a header with a wrong checksum is refused', async () => {
-  const damaged = member({ path: 'a' }, 'x');
-  damaged.write('b', 0);
-  await expect(read(damaged, END)).rejects.toThrow('archive is damaged');
-});
-
-test('a negative size is refused, for what follows is no header', async () => {
-  const negative = `\xff${'\xff'.repeat(10)}\xfe`;
-  await expect(read(forged(124, negative, 'content'), END)).rejects.toThrow('archive is damaged');
-});
-
-test('a size that no package has is refused before anything of it is kept', async () => {
-  const huge = '77777777777 ';
-  await expect(read(forged(124, huge), END)).rejects.toThrow('archive is damaged');
-});
-
-test('a stream that ends within a file is refused', async () => {
-  const whole = member({ path: 'a' }, 'x'.repeat(2000));
-  await expect(read(whole.subarray(0, 1000))).rejects.toThrow('archive is damaged');
-});
-
-test('a stream that ends between two files, without an end mark, is refused', async () => {
-  await expect(read(member({ path: 'a' }, 'x'))).rejects.toThrow('ends before its end mark');
-});
-
-test('an endless stream of entries is refused, and not read to an end it does not have', async () => {
-  const one = member({ path: 'a', type: 'Directory' });
-  const endless = async function* () {
-    const many = Buffer.concat(Array.from({ length: 2000 }, () => one));
-    for (;;) yield many;
-  };
-  const sink = { add: () => undefined, file: async () => undefined };
-  await expect(readTar(endless(), sink, 'package test')).rejects.toThrow('larger than any package');
-});
-
-test('bytes that are no tar at all are refused', async () => {
-  await expect(read(Buffer.from('#!/bin/sh\n'.repeat(200)))).rejects.toThrow('archive is damaged');
+test('names that are refused are shown, shortened', () => {
+  expect(() => treePath(`../${'a'.repeat(5000)}`, 'x')).toThrow(/^name "\.\.\/a{117}…" leaves/);
 });

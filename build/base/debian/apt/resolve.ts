@@ -73,9 +73,18 @@ export function parseUris(text: string): Map<string, string> {
   const uris = new Map<string, string>();
   for (const match of text.matchAll(/^'([^']+)' \S+ \d+ ?\S*$/gm)) {
     const uri = match[1] ?? '';
-    uris.set(fileNameOf(decodeURIComponent(uri)), uri);
+    uris.set(fileNameOf(decoded(uri)), uri);
   }
   return uris;
+}
+
+/** An address without its percent signs; as it is if they are no UTF-8, then no package has such a name. */
+function decoded(uri: string): string {
+  try {
+    return decodeURIComponent(uri);
+  } catch {
+    return uri;
+  }
 }
 
 /** Package name → version, from the lines `Inst NAME (VERSION …)` of `apt-get --simulate`. */

@@ -72,11 +72,16 @@ export function parseDeb822(text: string): Source[] {
       const match = new RegExp(`^${name}:(.*(?:\\n[ \\t].*)*)`, 'im').exec(lines.join('\n'));
       return (match?.[1] ?? '').split(/\s+/).filter((word) => word !== '');
     };
-    if (!field('Types').includes('deb') || field('Enabled').includes('no')) return [];
+    if (!field('Types').includes('deb') || field('Enabled').some(saysNo)) return [];
     return field('URIs').flatMap((address) =>
       field('Suites').flatMap((suite) => usable(address, suite)),
     );
   });
+}
+
+/** Words that apt takes for no; apt.conf(5). */
+function saysNo(word: string): boolean {
+  return /^(?:no|false|without|off|disable|0)$/i.test(word);
 }
 
 function usable(address: string, suite: string): Source[] {

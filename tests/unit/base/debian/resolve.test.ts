@@ -1,0 +1,147 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  choosePackages,
+  parseSimulation,
+  parseUris,
+  pretendedStatus,
+} from '../../../../build/base/debian/apt/resolve.ts';
+import { AptState } from '../../../../build/base/debian/apt/state.ts';
+import { temporaryFolder } from '../../folder.ts';
+
+describe('of the addresses that apt-get prints', () => {
+  test('each archive’s is found by its file name, decoded', () => {
+    const text =
+      "'http://d.example/pool/b/bash_5.2-2%2bb2_amd64.deb' bash_5.2-2+b2_amd64.deb 1491424 SHA256:ab\n" +
+      "'file:///srv/x_1%3a2_all.deb' x_1%3a2_all.deb 10 \n" +
+      "'http://d.example/y_1_all.deb' y_1_all.deb 10\n";
+    expect([...parseUris(text)]).toEqual([
+      ['bash_5.2-2+b2_amd64.deb', 'http://d.example/pool/b/bash_5.2-2%2bb2_amd64.deb'],
+      ['x_1:2_all.deb', 'file:///srv/x_1%3a2_all.deb'],
+      ['y_1_all.deb', 'http://d.example/y_1_all.deb'],
+    ]);
+  });
+
+  test.each([
+    ['', []],
+    ['Reading package lists...\nW: something\n', []],
+    ["'http://d.example/a.deb' a.deb big SHA256:ab\n", []],
+    ['http://d.example/a.deb a.deb 1 SHA256:ab\n', []],
+    ["'' a.deb 1 SHA256:ab\n", []],
+    ["'http://d.example/100%.deb' 100%.deb 1 SHA256:ab\n", ['100%.deb']],
+    ["'http://d.example/%ff.deb' x.deb 1 SHA256:ab\n", ['%ff.deb']],
+  ])('of %j the names are %j', (text, names) => {
+    expect([...parseUris(text).keys()]).toEqual(names);
+  });
+});
+
+describe('of what apt-get would install', () => {
+  test.each([
+    ['Inst bash (5.2-2+b2 Debian:12.5/stable [amd64])', { bash: '5.2-2+b2' }],
+    ['Inst libc6:i386 (2.36 Debian:12.5/stable [i386]) []', { libc6: '2.36' }],
+    ['Inst tzdata [2023-1] (1:2024-2 Debian:12/stable, Updates [all])', { tzdata: '1:2024-2' }],
+    ['Conf bash (5.2 Debian:12.5/stable [amd64])\nRemv dash [1]\n', {}],
+    ['Inst bash\nInst (1 x)\nInst bash [1] [2] (3 x)\n  Inst bash (1 x)\nInst bash (1)\n', {}],
+    ['NOTE: This is only a simulation!\n      apt-get needs root privileges\n', {}],
+  ])('%j says %j', (text, versions) => {
+    expect(Object.fromEntries(parseSimulation(text))).toEqual(versions);
+  });
+});
+
+describe('with an apt that answers', () => {
+  const stanza = (name: string, version = '1.0', more = '') =>
+    `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nFilename: pool/${name}_${version}.deb\n${more}\n`;
+
+  /** Programs that print these answers in place of apt's: first word that matches the arguments → answer. */
+  async function fakeApt(answers: Record<string, string>, failing = ''): Promise<AptState> {
+    const folder = await temporaryFolder();
+    const programs = join(folder, 'bin');
+    await mkdir(programs);
+    const cases = await Promise.all(
+      Object.entries(answers).map(async ([word, answer], index) => {
+        const file = join(folder, String(index));
+        await writeFile(file, answer);
+        return `*' ${word} '*) cat ${file} ;;\n`;
+      }),
+    );
+    const failure =
+      failing === '' ? '' : `*' ${failing} '*) echo 'E: broken packages' >&2; exit 100 ;;\n`;
+    const script = `#!/bin/sh\ncase " $* " in\n${failure}${cases.join('')}esac\n`;
+    for (const name of ['apt-get', 'apt-cache']) {
+      await writeFile(join(programs, name), script);
+      await chmod(join(programs, name), 0o755);
+    }
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    return AptState.prepare(join(folder, 'state'), { sources: [], components: ['main'] });
+  }
+
+  const uri = (name: string) => `'http://d.example/pool/${name}_1.0.deb' ${name} 1 SHA256:ab\n`;
+  const answers = {
+    pkgnames: 'bash\nlibc6\nlibvirt-dev\nlibvirt0\n',
+    '--print-uris': uri('bash') + uri('libc6'),
+    '--simulate': 'Inst libc6 (1.0 Debian [amd64])\nInst bash (1.0 Debian [amd64])\n',
+    show: `${stanza('bash')}\n${stanza('bash', '0.9')}\n${stanza('libc6')}`,
+  };
+
+  test('the packages it chose are described, each with its address', async () => {
+    const chosen = await choosePackages(await fakeApt(answers), ['bash'], 'the profile');
+    expect(chosen.map(({ stanza: one, uri: at }) => [one.get('version'), at])).toEqual([
+      ['1.0', 'http://d.example/pool/bash_1.0.deb'],
+      ['1.0', 'http://d.example/pool/libc6_1.0.deb'],
+    ]);
+  });
+
+  test('a name that it does not know is told with those that are close', async () => {
+    const apt = await fakeApt(answers);
+    await expect(choosePackages(apt, ['bash', 'libvirtt'], 'the profile')).rejects.toThrow(
+      /^no package is called libvirtt \(the profile\)\. Close to it: libvirt-dev, libvirt0\.$/,
+    );
+    await expect(pretendedStatus(apt, ['zzz'], 'without')).rejects.toThrow('Check the spelling.');
+  });
+
+  test('packages that do not go together are told in its words', async () => {
+    const apt = await fakeApt(answers, '--print-uris');
+    await expect(choosePackages(apt, ['bash'], 'the profile')).rejects.toThrow(
+      /^the packages do not go together: apt-get exited with 100: E: broken packages \(the profile/,
+    );
+  });
+
+  test.each([
+    ['does not describe one', { show: stanza('bash') }, 'apt chose libc6 but does not say what'],
+    ['has no address of one', { '--print-uris': uri('bash') }, 'apt chose libc6 but does not say'],
+    ['describes another version', { show: stanza('bash', '2') + stanza('libc6') }, 'apt chose'],
+    ['describes one without a file', { show: 'Package: bash\n' }, 'has no field filename'],
+    ['writes what is no description', { show: 'Segmentation fault' }, 'not a field'],
+  ])('an apt that %s is not believed', async (_, odd, message) => {
+    const apt = await fakeApt({ ...answers, ...odd });
+    await expect(choosePackages(apt, ['bash'], 'the profile')).rejects.toThrow(message);
+  });
+
+  test('what is left out counts as installed, a little newer, with all it provides', async () => {
+    const show = stanza('perl', '5.36', 'Provides: perl5, x (= 1)\nMulti-Arch: allowed\n');
+    const apt = await fakeApt({ pkgnames: 'perl\n', show });
+    expect(await pretendedStatus(apt, ['perl'], 'without')).toBe(
+      [
+        'Package: perl',
+        'Status: install ok installed',
+        'Version: 5.36+without',
+        'Architecture: amd64',
+        'Provides: perl (= 5.36), perl5, x (= 1)',
+        'Multi-Arch: allowed',
+        'Maintainer: nobody',
+        'Description: left out by the profile',
+        '',
+      ].join('\n'),
+    );
+    expect(await pretendedStatus(apt, [], 'without')).toBe('');
+  });
+
+  test('an index that cannot be fetched is told with apt’s first complaint', async () => {
+    const apt = await fakeApt({}, 'update');
+    await expect(apt.update()).rejects.toThrow(
+      /^the package indexes cannot be had: broken packages \(.*sources\.list\)\. Check the network/,
+    );
+  });
+});

@@ -1,0 +1,85 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { dependencyScan } from '../../../../build/base/system/dependency-scan.ts';
+import type { Tree } from '../../../../build/tree/tree.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { file, program, treeOf } from '../../tree/trees.ts';
+
+/** OpenRC's own script, at one of its two places. */
+const OPENRC = program('lib/rc/sh/gendepends.sh', '#!/bin/sh\n');
+
+const service = (name: string, text: string) =>
+  program(`etc/init.d/${name}`, `#!/sbin/openrc-run\n${text}`);
+
+/** What the script that was made prints. */
+async function printed(tree: Tree): Promise<string[]> {
+  const entry = dependencyScan(tree);
+  if (entry.type !== 'file' || entry.content.in !== 'memory') throw new Error('no script');
+  const script = join(await temporaryFolder(), 'gendepends.sh');
+  await writeFile(script, entry.content.bytes);
+  return (await execa('sh', [script])).stdout.split('\n');
+}
+
+test('each service is followed by what it depends on, in words of OpenRC’s library', async () => {
+  const tree = treeOf(
+    OPENRC,
+    service('a', 'depend() {\n\tneed net dev\n\t# a remark\n\n\tkeyword -stop\n\tuse x\n}\n'),
+    service('b', 'start() {\n\tneed nothing\n}\n'),
+    service('c', 'depend() {\n  want a\n  before b\n  after d\n  provide e\n  config f.g\n}'),
+    file('etc/init.d/README', 'depend() {\n\tneed x\n}\n'),
+    program('etc/init.d/functions.sh', '#!/bin/sh\n'),
+  );
+  expect(await printed(tree)).toEqual([
+    'a',
+    'a ineed net dev',
+    'a keyword -stop',
+    'a iuse x',
+    'b',
+    'c',
+    'c iwant a',
+    'c ibefore b',
+    'c iafter d',
+    'c iprovide e',
+    'c config f.g',
+  ]);
+});
+
+test('the script goes where OpenRC runs it, executable', () => {
+  for (const path of ['lib/rc/sh/gendepends.sh', 'usr/libexec/rc/sh/gendepends.sh']) {
+    expect(dependencyScan(treeOf({ ...OPENRC, path }))).toMatchObject({ path, mode: 0o755 });
+  }
+});
+
+test('a system without OpenRC is refused', () => {
+  expect(() => dependencyScan(treeOf())).toThrow('there is no OpenRC');
+});
+
+test.each([
+  ['\tneed $net', 'need $net'],
+  ['\t[ -e /x ] && need net', '[ -e /x ] && need net'],
+  ['\tneed $(cat /x)', 'need $(cat /x)'],
+  ['\tafter *', 'after *'],
+  ['\trequire net', 'require net'],
+  ['\tneed', 'need'],
+  ['\tneed net; use dns', 'need net; use dns'],
+  ["\tneed 'net'", "need 'net'"],
+])('a depend() with %j is refused with its service', (line, shown) => {
+  const tree = treeOf(service('net', `depend() {\n${line}\n}\n`));
+  expect(() => dependencyScan(tree)).toThrow(
+    `depend() holds ${JSON.stringify(shown)}, which cannot be told without running it (/etc/init.d/net)`,
+  );
+});
+
+test.each([
+  ['on one line', 'depend() { need net; }\n'],
+  ['in another style', 'depend()\n{\n\tneed net\n}\n'],
+  ['that never ends', 'depend() {\n\tneed net\n'],
+  ['with blanks', 'depend () {\n\tneed net\n}\n'],
+  ['as ksh writes it', 'function depend {\n\tneed net\n}\n'],
+])('a depend() %s is refused, for nothing of it may be lost', (_, text) => {
+  expect(() => dependencyScan(treeOf(service('net', text)))).toThrow(
+    /depend\(\) .*\(\/etc\/init\.d\/net\)/,
+  );
+});

@@ -1,0 +1,130 @@
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { accountFiles } from '../../../../build/base/system/accounts.ts';
+import { appletLinks } from '../../../../build/base/system/applets.ts';
+import { caBundle } from '../../../../build/base/system/ca-bundle.ts';
+import { identityFiles } from '../../../../build/base/system/identity.ts';
+import { runlevelLinks } from '../../../../build/base/system/runlevels.ts';
+import { skeleton } from '../../../../build/base/system/skeleton.ts';
+import type { Entry } from '../../../../build/tree/entry.ts';
+import { directory, file, program, symlink, treeOf } from '../../tree/trees.ts';
+import { finishContext } from './contexts.ts';
+
+/** Texts of files by path, and targets of links. */
+function contents(entries: readonly Entry[]): Record<string, string> {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      if (entry.type === 'symlink') return [entry.path, `-> ${entry.target}`];
+      const inMemory = entry.type === 'file' && entry.content.in === 'memory';
+      return [entry.path, inMemory ? Buffer.from(entry.content.bytes).toString() : entry.type];
+    }),
+  );
+}
+
+test('accounts become passwd, group and shadow, sorted by id; only root can log in', async () => {
+  const user = { group: 'app', comment: 'an app', home: '/srv', shell: '/bin/false', member: [] };
+  const accounts = {
+    groups: { app: 200, shadow: 42, disk: 6, root: 0 },
+    users: {
+      app: { ...user, uid: 200, member: ['disk', 'shadow'] },
+      root: { ...user, uid: 0, group: 'root', comment: '', home: '/root', shell: '/bin/sh' },
+      helper: { ...user, uid: 201, member: ['disk'] },
+    },
+  };
+  const files = accountFiles(await finishContext({ accounts }));
+  expect(contents(files)).toEqual({
+    'etc/passwd':
+      'root:x:0:0::/root:/bin/sh\napp:x:200:200:an app:/srv:/bin/false\nhelper:x:201:200:an app:/srv:/bin/false\n',
+    'etc/group': 'root:x:0:\ndisk:x:6:app,helper\nshadow:x:42:app\napp:x:200:\n',
+    'etc/shadow':
+      'root::19675:0:99999:7:::\napp:!:19675:0:99999:7:::\nhelper:!:19675:0:99999:7:::\n',
+  });
+  expect(files.find(({ path }) => path === 'etc/shadow')).toMatchObject({ mode: 0o640, gid: 42 });
+});
+
+test('an applet is linked where no program of its name is, in the folder where it belongs', () => {
+  const tree = treeOf(
+    directory('usr/bin'),
+    directory('usr/sbin'),
+    symlink('bin', 'usr/bin'),
+    symlink('sbin', 'usr/sbin'),
+    program('usr/bin/busybox', 'ELF'),
+    program('usr/bin/ip', 'ELF'),
+    symlink('usr/sbin/awk', 'mawk'),
+  );
+  expect(contents(appletLinks(tree, ['awk', 'busybox', 'ip', 'ls', 'mdev']))).toEqual({
+    'usr/bin/ls': '-> /bin/busybox',
+    'usr/sbin/mdev': '-> /bin/busybox',
+  });
+});
+
+test('the trusted authorities are one file, sorted by name, each on lines of its own', () => {
+  const folder = 'usr/share/ca-certificates';
+  const bundle = caBundle(
+    treeOf(
+      file(`${folder}/mozilla/B.crt`, 'B'),
+      file(`${folder}/mozilla/A.crt`, 'A\n'),
+      file(`${folder}/README`, 'no certificate'),
+      file(`${folder}/local/C.crt`, 'C\n'),
+    ),
+  );
+  expect(contents([bundle])).toEqual({ 'etc/ssl/certs/ca-certificates.crt': 'C\nA\nB\n' });
+});
+
+test('a tree without authorities is refused with what to do', () => {
+  expect(() => caBundle(treeOf())).toThrow(/^there is no certificate .*Add ca-certificates to/);
+  const readme = file('usr/share/ca-certificates/README', 'x');
+  expect(() => caBundle(treeOf(readme))).toThrow('there is no certificate');
+});
+
+test('the system says what it is, and what it was made from', async () => {
+  const { 'etc/os-release': release = '', 'etc/hostname': hostname } = contents(
+    identityFiles(await finishContext()),
+  );
+  expect(hostname).toBe('qvdc\n');
+  expect(release.split('\n')).toEqual(
+    expect.arrayContaining(['ID="qvdc"', 'PRETTY_NAME="QvDC 0.1.0"', 'QUANTIX_BASE="debian"']),
+  );
+});
+
+test('a shell reads os-release as it was meant, whatever the title', async () => {
+  const title = 'A "B" $HOME `id` \\ $(id)';
+  const { 'etc/os-release': release = '' } = contents(
+    identityFiles(await finishContext({ title })),
+  );
+  const { stdout } = await execa('sh', ['-c', 'eval "$1"; printf %s "$NAME"', 'sh', release]);
+  expect(stdout).toBe(title);
+});
+
+const service = (name: string) => program(`etc/init.d/${name}`, '#!/sbin/openrc-run\n');
+
+test('services are linked into their runlevels, those of boot into default too', async () => {
+  const runlevels = { sysinit: ['devfs'], boot: ['mdev'], default: ['sshd'], shutdown: [] };
+  const { profile } = await finishContext({ runlevels });
+  const tree = treeOf(service('devfs'), service('mdev'), service('sshd'));
+  expect(contents(runlevelLinks(tree, profile))).toEqual({
+    'etc/runlevels/sysinit/devfs': '-> /etc/init.d/devfs',
+    'etc/runlevels/boot/mdev': '-> /etc/init.d/mdev',
+    'etc/runlevels/default/mdev': '-> /etc/init.d/mdev',
+    'etc/runlevels/default/sshd': '-> /etc/init.d/sshd',
+  });
+});
+
+test('a service that nobody has is refused with its runlevel', async () => {
+  const runlevels = { sysinit: [], boot: [], default: ['nginx'], shutdown: [] };
+  const { profile } = await finishContext({ runlevels });
+  expect(() => runlevelLinks(treeOf(service('sshd')), profile)).toThrow(
+    /^there is no service nginx: .*\(runlevels\.default of the profile\)/,
+  );
+});
+
+test('what is laid first has a merged /usr and folders that only root or all may use', () => {
+  const tree = treeOf(...skeleton());
+  for (const name of ['bin', 'lib', 'lib64', 'sbin']) {
+    expect(tree.canonical(name)).toBe(`usr/${name}`);
+  }
+  expect(tree.at('root')).toMatchObject({ mode: 0o700 });
+  expect(tree.at('tmp')).toMatchObject({ mode: 0o1777 });
+  tree.add(file('lib/x'));
+  expect(tree.at('usr/lib/x')).toBeDefined();
+});

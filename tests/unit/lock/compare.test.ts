@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { packageDifferences, requestDifferences } from '../../../build/lock/compare.ts';
+import { locked, sampleLock } from './locks.ts';
+
+const { request } = sampleLock();
+
+test('a request in another order is the same', () => {
+  const other = { ...request, packages: [...request.packages].reverse() };
+  expect(requestDifferences(request, other)).toEqual([]);
+});
+
+test('what a profile asks for now and did not then is named, and the other way round', () => {
+  const present = {
+    packages: ['bash', 'nginx'],
+    kernel: { virt: 'linux-rt', full: 'linux' },
+    without: ['dpkg', 'perl', 'ucf'],
+    suite: 'trixie',
+  };
+  expect(requestDifferences(request, present)).toEqual([
+    'packages: + nginx',
+    'packages: - zlib1g',
+    'without: + ucf',
+    'kernel.virt: linux-cloud → linux-rt',
+    'suite: bookworm → trixie',
+  ]);
+});
+
+test('packages that moved are a line each, with versions', () => {
+  const before = [locked('libc6'), locked('xz-utils'), locked('bash'), locked('same')];
+  const after = [
+    locked('libc6', { version: '1.1' }),
+    locked('zstd'),
+    locked('bash', { sha256: 'd'.repeat(64) }),
+    locked('same'),
+  ];
+  expect(packageDifferences(before, after)).toEqual([
+    'libc6 1.0 → 1.1',
+    '+ zstd 1.0',
+    'bash 1.0 (other bytes)',
+    '- xz-utils 1.0',
+  ]);
+});
+
+test('a package of two flavours is two packages', () => {
+  const virt = locked('linux', { flavour: 'virt' });
+  const full = locked('linux', { flavour: 'full' });
+  expect(packageDifferences([virt, full], [virt, { ...full, version: '2' }])).toEqual([
+    'linux (full) 1.0 → 2',
+  ]);
+});

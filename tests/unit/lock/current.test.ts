@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Base } from '../../../build/base/base.ts';
+import { cacheRooms } from '../../../build/cache/directory.ts';
+import { BuildError } from '../../../build/error.ts';
+import {
+  currentLock,
+  type LockRequest,
+  lockWithout,
+  renewLock,
+} from '../../../build/lock/current.ts';
+import { lockFile, readLock, writeLock } from '../../../build/lock/file.ts';
+import type { Lock } from '../../../build/lock/schema.ts';
+import type { Profile } from '../../../build/profile/schema.ts';
+import { temporaryFolder } from '../folder.ts';
+import { shippedProfile } from '../profile/profiles.ts';
+import { locked, sampleLock } from './locks.ts';
+
+const profile = await shippedProfile();
+
+function requestOf({ bases: { debian } }: Profile): Lock['request'] {
+  const { packages, kernel, without, suite } = debian;
+  return { packages, kernel, without: Object.keys(without), suite };
+}
+
+interface World {
+  request: LockRequest;
+  /** How often the base resolved. */
+  resolved: number;
+  /** What the base will choose. */
+  packages: Lock['packages'];
+  said: string[];
+}
+
+/** A project without a lock, and a base that takes no network. */
+async function world(): Promise<World> {
+  const projectDirectory = await temporaryFolder();
+  await mkdir(join(projectDirectory, 'profiles'));
+  const said: string[] = [];
+  const base: Base = {
+    name: 'debian',
+    request: requestOf,
+    resolve: async ({ profile: asked }) => {
+      made.resolved += 1;
+      const { sourceDateEpoch, repositories } = sampleLock();
+      return { request: requestOf(asked), sourceDateEpoch, repositories, packages: made.packages };
+    },
+    mirrors: async () => new Map(),
+    reader: () => ({ name: 'debian', readerVersion: 1, open: async () => undefined }),
+    merge: () => [],
+    skeleton: () => [],
+    finish: () => undefined,
+  };
+  const cache = cacheRooms(join(projectDirectory, 'cache'));
+  const say = (line: string) => said.push(line);
+  const made: World = {
+    request: { projectDirectory, cache, profile, base, say },
+    resolved: 0,
+    packages: [locked('bash')],
+    said,
+  };
+  return made;
+}
+
+const fileOf = ({ request: { projectDirectory } }: World) =>
+  lockFile(projectDirectory, 'qvdc', 'debian');
+
+test('a lock that says what the profile asks for is taken, without a word', async () => {
+  const here = await world();
+  const lock = sampleLock({ request: requestOf(profile) });
+  await writeLock(fileOf(here), lock);
+  expect(await currentLock(here.request, true)).toEqual(readLock(fileOf(here)));
+  expect(here).toMatchObject({ resolved: 0, said: [] });
+});
+
+test('without a lock, the profile is resolved once and the answer is remembered', async () => {
+  const here = await world();
+  const lock = await currentLock(here.request, false);
+  expect(lock).toMatchObject({ profile: 'qvdc', base: 'debian', packages: [locked('bash')] });
+  expect(await currentLock(here.request, false)).toEqual(readLockLike(lock));
+  expect(here.resolved).toBe(1);
+  expect(here.said[0]).toBe(
+    'qvdc: resolved anew (there is no lock yet). `make lock` keeps the result.',
+  );
+  expect(existsSync(fileOf(here))).toBe(false);
+});
+
+test('a stale lock is resolved anew, and again when the profile changes again', async () => {
+  const here = await world();
+  await writeLock(fileOf(here), sampleLock({ request: requestOf(profile) }));
+  for (const suite of ['trixie', 'forky', 'trixie']) {
+    const changed = structuredClone(profile);
+    changed.bases.debian.suite = suite;
+    const lock = await currentLock({ ...here.request, profile: changed }, false);
+    expect(lock.request.suite).toBe(suite);
+  }
+  expect(here.resolved).toBe(2);
+  expect(here.said[0]).toContain('suite: bookworm → trixie');
+});
+
+test('frozen, a stale lock is refused with what differs, and so is none at all', async () => {
+  const here = await world();
+  await expect(currentLock(here.request, true)).rejects.toThrow('there is no lock yet');
+  const { packages, ...rest } = requestOf(profile);
+  await writeLock(fileOf(here), sampleLock({ request: { ...rest, packages: packages.slice(1) } }));
+  const failure = await currentLock(here.request, true).catch((error) => error);
+  expect(failure).toBeInstanceOf(BuildError);
+  expect(failure.what).toBe(`the lock does not fit the profile: packages: + ${packages[0]}`);
+  expect(failure.where).toBe(fileOf(here));
+  expect(here.resolved).toBe(0);
+});
+
+test('when the mirror lost a package, the rest is resolved anew and what moved is told', async () => {
+  const here = await world();
+  const before = sampleLock({ packages: [locked('bash'), locked('zlib1g')] });
+  here.packages = [locked('bash', { version: '1.1' }), locked('zlib1g')];
+  const lock = await lockWithout(['bash 1.0'], before, here.request, false);
+  expect(lock.packages).toEqual(here.packages);
+  expect(here.said).toEqual(['qvdc: the mirror moved: bash 1.0 → 1.1. `make lock` keeps this.']);
+  await lockWithout(['bash 1.0'], before, here.request, false);
+  expect(here.resolved).toBe(1);
+});
+
+test('of many packages that moved six are named and the rest is counted', async () => {
+  const here = await world();
+  here.packages = Array.from({ length: 9 }, (_, index) => locked(`lib${index}`));
+  await lockWithout(['x 1'], sampleLock({ packages: [] }), here.request, false);
+  expect(here.said[0]).toContain('+ lib5 1.0 and 3 more. ');
+});
+
+test('frozen, a package that the mirror lost is refused with its name', async () => {
+  const here = await world();
+  await expect(lockWithout(['bash 1.0'], sampleLock(), here.request, true)).rejects.toThrow(
+    /^the mirror no longer has bash 1\.0 \(.*qvdc\.debian\.lock\.json\)\. Write the lock again/,
+  );
+});
+
+test('make lock writes the lock and says what moved, the first time everything', async () => {
+  const here = await world();
+  expect(await renewLock(here.request)).toEqual(['+ bash 1.0']);
+  here.packages = [locked('bash', { version: '2' })];
+  expect(await renewLock(here.request)).toEqual(['bash 1.0 → 2']);
+  expect(readLock(fileOf(here))?.packages).toEqual(here.packages);
+});
+
+test('a base that cannot resolve leaves no lock behind', async () => {
+  const here = await world();
+  const resolve = async () => {
+    throw new BuildError({ what: 'the mirror does not answer' });
+  };
+  const request = { ...here.request, base: { ...here.request.base, resolve } };
+  await expect(currentLock(request, false)).rejects.toThrow('the mirror does not answer');
+  await expect(renewLock(request)).rejects.toThrow('the mirror does not answer');
+  expect(existsSync(fileOf(here))).toBe(false);
+});
+
+/** A lock as it reads back: its request sorted. */
+function readLockLike(lock: Lock): Lock {
+  const { request } = lock;
+  const sorted = (names: string[]) => [...names].sort();
+  const { packages, without } = request;
+  return {
+    ...lock,
+    request: { ...request, packages: sorted(packages), without: sorted(without) },
+  };
+}

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { checkProfile, loadProfile, profileNames } from '../../../build/profile/load.ts';
+import { PROJECT, shippedProfile, withKey, withoutKey } from './profiles.ts';
+
+const good = await shippedProfile();
+const refusalOf = (profile: unknown) => {
+  try {
+    checkProfile(profile, 'profiles/qvdc.ts');
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return 'it was taken';
+};
+const root = { ...good.accounts.users.root };
+
+test('every profile that ships is right and named as its file', async () => {
+  const names = profileNames(PROJECT);
+  expect(names).toEqual(['quantix-os', 'qvdc']);
+  const loaded = await Promise.all(names.map((name) => loadProfile(PROJECT, name)));
+  expect(loaded.map(({ name }) => name)).toEqual(names);
+});
+
+test('a profile that was checked is right when it is checked again', () => {
+  expect(checkProfile(good, 'profiles/qvdc.ts')).toEqual(good);
+});
+
+test.each([
+  [['colour'], 'blue', 'colour is not a key'],
+  [['bases', 'debian', 'pakages'], [], 'bases.debian.pakages is not a key'],
+  [['bases', 'gentoo'], {}, 'bases.gentoo is not a key'],
+  [['accounts', 'users', 'root', 'pasword'], '', 'accounts.users.root.pasword is not a key'],
+  [['name'], 'QvDC', 'name: must be lower case letters, digits and -'],
+  [['name'], 7, 'name: Invalid input: expected string, received number'],
+  [['name'], '../qvdc', 'name: must be lower case'],
+  [['title'], '', 'title: '],
+  [['volumeId'], 'qvdc', 'volumeId: must be 1 to 32 of'],
+  [['volumeId'], 'Q'.repeat(33), 'volumeId: must be 1 to 32 of'],
+  [['labelPrefix'], 'QUANTIXX', 'labelPrefix: must be 1 to 7 of A-Z'],
+  [['hostname'], '-qvdc', 'hostname: is not a host name'],
+  [['bases', 'debian', 'packages'], [], 'bases.debian.packages: '],
+  [['bases', 'debian', 'packages'], ['Bash'], 'bases.debian.packages.0: is not a package name'],
+  [['bases', 'debian', 'packages'], ['a', '--reinstall'], 'bases.debian.packages.1: is not a pack'],
+  [['bases', 'debian', 'suite'], 'bookworm main', 'bases.debian.suite: is not a Debian suite'],
+  [['bases', 'debian', 'components'], ['universe'], 'bases.debian.components.0: '],
+  [['bases', 'debian', 'without', 'perl'], 'no', 'bases.debian.without.perl: needs a reason'],
+  [['bases', 'debian', 'drop', 'usr/doc'], 'documentation', 'bases.debian.drop.usr/doc: the key'],
+  [['bases', 'debian', 'drop', '/a/../b'], 'documentation', 'bases.debian.drop./a/../b: the key'],
+  [['bases', 'debian', 'links', '/etc/'], 'x', 'bases.debian.links./etc/: the key is not an abs'],
+  [['accounts', 'groups', 'x:y'], 7, 'accounts.groups.x:y: the key is not an account name'],
+  [['accounts', 'groups', 'wheel'], -1, 'accounts.groups.wheel: '],
+  [['accounts', 'users', 'root', 'uid'], 65_535, 'accounts.users.root.uid: '],
+  [['accounts', 'users', 'root', 'uid'], 0.5, 'accounts.users.root.uid: '],
+  [['accounts', 'users', 'root', 'comment'], 'a:b', 'accounts.users.root.comment: must not'],
+  [['accounts', 'users', 'root', 'shell'], 'sh', 'accounts.users.root.shell: is not an absolute'],
+  [['runlevels', 'boot'], ['../x'], 'runlevels.boot.0: is not a service name'],
+  [['overlays'], ['../common'], 'overlays.0: is not a folder of overlay/'],
+  [['cmdline'], ['quiet splash'], 'cmdline.0: must be one word'],
+  [['cmdline'], ['a=$(reboot)'], 'cmdline.0: must be one word'],
+  [['initramfs', 'modules', 'virt'], ['../x'], 'initramfs.modules.virt.0: is not a kernel module'],
+  [['setuid', '/usr/bin/sudo'], '', 'setuid./usr/bin/sudo: needs a reason'],
+])('%j as %j is told with its key', (path, value, message) => {
+  const refusal = refusalOf(withKey(good, path, value));
+  expect(refusal).toContain(message);
+  expect(refusal).toContain('(profiles/qvdc.ts)');
+});
+
+test.each([
+  [['title']],
+  [['bases', 'debian', 'kernel', 'full']],
+  [['accounts', 'users', 'root', 'home']],
+  [['runlevels', 'shutdown']],
+])('%j left out is told with its key', (path) => {
+  expect(refusalOf(withoutKey(good, path))).toContain(`${path.join('.')}: Invalid input`);
+});
+
+test('all mistakes are told at once', () => {
+  const refusal = refusalOf(withKey(withKey(good, ['hostname'], ''), ['volumeId'], ''));
+  expect(refusal).toContain('volumeId: ');
+  expect(refusal).toContain('hostname: ');
+});
+
+test.each([[undefined], [null], ['text'], [[]]])('%j instead of a profile is told', (value) => {
+  expect(refusalOf(value)).toContain('the default export: Invalid input: expected object');
+});
+
+test('a user of a group that is not there is told, whatever the group is called', () => {
+  const users = { a: { ...root, uid: 900, group: 'wheel' }, b: { ...root, uid: 901 } };
+  const member = withKey(users, ['b', 'member'], ['constructor']);
+  const refusal = refusalOf(withKey(good, ['accounts', 'users'], member));
+  expect(refusal).toContain('accounts.users.a: there is no group wheel');
+  expect(refusal).toContain('accounts.users.b: there is no group constructor');
+});
+
+test('one id for two users or two groups is told with the first owner', () => {
+  const groups = withKey(good, ['accounts', 'groups', 'wheel'], 0);
+  expect(refusalOf(groups)).toContain("accounts.groups.wheel: id 0 is already root's");
+  const users = withKey(good, ['accounts', 'users', 'toor'], root);
+  expect(refusalOf(users)).toContain("accounts.users.toor: id 0 is already root's");
+});
+
+test('a package that is wanted and left out is told, and no other one', () => {
+  const both = withKey(good, ['bases', 'debian', 'without', 'bash'], 'nobody wants a shell');
+  expect(refusalOf(both)).toContain('bases.debian.without.bash: is also among the packages');
+  const packages = withKey(good, ['bases', 'debian', 'packages'], ['constructor']);
+  expect(refusalOf(packages)).toBe('it was taken');
+});

@@ -1,0 +1,31 @@
+import { resolve } from 'node:path';
+import { loadProfile } from '../../../build/profile/load.ts';
+import type { Profile } from '../../../build/profile/schema.ts';
+
+/** The project under test. */
+export const PROJECT = resolve(import.meta.dirname, '../../..');
+
+/** A copy of a profile that ships, to be changed. */
+export async function shippedProfile(name = 'qvdc'): Promise<Profile> {
+  return structuredClone(await loadProfile(PROJECT, name));
+}
+
+/** A value with another one at a key within it; everything else as it was. */
+export function withKey(value: unknown, [key, ...rest]: readonly string[], to: unknown): unknown {
+  if (key === undefined) return to;
+  const fields = new Map(Object.entries(value ?? {}));
+  fields.set(key, withKey(fields.get(key), rest, to));
+  return Object.fromEntries(fields);
+}
+
+/** A value without one of the keys within it. */
+export function withoutKey(value: unknown, path: readonly string[]): unknown {
+  const [last = '', ...before] = [...path].reverse();
+  const parent = before.reverse().reduce((at: unknown, key) => fieldsOf(at)[key], value);
+  const { [last]: _, ...kept } = fieldsOf(parent);
+  return withKey(value, before, kept);
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value ?? {}));
+}

@@ -1,0 +1,128 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { StepCache } from '../../../build/step/cache.ts';
+import { planStep } from '../../../build/step/step.ts';
+import { temporaryFolder } from '../folder.ts';
+
+const step = planStep('squashfs', { epoch: 1 });
+
+/** An empty cache, and a maker that counts how often it is called. */
+async function workshop() {
+  const folder = await temporaryFolder();
+  const counted = { times: 0 };
+  const make = async (directory: string) => {
+    counted.times += 1;
+    await writeFile(join(directory, 'image'), `made ${counted.times}`);
+    await writeFile(join(directory, 'notes'), '');
+  };
+  return { folder, cache: new StepCache(folder), counted, make };
+}
+
+const read = (directory: string) => readFile(join(directory, 'image'), 'utf8');
+
+test('a step is made once, and then found with its files and how long it took', async () => {
+  const { folder, cache, counted, make } = await workshop();
+  expect(cache.find(step)).toBeUndefined();
+  const made = await cache.run(step, make);
+  expect(made.cached).toBe(false);
+  const found = await new StepCache(folder).run(step, make);
+  expect(found).toEqual({ ...made, cached: true });
+  expect(await read(found.directory)).toBe('made 1');
+  expect(counted.times).toBe(1);
+});
+
+test('other inputs are another result', async () => {
+  const { cache, counted, make } = await workshop();
+  const one = await cache.run(step, make);
+  const other = await cache.run(planStep('squashfs', { epoch: 2 }), make);
+  expect(other.directory).not.toBe(one.directory);
+  expect(counted.times).toBe(2);
+});
+
+test('a maker that fails leaves nothing, and the next one starts afresh', async () => {
+  const { folder, cache, make } = await workshop();
+  const failing = cache.run(step, async (directory) => {
+    await writeFile(join(directory, 'half'), 'x');
+    throw new Error('disk full');
+  });
+  await expect(failing).rejects.toThrow('disk full');
+  expect(await readdir(join(folder, 'squashfs'))).toEqual([]);
+  expect(cache.find(step)).toBeUndefined();
+  const { directory } = await cache.run(step, make);
+  expect((await readdir(directory)).sort()).toEqual(['image', 'notes', 'step.json']);
+});
+
+test('until a maker has ended, nothing is found', async () => {
+  const { cache, make } = await workshop();
+  await cache.run(step, async (directory) => {
+    await make(directory);
+    expect(cache.find(step)).toBeUndefined();
+  });
+  expect(cache.find(step)).toBeDefined();
+});
+
+test.each<[string, (directory: string) => Promise<void>]>([
+  ['output is lost', (directory) => rm(join(directory, 'image'))],
+  ['empty output is lost', (directory) => rm(join(directory, 'notes'))],
+  ['output is truncated', (directory) => truncate(join(directory, 'image'), 3)],
+  ['record is lost', (directory) => rm(join(directory, 'step.json'))],
+  ['record is cut', (directory) => truncate(join(directory, 'step.json'), 20)],
+  ['record is empty', (directory) => truncate(join(directory, 'step.json'), 0)],
+  ['record is of something else', (directory) => writeFile(join(directory, 'step.json'), '[]')],
+  [
+    'record is of another step',
+    (directory) =>
+      writeFile(join(directory, 'step.json'), '{"key": "0", "seconds": 1, "outputs": {}}'),
+  ],
+])('a result whose %s is made again', async (_, damage) => {
+  const { folder, cache, make } = await workshop();
+  const { directory } = await cache.run(step, make);
+  await damage(directory);
+  expect(cache.find(step)).toBeUndefined();
+  const again = await cache.run(step, make);
+  expect(again).toMatchObject({ directory, cached: false });
+  expect(await read(directory)).toBe('made 2');
+  expect(await readdir(join(folder, 'squashfs'))).toHaveLength(1);
+});
+
+test('of two makers at once both end well and the first result stays', async () => {
+  const { folder, cache, make } = await workshop();
+  const gate = Promise.withResolvers<void>();
+  const late = cache.run(step, async (directory) => {
+    await gate.promise;
+    await make(directory);
+  });
+  const early = await cache.run(step, make);
+  gate.resolve();
+  const { directory } = await late;
+  expect(directory).toBe(early.directory);
+  expect(await read(directory)).toBe('made 1');
+  expect(await readdir(join(folder, 'squashfs'))).toHaveLength(1);
+});
+
+test('what no build used for two weeks is removed, and what an interrupted build left', async () => {
+  const { folder, cache, make } = await workshop();
+  const old = await cache.run(step, make);
+  const used = await cache.run(planStep('squashfs', { epoch: 2 }), make);
+  const left = join(folder, 'squashfs', '.making-left');
+  const making = join(folder, 'squashfs', '.making-now');
+  for (const path of [left, making]) await mkdir(path);
+  const longAgo = new Date(Date.now() - 15 * 86_400_000);
+  await utimes(join(old.directory, 'step.json'), longAgo, longAgo);
+  await utimes(left, longAgo, longAgo);
+  await utimes(join(used.directory, 'step.json'), longAgo, longAgo);
+  expect(cache.find(planStep('squashfs', { epoch: 2 }))).toBeDefined();
+  await cache.prune();
+  expect([old.directory, left, used.directory, making].map(existsSync)).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
+
+test('a cache that was never used has nothing to remove', async () => {
+  await new StepCache(join(await temporaryFolder(), 'nowhere')).prune();
+});

@@ -1,0 +1,57 @@
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { BuildError } from '../../../build/error.ts';
+import { ContentReader } from '../../../build/tree/content.ts';
+import type { FileEntry } from '../../../build/tree/entry.ts';
+import { temporaryFolder } from '../folder.ts';
+import { file } from './trees.ts';
+
+/** An entry whose bytes are part of a file on the host. */
+function slice(host: string, offset: number, size: number): FileEntry {
+  return { ...file('etc/x'), size, content: { in: 'file', file: host, offset } };
+}
+
+test('bytes come from memory or from a part of a file', async () => {
+  const host = join(await temporaryFolder(), 'archive');
+  await writeFile(host, 'headhellotail');
+  using reader = new ContentReader();
+  expect(reader.text(file('a', 'grüße'))).toBe('grüße');
+  expect(reader.text(slice(host, 4, 5))).toBe('hello');
+  const part = Buffer.alloc(3);
+  reader.read(slice(host, 4, 5), 1, part);
+  expect(part.toString()).toBe('ell');
+});
+
+test('a file that became shorter is told with the host’s path', async () => {
+  const host = join(await temporaryFolder(), 'archive');
+  await writeFile(host, 'head');
+  using reader = new ContentReader();
+  expect(() => reader.bytes(slice(host, 2, 5))).toThrow(
+    /^etc\/x ends 3 bytes early \(.*archive\)\. The file changed under the build; run it again/,
+  );
+  const promised = { ...file('a', 'abc'), size: 5 };
+  expect(() => reader.bytes(promised)).toThrow('a ends 2 bytes early (package test)');
+});
+
+test('a file that is gone is told, unless it is open already', async () => {
+  const host = join(await temporaryFolder(), 'archive');
+  await writeFile(host, 'hello');
+  const reader = new ContentReader();
+  expect(reader.text(slice(host, 0, 5))).toBe('hello');
+  await rm(host);
+  expect(reader.text(slice(host, 0, 5))).toBe('hello');
+  reader[Symbol.dispose]();
+  expect(() => reader.bytes(slice(host, 0, 5))).toThrow(BuildError);
+});
+
+test('of thousands of archives only some are open at a time', async () => {
+  const folder = await temporaryFolder();
+  using reader = new ContentReader();
+  for (let index = 0; index < 1100; index += 1) {
+    const host = join(folder, String(index));
+    await writeFile(host, String(index));
+    expect(reader.text(slice(host, 0, String(index).length))).toBe(String(index));
+  }
+  expect((await readdir('/proc/self/fd')).length).toBeLessThan(700);
+});
