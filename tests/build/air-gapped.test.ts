@@ -1,0 +1,77 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { cacheDirectory } from '../../build/cache/directory.ts';
+import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
+import { PROJECT } from '../vm/build-images.ts';
+import { openWorkshop, type Workshop } from './workshop.ts';
+
+const ALPINE = ['--base', 'alpine', '--profile', 'qvdc'];
+let connected: Workshop;
+let site: Workshop;
+let from: string[];
+let sha256: string | undefined;
+
+beforeAll(async () => {
+  [connected, site] = [await openAlone(), await openAlone()];
+  const { folder, keys } = await mirrorFromDebian({
+    profile: 'qvdc',
+    folder: join(connected.directory, 'whole'),
+    projectDirectory: PROJECT,
+    cache: cacheDirectory(),
+  });
+  from = ['--mirror', `file://${folder}`, '--keys-dir', keys];
+  return async () => {
+    await connected[Symbol.asyncDispose]();
+    await site[Symbol.asyncDispose]();
+  };
+});
+
+/** A workshop that shares nothing: no download of others, and nobody gets its own. */
+async function openAlone(): Promise<Workshop> {
+  const workshop = await openWorkshop();
+  for (const room of ['blobs', 'opened', 'apt'] as const) {
+    await rm(workshop.cache[room]);
+    await mkdir(workshop.cache[room]);
+  }
+  return workshop;
+}
+
+test('an image is built from the lock that was written from a mirror', async () => {
+  const locked = await connected.run(['lock', ...ALPINE, ...from]);
+  expect(locked.exitCode, locked.stderr).toBe(0);
+  const built = await connected.run(['iso', ...ALPINE, ...from, '--frozen-lock', '--json']);
+  expect(built.exitCode, built.stderr).toBe(0);
+  sha256 = built.built.get('qvdc')?.sha256;
+});
+
+test('with its cache, it is built again without any mirror', async () => {
+  await rm(connected.cache.steps, { recursive: true });
+  await rm(connected.cache.images, { recursive: true });
+  const nowhere = ['--mirror', 'file:///nowhere', '--offline'];
+  const again = await connected.run(['iso', ...ALPINE, ...nowhere, '--json']);
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(again.built.get('qvdc')?.sha256).toBe(sha256);
+});
+
+test('a site with nothing but a partial mirror and its key builds the same image', async () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const key = join(connected.directory, 'site.rsa');
+  await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const partial = join(site.directory, 'stick');
+  const mirror = ['mirror', ...ALPINE, ...from, '--key', key, '--output', partial];
+  const written = await connected.run(mirror);
+  expect(written.exitCode, written.stderr).toBe(0);
+  const here = ['--mirror', `file://${partial}`, '--keys-dir', join(partial, 'keys')];
+  const built = await site.run(['iso', ...ALPINE, ...here, '--json']);
+  expect(built.exitCode, built.stderr).toBe(0);
+  expect(built.built.get('qvdc')?.sha256).toBe(sha256);
+});
+
+test('without network and without what is needed in the cache, it is said what is missing', async () => {
+  await rm(site.cache.resolved, { recursive: true });
+  const { exitCode, stderr } = await site.run(['iso', ...ALPINE, '--offline']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('has to be resolved anew, which needs a mirror');
+});
