@@ -33,7 +33,16 @@ export function imageOptions(yargs: Argv) {
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
-    });
+    })
+    .check(givenOnce('base', 'mirror'));
+}
+
+/** A check for yargs, which makes a list of an option that is given twice: each of these may be given once. */
+export function givenOnce(...names: string[]): (options: Record<string, unknown>) => true | string {
+  return (options) => {
+    const twice = names.find((name) => Array.isArray(options[name]));
+    return twice === undefined ? true : `--${twice} may be given once`;
+  };
 }
 
 /** Options of every command that plans or builds an image. */
@@ -54,7 +63,8 @@ export function buildOptions(yargs: Argv) {
       describe: 'Stop if the lock does not fit the profile or the mirror lost a package',
       defaultDescription: 'only with --release',
     })
-    .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' });
+    .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
+    .check(givenOnce('flavour', 'output'));
 }
 
 /** The options of `buildOptions` as the library takes them. */
