@@ -80,8 +80,8 @@ function parser(args: readonly string[], context: CommandContext): Argv {
     .version(false)
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)
-    .fail((message, error: Error | undefined) => {
-      throw error ?? new UsageError(message);
+    .fail((message, error: unknown) => {
+      throw error instanceof Error ? error : new UsageError(message);
     });
   for (const command of COMMANDS) command.register(line, context);
   return line;
@@ -90,7 +90,8 @@ function parser(args: readonly string[], context: CommandContext): Argv {
 function report(error: unknown, output: Output, verbose: boolean): number {
   const expected = error instanceof BuildError || error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
-  const hint = error instanceof UsageError ? ' See qx-build --help.' : '';
+  const stop = /[.?!]$/.test(message) ? '' : '.';
+  const hint = error instanceof UsageError ? `${stop} See qx-build --help.` : '';
   output.emit({ event: 'error', message });
   process.stderr.write(`qx-build: ${message}${hint}\n`);
   if (verbose || !expected) process.stderr.write(`${stackOf(error)}\n`);

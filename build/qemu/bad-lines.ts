@@ -15,12 +15,13 @@ interface Sign {
 
 const SIGNS: readonly Sign[] = [
   { sign: 'kernel panic', pattern: /Kernel panic - not syncing/, fatal: true },
+  // Before the kernel's bugs, for the kernel calls a soft lockup one; a slow guest lives on after it.
+  { sign: 'hung task', pattern: /blocked for more than \d+ seconds|soft lockup/ },
   { sign: 'kernel bug', pattern: /\bkernel BUG at\b|\bBUG: /, fatal: true },
   { sign: 'kernel oops', pattern: /\bOops: |general protection fault/, fatal: true },
   { sign: 'call trace', pattern: /\bCall Trace:/ },
   { sign: 'no root', pattern: /VFS: (?:Unable to mount root|Cannot open root)/, fatal: true },
   { sign: 'out of memory', pattern: /Out of memory: Killed process|oom-kill:/ },
-  { sign: 'hung task', pattern: /blocked for more than \d+ seconds|soft lockup/ },
   { sign: 'I/O error', pattern: /\bI\/O error\b/ },
   { sign: 'file system error', pattern: /SQUASHFS error|EXT4-fs error|XFS .*[Cc]orruption/ },
   { sign: 'segmentation fault', pattern: /\bsegfault at\b|traps: .* trap/ },

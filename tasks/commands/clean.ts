@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { cacheDirectory } from '../../build/cache/directory.ts';
-import { PROJECT } from './context.ts';
+import { givenOnce, PROJECT } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build clean`: removes what was built. */
@@ -11,7 +11,8 @@ export const cleanCommand = defineCommand({
   builder: (yargs) =>
     yargs
       .option('downloads', { type: 'boolean', default: false, describe: 'Remove downloads too' })
-      .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' }),
+      .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
+      .check(givenOnce('output')),
   handler: async ({ downloads, output: folder }, { output }) => {
     const cache = cacheDirectory();
     const built = [cache.steps, cache.images, cache.opened, cache.tmp, resolve(PROJECT, folder)];

@@ -42,7 +42,16 @@ export function imageOptions(yargs: Argv) {
       type: 'boolean',
       default: false,
       describe: 'Accept package indexes that are older than those in the lock',
-    });
+    })
+    .check(givenOnce('base', 'mirror', 'keys-dir'));
+}
+
+/** A check for yargs, which makes a list of an option that is given twice: each of these may be given once. */
+export function givenOnce(...names: string[]): (options: Record<string, unknown>) => true | string {
+  return (options) => {
+    const twice = names.find((name) => Array.isArray(options[name]));
+    return twice === undefined ? true : `--${twice} may be given once`;
+  };
 }
 
 /** Options of every command that plans or builds an image. */
@@ -68,7 +77,8 @@ export function buildOptions(yargs: Argv) {
       default: false,
       describe: 'Use nothing but the cache; stop if something is not in it',
     })
-    .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' });
+    .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
+    .check(givenOnce('flavour', 'output'));
 }
 
 /** The options of `buildOptions` as the library takes them. */

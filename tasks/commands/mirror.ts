@@ -1,6 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
-import { imageOptions, imageOptionsOf, profilesOf } from './context.ts';
+import { givenOnce, imageOptions, imageOptionsOf, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build mirror`: a partial Alpine mirror from locks, for sites without a network. */
@@ -23,7 +23,8 @@ export const mirrorCommand = defineCommand({
         type: 'string',
         describe: 'File name of the public key, as machines that trust it have it',
         defaultDescription: 'name of the key and .pub',
-      }),
+      })
+      .check(givenOnce('output', 'key', 'key-name')),
   handler: async (options, { output, signal }) => {
     await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
     const { mirrorProfiles } = await import('../mirror.ts');

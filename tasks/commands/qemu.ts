@@ -1,6 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { BUILD_REQUIREMENTS, QEMU_REQUIREMENTS } from '../../build/host/requirements.ts';
-import { buildOptions, imageOptionsOf } from './context.ts';
+import { buildOptions, givenOnce, imageOptionsOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build qemu`: boots an ISO for a person, in a window or on this terminal. */
@@ -14,7 +14,8 @@ export const qemuCommand = defineCommand({
         default: 'uefi' as const,
         describe: 'Firmware to boot with',
       })
-      .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' }),
+      .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
+      .check(givenOnce('firmware', 'memory')),
   handler: async (options, { output, signal }) => {
     const requirements = [...BUILD_REQUIREMENTS, ...QEMU_REQUIREMENTS];
     await ensureInstalled(requirements, { say: output.say, signal });

@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import {
+  earlyConfig,
+  markerPath,
+  menuConfig,
+  pathsNamedBy,
+} from '../../../build/image/grub-config.ts';
+import { type BootEntry, liveBootMenu } from '../../../build/image/grub-model.ts';
+
+test('the core image finds the medium by its mark and reads the menu there', () => {
+  expect(earlyConfig('0123456789abcdef')).toBe(
+    `search --no-floppy --file --set=root ${markerPath('0123456789abcdef')}\n` +
+      'set prefix=($root)/boot/grub\n',
+  );
+});
+
+test('the menu of a live image is as GRUB reads it', () => {
+  const cmdline = ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'];
+  const menu = liveBootMenu({ title: 'Quantix-OS', version: '0.1.0', cmdline });
+  const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef quantix.mode=live';
+  expect(menuConfig(menu)).toBe(`set timeout=3
+set default=live
+if serial --unit=0 --speed=115200; then
+  terminal_input console serial
+  terminal_output console serial
+fi
+menuentry 'Quantix-OS 0.1.0' --id live {
+  linux /boot/vmlinuz ${parameters}
+  initrd /boot/initramfs
+}
+menuentry 'Quantix-OS 0.1.0 (copied to memory; the medium can be removed)' --id toram {
+  linux /boot/vmlinuz ${parameters} quantix.toram
+  initrd /boot/initramfs
+}
+menuentry 'Quantix-OS 0.1.0 (safe graphics)' --id safe {
+  linux /boot/vmlinuz ${parameters} nomodeset
+  initrd /boot/initramfs
+}
+menuentry 'Quantix-OS 0.1.0 (verbose, with a shell if the boot fails)' --id debug {
+  linux /boot/vmlinuz ${parameters} loglevel=7 quantix.debug
+  initrd /boot/initramfs
+}
+menuentry 'Restart' --id restart {
+  reboot
+}
+menuentry 'Power off' --id poweroff {
+  halt
+}
+`);
+});
+
+const entry: BootEntry = {
+  id: 'live',
+  title: 'x',
+  kernel: '/boot/vmlinuz',
+  initramfs: '/boot/initramfs',
+  cmdline: ['quiet'],
+};
+
+test.each<[string, Partial<BootEntry>]>([
+  ['a title with a quote', { title: "Bob's" }],
+  ['a title of two lines', { title: "x\nmenuentry 'y' {}" }],
+  ['a parameter with a blank', { cmdline: ['a b'] }],
+  ['a parameter with a semicolon', { cmdline: ['a;reboot'] }],
+  ['a parameter with a dollar', { cmdline: ['a=$root'] }],
+  ['a parameter with a brace', { cmdline: ['}'] }],
+  ['a parameter with a quote', { cmdline: ["a='b'"] }],
+  ['a parameter of two lines', { cmdline: ['a\nhalt'] }],
+  ['an empty parameter', { cmdline: [''] }],
+  ['an id with a blank', { id: 'a b' }],
+  ['a kernel with a backslash', { kernel: '/boot/a\\b' }],
+  ['an initramfs with a star', { initramfs: '/boot/*' }],
+])('%s is refused', (_, odd) => {
+  expect(() => menuConfig({ timeout: 1, entries: [{ ...entry, ...odd }] })).toThrow(
+    /must not contain quotes|cannot stand in grub\.cfg/,
+  );
+});
+
+test('the files that a menu names are found', () => {
+  const config = menuConfig({ timeout: 1, entries: [entry] });
+  expect(pathsNamedBy(config)).toEqual(['/boot/vmlinuz', '/boot/initramfs']);
+  expect(pathsNamedBy('# linux /x\nlinux16 /y\n\tlinux\t/z a\n')).toEqual(['/z']);
+});

@@ -1,0 +1,154 @@
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { BIOS_IMAGE, ESP_IMAGE, makeBootLoader } from '../../../build/image/boot-loader.ts';
+import { isoArguments, writeIso } from '../../../build/image/iso.ts';
+import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
+import { verifyIso } from '../../../build/image/verify-iso.ts';
+import { run } from '../../../build/process/run.ts';
+import { sha256 } from '../../../build/step/digest.ts';
+import { temporaryFolder } from '../folder.ts';
+
+const EPOCH = 1_700_000_000;
+const BUILD = { buildId: '0123456789abcdef', epoch: EPOCH };
+const MENU = "menuentry 'x' {\n  linux /boot/vmlinuz quiet\n}\n";
+const contents: Record<string, string> = {
+  '/boot/vmlinuz': 'kernel '.repeat(20_000),
+  '/boot/grub/grub.cfg': MENU,
+  "/quantix/it's a=b": 'odd',
+};
+const expected = {
+  volumeId: 'QX-TEST',
+  files: Object.fromEntries(Object.entries(contents).map(([path, text]) => [path, sha256(text)])),
+};
+
+/** Writes an ISO with these texts into a folder and returns its path. */
+async function writeSample(folder: string, texts = contents): Promise<string> {
+  await makeBootLoader(folder, BUILD);
+  const files: Record<string, string> = {};
+  for (const [index, [path, text]] of Object.entries(texts).entries()) {
+    files[path] = join(folder, `source=${index}`);
+    await writeFile(files[path], text);
+  }
+  const file = join(folder, 'x.iso');
+  const request = {
+    volumeId: 'QX-TEST',
+    files,
+    biosImage: join(folder, BIOS_IMAGE),
+    espImage: join(folder, ESP_IMAGE),
+    epoch: EPOCH,
+  };
+  await writeIso(file, request, { check: async () => undefined });
+  return file;
+}
+
+describe('an ISO', () => {
+  let iso: Buffer;
+
+  beforeAll(async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quantix-iso-'));
+    iso = await readFile(await writeSample(folder));
+    await rm(folder, { recursive: true });
+  });
+
+  /** A copy in a folder that is gone after the test. */
+  async function copy(bytes = iso): Promise<string> {
+    const file = join(await temporaryFolder(), 'copy.iso');
+    await writeFile(file, bytes);
+    return file;
+  }
+
+  test('reads back as it was written, and its hash is that of the file', async () => {
+    expect(await verifyIso(await copy(), expected)).toEqual({ sha256: sha256(iso) });
+  });
+
+  test('is the same, byte for byte, when it is written again elsewhere', async () => {
+    const again = await readFile(await writeSample(await temporaryFolder()));
+    expect(again.equals(iso)).toBe(true);
+  });
+
+  test.each(['/boot/vmlinuz', "/quantix/it's a=b"])(
+    'is refused when one bit of %s is flipped',
+    async (path) => {
+      const file = await copy();
+      const place = (await reportIso(file)).files.find((one) => one.path === path);
+      const at = (place?.block ?? 0) * ISO_BLOCK + (place?.size ?? 0) - 1;
+      const handle = await open(file, 'r+');
+      await handle.write(Buffer.from([(iso[at] ?? 0) ^ 1]), 0, 1, at);
+      await handle.close();
+      const failure = await verifyIso(file, expected).catch((error) => error);
+      expect(failure.message).toContain('the ISO does not read back as it was written');
+      expect(failure.message).toContain(`${path} has SHA-256`);
+    },
+  );
+
+  test('is refused when it is cut, damaged or no ISO', async () => {
+    for (const bytes of [
+      iso.subarray(0, iso.length / 2),
+      iso.subarray(0, 10_000),
+      Buffer.alloc(100_000),
+      Buffer.from(iso).fill(0, 0, 1024),
+      Buffer.from(iso).fill(0xff, 16 * ISO_BLOCK, 17 * ISO_BLOCK),
+    ]) {
+      await expect(verifyIso(await copy(bytes), expected)).rejects.toThrow(
+        /^(the ISO|xorriso|mdir)/,
+      );
+    }
+  });
+
+  test('is refused when a file is missing, or another volume is meant', async () => {
+    const more = { ...expected.files, '/quantix/system.squashfs': sha256('') };
+    await expect(verifyIso(await copy(), { ...expected, files: more })).rejects.toThrow(
+      '/quantix/system.squashfs is missing',
+    );
+    await expect(verifyIso(await copy(), { ...expected, volumeId: 'OTHER' })).rejects.toThrow(
+      'volume id is QX-TEST',
+    );
+  });
+
+  test('has a loader for UEFI in a file system of its own', async () => {
+    const file = await copy();
+    const esp = (await reportIso(file)).partitions[1];
+    const image = `${file}@@${(esp?.start ?? 0) * 512}`;
+    expect(await run('mdir', ['-b', '-/', '-i', image, '::'])).toContain('BOOTX64.EFI');
+  });
+});
+
+test('a menu that names what is not there is told', async () => {
+  const menu = { ...contents, '/boot/grub/grub.cfg': `${MENU}initrd /boot/initramfs\n` };
+  await expect(
+    verifyIso(await writeSample(await temporaryFolder(), menu), { ...expected, files: {} }),
+  ).rejects.toThrow('/boot/grub/grub.cfg names /boot/initramfs: missing');
+  const { '/boot/grub/grub.cfg': _, ...none } = contents;
+  await expect(
+    verifyIso(await writeSample(await temporaryFolder(), none), { ...expected, files: {} }),
+  ).rejects.toThrow('/boot/grub/grub.cfg boots nothing');
+});
+
+test('an ISO whose check fails, or that cannot be written, leaves nothing', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'x.iso');
+  await writeFile(join(folder, 'part'), 'x');
+  const part = join(folder, 'part');
+  const request = { ...expected, files: { '/a': part }, biosImage: part, espImage: part, epoch: 1 };
+  const check = async () => {
+    throw new Error('it does not read back');
+  };
+  await expect(writeIso(file, request, { check })).rejects.toThrow();
+  const gone = { ...request, files: { '/a': join(folder, 'gone') } };
+  await expect(writeIso(file, gone, { check })).rejects.toThrow(/^xorriso exited with/);
+  expect(await readdir(folder)).toEqual(['part']);
+});
+
+test('paths that mean something to xorriso are escaped, and files are sorted', () => {
+  const files = { '/z': 'z', '/a=b\\c': '/tmp/x=y' };
+  const request = { volumeId: 'V', files, biosImage: 'bios', espImage: 'esp', epoch: EPOCH };
+  const args = isoArguments('out.iso', request);
+  expect(args.slice(args.indexOf('-graft-points') + 1)).toEqual([
+    '/a\\=b\\\\c=/tmp/x\\=y',
+    '/boot/grub/bios.img=bios',
+    '/z=z',
+  ]);
+  expect(args[args.indexOf('--set_all_file_dates') + 1]).toBe('2023111422132000');
+});

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import { explainPlan } from '../../../build/image/explain.ts';
+import { isoName, planImage } from '../../../build/image/plan.ts';
+import type { ImageRecord } from '../../../build/image/record.ts';
+import { SMALLEST } from '../../../build/image/squashfs.ts';
+import type { ImageFacts } from '../../../build/image/steps/facts.ts';
+import { overlayOf, sampleFacts } from './facts.ts';
+
+const facts = await sampleFacts();
+const plan = planImage(facts);
+
+/** Steps whose key differs when something of the facts is changed. */
+async function stepsThatRead(change: (facts: ImageFacts) => void): Promise<string[]> {
+  const fresh = await sampleFacts();
+  change(fresh);
+  const changed = planImage(fresh);
+  const { squashfs, initramfs, bootLoader, iso } = changed;
+  const before = new Set([plan.squashfs, plan.initramfs, plan.bootLoader, plan.iso].map(keyOf));
+  return [squashfs, initramfs, bootLoader, iso].filter((step) => !before.has(step.key)).map(nameOf);
+}
+const keyOf = ({ key }: { key: string }) => key;
+const nameOf = ({ name }: { name: string }) => name;
+
+/** What runs again behind the root filesystem or the initramfs: GRUB knows both by the build id. */
+const SQUASHFS = ['squashfs', 'boot-loader', 'iso'];
+const INITRAMFS = ['initramfs', 'boot-loader', 'iso'];
+const BOTH = ['squashfs', 'initramfs', 'boot-loader', 'iso'];
+
+test('the same facts give the same plan', async () => {
+  expect(planImage(await sampleFacts())).toEqual(plan);
+  expect(plan.buildId).toMatch(/^[0-9a-f]{16}$/);
+});
+
+/** Gives fields other values. */
+const set = Object.assign;
+const initramfs = (init: string, applets: string) => overlayOf('initramfs', { init, applets });
+
+test.each<[string, string[], (facts: ImageFacts) => unknown]>([
+  ['the name', SQUASHFS, ({ profile }) => set(profile, { name: 'lab' })],
+  ['the title', SQUASHFS, ({ profile }) => set(profile, { title: 'Lab' })],
+  ['the volume id', ['iso'], ({ profile }) => set(profile, { volumeId: 'LAB' })],
+  ['the start of labels', BOTH, ({ profile }) => set(profile, { labelPrefix: 'LAB' })],
+  ['the host name', SQUASHFS, ({ profile }) => set(profile, { hostname: 'lab' })],
+  ['the kernel’s parameters', ['iso'], ({ profile }) => profile.cmdline.push('quiet')],
+  ['groups', SQUASHFS, ({ profile }) => set(profile.accounts.groups, { wheel: 10 })],
+  ['services', SQUASHFS, ({ profile }) => profile.runlevels.default.push('nginx')],
+  ['set-uid files', SQUASHFS, ({ profile }) => set(profile.setuid, { '/x': 'needs to be' })],
+  ['dropped paths', SQUASHFS, ({ profile }) => set(profile.bases.debian.drop, { '/x': 'no use' })],
+  ['links', SQUASHFS, ({ profile }) => set(profile.bases.debian.links, { '/x': 'y' })],
+  ['findings', SQUASHFS, ({ profile }) => set(profile.bases.debian.accept, { '/x': 'is right' })],
+  [
+    'modules of all kernels',
+    INITRAMFS,
+    ({ profile }) => profile.initramfs.modules.common.push('x'),
+  ],
+  ['modules of its kernel', INITRAMFS, ({ profile }) => profile.initramfs.modules.virt.push('x')],
+  ['modules of another', [], ({ profile }) => profile.initramfs.modules.full.push('x')],
+  ['packages wanted', [], ({ profile }) => profile.bases.debian.packages.push('nginx')],
+  ['a package', SQUASHFS, ({ lock }) => set(lock.packages[0]!, { sha256: 'e'.repeat(64) })],
+  ['busybox', BOTH, ({ lock }) => set(lock.packages[1]!, { sha256: 'e'.repeat(64) })],
+  ['its kernel', BOTH, ({ lock }) => set(lock.packages[2]!, { version: '2' })],
+  ['another kernel', [], ({ lock }) => set(lock.packages[3]!, { version: '2' })],
+  ['the path of a package', [], ({ lock }) => set(lock.packages[0]!, { path: 'pool/x.deb' })],
+  ['the time stamp', BOTH, ({ lock }) => set(lock, { sourceDateEpoch: 1 })],
+  ['the state of repositories', [], ({ lock }) => set(lock, { repositories: {} })],
+  ['the flavour', BOTH, (facts) => set(facts, { flavour: 'full' })],
+  ['the version', SQUASHFS, (facts) => set(facts, { version: '0.2.0' })],
+  ['the compression', SQUASHFS, (facts) => set(facts, { compression: SMALLEST })],
+  ['an overlay', SQUASHFS, (facts) => set(facts, { overlays: [overlayOf('common', { a: 'b' })] })],
+  [
+    'names of overlays',
+    SQUASHFS,
+    (facts) => set(facts, { overlays: [{ ...facts.overlays[0], name: 'x' }] }),
+  ],
+  ['init', INITRAMFS, (facts) => set(facts, { initramfsOverlay: initramfs('x', 'sh\nmount\n') })],
+  [
+    'its applets',
+    BOTH,
+    (facts) => set(facts, { initramfsOverlay: initramfs('#!/bin/sh', 'sh\n') }),
+  ],
+  ['mksquashfs', SQUASHFS, ({ toolVersions }) => set(toolVersions, { mksquashfs: '9' })],
+  [
+    'GRUB',
+    ['boot-loader', 'iso'],
+    ({ toolVersions }) => set(toolVersions, { 'grub-mkimage': '9' }),
+  ],
+  ['mtools', ['boot-loader', 'iso'], ({ toolVersions }) => set(toolVersions, { mformat: '9' })],
+  ['xorriso', ['iso'], ({ toolVersions }) => set(toolVersions, { xorriso: '9' })],
+])('of %s depend %j', async (_, steps, change) => {
+  expect(await stepsThatRead(change)).toEqual(steps);
+});
+
+test('an ISO is named for its profile, version, base and CPU', () => {
+  expect(isoName(facts)).toBe('qvdc-0.1.0-debian-x86_64.iso');
+});
+
+test('each step tells why it runs, by the inputs that changed since', async () => {
+  const { squashfs, initramfs, bootLoader, iso } = plan;
+  const last: ImageRecord = {
+    size: 1,
+    mtimeMs: 1,
+    sha256: '',
+    steps: [squashfs, initramfs, bootLoader, iso].map((step) => ({
+      ...step,
+      inputs: { ...step.inputs },
+    })),
+  };
+  expect(explainPlan(plan, last).filter(({ runs }) => runs)).toEqual([]);
+  const changed = planImage({ ...facts, version: '0.2.0' });
+  const explained = explainPlan(changed, last);
+  expect(explained.map(({ step, runs }) => [step, runs])).toEqual([
+    ['squashfs', true],
+    ['initramfs', false],
+    ['boot-loader', true],
+    ['iso', true],
+  ]);
+  expect(explained[0]?.changes).toEqual([
+    { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' },
+  ]);
+  expect(explainPlan(plan, undefined)).toMatchObject([
+    { step: 'squashfs', runs: true, changes: [] },
+    { step: 'initramfs', runs: true },
+    { step: 'boot-loader', runs: true },
+    { step: 'iso', runs: true },
+  ]);
+});

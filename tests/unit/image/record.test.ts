@@ -1,0 +1,84 @@
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { cacheRooms } from '../../../build/cache/directory.ts';
+import { buildManifest } from '../../../build/image/manifest.ts';
+import { planImage } from '../../../build/image/plan.ts';
+import { isUpToDate, readRecord, writeRecord } from '../../../build/image/record.ts';
+import { sha256 } from '../../../build/step/digest.ts';
+import { temporaryFolder } from '../folder.ts';
+import { sampleFacts } from './facts.ts';
+
+const facts = await sampleFacts();
+const plan = planImage(facts);
+
+/** An image that was built and remembered. */
+async function built() {
+  const folder = await temporaryFolder();
+  const image = join(folder, 'x.iso');
+  await writeFile(image, 'iso');
+  const cache = cacheRooms(join(folder, 'cache'));
+  await writeRecord(cache, image, { plan, sha256: sha256('iso') });
+  const now = () => isUpToDate(readRecord(cache, image), image, plan);
+  return { cache, image, now };
+}
+
+test('an image that was built and not touched since is up to date', async () => {
+  const { cache, image, now } = await built();
+  expect(now()).toBe(true);
+  expect(readRecord(cache, image)).toMatchObject({ sha256: sha256('iso'), size: 3 });
+});
+
+test('an image that was never built is not', async () => {
+  const { cache, image } = await built();
+  expect(readRecord(cache, `${image}.other`)).toBeUndefined();
+  expect(isUpToDate(undefined, image, plan)).toBe(false);
+});
+
+test.each<[string, (image: string) => Promise<void>]>([
+  ['removed', (image) => rm(image)],
+  ['written over', (image) => writeFile(image, 'other')],
+  ['touched', (image) => utimes(image, 1, 1)],
+])('an image that was %s is not', async (_, touch) => {
+  const { image, now } = await built();
+  await touch(image);
+  expect(now()).toBe(false);
+});
+
+test('an image of another plan is not', async () => {
+  const { cache, image } = await built();
+  const other = planImage({ ...facts, version: '9' });
+  expect(isUpToDate(readRecord(cache, image), image, other)).toBe(false);
+});
+
+test.each(['', '{', '[]', '{"size": "3"}', '{"steps": [{}]}'])(
+  'a record that says %j is none',
+  async (text) => {
+    const { cache, image } = await built();
+    await rm(cache.images, { recursive: true });
+    await mkdir(cache.images);
+    await writeFile(join(cache.images, `${sha256(image).slice(0, 32)}.json`), text);
+    expect(readRecord(cache, image)).toBeUndefined();
+  },
+);
+
+test('the manifest names what went in and what came out', async () => {
+  const { image } = await built();
+  const iso = { sha256: sha256('iso'), files: { '/boot/vmlinuz': 'f'.repeat(64) } };
+  const times = [{ step: 'iso', seconds: 1.5, cached: false }];
+  const text = buildManifest({ facts, plan, iso, file: image, times });
+  expect(text.endsWith('}\n')).toBe(true);
+  const manifest = JSON.parse(text);
+  expect(manifest).toMatchObject({
+    format: 1,
+    profile: 'qvdc',
+    base: 'debian',
+    flavour: 'virt',
+    buildId: plan.buildId,
+    iso: { name: 'x.iso', size: 3, sha256: sha256('iso') },
+    files: { '/boot/vmlinuz': 'f'.repeat(64) },
+    steps: times,
+  });
+  const names = manifest.inputs.packages.map(({ name }: { name: string }) => name);
+  expect(names).toEqual(['bash', 'busybox-static', 'linux-cloud']);
+});

@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { findAcceleration } from '../../../build/qemu/acceleration.ts';
+import { temporaryFolder } from '../folder.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+test.each(['kvm', 'tcg'] as const)(
+  'a person who says %s is believed, nothing is tried',
+  async (wish) => {
+    vi.stubEnv('QUANTIX_QEMU_ACCEL', wish);
+    const memory = join(await temporaryFolder(), 'answer.json');
+    expect(await findAcceleration('/nonexistent/vmlinuz', memory)).toBe(wish);
+    expect(existsSync(memory)).toBe(false);
+  },
+);
+
+test.each(['KVM', 'hvf', '1'])('%j is refused with what to write', async (wish) => {
+  vi.stubEnv('QUANTIX_QEMU_ACCEL', wish);
+  await expect(findAcceleration('/nonexistent/vmlinuz', '/nonexistent/answer')).rejects.toThrow(
+    `QUANTIX_QEMU_ACCEL is "${wish}". Set it to kvm or tcg.`,
+  );
+});

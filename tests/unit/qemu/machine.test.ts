@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { type Machine, machineArguments, type Setup } from '../../../build/qemu/machine.ts';
+
+const setup: Setup = {
+  acceleration: 'kvm',
+  access: { by: 'sockets', serial: '/run/a,b/serial', control: '/run/a,b/qmp' },
+};
+const medium: Machine['medium'] = { as: 'cdrom', image: '/tmp/x.iso' };
+const machine: Machine = { firmware: 'bios', medium };
+
+/** What stands behind each occurrence of an option. */
+function values(option: string, of: Partial<Machine> = {}, by: Partial<Setup> = {}): string[] {
+  const args = machineArguments({ ...machine, ...of }, { ...setup, ...by });
+  return args.flatMap((word, index) => (args[index - 1] === option ? [word] : []));
+}
+
+test('without wishes it has two CPUs, two gibibytes and nothing that was not asked for', () => {
+  expect([values('-smp'), values('-m')]).toEqual([['2'], ['2048']]);
+  expect([values('-smp', { cpus: 4 }), values('-m', { memory: 512 })]).toEqual([['4'], ['512']]);
+  expect(machineArguments(machine, setup)).toContain('-nodefaults');
+});
+
+test('it runs on the CPU or by translation', () => {
+  expect([values('-accel'), values('-cpu')]).toEqual([['kvm'], ['host']]);
+  const tcg = { acceleration: 'tcg' } as const;
+  expect([values('-accel', {}, tcg), values('-cpu', {}, tcg)]).toEqual([
+    ['tcg,thread=multi'],
+    ['max'],
+  ]);
+});
+
+test.each([
+  ['cdrom', ['ide-cd,drive=medium,bootindex=1']],
+  ['virtio', ['virtio-blk-pci,drive=medium,bootindex=1']],
+  ['usb', ['qemu-xhci', 'usb-storage,drive=medium,bootindex=1']],
+] as const)('a medium as %s is read only and booted first', (as, devices) => {
+  const one = { medium: { as, image: '/tmp/a,b.iso' } };
+  expect(values('-drive', one)).toEqual([
+    'if=none,id=medium,format=raw,readonly=on,file=/tmp/a,,b.iso',
+  ]);
+  expect(values('-device', one)).toEqual(expect.arrayContaining([...devices]));
+});
+
+test('a kernel may be handed over, with or without initramfs and CD', () => {
+  const kernel = { as: 'kernel', kernel: '/k', cmdline: 'a b' } as const;
+  const plain = { medium: kernel };
+  expect([values('-kernel', plain), values('-append', plain)]).toEqual([['/k'], ['a b']]);
+  expect([values('-initrd', plain), values('-drive', plain)]).toEqual([[], []]);
+  const full = { medium: { ...kernel, initramfs: '/i', cdrom: '/c.iso' } };
+  expect(values('-initrd', full)).toEqual(['/i']);
+  expect(values('-drive', full)).toEqual(['if=none,id=medium,format=raw,readonly=on,file=/c.iso']);
+});
+
+test('UEFI has its code read only and variables of its own', () => {
+  const uefi = values('-drive', { firmware: 'uefi' }, { variables: '/tmp/v,1.fd' });
+  expect(uefi.slice(0, 2)).toEqual([
+    'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
+    'if=pflash,format=raw,file=/tmp/v,,1.fd',
+  ]);
+  expect(values('-drive').join()).not.toContain('pflash');
+});
+
+test('disks are on the buses they are meant for, each with a serial number', () => {
+  const disk = (bus: 'virtio' | 'sata' | 'nvme') =>
+    ({ file: `/d,${bus}`, format: 'qcow2', bus }) as const;
+  const disks = [disk('virtio'), { ...disk('sata'), readOnly: true }, disk('nvme')];
+  const of = { disks };
+  expect(values('-drive', of).slice(1)).toEqual([
+    'if=none,id=disk0,format=qcow2,file=/d,,virtio',
+    'if=none,id=disk1,format=qcow2,file=/d,,sata,readonly=on',
+    'if=none,id=disk2,format=qcow2,file=/d,,nvme',
+  ]);
+  expect(values('-device', of)).toEqual(
+    expect.arrayContaining([
+      'virtio-blk-pci,drive=disk0,serial=disk0',
+      'ahci,id=ahci',
+      'ide-hd,bus=ahci.1,drive=disk1,serial=disk1',
+      'nvme,drive=disk2,serial=disk2',
+    ]),
+  );
+  expect(values('-device', { disks: [disk('nvme')] })).not.toContain('ahci,id=ahci');
+});
+
+test('a port of this host leads into the guest, from this host only', () => {
+  const forwards = [{ hostPort: 2222, guestAddress: '10.0.2.15', guestPort: 22 }];
+  expect(values('-netdev', { forwards })).toEqual([
+    'user,id=net0,hostfwd=tcp:127.0.0.1:2222-10.0.2.15:22',
+  ]);
+  expect(values('-netdev')).toEqual(['user,id=net0']);
+});
+
+test('a program talks to it by sockets, a person by the terminal', () => {
+  expect(values('-chardev')).toEqual(['socket,id=serial,path=/run/a,,b/serial,server=on,wait=on']);
+  expect(values('-qmp')).toEqual(['unix:/run/a,,b/qmp,server=on,wait=off']);
+  expect(values('-display')).toEqual(['none']);
+  const person = (window: boolean) => ({ access: { by: 'terminal', window } }) as const;
+  expect(values('-serial', {}, person(true))).toEqual(['mon:stdio']);
+  expect(values('-display', {}, person(true))).toEqual(['gtk']);
+  expect(values('-display', {}, person(false))).toEqual(['none']);
+  expect(values('-qmp', {}, person(false))).toEqual([]);
+});

@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { main } from '../../../tasks/command-line.ts';
+
+let printed = '';
+let complained = '';
+
+beforeEach(() => {
+  [printed, complained] = ['', ''];
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    complained += String(text);
+    return true;
+  });
+  vi.spyOn(console, 'log').mockImplementation((text) => {
+    printed += `${text}\n`;
+  });
+});
+
+/** Commands that the help names. */
+async function commands(): Promise<string[]> {
+  printed = '';
+  await main(['--help']);
+  return [...printed.matchAll(/^ {2}qx-build (\S+)/gm)].map((match) => match[1] ?? '');
+}
+
+test('the help names every command with what it does', async () => {
+  expect(await main(['--help'])).toBe(0);
+  const lines = printed.split('\n').filter((line) => line.startsWith('  qx-build '));
+  for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+)? {2,}[A-Z]/);
+  const known = ['iso', 'lock', 'rootfs', 'explain', 'qemu', 'doctor', 'clean'];
+  expect(await commands()).toEqual(expect.arrayContaining(known));
+});
+
+test('the help of every command describes every option', async () => {
+  const names = await commands();
+  expect(names.length).toBeGreaterThan(6);
+  for (const name of names) {
+    printed = '';
+    expect(await main([name, '--help'])).toBe(0);
+    const options = printed.split('\n').filter((line) => /^ +--/.test(line));
+    expect(options.length).toBeGreaterThan(2);
+    for (const option of options) expect(option).toMatch(/^ +--[\w-]+ {2,}[A-Z]\w*\W/);
+  }
+});
+
+describe('words that are wrong end with 2 and lead to the help', () => {
+  test.each([
+    [[], 'Which command?'],
+    [['isso'], 'Did you mean iso?'],
+    [['xyzzy-plugh'], 'Unknown argument: xyzzy-plugh.'],
+    [['iso', '--colour'], 'Unknown argument: colour.'],
+    [['iso', 'quantix-os'], 'Unknown argument: quantix-os.'],
+    [['iso', '--base', 'gentoo'], 'Given: "gentoo", Choices: "auto", "debian"'],
+    [['iso', '--flavour', 'mini'], 'Given: "mini", Choices: "virt", "full"'],
+    [['iso', '--output', 'a', '--output', 'b'], '--output may be given once.'],
+    [['lock', '--base', 'auto', '--base', 'auto'], '--base may be given once.'],
+    [['qemu', '--firmware', 'coreboot'], 'Given: "coreboot"'],
+  ])('%j', async (args, words) => {
+    expect(await main(args)).toBe(2);
+    expect(complained).toContain(words);
+    expect(complained).toMatch(/^qx-build: [\s\S]* See qx-build --help\.\n$/);
+    expect(printed).toBe('');
+  });
+});
+
+test('a mistake that is told ends with 1 and without a stack trace, unless it is asked for', async () => {
+  expect(await main(['explain', '--profile', 'nope'])).toBe(1);
+  expect(complained).toMatch(/^qx-build: there is no profile "nope" .*\n$/);
+  complained = '';
+  expect(await main(['explain', '--profile', 'nope', '--verbose'])).toBe(1);
+  expect(complained).toMatch(
+    /^qx-build: there is no profile "nope" .*\nBuildError: [\s\S]*\n {4}at /,
+  );
+});
+
+test('programs are told of a mistake as an event', async () => {
+  expect(await main(['explain', '--profile', 'nope', '--json'])).toBe(1);
+  const event = JSON.parse(printed);
+  expect(event).toMatchObject({ event: 'error' });
+  expect(event.message).toContain('there is no profile "nope"');
+});
+
+test('what is listened to while a command runs is not listened to afterwards', async () => {
+  const before = process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
+  await main(['isso']);
+  expect(process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')).toBe(before);
+});
