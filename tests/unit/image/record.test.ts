@@ -66,7 +66,8 @@ test('the manifest names what went in and what came out', async () => {
   const { image } = await built();
   const iso = { sha256: sha256('iso'), files: { '/boot/vmlinuz': 'f'.repeat(64) } };
   const times = [{ step: 'iso', seconds: 1.5, cached: false }];
-  const text = buildManifest({ facts, plan, iso, file: image, times });
+  const scripts = [{ package: 'bash', script: 'post-install', reason: 'not needed' }];
+  const text = buildManifest({ facts, plan, iso, file: image, times, scripts });
   expect(text.endsWith('}\n')).toBe(true);
   const manifest = JSON.parse(text);
   expect(manifest).toMatchObject({
@@ -77,6 +78,7 @@ test('the manifest names what went in and what came out', async () => {
     buildId: plan.buildId,
     iso: { name: 'x.iso', size: 3, sha256: sha256('iso') },
     files: { '/boot/vmlinuz': 'f'.repeat(64) },
+    scriptsNotRun: scripts,
     steps: times,
   });
   const names = manifest.inputs.packages.map(({ name }: { name: string }) => name);
