@@ -53,7 +53,7 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['xyzzy-plugh'], 'Unknown argument: xyzzy-plugh.'],
     [['iso', '--colour'], 'Unknown argument: colour.'],
     [['iso', 'quantix-os'], 'Unknown argument: quantix-os.'],
-    [['iso', '--base', 'gentoo'], 'Given: "gentoo", Choices: "auto"'],
+    [['iso', '--base', 'gentoo'], 'Given: "gentoo", Choices: "auto", "debian"'],
     [['iso', '--flavour', 'mini'], 'Given: "mini", Choices: "virt", "full"'],
     [['iso', '--output', 'a', '--output', 'b'], '--output may be given once.'],
     [['lock', '--base', 'auto', '--base', 'auto'], '--base may be given once.'],

@@ -54,7 +54,9 @@ async function resolve(
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: { 'linux-base': 'only package scripts use it' },
   });
-  return resolveDebian({ profile, mirror: MIRROR, stateDirectory: await temporaryFolder() });
+  const folder = await temporaryFolder();
+  const request = { profile, mirror: MIRROR, stateDirectory: folder, cacheDirectory: folder };
+  return resolveDebian(request);
 }
 
 const known = ({ name, flavour }: LockedPackage) => [name, flavour];
