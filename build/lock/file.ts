@@ -22,13 +22,17 @@ export function readLock(file: string): Lock | undefined {
 
 /** Parses the text of a lock; see `readLock`. */
 export function parseLock(text: string, file: string): Lock {
-  const checked = lockSchema.safeParse(parseJson(text, file));
+  return checkedLock(parseJson(text, file), file);
+}
+
+function checkedLock(value: unknown, where: string): Lock {
+  const checked = lockSchema.safeParse(value);
   if (checked.success) return checked.data;
   const { path = [], message } = checked.error.issues[0] ?? {};
   const key = path.length === 0 ? '' : `${path.map(String).join('.')}: `;
   throw new BuildError({
     what: `lock is wrong: ${key}${message}`,
-    where: file,
+    where,
     fix: 'Write it again with `make lock`.',
     cause: checked.error,
   });
@@ -47,7 +51,10 @@ function parseJson(text: string, file: string): unknown {
   }
 }
 
-/** Writes a lock: keys and packages sorted, one package a line, so that a diff reads as a list of changes. */
+/**
+ * Writes a lock: keys and packages sorted, one package a line, so that a diff reads as a list of changes.
+ * @throws BuildError if a base made of it what is no lock
+ */
 export async function writeLock(file: string, lock: Lock): Promise<void> {
   await writeFileAtomically(file, formatLock(lock));
 }
@@ -55,7 +62,7 @@ export async function writeLock(file: string, lock: Lock): Promise<void> {
 /** The text of a lock; the same lock always gives the same text. */
 export function formatLock(lock: Lock): string {
   // The schema gives keys its own order, whoever made the lock.
-  const { packages, ...rest } = lockSchema.parse(lock);
+  const { packages, ...rest } = checkedLock(lock, `${lock.profile}.${lock.base}`);
   const head = JSON.stringify({ ...rest, request: sortRequest(rest.request) }, null, 2);
   const lines = packages.sort(byNameThenFlavour).map((one) => `    ${packageLine(one)}`);
   return `${head.slice(0, -2)},\n  "packages": [\n${lines.join(',\n')}\n  ]\n}\n`;

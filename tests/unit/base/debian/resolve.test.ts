@@ -1,6 +1,5 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   choosePackages,
   parseSimulation,
@@ -9,6 +8,7 @@ import {
 } from '../../../../build/base/debian/apt/resolve.ts';
 import { AptState } from '../../../../build/base/debian/apt/state.ts';
 import { temporaryFolder } from '../../folder.ts';
+import { printing, putAptOnPath } from './fake-apt.ts';
 
 describe('of the addresses that apt-get prints', () => {
   test('each archive’s is found by its file name, decoded', () => {
@@ -53,28 +53,18 @@ describe('with an apt that answers', () => {
   const stanza = (name: string, version = '1.0', more = '') =>
     `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nFilename: pool/${name}_${version}.deb\n${more}\n`;
 
-  /** Programs that print these answers in place of apt's: first word that matches the arguments → answer. */
+  /** An apt that prints these answers, one for each word among its arguments, and fails at one. */
   async function fakeApt(answers: Record<string, string>, failing = ''): Promise<AptState> {
-    const folder = await temporaryFolder();
-    const programs = join(folder, 'bin');
-    await mkdir(programs);
-    const cases = await Promise.all(
-      Object.entries(answers).map(async ([word, answer], index) => {
-        const file = join(folder, String(index));
-        await writeFile(file, answer);
-        return `*' ${word} '*) cat ${file} ;;\n`;
-      }),
+    const cases = Object.entries(answers).map(([word, answer]) => [
+      `*' ${word} '*`,
+      printing(answer),
+    ]);
+    const failure = `*' ${failing} '*`;
+    await putAptOnPath(
+      Object.fromEntries([...cases, [failure, "echo 'E: broken packages' >&2; exit 100"]]),
     );
-    const failure =
-      failing === '' ? '' : `*' ${failing} '*) echo 'E: broken packages' >&2; exit 100 ;;\n`;
-    const script = `#!/bin/sh\ncase " $* " in\n${failure}${cases.join('')}esac\n`;
-    for (const name of ['apt-get', 'apt-cache']) {
-      await writeFile(join(programs, name), script);
-      await chmod(join(programs, name), 0o755);
-    }
-    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    return AptState.prepare(join(folder, 'state'), { sources: [], components: ['main'] });
+    const state = join(await temporaryFolder(), 'state');
+    return AptState.prepare(state, { sources: [], components: ['main'] });
   }
 
   const uri = (name: string) => `'http://d.example/pool/${name}_1.0.deb' ${name} 1 SHA256:ab\n`;

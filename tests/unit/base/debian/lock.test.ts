@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { resolveDebian } from '../../../../build/base/debian/resolve.ts';
+import { formatLock } from '../../../../build/lock/file.ts';
+import type { LockedPackage } from '../../../../build/lock/schema.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { shippedProfile } from '../../profile/profiles.ts';
+import { printing, putAptOnPath } from './fake-apt.ts';
+
+const MIRROR = 'http://d.example/debian';
+const stanzas = new Map<string, string>(
+  ['bash', 'linux', 'linux-cloud', 'linux-base'].map((name) => [name, stanza(name)]),
+);
+
+function stanza(name: string, changes: Record<string, string> = {}): string {
+  const sha256 = Buffer.from(name.padEnd(32)).toString('hex');
+  const fields = {
+    Package: name,
+    Version: '1:2.0-1',
+    Architecture: 'amd64',
+    Source: `${name}-source (2.0)`,
+    Filename: `pool/main/${name}_2.0-1_amd64.deb`,
+    Size: '1234',
+    SHA256: sha256,
+    ...changes,
+  };
+  return Object.entries(fields)
+    .map(([key, value]) => `${key}: ${value}\n`)
+    .join('');
+}
+
+/** Resolves a profile of bash and two kernels against an apt that describes packages so. */
+async function resolve(
+  described: ReadonlyMap<string, string> = stanzas,
+  release = 'Origin: Debian\nDate: Sat, 10 Feb 2024 11:07:25 UTC\n',
+) {
+  const install = (kernel: string) => ['bash', kernel];
+  const inst = (names: string[]) => names.map((name) => `Inst ${name} (1:2.0-1 Debian [amd64])\n`);
+  const uris = (names: string[]) =>
+    names.map((name) => `'${MIRROR}/pool/main/${name}_2.0-1_amd64.deb' x 1234 SHA256:x\n`);
+  const answers = (kernel: string) => ({
+    [`*' --print-uris '*' ${kernel} '*`]: printing(uris(install(kernel)).join('')),
+    [`*' --simulate '*' ${kernel} '*`]: printing(inst(install(kernel)).join('')),
+  });
+  await putAptOnPath({
+    "*' update '*": `${printing(release)} >"\${2%/*}/lists/d.example_dists_bookworm_InRelease"`,
+    "*' pkgnames '*": printing([...stanzas.keys()].join('\n')),
+    ...answers('linux-cloud'),
+    ...answers('linux'),
+    "*' show '*": printing([...described.values()].join('\n')),
+  });
+  const profile = await shippedProfile();
+  Object.assign(profile.bases.debian, {
+    packages: ['bash'],
+    kernel: { virt: 'linux-cloud', full: 'linux' },
+    without: { 'linux-base': 'only package scripts use it' },
+  });
+  const folder = await temporaryFolder();
+  const request = { profile, mirror: MIRROR, stateDirectory: folder, cacheDirectory: folder };
+  return resolveDebian(request);
+}
+
+const known = ({ name, flavour }: LockedPackage) => [name, flavour];
+
+test('packages of every kernel are locked once, the kernels for their flavour', async () => {
+  const { packages } = await resolve();
+  expect(packages.map(known)).toEqual([
+    ['bash', undefined],
+    ['linux-cloud', 'virt'],
+    ['linux', 'full'],
+  ]);
+  expect(packages[0]).toMatchObject({
+    version: '1:2.0-1',
+    architecture: 'amd64',
+    repository: 'bookworm',
+    path: 'pool/main/bash_2.0-1_amd64.deb',
+    size: 1234,
+    source: 'bash-source',
+  });
+});
+
+test('the time stamp is that of the signed index, whose hash is kept', async () => {
+  const { sourceDateEpoch, repositories } = await resolve();
+  expect(sourceDateEpoch).toBe(Date.parse('2024-02-10T11:07:25Z') / 1000);
+  expect(repositories.bookworm).toMatchObject({ date: '2024-02-10T11:07:25.000Z' });
+  expect(repositories.bookworm?.sha256).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('what the profile asked for is in the lock, sorted', async () => {
+  expect((await resolve()).request).toEqual({
+    packages: ['bash'],
+    kernel: { virt: 'linux-cloud', full: 'linux' },
+    without: ['linux-base'],
+    suite: 'bookworm',
+  });
+});
+
+test('an index without a date is refused', async () => {
+  await expect(resolve(stanzas, 'Origin: Debian\n')).rejects.toThrow(
+    'the index of bookworm has no date',
+  );
+});
+
+test.each([
+  ['a size that is no number', { Size: 'big' }, 'packages.0.size'],
+  ['a short hash', { SHA256: 'abc' }, 'packages.0.sha256'],
+  ['a path that leaves the archive', { Filename: '../../bash_2.0-1_amd64.deb' }, 'packages.0.path'],
+])('a package with %s does not get into a lock', async (_, changes, key) => {
+  const resolution = await resolve(new Map([...stanzas, ['bash', stanza('bash', changes)]]));
+  expect(() => formatLock({ format: 1, profile: 'qvdc', base: 'debian', ...resolution })).toThrow(
+    `lock is wrong: ${key}: `,
+  );
+});

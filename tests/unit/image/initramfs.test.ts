@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { appletsUsed, initramfsTree } from '../../../build/image/initramfs.ts';
+import { ContentReader } from '../../../build/tree/content.ts';
+import type { Entry } from '../../../build/tree/entry.ts';
+import { kernelModule, kernelText, RELEASE } from '../kmod/modules.ts';
+import { program, symlink, treeOf } from '../tree/trees.ts';
+import { overlayOf } from './facts.ts';
+
+const PACKAGES = [
+  kernelModule('kernel/fs/isofs.ko', 'name=isofs', 'license=GPL', 'depends=cdrom'),
+  kernelModule('kernel/drivers/cdrom.ko', 'name=cdrom', 'license=GPL', 'depends='),
+  kernelModule('kernel/net/dummy.ko', 'name=dummy', 'license=GPL', 'depends='),
+  kernelText('modules.builtin', 'kernel/fs/ext4/ext4.ko'),
+  kernelText('modules.order'),
+  program('bin/busybox', 'ELF'),
+];
+
+/** The initramfs of these packages. */
+function initramfs(packages: readonly Entry[], modules = ['isofs', 'ext4']) {
+  const overlay = overlayOf('initramfs', { init: '#!/bin/sh\n', applets: 'sh\nmount\n' });
+  const request = { overlay, modules, product: 'QUANTIX', reader: new ContentReader() };
+  return initramfsTree(treeOf(...packages), request);
+}
+
+test('it has busybox, its applets, init and the modules that are needed, no more', () => {
+  const tree = initramfs(PACKAGES);
+  expect(tree.names('bin')).toEqual(['busybox', 'mount', 'sh']);
+  expect(tree.lookup('bin/mount')?.path).toBe('bin/busybox');
+  expect(tree.at('init')).toMatchObject({ type: 'file' });
+  expect(tree.at('applets')).toBeUndefined();
+  const modules = tree.entries().filter(({ path }) => path.endsWith('.ko'));
+  expect(modules.map(({ path }) => path)).toEqual([
+    `lib/modules/${RELEASE}/kernel/drivers/cdrom.ko`,
+    `lib/modules/${RELEASE}/kernel/fs/isofs.ko`,
+  ]);
+  expect(tree.text(`lib/modules/${RELEASE}/modules.dep`)).toContain(
+    'kernel/fs/isofs.ko: kernel/drivers/cdrom.ko',
+  );
+});
+
+test('it has a console before devices are made, and tells init what to load and to look for', () => {
+  const tree = initramfs(PACKAGES);
+  expect(tree.at('dev/console')).toMatchObject({ type: 'character', major: 5, minor: 1 });
+  expect(tree.text('etc/quantix-initramfs')).toBe('PRODUCT=QUANTIX\nMODULES="isofs ext4"\n');
+});
+
+test('busybox may be called busybox.static, or be a link to it', () => {
+  const rest = PACKAGES.slice(0, -1);
+  for (const busybox of [
+    [program('bin/busybox.static', 'ELF')],
+    [program('bin/bb', 'ELF'), symlink('bin/busybox', 'bb')],
+  ]) {
+    expect(initramfs([...rest, ...busybox]).file('bin/busybox')).toMatchObject({ size: 3 });
+  }
+  expect(() => initramfs(rest)).toThrow('no package of the initramfs has /bin/busybox');
+});
+
+test('a module that no kernel has is refused by name', () => {
+  expect(() => initramfs(PACKAGES, ['isofs', 'isofz'])).toThrow('isofz');
+});
+
+test('packages without a kernel are refused', () => {
+  expect(() => initramfs(PACKAGES.slice(-1))).toThrow('the tree has no kernel modules');
+});
+
+test('the list of applets must be there', () => {
+  expect(appletsUsed(overlayOf('x', { applets: 'sh\n\nmount' }))).toEqual(['sh', 'mount']);
+  expect(() => appletsUsed(overlayOf('x', { init: '' }))).toThrow('the list of applets is missing');
+});

@@ -1,0 +1,174 @@
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { missing } from '../../../build/host/requirements.ts';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+const INIT = join(PROJECT, 'overlay/initramfs/init');
+const lacks = (name: string) => missing([{ name, package: name }]).length > 0;
+
+/** Functions in place of those that need a machine: they tell what they would do. */
+const STAND_INS = `
+say() { echo "say $*"; }
+mount() { echo "mount $*"; }
+check_file_system() { echo "check $*"; }
+block_devices() { cat devices; }
+`;
+
+/** Runs shell text after init's functions. */
+async function inInit(cwd: string, text: string): Promise<string> {
+  const script = `QUANTIX_INIT_LIBRARY=1\nPRODUCT=QUANTIX\n. ${INIT}\nPATH=/usr/bin:/bin\n${STAND_INS}\n${text}`;
+  const { stdout } = await execa('/bin/busybox', ['sh', '-eu', '-c', script], { cwd });
+  return stdout;
+}
+
+describe('of the kernel’s parameters', () => {
+  test.each([
+    ['', 'build= toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    [
+      'BOOT_IMAGE=/boot/vmlinuz quantix.build=0123 quantix.mode=live console=ttyS0',
+      'build=0123 toram= debug= config=QUANTIX-CFG init=/sbin/init',
+    ],
+    [
+      'quantix.toram quantix.debug init=/bin/bash quantix.config=LABEL=MY-CFG',
+      'build= toram=yes debug=yes config=MY-CFG init=/bin/bash',
+    ],
+    ['quantix.build=1 quantix.build=2', 'build=2 toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    [
+      'quantix.config=/dev/sda quantix.debug=no xinit=/x rdinit=/y',
+      'build= toram= debug= config=QUANTIX-CFG init=/sbin/init',
+    ],
+    ['quantix.build=a=b', 'build=a=b toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+  ])('%j says %j', async (cmdline, told) => {
+    const tell = 'echo "build=$build toram=$toram debug=$debug config=$config_label init=$init"';
+    expect(await inInit(await temporaryFolder(), `parse_parameters ${cmdline}\n${tell}`)).toBe(
+      told,
+    );
+  });
+});
+
+/** Makes an image of a file system with a label. */
+const makers: Record<string, (file: string, label: string) => Promise<unknown>> = {
+  'mkfs.ext4': async (file, label) => {
+    await blank(file, 8);
+    const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    return execa('mkfs.ext4', ['-q', '-L', label, file], { env });
+  },
+  mformat: async (file, label) => {
+    await blank(file, 4);
+    return execa('mformat', ['-i', file, '-v', label, '::']);
+  },
+  'mformat -F': async (file, label) => {
+    await blank(file, 64);
+    return execa('mformat', ['-F', '-i', file, '-v', label, '::']);
+  },
+  xorriso: async (file, label) => {
+    const args = [
+      '-as',
+      'mkisofs',
+      '-quiet',
+      '-V',
+      label,
+      '-o',
+      file,
+      join(PROJECT, 'overlay/qvdc'),
+    ];
+    return execa('xorriso', args);
+  },
+};
+
+async function blank(file: string, mebibytes: number): Promise<void> {
+  await writeFile(file, '');
+  await truncate(file, mebibytes * 1024 * 1024);
+}
+
+describe('a file system is told by its signature, with its label', () => {
+  test.for([
+    ['mkfs.ext4', 'QUANTIX-CFG', 'ext4'],
+    ['mkfs.ext4', 'SIXTEEN-LETTERS!', 'ext4'],
+    ['mformat', 'QUANTIX-CFG', 'vfat'],
+    ['mformat -F', 'QVDC-DATA', 'vfat'],
+    ['xorriso', 'QUANTIX-OS', 'iso9660'],
+    ['xorriso', 'A_LABEL_OF_THIRTY_TWO_LETTERS_32', 'iso9660'],
+  ] as const)('%s %s', async ([maker, label, type], { skip }) => {
+    const [program] = maker.split(' ');
+    skip(lacks(program ?? ''), `${program} is not on this host`);
+    const folder = await temporaryFolder();
+    await makers[maker]?.(join(folder, 'disk'), label);
+    const told = await inInit(
+      folder,
+      'type=$(file_system_of disk); echo "$type $(label_of disk $type)"',
+    );
+    expect(told).toBe(`${type} ${label}`);
+  });
+
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['zeros', Buffer.alloc(70_000)],
+    ['anything', Buffer.alloc(70_000, 0xa5)],
+    ['text', Buffer.alloc(70_000, "'; reboot -f #\n")],
+  ])('a device with %s has none', async (_, content) => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'disk'), content);
+    expect(await inInit(folder, 'echo "[$(file_system_of disk)] [$(label_of disk "")]"')).toBe(
+      '[] []',
+    );
+    expect(await inInit(folder, 'echo "[$(file_system_of gone)]"')).toBe('[]');
+  });
+});
+
+describe.skipIf(lacks('mkfs.ext4'))('of devices with a label', () => {
+  /** Runs init's choice among devices: file name → maker and label. */
+  async function choice(devices: Record<string, [string, string]>): Promise<string> {
+    const folder = await temporaryFolder();
+    for (const [name, [maker, label]] of Object.entries(devices)) {
+      await makers[maker]?.(join(folder, name), label);
+    }
+    await writeFile(join(folder, 'devices'), Object.keys(devices).join('\n'));
+    return inInit(folder, 'mount_labelled QUANTIX-CFG /quantix');
+  }
+
+  test('the one that has it is checked and mounted', async () => {
+    expect(await choice({ vda: ['mkfs.ext4', 'QUANTIX-CFG'], vdb: ['mformat', 'OTHER'] })).toBe(
+      'check vda ext4\nmount -t ext4 -o rw,noatime vda /root/quantix\nsay QUANTIX-CFG (vda) is mounted at /quantix',
+    );
+  });
+
+  test('a CD is mounted read only', async () => {
+    expect(await choice({ sr0: ['xorriso', 'QUANTIX-CFG'] })).toContain(
+      'mount -t iso9660 -o ro sr0 /root/quantix',
+    );
+  });
+
+  test('nothing is mounted if none has it, nor if it is the beginning of a longer one', async () => {
+    expect(await choice({})).toBe('');
+    expect(await choice({ vda: ['mkfs.ext4', 'QUANTIX-CFG2'], vdb: ['mformat', 'QUANTIX'] })).toBe(
+      '',
+    );
+  });
+
+  test('nothing is mounted if two have it, and both are told', async () => {
+    expect(
+      await choice({ vda: ['mkfs.ext4', 'QUANTIX-CFG'], vdb: ['mformat', 'QUANTIX-CFG'] }),
+    ).toBe(
+      'say several file systems are labelled QUANTIX-CFG (vda vdb): none is mounted at /quantix',
+    );
+  });
+});
+
+test('every program of busybox’s that init names is among the applets', async () => {
+  const code = (await readFile(INIT, 'utf8')).replace(/^\s*#.*$/gm, '');
+  const list = await readFile(join(PROJECT, 'overlay/initramfs/applets'), 'utf8');
+  const { stdout } = await execa('/bin/busybox', ['--list']);
+  const known = new Set(stdout.split('\n'));
+  // A word where a command may begin; those that the shell has itself, and init's own path, need no applet.
+  const words = code.matchAll(
+    /(?<=^\s*|[|;&()!] *|\b(?:do|then|else|exec|setsid|cttyhack) )([a-z_]+)/gm,
+  );
+  const called = new Set([...words].map(([, word = '']) => word).filter((word) => known.has(word)));
+  const missed = called.difference(new Set([...list.split('\n'), 'echo', 'init', 'test']));
+  expect([...missed]).toEqual([]);
+  expect(called.size).toBeGreaterThan(12);
+});

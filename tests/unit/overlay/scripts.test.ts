@@ -1,0 +1,72 @@
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { PROJECT } from '../profile/profiles.ts';
+
+const OVERLAY = join(PROJECT, 'overlay');
+
+/** Files of the overlays, as paths relative to their folder. */
+const files = readdirSync(OVERLAY, { recursive: true, withFileTypes: true })
+  .filter((file) => file.isFile())
+  .map((file) => join(file.parentPath, file.name).slice(OVERLAY.length + 1))
+  .sort();
+
+const textOf = (file: string) => readFileSync(join(OVERLAY, file), 'utf8');
+const firstLine = (file: string) => textOf(file).split('\n', 1)[0] ?? '';
+const services = files.filter((file) => firstLine(file) === '#!/sbin/openrc-run');
+const scripts = files.filter((file) => /^#!\/bin\/(busybox )?sh$/.test(firstLine(file)));
+
+/** What a program says of these files; nothing if it finds nothing. */
+async function complaints(command: string, args: string[], paths: string[]): Promise<string> {
+  const { all, exitCode } = await execa(command, [...args, ...paths], {
+    cwd: OVERLAY,
+    all: true,
+    reject: false,
+  });
+  return exitCode === 0 ? '' : `${all}`;
+}
+
+test('every script says by its first line which of three shells runs it', () => {
+  const others = files.filter((file) => firstLine(file).startsWith('#!'));
+  expect(others.filter((file) => !services.includes(file) && !scripts.includes(file))).toEqual([]);
+  expect(services.length).toBeGreaterThan(15);
+  expect(scripts).toContain('initramfs/init');
+});
+
+test('shellcheck finds nothing in scripts', async () => {
+  expect(await complaints('shellcheck', ['--shell=sh', '--format=gcc'], scripts)).toBe('');
+});
+
+test('shellcheck finds nothing in services, whose variables openrc-run reads', async () => {
+  const args = ['--shell=sh', '--format=gcc', '--exclude=SC2034'];
+  expect(await complaints('shellcheck', args, services)).toBe('');
+});
+
+test('busybox can read every script', async () => {
+  for (const file of [...scripts, ...services]) {
+    expect(`${file}: ${await complaints('busybox', ['sh', '-n'], [file])}`).toBe(`${file}: `);
+  }
+});
+
+test('scripts and services are executable, and nothing else is', () => {
+  const executable = files.filter((file) => {
+    try {
+      accessSync(join(OVERLAY, file), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  expect(executable).toEqual([...scripts, ...services].sort());
+});
+
+test('every file has plain line ends, also at its end', () => {
+  expect(files.filter((file) => textOf(file).includes('\r'))).toEqual([]);
+  expect(files.filter((file) => !textOf(file).endsWith('\n'))).toEqual([]);
+});
+
+test('a service says what it is for', () => {
+  const silent = services.filter((file) => !/^description=./m.test(textOf(file)));
+  expect(silent).toEqual([]);
+});
