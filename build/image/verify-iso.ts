@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
-import { hashFile } from '../process/hash-file.ts';
+import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { pathsNamedBy } from './grub-config.ts';
 import { BIOS_IMAGE_PATH } from './iso.ts';
@@ -17,6 +17,35 @@ export interface Expected {
   volumeId: string;
   /** Path on the medium → SHA-256. */
   files: Readonly<Record<string, string>>;
+  boot: BootHashes;
+}
+
+/** What is known of the boot images before an ISO is written. */
+export interface BootHashes {
+  /** The EFI system partition. */
+  esp: { sha256: string; size: number };
+  /** SHA-256 of GRUB for BIOS from byte `BIOS_PATCHED` on. */
+  bios: string;
+}
+
+/**
+ * Bytes at the start of GRUB for BIOS into which xorriso writes where the image is: the boot info table at 8 to 63 and
+ * GRUB's own at 2548 to 2555 (xorrisofs(1), `-boot-info-table`, `--grub2-boot-info`).
+ */
+const BIOS_PATCHED = 2556;
+
+/** Hashes boot images, for `Expected`. */
+export async function hashBootImages(
+  { bios, esp }: { bios: string; esp: string },
+  signal?: AbortSignal,
+): Promise<BootHashes> {
+  const [{ size: biosSize }, { size }] = await Promise.all([stat(bios), stat(esp)]);
+  const behind = { offset: BIOS_PATCHED, size: biosSize - BIOS_PATCHED };
+  const [biosHashes, espHashes] = await Promise.all([
+    hashFile(bios, [behind], signal),
+    hashFile(esp, [], signal),
+  ]);
+  return { bios: biosHashes.parts[0] ?? '', esp: { sha256: espHashes.whole, size } };
 }
 
 /** What reading an ISO back yields. */
@@ -28,7 +57,7 @@ export interface Verified {
 /**
  * Reads a written ISO back and checks that it holds what it should and that firmware can boot it:
  * El Torito entries for BIOS and UEFI, GRUB in the boot sector, a true EFI system partition with a loader,
- * every path that `grub.cfg` names, and the hash of every file.
+ * every path that `grub.cfg` names, and the hash of every file and boot image.
  * @throws BuildError that lists everything that is wrong
  */
 export async function verifyIso(
@@ -38,7 +67,10 @@ export async function verifyIso(
 ): Promise<Verified> {
   const report = await reportIso(file, signal);
   const checked = report.files.filter(({ path }) => path in expected.files);
-  const parts = checked.map(({ block, size }) => ({ offset: block * ISO_BLOCK, size }));
+  const parts = [
+    ...checked.map(({ block, size }) => ({ offset: block * ISO_BLOCK, size })),
+    ...bootParts(report, expected.boot),
+  ];
   const [hashes, menu, loader] = await Promise.all([
     hashFile(file, parts, signal),
     readMenu(file, report),
@@ -48,6 +80,7 @@ export async function verifyIso(
   const problems = [
     ...structureProblems(report, expected.volumeId),
     ...fileProblems(found, expected.files),
+    ...bootProblems(hashes.parts.slice(checked.length), expected.boot),
     ...menuProblems(menu, report),
     ...(loader ? [] : [`the EFI system partition has no ${LOADER}`]),
   ];
@@ -57,6 +90,26 @@ export async function verifyIso(
     where: file,
     fix: 'Check the disk, then build again; if it stays, this is a bug of the builder.',
   });
+}
+
+/** Where the bytes of the boot images are: GRUB for BIOS, then the EFI system partition; nothing where one is missing. */
+function bootParts(report: IsoReport, { esp }: BootHashes): Part[] {
+  const bios = report.files.find(({ path }) => path === BIOS_IMAGE_PATH);
+  const partition = report.partitions.find(({ type }) => type === ESP_TYPE);
+  return [
+    {
+      offset: (bios?.block ?? 0) * ISO_BLOCK + BIOS_PATCHED,
+      size: (bios?.size ?? 0) - BIOS_PATCHED,
+    },
+    { offset: (partition?.start ?? 0) * SECTOR, size: partition === undefined ? 0 : esp.size },
+  ];
+}
+
+function bootProblems([bios, esp]: readonly string[], expected: BootHashes): string[] {
+  return [
+    ...(bios === expected.bios ? [] : [`${BIOS_IMAGE_PATH} is not as it was made`]),
+    ...(esp === expected.esp.sha256 ? [] : ['the EFI system partition is not as it was made']),
+  ];
 }
 
 /** What is wrong with an ISO's boot structures. */

@@ -6,7 +6,7 @@ import { BIOS_IMAGE, ESP_IMAGE } from '../boot-loader.ts';
 import { markerPath, menuConfig } from '../grub-config.ts';
 import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from '../grub-model.ts';
 import { writeIso } from '../iso.ts';
-import { verifyIso } from '../verify-iso.ts';
+import { hashBootImages, verifyIso } from '../verify-iso.ts';
 import { type ImageFacts, profileInputs, sourceInputs, toolInputs } from './facts.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
@@ -73,13 +73,18 @@ export async function makeIso(
       epoch: facts.lock.sourceDateEpoch,
     };
     // The files are hashed here while xorriso, a process of its own, copies them.
-    const hashing = hashAll(files, parts.signal);
+    const hashing = Promise.all([
+      hashAll(files, parts.signal),
+      hashBootImages({ bios: request.biosImage, esp: request.espImage }, parts.signal),
+    ]);
     const writing = writeIso(file, request, {
       signal: parts.signal,
-      check: async (written) =>
-        verifyIso(written, { volumeId, files: await hashing }, parts.signal),
+      check: async (written) => {
+        const [hashes, boot] = await hashing;
+        return verifyIso(written, { volumeId, files: hashes, boot }, parts.signal);
+      },
     });
-    const [hashes, { sha256 }] = await Promise.all([hashing, writing]);
+    const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);
     return { sha256, files: hashes };
   } finally {
     await rm(texts, { recursive: true, force: true });

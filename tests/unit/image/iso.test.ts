@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { BIOS_IMAGE, ESP_IMAGE, makeBootLoader } from '../../../build/image/boot-loader.ts';
 import { isoArguments, writeIso } from '../../../build/image/iso.ts';
 import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
-import { verifyIso } from '../../../build/image/verify-iso.ts';
+import { type Expected, hashBootImages, verifyIso } from '../../../build/image/verify-iso.ts';
 import { run } from '../../../build/process/run.ts';
 import { sha256 } from '../../../build/step/digest.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -18,17 +18,21 @@ const contents: Record<string, string> = {
   '/boot/grub/grub.cfg': MENU,
   "/quantix/it's a=b": 'odd',
 };
-const expected = {
+const readable = {
   volumeId: 'QX-TEST',
   files: Object.fromEntries(Object.entries(contents).map(([path, text]) => [path, sha256(text)])),
 };
 
 /** Folder with a boot loader, made once for all ISOs but one. */
 let loader: string;
+/** What the sample ISO must hold. */
+let expected: Expected;
 
 beforeAll(async () => {
   loader = await mkdtemp(join(tmpdir(), 'quantix-iso-'));
   await makeBootLoader(loader, BUILD);
+  const [bios, esp] = [join(loader, BIOS_IMAGE), join(loader, ESP_IMAGE)];
+  expected = { ...readable, boot: await hashBootImages({ bios, esp }) };
   return () => rm(loader, { recursive: true });
 });
 
@@ -91,6 +95,21 @@ describe('an ISO', () => {
       const failure = await verifyIso(file, expected).catch((error) => error);
       expect(failure.message).toContain('the ISO does not read back as it was written');
       expect(failure.message).toContain(`${path} has SHA-256`);
+    },
+  );
+
+  test.each([
+    ['the EFI system partition', '/EFI', 40_000],
+    ['/boot/grub/bios.img', '/boot/grub/bios.img', 4000],
+  ])(
+    'is refused when one bit of %s is flipped, which no file system tells',
+    async (name, path, into) => {
+      const file = await copy();
+      const report = await reportIso(file);
+      const bios = (report.files.find((one) => one.path === path)?.block ?? 0) * ISO_BLOCK;
+      const at = (path === '/EFI' ? (report.partitions[1]?.start ?? 0) * 512 : bios) + into;
+      await writeFile(file, Buffer.from(iso).fill((iso[at] ?? 0) ^ 1, at, at + 1));
+      await expect(verifyIso(file, expected)).rejects.toThrow(`${name} is not as it was made`);
     },
   );
 

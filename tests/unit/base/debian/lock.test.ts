@@ -55,7 +55,7 @@ async function resolve(
     without: { 'linux-base': 'only package scripts use it' },
   });
   const folder = await temporaryFolder();
-  const request = { profile, mirror: MIRROR, stateDirectory: folder, cacheDirectory: folder };
+  const request = { profile, mirror: MIRROR, cacheDirectory: folder };
   return resolveDebian(request);
 }
 
