@@ -23,13 +23,14 @@ background() {
 	"$0" "$1" "$2" 2>&1 | logger -t qx-network &
 }
 
-# Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages.
+# Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Of the latter only iproute2 tells;
+# without the path some shells would take busybox's ip.
 watch_links() {
 	events=$RUN/events
 	rm -f "$events"
 	mkfifo "$events"
 	{
-		ip -o monitor link &
+		/sbin/ip -o monitor link &
 		echo $! >"$RUN/monitor.pid"
 		ip -o link show
 		sleep 1
