@@ -1,10 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
-/** Kinds of tests: `unit` is fast and plain, `build` builds real images, `docker` builds one in Docker, `vm` boots them. */
+/**
+ * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `build` builds real images, `docker` builds
+ * one in Docker, `vm` boots them.
+ */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'net',
+          include: ['tests/net/**/*.test.ts'],
+          globalSetup: 'tests/net/world/announce.ts',
+          testTimeout: 60_000,
+          sequence: { concurrent: true },
+        },
+      },
       {
         test: {
           name: 'build',

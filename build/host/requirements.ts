@@ -39,6 +39,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   tool('shellcheck'),
   tool('unsquashfs'),
   file('/bin/busybox', 'busybox-static'),
+  { name: 'ip', package: 'iproute2' },
+  { name: 'arping', package: 'iputils-arping' },
 ];
 
 /** The requirements that this host does not meet. */

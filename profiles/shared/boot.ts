@@ -53,6 +53,7 @@ export const runlevels = {
     'localmount',
     'bootmisc',
     'syslog',
+    'quantix-network',
   ],
   shutdown: ['killprocs', 'mount-ro'],
 };

@@ -1,0 +1,117 @@
+#!/bin/sh
+# DHCP clients: finding every one of an interface, ending it, starting ours.
+
+# Words of a process's command line, one a line: PID
+command_line_of() {
+	tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline"
+}
+
+# True if a command line is that of a DHCP client of an interface. Names match exactly: eth1 is not eth10.
+is_client_of() {
+	command_line_of "$1" | awk -v interface="$2" '
+		function base(path) { sub(/.*\//, "", path); return path }
+		NR == 1 || (NR == 2 && program == "busybox") { program = base($0); next }
+		{ words[++count] = $0 }
+		END {
+			if (program == "udhcpc") exit !udhcpc()
+			if (program == "dhclient" || program == "dhcpcd") exit !other()
+			exit 1
+		}
+		# The interface of udhcpc is that of -i, alone or behind flags, else eth0.
+		function udhcpc(   i, name) {
+			name = "eth0"
+			for (i = 1; i <= count; i++) {
+				if (words[i] ~ /^-[bfnqRSBCova]*i$/ || words[i] == "--interface") name = words[++i]
+				else if (words[i] ~ /^-[bfnqRSBCova]*i./) { name = words[i]; sub(/^-[bfnqRSBCova]*i/, "", name) }
+				else if (words[i] ~ /^--interface=/) { name = words[i]; sub(/^--interface=/, "", name) }
+				else if (words[i] ~ /^-[psTtArVxOFHlc]$/) i++
+			}
+			return name == interface
+		}
+		# These take names of interfaces as they are, and serve all of them without any.
+		function other(   i, named) {
+			for (i = 1; i <= count; i++) {
+				if (words[i] == interface) return 1
+				if (words[i] ~ /^-(pf|lf|cf|sf|p|s|e|g|t|f|h|l|r|o|C|D|H|V|df|nw-timeout)$/) i++
+				else if (words[i] !~ /^-/) named = 1
+			}
+			return !named
+		}'
+}
+
+# DHCP clients of an interface, in this network namespace: INTERFACE
+clients_of() {
+	here=$(readlink /proc/self/ns/net)
+	grep -lsx -e udhcpc -e dhclient -e dhcpcd -e busybox /proc/[0-9]*/comm | while read -r process; do
+		process=${process#/proc/} process=${process%/comm}
+		[ "$(readlink "/proc/$process/ns/net")" = "$here" ] && is_alive "$process" &&
+			is_client_of "$process" "$1" && echo "$process"
+	done
+	return 0
+}
+
+is_alive() {
+	[ -n "$1" ] && state=$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
+}
+
+# The process that a file names: FILE
+process_in() {
+	process=''
+	[ ! -f "$1" ] || read -r process <"$1" || :
+	is_number "$process" 999999999 || process=''
+	echo "$process"
+}
+
+# Our own client of an interface, if it runs: INTERFACE
+client_of() {
+	client=$(process_in "$RUN/$1/udhcpc.pid")
+	is_alive "$client" && is_client_of "$client" "$1" && echo "$client"
+}
+
+# Ends every DHCP client of an interface. Ours first loses its file: its hook then changes nothing any more.
+end_clients() {
+	rm -f "$RUN/$1/udhcpc.pid"
+	for process in $(clients_of "$1"); do
+		end_process "$process"
+	done
+}
+
+# SIGTERM, and SIGKILL where that does not help within two seconds; then also for the hook that it waits for.
+end_process() {
+	kill "$1" 2>/dev/null || return 0
+	tries=40
+	while is_alive "$1"; do
+		[ "$tries" -gt 0 ] || { kill_family "$1"; return 0; }
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}
+
+kill_family() {
+	family=$(grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status | sed 's/[^0-9]//g')
+	# shellcheck disable=SC2086 # one word for each process
+	kill -9 "$1" $family 2>/dev/null
+}
+
+# Starts our client, which asks for the address that it had: INTERFACE [ADDRESS]
+start_client() {
+	set -- "$1" "${2:+-r}" "$2"
+	setsid udhcpc -f -S -i "$1" -p "$RUN/$1/udhcpc.pid" -s "$LIBRARY/dhcp-hook" -t 5 -T 2 -A 15 \
+		-x "hostname:$(hostname)" ${2:+"$2" "$3"} </dev/null >/dev/null 2>&1 &
+	tries=40
+	until [ -n "$(client_of "$1")" ]; do
+		[ "$tries" -gt 0 ] || return 1
+		tries=$((tries - 1))
+		usleep 25000
+	done
+}
+
+# Waits for a lease: INTERFACE SECONDS
+await_lease() {
+	tries=$(($2 * 20))
+	until [ -f "$RUN/$1/lease" ]; do
+		[ "$tries" -gt 0 ] && has_carrier "$1" || return 1
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}

@@ -1,0 +1,148 @@
+#!/bin/sh
+# Configuration as a plan, in the variables method, address, prefix, gateway, dns, ssid, psk. Files are parsed, never
+# sourced: lines KEY=value, as documented in docs/network.md.
+# shellcheck disable=SC2034 # the plan is for the other parts
+
+GREATEST_FILE=4096
+
+clear_plan() {
+	method='' address='' prefix='' gateway='' dns='' ssid='' psk=''
+}
+
+# Reads a file into the plan; tells file and line of the first mistake: FILE
+read_config() {
+	clear_plan
+	keys=' ' where=$1
+	[ -f "$1" ] || { complain "$1: not a file"; return 1; }
+	size=$(wc -c <"$1") || { complain "$1: cannot be read"; return 1; }
+	[ "$size" -le "$GREATEST_FILE" ] || { complain "$1: larger than $GREATEST_FILE bytes"; return 1; }
+	[ "$(tr -d '\000' <"$1" | wc -c)" -eq "$size" ] || { complain "$1: has NUL characters"; return 1; }
+	line_number=0
+	while IFS= read -r line || [ -n "$line" ]; do
+		line_number=$((line_number + 1))
+		where=$1:$line_number
+		read_line "${line%"$CARRIAGE_RETURN"}" || return 1
+	done <"$1"
+	where=$1
+	complete_plan
+}
+
+CARRIAGE_RETURN=$(printf '\r')
+
+read_line() {
+	case $1 in
+	'' | '#'*) return 0 ;;
+	*=*) ;;
+	*) complain "$where: not a line KEY=value"; return 1 ;;
+	esac
+	key=${1%%=*}
+	case $keys in
+	*" $key "*) complain "$where: $key is there twice"; return 1 ;;
+	esac
+	set_key "$key" "${1#*=}" && keys="$keys$key "
+}
+
+# Puts one value into the plan: KEY VALUE
+set_key() {
+	case $1 in
+	METHOD) set_method "$2" ;;
+	IP_ADDRESS) set_address "$2" ;;
+	PREFIX) set_prefix "$2" ;;
+	NETMASK) set_netmask "$2" ;;
+	GATEWAY) set_gateway "$2" ;;
+	DNS) set_dns "$2" ;;
+	SSID) set_ssid "$2" ;;
+	PSK) set_psk "$2" ;;
+	*) complain "$where: unknown key (known: METHOD IP_ADDRESS PREFIX NETMASK GATEWAY DNS SSID PSK)" ;;
+	esac
+}
+
+set_method() {
+	method=$1
+	case $1 in
+	dhcp | static) ;;
+	*) complain "$where: METHOD is dhcp or static, not $1" ;;
+	esac
+}
+
+set_address() {
+	address=$1
+	is_host_address "$1" || complain "$where: not an address that a machine can have: $1"
+}
+
+set_prefix() {
+	[ -z "$prefix" ] || { complain "$where: both PREFIX and NETMASK"; return 1; }
+	prefix=$1
+	is_prefix "$1" || complain "$where: not a prefix from 1 to 32: $1"
+}
+
+set_netmask() {
+	[ -z "$prefix" ] || { complain "$where: both PREFIX and NETMASK"; return 1; }
+	to_prefix "$1" || complain "$where: not a netmask, ones followed by zeros: $1"
+}
+
+set_gateway() {
+	gateway=$1
+	is_host_address "$1" || complain "$where: not the address of a gateway: $1"
+}
+
+# At most three: the C library asks no more.
+set_dns() {
+	dns='' servers=0 rest=$1,
+	while [ -n "$rest" ]; do
+		server=${rest%%,*} rest=${rest#*,} servers=$((servers + 1))
+		is_name_server "$server" || { complain "$where: not the address of a name server: $server"; return 1; }
+		[ "$servers" -le 3 ] || { complain "$where: more than three name servers"; return 1; }
+		dns=${dns:+$dns,}$server
+	done
+}
+
+set_ssid() {
+	ssid=$1
+	case ${#1} in
+	0 | 3[3-9] | [4-9]? | ???*) complain "$where: a WiFi name has 1 to 32 bytes" ;;
+	esac
+}
+
+set_psk() {
+	psk=$1
+	if [ ${#1} -eq 64 ]; then
+		case $1 in
+		*[!0-9a-fA-F]*) ;;
+		*) return 0 ;;
+		esac
+	elif [ ${#1} -ge 8 ] && [ ${#1} -le 63 ]; then
+		case $1 in
+		*[!\ -~]*) ;;
+		*) return 0 ;;
+		esac
+	fi
+	complain "$where: a WiFi password has 8 to 63 printable ASCII characters, or 64 hexadecimal digits"
+}
+
+# Fills in what follows from the rest and checks what belongs together.
+complete_plan() {
+	[ -n "$method" ] || if [ -n "$address" ]; then method=static; else method=dhcp; fi
+	[ -z "$psk" ] || [ -n "$ssid" ] || { complain "$where: PSK without SSID"; return 1; }
+	if [ "$method" = dhcp ]; then
+		[ -z "$address$prefix$gateway$dns" ] || complain "$where: METHOD=dhcp together with an address, gateway or DNS"
+		return
+	fi
+	[ -n "$address" ] || { complain "$where: METHOD=static without IP_ADDRESS"; return 1; }
+	[ -n "$prefix" ] || { complain "$where: IP_ADDRESS without PREFIX or NETMASK"; return 1; }
+	is_subnet_end "$address" "$prefix" && { complain "$where: $address/$prefix is the first or last address of its subnet"; return 1; }
+	[ -n "$gateway" ] || return 0
+	in_subnet "$address" "$gateway" "$prefix" || { complain "$where: gateway $gateway is outside $address/$prefix"; return 1; }
+	[ "$gateway" != "$address" ] || { complain "$where: gateway $gateway is the machine itself"; return 1; }
+	! is_subnet_end "$gateway" "$prefix" || complain "$where: gateway $gateway is the first or last address of its subnet"
+}
+
+# The plan as a file's text.
+write_plan() {
+	echo "METHOD=$method"
+	[ -z "$address" ] || printf 'IP_ADDRESS=%s\nPREFIX=%s\n' "$address" "$prefix"
+	[ -z "$gateway" ] || echo "GATEWAY=$gateway"
+	[ -z "$dns" ] || echo "DNS=$dns"
+	[ -z "$ssid" ] || printf 'SSID=%s\n' "$ssid"
+	[ -z "$psk" ] || printf 'PSK=%s\n' "$psk"
+}

@@ -1,0 +1,141 @@
+#!/bin/sh
+# Network interfaces, told by what they are.
+
+NET=/sys/class/net
+
+# True for a name that the kernel takes and that is safe as a file name: NAME
+is_interface_name() {
+	case $1 in
+	'' | .* | -* | *[!a-zA-Z0-9._-]*) return 1 ;;
+	esac
+	[ ${#1} -le 15 ]
+}
+
+is_wireless() {
+	[ -e "$NET/$1/wireless" ] || [ -e "$NET/$1/phy80211" ]
+}
+
+# True for an interface of hardware: bridges, bonds, veth, tap and Open vSwitch have no device.
+is_physical() {
+	[ -e "$NET/$1/device" ] && [ "$(attribute "$1" type)" = 1 ]
+}
+
+kind_of() {
+	if is_wireless "$1"; then
+		echo wifi
+	elif is_physical "$1"; then
+		echo ethernet
+	else
+		echo virtual
+	fi
+}
+
+# Physical interfaces: wired ones first, by name.
+physical_interfaces() {
+	for entry in "$NET"/*; do
+		is_physical "${entry##*/}" && ! is_wireless "${entry##*/}" && echo "${entry##*/}"
+	done
+	for entry in "$NET"/*; do
+		is_physical "${entry##*/}" && is_wireless "${entry##*/}" && echo "${entry##*/}"
+	done
+	return 0
+}
+
+is_first_physical() {
+	for entry in $(physical_interfaces); do
+		[ "$entry" = "$1" ]
+		return
+	done
+	return 1
+}
+
+# An attribute of an interface as the kernel tells it; empty if it tells none: INTERFACE NAME
+attribute() {
+	cat "$NET/$1/$2" 2>/dev/null
+}
+
+has_carrier() {
+	[ "$(attribute "$1" carrier)" = 1 ]
+}
+
+# Raises the link. If it was down, waits for the carrier: hardware needs up to seconds to agree on a speed.
+raise_link() {
+	has_carrier "$1" && return 0
+	down=''
+	[ $(($(attribute "$1" flags) & 1)) -eq 1 ] || is_wireless "$1" || down=yes
+	ip link set "$1" up || return 1
+	tries=60
+	while [ -n "$down" ] && [ "$tries" -gt 0 ] && ! has_carrier "$1"; do
+		usleep 50000
+		tries=$((tries - 1))
+	done
+	return 0
+}
+
+# IPv4 addresses of an interface, ADDRESS/PREFIX each.
+addresses_of() {
+	ip -f inet -o addr show dev "$1" 2>/dev/null |
+		awk '{ for (i = 1; i < NF; i++) if ($i == "inet") print ($(i + 1) ~ "/") ? $(i + 1) : $(i + 1) "/32" }'
+}
+
+# Default routes through an interface, one a line, as `ip` tells them.
+default_routes_of() {
+	ip -f inet route show 2>/dev/null |
+		awk -v device="$1" '$1 == "default" { for (i = 2; i < NF; i++) if ($i == "dev" && $(i + 1) == device) print }'
+}
+
+# The metric of an interface's default route. Each has another, so that one is preferred: wired before WiFi.
+metric_of() {
+	if is_wireless "$1"; then
+		echo $((1000000 + $(attribute "$1" ifindex)))
+	else
+		echo $((1000 + $(attribute "$1" ifindex)))
+	fi
+}
+
+# Makes these the only addresses of an interface; one that is there already is not touched: INTERFACE ADDRESS/PREFIX…
+set_addresses() {
+	device=$1
+	shift
+	for present in $(addresses_of "$device"); do
+		case " $* " in
+		*" $present "*) ;;
+		*) ip addr del "$present" dev "$device" 2>/dev/null ;;
+		esac
+	done
+	present=" $(addresses_of "$device" | tr '\n' ' ')"
+	for wanted; do
+		case $present in
+		*" $wanted "*) ;;
+		*) add_address "$device" "$wanted" || return 1 ;;
+		esac
+	done
+}
+
+add_address() {
+	case $2 in
+	*/31 | */32) ip addr add "$2" dev "$1" ;;
+	*) ip addr add "$2" broadcast + dev "$1" ;;
+	esac
+}
+
+drop_default_routes() {
+	while ip route del default dev "$1" 2>/dev/null; do :; done
+}
+
+# Makes this the only default route through an interface; without a gateway there is none then: INTERFACE [GATEWAY]
+set_default_route() {
+	has_default_route "$1" "$2" && return 0
+	drop_default_routes "$1"
+	[ -z "$2" ] || ip route add default via "$2" dev "$1" metric "$(metric_of "$1")"
+}
+
+# True if the only default route through an interface is the one wanted, or if none is wanted and there: INTERFACE [GATEWAY]
+has_default_route() {
+	default_routes_of "$1" | awk -v gateway="$2" -v metric="$(metric_of "$1")" '
+		{
+			routes++
+			for (i = 1; i < NF; i++) if (($i == "via" && $(i + 1) == gateway) || ($i == "metric" && $(i + 1) == metric)) right++
+		}
+		END { exit gateway == "" ? routes > 0 : !(routes == 1 && right == 2) }'
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Locks: a symbolic link, made in one step, that names its owner. One whose owner has died is taken over.
+
+# Waits for a lock: FILE SECONDS
+lock() {
+	tries=$(($2 * 20))
+	until ln -s "$$" "$1" 2>/dev/null; do
+		owner=$(readlink "$1")
+		if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
+			break_lock "$1" "$owner"
+			continue
+		fi
+		[ "$tries" -gt 0 ] || { complain "another change is under way (process $owner)"; return 1; }
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}
+
+# Takes a dead owner's lock away. Moved first: another process may have taken it over meanwhile.
+break_lock() {
+	mv "$1" "$1.$$" 2>/dev/null || return 0
+	[ "$(readlink "$1.$$")" = "$2" ] || ln -s "$(readlink "$1.$$")" "$1" 2>/dev/null
+	rm -f "$1.$$"
+}
+
+unlock() {
+	[ "$(readlink "$1")" != "$$" ] || rm -f "$1"
+}

@@ -1,0 +1,132 @@
+#!/bin/sh
+# What is, for people and for programs.
+# shellcheck disable=SC2154 # the plan is from config.sh
+
+# A value of the lease that the hook wrote: INTERFACE KEY
+lease_value() {
+	sed -n "s/^$2=//p" "$RUN/$1/lease" 2>/dev/null
+}
+
+# Gathers an interface's facts in variables: INTERFACE
+look_at() {
+	clear_plan
+	source='' problem='' client=''
+	if [ -f "$RUN/$1/plan" ]; then
+		read_config "$RUN/$1/plan" 2>/dev/null
+		source=$(cat "$RUN/$1/source" 2>/dev/null)
+	fi
+	[ ! -f "$RUN/$1/problem" ] || problem=$(head -n 1 "$RUN/$1/problem")
+	client=$(client_of "$1")
+	servers=$(sed -n 's/^nameserver //p' "$RUN/$1/resolver" 2>/dev/null)
+	router=$(default_routes_of "$1" | awk '{ for (i = 1; i < NF; i++) if ($i == "via") { print $(i + 1); exit } }')
+	speed=$(attribute "$1" speed)
+	is_number "$speed" 999999999 || speed=''
+	carrier=false
+	has_carrier "$1" && carrier=true
+}
+
+# A JSON string, or null without text: TEXT
+json() {
+	if [ -z "$1" ]; then
+		printf null
+	else
+		printf '"%s"' "$(printf '%s' "$1" | tr -c '\040-\176' '?' | sed 's/[\\"]/\\&/g')"
+	fi
+}
+
+# A JSON list of strings: WORD…
+json_list() {
+	separator=''
+	printf '['
+	for word; do
+		printf '%s' "$separator"
+		json "$word"
+		separator=,
+	done
+	printf ']'
+}
+
+# Addresses of an interface as JSON: ADDRESS/PREFIX…
+json_addresses() {
+	separator=''
+	printf '['
+	for word; do
+		printf '%s{"address":"%s","prefix":%s}' "$separator" "${word%/*}" "${word#*/}"
+		separator=,
+	done
+	printf ']'
+}
+
+json_client() {
+	[ -n "$client" ] || { printf null; return; }
+	printf '{"pid":%s,"lease":' "$client"
+	if [ -f "$RUN/$1/lease" ]; then
+		printf '{"address":%s,"server":%s,"seconds":%s,"obtained":%s}' "$(json "$(lease_value "$1" ADDRESS)")" \
+			"$(json "$(lease_value "$1" SERVER)")" "$(lease_value "$1" SECONDS)" "$(lease_value "$1" OBTAINED)"
+	else
+		printf null
+	fi
+	printf '}'
+}
+
+# shellcheck disable=SC2046,SC2086 # lists of words
+json_interface() {
+	look_at "$1"
+	printf '{"name":%s,"kind":%s,"mac":%s,"carrier":%s,"speed":%s,' "$(json "$1")" "$(json "$(kind_of "$1")")" \
+		"$(json "$(attribute "$1" address)")" "$carrier" "${speed:-null}"
+	printf '"method":%s,"source":%s,"ssid":%s,"addresses":' "$(json "$method")" "$(json "$source")" "$(json "$ssid")"
+	json_addresses $(addresses_of "$1")
+	printf ',"gateway":%s,"dns":' "$(json "$router")"
+	json_list $servers
+	printf ',"dhcp":'
+	json_client "$1"
+	printf ',"problem":%s}' "$(json "$problem")"
+}
+
+# Interfaces that status tells of: physical ones, and others that were configured by name.
+known_interfaces() {
+	physical_interfaces
+	for plan in "$RUN"/*/plan; do
+		name=${plan%/plan} name=${name##*/}
+		[ ! -e "$NET/$name" ] || is_physical "$name" || echo "$name"
+	done
+}
+
+# The interface of the default route that the kernel prefers.
+preferred_interface() {
+	ip -f inet route show | awk '
+		$1 == "default" {
+			metric = 0; device = ""
+			for (i = 2; i < NF; i++) { if ($i == "dev") device = $(i + 1); if ($i == "metric") metric = $(i + 1) }
+			if (/linkdown/) metric += 4294967296
+			if (best == "" || metric < least) { best = device; least = metric }
+		}
+		END { print best }'
+}
+
+status_json() {
+	persistent=false
+	is_persistent && persistent=true
+	printf '{"persistent":%s,"hostname":%s,"default":%s,"interfaces":[' "$persistent" "$(json "$(hostname)")" \
+		"$(json "$(preferred_interface)")"
+	comma=''
+	for one in $(known_interfaces); do
+		printf '%s' "$comma"
+		json_interface "$one"
+		comma=,
+	done
+	printf ']}\n'
+}
+
+status_text() {
+	is_persistent || say 'nothing writable is mounted at /quantix: changes last until the next boot'
+	for one in $(known_interfaces); do
+		look_at "$one"
+		# shellcheck disable=SC2046,SC2086 # on one line
+		say "$one: ${method:-not configured}," $(addresses_of "$one") "gateway ${router:-none}, DNS" ${servers:-none}
+		say "	$(kind_of "$one"), carrier $carrier, ${speed:-unknown} Mb/s, configured by ${source:-default}"
+		[ -z "$ssid" ] || say "	WiFi $ssid"
+		[ -z "$client" ] || say "	DHCP client $client, lease of $(lease_value "$one" SECONDS) s from $(lease_value "$one" SERVER)"
+		[ -z "$problem" ] || say "	problem: $problem"
+	done
+}

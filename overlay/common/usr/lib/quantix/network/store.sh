@@ -1,0 +1,81 @@
+#!/bin/sh
+# Where configuration is kept: for good in PERSISTENT, for this session in SESSION, which wins until the next boot.
+
+PERSISTENT=/quantix/network
+SESSION=/etc/quantix/network
+
+# True if there is a place for configuration that outlives this session, and it can be written.
+is_persistent() {
+	awk '$5 == "/quantix" { found = 1; writable = $6 ~ /^rw(,|$)/ } END { exit !(found && writable) }' \
+		/proc/self/mountinfo
+}
+
+# Files that configure an interface, the one that counts first: INTERFACE
+config_files() {
+	shared=''
+	is_first_physical "$1" && shared=yes
+	for folder in "$SESSION" "$PERSISTENT"; do
+		[ ! -e "$folder/$1.conf" ] || echo "$folder/$1.conf"
+		[ -z "$shared" ] || [ ! -e "$folder/static.conf" ] || echo "$folder/static.conf"
+	done
+}
+
+# Replaces a file with standard input, so that after a power cut it is the old or the new one, whole: FILE
+replace_file() {
+	folder=${1%/*}
+	mkdir -p "$folder" || return 1
+	temporary=$folder/.${1##*/}.$$
+	(umask 077 && cat >"$temporary") && sync "$temporary" && mv -f "$temporary" "$1" && sync "$folder" && return 0
+	rm -f "$temporary"
+	complain "$1: cannot be written"
+}
+
+remove_file() {
+	[ -e "$1" ] || return 0
+	rm -f "$1" || { complain "$1: cannot be removed"; return 1; }
+	sync "${1%/*}"
+}
+
+# Keeps the plan for good. What is kept for the session goes last: until then, the old configuration counts.
+store_persistent() {
+	if [ "$method" = dhcp ] && [ -z "$ssid" ]; then
+		remove_shared "$PERSISTENT" "$1" && remove_file "$PERSISTENT/$1.conf" || return 1
+	else
+		write_plan | replace_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1" || return 1
+	fi
+	remove_file "$SESSION/$1.conf" && remove_shared "$SESSION" "$1"
+}
+
+store_session() {
+	write_plan | replace_file "$SESSION/$1.conf" && remove_shared "$SESSION" "$1"
+}
+
+# Removes static.conf if it is this interface's: FOLDER INTERFACE
+remove_shared() {
+	[ -e "$1/static.conf" ] && is_first_physical "$2" || return 0
+	remove_file "$1/static.conf"
+}
+
+# Keeps the plan: INTERFACE persistent|session
+store() {
+	if [ "$2" = session ]; then
+		store_session "$1"
+	elif is_persistent; then
+		store_persistent "$1"
+	else
+		warn "$1: nothing to write to is mounted at /quantix; the configuration lasts until the next boot"
+		store_session "$1"
+	fi
+}
+
+# Reads the configuration of an interface into the plan, and its file's name into `source`; DHCP if there is none.
+# A file that does not parse is an error; where nothing runs yet (at boot), it is set aside and the next one counts.
+load() {
+	for source in $(config_files "$1"); do
+		read_config "$source" && return 0
+		[ ! -e "$RUN/$1/plan" ] || return 1
+		mv -f "$source" "$source.rejected" 2>/dev/null && warn "$source: set aside as ${source##*/}.rejected"
+	done
+	clear_plan
+	method=dhcp source=''
+}

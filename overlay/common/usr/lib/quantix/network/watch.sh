@@ -1,0 +1,47 @@
+#!/bin/sh
+# Configures interfaces as they come, and mends them when their carrier comes back.
+# shellcheck disable=SC2154 # `before` is set by eval
+
+# Handles what `ip -o link` and `ip -o monitor link` tell of one interface: NAME FLAGS
+# Only a change of its flags counts: taking a link up or scanning WiFi makes many more messages.
+heed_link() {
+	is_interface_name "$1" && is_physical "$1" || return 0
+	index=$(attribute "$1" ifindex)
+	is_number "$index" 999999999 || return 0
+	eval "before=\${flags_$index-none}"
+	eval "flags_$index=\$2"
+	[ "$before" != "$2" ] || return 0
+	case $before,$2 in
+	none,*) background apply "$1" ;;
+	*LOWER_UP*,*LOWER_UP*) ;;
+	*,*LOWER_UP*) background refresh "$1" ;;
+	esac
+}
+
+# Each interface is on its own: one that waits for something holds up no other. COMMAND INTERFACE
+background() {
+	"$0" "$1" "$2" 2>&1 | logger -t qx-network &
+}
+
+# Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Of the latter only iproute2 tells;
+# without the path some shells would take busybox's ip.
+watch_links() {
+	events=$RUN/events
+	rm -f "$events"
+	mkfifo "$events"
+	{
+		/sbin/ip -o monitor link &
+		echo $! >"$RUN/monitor.pid"
+		ip -o link show
+		sleep 1
+		ip -o link show
+		wait
+	} >"$events" &
+	trap 'kill $(cat "$RUN/monitor.pid") 2>/dev/null; rm -f "$events" "$RUN/monitor.pid"; exit 0' INT TERM
+	while read -r index name flags _; do
+		case $index in
+		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" ;;
+		esac
+	done <"$events"
+	complain 'the kernel told no more of links'
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# WiFi by wpa_supplicant: its file is made from the plan; the access point is searched and joined by it.
+
+# The configuration of wpa_supplicant, wpa_supplicant.conf(5): WPA2 and WPA3 with a password, open without.
+# The name is written in hexadecimal digits, so that any byte in it is only a byte.
+wifi_configuration() {
+	echo 'ctrl_interface=/run/wpa_supplicant'
+	echo 'update_config=0'
+	echo 'network={'
+	echo "	ssid=$(printf '%s' "$ssid" | od -An -v -tx1 | tr -d ' \n')"
+	echo '	scan_ssid=1'
+	if [ -z "$psk" ]; then
+		echo '	key_mgmt=NONE'
+	elif [ ${#psk} -eq 64 ]; then
+		echo '	key_mgmt=WPA-PSK WPA-PSK-SHA256'
+		echo '	ieee80211w=1'
+		echo "	psk=$psk"
+	else
+		echo '	key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE'
+		echo '	ieee80211w=1'
+		printf '	psk="%s"\n' "$psk"
+	fi
+	echo '}'
+}
+
+is_wifi_joined() {
+	is_alive "$(process_in "$RUN/$1/wpa_supplicant.pid")" && wifi_configuration | cmp -s - "$RUN/$1/wpa_supplicant.conf"
+}
+
+leave_wifi() {
+	supplicant=$(process_in "$RUN/$1/wpa_supplicant.pid")
+	case $(command_line_of "${supplicant:-0}" | head -n 1) in
+	*wpa_supplicant) end_process "$supplicant" ;;
+	esac
+	rm -f "$RUN/$1/wpa_supplicant.pid" "$RUN/$1/wpa_supplicant.conf"
+}
+
+# Goes back to the network of the plan that was enacted before, or to none.
+restore_wifi() {
+	[ -n "$ssid" ] || return 0
+	clear_plan
+	[ ! -f "$RUN/$1/plan" ] || read_config "$RUN/$1/plan"
+	if [ -n "$ssid" ]; then join_wifi "$1"; else leave_wifi "$1"; fi
+}
+
+# Starts wpa_supplicant for the plan's network. It keeps trying, so a far access point is no error.
+join_wifi() {
+	is_wifi_joined "$1" && return 0
+	is_wireless "$1" || { complain "$1: not a WiFi interface"; return 1; }
+	leave_wifi "$1"
+	(umask 077 && wifi_configuration >"$RUN/$1/wpa_supplicant.conf")
+	wpa_supplicant -B -i "$1" -c "$RUN/$1/wpa_supplicant.conf" -P "$RUN/$1/wpa_supplicant.pid" >/dev/null ||
+		{ complain "$1: wpa_supplicant does not start"; return 1; }
+	tries=200
+	until has_carrier "$1"; do
+		[ "$tries" -gt 0 ] || { warn "$1: $ssid was not joined within 10 seconds; it is tried further"; return 0; }
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}
+
+# Networks in reach, strongest first, `SIGNAL SECURITY NAME` each, from what `iw` tells (iw(8), scan).
+scan_wifi() {
+	ip link set "$1" up
+	iw dev "$1" scan | awk '
+		function flush() { if (name != "") printf "%d\t%s\t%s\n", signal, security, name }
+		/^BSS / { flush(); name = ""; security = "open" }
+		/^\tsignal:/ { signal = $2 }
+		/^\tSSID: / { name = substr($0, 8) }
+		/^\tRSN:/ { security = "WPA2" }
+		/^\tWPA:/ && security == "open" { security = "WPA" }
+		/Authentication suites:.*SAE/ { security = security == "WPA2" && /PSK/ ? "WPA2/WPA3" : "WPA3" }
+		END { flush() }' | sort -rn
+}

@@ -1,0 +1,172 @@
+import { expect } from 'vitest';
+import { begin, expectInvariant, goDhcp, goStatic } from './world/story.ts';
+import { test } from './world/test.ts';
+import { until } from './world/until.ts';
+
+for (const shell of ['ash', 'dash'] as const) {
+  test(`DHCP, static, DHCP, another static: each leaves only itself (${shell})`, async () => {
+    await using story = await begin(shell);
+    const { machine, lan } = story;
+    await lan.serveDhcp();
+    const first = await goDhcp(machine, 'eth0', lan);
+    await expectInvariant(machine, { eth0: first });
+    const second = await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
+    await expectInvariant(machine, { eth0: second });
+    const third = await goDhcp(machine, 'eth0', lan);
+    await expectInvariant(machine, { eth0: third });
+    const fourth = await goStatic(machine, 'eth0', { lan, host: 8, dns: ['8.8.4.4', '1.0.0.1'] });
+    await expectInvariant(machine, { eth0: fourth });
+    expect(await lan.reaches(lan.host(8))).toBe(true);
+    expect(await lan.reaches(lan.host(7))).toBe(false);
+  });
+
+  test(`an address that another machine has is refused, and nothing changes (${shell})`, async () => {
+    await using story = await begin(shell);
+    const { machine, lan } = story;
+    await lan.serveDhcp();
+    const eth0 = await goDhcp(machine, 'eth0', lan);
+    const before = await machine.state('eth0');
+    await lan.occupy(lan.host(9));
+    expect(await machine.network('static', 'eth0', `${lan.host(9)}/24`)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `qx-network: eth0: another machine has ${lan.host(9)}`,
+    });
+    expect(await machine.state('eth0')).toEqual(before);
+    expect((await machine.statusOf('eth0')).problem).toBe(
+      `eth0: another machine has ${lan.host(9)}`,
+    );
+    await lan.vacate(lan.host(9));
+    await goDhcp(machine, 'eth0', lan);
+    await expectInvariant(machine, { eth0 });
+  });
+
+  test(`DHCP clients that were started by hand are ended, those of other interfaces are not (${shell})`, async () => {
+    await using story = await begin(shell);
+    const { machine, lan } = story;
+    await lan.plug(machine, 'eth01');
+    await machine.succeed('ip link set eth0 up; ip link set eth01 up; ip link set eth1 up');
+    machine.start('busybox', 'udhcpc', '-f', '-ieth0', '-s', '/bin/true');
+    machine.start('udhcpc', '-f', '-s', '/bin/true');
+    machine.start('udhcpc', '-fqi', 'eth0', '-t', '99', '-s', '/bin/true');
+    machine.start('udhcpc', '-f', '--interface=eth0', '-s', '/bin/true');
+    machine.start('udhcpc', '-f', '-i', 'eth01', '-p', 'eth0', '-s', '/bin/true');
+    machine.start('udhcpc', '-f', '-i', 'eth1', '-x', 'hostname:eth0', '-s', '/bin/true');
+    machine.start('unshare', '-n', 'udhcpc', '-f', '-i', 'eth0', '-s', '/bin/true');
+    await until('all clients run', async () => (await machine.clients()).length >= 6 || undefined);
+    const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+    const left = (await machine.clients()).join('\n');
+    expect(left).toMatch('-i eth01 ');
+    expect(left).toMatch('-i eth1 ');
+    expect(left).not.toMatch(/-f -s|-ieth0|-fqi|--interface/);
+    expect((await machine.state('eth0')).addresses).toEqual([
+      eth0.method === 'static' && eth0.address,
+    ]);
+  });
+
+  test(`applying the same again changes nothing (${shell})`, async () => {
+    await using story = await begin(shell);
+    const { machine, lan, other } = story;
+    await other.serveDhcp();
+    const eth0 = await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
+    const eth1 = await goDhcp(machine, 'eth1', other);
+    const clients = await machine.clients();
+    await machine.succeed(
+      '/sbin/ip -4 monitor address route </dev/null >/changes 2>&1 & echo $! >/monitor',
+    );
+    await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
+    await goDhcp(machine, 'eth1', other);
+    expect((await machine.network('apply')).status).toBe(0);
+    await machine.succeed('kill $(cat /monitor)');
+    expect(await machine.read('/changes')).toBe('');
+    expect(await machine.clients()).toEqual(clients);
+    await expectInvariant(machine, { eth0, eth1 });
+  });
+}
+
+test('a static address is verified within 1.5 seconds, asking whether it is free included', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  const times: number[] = [];
+  for (const host of [7, 8, 9]) {
+    const start = performance.now();
+    await goStatic(machine, 'eth0', { lan, host });
+    times.push(performance.now() - start);
+  }
+  expect(Math.min(...times)).toBeLessThan(1500);
+});
+
+test('a gateway that does not answer is told, and is no error', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  const address = `${lan.host(7)}/24`;
+  expect(await machine.network('static', 'eth0', address, '--gateway', lan.host(250))).toEqual({
+    status: 0,
+    stdout: `eth0: ${address}`,
+    stderr: `qx-network: eth0: the gateway ${lan.host(250)} does not answer`,
+  });
+  expect((await machine.state('eth0')).routes).toMatchObject([{ gateway: lan.host(250) }]);
+});
+
+test('without carrier a static address is set, and it is told that nobody was asked', async () => {
+  await using story = await begin();
+  const { machine, lan, cable } = story;
+  await lan.ip('link', 'set', cable, 'down');
+  const done = await machine.network('static', 'eth0', `${lan.host(7)}/24`);
+  expect(done).toMatchObject({ status: 0, stdout: `eth0: ${lan.host(7)}/24` });
+  expect(done.stderr).toMatch('no carrier');
+  await lan.ip('link', 'set', cable, 'up');
+  await until('it is reached', async () => (await lan.reaches(lan.host(7))) || undefined);
+});
+
+test('two changes of one interface at the same time come one after the other', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  await Promise.all([
+    machine.network('static', 'eth0', `${lan.host(7)}/24`, '--gateway', lan.gateway),
+    machine.network('dhcp', 'eth0'),
+    machine.network('static', 'eth0', `${lan.host(8)}/24`, '--gateway', lan.gateway),
+  ]);
+  const eth0 = await goDhcp(machine, 'eth0', lan);
+  await expectInvariant(machine, { eth0 });
+});
+
+test('the lock of a change that was killed is taken over', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await machine.succeed(
+    'mkdir -p /run/quantix/network/eth0; ln -s 99999 /run/quantix/network/eth0/lock',
+  );
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+});
+
+test('a change that is interrupted brings the previous state back', async () => {
+  await using story = await begin('dash');
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+  // An ip that interrupts who calls it, when the new address is set.
+  await machine.succeed('mv /usr/sbin/ip /usr/sbin/real-ip');
+  const interrupt = `case "$*" in *"addr add ${lan.host(8)}/"*) kill -INT $PPID ;; esac`;
+  const text = `#!/bin/sh\n${interrupt}\nexec /usr/sbin/real-ip "$@"\n`;
+  await machine.write('/usr/sbin/ip', text);
+  await machine.succeed('chmod 755 /usr/sbin/ip');
+  expect((await machine.network('static', 'eth0', `${lan.host(8)}/24`)).status).toBe(130);
+  await expectInvariant(machine, { eth0 });
+  expect(await machine.sh('ls /run/quantix/network/eth0/lock')).toMatchObject({ status: 1 });
+});
+
+test('a hang-up does not stop a change half-way', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await machine.succeed(
+    'qx-network static eth0 $1 --gateway $2 & p=$!; until [ -L /run/quantix/network/eth0/lock ]; do usleep 10000; done; kill -HUP $p; wait $p',
+    `${lan.host(7)}/24`,
+    lan.gateway,
+  );
+  await expectInvariant(machine, {
+    eth0: { method: 'static', lan, address: `${lan.host(7)}/24`, dns: [] },
+  });
+});

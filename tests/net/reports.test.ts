@@ -1,0 +1,90 @@
+import { expect } from 'vitest';
+import { begin, expectInvariant, goDhcp, goStatic } from './world/story.ts';
+import { test } from './world/test.ts';
+import { until } from './world/until.ts';
+
+/** Fires the renewal that an hour-long lease would bring some day; a client that was left would take its chance. */
+const RENEW =
+  'for p in /proc/[0-9]*; do grep -qx udhcpc $p/comm && kill -USR1 $(basename $p); done; :';
+
+test('after setting a static address the host is reached at it, and stays so', async () => {
+  await using story = await begin();
+  const { machine, lan, other } = story;
+  await lan.serveDhcp();
+  await goDhcp(machine, 'eth0', lan);
+  await machine.succeed('udhcpc -b -i eth0 -s /usr/lib/quantix/dhcp-hook; :');
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+  expect(await machine.clients()).toEqual([]);
+  await machine.succeed(RENEW);
+  expect(await lan.reaches(lan.host(7))).toBe(true);
+  await expectInvariant(machine, { eth0 });
+  expect(await other.reaches(lan.host(7))).toBe(false);
+});
+
+test('after setting a static address replies leave through its interface, though another is in the same subnet', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.plug(machine, 'eth2');
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+  const eth2 = await goStatic(machine, 'eth2', { lan, host: 8 });
+  expect((await machine.state('eth2')).routes).toHaveLength(1);
+  await expectInvariant(machine, { eth0, eth2 });
+});
+
+test('after setting a static address that was there before no old default route is left, however many there were', async () => {
+  await using story = await begin();
+  const { machine, lan, other } = story;
+  await goStatic(machine, 'eth1', { lan: other, host: 9 });
+  await machine.succeed(
+    'ip link set eth0 up; ip addr add $1 dev eth0; for m in 0 5 700 4000; do ip route add default via $2 dev eth0 metric $m; done',
+    `${lan.host(7)}/24`,
+    lan.host(254),
+  );
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  expect((await machine.state('eth0')).routes).toEqual([
+    { gateway: lan.gateway, metric: expect.any(Number) as number },
+  ]);
+  expect((await machine.state('eth1')).routes).toHaveLength(1);
+});
+
+test('a static address that the system did not take is an error, and the address before is back', async () => {
+  await using story = await begin('dash');
+  const { machine, lan } = story;
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+  // An ip that says yes and does nothing, for one address.
+  await machine.succeed('mv /usr/sbin/ip /usr/sbin/real-ip');
+  const lie = `case "$*" in *"addr add ${lan.host(8)}/"*) exit 0 ;; esac`;
+  await machine.write('/usr/sbin/ip', `#!/bin/sh\n${lie}\nexec /usr/sbin/real-ip "$@"\n`);
+  await machine.succeed('chmod 755 /usr/sbin/ip');
+  const refused = await machine.network('static', 'eth0', `${lan.host(8)}/24`);
+  expect(refused).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `qx-network: eth0: ${lan.host(8)}/24 is not there after setting it`,
+  });
+  expect((await machine.statusOf('eth0')).problem).toMatch('is not there after setting it');
+  await machine.succeed('mv /usr/sbin/real-ip /usr/sbin/ip');
+  expect((await machine.network('apply', 'eth0')).status).toBe(0);
+  await expectInvariant(machine, { eth0 });
+  expect(await lan.reaches(lan.host(7))).toBe(true);
+});
+
+test('after going back to DHCP nothing shows the static address, now and after a restart', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
+  const eth0 = await goDhcp(machine, 'eth0', lan);
+  const trace = async () =>
+    await machine.succeed(
+      'ip addr; ip route show table all; cat /etc/resolv.conf; grep -r . /quantix /etc/quantix /run/quantix; qx-network status; :',
+    );
+  expect(await trace()).not.toMatch(`${lan.host(7)}/`);
+  expect(await trace()).not.toMatch('9.9.9.9');
+  await expectInvariant(machine, { eth0 });
+  await machine.cutPower();
+  expect((await machine.network('apply', 'eth0')).status).toBe(0);
+  await until('a lease', async () => (await machine.statusOf('eth0')).dhcp?.lease ?? undefined);
+  expect(await trace()).not.toMatch(`${lan.host(7)}/`);
+  await expectInvariant(machine, { eth0 });
+});

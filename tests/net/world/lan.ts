@@ -1,0 +1,117 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Machine } from './machine.ts';
+import { Namespace } from './namespace.ts';
+import { until } from './until.ts';
+
+/** What a DHCP server tells, in udhcpd's words. */
+export interface DhcpOptions {
+  /** First and last address that it gives. */
+  range?: [string, string];
+  /** Seconds that a lease is good for. */
+  lease?: number;
+  /** More `option` lines. */
+  options?: string[];
+}
+
+let lans = 0;
+
+/** A wire with a gateway on it, which is its DHCP server too if it is told to: 10.<number>.0.1/24. */
+export class Lan implements AsyncDisposable {
+  readonly #namespace: Namespace;
+  readonly #number: number;
+  #plugs = 0;
+
+  private constructor(namespace: Namespace, number: number) {
+    this.#namespace = namespace;
+    this.#number = number;
+  }
+
+  static async create(): Promise<Lan> {
+    const lan = new Lan(await Namespace.create(), (lans++ % 200) + 1);
+    await lan.ip('link', 'add', 'wire', 'type', 'bridge');
+    await lan.ip('addr', 'add', `${lan.gateway}/24`, 'dev', 'wire');
+    await lan.ip('link', 'set', 'wire', 'up');
+    return lan;
+  }
+
+  /** The address of a host on this wire. */
+  host(number: number): string {
+    return `10.${this.#number}.0.${number}`;
+  }
+
+  get gateway(): string {
+    return this.host(1);
+  }
+
+  /** Puts a cable between a machine's new interface and this wire. @returns the cable's name */
+  async plug(machine: Machine, name: string): Promise<string> {
+    const plug = `plug${this.#plugs++}`;
+    const peer = ['peer', 'name', name, 'netns', String(machine.pid)];
+    await this.ip('link', 'add', plug, 'type', 'veth', ...peer);
+    await this.ip('link', 'set', plug, 'master', 'wire', 'up');
+    await machine.appear(name);
+    return plug;
+  }
+
+  /** Takes a host's place on the wire: it answers for the address. */
+  async occupy(address: string): Promise<void> {
+    await this.ip('addr', 'add', `${address}/24`, 'dev', 'wire');
+  }
+
+  async vacate(address: string): Promise<void> {
+    await this.ip('addr', 'del', `${address}/24`, 'dev', 'wire');
+  }
+
+  /** True if a host answers: what a report "it cannot be reached" is about. */
+  async reaches(address: string): Promise<boolean> {
+    const ping = ['busybox', 'ping', '-c', '1', '-W', '2', address];
+    return (await this.#namespace.exec(ping)).status === 0;
+  }
+
+  /** Starts the DHCP server; one that runs already ends first. */
+  async serveDhcp({ range, lease = 3600, options = [] }: DhcpOptions = {}): Promise<void> {
+    await this.stopDhcp();
+    const [first, last] = range ?? [this.host(100), this.host(150)];
+    const base = join(tmpdir(), `quantix-udhcpd-${process.pid}-${this.#number}`);
+    const lines = [
+      'interface wire',
+      `start ${first}`,
+      `end ${last}`,
+      `lease_file ${base}.leases`,
+      `pidfile ${base}.pid`,
+      'offer_time 5',
+      'min_lease 2',
+      'option subnet 255.255.255.0',
+      `option router ${this.gateway}`,
+      `option dns ${this.gateway}`,
+      `option lease ${lease}`,
+      ...options.map((option) => `option ${option}`),
+    ];
+    await rm(`${base}.leases`, { force: true });
+    await writeFile(`${base}.conf`, `${lines.join('\n')}\n`);
+    this.#namespace.start(['busybox', 'udhcpd', '-f', '-a', '1', `${base}.conf`]);
+    await until('the DHCP server listens', async () => (await this.#servers()) || undefined);
+  }
+
+  async stopDhcp(): Promise<void> {
+    await this.#namespace.exec(['busybox', 'killall', '-q', '-9', 'udhcpd', 'busybox']);
+    await until('no DHCP server is left', async () => !(await this.#servers()) || undefined);
+  }
+
+  async ip(...args: string[]): Promise<string> {
+    return await this.#namespace.inNetwork(['ip', ...args]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#namespace[Symbol.asyncDispose]();
+    const base = join(tmpdir(), `quantix-udhcpd-${process.pid}-${this.#number}`);
+    for (const end of ['conf', 'leases', 'pid']) await rm(`${base}.${end}`, { force: true });
+  }
+
+  /** True if something listens on UDP port 67 (0043 in the kernel's list). */
+  async #servers(): Promise<boolean> {
+    return (await this.#namespace.succeed(['cat', '/proc/net/udp'])).includes(':0043 ');
+  }
+}

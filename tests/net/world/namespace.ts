@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { execa } from 'execa';
+import { until } from './until.ts';
+
+/** What a command did. */
+export interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** How a command is run in a namespace. */
+export interface ExecOptions {
+  /** Folder that is the root of the command's world; the namespace's own if absent. */
+  root?: string;
+  /** Text for its standard input. */
+  input?: string;
+}
+
+/**
+ * A network, mount and process namespace of its own. All of it is gone when it is disposed of, or when this process
+ * ends: its first process ends with its standard input, and every other with the first one.
+ */
+export class Namespace implements AsyncDisposable {
+  readonly #holder: ChildProcess;
+  /** Its first process, as the host sees it. */
+  readonly pid: number;
+
+  private constructor(holder: ChildProcess, pid: number) {
+    this.#holder = holder;
+    this.pid = pid;
+  }
+
+  /** Makes a namespace; needs root. */
+  static async create(): Promise<Namespace> {
+    const own = ['--net', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--mount-proc'];
+    const holder = spawn('unshare', [...own, 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const children = `/proc/${holder.pid}/task/${holder.pid}/children`;
+    const pid = await until('the namespace is there', async () => {
+      const child = Number.parseInt(await readFile(children, 'utf8'), 10);
+      const name = Number.isNaN(child) ? '' : await readFile(`/proc/${child}/comm`, 'utf8');
+      return name === 'cat\n' ? child : undefined;
+    });
+    return new Namespace(holder, pid);
+  }
+
+  /** Runs a program to its end, whatever its exit status. */
+  async exec(command: readonly string[], { root, input }: ExecOptions = {}): Promise<Outcome> {
+    const within = root === undefined ? command : ['chroot', root, ...command];
+    const args = [
+      '--net',
+      '--mount',
+      '--pid',
+      '--uts',
+      '--target',
+      String(this.pid),
+      '--',
+      ...within,
+    ];
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+    const options = { env, extendEnv: false, reject: false, input: input ?? '' };
+    const { exitCode, stdout, stderr } = await execa('nsenter', args, options);
+    return { status: exitCode ?? -1, stdout, stderr };
+  }
+
+  /** Runs a program that must succeed. @returns what it wrote */
+  async succeed(command: readonly string[], options: ExecOptions = {}): Promise<string> {
+    const { status, stdout, stderr } = await this.exec(command, options);
+    if (status !== 0) throw new Error(`${command.join(' ')}: exit ${status}\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** Runs a program of the host in the network only: it sees the host's processes. It must succeed. */
+  async inNetwork(command: readonly string[]): Promise<string> {
+    const { stdout } = await execa('nsenter', [
+      '--net',
+      '--target',
+      `${this.pid}`,
+      '--',
+      ...command,
+    ]);
+    return stdout;
+  }
+
+  /** Starts a program that goes on by itself. */
+  start(command: readonly string[], root?: string): void {
+    const within = root === undefined ? command : ['chroot', root, ...command];
+    const args = [
+      '--net',
+      '--mount',
+      '--pid',
+      '--uts',
+      '--target',
+      String(this.pid),
+      '--',
+      ...within,
+    ];
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+    spawn('nsenter', args, { env, stdio: 'ignore' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = new Promise((resolve) => this.#holder.once('exit', resolve));
+    this.#holder.stdin?.end();
+    await ended;
+  }
+}

@@ -1,0 +1,94 @@
+import { expect } from 'vitest';
+import { Lan } from './lan.ts';
+import { Machine } from './machine.ts';
+import { makeTemplate, type Shell } from './template.ts';
+
+/** A machine whose eth0 and eth1 are each on a wire of its own. */
+export interface Story extends AsyncDisposable {
+  machine: Machine;
+  /** The wire of eth0. */
+  lan: Lan;
+  /** The wire of eth1. */
+  other: Lan;
+  /** Name of eth0's cable on its wire. */
+  cable: string;
+}
+
+/** What `qx-network` is expected to have made of an interface. */
+export type Expected =
+  | { method: 'dhcp'; lan: Lan }
+  | { method: 'static'; lan: Lan; address: string; dns: string[] };
+
+/** Makes a world. @param shell what runs scripts on the machine */
+export async function begin(shell: Shell = 'ash'): Promise<Story> {
+  const stack = new AsyncDisposableStack();
+  const template = stack.use(await makeTemplate(shell));
+  const machine = stack.use(await Machine.create(template.root));
+  const lan = stack.use(await Lan.create());
+  const other = stack.use(await Lan.create());
+  const cable = await lan.plug(machine, 'eth0');
+  await other.plug(machine, 'eth1');
+  return { machine, lan, other, cable, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** Sets a static address with the wire's gateway and expects that it was taken. */
+export async function goStatic(
+  machine: Machine,
+  name: string,
+  { lan, host, dns = [] }: { lan: Lan; host: number; dns?: string[] },
+): Promise<Expected> {
+  const address = `${lan.host(host)}/24`;
+  const servers = dns.length === 0 ? [] : ['--dns', dns.join(',')];
+  const done = await machine.network('static', name, address, '--gateway', lan.gateway, ...servers);
+  expect(done).toEqual({ status: 0, stdout: `${name}: ${address}`, stderr: '' });
+  return { method: 'static', lan, address, dns };
+}
+
+/** Goes to DHCP and expects a lease. */
+export async function goDhcp(machine: Machine, name: string, lan: Lan): Promise<Expected> {
+  const done = await machine.network('dhcp', name);
+  expect(done).toMatchObject({ status: 0, stderr: '' });
+  expect(done.stdout).toMatch(new RegExp(`^${name}: \\S+/24 by DHCP$`));
+  return { method: 'dhcp', lan };
+}
+
+/** What must be true at any time: one owner, the right addresses, routes, clients, name servers and files. */
+export async function expectInvariant(
+  machine: Machine,
+  expected: Readonly<Record<string, Expected>>,
+): Promise<void> {
+  const names = Object.keys(expected).sort();
+  const [clients, files, servers, status] = await Promise.all([
+    machine.clients(),
+    machine.files(),
+    machine.nameServers(),
+    machine.status(),
+  ]);
+  const metrics: number[] = [];
+  const wantedServers: string[] = [];
+  for (const name of names) {
+    const want = expected[name]!;
+    const state = await machine.state(name);
+    const told = status.interfaces.find((one) => one.name === name);
+    expect(state.addresses).toHaveLength(1);
+    if (want.method === 'static') expect(state.addresses).toEqual([want.address]);
+    else expect(state.addresses[0]).toMatch(new RegExp(`^${want.lan.host(1)}[0-5][0-9]/24$`));
+    expect(state.routes).toEqual([
+      { gateway: want.lan.gateway, metric: expect.any(Number) as number },
+    ]);
+    metrics.push(state.routes[0]!.metric);
+    wantedServers.push(...(want.method === 'static' ? want.dns : [want.lan.gateway]));
+    expect(told).toMatchObject({ method: want.method, gateway: want.lan.gateway, problem: null });
+    expect(told?.addresses.map(({ address, prefix }) => `${address}/${prefix}`)).toEqual(
+      state.addresses,
+    );
+    expect(told?.dhcp === null).toBe(want.method === 'static');
+  }
+  const dhcp = names.filter((name) => expected[name]?.method === 'dhcp');
+  expect(clients.map((line) => /-i (\S+)/.exec(line)?.[1]).sort()).toEqual(dhcp);
+  expect(files).toEqual(
+    names.filter((name) => !dhcp.includes(name)).map((name) => `/quantix/network/${name}.conf`),
+  );
+  expect(new Set(metrics).size).toBe(metrics.length);
+  expect(servers).toEqual([...new Set(wantedServers)].slice(0, 3));
+}

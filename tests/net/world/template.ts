@@ -1,0 +1,66 @@
+import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { execa } from 'execa';
+
+const OVERLAYS = resolve(import.meta.dirname, '../../../overlay');
+
+/** Programs of the image that busybox has too, in a smaller form; the real ones come first on PATH there. */
+const PROGRAMS = ['ip', 'arping'];
+
+/** Folders that the machine mounts or writes. */
+const FOLDERS = ['dev', 'proc', 'sys', 'run', 'quantix', 'tmp', 'kernel', 'var/lib/misc'];
+
+/**
+ * The shell of a machine. `ash` is that of Debian's image: busybox, which runs its own `ip` and `arping` whatever is on
+ * PATH. With `dash` every program is the one on PATH, as on Alpine: those of iproute2 and iputils.
+ */
+export type Shell = 'ash' | 'dash';
+
+/**
+ * A root file system as the image has it, for the network: busybox, `ip`, `arping`, and the overlay as it ships.
+ * @returns its folder, and how to remove it
+ */
+export async function makeTemplate(shell: Shell): Promise<{ root: string } & AsyncDisposable> {
+  const root = await mkdtemp(join(tmpdir(), 'quantix-net-'));
+  await chmod(root, 0o755);
+  for (const folder of ['usr/bin', 'usr/sbin', 'usr/lib', 'etc', ...FOLDERS]) {
+    await mkdir(join(root, folder), { recursive: true });
+  }
+  for (const folder of ['bin', 'sbin', 'lib']) await symlink(`usr/${folder}`, join(root, folder));
+  await cp('/bin/busybox', join(root, 'usr/bin/busybox'), { dereference: true });
+  for (const name of PROGRAMS) await copyProgram(root, name);
+  await linkApplets(root);
+  if (shell === 'dash') {
+    await copyProgram(root, 'dash');
+    await rm(join(root, 'usr/bin/sh'));
+    await symlink('../sbin/dash', join(root, 'usr/bin/sh'));
+  }
+  await cp(join(OVERLAYS, 'common'), root, { recursive: true, force: true });
+  await cp(join(OVERLAYS, 'debian/lib/rc/sh'), join(root, 'usr/lib/rc/sh'), { recursive: true });
+  return {
+    root,
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+async function linkApplets(root: string): Promise<void> {
+  const { stdout } = await execa('/bin/busybox', ['--list']);
+  for (const applet of stdout
+    .split('\n')
+    .filter((name) => !['busybox', ...PROGRAMS].includes(name))) {
+    await symlink('busybox', join(root, 'usr/bin', applet));
+  }
+}
+
+/** A program of the host with the libraries that it needs. */
+async function copyProgram(root: string, name: string): Promise<void> {
+  const { stdout: path } = await execa('sh', ['-c', 'command -v "$0"', name]);
+  await cp(path, join(root, 'usr/sbin', name), { dereference: true });
+  const { stdout: libraries } = await execa('ldd', [path]);
+  for (const [library] of libraries.matchAll(/\/\S+/g)) {
+    const target = join(root, library.replace(/^\/lib64/, '/lib64'));
+    await mkdir(dirname(target), { recursive: true });
+    await cp(library, target, { dereference: true, force: true });
+  }
+}

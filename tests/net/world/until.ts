@@ -1,0 +1,23 @@
+/** Milliseconds after which something that should have happened is taken for a failure. */
+const DEADLINE = 15_000;
+
+/** Milliseconds between two looks. */
+const INTERVAL = 20;
+
+/**
+ * Looks until something is there.
+ * @param what the event, as a clause, for the error
+ * @param look gives `undefined` or throws while it is not
+ */
+export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + DEADLINE;
+  for (;;) {
+    const found = await look().catch((error: unknown) => {
+      if (Date.now() > deadline) throw error;
+      return undefined;
+    });
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+  }
+}
