@@ -15,6 +15,7 @@ describe('an image of the Alpine base', () => {
       medium: { as: 'cdrom', image: iso },
     });
     await story.guest.waitForMilestone('ready');
+    await story.guest.waitForMilestone('network');
     await logIn(story);
   });
 
@@ -24,7 +25,7 @@ describe('an image of the Alpine base', () => {
 
   test('boots from CD under BIOS as far as one of Debian', () => {
     const milestones = [...milestonesIn(story.guest.log).keys()];
-    expect(milestones).toEqual(['kernel', 'medium', 'root', 'ready']);
+    expect(milestones).toEqual(['kernel', 'medium', 'root', 'network', 'ready']);
   });
 
   test('says of which base it is', async () => {

@@ -18,10 +18,12 @@ describe.each(PROFILES)('%s', (profile) => {
       medium: { as, image: imageOf(profile).iso },
     });
     await story.guest.waitForMilestone('ready');
+    await story.guest.waitForMilestone('network');
     expect([...milestonesIn(story.guest.log).keys()]).toEqual([
       'kernel',
       'medium',
       'root',
+      'network',
       'ready',
     ]);
     await story.screenshot();

@@ -42,11 +42,15 @@ export async function boot(name: string, machine: Machine): Promise<Story> {
   };
 }
 
-/** Logs in as root on the serial port: no password is set. */
-export async function logIn({ guest }: Story): Promise<void> {
-  await guest.waitFor(/login: $/);
+/**
+ * Logs in as root on the serial port: no password is set. Prompts from before `from` do not count, and the kernel may
+ * write right behind one.
+ */
+export async function logIn({ guest }: Story, from = 0): Promise<void> {
+  await guest.waitFor(/login: /, from);
+  const prompt = guest.mark;
   guest.type('root');
-  await guest.waitFor(/# $/);
+  await guest.waitFor(/~ # /, prompt);
 }
 
 /**

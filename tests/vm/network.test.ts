@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { run } from '../../build/process/run.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
+
+const PROFILES = [
+  { profile: 'quantix-os', label: 'QUANTIX-CFG' },
+  { profile: 'qvdc', label: 'QVDC-CFG' },
+];
+const STATIC = '10.0.2.77';
+const LEASED = '10.0.2.15';
+/** Port of the guest that answers while a test asks. */
+const PORT = 8077;
+
+const statusSchema = z.object({
+  persistent: z.boolean(),
+  interfaces: z.array(
+    z.object({
+      method: z.string(),
+      source: z.string().nullable(),
+      addresses: z.array(z.object({ address: z.string(), prefix: z.number() })),
+      gateway: z.string().nullable(),
+      dhcp: z.unknown(),
+    }),
+  ),
+});
+
+/** What `qx-network status --json` says of the one interface. */
+async function status(story: Story) {
+  const { persistent, interfaces } = statusSchema.parse(
+    JSON.parse(await succeed(story, 'qx-network status --json')),
+  );
+  expect(interfaces).toHaveLength(1);
+  return { persistent, ...interfaces[0] };
+}
+
+/** A disk with an empty file system of this label, to keep configuration on. */
+async function configurationDisk(label: string): Promise<string> {
+  const disk = join(await temporaryFolder(), 'config.img');
+  await run('mformat', [
+    '-C',
+    '-i',
+    disk,
+    '-T',
+    '16384',
+    '-h',
+    '16',
+    '-s',
+    '32',
+    '-v',
+    label,
+    '::',
+  ]);
+  return disk;
+}
+
+/** A port of this host that nobody uses. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = z.object({ port: z.number() }).parse(server.address());
+  server.close();
+  return port;
+}
+
+/** What a guest that listens says to a connection from the host; the guest's own network needs a moment to pass it. */
+async function answerAt(hostPort: number): Promise<string> {
+  for (;;) {
+    const socket = connect(hostPort, '127.0.0.1');
+    let said = '';
+    socket.on('data', (bytes: Buffer) => {
+      said += bytes;
+    });
+    socket.on('error', () => undefined);
+    await once(socket, 'close');
+    if (said !== '') return said;
+    await wait(200);
+  }
+}
+
+describe.each(PROFILES)('$profile', ({ profile, label }) => {
+  test('takes a lease, goes static and is reached there, stays so after a restart, and goes back without a trace', async () => {
+    const hostPort = await freePort();
+    const disk = await configurationDisk(label);
+    await using story = await boot(`${profile}-network`, {
+      firmware: 'bios',
+      medium: { as: 'cdrom', image: imageOf(profile).iso },
+      disks: [{ file: disk, format: 'raw', bus: 'virtio' }],
+      forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
+    });
+    const { guest } = story;
+    await guest.waitForMilestone('ready');
+    await guest.waitForMilestone('network');
+    await logIn(story);
+    expect(await status(story)).toMatchObject({
+      persistent: true,
+      method: 'dhcp',
+      addresses: [{ address: LEASED, prefix: 24 }],
+      gateway: '10.0.2.2',
+    });
+
+    await succeed(story, `qx-network static eth0 ${STATIC}/24 --gateway 10.0.2.2`);
+    await succeed(story, `(while :; do echo reached | nc -l -p ${PORT}; done >/dev/null 2>&1 &)`);
+    expect(await answerAt(hostPort)).toBe('reached\n');
+
+    const before = guest.mark;
+    guest.type('reboot');
+    await guest.waitForMilestone('ready', before);
+    await guest.waitForMilestone('network', before);
+    await logIn(story, before);
+    expect(await status(story)).toMatchObject({
+      method: 'static',
+      source: '/quantix/network/eth0.conf',
+      addresses: [{ address: STATIC, prefix: 24 }],
+      gateway: '10.0.2.2',
+    });
+    expect(await succeed(story, 'ps')).not.toContain('udhcpc');
+
+    await succeed(story, 'qx-network dhcp eth0');
+    expect(await status(story)).toMatchObject({
+      method: 'dhcp',
+      addresses: [{ address: LEASED, prefix: 24 }],
+    });
+    const traces =
+      'ip -4 addr; ip route; cat /etc/resolv.conf; cat /quantix/network/* || ls /quantix';
+    expect(await succeed(story, traces)).not.toContain(STATIC);
+    expect(await succeed(story, "ps | grep -c '[u]dhcpc'")).toBe('1\n');
+    await guest.powerOff();
+    story.expectGoodConsole();
+  });
+});
