@@ -12,6 +12,7 @@ export default defineConfig({
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 60_000,
           sequence: { concurrent: true },
+          maxConcurrency: 8,
         },
       },
       {

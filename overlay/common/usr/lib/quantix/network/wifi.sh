@@ -29,9 +29,7 @@ is_wifi_joined() {
 
 leave_wifi() {
 	supplicant=$(process_in "$RUN/$1/wpa_supplicant.pid")
-	case $(command_line_of "${supplicant:-0}" | head -n 1) in
-	*wpa_supplicant) end_process "$supplicant" ;;
-	esac
+	grep -qsx wpa_supplicant "/proc/$supplicant/comm" && end_process "$supplicant"
 	rm -f "$RUN/$1/wpa_supplicant.pid" "$RUN/$1/wpa_supplicant.conf"
 }
 
