@@ -13,6 +13,7 @@ export default defineConfig({
           testTimeout: 60_000,
           sequence: { concurrent: true },
           maxConcurrency: 8,
+          maxWorkers: 3,
         },
       },
       {

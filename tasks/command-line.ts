@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
 import { apkTreeCommand } from './commands/apk-tree.ts';
 import { cleanCommand } from './commands/clean.ts';
+import { configDriveCommand } from './commands/config-drive.ts';
 import type { CommandContext } from './commands/context.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -21,6 +22,7 @@ const COMMANDS = [
   rootfsCommand,
   explainCommand,
   qemuCommand,
+  configDriveCommand,
   doctorCommand,
   cleanCommand,
   solveCommand,

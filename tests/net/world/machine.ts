@@ -132,9 +132,7 @@ export class Machine implements AsyncDisposable {
 
   /** Ids of the DHCP clients that run, whoever started them, with their words. */
   async clients(): Promise<string[]> {
-    const list = await this.succeed(
-      'for p in /proc/[0-9]*; do tr "\\000" " " <$p/cmdline 2>/dev/null | grep -E "^([^ ]*/)?(busybox )?udhcpc " ; done; :',
-    );
+    const list = await this.succeed("ps -o args | grep -E '^([^ ]*/)?(busybox )?udhcpc ' || :");
     return list.split('\n').filter((line) => line !== '');
   }
 
