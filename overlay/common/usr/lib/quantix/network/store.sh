@@ -29,7 +29,7 @@ replace_file() {
 	umask 077
 	write_plan >"$temporary"
 	umask 022
-	write_plan | cmp -s - "$temporary" && sync "$temporary" && mv -f "$temporary" "$1" && sync "$folder" && return 0
+	is_plan_in "$temporary" && sync "$temporary" && mv -f "$temporary" "$1" && sync "$folder" && return 0
 	rm -f "$temporary"
 	complain "$1: cannot be written"
 }

@@ -24,7 +24,8 @@ wifi_configuration() {
 }
 
 is_wifi_joined() {
-	is_alive "$(process_in "$RUN/$1/wpa_supplicant.pid")" && wifi_configuration | cmp -s - "$RUN/$1/wpa_supplicant.conf"
+	is_alive "$(process_in "$RUN/$1/wpa_supplicant.pid")" &&
+		[ "$(cat "$RUN/$1/wpa_supplicant.conf" 2>/dev/null)" = "$(wifi_configuration)" ]
 }
 
 leave_wifi() {
