@@ -15,6 +15,8 @@ export default defineConfig({
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 60_000,
           sequence: { concurrent: true },
+          maxConcurrency: 8,
+          maxWorkers: 3,
         },
       },
       {

@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
 import { apkTreeCommand } from './commands/apk-tree.ts';
 import { cleanCommand } from './commands/clean.ts';
+import { configDriveCommand } from './commands/config-drive.ts';
 import type { CommandContext } from './commands/context.ts';
 import { CommandExit } from './commands/define.ts';
 import { dockerCommand } from './commands/docker.ts';
@@ -24,6 +25,7 @@ const COMMANDS = [
   explainCommand,
   qemuCommand,
   dockerCommand,
+  configDriveCommand,
   doctorCommand,
   cleanCommand,
   solveCommand,

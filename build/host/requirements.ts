@@ -41,6 +41,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   file('/bin/busybox', 'busybox-static'),
   { name: 'ip', package: 'iproute2' },
   { name: 'arping', package: 'iputils-arping' },
+  { name: 'dnsmasq', package: 'dnsmasq-base' },
+  { name: 'strace', package: 'strace' },
 ];
 
 /** The requirements that this host does not meet. */

@@ -120,6 +120,23 @@ test('without carrier a static address is set, and it is told that nobody was as
   await until('it is reached', async () => (await lan.reaches(lan.host(7))) || undefined);
 });
 
+test('where the configuration cannot be written, the previous state comes back', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
+  const before = await machine.read('/quantix/network/eth0.conf');
+  await machine.succeed('mount -o remount,size=8k /quantix; yes | dd of=/quantix/full bs=4k; :');
+  expect(await machine.network('static', 'eth0', `${lan.host(8)}/24`)).toMatchObject({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching('/quantix/network/eth0.conf: cannot be written') as string,
+  });
+  expect(await machine.read('/quantix/network/eth0.conf')).toBe(before);
+  await machine.succeed('rm /quantix/full');
+  expect((await machine.network('apply', 'eth0')).status).toBe(0);
+  await expectInvariant(machine, { eth0 });
+});
+
 test('two changes of one interface at the same time come one after the other', async () => {
   await using story = await begin();
   const { machine, lan } = story;

@@ -11,8 +11,8 @@ export interface DhcpOptions {
   range?: [string, string];
   /** Seconds that a lease is good for. */
   lease?: number;
-  /** More `option` lines. */
-  options?: string[];
+  /** Options, by name, besides those of a common network or in their place. */
+  options?: Readonly<Record<string, string>>;
 }
 
 let lans = 0;
@@ -49,9 +49,9 @@ export class Lan implements AsyncDisposable {
   async plug(machine: Machine, name: string): Promise<string> {
     const plug = `plug${this.#plugs++}`;
     const peer = ['peer', 'name', name, 'netns', String(machine.pid)];
+    await machine.appear(name);
     await this.ip('link', 'add', plug, 'type', 'veth', ...peer);
     await this.ip('link', 'set', plug, 'master', 'wire', 'up');
-    await machine.appear(name);
     return plug;
   }
 
@@ -71,10 +71,12 @@ export class Lan implements AsyncDisposable {
   }
 
   /** Starts the DHCP server; one that runs already ends first. */
-  async serveDhcp({ range, lease = 3600, options = [] }: DhcpOptions = {}): Promise<void> {
+  async serveDhcp({ range, lease = 3600, options }: DhcpOptions = {}): Promise<void> {
     await this.stopDhcp();
     const [first, last] = range ?? [this.host(100), this.host(150)];
     const base = join(tmpdir(), `quantix-udhcpd-${process.pid}-${this.#number}`);
+    const common = { subnet: '255.255.255.0', router: this.gateway, dns: this.gateway };
+    const told = { ...common, lease: String(lease), ...options };
     const lines = [
       'interface wire',
       `start ${first}`,
@@ -83,11 +85,7 @@ export class Lan implements AsyncDisposable {
       `pidfile ${base}.pid`,
       'offer_time 5',
       'min_lease 2',
-      'option subnet 255.255.255.0',
-      `option router ${this.gateway}`,
-      `option dns ${this.gateway}`,
-      `option lease ${lease}`,
-      ...options.map((option) => `option ${option}`),
+      ...Object.entries(told).map(([name, value]) => `option ${name} ${value}`),
     ];
     await rm(`${base}.leases`, { force: true });
     await writeFile(`${base}.conf`, `${lines.join('\n')}\n`);
@@ -95,8 +93,22 @@ export class Lan implements AsyncDisposable {
     await until('the DHCP server listens', async () => (await this.#servers()) || undefined);
   }
 
+  /** Starts a DHCP server that refuses (NAK) what it did not give itself; the one before ends first. */
+  async serveDhcpStrictly(range: [string, string]): Promise<void> {
+    await this.stopDhcp();
+    const server = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0'];
+    const place = ['--interface=wire', '--bind-interfaces', '--user=root', '--pid-file='];
+    const leases = ['--dhcp-authoritative', '--no-ping', '--leasefile-ro'];
+    const given = [
+      `--dhcp-range=${range.join(',')},255.255.255.0,1h`,
+      `--dhcp-option=6,${this.gateway}`,
+    ];
+    this.#namespace.start([...server, ...place, ...leases, ...given]);
+    await until('the DHCP server listens', async () => (await this.#servers()) || undefined);
+  }
+
   async stopDhcp(): Promise<void> {
-    await this.#namespace.exec(['busybox', 'killall', '-q', '-9', 'udhcpd', 'busybox']);
+    await this.#namespace.exec(['busybox', 'killall', '-q', '-9', 'busybox', 'dnsmasq']);
     await until('no DHCP server is left', async () => !(await this.#servers()) || undefined);
   }
 

@@ -132,9 +132,7 @@ export class Machine implements AsyncDisposable {
 
   /** Ids of the DHCP clients that run, whoever started them, with their words. */
   async clients(): Promise<string[]> {
-    const list = await this.succeed(
-      'for p in /proc/[0-9]*; do tr "\\000" " " <$p/cmdline 2>/dev/null | grep -E "^([^ ]*/)?(busybox )?udhcpc " ; done; :',
-    );
+    const list = await this.succeed("ps -o args | grep -E '^([^ ]*/)?(busybox )?udhcpc ' || :");
     return list.split('\n').filter((line) => line !== '');
   }
 
@@ -143,10 +141,10 @@ export class Machine implements AsyncDisposable {
     return [...text.matchAll(/^nameserver (\S+)$/gm)].map(([, server = '']) => server);
   }
 
-  /** Makes a new interface look like hardware to programs: the kernel tells so in /sys/class/net. */
+  /** Makes the next interface of a name look like hardware: the kernel tells so in /sys/class/net. */
   async appear(name: string): Promise<void> {
     await this.succeed(
-      'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in /kernel/devices/virtual/net/$1/*; do [ -d $a ] || ln -s $a; done',
+      'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex speed type; do ln -s /kernel/devices/virtual/net/$1/$a; done',
       name,
     );
   }

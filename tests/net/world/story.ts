@@ -17,7 +17,7 @@ export interface Story extends AsyncDisposable {
 /** What `qx-network` is expected to have made of an interface. */
 export type Expected =
   | { method: 'dhcp'; lan: Lan }
-  | { method: 'static'; lan: Lan; address: string; dns: string[] };
+  | { method: 'static'; lan: Lan; address: string; dns: readonly string[] };
 
 /** Makes a world. @param shell what runs scripts on the machine */
 export async function begin(shell: Shell = 'ash'): Promise<Story> {

@@ -137,6 +137,11 @@ complete_plan() {
 	! is_subnet_end "$gateway" "$prefix" || complain "$where: gateway $gateway is the first or last address of its subnet"
 }
 
+# True if a file says what the plan says: FILE
+is_plan_in() {
+	[ -f "$1" ] && [ "$(cat "$1")" = "$(write_plan)" ]
+}
+
 # The plan as a file's text.
 write_plan() {
 	echo "METHOD=$method"

@@ -20,7 +20,7 @@ take_lease() {
 	[ -z "$gateway" ] || in_subnet "$ip" "$gateway" "$prefix" || ip route replace "$gateway/32" dev "$1"
 	set_default_route "$1" "$gateway"
 	write_lease | replace_lease "$1"
-	is_domain "$domain" || domain=''
+	{ is_domain "$domain" && is_told "$domain"; } || domain=''
 	set_name_servers "$1" "$(name_servers)" "$domain"
 	take_host_name
 	announce_address
@@ -55,8 +55,13 @@ replace_lease() {
 	cat >"$RUN/$1/.lease.$$" && mv -f "$RUN/$1/.lease.$$" "$RUN/$1/lease"
 }
 
+# True for a name of the server; udhcpc puts `bad` in the place of one that it takes for an attack: NAME
+is_told() {
+	[ "$1" != bad ]
+}
+
 # The server's host name counts where the operator set none.
 take_host_name() {
-	[ ! -e /quantix/hostname ] && is_host_name "$hostname" || return 0
+	[ ! -e /quantix/hostname ] && is_host_name "$hostname" && is_told "$hostname" || return 0
 	[ "$hostname" = "$(hostname)" ] || hostname "$hostname"
 }

@@ -6,7 +6,7 @@ lock() {
 	tries=$(($2 * 20))
 	until ln -s "$$" "$1" 2>/dev/null; do
 		owner=$(readlink "$1")
-		if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
+		if [ -n "$owner" ] && ! is_owner "$owner"; then
 			break_lock "$1" "$owner"
 			continue
 		fi
@@ -14,6 +14,11 @@ lock() {
 		tries=$((tries - 1))
 		usleep 50000
 	done
+}
+
+# True for a process that may hold a lock: its number may have gone to a stranger.
+is_owner() {
+	grep -qs -e qx-network -e dhcp-hook "/proc/$1/cmdline"
 }
 
 # Takes a dead owner's lock away. Moved first: another process may have taken it over meanwhile.

@@ -20,12 +20,16 @@ config_files() {
 	done
 }
 
-# Replaces a file with standard input, so that after a power cut it is the old or the new one, whole: FILE
+# Replaces a file by the plan, so that after a power cut it is the old or the new one, whole: FILE
 replace_file() {
 	folder=${1%/*}
 	mkdir -p "$folder" || return 1
 	temporary=$folder/.${1##*/}.$$
-	(umask 077 && cat >"$temporary") && sync "$temporary" && mv -f "$temporary" "$1" && sync "$folder" && return 0
+	rm -f "$folder/.${1##*/}".*
+	umask 077
+	write_plan >"$temporary"
+	umask 022
+	is_plan_in "$temporary" && sync "$temporary" && mv -f "$temporary" "$1" && sync "$folder" && return 0
 	rm -f "$temporary"
 	complain "$1: cannot be written"
 }
@@ -41,13 +45,13 @@ store_persistent() {
 	if [ "$method" = dhcp ] && [ -z "$ssid" ]; then
 		remove_shared "$PERSISTENT" "$1" && remove_file "$PERSISTENT/$1.conf" || return 1
 	else
-		write_plan | replace_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1" || return 1
+		replace_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1" || return 1
 	fi
 	remove_file "$SESSION/$1.conf" && remove_shared "$SESSION" "$1"
 }
 
 store_session() {
-	write_plan | replace_file "$SESSION/$1.conf" && remove_shared "$SESSION" "$1"
+	replace_file "$SESSION/$1.conf" && remove_shared "$SESSION" "$1"
 }
 
 # Removes static.conf if it is this interface's: FOLDER INTERFACE

@@ -19,7 +19,7 @@ enact() {
 
 # True if the plan that was enacted last is this one and the system still agrees: INTERFACE
 is_enacted() {
-	[ -f "$RUN/$1/plan" ] && write_plan | cmp -s - "$RUN/$1/plan" || return 1
+	is_plan_in "$RUN/$1/plan" || return 1
 	[ -z "$ssid" ] || is_wifi_joined "$1" || return 1
 	if [ "$method" = dhcp ]; then
 		has_own_client "$1" && has_lease_state "$1"

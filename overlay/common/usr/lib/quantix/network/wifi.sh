@@ -24,14 +24,13 @@ wifi_configuration() {
 }
 
 is_wifi_joined() {
-	is_alive "$(process_in "$RUN/$1/wpa_supplicant.pid")" && wifi_configuration | cmp -s - "$RUN/$1/wpa_supplicant.conf"
+	is_alive "$(process_in "$RUN/$1/wpa_supplicant.pid")" &&
+		[ "$(cat "$RUN/$1/wpa_supplicant.conf" 2>/dev/null)" = "$(wifi_configuration)" ]
 }
 
 leave_wifi() {
 	supplicant=$(process_in "$RUN/$1/wpa_supplicant.pid")
-	case $(command_line_of "${supplicant:-0}" | head -n 1) in
-	*wpa_supplicant) end_process "$supplicant" ;;
-	esac
+	grep -qsx wpa_supplicant "/proc/$supplicant/comm" && end_process "$supplicant"
 	rm -f "$RUN/$1/wpa_supplicant.pid" "$RUN/$1/wpa_supplicant.conf"
 }
 

@@ -1,0 +1,109 @@
+import { BuildError } from '../../error.ts';
+import { parseNetworkFile } from './network-file.ts';
+
+/** What an operator wants on a config drive; everything is optional. */
+export interface ConfigDriveRequest {
+  hostname?: string | undefined;
+  /** Interface that the address or the WiFi is for; the first physical one if absent. */
+  interface?: string | undefined;
+  /** `ADDRESS/PREFIX`. */
+  address?: string | undefined;
+  gateway?: string | undefined;
+  /** Comma list. */
+  dns?: string | undefined;
+  ssid?: string | undefined;
+  psk?: string | undefined;
+  /** Files for `network/`: name → text. */
+  networkFiles?: Readonly<Record<string, string>>;
+  /** Text of an `authorized_keys` file (sshd(8)). */
+  authorizedKeys?: string | undefined;
+}
+
+/**
+ * What lies on a config drive: path → text. Everything is checked by the rules of the program that will read it.
+ * @throws BuildError for the first mistake, and if there is nothing to put on the drive
+ */
+export function planConfigDrive(request: ConfigDriveRequest): Record<string, string> {
+  const files: Record<string, string> = {};
+  if (request.hostname !== undefined) files['/hostname'] = hostnameFile(request.hostname);
+  const told = networkText(request);
+  if (told !== undefined) addNetworkFile(files, networkFileName(request.interface), told);
+  for (const [name, text] of Object.entries(request.networkFiles ?? {})) {
+    addNetworkFile(files, name, text);
+  }
+  if (request.authorizedKeys !== undefined) {
+    files['/ssh/authorized_keys'] = authorizedKeysFile(request.authorizedKeys);
+  }
+  if (Object.keys(files).length > 0) return files;
+  throw new BuildError({
+    what: 'a config drive with nothing on it configures nothing',
+    fix: 'Say what goes on it: --hostname, --address, --network, --authorized-keys.',
+  });
+}
+
+function hostnameFile(name: string): string {
+  if (/^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/.test(name)) return `${name}\n`;
+  throw new BuildError({
+    what: `${JSON.stringify(name)} is not a host name`,
+    where: '--hostname',
+    fix: 'Letters, digits and - between them, at most 63.',
+  });
+}
+
+/** The lines that the arguments stand for; `undefined` if they say nothing of the network. */
+function networkText({ address, gateway, dns, ssid, psk }: ConfigDriveRequest): string | undefined {
+  const [ip, prefix, ...rest] = address?.split('/') ?? [];
+  if (address !== undefined && (prefix === undefined || rest.length > 0)) {
+    throw new BuildError({
+      what: `a static address is ADDRESS/PREFIX, not ${JSON.stringify(address)}`,
+      where: '--address',
+    });
+  }
+  const values = {
+    IP_ADDRESS: ip,
+    PREFIX: prefix,
+    GATEWAY: gateway,
+    DNS: dns,
+    SSID: ssid,
+    PSK: psk,
+  };
+  const lines = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}=${value}`],
+  );
+  return lines.length === 0 ? undefined : `${lines.join('\n')}\n`;
+}
+
+function networkFileName(name: string | undefined): string {
+  return name === undefined ? 'static.conf' : `${name}.conf`;
+}
+
+/** Adds `network/<interface>.conf`; the name must be one that an interface can have. */
+function addNetworkFile(files: Record<string, string>, name: string, text: string): void {
+  if (!/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,14}\.conf$/.test(name)) {
+    throw new BuildError({
+      what: `${JSON.stringify(name)} is not the name of a network configuration`,
+      fix: 'Name it by its interface, eth0.conf, or static.conf for the first one.',
+    });
+  }
+  const path = `/network/${name}`;
+  if (files[path] !== undefined) {
+    throw new BuildError({ what: `network/${name} is there twice`, fix: 'Leave one of them out.' });
+  }
+  parseNetworkFile(text, `network/${name}`);
+  files[path] = text;
+}
+
+/** Public keys only, one a line; a private key would be on a medium that anyone can read. */
+function authorizedKeysFile(text: string): string {
+  const where = '--authorized-keys';
+  if (text.includes('PRIVATE KEY')) {
+    throw new BuildError({ what: 'this is a private key', where, fix: 'Give the .pub file.' });
+  }
+  const key = /(^|\s)(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+\s+AAAA[A-Za-z0-9+/=]+(\s|$)/;
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === '' || line.startsWith('#') || (key.test(line) && !/[^ -~\t]/.test(line)))
+      continue;
+    throw new BuildError({ what: 'not a public key of OpenSSH', where: `${where}:${index + 1}` });
+  }
+  return `${text.replaceAll('\r\n', '\n').trimEnd()}\n`;
+}

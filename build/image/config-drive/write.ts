@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeAtomically } from '../../process/atomic-write.ts';
+import { run } from '../../process/run.ts';
+import { makeFat } from '../fat.ts';
+
+/** Time stamp of everything on a drive: the first that FAT can express, 1980-01-01. */
+const EPOCH = 315_532_800;
+
+/** A config drive to write. */
+export interface ConfigDrive {
+  /** Label by which the initramfs finds it: `QUANTIX-CFG` or `QVDC-CFG`. */
+  label: string;
+  /** Path on the drive → text. */
+  files: Readonly<Record<string, string>>;
+  signal?: AbortSignal | undefined;
+}
+
+/** Kinds of drive: a FAT disk, to which the machine writes back, or an ISO, which stays as it is. */
+export const WRITERS = { fat: writeFatDrive, iso: writeIsoDrive };
+
+/**
+ * Writes a FAT disk image without partitions. The same drive gives the same bytes.
+ * @throws BuildError if mtools is missing or fails; nothing is left then
+ */
+export async function writeFatDrive(file: string, drive: ConfigDrive): Promise<void> {
+  const { label, signal } = drive;
+  await withSources(drive, (files) =>
+    makeAtomically(file, (temporary) =>
+      makeFat(temporary, { label, files, serial: '51584346', epoch: EPOCH, signal }),
+    ),
+  );
+}
+
+/**
+ * Writes an ISO. The same drive gives the same bytes.
+ * @throws BuildError if xorriso is missing or fails; nothing is left then
+ */
+export async function writeIsoDrive(file: string, drive: ConfigDrive): Promise<void> {
+  const { label, signal } = drive;
+  const env = { SOURCE_DATE_EPOCH: String(EPOCH) };
+  await withSources(drive, (files) =>
+    makeAtomically(file, async (temporary) => {
+      await run('xorriso', isoArguments(temporary, { label, files }), { env, signal });
+    }),
+  );
+}
+
+/** xorriso's arguments (xorrisofs(1)). */
+function isoArguments(
+  output: string,
+  { label, files }: { label: string; files: Readonly<Record<string, string>> },
+): string[] {
+  const grafts = Object.entries(files).map(([path, source]) => `${path}=${source}`);
+  return [
+    ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', label, '-full-iso9660-filenames'],
+    ...['-joliet', '-rational-rock', '--set_all_file_dates', '1980010100000000'],
+    ...['-graft-points', ...grafts.sort()],
+  ];
+}
+
+/** Lends each text as a file that only its owner can read: there may be a password in it. */
+async function withSources(
+  { files }: ConfigDrive,
+  use: (files: Record<string, string>) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-config-drive-'));
+  try {
+    const sources: Record<string, string> = {};
+    for (const [index, [path, text]] of Object.entries(files).entries()) {
+      sources[path] = join(folder, String(index));
+      await writeFile(sources[path], text, { mode: 0o600 });
+    }
+    await use(sources);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

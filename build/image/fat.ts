@@ -1,0 +1,58 @@
+import { copyFile, rm, stat, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { run } from '../process/run.ts';
+
+const MIB = 1024 * 1024;
+const SECTOR = 512;
+
+/** Room left on the file system. */
+const SPARE_BYTES = MIB;
+
+export interface FatRequest {
+  /** Volume label, at most 11 characters. */
+  label: string;
+  /** Path in the file system → file on the host. */
+  files: Readonly<Record<string, string>>;
+  /** Volume serial number, 8 hex digits. */
+  serial: string;
+  /** Time stamp of all files in it, seconds since 1970; FAT begins with 1980. */
+  epoch: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes an image of a FAT file system with mtools, without a partition table. The same request gives the same bytes.
+ * @param file where the image goes
+ * @throws BuildError if mtools is missing or fails
+ */
+export async function makeFat(file: string, request: FatRequest): Promise<void> {
+  const { label, files, serial, epoch, signal } = request;
+  const options = { env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
+  const sectors = (await imageSize(Object.values(files))) / SECTOR;
+  const geometry = ['-T', String(sectors), '-h', '16', '-s', '32'];
+  await run('mformat', ['-C', '-i', file, ...geometry, '-v', label, '-N', serial, '::'], options);
+  const directories = directoriesOf(Object.keys(files)).map((directory) => `::${directory}`);
+  if (directories.length > 0) await run('mmd', ['-i', file, ...directories], options);
+  for (const [path, source] of Object.entries(files)) {
+    const stamped = `${file}.stamped`;
+    await copyFile(source, stamped);
+    await utimes(stamped, epoch, epoch);
+    await run('mcopy', ['-m', '-i', file, stamped, `::${path}`], options);
+    await rm(stamped);
+  }
+}
+
+async function imageSize(sources: string[]): Promise<number> {
+  const sizes = await Promise.all(sources.map(async (source) => (await stat(source)).size));
+  const needed = sizes.reduce((sum, size) => sum + size, 0) + SPARE_BYTES;
+  return Math.ceil(needed / MIB) * MIB;
+}
+
+/** Every directory on the way to the files, parents first. */
+function directoriesOf(paths: string[]): string[] {
+  const found = new Set<string>();
+  for (const path of paths) {
+    for (let up = dirname(path); up !== '/'; up = dirname(up)) found.add(up);
+  }
+  return [...found].sort();
+}

@@ -1,0 +1,76 @@
+import { isUtf8 } from 'node:buffer';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { BuildError } from '../../build/error.ts';
+import { planConfigDrive } from '../../build/image/config-drive/plan.ts';
+import { WRITERS } from '../../build/image/config-drive/write.ts';
+import { loadProfile } from '../../build/profile/load.ts';
+import { PROJECT } from './context.ts';
+import { defineCommand } from './define.ts';
+
+const EPILOGUE = `Attach the drive to a machine as a disk or CD: at boot it is /quantix there, and configures it.
+
+  qx-build config-drive --profile quantix-os --hostname node7 \\
+    --address 10.0.0.7/24 --gateway 10.0.0.1 --dns 10.0.0.1 --authorized-keys ~/.ssh/id_ed25519.pub node7.img`;
+
+/** `qx-build config-drive`: a small disk that configures a machine without anyone at its console. */
+export const configDriveCommand = defineCommand({
+  command: 'config-drive <file>',
+  describe: 'Make a small disk that configures a machine unattended',
+  builder: (yargs) =>
+    yargs
+      .positional('file', { type: 'string', demandOption: true, describe: 'The image to write' })
+      .option('profile', { type: 'string', demandOption: true, describe: 'Product it is for' })
+      .option('format', {
+        choices: ['fat', 'iso'] as const,
+        default: 'fat' as const,
+        describe: 'fat: the machine writes its changes back; iso: it cannot',
+      })
+      .option('hostname', { type: 'string', describe: 'Host name' })
+      .option('interface', {
+        type: 'string',
+        describe: 'Interface that the next options are for',
+        defaultDescription: 'the first physical one',
+      })
+      .option('address', { type: 'string', describe: 'Static address, ADDRESS/PREFIX' })
+      .option('gateway', { type: 'string', describe: 'Gateway, in the same subnet' })
+      .option('dns', { type: 'string', describe: 'Name servers, at most three, with commas' })
+      .option('ssid', { type: 'string', describe: 'WiFi to join' })
+      .option('psk-file', { type: 'string', describe: 'File with its password' })
+      .option('network', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        describe: 'A configuration as docs/network.md has it, <interface>.conf',
+      })
+      .option('authorized-keys', { type: 'string', describe: 'File with public keys for root' })
+      .epilogue(EPILOGUE),
+  handler: async (options, { output, signal }) => {
+    const { file, format, network, pskFile, authorizedKeys, ...rest } = options;
+    const { labelPrefix } = await loadProfile(PROJECT, options.profile);
+    const texts = network.map(async (path) => [basename(path), await textOf(path)] as const);
+    const files = planConfigDrive({
+      ...rest,
+      psk: pskFile && (await textOf(pskFile)).replace(/\r?\n$/, ''),
+      networkFiles: Object.fromEntries(await Promise.all(texts)),
+      authorizedKeys: authorizedKeys && (await textOf(authorizedKeys)),
+    });
+    const label = `${labelPrefix}-CFG`;
+    await WRITERS[format](file, { label, files, signal });
+    output.say(
+      `${file}: ${label} with ${Object.keys(files)
+        .map((path) => path.slice(1))
+        .join(', ')}`,
+    );
+  },
+});
+
+/** A file that the operator named. */
+async function textOf(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new BuildError({ what: 'this file cannot be read', where: path, cause });
+  });
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new BuildError({ what: 'this file is not text in UTF-8', where: path });
+}

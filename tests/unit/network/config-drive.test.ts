@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { planConfigDrive } from '../../../build/image/config-drive/plan.ts';
+import { WRITERS } from '../../../build/image/config-drive/write.ts';
+import { run } from '../../../build/process/run.ts';
+
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2Wv5p7 operator@desk';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quantix-config-drive-test-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('a config drive', () => {
+  test('holds what the arguments say, where the machine looks for it', () => {
+    expect(
+      planConfigDrive({
+        hostname: 'node7',
+        address: '10.0.0.7/24',
+        gateway: '10.0.0.1',
+        dns: '9.9.9.9,1.1.1.1',
+        networkFiles: { 'eth1.conf': 'METHOD=dhcp\n' },
+        authorizedKeys: `# desk\r\n${KEY}\r\n`,
+      }),
+    ).toEqual({
+      '/hostname': 'node7\n',
+      '/network/static.conf':
+        'IP_ADDRESS=10.0.0.7\nPREFIX=24\nGATEWAY=10.0.0.1\nDNS=9.9.9.9,1.1.1.1\n',
+      '/network/eth1.conf': 'METHOD=dhcp\n',
+      '/ssh/authorized_keys': `# desk\n${KEY}\n`,
+    });
+    expect(planConfigDrive({ interface: 'wlan0', ssid: 'home', psk: 'password' })).toEqual({
+      '/network/wlan0.conf': 'SSID=home\nPSK=password\n',
+    });
+  });
+
+  test.each([
+    ['nothing to say', {}, /configures nothing/],
+    ['a host name with a blank', { hostname: 'a b' }, /"a b" is not a host name \(--hostname\)/],
+    ['a host name with a line feed', { hostname: 'a\nb' }, /is not a host name/],
+    ['an address without prefix', { address: '10.0.0.7' }, /ADDRESS\/PREFIX, not "10\.0\.0\.7"/],
+    ['two prefixes', { address: '10.0.0.7/24/8' }, /ADDRESS\/PREFIX/],
+    ['a prefix of 33', { address: '10.0.0.7/33' }, /prefix from 1 to 32: 33 \(network\/static/],
+    ['a line feed', { address: '10.0.0.7/24', dns: '1.1.1.1\nPSK=x' }, /a WiFi password has/],
+    ['a gateway only', { gateway: '10.0.0.1' }, /METHOD=dhcp together with/],
+    ['a path', { interface: '../hostname', ssid: 'a' }, /not the name of a network configuration/],
+    ['another file', { networkFiles: { 'notes.txt': '' } }, /not the name of a network/],
+    ['a file twice', { ssid: 'a', networkFiles: { 'static.conf': '' } }, /there twice/],
+    ['a private key', { authorizedKeys: '-----BEGIN OPENSSH PRIVATE KEY-----' }, /a private key/],
+    ['a key that is none', { authorizedKeys: `${KEY}\nhello` }, /\(--authorized-keys:2\)/],
+  ])('with %s is refused', (_, request, told) => {
+    expect(() => planConfigDrive(request)).toThrow(told);
+  });
+
+  const drive = {
+    label: 'QUANTIX-CFG',
+    files: { '/hostname': 'node7\n', '/network/eth0.conf': '' },
+  };
+
+  test('as a FAT disk has the label and the files', async () => {
+    const image = join(folder, 'drive.img');
+    await WRITERS.fat(image, drive);
+    const listing = await run('mdir', ['-/', '-b', '-i', image, '::']);
+    expect(listing.split('\n').sort()).toEqual([
+      '::/hostname',
+      '::/network/',
+      '::/network/eth0.conf',
+    ]);
+    expect(await run('mtype', ['-i', image, '::/hostname'])).toBe('node7');
+    const boot = await readFile(image);
+    expect(boot.toString('latin1', 43, 57)).toBe('QUANTIX-CFGFAT');
+    expect((await stat(image)).size % 512).toBe(0);
+  });
+
+  test('as an ISO has the label and the files', async () => {
+    const image = join(folder, 'drive.iso');
+    await WRITERS.iso(image, drive);
+    const found = await run('xorriso', ['-indev', image, '-find', '/', '-type', 'f']);
+    expect(found.split('\n').sort()).toEqual(["'/hostname'", "'/network/eth0.conf'"]);
+    expect((await readFile(image)).toString('latin1', 32_808, 32_819)).toBe('QUANTIX-CFG');
+  });
+
+  test.each(['fat', 'iso'] as const)('is the same bytes each time (%s)', async (format) => {
+    const [one, another] = [join(folder, 'one'), join(folder, 'another')];
+    await WRITERS[format](one, drive);
+    await WRITERS[format](another, drive);
+    expect((await readFile(one)).equals(await readFile(another))).toBe(true);
+  });
+});

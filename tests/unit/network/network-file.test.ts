@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { BuildError } from '../../../build/error.ts';
+import { parseNetworkFile } from '../../../build/image/config-drive/network-file.ts';
+import { MISTAKES } from './mistakes.ts';
+
+const parse = (text: string) => parseNetworkFile(text, 'eth0.conf');
+
+/** The mistake as `qx-network` tells it: `file:line: what`. */
+function mistakeIn(text: string): string {
+  try {
+    parse(text);
+  } catch (error) {
+    if (error instanceof BuildError) return `${error.where}: ${error.what}`;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('a network configuration', () => {
+  test.each(MISTAKES)('with %s is refused, in the words of qx-network', (_, text, told) => {
+    expect(mistakeIn(text)).toMatch(told);
+    expect(mistakeIn(text)).toMatch(/^eth0\.conf[:\d]* [ -~]{1,160}$/);
+  });
+
+  test('may be static, with its prefix as a netmask, comments and line ends of another system', () => {
+    const text =
+      '# rack 7\r\nIP_ADDRESS=10.0.0.5\r\nNETMASK=255.255.254.0\r\nGATEWAY=10.0.1.1\r\nDNS=9.9.9.9,127.0.0.1\r\n';
+    expect(parse(text)).toEqual({
+      method: 'static',
+      address: '10.0.0.5',
+      prefix: 23,
+      gateway: '10.0.1.1',
+      dns: ['9.9.9.9', '127.0.0.1'],
+    });
+  });
+
+  test('may be DHCP, also by saying nothing', () => {
+    expect(parse('')).toEqual({ method: 'dhcp', dns: [] });
+    expect(parse('METHOD=dhcp')).toEqual({ method: 'dhcp', dns: [] });
+  });
+
+  test('may name a WiFi, whose name and password are taken as they are', () => {
+    expect(parse('SSID=a = "b"\nPSK= pass=word\n')).toEqual({
+      method: 'dhcp',
+      dns: [],
+      ssid: 'a = "b"',
+      psk: ' pass=word',
+    });
+  });
+
+  test('may use every address of a /31, and a /32 without gateway', () => {
+    expect(parse('IP_ADDRESS=10.0.0.0\nPREFIX=31\nGATEWAY=10.0.0.1').gateway).toBe('10.0.0.1');
+    expect(parse('IP_ADDRESS=10.0.0.255\nPREFIX=32').prefix).toBe(32);
+    expect(mistakeIn('IP_ADDRESS=10.0.0.255\nPREFIX=32\nGATEWAY=10.0.0.1')).toMatch('outside');
+  });
+
+  test('whose keys are names of JavaScript is refused', () => {
+    for (const key of ['__proto__', 'constructor', 'toString', '']) {
+      expect(mistakeIn(`${key}=1`)).toMatch(':1: unknown key');
+    }
+  });
+});
