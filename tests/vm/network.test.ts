@@ -122,6 +122,10 @@ describe.each(PROFILES)('$profile', ({ profile, label }) => {
     expect(await succeed(story, 'ps')).not.toContain('udhcpc');
 
     await succeed(story, 'qx-network dhcp eth0');
+    await succeed(
+      story,
+      `until qx-network status | grep -q '${LEASED}/24'; do usleep 200000; done`,
+    );
     expect(await status(story)).toMatchObject({
       method: 'dhcp',
       addresses: [{ address: LEASED, prefix: 24 }],
