@@ -150,6 +150,20 @@ test('two changes of one interface at the same time come one after the other', a
   await expectInvariant(machine, { eth0 });
 });
 
+test('a DHCP client whose script hangs is ended together with its script', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await machine.write('/slow', '#!/bin/sh\nsleep 300\nip addr add 10.99.0.1/24 dev $interface\n');
+  await machine.succeed('chmod 755 /slow; ip link set eth0 up');
+  machine.start('udhcpc', '-f', '-i', 'eth0', '-s', '/slow');
+  const running = async () =>
+    (await machine.succeed('ps -o args | grep "[/]slow deconfig" || :')) !== '';
+  await until('the script runs', async () => (await running()) || undefined);
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+  expect(await running()).toBe(false);
+  await expectInvariant(machine, { eth0 });
+});
+
 test('the lock of a change that was killed is taken over', async () => {
   await using story = await begin();
   const { machine, lan } = story;
