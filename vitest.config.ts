@@ -13,7 +13,7 @@ export default defineConfig({
           name: 'net',
           include: ['tests/net/**/*.test.ts'],
           globalSetup: 'tests/net/world/announce.ts',
-          testTimeout: 60_000,
+          testTimeout: 240_000,
           sequence: { concurrent: true },
           maxConcurrency: 8,
           maxWorkers: 3,

@@ -1,5 +1,5 @@
 /** Milliseconds after which something that should have happened is taken for a failure. */
-const DEADLINE = 15_000;
+const DEADLINE = 45_000;
 
 /** Milliseconds between two looks. */
 const INTERVAL = 20;

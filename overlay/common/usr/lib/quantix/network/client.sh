@@ -40,14 +40,19 @@ is_client_of() {
 }
 
 # DHCP clients of an interface, in this network namespace: INTERFACE
+# The child of a client looks like it until it has become the hook, and does not count.
 clients_of() {
 	here=$(readlink /proc/self/ns/net)
 	grep -lsx -e udhcpc -e dhclient -e dhcpcd -e busybox /proc/[0-9]*/comm | while read -r process; do
 		process=${process#/proc/} process=${process%/comm}
 		[ "$(readlink "/proc/$process/ns/net")" = "$here" ] && is_alive "$process" &&
-			is_client_of "$process" "$1" && echo "$process"
+			is_client_of "$process" "$1" && ! is_client_of "$(parent_of "$process")" "$1" && echo "$process"
 	done
 	return 0
+}
+
+parent_of() {
+	sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null
 }
 
 is_alive() {

@@ -11,7 +11,8 @@ drop_lease() {
 	set_name_servers "$1" ''
 }
 
-# Takes what is sound of a lease; what is there already is not touched.
+# Takes what is sound of a lease; what is there already is not touched. The lease is written last: who waits for it
+# finds all the rest.
 take_lease() {
 	is_host_address "$ip" || { refuse_lease "$1" 'no address'; return; }
 	to_prefix "$subnet" || { refuse_lease "$1" 'no netmask'; return; }
@@ -19,10 +20,10 @@ take_lease() {
 	set_addresses "$1" "$ip/$prefix"
 	[ -z "$gateway" ] || in_subnet "$ip" "$gateway" "$prefix" || ip route replace "$gateway/32" dev "$1"
 	set_default_route "$1" "$gateway"
-	write_lease | replace_lease "$1"
 	{ is_domain "$domain" && is_told "$domain"; } || domain=''
 	set_name_servers "$1" "$(name_servers)" "$domain"
 	take_host_name
+	write_lease | replace_lease "$1"
 	announce_address
 }
 
