@@ -24,7 +24,8 @@ export const configDriveCommand = defineCommand({
       .option('format', {
         choices: ['fat', 'iso'] as const,
         default: 'fat' as const,
-        describe: 'fat: the machine writes its changes back; iso: it cannot',
+        describe:
+          'Kind of file system. Kind of file system: on fat the machine keeps its changes, on iso it cannot',
       })
       .option('hostname', { type: 'string', describe: 'Host name' })
       .option('interface', {
