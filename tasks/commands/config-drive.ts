@@ -24,8 +24,7 @@ export const configDriveCommand = defineCommand({
       .option('format', {
         choices: ['fat', 'iso'] as const,
         default: 'fat' as const,
-        describe:
-          'Kind of file system. Kind of file system: on fat the machine keeps its changes, on iso it cannot',
+        describe: 'File system: on fat the machine keeps its changes, on iso it cannot',
       })
       .option('hostname', { type: 'string', describe: 'Host name' })
       .option('interface', {

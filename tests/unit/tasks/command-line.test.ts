@@ -40,7 +40,7 @@ test('the help of every command describes every option', async () => {
   for (const name of names) {
     printed = '';
     expect(await main([name, '--help'])).toBe(0);
-    const options = printed.split('\n').filter((line) => /^ +--/.test(line));
+    const options = printed.split('\n').filter((line) => /^ {2}--/.test(line));
     expect(options.length).toBeGreaterThan(2);
     for (const option of options) expect(option).toMatch(/^ +--[\w-]+ {2,}[A-Z]\w*\W/);
   }
