@@ -14,6 +14,8 @@ const PROFILES = [
 ];
 const STATIC = '10.0.2.77';
 const LEASED = '10.0.2.15';
+/** Waits in the guest for the lease. */
+const LEASE_IS_THERE = `until qx-network status | grep -q '${LEASED}/24'; do usleep 200000; done`;
 /** Port of the guest that answers while a test asks. */
 const PORT = 8077;
 
@@ -97,6 +99,7 @@ describe.each(PROFILES)('$profile', ({ profile, label }) => {
     await guest.waitForMilestone('ready');
     await guest.waitForMilestone('network');
     await logIn(story);
+    await succeed(story, LEASE_IS_THERE);
     expect(await status(story)).toMatchObject({
       persistent: true,
       method: 'dhcp',
@@ -122,10 +125,7 @@ describe.each(PROFILES)('$profile', ({ profile, label }) => {
     expect(await succeed(story, 'ps')).not.toContain('udhcpc');
 
     await succeed(story, 'qx-network dhcp eth0');
-    await succeed(
-      story,
-      `until qx-network status | grep -q '${LEASED}/24'; do usleep 200000; done`,
-    );
+    await succeed(story, LEASE_IS_THERE);
     expect(await status(story)).toMatchObject({
       method: 'dhcp',
       addresses: [{ address: LEASED, prefix: 24 }],

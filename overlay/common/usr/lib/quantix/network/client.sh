@@ -73,6 +73,11 @@ client_of() {
 	is_alive "$client" && is_client_of "$client" "$1" && echo "$client"
 }
 
+# True if our client was started in the last seconds: INTERFACE
+is_client_fresh() {
+	started=$(stat -c %Y "$RUN/$1/udhcpc.pid" 2>/dev/null) && [ $(($(date +%s) - started)) -lt 5 ]
+}
+
 # Ends every DHCP client of an interface. Ours first loses its file: its hook then changes nothing any more.
 end_clients() {
 	rm -f "$RUN/$1/udhcpc.pid"
