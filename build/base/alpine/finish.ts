@@ -1,5 +1,3 @@
-import { busyboxApplets } from '../../elf/busybox.ts';
-import { BuildError } from '../../error.ts';
 import { moduleIndexFiles } from '../../kmod/index-files.ts';
 import { indexModules } from '../../kmod/index-modules.ts';
 import { kernelRelease } from '../../kmod/release.ts';
@@ -8,7 +6,7 @@ import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { FinishContext } from '../base.ts';
 import { accountFiles } from '../system/accounts.ts';
-import { appletLinks } from '../system/applets.ts';
+import { appletLinks, appletsOf } from '../system/applets.ts';
 import { BUNDLE, caBundle } from '../system/ca-bundle.ts';
 import { dependencyScan } from '../system/dependency-scan.ts';
 import { generatedLink } from '../system/generated.ts';
@@ -43,7 +41,7 @@ function busyboxLinks(tree: Tree): Entry[] {
     .flatMap((name) => (tree.text(`${APPLET_PATHS}/${name}`) ?? '').split('\n'))
     .map((path) => path.replace(/^\//, ''))
     .filter((path) => path !== '' && path !== 'bin/busybox');
-  if (paths.length === 0) return appletLinks(tree, busyboxApplets(busybox(tree)));
+  if (paths.length === 0) return appletLinks(tree, appletsOf(tree, 'busybox'));
   return paths
     .filter((path) => !isTaken(tree, path))
     .map((path) => generatedLink(path, '/bin/busybox'));
@@ -52,13 +50,4 @@ function busyboxLinks(tree: Tree): Entry[] {
 function isTaken(tree: Tree, path: string): boolean {
   const directory = tree.canonical(parentOf(path));
   return directory !== undefined && tree.at(`${directory}/${nameOf(path)}`) !== undefined;
-}
-
-function busybox(tree: Tree): Buffer {
-  const file = tree.file('bin/busybox');
-  if (file !== undefined) return tree.bytes(file);
-  throw new BuildError({
-    what: 'there is no /bin/busybox',
-    fix: 'Add busybox to the packages of the profile.',
-  });
 }

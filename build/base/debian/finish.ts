@@ -1,5 +1,3 @@
-import { busyboxApplets } from '../../elf/busybox.ts';
-import { BuildError } from '../../error.ts';
 import { moduleIndexFiles } from '../../kmod/index-files.ts';
 import { indexModules } from '../../kmod/index-modules.ts';
 import { kernelRelease } from '../../kmod/release.ts';
@@ -7,7 +5,7 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { FinishContext } from '../base.ts';
 import { accountFiles } from '../system/accounts.ts';
-import { appletLinks } from '../system/applets.ts';
+import { appletLinks, appletsOf } from '../system/applets.ts';
 import { caBundle } from '../system/ca-bundle.ts';
 import { dependencyScan } from '../system/dependency-scan.ts';
 import { generatedLink } from '../system/generated.ts';
@@ -29,7 +27,7 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     generatedLink('var/run', '../run'),
     ...accountFiles(context),
     ...identityFiles(context),
-    ...appletLinks(tree, busyboxApplets(busybox(tree))),
+    ...appletLinks(tree, appletsOf(tree, 'busybox-static')),
     caBundle(tree),
     generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
     ...runlevelLinks(tree, profile),
@@ -37,15 +35,6 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     ...moduleIndex(tree),
   ];
   for (const entry of derived) tree.replace(entry);
-}
-
-function busybox(tree: Tree): Buffer {
-  const file = tree.file('bin/busybox');
-  if (file !== undefined) return tree.bytes(file);
-  throw new BuildError({
-    what: 'there is no /bin/busybox',
-    fix: 'Add busybox-static to the packages of the profile.',
-  });
 }
 
 function moduleIndex(tree: Tree): Entry[] {

@@ -1,3 +1,5 @@
+import { busyboxApplets } from '../../elf/busybox.ts';
+import { BuildError } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generatedLink } from './generated.ts';
@@ -16,6 +18,20 @@ const ADMINISTRATION = new Set(
     'udhcpc udhcpc6 udhcpd uevent vconfig watchdog zcip'
   ).split(' '),
 );
+
+/**
+ * Names of the applets that the busybox in a tree has.
+ * @param from package that brings it, for the message
+ * @throws BuildError if there is no busybox
+ */
+export function appletsOf(tree: Tree, from: string): string[] {
+  const file = tree.file('bin/busybox');
+  if (file !== undefined) return busyboxApplets(tree.bytes(file));
+  throw new BuildError({
+    what: 'there is no /bin/busybox',
+    fix: `Add ${from} to the packages of the profile.`,
+  });
+}
 
 /**
  * Links for busybox's applets, where no program of that name is in the tree.

@@ -18,6 +18,9 @@ export interface ExecOptions {
   input?: string;
 }
 
+/** What a program in a machine finds in its environment. */
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
 /**
  * A network, mount and process namespace of its own. All of it is gone when it is disposed of, or when this process
  * ends: its first process ends with its standard input, and every other with the first one.
@@ -47,19 +50,8 @@ export class Namespace implements AsyncDisposable {
 
   /** Runs a program to its end, whatever its exit status. */
   async exec(command: readonly string[], { root, input }: ExecOptions = {}): Promise<Outcome> {
-    const within = root === undefined ? command : ['chroot', root, ...command];
-    const args = [
-      '--net',
-      '--mount',
-      '--pid',
-      '--uts',
-      '--target',
-      String(this.pid),
-      '--',
-      ...within,
-    ];
-    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-    const options = { env, extendEnv: false, reject: false, input: input ?? '' };
+    const options = { env: ENVIRONMENT, extendEnv: false, reject: false, input: input ?? '' };
+    const args = this.#entering(command, root);
     const { exitCode, stdout, stderr } = await execa('nsenter', args, options);
     return { status: exitCode ?? -1, stdout, stderr };
   }
@@ -85,19 +77,14 @@ export class Namespace implements AsyncDisposable {
 
   /** Starts a program that goes on by itself. */
   start(command: readonly string[], root?: string): void {
+    spawn('nsenter', this.#entering(command, root), { env: ENVIRONMENT, stdio: 'ignore' });
+  }
+
+  /** Arguments of nsenter(1) that run a program in all namespaces of the machine, and in its root if it has one. */
+  #entering(command: readonly string[], root: string | undefined): string[] {
     const within = root === undefined ? command : ['chroot', root, ...command];
-    const args = [
-      '--net',
-      '--mount',
-      '--pid',
-      '--uts',
-      '--target',
-      String(this.pid),
-      '--',
-      ...within,
-    ];
-    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-    spawn('nsenter', args, { env, stdio: 'ignore' });
+    const spaces = ['--net', '--mount', '--pid', '--uts', '--target', String(this.pid)];
+    return [...spaces, '--', ...within];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
