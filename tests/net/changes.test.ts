@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { expectQuick } from './world/quick.ts';
 import { begin, expectInvariant, goDhcp, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
@@ -84,19 +83,6 @@ for (const shell of ['ash', 'dash'] as const) {
     await expectInvariant(machine, { eth0, eth1 });
   });
 }
-
-test('a static address is verified within 1.5 seconds, asking whether it is free included', async () => {
-  await using story = await begin();
-  const { machine, lan } = story;
-  await lan.serveDhcp();
-  const times: number[] = [];
-  for (const host of [7, 8, 9]) {
-    const start = performance.now();
-    await goStatic(machine, 'eth0', { lan, host });
-    times.push(performance.now() - start);
-  }
-  expectQuick(Math.min(...times), 1500);
-});
 
 test('a gateway that does not answer is told, and is no error', async () => {
   await using story = await begin();

@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { expectQuick } from './world/quick.ts';
 import { begin, expectInvariant, type Story } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
@@ -20,10 +19,8 @@ test('at boot every physical interface is configured, and the first address is t
   await using story = await begin();
   const { machine, lan, other } = story;
   await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
-  const start = performance.now();
   boot(story);
   await until('the milestone', async () => (await machine.read('/dev/kmsg')) || undefined);
-  expectQuick(performance.now() - start, 2000);
   await untilAddress(story, 'eth0');
   await untilAddress(story, 'eth1');
   await until('two leases', async () => {
@@ -94,10 +91,8 @@ test('a cable that is plugged in after the boot brings a lease at once', async (
   await lan.ip('link', 'set', cable, 'down');
   boot(story);
   await until('the client runs', async () => (await machine.statusOf('eth0')).dhcp ?? undefined);
-  const start = performance.now();
   await lan.ip('link', 'set', cable, 'up');
   await untilAddress(story, 'eth0');
-  expectQuick(performance.now() - start, 2000);
 });
 
 test('interfaces that are not hardware are left alone, unless they are named', async () => {

@@ -106,10 +106,8 @@ describe.skipIf(!haveReal)('the main index of Alpine 3.17', () => {
   const real = () => realFile('APKINDEX.tar.gz');
   const trusted = () => trustedKeys([[REAL_KEY, realFile(REAL_KEY).toString()]]);
 
-  test('is read with the key that signed it, in under 100 ms', () => {
-    const started = performance.now();
+  test('is read with the key that signed it', () => {
     const { description, packages } = read(real(), trusted());
-    expect(performance.now() - started).toBeLessThan(100);
     expect(description).toMatch(/^v3\.17\.3-216-g/);
     expect(packages).toHaveLength(5004);
     expect(
