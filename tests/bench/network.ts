@@ -22,7 +22,10 @@ export async function measureNetwork(runs: number): Promise<Figure[]> {
     await lan.serveDhcp();
     await lan.ip('link', 'set', cable, 'down');
     machine.start('/usr/sbin/qx-network', 'watch');
-    await until('the client runs', async () => (await machine.statusOf('eth0')).dhcp ?? undefined);
+    await until('the client waits for a server', async () => {
+      const { method, dhcp } = await machine.statusOf('eth0');
+      return (method !== null && dhcp) || undefined;
+    });
     await lan.ip('link', 'set', cable, 'up');
     leased.push(
       await secondsOf(() =>

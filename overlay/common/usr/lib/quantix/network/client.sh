@@ -106,7 +106,7 @@ kill_family() {
 # Starts our client, which asks for the address that it had: INTERFACE [ADDRESS]
 start_client() {
 	set -- "$1" "${2:+-r}" "$2"
-	setsid udhcpc -f -S -i "$1" -p "$RUN/$1/udhcpc.pid" -s "$LIBRARY/dhcp-hook" -t 5 -T 2 -A 15 \
+	setsid udhcpc -f -S -i "$1" -p "$RUN/$1/udhcpc.pid" -s "$LIBRARY/dhcp-hook" -t 5 -T 1 -A 15 \
 		-x "hostname:$(hostname)" ${2:+"$2" "$3"} </dev/null >/dev/null 2>&1 &
 	tries=40
 	until [ -n "$(client_of "$1")" ]; do
