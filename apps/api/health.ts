@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+/** How the agent fares: `GET /healthz`. */
+export const healthSchema = z.object({
+  /** False while something that it needs is missing; `problems` says what. */
+  ok: z.boolean(),
+  version: z.string(),
+  managementAddress: z.string().nullable(),
+  controlPlane: z.object({
+    state: z.enum(['unconfigured', 'joining', 'connected', 'unreachable', 'refused']),
+    address: z.string().nullable(),
+    /** Why it is not connected. */
+    problem: z.string().nullable(),
+  }),
+  problems: z.array(z.string()),
+});
+
+export type Health = z.infer<typeof healthSchema>;

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** A place for volumes: `GET /v1/storage-pools`. A pool is a mount point or a volume group, never a path's prefix. */
+export const poolSchema = z.object({
+  /** The same at each look and after each restart: made from what the pool is, such as a file system's UUID. */
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(['directory', 'filesystem', 'lvm', 'nfs']),
+  /** Where it is mounted; `null` for a volume group or an unmounted pool. */
+  path: z.string().nullable(),
+  /** What is mounted: a device, `server:/export`, a volume group. */
+  source: z.string(),
+  health: z.enum(['healthy', 'degraded', 'failed', 'unmounted']),
+  /** Why it is not healthy. */
+  problem: z.string().nullable(),
+  writable: z.boolean(),
+  /** Bytes; 0 where it is not mounted. */
+  total: z.number(),
+  used: z.number(),
+  available: z.number(),
+  volumes: z.array(
+    z.object({
+      name: z.string(),
+      path: z.string(),
+      format: z.enum(['raw', 'qcow2', 'iso', 'lv', 'unknown']),
+      /** Bytes that it takes up. */
+      allocated: z.number(),
+      /** Bytes that a virtual machine sees. */
+      capacity: z.number(),
+    }),
+  ),
+});
+
+export const poolsSchema = z.array(poolSchema);
+
+export type Pool = z.infer<typeof poolSchema>;

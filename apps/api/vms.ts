@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+/** States of a domain, in libvirt's words (`virDomainState`). */
+export const vmStateSchema = z.enum([
+  'running',
+  'blocked',
+  'paused',
+  'shutdown',
+  'shutoff',
+  'crashed',
+  'pmsuspended',
+  'nostate',
+]);
+
+export const vmSchema = z.object({
+  /** UUID. */
+  id: z.string(),
+  name: z.string(),
+  state: vmStateSchema,
+  /** Virtual processors. */
+  cpus: z.number(),
+  /** Bytes. */
+  memory: z.number(),
+  persistent: z.boolean(),
+  autostart: z.boolean(),
+});
+
+/** Virtual machines: `GET /v1/vms`. Without libvirt there are none, and `problem` says why. */
+export const vmsSchema = z.object({
+  libvirt: z.discriminatedUnion('available', [
+    z.object({ available: z.literal(true), version: z.string() }),
+    z.object({ available: z.literal(false), problem: z.string() }),
+  ]),
+  vms: z.array(vmSchema),
+});
+
+export type VmState = z.infer<typeof vmStateSchema>;
+export type Vm = z.infer<typeof vmSchema>;
+export type Vms = z.infer<typeof vmsSchema>;
