@@ -43,6 +43,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
   { name: 'strace', package: 'strace' },
+  { name: 'ssh', package: 'openssh-client' },
+  { name: 'openssl', package: 'openssl' },
 ];
 
 /** The requirements that this host does not meet. */
