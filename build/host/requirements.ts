@@ -43,6 +43,9 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
   { name: 'strace', package: 'strace' },
+  { name: 'virsh', package: 'libvirt-clients' },
+  // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
+  { name: 'libvirtd', package: 'libvirt-daemon' },
 ];
 
 /** The requirements that this host does not meet. */
