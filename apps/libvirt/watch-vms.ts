@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Vms } from '../api/vms.ts';
-import { Bell } from './bell.ts';
+import { watch } from '../watch/watch.ts';
 import { followEvents } from './follow-events.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 import { readVms } from './read-vms.ts';
 
 /** Milliseconds between looks while events come in: for what has no event, such as automatic start. */
@@ -17,13 +16,13 @@ const SETTLING = 2_000;
 /** Milliseconds before virsh is made to listen again: at first, and at most. */
 const BACK_OFF = { first: 1_000, most: 30_000 };
 
-export interface WatchOptions {
+export interface VmWatchOptions {
   /** Connection URI of libvirt. */
   uri: string;
   /** Ends the watch. */
   signal: AbortSignal;
   /** Called with the first look, and with each that differs from the one before. */
-  onChange: (vms: Vms) => void;
+  onChange: (vms: Vms, before: Vms | undefined) => void;
 }
 
 /** A watch of the virtual machines. */
@@ -37,33 +36,29 @@ export interface VmWatch {
 }
 
 /** Watches the virtual machines by libvirt's events, and by looking again and again while there are none. */
-export function watchVms({ uri, signal, onChange }: WatchOptions): VmWatch {
-  let last: Vms | undefined;
+export function watchVms({ uri, signal, onChange }: VmWatchOptions): VmWatch {
   let listening = false;
-  const bell = new Bell();
 
-  const refresh = oneAtATime(async () => {
-    const known = last?.vms.map(({ id }) => id) ?? [];
-    const vms = await readVms({ uri, signal }, known);
-    if (JSON.stringify(vms) === JSON.stringify(last)) return vms;
-    last = vms;
-    onChange(vms);
-    return vms;
+  const vms = watch<Vms>({
+    look: (before) =>
+      readVms(
+        { uri, signal },
+        before?.vms.map(({ id }) => id),
+      ),
+    pause: () => (listening ? WITH_EVENTS : WITHOUT_EVENTS),
+    onChange,
+    signal,
   });
 
-  async function look(): Promise<never> {
-    for (;;) {
-      await refresh();
-      await bell.wait(listening ? WITH_EVENTS : WITHOUT_EVENTS, signal);
-    }
-  }
-
-  async function listen(): Promise<never> {
-    for (let pause = BACK_OFF.first; ; ) {
+  async function listen(): Promise<void> {
+    let pause = BACK_OFF.first;
+    while (!signal.aborted) {
+      const { libvirt } = await vms.last();
+      if (libvirt.available) {
+        const listened = await listenOnce();
+        pause = listened ? BACK_OFF.first : Math.min(pause * 2, BACK_OFF.most);
+      }
       await wait(pause, undefined, { signal });
-      if (last?.libvirt.available !== true) continue;
-      const settled = await listenOnce();
-      pause = settled ? BACK_OFF.first : Math.min(pause * 2, BACK_OFF.most);
     }
   }
 
@@ -71,26 +66,29 @@ export function watchVms({ uri, signal, onChange }: WatchOptions): VmWatch {
   async function listenOnce(): Promise<boolean> {
     const settling = setTimeout(() => {
       listening = true;
-      bell.ring();
+      vms.ring();
     }, SETTLING);
     try {
-      await followEvents({ uri, signal }, () => bell.ring());
+      await followEvents({ uri, signal }, vms.ring);
       return listening;
     } finally {
       clearTimeout(settling);
       listening = false;
-      bell.ring();
+      vms.ring();
+    }
+  }
+
+  async function listenUntilAborted(): Promise<void> {
+    try {
+      await listen();
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
   return {
-    current: async () => (listening && last !== undefined ? last : await refresh()),
-    refresh,
-    ended: Promise.all([look(), listen()]).then(
-      () => undefined,
-      (error: unknown) => {
-        if (!signal.aborted) throw error;
-      },
-    ),
+    current: () => (listening ? vms.last() : vms.refresh()),
+    refresh: vms.refresh,
+    ended: Promise.all([vms.ended, listenUntilAborted()]).then(() => undefined),
   };
 }

@@ -1,4 +1,5 @@
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
+import { NetworkError } from '../../network/qx-network.ts';
 import { CommandError } from '../../process/command-error.ts';
 
 /** A request that is answered with an error. */
@@ -36,6 +37,8 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof LibvirtError) {
     return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
   }
-  if (error instanceof CommandError) return new ApiError(503, error.message);
+  if (error instanceof CommandError || error instanceof NetworkError) {
+    return new ApiError(503, error.message);
+  }
   return undefined;
 }

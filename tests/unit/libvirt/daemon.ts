@@ -2,11 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { temporaryFolder } from '../folder.ts';
 
 /** An account that owns nothing: as root, libvirtd would take the host's own files for its own. */
 const NOBODY = 65_534;
+
+const PATIENCE = { timeout: 15_000, interval: 50 };
 
 /** Whether virsh and libvirtd are here. */
 export const LIBVIRT_IS_HERE = ['virsh', 'libvirtd'].every(
@@ -64,7 +66,7 @@ export async function libvirtDaemon(): Promise<Daemon> {
       child.kill('SIGKILL');
       await child;
     };
-    await vi.waitFor(() => virsh('uri'), { timeout: 15_000, interval: 50 });
+    await vi.waitFor(() => virsh('uri'), PATIENCE);
     // The driver forgets its machines with its last client, so one stays until the daemon ends.
     const stays = execa('virsh', ['--connect', uri, 'event', '--loop', '--all'], {
       reject: false,
@@ -74,6 +76,11 @@ export async function libvirtDaemon(): Promise<Daemon> {
       child.kill('SIGKILL');
       await Promise.all([child, stays]);
     };
+    await vi.waitFor(async () => {
+      await virsh('autostart', 'test');
+      expect(await virsh('dominfo', 'test')).toMatch(/^Autostart: +enable$/m);
+    }, PATIENCE);
+    await virsh('autostart', 'test', '--disable');
   };
   onTestFinished(() => kill());
   return { uri, start, kill: () => kill(), virsh, define };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Bell } from '../../../apps/libvirt/bell.ts';
-import { oneAtATime } from '../../../apps/libvirt/one-at-a-time.ts';
+import { Bell } from '../../../apps/watch/bell.ts';
+import { oneAtATime } from '../../../apps/watch/one-at-a-time.ts';
 
 test('a hundred who ask during a look share the next one', async () => {
   const looks: PromiseWithResolvers<number>[] = [];
