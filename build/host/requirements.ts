@@ -45,6 +45,9 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'strace', package: 'strace' },
   { name: 'ssh', package: 'openssh-client' },
   { name: 'openssl', package: 'openssl' },
+  { name: 'virsh', package: 'libvirt-clients' },
+  // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
+  { name: 'libvirtd', package: 'libvirt-daemon' },
 ];
 
 /** The requirements that this host does not meet. */

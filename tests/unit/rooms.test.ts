@@ -31,6 +31,7 @@ const ROOMS = [
   'apps/api',
   'apps/process',
   'apps/log',
+  'apps/watch',
   'apps/host',
   'apps/network',
   'apps/services',
