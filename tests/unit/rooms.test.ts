@@ -23,10 +23,12 @@ const ROOMS = [
   'build/host',
   'build/docker',
   'build/sbom',
+  'build/sea',
   'build/image',
   'build/qemu',
   'profiles',
   'tasks',
+  'apps/version.ts',
   'apps/proto',
   'apps/api',
   'apps/process',
@@ -40,6 +42,8 @@ const ROOMS = [
   'apps/control',
   'apps/node',
   'apps/console',
+  'apps/dispatch.ts',
+  'apps/programs.ts',
   'apps/qx.ts',
 ];
 
