@@ -23,18 +23,32 @@ export interface RunOptions {
   maxOutput?: number;
 }
 
+/** What a command wrote, without the last line feeds. */
+export interface Output {
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command as `runFully` does. @returns what it wrote to standard output, without the last line feed */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<string> {
+  return (await runFully(command, args, options)).stdout;
+}
+
 /**
  * Runs a command to its end. Comes back in time whatever happens: a child that not even SIGKILL ends, since the kernel
  * waits for a file server on its behalf, is left to itself.
  * @param command a name that is looked up in PATH, or a path
- * @returns what it wrote to standard output, without the last line feed
  * @throws CommandError if it is missing, exits with other than 0, is ended by a signal or exceeds a limit
  */
-export async function run(
+export async function runFully(
   command: string,
   args: readonly string[],
   { timeout, signal, input = '', maxOutput = MAX_OUTPUT }: RunOptions,
-): Promise<string> {
+): Promise<Output> {
   const limit = AbortSignal.timeout(timeout);
   const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   const child = execa(command, args, {
@@ -47,7 +61,7 @@ export async function run(
   const overdue = { command, args, detail: `${timeout / 1000} s` } as const;
   try {
     const result = await Promise.race([child, survival(ending, settled.signal)]);
-    if (result !== undefined) return result.stdout;
+    if (result !== undefined) return { stdout: result.stdout, stderr: result.stderr };
   } catch (error) {
     const explained = explain(error, { command, args });
     if (!limit.aborted || !isCancelled(explained)) throw explained;

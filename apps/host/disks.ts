@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import type { Disk } from '../api/host.ts';
+import { diskModel } from './disk-model.ts';
+import { diskSerial } from './disk-serial.ts';
+import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
+
+/** Bytes of the sectors that /sys counts in, whatever the disk's own are (Documentation/block/stat.rst). */
+const SECTOR = 512;
+
+/** SCSI types of what holds data and is no tape, CD or robot: direct access, optical, simplified, zoned. */
+const DISK_TYPES: readonly number[] = [0, 7, 14, 20];
+
+/** Makers of the disks that hypervisors invent. */
+const INVENTED = /^(QEMU|VMware|Virtual|Msft|VBOX|Xen)\b/i;
+
+/**
+ * Disks of a machine: hardware and what a hypervisor gives for it. Loop devices, RAM disks, volumes and arrays are made
+ * of these and are left out, as are CD drives and card readers without a card.
+ * @param root folder in which sys is
+ */
+export async function readDisks(root = '/'): Promise<Disk[]> {
+  const folder = join(root, 'sys/block');
+  const disks = await Promise.all(
+    (await readNames(folder)).map((name) => readDisk(join(folder, name), name)),
+  );
+  return disks.filter((disk) => disk !== null);
+}
+
+async function readDisk(folder: string, name: string): Promise<Disk | null> {
+  if (/^mmcblk\d+(boot\d+|rpmb)$/.test(name) || !(await isDisk(folder))) return null;
+  const sectors = (await readNumber(join(folder, 'size'))) ?? 0;
+  if (sectors <= 0) return null;
+  const model = await diskModel(folder);
+  return {
+    path: `/dev/${name.replaceAll('!', '/')}`,
+    model,
+    serial: await diskSerial(folder),
+    size: sectors * SECTOR,
+    kind: await readKind(folder, name, model),
+    readOnly: (await readNumber(join(folder, 'ro'))) === 1,
+  };
+}
+
+/** True for a device of hardware or of a hypervisor; a path of a disk that has several is hidden. */
+async function isDisk(folder: string): Promise<boolean> {
+  const [device, type, hidden] = await Promise.all([
+    readTarget(join(folder, 'device')),
+    readNumber(join(folder, 'device/type')),
+    readNumber(join(folder, 'hidden')),
+  ]);
+  return device !== null && hidden !== 1 && (type === null || DISK_TYPES.includes(type));
+}
+
+async function readKind(folder: string, name: string, model: string | null): Promise<Disk['kind']> {
+  const [removable, rotational, place, subsystem, vendor] = await Promise.all([
+    readNumber(join(folder, 'removable')),
+    readNumber(join(folder, 'queue/rotational')),
+    readTarget(folder),
+    readTarget(join(folder, 'device/subsystem')),
+    readAttribute(join(folder, 'device/vendor')),
+  ]);
+  if (name.startsWith('nvme')) return 'nvme';
+  if (removable === 1 || /\/usb\d+\//.test(place ?? '')) return 'removable';
+  const isInvented = INVENTED.test(vendor ?? '') || INVENTED.test(model ?? '');
+  if (isInvented || /\/(virtio|xen|vmbus)$/.test(subsystem ?? '')) return 'virtual';
+  return rotational === 1 ? 'hdd' : 'ssd';
+}

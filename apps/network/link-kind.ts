@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { readNames, readText } from '../host/read.ts';
+
+/** What an interface is, told by what the kernel has in its folder, never by its name. */
+export type LinkKind = 'ethernet' | 'wifi' | 'bond' | 'vlan' | 'bridge' | 'virtual';
+
+/** What an interface is, by the names in its folder of /sys/class/net and its `uevent`. */
+export function linkKind(names: readonly string[], uevent: string): LinkKind {
+  if (names.includes('wireless') || names.includes('phy80211')) return 'wifi';
+  if (names.includes('device')) return 'ethernet';
+  if (names.includes('bonding')) return 'bond';
+  if (names.includes('bridge')) return 'bridge';
+  return /^DEVTYPE=vlan$/m.test(uevent) ? 'vlan' : 'virtual';
+}
+
+/** What an interface is. @param root folder in which sys is */
+export async function readLinkKind(name: string, root = '/'): Promise<LinkKind> {
+  const folder = join(root, 'sys/class/net', name);
+  return linkKind(await readNames(folder), await readText(join(folder, 'uevent')));
+}

@@ -1,0 +1,41 @@
+import { CommandError } from '../process/command-error.ts';
+import { type Output, type RunOptions, runFully } from '../process/run.ts';
+
+/** The one program that configures the network. */
+export const QX_NETWORK = '/usr/sbin/qx-network';
+
+/** How qx-network is called. */
+export interface QxNetworkOptions {
+  signal?: AbortSignal | undefined;
+  /** Another qx-network; QX_NETWORK if absent. */
+  program?: string;
+}
+
+/** qx-network refused or failed. `message` is its own line, for a person. */
+export class NetworkError extends Error {
+  override readonly name = 'NetworkError';
+}
+
+/**
+ * Calls qx-network.
+ * @throws NetworkError with its own words; CommandError if it could not be called or did not end in time
+ */
+export async function qxNetwork(
+  args: readonly string[],
+  { program = QX_NETWORK, ...options }: QxNetworkOptions & Omit<RunOptions, 'signal'>,
+): Promise<Output> {
+  try {
+    return await runFully(program, args, options);
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.failure !== 'exit') throw error;
+    const [words] = complaints(error.stderr).slice(-1);
+    if (words === undefined) throw error;
+    throw new NetworkError(words, { cause: error });
+  }
+}
+
+/** Lines that qx-network wrote to standard error, without its name. */
+export function complaints(stderr: string): string[] {
+  const lines = stderr.split('\n').map((line) => line.replace(/^qx-network: /, '').trim());
+  return lines.filter((line) => line !== '');
+}

@@ -1,0 +1,37 @@
+import { type QxNetworkOptions, qxNetwork } from './qx-network.ts';
+
+/** Milliseconds that a scan of all channels may take. */
+const PATIENCE = 30_000;
+
+/** A WiFi network that can be heard. */
+export interface HeardNetwork {
+  ssid: string;
+  /** dBm: -30 is strong, -90 is weak. */
+  signal: number;
+  /** `open`, `WPA2`, `WPA2/WPA3`, … */
+  security: string;
+}
+
+/**
+ * Parses what `qx-network wifi INTERFACE` writes: signal, security and name between tabs. Of a name that several access
+ * points have, the strongest counts; lines that are not like that are left out.
+ */
+export function parseScan(text: string): HeardNetwork[] {
+  const heard = new Map<string, HeardNetwork>();
+  for (const line of text.split('\n')) {
+    const [, signal, security = '', ssid = ''] =
+      /^(-?\d{1,3})\t([^\t]{1,32})\t([^\t]+)$/.exec(line) ?? [];
+    if (signal === undefined) continue;
+    const known = heard.get(ssid);
+    if (known === undefined || known.signal < Number(signal)) {
+      heard.set(ssid, { ssid, security, signal: Number(signal) });
+    }
+  }
+  return [...heard.values()].sort((a, b) => b.signal - a.signal);
+}
+
+/** WiFi networks that an interface hears, the strongest first. @throws NetworkError if it is no WiFi interface */
+export async function scanWifi(name: string, options: QxNetworkOptions = {}) {
+  const { stdout } = await qxNetwork(['wifi', name], { ...options, timeout: PATIENCE });
+  return parseScan(stdout);
+}

@@ -1,0 +1,31 @@
+import { type Network, networkSchema } from '../api/network.ts';
+import { NetworkError, type QxNetworkOptions, qxNetwork } from './qx-network.ts';
+
+/** Milliseconds that a report may take; on a slow machine with many interfaces it takes a second or two. */
+const PATIENCE = 20_000;
+
+/**
+ * Parses what `qx-network status --json` writes.
+ * @throws NetworkError if it is not that
+ */
+export function parseStatus(text: string): Network {
+  const parsed = networkSchema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue === undefined ? '' : `: ${issue.path.join('.')}: ${issue.message}`;
+  throw new NetworkError(`qx-network status cannot be understood${where}`, { cause: parsed.error });
+}
+
+/** The network as qx-network tells of it. Asked each time. */
+export async function readNetwork(options: QxNetworkOptions = {}): Promise<Network> {
+  const { stdout } = await qxNetwork(['status', '--json'], { ...options, timeout: PATIENCE });
+  return parseStatus(stdout);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new NetworkError('qx-network status wrote no JSON', { cause: error });
+  }
+}

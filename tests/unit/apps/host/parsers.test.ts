@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { CpuMeter, cpuUsage, parseCpuTimes } from '../../../../apps/host/cpu-usage.ts';
+import { parseUnitSerial } from '../../../../apps/host/disk-serial.ts';
+import { parseSpace, readSpace } from '../../../../apps/host/file-system-space.ts';
+import { parseMounts } from '../../../../apps/host/mounts.ts';
+import { parseOsRelease } from '../../../../apps/host/os-release.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { plant } from './plant.ts';
+
+describe('mounts', () => {
+  test('names with blanks and backslashes are read as they are', () => {
+    const line = String.raw`90 27 8:17 /sub\040dir /mnt/a\040b\134c\011d rw,noatime shared:5 master:1 - xfs /dev/sd\040b rw,attr2`;
+    expect(parseMounts(`${line}\n`)).toEqual([
+      {
+        device: '8:17',
+        root: '/sub dir',
+        path: '/mnt/a b\\c\td',
+        type: 'xfs',
+        source: '/dev/sd b',
+        readOnly: false,
+      },
+    ]);
+  });
+
+  test('a mount or a file system that is read-only is read-only', () => {
+    const text = '1 0 8:1 / /a ro - ext4 /dev/a rw\n2 0 8:2 / /b rw - ext4 /dev/b ro,errors=x\n';
+    expect(parseMounts(text).map(({ readOnly }) => readOnly)).toEqual([true, true]);
+  });
+
+  test('of two mounts on one folder the last one counts', () => {
+    const text = '1 0 8:1 / /a rw - ext4 /dev/a rw\n2 1 8:2 / /a rw - xfs /dev/b rw\n';
+    expect(parseMounts(text)).toMatchObject([{ source: '/dev/b' }]);
+  });
+
+  test.each(['', '\n\n', ' - ', '1 2', '1 0 8:1 / /a rw', '\0\xff - \0', 'a b c d e f - g'])(
+    'a line like %j is left out',
+    (line) => {
+      const good = '1 0 8:1 / /a rw - ext4 /dev/a rw';
+      expect(parseMounts(`${line}\n${good}`)).toHaveLength(1);
+    },
+  );
+});
+
+describe('processors', () => {
+  test('usage is that of the time between two looks, without waiting for disks', () => {
+    const before = parseCpuTimes('cpu  100 10 50 800 40 0 0 0 0 0\n');
+    const after = parseCpuTimes('cpu  125 10 50 850 65 0 0 0 0 0');
+    expect(cpuUsage(before, after)).toBe(0.25);
+  });
+
+  test('clocks that stand still or go back are no usage', () => {
+    const times = { busy: 5, total: 10 };
+    expect(cpuUsage(times, times)).toBe(0);
+    expect(cpuUsage(times, { busy: 1, total: 2 })).toBe(0);
+  });
+
+  test('a meter tells of the time since its own last look', async () => {
+    const root = await plant({ 'proc/stat': 'cpu  30 0 0 10 0 0 0 0\n' });
+    const meter = new CpuMeter(root);
+    expect(await meter.look()).toBe(0.75);
+    expect(await meter.look()).toBe(0);
+  });
+});
+
+test('quotes and backslashes of os-release are undone; what is no assignment is left out', () => {
+  const text = `NAME="a \\"b\\" \\$c"\nID='it is'\nX=plain\n# NAME=x\nrm -rf /\nlower=1\nY="open\n`;
+  expect([...parseOsRelease(text)]).toEqual([
+    ['NAME', 'a "b" $c'],
+    ['ID', 'it is'],
+    ['X', 'plain'],
+    ['Y', '"open'],
+  ]);
+});
+
+describe("a disk's serial number", () => {
+  test('is cut where the page says', () => {
+    expect(parseUnitSerial(Buffer.from('\0\x80\0\x04 AB1junk', 'latin1'))).toBe('AB1');
+  });
+
+  test.each([
+    ['an empty page', ''],
+    ['a head alone', '\0\x80\0\xff'],
+    ['another page', '\0\x83\0\x04ABCD'],
+    ['no text', '\0\x80\0\x04\x01\x02\x03\xff'],
+  ])('is none with %s', (_, page) => {
+    expect(parseUnitSerial(Buffer.from(page, 'latin1'))).toBeNull();
+  });
+});
+
+describe('space of a file system', () => {
+  test('is told in bytes', () => {
+    expect(parseSpace('4096 1000 600 500')).toEqual({
+      total: 4096000,
+      used: 1638400,
+      available: 2048000,
+    });
+  });
+
+  test.each(['', '4096', '4096 1 2', 'a b c d', '4096 1 2 -3', '1 2 3 4 5'])(
+    'is refused if it is told as %j',
+    (text) => {
+      expect(() => parseSpace(text)).toThrow('stat told nothing');
+    },
+  );
+
+  test('is that of the real file system', async () => {
+    const folder = await temporaryFolder();
+    const space = await readSpace(folder, { timeout: 20_000 });
+    expect(space.total).toBeGreaterThanOrEqual(space.used + space.available);
+    expect(space.total).toBeGreaterThan(0);
+  });
+
+  test('of a folder that is gone is an error in the words of the system', async () => {
+    const look = readSpace('/nonexistent', { timeout: 20_000 });
+    await expect(look).rejects.toThrow('No such file or directory');
+  });
+});

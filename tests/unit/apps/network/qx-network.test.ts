@@ -1,0 +1,131 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  applyNetwork,
+  joinWifi,
+  setDhcp,
+  setStatic,
+  staticArguments,
+} from '../../../../apps/network/change.ts';
+import { parseScan } from '../../../../apps/network/scan.ts';
+import { parseStatus, readNetwork } from '../../../../apps/network/status.ts';
+import { temporaryFolder } from '../../folder.ts';
+
+/** A script in the place of qx-network. */
+async function standIn(script: string): Promise<{ program: string }> {
+  const program = join(await temporaryFolder(), 'qx-network');
+  await writeFile(program, `#!/bin/sh\n${script}\n`);
+  await chmod(program, 0o755);
+  return { program };
+}
+
+const echo = 'printf "[%s]" "$@"; cat';
+
+describe('a change of the network', () => {
+  const wanted = {
+    interface: 'eth0',
+    address: '10.0.0.7',
+    prefix: 24,
+    gateway: '10.0.0.1',
+    dns: ['9.9.9.9', '1.1.1.1'],
+    keep: 'session',
+  } as const;
+
+  test('is handed to qx-network in its words', async () => {
+    const program = await standIn(echo);
+    expect((await setStatic(wanted, program)).result).toBe(
+      '[static][eth0][10.0.0.7/24][--gateway=10.0.0.1][--dns=9.9.9.9,1.1.1.1][--session]',
+    );
+    expect((await setDhcp({ interface: 'eth0', keep: 'persistent' }, program)).result).toBe(
+      '[dhcp][eth0]',
+    );
+    expect((await applyNetwork(undefined, program)).result).toBe('[apply]');
+    expect((await applyNetwork('eth1', program)).result).toBe('[apply][eth1]');
+  });
+
+  test('without gateway and name servers names none', () => {
+    const least = { ...wanted, gateway: null, dns: [], keep: 'persistent' } as const;
+    expect(staticArguments(least)).toEqual(['static', 'eth0', '10.0.0.7/24']);
+  });
+
+  test('hands a WiFi password on by standard input, never as an argument', async () => {
+    const wifi = { interface: 'wlan0', ssid: 'a $(b)', password: 'pass word', keep: 'persistent' };
+    const { result } = await joinWifi({ ...wifi, keep: 'persistent' }, await standIn(echo));
+    expect(result).toBe('[wifi][wlan0][a $(b)]pass word');
+  });
+
+  test('that is refused is told in the words of qx-network', async () => {
+    const program = await standIn(
+      'echo "qx-network: eth0: another machine has 10.0.0.7" >&2; exit 1',
+    );
+    await expect(setStatic(wanted, program)).rejects.toMatchObject({
+      name: 'NetworkError',
+      message: 'eth0: another machine has 10.0.0.7',
+    });
+  });
+
+  test('that was made with a warning tells it', async () => {
+    const program = await standIn('echo "qx-network: eth0: no DHCP server has answered yet" >&2');
+    expect(await setDhcp({ interface: 'eth0', keep: 'persistent' }, program)).toEqual({
+      result: '',
+      warnings: ['eth0: no DHCP server has answered yet'],
+    });
+  });
+
+  test('without qx-network says that it is not there', async () => {
+    const program = '/nonexistent/qx-network';
+    await expect(setStatic(wanted, { program })).rejects.toThrow('is not installed');
+  });
+});
+
+describe('the status', () => {
+  const one = {
+    name: 'eth0',
+    kind: 'ethernet',
+    mac: '52:54:00:00:00:01',
+    carrier: true,
+    speed: null,
+    method: 'dhcp',
+    source: null,
+    addresses: [{ address: '10.0.0.7', prefix: 24 }],
+    gateway: '10.0.0.1',
+    dns: [],
+    ssid: null,
+    dhcp: { pid: 7, lease: { address: '10.0.0.7', server: '10.0.0.1', seconds: 60, obtained: 3 } },
+    problem: null,
+  };
+  const whole = { persistent: true, hostname: 'q', default: 'eth0', interfaces: [one] };
+
+  test('is read from qx-network', async () => {
+    const program = await standIn(`[ "$*" = "status --json" ] && echo '${JSON.stringify(whole)}'`);
+    expect(await readNetwork(program)).toMatchObject({
+      default: 'eth0',
+      interfaces: [{ name: 'eth0', dhcp: { lease: { seconds: 60 } } }],
+    });
+  });
+
+  test.each([
+    ['nothing', '', 'qx-network status wrote no JSON'],
+    ['half of it', '{"persistent":true,"hos', 'wrote no JSON'],
+    ['bytes', '\0\xff', 'wrote no JSON'],
+    ['something else', '[]', 'cannot be understood'],
+    ['a wrong type', JSON.stringify({ ...whole, persistent: 'yes' }), ': persistent: '],
+    [
+      'a wrong address',
+      JSON.stringify({ ...whole, interfaces: [{ ...one, addresses: [7] }] }),
+      ': interfaces.0.addresses.0: ',
+    ],
+  ])('that is %s is refused', (_, text, words) => {
+    expect(() => parseStatus(text)).toThrow(words);
+  });
+});
+
+test('a scan tells each network once, the strongest first', () => {
+  const text =
+    '-80\tWPA2\tHome\n-40\tWPA2/WPA3\tHome\n-60\topen\tCafé  7\njunk\n-9999\tx\ty\n\t\t\n';
+  expect(parseScan(text)).toEqual([
+    { ssid: 'Home', signal: -40, security: 'WPA2/WPA3' },
+    { ssid: 'Café  7', signal: -60, security: 'open' },
+  ]);
+});
