@@ -1,13 +1,11 @@
-import type { Deps, Keep, StaticAddress } from './deps.ts';
+import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
+import type { Deps } from './deps.ts';
 
 /** What needs root's password, once there is one. */
 export type Action =
   | { type: 'set-static'; change: StaticAddress }
   | { type: 'set-dhcp'; change: { interface: string; keep: Keep } }
-  | {
-      type: 'join-wifi';
-      network: { interface: string; ssid: string; password: string; keep: Keep };
-    }
+  | { type: 'join-wifi'; network: WifiNetwork }
   | { type: 'enable-ssh'; minutes: number | null }
   | { type: 'disable-ssh' }
   | { type: 'restart-service'; service: string }
@@ -42,8 +40,8 @@ export function titleOf(action: Action): string {
   }
 }
 
-/** Milliseconds that an action may take. qx-network tries for half a minute at most, services stop within a minute. */
-export const ACTION_LIMIT = 90_000;
+/** Milliseconds that an action may take at most: longer than any command that it runs is allowed to. */
+export const ACTION_LIMIT = 150_000;
 
 /**
  * Does it.
@@ -59,10 +57,12 @@ export async function perform(action: Action, deps: Deps, signal: AbortSignal): 
     case 'join-wifi':
       return deps.joinWifi(action.network, signal);
     case 'enable-ssh':
-      await deps.enableSsh(action.minutes, signal);
-      return action.minutes === null
-        ? 'SSH is on until it is switched off, also after a restart.'
-        : `SSH is on for ${action.minutes} minutes.`;
+      return joined(
+        action.minutes === null
+          ? 'SSH is on until it is switched off.'
+          : `SSH is on for ${action.minutes} minutes.`,
+        await deps.enableSsh(action.minutes, signal),
+      );
     case 'disable-ssh':
       await deps.disableSsh(signal);
       return 'SSH is off.';
@@ -70,8 +70,10 @@ export async function perform(action: Action, deps: Deps, signal: AbortSignal): 
       await deps.restartService(action.service, signal);
       return `${action.service} was restarted.`;
     case 'set-password':
-      await deps.setPassword(action.password, signal);
-      return 'The password is set. It is asked for before anything is changed here.';
+      return joined(
+        'The password is set. It is asked for before anything is changed here.',
+        await deps.setPassword(action.password, signal),
+      );
     case 'restart':
       await deps.restart(signal);
       return 'The machine is restarting.';
@@ -81,4 +83,9 @@ export async function perform(action: Action, deps: Deps, signal: AbortSignal): 
     case 'shell':
       return '';
   }
+}
+
+/** What was done, and what is to be minded, if anything. */
+function joined(done: string, notice: string): string {
+  return notice === '' ? done : `${done} Note: ${notice}`;
 }

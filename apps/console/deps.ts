@@ -1,13 +1,23 @@
 import type { Health } from '../api/health.ts';
 import type { Host } from '../api/host.ts';
-import type { Interface, Network } from '../api/network.ts';
+import type { Network } from '../api/network.ts';
 import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
+import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
+import type { HeardNetwork } from '../network/scan.ts';
 
 /** A service of OpenRC, in OpenRC's words. */
 export interface Service {
   name: string;
-  state: 'started' | 'starting' | 'stopping' | 'stopped' | 'inactive' | 'failed' | 'crashed';
+  state:
+    | 'started'
+    | 'starting'
+    | 'stopping'
+    | 'stopped'
+    | 'inactive'
+    | 'failed'
+    | 'crashed'
+    | 'unsupervised';
 }
 
 /** SSH, as `qx-ssh status --json` tells of it. */
@@ -16,27 +26,6 @@ export interface Ssh {
   /** Seconds since 1970 at which it goes off by itself; `null` for never. */
   until: number | null;
   enabled_at_boot: boolean;
-}
-
-/** A WiFi network in reach. */
-export interface AccessPoint {
-  ssid: string;
-  /** dBm. */
-  signal: number;
-  security: string;
-}
-
-/** How long a change of the network lasts. */
-export type Keep = 'persistent' | 'session';
-
-/** An address for an interface. */
-export interface StaticAddress {
-  interface: Interface['name'];
-  address: string;
-  prefix: number;
-  gateway: string | null;
-  dns: readonly string[];
-  keep: Keep;
 }
 
 /** Which log: all services', the kernel's, or the kernel's warnings and errors alone. */
@@ -72,15 +61,12 @@ export interface Deps {
   /** Changes of the network, by qx-network. They resolve with what it says. */
   setStatic(address: StaticAddress, signal: AbortSignal): Promise<string>;
   setDhcp(change: { interface: string; keep: Keep }, signal: AbortSignal): Promise<string>;
-  scanWifi(interfaceName: string, signal: AbortSignal): Promise<AccessPoint[]>;
+  scanWifi(interfaceName: string, signal: AbortSignal): Promise<HeardNetwork[]>;
   /** An empty password joins an open network. */
-  joinWifi(
-    network: { interface: string; ssid: string; password: string; keep: Keep },
-    signal: AbortSignal,
-  ): Promise<string>;
+  joinWifi(network: WifiNetwork, signal: AbortSignal): Promise<string>;
 
-  /** Switches SSH on, for some minutes or (`null`) until it is switched off. */
-  enableSsh(minutes: number | null, signal: AbortSignal): Promise<void>;
+  /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded. */
+  enableSsh(minutes: number | null, signal: AbortSignal): Promise<string>;
   disableSsh(signal: AbortSignal): Promise<void>;
 
   restartService(name: string, signal: AbortSignal): Promise<void>;
@@ -92,7 +78,8 @@ export interface Deps {
   passwordState(signal: AbortSignal): Promise<'set' | 'empty'>;
   /** Whether this is root's password. */
   checkPassword(password: string, signal: AbortSignal): Promise<boolean>;
-  setPassword(password: string, signal: AbortSignal): Promise<void>;
+  /** Resolves with what is to be minded. */
+  setPassword(password: string, signal: AbortSignal): Promise<string>;
 
   restart(signal: AbortSignal): Promise<void>;
   powerOff(signal: AbortSignal): Promise<void>;

@@ -1,5 +1,6 @@
+import type { HeardNetwork } from '../network/scan.ts';
 import type { Action } from './actions.ts';
-import type { AccessPoint, FactName, LogSource } from './deps.ts';
+import type { FactName, LogSource } from './deps.ts';
 import type { FactRead, Facts } from './facts.ts';
 import type { Form } from './kit/form.ts';
 import type { Size } from './kit/frame.ts';
@@ -21,7 +22,7 @@ export type Screen =
   | { name: 'network'; list: List }
   | { name: 'static'; interface: string; form: Form<StaticName> }
   | { name: 'dhcp'; interface: string; form: Form<DhcpName> }
-  | { name: 'wifi'; interface: string; found: readonly AccessPoint[]; list: List }
+  | { name: 'wifi'; interface: string; found: readonly HeardNetwork[]; list: List }
   | { name: 'join'; interface: string; form: Form<JoinName> }
   | { name: 'ssh'; list: List }
   | { name: 'ssh-minutes'; form: Form<MinutesName> }
@@ -92,7 +93,7 @@ export type Event =
   | { type: 'network-changed' }
   /** The network is not watched; it is read at intervals all the same. */
   | { type: 'network-unwatched' }
-  | { type: 'scanned'; interface: string; found: readonly AccessPoint[] }
+  | { type: 'scanned'; interface: string; found: readonly HeardNetwork[] }
   | { type: 'password-state'; action: Action; state: 'set' | 'empty' }
   | { type: 'password-checked'; action: Action; right: boolean }
   | { type: 'performed'; action: Action; message: string }

@@ -1,5 +1,5 @@
 import type { Network } from '../../api/network.ts';
-import type { Keep } from '../deps.ts';
+import type { Keep } from '../../network/change.ts';
 import { choiceField } from '../kit/field.ts';
 
 /** The field that says how long a change of the network lasts. */

@@ -1,4 +1,4 @@
-import type { AccessPoint } from '../deps.ts';
+import type { HeardNetwork } from '../../network/scan.ts';
 import { line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
 import { LIST_START, moveInList, selectedOf, viewList } from '../kit/list.ts';
@@ -11,7 +11,10 @@ import { openJoinForm } from './join.ts';
 import { bodyRows } from './room.ts';
 
 /** The WiFi networks that an interface has found. */
-export function wifiScreen(interfaceName: string, found: readonly AccessPoint[]): ScreenOf<'wifi'> {
+export function wifiScreen(
+  interfaceName: string,
+  found: readonly HeardNetwork[],
+): ScreenOf<'wifi'> {
   return { name: 'wifi', interface: interfaceName, found, list: LIST_START };
 }
 
