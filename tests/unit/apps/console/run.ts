@@ -3,7 +3,7 @@ import { consoleProgram } from '../../../../apps/console/console.ts';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import type { Size } from '../../../../apps/console/kit/frame.ts';
 import { runProgram } from '../../../../apps/console/kit/run.ts';
-import { FakeTerminal } from './screen.ts';
+import { FakeTerminal } from '../../../screens/terminal.ts';
 
 /** A console that runs on an emulated terminal until the test ends. */
 export function runConsole(

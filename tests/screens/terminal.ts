@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import xterm from '@xterm/headless';
-import type { Size } from '../../../../apps/console/kit/frame.ts';
+import type { Size } from '../../apps/console/kit/frame.ts';
 
 /** A terminal emulator with a keyboard, whose halves a program takes for a tty's. */
 export class FakeTerminal {

@@ -1,4 +1,4 @@
-import type { Deps } from '../../../../apps/console/deps.ts';
+import type { Deps } from '../../apps/console/deps.ts';
 
 const GIB = 1024 ** 3;
 
@@ -77,7 +77,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
       return result;
     };
   const deps: Deps = {
-    facts: FACTS,
+    facts: HYPERVISOR,
     networkChange: () => new Promise(() => undefined),
     setStatic: note('setStatic', 'eth0: 10.0.0.9/24'),
     setDhcp: note('setDhcp', 'eth0: 10.0.0.7/24 by DHCP'),
@@ -100,8 +100,8 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
   return { deps, calls };
 }
 
-/** What is known of that machine. */
-export const FACTS: Required<Deps['facts']> = {
+/** What is known of that machine as a hypervisor host. */
+export const HYPERVISOR: Required<Deps['facts']> = {
   host: async () => HOST,
   network: async () => NETWORK,
   services: async () => [
@@ -154,3 +154,15 @@ export const FACTS: Required<Deps['facts']> = {
 function vm(name: string, state: 'running' | 'shutoff') {
   return { id: name, name, state, cpus: 2, memory: 2 * GIB, persistent: true, autostart: false };
 }
+
+/** What is known of it as a control plane's machine. */
+export const CONTROL_PLANE: Deps['facts'] = {
+  host: async () => ({ ...HOST, product: 'QvDC', hostname: 'qvdc' }),
+  network: async () => ({ ...NETWORK, hostname: 'qvdc' }),
+  services: async () => [
+    { name: 'etcd', state: 'started' },
+    { name: 'postgresql', state: 'starting' },
+    { name: 'redis', state: 'started' },
+  ],
+  ssh: async () => ({ state: 'on', until: null, enabled_at_boot: true }),
+};
