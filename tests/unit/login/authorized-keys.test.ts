@@ -35,7 +35,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     await mkdir(join(cwd, 'kept'));
     if (text !== undefined) await writeFile(join(cwd, 'kept/authorized_keys'), text);
     const run =
-      'KEPT=kept AUTHORIZED=$PWD/own/root\ninstall_authorized_keys && find own -type f -exec cat {} +';
+      'KEPT_KEYS=kept/authorized_keys AUTHORIZED=$PWD/own/root\ninstall_authorized_keys && find own -type f -exec cat {} +';
     const parts = ['persistence', 'ssh/authorized-keys'];
     const { status, stdout } = await inShell(run, { shell, parts, cwd });
     expect(status).toBe(0);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Public keys that may log in as root: those of KEPT/authorized_keys, line by line.
-# shellcheck disable=SC2154 # KEPT is from host-keys.sh
+# Public keys that may log in as root: those of KEPT_KEYS, line by line.
 
+KEPT_KEYS=/quantix/ssh/authorized_keys
 AUTHORIZED=/etc/ssh/authorized_keys.d/root
 GREATEST_AUTHORIZED=65536
 
@@ -9,11 +9,11 @@ GREATEST_AUTHORIZED=65536
 install_authorized_keys() {
 	mkdir -p "${AUTHORIZED%/*}" || return 1
 	rm -f "$AUTHORIZED".*
-	if [ -e "$KEPT/authorized_keys" ] && ! is_list_of_keys "$KEPT/authorized_keys"; then
-		set_aside "$KEPT/authorized_keys" "not a file of at most $GREATEST_AUTHORIZED bytes"
+	if [ -e "$KEPT_KEYS" ] && ! is_list_of_keys "$KEPT_KEYS"; then
+		set_aside "$KEPT_KEYS" "not a file of at most $GREATEST_AUTHORIZED bytes"
 	fi
-	if [ -e "$KEPT/authorized_keys" ]; then
-		tr '\000\r' '?\n' <"$KEPT/authorized_keys" | sound_keys >"$AUTHORIZED.$$" && mv -f "$AUTHORIZED.$$" "$AUTHORIZED"
+	if [ -e "$KEPT_KEYS" ]; then
+		tr '\000\r' '?\n' <"$KEPT_KEYS" | sound_keys >"$AUTHORIZED.$$" && mv -f "$AUTHORIZED.$$" "$AUTHORIZED"
 	else
 		rm -f "$AUTHORIZED"
 	fi
@@ -34,7 +34,7 @@ sound_keys() {
 		if printf '%s\n' "$line" | ssh-keygen -l -f - >/dev/null 2>&1; then
 			printf '%s\n' "$line"
 		else
-			report "$KEPT/authorized_keys:$number: not a public key; left out"
+			report "$KEPT_KEYS:$number: not a public key; left out"
 		fi
 	done
 }
