@@ -1,7 +1,7 @@
 import { viewDialog } from './dialogs.ts';
 import { overlay } from './kit/dialog.ts';
 import { type Frame, type Line, line, reverse, type Size } from './kit/frame.ts';
-import { column, cut, plain } from './kit/text.ts';
+import { cut, plain } from './kit/text.ts';
 import { MENU } from './menu.ts';
 import { bodyRows } from './screens/room.ts';
 import { takesText, viewScreen } from './screens/screens.ts';
@@ -37,17 +37,17 @@ function filled(lines: readonly Line[], { rows }: Size): Line[] {
   return Array.from({ length: rows }, (_, index) => lines[index] ?? line(''));
 }
 
+/** Cells of a name in the title, so that a long one leaves room for the rest. */
+const NAME_CELLS = 30;
+
 function titleLine({ product, facts, size }: State, screenTitle: string): Line {
   const host = facts.host.value;
-  const name = host === null ? product : `${host.product} ${host.version}`;
-  const hostname = host?.hostname ?? facts.network.value?.hostname ?? '';
-  const right = `${plain(hostname)} `;
-  const left = ` ${plain(name)} - ${plain(screenTitle)}`;
-  return reverse(
-    right.length + 20 > size.columns
-      ? column(left, size.columns)
-      : `${padded(left, size.columns - right.length)}${right}`,
-  );
+  const name = plain(host === null ? product : `${host.product} ${host.version}`);
+  const hostname = plain(host?.hostname ?? facts.network.value?.hostname ?? '');
+  const left = ` ${cut(name, NAME_CELLS)} - ${plain(screenTitle)}`;
+  const right = ` ${cut(hostname, NAME_CELLS)} `;
+  const room = size.columns - right.length;
+  return reverse(room < NAME_CELLS ? padded(left, size.columns) : `${padded(left, room)}${right}`);
 }
 
 /** Which keys do what: the screen's on the left, on the right how the menu is reached. */

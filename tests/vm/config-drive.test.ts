@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from './build-images.ts';
 import { freePort } from './free-port.ts';
-import { boot, imageOf } from './story.ts';
+import { boot, imageOf, succeed } from './story.ts';
 
 const STATIC = '10.0.2.77';
 const PASSWORD = 'correct horse';
@@ -127,6 +127,16 @@ test('a machine with a config drive comes up unattended: name, address and SSH; 
   expect(await desk.succeed('qx-ssh off; qx-ssh status --json')).toBe(
     '{"state":"off","until":null,"enabled_at_boot":false}',
   );
+  expect((await desk.ssh('true')).status).toBe(255);
+
+  const timed = await succeed(story, 'qx-ssh on --minutes 5; date +%s; qx-ssh status --json');
+  const [, now, until] = /^(\d+)\n.*"until":(\d+),"enabled_at_boot":false}\n$/.exec(timed) ?? [];
+  expect(Math.abs(Number(until) - Number(now) - 300)).toBeLessThan(60);
+  await desk.untilReached();
+  const soon = 'echo $(($(cut -d. -f1 /proc/uptime) + 1)) >/run/quantix/ssh/end';
+  await succeed(story, `${soon}; kill -9 $(pgrep -f lib/quantix/ssh/timer | tail -1)`);
+  const off = 'until qx-ssh status --json | grep -q off; do usleep 200000; done; ls /quantix/ssh';
+  expect(await succeed(story, off)).not.toContain('enabled');
   expect((await desk.ssh('true')).status).toBe(255);
   await guest.powerOff();
   story.expectGoodConsole();
