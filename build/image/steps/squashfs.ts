@@ -5,6 +5,7 @@ import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
 import type { Base, OpenedPackage, UnrunScript } from '../../base/base.ts';
 import { programEntries } from '../../sea/entries.ts';
+import { EXECUTABLE_FILE } from '../../sea/make.ts';
 import { digestOf } from '../../step/digest.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
@@ -20,7 +21,6 @@ import {
   sourceInputs,
   toolInputs,
 } from './facts.ts';
-import { EXECUTABLE_FILE } from './sea.ts';
 
 /** Files that the step makes. */
 export const SQUASHFS_FILE = 'system.squashfs';
@@ -36,7 +36,12 @@ const scriptsSchema = z.array(
  */
 export function planSquashfs(facts: ImageFacts, sea: Step | undefined): Step {
   const { profile, lock, flavour, overlays } = facts;
-  const { kernel: _kernel, packages: _packages, ...settings } = profile.bases[lock.base];
+  const {
+    kernel: _kernel,
+    packages: _packages,
+    node: _node,
+    ...settings
+  } = profile.bases[lock.base];
   const { name, title, labelPrefix, hostname, accounts, runlevels, programs, setuid } = profile;
   const read = {
     name,
