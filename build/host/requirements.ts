@@ -25,6 +25,7 @@ export const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('mformat'),
   tool('mcopy'),
   tool('xorriso'),
+  tool('strip'),
   file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
 ];
 
@@ -43,6 +44,11 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
   { name: 'strace', package: 'strace' },
+  { name: 'ssh', package: 'openssh-client' },
+  { name: 'openssl', package: 'openssl' },
+  { name: 'virsh', package: 'libvirt-clients' },
+  // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
+  { name: 'libvirtd', package: 'libvirt-daemon' },
 ];
 
 /** The requirements that this host does not meet. */

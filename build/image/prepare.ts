@@ -9,11 +9,13 @@ import { lockFile } from '../lock/file.ts';
 import type { Lock } from '../lock/schema.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
-import type { Flavour } from '../profile/schema.ts';
+import type { BaseName, Flavour, Profile } from '../profile/schema.ts';
+import { readNpmLock } from '../sea/npm-lock.ts';
+import { runtimeOf } from '../sea/runtime.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import { type ImagePlan, isoName, planImage } from './plan.ts';
 import { QUICK, SMALLEST } from './squashfs.ts';
-import type { ImageFacts, ImageTool } from './steps/facts.ts';
+import type { ImageFacts, ImageTool, ProgramFacts } from './steps/facts.ts';
 
 /** What a user asks for, about one image or several. */
 export interface ImageOptions {
@@ -59,6 +61,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     profile,
     hasAlpineLock: existsSync(lockFile(projectDirectory, name, 'alpine')),
   });
+  const programs = programFacts(profile, base.name, projectDirectory);
   const frozen = options.frozenLock ?? release;
   const lockRequest = { ...options, profile, base };
   const [lock, toolVersions] = await Promise.all([currentLock(lockRequest, frozen), versions()]);
@@ -73,6 +76,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     compression: release ? SMALLEST : QUICK,
     overlays: [...profile.overlays, ...profile.bases[base.name].overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
+    programs,
     toolVersions,
   };
   const file = resolve(projectDirectory, options.outputDirectory, isoName(facts));
@@ -85,6 +89,16 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   return { ...image, facts, plan: planImage(facts) };
 }
 
+function programFacts(
+  profile: Profile,
+  base: BaseName,
+  projectDirectory: string,
+): ProgramFacts | undefined {
+  if (profile.programs.length === 0) return undefined;
+  const npm = readNpmLock(projectDirectory);
+  return { runtime: runtimeOf(profile, base, npm), npm };
+}
+
 /** The product's version: that of the project. */
 export function productVersion(projectDirectory: string): string {
   const text = readFileSync(join(projectDirectory, 'package.json'), 'utf8');
@@ -92,11 +106,12 @@ export function productVersion(projectDirectory: string): string {
 }
 
 async function versions(): Promise<Record<ImageTool, string>> {
-  const [mksquashfs, grubMkimage, mformat, xorriso] = await Promise.all([
+  const [mksquashfs, grubMkimage, mformat, xorriso, strip] = await Promise.all([
     toolVersion('mksquashfs'),
     toolVersion('grub-mkimage'),
     toolVersion('mformat'),
     toolVersion('xorriso'),
+    toolVersion('strip'),
   ]);
-  return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso };
+  return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso, strip };
 }

@@ -1,0 +1,90 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LibvirtError } from './error.ts';
+import { isUuid, parseUuid } from './uuid.ts';
+import { type Libvirt, loudVirsh, virsh } from './virsh.ts';
+
+/**
+ * Defines a virtual machine, or changes the definition of the one with its UUID; a running one takes the change when it
+ * is started anew.
+ * @param xml https://libvirt.org/formatdomain.html; libvirt makes a UUID if it has none
+ * @returns its UUID
+ * @throws LibvirtError with libvirt's own words; `invalid` if there can be no such machine, `refused` if it collides
+ * with another
+ */
+export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
+  const name = definedName(await define(libvirt, xml));
+  const list = await virsh(libvirt, ['list', '--all', '--uuid', '--name']);
+  const id = name === undefined ? undefined : uuidOf(name, list);
+  if (id !== undefined) return id;
+  throw new LibvirtError('refused', 'the VM was defined, and is gone again');
+}
+
+async function define(libvirt: Libvirt, xml: string): Promise<string> {
+  // A child's standard input is a socket, which cannot be opened as the file that virsh wants.
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
+  try {
+    const file = join(folder, 'definition.xml');
+    await writeFile(file, xml, { mode: 0o600 });
+    return await loudVirsh(libvirt, ['define', file]);
+  } catch (error) {
+    const unfit = error instanceof LibvirtError && error.failure === 'refused';
+    if (!unfit || /already (?:exists|defined|active)/.test(error.message)) throw error;
+    throw new LibvirtError('invalid', error.message.replaceAll(`${folder}/`, ''), error);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The name in what virsh says of a definition: `Domain 'web' defined from FILE`. */
+export function definedName(output: string): string | undefined {
+  return /^Domain '(.*)' defined from \S+$/m.exec(output)?.[1];
+}
+
+/** The UUID of the machine of this very name, in `virsh list --uuid --name`: `UUID NAME` in each line. */
+export function uuidOf(name: string, list: string): string | undefined {
+  const lines = list.split('\n').map((line) => line.trim());
+  const line = lines.find((text) => text.slice(36).trim() === name.trim());
+  const id = line?.slice(0, 36) ?? '';
+  return isUuid(id) ? id : undefined;
+}
+
+/**
+ * Starts a virtual machine.
+ * @throws LibvirtError with libvirt's own words
+ */
+export async function startVm(libvirt: Libvirt, id: string): Promise<void> {
+  await virsh(libvirt, ['start', parseUuid(id)]);
+}
+
+/**
+ * Asks a virtual machine to shut down, as its power button would. It may take its time, or not care.
+ * @throws LibvirtError with libvirt's own words
+ */
+export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
+  await virsh(libvirt, ['shutdown', parseUuid(id)]);
+}
+
+/**
+ * Ends a virtual machine at once, as if its power was cut.
+ * @throws LibvirtError with libvirt's own words
+ */
+export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
+  await virsh(libvirt, ['destroy', parseUuid(id)]);
+}
+
+/**
+ * Removes the definition of a virtual machine with its UEFI variables, not its disks. One that runs goes on until it is
+ * ended; one whose memory was saved to disk is refused.
+ * @throws LibvirtError with libvirt's own words
+ */
+export async function undefineVm(libvirt: Libvirt, id: string): Promise<void> {
+  const uuid = parseUuid(id);
+  try {
+    await virsh(libvirt, ['undefine', uuid]);
+  } catch (error) {
+    if (!(error instanceof LibvirtError) || !/\bnvram\b/.test(error.message)) throw error;
+    await virsh(libvirt, ['undefine', uuid, '--nvram']);
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Why libvirt did not do what was asked: it cannot be reached, what was handed in is no good, there is no such machine,
+ * or libvirt refuses (the machine already runs, the host has not enough memory, …).
+ */
+export type LibvirtFailure = 'unavailable' | 'invalid' | 'not-found' | 'refused';
+
+/** What libvirt did not do, in its own words. `message` is one line for a person, without a full stop. */
+export class LibvirtError extends Error {
+  override readonly name = 'LibvirtError';
+  readonly failure: LibvirtFailure;
+
+  constructor(failure: LibvirtFailure, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.failure = failure;
+  }
+}

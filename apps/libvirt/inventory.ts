@@ -1,0 +1,74 @@
+import { type Vm, type VmState, vmSchema } from '../api/vms.ts';
+import { isUuid } from './uuid.ts';
+
+/** States as `dominfo` words them (`virshDomainStateToString`), as the API does. */
+const STATES: ReadonlyMap<string, VmState> = new Map([
+  ['no state', 'nostate'],
+  ['running', 'running'],
+  ['idle', 'blocked'],
+  ['paused', 'paused'],
+  ['in shutdown', 'shutdown'],
+  ['shut off', 'shutoff'],
+  ['crashed', 'crashed'],
+  ['pmsuspended', 'pmsuspended'],
+]);
+
+/** What one run of virsh told. */
+export interface Inventory {
+  /** Of the daemon, else of the library; `null` if neither was told. */
+  version: string | null;
+  /** UUIDs of the machines that there are, in libvirt's order. */
+  ids: readonly string[];
+  /** By UUID, those that were described. */
+  described: ReadonlyMap<string, Vm>;
+}
+
+/** The commands whose output {@link parseInventory} reads: the list comes last, so that it is the newest. */
+export function inventoryCommands(ids: readonly string[]): string {
+  const describe = ids.map((id) => `dominfo ${id}`);
+  return ['version --daemon', ...describe, 'list --all --uuid'].join('; ');
+}
+
+/**
+ * Reads the output of {@link inventoryCommands} (virsh(1), `--quiet`, C locale). Lines of no meaning to it are passed
+ * over, and so is a machine whose description lacks something.
+ */
+export function parseInventory(output: string): Inventory {
+  const described = new Map<string, Vm>();
+  const ids: string[] = [];
+  let facts = new Map<string, string>();
+  const describe = () => {
+    const vm = vmOf(facts);
+    if (vm !== undefined) described.set(vm.id, vm);
+    facts = new Map();
+  };
+  for (const line of output.split('\n')) {
+    if (isUuid(line.trim())) ids.push(line.trim());
+    const [, key, value] = /^([A-Z][A-Za-z() ]*): +(.*)$/.exec(line) ?? [];
+    if (key === undefined || value === undefined) continue;
+    if (key === 'Id') describe();
+    if (!facts.has(key)) facts.set(key, value);
+  }
+  describe();
+  return { version: versionOf(output), ids, described };
+}
+
+function versionOf(output: string): string | null {
+  const daemon = /^Running against daemon: (\S+)$/m.exec(output);
+  const library = /^Using library: libvirt (\S+)$/m.exec(output);
+  return daemon?.[1] ?? library?.[1] ?? null;
+}
+
+function vmOf(facts: ReadonlyMap<string, string>): Vm | undefined {
+  const memory = /^(\d+) KiB$/.exec(facts.get('Max memory') ?? '')?.[1];
+  const vm = vmSchema.safeParse({
+    id: facts.get('UUID'),
+    name: facts.get('Name'),
+    state: STATES.get(facts.get('State') ?? ''),
+    cpus: Number(facts.get('CPU(s)')),
+    memory: memory === undefined ? undefined : Number(memory) * 1024,
+    persistent: facts.get('Persistent') === 'yes',
+    autostart: facts.get('Autostart') === 'enable',
+  });
+  return vm.success && isUuid(vm.data.id) ? vm.data : undefined;
+}

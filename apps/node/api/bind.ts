@@ -1,0 +1,53 @@
+import { lstat, mkdir, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { codeOf } from './code-of.ts';
+
+/**
+ * Makes a server listen on a Unix socket that only its owner may open. The folder is made; a socket that a dead
+ * process left behind is replaced.
+ * @throws Error if a process listens there already, or something else than a socket is in the way
+ */
+export async function bind(server: Server, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await clear(path);
+  const before = process.umask(0o177);
+  try {
+    server.listen(path);
+  } finally {
+    process.umask(before);
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', reject);
+  });
+}
+
+async function clear(path: string): Promise<void> {
+  let found: Awaited<ReturnType<typeof lstat>>;
+  try {
+    found = await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (!found.isSocket()) throw new Error(`${path} is in the way: it is not a socket`);
+  if (await answers(path)) throw new Error(`another agent listens on ${path}`);
+  await unlink(path);
+}
+
+/** Whether a process listens on a Unix socket. */
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    return await new Promise<boolean>((resolve, reject) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', (error) => {
+        if (codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ENOENT') resolve(false);
+        else reject(error);
+      });
+    });
+  } finally {
+    socket.destroy();
+  }
+}

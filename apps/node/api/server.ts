@@ -1,0 +1,66 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { ApiError, apiErrorOf } from './error.ts';
+import { findRoute, json, type Route } from './route.ts';
+
+/** Milliseconds within which a caller sends the head of a request, and all of it. */
+const TIME_LIMITS = { head: 10_000, request: 30_000, idle: 5_000 };
+
+/** Callers at once. */
+const MAX_CONNECTIONS = 64;
+
+export interface ServerOptions {
+  routes: readonly Route[];
+  /** Called with what went wrong in the program itself. */
+  onBug: (error: unknown) => void;
+}
+
+/** The agent's HTTP server; it listens nowhere yet. Errors are told as `{"error":{"what":…,"fix":…}}`. */
+export function apiServer({ routes, onBug }: ServerOptions): Server {
+  const server = createServer(
+    {
+      headersTimeout: TIME_LIMITS.head,
+      requestTimeout: TIME_LIMITS.request,
+      keepAliveTimeout: TIME_LIMITS.idle,
+    },
+    (request, response) => {
+      answer(routes, request)
+        .catch((error: unknown) => {
+          const told = apiErrorOf(error);
+          if (told !== undefined) return failure(told);
+          onBug(error);
+          return failure(new ApiError(500, 'the agent failed', { fix: 'Its log says why.' }));
+        })
+        .then((outcome) => send(response, outcome))
+        .catch(onBug);
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
+}
+
+interface Outcome {
+  status: number;
+  type?: string;
+  body: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+async function answer(routes: readonly Route[], request: IncomingMessage): Promise<Outcome> {
+  const { method = '', url = '' } = request;
+  const { route, id } = findRoute(routes, { method, url });
+  return await route.answer(request, id);
+}
+
+function failure({ status, message, fix, headers }: ApiError): Outcome {
+  return { ...json({ error: { what: message, fix } }, status), headers };
+}
+
+function send(response: ServerResponse, outcome: Outcome): void {
+  const { status, type = 'application/json', body, headers = {} } = outcome;
+  response.writeHead(status, {
+    ...headers,
+    ...(status === 204 ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }),
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}

@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, onTestFinished, vi } from 'vitest';
+import { temporaryFolder } from '../folder.ts';
+
+/** An account that owns nothing: as root, libvirtd would take the host's own files for its own. */
+const NOBODY = 65_534;
+
+const PATIENCE = { timeout: 15_000, interval: 50 };
+
+/** Whether virsh and libvirtd are here. */
+export const LIBVIRT_IS_HERE = ['virsh', 'libvirtd'].every(
+  (name) => spawnSync(name, ['--version']).error === undefined,
+);
+
+/** A libvirt daemon of one test, with the test driver: machines that exist in its memory only. */
+export interface Daemon {
+  /** Its connection URI. */
+  uri: string;
+  start: () => Promise<void>;
+  /** Ends it as a crash would. */
+  kill: () => Promise<void>;
+  /** Runs a command of virsh, as another client does. */
+  virsh: (...args: string[]) => Promise<string>;
+  /** Defines a machine, as another client does. */
+  define: (xml: string) => Promise<string>;
+}
+
+/** A libvirt daemon that is not started yet, and is gone after the test. */
+export async function libvirtDaemon(): Promise<Daemon> {
+  const folder = await temporaryFolder();
+  const uri = `test+unix:///default?socket=${folder}/libvirt-sock`;
+  const root = process.getuid?.() === 0;
+  const configuration = [
+    `unix_sock_dir = "${folder}"`,
+    'auth_unix_rw = "none"',
+    'auth_unix_ro = "none"',
+    `log_outputs = "3:file:${folder}/log"`,
+  ];
+  await mkdir(join(folder, 'home'));
+  await writeFile(join(folder, 'conf'), `${configuration.join('\n')}\n`);
+  if (root) for (const one of ['.', 'home']) await chown(join(folder, one), NOBODY, NOBODY);
+
+  const virsh: Daemon['virsh'] = async (...args) => {
+    const { stdout } = await execa('virsh', ['--quiet', '--connect', uri, ...args]);
+    return stdout;
+  };
+  const define: Daemon['define'] = async (xml) => {
+    const file = join(folder, 'definition.xml');
+    await writeFile(file, xml);
+    return await virsh('define', file);
+  };
+  let kill: Daemon['kill'] = async () => undefined;
+  const start = async () => {
+    const home = join(folder, 'home');
+    const env = { HOME: home, XDG_RUNTIME_DIR: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home };
+    const child = execa('libvirtd', ['-f', join(folder, 'conf'), '-p', join(folder, 'pid')], {
+      env,
+      reject: false,
+      stdio: 'ignore',
+      ...(root ? { uid: NOBODY, gid: NOBODY } : {}),
+    });
+    kill = async () => {
+      child.kill('SIGKILL');
+      await child;
+    };
+    await vi.waitFor(() => virsh('uri'), PATIENCE);
+    // The driver forgets its machines with its last client, so one stays until the daemon ends.
+    const stays = execa('virsh', ['--connect', uri, 'event', '--loop', '--all'], {
+      reject: false,
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
+    kill = async () => {
+      child.kill('SIGKILL');
+      await Promise.all([child, stays]);
+    };
+    await vi.waitFor(async () => {
+      await virsh('autostart', 'test');
+      expect(await virsh('dominfo', 'test')).toMatch(/^Autostart: +enable$/m);
+    }, PATIENCE);
+    await virsh('autostart', 'test', '--disable');
+  };
+  onTestFinished(() => kill());
+  return { uri, start, kill: () => kill(), virsh, define };
+}

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { parseEvent } from '../../../apps/libvirt/event.ts';
+
+test('an event tells what happened to which VM', () => {
+  expect(parseEvent("event 'lifecycle' for domain 'web': Started Booted")).toEqual({
+    event: 'lifecycle',
+    name: 'web',
+    detail: 'Started Booted',
+  });
+  expect(
+    parseEvent("2026-11-24 22:36:35.167+0000: event 'reboot' for domain 'we ird 'ev' vm=1'"),
+  ).toEqual({ event: 'reboot', name: "we ird 'ev' vm=1", detail: '' });
+});
+
+test('a quoted name that reads like an event is a name', () => {
+  const name = "a': event 'b' for domain 'c";
+  expect(parseEvent(`event 'lifecycle' for domain '${name}': Stopped Destroyed`)).toEqual({
+    event: 'lifecycle',
+    name,
+    detail: 'Stopped Destroyed',
+  });
+});
+
+test.each(['', 'events received: 4', 'event loop timed out', "event '", '\0', 'x'.repeat(100_000)])(
+  'what is no event is passed over: %.20j',
+  (line) => {
+    expect(parseEvent(line)).toBeUndefined();
+  },
+);

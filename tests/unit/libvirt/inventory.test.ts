@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { inventoryCommands, parseInventory } from '../../../apps/libvirt/inventory.ts';
+
+const WEB = '9f1b2c3d-0000-4000-8000-00000000abcd';
+const DB = '6695eb01-f6a4-8304-79aa-97f2502e193f';
+
+const VERSION = `Compiled against library: libvirt 9.0.0
+Using library: libvirt 9.0.0
+Using API: QEMU 9.0.0
+Running hypervisor: QEMU 7.2.22
+Running against daemon: 9.0.1
+`;
+
+/** As virsh 9.0 wrote it, of a machine of QEMU. */
+function dominfo({ id = WEB, name = 'web', state = 'running' } = {}): string {
+  return `Id:             1
+Name:           ${name}
+UUID:           ${id}
+OS Type:        hvm
+State:          ${state}
+CPU(s):         2
+CPU time:       0.3s
+Max memory:     65536 KiB
+Used memory:    32768 KiB
+Persistent:     yes
+Autostart:      enable
+Managed save:   no
+Security model: none
+Security DOI:   0
+Messages:       tainted: running with undesirable elevated privileges
+                deprecated configuration: machine type 'pc-1.0'
+`;
+}
+
+const web = {
+  id: WEB,
+  name: 'web',
+  state: 'running',
+  cpus: 2,
+  memory: 67_108_864,
+  persistent: true,
+  autostart: true,
+};
+
+test('one run of virsh tells the version, the machines and which there are', () => {
+  const output = VERSION + dominfo() + dominfo({ id: DB, name: 'db', state: 'shut off' });
+  const { version, ids, described } = parseInventory(`${output}${WEB}\n${DB}`);
+  expect(version).toBe('9.0.1');
+  expect(ids).toEqual([WEB, DB]);
+  expect([...described.values()]).toEqual([web, { ...web, id: DB, name: 'db', state: 'shutoff' }]);
+});
+
+test('the list comes last, so that no machine is told that went before it', () => {
+  expect(inventoryCommands([WEB])).toBe(`version --daemon; dominfo ${WEB}; list --all --uuid`);
+});
+
+test.each([
+  ['no state', 'nostate'],
+  ['idle', 'blocked'],
+  ['paused', 'paused'],
+  ['in shutdown', 'shutdown'],
+  ['crashed', 'crashed'],
+  ['pmsuspended', 'pmsuspended'],
+])('the state "%s" of virsh is %s', (state, expected) => {
+  expect(parseInventory(dominfo({ state })).described.get(WEB)?.state).toBe(expected);
+});
+
+test('a name may look like anything else that virsh writes', () => {
+  const names = [`UUID: ${DB}`, DB, 'Id: 7', 'Running against daemon: 1.2.3', 'a  b ', '🐧', '1'];
+  for (const name of names) {
+    const { version, ids, described } = parseInventory(`${VERSION}${dominfo({ name })}${WEB}`);
+    expect(version).toBe('9.0.1');
+    expect(ids).toEqual([WEB]);
+    expect([...described]).toEqual([[WEB, { ...web, name }]]);
+  }
+});
+
+test('a machine that cannot be understood is left out, and the others are not', () => {
+  const broken = [
+    dominfo({ id: DB, state: 'dreaming' }),
+    dominfo({ id: DB }).replace('65536 KiB', '65536 elephants'),
+    dominfo({ id: DB }).replace('CPU(s):         2', 'CPU(s):         two'),
+    dominfo({ id: '00000000-0000-0000-0000-000000000000' }),
+    dominfo({ id: '../../etc/passwd' }),
+    dominfo({ id: DB }).slice(0, 120),
+    `Id:\n${'x'.repeat(1_000_000)}\n\0\u001b[2J`,
+  ];
+  for (const one of broken) {
+    const { described } = parseInventory(`${one}\n${dominfo()}${WEB}`);
+    expect([...described.values()]).toEqual([web]);
+  }
+});
+
+test('without a daemon the library tells the version, and nothing is told of nothing', () => {
+  expect(parseInventory('Using library: libvirt 9.0.0').version).toBe('9.0.0');
+  expect(parseInventory('')).toEqual({ version: null, ids: [], described: new Map() });
+});

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { Bell } from '../../../apps/watch/bell.ts';
+import { oneAtATime } from '../../../apps/watch/one-at-a-time.ts';
+
+test('a hundred who ask during a look share the next one', async () => {
+  const looks: PromiseWithResolvers<number>[] = [];
+  const ask = oneAtATime(() => {
+    const look = Promise.withResolvers<number>();
+    looks.push(look);
+    return look.promise;
+  });
+  const first = ask();
+  await expect.poll(() => looks.length).toBe(1);
+  const others = Array.from({ length: 100 }, ask);
+  looks[0]?.resolve(1);
+  expect(await first).toBe(1);
+  await expect.poll(() => looks.length).toBe(2);
+  looks[1]?.resolve(2);
+  expect(new Set(await Promise.all(others))).toEqual(new Set([2]));
+  expect(looks).toHaveLength(2);
+});
+
+test('a look that fails does not stop the next', async () => {
+  let looks = 0;
+  const ask = oneAtATime(async () => {
+    looks++;
+    if (looks === 1) throw new Error('dark');
+    return looks;
+  });
+  await expect(ask()).rejects.toThrow('dark');
+  expect(await ask()).toBe(2);
+});
+
+test('a ring wakes who waits, and is kept for who comes later', async () => {
+  const { signal } = new AbortController();
+  const bell = new Bell();
+  const forever = 2 ** 31 - 1;
+  const waiting = bell.wait(forever, signal);
+  bell.ring();
+  await waiting;
+  bell.ring();
+  await bell.wait(forever, signal);
+  await bell.wait(1, signal);
+});
+
+test('who waits for a bell stops when the signal says so', async () => {
+  const stop = new AbortController();
+  const waiting = new Bell().wait(2 ** 31 - 1, stop.signal);
+  stop.abort(new Error('enough'));
+  await expect(waiting).rejects.toThrow('enough');
+});
