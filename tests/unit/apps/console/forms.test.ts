@@ -110,7 +110,7 @@ test('SSH is switched on for as many minutes as are typed, 5 to 120', async () =
   terminal.type('\x7f\x7f\x7f45\r');
   await terminal.see(/SSH is on for 45 minutes/);
   terminal.type('\rd');
-  await terminal.see(/SSH is off\. /);
+  await terminal.see(/\| SSH is off\. /);
   expect(calls).toEqual([['enableSsh', 45], ['disableSsh']]);
 });
 
