@@ -14,6 +14,7 @@ LABEL org.opencontainers.image.title="Quantix appliance builder" \
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
       apt \
+      binutils \
       ca-certificates \
       debian-archive-keyring \
       dpkg \

@@ -143,6 +143,7 @@ export default defineProfile({
     },
   },
   runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd', 'libvirtd'] },
+  programs: [],
   overlays: ['common', 'quantix-os'],
   cmdline,
   initramfs: { modules: initramfsModules },

@@ -108,6 +108,7 @@ export default defineProfile({
     },
   },
   runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd'] },
+  programs: [],
   overlays: ['common', 'qvdc'],
   cmdline,
   initramfs: { modules: initramfsModules },

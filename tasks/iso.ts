@@ -10,6 +10,7 @@ import { type IsoResult, makeIso } from '../build/image/steps/iso.ts';
 import { makeSquashfs, readScripts } from '../build/image/steps/squashfs.ts';
 import { StepCache, type StepResult } from '../build/step/cache.ts';
 import { fetchPackages, type PackageEntries } from './packages.ts';
+import { makePrograms } from './programs.ts';
 import { type Built, describeBuild } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { runStages, type StageRun, type StageTime, stage } from './ui/stage.ts';
@@ -21,6 +22,7 @@ import { runStages, type StageRun, type StageTime, stage } from './ui/stage.ts';
 export async function buildIso(prepared: PreparedImage, output: Output): Promise<Built> {
   let image = prepared;
   let packages: PackageEntries;
+  let sea: StepResult | undefined;
   let squashfs: StepResult;
   let initramfs: StepResult;
   let bootLoader: StepResult;
@@ -38,11 +40,17 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
     return { cached: packages.downloaded === 0, note: `${packages.count} packages` };
   });
 
+  const programs = task('sea', 'Programs: bundle, compile, try', async (report) => {
+    sea = await makePrograms(image, steps, report);
+    return sea ?? {};
+  });
+
   const rootfs = task('squashfs', 'Root filesystem: merge, audit, compress', async (report) => {
     squashfs = await steps.run(image.plan.squashfs, (directory) =>
       makeSquashfs(directory, image.facts, {
         base: image.base,
         packages: packages.of(packagesOf(image.facts.lock, image.facts.flavour)),
+        sea: sea?.directory,
         signal,
         onProgress: report.progress,
       }),
@@ -83,16 +91,23 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
 
   const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
     const scripts = await readScripts(squashfs.directory);
-    await describeBuild({ image, iso, times, scripts });
+    await describeBuild({ image, iso, times, scripts, sea: sea?.directory });
     await writeRecord(cache, image.file, { plan: image.plan, sha256: iso.sha256 });
     await steps.prune();
     return {};
   });
 
+  const sources: ListrTask =
+    image.plan.sea === undefined
+      ? fetch
+      : {
+          title: 'Sources',
+          task: (_context, parent) => parent.newListr([fetch, programs], { concurrent: true }),
+        };
   const system: ListrTask = {
     title: 'System',
     task: (_context, parent) => parent.newListr([kernel, loader, rootfs], { concurrent: true }),
   };
-  await runStages([fetch, system, medium, papers], output);
+  await runStages([sources, system, medium, papers], output);
   return { image: profile.name, file: image.file, sha256: iso!.sha256, times };
 }

@@ -1,12 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { writeMirror } from '../build/base/alpine/mirror/write-mirror.ts';
 import { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll } from '../build/cache/fetch.ts';
 import { BuildError } from '../build/error.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import type { Lock } from '../build/lock/schema.ts';
+import { makeAtomically } from '../build/process/atomic-write.ts';
+import { ARCHIVE_FOLDER, type ArchivedRuntime, archiveName } from '../build/sea/runtime.ts';
 import { downloads } from './packages.ts';
+import { nodeDownload } from './programs.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
@@ -30,15 +33,27 @@ export async function mirrorProfiles(
   const store = new BlobStore(options.cache, output.say);
   const locks: Lock[] = [];
   const files = new Map<string, string>();
+  const archives = new Map<string, ArchivedRuntime>();
   for (const name of profiles) {
     const image = await prepareImage(name, options);
     locks.push(image.facts.lock);
     const items = await downloads(image, image.facts.lock.packages);
     const fetched = await fetchAll(items, { store, signal: options.signal });
     for (const [sha256, file] of fetched.files) files.set(sha256, file);
+    const runtime = image.facts.programs?.runtime;
+    if (runtime?.from === 'archive') archives.set(archiveName(runtime.url), runtime);
   }
   const directory = resolve(options.projectDirectory, options.outputDirectory);
   await writeMirror(directory, { locks, files, signer: { keyName, privateKey } });
+  for (const [name, runtime] of archives) {
+    const item = nodeDownload(runtime, options.mirror);
+    const fetched = await fetchAll([item], { store, signal: options.signal });
+    const target = join(directory, ARCHIVE_FOLDER, name);
+    await mkdir(dirname(target), { recursive: true });
+    await makeAtomically(target, (temporary) =>
+      copyFile(fetched.files.get(runtime.sha256) ?? '', temporary),
+    );
+  }
   const bytes = locks.flatMap(({ packages }) => packages).reduce((sum, { size }) => sum + size, 0);
   output.say(`${directory}: ${files.size} packages, ${formatBytes(bytes)}, signed as ${keyName}`);
   output.say(

@@ -8,9 +8,11 @@ import type { PreparedImage } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import { auditFindings, rootfsOf } from '../build/image/steps/squashfs.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
+import { StepCache } from '../build/step/cache.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import { tarStream } from '../build/tree/tar-stream.ts';
 import { fetchPackages } from './packages.ts';
+import { makePrograms } from './programs.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
@@ -19,14 +21,18 @@ import { formatBytes } from './ui/format.ts';
  * @throws BuildError if the audit finds something; every finding is told
  */
 export async function writeRootfs(prepared: PreparedImage, output: Output): Promise<void> {
-  const { image, packages } = await fetchPackages(prepared, {
-    say: output.say,
-    progress: () => {},
-  });
+  const report = { say: output.say, progress: () => {} };
+  const { image, packages } = await fetchPackages(prepared, report);
+  const sea = await makePrograms(image, new StepCache(image.lockRequest.cache.steps), report);
   const { facts, base } = image;
   using reader = new ContentReader();
   const entries = packages.of(packagesOf(facts.lock, facts.flavour));
-  const { tree } = rootfsOf(facts, { base, packages: entries, reader });
+  const { tree } = rootfsOf(facts, {
+    base,
+    packages: entries,
+    sea: sea?.directory,
+    reader,
+  });
   const findings = auditFindings(tree, facts);
   for (const { rule, path, what, fix } of findings) output.say(`${rule}: /${path} ${what}. ${fix}`);
   if (findings.length > 0) {

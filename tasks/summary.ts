@@ -6,7 +6,9 @@ import { buildManifest } from '../build/image/manifest.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import type { IsoResult } from '../build/image/steps/iso.ts';
+import { readPackages } from '../build/image/steps/sea.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
+import { componentsOf } from '../build/sea/components.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
 import type { StageTime } from './ui/stage.ts';
@@ -26,24 +28,33 @@ export async function describeBuild({
   iso,
   times,
   scripts,
+  sea,
 }: {
   image: PreparedImage;
   iso: IsoResult;
   times: readonly StageTime[];
   scripts: readonly UnrunScript[];
+  /** Folder that the step `sea` made; absent if the image has no programs. */
+  sea: string | undefined;
 }): Promise<void> {
   const { facts, plan, file } = image;
   const packages = packagesOf(facts.lock, facts.flavour);
   const { profile, lock, version } = facts;
+  const { programs } = facts;
+  const artifacts =
+    programs === undefined || sea === undefined
+      ? []
+      : componentsOf(programs.runtime, programs.npm, await readPackages(sea));
   const { cyclonedx } = await import('../build/sbom/cyclonedx.ts');
   const sbom = cyclonedx({
     appliance: { name: profile.name, title: profile.title, version },
     base: lock.base,
     suite: lock.request.suite,
     packages,
+    artifacts,
     sourceDateEpoch: lock.sourceDateEpoch,
   });
-  const manifest = buildManifest({ facts, plan, iso, file, times, scripts });
+  const manifest = buildManifest({ facts, plan, iso, file, times, scripts, artifacts });
   const papers = { [`${file}.cdx.json`]: sbom, [`${file}.manifest.json`]: manifest };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
   await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 });

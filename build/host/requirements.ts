@@ -25,6 +25,7 @@ export const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('mformat'),
   tool('mcopy'),
   tool('xorriso'),
+  tool('strip'),
   file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
 ];
 

@@ -1,5 +1,5 @@
 import { type InputChange, inputChanges } from '../step/step.ts';
-import type { ImagePlan } from './plan.ts';
+import { type ImagePlan, stepsOf } from './plan.ts';
 import type { ImageRecord } from './record.ts';
 
 /** Why a step would run, or not. */
@@ -12,7 +12,7 @@ export interface StepExplanation {
 
 /** Compares a plan with the image that was last built from this profile. */
 export function explainPlan(plan: ImagePlan, last: ImageRecord | undefined): StepExplanation[] {
-  return [plan.squashfs, plan.initramfs, plan.bootLoader, plan.iso].map((step) => {
+  return stepsOf(plan).map((step) => {
     const before = last?.steps.find((one) => one.name === step.name);
     return {
       step: step.name,

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { UnrunScript } from '../base/base.ts';
+import type { Artifact } from '../sbom/cyclonedx.ts';
 import type { ImagePlan } from './plan.ts';
 import { type ImageFacts, packagesOf } from './steps/facts.ts';
 import type { IsoResult } from './steps/iso.ts';
@@ -16,13 +17,23 @@ export interface ManifestParts {
   times: readonly { step: string; seconds: number; cached: boolean }[];
   /** Scripts of packages that were not run. */
   scripts: readonly UnrunScript[];
+  /** What of others' is in the programs of our own: Node and npm packages. */
+  artifacts: readonly Artifact[];
 }
 
 /**
  * The build manifest, as JSON: what went in, what came out, what it took. All but `steps` is the same for the
  * same ISO.
  */
-export function buildManifest({ facts, plan, iso, file, times, scripts }: ManifestParts): string {
+export function buildManifest({
+  facts,
+  plan,
+  iso,
+  file,
+  times,
+  scripts,
+  artifacts,
+}: ManifestParts): string {
   const { profile, lock, flavour, version, compression, toolVersions } = facts;
   const manifest = {
     format: 1,
@@ -42,6 +53,7 @@ export function buildManifest({ facts, plan, iso, file, times, scripts }: Manife
         version: of,
         sha256,
       })),
+      artifacts: artifacts.map(({ name, version: of, hashes }) => ({ name, version: of, hashes })),
       compression: compression.args.join(' '),
       tools: toolVersions,
       node: process.version,

@@ -10,6 +10,8 @@ import type { Lock } from '../lock/schema.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
 import type { Flavour } from '../profile/schema.ts';
+import { readNpmLock } from '../sea/npm-lock.ts';
+import { runtimeOf } from '../sea/runtime.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import { type ImagePlan, isoName, planImage } from './plan.ts';
 import { QUICK, SMALLEST } from './squashfs.ts';
@@ -64,6 +66,11 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   const [lock, toolVersions] = await Promise.all([currentLock(lockRequest, frozen), versions()]);
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
+  const npm = readNpmLock(projectDirectory);
+  const programs =
+    profile.programs.length === 0
+      ? undefined
+      : { runtime: runtimeOf(profile, base.name, npm), npm };
   const facts: ImageFacts = {
     projectDirectory,
     profile,
@@ -73,6 +80,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     compression: release ? SMALLEST : QUICK,
     overlays: [...profile.overlays, ...profile.bases[base.name].overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
+    programs,
     toolVersions,
   };
   const file = resolve(projectDirectory, options.outputDirectory, isoName(facts));
@@ -92,11 +100,12 @@ export function productVersion(projectDirectory: string): string {
 }
 
 async function versions(): Promise<Record<ImageTool, string>> {
-  const [mksquashfs, grubMkimage, mformat, xorriso] = await Promise.all([
+  const [mksquashfs, grubMkimage, mformat, xorriso, strip] = await Promise.all([
     toolVersion('mksquashfs'),
     toolVersion('grub-mkimage'),
     toolVersion('mformat'),
     toolVersion('xorriso'),
+    toolVersion('strip'),
   ]);
-  return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso };
+  return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso, strip };
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { CacheDirectory } from '../cache/directory.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import { sha256 } from '../step/digest.ts';
-import type { ImagePlan } from './plan.ts';
+import { type ImagePlan, stepsOf } from './plan.ts';
 
 const stepSchema = z.object({
   name: z.string(),
@@ -58,12 +58,11 @@ export async function writeRecord(
   { plan, sha256: digest }: { plan: ImagePlan; sha256: string },
 ): Promise<void> {
   const { size, mtimeMs } = statSync(image);
-  const { squashfs, initramfs, bootLoader, iso } = plan;
   const record: ImageRecord = {
     size,
     mtimeMs,
     sha256: digest,
-    steps: [squashfs, initramfs, bootLoader, iso].map(({ name, key, inputs }) => ({
+    steps: stepsOf(plan).map(({ name, key, inputs }) => ({
       name,
       key,
       inputs: { ...inputs },

@@ -3,6 +3,7 @@ import type { Lock } from '../lock/schema.ts';
 import type { Flavour, Profile } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import { dropTest } from '../tree/drop.ts';
+import type { Entry } from '../tree/entry.ts';
 import type { Overlay } from '../tree/overlay.ts';
 import { Tree } from '../tree/tree.ts';
 
@@ -16,6 +17,8 @@ export interface RootfsParts {
   packages: readonly OpenedPackage[];
   /** The profile's overlays, in its order. */
   overlays: readonly Overlay[];
+  /** The programs of `apps/` and their names. */
+  programs: readonly Entry[];
   /** Product version for `/etc/os-release`. */
   version: string;
   /** Reads file contents; stays open as long as the tree is used. */
@@ -30,18 +33,19 @@ export interface Rootfs {
 }
 
 /**
- * Puts a root filesystem together: packages, less what the profile drops, then the overlays over them,
- * then what package scripts would have made.
+ * Puts a root filesystem together: packages, less what the profile drops, then the overlays and our own programs
+ * over them, then what package scripts would have made.
  * @throws BuildError if two packages claim one path, or something that is derived has nothing to derive from
  */
 export function assembleRootfs(parts: RootfsParts): Rootfs {
-  const { profile, lock, flavour, base, packages, overlays, version, reader } = parts;
+  const { profile, lock, flavour, base, packages, overlays, programs, version, reader } = parts;
   const settings = profile.bases[base.name];
   const tree = new Tree(reader);
   for (const entry of base.skeleton(profile)) tree.add(entry);
   const scripts = base.merge(tree, packages, { profile, lock, flavour, reader });
   drop(tree, Object.keys(settings.drop));
   for (const overlay of overlays) for (const entry of overlay.entries) tree.replace(entry);
+  for (const entry of programs) tree.replace(entry);
   base.finish(tree, { profile, lock, version });
   return { tree, scripts };
 }

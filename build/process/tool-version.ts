@@ -6,6 +6,7 @@ const QUESTIONS = {
   mksquashfs: { args: ['-version'], pattern: /^mksquashfs version (.+)$/m },
   'grub-mkimage': { args: ['--version'], pattern: /^grub-mkimage \(GRUB\) (.+)$/m },
   mformat: { args: ['--version'], pattern: /^mformat \(GNU mtools\) (.+)$/m },
+  strip: { args: ['--version'], pattern: /^GNU strip \(GNU Binutils.*\) (.+)$/m },
   xorriso: { args: ['--version'], pattern: /^xorriso version\s*:\s*(.+)$/m },
   'qemu-system-x86_64': { args: ['--version'], pattern: /^QEMU emulator version (.+)$/m },
 } as const;

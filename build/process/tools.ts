@@ -14,6 +14,7 @@ export const TOOL_PACKAGES = {
   mtype: 'mtools',
   'qemu-system-x86_64': 'qemu-system-x86',
   shellcheck: 'shellcheck',
+  strip: 'binutils',
   unsquashfs: 'squashfs-tools',
   xorriso: 'xorriso',
 } as const;

@@ -14,6 +14,7 @@ const id = z.int().min(0).max(65_534);
 const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service name');
 const overlayName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a folder of overlay/');
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
+const programName = z.string().regex(/^qx-[a-z][a-z0-9-]*$/, 'is not the name of a program (qx-…)');
 
 const moduleName = z.string().regex(/^[A-Za-z0-9_-]+$/, 'is not a kernel module name');
 
@@ -58,6 +59,16 @@ const address = z
     'is not an address (http, https or file) without / at its end',
   );
 
+/** An archive of Node as nodejs.org has them: a `.tar.gz` with `<folder>/bin/node`. */
+const nodeArchive = z.strictObject({
+  /** The same as the toolchain's: `26.10.0`. */
+  version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is not a version such as 26.10.0'),
+  url: address,
+  /** Bytes. */
+  size: z.int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
+});
+
 const alpine = z.strictObject({
   /** Branch: `v3.24`. */
   release: z.string().regex(/^(?:v\d+\.\d+|edge)$/, 'is not an Alpine branch such as v3.24'),
@@ -72,6 +83,8 @@ const alpine = z.strictObject({
   ),
   /** Packages that have scripts → why it is right that these are not run. */
   scripts: z.record(packageName, reason),
+  /** Node for the musl C library; needed where the appliance has `programs`. */
+  node: nodeArchive.optional(),
   ...common,
 });
 
@@ -120,6 +133,8 @@ export const profileSchema = z.strictObject({
     default: z.array(serviceName),
     shutdown: z.array(serviceName),
   }),
+  /** Programs of `apps/` that the appliance has, by the names in `apps/programs.ts`; each is in `/usr/sbin`. */
+  programs: z.array(programName),
   /** Folders of `overlay/` injected in this order; a later one wins. */
   overlays: z.array(overlayName).min(1),
   /** Kernel parameters besides those that find the medium. */

@@ -9,6 +9,7 @@ import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import { childOptions, toolError } from '../process/run.ts';
 import { badLines } from './bad-lines.ts';
+import { chordsOf } from './keyboard.ts';
 import { type Acceleration, type Machine, machineArguments, OVMF_VARIABLES } from './machine.ts';
 import { type Milestone, milestonePattern } from './milestones.ts';
 import { Qmp } from './qmp.ts';
@@ -19,6 +20,9 @@ const PATIENCE = { kvm: 60, tcg: 240 } as const;
 
 /** Milliseconds between attempts to reach a socket that QEMU is about to make. */
 const SOCKET_PAUSE = 20;
+
+/** Milliseconds that a key is held down. */
+const KEY_HOLD = 30;
 
 export interface GuestOptions {
   acceleration: Acceleration;
@@ -127,6 +131,19 @@ export class Guest implements AsyncDisposable {
   /** Types on the serial port; the line ends with Enter. */
   type(line: string): void {
     this.#serial.write(`${line}\n`);
+  }
+
+  /** Presses keys of the keyboard together, as QEMU names them: `f2`, `ret`, `ctrl`. */
+  async press(...keys: readonly string[]): Promise<void> {
+    const pressed = keys.map((data) => ({ type: 'qcode', data }));
+    await this.#qmp.execute('send-key', { keys: pressed, 'hold-time': KEY_HOLD });
+    // QEMU lets the keys go by itself, and those that are pressed before that are lost.
+    await wait(2 * KEY_HOLD);
+  }
+
+  /** Types text on the keyboard. */
+  async typeOnKeyboard(text: string): Promise<void> {
+    for (const chord of chordsOf(text)) await this.press(...chord);
   }
 
   /** Takes a picture of the screen as PNG. */

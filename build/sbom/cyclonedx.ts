@@ -4,12 +4,13 @@ import { PackageURL } from 'packageurl-js';
 import type { LockedPackage } from '../lock/schema.ts';
 import { licenseOf } from './license.ts';
 
-/** A part of an image that is no package of the base: the Node runtime, a compiled application. */
+/** A part of an image that is no package of the base: the Node runtime, a library in a compiled program. */
 export interface Artifact {
+  readonly type: 'application' | 'library';
   readonly name: string;
   readonly version: string;
-  /** Hex. */
-  readonly sha256: string;
+  /** Of what was downloaded, hex. */
+  readonly hashes: Readonly<Partial<Record<'SHA-256' | 'SHA-512', string>>>;
   /** Package URL, if it has one. */
   readonly purl?: string | undefined;
   /** Where it was downloaded from. */
@@ -82,19 +83,21 @@ function packagePart(locked: LockedPackage, { base, suite }: BillOfMaterials): M
   const lenient = new PackageURL(type, namespace, name, version, qualifiers).toString();
   // packageurl-js leaves + in versions; ECMA-427 has it encoded, and some readers take a bare one for a space.
   const purl = lenient.replaceAll('+', '%2B');
-  return part({ name, version, sha256, purl, license, supplier }, Enums.ComponentType.Library);
+  const hashes = { 'SHA-256': sha256 };
+  return artifactPart({ type: 'library', name, version, hashes, purl, license, supplier });
 }
 
-function artifactPart(artifact: Artifact): Models.Component {
-  return part(artifact, Enums.ComponentType.Application);
-}
+const TYPES = {
+  application: Enums.ComponentType.Application,
+  library: Enums.ComponentType.Library,
+} as const;
 
-function part(of: Artifact, type: Enums.ComponentType): Models.Component {
-  const { name, version, sha256, purl, url, license, supplier } = of;
-  return new Models.Component(type, name, {
+function artifactPart(of: Artifact): Models.Component {
+  const { type, name, version, purl, url, license, supplier } = of;
+  return new Models.Component(TYPES[type], name, {
     bomRef: purl ?? `${name}@${version}`,
     version,
-    hashes: new Models.HashDictionary([[Enums.HashAlgorithm['SHA-256'], sha256]]),
+    hashes: new Models.HashDictionary(hashesOf(of)),
     licenses: new Models.LicenseRepository(license === undefined ? [] : [licenseOf(license)]),
     externalReferences: new Models.ExternalReferenceRepository(
       url === undefined
@@ -105,6 +108,13 @@ function part(of: Artifact, type: Enums.ComponentType): Models.Component {
     ...(supplier === undefined
       ? {}
       : { supplier: new Models.OrganizationalEntity({ name: supplier }) }),
+  });
+}
+
+function hashesOf({ hashes }: Artifact): [Enums.HashAlgorithm, string][] {
+  return (['SHA-256', 'SHA-512'] as const).flatMap((algorithm) => {
+    const hash = hashes[algorithm];
+    return hash === undefined ? [] : [[Enums.HashAlgorithm[algorithm], hash]];
   });
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { sha256 } from './digest.ts';
 
-const IMPORT = /\b(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
+const IMPORT = /\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g;
 
 /**
  * Digests of the toolchain's own source that a step runs: a file and all it imports, directly or not.

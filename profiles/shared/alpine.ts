@@ -3,6 +3,7 @@
  * not taken from packages: the appliance has its own, in overlay/, which are the same on both bases.
  */
 import { keys } from './alpine-keys.ts';
+import { node } from './alpine-node.ts';
 
 export const release = 'v3.24';
 export const repositories: ['main', 'community'] = ['main', 'community'];
@@ -17,8 +18,8 @@ const mirrors = [
 const kernel = { virt: 'linux-virt', full: 'linux-lts' };
 const busybox = 'busybox-static';
 
-/** Where packages come from: the same for both appliances. */
-export const source = { release, repositories, mirrors, keys, kernel, busybox };
+/** Where packages, and Node, come from: the same for both appliances. */
+export const source = { release, repositories, mirrors, keys, node, kernel, busybox };
 
 /** Init, services, log-in, time, certificates: the ground that everything else stands on. */
 export const system = [

@@ -9,7 +9,15 @@ import { cacheDirectory, cacheRooms } from '../../build/cache/directory.ts';
 const PROJECT = resolve(import.meta.dirname, '../..');
 
 /** What belongs to the project: what git would take into a clone, and changes not yet committed. */
-const PARTS = ['build', 'overlay', 'profiles', 'tasks', 'package.json', 'package-lock.json'];
+const PARTS = [
+  'apps',
+  'build',
+  'overlay',
+  'profiles',
+  'tasks',
+  'package.json',
+  'package-lock.json',
+];
 
 /** A copy of the project with a cache of its own: downloads and opened packages are shared, results are not. */
 export interface Workshop extends AsyncDisposable {

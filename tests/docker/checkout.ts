@@ -10,6 +10,7 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 const PARTS = [
   'Dockerfile',
   'Makefile',
+  'apps',
   'build',
   'node_modules',
   'overlay',

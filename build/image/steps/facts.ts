@@ -1,5 +1,7 @@
 import type { Lock, LockedPackage } from '../../lock/schema.ts';
 import type { Flavour, Profile } from '../../profile/schema.ts';
+import type { NpmLock } from '../../sea/npm-lock.ts';
+import type { Runtime } from '../../sea/runtime.ts';
 import { digestOf } from '../../step/digest.ts';
 import { sourceDigests } from '../../step/source.ts';
 import { prefixed, type StepInputs } from '../../step/step.ts';
@@ -20,12 +22,21 @@ export interface ImageFacts {
   overlays: readonly Overlay[];
   /** What the initramfs is made from besides packages: `init` and the list of applets it uses. */
   initramfsOverlay: Overlay;
+  /** What the programs of `apps/` are made with; absent if the profile has none. */
+  programs?: ProgramFacts | undefined;
   /** Version of each host tool that shapes the image. */
   toolVersions: Readonly<Record<ImageTool, string>>;
 }
 
+/** What the programs of `apps/` are made with. */
+export interface ProgramFacts {
+  runtime: Runtime;
+  /** What npm installed. */
+  npm: NpmLock;
+}
+
 /** Host tools whose version decides the bytes of an image. */
-export type ImageTool = 'mksquashfs' | 'grub-mkimage' | 'mformat' | 'xorriso';
+export type ImageTool = 'mksquashfs' | 'grub-mkimage' | 'mformat' | 'xorriso' | 'strip';
 
 /** The packages of an image: those of all flavours and those of its own. */
 export function packagesOf(lock: Lock, flavour: Flavour): LockedPackage[] {

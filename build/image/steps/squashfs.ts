@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
 import type { Base, OpenedPackage, UnrunScript } from '../../base/base.ts';
+import { programEntries } from '../../sea/entries.ts';
 import { digestOf } from '../../step/digest.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
@@ -19,6 +20,7 @@ import {
   sourceInputs,
   toolInputs,
 } from './facts.ts';
+import { EXECUTABLE_FILE } from './sea.ts';
 
 /** Files that the step makes. */
 export const SQUASHFS_FILE = 'system.squashfs';
@@ -28,15 +30,29 @@ const scriptsSchema = z.array(
   z.object({ package: z.string(), script: z.string(), reason: z.string() }),
 );
 
-/** Plans the root filesystem. */
-export function planSquashfs(facts: ImageFacts): Step {
+/**
+ * Plans the root filesystem.
+ * @param sea the step that makes the programs in it, if there are any
+ */
+export function planSquashfs(facts: ImageFacts, sea: Step | undefined): Step {
   const { profile, lock, flavour, overlays } = facts;
   const { kernel: _kernel, packages: _packages, ...settings } = profile.bases[lock.base];
-  const { name, title, labelPrefix, hostname, accounts, runlevels, setuid } = profile;
-  const read = { name, title, labelPrefix, hostname, accounts, runlevels, setuid, ...settings };
+  const { name, title, labelPrefix, hostname, accounts, runlevels, programs, setuid } = profile;
+  const read = {
+    name,
+    title,
+    labelPrefix,
+    hostname,
+    accounts,
+    runlevels,
+    programs,
+    setuid,
+    ...settings,
+  };
   const digests = Object.assign({}, ...overlays.map((overlay) => overlay.digests));
   return planStep('squashfs', {
     ...packageInputs(packagesOf(lock, flavour)),
+    ...(sea === undefined ? {} : { 'step sea': sea.key }),
     ...prefixed('overlay', digests),
     'applets of the initramfs': appletsUsed(facts.initramfsOverlay).join(' '),
     ...profileInputs({ ...read, overlays: overlays.map((overlay) => overlay.name) }),
@@ -52,12 +68,23 @@ export function planSquashfs(facts: ImageFacts): Step {
   });
 }
 
+/** What a root filesystem is put together from besides facts. */
+export interface RootfsSources {
+  base: Base;
+  /** In the lock's order. */
+  packages: readonly OpenedPackage[];
+  /** Folder that the step `sea` made; absent if the image has no programs. */
+  sea: string | undefined;
+}
+
 /** The root filesystem of an image as a value. */
 export function rootfsOf(
   facts: ImageFacts,
-  parts: { base: Base; packages: readonly OpenedPackage[]; reader: ContentReader },
+  { sea, ...sources }: RootfsSources & { reader: ContentReader },
 ): Rootfs {
-  return assembleRootfs({ ...facts, ...parts });
+  const programs =
+    sea === undefined ? [] : programEntries(join(sea, EXECUTABLE_FILE), facts.profile.programs);
+  return assembleRootfs({ ...facts, ...sources, programs });
 }
 
 /** Everything in a root filesystem that cannot work, or must not be there. */
@@ -74,10 +101,7 @@ function auditOptions({ profile, lock, initramfsOverlay }: ImageFacts): AuditOpt
 }
 
 /** What the step is given besides its facts. */
-export interface SquashfsParts {
-  base: Base;
-  /** In the lock's order. */
-  packages: readonly OpenedPackage[];
+export interface SquashfsParts extends RootfsSources {
   signal?: AbortSignal | undefined;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -90,10 +114,10 @@ export interface SquashfsParts {
 export async function makeSquashfs(
   directory: string,
   facts: ImageFacts,
-  { base, packages, signal, onProgress }: SquashfsParts,
+  { base, packages, sea, signal, onProgress }: SquashfsParts,
 ): Promise<void> {
   using reader = new ContentReader();
-  const { tree, scripts } = rootfsOf(facts, { base, packages, reader });
+  const { tree, scripts } = rootfsOf(facts, { base, packages, sea, reader });
   assertAudited(tree, auditOptions(facts));
   await writeSquashfs(tree, join(directory, SQUASHFS_FILE), {
     compression: facts.compression,

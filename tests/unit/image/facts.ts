@@ -33,6 +33,12 @@ export async function sampleFacts(): Promise<ImageFacts> {
     compression: QUICK,
     overlays: [overlayOf('common', { 'etc/motd': 'hello' })],
     initramfsOverlay: overlayOf('initramfs', { init: '#!/bin/sh', applets: 'sh\nmount\n' }),
-    toolVersions: { mksquashfs: '4.5', 'grub-mkimage': '2.06', mformat: '4.0', xorriso: '1.5' },
+    toolVersions: {
+      mksquashfs: '4.5',
+      'grub-mkimage': '2.06',
+      mformat: '4.0',
+      xorriso: '1.5',
+      strip: '2.40',
+    },
   };
 }

@@ -67,7 +67,7 @@ test('the manifest names what went in and what came out', async () => {
   const iso = { sha256: sha256('iso'), files: { '/boot/vmlinuz': 'f'.repeat(64) } };
   const times = [{ step: 'iso', seconds: 1.5, cached: false }];
   const scripts = [{ package: 'bash', script: 'post-install', reason: 'not needed' }];
-  const text = buildManifest({ facts, plan, iso, file: image, times, scripts });
+  const text = buildManifest({ facts, plan, iso, file: image, times, scripts, artifacts: [] });
   expect(text.endsWith('}\n')).toBe(true);
   const manifest = JSON.parse(text);
   expect(manifest).toMatchObject({

@@ -26,9 +26,10 @@ const materials: BillOfMaterials = {
   ],
   artifacts: [
     {
+      type: 'application',
       name: 'node',
       version: '26.10.0',
-      sha256: 'cd'.repeat(32),
+      hashes: { 'SHA-256': 'cd'.repeat(32) },
       url: 'https://registry.npmjs.org/node.tgz',
       license: 'mit',
       supplier: 'OpenJS Foundation',

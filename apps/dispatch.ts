@@ -1,0 +1,43 @@
+/** Name of the executable that holds all programs. */
+export const EXECUTABLE = 'qx';
+
+/** What a command line asks of the executable. */
+export type Call =
+  | { readonly kind: 'run'; readonly program: string; readonly args: readonly string[] }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'usage' }
+  | { readonly kind: 'unknown'; readonly name: string };
+
+/**
+ * Reads a command line as busybox does: the program is the name that the executable was called by (a link), or, where
+ * it was called by its own name, the first argument.
+ * @param calledAs path or name; never with a `-` before it, which Node would take for an option
+ * @param args what came after it
+ * @param programs names of the programs in the executable
+ */
+export function callOf(
+  calledAs: string,
+  args: readonly string[],
+  programs: readonly string[],
+): Call {
+  const name = calledAs.slice(calledAs.lastIndexOf('/') + 1);
+  if (name !== EXECUTABLE) return runOrUnknown(name, args, programs);
+  const [first, ...rest] = args;
+  if (first === '--version') return { kind: 'version' };
+  if (first === undefined || first === '--help') return { kind: 'usage' };
+  return runOrUnknown(first, rest, programs);
+}
+
+function runOrUnknown(program: string, args: readonly string[], programs: readonly string[]): Call {
+  if (programs.includes(program)) return { kind: 'run', program, args };
+  return { kind: 'unknown', name: program };
+}
+
+/** How the executable is called, for people. */
+export function usage(programs: readonly string[]): string {
+  const list = programs.length === 0 ? 'none in this build' : [...programs].sort().join(', ');
+  return [
+    `usage: ${EXECUTABLE} PROGRAM [ARGUMENT…], or a link with a program's name; ${EXECUTABLE} --version`,
+    `programs: ${list}`,
+  ].join('\n');
+}

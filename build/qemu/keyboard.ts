@@ -1,0 +1,50 @@
+import { BuildError } from '../error.ts';
+
+/** Keys that are pressed together, as QEMU names them (`QKeyCode` of its qapi/ui.json). */
+export type Chord = readonly string[];
+
+const NAMED: Readonly<Record<string, Chord>> = {
+  ' ': ['spc'],
+  '\n': ['ret'],
+  '\t': ['tab'],
+  '.': ['dot'],
+  ',': ['comma'],
+  '-': ['minus'],
+  '=': ['equal'],
+  ';': ['semicolon'],
+  "'": ['apostrophe'],
+  '/': ['slash'],
+  '[': ['bracket_left'],
+  ']': ['bracket_right'],
+  '\\': ['backslash'],
+  '`': ['grave_accent'],
+};
+
+/** Characters that need shift, and the key that has them: a keyboard of the United States. */
+const SHIFTED: Readonly<Record<string, string>> = {
+  ...{ '!': '1', '@': '2', '#': '3', $: '4', '%': '5', '^': '6', '&': '7', '*': '8', '(': '9' },
+  ...{ ')': '0', _: '-', '+': '=', ':': ';', '"': "'", '<': ',', '>': '.', '?': '/', '|': '\\' },
+  ...{ '{': '[', '}': ']', '~': '`' },
+};
+
+/**
+ * The keys to press, one after the other, so that text appears.
+ * @throws BuildError for a character that the keyboard lacks
+ */
+export function chordsOf(text: string): Chord[] {
+  return [...text].map((character) => {
+    const plain = SHIFTED[character];
+    if (plain !== undefined) return ['shift', ...keyOf(plain)];
+    if (/^[A-Z]$/.test(character)) return ['shift', character.toLowerCase()];
+    return keyOf(character);
+  });
+}
+
+function keyOf(character: string): Chord {
+  if (/^[a-z0-9]$/.test(character)) return [character];
+  const named = NAMED[character];
+  if (named === undefined) {
+    throw new BuildError({ what: `no key of a keyboard writes ${JSON.stringify(character)}` });
+  }
+  return named;
+}

@@ -1,0 +1,105 @@
+import { join, resolve } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import { z } from 'zod';
+import { BuildError } from '../error.ts';
+import { terminalKit } from './terminal-kit.ts';
+
+/** Characters in a line of the bundle, about: Node prints the line of an uncaught error. */
+const LINE = 160;
+
+/** The programs as one CommonJS file. */
+export interface Bundle {
+  code: string;
+  /** Folders in the project of the npm packages that some of the code is from, sorted. */
+  packages: string[];
+}
+
+/** What is bundled. */
+export interface BundleRequest {
+  projectDirectory: string;
+  /** Path in the project of the module to begin with. */
+  entry: string;
+  /** What `apps/version.ts` says. */
+  version: string;
+  /** Version of the Node that runs it: `26.10.0`. */
+  node: string;
+}
+
+/**
+ * Bundles the programs and all they import. The same source gives the same text,
+ * wherever the project is: no path is in it.
+ * @throws BuildError naming file and line of what cannot be bundled
+ */
+export async function bundle({
+  projectDirectory,
+  entry,
+  version,
+  node,
+}: BundleRequest): Promise<Bundle> {
+  const root = resolve(projectDirectory);
+  try {
+    const { outputFiles, metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: [join(root, entry)],
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'node',
+      target: `node${node}`,
+      format: 'cjs',
+      // Text beyond ASCII would make V8 keep all of the source as two bytes a character.
+      charset: 'ascii',
+      minify: true,
+      lineLimit: LINE,
+      legalComments: 'none',
+      // A `node_modules` that is a link counts as the folder it stands for, so that its place does not show.
+      preserveSymlinks: true,
+      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+      define: { QUANTIX_VERSION: JSON.stringify(version) },
+      plugins: [terminalKit],
+      logLevel: 'silent',
+    });
+    return { code: outputFiles[0]?.text ?? '', packages: packagesIn(metafile) };
+  } catch (cause) {
+    throw explained(cause);
+  }
+}
+
+/** The npm packages whose code is in the output: of what is imported, much is left out as unused. */
+function packagesIn({ outputs }: Metafile): string[] {
+  const folders = new Set<string>();
+  for (const { inputs } of Object.values(outputs)) {
+    for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
+      const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
+      if (folder !== undefined && bytesInOutput > 0) folders.add(folder);
+    }
+  }
+  return [...folders].sort();
+}
+
+/** What esbuild throws: its messages, and what a plugin threw as the detail of one. */
+const failureSchema = z.object({
+  errors: z
+    .array(
+      z.object({
+        text: z.string(),
+        location: z.object({ file: z.string(), line: z.number() }).nullable(),
+        detail: z.unknown(),
+      }),
+    )
+    .min(1),
+});
+
+/** What esbuild says is wrong, as one line; anything else passes through. */
+function explained(cause: unknown): unknown {
+  const [first] = failureSchema.safeParse(cause).data?.errors ?? [];
+  if (first === undefined) return cause;
+  const { text, location, detail } = first;
+  if (detail instanceof BuildError) return detail;
+  return new BuildError({
+    what: `the programs cannot be bundled: ${text}`,
+    where: location === null ? undefined : `${location.file}:${location.line}`,
+    fix: 'Mend the source; a package that is missing comes with `npm ci`.',
+    cause,
+  });
+}

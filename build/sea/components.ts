@@ -1,0 +1,38 @@
+import type { Artifact } from '../sbom/cyclonedx.ts';
+import type { NpmLock } from './npm-lock.ts';
+import type { Runtime } from './runtime.ts';
+
+/**
+ * What of others' is in the executable, for the bill of materials: Node and npm packages.
+ * @param folders of the npm packages in the bundle: `node_modules/zod`
+ */
+export function componentsOf(
+  runtime: Runtime,
+  npm: NpmLock,
+  folders: readonly string[],
+): Artifact[] {
+  return [nodeComponent(runtime), ...folders.map((folder) => npmComponent(folder, npm))];
+}
+
+function nodeComponent(runtime: Runtime): Artifact {
+  const { version } = runtime;
+  const node = { type: 'application', name: 'node', version, license: 'MIT' } as const;
+  const supplier = 'OpenJS Foundation';
+  const purl = `pkg:generic/node@${version}`;
+  if (runtime.from === 'npm') return { ...node, supplier, purl, hashes: hashesIn(runtime) };
+  const { url, sha256 } = runtime;
+  return { ...node, supplier, purl, url, hashes: { 'SHA-256': sha256 } };
+}
+
+function npmComponent(folder: string, npm: NpmLock): Artifact {
+  const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  const { version = '', license, integrity } = npm.get(folder) ?? {};
+  const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
+  return { type: 'library', name, version, purl, license, hashes: hashesIn({ integrity }) };
+}
+
+/** The SHA-512 of a package as npm notes it (Subresource Integrity, W3C): `sha512-<base64>`, or several of them. */
+function hashesIn({ integrity = '' }: { integrity?: string | undefined }): Artifact['hashes'] {
+  const base64 = /(?:^|\s)sha512-([A-Za-z0-9+/]{86}==)/.exec(integrity)?.[1];
+  return base64 === undefined ? {} : { 'SHA-512': Buffer.from(base64, 'base64').toString('hex') };
+}
