@@ -79,7 +79,11 @@ async function tellVm({ refresh }: VmParts, id: string): Promise<Answer> {
 }
 
 async function tellMetrics(parts: Parts): Promise<Answer> {
-  const [host, vms, { pools }] = await Promise.all([parts.host(), parts.vms.current(), parts.storage()]);
+  const [host, vms, { pools }] = await Promise.all([
+    parts.host(),
+    parts.vms.current(),
+    parts.storage(),
+  ]);
   const { user, system } = process.cpuUsage();
   const text = exposition(
     metrics({
