@@ -69,6 +69,11 @@ export class Machine implements AsyncDisposable {
     return this.#namespace.pid;
   }
 
+  /** The machine's root, as a program of the host sees it in the machine's mount namespace. */
+  get root(): string {
+    return ROOT;
+  }
+
   /** Runs a shell's text on the machine, whatever its exit status. */
   async sh(text: string, ...args: string[]): Promise<Outcome> {
     return await this.#namespace.exec(['/bin/sh', '-c', text, 'sh', ...args], { root: ROOT });

@@ -1,0 +1,124 @@
+import type { Mount } from '../host/mounts.ts';
+import type { PoolDeclaration } from './declaration.ts';
+import { isSystemPath } from './system-path.ts';
+
+/** A pool that is there or should be. */
+export interface Candidate {
+  name: string;
+  kind: 'filesystem' | 'nfs' | 'directory';
+  /** What it is known by where that does not depend on a look at it. */
+  id: string | null;
+  /** Folder of its volumes; `null` for an NFS pool that is not mounted and whose place nobody told. */
+  path: string | null;
+  /** A device, `server:/export`; what was declared if nothing is mounted. */
+  source: string;
+  /** `null` if it is not mounted. */
+  mount: Mount | null;
+  /** True if it is for volumes and nothing else, so that a file may be written to see whether that can be done. */
+  isOurs: boolean;
+}
+
+const LOCAL: readonly string[] = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'];
+const NFS: readonly string[] = ['nfs', 'nfs4'];
+
+/** Where the appliances mount their data partition. */
+const DATA = '/data';
+
+/**
+ * The pools of mounts and declarations. A pool is a mount, never the beginning of a path: `/data` says nothing of
+ * `/data2`, nor of what is mounted at `/data/pools/x`. One file system is one pool, wherever else it is mounted.
+ */
+export function findCandidates(
+  mounts: readonly Mount[],
+  declarations: readonly PoolDeclaration[],
+): Candidate[] {
+  const declared = declarations.map((declaration) => fromDeclaration(declaration, mounts));
+  const taken = declared
+    .filter(({ kind }) => kind !== 'directory')
+    .flatMap(({ mount }) => (mount === null ? [] : [identity(mount)]));
+  const discovered = wholeFileSystems(mounts).filter((mount) => !taken.includes(identity(mount)));
+  return [...declared, ...discovered.map(fromMount)];
+}
+
+function fromDeclaration(
+  { name, path, nfs, directory }: PoolDeclaration,
+  mounts: readonly Mount[],
+): Candidate {
+  if (nfs !== undefined) {
+    const mount =
+      mounts.find((one) => isNfs(one) && exportOf(one.source) === exportOf(nfs)) ?? null;
+    const source = exportOf(nfs);
+    return {
+      name,
+      kind: 'nfs',
+      id: source,
+      path: mount?.path ?? null,
+      source,
+      mount,
+      isOurs: true,
+    };
+  }
+  const id = `declared:${name}`;
+  if (directory !== undefined) {
+    const mount = mountOf(directory, mounts);
+    const source = mount?.source ?? directory;
+    return { name, kind: 'directory', id, path: directory, source, mount, isOurs: true };
+  }
+  const place = path ?? '';
+  const mount = mounts.find((one) => one.path === place && isStorage(one)) ?? null;
+  const kind = mount !== null && isNfs(mount) ? 'nfs' : 'filesystem';
+  return { name, kind, id, path: place, source: mount?.source ?? place, mount, isOurs: true };
+}
+
+function fromMount(mount: Mount): Candidate {
+  const { path, source } = mount;
+  const name = path.slice(1).replaceAll('/', '-');
+  return isNfs(mount)
+    ? { name, kind: 'nfs', id: exportOf(source), path, source, mount, isOurs: false }
+    : { name, kind: 'filesystem', id: null, path, source, mount, isOurs: path === DATA };
+}
+
+/** One mount of each file system that is not the system's: the one with the shortest path. */
+function wholeFileSystems(mounts: readonly Mount[]): Mount[] {
+  const whole = mounts.filter((mount) => isStorage(mount) && isWhole(mount));
+  const systems = whole.filter(({ path }) => isSystemPath(path)).map(identity);
+  const found = new Map<string, Mount>();
+  const shortestFirst = whole
+    .filter((mount) => !systems.includes(identity(mount)))
+    .sort((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
+  for (const mount of shortestFirst) {
+    if (!found.has(identity(mount))) found.set(identity(mount), mount);
+  }
+  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** False for a bind mount of a folder; of btrfs a subvolume counts, and of NFS what the server gives. */
+function isWhole({ root, type }: Mount): boolean {
+  return root === '/' || type === 'btrfs' || NFS.includes(type);
+}
+
+/** The mount that a folder is in, if that is one for volumes. */
+function mountOf(folder: string, mounts: readonly Mount[]): Mount | null {
+  const above = mounts.filter(
+    ({ path }) => folder === path || folder.startsWith(path === '/' ? '/' : `${path}/`),
+  );
+  const [nearest] = above.sort((a, b) => b.path.length - a.path.length);
+  return nearest !== undefined && isStorage(nearest) ? nearest : null;
+}
+
+function identity(mount: Mount): string {
+  return isNfs(mount) ? exportOf(mount.source) : mount.device;
+}
+
+function isStorage({ type }: Mount): boolean {
+  return LOCAL.includes(type) || NFS.includes(type);
+}
+
+function isNfs({ type }: Mount): boolean {
+  return NFS.includes(type);
+}
+
+/** `server:/export` without a slash at its end; the root of a server keeps its own. */
+function exportOf(source: string): string {
+  return source.replace(/(?<=[^:])\/+$/, '');
+}

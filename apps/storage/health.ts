@@ -1,0 +1,32 @@
+import type { Pool } from '../api/storage.ts';
+import type { Space } from '../host/file-system-space.ts';
+
+/** Share of a pool above which it is as good as full. */
+export const FULL = 0.95;
+
+/** Errors after which a file system is of no use (errno(3)). */
+const LOST: readonly string[] = ['EIO', 'ESTALE', 'EUCLEAN', 'ESHUTDOWN', 'ENODEV', 'ENXIO'];
+
+/** What was seen of a pool. */
+export interface Sight {
+  space: Space;
+  readOnly: boolean;
+  /** Why it could not be written or listed. */
+  error: Error | null;
+}
+
+/** How a pool that answers fares. */
+export function assess(sight: Sight): Pick<Pool, 'health' | 'problem' | 'writable'> {
+  const { space, readOnly, error } = sight;
+  const share = space.used / (space.used + space.available || 1);
+  const full = `${Math.floor(share * 100)} % full`;
+  const code = error !== null && 'code' in error ? String(error.code) : '';
+  if (code === 'ENOSPC') return { health: 'degraded', problem: full, writable: false };
+  if (error !== null) {
+    const health = LOST.includes(code) ? 'failed' : 'degraded';
+    return { health, problem: error.message, writable: false };
+  }
+  if (readOnly) return { health: 'degraded', problem: 'mounted read-only', writable: false };
+  if (share >= FULL) return { health: 'degraded', problem: full, writable: true };
+  return { health: 'healthy', problem: null, writable: true };
+}

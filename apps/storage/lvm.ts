@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { Pool } from '../api/storage.ts';
+import { CommandError } from '../process/command-error.ts';
+import { run } from '../process/run.ts';
+import { FULL } from './health.ts';
+
+/** Milliseconds; LVM reads the head of every disk. */
+const PATIENCE = 20_000;
+
+const FORMAT = ['--reportformat', 'json', '--units', 'b', '--nosuffix'];
+
+const bytesSchema = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number);
+
+const percentSchema = z
+  .string()
+  .regex(/^(\d{1,3}\.\d{1,2})?$/)
+  .transform(Number);
+
+const groupSchema = z.object({
+  vg_name: z.string(),
+  vg_uuid: z.string(),
+  vg_size: bytesSchema,
+  vg_free: bytesSchema,
+  /** `wz--n-`: writable, resizable, exported, partial, … (vgs(8)). */
+  vg_attr: z.string().min(4),
+});
+
+const volumeSchema = z.object({
+  lv_name: z.string(),
+  vg_uuid: z.string(),
+  lv_path: z.string(),
+  lv_size: bytesSchema,
+  /** `Vwi-aotz--`: type first; `t` is a thin pool, which holds others and is none (lvs(8)). */
+  lv_attr: z.string().min(1),
+  data_percent: percentSchema,
+});
+
+const groupsSchema = z.object({ report: z.array(z.object({ vg: z.array(groupSchema) })) });
+const volumesSchema = z.object({ report: z.array(z.object({ lv: z.array(volumeSchema) })) });
+
+type Group = z.infer<typeof groupSchema>;
+type LogicalVolume = z.infer<typeof volumeSchema>;
+
+/**
+ * Pools of what `vgs` and `lvs` write (lvmreport(7)).
+ * @throws Error if it is not that
+ */
+export function parseVolumeGroups(groups: string, volumes: string): Pool[] {
+  const all = parseReport('lvs', volumes, volumesSchema).report.flatMap(({ lv }) => lv);
+  return parseReport('vgs', groups, groupsSchema)
+    .report.flatMap(({ vg }) => vg)
+    .map((group) =>
+      toPool(
+        group,
+        all.filter(({ vg_uuid }) => vg_uuid === group.vg_uuid),
+      ),
+    );
+}
+
+function parseReport<T>(command: string, text: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`${command} told what cannot be understood`, { cause: error });
+  }
+}
+
+/**
+ * Volume groups of this machine; none where LVM is not installed.
+ * @throws Error if LVM fails or tells what cannot be understood
+ */
+export async function readVolumeGroups(signal?: AbortSignal): Promise<Pool[]> {
+  const options = { timeout: PATIENCE, signal };
+  const groupFields = 'vg_name,vg_uuid,vg_size,vg_free,vg_attr';
+  const volumeFields = 'lv_name,vg_uuid,lv_path,lv_size,lv_attr,data_percent';
+  try {
+    const groups = await run('vgs', [...FORMAT, '-o', groupFields], options);
+    const volumes = await run('lvs', [...FORMAT, '-o', volumeFields], options);
+    return parseVolumeGroups(groups, volumes);
+  } catch (error) {
+    if (error instanceof CommandError && error.failure === 'missing') return [];
+    throw error;
+  }
+}
+
+function toPool(group: Group, all: readonly LogicalVolume[]): Pool {
+  const { vg_size: total, vg_free: available } = group;
+  return {
+    id: group.vg_uuid,
+    name: group.vg_name,
+    kind: 'lvm',
+    path: null,
+    source: group.vg_name,
+    ...health(group, all),
+    total,
+    used: Math.max(0, total - available),
+    available,
+    volumes: all.filter(({ lv_attr }) => !lv_attr.startsWith('t')).map(toVolume),
+  };
+}
+
+function toVolume(volume: LogicalVolume): Pool['volumes'][number] {
+  const { lv_name: name, lv_path: path, lv_size: capacity, lv_attr, data_percent } = volume;
+  const isThin = lv_attr.startsWith('V');
+  const allocated = isThin ? Math.round((capacity * data_percent) / 100) : capacity;
+  return { name, path, format: 'lv', allocated, capacity };
+}
+
+/** A group whose space is all given out is no trouble: its volumes have it. A thin pool that runs full is. */
+function health(
+  { vg_attr }: Group,
+  all: readonly LogicalVolume[],
+): Pick<Pool, 'health' | 'problem' | 'writable'> {
+  const writable = vg_attr.startsWith('w');
+  if (vg_attr[3] === 'p')
+    return { health: 'failed', problem: 'a disk is missing', writable: false };
+  const full = all.find(
+    ({ lv_attr, data_percent }) => lv_attr.startsWith('t') && data_percent >= FULL * 100,
+  );
+  if (full !== undefined) {
+    const problem = `thin pool ${full.lv_name} is ${Math.floor(full.data_percent)} % full`;
+    return { health: 'degraded', problem, writable };
+  }
+  return writable
+    ? { health: 'healthy', problem: null, writable }
+    : { health: 'degraded', problem: 'the volume group is read-only', writable };
+}

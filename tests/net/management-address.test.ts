@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import { execa } from 'execa';
+import { expect } from 'vitest';
+import { linesOf } from '../../apps/process/lines-of.ts';
+import type { Machine } from './world/machine.ts';
+import { begin, goDhcp, goStatic } from './world/story.ts';
+import { test } from './world/test.ts';
+
+const WATCHER = resolve(import.meta.dirname, 'world/watcher.ts');
+
+/** What the programs of a machine see of its network, line by line, until it is disposed of. */
+function watch(machine: Machine) {
+  const spaces = ['--net', '--mount', '--pid', '--uts', '--target', String(machine.pid)];
+  const command = [...spaces, '--', process.execPath, WATCHER, machine.root];
+  const child = execa('nsenter', command, { buffer: false, reject: false, stderr: 'inherit' });
+  const lines = linesOf(child.stdout.setEncoding('utf8'));
+  return {
+    /** Reads on until a line is there. */
+    async until(wanted: string): Promise<void> {
+      const seen: string[] = [];
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`the watch ended before ${wanted}: ${seen.join(' ')}`);
+        if (value === wanted) return;
+        seen.push(value);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      for await (const _line of lines);
+      expect((await child).exitCode).toBe(0);
+    },
+  };
+}
+
+test('a changed address is seen when it changes, and the old one is gone for good', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await using seen = watch(machine);
+  await seen.until(lan.host(7));
+  await goStatic(machine, 'eth0', { lan, host: 8 });
+  await seen.until(lan.host(8));
+  await goDhcp(machine, 'eth0', lan);
+  const [leased] = (await machine.state('eth0')).addresses;
+  await seen.until(leased?.replace('/24', '') ?? '');
+});
+
+test('a machine that loses its only address has none, and the other card takes over the route', async () => {
+  await using story = await begin();
+  const { machine, lan, other } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await using seen = watch(machine);
+  await seen.until(lan.host(7));
+  await machine.succeed('ip addr flush dev eth0');
+  await seen.until('null');
+  await goStatic(machine, 'eth1', { lan: other, host: 9 });
+  await seen.until(other.host(9));
+});
+
+test('a monitor that was killed is told, started again, and what was missed meanwhile is seen', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await using seen = watch(machine);
+  await seen.until(lan.host(7));
+  await machine.succeed("kill -9 $(ps -o pid,args | awk '/[i]p -o monitor/ { print $1 }')");
+  await seen.until('problem: /sbin/ip was ended by SIGKILL');
+  await goStatic(machine, 'eth0', { lan, host: 8 });
+  await seen.until(lan.host(8));
+});

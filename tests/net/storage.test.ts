@@ -1,0 +1,106 @@
+import { resolve } from 'node:path';
+import { execa } from 'execa';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { poolsSchema } from '../../apps/api/storage.ts';
+import { test } from './world/test.ts';
+
+const READER = resolve(import.meta.dirname, 'world/storage-reader.ts');
+
+const looksSchema = z.array(z.object({ pools: poolsSchema, problems: z.array(z.string()) }));
+
+/** A disk of 64 MiB with ext4 on it, mounted: FILE FOLDER UUID OPTIONS */
+const DISK = `disk() {
+	truncate -s 64M "$1"; mkfs.ext4 -q -F -U "$3" "$1"; mkdir -p "$2"; mount -o "loop$4" "$1" "$2"
+}`;
+
+/** What two looks at the storage of a machine tell, whose disks and mounts a script makes in /mnt. */
+async function look({ script, declared = [] }: { script: string; declared?: object[] }) {
+  const story = `set -e; mount -t tmpfs tmpfs /mnt; cd /mnt; ${DISK}\n${script}\n"$@"`;
+  const reader = [process.execPath, READER, JSON.stringify(declared), '/mnt/root'];
+  const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const { stdout } = await execa('unshare', [...own, 'sh', '-c', story, 'sh', ...reader]);
+  return looksSchema.parse(JSON.parse(stdout));
+}
+
+/** The machine's root is a folder, so the kernel's mounts are told without its name. */
+const TELL_MOUNTS =
+  "mkdir -p root/proc/self; sed -n 's: /mnt/root/: /:p' /proc/self/mountinfo >root/proc/self/mountinfo; mkdir -p root/dev; cp -a /dev/loop* root/dev/";
+
+const ONE = '11111111-2222-4333-8444-555555555555';
+const TWO = '22222222-2222-4333-8444-555555555555';
+
+test('real file systems are pools, once each, with their UUID, space, volumes and health', async () => {
+  const script = `disk one root/data ${ONE}; disk two root/data/pools/fast ${TWO} ,ro
+mkdir root/data/vms; truncate -s 10M root/data/vms/a.raw; echo hello >root/data/notes; ln -s /etc/passwd root/data/b.raw
+mkdir -p root/var/lib/libvirt/images; mount --bind root/data/vms root/var/lib/libvirt/images
+${TELL_MOUNTS}`;
+  const [first, second] = await look({ script });
+  expect(second).toEqual(first);
+  expect(first?.problems).toEqual([]);
+  expect(first?.pools).toMatchObject([
+    {
+      id: ONE,
+      name: 'data',
+      kind: 'filesystem',
+      path: '/data',
+      health: 'healthy',
+      problem: null,
+      writable: true,
+      volumes: [
+        { name: 'notes', format: 'unknown', capacity: 6 },
+        { name: 'vms/a.raw', format: 'raw', capacity: 10 * 1024 * 1024, allocated: 0 },
+      ],
+    },
+    {
+      id: TWO,
+      path: '/data/pools/fast',
+      health: 'degraded',
+      problem: 'mounted read-only',
+      writable: false,
+      volumes: [],
+    },
+  ]);
+  const [data] = first?.pools ?? [];
+  expect(data?.total).toBeGreaterThan(32 * 1024 * 1024);
+});
+
+test('a declared pool on whose folder nothing is mounted is unmounted, though the disk below has space', async () => {
+  const declared = [{ name: 'fast', path: '/data/pools/fast' }];
+  const script = `disk one root/data ${ONE}; mkdir -p root/data/pools/fast; touch root/data/pools/fast/a.raw
+${TELL_MOUNTS}`;
+  const [first] = await look({ script, declared });
+  expect(first?.pools).toMatchObject([
+    { name: 'fast', health: 'unmounted', path: null, total: 0, available: 0, volumes: [] },
+    { id: ONE, name: 'data', health: 'healthy' },
+  ]);
+});
+
+test('a full disk is degraded', async () => {
+  const script = `disk one root/data ${ONE}; ! cat /dev/zero >root/data/full 2>/dev/null
+${TELL_MOUNTS}`;
+  const [first] = await look({ script });
+  expect(first?.pools).toMatchObject([{ health: 'degraded', problem: '100 % full' }]);
+});
+
+test('a file server that does not answer fails its pool and holds up no other', async () => {
+  const hang = `mkdir -p root/nas; exec 3<>/dev/fuse
+mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 hang root/nas`;
+  const tell = `${TELL_MOUNTS}; sed -i 's/fuse hang/nfs4 nas:\\/export/' root/proc/self/mountinfo`;
+  const script = `disk one root/data ${ONE}; ${hang}\n${tell}`;
+  const declared = [{ name: 'nas', nfs: 'nas:/export/' }];
+  const looks = await look({ script, declared });
+  for (const { pools } of looks) {
+    expect(pools).toMatchObject([
+      {
+        id: 'nas:/export',
+        name: 'nas',
+        kind: 'nfs',
+        path: '/nas',
+        health: 'failed',
+        problem: 'nas:/export: stat did not end within 5 s',
+      },
+      { id: ONE, health: 'healthy' },
+    ]);
+  }
+});

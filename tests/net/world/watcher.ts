@@ -1,0 +1,12 @@
+import { detectManagementAddress } from '../../../apps/network/management-address.ts';
+import { watchNetwork } from '../../../apps/network/watch.ts';
+
+/** Writes the management address, a line each time that the network changed. Argument: the machine's root. */
+const [root = '/'] = process.argv.slice(2);
+const end = new AbortController();
+process.on('SIGTERM', () => end.abort());
+process.stdin.on('end', () => end.abort()).resume();
+await watchNetwork(
+  { signal: end.signal, onProblem: (problem) => console.log(`problem: ${problem}`) },
+  () => void detectManagementAddress(root).then((address) => console.log(address)),
+);

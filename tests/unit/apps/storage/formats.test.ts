@@ -1,0 +1,73 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseUuid, readUuid } from '../../../../apps/storage/superblock.ts';
+import { HEAD, volumeFormat } from '../../../../apps/storage/volume-format.ts';
+import { temporaryFolder } from '../../folder.ts';
+
+function qcow2({ version = 3, capacity = 10n * 1024n ** 3n } = {}): Buffer {
+  const head = Buffer.alloc(104);
+  head.write('QFI\xfb', 'latin1');
+  head.writeUInt32BE(version, 4);
+  head.writeBigUInt64BE(capacity, 24);
+  return head;
+}
+
+function bytesAt(length: number, at: number, bytes: string): Buffer {
+  const buffer = Buffer.alloc(length);
+  buffer.write(bytes, at, 'latin1');
+  return buffer;
+}
+
+describe('the format of a volume', () => {
+  const size = 196_608;
+
+  test('qcow2 tells what a machine sees, whatever the name', () => {
+    const head = qcow2();
+    expect(volumeFormat({ name: 'a.raw', size, head })).toEqual({
+      format: 'qcow2',
+      capacity: 10737418240,
+    });
+  });
+
+  test.each([
+    ['cut short', qcow2().subarray(0, 20)],
+    ['of a version that is not there', qcow2({ version: 9 })],
+    ['larger than can be counted', qcow2({ capacity: 2n ** 64n - 1n })],
+  ])('qcow2 that is %s is damaged, and as large as its file', (_, head) => {
+    expect(volumeFormat({ name: 'a', size, head })).toEqual({ format: 'unknown', capacity: size });
+  });
+
+  test('an ISO is told by its descriptor, a raw one by its name alone', () => {
+    const iso = bytesAt(HEAD, 32 * 1024, '\x01CD001');
+    expect(volumeFormat({ name: 'x', size, head: iso }).format).toBe('iso');
+    const none = Buffer.alloc(0);
+    expect(volumeFormat({ name: 'a.IMG', size: 0, head: none }).format).toBe('raw');
+    expect(volumeFormat({ name: 'fake.iso', size: 0, head: none }).format).toBe('unknown');
+  });
+});
+
+describe('the UUID of a file system', () => {
+  const id = '\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10';
+  const text = '01020304-0506-0708-090a-0b0c0d0e0f10';
+
+  test.each([
+    ['XFS', 0, 'XFSB', 32],
+    ['ext4', 1080, '\x53\xef', 1128],
+    ['btrfs', 65600, '_BHRfS_M', 65568],
+  ])('is read from %s', (_, at, signature, uuidAt) => {
+    const start = bytesAt(68 * 1024, at, signature);
+    start.write(id, uuidAt, 'latin1');
+    expect(parseUuid(start)).toBe(text);
+    expect(parseUuid(start.subarray(0, uuidAt + 8))).toBeNull();
+  });
+
+  test('is none of other bytes, of a UUID of zeros, of what cannot be read', async () => {
+    expect(parseUuid(Buffer.alloc(0))).toBeNull();
+    expect(parseUuid(bytesAt(1024, 0, 'XFSB'))).toBeNull();
+    expect(await readUuid('/nonexistent')).toBeNull();
+    const short = join(await temporaryFolder(), 'short');
+    await writeFile(short, 'XFSB');
+    expect(await readUuid(short)).toBeNull();
+  });
+});
