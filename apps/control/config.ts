@@ -1,0 +1,129 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { readIfThere, setAside, writeDurably } from './durable-file.ts';
+import { ControlError } from './error.ts';
+import { formatJoinToken, parseJoinToken } from './identity/token.ts';
+import { parseOrigin } from './origin.ts';
+
+/** What `node.yaml` says. `P` is what the room of the storage pools makes of one of them. */
+export interface NodeConfig<P = unknown> {
+  /** `https://host:port`. */
+  readonly controlPlane: string | undefined;
+  /** Used once, while the node has no certificate, and then removed from the file. */
+  readonly joinToken: string | undefined;
+  readonly pools: readonly P[];
+}
+
+export interface NodeConfigRead<P> {
+  readonly config: NodeConfig<P>;
+  /** Why the file was set aside, and where it is now; the configuration is empty then. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Reads `node.yaml`; without one the configuration is empty. A file with any error is set aside as a whole.
+ * @param file its path
+ * @param pool what one entry of `pools` must be
+ * @throws only what the disk throws
+ */
+export async function readNodeConfig<P>(
+  file: string,
+  pool: z.ZodType<P>,
+): Promise<NodeConfigRead<P>> {
+  const text = await readIfThere(file);
+  const empty = { controlPlane: undefined, joinToken: undefined, pools: [] };
+  if (text === undefined) return { config: empty, problem: undefined };
+  try {
+    return { config: parseNodeConfig(text, { file, pool }), problem: undefined };
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    const aside = await setAside(file);
+    return { config: empty, problem: `${error.message} It was set aside as ${aside}.` };
+  }
+}
+
+/**
+ * Reads the text of a `node.yaml`.
+ * @throws ControlError naming the file and the key or line
+ */
+export function parseNodeConfig<P>(
+  text: string,
+  { file, pool }: { file: string; pool: z.ZodType<P> },
+): NodeConfig<P> {
+  const parsed = schema(pool).safeParse(parseYaml(text, file) ?? {});
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const key = issue?.path.join('.') ?? '';
+    const at = key === '' ? file : `${file}, ${key}`;
+    throw new ControlError({ what: issue?.message ?? 'not a configuration', where: at });
+  }
+  const { controlPlane, joinToken, pools } = parsed.data;
+  return { controlPlane, joinToken, pools: pools ?? [] };
+}
+
+export interface ConfigChange {
+  readonly controlPlane: string;
+}
+
+/**
+ * Writes into `node.yaml` which control plane the node belongs to now, and removes the token that was used. Everything
+ * else in the file stays as it is, comments too.
+ * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ */
+export async function rememberControlPlane(
+  file: string,
+  { controlPlane }: ConfigChange,
+): Promise<void> {
+  const text = (await readIfThere(file)) ?? '';
+  const before = parseYaml(text, file);
+  if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
+    throw new ControlError({ what: 'not a list of keys and values', where: file });
+  }
+  const document = parseDocument(text);
+  document.set('controlPlane', controlPlane);
+  document.delete('joinToken');
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeDurably(file, document.toString(), 0o600);
+}
+
+function parseYaml(text: string, file: string): unknown {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    const where = line === undefined ? file : `${file}, line ${line}`;
+    throw new ControlError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
+  }
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases that would multiply without end.
+    throw new ControlError({ what: 'this YAML cannot be read', where: file, cause });
+  }
+}
+
+function schema<P>(pool: z.ZodType<P>) {
+  return z.strictObject({
+    controlPlane: z.string().transform(by(parseOrigin)).optional(),
+    joinToken: z
+      .string()
+      .transform(by((text) => formatJoinToken(parseJoinToken(text))))
+      .optional(),
+    pools: z.array(pool).optional(),
+  });
+}
+
+/** A parser that throws as a transformation that reports. */
+function by(parse: (text: string) => string) {
+  return (text: string, context: z.RefinementCtx<string>): string => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message.replace(/\.$/, '') });
+      return z.NEVER;
+    }
+  };
+}

@@ -1,0 +1,15 @@
+/** Milliseconds. */
+const FIRST = 1000;
+const MOST = 60_000;
+
+/**
+ * How long to wait after failures in a row: 1 s, 2 s, 4 s and so on up to 60 s, less up to half of it, so that many
+ * hosts do not come back at once.
+ * @param failures from 1
+ * @param random 0 to 1
+ * @returns milliseconds
+ */
+export function backOff(failures: number, random: number): number {
+  const longest = Math.min(MOST, FIRST * 2 ** Math.min(failures - 1, 16));
+  return longest * (1 - random / 2);
+}

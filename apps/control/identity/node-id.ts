@@ -1,0 +1,13 @@
+import { createHash, type KeyObject } from 'node:crypto';
+
+/**
+ * The id of the node with this public key: the first 16 bytes of SHA-256 over its SubjectPublicKeyInfo in DER, as a
+ * UUID of version 8 (RFC 9562, 5.8).
+ */
+export function nodeId(publicKey: KeyObject): string {
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const bytes = createHash('sha256').update(spki).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

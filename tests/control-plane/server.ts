@@ -1,0 +1,110 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import { create } from '@bufbuild/protobuf';
+import {
+  type Code,
+  ConnectError,
+  createContextKey,
+  createContextValues,
+} from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { RefusalReason, RefusalSchema } from '../../apps/proto/gen/quantix/v1/refusal_pb.js';
+import type { Authority } from './authority.ts';
+
+/** The public key, as DER, of the certificate that a caller showed; `undefined` without one that the CA signed. */
+export const callerKey = createContextKey<Uint8Array | undefined>(undefined);
+
+type Routes = NonNullable<Parameters<typeof connectNodeAdapter>[0]>['routes'];
+
+/** The port of a control plane: TLS with client certificates, HTTP/2, Connect. */
+export class Door {
+  readonly #authority: Authority;
+  readonly #routes: Routes;
+  #server: Http2SecureServer | undefined;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #port = 0;
+
+  constructor(authority: Authority, routes: Routes) {
+    this.#authority = authority;
+    this.#routes = routes;
+  }
+
+  get origin(): string {
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  /** Opens; again at the same port if it was open before. */
+  async open(certificate?: { key: string; cert: string }): Promise<void> {
+    const server = createSecureServer(
+      {
+        ...(certificate ?? (await this.#authority.server())),
+        ca: this.#authority.pem,
+        requestCert: true,
+        rejectUnauthorized: false,
+      },
+      connectNodeAdapter({
+        routes: this.#routes,
+        contextValues: (request) =>
+          createContextValues().set(
+            callerKey,
+            'stream' in request && request.stream.session !== undefined
+              ? keyOf(request.stream.session.socket)
+              : undefined,
+          ),
+      }),
+    );
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+    });
+    server.listen(this.#port, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    this.#port = address.port;
+    this.#server = server;
+  }
+
+  /** Cuts every connection, keeps the door open. */
+  cut(): void {
+    for (const session of this.#sessions) session.destroy();
+  }
+
+  /** Closes; nothing listens then. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = once(server, 'close');
+    server.close();
+    this.cut();
+    await closed;
+  }
+}
+
+/** The id of the node with this key; written from the words of `node_service.proto`. */
+export function idOf(publicKey: Uint8Array): string {
+  const hex = createHash('sha256').update(publicKey).digest('hex').slice(0, 32);
+  const variant = ((Number.parseInt(hex[16] ?? '', 16) & 3) | 8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20),
+  ].join('-');
+}
+
+/** An error that says no for good. */
+export function refusal(code: Code, reason: RefusalReason): ConnectError {
+  const detail = { desc: RefusalSchema, value: create(RefusalSchema, { reason }) };
+  return new ConnectError(RefusalReason[reason], code, undefined, [detail]);
+}
+
+function keyOf(socket: unknown): Uint8Array | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = new X509Certificate(socket.getPeerCertificate().raw);
+  return certificate.publicKey.export({ type: 'spki', format: 'der' });
+}
