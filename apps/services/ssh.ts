@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { CommandError } from '../process/command-error.ts';
+import { type Output, runFully } from '../process/run.ts';
+import { ServiceError } from './control.ts';
+
+/** The one program that turns SSH on and off, and off again when its time is over, whoever asked and has gone since. */
+export const QX_SSH = '/usr/sbin/qx-ssh';
+
+/** Milliseconds; a first start makes host keys. */
+const PATIENCE = 60_000;
+
+const statusSchema = z.object({
+  state: z.enum(['off', 'on']),
+  /** Unix time in seconds. */
+  until: z.number().int().nonnegative().nullable(),
+  enabled_at_boot: z.boolean(),
+});
+
+/** Whether one can log in by SSH. */
+export interface SshState {
+  state: 'off' | 'on';
+  /** When it goes off by itself; `null` if it does not. */
+  until: Date | null;
+  enabledAtBoot: boolean;
+}
+
+/** How qx-ssh is called. */
+export interface SshOptions {
+  signal?: AbortSignal | undefined;
+  /** Another qx-ssh; QX_SSH if absent. */
+  program?: string;
+}
+
+/**
+ * Parses what `qx-ssh status --json` writes.
+ * @throws ServiceError if it is not that
+ */
+export function parseSshState(text: string): SshState {
+  try {
+    const { state, until, enabled_at_boot } = statusSchema.parse(JSON.parse(text));
+    return {
+      state,
+      until: until === null ? null : new Date(until * 1000),
+      enabledAtBoot: enabled_at_boot,
+    };
+  } catch (error) {
+    throw new ServiceError('qx-ssh status cannot be understood', { cause: error });
+  }
+}
+
+/** Whether SSH is on. Asked each time. */
+export async function sshState(options?: SshOptions): Promise<SshState> {
+  return parseSshState((await qxSsh(['status', '--json'], options)).stdout);
+}
+
+/**
+ * Turns SSH on for some minutes, 5 to 120.
+ * @returns what is not as it should be all the same, a line each
+ * @throws ServiceError why not
+ */
+export async function enableSshFor(minutes: number, options?: SshOptions): Promise<string[]> {
+  return warnings(await qxSsh(['on', '--minutes', String(minutes)], options));
+}
+
+/** Turns SSH on for good, also after the next boot. @returns and @throws as `enableSshFor` */
+export async function enableSsh(options?: SshOptions): Promise<string[]> {
+  return warnings(await qxSsh(['on'], options));
+}
+
+/** Turns SSH off, for good; sessions that are open go on. @returns and @throws as `enableSshFor` */
+export async function disableSsh(options?: SshOptions): Promise<string[]> {
+  return warnings(await qxSsh(['off'], options));
+}
+
+async function qxSsh(args: readonly string[], options: SshOptions = {}): Promise<Output> {
+  const { program = QX_SSH, signal } = options;
+  try {
+    return await runFully(program, args, { timeout: PATIENCE, signal });
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.failure !== 'exit') throw error;
+    throw new ServiceError(warnings(error).at(-1) ?? error.message, { cause: error });
+  }
+}
+
+function warnings({ stderr }: { stderr: string }): string[] {
+  const lines = stderr.split('\n').map((line) => line.replace(/^qx-ssh: /, '').trim());
+  return lines.filter((line) => line !== '');
+}

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { readService, readServices } from '../../../../apps/services/state.ts';
+import { type Files, plant } from '../host/plant.ts';
+
+/** What OpenRC notes of a daemon (librc-daemon.c). */
+const note = (pidFile: string) => `exec=/usr/sbin/x\nargv_0=/usr/sbin/x\nname=\npidfile=${pidFile}`;
+
+const MACHINE: Files = {
+  'etc/init.d/sshd': '#!/sbin/openrc-run\n',
+  'etc/init.d/libvirtd': '#!/sbin/openrc-run\n',
+  'etc/init.d/functions.sh': '',
+  'etc/runlevels/boot/syslog': '-> /etc/init.d/syslog',
+  'etc/runlevels/default/libvirtd': '-> /etc/init.d/libvirtd',
+  'etc/runlevels/default/qx-node': '-> /etc/init.d/qx-node',
+  'run/openrc/started/syslog': '-> /etc/init.d/syslog',
+  'run/openrc/started/libvirtd': '-> /etc/init.d/libvirtd',
+  'run/openrc/started/qx-node': '-> /etc/init.d/qx-node',
+  'run/openrc/started/net': '-> /etc/init.d/net',
+  'run/openrc/stopping/net': '-> /etc/init.d/net',
+  'run/openrc/failed/redis': '-> /etc/init.d/redis',
+  'run/openrc/inactive/wlan': '-> /etc/init.d/wlan',
+  'run/openrc/daemons/syslog/001': note('/run/syslog.pid'),
+  'run/openrc/daemons/libvirtd/001': note('/run/libvirtd.pid'),
+  'run/openrc/daemons/qx-node/001': note('/run/qx-node.pid'),
+  'run/syslog.pid': '70\n',
+  'run/libvirtd.pid': '71\n',
+  'proc/70/stat': '70 (syslogd) S 1\n',
+};
+
+test('services are told with the state that OpenRC has, and those whose process is gone as crashed', async () => {
+  const services = await readServices(await plant(MACHINE));
+  expect(Object.fromEntries(services.map(({ name, state }) => [name, state]))).toEqual({
+    libvirtd: 'crashed',
+    net: 'stopping',
+    'qx-node': 'crashed',
+    redis: 'failed',
+    sshd: 'stopped',
+    syslog: 'started',
+    wlan: 'inactive',
+  });
+  expect(services.find(({ name }) => name === 'libvirtd')?.runlevels).toEqual(['default']);
+});
+
+test('one service can be asked for; one that is not there is not', async () => {
+  const root = await plant(MACHINE);
+  expect(await readService('syslog', root)).toEqual({
+    name: 'syslog',
+    state: 'started',
+    runlevels: ['boot'],
+  });
+  expect(await readService('nonesuch', root)).toBeNull();
+  expect(await readServices('/nonexistent')).toEqual([]);
+});
+
+test.each(['', '\0\xff', 'pidfile=', 'pidfile=relative', 'x'.repeat(100_000)])(
+  'a note like %j says nothing of a daemon, which then counts as running',
+  async (text) => {
+    const root = await plant({ ...MACHINE, 'run/openrc/daemons/syslog/001': text });
+    expect((await readService('syslog', root))?.state).toBe('started');
+  },
+);
+
+test('a pid file with nonsense in it is of no process', async () => {
+  const root = await plant({ ...MACHINE, 'run/syslog.pid': '../70\n' });
+  expect((await readService('syslog', root))?.state).toBe('crashed');
+});
