@@ -9,4 +9,6 @@ export interface Program {
 }
 
 /** The programs, each loaded when it is called: what the others import costs it nothing. */
-export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {};
+export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
+  'qx-node': () => import('./node/main.ts'),
+};

@@ -1,3 +1,4 @@
+import type { Logger } from '../log/logger.ts';
 import { bind } from './api/bind.ts';
 import { apiServer } from './api/server.ts';
 import type { Parts } from './parts.ts';
@@ -7,7 +8,7 @@ export interface ServeOptions {
   parts: Parts;
   /** Path of the Unix socket. */
   socket: string;
-  log: (line: string) => void;
+  log: Logger;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -17,10 +18,10 @@ export interface ServeOptions {
  * @throws Error if it cannot listen there
  */
 export async function serve({ parts, socket, log, signal }: ServeOptions): Promise<void> {
-  const onBug = (error: unknown) => log(error instanceof Error ? `${error.stack}` : String(error));
+  const onBug = (error: unknown) => log.error(stackOf(error));
   const server = apiServer({ routes: routes(parts), onBug });
   await bind(server, socket);
-  log(`listening on ${socket}`);
+  log.info(`listening on ${socket}`);
   const closed = new Promise<void>((resolve) => server.once('close', resolve));
   const close = () => {
     server.close();
@@ -29,4 +30,9 @@ export async function serve({ parts, socket, log, signal }: ServeOptions): Promi
   if (signal.aborted) close();
   else signal.addEventListener('abort', close, { once: true });
   await closed;
+}
+
+/** A bug in words that help to find it. */
+export function stackOf(error: unknown): string {
+  return (error instanceof Error ? error.stack : undefined) ?? String(error);
 }

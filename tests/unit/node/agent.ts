@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
+import { createLogger } from '../../../apps/log/logger.ts';
 import type { Parts } from '../../../apps/node/parts.ts';
 import { serve } from '../../../apps/node/serve.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -24,13 +25,17 @@ export async function servingAgent(parts: Parts): Promise<Agent> {
   const socket = join(await temporaryFolder(), 'run', 'node.sock');
   const log: string[] = [];
   const ending = new AbortController();
-  const done = serve({ parts, socket, log: (line) => log.push(line), signal: ending.signal });
+  const logger = createLogger({ level: 'info', write: (line) => void log.push(line) });
+  const done = serve({ parts, socket, log: logger, signal: ending.signal });
   const stop = async () => {
     ending.abort();
     await done;
   };
   onTestFinished(stop);
-  await Promise.race([done, vi.waitFor(() => log.includes(`listening on ${socket}`) || fail())]);
+  await Promise.race([
+    done,
+    vi.waitFor(() => log.includes(`info: listening on ${socket}`) || fail()),
+  ]);
   return { socket, log, stop, send: (line, body, headers) => send(socket, line, body, headers) };
 }
 

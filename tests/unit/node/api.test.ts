@@ -127,7 +127,7 @@ test('a caller who goes away in the middle harms nobody', async () => {
   caller.write('POST /v1/vms HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n<dom');
   caller.destroy();
   expect((await send('GET /healthz')).status).toBe(200);
-  expect(log).toEqual([`listening on ${socket}`]);
+  expect(log).toEqual([`info: listening on ${socket}`]);
 });
 
 test('a part that fails is told of in its words, a bug only in the log', async () => {
