@@ -76,7 +76,7 @@ async function run(): Promise<number> {
   const { run: work, PLACES } = await import('./run.ts');
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => ending.abort());
+    process.on(signal, () => ending.abort());
   }
   return await work(PLACES, ending.signal);
 }
