@@ -9,13 +9,13 @@ import { lockFile } from '../lock/file.ts';
 import type { Lock } from '../lock/schema.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
-import type { Flavour } from '../profile/schema.ts';
+import type { BaseName, Flavour, Profile } from '../profile/schema.ts';
 import { readNpmLock } from '../sea/npm-lock.ts';
 import { runtimeOf } from '../sea/runtime.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import { type ImagePlan, isoName, planImage } from './plan.ts';
 import { QUICK, SMALLEST } from './squashfs.ts';
-import type { ImageFacts, ImageTool } from './steps/facts.ts';
+import type { ImageFacts, ImageTool, ProgramFacts } from './steps/facts.ts';
 
 /** What a user asks for, about one image or several. */
 export interface ImageOptions {
@@ -61,16 +61,12 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     profile,
     hasAlpineLock: existsSync(lockFile(projectDirectory, name, 'alpine')),
   });
+  const programs = programFacts(profile, base.name, projectDirectory);
   const frozen = options.frozenLock ?? release;
   const lockRequest = { ...options, profile, base };
   const [lock, toolVersions] = await Promise.all([currentLock(lockRequest, frozen), versions()]);
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
-  const npm = readNpmLock(projectDirectory);
-  const programs =
-    profile.programs.length === 0
-      ? undefined
-      : { runtime: runtimeOf(profile, base.name, npm), npm };
   const facts: ImageFacts = {
     projectDirectory,
     profile,
@@ -91,6 +87,16 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
 export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   const facts = { ...image.facts, lock };
   return { ...image, facts, plan: planImage(facts) };
+}
+
+function programFacts(
+  profile: Profile,
+  base: BaseName,
+  projectDirectory: string,
+): ProgramFacts | undefined {
+  if (profile.programs.length === 0) return undefined;
+  const npm = readNpmLock(projectDirectory);
+  return { runtime: runtimeOf(profile, base, npm), npm };
 }
 
 /** The product's version: that of the project. */

@@ -24,6 +24,23 @@ const kernel = z.strictObject({
   full: packageName,
 });
 
+const address = z
+  .string()
+  .regex(
+    /^(?:https?|file):\/\/\S*[^\s/]$/,
+    'is not an address (http, https or file) without / at its end',
+  );
+
+/** An archive of Node as nodejs.org has them: a `.tar.gz` with `<folder>/bin/node`. */
+const nodeArchive = z.strictObject({
+  /** The same as the toolchain's: `26.10.0`. */
+  version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is not a version such as 26.10.0'),
+  url: address,
+  /** Bytes. */
+  size: z.int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
+});
+
 const common = {
   /** Packages that the appliance asks for; what they depend on comes with them. */
   packages: z.array(packageName).min(1),
@@ -42,6 +59,8 @@ const common = {
   links: z.record(treePath, z.string().min(1)),
   /** Findings of the audit that are right as they are: path → reason. Paths as in `drop`. */
   accept: z.record(treePath, reason),
+  /** The Node that `programs` run on; without it, that of npm where its C library is the base's. */
+  node: nodeArchive.optional(),
   /** Folders of `overlay/` injected for this base only, after the common ones. */
   overlays: z.array(overlayName),
 };
@@ -50,23 +69,6 @@ const debian = z.strictObject({
   suite: z.string().regex(/^[a-z]+$/, 'is not a Debian suite name such as bookworm'),
   components: z.array(z.enum(['main', 'contrib', 'non-free', 'non-free-firmware'])).min(1),
   ...common,
-});
-
-const address = z
-  .string()
-  .regex(
-    /^(?:https?|file):\/\/\S*[^\s/]$/,
-    'is not an address (http, https or file) without / at its end',
-  );
-
-/** An archive of Node as nodejs.org has them: a `.tar.gz` with `<folder>/bin/node`. */
-const nodeArchive = z.strictObject({
-  /** The same as the toolchain's: `26.10.0`. */
-  version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is not a version such as 26.10.0'),
-  url: address,
-  /** Bytes. */
-  size: z.int().positive(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
 });
 
 const alpine = z.strictObject({
@@ -83,8 +85,6 @@ const alpine = z.strictObject({
   ),
   /** Packages that have scripts → why it is right that these are not run. */
   scripts: z.record(packageName, reason),
-  /** Node for the musl C library; needed where the appliance has `programs`. */
-  node: nodeArchive.optional(),
   ...common,
 });
 

@@ -38,8 +38,8 @@ export function toolchainNode(projectDirectory: string): string {
  */
 export function runtimeOf(profile: Profile, base: BaseName, npm: NpmLock): Runtime {
   const { version = '', integrity = '' } = npm.get(`node_modules/${NODE_PACKAGE}`) ?? {};
-  if (base === 'debian') return { from: 'npm', version, integrity };
   const { node } = profile.bases[base];
+  if (node === undefined && base === 'debian') return { from: 'npm', version, integrity };
   const file = `node-v${version}-linux-x64-musl.tar.gz`;
   if (node === undefined) {
     throw new BuildError({

@@ -10,6 +10,7 @@ import { readOverlay } from '../../build/tree/overlay.ts';
 import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
 import { packIndex } from './index.ts';
 import { makeKey, type SigningKey } from './key.ts';
+import { packNode } from './node-archive.ts';
 import { packPackageFile } from './package.ts';
 import type { PackageRecipe } from './recipe.ts';
 import { mirrorRecipes } from './recipes.ts';
@@ -24,7 +25,7 @@ const AT_ONCE = 4;
 
 /** A mirror of Alpine's layout, made from Debian's packages. */
 export interface FixtureMirror {
-  /** The mirror: `<folder>/<release>/<repository>/x86_64/`. */
+  /** The mirror: `<folder>/<release>/<repository>/x86_64/`, and Node in `<folder>/artifacts/`. */
   readonly folder: string;
   /** Folder with the public key, for `--keys-dir`. */
   readonly keys: string;
@@ -56,6 +57,7 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
     overlay: overlay.digests,
     sources: sourceDigests(projectDirectory, ['tests/alpine-mirror/from-debian.ts']),
     key: key.pem,
+    node: process.version,
   });
   const mark = join(folder, 'made-from');
   const mirror = { folder, keys: join(folder, 'keys') };
@@ -78,6 +80,7 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
     const place = join(folder, release, repository, ARCHITECTURE);
     await pack(own, { place, key, description: `${release}.0-fixture` });
   }
+  await packNode(folder, projectDirectory);
   await writeFile(mark, made);
   return { ...mirror, reused: false };
 }

@@ -7,6 +7,7 @@ import { measureBoots } from './boots.ts';
 import { measureBuilds } from './builds.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
+import { measurePrograms } from './programs.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const RUNS = Number(process.env.RUNS ?? 5);
@@ -21,7 +22,11 @@ const images = stdout
   .split('\n')
   .map((line) => builtSchema.safeParse(JSON.parse(line)).data)
   .filter((image) => image !== undefined);
-const figures: Figure[] = [...(await measureApk(RUNS)), ...(await measureNetwork(RUNS))];
+const figures: Figure[] = [
+  ...(await measureApk(RUNS)),
+  ...(await measureNetwork(RUNS)),
+  ...(await measurePrograms(PROJECT, RUNS)),
+];
 for (const { image } of images) figures.push(...(await measureBuilds(image, RUNS)));
 for (const { image, file } of images) figures.push(...(await measureBoots(image, file, RUNS)));
 const rows = figures.map((figure) => {

@@ -1,13 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
+import { nameNode, nodeArchive } from '../alpine-mirror/node-archive.ts';
 import { PROJECT } from '../vm/build-images.ts';
+import { addHello } from './hello.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 const ALPINE = ['--base', 'alpine', '--profile', 'qvdc'];
+/** Where the profile says that Node is; it is only at the mirrors. */
+const NOWHERE = 'http://127.0.0.1:9';
 let connected: Workshop;
 let site: Workshop;
 let from: string[];
@@ -21,6 +25,10 @@ beforeAll(async () => {
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
   });
+  for (const { directory } of [connected, site]) {
+    await addHello(directory);
+    await nameNode(directory, { mirror: folder, url: NOWHERE });
+  }
   from = ['--mirror', `file://${folder}`, '--keys-dir', keys];
   return async () => {
     await connected[Symbol.asyncDispose]();
@@ -67,6 +75,20 @@ test('a site with nothing but a partial mirror and its key builds the same image
   const built = await site.run(['iso', ...ALPINE, ...here, '--json']);
   expect(built.exitCode, built.stderr).toBe(0);
   expect(built.built.get('qvdc')?.sha256).toBe(sha256);
+});
+
+test('a Node that is not the one in the profile is refused', async () => {
+  const partial = join(site.directory, 'stick');
+  const bytes = await readFile(nodeArchive(partial));
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+  await writeFile(nodeArchive(partial), bytes);
+  for (const room of ['steps', 'images', 'blobs'] as const) {
+    await rm(site.cache[room], { recursive: true });
+  }
+  const here = ['--mirror', `file://${partial}`, '--keys-dir', join(partial, 'keys')];
+  const { exitCode, stderr } = await site.run(['iso', ...ALPINE, ...here]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/Node \d+\.\d+\.\d+.*expected SHA-256/);
 });
 
 test('without network and without what is needed in the cache, it is said what is missing', async () => {

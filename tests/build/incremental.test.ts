@@ -1,6 +1,7 @@
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { stepsDone } from './steps-done.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
 const ISO = ['iso', '--json', '--profile', 'qvdc'];
@@ -12,15 +13,6 @@ beforeAll(async () => {
   firstBuild = await workshop.run(ISO);
   return () => workshop[Symbol.asyncDispose]();
 });
-
-/** Steps that a build did, in the order of their names; those that came from the cache are left out. */
-function stepsDone({ stdout }: Outcome): string[] {
-  return stdout
-    .split('\n')
-    .filter((line) => /"event":"done".*"cached":false/.test(line))
-    .map((line) => /"step":"([^"]+)"/.exec(line)?.[1] ?? '')
-    .sort();
-}
 
 test('a first build does every step', () => {
   expect(firstBuild.stderr).toBe('');

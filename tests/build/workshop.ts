@@ -49,12 +49,17 @@ const builtSchema = z.object({
   upToDate: z.boolean(),
 });
 
+/** Copies the project into a folder that is made; `node_modules` is shared. */
+export async function copyProject(directory: string): Promise<void> {
+  for (const part of PARTS) await copy(join(PROJECT, part), join(directory, part));
+  await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
+}
+
 /** Copies the project into a fresh folder whose path has this many further folders in it. */
 export async function openWorkshop(depth = 0): Promise<Workshop> {
   const root = await mkdtemp(join(tmpdir(), 'quantix-workshop-'));
   const directory = join(root, ...Array.from({ length: depth }, () => 'deeper'), 'project');
-  for (const part of PARTS) await copy(join(PROJECT, part), join(directory, part));
-  await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
+  await copyProject(directory);
   const cache = cacheRooms(join(root, 'cache'));
   const shared = cacheDirectory();
   await mkdir(cache.root);

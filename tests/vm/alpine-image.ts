@@ -3,32 +3,41 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
+import { nameNode } from '../alpine-mirror/node-archive.ts';
 import { serve } from '../alpine-mirror/serve.ts';
+import { copyProject } from '../build/workshop.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
 
 const FOLDER = 'dist/tests/alpine';
 
 /**
  * Builds the image of a profile on the Alpine base as a user would, from a mirror made of Debian's packages and served
- * on loopback. The build has a cache of its own: what it downloads and resolves is of use to nothing else.
+ * on loopback; the profile, in a copy of the project, names the Node of that mirror. The build has a cache of its own:
+ * what it downloads and resolves is of use to nothing else.
  * @returns path of the ISO
  */
 export async function buildAlpineImage(profile: string): Promise<string> {
-  const place = join(PROJECT, FOLDER, profile);
+  const output = join(PROJECT, FOLDER);
+  const place = join(output, profile);
   const { folder, keys, reused } = await mirrorFromDebian({
     profile,
     folder: join(place, 'mirror'),
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
   });
+  const project = join(place, 'project');
+  await rm(project, { recursive: true, force: true });
+  await copyProject(project);
+  // At the mirror that the build names; nowhere else.
+  await nameNode(project, { mirror: folder, url: 'http://127.0.0.1:9' });
   const cache = join(place, 'cache');
   if (!reused) await rm(cache, { recursive: true, force: true });
   await using mirror = await serve(folder);
   const args = ['--base', 'alpine', '--profile', profile, '--mirror', mirror.url];
   const { stdout } = await execa(
     'node',
-    ['tasks/qx-build.ts', 'iso', ...args, '--keys-dir', keys, '--output', FOLDER, '--json'],
-    { cwd: PROJECT, env: { QUANTIX_CACHE: cache } },
+    ['tasks/qx-build.ts', 'iso', ...args, '--keys-dir', keys, '--output', output, '--json'],
+    { cwd: project, env: { QUANTIX_CACHE: cache } },
   );
   const iso = parseBuilt(stdout).get(profile);
   if (iso === undefined) throw new Error(`no image of ${profile} was built`);

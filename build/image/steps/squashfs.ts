@@ -36,7 +36,12 @@ const scriptsSchema = z.array(
  */
 export function planSquashfs(facts: ImageFacts, sea: Step | undefined): Step {
   const { profile, lock, flavour, overlays } = facts;
-  const { kernel: _kernel, packages: _packages, ...settings } = profile.bases[lock.base];
+  const {
+    kernel: _kernel,
+    packages: _packages,
+    node: _node,
+    ...settings
+  } = profile.bases[lock.base];
   const { name, title, labelPrefix, hostname, accounts, runlevels, programs, setuid } = profile;
   const read = {
     name,

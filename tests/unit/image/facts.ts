@@ -1,5 +1,6 @@
 import { QUICK } from '../../../build/image/squashfs.ts';
 import type { ImageFacts } from '../../../build/image/steps/facts.ts';
+import { readNpmLock } from '../../../build/sea/npm-lock.ts';
 import { digestOf } from '../../../build/step/digest.ts';
 import type { Overlay } from '../../../build/tree/overlay.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
@@ -24,6 +25,7 @@ export async function sampleFacts(): Promise<ImageFacts> {
     locked('linux-cloud', { flavour: 'virt', sha256: '2'.repeat(64) }),
     locked('linux', { flavour: 'full', sha256: '3'.repeat(64) }),
   ];
+  const npm = readNpmLock(PROJECT);
   return {
     projectDirectory: PROJECT,
     profile: await shippedProfile(),
@@ -33,6 +35,7 @@ export async function sampleFacts(): Promise<ImageFacts> {
     compression: QUICK,
     overlays: [overlayOf('common', { 'etc/motd': 'hello' })],
     initramfsOverlay: overlayOf('initramfs', { init: '#!/bin/sh', applets: 'sh\nmount\n' }),
+    programs: { runtime: { from: 'npm', version: '26.10.0', integrity: 'sha512-x' }, npm },
     toolVersions: {
       mksquashfs: '4.5',
       'grub-mkimage': '2.06',

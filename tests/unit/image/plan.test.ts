@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { explainPlan } from '../../../build/image/explain.ts';
-import { isoName, planImage } from '../../../build/image/plan.ts';
+import { isoName, planImage, stepsOf } from '../../../build/image/plan.ts';
 import type { ImageRecord } from '../../../build/image/record.ts';
 import { SMALLEST } from '../../../build/image/squashfs.ts';
 import type { ImageFacts } from '../../../build/image/steps/facts.ts';
@@ -14,15 +14,17 @@ async function stepsThatRead(change: (facts: ImageFacts) => void): Promise<strin
   const fresh = await sampleFacts();
   change(fresh);
   const changed = planImage(fresh);
-  const { squashfs, initramfs, bootLoader, iso } = changed;
-  const before = new Set([plan.squashfs, plan.initramfs, plan.bootLoader, plan.iso].map(keyOf));
-  return [squashfs, initramfs, bootLoader, iso].filter((step) => !before.has(step.key)).map(nameOf);
+  const before = new Set(stepsOf(plan).map(keyOf));
+  return stepsOf(changed)
+    .filter((step) => !before.has(step.key))
+    .map(nameOf);
 }
 const keyOf = ({ key }: { key: string }) => key;
 const nameOf = ({ name }: { name: string }) => name;
 
 /** What runs again behind the root filesystem or the initramfs: GRUB knows both by the build id. */
 const SQUASHFS = ['squashfs', 'boot-loader', 'iso'];
+const SEA = ['sea', ...SQUASHFS];
 const INITRAMFS = ['initramfs', 'boot-loader', 'iso'];
 const BOTH = ['squashfs', 'initramfs', 'boot-loader', 'iso'];
 
@@ -45,6 +47,24 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ['groups', SQUASHFS, ({ profile }) => set(profile.accounts.groups, { wheel: 10 })],
   ['services', SQUASHFS, ({ profile }) => profile.runlevels.default.push('nginx')],
   ['set-uid files', SQUASHFS, ({ profile }) => set(profile.setuid, { '/x': 'needs to be' })],
+  ['programs', SQUASHFS, ({ profile }) => profile.programs.push('qx-more')],
+  ['the programs’ Node', SEA, ({ programs }) => set(programs!.runtime, { version: '27.0.0' })],
+  [
+    'esbuild',
+    SEA,
+    ({ programs }) => set(programs!.npm.get('node_modules/esbuild')!, { version: '9' }),
+  ],
+  [
+    'other npm packages',
+    [],
+    ({ programs }) => set(programs!.npm.get('node_modules/yargs')!, { version: '9' }),
+  ],
+  [
+    'another Node’s address',
+    [],
+    ({ profile }) => set(profile.bases.debian, { node: { url: 'http://x' } }),
+  ],
+  ['strip', SEA, ({ toolVersions }) => set(toolVersions, { strip: '9' })],
   ['dropped paths', SQUASHFS, ({ profile }) => set(profile.bases.debian.drop, { '/x': 'no use' })],
   ['links', SQUASHFS, ({ profile }) => set(profile.bases.debian.links, { '/x': 'y' })],
   ['findings', SQUASHFS, ({ profile }) => set(profile.bases.debian.accept, { '/x': 'is right' })],
@@ -64,7 +84,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ['the time stamp', BOTH, ({ lock }) => set(lock, { sourceDateEpoch: 1 })],
   ['the state of repositories', [], ({ lock }) => set(lock, { repositories: {} })],
   ['the flavour', BOTH, (facts) => set(facts, { flavour: 'full' })],
-  ['the version', SQUASHFS, (facts) => set(facts, { version: '0.2.0' })],
+  ['the version', SEA, (facts) => set(facts, { version: '0.2.0' })],
   ['the compression', SQUASHFS, (facts) => set(facts, { compression: SMALLEST })],
   ['an overlay', SQUASHFS, (facts) => set(facts, { overlays: [overlayOf('common', { a: 'b' })] })],
   [
@@ -90,17 +110,21 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   expect(await stepsThatRead(change)).toEqual(steps);
 });
 
+test('an image without programs has no step for them', async () => {
+  const without = planImage({ ...(await sampleFacts()), programs: undefined });
+  expect(stepsOf(without).map(nameOf)).toEqual(['squashfs', 'initramfs', 'boot-loader', 'iso']);
+});
+
 test('an ISO is named for its profile, version, base and CPU', () => {
   expect(isoName(facts)).toBe('qvdc-0.1.0-debian-x86_64.iso');
 });
 
 test('each step tells why it runs, by the inputs that changed since', async () => {
-  const { squashfs, initramfs, bootLoader, iso } = plan;
   const last: ImageRecord = {
     size: 1,
     mtimeMs: 1,
     sha256: '',
-    steps: [squashfs, initramfs, bootLoader, iso].map((step) => ({
+    steps: stepsOf(plan).map((step) => ({
       ...step,
       inputs: { ...step.inputs },
     })),
@@ -109,15 +133,17 @@ test('each step tells why it runs, by the inputs that changed since', async () =
   const changed = planImage({ ...facts, version: '0.2.0' });
   const explained = explainPlan(changed, last);
   expect(explained.map(({ step, runs }) => [step, runs])).toEqual([
+    ['sea', true],
     ['squashfs', true],
     ['initramfs', false],
     ['boot-loader', true],
     ['iso', true],
   ]);
-  expect(explained[0]?.changes).toEqual([
-    { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' },
-  ]);
+  const version = { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' };
+  expect(explained[0]?.changes).toEqual([version]);
+  expect(explained[1]?.changes).toContainEqual(version);
   expect(explainPlan(plan, undefined)).toMatchObject([
+    { step: 'sea', runs: true, changes: [] },
     { step: 'squashfs', runs: true, changes: [] },
     { step: 'initramfs', runs: true },
     { step: 'boot-loader', runs: true },

@@ -57,6 +57,11 @@ test.each([
   [['cmdline'], ['quiet splash'], 'cmdline.0: must be one word'],
   [['cmdline'], ['a=$(reboot)'], 'cmdline.0: must be one word'],
   [['initramfs', 'modules', 'virt'], ['../x'], 'initramfs.modules.virt.0: is not a kernel module'],
+  [['programs'], ['node'], 'programs.0: is not the name of a program'],
+  [['programs'], ['qx-../x'], 'programs.0: is not the name of a program'],
+  [['bases', 'alpine', 'node'], { version: '26' }, 'bases.alpine.node.version: is not a version'],
+  [['bases', 'alpine', 'node'], { sha256: 'A1' }, 'bases.alpine.node.sha256: is not a SHA-256'],
+  [['bases', 'alpine', 'node'], { url: 'ftp://x' }, 'bases.alpine.node.url: is not an address'],
   [['setuid', '/usr/bin/sudo'], '', 'setuid./usr/bin/sudo: needs a reason'],
 ])('%j as %j is told with its key', (path, value, message) => {
   const refusal = refusalOf(withKey(good, path, value));

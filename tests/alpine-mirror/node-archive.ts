@@ -1,0 +1,46 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { hashFile } from '../../build/process/hash-file.ts';
+import { ARCHIVE_FOLDER, NODE_PACKAGE } from '../../build/sea/runtime.ts';
+
+/** The Node of the toolchain, which also runs these tests. */
+const { version } = process;
+const FOLDER = `node-${version}-linux-x64`;
+
+/** Where the archive is in a mirror. */
+export function nodeArchive(mirror: string): string {
+  return join(mirror, ARCHIVE_FOLDER, `${FOLDER}.tar.gz`);
+}
+
+/**
+ * Packs the toolchain's Node as nodejs.org does, into a mirror: the programs run on it where packages are of Alpine's
+ * form and have Debian's C library.
+ */
+export async function packNode(mirror: string, projectDirectory: string): Promise<void> {
+  const file = nodeArchive(mirror);
+  await mkdir(dirname(file), { recursive: true });
+  const same = ['--mtime=@1', '--owner=0', '--group=0', '--numeric-owner'];
+  const gzip = '--use-compress-program=gzip -1 -n';
+  const from = ['--directory', join(projectDirectory, 'node_modules', NODE_PACKAGE), 'bin/node'];
+  const inFolder = `--transform=s,^,${FOLDER}/,`;
+  await execa('tar', ['--create', `--file=${file}`, gzip, ...same, inFolder, ...from]);
+}
+
+/**
+ * Makes a copy of the project name a mirror's Node for Alpine.
+ * @param projectDirectory the copy
+ * @param url where the profile says it is, if not at the mirror that the user names
+ */
+export async function nameNode(
+  projectDirectory: string,
+  { mirror, url }: { mirror: string; url: string },
+): Promise<void> {
+  const file = nodeArchive(mirror);
+  const [{ size }, { whole: sha256 }] = await Promise.all([stat(file), hashFile(file)]);
+  const node = { version: version.slice(1), url: `${url}/${FOLDER}.tar.gz`, size, sha256 };
+  await writeFile(
+    join(projectDirectory, 'profiles/shared/alpine-node.ts'),
+    `export const node = ${JSON.stringify(node)};\n`,
+  );
+}

@@ -1,0 +1,51 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { productVersion } from '../../build/image/prepare.ts';
+import { QUICK, writeSquashfs } from '../../build/image/squashfs.ts';
+import { bundle } from '../../build/sea/bundle.ts';
+import { compile } from '../../build/sea/compile.ts';
+import { programEntries } from '../../build/sea/entries.ts';
+import { toolchainNode } from '../../build/sea/runtime.ts';
+import { ContentReader } from '../../build/tree/content.ts';
+import { Tree } from '../../build/tree/tree.ts';
+import { type Figure, median, secondsOf } from './measure.ts';
+
+/** Measures the executable with the programs: how fast it is made and starts, and what it adds to an image. */
+export async function measurePrograms(project: string, runs: number): Promise<Figure[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
+  try {
+    const executable = join(folder, 'qx');
+    const making = await secondsOf(() => make(project, executable));
+    const version = () => execa(executable, ['--version']);
+    await version();
+    const starts: number[] = [];
+    for (let run = 0; run < runs * 4; run += 1) starts.push(await secondsOf(version));
+    const added = await compressedSize(executable, join(folder, 'squashfs'));
+    return [
+      { what: 'programs: bundle and compile', value: making, limit: 10, unit: 's' },
+      { what: 'qx --version', value: median(starts) * 1000, limit: 60, unit: 'ms' },
+      { what: 'programs in the ISO', value: added / 1e6, limit: 45, unit: 'MB' },
+    ];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function make(projectDirectory: string, output: string): Promise<void> {
+  const node = toolchainNode(projectDirectory);
+  const version = productVersion(projectDirectory);
+  const request = { projectDirectory, entry: 'apps/qx.ts', version, node: process.versions.node };
+  const { code } = await bundle(request);
+  await compile({ code, compiler: node, node, output });
+}
+
+/** Bytes of a squashfs with nothing but the executable. */
+async function compressedSize(executable: string, file: string): Promise<number> {
+  using reader = new ContentReader();
+  const tree = new Tree(reader);
+  for (const entry of programEntries(executable, [])) tree.add(entry);
+  await writeSquashfs(tree, file, { compression: QUICK, epoch: 1 });
+  return (await stat(file)).size;
+}

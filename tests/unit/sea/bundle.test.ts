@@ -1,0 +1,76 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { bundle } from '../../../build/sea/bundle.ts';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+/** A project with this program, and the npm packages of this one. */
+async function projectOf(program: string, deeper = ''): Promise<string> {
+  const folder = join(await temporaryFolder(), deeper);
+  await mkdir(join(folder, 'apps'), { recursive: true });
+  await symlink(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+  await writeFile(join(folder, 'apps/qx.ts'), program);
+  return folder;
+}
+
+const bundled = (projectDirectory: string) =>
+  bundle({ projectDirectory, entry: 'apps/qx.ts', version: '1.2.3', node: process.versions.node });
+
+/** What a bundle says when Node runs it in an empty folder. */
+async function saidBy(code: string): Promise<string> {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'qx.cjs'), code);
+  const env = { TERM: 'linux' };
+  const { all } = await execa(process.execPath, ['qx.cjs'], { cwd: folder, env, all: true });
+  return all;
+}
+
+test('a program is bundled with what it imports, and knows its version', async () => {
+  const program = `import { z } from 'zod';
+declare const QUANTIX_VERSION: string;
+console.log(z.string().parse(QUANTIX_VERSION));`;
+  const { code, packages } = await bundled(await projectOf(program));
+  expect(await saidBy(code)).toBe('1.2.3');
+  expect(packages).toEqual(['node_modules/zod']);
+});
+
+test('terminal-kit works in a bundle, with its descriptions of terminals', async () => {
+  const program = `import termkit from 'terminal-kit';
+for (const generic of ['linux', 'vt100', 'xterm-256color']) {
+  const terminal = termkit.createTerminal({ generic, isTTY: false } as never);
+  console.log((terminal as never as { termconfigFile: string }).termconfigFile);
+}
+console.log(typeof termkit.ScreenBuffer.create);`;
+  const { code } = await bundled(await projectOf(program));
+  const files = ['linux.js', 'xterm.generic.js', 'xterm-256color.generic.js', 'function'];
+  // At its end the library resets the terminal.
+  expect((await saidBy(code)).split('\n').slice(0, files.length)).toEqual(files);
+});
+
+test('the bundle is the same in another folder, and names none', async () => {
+  const program = `import { z } from 'zod'; import { x } from './x.ts'; console.log(z.string(), x);`;
+  const [one, other] = [await projectOf(program), await projectOf(program, 'deeper/still')];
+  for (const folder of [one, other]) {
+    await writeFile(join(folder, 'apps/x.ts'), "export const x = 'ä';");
+  }
+  const { code } = await bundled(one);
+  expect(code).toBe((await bundled(other)).code);
+  expect(code).not.toContain('node_modules');
+  expect(code).not.toContain('quantix-test-');
+});
+
+test('no line of it is so long that a crash would fill the console with it', async () => {
+  const program = "import { z } from 'zod'; import 'terminal-kit'; console.log(z.string());";
+  const { code } = await bundled(await projectOf(program));
+  expect(Math.max(...code.split('\n').map(({ length }) => length))).toBeLessThan(2000);
+});
+
+test.each([
+  ['a package that is not there', "import 'nowhere';", /"nowhere".*\(apps\/qx\.ts:1\)/],
+  ['a mistake', '\nlet = ;', /\(apps\/qx\.ts:2\)/],
+  ['code that waits at its top', '\n\nawait 1; export {};', /await.*\(apps\/qx\.ts:3\)/],
+])('%s is told with file and line', async (_, program, message) => {
+  await expect(bundled(await projectOf(program))).rejects.toThrow(message);
+});

@@ -1,0 +1,25 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { checkExecutable } from '../../../build/sea/check.ts';
+import { temporaryFolder } from '../folder.ts';
+
+test('an executable that says its version is right', async () => {
+  await checkExecutable(process.execPath, process.version);
+});
+
+test('one that says another version is refused with what it said', async () => {
+  await expect(checkExecutable(process.execPath, '0.1.0')).rejects.toThrow(
+    `says "${process.version}\\n" instead of 0.1.0`,
+  );
+});
+
+test('one that exits otherwise than with 0 is refused', async () => {
+  await expect(checkExecutable('/bin/false', '0.1.0')).rejects.toThrow(/do not start/);
+});
+
+test('a file that is no executable is refused', async () => {
+  const file = join(await temporaryFolder(), 'qx');
+  await writeFile(file, 'not ELF');
+  await expect(checkExecutable(file, '0.1.0')).rejects.toThrow(/ELF/);
+});

