@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseDocument } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readIfThere, setAside, writeDurably } from './durable-file.ts';
 import { ControlError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './identity/token.ts';

@@ -39,7 +39,7 @@ test('a server certificate of another CA is refused, though the CA of the token 
   await plane.door.open({ key: stranger.key, cert });
   await expect(
     agent.control.join({ controlPlane: plane.door.origin, token: plane.token() }),
-  ).rejects.toThrow();
+  ).rejects.toThrow(/not signed by the CA that this node trusts/);
   expect(plane.calls).toEqual([]);
 });
 
@@ -69,7 +69,7 @@ test('the same host may show its token again, since an answer can be lost', asyn
 
 test('a host whose clock is far off is told so before it joins', async () => {
   const { plane, agent } = await strangers();
-  agent.clock.advance(-40 * 365 * 86_400_000);
+  agent.clock.set(-40 * 365 * 86_400_000);
   await expect(
     agent.control.join({ controlPlane: plane.door.origin, token: plane.token() }),
   ).rejects.toThrow(/this host’s clock says 19.*Set the clock/);
