@@ -25,6 +25,7 @@ import { END_MARK, tarEntry } from '../alpine-mirror/tar.ts';
 import { key, MemorySink } from '../unit/alpine/opened.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { hostileTar } from './hostile-tar.ts';
+import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 import type { Target } from './target.ts';
@@ -170,4 +171,4 @@ function randomVersion(random: Random): string {
 }
 
 /** All targets. */
-export const TARGETS: readonly Target[] = [index, archive, installed, version];
+export const TARGETS: readonly Target[] = [index, archive, installed, version, machine];

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { hostSchema } from '../../apps/api/host.ts';
+import { cpuUsage, parseCpuTimes } from '../../apps/host/cpu-usage.ts';
+import { parseCpuInfo } from '../../apps/host/cpuinfo.ts';
+import { parseUnitSerial } from '../../apps/host/disk-serial.ts';
+import { parseLoadAverage, parseUptime } from '../../apps/host/load.ts';
+import { parseMemory } from '../../apps/host/memory.ts';
+import { parseMounts } from '../../apps/host/mounts.ts';
+import { parseOsRelease } from '../../apps/host/os-release.ts';
+import { parseDefaultRoutes } from '../../apps/network/default-routes.ts';
+import { parseScan } from '../../apps/network/scan.ts';
+import { findCandidates } from '../../apps/storage/candidates.ts';
+import { parseUuid } from '../../apps/storage/superblock.ts';
+import { volumeFormat } from '../../apps/storage/volume-format.ts';
+import { mutate } from './mutate.ts';
+import type { Random } from './random.ts';
+import type { Target } from './target.ts';
+
+/** What the kernel and the disks of a machine tell, in short. */
+const TOLD = {
+  stat: 'cpu  100 0 50 800 50 0 0 0 30 0\ncpu0 1 2 3 4\n',
+  cpuinfo: 'processor\t: 0\nmodel name\t: A  B\ncpu MHz\t\t: 2595.1\nflags\t\t: fpu vmx\n\n',
+  meminfo: 'MemTotal: 10 kB\nMemAvailable: 5 kB\nHugePages_Total: 3\nHugepagesize: 2048 kB\n',
+  uptime: '12.04 20.11\n',
+  load: '0.00 0.01 0.05 1/90 812\n',
+  release: 'NAME="a \\"b"\nVERSION_ID=\'1\'\n',
+  mounts:
+    '1 0 8:1 /sub\\040dir /mnt/a rw,x shared:1 - xfs /dev/a rw\n2 0 0:9 / /n rw - nfs4 s:/e/ rw\n',
+  routes:
+    'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neth0\t00000000\t01\t0003\t0\t0\t7\t00000000\n',
+  scan: '-40\tWPA2\tHome\n-60\topen\tHome\n',
+  serial: '\0\x80\0\x04ABCD',
+  superblock: `XFSB${'\0'.repeat(28)}${'\x11'.repeat(16)}`,
+  image: `QFI\xfb\0\0\0\x03${'\0'.repeat(20)}\0\x10\0\0`,
+} as const;
+
+/** What each parser gives, whatever it was given. */
+const vitals = hostSchema.pick({ uptime: true, load: true, memory: true, cpuUsage: true });
+const texts = z.array(z.string());
+
+/** Files of /proc and /sys, heads of disks and images: their parsers refuse nothing, and make sense of what they can. */
+export const machine: Target = {
+  name: 'machine',
+  once(random) {
+    const bytes = (name: keyof typeof TOLD) => mutated(TOLD[name], random);
+    const text = (name: keyof typeof TOLD) => bytes(name).toString('utf8');
+    vitals.parse({
+      uptime: parseUptime(text('uptime')),
+      load: parseLoadAverage(text('load')),
+      memory: parseMemory(text('meminfo')),
+      cpuUsage: cpuUsage(parseCpuTimes(text('stat')), parseCpuTimes(text('stat'))),
+    });
+    z.number()
+      .nullable()
+      .parse(parseCpuInfo(text('cpuinfo')).frequency);
+    texts.parse([...parseOsRelease(text('release')).values()]);
+    texts.parse(findCandidates(parseMounts(text('mounts')), []).map(({ name }) => name));
+    z.array(z.number()).parse(parseDefaultRoutes(text('routes')).map(({ metric }) => metric));
+    z.array(z.number()).parse(parseScan(text('scan')).map(({ signal }) => signal));
+    z.string()
+      .nullable()
+      .parse(parseUnitSerial(bytes('serial')));
+    z.guid()
+      .nullable()
+      .parse(parseUuid(bytes('superblock')));
+    z.int()
+      .nonnegative()
+      .parse(volumeFormat({ name: 'a', size: 7, head: bytes('image') }).capacity);
+  },
+};
+
+function mutated(told: string, random: Random): Buffer {
+  return mutate(Buffer.from(told, 'latin1'), random);
+}
