@@ -22,7 +22,7 @@ IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-net test-build test-docker test-vm fuzz bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-net test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ test-docker: node_modules/.ready ## Build in Docker: the same ISO as outside; sk
 test-vm: node_modules/.ready ## Boot the ISOs and look
 	@$(QX) doctor --install
 	$(VITEST) --project vm
+
+screens: node_modules/.ready ## Draw the pictures of the consoles' screens anew
+	node tests/screens/write.ts
 
 fuzz: node_modules/.ready ## Fire 100,000 mutations at every parser of foreign data
 	@node tests/fuzz/run.ts

@@ -108,7 +108,7 @@ export default defineProfile({
     },
   },
   runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd'] },
-  programs: [],
+  programs: ['qx-dcui'],
   overlays: ['common', 'qvdc'],
   cmdline,
   initramfs: { modules: initramfsModules },

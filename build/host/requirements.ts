@@ -44,6 +44,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
   { name: 'strace', package: 'strace' },
+  { name: 'ssh', package: 'openssh-client' },
+  { name: 'openssl', package: 'openssl' },
   { name: 'virsh', package: 'libvirt-clients' },
   // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
   { name: 'libvirtd', package: 'libvirt-daemon' },

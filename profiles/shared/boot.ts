@@ -54,6 +54,8 @@ export const runlevels = {
     'bootmisc',
     'syslog',
     'quantix-network',
+    'quantix-password',
+    'quantix-ssh',
   ],
   shutdown: ['killprocs', 'mount-ro'],
 };

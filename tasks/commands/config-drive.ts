@@ -11,7 +11,8 @@ import { defineCommand } from './define.ts';
 const EPILOGUE = `Attach the drive to a machine as a disk or CD: at boot it is /quantix there, and configures it.
 
   qx-build config-drive --profile quantix-os --hostname node7 \\
-    --address 10.0.0.7/24 --gateway 10.0.0.1 --dns 10.0.0.1 --authorized-keys ~/.ssh/id_ed25519.pub node7.img`;
+    --address 10.0.0.7/24 --gateway 10.0.0.1 --dns 10.0.0.1 --authorized-keys ~/.ssh/id_ed25519.pub --ssh \\
+    node7.img`;
 
 /** `qx-build config-drive`: a small disk that configures a machine without anyone at its console. */
 export const configDriveCommand = defineCommand({
@@ -45,6 +46,7 @@ export const configDriveCommand = defineCommand({
         describe: 'A configuration as docs/network.md has it, <interface>.conf',
       })
       .option('authorized-keys', { type: 'string', describe: 'File with public keys for root' })
+      .option('ssh', { type: 'boolean', describe: 'Turn SSH on at boot, for these keys' })
       .epilogue(EPILOGUE),
   handler: async (options, { output, signal }) => {
     const { file, format, network, pskFile, authorizedKeys, ...rest } = options;

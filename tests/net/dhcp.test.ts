@@ -9,6 +9,20 @@ async function renew(machine: Machine): Promise<void> {
   await machine.succeed('kill -USR1 $(cat /run/quantix/network/eth0/udhcpc.pid)');
 }
 
+/** Seconds; udhcpc takes a shorter one for this. */
+const SHORT_LEASE = 16;
+
+/** Waits until eth0 has lost what its lease gave. */
+async function untilGone(machine: Machine): Promise<void> {
+  await until('address, route and name servers are gone', async () => {
+    const [{ addresses, routes }, servers] = await Promise.all([
+      machine.state('eth0'),
+      machine.nameServers(),
+    ]);
+    return addresses.length + routes.length + servers.length === 0 || undefined;
+  });
+}
+
 test('of two interfaces with DHCP one has the preferred default route and the first name server', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
@@ -48,6 +62,40 @@ test('while the DHCP server is away the lease stays; when it is back the lease i
     return (await machine.statusOf('eth0')).dhcp?.lease?.seconds === 1800 || undefined;
   });
   expect((await machine.state('eth0')).routes).toEqual(before.routes);
+  await expectInvariant(machine, { eth0 });
+});
+
+test('a lease whose time is over takes address, route and name servers with it; they come back with the server', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.serveDhcp({ lease: SHORT_LEASE });
+  const eth0 = await goDhcp(machine, 'eth0', lan);
+  await lan.stopDhcp();
+  await untilGone(machine);
+  expect(await machine.statusOf('eth0')).toMatchObject({ method: 'dhcp', dhcp: { lease: null } });
+  await lan.serveDhcp();
+  await until('a lease', async () => (await machine.statusOf('eth0')).dhcp?.lease ?? undefined);
+  await expectInvariant(machine, { eth0 });
+});
+
+test('a change that fails while the DHCP server is away brings the lease back, until its time is over', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await lan.serveDhcp({ lease: SHORT_LEASE });
+  const eth0 = await goDhcp(machine, 'eth0', lan);
+  const before = await machine.state('eth0');
+  await lan.stopDhcp();
+  await machine.succeed('mount -o remount,size=8k /quantix; yes | dd of=/quantix/full bs=4k; :');
+  const refused = await machine.network('static', 'eth0', `${lan.host(8)}/24`);
+  expect(refused).toMatchObject({ status: 1 });
+  expect(refused.stderr).toMatch('cannot be written');
+  await machine.succeed('rm /quantix/full');
+  expect(await machine.state('eth0')).toEqual(before);
+  expect(await machine.nameServers()).toEqual([lan.gateway]);
+  await untilGone(machine);
+  await lan.serveDhcp();
+  await until('a lease', async () => (await machine.statusOf('eth0')).dhcp?.lease ?? undefined);
+  expect((await machine.network('apply', 'eth0')).status).toBe(0);
   await expectInvariant(machine, { eth0 });
 });
 

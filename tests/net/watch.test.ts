@@ -95,6 +95,31 @@ test('a cable that is plugged in after the boot brings a lease at once', async (
   await untilAddress(story, 'eth0');
 });
 
+test('a watch that was killed and is started again drops no address, and only the new one listens', async () => {
+  await using story = await begin();
+  const { machine, lan, other, cable } = story;
+  await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
+  boot(story);
+  await untilAddress(story, 'eth0');
+  await untilAddress(story, 'eth1');
+  const before = await Promise.all([machine.state('eth0'), machine.state('eth1')]);
+  const clients = (await machine.status()).interfaces.map(({ dhcp }) => dhcp?.pid);
+  const listening = "ps -o pid,args | sed -n 's|^ *\\([0-9]*\\) /sbin/ip -o monitor link$|\\1|p'";
+  const first = await machine.succeed(listening);
+  await machine.succeed("kill -9 $(ps -o pid,args | awk '/[q]x-network watch/ { print $1 }')");
+  boot(story);
+  await until('a new monitor listens', async () => {
+    const now = await machine.succeed(listening);
+    return (/^\d+$/.test(now) && now !== first) || undefined;
+  });
+  expect(await Promise.all([machine.state('eth0'), machine.state('eth1')])).toEqual(before);
+  expect((await machine.status()).interfaces.map(({ dhcp }) => dhcp?.pid)).toEqual(clients);
+  await lan.ip('link', 'set', cable, 'down');
+  await machine.succeed('ip addr flush dev eth0');
+  await lan.ip('link', 'set', cable, 'up');
+  await untilAddress(story, 'eth0');
+});
+
 test('interfaces that are not hardware are left alone, unless they are named', async () => {
   await using story = await begin();
   const { machine, lan } = story;

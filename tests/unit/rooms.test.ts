@@ -34,6 +34,7 @@ const ROOMS = [
   'apps/watch',
   'apps/process',
   'apps/log',
+  'apps/watch',
   'apps/host',
   'apps/network',
   'apps/services',

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { run } from '../../build/process/run.ts';
 import { temporaryFolder } from '../unit/folder.ts';
+import { freePort } from './free-port.ts';
 import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
 
 const PROFILES = [
@@ -59,15 +60,6 @@ async function configurationDisk(label: string): Promise<string> {
     '::',
   ]);
   return disk;
-}
-
-/** A port of this host that nobody uses. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = z.object({ port: z.number() }).parse(server.address());
-  server.close();
-  return port;
 }
 
 /** What a guest that listens says to a connection from the host; the guest's own network needs a moment to pass it. */

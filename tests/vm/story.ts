@@ -42,14 +42,20 @@ export async function boot(name: string, machine: Machine): Promise<Story> {
   };
 }
 
+/** What comes after Enter on the serial port: the console's menu or, in an image without it, a log-in prompt. */
+const MENU_OR_PROMPT = /8 Shell|login: /;
+
 /**
- * Logs in as root on the serial port: no password is set. Prompts from before `from` do not count, and the kernel may
- * write right behind one.
+ * Opens a shell of root on the serial port, through the console: no password is set. Prompts from before `from` do not
+ * count, and the kernel may write right behind one.
  */
 export async function logIn({ guest }: Story, from = 0): Promise<void> {
-  await guest.waitFor(/login: /, from);
+  await guest.waitFor(/Press Enter to use the console/, from);
+  const enter = guest.mark;
+  guest.type('');
+  const [seen] = await guest.waitFor(MENU_OR_PROMPT, enter);
   const prompt = guest.mark;
-  guest.type('root');
+  guest.type(seen === 'login: ' ? 'root' : '8');
   await guest.waitFor(/~ # /, prompt);
 }
 

@@ -17,6 +17,8 @@ export interface ConfigDriveRequest {
   networkFiles?: Readonly<Record<string, string>>;
   /** Text of an `authorized_keys` file (sshd(8)). */
   authorizedKeys?: string | undefined;
+  /** Whether SSH comes up at boot; without it the keys wait until somebody turns SSH on. */
+  ssh?: boolean | undefined;
 }
 
 /**
@@ -34,6 +36,7 @@ export function planConfigDrive(request: ConfigDriveRequest): Record<string, str
   if (request.authorizedKeys !== undefined) {
     files['/ssh/authorized_keys'] = authorizedKeysFile(request.authorizedKeys);
   }
+  if (request.ssh === true) files['/ssh/enabled'] = sshEnabledFile(files);
   if (Object.keys(files).length > 0) return files;
   throw new BuildError({
     what: 'a config drive with nothing on it configures nothing',
@@ -91,6 +94,16 @@ function addNetworkFile(files: Record<string, string>, name: string, text: strin
   }
   parseNetworkFile(text, `network/${name}`);
   files[path] = text;
+}
+
+/** That the file is there is all that counts. */
+function sshEnabledFile(files: Readonly<Record<string, string>>): string {
+  if (files['/ssh/authorized_keys'] !== undefined) return 'SSH comes up at boot\n';
+  throw new BuildError({
+    what: 'SSH without a key that may log in lets nobody in',
+    where: '--ssh',
+    fix: 'Give public keys too: --authorized-keys.',
+  });
 }
 
 /** Public keys only, one a line; a private key would be on a medium that anyone can read. */

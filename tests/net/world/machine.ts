@@ -96,7 +96,12 @@ export class Machine implements AsyncDisposable {
 
   /** `qx-network` with arguments, from a program of the host that traces it, say. */
   async networkBy(host: readonly string[], ...args: string[]): Promise<Outcome> {
-    return await this.#namespace.exec([...host, 'chroot', ROOT, '/usr/sbin/qx-network', ...args]);
+    return await this.by(host, ['/usr/sbin/qx-network', ...args]);
+  }
+
+  /** A program of the machine with a text for its standard input, run by one of the host. */
+  async by(host: readonly string[], program: readonly string[], input = ''): Promise<Outcome> {
+    return await this.#namespace.exec([...host, 'chroot', ROOT, ...program], { input });
   }
 
   async write(file: string, text: string): Promise<void> {

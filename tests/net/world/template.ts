@@ -19,9 +19,13 @@ export type Shell = 'ash' | 'dash';
 
 /**
  * A root file system as the image has it, for the network: busybox, `ip`, `arping`, and the overlay as it ships.
+ * @param more further programs of the host
  * @returns its folder, and how to remove it
  */
-export async function makeTemplate(shell: Shell): Promise<{ root: string } & AsyncDisposable> {
+export async function makeTemplate(
+  shell: Shell,
+  more: readonly string[] = [],
+): Promise<{ root: string } & AsyncDisposable> {
   const root = await mkdtemp(join(tmpdir(), 'quantix-net-'));
   await chmod(root, 0o755);
   for (const folder of ['usr/bin', 'usr/sbin', 'usr/lib', 'etc', ...FOLDERS]) {
@@ -29,7 +33,7 @@ export async function makeTemplate(shell: Shell): Promise<{ root: string } & Asy
   }
   for (const folder of ['bin', 'sbin', 'lib']) await symlink(`usr/${folder}`, join(root, folder));
   await cp('/bin/busybox', join(root, 'usr/bin/busybox'), { dereference: true });
-  for (const name of PROGRAMS) await copyProgram(root, name);
+  for (const name of [...PROGRAMS, ...more]) await copyProgram(root, name);
   await linkApplets(root);
   if (shell === 'dash') {
     await copyProgram(root, 'dash');

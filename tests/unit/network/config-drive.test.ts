@@ -24,6 +24,7 @@ describe('a config drive', () => {
         dns: '9.9.9.9,1.1.1.1',
         networkFiles: { 'eth1.conf': 'METHOD=dhcp\n' },
         authorizedKeys: `# desk\r\n${KEY}\r\n`,
+        ssh: true,
       }),
     ).toEqual({
       '/hostname': 'node7\n',
@@ -31,7 +32,9 @@ describe('a config drive', () => {
         'IP_ADDRESS=10.0.0.7\nPREFIX=24\nGATEWAY=10.0.0.1\nDNS=9.9.9.9,1.1.1.1\n',
       '/network/eth1.conf': 'METHOD=dhcp\n',
       '/ssh/authorized_keys': `# desk\n${KEY}\n`,
+      '/ssh/enabled': expect.any(String),
     });
+    expect(Object.keys(planConfigDrive({ authorizedKeys: KEY }))).toEqual(['/ssh/authorized_keys']);
     expect(planConfigDrive({ interface: 'wlan0', ssid: 'home', psk: 'password' })).toEqual({
       '/network/wlan0.conf': 'SSID=home\nPSK=password\n',
     });
@@ -49,6 +52,7 @@ describe('a config drive', () => {
     ['a path', { interface: '../hostname', ssid: 'a' }, /not the name of a network configuration/],
     ['another file', { networkFiles: { 'notes.txt': '' } }, /not the name of a network/],
     ['a file twice', { ssid: 'a', networkFiles: { 'static.conf': '' } }, /there twice/],
+    ['SSH and no key', { hostname: 'a', ssh: true }, /lets nobody in \(--ssh\)/],
     ['a private key', { authorizedKeys: '-----BEGIN OPENSSH PRIVATE KEY-----' }, /a private key/],
     ['a key that is none', { authorizedKeys: `${KEY}\nhello` }, /\(--authorized-keys:2\)/],
   ])('with %s is refused', (_, request, told) => {

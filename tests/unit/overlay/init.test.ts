@@ -136,9 +136,15 @@ describe.skipIf(lacks('mkfs.ext4'))('of devices with a label', () => {
     );
   });
 
-  test('a CD is mounted read only', async () => {
+  test('a disk without owners of files is root’s alone', async () => {
+    expect(await choice({ vda: ['mformat', 'QUANTIX-CFG'] })).toContain(
+      'mount -t vfat -o rw,noatime,umask=077 vda /root/quantix',
+    );
+  });
+
+  test('a CD is mounted read only, and is root’s alone', async () => {
     expect(await choice({ sr0: ['xorriso', 'QUANTIX-CFG'] })).toContain(
-      'mount -t iso9660 -o ro sr0 /root/quantix',
+      'mount -t iso9660 -o ro,overriderockperm,mode=0400,dmode=0500 sr0 /root/quantix',
     );
   });
 

@@ -94,6 +94,15 @@ describe('a command', () => {
     expect([exitCode, lines]).toEqual([1, [' * ERROR: tiny has no command sync']]);
   });
 
+  test('by which supervise-daemon asks after the daemon’s health runs if the service has it', async () => {
+    const text = 'healthcheck() { echo well; }';
+    expect(await run(text, ['healthcheck'])).toMatchObject({ exitCode: 0, lines: ['well'] });
+    expect(await run(text, ['unhealthy'])).toMatchObject({
+      exitCode: 1,
+      lines: [' * ERROR: tiny has no command unhealthy'],
+    });
+  });
+
   test('for a started or a stopped service is refused otherwise', async () => {
     const text =
       'extra_started_commands=reload\nextra_stopped_commands=reset\n' +

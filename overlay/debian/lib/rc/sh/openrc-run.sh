@@ -136,8 +136,9 @@ is_function() {
 	return 1
 }
 
+# The last two are what supervise-daemon calls of a service that has a healthcheck_timer.
 is_command() {
-	case " start stop status describe $extra_commands $extra_started_commands $extra_stopped_commands " in
+	case " start stop status describe healthcheck unhealthy $extra_commands $extra_started_commands $extra_stopped_commands " in
 	*" $1 "*) return 0 ;;
 	esac
 	return 1

@@ -125,3 +125,29 @@ await_lease() {
 		usleep 50000
 	done
 }
+
+# A value of the lease that the hook wrote: INTERFACE KEY
+lease_value() {
+	sed -n "s/^$2=//p" "$RUN/$1/lease" 2>/dev/null
+}
+
+# True if there is a lease whose time is over: INTERFACE
+is_lease_over() {
+	seconds=$(lease_value "$1" SECONDS) obtained=$(lease_value "$1" OBTAINED)
+	[ -n "$seconds" ] && [ -n "$obtained" ] && [ $((obtained + seconds)) -le "$(date +%s)" ]
+}
+
+# Makes standard input the lease of an interface: INTERFACE
+replace_lease() {
+	cat >"$RUN/$1/.lease.$$" && mv -f "$RUN/$1/.lease.$$" "$RUN/$1/lease"
+}
+
+# Waits until a client that was started has dropped the lease before it: INTERFACE SECONDS
+await_no_lease() {
+	tries=$(($2 * 20))
+	while [ -f "$RUN/$1/lease" ] && [ ! -s "$RUN/$1/lease" ]; do
+		[ "$tries" -gt 0 ] || { rm -f "$RUN/$1/lease"; return 1; }
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}

@@ -52,10 +52,6 @@ write_lease() {
 		"$ip" "$prefix" "$gateway" "$serverid" "$lease" "$(date +%s)"
 }
 
-replace_lease() {
-	cat >"$RUN/$1/.lease.$$" && mv -f "$RUN/$1/.lease.$$" "$RUN/$1/lease"
-}
-
 # True for a name of the server; udhcpc puts `bad` in the place of one that it takes for an attack: NAME
 is_told() {
 	[ "$1" != bad ]

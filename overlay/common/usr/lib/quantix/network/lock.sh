@@ -18,7 +18,7 @@ lock() {
 
 # True for a process that may hold a lock: its number may have gone to a stranger.
 is_owner() {
-	grep -qs -e qx-network -e dhcp-hook "/proc/$1/cmdline"
+	grep -qs -e qx-network -e dhcp-hook -e qx-ssh "/proc/$1/cmdline"
 }
 
 # Takes a dead owner's lock away. Moved first: another process may have taken it over meanwhile.

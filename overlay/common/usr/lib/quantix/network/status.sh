@@ -2,11 +2,6 @@
 # What is, for people and for programs.
 # shellcheck disable=SC2154 # the plan is from config.sh
 
-# A value of the lease that the hook wrote: INTERFACE KEY
-lease_value() {
-	sed -n "s/^$2=//p" "$RUN/$1/lease" 2>/dev/null
-}
-
 # Gathers an interface's facts in variables: INTERFACE
 look_at() {
 	clear_plan

@@ -4,12 +4,6 @@
 PERSISTENT=/quantix/network
 SESSION=/etc/quantix/network
 
-# True if there is a place for configuration that outlives this session, and it can be written.
-is_persistent() {
-	awk '$5 == "/quantix" { found = 1; writable = $6 ~ /^rw(,|$)/ } END { exit !(found && writable) }' \
-		/proc/self/mountinfo
-}
-
 # Files that configure an interface, the one that counts first: INTERFACE
 config_files() {
 	shared=''

@@ -55,7 +55,7 @@ check_dhcp() {
 # What `undo` brings back.
 remember_state() {
 	old_addresses=$(addresses_of "$1") old_routes=$(default_routes_of "$1") old_client=$(clients_of "$1")
-	old_resolver=$(cat "$RUN/$1/resolver" 2>/dev/null)
+	old_resolver=$(cat "$RUN/$1/resolver" 2>/dev/null) old_lease=$(cat "$RUN/$1/lease" 2>/dev/null)
 }
 
 # Brings back what `remember_state` saw: addresses, default routes, name servers, the DHCP client.
@@ -65,10 +65,26 @@ undo() {
 	changed=''
 	end_clients "$1"
 	restore_wifi "$1"
-	if [ -n "$old_client" ]; then
-		start_client "$1" "${old_addresses%%/*}" && await_lease "$1" 5
-		return
+	if [ -z "$old_client" ]; then
+		restore_state "$1"
+	else
+		restore_lease "$1"
 	fi
+}
+
+# Brings back a DHCP client. If no server answers, the lease that it had counts on; the hook ends it in time.
+restore_lease() {
+	: >"$RUN/$1/lease"
+	start_client "$1" "${old_addresses%%/*}"
+	await_no_lease "$1" 5
+	await_lease "$1" 5 || [ -z "$old_lease" ] || {
+		restore_state "$1"
+		echo "$old_lease" | replace_lease "$1"
+	}
+}
+
+# Brings back addresses, default routes and name servers.
+restore_state() {
 	# shellcheck disable=SC2086 # one word for each address
 	set_addresses "$1" $old_addresses
 	drop_default_routes "$1"

@@ -23,10 +23,18 @@ background() {
 	"$0" "$1" "$2" 2>&1 | logger -t qx-network &
 }
 
+# Ends the `ip monitor` of this watch, or of one that was killed: it would go on until the next message.
+end_monitor() {
+	monitor=$(process_in "$RUN/monitor.pid")
+	rm -f "$RUN/monitor.pid"
+	[ -z "$monitor" ] || ! grep -qs monitor "/proc/$monitor/cmdline" || kill "$monitor" 2>/dev/null
+}
+
 # Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Of the latter only iproute2 tells;
 # without the path some shells would take busybox's ip.
 watch_links() {
 	events=$RUN/events
+	end_monitor
 	rm -f "$events"
 	mkfifo "$events"
 	{
@@ -37,7 +45,7 @@ watch_links() {
 		ip -o link show
 		wait
 	} >"$events" &
-	trap 'kill $(cat "$RUN/monitor.pid") 2>/dev/null; rm -f "$events" "$RUN/monitor.pid"; exit 0' INT TERM
+	trap 'end_monitor; rm -f "$events"; exit 0' INT TERM
 	while read -r index name flags _; do
 		case $index in
 		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" ;;

@@ -1,0 +1,76 @@
+import { healthSchema } from '../../api/health.ts';
+import { type Host, hostSchema } from '../../api/host.ts';
+import { poolsSchema } from '../../api/storage.ts';
+import { vmsSchema } from '../../api/vms.ts';
+import { CpuMeter } from '../../host/cpu-usage.ts';
+import { readHost } from '../../host/host.ts';
+import { type Change, joinWifi, setDhcp, setStatic } from '../../network/change.ts';
+import { detectManagementAddress } from '../../network/management-address.ts';
+import { scanWifi } from '../../network/scan.ts';
+import { readNetwork } from '../../network/status.ts';
+import type { Deps, Read } from '../deps.ts';
+import { AgentError, askAgent } from './agent.ts';
+import { readLog } from './logs.ts';
+import { NetworkChanges } from './network-changes.ts';
+import { checkPassword, passwordState, setPassword } from './password.ts';
+import { powerOff, restart } from './power.ts';
+import { readServices, restartService } from './services.ts';
+import { disableSsh, enableSsh, readSsh } from './ssh.ts';
+
+/** A hypervisor host: what the agent tells, and what this program sees itself. */
+export function hypervisorDeps(): Deps {
+  const deps = controlPlaneDeps();
+  const lookMyself = deps.facts.host;
+  return {
+    ...deps,
+    facts: {
+      ...deps.facts,
+      host: (signal) => hostOfAgent(signal, lookMyself),
+      health: (signal) => askAgent({ path: '/healthz', schema: healthSchema, signal }),
+      vms: (signal) => askAgent({ path: '/v1/vms', schema: vmsSchema, signal }),
+      pools: (signal) => askAgent({ path: '/v1/storage-pools', schema: poolsSchema, signal }),
+    },
+  };
+}
+
+/** A control plane's machine, which has no agent. */
+export function controlPlaneDeps(): Deps & { facts: { host: Read<Host> } } {
+  const meter = new CpuMeter();
+  const changes = new NetworkChanges();
+  return {
+    facts: {
+      host: async () => readHost({ meter, managementAddress: await detectManagementAddress() }),
+      network: (signal) => readNetwork({ signal }),
+      services: readServices,
+      ssh: (signal) => readSsh({ signal }),
+    },
+    networkChange: (signal) => changes.next(signal),
+    setStatic: async (address, signal) => toText(await setStatic(address, { signal })),
+    setDhcp: async (change, signal) => toText(await setDhcp(change, { signal })),
+    scanWifi: (name, signal) => scanWifi(name, { signal }),
+    joinWifi: async (network, signal) => toText(await joinWifi(network, { signal })),
+    enableSsh: (minutes, signal) => enableSsh(minutes, { signal }),
+    disableSsh: (signal) => disableSsh({ signal }),
+    restartService,
+    readLog,
+    passwordState: (signal) => passwordState({ signal }),
+    checkPassword: (password, signal) => checkPassword(password, { signal }),
+    setPassword: (password, signal) => setPassword(password, { signal }),
+    restart,
+    powerOff,
+  };
+}
+
+/** The agent's view; this program's own while the agent does not answer, which the screen tells beside it. */
+async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise<Host> {
+  try {
+    return await askAgent({ path: '/v1/host', schema: hostSchema, signal });
+  } catch (error) {
+    if (error instanceof AgentError) return lookMyself(signal);
+    throw error;
+  }
+}
+
+function toText({ result, warnings }: Change): string {
+  return [result, ...warnings].filter((line) => line !== '').join('. ');
+}

@@ -1,0 +1,52 @@
+import { CommandError } from '../../process/command-error.ts';
+import { run, runFully } from '../../process/run.ts';
+import { words } from './words.ts';
+
+/** The program that keeps root's password; it reads passwords from standard input. */
+export const QX_PASSWORD = '/usr/sbin/qx-password';
+
+/** Milliseconds: hashing is slow on purpose. */
+const TIMEOUT = 15_000;
+
+/** Exit status of `check` for a password that is not root's. */
+const WRONG = 1;
+
+export interface PasswordOptions {
+  signal: AbortSignal;
+  /** Another qx-password; QX_PASSWORD if absent. */
+  program?: string;
+}
+
+/** Whether root has a password. @throws CommandError; an answer that is neither counts as `set` */
+export async function passwordState({
+  signal,
+  program = QX_PASSWORD,
+}: PasswordOptions): Promise<'set' | 'empty'> {
+  const answer = await run(program, ['status'], { timeout: TIMEOUT, signal });
+  return answer.trim() === 'empty' ? 'empty' : 'set';
+}
+
+/** Whether this is root's password. @throws CommandError if it cannot be checked */
+export async function checkPassword(
+  password: string,
+  { signal, program = QX_PASSWORD }: PasswordOptions,
+): Promise<boolean> {
+  try {
+    await run(program, ['check'], { timeout: TIMEOUT, signal, input: `${password}\n` });
+    return true;
+  } catch (error) {
+    const wrong = error instanceof CommandError && error.exitCode === WRONG;
+    if (wrong && error.stderr.trim() === '') return false;
+    throw error;
+  }
+}
+
+/** Sets root's password. @returns what is to be minded. @throws CommandError */
+export async function setPassword(
+  password: string,
+  { signal, program = QX_PASSWORD }: PasswordOptions,
+): Promise<string> {
+  const input = `${password}\n`;
+  const { stderr } = await runFully(program, ['set'], { timeout: TIMEOUT, signal, input });
+  return words('qx-password', stderr);
+}

@@ -1,0 +1,86 @@
+import type { Health } from '../api/health.ts';
+import type { Host } from '../api/host.ts';
+import type { Network } from '../api/network.ts';
+import type { Pool } from '../api/storage.ts';
+import type { Vms } from '../api/vms.ts';
+import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
+import type { HeardNetwork } from '../network/scan.ts';
+
+/** A service of OpenRC, in OpenRC's words. */
+export interface Service {
+  name: string;
+  state:
+    | 'started'
+    | 'starting'
+    | 'stopping'
+    | 'stopped'
+    | 'inactive'
+    | 'failed'
+    | 'crashed'
+    | 'unsupervised';
+}
+
+/** SSH, as `qx-ssh status --json` tells of it. */
+export interface Ssh {
+  state: 'off' | 'on';
+  /** Seconds since 1970 at which it goes off by itself; `null` for never. */
+  until: number | null;
+  enabled_at_boot: boolean;
+}
+
+/** Which log: all services', the kernel's, or the kernel's warnings and errors alone. */
+export type LogSource = 'system' | 'kernel' | 'warnings';
+
+/** What the consoles know of a machine. */
+export interface FactValues {
+  host: Host;
+  network: Network;
+  services: Service[];
+  ssh: Ssh;
+  health: Health;
+  vms: Vms;
+  pools: Pool[];
+}
+
+export type FactName = keyof FactValues;
+
+/** How a fact is read; a rejection's message is shown to the person at the console. */
+export type Read<T> = (signal: AbortSignal) => Promise<T>;
+
+/**
+ * All that a console asks of the machine it runs on. Each function ends early when its signal is aborted, and rejects
+ * with an error whose message is written for the person at the console.
+ */
+export interface Deps {
+  /** The facts that this appliance has; a console shows nothing of those that are absent. */
+  facts: { [Name in FactName]?: Read<FactValues[Name]> };
+
+  /** Waits until the network changes; rejects if that cannot be watched. */
+  networkChange(signal: AbortSignal): Promise<void>;
+
+  /** Changes of the network, by qx-network. They resolve with what it says. */
+  setStatic(address: StaticAddress, signal: AbortSignal): Promise<string>;
+  setDhcp(change: { interface: string; keep: Keep }, signal: AbortSignal): Promise<string>;
+  scanWifi(interfaceName: string, signal: AbortSignal): Promise<HeardNetwork[]>;
+  /** An empty password joins an open network. */
+  joinWifi(network: WifiNetwork, signal: AbortSignal): Promise<string>;
+
+  /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded. */
+  enableSsh(minutes: number | null, signal: AbortSignal): Promise<string>;
+  disableSsh(signal: AbortSignal): Promise<void>;
+
+  restartService(name: string, signal: AbortSignal): Promise<void>;
+
+  /** The last lines of a log, oldest first. */
+  readLog(source: LogSource, signal: AbortSignal): Promise<string[]>;
+
+  /** Whether root has a password. */
+  passwordState(signal: AbortSignal): Promise<'set' | 'empty'>;
+  /** Whether this is root's password. */
+  checkPassword(password: string, signal: AbortSignal): Promise<boolean>;
+  /** Resolves with what is to be minded. */
+  setPassword(password: string, signal: AbortSignal): Promise<string>;
+
+  restart(signal: AbortSignal): Promise<void>;
+  powerOff(signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,65 @@
+import type { Field, Fields } from './field.ts';
+import { complaint, type Form } from './form.ts';
+import type { Line, Position } from './frame.ts';
+import { column, cut, plain } from './text.ts';
+
+/** The lines of a form, and where the cursor is in them. */
+export interface FormView {
+  lines: Line[];
+  cursor: Position | null;
+}
+
+/** Cells left of a field's value besides its label: the mark of the focus, a blank and a bracket. */
+const FRAME_CELLS = 4;
+
+/** Draws a form: each field on a line, below it what is wrong with it or what belongs there. */
+export function viewForm<Name extends string>(
+  form: Form<Name>,
+  fields: Fields<Name>,
+  columns: number,
+): FormView {
+  const labels = Math.max(...fields.map(({ label }) => label.length));
+  const room = Math.max(Math.min(columns - labels - FRAME_CELLS - 2, 40), 8);
+  const lines = fields.flatMap((field, index) => {
+    const mark = index === form.focus ? '>' : ' ';
+    const style = index === form.focus ? 'reverse' : 'plain';
+    return [
+      [
+        { text: `${mark} ${field.label.padEnd(labels)} [`, style: 'plain' },
+        { text: column(shown(form, field, index, room), room), style },
+        { text: ']', style: 'plain' },
+      ],
+      [{ text: `  ${' '.repeat(labels)}  ${remark(form, field)}`, style: 'plain' }],
+    ] satisfies Line[];
+  });
+  const field = fields[form.focus];
+  if (field === undefined || field.kind === 'choice') return { lines, cursor: null };
+  const offset = form.cursor - scrolled(form.cursor, room);
+  return { lines, cursor: { column: labels + FRAME_CELLS - 1 + offset, row: form.focus * 2 } };
+}
+
+/** Characters that are out of sight left of the cursor. */
+function scrolled(cursor: number, room: number): number {
+  return Math.max(cursor - room + 1, 0);
+}
+
+function shown<Name extends string>(
+  form: Form<Name>,
+  field: Field<Name>,
+  index: number,
+  room: number,
+): string {
+  const value = form.values[field.name];
+  if (field.kind === 'choice') {
+    const choice = field.choices.find((one) => one.value === value);
+    return index === form.focus ? `< ${choice?.label ?? value} >` : (choice?.label ?? value);
+  }
+  const text = field.kind === 'secret' ? '*'.repeat(value.length) : [...value].map(plain).join('');
+  return index === form.focus ? text.slice(scrolled(form.cursor, room)) : cut(text, room);
+}
+
+function remark<Name extends string>(form: Form<Name>, field: Field<Name>): string {
+  const problem = complaint(form, field);
+  if (problem !== null) return `! ${plain(problem)}`;
+  return form.values[field.name] === '' ? field.hint : '';
+}

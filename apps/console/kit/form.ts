@@ -1,0 +1,112 @@
+import { type Field, type Fields, LONGEST_VALUE, type Values } from './field.ts';
+import type { Key } from './keys.ts';
+
+/** A form that is being filled in. */
+export interface Form<Name extends string> {
+  values: Values<Name>;
+  /** Index of the field that keys go to. */
+  focus: number;
+  /** Characters left of the cursor in that field. */
+  cursor: number;
+  /** True once it was to be sent: then empty fields complain too. */
+  asked: boolean;
+}
+
+/** What a key did to a form. */
+export interface Filling<Name extends string> {
+  form: Form<Name>;
+  /** `submitted` only if no field has a problem. */
+  outcome: 'editing' | 'submitted' | 'cancelled';
+}
+
+/** A form with these values, the cursor at the end of the first field. */
+export function openForm<Name extends string>(
+  fields: Fields<Name>,
+  values: Values<Name>,
+): Form<Name> {
+  return focusOn({ values, focus: 0, cursor: 0, asked: false }, fields, 0);
+}
+
+/** A form after a key: typing, Tab and arrows between fields, Enter to send it, Escape to leave it. */
+export function fill<Name extends string>(
+  form: Form<Name>,
+  fields: Fields<Name>,
+  key: Key,
+): Filling<Name> {
+  if (key.name === 'escape' || key.name === 'interrupt') return { form, outcome: 'cancelled' };
+  if (key.name === 'enter') return submit(form, fields);
+  return { form: edit(form, fields, key), outcome: 'editing' };
+}
+
+/** What a field has to complain of now: an empty one is left in peace until the form is sent. */
+export function complaint<Name extends string>(
+  form: Form<Name>,
+  field: Field<Name>,
+): string | null {
+  if (form.values[field.name] === '' && !form.asked) return null;
+  return field.problem(form.values);
+}
+
+function submit<Name extends string>(form: Form<Name>, fields: Fields<Name>): Filling<Name> {
+  const asked = { ...form, asked: true };
+  const wrong = fields.findIndex((field) => field.problem(form.values) !== null);
+  if (wrong >= 0) return { form: focusOn(asked, fields, wrong), outcome: 'editing' };
+  return { form: asked, outcome: 'submitted' };
+}
+
+function edit<Name extends string>(form: Form<Name>, fields: Fields<Name>, key: Key): Form<Name> {
+  if (key.name === 'tab' || key.name === 'down') return focusOn(form, fields, form.focus + 1);
+  if (key.name === 'backtab' || key.name === 'up') return focusOn(form, fields, form.focus - 1);
+  const field = fields[form.focus];
+  if (field === undefined) return form;
+  return field.kind === 'choice' ? choose(form, field, key) : type(form, field, key);
+}
+
+function focusOn<Name extends string>(
+  form: Form<Name>,
+  fields: Fields<Name>,
+  index: number,
+): Form<Name> {
+  const focus = (index + fields.length) % fields.length;
+  const field = fields[focus];
+  return { ...form, focus, cursor: field === undefined ? 0 : form.values[field.name].length };
+}
+
+function choose<Name extends string>(form: Form<Name>, field: Field<Name>, key: Key): Form<Name> {
+  const step = stepOf(key);
+  const index = field.choices.findIndex(({ value }) => value === form.values[field.name]);
+  const { length } = field.choices;
+  const chosen = field.choices[(index + step + length) % length];
+  return step === 0 || chosen === undefined ? form : withValue(form, field, chosen.value);
+}
+
+function stepOf(key: Key): number {
+  if (key.name === 'left') return -1;
+  return key.name === 'right' || (key.name === 'character' && key.character === ' ') ? 1 : 0;
+}
+
+function type<Name extends string>(form: Form<Name>, field: Field<Name>, key: Key): Form<Name> {
+  const value = form.values[field.name];
+  const { cursor } = form;
+  const [left, right] = [value.slice(0, cursor), value.slice(cursor)];
+  if (key.name === 'left') return { ...form, cursor: Math.max(cursor - 1, 0) };
+  if (key.name === 'right') return { ...form, cursor: Math.min(cursor + 1, value.length) };
+  if (key.name === 'home') return { ...form, cursor: 0 };
+  if (key.name === 'end') return { ...form, cursor: value.length };
+  if (key.name === 'backspace') {
+    const kept = left.slice(0, -1);
+    return { ...withValue(form, field, kept + right), cursor: kept.length };
+  }
+  if (key.name === 'delete') return withValue(form, field, left + right.slice(1));
+  if (key.name !== 'character' || value.length >= LONGEST_VALUE) return form;
+  const typed = left + key.character;
+  return { ...withValue(form, field, typed + right), cursor: typed.length };
+}
+
+function withValue<Name extends string>(
+  form: Form<Name>,
+  field: Field<Name>,
+  value: string,
+): Form<Name> {
+  return { ...form, values: { ...form.values, [field.name]: value } };
+}

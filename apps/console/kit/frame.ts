@@ -1,0 +1,78 @@
+import { plain } from './text.ts';
+
+/** Size of a terminal in cells. */
+export interface Size {
+  columns: number;
+  rows: number;
+}
+
+/** How text looks; what it says never depends on it, for some terminals show neither. */
+export type Style = 'plain' | 'bold' | 'reverse';
+
+/** Text in one style. */
+export interface Span {
+  text: string;
+  style: Style;
+}
+
+/** A line, from left to right; what is right of it is empty. */
+export type Line = readonly Span[];
+
+/** A cell; columns and rows count from 0. */
+export interface Position {
+  column: number;
+  row: number;
+}
+
+/** What a terminal is to show: lines from the top, and where the cursor blinks, if it is seen. */
+export interface Frame {
+  lines: readonly Line[];
+  cursor: Position | null;
+}
+
+/** A line of plain text. */
+export function line(text: string): Line {
+  return [{ text, style: 'plain' }];
+}
+
+/** A line of bold text. */
+export function bold(text: string): Line {
+  return [{ text, style: 'bold' }];
+}
+
+/** A line in reverse video. */
+export function reverse(text: string): Line {
+  return [{ text, style: 'reverse' }];
+}
+
+/** One row of a terminal: a character and a style for each cell. */
+export interface Row {
+  text: string;
+  styles: readonly Style[];
+}
+
+/**
+ * A frame as rows that fill the terminal exactly. What does not fit is cut. The last cell of the last row stays empty,
+ * for writing there makes some terminals scroll.
+ */
+export function rowsOf(frame: Frame, { columns, rows }: Size): Row[] {
+  return Array.from({ length: rows }, (_, index) =>
+    rowOf(frame.lines[index] ?? [], columns, index === rows - 1 ? columns - 1 : columns),
+  );
+}
+
+function rowOf(spans: Line, columns: number, room: number): Row {
+  let text = '';
+  const styles: Style[] = [];
+  for (const span of spans) {
+    for (const character of plain(span.text).slice(0, Math.max(room - text.length, 0))) {
+      text += character;
+      styles.push(span.style);
+    }
+  }
+  while (text.length < columns) {
+    text += ' ';
+    styles.push('plain');
+  }
+  return { text, styles };
+}

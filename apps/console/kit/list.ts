@@ -1,0 +1,55 @@
+import { type Line, line, reverse } from './frame.ts';
+import type { Key } from './keys.ts';
+import { letter } from './keys.ts';
+import { column } from './text.ts';
+
+/** Where one is in a list. */
+export interface List {
+  selected: number;
+}
+
+/** A list with its first entry selected. */
+export const LIST_START: List = { selected: 0 };
+
+/**
+ * A list after a key: arrows or `j` and `k`, page keys, Home and End.
+ * @param length entries that there are now
+ * @param page entries that are seen at once
+ */
+export function moveInList(list: List, key: Key, { length, page }: ListSize): List {
+  return { selected: Math.max(Math.min(target(list, key, { length, page }), length - 1), 0) };
+}
+
+export interface ListSize {
+  length: number;
+  page: number;
+}
+
+function target({ selected }: List, key: Key, { length, page }: ListSize): number {
+  if (key.name === 'up' || letter(key) === 'k') return selected - 1;
+  if (key.name === 'down' || letter(key) === 'j') return selected + 1;
+  if (key.name === 'pageup') return selected - page;
+  if (key.name === 'pagedown') return selected + page;
+  if (key.name === 'home') return 0;
+  if (key.name === 'end') return length - 1;
+  return selected;
+}
+
+/** The entry that is selected, if there is one. */
+export function selectedOf<Entry>(list: List, entries: readonly Entry[]): Entry | undefined {
+  return entries[Math.min(list.selected, entries.length - 1)];
+}
+
+/** The lines of a list around the selected entry, which `>` marks; at most `rows` of them. */
+export function viewList(
+  list: List,
+  entries: readonly string[],
+  { columns, rows }: { columns: number; rows: number },
+): Line[] {
+  const selected = Math.min(list.selected, entries.length - 1);
+  const first = Math.max(Math.min(selected - Math.floor(rows / 2), entries.length - rows), 0);
+  return entries.slice(first, first + rows).map((entry, index) => {
+    const text = first + index === selected ? `> ${entry}` : `  ${entry}`;
+    return first + index === selected ? reverse(column(text, columns)) : line(text);
+  });
+}

@@ -1,0 +1,68 @@
+import type { Happening, Program, Step } from './program.ts';
+import { Terminal, type TerminalStreams } from './terminal.ts';
+
+/**
+ * Runs a program on a terminal until it is over, the line is hung up or the signal is aborted. Keys are served while
+ * effects are under way; the terminal is given back whatever happens.
+ * @returns the program's exit status; 0 after a hang-up
+ * @throws what `update` or `view` throws
+ */
+export async function runProgram<State, Event, Effect>(
+  program: Program<State, Event, Effect>,
+  streams: TerminalStreams,
+  signal: AbortSignal,
+): Promise<number> {
+  const over = Promise.withResolvers<number>();
+  const ending = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let interval = Number.NaN;
+  let state: State;
+
+  const take = (step: () => Step<State, Effect>) => {
+    if (ending.signal.aborted) return;
+    try {
+      const next = step();
+      state = next.state;
+      const status = program.exitStatus(state);
+      if (status !== null) return over.resolve(status);
+      terminal.show(program.view(state));
+      keepTicking(program.tickAfter(state));
+      for (const effect of next.effects) {
+        program
+          .carryOut(effect, ending.signal)
+          .then((event) => take(() => program.update(state, event)), over.reject);
+      }
+    } catch (error) {
+      over.reject(error);
+    }
+  };
+  /** A timer that runs is left alone, or a stream of events would put the tick off for ever. */
+  const keepTicking = (milliseconds: number) => {
+    if (milliseconds === interval) return;
+    clearInterval(timer);
+    interval = milliseconds;
+    timer = setInterval(tick, milliseconds);
+  };
+  const happen = (happening: Happening) => take(() => program.update(state, happening));
+  const tick = () => happen({ type: 'tick', now: Date.now() });
+  const hangUp = () => over.resolve(0);
+
+  using terminal = new Terminal(streams, {
+    key: (key) => {
+      if (key.name === 'redraw') terminal.forget();
+      happen({ type: 'key', key });
+    },
+    resize: (size) => happen({ type: 'resize', size }),
+    end: hangUp,
+  });
+  signal.addEventListener('abort', hangUp);
+  if (signal.aborted) hangUp();
+  try {
+    take(() => program.start(terminal.size, Date.now()));
+    return await over.promise;
+  } finally {
+    ending.abort();
+    clearInterval(timer);
+    signal.removeEventListener('abort', hangUp);
+  }
+}

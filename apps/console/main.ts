@@ -1,0 +1,43 @@
+import { consoleProgram } from './console.ts';
+import type { Deps } from './deps.ts';
+import { runProgram } from './kit/run.ts';
+
+/** Signals that end a console in an orderly way. */
+const ENDINGS = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
+
+/** Exit status for what cannot begin: no terminal, or a word too many. */
+const USAGE = 2;
+
+/** A console as a program. */
+export interface ConsoleCall {
+  /** `qx-console` */
+  name: string;
+  /** Shown until the product's name is known. */
+  product: string;
+  args: readonly string[];
+  deps: () => Deps;
+}
+
+/**
+ * Runs a console on this process's terminal.
+ * @returns exit status: see `exit-status.ts`; 1 after a crash, which is told on standard error
+ */
+export async function runConsole({ name, product, args, deps }: ConsoleCall): Promise<number> {
+  const { stdin: input, stdout: output, stderr } = process;
+  if (args.length > 0 || !input.isTTY || !output.isTTY) {
+    stderr.write(`usage: ${name}   (on a terminal; console-launch runs it)\n`);
+    return USAGE;
+  }
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  for (const signal of ENDINGS) process.on(signal, end);
+  try {
+    const program = consoleProgram(product, deps());
+    return await runProgram(program, { input, output }, ending.signal);
+  } catch (error) {
+    stderr.write(`${name}: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return 1;
+  } finally {
+    for (const signal of ENDINGS) process.off(signal, end);
+  }
+}

@@ -1,0 +1,41 @@
+import type { Health } from '../../api/health.ts';
+import type { Pool } from '../../api/storage.ts';
+import type { Vms } from '../../api/vms.ts';
+import { bytes, count, percent } from './amount.ts';
+
+/** How the agent fares, and what is wrong. */
+export function healthTexts({ ok, problems, version }: Health): string[] {
+  if (ok && problems.length === 0) return [`ready (${version})`];
+  return [ok ? `ready (${version}), but:` : `not ready (${version}):`, ...problems];
+}
+
+/** How it stands with the control plane, and why. */
+export function controlPlaneTexts({ controlPlane }: Health): string[] {
+  const { state, address, problem } = controlPlane;
+  if (state === 'unconfigured') return ['none joined'];
+  const words = [state, address === null ? '' : address].filter((word) => word !== '');
+  return problem === null ? [words.join(' ')] : [words.join(' '), problem];
+}
+
+/** How many virtual machines there are in each state. */
+export function vmTexts({ libvirt, vms }: Vms): string[] {
+  if (!libvirt.available) return [`not known: ${libvirt.problem}`];
+  if (vms.length === 0) return [`none (libvirt ${libvirt.version})`];
+  const states = [...new Set(vms.map(({ state }) => state))];
+  const counts = states.map((state) => {
+    const number = vms.filter((vm) => vm.state === state).length;
+    return `${number} ${state === 'shutoff' ? 'shut off' : state}`;
+  });
+  return [`${counts.join(', ')} (libvirt ${libvirt.version})`];
+}
+
+/** Storage pools, one a line. */
+export function poolTexts(pools: readonly Pool[]): string[] {
+  return pools.length === 0 ? ['none'] : pools.map(poolText);
+}
+
+function poolText({ name, health, problem, total, used, kind, volumes }: Pool): string {
+  const size = total === 0 ? '' : `, ${bytes(used)} of ${bytes(total)} (${percent(used / total)})`;
+  const why = problem === null ? '' : `: ${problem}`;
+  return `${name}  ${health}${why}${size}, ${kind}, ${count(volumes.length, 'volume')}`;
+}

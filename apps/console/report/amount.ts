@@ -1,0 +1,33 @@
+/** Numbers as people read them. */
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes, in the largest unit of which there is at least one: `3.2 GiB`. */
+export function bytes(amount: number): string {
+  let value = Math.max(amount, 0);
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** A share from 0 to 1 in per cent. */
+export function percent(share: number): string {
+  return `${Math.round(Math.min(Math.max(share, 0), 1) * 100)} %`;
+}
+
+/** A number and what it counts: `1 disk`, `2 disks`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** Seconds, to the minute. */
+export function duration(seconds: number): string {
+  const minutes = Math.floor(Math.max(seconds, 0) / 60);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  if (days > 0) return `${count(days, 'day')} ${count(hours, 'hour')}`;
+  if (hours > 0) return `${count(hours, 'hour')} ${count(minutes % 60, 'minute')}`;
+  return count(minutes, 'minute');
+}

@@ -1,0 +1,43 @@
+import type { Interface, Network } from '../../api/network.ts';
+
+/** An interface in one line. */
+export function interfaceText(one: Interface): string {
+  const addresses = one.addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(', ');
+  const words = [
+    one.name,
+    addresses === '' ? 'no address' : addresses,
+    methodText(one),
+    one.carrier ? speedText(one.speed) : noLink(one),
+    one.ssid === null ? '' : `WiFi ${one.ssid}`,
+  ];
+  return words.filter((word) => word !== '').join('  ');
+}
+
+/** How an interface gets its address. */
+export function methodText({ method, dhcp }: Interface): string {
+  if (method === null) return 'not configured';
+  if (method === 'static') return 'static';
+  return dhcp?.lease ? 'DHCP' : 'DHCP, no answer yet';
+}
+
+/** The interface that the preferred default route goes through. */
+export function defaultInterface(network: Network): Interface | undefined {
+  return network.interfaces.find(({ name }) => name === network.default);
+}
+
+/** Where packets to elsewhere go, and who is asked for names. */
+export function routeText(network: Network): string {
+  const one = defaultInterface(network);
+  if (one === undefined) return 'none';
+  const servers = one.dns.length === 0 ? 'no DNS server' : `DNS ${one.dns.join(', ')}`;
+  return `${one.gateway ?? 'none'} through ${one.name}, ${servers}`;
+}
+
+function noLink({ kind }: Interface): string {
+  return kind === 'wifi' ? 'not joined' : 'no cable';
+}
+
+function speedText(speed: number | null): string {
+  if (speed === null || speed <= 0) return '';
+  return speed >= 1000 ? `${speed / 1000} Gbit/s` : `${speed} Mbit/s`;
+}

@@ -1,0 +1,78 @@
+import { EXIT } from '../exit-status.ts';
+import { bold, type Line, type Size } from '../kit/frame.ts';
+import type { Key } from '../kit/keys.ts';
+import { letter } from '../kit/keys.ts';
+import { wrap } from '../kit/text.ts';
+import { controlPlaneTexts, healthTexts, poolTexts, vmTexts } from '../report/agent.ts';
+import { machineRows } from '../report/machine.ts';
+import { interfaceText, routeText } from '../report/network.ts';
+import { type Row, rows, rowsOf } from '../report/row.ts';
+import { serviceTexts, sshText } from '../report/services.ts';
+import type { ScreenOf, State } from '../state.ts';
+import { leave, type Step, show, stay } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { bodyRows } from './room.ts';
+
+/** Cells of the labels. */
+const LABELS = 18;
+
+/** A key on the status screen: arrows scroll, `q` leaves. */
+export function onStatusKey(state: State, screen: ScreenOf<'status'>, key: Key): Step {
+  if (letter(key) === 'q') return leave(state, EXIT.left);
+  const last = Math.max(statusLines(state, state.size.columns).length - bodyRows(state.size), 0);
+  const page = bodyRows(state.size);
+  const steps: Partial<Record<Key['name'], number>> = {
+    up: -1,
+    down: 1,
+    pageup: -page,
+    pagedown: page,
+    home: -last,
+    end: last,
+  };
+  const step = steps[key.name];
+  if (step === undefined) return stay(state);
+  return show(state, { ...screen, top: Math.min(Math.max(screen.top + step, 0), last) });
+}
+
+/** The machine at a glance. */
+export function viewStatus(state: State, screen: ScreenOf<'status'>, room: Size): Body {
+  const lines = statusLines(state, room.columns);
+  const top = Math.min(screen.top, Math.max(lines.length - room.rows, 0));
+  const keys = lines.length > room.rows ? 'Up/Down Scroll   q Leave' : 'q Leave';
+  return body('Status', keys, lines.slice(top, top + room.rows));
+}
+
+function statusLines(state: State, columns: number): Line[] {
+  return statusRows(state).flatMap(({ label, text }) =>
+    wrap(text, columns - LABELS - 2).map((part, index): Line => {
+      const shown = index === 0 ? label : '';
+      return [...bold(` ${shown.padEnd(LABELS)}`), { text: part, style: 'plain' }];
+    }),
+  );
+}
+
+function statusRows({ facts, sources, now }: State): Row[] {
+  const all: Row[] = [
+    ...rowsOf('Management', facts.host, (host) => [
+      host.managementAddress ?? 'no address by which this machine can be managed',
+    ]),
+    ...rowsOf('Network', facts.network, (network) =>
+      network.interfaces.length === 0
+        ? ['no network card was found']
+        : network.interfaces.map(interfaceText),
+    ),
+    ...(facts.network.value === null ? [] : rows('Gateway', [routeText(facts.network.value)])),
+    ...(facts.host.value === null ? [] : machineRows(facts.host.value)),
+  ];
+  if (sources.includes('health')) {
+    all.push(...rowsOf('Agent', facts.health, healthTexts));
+    if (facts.health.value !== null) {
+      all.push(...rows('Control plane', controlPlaneTexts(facts.health.value)));
+    }
+  }
+  if (sources.includes('vms')) all.push(...rowsOf('Virtual machines', facts.vms, vmTexts));
+  if (sources.includes('pools')) all.push(...rowsOf('Storage pools', facts.pools, poolTexts));
+  all.push(...rowsOf('Services', facts.services, serviceTexts));
+  all.push(...rowsOf('SSH', facts.ssh, (ssh) => [sshText(ssh, now)]));
+  return all;
+}

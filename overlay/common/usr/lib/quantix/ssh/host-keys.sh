@@ -1,0 +1,45 @@
+#!/bin/sh
+# Host keys of sshd: made once and kept in KEPT; for this session only where nothing can be kept.
+# sshd reads copies of its own: it refuses a private key that others could read, and a disk may not know of others.
+
+KEPT=/quantix/ssh
+SSH=/etc/ssh
+
+# Puts a key of each type in place. Not RSA: it takes seconds to make, and clients without the others are long gone.
+set_up_host_keys() {
+	for type in ed25519 ecdsa; do
+		set_up_host_key "ssh_host_${type}_key" "$type" || return 1
+	done
+}
+
+# Puts one key in place: FILE TYPE
+set_up_host_key() {
+	if [ -e "$KEPT/$1" ]; then
+		take_host_key "$1" "$2" && return 0
+		set_aside "$KEPT/$1" "not a private key of type $2 without passphrase"
+	fi
+	[ -f "$SSH/$1" ] || make_host_key "$1" "$2" || return 1
+	is_persistent || return 0
+	keep_file "$KEPT/$1" <"$SSH/$1" || report "$KEPT/$1: cannot be written; the host key lasts until the next boot"
+}
+
+# Copies a kept key, if it is one: FILE TYPE
+take_host_key() {
+	new=$SSH/.$1.$$
+	(umask 077 && head -c 16384 "$KEPT/$1" >"$new") && is_host_key "$new" "$2" && mv -f "$new" "$SSH/$1" && return 0
+	rm -f "$new"
+	return 1
+}
+
+# True for a private key of a type that needs no passphrase: FILE TYPE
+is_host_key() {
+	case $2:$(ssh-keygen -y -P '' -f "$1" 2>/dev/null </dev/null) in
+	ed25519:ssh-ed25519\ * | ecdsa:ecdsa-sha2-*) ;;
+	*) return 1 ;;
+	esac
+}
+
+make_host_key() {
+	new=$SSH/.$1.$$
+	ssh-keygen -q -t "$2" -N '' -C '' -f "$new" </dev/null && rm -f "$new.pub" && mv -f "$new" "$SSH/$1"
+}

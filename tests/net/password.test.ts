@@ -1,0 +1,146 @@
+import { expect } from 'vitest';
+import { Machine } from './world/machine.ts';
+import type { Outcome } from './world/namespace.ts';
+import { makeTemplate, type Shell } from './world/template.ts';
+import { test } from './world/test.ts';
+
+const SHADOW = 'root::20780:0:99999:7:::\nsshd:!:20780:0:99999:7:::\n';
+const KEPT = '/quantix/auth/shadow';
+const PASSWORD = 'correct horse $x`"\\';
+
+/** A machine with no password yet. */
+async function begin(shell: Shell = 'ash'): Promise<{ machine: Machine } & AsyncDisposable> {
+  const stack = new AsyncDisposableStack();
+  const template = stack.use(await makeTemplate(shell, ['openssl']));
+  const machine = stack.use(await Machine.create(template.root));
+  await reset(machine);
+  return { machine, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** What a restart leaves: the image's accounts, and what is on /quantix. */
+async function reset(machine: Machine): Promise<void> {
+  await machine.write('/etc/shadow', SHADOW);
+  await machine.succeed('chmod 640 /etc/shadow; rm -f /etc/shadow.*');
+}
+
+async function restart(machine: Machine): Promise<Outcome> {
+  await reset(machine);
+  return await password(machine, 'apply');
+}
+
+const password = (machine: Machine, command: string, input = ''): Promise<Outcome> =>
+  machine.by([], ['/usr/sbin/qx-password', command], input);
+
+const check = async (machine: Machine, word: string): Promise<number> =>
+  (await password(machine, 'check', `${word}\n`)).status;
+
+const status = async (machine: Machine): Promise<string> =>
+  (await password(machine, 'status')).stdout;
+
+test('a password that was set is root’s, now and after a restart', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  expect(await status(machine)).toBe('empty');
+  expect([await check(machine, ''), await check(machine, PASSWORD)]).toEqual([0, 1]);
+  expect(await password(machine, 'set', `${PASSWORD}\n`)).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: '',
+  });
+  const isSet = async () => {
+    expect(await status(machine)).toBe('set');
+    for (const wrong of ['', PASSWORD.slice(1), `${PASSWORD} `, PASSWORD.toUpperCase()]) {
+      expect(await check(machine, wrong)).toBe(1);
+    }
+    expect(await check(machine, PASSWORD)).toBe(0);
+    expect(await machine.read('/etc/shadow')).toMatch(/^root:\$6\$[^:]+:20780:.*\nsshd:!:20780:/);
+  };
+  await isSet();
+  expect(await machine.succeed('stat -c %a /etc/shadow /quantix/auth/shadow')).toBe('640\n600');
+  expect(await restart(machine)).toEqual({ status: 0, stdout: '', stderr: '' });
+  await isSet();
+});
+
+test('a password is in no process’s arguments or environment', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await machine.succeed('mv /usr/sbin/openssl /usr/sbin/real');
+  const look = 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ >>/seen 2>/dev/null';
+  await machine.write('/usr/sbin/openssl', `#!/bin/sh\n${look}\nexec /usr/sbin/real "$@"\n`);
+  await machine.succeed('chmod 755 /usr/sbin/openssl');
+  await password(machine, 'set', 'correct-horse\n');
+  expect(await check(machine, 'correct-horse')).toBe(0);
+  const seen = await machine.read('/seen');
+  expect(seen).toContain('qx-password');
+  expect(seen).not.toContain('horse');
+});
+
+test('what cannot be a password is refused, and nothing changes', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const inputs = {
+    'an empty one': '\n',
+    nothing: '',
+    'a short one': 'seven77\n',
+    'a long one': `${'x'.repeat(129)}\n`,
+    'a very long one': 'x'.repeat(3_000_000),
+    'one with a NUL': 'eight\u0000888888\n',
+    'one with a tabulator': 'eight\t888888\n',
+    'one that is not ASCII': 'pässwörter\n',
+  };
+  for (const [what, input] of Object.entries(inputs)) {
+    expect(await password(machine, 'set', input), what).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'qx-password: a password has 8 to 128 printable ASCII characters',
+    });
+  }
+  expect(await status(machine)).toBe('empty');
+  expect(await machine.files()).toEqual([]);
+});
+
+test('a kept file that does not parse is set aside and told, and changes nothing', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const text = `root:$6$salt$${'a'.repeat(86)}\nsshd::\n`;
+  await machine.write(KEPT, text);
+  expect(await restart(machine)).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/set aside as shadow.rejected$/) as string,
+  });
+  expect(await machine.read('/dev/kmsg')).toMatch(/^<4>quantix: \/quantix\/auth\/shadow: not one/);
+  expect(await machine.read('/etc/shadow')).toBe(SHADOW.trimEnd());
+  expect(await machine.files()).toEqual([`${KEPT}.rejected`]);
+});
+
+test('without a place that lasts a password is for the session, and that is told', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await machine.succeed('mount -o remount,bind,ro /quantix');
+  const done = await password(machine, 'set', 'correct horse\n');
+  expect(done).toMatchObject({ status: 0 });
+  expect(done.stderr).toMatch('lasts until the next boot');
+  expect(await check(machine, 'correct horse')).toBe(0);
+});
+
+test('a power cut at any moment of a change of password leaves the old or the new one', async () => {
+  await using story = await begin('dash');
+  const { machine } = story;
+  const forks = '?fork,?vfork,clone,?clone3';
+  const seen: string[] = [];
+  for (let [at, done] = [1, false]; !done; at++) {
+    await machine.succeed('rm -rf /quantix/auth');
+    await restart(machine);
+    await password(machine, 'set', 'the old one\n');
+    const kill = `inject=${forks}:signal=KILL:when=${at}`;
+    const traced = ['strace', '-o', '/dev/null', '-e', `trace=${forks}`, '-e', kill];
+    const set = ['/usr/sbin/qx-password', 'set'];
+    done = (await machine.by(traced, set, 'the new one\n')).status === 0;
+    expect(await restart(machine)).toMatchObject({ status: 0, stderr: '' });
+    const [old, next] = [await check(machine, 'the old one'), await check(machine, 'the new one')];
+    expect([old, next].sort(), `killed at program ${at}`).toEqual([0, 1]);
+    seen.push(old === 0 ? 'old' : 'new');
+  }
+  expect(seen.length).toBeGreaterThan(5);
+  expect([seen[0], seen.at(-1)]).toEqual(['old', 'new']);
+});

@@ -1,0 +1,16 @@
+import { join, resolve } from 'node:path';
+import type { Size } from '../../apps/console/kit/frame.ts';
+
+/** Sizes that every screen is looked at in: the least one, and a large one. */
+export const SIZES: readonly Size[] = [
+  { columns: 80, rows: 24 },
+  { columns: 132, rows: 43 },
+];
+
+/** The document with the pictures. */
+export const DOCUMENT = resolve(import.meta.dirname, '../../docs/consoles.md');
+
+/** Where the picture of a screen is kept. */
+export function goldenFile(name: string, { columns, rows }: Size): string {
+  return join(import.meta.dirname, 'golden', `${name}-${columns}x${rows}.txt`);
+}

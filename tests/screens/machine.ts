@@ -1,0 +1,168 @@
+import type { Deps } from '../../apps/console/deps.ts';
+
+const GIB = 1024 ** 3;
+
+/** A machine with two network cards, a failing service and a little of everything. */
+export const HOST = {
+  product: 'Quantix-OS',
+  version: '0.1.0',
+  hostname: 'node7',
+  uptime: 273_900,
+  managementAddress: '10.0.0.7',
+  cpu: {
+    model: 'Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz',
+    sockets: 2,
+    cores: 64,
+    threads: 128,
+    frequency: 2000,
+    virtualization: true,
+  },
+  memory: { total: 256 * GIB, available: 192 * GIB, hugePages: 0 },
+  load: [0.52, 0.48, 0.4] satisfies [number, number, number],
+  cpuUsage: 0.127,
+  disks: [],
+  nics: [],
+};
+
+export const NETWORK = {
+  persistent: true,
+  hostname: 'node7',
+  default: 'eth0',
+  interfaces: [
+    {
+      name: 'eth0',
+      kind: 'ethernet',
+      mac: '52:54:00:12:34:56',
+      carrier: true,
+      speed: 10_000,
+      method: 'dhcp' as const,
+      source: null,
+      addresses: [{ address: '10.0.0.7', prefix: 24 }],
+      gateway: '10.0.0.1',
+      dns: ['10.0.0.1', '9.9.9.9'],
+      ssid: null,
+      dhcp: { pid: 412, lease: { address: '10.0.0.7', server: '10.0.0.1', seconds: 3600 } },
+      problem: null,
+    },
+    {
+      name: 'wlan0',
+      kind: 'wifi',
+      mac: '52:54:00:12:34:57',
+      carrier: false,
+      speed: null,
+      method: null,
+      source: null,
+      addresses: [],
+      gateway: null,
+      dns: [],
+      ssid: null,
+      dhcp: null,
+      problem: null,
+    },
+  ],
+};
+
+const POOL = { volumes: [], writable: true, problem: null };
+
+/** A call of a console to its machine. */
+export type Call = [name: keyof Deps, ...args: unknown[]];
+
+/** A machine that answers as it should and notes what it was told. */
+export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[] } {
+  const calls: Call[] = [];
+  const note =
+    <T>(name: keyof Deps, result: T) =>
+    async (...args: unknown[]): Promise<T> => {
+      calls.push([name, ...args.filter((arg) => !(arg instanceof AbortSignal))]);
+      return result;
+    };
+  const deps: Deps = {
+    facts: HYPERVISOR,
+    networkChange: () => new Promise(() => undefined),
+    setStatic: note('setStatic', 'eth0: 10.0.0.9/24'),
+    setDhcp: note('setDhcp', 'eth0: 10.0.0.7/24 by DHCP'),
+    scanWifi: note('scanWifi', [
+      { ssid: 'machine room', signal: -41, security: 'WPA2/WPA3' },
+      { ssid: 'guests', signal: -70, security: 'open' },
+    ]),
+    joinWifi: note('joinWifi', 'wlan0: 192.168.7.20/24 by DHCP'),
+    enableSsh: note('enableSsh', ''),
+    disableSsh: note('disableSsh', undefined),
+    restartService: note('restartService', undefined),
+    readLog: async (source) => [`first line of ${source}`, 'second line'],
+    passwordState: async () => 'empty',
+    checkPassword: async (password) => password === 'right password',
+    setPassword: note('setPassword', ''),
+    restart: note('restart', undefined),
+    powerOff: note('powerOff', undefined),
+    ...changes,
+  };
+  return { deps, calls };
+}
+
+/** What is known of that machine as a hypervisor host. */
+export const HYPERVISOR: Required<Deps['facts']> = {
+  host: async () => HOST,
+  network: async () => NETWORK,
+  services: async () => [
+    { name: 'chronyd', state: 'started' },
+    { name: 'libvirtd', state: 'crashed' },
+    { name: 'quantix-network', state: 'started' },
+    { name: 'sshd', state: 'stopped' },
+  ],
+  ssh: async () => ({ state: 'off', until: null, enabled_at_boot: false }),
+  health: async () => ({
+    ok: true,
+    version: '0.1.0',
+    managementAddress: '10.0.0.7',
+    controlPlane: { state: 'unreachable', address: '10.0.0.2', problem: 'connection refused' },
+    problems: [],
+  }),
+  vms: async () => ({
+    libvirt: { available: true, version: '9.0.0' },
+    vms: [vm('web', 'running'), vm('mail', 'running'), vm('old', 'shutoff')],
+  }),
+  pools: async () => [
+    {
+      ...POOL,
+      id: 'a',
+      name: 'data',
+      kind: 'filesystem',
+      path: '/data',
+      source: '/dev/sda5',
+      health: 'healthy',
+      total: 900 * GIB,
+      used: 300 * GIB,
+      available: 600 * GIB,
+    },
+    {
+      ...POOL,
+      id: 'b',
+      name: 'backup',
+      kind: 'nfs',
+      path: null,
+      source: 'nas:/backup',
+      health: 'unmounted',
+      problem: 'nothing is mounted at /mnt/backup',
+      total: 0,
+      used: 0,
+      available: 0,
+    },
+  ],
+};
+
+function vm(name: string, state: 'running' | 'shutoff') {
+  return { id: name, name, state, cpus: 2, memory: 2 * GIB, persistent: true, autostart: false };
+}
+
+/** What is known of it as a control plane's machine. */
+export const CONTROL_PLANE: Deps['facts'] = {
+  host: async () => ({ ...HOST, product: 'QvDC', hostname: 'qvdc' }),
+  network: async () => ({ ...NETWORK, hostname: 'qvdc' }),
+  services: async () => [
+    { name: 'etcd', state: 'started' },
+    { name: 'postgresql', state: 'starting' },
+    { name: 'redis', state: 'started' },
+  ],
+  ssh: async () => ({ state: 'on', until: null, enabled_at_boot: true }),
+};

@@ -1,0 +1,80 @@
+import type { Deps } from '../../apps/console/deps.ts';
+import { CONTROL_PLANE, machine } from './machine.ts';
+
+/** A key or keys to press, and what is seen when they were served. */
+export type Act = readonly [keys: string, seen: RegExp];
+
+/** A state of a console that is looked at: how it is reached from the start, by typing. */
+export interface Scene {
+  name: string;
+  product: string;
+  deps: Deps;
+  acts: readonly Act[];
+}
+
+const RIGHT_PASSWORD: Partial<Deps> = { passwordState: async () => 'set' };
+const START: Act = ['', /nas|backup|on after a restart/];
+
+function scene(name: string, acts: readonly Act[], changes: Partial<Deps> = {}): Scene {
+  return { name, product: 'Quantix-OS', deps: machine(changes).deps, acts: [START, ...acts] };
+}
+
+const NETWORK: Act = ['2', /Hardware address/];
+const WIFI: Act = ['\x1b[Bw', /machine room/];
+
+/** The screens of the consoles, in the order of their menu. */
+export const SCENES: readonly Scene[] = [
+  scene('status', []),
+  {
+    name: 'status-qvdc',
+    product: 'QvDC',
+    deps: machine({ facts: CONTROL_PLANE }).deps,
+    acts: [START],
+  },
+  scene('network', [NETWORK]),
+  scene('network-static', [NETWORK, ['s', /comes back/]]),
+  scene('network-static-mistake', [
+    NETWORK,
+    ['s', /comes back/],
+    ['\t\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f11.0.0.1', /Outside/],
+  ]),
+  scene('network-dhcp', [NETWORK, ['d', /asks for address/]]),
+  scene('network-refused', [NETWORK, ['s', /comes back/], ['\r', /Failed/]], {
+    setStatic: async () => {
+      throw new Error('eth0: 10.0.0.7 is in use by 52:54:00:99:99:99');
+    },
+  }),
+  scene('wifi', [NETWORK, WIFI]),
+  scene('wifi-join', [NETWORK, WIFI, ['\r', /asked for by DHCP/]]),
+  scene('ssh', [['3', /SSH is off/]]),
+  scene('ssh-time', [
+    ['3', /SSH is off/],
+    ['e', /Minutes/],
+  ]),
+  scene('services', [['4', /chronyd/]]),
+  scene('services-restart', [
+    ['4', /chronyd/],
+    ['\r', /Restart chronyd/],
+  ]),
+  scene('logs', [['5', /first line of system/]], { readLog: async () => LOG }),
+  scene('password', [['6', /Once more/]]),
+  scene('power', [['7', /Shut down/]]),
+  scene('power-confirm', [
+    ['7', /Shut down/],
+    ['s', /2 virtual machines/],
+  ]),
+  scene(
+    'authorization',
+    [
+      ['8', /Password of root/],
+      ['wrong\r', /not the password/],
+    ],
+    RIGHT_PASSWORD,
+  ),
+];
+
+const LOG = [
+  'Nov 24 22:15:01 node7 syslog.info syslogd started: first line of system',
+  'Nov 24 22:15:03 node7 daemon.info qx-network: eth0: 10.0.0.7/24 by DHCP',
+  'Nov 24 22:15:09 node7 daemon.err libvirtd[711]: internal error: the monitor \x1b[31mclosed\x1b[0m',
+];

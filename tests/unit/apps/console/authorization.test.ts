@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import type { Deps } from '../../../../apps/console/deps.ts';
+import { EXIT } from '../../../../apps/console/exit-status.ts';
+import { machine } from '../../../screens/machine.ts';
+import { runConsole } from './run.ts';
+
+const WITH_PASSWORD: Partial<Deps> = { passwordState: async () => 'set' };
+
+/** Every change, and the keys that lead to it. */
+const CHANGES = [
+  ['a static address', ['2', /Hardware/, 's', /comes back/, '\r']],
+  ['DHCP', ['2', /Hardware/, 'd', /asks for/, '\r']],
+  ['WiFi', ['2', /Hardware/, 'jw', /machine room/, '\r', /Password/, '\r']],
+  ['SSH for good', ['3', /SSH is/, 'p']],
+  ['SSH for some time', ['3', /SSH is/, 'e', /Minutes/, '\r']],
+  ['SSH off', ['3', /SSH is/, 'd']],
+  ['a service', ['4', /chronyd/, 'r', /Restart/, 'y']],
+  ['another password', ['6', /Once/, 'new password\tnew password\r']],
+  ['a restart', ['7', /Shut/, 'r', /Restart/, 'y']],
+  ['a shut-down', ['7', /Shut/, 's', /Shut/, 'y']],
+] as const;
+
+describe.each(CHANGES)('once root has a password, %s', (_, acts) => {
+  test('is not to be had without it, and is with it', async () => {
+    const { deps, calls } = machine(WITH_PASSWORD);
+    const { terminal } = runConsole(deps);
+    const scan = ['scanWifi', 'wlan0'];
+    const changes = () => calls.filter(([name]) => name !== scan[0]);
+    for (const act of acts) {
+      if (typeof act === 'string') terminal.type(act);
+      else await terminal.see(act);
+    }
+    await terminal.see(/Password of root/);
+    terminal.type('wrong password\r');
+    await terminal.see(/That is not the password/);
+    expect(changes()).toEqual([]);
+    terminal.type('right password\r');
+    await terminal.see(/Done/);
+    expect(changes()).toHaveLength(1);
+  });
+});
+
+test('a shell is opened with the password only', async () => {
+  const { terminal, ended } = runConsole(machine(WITH_PASSWORD).deps);
+  terminal.type('8');
+  await terminal.see(/Password of root/);
+  terminal.type('wrong password\r');
+  await terminal.see(/not the password/);
+  terminal.type('right password\r');
+  expect(await ended).toBe(EXIT.shell);
+});
+
+test('without a password a shell is opened at once', async () => {
+  const { terminal, ended } = runConsole(machine().deps);
+  terminal.type('\x1b[19~');
+  expect(await ended).toBe(EXIT.shell);
+});
+
+test('where it is not known whether there is a password, nothing is allowed', async () => {
+  const passwordState = () => Promise.reject(new Error('qx-password is not installed'));
+  const { deps, calls } = machine({ passwordState });
+  const { terminal } = runConsole(deps);
+  terminal.type('8');
+  await terminal.see(/Failed: Opening a shell[\s\S]*qx-password is not installed/);
+  terminal.type('\r3d');
+  await terminal.see(/Failed: Switching SSH off/);
+  expect(calls).toEqual([]);
+});
+
+test('a password that was set while the console runs counts at once', async () => {
+  let state: 'set' | 'empty' = 'empty';
+  const { deps, calls } = machine({ passwordState: async () => state });
+  const { terminal } = runConsole(deps);
+  terminal.type('3d');
+  await terminal.see(/SSH is off\. /);
+  state = 'set';
+  terminal.type('\rd');
+  await terminal.see(/Password of root/);
+  expect(calls).toHaveLength(1);
+});
+
+test('the log-in prompt asks by itself', async () => {
+  const { terminal, ended } = runConsole(machine(WITH_PASSWORD).deps);
+  terminal.type('9');
+  expect(await ended).toBe(EXIT.login);
+});
+
+test('leaving is no change', async () => {
+  const { terminal, ended } = runConsole(machine(WITH_PASSWORD).deps);
+  terminal.type('q');
+  expect(await ended).toBe(EXIT.left);
+});
+
+test('Escape leaves the question, and nothing is done', async () => {
+  const { deps, calls } = machine(WITH_PASSWORD);
+  const { terminal } = runConsole(deps);
+  terminal.type('3d');
+  await terminal.see(/Password of root/);
+  terminal.type('\x03');
+  await terminal.see(/Enter or letter/);
+  expect(calls).toEqual([]);
+});

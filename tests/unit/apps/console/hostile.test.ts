@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import type { Deps } from '../../../../apps/console/deps.ts';
+import { HOST, HYPERVISOR, machine, NETWORK } from '../../../screens/machine.ts';
+import { runConsole } from './run.ts';
+
+/** Text that clears the screen, moves the cursor, rings, renames the window and is far too long. */
+const EVIL = `\x1b[2J\x1b[1;1Hevil\x1b]0;title\x07\r\n\x1b[31m\x9b1;1H\x00\u202e${'long '.repeat(200)}\x1b`;
+
+const [eth0, wlan0] = NETWORK.interfaces;
+const FACTS: Deps['facts'] = {
+  ...HYPERVISOR,
+  host: async () => ({ ...HOST, hostname: EVIL, product: EVIL, version: EVIL }),
+  network: async () => ({
+    ...NETWORK,
+    hostname: EVIL,
+    interfaces: [
+      { ...eth0!, ssid: EVIL, problem: EVIL, source: EVIL },
+      { ...wlan0!, dns: [EVIL] },
+    ],
+  }),
+  services: async () => [{ name: EVIL, state: 'failed' }],
+  pools: () => Promise.reject(new Error(EVIL)),
+};
+
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** Sequences that a console itself writes: placing, styles, clearing, the cursor. */
+const OWN = /\x1b\[(?:\d+;\d+H|H|2J|0m|0;1m|0;7m|\?25[hl])/g;
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is looked for
+
+test.each([
+  ['status', ['1']],
+  ['network', ['2']],
+  ['static', ['2', 's']],
+  ['WiFi', ['2', 'jw']],
+  ['join', ['2', 'jw', '\r']],
+  ['services', ['4']],
+  ['restart', ['4', 'r']],
+  ['logs', ['5']],
+  ['failure', ['3', 'd']],
+])('hostile texts do not break the frame: %s', async (_, keys) => {
+  const { deps } = machine({
+    facts: FACTS,
+    scanWifi: async () => [{ ssid: EVIL, signal: -40, security: EVIL }],
+    readLog: async () => [EVIL, EVIL],
+    disableSsh: () => Promise.reject(new Error(EVIL)),
+  });
+  const { terminal } = runConsole(deps);
+  await terminal.see(/long long/);
+  for (const key of keys) {
+    terminal.type(key);
+    await new Promise(setImmediate);
+    await terminal.text();
+  }
+  await new Promise(setImmediate);
+  const lines = (await terminal.text()).split('\n');
+  expect(lines[0]).toMatch(/^ evil .*~ - [A-Z]/);
+  expect(lines[23]).toMatch(/^ 1 Status 2 Network .* 9 Log-in$/);
+  expect(terminal.written.replace(OWN, '')).toMatch(/^[ -~]*$/);
+});

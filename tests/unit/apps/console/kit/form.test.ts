@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { choiceField, secretField, textField } from '../../../../../apps/console/kit/field.ts';
+import { complaint, type Filling, fill, openForm } from '../../../../../apps/console/kit/form.ts';
+import { viewForm } from '../../../../../apps/console/kit/form-view.ts';
+import type { Key, KeyName } from '../../../../../apps/console/kit/keys.ts';
+
+type Name = 'name' | 'secret' | 'size';
+
+const FIELDS = [
+  textField<Name>({
+    name: 'name',
+    label: 'Name',
+    hint: 'letters',
+    problem: ({ name }) => (/^[a-z]+$/.test(name) ? null : 'Letters only.'),
+  }),
+  secretField<Name>({ name: 'secret', label: 'Secret', hint: '', problem: () => null }),
+  choiceField<Name>({
+    name: 'size',
+    label: 'Size',
+    choices: [
+      { value: 's', label: 'small' },
+      { value: 'l', label: 'large' },
+    ],
+  }),
+] as const;
+
+const start = () => openForm<Name>(FIELDS, { name: '', secret: '', size: 's' });
+const toKey = (press: string | { key: KeyName }): Key[] =>
+  typeof press === 'string'
+    ? [...press].map((character) => ({ name: 'character', character }))
+    : [{ name: press.key }];
+
+/** Presses keys: texts character by character. */
+function press(...presses: (string | { key: KeyName })[]): Filling<Name> {
+  let filling: Filling<Name> = { form: start(), outcome: 'editing' };
+  for (const key of presses.flatMap(toKey)) filling = fill(filling.form, FIELDS, key);
+  return filling;
+}
+
+const seen = ({ form }: Filling<Name>) =>
+  viewForm(form, FIELDS, 80).lines.map((line) => line.map(({ text }) => text).join(''));
+
+test('what is typed stands where the cursor is', () => {
+  const typed = press('bd', { key: 'left' }, 'c', { key: 'home' }, 'a', { key: 'end' }, 'e');
+  expect(typed.form.values.name).toBe('abcde');
+  const erased = press('abc', { key: 'backspace' }, { key: 'home' }, { key: 'delete' });
+  expect(erased.form.values.name).toBe('b');
+});
+
+test('an empty field is left in peace until the form is sent; then the first mistake has the focus', () => {
+  const [field] = FIELDS;
+  const empty = press({ key: 'tab' });
+  expect(complaint(empty.form, field)).toBeNull();
+  const sent = press({ key: 'tab' }, { key: 'enter' });
+  expect(sent).toMatchObject({ outcome: 'editing', form: { focus: 0 } });
+  expect(complaint(sent.form, field)).toBe('Letters only.');
+});
+
+test('a mistake is told while it is typed, in place of the hint', () => {
+  expect(seen(press())[1]).toMatch(/letters/);
+  expect(seen(press('a1'))[1]).toMatch(/! Letters only\./);
+});
+
+test('without mistakes Enter sends the form, and Escape leaves it', () => {
+  expect(press('abc', { key: 'enter' }).outcome).toBe('submitted');
+  expect(press('abc', { key: 'escape' }).outcome).toBe('cancelled');
+});
+
+test('fields follow one another in a circle, both ways', () => {
+  expect(press({ key: 'tab' }, { key: 'down' }, { key: 'tab' }).form.focus).toBe(0);
+  expect(press({ key: 'backtab' }).form.focus).toBe(2);
+  expect(press({ key: 'up' }, { key: 'up' }).form.focus).toBe(1);
+});
+
+test('an answer is changed by Space and arrows, and typing does nothing to it', () => {
+  const at = { key: 'backtab' } as const;
+  expect(press(at, ' ').form.values.size).toBe('l');
+  expect(press(at, { key: 'left' }).form.values.size).toBe('l');
+  expect(press(at, { key: 'right' }, { key: 'right' }).form.values.size).toBe('s');
+  expect(press(at, 'x').form.values.size).toBe('s');
+});
+
+test('a secret is never shown', () => {
+  const screen = seen(press({ key: 'tab' }, 'hidden')).join('\n');
+  expect(screen).toContain('******');
+  expect(screen).not.toContain('hidden');
+});
+
+test('a field takes 128 characters, and shows the part where the cursor is', () => {
+  const filling = press(`${'a'.repeat(127)}zzz`);
+  expect(filling.form.values.name).toHaveLength(128);
+  expect(seen(filling)[0]).toMatch(/\[a+z *\]$/);
+  expect(viewForm(filling.form, FIELDS, 80).cursor?.column).toBeLessThan(80);
+});

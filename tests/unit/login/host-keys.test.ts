@@ -1,0 +1,94 @@
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../folder.ts';
+import { inShell, SHELLS } from './shell.ts';
+
+const ED25519 = 'ssh_host_ed25519_key';
+const ECDSA = 'ssh_host_ecdsa_key';
+
+describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ shell }) => {
+  /** A machine's two folders. */
+  async function machine(): Promise<{ cwd: string; kept: string; own: string }> {
+    const cwd = await temporaryFolder();
+    const [kept, own] = [join(cwd, 'kept'), join(cwd, 'own')];
+    await mkdir(own);
+    return { cwd, kept, own };
+  }
+
+  /** What happens before sshd starts. */
+  async function setUp(cwd: string, env: Record<string, string> = {}): Promise<string[]> {
+    const text = 'KEPT=$PWD/kept SSH=$PWD/own\nset_up_host_keys';
+    const parts = ['persistence', 'ssh/host-keys'];
+    const { status, stdout } = await inShell(text, { shell, parts, cwd, env });
+    expect(status).toBe(0);
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+
+  test('keys are made once, kept, and the same after a restart', async () => {
+    const { cwd, kept, own } = await machine();
+    expect(await setUp(cwd)).toEqual([]);
+    expect((await readdir(kept)).sort()).toEqual([ECDSA, ED25519]);
+    for (const name of [ECDSA, ED25519]) {
+      expect((await stat(join(own, name))).mode & 0o777).toBe(0o600);
+      expect(await readFile(join(own, name))).toEqual(await readFile(join(kept, name)));
+    }
+    const first = await readFile(join(own, ED25519), 'utf8');
+    await execa('rm', [join(own, ED25519), join(own, ECDSA)]);
+    expect(await setUp(cwd)).toEqual([]);
+    expect(await readFile(join(own, ED25519), 'utf8')).toBe(first);
+    expect((await readdir(own)).sort()).toEqual([ECDSA, ED25519]);
+  });
+
+  test('where nothing persists they are made for the session, and stay in it', async () => {
+    const { cwd, own } = await machine();
+    await setUp(cwd, { NOTHING_PERSISTS: 'yes' });
+    const first = await readFile(join(own, ED25519), 'utf8');
+    await setUp(cwd, { NOTHING_PERSISTS: 'yes' });
+    expect(await readFile(join(own, ED25519), 'utf8')).toBe(first);
+    expect(await readdir(cwd)).toEqual(['own']);
+  });
+
+  test('a kept key that everyone can read, as on FAT, is used, and the copy is root’s alone', async () => {
+    const { cwd, kept, own } = await machine();
+    await mkdir(kept);
+    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(kept, ED25519)]);
+    await execa('chmod', ['777', join(kept, ED25519)]);
+    await setUp(cwd);
+    expect(await readFile(join(own, ED25519))).toEqual(await readFile(join(kept, ED25519)));
+    expect((await stat(join(own, ED25519))).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['text', 'hello\n'],
+    [
+      'a key cut short',
+      '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9u\n',
+    ],
+    ['NULs', '\0'.repeat(512)],
+    ['a megabyte', 'x'.repeat(1_000_000)],
+  ])('a kept file with %s is set aside and told, and a new key kept', async (_, text) => {
+    const { cwd, kept } = await machine();
+    await mkdir(kept);
+    await writeFile(join(kept, ED25519), text);
+    const file = join(kept, ED25519);
+    expect(await setUp(cwd)).toEqual([
+      `report: ${file}: not a private key of type ed25519 without passphrase; set aside as ${ED25519}.rejected`,
+    ]);
+    expect(await readFile(`${file}.rejected`, 'utf8')).toBe(text);
+    expect(await readFile(file, 'utf8')).toMatch(/^-----BEGIN OPENSSH PRIVATE KEY-----/);
+  });
+
+  test.each([
+    ['of another type', ['-t', 'ecdsa', '-N', '']],
+    ['with a passphrase', ['-t', 'ed25519', '-N', 'secret']],
+  ])('a kept key %s is set aside', async (_, args) => {
+    const { cwd, kept } = await machine();
+    await mkdir(kept);
+    await execa('ssh-keygen', ['-q', ...args, '-f', join(kept, ED25519)]);
+    expect(await setUp(cwd)).toHaveLength(1);
+    expect(await readdir(kept)).toContain(`${ED25519}.rejected`);
+  });
+});

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { PROJECT } from '../profile/profiles.ts';
+
+const LIBRARY = join(PROJECT, 'overlay/common/usr/lib/quantix');
+
+/** Shells of the appliances: Debian's and Alpine's busybox, and what people read scripts with. */
+export const SHELLS = [['busybox', 'sh'], ['dash']] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** In place of what needs a machine: messages go to standard output, and there is a place to keep things. */
+const STAND_INS = `
+report() { echo "report: $*"; }
+is_persistent() { [ -z "$NOTHING_PERSISTS" ]; }
+`;
+
+/** What a shell did. */
+export interface Outcome {
+  status: number;
+  /** Without the last line feed. */
+  stdout: string;
+}
+
+/** Where and with what a shell's text is run. */
+export interface Surroundings {
+  shell: Shell;
+  /** Parts of the appliance's programs that are read before, `ssh/host-keys`, say. */
+  parts: readonly string[];
+  cwd: string;
+  env?: Readonly<Record<string, string>>;
+}
+
+/** Runs shell text after parts of the appliance's programs, whatever its exit status. */
+export async function inShell(text: string, surroundings: Surroundings): Promise<Outcome> {
+  const { shell, parts, cwd, env } = surroundings;
+  const [program, ...words] = shell;
+  const read = parts.map((part) => `. ${LIBRARY}/${part}.sh\n`).join('');
+  const { exitCode, stdout } = await execa(
+    program,
+    [...words, '-c', `${read}${STAND_INS}${text}`],
+    {
+      cwd,
+      reject: false,
+      stdin: 'ignore',
+      env: { LC_ALL: 'C', ...env },
+    },
+  );
+  return { status: exitCode ?? -1, stdout };
+}

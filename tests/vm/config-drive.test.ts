@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../unit/folder.ts';
+import { PROJECT } from './build-images.ts';
+import { freePort } from './free-port.ts';
+import { boot, imageOf, succeed } from './story.ts';
+
+const STATIC = '10.0.2.77';
+const PASSWORD = 'correct horse';
+
+/** What an ssh command did. */
+interface Answer {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** An operator's own computer: a key, and a memory of the host keys that it has seen. */
+class Desk {
+  readonly #folder: string;
+  readonly #port: number;
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
+  }
+
+  static async create(port: number): Promise<Desk> {
+    const desk = new Desk(await temporaryFolder(), port);
+    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', desk.#key]);
+    return desk;
+  }
+
+  get publicKey(): string {
+    return `${this.#key}.pub`;
+  }
+
+  get #key(): string {
+    return join(this.#folder, 'id');
+  }
+
+  /** Runs a command on the machine. A host key is trusted when it is seen first, and must then stay. */
+  async ssh(command: string, ...options: string[]): Promise<Answer> {
+    const known = join(this.#folder, 'known_hosts');
+    const own = ['-F', 'none', '-i', this.#key, '-p', String(this.#port)];
+    const trust = ['-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=accept-new'];
+    const alone = ['-o', 'IdentitiesOnly=yes', '-o', 'NumberOfPasswordPrompts=1'];
+    const args = [...own, ...trust, ...alone, ...options, 'root@127.0.0.1', command];
+    const { exitCode, stdout, stderr } = await execa('ssh', args, {
+      reject: false,
+      stdin: 'ignore',
+      env: { SSH_ASKPASS_REQUIRE: 'never', SSH_AUTH_SOCK: '' },
+    });
+    return { status: exitCode ?? -1, stdout, stderr };
+  }
+
+  /** Runs a command on the machine that must succeed. @returns what it wrote */
+  async succeed(command: string): Promise<string> {
+    const { status, stdout, stderr } = await this.ssh(command);
+    expect(status, `${command}\n${stdout}${stderr}`).toBe(0);
+    return stdout;
+  }
+
+  /** Waits until the machine lets somebody in; a refusal by either side is none of waiting. */
+  async untilReached(): Promise<void> {
+    for (;;) {
+      const { status, stderr } = await this.ssh('true');
+      if (status === 0) return;
+      expect(stderr).not.toMatch(/denied|verification failed|IDENTIFICATION HAS CHANGED/);
+      await wait(500);
+    }
+  }
+}
+
+test('a machine with a config drive comes up unattended: name, address and SSH; after a restart too, with the same host key', async () => {
+  const hostPort = await freePort();
+  const desk = await Desk.create(hostPort);
+  const drive = join(await temporaryFolder(), 'drive.img');
+  const wanted = ['--hostname', 'node7', '--interface', 'eth0', '--address', `${STATIC}/24`];
+  const access = ['--gateway', '10.0.2.2', '--authorized-keys', desk.publicKey, '--ssh'];
+  const words = ['config-drive', '--profile', 'quantix-os', ...wanted, ...access, drive];
+  await execa(process.execPath, ['tasks/qx-build.ts', ...words], { cwd: PROJECT });
+  await using story = await boot('quantix-os-config-drive', {
+    firmware: 'bios',
+    medium: { as: 'cdrom', image: imageOf('quantix-os').iso },
+    disks: [{ file: drive, format: 'raw', bus: 'virtio' }],
+    forwards: [{ hostPort, guestAddress: STATIC, guestPort: 22 }],
+  });
+  const { guest } = story;
+  await guest.waitForMilestone('ready');
+  await desk.untilReached();
+  expect(await desk.succeed('hostname; qx-ssh status --json')).toBe(
+    'node7\n{"state":"on","until":null,"enabled_at_boot":true}',
+  );
+  const secrets = 'find /quantix/ssh /etc/ssh/ssh_host_* -type f ! -perm 600 ! -perm 700';
+  expect(await desk.succeed(secrets)).toBe('');
+
+  await desk.succeed(`echo '${PASSWORD}' | qx-password set`);
+  const byPassword = ['-o', 'PubkeyAuthentication=no', '-o', 'PreferredAuthentications=password'];
+  const refused = await desk.ssh('true', ...byPassword);
+  expect(refused).toMatchObject({ status: 255 });
+  expect(refused.stderr).toMatch('Permission denied (publickey)');
+
+  const watches = 'pgrep -of "qx-network watch"';
+  const supervised = 'supervise-daemon quantix-network';
+  const killed = await desk.succeed(
+    `pgrep -f "${supervised}" >/dev/null && old=$(${watches} -P $(pgrep -f "${supervised}")) && kill -9 $old && until new=$(${watches} -P $(pgrep -f "${supervised}")) && [ $new != $old ]; do usleep 100000; done; rc-service quantix-network status`,
+  );
+  expect(killed).toMatch('status: started');
+
+  const before = guest.mark;
+  await desk.ssh('reboot');
+  await guest.waitForMilestone('ready', before);
+  await desk.untilReached();
+  expect(await desk.succeed(`hostname; echo '${PASSWORD}' | qx-password check && echo known`)).toBe(
+    'node7\nknown',
+  );
+  await guest.waitFor(/login: /, before);
+  guest.type('root');
+  await guest.waitFor(/Password: /, before);
+  const prompt = guest.mark;
+  guest.type(PASSWORD);
+  await guest.waitFor(/~ # /, prompt);
+
+  expect(await desk.succeed('qx-ssh off; qx-ssh status --json')).toBe(
+    '{"state":"off","until":null,"enabled_at_boot":false}',
+  );
+  expect((await desk.ssh('true')).status).toBe(255);
+
+  const timed = await succeed(story, 'qx-ssh on --minutes 5; date +%s; qx-ssh status --json');
+  const [, now, until] = /^(\d+)\n.*"until":(\d+),"enabled_at_boot":false}\n$/.exec(timed) ?? [];
+  expect(Math.abs(Number(until) - Number(now) - 300)).toBeLessThan(60);
+  await desk.untilReached();
+  const soon = 'echo $(($(cut -d. -f1 /proc/uptime) + 1)) >/run/quantix/ssh/end';
+  await succeed(story, `${soon}; kill -9 $(pgrep -f lib/quantix/ssh/timer | tail -1)`);
+  const off = 'until qx-ssh status --json | grep -q off; do usleep 200000; done; ls /quantix/ssh';
+  expect(await succeed(story, off)).not.toContain('enabled');
+  expect((await desk.ssh('true')).status).toBe(255);
+  await guest.powerOff();
+  story.expectGoodConsole();
+});
