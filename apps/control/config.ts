@@ -25,18 +25,18 @@ export interface NodeConfigRead<P> {
 /**
  * Reads `node.yaml`; without one the configuration is empty. A file with any error is set aside as a whole.
  * @param file its path
- * @param pool what one entry of `pools` must be
+ * @param pools what `pools` must be
  * @throws only what the disk throws
  */
 export async function readNodeConfig<P>(
   file: string,
-  pool: z.ZodType<P>,
+  pools: z.ZodType<readonly P[]>,
 ): Promise<NodeConfigRead<P>> {
   const text = await readIfThere(file);
   const empty = { controlPlane: undefined, joinToken: undefined, pools: [] };
   if (text === undefined) return { config: empty, problem: undefined };
   try {
-    return { config: parseNodeConfig(text, { file, pool }), problem: undefined };
+    return { config: parseNodeConfig(text, { file, pools }), problem: undefined };
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     const aside = await setAside(file);
@@ -50,17 +50,17 @@ export async function readNodeConfig<P>(
  */
 export function parseNodeConfig<P>(
   text: string,
-  { file, pool }: { file: string; pool: z.ZodType<P> },
+  { file, pools }: { file: string; pools: z.ZodType<readonly P[]> },
 ): NodeConfig<P> {
-  const parsed = schema(pool).safeParse(parseYaml(text, file) ?? {});
+  const parsed = schema(pools).safeParse(parseYaml(text, file) ?? {});
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const key = issue?.path.join('.') ?? '';
     const at = key === '' ? file : `${file}, ${key}`;
     throw new ControlError({ what: issue?.message ?? 'not a configuration', where: at });
   }
-  const { controlPlane, joinToken, pools } = parsed.data;
-  return { controlPlane, joinToken, pools: pools ?? [] };
+  const { controlPlane, joinToken } = parsed.data;
+  return { controlPlane, joinToken, pools: parsed.data.pools ?? [] };
 }
 
 export interface ConfigChange {
@@ -104,14 +104,14 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
-function schema<P>(pool: z.ZodType<P>) {
+function schema<P>(pools: z.ZodType<readonly P[]>) {
   return z.strictObject({
     controlPlane: z.string().transform(by(parseOrigin)).optional(),
     joinToken: z
       .string()
       .transform(by((text) => formatJoinToken(parseJoinToken(text))))
       .optional(),
-    pools: z.array(pool).optional(),
+    pools: pools.optional(),
   });
 }
 

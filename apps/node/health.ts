@@ -1,35 +1,42 @@
 import type { Health } from '../api/health.ts';
-import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
-import type { ControlPlaneState, Parts } from './parts.ts';
+import type { ControlPlaneState, Parts, StorageState } from './parts.ts';
 
 /** What the agent's health is judged by. */
 export interface HealthFacts {
   version: string;
   managementAddress: string | null;
   libvirt: Vms['libvirt'];
-  pools: readonly Pool[];
+  storage: StorageState;
   controlPlane: ControlPlaneState;
+  /** Found by the agent itself. */
+  problems: readonly string[];
 }
 
 /** Tells how the agent fares, from what its parts say at this moment. */
 export async function readHealth(parts: Parts): Promise<Health> {
-  const [managementAddress, { libvirt }, pools] = await Promise.all([
+  const [managementAddress, { libvirt }, storage] = await Promise.all([
     parts.managementAddress(),
     parts.vms.current(),
-    parts.pools(),
+    parts.storage(),
   ]);
-  const controlPlane = parts.controlPlane.state();
-  return judge({ version: parts.version, managementAddress, libvirt, pools, controlPlane });
+  return judge({
+    version: parts.version,
+    managementAddress,
+    libvirt,
+    storage,
+    controlPlane: parts.controlPlane.state(),
+    problems: parts.problems(),
+  });
 }
 
 /** Judges how the agent fares. A node that has joined no control plane lacks nothing. */
 export function judge(facts: HealthFacts): Health {
-  const { version, managementAddress, libvirt, pools, controlPlane } = facts;
-  const problems: string[] = [];
+  const { version, managementAddress, libvirt, storage, controlPlane } = facts;
+  const problems = [...facts.problems, ...storage.problems];
   if (managementAddress === null) problems.push('no interface has an address for management');
   if (!libvirt.available) problems.push(libvirt.problem);
-  for (const { name, health, problem } of pools) {
+  for (const { name, health, problem } of storage.pools) {
     if (health !== 'healthy') problems.push(`storage pool ${name}: ${problem ?? health}`);
   }
   if (controlPlane.state === 'unreachable' || controlPlane.state === 'refused') {

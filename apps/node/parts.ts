@@ -15,8 +15,16 @@ export interface Parts {
   network: () => Promise<Network>;
   managementAddress: () => Promise<string | null>;
   vms: VmParts;
-  pools: () => Promise<readonly Pool[]>;
+  storage: () => Promise<StorageState>;
+  /** What else keeps the agent from its work, a line each: a configuration file that was set aside. */
+  problems: () => readonly string[];
   controlPlane: ControlPlaneParts;
+}
+
+/** Storage pools, and what kept others from being seen, a line each. */
+export interface StorageState {
+  pools: readonly Pool[];
+  problems: readonly string[];
 }
 
 /** Virtual machines; what acts on one takes its UUID and throws LibvirtError. */

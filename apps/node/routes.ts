@@ -21,7 +21,7 @@ export function routes(parts: Parts): Route[] {
     { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) },
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
-    get('/v1/storage-pools', parts.pools),
+    get('/v1/storage-pools', async () => (await parts.storage()).pools),
     ...vmRoutes(parts.vms, get('/v1/vms', parts.vms.current)),
     {
       method: 'POST',
@@ -79,7 +79,11 @@ async function tellVm({ refresh }: VmParts, id: string): Promise<Answer> {
 }
 
 async function tellMetrics(parts: Parts): Promise<Answer> {
-  const [host, vms, pools] = await Promise.all([parts.host(), parts.vms.current(), parts.pools()]);
+  const [host, vms, { pools }] = await Promise.all([
+    parts.host(),
+    parts.vms.current(),
+    parts.storage(),
+  ]);
   const { user, system } = process.cpuUsage();
   const text = exposition(
     metrics({

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Pool } from '../api/storage.ts';
 import { type Watch, watch } from '../watch/watch.ts';
+import type { StorageState } from './parts.ts';
 
 /** Milliseconds between looks at the pools: for what fills up, and for file servers that go away. */
 const PAUSE = 30_000;
@@ -9,18 +9,18 @@ const PAUSE = 30_000;
 const MOUNTS_PAUSE = 2_000;
 
 export interface PoolWatchOptions {
-  read: () => Promise<readonly Pool[]>;
+  read: () => Promise<StorageState>;
   /** Called with the first look, and with each that differs from the one before. */
-  onChange: (pools: readonly Pool[]) => void;
+  onChange: (storage: StorageState) => void;
   /** The kernel's list of mounts; it cannot be watched but by reading it. */
   mounts?: string;
   signal: AbortSignal;
 }
 
 /** Watches the storage pools: looks from time to time, and as soon as something is mounted or unmounted. */
-export function watchPools(options: PoolWatchOptions): Watch<readonly Pool[]> {
+export function watchPools(options: PoolWatchOptions): Watch<StorageState> {
   const { read, onChange, mounts = '/proc/self/mountinfo', signal } = options;
-  const pools = watch<readonly Pool[]>({ look: read, pause: () => PAUSE, onChange, signal });
+  const pools = watch<StorageState>({ look: read, pause: () => PAUSE, onChange, signal });
   const mounted = watch<string>({
     look: () => readFile(mounts, 'utf8'),
     pause: () => MOUNTS_PAUSE,

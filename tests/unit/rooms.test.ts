@@ -31,6 +31,7 @@ const ROOMS = [
   'apps/version.ts',
   'apps/proto',
   'apps/api',
+  'apps/watch',
   'apps/process',
   'apps/log',
   'apps/watch',

@@ -38,20 +38,18 @@ export async function readJson<Value>(
   throw new ApiError(400, `the body is not as it should be: ${z.prettifyError(value.error)}`);
 }
 
-/** A body that is too big is left unread: the connection is closed after the answer. */
+/** The rest of a body that is too big is read and forgotten: a caller who still sends would not see the answer else. */
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const tooBig = new ApiError(413, `the body has more than ${MAX_BODY} bytes`, {
-    headers: { connection: 'close' },
-  });
+  const tooBig = new ApiError(413, `the body has more than ${MAX_BODY} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY) throw tooBig;
   return await new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
+    let pieces: Buffer[] = [];
     let size = 0;
     request.on('data', (piece: Buffer) => {
       size += piece.length;
       if (size <= MAX_BODY) pieces.push(piece);
       else {
-        request.pause();
+        pieces = [];
         reject(tooBig);
       }
     });

@@ -1,3 +1,4 @@
+import { ControlError } from '../../control/error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { NetworkError } from '../../network/qx-network.ts';
 import { CommandError } from '../../process/command-error.ts';
@@ -37,6 +38,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof LibvirtError) {
     return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
   }
+  if (error instanceof ControlError) return new ApiError(502, error.message);
   if (error instanceof CommandError || error instanceof NetworkError) {
     return new ApiError(503, error.message);
   }

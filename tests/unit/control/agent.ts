@@ -96,7 +96,10 @@ export class Agent {
 
   /** Starts the client as the agent does. */
   async start(): Promise<Control> {
-    const { config, problem } = await readNodeConfig(`${this.folder}/node.yaml`, z.unknown());
+    const { config, problem } = await readNodeConfig(
+      `${this.folder}/node.yaml`,
+      z.array(z.unknown()),
+    );
     if (problem !== undefined) this.#log(problem);
     this.#stop = new AbortController();
     const options: ControlOptions = {

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { readNodeConfig, rememberControlPlane } from '../../../apps/control/config.ts';
 import { temporaryFolder } from '../folder.ts';
 
-const pool = z.strictObject({ name: z.string() });
+const pools = z.array(z.strictObject({ name: z.string() }));
 
 async function read(text: string) {
   const folder = await temporaryFolder();
   await writeFile(`${folder}/node.yaml`, text);
-  return { folder, ...(await readNodeConfig(`${folder}/node.yaml`, pool)) };
+  return { folder, ...(await readNodeConfig(`${folder}/node.yaml`, pools)) };
 }
 
 const TOKEN = `qxj1.${'s'.repeat(32)}.${'a'.repeat(64)}`;
@@ -17,7 +17,7 @@ const TOKEN = `qxj1.${'s'.repeat(32)}.${'a'.repeat(64)}`;
 test('without a file, or with an empty one, nothing is configured', async () => {
   const folder = await temporaryFolder();
   const nothing = { controlPlane: undefined, joinToken: undefined, pools: [] };
-  expect(await readNodeConfig(`${folder}/node.yaml`, pool)).toEqual({
+  expect(await readNodeConfig(`${folder}/node.yaml`, pools)).toEqual({
     config: nothing,
     problem: undefined,
   });
@@ -64,7 +64,7 @@ test.each([
 test('a second rejected file does not replace the first', async () => {
   const { folder } = await read('first: 1\n');
   await writeFile(`${folder}/node.yaml`, 'second: 2\n');
-  await readNodeConfig(`${folder}/node.yaml`, pool);
+  await readNodeConfig(`${folder}/node.yaml`, pools);
   expect((await readdir(folder)).sort()).toEqual(['node.yaml.rejected', 'node.yaml.rejected-2']);
 });
 

@@ -1,0 +1,96 @@
+import type { Health } from '../../api/health.ts';
+import type { Host } from '../../api/host.ts';
+import type { Interface, Network } from '../../api/network.ts';
+import type { Pool } from '../../api/storage.ts';
+import type { Vm, Vms } from '../../api/vms.ts';
+import type { Status, Told } from './status.ts';
+import { duration, percent, plain, size } from './units.ts';
+
+/** Writes what the agent told for people, in lines. Control characters in names do not reach the terminal. */
+export function describe(status: Status): string {
+  const lines = [
+    ...describeHealth(status.health),
+    ...section('Host', status.host, describeHost),
+    ...section('Network', status.network, describeNetwork),
+    ...section('Virtual machines', status.vms, describeVms),
+    ...section('Storage pools', status.pools, describePools),
+  ];
+  return `${lines.map(plain).join('\n')}\n`;
+}
+
+function describeHealth(health: Health): string[] {
+  const { version, managementAddress, controlPlane, problems, ok } = health;
+  const { state, address, problem } = controlPlane;
+  const where = address === null ? '' : ` ${address}`;
+  return [
+    `Agent           qx-node ${version}, ${ok ? 'well' : 'with problems:'}`,
+    ...problems.map((one) => `  ! ${one}`),
+    `Management      ${managementAddress ?? 'no address'}`,
+    `Control plane   ${state}${where}${problem === null ? '' : `: ${problem}`}`,
+  ];
+}
+
+function section<Value>(
+  title: string,
+  told: Told<Value>,
+  lines: (value: Value) => string[],
+): string[] {
+  const body = 'problem' in told ? [`not known: ${told.problem}`] : lines(told.value);
+  return [title, ...body.map((line) => `  ${line}`)];
+}
+
+function describeHost(host: Host): string[] {
+  const { product, version, hostname, uptime, cpu, memory, load, cpuUsage, disks, nics } = host;
+  const { sockets, cores, threads, virtualization } = cpu;
+  return [
+    `${product} ${version} on ${hostname}, up ${duration(uptime)}`,
+    `${cpu.model}: ${sockets} sockets, ${cores} cores, ${threads} threads, ${virtualization ? 'KVM' : 'no KVM'}`,
+    `${percent(cpuUsage)} busy, load ${load.map((one) => one.toFixed(2)).join(' ')}`,
+    `${size(memory.available)} of ${size(memory.total)} memory available`,
+    ...disks.map((disk) => `${disk.path} ${disk.kind}, ${size(disk.size)}, ${disk.model ?? '?'}`),
+    ...nics.map((nic) => `${nic.name} ${nic.mac}, ${nic.driver ?? '?'}, ${speed(nic.speed)}`),
+  ];
+}
+
+function describeNetwork({ interfaces }: Network): string[] {
+  return interfaces.length === 0 ? ['no interfaces'] : interfaces.map(describeInterface);
+}
+
+function describeInterface(one: Interface): string {
+  const addresses = one.addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(' ');
+  const gateway = one.gateway === null ? '' : `, gateway ${one.gateway}`;
+  const carrier = one.carrier ? '' : ', no carrier';
+  const problem = one.problem === null ? '' : `: ${one.problem}`;
+  const method = one.method ?? 'not configured';
+  return `${one.name} ${method} ${addresses || 'no address'}${gateway}${carrier}${problem}`;
+}
+
+function describeVms({ libvirt, vms }: Vms): string[] {
+  if (!libvirt.available) return [libvirt.problem];
+  return vms.length === 0 ? ['none'] : vms.map(describeVm);
+}
+
+function describeVm({ id, name, state, cpus, memory, autostart, persistent }: Vm): string {
+  const traits = [
+    `${cpus} CPUs`,
+    size(memory),
+    ...(autostart ? ['started at boot'] : []),
+    ...(persistent ? [] : ['until it is stopped']),
+  ];
+  return `${id} ${state} ${name} (${traits.join(', ')})`;
+}
+
+function describePools(pools: readonly Pool[]): string[] {
+  return pools.length === 0 ? ['none'] : pools.map(describePool);
+}
+
+function describePool(pool: Pool): string {
+  const { name, kind, path, source, health, problem, available, total, volumes } = pool;
+  const room = total === 0 ? '' : `, ${size(available)} of ${size(total)} free`;
+  const why = problem === null ? '' : `: ${problem}`;
+  return `${name} ${kind} ${path ?? source}${room}, ${volumes.length} volumes, ${health}${why}`;
+}
+
+function speed(megabits: number | null): string {
+  return megabits === null ? 'no speed' : `${megabits} Mbit/s`;
+}

@@ -1,0 +1,112 @@
+import type { NodeConfigRead } from '../control/config.ts';
+import { CpuMeter } from '../host/cpu-usage.ts';
+import { readHost } from '../host/host.ts';
+import { readMounts } from '../host/mounts.ts';
+import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
+import { watchVms } from '../libvirt/watch-vms.ts';
+import type { Logger } from '../log/logger.ts';
+import { detectManagementAddress } from '../network/management-address.ts';
+import { readNetwork } from '../network/status.ts';
+import { watchNetwork } from '../network/watch.ts';
+import type { PoolDeclaration } from '../storage/declaration.ts';
+import { StorageReader } from '../storage/pools.ts';
+import { VERSION } from '../version.ts';
+import { lateControl } from './control-plane.ts';
+import type { Parts } from './parts.ts';
+import { vmChanges } from './vm-changes.ts';
+import { watchAddress } from './watch-address.ts';
+import { watchPools } from './watch-pools.ts';
+
+export interface MachineOptions {
+  /** Connection URI of libvirt. */
+  uri: string;
+  /** Folder that keeps what belongs to this node. */
+  folder: string;
+  /** What `node.yaml` in it said. */
+  configuration: NodeConfigRead<PoolDeclaration>;
+  log: Logger;
+  /** Ends everything. */
+  signal: AbortSignal;
+}
+
+/** Where the file system is mounted that outlives a reboot. */
+const PERSISTENT = '/quantix';
+
+/** The parts of this machine's agent, at work. */
+export interface Machine {
+  parts: Parts;
+  /** Resolves after the signal is aborted; rejects on a bug. */
+  ended: Promise<void>;
+}
+
+/** Puts the agent of this machine together, and starts watching. */
+export function startMachine(options: MachineOptions): Machine {
+  const { uri, folder, configuration, log, signal } = options;
+  const { config, problem } = configuration;
+  const libvirt = { uri, signal };
+  const meter = new CpuMeter();
+  const storage = new StorageReader({ declarations: config.pools });
+
+  const vms = watchVms({
+    uri,
+    signal,
+    onChange: (after, before) => {
+      for (const line of vmChanges(before, after)) log.info(line);
+      control.changed();
+    },
+  });
+  const pools = watchPools({
+    read: () => storage.read(signal),
+    onChange: () => control.changed(),
+    signal,
+  });
+  const address = watchAddress({
+    detect: detectManagementAddress,
+    onChange: (before, after) => {
+      log.info(`address ${before ?? 'none'} → ${after ?? 'none'}`);
+      control.addressChanged();
+    },
+    signal,
+  });
+  const host = async () =>
+    await readHost({ meter, managementAddress: await detectManagementAddress() });
+  const control = lateControl({
+    folder,
+    config,
+    agentVersion: VERSION,
+    facts: {
+      managementAddress: detectManagementAddress,
+      host,
+      vms: vms.current,
+      pools: async () => (await pools.last()).pools,
+    },
+    isPersistent: async () => (await readMounts()).some(({ path }) => path === PERSISTENT),
+    log: (line) => log.info(line),
+    signal,
+  });
+  const network = watchNetwork({ signal, onProblem: log.warning }, address.ring);
+
+  return {
+    parts: {
+      version: VERSION,
+      host,
+      network: () => readNetwork({ signal }),
+      managementAddress: detectManagementAddress,
+      vms: {
+        current: vms.current,
+        refresh: vms.refresh,
+        define: (xml) => defineVm(libvirt, xml),
+        start: (id) => startVm(libvirt, id),
+        shutdown: (id) => shutdownVm(libvirt, id),
+        destroy: (id) => destroyVm(libvirt, id),
+        undefine: (id) => undefineVm(libvirt, id),
+      },
+      storage: pools.last,
+      problems: () => (problem === undefined ? [] : [problem]),
+      controlPlane: control,
+    },
+    ended: Promise.all([vms.ended, pools.ended, address.ended, control.ended, network]).then(
+      () => undefined,
+    ),
+  };
+}

@@ -1,0 +1,55 @@
+import { AGENT_SOCKET } from '../api/socket.ts';
+import { readNodeConfig } from '../control/config.ts';
+import { SYSTEM_URI } from '../libvirt/virsh.ts';
+import { BoundedFile } from '../log/bounded-file.ts';
+import { createLogger, type Logger } from '../log/logger.ts';
+import { writeToStandardOutput } from '../log/standard-output.ts';
+import { poolDeclarationsSchema } from '../storage/declaration.ts';
+import { VERSION } from '../version.ts';
+import { startMachine } from './machine.ts';
+import { serve, stackOf } from './serve.ts';
+
+/** What the agent goes by on an appliance. */
+export const PLACES = {
+  socket: AGENT_SOCKET,
+  folder: '/quantix/node',
+  logFile: '/var/log/quantix/node.log',
+  uri: SYSTEM_URI,
+};
+
+export type Places = typeof PLACES;
+
+/**
+ * Runs the agent until it is told to end: the daemon that the service starts.
+ * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
+ */
+export async function run(places: Places, signal: AbortSignal): Promise<number> {
+  using file = new BoundedFile(places.logFile);
+  const log = createLogger({ level: 'info', write: writeToStandardOutput, file });
+  log.info(`qx-node ${VERSION} starts`);
+  try {
+    await work(places, log, signal);
+    log.info('qx-node ends');
+    return 0;
+  } catch (error) {
+    log.error(stackOf(error));
+    return 1;
+  }
+}
+
+/** Does the agent's work until it is told to end, or a part of it fails; then the others end too. */
+async function work(places: Places, log: Logger, told: AbortSignal): Promise<void> {
+  const { socket, folder, uri } = places;
+  const configuration = await readNodeConfig(`${folder}/node.yaml`, poolDeclarationsSchema);
+  if (configuration.problem !== undefined) log.error(configuration.problem);
+  const failed = new AbortController();
+  const signal = AbortSignal.any([told, failed.signal]);
+  const { parts, ended } = startMachine({ uri, folder, configuration, log, signal });
+  const served = serve({ parts, socket, log, signal });
+  try {
+    await Promise.all([ended, served]);
+  } finally {
+    failed.abort();
+    await Promise.allSettled([ended, served]);
+  }
+}
