@@ -155,6 +155,17 @@ test('shutting down says how many virtual machines run, and asks', async () => {
   expect(calls).toEqual([['powerOff']]);
 });
 
+test('the menu leads on from a message, as from a screen', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('3d');
+  await terminal.see(/Done/);
+  terminal.type('2');
+  await terminal.see(/Hardware address/);
+  expect(await terminal.text()).not.toContain('Done');
+  expect(calls).toEqual([['disableSsh']]);
+});
+
 test('without a disk for settings a change lasts for the session, and that is said', async () => {
   const network = await HYPERVISOR.network(AbortSignal.any([]));
   const facts = { ...HYPERVISOR, network: async () => ({ ...network, persistent: false }) };
