@@ -6,6 +6,7 @@ import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
 import { poolDeclarationsSchema } from '../storage/declaration.ts';
 import { VERSION } from '../version.ts';
+import { TakenError } from './api/bind.ts';
 import { startMachine } from './machine.ts';
 import { serve, stackOf } from './serve.ts';
 
@@ -32,7 +33,7 @@ export async function run(places: Places, signal: AbortSignal): Promise<number> 
     log.info('qx-node ends');
     return 0;
   } catch (error) {
-    log.error(stackOf(error));
+    log.error(error instanceof TakenError ? error.message : stackOf(error));
     return 1;
   }
 }

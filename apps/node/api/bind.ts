@@ -3,10 +3,15 @@ import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { codeOf } from './code-of.ts';
 
+/** The socket's place is taken. */
+export class TakenError extends Error {
+  override readonly name = 'TakenError';
+}
+
 /**
  * Makes a server listen on a Unix socket that only its owner may open. The folder is made; a socket that a dead
  * process left behind is replaced.
- * @throws Error if a process listens there already, or something else than a socket is in the way
+ * @throws TakenError if a process listens there already, or something else than a socket is in the way
  */
 export async function bind(server: Server, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
@@ -31,8 +36,8 @@ async function clear(path: string): Promise<void> {
     if (codeOf(error) === 'ENOENT') return;
     throw error;
   }
-  if (!found.isSocket()) throw new Error(`${path} is in the way: it is not a socket`);
-  if (await answers(path)) throw new Error(`another agent listens on ${path}`);
+  if (!found.isSocket()) throw new TakenError(`${path} is in the way: it is not a socket`);
+  if (await answers(path)) throw new TakenError(`another agent listens on ${path}`);
   await unlink(path);
 }
 

@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Vms } from '../../../apps/api/vms.ts';
+import type { StorageState } from '../../../apps/node/parts.ts';
+import { vmChanges } from '../../../apps/node/vm-changes.ts';
+import { watchAddress } from '../../../apps/node/watch-address.ts';
+import { watchPools } from '../../../apps/node/watch-pools.ts';
+import { temporaryFolder } from '../folder.ts';
+import { WEB, world } from './small-parts.ts';
+
+/** A signal that is aborted when the test is over. */
+function signalOfTest(): AbortSignal {
+  const ending = new AbortController();
+  onTestFinished(() => ending.abort());
+  return ending.signal;
+}
+
+test('a change of the management address is told with what it was, and the first look is none', async () => {
+  const changes: string[] = [];
+  let address: string | null = '10.0.0.7';
+  let looks = 0;
+  const watch = watchAddress({
+    detect: async () => {
+      looks++;
+      return address;
+    },
+    onChange: (before, after) => changes.push(`${before} → ${after}`),
+    signal: signalOfTest(),
+  });
+  await vi.waitFor(() => expect(looks).toBe(1));
+  for (const next of ['10.0.0.8', '10.0.0.8', null, '10.0.0.7']) {
+    const before = looks;
+    address = next;
+    watch.ring();
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(before));
+  }
+  expect(changes).toEqual(['10.0.0.7 → 10.0.0.8', '10.0.0.8 → null', 'null → 10.0.0.7']);
+});
+
+test('pools are looked at anew as soon as something is mounted', async () => {
+  const mounts = join(await temporaryFolder(), 'mountinfo');
+  await writeFile(mounts, 'one');
+  const seen: StorageState[] = [];
+  const { pools } = world();
+  let state: StorageState = { pools: [], problems: [] };
+  watchPools({
+    read: async () => state,
+    onChange: (storage) => seen.push(storage),
+    mounts,
+    signal: signalOfTest(),
+  });
+  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  state = { pools, problems: [] };
+  await writeFile(mounts, 'two');
+  await vi.waitFor(() => expect(seen.at(-1)).toEqual(state), { timeout: 15_000 });
+});
+
+test('a watch that cannot look says so, and one that was ended does not', async () => {
+  const broken = watchAddress({
+    detect: () => Promise.reject(new Error('no /proc')),
+    onChange: () => undefined,
+    signal: signalOfTest(),
+  });
+  await expect(broken.ended).rejects.toThrow('no /proc');
+  const ending = new AbortController();
+  const well = watchAddress({
+    detect: async () => null,
+    onChange: () => undefined,
+    signal: ending.signal,
+  });
+  ending.abort();
+  await expect(well.ended).resolves.toBeUndefined();
+});
+
+test('the log tells what became of each VM', () => {
+  const { vms } = world();
+  const libvirt = { available: true, version: '9.0.0' } as const;
+  const running: Vms = { libvirt, vms };
+  const stopped: Vms = { libvirt, vms: vms.map((vm) => ({ ...vm, state: 'shutoff' })) };
+  const away: Vms = { libvirt: { available: false, problem: 'libvirt is not running' }, vms: [] };
+  const vm = `VM web (${WEB})`;
+  expect(vmChanges(undefined, running)).toEqual(['libvirt 9.0.0 answers', `${vm}: new → running`]);
+  expect(vmChanges(running, stopped)).toEqual([`${vm}: running → shutoff`]);
+  expect(vmChanges(stopped, { libvirt, vms: [] })).toEqual([`${vm}: gone`]);
+  expect(vmChanges(running, away)).toEqual(['libvirt is not running']);
+});

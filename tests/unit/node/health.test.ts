@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { readHealth } from '../../../apps/node/health.ts';
+import { smallParts, world } from './small-parts.ts';
+
+test('a node that has joined no control plane lacks nothing', async () => {
+  expect(await readHealth(smallParts(world()))).toEqual({
+    ok: true,
+    version: '0.1.0',
+    managementAddress: '10.0.0.7',
+    controlPlane: { state: 'unconfigured', address: null, problem: null },
+    problems: [],
+  });
+});
+
+test('everything that is missing is told, in its own words', async () => {
+  const around = world();
+  around.address = null;
+  around.libvirt = { available: false, problem: 'libvirt is not running' };
+  around.problems = ['node.yaml, line 3: unknown key'];
+  around.controlPlane = { state: 'unreachable', address: 'https://a', problem: 'no route' };
+  around.pools = around.pools.map((pool) => ({ ...pool, health: 'failed', problem: 'hangs' }));
+  const { ok, problems } = await readHealth(smallParts(around));
+  expect(ok).toBe(false);
+  expect(problems).toEqual([
+    'node.yaml, line 3: unknown key',
+    'no interface has an address for management',
+    'libvirt is not running',
+    'storage pool data: hangs',
+    'control plane: no route',
+  ]);
+});

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { healthSchema } from '../../apps/api/health.ts';
+import { vmsSchema } from '../../apps/api/vms.ts';
+import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
+
+const LEASED = '10.0.2.15';
+const STATIC = '10.0.2.77';
+const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
+
+/** A machine that runs its firmware for ever. */
+const DEFINITION =
+  `<domain type="qemu"><name>loop</name><uuid>${ID}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
+  '<os><type arch="x86_64" machine="pc">hvm</type></os></domain>';
+
+const statusSchema = z.object({
+  health: healthSchema,
+  vms: z.object({ value: vmsSchema }),
+});
+
+async function status(story: Story) {
+  return statusSchema.parse(JSON.parse(await succeed(story, 'qx-node status --json')));
+}
+
+/** A command that waits until another one succeeds. */
+const until = (command: string) => `until ${command}; do sleep 0.2; done >/dev/null 2>&1`;
+
+const ANSWERS = until('qx-node status');
+const inLog = (line: string) => until(`logread | grep -q '${line}'`);
+
+test('the agent tells of addresses and VMs as they change, and comes back when it is killed', async () => {
+  await using story = await boot('quantix-os-agent', {
+    firmware: 'bios',
+    medium: { as: 'cdrom', image: imageOf('quantix-os').iso },
+  });
+  await story.guest.waitForMilestone('ready');
+  await story.guest.waitForMilestone('network');
+  await logIn(story);
+  await succeed(story, ANSWERS);
+  await succeed(story, until(`qx-node status | grep -q '^Management *${LEASED}'`));
+  expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
+
+  await succeed(story, `echo '${DEFINITION}' >/tmp/loop.xml && virsh -q define /tmp/loop.xml`);
+  await succeed(story, inLog('VM loop .* new → shutoff'));
+  await succeed(story, `virsh -q start ${ID}`);
+  await succeed(story, inLog('VM loop .* → running'));
+  expect((await status(story)).vms.value).toMatchObject({
+    libvirt: { available: true },
+    vms: [{ id: ID, name: 'loop', state: 'running', cpus: 1, memory: 32 * 2 ** 20 }],
+  });
+  await succeed(story, `virsh -q destroy ${ID}`);
+  await succeed(story, inLog('VM loop .* running → shutoff'));
+
+  await succeed(story, `qx-network static eth0 ${STATIC}/24 --gateway 10.0.2.2 --session`);
+  await succeed(story, inLog(`address ${LEASED} → ${STATIC}`));
+  expect((await status(story)).health.managementAddress).toBe(STATIC);
+
+  await succeed(story, 'grep -E "VmRSS|RssAnon" /proc/$(pidof qx-node)/status');
+  const before = await succeed(story, 'pidof qx-node');
+  await succeed(story, 'kill -9 $(pidof qx-node)');
+  await succeed(story, ANSWERS);
+  expect(await succeed(story, 'pidof qx-node')).not.toBe(before);
+  expect(await succeed(story, 'rc-service qx-node status')).toContain('started');
+  expect(await succeed(story, 'cat /var/log/quantix/node.log')).toContain(`→ ${STATIC}`);
+  await succeed(story, 'rc-service qx-node stop');
+  expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');
+  await story.guest.powerOff();
+  story.expectGoodConsole();
+});
