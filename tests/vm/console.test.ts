@@ -138,7 +138,8 @@ test('QvDC: the console on the serial line sets a static address too', async () 
   await guest.waitFor(/static address on eth0/, menu);
   const form = guest.mark;
   guest.send(`${'\x7f'.repeat(20)}${STATIC}/24\r`);
-  await guest.waitFor(/10\.0\.2\.77\/24 {2}static/, form);
+  // Only cells that change are written: what is looked for must stand where nothing was like it.
+  await guest.waitFor(/eth0: 10\.0\.2\.77\/24/, form);
   guest.send('8');
   await guest.waitFor(/~ # /, form);
   await listen(story, PORT);
