@@ -67,6 +67,8 @@ test('Quantix-OS: an address set by typing in the console is taken, and the agen
   await untilScreenShows(story, 'static address on eth0');
   await fillIn(story, `${STATIC}/24`);
   await guest.press('ret');
+  await untilScreenShows(story, `eth0: ${STATIC}/24`);
+  await guest.press('ret');
   await untilScreenShows(story, `${STATIC}/24  static`);
   await untilAgentSays(story, STATIC);
   await listen(story, PORT);
@@ -79,6 +81,8 @@ test('Quantix-OS: an address set by typing in the console is taken, and the agen
   await untilScreenShows(story, 'Hardware address');
   await guest.press('d');
   await untilScreenShows(story, 'DHCP on eth0');
+  await guest.press('ret');
+  await untilScreenShows(story, `eth0: ${LEASED}/24 by DHCP`);
   await guest.press('ret');
   await untilScreenShows(story, `${LEASED}/24  DHCP`);
   await untilAgentSays(story, LEASED);
@@ -138,9 +142,8 @@ test('QvDC: the console on the serial line sets a static address too', async () 
   await guest.waitFor(/static address on eth0/, menu);
   const form = guest.mark;
   guest.send(`${'\x7f'.repeat(20)}${STATIC}/24\r`);
-  // Only cells that change are written: what is looked for must stand where nothing was like it.
   await guest.waitFor(/eth0: 10\.0\.2\.77\/24/, form);
-  guest.send('8');
+  guest.send('\r8');
   await guest.waitFor(/~ # /, form);
   await listen(story, PORT);
   expect(await answerAt(hostPort)).toBe('reached\n');
