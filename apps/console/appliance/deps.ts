@@ -63,10 +63,14 @@ export function controlPlaneDeps(): Deps & { facts: { host: Read<Host> } } {
   };
 }
 
+/** Milliseconds after which this program looks itself at what the agent has not told. */
+const AGENT_PATIENCE = 3_000;
+
 /** The agent's view; this program's own while the agent does not answer, which the screen tells beside it. */
 async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise<Host> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(AGENT_PATIENCE)]);
   try {
-    return await askAgent({ path: '/v1/host', schema: hostSchema, signal });
+    return await askAgent({ path: '/v1/host', schema: hostSchema, signal: patience });
   } catch (error) {
     if (error instanceof AgentError) return lookMyself(signal);
     throw error;
