@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { healthSchema } from '../../apps/api/health.ts';
 import { networkSchema } from '../../apps/api/network.ts';
 import { vmsSchema } from '../../apps/api/vms.ts';
@@ -29,16 +30,23 @@ async function bootReachable(profile: string, label: string) {
   return { story, hostPort };
 }
 
-/** What the agent says at a path of its socket. */
-async function ask(story: Story, path: string): Promise<unknown> {
-  return JSON.parse(
-    await succeed(story, `curl -sf --unix-socket /run/quantix/node.sock http://x${path}`),
+const toldSchema = z.object({
+  health: healthSchema,
+  network: z.object({ value: networkSchema }),
+  vms: z.object({ value: vmsSchema }),
+});
+
+/** What the agent tells, all of it. */
+async function agent(story: Story) {
+  const { health, network, vms } = toldSchema.parse(
+    JSON.parse(await succeed(story, 'qx-node status --json')),
   );
+  return { health, interfaces: network.value.interfaces, ...vms.value };
 }
 
-async function untilAgentSays(story: Story, address: string): Promise<void> {
-  const question = 'curl -sf --unix-socket /run/quantix/node.sock http://x/healthz';
-  await succeed(story, `until ${question} | grep -q '"${address}"'; do usleep 200000; done`);
+/** Waits until the agent tells a text. */
+async function untilAgentTells(story: Story, text: string): Promise<void> {
+  await succeed(story, `until qx-node status 2>&1 | grep -F '${text}'; do usleep 200000; done`);
 }
 
 /** Kills a program in the guest by its words and waits until it is there anew. */
@@ -57,7 +65,7 @@ test('Quantix-OS: an address set by typing in the console is taken, and the agen
   await guest.waitForMilestone('ready');
   await guest.waitForMilestone('network');
   await logIn(story);
-  await untilAgentSays(story, LEASED);
+  await untilAgentTells(story, `Management      ${LEASED}`);
   await untilScreenShows(story, `eth0  ${LEASED}/24  DHCP`);
   await story.screenshot();
 
@@ -70,12 +78,12 @@ test('Quantix-OS: an address set by typing in the console is taken, and the agen
   await untilScreenShows(story, `eth0: ${STATIC}/24`);
   await guest.press('ret');
   await untilScreenShows(story, `${STATIC}/24  static`);
-  await untilAgentSays(story, STATIC);
+  await untilAgentTells(story, `Management      ${STATIC}`);
   await listen(story, PORT);
   expect(await answerAt(hostPort)).toBe('reached\n');
-  const { interfaces } = networkSchema.parse(await ask(story, '/v1/network'));
+  const { health, interfaces } = await agent(story);
+  expect(health.managementAddress).toBe(STATIC);
   expect(interfaces).toMatchObject([{ method: 'static', dhcp: null }]);
-  expect(healthSchema.parse(await ask(story, '/healthz')).managementAddress).toBe(STATIC);
 
   await pressInTurn(story, ['f2']);
   await untilScreenShows(story, 'Hardware address');
@@ -85,9 +93,9 @@ test('Quantix-OS: an address set by typing in the console is taken, and the agen
   await untilScreenShows(story, `eth0: ${LEASED}/24 by DHCP`);
   await guest.press('ret');
   await untilScreenShows(story, `${LEASED}/24  DHCP`);
-  await untilAgentSays(story, LEASED);
-  expect(await succeed(story, 'qx-node status')).toContain(LEASED);
-  const log = await succeed(story, 'cat /var/log/quantix/qx-node.log');
+  await untilAgentTells(story, `Management      ${LEASED}`);
+  expect(await succeed(story, 'qx-node status')).not.toContain(STATIC);
+  const log = await succeed(story, 'cat /var/log/quantix/node.log');
   expect(log).toContain(`${LEASED} → ${STATIC}`);
   expect(log).toContain(`${STATIC} → ${LEASED}`);
   await guest.powerOff();
@@ -100,27 +108,20 @@ test('Quantix-OS: programs that are killed come back, and a virtual machine that
   const { guest } = story;
   await guest.waitForMilestone('ready');
   await logIn(story);
-  await untilAgentSays(story, LEASED);
+  await untilAgentTells(story, `Management      ${LEASED}`);
   await succeed(story, `cat >/tmp/small.xml <<'END'\n${SMALL_VM}\nEND`);
   await succeed(story, 'virsh -q define /tmp/small.xml && virsh -q start small');
-  await succeed(
-    story,
-    `until curl -sf --unix-socket /run/quantix/node.sock http://x/v1/vms | grep -q '"running"'; do usleep 200000; done`,
-  );
-  const { libvirt, vms } = vmsSchema.parse(await ask(story, '/v1/vms'));
+  await untilScreenShows(story, '1 running');
+  const { libvirt, vms } = await agent(story);
   expect(libvirt.available).toBe(true);
   expect(vms).toMatchObject([{ name: 'small', state: 'running', cpus: 1, memory: 16 * 2 ** 20 }]);
 
-  await untilScreenShows(story, '1 running');
   await killAndAwait(story, '^/usr/sbin/qx-console');
   await untilScreenShows(story, '1 running');
   await killAndAwait(story, '^/usr/sbin/qx-node run');
-  await untilAgentSays(story, LEASED);
+  await untilAgentTells(story, `Management      ${LEASED}`);
   await succeed(story, 'virsh -q destroy small && virsh -q undefine small');
-  await succeed(
-    story,
-    `until curl -sf --unix-socket /run/quantix/node.sock http://x/v1/vms | grep -q '"vms":\\[\\]'; do usleep 200000; done`,
-  );
+  await untilScreenShows(story, 'Virtual machines  none');
   await guest.powerOff();
   story.expectGoodConsole();
 });
