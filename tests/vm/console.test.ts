@@ -15,8 +15,7 @@ const STATIC = '10.0.2.77';
 const PORT = 8077;
 
 /** A machine without a disk: its firmware looks for one for ever. */
-const SMALL_VM = `<domain type="qemu"><name>small</name><memory unit="MiB">16</memory>
-<os><type arch="x86_64" machine="pc">hvm</type></os></domain>`;
+const SMALL_VM = `<domain type="qemu"><name>small</name><memory unit="MiB">16</memory><os><type arch="x86_64" machine="pc">hvm</type></os></domain>`;
 
 /** A machine whose static address is answered for by the host's port. */
 async function bootReachable(profile: string, label: string) {
@@ -110,7 +109,7 @@ test('Quantix-OS: programs that are killed come back, and a virtual machine that
   await guest.waitForMilestone('ready');
   await logIn(story);
   await untilAgentTells(story, `Management      ${LEASED}`);
-  await succeed(story, `cat >/tmp/small.xml <<'END'\n${SMALL_VM}\nEND`);
+  await succeed(story, `echo '${SMALL_VM}' >/tmp/small.xml`);
   await succeed(story, 'virsh -q define /tmp/small.xml && virsh -q start small');
   await untilScreenShows(story, '1 running');
   const { libvirt, vms } = await agent(story);
