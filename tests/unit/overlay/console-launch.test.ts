@@ -11,6 +11,7 @@ const SCRIPT = join(PROJECT, 'overlay/common/usr/lib/quantix/console-launch');
 /** Functions in place of those that need a machine: they tell what they would do. */
 const STAND_INS = `
 set_size() { :; }
+restore_terminal() { :; }
 hold_messages() { echo hold; }
 release_messages() { echo release; }
 open_shell() { echo shell; exit; }
