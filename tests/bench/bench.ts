@@ -5,6 +5,7 @@ import { formatTable } from '../../tasks/ui/format.ts';
 import { measureApk } from './apk.ts';
 import { measureBoots } from './boots.ts';
 import { measureBuilds } from './builds.ts';
+import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
@@ -29,6 +30,9 @@ const figures: Figure[] = [
 ];
 for (const { image } of images) figures.push(...(await measureBuilds(image, RUNS)));
 for (const { image, file } of images) figures.push(...(await measureBoots(image, file, RUNS)));
+for (const { file } of images.filter(({ image }) => image === 'quantix-os')) {
+  figures.push(...(await measureIdle(file)));
+}
 const rows = figures.map((figure) => {
   const { what, value, limit, unit, note = '' } = figure;
   return [

@@ -24,7 +24,7 @@ export interface Figure {
   value: number;
   /** At most this, or at least where the unit is a rate. */
   limit: number;
-  unit: 's' | 'ms' | '×' | 'MB' | 'MB/s';
+  unit: 's' | 'ms' | '×' | 'MB' | 'MB/s' | '%';
   /** How the value came about. */
   note?: string;
 }
