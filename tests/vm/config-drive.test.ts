@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from './build-images.ts';
 import { freePort } from './free-port.ts';
-import { boot, imageOf, succeed } from './story.ts';
+import { boot, imageOf, logInWith, succeed } from './story.ts';
 
 const STATIC = '10.0.2.77';
 const PASSWORD = 'correct horse';
@@ -117,12 +117,7 @@ test('a machine with a config drive comes up unattended: name, address and SSH; 
   expect(await desk.succeed(`hostname; echo '${PASSWORD}' | qx-password check && echo known`)).toBe(
     'node7\nknown',
   );
-  await guest.waitFor(/login: /, before);
-  guest.type('root');
-  await guest.waitFor(/Password: /, before);
-  const prompt = guest.mark;
-  guest.type(PASSWORD);
-  await guest.waitFor(/~ # /, prompt);
+  await logInWith(PASSWORD, story, before);
 
   expect(await desk.succeed('qx-ssh off; qx-ssh status --json')).toBe(
     '{"state":"off","until":null,"enabled_at_boot":false}',

@@ -47,17 +47,31 @@ export async function boot(name: string, machine: Machine): Promise<Story> {
  * not count.
  */
 export async function logIn({ guest }: Story, from = 0): Promise<void> {
+  await openShell(guest, from);
+  await awaitShell(guest, from);
+}
+
+/** The same where root has a password. */
+export async function logInWith(password: string, { guest }: Story, from = 0): Promise<void> {
+  await openShell(guest, from);
+  await guest.waitFor(/Password of root/, from);
+  guest.send(`${password}\r`);
+  await awaitShell(guest, from);
+}
+
+async function openShell(guest: Guest, from: number): Promise<void> {
   await guest.waitFor(/Press Enter to use the console/, from);
-  const enter = guest.mark;
   guest.type('');
-  await guest.waitFor(/8 Shell/, enter);
-  const shell = guest.mark;
+  await guest.waitFor(/8 Shell/, from);
   guest.send('8');
-  await guest.waitFor(/~ # /, shell);
-  const wide = guest.mark;
+}
+
+async function awaitShell(guest: Guest, from: number): Promise<void> {
+  await guest.waitFor(/~ # /, from);
+  const prompt = guest.mark;
   // A command that is longer than the line would be echoed in pieces.
   guest.type('stty cols 9999');
-  await guest.waitFor(/~ # /, wide);
+  await guest.waitFor(/~ # /, prompt);
 }
 
 /**
