@@ -142,7 +142,10 @@ export default defineProfile({
       },
     },
   },
-  runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd', 'libvirtd', 'qx-node'] },
+  runlevels: {
+    ...runlevels,
+    default: ['acpid', 'dbus', 'chronyd', 'virtlogd', 'libvirtd', 'qx-node'],
+  },
   programs: ['qx-node', 'qx-console'],
   overlays: ['common', 'quantix-os'],
   cmdline,
