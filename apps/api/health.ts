@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** How the agent fares: `GET /healthz`. */
 export const healthSchema = z.object({

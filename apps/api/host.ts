@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A disk, as the kernel knows it. */
 export const diskSchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An interface as `qx-network status --json` tells of it. */
 export const interfaceSchema = z.object({

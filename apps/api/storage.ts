@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A place for volumes: `GET /v1/storage-pools`. A pool is a mount point or a volume group, never a path's prefix. */
 export const poolSchema = z.object({

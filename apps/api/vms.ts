@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** States of a domain, in libvirt's words (`virDomainState`). */
 export const vmStateSchema = z.enum([

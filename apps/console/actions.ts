@@ -41,7 +41,7 @@ export function titleOf(action: Action): string {
 }
 
 /** Milliseconds that an action may take at most: longer than any command that it runs is allowed to. */
-export const ACTION_LIMIT = 150_000;
+export const ACTION_LIMIT = 200_000;
 
 /**
  * Does it.
@@ -64,8 +64,7 @@ export async function perform(action: Action, deps: Deps, signal: AbortSignal): 
         await deps.enableSsh(action.minutes, signal),
       );
     case 'disable-ssh':
-      await deps.disableSsh(signal);
-      return 'SSH is off.';
+      return joined('SSH is off.', await deps.disableSsh(signal));
     case 'restart-service':
       await deps.restartService(action.service, signal);
       return `${action.service} was restarted.`;
@@ -86,6 +85,6 @@ export async function perform(action: Action, deps: Deps, signal: AbortSignal): 
 }
 
 /** What was done, and what is to be minded, if anything. */
-function joined(done: string, notice: string): string {
-  return notice === '' ? done : `${done} Note: ${notice}`;
+function joined(done: string, notices: readonly string[]): string {
+  return notices.length === 0 ? done : `${done} Note: ${notices.join('; ')}`;
 }

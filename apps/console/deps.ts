@@ -5,28 +5,8 @@ import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
 import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
-
-/** A service of OpenRC, in OpenRC's words. */
-export interface Service {
-  name: string;
-  state:
-    | 'started'
-    | 'starting'
-    | 'stopping'
-    | 'stopped'
-    | 'inactive'
-    | 'failed'
-    | 'crashed'
-    | 'unsupervised';
-}
-
-/** SSH, as `qx-ssh status --json` tells of it. */
-export interface Ssh {
-  state: 'off' | 'on';
-  /** Seconds since 1970 at which it goes off by itself; `null` for never. */
-  until: number | null;
-  enabled_at_boot: boolean;
-}
+import type { SshState } from '../services/ssh.ts';
+import type { Service } from '../services/state.ts';
 
 /** Which log: all services', the kernel's, or the kernel's warnings and errors alone. */
 export type LogSource = 'system' | 'kernel' | 'warnings';
@@ -36,7 +16,7 @@ export interface FactValues {
   host: Host;
   network: Network;
   services: Service[];
-  ssh: Ssh;
+  ssh: SshState;
   health: Health;
   vms: Vms;
   pools: Pool[];
@@ -65,9 +45,9 @@ export interface Deps {
   /** An empty password joins an open network. */
   joinWifi(network: WifiNetwork, signal: AbortSignal): Promise<string>;
 
-  /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded. */
-  enableSsh(minutes: number | null, signal: AbortSignal): Promise<string>;
-  disableSsh(signal: AbortSignal): Promise<void>;
+  /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded, a line each. */
+  enableSsh(minutes: number | null, signal: AbortSignal): Promise<string[]>;
+  disableSsh(signal: AbortSignal): Promise<string[]>;
 
   restartService(name: string, signal: AbortSignal): Promise<void>;
 
@@ -78,8 +58,8 @@ export interface Deps {
   passwordState(signal: AbortSignal): Promise<'set' | 'empty'>;
   /** Whether this is root's password. */
   checkPassword(password: string, signal: AbortSignal): Promise<boolean>;
-  /** Resolves with what is to be minded. */
-  setPassword(password: string, signal: AbortSignal): Promise<string>;
+  /** Resolves with what is to be minded, a line each. */
+  setPassword(password: string, signal: AbortSignal): Promise<string[]>;
 
   restart(signal: AbortSignal): Promise<void>;
   powerOff(signal: AbortSignal): Promise<void>;

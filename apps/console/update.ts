@@ -74,10 +74,13 @@ function onLog(state: State, { source, lines, problem }: Extract<Event, { type: 
 }
 
 function onKey(state: State, key: Key): Step {
-  if (state.dialog !== null) return onDialogKey(state, state.dialog, key);
-  const { screen } = state;
-  const chosen = entryOfFunctionKey(key) ?? (takesText(screen) ? undefined : entryOfDigit(key));
-  if (chosen !== undefined) return chosen.choose(state);
+  const { screen, dialog } = state;
+  // A message only tells something: the menu leads on from it, as from a screen.
+  if (dialog === null || dialog.name === 'message') {
+    const chosen = entryOfFunctionKey(key) ?? (takesText(screen) ? undefined : entryOfDigit(key));
+    if (chosen !== undefined) return chosen.choose({ ...state, dialog: null });
+  }
+  if (dialog !== null) return onDialogKey(state, dialog, key);
   const leaves = key.name === 'escape' || key.name === 'interrupt';
   if (leaves && !takesText(screen) && screen.name !== 'wifi') return show(state, STATUS);
   return onScreenKey(state, key);

@@ -22,7 +22,6 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #surroundings: Surroundings;
   readonly #wake = new Wake();
-  #call = new AbortController();
   #interrupted = false;
 
   constructor(options: SessionOptions) {
@@ -48,7 +47,6 @@ export class Session {
     if (address === this.#speaker.toldAddress) return;
     this.#interrupted = true;
     this.#speaker.heartbeatNow();
-    this.#call.abort();
     this.#speaker.drop();
     this.#wake.wake();
   }
@@ -67,9 +65,8 @@ export class Session {
   /** One step of the conversation. @returns failures in a row */
   async #round(failures: number, signal: AbortSignal): Promise<number> {
     this.#interrupted = false;
-    this.#call = new AbortController();
     try {
-      const spoke = await this.#speaker.speak(AbortSignal.any([signal, this.#call.signal]));
+      const spoke = await this.#speaker.speak(signal);
       if (spoke) this.#options.onOutcome(null);
       else await this.#pause(this.#speaker.untilHeartbeat(), signal);
       // The answer may have come just before the call could be ended: it told the old address all the same.

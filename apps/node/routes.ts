@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readJson, readText } from './api/body.ts';
 import { ApiError } from './api/error.ts';
 import { EXPOSITION_TYPE, exposition } from './api/exposition.ts';

@@ -14,7 +14,8 @@ export interface AddressWatchOptions {
 export function watchAddress(options: AddressWatchOptions): Pick<Watch<unknown>, 'ring' | 'ended'> {
   const { detect, onChange, signal } = options;
   return watch<string | null>({
-    look: detect,
+    // Without what was seen before, which `detect` might take for an argument of its own.
+    look: () => detect(),
     pause: () => PAUSE,
     onChange: (after, before) => {
       if (before !== undefined) onChange(before, after);

@@ -20,7 +20,7 @@ export interface PoolWatchOptions {
 /** Watches the storage pools: looks from time to time, and as soon as something is mounted or unmounted. */
 export function watchPools(options: PoolWatchOptions): Watch<StorageState> {
   const { read, onChange, mounts = '/proc/self/mountinfo', signal } = options;
-  const pools = watch<StorageState>({ look: read, pause: () => PAUSE, onChange, signal });
+  const pools = watch<StorageState>({ look: () => read(), pause: () => PAUSE, onChange, signal });
   const mounted = watch<string>({
     look: () => readFile(mounts, 'utf8'),
     pause: () => MOUNTS_PAUSE,

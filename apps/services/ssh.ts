@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandError } from '../process/command-error.ts';
 import { type Output, runFully } from '../process/run.ts';
 import { ServiceError } from './control.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Pool } from '../api/storage.ts';
 import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';

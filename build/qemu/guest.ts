@@ -133,6 +133,11 @@ export class Guest implements AsyncDisposable {
     this.#serial.write(`${line}\n`);
   }
 
+  /** Sends bytes to the serial port as they are: keys of a terminal. */
+  send(bytes: string): void {
+    this.#serial.write(bytes);
+  }
+
   /** Presses keys of the keyboard together, as QEMU names them: `f2`, `ret`, `ctrl`. */
   async press(...keys: readonly string[]): Promise<void> {
     const pressed = keys.map((data) => ({ type: 'qcode', data }));

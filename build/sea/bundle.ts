@@ -2,7 +2,6 @@ import { join, resolve } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
-import { terminalKit } from './terminal-kit.ts';
 
 /** Characters in a line of the bundle, about: Node prints the line of an uncaught error. */
 const LINE = 160;
@@ -56,7 +55,6 @@ export async function bundle({
       preserveSymlinks: true,
       tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
       define: { QUANTIX_VERSION: JSON.stringify(version) },
-      plugins: [terminalKit],
       logLevel: 'silent',
     });
     return { code: outputFiles[0]?.text ?? '', packages: packagesIn(metafile) };

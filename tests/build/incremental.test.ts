@@ -16,7 +16,8 @@ beforeAll(async () => {
 
 test('a first build does every step', () => {
   expect(firstBuild.stderr).toBe('');
-  expect(stepsDone(firstBuild)).toEqual(['boot-loader', 'initramfs', 'iso', 'papers', 'squashfs']);
+  const steps = ['boot-loader', 'initramfs', 'iso', 'papers', 'sea', 'squashfs'];
+  expect(stepsDone(firstBuild)).toEqual(steps);
 });
 
 test('a second build does nothing and says so', async () => {

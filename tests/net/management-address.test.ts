@@ -1,36 +1,11 @@
-import { resolve } from 'node:path';
-import { execa } from 'execa';
-import { expect } from 'vitest';
-import { linesOf } from '../../apps/process/lines-of.ts';
 import type { Machine } from './world/machine.ts';
+import { startProgram } from './world/program.ts';
 import { begin, goDhcp, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 
-const WATCHER = resolve(import.meta.dirname, 'world/watcher.ts');
-
 /** What the programs of a machine see of its network, line by line, until it is disposed of. */
 function watch(machine: Machine) {
-  const spaces = ['--net', '--mount', '--pid', '--uts', '--target', String(machine.pid)];
-  const command = [...spaces, '--', process.execPath, WATCHER, machine.root];
-  const child = execa('nsenter', command, { buffer: false, reject: false, stderr: 'inherit' });
-  const lines = linesOf(child.stdout.setEncoding('utf8'));
-  return {
-    /** Reads on until a line is there. */
-    async until(wanted: string): Promise<void> {
-      const seen: string[] = [];
-      for (;;) {
-        const { value, done } = await lines.next();
-        if (done) throw new Error(`the watch ended before ${wanted}: ${seen.join(' ')}`);
-        if (value === wanted) return;
-        seen.push(value);
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      child.stdin.end();
-      for await (const _line of lines);
-      expect((await child).exitCode).toBe(0);
-    },
-  };
+  return startProgram(machine, 'watcher.ts', machine.root);
 }
 
 test('a changed address is seen when it changes, and the old one is gone for good', async () => {

@@ -60,6 +60,20 @@ describe('an image of the Alpine base', () => {
     expect(await succeed(story, 'tar -tf /lib/apk/db/scripts.tar')).toContain('busybox-');
   });
 
+  test('turns SSH on and off, and has the password that was set', async () => {
+    const ssh =
+      'qx-ssh on --minutes 5 && qx-ssh status --json && qx-ssh off && qx-ssh status --json';
+    expect(await succeed(story, ssh)).toMatch(
+      /"state":"on","until":\d+[\s\S]*"state":"off","until":null/,
+    );
+    expect(await succeed(story, 'sshd -T')).toMatch(/^passwordauthentication no$/m);
+    await succeed(
+      story,
+      'echo "correct horse" | qx-password set; qx-password status | grep -x set',
+    );
+    await succeed(story, 'echo "correct horse" | qx-password check');
+  });
+
   test('powers off, and nothing bad was on its console', async () => {
     await story.screenshot();
     await story.guest.powerOff();

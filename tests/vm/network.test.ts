@@ -1,11 +1,7 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { run } from '../../build/process/run.ts';
-import { temporaryFolder } from '../unit/folder.ts';
+import { answerAt, listen } from './answer.ts';
+import { configurationDisk } from './configuration-disk.ts';
 import { freePort } from './free-port.ts';
 import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
 
@@ -42,41 +38,6 @@ async function status(story: Story) {
   return { persistent, ...interfaces[0] };
 }
 
-/** A disk with an empty file system of this label, to keep configuration on. */
-async function configurationDisk(label: string): Promise<string> {
-  const disk = join(await temporaryFolder(), 'config.img');
-  await run('mformat', [
-    '-C',
-    '-i',
-    disk,
-    '-T',
-    '16384',
-    '-h',
-    '16',
-    '-s',
-    '32',
-    '-v',
-    label,
-    '::',
-  ]);
-  return disk;
-}
-
-/** What a guest that listens says to a connection from the host; the guest's own network needs a moment to pass it. */
-async function answerAt(hostPort: number): Promise<string> {
-  for (;;) {
-    const socket = connect(hostPort, '127.0.0.1');
-    let said = '';
-    socket.on('data', (bytes: Buffer) => {
-      said += bytes;
-    });
-    socket.on('error', () => undefined);
-    await once(socket, 'close');
-    if (said !== '') return said;
-    await wait(200);
-  }
-}
-
 describe.each(PROFILES)('$profile', ({ profile, label }) => {
   test('takes a lease, goes static and is reached there, stays so after a restart, and goes back without a trace', async () => {
     const hostPort = await freePort();
@@ -100,7 +61,7 @@ describe.each(PROFILES)('$profile', ({ profile, label }) => {
     });
 
     await succeed(story, `qx-network static eth0 ${STATIC}/24 --gateway 10.0.2.2`);
-    await succeed(story, `(while :; do echo reached | nc -l -p ${PORT}; done >/dev/null 2>&1 &)`);
+    await listen(story, PORT);
     expect(await answerAt(hostPort)).toBe('reached\n');
 
     const before = guest.mark;

@@ -42,21 +42,22 @@ export async function boot(name: string, machine: Machine): Promise<Story> {
   };
 }
 
-/** What comes after Enter on the serial port: the console's menu or, in an image without it, a log-in prompt. */
-const MENU_OR_PROMPT = /8 Shell|login: /;
-
 /**
- * Opens a shell of root on the serial port, through the console: no password is set. Prompts from before `from` do not
- * count, and the kernel may write right behind one.
+ * Opens a shell of root on the serial port, through the console: no password is set. What was written before `from` does
+ * not count.
  */
 export async function logIn({ guest }: Story, from = 0): Promise<void> {
   await guest.waitFor(/Press Enter to use the console/, from);
   const enter = guest.mark;
   guest.type('');
-  const [seen] = await guest.waitFor(MENU_OR_PROMPT, enter);
-  const prompt = guest.mark;
-  guest.type(seen === 'login: ' ? 'root' : '8');
-  await guest.waitFor(/~ # /, prompt);
+  await guest.waitFor(/8 Shell/, enter);
+  const shell = guest.mark;
+  guest.send('8');
+  await guest.waitFor(/~ # /, shell);
+  const wide = guest.mark;
+  // A command that is longer than the line would be echoed in pieces.
+  guest.type('stty cols 9999');
+  await guest.waitFor(/~ # /, wide);
 }
 
 /**

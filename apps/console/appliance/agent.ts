@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { AGENT_SOCKET } from '../../api/socket.ts';
 
 /** The agent did not answer, or not as it should. */

@@ -8,14 +8,15 @@ import { type Change, joinWifi, setDhcp, setStatic } from '../../network/change.
 import { detectManagementAddress } from '../../network/management-address.ts';
 import { scanWifi } from '../../network/scan.ts';
 import { readNetwork } from '../../network/status.ts';
+import { restartService } from '../../services/control.ts';
+import { disableSsh, enableSsh, enableSshFor, sshState } from '../../services/ssh.ts';
+import { readServices } from '../../services/state.ts';
 import type { Deps, Read } from '../deps.ts';
 import { AgentError, askAgent } from './agent.ts';
 import { readLog } from './logs.ts';
 import { NetworkChanges } from './network-changes.ts';
 import { checkPassword, passwordState, setPassword } from './password.ts';
 import { powerOff, restart } from './power.ts';
-import { readServices, restartService } from './services.ts';
-import { disableSsh, enableSsh, readSsh } from './ssh.ts';
 
 /** A hypervisor host: what the agent tells, and what this program sees itself. */
 export function hypervisorDeps(): Deps {
@@ -41,17 +42,18 @@ export function controlPlaneDeps(): Deps & { facts: { host: Read<Host> } } {
     facts: {
       host: async () => readHost({ meter, managementAddress: await detectManagementAddress() }),
       network: (signal) => readNetwork({ signal }),
-      services: readServices,
-      ssh: (signal) => readSsh({ signal }),
+      services: () => readServices(),
+      ssh: (signal) => sshState({ signal }),
     },
     networkChange: (signal) => changes.next(signal),
     setStatic: async (address, signal) => toText(await setStatic(address, { signal })),
     setDhcp: async (change, signal) => toText(await setDhcp(change, { signal })),
     scanWifi: (name, signal) => scanWifi(name, { signal }),
     joinWifi: async (network, signal) => toText(await joinWifi(network, { signal })),
-    enableSsh: (minutes, signal) => enableSsh(minutes, { signal }),
+    enableSsh: (minutes, signal) =>
+      minutes === null ? enableSsh({ signal }) : enableSshFor(minutes, { signal }),
     disableSsh: (signal) => disableSsh({ signal }),
-    restartService,
+    restartService: (name, signal) => restartService(name, { signal }),
     readLog,
     passwordState: (signal) => passwordState({ signal }),
     checkPassword: (password, signal) => checkPassword(password, { signal }),
@@ -61,10 +63,14 @@ export function controlPlaneDeps(): Deps & { facts: { host: Read<Host> } } {
   };
 }
 
+/** Milliseconds after which this program looks itself at what the agent has not told. */
+const AGENT_PATIENCE = 3_000;
+
 /** The agent's view; this program's own while the agent does not answer, which the screen tells beside it. */
 async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise<Host> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(AGENT_PATIENCE)]);
   try {
-    return await askAgent({ path: '/v1/host', schema: hostSchema, signal });
+    return await askAgent({ path: '/v1/host', schema: hostSchema, signal: patience });
   } catch (error) {
     if (error instanceof AgentError) return lookMyself(signal);
     throw error;

@@ -1,6 +1,5 @@
 import { CommandError } from '../../process/command-error.ts';
 import { run, runFully } from '../../process/run.ts';
-import { words } from './words.ts';
 
 /** The program that keeps root's password; it reads passwords from standard input. */
 export const QX_PASSWORD = '/usr/sbin/qx-password';
@@ -41,12 +40,13 @@ export async function checkPassword(
   }
 }
 
-/** Sets root's password. @returns what is to be minded. @throws CommandError */
+/** Sets root's password. @returns what is to be minded, a line each. @throws CommandError */
 export async function setPassword(
   password: string,
   { signal, program = QX_PASSWORD }: PasswordOptions,
-): Promise<string> {
+): Promise<string[]> {
   const input = `${password}\n`;
   const { stderr } = await runFully(program, ['set'], { timeout: TIMEOUT, signal, input });
-  return words('qx-password', stderr);
+  const lines = stderr.split('\n').map((line) => line.replace(/^qx-password: /, '').trim());
+  return lines.filter((line) => line !== '');
 }

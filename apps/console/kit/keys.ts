@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { emitKeypressEvents } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Keys that are no characters, by the name they have here. */
 export type KeyName =

@@ -1,11 +1,25 @@
-import type { Service, Ssh } from '../deps.ts';
+import type { SshState } from '../../services/ssh.ts';
+import type { Service } from '../../services/state.ts';
 import { count, duration } from './amount.ts';
 
 /** States in which a service is as it should be or on its way there. */
 const CALM: readonly Service['state'][] = ['started', 'stopped'];
 
+/** Runlevels whose services are done once the machine is up, or come when it goes down. */
+const PASSING = ['sysinit', 'shutdown'];
+
+/** Services that concern a person: those that belong to the running machine, and others that run. */
+export function concerning(services: readonly Service[]): Service[] {
+  return services.filter(
+    ({ state, runlevels }) =>
+      runlevels.includes('default') ||
+      (state !== 'stopped' && !runlevels.some((level) => PASSING.includes(level))),
+  );
+}
+
 /** How services fare: the number of those that are ready, and each that is not at rest. */
-export function serviceTexts(services: readonly Service[]): string[] {
+export function serviceTexts(all: readonly Service[]): string[] {
+  const services = concerning(all);
   const started = services.filter(({ state }) => state === 'started').length;
   const restless = services.filter(({ state }) => !CALM.includes(state));
   const words = restless.map(({ name, state }) => `${name} ${stateText(state)}`);
@@ -19,11 +33,11 @@ export function stateText(state: Service['state']): string {
 }
 
 /** Whether SSH is on, and for how long: `now` in milliseconds since 1970. */
-export function sshText({ state, until, enabled_at_boot }: Ssh, now: number): string {
-  const next = enabled_at_boot ? 'on' : 'off';
-  if (state === 'off') return enabled_at_boot ? 'off, on after a restart' : 'off';
+export function sshText({ state, until, enabledAtBoot }: SshState, now: number): string {
+  const next = enabledAtBoot ? 'on' : 'off';
+  if (state === 'off') return enabledAtBoot ? 'off, on after a restart' : 'off';
   if (until === null) return `on, ${next} after a restart`;
-  const left = until - now / 1000;
+  const left = (until.getTime() - now) / 1000;
   return left < 60
     ? 'on, off in less than a minute'
     : `on, off in ${left < 7200 ? count(Math.floor(left / 60), 'minute') : duration(left)}`;

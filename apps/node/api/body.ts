@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type ZodType, z } from 'zod';
+import * as z from 'zod';
 import { ApiError } from './error.ts';
 
 /** Bytes that the body of a request may have. */
@@ -24,7 +24,7 @@ export async function readText(request: IncomingMessage): Promise<string> {
  */
 export async function readJson<Value>(
   request: IncomingMessage,
-  schema: ZodType<Value>,
+  schema: z.ZodType<Value>,
 ): Promise<Value> {
   const text = await readText(request);
   let json: unknown;

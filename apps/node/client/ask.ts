@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { type ZodType, z } from 'zod';
+import * as z from 'zod';
 import { codeOf } from '../api/code-of.ts';
 
 /** Milliseconds that the agent has to answer: it may wait for libvirt or for the network itself. */
@@ -21,7 +21,7 @@ export interface Question<Value> {
   /** Such as `/v1/host`. */
   path: string;
   body?: string;
-  schema: ZodType<Value>;
+  schema: z.ZodType<Value>;
   signal?: AbortSignal;
 }
 

@@ -5,6 +5,7 @@ import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
 import type { Base, OpenedPackage, UnrunScript } from '../../base/base.ts';
 import { programEntries } from '../../sea/entries.ts';
+import { EXECUTABLE_FILE } from '../../sea/make.ts';
 import { digestOf } from '../../step/digest.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
@@ -20,7 +21,6 @@ import {
   sourceInputs,
   toolInputs,
 } from './facts.ts';
-import { EXECUTABLE_FILE } from './sea.ts';
 
 /** Files that the step makes. */
 export const SQUASHFS_FILE = 'system.squashfs';

@@ -1,6 +1,10 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
+import { hashPools, hashVms } from '../../../apps/control/state/hash.ts';
+import { poolMessage } from '../../../apps/control/state/pool-message.ts';
+import { VmMessages } from '../../../apps/control/state/vm-message.ts';
 import type { ControlPlane } from '../../control-plane/control-plane.ts';
+import { Ledger } from '../../control-plane/ledger.ts';
 import { type Agent, DATA, members, WEB } from './agent.ts';
 
 const MAIL = { ...WEB, id: '7b0a5a3c-1111-4222-8333-944444444444', name: 'mail' };
@@ -151,10 +155,7 @@ test('an hour away: each object is told once, as it is now, and nothing is lost'
 
 test('a control plane that forgot the epoch gets a full state', async () => {
   const { plane, agent } = await members();
-  const { ledger } = plane.node();
-  const { Ledger } = await import('../../control-plane/ledger.ts');
   plane.nodes.set([...plane.nodes.keys()][0] ?? '', { ledger: new Ledger(), deleted: false });
-  expect(plane.node().ledger).not.toBe(ledger);
   agent.vms = [WEB, MAIL];
   agent.control.changed();
   await plane.answered('syncFullState', 2);
@@ -207,11 +208,7 @@ test('after any walk of changes and faults both sides come to the same hashes', 
     await plane.answered('heartbeat', before + more);
   }
   await quiet(agent);
-  const { hash } = { hash: plane.node().ledger.hash() };
-  const { hashVms, hashPools } = await import('../../../apps/control/state/hash.ts');
-  const { VmMessages } = await import('../../../apps/control/state/vm-message.ts');
-  const { poolMessage } = await import('../../../apps/control/state/pool-message.ts');
-  expect(hash).toEqual({
+  expect(plane.node().ledger.hash()).toEqual({
     vms: hashVms(new VmMessages().of(agent.vms, 0)),
     pools: hashPools(agent.pools.map(poolMessage)),
   });

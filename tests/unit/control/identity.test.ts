@@ -75,9 +75,14 @@ test('stored credentials are read again', async () => {
 test('a certificate of another key or another CA is set aside: the node must join again', async () => {
   const { folder, authority, key, certificate } = await joined();
   const other = await joined();
-  for (const [number, chain] of [other.certificate, certificate].entries()) {
+  const foreign = await authority.sign(await certificateRequest(other.key));
+  const pairs = [
+    [foreign.certificate, authority.pem],
+    [certificate, other.authority.pem],
+  ] as const;
+  for (const [chain, ca] of pairs) {
     await writeFile(`${folder}/node.crt`, chain);
-    await writeFile(`${folder}/ca.crt`, number === 0 ? authority.pem : other.authority.pem);
+    await writeFile(`${folder}/ca.crt`, ca);
     const lines: string[] = [];
     expect(await loadCredentials(folder, key, (line) => lines.push(line))).toBeUndefined();
     expect(lines).toEqual([expect.stringMatching(/must join again/)]);

@@ -11,18 +11,9 @@ const keys: string[] = [];
 
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-keys-'));
-  for (const type of ['ed25519', 'ecdsa', 'rsa']) {
-    await execa('ssh-keygen', [
-      '-q',
-      '-t',
-      type,
-      '-N',
-      '',
-      '-C',
-      'op@desk',
-      '-f',
-      join(folder, type),
-    ]);
+  for (const [type, ...size] of [['ed25519'], ['ecdsa'], ['rsa', '-b', '2048']]) {
+    const args = ['-q', '-t', `${type}`, ...size, '-N', '', '-C', 'op@desk'];
+    await execa('ssh-keygen', [...args, '-f', join(folder, `${type}`)]);
     keys.push((await readFile(join(folder, `${type}.pub`), 'utf8')).trimEnd());
   }
   await rm(folder, { recursive: true });

@@ -38,6 +38,21 @@ test('a change of the management address is told with what it was, and the first
   expect(changes).toEqual(['10.0.0.7 → 10.0.0.8', '10.0.0.8 → null', 'null → 10.0.0.7']);
 });
 
+test('the address is detected with nothing of the one before, also when there was none', async () => {
+  const given: unknown[][] = [];
+  const watch = watchAddress({
+    detect: async (...words: unknown[]) => {
+      given.push(words);
+      return null;
+    },
+    onChange: () => undefined,
+    signal: signalOfTest(),
+  });
+  await vi.waitFor(() => expect(given).toHaveLength(1));
+  watch.ring();
+  await vi.waitFor(() => expect(given).toEqual([[], []]));
+});
+
 test('pools are looked at anew as soon as something is mounted', async () => {
   const mounts = join(await temporaryFolder(), 'mountinfo');
   await writeFile(mounts, 'one');

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT } from '../profile/profiles.ts';
 
@@ -36,8 +36,19 @@ function wordsOf(path: string): string[] {
 
 /** Words of a path that a program of the appliance does not have. */
 function missingIn(program: string, path: string): string[] {
+  if (program.startsWith('apps/')) return missingInApps(program, path);
   const text = readFileSync(join(OVERLAY, program), 'utf8');
   return wordsOf(path).filter((word) => !text.includes(word));
+}
+
+/** The agent's parts know the name of a file; its folder is told to them by what puts them together. */
+function missingInApps(program: string, path: string): string[] {
+  const text = readFileSync(join(PROJECT, program), 'utf8');
+  const agent = readFileSync(join(PROJECT, 'apps/node/run.ts'), 'utf8');
+  return [
+    ...(text.includes(basename(path)) ? [] : [basename(path)]),
+    ...(agent.includes(`'/quantix/${dirname(path)}'`) ? [] : [dirname(path)]),
+  ];
 }
 
 describe('of what outlives a restart', () => {
@@ -78,5 +89,5 @@ test('the list is the whole one that both appliances promise', () => {
   expect(rows.map(({ path }) => path.replace(/\/.*/, '/'))).toEqual(
     expect.arrayContaining(['network/', 'hostname', 'ssh/', 'auth/', 'node/', 'vdc/']),
   );
-  expect(rows).toHaveLength(8);
+  expect(rows).toHaveLength(12);
 });

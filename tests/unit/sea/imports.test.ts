@@ -13,12 +13,12 @@ import fs from 'fs';
 import { create } from "@bufbuild/protobuf/codegenv2";
 import type { T } from 'zod/v4';
 import './b.ts';
-const kit = await import('terminal-kit');
+const yaml = await import('yaml');
 `,
   );
   expect([...importedPackages(folder, ['a.ts'])].sort()).toEqual([
     '@bufbuild/protobuf',
-    'terminal-kit',
+    'yaml',
     'zod',
   ]);
 });

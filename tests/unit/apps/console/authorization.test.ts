@@ -72,7 +72,7 @@ test('a password that was set while the console runs counts at once', async () =
   const { deps, calls } = machine({ passwordState: async () => state });
   const { terminal } = runConsole(deps);
   terminal.type('3d');
-  await terminal.see(/SSH is off\. /);
+  await terminal.see(/\| SSH is off\. /);
   state = 'set';
   terminal.type('\rd');
   await terminal.see(/Password of root/);

@@ -110,7 +110,7 @@ test('SSH is switched on for as many minutes as are typed, 5 to 120', async () =
   terminal.type('\x7f\x7f\x7f45\r');
   await terminal.see(/SSH is on for 45 minutes/);
   terminal.type('\rd');
-  await terminal.see(/SSH is off\. /);
+  await terminal.see(/\| SSH is off\. /);
   expect(calls).toEqual([['enableSsh', 45], ['disableSsh']]);
 });
 
@@ -153,6 +153,17 @@ test('shutting down says how many virtual machines run, and asks', async () => {
   terminal.type('y');
   await terminal.see(/is shutting down/);
   expect(calls).toEqual([['powerOff']]);
+});
+
+test('the menu leads on from a message, as from a screen', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('3d');
+  await terminal.see(/Done/);
+  terminal.type('2');
+  await terminal.see(/Hardware address/);
+  expect(await terminal.text()).not.toContain('Done');
+  expect(calls).toEqual([['disableSsh']]);
 });
 
 test('without a disk for settings a change lasts for the session, and that is said', async () => {

@@ -18,7 +18,7 @@ const FACTS: Deps['facts'] = {
       { ...wlan0!, dns: [EVIL] },
     ],
   }),
-  services: async () => [{ name: EVIL, state: 'failed' }],
+  services: async () => [{ name: EVIL, state: 'failed', runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
 };
 

@@ -14,7 +14,7 @@ keep_file() {
 	(
 		umask 077
 		mkdir -p "$keep_folder" && rm -f "$keep_folder/.$keep_name".* && cat >"$keep_temporary"
-	) && sync "$keep_temporary" && mv -f "$keep_temporary" "$1" && sync "$keep_folder" "${keep_folder%/*}" && return 0
+	) && sync "$keep_temporary" && mv -f "$keep_temporary" "$1" && sync "$keep_folder" "${keep_folder%/*}/" && return 0
 	rm -f "$keep_temporary"
 	return 1
 }

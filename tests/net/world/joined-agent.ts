@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { healthSchema } from '../../../apps/api/health.ts';
+import { ask } from '../../../apps/node/client/ask.ts';
+import { joinControlPlane } from '../../../apps/node/client/join.ts';
+import { run } from '../../../apps/node/run.ts';
+import { ControlPlane } from '../../control-plane/control-plane.ts';
+
+/**
+ * The agent of a machine, and the control plane that it has joined. Writes what each heartbeat tells of the address, and
+ * what the agent says at that moment when it is asked. Argument: a folder for the agent's files.
+ */
+const [folder = ''] = process.argv.slice(2);
+const socket = join(folder, 'node.sock');
+const end = new AbortController();
+const plane = await ControlPlane.open();
+plane.fault = {
+  after: async ({ method, request }) => {
+    if (method !== 'heartbeat' || !('managementAddress' in request)) return;
+    const { managementAddress } = await ask({ socket, path: '/healthz', schema: healthSchema });
+    console.log(`heartbeat ${request.managementAddress}, asked ${managementAddress}`);
+  },
+};
+process.stdin.on('end', () => end.abort()).resume();
+const places = { socket, folder, logFile: join(folder, 'node.log'), uri: 'test:///default' };
+const running = run(places, end.signal);
+for (;;) {
+  try {
+    await ask({ socket, path: '/healthz', schema: healthSchema });
+    break;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+await joinControlPlane(socket, { address: plane.door.origin, token: plane.token() });
+process.exitCode = await running;
+await plane.door.close();

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect } from 'vitest';
+import { linesOf } from '../../../apps/process/lines-of.ts';
+import type { Machine } from './machine.ts';
+
+/** A program of the host that runs in a machine's network, until it is disposed of. */
+export interface Program extends AsyncDisposable {
+  /** Reads on until a line is there. */
+  until(wanted: string): Promise<void>;
+}
+
+/** Starts one of the scripts beside this one; it ends with its standard input. */
+export function startProgram(machine: Machine, script: string, ...args: string[]): Program {
+  const spaces = ['--net', '--mount', '--pid', '--uts', '--target', String(machine.pid)];
+  const words = [process.execPath, join(import.meta.dirname, script), ...args];
+  const child = execa('nsenter', [...spaces, '--', ...words], {
+    buffer: false,
+    reject: false,
+    stderr: 'inherit',
+  });
+  const lines = linesOf(child.stdout.setEncoding('utf8'));
+  return {
+    until: async (wanted) => {
+      const seen: string[] = [];
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`it ended before ${wanted}: ${seen.join(' ')}`);
+        if (value === wanted) return;
+        seen.push(value);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.stdin.end();
+      for await (const _line of lines);
+      expect((await child).exitCode).toBe(0);
+    },
+  };
+}

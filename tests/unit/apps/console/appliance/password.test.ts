@@ -1,0 +1,59 @@
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import {
+  checkPassword,
+  passwordState,
+  setPassword,
+} from '../../../../../apps/console/appliance/password.ts';
+import { temporaryFolder } from '../../../folder.ts';
+
+const signal = AbortSignal.any([]);
+
+/** A qx-password that does this. */
+async function program(script: string): Promise<string> {
+  const file = join(await temporaryFolder(), 'qx-password');
+  await writeFile(file, `#!/bin/sh\n${script}\n`);
+  await chmod(file, 0o755);
+  return file;
+}
+
+test('a password goes by standard input, never as an argument', async () => {
+  const told = join(await temporaryFolder(), 'told');
+  const noting = await program(`printf '%s\\n' "$@" >${told}; cat >>${told}`);
+  await setPassword("it's $HOME", { signal, program: noting });
+  expect(await readFile(told, 'utf8')).toBe("set\nit's $HOME\n");
+});
+
+test('what is to be minded is told', async () => {
+  const warning = await program('echo "qx-password: it lasts until the next boot" >&2');
+  expect(await setPassword('password', { signal, program: warning })).toEqual([
+    'it lasts until the next boot',
+  ]);
+});
+
+test('a password is right by exit status 0 and wrong by 1', async () => {
+  expect(await checkPassword('x', { signal, program: await program('exit 0') })).toBe(true);
+  expect(await checkPassword('x', { signal, program: await program('exit 1') })).toBe(false);
+});
+
+test.each(['exit 2', 'echo "only root" >&2; exit 1', 'kill -9 $$'])(
+  'a check that does not come off (%s) is no answer',
+  async (script) => {
+    const checked = checkPassword('x', { signal, program: await program(script) });
+    await expect(checked).rejects.toThrow(/qx-password/);
+  },
+);
+
+test.each([
+  ['echo empty', 'empty'],
+  ['echo set', 'set'],
+  ['echo what', 'set'],
+  ['true', 'set'],
+])('after %j the password counts as %s', async (script, state) => {
+  expect(await passwordState({ signal, program: await program(script) })).toBe(state);
+});
+
+test('a program that is not there is no empty password', async () => {
+  await expect(passwordState({ signal, program: '/nonexistent' })).rejects.toThrow('not installed');
+});

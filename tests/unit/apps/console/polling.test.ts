@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { consoleProgram } from '../../../../apps/console/console.ts';
+import type { Effect, Event, State } from '../../../../apps/console/state.ts';
+import { update } from '../../../../apps/console/update.ts';
+import { HOST, machine, NETWORK } from '../../../screens/machine.ts';
+
+const SIZE = { columns: 80, rows: 24 };
+const program = consoleProgram('Quantix-OS', machine().deps);
+
+const namesOf = (effects: readonly Effect[]) =>
+  effects.flatMap((effect) => (effect.type === 'read' ? [effect.name] : []));
+
+/** A state in which every question was answered. */
+function answered(state: State, effects: readonly Effect[]): State {
+  return effects.reduce((reached, effect) => {
+    if (effect.type !== 'read') return reached;
+    const fact = { name: effect.name, value: null, problem: 'not of interest' };
+    return update(reached, { type: 'fact', turn: effect.turn, fact }).state;
+  }, state);
+}
+
+const tick = (state: State, now: number) => update(state, { type: 'tick', now });
+const press = (state: State, character: string) =>
+  update(state, { type: 'key', key: { name: 'character', character } });
+
+test('at first everything that the appliance has is asked for, once', () => {
+  const { state, effects } = program.start(SIZE, 0);
+  expect(namesOf(effects).sort()).toEqual([
+    'health',
+    'host',
+    'network',
+    'pools',
+    'services',
+    'ssh',
+    'vms',
+  ]);
+  expect(namesOf(tick(state, 5_000).effects)).toEqual([]);
+});
+
+test('what is old is asked for again, but not what is cheap to be told of', () => {
+  const start = program.start(SIZE, 0);
+  const state = answered(start.state, start.effects);
+  expect(namesOf(tick(state, 2_000).effects)).toEqual([]);
+  expect(namesOf(tick(state, 5_000).effects)).toEqual(['host', 'health', 'vms', 'services']);
+  expect(namesOf(tick(state, 60_000).effects)).toContain('network');
+});
+
+test('a screen that shows none of it asks for nothing, and the next one does at once', () => {
+  const start = program.start(SIZE, 0);
+  const logs = press(answered(start.state, start.effects), '6');
+  const later = tick(logs.state, 20_000);
+  expect(namesOf(later.effects)).toEqual([]);
+  const escaped = update(later.state, { type: 'key', key: { name: 'f1' } });
+  expect(namesOf(escaped.effects)).toContain('host');
+});
+
+test('a change of the network is looked at at once, and watched for again', () => {
+  const start = program.start(SIZE, 0);
+  const { effects } = update(answered(start.state, start.effects), { type: 'network-changed' });
+  expect(namesOf(effects)).toEqual(['network', 'host', 'health']);
+  expect(effects).toContainEqual({ type: 'await-network-change' });
+});
+
+test('an answer that was overtaken by a newer question does not count', () => {
+  const { state } = program.start(SIZE, 0);
+  const changed = update(state, { type: 'network-changed' });
+  const old: Event = {
+    type: 'fact',
+    turn: 1,
+    fact: { name: 'network', value: { ...NETWORK, hostname: 'before' }, problem: null },
+  };
+  const after = update(changed.state, old).state;
+  expect(after.facts.network.value).toBeNull();
+  const fresh: Event = {
+    type: 'fact',
+    turn: 2,
+    fact: { name: 'network', value: NETWORK, problem: null },
+  };
+  expect(update(after, fresh).state.facts.network.value).toEqual(NETWORK);
+});
+
+test('a fact that can no longer be read is no longer shown as if it could', () => {
+  const { state } = program.start(SIZE, 0);
+  const known = update(state, {
+    type: 'fact',
+    turn: 1,
+    fact: { name: 'host', value: HOST, problem: null },
+  });
+  expect(known.state.facts.host.value).toEqual(HOST);
+  const again = tick(known.state, 5_000);
+  const lost = update(again.state, {
+    type: 'fact',
+    turn: 2,
+    fact: { name: 'host', value: null, problem: 'gone' },
+  });
+  expect(lost.state.facts.host).toEqual({ value: null, problem: 'gone' });
+});
+
+test('a log is followed at its end only', () => {
+  const { state } = press(program.start(SIZE, 0).state, '5');
+  const lines = Array.from({ length: 100 }, (_, index) => `line ${index}`);
+  const read = update(state, { type: 'log', source: 'system', lines, problem: null }).state;
+  expect(tick(read, 1).effects).toContainEqual({ type: 'read-log', source: 'system' });
+  const scrolled = update(read, { type: 'key', key: { name: 'up' } }).state;
+  expect(tick(scrolled, 1).effects).not.toContainEqual({ type: 'read-log', source: 'system' });
+  const end = update(scrolled, { type: 'key', key: { name: 'end' } }).state;
+  expect(tick(end, 1).effects).toContainEqual({ type: 'read-log', source: 'system' });
+});

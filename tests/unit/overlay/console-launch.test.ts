@@ -1,0 +1,92 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { EXIT } from '../../../apps/console/exit-status.ts';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+const SCRIPT = join(PROJECT, 'overlay/common/usr/lib/quantix/console-launch');
+
+/** Functions in place of those that need a machine: they tell what they would do. */
+const STAND_INS = `
+set_size() { :; }
+restore_terminal() { :; }
+hold_messages() { echo hold; }
+release_messages() { echo release; }
+open_shell() { echo shell; exit; }
+log_in() { echo log-in; exit; }
+logger() { cat; }
+`;
+
+interface Run {
+  /** What the program does each time that it is started, the last for ever: shell text. */
+  program: readonly string[];
+  /** Seconds since the start of the kernel, each time that they are asked for. */
+  times?: readonly number[];
+}
+
+/** Runs the launcher with a program that behaves so; what it told, line by line. */
+async function launch({ program, times = [100] }: Run): Promise<string[]> {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'run'));
+  await writeFile(join(folder, 'times'), `${times.join('\n')}\n`);
+  const cases = program.map((text, index) => `${index + 1}) ${text} ;;`).join('\n');
+  await writeFile(
+    join(folder, 'program'),
+    `#!/bin/sh\necho start >>starts\ncase $(wc -l <starts) in\n${cases}\nesac\n`,
+    { mode: 0o755 },
+  );
+  const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\n${STAND_INS}
+    RUN=run
+    console_program() { echo ./program; }
+    uptime_seconds() { head -n 1 times; sed -i 1d times; }
+    main tty1`;
+  const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: folder });
+  return stdout.split('\n');
+}
+
+test('the exit statuses are those of the programs', async () => {
+  const text = await readFile(SCRIPT, 'utf8');
+  expect(text).toContain(`LEFT=${EXIT.left} SHELL_WANTED=${EXIT.shell} LOGIN_WANTED=${EXIT.login}`);
+});
+
+test('whoever leaves, leaves; the kernel writes to the terminal again', async () => {
+  expect(await launch({ program: ['exit 0'] })).toEqual(['hold', 'release']);
+});
+
+test('a shell and a log-in prompt are had by exit status, after the kernel was let in again', async () => {
+  expect(await launch({ program: [`exit ${EXIT.shell}`] })).toEqual(['hold', 'release', 'shell']);
+  expect(await launch({ program: [`exit ${EXIT.login}`] })).toEqual(['hold', 'release', 'log-in']);
+});
+
+test('a crash starts the program again, and its last words are logged', async () => {
+  const told = await launch({ program: ['echo "TypeError: x" >&2; exit 1', 'exit 0'] });
+  expect(told).toEqual([
+    'hold',
+    'release',
+    'TypeError: x',
+    'program has crashed (exit status 1) and is started again; logread tells more.',
+    'hold',
+    'release',
+  ]);
+});
+
+test('two crashes in a row show a log-in prompt instead', async () => {
+  const told = await launch({ program: ['kill -9 $$', 'exit 1'], times: [100, 159] });
+  expect(told.at(-1)).toBe('log-in');
+  expect(told.filter((line) => line === 'hold')).toHaveLength(2);
+});
+
+test('crashes that are far apart are not in a row', async () => {
+  const program = ['exit 1', 'exit 1', 'exit 0'];
+  const told = await launch({ program, times: [100, 161, 300] });
+  expect(told).not.toContain('log-in');
+  expect(told.filter((line) => line === 'hold')).toHaveLength(3);
+});
+
+test('an image without a program says so, and shows a log-in prompt', async () => {
+  const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\n${STAND_INS}\nRUN=run\nmain ttyS0`;
+  const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: await temporaryFolder() });
+  expect(stdout).toBe('no console program is in this image\nlog-in');
+});

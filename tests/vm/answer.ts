@@ -1,0 +1,24 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Story, succeed } from './story.ts';
+
+/** What a guest that listens says to a connection from the host; the guest's own network needs a moment to pass it. */
+export async function answerAt(hostPort: number): Promise<string> {
+  for (;;) {
+    const socket = connect(hostPort, '127.0.0.1');
+    let said = '';
+    socket.on('data', (bytes: Buffer) => {
+      said += bytes;
+    });
+    socket.on('error', () => undefined);
+    await once(socket, 'close');
+    if (said !== '') return said;
+    await wait(200);
+  }
+}
+
+/** Makes a guest say `reached` to whoever connects to a port. */
+export async function listen(story: Story, port: number): Promise<void> {
+  await succeed(story, `(while :; do echo reached | nc -l -p ${port}; done >/dev/null 2>&1 &)`);
+}

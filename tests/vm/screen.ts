@@ -1,0 +1,19 @@
+import type { Chord } from '../../build/qemu/keyboard.ts';
+import { type Story, succeed } from './story.ts';
+
+/** Waits until the guest's screen shows a text; its shell on the serial port reads the screen's memory (vcs(4)). */
+export async function untilScreenShows(story: Story, text: string): Promise<void> {
+  await succeed(story, `until grep -qF '${text}' /dev/vcs1; do usleep 200000; done`);
+}
+
+/** Presses one key after the other on the guest's keyboard. */
+export async function pressInTurn({ guest }: Story, ...chords: readonly Chord[]): Promise<void> {
+  for (const chord of chords) await guest.press(...chord);
+}
+
+/** Empties a field of a form that holds at most so many characters, and types a text. */
+export async function fillIn(story: Story, text: string): Promise<void> {
+  const longest = Array.from({ length: 20 }, () => ['backspace']);
+  await pressInTurn(story, ['end'], ...longest);
+  await story.guest.typeOnKeyboard(text);
+}
