@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { healthSchema } from '../../apps/api/health.ts';
 import { vmsSchema } from '../../apps/api/vms.ts';
+import { untilScreenShows } from './screen.ts';
 import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
 
 const LEASED = '10.0.2.15';
@@ -48,6 +49,7 @@ test('the agent tells of addresses and VMs as they change, and comes back when i
     libvirt: { available: true },
     vms: [{ id: ID, name: 'loop', state: 'running', cpus: 1, memory: 32 * 2 ** 20 }],
   });
+  await untilScreenShows(story, '1 running');
   await succeed(story, `virsh -q destroy ${ID}`);
   await succeed(story, inLog('VM loop .* running → shutoff'));
 
