@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parseDocument } from 'yaml';
+import type { Document } from 'yaml';
 import * as z from 'zod';
 import { readIfThere, setAside, writeDurably } from './durable-file.ts';
 import { ControlError } from './error.ts';
@@ -36,7 +36,7 @@ export async function readNodeConfig<P>(
   const empty = { controlPlane: undefined, joinToken: undefined, pools: [] };
   if (text === undefined) return { config: empty, problem: undefined };
   try {
-    return { config: parseNodeConfig(text, { file, pools }), problem: undefined };
+    return { config: await parseNodeConfig(text, { file, pools }), problem: undefined };
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     const aside = await setAside(file);
@@ -48,11 +48,12 @@ export async function readNodeConfig<P>(
  * Reads the text of a `node.yaml`.
  * @throws ControlError naming the file and the key or line
  */
-export function parseNodeConfig<P>(
+export async function parseNodeConfig<P>(
   text: string,
   { file, pools }: { file: string; pools: z.ZodType<readonly P[]> },
-): NodeConfig<P> {
-  const parsed = schema(pools).safeParse(parseYaml(text, file) ?? {});
+): Promise<NodeConfig<P>> {
+  const document = await parseYaml(text, file);
+  const parsed = schema(pools).safeParse(contentOf(document, file) ?? {});
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const key = issue?.path.join('.') ?? '';
@@ -77,18 +78,20 @@ export async function rememberControlPlane(
   { controlPlane }: ConfigChange,
 ): Promise<void> {
   const text = (await readIfThere(file)) ?? '';
-  const before = parseYaml(text, file);
+  const document = await parseYaml(text, file);
+  const before = contentOf(document, file);
   if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
     throw new ControlError({ what: 'not a list of keys and values', where: file });
   }
-  const document = parseDocument(text);
   document.set('controlPlane', controlPlane);
   document.delete('joinToken');
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await writeDurably(file, document.toString(), 0o600);
 }
 
-function parseYaml(text: string, file: string): unknown {
+/** Loads the parser when there is something to parse: most agents live without it. */
+async function parseYaml(text: string, file: string): Promise<Document.Parsed> {
+  const { parseDocument } = await import('yaml');
   const document = parseDocument(text);
   const [error] = document.errors;
   if (error !== undefined) {
@@ -96,6 +99,10 @@ function parseYaml(text: string, file: string): unknown {
     const where = line === undefined ? file : `${file}, line ${line}`;
     throw new ControlError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
   }
+  return document;
+}
+
+function contentOf(document: Document.Parsed, file: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { execa } from 'execa';
-import { CHILD_OPTIONS, FORCE_KILL_AFTER } from './child.ts';
+import { FORCE_KILL_AFTER, startChild } from './child.ts';
 import { CommandError } from './command-error.ts';
-import { explain } from './explain.ts';
+import { endingError } from './ending-error.ts';
 
 /** Characters of output above which a command is ended, if its caller does not say. */
 const MAX_OUTPUT = 16 * 1024 * 1024;
@@ -49,31 +49,52 @@ export async function runFully(
   args: readonly string[],
   { timeout, signal, input = '', maxOutput = MAX_OUTPUT }: RunOptions,
 ): Promise<Output> {
+  const asked = { command, args };
   const limit = AbortSignal.timeout(timeout);
-  const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
-  const child = execa(command, args, {
-    ...CHILD_OPTIONS,
-    input,
-    maxBuffer: maxOutput,
-    cancelSignal: ending,
-  });
+  const tooMuch = new AbortController();
+  const ending = AbortSignal.any([
+    limit,
+    tooMuch.signal,
+    ...(signal === undefined ? [] : [signal]),
+  ]);
+  const child = startChild({ ...asked, stdio: ['pipe', 'pipe', 'pipe'], signal: ending });
+  const [stdout, stderr] = [child.process.stdout, child.process.stderr].map((stream) =>
+    collect(stream, maxOutput, () => tooMuch.abort()),
+  );
+  give(child.process.stdin, input);
   const settled = new AbortController();
-  const overdue = { command, args, detail: `${timeout / 1000} s` } as const;
   try {
-    const result = await Promise.race([child, survival(ending, settled.signal)]);
-    if (result !== undefined) return { stdout: result.stdout, stderr: result.stderr };
-  } catch (error) {
-    const explained = explain(error, { command, args });
-    if (!limit.aborted || !isCancelled(explained)) throw explained;
-    throw new CommandError({ ...overdue, failure: 'timeout', stderr: explained.stderr });
+    const end = await Promise.race([child.ended, survival(ending, settled.signal)]);
+    const output = { stdout: stdout?.() ?? '', stderr: stderr?.() ?? '' };
+    if (ending.aborted) throw new CommandError({ ...asked, stderr: output.stderr, ...why() });
+    const error = end === undefined ? undefined : endingError(end, { ...asked, ...output });
+    if (error !== undefined) throw error;
+    return output;
   } finally {
     settled.abort();
   }
-  throw new CommandError({ ...overdue, failure: limit.aborted ? 'timeout' : 'cancelled' });
+
+  function why() {
+    if (tooMuch.signal.aborted) return { failure: 'output' } as const;
+    if (limit.aborted) return { failure: 'timeout', detail: `${timeout / 1000} s` } as const;
+    return { failure: 'cancelled' } as const;
+  }
 }
 
-function isCancelled(error: unknown): error is CommandError {
-  return error instanceof CommandError && error.failure === 'cancelled';
+/** Keeps what a stream brings. @returns gives it, without its last line feed */
+function collect(stream: Readable | null, most: number, exceeded: () => void): () => string {
+  let text = '';
+  stream?.setEncoding('utf8').on('data', (piece: string) => {
+    text = (text + piece).slice(0, most);
+    if (text.length >= most) exceeded();
+  });
+  return () => text.replace(/\n$/, '');
+}
+
+/** Hands text in. A child that ends without reading it is no failure. */
+function give(stream: Writable | null, text: string): void {
+  stream?.on('error', () => undefined);
+  stream?.end(text);
 }
 
 /** Comes to an end when a child should long be gone; never before. */

@@ -1,7 +1,7 @@
-import { execa } from 'execa';
-import { CHILD_OPTIONS } from './child.ts';
+import type { Readable } from 'node:stream';
+import { startChild } from './child.ts';
 import { CommandError } from './command-error.ts';
-import { explain } from './explain.ts';
+import { endingError } from './ending-error.ts';
 import { linesOf } from './lines-of.ts';
 
 /** Characters of standard error that are kept for the error's message. */
@@ -26,31 +26,31 @@ export async function* streamLines(
   if (signal.aborted) return;
   const left = new AbortController();
   const ending = AbortSignal.any([signal, left.signal]);
-  const child = execa(command, args, {
-    ...CHILD_OPTIONS,
-    stdin: 'ignore',
-    buffer: false,
-    cancelSignal: ending,
-  });
+  const stdio = ['ignore', 'pipe', 'pipe'] as const;
+  const child = startChild({ command, args, stdio: [...stdio], signal: ending });
   let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-LAST_WORDS);
   });
-  const ended = child.then(
-    () => undefined,
-    (error: unknown) => (ending.aborted ? undefined : error),
+  const ended = child.ended.then(
+    (end) => endingError(end, { command, args, stderr }),
+    (error: unknown) => error,
   );
   try {
-    for await (const line of linesOf(child.stdout.setEncoding('utf8'))) {
+    for await (const line of linesOf(textOf(child.process.stdout))) {
       if (signal.aborted) return;
       yield line;
     }
     const error = await ended;
-    if (error !== undefined) throw explain(error, { command, args, stderr });
+    if (error !== undefined && !ending.aborted) throw error;
   } catch (error) {
     if (error instanceof CommandError || !ending.aborted) throw error;
   } finally {
     left.abort();
     await ended;
   }
+}
+
+async function* textOf(stream: Readable | null): AsyncGenerator<string, void, void> {
+  if (stream !== null) yield* stream.setEncoding('utf8');
 }

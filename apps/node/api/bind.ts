@@ -1,7 +1,7 @@
 import { lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { codeOf } from './code-of.ts';
+import { codeOf } from '../../process/code-of.ts';
 
 /** The socket's place is taken. */
 export class TakenError extends Error {

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import * as z from 'zod';
-import { codeOf } from '../api/code-of.ts';
+import { codeOf } from '../../process/code-of.ts';
 
 /** Milliseconds that the agent has to answer: it may wait for libvirt or for the network itself. */
 const TIME_LIMIT = 60_000;

@@ -5,7 +5,7 @@ import { hostSchema } from '../../../apps/api/host.ts';
 import { networkSchema } from '../../../apps/api/network.ts';
 import { poolsSchema } from '../../../apps/api/storage.ts';
 import { vmsSchema } from '../../../apps/api/vms.ts';
-import { codeOf } from '../../../apps/node/api/code-of.ts';
+import { codeOf } from '../../../apps/process/code-of.ts';
 import { servingAgent } from './agent.ts';
 import { smallParts, WEB, world } from './small-parts.ts';
 

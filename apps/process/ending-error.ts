@@ -1,0 +1,12 @@
+import type { Ending } from './child.ts';
+import { CommandError, type CommandErrorFacts } from './command-error.ts';
+
+/** What is wrong about the way in which a command ended by itself; `undefined` if nothing is. */
+export function endingError(
+  { exitCode, signal }: Ending,
+  asked: Pick<CommandErrorFacts, 'command' | 'args' | 'stderr'>,
+): CommandError | undefined {
+  if (signal !== null) return new CommandError({ ...asked, failure: 'signal', detail: signal });
+  if (exitCode === 0) return undefined;
+  return new CommandError({ ...asked, failure: 'exit', exitCode });
+}
