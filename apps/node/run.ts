@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { AGENT_SOCKET } from '../api/socket.ts';
 import { readNodeConfig } from '../control/config.ts';
 import { SYSTEM_URI } from '../libvirt/virsh.ts';
@@ -25,6 +26,8 @@ export type Places = typeof PLACES;
  * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
  */
 export async function run(places: Places, signal: AbortSignal): Promise<number> {
+  // The agent never computes for long: the optimizing compilers would only be resident.
+  for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag);
   using file = new BoundedFile(places.logFile);
   const log = createLogger({ level: 'info', write: writeToStandardOutput, file });
   log.info(`qx-node ${VERSION} starts`);
