@@ -120,6 +120,17 @@ test('a watch that was killed and is started again drops no address, and only th
   await untilAddress(story, 'eth0');
 });
 
+test('an interface that goes away while it is configured is told, in words', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await machine.succeed('rm /sys/class/net/eth1/flags /sys/class/net/eth1/ifindex');
+  const { status, stderr } = await machine.network('apply', 'eth1');
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: 'qx-network: eth1: the link cannot be raised',
+  });
+});
+
 test('interfaces that are not hardware are left alone, unless they are named', async () => {
   await using story = await begin();
   const { machine, lan } = story;

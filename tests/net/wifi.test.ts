@@ -20,7 +20,8 @@ BSS 02:00:00:00:03:00(on wlan0)
 
 /**
  * A machine whose eth0 is a WiFi interface to programs. The kernels that this runs on have no mac80211_hwsim, so what
- * is tested is the plan: the files that wpa_supplicant gets, and when it is started and ended.
+ * is tested is the plan: the files that wpa_supplicant gets, and when it is started and ended. Radios are in
+ * tests/vm/hardware.test.ts, on the appliance's own kernel.
  */
 async function beginWifi(): Promise<Story> {
   const story = await begin();
@@ -46,6 +47,28 @@ test('networks in reach are told, strongest first, with their security (plan onl
     '-50\tWPA2/WPA3\tnew',
     '-70\tWPA2\tfar',
   ]);
+});
+
+test('a scan waits while wpa_supplicant makes one of its own, and says why none can be made', async () => {
+  await using story = await beginWifi();
+  const { machine } = story;
+  const busy = 'echo "command failed: Device or resource busy (-16)"; rm /busy; exit 240';
+  await machine.write('/usr/sbin/iw', `#!/bin/sh\nif [ -e /busy ]; then ${busy}; fi\ncat /scan\n`);
+  await machine.write('/busy', '');
+  expect(await machine.network('wifi', 'eth0')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('near and "open"') as string,
+    stderr: '',
+  });
+  await machine.write(
+    '/usr/sbin/iw',
+    '#!/bin/sh\necho "command failed: Network is down"; exit 1\n',
+  );
+  expect(await machine.network('wifi', 'eth0')).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'qx-network: eth0: cannot look for networks: command failed: Network is down',
+  });
 });
 
 test('a network is joined with WPA2 or WPA3, its password kept for root only (plan only: no mac80211_hwsim)', async () => {

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
+import { networkSchema } from '../../apps/api/network.ts';
+import { type AccessPoint, PASSWORD, putOnAir } from './access-point.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
-import { boot, logIn, succeed } from './story.ts';
+import { boot, logIn, type Story, succeed } from './story.ts';
 
 const FOLDER = 'dist/tests/hardware';
 let iso: string;
@@ -20,7 +22,31 @@ beforeAll(async () => {
   expect(iso).toContain(resolve(PROJECT, FOLDER));
 });
 
-test('an image with the kernel for hardware boots under UEFI from a USB stick', async () => {
+const POINTS: readonly AccessPoint[] = [
+  { ssid: 'lab "two"', security: 'WPA2', address: '10.77.2.100', gateway: '10.77.2.1' },
+  { ssid: 'lab three', security: 'WPA3', address: '10.77.3.100', gateway: '10.77.3.1' },
+];
+
+/** Joins a network that is in reach, and expects to be reached there. */
+async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
+  const { ssid, address, gateway } = point;
+  await succeed(story, `echo '${PASSWORD}' | qx-network wifi wlan0 '${ssid}'`);
+  const leased = `qx-network status | grep ' ${address}/24 '`;
+  await succeed(story, `until ${leased}; do usleep 500000; done`);
+  const { interfaces } = networkSchema.parse(
+    JSON.parse(await succeed(story, 'qx-network status --json')),
+  );
+  expect(interfaces.find(({ name }) => name === 'wlan0')).toMatchObject({
+    kind: 'wifi',
+    method: 'dhcp',
+    ssid,
+    addresses: [{ address, prefix: 24 }],
+    gateway,
+  });
+  await succeed(story, `ping -c 1 -I wlan0 ${gateway}`);
+}
+
+test('an image with the kernel for hardware boots under UEFI from a USB stick, and joins WiFi networks', async () => {
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',
     medium: { as: 'usb', image: iso },
@@ -29,6 +55,13 @@ test('an image with the kernel for hardware boots under UEFI from a USB stick', 
   await logIn(story);
   expect(await succeed(story, 'uname -r')).not.toContain('cloud');
   expect(await succeed(story, 'mount')).toMatch(/^\/dev\/sd[a-z]\d* on \/run\/quantix\/medium /m);
+
+  await putOnAir(story, POINTS);
+  for (const { ssid, security } of POINTS) {
+    const inReach = `qx-network wifi wlan0 | grep '${security}.${ssid}$'`;
+    await succeed(story, `until ${inReach}; do sleep 1; done`);
+  }
+  for (const point of POINTS) await joinWifi(story, point);
   await story.guest.powerOff();
   story.expectGoodConsole();
 });

@@ -62,7 +62,9 @@ has_carrier() {
 raise_link() {
 	has_carrier "$1" && return 0
 	down=''
-	[ $(($(attribute "$1" flags) & 1)) -eq 1 ] || is_wireless "$1" || down=yes
+	flags=$(attribute "$1" flags)
+	[ -n "$flags" ] || return 1
+	[ $((flags & 1)) -eq 1 ] || is_wireless "$1" || down=yes
 	ip link set "$1" up || return 1
 	tries=60
 	while [ -n "$down" ] && [ "$tries" -gt 0 ] && ! has_carrier "$1"; do
@@ -86,10 +88,11 @@ default_routes_of() {
 
 # The metric of an interface's default route. Each has another, so that one is preferred: wired before WiFi.
 metric_of() {
+	index=$(attribute "$1" ifindex)
 	if is_wireless "$1"; then
-		echo $((1000000 + $(attribute "$1" ifindex)))
+		echo $((1000000 + ${index:-0}))
 	else
-		echo $((1000 + $(attribute "$1" ifindex)))
+		echo $((1000 + ${index:-0}))
 	fi
 }
 

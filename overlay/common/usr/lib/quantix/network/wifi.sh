@@ -58,10 +58,25 @@ join_wifi() {
 	done
 }
 
+# Looks around. While wpa_supplicant does so for itself, the interface is busy, a second or two each time.
+look_for_wifi() {
+	tries=10
+	until seen=$(iw dev "$1" scan 2>&1); do
+		case $tries,$seen in
+		[1-9]*busy*) ;;
+		*) complain "$1: cannot look for networks: $seen"; return 1 ;;
+		esac
+		tries=$((tries - 1))
+		usleep 500000
+	done
+	printf '%s\n' "$seen"
+}
+
 # Networks in reach, strongest first, `SIGNAL SECURITY NAME` each, from what `iw` tells (iw(8), scan).
 scan_wifi() {
 	ip link set "$1" up
-	iw dev "$1" scan | awk '
+	found=$(look_for_wifi "$1") || return 1
+	printf '%s\n' "$found" | awk '
 		function flush() { if (name != "") printf "%d\t%s\t%s\n", signal, security, name }
 		/^BSS / { flush(); name = ""; security = "open" }
 		/^\tsignal:/ { signal = $2 }
