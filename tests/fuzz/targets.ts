@@ -22,7 +22,8 @@ import { dataTar, packPackage } from '../alpine-mirror/package.ts';
 import { controlPart } from '../alpine-mirror/parts.ts';
 import { pkginfo } from '../alpine-mirror/recipe.ts';
 import { END_MARK, tarEntry } from '../alpine-mirror/tar.ts';
-import { key, MemorySink } from '../unit/alpine/opened.ts';
+import { key } from '../unit/alpine/opened.ts';
+import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { hostileTar } from './hostile-tar.ts';
 import { machine } from './machine-target.ts';
@@ -91,7 +92,7 @@ const archive: Target = {
         : resealed(random);
     const path = join(room(), 'a.apk');
     writeFileSync(path, bytes);
-    const sink = new MemorySink();
+    const sink = new Collection();
     await openPackage({ file: path, keys, identity, origin: where, sink });
     for (const entry of sink.entries) checkInside(entry);
   },

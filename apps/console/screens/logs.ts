@@ -1,6 +1,7 @@
 import type { LogSource } from '../deps.ts';
 import { line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
+import { scrollStep } from '../kit/scroll.ts';
 import { column, plain } from '../kit/text.ts';
 import type { ScreenOf, State } from '../state.ts';
 import { type Step, show } from '../steps.ts';
@@ -37,16 +38,8 @@ function neighbour(source: LogSource, step: number): LogSource {
 function scroll(state: State, { lines, top }: ScreenOf<'logs'>, key: Key): number | 'end' {
   const page = bodyRows(state.size);
   const last = Math.max((lines?.length ?? 0) - page, 0);
-  const steps: Partial<Record<Key['name'], number>> = {
-    up: -1,
-    down: 1,
-    pageup: -page,
-    pagedown: page,
-    home: -last,
-    end: last,
-  };
   const vi: Record<string, number> = { k: -1, j: 1 };
-  const step = steps[key.name] ?? vi[letter(key)];
+  const step = scrollStep(key, { page, last }) ?? vi[letter(key)];
   if (step === undefined) return top;
   const next = (top === 'end' ? last : top) + step;
   return next >= last ? 'end' : Math.max(next, 0);

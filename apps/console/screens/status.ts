@@ -2,6 +2,7 @@ import { EXIT } from '../exit-status.ts';
 import { bold, type Line, type Size } from '../kit/frame.ts';
 import type { Key } from '../kit/keys.ts';
 import { letter } from '../kit/keys.ts';
+import { scrollStep } from '../kit/scroll.ts';
 import { wrap } from '../kit/text.ts';
 import { controlPlaneTexts, healthTexts, poolTexts, vmTexts } from '../report/agent.ts';
 import { machineRows } from '../report/machine.ts';
@@ -20,16 +21,7 @@ const LABELS = 18;
 export function onStatusKey(state: State, screen: ScreenOf<'status'>, key: Key): Step {
   if (letter(key) === 'q') return leave(state, EXIT.left);
   const last = Math.max(statusLines(state, state.size.columns).length - bodyRows(state.size), 0);
-  const page = bodyRows(state.size);
-  const steps: Partial<Record<Key['name'], number>> = {
-    up: -1,
-    down: 1,
-    pageup: -page,
-    pagedown: page,
-    home: -last,
-    end: last,
-  };
-  const step = steps[key.name];
+  const step = scrollStep(key, { page: bodyRows(state.size), last });
   if (step === undefined) return stay(state);
   return show(state, { ...screen, top: Math.min(Math.max(screen.top + step, 0), last) });
 }

@@ -9,30 +9,12 @@ import {
 } from '../../../build/base/alpine/package/record.ts';
 import { type TrustedKeys, trustedKeys } from '../../../build/base/alpine/signature/keys.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
-import type { EntrySink } from '../../../build/tree/sink.ts';
 import { makeKey } from '../../alpine-mirror/key.ts';
+import { Collection } from '../tree/tars.ts';
 
 /** The key of all test packages, and its public half as trusted. */
 export const key = makeKey('test-0000.rsa.pub');
 export const keys: TrustedKeys = trustedKeys([[key.name, key.pem]]);
-
-/** Keeps what an archive has in memory. */
-export class MemorySink implements EntrySink {
-  readonly entries: Entry[] = [];
-
-  add(entry: Exclude<Entry, { type: 'file' }>): void {
-    this.entries.push(entry);
-  }
-
-  async file(
-    entry: Omit<Entry & { type: 'file' }, 'content'>,
-    content: AsyncIterable<Uint8Array>,
-  ): Promise<void> {
-    const bytes = Buffer.concat(await Array.fromAsync(content));
-    if (bytes.length !== entry.size) throw new Error(`${entry.path} has ${bytes.length} bytes`);
-    this.entries.push({ ...entry, content: { in: 'memory', bytes } });
-  }
-}
 
 /** What was read of a package. */
 export interface Opened {
@@ -49,7 +31,7 @@ export async function openBytes(
   try {
     const file = join(folder, 'a.apk');
     await writeFile(file, bytes);
-    const sink = new MemorySink();
+    const sink = new Collection();
     await openPackage({ file, keys, origin: 'package a', sink, ...trust });
     const record = sink.entries.find(isRecord);
     if (record?.type !== 'file' || record.content.in !== 'memory') throw new Error('no record');

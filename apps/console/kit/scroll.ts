@@ -1,0 +1,21 @@
+import type { Key } from './keys.ts';
+
+/**
+ * Lines by which arrows, page keys, Home and End scroll; `undefined` for any other key.
+ * @param page lines that are seen at once
+ * @param last lines above the last page
+ */
+export function scrollStep(
+  key: Key,
+  { page, last }: { page: number; last: number },
+): number | undefined {
+  const steps: Partial<Record<Key['name'], number>> = {
+    up: -1,
+    down: 1,
+    pageup: -page,
+    pagedown: page,
+    home: -last,
+    end: last,
+  };
+  return steps[key.name];
+}
