@@ -22,7 +22,7 @@ IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-net test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -45,7 +45,7 @@ explain: node_modules/.ready ## Say what changed since the last build, and what 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
 
-test: check test-unit test-net test-build test-docker test-vm ## Run all tests
+test: check test-unit test-net test-images ## Run all tests
 
 check: node_modules/.ready ## Check style and types
 	biome check .
@@ -58,6 +58,10 @@ test-unit: node_modules/.ready ## Run the fast tests
 test-net: node_modules/.ready ## Try the network programs in namespaces, against a real DHCP server (root)
 	@$(QX) doctor --install
 	$(VITEST) --project net
+
+test-images: node_modules/.ready ## Run what the next three do, side by side
+	@$(QX) doctor --install
+	$(VITEST) --project build --project docker --project vm
 
 test-build: node_modules/.ready ## Build real images: twice the same, only what changed, refusals
 	@$(QX) doctor --install

@@ -1,50 +1,67 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files that boot guests run first: they take longest, and a short one is a better last. */
+class GuestsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const guest = ({ project }: TestSpecification) => Number(project.name === 'vm');
+    return (await super.sort(files)).sort((a, b) => guest(b) - guest(a));
+  }
+}
+
+/** For files whose work is done by other processes: builds and guests. */
+const IMAGES = {
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+  maxWorkers: 2,
+  sequence: { groupOrder: 2 },
+};
 
 /**
  * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `build` builds real images, `docker` builds
- * one in Docker, `vm` boots them.
+ * one in Docker, `vm` boots them. The last three may run together.
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: GuestsFirst },
     projects: [
-      { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['tests/unit/**/*.test.ts'],
+          testTimeout: 20_000,
+          // Most of a file's time would go into loading the same modules anew.
+          isolate: false,
+          restoreMocks: true,
+          maxWorkers: '100%',
+        },
+      },
       {
         test: {
           name: 'net',
           include: ['tests/net/**/*.test.ts'],
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 240_000,
-          sequence: { concurrent: true },
+          sequence: { concurrent: true, groupOrder: 1 },
           maxConcurrency: 8,
           maxWorkers: 3,
         },
       },
       {
         test: {
+          ...IMAGES,
           name: 'build',
           include: ['tests/build/**/*.test.ts'],
           globalSetup: 'tests/vm/build-images.ts',
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
         },
       },
+      { test: { ...IMAGES, name: 'docker', include: ['tests/docker/**/*.test.ts'] } },
       {
         test: {
-          name: 'docker',
-          include: ['tests/docker/**/*.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
-      },
-      {
-        test: {
+          ...IMAGES,
           name: 'vm',
           include: ['tests/vm/**/*.test.ts'],
           globalSetup: 'tests/vm/build-images.ts',
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
-          fileParallelism: false,
         },
       },
     ],

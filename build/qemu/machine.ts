@@ -61,13 +61,16 @@ const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 /** Variables of UEFI as the firmware ships them; each boot gets a copy of its own. */
 export const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
+/** All that QEMU can translate, without what makes translated code slower and nothing here needs. */
+const TRANSLATED_CPU = 'max,-la57,-smap,-smep,-pku,-xsave,-erms';
+
 /** QEMU's arguments for a machine (qemu-system-x86_64(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
   const { memory = 2048, cpus = 2 } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+      : ['-accel', 'tcg,thread=multi', '-cpu', TRANSLATED_CPU];
   return [
     ...['-nodefaults', '-machine', 'pc', ...cpu, '-smp', String(cpus), '-m', String(memory)],
     ...['-vga', 'std', '-device', 'virtio-rng-pci'],

@@ -79,7 +79,7 @@ export function stage(
     task: async (_context, task) => {
       const began = performance.now();
       const elapsed = () => (performance.now() - began) / 1000;
-      let [drawn, emitted] = [0, 0];
+      let [drawn, emitted] = [began, began];
       output.emit({ event: 'start', image, step });
       const report: StageReport = {
         say: (line) => {

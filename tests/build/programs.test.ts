@@ -13,17 +13,11 @@ let workshop: Workshop;
 let firstBuild: Outcome;
 
 beforeAll(async () => {
-  workshop = await openWithProgram();
+  workshop = await openWorkshop();
+  await addHello(workshop.directory);
   firstBuild = await workshop.run(ISO);
   return () => workshop[Symbol.asyncDispose]();
 });
-
-/** A workshop whose QvDC has the program `qx-hello`. */
-async function openWithProgram(depth = 0): Promise<Workshop> {
-  const opened = await openWorkshop(depth);
-  await addHello(opened.directory);
-  return opened;
-}
 
 /** The executable of a workshop, taken out of the squashfs in its cache. */
 async function executableOf({ cache, directory }: Workshop): Promise<string> {
@@ -74,14 +68,6 @@ test('a change elsewhere leaves the programs as they are', async () => {
   expect(stepsDone(await workshop.run(ISO))).not.toContain('sea');
   await appendFile(join(workshop.directory, 'build/image/esp.ts'), '\n// changed\n');
   expect(stepsDone(await workshop.run(ISO))).not.toContain('sea');
-});
-
-test('in another folder, at another time, the same executable is compiled', async () => {
-  await using other = await openWithProgram(2);
-  const env = { TZ: 'Asia/Tokyo', LANG: 'de_DE.UTF-8', NODE_OPTIONS: '--max-old-space-size=999' };
-  const built = await other.run(ISO, { env });
-  expect(built.exitCode, built.stderr).toBe(0);
-  expect(built.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
 test('a rootfs tar has the programs too', async () => {

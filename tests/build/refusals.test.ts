@@ -21,7 +21,7 @@ const ISO = ['iso', '--profile', 'qvdc'];
 let workshop: Workshop;
 
 beforeAll(async () => {
-  workshop = await openWorkshop();
+  workshop = await openWorkshop({ programs: 'shared' });
   return () => workshop[Symbol.asyncDispose]();
 });
 
@@ -50,9 +50,11 @@ async function refusal(args: readonly string[], env: Record<string, string> = {}
   return stderr.trim();
 }
 
-/** Removes what was built, so that the next build has everything to do. */
+/** Removes what was built, so that the next build has everything to do but to compile the programs. */
 async function forgetBuilds(): Promise<void> {
-  await rm(workshop.cache.steps, { recursive: true, force: true });
+  for (const step of await readdir(workshop.cache.steps)) {
+    if (step !== 'sea') await rm(join(workshop.cache.steps, step), { recursive: true });
+  }
   await rm(join(workshop.directory, 'dist'), { recursive: true, force: true });
 }
 

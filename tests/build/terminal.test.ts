@@ -7,7 +7,7 @@ import { openWorkshop } from './workshop.ts';
 const COMMAND = 'stty cols 100 rows 40; exec node tasks/qx-build.ts iso --profile qvdc --release';
 
 test('Ctrl-C on a terminal, where progress is drawn, leaves nothing half-made either', async () => {
-  await using workshop = await openWorkshop();
+  await using workshop = await openWorkshop({ programs: 'shared' });
   const building = execa('script', ['--quiet', '--return', '--command', COMMAND, '/dev/null'], {
     cwd: workshop.directory,
     env: { QUANTIX_CACHE: workshop.cache.root, TERM: 'xterm', CI: undefined },

@@ -55,18 +55,26 @@ export async function copyProject(directory: string): Promise<void> {
   await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
 }
 
-/** Copies the project into a fresh folder whose path has this many further folders in it. */
-export async function openWorkshop(depth = 0): Promise<Workshop> {
+export interface WorkshopOptions {
+  /** How many further folders are in its path; none if absent. */
+  depth?: number;
+  /** Shares the compiled programs too, for tests of something else. */
+  programs?: 'shared';
+}
+
+/** Copies the project into a fresh folder. */
+export async function openWorkshop({
+  depth = 0,
+  programs,
+}: WorkshopOptions = {}): Promise<Workshop> {
   const root = await mkdtemp(join(tmpdir(), 'quantix-workshop-'));
   const directory = join(root, ...Array.from({ length: depth }, () => 'deeper'), 'project');
   await copyProject(directory);
   const cache = cacheRooms(join(root, 'cache'));
   const shared = cacheDirectory();
-  await mkdir(cache.root);
-  for (const room of ['blobs', 'opened', 'apt'] as const) {
-    await mkdir(shared[room], { recursive: true });
-    await symlink(shared[room], cache[room]);
-  }
+  await mkdir(cache.steps, { recursive: true });
+  for (const room of ['blobs', 'opened', 'apt'] as const) await share(shared[room], cache[room]);
+  if (programs === 'shared') await share(join(shared.steps, 'sea'), join(cache.steps, 'sea'));
   const child = (args: readonly string[], { env = {} }: RunOptions = {}) =>
     startChild(directory, args, { QUANTIX_CACHE: cache.root, ...env });
   return {
@@ -76,6 +84,11 @@ export async function openWorkshop(depth = 0): Promise<Workshop> {
     run: async (args, options) => outcome(await child(args, options)),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   };
+}
+
+async function share(folder: string, link: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await symlink(folder, link);
 }
 
 function startChild(cwd: string, args: readonly string[], env: Record<string, string>) {

@@ -30,7 +30,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
   let checkout: Checkout;
 
   beforeAll(async () => {
-    await using workshop = await openWorkshop();
+    await using workshop = await openWorkshop({ programs: 'shared' });
     const { built, stderr } = await workshop.run(['iso', '--json', '--profile', 'qvdc']);
     const iso = built.get('qvdc');
     if (iso === undefined) throw new Error(stderr);

@@ -3,10 +3,9 @@ import { z } from 'zod';
 import { healthSchema } from '../../apps/api/health.ts';
 import { vmsSchema } from '../../apps/api/vms.ts';
 import { untilScreenShows } from './screen.ts';
+import { LEASED, STATIC } from './set-address.ts';
 import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
 
-const LEASED = '10.0.2.15';
-const STATIC = '10.0.2.77';
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
 /** A machine that runs its firmware for ever. */
@@ -24,20 +23,22 @@ async function status(story: Story) {
 }
 
 /** A command that waits until another one succeeds. */
-const until = (command: string) => `until ${command}; do sleep 0.2; done >/dev/null 2>&1`;
+const until = (command: string) => `until ${command}; do sleep 0.5; done >/dev/null 2>&1`;
 
-const ANSWERS = until('qx-node status');
+/** Waits until the agent has begun to listen for so many times. */
+const listens = (times: number) =>
+  until(`[ "$(grep -c 'listening on' /var/log/quantix/node.log)" -ge ${times} ]`);
 const inLog = (line: string) => until(`logread | grep -q '${line}'`);
 
-test('the agent tells of addresses and VMs as they change, and comes back when it is killed', async () => {
+test('the agent tells of addresses and VMs as they change; it and the console come back when they are killed', async () => {
   await using story = await boot('quantix-os-agent', {
-    firmware: 'bios',
+    firmware: 'uefi',
     medium: { as: 'cdrom', image: imageOf('quantix-os').iso },
   });
   await story.guest.waitForMilestone('ready');
   await story.guest.waitForMilestone('network');
   await logIn(story);
-  await succeed(story, ANSWERS);
+  await succeed(story, listens(1));
   await succeed(story, until(`qx-node status | grep -q '^Management *${LEASED}'`));
   expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
 
@@ -54,17 +55,23 @@ test('the agent tells of addresses and VMs as they change, and comes back when i
   await succeed(story, inLog('VM loop .* running → shutoff'));
 
   await succeed(story, `qx-network static eth0 ${STATIC}/24 --gateway 10.0.2.2 --session`);
-  await succeed(story, inLog(`address ${LEASED} → ${STATIC}`));
+  // In between it may have none.
+  await succeed(story, inLog(`→ ${STATIC}$`));
   expect((await status(story)).health.managementAddress).toBe(STATIC);
 
   const before = await succeed(story, 'pidof qx-node');
   await succeed(story, 'kill -9 $(pidof qx-node)');
-  await succeed(story, ANSWERS);
+  await succeed(story, listens(2));
   expect(await succeed(story, 'pidof qx-node')).not.toBe(before);
   expect(await succeed(story, 'rc-service qx-node status')).toContain('started');
   expect(await succeed(story, 'cat /var/log/quantix/node.log')).toContain(`→ ${STATIC}`);
+
+  const console = 'pgrep -of ^/usr/sbin/qx-console';
+  const another = `until new=$(${console}) && [ $new != $old ]; do usleep 500000; done`;
+  await succeed(story, `old=$(${console}) && kill -9 $old && ${another}`);
+  await untilScreenShows(story, STATIC);
+
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');
-  await story.guest.powerOff();
   story.expectGoodConsole();
 });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Story, succeed } from './story.ts';
@@ -6,16 +5,22 @@ import { type Story, succeed } from './story.ts';
 /** What a guest that listens says to a connection from the host; the guest's own network needs a moment to pass it. */
 export async function answerAt(hostPort: number): Promise<string> {
   for (;;) {
-    const socket = connect(hostPort, '127.0.0.1');
-    let said = '';
-    socket.on('data', (bytes: Buffer) => {
-      said += bytes;
-    });
-    socket.on('error', () => undefined);
-    await once(socket, 'close');
+    const said = await saidAt(hostPort);
     if (said !== '') return said;
     await wait(200);
   }
+}
+
+/** What is said to a connection until it ends; nothing where it is refused or reset. */
+async function saidAt(hostPort: number): Promise<string> {
+  const socket = connect(hostPort, '127.0.0.1');
+  let said = '';
+  socket.on('data', (bytes: Buffer) => {
+    said += bytes;
+  });
+  socket.on('error', () => undefined);
+  await new Promise((closed) => socket.once('close', closed));
+  return said;
 }
 
 /** Makes a guest say `reached` to whoever connects to a port. */

@@ -1,18 +1,20 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
+import type { Machine } from '../../build/qemu/machine.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
 import { freePort } from './free-port.ts';
+import {
+  LEASED,
+  STATIC,
+  setDhcpOnScreen,
+  setStaticOnScreen,
+  setStaticOnSerialLine,
+} from './set-address.ts';
 import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
 
-const PROFILES = [
-  { profile: 'quantix-os', label: 'QUANTIX-CFG' },
-  { profile: 'qvdc', label: 'QVDC-CFG' },
-];
-const STATIC = '10.0.2.77';
-const LEASED = '10.0.2.15';
 /** Waits in the guest for the lease. */
-const LEASE_IS_THERE = `until qx-network status | grep -q '${LEASED}/24'; do usleep 200000; done`;
+const LEASE_IS_THERE = `until qx-network status | grep -q '${LEASED}/24'; do usleep 500000; done`;
 /** Port of the guest that answers while a test asks. */
 const PORT = 8077;
 
@@ -38,56 +40,118 @@ async function status(story: Story) {
   return { persistent, ...interfaces[0] };
 }
 
-describe.each(PROFILES)('$profile', ({ profile, label }) => {
-  test('takes a lease, goes static and is reached there, stays so after a restart, and goes back without a trace', async () => {
-    const hostPort = await freePort();
-    const disk = await configurationDisk(label);
-    await using story = await boot(`${profile}-network`, {
-      firmware: 'bios',
-      medium: { as: 'cdrom', image: imageOf(profile).iso },
-      disks: [{ file: disk, format: 'raw', bus: 'virtio' }],
-      forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
-    });
-    const { guest } = story;
-    await guest.waitForMilestone('ready');
-    await guest.waitForMilestone('network');
-    await logIn(story);
-    await succeed(story, LEASE_IS_THERE);
-    expect(await status(story)).toMatchObject({
-      persistent: true,
-      method: 'dhcp',
-      addresses: [{ address: LEASED, prefix: 24 }],
-      gateway: '10.0.2.2',
-    });
+/** A machine with a disk for its configuration, whose static address is answered for by a port of the host. */
+async function reachableMachine(profile: string, label: string) {
+  const hostPort = await freePort();
+  const machine: Machine = {
+    firmware: 'bios',
+    medium: { as: 'cdrom', image: imageOf(profile).iso },
+    disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'virtio' }],
+    forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
+  };
+  return { machine, hostPort };
+}
 
-    await succeed(story, `qx-network static eth0 ${STATIC}/24 --gateway 10.0.2.2`);
-    await listen(story, PORT);
-    expect(await answerAt(hostPort)).toBe('reached\n');
+async function bootWithNetwork(name: string, machine: Machine): Promise<Story> {
+  const story = await boot(name, machine);
+  await story.guest.waitForMilestone('ready');
+  await story.guest.waitForMilestone('network');
+  return story;
+}
 
-    const before = guest.mark;
-    guest.type('reboot');
-    await guest.waitForMilestone('ready', before);
-    await guest.waitForMilestone('network', before);
-    await logIn(story, before);
-    expect(await status(story)).toMatchObject({
-      method: 'static',
-      source: '/quantix/network/eth0.conf',
-      addresses: [{ address: STATIC, prefix: 24 }],
-      gateway: '10.0.2.2',
-    });
-    expect(await succeed(story, 'ps')).not.toContain('udhcpc');
-
-    await succeed(story, 'qx-network dhcp eth0');
-    await succeed(story, LEASE_IS_THERE);
-    expect(await status(story)).toMatchObject({
-      method: 'dhcp',
-      addresses: [{ address: LEASED, prefix: 24 }],
-    });
-    const traces =
-      'ip -4 addr; ip route; cat /etc/resolv.conf; find /quantix -type f -exec cat {} +';
-    expect(await succeed(story, traces)).not.toContain(STATIC);
-    expect(await succeed(story, "ps | grep -c '[u]dhcpc'")).toBe('1\n');
-    await guest.powerOff();
-    story.expectGoodConsole();
+async function expectLease(story: Story): Promise<void> {
+  await succeed(story, LEASE_IS_THERE);
+  expect(await status(story)).toMatchObject({
+    persistent: true,
+    method: 'dhcp',
+    addresses: [{ address: LEASED, prefix: 24 }],
+    gateway: '10.0.2.2',
   });
+}
+
+async function expectStatic(story: Story): Promise<void> {
+  expect(await status(story)).toMatchObject({
+    persistent: true,
+    method: 'static',
+    source: '/quantix/network/eth0.conf',
+    addresses: [{ address: STATIC, prefix: 24 }],
+    gateway: '10.0.2.2',
+    dhcp: null,
+  });
+  expect(await succeed(story, 'ps')).not.toContain('udhcpc');
+}
+
+async function expectReachedFromOutside(story: Story, hostPort: number): Promise<void> {
+  await listen(story, PORT);
+  expect(await answerAt(hostPort)).toBe('reached\n');
+}
+
+async function powerOff({ guest, expectGoodConsole }: Story): Promise<void> {
+  await guest.powerOff();
+  expectGoodConsole();
+}
+
+/** Nothing on the machine tells of the static address any more. */
+async function expectNoTrace(story: Story): Promise<void> {
+  const traces = 'ip -4 addr; ip route; cat /etc/resolv.conf; find /quantix -type f -exec cat {} +';
+  expect(await succeed(story, traces)).not.toContain(STATIC);
+  expect(await succeed(story, "ps | grep -c '[u]dhcpc'")).toBe('1\n');
+}
+
+async function expectGoodServices(story: Story, profile: string): Promise<void> {
+  expect(await succeed(story, 'rc-status --nocolor default')).not.toMatch(/stopped|crashed/);
+  expect(await succeed(story, 'cat /etc/os-release')).toContain(`ID="${profile}"`);
+}
+
+/** Waits for the agent to notice that the address of the machine has become this one. */
+async function untilAgentNotices(story: Story, address: string): Promise<void> {
+  const noticed = `grep -q '→ ${address}$' /var/log/quantix/node.log`;
+  await succeed(story, `until ${noticed}; do usleep 500000; done`);
+}
+
+test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once', async () => {
+  const { machine, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG');
+  {
+    await using story = await bootWithNetwork('quantix-os-network', machine);
+    await logIn(story);
+    await expectGoodServices(story, 'quantix-os');
+    await expectLease(story);
+    await setStaticOnScreen(story);
+    await untilAgentNotices(story, STATIC);
+    await expectStatic(story);
+    await expectReachedFromOutside(story, hostPort);
+    await powerOff(story);
+  }
+  await using story = await bootWithNetwork('quantix-os-network-again', machine);
+  await logIn(story);
+  await expectStatic(story);
+  await setDhcpOnScreen(story);
+  await expectLease(story);
+  await expectNoTrace(story);
+  await untilAgentNotices(story, LEASED);
+  expect(await succeed(story, 'qx-node status')).toContain(`Management      ${LEASED}\n`);
+  story.expectGoodConsole();
+});
+
+test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace', async () => {
+  const { machine, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG');
+  {
+    await using story = await bootWithNetwork('qvdc-network', machine);
+    await setStaticOnSerialLine(story);
+    await expectGoodServices(story, 'qvdc');
+    await expectStatic(story);
+    await expectReachedFromOutside(story, hostPort);
+    await story.screenshot();
+    await powerOff(story);
+  }
+  await using story = await bootWithNetwork('qvdc-network-again', machine);
+  await logIn(story);
+  await expectStatic(story);
+  await succeed(story, 'qx-network dhcp eth0');
+  await expectLease(story);
+  await expectNoTrace(story);
+  const before = story.guest.mark;
+  story.guest.type('reboot');
+  await story.guest.waitFor(/GNU GRUB/, before);
+  story.expectGoodConsole();
 });

@@ -23,10 +23,8 @@ test('without wishes it has two CPUs, two gibibytes and nothing that was not ask
 test('it runs on the CPU or by translation', () => {
   expect([values('-accel'), values('-cpu')]).toEqual([['kvm'], ['host']]);
   const tcg = { acceleration: 'tcg' } as const;
-  expect([values('-accel', {}, tcg), values('-cpu', {}, tcg)]).toEqual([
-    ['tcg,thread=multi'],
-    ['max'],
-  ]);
+  expect(values('-accel', {}, tcg)).toEqual(['tcg,thread=multi']);
+  expect(values('-cpu', {}, tcg)).toEqual([expect.stringMatching(/^max,/)]);
 });
 
 test.each([
