@@ -107,6 +107,7 @@ test('a machine with a config drive comes up unattended: name, address and SSH; 
   const machine = await configuredMachine(desk, hostPort);
   {
     await using story = await boot('quantix-os-config-drive', machine);
+    await story.guest.waitForMilestone('ready');
     await desk.untilReached();
     expect(await desk.succeed('hostname; qx-ssh status --json')).toBe(
       'node7\n{"state":"on","until":null,"enabled_at_boot":true}',

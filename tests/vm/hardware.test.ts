@@ -62,6 +62,5 @@ test('an image with the kernel for hardware boots under UEFI from a USB stick, a
     await succeed(story, `until ${inReach}; do sleep 1; done`);
   }
   for (const point of POINTS) await joinWifi(story, point);
-  await story.guest.powerOff();
   story.expectGoodConsole();
 });

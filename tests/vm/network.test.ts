@@ -40,23 +40,26 @@ async function status(story: Story) {
   return { persistent, ...interfaces[0] };
 }
 
-/** A machine with a disk for its configuration, whose static address is answered for by a port of the host. */
+/**
+ * A machine that boots from CD under BIOS, with a disk for its configuration, whose static address is answered for by a
+ * port of the host; and the same machine when it boots from a disk under UEFI, which is nothing to its configuration.
+ */
 async function reachableMachine(profile: string, label: string) {
   const hostPort = await freePort();
+  const image = imageOf(profile).iso;
   const machine: Machine = {
     firmware: 'bios',
-    medium: { as: 'cdrom', image: imageOf(profile).iso },
+    medium: { as: 'cdrom', image },
     disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'virtio' }],
     forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
   };
-  return { machine, hostPort };
+  const otherwise: Machine = { ...machine, firmware: 'uefi', medium: { as: 'virtio', image } };
+  return { machine, otherwise, hostPort };
 }
 
-async function bootWithNetwork(name: string, machine: Machine): Promise<Story> {
-  const story = await boot(name, machine);
-  await story.guest.waitForMilestone('ready');
-  await story.guest.waitForMilestone('network');
-  return story;
+async function untilNetwork({ guest }: Story): Promise<void> {
+  await guest.waitForMilestone('ready');
+  await guest.waitForMilestone('network');
 }
 
 async function expectLease(story: Story): Promise<void> {
@@ -110,9 +113,10 @@ async function untilAgentNotices(story: Story, address: string): Promise<void> {
 }
 
 test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once', async () => {
-  const { machine, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG');
+  const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG');
   {
-    await using story = await bootWithNetwork('quantix-os-network', machine);
+    await using story = await boot('quantix-os-network', machine);
+    await untilNetwork(story);
     await logIn(story);
     await expectGoodServices(story, 'quantix-os');
     await expectLease(story);
@@ -122,7 +126,8 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
     await expectReachedFromOutside(story, hostPort);
     await powerOff(story);
   }
-  await using story = await bootWithNetwork('quantix-os-network-again', machine);
+  await using story = await boot('quantix-os-network-again', otherwise);
+  await untilNetwork(story);
   await logIn(story);
   await expectStatic(story);
   await setDhcpOnScreen(story);
@@ -134,9 +139,10 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
 });
 
 test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace', async () => {
-  const { machine, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG');
+  const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG');
   {
-    await using story = await bootWithNetwork('qvdc-network', machine);
+    await using story = await boot('qvdc-network', machine);
+    await untilNetwork(story);
     await setStaticOnSerialLine(story);
     await expectGoodServices(story, 'qvdc');
     await expectStatic(story);
@@ -144,7 +150,8 @@ test('QvDC takes a lease, goes static in the console on the serial line and is r
     await story.screenshot();
     await powerOff(story);
   }
-  await using story = await bootWithNetwork('qvdc-network-again', machine);
+  await using story = await boot('qvdc-network-again', otherwise);
+  await untilNetwork(story);
   await logIn(story);
   await expectStatic(story);
   await succeed(story, 'qx-network dhcp eth0');

@@ -47,5 +47,5 @@ export async function setStaticOnSerialLine({ guest }: Story): Promise<void> {
   guest.send(`${'\x7f'.repeat(20)}${STATIC}/24\r`);
   await guest.waitFor(/eth0: 10\.0\.2\.77\/24/, form);
   guest.send('\r8');
-  await awaitShell(guest, form);
+  await awaitShell(guest);
 }

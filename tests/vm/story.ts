@@ -27,58 +27,61 @@ export function imageOf(profile: string): Image {
 }
 
 /**
- * Boots a machine for a test: with one CPU if it names no number, for two machines run at a time, and what a translated
- * CPU costs is nothing but the time of the host's own.
+ * Boots a machine for a test. It has one CPU if it names no number: two machines run at a time, each on a processor of
+ * the host.
+ * @param menu what happens to the boot loader's menu: nobody is there, or Enter saves its seconds of patience
  */
-export async function boot(name: string, machine: Machine): Promise<Story> {
+export async function boot(
+  name: string,
+  machine: Machine,
+  menu: 'nobody' | 'enter' = 'enter',
+): Promise<Story> {
   const memory = join(cacheDirectory().root, 'acceleration.json');
   const acceleration = await findAcceleration(imageOf('quantix-os').kernel, memory);
   const log = join(ARTIFACTS, `${name}.log`);
-  const guest = await Guest.start({ cpus: 1, ...machine }, { acceleration, log });
-  if (machine.medium.as !== 'kernel') await startFromMenu(guest);
+  await using untilReturned = new AsyncDisposableStack();
+  const guest = untilReturned.use(
+    await Guest.start({ cpus: 1, ...machine }, { acceleration, log }),
+  );
+  if (menu === 'enter') {
+    await guest.waitFor(/GNU GRUB/);
+    guest.send('\r');
+  }
+  const kept = untilReturned.move();
   return {
     guest,
     screenshot: () => guest.screenshot(join(ARTIFACTS, `${name}.png`)),
     expectGoodConsole: () => {
       expect(badLines(guest.log).map(({ sign, line }) => `${sign}: ${line}`)).toEqual([]);
     },
-    [Symbol.asyncDispose]: () => guest[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
-/** Starts the first of the boot loader's menu without its seconds of patience; a restart in a test waits for them. */
-async function startFromMenu(guest: Guest): Promise<void> {
-  await guest.waitFor(/GNU GRUB/);
-  guest.send('\r');
-}
-
-/**
- * Opens a shell of root on the serial port, through the console: no password is set. What was written before `from` does
- * not count.
- */
-export async function logIn({ guest }: Story, from = 0): Promise<void> {
-  await openShell(guest, from);
-  await awaitShell(guest, from);
+/** Opens a shell of root on the serial port, through the console: no password is set. */
+export async function logIn({ guest }: Story): Promise<void> {
+  await openShell(guest);
+  await awaitShell(guest);
 }
 
 /** The same where root has a password. */
-export async function logInWith(password: string, { guest }: Story, from = 0): Promise<void> {
-  await openShell(guest, from);
-  await guest.waitFor(/Password of root/, from);
+export async function logInWith(password: string, { guest }: Story): Promise<void> {
+  await openShell(guest);
+  await guest.waitFor(/Password of root/);
   guest.send(`${password}\r`);
-  await awaitShell(guest, from);
+  await awaitShell(guest);
 }
 
-async function openShell(guest: Guest, from: number): Promise<void> {
-  await guest.waitFor(/Press Enter to use the console/, from);
+async function openShell(guest: Guest): Promise<void> {
+  await guest.waitFor(/Press Enter to use the console/);
   guest.type('');
-  await guest.waitFor(/8 Shell/, from);
+  await guest.waitFor(/8 Shell/);
   guest.send('8');
 }
 
 /** Waits until the shell on the serial port asks for a command. */
-export async function awaitShell(guest: Guest, from: number): Promise<void> {
-  await guest.waitFor(/~ # /, from);
+export async function awaitShell(guest: Guest): Promise<void> {
+  await guest.waitFor(/~ # /);
   const prompt = guest.mark;
   // A command that is longer than the line would be echoed in pieces.
   guest.type('stty cols 999');
