@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that boot guests run first: they take longest, and a short one is a better last. */
-class GuestsFirst extends BaseSequencer {
+/** Kinds of files that take longest, the longest first: a short one is a better last. */
+const LONGEST = ['vm', 'docker', 'build'];
+
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const guest = ({ project }: TestSpecification) => Number(project.name === 'vm');
-    return (await super.sort(files)).sort((a, b) => guest(b) - guest(a));
+    const rank = ({ project }: TestSpecification) => LONGEST.indexOf(project.name);
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -23,7 +25,7 @@ const IMAGES = {
  */
 export default defineConfig({
   test: {
-    sequence: { sequencer: GuestsFirst },
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -33,7 +35,8 @@ export default defineConfig({
           // Most of a file's time would go into loading the same modules anew.
           isolate: false,
           restoreMocks: true,
-          maxWorkers: '100%',
+          // More than processors: some files wait for programs to end.
+          maxWorkers: 4,
         },
       },
       {
