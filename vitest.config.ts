@@ -13,8 +13,8 @@ class LongestFirst extends BaseSequencer {
 
 /** For files whose work is done by other processes: builds and guests. */
 const IMAGES = {
-  testTimeout: 600_000,
-  hookTimeout: 600_000,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
   maxWorkers: 2,
   sequence: { groupOrder: 2 },
 };
@@ -63,6 +63,8 @@ export default defineConfig({
         test: {
           ...IMAGES,
           name: 'vm',
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           include: ['tests/vm/**/*.test.ts'],
           globalSetup: 'tests/vm/build-images.ts',
         },

@@ -7,7 +7,7 @@ import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
 import { nameNode, nodeArchive } from '../alpine-mirror/node-archive.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { addHello } from './hello.ts';
-import { openWorkshop, type Workshop } from './workshop.ts';
+import { forgetImages, openWorkshop, type Workshop } from './workshop.ts';
 
 const ALPINE = ['--base', 'alpine', '--profile', 'qvdc'];
 /** Where the profile says that Node is; it is only at the mirrors. */
@@ -55,9 +55,7 @@ test('an image is built from the lock that was written from a mirror', async () 
 });
 
 test('with its cache, it is built again without any mirror', async () => {
-  for (const step of ['squashfs', 'initramfs', 'boot-loader']) {
-    await rm(join(connected.cache.steps, step), { recursive: true });
-  }
+  await forgetImages(connected);
   await rm(connected.cache.images, { recursive: true });
   const nowhere = ['--mirror', 'file:///nowhere', '--offline'];
   const again = await connected.run(['iso', ...ALPINE, ...nowhere, '--json']);

@@ -15,7 +15,7 @@ import { execa } from 'execa';
 import { copy } from 'fs-extra/esm';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { hashFile } from '../../build/process/hash-file.ts';
-import { openWorkshop, type Workshop } from './workshop.ts';
+import { forgetImages, openWorkshop, type Workshop } from './workshop.ts';
 
 const ISO = ['iso', '--profile', 'qvdc'];
 let workshop: Workshop;
@@ -52,9 +52,7 @@ async function refusal(args: readonly string[], env: Record<string, string> = {}
 
 /** Removes what was built, so that the next build has everything to do but to compile the programs. */
 async function forgetBuilds(): Promise<void> {
-  for (const step of await readdir(workshop.cache.steps)) {
-    if (step !== 'sea') await rm(join(workshop.cache.steps, step), { recursive: true });
-  }
+  await forgetImages(workshop);
   await rm(join(workshop.directory, 'dist'), { recursive: true, force: true });
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -84,6 +84,13 @@ export async function openWorkshop({
     run: async (args, options) => outcome(await child(args, options)),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   };
+}
+
+/** Removes the results of all steps but of compiling the programs. */
+export async function forgetImages({ cache }: Workshop): Promise<void> {
+  for (const step of await readdir(cache.steps)) {
+    if (step !== 'sea') await rm(join(cache.steps, step), { recursive: true });
+  }
 }
 
 async function share(folder: string, link: string): Promise<void> {

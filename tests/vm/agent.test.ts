@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { vmsSchema } from '../../apps/api/vms.ts';
 import { untilScreenShows } from './screen.ts';
 import { LEASED } from './set-address.ts';
-import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
+import {
+  boot,
+  imageOf,
+  killUntilReplaced,
+  logIn,
+  type Story,
+  succeed,
+  untilReady,
+  untilSucceeds,
+} from './story.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
@@ -19,48 +28,43 @@ async function toldVms(story: Story) {
   return statusSchema.parse(told).vms.value;
 }
 
-/** A command that waits until another one succeeds. */
-const until = (command: string) => `until ${command}; do sleep 0.5; done >/dev/null 2>&1`;
-
 /** Waits until the agent has begun to listen for so many times. */
-const listens = (times: number) =>
-  until(`[ "$(grep -c 'listening on' /var/log/quantix/node.log)" -ge ${times} ]`);
-const inLog = (line: string) => until(`logread | grep -q '${line}'`);
+const untilListening = (story: Story, times: number) =>
+  untilSucceeds(story, `[ "$(grep -c 'listening on' /var/log/quantix/node.log)" -ge ${times} ]`);
+const untilLogged = (story: Story, line: string) =>
+  untilSucceeds(story, `logread | grep -q '${line}'`);
 
 test('the agent tells of VMs as they change; it and the console come back when they are killed', async () => {
   await using story = await boot('quantix-os-agent', {
     firmware: 'uefi',
     medium: { as: 'cdrom', image: imageOf('quantix-os').iso },
   });
-  await story.guest.waitForMilestone('ready');
-  await story.guest.waitForMilestone('network');
+  await untilReady(story);
   await logIn(story);
-  await succeed(story, listens(1));
-  await succeed(story, until(`qx-node status | grep -q '^Management *${LEASED}'`));
+  await untilListening(story, 1);
+  await untilSucceeds(story, `qx-node status | grep -q '^Management *${LEASED}'`);
   expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
 
   await succeed(story, `echo '${DEFINITION}' >/tmp/loop.xml && virsh -q define /tmp/loop.xml`);
-  await succeed(story, inLog('VM loop .* new → shutoff'));
+  await untilLogged(story, 'VM loop .* new → shutoff');
   await succeed(story, `virsh -q start ${ID}`);
-  await succeed(story, inLog('VM loop .* → running'));
+  await untilLogged(story, 'VM loop .* → running');
   expect(await toldVms(story)).toMatchObject({
     libvirt: { available: true },
     vms: [{ id: ID, name: 'loop', state: 'running', cpus: 1, memory: 32 * 2 ** 20 }],
   });
   await untilScreenShows(story, '1 running');
   await succeed(story, `virsh -q destroy ${ID}`);
-  await succeed(story, inLog('VM loop .* running → shutoff'));
+  await untilLogged(story, 'VM loop .* running → shutoff');
 
   const before = await succeed(story, 'pidof qx-node');
   await succeed(story, 'kill -9 $(pidof qx-node)');
-  await succeed(story, listens(2));
+  await untilListening(story, 2);
   expect(await succeed(story, 'pidof qx-node')).not.toBe(before);
   expect(await succeed(story, 'rc-service qx-node status')).toContain('started');
   expect(await succeed(story, 'cat /var/log/quantix/node.log')).toContain('running → shutoff');
 
-  const console = 'pgrep -of ^/usr/sbin/qx-console';
-  const another = `until new=$(${console}) && [ $new != $old ]; do usleep 500000; done`;
-  await succeed(story, `old=$(${console}) && kill -9 $old && ${another}`);
+  await succeed(story, killUntilReplaced('pgrep -of ^/usr/sbin/qx-console'));
 
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');

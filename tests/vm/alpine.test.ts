@@ -3,7 +3,7 @@ import { loadProfile } from '../../build/profile/load.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
 import { buildAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
-import { boot, logIn, type Story, succeed } from './story.ts';
+import { boot, logIn, type Story, succeed, untilReady } from './story.ts';
 
 describe('an image of the Alpine base', () => {
   let story: Story;
@@ -14,8 +14,7 @@ describe('an image of the Alpine base', () => {
       firmware: 'bios',
       medium: { as: 'cdrom', image: iso },
     });
-    await story.guest.waitForMilestone('ready');
-    await story.guest.waitForMilestone('network');
+    await untilReady(story);
     await logIn(story);
   });
 

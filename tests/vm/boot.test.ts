@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
-import { boot, imageOf } from './story.ts';
+import { boot, imageOf, untilReady } from './story.ts';
 
 /**
  * Ways to boot that no other story begins with. network.test.ts boots both from CD under BIOS and from disk under UEFI;
@@ -18,8 +18,7 @@ test.each(WAYS)(
     const { firmware, as, cpus } = way;
     const machine: Machine = { firmware, medium: { as, image: imageOf('qvdc').iso }, cpus };
     await using story = await boot(`qvdc-${firmware}-${as}`, machine, 'nobody');
-    await story.guest.waitForMilestone('ready');
-    await story.guest.waitForMilestone('network');
+    await untilReady(story);
     const milestones = [...milestonesIn(story.guest.log).keys()];
     expect(milestones).toEqual(['kernel', 'medium', 'root', 'network', 'ready']);
     await story.screenshot();

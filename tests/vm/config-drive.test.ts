@@ -6,9 +6,9 @@ import type { Machine } from '../../build/qemu/machine.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from './build-images.ts';
 import { freePort } from './free-port.ts';
-import { boot, imageOf, logInWith, succeed } from './story.ts';
+import { STATIC } from './set-address.ts';
+import { boot, imageOf, killUntilReplaced, logInWith, succeed } from './story.ts';
 
-const STATIC = '10.0.2.77';
 const PASSWORD = 'correct horse';
 
 /** What an ssh command did. */
@@ -94,9 +94,8 @@ async function configuredMachine(desk: Desk, hostPort: number): Promise<Machine>
 async function expectToComeBack(desk: Desk, service: string, process: string): Promise<void> {
   const supervisor = `$(pgrep -f "supervise-daemon ${service}")`;
   const supervised = `pgrep -of "${process}" -P ${supervisor}`;
-  const another = `until new=$(${supervised}) && [ $new != $old ]; do usleep 500000; done`;
   const status = await desk.succeed(
-    `old=$(${supervised}) && kill -9 $old && ${another}; rc-service ${service} status`,
+    `${killUntilReplaced(supervised)}; rc-service ${service} status`,
   );
   expect(status).toMatch('status: started');
 }

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { networkSchema } from '../../apps/api/network.ts';
 import { type AccessPoint, PASSWORD, putOnAir } from './access-point.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
-import { boot, logIn, type Story, succeed } from './story.ts';
+import { boot, logIn, type Story, succeed, untilSucceeds } from './story.ts';
 
 const FOLDER = 'dist/tests/hardware';
 let iso: string;
@@ -32,7 +32,7 @@ async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
   const { ssid, address, gateway } = point;
   await succeed(story, `echo '${PASSWORD}' | qx-network wifi wlan0 '${ssid}'`);
   const leased = `qx-network status | grep ' ${address}/24 '`;
-  await succeed(story, `until ${leased}; do usleep 500000; done`);
+  await untilSucceeds(story, leased);
   const { interfaces } = networkSchema.parse(
     JSON.parse(await succeed(story, 'qx-network status --json')),
   );
@@ -50,7 +50,7 @@ test('an image with the kernel for hardware boots under UEFI from a USB stick, a
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',
     medium: { as: 'usb', image: iso },
-    // One CPU does the cryptography of WPA3 too slowly for the access point at times.
+    // With one, the network with WPA3 once gave no lease in time.
     cpus: 2,
   });
   await story.guest.waitForMilestone('ready');
@@ -61,8 +61,9 @@ test('an image with the kernel for hardware boots under UEFI from a USB stick, a
   await putOnAir(story, POINTS);
   for (const { ssid, security } of POINTS) {
     const inReach = `qx-network wifi wlan0 | grep '${security}.${ssid}$'`;
-    await succeed(story, `until ${inReach}; do sleep 1; done`);
+    await untilSucceeds(story, inReach);
   }
   for (const point of POINTS) await joinWifi(story, point);
+  await story.guest.powerOff();
   story.expectGoodConsole();
 });

@@ -11,10 +11,8 @@ import {
   setStaticOnScreen,
   setStaticOnSerialLine,
 } from './set-address.ts';
-import { boot, imageOf, logIn, type Story, succeed } from './story.ts';
+import { boot, imageOf, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
-/** Waits in the guest for the lease. */
-const LEASE_IS_THERE = `until qx-network status | grep -q '${LEASED}/24'; do usleep 500000; done`;
 /** Port of the guest that answers while a test asks. */
 const PORT = 8077;
 
@@ -57,13 +55,8 @@ async function reachableMachine(profile: string, label: string) {
   return { machine, otherwise, hostPort };
 }
 
-async function untilNetwork({ guest }: Story): Promise<void> {
-  await guest.waitForMilestone('ready');
-  await guest.waitForMilestone('network');
-}
-
 async function expectLease(story: Story): Promise<void> {
-  await succeed(story, LEASE_IS_THERE);
+  await untilSucceeds(story, `qx-network status | grep -q '${LEASED}/24'`);
   expect(await status(story)).toMatchObject({
     persistent: true,
     method: 'dhcp',
@@ -106,35 +99,36 @@ async function expectGoodServices(story: Story, profile: string): Promise<void> 
   expect(await succeed(story, 'cat /etc/os-release')).toContain(`ID="${profile}"`);
 }
 
-/** Waits for the agent to notice that the address of the machine has become this one. */
-async function untilAgentNotices(story: Story, address: string): Promise<void> {
-  const noticed = `grep -q '→ ${address}$' /var/log/quantix/node.log`;
-  await succeed(story, `until ${noticed}; do usleep 500000; done`);
+/** Waits for the agent to notice that the address of the machine has become this one; asked, it then tells no other. */
+async function untilAgentTells(story: Story, address: string): Promise<void> {
+  await untilSucceeds(story, `grep -q '→ ${address}$' /var/log/quantix/node.log`);
+  const told = await succeed(story, 'qx-node status');
+  expect(told).toContain(`Management      ${address}\n`);
+  expect(told).not.toContain(address === STATIC ? LEASED : STATIC);
 }
 
 test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once', async () => {
   const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG');
   {
     await using story = await boot('quantix-os-network', machine);
-    await untilNetwork(story);
+    await untilReady(story);
     await logIn(story);
     await expectGoodServices(story, 'quantix-os');
     await expectLease(story);
     await setStaticOnScreen(story);
-    await untilAgentNotices(story, STATIC);
+    await untilAgentTells(story, STATIC);
     await expectStatic(story);
     await expectReachedFromOutside(story, hostPort);
     await powerOff(story);
   }
   await using story = await boot('quantix-os-network-again', otherwise);
-  await untilNetwork(story);
+  await untilReady(story);
   await logIn(story);
   await expectStatic(story);
   await setDhcpOnScreen(story);
   await expectLease(story);
   await expectNoTrace(story);
-  await untilAgentNotices(story, LEASED);
-  expect(await succeed(story, 'qx-node status')).toContain(`Management      ${LEASED}\n`);
+  await untilAgentTells(story, LEASED);
   story.expectGoodConsole();
 });
 
@@ -142,7 +136,7 @@ test('QvDC takes a lease, goes static in the console on the serial line and is r
   const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG');
   {
     await using story = await boot('qvdc-network', machine);
-    await untilNetwork(story);
+    await untilReady(story);
     await setStaticOnSerialLine(story);
     await expectGoodServices(story, 'qvdc');
     await expectStatic(story);
@@ -151,7 +145,7 @@ test('QvDC takes a lease, goes static in the console on the serial line and is r
     await powerOff(story);
   }
   await using story = await boot('qvdc-network-again', otherwise);
-  await untilNetwork(story);
+  await untilReady(story);
   await logIn(story);
   await expectStatic(story);
   await succeed(story, 'qx-network dhcp eth0');

@@ -1,9 +1,9 @@
 import type { Chord } from '../../build/qemu/keyboard.ts';
-import { type Story, succeed } from './story.ts';
+import { type Story, untilSucceeds } from './story.ts';
 
 /** Waits until the guest's screen shows a text; its shell on the serial port reads the screen's memory (vcs(4)). */
 export async function untilScreenShows(story: Story, text: string): Promise<void> {
-  await succeed(story, `until grep -qF '${text}' /dev/vcs1; do usleep 500000; done`);
+  await untilSucceeds(story, `grep -qF '${text}' /dev/vcs1`);
 }
 
 /** Presses one key after the other on the guest's keyboard. */

@@ -1,7 +1,7 @@
 import { fillIn, pressInTurn, untilScreenShows } from './screen.ts';
 import { awaitShell, type Story } from './story.ts';
 
-/** Has QEMU's own network lease it. */
+/** What QEMU's own network leases. */
 export const LEASED = '10.0.2.15';
 export const STATIC = '10.0.2.77';
 

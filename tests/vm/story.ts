@@ -58,6 +58,12 @@ export async function boot(
   };
 }
 
+/** Waits until the machine is ready, and its network is. */
+export async function untilReady({ guest }: Story): Promise<void> {
+  await guest.waitForMilestone('ready');
+  await guest.waitForMilestone('network');
+}
+
 /** Opens a shell of root on the serial port, through the console: no password is set. */
 export async function logIn({ guest }: Story): Promise<void> {
   await openShell(guest);
@@ -101,4 +107,15 @@ export async function succeed({ guest }: Story, command: string): Promise<string
   const [, output = '', status] = await guest.waitFor(done, from);
   expect(status, `${command}\n${output}`).toBe('0');
   return output;
+}
+
+/** Runs a command in the guest's shell again and again, until it succeeds. */
+export async function untilSucceeds(story: Story, command: string): Promise<void> {
+  await succeed(story, `until ${command}; do usleep 500000; done`);
+}
+
+/** A command that kills the one process that another command finds, and waits until that finds another one. */
+export function killUntilReplaced(find: string): string {
+  const another = `until new=$(${find}) && [ $new != $old ]; do usleep 500000; done`;
+  return `old=$(${find}) && kill -9 $old && ${another}`;
 }
