@@ -11,8 +11,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** For files whose work is done by other processes: builds and guests. */
+/** For files whose work is done by other processes, builds and guests; both ISOs are built before. */
 const IMAGES = {
+  globalSetup: 'tests/vm/build-images.ts',
   testTimeout: 300_000,
   hookTimeout: 300_000,
   maxWorkers: 2,
@@ -55,10 +56,15 @@ export default defineConfig({
           ...IMAGES,
           name: 'build',
           include: ['tests/build/**/*.test.ts'],
-          globalSetup: 'tests/vm/build-images.ts',
         },
       },
-      { test: { ...IMAGES, name: 'docker', include: ['tests/docker/**/*.test.ts'] } },
+      {
+        test: {
+          ...IMAGES,
+          name: 'docker',
+          include: ['tests/docker/**/*.test.ts'],
+        },
+      },
       {
         test: {
           ...IMAGES,
@@ -66,7 +72,6 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           include: ['tests/vm/**/*.test.ts'],
-          globalSetup: 'tests/vm/build-images.ts',
         },
       },
     ],

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dirname, join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { hashFile } from '../../build/process/hash-file.ts';
-import { openWorkshop } from '../build/workshop.ts';
+import { PROJECT } from '../vm/build-images.ts';
 import { type Checkout, openCheckout, type User } from './checkout.ts';
 import { NoDocker, openDocker } from './daemon.ts';
 
@@ -25,17 +25,10 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
   };
   const base = ['docker', `--base-image=${baseImage}`];
   const flags = [`--build-flag=${NETWORK}`, `--run-flag=${NETWORK}`];
-  let outside: { file: string; sha256: string };
-  let papers: string;
+  const outside = inject('images').qvdc?.iso ?? '';
   let checkout: Checkout;
 
   beforeAll(async () => {
-    await using workshop = await openWorkshop({ programs: 'shared' });
-    const { built, stderr } = await workshop.run(['iso', '--json', '--profile', 'qvdc']);
-    const iso = built.get('qvdc');
-    if (iso === undefined) throw new Error(stderr);
-    outside = iso;
-    papers = readFileSync(`${iso.file}.cdx.json`, 'utf8');
     checkout = await openCheckout(user);
   });
 
@@ -61,9 +54,9 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     );
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toContain('quantix-builder:');
-    const file = outside.file.replace(/^.*\/dist\//, `${checkout.directory}/dist/`);
-    expect((await hashFile(file)).whole).toBe(outside.sha256);
-    expect(readFileSync(`${file}.cdx.json`, 'utf8')).toBe(papers);
+    const file = join(checkout.directory, relative(PROJECT, outside));
+    expect((await hashFile(file)).whole).toBe((await hashFile(outside)).whole);
+    expect(readFileSync(`${file}.cdx.json`)).toEqual(readFileSync(`${outside}.cdx.json`));
     expect(statSync(file)).toMatchObject(user);
     expect(statSync(join(checkout.cache, 'steps'))).toMatchObject(user);
     expect(await containers()).toBe('');

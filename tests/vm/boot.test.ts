@@ -4,8 +4,8 @@ import { milestonesIn } from '../../build/qemu/milestones.ts';
 import { boot, imageOf, untilReady } from './story.ts';
 
 /**
- * Ways to boot that no other story begins with. network.test.ts boots both from CD under BIOS and from disk under UEFI;
- * of Quantix-OS, config-drive.test.ts boots from disk under BIOS and agent.test.ts from CD under UEFI.
+ * Ways to boot that no other story begins with. network.test.ts boots both from CD under BIOS, Quantix-OS from CD under
+ * UEFI and QvDC from disk under UEFI; config-drive.test.ts boots Quantix-OS from disk under BIOS and under UEFI.
  */
 const WAYS = [
   { firmware: 'bios', as: 'virtio', cpus: 1 },

@@ -124,7 +124,7 @@ test('a machine with a config drive comes up unattended: name, address and SSH; 
     await story.guest.waitForEnd();
     story.expectGoodConsole();
   }
-  await using story = await boot('quantix-os-config-drive-again', machine);
+  await using story = await boot('quantix-os-config-drive-again', { ...machine, firmware: 'uefi' });
   await desk.untilReached();
   expect(await desk.succeed(`hostname; echo '${PASSWORD}' | qx-password check && echo known`)).toBe(
     'node7\nknown',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Machine } from '../../build/qemu/machine.ts';
+import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
 import { freePort } from './free-port.ts';
@@ -40,9 +41,10 @@ async function status(story: Story) {
 
 /**
  * A machine that boots from CD under BIOS, with a disk for its configuration, whose static address is answered for by a
- * port of the host; and the same machine when it boots from a disk under UEFI, which is nothing to its configuration.
+ * port of the host; and the same machine when it boots under UEFI, which is nothing to its configuration.
+ * @param as from what it boots under UEFI
  */
-async function reachableMachine(profile: string, label: string) {
+async function reachableMachine(profile: string, label: string, as: 'cdrom' | 'virtio') {
   const hostPort = await freePort();
   const image = imageOf(profile).iso;
   const machine: Machine = {
@@ -51,7 +53,7 @@ async function reachableMachine(profile: string, label: string) {
     disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'virtio' }],
     forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
   };
-  const otherwise: Machine = { ...machine, firmware: 'uefi', medium: { as: 'virtio', image } };
+  const otherwise: Machine = { ...machine, firmware: 'uefi', medium: { as, image } };
   return { machine, otherwise, hostPort };
 }
 
@@ -107,8 +109,12 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
   expect(told).not.toContain(address === STATIC ? LEASED : STATIC);
 }
 
-test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once', async () => {
-  const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG');
+test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed', async () => {
+  const { machine, otherwise, hostPort } = await reachableMachine(
+    'quantix-os',
+    'QUANTIX-CFG',
+    'cdrom',
+  );
   {
     await using story = await boot('quantix-os-network', machine);
     await untilReady(story);
@@ -129,11 +135,14 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
   await expectLease(story);
   await expectNoTrace(story);
   await untilAgentTells(story, LEASED);
+  await expectVmsTold(story);
+  await expectToOutliveKills(story);
+  await expectToBeMissed(story);
   story.expectGoodConsole();
 });
 
 test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace', async () => {
-  const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG');
+  const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', 'virtio');
   {
     await using story = await boot('qvdc-network', machine);
     await untilReady(story);

@@ -45,32 +45,36 @@ clients_of() {
 	here=$(readlink /proc/self/ns/net)
 	grep -lsx -e udhcpc -e dhclient -e dhcpcd -e busybox /proc/[0-9]*/comm | while read -r process; do
 		process=${process#/proc/} process=${process%/comm}
-		[ "$(readlink "/proc/$process/ns/net")" = "$here" ] && is_alive "$process" &&
-			is_client_of "$process" "$1" && ! is_client_of "$(parent_of "$process")" "$1" && echo "$process"
+		is_alive "$process" && [ "$(readlink "/proc/$process/ns/net")" = "$here" ] &&
+			is_client_of "$process" "$1" && ! is_client_of "$parent" "$1" && echo "$process"
 	done
 	return 0
 }
 
-parent_of() {
-	sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null
+# The state of a process and its parent, in `state` and `parent`, from proc(5)'s stat; false if it is not there: PROCESS
+read_process() {
+	state='' parent=''
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	# shellcheck disable=SC2086 # one word for each field
+	set -- ${stat##*) }
+	state=$1 parent=$2
 }
 
 is_alive() {
-	[ -n "$1" ] && state=$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
+	[ -n "$1" ] && read_process "$1" && [ "$state" != Z ]
 }
 
-# The process that a file names: FILE
-process_in() {
+# The process that a file names, in `process`; false and empty if it names none: FILE
+read_process_in() {
 	process=''
 	[ ! -f "$1" ] || read -r process <"$1" || :
-	is_number "$process" 999999999 || process=''
-	echo "$process"
+	is_number "$process" 999999999 || { process=''; return 1; }
 }
 
-# Our own client of an interface, if it runs: INTERFACE
-client_of() {
-	client=$(process_in "$RUN/$1/udhcpc.pid")
-	is_alive "$client" && is_client_of "$client" "$1" && echo "$client"
+# Our own client of an interface, in `client`; false and empty if it does not run: INTERFACE
+find_client() {
+	client=''
+	read_process_in "$RUN/$1/udhcpc.pid" && is_alive "$process" && is_client_of "$process" "$1" && client=$process
 }
 
 # True if our client was started in the last seconds: INTERFACE
@@ -103,13 +107,13 @@ kill_family() {
 	kill -9 "$1" $family 2>/dev/null
 }
 
-# Starts our client, which asks for the address that it had: INTERFACE [ADDRESS]
+# Starts our client, which asks for the address that it had, and waits until it has named itself: INTERFACE [ADDRESS]
 start_client() {
 	set -- "$1" "${2:+-r}" "$2"
 	setsid udhcpc -f -S -i "$1" -p "$RUN/$1/udhcpc.pid" -s "$LIBRARY/dhcp-hook" -t 5 -T 1 -A 15 \
 		-x "hostname:$(hostname)" ${2:+"$2" "$3"} </dev/null >/dev/null 2>&1 &
-	tries=40
-	until [ -n "$(client_of "$1")" ]; do
+	started=$! tries=40
+	until read_process_in "$RUN/$1/udhcpc.pid" && [ "$process" = "$started" ]; do
 		[ "$tries" -gt 0 ] || return 1
 		tries=$((tries - 1))
 		usleep 25000
@@ -126,15 +130,25 @@ await_lease() {
 	done
 }
 
-# A value of the lease that the hook wrote: INTERFACE KEY
-lease_value() {
-	sed -n "s/^$2=//p" "$RUN/$1/lease" 2>/dev/null
+# The lease that the hook wrote, in leased_address, leased_prefix, leased_gateway, leased_server, leased_seconds and
+# leased_at (seconds since 1970); false if there is none: INTERFACE
+read_lease() {
+	leased_address='' leased_prefix='' leased_gateway='' leased_server='' leased_seconds='' leased_at=''
+	while IFS='=' read -r key text; do
+		case $key in
+		ADDRESS) leased_address=$text ;;
+		PREFIX) leased_prefix=$text ;;
+		GATEWAY) leased_gateway=$text ;;
+		SERVER) leased_server=$text ;;
+		SECONDS) leased_seconds=$text ;;
+		OBTAINED) leased_at=$text ;;
+		esac
+	done 2>/dev/null <"$RUN/$1/lease"
 }
 
 # True if there is a lease whose time is over: INTERFACE
 is_lease_over() {
-	seconds=$(lease_value "$1" SECONDS) obtained=$(lease_value "$1" OBTAINED)
-	[ -n "$seconds" ] && [ -n "$obtained" ] && [ $((obtained + seconds)) -le "$(date +%s)" ]
+	read_lease "$1" && [ -n "$leased_seconds" ] && [ $((leased_at + leased_seconds)) -le "$(date +%s)" ]
 }
 
 # Makes standard input the lease of an interface: INTERFACE

@@ -17,7 +17,7 @@ is_wireless() {
 
 # True for an interface of hardware: bridges, bonds, veth, tap and Open vSwitch have no device.
 is_physical() {
-	[ -e "$NET/$1/device" ] && [ "$(attribute "$1" type)" = 1 ]
+	[ -e "$NET/$1/device" ] && read_attribute "$1" type && [ "$attribute" = 1 ]
 }
 
 kind_of() {
@@ -49,22 +49,22 @@ is_first_physical() {
 	return 1
 }
 
-# An attribute of an interface as the kernel tells it; empty if it tells none: INTERFACE NAME
-attribute() {
-	cat "$NET/$1/$2" 2>/dev/null
+# An attribute of an interface as the kernel tells it, in `attribute`; false and empty if it tells none: INTERFACE NAME
+read_attribute() {
+	attribute=''
+	{ read -r attribute <"$NET/$1/$2"; } 2>/dev/null
 }
 
 has_carrier() {
-	[ "$(attribute "$1" carrier)" = 1 ]
+	read_attribute "$1" carrier && [ "$attribute" = 1 ]
 }
 
 # Raises the link. If it was down, waits for the carrier: hardware needs up to seconds to agree on a speed.
 raise_link() {
 	has_carrier "$1" && return 0
 	down=''
-	flags=$(attribute "$1" flags)
-	[ -n "$flags" ] || return 1
-	[ $((flags & 1)) -eq 1 ] || is_wireless "$1" || down=yes
+	read_attribute "$1" flags || return 1
+	[ $((attribute & 1)) -eq 1 ] || is_wireless "$1" || down=yes
 	ip link set "$1" up || return 1
 	tries=60
 	while [ -n "$down" ] && [ "$tries" -gt 0 ] && ! has_carrier "$1"; do
@@ -86,14 +86,11 @@ default_routes_of() {
 		awk -v device="$1" '$1 == "default" { for (i = 2; i < NF; i++) if ($i == "dev" && $(i + 1) == device) print }'
 }
 
-# The metric of an interface's default route. Each has another, so that one is preferred: wired before WiFi.
-metric_of() {
-	index=$(attribute "$1" ifindex)
-	if is_wireless "$1"; then
-		echo $((1000000 + ${index:-0}))
-	else
-		echo $((1000 + ${index:-0}))
-	fi
+# The metric of an interface's default route, in `metric`. Each has another, so that one is preferred: wired before WiFi.
+find_metric() {
+	metric=1000
+	! is_wireless "$1" || metric=1000000
+	! read_attribute "$1" ifindex || metric=$((metric + attribute))
 }
 
 # Makes these the only addresses of an interface; one that is there already is not touched: INTERFACE ADDRESS/PREFIX…
@@ -130,12 +127,13 @@ drop_default_routes() {
 set_default_route() {
 	has_default_route "$1" "$2" && return 0
 	drop_default_routes "$1"
-	[ -z "$2" ] || ip route add default via "$2" dev "$1" metric "$(metric_of "$1")"
+	[ -z "$2" ] || ip route add default via "$2" dev "$1" metric "$metric"
 }
 
 # True if the only default route through an interface is the one wanted, or if none is wanted and there: INTERFACE [GATEWAY]
 has_default_route() {
-	default_routes_of "$1" | awk -v gateway="$2" -v metric="$(metric_of "$1")" '
+	find_metric "$1"
+	default_routes_of "$1" | awk -v gateway="$2" -v metric="$metric" '
 		{
 			routes++
 			for (i = 1; i < NF; i++) if (($i == "via" && $(i + 1) == gateway) || ($i == "metric" && $(i + 1) == metric)) right++

@@ -11,7 +11,11 @@ set_name_servers() {
 
 resolver_text() {
 	[ -z "$2" ] || echo "search $2"
-	[ -z "$1" ] || echo "$1" | tr ',' '\n' | sed 's/^/nameserver /'
+	rest=$1${1:+,}
+	while [ -n "$rest" ]; do
+		echo "nameserver ${rest%%,*}"
+		rest=${rest#*,}
+	done
 }
 
 # The interface whose default route is preferred comes first; the C library reads three name servers.
@@ -21,7 +25,7 @@ write_resolver() {
 		echo '# Written by qx-network'
 		for resolver in "$RUN"/*/resolver; do
 			name=${resolver%/resolver} name=${name##*/}
-			[ ! -e "$NET/$name" ] || [ ! -e "$resolver" ] || echo "$(metric_of "$name") $resolver"
+			[ -e "$NET/$name" ] && [ -e "$resolver" ] && find_metric "$name" && echo "$metric $resolver"
 		done | sort -n | while read -r _ resolver; do
 			cat "$resolver"
 		done | awk '$1 == "search" && !searched++ { print } $1 == "nameserver" && !seen[$2]++ && ++count <= 3 { print }'

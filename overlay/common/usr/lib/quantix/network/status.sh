@@ -5,28 +5,28 @@
 # Gathers an interface's facts in variables: INTERFACE
 look_at() {
 	clear_plan
-	source='' problem='' client=''
+	source='' problem='' speed=''
 	if [ -f "$RUN/$1/plan" ]; then
-		read_config "$RUN/$1/plan" 2>/dev/null
-		source=$(cat "$RUN/$1/source" 2>/dev/null)
-	fi
-	[ ! -f "$RUN/$1/problem" ] || problem=$(head -n 1 "$RUN/$1/problem")
-	client=$(client_of "$1")
+		read_config "$RUN/$1/plan"
+		IFS= read -r source <"$RUN/$1/source"
+	fi 2>/dev/null
+	[ ! -f "$RUN/$1/problem" ] || IFS= read -r problem 2>/dev/null <"$RUN/$1/problem"
+	find_client "$1"
+	read_lease "$1"
 	servers=$(sed -n 's/^nameserver //p' "$RUN/$1/resolver" 2>/dev/null)
 	router=$(default_routes_of "$1" | awk '{ for (i = 1; i < NF; i++) if ($i == "via") { print $(i + 1); exit } }')
-	speed=$(attribute "$1" speed)
-	is_number "$speed" 999999999 || speed=''
+	read_attribute "$1" speed && is_number "$attribute" 999999999 && speed=$attribute
 	carrier=false
 	has_carrier "$1" && carrier=true
 }
 
 # A JSON string, or null without text: TEXT
 json() {
-	if [ -z "$1" ]; then
-		printf null
-	else
-		printf '"%s"' "$(printf '%s' "$1" | tr -c '\040-\176' '?' | sed 's/[\\"]/\\&/g')"
-	fi
+	case $1 in
+	'') printf null ;;
+	*[!\ -~]* | *[\\\"]*) printf '"%s"' "$(printf '%s' "$1" | tr -c '\040-\176' '?' | sed 's/[\\"]/\\&/g')" ;;
+	*) printf '"%s"' "$1" ;;
+	esac
 }
 
 # A JSON list of strings: WORD…
@@ -55,9 +55,9 @@ json_addresses() {
 json_client() {
 	[ -n "$client" ] || { printf null; return; }
 	printf '{"pid":%s,"lease":' "$client"
-	if [ -f "$RUN/$1/lease" ]; then
-		printf '{"address":%s,"server":%s,"seconds":%s,"obtained":%s}' "$(json "$(lease_value "$1" ADDRESS)")" \
-			"$(json "$(lease_value "$1" SERVER)")" "$(lease_value "$1" SECONDS)" "$(lease_value "$1" OBTAINED)"
+	if [ -n "$leased_at" ]; then
+		printf '{"address":%s,"server":%s,"seconds":%s,"obtained":%s}' "$(json "$leased_address")" \
+			"$(json "$leased_server")" "$leased_seconds" "$leased_at"
 	else
 		printf null
 	fi
@@ -67,14 +67,15 @@ json_client() {
 # shellcheck disable=SC2046,SC2086 # lists of words
 json_interface() {
 	look_at "$1"
+	read_attribute "$1" address
 	printf '{"name":%s,"kind":%s,"mac":%s,"carrier":%s,"speed":%s,' "$(json "$1")" "$(json "$(kind_of "$1")")" \
-		"$(json "$(attribute "$1" address)")" "$carrier" "${speed:-null}"
+		"$(json "$attribute")" "$carrier" "${speed:-null}"
 	printf '"method":%s,"source":%s,"ssid":%s,"addresses":' "$(json "$method")" "$(json "$source")" "$(json "$ssid")"
 	json_addresses $(addresses_of "$1")
 	printf ',"gateway":%s,"dns":' "$(json "$router")"
 	json_list $servers
 	printf ',"dhcp":'
-	json_client "$1"
+	json_client
 	printf ',"problem":%s}' "$(json "$problem")"
 }
 
@@ -121,7 +122,7 @@ status_text() {
 		say "$one: ${method:-not configured}," $(addresses_of "$one") "gateway ${router:-none}, DNS" ${servers:-none}
 		say "	$(kind_of "$one"), carrier $carrier, ${speed:-unknown} Mb/s, configured by ${source:-default}"
 		[ -z "$ssid" ] || say "	WiFi $ssid"
-		[ -z "$client" ] || say "	DHCP client $client, lease of $(lease_value "$one" SECONDS) s from $(lease_value "$one" SERVER)"
+		[ -z "$client" ] || say "	DHCP client $client, lease of $leased_seconds s from $leased_server"
 		[ -z "$problem" ] || say "	problem: $problem"
 	done
 }

@@ -30,15 +30,13 @@ is_enacted() {
 
 # True if the one DHCP client of an interface is ours: INTERFACE
 has_own_client() {
-	client=$(client_of "$1")
-	[ -n "$client" ] && [ "$(clients_of "$1")" = "$client" ]
+	find_client "$1" && [ "$(clients_of "$1")" = "$client" ]
 }
 
 # True unless there is a lease that the interface does not show (someone took its address or route).
 has_lease_state() {
-	[ -f "$RUN/$1/lease" ] || return 0
-	[ "$(addresses_of "$1")" = "$(lease_value "$1" ADDRESS)/$(lease_value "$1" PREFIX)" ] &&
-		has_default_route "$1" "$(lease_value "$1" GATEWAY)"
+	read_lease "$1" || return 0
+	[ "$(addresses_of "$1")" = "$leased_address/$leased_prefix" ] && has_default_route "$1" "$leased_gateway"
 }
 
 # Asks whether another machine has the address; nothing was changed yet if one has.

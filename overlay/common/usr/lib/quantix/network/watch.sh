@@ -6,10 +6,9 @@
 # Only a change of its flags counts: taking a link up or scanning WiFi makes many more messages.
 heed_link() {
 	is_interface_name "$1" && is_physical "$1" || return 0
-	index=$(attribute "$1" ifindex)
-	is_number "$index" 999999999 || return 0
-	eval "before=\${flags_$index-none}"
-	eval "flags_$index=\$2"
+	read_attribute "$1" ifindex && is_number "$attribute" 999999999 || return 0
+	eval "before=\${flags_$attribute-none}"
+	eval "flags_$attribute=\$2"
 	[ "$before" != "$2" ] || return 0
 	case $before,$2 in
 	none,*) background apply "$1" ;;
@@ -25,9 +24,9 @@ background() {
 
 # Ends the `ip monitor` of this watch, or of one that was killed: it would go on until the next message.
 end_monitor() {
-	monitor=$(process_in "$RUN/monitor.pid")
+	read_process_in "$RUN/monitor.pid" || return 0
 	rm -f "$RUN/monitor.pid"
-	[ -z "$monitor" ] || ! grep -qs monitor "/proc/$monitor/cmdline" || kill "$monitor" 2>/dev/null
+	! grep -qs monitor "/proc/$process/cmdline" || kill "$process" 2>/dev/null
 }
 
 # Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Of the latter only iproute2 tells;

@@ -24,13 +24,13 @@ wifi_configuration() {
 }
 
 is_wifi_joined() {
-	is_alive "$(process_in "$RUN/$1/wpa_supplicant.pid")" &&
+	read_process_in "$RUN/$1/wpa_supplicant.pid" && is_alive "$process" &&
 		[ "$(cat "$RUN/$1/wpa_supplicant.conf" 2>/dev/null)" = "$(wifi_configuration)" ]
 }
 
 leave_wifi() {
-	supplicant=$(process_in "$RUN/$1/wpa_supplicant.pid")
-	grep -qsx wpa_supplicant "/proc/$supplicant/comm" && end_process "$supplicant"
+	read_process_in "$RUN/$1/wpa_supplicant.pid" && grep -qsx wpa_supplicant "/proc/$process/comm" &&
+		end_process "$process"
 	rm -f "$RUN/$1/wpa_supplicant.pid" "$RUN/$1/wpa_supplicant.conf"
 }
 

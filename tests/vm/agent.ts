@@ -1,18 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import { vmsSchema } from '../../apps/api/vms.ts';
 import { untilScreenShows } from './screen.ts';
-import { LEASED } from './set-address.ts';
-import {
-  boot,
-  imageOf,
-  killUntilReplaced,
-  logIn,
-  type Story,
-  succeed,
-  untilReady,
-  untilSucceeds,
-} from './story.ts';
+import { killUntilReplaced, type Story, succeed, untilSucceeds } from './story.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
@@ -34,17 +24,10 @@ const untilListening = (story: Story, times: number) =>
 const untilLogged = (story: Story, line: string) =>
   untilSucceeds(story, `logread | grep -q '${line}'`);
 
-test('the agent tells of VMs as they change; it and the console come back when they are killed', async () => {
-  await using story = await boot('quantix-os-agent', {
-    firmware: 'uefi',
-    medium: { as: 'cdrom', image: imageOf('quantix-os').iso },
-  });
-  await untilReady(story);
-  await logIn(story);
+/** The agent, to whom only root may talk, tells of a VM as it is defined, started and ended; the screen does too. */
+export async function expectVmsTold(story: Story): Promise<void> {
   await untilListening(story, 1);
-  await untilSucceeds(story, `qx-node status | grep -q '^Management *${LEASED}'`);
   expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
-
   await succeed(story, `echo '${DEFINITION}' >/tmp/loop.xml && virsh -q define /tmp/loop.xml`);
   await untilLogged(story, 'VM loop .* new → shutoff');
   await succeed(story, `virsh -q start ${ID}`);
@@ -56,18 +39,22 @@ test('the agent tells of VMs as they change; it and the console come back when t
   await untilScreenShows(story, '1 running');
   await succeed(story, `virsh -q destroy ${ID}`);
   await untilLogged(story, 'VM loop .* running → shutoff');
+}
 
+/** The agent and the console on the screen come back when they are killed; the agent's log goes on. */
+export async function expectToOutliveKills(story: Story): Promise<void> {
   const before = await succeed(story, 'pidof qx-node');
   await succeed(story, 'kill -9 $(pidof qx-node)');
   await untilListening(story, 2);
   expect(await succeed(story, 'pidof qx-node')).not.toBe(before);
   expect(await succeed(story, 'rc-service qx-node status')).toContain('started');
   expect(await succeed(story, 'cat /var/log/quantix/node.log')).toContain('running → shutoff');
-
   await succeed(story, killUntilReplaced('pgrep -of ^/usr/sbin/qx-console'));
+}
 
+/** Without the agent its own program and the screen say so. */
+export async function expectToBeMissed(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');
   await untilScreenShows(story, 'the agent does not answer');
-  story.expectGoodConsole();
-});
+}
