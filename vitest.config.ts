@@ -48,7 +48,7 @@ export default defineConfig({
           testTimeout: 240_000,
           sequence: { concurrent: true, groupOrder: 1 },
           maxConcurrency: 8,
-          maxWorkers: 3,
+          maxWorkers: 4,
         },
       },
       {

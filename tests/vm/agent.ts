@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { vmsSchema } from '../../apps/api/vms.ts';
-import { untilScreenShows } from './screen.ts';
+import { pressInTurn, untilScreenShows } from './screen.ts';
 import { killUntilReplaced, type Story, succeed, untilSucceeds } from './story.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
@@ -36,6 +36,7 @@ export async function expectVmsTold(story: Story): Promise<void> {
     libvirt: { available: true },
     vms: [{ id: ID, name: 'loop', state: 'running', cpus: 1, memory: 32 * 2 ** 20 }],
   });
+  await pressInTurn(story, ['f1']);
   await untilScreenShows(story, '1 running');
   await succeed(story, `virsh -q destroy ${ID}`);
   await untilLogged(story, 'VM loop .* running → shutoff');
