@@ -1,5 +1,6 @@
 #!/bin/sh
 # DHCP clients: finding every one of an interface, ending it, starting ours.
+# shellcheck disable=SC2034 # what it finds is for the other parts
 
 # Words of a process's command line, one a line: PID
 command_line_of() {

@@ -1,5 +1,6 @@
 #!/bin/sh
 # /etc/resolv.conf, made anew from what each interface has; and the boot's milestone.
+# shellcheck disable=SC2154 # the metric is from interface.sh
 
 RESOLVER=/etc/resolv.conf
 

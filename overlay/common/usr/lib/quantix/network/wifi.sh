@@ -1,5 +1,6 @@
 #!/bin/sh
 # WiFi by wpa_supplicant: its file is made from the plan; the access point is searched and joined by it.
+# shellcheck disable=SC2154 # the plan is from config.sh, the process from client.sh
 
 # The configuration of wpa_supplicant, wpa_supplicant.conf(5): WPA2 and WPA3 with a password, open without.
 # The name is written in hexadecimal digits, so that any byte in it is only a byte.
