@@ -23,19 +23,16 @@ export async function choosePackages(
   where: string,
 ): Promise<Chosen[]> {
   await assertKnown(apt, names, where);
-  const uris = parseUris(await explained(apt, names, where));
-  const versions = parseSimulation(await apt.get(['--simulate', 'install', ...names]));
-  const wanted = [...versions].map(([name, version]) => `${name}=${version}`);
+  const archives = parseUris(await explained(apt, names, where));
+  const wanted = new Set([...archives.values()].map(({ name }) => name));
   const stanzas = parseStanzas(await apt.cache(['show', ...wanted]), 'apt-cache show');
   const chosen = new Map<string, Chosen>();
   for (const stanza of stanzas) {
     const name = required(stanza, 'package');
-    const uri = uris.get(fileNameOf(required(stanza, 'filename')));
-    if (uri !== undefined && versions.get(name) === required(stanza, 'version')) {
-      chosen.set(name, { stanza, uri });
-    }
+    const archive = archives.get(fileNameOf(required(stanza, 'filename')));
+    if (archive?.name === name) chosen.set(name, { stanza, uri: archive.uri });
   }
-  const lost = [...versions.keys()].filter((name) => !chosen.has(name));
+  const lost = [...wanted].filter((name) => !chosen.has(name));
   if (lost.length === 0) return [...chosen.values()];
   throw new BuildError({ what: `apt chose ${lost.join(', ')} but does not say what it is`, where });
 }
@@ -68,14 +65,23 @@ async function explained(apt: AptState, names: readonly string[], where: string)
   }
 }
 
-/** Archive file name → address, from the lines `'URI' NAME SIZE HASH` of `apt-get --print-uris`. */
-export function parseUris(text: string): Map<string, string> {
-  const uris = new Map<string, string>();
-  for (const match of text.matchAll(/^'([^']+)' \S+ \d+ ?\S*$/gm)) {
-    const uri = match[1] ?? '';
-    uris.set(fileNameOf(decoded(uri)), uri);
+/** An archive that apt would download: its package, and its address. */
+export interface Archive {
+  name: string;
+  uri: string;
+}
+
+/**
+ * File name in the pool → archive, from the lines `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` of
+ * `apt-get --print-uris`.
+ */
+export function parseUris(text: string): Map<string, Archive> {
+  const archives = new Map<string, Archive>();
+  for (const match of text.matchAll(/^'([^']+)' ([^\s_]+)_\S+ \d+ ?\S*$/gm)) {
+    const [, uri = '', name = ''] = match;
+    archives.set(fileNameOf(decoded(uri)), { name, uri });
   }
-  return uris;
+  return archives;
 }
 
 /** An address without its percent signs; as it is if they are no UTF-8, then no package has such a name. */
@@ -85,15 +91,6 @@ function decoded(uri: string): string {
   } catch {
     return uri;
   }
-}
-
-/** Package name → version, from the lines `Inst NAME (VERSION …)` of `apt-get --simulate`. */
-export function parseSimulation(text: string): Map<string, string> {
-  const versions = new Map<string, string>();
-  for (const match of text.matchAll(/^Inst ([^\s:]+)(?::\S+)? (?:\[[^\]]*\] )?\((\S+) /gm)) {
-    versions.set(match[1] ?? '', match[2] ?? '');
-  }
-  return versions;
 }
 
 /**

@@ -34,12 +34,10 @@ async function resolve(
   release = 'Origin: Debian\nDate: Sat, 10 Feb 2024 11:07:25 UTC\n',
 ) {
   const install = (kernel: string) => ['bash', kernel];
-  const inst = (names: string[]) => names.map((name) => `Inst ${name} (1:2.0-1 Debian [amd64])\n`);
-  const uris = (names: string[]) =>
-    names.map((name) => `'${MIRROR}/pool/main/${name}_2.0-1_amd64.deb' x 1234 SHA256:x\n`);
+  const line = (name: string) =>
+    `'${MIRROR}/pool/main/${name}_2.0-1_amd64.deb' ${name}_1%3a2.0-1_amd64.deb 1234 SHA256:x\n`;
   const answers = (kernel: string) => ({
-    [`*' --print-uris '*' ${kernel} '*`]: printing(uris(install(kernel)).join('')),
-    [`*' --simulate '*' ${kernel} '*`]: printing(inst(install(kernel)).join('')),
+    [`*' --print-uris '*' ${kernel} '*`]: printing(install(kernel).map(line).join('')),
   });
   await putAptOnPath({
     "*' update '*": `${printing(release)} >"\${2%/*}/lists/d.example_dists_bookworm_InRelease"`,

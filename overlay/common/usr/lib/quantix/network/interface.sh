@@ -127,7 +127,9 @@ drop_default_routes() {
 set_default_route() {
 	has_default_route "$1" "$2" && return 0
 	drop_default_routes "$1"
-	[ -z "$2" ] || ip route add default via "$2" dev "$1" metric "$metric"
+	[ -n "$2" ] || return 0
+	find_metric "$1"
+	ip route add default via "$2" dev "$1" metric "$metric"
 }
 
 # True if the only default route through an interface is the one wanted, or if none is wanted and there: INTERFACE [GATEWAY]
