@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type * as z from 'zod';
 import { AGENT_SOCKET } from '../../api/socket.ts';
@@ -43,8 +44,10 @@ function get<T>({
   signal,
   socketPath = AGENT_SOCKET,
 }: Question<T>): Promise<IncomingMessage> {
+  // Without an agent: to look for a server's name it would compile a pattern that costs more than all the rest.
+  const createConnection = () => connect(socketPath);
   return new Promise((resolve, reject) => {
-    request({ socketPath, path, signal, agent: false }, resolve)
+    request({ createConnection, path, signal }, resolve)
       .on('error', (cause) => {
         reject(new AgentError('the agent does not answer (is qx-node running?)', { cause }));
       })

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import * as z from 'zod';
 import { codeOf } from '../../process/code-of.ts';
 
@@ -56,7 +57,9 @@ async function exchange({
   const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   try {
     return await new Promise((resolve, reject) => {
-      const asked = request({ socketPath: socket, method, path, signal: ending }, (response) => {
+      // Without an agent: to look for a server's name it would compile a pattern that costs more than all the rest.
+      const createConnection = () => connect(socket);
+      const asked = request({ createConnection, method, path, signal: ending }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {
