@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashFile } from '../../build/process/hash-file.ts';
 import { PROJECT } from '../vm/build-images.ts';
+import { imageOf } from '../vm/story.ts';
 import { type Checkout, openCheckout, type User } from './checkout.ts';
 import { NoDocker, openDocker } from './daemon.ts';
 
@@ -25,7 +26,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
   };
   const base = ['docker', `--base-image=${baseImage}`];
   const flags = [`--build-flag=${NETWORK}`, `--run-flag=${NETWORK}`];
-  const outside = inject('images').qvdc?.iso ?? '';
+  const outside = imageOf('qvdc').iso;
   let checkout: Checkout;
 
   beforeAll(async () => {

@@ -44,7 +44,7 @@ function get<T>({
   signal,
   socketPath = AGENT_SOCKET,
 }: Question<T>): Promise<IncomingMessage> {
-  // Without an agent: to look for a server's name it would compile a pattern that costs more than all the rest.
+  // Not by an http.Agent: to look for a server's name, that compiles a pattern which costs more than all the rest.
   const createConnection = () => connect(socketPath);
   return new Promise((resolve, reject) => {
     request({ createConnection, path, signal }, resolve)

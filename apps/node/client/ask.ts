@@ -57,7 +57,7 @@ async function exchange({
   const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   try {
     return await new Promise((resolve, reject) => {
-      // Without an agent: to look for a server's name it would compile a pattern that costs more than all the rest.
+      // Not by an http.Agent: to look for a server's name, that compiles a pattern which costs more than all the rest.
       const createConnection = () => connect(socket);
       const asked = request({ createConnection, method, path, signal: ending }, (response) => {
         let text = '';

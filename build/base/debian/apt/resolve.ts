@@ -73,11 +73,18 @@ export interface Archive {
 
 /**
  * File name in the pool → archive, from the lines `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` of
- * `apt-get --print-uris`.
+ * `apt-get --print-uris`. Other lines are its remarks.
+ * @throws BuildError if a line begins like these and is none: the package would be missing
  */
 export function parseUris(text: string): Map<string, Archive> {
   const archives = new Map<string, Archive>();
-  for (const match of text.matchAll(/^'([^']+)' ([^\s_]+)_\S+ \d+ ?\S*$/gm)) {
+  for (const line of text.split('\n').filter((one) => one.startsWith("'"))) {
+    const match = /^'([^']+)' ([^\s_]+)_\S+ \d+ ?\S*$/.exec(line);
+    if (match === null) {
+      throw new BuildError({
+        what: `apt-get --print-uris: not an archive: ${JSON.stringify(line)}`,
+      });
+    }
     const [, uri = '', name = ''] = match;
     archives.set(fileNameOf(decoded(uri)), { name, uri });
   }

@@ -26,15 +26,21 @@ describe('of the addresses that apt-get prints', () => {
   test.each([
     ['', []],
     ['Reading package lists...\nW: something\n', []],
-    ["'http://d.example/a_1.deb' a_1.deb big SHA256:ab\n", []],
     ['http://d.example/a_1.deb a_1.deb 1 SHA256:ab\n', []],
-    ["'' a_1.deb 1 SHA256:ab\n", []],
-    ["'http://d.example/a.deb' a.deb 1 SHA256:ab\n", []],
-    ["'http://d.example/a_1.deb' _1.deb 1 SHA256:ab\n", []],
     ["'http://d.example/100%.deb' a_100%.deb 1 SHA256:ab\n", ['100%.deb']],
     ["'http://d.example/%ff.deb' x_1.deb 1 SHA256:ab\n", ['%ff.deb']],
   ])('of %j the file names are %j', (text, names) => {
     expect([...parseUris(text).keys()]).toEqual(names);
+  });
+
+  test.each([
+    "'http://d.example/a_1.deb' a_1.deb big SHA256:ab",
+    "'' a_1.deb 1 SHA256:ab",
+    "'http://d.example/a.deb' a.deb 1 SHA256:ab",
+    "'http://d.example/a_1.deb' _1.deb 1 SHA256:ab",
+    "'http://d.example/a_1.deb",
+  ])('%j is not passed over', (line) => {
+    expect(() => parseUris(`${line}\n`)).toThrow('not an archive: "\'');
   });
 });
 
