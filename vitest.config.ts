@@ -51,20 +51,8 @@ export default defineConfig({
           maxWorkers: 4,
         },
       },
-      {
-        test: {
-          ...IMAGES,
-          name: 'build',
-          include: ['tests/build/**/*.test.ts'],
-        },
-      },
-      {
-        test: {
-          ...IMAGES,
-          name: 'docker',
-          include: ['tests/docker/**/*.test.ts'],
-        },
-      },
+      { test: { ...IMAGES, name: 'build', include: ['tests/build/**/*.test.ts'] } },
+      { test: { ...IMAGES, name: 'docker', include: ['tests/docker/**/*.test.ts'] } },
       {
         test: {
           ...IMAGES,

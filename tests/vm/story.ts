@@ -5,6 +5,7 @@ import { findAcceleration } from '../../build/qemu/acceleration.ts';
 import { badLines } from '../../build/qemu/bad-lines.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Machine } from '../../build/qemu/machine.ts';
+import { milestonesIn } from '../../build/qemu/milestones.ts';
 import type { Image } from './build-images.ts';
 
 /** Where logs and pictures of the tests go. */
@@ -58,10 +59,12 @@ export async function boot(
   };
 }
 
-/** Waits until the machine is ready, and its network is. */
+/** Waits until the machine is ready, and its network is; then it has passed every milestone. */
 export async function untilReady({ guest }: Story): Promise<void> {
   await guest.waitForMilestone('ready');
   await guest.waitForMilestone('network');
+  const milestones = [...milestonesIn(guest.log).keys()];
+  expect(milestones).toEqual(['kernel', 'medium', 'root', 'network', 'ready']);
 }
 
 /** Opens a shell of root on the serial port, through the console: no password is set. */

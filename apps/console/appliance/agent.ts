@@ -1,7 +1,7 @@
-import { type IncomingMessage, request } from 'node:http';
-import { connect } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type * as z from 'zod';
+import { requestOn } from '../../api/request.ts';
 import { AGENT_SOCKET } from '../../api/socket.ts';
 
 /** The agent did not answer, or not as it should. */
@@ -44,10 +44,8 @@ function get<T>({
   signal,
   socketPath = AGENT_SOCKET,
 }: Question<T>): Promise<IncomingMessage> {
-  // Not by an http.Agent: to look for a server's name, that compiles a pattern which costs more than all the rest.
-  const createConnection = () => connect(socketPath);
   return new Promise((resolve, reject) => {
-    request({ createConnection, path, signal }, resolve)
+    requestOn(socketPath, { path, signal }, resolve)
       .on('error', (cause) => {
         reject(new AgentError('the agent does not answer (is qx-node running?)', { cause }));
       })

@@ -1,6 +1,5 @@
-import { request } from 'node:http';
-import { connect } from 'node:net';
 import * as z from 'zod';
+import { requestOn } from '../../api/request.ts';
 import { codeOf } from '../../process/code-of.ts';
 
 /** Milliseconds that the agent has to answer: it may wait for libvirt or for the network itself. */
@@ -57,9 +56,7 @@ async function exchange({
   const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   try {
     return await new Promise((resolve, reject) => {
-      // Not by an http.Agent: to look for a server's name, that compiles a pattern which costs more than all the rest.
-      const createConnection = () => connect(socket);
-      const asked = request({ createConnection, method, path, signal: ending }, (response) => {
+      const asked = requestOn(socket, { method, path, signal: ending }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {

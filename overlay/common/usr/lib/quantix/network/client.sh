@@ -61,6 +61,7 @@ read_process() {
 	state=$1 parent=$2
 }
 
+# True for a process that is there and not dead already; what `read_process` finds of it stays: PROCESS
 is_alive() {
 	[ -n "$1" ] && read_process "$1" && [ "$state" != Z ]
 }
