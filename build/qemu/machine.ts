@@ -1,6 +1,8 @@
 /** A virtual machine, as a test or a person wants it. */
 export interface Machine {
   firmware: 'bios' | 'uefi';
+  /** QEMU's machine type: `pc` has IDE, `q35` has AHCI; `pc` if absent. */
+  board?: Board | undefined;
   /** What it boots from. */
   medium: Medium;
   /** Further disks. */
@@ -13,16 +15,22 @@ export interface Machine {
   forwards?: readonly Forward[];
 }
 
+export type Board = 'pc' | 'q35';
+
+/** What a drive is connected to: `ata` is the board's own IDE or AHCI, `scsi` a virtio-scsi controller. */
+export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
+
 /** What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. */
 export type Medium =
-  | { as: 'cdrom' | 'virtio' | 'usb'; image: string }
+  | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
+  | { as: 'disk'; bus: Bus; image: string }
   | { as: 'kernel'; kernel: string; initramfs?: string; cmdline: string; cdrom?: string };
 
 /** A disk of a machine. */
 export interface Disk {
   file: string;
   format: 'raw' | 'qcow2';
-  bus: 'virtio' | 'sata' | 'nvme';
+  bus: Bus;
   readOnly?: boolean;
 }
 
@@ -66,19 +74,18 @@ const TRANSLATED_CPU = 'max,-la57,-smap,-smep,-pku,-xsave,-erms';
 
 /** QEMU's arguments for a machine (qemu-system-x86_64(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
-  const { memory = 2048, cpus = 2 } = machine;
+  const { board = 'pc', memory = 2048, cpus = 2 } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi', '-cpu', TRANSLATED_CPU];
   return [
-    ...['-nodefaults', '-machine', 'pc', ...cpu, '-smp', String(cpus), '-m', String(memory)],
+    ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
     ...['-vga', 'std', '-device', 'virtio-rng-pci'],
     ...channels(setup.access),
     ...firmware(machine, setup),
-    ...medium(machine.medium),
-    ...(machine.disks?.some(({ bus }) => bus === 'sata') ? ['-device', 'ahci,id=ahci'] : []),
-    ...(machine.disks ?? []).flatMap(disk),
+    ...kernel(machine.medium),
+    ...connected(drivesOf(machine), board),
     ...network(machine.forwards ?? []),
   ];
 }
@@ -100,34 +107,70 @@ function firmware({ firmware: kind }: Machine, { variables }: Setup): string[] {
   return [...flash(`readonly=on,file=${OVMF_CODE}`), ...flash(`file=${escaped(variables)}`)];
 }
 
-function medium(what: Medium): string[] {
-  if (what.as === 'kernel') {
-    return [
-      ...['-kernel', what.kernel, '-append', what.cmdline],
-      ...(what.initramfs === undefined ? [] : ['-initrd', what.initramfs]),
-      ...(what.cdrom === undefined ? [] : medium({ as: 'cdrom', image: what.cdrom })),
-    ];
-  }
-  const drive = `if=none,id=medium,format=raw,readonly=on,file=${escaped(what.image)}`;
-  const devices = {
-    cdrom: ['-device', 'ide-cd,drive=medium,bootindex=1'],
-    virtio: ['-device', 'virtio-blk-pci,drive=medium,bootindex=1'],
-    usb: ['-device', 'qemu-xhci', '-device', 'usb-storage,drive=medium,bootindex=1'],
-  };
-  return ['-drive', drive, ...devices[what.as]];
+function kernel(medium: Medium): string[] {
+  if (medium.as !== 'kernel') return [];
+  const { kernel: file, initramfs, cmdline } = medium;
+  const initrd = initramfs === undefined ? [] : ['-initrd', initramfs];
+  return ['-kernel', file, '-append', cmdline, ...initrd];
 }
 
-function disk({ file, format, bus, readOnly }: Disk, index: number): string[] {
-  const id = `disk${index}`;
-  const access = readOnly ? ',readonly=on' : '';
-  const devices = {
-    virtio: `virtio-blk-pci,drive=${id},serial=${id}`,
-    sata: `ide-hd,bus=ahci.${index},drive=${id},serial=${id}`,
-    nvme: `nvme,drive=${id},serial=${id}`,
+/** A drive as QEMU is told of it. */
+interface Drive extends Disk {
+  id: string;
+  cd: boolean;
+  /** Further properties of the device. */
+  properties: string;
+}
+
+function drivesOf({ medium, disks = [] }: Machine): Drive[] {
+  const further = disks.map((disk, index): Drive => {
+    const id = `disk${index}`;
+    return { ...disk, id, cd: false, properties: `serial=${id}` };
+  });
+  const image = medium.as === 'kernel' ? medium.cdrom : medium.image;
+  if (image === undefined) return further;
+  const first: Drive = {
+    file: image,
+    format: 'raw',
+    bus: medium.as === 'kernel' ? 'ata' : (medium.bus ?? 'ata'),
+    readOnly: true,
+    id: 'medium',
+    cd: medium.as !== 'disk',
+    properties: 'bootindex=1',
   };
+  return [first, ...further];
+}
+
+/** Drives, and before them the controllers that the board lacks. */
+function connected(drives: readonly Drive[], board: Board): string[] {
+  const has = (wanted: Bus) => drives.some(({ bus }) => bus === wanted);
+  const onAta = drives.filter(({ bus }) => bus === 'ata');
   return [
-    ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${access}`],
-    ...['-device', devices[bus]],
+    ...(has('scsi') ? ['-device', 'virtio-scsi-pci'] : []),
+    ...(has('usb') ? ['-device', 'qemu-xhci'] : []),
+    ...drives.flatMap((drive) => driveArguments(drive, ataPort(board, onAta.indexOf(drive)))),
+  ];
+}
+
+/** IDE has two drives on a bus, AHCI one. */
+function ataPort(board: Board, index: number): string {
+  return board === 'pc' ? `ide.${index >> 1},unit=${index & 1}` : `ide.${index}`;
+}
+
+function driveArguments(drive: Drive, ata: string): string[] {
+  const { file, format, bus, readOnly, id, cd, properties } = drive;
+  const kind = cd ? 'cd' : 'hd';
+  const devices = {
+    ata: `ide-${kind},bus=${ata}`,
+    scsi: `scsi-${kind}`,
+    usb: 'usb-storage',
+    virtio: 'virtio-blk-pci',
+    nvme: 'nvme',
+  };
+  const more = `${cd ? ',media=cdrom' : ''}${readOnly ? ',readonly=on' : ''}`;
+  return [
+    ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${more}`],
+    ...['-device', `${devices[bus]},drive=${id},${properties}`],
   ];
 }
 

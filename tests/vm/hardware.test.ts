@@ -49,7 +49,7 @@ async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
 test('an image with the kernel for hardware boots under UEFI from a USB stick, and joins WiFi networks', async () => {
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',
-    medium: { as: 'usb', image: iso },
+    medium: { as: 'disk', bus: 'usb', image: iso },
     // With one, the network with WPA3 once gave no lease in time.
     cpus: 2,
   });

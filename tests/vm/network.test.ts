@@ -42,9 +42,13 @@ async function status(story: Story) {
 /**
  * A machine that boots from CD under BIOS, with a disk for its configuration, whose static address is answered for by a
  * port of the host; and the same machine when it boots under UEFI, which is nothing to its configuration.
- * @param as from what it boots under UEFI
+ * @param boot from what it boots under UEFI
  */
-async function reachableMachine(profile: string, label: string, as: 'cdrom' | 'virtio') {
+async function reachableMachine(
+  profile: string,
+  label: string,
+  boot: { as: 'cdrom' } | { as: 'disk'; bus: 'virtio' },
+) {
   const hostPort = await freePort();
   const image = imageOf(profile).iso;
   const machine: Machine = {
@@ -53,7 +57,7 @@ async function reachableMachine(profile: string, label: string, as: 'cdrom' | 'v
     disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'virtio' }],
     forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
   };
-  const otherwise: Machine = { ...machine, firmware: 'uefi', medium: { as, image } };
+  const otherwise: Machine = { ...machine, firmware: 'uefi', medium: { ...boot, image } };
   return { machine, otherwise, hostPort };
 }
 
@@ -110,11 +114,9 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
 }
 
 test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed', async () => {
-  const { machine, otherwise, hostPort } = await reachableMachine(
-    'quantix-os',
-    'QUANTIX-CFG',
-    'cdrom',
-  );
+  const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
+    as: 'cdrom',
+  });
   {
     await using story = await boot('quantix-os-network', machine);
     await untilReady(story);
@@ -142,7 +144,10 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
 });
 
 test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace', async () => {
-  const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', 'virtio');
+  const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
+    as: 'disk',
+    bus: 'virtio',
+  });
   {
     await using story = await boot('qvdc-network', machine);
     await untilReady(story);

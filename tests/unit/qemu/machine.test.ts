@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { type Machine, machineArguments, type Setup } from '../../../build/qemu/machine.ts';
+import {
+  type Board,
+  type Bus,
+  type Machine,
+  machineArguments,
+  type Setup,
+} from '../../../build/qemu/machine.ts';
 
 const setup: Setup = {
   acceleration: 'kvm',
@@ -28,15 +34,34 @@ test('it runs on the CPU or by translation', () => {
 });
 
 test.each([
-  ['cdrom', ['ide-cd,drive=medium,bootindex=1']],
-  ['virtio', ['virtio-blk-pci,drive=medium,bootindex=1']],
-  ['usb', ['qemu-xhci', 'usb-storage,drive=medium,bootindex=1']],
-] as const)('a medium as %s is read only and booted first', (as, devices) => {
-  const one = { medium: { as, image: '/tmp/a,b.iso' } };
+  ['pc', { as: 'cdrom' }, 'ide-cd,bus=ide.0,unit=0,'],
+  ['q35', { as: 'cdrom' }, 'ide-cd,bus=ide.0,'],
+  ['q35', { as: 'cdrom', bus: 'scsi' }, 'scsi-cd,'],
+  ['q35', { as: 'cdrom', bus: 'usb' }, 'usb-storage,'],
+  ['q35', { as: 'disk', bus: 'ata' }, 'ide-hd,bus=ide.0,'],
+  ['q35', { as: 'disk', bus: 'scsi' }, 'scsi-hd,'],
+  ['q35', { as: 'disk', bus: 'virtio' }, 'virtio-blk-pci,'],
+  ['q35', { as: 'disk', bus: 'nvme' }, 'nvme,'],
+  ['q35', { as: 'disk', bus: 'usb' }, 'usb-storage,'],
+] as const)('on %s a medium as %j is read only and booted first', (board, drive, device) => {
+  const one = { board, medium: { ...drive, image: '/tmp/a,b.iso' } };
+  const cd = drive.as === 'cdrom' ? ',media=cdrom' : '';
+  expect(values('-machine', one)).toEqual([board]);
   expect(values('-drive', one)).toEqual([
-    'if=none,id=medium,format=raw,readonly=on,file=/tmp/a,,b.iso',
+    `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},readonly=on`,
   ]);
-  expect(values('-device', one)).toEqual(expect.arrayContaining([...devices]));
+  expect(values('-device', one)).toContain(`${device}drive=medium,bootindex=1`);
+});
+
+test.each([
+  ['scsi', 'virtio-scsi-pci'],
+  ['usb', 'qemu-xhci'],
+] as const)('the controller of %s is there once, where it is needed', (bus, controller) => {
+  const disks = [{ file: '/d', format: 'raw', bus } as const];
+  const controllers = (of: Partial<Machine>) =>
+    values('-device', of).filter((one) => one === controller);
+  expect(controllers({ medium: { as: 'disk', bus, image: '/i' }, disks })).toHaveLength(1);
+  expect(controllers({})).toHaveLength(0);
 });
 
 test('a kernel may be handed over, with or without initramfs and CD', () => {
@@ -46,7 +71,9 @@ test('a kernel may be handed over, with or without initramfs and CD', () => {
   expect([values('-initrd', plain), values('-drive', plain)]).toEqual([[], []]);
   const full = { medium: { ...kernel, initramfs: '/i', cdrom: '/c.iso' } };
   expect(values('-initrd', full)).toEqual(['/i']);
-  expect(values('-drive', full)).toEqual(['if=none,id=medium,format=raw,readonly=on,file=/c.iso']);
+  expect(values('-drive', full)).toEqual([
+    'if=none,id=medium,format=raw,file=/c.iso,media=cdrom,readonly=on',
+  ]);
 });
 
 test('UEFI has its code read only and variables of its own', () => {
@@ -59,24 +86,27 @@ test('UEFI has its code read only and variables of its own', () => {
 });
 
 test('disks are on the buses they are meant for, each with a serial number', () => {
-  const disk = (bus: 'virtio' | 'sata' | 'nvme') =>
-    ({ file: `/d,${bus}`, format: 'qcow2', bus }) as const;
-  const disks = [disk('virtio'), { ...disk('sata'), readOnly: true }, disk('nvme')];
-  const of = { disks };
-  expect(values('-drive', of).slice(1)).toEqual([
+  const disk = (bus: Bus) => ({ file: `/d,${bus}`, format: 'qcow2', bus }) as const;
+  const disks = [disk('virtio'), { ...disk('ata'), readOnly: true }, disk('nvme'), disk('ata')];
+  expect(values('-drive', { disks }).slice(1)).toEqual([
     'if=none,id=disk0,format=qcow2,file=/d,,virtio',
-    'if=none,id=disk1,format=qcow2,file=/d,,sata,readonly=on',
+    'if=none,id=disk1,format=qcow2,file=/d,,ata,readonly=on',
     'if=none,id=disk2,format=qcow2,file=/d,,nvme',
+    'if=none,id=disk3,format=qcow2,file=/d,,ata',
   ]);
-  expect(values('-device', of)).toEqual(
+  const devices = (board: Board) => values('-device', { disks, board }).slice(2, 6);
+  expect(devices('q35')).toEqual([
+    'virtio-blk-pci,drive=disk0,serial=disk0',
+    'ide-hd,bus=ide.1,drive=disk1,serial=disk1',
+    'nvme,drive=disk2,serial=disk2',
+    'ide-hd,bus=ide.2,drive=disk3,serial=disk3',
+  ]);
+  expect(devices('pc')).toEqual(
     expect.arrayContaining([
-      'virtio-blk-pci,drive=disk0,serial=disk0',
-      'ahci,id=ahci',
-      'ide-hd,bus=ahci.1,drive=disk1,serial=disk1',
-      'nvme,drive=disk2,serial=disk2',
+      'ide-hd,bus=ide.0,unit=1,drive=disk1,serial=disk1',
+      'ide-hd,bus=ide.1,unit=0,drive=disk3,serial=disk3',
     ]),
   );
-  expect(values('-device', { disks: [disk('nvme')] })).not.toContain('ahci,id=ahci');
 });
 
 test('a port of this host leads into the guest, from this host only', () => {
