@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
-import type { OpenedPackage } from '../build/base/base.ts';
 import { BlobStore } from '../build/cache/blob-store.ts';
 import { PackageGone } from '../build/cache/download-error.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
+import type { OpenedPackage } from '../build/contract/base.ts';
+import type { LockedPackage } from '../build/contract/lock.ts';
 import { BuildError } from '../build/error.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import { lockWithout, resolveRequest } from '../build/lock/current.ts';
-import type { LockedPackage } from '../build/lock/schema.ts';
 import type { StageReport } from './ui/stage.ts';
 
 /** Archives opened at once: decompressing one takes one core. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { UnrunScript } from '../build/base/base.ts';
+import type { UnrunScript } from '../build/contract/base.ts';
 import { updateChecksums } from '../build/image/checksums.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';

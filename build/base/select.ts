@@ -1,7 +1,7 @@
+import type { Base } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
 import type { BaseName, Profile } from '../profile/schema.ts';
 import { ARCHITECTURE, repositoryAddresses } from './alpine/request.ts';
-import type { Base } from './base.ts';
 import { answers } from './probe.ts';
 
 /** What a user may ask for. */

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ArchiveReader, PackageArchive } from '../base/base.ts';
+import type { ArchiveReader, PackageArchive } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import type { Entry } from '../tree/entry.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { UnrunScript } from '../base/base.ts';
+import type { UnrunScript } from '../contract/base.ts';
 import type { Artifact } from '../sbom/cyclonedx.ts';
 import type { ImagePlan } from './plan.ts';
 import { type ImageFacts, packagesOf } from './steps/facts.ts';

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Base } from '../base/base.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
+import type { Base } from '../contract/base.ts';
+import type { Lock } from '../contract/lock.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
 import { lockFile } from '../lock/file.ts';
-import type { Lock } from '../lock/schema.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
 import type { BaseName, Flavour, Profile } from '../profile/schema.ts';

@@ -1,5 +1,5 @@
-import type { Base, OpenedPackage, UnrunScript } from '../base/base.ts';
-import type { Lock } from '../lock/schema.ts';
+import type { Base, OpenedPackage, UnrunScript } from '../contract/base.ts';
+import type { Lock } from '../contract/lock.ts';
 import type { Flavour, Profile } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import { dropTest } from '../tree/drop.ts';

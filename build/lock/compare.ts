@@ -1,4 +1,4 @@
-import type { Lock } from './schema.ts';
+import type { Lock } from '../contract/lock.ts';
 
 /** What a lock's request and a profile's present request differ in, a line each; empty if the lock still holds. */
 export function requestDifferences(locked: Lock['request'], present: Lock['request']): string[] {

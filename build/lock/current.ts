@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Base, ResolveRequest } from '../base/base.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
+import type { Base, ResolveRequest } from '../contract/base.ts';
+import type { Lock } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import type { Profile } from '../profile/schema.ts';
 import { digestOf } from '../step/digest.ts';
 import { packageDifferences, requestDifferences } from './compare.ts';
 import { lockFile, readLock, writeLock } from './file.ts';
-import type { Lock } from './schema.ts';
 
 /** What locks are read or resolved with. */
 export interface LockRequest {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Lock, lockSchema } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import type { BaseName } from '../profile/schema.ts';
-import { type Lock, lockSchema } from './schema.ts';
 
 /** Where the lock of a profile and base is. */
 export function lockFile(projectDirectory: string, profile: string, base: BaseName): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
 import { PackageURL } from 'packageurl-js';
-import type { LockedPackage } from '../lock/schema.ts';
+import type { LockedPackage } from '../contract/lock.ts';
 import { licenseOf } from './license.ts';
 
 /** A part of an image that is no package of the base: the Node runtime, a library in a compiled program. */

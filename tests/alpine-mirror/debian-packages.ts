@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
-import type { OpenedPackage } from '../../build/base/base.ts';
 import { BlobStore } from '../../build/cache/blob-store.ts';
 import type { CacheDirectory } from '../../build/cache/directory.ts';
+import type { OpenedPackage } from '../../build/contract/base.ts';
 import { type PreparedImage, prepareImage } from '../../build/image/prepare.ts';
 import { packagesOf } from '../../build/image/steps/facts.ts';
 import { fetchPackages } from '../../tasks/packages.ts';

@@ -1,5 +1,5 @@
+import type { ArchiveReader, Base } from '../../contract/base.ts';
 import type { Profile } from '../../profile/schema.ts';
-import type { ArchiveReader, Base } from '../base.ts';
 import { smallSkeleton } from '../system/skeleton.ts';
 import { READER_VERSION } from './assemble.ts';
 import { finishAlpine } from './finish.ts';

@@ -1,5 +1,5 @@
+import type { Lock } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
-import type { Lock } from '../../lock/schema.ts';
 import type { Repository } from './repository/index.ts';
 
 /** What a lock keeps of a repository: an index has no date of its own, so that of its newest package counts. */

@@ -1,7 +1,7 @@
+import type { MergeContext, OpenedPackage, UnrunScript } from '../../contract/base.ts';
 import { BuildError } from '../../error.ts';
 import type { Profile } from '../../profile/schema.ts';
 import type { Tree } from '../../tree/tree.ts';
-import type { MergeContext, OpenedPackage, UnrunScript } from '../base.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
 import { decodeRecord, isRecord } from './package/record.ts';
 import type { AccountNumbers } from './renumber.ts';

@@ -1,4 +1,4 @@
-import type { Lock } from '../../lock/schema.ts';
+import type { Lock } from '../../contract/lock.ts';
 import type { Flavour, Profile } from '../../profile/schema.ts';
 
 /** Architecture of the appliances, as Alpine calls it. */

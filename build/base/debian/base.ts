@@ -1,4 +1,4 @@
-import type { Base } from '../base.ts';
+import type { Base } from '../../contract/base.ts';
 import { skeleton } from '../system/skeleton.ts';
 import { finishDebian } from './finish.ts';
 import { mergeDebian } from './merge.ts';

@@ -1,9 +1,9 @@
+import type { FinishContext } from '../../contract/base.ts';
 import { moduleIndexFiles } from '../../kmod/index-files.ts';
 import { indexModules } from '../../kmod/index-modules.ts';
 import { kernelRelease } from '../../kmod/release.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import type { FinishContext } from '../base.ts';
 import { accountFiles } from '../system/accounts.ts';
 import { appletLinks, appletsOf } from '../system/applets.ts';
 import { caBundle } from '../system/ca-bundle.ts';

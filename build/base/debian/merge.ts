@@ -1,5 +1,5 @@
+import type { OpenedPackage, UnrunScript } from '../../contract/base.ts';
 import type { Tree } from '../../tree/tree.ts';
-import type { OpenedPackage, UnrunScript } from '../base.ts';
 
 /**
  * See `Base.merge`. dpkg's scripts are not in what is opened of a package; what they would have done is declared by

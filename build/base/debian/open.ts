@@ -1,8 +1,8 @@
 import { execa } from 'execa';
+import type { PackageArchive } from '../../contract/base.ts';
 import { childOptions, toolError } from '../../process/run.ts';
 import { readTar } from '../../tree/read-tar.ts';
 import type { EntrySink } from '../../tree/sink.ts';
-import type { PackageArchive } from '../base.ts';
 
 /** See `Base.open`: `dpkg-deb` decompresses, `tar` reads, nothing is unpacked. */
 export async function openDebianPackage(

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheRooms } from '../../cache/directory.ts';
+import type { Resolution, ResolveRequest } from '../../contract/base.ts';
+import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
-import type { Lock, LockedPackage } from '../../lock/schema.ts';
 import type { Flavour, Profile } from '../../profile/schema.ts';
 import { sha256 } from '../../step/digest.ts';
-import type { Resolution, ResolveRequest } from '../base.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { type Chosen, choosePackages, pretendedStatus } from './apt/resolve.ts';
 import { chooseSources, hostSources, type Source } from './apt/sources.ts';

@@ -1,5 +1,5 @@
+import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
-import type { FinishContext } from '../base.ts';
 import { generatedFile } from './generated.ts';
 
 /**

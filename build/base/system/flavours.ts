@@ -1,4 +1,4 @@
-import type { LockedPackage } from '../../lock/schema.ts';
+import type { LockedPackage } from '../../contract/lock.ts';
 import type { Flavour } from '../../profile/schema.ts';
 
 /** Kernel flavours that a lock is resolved for. */

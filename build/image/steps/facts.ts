@@ -1,4 +1,4 @@
-import type { Lock, LockedPackage } from '../../lock/schema.ts';
+import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import type { Flavour, Profile } from '../../profile/schema.ts';
 import type { NpmLock } from '../../sea/npm-lock.ts';
 import type { Runtime } from '../../sea/runtime.ts';

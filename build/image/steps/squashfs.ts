@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
-import type { Base, OpenedPackage, UnrunScript } from '../../base/base.ts';
+import type { Base, OpenedPackage, UnrunScript } from '../../contract/base.ts';
 import { programEntries } from '../../sea/entries.ts';
 import { EXECUTABLE_FILE } from '../../sea/make.ts';
 import { digestOf } from '../../step/digest.ts';

@@ -1,10 +1,10 @@
 import { chmod, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ArchiveReader } from '../../../build/base/base.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { OpenedStore } from '../../../build/cache/opened.ts';
 import { formatIndex, parseIndex } from '../../../build/cache/opened-index.ts';
+import type { ArchiveReader } from '../../../build/contract/base.ts';
 import { BuildError } from '../../../build/error.ts';
 import { ContentReader } from '../../../build/tree/content.ts';
 import type { Entry } from '../../../build/tree/entry.ts';

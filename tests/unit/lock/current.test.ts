@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Base } from '../../../build/base/base.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
+import type { Base } from '../../../build/contract/base.ts';
+import type { Lock } from '../../../build/contract/lock.ts';
 import { BuildError } from '../../../build/error.ts';
 import {
   currentLock,
@@ -12,7 +13,6 @@ import {
   renewLock,
 } from '../../../build/lock/current.ts';
 import { lockFile, readLock, writeLock } from '../../../build/lock/file.ts';
-import type { Lock } from '../../../build/lock/schema.ts';
 import type { Profile } from '../../../build/profile/schema.ts';
 import { temporaryFolder } from '../folder.ts';
 import { shippedProfile } from '../profile/profiles.ts';

@@ -1,4 +1,4 @@
-import type { Lock, LockedPackage } from '../../../build/lock/schema.ts';
+import type { Lock, LockedPackage } from '../../../build/contract/lock.ts';
 
 /** A package of a lock. */
 export function locked(name: string, more: Partial<LockedPackage> = {}): LockedPackage {

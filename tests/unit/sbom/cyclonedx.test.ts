@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import type { LockedPackage } from '../../../build/lock/schema.ts';
+import type { LockedPackage } from '../../../build/contract/lock.ts';
 import { type BillOfMaterials, cyclonedx } from '../../../build/sbom/cyclonedx.ts';
 
 function locked(name: string, more: Partial<LockedPackage> = {}): LockedPackage {

@@ -1,8 +1,8 @@
 import { createSign } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { Header } from 'tar';
+import type { LockedPackage } from '../../../contract/lock.ts';
 import { BuildError } from '../../../error.ts';
-import type { LockedPackage } from '../../../lock/schema.ts';
 import { SIGNATURE_PREFIX } from '../signature/signature.ts';
 
 const BLOCK = 512;

@@ -1,8 +1,8 @@
 import { createPublicKey } from 'node:crypto';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Lock, LockedPackage } from '../../../contract/lock.ts';
 import { BuildError } from '../../../error.ts';
-import type { Lock, LockedPackage } from '../../../lock/schema.ts';
 import { makeAtomically, writeFileAtomically } from '../../../process/atomic-write.ts';
 import { ARCHITECTURE } from '../request.ts';
 import { indexText, type Signer, signedIndex } from './signed-index.ts';

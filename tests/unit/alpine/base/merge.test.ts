@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { alpine } from '../../../../build/base/alpine/base.ts';
-import type { Lock } from '../../../../build/lock/schema.ts';
+import type { Lock } from '../../../../build/contract/lock.ts';
 import type { Profile } from '../../../../build/profile/schema.ts';
 import { ContentReader } from '../../../../build/tree/content.ts';
 import { Tree } from '../../../../build/tree/tree.ts';

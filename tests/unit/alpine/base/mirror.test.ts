@@ -5,7 +5,7 @@ import { readIndex } from '../../../../build/base/alpine/index/read.ts';
 import { writeMirror } from '../../../../build/base/alpine/mirror/write-mirror.ts';
 import { resolveAlpine } from '../../../../build/base/alpine/resolve.ts';
 import { readKeys } from '../../../../build/base/alpine/signature/keys.ts';
-import type { Lock } from '../../../../build/lock/schema.ts';
+import type { Lock } from '../../../../build/contract/lock.ts';
 import { makeKey } from '../../../alpine-mirror/key.ts';
 import { openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { resolveDebian } from '../../../../build/base/debian/resolve.ts';
+import type { LockedPackage } from '../../../../build/contract/lock.ts';
 import { formatLock } from '../../../../build/lock/file.ts';
-import type { LockedPackage } from '../../../../build/lock/schema.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 import { printing, putAptOnPath } from './fake-apt.ts';

@@ -1,4 +1,4 @@
-import type { FinishContext } from '../../../../build/base/base.ts';
+import type { FinishContext } from '../../../../build/contract/base.ts';
 import { sampleLock } from '../../lock/locks.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 

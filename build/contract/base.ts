@@ -1,9 +1,9 @@
-import type { Lock, LockedPackage } from '../lock/schema.ts';
 import type { BaseName, Flavour, Profile } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { Lock, LockedPackage } from './lock.ts';
 
 /** What a base is given to resolve with. */
 export interface ResolveRequest {
