@@ -2,6 +2,7 @@
 
 PROFILE ?=
 BASE    ?= auto
+ARCH    ?=
 MIRROR  ?=
 KEYS    ?=
 FLAVOUR ?=
@@ -18,7 +19,7 @@ QX := node tasks/qx-build.ts
 IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
 BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
-IMAGES := --base $(BASE) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
+IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := node node_modules/vitest/vitest.mjs run
 
@@ -27,7 +28,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian MIRROR=http://… KEYS=folder FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/

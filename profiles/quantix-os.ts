@@ -1,7 +1,7 @@
 import { defineProfile } from '../build/profile/define.ts';
 import { groups, users } from './shared/accounts.ts';
 import * as alpine from './shared/alpine.ts';
-import { cmdline, initramfsModules, runlevels } from './shared/boot.ts';
+import { cmdline, initramfs, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
 const PYTHON = 'nothing on the appliance runs Python';
@@ -18,7 +18,6 @@ export default defineProfile({
     debian: {
       suite: debian.suite,
       components: debian.components,
-      kernel: debian.kernel,
       busybox: debian.busybox,
       packages: [
         ...debian.system,
@@ -36,8 +35,6 @@ export default defineProfile({
         'nvme-cli',
         'open-iscsi',
         'openvswitch-switch',
-        'ovmf',
-        'qemu-system-x86',
         'qemu-utils',
       ],
       without: {
@@ -56,9 +53,6 @@ export default defineProfile({
         '/usr/bin/ovs-tcpdump': PYTHON,
         '/usr/bin/ovs-tcpundump': PYTHON,
         '/usr/bin/ovs-vlan-test': PYTHON,
-        '/usr/bin/qemu-system-i386': 'x86_64 runs 32-bit guests too',
-        '/usr/bin/qemu-system-x86_64-microvm': 'a machine type for containers',
-        '/usr/libexec/qemu-system-i386': 'x86_64 runs 32-bit guests too',
         '/usr/sbin/mountstats': PYTHON,
         '/usr/sbin/nfsiostat': PYTHON,
         '/usr/sbin/ovs-bugtool': PYTHON,
@@ -70,6 +64,24 @@ export default defineProfile({
       links: debian.links,
       accept: {},
       overlays: ['debian'],
+      architectures: {
+        x86_64: {
+          kernel: debian.architectures.x86_64.kernel,
+          packages: [...debian.architectures.x86_64.packages, 'ovmf', 'qemu-system-x86'],
+          drop: {
+            '/usr/bin/qemu-system-i386': 'x86_64 runs 32-bit guests too',
+            '/usr/bin/qemu-system-x86_64-microvm': 'a machine type for containers',
+            '/usr/libexec/qemu-system-i386': 'x86_64 runs 32-bit guests too',
+          },
+        },
+        arm64: {
+          kernel: debian.architectures.arm64.kernel,
+          packages: [...debian.architectures.arm64.packages, 'qemu-efi-aarch64', 'qemu-system-arm'],
+          drop: {
+            '/usr/bin/qemu-system-arm': 'aarch64 runs 32-bit guests too',
+          },
+        },
+      },
     },
     alpine: {
       ...alpine.source,
@@ -88,11 +100,9 @@ export default defineProfile({
         'nvme-cli',
         'open-iscsi',
         'openvswitch',
-        'ovmf',
         'qemu-hw-display-virtio-vga',
         'qemu-hw-usb-host',
         'qemu-img',
-        'qemu-system-x86_64',
       ],
       scripts: {
         ...alpine.scripts,
@@ -126,6 +136,9 @@ export default defineProfile({
       links: alpine.links,
       accept: {},
       overlays: [],
+      architectures: {
+        x86_64: { ...alpine.architectures.x86_64, packages: ['ovmf', 'qemu-system-x86_64'] },
+      },
     },
   },
   accounts: {
@@ -149,7 +162,7 @@ export default defineProfile({
   programs: ['qx-node', 'qx-console'],
   overlays: ['common', 'quantix-os'],
   cmdline,
-  initramfs: { modules: initramfsModules },
+  initramfs,
   setuid: {
     '/usr/sbin/mount.nfs': 'shipped so by both bases; only root logs in on the appliance',
   },

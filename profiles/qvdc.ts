@@ -1,7 +1,7 @@
 import { defineProfile } from '../build/profile/define.ts';
 import { groups, users } from './shared/accounts.ts';
 import * as alpine from './shared/alpine.ts';
-import { cmdline, initramfsModules, runlevels } from './shared/boot.ts';
+import { cmdline, initramfs, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
 const NOLOGIN = '/usr/sbin/nologin';
@@ -23,7 +23,6 @@ export default defineProfile({
     debian: {
       suite: debian.suite,
       components: debian.components,
-      kernel: debian.kernel,
       busybox: debian.busybox,
       packages: [
         ...debian.system,
@@ -56,6 +55,7 @@ export default defineProfile({
       links: debian.links,
       accept: {},
       overlays: ['debian'],
+      architectures: debian.architectures,
     },
     alpine: {
       ...alpine.source,
@@ -90,6 +90,7 @@ export default defineProfile({
       },
       accept: {},
       overlays: [],
+      architectures: alpine.architectures,
     },
   },
   accounts: {
@@ -111,6 +112,6 @@ export default defineProfile({
   programs: ['qx-dcui'],
   overlays: ['common', 'qvdc'],
   cmdline,
-  initramfs: { modules: initramfsModules },
+  initramfs,
   setuid: {},
 });

@@ -1,7 +1,8 @@
 import type { Base } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
-import type { BaseName, Profile } from '../profile/schema.ts';
-import { ARCHITECTURE, repositoryAddresses } from './alpine/request.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { BaseName } from '../profile/schema.ts';
+import { alpineArchitecture, repositoryAddresses } from './alpine/request.ts';
 import { answers } from './probe.ts';
 
 /** What a user may ask for. */
@@ -49,7 +50,7 @@ async function automatic({
 }: BaseCircumstances): Promise<BaseName> {
   if (!hasAlpineLock) return 'debian';
   const [[address = ''] = []] = repositoryAddresses(profile, mirror).values();
-  if (await answers(`${address}/${ARCHITECTURE}/APKINDEX.tar.gz`)) return 'alpine';
+  if (await answers(`${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`)) return 'alpine';
   say(`packages come from Debian: ${address} does not answer (BASE=alpine insists)`);
   return 'debian';
 }

@@ -1,4 +1,5 @@
-import type { BaseName, Flavour, Profile } from '../profile/schema.ts';
+import type { Flavour, Profile } from '../profile/profile.ts';
+import type { BaseName } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ARCHITECTURE_NAMES } from '../architecture.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex');
 const relativePath = z
@@ -31,6 +32,8 @@ export const lockSchema = z.strictObject({
   format: z.literal(1),
   profile: z.string(),
   base: z.enum(['debian', 'alpine']),
+  /** What the packages are built for; each package says its own name of it. */
+  architecture: z.enum(ARCHITECTURE_NAMES),
   /** What the profile asked for when this was resolved; tells which names differ when it changed. */
   request: z.strictObject({
     packages: z.array(z.string()),
@@ -58,5 +61,5 @@ export const lockSchema = z.strictObject({
 /** One package, to the byte. */
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 
-/** Everything that is needed to build an image again: `profiles/<name>.<base>.lock.json`. */
+/** Everything that is needed to build an image again: `profiles/<name>.<base>.<architecture>.lock.json`. */
 export type Lock = z.infer<typeof lockSchema>;

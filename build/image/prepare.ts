@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { ArchitectureName } from '../architecture.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Base } from '../contract/base.ts';
@@ -9,7 +10,8 @@ import { currentLock, type LockRequest } from '../lock/current.ts';
 import { lockFile } from '../lock/file.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
-import type { BaseName, Flavour, Profile } from '../profile/schema.ts';
+import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
+import type { BaseName } from '../profile/schema.ts';
 import { readNpmLock } from '../sea/npm-lock.ts';
 import { runtimeOf } from '../sea/runtime.ts';
 import { readOverlay } from '../tree/overlay.ts';
@@ -23,6 +25,7 @@ export interface ImageOptions {
   cache: CacheDirectory;
   outputDirectory: string;
   base: BaseChoice;
+  architecture: ArchitectureName;
   /** The kernel; by default `full` for a release, else `virt`. */
   flavour?: Flavour | undefined;
   /** Smallest instead of quickest compression. */
@@ -55,11 +58,11 @@ export interface PreparedImage {
 /** Loads a profile and its lock, and plans its image. Runs nothing, and downloads nothing unless the lock is stale. */
 export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
   const { projectDirectory, release } = options;
-  const profile = await loadProfile(projectDirectory, name);
+  const profile = await loadProfile(projectDirectory, name, options.architecture);
   const base = await selectBase(options.base, {
     ...options,
     profile,
-    hasAlpineLock: existsSync(lockFile(projectDirectory, name, 'alpine')),
+    hasAlpineLock: existsSync(lockFile(projectDirectory, profile, 'alpine')),
   });
   const programs = programFacts(profile, base.name, projectDirectory);
   const frozen = options.frozenLock ?? release;
@@ -74,7 +77,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     flavour: options.flavour ?? (release ? 'full' : 'virt'),
     version: productVersion(projectDirectory),
     compression: release ? SMALLEST : QUICK,
-    overlays: [...profile.overlays, ...profile.bases[base.name].overlays].map(overlay),
+    overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
     programs,
     toolVersions,

@@ -1,6 +1,6 @@
 import type { Base, OpenedPackage, UnrunScript } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
-import type { Flavour, Profile } from '../profile/schema.ts';
+import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
 import type { ContentReader } from '../tree/content.ts';
 import { dropTest } from '../tree/drop.ts';
 import type { Entry } from '../tree/entry.ts';
@@ -39,7 +39,7 @@ export interface Rootfs {
  */
 export function assembleRootfs(parts: RootfsParts): Rootfs {
   const { profile, lock, flavour, base, packages, overlays, programs, version, reader } = parts;
-  const settings = profile.bases[base.name];
+  const settings = settingsOf(profile, base.name);
   const tree = new Tree(reader);
   for (const entry of base.skeleton(profile)) tree.add(entry);
   const scripts = base.merge(tree, packages, { profile, lock, flavour, reader });

@@ -4,7 +4,7 @@ import type { CacheDirectory } from '../cache/directory.ts';
 import type { Base, ResolveRequest } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
-import type { Profile } from '../profile/schema.ts';
+import type { Profile } from '../profile/profile.ts';
 import { digestOf } from '../step/digest.ts';
 import { packageDifferences, requestDifferences } from './compare.ts';
 import { lockFile, readLock, writeLock } from './file.ts';
@@ -34,7 +34,7 @@ export interface LockRequest {
  */
 export async function currentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
   const { profile, base, projectDirectory } = request;
-  const file = lockFile(projectDirectory, profile.name, base.name);
+  const file = lockFile(projectDirectory, profile, base.name);
   const locked = readLock(file);
   const differences =
     locked === undefined
@@ -69,7 +69,7 @@ export async function lockWithout(
   if (frozen) {
     throw new BuildError({
       what: `the mirror no longer has ${gone.join(', ')}`,
-      where: lockFile(projectDirectory, profile.name, base.name),
+      where: lockFile(projectDirectory, profile, base.name),
       fix: 'Write the lock again with `make lock` and commit it, or name a mirror that has them: MIRROR=…',
     });
   }
@@ -82,7 +82,7 @@ export async function lockWithout(
 /** Resolves a profile and writes its lock; returns the packages that moved, a line each. */
 export async function renewLock(request: LockRequest): Promise<string[]> {
   const { profile, base, projectDirectory } = request;
-  const file = lockFile(projectDirectory, profile.name, base.name);
+  const file = lockFile(projectDirectory, profile, base.name);
   const before = readLock(file);
   const lock = await resolve(request, before);
   await writeLock(file, lock);
@@ -96,7 +96,13 @@ async function resolvedAnew(
   question: readonly unknown[],
 ): Promise<Lock> {
   const { base, mirror, keysDirectory } = request;
-  const asked = digestOf([base.name, mirror ?? null, keysDirectory ?? null, ...question]);
+  const asked = digestOf([
+    base.name,
+    request.profile.architecture,
+    mirror ?? null,
+    keysDirectory ?? null,
+    ...question,
+  ]);
   const file = join(request.cache.resolved, `${asked}.json`);
   const known = readLock(file);
   if (known !== undefined) return known;
@@ -116,7 +122,8 @@ async function resolve(request: LockRequest, before: Lock | undefined): Promise<
   }
   const notOlderThan = update === true ? undefined : before?.repositories;
   const resolution = await base.resolve({ ...resolveRequest(request), notOlderThan, say });
-  return { format: 1, profile: profile.name, base: base.name, ...resolution };
+  const { name, architecture } = profile;
+  return { format: 1, profile: name, base: base.name, architecture, ...resolution };
 }
 
 /** What a base is asked with. */

@@ -3,11 +3,16 @@ import { join } from 'node:path';
 import { type Lock, lockSchema } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
+import type { Profile } from '../profile/profile.ts';
 import type { BaseName } from '../profile/schema.ts';
 
-/** Where the lock of a profile and base is. */
-export function lockFile(projectDirectory: string, profile: string, base: BaseName): string {
-  return join(projectDirectory, 'profiles', `${profile}.${base}.lock.json`);
+/** Path of the lock of a profile, which is for one architecture, and a base. */
+export function lockFile(
+  projectDirectory: string,
+  { name, architecture }: Pick<Profile, 'name' | 'architecture'>,
+  base: BaseName,
+): string {
+  return join(projectDirectory, 'profiles', `${name}.${base}.${architecture}.lock.json`);
 }
 
 /**
@@ -62,7 +67,10 @@ export async function writeLock(file: string, lock: Lock): Promise<void> {
 /** The text of a lock; the same lock always gives the same text. */
 export function formatLock(lock: Lock): string {
   // The schema gives keys its own order, whoever made the lock.
-  const { packages, ...rest } = checkedLock(lock, `${lock.profile}.${lock.base}`);
+  const { packages, ...rest } = checkedLock(
+    lock,
+    `${lock.profile}.${lock.base}.${lock.architecture}`,
+  );
   const head = JSON.stringify({ ...rest, request: sortRequest(rest.request) }, null, 2);
   const lines = packages.sort(byNameThenFlavour).map((one) => `    ${packageLine(one)}`);
   return `${head.slice(0, -2)},\n  "packages": [\n${lines.join(',\n')}\n  ]\n}\n`;

@@ -2,8 +2,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { type ArchitectureName, DEFAULT_ARCHITECTURE } from '../architecture.ts';
 import { BuildError } from '../error.ts';
-import { type Profile, profileSchema } from './schema.ts';
+import { type Profile, profileFor } from './profile.ts';
+import { type CheckedProfile, profileSchema } from './schema.ts';
 
 /** Names of the profiles in a project: every `profiles/*.ts`, sorted. */
 export function profileNames(projectDirectory: string): string[] {
@@ -15,9 +17,14 @@ export function profileNames(projectDirectory: string): string[] {
 
 /**
  * Loads and checks `profiles/<name>.ts`.
+ * @returns what it says for one architecture
  * @throws BuildError if there is no such profile, it cannot be loaded, or a key in it is wrong (all wrong keys are named)
  */
-export async function loadProfile(projectDirectory: string, name: string): Promise<Profile> {
+export async function loadProfile(
+  projectDirectory: string,
+  name: string,
+  architecture: ArchitectureName = DEFAULT_ARCHITECTURE,
+): Promise<Profile> {
   const file = join(projectDirectory, 'profiles', `${name}.ts`);
   if (!existsSync(file)) {
     throw new BuildError({
@@ -36,7 +43,7 @@ export async function loadProfile(projectDirectory: string, name: string): Promi
     },
   );
   const profile = checkProfile(module.default, file);
-  if (profile.name === name) return profile;
+  if (profile.name === name) return profileFor(profile, architecture);
   throw new BuildError({
     what: `key name is ${JSON.stringify(profile.name)} but the file says ${JSON.stringify(name)}`,
     where: file,
@@ -48,7 +55,7 @@ export async function loadProfile(projectDirectory: string, name: string): Promi
  * Checks a profile as written, also what keys say of each other.
  * @throws BuildError that names every wrong key
  */
-export function checkProfile(written: unknown, where: string): Profile {
+export function checkProfile(written: unknown, where: string): CheckedProfile {
   const checked = profileSchema.safeParse(written);
   if (!checked.success) throw wrongKeys(checked.error.issues.map(describeIssue), where);
   const contradictions = findContradictions(checked.data);
@@ -76,7 +83,7 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${key === '' ? 'the default export' : key}: ${issue.message}`;
 }
 
-function findContradictions(profile: Profile): string[] {
+function findContradictions(profile: CheckedProfile): string[] {
   const { groups, users } = profile.accounts;
   const problems: string[] = [];
   for (const [name, user] of Object.entries(users)) {
@@ -88,14 +95,27 @@ function findContradictions(profile: Profile): string[] {
   problems.push(...sameIds('accounts.groups', Object.entries(groups)));
   const uids = Object.entries(users).map(([name, user]): [string, number] => [name, user.uid]);
   problems.push(...sameIds('accounts.users', uids));
-  for (const [baseName, base] of Object.entries(profile.bases)) {
-    for (const name of base.packages) {
-      if (Object.hasOwn(base.without, name)) {
-        problems.push(`bases.${baseName}.without.${name}: is also among the packages`);
-      }
+  for (const [base, settings] of Object.entries(profile.bases)) {
+    if (settings === undefined) continue;
+    problems.push(...contradictions(`bases.${base}`, settings));
+    for (const [architecture, own] of Object.entries(settings.architectures)) {
+      const all = {
+        packages: [...settings.packages, ...own.packages],
+        without: { ...settings.without, ...own.without },
+      };
+      problems.push(...contradictions(`bases.${base}.architectures.${architecture}`, all));
     }
   }
   return problems;
+}
+
+function contradictions(
+  where: string,
+  { packages, without }: { packages: string[]; without: Record<string, string> },
+): string[] {
+  return packages
+    .filter((name) => Object.hasOwn(without, name))
+    .map((name) => `${where}.without.${name}: is also among the packages`);
 }
 
 function sameIds(key: string, entries: [string, number][]): string[] {

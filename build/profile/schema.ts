@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ARCHITECTURE_NAMES } from '../architecture.ts';
 
 const packageName = z
   .string()
@@ -41,11 +42,26 @@ const nodeArchive = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
 });
 
+/** What an appliance takes from a base for one architecture only, in addition to what it takes for all. */
+const specific = {
+  /** Package of the kernel, per flavour. */
+  kernel,
+  packages: z.array(packageName).default([]),
+  without: z.record(packageName, reason).default({}),
+  drop: z.record(treePath, reason).default({}),
+  /** The Node that `programs` run on; without it, that of npm where its C library is the base's. */
+  node: nodeArchive.optional(),
+};
+
+const forArchitectures = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.strictObject(shape));
+
+/** Where a Node is, and which one it is. */
+export type NodeArchive = z.input<typeof nodeArchive>;
+
 const common = {
   /** Packages that the appliance asks for; what they depend on comes with them. */
   packages: z.array(packageName).min(1),
-  /** Package of the kernel, per flavour. */
-  kernel,
   /** Package with the statically linked busybox that runs the initramfs. */
   busybox: packageName,
   /** Packages left out although others depend on them, each with the reason. */
@@ -59,8 +75,6 @@ const common = {
   links: z.record(treePath, z.string().min(1)),
   /** Findings of the audit that are right as they are: path → reason. Paths as in `drop`. */
   accept: z.record(treePath, reason),
-  /** The Node that `programs` run on; without it, that of npm where its C library is the base's. */
-  node: nodeArchive.optional(),
   /** Folders of `overlay/` injected for this base only, after the common ones. */
   overlays: z.array(overlayName),
 };
@@ -69,6 +83,8 @@ const debian = z.strictObject({
   suite: z.string().regex(/^[a-z]+$/, 'is not a Debian suite name such as bookworm'),
   components: z.array(z.enum(['main', 'contrib', 'non-free', 'non-free-firmware'])).min(1),
   ...common,
+  /** The architectures that the appliance is built for from this base, and what differs between them. */
+  architectures: forArchitectures(specific),
 });
 
 const alpine = z.strictObject({
@@ -78,14 +94,18 @@ const alpine = z.strictObject({
   repositories: z.array(z.enum(['main', 'community', 'testing'])).min(1),
   /** Addresses of mirrors, best first; a repository is at `<mirror>/<release>/<repository>`. */
   mirrors: z.array(address).min(1),
-  /** Keys whose signatures are believed: file name → PEM. */
-  keys: z.record(
-    z.string().regex(/^[\w@.+-]+\.rsa\.pub$/, 'is not the name of a key (NAME.rsa.pub)'),
-    z.string().startsWith('-----BEGIN PUBLIC KEY-----'),
-  ),
   /** Packages that have scripts → why it is right that these are not run. */
   scripts: z.record(packageName, reason),
   ...common,
+  /** The architectures that the appliance is built for from this base, and what differs between them. */
+  architectures: forArchitectures({
+    ...specific,
+    /** Keys whose signatures are believed: file name → PEM. */
+    keys: z.record(
+      z.string().regex(/^[\w@.+-]+\.rsa\.pub$/, 'is not the name of a key (NAME.rsa.pub)'),
+      z.string().startsWith('-----BEGIN PUBLIC KEY-----'),
+    ),
+  }),
 });
 
 const accounts = z.strictObject({
@@ -123,8 +143,10 @@ export const profileSchema = z.strictObject({
     .regex(/^[A-Z]{1,7}$/, 'must be 1 to 7 of A-Z (labels have at most 12 characters)'),
   /** Host name until one is configured. */
   hostname: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'is not a host name'),
-  /** Packages, per base. */
-  bases: z.strictObject({ debian, alpine }),
+  /** What it takes from each base that it can be built from; at least one. */
+  bases: z
+    .strictObject({ debian: debian.optional(), alpine: alpine.optional() })
+    .refine((bases) => Object.keys(bases).length > 0, 'names no base'),
   accounts,
   /** OpenRC services per runlevel. */
   runlevels: z.strictObject({
@@ -149,19 +171,18 @@ export const profileSchema = z.strictObject({
       virt: z.array(moduleName),
       full: z.array(moduleName),
     }),
+    /** Modules that the kernels of an architecture do not have, each with the reason. */
+    without: z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason)),
   }),
   /** Set-uid and set-gid files allowed in the image, each with the reason. */
   setuid: z.record(treePath, reason),
 });
 
-/** A profile as written, with optional keys left out. */
+/** A profile as its author writes it, with optional keys left out. */
 export type ProfileInput = z.input<typeof profileSchema>;
 
-/** A profile that was checked. */
-export type Profile = z.output<typeof profileSchema>;
-
-/** Kernel flavour of an image. */
-export type Flavour = keyof Profile['bases']['debian']['kernel'];
+/** A profile that was checked, for all architectures. */
+export type CheckedProfile = z.output<typeof profileSchema>;
 
 /** The supplier of packages. */
-export type BaseName = keyof Profile['bases'];
+export type BaseName = keyof CheckedProfile['bases'];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { BuildError } from '../error.ts';
-import type { BaseName, Profile } from '../profile/schema.ts';
+import { type Profile, settingsOf } from '../profile/profile.ts';
+import type { BaseName } from '../profile/schema.ts';
 import type { NpmLock } from './npm-lock.ts';
 
 /** The npm package with the Node of the toolchain, which is also that of appliances with the GNU C library. */
@@ -38,7 +39,7 @@ export function toolchainNode(projectDirectory: string): string {
  */
 export function runtimeOf(profile: Profile, base: BaseName, npm: NpmLock): Runtime {
   const { version = '', integrity = '' } = npm.get(`node_modules/${NODE_PACKAGE}`) ?? {};
-  const { node } = profile.bases[base];
+  const { node } = settingsOf(profile, base);
   if (node === undefined && base === 'debian') return { from: 'npm', version, integrity };
   const file = `node-v${version}-linux-x64-musl.tar.gz`;
   if (node === undefined) {

@@ -15,11 +15,15 @@ const mirrors = [
   'https://ftp.halifax.rwth-aachen.de/alpine',
 ];
 
-const kernel = { virt: 'linux-virt', full: 'linux-lts' };
 const busybox = 'busybox-static';
 
-/** Where packages, and Node, come from: the same for both appliances. */
-export const source = { release, repositories, mirrors, keys, node, kernel, busybox };
+/** Where packages come from: the same for both appliances. */
+export const source = { release, repositories, mirrors, busybox };
+
+/** What there is for one architecture only: the kernel, who signs its packages, and the Node that programs run on. */
+export const architectures = {
+  x86_64: { kernel: { virt: 'linux-virt', full: 'linux-lts' }, keys, node },
+};
 
 /** Init, services, log-in, time, certificates: the ground that everything else stands on. */
 export const system = [

@@ -4,7 +4,7 @@
 export const cmdline = ['console=tty0', 'console=ttyS0,115200', 'loglevel=5', 'panic=30'];
 
 /** Modules that find and mount the medium: disks and CDs behind every usual controller, and file systems. */
-export const initramfsModules = {
+const modules = {
   common: [
     'virtio_pci',
     'virtio_blk',
@@ -40,6 +40,13 @@ export const initramfsModules = {
     'hpsa',
     'vmd',
   ],
+};
+
+const INTEL = 'drives a part of PCs that no machine with this CPU has';
+
+export const initramfs = {
+  modules,
+  without: { arm64: { uhci_hcd: INTEL, vmd: INTEL } },
 };
 
 export const runlevels = {

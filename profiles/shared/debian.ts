@@ -3,7 +3,6 @@
 export const suite = 'bookworm';
 export const components: ['main'] = ['main'];
 
-export const kernel = { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' };
 export const busybox = 'busybox-static';
 
 /** Init, services, log-in, time, certificates: the ground that everything else stands on. */
@@ -49,8 +48,8 @@ export const storage = [
   'xfsprogs',
 ];
 
-/** Boot loader: what the installer puts on a disk. */
-export const bootLoader = ['efibootmgr', 'grub-efi-amd64-bin', 'grub-pc-bin'];
+/** Boot loader: what the installer puts on a disk, besides the GRUB of the architecture. */
+export const bootLoader = ['efibootmgr'];
 
 export const hardware = ['dmidecode', 'pciutils', 'usbutils'];
 
@@ -108,7 +107,7 @@ export const drop = {
   '/usr/bin/su': 'needs PAM; busybox has this program',
   '/usr/lib/openssh/ssh-keysign': 'set-uid, for host-based log-in, which is not used',
   '/usr/lib/ssl/misc': PERL,
-  '/usr/lib/x86_64-linux-gnu/tc/q_atm.so': 'traffic control on ATM networks',
+  '/usr/lib/*-linux-gnu/tc/q_atm.so': 'traffic control on ATM networks',
   '/usr/sbin/pam-auth-update': PERL,
   '/usr/sbin/pam_getenv': PERL,
   '/usr/sbin/unix_chkpwd': 'set-gid, for PAM in programs that do not run as root',
@@ -136,4 +135,16 @@ export const drop = {
   '/usr/share/man': DOCUMENTATION,
   '/usr/share/reportbug': 'for Debian’s bug tracker',
   '/usr/share/zsh': 'zsh is not in the image',
+};
+
+/** What has another name, or is there for one architecture only. */
+export const architectures = {
+  x86_64: {
+    kernel: { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' },
+    packages: ['grub-efi-amd64-bin', 'grub-pc-bin'],
+  },
+  arm64: {
+    kernel: { virt: 'linux-image-cloud-arm64', full: 'linux-image-arm64' },
+    packages: ['grub-efi-arm64-bin'],
+  },
 };

@@ -1,5 +1,10 @@
 import { resolve } from 'node:path';
 import type { Argv } from 'yargs';
+import {
+  ARCHITECTURE_NAMES,
+  type ArchitectureName,
+  DEFAULT_ARCHITECTURE,
+} from '../../build/architecture.ts';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
@@ -30,6 +35,11 @@ export function imageOptions(yargs: Argv) {
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes the one that can be reached',
     })
+    .option('arch', {
+      choices: ARCHITECTURE_NAMES,
+      default: DEFAULT_ARCHITECTURE,
+      describe: 'CPU that the image is for',
+    })
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
@@ -43,7 +53,7 @@ export function imageOptions(yargs: Argv) {
       default: false,
       describe: 'Accept package indexes that are older than those in the lock',
     })
-    .check(givenOnce('base', 'mirror', 'keys-dir'));
+    .check(givenOnce('base', 'arch', 'mirror', 'keys-dir'));
 }
 
 /** A check for yargs, which makes a list of an option that is given twice: each of these may be given once. */
@@ -85,9 +95,10 @@ export function buildOptions(yargs: Argv) {
 export function imageOptionsOf(
   options: Omit<
     ImageOptions,
-    'projectDirectory' | 'cache' | 'outputDirectory' | 'say' | 'keysDirectory'
+    'projectDirectory' | 'cache' | 'outputDirectory' | 'architecture' | 'say' | 'keysDirectory'
   > & {
     output: string;
+    arch: ArchitectureName;
     keysDir?: string | undefined;
   },
   { output, signal }: CommandContext,
@@ -97,6 +108,7 @@ export function imageOptionsOf(
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
     outputDirectory: options.output,
+    architecture: options.arch,
     keysDirectory: options.keysDir,
     signal,
     say: output.say,

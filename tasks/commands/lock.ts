@@ -17,12 +17,12 @@ export const lockCommand = defineCommand({
   handler: async (options, { output, signal }: CommandContext) => {
     await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
     for (const name of profilesOf(options)) {
-      const profile = await loadProfile(PROJECT, name);
+      const profile = await loadProfile(PROJECT, name, options.arch);
       const { mirror, update, keysDir: keysDirectory } = options;
       const base = await selectBase(options.base, {
         profile,
         mirror,
-        hasAlpineLock: existsSync(lockFile(PROJECT, name, 'alpine')),
+        hasAlpineLock: existsSync(lockFile(PROJECT, profile, 'alpine')),
         say: output.say,
       });
       const moved = await renewLock({
@@ -36,7 +36,9 @@ export const lockCommand = defineCommand({
         signal,
         say: output.say,
       });
-      output.say(`${name}.${base.name}: ${moved.length === 0 ? 'nothing moved' : ''}`);
+      output.say(
+        `${name}.${base.name}.${options.arch}: ${moved.length === 0 ? 'nothing moved' : ''}`,
+      );
       for (const line of moved) output.say(`  ${line}`);
     }
   },

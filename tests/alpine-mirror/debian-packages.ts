@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BlobStore } from '../../build/cache/blob-store.ts';
 import type { CacheDirectory } from '../../build/cache/directory.ts';
 import type { OpenedPackage } from '../../build/contract/base.ts';
@@ -27,6 +28,7 @@ export function prepareDebian(profile: string, place: ProjectPlace): Promise<Pre
     ...place,
     outputDirectory: 'dist',
     base: 'debian',
+    architecture: DEFAULT_ARCHITECTURE,
     flavour: 'virt',
     release: false,
     frozenLock: true,

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import { settingsOf } from '../../build/profile/profile.ts';
 import { digestOf } from '../../build/step/digest.ts';
 import { sourceDigests } from '../../build/step/source.ts';
 import { ContentReader } from '../../build/tree/content.ts';
@@ -62,7 +63,7 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
   const mark = join(folder, 'made-from');
   const mirror = { folder, keys: join(folder, 'keys') };
   if (existsSync(mark) && readFileSync(mark, 'utf8') === made) return { ...mirror, reused: true };
-  const { release, repositories } = facts.profile.bases.alpine;
+  const { release, repositories } = settingsOf(facts.profile, 'alpine');
   await Promise.all([
     rm(mark, { force: true }),
     rm(join(folder, release), { recursive: true, force: true }),

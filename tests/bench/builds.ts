@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copy, move } from 'fs-extra/esm';
 import { $ } from 'zx';
+import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BIOS_IMAGE, ESP_IMAGE } from '../../build/image/boot-loader.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
@@ -84,6 +85,7 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
     cache: workshop.cache,
     outputDirectory: 'dist',
     base: 'auto',
+    architecture: DEFAULT_ARCHITECTURE,
     release: false,
     say: () => undefined,
   });

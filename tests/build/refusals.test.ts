@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 const profileFile = () => join(workshop.directory, 'profiles/qvdc.ts');
-const lockFile = () => join(workshop.directory, 'profiles/qvdc.debian.lock.json');
+const lockFile = () => join(workshop.directory, 'profiles/qvdc.debian.x86_64.lock.json');
 let profile: string;
 let lock: string;
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadProfile } from '../../build/profile/load.ts';
+import { settingsOf } from '../../build/profile/profile.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
 import { buildAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
@@ -34,7 +35,8 @@ describe('an image of the Alpine base', () => {
   });
 
   test('has apk’s database, with every package that the profile asks for', async () => {
-    const { packages, kernel } = (await loadProfile(PROJECT, 'quantix-os')).bases.alpine;
+    const profile = await loadProfile(PROJECT, 'quantix-os');
+    const { packages, kernel } = settingsOf(profile, 'alpine');
     const listed = await succeed(story, "sed -n 's/^P://p' /lib/apk/db/installed");
     const installed = new Set(listed.split('\n'));
     expect([...packages, kernel.virt].filter((name) => !installed.has(name))).toEqual([]);

@@ -1,5 +1,5 @@
 import type { ArchiveReader, Base } from '../../contract/base.ts';
-import type { Profile } from '../../profile/schema.ts';
+import { type Profile, settingsOf } from '../../profile/profile.ts';
 import { smallSkeleton } from '../system/skeleton.ts';
 import { READER_VERSION } from './assemble.ts';
 import { finishAlpine } from './finish.ts';
@@ -22,7 +22,7 @@ export const alpine: Base = {
 };
 
 function reader(profile: Profile): ArchiveReader {
-  const keys = trustedKeys(Object.entries(profile.bases.alpine.keys));
+  const keys = trustedKeys(Object.entries(settingsOf(profile, 'alpine').keys));
   return {
     name: 'alpine',
     readerVersion: READER_VERSION,

@@ -2,6 +2,7 @@ import type { FinishContext } from '../../contract/base.ts';
 import { moduleIndexFiles } from '../../kmod/index-files.ts';
 import { indexModules } from '../../kmod/index-modules.ts';
 import { kernelRelease } from '../../kmod/release.ts';
+import { settingsOf } from '../../profile/profile.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -19,7 +20,7 @@ const APPLET_PATHS = 'etc/busybox-paths.d';
 /** What Alpine's package scripts would have made; see `Base.finish`. */
 export function finishAlpine(tree: Tree, context: FinishContext): void {
   const { profile } = context;
-  for (const [path, target] of Object.entries(profile.bases.alpine.links)) {
+  for (const [path, target] of Object.entries(settingsOf(profile, 'alpine').links)) {
     tree.add(generatedLink(path.slice(1), target));
   }
   const derived: Entry[] = [

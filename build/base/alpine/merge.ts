@@ -1,12 +1,12 @@
 import type { MergeContext, OpenedPackage, UnrunScript } from '../../contract/base.ts';
 import { BuildError } from '../../error.ts';
-import type { Profile } from '../../profile/schema.ts';
+import { type Profile, settingsOf } from '../../profile/profile.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
 import { decodeRecord, isRecord } from './package/record.ts';
 import type { AccountNumbers } from './renumber.ts';
 import { selectPackages } from './repository/select.ts';
-import { ARCHITECTURE, repositoryAddresses, worldOf } from './request.ts';
+import { alpineArchitecture, repositoryAddresses, worldOf } from './request.ts';
 
 /**
  * See `Base.merge`: what `apk add` of the profile's world would install, in apk's order, with the database by which
@@ -20,11 +20,11 @@ export function mergeAlpine(
   const { profile } = context;
   const { ordered, world } = inOrder(packages, context);
   const opened = ordered.map((one) => packageToInstall(one, context));
-  const { alpine } = profile.bases;
+  const alpine = settingsOf(profile, 'alpine');
   const plan = planInstallation({
     packages: opened,
     world,
-    architecture: ARCHITECTURE,
+    architecture: alpineArchitecture(profile),
     repositories: [...repositoryAddresses(profile, undefined).values()].flatMap(
       ([best]) => best ?? [],
     ),
@@ -45,7 +45,7 @@ function inOrder(packages: readonly OpenedPackage[], { profile, flavour }: Merge
   const { packages: selected, world } = selectPackages({
     repositories: [{ url: 'file:///lock', tag: '', packages: stanzas }],
     wanted: worldOf(profile, flavour),
-    architecture: ARCHITECTURE,
+    architecture: alpineArchitecture(profile),
   });
   const byIdentity = new Map(packages.map((one) => [one.locked.apk?.C, one]));
   const ordered = selected.flatMap(({ identity }) => byIdentity.get(identity) ?? []);

@@ -1,12 +1,15 @@
+import { ARCHITECTURES } from '../../architecture.ts';
 import type { Lock } from '../../contract/lock.ts';
-import type { Flavour, Profile } from '../../profile/schema.ts';
+import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
 
-/** Architecture of the appliances, as Alpine calls it. */
-export const ARCHITECTURE = 'x86_64';
+/** The architecture of an image, as Alpine calls it. */
+export function alpineArchitecture({ architecture }: Profile): string {
+  return ARCHITECTURES[architecture].machine;
+}
 
 /** What a profile asks of Alpine. */
 export function alpineRequest(profile: Profile): Lock['request'] {
-  const { packages, kernel, without, release, repositories } = profile.bases.alpine;
+  const { packages, kernel, without, release, repositories } = settingsOf(profile, 'alpine');
   return {
     packages: [...packages].sort(),
     kernel,
@@ -17,7 +20,7 @@ export function alpineRequest(profile: Profile): Lock['request'] {
 
 /** The world of an image: what apk's `add` is asked for. What is left out is forbidden. */
 export function worldOf(profile: Profile, flavour: Flavour): string[] {
-  const { packages, kernel, without } = profile.bases.alpine;
+  const { packages, kernel, without } = settingsOf(profile, 'alpine');
   return [...packages, kernel[flavour], ...Object.keys(without).map((name) => `!${name}`)];
 }
 
@@ -27,9 +30,10 @@ export function worldOf(profile: Profile, flavour: Flavour): string[] {
  * @returns name of the repository → addresses, best first
  */
 export function repositoryAddresses(
-  { bases: { alpine } }: Profile,
+  profile: Profile,
   mirror: string | undefined,
 ): Map<string, string[]> {
+  const alpine = settingsOf(profile, 'alpine');
   const mirrors = mirror === undefined ? alpine.mirrors : [mirror.replace(/\/+$/, '')];
   return new Map(
     alpine.repositories.map((name) => [

@@ -5,14 +5,14 @@ import type { DownloadContext } from '../../cache/download.ts';
 import { Transport } from '../../cache/transport.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
-import type { Flavour, Profile } from '../../profile/schema.ts';
+import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder, repositoryState } from './freshness.ts';
 import { fetchArchive } from './repository/archive.ts';
 import { openFirst } from './repository/fail-over.ts';
 import type { Repository } from './repository/index.ts';
 import { type SelectedPackage, selectPackages } from './repository/select.ts';
-import { ARCHITECTURE, alpineRequest, repositoryAddresses, worldOf } from './request.ts';
+import { alpineArchitecture, alpineRequest, repositoryAddresses, worldOf } from './request.ts';
 import { readKeys, type TrustedKeys, trustedKeys } from './signature/keys.ts';
 
 /** Packages that are downloaded at once. */
@@ -25,12 +25,13 @@ const DOWNLOADS = 8;
 export async function resolveAlpine(request: ResolveRequest): Promise<Resolution> {
   const { profile, mirror, cacheDirectory, notOlderThan, signal, say } = request;
   const keys = await keysOf(request);
+  const architecture = alpineArchitecture(profile);
   using transport = new Transport();
   const store = new BlobStore(cacheRooms(cacheDirectory), say);
   const context: DownloadContext = { store, transport, signal };
   const named = await Promise.all(
     [...repositoryAddresses(profile, mirror)].map(async ([name, addresses]) => {
-      const asked = { addresses, architecture: ARCHITECTURE, keys, context, say };
+      const asked = { addresses, architecture, keys, context, say };
       return [name, await openFirst(asked)] as const;
     }),
   );
@@ -41,8 +42,8 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   for (const flavour of FLAVOURS) {
     const wanted = worldOf(profile, flavour);
     const list = [...repositories.values()];
-    const { packages } = selectPackages({ repositories: list, wanted, architecture: ARCHITECTURE });
-    chosen.set(flavour, await lockAll(packages, repositories, context));
+    const { packages } = selectPackages({ repositories: list, wanted, architecture });
+    chosen.set(flavour, await lockAll(packages, { repositories, architecture, context }));
   }
   const packages = mergeFlavours(chosen);
   const built = packages.map(({ apk }) => Number(apk?.t ?? 0));
@@ -55,7 +56,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
 }
 
 async function keysOf({ profile, keysDirectory }: ResolveRequest): Promise<TrustedKeys> {
-  const own = trustedKeys(Object.entries(profile.bases.alpine.keys));
+  const own = trustedKeys(Object.entries(settingsOf(profile, 'alpine').keys));
   if (keysDirectory === undefined) return own;
   return new Map([...own, ...(await readKeys(keysDirectory))]);
 }
@@ -64,23 +65,30 @@ function statesOf(
   profile: Profile,
   repositories: ReadonlyMap<string, Repository>,
 ): Lock['repositories'] {
-  const { release } = profile.bases.alpine;
+  const { release } = settingsOf(profile, 'alpine');
   return Object.fromEntries(
     [...repositories].map(([name, repository]) => [name, repositoryState(repository, release)]),
   );
 }
 
+/** Where packages come from, and for what. */
+interface PackageOrigin {
+  repositories: ReadonlyMap<string, Repository>;
+  /** As Alpine calls it. */
+  architecture: string;
+  context: DownloadContext;
+}
+
 /** The first failure ends the other downloads. */
 async function lockAll(
   packages: readonly SelectedPackage[],
-  repositories: ReadonlyMap<string, Repository>,
-  context: DownloadContext,
+  { context, ...origin }: PackageOrigin,
 ): Promise<LockedPackage[]> {
   const limit = pLimit(DOWNLOADS);
   const failed = new AbortController();
   const signals = [context.signal, failed.signal].filter((one) => one !== undefined);
   const bound = { ...context, signal: AbortSignal.any(signals) };
-  const work = packages.map((one) => limit(() => lockPackage(one, repositories, bound)));
+  const work = packages.map((one) => limit(() => lockPackage(one, { ...origin, context: bound })));
   try {
     return await Promise.all(work);
   } finally {
@@ -91,8 +99,7 @@ async function lockAll(
 
 async function lockPackage(
   { fields, identity, url }: SelectedPackage,
-  repositories: ReadonlyMap<string, Repository>,
-  context: DownloadContext,
+  { repositories, architecture, context }: PackageOrigin,
 ): Promise<LockedPackage> {
   const [name, version] = [fields.get('P') ?? '', fields.get('V') ?? ''];
   const [repository = '', at] =
@@ -103,7 +110,7 @@ async function lockPackage(
   return {
     name,
     version,
-    architecture: fields.get('A') || ARCHITECTURE,
+    architecture: fields.get('A') || architecture,
     repository,
     path: decodeURIComponent(url.slice((at?.url.length ?? 0) + 1)),
     size,

@@ -2,6 +2,7 @@ import type { FinishContext } from '../../contract/base.ts';
 import { moduleIndexFiles } from '../../kmod/index-files.ts';
 import { indexModules } from '../../kmod/index-modules.ts';
 import { kernelRelease } from '../../kmod/release.ts';
+import { settingsOf } from '../../profile/profile.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { accountFiles } from '../system/accounts.ts';
@@ -18,7 +19,7 @@ import { runlevelLinks } from '../system/runlevels.ts';
  */
 export function finishDebian(tree: Tree, context: FinishContext): void {
   const { profile } = context;
-  for (const [path, target] of Object.entries(profile.bases.debian.links)) {
+  for (const [path, target] of Object.entries(settingsOf(profile, 'debian').links)) {
     tree.add(generatedLink(path.slice(1), target));
   }
   const derived: Entry[] = [

@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ARCHITECTURES } from '../../architecture.ts';
 import { cacheRooms } from '../../cache/directory.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
-import type { Flavour, Profile } from '../../profile/schema.ts';
+import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
 import { sha256 } from '../../step/digest.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { type Chosen, choosePackages, pretendedStatus } from './apt/resolve.ts';
@@ -14,25 +15,31 @@ import { AptState } from './apt/state.ts';
 
 /** What a profile asks of Debian. */
 export function debianRequest(profile: Profile): Lock['request'] {
-  const { packages, kernel, without, suite } = profile.bases.debian;
+  const { packages, kernel, without, suite } = settingsOf(profile, 'debian');
   return { packages: [...packages].sort(), kernel, without: Object.keys(without).sort(), suite };
 }
 
 /** The sources of a profile's suite: the host's own, Debian's, or the mirror that was named. */
 export function sourcesFor({ profile, mirror }: ResolveRequest): Source[] {
-  return chooseSources(profile.bases.debian.suite, mirror, hostSources());
+  return chooseSources(settingsOf(profile, 'debian').suite, mirror, hostSources());
 }
 
 /** See `Base.resolve`. Resolution and signature checks are apt's own, against a private folder. */
 export async function resolveDebian(request: ResolveRequest): Promise<Resolution> {
   const { profile, cacheDirectory, signal } = request;
-  const { packages, kernel, without, components } = profile.bases.debian;
+  const { packages, kernel, without, components } = settingsOf(profile, 'debian');
+  const architecture = ARCHITECTURES[profile.architecture].debian;
   const sources = sourcesFor(request);
   const directory = join(
     cacheRooms(cacheDirectory).apt,
-    `apt-${sha256(JSON.stringify(sources)).slice(0, 12)}`,
+    `apt-${sha256(JSON.stringify([architecture, sources])).slice(0, 12)}`,
   );
-  const apt = await AptState.prepare(directory, { sources, components, signal });
+  const apt = await AptState.prepare(directory, {
+    sources,
+    components,
+    architecture,
+    signal,
+  });
   await apt.update();
   const omitted = Object.keys(without);
   await apt.pretendInstalled(await pretendedStatus(apt, omitted, 'bases.debian.without'));

@@ -1,5 +1,5 @@
 import type { LockedPackage } from '../../contract/lock.ts';
-import type { Flavour } from '../../profile/schema.ts';
+import type { Flavour } from '../../profile/profile.ts';
 
 /** Kernel flavours that a lock is resolved for. */
 export const FLAVOURS: readonly Flavour[] = ['virt', 'full'];

@@ -1,5 +1,5 @@
 import { BuildError } from '../../error.ts';
-import type { Profile } from '../../profile/schema.ts';
+import type { Profile } from '../../profile/profile.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generatedLink } from './generated.ts';

@@ -1,5 +1,5 @@
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
-import type { Flavour, Profile } from '../../profile/schema.ts';
+import type { Flavour, Profile } from '../../profile/profile.ts';
 import type { NpmLock } from '../../sea/npm-lock.ts';
 import type { Runtime } from '../../sea/runtime.ts';
 import { digestOf } from '../../step/digest.ts';

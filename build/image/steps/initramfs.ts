@@ -5,6 +5,7 @@ import { constants, zstdCompress } from 'node:zlib';
 import type { OpenedPackage } from '../../contract/base.ts';
 import type { LockedPackage } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
+import { settingsOf } from '../../profile/profile.ts';
 import { planStep, prefixed, type Step } from '../../step/step.ts';
 import { ContentReader } from '../../tree/content.ts';
 import type { Entry } from '../../tree/entry.ts';
@@ -28,7 +29,7 @@ const LEVEL = 9;
 
 /** The packages that the kernel and the initramfs come from. */
 export function initramfsPackages({ profile, lock, flavour }: ImageFacts): LockedPackage[] {
-  const { busybox } = profile.bases[lock.base];
+  const { busybox } = settingsOf(profile, lock.base);
   return packagesOf(lock, flavour).filter((one) => one.flavour === flavour || one.name === busybox);
 }
 
@@ -41,7 +42,7 @@ export function planInitramfs(facts: ImageFacts): Step {
     ...profileInputs({
       'initramfs.modules': modulesOf(facts).join(' '),
       labelPrefix: profile.labelPrefix,
-      busybox: profile.bases[lock.base].busybox,
+      busybox: settingsOf(profile, lock.base).busybox,
     }),
     epoch: lock.sourceDateEpoch,
     ...sourceInputs(facts, ['build/image/steps/initramfs.ts']),

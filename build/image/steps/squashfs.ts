@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
 import type { Base, OpenedPackage, UnrunScript } from '../../contract/base.ts';
+import { settingsOf } from '../../profile/profile.ts';
 import { programEntries } from '../../sea/entries.ts';
 import { EXECUTABLE_FILE } from '../../sea/make.ts';
 import { digestOf } from '../../step/digest.ts';
@@ -41,7 +42,7 @@ export function planSquashfs(facts: ImageFacts, sea: Step | undefined): Step {
     packages: _packages,
     node: _node,
     ...settings
-  } = profile.bases[lock.base];
+  } = settingsOf(profile, lock.base);
   const { name, title, labelPrefix, hostname, accounts, runlevels, programs, setuid } = profile;
   const read = {
     name,
@@ -100,7 +101,7 @@ export function auditFindings(tree: Tree, facts: ImageFacts): Finding[] {
 function auditOptions({ profile, lock, initramfsOverlay }: ImageFacts): AuditOptions {
   return {
     setuid: profile.setuid,
-    allow: profile.bases[lock.base].accept,
+    allow: settingsOf(profile, lock.base).accept,
     applets: appletsUsed(initramfsOverlay),
   };
 }

@@ -4,6 +4,7 @@ import { isoName, planImage, stepsOf } from '../../../build/image/plan.ts';
 import type { ImageRecord } from '../../../build/image/record.ts';
 import { SMALLEST } from '../../../build/image/squashfs.ts';
 import type { ImageFacts } from '../../../build/image/steps/facts.ts';
+import { settingsOf } from '../../../build/profile/profile.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
 
 const facts = await sampleFacts();
@@ -62,12 +63,20 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   [
     'another Node’s address',
     [],
-    ({ profile }) => set(profile.bases.debian, { node: { url: 'http://x' } }),
+    ({ profile }) => set(settingsOf(profile, 'debian'), { node: { url: 'http://x' } }),
   ],
   ['strip', SEA, ({ toolVersions }) => set(toolVersions, { strip: '9' })],
-  ['dropped paths', SQUASHFS, ({ profile }) => set(profile.bases.debian.drop, { '/x': 'no use' })],
-  ['links', SQUASHFS, ({ profile }) => set(profile.bases.debian.links, { '/x': 'y' })],
-  ['findings', SQUASHFS, ({ profile }) => set(profile.bases.debian.accept, { '/x': 'is right' })],
+  [
+    'dropped paths',
+    SQUASHFS,
+    ({ profile }) => set(settingsOf(profile, 'debian').drop, { '/x': 'no use' }),
+  ],
+  ['links', SQUASHFS, ({ profile }) => set(settingsOf(profile, 'debian').links, { '/x': 'y' })],
+  [
+    'findings',
+    SQUASHFS,
+    ({ profile }) => set(settingsOf(profile, 'debian').accept, { '/x': 'is right' }),
+  ],
   [
     'modules of all kernels',
     INITRAMFS,
@@ -75,7 +84,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ],
   ['modules of its kernel', INITRAMFS, ({ profile }) => profile.initramfs.modules.virt.push('x')],
   ['modules of another', [], ({ profile }) => profile.initramfs.modules.full.push('x')],
-  ['packages wanted', [], ({ profile }) => profile.bases.debian.packages.push('nginx')],
+  ['packages wanted', [], ({ profile }) => settingsOf(profile, 'debian').packages.push('nginx')],
   ['a package', SQUASHFS, ({ lock }) => set(lock.packages[0]!, { sha256: 'e'.repeat(64) })],
   ['busybox', BOTH, ({ lock }) => set(lock.packages[1]!, { sha256: 'e'.repeat(64) })],
   ['its kernel', BOTH, ({ lock }) => set(lock.packages[2]!, { version: '2' })],

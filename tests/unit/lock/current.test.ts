@@ -13,15 +13,15 @@ import {
   renewLock,
 } from '../../../build/lock/current.ts';
 import { lockFile, readLock, writeLock } from '../../../build/lock/file.ts';
-import type { Profile } from '../../../build/profile/schema.ts';
+import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
 import { temporaryFolder } from '../folder.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 import { locked, sampleLock } from './locks.ts';
 
 const profile = await shippedProfile();
 
-function requestOf({ bases: { debian } }: Profile): Lock['request'] {
-  const { packages, kernel, without, suite } = debian;
+function requestOf(asking: Profile): Lock['request'] {
+  const { packages, kernel, without, suite } = settingsOf(asking, 'debian');
   return { packages, kernel, without: Object.keys(without), suite };
 }
 
@@ -65,7 +65,7 @@ async function world(): Promise<World> {
 }
 
 const fileOf = ({ request: { projectDirectory } }: World) =>
-  lockFile(projectDirectory, 'qvdc', 'debian');
+  lockFile(projectDirectory, profile, 'debian');
 
 test('a lock that says what the profile asks for is taken, without a word', async () => {
   const here = await world();
@@ -92,7 +92,7 @@ test('a stale lock is resolved anew, and again when the profile changes again', 
   await writeLock(fileOf(here), sampleLock({ request: requestOf(profile) }));
   for (const suite of ['trixie', 'forky', 'trixie']) {
     const changed = structuredClone(profile);
-    changed.bases.debian.suite = suite;
+    settingsOf(changed, 'debian').suite = suite;
     const lock = await currentLock({ ...here.request, profile: changed }, false);
     expect(lock.request.suite).toBe(suite);
   }
@@ -133,7 +133,7 @@ test('of many packages that moved six are named and the rest is counted', async 
 test('frozen, a package that the mirror lost is refused with its name', async () => {
   const here = await world();
   await expect(lockWithout(['bash 1.0'], sampleLock(), here.request, true)).rejects.toThrow(
-    /^the mirror no longer has bash 1\.0 \(.*qvdc\.debian\.lock\.json\)\. Write the lock again/,
+    /^the mirror no longer has bash 1\.0 \(.*qvdc\.debian\.x86_64\.lock\.json\)\. Write the lock again/,
   );
 });
 

@@ -39,8 +39,8 @@ test('a lock without packages is JSON too', () => {
   expect(parseLock(formatLock({ ...lock, packages: [] }), 'x').packages).toEqual([]);
 });
 
-test.each(['quantix-os', 'qvdc'])('the lock of %s is as it would be written', async (profile) => {
-  const file = lockFile(PROJECT, profile, 'debian');
+test.each(['quantix-os', 'qvdc'])('the lock of %s is as it would be written', async (name) => {
+  const file = lockFile(PROJECT, { name, architecture: 'x86_64' }, 'debian');
   const shipped = await readFile(file, 'utf8');
   expect(formatLock(parseLock(shipped, file))).toBe(shipped);
 });

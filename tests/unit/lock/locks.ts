@@ -20,6 +20,7 @@ export function sampleLock(more: Partial<Lock> = {}): Lock {
     format: 1,
     profile: 'qvdc',
     base: 'debian',
+    architecture: 'x86_64',
     request: {
       packages: ['zlib1g', 'bash'],
       kernel: { virt: 'linux-cloud', full: 'linux' },

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { checkProfile, loadProfile, profileNames } from '../../../build/profile/load.ts';
-import { PROJECT, shippedProfile, withKey, withoutKey } from './profiles.ts';
+import written from '../../../profiles/qvdc.ts';
+import { PROJECT, withKey, withoutKey } from './profiles.ts';
 
-const good = await shippedProfile();
+const good = structuredClone(checkProfile(written, 'profiles/qvdc.ts'));
 const refusalOf = (profile: unknown) => {
   try {
     checkProfile(profile, 'profiles/qvdc.ts');
@@ -59,9 +60,24 @@ test.each([
   [['initramfs', 'modules', 'virt'], ['../x'], 'initramfs.modules.virt.0: is not a kernel module'],
   [['programs'], ['node'], 'programs.0: is not the name of a program'],
   [['programs'], ['qx-../x'], 'programs.0: is not the name of a program'],
-  [['bases', 'alpine', 'node'], { version: '26' }, 'bases.alpine.node.version: is not a version'],
-  [['bases', 'alpine', 'node'], { sha256: 'A1' }, 'bases.alpine.node.sha256: is not a SHA-256'],
-  [['bases', 'alpine', 'node'], { url: 'ftp://x' }, 'bases.alpine.node.url: is not an address'],
+  [
+    ['bases', 'alpine', 'architectures', 'x86_64', 'node'],
+    { version: '26' },
+    'bases.alpine.architectures.x86_64.node.version: is not a version',
+  ],
+  [
+    ['bases', 'alpine', 'architectures', 'x86_64', 'node'],
+    { sha256: 'A1' },
+    'bases.alpine.architectures.x86_64.node.sha256: is not a SHA-256',
+  ],
+  [
+    ['bases', 'alpine', 'architectures', 'x86_64', 'node'],
+    { url: 'ftp://x' },
+    'bases.alpine.architectures.x86_64.node.url: is not an address',
+  ],
+  [['bases', 'debian', 'architectures', 'vax'], {}, 'bases.debian.architectures.vax is not a key'],
+  [['bases'], {}, 'bases: names no base'],
+  [['initramfs', 'without', 'arm64', 'vmd'], '', 'initramfs.without.arm64.vmd: needs a reason'],
   [['setuid', '/usr/bin/sudo'], '', 'setuid./usr/bin/sudo: needs a reason'],
 ])('%j as %j is told with its key', (path, value, message) => {
   const refusal = refusalOf(withKey(good, path, value));
@@ -71,7 +87,7 @@ test.each([
 
 test.each([
   [['title']],
-  [['bases', 'debian', 'kernel', 'full']],
+  [['bases', 'debian', 'architectures', 'arm64', 'kernel', 'full']],
   [['accounts', 'users', 'root', 'home']],
   [['runlevels', 'shutdown']],
 ])('%j left out is told with its key', (path) => {
@@ -106,6 +122,9 @@ test('one id for two users or two groups is told with the first owner', () => {
 test('a package that is wanted and left out is told, and no other one', () => {
   const both = withKey(good, ['bases', 'debian', 'without', 'bash'], 'nobody wants a shell');
   expect(refusalOf(both)).toContain('bases.debian.without.bash: is also among the packages');
+  const own = ['bases', 'debian', 'architectures', 'arm64'];
+  const late = withKey(good, [...own, 'without'], { bash: 'nobody wants a shell' });
+  expect(refusalOf(late)).toContain(`${own.join('.')}.without.bash: is also among the packages`);
   const packages = withKey(good, ['bases', 'debian', 'packages'], ['constructor']);
   expect(refusalOf(packages)).toBe('it was taken');
 });

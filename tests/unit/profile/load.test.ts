@@ -3,39 +3,38 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { loadProfile, profileNames } from '../../../build/profile/load.ts';
+import written from '../../../profiles/qvdc.ts';
 import { temporaryFolder } from '../folder.ts';
-import { shippedProfile } from './profiles.ts';
 
 /** A project with one profile of this text. */
 async function projectWith(name: string, text: string): Promise<string> {
   const project = await temporaryFolder();
   await mkdir(join(project, 'profiles/shared'), { recursive: true });
   await writeFile(join(project, 'profiles', `${name}.ts`), text);
-  await writeFile(join(project, 'profiles', `${name}.debian.lock.json`), '{}');
+  await writeFile(join(project, 'profiles', `${name}.debian.x86_64.lock.json`), '{}');
   return project;
 }
 
-const textOf = async (name: string) =>
-  `export default ${JSON.stringify({ ...(await shippedProfile()), name })};\n`;
+const textOf = (name: string) => `export default ${JSON.stringify({ ...written, name })};\n`;
 
 test('the profiles of a project are its files, not their locks and not shared parts', async () => {
   expect(profileNames(await projectWith('lab', ''))).toEqual(['lab']);
 });
 
 test('a profile is loaded by the name of its file', async () => {
-  const project = await projectWith('lab', await textOf('lab'));
+  const project = await projectWith('lab', textOf('lab'));
   expect(await loadProfile(project, 'lab')).toMatchObject({ name: 'lab', title: 'QvDC' });
 });
 
 test('a name without a file is told with the names there are', async () => {
-  const project = await projectWith('lab', await textOf('lab'));
+  const project = await projectWith('lab', textOf('lab'));
   await expect(loadProfile(project, 'lap')).rejects.toThrow(
     /^there is no profile "lap" \(.*\/profiles\/lap\.ts\)\. Profiles here: lab\.$/,
   );
 });
 
 test('a name that differs from the file’s is told', async () => {
-  const project = await projectWith('lab', await textOf('laboratory'));
+  const project = await projectWith('lab', textOf('laboratory'));
   await expect(loadProfile(project, 'lab')).rejects.toThrow(
     'key name is "laboratory" but the file says "lab"',
   );

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { loadProfile } from '../../../build/profile/load.ts';
-import type { Profile } from '../../../build/profile/schema.ts';
+import type { Profile } from '../../../build/profile/profile.ts';
 
 /** The project under test. */
 export const PROJECT = resolve(import.meta.dirname, '../../..');

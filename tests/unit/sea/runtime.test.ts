@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Profile } from '../../../build/profile/schema.ts';
+import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
 import { parseNpmLock } from '../../../build/sea/npm-lock.ts';
 import { type ArchivedRuntime, archiveAddresses, runtimeOf } from '../../../build/sea/runtime.ts';
 import { shippedProfile } from '../profile/profiles.ts';
@@ -12,7 +12,7 @@ const node = { version: '26.10.0', url, size: 7, sha256: 'a'.repeat(64) };
 /** A profile with this Node for Alpine. */
 async function profileWith(alpine: typeof node | undefined): Promise<Profile> {
   const profile = await shippedProfile();
-  profile.bases.alpine.node = alpine;
+  settingsOf(profile, 'alpine').node = alpine;
   return profile;
 }
 

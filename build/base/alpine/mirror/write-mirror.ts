@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ARCHITECTURES } from '../../../architecture.ts';
 import type { Lock, LockedPackage } from '../../../contract/lock.ts';
 import { BuildError } from '../../../error.ts';
 import { makeAtomically, writeFileAtomically } from '../../../process/atomic-write.ts';
-import { ARCHITECTURE } from '../request.ts';
 import { indexText, type Signer, signedIndex } from './signed-index.ts';
 
 /** What a partial mirror is made from. */
@@ -26,10 +26,10 @@ export async function writeMirror(
   directory: string,
   { locks, files, signer }: PartialMirror,
 ): Promise<void> {
-  const repositories = Map.groupBy(locks.flatMap(packagesByPlace), ({ place }) => place);
-  for (const [place, packages] of repositories) {
-    for (const { locked } of packages) {
-      const file = join(directory, place, locked.path);
+  const indexes = Map.groupBy(locks.flatMap(placePackages), ({ index }) => index);
+  for (const packages of indexes.values()) {
+    for (const { repository, locked } of packages) {
+      const file = join(directory, repository, locked.path);
       await mkdir(dirname(file), { recursive: true });
       await makeAtomically(file, (temporary) =>
         copyFile(files.get(locked.sha256) ?? '', temporary),
@@ -37,27 +37,35 @@ export async function writeMirror(
     }
   }
   const epoch = Math.max(...locks.map(({ sourceDateEpoch }) => sourceDateEpoch));
-  for (const [place, packages] of repositories) {
+  for (const [place, packages] of indexes) {
     const unique = new Map(packages.map(({ locked }) => [locked.sha256, locked]));
     const text = indexText([...unique.values()]);
     const index = signedIndex({ text, description: `partial ${place}`, epoch }, signer);
-    await mkdir(join(directory, place, ARCHITECTURE), { recursive: true });
-    await writeFileAtomically(join(directory, place, ARCHITECTURE, 'APKINDEX.tar.gz'), index);
+    await mkdir(join(directory, place), { recursive: true });
+    await writeFileAtomically(join(directory, place, 'APKINDEX.tar.gz'), index);
   }
   await mkdir(join(directory, 'keys'), { recursive: true });
   const publicKey = createPublicKey(signer.privateKey).export({ type: 'spki', format: 'pem' });
   await writeFileAtomically(join(directory, 'keys', signer.keyName), publicKey.toString());
 }
 
-function packagesByPlace({ base, profile, repositories, packages }: Lock) {
+/** A locked package, the folder of its repository, and that of the index which lists it. */
+interface PlacedPackage {
+  locked: LockedPackage;
+  repository: string;
+  index: string;
+}
+
+function placePackages({ base, profile, architecture, ...lock }: Lock): PlacedPackage[] {
   if (base !== 'alpine') {
     throw new BuildError({
       what: `${profile} is locked for ${base}, and only Alpine mirrors can be written`,
       fix: 'Write BASE=alpine.',
     });
   }
-  return packages.map((locked): { place: string; locked: LockedPackage } => {
-    const release = repositories[locked.repository]?.suite ?? '';
-    return { place: `${release}/${locked.repository}`, locked };
+  return lock.packages.map((locked) => {
+    const release = lock.repositories[locked.repository]?.suite ?? '';
+    const repository = `${release}/${locked.repository}`;
+    return { locked, repository, index: `${repository}/${ARCHITECTURES[architecture].machine}` };
   });
 }

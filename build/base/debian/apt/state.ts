@@ -36,10 +36,13 @@ export class AptState {
     {
       sources,
       components,
+      architecture,
       signal,
     }: {
       sources: readonly Source[];
       components: readonly string[];
+      /** Debian's name of the architecture whose packages count; it need not be the host's. */
+      architecture: string;
       signal?: AbortSignal | undefined;
     },
   ): Promise<AptState> {
@@ -49,7 +52,7 @@ export class AptState {
     const line = ({ address, suite }: Source) =>
       `deb [signed-by=${KEYRING}] ${address} ${suite} ${components.join(' ')}\n`;
     await writeFileAtomically(join(directory, 'sources.list'), sources.map(line).join(''));
-    await writeFileAtomically(join(directory, 'apt.conf'), configuration(directory));
+    await writeFileAtomically(join(directory, 'apt.conf'), configuration(directory, architecture));
     const state = new AptState(directory, signal);
     await state.pretendInstalled('');
     return state;
@@ -94,7 +97,7 @@ export class AptState {
   }
 }
 
-function configuration(directory: string): string {
+function configuration(directory: string, architecture: string): string {
   const settings: Record<string, string> = {
     'Dir::State': directory,
     'Dir::State::lists': join(directory, 'lists'),
@@ -112,14 +115,14 @@ function configuration(directory: string): string {
     'APT::Sandbox::User': 'root',
     'APT::Install-Recommends': 'false',
     'APT::Install-Suggests': 'false',
-    'APT::Architecture': 'amd64',
+    'APT::Architecture': architecture,
     'APT::Get::Assume-Yes': 'true',
     'Acquire::Languages': 'none',
   };
   return [
     ...HOOKS.map((hook) => `#clear ${hook};`),
     '#clear APT::Architectures;',
-    'APT::Architectures:: "amd64";',
+    `APT::Architectures:: "${architecture}";`,
     ...Object.entries(settings).map(([key, value]) => `${key} "${value}";`),
     '',
   ].join('\n');

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { alpine } from '../../../../build/base/alpine/base.ts';
-import type { Lock } from '../../../../build/contract/lock.ts';
-import type { Profile } from '../../../../build/profile/schema.ts';
+import type { Profile } from '../../../../build/profile/profile.ts';
 import { ContentReader } from '../../../../build/tree/content.ts';
 import { Tree } from '../../../../build/tree/tree.ts';
 import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
-import { openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
+import { lockOf, openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
 
 let place: Workplace;
 
@@ -19,7 +18,7 @@ afterEach(() => place[Symbol.asyncDispose]());
 async function merged(packages: readonly PackageRecipe[], profile: Profile = profileOf()) {
   const mirror = await place.mirror('mirror', packages);
   const resolution = await alpine.resolve(place.request({ mirror, profile }));
-  const lock: Lock = { format: 1, profile: profile.name, base: 'alpine', ...resolution };
+  const lock = lockOf(resolution);
   const ofVirt = lock.packages.filter(({ flavour }) => flavour !== 'full');
   const reader = new ContentReader();
   const tree = new Tree(reader);
@@ -89,7 +88,7 @@ test('a lock with a package that nothing asks for is refused', async () => {
   const profile = profileOf();
   const wide = profileOf({ packages: ['base', 'linux-virt', 'linux-lts'] });
   const resolution = await alpine.resolve(place.request({ mirror, profile: wide }));
-  const lock: Lock = { format: 1, profile: 'qvdc', base: 'alpine', ...resolution };
+  const lock = lockOf(resolution);
   const opened = await place.open(lock, mirror, profile);
   using reader = new ContentReader();
   const context = { profile, lock, flavour: 'virt', reader } as const;

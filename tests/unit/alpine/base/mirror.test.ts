@@ -7,7 +7,7 @@ import { resolveAlpine } from '../../../../build/base/alpine/resolve.ts';
 import { readKeys } from '../../../../build/base/alpine/signature/keys.ts';
 import type { Lock } from '../../../../build/contract/lock.ts';
 import { makeKey } from '../../../alpine-mirror/key.ts';
-import { openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
+import { lockOf, openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
 
 let place: Workplace;
 const own = makeKey('site.rsa.pub');
@@ -24,7 +24,7 @@ afterEach(() => place[Symbol.asyncDispose]());
 
 async function lockedFrom(mirror: string): Promise<Lock> {
   const resolution = await resolveAlpine(place.request({ mirror }));
-  return { format: 1, profile: 'qvdc', base: 'alpine', ...resolution };
+  return lockOf(resolution);
 }
 
 async function partialMirror(): Promise<{ lock: Lock; directory: string }> {
@@ -45,7 +45,7 @@ test('a partial mirror gives the same lock, believed by the site’s key alone',
   const { lock, directory } = await partialMirror();
   const request = place.request({
     mirror: `file://${directory}`,
-    profile: profileOf({ keys: {} }),
+    profile: profileOf({}, {}),
     keysDirectory: join(directory, 'keys'),
   });
   expect((await resolveAlpine(request)).packages).toEqual(lock.packages);

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { alpine } from '../../../../build/base/alpine/base.ts';
 import { cacheRooms } from '../../../../build/cache/directory.ts';
 import { OpenedStore } from '../../../../build/cache/opened.ts';
-import type { OpenedPackage, ResolveRequest } from '../../../../build/contract/base.ts';
+import type { OpenedPackage, Resolution, ResolveRequest } from '../../../../build/contract/base.ts';
 import type { Lock } from '../../../../build/contract/lock.ts';
 import { checkProfile } from '../../../../build/profile/load.ts';
-import type { Profile, ProfileInput } from '../../../../build/profile/schema.ts';
+import { type Profile, profileFor } from '../../../../build/profile/profile.ts';
+import type { ProfileInput } from '../../../../build/profile/schema.ts';
 import written from '../../../../profiles/qvdc.ts';
 import { packRepository } from '../../../alpine-mirror/index.ts';
 import { makeKey } from '../../../alpine-mirror/key.ts';
@@ -36,20 +37,32 @@ export function program(name: string, more: Partial<PackageRecipe> = {}): Packag
   };
 }
 
+type AlpineInput = NonNullable<ProfileInput['bases']['alpine']>;
+
+/** The lock that a resolution becomes. */
+export function lockOf(resolution: Resolution): Lock {
+  return { format: 1, profile: 'qvdc', base: 'alpine', architecture: 'x86_64', ...resolution };
+}
+
 /** A profile that wants `base`, trusts `KEY`, and looked at the scripts of `base`. */
-export function profileOf(alpineHalf: Partial<ProfileInput['bases']['alpine']> = {}): Profile {
-  const half: ProfileInput['bases']['alpine'] = {
+export function profileOf(
+  changes: Partial<AlpineInput> = {},
+  keys: Record<string, string> = { [KEY.name]: KEY.pem },
+): Profile {
+  if (written.bases.alpine === undefined) throw new Error('qvdc is not built from Alpine');
+  const kernel = { virt: 'linux-virt', full: 'linux-lts' };
+  const alpineInput: AlpineInput = {
     ...written.bases.alpine,
     release: 'v3.24',
     repositories: ['main'],
-    keys: { [KEY.name]: KEY.pem },
     packages: ['base'],
-    kernel: { virt: 'linux-virt', full: 'linux-lts' },
     without: {},
     scripts: { base: 'a test looked at it' },
-    ...alpineHalf,
+    architectures: { x86_64: { kernel, keys } },
+    ...changes,
   };
-  return checkProfile({ ...written, bases: { ...written.bases, alpine: half } }, 'test');
+  const checked = checkProfile({ ...written, bases: { alpine: alpineInput } }, 'test');
+  return profileFor(checked, 'x86_64');
 }
 
 /** A folder with mirrors and a cache; disposing of it removes both. */

@@ -67,7 +67,7 @@ test('if no mirror can be used, the reason of each is told', async () => {
 
 test('a mirror of one’s own is believed by a key from a folder', async () => {
   const mirror = await place.mirror('own', PACKAGES);
-  const profile = profileOf({ keys: {} });
+  const profile = profileOf({}, {});
   await expect(resolveAlpine(place.request({ mirror, profile }))).rejects.toThrow(/trust/);
   const keysDirectory = join(place.directory, 'keys');
   await mkdir(keysDirectory);

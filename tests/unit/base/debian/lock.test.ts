@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { resolveDebian } from '../../../../build/base/debian/resolve.ts';
 import type { LockedPackage } from '../../../../build/contract/lock.ts';
 import { formatLock } from '../../../../build/lock/file.ts';
+import { settingsOf } from '../../../../build/profile/profile.ts';
 import { temporaryFolder } from '../../folder.ts';
+import { sampleLock } from '../../lock/locks.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 import { printing, putAptOnPath } from './fake-apt.ts';
 
@@ -47,7 +49,7 @@ async function resolve(
     "*' show '*": printing([...described.values()].join('\n')),
   });
   const profile = await shippedProfile();
-  Object.assign(profile.bases.debian, {
+  Object.assign(settingsOf(profile, 'debian'), {
     packages: ['bash'],
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: { 'linux-base': 'only package scripts use it' },
@@ -104,7 +106,7 @@ test.each([
   ['a path that leaves the archive', { Filename: '../../bash_2.0-1_amd64.deb' }, 'packages.0.path'],
 ])('a package with %s does not get into a lock', async (_, changes, key) => {
   const resolution = await resolve(new Map([...stanzas, ['bash', stanza('bash', changes)]]));
-  expect(() => formatLock({ format: 1, profile: 'qvdc', base: 'debian', ...resolution })).toThrow(
-    `lock is wrong: ${key}: `,
-  );
+  const { format, profile, base, architecture } = sampleLock();
+  const lock = { format, profile, base, architecture, ...resolution };
+  expect(() => formatLock(lock)).toThrow(`lock is wrong: ${key}: `);
 });

@@ -59,7 +59,7 @@ describe('with an apt that answers', () => {
       Object.fromEntries([...cases, [failure, "echo 'E: broken packages' >&2; exit 100"]]),
     );
     const state = join(await temporaryFolder(), 'state');
-    return AptState.prepare(state, { sources: [], components: ['main'] });
+    return AptState.prepare(state, { sources: [], components: ['main'], architecture: 'amd64' });
   }
 
   const uri = (name: string) =>

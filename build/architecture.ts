@@ -1,0 +1,115 @@
+/** A CPU that images are built for, and the names that everybody who takes part in a build has for it. */
+export interface Architecture {
+  /** Name that the kernel (`uname -m`) and Alpine give it. */
+  readonly machine: string;
+  /** Name that Debian gives it, in apt and in package names. */
+  readonly debian: string;
+  /** Debian's multiarch directory of libraries, below `/usr/lib`. */
+  readonly triplet: string;
+  /** Name that Node gives it: `process.arch`, and the end of `node-linux-…` on npm. */
+  readonly node: string;
+  /** `e_machine` of its ELF files (gABI, chapter 4). */
+  readonly elf: number;
+  readonly uefi: UefiPlatform;
+  /** Absent where machines have no BIOS. */
+  readonly bios?: BiosPlatform;
+  /** Filter (`-Xbcj`) by which mksquashfs compresses its programs better; absent where squashfs has none. */
+  readonly branchFilter?: string;
+  /** First serial port, by the kernel's name. */
+  readonly serial: string;
+  readonly qemu: QemuPlatform;
+}
+
+/** How an architecture boots under UEFI. */
+export interface UefiPlatform {
+  /** GRUB's name of the platform: the folder of its modules, and the format of its image. */
+  readonly grub: string;
+  /** Modules of GRUB that draw on the screen there. */
+  readonly video: readonly string[];
+  /** File that firmware starts on a removable medium (UEFI 2.10, 3.5.1.1). */
+  readonly loader: string;
+}
+
+/** How an architecture boots under BIOS. */
+export interface BiosPlatform {
+  /** GRUB's name of the platform: the folder of its modules. */
+  readonly grub: string;
+  /** Format of GRUB's image for a CD. */
+  readonly format: string;
+}
+
+/** The virtual machine that QEMU makes of an architecture. */
+export interface QemuPlatform {
+  readonly program: `qemu-system-${string}`;
+  /** Machine type. */
+  readonly machine: string;
+  /** CPU of a guest whose instructions are translated. */
+  readonly translatedCpu: string;
+  /** Graphics adapter that both firmware and kernel draw on. */
+  readonly display: readonly string[];
+  /** UEFI firmware: its code, and its variables as it ships them, of which each boot gets a copy. */
+  readonly firmware: { readonly code: string; readonly variables: string };
+  /** Debian packages that bring the program and the firmware. */
+  readonly packages: { readonly program: string; readonly firmware: string };
+}
+
+/** Every architecture that images are built for, by its name in options and file names. */
+export const ARCHITECTURES = {
+  x86_64: {
+    machine: 'x86_64',
+    debian: 'amd64',
+    triplet: 'x86_64-linux-gnu',
+    node: 'x64',
+    elf: 62,
+    uefi: { grub: 'x86_64-efi', video: ['efi_gop', 'efi_uga'], loader: 'BOOTX64.EFI' },
+    bios: { grub: 'i386-pc', format: 'i386-pc-eltorito' },
+    branchFilter: 'x86',
+    serial: 'ttyS0',
+    qemu: {
+      program: 'qemu-system-x86_64',
+      machine: 'pc',
+      // TCG's `max` without the features that slow translated code down and that no guest here needs.
+      translatedCpu: 'max,-la57,-smap,-smep,-pku,-xsave,-erms',
+      display: ['-vga', 'std'],
+      firmware: {
+        code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
+        variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
+      },
+      packages: { program: 'qemu-system-x86', firmware: 'ovmf' },
+    },
+  },
+  arm64: {
+    machine: 'aarch64',
+    debian: 'arm64',
+    triplet: 'aarch64-linux-gnu',
+    node: 'arm64',
+    elf: 183,
+    uefi: { grub: 'arm64-efi', video: ['efi_gop'], loader: 'BOOTAA64.EFI' },
+    serial: 'ttyAMA0',
+    qemu: {
+      program: 'qemu-system-aarch64',
+      machine: 'virt',
+      // Pointer authentication with QEMU's own algorithm: the architecture's takes most of the time of a guest.
+      translatedCpu: 'max,pauth-impdef=on',
+      display: ['-device', 'virtio-gpu-pci'],
+      firmware: {
+        code: '/usr/share/AAVMF/AAVMF_CODE.fd',
+        variables: '/usr/share/AAVMF/AAVMF_VARS.fd',
+      },
+      packages: { program: 'qemu-system-arm', firmware: 'qemu-efi-aarch64' },
+    },
+  },
+} as const satisfies Record<string, Architecture>;
+
+export type ArchitectureName = keyof typeof ARCHITECTURES;
+
+/** Names of all architectures. */
+export const ARCHITECTURE_NAMES = Object.keys(ARCHITECTURES) as [ArchitectureName];
+
+/** The architecture of an image unless another one is asked for; the same on every host. */
+export const DEFAULT_ARCHITECTURE: ArchitectureName = 'x86_64';
+
+/** Whether this host's CPU runs the programs of an architecture. */
+export function runsHere(architecture: Architecture): boolean {
+  return process.platform === 'linux' && process.arch === architecture.node;
+}

@@ -1,0 +1,87 @@
+import type { ArchitectureName } from '../architecture.ts';
+import { BuildError } from '../error.ts';
+import type { BaseName, CheckedProfile } from './schema.ts';
+
+type CheckedBase<Name extends BaseName> = NonNullable<CheckedProfile['bases'][Name]>;
+type Specific<Name extends BaseName> = NonNullable<
+  CheckedBase<Name>['architectures'][ArchitectureName]
+>;
+
+/** What an appliance takes from a base, for one architecture. */
+export type BaseSettings<Name extends BaseName> = Omit<CheckedBase<Name>, 'architectures'> &
+  Specific<Name>;
+
+type Bases = { [Name in BaseName]: BaseSettings<Name> };
+
+/** An appliance for one architecture. */
+export interface Profile extends Omit<CheckedProfile, 'bases' | 'initramfs'> {
+  architecture: ArchitectureName;
+  /** Only the bases that it is built from for this architecture. */
+  bases: Partial<Bases>;
+  /** Without the modules that the kernels of this architecture do not have. */
+  initramfs: Pick<CheckedProfile['initramfs'], 'modules'>;
+}
+
+/** Kernel flavour of an image. */
+export type Flavour = keyof BaseSettings<'debian'>['kernel'];
+
+/** What a profile says for one architecture. */
+export function profileFor(profile: CheckedProfile, architecture: ArchitectureName): Profile {
+  const alpine = settingsFor(profile.bases.alpine, architecture);
+  const debian = settingsFor(profile.bases.debian, architecture);
+  const { modules, without } = profile.initramfs;
+  const present = (names: readonly string[]) =>
+    names.filter((name) => !Object.hasOwn(without[architecture] ?? {}, name));
+  return {
+    ...profile,
+    architecture,
+    bases: { ...(alpine && { alpine }), ...(debian && { debian }) },
+    initramfs: {
+      modules: {
+        common: present(modules.common),
+        virt: present(modules.virt),
+        full: present(modules.full),
+      },
+    },
+  };
+}
+
+type Additions = Pick<Specific<BaseName>, 'packages' | 'without' | 'drop'>;
+
+/** Lists and records of one architecture are added to those of all; its other keys stand as they are. */
+function settingsFor<Own extends Additions, Common extends Additions>(
+  base: (Common & { architectures: { [Name in ArchitectureName]?: Own | undefined } }) | undefined,
+  architecture: ArchitectureName,
+) {
+  const own = base?.architectures[architecture];
+  if (base === undefined || own === undefined) return undefined;
+  const { architectures: _, ...common } = base;
+  return {
+    ...common,
+    ...own,
+    packages: [...base.packages, ...own.packages],
+    without: { ...base.without, ...own.without },
+    drop: { ...base.drop, ...own.drop },
+  };
+}
+
+/**
+ * What a profile takes from a base.
+ * @throws BuildError if it takes nothing from it, or not for its architecture
+ */
+export function settingsOf<Name extends BaseName>(
+  { name, architecture, bases }: Profile,
+  base: Name,
+): Bases[Name] {
+  const settings: Bases[Name] | undefined = bases[base];
+  if (settings !== undefined) return settings;
+  const others = Object.entries(bases).flatMap(([other, one]) => (one === undefined ? [] : other));
+  throw new BuildError({
+    what: `${name} has no packages from ${base} for ${architecture}`,
+    where: `bases.${base}.architectures of the profile`,
+    fix:
+      others.length === 0
+        ? 'Choose another architecture: ARCH=….'
+        : `Choose another base: BASE=${others.join(' or ')}.`,
+  });
+}

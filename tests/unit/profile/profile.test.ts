@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { checkProfile } from '../../../build/profile/load.ts';
+import { profileFor, settingsOf } from '../../../build/profile/profile.ts';
+import written from '../../../profiles/qvdc.ts';
+import { withKey } from './profiles.ts';
+
+const DEBIAN = ['bases', 'debian'];
+const changes: readonly (readonly [readonly string[], unknown])[] = [
+  [
+    [...DEBIAN, 'packages'],
+    ['bash', 'grub'],
+  ],
+  [[...DEBIAN, 'drop'], { '/boot': 'kernels are on the medium' }],
+  [[...DEBIAN, 'architectures', 'arm64', 'packages'], ['firmware']],
+  [[...DEBIAN, 'architectures', 'arm64', 'drop'], { '/arm': 'nobody wants it' }],
+  [[...DEBIAN, 'architectures', 'arm64', 'kernel'], { virt: 'virt-arm', full: 'full-arm' }],
+  [
+    ['initramfs', 'modules', 'full'],
+    ['nvme', 'vmd'],
+  ],
+  [['initramfs', 'without'], { arm64: { vmd: 'only Intel has such a device' } }],
+];
+const changed = changes.reduce<unknown>((all, [key, value]) => withKey(all, key, value), written);
+const profile = checkProfile(changed, 'test');
+
+test('an architecture adds to what all have, and has a kernel of its own', () => {
+  expect(settingsOf(profileFor(profile, 'arm64'), 'debian')).toMatchObject({
+    packages: ['bash', 'grub', 'firmware'],
+    drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
+    kernel: { virt: 'virt-arm', full: 'full-arm' },
+  });
+  const { packages, drop } = settingsOf(profileFor(profile, 'x86_64'), 'debian');
+  expect(packages).not.toContain('firmware');
+  expect(Object.keys(drop)).toEqual(['/boot']);
+});
+
+test('modules that its kernels do not have are not asked for', () => {
+  expect(profileFor(profile, 'arm64').initramfs.modules.full).toEqual(['nvme']);
+  expect(profileFor(profile, 'x86_64').initramfs.modules.full).toEqual(['nvme', 'vmd']);
+});
+
+test('a base that a profile does not have for its architecture is told, with those that it has', () => {
+  const message = 'qvdc has no packages from alpine for arm64';
+  expect(() => settingsOf(profileFor(profile, 'arm64'), 'alpine')).toThrow(message);
+  expect(() => settingsOf(profileFor(profile, 'arm64'), 'alpine')).toThrow(/BASE=debian\.$/);
+});
+
+test('a profile may be built from one base only', () => {
+  const { debian } = written.bases;
+  const single = checkProfile({ ...written, bases: { debian } }, 'test');
+  expect(() => settingsOf(profileFor(single, 'x86_64'), 'alpine')).toThrow(/BASE=debian\.$/);
+});
