@@ -1,7 +1,7 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Environment, namesSet, PROXY_VARIABLES } from './image.ts';
+import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
 
 /** The Node that runs the toolchain inside, in the project. */
 export const NODE = 'node_modules/.bin/node';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { BuildError } from '../error.ts';
+import { callerEnvironment } from '../process/environment.ts';
 import { errorCode } from '../process/errno.ts';
 import { childOptions, run, toolError } from '../process/run.ts';
 
@@ -29,7 +30,7 @@ export interface DockerDaemon {
  */
 export async function findDaemon(signal?: AbortSignal): Promise<DockerDaemon> {
   const ask = (question: string, format: string) =>
-    run('docker', [question, '--format', format], { signal });
+    run('docker', [question, '--format', format], { env: callerEnvironment(), signal });
   try {
     await ask('version', '{{.Server.Version}}');
     const options = await ask('info', '{{json .SecurityOptions}}');
@@ -58,7 +59,10 @@ function noDaemon(error: unknown): unknown {
 
 /** Whether the daemon has an image of this name. */
 export async function hasImage(tag: string, signal?: AbortSignal): Promise<boolean> {
-  return (await run('docker', ['image', 'ls', '--quiet', tag], { signal })) !== '';
+  return (
+    (await run('docker', ['image', 'ls', '--quiet', tag], { env: callerEnvironment(), signal })) !==
+    ''
+  );
 }
 
 /**
@@ -75,7 +79,8 @@ export async function buildImage(
     signal,
   }: { dockerfile: string; baseImage: string; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const options = { ...childOptions({ signal }), input: readFileSync(dockerfile), all: true };
+  const env = callerEnvironment();
+  const options = { ...childOptions({ env, signal }), input: readFileSync(dockerfile), all: true };
   const { failed, all, ...result } = await execa('docker', args, { ...options, reject: false });
   signal?.throwIfAborted();
   if (!failed) return;

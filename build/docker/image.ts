@@ -1,20 +1,8 @@
 import { createHash } from 'node:crypto';
+import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
 
 /** Base image of the builder image where the user names none; the Dockerfile has the same default. */
 export const DEFAULT_BASE_IMAGE = 'debian:bookworm-slim';
-
-/** Variables by which programs find their proxy; Docker takes them as build arguments without being told. */
-export const PROXY_VARIABLES = [
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-] as const;
-
-/** The environment of a process. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Name of the builder image. It changes when the Dockerfile or the base image's name does, so an image of this name
@@ -52,9 +40,4 @@ export function imageArguments({
     ...flags,
     '-',
   ];
-}
-
-/** Those of the names whose variables are set and not empty. */
-export function namesSet(names: readonly string[], environment: Environment): string[] {
-  return names.filter((name) => (environment[name] ?? '') !== '');
 }

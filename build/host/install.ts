@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { BuildError } from '../error.ts';
+import { callerEnvironment, isRoot } from '../process/environment.ts';
 import { childOptions, toolError } from '../process/run.ts';
 import { missing, type Requirement } from './requirements.ts';
 
@@ -17,14 +18,17 @@ export async function ensureInstalled(
   const packages = [...new Set(lacking.map((one) => one.package))].sort();
   const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
   const names = lacking.map((one) => one.name).join(', ');
-  if (process.getuid?.() !== 0 || lacking.some((one) => one.name === 'apt-get')) {
+  if (!isRoot() || lacking.some((one) => one.name === 'apt-get')) {
     throw new BuildError({
       what: `this host lacks ${names}`,
       fix: `As root: ${command}`,
     });
   }
   say(`This host lacks ${names}; installing ${packages.join(', ')}.`);
-  const environment = { env: { DEBIAN_FRONTEND: 'noninteractive' }, signal };
+  const environment = {
+    env: { ...callerEnvironment(), DEBIAN_FRONTEND: 'noninteractive' },
+    signal,
+  };
   const install = ['install', '--yes', '--no-install-recommends', ...packages];
   for (const args of [['update'], install]) {
     try {

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { isRoot } from '../process/environment.ts';
 import { TOOL_PACKAGES, type Tool } from '../process/tools.ts';
 
 /** Something that must be on the host: a program on PATH or a file, and the Debian package that brings it. */
@@ -18,7 +19,7 @@ export const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('apt-get'),
   tool('dpkg-deb'),
   tool('mksquashfs'),
-  ...(process.getuid?.() === 0 ? [] : [tool('fakeroot')]),
+  ...(isRoot() ? [] : [tool('fakeroot')]),
   tool('grub-mkimage'),
   file('/usr/lib/grub/i386-pc/boot_hybrid.img', 'grub-pc-bin'),
   file('/usr/lib/grub/x86_64-efi/kernel.img', 'grub-efi-amd64-bin'),

@@ -1,4 +1,5 @@
 import { makeAtomically } from '../process/atomic-write.ts';
+import { isRoot } from '../process/environment.ts';
 import { feed } from '../process/feed.ts';
 import type { Tool } from '../process/tools.ts';
 import { tarSize, tarStream } from '../tree/tar-stream.ts';
@@ -59,9 +60,9 @@ export async function writeSquashfs(
 export function squashfsCommand(
   file: string,
   compression: Compression,
-  uid: number = process.getuid?.() ?? 0,
+  { root = isRoot() }: { root?: boolean } = {},
 ): [Tool, ...string[]] {
   const args = ['-', file, '-tar', '-noappend', '-root-mode', '755', '-no-progress', '-quiet'];
   const rest = [...args, ...compression.args];
-  return uid === 0 ? ['mksquashfs', ...rest] : ['fakeroot', '--', 'mksquashfs', ...rest];
+  return root ? ['mksquashfs', ...rest] : ['fakeroot', '--', 'mksquashfs', ...rest];
 }

@@ -1,6 +1,7 @@
 import { ExecaError, execa, type Options } from 'execa';
 import { BuildError } from '../error.ts';
-import { TOOL_PACKAGES, type Tool } from './tools.ts';
+import { type Environment, isolatedEnvironment } from './environment.ts';
+import { ISOLATING_ARGUMENTS, TOOL_PACKAGES, type Tool } from './tools.ts';
 
 /** What tools say of a disk without space: the C library's words, and xorriso's. */
 const FULL_DISK = /No space left on device|exceeds free space on media/;
@@ -9,18 +10,13 @@ const FULL_DISK = /No space left on device|exceeds free space on media/;
 export interface RunOptions {
   /** Working directory; the current one if absent. */
   cwd?: string;
-  /** Variables added to the environment; `undefined` removes one. */
-  env?: Record<string, string | undefined>;
+  /** Variables added to the tool's environment (`isolatedEnvironment`); `undefined` removes one. */
+  env?: Environment;
   /** Text for the tool's standard input; empty if absent. */
   input?: string;
   /** Ends the tool (SIGTERM, after 3 s SIGKILL) when aborted. */
   signal?: AbortSignal | undefined;
 }
-
-/**
- * Environment of every child: stable language, time zone and sort order, so that output does not depend on the host's.
- */
-export const CHILD_ENV = { LC_ALL: 'C.UTF-8', TZ: 'UTC' } as const;
 
 /** Milliseconds between SIGTERM and SIGKILL for a child that is being ended. */
 const FORCE_KILL_AFTER = 3_000;
@@ -30,7 +26,8 @@ export function childOptions({ cwd, env, signal }: RunOptions): Options {
   return {
     ...(cwd === undefined ? {} : { cwd }),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
-    env: { ...CHILD_ENV, ...env },
+    env: { ...isolatedEnvironment(), ...env },
+    extendEnv: false,
     forceKillAfterDelay: FORCE_KILL_AFTER,
   };
 }
@@ -46,7 +43,7 @@ export async function run(
   options: RunOptions = {},
 ): Promise<string> {
   try {
-    const { stdout } = await execa(tool, args, {
+    const { stdout } = await execa(tool, [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args], {
       ...childOptions(options),
       input: options.input ?? '',
       maxBuffer: 512 * 1024 * 1024,

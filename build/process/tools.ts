@@ -19,5 +19,10 @@ export const TOOL_PACKAGES = {
   xorriso: 'xorriso',
 } as const;
 
+/** Arguments that come before all others: they keep a tool from reading configuration files of the host. */
+export const ISOLATING_ARGUMENTS: Readonly<Partial<Record<Tool, readonly string[]>>> = {
+  xorriso: ['-no_rc'],
+};
+
 /** A host tool the toolchain may run. */
 export type Tool = keyof typeof TOOL_PACKAGES;

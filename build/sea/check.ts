@@ -30,7 +30,7 @@ export async function checkExecutable(
 async function answer(file: string, signal: AbortSignal | undefined): Promise<string> {
   try {
     const { all } = await execa(file, ['--version'], {
-      ...childOptions({ signal, env: { NODE_OPTIONS: undefined } }),
+      ...childOptions({ signal }),
       all: true,
       stripFinalNewline: false,
     });

@@ -61,7 +61,7 @@ function seaConfig(output: string) {
 }
 
 async function buildSea(compiler: string, cwd: string, signal: AbortSignal | undefined) {
-  const options = childOptions({ cwd, signal, env: { NODE_OPTIONS: undefined } });
+  const options = childOptions({ cwd, signal });
   try {
     await execa(compiler, [SAME_EACH_TIME, '--build-sea', 'sea.json'], options);
   } catch (error) {

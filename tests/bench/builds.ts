@@ -9,7 +9,7 @@ import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { squashfsCommand } from '../../build/image/squashfs.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../../build/image/steps/initramfs.ts';
-import { CHILD_ENV } from '../../build/process/run.ts';
+import { isolatedEnvironment } from '../../build/process/environment.ts';
 import { StepCache } from '../../build/step/cache.ts';
 import type { Step } from '../../build/step/step.ts';
 import { openWorkshop, type Workshop } from '../build/workshop.ts';
@@ -92,7 +92,7 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
   const { facts, plan } = image;
   const tar = join(workshop.directory, 'floor.tar');
   await move(image.file.replace(/\.iso$/, '-rootfs.tar'), tar);
-  const environment = { ...CHILD_ENV, SOURCE_DATE_EPOCH: String(facts.lock.sourceDateEpoch) };
+  const epoch = String(facts.lock.sourceDateEpoch);
   const squashfs = join(workshop.directory, 'floor.squashfs');
   const iso = join(workshop.directory, 'floor.iso');
   const floorFiles = join(workshop.directory, 'floor');
@@ -112,7 +112,7 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
   await copy(made(plan.initramfs), floorFiles);
   await copy(made(plan.bootLoader), floorFiles);
   const mksquashfs = squashfsCommand(squashfs, facts.compression);
-  const shell = $({ env: { ...process.env, ...environment }, quiet: true });
+  const shell = $({ env: { ...isolatedEnvironment(), SOURCE_DATE_EPOCH: epoch }, quiet: true });
   return async () => {
     await Promise.all([rm(squashfs, { force: true }), rm(iso, { force: true })]);
     await shell`cat ${tar} | ${mksquashfs}`;

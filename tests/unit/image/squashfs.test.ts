@@ -75,7 +75,7 @@ test.skipIf(!hasFakeroot)('whoever runs it, the bytes are the same', async () =>
   await chmod(folder, 0o777);
   const [mine, theirs] = [join(folder, 'mine'), join(folder, 'theirs')];
   await writeSquashfs(tree(), mine, options);
-  const [command, ...args] = squashfsCommand(theirs, QUICK, 65_534);
+  const [command, ...args] = squashfsCommand(theirs, QUICK, { root: false });
   expect(command).toBe('fakeroot');
   await execa(command, args, {
     cwd: folder,
@@ -87,7 +87,7 @@ test.skipIf(!hasFakeroot)('whoever runs it, the bytes are the same', async () =>
 });
 
 test('root runs mksquashfs itself', () => {
-  expect(squashfsCommand('x', QUICK, 0)[0]).toBe('mksquashfs');
+  expect(squashfsCommand('x', QUICK, { root: true })[0]).toBe('mksquashfs');
 });
 
 test('a file that is gone while it is read leaves no image', async () => {

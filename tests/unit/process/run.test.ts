@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type RunOptions, run } from '../../../build/process/run.ts';
@@ -24,13 +24,19 @@ test('a cancelled tool ends at once and says so', async () => {
   await expect(reading).rejects.toThrow('dpkg-deb was cancelled.');
 });
 
-/** Runs a script in the place of xorriso. */
+/** Runs a script in the place of mtype. */
 async function runScript(script: string, options: RunOptions = {}): Promise<string> {
   const folder = await temporaryFolder();
-  await writeFile(join(folder, 'xorriso'), `#!/bin/sh\n${script}\n`);
-  await chmod(join(folder, 'xorriso'), 0o755);
+  await writeFile(join(folder, 'mtype'), `#!/bin/sh\n${script}\n`);
+  await chmod(join(folder, 'mtype'), 0o755);
   const PATH = `${folder}${delimiter}${process.env.PATH}`;
-  return run('xorriso', ['a b', '$HOME'], { ...options, env: { PATH, ...options.env } });
+  return run('mtype', ['a b', '$HOME'], { ...options, env: { PATH, ...options.env } });
+}
+
+/** Sets variables of this process for one test. */
+function setVariables(variables: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
 }
 
 test('arguments reach a tool as they are, and its output comes back', async () => {
@@ -38,21 +44,53 @@ test('arguments reach a tool as they are, and its output comes back', async () =
 });
 
 test('a tool speaks English in UTC whatever the host does, and knows what it is told', async () => {
-  const told = await runScript('echo "$LC_ALL $TZ $SOURCE_DATE_EPOCH [$HOME]"', {
-    env: { SOURCE_DATE_EPOCH: '7', HOME: undefined },
+  const told = await runScript('echo "$LC_ALL $TZ $SOURCE_DATE_EPOCH"', {
+    env: { SOURCE_DATE_EPOCH: '7' },
   });
-  expect(told).toBe('C.UTF-8 UTC 7 []');
+  expect(told).toBe('C.UTF-8 UTC 7');
+});
+
+test("of the caller's variables a tool gets PATH, TMPDIR and the proxies, and no others", async () => {
+  const caller = await runScript('/usr/bin/env | cut -d= -f1 | sort');
+  setVariables({ http_proxy: 'http://proxy', TMPDIR: '/tmp', SOURCE_DATE_EPOCH: 'soon' });
+  setVariables({ XZ_DEFAULTS: '-9', GREP_OPTIONS: '-v', POSIXLY_CORRECT: '1', LANG: 'tr_TR' });
+  const environment = await runScript('/usr/bin/env | cut -d= -f1 | sort');
+  const names = new Set([...caller.split('\n'), 'http_proxy', 'TMPDIR']);
+  expect(environment.split('\n')).toEqual([...names].sort());
+});
+
+test('a mtools configuration of the caller is not read, whether variables or files hold it', async () => {
+  const folder = await temporaryFolder();
+  const configuration = join(folder, '.mtoolsrc');
+  await writeFile(configuration, 'mtools_skip_check=1\nmtools_lower_case=1\n');
+  setVariables({ HOME: folder, MTOOLSRC: configuration, MTOOLS_NFATS: '1', MTOOLS_NO_VFAT: '1' });
+  const image = join(folder, 'x.img');
+  await run('mformat', ['-C', '-i', image, '-T', '8192', '-h', '16', '-s', '32', '::']);
+  const bootSector = (await readFile(image)).subarray(0, 512);
+  expect(bootSector.readUInt8(16), 'copies of the file allocation table').toBe(2);
+  const told = await runScript('echo $MTOOLS_SKIP_CHECK $MTOOLS_LOWER_CASE $MTOOLS_NO_VFAT');
+  expect(told).toBe('0 0 0');
+});
+
+test('a configuration of xorriso in the home folder is not read', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, '.xorrisorc'), '-publisher HOSTILE\n');
+  await writeFile(join(folder, 'file'), 'content');
+  const image = join(folder, 'x.iso');
+  const args = ['-as', 'mkisofs', '-quiet', '-o', image, join(folder, 'file')];
+  await run('xorriso', args, { env: { HOME: folder } });
+  expect((await readFile(image)).includes('HOSTILE')).toBe(false);
 });
 
 test('of a tool that fails the last three lines are told', async () => {
   await expect(runScript('seq 9 >&2; exit 3')).rejects.toThrow(
-    /^xorriso exited with 3: 7 \| 8 \| 9\.$/,
+    /^mtype exited with 3: 7 \| 8 \| 9\.$/,
   );
-  await expect(runScript('exit 4')).rejects.toThrow(/^xorriso exited with 4\.$/);
+  await expect(runScript('exit 4')).rejects.toThrow(/^mtype exited with 4\.$/);
 });
 
 test('a tool that was killed is told with the signal', async () => {
-  await expect(runScript('kill -SEGV $$')).rejects.toThrow(/^xorriso got SIGSEGV\.$/);
+  await expect(runScript('kill -SEGV $$')).rejects.toThrow(/^mtype got SIGSEGV\.$/);
 });
 
 test.each([
@@ -60,14 +98,13 @@ test.each([
   'libburn : FAILURE : Image size 9s exceeds free space on media 1s',
 ])('a full disk is told in words: %s', async (words) => {
   await expect(runScript(`echo '${words}' >&2; exit 5`)).rejects.toThrow(
-    /^the disk is full: xorriso could not write its output\. Free space/,
+    /^the disk is full: mtype could not write its output\. Free space/,
   );
 });
 
 test('the version of a tool is what it says, and another program is not believed', async () => {
   const folder = await temporaryFolder();
-  vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
-  onTestFinished(() => void vi.unstubAllEnvs());
+  setVariables({ PATH: `${folder}${delimiter}${process.env.PATH}` });
   const say = async (words: string) => {
     await writeFile(join(folder, 'mksquashfs'), `#!/bin/sh\necho '${words}'\n`, { mode: 0o755 });
     return toolVersion('mksquashfs');
