@@ -1,5 +1,6 @@
 import { copyFile, rm, stat, utimes } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
+import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
 
 const MIB = 1024 * 1024;
@@ -23,21 +24,30 @@ export interface FatRequest {
 /**
  * Makes an image of a FAT file system with mtools, without a partition table. The same request gives the same bytes.
  * @param file where the image goes
- * @throws BuildError if mtools is missing or fails
+ * @throws BuildError if mtools is missing or fails, or cannot name the file
  */
 export async function makeFat(file: string, request: FatRequest): Promise<void> {
   const { label, files, serial, epoch, signal } = request;
-  const options = { env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
+  const image = basename(file);
+  if (image.includes('@@')) {
+    throw new BuildError({
+      what: 'mtools takes @@ in a file name for the start of an offset',
+      where: file,
+      fix: 'Give the image another name.',
+    });
+  }
+  // In the image's folder: what is odd in the folder's own path does not reach mtools then.
+  const options = { cwd: dirname(file), env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
   const sectors = (await imageSize(Object.values(files))) / SECTOR;
   const geometry = ['-T', String(sectors), '-h', '16', '-s', '32'];
-  await run('mformat', ['-C', '-i', file, ...geometry, '-v', label, '-N', serial, '::'], options);
+  await run('mformat', ['-C', '-i', image, ...geometry, '-v', label, '-N', serial, '::'], options);
   const directories = directoriesOf(Object.keys(files)).map((directory) => `::${directory}`);
-  if (directories.length > 0) await run('mmd', ['-i', file, ...directories], options);
+  if (directories.length > 0) await run('mmd', ['-i', image, ...directories], options);
   for (const [path, source] of Object.entries(files)) {
     const stamped = `${file}.stamped`;
     await copyFile(source, stamped);
     await utimes(stamped, epoch, epoch);
-    await run('mcopy', ['-m', '-i', file, stamped, `::${path}`], options);
+    await run('mcopy', ['-m', '-i', image, `./${image}.stamped`, `::${path}`], options);
     await rm(stamped);
   }
 }

@@ -43,7 +43,7 @@ export function isoArguments(output: string, request: IsoRequest): string[] {
   const { volumeId, files, biosImage, espImage, epoch } = request;
   const grafts = Object.entries({ ...files, [BIOS_IMAGE_PATH]: biosImage })
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, source]) => `${escaped(path)}=${escaped(source)}`);
+    .map(graftPoint);
   return [
     ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', volumeId, '-sysid', 'LINUX'],
     ...['-iso-level', '3', '-full-iso9660-filenames', '-joliet', '-rational-rock'],
@@ -57,9 +57,10 @@ export function isoArguments(output: string, request: IsoRequest): string[] {
   ];
 }
 
-/** In a graft point `=` and `\` are special. */
-function escaped(path: string): string {
-  return path.replace(/[\\=]/g, '\\$&');
+/** A file on the host and its path on the medium as xorrisofs(1) takes them, `PATH=FILE`; `=` and `\` are escaped. */
+export function graftPoint([path, source]: readonly [path: string, source: string]): string {
+  const [target, file] = [path, source].map((text) => text.replace(/[\\=]/g, '\\$&'));
+  return `${target}=${file}`;
 }
 
 /** `YYYYMMDDhhmmsscc` in UTC, as `-volume_date` and `--set_all_file_dates` take it. */

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
@@ -39,7 +39,8 @@ export async function bundle({
   try {
     const { outputFiles, metafile } = await build({
       absWorkingDir: root,
-      entryPoints: [join(root, entry)],
+      // Relative: esbuild takes a path with `*` in it, such as the project's own, for a pattern.
+      entryPoints: [`./${entry}`],
       bundle: true,
       write: false,
       metafile: true,

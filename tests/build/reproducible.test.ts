@@ -1,20 +1,18 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hashFile } from '../../build/process/hash-file.ts';
+import { temporaryFolder } from '../unit/folder.ts';
 import { imageOf } from '../vm/story.ts';
+import { HOSTILE_FOLDER, hostileMachine } from './hostile-machine.ts';
 import { openWorkshop } from './workshop.ts';
 
-test('two builds in different folders, at different times, with different settings give the same ISOs', async () => {
-  await using workshop = await openWorkshop({ depth: 3 });
+test('a build on a hostile machine gives the ISOs of a plain one, byte for byte', async () => {
+  await using workshop = await openWorkshop({ within: HOSTILE_FOLDER });
   await rm(workshop.cache.opened, { recursive: true, force: true });
-  const { built, stderr } = await workshop.run(['iso', '--json', '--output', 'elsewhere'], {
-    env: {
-      TZ: 'Asia/Tokyo',
-      LANG: 'de_DE.UTF-8',
-      SOURCE_DATE_EPOCH: '1',
-      NODE_OPTIONS: '--max-old-space-size=999',
-    },
-  });
+  const machine = join(workshop.directory, '../machine');
+  const env = await hostileMachine(machine, await temporaryFolder());
+  const { built, stderr } = await workshop.run(['iso', '--json', '--output', 'elsewhere'], { env });
   expect(stderr).toBe('');
   expect([...built.keys()]).toEqual(['quantix-os', 'qvdc']);
   for (const [image, { file, sha256 }] of built) {

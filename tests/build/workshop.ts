@@ -56,21 +56,21 @@ export async function copyProject(directory: string): Promise<void> {
 }
 
 export interface WorkshopOptions {
-  /** How many further folders are in its path; none if absent. */
-  depth?: number;
+  /** A folder that project and cache are in, below the temporary one. */
+  within?: string;
   /** Shares the compiled programs too, for tests of something else. */
   programs?: 'shared';
 }
 
 /** Copies the project into a fresh folder. */
 export async function openWorkshop({
-  depth = 0,
+  within = '',
   programs,
 }: WorkshopOptions = {}): Promise<Workshop> {
   const root = await mkdtemp(join(tmpdir(), 'quantix-workshop-'));
-  const directory = join(root, ...Array.from({ length: depth }, () => 'deeper'), 'project');
+  const directory = join(root, within, 'project');
   await copyProject(directory);
-  const cache = cacheRooms(join(root, 'cache'));
+  const cache = cacheRooms(join(root, within, 'cache'));
   const shared = cacheDirectory();
   await mkdir(cache.steps, { recursive: true });
   for (const room of ['blobs', 'opened', 'apt'] as const) await share(shared[room], cache[room]);

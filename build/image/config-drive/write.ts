@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { makeAtomically } from '../../process/atomic-write.ts';
 import { run } from '../../process/run.ts';
 import { makeFat } from '../fat.ts';
+import { graftPoint } from '../iso.ts';
 
 /** Time stamp of everything on a drive: the first that FAT can express, 1980-01-01. */
 const EPOCH = 315_532_800;
@@ -52,7 +53,7 @@ function isoArguments(
   output: string,
   { label, files }: { label: string; files: Readonly<Record<string, string>> },
 ): string[] {
-  const grafts = Object.entries(files).map(([path, source]) => `${path}=${source}`);
+  const grafts = Object.entries(files).map(graftPoint);
   return [
     ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', label, '-full-iso9660-filenames'],
     ...['-joliet', '-rational-rock', '--set_all_file_dates', '1980010100000000'],

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { planConfigDrive } from '../../../build/image/config-drive/plan.ts';
 import { WRITERS } from '../../../build/image/config-drive/write.ts';
 import { run } from '../../../build/process/run.ts';
@@ -77,6 +77,27 @@ describe('a config drive', () => {
     const boot = await readFile(image);
     expect(boot.toString('latin1', 43, 57)).toBe('QUANTIX-CFGFAT');
     expect((await stat(image)).size % 512).toBe(0);
+  });
+
+  test.each(['fat', 'iso'] as const)(
+    'can be written, and its sources lie, where the path has odd characters (%s)',
+    async (format) => {
+      const odd = join(folder, `a: "b", *[c]=%7E\\@@1'`);
+      await mkdir(odd);
+      vi.stubEnv('TMPDIR', odd);
+      onTestFinished(() => void vi.unstubAllEnvs());
+      await WRITERS[format](join(odd, 'a: drive'), drive);
+      vi.unstubAllEnvs();
+      await WRITERS[format](join(folder, 'plain'), drive);
+      const plain = await readFile(join(folder, 'plain'));
+      expect((await readFile(join(odd, 'a: drive'))).equals(plain)).toBe(true);
+      expect(await readdir(odd)).toEqual(['a: drive']);
+    },
+  );
+
+  test('is refused under a name that mtools would take for something else', async () => {
+    const writing = WRITERS.fat(join(folder, 'a@@1.img'), drive);
+    await expect(writing).rejects.toThrow(/^mtools takes @@ .*a@@1\.img.*another name/);
   });
 
   test('as an ISO has the label and the files', async () => {

@@ -1,0 +1,90 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Characters with a meaning to a shell, make, xorriso, mtools, QEMU, esbuild, Docker, a URL or apt. Node bars only `\\`. */
+export const HOSTILE_FOLDER = `it's a "folder": *, [x]=%7E#?&;$HOME@@1`;
+
+/** A clock that no image can have been built by: far from the lock's, and beyond what 32 bits hold. */
+const CLOCK = '@2100-01-01 00:00:00';
+
+/** What `faketime` preloads; it is given to Node by itself, for which a wrapper would be in the way. */
+const FAKETIME_LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+
+/** Tools that write part of an image. The toolchain gives its children no LD_PRELOAD, so each sets it again. */
+const TOOLS = [
+  'fakeroot',
+  'grub-mkimage',
+  'mcopy',
+  'mformat',
+  'mksquashfs',
+  'mmd',
+  'strip',
+  'xorriso',
+];
+
+/** Every variable that the tools of a build are known to read, set to what would change or break their output. */
+const VARIABLES = {
+  APT_CONFIG: '/nonexistent',
+  BASH_ENV: '/nonexistent',
+  DEFAULT_CODEPAGE: '437',
+  DPKG_DEB_COMPRESSOR_TYPE: 'none',
+  DPKG_ROOT: '/nonexistent',
+  ENV: '/nonexistent',
+  FAKEROOTDONTTRYCHOWN: '1',
+  GNUTARGET: 'srec',
+  GREP_OPTIONS: '--invert-match',
+  LANG: 'tr_TR.UTF-8',
+  LANGUAGE: 'tr',
+  LC_ALL: 'tr_TR.UTF-8',
+  MTOOLS_FAT_COMPATIBILITY: '1',
+  MTOOLS_LOWER_CASE: '1',
+  MTOOLS_NAME_NUMERIC_TAIL: '0',
+  MTOOLS_NFATS: '1',
+  MTOOLS_NO_VFAT: '1',
+  MTOOLS_SKIP_CHECK: '1',
+  NODE_DEBUG: '',
+  NODE_ENV: 'production',
+  NODE_PATH: '/nonexistent',
+  POSIXLY_CORRECT: '1',
+  SOURCE_DATE_EPOCH: 'soon',
+  TAR_OPTIONS: '--owner=nobody',
+  TERM: 'dumb',
+  TZ: 'Asia/Kathmandu',
+  XZ_DEFAULTS: '--memlimit=1',
+  XZ_OPT: '-0',
+  ZSTD_CLEVEL: '19',
+  ZSTD_NBTHREADS: '1',
+};
+
+/**
+ * Prepares the settings of a user whose machine gets in the way: variables, configuration files, the clock and the
+ * umask.
+ * @param folder where they go
+ * @param bin where the tools with another clock go; PATH cannot name a folder with a colon
+ * @returns the environment to build in
+ */
+export async function hostileMachine(folder: string, bin: string): Promise<Record<string, string>> {
+  const [home, tmp] = [join(folder, 'home'), join(folder, 'tmp')];
+  for (const made of [home, tmp]) await mkdir(made, { recursive: true });
+  await writeFile(join(home, '.xorrisorc'), '-publisher HOSTILE\n-compliance no_emul_toc\n');
+  const mtools = 'mtools_lower_case=1\nmtools_no_vfat=1\nmtools_skip_check=1\n';
+  await writeFile(join(home, '.mtoolsrc'), mtools);
+  await writeFile(join(home, '.npmrc'), 'ignore-scripts=true\nomit=dev\n');
+  for (const tool of TOOLS) {
+    const clock = `LD_PRELOAD=${FAKETIME_LIBRARY} FAKETIME='${CLOCK}'`;
+    const script = `#!/bin/sh\nPATH='${process.env.PATH}' ${clock} exec ${tool} "$@"\n`;
+    await writeFile(join(bin, tool), script, { mode: 0o755 });
+  }
+  return {
+    ...VARIABLES,
+    HOME: home,
+    MTOOLSRC: join(home, '.mtoolsrc'),
+    NODE_OPTIONS: '--import="data:text/javascript,process.umask(0o77)" --stack-trace-limit=1',
+    PATH: `${bin}:${process.env.PATH}`,
+    TMPDIR: tmp,
+    XDG_CONFIG_HOME: home,
+    LD_PRELOAD: FAKETIME_LIBRARY,
+    FAKETIME: CLOCK,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+}
