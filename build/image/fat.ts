@@ -28,16 +28,8 @@ export interface FatRequest {
  */
 export async function makeFat(file: string, request: FatRequest): Promise<void> {
   const { label, files, serial, epoch, signal } = request;
-  const image = basename(file);
-  if (image.includes('@@')) {
-    throw new BuildError({
-      what: 'mtools takes @@ in a file name for the start of an offset',
-      where: file,
-      fix: 'Give the image another name.',
-    });
-  }
-  // In the image's folder: what is odd in the folder's own path does not reach mtools then.
-  const options = { cwd: dirname(file), env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
+  const { image, cwd } = mtoolsImage(file);
+  const options = { cwd, env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
   const sectors = (await imageSize(Object.values(files))) / SECTOR;
   const geometry = ['-T', String(sectors), '-h', '16', '-s', '32'];
   await run('mformat', ['-C', '-i', image, ...geometry, '-v', label, '-N', serial, '::'], options);
@@ -47,9 +39,25 @@ export async function makeFat(file: string, request: FatRequest): Promise<void> 
     const stamped = `${file}.stamped`;
     await copyFile(source, stamped);
     await utimes(stamped, epoch, epoch);
-    await run('mcopy', ['-m', '-i', image, `./${image}.stamped`, `::${path}`], options);
+    await run('mcopy', ['-m', '-i', image, `./${basename(stamped)}`, `::${path}`], options);
     await rm(stamped);
   }
+}
+
+/**
+ * How mtools is told of an image: by a name relative to the image's folder, so that characters in the folder's path
+ * which mean something to mtools do not reach it.
+ * @param offset bytes in the file before the file system
+ * @throws BuildError if the name itself has such characters
+ */
+export function mtoolsImage(file: string, offset = 0): { image: string; cwd: string } {
+  const name = basename(file);
+  if (!name.includes('@@')) return { image: `${name}@@${offset}`, cwd: dirname(file) };
+  throw new BuildError({
+    what: 'mtools takes @@ in a file name for the start of an offset',
+    where: file,
+    fix: 'Give the image another name.',
+  });
 }
 
 async function imageSize(sources: string[]): Promise<number> {

@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
+import { mtoolsImage } from './fat.ts';
 import { pathsNamedBy } from './grub-config.ts';
 import { BIOS_IMAGE_PATH } from './iso.ts';
 import { ISO_BLOCK, type IsoReport, reportIso } from './iso-report.ts';
@@ -160,7 +161,7 @@ async function readMenu(file: string, report: IsoReport): Promise<string> {
 async function espHolds(file: string, report: IsoReport, signal?: AbortSignal): Promise<boolean> {
   const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
   if (esp === undefined) return false;
-  const offset = `${file}@@${esp.start * SECTOR}`;
-  const listing = await run('mdir', ['-b', '-/', '-i', offset, '::'], { signal });
+  const { image, cwd } = mtoolsImage(file, esp.start * SECTOR);
+  const listing = await run('mdir', ['-b', '-/', '-i', image, '::'], { cwd, signal });
   return listing.split('\n').includes(`::${LOADER}`);
 }
