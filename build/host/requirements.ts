@@ -44,6 +44,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'ip', package: 'iproute2' },
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
+  { name: 'faketime', package: 'faketime' },
   { name: 'strace', package: 'strace' },
   { name: 'ssh', package: 'openssh-client' },
   { name: 'openssl', package: 'openssl' },

@@ -1,14 +1,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 
 /** Characters with a meaning to a shell, make, xorriso, mtools, QEMU, esbuild, Docker, a URL or apt. Node bars only `\\`. */
 export const HOSTILE_FOLDER = `it's a "folder": *, [x]=%7E#?&;$HOME@@1`;
 
 /** A clock that no image can have been built by: far from the lock's, and beyond what 32 bits hold. */
-const CLOCK = '@2100-01-01 00:00:00';
-
-/** What `faketime` preloads; it is given to Node by itself, for which a wrapper would be in the way. */
-const FAKETIME_LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+const CLOCK = {
+  FAKETIME: '@2100-01-01 00:00:00',
+  // The times of files stay as they are, and time-outs as long.
+  NO_FAKE_STAT: '1',
+  FAKETIME_DONT_FAKE_MONOTONIC: '1',
+};
 
 /** Tools that write part of an image. The toolchain gives its children no LD_PRELOAD, so each sets it again. */
 const TOOLS = [
@@ -70,21 +73,23 @@ export async function hostileMachine(folder: string, bin: string): Promise<Recor
   const mtools = 'mtools_lower_case=1\nmtools_no_vfat=1\nmtools_skip_check=1\n';
   await writeFile(join(home, '.mtoolsrc'), mtools);
   await writeFile(join(home, '.npmrc'), 'ignore-scripts=true\nomit=dev\n');
+  const { stdout: LD_PRELOAD } = await execa('faketime', ['-f', '+0', 'printenv', 'LD_PRELOAD']);
   for (const tool of TOOLS) {
-    const clock = `LD_PRELOAD=${FAKETIME_LIBRARY} FAKETIME='${CLOCK}'`;
-    const script = `#!/bin/sh\nPATH='${process.env.PATH}' ${clock} exec ${tool} "$@"\n`;
+    const clock = Object.entries({ ...CLOCK, LD_PRELOAD }).map(
+      ([name, value]) => `${name}='${value}'`,
+    );
+    const script = `#!/bin/sh\nPATH='${process.env.PATH}' ${clock.join(' ')} exec ${tool} "$@"\n`;
     await writeFile(join(bin, tool), script, { mode: 0o755 });
   }
   return {
     ...VARIABLES,
+    ...CLOCK,
+    LD_PRELOAD,
     HOME: home,
     MTOOLSRC: join(home, '.mtoolsrc'),
     NODE_OPTIONS: '--import="data:text/javascript,process.umask(0o77)" --stack-trace-limit=1',
     PATH: `${bin}:${process.env.PATH}`,
     TMPDIR: tmp,
     XDG_CONFIG_HOME: home,
-    LD_PRELOAD: FAKETIME_LIBRARY,
-    FAKETIME: CLOCK,
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
   };
 }
