@@ -14,7 +14,8 @@ LABEL org.opencontainers.image.title="Quantix appliance builder" \
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
       apt \
-      binutils \
+      binutils-aarch64-linux-gnu \
+      binutils-x86-64-linux-gnu \
       ca-certificates \
       debian-archive-keyring \
       dpkg \

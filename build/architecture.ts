@@ -8,6 +8,8 @@ export interface Architecture {
   readonly triplet: string;
   /** Name that Node gives it: `process.arch`, and the end of `node-linux-…` on npm. */
   readonly node: string;
+  /** Program that removes symbols from its programs. */
+  readonly strip: StripProgram;
   /** `e_machine` of its ELF files (gABI, chapter 4). */
   readonly elf: number;
   readonly uefi: UefiPlatform;
@@ -40,26 +42,56 @@ export interface BiosPlatform {
 
 /** The virtual machine that QEMU makes of an architecture. */
 export interface QemuPlatform {
-  readonly program: `qemu-system-${string}`;
-  /** Machine type. */
-  readonly machine: string;
+  readonly program: QemuProgram;
+  /** Machine types, the usual one first. */
+  readonly boards: readonly [Board, ...Board[]];
   /** CPU of a guest whose instructions are translated. */
   readonly translatedCpu: string;
-  /** Graphics adapter that both firmware and kernel draw on. */
-  readonly display: readonly string[];
+  /** Graphics adapter that both firmware and kernel draw on, and a keyboard where the board has none. */
+  readonly screen: readonly string[];
+  /** Kernel parameter that makes the kernel write to the serial port from its first line on. */
+  readonly earlyConsole: string;
   /** UEFI firmware: its code, and its variables as it ships them, of which each boot gets a copy. */
-  readonly firmware: { readonly code: string; readonly variables: string };
-  /** Debian packages that bring the program and the firmware. */
-  readonly packages: { readonly program: string; readonly firmware: string };
+  readonly firmware: {
+    readonly code: string;
+    readonly variables: string;
+    /** Debian package that brings both. */
+    readonly package: string;
+  };
 }
 
-/** Every architecture that images are built for, by its name in options and file names. */
-export const ARCHITECTURES = {
+/** Debian package that brings each of QEMU's programs. */
+export const QEMU_PACKAGES = {
+  'qemu-system-aarch64': 'qemu-system-arm',
+  'qemu-system-x86_64': 'qemu-system-x86',
+} as const;
+
+export type QemuProgram = keyof typeof QEMU_PACKAGES;
+
+/** Debian package that brings each strip(1), which understands the programs of one architecture. */
+export const STRIP_PACKAGES = {
+  'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
+  'x86_64-linux-gnu-strip': 'binutils-x86-64-linux-gnu',
+} as const;
+
+export type StripProgram = keyof typeof STRIP_PACKAGES;
+
+/** QEMU's machine types: `pc` has IDE, `q35` has AHCI, `virt` has neither. */
+export type Board = 'pc' | 'q35' | 'virt,gic-version=max';
+
+/** Names of all architectures, as they are in options and file names. */
+export const ARCHITECTURE_NAMES = ['x86_64', 'arm64'] as const;
+
+export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
+
+/** Every architecture that images are built for. */
+export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
   x86_64: {
     machine: 'x86_64',
     debian: 'amd64',
     triplet: 'x86_64-linux-gnu',
     node: 'x64',
+    strip: 'x86_64-linux-gnu-strip',
     elf: 62,
     uefi: { grub: 'x86_64-efi', video: ['efi_gop', 'efi_uga'], loader: 'BOOTX64.EFI' },
     bios: { grub: 'i386-pc', format: 'i386-pc-eltorito' },
@@ -67,15 +99,16 @@ export const ARCHITECTURES = {
     serial: 'ttyS0',
     qemu: {
       program: 'qemu-system-x86_64',
-      machine: 'pc',
+      boards: ['pc', 'q35'],
       // TCG's `max` without the features that slow translated code down and that no guest here needs.
       translatedCpu: 'max,-la57,-smap,-smep,-pku,-xsave,-erms',
-      display: ['-vga', 'std'],
+      screen: ['-vga', 'std'],
+      earlyConsole: 'earlyprintk=ttyS0',
       firmware: {
         code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
         variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
+        package: 'ovmf',
       },
-      packages: { program: 'qemu-system-x86', firmware: 'ovmf' },
     },
   },
   arm64: {
@@ -83,28 +116,25 @@ export const ARCHITECTURES = {
     debian: 'arm64',
     triplet: 'aarch64-linux-gnu',
     node: 'arm64',
+    strip: 'aarch64-linux-gnu-strip',
     elf: 183,
     uefi: { grub: 'arm64-efi', video: ['efi_gop'], loader: 'BOOTAA64.EFI' },
     serial: 'ttyAMA0',
     qemu: {
       program: 'qemu-system-aarch64',
-      machine: 'virt',
+      boards: ['virt,gic-version=max'],
       // Pointer authentication with QEMU's own algorithm: the architecture's takes most of the time of a guest.
       translatedCpu: 'max,pauth-impdef=on',
-      display: ['-device', 'virtio-gpu-pci'],
+      screen: ['virtio-gpu-pci', 'qemu-xhci', 'usb-kbd'].flatMap((one) => ['-device', one]),
+      earlyConsole: 'earlycon',
       firmware: {
         code: '/usr/share/AAVMF/AAVMF_CODE.fd',
         variables: '/usr/share/AAVMF/AAVMF_VARS.fd',
+        package: 'qemu-efi-aarch64',
       },
-      packages: { program: 'qemu-system-arm', firmware: 'qemu-efi-aarch64' },
     },
   },
-} as const satisfies Record<string, Architecture>;
-
-export type ArchitectureName = keyof typeof ARCHITECTURES;
-
-/** Names of all architectures. */
-export const ARCHITECTURE_NAMES = Object.keys(ARCHITECTURES) as [ArchitectureName];
+};
 
 /** The architecture of an image unless another one is asked for; the same on every host. */
 export const DEFAULT_ARCHITECTURE: ArchitectureName = 'x86_64';

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { KERNEL_FILE } from '../build/image/steps/initramfs.ts';
@@ -23,7 +24,8 @@ export async function runInQemu(
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
-  const { plan, file } = await prepareImage(profile, options);
+  const { facts, plan, file } = await prepareImage(profile, options);
+  const { architecture } = facts.profile;
   const initramfs = new StepCache(options.cache.steps).find(plan.initramfs);
   if (!existsSync(file) || initramfs === undefined) {
     throw new BuildError({
@@ -33,7 +35,8 @@ export async function runInQemu(
   }
   const answers = join(options.cache.root, 'acceleration.json');
   const kernel = join(initramfs.directory, KERNEL_FILE);
-  const acceleration = await findAcceleration(kernel, answers);
+  const acceleration = await findAcceleration(kernel, architecture, answers);
+  const { program } = ARCHITECTURES[architecture].qemu;
   const window = [process.env.DISPLAY, process.env.WAYLAND_DISPLAY].some((one) => one);
   output.say(
     window
@@ -42,18 +45,19 @@ export async function runInQemu(
   );
   const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
   try {
-    const machine: Machine = { firmware, memory, medium: { as: 'cdrom', image: file } };
+    const machine: Machine = {
+      architecture,
+      firmware,
+      memory,
+      medium: { as: 'cdrom', image: file },
+    };
     const variables = await freshVariables(directory, machine);
     const access = { by: 'terminal', window } as const;
-    await execa(
-      'qemu-system-x86_64',
-      machineArguments(machine, { acceleration, access, variables }),
-      {
-        stdio: 'inherit',
-      },
-    );
+    await execa(program, machineArguments(machine, { acceleration, access, variables }), {
+      stdio: 'inherit',
+    });
   } catch (error) {
-    throw toolError('qemu-system-x86_64', error);
+    throw toolError(program, error);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

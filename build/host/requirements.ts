@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { ARCHITECTURE_NAMES, ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { isRoot } from '../process/environment.ts';
 import { TOOL_PACKAGES, type Tool } from '../process/tools.ts';
 
@@ -14,8 +15,8 @@ export interface Requirement {
 const tool = (name: Tool): Requirement => ({ name, package: TOOL_PACKAGES[name] });
 const file = (name: string, from: string): Requirement => ({ name, package: from });
 
-/** What building an image needs. */
-export const BUILD_REQUIREMENTS: readonly Requirement[] = [
+/** What building an image of any architecture needs. */
+const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('apt-get'),
   tool('dpkg-deb'),
   tool('mksquashfs'),
@@ -26,18 +27,25 @@ export const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('mformat'),
   tool('mcopy'),
   tool('xorriso'),
-  tool('strip'),
   file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
 ];
 
-/** What booting an image needs. */
-export const QEMU_REQUIREMENTS: readonly Requirement[] = [
-  tool('qemu-system-x86_64'),
-  file('/usr/share/OVMF/OVMF_CODE_4M.fd', 'ovmf'),
-];
+/** What building an image of an architecture needs. */
+export function buildRequirements(architecture: ArchitectureName): readonly Requirement[] {
+  return [...BUILD_REQUIREMENTS, tool(ARCHITECTURES[architecture].strip)];
+}
 
-/** What the tests need besides. */
+/** What booting an image of an architecture needs. */
+export function qemuRequirements(architecture: ArchitectureName): readonly Requirement[] {
+  const { program, firmware } = ARCHITECTURES[architecture].qemu;
+  return [tool(program), file(firmware.code, firmware.package)];
+}
+
+/** What the tests need besides: they build and boot images of every architecture. */
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
+  ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
+  ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
+  tool('qemu-img'),
   tool('shellcheck'),
   tool('unsquashfs'),
   file('/bin/busybox', 'busybox-static'),

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { ArchitectureName } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Base } from '../contract/base.ts';
@@ -67,7 +67,10 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   const programs = programFacts(profile, base.name, projectDirectory);
   const frozen = options.frozenLock ?? release;
   const lockRequest = { ...options, profile, base };
-  const [lock, toolVersions] = await Promise.all([currentLock(lockRequest, frozen), versions()]);
+  const [lock, toolVersions] = await Promise.all([
+    currentLock(lockRequest, frozen),
+    versions(options.architecture),
+  ]);
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
   const facts: ImageFacts = {
@@ -108,13 +111,13 @@ export function productVersion(projectDirectory: string): string {
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
-async function versions(): Promise<Record<ImageTool, string>> {
+async function versions(architecture: ArchitectureName): Promise<Record<ImageTool, string>> {
   const [mksquashfs, grubMkimage, mformat, xorriso, strip] = await Promise.all([
     toolVersion('mksquashfs'),
     toolVersion('grub-mkimage'),
     toolVersion('mformat'),
     toolVersion('xorriso'),
-    toolVersion('strip'),
+    toolVersion(ARCHITECTURES[architecture].strip),
   ]);
   return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso, strip };
 }

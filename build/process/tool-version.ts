@@ -1,22 +1,45 @@
+import { QEMU_PACKAGES, type QemuProgram, type StripProgram } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { run } from './run.ts';
+import type { Tool } from './tools.ts';
 
-/** How each tool is asked for its version, and where in its answer the version stands. */
+/** How a tool is asked for its version, and where in its answer the version stands. */
+interface Question {
+  args: readonly string[];
+  pattern: RegExp;
+}
+
 const QUESTIONS = {
   mksquashfs: { args: ['-version'], pattern: /^mksquashfs version (.+)$/m },
   'grub-mkimage': { args: ['--version'], pattern: /^grub-mkimage \(GRUB\) (.+)$/m },
   mformat: { args: ['--version'], pattern: /^mformat \(GNU mtools\) (.+)$/m },
-  strip: { args: ['--version'], pattern: /^GNU strip \(GNU Binutils.*\) (.+)$/m },
   xorriso: { args: ['--version'], pattern: /^xorriso version\s*:\s*(.+)$/m },
-  'qemu-system-x86_64': { args: ['--version'], pattern: /^QEMU emulator version (.+)$/m },
-} as const;
+} satisfies Partial<Record<Tool, Question>>;
+
+const QEMU: Question = { args: ['--version'], pattern: /^QEMU emulator version (.+)$/m };
+const STRIP: Question = { args: ['--version'], pattern: /^GNU strip \(GNU Binutils.*\) (.+)$/m };
+
+/** A tool that can be asked for its version. */
+export type VersionedTool = keyof typeof QUESTIONS | QemuProgram | StripProgram;
+
+function questionFor(tool: VersionedTool): Question {
+  if (isOneOf(QUESTIONS, tool)) return QUESTIONS[tool];
+  return isOneOf(QEMU_PACKAGES, tool) ? QEMU : STRIP;
+}
+
+function isOneOf<Name extends string>(
+  record: Readonly<Record<Name, unknown>>,
+  name: string,
+): name is Name {
+  return Object.hasOwn(record, name);
+}
 
 /**
  * The version a host tool says it has.
  * @throws BuildError if the tool is missing, or its answer is not understood
  */
-export async function toolVersion(tool: keyof typeof QUESTIONS): Promise<string> {
-  const { args, pattern } = QUESTIONS[tool];
+export async function toolVersion(tool: VersionedTool): Promise<string> {
+  const { args, pattern } = questionFor(tool);
   const answer = await run(tool, args);
   const version = pattern.exec(answer)?.[1];
   if (version !== undefined) return version.trim();

@@ -1,3 +1,5 @@
+import { QEMU_PACKAGES, STRIP_PACKAGES } from '../architecture.ts';
+
 /** Debian package that brings each host tool which the toolchain or a test runs. */
 export const TOOL_PACKAGES = {
   'apt-cache': 'apt',
@@ -12,11 +14,12 @@ export const TOOL_PACKAGES = {
   mksquashfs: 'squashfs-tools',
   mmd: 'mtools',
   mtype: 'mtools',
-  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
   shellcheck: 'shellcheck',
-  strip: 'binutils',
   unsquashfs: 'squashfs-tools',
   xorriso: 'xorriso',
+  ...QEMU_PACKAGES,
+  ...STRIP_PACKAGES,
 } as const;
 
 /** Arguments that come before all others: they keep a tool from reading configuration files of the host. */

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import { toolVersion } from '../process/tool-version.ts';
@@ -21,10 +22,15 @@ const answerSchema = z.object({ host: z.string(), acceleration: z.enum(['kvm', '
  * Finds out whether guests really run under KVM here, by running one: that /dev/kvm exists says little, where
  * guests hang under it. The answer is remembered until QEMU or the host's kernel changes.
  * @param kernel a Linux kernel to run
+ * @param architecture what the kernel is built for; under another CPU than this host's nothing runs under KVM
  * @param memory file that holds the answer
  * @throws BuildError if the variable `QUANTIX_QEMU_ACCEL` says neither kvm nor tcg
  */
-export async function findAcceleration(kernel: string, memory: string): Promise<Acceleration> {
+export async function findAcceleration(
+  kernel: string,
+  architecture: ArchitectureName,
+  memory: string,
+): Promise<Acceleration> {
   const wish = process.env[OVERRIDE];
   if (wish === 'kvm' || wish === 'tcg') return wish;
   if (wish !== undefined && wish !== '') {
@@ -33,13 +39,14 @@ export async function findAcceleration(kernel: string, memory: string): Promise<
       fix: 'Set it to kvm or tcg.',
     });
   }
+  if (!runsHere(ARCHITECTURES[architecture])) return 'tcg';
   const device = statSync('/dev/kvm', { throwIfNoEntry: false });
   if (device === undefined) return 'tcg';
-  const version = await toolVersion('qemu-system-x86_64');
+  const version = await toolVersion(ARCHITECTURES[architecture].qemu.program);
   const host = `${version} ${release()} ${device.ino} ${device.mode}`;
   const known = readAnswer(memory);
   if (known?.host === host) return known.acceleration;
-  const acceleration = (await runsUnderKvm(kernel)) ? 'kvm' : 'tcg';
+  const acceleration = (await runsUnderKvm(kernel, architecture)) ? 'kvm' : 'tcg';
   await mkdir(dirname(memory), { recursive: true });
   await writeFileAtomically(memory, JSON.stringify({ host, acceleration }));
   return acceleration;
@@ -55,12 +62,19 @@ function readAnswer(file: string): z.infer<typeof answerSchema> | undefined {
   }
 }
 
-async function runsUnderKvm(kernel: string): Promise<boolean> {
+async function runsUnderKvm(kernel: string, architecture: ArchitectureName): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), 'quantix-kvm-'));
   try {
-    const cmdline = 'console=ttyS0 earlyprintk=ttyS0 panic=-1';
+    const { serial, qemu } = ARCHITECTURES[architecture];
+    const cmdline = `console=${serial} ${qemu.earlyConsole} panic=-1`;
     await using guest = await Guest.start(
-      { firmware: 'bios', medium: { as: 'kernel', kernel, cmdline }, memory: 256, cpus: 1 },
+      {
+        architecture,
+        firmware: 'bios',
+        medium: { as: 'kernel', kernel, cmdline },
+        memory: 256,
+        cpus: 1,
+      },
       { acceleration: 'kvm', log: join(directory, 'serial.log'), patience: FIRST_LINE },
     );
     await guest.waitFor(/Linux version/);

@@ -10,7 +10,7 @@ import { errorCode } from '../process/errno.ts';
 import { childOptions, toolError } from '../process/run.ts';
 import { badLines } from './bad-lines.ts';
 import { chordsOf } from './keyboard.ts';
-import { type Acceleration, type Machine, machineArguments, OVMF_VARIABLES } from './machine.ts';
+import { type Acceleration, type Machine, machineArguments, qemuOf } from './machine.ts';
 import { type Milestone, milestonePattern } from './milestones.ts';
 import { Qmp } from './qmp.ts';
 import { Transcript } from './transcript.ts';
@@ -76,19 +76,20 @@ export class Guest implements AsyncDisposable {
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
     const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
     const { acceleration } = options;
+    const { program } = qemuOf(machine);
     const variables = await freshVariables(directory, machine);
     const [serialPath, controlPath] = [join(directory, 'serial'), join(directory, 'qmp')];
     const access = { by: 'sockets', serial: serialPath, control: controlPath } as const;
     await mkdir(dirname(options.log), { recursive: true });
-    const child = execa(
-      'qemu-system-x86_64',
-      machineArguments(machine, { acceleration, access, variables }),
-      { ...childOptions(options), stdin: 'ignore', stdout: 'ignore' },
-    );
+    const child = execa(program, machineArguments(machine, { acceleration, access, variables }), {
+      ...childOptions(options),
+      stdin: 'ignore',
+      stdout: 'ignore',
+    });
     const stop = () => void child.kill();
     const ended = child.then(
       () => undefined,
-      (error: unknown) => toolError('qemu-system-x86_64', error),
+      (error: unknown) => toolError(program, error),
     );
     try {
       const serial = await reach(serialPath, ended);
@@ -227,11 +228,11 @@ class Deadline implements Disposable {
 /** A copy of the firmware's variables for one boot; nothing for BIOS, which has none. */
 export async function freshVariables(
   directory: string,
-  { firmware }: Machine,
+  machine: Machine,
 ): Promise<string | undefined> {
-  if (firmware === 'bios') return undefined;
+  if (machine.firmware === 'bios') return undefined;
   const variables = join(directory, 'variables.fd');
-  await copyFile(OVMF_VARIABLES, variables);
+  await copyFile(qemuOf(machine).firmware.variables, variables);
   return variables;
 }
 

@@ -1,7 +1,16 @@
+import {
+  ARCHITECTURES,
+  type ArchitectureName,
+  type Board,
+  DEFAULT_ARCHITECTURE,
+} from '../architecture.ts';
+
 /** A virtual machine, as a test or a person wants it. */
 export interface Machine {
+  /** Whose instructions it runs; `DEFAULT_ARCHITECTURE` if absent. */
+  architecture?: ArchitectureName | undefined;
   firmware: 'bios' | 'uefi';
-  /** QEMU's machine type: `pc` has IDE, `q35` has AHCI; `pc` if absent. */
+  /** QEMU's machine type; the architecture's usual one if absent. */
   board?: Board | undefined;
   /** What it boots from. */
   medium: Medium;
@@ -15,9 +24,10 @@ export interface Machine {
   forwards?: readonly Forward[];
 }
 
-export type Board = 'pc' | 'q35';
-
-/** What a drive is connected to: `ata` is the board's own IDE or AHCI, `scsi` a virtio-scsi controller. */
+/**
+ * What a drive is connected to: `ata` is the board's own IDE or AHCI, `scsi` a virtio-scsi controller, which a board
+ * without ATA has in its place.
+ */
 export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
 
 /** What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. */
@@ -64,28 +74,26 @@ export interface Setup {
   variables?: string | undefined;
 }
 
-const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
+/** What QEMU makes of a machine's architecture. */
+export function qemuOf({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
+  return ARCHITECTURES[architecture].qemu;
+}
 
-/** Variables of UEFI as the firmware ships them; each boot gets a copy of its own. */
-export const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
-
-/** All that QEMU can translate, without what makes translated code slower and nothing here needs. */
-const TRANSLATED_CPU = 'max,-la57,-smap,-smep,-pku,-xsave,-erms';
-
-/** QEMU's arguments for a machine (qemu-system-x86_64(1)). */
+/** QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
-  const { board = 'pc', memory = 2048, cpus = 2 } = machine;
+  const { translatedCpu, screen, boards } = qemuOf(machine);
+  const { board = boards[0], memory = 2048, cpus = 2 } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', TRANSLATED_CPU];
+      : ['-accel', 'tcg,thread=multi', '-cpu', translatedCpu];
   return [
     ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
-    ...['-vga', 'std', '-device', 'virtio-rng-pci'],
+    ...[...screen, '-device', 'virtio-rng-pci'],
     ...channels(setup.access),
     ...firmware(machine, setup),
     ...kernel(machine.medium),
-    ...connected(drivesOf(machine), board),
+    ...connected(drivesOf(machine, board), board),
     ...network(machine.forwards ?? []),
   ];
 }
@@ -101,10 +109,11 @@ function channels(access: Access): string[] {
   ];
 }
 
-function firmware({ firmware: kind }: Machine, { variables }: Setup): string[] {
-  if (kind === 'bios' || variables === undefined) return [];
+function firmware(machine: Machine, { variables }: Setup): string[] {
+  if (machine.firmware === 'bios' || variables === undefined) return [];
+  const { code } = qemuOf(machine).firmware;
   const flash = (options: string) => ['-drive', `if=pflash,format=raw,${options}`];
-  return [...flash(`readonly=on,file=${OVMF_CODE}`), ...flash(`file=${escaped(variables)}`)];
+  return [...flash(`readonly=on,file=${code}`), ...flash(`file=${escaped(variables)}`)];
 }
 
 function kernel(medium: Medium): string[] {
@@ -122,7 +131,8 @@ interface Drive extends Disk {
   properties: string;
 }
 
-function drivesOf({ medium, disks = [] }: Machine): Drive[] {
+function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
+  const ata = board.startsWith('virt') ? 'scsi' : 'ata';
   const further = disks.map((disk, index): Drive => {
     const id = `disk${index}`;
     return { ...disk, id, cd: false, properties: `serial=${id}` };
@@ -132,7 +142,7 @@ function drivesOf({ medium, disks = [] }: Machine): Drive[] {
   const first: Drive = {
     file: image,
     format: 'raw',
-    bus: medium.as === 'kernel' ? 'ata' : (medium.bus ?? 'ata'),
+    bus: medium.as === 'kernel' ? ata : (medium.bus ?? ata),
     readOnly: true,
     id: 'medium',
     cd: medium.as !== 'disk',

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExecaError, execa } from 'execa';
+import type { StripProgram } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { childOptions, run } from '../process/run.ts';
 
@@ -21,6 +22,8 @@ export interface CompileRequest {
   compiler: string;
   /** Path of the Node that the executable is made from. */
   node: string;
+  /** The strip(1) that understands it. */
+  strip: StripProgram;
   /** Path of the result. */
   output: string;
   signal?: AbortSignal | undefined;
@@ -32,11 +35,11 @@ export interface CompileRequest {
  * @throws BuildError if strip or Node fails
  */
 export async function compile(request: CompileRequest): Promise<void> {
-  const { code, compiler, node, output, signal } = request;
+  const { code, compiler, node, strip, output, signal } = request;
   const folder = await mkdtemp(join(dirname(output), '.compiling-'));
   try {
     // Before the programs are put in: strip would move the note that they are in, and Node then crashes.
-    await run('strip', ['--strip-all', '-o', join(folder, 'node'), node], { signal });
+    await run(strip, ['--strip-all', '-o', join(folder, 'node'), node], { signal });
     await writeFile(join(folder, 'qx.cjs'), code);
     await writeFile(join(folder, 'sea.json'), JSON.stringify(seaConfig(output)));
     await buildSea(compiler, folder, signal);

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { bundle } from './bundle.ts';
 import { checkExecutable } from './check.ts';
 import { compile } from './compile.ts';
@@ -15,6 +16,7 @@ export const ENTRY = 'apps/qx.ts';
 
 /** What the executable is made from. */
 export interface MakeRequest {
+  architecture: ArchitectureName;
   projectDirectory: string;
   /** Product version. */
   version: string;
@@ -34,7 +36,7 @@ export interface MakeRequest {
  */
 export async function makeExecutable(
   directory: string,
-  { projectDirectory, version, node, compiler, archive, signal }: MakeRequest,
+  { architecture, projectDirectory, version, node, compiler, archive, signal }: MakeRequest,
 ): Promise<void> {
   const output = join(directory, EXECUTABLE_FILE);
   const { code, packages } = await bundle({ projectDirectory, entry: ENTRY, version, node });
@@ -42,7 +44,8 @@ export async function makeExecutable(
   try {
     const runtime = archive === undefined ? compiler : join(unpacked, 'node');
     if (archive !== undefined) await unpackNode(archive, runtime);
-    await compile({ code, compiler, node: runtime, output, signal });
+    const { strip } = ARCHITECTURES[architecture];
+    await compile({ code, compiler, node: runtime, strip, output, signal });
   } finally {
     await rm(unpacked, { recursive: true, force: true });
   }

@@ -1,16 +1,19 @@
+import { ARCHITECTURE_NAMES } from '../../build/architecture.ts';
 import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import {
-  BUILD_REQUIREMENTS,
+  buildRequirements,
   missing,
-  QEMU_REQUIREMENTS,
+  qemuRequirements,
   TEST_REQUIREMENTS,
 } from '../../build/host/requirements.ts';
 import { defineCommand } from './define.ts';
 
 const PURPOSES = [
-  { purpose: 'build images', requirements: BUILD_REQUIREMENTS },
-  { purpose: 'boot images', requirements: QEMU_REQUIREMENTS },
+  ...ARCHITECTURE_NAMES.flatMap((name) => [
+    { purpose: `build images for ${name}`, requirements: buildRequirements(name) },
+    { purpose: `boot images for ${name}`, requirements: qemuRequirements(name) },
+  ]),
   { purpose: 'run the tests', requirements: TEST_REQUIREMENTS },
 ];
 

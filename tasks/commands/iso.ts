@@ -1,5 +1,5 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { Built } from '../summary.ts';
@@ -12,7 +12,7 @@ export const isoCommand = defineCommand({
   describe: 'Build the bootable ISOs of profiles',
   builder: buildOptions,
   handler: async (options, { output, signal }) => {
-    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const built: Built[] = [];
     for (const name of profilesOf(options)) {
       const image = await prepareImage(name, imageOptionsOf(options, { output, signal }));

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { selectBase } from '../../build/base/select.ts';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
-import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { buildRequirements } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
 import { lockFile } from '../../build/lock/file.ts';
 import { loadProfile } from '../../build/profile/load.ts';
@@ -15,7 +15,7 @@ export const lockCommand = defineCommand({
   describe: 'Resolve the packages of profiles and write their lock files',
   builder: imageOptions,
   handler: async (options, { output, signal }: CommandContext) => {
-    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     for (const name of profilesOf(options)) {
       const profile = await loadProfile(PROJECT, name, options.arch);
       const { mirror, update, keysDir: keysDirectory } = options;

@@ -1,5 +1,5 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { buildRequirements } from '../../build/host/requirements.ts';
 import { givenOnce, imageOptions, imageOptionsOf, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -26,7 +26,7 @@ export const mirrorCommand = defineCommand({
       })
       .check(givenOnce('output', 'key', 'key-name')),
   handler: async (options, { output, signal }) => {
-    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { mirrorProfiles } = await import('../mirror.ts');
     const base = options.base === 'auto' ? 'alpine' : options.base;
     await mirrorProfiles(

@@ -1,5 +1,5 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { BUILD_REQUIREMENTS, QEMU_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
 import { buildOptions, givenOnce, imageOptionsOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -17,7 +17,7 @@ export const qemuCommand = defineCommand({
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
       .check(givenOnce('firmware', 'memory')),
   handler: async (options, { output, signal }) => {
-    const requirements = [...BUILD_REQUIREMENTS, ...QEMU_REQUIREMENTS];
+    const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
     await ensureInstalled(requirements, { say: output.say, signal });
     const { runInQemu } = await import('../qemu.ts');
     const [profile = 'quantix-os'] = options.profile;

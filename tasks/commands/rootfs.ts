@@ -1,5 +1,5 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { BUILD_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { buildOptions, imageOptionsOf, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -10,7 +10,7 @@ export const rootfsCommand = defineCommand({
   describe: 'Write the audited root filesystem of profiles as a tar, to look into',
   builder: buildOptions,
   handler: async (options, { output, signal }) => {
-    await ensureInstalled(BUILD_REQUIREMENTS, { say: output.say, signal });
+    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { writeRootfs } = await import('../rootfs.ts');
     for (const name of profilesOf(options)) {
       const image = await prepareImage(name, imageOptionsOf(options, { output, signal }));

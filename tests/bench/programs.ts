@@ -2,6 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { productVersion } from '../../build/image/prepare.ts';
 import { QUICK, writeSquashfs } from '../../build/image/squashfs.ts';
 import { bundle } from '../../build/sea/bundle.ts';
@@ -38,7 +39,8 @@ async function make(projectDirectory: string, output: string): Promise<void> {
   const version = productVersion(projectDirectory);
   const request = { projectDirectory, entry: 'apps/qx.ts', version, node: process.versions.node };
   const { code } = await bundle(request);
-  await compile({ code, compiler: node, node, output });
+  const { strip } = ARCHITECTURES[DEFAULT_ARCHITECTURE];
+  await compile({ code, compiler: node, node, strip, output });
 }
 
 /** Bytes of a squashfs with nothing but the executable. */

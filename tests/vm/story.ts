@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { expect, inject } from 'vitest';
+import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { findAcceleration } from '../../build/qemu/acceleration.ts';
 import { badLines } from '../../build/qemu/bad-lines.ts';
@@ -38,7 +39,11 @@ export async function boot(
   menu: 'nobody' | 'enter' = 'enter',
 ): Promise<Story> {
   const memory = join(cacheDirectory().root, 'acceleration.json');
-  const acceleration = await findAcceleration(imageOf('quantix-os').kernel, memory);
+  const acceleration = await findAcceleration(
+    imageOf('quantix-os').kernel,
+    DEFAULT_ARCHITECTURE,
+    memory,
+  );
   const log = join(ARTIFACTS, `${name}.log`);
   await using untilReturned = new AsyncDisposableStack();
   const guest = untilReturned.use(

@@ -15,6 +15,7 @@ export function planSea(facts: ImageFacts): Step | undefined {
   return planStep('sea', {
     ...npmInputs(programs.npm, ['node_modules/esbuild', ...npmClosure(programs.npm, imported)]),
     ...prefixed('source', digests),
+    architecture: facts.profile.architecture,
     'node of the image': nodeInput(programs.runtime),
     version,
     ...toolInputs(facts, ['strip']),
@@ -45,12 +46,13 @@ export interface SeaParts {
 /** Makes the executable; see `makeExecutable`. */
 export async function makeSea(
   directory: string,
-  { projectDirectory, version }: ImageFacts,
+  { projectDirectory, profile, version }: ImageFacts,
   { runtime, archive, signal }: SeaParts,
 ): Promise<void> {
   const compiler = toolchainNode(projectDirectory);
   const node = runtime.version;
   await makeExecutable(directory, {
+    architecture: profile.architecture,
     projectDirectory,
     version,
     node,

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { ARCHITECTURE_NAMES } from '../../../build/architecture.ts';
 import { lastWords } from '../../../build/docker/engine.ts';
 import { DEFAULT_BASE_IMAGE, imageArguments, imageTag } from '../../../build/docker/image.ts';
-import { BUILD_REQUIREMENTS } from '../../../build/host/requirements.ts';
+import { buildRequirements } from '../../../build/host/requirements.ts';
 import { TOOL_PACKAGES } from '../../../build/process/tools.ts';
 
 const dockerfile = readFileSync(resolve(import.meta.dirname, '../../../Dockerfile'), 'utf8');
@@ -15,7 +16,7 @@ function installed(): string[] {
 }
 
 test('the Dockerfile installs what building requires of anyone but root, and what Node and https need', () => {
-  const required = BUILD_REQUIREMENTS.map((one) => one.package);
+  const required = ARCHITECTURE_NAMES.flatMap(buildRequirements).map((one) => one.package);
   const others = [TOOL_PACKAGES.fakeroot, 'ca-certificates', 'libatomic1'];
   expect(installed()).toEqual([...new Set([...required, ...others])].sort());
 });

@@ -11,14 +11,21 @@ test.each(['kvm', 'tcg'] as const)(
   async (wish) => {
     vi.stubEnv('QUANTIX_QEMU_ACCEL', wish);
     const memory = join(await temporaryFolder(), 'answer.json');
-    expect(await findAcceleration('/nonexistent/vmlinuz', memory)).toBe(wish);
+    expect(await findAcceleration('/nonexistent/vmlinuz', 'x86_64', memory)).toBe(wish);
     expect(existsSync(memory)).toBe(false);
   },
 );
 
 test.each(['KVM', 'hvf', '1'])('%j is refused with what to write', async (wish) => {
   vi.stubEnv('QUANTIX_QEMU_ACCEL', wish);
-  await expect(findAcceleration('/nonexistent/vmlinuz', '/nonexistent/answer')).rejects.toThrow(
-    `QUANTIX_QEMU_ACCEL is "${wish}". Set it to kvm or tcg.`,
-  );
+  const asked = findAcceleration('/nonexistent/vmlinuz', 'x86_64', '/nonexistent/answer');
+  await expect(asked).rejects.toThrow(`QUANTIX_QEMU_ACCEL is "${wish}". Set it to kvm or tcg.`);
+});
+
+test('a guest of another CPU than the host’s is translated, nothing is tried', async () => {
+  const foreign = process.arch === 'arm64' ? 'x86_64' : 'arm64';
+  vi.stubEnv('QUANTIX_QEMU_ACCEL', '');
+  const memory = join(await temporaryFolder(), 'answer.json');
+  expect(await findAcceleration('/nonexistent/vmlinuz', foreign, memory)).toBe('tcg');
+  expect(existsSync(memory)).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Board } from '../../../build/architecture.ts';
 import {
-  type Board,
   type Bus,
   type Machine,
   machineArguments,
@@ -126,4 +126,15 @@ test('a program talks to it by sockets, a person by the terminal', () => {
   expect(values('-display', {}, person(true))).toEqual(['gtk']);
   expect(values('-display', {}, person(false))).toEqual(['none']);
   expect(values('-qmp', {}, person(false))).toEqual([]);
+});
+
+test('a machine for another CPU has that one’s program, firmware and devices', () => {
+  const arm = { architecture: 'arm64', firmware: 'uefi' } as const;
+  const by = { acceleration: 'tcg', variables: '/tmp/v.fd' } as const;
+  expect(values('-machine', arm, by)).toEqual(['virt,gic-version=max']);
+  expect(values('-drive', arm, by)[0]).toContain('/usr/share/AAVMF/AAVMF_CODE.fd');
+  // It has no IDE and no PS/2.
+  const devices = values('-device', arm, by);
+  expect(devices).toContain('scsi-cd,drive=medium,bootindex=1');
+  expect(devices).toContain('usb-kbd');
 });
