@@ -13,15 +13,15 @@ DOCKER_BASE ?=
 DOCKER_BUILD_FLAGS ?=
 DOCKER_RUN_FLAGS ?=
 
-export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
-
-QX := node tasks/qx-build.ts
+# Found by path: PATH cannot hold a project folder with a colon in its name.
+NODE := node_modules/.bin/node
+QX := $(NODE) tasks/qx-build.ts
 IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
 BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
 IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
-VITEST := node node_modules/vitest/vitest.mjs run
+VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
 .PHONY: help iso lock rootfs explain qemu test check test-unit test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
@@ -49,8 +49,8 @@ qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on 
 test: check test-unit test-net test-images ## Run all tests
 
 check: node_modules/.ready ## Check style and types
-	biome check .
-	tsc --noEmit
+	$(NODE) node_modules/.bin/biome check .
+	$(NODE) node_modules/.bin/tsc --noEmit
 
 test-unit: node_modules/.ready ## Run the fast tests
 	@$(QX) doctor --install
@@ -77,13 +77,13 @@ test-vm: node_modules/.ready ## Boot the ISOs and look
 	$(VITEST) --project vm
 
 screens: node_modules/.ready ## Draw the pictures of the consoles' screens anew
-	node tests/screens/write.ts
+	$(NODE) tests/screens/write.ts
 
 fuzz: node_modules/.ready ## Fire 100,000 mutations at every parser of foreign data
-	@node tests/fuzz/run.ts
+	@$(NODE) tests/fuzz/run.ts
 
 bench: node_modules/.ready ## Measure builds and boots against their limits
-	@node tests/bench/bench.ts
+	@$(NODE) tests/bench/bench.ts
 
 doctor: node_modules/.ready ## Say what this host can do and what it lacks
 	@$(QX) doctor
@@ -91,10 +91,14 @@ doctor: node_modules/.ready ## Say what this host can do and what it lacks
 clean: node_modules/.ready ## Remove what was built; downloads stay
 	@$(QX) clean
 
+# What must be installed, whatever NODE_ENV, npm's variables and a .npmrc say. Registries and proxies are left to them.
+NPM_CI := npm ci --include=dev --include=optional --include=peer --bin-links --package-lock --no-dry-run --no-global \
+	--no-engine-strict --no-legacy-peer-deps --no-audit --no-fund --loglevel=error
+
 # Node 26 needs libatomic1, which a fresh Debian lacks; npm's install scripts run on it as soon as it is there.
 node_modules/.ready: package-lock.json
 	@/sbin/ldconfig -p | grep -q 'libatomic\.so\.1' || { \
 	  [ "$$(id -u)" = 0 ] || { echo 'Node 26 needs a library. As root: apt-get install libatomic1' >&2; exit 1; }; \
 	  apt-get -qq update && apt-get -qq install --yes --no-install-recommends libatomic1 >/dev/null; }
-	@npm ci --no-audit --no-fund --loglevel=error
+	@$(NPM_CI)
 	@touch $@

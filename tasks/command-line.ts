@@ -15,6 +15,7 @@ import { qemuCommand } from './commands/qemu.ts';
 import { rootfsCommand } from './commands/rootfs.ts';
 import { solveCommand } from './commands/solve.ts';
 import { versionCommand } from './commands/version.ts';
+import { explainMissingPackage } from './missing-package.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 
 const COMMANDS = [
@@ -62,7 +63,7 @@ export async function main(args: readonly string[]): Promise<number> {
       process.stderr.write('Interrupted. Nothing half-made is left behind.\n');
       return INTERRUPTED;
     }
-    return report(error, output, args.includes('--verbose'));
+    return report(explainMissingPackage(error) ?? error, output, args.includes('--verbose'));
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }

@@ -1,6 +1,14 @@
 import { enableCompileCache } from 'node:module';
+import { explainMissingPackage } from './missing-package.ts';
 
 // Before anything else is loaded, so that all of it comes compiled from the cache the next time.
 enableCompileCache();
-const { main } = await import('./command-line.ts');
-process.exitCode = await main(process.argv.slice(2));
+try {
+  const { main } = await import('./command-line.ts');
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const missing = explainMissingPackage(error);
+  if (missing === undefined) throw error;
+  process.stderr.write(`qx-build: ${missing.message}\n`);
+  process.exitCode = 1;
+}
