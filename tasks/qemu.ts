@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ARCHITECTURES } from '../build/architecture.ts';
@@ -8,6 +7,7 @@ import { BuildError } from '../build/error.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { KERNEL_FILE } from '../build/image/steps/initramfs.ts';
 import { toolError } from '../build/process/run.ts';
+import { makeScratchFolder } from '../build/process/scratch-folder.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
 import { freshVariables } from '../build/qemu/guest.ts';
 import { type Machine, machineArguments } from '../build/qemu/machine.ts';
@@ -43,7 +43,7 @@ export async function runInQemu(
       ? `${file} under ${firmware}, ${acceleration}; the serial port is this terminal`
       : `${file} under ${firmware}, ${acceleration}; Ctrl-A X ends it`,
   );
-  const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
+  const directory = await makeScratchFolder('quantix-vm-');
   try {
     const machine: Machine = {
       architecture,

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { release, tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
+import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
+import { makeScratchFolder } from '../process/scratch-folder.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { Guest } from './guest.ts';
 import type { Acceleration } from './machine.ts';
@@ -63,7 +64,7 @@ function readAnswer(file: string): z.infer<typeof answerSchema> | undefined {
 }
 
 async function runsUnderKvm(kernel: string, architecture: ArchitectureName): Promise<boolean> {
-  const directory = await mkdtemp(join(tmpdir(), 'quantix-kvm-'));
+  const directory = await makeScratchFolder('quantix-kvm-');
   try {
     const { serial, qemu } = ARCHITECTURES[architecture];
     const cmdline = `console=${serial} ${qemu.earlyConsole} panic=-1`;

@@ -1,13 +1,13 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import { childOptions, toolError } from '../process/run.ts';
+import { makeScratchFolder } from '../process/scratch-folder.ts';
 import { badLines } from './bad-lines.ts';
 import { chordsOf } from './keyboard.ts';
 import { type Acceleration, type Machine, machineArguments, qemuOf } from './machine.ts';
@@ -74,7 +74,7 @@ export class Guest implements AsyncDisposable {
    * @throws BuildError if QEMU is missing or does not take the machine
    */
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
-    const directory = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
+    const directory = await makeScratchFolder('quantix-vm-');
     const { acceleration } = options;
     const { program } = qemuOf(machine);
     const variables = await freshVariables(directory, machine);

@@ -27,7 +27,7 @@ export interface BundleRequest {
 /**
  * Bundles the programs and all they import. The same source gives the same text,
  * wherever the project is: no path is in it.
- * @throws BuildError naming file and line of what cannot be bundled
+ * @throws BuildError naming file and line of what cannot be bundled, and if another esbuild would be run
  */
 export async function bundle({
   projectDirectory,
@@ -36,6 +36,7 @@ export async function bundle({
   node,
 }: BundleRequest): Promise<Bundle> {
   const root = resolve(projectDirectory);
+  refuseOtherEsbuild(process.env.ESBUILD_BINARY_PATH);
   try {
     const { outputFiles, metafile } = await build({
       absWorkingDir: root,
@@ -62,6 +63,16 @@ export async function bundle({
   } catch (cause) {
     throw explained(cause);
   }
+}
+
+/** esbuild would run another program than the one that npm installed, of which no step's key knows. */
+function refuseOtherEsbuild(path: string | undefined): void {
+  if (path === undefined || path === '') return;
+  throw new BuildError({
+    what: 'the environment names another esbuild than the one of package-lock.json',
+    where: `ESBUILD_BINARY_PATH=${path}`,
+    fix: 'Unset it: env -u ESBUILD_BINARY_PATH …',
+  });
 }
 
 /** The npm packages whose code is in the output: of what is imported, much is left out as unused. */

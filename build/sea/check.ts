@@ -37,12 +37,23 @@ async function answer(file: string, signal: AbortSignal | undefined): Promise<st
     return typeof all === 'string' ? all : '';
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
+    if (error.code === 'EACCES') throw refusedToRun(file, error);
     throw new BuildError({
       what: `the programs were compiled, and do not start: ${error.shortMessage}`,
       where: 'apps/qx.ts',
       cause: error,
     });
   }
+}
+
+/** The file may be run by its mode, so it is the file system that refuses: mount(8), `noexec`. */
+function refusedToRun(file: string, cause: Error): BuildError {
+  return new BuildError({
+    what: 'the programs were compiled, and cannot be tried: their file system runs no programs (noexec)',
+    where: file,
+    fix: 'Set QUANTIX_CACHE to a folder on another file system.',
+    cause,
+  });
 }
 
 /** The dynamic loader that an executable names; none if it is linked statically. */

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeAtomically } from '../../process/atomic-write.ts';
 import { run } from '../../process/run.ts';
+import { makeScratchFolder } from '../../process/scratch-folder.ts';
 import { makeFat } from '../fat.ts';
 import { graftPoint } from '../iso.ts';
 
@@ -66,7 +66,7 @@ async function withSources(
   { files }: ConfigDrive,
   use: (files: Record<string, string>) => Promise<void>,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'quantix-config-drive-'));
+  const folder = await makeScratchFolder('quantix-config-drive-');
   try {
     const sources: Record<string, string> = {};
     for (const [index, [path, text]] of Object.entries(files).entries()) {

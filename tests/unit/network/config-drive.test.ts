@@ -95,6 +95,13 @@ describe('a config drive', () => {
     },
   );
 
+  test('without a folder for scratch files says how to name one', async () => {
+    vi.stubEnv('TMPDIR', '/nonexistent');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const writing = WRITERS.fat(join(folder, 'x'), drive);
+    await expect(writing).rejects.toThrow(/^scratch files cannot .*\/nonexistent.*Set TMPDIR/);
+  });
+
   test('is refused under a name that mtools would take for something else', async () => {
     const writing = WRITERS.fat(join(folder, 'a@@1.img'), drive);
     await expect(writing).rejects.toThrow(/^mtools takes @@ .*a@@1\.img.*another name/);

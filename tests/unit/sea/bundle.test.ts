@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { bundle } from '../../../build/sea/bundle.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -46,6 +46,14 @@ test('the bundle is the same in another folder, and names none', async () => {
   expect(code).toBe((await bundled(other)).code);
   expect(code).not.toContain('node_modules');
   expect(code).not.toContain('quantix-test-');
+});
+
+test('another esbuild, named in the environment, is refused', async () => {
+  vi.stubEnv('ESBUILD_BINARY_PATH', '/opt/esbuild');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(bundled(await projectOf('console.log(1);'))).rejects.toThrow(
+    /^the environment names another esbuild .*ESBUILD_BINARY_PATH=\/opt\/esbuild/,
+  );
 });
 
 test('no line of it is so long that a crash would fill the console with it', async () => {

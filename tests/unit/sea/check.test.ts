@@ -1,5 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { checkExecutable } from '../../../build/sea/check.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -17,6 +18,22 @@ test('one that says another version is refused with what it said', async () => {
 test('one that exits otherwise than with 0 is refused', async () => {
   await expect(checkExecutable('/bin/false', '0.1.0')).rejects.toThrow(/do not start/);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a file system that runs no programs is told as such (needs root, to mount one)',
+  async () => {
+    const folder = await temporaryFolder();
+    await execa('mount', ['-t', 'tmpfs', '-o', 'noexec', 'tmpfs', folder]);
+    try {
+      await cp('/bin/false', join(folder, 'qx'));
+      await expect(checkExecutable(join(folder, 'qx'), '0.1.0')).rejects.toThrow(
+        /runs no programs \(noexec\) .*Set QUANTIX_CACHE/,
+      );
+    } finally {
+      await execa('umount', [folder]);
+    }
+  },
+);
 
 test('a file that is no executable is refused', async () => {
   const file = join(await temporaryFolder(), 'qx');

@@ -1,0 +1,22 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BuildError } from '../error.ts';
+
+/**
+ * Makes a folder for scratch files that only this user can enter. Whoever asks for it removes it.
+ * @param purpose the beginning of its name, before random characters: `quantix-vm-`
+ * @throws BuildError if the system's folder for such files, `$TMPDIR` or `/tmp`, cannot be used
+ */
+export async function makeScratchFolder(purpose: string): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), purpose));
+  } catch (cause) {
+    throw new BuildError({
+      what: `scratch files cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      where: tmpdir(),
+      fix: 'Set TMPDIR to a folder that exists and may be written to.',
+      cause,
+    });
+  }
+}
