@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { proxyVariables } from '../process/environment.ts';
 import { openLocalFile } from './local-file.ts';
 import { answerFailure, bodyStart, redirectTarget } from './response.ts';
 import { TransferFailure } from './transfer-failure.ts';
@@ -27,16 +28,18 @@ export interface BodyRequest {
 
 /**
  * Reads files at `http:`, `https:` and `file:` addresses. Connections are kept and shared until it is disposed of.
- * Proxies are taken from `http_proxy`, `https_proxy` and `no_proxy` (lower case wins), as Node's agents read them.
+ * Proxies are those of the environment; see `proxyVariables`.
  */
 export class Transport implements Disposable {
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
+  readonly #proxies: Readonly<Record<string, string>>;
   readonly #stallAfter: number;
 
   /** @param stallAfter milliseconds without a byte after which a connection is given up */
   constructor({ env = process.env, stallAfter = 30_000 }: TransportOptions = {}) {
-    const options = { keepAlive: true, proxyEnv: env };
+    this.#proxies = proxyVariables(env);
+    const options = { keepAlive: true, proxyEnv: this.#proxies };
     this.#http = new HttpAgent(options);
     this.#https = new HttpsAgent(options);
     this.#stallAfter = stallAfter;
@@ -50,13 +53,25 @@ export class Transport implements Disposable {
     if (!URL.canParse(address)) throw new TransferFailure('refused', 'the address is not a URL');
     const url = new URL(address);
     if (url.protocol === 'file:') return openLocalFile(url, request);
-    if (url.protocol === 'http:' || url.protocol === 'https:') return this.#openHttp(url, request);
+    if (url.protocol === 'http:' || url.protocol === 'https:') {
+      this.#refuseUnusableProxy(url.protocol);
+      return this.#openHttp(url, request);
+    }
     throw new TransferFailure('refused', `addresses with ${url.protocol} cannot be read`);
   }
 
   [Symbol.dispose](): void {
     this.#http.destroy();
     this.#https.destroy();
+  }
+
+  /** Node passes over a proxy of another kind, and would connect directly. */
+  #refuseUnusableProxy(protocol: 'http:' | 'https:'): void {
+    const variable = `${protocol.slice(0, -1)}_proxy`;
+    const proxy = this.#proxies[variable];
+    if (proxy === undefined || /^https?:/i.test(proxy)) return;
+    const kind = proxy.slice(0, proxy.indexOf(':'));
+    throw new TransferFailure('refused', `${variable} names a ${kind} proxy, not one for http`);
   }
 
   async #openHttp(first: URL, request: BodyRequest): Promise<Body> {

@@ -33,8 +33,8 @@ const MTOOLS = {
   MTOOLS_USE_XDF: '0',
 } as const;
 
-/** Variables of the caller that children get: where programs are, where scratch files go, and the proxies. */
-const INHERITED = ['PATH', 'TMPDIR', ...PROXY_VARIABLES] as const;
+/** Variables of the caller that children get besides the proxies: where programs are, where scratch files go. */
+const INHERITED = ['PATH', 'TMPDIR'] as const;
 
 /**
  * The environment of the tools that make an image: small and fixed, so that nothing the caller has set, and no
@@ -42,7 +42,29 @@ const INHERITED = ['PATH', 'TMPDIR', ...PROXY_VARIABLES] as const;
  */
 export function isolatedEnvironment(caller: Environment = process.env): Environment {
   const inherited = namesSet(INHERITED, caller).map((name) => [name, caller[name]] as const);
-  return { ...Object.fromEntries(inherited), HOME: '/nonexistent', ...MTOOLS, ...LANGUAGE };
+  return {
+    ...Object.fromEntries(inherited),
+    ...proxyVariables(caller),
+    HOME: '/nonexistent',
+    ...MTOOLS,
+    ...LANGUAGE,
+  };
+}
+
+/**
+ * The proxies that the caller names, in the one form that apt and Node both read: variables in lower case, which win
+ * over those in upper case, and addresses with a scheme. `all_proxy` counts where there is no other.
+ */
+export function proxyVariables(caller: Environment = process.env): Record<string, string> {
+  const find = (name: string) => caller[name] || caller[name.toUpperCase()] || undefined;
+  const address = (proxy: string) => (proxy.includes('://') ? proxy : `http://${proxy}`);
+  const variables: Record<string, string> = {};
+  for (const name of ['http_proxy', 'https_proxy']) {
+    const proxy = find(name) ?? find('all_proxy');
+    if (proxy !== undefined) variables[name] = address(proxy);
+  }
+  const exceptions = find('no_proxy');
+  return exceptions === undefined ? variables : { ...variables, no_proxy: exceptions };
 }
 
 /**

@@ -321,6 +321,24 @@ test('a proxy named in the environment is used, except for hosts in no_proxy', a
   expect(proxy.asked).toHaveLength(1);
 });
 
+test('a proxy without a scheme, or for all protocols, is used as well', async () => {
+  const { item, content } = sample([]);
+  const proxy = await serve(fileHandler(content));
+  const bare = proxy.url.replace('http://', '');
+  for (const env of [{ http_proxy: bare }, { HTTP_PROXY: bare }, { all_proxy: proxy.url }]) {
+    const context = await testContext({ env });
+    await download({ ...item, urls: ['http://mirror.invalid/a.deb'] }, context);
+  }
+  expect(proxy.asked).toHaveLength(3);
+});
+
+test('a proxy that cannot be used is told, and not passed over', async () => {
+  const context = await testContext({ env: { http_proxy: 'socks5://me:secret@127.0.0.1:1' } });
+  const error = await download(sample(['http://mirror.invalid/a']).item, context).catch(String);
+  expect(error).toContain('http_proxy names a socks5 proxy, not one for http');
+  expect(error).not.toContain('secret');
+});
+
 test('a password in an address does not get into messages', async () => {
   const { url } = await serve(answer(403));
   const { item } = sample([`${url.replace('://', '://user:secret@')}/a`]);
