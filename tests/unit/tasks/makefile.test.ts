@@ -58,7 +58,7 @@ test('make runs the Node of node_modules in a project folder with any characters
     env: { PATH: '/usr/bin:/bin' },
     reject: false,
   });
-  expect(stdout, stderr).toContain('build images: ');
+  expect(stdout, stderr).toContain('build images');
 });
 
 test('a npm package that is missing is told in one line, with what to do', async () => {
