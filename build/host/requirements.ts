@@ -27,6 +27,7 @@ const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('mformat'),
   tool('mcopy'),
   tool('xorriso'),
+  tool('xz'),
   file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
 ];
 

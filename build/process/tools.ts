@@ -18,6 +18,7 @@ export const TOOL_PACKAGES = {
   shellcheck: 'shellcheck',
   unsquashfs: 'squashfs-tools',
   xorriso: 'xorriso',
+  xz: 'xz-utils',
   ...QEMU_PACKAGES,
   ...STRIP_PACKAGES,
 } as const;

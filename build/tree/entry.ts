@@ -13,6 +13,8 @@ interface Common {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Extended attributes (xattr(7)): name, such as `security.capability`, → value in hex. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Who put it there, for messages: `package libc6`, `overlay common`, `profile`, `finish`. */
   readonly origin: string;
 }

@@ -5,6 +5,8 @@ import type { Tree } from './tree.ts';
 /** Bytes handed on at a time. */
 const CHUNK = 1024 * 1024;
 const BLOCK = 512;
+/** Bytes of a link's target in a header. */
+const LONGEST_TARGET = 100;
 
 /** tar(5) type of each entry type, as the `tar` library names it. */
 const TYPES = {
@@ -18,7 +20,8 @@ const TYPES = {
 } as const;
 
 /**
- * The tree as a POSIX tar (ustar with pax headers for long names and big numbers; IEEE Std 1003.1 pax),
+ * The tree as a POSIX tar (ustar with pax headers for long names, big numbers and extended attributes, IEEE Std 1003.1
+ * pax; and GNU's for long link targets),
  * parents before children, files before their hard links. The same tree gives the same bytes.
  * @param epoch time stamp of every entry, seconds since 1970
  * @returns chunks of at most 1 MiB
@@ -114,5 +117,47 @@ function headerBlocks(entry: Entry, mtime: Date): Buffer {
   });
   const block = Buffer.alloc(BLOCK);
   const needsPax = header.encode(block, 0);
-  return needsPax ? Buffer.concat([new Pax({ path, size, ...link }).encode(), block]) : block;
+  const pax = needsPax ? new Pax({ path, size }).encodeBody() : '';
+  return Buffer.concat([
+    ...('linkpath' in link && !fitsHeader(link.linkpath) ? longTarget(link.linkpath) : []),
+    ...(needsPax || entry.attributes !== undefined ? extended(pax, entry.attributes ?? {}) : []),
+    block,
+  ]);
+}
+
+/** Whether `Header` can hold a link's target: 100 bytes of ASCII. */
+function fitsHeader(target: string): boolean {
+  return target.length <= LONGEST_TARGET && Buffer.byteLength(target) === target.length;
+}
+
+/**
+ * A long target, as GNU tar writes it (tar(5), type `K`). Of a `linkpath` in a pax header mksquashfs 4.5 and 4.6 take
+ * `/`, `./` and `../` at the start away, also where the link is symbolic and they are a part of what it says.
+ */
+function longTarget(target: string): Buffer[] {
+  return preceding('NextFileHasLongLinkpath', Buffer.from(`${target}\0`));
+}
+
+/** A pax header of records and of attributes, whose values are bytes: `Pax` knows only text (star(5), `SCHILY.xattr.`). */
+function extended(text: string, attributes: Readonly<Record<string, string>>): Buffer[] {
+  const records = Object.entries(attributes).map(([name, hex]) => {
+    const rest = Buffer.concat([
+      Buffer.from(` SCHILY.xattr.${name}=`),
+      Buffer.from(hex, 'hex'),
+      Buffer.from('\n'),
+    ]);
+    let length = rest.length;
+    while (String(length).length + rest.length !== length)
+      length = String(length).length + rest.length;
+    return Buffer.concat([Buffer.from(String(length)), rest]);
+  });
+  return preceding('ExtendedHeader', Buffer.concat([Buffer.from(text), ...records]));
+}
+
+/** A header that says something of the next one, with what it says. */
+function preceding(type: 'ExtendedHeader' | 'NextFileHasLongLinkpath', body: Buffer): Buffer[] {
+  const block = Buffer.alloc(BLOCK);
+  const size = body.length;
+  new Header({ path: `@${type}`, type, mode: 0o644, size }).encode(block, 0);
+  return [block, body, Buffer.alloc(padding(size))];
 }

@@ -20,6 +20,8 @@ const entries: Entry[] = [
   hardlink('a-link', 'usr/tool'),
   symlink('bin', 'usr/bin'),
   symlink('far', `/${deep}/${'t'.repeat(150)}`),
+  symlink('usr/up', `../../${'u'.repeat(95)}`),
+  symlink('usr/umlaut', '../ä'),
   file(deep, 'a long way'),
   file('empty'),
   file('block', Buffer.alloc(512, 'b')),

@@ -1,0 +1,148 @@
+import type { Cursor } from '../cursor.ts';
+import type { ImageNode } from '../node.ts';
+import { unreadable } from '../verdict.ts';
+
+/** Type numbers of basic inodes; an extended inode has the basic one's plus 7. */
+const TYPES: Readonly<Record<number, ImageNode['type']>> = {
+  1: 'directory',
+  2: 'file',
+  3: 'symlink',
+  4: 'block',
+  5: 'character',
+  6: 'fifo',
+  7: 'socket',
+};
+const EXTENDED = 7;
+const NO_FRAGMENT = 0xffff_ffff;
+const NO_XATTRS = 0xffff_ffff;
+const LONGEST_TARGET = 65_535;
+
+/** An inode of squashfs 4.0 (Linux, fs/squashfs/squashfs_fs.h). */
+export interface Inode extends Omit<ImageNode, 'path' | 'attributes' | 'uid' | 'gid'> {
+  /** Basic type number, as directories have it. */
+  typeNumber: number;
+  /** Places in the table of ids. */
+  uidIndex: number;
+  gidIndex: number;
+  links: number;
+  /** Place in the table of extended attributes. */
+  xattrIndex: number | undefined;
+  /** Only of a file. */
+  data: FileData | undefined;
+  /** Only of a directory. */
+  listing: Listing | undefined;
+}
+
+/** Where the bytes of a file are. */
+export interface FileData {
+  /** Of the first data block, from the image's start on. */
+  start: number;
+  /** Stored sizes of the data blocks, with the bit that tells whether they are compressed. */
+  blocks: number[];
+  fragment: { index: number; offset: number } | undefined;
+}
+
+/** Where the names in a directory are. */
+export interface Listing {
+  block: number;
+  offset: number;
+  /** Bytes. */
+  size: number;
+  parent: number;
+}
+
+/**
+ * Parses an inode.
+ * @param blockSize of the file system
+ * @throws BuildError if it is of unknown type or points outside the table
+ */
+export function parseInode(cursor: Cursor, blockSize: number, where: string): Inode {
+  const number = cursor.u16();
+  const extended = number > EXTENDED;
+  const typeNumber = extended ? number - EXTENDED : number;
+  const type = TYPES[typeNumber];
+  if (type === undefined) throw unreadable(`an inode is of unknown type ${number}`, where);
+  const head = {
+    ...{ type, typeNumber, mode: cursor.u16() & 0o7777 },
+    ...{ uidIndex: cursor.u16(), gidIndex: cursor.u16(), mtime: cursor.u32(), inode: cursor.u32() },
+    ...{ links: 1, size: 0, target: '', major: 0, minor: 0 },
+    ...{ xattrIndex: undefined, data: undefined, listing: undefined },
+  } as const;
+  const xattrIndex = (): number | undefined => {
+    if (!extended) return undefined;
+    const index = cursor.u32();
+    return index === NO_XATTRS ? undefined : index;
+  };
+  switch (type) {
+    case 'directory':
+      return { ...head, ...(extended ? extendedDirectory(cursor) : basicDirectory(cursor)) };
+    case 'file':
+      return { ...head, ...fileFields(cursor, { extended, blockSize, where }) };
+    case 'symlink': {
+      const links = cursor.u32();
+      const length = cursor.u32();
+      if (length > LONGEST_TARGET) throw unreadable('a link is too long', where);
+      const target = cursor.text(length);
+      return { ...head, links, target, xattrIndex: xattrIndex() };
+    }
+    case 'block':
+    case 'character': {
+      const links = cursor.u32();
+      const device = cursor.u32();
+      // Linux, include/linux/kdev_t.h, `new_decode_dev`.
+      const major = (device >>> 8) & 0xfff;
+      const minor = (device & 0xff) | ((device >>> 12) & 0xf_ff00);
+      return { ...head, links, major, minor, xattrIndex: xattrIndex() };
+    }
+    default:
+      return { ...head, links: cursor.u32(), xattrIndex: xattrIndex() };
+  }
+}
+
+/** Bytes that the size of a directory counts besides its names: for `.` and `..`. */
+const DOTS = 3;
+
+function basicDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing'> {
+  const [block, links, size, offset, parent] = [
+    cursor.u32(),
+    cursor.u32(),
+    cursor.u16(),
+    cursor.u16(),
+    cursor.u32(),
+  ];
+  return { links, listing: { block, offset, size: Math.max(0, size - DOTS), parent } };
+}
+
+/** The index behind it only shortens the kernel's way to a name. */
+function extendedDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing' | 'xattrIndex'> {
+  const [links, size, block, parent] = [cursor.u32(), cursor.u32(), cursor.u32(), cursor.u32()];
+  cursor.u16();
+  const offset = cursor.u16();
+  const index = cursor.u32();
+  const xattrIndex = index === NO_XATTRS ? undefined : index;
+  return { links, xattrIndex, listing: { block, offset, size: Math.max(0, size - DOTS), parent } };
+}
+
+function fileFields(
+  cursor: Cursor,
+  { extended, blockSize, where }: { extended: boolean; blockSize: number; where: string },
+): Pick<Inode, 'links' | 'size' | 'data' | 'xattrIndex'> {
+  const start = extended ? cursor.u64() : cursor.u32();
+  const size = extended ? cursor.u64() : undefined;
+  if (extended) cursor.u64(); // Bytes that are not stored because they are zero.
+  const links = extended ? cursor.u32() : 1;
+  const [index, offset] = [cursor.u32(), cursor.u32()];
+  const attributes = extended ? cursor.u32() : NO_XATTRS;
+  const length = size ?? cursor.u32();
+  const fragment = index === NO_FRAGMENT ? undefined : { index, offset };
+  const count =
+    fragment === undefined ? Math.ceil(length / blockSize) : Math.floor(length / blockSize);
+  // Each block has four bytes in the table; a damaged size must not become a huge array.
+  const sizes = cursor.take(count * 4);
+  const blocks = Array.from({ length: count }, (_, at) => sizes.readUInt32LE(at * 4));
+  if (fragment !== undefined && length % blockSize === 0) {
+    throw unreadable('a file has an empty tail', where);
+  }
+  const xattrIndex = attributes === NO_XATTRS ? undefined : attributes;
+  return { links, size: length, data: { start, blocks, fragment }, xattrIndex };
+}

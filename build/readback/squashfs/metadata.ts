@@ -1,0 +1,111 @@
+import { Cursor } from '../cursor.ts';
+import { unreadable } from '../verdict.ts';
+import type { Decompress } from './decompress.ts';
+
+/** Bytes of a metadata block before compression; only a table's last one may have fewer. */
+const BLOCK = 8192;
+const UNCOMPRESSED = 0x8000;
+
+/** Tables larger than this are taken for damage, bytes. */
+const LARGEST_TABLE = 512 * 1024 * 1024;
+
+/** Reads bytes of an image. */
+export type ReadAt = (offset: number, length: number) => Buffer;
+
+/** What metadata is read with. */
+export interface Source {
+  read: ReadAt;
+  decompress: Decompress;
+  /** The image, for messages. */
+  where: string;
+}
+
+/** A run of metadata blocks, decompressed. */
+export class Metadata {
+  readonly #bytes: Buffer;
+  /** Where a block is stored, from the run's start on → where its bytes are in `#bytes`. */
+  readonly #starts: ReadonlyMap<number, number>;
+  readonly #where: string;
+
+  private constructor(bytes: Buffer, starts: ReadonlyMap<number, number>, where: string) {
+    this.#bytes = bytes;
+    this.#starts = starts;
+    this.#where = where;
+  }
+
+  /**
+   * Reads the metadata blocks in bytes `[from, to)` of an image.
+   * @throws BuildError if they do not fill this range, or do not decompress
+   */
+  static async read(source: Source, from: number, to: number): Promise<Metadata> {
+    const { where } = source;
+    if (to < from || to - from > LARGEST_TABLE) throw unreadable('a table has no place', where);
+    const cursor = new Cursor(source.read(from, to - from), 0, where);
+    const stored: { at: number; bytes: Buffer; compressed: boolean }[] = [];
+    while (cursor.at < to - from) {
+      const at = cursor.at;
+      const header = cursor.u16();
+      const compressed = (header & UNCOMPRESSED) === 0;
+      stored.push({ at, compressed, bytes: cursor.take(header & (UNCOMPRESSED - 1)) });
+    }
+    const packed = stored.filter(({ compressed }) => compressed).map(({ bytes }) => bytes);
+    const unpacked = (await source.decompress(packed, BLOCK)).values();
+    const blocks = stored.map(({ bytes, compressed }) =>
+      compressed ? (unpacked.next().value ?? bytes) : bytes,
+    );
+    const whole = blocks.every(({ length }, index) =>
+      index < blocks.length - 1 ? length === BLOCK : length > 0 && length <= BLOCK,
+    );
+    if (!whole) throw unreadable('a metadata block has not the size it must have', where);
+    const starts = new Map(stored.map(({ at }, index) => [at, index * BLOCK]));
+    return new Metadata(Buffer.concat(blocks), starts, where);
+  }
+
+  /** Bytes of all blocks. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /**
+   * Reads from a place on, across the blocks' borders.
+   * @param block where a block is stored, from the start of the run
+   * @param offset in the decompressed block
+   */
+  from(block: number, offset: number): Cursor {
+    const start = this.#starts.get(block);
+    if (start === undefined || offset > BLOCK) {
+      throw unreadable('a reference names no metadata block', this.#where);
+    }
+    return new Cursor(this.#bytes, start + offset, this.#where);
+  }
+}
+
+/**
+ * Reads a table that is found by a list of the places of its metadata blocks.
+ * @param list where the list is
+ * @param size of the table, bytes
+ * @param end where the last block ends: right before the list, or what else is there
+ * @returns the table, empty if there is nothing in it, and where its first block is
+ */
+export async function readTable(
+  source: Source,
+  list: number,
+  size: number,
+  end = list,
+): Promise<{ start: number; table: Cursor }> {
+  if (size === 0) return { start: list, table: new Cursor(Buffer.alloc(0), 0, source.where) };
+  if (size > LARGEST_TABLE) throw unreadable('a table is too large', source.where);
+  const count = Math.ceil(size / BLOCK);
+  const places = new Cursor(source.read(list, count * 8), 0, source.where);
+  const start = places.u64();
+  const metadata = await Metadata.read(source, start, end);
+  // The kernel looks each block up in this list.
+  for (let index = 1; index < count; index += 1) {
+    if (metadata.from(places.u64() - start, 0).at !== index * BLOCK) {
+      throw unreadable('the list of a table is wrong', source.where);
+    }
+  }
+  if (metadata.size !== size)
+    throw unreadable('a table has not the size it must have', source.where);
+  return { start, table: metadata.from(0, 0) };
+}

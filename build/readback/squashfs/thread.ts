@@ -1,0 +1,25 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { BuildError, type Explanation } from '../../error.ts';
+import type { Meant } from '../compare.ts';
+import { compareSquashfs } from './compare-squashfs.ts';
+
+/** What this thread is started with. */
+export interface Task {
+  file: string;
+  meant: Meant;
+}
+
+/** What it says when it is done: what differs, or why the image cannot be read. */
+export type Outcome = { problems: string[] } | { failure: Omit<Explanation, 'cause'> };
+
+async function outcome({ file, meant }: Task): Promise<Outcome> {
+  try {
+    return { problems: await compareSquashfs(file, meant) };
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    const { what, where, fix } = error;
+    return { failure: { what, where, fix } };
+  }
+}
+
+parentPort?.postMessage(await outcome(workerData));

@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { BuildError } from '../../error.ts';
+import type { Meant } from '../compare.ts';
+import { assertNone } from '../verdict.ts';
+import type { Outcome, Task } from './thread.ts';
+
+const THREAD = new URL('./thread.ts', import.meta.url);
+
+/**
+ * Reads a squashfs whole and compares it with the tree that it was made from: every path, and every byte of every file.
+ * It is done in a thread of its own, beside what else the build does.
+ * @throws BuildError that lists what is not as it was meant, or says why the image cannot be read
+ */
+export async function verifySquashfs(
+  file: string,
+  meant: Meant,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const workerData: Task = { file, meant };
+  const worker = new Worker(THREAD, { workerData });
+  try {
+    const [outcome]: Outcome[] = await once(worker, 'message', { signal });
+    if (outcome === undefined) throw new Error('the thread that reads back said nothing');
+    if ('failure' in outcome) throw new BuildError(outcome.failure);
+    assertNone(outcome.problems, { what: 'the root filesystem', where: file });
+  } finally {
+    await worker.terminate();
+  }
+}

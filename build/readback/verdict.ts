@@ -1,0 +1,36 @@
+import { BuildError } from '../error.ts';
+
+/** Differences that a message lists. */
+const MOST_LISTED = 20;
+
+const FIX =
+  'Check disk and memory of this machine, then build again; if it stays, this is a bug of the builder.';
+
+/** An image that was made a moment ago and cannot be read as its format demands. */
+export function unreadable(what: string, where: string, cause?: unknown): BuildError {
+  return new BuildError({
+    what: `the image cannot be read back: ${what}`,
+    where,
+    fix: FIX,
+    cause,
+  });
+}
+
+/**
+ * Refuses an image that is not as it was meant.
+ * @param problems one clause for each difference
+ * @throws BuildError that lists them, if there are any
+ */
+export function assertNone(
+  problems: readonly string[],
+  { what, where }: { what: string; where: string },
+): void {
+  if (problems.length === 0) return;
+  const more = problems.length - MOST_LISTED;
+  const listed = problems.slice(0, MOST_LISTED).join('; ');
+  throw new BuildError({
+    what: `${what} does not read back as it was meant: ${listed}${more > 0 ? `; and ${more} more` : ''}`,
+    where,
+    fix: FIX,
+  });
+}
