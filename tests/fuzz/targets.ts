@@ -26,6 +26,7 @@ import { key } from '../unit/alpine/opened.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { hostileTar } from './hostile-tar.ts';
+import { cpio, fat, squashfs } from './image-targets.ts';
 import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -172,4 +173,7 @@ function randomVersion(random: Random): string {
 }
 
 /** All targets. */
-export const TARGETS: readonly Target[] = [index, archive, installed, version, machine];
+export const TARGETS: readonly Target[] = [
+  ...[index, archive, installed, version, machine],
+  ...[squashfs, cpio, fat],
+];
