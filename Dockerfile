@@ -27,6 +27,7 @@ RUN apt-get update -qq \
       mtools \
       squashfs-tools \
       xorriso \
+      xz-utils \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 
