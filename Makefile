@@ -23,7 +23,7 @@ IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(P
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso lock rootfs explain qemu test check test-unit test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -46,7 +46,7 @@ explain: node_modules/.ready ## Say what changed since the last build, and what 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
 
-test: check test-unit test-net test-images ## Run all tests
+test: check test-unit test-database test-net test-images ## Run all tests
 
 check: node_modules/.ready ## Check style and types
 	$(NODE) node_modules/.bin/biome check .
@@ -55,6 +55,10 @@ check: node_modules/.ready ## Check style and types
 test-unit: node_modules/.ready ## Run the fast tests
 	@$(QX) doctor --install
 	$(VITEST) --project unit
+
+test-database: node_modules/.ready ## Try the control plane's database on a real PostgreSQL
+	@$(QX) doctor --install
+	$(VITEST) --project database
 
 test-net: node_modules/.ready ## Try the network programs in namespaces, against a real DHCP server (root)
 	@$(QX) doctor --install

@@ -51,6 +51,18 @@ export default defineConfig({
           maxWorkers: 4,
         },
       },
+      {
+        test: {
+          name: 'database',
+          include: ['tests/database/**/*.test.ts'],
+          globalSetup: 'tests/database/server.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
       { test: { ...IMAGES, name: 'build', include: ['tests/build/**/*.test.ts'] } },
       { test: { ...IMAGES, name: 'docker', include: ['tests/docker/**/*.test.ts'] } },
       {

@@ -1,27 +1,7 @@
-/** The parts of a message for a person: what went wrong, where, and what to do about it. */
-export interface Explanation {
-  /** One clause without a full stop. */
-  what: string;
-  /** File, address or key in which it went wrong. */
-  where?: string | undefined;
-  /** What the reader can do, as a sentence. */
-  fix?: string | undefined;
-  cause?: unknown;
-}
+import { ExplainedError } from '../error.ts';
 
-/** An error that is not a bug: its message is for the operator, on one line. */
-export class ControlError extends Error {
-  constructor({ what, where, fix, cause }: Explanation) {
-    const place = where === undefined ? '' : ` (${where})`;
-    super(`${what}${place}.${fix === undefined ? '' : ` ${fix}`}`, { cause });
-    this.name = 'ControlError';
-  }
-}
+/** The agent cannot do what it is asked with the control plane. */
+export class ControlError extends ExplainedError {}
 
 /** Trying again would not help: the control plane said no, or is not the one that the token means. */
-export class RefusedError extends ControlError {
-  constructor(explanation: Explanation) {
-    super(explanation);
-    this.name = 'RefusedError';
-  }
-}
+export class RefusedError extends ControlError {}

@@ -58,6 +58,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'ssh', package: 'openssh-client' },
   { name: 'openssl', package: 'openssl' },
   { name: 'virsh', package: 'libvirt-clients' },
+  { name: 'pg_ctlcluster', package: 'postgresql' },
   // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
   { name: 'libvirtd', package: 'libvirt-daemon' },
 ];

@@ -1,0 +1,40 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { type CustomTypesConfig, type Pool, types } from 'pg';
+import type { Logger } from '../../log/logger.ts';
+import { createPool, type DatabaseAddress, type PoolSize } from './connection.ts';
+import type { DB } from './schema.ts';
+
+/** What repositories work on: the database, or a transaction in it. */
+export type Executor = Kysely<DB> | Transaction<DB>;
+
+/** The control plane's database, through a pool of connections. */
+export interface Database {
+  readonly db: Kysely<DB>;
+  /** How the pool fares, for metrics. */
+  readonly pool: Pick<Pool, 'totalCount' | 'idleCount' | 'waitingCount'>;
+  close(): Promise<void>;
+}
+
+/** Opens the database; connects when the first statement is run. */
+export function openDatabase(address: DatabaseAddress, size: PoolSize, log: Logger): Database {
+  const pool = createPool(address, size, log, TYPES);
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+  return { db, pool, close: () => db.destroy() };
+}
+
+/** Object identifiers of PostgreSQL's types (pg_type.dat). */
+const INT8 = 20;
+
+/** Values as the generated types of the schema have them: 64-bit integers as numbers, which are exact up to 2⁵³. */
+const TYPES: CustomTypesConfig = {
+  getTypeParser: (oid, format) => {
+    if (oid === INT8) return parseInteger;
+    return types.getTypeParser(oid, format);
+  },
+};
+
+function parseInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value)) return value;
+  throw new RangeError(`${text} is beyond the integers that can be told apart`);
+}

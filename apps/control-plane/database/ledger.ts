@@ -1,0 +1,138 @@
+import type { ClientBase } from 'pg';
+import { z } from 'zod';
+import { ControlPlaneError } from '../error.ts';
+import type { Migration } from './migration-files.ts';
+
+/** Schema of the ledger and of the table that node-pg-migrate keeps; no dump of `public` shows them. */
+export const LEDGER_SCHEMA = 'migrations';
+
+/** A migration that was applied. */
+export interface LedgerEntry {
+  readonly version: number;
+  readonly name: string;
+  /** Of the files as they were applied, lower case hex. */
+  readonly upSha256: string;
+  readonly downSha256: string;
+  readonly appliedAt: Date;
+  /** How long it took. */
+  readonly milliseconds: number;
+  /** Version of the program that applied it. */
+  readonly programVersion: string;
+}
+
+const rowSchema = z
+  .object({
+    version: z.int(),
+    name: z.string(),
+    up_sha256: z.string(),
+    down_sha256: z.string(),
+    applied_at: z.date(),
+    milliseconds: z.number(),
+    program_version: z.string(),
+  })
+  .transform(
+    (row): LedgerEntry => ({
+      version: row.version,
+      name: row.name,
+      upSha256: row.up_sha256,
+      downSha256: row.down_sha256,
+      appliedAt: row.applied_at,
+      milliseconds: row.milliseconds,
+      programVersion: row.program_version,
+    }),
+  );
+
+/** The database was migrated by a newer program: this one must not touch it. */
+export class NewerSchemaError extends ControlPlaneError {
+  /** Version of the database's schema, and of the newest that this program knows. */
+  readonly schemaVersion: number;
+  readonly knownVersion: number;
+
+  constructor(newest: LedgerEntry, knownVersion: number, programVersion: string) {
+    super({
+      what: `the database has schema version ${newest.version}, made by qx-controlplane ${newest.programVersion}, and this is ${programVersion}, which knows versions up to ${knownVersion}`,
+      fix: 'Start the newer image again, or restore a backup that this version made.',
+    });
+    this.schemaVersion = newest.version;
+    this.knownVersion = knownVersion;
+  }
+}
+
+/** Makes the ledger where there is none. */
+export async function ensureLedger(client: ClientBase): Promise<void> {
+  await client.query(`
+    CREATE SCHEMA IF NOT EXISTS ${LEDGER_SCHEMA};
+    CREATE TABLE IF NOT EXISTS ${LEDGER_SCHEMA}.ledger (
+      version integer PRIMARY KEY,
+      name text NOT NULL UNIQUE,
+      up_sha256 text NOT NULL,
+      down_sha256 text NOT NULL,
+      applied_at timestamptz NOT NULL,
+      milliseconds double precision NOT NULL,
+      program_version text NOT NULL
+    )`);
+}
+
+/** Reads the ledger, in order of version; empty where there is none. */
+export async function readLedger(client: ClientBase): Promise<LedgerEntry[]> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('${LEDGER_SCHEMA}.ledger') IS NOT NULL AS found`,
+  );
+  if (rows[0]?.found !== true) return [];
+  const ledger = await client.query(`SELECT * FROM ${LEDGER_SCHEMA}.ledger ORDER BY version`);
+  return z.array(rowSchema).parse(ledger.rows);
+}
+
+/** The statement that enters a migration; it runs in the transaction of the migration itself, so both are there or neither. */
+export function entryStatement(migration: Migration, programVersion: string): string {
+  const { version, name, up, down } = migration;
+  const values = [name, up.sha256, down.sha256, programVersion].map(quoted);
+  return `INSERT INTO ${LEDGER_SCHEMA}.ledger
+    (version, name, up_sha256, down_sha256, program_version, applied_at, milliseconds)
+    VALUES (${version}, ${values.join(', ')}, now(),
+      1000 * extract(epoch FROM clock_timestamp() - transaction_timestamp()));`;
+}
+
+/** The statement that takes a migration out again. */
+export function removalStatement({ version }: Migration): string {
+  return `DELETE FROM ${LEDGER_SCHEMA}.ledger WHERE version = ${version};`;
+}
+
+/**
+ * Compares what was applied with the migrations that the program has.
+ * @returns the migrations that are yet to be applied, in order
+ * @throws NewerSchemaError if more was applied than the program knows
+ * @throws ControlPlaneError if a migration that was applied is another one here
+ */
+export function pendingMigrations(
+  ledger: readonly LedgerEntry[],
+  migrations: readonly Migration[],
+  programVersion: string,
+): Migration[] {
+  const newest = ledger.at(-1);
+  if (newest !== undefined && newest.version > migrations.length) {
+    throw new NewerSchemaError(newest, migrations.length, programVersion);
+  }
+  for (const [index, entry] of ledger.entries()) {
+    const migration = migrations[index];
+    const changed =
+      migration === undefined ||
+      migration.version !== entry.version ||
+      migration.name !== entry.name
+        ? 'is not one of this program’s'
+        : migration.up.sha256 !== entry.upSha256 || migration.down.sha256 !== entry.downSha256
+          ? 'was another one when it was applied'
+          : undefined;
+    if (changed === undefined) continue;
+    throw new ControlPlaneError({
+      what: `migration ${entry.name} of the database ${changed}`,
+      where: `applied by qx-controlplane ${entry.programVersion} at ${entry.appliedAt.toISOString()}`,
+      fix: 'Start the image that made this database, or restore a backup.',
+    });
+  }
+  return migrations.slice(ledger.length);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,51 @@
+/**
+ * The value sets of the schema: TABLE_COLUMN → its values, as the CHECK constraint `TABLE_COLUMN_value` has them. Where the
+ * agents' protocol has the same set these are the names of its enum, without their prefix.
+ */
+export const VALUE_SETS = {
+  admin_emails_role: ['primary', 'secondary', 'billing', 'security'],
+  alerts_severity: ['CRITICAL', 'WARNING', 'INFO'],
+  alerts_source_type: ['HOST', 'VM', 'STORAGE', 'NETWORK', 'CLUSTER', 'CONTROL_PLANE'],
+  audit_log_status: ['success', 'failure'],
+  clusters_drs_automation: ['MANUAL', 'PARTIAL', 'FULL'],
+  customization_specs_type: ['LINUX', 'WINDOWS'],
+  drs_recommendations_priority: ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'],
+  drs_recommendations_recommendation_type: ['MIGRATE', 'POWER_ON', 'POWER_OFF'],
+  drs_recommendations_status: ['PENDING', 'APPROVED', 'APPLIED', 'REJECTED'],
+  folders_type: ['VM', 'DATASTORE', 'NETWORK', 'HOST'],
+  global_rules_category: ['compute', 'storage', 'network', 'security'],
+  images_format: ['RAW', 'QCOW2', 'VMDK', 'VHD', 'ISO', 'OVA'],
+  images_os_family: ['UNKNOWN', 'LINUX', 'WINDOWS', 'BSD', 'OTHER'],
+  images_phase: [
+    ...(['PENDING', 'DOWNLOADING', 'EXTRACTING', 'PARSING', 'CONVERTING'] as const),
+    ...(['READY', 'ERROR', 'DELETING'] as const),
+  ],
+  images_visibility: ['PRIVATE', 'PROJECT', 'PUBLIC'],
+  nodes_phase: [
+    ...(['UNKNOWN', 'PENDING', 'READY', 'NOT_READY'] as const),
+    ...(['MAINTENANCE', 'DRAINING', 'ERROR', 'DISCONNECTED'] as const),
+  ],
+  pool_host_statuses_health: ['UNKNOWN', 'HEALTHY', 'DEGRADED', 'FAILED', 'UNMOUNTED'],
+  roles_type: ['system', 'custom'],
+  security_rules_action: ['ALLOW', 'DENY'],
+  security_rules_direction: ['INBOUND', 'OUTBOUND'],
+  security_rules_protocol: ['TCP', 'UDP', 'ICMP', 'ANY'],
+  sso_configs_provider_type: ['oidc', 'saml', 'ldap'],
+  storage_pools_origin: ['control-plane', 'host-discovered', 'imported'],
+  storage_pools_phase: ['PENDING', 'READY', 'DEGRADED', 'ERROR', 'DELETING'],
+  storage_pools_pool_type: ['UNKNOWN', 'DIRECTORY', 'FILESYSTEM', 'LVM', 'NFS'],
+  users_role: ['admin', 'operator', 'viewer'],
+  virtual_machines_origin: ['control-plane', 'host-discovered', 'imported'],
+  virtual_machines_power_state: [
+    ...(['UNKNOWN', 'RUNNING', 'BLOCKED', 'PAUSED'] as const),
+    ...(['SHUTTING_DOWN', 'SHUT_OFF', 'CRASHED', 'SUSPENDED'] as const),
+  ],
+  virtual_networks_network_type: ['VLAN', 'OVERLAY', 'EXTERNAL'],
+  virtual_networks_phase: ['CREATING', 'READY', 'ERROR', 'DELETING'],
+  vm_snapshots_state: ['CREATING', 'READY', 'REVERTING', 'ERROR', 'DELETING'],
+  volumes_phase: ['CREATING', 'READY', 'IN_USE', 'RESIZING', 'ERROR', 'DELETING'],
+  volumes_provisioning: ['THIN', 'THICK'],
+} as const;
+
+/** A value of one of the sets. */
+export type ValueOf<Set extends keyof typeof VALUE_SETS> = (typeof VALUE_SETS)[Set][number];

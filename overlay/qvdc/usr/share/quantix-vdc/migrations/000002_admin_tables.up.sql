@@ -1,0 +1,147 @@
+-- Roles, API keys, single sign-on, organizations, administrators' addresses, global rules, certificates.
+
+CREATE TABLE roles (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL CONSTRAINT roles_name_length CHECK (length(name) BETWEEN 1 AND 100),
+  description text NOT NULL DEFAULT '',
+  type text NOT NULL DEFAULT 'custom' CONSTRAINT roles_type_value CHECK (type IN ('system', 'custom')),
+  parent_id uuid REFERENCES roles (id) ON DELETE SET NULL,
+  permissions text[] NOT NULL DEFAULT '{}',
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT roles_name_key UNIQUE (name),
+  CONSTRAINT roles_parent_is_another CHECK (parent_id <> id)
+);
+CREATE INDEX roles_parent_id_index ON roles (parent_id);
+
+CREATE TABLE user_roles (
+  user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  role_id uuid NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+  assigned_at timestamptz NOT NULL DEFAULT now(),
+  assigned_by uuid REFERENCES users (id) ON DELETE SET NULL,
+  PRIMARY KEY (user_id, role_id)
+);
+CREATE INDEX user_roles_role_id_index ON user_roles (role_id);
+CREATE INDEX user_roles_assigned_by_index ON user_roles (assigned_by);
+
+-- Of a key only the SHA-256 is kept; it has 256 random bits, so that needs no salt. A key ends with its owner.
+CREATE TABLE api_keys (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL CONSTRAINT api_keys_name_length CHECK (length(name) BETWEEN 1 AND 100),
+  prefix text NOT NULL CONSTRAINT api_keys_prefix_length CHECK (length(prefix) BETWEEN 1 AND 20),
+  key_hash bytea NOT NULL CONSTRAINT api_keys_key_hash_length CHECK (length(key_hash) = 32),
+  permissions text[] NOT NULL DEFAULT '{}',
+  created_by uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  last_used timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash),
+  CONSTRAINT api_keys_created_by_name_key UNIQUE (created_by, name)
+);
+
+CREATE TABLE sso_configs (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  provider_type text NOT NULL
+    CONSTRAINT sso_configs_provider_type_value CHECK (provider_type IN ('oidc', 'saml', 'ldap')),
+  name text NOT NULL CONSTRAINT sso_configs_name_length CHECK (length(name) BETWEEN 1 AND 100),
+  enabled boolean NOT NULL DEFAULT false,
+  config jsonb NOT NULL DEFAULT '{}',
+  auto_provision boolean NOT NULL DEFAULT false,
+  default_role_id uuid REFERENCES roles (id) ON DELETE SET NULL,
+  group_mapping jsonb NOT NULL DEFAULT '{}',
+  allowed_domains text[] NOT NULL DEFAULT '{}',
+  allowed_groups text[] NOT NULL DEFAULT '{}',
+  update_on_login boolean NOT NULL DEFAULT false,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT sso_configs_name_key UNIQUE (name)
+);
+
+CREATE TABLE organizations (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL CONSTRAINT organizations_name_length CHECK (length(name) BETWEEN 1 AND 255),
+  domain text,
+  settings jsonb NOT NULL DEFAULT '{}',
+  branding jsonb NOT NULL DEFAULT '{}',
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT organizations_name_key UNIQUE (name)
+);
+
+CREATE TABLE admin_emails (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  email text NOT NULL CONSTRAINT admin_emails_email_length CHECK (length(email) BETWEEN 3 AND 255),
+  name text NOT NULL DEFAULT '',
+  role text NOT NULL DEFAULT 'secondary' CONSTRAINT admin_emails_role_value CHECK (role IN (
+    'primary', 'secondary', 'billing', 'security')),
+  notifications jsonb NOT NULL DEFAULT
+    '{"critical": true, "warning": true, "security": true, "maintenance": true, "updates": false, "weekly": false}',
+  verified_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT admin_emails_email_key UNIQUE (email)
+);
+
+CREATE TABLE global_rules (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL CONSTRAINT global_rules_name_length CHECK (length(name) BETWEEN 1 AND 255),
+  description text NOT NULL DEFAULT '',
+  category text NOT NULL CONSTRAINT global_rules_category_value CHECK (category IN (
+    'compute', 'storage', 'network', 'security')),
+  priority integer NOT NULL DEFAULT 100,
+  enabled boolean NOT NULL DEFAULT true,
+  conditions jsonb NOT NULL DEFAULT '[]',
+  actions jsonb NOT NULL DEFAULT '[]',
+  created_by uuid REFERENCES users (id) ON DELETE SET NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT global_rules_name_key UNIQUE (name)
+);
+CREATE INDEX global_rules_created_by_index ON global_rules (created_by);
+
+-- Whether a certificate is expiring is a question of the time at which it is asked, not a column.
+CREATE TABLE certificates (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL CONSTRAINT certificates_name_length CHECK (length(name) BETWEEN 1 AND 255),
+  names text[] NOT NULL DEFAULT '{}',
+  issuer text NOT NULL DEFAULT '',
+  serial_number text NOT NULL DEFAULT '',
+  fingerprint bytea NOT NULL CONSTRAINT certificates_fingerprint_length CHECK (length(fingerprint) = 32),
+  issued_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  revoked_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT certificates_fingerprint_key UNIQUE (fingerprint),
+  CONSTRAINT certificates_life CHECK (issued_at < expires_at)
+);
+
+CREATE TRIGGER roles_updated_at BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER sso_configs_updated_at BEFORE UPDATE ON sso_configs FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER organizations_updated_at BEFORE UPDATE ON organizations
+  FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER global_rules_updated_at BEFORE UPDATE ON global_rules
+  FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+
+INSERT INTO roles (id, name, description, type, permissions) VALUES
+  ('00000000-0000-0000-0001-000000000001', 'admin', 'May do everything', 'system', ARRAY[
+    'vm:create', 'vm:read', 'vm:update', 'vm:delete', 'vm:start', 'vm:stop', 'vm:migrate',
+    'node:create', 'node:read', 'node:update', 'node:delete', 'node:drain',
+    'network:create', 'network:read', 'network:update', 'network:delete',
+    'storage:create', 'storage:read', 'storage:update', 'storage:delete',
+    'user:create', 'user:read', 'user:update', 'user:delete', 'system:config', 'system:audit']),
+  ('00000000-0000-0000-0001-000000000002', 'operator', 'Runs virtual machines', 'system', ARRAY[
+    'vm:create', 'vm:read', 'vm:update', 'vm:delete', 'vm:start', 'vm:stop', 'vm:migrate',
+    'node:read', 'node:drain', 'network:create', 'network:read', 'network:update',
+    'storage:create', 'storage:read', 'storage:update', 'user:read']),
+  ('00000000-0000-0000-0001-000000000003', 'viewer', 'Looks', 'system', ARRAY[
+    'vm:read', 'node:read', 'network:read', 'storage:read']);
+INSERT INTO organizations (id, name, domain, settings) VALUES
+  ('00000000-0000-0000-0002-000000000001', 'Default Organization', 'localhost',
+    '{"session_timeout_minutes": 60, "api_keys_per_user": 10, "password_min_length": 8, "audit_retention_days": 90}');
+INSERT INTO global_rules (id, name, description, category, priority, conditions, actions) VALUES
+  ('00000000-0000-0000-0003-000000000001', 'Largest number of processors', 'Refuses more than 32', 'compute', 10,
+    '[{"field": "cpus", "operator": "greater", "value": 32}]', '[{"type": "deny"}]'),
+  ('00000000-0000-0000-0003-000000000002', 'Largest memory', 'Refuses more than 256 GiB', 'compute', 10,
+    '[{"field": "memory_bytes", "operator": "greater", "value": 274877906944}]', '[{"type": "deny"}]'),
+  ('00000000-0000-0000-0003-000000000003', 'Largest disk', 'Refuses more than 10 TiB', 'storage', 20,
+    '[{"field": "size_bytes", "operator": "greater", "value": 10995116277760}]', '[{"type": "deny"}]');

@@ -1,0 +1,4 @@
+ALTER TABLE storage_pools
+  DROP COLUMN origin,
+  DROP COLUMN is_managed,
+  DROP COLUMN host_pool_id;

@@ -1,0 +1,9 @@
+DROP TABLE leadership, node_states;
+DROP INDEX virtual_machines_managed_name_key;
+CREATE INDEX virtual_machines_project_name_index ON virtual_machines (project_id, name);
+ALTER TABLE virtual_machines
+  DROP COLUMN origin,
+  DROP COLUMN is_managed,
+  DROP COLUMN last_seen,
+  DROP COLUMN lost_reason,
+  DROP COLUMN lost_at;

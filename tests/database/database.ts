@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+import { type DatabaseAddress, POOL_SIZE } from '../../apps/control-plane/database/connection.ts';
+import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
+import type { Logger } from '../../apps/log/logger.ts';
+
+/** The migrations of the image. */
+export const MIGRATIONS = resolve(
+  import.meta.dirname,
+  '../../overlay/qvdc/usr/share/quantix-vdc/migrations',
+);
+
+/** The migrated database that tests copy. */
+export const TEMPLATE = 'quantix_template';
+
+const ignore = () => undefined;
+export const SILENT: Logger = { error: ignore, warning: ignore, info: ignore, debug: ignore };
+
+export function addressOf(socketFolder: string, database: string): DatabaseAddress {
+  return { socketFolder, database, user: 'quantix' };
+}
+
+/** Connects as PostgreSQL's superuser for as long as the work takes. */
+export async function withSuperuser<T>(
+  socketFolder: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = new Client({ host: socketFolder, user: 'postgres', database: 'postgres' });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A database of a test's own, removed in the end. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly address: DatabaseAddress;
+}
+
+/** Makes a database: empty, or a copy of the migrated one. */
+export async function makeDatabase(content: 'empty' | 'migrated'): Promise<TestDatabase> {
+  const socketFolder = inject('socketFolder');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const template = content === 'empty' ? 'template0' : TEMPLATE;
+  await withSuperuser(socketFolder, (client) =>
+    client.query(`CREATE DATABASE ${name} OWNER quantix TEMPLATE ${template}`),
+  );
+  return {
+    address: addressOf(socketFolder, name),
+    [Symbol.asyncDispose]: async () => {
+      await withSuperuser(socketFolder, (client) => client.query(`DROP DATABASE ${name} (FORCE)`));
+    },
+  };
+}
+
+/** A migrated database of a test's own, opened as the program opens it. */
+export interface OpenTestDatabase extends AsyncDisposable {
+  readonly database: Database;
+  readonly address: DatabaseAddress;
+}
+
+export async function openTestDatabase(): Promise<OpenTestDatabase> {
+  const made = await makeDatabase('migrated');
+  const database = openDatabase(made.address, { ...POOL_SIZE, idle: 0 }, SILENT);
+  return {
+    database,
+    address: made.address,
+    [Symbol.asyncDispose]: async () => {
+      await database.close();
+      await made[Symbol.asyncDispose]();
+    },
+  };
+}

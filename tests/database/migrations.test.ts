@@ -1,0 +1,358 @@
+import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DatabaseAddress } from '../../apps/control-plane/database/connection.ts';
+import { dumpBeforeMigration } from '../../apps/control-plane/database/dump.ts';
+import { NewerSchemaError } from '../../apps/control-plane/database/ledger.ts';
+import {
+  type MigrateRequest,
+  migrateDown,
+  migrateUp,
+  readMigrationStatus,
+} from '../../apps/control-plane/database/migrate.ts';
+import { VALUE_SETS } from '../../apps/control-plane/database/values.ts';
+import { MIGRATIONS, makeDatabase, SILENT, withSuperuser } from './database.ts';
+import { generateSchema } from './generate-schema.ts';
+
+const TEN = [
+  '000001_initial_schema',
+  '000002_admin_tables',
+  '000003_storage_pool_extended',
+  '000004_volume_extended',
+  '000005_pool_host_statuses',
+  '000006_folders',
+  '000007_customization_specs',
+  '000008_ipam',
+  '000009_storage_pool_origin',
+  '000010_state_reconciliation',
+];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quantix-migrations-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function request(address: DatabaseAddress, changed: Partial<MigrateRequest> = {}): MigrateRequest {
+  return {
+    address,
+    folder: MIGRATIONS,
+    programVersion: '1.0.0',
+    log: SILENT,
+    dump: async () => undefined,
+    ...changed,
+  };
+}
+
+/** A folder with the first migrations of the image, and perhaps further files. */
+async function migrationsUpTo(
+  count: number,
+  further: Record<string, string> = {},
+): Promise<string> {
+  const made = await mkdtemp(join(folder, 'some-'));
+  for (const name of await readdir(MIGRATIONS)) {
+    if (Number(name.slice(0, 6)) <= count) await copyFile(join(MIGRATIONS, name), join(made, name));
+  }
+  for (const [name, text] of Object.entries(further)) await writeFile(join(made, name), text);
+  return made;
+}
+
+async function dumpSchema({ socketFolder, database }: DatabaseAddress): Promise<string> {
+  const from = ['--host', socketFolder, '--username', 'postgres', '--schema', 'public'];
+  // The key makes two dumps of one schema equal; without it each has a random one.
+  const { stdout } = await execa('pg_dump', [...from, '-s', '--restrict-key=x', database]);
+  return stdout;
+}
+
+async function query<T>({ socketFolder, ...rest }: DatabaseAddress, sql: string): Promise<T[]> {
+  const client = new Client({ host: socketFolder, ...rest });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+test('there are ten migrations, applied in order, each once', async () => {
+  await using made = await makeDatabase('empty');
+  const { address } = made;
+  expect((await readMigrationStatus(request(address))).pending.map(({ name }) => name)).toEqual(
+    TEN,
+  );
+  expect((await migrateUp(request(address))).map(({ name }) => name)).toEqual(TEN);
+  const { applied, pending } = await readMigrationStatus(request(address));
+  expect(applied.map(({ name, programVersion }) => [name, programVersion])).toEqual(
+    TEN.map((name) => [name, '1.0.0']),
+  );
+  expect(pending).toEqual([]);
+  expect(await migrateUp(request(address))).toEqual([]);
+});
+
+test('each migration taken back leaves the schema from before it, and applied again the one from after it', async () => {
+  await using made = await makeDatabase('empty');
+  const { address } = made;
+  const schemas = [await dumpSchema(address)];
+  for (const version of TEN.keys()) {
+    await migrateUp(request(address, { folder: await migrationsUpTo(version + 1) }));
+    schemas.push(await dumpSchema(address));
+  }
+  for (const version of [...TEN.keys()].reverse()) {
+    const known = request(address, { folder: await migrationsUpTo(version + 1) });
+    expect((await migrateDown(known, 1)).map(({ name }) => name)).toEqual([TEN[version]]);
+    expect(await dumpSchema(address)).toBe(schemas[version]);
+  }
+  await migrateUp(request(address));
+  expect(await dumpSchema(address)).toBe(schemas.at(-1));
+});
+
+/** What people and hosts had put into a database before each migration, as far as it could hold it then. */
+const NODE = '11111111-1111-8111-8111-111111111111';
+const DATA: Readonly<Record<number, string>> = {
+  1: `INSERT INTO nodes (id, hostname, management_ip, phase) VALUES ('${NODE}', 'one', '10.0.0.1', 'MAINTENANCE');
+      INSERT INTO virtual_machines (name, project_id, node_id, power_state)
+        VALUES ('web', '00000000-0000-0000-0000-000000000001', '${NODE}', 'RUNNING');
+      INSERT INTO storage_pools (name, pool_type) VALUES ('fast', 'NFS');
+      INSERT INTO volumes (name, pool_id, size_bytes) SELECT 'disk', id, 4096 FROM storage_pools;
+      INSERT INTO audit_log (action) VALUES ('a'), ('b')`,
+  2: `INSERT INTO users (username) VALUES ('ada');
+      INSERT INTO api_keys (name, prefix, key_hash, created_by) SELECT 'k', 'qx', sha256('k'), id FROM users`,
+  6: `INSERT INTO folders (name, parent_id) VALUES ('mine', '10000000-0000-0000-0000-000000000001');
+      UPDATE virtual_machines SET folder_id = (SELECT id FROM folders WHERE name = 'mine')`,
+};
+
+test('what was there before a migration is there after it', async () => {
+  await using made = await makeDatabase('empty');
+  const { address } = made;
+  for (const version of TEN.keys()) {
+    await migrateUp(request(address, { folder: await migrationsUpTo(version + 1) }));
+    const data = DATA[version + 1];
+    if (data !== undefined) await query(address, data);
+  }
+  expect(
+    await query(
+      address,
+      `SELECT n.phase, host(n.management_ip) AS ip, v.name, v.power_state, v.origin, v.is_managed, f.name AS folder,
+         s.name AS pool, s.is_managed AS pool_managed, d.size_bytes::int, u.username, k.prefix
+       FROM nodes n JOIN virtual_machines v ON v.node_id = n.id JOIN folders f ON f.id = v.folder_id,
+         storage_pools s JOIN volumes d ON d.pool_id = s.id, users u JOIN api_keys k ON k.created_by = u.id`,
+    ),
+  ).toEqual([
+    {
+      phase: 'MAINTENANCE',
+      ip: '10.0.0.1',
+      name: 'web',
+      power_state: 'RUNNING',
+      origin: 'control-plane',
+      is_managed: true,
+      folder: 'mine',
+      pool: 'fast',
+      pool_managed: true,
+      size_bytes: 4096,
+      username: 'ada',
+      prefix: 'qx',
+    },
+  ]);
+});
+
+test('a database of a newer program is refused, naming both versions, and not touched', async () => {
+  await using made = await makeDatabase('empty');
+  const { address } = made;
+  await migrateUp(request(address, { programVersion: '2.0.0' }));
+  const older = request(address, { folder: await migrationsUpTo(9) });
+  const before = await dumpSchema(address);
+  for (const act of [migrateUp(older), readMigrationStatus(older), migrateDown(older, 1)]) {
+    const error: unknown = await act.catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(NewerSchemaError);
+    expect(error).toMatchObject({ schemaVersion: 10, knownVersion: 9 });
+    expect(String(error)).toMatch(
+      /schema version 10, made by qx-controlplane 2\.0\.0.* this is 1\.0\.0/,
+    );
+  }
+  expect(await dumpSchema(address)).toBe(before);
+});
+
+test('programs that start at the same time migrate once', async () => {
+  await using made = await makeDatabase('empty');
+  const all = await Promise.all(Array.from({ length: 4 }, () => migrateUp(request(made.address))));
+  expect(all.map((applied) => applied.length).sort((a, b) => a - b)).toEqual([0, 0, 0, 10]);
+});
+
+describe('a migration that fails', () => {
+  const broken = {
+    '000003_more.up.sql': 'CREATE TABLE more (id integer);\nSELECT 1 / 0;\n',
+    '000003_more.down.sql': 'DROP TABLE more;\n',
+  };
+
+  test('leaves nothing of itself, is named, and runs once it is mended', async () => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    const known = await migrationsUpTo(2, broken);
+    await expect(migrateUp(request(address, { folder: known }))).rejects.toThrow(
+      /000003_more failed \(up\): division by zero/,
+    );
+    const { applied, pending } = await readMigrationStatus(request(address, { folder: known }));
+    expect(applied.map(({ version }) => version)).toEqual([1, 2]);
+    expect(pending.map(({ name }) => name)).toEqual(['000003_more']);
+    expect(await query(address, `SELECT to_regclass('more') AS more`)).toEqual([{ more: null }]);
+    await writeFile(join(known, '000003_more.up.sql'), 'CREATE TABLE more (id integer);\n');
+    expect(await migrateUp(request(address, { folder: known }))).toHaveLength(1);
+  });
+});
+
+describe('a file that was changed after its migration', () => {
+  test.each(['up', 'down'])('is noticed before anything runs: %s', async (direction) => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    await migrateUp(request(address));
+    const other = await mkdtemp(join(folder, 'other-'));
+    await cp(MIGRATIONS, other, { recursive: true });
+    const file = join(other, `000004_volume_extended.${direction}.sql`);
+    await writeFile(file, `${await readFile(file, 'utf8')}-- changed\n`);
+    await expect(migrateUp(request(address, { folder: other }))).rejects.toThrow(
+      /migration 000004_volume_extended of the database was another one when it was applied/,
+    );
+  });
+});
+
+describe('before a schema that holds data is changed', () => {
+  test('it is dumped; the dump can be restored and three are kept', async () => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    const dumps = await mkdtemp(join(folder, 'dumps-'));
+    let minute = 0;
+    const dump = async (version: number) => {
+      const now = new Date(Date.UTC(2026, 0, 1, 0, minute++));
+      await dumpBeforeMigration(address, { folder: dumps, version, now });
+    };
+    for (const version of [5, 6, 7, 8, 10]) {
+      await migrateUp(request(address, { folder: await migrationsUpTo(version), dump }));
+    }
+    // Nothing was there to dump at first.
+    const names = (await readdir(dumps)).sort();
+    expect(names).toEqual([
+      'before-migration-20260101T000100Z-schema-6.dump',
+      'before-migration-20260101T000200Z-schema-7.dump',
+      'before-migration-20260101T000300Z-schema-8.dump',
+    ]);
+    await using restored = await makeDatabase('empty');
+    const { socketFolder, database, user } = restored.address;
+    const into = [
+      '--host',
+      socketFolder,
+      '--username',
+      user,
+      '--dbname',
+      database,
+      '--exit-on-error',
+    ];
+    await execa('pg_restore', [...into, join(dumps, names[2] ?? '')]);
+    const { applied } = await readMigrationStatus(request(restored.address));
+    expect(applied).toHaveLength(8);
+  });
+
+  test('a dump that cannot be made stops the migration', async () => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    await migrateUp(request(address, { folder: await migrationsUpTo(9) }));
+    const file = join(folder, 'not-a-folder');
+    await writeFile(file, '');
+    const dump = async (version: number) => {
+      await dumpBeforeMigration(address, { folder: file, version, now: new Date(0) });
+    };
+    await expect(migrateUp(request(address, { dump }))).rejects.toThrow();
+    const { applied } = await readMigrationStatus(request(address));
+    expect(applied).toHaveLength(9);
+  });
+});
+
+describe('a folder that is none of migrations', () => {
+  test.each([
+    [
+      'a gap',
+      { '000003_c.up.sql': '', '000003_c.down.sql': '' },
+      /000003_c should have the number 000002/,
+    ],
+    ['one of a pair', { '000002_b.up.sql': '' }, /000002_b has no down\.sql/],
+    [
+      'one number twice',
+      { '000001_a.up.sql': '', '000001_a.down.sql': '' },
+      /should have the number 000002/,
+    ],
+    ['another file', { 'README.md': '' }, /"README\.md" is no migration/],
+  ])('is refused: %s', async (_what, files, message) => {
+    const wrong = await migrationsUpTo(1, files);
+    await using made = await makeDatabase('empty');
+    await expect(migrateUp(request(made.address, { folder: wrong }))).rejects.toThrow(message);
+  });
+
+  test('is refused: none', async () => {
+    await using made = await makeDatabase('empty');
+    const missing = join(folder, 'missing');
+    await expect(migrateUp(request(made.address, { folder: missing }))).rejects.toThrow(
+      /the migrations cannot be read/,
+    );
+  });
+});
+
+test('the committed types are those of the migrated schema', async () => {
+  await using made = await makeDatabase('migrated');
+  const committed = resolve(import.meta.dirname, '../../apps/control-plane/database/schema.ts');
+  expect(await generateSchema(made.address)).toBe(await readFile(committed, 'utf8'));
+});
+
+test('each value set of the program is that of the schema, and there is no other', async () => {
+  await using made = await makeDatabase('migrated');
+  const rows = await query<{ name: string; definition: string }>(
+    made.address,
+    `SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+     WHERE conname LIKE '%_value' AND connamespace = 'public'::regnamespace`,
+  );
+  const inSchema = Object.fromEntries(
+    rows.map(({ name, definition }) => [
+      name.replace(/_value$/, ''),
+      [...definition.matchAll(/'([^']+)'::text/g)].map((match) => match[1]).sort(),
+    ]),
+  );
+  const inProgram = Object.fromEntries(
+    Object.entries(VALUE_SETS).map(([name, values]) => [name, [...values].sort()]),
+  );
+  expect(inProgram).toEqual(inSchema);
+});
+
+test('the audit log takes no change, and a row that was changed behind its back breaks the chain', async () => {
+  await using made = await makeDatabase('migrated');
+  const { address } = made;
+  await query(address, `INSERT INTO audit_log (action) VALUES ('one'), ('two'), ('three')`);
+  for (const change of [
+    `UPDATE audit_log SET action = 'other'`,
+    'DELETE FROM audit_log',
+    'TRUNCATE audit_log',
+  ]) {
+    await expect(query(address, change)).rejects.toThrow('audit_log is append-only');
+  }
+  await withSuperuser(address.socketFolder, async () => {
+    const client = new Client({
+      host: address.socketFolder,
+      user: 'postgres',
+      database: address.database,
+    });
+    await client.connect();
+    await client.query(`SET session_replication_role = replica`);
+    await client.query(`UPDATE audit_log SET action = 'other' WHERE sequence = 2`);
+    await client.end();
+  });
+  expect(
+    await query(
+      address,
+      `SELECT sequence::int, hash = sha256(previous_hash || audit_log_content(a)) AS whole FROM audit_log a ORDER BY 1`,
+    ),
+  ).toEqual([
+    { sequence: 1, whole: true },
+    { sequence: 2, whole: false },
+    { sequence: 3, whole: true },
+  ]);
+});

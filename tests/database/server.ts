@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { migrateUp } from '../../apps/control-plane/database/migrate.ts';
+import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
+import { addressOf, MIGRATIONS, SILENT, TEMPLATE, withSuperuser } from './database.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Folder of the Unix socket of the server under test. */
+    socketFolder: string;
+  }
+}
+
+/** Starts one PostgreSQL for all tests, and migrates the database that each test's own is a copy of. */
+export default async function startServer(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-database-'));
+  // Nothing here must outlive a cut of power.
+  const server = await startPostgresql(folder, { fsync: 'off', full_page_writes: 'off' });
+  const { socketFolder } = server;
+  await withSuperuser(socketFolder, async (client) => {
+    await client.query(`CREATE DATABASE ${TEMPLATE} OWNER quantix TEMPLATE template0`);
+  });
+  const address = addressOf(socketFolder, TEMPLATE);
+  const dump = () => Promise.reject(new Error('an empty database is not dumped'));
+  await migrateUp({ address, folder: MIGRATIONS, programVersion: '0.1.0', log: SILENT, dump });
+  project.provide('socketFolder', socketFolder);
+  return async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+}
