@@ -7,7 +7,7 @@ import type { PreparedImage } from '../build/image/prepare.ts';
 import { packagesOf } from '../build/image/steps/facts.ts';
 import type { IsoResult } from '../build/image/steps/iso.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
-import { componentsOf } from '../build/sea/components.ts';
+import { listComponents } from '../build/sea/components.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
@@ -44,7 +44,7 @@ export async function describeBuild({
   const artifacts =
     programs === undefined || sea === undefined
       ? []
-      : componentsOf(programs.runtime, programs.npm, await readPackages(sea));
+      : listComponents(programs.runtime, programs.npm, await readPackages(sea));
   const { cyclonedx } = await import('../build/sbom/cyclonedx.ts');
   const sbom = cyclonedx({
     appliance: { name: profile.name, title: profile.title, version },

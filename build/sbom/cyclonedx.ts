@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
+import { Contrib, Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
 import { PackageURL } from 'packageurl-js';
+import parseLicense from 'spdx-expression-parse';
 import type { LockedPackage } from '../contract/lock.ts';
-import { licenseOf } from './license.ts';
 
 /** A part of an image that is no package of the base: the Node runtime, a library in a compiled program. */
 export interface Artifact {
@@ -37,6 +37,9 @@ const BASES = {
   debian: { type: 'deb', namespace: 'debian', supplier: 'Debian' },
   alpine: { type: 'apk', namespace: 'alpine', supplier: 'Alpine Linux' },
 } as const;
+
+/** Makes of a licence's text an SPDX id, an SPDX expression, or, where it is neither, just a name. */
+const LICENSES = new Contrib.License.Factories.LicenseFactory(parseLicense);
 
 /**
  * The software bill of materials as CycloneDX 1.6 JSON (ECMA-424). The same content gives the same text:
@@ -80,11 +83,26 @@ function packagePart(locked: LockedPackage, { base, suite }: BillOfMaterials): M
   const { name, version, architecture, source = name, license, sha256 } = locked;
   const upstream = source === name ? {} : { upstream: source };
   const qualifiers = { arch: architecture, distro: suite, ...upstream };
-  const lenient = new PackageURL(type, namespace, name, version, qualifiers).toString();
-  // packageurl-js leaves + in versions; ECMA-427 has it encoded, and some readers take a bare one for a space.
-  const purl = lenient.replaceAll('+', '%2B');
+  const purl = formatPackageUrl({ type, namespace, name, version, qualifiers });
   const hashes = { 'SHA-256': sha256 };
   return artifactPart({ type: 'library', name, version, hashes, purl, license, supplier });
+}
+
+/** The parts of a package URL (ECMA-427). */
+export interface PackageUrl {
+  readonly type: string;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+  readonly version: string;
+  readonly qualifiers?: Readonly<Record<string, string>>;
+}
+
+/** Writes a package URL. packageurl-js leaves `+` as it is; ECMA-427 has it encoded, and some readers take it for a space. */
+export function formatPackageUrl(parts: PackageUrl): string {
+  const { type, namespace, name, version, qualifiers } = parts;
+  return new PackageURL(type, namespace, name, version, qualifiers)
+    .toString()
+    .replaceAll('+', '%2B');
 }
 
 const TYPES = {
@@ -98,7 +116,9 @@ function artifactPart(of: Artifact): Models.Component {
     bomRef: purl ?? `${name}@${version}`,
     version,
     hashes: new Models.HashDictionary(hashesOf(of)),
-    licenses: new Models.LicenseRepository(license === undefined ? [] : [licenseOf(license)]),
+    licenses: new Models.LicenseRepository(
+      license === undefined ? [] : [LICENSES.makeFromString(license)],
+    ),
     externalReferences: new Models.ExternalReferenceRepository(
       url === undefined
         ? []

@@ -1,12 +1,12 @@
-import type { Artifact } from '../sbom/cyclonedx.ts';
+import { type Artifact, formatPackageUrl } from '../sbom/cyclonedx.ts';
 import type { NpmLock } from './npm-lock.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
- * What of others' is in the executable, for the bill of materials: Node and npm packages.
+ * Third-party components in the executable, for the bill of materials: Node and npm packages.
  * @param folders of the npm packages in the bundle: `node_modules/zod`
  */
-export function componentsOf(
+export function listComponents(
   runtime: Runtime,
   npm: NpmLock,
   folders: readonly string[],
@@ -18,7 +18,7 @@ function nodeComponent(runtime: Runtime): Artifact {
   const { version } = runtime;
   const node = { type: 'application', name: 'node', version, license: 'MIT' } as const;
   const supplier = 'OpenJS Foundation';
-  const purl = `pkg:generic/node@${version}`;
+  const purl = formatPackageUrl({ type: 'generic', name: 'node', version });
   if (runtime.from === 'npm') return { ...node, supplier, purl, hashes: hashesIn(runtime) };
   const { url, sha256 } = runtime;
   return { ...node, supplier, purl, url, hashes: { 'SHA-256': sha256 } };
@@ -27,7 +27,8 @@ function nodeComponent(runtime: Runtime): Artifact {
 function npmComponent(folder: string, npm: NpmLock): Artifact {
   const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const { version = '', license, integrity } = npm.get(folder) ?? {};
-  const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
+  const [namespace, bare] = name.includes('/') ? name.split('/') : [undefined, name];
+  const purl = formatPackageUrl({ type: 'npm', namespace, name: bare ?? name, version });
   return { type: 'library', name, version, purl, license, hashes: hashesIn({ integrity }) };
 }
 

@@ -96,6 +96,7 @@ test.each([
     { expression: 'GPL-2.0-or-later WITH GCC-exception-2.0' },
   ],
   ['MIT AND (GPL-2.0-only OR Zlib)', { expression: 'MIT AND (GPL-2.0-only OR Zlib)' }],
+  ['MIT WITH No-such-exception', { license: { name: 'MIT WITH No-such-exception' } }],
   ['MIT AND', { license: { name: 'MIT AND' } }],
   ['(MIT', { license: { name: '(MIT' } }],
   ['MIT Zlib', { license: { name: 'MIT Zlib' } }],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { componentsOf } from '../../../build/sea/components.ts';
+import { listComponents } from '../../../build/sea/components.ts';
 import { parseNpmLock } from '../../../build/sea/npm-lock.ts';
 
 const integrity = `sha512-${Buffer.alloc(64, 0xab).toString('base64')}`;
@@ -11,7 +11,7 @@ const npm = parseNpmLock(JSON.stringify({ lockfileVersion: 3, packages }));
 const folders = Object.keys(packages);
 
 test('npm packages are named as npm names them, with the hash that npm checked', () => {
-  const [, b, c] = componentsOf({ from: 'npm', version: '26.0.0', integrity }, npm, folders);
+  const [, b, c] = listComponents({ from: 'npm', version: '26.0.0', integrity }, npm, folders);
   expect(b).toEqual({
     type: 'library',
     name: '@s/b',
@@ -24,7 +24,7 @@ test('npm packages are named as npm names them, with the hash that npm checked',
 });
 
 test('Node is a component with the hash of what was downloaded', () => {
-  const [fromNpm] = componentsOf({ from: 'npm', version: '26.0.0', integrity }, npm, []);
+  const [fromNpm] = listComponents({ from: 'npm', version: '26.0.0', integrity }, npm, []);
   expect(fromNpm).toMatchObject({ name: 'node', hashes: { 'SHA-512': 'ab'.repeat(64) } });
   const sha256 = 'c'.repeat(64);
   const archive = {
@@ -34,6 +34,6 @@ test('Node is a component with the hash of what was downloaded', () => {
     sha256,
     size: 1,
   } as const;
-  const [archived] = componentsOf(archive, npm, []);
+  const [archived] = listComponents(archive, npm, []);
   expect(archived).toMatchObject({ url: 'https://x/n', hashes: { 'SHA-256': sha256 } });
 });
