@@ -4,7 +4,7 @@ import { apkTreeCommand } from './commands/apk-tree.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { configDriveCommand } from './commands/config-drive.ts';
 import type { CommandContext } from './commands/context.ts';
-import { CommandExit } from './commands/define.ts';
+import { CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
 import { dockerCommand } from './commands/docker.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -55,7 +55,7 @@ export async function main(args: readonly string[]): Promise<number> {
   // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
-    await parser(args, { output, signal: cancel.signal }).parseAsync();
+    await parser(args, { output, signal: cancel.signal, findPaths }).parseAsync();
     return 0;
   } catch (error) {
     if (error instanceof CommandExit) return error.exitCode;
@@ -88,6 +88,29 @@ function parser(args: readonly string[], context: CommandContext): Argv {
     });
   for (const command of COMMANDS) command.register(line, context);
   return line;
+}
+
+/** See `CommandContext.findPaths`: what is wrong with the command line, the command says when it is run. */
+export async function findPaths(args: readonly string[]): Promise<CommandPaths> {
+  let found = NO_PATHS;
+  const line = yargs([...args])
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .fail((message, error: unknown) => {
+      throw error instanceof Error ? error : new UsageError(message);
+    });
+  for (const command of COMMANDS) {
+    command.registerPaths(line, (paths) => {
+      found = paths;
+    });
+  }
+  try {
+    await line.parseAsync();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
+  return found;
 }
 
 function report(error: unknown, output: Output, verbose: boolean): number {

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDirectory } from '../build/cache/directory.ts';
 import {
+  type ContainerCommand,
   containerArguments,
   type HostFacts,
   NODE,
@@ -30,12 +31,12 @@ export interface DockerOptions {
 
 /**
  * Runs a command of `qx-build` in the builder image, which is built first if there is none of this Dockerfile.
- * @param command command line of `qx-build`
+ * @param command command line of `qx-build`, and the paths in it
  * @returns the command's exit code; it has told its errors itself
  * @throws BuildError if there is no Node for Linux or no Docker, or Docker cannot build the image or start the container
  */
 export async function runInDocker(
-  command: readonly string[],
+  command: ContainerCommand,
   { project, baseImage, buildFlags, runFlags, signal }: DockerOptions,
   output: Output,
 ): Promise<number> {
@@ -52,7 +53,8 @@ export async function runInDocker(
     environment: process.env,
     exists: existsSync,
   };
-  for (const folder of writableFolders(host, command)) await mkdir(folder, { recursive: true });
+  for (const folder of writableFolders(host, command.paths.writes))
+    await mkdir(folder, { recursive: true });
   const name = `quantix-build-${randomUUID()}`;
   const args = containerArguments({ image, name, command, flags: runFlags }, host);
   return runContainer(args, { name, terminal: host.terminal, signal });

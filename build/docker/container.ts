@@ -1,6 +1,4 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
 
 /** The Node that runs the toolchain inside, in the project. */
@@ -34,22 +32,32 @@ export interface HostFacts {
   exists: (path: string) => boolean;
 }
 
+/** A command line of `qx-build`, and what it needs of the host's files; relative paths start at the project. */
+export interface ContainerCommand {
+  line: readonly string[];
+  paths: {
+    /** Files and folders that it reads. */
+    reads: readonly string[];
+    /** Folders that it writes into. */
+    writes: readonly string[];
+  };
+}
+
 /** What to run, and how. */
 export interface ContainerRequest {
   /** Name of the image. */
   image: string;
   /** Name for the container, by which it can be ended. */
   name: string;
-  /** Command line of `qx-build`. */
-  command: readonly string[];
+  command: ContainerCommand;
   /** Further flags of `docker run`; they win over ours. */
   flags: readonly string[];
 }
 
 /**
  * Arguments of `docker` that run a command of the toolchain in the builder image: as the calling user, with no
- * privileges and a root filesystem that cannot be written, with the project, the cache and the output folder at the
- * paths they have on the host, so that records and messages say the same inside and outside.
+ * privileges and a root filesystem that cannot be written, with the project, the cache and all that the command names at
+ * the paths they have on the host, so that records and messages say the same inside and outside.
  */
 export function containerArguments(
   { image, name, command, flags }: ContainerRequest,
@@ -66,8 +74,8 @@ export function containerArguments(
     '--security-opt=no-new-privileges',
     '--read-only',
     '--tmpfs=/tmp',
-    ...writableFolders(host, command).map((path) => mount(path)),
-    ...readOnlyPaths(host, command).map((path) => `${mount(path)},readonly`),
+    ...writableFolders(host, command.paths.writes).map((path) => mount(path)),
+    ...readOnlyPaths(host, command.paths.reads).map((path) => `${mount(path)},readonly`),
     `--workdir=${host.project}`,
     `--env=QUANTIX_CACHE=${host.cache}`,
     '--env=HOME=/tmp',
@@ -76,37 +84,33 @@ export function containerArguments(
     image,
     join(host.project, NODE),
     'tasks/qx-build.ts',
-    ...command,
+    ...command.line,
   ];
 }
 
 /**
- * Folders that a command writes into: project, cache, and where its `--output` is, each only if it lies in none of
- * the others. They must be there before the container is made, or Docker makes them as root.
+ * Folders to be written into: project, cache, and those that the command names, each only if it lies in none of the
+ * others. They must be there before the container is made, or Docker makes them as root.
  */
-export function writableFolders(
-  { project, cache }: HostFacts,
-  command: readonly string[],
-): string[] {
-  const output = outputFolder(command, project);
-  return outermost([project, cache, ...(output === undefined ? [] : [output])]);
+export function writableFolders({ project, cache }: HostFacts, named: readonly string[]): string[] {
+  return outermost([project, cache, ...named.map((folder) => resolve(project, folder))]);
 }
 
 /**
- * What is only read: the project's `node_modules` where it is a link to elsewhere, settings of the host, and folders
- * that the command names – a mirror, and keys.
+ * What is only read: the project's `node_modules` where it is a link to elsewhere, settings of the host, and what the
+ * command names, such as a mirror and keys.
  */
 function readOnlyPaths(
   { project, cache, nodeModules, environment, exists }: HostFacts,
-  command: readonly string[],
+  named: readonly string[],
 ): string[] {
   const authorities = environment.NODE_EXTRA_CA_CERTS ?? '';
   const settings = [...HOST_SETTINGS, ...(isAbsolute(authorities) ? [authorities] : [])];
   const modules = isWithin(nodeModules, project) ? [] : [nodeModules];
-  const named = foldersNamed(command, project).filter(
-    (folder) => !isWithin(folder, project) && !isWithin(folder, cache),
+  const elsewhere = outermost(named.map((path) => resolve(project, path))).filter(
+    (path) => !isWithin(path, project) && !isWithin(path, cache),
   );
-  return [...modules, ...new Set([...settings, ...named].filter(exists))];
+  return [...modules, ...new Set([...settings, ...elsewhere].filter(exists))];
 }
 
 /** Root keeps the right to write into a project of somebody else's, as it has outside; nobody has any other right. */
@@ -120,28 +124,6 @@ function identity({ user, rootless }: HostFacts): string[] {
 function mount(path: string): string {
   const field = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return `--mount=type=bind,${field(`source=${path}`)},${field(`target=${path}`)}`;
-}
-
-/** Folders of `--mirror=file://…` and `--keys-dir`. */
-function foldersNamed(command: readonly string[], project: string): string[] {
-  const { mirror, 'keys-dir': keys } = optionsOf(command);
-  const folders = [
-    ...(typeof mirror === 'string' && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
-    ...(typeof keys === 'string' ? [resolve(project, keys)] : []),
-  ];
-  return outermost(folders);
-}
-
-function optionsOf(command: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const options = { output: text, mirror: text, 'keys-dir': text };
-  return parseArgs({ args: [...command], options, strict: false }).values;
-}
-
-function outputFolder(command: readonly string[], project: string): string | undefined {
-  const { output } = optionsOf(command);
-  if (typeof output !== 'string' || output === '') return undefined;
-  return isAbsolute(output) ? output : join(project, output);
 }
 
 function outermost(folders: readonly string[]): string[] {

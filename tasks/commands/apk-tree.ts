@@ -1,5 +1,6 @@
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
@@ -43,6 +44,10 @@ export const apkTreeCommand = defineCommand({
         describe: 'One more constraint or name for the world, besides NAMES',
       })
       .epilogue(EPILOGUE),
+  paths: ({ keysDir, repository }) => ({
+    reads: [keysDir, ...repository.map(repositoryFolder).filter((path) => path !== undefined)],
+    writes: [],
+  }),
   handler: async (options, { signal }) => {
     refuseTerminal();
     const { assemble } = await import('../../build/base/alpine/assemble.ts');
@@ -63,6 +68,13 @@ export const apkTreeCommand = defineCommand({
     await write(tarStream(tree, sourceDateEpoch() ?? epoch), process.stdout, signal);
   },
 });
+
+/** The folder that a repository is; none if it is elsewhere. */
+function repositoryFolder(repository: string): string | undefined {
+  const address = repository.replace(/^@\S+\s+/, '');
+  if (!URL.canParse(address)) return address;
+  return address.startsWith('file:') ? fileURLToPath(address) : undefined;
+}
 
 async function write(chunks: Iterable<Buffer>, to: Writable, signal: AbortSignal): Promise<void> {
   try {

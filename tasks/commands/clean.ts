@@ -13,6 +13,7 @@ export const cleanCommand = defineCommand({
       .option('downloads', { type: 'boolean', default: false, describe: 'Remove downloads too' })
       .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
       .check(givenOnce('output')),
+  paths: ({ output }) => ({ reads: [], writes: [output] }),
   handler: async ({ downloads, output: folder }, { output }) => {
     const cache = cacheDirectory();
     const built = [cache.steps, cache.images, cache.opened, cache.tmp, resolve(PROJECT, folder)];

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { BuildError } from '../../build/error.ts';
 import { planConfigDrive } from '../../build/image/config-drive/plan.ts';
 import { WRITERS } from '../../build/image/config-drive/write.ts';
@@ -48,6 +48,10 @@ export const configDriveCommand = defineCommand({
       .option('authorized-keys', { type: 'string', describe: 'File with public keys for root' })
       .option('ssh', { type: 'boolean', describe: 'Turn SSH on at boot, for these keys' })
       .epilogue(EPILOGUE),
+  paths: ({ file, network, pskFile, authorizedKeys }) => ({
+    reads: [...network, pskFile, authorizedKeys].filter((path) => path !== undefined),
+    writes: [dirname(file)],
+  }),
   handler: async (options, { output, signal }) => {
     const { file, format, network, pskFile, authorizedKeys, ...rest } = options;
     const { labelPrefix } = await loadProfile(PROJECT, options.profile);

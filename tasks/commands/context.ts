@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import {
   ARCHITECTURE_NAMES,
@@ -9,12 +10,15 @@ import { cacheDirectory } from '../../build/cache/directory.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import type { Output } from '../ui/events.ts';
+import type { CommandPaths } from './define.ts';
 
 /** What every command is given besides its options. */
 export interface CommandContext {
   output: Output;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
+  /** The paths that a command line names; none where the command itself will refuse it. */
+  findPaths: (args: readonly string[]) => Promise<CommandPaths>;
 }
 
 /** The project this toolchain belongs to. */
@@ -54,6 +58,22 @@ export function imageOptions(yargs: Argv) {
       describe: 'Accept package indexes that are older than those in the lock',
     })
     .check(givenOnce('base', 'arch', 'mirror', 'keys-dir'));
+}
+
+/** The paths that options of `imageOptions` name, and the folder that `--output` does where there is one. */
+export function imagePaths(options: {
+  mirror?: string | undefined;
+  keysDir?: string | undefined;
+  output?: string;
+}): CommandPaths {
+  const { mirror = '', keysDir, output } = options;
+  return {
+    reads: [
+      ...(URL.canParse(mirror) && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
+      ...(keysDir === undefined ? [] : [keysDir]),
+    ],
+    writes: output === undefined ? [] : [output],
+  };
 }
 
 /** A check for yargs, which makes a list of an option that is given twice: each of these may be given once. */
@@ -101,7 +121,7 @@ export function imageOptionsOf(
     arch: ArchitectureName;
     keysDir?: string | undefined;
   },
-  { output, signal }: CommandContext,
+  { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): ImageOptions {
   return {
     ...options,

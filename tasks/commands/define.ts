@@ -7,26 +7,37 @@ export interface CommandDefinition<Options> {
   command: string;
   describe: string;
   builder: (yargs: Argv) => Argv<Options>;
+  /** The paths that its options name, for running it where only those are there. */
+  paths: (options: ArgumentsCamelCase<Options>) => CommandPaths;
   handler: (options: ArgumentsCamelCase<Options>, context: CommandContext) => Promise<void>;
 }
 
-/** A command that waits for its context; yargs knows it by what `register` adds. */
+/** Paths on the host that a command was given, as they were written. */
+export interface CommandPaths {
+  /** Files and folders that it reads. */
+  reads: readonly string[];
+  /** Folders that it writes into; it makes them if they are not there. */
+  writes: readonly string[];
+}
+
+export const NO_PATHS: CommandPaths = { reads: [], writes: [] };
+
+/** A command that waits for its context; yargs knows it by what a method adds. */
 export interface Command {
+  /** Adds it to be run. */
   register(yargs: Argv, context: CommandContext): void;
+  /** Adds it to be parsed only: instead of running, it tells the paths it was given. */
+  registerPaths(yargs: Argv, tell: (paths: CommandPaths) => void): void;
 }
 
 /** Makes a command of a definition. */
 export function defineCommand<Options>(definition: CommandDefinition<Options>): Command {
+  const { command, describe, builder, paths, handler } = definition;
+  const add = (yargs: Argv, run: CommandModule<object, Options>['handler']) =>
+    yargs.command<Options>({ command, describe, builder, handler: run });
   return {
-    register: (yargs, context) => {
-      const module: CommandModule<object, Options> = {
-        command: definition.command,
-        describe: definition.describe,
-        builder: definition.builder,
-        handler: (options) => definition.handler(options, context),
-      };
-      yargs.command(module);
-    },
+    register: (yargs, context) => void add(yargs, (options) => handler(options, context)),
+    registerPaths: (yargs, tell) => void add(yargs, (options) => tell(paths(options))),
   };
 }
 

@@ -1,5 +1,5 @@
 import { PROJECT } from './context.ts';
-import { CommandExit, defineCommand } from './define.ts';
+import { CommandExit, defineCommand, NO_PATHS } from './define.ts';
 
 /** `qx-build docker -- <command>`: runs a command in the builder image. */
 export const dockerCommand = defineCommand({
@@ -30,9 +30,11 @@ export const dockerCommand = defineCommand({
         describe: 'Further flag of docker run',
       })
       .demandCommand(1, 'Which command is to run in Docker?'),
-  handler: async ({ _, baseImage, buildFlag, runFlag }, { output, signal }) => {
+  paths: () => NO_PATHS,
+  handler: async ({ _, baseImage, buildFlag, runFlag }, { output, signal, findPaths }) => {
     const { runInDocker } = await import('../docker.ts');
-    const command = _.slice(1).map(String);
+    const line = _.slice(1).map(String);
+    const command = { line, paths: await findPaths(line) };
     const options = { project: PROJECT, buildFlags: buildFlag, runFlags: runFlag };
     const exitCode = await runInDocker(command, { ...options, baseImage, signal }, output);
     if (exitCode !== 0) throw new CommandExit(exitCode);

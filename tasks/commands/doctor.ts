@@ -7,7 +7,7 @@ import {
   qemuRequirements,
   TEST_REQUIREMENTS,
 } from '../../build/host/requirements.ts';
-import { defineCommand } from './define.ts';
+import { defineCommand, NO_PATHS } from './define.ts';
 
 const PURPOSES = [
   ...ARCHITECTURE_NAMES.flatMap((name) => [
@@ -27,6 +27,7 @@ export const doctorCommand = defineCommand({
       default: false,
       describe: 'Install what is missing (Debian, as root)',
     }),
+  paths: () => NO_PATHS,
   handler: async ({ install }, { output, signal }) => {
     const all = PURPOSES.flatMap(({ requirements }) => requirements);
     if (install) {

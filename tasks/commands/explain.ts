@@ -1,4 +1,4 @@
-import { buildOptions, imageOptionsOf, profilesOf } from './context.ts';
+import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build explain`: which inputs changed since the last build, and which steps run because of it. */
@@ -6,6 +6,7 @@ export const explainCommand = defineCommand({
   command: 'explain',
   describe: 'Say which inputs changed since the last build, and which steps run because of it',
   builder: buildOptions,
+  paths: imagePaths,
   handler: async (options, { output, signal }) => {
     const { explainImage } = await import('../explain.ts');
     for (const name of profilesOf(options)) {

@@ -3,7 +3,7 @@ import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { Built } from '../summary.ts';
-import { buildOptions, imageOptionsOf, profilesOf } from './context.ts';
+import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build iso`: builds ISOs, or says that they are up to date. */
@@ -11,6 +11,7 @@ export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable ISOs of profiles',
   builder: buildOptions,
+  paths: imagePaths,
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const built: Built[] = [];

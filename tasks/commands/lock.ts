@@ -6,7 +6,7 @@ import { buildRequirements } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
 import { lockFile } from '../../build/lock/file.ts';
 import { loadProfile } from '../../build/profile/load.ts';
-import { type CommandContext, imageOptions, PROJECT, profilesOf } from './context.ts';
+import { type CommandContext, imageOptions, imagePaths, PROJECT, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build lock`: resolves profiles anew and writes their locks. */
@@ -14,6 +14,7 @@ export const lockCommand = defineCommand({
   command: 'lock',
   describe: 'Resolve the packages of profiles and write their lock files',
   builder: imageOptions,
+  paths: imagePaths,
   handler: async (options, { output, signal }: CommandContext) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     for (const name of profilesOf(options)) {

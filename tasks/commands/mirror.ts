@@ -1,6 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
-import { givenOnce, imageOptions, imageOptionsOf, profilesOf } from './context.ts';
+import { givenOnce, imageOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build mirror`: a partial Alpine mirror from locks, for sites without a network. */
@@ -25,6 +25,10 @@ export const mirrorCommand = defineCommand({
         defaultDescription: 'name of the key and .pub',
       })
       .check(givenOnce('output', 'key', 'key-name')),
+  paths: ({ key, ...options }) => {
+    const { reads, writes } = imagePaths(options);
+    return { reads: [...reads, key], writes };
+  },
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { mirrorProfiles } = await import('../mirror.ts');

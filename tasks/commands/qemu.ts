@@ -1,6 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
-import { buildOptions, givenOnce, imageOptionsOf } from './context.ts';
+import { buildOptions, givenOnce, imageOptionsOf, imagePaths } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build qemu`: boots an ISO for a person, in a window or on this terminal. */
@@ -16,6 +16,7 @@ export const qemuCommand = defineCommand({
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
       .check(givenOnce('firmware', 'memory')),
+  paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
     await ensureInstalled(requirements, { say: output.say, signal });

@@ -1,7 +1,7 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
-import { buildOptions, imageOptionsOf, profilesOf } from './context.ts';
+import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build rootfs`: the root filesystem of an image as a tar, to look into. */
@@ -9,6 +9,7 @@ export const rootfsCommand = defineCommand({
   command: 'rootfs',
   describe: 'Write the audited root filesystem of profiles as a tar, to look into',
   builder: buildOptions,
+  paths: imagePaths,
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { writeRootfs } = await import('../rootfs.ts');

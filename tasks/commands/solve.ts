@@ -10,6 +10,9 @@ const EPILOGUE =
   'its kind (unsatisfiable, syntax, other) and details behind bars. Both are answers: the exit code is 0. ' +
   'It is 1 if a file cannot be read, 2 if an option of this command is wrong.';
 
+/** An index with a tag: `@TAG=FILE`. */
+const TAGGED = /^@([^=]+)=(.*)$/s;
+
 /** `qx-build solve`: says what apk would do, without doing it. */
 export const solveCommand = defineCommand({
   command: 'solve',
@@ -37,6 +40,15 @@ export const solveCommand = defineCommand({
       })
       .example('$0 solve --world world --installed installed --repo main -- add -u nginx', '')
       .epilogue(EPILOGUE),
+  paths: ({ world, installed, repo, cacheInstalled }) => ({
+    reads: [
+      world,
+      installed,
+      ...repo.map((option) => TAGGED.exec(option)?.[2] ?? option),
+      ...(cacheInstalled === undefined ? [] : [cacheInstalled]),
+    ],
+    writes: [],
+  }),
   handler: async (options, { output }) => {
     const { simulate } = await import('../../build/base/alpine/applets/simulate.ts');
     const { cacheInstalled } = options;
@@ -52,8 +64,6 @@ export const solveCommand = defineCommand({
     for (const line of lines) output.say(line);
   },
 });
-
-const TAGGED = /^@([^=]+)=(.*)$/s;
 
 async function repositoryOf(option: string): Promise<RepositorySource> {
   const [, tag = '', file = option] = TAGGED.exec(option) ?? [];

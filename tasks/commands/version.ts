@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline';
-import { defineCommand } from './define.ts';
+import { defineCommand, NO_PATHS } from './define.ts';
 
 /** `qx-build version`: answers questions about versions of packages, a line each. */
 export const versionCommand = defineCommand({
   command: 'version',
   describe: 'Compare versions as apk does: reads cmp A B, match A OP B, valid V, a line each',
   builder: (yargs) => yargs,
+  paths: () => NO_PATHS,
   handler: async (_, { output, signal }) => {
     const { answer } = await import('../../build/base/alpine/version/questions.ts');
     const lines = createInterface({

@@ -17,15 +17,26 @@ const HOST: HostFacts = {
 };
 
 /** Arguments for a command on a host that differs from `HOST` in these facts. */
-function argumentsOn(host: Partial<HostFacts>, command: string[] = ['iso'], flags: string[] = []) {
+function argumentsOn(
+  host: Partial<HostFacts>,
+  { line = ['iso'], reads = [], writes = [] }: Partial<Command> = {},
+  flags: string[] = [],
+) {
+  const command = { line, paths: { reads, writes } };
   const request = { image: 'quantix-builder:abc', name: 'quantix-build-1', command, flags };
   return containerArguments(request, { ...HOST, ...host });
+}
+
+interface Command {
+  line: string[];
+  reads: string[];
+  writes: string[];
 }
 
 const mounts = (args: readonly string[]) => args.filter((one) => one.startsWith('--mount='));
 
 test('a command runs as the calling user, without privileges, and sees project and cache where they are', () => {
-  expect(argumentsOn({}, ['iso', '--profile', 'qvdc'])).toEqual([
+  expect(argumentsOn({}, { line: ['iso', '--profile', 'qvdc'] })).toEqual([
     'run',
     '--rm',
     '--init',
@@ -73,7 +84,7 @@ test('a terminal is handed on', () => {
 });
 
 test('further flags come after ours, before the image', () => {
-  const args = argumentsOn({}, ['iso'], ['--network=host', '--memory=4g']);
+  const args = argumentsOn({}, {}, ['--network=host', '--memory=4g']);
   expect(args.slice(args.indexOf('--network=host'))).toEqual([
     '--network=host',
     '--memory=4g',
@@ -125,28 +136,26 @@ test('a path with a comma or a quote is one field of the mount', () => {
   );
 });
 
-test('the output folder is mounted where it lies outside of the project, however it is written', () => {
-  const folders = (...command: string[]) => writableFolders(HOST, ['iso', ...command]);
+test('a folder to write into is mounted where it lies outside of the project, however it is written', () => {
+  const folders = (...writes: string[]) => writableFolders(HOST, writes);
   const usual = [HOST.project, HOST.cache];
   expect(folders()).toEqual(usual);
-  expect(folders('--output', 'elsewhere')).toEqual(usual);
-  expect(folders('--output=/srv/isos', '--release')).toEqual([...usual, '/srv/isos']);
-  expect(folders('--profile', 'qvdc', '--output', '../isos')).toEqual([...usual, '/home/me/isos']);
-  expect(folders('--output')).toEqual(usual);
+  expect(folders('elsewhere')).toEqual(usual);
+  expect(folders('/srv/isos')).toEqual([...usual, '/srv/isos']);
+  expect(folders('../isos')).toEqual([...usual, '/home/me/isos']);
 });
 
 test('a cache within the project, or around it, is mounted with it', () => {
-  const cacheAt = (cache: string) => writableFolders({ ...HOST, cache }, ['iso']);
+  const cacheAt = (cache: string) => writableFolders({ ...HOST, cache }, []);
   expect(cacheAt('/home/me/quantix/.cache')).toEqual(['/home/me/quantix']);
   expect(cacheAt('/home/me')).toEqual(['/home/me']);
   expect(cacheAt('/home/me/quantix-cache')).toEqual(['/home/me/quantix', '/home/me/quantix-cache']);
 });
 
-test('a mirror and keys in folders outside of the project can be read', () => {
-  const command = ['iso', '--mirror', 'file:///media/stick', '--keys-dir', '/media/stick/keys'];
-  expect(mounts(argumentsOn({ exists: () => true }, command))).toContain(
-    '--mount=type=bind,source=/media/stick,target=/media/stick,readonly',
-  );
-  const inside = ['iso', '--keys-dir', 'keys'];
-  expect(mounts(argumentsOn({ exists: () => true }, inside)).join(' ')).not.toContain('keys');
+test('what a command reads outside of project and cache is mounted to be read', () => {
+  const all = { exists: () => true };
+  const mount = (path: string) => `--mount=type=bind,source=${path},target=${path},readonly`;
+  const reads = ['/media/stick', '/media/stick/keys', '../site.rsa', 'keys', `${HOST.cache}/x`];
+  const named = mounts(argumentsOn(all, { reads })).slice(4);
+  expect(named).toEqual([mount('/media/stick'), mount('/home/me/site.rsa')]);
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { main } from '../../../tasks/command-line.ts';
+import { findPaths, main } from '../../../tasks/command-line.ts';
 
 let printed = '';
 let complained = '';
@@ -87,4 +87,28 @@ test('what is listened to while a command runs is not listened to afterwards', a
   const before = process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
   await main(['isso']);
   expect(process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')).toBe(before);
+});
+
+describe('the paths that a command line names are found without running it', () => {
+  test.each([
+    ['iso', [], ['dist']],
+    [
+      'iso --output=/srv/isos --keys-dir keys --mirror file:///stick',
+      ['/stick', 'keys'],
+      ['/srv/isos'],
+    ],
+    ['lock --mirror http://mirror', [], []],
+    ['mirror --key site.rsa --output /stick', ['site.rsa'], ['/stick']],
+    ['config-drive --profile qvdc --psk-file p --network a.conf x/y.img', ['a.conf', 'p'], ['x']],
+    ['apk-tree --arch x --keys-dir k --repository r --repository http://x -- a', ['k', 'r'], []],
+    ['solve --world w --installed i --repo @edge=f -- add a', ['w', 'i', 'f'], []],
+    ['iso --output', [], ['dist']],
+    ['iso --no-such-option --output o', [], ['o']],
+    ['mirror', [], []],
+    ['nonsense', [], []],
+    ['iso --help', [], ['dist']],
+  ])('%s', async (line, reads, writes) => {
+    expect(await findPaths(line.split(' '))).toEqual({ reads, writes });
+    expect(complained).toBe('');
+  });
 });
