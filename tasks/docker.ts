@@ -10,8 +10,14 @@ import {
   NODE,
   writableFolders,
 } from '../build/docker/container.ts';
-import { buildImage, findDaemon, hasImage, runContainer } from '../build/docker/engine.ts';
-import { DEFAULT_BASE_IMAGE, imageArguments, imageTag } from '../build/docker/image.ts';
+import { buildImage, findDaemon, imageTime, runContainer } from '../build/docker/engine.ts';
+import {
+  DEFAULT_BASE_IMAGE,
+  daysBetween,
+  imageArguments,
+  imageTag,
+  needsBuilding,
+} from '../build/docker/image.ts';
 import { BuildError } from '../build/error.ts';
 import type { Output } from './ui/events.ts';
 import { runStages, stage } from './ui/stage.ts';
@@ -30,7 +36,8 @@ export interface DockerOptions {
 }
 
 /**
- * Runs a command of `qx-build` in the builder image, which is built first if there is none of this Dockerfile.
+ * Runs a command of `qx-build` in the builder image, which is built first if there is none of this Dockerfile,
+ * or an old one.
  * @param command command line of `qx-build`, and the paths in it
  * @returns the command's exit code; it has told its errors itself
  * @throws BuildError if there is no Node for Linux or no Docker, or Docker cannot build the image or start the container
@@ -42,7 +49,7 @@ export async function runInDocker(
 ): Promise<number> {
   requireNode(project);
   const { rootless } = await findDaemon(signal);
-  const image = await builderImage({ project, baseImage, buildFlags, signal }, output);
+  const image = await ensureBuilderImage({ project, baseImage, buildFlags, signal }, output);
   const host: HostFacts = {
     project,
     nodeModules: realpathSync(join(project, 'node_modules')),
@@ -71,24 +78,40 @@ function requireNode(project: string): void {
   });
 }
 
-/** Name of the builder image, which is there afterwards. */
-async function builderImage(
+/**
+ * Sees to it that there is a builder image, built within the last weeks if that is possible.
+ * @returns its name
+ */
+async function ensureBuilderImage(
   { project, baseImage = DEFAULT_BASE_IMAGE, buildFlags, signal }: Omit<DockerOptions, 'runFlags'>,
   output: Output,
 ): Promise<string> {
   const dockerfile = join(project, 'Dockerfile');
   const tag = imageTag(readFileSync(dockerfile, 'utf8'), baseImage);
-  if (await hasImage(tag, signal)) return tag;
-  const title = `Builder image from ${baseImage}, once`;
+  const built = await imageTime(tag, signal);
+  const now = new Date();
+  if (!needsBuilding(built, { now, flags: buildFlags })) return tag;
+  const age = built && `${daysBetween(built, now)} days old`;
+  const title = `Builder image from ${baseImage}, ${age === undefined ? 'once' : `anew: ${age}`}`;
   const building = stage(
     { image: tag, step: 'builder-image', title, output, times: [] },
     async () => {
-      const environment = process.env;
-      const args = imageArguments({ tag, baseImage, environment, flags: buildFlags });
-      await buildImage(args, { dockerfile, baseImage, signal });
-      return { note: tag };
+      const args = imageArguments({
+        tag,
+        baseImage,
+        environment: process.env,
+        refresh: built !== undefined,
+        flags: buildFlags,
+      });
+      const digest = await buildImage(args, { dockerfile, baseImage, signal });
+      return { note: digest === undefined ? tag : `${tag} on ${digest}` };
     },
   );
-  await runStages([building], output);
+  try {
+    await runStages([building], output);
+  } catch (error) {
+    if (age === undefined || !(error instanceof BuildError)) throw error;
+    output.say(`The builder image that is there is used, ${age}: ${error.message}`);
+  }
   return tag;
 }

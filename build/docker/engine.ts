@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
+import { z } from 'zod';
 import { BuildError } from '../error.ts';
 import { callerEnvironment } from '../process/environment.ts';
 import { errorCode } from '../process/errno.ts';
@@ -57,18 +58,23 @@ function noDaemon(error: unknown): unknown {
   });
 }
 
-/** Whether the daemon has an image of this name. */
-export async function hasImage(tag: string, signal?: AbortSignal): Promise<boolean> {
-  return (
-    (await run('docker', ['image', 'ls', '--quiet', tag], { env: callerEnvironment(), signal })) !==
-    ''
-  );
+/**
+ * When the daemon's image of this name was built or pulled.
+ * @returns `undefined` if it has none
+ */
+export async function imageTime(tag: string, signal?: AbortSignal): Promise<Date | undefined> {
+  const options = { env: callerEnvironment(), signal };
+  if ((await run('docker', ['image', 'ls', '--quiet', tag], options)) === '') return undefined;
+  const format = '{{json .Metadata.LastTagTime}}';
+  const answer = await run('docker', ['image', 'inspect', '--format', format, tag], options);
+  return new Date(z.string().parse(JSON.parse(answer)));
 }
 
 /**
  * Builds an image.
  * @param args of `docker`, from `imageArguments`
  * @param options path of the Dockerfile, which it reads from standard input, and the base image, for the message
+ * @returns digest of the base image, `sha256:…`, if it is from a registry
  * @throws BuildError with the last words of the build if it fails
  */
 export async function buildImage(
@@ -78,18 +84,32 @@ export async function buildImage(
     baseImage,
     signal,
   }: { dockerfile: string; baseImage: string; signal?: AbortSignal | undefined },
-): Promise<void> {
+): Promise<string | undefined> {
   const env = callerEnvironment();
   const options = { ...childOptions({ env, signal }), input: readFileSync(dockerfile), all: true };
   const { failed, all, ...result } = await execa('docker', args, { ...options, reject: false });
   signal?.throwIfAborted();
-  if (!failed) return;
+  const printed = typeof all === 'string' ? all : '';
+  if (!failed) return baseDigest(printed) ?? (await storedDigest(baseImage, signal));
   if (result.code === 'ENOENT') throw noDaemon(toolError('docker', result));
   throw new BuildError({
-    what: `the builder image cannot be built from ${baseImage}: ${lastWords(typeof all === 'string' ? all : '')}`,
+    what: `the builder image cannot be built from ${baseImage}: ${lastWords(printed)}`,
     where: dockerfile,
     fix: 'Another base image or network may help: DOCKER_BASE=…, DOCKER_BUILD_FLAGS=--network=host.',
   });
+}
+
+/** The digest of the base image in what a build printed: BuildKit has it in its step `FROM`, Docker where it pulls. */
+export function baseDigest(printed: string): string | undefined {
+  return /^(?:#\d+ .*\bFROM \S+@|Digest: )(sha256:[0-9a-f]{64})/m.exec(printed)?.[1];
+}
+
+/** The digest under which the daemon has pulled an image; none if it was made here, or is not among its images. */
+async function storedDigest(image: string, signal?: AbortSignal): Promise<string | undefined> {
+  const format = ['--no-trunc', '--format', '{{.Digest}}'];
+  const options = { env: callerEnvironment(), signal };
+  const digests = await run('docker', ['image', 'ls', ...format, image], options);
+  return digests.split('\n').find((digest) => digest.startsWith('sha256:'));
 }
 
 /** The last lines of what a build printed, as one line; what Docker says to everybody left out. */

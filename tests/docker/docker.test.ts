@@ -71,6 +71,15 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect((await qx(args)).stdout).toContain('"upToDate":true');
   });
 
+  test('a builder image that is to be new, and cannot be had, does not keep the old one from working', async () => {
+    const args = ['iso', '--json', '--profile', 'qvdc'];
+    const flags = [`--build-flag=${NETWORK}`, '--build-flag=--pull', `--run-flag=${NETWORK}`];
+    const { exitCode, stderr, stdout } = await qx([...base, ...flags, '--', ...args]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain('"step":"builder-image"');
+    expect(stdout).toContain('"upToDate":true');
+  });
+
   test('an output folder outside of the project is written to', async () => {
     const folder = join(dirname(checkout.directory), 'isos');
     const args = ['iso', '--profile', 'qvdc', '--output', folder];

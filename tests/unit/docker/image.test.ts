@@ -2,8 +2,13 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { ARCHITECTURE_NAMES } from '../../../build/architecture.ts';
-import { lastWords } from '../../../build/docker/engine.ts';
-import { DEFAULT_BASE_IMAGE, imageArguments, imageTag } from '../../../build/docker/image.ts';
+import { baseDigest, lastWords } from '../../../build/docker/engine.ts';
+import {
+  DEFAULT_BASE_IMAGE,
+  imageArguments,
+  imageTag,
+  needsBuilding,
+} from '../../../build/docker/image.ts';
 import { buildRequirements } from '../../../build/host/requirements.ts';
 import { TOOL_PACKAGES } from '../../../build/process/tools.ts';
 
@@ -42,6 +47,7 @@ test('the image is built from standard input, without a context, and further fla
     tag: 'quantix-builder:abc',
     baseImage: 'own/base:1',
     environment: {},
+    refresh: false,
     flags: ['--network=host', '--pull'],
   });
   expect(args).toEqual([
@@ -54,9 +60,38 @@ test('the image is built from standard input, without a context, and further fla
   ]);
 });
 
+test('the image is built where there is none, when it is a month old, and when a flag asks for it', () => {
+  const now = new Date('2026-03-01T00:00:00Z');
+  const needed = (built: string | undefined, flags: string[] = []) =>
+    needsBuilding(built === undefined ? undefined : new Date(built), { now, flags });
+  expect(needed(undefined)).toBe(true);
+  expect(needed('2026-02-20T00:00:00Z')).toBe(false);
+  expect(needed('2026-01-01T00:00:00Z')).toBe(true);
+  expect(needed('2026-02-20T00:00:00Z', ['--network=host'])).toBe(false);
+  expect(needed('2026-02-20T00:00:00Z', ['--network=host', '--pull'])).toBe(true);
+});
+
+test('an image that is built anew is not put together from what Docker remembers', () => {
+  const request = { tag: 't', baseImage: 'b', environment: {}, flags: [] };
+  expect(imageArguments({ ...request, refresh: true })).toContain('--no-cache');
+  expect(imageArguments({ ...request, refresh: false })).not.toContain('--no-cache');
+});
+
+test.each([
+  [
+    'BuildKit',
+    (digest: string) => `#5 [1/2] FROM docker.io/library/debian:bookworm-slim@${digest}`,
+  ],
+  ['Docker without it', (digest: string) => `Step 2/6 : FROM b\nDigest: ${digest}\nStatus: …`],
+])('the digest of the base image is read from what %s prints', (_, print) => {
+  const digest = `sha256:${'ab'.repeat(32)}`;
+  expect(baseDigest(print(digest))).toBe(digest);
+  expect(baseDigest('Step 2/6 : FROM b\n ---> 8f1c8e8ef0fc')).toBeUndefined();
+});
+
 test('a proxy is passed on by the name of its variable, never by its value', () => {
   const environment = { https_proxy: 'http://me:secret@proxy:3128', NO_PROXY: '', HOME: '/root' };
-  const args = imageArguments({ tag: 't', baseImage: 'b', environment, flags: [] });
+  const args = imageArguments({ tag: 't', baseImage: 'b', environment, refresh: false, flags: [] });
   expect(args).toContain('--build-arg=https_proxy');
   expect(args.join(' ')).not.toMatch(/secret|NO_PROXY|HOME/);
 });
