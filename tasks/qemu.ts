@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { KERNEL_FILE } from '../build/image/steps/initramfs.ts';
-import { toolError } from '../build/process/run.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
+import { callerShell } from '../build/process/shell.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
 import { freshVariables } from '../build/qemu/guest.ts';
 import { type Machine, machineArguments } from '../build/qemu/machine.ts';
@@ -53,11 +52,9 @@ export async function runInQemu(
     };
     const variables = await freshVariables(directory, machine);
     const access = { by: 'terminal', window } as const;
-    await execa(program, machineArguments(machine, { acceleration, access, variables }), {
-      stdio: 'inherit',
-    });
-  } catch (error) {
-    throw toolError(program, error);
+    const args = machineArguments(machine, { acceleration, access, variables });
+    const shell = callerShell({ stdio: 'inherit', signal: options.signal });
+    await shell`exec ${program} ${args}`;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

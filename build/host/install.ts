@@ -1,7 +1,5 @@
-import { execa } from 'execa';
 import { BuildError } from '../error.ts';
-import { callerEnvironment, isRoot } from '../process/environment.ts';
-import { childOptions, toolError } from '../process/run.ts';
+import { isRoot } from '../process/environment.ts';
 import { missing, type Requirement } from './requirements.ts';
 
 /**
@@ -25,18 +23,10 @@ export async function ensureInstalled(
     });
   }
   say(`This host lacks ${names}; installing ${packages.join(', ')}.`);
-  const environment = {
-    env: { ...callerEnvironment(), DEBIAN_FRONTEND: 'noninteractive' },
-    signal,
-  };
-  const install = ['install', '--yes', '--no-install-recommends', ...packages];
-  for (const args of [['update'], install]) {
-    try {
-      await execa('apt-get', ['-qq', ...args], childOptions(environment));
-    } catch (error) {
-      throw toolError('apt-get', error);
-    }
-  }
+  // Loaded here only: hardly any run installs something.
+  const { callerShell } = await import('../process/shell.ts');
+  const shell = callerShell({ env: { DEBIAN_FRONTEND: 'noninteractive' }, signal });
+  await shell`apt-get -qq update && apt-get -qq install --yes --no-install-recommends ${packages}`;
   const still = missing(requirements);
   if (still.length === 0) return;
   throw new BuildError({

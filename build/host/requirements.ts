@@ -63,6 +63,12 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'libvirtd', package: 'libvirt-daemon' },
 ];
 
+/** What the tests of the Docker builder need besides; they are skipped without it. */
+export const DOCKER_TEST_REQUIREMENTS: readonly Requirement[] = [
+  { name: 'dockerd', package: 'docker.io' },
+  { name: 'mmdebstrap', package: 'mmdebstrap' },
+];
+
 /** The requirements that this host does not meet. */
 export function missing(requirements: readonly Requirement[]): Requirement[] {
   return requirements.filter(({ name }) => !present(name));

@@ -66,17 +66,40 @@ export function toolError(tool: Tool, error: unknown): unknown {
     });
   }
   const stderr = typeof error.stderr === 'string' ? error.stderr : '';
+  return childFailure(tool, {
+    exitCode: error.exitCode,
+    signal: error.signal,
+    stderr,
+    cause: error,
+  });
+}
+
+/** How a program ended that failed. */
+export interface ChildEnd {
+  exitCode?: number | null | undefined;
+  /** Name of the signal that ended it, if one did. */
+  signal?: string | null | undefined;
+  /** What it wrote to standard error. */
+  stderr: string;
+  cause: unknown;
+}
+
+/** A message for a person about a program that failed: a full disk as such, else how it ended and its last words. */
+export function childFailure(
+  name: string,
+  { exitCode, signal, stderr, cause }: ChildEnd,
+): BuildError {
   if (FULL_DISK.test(stderr)) {
     return new BuildError({
-      what: `the disk is full: ${tool} could not write its output`,
+      what: `the disk is full: ${name} could not write its output`,
       fix: 'Free space where the image goes (--output) and in the cache (QUANTIX_CACHE).',
-      cause: error,
+      cause,
     });
   }
   const lastLines = stderr.trim().split('\n').slice(-3).join(' | ');
-  const how = error.signal === undefined ? `exited with ${error.exitCode}` : `got ${error.signal}`;
+  const how = signal ? `got ${signal}` : `exited with ${exitCode}`;
   return new BuildError({
-    what: lastLines === '' ? `${tool} ${how}` : `${tool} ${how}: ${lastLines}`,
-    cause: error,
+    what: lastLines === '' ? `${name} ${how}` : `${name} ${how}: ${lastLines}`,
+    cause,
   });
 }

@@ -1,0 +1,15 @@
+/** What CI does on a clean clone: as root it installs what the tests of the Docker builder need, and runs all tests. */
+import { ensureInstalled } from '../build/host/install.ts';
+import { DOCKER_TEST_REQUIREMENTS } from '../build/host/requirements.ts';
+import { isRoot } from '../build/process/environment.ts';
+import { callerShell } from '../build/process/shell.ts';
+
+const shell = callerShell({ stdio: 'inherit' });
+try {
+  // Elsewhere these tests are skipped where there is no Docker.
+  if (isRoot()) await ensureInstalled(DOCKER_TEST_REQUIREMENTS, { say: console.log });
+  await shell`make test`;
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
