@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Client } from 'pg';
 import { inject } from 'vitest';
-import { type DatabaseAddress, POOL_SIZE } from '../../apps/control-plane/database/connection.ts';
+import type { DatabaseAddress, PoolSize } from '../../apps/control-plane/database/connection.ts';
 import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
 import type { Logger } from '../../apps/log/logger.ts';
 
@@ -63,9 +63,11 @@ export interface OpenTestDatabase extends AsyncDisposable {
   readonly address: DatabaseAddress;
 }
 
-export async function openTestDatabase(): Promise<OpenTestDatabase> {
+export async function openTestDatabase(
+  size: PoolSize = { open: 10, idle: 0 },
+): Promise<OpenTestDatabase> {
   const made = await makeDatabase('migrated');
-  const database = openDatabase(made.address, { ...POOL_SIZE, idle: 0 }, SILENT);
+  const database = openDatabase(made.address, size, SILENT);
   return {
     database,
     address: made.address,

@@ -15,7 +15,7 @@ export async function generateSchema({
   const url = `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(socketFolder)}`;
   try {
     const source = ['--dialect', 'postgres', '--url', url, '--include-pattern', 'public.*'];
-    const form = ['--out-file', file, '--type-mapping', '{"int8":"number"}'];
+    const form = ['--camel-case', '--out-file', file, '--type-mapping', '{"int8":"number"}'];
     await execa('kysely-codegen', [...source, ...form], { preferLocal: true });
     return await readFile(file, 'utf8');
   } finally {

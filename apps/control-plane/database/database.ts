@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely';
 import { type CustomTypesConfig, type Pool, types } from 'pg';
 import type { Logger } from '../../log/logger.ts';
 import { createPool, type DatabaseAddress, type PoolSize } from './connection.ts';
@@ -18,7 +18,8 @@ export interface Database {
 /** Opens the database; connects when the first statement is run. */
 export function openDatabase(address: DatabaseAddress, size: PoolSize, log: Logger): Database {
   const pool = createPool(address, size, log, TYPES);
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+  const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })];
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }), plugins });
   return { db, pool, close: () => db.destroy() };
 }
 

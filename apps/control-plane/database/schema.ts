@@ -26,490 +26,490 @@ export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface AdminEmails {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   email: string;
   id: Generated<string>;
   name: Generated<string>;
   notifications: Generated<Json>;
   role: Generated<string>;
-  verified_at: Timestamp | null;
+  verifiedAt: Timestamp | null;
 }
 
 export interface Alerts {
-  acknowledged_at: Timestamp | null;
-  acknowledged_by: string | null;
-  created_at: Generated<Timestamp>;
+  acknowledgedAt: Timestamp | null;
+  acknowledgedBy: string | null;
+  createdAt: Generated<Timestamp>;
   id: Generated<string>;
   message: Generated<string>;
-  resolved_at: Timestamp | null;
+  resolvedAt: Timestamp | null;
   severity: string;
-  source_id: string | null;
-  source_name: Generated<string>;
-  source_type: string;
+  sourceId: string | null;
+  sourceName: Generated<string>;
+  sourceType: string;
   title: string;
 }
 
 export interface ApiKeys {
-  created_at: Generated<Timestamp>;
-  created_by: string;
-  expires_at: Timestamp | null;
+  createdAt: Generated<Timestamp>;
+  createdBy: string;
+  expiresAt: Timestamp | null;
   id: Generated<string>;
-  key_hash: Buffer;
-  last_used: Timestamp | null;
+  keyHash: Buffer;
+  lastUsed: Timestamp | null;
   name: string;
   permissions: Generated<string[]>;
   prefix: string;
-  revoked_at: Timestamp | null;
+  revokedAt: Timestamp | null;
 }
 
 export interface AuditLog {
   action: string;
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   details: Generated<Json>;
   hash: Buffer;
   id: Generated<string>;
-  ip_address: string | null;
-  previous_hash: Buffer;
-  resource_id: string | null;
-  resource_name: string | null;
-  resource_type: string | null;
+  ipAddress: string | null;
+  previousHash: Buffer;
+  resourceId: string | null;
+  resourceName: string | null;
+  resourceType: string | null;
   sequence: number;
   status: Generated<string>;
-  user_agent: string | null;
-  user_id: string | null;
+  userAgent: string | null;
+  userId: string | null;
   username: Generated<string>;
 }
 
 export interface Certificates {
-  created_at: Generated<Timestamp>;
-  expires_at: Timestamp;
+  createdAt: Generated<Timestamp>;
+  expiresAt: Timestamp;
   fingerprint: Buffer;
   id: Generated<string>;
-  issued_at: Timestamp;
+  issuedAt: Timestamp;
   issuer: Generated<string>;
   name: string;
   names: Generated<string[]>;
-  revoked_at: Timestamp | null;
-  serial_number: Generated<string>;
+  revokedAt: Timestamp | null;
+  serialNumber: Generated<string>;
 }
 
 export interface Clusters {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
-  drs_automation: Generated<string>;
-  drs_enabled: Generated<boolean>;
-  ha_enabled: Generated<boolean>;
+  drsAutomation: Generated<string>;
+  drsEnabled: Generated<boolean>;
+  haEnabled: Generated<boolean>;
   id: Generated<string>;
   name: string;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface CustomizationSpecs {
-  created_at: Generated<Timestamp>;
-  created_by: string | null;
+  createdAt: Generated<Timestamp>;
+  createdBy: string | null;
   description: Generated<string>;
   id: Generated<string>;
-  install_agent: Generated<boolean>;
+  installAgent: Generated<boolean>;
   labels: Generated<Json>;
-  linux_spec: Json | null;
+  linuxSpec: Json | null;
   name: string;
   network: Generated<Json>;
-  project_id: Generated<string>;
+  projectId: Generated<string>;
   type: Generated<string>;
-  updated_at: Generated<Timestamp>;
-  windows_spec: Json | null;
+  updatedAt: Generated<Timestamp>;
+  windowsSpec: Json | null;
 }
 
 export interface DhcpStaticBindings {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
   enabled: Generated<boolean>;
   hostname: string | null;
   id: Generated<string>;
-  ip_address: string;
-  mac_address: string;
-  network_id: string;
-  pool_id: string;
-  updated_at: Generated<Timestamp>;
+  ipAddress: string;
+  macAddress: string;
+  networkId: string;
+  poolId: string;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface DrsRecommendations {
-  applied_at: Timestamp | null;
-  applied_by: string | null;
-  cluster_id: string;
-  created_at: Generated<Timestamp>;
+  appliedAt: Timestamp | null;
+  appliedBy: string | null;
+  clusterId: string;
+  createdAt: Generated<Timestamp>;
   id: Generated<string>;
   priority: string;
   reason: Generated<string>;
-  recommendation_type: string;
-  source_node_id: string | null;
+  recommendationType: string;
+  sourceNodeId: string | null;
   status: Generated<string>;
-  target_node_id: string | null;
-  vm_id: string;
+  targetNodeId: string | null;
+  vmId: string;
 }
 
 export interface Folders {
-  created_at: Generated<Timestamp>;
-  created_by: string | null;
+  createdAt: Generated<Timestamp>;
+  createdBy: string | null;
   description: Generated<string>;
   id: Generated<string>;
   labels: Generated<Json>;
   name: string;
-  parent_id: string | null;
-  project_id: Generated<string>;
+  parentId: string | null;
+  projectId: Generated<string>;
   type: Generated<string>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface GlobalRules {
   actions: Generated<Json>;
   category: string;
   conditions: Generated<Json>;
-  created_at: Generated<Timestamp>;
-  created_by: string | null;
+  createdAt: Generated<Timestamp>;
+  createdBy: string | null;
   description: Generated<string>;
   enabled: Generated<boolean>;
   id: Generated<string>;
   name: string;
   priority: Generated<number>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface Images {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
-  error_message: Generated<string>;
+  errorMessage: Generated<string>;
   format: Generated<string>;
   id: Generated<string>;
   labels: Generated<Json>;
-  min_cpus: Generated<number>;
-  min_disk_bytes: Generated<number>;
-  min_memory_bytes: Generated<number>;
+  minCpus: Generated<number>;
+  minDiskBytes: Generated<number>;
+  minMemoryBytes: Generated<number>;
   name: string;
-  node_id: string | null;
-  os_family: Generated<string>;
-  os_version: string | null;
+  nodeId: string | null;
+  osFamily: Generated<string>;
+  osVersion: string | null;
   path: string | null;
   phase: Generated<string>;
-  pool_id: string | null;
-  project_id: string | null;
+  poolId: string | null;
+  projectId: string | null;
   sha256: Buffer | null;
-  size_bytes: number | null;
-  updated_at: Generated<Timestamp>;
+  sizeBytes: number | null;
+  updatedAt: Generated<Timestamp>;
   visibility: Generated<string>;
 }
 
 export interface IpAllocations {
-  allocation_type: Generated<IpAllocationType>;
-  created_at: Generated<Timestamp>;
+  allocationType: Generated<IpAllocationType>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
-  expires_at: Timestamp | null;
+  expiresAt: Timestamp | null;
   hostname: string | null;
   id: Generated<string>;
-  ip_address: string;
-  mac_address: string | null;
-  network_id: string;
-  pool_id: string;
-  port_id: string | null;
-  updated_at: Generated<Timestamp>;
+  ipAddress: string;
+  macAddress: string | null;
+  networkId: string;
+  poolId: string;
+  portId: string | null;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface Leadership {
   epoch: number;
   holder: string;
-  only_row: Generated<boolean>;
+  onlyRow: Generated<boolean>;
   since: Timestamp;
 }
 
 export interface MacRegistry {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   id: Generated<string>;
-  mac_address: string;
-  port_id: string | null;
-  project_id: string | null;
-  vm_id: string | null;
+  macAddress: string;
+  portId: string | null;
+  projectId: string | null;
+  vmId: string | null;
 }
 
 export interface NodeHeartbeats {
   epoch: number;
   load: Generated<Json>;
-  node_id: string;
-  received_at: Timestamp;
+  nodeId: string;
+  receivedAt: Timestamp;
   sequence: number;
 }
 
 export interface Nodes {
-  cluster_id: string | null;
-  created_at: Generated<Timestamp>;
+  clusterId: string | null;
+  createdAt: Generated<Timestamp>;
   hostname: string;
   id: string;
   labels: Generated<Json>;
-  management_ip: string | null;
+  managementIp: string | null;
   phase: Generated<string>;
   spec: Generated<Json>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface NodeStates {
   epoch: number;
-  full_state_at: Timestamp | null;
-  node_id: string;
-  pools_hash: Buffer | null;
+  fullStateAt: Timestamp | null;
+  nodeId: string;
+  poolsHash: Buffer | null;
   sequence: number;
-  vms_hash: Buffer | null;
+  vmsHash: Buffer | null;
 }
 
 export interface Organizations {
   branding: Generated<Json>;
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   domain: string | null;
   id: Generated<string>;
   name: string;
   settings: Generated<Json>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface PoolHostStatuses {
-  available_bytes: number | null;
+  availableBytes: number | null;
   health: Generated<string>;
-  mount_path: Generated<string>;
-  node_id: string;
-  pool_id: string;
+  mountPath: Generated<string>;
+  nodeId: string;
+  poolId: string;
   problem: Generated<string>;
-  reported_at: Generated<Timestamp>;
-  total_bytes: number | null;
-  used_bytes: number | null;
+  reportedAt: Generated<Timestamp>;
+  totalBytes: number | null;
+  usedBytes: number | null;
 }
 
 export interface Projects {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
   id: Generated<string>;
   name: string;
   quota: Generated<Json>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface Roles {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
   id: Generated<string>;
   name: string;
-  parent_id: string | null;
+  parentId: string | null;
   permissions: Generated<string[]>;
   type: Generated<string>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface SecurityGroups {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
   id: Generated<string>;
-  is_default: Generated<boolean>;
+  isDefault: Generated<boolean>;
   name: string;
-  project_id: string;
-  updated_at: Generated<Timestamp>;
+  projectId: string;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface SecurityRules {
   action: Generated<string>;
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
   direction: string;
   id: Generated<string>;
-  port_range_max: number | null;
-  port_range_min: number | null;
+  portRangeMax: number | null;
+  portRangeMin: number | null;
   priority: Generated<number>;
   protocol: string;
-  remote_cidr: string | null;
-  remote_group_id: string | null;
-  security_group_id: string;
+  remoteCidr: string | null;
+  remoteGroupId: string | null;
+  securityGroupId: string;
 }
 
 export interface SsoConfigs {
-  allowed_domains: Generated<string[]>;
-  allowed_groups: Generated<string[]>;
-  auto_provision: Generated<boolean>;
+  allowedDomains: Generated<string[]>;
+  allowedGroups: Generated<string[]>;
+  autoProvision: Generated<boolean>;
   config: Generated<Json>;
-  created_at: Generated<Timestamp>;
-  default_role_id: string | null;
+  createdAt: Generated<Timestamp>;
+  defaultRoleId: string | null;
   enabled: Generated<boolean>;
-  group_mapping: Generated<Json>;
+  groupMapping: Generated<Json>;
   id: Generated<string>;
   name: string;
-  provider_type: string;
-  update_on_login: Generated<boolean>;
-  updated_at: Generated<Timestamp>;
+  providerType: string;
+  updatedAt: Generated<Timestamp>;
+  updateOnLogin: Generated<boolean>;
 }
 
 export interface StoragePools {
-  assigned_node_ids: Generated<string[]>;
-  available_bytes: number | null;
-  capacity_bytes: number | null;
-  created_at: Generated<Timestamp>;
+  assignedNodeIds: Generated<string[]>;
+  availableBytes: number | null;
+  capacityBytes: number | null;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
-  error_message: Generated<string>;
-  host_pool_id: string | null;
+  errorMessage: Generated<string>;
+  hostPoolId: string | null;
   id: Generated<string>;
-  is_managed: Generated<boolean>;
+  isManaged: Generated<boolean>;
   labels: Generated<Json>;
   name: string;
   origin: Generated<string>;
   phase: Generated<string>;
-  pool_type: string;
-  project_id: Generated<string>;
+  poolType: string;
+  projectId: Generated<string>;
   spec: Generated<Json>;
-  updated_at: Generated<Timestamp>;
-  used_bytes: number | null;
-  volume_count: number | null;
+  updatedAt: Generated<Timestamp>;
+  usedBytes: number | null;
+  volumeCount: number | null;
 }
 
 export interface SubnetPools {
-  alloc_end: string;
-  alloc_start: string;
+  allocEnd: string;
+  allocStart: string;
   cidr: string;
-  created_at: Generated<Timestamp>;
-  dhcp_enabled: Generated<boolean>;
-  dns_servers: Generated<string[]>;
-  domain_name: string | null;
+  createdAt: Generated<Timestamp>;
+  dhcpEnabled: Generated<boolean>;
+  dnsServers: Generated<string[]>;
+  domainName: string | null;
   gateway: string;
   id: Generated<string>;
-  lease_seconds: Generated<number>;
-  network_id: string;
-  ntp_servers: Generated<string[]>;
-  updated_at: Generated<Timestamp>;
+  leaseSeconds: Generated<number>;
+  networkId: string;
+  ntpServers: Generated<string[]>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface UserRoles {
-  assigned_at: Generated<Timestamp>;
-  assigned_by: string | null;
-  role_id: string;
-  user_id: string;
+  assignedAt: Generated<Timestamp>;
+  assignedBy: string | null;
+  roleId: string;
+  userId: string;
 }
 
 export interface Users {
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   email: string | null;
   enabled: Generated<boolean>;
   id: Generated<string>;
-  last_login: Timestamp | null;
-  must_change_password: Generated<boolean>;
-  password_hash: string | null;
+  lastLogin: Timestamp | null;
+  mustChangePassword: Generated<boolean>;
+  passwordHash: string | null;
   role: Generated<string>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
   username: string;
 }
 
 export interface VirtualMachines {
-  created_at: Generated<Timestamp>;
-  created_by: string | null;
+  createdAt: Generated<Timestamp>;
+  createdBy: string | null;
   description: Generated<string>;
-  folder_id: string | null;
+  folderId: string | null;
   id: Generated<string>;
-  ip_addresses: Generated<string[]>;
-  is_managed: Generated<boolean>;
+  ipAddresses: Generated<string[]>;
+  isManaged: Generated<boolean>;
   labels: Generated<Json>;
-  last_seen: Timestamp | null;
-  lost_at: Timestamp | null;
-  lost_reason: string | null;
+  lastSeen: Timestamp | null;
+  lostAt: Timestamp | null;
+  lostReason: string | null;
   name: string;
-  node_id: string | null;
+  nodeId: string | null;
   origin: Generated<string>;
-  power_state: Generated<string>;
-  project_id: string;
+  powerState: Generated<string>;
+  projectId: string;
   spec: Generated<Json>;
-  status_message: Generated<string>;
-  updated_at: Generated<Timestamp>;
+  statusMessage: Generated<string>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface VirtualNetworks {
   cidr: string | null;
-  created_at: Generated<Timestamp>;
+  createdAt: Generated<Timestamp>;
   description: Generated<string>;
-  dhcp_enabled: Generated<boolean>;
-  dhcp_range_end: string | null;
-  dhcp_range_start: string | null;
-  dns_servers: Generated<string[]>;
+  dhcpEnabled: Generated<boolean>;
+  dhcpRangeEnd: string | null;
+  dhcpRangeStart: string | null;
+  dnsServers: Generated<string[]>;
   gateway: string | null;
   id: Generated<string>;
   name: string;
-  network_type: string;
+  networkType: string;
   phase: Generated<string>;
-  updated_at: Generated<Timestamp>;
-  vlan_id: number | null;
+  updatedAt: Generated<Timestamp>;
+  vlanId: number | null;
 }
 
 export interface VmSecurityGroups {
-  security_group_id: string;
-  vm_id: string;
+  securityGroupId: string;
+  vmId: string;
 }
 
 export interface VmSnapshots {
-  created_at: Generated<Timestamp>;
-  created_by: string | null;
+  createdAt: Generated<Timestamp>;
+  createdBy: string | null;
   description: Generated<string>;
   id: Generated<string>;
   name: string;
-  parent_id: string | null;
-  size_bytes: number | null;
+  parentId: string | null;
+  sizeBytes: number | null;
   state: Generated<string>;
-  vm_id: string;
-  vm_state: Generated<Json>;
+  vmId: string;
+  vmState: Generated<Json>;
 }
 
 export interface Volumes {
-  actual_size_bytes: number | null;
-  attached_vm_id: string | null;
-  backend_id: Generated<string>;
-  created_at: Generated<Timestamp>;
-  device_path: Generated<string>;
-  error_message: Generated<string>;
+  actualSizeBytes: number | null;
+  attachedVmId: string | null;
+  backendId: Generated<string>;
+  createdAt: Generated<Timestamp>;
+  devicePath: Generated<string>;
+  errorMessage: Generated<string>;
   id: Generated<string>;
   labels: Generated<Json>;
   name: string;
   path: string | null;
   phase: Generated<string>;
-  pool_id: string;
-  project_id: string | null;
+  poolId: string;
+  projectId: string | null;
   provisioning: Generated<string>;
-  size_bytes: number;
+  sizeBytes: number;
   spec: Generated<Json>;
-  updated_at: Generated<Timestamp>;
+  updatedAt: Generated<Timestamp>;
 }
 
 export interface DB {
-  admin_emails: AdminEmails;
+  adminEmails: AdminEmails;
   alerts: Alerts;
-  api_keys: ApiKeys;
-  audit_log: AuditLog;
+  apiKeys: ApiKeys;
+  auditLog: AuditLog;
   certificates: Certificates;
   clusters: Clusters;
-  customization_specs: CustomizationSpecs;
-  dhcp_static_bindings: DhcpStaticBindings;
-  drs_recommendations: DrsRecommendations;
+  customizationSpecs: CustomizationSpecs;
+  dhcpStaticBindings: DhcpStaticBindings;
+  drsRecommendations: DrsRecommendations;
   folders: Folders;
-  global_rules: GlobalRules;
+  globalRules: GlobalRules;
   images: Images;
-  ip_allocations: IpAllocations;
+  ipAllocations: IpAllocations;
   leadership: Leadership;
-  mac_registry: MacRegistry;
-  node_heartbeats: NodeHeartbeats;
-  node_states: NodeStates;
+  macRegistry: MacRegistry;
+  nodeHeartbeats: NodeHeartbeats;
   nodes: Nodes;
+  nodeStates: NodeStates;
   organizations: Organizations;
-  pool_host_statuses: PoolHostStatuses;
+  poolHostStatuses: PoolHostStatuses;
   projects: Projects;
   roles: Roles;
-  security_groups: SecurityGroups;
-  security_rules: SecurityRules;
-  sso_configs: SsoConfigs;
-  storage_pools: StoragePools;
-  subnet_pools: SubnetPools;
-  user_roles: UserRoles;
+  securityGroups: SecurityGroups;
+  securityRules: SecurityRules;
+  ssoConfigs: SsoConfigs;
+  storagePools: StoragePools;
+  subnetPools: SubnetPools;
+  userRoles: UserRoles;
   users: Users;
-  virtual_machines: VirtualMachines;
-  virtual_networks: VirtualNetworks;
-  vm_security_groups: VmSecurityGroups;
-  vm_snapshots: VmSnapshots;
+  virtualMachines: VirtualMachines;
+  virtualNetworks: VirtualNetworks;
+  vmSecurityGroups: VmSecurityGroups;
+  vmSnapshots: VmSnapshots;
   volumes: Volumes;
 }

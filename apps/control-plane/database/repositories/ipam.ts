@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { ControlPlaneError } from '../../error.ts';
+import type { Database, Executor } from '../database.ts';
+import { explainRefusal, RefusedChangeError } from '../refusal.ts';
+import { insertRow, listRows, type NewRow, type Row, removeRow } from '../rows.ts';
+
+export type SubnetPool = Row<'subnetPools'>;
+export type IpAllocation = Row<'ipAllocations'>;
+
+/** Prefix of the MAC addresses that are drawn: locally administered, as OpenStack and others have it. */
+const MAC_PREFIX = 'fa:16:3e';
+
+/** Draws of a MAC address until it is plain that something is wrong: one in 16 million is taken by each machine. */
+const MOST_DRAWS = 16;
+
+/** @throws RefusedChangeError if the network has a pool, or its addresses are not in the network */
+export const createSubnetPool = (db: Executor, pool: NewRow<'subnetPools'>) =>
+  insertRow(db, 'subnetPools', pool);
+
+export const removeSubnetPool = (db: Executor, id: string) => removeRow(db, 'subnetPools', id);
+
+/** The pool of a network. */
+export async function findSubnetPool(
+  db: Executor,
+  networkId: string,
+): Promise<SubnetPool | undefined> {
+  return (await listRows(db, 'subnetPools', sql`network_id = ${networkId}`))[0];
+}
+
+/** The addresses that are taken in a network, in order. */
+export async function listIpAllocations(db: Executor, networkId: string): Promise<IpAllocation[]> {
+  return await db
+    .selectFrom('ipAllocations')
+    .selectAll()
+    .where('networkId', '=', networkId)
+    .orderBy('ipAddress')
+    .execute();
+}
+
+/** Whom an address is for. */
+export type AddressOwner = Pick<NewRow<'ipAllocations'>, 'portId' | 'macAddress' | 'hostname'>;
+
+/**
+ * Takes the first free address of a network: neither taken, nor its gateway, nor bound to a MAC address. Those who ask at
+ * the same time wait for each other, so that each gets one of its own.
+ * @throws ControlPlaneError if the network has no pool, or none is free
+ */
+export async function allocateAddress(
+  { db }: Database,
+  networkId: string,
+  owner: AddressOwner,
+): Promise<IpAllocation> {
+  return await db.transaction().execute(async (transaction) => {
+    const pool = await transaction
+      .selectFrom('subnetPools')
+      .selectAll()
+      .where('networkId', '=', networkId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (pool === undefined) {
+      throw new ControlPlaneError({
+        what: 'the network has no pool of addresses',
+        where: networkId,
+      });
+    }
+    // The free address after the smallest taken one that has none after it, or the first: no scan of the whole range.
+    const { rows } = await sql<{ address: string | null }>`
+      WITH taken AS (
+        SELECT ip_address AS address FROM ip_allocations WHERE network_id = ${networkId}
+        UNION SELECT ip_address FROM dhcp_static_bindings WHERE network_id = ${networkId} AND enabled
+        UNION SELECT gateway FROM subnet_pools WHERE id = ${pool.id}
+      )
+      SELECT host(min(candidate.address)) AS address FROM (
+        SELECT alloc_start AS address FROM subnet_pools WHERE id = ${pool.id}
+        UNION SELECT address + 1 FROM taken
+      ) AS candidate
+      WHERE candidate.address BETWEEN ${pool.allocStart}::inet AND ${pool.allocEnd}::inet
+        AND NOT EXISTS (SELECT FROM taken WHERE host(taken.address) = host(candidate.address))`.execute(
+      transaction,
+    );
+    const ipAddress = rows[0]?.address;
+    if (ipAddress == null) {
+      throw new ControlPlaneError({
+        what: `no address is free between ${pool.allocStart} and ${pool.allocEnd}`,
+        where: networkId,
+        fix: 'Release addresses, or make the range larger.',
+      });
+    }
+    const row = { ...owner, networkId, poolId: pool.id, ipAddress };
+    return await insertRow(transaction, 'ipAllocations', row);
+  });
+}
+
+/** Gives an address back. @returns whether it was taken */
+export async function releaseAddress(
+  db: Executor,
+  networkId: string,
+  ipAddress: string,
+): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('ipAllocations')
+    .where('networkId', '=', networkId)
+    .where('ipAddress', '=', ipAddress)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+/** @throws RefusedChangeError if MAC address or IP address is bound in this network already */
+export const bindAddress = (db: Executor, binding: NewRow<'dhcpStaticBindings'>) =>
+  explainRefusal(insertRow(db, 'dhcpStaticBindings', binding));
+
+/** Draws a MAC address that nothing else has, and enters it. */
+export async function registerMacAddress(
+  db: Executor,
+  owner: Pick<NewRow<'macRegistry'>, 'portId' | 'vmId' | 'projectId'>,
+): Promise<string> {
+  for (let draw = 0; draw < MOST_DRAWS; draw++) {
+    const macAddress = [MAC_PREFIX, ...randomBytes(3).toString('hex').match(/../g)!].join(':');
+    try {
+      return (await insertRow(db, 'macRegistry', { ...owner, macAddress })).macAddress;
+    } catch (error) {
+      if (!(error instanceof RefusedChangeError) || error.reason !== 'exists') throw error;
+    }
+  }
+  throw new ControlPlaneError({ what: `no MAC address with the prefix ${MAC_PREFIX} is free` });
+}

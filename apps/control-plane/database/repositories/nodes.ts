@@ -1,0 +1,123 @@
+import { sql } from 'kysely';
+import type { Database, Executor } from '../database.ts';
+import { explainRefusal } from '../refusal.ts';
+import { findRow, listRows, type Row, removeRow, updateRow } from '../rows.ts';
+import type { ValueOf } from '../values.ts';
+
+export type Node = Row<'nodes'>;
+export type NodePhase = ValueOf<'nodes_phase'>;
+
+/** What a host says of itself when it becomes a node. */
+export interface NodeRegistration {
+  /** Made of its public key. */
+  readonly id: string;
+  readonly hostname: string;
+  readonly managementIp: string | null;
+  readonly spec: object;
+}
+
+/** One heartbeat, as it is kept. */
+export interface Heartbeat {
+  readonly nodeId: string;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly receivedAt: Date;
+  readonly load: object;
+}
+
+export const findNode = (db: Executor, id: string) => findRow(db, 'nodes', id);
+
+/** Nodes, oldest first. @param phase only those in this phase */
+export function listNodes(db: Executor, { phase }: { phase?: NodePhase } = {}): Promise<Node[]> {
+  return listRows(db, 'nodes', phase === undefined ? undefined : sql`phase = ${phase}`);
+}
+
+/**
+ * Records a host as a node. One that is known keeps its phase and labels: registering again undoes nothing that an
+ * administrator decided.
+ * @throws RefusedChangeError if a value is none
+ */
+export async function registerNode(db: Executor, node: NodeRegistration): Promise<Node> {
+  const { id, hostname, managementIp, spec } = node;
+  await explainRefusal(
+    sql`
+      INSERT INTO nodes (id, hostname, management_ip, spec, phase)
+      VALUES (${id}, ${hostname}, ${managementIp}, ${spec}, 'PENDING')
+      ON CONFLICT (id) DO UPDATE
+      SET hostname = excluded.hostname, management_ip = excluded.management_ip, spec = excluded.spec
+      WHERE (nodes.hostname, nodes.management_ip, nodes.spec)
+        IS DISTINCT FROM (excluded.hostname, excluded.management_ip, excluded.spec)`.execute(db),
+  );
+  return (await findNode(db, id))!;
+}
+
+/** Records what a host says of itself now: host name and address. Nothing is written if both are known. */
+export function updateNodeIdentity(
+  db: Executor,
+  id: string,
+  identity: { hostname: string; managementIp: string | null },
+): Promise<Node | undefined> {
+  return updateRow(db, 'nodes', id, identity);
+}
+
+export function setNodePhase(
+  db: Executor,
+  id: string,
+  phase: NodePhase,
+): Promise<Node | undefined> {
+  return updateRow(db, 'nodes', id, { phase });
+}
+
+export function setNodeLabels(
+  db: Executor,
+  id: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<Node | undefined> {
+  return updateRow(db, 'nodes', id, { labels });
+}
+
+export const removeNode = (db: Executor, id: string) => removeRow(db, 'nodes', id);
+
+/**
+ * Records heartbeats, many in one statement. One that is older than what is recorded, by epoch and sequence, is passed
+ * over, and so is one of a node that is not there. A heartbeat that a crash loses is followed by the next one, so the
+ * transaction does not wait for the disk.
+ * @returns the nodes whose heartbeat was recorded
+ */
+export async function recordHeartbeats(
+  { db }: Database,
+  heartbeats: readonly Heartbeat[],
+): Promise<string[]> {
+  return await db.transaction().execute(async (transaction) => {
+    await sql`SET LOCAL synchronous_commit = off`.execute(transaction);
+    const { rows } = await sql<{ nodeId: string }>`
+      INSERT INTO node_heartbeats AS kept (node_id, epoch, sequence, received_at, load)
+      SELECT node.id, sent.epoch, sent.sequence, sent.received_at, sent.load::jsonb
+      FROM unnest(
+        ${heartbeats.map(({ nodeId }) => nodeId)}::uuid[],
+        ${heartbeats.map(({ epoch }) => epoch)}::bigint[],
+        ${heartbeats.map(({ sequence }) => sequence)}::bigint[],
+        ${heartbeats.map(({ receivedAt }) => receivedAt)}::timestamptz[],
+        ${heartbeats.map(({ load }) => JSON.stringify(load))}::text[]
+      ) AS sent (node_id, epoch, sequence, received_at, load)
+      JOIN nodes AS node ON node.id = sent.node_id
+      ON CONFLICT (node_id) DO UPDATE
+      SET epoch = excluded.epoch, sequence = excluded.sequence,
+        received_at = excluded.received_at, load = excluded.load
+      WHERE (kept.epoch, kept.sequence) < (excluded.epoch, excluded.sequence)
+      RETURNING node_id`.execute(transaction);
+    return rows.map(({ nodeId }) => nodeId);
+  });
+}
+
+/** When each node was heard of last; `undefined` for one that never was. */
+export async function readLastHeartbeat(
+  db: Executor,
+  nodeId: string,
+): Promise<Row<'nodeHeartbeats'> | undefined> {
+  return await db
+    .selectFrom('nodeHeartbeats')
+    .selectAll()
+    .where('nodeId', '=', nodeId)
+    .executeTakeFirst();
+}

@@ -1,0 +1,558 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../../apps/control-plane/database/database.ts';
+import { RefusedChangeError } from '../../apps/control-plane/database/refusal.ts';
+import * as alerts from '../../apps/control-plane/database/repositories/alerts.ts';
+import * as apiKeys from '../../apps/control-plane/database/repositories/api-keys.ts';
+import * as audit from '../../apps/control-plane/database/repositories/audit-log.ts';
+import * as specs from '../../apps/control-plane/database/repositories/customization-specs.ts';
+import * as folders from '../../apps/control-plane/database/repositories/folders.ts';
+import * as images from '../../apps/control-plane/database/repositories/images.ts';
+import * as ipam from '../../apps/control-plane/database/repositories/ipam.ts';
+import * as networks from '../../apps/control-plane/database/repositories/networks.ts';
+import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
+import * as roles from '../../apps/control-plane/database/repositories/roles.ts';
+import * as groups from '../../apps/control-plane/database/repositories/security-groups.ts';
+import * as snapshots from '../../apps/control-plane/database/repositories/snapshots.ts';
+import * as pools from '../../apps/control-plane/database/repositories/storage-pools.ts';
+import * as users from '../../apps/control-plane/database/repositories/users.ts';
+import * as machines from '../../apps/control-plane/database/repositories/virtual-machines.ts';
+import * as volumes from '../../apps/control-plane/database/repositories/volumes.ts';
+import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+
+const DEFAULT = '00000000-0000-0000-0000-000000000001';
+const ONE = '11111111-1111-8111-8111-111111111111';
+const TWO = '22222222-2222-8222-8222-222222222222';
+const NOBODY = '99999999-9999-8999-8999-999999999999';
+
+let opened: OpenTestDatabase;
+let database: Database;
+let db: Database['db'];
+
+beforeAll(async () => {
+  opened = await openTestDatabase();
+  database = opened.database;
+  db = database.db;
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+/** The tests leave the seeds alone and empty what they fill. */
+beforeEach(async () => {
+  await sql`TRUNCATE nodes, virtual_machines, storage_pools, virtual_networks, users, alerts, images CASCADE`.execute(
+    db,
+  );
+});
+
+function register(id: string, hostname = 'host', managementIp: string | null = '10.0.0.1') {
+  return nodes.registerNode(db, { id, hostname, managementIp, spec: { cpus: 4 } });
+}
+
+const machine = (name: string) => machines.defineVirtualMachine(db, { name, projectId: DEFAULT });
+
+async function refusal(change: Promise<unknown>): Promise<RefusedChangeError> {
+  const error: unknown = await change.catch((one: unknown) => one);
+  if (error instanceof RefusedChangeError) return error;
+  throw new Error(`not refused: ${String(error)}`);
+}
+
+/** Rows that were inserted, changed or removed by a piece of work, in all tables, as PostgreSQL counts them. */
+async function rowsWritten(work: () => Promise<unknown>): Promise<number> {
+  const count = async () => {
+    const { rows } = await sql<{ written: number }>`
+      SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint AS written FROM pg_stat_user_tables`.execute(
+      db,
+    );
+    return rows[0]?.written ?? 0;
+  };
+  // Each connection hands its counts over when it likes to; there is one, and it is told to.
+  const flush = () => sql`SELECT pg_stat_force_next_flush()`.execute(db);
+  await flush();
+  const before = await count();
+  await work();
+  await flush();
+  return (await count()) - before;
+}
+
+describe('nodes', () => {
+  test('a host that registers again keeps what an administrator decided', async () => {
+    expect(await register(ONE)).toMatchObject({ phase: 'PENDING', labels: {} });
+    await nodes.setNodePhase(db, ONE, 'MAINTENANCE');
+    await nodes.setNodeLabels(db, ONE, { rack: 'a' });
+    expect(await register(ONE, 'renamed', '10.0.0.2')).toMatchObject({
+      hostname: 'renamed',
+      managementIp: '10.0.0.2',
+      phase: 'MAINTENANCE',
+      labels: { rack: 'a' },
+    });
+  });
+
+  test('two hosts of one name are two nodes', async () => {
+    await register(ONE);
+    await register(TWO);
+    expect((await nodes.listNodes(db)).map(({ id }) => id).sort()).toEqual([ONE, TWO]);
+    await nodes.setNodePhase(db, TWO, 'READY');
+    expect((await nodes.listNodes(db, { phase: 'READY' })).map(({ id }) => id)).toEqual([TWO]);
+  });
+
+  test('a phase or an address that is none is refused', async () => {
+    await register(ONE);
+    expect(await refusal(register(ONE, 'x', '10.0.0.256'))).toMatchObject({ reason: 'invalid' });
+    expect(await refusal(register(ONE, ''))).toMatchObject({
+      reason: 'invalid',
+      constraint: 'nodes_hostname_length',
+    });
+  });
+
+  test('what is said again writes no row', async () => {
+    await register(ONE);
+    const again = () => register(ONE);
+    const identity = { hostname: 'host', managementIp: '10.0.0.1' };
+    expect(await rowsWritten(again)).toBe(0);
+    expect(await rowsWritten(() => nodes.updateNodeIdentity(db, ONE, identity))).toBe(0);
+    expect(
+      await rowsWritten(() => nodes.updateNodeIdentity(db, ONE, { ...identity, hostname: 'x' })),
+    ).toBe(1);
+  });
+
+  test('heartbeats are recorded many at once; older ones and those of strangers are passed over', async () => {
+    await register(ONE);
+    await register(TWO);
+    const beat = (nodeId: string, epoch: number, sequence: number) => ({
+      nodeId,
+      epoch,
+      sequence,
+      receivedAt: new Date(1000 * (epoch * 100 + sequence)),
+      load: { load1m: sequence },
+    });
+    const record = (...beats: nodes.Heartbeat[]) => nodes.recordHeartbeats(database, beats);
+    expect((await record(beat(ONE, 1, 2), beat(TWO, 5, 1), beat(NOBODY, 1, 1))).sort()).toEqual([
+      ONE,
+      TWO,
+    ]);
+    expect(await record(beat(ONE, 1, 1), beat(TWO, 4, 9))).toEqual([]);
+    expect(await record(beat(ONE, 2, 1))).toEqual([ONE]);
+    expect(await nodes.readLastHeartbeat(db, ONE)).toMatchObject({
+      epoch: 2,
+      sequence: 1,
+      receivedAt: new Date(201_000),
+      load: { load1m: 1 },
+    });
+    expect(await nodes.readLastHeartbeat(db, NOBODY)).toBeUndefined();
+  });
+
+  test('a removed node takes its heartbeat with it, and its machines stay', async () => {
+    await register(ONE);
+    const { id } = await machine('web');
+    await machines.recordReportedVirtualMachines(db, ONE, [
+      { id, name: 'web', powerState: 'RUNNING' },
+    ]);
+    expect(await nodes.removeNode(db, ONE)).toBe(true);
+    expect(await nodes.removeNode(db, ONE)).toBe(false);
+    expect(await machines.findVirtualMachine(db, id)).toMatchObject({ nodeId: null });
+  });
+});
+
+describe('virtual machines', () => {
+  const reported = (id: string, powerState: machines.PowerState = 'RUNNING') => ({
+    id,
+    name: 'on the host',
+    powerState,
+  });
+
+  test('a machine that is defined is not known to be off', async () => {
+    expect(await machine('web')).toMatchObject({
+      powerState: 'UNKNOWN',
+      origin: 'control-plane',
+      isManaged: true,
+    });
+    expect(await refusal(machine('web'))).toMatchObject({
+      reason: 'exists',
+      constraint: 'virtual_machines_managed_name_key',
+    });
+  });
+
+  test('a report changes state and presence, and nothing that people defined', async () => {
+    await register(ONE);
+    const defined = await machine('web');
+    await machines.recordReportedVirtualMachines(db, ONE, [reported(defined.id)]);
+    const after = await machines.findVirtualMachine(db, defined.id);
+    expect(after).toMatchObject({
+      name: 'web',
+      nodeId: ONE,
+      powerState: 'RUNNING',
+      origin: 'control-plane',
+    });
+    expect(after).toMatchObject({ projectId: DEFAULT, spec: {}, isManaged: true });
+  });
+
+  test('an unknown machine is recorded as discovered, whatever its name, and can be adopted', async () => {
+    await register(ONE);
+    await machines.recordReportedVirtualMachines(db, ONE, [reported(TWO), reported(ONE)]);
+    expect(await machines.findVirtualMachine(db, TWO)).toMatchObject({
+      name: 'on the host',
+      origin: 'host-discovered',
+      isManaged: false,
+    });
+    const adopted = { projectId: DEFAULT, folderId: null };
+    expect(await machines.adoptVirtualMachine(db, TWO, adopted)).toMatchObject({
+      origin: 'imported',
+      isManaged: true,
+    });
+  });
+
+  test('a report that says what is recorded writes no row, one change writes one', async () => {
+    await register(ONE);
+    const report = Array.from({ length: 50 }, (_, index) =>
+      reported(`33333333-3333-8333-8333-${String(index).padStart(12, '0')}`),
+    );
+    const send = () => machines.recordReportedVirtualMachines(db, ONE, report);
+    expect(await rowsWritten(send)).toBe(50);
+    expect(await rowsWritten(send)).toBe(0);
+    report[7] = { ...report[7]!, powerState: 'PAUSED' };
+    expect(await rowsWritten(send)).toBe(1);
+  });
+
+  test('a complete list without them makes managed machines lost and removes discovered ones, once', async () => {
+    await register(ONE);
+    const kept = await machine('kept');
+    const gone = await machine('gone');
+    const all = [kept.id, gone.id, TWO].map((id) => reported(id));
+    await machines.recordReportedVirtualMachines(db, ONE, all);
+    const list = { present: [kept.id], reason: 'not on its host' };
+    expect(await machines.recordAbsentVirtualMachines(db, ONE, list)).toEqual({
+      lost: [gone.id],
+      removed: [TWO],
+    });
+    expect(await machines.findVirtualMachine(db, gone.id)).toMatchObject({
+      powerState: 'UNKNOWN',
+      lostReason: 'not on its host',
+      lostAt: expect.any(Date),
+    });
+    expect(await rowsWritten(() => machines.recordAbsentVirtualMachines(db, ONE, list))).toBe(0);
+    await machines.recordReportedVirtualMachines(db, ONE, [reported(gone.id)]);
+    expect(await machines.findVirtualMachine(db, gone.id)).toMatchObject({
+      powerState: 'RUNNING',
+      lostReason: null,
+      lostAt: null,
+    });
+  });
+
+  test('what is missing on one host says nothing about machines on another', async () => {
+    await register(ONE);
+    await register(TWO);
+    const { id } = await machine('moved');
+    await machines.recordReportedVirtualMachines(db, ONE, [reported(id)]);
+    await machines.recordReportedVirtualMachines(db, TWO, [reported(id)]);
+    const empty = { present: [], reason: 'not on its host' };
+    expect(await machines.recordAbsentVirtualMachines(db, ONE, empty)).toEqual({
+      lost: [],
+      removed: [],
+    });
+    expect(await machines.listVirtualMachines(db, { nodeId: TWO })).toMatchObject([{ id }]);
+  });
+
+  test('one value that is none refuses the report as a whole', async () => {
+    await register(ONE);
+    expect(
+      await refusal(
+        machines.recordReportedVirtualMachines(db, ONE, [reported(TWO), reported('nonsense')]),
+      ),
+    ).toMatchObject({ reason: 'invalid' });
+    expect(await machines.listVirtualMachines(db)).toEqual([]);
+  });
+});
+
+describe('storage pools and volumes', () => {
+  const pool: pools.ReportedPool = {
+    hostPoolId: 'uuid-of-the-file-system',
+    name: 'nfs',
+    poolType: 'NFS',
+    health: 'HEALTHY',
+    mountPath: '/mnt/nfs',
+    problem: '',
+    totalBytes: 5_000_000_000_000,
+    usedBytes: 1,
+    availableBytes: 2,
+  };
+
+  test('a shared pool that two hosts report is one pool with two statuses', async () => {
+    await register(ONE);
+    await register(TWO);
+    expect(await pools.recordReportedPools(db, ONE, [pool])).toEqual({ discovered: 1, written: 1 });
+    const unmounted = { ...pool, health: 'UNMOUNTED', totalBytes: null } as const;
+    expect(await pools.recordReportedPools(db, TWO, [unmounted])).toEqual({
+      discovered: 0,
+      written: 1,
+    });
+    const [recorded, ...others] = await pools.listStoragePools(db);
+    expect(others).toEqual([]);
+    expect(recorded).toMatchObject({ name: 'nfs', origin: 'host-discovered', isManaged: false });
+    expect(await pools.listPoolHostStatuses(db, recorded?.id ?? '')).toMatchObject([
+      { nodeId: ONE, health: 'HEALTHY', totalBytes: 5_000_000_000_000 },
+      { nodeId: TWO, health: 'UNMOUNTED', totalBytes: null },
+    ]);
+    expect(await rowsWritten(() => pools.recordReportedPools(db, ONE, [pool]))).toBe(0);
+  });
+
+  test('a node is told the pools that are assigned to it', async () => {
+    const assigned = await pools.createStoragePool(db, {
+      name: 'a',
+      poolType: 'NFS',
+      assignedNodeIds: [ONE],
+    });
+    await pools.createStoragePool(db, { name: 'b', poolType: 'LVM', assignedNodeIds: [TWO] });
+    const told = await pools.listStoragePools(db, { assignedTo: ONE });
+    expect(told.map(({ id }) => id)).toEqual([assigned.id]);
+  });
+
+  test('a pool with a volume cannot be removed, nor a volume that is attached', async () => {
+    const { id: poolId } = await pools.createStoragePool(db, { name: 'p', poolType: 'LVM' });
+    const volume = await volumes.createVolume(db, { name: 'v', poolId, sizeBytes: 4096 });
+    expect(
+      await refusal(volumes.createVolume(db, { name: 'v', poolId, sizeBytes: 4096 })),
+    ).toMatchObject({ reason: 'exists' });
+    expect(
+      await refusal(volumes.createVolume(db, { name: 'w', poolId: NOBODY, sizeBytes: 1 })),
+    ).toMatchObject({ reason: 'missing' });
+    expect(await refusal(pools.removeStoragePool(db, poolId))).toMatchObject({ reason: 'in-use' });
+    const [one, other] = [await machine('one'), await machine('other')];
+    expect(await volumes.attachVolume(db, volume.id, one.id)).toMatchObject({ phase: 'IN_USE' });
+    expect(await volumes.attachVolume(db, volume.id, other.id)).toBeUndefined();
+    expect(await volumes.removeVolume(db, volume.id)).toBe(false);
+    expect(await volumes.detachVolume(db, volume.id)).toMatchObject({ attachedVmId: null });
+    expect(await volumes.removeVolume(db, volume.id)).toBe(true);
+    expect(await pools.removeStoragePool(db, poolId)).toBe(true);
+  });
+});
+
+describe('networks, security groups and addresses', () => {
+  test('a gateway outside of its network is refused', async () => {
+    const network = { name: 'n', networkType: 'VLAN', vlanId: 7, cidr: '10.1.0.0/24' };
+    expect(
+      await refusal(networks.createNetwork(db, { ...network, gateway: '10.2.0.1' })),
+    ).toMatchObject({ constraint: 'virtual_networks_gateway_in_cidr' });
+    const made = await networks.createNetwork(db, { ...network, gateway: '10.1.0.1' });
+    expect(await networks.updateNetwork(db, made.id, { phase: 'READY' })).toMatchObject({
+      gateway: '10.1.0.1',
+      phase: 'READY',
+    });
+  });
+
+  test('rules are replaced together or not at all', async () => {
+    const group = await groups.createSecurityGroup(db, { name: 'web', projectId: DEFAULT });
+    const https = { direction: 'INBOUND', protocol: 'TCP', portRangeMin: 443, portRangeMax: 443 };
+    expect(await groups.replaceSecurityRules(db, group.id, [https])).toMatchObject([https]);
+    const wrong = { ...https, portRangeMin: 9, portRangeMax: 8 };
+    expect(
+      await refusal(groups.replaceSecurityRules(db, group.id, [{ ...https, priority: 1 }, wrong])),
+    ).toMatchObject({ constraint: 'security_rules_ports' });
+    expect(await groups.listSecurityRules(db, group.id)).toMatchObject([{ priority: 100 }]);
+    const { id } = await machine('web');
+    await groups.assignSecurityGroups(db, id, [group.id, DEFAULT]);
+    await groups.assignSecurityGroups(db, id, [group.id]);
+    expect((await groups.listSecurityGroupsOf(db, id)).map(({ name }) => name)).toEqual(['web']);
+    expect(await groups.removeSecurityGroup(db, group.id)).toBe(true);
+  });
+
+  test('those who ask for an address at once get one each, until none is left', async () => {
+    const network = await networks.createNetwork(db, { name: 'n', networkType: 'OVERLAY' });
+    await ipam.createSubnetPool(db, {
+      networkId: network.id,
+      cidr: '10.1.0.0/24',
+      gateway: '10.1.0.2',
+      allocStart: '10.1.0.1',
+      allocEnd: '10.1.0.12',
+    });
+    const pool = await ipam.findSubnetPool(db, network.id);
+    await ipam.bindAddress(db, {
+      networkId: network.id,
+      poolId: pool?.id ?? '',
+      macAddress: '52:54:00:00:00:01',
+      ipAddress: '10.1.0.5',
+    });
+    const asked = await Promise.allSettled(
+      Array.from({ length: 12 }, () => ipam.allocateAddress(database, network.id, {})),
+    );
+    const got = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value.ipAddress] : []));
+    const last = (address: string) => Number(address.split('.')[3]);
+    expect(got.map(last).sort((a, b) => a - b)).toEqual([1, 3, 4, 6, 7, 8, 9, 10, 11, 12]);
+    await expect(ipam.allocateAddress(database, network.id, {})).rejects.toThrow(
+      /no address is free between 10\.1\.0\.1 and 10\.1\.0\.12/,
+    );
+    expect(await ipam.releaseAddress(db, network.id, '10.1.0.7')).toBe(true);
+    expect(await ipam.allocateAddress(database, network.id, {})).toMatchObject({
+      ipAddress: '10.1.0.7',
+    });
+    expect(await ipam.listIpAllocations(db, network.id)).toHaveLength(10);
+  });
+
+  test('MAC addresses that are drawn are distinct and locally administered', async () => {
+    const drawn = [];
+    for (let count = 0; count < 20; count++) drawn.push(await ipam.registerMacAddress(db, {}));
+    expect(new Set(drawn).size).toBe(20);
+    expect(drawn.every((mac) => /^fa:16:3e(:[0-9a-f]{2}){3}$/.test(mac))).toBe(true);
+  });
+});
+
+describe('people', () => {
+  const ada = () =>
+    users.createUser(db, { username: 'ada', email: 'ada@example.org', role: 'operator' });
+
+  test('there is no user, and no password, before somebody makes one', async () => {
+    expect(await users.listUsers(db)).toEqual([]);
+    expect(
+      await refusal(users.createUser(db, { username: 'a', passwordHash: 'admin' })),
+    ).toMatchObject({
+      constraint: 'users_password_hash_form',
+    });
+  });
+
+  test('a user may do what his account’s role, his roles and their parents may, while he is enabled', async () => {
+    const { id: userId } = await ada();
+    const parent = await roles.createRole(db, { name: 'auditor', permissions: ['system:audit'] });
+    const child = await roles.createRole(db, {
+      name: 'own',
+      parentId: parent.id,
+      permissions: ['node:delete'],
+    });
+    await roles.assignRole(db, { userId, roleId: child.id, assignedBy: null });
+    await roles.assignRole(db, { userId, roleId: child.id, assignedBy: null });
+    const may = await roles.listPermissions(db, userId);
+    expect(may).toEqual(expect.arrayContaining(['vm:start', 'system:audit', 'node:delete']));
+    expect(may).not.toContain('user:delete');
+    await users.updateUser(db, userId, { enabled: false });
+    expect(await roles.listPermissions(db, userId)).toEqual([]);
+    await users.updateUser(db, userId, { enabled: true });
+    await roles.withdrawRole(db, userId, child.id);
+    expect(await roles.listPermissions(db, userId)).not.toContain('system:audit');
+    const system = (await roles.listRoles(db)).find(({ name }) => name === 'admin');
+    await expect(roles.removeRole(db, system?.id ?? '')).rejects.toThrow(
+      'the role admin belongs to the system',
+    );
+    expect(await roles.removeRole(db, child.id)).toBe(true);
+    expect(await roles.removeRole(db, parent.id)).toBe(true);
+  });
+
+  test('an API key may do no more than its owner, now and later, and ends when it is revoked or expires', async () => {
+    const { id: createdBy } = await ada();
+    const request = {
+      name: 'ci',
+      createdBy,
+      permissions: ['vm:start', 'user:delete'],
+      expiresAt: new Date(2000),
+    };
+    const { secret, key } = await apiKeys.createApiKey(db, request);
+    expect(key).toMatchObject({ permissions: ['vm:start'], prefix: secret.slice(0, 12) });
+    expect(await apiKeys.useApiKey(db, secret, new Date(1000))).toEqual({
+      userId: createdBy,
+      permissions: ['vm:start'],
+    });
+    expect(await apiKeys.useApiKey(db, `${secret}x`, new Date(1000))).toBeUndefined();
+    expect(await apiKeys.useApiKey(db, secret, new Date(2000))).toBeUndefined();
+    await users.updateUser(db, createdBy, { role: 'viewer' });
+    expect(await apiKeys.useApiKey(db, secret, new Date(1000))).toMatchObject({ permissions: [] });
+    expect(await apiKeys.revokeApiKey(db, key.id, new Date(1000))).toBe(true);
+    expect(await apiKeys.useApiKey(db, secret, new Date(1000))).toBeUndefined();
+    expect(JSON.stringify(await apiKeys.listApiKeys(db, createdBy))).not.toContain(
+      secret.slice(12),
+    );
+  });
+});
+
+describe('audit log and alerts', () => {
+  test('entries follow each other in a chain, also when many write at once', async () => {
+    const before = (await audit.listAudit(db, { after: 0, limit: 1000 })).length;
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        audit.enterAudit(db, { action: 'vm.start', username: `u${index}`, details: { index } }),
+      ),
+    );
+    const entries = await audit.listAudit(db, { after: before, limit: 1000 });
+    expect(entries.map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: 20 }, (_, index) => before + index + 1),
+    );
+    expect(await audit.findBrokenAudit(db)).toBeUndefined();
+  });
+
+  test('an entry that is changed or removed behind the program’s back is found', async () => {
+    await using other = await openTestDatabase();
+    for (const action of ['a', 'b', 'c', 'd'])
+      await audit.enterAudit(other.database.db, { action });
+    const tamper = (statement: string) =>
+      other.database.db.transaction().execute(async (transaction) => {
+        await sql`ALTER TABLE audit_log DISABLE TRIGGER ALL`.execute(transaction);
+        await sql.raw(statement).execute(transaction);
+        await sql`ALTER TABLE audit_log ENABLE TRIGGER ALL`.execute(transaction);
+      });
+    await tamper(`DELETE FROM audit_log WHERE sequence = 3`);
+    expect(await audit.findBrokenAudit(other.database.db)).toBe(4);
+    await tamper(`UPDATE audit_log SET username = 'somebody else' WHERE sequence = 2`);
+    expect(await audit.findBrokenAudit(other.database.db)).toBe(2);
+  });
+
+  test('one thing is one open alert, however often it is noticed, and a new one once it was resolved', async () => {
+    const alert = { severity: 'WARNING', title: 'etcd was rebuilt', sourceType: 'CONTROL_PLANE' };
+    const first = await alerts.raiseAlert(db, alert);
+    const worse = { ...alert, severity: 'CRITICAL', message: 'again' };
+    expect(await alerts.raiseAlert(db, worse)).toMatchObject({
+      id: first.id,
+      severity: 'CRITICAL',
+      message: 'again',
+    });
+    await alerts.acknowledgeAlert(db, first.id, { by: 'ada', at: new Date(1) });
+    await alerts.acknowledgeAlert(db, first.id, { by: 'bob', at: new Date(2) });
+    expect(await alerts.listOpenAlerts(db)).toMatchObject([{ acknowledgedBy: 'ada' }]);
+    expect(await alerts.resolveAlert(db, first.id, new Date(3))).toBe(true);
+    expect(await alerts.resolveAlert(db, first.id, new Date(4))).toBe(false);
+    expect((await alerts.raiseAlert(db, alert)).id).not.toBe(first.id);
+  });
+});
+
+describe('images, folders, customization and snapshots', () => {
+  test('a project sees its images and public ones', async () => {
+    const image = { name: 'debian', projectId: DEFAULT, format: 'QCOW2' };
+    const own = await images.createImage(db, image);
+    await images.createImage(db, { name: 'all', visibility: 'PUBLIC' });
+    await images.createImage(db, { name: 'others' });
+    expect(await refusal(images.createImage(db, image))).toMatchObject({ reason: 'exists' });
+    const names = (await images.listImages(db, DEFAULT)).map(({ name }) => name);
+    expect(names.sort()).toEqual(['all', 'debian']);
+    expect(await images.updateImage(db, own.id, { phase: 'READY' })).toMatchObject({
+      phase: 'READY',
+    });
+    expect(await images.removeImage(db, own.id)).toBe(true);
+  });
+
+  test('a folder cannot be moved into itself, nor two of one name be in one place', async () => {
+    const top = await folders.createFolder(db, { name: 'top' });
+    const inner = await folders.createFolder(db, { name: 'inner', parentId: top.id });
+    expect(await refusal(folders.createFolder(db, { name: 'top' }))).toMatchObject({
+      reason: 'exists',
+    });
+    await expect(folders.moveFolder(database, top.id, inner.id)).rejects.toThrow('into itself');
+    await expect(folders.moveFolder(database, top.id, top.id)).rejects.toThrow('into itself');
+    expect(await folders.moveFolder(database, inner.id, null)).toMatchObject({ parentId: null });
+    expect(await folders.removeFolder(db, top.id)).toBe(true);
+    expect(await folders.findFolder(db, inner.id)).toBeDefined();
+    await folders.removeFolder(db, inner.id);
+  });
+
+  test('settings for one system cannot be given for another', async () => {
+    const spec = { name: 's', type: 'LINUX', windowsSpec: {} };
+    expect(await refusal(specs.createCustomizationSpec(db, spec))).toMatchObject({
+      constraint: 'customization_specs_fits_type',
+    });
+    const seeds = await specs.listCustomizationSpecs(db, DEFAULT);
+    expect(seeds.map(({ name }) => name)).toEqual(['Default Linux', 'Default Windows']);
+  });
+
+  test('snapshots go with their machine; the ones after a removed one stay', async () => {
+    const { id: vmId } = await machine('web');
+    const first = await snapshots.createSnapshot(db, { vmId, name: 'first' });
+    const second = await snapshots.createSnapshot(db, { vmId, name: 'second', parentId: first.id });
+    await snapshots.removeSnapshot(db, first.id);
+    expect(await snapshots.findSnapshot(db, second.id)).toMatchObject({ parentId: null });
+    await machines.removeVirtualMachine(db, vmId);
+    expect(await snapshots.listSnapshots(db, vmId)).toEqual([]);
+  });
+});
