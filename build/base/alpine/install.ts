@@ -2,8 +2,7 @@ import { BuildError } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { type Database, databaseFiles, initialDirectories } from './installed/database.ts';
-import { DirectoryOwners } from './installed/directory-owners.ts';
-import { FileOwners } from './installed/file-owners.ts';
+import { DirectoryOwners, FileOwners } from './installed/owners.ts';
 import type { InstalledPackage } from './installed/package.ts';
 import { type AccountNumbers, renumbered } from './renumber.ts';
 

@@ -1,6 +1,5 @@
 import type { Entry } from '../../tree/entry.ts';
-import { filePath } from './installed/files.ts';
-import type { Ownership } from './installed/owner.ts';
+import { filePath, type Ownership } from './installed/files.ts';
 import type { OwnerNames, PackageRecord } from './package/record.ts';
 
 /** Numbers of users and groups by name. */

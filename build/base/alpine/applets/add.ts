@@ -3,10 +3,8 @@ import type { Name, Requirement } from '../database/model.ts';
 import { type Dependency, formatDependency, isSound, parseAtom } from '../dependency/dependency.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { ANY, EQUAL } from '../version/operator.ts';
-import { AppletError } from './applet-error.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
-import type { AppletCall } from './words.ts';
-import { withDependency } from './world.ts';
+import { type AppletCall, AppletError } from './words.ts';
 
 /**
  * `apk add`: what is named comes into the world; with `--virtual`, into a package without files that does.
@@ -88,4 +86,10 @@ function isVirtualSpec(spec: Dependency<Name>): boolean {
 function generatedVersion(now: Date): string {
   const [day, time] = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
   return `${day}.${time}`;
+}
+
+/** World with one more dependency, in place of one on the same name. */
+function withDependency(world: readonly Requirement[], dependency: Requirement): Requirement[] {
+  const at = world.findIndex(({ name }) => name === dependency.name);
+  return at < 0 ? [...world, dependency] : world.with(at, dependency);
 }

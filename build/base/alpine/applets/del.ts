@@ -3,7 +3,6 @@ import { bearingOn } from '../dependency/provided.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { matchingNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
-import { withoutName } from './world.ts';
 
 /**
  * `apk del`: what is named leaves the world, with `--rdepends` also what depends on it. It goes unless something
@@ -68,4 +67,9 @@ function dependents(one: Package, installed: readonly Package[]): Package[] {
   return installed.filter((other) =>
     other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
   );
+}
+
+/** World without what it says of a name. */
+function withoutName(world: readonly Requirement[], name: Requirement['name']): Requirement[] {
+  return world.filter((dependency) => dependency.name !== name);
 }

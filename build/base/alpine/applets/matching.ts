@@ -2,7 +2,7 @@ import { matchesGlob } from 'node:path';
 import { closeSpellings } from '../../../spelling.ts';
 import type { Database } from '../database/database.ts';
 import type { Name } from '../database/model.ts';
-import { AppletError } from './applet-error.ts';
+import { AppletError } from './words.ts';
 
 const WILDCARD = /[*?[]/;
 

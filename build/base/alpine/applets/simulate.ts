@@ -2,10 +2,10 @@ import { Database } from '../database/database.ts';
 import { parseAtom, splitList } from '../dependency/dependency.ts';
 import { explain } from '../explain/explain.ts';
 import { parseStanzas, type Stanza } from '../index/stanza.ts';
-import { AppletError } from './applet-error.ts';
-import { changeLines, installedAfter } from './report.ts';
-import { transact } from './transaction.ts';
-import { type AppletCall, parseWords } from './words.ts';
+import type { Change } from '../solver/changes.ts';
+import { compareVersions } from '../version/compare.ts';
+import { type Transaction, transact } from './transaction.ts';
+import { type AppletCall, AppletError, parseWords } from './words.ts';
 
 /** A text with the file it is from, for messages. */
 export interface Source {
@@ -95,4 +95,41 @@ function fill(
 
 function stanzas({ text, where }: Source): Stanza[] {
   return parseStanzas(text, where);
+}
+
+/**
+ * The changes of a transaction, a line each, in the order of doing: `install NAME VER [@TAG]`,
+ * `upgrade|downgrade|replace NAME OLD NEW [@TAG]`, `purge NAME VER`, `reinstall NAME VER [@TAG]`, `pin NAME VER [@TAG]`.
+ */
+function changeLines({ solution }: Transaction): string[] {
+  const { database } = solution.state;
+  return solution.changes
+    .map((change) => changeLine(database, change))
+    .filter((line) => line !== undefined);
+}
+
+/** How many packages are installed afterwards. */
+function installedAfter({ solution }: Transaction): number {
+  const { changes, state } = solution;
+  const come = changes.filter(({ before }) => before === undefined).length;
+  const gone = changes.filter(({ after }) => after === undefined).length;
+  return state.database.installed.length + come - gone;
+}
+
+function changeLine({ tags }: Database, change: Change): string | undefined {
+  const { before, after, tagBefore, tagAfter } = change;
+  const tag = tags.name(tagAfter);
+  const suffix = tag === '' ? '' : ` @${tag}`;
+  if (after === undefined) {
+    return before === undefined ? undefined : `purge ${before.name.name} ${before.version}`;
+  }
+  const { name, version } = after;
+  if (before === undefined) return `install ${name.name} ${version}${suffix}`;
+  if (before === after) {
+    if (change.reinstall) return `reinstall ${name.name} ${version}${suffix}`;
+    return tagBefore === tagAfter ? undefined : `pin ${name.name} ${version}${suffix}`;
+  }
+  const relation = compareVersions(version, before.version);
+  const verb = relation > 0 ? 'upgrade' : relation < 0 ? 'downgrade' : 'replace';
+  return `${verb} ${name.name} ${before.version} ${version}${suffix}`;
 }

@@ -3,9 +3,9 @@ import type { Requirement } from '../database/model.ts';
 import { NO_TAG } from '../database/tags.ts';
 import { formatDependency } from '../dependency/dependency.ts';
 import { type Solution, solve } from '../solver/solve.ts';
-import { AppletError } from './applet-error.ts';
 import { type AppletContext, type AppletPlan, planApplet } from './plan.ts';
 import { planSelfUpgrade } from './upgrade.ts';
+import { AppletError } from './words.ts';
 
 /** What became of a command. */
 export interface Transaction {

@@ -1,5 +1,19 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { AppletError } from './applet-error.ts';
+import { BuildError, type Explanation } from '../../../error.ts';
+
+/** Why a command of apk is not carried out: its words are wrong, or what they ask for cannot be tried. */
+export type Refusal = 'syntax' | 'other';
+
+/** A command of apk that cannot be carried out. */
+export class AppletError extends BuildError {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal, explanation: Explanation) {
+    super(explanation);
+    this.name = 'AppletError';
+    this.refusal = refusal;
+  }
+}
 
 /** Commands of apk that change the world or bring installed packages in line with it. */
 export type AppletName = 'add' | 'del' | 'upgrade' | 'fix';

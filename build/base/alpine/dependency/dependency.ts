@@ -1,6 +1,6 @@
 import { BuildError } from '../../../error.ts';
+import { isValidVersion } from '../version/compare.ts';
 import { ANY, CHECKSUM, EQUAL, formatOperator, parseOperator } from '../version/operator.ts';
-import { isValidVersion } from '../version/valid.ts';
 
 /**
  * One atom of `depends`, `provides`, `install_if` or world: `name`, `name>=1`, `!name`, `name@tag`,

@@ -1,9 +1,7 @@
 import type { DirectoryEntry, Entry, FileEntry } from '../../../tree/entry.ts';
 import type { InstalledPackage } from './package.ts';
 import { scriptsTar } from './scripts.ts';
-import { formatTriggers } from './triggers.ts';
-import { formatWorld } from './world.ts';
-import { formatInstalled } from './write.ts';
+import { formatInstalled, formatTriggers, formatWorld } from './write.ts';
 
 /** What the installed database and apk's configuration say. */
 export interface Database {

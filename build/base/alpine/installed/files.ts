@@ -1,7 +1,25 @@
 import { BuildError } from '../../../error.ts';
 import { treePath } from '../../../tree/path.ts';
 import { checksumHex, checksumText } from '../checksum.ts';
-import { DEFAULT_DIRECTORY, DEFAULT_FILE, type Ownership, sameOwnership } from './owner.ts';
+
+/** Owner and permissions as the installed database writes them. */
+export interface Ownership {
+  readonly uid: number;
+  readonly gid: number;
+  /** 0 to 0o7777. */
+  readonly mode: number;
+  /** SHA-1 of the extended attributes, lower-case hex; absent if there are none. */
+  readonly xattrs?: string | undefined;
+}
+
+/** Defaults, which the database omits. */
+const DEFAULT_DIRECTORY: Ownership = { uid: 0, gid: 0, mode: 0o755 };
+const DEFAULT_FILE: Ownership = { uid: 0, gid: 0, mode: 0o644 };
+
+/** Whether two owners and permissions are the same in all they have. */
+function sameOwnership(a: Ownership, b: Ownership): boolean {
+  return a.uid === b.uid && a.gid === b.gid && a.mode === b.mode && a.xattrs === b.xattrs;
+}
 
 /** A file, link or device of a package. */
 export interface OwnedFile {

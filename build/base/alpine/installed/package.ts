@@ -22,3 +22,25 @@ export function identityOfPackage({ fields }: Pick<InstalledPackage, 'fields'>):
 export function nameOfPackage({ fields }: Pick<InstalledPackage, 'fields'>): string {
   return fields.get('P') ?? '';
 }
+
+/** Packages in the order in which apk writes them. */
+export function inOrder<P extends Pick<InstalledPackage, 'fields'>>(packages: readonly P[]): P[] {
+  return packages.toSorted((a, b) => compareNames(nameOfPackage(a), nameOfPackage(b)));
+}
+
+/**
+ * Order of packages in the installed database: by name, capitals like small letters, and where that leaves two
+ * equal, by bytes (apk-tools 2.14: `strcasecmp`, then `strcmp`).
+ */
+export function compareNames(a: string, b: string): number {
+  return compareBytes(asciiLowerCase(a), asciiLowerCase(b)) || compareBytes(a, b);
+}
+
+/** Order by the bytes of UTF-8, as C's `strcmp`. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function asciiLowerCase(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

@@ -1,7 +1,6 @@
 import { BLOCK, padded } from '../archive/tar-header.ts';
 import { SCRIPTS } from '../package/scripts.ts';
-import { type InstalledPackage, identityOfPackage, nameOfPackage } from './package.ts';
-import { inOrder } from './write.ts';
+import { type InstalledPackage, identityOfPackage, inOrder, nameOfPackage } from './package.ts';
 
 /** Longest name in a header, bytes; apk cuts longer ones, and leaves room for a NUL. */
 const LONGEST_NAME = 99;

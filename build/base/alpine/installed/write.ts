@@ -1,18 +1,12 @@
-import { dependencyList } from './dependency-text.ts';
+import { formatDependency, parseAtom, splitList } from '../dependency/dependency.ts';
 import { formatFiles } from './files.ts';
-import { compareNames } from './order.ts';
-import { type InstalledPackage, identityOfPackage, nameOfPackage } from './package.ts';
+import { compareNames, type InstalledPackage, identityOfPackage, inOrder } from './package.ts';
 
 /** Fields that are always there, and those that are there only if the index has them, in apk's order. */
 const ALWAYS = ['S', 'I', 'T', 'U', 'L'] as const;
 const IF_PRESENT = ['o', 'm', 't', 'c', 'k'] as const;
 const DEPENDENCIES = ['D', 'p', 'i'] as const;
 const NUMBERS = new Set<string>(['S', 'I', 't', 'k']);
-
-/** Packages in the order in which apk writes them. */
-export function inOrder<P extends Pick<InstalledPackage, 'fields'>>(packages: readonly P[]): P[] {
-  return packages.toSorted((a, b) => compareNames(nameOfPackage(a), nameOfPackage(b)));
-}
 
 /**
  * The text of `/lib/apk/db/installed`, byte for byte as apk 2.14.4 writes it.
@@ -52,4 +46,44 @@ function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
 function valueFor(fields: ReadonlyMap<string, string>, letter: string): string {
   const value = fields.get(letter) ?? '';
   return NUMBERS.has(letter) ? (/^0*(\d+)/.exec(value)?.[1] ?? '0') : value;
+}
+
+/**
+ * A list of dependencies as apk writes it, whatever way it was written: one blank between them, and operators in
+ * their usual form (`~=` is `~`, `=>` is `>=`).
+ */
+function dependencyList(text: string): string {
+  return splitList(text).map(dependencyText).join(' ');
+}
+
+/** One dependency as apk writes it; what is none stays as it is. */
+function dependencyText(word: string): string {
+  const dependency = parseAtom(word, (name) => name);
+  return dependency === undefined ? word : formatDependency(dependency);
+}
+
+/**
+ * The text of `/lib/apk/db/triggers`: per package that has some, its identity and what it wants to know of.
+ * @param packages in any order
+ */
+export function formatTriggers(packages: readonly InstalledPackage[]): string {
+  return inOrder(packages)
+    .filter(({ record }) => record.triggers.length > 0)
+    .map(({ fields, record }) => `${identityOfPackage({ fields })} ${record.triggers.join(' ')}\n`)
+    .join('');
+}
+
+/**
+ * The text of `/etc/apk/world`: what is wanted, a line each, sorted by name. Of two wishes for one name the later
+ * one counts.
+ * @param wanted names with what they may be further bound to: `busybox`, `openssl>3`, `zlib@edge`, `!mdev`
+ */
+export function formatWorld(wanted: readonly string[]): string {
+  const byName = new Map(wanted.map((word) => [nameIn(word), dependencyText(word)]));
+  const names = [...byName.keys()].sort(compareNames);
+  return `${names.map((name) => byName.get(name)).join('\n')}\n`;
+}
+
+function nameIn(word: string): string {
+  return /^!?([^<>=~@]*)/.exec(word)?.[1] ?? word;
 }

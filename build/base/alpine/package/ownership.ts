@@ -1,8 +1,7 @@
 import { nameOf, parentOf } from '../../../tree/path.ts';
 import { damagedArchive } from '../archive/damaged.ts';
 import type { TarHeader } from '../archive/tar-header.ts';
-import type { OwnedDirectory, OwnedFile } from '../installed/files.ts';
-import type { Ownership } from '../installed/owner.ts';
+import type { OwnedDirectory, OwnedFile, Ownership } from '../installed/files.ts';
 import type { OwnerNames } from './record.ts';
 
 interface GrowingDirectory {

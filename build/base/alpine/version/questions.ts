@@ -1,7 +1,6 @@
 import { BuildError } from '../../../error.ts';
-import { compareVersions } from './compare.ts';
+import { compareVersions, isValidVersion } from './compare.ts';
 import { matchesVersion, parseOperator } from './operator.ts';
-import { isValidVersion } from './valid.ts';
 
 /**
  * Answers a question about versions: `cmp A B` with `<`, `=` or `>`; `match A OP B` and `valid V` with `true` or

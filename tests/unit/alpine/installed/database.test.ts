@@ -2,8 +2,7 @@ import { expect, test } from 'vitest';
 import { readTarBuffer } from '../../../../build/base/alpine/archive/tar.ts';
 import { databaseFiles } from '../../../../build/base/alpine/installed/database.ts';
 import { scriptsTar } from '../../../../build/base/alpine/installed/scripts.ts';
-import { formatTriggers } from '../../../../build/base/alpine/installed/triggers.ts';
-import { formatWorld } from '../../../../build/base/alpine/installed/world.ts';
+import { formatTriggers, formatWorld } from '../../../../build/base/alpine/installed/write.ts';
 import { treeOf } from '../../tree/trees.ts';
 import { installed, EMPTY_CHECKSUM as Z } from './packages.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { replacesMeans } from '../../../../build/base/alpine/installed/replaces.ts';
+import { replacesMeans } from '../../../../build/base/alpine/installed/owners.ts';
 import { EMPTY_CHECKSUM, installed } from './packages.ts';
 
 const { fields } = installed('busybox', { V: '1.36.1-r5', p: 'sh' });

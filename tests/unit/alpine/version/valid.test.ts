@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isValidVersion } from '../../../../build/base/alpine/version/valid.ts';
+import { isValidVersion } from '../../../../build/base/alpine/version/compare.ts';
 
 test.each(['0', '1.2.3', '1a', '1.0_alpha_beta2', '1.0_git20200101-r3', '1~0af', '1_p1~ab-r0'])(
   '%s is a version',

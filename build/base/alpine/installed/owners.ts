@@ -1,7 +1,40 @@
 import { BuildError } from '../../../error.ts';
-import { filePath, type OwnedDirectory } from './files.ts';
+import { canonicalIdentity } from '../database/identity.ts';
+import { parseAtom } from '../dependency/dependency.ts';
+import { CHECKSUM, matchesVersion } from '../version/operator.ts';
+import { filePath, type OwnedDirectory, type Ownership } from './files.ts';
 import { type InstalledPackage, nameOfPackage } from './package.ts';
-import { replacesMeans } from './replaces.ts';
+
+/**
+ * Owners and modes that directories end up with when several packages have them. As apk does it, the package with
+ * the lowest owner decides (user first, then group), and of packages with that owner only what all permit is left.
+ */
+export class DirectoryOwners {
+  readonly #owners = new Map<string, Ownership>();
+  readonly #fixed: ReadonlyMap<string, Ownership>;
+
+  /** @param fixed directories that were there before the first package, and stay as they are */
+  constructor(fixed: Iterable<readonly [path: string, ownership: Ownership]> = []) {
+    this.#fixed = new Map(fixed);
+  }
+
+  add({ path, ownership }: Pick<OwnedDirectory, 'path' | 'ownership'>): void {
+    const known = this.#owners.get(path);
+    if (known === undefined || isLower(ownership, known)) this.#owners.set(path, ownership);
+    else if (known.uid === ownership.uid && known.gid === ownership.gid) {
+      this.#owners.set(path, { ...known, mode: known.mode & ownership.mode });
+    }
+  }
+
+  /** What a directory that was added ends up with. */
+  of(path: string): Ownership | undefined {
+    return this.#fixed.get(path) ?? this.#owners.get(path);
+  }
+}
+
+function isLower(a: Ownership, b: Ownership): boolean {
+  return a.uid < b.uid || (a.uid === b.uid && a.gid < b.gid);
+}
 
 /** Who owns which file while packages are installed one after the other. */
 export class FileOwners {
@@ -67,4 +100,19 @@ export class FileOwners {
     if (lost === undefined) this.#lost.set(owner, new Set([path]));
     else lost.add(path);
   }
+}
+
+/**
+ * Whether a `replaces` of a package means another one, by its own name and version; what it provides does not count.
+ * @param dependency such as `busybox<1.36`
+ * @param fields of the other package
+ */
+export function replacesMeans(dependency: string, fields: ReadonlyMap<string, string>): boolean {
+  const atom = parseAtom(dependency, (name) => name);
+  if (atom === undefined || atom.conflict || atom.name !== fields.get('P')) return false;
+  const { operator, version = '' } = atom;
+  if (operator === CHECKSUM) {
+    return canonicalIdentity(version) === canonicalIdentity(fields.get('C') ?? '');
+  }
+  return matchesVersion(fields.get('V') ?? '', operator, version);
 }
