@@ -15,6 +15,7 @@ import { qemuCommand } from './commands/qemu.ts';
 import { rootfsCommand } from './commands/rootfs.ts';
 import { solveCommand } from './commands/solve.ts';
 import { versionCommand } from './commands/version.ts';
+import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 
@@ -34,11 +35,10 @@ const COMMANDS = [
   versionCommand,
 ];
 
-/** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug, Ctrl-C. */
+/** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug. */
 const REFUSED = 1;
 const USAGE = 2;
 const BUG = 70;
-const INTERRUPTED = 130;
 
 /** Words of the command line that are wrong; told together with how to get help. */
 class UsageError extends Error {}
@@ -50,22 +50,17 @@ class UsageError extends Error {}
  */
 export async function main(args: readonly string[]): Promise<number> {
   const output = commandOutput({ json: args.includes('--json') });
-  const cancel = new AbortController();
-  const interrupt = () => cancel.abort();
-  // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  using interrupt = new Interrupt();
   try {
-    await parser(args, { output, signal: cancel.signal, findPaths }).parseAsync();
+    await parser(args, { output, signal: interrupt.signal, findPaths }).parseAsync();
     return 0;
   } catch (error) {
     if (error instanceof CommandExit) return error.exitCode;
-    if (cancel.signal.aborted) {
+    if (interrupt.exitCode !== undefined) {
       process.stderr.write('Interrupted. Nothing half-made is left behind.\n');
-      return INTERRUPTED;
+      return interrupt.exitCode;
     }
     return report(explainMissingPackage(error) ?? error, output, args.includes('--verbose'));
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 

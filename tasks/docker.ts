@@ -20,7 +20,7 @@ import {
 } from '../build/docker/image.ts';
 import { BuildError } from '../build/error.ts';
 import type { Output } from './ui/events.ts';
-import { runStages, stage } from './ui/stage.ts';
+import { Stages } from './ui/stage.ts';
 
 /** How the builder image is made and run. */
 export interface DockerOptions {
@@ -93,22 +93,20 @@ async function ensureBuilderImage(
   if (!needsBuilding(built, { now, flags: buildFlags })) return tag;
   const age = built && `${daysBetween(built, now)} days old`;
   const title = `Builder image from ${baseImage}, ${age === undefined ? 'once' : `anew: ${age}`}`;
-  const building = stage(
-    { image: tag, step: 'builder-image', title, output, times: [] },
-    async () => {
-      const args = imageArguments({
-        tag,
-        baseImage,
-        environment: process.env,
-        refresh: built !== undefined,
-        flags: buildFlags,
-      });
-      const digest = await buildImage(args, { dockerfile, baseImage, signal });
-      return { note: digest === undefined ? tag : `${tag} on ${digest}` };
-    },
-  );
+  const stages = new Stages({ image: tag, output, signal });
+  const building = stages.stage('builder-image', title, async () => {
+    const args = imageArguments({
+      tag,
+      baseImage,
+      environment: process.env,
+      refresh: built !== undefined,
+      flags: buildFlags,
+    });
+    const digest = await buildImage(args, { dockerfile, baseImage, signal: stages.signal });
+    return { note: digest === undefined ? tag : `${tag} on ${digest}` };
+  });
   try {
-    await runStages([building], output);
+    await stages.run([building]);
   } catch (error) {
     if (age === undefined || !(error instanceof BuildError)) throw error;
     output.say(`The builder image that is there is used, ${age}: ${error.message}`);

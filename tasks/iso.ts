@@ -13,14 +13,19 @@ import { fetchPackages, type PackageEntries } from './packages.ts';
 import { makePrograms } from './programs.ts';
 import { type Built, describeBuild } from './summary.ts';
 import type { Output } from './ui/events.ts';
-import { runStages, type StageRun, type StageTime, stage } from './ui/stage.ts';
+import { Stages } from './ui/stage.ts';
 
 /**
  * Builds one image: the whole way from a lock to a checked ISO, one task an arrow.
  * @returns what was built, for the summary
  */
 export async function buildIso(prepared: PreparedImage, output: Output): Promise<Built> {
-  let image = prepared;
+  const { lockRequest } = prepared;
+  const { profile } = prepared.facts;
+  const stages = new Stages({ image: profile.name, output, signal: lockRequest.signal });
+  const { signal, times } = stages;
+  const task = stages.stage.bind(stages);
+  let image: PreparedImage = { ...prepared, lockRequest: { ...lockRequest, signal } };
   let packages: PackageEntries;
   let sea: StepResult | undefined;
   let squashfs: StepResult;
@@ -28,12 +33,8 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
   let bootLoader: StepResult;
   let iso: IsoResult;
 
-  const { cache, signal } = image.lockRequest;
-  const { profile } = image.facts;
+  const { cache } = lockRequest;
   const steps = new StepCache(cache.steps);
-  const times: StageTime[] = [];
-  const task = (step: string, title: string, run: StageRun) =>
-    stage({ image: profile.name, step, title, output, times }, run);
 
   const fetch = task('packages', 'Packages: fetch, verify, open', async (report) => {
     ({ image, packages } = await fetchPackages(image, report));
@@ -108,6 +109,6 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
     title: 'System',
     task: (_context, parent) => parent.newListr([kernel, loader, rootfs], { concurrent: true }),
   };
-  await runStages([sources, system, medium, papers], output);
+  await stages.run([sources, system, medium, papers]);
   return { image: profile.name, file: image.file, sha256: iso!.sha256, times };
 }

@@ -3,6 +3,8 @@ import { explainMissingPackage } from './missing-package.ts';
 
 // Before anything else is loaded, so that all of it comes compiled from the cache the next time.
 enableCompileCache();
+const { prepareStreams } = await import('./ui/streams.ts');
+prepareStreams();
 try {
   const { main } = await import('./command-line.ts');
   process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
+import { anySignal, inGroup } from './child-group.ts';
 import { errorCode } from './errno.ts';
-import { childOptions, type RunOptions, toolError } from './run.ts';
+import { groupOptions, type RunOptions, toolError } from './run.ts';
 import type { Tool } from './tools.ts';
 
 /**
@@ -16,10 +17,13 @@ export async function feed(
   chunks: Iterable<Uint8Array>,
   options: RunOptions & { onBytes?: (bytes: number) => void },
 ): Promise<void> {
-  const child = execa(tool, args, { ...childOptions(options), stdin: 'pipe', stdout: 'ignore' });
+  const failed = new AbortController();
+  const signal = anySignal(options.signal, failed.signal);
+  const started = execa(tool, args, { ...groupOptions(options), stdin: 'pipe', stdout: 'ignore' });
+  const child = inGroup(started, signal);
   const [fed, ended] = await Promise.allSettled([
     pipeline(counting(chunks, options.onBytes), child.stdin).catch((error: unknown) => {
-      child.kill();
+      if (!brokenPipe(error)) failed.abort();
       throw error;
     }),
     child,

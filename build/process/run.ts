@@ -1,5 +1,6 @@
 import { ExecaError, execa, type Options } from 'execa';
 import { BuildError } from '../error.ts';
+import { inGroup, KILL_AFTER } from './child-group.ts';
 import { type Environment, isolatedEnvironment } from './environment.ts';
 import { ISOLATING_ARGUMENTS, TOOL_PACKAGES, type Tool } from './tools.ts';
 
@@ -14,14 +15,20 @@ export interface RunOptions {
   env?: Environment;
   /** Text for the tool's standard input; empty if absent. */
   input?: string;
-  /** Ends the tool (SIGTERM, after 3 s SIGKILL) when aborted. */
+  /** Ends the tool and all that it started (SIGTERM, half a second later SIGKILL) when aborted. */
   signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds between SIGTERM and SIGKILL for a child that is being ended. */
+/** Milliseconds between SIGTERM and SIGKILL for a child that leads no group, such as apt-get installing host tools. */
 const FORCE_KILL_AFTER = 3_000;
 
-/** Options of execa that every child of the toolchain shares, also those with streams. */
+/** Options of execa for a child that leads a process group of its own; pass the child on to `inGroup`. */
+export function groupOptions(options: RunOptions): Options {
+  const group = { detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER };
+  return { ...childOptions(options), ...group };
+}
+
+/** Options of execa that every child of the toolchain shares. */
 export function childOptions({ cwd, env, signal }: RunOptions): Options {
   return {
     ...(cwd === undefined ? {} : { cwd }),
@@ -43,11 +50,12 @@ export async function run(
   options: RunOptions = {},
 ): Promise<string> {
   try {
-    const { stdout } = await execa(tool, [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args], {
-      ...childOptions(options),
+    const child = execa(tool, [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args], {
+      ...groupOptions(options),
       input: options.input ?? '',
       maxBuffer: 512 * 1024 * 1024,
     });
+    const { stdout } = await inGroup(child, options.signal);
     return typeof stdout === 'string' ? stdout : '';
   } catch (error) {
     throw toolError(tool, error);

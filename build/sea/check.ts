@@ -2,7 +2,8 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ExecaError, execa } from 'execa';
 import { parseElf } from '../elf/elf.ts';
 import { BuildError } from '../error.ts';
-import { childOptions } from '../process/run.ts';
+import { inGroup } from '../process/child-group.ts';
+import { groupOptions } from '../process/run.ts';
 
 /**
  * Runs a compiled executable and looks at what it says: its version, and nothing on standard error, where Node would
@@ -29,11 +30,12 @@ export async function checkExecutable(
 
 async function answer(file: string, signal: AbortSignal | undefined): Promise<string> {
   try {
-    const { all } = await execa(file, ['--version'], {
-      ...childOptions({ signal }),
+    const child = execa(file, ['--version'], {
+      ...groupOptions({ signal }),
       all: true,
       stripFinalNewline: false,
     });
+    const { all } = await inGroup(child, signal);
     return typeof all === 'string' ? all : '';
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;

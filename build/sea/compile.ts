@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { ExecaError, execa } from 'execa';
 import type { StripProgram } from '../architecture.ts';
 import { BuildError } from '../error.ts';
-import { childOptions, run } from '../process/run.ts';
+import { inGroup } from '../process/child-group.ts';
+import { groupOptions, run } from '../process/run.ts';
 
 /**
  * Options of V8 in the executable. Programs that are mostly idle need no young generation of 16 MB: one of 1 MB keeps
@@ -64,9 +65,9 @@ function seaConfig(output: string) {
 }
 
 async function buildSea(compiler: string, cwd: string, signal: AbortSignal | undefined) {
-  const options = childOptions({ cwd, signal });
+  const options = groupOptions({ cwd, signal });
   try {
-    await execa(compiler, [SAME_EACH_TIME, '--build-sea', 'sea.json'], options);
+    await inGroup(execa(compiler, [SAME_EACH_TIME, '--build-sea', 'sea.json'], options), signal);
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
     throw new BuildError({

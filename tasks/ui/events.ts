@@ -11,7 +11,7 @@ export type BuildEvent =
 /** Where a command's words go: lines for people, or events for programs. */
 export interface Output {
   readonly json: boolean;
-  /** Whether lines may be drawn over: standard output is a terminal. */
+  /** Whether lines may be drawn over: standard output is a terminal that has a cursor to move. */
   readonly interactive: boolean;
   /** A line for people; a `note` event with `--json`. */
   say(line: string): void;
@@ -26,7 +26,7 @@ export function commandOutput({ json }: { json: boolean }): Output {
   };
   return {
     json,
-    interactive: process.stdout.isTTY === true && !json,
+    interactive: process.stdout.isTTY === true && process.env.TERM !== 'dumb' && !json,
     emit,
     say: (line) => {
       if (json) emit({ event: 'note', text: line });

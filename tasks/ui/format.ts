@@ -20,13 +20,15 @@ export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(seconds >= 10 ? 1 : 2)} s`;
 }
 
-/** How far something is: `42 %, 120 MB of 290 MB, 61 MB/s, 3 s left`. */
-export function formatProgress(done: number, total: number, seconds: number): string {
+/**
+ * How far something is: `42 %, 120 MB of 290 MB, 61 MB/s, 3 s left`.
+ * @param rate bytes per second; 0 if nothing can be said of it yet
+ */
+export function formatProgress(done: number, total: number, rate: number): string {
   const share = total === 0 ? 100 : Math.floor((100 * done) / total);
-  const rate = seconds > 0 ? done / seconds : 0;
-  const left = rate > 0 ? `, ${formatSeconds((total - done) / rate)} left` : '';
-  const amount = `${formatBytes(done)} of ${formatBytes(total)}`;
-  return `${share} %, ${amount}, ${formatBytes(rate)}/s${left}`;
+  const left =
+    rate > 0 ? `, ${formatBytes(rate)}/s, ${formatSeconds((total - done) / rate)} left` : '';
+  return `${share} %, ${formatBytes(done)} of ${formatBytes(total)}${left}`;
 }
 
 /** Rows as aligned columns; the first row is the heading. */

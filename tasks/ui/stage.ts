@@ -1,4 +1,5 @@
 import { Listr, type ListrTask } from 'listr2';
+import { anySignal } from '../../build/process/child-group.ts';
 import type { Output } from './events.ts';
 import { formatProgress } from './format.ts';
 
@@ -29,35 +30,107 @@ export interface StageTime {
   cached: boolean;
 }
 
-export interface StageOptions {
-  /** Name of the profile. */
-  image: string;
-  /** Name in events and tables. */
-  step: string;
-  title: string;
-  output: Output;
-  /** Filled in when the stage has ended. */
-  times: StageTime[];
-}
-
 /** What a stage does. */
 export type StageRun = (report: StageReport) => Promise<StageOutcome>;
 
-/** Runs stages: drawn on a terminal, a line each elsewhere, not shown at all with `--json`. */
-export async function runStages(stages: ListrTask[], output: Output): Promise<void> {
-  const common = { registerSignalListeners: false } as const;
-  const list = output.json
-    ? new Listr(stages, { ...common, renderer: 'silent' })
-    : new Listr(stages, {
-        ...common,
-        renderer: 'default',
-        fallbackRenderer: 'simple',
-        rendererOptions: { showErrorMessage: false, collapseSubtasks: false },
-      });
-  try {
-    await list.run();
-  } catch (error) {
-    throw error instanceof StageFailure ? error.cause : error;
+/** What a list of stages is made with. */
+export interface StagesOptions {
+  /** Name of the profile. */
+  image: string;
+  output: Output;
+  /** Cancels all stages when aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Stages that succeed or fail together: when one fails, those that run beside it are cancelled. */
+export class Stages {
+  /** What the stages that have ended took. */
+  readonly times: StageTime[] = [];
+  /** Aborted when the caller cancels or a stage fails; everything that a stage starts takes it. */
+  readonly signal: AbortSignal;
+  readonly #image: string;
+  readonly #output: Output;
+  readonly #failed = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor({ image, output, signal }: StagesOptions) {
+    this.#image = image;
+    this.#output = output;
+    this.signal = anySignal(signal, this.#failed.signal);
+  }
+
+  /**
+   * A stage as a Listr2 task: with progress on a terminal, quiet elsewhere, events for programs.
+   * @param step its name in events and tables
+   */
+  stage(step: string, title: string, run: StageRun): ListrTask {
+    return {
+      title,
+      rendererOptions: { persistentOutput: true },
+      task: async (_context, task) => {
+        const began = performance.now();
+        const [image, output] = [this.#image, this.#output];
+        output.emit({ event: 'start', image, step });
+        const running = run(this.#report(step, title, task));
+        this.#running.add(running);
+        const { cached = false, note } = await running.catch((cause: unknown) => {
+          this.#failed.abort();
+          task.title = title;
+          throw new StageFailure(cause);
+        });
+        const seconds = (performance.now() - began) / 1000;
+        const remark = [cached ? 'from the cache' : '', note ?? ''].filter((one) => one !== '');
+        task.title = remark.length === 0 ? title : `${title} (${remark.join(', ')})`;
+        this.times.push({ step, seconds, cached });
+        output.emit({ event: 'done', image, step, cached, seconds });
+      },
+    };
+  }
+
+  /**
+   * Runs stages: drawn on a terminal, a line each elsewhere, not shown at all with `--json`.
+   * @throws what the first stage to fail threw, after all others have ended
+   */
+  async run(stages: ListrTask[]): Promise<void> {
+    const common = { registerSignalListeners: false } as const;
+    const list = this.#output.json
+      ? new Listr(stages, { ...common, renderer: 'silent' })
+      : new Listr(stages, {
+          ...common,
+          renderer: this.#output.interactive ? 'default' : 'simple',
+          rendererOptions: { showErrorMessage: false, collapseSubtasks: false },
+        });
+    try {
+      await list.run();
+    } catch (error) {
+      // What they were writing is removed by those who wrote it.
+      await Promise.allSettled(this.#running);
+      throw error instanceof StageFailure ? error.cause : error;
+    }
+  }
+
+  #report(step: string, title: string, task: { title?: string; output?: string }): StageReport {
+    const [image, output] = [this.#image, this.#output];
+    const meter = new ProgressMeter();
+    let [drawn, emitted] = [performance.now(), performance.now()];
+    return {
+      say: (line) => {
+        if (output.json) output.say(line);
+        else task.output = line;
+      },
+      progress: (done, total) => {
+        const now = performance.now();
+        meter.moved(done, now);
+        if (output.interactive && now - drawn > DRAW_EVERY) {
+          drawn = now;
+          task.title = `${title}: ${formatProgress(done, total, meter.perSecond)}`;
+        }
+        if (now - emitted > EMIT_EVERY) {
+          emitted = now;
+          output.emit({ event: 'progress', image, step, done, total });
+        }
+      },
+    };
   }
 }
 
@@ -68,45 +141,14 @@ class StageFailure extends Error {
   }
 }
 
-/** One arrow of the build as a Listr2 task: with progress on a terminal, quiet elsewhere, events for programs. */
-export function stage(
-  { image, step, title, output, times }: StageOptions,
-  run: StageRun,
-): ListrTask {
-  return {
-    title,
-    rendererOptions: { persistentOutput: true },
-    task: async (_context, task) => {
-      const began = performance.now();
-      const elapsed = () => (performance.now() - began) / 1000;
-      let [drawn, emitted] = [began, began];
-      output.emit({ event: 'start', image, step });
-      const report: StageReport = {
-        say: (line) => {
-          if (output.json) output.say(line);
-          else task.output = line;
-        },
-        progress: (done, total) => {
-          const now = performance.now();
-          if (output.interactive && now - drawn > DRAW_EVERY) {
-            drawn = now;
-            task.title = `${title}: ${formatProgress(done, total, elapsed())}`;
-          }
-          if (now - emitted > EMIT_EVERY) {
-            emitted = now;
-            output.emit({ event: 'progress', image, step, done, total });
-          }
-        },
-      };
-      const { cached = false, note } = await run(report).catch((cause: unknown) => {
-        task.title = title;
-        throw new StageFailure(cause);
-      });
-      const seconds = elapsed();
-      const remark = [cached ? 'from the cache' : '', note ?? ''].filter((one) => one !== '');
-      task.title = remark.length === 0 ? title : `${title} (${remark.join(', ')})`;
-      times.push({ step, seconds, cached });
-      output.emit({ event: 'done', image, step, cached, seconds });
-    },
-  };
+/** Measures speed since the first report: what an earlier run left of a download counts no speed. */
+class ProgressMeter {
+  #first: { done: number; at: number } | undefined;
+  perSecond = 0;
+
+  moved(done: number, at: number): void {
+    this.#first ??= { done, at };
+    const seconds = (at - this.#first.at) / 1000;
+    this.perSecond = seconds > 0 ? Math.max(0, done - this.#first.done) / seconds : 0;
+  }
 }

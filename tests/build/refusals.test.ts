@@ -187,7 +187,11 @@ test('words of the command line that are wrong exit with 2 and point to the help
   expect(stderr).toMatch(/profil.*qx-build --help/s);
 });
 
-test('Ctrl-C ends the build and leaves nothing half-made', async () => {
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s ends the build with %i and leaves nothing half-made', async (signal, code) => {
   await forgetBuilds();
   const building = workshop.start(['iso', '--json']);
   await new Promise<void>((compressing) => {
@@ -195,9 +199,9 @@ test('Ctrl-C ends the build and leaves nothing half-made', async () => {
       if (/"event":"start".*"step":"squashfs"/.test(chunk.toString())) compressing();
     });
   });
-  building.kill('SIGINT');
+  building.kill(signal);
   const { exitCode, stderr } = await building;
-  expect(exitCode).toBe(130);
+  expect(exitCode).toBe(code);
   expect(stderr).toBe('Interrupted. Nothing half-made is left behind.');
   expect(halfFiles()).toEqual([]);
   const left = await readdir(workshop.cache.steps, { recursive: true });

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import type { PackageArchive } from '../../contract/base.ts';
-import { childOptions, toolError } from '../../process/run.ts';
+import { anySignal, inGroup } from '../../process/child-group.ts';
+import { groupOptions, toolError } from '../../process/run.ts';
 import { readTar } from '../../tree/read-tar.ts';
 import type { EntrySink } from '../../tree/sink.ts';
 
@@ -10,13 +11,15 @@ export async function openDebianPackage(
   sink: EntrySink,
   signal?: AbortSignal,
 ): Promise<void> {
-  const child = execa('dpkg-deb', ['--fsys-tarfile', file], {
-    ...childOptions({ signal }),
+  const started = execa('dpkg-deb', ['--fsys-tarfile', file], {
+    ...groupOptions({ signal }),
     stdout: 'pipe',
     buffer: { stdout: false, stderr: true },
   });
+  const failed = new AbortController();
+  const child = inGroup(started, anySignal(signal, failed.signal));
   const reading = readTar(child.stdout, sink, `package ${locked.name} ${locked.version}`);
-  reading.catch(() => child.kill());
+  reading.catch(() => failed.abort());
   const [read, ended] = await Promise.allSettled([reading, child]);
   if (read.status === 'rejected' && !(ended.status === 'rejected' && ended.reason.exitCode > 0)) {
     throw read.reason;

@@ -1,6 +1,13 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { ListrTask } from 'listr2';
 import { beforeEach, expect, test, vi } from 'vitest';
+import { run } from '../../../build/process/run.ts';
 import { commandOutput } from '../../../tasks/ui/events.ts';
-import { runStages, type StageTime, stage } from '../../../tasks/ui/stage.ts';
+import { Stages } from '../../../tasks/ui/stage.ts';
+import { temporaryFolder } from '../folder.ts';
 
 let printed = '';
 
@@ -36,38 +43,73 @@ test('programs read one event a line, lines for people among them', () => {
   expect(output.interactive).toBe(false);
 });
 
+const stagesOf = (signal?: AbortSignal) =>
+  new Stages({ image: 'qvdc', output: commandOutput({ json: true }), signal });
+
 test('a stage tells programs when it starts and when it is done, and how long it took', async () => {
-  const times: StageTime[] = [];
-  const output = commandOutput({ json: true });
-  const options = { image: 'qvdc', step: 'squashfs', title: 'Root filesystem', output, times };
-  const one = stage(options, async (report) => {
+  const stages = stagesOf();
+  const one = stages.stage('squashfs', 'Root filesystem', async (report) => {
     report.say('two packages');
     report.progress(1, 2);
     return { cached: true };
   });
-  await runStages([one], output);
+  await stages.run([one]);
   const done = { event: 'done', image: 'qvdc', step: 'squashfs', cached: true };
   expect(events()).toMatchObject([
     { event: 'start' },
     { event: 'note', text: 'two packages' },
     done,
   ]);
-  expect(times).toMatchObject([{ step: 'squashfs', cached: true }]);
+  expect(stages.times).toMatchObject([{ step: 'squashfs', cached: true }]);
 });
 
 test('of a stage that fails the cause is thrown, and what comes after it is not run', async () => {
-  const output = commandOutput({ json: true });
+  const stages = stagesOf();
   const cause = new Error('disk full');
   let ran = false;
-  const options = { image: 'qvdc', title: 'x', output, times: [] };
-  const failing = stage({ ...options, step: 'squashfs' }, async () => {
+  const failing = stages.stage('squashfs', 'x', async () => {
     throw cause;
   });
-  const next = stage({ ...options, step: 'iso' }, async () => {
+  const next = stages.stage('iso', 'x', async () => {
     ran = true;
     return {};
   });
-  await expect(runStages([failing, next], output)).rejects.toBe(cause);
+  await expect(stages.run([failing, next])).rejects.toBe(cause);
   expect(ran).toBe(false);
   expect(events().map(({ event }) => event)).toEqual(['start']);
+});
+
+test('a stage that fails ends those beside it with the programs they run, before its cause is thrown', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'mksquashfs'), '#!/bin/sh\ntouch started\nsleep 1000\n', {
+    mode: 0o755,
+  });
+  const env = { PATH: `${folder}${delimiter}${process.env.PATH}` };
+  const stages = stagesOf();
+  let sibling = 'runs';
+  const compressing = stages.stage('squashfs', 'x', async () => {
+    const options = { cwd: folder, env, signal: stages.signal };
+    await run('mksquashfs', [], options).catch((error: unknown) => {
+      sibling = String(error);
+    });
+    return {};
+  });
+  const failing = stages.stage('initramfs', 'x', async () => {
+    await vi.waitFor(() => expect(existsSync(join(folder, 'started'))).toBe(true));
+    throw new Error('a module is missing');
+  });
+  const both: ListrTask = {
+    task: (_context, parent) => parent.newListr([compressing, failing], { concurrent: true }),
+  };
+  await expect(stages.run([both])).rejects.toThrow('a module is missing');
+  expect(sibling).toContain('mksquashfs was cancelled');
+});
+
+test('what cancels a build cancels its stages', async () => {
+  const cancel = new AbortController();
+  const stages = stagesOf(cancel.signal);
+  const waiting = stages.stage('iso', 'x', () => wait(1_000_000, {}, { signal: stages.signal }));
+  const ended = expect(stages.run([waiting])).rejects.toThrow('aborted');
+  cancel.abort();
+  await ended;
 });

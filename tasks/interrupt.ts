@@ -1,0 +1,56 @@
+import { constants } from 'node:os';
+import { killChildren } from '../build/process/child-group.ts';
+
+/** Signals that ask the toolchain to end: Ctrl-C, `kill`, and a terminal that was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+type EndSignal = (typeof SIGNALS)[number];
+
+/**
+ * Milliseconds in which a second signal counts as the first one: the terminal sends Ctrl-C to everybody, and npm
+ * passes its own copy on.
+ */
+const SAME_KEY_PRESS = 500;
+
+/** Heeds the signals that ask the process to end, from its making until it is disposed of. */
+export class Interrupt implements Disposable {
+  readonly #cancel = new AbortController();
+  #received: EndSignal | undefined;
+  #receivedAt = 0;
+
+  constructor() {
+    // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
+    for (const signal of SIGNALS) process.on(signal, this.#heed);
+  }
+
+  /** Aborted by the first signal, to end in order; a second one ends the process and its children at once. */
+  get signal(): AbortSignal {
+    return this.#cancel.signal;
+  }
+
+  /** The exit code that tells which signal came: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. */
+  get exitCode(): number | undefined {
+    return this.#received === undefined ? undefined : exitCodeOf(this.#received);
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of SIGNALS) process.off(signal, this.#heed);
+  }
+
+  readonly #heed = (signal: EndSignal): void => {
+    if (this.#received === undefined) {
+      this.#received = signal;
+      this.#receivedAt = performance.now();
+      this.#cancel.abort();
+    } else if (performance.now() - this.#receivedAt > SAME_KEY_PRESS) {
+      killChildren();
+      process.stderr.write('Ended at once. The next build removes what is half-made.\n');
+      process.exit(exitCodeOf(signal));
+    }
+  };
+}
+
+/** As shells have it: 128 and the number of the signal. */
+function exitCodeOf(signal: EndSignal): number {
+  return 128 + constants.signals[signal];
+}
