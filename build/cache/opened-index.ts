@@ -4,9 +4,9 @@ import type { Entry } from '../tree/entry.ts';
 /**
  * Raised when the format below changes. An index is JSON: `origin` of all entries, `size` of the content file in
  * bytes, and one row per entry: letter of its type, path, mode, uid, gid, then what that type has besides
- * (file: size and offset; links: target; devices: major and minor).
+ * (file: size and offset; links: target; devices: major and minor), then its extended attributes if it has any.
  */
-export const INDEX_FORMAT = 1;
+export const INDEX_FORMAT = 2;
 
 const LETTERS = {
   file: 'f',
@@ -34,7 +34,13 @@ export function formatIndex({ size, entries }: OpenedIndex): string {
   return JSON.stringify({ origin, size, entries: rows });
 }
 
-function rowOf(entry: Entry): (string | number)[] {
+type Row = (string | number | Readonly<Record<string, string>>)[];
+
+function rowOf(entry: Entry): Row {
+  return entry.attributes === undefined ? plainRow(entry) : [...plainRow(entry), entry.attributes];
+}
+
+function plainRow(entry: Entry): Row {
   const row = [LETTERS[entry.type], entry.path, entry.mode, entry.uid, entry.gid];
   switch (entry.type) {
     case 'file':
@@ -81,9 +87,19 @@ interface Context {
   file: string;
 }
 
-function entryOf(row: unknown, { origin, size: end, file }: Context): Entry {
-  if (!Array.isArray(row)) throw damaged(file);
-  const [letter, path, mode, uid, gid, first, second]: unknown[] = row;
+function entryOf(row: unknown, context: Context): Entry {
+  if (!Array.isArray(row)) throw damaged(context.file);
+  const last: unknown = row.at(-1);
+  if (typeof last !== 'object' || last === null) return plainEntry(row, context);
+  const attributes = Object.entries(last).map(([name, value]: [string, unknown]) => {
+    if (typeof value !== 'string') throw damaged(context.file);
+    return [name, value] as const;
+  });
+  return { ...plainEntry(row.slice(0, -1), context), attributes: Object.fromEntries(attributes) };
+}
+
+function plainEntry(row: unknown[], { origin, size: end, file }: Context): Entry {
+  const [letter, path, mode, uid, gid, first, second] = row;
   if (typeof path !== 'string' || !isCount(mode) || !isCount(uid) || !isCount(gid)) {
     throw damaged(file);
   }

@@ -7,9 +7,14 @@ export function isNameOf(entry: Entry, path: string): boolean {
   return entry.type === 'file' && entry.path === path;
 }
 
-/** Whether two entries have one owner and the same permissions. */
+/** Whether two entries have one owner, and the same permissions and extended attributes. */
 export function sameOwner(a: Entry, b: Entry): boolean {
-  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid;
+  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && sameAttributes(a, b);
+}
+
+function sameAttributes({ attributes: a = {} }: Entry, { attributes: b = {} }: Entry): boolean {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((name) => a[name] === b[name]);
 }
 
 /** Whether two entries without content say the same. A symbolic link's mode and owner mean nothing. */

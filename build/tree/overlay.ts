@@ -1,5 +1,13 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { isUtf8 } from 'node:buffer';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { sha256 } from '../step/digest.ts';
 import type { Entry } from './entry.ts';
@@ -17,7 +25,8 @@ export interface Overlay {
  * Reads a folder whose files are injected into the root filesystem as they are.
  * @param directory the folder: `overlay/common`
  * @param name its name for messages: `common`
- * @throws BuildError if there is no such folder, or something in it is neither file, link nor directory
+ * @throws BuildError if there is no such folder, or something in it is neither file, link nor directory, has a name that
+ *   is not UTF-8, permissions that would be lost, or CRLF line ends
  */
 export function readOverlay(directory: string, name: string): Overlay {
   if (!existsSync(directory)) {
@@ -36,7 +45,7 @@ export function readOverlay(directory: string, name: string): Overlay {
     if (entry.type === 'directory') readAll(path);
   };
   const readAll = (path: string): void => {
-    for (const child of readdirSync(join(directory, path)).sort()) {
+    for (const child of namesIn(join(directory, path))) {
       read(path === '' ? child : `${path}/${child}`);
     }
   };
@@ -44,14 +53,32 @@ export function readOverlay(directory: string, name: string): Overlay {
   return overlay;
 }
 
+/** Sorted names in a folder. */
+function namesIn(folder: string): string[] {
+  const names = readdirSync(folder, { encoding: 'buffer' });
+  return names.map((name) => utf8(name, 'a name in an overlay', folder)).sort();
+}
+
+function utf8(bytes: Buffer, what: string, where: string): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  // Latin-1 has every byte; what is left of control characters must not reach the terminal.
+  const shown = JSON.stringify(bytes.toString('latin1').replace(/\p{Cc}/gu, '?'));
+  throw new BuildError({
+    what: `${what} is not UTF-8 (in Latin-1 ${shown})`,
+    where,
+    fix: 'Rename it; images have names in UTF-8 only.',
+  });
+}
+
 function readOne(file: string, path: string, origin: string): { entry: Entry; digest: string } {
   const stat = lstatSync(file);
+  checkMode(stat, file);
   const owner = { path, uid: 0, gid: 0, origin };
   if (stat.isDirectory()) {
     return { entry: { ...owner, type: 'directory', mode: 0o755 }, digest: 'directory' };
   }
   if (stat.isSymbolicLink()) {
-    const target = readlinkSync(file);
+    const target = utf8(readlinkSync(file, { encoding: 'buffer' }), 'the target of a link', file);
     return { entry: { ...owner, type: 'symlink', mode: 0o777, target }, digest: `link ${target}` };
   }
   if (!stat.isFile()) {
@@ -63,9 +90,47 @@ function readOne(file: string, path: string, origin: string): { entry: Entry; di
   }
   const mode = (stat.mode & 0o111) === 0 ? 0o644 : 0o755;
   const bytes = readFileSync(file);
+  checkLineEnds(bytes, file);
   const content = { in: 'memory', bytes } as const;
   return {
     entry: { ...owner, type: 'file', mode, size: bytes.length, content },
     digest: sha256(`${mode.toString(8)} ${sha256(bytes)}`),
   };
+}
+
+const [SETUID, SETGID, STICKY, READ_BY_ALL] = [0o4000, 0o2000, 0o1000, 0o044];
+
+/**
+ * Git keeps no permissions but the executable bit; those of its files and folders follow the umask of whoever cloned.
+ * What goes beyond that was meant to be something, and would be lost: special bits, and a file that is more private
+ * than the folder it is in. A set-gid folder is no such thing: it has the bit from the folder that it was made in.
+ */
+function checkMode(stat: Stats, file: string): void {
+  const special = stat.isDirectory() ? STICKY : SETUID | SETGID | STICKY;
+  const isLost =
+    !stat.isSymbolicLink() &&
+    ((stat.mode & special) !== 0 || (stat.isFile() && isMorePrivate(stat, dirname(file))));
+  if (!isLost) return;
+  throw new BuildError({
+    what: `the permissions ${(stat.mode & 0o7777).toString(8).padStart(4, '0')} would be lost, for Git does not keep them`,
+    where: file,
+    fix: 'Make it 0644 or 0755; a service that needs others sets them when it starts (checkpath).',
+  });
+}
+
+function isMorePrivate({ mode }: Stats, folder: string): boolean {
+  return (lstatSync(folder).mode & READ_BY_ALL & ~mode) !== 0;
+}
+
+/** Larger ones are no text that somebody edits; bytes. */
+const LARGEST_TEXT = 1024 * 1024;
+
+/** Shells, OpenRC and what else reads the files of an overlay take a carriage return for a part of the line. */
+function checkLineEnds(bytes: Buffer, file: string): void {
+  if (bytes.length > LARGEST_TEXT || !bytes.includes('\r\n') || bytes.includes(0)) return;
+  throw new BuildError({
+    what: 'a file of an overlay has CRLF line ends',
+    where: file,
+    fix: 'Save it with LF; if all files have CRLF, clone again after `git config --global core.autocrlf input`.',
+  });
 }

@@ -20,7 +20,7 @@ const GZIP = 0x1f;
  * @param stream the tar (POSIX.1 pax, ustar or GNU)
  * @param where the archive, for messages
  * @throws BuildError if it is truncated, damaged, compressed, larger than any package, or holds what a package must
- *   not: names that leave the tree, or entries of unknown type
+ *   not: names that leave the tree, entries of unknown type, or extended attributes
  */
 export async function readTar(
   stream: AsyncIterable<Uint8Array>,
@@ -36,6 +36,11 @@ export async function readTar(
   });
   parser.on('ignoredEntry', ({ path, type }: ReadEntry) => {
     failure ??= new Error(`${path} is of type ${type}, which is unknown or too large`);
+  });
+  parser.on('meta', (text: string) => {
+    const [attribute] = /(?:SCHILY|LIBARCHIVE)\.xattr\.[^=]*/.exec(text) ?? [];
+    // dpkg would not set them either: what a program needs of them would be missing on any Debian.
+    if (attribute !== undefined) failure ??= new Error(`it has extended attributes (${attribute})`);
   });
   parser.on('eof', () => {
     complete = true;

@@ -53,6 +53,12 @@ export function entryHeaders(entry: Entry, sha1?: string): Buffer {
     ...(checksum === undefined ? {} : { 'APK-TOOLS.checksum.SHA1': checksum }),
     ...(Buffer.byteLength(name) > 100 ? { path: name } : {}),
     ...(Buffer.byteLength(target) > 100 ? { linkpath: target } : {}),
+    ...Object.fromEntries(
+      Object.entries(entry.attributes ?? {}).map(([attribute, hex]) => [
+        `SCHILY.xattr.${attribute}`,
+        Buffer.from(hex, 'hex'),
+      ]),
+    ),
   };
   const { mode, uid, gid } = entry;
   const fields: TarFields = { name, type: TYPES[entry.type], mode, uid, gid, target };

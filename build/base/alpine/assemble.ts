@@ -20,7 +20,7 @@ import { type SelectedPackage, selectPackages } from './repository/select.ts';
 import type { TrustedKeys } from './signature/keys.ts';
 
 /** Raised whenever `openPackage` gives other entries, or another record, than before for the same archive. */
-export const READER_VERSION = 2;
+export const READER_VERSION = 3;
 
 /** Packages that are downloaded, and archives that are opened, at once. */
 const DOWNLOADS = 8;

@@ -55,6 +55,8 @@ async function tinyContents(sink: EntrySink): Promise<void> {
   await sink.file(fileEntry('usr/a', 5), chunks(Buffer.from('he'), Buffer.from('llo')));
   await sink.file(fileEntry('usr/big', big.length), chunks(big.subarray(0, 7), big.subarray(7)));
   await sink.file(fileEntry('usr/empty', 0), chunks());
+  const attributes = { 'security.capability': '0100000200200000' };
+  await sink.file({ ...fileEntry('usr/able', 1), attributes }, chunks(Buffer.from('x')));
   sink.add({ type: 'hardlink', path: 'usr/b', mode: 0o755, target: 'usr/a', ...owner });
   sink.add({ type: 'symlink', path: 'usr/ü "', mode: 0o777, target: '../x\n', ...owner });
   sink.add({ type: 'character', path: 'dev/null', mode: 0o666, major: 1, minor: 3, ...owner });
@@ -66,7 +68,7 @@ async function emptyOpened() {
   const directory = cacheRooms(await temporaryFolder());
   const notes: string[] = [];
   const store = new OpenedStore(directory, (line) => notes.push(line));
-  const start = join(directory.opened, 'debian-1.1', sha256);
+  const start = join(directory.opened, 'debian-1.2', sha256);
   return { store, notes, directory, contents: `${start}.blob`, index: `${start}.json` };
 }
 
@@ -108,6 +110,7 @@ test.each([
     (text: string) => text.replace('5,0]', '5,9999999]'),
   ],
   ['an entry of an unknown type', (text: string) => text.replace('["d"', '["x"')],
+  ['an attribute that is no text', (text: string) => text.replace('"0100000200200000"', '7')],
   ['a negative owner', (text: string) => text.replace(',42,', ',-42,')],
 ])('%s is removed with a note, and the archive read again', async (_name, damage) => {
   const { store, notes, index } = await emptyOpened();
@@ -156,7 +159,7 @@ test('a file that is longer or shorter than its entry says is refused, and nothi
       `usr/a has ${what} bytes instead of ${size} (package tiny)`,
     );
     expect(await readdir(directory.tmp)).toEqual([]);
-    expect(await readdir(join(directory.opened, 'debian-1.1'))).toEqual([]);
+    expect(await readdir(join(directory.opened, 'debian-1.2'))).toEqual([]);
   }
 });
 
@@ -166,7 +169,7 @@ test('an aborted reading leaves nothing, even if the base takes no notice', asyn
     'reading tiny was cancelled',
   );
   expect(await readdir(directory.tmp)).toEqual([]);
-  expect(await readdir(join(directory.opened, 'debian-1.1'))).toEqual([]);
+  expect(await readdir(join(directory.opened, 'debian-1.2'))).toEqual([]);
 });
 
 test('two readings of one archive at once, as by two processes, both end well', async () => {

@@ -1,15 +1,19 @@
-import { chmod, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { readOverlay } from '../../../build/tree/overlay.ts';
 import { temporaryFolder } from '../folder.ts';
 
+const PROJECT = resolve(import.meta.dirname, '../../..');
+
+/** A folder with files and folders as a clone makes them. */
 async function sample(): Promise<string> {
   const folder = await temporaryFolder();
+  await chmod(folder, 0o755);
   await mkdir(join(folder, 'etc/init.d'), { recursive: true });
-  await writeFile(join(folder, 'etc/motd'), 'hello\n', { mode: 0o600 });
-  await writeFile(join(folder, 'etc/init.d/net'), '#!/bin/sh\n', { mode: 0o700 });
+  await writeFile(join(folder, 'etc/motd'), 'hello\n', { mode: 0o664 });
+  await writeFile(join(folder, 'etc/init.d/net'), '#!/bin/sh\n', { mode: 0o775 });
   await symlink('../motd', join(folder, 'etc/link'));
   return folder;
 }
@@ -55,4 +59,72 @@ test('what is neither file, link nor directory is refused with its path', async 
   const folder = await sample();
   await execa('mkfifo', [join(folder, 'etc/pipe')]);
   expect(() => readOverlay(folder, 'common')).toThrow(/files, links and directories only.*pipe/);
+});
+
+test('a clone made with umask 077 or 002 gives the same entries', async () => {
+  const folder = await sample();
+  const { entries } = readOverlay(folder, 'common');
+  for (const [mask, more] of [
+    [0o077, 'go-rwx'],
+    [0o002, 'ug+rw,o-w,a+rX'],
+  ] as const) {
+    await execa('chmod', ['-R', more, folder]);
+    expect(readOverlay(folder, 'common').entries, `umask ${mask.toString(8)}`).toEqual(entries);
+  }
+});
+
+test.each([
+  ['etc/motd', 0o600, '0600'],
+  ['etc/motd', 0o640, '0640'],
+  ['etc/init.d/net', 0o4755, '4755'],
+  ['etc/init.d/net', 0o2755, '2755'],
+  ['etc/init.d', 0o1777, '1777'],
+])('permissions that would be lost are refused: %s with %o', async (path, mode, shown) => {
+  const folder = await sample();
+  await chmod(join(folder, path), mode);
+  const message = `the permissions ${shown} would be lost, for Git does not keep them (${folder}/${path}).`;
+  expect(() => readOverlay(folder, 'common')).toThrow(message);
+});
+
+test('a folder that has its group from the folder above it is taken', async () => {
+  const folder = await sample();
+  await chmod(join(folder, 'etc/init.d'), 0o2755);
+  expect(readOverlay(folder, 'common').entries).toContainEqual(
+    expect.objectContaining({ path: 'etc/init.d', mode: 0o755 }),
+  );
+});
+
+test('a name and a link target that are not UTF-8 are refused in one line', async () => {
+  const folder = await sample();
+  const odd = Buffer.concat([Buffer.from(`${folder}/etc/gr\u001b`), Buffer.from([0xfc, 0xdf])]);
+  await writeFile(odd, '');
+  expect(() => readOverlay(folder, 'common')).toThrow(
+    `a name in an overlay is not UTF-8 (in Latin-1 "gr?\u00fc\u00df") (${folder}/etc). Rename it`,
+  );
+  await rm(odd);
+  await symlink(Buffer.from([0xff]), join(folder, 'etc/odd'));
+  expect(() => readOverlay(folder, 'common')).toThrow('the target of a link is not UTF-8');
+});
+
+test('CRLF line ends are named; bytes that only look so are left alone', async () => {
+  const folder = await sample();
+  await writeFile(join(folder, 'etc/font'), Buffer.from('\0\r\n'));
+  expect(readOverlay(folder, 'common').entries).toHaveLength(6);
+  await writeFile(join(folder, 'etc/motd'), 'hello\r\n');
+  expect(() => readOverlay(folder, 'common')).toThrow(
+    /CRLF line ends \(.*etc\/motd\)\..*core\.autocrlf/,
+  );
+});
+
+test('a clone with core.autocrlf keeps the line ends of the overlay', async () => {
+  const folder = await temporaryFolder();
+  const git = (...args: string[]) =>
+    execa('git', ['-C', folder, '-c', 'core.autocrlf=true', ...args]);
+  await git('init', '--quiet');
+  await copyFile(join(PROJECT, '.gitattributes'), join(folder, '.gitattributes'));
+  await writeFile(join(folder, 'init'), '#!/bin/sh\n');
+  await git('add', '.');
+  await rm(join(folder, 'init'));
+  await git('checkout', '--', 'init');
+  expect(await readFile(join(folder, 'init'), 'utf8')).toBe('#!/bin/sh\n');
 });

@@ -170,6 +170,14 @@ describe('an archive is refused', () => {
     expect(await refusal(Buffer.concat([good, END]).subarray(0, length))).toContain('damaged');
   });
 
+  test.each(['SCHILY.xattr.security.capability', 'LIBARCHIVE.xattr.user.a'])(
+    'when a file in it has the attribute %s, which dpkg would not set',
+    async (name) => {
+      const told = await refusal(Buffer.concat([pax({ [name]: 'x' }), good, END]));
+      expect(told).toContain(`it has extended attributes (${name})`);
+    },
+  );
+
   test('when it is no tar', async () => {
     expect(await refusal(Buffer.alloc(4096, 'no tar'))).toContain('archive is damaged');
     expect(await refusal(Buffer.alloc(3, '!'))).toContain('archive is damaged');

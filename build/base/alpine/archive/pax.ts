@@ -9,6 +9,8 @@ export interface Extension {
   readonly sha1?: string | undefined;
   /** SHA-1 of the extended attributes as apk computes it, lower-case hex. */
   readonly xattrs?: string | undefined;
+  /** Extended attributes themselves: name → value in hex. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
 const XATTR = 'SCHILY.xattr.';
@@ -30,7 +32,9 @@ export function parsePax(bytes: Buffer, where: string): Extension {
     else if (key === 'size') throw damagedArchive('an entry is larger than any package', where);
     else if (key.startsWith(XATTR)) attributes.push({ name: key.slice(XATTR.length), value });
   }
-  return attributes.length === 0 ? extension : { ...extension, xattrs: digest(attributes) };
+  if (attributes.length === 0) return extension;
+  const values = attributes.map(({ name, value }) => [name, value.toString('hex')] as const);
+  return { ...extension, xattrs: digest(attributes), attributes: Object.fromEntries(values) };
 }
 
 interface Attribute {

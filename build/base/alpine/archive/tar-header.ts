@@ -41,6 +41,7 @@ export interface TarHeader {
   readonly minor: number;
   readonly sha1: string | undefined;
   readonly xattrs: string | undefined;
+  readonly attributes: Readonly<Record<string, string>> | undefined;
 }
 
 /** Whether a block is one of those that mark the end of an archive. */
@@ -119,6 +120,7 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
     minor: isDevice ? octal(block, FIELDS.devminor, where) : 0,
     sha1: known.sha1,
     xattrs: known.xattrs,
+    attributes: known.attributes,
   };
 }
 

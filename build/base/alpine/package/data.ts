@@ -46,8 +46,9 @@ interface Taking {
 async function take({ header, content }: StreamedEntry, taking: Taking): Promise<void> {
   const { owned, sink, origin } = taking;
   const path = cleanPath(header, origin);
-  const { mode, uid, gid } = header;
-  const head = { path, mode, uid, gid, origin };
+  const { mode, uid, gid, attributes } = header;
+  const owner = { path, mode, uid, gid, origin };
+  const head = attributes === undefined ? owner : { ...owner, attributes };
   if (header.type === 'directory') {
     owned.directory(path, header);
     if (path !== '') sink.add({ ...head, type: 'directory' });
@@ -113,7 +114,7 @@ type Special = Exclude<Entry, { type: 'file' | 'directory' }>;
 
 function specialEntry(
   header: TarHeader,
-  head: Pick<Entry, 'path' | 'mode' | 'uid' | 'gid' | 'origin'>,
+  head: Pick<Entry, 'path' | 'mode' | 'uid' | 'gid' | 'attributes' | 'origin'>,
 ): Special {
   const { type, target, major, minor } = header;
   switch (type) {

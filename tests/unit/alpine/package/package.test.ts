@@ -53,6 +53,20 @@ describe('a package', () => {
     );
   });
 
+  test('keeps extended attributes of files: capabilities are what lets ping work without set-uid', async () => {
+    const attributes = { 'security.capability': '0100000200200a000000ff0000000000' };
+    const ping = { ...file('usr/bin/ping', 'ping'), attributes };
+    const { bytes } = await packPackage({ ...recipe, entries: [...entries, ping] }, { key });
+    const { entries: read, record } = await openBytes(bytes);
+    expect(read.filter((entry) => entry.attributes !== undefined)).toMatchObject([
+      { path: 'usr/bin/ping', attributes },
+    ]);
+    const names = record.directories.flatMap(({ files }) => files);
+    expect(names.filter(({ ownership }) => ownership.xattrs !== undefined)).toMatchObject([
+      { name: 'ping' },
+    ]);
+  });
+
   test('keeps what the installed database must know: scripts, triggers, what it replaces', async () => {
     const { bytes } = await packPackage(recipe, { key });
     const { record } = await openBytes(bytes);
