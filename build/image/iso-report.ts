@@ -13,12 +13,24 @@ export interface IsoReport {
   partitions: { type: string; start: number; sectors: number }[];
   /** Whether a BIOS that boots the image as a disk finds GRUB in the first sector. */
   hybrid: boolean;
-  /** Regular files: where their bytes are. */
+  /** Everything in its file system, by Rock Ridge. */
+  paths: IsoPath[];
+  /** Regular files: where their bytes are, without a gap. */
   files: { path: string; block: number; size: number }[];
 }
 
+/** A path of an ISO. */
+export interface IsoPath {
+  path: string;
+  kind: 'file' | 'directory' | 'boot catalog' | 'other';
+  /** As `ls -l` shows it, without the type: `r-xr-xr-x`. */
+  mode: string;
+  /** `uid:gid`. */
+  owner: string;
+}
+
 /**
- * Reads an ISO back with xorriso: boot catalog, partition table, and where each file's bytes are.
+ * Reads an ISO back with xorriso: boot catalog, partition table, every path, and where each file's bytes are.
  * @throws BuildError if xorriso cannot read it
  */
 export async function reportIso(file: string, signal?: AbortSignal): Promise<IsoReport> {
@@ -27,6 +39,7 @@ export async function reportIso(file: string, signal?: AbortSignal): Promise<Iso
     [
       ...['-indev', file, '-pvd_info', '-report_el_torito', 'plain'],
       ...['-report_system_area', 'plain', '-find', '/', '-type', 'f', '-exec', 'report_lba', '--'],
+      ...['-find', '/', '-exec', 'lsdl', '--'],
     ],
     { signal },
   );
@@ -35,7 +48,7 @@ export async function reportIso(file: string, signal?: AbortSignal): Promise<Iso
 
 /**
  * Parses what xorriso prints for `-pvd_info -report_el_torito plain -report_system_area plain` and
- * `report_lba`; see xorriso(1).
+ * for `report_lba` and `lsdl` of every path; see xorriso(1).
  * @throws BuildError on a file line that cannot be read, so that no file stays unchecked
  */
 export function parseIsoReport(text: string, where: string): IsoReport {
@@ -51,9 +64,8 @@ export function parseIsoReport(text: string, where: string): IsoReport {
     ).map(([n, platform = '', block]) => ({ platform, path: paths.get(n), block: Number(block) })),
     partitions: partitions(lines),
     hybrid: lines.some((line) => /^System area summary:.*\bgrub2-mbr\b/.test(line)),
-    files: lines
-      .filter((line) => line.startsWith('File data lba:'))
-      .map((line) => fileLine(line, where)),
+    paths: pathsOf(lines),
+    files: filesOf(lines, where),
   };
 }
 
@@ -78,17 +90,67 @@ function partitions(lines: string[]): IsoReport['partitions'] {
   });
 }
 
-function fileLine(line: string, where: string): IsoReport['files'][number] {
-  const match = /^File data lba:\s+(\d+)\s*,\s*(\d+)\s*,\s*\d+\s*,\s*(\d+)\s*,\s*'(.*)'$/.exec(
+/** The extents of each file, which follow one another: a file larger than 4 GiB has several. */
+function filesOf(lines: string[], where: string): IsoReport['files'] {
+  const files: (IsoReport['files'][number] & { extents: number; blocks: number })[] = [];
+  for (const line of lines.filter((one) => one.startsWith('File data lba:'))) {
+    const { extent, block, blocks, size, path } = extentLine(line, where);
+    const last = files.at(-1);
+    if (extent === 0) files.push({ path, block, size, extents: 1, blocks });
+    else if (
+      last?.path === path &&
+      last.extents === extent &&
+      last.block + last.blocks === block &&
+      last.size === size
+    ) {
+      last.extents += 1;
+      last.blocks += blocks;
+    } else throw unreadableLine(line, where);
+  }
+  const short = files.find(({ size, blocks }) => blocks < Math.ceil(size / ISO_BLOCK));
+  if (short !== undefined) throw unreadableLine(`${short.path} has too few blocks`, where);
+  return files.map(({ path, block, size }) => ({ path, block, size }));
+}
+
+function extentLine(line: string, where: string) {
+  const match = /^File data lba:\s+(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*'(.*)'$/.exec(
     line,
   );
-  const [, extent, block, size, path] = match ?? [];
-  if (path === undefined || extent !== '0') {
-    throw new BuildError({
-      what: `a file of the ISO cannot be read back: ${line}`,
-      where,
-      fix: 'This is a bug of the builder: every file must be one extent.',
-    });
+  const [, extent, block, blocks, size, path] = match ?? [];
+  if (path === undefined) throw unreadableLine(line, where);
+  const [number, start, count, bytes] = [extent, block, blocks, size].map(Number);
+  if (number === undefined || start === undefined || count === undefined || bytes === undefined) {
+    throw unreadableLine(line, where);
   }
-  return { path: path.replaceAll(`'"'"'`, "'"), block: Number(block), size: Number(size) };
+  return { extent: number, block: start, blocks: count, size: bytes, path: unquoted(path) };
+}
+
+const KINDS: Readonly<Record<string, IsoPath['kind']>> = {
+  '-': 'file',
+  d: 'directory',
+  e: 'boot catalog',
+};
+
+/** A line as `ls -dl` prints it, with the path in quotes. */
+function pathsOf(lines: string[]): IsoPath[] {
+  const pattern =
+    /^(\S)([-rwxsStT]{9})[ +]\s*\d+\s+(\d+)\s+(\d+)\s+\d+ \w{3} [\d ]\d [\d: ]{5} '(.*)'$/;
+  return matches(lines, pattern).map(([letter = '', mode = '', uid, gid, path = '']) => ({
+    path: unquoted(path),
+    kind: KINDS[letter] ?? 'other',
+    mode,
+    owner: `${uid}:${gid}`,
+  }));
+}
+
+function unquoted(path: string): string {
+  return path.replaceAll(`'"'"'`, "'");
+}
+
+function unreadableLine(line: string, where: string): BuildError {
+  return new BuildError({
+    what: `a file of the ISO cannot be read back: ${line}`,
+    where,
+    fix: 'This is a bug of the builder: xorriso printed something that it does not know.',
+  });
 }

@@ -1,11 +1,12 @@
 import { open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { BuildError } from '../error.ts';
 import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { mtoolsImage } from './fat.ts';
 import { pathsNamedBy } from './grub-config.ts';
 import { BIOS_IMAGE_PATH } from './iso.ts';
-import { ISO_BLOCK, type IsoReport, reportIso } from './iso-report.ts';
+import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report.ts';
 
 /** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, as its bytes stand in a GPT. */
 const ESP_TYPE = '28732ac11ff8d211ba4b00a0c93ec93b';
@@ -81,6 +82,7 @@ export async function verifyIso(
   const problems = [
     ...structureProblems(report, expected.volumeId),
     ...fileProblems(found, expected.files),
+    ...pathProblems(report.paths, Object.keys(expected.files)),
     ...bootProblems(hashes.parts.slice(checked.length), expected.boot),
     ...menuProblems(menu, report),
     ...(loader ? [] : [`the EFI system partition has no ${LOADER}`]),
@@ -136,6 +138,28 @@ function fileProblems(found: Map<string, string>, expected: Expected['files']): 
     if (actual === undefined) return [`${path} is missing`];
     return actual === sha256 ? [] : [`${path} has SHA-256 ${actual}, not ${sha256}`];
   });
+}
+
+/** Path on the medium of El Torito's boot catalog. */
+const CATALOG = '/boot/grub/boot.cat';
+
+/** Everybody may read everything, nobody may write; and nothing is on the medium that was not put there. */
+function pathProblems(paths: readonly IsoPath[], files: readonly string[]): string[] {
+  const meant = new Map<string, IsoPath['kind']>([[CATALOG, 'boot catalog']]);
+  for (const file of [...files, BIOS_IMAGE_PATH]) {
+    meant.set(file, 'file');
+    for (let up = dirname(file); !meant.has(up); up = dirname(up)) meant.set(up, 'directory');
+  }
+  const problems: string[] = [];
+  for (const { path, kind, mode, owner } of paths) {
+    const expected = meant.get(path);
+    meant.delete(path);
+    if (expected === undefined) problems.push(`${path} is too much`);
+    else if (kind !== expected) problems.push(`${path} is a ${kind}, not a ${expected}`);
+    const right = kind === 'directory' ? 'r-xr-xr-x' : 'r--r--r--';
+    if (mode !== right || owner !== '0:0') problems.push(`${path} has ${mode} of ${owner}`);
+  }
+  return [...problems, ...[...meant.keys()].map((path) => `${path} is not there`)];
 }
 
 function menuProblems(menu: string, report: IsoReport): string[] {

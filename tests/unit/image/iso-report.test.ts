@@ -34,6 +34,12 @@ Report layout: xt , Startlba ,   Blocks , Filesize , ISO image path
 File data lba:  0 ,       59 ,       81 ,   165527 , '/boot/grub/bios.img'
 File data lba:  0 ,      141 ,       49 ,   100000 , '/boot/vmlinuz'
 File data lba:  0 ,      190 ,        0 ,        0 , '/it'"'"'s a=b\\c , '"'"'x'"'"''
+File data lba:  0 ,      191 ,  2097151 , 4508876800 , '/large'
+File data lba:  1 ,  2097342 ,   104449 , 4508876800 , '/large'
+dr-xr-xr-x    1 0        0               0 Nov 27 11:18 '/'
+er--r--r--    1 0        0            2048 Nov  3 02:09 '/boot/grub/boot.cat'
+-rw-r--r--    1 7        42         100000 Nov 14  2023 '/it'"'"'s'
+prw-r--r--    1 0        0               0 Nov 14  2023 '/pipe'
 `;
 const without = (line: RegExp) =>
   RECORDED.replaceAll(new RegExp(`^.*${line.source}.*\n`, 'gm'), '');
@@ -54,6 +60,13 @@ test('what xorriso says of an image is read', () => {
       { path: '/boot/grub/bios.img', block: 59, size: 165_527 },
       { path: '/boot/vmlinuz', block: 141, size: 100_000 },
       { path: "/it's a=b\\c , 'x'", block: 190, size: 0 },
+      { path: '/large', block: 191, size: 4_508_876_800 },
+    ],
+    paths: [
+      { path: '/', kind: 'directory', mode: 'r-xr-xr-x', owner: '0:0' },
+      { path: '/boot/grub/boot.cat', kind: 'boot catalog', mode: 'r--r--r--', owner: '0:0' },
+      { path: "/it's", kind: 'file', mode: 'rw-r--r--', owner: '7:42' },
+      { path: '/pipe', kind: 'other', mode: 'rw-r--r--', owner: '0:0' },
     ],
   });
 });
@@ -61,13 +74,23 @@ test('what xorriso says of an image is read', () => {
 test('lines of no meaning are passed over, and nothing is nothing', () => {
   const odd =
     'xorriso : NOTE : something\n\nFile data\nEl Torito boot img : x\nGPT type GUID : 1 zz\n';
-  const nothing = { volumeId: '', bootImages: [], partitions: [], hybrid: false, files: [] };
+  const nothing = {
+    volumeId: '',
+    bootImages: [],
+    partitions: [],
+    hybrid: false,
+    paths: [],
+    files: [],
+  };
   expect(parseIsoReport(odd, 'a.iso')).toEqual(nothing);
   expect(parseIsoReport('', 'a.iso')).toEqual(nothing);
 });
 
 test.each([
   ["File data lba:  1 ,       59 ,       81 ,   165527 , '/big'"],
+  ["File data lba:  2 ,  2201791 ,        1 , 4508876800 , '/larger'"],
+  ["File data lba:  2 ,  2201792 ,        1 , 4508876800 , '/large'"],
+  ["File data lba:  3 ,  2201791 ,        1 , 4508876800 , '/large'"],
   ["File data lba:  0 ,       59 ,       81 , '/short'"],
   ["File data lba:  0 ,       59 ,       81 ,   165527 , '/cut"],
   ["File data lba:  0 ,      -59 ,       81 ,   165527 , '/x'"],

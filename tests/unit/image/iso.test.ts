@@ -137,6 +137,13 @@ describe('an ISO', () => {
     );
   });
 
+  test('is refused when something is on it that was not meant to be', async () => {
+    const { '/boot/vmlinuz': _, ...files } = expected.files;
+    await expect(verifyIso(await copy(), { ...expected, files })).rejects.toThrow(
+      'written: /boot/vmlinuz is too much (',
+    );
+  });
+
   test('has a loader for UEFI in a file system of its own', async () => {
     const file = await copy();
     const esp = (await reportIso(file)).partitions[1];
