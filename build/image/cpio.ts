@@ -19,25 +19,19 @@ const LARGEST = 0xffff_ffff;
  * A tree as a cpio archive in the "newc" format that the kernel unpacks as initramfs
  * (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). The same tree gives the same bytes.
  * @param epoch time stamp of every entry, seconds since 1970
- * @throws BuildError on a hard link or a file of 4 GiB or more, which an initramfs has no use for
+ * @throws BuildError on a hard link, extended attributes or a file of 4 GiB or more, before anything is read
  */
 export function cpioArchive(tree: Tree, epoch: number): Buffer {
   const parts: Buffer[] = [];
-  tree.entries().forEach((entry, index) => {
+  const entries = tree.entries().map(fitting);
+  entries.forEach((entry, index) => {
     parts.push(...member(tree, entry, { inode: index + 1, epoch }));
   });
   parts.push(header('TRAILER!!!', { nlink: 1 }));
   return Buffer.concat(parts);
 }
 
-function member(tree: Tree, entry: Entry, { inode, epoch }: { inode: number; epoch: number }) {
-  if (entry.type === 'hardlink' || (entry.type === 'file' && entry.size > LARGEST)) {
-    throw new BuildError({
-      what: `${entry.path} cannot go into an initramfs`,
-      where: entry.origin,
-      fix: 'Hard links and files of 4 GiB or more are not supported there.',
-    });
-  }
+function member(tree: Tree, entry: Fitting, { inode, epoch }: { inode: number; epoch: number }) {
   const data = dataOf(tree, entry);
   const fields = {
     inode,
@@ -52,7 +46,22 @@ function member(tree: Tree, entry: Entry, { inode, epoch }: { inode: number; epo
   return [header(entry.path, fields), data, pad(data.length)];
 }
 
-function dataOf(tree: Tree, entry: Entry): Buffer {
+/** What the format can hold. */
+type Fitting = Exclude<Entry, { type: 'hardlink' }>;
+
+function fitting(entry: Entry): Fitting {
+  const tooLarge = entry.type === 'file' && entry.size > LARGEST;
+  if (entry.type === 'hardlink' || tooLarge || entry.attributes !== undefined) {
+    throw new BuildError({
+      what: `${entry.path} cannot go into an initramfs`,
+      where: entry.origin,
+      fix: 'It cannot hold hard links, extended attributes, and files of 4 GiB or more.',
+    });
+  }
+  return entry;
+}
+
+function dataOf(tree: Tree, entry: Fitting): Buffer {
   if (entry.type === 'file') return tree.bytes(entry);
   return entry.type === 'symlink' ? Buffer.from(entry.target) : Buffer.alloc(0);
 }

@@ -1,7 +1,9 @@
-import { copyFile, rm, stat, utimes } from 'node:fs/promises';
+import { copyFile, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
+import { compareFat } from '../readback/fat.ts';
+import { assertNone } from '../readback/verdict.ts';
 
 const MIB = 1024 * 1024;
 const SECTOR = 512;
@@ -24,7 +26,7 @@ export interface FatRequest {
 /**
  * Makes an image of a FAT file system with mtools, without a partition table. The same request gives the same bytes.
  * @param file where the image goes
- * @throws BuildError if mtools is missing or fails, or cannot name the file
+ * @throws BuildError if mtools is missing or fails, cannot name the file, or wrote something else than it was told
  */
 export async function makeFat(file: string, request: FatRequest): Promise<void> {
   const { label, files, serial, epoch, signal } = request;
@@ -42,6 +44,15 @@ export async function makeFat(file: string, request: FatRequest): Promise<void> 
     await run('mcopy', ['-m', '-i', image, `./${basename(stamped)}`, `::${path}`], options);
     await rm(stamped);
   }
+  await verify(file, request);
+}
+
+/** Reads the image back by other means than mtools', which takes liberties with names. */
+async function verify(file: string, { label, files: sources }: FatRequest): Promise<void> {
+  const files = new Map<string, Buffer>();
+  for (const [path, source] of Object.entries(sources)) files.set(path, await readFile(source));
+  const problems = compareFat(await readFile(file), { label, files }, file);
+  assertNone(problems, { what: 'the FAT file system', where: file });
 }
 
 /**

@@ -4,6 +4,7 @@ import { feed } from '../process/feed.ts';
 import type { Tool } from '../process/tools.ts';
 import { tarSize, tarStream } from '../tree/tar-stream.ts';
 import type { Tree } from '../tree/tree.ts';
+import { assertFitsSquashfs } from './squashfs-limits.ts';
 
 /** How hard a squashfs is compressed; see mksquashfs(1). */
 export interface Compression {
@@ -36,13 +37,14 @@ export interface SquashfsOptions {
 /**
  * Writes a tree as a squashfs file system: streamed as a tar into mksquashfs, nothing is unpacked.
  * The same tree, time stamp and mksquashfs give the same bytes, whoever runs it.
- * @throws BuildError if mksquashfs is missing or fails (a full disk, say)
+ * @throws BuildError if a squashfs cannot hold something of it, or mksquashfs is missing or fails (a full disk, say)
  */
 export async function writeSquashfs(
   tree: Tree,
   file: string,
   { compression, epoch, signal, onProgress }: SquashfsOptions,
 ): Promise<void> {
+  assertFitsSquashfs(tree);
   const total = tarSize(tree);
   await makeAtomically(file, (temporary) =>
     feed(squashfsCommand(temporary, compression), tarStream(tree, epoch), {

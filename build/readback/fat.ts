@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { Cursor } from './cursor.ts';
 import { unreadable } from './verdict.ts';
 
@@ -32,6 +33,34 @@ export function readFat(image: Buffer, where: string): FatContent {
   const content: FatContent = { label: '', files: new Map(), directories: [] };
   volume.walk('', volume.root, content);
   return content;
+}
+
+/**
+ * Compares a FAT file system with what was meant to be in it.
+ * @returns what differs, one clause for each
+ * @throws BuildError if it cannot be read
+ */
+export function compareFat(
+  image: Buffer,
+  meant: { label: string; files: ReadonlyMap<string, Buffer> },
+  where: string,
+): string[] {
+  const { label, files, directories } = readFat(image, where);
+  const problems = label === meant.label ? [] : [`its label is ${JSON.stringify(label)}`];
+  for (const [path, content] of meant.files) {
+    const found = files.get(path);
+    if (found === undefined) problems.push(`${path} is missing`);
+    else if (!found.equals(content)) problems.push(`${path} has other content`);
+  }
+  const folders = new Set<string>();
+  for (const path of meant.files.keys()) {
+    for (let up = dirname(path); up !== '/'; up = dirname(up)) folders.add(up);
+  }
+  const extra = [
+    ...[...files.keys()].filter((path) => !meant.files.has(path)),
+    ...directories.filter((path) => !folders.has(path)),
+  ];
+  return [...problems, ...extra.map((path) => `${path} is too much`)];
 }
 
 class Volume {

@@ -61,4 +61,6 @@ test('a hard link, and a file too large for the format, are refused by name', ()
   expect(() => cpioArchive(linked, EPOCH)).toThrow('b cannot go into an initramfs (package test)');
   const huge = treeOf({ ...file('huge'), size: 2 ** 32 });
   expect(() => cpioArchive(huge, EPOCH)).toThrow('huge cannot go into an initramfs');
+  const able = treeOf({ ...file('able'), attributes: { 'security.capability': '01' } });
+  expect(() => cpioArchive(able, EPOCH)).toThrow('able cannot go into an initramfs');
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeEsp } from '../../../build/image/esp.ts';
@@ -36,6 +36,31 @@ test('the same files give the same bytes, whenever they were made', async () => 
   expect(bytes.equals(await readFile(join(other, 'esp.img')))).toBe(true);
   expect(bytes.length % (1024 * 1024)).toBe(0);
   expect((await readdir(one)).sort()).toEqual(['configuration', 'esp.img', 'loader']);
+});
+
+test('what El Torito cannot say is refused before anything is written', async () => {
+  const folder = await temporaryFolder();
+  const loader = join(folder, 'loader');
+  await writeFile(loader, '');
+  await truncate(loader, 32 * 1024 * 1024);
+  const request = { files: { '/EFI/A.EFI': loader }, serial: '00000001', epoch: 1 };
+  await expect(makeEsp(join(folder, 'esp.img'), request)).rejects.toThrow(
+    'the EFI system partition would need 33554432 bytes',
+  );
+  expect(await readdir(folder)).toEqual(['loader']);
+});
+
+test('a name that mtools changes is told, not shipped', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'loader'), 'x');
+  const request = {
+    files: { '/EFI/a:b.efi': join(folder, 'loader') },
+    serial: '00000001',
+    epoch: 1,
+  };
+  await expect(makeEsp(join(folder, 'esp.img'), request)).rejects.toThrow(
+    '/EFI/a:b.efi is missing',
+  );
 });
 
 test('there is room for a large loader', async () => {

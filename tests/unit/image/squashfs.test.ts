@@ -90,6 +90,24 @@ test('root runs mksquashfs itself', () => {
   expect(squashfsCommand('x', QUICK, { root: true })[0]).toBe('mksquashfs');
 });
 
+test.each<[Entry, string]>([
+  [
+    { ...file('bin/x'), attributes: { 'system.posix_acl_access': '02' } },
+    '/bin/x has the attribute system.posix_acl_access',
+  ],
+  [
+    { ...file('bin/x'), attributes: { 'user.large': '00'.repeat(65_536) } },
+    '/bin/x has an attribute user.large of 65536 bytes',
+  ],
+  [{ ...null_, major: 4096 }, '/dev/null has the device number 4096:3'],
+])('what a squashfs cannot hold is refused before anything is written', async (entry, what) => {
+  const folder = await temporaryFolder();
+  await expect(writeSquashfs(treeOf(entry), join(folder, 'x'), options)).rejects.toThrow(
+    `${what}, which a squashfs cannot hold (package test).`,
+  );
+  expect(await readdir(folder)).toEqual([]);
+});
+
 test('a file that is gone while it is read leaves no image', async () => {
   const folder = await temporaryFolder();
   const gone = { in: 'file', file: join(folder, 'gone'), offset: 0 } as const;
