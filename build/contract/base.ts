@@ -15,7 +15,7 @@ export interface ResolveRequest {
   cacheDirectory: string;
   /** Folder with further keys to believe, for a mirror of one's own; only where the base reads keys itself. */
   keysDirectory?: string | undefined;
-  /** What the lock says of the repositories: an index older than that is refused. Nothing is if absent. */
+  /** Repository states recorded in the lock. An older index is refused; leave out to accept any. */
   notOlderThan?: Lock['repositories'] | undefined;
   signal?: AbortSignal | undefined;
   /** Receives a line for people when something is passed over. */

@@ -2,7 +2,7 @@ import type { Lock } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
 import type { Repository } from './repository/index.ts';
 
-/** What a lock keeps of a repository: an index has no date of its own, so that of its newest package counts. */
+/** State of a repository as a lock records it. An index has no date of its own, so that of its newest package counts. */
 export function repositoryState(
   { packages, sha256 }: Pick<Repository, 'packages' | 'sha256'>,
   release: string,
@@ -15,9 +15,9 @@ export function repositoryState(
 }
 
 /**
- * Refuses indexes from before those that a lock was resolved against: whoever serves old ones, signed as they are,
- * could keep a machine on packages with known holes.
- * @param known what the lock says; `undefined` if older ones are wanted, or there is no lock
+ * Refuses indexes older than those in the lock, so that a mirror which replays old signed indexes cannot hold us on
+ * vulnerable packages.
+ * @param known states recorded in the lock; `undefined` to accept older ones, or if there is no lock
  * @throws BuildError naming the repository and both dates
  */
 export function assertNotOlder(

@@ -80,8 +80,8 @@ function accountsOf({ accounts }: Profile): AccountNumbers {
 }
 
 /**
- * Scripts that were stored and not run, each with the profile's reason.
- * @throws BuildError naming those that nobody looked at
+ * Package scripts that are stored but not run, each with the reason that the profile gives.
+ * @throws BuildError naming the scripts for which it gives none
  */
 function unrunScripts(
   packages: readonly PackageToInstall[],
