@@ -2,6 +2,7 @@ import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
+import type { Flavour } from '../profile/profile.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { Overlay } from '../tree/overlay.ts';
@@ -11,8 +12,11 @@ import { Tree } from '../tree/tree.ts';
 export interface InitramfsRequest {
   /** `init`, and `applets`: the names of busybox's applets it calls, one a line. */
   overlay: Overlay;
-  /** Kernel modules it loads, by name, in this order. */
+  /** Kernel modules that `init` loads in any case, by name, in this order. */
   modules: readonly string[];
+  /** Kernel modules that `init` loads where there is a device for them, by name. */
+  drivers: readonly string[];
+  flavour: Flavour;
   /** Start of the labels of the appliance's partitions. */
   product: string;
   reader: ContentReader;
@@ -28,7 +32,7 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
  * @throws BuildError if a module is unknown, or busybox is missing
  */
 export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
-  const { overlay, modules, product, reader } = request;
+  const { overlay, modules, drivers, flavour, product, reader } = request;
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
@@ -39,10 +43,12 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   for (const link of appletLinks(appletsUsed(overlay))) tree.add(link);
   const release = kernelRelease(source);
   const index = indexModules(source, release);
-  const wanted = closure(index, modules);
+  const wanted = closure(index, [...modules, ...drivers]);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
-  const settings = Buffer.from(`PRODUCT=${product}\nMODULES="${modules.join(' ')}"\n`);
+  const settings = Buffer.from(
+    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMODULES="${modules.join(' ')}"\n`,
+  );
   tree.add({
     ...owned('etc/quantix-initramfs'),
     type: 'file',

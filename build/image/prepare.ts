@@ -26,7 +26,7 @@ export interface ImageOptions {
   outputDirectory: string;
   base: BaseChoice;
   architecture: ArchitectureName;
-  /** The kernel; by default `full` for a release, else `virt`. */
+  /** The kernel; `full` if absent. */
   flavour?: Flavour | undefined;
   /** Smallest instead of quickest compression. */
   release: boolean;
@@ -77,7 +77,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     projectDirectory,
     profile,
     lock,
-    flavour: options.flavour ?? (release ? 'full' : 'virt'),
+    flavour: options.flavour ?? 'full',
     version: productVersion(projectDirectory),
     compression: release ? SMALLEST : QUICK,
     overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),

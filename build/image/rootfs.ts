@@ -1,5 +1,8 @@
 import type { Base, OpenedPackage, UnrunScript } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
+import { moduleIndexFiles } from '../kmod/index-files.ts';
+import { keepModules } from '../kmod/keep-modules.ts';
+import { kernelRelease } from '../kmod/release.ts';
 import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
 import type { ContentReader } from '../tree/content.ts';
 import { dropTest } from '../tree/drop.ts';
@@ -44,9 +47,14 @@ export function assembleRootfs(parts: RootfsParts): Rootfs {
   for (const entry of base.skeleton(profile)) tree.add(entry);
   const scripts = base.merge(tree, packages, { profile, lock, flavour, reader });
   drop(tree, Object.keys(settings.drop));
+  const index = keepModules(tree, kernelRelease(tree), {
+    drop: Object.keys(profile.kernel.drop),
+    keep: Object.values(profile.kernel.drivers[flavour]).flatMap(Object.values).flat(),
+  });
   for (const overlay of overlays) for (const entry of overlay.entries) tree.replace(entry);
   for (const entry of programs) tree.replace(entry);
   base.finish(tree, { profile, lock, version });
+  for (const entry of moduleIndexFiles(index)) tree.replace(entry);
   return { tree, scripts };
 }
 

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
+import { assertDriven } from '../../audit/audit.ts';
 import type { OpenedPackage } from '../../contract/base.ts';
 import type { LockedPackage } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
@@ -40,7 +41,9 @@ export function planInitramfs(facts: ImageFacts): Step {
     ...packageInputs(initramfsPackages(facts)),
     ...prefixed('overlay', facts.initramfsOverlay.digests),
     ...profileInputs({
-      'initramfs.modules': modulesOf(facts).join(' '),
+      'initramfs.modules': profile.initramfs.modules,
+      'kernel.drivers': mediumDrivers(facts),
+      flavour: facts.flavour,
       labelPrefix: profile.labelPrefix,
       busybox: settingsOf(profile, lock.base).busybox,
     }),
@@ -54,7 +57,7 @@ export function planInitramfs(facts: ImageFacts): Step {
  * @param directory where `KERNEL_FILE` and `INITRAMFS_FILE` go
  * @param skeleton what the base lays before the first package
  * @param packages those of `initramfsPackages`
- * @throws BuildError if the packages hold no kernel, no static busybox or not every module
+ * @throws BuildError if the packages hold no kernel, no static busybox or not every module and driver
  */
 export async function makeInitramfs(
   directory: string,
@@ -67,10 +70,13 @@ export async function makeInitramfs(
     source.add(entry);
   const tree = initramfsTree(source, {
     overlay: facts.initramfsOverlay,
-    modules: modulesOf(facts),
+    modules: facts.profile.initramfs.modules,
+    drivers: Object.values(mediumDrivers(facts)).flat(),
+    flavour: facts.flavour,
     product: facts.profile.labelPrefix,
     reader,
   });
+  assertDriven(tree, mediumDrivers(facts));
   const compressed = await promisify(zstdCompress)(cpioArchive(tree, facts.lock.sourceDateEpoch), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
@@ -78,9 +84,10 @@ export async function makeInitramfs(
   await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
 }
 
-function modulesOf({ profile, flavour }: ImageFacts): string[] {
-  const { modules } = profile.initramfs;
-  return [...modules.common, ...modules[flavour]];
+/** Kind of machine → drivers that find the medium there. */
+function mediumDrivers({ profile, flavour }: ImageFacts): Record<string, string[]> {
+  const machines = Object.entries(profile.kernel.drivers[flavour]);
+  return Object.fromEntries(machines.map(([machine, { medium }]) => [machine, medium]));
 }
 
 function kernelOf(tree: Tree): Buffer {

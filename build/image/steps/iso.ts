@@ -30,6 +30,7 @@ export function planIso(
     'step boot-loader': bootLoader.key,
     ...profileInputs({ title, volumeId, cmdline: cmdline.join(' ') }),
     version: facts.version,
+    flavour: facts.flavour,
     epoch: facts.lock.sourceDateEpoch,
     ...toolInputs(facts, ['xorriso']),
     ...sourceInputs(facts, ['build/image/steps/iso.ts']),
@@ -102,12 +103,14 @@ function mediumFiles(parts: IsoParts): Record<string, string> {
 
 async function writeTexts(
   directory: string,
-  { profile, version }: ImageFacts,
+  { profile, flavour, version }: ImageFacts,
   buildId: string,
 ): Promise<Record<string, string>> {
   const cmdline = [...profile.cmdline, `quantix.build=${buildId}`];
   const texts: Record<string, string> = {
-    '/boot/grub/grub.cfg': menuConfig(liveBootMenu({ title: profile.title, version, cmdline })),
+    '/boot/grub/grub.cfg': menuConfig(
+      liveBootMenu({ title: profile.title, version, flavour, cmdline }),
+    ),
     [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
   };
   const written: Record<string, string> = {};

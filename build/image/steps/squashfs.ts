@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { assertAudited, auditTree } from '../../audit/audit.ts';
 import type { AuditOptions, Finding } from '../../audit/finding.ts';
 import type { Base, OpenedPackage, UnrunScript } from '../../contract/base.ts';
+import type { MachineDrivers } from '../../profile/profile.ts';
 import { settingsOf } from '../../profile/profile.ts';
 import { programEntries } from '../../sea/entries.ts';
 import { EXECUTABLE_FILE } from '../../sea/make.ts';
@@ -44,7 +45,9 @@ export function planSquashfs(facts: ImageFacts, sea: Step | undefined): Step {
     ...settings
   } = settingsOf(profile, lock.base);
   const { name, title, labelPrefix, hostname, accounts, runlevels, programs, setuid } = profile;
+  const { drivers, drop } = profile.kernel;
   const read = {
+    kernel: { drivers: drivers[flavour], drop },
     name,
     title,
     labelPrefix,
@@ -98,12 +101,23 @@ export function auditFindings(tree: Tree, facts: ImageFacts): Finding[] {
   return auditTree(tree, auditOptions(facts));
 }
 
-function auditOptions({ profile, lock, initramfsOverlay }: ImageFacts): AuditOptions {
+function auditOptions({ profile, lock, flavour, initramfsOverlay }: ImageFacts): AuditOptions {
   return {
     setuid: profile.setuid,
     allow: settingsOf(profile, lock.base).accept,
     applets: appletsUsed(initramfsOverlay),
+    drivers: driversOf(profile.kernel.drivers[flavour]),
   };
+}
+
+/** Kind of machine → drivers that the root filesystem has for it. */
+function driversOf(machines: MachineDrivers): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(machines).map(([machine, { medium, system }]) => [
+      machine,
+      [...medium, ...system],
+    ]),
+  );
 }
 
 /** What the step is given besides its facts. */
