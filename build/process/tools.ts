@@ -3,11 +3,13 @@ import { QEMU_PACKAGES, STRIP_PACKAGES } from '../architecture.ts';
 /** Debian package that brings each host tool which the toolchain or a test runs. */
 export const TOOL_PACKAGES = {
   'apt-cache': 'apt',
+  'apt-config': 'apt',
   'apt-get': 'apt',
   docker: 'docker.io',
   'dpkg-deb': 'dpkg',
   'grub-mkimage': 'grub-common',
   fakeroot: 'fakeroot',
+  flock: 'util-linux',
   mcopy: 'mtools',
   mdir: 'mtools',
   mformat: 'mtools',
