@@ -37,8 +37,8 @@ export async function mirrorProfiles(
   for (const name of profiles) {
     const image = await prepareImage(name, options);
     locks.push(image.facts.lock);
-    const items = await downloads(image, image.facts.lock.packages);
-    const fetched = await fetchAll(items, { store, signal: options.signal });
+    const { items, findRoute } = await downloads(image, image.facts.lock.packages);
+    const fetched = await fetchAll(items, { store, signal: options.signal, findRoute });
     for (const [sha256, file] of fetched.files) files.set(sha256, file);
     const runtime = image.facts.programs?.runtime;
     if (runtime?.from === 'archive') archives.set(archiveName(runtime.url), runtime);

@@ -37,13 +37,17 @@ export async function fetchPackages(
   const { cache, signal } = image.lockRequest;
   const store = new BlobStore(cache, report.say);
   try {
-    const items = await downloads(image, packagesOf(image.facts.lock, image.facts.flavour));
+    const { items, findRoute } = await downloads(
+      image,
+      packagesOf(image.facts.lock, image.facts.flavour),
+    );
     if (image.lockRequest.offline === true) {
       return { image, packages: await openAll(image, await requireCached(items, store), 0) };
     }
     const { files, fetched } = await fetchAll(items, {
       store,
       signal,
+      findRoute,
       onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
     });
     return { image, packages: await openAll(image, files, fetched) };
@@ -67,10 +71,12 @@ async function withoutGone(
   return { ...withLock(image, lock), frozen: true };
 }
 
-/** Packages as files to download, with every address they may be at. */
+/** Packages as files to download, with every address they may be at, and the way there. */
 export async function downloads(image: PreparedImage, packages: readonly LockedPackage[]) {
-  const mirrors = await image.base.mirrors(resolveRequest(image.lockRequest));
-  return packages.map((one) => {
+  const { addresses: mirrors, findRoute } = await image.base.mirrors(
+    resolveRequest(image.lockRequest),
+  );
+  const items = packages.map((one) => {
     const addresses = mirrors.get(one.repository);
     if (addresses === undefined || addresses.length === 0) {
       throw new BuildError({
@@ -78,9 +84,17 @@ export async function downloads(image: PreparedImage, packages: readonly LockedP
         fix: 'Name a mirror: MIRROR=…, or write the lock again: make lock',
       });
     }
-    const urls = addresses.map((address) => `${address.replace(/\/$/, '')}/${encodeURI(one.path)}`);
+    const urls = addresses.map(
+      (address) => `${address.replace(/\/$/, '')}/${encodePath(one.path)}`,
+    );
     return { name: `${one.name} ${one.version}`, urls, sha256: one.sha256, size: one.size };
   });
+  return { items, findRoute };
+}
+
+/** Path of an address. Stores in the manner of S3 take a plain `+` for a blank. */
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 async function openAll(

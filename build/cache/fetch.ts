@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import type { FindRoute } from '../contract/route.ts';
 import { BuildError } from '../error.ts';
 import type { BlobStore } from './blob-store.ts';
 import { type Download, download, type Pause } from './download.ts';
@@ -16,6 +17,8 @@ export interface FetchOptions {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
   /** Reads the addresses; one is made, and closed at the end, if absent. */
   readonly transport?: Transport | undefined;
+  /** The way to each server, for a transport that is made; by default the proxies of the environment. */
+  readonly findRoute?: FindRoute | undefined;
   readonly pause?: Pause | undefined;
 }
 
@@ -90,7 +93,7 @@ async function divide(items: Iterable<Download>, store: BlobStore): Promise<Divi
 async function downloadAll(items: readonly Download[], options: FetchOptions): Promise<void> {
   const { store, pause, concurrency = 8, signal, onProgress = () => {} } = options;
   await sweepTemporary(store.directory);
-  const transport = options.transport ?? new Transport();
+  const transport = options.transport ?? new Transport({ findRoute: options.findRoute });
   const failed = new AbortController();
   const ended = AbortSignal.any(signal === undefined ? [failed.signal] : [signal, failed.signal]);
   const meter = new ProgressMeter({ bytes: totalSize(items), items: items.length }, onProgress);

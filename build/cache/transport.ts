@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { proxyVariables } from '../process/environment.ts';
+import type { FindRoute, Route } from '../contract/route.ts';
 import { openLocalFile } from './local-file.ts';
+import { environmentRoute } from './proxy.ts';
 import { answerFailure, bodyStart, redirectTarget } from './response.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
@@ -26,22 +27,15 @@ export interface BodyRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Reads files at `http:`, `https:` and `file:` addresses. Connections are kept and shared until it is disposed of.
- * Proxies are those of the environment; see `proxyVariables`.
- */
+/** Reads files at `http:`, `https:` and `file:` addresses. Connections are kept and shared until it is disposed of. */
 export class Transport implements Disposable {
-  readonly #http: HttpAgent;
-  readonly #https: HttpsAgent;
-  readonly #proxies: Readonly<Record<string, string>>;
+  /** Origin of a server → the agents that reach it. */
+  readonly #agents = new Map<string, Agents>();
+  readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
 
-  /** @param stallAfter milliseconds without a byte after which a connection is given up */
-  constructor({ env = process.env, stallAfter = 30_000 }: TransportOptions = {}) {
-    this.#proxies = proxyVariables(env);
-    const options = { keepAlive: true, proxyEnv: this.#proxies };
-    this.#http = new HttpAgent(options);
-    this.#https = new HttpsAgent(options);
+  constructor({ findRoute = environmentRoute(), stallAfter = 30_000 }: TransportOptions = {}) {
+    this.#findRoute = findRoute;
     this.#stallAfter = stallAfter;
   }
 
@@ -54,24 +48,29 @@ export class Transport implements Disposable {
     const url = new URL(address);
     if (url.protocol === 'file:') return openLocalFile(url, request);
     if (url.protocol === 'http:' || url.protocol === 'https:') {
-      this.#refuseUnusableProxy(url.protocol);
       return this.#openHttp(url, request);
     }
     throw new TransferFailure('refused', `addresses with ${url.protocol} cannot be read`);
   }
 
   [Symbol.dispose](): void {
-    this.#http.destroy();
-    this.#https.destroy();
+    for (const { http, https } of this.#agents.values()) {
+      http.destroy();
+      https.destroy();
+    }
   }
 
-  /** Node passes over a proxy of another kind, and would connect directly. */
-  #refuseUnusableProxy(protocol: 'http:' | 'https:'): void {
-    const variable = `${protocol.slice(0, -1)}_proxy`;
-    const proxy = this.#proxies[variable];
-    if (proxy === undefined || /^https?:/i.test(proxy)) return;
-    const kind = proxy.slice(0, proxy.indexOf(':'));
-    throw new TransferFailure('refused', `${variable} names a ${kind} proxy, not one for http`);
+  /** @throws TransferFailure if the proxy cannot be used */
+  #agentsTo(url: URL): Agents {
+    const known = this.#agents.get(url.origin);
+    if (known !== undefined) return known;
+    try {
+      const made = makeAgents(this.#findRoute(url));
+      this.#agents.set(url.origin, made);
+      return made;
+    } catch (error) {
+      throw answerFailure(error);
+    }
   }
 
   async #openHttp(first: URL, request: BodyRequest): Promise<Body> {
@@ -101,10 +100,11 @@ export class Transport implements Disposable {
 
   #ask(url: URL, headers: Record<string, string>, signal?: AbortSignal): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const { http, https } = this.#agentsTo(url);
     const request =
       url.protocol === 'https:'
-        ? requestHttps(url, { agent: this.#https, headers, signal })
-        : requestHttp(url, { agent: this.#http, headers, signal });
+        ? requestHttps(url, { agent: https, headers, signal })
+        : requestHttp(url, { agent: http, headers, signal });
     const watch = new StallWatch(this.#stallAfter, (failure) => request.destroy(failure));
     request.on('response', (response) => resolve({ response, watch }));
     request.on('error', (error) => {
@@ -118,8 +118,33 @@ export class Transport implements Disposable {
 
 /** How a `Transport` is made. */
 export interface TransportOptions {
-  env?: NodeJS.ProcessEnv;
+  /** The way to each server; by default the proxies of the environment. */
+  findRoute?: FindRoute | undefined;
+  /** Milliseconds without a byte after which a connection is given up. */
   stallAfter?: number;
+}
+
+interface Agents {
+  http: HttpAgent;
+  https: HttpsAgent;
+}
+
+/** @throws TransferFailure if the proxy is of another kind: Node would pass over it and connect directly */
+function makeAgents({ proxy, authorities, certificate }: Route): Agents {
+  const [, kind] = /^([^:]*):/.exec(proxy ?? '') ?? [];
+  if (kind !== undefined && !/^https?$/i.test(kind)) {
+    throw new TransferFailure('refused', `the proxy is a ${kind} proxy, not one for http`);
+  }
+  const proxies = proxy === undefined ? {} : { http_proxy: proxy, https_proxy: proxy };
+  const options = { keepAlive: true, proxyEnv: proxies };
+  return {
+    http: new HttpAgent(options),
+    https: new HttpsAgent({
+      ...options,
+      ...(authorities && { ca: [...authorities] }),
+      ...(certificate && { cert: certificate.certificate, key: certificate.key }),
+    }),
+  };
 }
 
 interface Answer {

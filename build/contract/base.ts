@@ -5,6 +5,7 @@ import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Lock, LockedPackage } from './lock.ts';
+import type { FindRoute } from './route.ts';
 
 /** What a base is given to resolve with. */
 export interface ResolveRequest {
@@ -17,6 +18,8 @@ export interface ResolveRequest {
   keysDirectory?: string | undefined;
   /** Repository states recorded in the lock. An older index is refused; leave out to accept any. */
   notOlderThan?: Lock['repositories'] | undefined;
+  /** Takes indexes that say of themselves that they are no longer the newest. */
+  acceptOutdated?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Receives a line for people when something is passed over. */
   say?: ((line: string) => void) | undefined;
@@ -24,6 +27,14 @@ export interface ResolveRequest {
 
 /** The part of a lock that a base knows. */
 export type Resolution = Pick<Lock, 'request' | 'sourceDateEpoch' | 'repositories' | 'packages'>;
+
+/** Where packages are. */
+export interface Mirrors {
+  /** Key of a repository → addresses, best first. A package is at `<address>/<path>`. */
+  addresses: ReadonlyMap<string, readonly string[]>;
+  /** How their servers are reached, if not by the proxies of the environment. */
+  findRoute?: FindRoute | undefined;
+}
 
 /** One downloaded package: what the lock says of it, and where it lies. */
 export interface PackageArchive {
@@ -93,10 +104,9 @@ export interface Base {
   resolve(request: ResolveRequest): Promise<Resolution>;
 
   /**
-   * Addresses of each of the lock's repositories, best first. A package is at `<address>/<path>`.
-   * @returns repository key → addresses
+   * Where the packages of the lock's repositories are, and how to get there.
    */
-  mirrors(request: ResolveRequest): Promise<ReadonlyMap<string, readonly string[]>>;
+  mirrors(request: ResolveRequest): Promise<Mirrors>;
 
   /** Reads the packages that a profile asks for. */
   reader(profile: Profile): ArchiveReader;

@@ -18,6 +18,7 @@ const file = (name: string, from: string): Requirement => ({ name, package: from
 /** What building an image of any architecture needs. */
 const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('apt-get'),
+  tool('flock'),
   tool('dpkg-deb'),
   tool('mksquashfs'),
   ...(isRoot() ? [] : [tool('fakeroot')]),
@@ -55,6 +56,11 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'dnsmasq', package: 'dnsmasq-base' },
   { name: 'faketime', package: 'faketime' },
   { name: 'strace', package: 'strace' },
+  // A wrong clock for apt, and keys that sign archives of tests.
+  { name: 'faketime', package: 'faketime' },
+  { name: 'gpg', package: 'gpg' },
+  { name: 'gpgconf', package: 'gpgconf' },
+  { name: 'gpg-agent', package: 'gpg-agent' },
   { name: 'ssh', package: 'openssh-client' },
   { name: 'openssl', package: 'openssl' },
   { name: 'virsh', package: 'libvirt-clients' },

@@ -121,7 +121,12 @@ async function resolve(request: LockRequest, before: Lock | undefined): Promise<
     });
   }
   const notOlderThan = update === true ? undefined : before?.repositories;
-  const resolution = await base.resolve({ ...resolveRequest(request), notOlderThan, say });
+  const resolution = await base.resolve({
+    ...resolveRequest(request),
+    notOlderThan,
+    acceptOutdated: update,
+    say,
+  });
   const { name, architecture } = profile;
   return { format: 1, profile: name, base: base.name, architecture, ...resolution };
 }

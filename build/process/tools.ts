@@ -2,6 +2,7 @@ import { QEMU_PACKAGES, STRIP_PACKAGES } from '../architecture.ts';
 
 /** Debian package that brings each host tool which the toolchain or a test runs. */
 export const TOOL_PACKAGES = {
+  '/usr/lib/apt/apt-helper': 'apt',
   'apt-cache': 'apt',
   'apt-config': 'apt',
   'apt-get': 'apt',

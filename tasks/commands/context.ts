@@ -55,7 +55,7 @@ export function imageOptions(yargs: Argv) {
     .option('update', {
       type: 'boolean',
       default: false,
-      describe: 'Accept package indexes that are older than those in the lock',
+      describe: 'Accept package indexes that are older than those in the lock, or no longer valid',
     })
     .check(givenOnce('base', 'arch', 'mirror', 'keys-dir'));
 }

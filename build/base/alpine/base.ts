@@ -14,7 +14,7 @@ export const alpine: Base = {
   name: 'alpine',
   request: alpineRequest,
   resolve: resolveAlpine,
-  mirrors: async ({ profile, mirror }) => repositoryAddresses(profile, mirror),
+  mirrors: async ({ profile, mirror }) => ({ addresses: repositoryAddresses(profile, mirror) }),
   reader,
   merge: mergeAlpine,
   skeleton: smallSkeleton,

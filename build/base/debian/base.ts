@@ -1,19 +1,30 @@
-import type { Base } from '../../contract/base.ts';
+import type { Base, Mirrors, ResolveRequest } from '../../contract/base.ts';
 import { skeleton } from '../system/skeleton.ts';
+import { readAptNetwork } from './apt/network.ts';
 import { finishDebian } from './finish.ts';
 import { mergeDebian } from './merge.ts';
 import { openDebianPackage } from './open.ts';
-import { debianRequest, resolveDebian, sourcesFor } from './resolve.ts';
+import { candidatesFor, debianRequest, resolveDebian } from './resolve.ts';
 
 /** Packages from Debian: apt resolves and verifies, dpkg-deb opens. */
 export const debian: Base = {
   name: 'debian',
   request: debianRequest,
   resolve: resolveDebian,
-  mirrors: async (request) =>
-    new Map(sourcesFor(request).map(({ suite, address }) => [suite, [address]])),
+  mirrors: findMirrors,
   reader: () => ({ name: 'debian', readerVersion: 1, open: openDebianPackage }),
   merge: mergeDebian,
   skeleton,
   finish: finishDebian,
 };
+
+/** Packages are identified by their hash: an archive that turns out not to be Debian's has none of them. */
+async function findMirrors(request: ResolveRequest): Promise<Mirrors> {
+  const candidates = [...candidatesFor(request)];
+  const all = candidates.flatMap(([, sources]) => sources.map(({ address }) => address));
+  const { addLogIn, findRoute } = await readAptNetwork(all, request.signal);
+  const addresses = candidates.map(
+    ([suite, sources]) => [suite, sources.map(({ address }) => addLogIn(address))] as const,
+  );
+  return { addresses: new Map(addresses), findRoute };
+}

@@ -1,17 +1,42 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHITECTURES } from '../../architecture.ts';
 import { cacheRooms } from '../../cache/directory.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
-import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
+import { withFileLock } from '../../process/file-lock.ts';
+import { type Profile, settingsOf } from '../../profile/profile.ts';
 import { sha256 } from '../../step/digest.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
-import { type Chosen, choosePackages, pretendedStatus } from './apt/resolve.ts';
-import { chooseSources, hostSources, type Source } from './apt/sources.ts';
+import { assertNotOlder, assertValid } from '../system/freshness.ts';
+import { findCandidates, type Source } from './apt/candidates.ts';
+import { type AptNetwork, readAptNetwork } from './apt/network.ts';
+import { type Release, readReleases } from './apt/release.ts';
+import {
+  assertKnown,
+  type Chosen,
+  choosePackages,
+  decodeAddress,
+  pretendedStatus,
+} from './apt/resolve.ts';
+import { hostSources } from './apt/sources.ts';
 import { required } from './apt/stanza.ts';
 import { AptState } from './apt/state.ts';
+
+/** What of the host a resolution depends on; tests put others in its place. */
+export interface DebianHost {
+  /** Folder of the host's apt configuration, of which the sources are read. */
+  directory: string;
+  /** Path of the keys whose signatures count. */
+  keyring: string;
+  now: Date;
+}
+
+const HOST = {
+  directory: '/etc/apt',
+  keyring: '/usr/share/keyrings/debian-archive-keyring.gpg',
+};
 
 /** What a profile asks of Debian. */
 export function debianRequest(profile: Profile): Lock['request'] {
@@ -19,52 +44,195 @@ export function debianRequest(profile: Profile): Lock['request'] {
   return { packages: [...packages].sort(), kernel, without: Object.keys(without).sort(), suite };
 }
 
-/** The sources of a profile's suite: the host's own, Debian's, or the mirror that was named. */
-export function sourcesFor({ profile, mirror }: ResolveRequest): Source[] {
-  return chooseSources(settingsOf(profile, 'debian').suite, mirror, hostSources());
+/** The archives that may have each suite, best first; see `findCandidates`. */
+export function candidatesFor(
+  { profile, mirror, say = () => {} }: ResolveRequest,
+  directory = HOST.directory,
+): Map<string, readonly Source[]> {
+  const { suite, components } = settingsOf(profile, 'debian');
+  return findCandidates({
+    release: suite,
+    components,
+    architecture: ARCHITECTURES[profile.architecture].debian,
+    mirror,
+    host: mirror === undefined ? hostSources(directory, say) : [],
+    say,
+  });
 }
 
-/** See `Base.resolve`. Resolution and signature checks are apt's own, against a private folder. */
-export async function resolveDebian(request: ResolveRequest): Promise<Resolution> {
-  const { profile, cacheDirectory, signal } = request;
-  const { packages, kernel, without, components } = settingsOf(profile, 'debian');
-  const architecture = ARCHITECTURES[profile.architecture].debian;
-  const sources = sourcesFor(request);
-  const directory = join(
-    cacheRooms(cacheDirectory).apt,
-    `apt-${sha256(JSON.stringify([architecture, sources])).slice(0, 12)}`,
-  );
-  const apt = await AptState.prepare(directory, {
-    sources,
-    components,
-    architecture,
-    signal,
-  });
-  await apt.update();
-  const omitted = Object.keys(without);
-  await apt.pretendInstalled(await pretendedStatus(apt, omitted, 'bases.debian.without'));
-  const chosen = new Map<Flavour, LockedPackage[]>();
-  for (const flavour of FLAVOURS) {
-    const names = [...packages, kernel[flavour]];
-    const found = await choosePackages(apt, names, 'bases.debian.packages');
-    chosen.set(
-      flavour,
-      found.map((one) => lockPackage(one, sources)),
-    );
+/**
+ * See `Base.resolve`. Resolution and signature checks are apt's own, in a folder for this run alone; only the indexes
+ * are shared with other runs, under a lock.
+ */
+export async function resolveDebian(
+  request: ResolveRequest,
+  host: DebianHost = { ...HOST, now: new Date() },
+): Promise<Resolution> {
+  const rooms = cacheRooms(request.cacheDirectory);
+  await mkdir(rooms.apt, { recursive: true });
+  await mkdir(rooms.tmp, { recursive: true });
+  const directory = await mkdtemp(join(rooms.tmp, 'apt-'));
+  try {
+    return await resolveIn(directory, request, host);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
-  const repositories = await readRepositories(directory, sources);
-  const dates = Object.values(repositories).map(({ date }) => Date.parse(date) / 1000);
-  return {
-    request: debianRequest(profile),
-    sourceDateEpoch: Math.max(...dates),
-    repositories,
-    packages: mergeFlavours(chosen),
-  };
+}
+
+/** @param directory folder of this run */
+async function resolveIn(
+  directory: string,
+  request: ResolveRequest,
+  host: DebianHost,
+): Promise<Resolution> {
+  const { profile, notOlderThan, acceptOutdated, signal, say = () => {} } = request;
+  const candidates = candidatesFor(request, host.directory);
+  const addresses = [...candidates.values()].flat().map(({ address }) => address);
+  const network = await readAptNetwork(addresses, signal);
+  const { sources, apt, lock } = await fetchIndexes({
+    directory,
+    request,
+    host,
+    candidates,
+    network,
+  });
+  return withFileLock({ file: lock, kind: 'shared', signal }, async () => {
+    const releases = await readReleases(apt.lists, [...candidates.keys()]);
+    for (const release of releases.values()) {
+      if (acceptOutdated !== true) assertValid(release, host.now, say);
+    }
+    const repositories = repositoryStates(releases);
+    assertNotOlder(repositories, notOlderThan);
+    return {
+      request: debianRequest(profile),
+      sourceDateEpoch: Math.max(...[...releases.values()].map(({ date }) => date.getTime() / 1000)),
+      repositories,
+      packages: await choose(apt, profile, sources),
+    };
+  });
+}
+
+interface Fetching {
+  directory: string;
+  request: ResolveRequest;
+  host: DebianHost;
+  candidates: ReadonlyMap<string, readonly Source[]>;
+  network: AptNetwork;
+}
+
+/** apt with the indexes of these sources. */
+interface Fetched {
+  apt: AptState;
+  sources: readonly Source[];
+  /** File whose lock guards the indexes. */
+  lock: string;
+}
+
+/**
+ * Fetches the indexes of each suite from the first archive that is Debian's: its index is signed with one of Debian's
+ * keys, and names Debian as its origin. An archive that is not, or that does not answer, is told and the next one is
+ * tried.
+ * @throws BuildError if no archive of a suite is left
+ */
+async function fetchIndexes({ candidates, ...fetching }: Fetching): Promise<Fetched> {
+  const { say = () => {} } = fetching.request;
+  const left = new Map([...candidates].map(([suite, sources]) => [suite, [...sources]]));
+  for (;;) {
+    const sources = [...left.values()].flatMap(([first]) => first ?? []);
+    const { failure, ...fetched } = await fetchFrom(sources, fetching);
+    const releases = await readReleases(fetched.apt.lists, [...candidates.keys()]);
+    const foreign = sources.filter(({ suite }) => releases.get(suite)?.origin !== 'Debian');
+    if (foreign.length === 0) {
+      if (failure !== undefined) throw failure;
+      return fetched;
+    }
+    for (const { suite, address } of foreign) {
+      const others = left.get(suite) ?? [];
+      others.shift();
+      const [next] = others;
+      if (next === undefined) throw failure ?? notDebian(address, releases.get(suite));
+      const why = releases.has(suite) ? 'is not Debian’s' : 'has no index that Debian signed';
+      say(`${suite} comes from ${next.address}: ${address} ${why}`);
+    }
+  }
+}
+
+/** Fetches indexes into the folder that is for these sources; with `--update`, into an empty one. */
+async function fetchFrom(
+  sources: readonly Source[],
+  { directory, request, host, network }: Omit<Fetching, 'candidates'>,
+): Promise<Fetched & { failure: BuildError | undefined }> {
+  const { profile, cacheDirectory, acceptOutdated, signal } = request;
+  const { components } = settingsOf(profile, 'debian');
+  const architecture = ARCHITECTURES[profile.architecture].debian;
+  const key = sha256(JSON.stringify([architecture, components, host.keyring, sources]));
+  const name = `indexes-${key.slice(0, 12)}`;
+  // apt keeps an index that it has if the mirror's is older.
+  const indexes = join(acceptOutdated === true ? directory : cacheRooms(cacheDirectory).apt, name);
+  await mkdir(indexes, { recursive: true });
+  const lock = join(indexes, 'lock');
+  return withFileLock({ file: lock, kind: 'exclusive', signal }, async () => {
+    const { keyring, now } = host;
+    const apt = await AptState.prepare({
+      ...{ directory, indexes, sources, components, architecture, keyring, network, now, signal },
+    });
+    try {
+      await apt.update();
+      return { apt, sources, lock, failure: undefined };
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      return { apt, sources, lock, failure: error };
+    }
+  });
+}
+
+function notDebian(address: string, release: Release | undefined): BuildError {
+  return new BuildError({
+    what: `this archive is not Debian’s: its origin is ${JSON.stringify(release?.origin ?? '')}`,
+    where: address,
+    fix: 'Name a mirror of Debian: MIRROR=…',
+  });
+}
+
+function repositoryStates(releases: ReadonlyMap<string, Release>): Lock['repositories'] {
+  return Object.fromEntries(
+    [...releases].map(([suite, { date, sha256: digest }]) => [
+      suite,
+      { suite, date: date.toISOString(), sha256: digest },
+    ]),
+  );
+}
+
+async function choose(
+  apt: AptState,
+  profile: Profile,
+  sources: readonly Source[],
+): Promise<LockedPackage[]> {
+  const { packages, kernel, without } = settingsOf(profile, 'debian');
+  const where = 'bases.debian.packages';
+  const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
+  const wanted = FLAVOURS.map((flavour) => ({ names: [...packages, kernel[flavour]], where }));
+  await assertKnown(apt, [
+    omitted,
+    { names: packages, where },
+    { names: Object.values(kernel), where: 'bases.debian.kernel' },
+  ]);
+  await apt.pretendInstalled(await pretendedStatus(apt, omitted.names));
+  const choices = await choosePackages(apt, wanted);
+  return mergeFlavours(
+    new Map(
+      FLAVOURS.map((flavour, index) => [
+        flavour,
+        (choices[index] ?? []).map((one) => lockPackage(one, sources)),
+      ]),
+    ),
+  );
 }
 
 function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): LockedPackage {
   const path = required(stanza, 'filename');
-  const source = sources.find(({ address }) => uri.startsWith(`${address}/`));
+  const from = plainAddress(uri);
+  const source = sources.find(({ address }) => from.startsWith(`${plainAddress(address)}/`));
   if (source === undefined) {
     throw new BuildError({ what: `apt takes ${path} from ${uri}, which is none of its sources` });
   }
@@ -81,22 +249,9 @@ function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): Locke
   };
 }
 
-/** The state of each suite's signed index, as apt stored it. */
-async function readRepositories(
-  directory: string,
-  sources: readonly Source[],
-): Promise<Resolution['repositories']> {
-  const files = await readdir(join(directory, 'lists'));
-  const repositories: Resolution['repositories'] = {};
-  for (const { suite } of sources) {
-    const name = files.find((file) => file.endsWith(`_dists_${suite}_InRelease`));
-    if (name === undefined) continue;
-    const text = await readFile(join(directory, 'lists', name), 'utf8');
-    const date = new Date(/^Date: (.+)$/m.exec(text)?.[1] ?? '');
-    if (Number.isNaN(date.getTime())) {
-      throw new BuildError({ what: `the index of ${suite} has no date`, where: name });
-    }
-    repositories[suite] = { suite, date: date.toISOString(), sha256: sha256(text) };
-  }
-  return repositories;
+/** An address as it compares: apt writes other percent signs and slashes than its sources have, and no log-in. */
+function plainAddress(address: string): string {
+  return decodeAddress(address)
+    .replace(/^file:\/+/, 'file:/')
+    .replace(/^(https?:\/\/)[^/@]*@/, '$1');
 }

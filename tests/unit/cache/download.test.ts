@@ -335,7 +335,7 @@ test('a proxy without a scheme, or for all protocols, is used as well', async ()
 test('a proxy that cannot be used is told, and not passed over', async () => {
   const context = await testContext({ env: { http_proxy: 'socks5://me:secret@127.0.0.1:1' } });
   const error = await download(sample(['http://mirror.invalid/a']).item, context).catch(String);
-  expect(error).toContain('http_proxy names a socks5 proxy, not one for http');
+  expect(error).toContain('the proxy is a socks5 proxy, not one for http');
   expect(error).not.toContain('secret');
 });
 

@@ -7,7 +7,9 @@ import { onTestFinished } from 'vitest';
 import { BlobStore } from '../../../build/cache/blob-store.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import type { Download, DownloadContext } from '../../../build/cache/download.ts';
+import { environmentRoute } from '../../../build/cache/proxy.ts';
 import { Transport } from '../../../build/cache/transport.ts';
+import type { Environment } from '../../../build/process/environment.ts';
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<string> {
@@ -75,11 +77,16 @@ export function downloadOf(content: Uint8Array, urls: string[]): Download {
 }
 
 /** What a download needs, without waiting between rounds; `pauses` collects what it would have waited. */
-export async function testContext(
-  options: { env?: NodeJS.ProcessEnv; stallAfter?: number } = {},
-): Promise<DownloadContext & { pauses: string[]; notes: string[] }> {
+export async function testContext({
+  env = {},
+  stallAfter,
+}: {
+  env?: Environment;
+  stallAfter?: number;
+} = {}): Promise<DownloadContext & { pauses: string[]; notes: string[] }> {
   const { store, notes } = await emptyStore();
-  const transport = new Transport({ env: {}, ...options });
+  const findRoute = environmentRoute(env);
+  const transport = new Transport({ findRoute, ...(stallAfter && { stallAfter }) });
   onTestFinished(() => transport[Symbol.dispose]());
   const pauses: string[] = [];
   const pause = async (round: number, asked: number) => {

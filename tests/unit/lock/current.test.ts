@@ -47,7 +47,7 @@ async function world(): Promise<World> {
       const { sourceDateEpoch, repositories } = sampleLock();
       return { request: requestOf(asked), sourceDateEpoch, repositories, packages: made.packages };
     },
-    mirrors: async () => new Map(),
+    mirrors: async () => ({ addresses: new Map() }),
     reader: () => ({ name: 'debian', readerVersion: 1, open: async () => undefined }),
     merge: () => [],
     skeleton: () => [],

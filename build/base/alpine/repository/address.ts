@@ -47,10 +47,6 @@ export function fileAddress(url: string, architecture: string, file: string): st
       });
     }
   }
-  return `${url}/${encode(architecture)}/${encode(file)}`;
-}
-
-/** Alpine's mirrors have `+` in names as it is. */
-function encode(part: string): string {
-  return encodeURIComponent(part).replaceAll('%2B', '+');
+  // Stores in the manner of S3 take a plain `+` for a blank.
+  return `${url}/${encodeURIComponent(architecture)}/${encodeURIComponent(file)}`;
 }

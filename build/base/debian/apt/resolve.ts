@@ -1,6 +1,14 @@
 import { BuildError } from '../../../error.ts';
+import { closeSpellings } from '../../../spelling.ts';
+import { explainChoice } from './failure.ts';
 import { parseStanzas, required, type Stanza } from './stanza.ts';
 import type { AptState } from './state.ts';
+
+/** Names of packages, and the key of the profile that holds them. */
+export interface Wanted {
+  names: readonly string[];
+  where: string;
+}
 
 /** A package that apt chose. */
 export interface Chosen {
@@ -9,58 +17,63 @@ export interface Chosen {
   uri: string;
 }
 
-/** Characters of apt's explanation that are shown of a conflict. */
-const EXPLANATION = 600;
-
 /**
- * Lets apt choose the packages that some names need on an empty system.
- * @param where key of the profile that holds the names
- * @throws BuildError naming the package that is unknown, or apt's reason why they do not go together
+ * Lets apt choose the packages that some names need on a system on which nothing is installed but what is pretended.
+ * @param wanted several choices, each by itself
+ * @returns the packages of each choice, in apt's order
+ * @throws BuildError naming what does not go together
  */
 export async function choosePackages(
   apt: AptState,
-  names: readonly string[],
-  where: string,
-): Promise<Chosen[]> {
-  await assertKnown(apt, names, where);
-  const archives = parseUris(await explained(apt, names, where));
-  const wanted = new Set([...archives.values()].map(({ name }) => name));
-  const stanzas = parseStanzas(await apt.cache(['show', ...wanted]), 'apt-cache show');
-  const chosen = new Map<string, Chosen>();
-  for (const stanza of stanzas) {
-    const name = required(stanza, 'package');
-    const archive = archives.get(fileNameOf(required(stanza, 'filename')));
-    if (archive?.name === name) chosen.set(name, { stanza, uri: archive.uri });
-  }
-  const lost = [...wanted].filter((name) => !chosen.has(name));
-  if (lost.length === 0) return [...chosen.values()];
-  throw new BuildError({ what: `apt chose ${lost.join(', ')} but does not say what it is`, where });
+  wanted: readonly Wanted[],
+): Promise<Chosen[][]> {
+  const choices = await Promise.all(wanted.map((one) => chooseArchives(apt, one)));
+  const names = new Set(
+    choices.flatMap((archives) => [...archives.values()].map(({ name }) => name)),
+  );
+  const stanzas = parseStanzas(await apt.cache(['show', ...names]), 'apt-cache show');
+  const described = new Map(
+    stanzas.map((one) => [
+      `${required(one, 'package')} ${fileNameOf(required(one, 'filename'))}`,
+      one,
+    ]),
+  );
+  return choices.map((archives) =>
+    [...archives].map(([file, { name, uri }]) => {
+      const stanza = described.get(`${name} ${file}`);
+      if (stanza !== undefined) return { stanza, uri };
+      throw new BuildError({ what: `apt chose ${name} (${file}) but does not say what it is` });
+    }),
+  );
 }
 
-async function assertKnown(apt: AptState, names: readonly string[], where: string): Promise<void> {
-  const known = new Set((await apt.cache(['pkgnames'])).split('\n'));
-  const unknown = names.filter((name) => !known.has(name));
-  if (unknown.length === 0) return;
-  const first = unknown[0] ?? '';
-  const close = [...known].filter((name) => isClose(name, first)).slice(0, 5);
-  throw new BuildError({
-    what: `no package is called ${unknown.join(', ')}`,
-    where,
-    fix: close.length === 0 ? 'Check the spelling.' : `Close to it: ${close.join(', ')}.`,
-  });
-}
-
-async function explained(apt: AptState, names: readonly string[], where: string): Promise<string> {
+async function chooseArchives(
+  apt: AptState,
+  { names, where }: Wanted,
+): Promise<Map<string, Archive>> {
   try {
-    return await apt.get(['--print-uris', 'install', ...names]);
+    return parseUris(await apt.printUris(names));
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
-    const words = error.what.replace(/\s+/g, ' ').slice(0, EXPLANATION);
+    throw explainChoice(error, where);
+  }
+}
+
+/**
+ * Refuses names that no package has.
+ * @throws BuildError naming them, the key of the profile that holds the first one, and names that are spelt alike
+ */
+export async function assertKnown(apt: AptState, wanted: readonly Wanted[]): Promise<void> {
+  const known = new Set((await apt.cache(['pkgnames'])).split('\n'));
+  for (const { names, where } of wanted) {
+    const unknown = names.filter((name) => !known.has(name));
+    const [first] = unknown;
+    if (first === undefined) continue;
+    const close = closeSpellings(first, known);
     throw new BuildError({
-      what: `the packages do not go together: ${words}`,
+      what: `no package is called ${unknown.join(', ')}`,
       where,
-      fix: 'Leave one of them out, or look at `without` in the profile.',
-      cause: error,
+      fix: close.length === 0 ? 'Check the spelling.' : `Did you mean ${close.join(', ')}?`,
     });
   }
 }
@@ -86,13 +99,13 @@ export function parseUris(text: string): Map<string, Archive> {
       });
     }
     const [, uri = '', name = ''] = match;
-    archives.set(fileNameOf(decoded(uri)), { name, uri });
+    archives.set(fileNameOf(decodeAddress(uri)), { name, uri });
   }
   return archives;
 }
 
-/** An address without its percent signs; as it is if they are no UTF-8, then no package has such a name. */
-function decoded(uri: string): string {
+/** Percent-decodes an address; returns it unchanged if it is not valid UTF-8. */
+export function decodeAddress(uri: string): string {
   try {
     return decodeURIComponent(uri);
   } catch {
@@ -104,15 +117,9 @@ function decoded(uri: string): string {
  * Stanzas for dpkg's status file that make apt take packages as installed although they are not. Their version is
  * a little newer than the archive's, so that apt does not want to replace them; the archive's own version and the
  * names it provides are provided.
- * @throws BuildError if one of the names is unknown
  */
-export async function pretendedStatus(
-  apt: AptState,
-  names: readonly string[],
-  where: string,
-): Promise<string> {
+export async function pretendedStatus(apt: AptState, names: readonly string[]): Promise<string> {
   if (names.length === 0) return '';
-  await assertKnown(apt, names, where);
   const shown = await apt.cache(['show', '--no-all-versions', ...names]);
   return parseStanzas(shown, 'apt-cache show').map(statusStanza).join('\n');
 }
@@ -137,10 +144,4 @@ function statusStanza(stanza: Stanza): string {
 
 function fileNameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
-}
-
-function isClose(name: string, wrong: string): boolean {
-  return (
-    name.startsWith(wrong.slice(0, Math.max(4, wrong.length - 2))) && name.length < wrong.length + 6
-  );
 }

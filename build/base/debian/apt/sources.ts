@@ -1,91 +1,98 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BuildError } from '../../../error.ts';
+import { parseStanzas } from './stanza.ts';
 
-/** One suite of one archive: what a line `deb URI SUITE COMPONENT…` of sources.list(5) says. */
-export interface Source {
-  /** Address of the archive, without a slash at the end. */
-  address: string;
-  /** `bookworm`, `bookworm-updates`, `bookworm-security`. */
-  suite: string;
-}
-
-/** Where Debian itself serves its archives. */
-const DEBIAN = 'http://deb.debian.org/debian';
-
-/** The suites of a release: itself, its updates between point releases, and its security fixes. */
-function suitesOf(release: string): string[] {
-  return [release, `${release}-updates`, `${release}-security`];
+/** One entry of sources.list(5): archives, and suites and components that are taken from each of them. */
+export interface SourceEntry {
+  addresses: readonly string[];
+  suites: readonly string[];
+  components: readonly string[];
+  /** Debian's names of architectures; all if empty. */
+  architectures: readonly string[];
+  /** Architectures that are not taken. */
+  without: readonly string[];
+  /** Keyring or key whose signatures count; those of `/etc/apt/trusted.gpg.d` if absent. */
+  signedBy?: string | undefined;
 }
 
 /**
- * The sources to resolve a release from.
- * @param release `bookworm`
- * @param mirror address of a mirror of the main archive; its security archive is taken to lie beside it, at the
- *   same address with `-security` behind it, as Debian's own does
- * @param host the host's own sources; they are used where they have a suite
- * @returns a source for each suite
+ * The sources of binary packages that the host's apt uses, in the order in which apt reads them.
+ * @param directory the folder of the host's apt configuration
+ * @param say receives a line about a file that is not understood
  */
-export function chooseSources(
-  release: string,
-  mirror: string | undefined,
-  host: readonly Source[],
-): Source[] {
-  return suitesOf(release).map((suite) => {
-    const own = mirror === undefined ? host.find((source) => source.suite === suite) : undefined;
-    return own ?? { suite, address: archiveOf(suite, mirror ?? DEBIAN) };
-  });
-}
-
-function archiveOf(suite: string, main: string): string {
-  const address = main.replace(/\/+$/, '');
-  return suite.endsWith('-security') ? `${address}-security` : address;
-}
-
-/** The sources that the host's apt uses, in the order in which apt reads them. */
-export function hostSources(directory = '/etc/apt'): Source[] {
+export function hostSources(directory: string, say: (line: string) => void): SourceEntry[] {
   const parts = join(directory, 'sources.list.d');
   const files = [
     join(directory, 'sources.list'),
     ...(existsSync(parts) ? readdirSync(parts).sort() : []).map((name) => join(parts, name)),
-  ];
-  return files
-    .filter((file) => existsSync(file))
-    .flatMap((file) => {
-      if (file.endsWith('.sources')) return parseDeb822(readFileSync(file, 'utf8'));
-      return file.endsWith('.list') ? parseOneLine(readFileSync(file, 'utf8')) : [];
-    });
+  ].filter((file) => existsSync(file));
+  return files.flatMap((file) => {
+    try {
+      if (file.endsWith('.list')) return parseOneLine(readFileSync(file, 'utf8'));
+      return file.endsWith('.sources') ? parseDeb822(readFileSync(file, 'utf8'), file) : [];
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      say(`sources of the host are passed over: ${error.what} (${file})`);
+      return [];
+    }
+  });
 }
 
-/** Sources of a file in the one-line style of sources.list(5); what is not a plain `deb` line over http is passed over. */
-export function parseOneLine(text: string): Source[] {
+/** Entries of a file in the one-line style; what is not a line `deb URI SUITE COMPONENT…` is passed over. */
+export function parseOneLine(text: string): SourceEntry[] {
   return text.split('\n').flatMap((line) => {
-    const match = /^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+\S/.exec(line);
-    return match === null ? [] : usable(match[1] ?? '', match[2] ?? '');
+    const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]*)/.exec(line);
+    if (match === null) return [];
+    const [, options = '', address = '', suite = '', components = ''] = match;
+    const option = new Map(
+      words(options).map((one) => {
+        const [, name = '', value = ''] = /^([^=]*?)\+?=(.*)$/.exec(one) ?? [];
+        return [name.toLowerCase(), value];
+      }),
+    );
+    const list = (name: string) => words((option.get(name) ?? '').replaceAll(',', ' '));
+    return complete({
+      addresses: [address],
+      suites: [suite],
+      components: words(components),
+      architectures: list('arch'),
+      without: list('arch-'),
+      signedBy: option.get('signed-by'),
+    });
   });
 }
 
-/** Sources of a file in the deb822 style of sources.list(5); disabled stanzas and other types are passed over. */
-export function parseDeb822(text: string): Source[] {
-  return text.split(/\n\s*\n/).flatMap((stanza) => {
-    const field = (name: string): string[] => {
-      const lines = stanza.split('\n').filter((line) => !line.startsWith('#'));
-      const match = new RegExp(`^${name}:(.*(?:\\n[ \\t].*)*)`, 'im').exec(lines.join('\n'));
-      return (match?.[1] ?? '').split(/\s+/).filter((word) => word !== '');
-    };
-    if (!field('Types').includes('deb') || field('Enabled').some(saysNo)) return [];
-    return field('URIs').flatMap((address) =>
-      field('Suites').flatMap((suite) => usable(address, suite)),
-    );
+/**
+ * Entries of a file in the deb822 style; disabled stanzas, and those without binary packages, are passed over.
+ * @throws BuildError if the text is none
+ */
+export function parseDeb822(text: string, where: string): SourceEntry[] {
+  return parseStanzas(text, where).flatMap((stanza) => {
+    const list = (name: string) => words(stanza.get(name) ?? '');
+    if (!list('types').includes('deb') || list('enabled').some(saysNo)) return [];
+    return complete({
+      addresses: list('uris'),
+      suites: list('suites'),
+      components: list('components'),
+      architectures: list('architectures'),
+      without: list('architectures-remove'),
+      signedBy: stanza.get('signed-by'),
+    });
   });
+}
+
+/** A flat repository, whose suite is a path, has no components; none of Debian's is. */
+function complete(entry: SourceEntry): SourceEntry[] {
+  const { addresses, suites, components } = entry;
+  return [addresses, suites, components].some((list) => list.length === 0) ? [] : [entry];
+}
+
+function words(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== '');
 }
 
 /** Words that apt takes for no; apt.conf(5). */
 function saysNo(word: string): boolean {
   return /^(?:no|false|without|off|disable|0)$/i.test(word);
-}
-
-function usable(address: string, suite: string): Source[] {
-  return /^(?:https?|file):\/\/\S+$/.test(address)
-    ? [{ address: address.replace(/\/+$/, ''), suite }]
-    : [];
 }

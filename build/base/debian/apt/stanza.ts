@@ -4,7 +4,8 @@ import { BuildError } from '../../../error.ts';
 export type Stanza = ReadonlyMap<string, string>;
 
 /**
- * Parses Debian control data (deb-control(5), Debian Policy 5.1), as `apt-cache show` prints it.
+ * Parses Debian control data (deb-control(5), Debian Policy 5.1), as `apt-cache show`, indexes and files of sources
+ * (sources.list(5)) have it. Lines that begin with `#` are comments.
  * @throws BuildError on a line that is neither a field nor a continuation
  */
 export function parseStanzas(text: string, where: string): Stanza[] {
@@ -12,6 +13,7 @@ export function parseStanzas(text: string, where: string): Stanza[] {
   let stanza: Map<string, string> | undefined;
   let field = '';
   for (const line of text.split('\n')) {
+    if (line.startsWith('#')) continue;
     if (line.trim() === '') {
       stanza = undefined;
       continue;

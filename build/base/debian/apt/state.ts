@@ -1,134 +1,149 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildError } from '../../../error.ts';
 import { writeFileAtomically } from '../../../process/atomic-write.ts';
 import { run } from '../../../process/run.ts';
-import type { Source } from './sources.ts';
+import type { Source } from './candidates.ts';
+import { formatConfiguration } from './configuration.ts';
+import { explainUpdate } from './failure.ts';
+import type { AptNetwork } from './network.ts';
 
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-
-/** Hooks of the host that must not run for us; apt.conf(5). */
-const HOOKS = [
-  'APT::Update::Pre-Invoke',
-  'APT::Update::Post-Invoke',
-  'APT::Update::Post-Invoke-Success',
-  'DPkg::Pre-Invoke',
-  'DPkg::Post-Invoke',
-  'DPkg::Pre-Install-Pkgs',
-];
+/** What an `AptState` is made of. */
+export interface AptSettings {
+  /** Folder for this run alone. */
+  directory: string;
+  /**
+   * Folder for the indexes of just these sources and components, and for apt's parse of them; runs share it, and
+   * hold a lock while they use it.
+   */
+  indexes: string;
+  sources: readonly Source[];
+  components: readonly string[];
+  /** Debian's name of the architecture whose packages count; it need not be the host's. */
+  architecture: string;
+  /** Path of the keys whose signatures count. */
+  keyring: string;
+  network: AptNetwork;
+  /** Now, as the host has it. */
+  now: Date;
+  signal?: AbortSignal | undefined;
+}
 
 /**
- * apt against a folder of our own: no root, and the host's packages play no part. The host's configuration is
- * read first, for its proxies and the like. apt keeps the user it was started as, who need not have a name.
+ * Runs apt with a configuration, a state and a status of dpkg that are its own: no root, and neither the host's
+ * packages nor its apt configuration play a part. The sandbox user is disabled, because whoever runs the build may have
+ * no name and cannot become another user.
  */
 export class AptState {
-  readonly directory: string;
-  readonly #signal: AbortSignal | undefined;
+  readonly #settings: AptSettings;
 
-  private constructor(directory: string, signal: AbortSignal | undefined) {
-    this.directory = directory;
-    this.#signal = signal;
+  private constructor(settings: AptSettings) {
+    this.#settings = settings;
   }
 
-  /** Prepares the folder for these sources and this suite's components. */
-  static async prepare(
-    directory: string,
-    {
-      sources,
-      components,
-      architecture,
-      signal,
-    }: {
-      sources: readonly Source[];
-      components: readonly string[];
-      /** Debian's name of the architecture whose packages count; it need not be the host's. */
-      architecture: string;
-      signal?: AbortSignal | undefined;
-    },
-  ): Promise<AptState> {
-    for (const folder of ['lists/partial', 'archives/partial', 'empty']) {
-      await mkdir(join(directory, folder), { recursive: true });
+  /** Prepares both folders. */
+  static async prepare(settings: AptSettings): Promise<AptState> {
+    const { directory, indexes, sources, components, keyring } = settings;
+    const etc = ['apt.conf.d', 'preferences.d', 'sources.list.d', 'trusted.gpg.d'];
+    for (const folder of [
+      ...etc.map((name) => join(directory, 'etc', name)),
+      join(directory, 'archives/partial'),
+      join(indexes, 'lists/partial'),
+    ]) {
+      await mkdir(folder, { recursive: true });
     }
-    const line = ({ address, suite }: Source) =>
-      `deb [signed-by=${KEYRING}] ${address} ${suite} ${components.join(' ')}\n`;
-    await writeFileAtomically(join(directory, 'sources.list'), sources.map(line).join(''));
-    await writeFileAtomically(join(directory, 'apt.conf'), configuration(directory, architecture));
-    const state = new AptState(directory, signal);
+    const lines = sources.map(
+      ({ address, suite }) =>
+        `deb [signed-by=${keyring}] ${address} ${suite} ${components.join(' ')}\n`,
+    );
+    // Written once: apt makes its parse of the indexes anew when this file is newer.
+    const list = join(indexes, 'sources.list');
+    if (!existsSync(list)) await writeFileAtomically(list, lines.join(''));
+    await writeFile(join(directory, 'apt.conf'), formatConfiguration(configurationOf(settings)));
+    const state = new AptState(settings);
     await state.pretendInstalled('');
     return state;
   }
 
+  /** The folder in which apt keeps the indexes that it verified. */
+  get lists(): string {
+    return join(this.#settings.indexes, 'lists');
+  }
+
   /** Says which packages count as installed, as stanzas of dpkg's status file. */
   async pretendInstalled(status: string): Promise<void> {
-    await writeFileAtomically(join(this.directory, 'status'), status);
+    await writeFileAtomically(join(this.#settings.directory, 'status'), status);
   }
 
   /**
-   * Fetches the indexes; signatures are checked by apt.
+   * Fetches the indexes; signatures are checked by apt. What it made of them is left alone: it is made anew only if
+   * an index changed.
    * @throws BuildError if a mirror cannot be reached or a signature is wrong
    */
   async update(): Promise<void> {
+    const options = [
+      'Dir::Cache::srcpkgcache=',
+      'Dir::Cache::pkgcache=',
+      'pkgCacheFile::Generate=false',
+    ];
     try {
-      await this.get(['update', '--error-on=any']);
+      await this.#run('apt-get', [
+        '-q=2',
+        ...options.flatMap((one) => ['-o', one]),
+        'update',
+        '--error-on=any',
+      ]);
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
-      throw new BuildError({
-        what: `the package indexes cannot be had: ${firstComplaint(error.what)}`,
-        where: join(this.directory, 'sources.list'),
-        fix: 'Check the network, or name a mirror: MIRROR=…',
-        cause: error,
-      });
+      throw explainUpdate(error, this.#settings.now);
     }
   }
 
-  /** Runs `apt-get` and returns what it prints. */
-  get(args: readonly string[]): Promise<string> {
-    return this.#run('apt-get', args);
+  /**
+   * Says from where apt would fetch the packages that some names need; its remarks are among the lines.
+   * @throws BuildError if they cannot be installed together
+   */
+  printUris(names: readonly string[]): Promise<string> {
+    return this.#run('apt-get', ['-q=1', '--print-uris', 'install', ...names]);
   }
 
   /** Runs `apt-cache` and returns what it prints. */
   cache(args: readonly string[]): Promise<string> {
-    return this.#run('apt-cache', args);
+    return this.#run('apt-cache', ['-q=2', ...args]);
   }
 
   #run(tool: 'apt-get' | 'apt-cache', args: readonly string[]): Promise<string> {
-    const options = ['-c', join(this.directory, 'apt.conf'), '-q=2'];
-    return run(tool, [...options, ...args], { signal: this.#signal });
+    const { directory, network, signal } = this.#settings;
+    const env = { APT_CONFIG: join(directory, 'apt.conf'), no_proxy: network.exempt };
+    return run(tool, args, { env, signal });
   }
 }
 
-function configuration(directory: string, architecture: string): string {
-  const settings: Record<string, string> = {
-    'Dir::State': directory,
-    'Dir::State::lists': join(directory, 'lists'),
-    'Dir::State::status': join(directory, 'status'),
-    'Dir::State::extended_states': join(directory, 'extended_states'),
-    'Dir::Cache': directory,
-    'Dir::Cache::archives': join(directory, 'archives'),
-    'Dir::Cache::pkgcache': 'pkgcache.bin',
-    'Dir::Cache::srcpkgcache': 'srcpkgcache.bin',
-    'Dir::Etc::sourcelist': join(directory, 'sources.list'),
-    'Dir::Etc::sourceparts': join(directory, 'empty'),
-    'Dir::Etc::preferences': join(directory, 'empty', 'none'),
-    'Dir::Etc::preferencesparts': join(directory, 'empty'),
-    'Debug::NoLocking': 'true',
-    'APT::Sandbox::User': 'root',
-    'APT::Install-Recommends': 'false',
-    'APT::Install-Suggests': 'false',
-    'APT::Architecture': architecture,
-    'APT::Get::Assume-Yes': 'true',
-    'Acquire::Languages': 'none',
-  };
+/** Settings that apt reads before all others; as its `Dir::Etc` is ours, there are no others. */
+function configurationOf({ directory, indexes, architecture, network }: AptSettings) {
   return [
-    ...HOOKS.map((hook) => `#clear ${hook};`),
-    '#clear APT::Architectures;',
-    `APT::Architectures:: "${architecture}";`,
-    ...Object.entries(settings).map(([key, value]) => `${key} "${value}";`),
-    '',
-  ].join('\n');
-}
-
-/** The first `E:` of apt's words, which says most. */
-function firstComplaint(words: string): string {
-  return /E: (.*?)(?: \| |$)/.exec(words)?.[1] ?? words;
+    ['Dir::Etc', join(directory, 'etc')],
+    ['Dir::Etc::sourcelist', join(indexes, 'sources.list')],
+    ['Dir::State', directory],
+    ['Dir::State::lists', join(indexes, 'lists')],
+    ['Dir::State::status', join(directory, 'status')],
+    ['Dir::Cache', directory],
+    ['Dir::Cache::srcpkgcache', join(indexes, 'srcpkgcache.bin')],
+    // Whoever writes into the shared folder holds a lock on it.
+    ['Debug::NoLocking', 'true'],
+    ['APT::Sandbox::User', 'root'],
+    ['APT::Architecture', architecture],
+    ['APT::Architectures', [architecture]],
+    ['APT::Install-Recommends', 'false'],
+    ['APT::Install-Suggests', 'false'],
+    // The solver that apt 2 and apt 3 have in common.
+    ['APT::Solver', 'internal'],
+    ['APT::Get::Assume-Yes', 'true'],
+    ['Acquire::Languages', 'none'],
+    // Dates are compared by `freshness.ts`, which can tell a wrong clock from an old index.
+    ['Acquire::Check-Date', 'false'],
+    ['Acquire::Check-Valid-Until', 'false'],
+    ...network.settings,
+  ] as const;
 }

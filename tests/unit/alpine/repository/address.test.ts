@@ -22,9 +22,9 @@ test.each(['ftp://mirror/main', 'http://', 'ssh://x'])('%j is refused', (text) =
   expect(() => repositoryAddress(text)).toThrow(BuildError);
 });
 
-test('names of packages keep their plus signs, and everything else is encoded', () => {
+test('names of packages are encoded, their plus signs too, which some servers take for blanks', () => {
   expect(fileAddress('http://m', 'x86_64', 'libstdc++-1.0_p1~ab-r0.apk')).toBe(
-    'http://m/x86_64/libstdc++-1.0_p1~ab-r0.apk',
+    'http://m/x86_64/libstdc%2B%2B-1.0_p1~ab-r0.apk',
   );
   expect(fileAddress('http://m', 'x86_64', 'a?b#c%d.apk')).toBe(
     'http://m/x86_64/a%3Fb%23c%25d.apk',

@@ -8,6 +8,7 @@ import { sampleLock } from '../../lock/locks.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 import { printing, putAptOnPath } from './fake-apt.ts';
 
+const SUITE = settingsOf(await shippedProfile(), 'debian').suite;
 const MIRROR = 'http://d.example/debian';
 const stanzas = new Map<string, string>(
   ['bash', 'linux', 'linux-cloud', 'linux-base'].map((name) => [name, stanza(name)]),
@@ -42,7 +43,10 @@ async function resolve(
     [`*' --print-uris '*' ${kernel} '*`]: printing(install(kernel).map(line).join('')),
   });
   await putAptOnPath({
-    "*' update '*": `${printing(release)} >"\${2%/*}/lists/d.example_dists_bookworm_InRelease"`,
+    "*' update '*": `lists=$(sed -n 's/^Dir::State::lists \\(.*\\);/\\1/p' "$APT_CONFIG")
+      for suite in ${SUITE} ${SUITE}-updates ${SUITE}-security; do
+        ${printing(release)} >"$lists/d.example_dists_\${suite}_InRelease"
+      done`,
     "*' pkgnames '*": printing([...stanzas.keys()].join('\n')),
     ...answers('linux-cloud'),
     ...answers('linux'),
@@ -71,7 +75,7 @@ test('packages of every kernel are locked once, the kernels for their flavour', 
   expect(packages[0]).toMatchObject({
     version: '1:2.0-1',
     architecture: 'amd64',
-    repository: 'bookworm',
+    repository: SUITE,
     path: 'pool/main/bash_2.0-1_amd64.deb',
     size: 1234,
     source: 'bash-source',
@@ -81,8 +85,8 @@ test('packages of every kernel are locked once, the kernels for their flavour', 
 test('the time stamp is that of the signed index, whose hash is kept', async () => {
   const { sourceDateEpoch, repositories } = await resolve();
   expect(sourceDateEpoch).toBe(Date.parse('2024-02-10T11:07:25Z') / 1000);
-  expect(repositories.bookworm).toMatchObject({ date: '2024-02-10T11:07:25.000Z' });
-  expect(repositories.bookworm?.sha256).toMatch(/^[0-9a-f]{64}$/);
+  expect(repositories[SUITE]).toMatchObject({ date: '2024-02-10T11:07:25.000Z' });
+  expect(repositories[SUITE]?.sha256).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test('what the profile asked for is in the lock, sorted', async () => {
@@ -90,13 +94,13 @@ test('what the profile asked for is in the lock, sorted', async () => {
     packages: ['bash'],
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: ['linux-base'],
-    suite: 'bookworm',
+    suite: SUITE,
   });
 });
 
 test('an index without a date is refused', async () => {
   await expect(resolve(stanzas, 'Origin: Debian\n')).rejects.toThrow(
-    'the index of bookworm has no date',
+    `the index of ${SUITE} has no date`,
   );
 });
 

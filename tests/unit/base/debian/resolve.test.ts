@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  assertKnown,
   choosePackages,
   parseUris,
   pretendedStatus,
@@ -58,8 +59,17 @@ describe('with an apt that answers', () => {
     await putAptOnPath(
       Object.fromEntries([...cases, [failure, "echo 'E: broken packages' >&2; exit 100"]]),
     );
-    const state = join(await temporaryFolder(), 'state');
-    return AptState.prepare(state, { sources: [], components: ['main'], architecture: 'amd64' });
+    const directory = await temporaryFolder();
+    return AptState.prepare({
+      directory,
+      indexes: join(directory, 'indexes'),
+      sources: [],
+      components: ['main'],
+      architecture: 'amd64',
+      keyring: '/keys.gpg',
+      network: { settings: new Map(), exempt: '', findRoute: () => ({}), addLogIn: (one) => one },
+      now: new Date(),
+    });
   }
 
   const uri = (name: string) =>
@@ -70,8 +80,11 @@ describe('with an apt that answers', () => {
     show: `${stanza('bash')}\n${stanza('bash', '0.9')}\n${stanza('libc6')}`,
   };
 
+  const choose = async (apt: AptState, names: string[]) =>
+    (await choosePackages(apt, [{ names, where: 'the profile' }])).flat();
+
   test('the packages it chose are described, each with its address', async () => {
-    const chosen = await choosePackages(await fakeApt(answers), ['bash'], 'the profile');
+    const chosen = await choose(await fakeApt(answers), ['bash']);
     expect(chosen.map(({ stanza: one, uri: at }) => [one.get('version'), at])).toEqual([
       ['1.0', 'http://d.example/pool/bash_1.0.deb'],
       ['1.0', 'http://d.example/pool/libc6_1.0.deb'],
@@ -80,33 +93,38 @@ describe('with an apt that answers', () => {
 
   test('a name that it does not know is told with those that are close', async () => {
     const apt = await fakeApt(answers);
-    await expect(choosePackages(apt, ['bash', 'libvirtt'], 'the profile')).rejects.toThrow(
-      /^no package is called libvirtt \(the profile\)\. Close to it: libvirt-dev, libvirt0\.$/,
+    const unknown = (...names: string[]) => assertKnown(apt, [{ names, where: 'the profile' }]);
+    await expect(unknown('bash', 'libvirtt')).rejects.toThrow(
+      /^no package is called libvirtt \(the profile\)\. Did you mean libvirt0\?$/,
     );
-    await expect(pretendedStatus(apt, ['zzz'], 'without')).rejects.toThrow('Check the spelling.');
+    await expect(unknown('zzz')).rejects.toThrow('Check the spelling.');
   });
 
   test('packages that do not go together are told in its words', async () => {
     const apt = await fakeApt(answers, '--print-uris');
-    await expect(choosePackages(apt, ['bash'], 'the profile')).rejects.toThrow(
-      /^the packages do not go together: apt-get exited with 100: E: broken packages \(the profile/,
+    await expect(choose(apt, ['bash'])).rejects.toThrow(
+      'the packages do not go together: broken packages (the profile)',
     );
   });
 
   test.each([
-    ['does not describe one', { show: stanza('bash') }, 'apt chose libc6 but does not say what'],
+    [
+      'does not describe one',
+      { show: stanza('bash') },
+      'apt chose libc6 (libc6_1.0.deb) but does not say what',
+    ],
     ['describes another version', { show: stanza('bash', '2') + stanza('libc6') }, 'apt chose'],
     ['describes one without a file', { show: 'Package: bash\n' }, 'has no field filename'],
     ['writes what is no description', { show: 'Segmentation fault' }, 'not a field'],
   ])('an apt that %s is not believed', async (_, odd, message) => {
     const apt = await fakeApt({ ...answers, ...odd });
-    await expect(choosePackages(apt, ['bash'], 'the profile')).rejects.toThrow(message);
+    await expect(choose(apt, ['bash'])).rejects.toThrow(message);
   });
 
   test('what is left out counts as installed, a little newer, with all it provides', async () => {
     const show = stanza('perl', '5.36', 'Provides: perl5, x (= 1)\nMulti-Arch: allowed\n');
     const apt = await fakeApt({ pkgnames: 'perl\n', show });
-    expect(await pretendedStatus(apt, ['perl'], 'without')).toBe(
+    expect(await pretendedStatus(apt, ['perl'])).toBe(
       [
         'Package: perl',
         'Status: install ok installed',
@@ -119,13 +137,13 @@ describe('with an apt that answers', () => {
         '',
       ].join('\n'),
     );
-    expect(await pretendedStatus(apt, [], 'without')).toBe('');
+    expect(await pretendedStatus(apt, [])).toBe('');
   });
 
   test('an index that cannot be fetched is told with apt’s first complaint', async () => {
     const apt = await fakeApt({}, 'update');
     await expect(apt.update()).rejects.toThrow(
-      /^the package indexes cannot be had: broken packages \(.*sources\.list\)\. Check the network/,
+      'the package indexes cannot be had: broken packages. Check the network',
     );
   });
 });

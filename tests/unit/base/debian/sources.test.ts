@@ -1,39 +1,48 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findCandidates } from '../../../../build/base/debian/apt/candidates.ts';
 import {
-  chooseSources,
   hostSources,
   parseDeb822,
   parseOneLine,
+  type SourceEntry,
 } from '../../../../build/base/debian/apt/sources.ts';
 import { temporaryFolder } from '../../folder.ts';
 
-const debian = { address: 'http://deb.debian.org/debian', suite: 'bookworm' };
+const ADDRESS = 'http://deb.debian.org/debian';
+const debian: SourceEntry = {
+  addresses: [ADDRESS],
+  suites: ['trixie'],
+  components: ['main'],
+  architectures: [],
+  without: [],
+  signedBy: undefined,
+};
 
 describe('of a file in the one-line style', () => {
-  test.each([
-    ['deb http://deb.debian.org/debian bookworm main', debian],
-    ['deb http://deb.debian.org/debian/ bookworm main contrib', debian],
-    ['  deb\thttp://deb.debian.org/debian\tbookworm\tmain # ours', debian],
-    ['deb [arch=amd64] http://deb.debian.org/debian bookworm main', debian],
-    ['deb [ arch=amd64,i386 signed-by=/k.gpg ] http://deb.debian.org/debian bookworm main', debian],
-    ['deb https://m.example/d bookworm main', { ...debian, address: 'https://m.example/d' }],
-    ['deb file:///srv/mirror bookworm main', { ...debian, address: 'file:///srv/mirror' }],
-  ])('%j is a source', (line, source) => {
-    expect(parseOneLine(`# ours\n\n${line}\n`)).toEqual([source]);
+  test.each<[string, Partial<SourceEntry>]>([
+    [`deb ${ADDRESS} trixie main`, {}],
+    [`deb ${ADDRESS} trixie main contrib`, { components: ['main', 'contrib'] }],
+    [`  deb\t${ADDRESS}\ttrixie\tmain # ours`, {}],
+    [`deb [arch=amd64] ${ADDRESS} trixie main`, { architectures: ['amd64'] }],
+    [`deb [arch-=i386] ${ADDRESS} trixie main`, { without: ['i386'] }],
+    [
+      `deb [ arch=amd64,i386 signed-by=/k.gpg ] ${ADDRESS} trixie main`,
+      { architectures: ['amd64', 'i386'], signedBy: '/k.gpg' },
+    ],
+    ['deb file:///srv/mirror trixie main', { addresses: ['file:///srv/mirror'] }],
+  ])('%j is a source', (line, more) => {
+    expect(parseOneLine(`# ours\n\n${line}\n`)).toEqual([{ ...debian, ...more }]);
   });
 
   test.each([
-    ['# deb http://deb.debian.org/debian bookworm main'],
-    ['deb-src http://deb.debian.org/debian bookworm main'],
-    ['deb cdrom:[Debian GNU/Linux 12]/ bookworm main'],
-    ['deb mirror+file:/etc/apt/mirrors/debian.list bookworm main'],
-    ['deb http://deb.debian.org/debian bookworm'],
-    ['deb http://deb.debian.org/debian'],
+    [`# deb ${ADDRESS} trixie main`],
+    [`deb-src ${ADDRESS} trixie main`],
+    [`deb ${ADDRESS} trixie`],
+    [`deb ${ADDRESS}`],
     ['deb'],
-    ['debian http://deb.debian.org/debian bookworm main'],
-    ['deb [arch=amd64 http://deb.debian.org/debian bookworm main'],
+    [`debian ${ADDRESS} trixie main`],
   ])('%j is passed over', (line) => {
     expect(parseOneLine(line)).toEqual([]);
   });
@@ -41,25 +50,31 @@ describe('of a file in the one-line style', () => {
 
 describe('of a file in the deb822 style', () => {
   const stanza = (more = '') =>
-    `Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n${more}`;
+    `Types: deb\nURIs: ${ADDRESS}\nSuites: trixie\nComponents: main\n${more}`;
+  const parse = (text: string) => parseDeb822(text, 'x.sources');
 
-  test('each address with each suite is a source', () => {
+  test('all addresses, suites and options of a stanza are read', () => {
     const text =
-      'types: deb deb-src\nURIs: http://deb.debian.org/debian/\n https://m.example\n' +
-      '# a comment\nSuites: bookworm\n\tbookworm-updates\nComponents: main\n';
-    expect(parseDeb822(text)).toEqual([
-      debian,
-      { ...debian, suite: 'bookworm-updates' },
-      { address: 'https://m.example', suite: 'bookworm' },
-      { address: 'https://m.example', suite: 'bookworm-updates' },
+      `types: deb deb-src\nURIs: ${ADDRESS}\n https://m.example\n# a comment\n` +
+      'Suites: trixie\n\ttrixie-updates\nComponents: main\nArchitectures: amd64 arm64\n' +
+      'Architectures-Remove: i386\nSigned-By: /k.gpg\n';
+    expect(parse(text)).toEqual([
+      {
+        addresses: [ADDRESS, 'https://m.example'],
+        suites: ['trixie', 'trixie-updates'],
+        components: ['main'],
+        architectures: ['amd64', 'arm64'],
+        without: ['i386'],
+        signedBy: '/k.gpg',
+      },
     ]);
   });
 
   test.each([['no'], ['No'], ['false'], ['off']])(
     'a stanza that says Enabled: %s is passed over, others are not',
     (word) => {
-      expect(parseDeb822(stanza(`Enabled: ${word}\n`))).toEqual([]);
-      expect(parseDeb822(`${stanza(`Enabled: ${word}\n`)}\n \n${stanza('Enabled: yes')}`)).toEqual([
+      expect(parse(stanza(`Enabled: ${word}\n`))).toEqual([]);
+      expect(parse(`${stanza(`Enabled: ${word}\n`)}\n \n${stanza('Enabled: yes')}`)).toEqual([
         debian,
       ]);
     },
@@ -68,64 +83,117 @@ describe('of a file in the deb822 style', () => {
   test.each([
     ['deb-src only', stanza().replace('Types: deb', 'Types: deb-src')],
     ['no address', stanza().replace(/URIs.*\n/, '')],
-    ['another protocol', stanza().replace('http:', 'ftp:')],
     ['a comment', stanza().replace('Types', '#Types')],
     ['nothing', ''],
-    ['no fields at all', 'deb http://deb.debian.org/debian bookworm main\n'],
   ])('a stanza with %s is passed over', (_, text) => {
-    expect(parseDeb822(text)).toEqual([]);
+    expect(parse(text)).toEqual([]);
   });
 
   test('a key in the stanza does not hide its other fields', () => {
     const key = 'Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n URIs: http://evil\n';
-    expect(parseDeb822(key + stanza())).toEqual([debian]);
+    expect(parse(key + stanza())).toMatchObject([{ addresses: [ADDRESS] }]);
   });
 });
 
-test('the host’s sources come in the order in which apt reads them', async () => {
+test('the host’s sources come in the order in which apt reads them, without what is no source', async () => {
   const apt = await temporaryFolder();
   await mkdir(join(apt, 'sources.list.d'));
-  await writeFile(join(apt, 'sources.list'), 'deb http://one.example a main\n');
-  await writeFile(join(apt, 'sources.list.d/b.list'), 'deb http://three.example a main\n');
-  await writeFile(
-    join(apt, 'sources.list.d/a.sources'),
-    'Types: deb\nURIs: http://two.example\nSuites: a\n',
-  );
-  await writeFile(join(apt, 'sources.list.d/a.list.save'), 'deb http://old.example a main\n');
-  expect(hostSources(apt).map(({ address }) => address)).toEqual([
+  const files = {
+    'sources.list': 'deb http://one.example a main\n',
+    'sources.list.d/b.list': 'deb http://three.example a main\n',
+    'sources.list.d/a.sources':
+      'Types: deb\nURIs: http://two.example\nSuites: a\nComponents: main\n',
+    'sources.list.d/a.list.save': 'deb http://old.example a main\n',
+    'sources.list.d/c.sources': 'deb http://deb.debian.org/debian a main\n',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(apt, name), text);
+  const said: string[] = [];
+  const say = (line: string) => said.push(line);
+  expect(hostSources(apt, say).flatMap(({ addresses }) => addresses)).toEqual([
     'http://one.example',
     'http://two.example',
     'http://three.example',
   ]);
-  expect(hostSources(join(apt, 'nowhere'))).toEqual([]);
+  expect(said).toEqual([
+    expect.stringMatching(/^sources of the host are passed over: not a field.*c\.sources\)$/),
+  ]);
+  expect(hostSources(join(apt, 'nowhere'), say)).toEqual([]);
 });
 
-describe('a release is resolved from', () => {
-  const addresses = (mirror: string | undefined, host: { address: string; suite: string }[]) =>
-    chooseSources('bookworm', mirror, host).map(({ suite, address }) => `${suite} ${address}`);
-
-  test('Debian’s own archives if the host says nothing', () => {
-    expect(addresses(undefined, [])).toEqual([
-      'bookworm http://deb.debian.org/debian',
-      'bookworm-updates http://deb.debian.org/debian',
-      'bookworm-security http://deb.debian.org/debian-security',
-    ]);
+describe('a release is sought', () => {
+  const seek = (host: readonly SourceEntry[], mirror?: string) => {
+    const said: string[] = [];
+    const request = {
+      release: 'trixie',
+      components: ['main'],
+      architecture: 'amd64',
+      host,
+      mirror,
+    };
+    const found = findCandidates({ ...request, say: (line) => said.push(line) });
+    const addresses = (suite: string) => found.get(suite)?.map(({ address }) => address);
+    return { addresses, suites: [...found.keys()], said };
+  };
+  const at = (address: string, more: Partial<SourceEntry> = {}) => ({
+    ...debian,
+    addresses: [address],
+    ...more,
   });
 
-  test('the host’s, where it has the suite', () => {
-    const own = [
-      { suite: 'trixie', address: 'http://other.example' },
-      { suite: 'bookworm-security', address: 'http://near.example/security' },
-    ];
-    expect(addresses(undefined, own)[2]).toBe('bookworm-security http://near.example/security');
-    expect(addresses(undefined, own)[0]).toBe('bookworm http://deb.debian.org/debian');
+  test('in Debian’s own archives if the host says nothing', () => {
+    const { addresses, suites } = seek([]);
+    expect(suites).toEqual(['trixie', 'trixie-updates', 'trixie-security']);
+    expect(addresses('trixie')).toEqual([ADDRESS]);
+    expect(addresses('trixie-updates')).toEqual([ADDRESS]);
+    expect(addresses('trixie-security')).toEqual([`${ADDRESS}-security`]);
   });
 
-  test('the mirror that was named, whatever the host says', () => {
-    expect(addresses('http://m.example/debian//', [debian])).toEqual([
-      'bookworm http://m.example/debian',
-      'bookworm-updates http://m.example/debian',
-      'bookworm-security http://m.example/debian-security',
+  test('in the host’s sources before Debian’s own, most likely ones first', () => {
+    const { addresses } = seek([
+      at('http://docker.example/linux', { signedBy: '/etc/apt/keyrings/docker.asc' }),
+      at('http://azure.example/azure-cli/'),
+      at('http://near.example/debian/'),
+      at('http://ours.example/x', { signedBy: '/usr/share/keyrings/debian-archive-keyring.gpg' }),
     ]);
+    expect(addresses('trixie')).toEqual([
+      'http://ours.example/x',
+      'http://near.example/debian',
+      'http://azure.example/azure-cli',
+      'http://docker.example/linux',
+      ADDRESS,
+    ]);
+    expect(addresses('trixie-updates')).toEqual([ADDRESS]);
+  });
+
+  test.each<[string, Partial<SourceEntry>]>([
+    ['another suite', { suites: ['bookworm'] }],
+    ['another architecture', { architectures: ['arm64'] }],
+    ['all architectures but this one', { without: ['amd64'] }],
+    ['another component', { components: ['stable'] }],
+  ])('not in a source that is for %s', (_, more) => {
+    expect(seek([at('http://x.example', more)]).addresses('trixie')).toEqual([ADDRESS]);
+  });
+
+  test.each([
+    'cdrom:[Debian 13]/',
+    'mirror://m.example/list',
+    'mirror+file:/nowhere/list',
+    'tor+http://x.example',
+  ])('not in %s, which is told', (address) => {
+    const { addresses, said } = seek([at(address)]);
+    expect(addresses('trixie')).toEqual([ADDRESS]);
+    expect(said).toEqual([expect.stringContaining(`apt source ${address} is passed over`)]);
+  });
+
+  test('in a folder of this host, however it is written', () => {
+    for (const address of ['file:/srv/debian', 'copy:/srv/debian', 'file:///srv/debian']) {
+      expect(seek([at(address)]).addresses('trixie')?.[0]).toBe('file:///srv/debian');
+    }
+  });
+
+  test('in the mirror that was named and nowhere else', () => {
+    const { addresses } = seek([debian], 'http://m.example/debian//');
+    expect(addresses('trixie')).toEqual(['http://m.example/debian']);
+    expect(addresses('trixie-security')).toEqual(['http://m.example/debian-security']);
   });
 });

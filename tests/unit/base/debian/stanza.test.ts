@@ -29,6 +29,10 @@ test('of a field that comes twice the last one counts', () => {
   expect(fields('Size: 1\nSize: 2')).toEqual([{ size: '2' }]);
 });
 
+test('lines that begin with # are comments', () => {
+  expect(fields('# one\nPackage: bash\n#Version: 1\n\n# two\n')).toEqual([{ package: 'bash' }]);
+});
+
 test('no text has no paragraphs', () => {
   expect(fields('')).toEqual([]);
   expect(fields('\n \n\t\n')).toEqual([]);

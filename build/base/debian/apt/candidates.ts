@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { SourceEntry } from './sources.ts';
+
+/** One suite of one archive. */
+export interface Source {
+  /** Address of the archive, without a slash at the end. */
+  address: string;
+  /** `trixie`, `trixie-updates`, `trixie-security`. */
+  suite: string;
+}
+
+/** What archives are sought for. */
+export interface CandidateRequest {
+  /** Code name of a release: `trixie`. */
+  release: string;
+  components: readonly string[];
+  /** Debian's name of an architecture. */
+  architecture: string;
+  /** Address of a mirror that was asked for. */
+  mirror?: string | undefined;
+  /** The host's own sources. */
+  host: readonly SourceEntry[];
+  /** Receives a line about a source that cannot be used. */
+  say: (line: string) => void;
+}
+
+/** Where Debian itself serves its archives. */
+const DEBIAN = 'http://deb.debian.org/debian';
+
+/** The suites of a release: itself, its updates between point releases, and its security fixes. */
+function suitesOf(release: string): string[] {
+  return [release, `${release}-updates`, `${release}-security`];
+}
+
+/**
+ * The archives that may have each suite of a release, best first. A mirror that was asked for is the only one; its
+ * security archive is taken to lie beside it, at the same address with `-security` behind it, as Debian's own does.
+ * Else the host's sources come first and Debian's own archive last. Whether a source of the host is really Debian's
+ * is for whoever reads its signature to say.
+ */
+export function findCandidates(request: CandidateRequest): Map<string, readonly Source[]> {
+  const { release, mirror, say } = request;
+  return new Map(
+    suitesOf(release).map((suite) => {
+      const source = (address: string): Source => ({ suite, address: address.replace(/\/+$/, '') });
+      if (mirror !== undefined) return [suite, [source(archiveOf(suite, mirror))]];
+      const found = ownSources(suite, request);
+      for (const address of found.unusable)
+        say(
+          `${suite}: apt source ${address} is passed over: name its archive with MIRROR=… to use it`,
+        );
+      const addresses = new Set([...found.usable, archiveOf(suite, DEBIAN)]);
+      return [suite, [...addresses].map(source)];
+    }),
+  );
+}
+
+function archiveOf(suite: string, main: string): string {
+  const address = main.replace(/\/+$/, '');
+  return suite.endsWith('-security') ? `${address}-security` : address;
+}
+
+/** Addresses of the host's sources with a suite: those that are most likely Debian's first. */
+function ownSources(
+  suite: string,
+  { host, components, architecture }: CandidateRequest,
+): { usable: string[]; unusable: string[] } {
+  const entries = host.filter(
+    (entry) =>
+      entry.suites.includes(suite) &&
+      entry.components.some((one) => components.includes(one)) &&
+      (entry.architectures.length === 0 || entry.architectures.includes(architecture)) &&
+      !entry.without.includes(architecture),
+  );
+  const addresses = entries
+    .flatMap(({ addresses: listed, signedBy }) =>
+      listed.flatMap((one) =>
+        expandMirrors(one).map((address) => ({ address, doubt: doubtOf(address, signedBy) })),
+      ),
+    )
+    .toSorted((a, b) => a.doubt - b.doubt)
+    .map(({ address }) => address.replace(/^(?:file|copy):(?=\/(?!\/))/, 'file://'));
+  return {
+    usable: addresses.filter(isReadable),
+    unusable: addresses.filter((address) => !isReadable(address)),
+  };
+}
+
+function isReadable(address: string): boolean {
+  return /^(?:https?|file):\/\//.test(address) && URL.canParse(address);
+}
+
+/** How little speaks for a source being Debian's, from 0; only the order in which sources are tried depends on it. */
+function doubtOf(address: string, signedBy: string | undefined): number {
+  if (signedBy !== undefined) return signedBy.includes('debian-archive-') ? 0 : 3;
+  return /\/debian(?:-security)?\/*$/.test(address) ? 1 : 2;
+}
+
+/** The mirrors that `mirror+file:PATH` lists, a line each with a priority, the least first; apt-transport-mirror(1). */
+function expandMirrors(address: string): string[] {
+  const path = /^mirror\+file:(?:\/\/)?(\/.+)$/.exec(address)?.[1];
+  if (path === undefined || !existsSync(path)) return [address];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => /^[a-z]/i.test(line))
+    .map((line) => {
+      const [listed = '', ...settings] = line.split(/\s+/);
+      const priority = /(?:^| )priority:(\d+)/.exec(settings.join(' '))?.[1];
+      return { listed, priority: Number(priority ?? Number.MAX_SAFE_INTEGER) };
+    })
+    .toSorted((a, b) => a.priority - b.priority)
+    .map(({ listed }) => listed);
+}

@@ -1,0 +1,173 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { getCACertificates } from 'node:tls';
+import { isExempt } from '../../../cache/proxy.ts';
+import type { FindRoute, Route } from '../../../contract/route.ts';
+import {
+  callerEnvironment,
+  type Environment,
+  proxyVariables,
+} from '../../../process/environment.ts';
+import { run } from '../../../process/run.ts';
+import { addLogIn, type LogIn, readLogIns } from './log-ins.ts';
+
+/** The certificates that the host believes, as the package ca-certificates keeps them. */
+const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+
+/** apt.conf settings that name a certificate; apt-transport-https(1). */
+const CERTIFICATES = /^acquire::https?::(?:cainfo|sslcert|sslkey)(?:::.+)?$/;
+
+/**
+ * How the host's apt reaches servers: by which proxies, believing which certificates, with which names and passwords.
+ * Our apt and our own downloads go the same way. Nothing else of the host's apt configuration is obeyed.
+ */
+export interface AptNetwork {
+  /** Settings of our apt: name in lower case → value. */
+  settings: ReadonlyMap<string, string>;
+  /** Hosts that are reached without a proxy, as `no_proxy` lists them. */
+  exempt: string;
+  findRoute: FindRoute;
+  /** An address with the name and password that its server asks for. */
+  addLogIn(address: string): string;
+}
+
+/**
+ * Reads the network settings of the host's apt.
+ * @param addresses archives that will be asked; a command that finds proxies (`Proxy-Auto-Detect`) is run for each
+ * @throws BuildError if `apt-config` is missing, or fails
+ */
+export async function readAptNetwork(
+  addresses: readonly string[],
+  signal?: AbortSignal,
+): Promise<AptNetwork> {
+  const caller = { env: callerEnvironment(), signal };
+  const text = await run('apt-config', ['dump', '--format', '%f=%v%n'], caller);
+  const found = parseSettings(text);
+  const detected = new Map<string, string>();
+  for (const url of addresses.filter((one) => URL.canParse(one)).map((one) => new URL(one))) {
+    if (!hasDetection(found, url)) continue;
+    const said = await run('/usr/lib/apt/apt-helper', ['auto-detect-proxy', url.href], caller);
+    const proxy = /^Using proxy '([^']*)'/m.exec(said)?.[1];
+    if (proxy !== undefined) detected.set(`${scheme(url)}::proxy::${url.hostname}`, proxy);
+  }
+  const settings = new Map([...found, ...detected]);
+  return aptNetwork({ settings, addresses, environment: process.env, logIns: logInsOf(found) });
+}
+
+/** Settings as `apt-config dump` prints them: name in lower case → value. */
+export function parseSettings(text: string): Map<string, string> {
+  const pairs = text.split('\n').flatMap((line) => {
+    const [, name, value] = /^([^=]+)=(.+)$/.exec(line) ?? [];
+    return name === undefined || value === undefined ? [] : [[name.toLowerCase(), value] as const];
+  });
+  return new Map(pairs);
+}
+
+/** What `aptNetwork` is made of. */
+export interface NetworkFacts {
+  /** The host's apt configuration: name in lower case → value. */
+  settings: ReadonlyMap<string, string>;
+  /** Archives that will be asked. */
+  addresses: readonly string[];
+  environment: Environment;
+  logIns: { file: string; folder: string; entries: readonly LogIn[] };
+}
+
+/** The network of a host; see `AptNetwork`. */
+export function aptNetwork({ settings, addresses, environment, logIns }: NetworkFacts): AptNetwork {
+  const variables = proxyVariables(environment);
+  const proxyOf = (url: URL): string | undefined => {
+    if (isExempt(url, variables.no_proxy)) return undefined;
+    const chosen =
+      setting(settings, url, `proxy::${url.hostname}`) ?? setting(settings, url, 'proxy');
+    if (chosen?.toUpperCase() === 'DIRECT') return undefined;
+    return chosen ?? (url.protocol === 'https:' ? variables.https_proxy : variables.http_proxy);
+  };
+  const own = new Map([
+    ...[...settings].filter(([name]) => CERTIFICATES.test(name)),
+    ['dir::etc::netrc', logIns.file] as const,
+    ['dir::etc::netrcparts', logIns.folder] as const,
+    ...proxySettings(addresses, proxyOf),
+  ]);
+  return {
+    settings: own,
+    exempt: variables.no_proxy ?? '',
+    addLogIn: (address) => addLogIn(address, logIns.entries),
+    findRoute: (url) => {
+      const proxy = proxyOf(url);
+      return {
+        proxy: proxy && addLogIn(proxy, logIns.entries),
+        ...(url.protocol === 'https:' ? certificates(settings, url) : {}),
+      };
+    },
+  };
+}
+
+/** The proxy of every archive, and one for servers that these redirect to. */
+function* proxySettings(
+  addresses: readonly string[],
+  proxyOf: (url: URL) => string | undefined,
+): Generator<readonly [string, string]> {
+  for (const address of ['http://redirected.invalid', 'https://redirected.invalid']) {
+    const url = new URL(address);
+    yield [`${scheme(url)}::proxy`, proxyOf(url) ?? 'DIRECT'];
+  }
+  for (const address of addresses.filter((one) => /^https?:/.test(one) && URL.canParse(one))) {
+    const url = new URL(address);
+    // The name of a setting ends at two colons, as an address of IPv6 may have them.
+    if (url.hostname.startsWith('[')) continue;
+    yield [`${scheme(url)}::proxy::${url.hostname}`, proxyOf(url) ?? 'DIRECT'];
+  }
+}
+
+function scheme(url: URL): string {
+  return `acquire::${url.protocol.slice(0, -1)}`;
+}
+
+/** The value of a setting for an address; what is said of http counts for https too. */
+function setting(
+  settings: ReadonlyMap<string, string>,
+  url: URL,
+  name: string,
+): string | undefined {
+  const plain = settings.get(`acquire::http::${name}`);
+  return url.protocol === 'https:' ? (settings.get(`acquire::https::${name}`) ?? plain) : plain;
+}
+
+function hasDetection(settings: ReadonlyMap<string, string>, url: URL): boolean {
+  if (setting(settings, url, `proxy::${url.hostname}`) !== undefined) return false;
+  return ['proxy-auto-detect', 'proxyautodetect'].some(
+    (name) => setting(settings, url, name) !== undefined,
+  );
+}
+
+function certificates(settings: ReadonlyMap<string, string>, url: URL): Route {
+  const file = (name: string) => {
+    const path = setting(settings, url, `${name}::${url.hostname}`) ?? setting(settings, url, name);
+    return path === undefined ? undefined : readFileSync(path, 'utf8');
+  };
+  const [own, certificate, key] = [file('cainfo'), file('sslcert'), file('sslkey')];
+  return {
+    authorities: own === undefined ? hostAuthorities() : [own],
+    ...(certificate !== undefined && { certificate: { certificate, key: key ?? certificate } }),
+  };
+}
+
+/** What Node believes, and what the host does besides. */
+function hostAuthorities(): string[] {
+  const host = existsSync(HOST_AUTHORITIES) ? [readFileSync(HOST_AUTHORITIES, 'utf8')] : [];
+  return [...getCACertificates('default'), ...host];
+}
+
+function logInsOf(settings: ReadonlyMap<string, string>): NetworkFacts['logIns'] {
+  const path = (name: string, usual: string) =>
+    resolve(
+      '/',
+      settings.get('dir') ?? '',
+      settings.get('dir::etc') ?? '',
+      settings.get(name) ?? usual,
+    );
+  const file = path('dir::etc::netrc', 'auth.conf');
+  const folder = path('dir::etc::netrcparts', 'auth.conf.d');
+  return { file, folder, entries: readLogIns(file, folder) };
+}
