@@ -3,30 +3,24 @@ import { BlobStore } from '../build/cache/blob-store.ts';
 import { PackageGone } from '../build/cache/download-error.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
-import type { OpenedPackage } from '../build/contract/base.ts';
 import type { LockedPackage } from '../build/contract/lock.ts';
 import { BuildError } from '../build/error.ts';
+import { packagesOf } from '../build/image/facts.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
-import { packagesOf } from '../build/image/steps/facts.ts';
 import { lockWithout, resolveRequest } from '../build/lock/current.ts';
+import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
 /** Archives opened at once: decompressing one takes one core. */
 const OPEN_AT_ONCE = 2;
 
-/** The packages of an image, opened. */
-export interface PackageEntries {
-  /** How many had to be downloaded. */
-  downloaded: number;
-  count: number;
-  /** Some of them, in their order. */
-  of(packages: readonly LockedPackage[]): OpenedPackage[];
-}
-
 /** Packages in the cache, and the image whose packages they are: its lock may have moved on the way. */
 export interface FetchedPackages {
   image: PreparedImage;
-  packages: PackageEntries;
+  /** SHA-256 of each package → what is in it, in the archive's order. */
+  entries: ReadonlyMap<string, readonly Entry[]>;
+  /** How many had to be downloaded. */
+  downloaded: number;
 }
 
 /** Sees to it that all packages of an image are in the cache, verified and opened. */
@@ -42,7 +36,8 @@ export async function fetchPackages(
       packagesOf(image.facts.lock, image.facts.flavour),
     );
     if (image.lockRequest.offline === true) {
-      return { image, packages: await openAll(image, await requireCached(items, store), 0) };
+      const files = await requireCached(items, store);
+      return { image, entries: await openAll(image, files), downloaded: 0 };
     }
     const { files, fetched } = await fetchAll(items, {
       store,
@@ -50,17 +45,14 @@ export async function fetchPackages(
       findRoute,
       onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
     });
-    return { image, packages: await openAll(image, files, fetched) };
+    return { image, entries: await openAll(image, files), downloaded: fetched };
   } catch (error) {
     if (!(error instanceof PackageGone)) throw error;
     return fetchPackages(await withoutGone(image, error, report), report);
   }
 }
 
-/**
- * Resolves the image anew from what the mirror has now. The lock is frozen afterwards: a mirror that changes twice
- * during a build is an error.
- */
+/** The image with a lock of what the mirror has now. Frozen from then on: one mirror moves once during a build. */
 async function withoutGone(
   image: PreparedImage,
   { item }: PackageGone,
@@ -73,7 +65,7 @@ async function withoutGone(
 
 /** Packages as files to download, with every address they may be at, and the way there. */
 export async function downloads(image: PreparedImage, packages: readonly LockedPackage[]) {
-  const { addresses: mirrors, findRoute } = await image.base.mirrors(
+  const { addresses: mirrors, findRoute } = await image.facts.base.mirrors(
     resolveRequest(image.lockRequest),
   );
   const items = packages.map((one) => {
@@ -98,26 +90,19 @@ function encodePath(path: string): string {
 }
 
 async function openAll(
-  { base, facts, lockRequest }: PreparedImage,
+  { facts, lockRequest }: PreparedImage,
   files: ReadonlyMap<string, string>,
-  downloaded: number,
-): Promise<PackageEntries> {
+): Promise<Map<string, Entry[]>> {
   const opened = new OpenedStore(lockRequest.cache, lockRequest.say);
-  const reader = base.reader(facts.profile);
+  const reader = facts.base.reader(facts.profile);
   const limit = pLimit(OPEN_AT_ONCE);
-  const packages = packagesOf(facts.lock, facts.flavour);
   const all = await Promise.all(
-    packages.map((locked) =>
+    packagesOf(facts.lock, facts.flavour).map((locked) =>
       limit(async () => {
         const archive = { locked, file: files.get(locked.sha256) ?? '' };
         return [locked.sha256, await opened.open(reader, archive, lockRequest.signal)] as const;
       }),
     ),
   );
-  const entries = new Map(all);
-  return {
-    downloaded,
-    count: packages.length,
-    of: (some) => some.map((locked) => ({ locked, entries: entries.get(locked.sha256) ?? [] })),
-  };
+  return new Map(all);
 }

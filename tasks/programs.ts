@@ -1,48 +1,33 @@
-import { BlobStore } from '../build/cache/blob-store.ts';
+import type { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
-import type { PreparedImage } from '../build/image/prepare.ts';
-import { makeSea } from '../build/image/steps/sea.ts';
-import { type ArchivedRuntime, archiveAddresses, type Runtime } from '../build/sea/runtime.ts';
-import type { StepCache, StepResult } from '../build/step/cache.ts';
-import type { StageReport } from './ui/stage.ts';
+import { type ArchivedRuntime, archiveAddresses } from '../build/sea/runtime.ts';
 
-/**
- * The executable with the programs of an image, from the cache or made now. Node's archive, where one is needed, is
- * downloaded only to make it.
- * @returns `undefined` if the image has no programs
- */
-export async function makePrograms(
-  { facts, plan, lockRequest }: PreparedImage,
-  steps: StepCache,
-  report: StageReport,
-): Promise<StepResult | undefined> {
-  const { programs } = facts;
-  if (plan.sea === undefined || programs === undefined) return undefined;
-  const { runtime } = programs;
-  return steps.run(plan.sea, async (directory) => {
-    const archive = await nodeArchive(runtime, lockRequest, report);
-    await makeSea(directory, facts, { runtime, archive, signal: lockRequest.signal });
-  });
+/** How an archive with Node is got. */
+export interface NodeFetching {
+  store: BlobStore;
+  /** A mirror of packages that may have it too. */
+  mirror?: string | undefined;
+  /** Use nothing but the cache. */
+  offline?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress: (done: number, total: number) => void;
 }
 
-type Fetching = Pick<PreparedImage['lockRequest'], 'cache' | 'mirror' | 'offline' | 'signal'>;
-
-/** Path of the archive that a runtime comes in, downloaded and checked; none if npm brought it. */
-async function nodeArchive(
-  runtime: Runtime,
-  { cache, mirror, offline, signal }: Fetching,
-  report: StageReport,
-): Promise<string | undefined> {
-  if (runtime.from === 'npm') return undefined;
-  const store = new BlobStore(cache, report.say);
+/** Path of the archive that a runtime comes in, downloaded and checked. */
+export async function fetchNode(
+  runtime: ArchivedRuntime,
+  { store, mirror, offline, signal, onProgress }: NodeFetching,
+): Promise<string> {
   const items = [nodeDownload(runtime, mirror)];
-  if (offline === true) return (await requireCached(items, store)).get(runtime.sha256);
-  const { files } = await fetchAll(items, {
-    store,
-    signal,
-    onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
-  });
-  return files.get(runtime.sha256);
+  const files =
+    offline === true
+      ? await requireCached(items, store)
+      : await fetchAll(items, {
+          store,
+          signal,
+          onProgress: ({ bytesDone, bytesTotal }) => onProgress(bytesDone, bytesTotal),
+        }).then(({ files }) => files);
+  return files.get(runtime.sha256) ?? '';
 }
 
 /** The archive as a file to download. */

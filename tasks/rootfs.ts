@@ -3,16 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { auditTree } from '../build/audit/audit.ts';
 import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
-import { packagesOf } from '../build/image/steps/facts.ts';
-import { auditFindings, rootfsOf } from '../build/image/steps/squashfs.ts';
+import { assembleRootfs, auditOptions, readRootfs } from '../build/image/rootfs.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
-import { StepCache } from '../build/step/cache.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import { tarStream } from '../build/tree/tar-stream.ts';
-import { fetchPackages } from './packages.ts';
-import { makePrograms } from './programs.ts';
+import { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
@@ -22,18 +20,15 @@ import { formatBytes } from './ui/format.ts';
  */
 export async function writeRootfs(prepared: PreparedImage, output: Output): Promise<void> {
   const report = { say: output.say, progress: () => {} };
-  const { image, packages } = await fetchPackages(prepared, report);
-  const sea = await makePrograms(image, new StepCache(image.lockRequest.cache.steps), report);
-  const { facts, base } = image;
+  const build = new ImageBuild(prepared);
+  await build.fetch(report);
+  const { image } = build;
+  const { facts, plan } = image;
+  if (plan.sea !== undefined) await build.make(plan.sea, report);
   using reader = new ContentReader();
-  const entries = packages.of(packagesOf(facts.lock, facts.flavour));
-  const { tree } = rootfsOf(facts, {
-    base,
-    packages: entries,
-    sea: sea?.directory,
-    reader,
-  });
-  const findings = auditFindings(tree, facts);
+  const inputs = readRootfs({ ...facts, sea: plan.sea });
+  const { tree } = assembleRootfs(inputs, build.work(report), reader);
+  const findings = auditTree(tree, auditOptions(inputs));
   for (const { rule, path, what, fix } of findings) output.say(`${rule}: /${path} ${what}. ${fix}`);
   if (findings.length > 0) {
     throw new BuildError({ what: `the root filesystem of ${facts.profile.name} does not pass` });

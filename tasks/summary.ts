@@ -1,14 +1,13 @@
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { UnrunScript } from '../build/contract/base.ts';
 import { updateChecksums } from '../build/image/checksums.ts';
+import { packagesOf } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
-import type { PreparedImage } from '../build/image/prepare.ts';
-import { packagesOf } from '../build/image/steps/facts.ts';
-import type { IsoResult } from '../build/image/steps/iso.ts';
+import { readScripts } from '../build/image/squashfs.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { listComponents } from '../build/sea/components.ts';
 import { readPackages } from '../build/sea/make.ts';
+import type { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
 import type { StageTime } from './ui/stage.ts';
@@ -23,28 +22,21 @@ export interface Built {
 }
 
 /** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json` and `<iso>.cdx.json`. */
-export async function describeBuild({
-  image,
-  iso,
-  times,
-  scripts,
-  sea,
-}: {
-  image: PreparedImage;
-  iso: IsoResult;
-  times: readonly StageTime[];
-  scripts: readonly UnrunScript[];
-  /** Folder that the step `sea` made; absent if the image has no programs. */
-  sea: string | undefined;
-}): Promise<void> {
-  const { facts, plan, file } = image;
+export async function describeBuild(build: ImageBuild, times: readonly StageTime[]): Promise<void> {
+  const { iso } = build;
+  const { facts, plan, file } = build.image;
+  const scripts = await readScripts(build.result(plan.squashfs).directory);
   const packages = packagesOf(facts.lock, facts.flavour);
   const { profile, lock, version } = facts;
-  const { programs } = facts;
+  const { programs, installed } = facts;
   const artifacts =
-    programs === undefined || sea === undefined
+    programs === undefined || plan.sea === undefined
       ? []
-      : listComponents(programs.runtime, programs.npm, await readPackages(sea));
+      : listComponents(
+          programs.runtime,
+          installed,
+          await readPackages(build.result(plan.sea).directory),
+        );
   const { cyclonedx } = await import('../build/sbom/cyclonedx.ts');
   const sbom = cyclonedx({
     appliance: { name: profile.name, title: profile.title, version },

@@ -1,6 +1,6 @@
 import type { Base } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
-import type { Profile } from '../profile/profile.ts';
+import { type Profile, settingsOf } from '../profile/profile.ts';
 import type { BaseName } from '../profile/schema.ts';
 import { alpineArchitecture, repositoryAddresses } from './alpine/request.ts';
 import { answers } from './probe.ts';
@@ -49,7 +49,7 @@ async function automatic({
   say,
 }: BaseCircumstances): Promise<BaseName> {
   if (!hasAlpineLock) return 'debian';
-  const [[address = ''] = []] = repositoryAddresses(profile, mirror).values();
+  const [[address = ''] = []] = repositoryAddresses(settingsOf(profile, 'alpine'), mirror).values();
   if (await answers(`${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`)) return 'alpine';
   say(`packages come from Debian: ${address} does not answer (BASE=alpine insists)`);
   return 'debian';

@@ -1,13 +1,14 @@
 import { BuildError } from '../error.ts';
 import type { Entry } from '../tree/entry.ts';
 
-/**
- * Raised when the format below changes. An index is JSON: `origin` of all entries, `size` of the content file in
- * bytes, and one row per entry: letter of its type, path, mode, uid, gid, then what that type has besides
- * (file: size and offset; links: target; devices: major and minor), then its extended attributes if it has any.
- */
-export const INDEX_FORMAT = 2;
+/** The code that knows the format; what other code has written is not read. */
+export const FORMAT_MODULE = import.meta.filename;
 
+/*
+ * An index is JSON: `origin` of all entries, `size` of the content file in bytes, and one row per entry: letter of its
+ * type, path, mode, uid, gid, then what that type has besides (file: size and offset; links: target; devices: major
+ * and minor), then its extended attributes if it has any.
+ */
 const LETTERS = {
   file: 'f',
   directory: 'd',

@@ -4,10 +4,12 @@ import { dirname, join } from 'node:path';
 import type { ArchiveReader, PackageArchive } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
+import { codeDigest } from '../step/code.ts';
+import { digestOf } from '../step/digest.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { CacheDirectory } from './directory.ts';
 import { diskError } from './disk-error.ts';
-import { formatIndex, INDEX_FORMAT, parseIndex } from './opened-index.ts';
+import { FORMAT_MODULE, formatIndex, parseIndex } from './opened-index.ts';
 import { OpenedWriter } from './opened-writer.ts';
 import { isSealed, seal } from './seal.ts';
 import { temporaryPath } from './temporary.ts';
@@ -49,8 +51,7 @@ export class OpenedStore {
   }
 
   #paths(base: ArchiveReader, { locked: { sha256 } }: PackageArchive): Paths {
-    const version = `${base.name}-${base.readerVersion}.${INDEX_FORMAT}`;
-    const start = join(this.#directory.opened, version, sha256);
+    const start = join(this.#directory.opened, openedFolder(base), sha256);
     return { contents: `${start}.blob`, index: `${start}.json` };
   }
 
@@ -90,6 +91,11 @@ export class OpenedStore {
       throw error;
     }
   }
+}
+
+/** Name of the folder for what a base has read: another one when the code that reads changes, or the index's format. */
+export function openedFolder({ name, readerVersion }: Omit<ArchiveReader, 'open'>): string {
+  return `${name}-${digestOf([readerVersion, codeDigest(FORMAT_MODULE)]).slice(0, 16)}`;
 }
 
 interface Paths {

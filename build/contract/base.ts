@@ -1,10 +1,10 @@
-import type { Flavour, Profile } from '../profile/profile.ts';
+import type { BaseSettings, Flavour, Profile } from '../profile/profile.ts';
 import type { BaseName } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
-import type { Lock, LockedPackage } from './lock.ts';
+import type { Lock, LockedPackage, PackageContent } from './lock.ts';
 import type { FindRoute } from './route.ts';
 
 /** What a base is given to resolve with. */
@@ -16,7 +16,7 @@ export interface ResolveRequest {
   cacheDirectory: string;
   /** Folder with further keys to believe, for a mirror of one's own; only where the base reads keys itself. */
   keysDirectory?: string | undefined;
-  /** Repository states recorded in the lock. An older index is refused; leave out to accept any. */
+  /** What the lock says of the repositories: an index older than that is refused. Nothing is if absent. */
   notOlderThan?: Lock['repositories'] | undefined;
   /** Takes indexes that say of themselves that they are no longer the newest. */
   acceptOutdated?: boolean | undefined;
@@ -46,8 +46,8 @@ export interface PackageArchive {
 /** Reads packages of a base. */
 export interface ArchiveReader {
   readonly name: BaseName;
-  /** Raised whenever `open` gives other entries than before for the same archive; what was cached is left then. */
-  readonly readerVersion: number;
+  /** Stands for the code of `open`, see `codeDigest`: what other code has read and cached is left. */
+  readonly readerVersion: string;
   /**
    * Reads an archive into entries, once per package; the result is cached by the archive's SHA-256.
    * Paths have passed `treePath`; nothing is unpacked and no script is run.
@@ -58,7 +58,7 @@ export interface ArchiveReader {
 
 /** A package that was opened. */
 export interface OpenedPackage {
-  locked: LockedPackage;
+  locked: PackageContent;
   /** In the archive's order. */
   entries: readonly Entry[];
 }
@@ -72,10 +72,22 @@ export interface UnrunScript {
   reason: string;
 }
 
+/** What of a profile's settings for a base shapes a root filesystem; all bases have these. */
+export type RootfsSettings = Pick<BaseSettings<BaseName>, 'drop' | 'links' | 'accept'>;
+
+/** What of a profile shapes a root filesystem; a base is handed no more of it. */
+export interface RootfsProfile<Settings extends RootfsSettings = RootfsSettings>
+  extends Pick<
+    Profile,
+    'name' | 'title' | 'architecture' | 'labelPrefix' | 'hostname' | 'accounts' | 'runlevels'
+  > {
+  /** As the base's `settings` gives them. */
+  settings: Settings;
+}
+
 /** What packages are merged with. */
-export interface MergeContext {
-  profile: Profile;
-  lock: Lock;
+export interface MergeContext<Settings extends RootfsSettings = RootfsSettings> {
+  profile: RootfsProfile<Settings>;
   flavour: Flavour;
   /** Reads what is in the packages. */
   reader: ContentReader;
@@ -83,15 +95,20 @@ export interface MergeContext {
 
 /** What `finish` may look at besides the tree. */
 export interface FinishContext {
-  profile: Profile;
-  lock: Lock;
+  profile: RootfsProfile;
+  base: BaseName;
   /** Version of the product, for `/etc/os-release`. */
   version: string;
+  /** Time stamp of all files, seconds since 1970. */
+  epoch: number;
 }
 
 /** A supplier of packages. Both bases give the same appliance from the same profile. */
-export interface Base {
+export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   readonly name: BaseName;
+
+  /** The module of this base, `import.meta.filename`: in keys, its source stands for the functions below. */
+  readonly module: string;
 
   /** What the profile asks of this base; a lock that was resolved from another request is stale. */
   request(profile: Profile): Lock['request'];
@@ -111,16 +128,23 @@ export interface Base {
   /** Reads the packages that a profile asks for. */
   reader(profile: Profile): ArchiveReader;
 
+  /** What `merge` and `finish` read of the base's settings. */
+  settings(profile: Profile): Settings;
+
   /**
    * Adds packages to the tree, which holds the skeleton.
    * @param packages in the lock's order
    * @returns the packages' scripts that were not run
    * @throws BuildError if two packages claim one path, or a package has a script that nobody looked at
    */
-  merge(tree: Tree, packages: readonly OpenedPackage[], context: MergeContext): UnrunScript[];
+  merge(
+    tree: Tree,
+    packages: readonly OpenedPackage[],
+    context: MergeContext<Settings>,
+  ): UnrunScript[];
 
   /** What must be in the tree before the first package: the links of a merged /usr, mount points. */
-  skeleton(profile: Profile): Entry[];
+  skeleton(): Entry[];
 
   /**
    * Adds what package scripts would have made: applet links, CA bundle, module index, accounts, runlevels.

@@ -61,5 +61,8 @@ export const lockSchema = z.strictObject({
 /** One package, to the byte. */
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 
+/** What of a locked package shapes an image; where its archive lies does not. */
+export type PackageContent = Pick<LockedPackage, 'name' | 'version' | 'sha256' | 'apk'>;
+
 /** Everything that is needed to build an image again: `profiles/<name>.<base>.<architecture>.lock.json`. */
 export type Lock = z.infer<typeof lockSchema>;

@@ -1,13 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../process/run.ts';
+import { defineStep } from '../step/step.ts';
 import { makeEsp } from './esp.ts';
+import { type ImageFacts, type ImageWork, toolsOf } from './facts.ts';
 import { CORE_MODULES, earlyConfig } from './grub-config.ts';
 
-/** Where Debian's grub-pc-bin and grub-efi-amd64-bin put their modules on the host. */
+/** Where Debian's grub-pc-bin and grub-efi-amd64-bin put their modules on the host; both are of grub-mkimage's version. */
 const GRUB_DIRECTORY = '/usr/lib/grub';
 
-/** Boot loader files in a folder, see `makeBootLoader`. */
+/** Files that the step makes. */
 export const BIOS_IMAGE = 'bios.img';
 export const ESP_IMAGE = 'esp.img';
 
@@ -15,9 +17,23 @@ export const ESP_IMAGE = 'esp.img';
 export const HYBRID_BOOT_SECTOR = join(GRUB_DIRECTORY, 'i386-pc', 'boot_hybrid.img');
 
 /**
- * Makes the boot loader of an image: `bios.img`, GRUB for BIOS, and `esp.img`, an EFI system partition with
+ * The boot loader of an image: `bios.img`, GRUB for BIOS, and `esp.img`, an EFI system partition with
  * GRUB for UEFI. Both look for the medium of this build, and for no other.
- * @param directory where the files go
+ */
+export const planBootLoader = defineStep({
+  name: 'boot-loader',
+  module: import.meta.filename,
+  read: (facts: ImageFacts & { buildId: string }) => ({
+    'build id': facts.buildId,
+    epoch: facts.lock.sourceDateEpoch,
+    tool: toolsOf(facts, 'grub-mkimage', 'mformat'),
+  }),
+  make: (directory, inputs, { signal }: ImageWork) =>
+    makeBootLoader(directory, { buildId: inputs['build id'], epoch: inputs.epoch, signal }),
+});
+
+/**
+ * Makes GRUB for BIOS and for UEFI.
  * @throws BuildError if GRUB's tools or modules are missing
  */
 export async function makeBootLoader(

@@ -1,22 +1,92 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { constants, zstdCompress } from 'node:zlib';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
-import type { Flavour } from '../profile/profile.ts';
-import type { ContentReader } from '../tree/content.ts';
+import { settingsOf } from '../profile/profile.ts';
+import { defineStep } from '../step/step.ts';
+import { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
-import type { Overlay } from '../tree/overlay.ts';
+import { overlayEntries } from '../tree/overlay.ts';
 import { Tree } from '../tree/tree.ts';
+import { cpioArchive } from './cpio.ts';
+import { type ImageFacts, type ImageWork, packageContents, packagesOf } from './facts.ts';
+
+/** Files that the step makes. */
+export const INITRAMFS_FILE = 'initramfs';
+export const KERNEL_FILE = 'vmlinuz';
+
+/** zstd(1) level: half a second for 15 MB; higher ones take seconds for a few per cent. */
+const LEVEL = 9;
+
+/**
+ * Kernel and initramfs, from the packages that they come from.
+ * Making them throws a BuildError if the packages hold no kernel, no static busybox or not every module.
+ */
+export const planInitramfs = defineStep({
+  name: 'initramfs',
+  module: import.meta.filename,
+  read: readInitramfs,
+  make: makeInitramfs,
+});
+
+type InitramfsInputs = ReturnType<typeof readInitramfs>;
+
+function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: ImageFacts) {
+  const { busybox } = settingsOf(profile, base.name);
+  const { modules } = profile.initramfs;
+  const packages = packagesOf(lock, flavour).filter(
+    (one) => one.flavour === flavour || one.name === busybox,
+  );
+  return {
+    skeleton: base.skeleton(),
+    package: packageContents(packages),
+    overlay: overlayEntries([initramfsOverlay]),
+    modules: [...modules.common, ...modules[flavour]],
+    product: profile.labelPrefix,
+    epoch: lock.sourceDateEpoch,
+  };
+}
+
+async function makeInitramfs(
+  directory: string,
+  { skeleton, package: packages, overlay, modules, product, epoch }: InitramfsInputs,
+  { opened }: ImageWork,
+): Promise<void> {
+  using reader = new ContentReader();
+  const source = new Tree(reader);
+  const shipped = opened(Object.values(packages)).flatMap(({ entries }) => entries);
+  for (const entry of [...skeleton, ...shipped]) source.add(entry);
+  const request = { overlay: Object.values(overlay), modules, product, reader };
+  const tree = initramfsTree(source, request);
+  const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {
+    params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  await writeFile(join(directory, INITRAMFS_FILE), compressed);
+  await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
+}
+
+function kernelOf(tree: Tree): Buffer {
+  const [kernel, ...others] = tree
+    .names('boot')
+    .filter((name) => /^vmlinuz(?:-|$)/.test(name))
+    .flatMap((name) => tree.file(`boot/${name}`) ?? []);
+  if (kernel !== undefined && others.length === 0) return tree.bytes(kernel);
+  throw new BuildError({
+    what: 'the kernel package has not one /boot/vmlinuz*',
+    fix: 'Check bases.*.kernel of the profile.',
+  });
+}
 
 /** What an initramfs is made from besides packages. */
 export interface InitramfsRequest {
   /** `init`, and `applets`: the names of busybox's applets it calls, one a line. */
-  overlay: Overlay;
-  /** Kernel modules that `init` loads in any case, by name, in this order. */
+  overlay: readonly Entry[];
+  /** Kernel modules it loads, by name, in this order. */
   modules: readonly string[];
-  /** Kernel modules that `init` loads where there is a device for them, by name. */
-  drivers: readonly string[];
-  flavour: Flavour;
   /** Start of the labels of the appliance's partitions. */
   product: string;
   reader: ContentReader;
@@ -32,23 +102,21 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
  * @throws BuildError if a module is unknown, or busybox is missing
  */
 export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
-  const { overlay, modules, drivers, flavour, product, reader } = request;
+  const { overlay, modules, product, reader } = request;
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
   tree.add(busyboxOf(source));
-  for (const entry of overlay.entries) {
+  for (const entry of overlay) {
     if (entry.path !== 'applets') tree.add(entry);
   }
   for (const link of appletLinks(appletsUsed(overlay))) tree.add(link);
   const release = kernelRelease(source);
   const index = indexModules(source, release);
-  const wanted = closure(index, [...modules, ...drivers]);
+  const wanted = closure(index, modules);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
-  const settings = Buffer.from(
-    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMODULES="${modules.join(' ')}"\n`,
-  );
+  const settings = Buffer.from(`PRODUCT=${product}\nMODULES="${modules.join(' ')}"\n`);
   tree.add({
     ...owned('etc/quantix-initramfs'),
     type: 'file',
@@ -71,8 +139,8 @@ function busyboxOf(source: Tree): Entry {
 }
 
 /** Names of busybox's applets that the initramfs calls: the lines of its overlay's `applets`. */
-export function appletsUsed(overlay: Overlay): string[] {
-  const list = overlay.entries.find(({ path }) => path === 'applets');
+export function appletsUsed(overlay: readonly Entry[]): string[] {
+  const list = overlay.find(({ path }) => path === 'applets');
   if (list?.type !== 'file' || list.content.in !== 'memory') {
     throw new BuildError({
       what: 'the list of applets is missing',

@@ -1,6 +1,136 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { makeAtomically } from '../process/atomic-write.ts';
+import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
-import { HYBRID_BOOT_SECTOR } from './boot-loader.ts';
+import { defineStep, type Step } from '../step/step.ts';
+import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR } from './boot-loader.ts';
+import { type ImageFacts, type ImageWork, toolsOf } from './facts.ts';
+import { markerPath, menuConfig } from './grub-config.ts';
+import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from './grub-model.ts';
+import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
+import { SQUASHFS_FILE } from './squashfs.ts';
+import { hashBootImages, verifyIso } from './verify-iso.ts';
+
+/** Facts, the id by which the medium is found, and the steps before. */
+export interface IsoFacts extends ImageFacts {
+  buildId: string;
+  squashfs: Step;
+  initramfs: Step;
+  bootLoader: Step;
+}
+
+/** What a finished ISO is known by. */
+export interface IsoResult {
+  sha256: string;
+  /** Path on the medium → SHA-256. */
+  files: Readonly<Record<string, string>>;
+}
+
+/**
+ * The ISO, which is read back; it appears under its name only when the check has passed.
+ * Making it throws a BuildError if it cannot be written or does not read back as it should.
+ */
+export const planIso = defineStep({
+  name: 'iso',
+  module: import.meta.filename,
+  read: readIso,
+  make: makeIso,
+});
+
+type IsoInputs = ReturnType<typeof readIso>;
+
+function readIso(facts: IsoFacts) {
+  const { profile, squashfs, initramfs, bootLoader } = facts;
+  const { title, volumeId, cmdline } = profile;
+  return {
+    squashfs,
+    initramfs,
+    bootLoader,
+    'build id': facts.buildId,
+    profile: { title, volumeId, cmdline },
+    version: facts.version,
+    epoch: facts.lock.sourceDateEpoch,
+    tool: toolsOf(facts, 'xorriso'),
+  };
+}
+
+async function makeIso(
+  file: string,
+  inputs: IsoInputs,
+  { made, signal }: ImageWork,
+): Promise<IsoResult> {
+  const texts = await mkdtemp(join(dirname(file), `.${basename(file)}.`));
+  try {
+    const files = { ...mediumFiles(inputs, made), ...(await writeTexts(texts, inputs)) };
+    const { volumeId } = inputs.profile;
+    const bootLoader = made(inputs.bootLoader);
+    const request = {
+      volumeId,
+      files,
+      biosImage: join(bootLoader, BIOS_IMAGE),
+      espImage: join(bootLoader, ESP_IMAGE),
+      epoch: inputs.epoch,
+    };
+    // The files are hashed here while xorriso, a process of its own, copies them.
+    const hashing = Promise.all([
+      hashAll(files, signal),
+      hashBootImages({ bios: request.biosImage, esp: request.espImage }, signal),
+    ]);
+    const writing = writeIso(file, request, {
+      signal,
+      check: async (written) => {
+        const [hashes, boot] = await hashing;
+        return verifyIso(written, { volumeId, files: hashes, boot }, signal);
+      },
+    });
+    const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);
+    return { sha256, files: hashes };
+  } finally {
+    await rm(texts, { recursive: true, force: true });
+  }
+}
+
+/** Path on the medium → file on the host, of what the earlier steps made. */
+function mediumFiles(
+  { squashfs, initramfs }: IsoInputs,
+  made: ImageWork['made'],
+): Record<string, string> {
+  return {
+    [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
+    [INITRAMFS_PATH]: join(made(initramfs), INITRAMFS_FILE),
+    '/quantix/system.squashfs': join(made(squashfs), SQUASHFS_FILE),
+  };
+}
+
+async function writeTexts(
+  directory: string,
+  { profile, version, 'build id': buildId }: IsoInputs,
+): Promise<Record<string, string>> {
+  const cmdline = [...profile.cmdline, `quantix.build=${buildId}`];
+  const texts: Record<string, string> = {
+    '/boot/grub/grub.cfg': menuConfig(liveBootMenu({ title: profile.title, version, cmdline })),
+    [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
+  };
+  const written: Record<string, string> = {};
+  for (const [path, text] of Object.entries(texts)) {
+    const file = join(directory, basename(path));
+    await writeFile(file, text);
+    written[path] = file;
+  }
+  return written;
+}
+
+async function hashAll(
+  files: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const [path, file] of Object.entries(files)) {
+    hashes[path] = (await hashFile(file, [], signal)).whole;
+  }
+  return hashes;
+}
 
 export interface IsoRequest {
   /** ISO 9660 volume id. */

@@ -2,9 +2,9 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { UnrunScript } from '../contract/base.ts';
 import type { Artifact } from '../sbom/cyclonedx.ts';
+import { type ImageFacts, packagesOf } from './facts.ts';
+import type { IsoResult } from './iso.ts';
 import type { ImagePlan } from './plan.ts';
-import { type ImageFacts, packagesOf } from './steps/facts.ts';
-import type { IsoResult } from './steps/iso.ts';
 
 /** What a build manifest is made from. */
 export interface ManifestParts {
@@ -17,7 +17,7 @@ export interface ManifestParts {
   times: readonly { step: string; seconds: number; cached: boolean }[];
   /** Scripts of packages that were not run. */
   scripts: readonly UnrunScript[];
-  /** Third-party components of the compiled programs: Node and npm packages. */
+  /** What of others' is in the programs of our own: Node and npm packages. */
   artifacts: readonly Artifact[];
 }
 

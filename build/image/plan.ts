@@ -1,32 +1,26 @@
+import { planSea } from '../sea/make.ts';
 import { sha256 } from '../step/digest.ts';
 import type { Step } from '../step/step.ts';
-import { planBootLoader } from './steps/boot-loader.ts';
-import type { ImageFacts } from './steps/facts.ts';
-import { planInitramfs } from './steps/initramfs.ts';
-import { planIso } from './steps/iso.ts';
-import { planSea } from './steps/sea.ts';
-import { planSquashfs } from './steps/squashfs.ts';
+import { planBootLoader } from './boot-loader.ts';
+import type { ImageFacts } from './facts.ts';
+import { planInitramfs } from './initramfs.ts';
+import { planIso } from './iso.ts';
+import { planSquashfs } from './squashfs.ts';
 
 /** The steps of an image, before any of them is run. */
-export interface ImagePlan {
-  /** 16 hex digits, the same for the same inputs and for no others: by it a booting system finds its medium. */
-  buildId: string;
-  /** The programs of `apps/`; absent if the image has none. */
-  sea: Step | undefined;
-  squashfs: Step;
-  initramfs: Step;
-  bootLoader: Step;
-  iso: Step;
-}
+export type ImagePlan = ReturnType<typeof planImage>;
 
-/** Plans the steps of an image. A step's inputs hold every field it reads, so that its key stands for its result. */
-export function planImage(facts: ImageFacts): ImagePlan {
-  const sea = planSea(facts);
-  const squashfs = planSquashfs(facts, sea);
+/** Plans the steps of an image. */
+export function planImage(facts: ImageFacts) {
+  const { programs } = facts;
+  /** The programs of `apps/`; absent if the image has none. */
+  const sea = programs === undefined ? undefined : planSea({ ...facts, programs });
+  const squashfs = planSquashfs({ ...facts, sea });
   const initramfs = planInitramfs(facts);
+  /** 16 hex digits, the same for the same inputs and for no others: by it a booting system finds its medium. */
   const buildId = sha256(`${squashfs.key} ${initramfs.key}`).slice(0, 16);
-  const bootLoader = planBootLoader(facts, buildId);
-  const iso = planIso(facts, { squashfs, initramfs, bootLoader });
+  const bootLoader = planBootLoader({ ...facts, buildId });
+  const iso = planIso({ ...facts, buildId, squashfs, initramfs, bootLoader });
   return { buildId, sea, squashfs, initramfs, bootLoader, iso };
 }
 
@@ -36,7 +30,6 @@ export function stepsOf({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan
 }
 
 /** File name of an ISO, without folder. */
-export function isoName({ profile, lock, flavour, version }: ImageFacts): string {
-  const kernel = flavour === 'full' ? '' : `-${flavour}`;
-  return `${profile.name}-${version}-${lock.base}-x86_64${kernel}.iso`;
+export function isoName({ profile, lock, version }: ImageFacts): string {
+  return `${profile.name}-${version}-${lock.base}-x86_64.iso`;
 }

@@ -4,20 +4,22 @@ import { z } from 'zod';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
-import type { Base } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
+import { BuildError } from '../error.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
 import { lockFile } from '../lock/file.ts';
 import { toolVersion } from '../process/tool-version.ts';
 import { loadProfile } from '../profile/load.ts';
-import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
-import type { BaseName } from '../profile/schema.ts';
-import { readNpmLock } from '../sea/npm-lock.ts';
+
+import { type Flavour, settingsOf } from '../profile/profile.ts';
+import { readPrograms } from '../sea/make.ts';
+
 import { runtimeOf } from '../sea/runtime.ts';
+import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
+import type { ImageFacts, ImageTool } from './facts.ts';
 import { type ImagePlan, isoName, planImage } from './plan.ts';
 import { QUICK, SMALLEST } from './squashfs.ts';
-import type { ImageFacts, ImageTool, ProgramFacts } from './steps/facts.ts';
 
 /** What a user asks for, about one image or several. */
 export interface ImageOptions {
@@ -26,7 +28,7 @@ export interface ImageOptions {
   outputDirectory: string;
   base: BaseChoice;
   architecture: ArchitectureName;
-  /** The kernel; `full` if absent. */
+  /** The kernel; by default `full` for a release, else `virt`. */
   flavour?: Flavour | undefined;
   /** Smallest instead of quickest compression. */
   release: boolean;
@@ -48,7 +50,7 @@ export interface ImageOptions {
 export interface PreparedImage {
   facts: ImageFacts;
   plan: ImagePlan;
-  base: Base;
+  projectDirectory: string;
   lockRequest: LockRequest;
   frozen: boolean;
   /** Absolute path of the ISO. */
@@ -64,8 +66,9 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     profile,
     hasAlpineLock: existsSync(lockFile(projectDirectory, profile, 'alpine')),
   });
-  const programs = programFacts(profile, base.name, projectDirectory);
   const frozen = options.frozenLock ?? release;
+  const installed = readInstalled(projectDirectory);
+  tellDifferences(installed, { ...options, frozen });
   const lockRequest = { ...options, profile, base };
   const [lock, toolVersions] = await Promise.all([
     currentLock(lockRequest, frozen),
@@ -74,19 +77,23 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
   const facts: ImageFacts = {
-    projectDirectory,
     profile,
     lock,
-    flavour: options.flavour ?? 'full',
+    base,
+    flavour: options.flavour ?? (release ? 'full' : 'virt'),
     version: productVersion(projectDirectory),
     compression: release ? SMALLEST : QUICK,
     overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
-    programs,
+    programs:
+      profile.programs.length === 0
+        ? undefined
+        : readPrograms(projectDirectory, runtimeOf(profile, base.name, installed)),
+    installed,
     toolVersions,
   };
   const file = resolve(projectDirectory, options.outputDirectory, isoName(facts));
-  return { facts, plan: planImage(facts), base, lockRequest, frozen, file };
+  return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, file };
 }
 
 /** The same image with another lock. */
@@ -95,14 +102,24 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   return { ...image, facts, plan: planImage(facts) };
 }
 
-function programFacts(
-  profile: Profile,
-  base: BaseName,
-  projectDirectory: string,
-): ProgramFacts | undefined {
-  if (profile.programs.length === 0) return undefined;
-  const npm = readNpmLock(projectDirectory);
-  return { runtime: runtimeOf(profile, base, npm), npm };
+/** Says, or with a lock that is not to move refuses, that npm has installed other packages than are asked for. */
+function tellDifferences(
+  installed: NpmPackages,
+  {
+    projectDirectory,
+    frozen,
+    say,
+  }: Pick<ImageOptions, 'projectDirectory' | 'say'> & { frozen: boolean },
+): void {
+  const [first, ...others] = installedDifferently(installed, readLocked(projectDirectory));
+  if (first === undefined) return;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const told = new BuildError({
+    what: `other npm packages are installed than package-lock.json asks for: ${first}${more}`,
+    fix: 'Install those: npm ci',
+  });
+  if (frozen) throw told;
+  say(told.message);
 }
 
 /** The product's version: that of the project. */

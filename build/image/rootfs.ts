@@ -1,31 +1,44 @@
-import type { Base, OpenedPackage, UnrunScript } from '../contract/base.ts';
-import type { Lock } from '../contract/lock.ts';
-import { moduleIndexFiles } from '../kmod/index-files.ts';
-import { keepModules } from '../kmod/keep-modules.ts';
-import { kernelRelease } from '../kmod/release.ts';
-import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
+import { join } from 'node:path';
+import type { AuditOptions } from '../audit/finding.ts';
+import type { RootfsProfile, UnrunScript } from '../contract/base.ts';
+import { programEntries } from '../sea/entries.ts';
+import { EXECUTABLE_FILE } from '../sea/make.ts';
+import { Code } from '../step/code.ts';
+import type { Step } from '../step/step.ts';
 import type { ContentReader } from '../tree/content.ts';
 import { dropTest } from '../tree/drop.ts';
-import type { Entry } from '../tree/entry.ts';
-import type { Overlay } from '../tree/overlay.ts';
+import { overlayEntries } from '../tree/overlay.ts';
 import { Tree } from '../tree/tree.ts';
+import { type ImageFacts, type ImageWork, packageContents, packagesOf } from './facts.ts';
+import { appletsUsed } from './initramfs.ts';
+
+/** Facts, and the step that makes the programs, if the image has any. */
+export type RootfsFacts = ImageFacts & { sea: Step | undefined };
 
 /** What a root filesystem is put together from. */
-export interface RootfsParts {
-  profile: Profile;
-  lock: Lock;
-  flavour: Flavour;
-  base: Base;
-  /** In the lock's order. */
-  packages: readonly OpenedPackage[];
-  /** The profile's overlays, in its order. */
-  overlays: readonly Overlay[];
-  /** The programs of `apps/` and their names. */
-  programs: readonly Entry[];
-  /** Product version for `/etc/os-release`. */
-  version: string;
-  /** Reads file contents; stays open as long as the tree is used. */
-  reader: ContentReader;
+export type RootfsInputs = ReturnType<typeof readRootfs>;
+
+export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
+  const { name, title, architecture, labelPrefix, hostname, accounts, runlevels } = profile;
+  const { programs, setuid } = profile;
+  return {
+    profile: {
+      ...{ name, title, architecture, labelPrefix, hostname, accounts, runlevels },
+      ...{ programs, setuid },
+    },
+    settings: { ...base.settings(profile) },
+    base: new Code(base, base.module),
+    flavour: facts.flavour,
+    /** In the lock's order. */
+    package: packageContents(packagesOf(lock, facts.flavour)),
+    /** In the profile's order; a later one wins. */
+    overlay: overlayEntries(facts.overlays),
+    sea: facts.sea,
+    /** Applets of busybox that the initramfs calls, for the audit. */
+    applets: appletsUsed(facts.initramfsOverlay.entries),
+    version: facts.version,
+    epoch: lock.sourceDateEpoch,
+  };
 }
 
 /** A root filesystem that was put together. */
@@ -38,27 +51,37 @@ export interface Rootfs {
 /**
  * Puts a root filesystem together: packages, less what the profile drops, then the overlays and our own programs
  * over them, then what package scripts would have made.
+ * @param reader reads file contents; stays open as long as the tree is used
  * @throws BuildError if two packages claim one path, or something that is derived has nothing to derive from
  */
-export function assembleRootfs(parts: RootfsParts): Rootfs {
-  const { profile, lock, flavour, base, packages, overlays, programs, version, reader } = parts;
-  const settings = settingsOf(profile, base.name);
+export function assembleRootfs(
+  inputs: RootfsInputs,
+  { made, opened }: Pick<ImageWork, 'made' | 'opened'>,
+  reader: ContentReader,
+): Rootfs {
+  const { settings, flavour, overlay, sea, version, epoch } = inputs;
+  const base = inputs.base.run;
+  const profile: RootfsProfile = { ...inputs.profile, settings };
   const tree = new Tree(reader);
-  for (const entry of base.skeleton(profile)) tree.add(entry);
-  const scripts = base.merge(tree, packages, { profile, lock, flavour, reader });
+  for (const entry of base.skeleton()) tree.add(entry);
+  const packages = opened(Object.values(inputs.package));
+  const scripts = base.merge(tree, packages, { profile, flavour, reader });
   drop(tree, Object.keys(settings.drop));
-  const index = keepModules(tree, kernelRelease(tree), {
-    drop: Object.keys(profile.kernel.drop),
-    keep: Object.values(profile.kernel.drivers[flavour]).flatMap(Object.values).flat(),
-  });
-  for (const overlay of overlays) for (const entry of overlay.entries) tree.replace(entry);
-  for (const entry of programs) tree.replace(entry);
-  base.finish(tree, { profile, lock, version });
-  for (const entry of moduleIndexFiles(index)) tree.replace(entry);
+  for (const entry of Object.values(overlay)) tree.replace(entry);
+  if (sea !== undefined) {
+    const executable = join(made(sea), EXECUTABLE_FILE);
+    for (const entry of programEntries(executable, inputs.profile.programs)) tree.replace(entry);
+  }
+  base.finish(tree, { profile, base: base.name, version, epoch });
   return { tree, scripts };
 }
 
 function drop(tree: Tree, patterns: readonly string[]): void {
   const dropped = dropTest(patterns);
   for (const { path } of tree.entries()) if (dropped(path)) tree.remove(path);
+}
+
+/** What the audit of a root filesystem is told of it. */
+export function auditOptions({ profile, settings, applets }: RootfsInputs): AuditOptions {
+  return { setuid: profile.setuid, allow: settings.accept, applets };
 }

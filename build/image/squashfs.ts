@@ -1,9 +1,18 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { assertAudited } from '../audit/audit.ts';
+import type { UnrunScript } from '../contract/base.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { isRoot } from '../process/environment.ts';
 import { feed } from '../process/feed.ts';
 import type { Tool } from '../process/tools.ts';
+import { defineStep } from '../step/step.ts';
+import { ContentReader } from '../tree/content.ts';
 import { tarSize, tarStream } from '../tree/tar-stream.ts';
 import type { Tree } from '../tree/tree.ts';
+import { type ImageWork, toolsOf } from './facts.ts';
+import { assembleRootfs, auditOptions, type RootfsFacts, readRootfs } from './rootfs.ts';
 import { assertFitsSquashfs } from './squashfs-limits.ts';
 
 /** How hard a squashfs is compressed; see mksquashfs(1). */
@@ -24,6 +33,50 @@ export const SMALLEST: Compression = {
   algorithm: 'xz',
   args: ['-comp', 'xz', '-Xbcj', 'x86', '-b', '1M'],
 };
+
+/** Files that the step makes. */
+export const SQUASHFS_FILE = 'system.squashfs';
+const SCRIPTS_FILE = 'scripts.json';
+
+/**
+ * The root filesystem as squashfs, and the list of packages' scripts that were not run.
+ * Making it throws a BuildError if parts contradict each other or the audit finds something.
+ */
+export const planSquashfs = defineStep({
+  name: 'squashfs',
+  module: import.meta.filename,
+  read: readSquashfs,
+  make: makeSquashfs,
+});
+
+function readSquashfs(facts: RootfsFacts) {
+  const { compression } = facts;
+  return { ...readRootfs(facts), compression, tool: toolsOf(facts, 'mksquashfs') };
+}
+
+async function makeSquashfs(
+  directory: string,
+  inputs: ReturnType<typeof readSquashfs>,
+  work: ImageWork,
+): Promise<void> {
+  const { compression, epoch } = inputs;
+  const { signal, onProgress } = work;
+  using reader = new ContentReader();
+  const { tree, scripts } = assembleRootfs(inputs, work, reader);
+  assertAudited(tree, auditOptions(inputs));
+  const file = join(directory, SQUASHFS_FILE);
+  await writeSquashfs(tree, file, { compression, epoch, signal, onProgress });
+  await writeFile(join(directory, SCRIPTS_FILE), JSON.stringify(scripts));
+}
+
+const scriptsSchema = z.array(
+  z.object({ package: z.string(), script: z.string(), reason: z.string() }),
+);
+
+/** The scripts of packages that were not run, as the step noted them. */
+export async function readScripts(directory: string): Promise<UnrunScript[]> {
+  return scriptsSchema.parse(JSON.parse(await readFile(join(directory, SCRIPTS_FILE), 'utf8')));
+}
 
 export interface SquashfsOptions {
   compression: Compression;

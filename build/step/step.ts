@@ -1,30 +1,73 @@
+import { Code, codeInputs } from './code.ts';
 import { digestOf } from './digest.ts';
-
-/** What a step depends on: a name for people (`package libc6`, `overlay common/etc/motd`) → value or digest. */
-export type StepInputs = Readonly<Record<string, string | number>>;
+import { namedInputs, type StepInputs } from './inputs.ts';
+import type { NpmPackages } from './npm.ts';
 
 /** One arrow of the build: everything it depends on is in `inputs`, and its key is their hash. */
 export interface Step {
   /** `squashfs`, `initramfs`, … */
   readonly name: string;
   readonly inputs: StepInputs;
-  /** SHA-256 over name and inputs; a step whose key is in the cache is skipped. */
+  /** SHA-256 over name and inputs, in their order; a step whose key is in the cache is skipped. */
   readonly key: string;
 }
 
-/** Plans a step. What an earlier step made is named by that step's key: `{ 'step squashfs': squashfs.key }`. */
-export function planStep(name: string, inputs: StepInputs): Step {
-  return { name, inputs, key: digestOf({ name, inputs }) };
+/** A step that can be run. */
+export interface RunnableStep<Work, Result = void> extends Step {
+  /**
+   * Makes what the step is there for, from the inputs that its key was made from.
+   * @param output the empty folder, or the file, to write
+   */
+  make(output: string, work: Work): Promise<Result>;
 }
 
-/** Gives each key of `values` a prefix, so that inputs of several kinds fit in one record. */
-export function prefixed(
-  prefix: string,
-  values: Readonly<Record<string, string | number>>,
-): StepInputs {
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [`${prefix} ${key}`, value]),
-  );
+/** What a step is: what it reads, and what it makes of that. */
+export interface StepDefinition<Facts, Inputs extends object, Work, Result> {
+  name: string;
+  /** The module of this definition: `import.meta.filename`. Its source and all it imports is an input too. */
+  module: string;
+  /**
+   * Takes from the facts what the step is made from. Each value becomes an input of its own, one level deep: objects
+   * give one for each of their keys. A value is plain data, the plan of an earlier step (its key stands for what it
+   * makes), or `Code`.
+   */
+  read(facts: Facts): Inputs;
+  /**
+   * Makes it. The inputs are the very values whose digest is the step's key, and there are no facts to read more from.
+   * @param work what results do not depend on (the signal, progress), and what the inputs name, such as opened packages
+   */
+  make(output: string, inputs: Inputs, work: Work): Promise<Result>;
+}
+
+/** Facts say which npm packages are installed: those that a step's code imports are inputs of it. */
+interface CodeFacts {
+  readonly installed: NpmPackages;
+}
+
+/** Defines a step; the function that is returned plans it. */
+export function defineStep<Facts extends CodeFacts, Inputs extends object, Work, Result>(
+  definition: StepDefinition<Facts, Inputs, Work, Result>,
+): (facts: Facts) => RunnableStep<Work, Result> {
+  const { name, module } = definition;
+  return (facts) => {
+    const read = definition.read(facts);
+    const handed = Object.values(read).filter((one) => one instanceof Code);
+    const values = Object.entries(read).filter(([, one]) => !(one instanceof Code));
+    const modules = [module, ...handed.map((code) => code.module)];
+    const inputs = {
+      ...namedInputs(Object.fromEntries(values)),
+      ...codeInputs(modules, facts.installed),
+    };
+    return {
+      ...planStep(name, inputs),
+      make: (output, work) => definition.make(output, read, work),
+    };
+  };
+}
+
+/** Plans a step. */
+export function planStep(name: string, inputs: StepInputs): Step {
+  return { name, inputs, key: digestOf({ name, inputs }) };
 }
 
 /** How one input differs between two builds. */

@@ -9,7 +9,6 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
-import { sha256 } from '../step/digest.ts';
 import type { Entry } from './entry.ts';
 
 /** A folder of `overlay/`, read. */
@@ -17,8 +16,6 @@ export interface Overlay {
   name: string;
   /** Files, links and directories, all root's: 0755 if executable or a directory, else 0644. */
   entries: Entry[];
-  /** Path in the overlay → digest over type, mode and content; belongs into the key of what is made of it. */
-  digests: Record<string, string>;
 }
 
 /**
@@ -36,12 +33,11 @@ export function readOverlay(directory: string, name: string): Overlay {
       fix: 'Make the folder, or take the name out of the profile.',
     });
   }
-  const overlay: Overlay = { name, entries: [], digests: {} };
+  const overlay: Overlay = { name, entries: [] };
   const origin = `overlay ${name}`;
   const read = (path: string): void => {
-    const { entry, digest } = readOne(join(directory, path), path, origin);
+    const entry = readOne(join(directory, path), path, origin);
     overlay.entries.push(entry);
-    overlay.digests[`${name}/${path}`] = digest;
     if (entry.type === 'directory') readAll(path);
   };
   const readAll = (path: string): void => {
@@ -70,16 +66,16 @@ function utf8(bytes: Buffer, what: string, where: string): string {
   });
 }
 
-function readOne(file: string, path: string, origin: string): { entry: Entry; digest: string } {
+function readOne(file: string, path: string, origin: string): Entry {
   const stat = lstatSync(file);
   checkMode(stat, file);
   const owner = { path, uid: 0, gid: 0, origin };
   if (stat.isDirectory()) {
-    return { entry: { ...owner, type: 'directory', mode: 0o755 }, digest: 'directory' };
+    return { ...owner, type: 'directory', mode: 0o755 };
   }
   if (stat.isSymbolicLink()) {
     const target = utf8(readlinkSync(file, { encoding: 'buffer' }), 'the target of a link', file);
-    return { entry: { ...owner, type: 'symlink', mode: 0o777, target }, digest: `link ${target}` };
+    return { ...owner, type: 'symlink', mode: 0o777, target };
   }
   if (!stat.isFile()) {
     throw new BuildError({
@@ -91,11 +87,16 @@ function readOne(file: string, path: string, origin: string): { entry: Entry; di
   const mode = (stat.mode & 0o111) === 0 ? 0o644 : 0o755;
   const bytes = readFileSync(file);
   checkLineEnds(bytes, file);
-  const content = { in: 'memory', bytes } as const;
-  return {
-    entry: { ...owner, type: 'file', mode, size: bytes.length, content },
-    digest: sha256(`${mode.toString(8)} ${sha256(bytes)}`),
-  };
+  return { ...owner, type: 'file', mode, size: bytes.length, content: { in: 'memory', bytes } };
+}
+
+/** What overlays put where, `common/etc/motd` → entry: in the overlays' order, and parents before children. */
+export function overlayEntries(overlays: readonly Overlay[]): Record<string, Entry> {
+  return Object.fromEntries(
+    overlays.flatMap(({ name, entries }) =>
+      entries.map((entry) => [`${name}/${entry.path}`, entry] as const),
+    ),
+  );
 }
 
 const [SETUID, SETGID, STICKY, READ_BY_ALL] = [0o4000, 0o2000, 0o1000, 0o044];

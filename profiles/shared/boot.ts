@@ -1,16 +1,53 @@
 /** How both appliances boot. */
-import { drivers } from './drivers.ts';
-import { drop } from './kernel-drop.ts';
 
 /** Messages go to the screen and to the first serial port; the last one named becomes `/dev/console`. */
 export const cmdline = ['console=tty0', 'console=ttyS0,115200', 'loglevel=5', 'panic=30'];
 
-/** Modules that the initramfs mounts the medium with; drivers of disks are in `drivers.ts`. */
-export const initramfs = {
-  modules: ['loop', 'isofs', 'ext4', 'vfat', 'nls_cp437', 'nls_ascii', 'squashfs', 'overlay'],
+/** Modules that find and mount the medium: disks and CDs behind every usual controller, and file systems. */
+const modules = {
+  common: [
+    'virtio_pci',
+    'virtio_blk',
+    'virtio_scsi',
+    'ata_piix',
+    'sd_mod',
+    'sr_mod',
+    'loop',
+    'isofs',
+    'ext4',
+    'vfat',
+    'nls_cp437',
+    'nls_ascii',
+    'squashfs',
+    'overlay',
+  ],
+  virt: [],
+  full: [
+    'ahci',
+    'nvme',
+    'xhci_pci',
+    'ehci_pci',
+    'ohci_pci',
+    'uhci_hcd',
+    'usb_storage',
+    'uas',
+    'usbhid',
+    'hid_generic',
+    'mmc_block',
+    'sdhci_pci',
+    'megaraid_sas',
+    'mpt3sas',
+    'hpsa',
+    'vmd',
+  ],
 };
 
-export const kernel = { drivers, drop };
+const INTEL = 'drives a part of PCs that no machine with this CPU has';
+
+export const initramfs = {
+  modules,
+  without: { arm64: { uhci_hcd: INTEL, vmd: INTEL } },
+};
 
 export const runlevels = {
   sysinit: ['devfs', 'sysfs', 'mdev'],

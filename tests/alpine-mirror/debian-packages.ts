@@ -3,8 +3,9 @@ import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BlobStore } from '../../build/cache/blob-store.ts';
 import type { CacheDirectory } from '../../build/cache/directory.ts';
 import type { OpenedPackage } from '../../build/contract/base.ts';
+import type { LockedPackage } from '../../build/contract/lock.ts';
+import { packagesOf } from '../../build/image/facts.ts';
 import { type PreparedImage, prepareImage } from '../../build/image/prepare.ts';
-import { packagesOf } from '../../build/image/steps/facts.ts';
 import { fetchPackages } from '../../tasks/packages.ts';
 import { dependsField } from './debian-depends.ts';
 
@@ -13,6 +14,7 @@ const AT_ONCE = 4;
 
 /** A package of a Debian lock: opened, and what it depends on, as `Depends` says it. */
 export interface DebianPackage extends OpenedPackage {
+  readonly locked: LockedPackage;
   readonly depends: string;
 }
 
@@ -39,13 +41,16 @@ export function prepareDebian(profile: string, place: ProjectPlace): Promise<Pre
 /** The packages of an image, downloaded, verified and opened. */
 export async function debianPackages(prepared: PreparedImage): Promise<DebianPackage[]> {
   const report = { say: () => {}, progress: () => {} };
-  const { image, packages } = await fetchPackages(prepared, report);
+  const { image, entries } = await fetchPackages(prepared, report);
   const store = new BlobStore(image.lockRequest.cache);
   const limit = pLimit(AT_ONCE);
-  const opened = packages.of(packagesOf(image.facts.lock, image.facts.flavour));
   return Promise.all(
-    opened.map((one) =>
-      limit(async () => ({ ...one, depends: await dependsField(store.path(one.locked.sha256)) })),
+    packagesOf(image.facts.lock, image.facts.flavour).map((locked) =>
+      limit(async () => ({
+        locked,
+        entries: entries.get(locked.sha256) ?? [],
+        depends: await dependsField(store.path(locked.sha256)),
+      })),
     ),
   );
 }

@@ -3,9 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+
 import { settingsOf } from '../../build/profile/profile.ts';
+import { codeDigest } from '../../build/step/code.ts';
+
 import { digestOf } from '../../build/step/digest.ts';
-import { sourceDigests } from '../../build/step/source.ts';
 import { ContentReader } from '../../build/tree/content.ts';
 import { readOverlay } from '../../build/tree/overlay.ts';
 import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
@@ -55,8 +57,8 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
   const made = digestOf({
     profile: facts.profile,
     lock: facts.lock,
-    overlay: overlay.digests,
-    sources: sourceDigests(projectDirectory, ['tests/alpine-mirror/from-debian.ts']),
+    overlay,
+    code: codeDigest(import.meta.filename),
     key: key.pem,
     node: process.version,
   });

@@ -5,11 +5,13 @@ import { $ } from 'zx';
 import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BIOS_IMAGE, ESP_IMAGE } from '../../build/image/boot-loader.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
+import { INITRAMFS_FILE, KERNEL_FILE } from '../../build/image/initramfs.ts';
 import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { squashfsCommand } from '../../build/image/squashfs.ts';
-import { INITRAMFS_FILE, KERNEL_FILE } from '../../build/image/steps/initramfs.ts';
+
 import { isolatedEnvironment } from '../../build/process/environment.ts';
+
 import { StepCache } from '../../build/step/cache.ts';
 import type { Step } from '../../build/step/step.ts';
 import { openWorkshop, type Workshop } from '../build/workshop.ts';

@@ -9,6 +9,7 @@ import { bundle } from '../../build/sea/bundle.ts';
 import { compile } from '../../build/sea/compile.ts';
 import { programEntries } from '../../build/sea/entries.ts';
 import { toolchainNode } from '../../build/sea/runtime.ts';
+import { readSources } from '../../build/step/source.ts';
 import { ContentReader } from '../../build/tree/content.ts';
 import { Tree } from '../../build/tree/tree.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
@@ -37,7 +38,9 @@ export async function measurePrograms(project: string, runs: number): Promise<Fi
 async function make(projectDirectory: string, output: string): Promise<void> {
   const node = toolchainNode(projectDirectory);
   const version = productVersion(projectDirectory);
-  const request = { projectDirectory, entry: 'apps/qx.ts', version, node: process.versions.node };
+  const entry = 'apps/qx.ts';
+  const sources = readSources(projectDirectory, [entry]);
+  const request = { projectDirectory, entry, sources, version, node: process.versions.node };
   const { code } = await bundle(request);
   const { strip } = ARCHITECTURES[DEFAULT_ARCHITECTURE];
   await compile({ code, compiler: node, node, strip, output });

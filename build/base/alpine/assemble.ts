@@ -11,7 +11,7 @@ import { ContentReader } from '../../tree/content.ts';
 import { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
 import { pathsWithAttributes } from './installed/files.ts';
-import { openPackage } from './package/open.ts';
+import { openPackage, readerVersion } from './package/open.ts';
 import { decodeRecord, EMPTY_RECORD, isRecord } from './package/record.ts';
 import type { RepositoryAddress } from './repository/address.ts';
 import { fetchArchive, type LocalArchive } from './repository/archive.ts';
@@ -19,14 +19,11 @@ import { openRepository } from './repository/index.ts';
 import { type SelectedPackage, selectPackages } from './repository/select.ts';
 import type { TrustedKeys } from './signature/keys.ts';
 
-/** Raised whenever `openPackage` gives other entries, or another record, than before for the same archive. */
-export const READER_VERSION = 3;
-
 /** Packages that are downloaded, and archives that are opened, at once. */
 const DOWNLOADS = 8;
 const OPENINGS = 4;
 
-/** What to install into a root filesystem. */
+/** What a root filesystem is to be made of. */
 export interface AssembleRequest {
   /** Alpine's name of the architecture: `x86_64`, `aarch64`. */
   readonly architecture: string;
@@ -37,11 +34,11 @@ export interface AssembleRequest {
   readonly wanted: readonly string[];
   readonly cache: CacheDirectory;
   readonly signal?: AbortSignal | undefined;
-  /** Called with messages for the user, one line each. */
+  /** Gets a line for a person now and then. */
   readonly onNote?: ((line: string) => void) | undefined;
 }
 
-/** A root filesystem, and the reader of its contents, which the caller closes. */
+/** A root filesystem, and what reads its contents; whoever gets it closes the reader. */
 export interface AssembledRoot {
   readonly tree: Tree;
   readonly reader: ContentReader;
@@ -88,7 +85,7 @@ interface Opening {
   reader: ContentReader;
 }
 
-/** Opens each package as soon as it is downloaded; the first failure aborts the others. */
+/** Every package is opened as soon as it is there; the first failure ends the rest. */
 async function openAll(
   selected: readonly SelectedPackage[],
   opening: Opening,
@@ -122,7 +119,7 @@ async function openOne(
   const origin = originOf(one);
   const apk: ArchiveReader = {
     name: 'alpine',
-    readerVersion: READER_VERSION,
+    readerVersion: readerVersion(),
     open: ({ file }, sink, cancel) =>
       openPackage({ file, keys, identity: one.identity, origin, sink, signal: cancel }),
   };

@@ -1,21 +1,29 @@
 import type { ArchiveReader, Base } from '../../contract/base.ts';
 import { type Profile, settingsOf } from '../../profile/profile.ts';
 import { smallSkeleton } from '../system/skeleton.ts';
-import { READER_VERSION } from './assemble.ts';
 import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
-import { openPackage } from './package/open.ts';
-import { alpineRequest, repositoryAddresses } from './request.ts';
+import { openPackage, readerVersion } from './package/open.ts';
+import {
+  type AlpineSettings,
+  alpineRequest,
+  alpineSettings,
+  repositoryAddresses,
+} from './request.ts';
 import { resolveAlpine } from './resolve.ts';
 import { trustedKeys } from './signature/keys.ts';
 
 /** Packages from Alpine, by our own apk engine: no apk, no root, no script is run. */
-export const alpine: Base = {
+export const alpine: Base<AlpineSettings> = {
   name: 'alpine',
+  module: import.meta.filename,
   request: alpineRequest,
   resolve: resolveAlpine,
-  mirrors: async ({ profile, mirror }) => ({ addresses: repositoryAddresses(profile, mirror) }),
+  mirrors: async ({ profile, mirror }) => ({
+    addresses: repositoryAddresses(settingsOf(profile, 'alpine'), mirror),
+  }),
   reader,
+  settings: alpineSettings,
   merge: mergeAlpine,
   skeleton: smallSkeleton,
   finish: finishAlpine,
@@ -25,7 +33,7 @@ function reader(profile: Profile): ArchiveReader {
   const keys = trustedKeys(Object.entries(settingsOf(profile, 'alpine').keys));
   return {
     name: 'alpine',
-    readerVersion: READER_VERSION,
+    readerVersion: readerVersion(),
     open: ({ locked, file }, sink, signal) =>
       openPackage({
         file,

@@ -1,5 +1,7 @@
 import type { FinishContext } from '../../contract/base.ts';
-import { settingsOf } from '../../profile/profile.ts';
+import { moduleIndexFiles } from '../../kmod/index-files.ts';
+import { indexModules } from '../../kmod/index-modules.ts';
+import { kernelRelease } from '../../kmod/release.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -17,7 +19,7 @@ const APPLET_PATHS = 'etc/busybox-paths.d';
 /** What Alpine's package scripts would have made; see `Base.finish`. */
 export function finishAlpine(tree: Tree, context: FinishContext): void {
   const { profile } = context;
-  for (const [path, target] of Object.entries(settingsOf(profile, 'alpine').links)) {
+  for (const [path, target] of Object.entries(profile.settings.links)) {
     tree.add(generatedLink(path.slice(1), target));
   }
   const derived: Entry[] = [
@@ -27,6 +29,7 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
     ...(tree.file(BUNDLE) === undefined ? [caBundle(tree)] : []),
     ...runlevelLinks(tree, profile),
     dependencyScan(tree),
+    ...moduleIndexFiles(indexModules(tree, kernelRelease(tree))),
   ];
   for (const entry of derived) tree.replace(entry);
 }

@@ -1,12 +1,16 @@
 import type { MergeContext, OpenedPackage, UnrunScript } from '../../contract/base.ts';
 import { BuildError } from '../../error.ts';
-import { type Profile, settingsOf } from '../../profile/profile.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
 import { decodeRecord, isRecord } from './package/record.ts';
 import type { AccountNumbers } from './renumber.ts';
 import { selectPackages } from './repository/select.ts';
-import { alpineArchitecture, repositoryAddresses, worldOf } from './request.ts';
+import {
+  type AlpineSettings,
+  alpineArchitecture,
+  repositoryAddresses,
+  worldOf,
+} from './request.ts';
 
 /**
  * See `Base.merge`: what `apk add` of the profile's world would install, in apk's order, with the database by which
@@ -15,28 +19,31 @@ import { alpineArchitecture, repositoryAddresses, worldOf } from './request.ts';
 export function mergeAlpine(
   tree: Tree,
   packages: readonly OpenedPackage[],
-  context: MergeContext,
+  context: MergeContext<AlpineSettings>,
 ): UnrunScript[] {
   const { profile } = context;
   const { ordered, world } = inOrder(packages, context);
   const opened = ordered.map((one) => packageToInstall(one, context));
-  const alpine = settingsOf(profile, 'alpine');
+  const { settings } = profile;
   const plan = planInstallation({
     packages: opened,
     world,
     architecture: alpineArchitecture(profile),
-    repositories: [...repositoryAddresses(profile, undefined).values()].flatMap(
+    repositories: [...repositoryAddresses(settings, undefined).values()].flatMap(
       ([best]) => best ?? [],
     ),
-    keys: new Map(Object.entries(alpine.keys)),
+    keys: new Map(Object.entries(settings.keys)),
     accounts: accountsOf(profile),
   });
   install(plan, tree);
-  return unrunScripts(opened, alpine.scripts);
+  return unrunScripts(opened, settings.scripts);
 }
 
 /** Packages in the order in which apk installs them; the lock has them by name. */
-function inOrder(packages: readonly OpenedPackage[], { profile, flavour }: MergeContext) {
+function inOrder(
+  packages: readonly OpenedPackage[],
+  { profile, flavour }: MergeContext<AlpineSettings>,
+) {
   const stanzas = packages.map(({ locked }) => ({
     fields: new Map(Object.entries(locked.apk ?? {})),
     line: 0,
@@ -44,7 +51,7 @@ function inOrder(packages: readonly OpenedPackage[], { profile, flavour }: Merge
   }));
   const { packages: selected, world } = selectPackages({
     repositories: [{ url: 'file:///lock', tag: '', packages: stanzas }],
-    wanted: worldOf(profile, flavour),
+    wanted: worldOf(profile.settings, flavour),
     architecture: alpineArchitecture(profile),
   });
   const byIdentity = new Map(packages.map((one) => [one.locked.apk?.C, one]));
@@ -60,7 +67,7 @@ function inOrder(packages: readonly OpenedPackage[], { profile, flavour }: Merge
 
 function packageToInstall(
   { locked, entries }: OpenedPackage,
-  { reader }: MergeContext,
+  { reader }: Pick<MergeContext, 'reader'>,
 ): PackageToInstall {
   const where = `package ${locked.name} ${locked.version}`;
   const record = entries.find(isRecord);
@@ -74,14 +81,14 @@ function packageToInstall(
   };
 }
 
-function accountsOf({ accounts }: Profile): AccountNumbers {
+function accountsOf({ accounts }: Pick<MergeContext['profile'], 'accounts'>): AccountNumbers {
   const users = Object.entries(accounts.users).map(([name, { uid }]) => [name, uid] as const);
   return { users: new Map(users), groups: new Map(Object.entries(accounts.groups)) };
 }
 
 /**
- * Package scripts that are stored but not run, each with the reason that the profile gives.
- * @throws BuildError naming the scripts for which it gives none
+ * Scripts that were stored and not run, each with the profile's reason.
+ * @throws BuildError naming those that nobody looked at
  */
 function unrunScripts(
   packages: readonly PackageToInstall[],

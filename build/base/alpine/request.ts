@@ -3,7 +3,7 @@ import type { Lock } from '../../contract/lock.ts';
 import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
 
 /** The architecture of an image, as Alpine calls it. */
-export function alpineArchitecture({ architecture }: Profile): string {
+export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture'>): string {
   return ARCHITECTURES[architecture].machine;
 }
 
@@ -18,9 +18,24 @@ export function alpineRequest(profile: Profile): Lock['request'] {
   };
 }
 
+/** What of a profile's settings for Alpine shapes a root filesystem: all but how to make programs and initramfs. */
+export type AlpineSettings = ReturnType<typeof alpineSettings>;
+
+export function alpineSettings(profile: Profile) {
+  const {
+    node: _node,
+    busybox: _busybox,
+    overlays: _overlays,
+    ...settings
+  } = settingsOf(profile, 'alpine');
+  return settings;
+}
+
 /** The world of an image: what apk's `add` is asked for. What is left out is forbidden. */
-export function worldOf(profile: Profile, flavour: Flavour): string[] {
-  const { packages, kernel, without } = settingsOf(profile, 'alpine');
+export function worldOf(
+  { packages, kernel, without }: Pick<AlpineSettings, 'packages' | 'kernel' | 'without'>,
+  flavour: Flavour,
+): string[] {
   return [...packages, kernel[flavour], ...Object.keys(without).map((name) => `!${name}`)];
 }
 
@@ -30,10 +45,9 @@ export function worldOf(profile: Profile, flavour: Flavour): string[] {
  * @returns name of the repository → addresses, best first
  */
 export function repositoryAddresses(
-  profile: Profile,
+  alpine: Pick<AlpineSettings, 'mirrors' | 'repositories' | 'release'>,
   mirror: string | undefined,
 ): Map<string, string[]> {
-  const alpine = settingsOf(profile, 'alpine');
   const mirrors = mirror === undefined ? alpine.mirrors : [mirror.replace(/\/+$/, '')];
   return new Map(
     alpine.repositories.map((name) => [

@@ -27,11 +27,12 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   const { profile, mirror, cacheDirectory, notOlderThan, signal, say } = request;
   const keys = await keysOf(request);
   const architecture = alpineArchitecture(profile);
+  const settings = settingsOf(profile, 'alpine');
   using transport = new Transport();
   const store = new BlobStore(cacheRooms(cacheDirectory), say);
   const context: DownloadContext = { store, transport, signal };
   const named = await Promise.all(
-    [...repositoryAddresses(profile, mirror)].map(async ([name, addresses]) => {
+    [...repositoryAddresses(settings, mirror)].map(async ([name, addresses]) => {
       const asked = { addresses, architecture, keys, context, say };
       return [name, await openFirst(asked)] as const;
     }),
@@ -41,7 +42,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   assertNotOlder(states, notOlderThan);
   const chosen = new Map<Flavour, readonly LockedPackage[]>();
   for (const flavour of FLAVOURS) {
-    const wanted = worldOf(profile, flavour);
+    const wanted = worldOf(settings, flavour);
     const list = [...repositories.values()];
     const { packages } = selectPackages({ repositories: list, wanted, architecture });
     chosen.set(flavour, await lockAll(packages, { repositories, architecture, context }));
@@ -72,7 +73,7 @@ function statesOf(
   );
 }
 
-/** Where packages come from, and for which CPU. */
+/** Where packages come from, and for what. */
 interface PackageOrigin {
   repositories: ReadonlyMap<string, Repository>;
   /** As Alpine calls it. */
@@ -80,7 +81,7 @@ interface PackageOrigin {
   context: DownloadContext;
 }
 
-/** The first failure aborts the other downloads. */
+/** The first failure ends the other downloads. */
 async function lockAll(
   packages: readonly SelectedPackage[],
   { context, ...origin }: PackageOrigin,

@@ -1,18 +1,28 @@
 import type { Base, Mirrors, ResolveRequest } from '../../contract/base.ts';
+import { settingsOf } from '../../profile/profile.ts';
 import { skeleton } from '../system/skeleton.ts';
 import { readAptNetwork } from './apt/network.ts';
 import { finishDebian } from './finish.ts';
 import { mergeDebian } from './merge.ts';
-import { openDebianPackage } from './open.ts';
+import { openDebianPackage, readerVersion } from './open.ts';
 import { candidatesFor, debianRequest, resolveDebian } from './resolve.ts';
 
 /** Packages from Debian: apt resolves and verifies, dpkg-deb opens. */
 export const debian: Base = {
   name: 'debian',
+  module: import.meta.filename,
   request: debianRequest,
   resolve: resolveDebian,
   mirrors: findMirrors,
-  reader: () => ({ name: 'debian', readerVersion: 1, open: openDebianPackage }),
+  reader: () => ({
+    name: 'debian',
+    readerVersion: readerVersion(),
+    open: openDebianPackage,
+  }),
+  settings: (profile) => {
+    const { drop, links, accept } = settingsOf(profile, 'debian');
+    return { drop, links, accept };
+  },
   merge: mergeDebian,
   skeleton,
   finish: finishDebian,

@@ -1,5 +1,7 @@
 import type { FinishContext } from '../../contract/base.ts';
-import { settingsOf } from '../../profile/profile.ts';
+import { moduleIndexFiles } from '../../kmod/index-files.ts';
+import { indexModules } from '../../kmod/index-modules.ts';
+import { kernelRelease } from '../../kmod/release.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { accountFiles } from '../system/accounts.ts';
@@ -16,7 +18,7 @@ import { runlevelLinks } from '../system/runlevels.ts';
  */
 export function finishDebian(tree: Tree, context: FinishContext): void {
   const { profile } = context;
-  for (const [path, target] of Object.entries(settingsOf(profile, 'debian').links)) {
+  for (const [path, target] of Object.entries(profile.settings.links)) {
     tree.add(generatedLink(path.slice(1), target));
   }
   const derived: Entry[] = [
@@ -30,6 +32,11 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
     ...runlevelLinks(tree, profile),
     dependencyScan(tree),
+    ...moduleIndex(tree),
   ];
   for (const entry of derived) tree.replace(entry);
+}
+
+function moduleIndex(tree: Tree): Entry[] {
+  return moduleIndexFiles(indexModules(tree, kernelRelease(tree)));
 }

@@ -2,10 +2,16 @@ import { execa } from 'execa';
 import type { PackageArchive } from '../../contract/base.ts';
 import { anySignal, inGroup } from '../../process/child-group.ts';
 import { groupOptions, toolError } from '../../process/run.ts';
+import { codeDigest } from '../../step/code.ts';
 import { readTar } from '../../tree/read-tar.ts';
 import type { EntrySink } from '../../tree/sink.ts';
 
-/** See `Base.open`: `dpkg-deb` decompresses, `tar` reads, nothing is unpacked. */
+/** See `ArchiveReader.readerVersion`. */
+export function readerVersion(): string {
+  return codeDigest(import.meta.filename);
+}
+
+/** See `ArchiveReader.open`: `dpkg-deb` decompresses, `tar` reads, nothing is unpacked. */
 export async function openDebianPackage(
   { locked, file }: PackageArchive,
   sink: EntrySink,

@@ -6,9 +6,9 @@ import { generatedFile } from './generated.ts';
  * The profile's accounts as passwd(5), group(5) and shadow(5). Root has no password, so that it can log in on the
  * local console until one is set; nobody else has a usable one.
  */
-export function accountFiles({ profile, lock }: FinishContext): Entry[] {
+export function accountFiles({ profile, epoch }: FinishContext): Entry[] {
   const { accounts } = profile;
-  const day = Math.floor(lock.sourceDateEpoch / 86_400);
+  const day = Math.floor(epoch / 86_400);
   const users = Object.entries(accounts.users).sort(([, a], [, b]) => a.uid - b.uid);
   const groups = Object.entries(accounts.groups).sort(([, a], [, b]) => a - b);
   const passwd = users.map(([name, user]) => {

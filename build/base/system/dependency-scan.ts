@@ -3,7 +3,7 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generatedFile } from './generated.ts';
 
-/** Possible paths of OpenRC's gendepends.sh, whose output librc parses; the path differs per base. */
+/** OpenRC's script that lists what services depend on; it prints what its library reads. Its place is the base's. */
 const SCRIPTS = ['lib/rc/sh/gendepends.sh', 'usr/libexec/rc/sh/gendepends.sh'];
 
 /** Words of `depend()` (openrc-run(8)) → words that OpenRC's library reads. */

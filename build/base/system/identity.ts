@@ -3,15 +3,15 @@ import type { Entry } from '../../tree/entry.ts';
 import { generatedFile } from './generated.ts';
 
 /** What the system says it is: os-release(5) with the base it was made from, and the host name until one is set. */
-export function identityFiles({ profile, lock, version }: FinishContext): Entry[] {
+export function identityFiles({ profile, base, version }: FinishContext): Entry[] {
   const fields: Record<string, string> = {
     NAME: profile.title,
     ID: profile.name,
-    ID_LIKE: lock.base,
+    ID_LIKE: base,
     VERSION: version,
     VERSION_ID: version,
     PRETTY_NAME: `${profile.title} ${version}`,
-    QUANTIX_BASE: lock.base,
+    QUANTIX_BASE: base,
     QUANTIX_PRODUCT: profile.labelPrefix,
   };
   const lines = Object.entries(fields).map(([key, value]) => `${key}="${escaped(value)}"\n`);

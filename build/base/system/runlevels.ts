@@ -9,7 +9,7 @@ import { generatedLink } from './generated.ts';
  * that: OpenRC waits for a runlevel to end before it begins the next, and so all of them start side by side.
  * @throws BuildError naming a service that no package and no overlay has
  */
-export function runlevelLinks(tree: Tree, { runlevels }: Profile): Entry[] {
+export function runlevelLinks(tree: Tree, { runlevels }: Pick<Profile, 'runlevels'>): Entry[] {
   const started = { ...runlevels, default: [...runlevels.boot, ...runlevels.default] };
   return Object.entries(started).flatMap(([level, services]) =>
     services.map((service) => {

@@ -2,7 +2,7 @@ import { chmod, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
-import { OpenedStore } from '../../../build/cache/opened.ts';
+import { OpenedStore, openedFolder } from '../../../build/cache/opened.ts';
 import { formatIndex, parseIndex } from '../../../build/cache/opened-index.ts';
 import type { ArchiveReader } from '../../../build/contract/base.ts';
 import { BuildError } from '../../../build/error.ts';
@@ -36,12 +36,13 @@ function fileEntry(path: string, size: number) {
   return { type: 'file', path, mode: 0o4755, size, ...owner } as const;
 }
 
+const READER = { name: 'debian', readerVersion: 'one' } as const;
+
 /** A base whose archives all hold the same; counts how often one is read. */
 function tinyBase(fill: (sink: EntrySink) => Promise<void> = tinyContents) {
   const counted = { reads: 0 };
   const base: ArchiveReader = {
-    name: 'debian',
-    readerVersion: 1,
+    ...READER,
     async open(_archive, sink) {
       counted.reads += 1;
       await fill(sink);
@@ -68,7 +69,7 @@ async function emptyOpened() {
   const directory = cacheRooms(await temporaryFolder());
   const notes: string[] = [];
   const store = new OpenedStore(directory, (line) => notes.push(line));
-  const start = join(directory.opened, 'debian-1.2', sha256);
+  const start = join(directory.opened, openedFolder(READER), sha256);
   return { store, notes, directory, contents: `${start}.blob`, index: `${start}.json` };
 }
 
@@ -97,7 +98,7 @@ test('another reader version reads the archive again', async () => {
   const { store } = await emptyOpened();
   const { base, counted } = tinyBase();
   await store.open(base, archive);
-  await store.open({ ...base, readerVersion: 2 }, archive);
+  await store.open({ ...base, readerVersion: 'other' }, archive);
   expect(counted.reads).toBe(2);
 });
 
@@ -159,7 +160,7 @@ test('a file that is longer or shorter than its entry says is refused, and nothi
       `usr/a has ${what} bytes instead of ${size} (package tiny)`,
     );
     expect(await readdir(directory.tmp)).toEqual([]);
-    expect(await readdir(join(directory.opened, 'debian-1.2'))).toEqual([]);
+    expect(await readdir(join(directory.opened, openedFolder(READER)))).toEqual([]);
   }
 });
 
@@ -169,7 +170,7 @@ test('an aborted reading leaves nothing, even if the base takes no notice', asyn
     'reading tiny was cancelled',
   );
   expect(await readdir(directory.tmp)).toEqual([]);
-  expect(await readdir(join(directory.opened, 'debian-1.2'))).toEqual([]);
+  expect(await readdir(join(directory.opened, openedFolder(READER)))).toEqual([]);
 });
 
 test('two readings of one archive at once, as by two processes, both end well', async () => {

@@ -1,7 +1,7 @@
+import { debian } from '../../../build/base/debian/base.ts';
+import type { ImageFacts } from '../../../build/image/facts.ts';
 import { QUICK } from '../../../build/image/squashfs.ts';
-import type { ImageFacts } from '../../../build/image/steps/facts.ts';
-import { readNpmLock } from '../../../build/sea/npm-lock.ts';
-import { digestOf } from '../../../build/step/digest.ts';
+import { readInstalled } from '../../../build/step/npm.ts';
 import type { Overlay } from '../../../build/tree/overlay.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
 import { PROJECT, shippedProfile } from '../profile/profiles.ts';
@@ -9,12 +9,7 @@ import { file } from '../tree/trees.ts';
 
 /** An overlay of these files, path → text. */
 export function overlayOf(name: string, files: Readonly<Record<string, string>>): Overlay {
-  const texts = Object.entries(files);
-  return {
-    name,
-    entries: texts.map(([path, text]) => file(path, text)),
-    digests: Object.fromEntries(texts.map(([path, text]) => [`${name}/${path}`, digestOf(text)])),
-  };
+  return { name, entries: Object.entries(files).map(([path, text]) => file(path, text)) };
 }
 
 /** What a small image is made from. */
@@ -25,17 +20,21 @@ export async function sampleFacts(): Promise<ImageFacts> {
     locked('linux-cloud', { flavour: 'virt', sha256: '2'.repeat(64) }),
     locked('linux', { flavour: 'full', sha256: '3'.repeat(64) }),
   ];
-  const npm = readNpmLock(PROJECT);
   return {
-    projectDirectory: PROJECT,
     profile: await shippedProfile(),
     lock: sampleLock({ packages }),
+    base: debian,
     flavour: 'virt',
     version: '0.1.0',
     compression: QUICK,
     overlays: [overlayOf('common', { 'etc/motd': 'hello' })],
     initramfsOverlay: overlayOf('initramfs', { init: '#!/bin/sh', applets: 'sh\nmount\n' }),
-    programs: { runtime: { from: 'npm', version: '26.10.0', integrity: 'sha512-x' }, npm },
+    programs: {
+      runtime: { from: 'npm', version: '26.10.0', integrity: 'sha512-x' },
+      sources: { 'apps/qx.ts': "import { z } from 'zod';" },
+      modules: { type: 'module' },
+    },
+    installed: readInstalled(PROJECT),
     toolVersions: {
       mksquashfs: '4.5',
       'grub-mkimage': '2.06',

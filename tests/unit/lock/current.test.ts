@@ -48,7 +48,9 @@ async function world(): Promise<World> {
       return { request: requestOf(asked), sourceDateEpoch, repositories, packages: made.packages };
     },
     mirrors: async () => ({ addresses: new Map() }),
-    reader: () => ({ name: 'debian', readerVersion: 1, open: async () => undefined }),
+    reader: () => ({ name: 'debian', readerVersion: '', open: async () => undefined }),
+    module: import.meta.filename,
+    settings: () => ({ drop: {}, links: {}, accept: {} }),
     merge: () => [],
     skeleton: () => [],
     finish: () => undefined,

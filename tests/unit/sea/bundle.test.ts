@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { bundle } from '../../../build/sea/bundle.ts';
+import { readSources, type Sources } from '../../../build/step/source.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
@@ -15,8 +16,19 @@ async function projectOf(program: string, deeper = ''): Promise<string> {
   return folder;
 }
 
-const bundled = (projectDirectory: string) =>
-  bundle({ projectDirectory, entry: 'apps/qx.ts', version: '1.2.3', node: process.versions.node });
+const ENTRY = 'apps/qx.ts';
+
+const bundled = (
+  projectDirectory: string,
+  sources: Sources = readSources(projectDirectory, [ENTRY]),
+) =>
+  bundle({
+    projectDirectory,
+    entry: ENTRY,
+    sources,
+    version: '1.2.3',
+    node: process.versions.node,
+  });
 
 /** What a bundle says when Node runs it in an empty folder. */
 async function saidBy(code: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { listComponents } from '../../../build/sea/components.ts';
-import { parseNpmLock } from '../../../build/sea/npm-lock.ts';
+import { parseNpmLock } from '../../../build/step/npm.ts';
 
 const integrity = `sha512-${Buffer.alloc(64, 0xab).toString('base64')}`;
 const packages = {

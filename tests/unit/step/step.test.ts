@@ -1,11 +1,19 @@
 import { expect, test } from 'vitest';
 import { digestOf, sha256 } from '../../../build/step/digest.ts';
-import { inputChanges, planStep, prefixed } from '../../../build/step/step.ts';
+import { namedInputs } from '../../../build/step/inputs.ts';
+import { inputChanges, planStep } from '../../../build/step/step.ts';
 
-test('a digest does not depend on the order of keys, at any depth', () => {
-  const one = digestOf({ a: 1, b: { c: [1, { x: 1, y: 2 }], d: 2 } });
-  expect(digestOf({ b: { d: 2, c: [1, { y: 2, x: 1 }] }, a: 1 })).toBe(one);
+test('a digest is the same for the same value', () => {
+  const one = digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } });
+  expect(digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } })).toBe(one);
 });
+
+test.each([[() => 1], [new Map()], [{ a: [() => 1] }]])(
+  'what cannot be seen from outside has no digest',
+  (value) => {
+    expect(() => digestOf(value)).toThrow(TypeError);
+  },
+);
 
 test.each([
   [{ a: 1 }, { a: '1' }],
@@ -17,6 +25,12 @@ test.each([
   [{ a: null }, {}],
   [{ a: { b: 1 } }, { 'a.b': 1 }],
   [[], {}],
+  [
+    { a: 1, b: 2 },
+    { b: 2, a: 1 },
+  ],
+  [Buffer.from('a'), Buffer.from('b')],
+  [Buffer.from('a'), 'a'],
 ])('%j and %j have different digests', (one, other) => {
   expect(digestOf(one)).not.toBe(digestOf(other));
 });
@@ -29,16 +43,31 @@ test('a SHA-256 is that of the bytes', () => {
 
 test('the key of a step stands for its name and its inputs', () => {
   const { key } = planStep('squashfs', { epoch: 1, version: '2' });
-  expect(planStep('squashfs', { version: '2', epoch: 1 }).key).toBe(key);
+  expect(planStep('squashfs', { epoch: 1, version: '2' }).key).toBe(key);
   expect(planStep('initramfs', { epoch: 1, version: '2' }).key).not.toBe(key);
   expect(planStep('squashfs', { epoch: 2, version: '2' }).key).not.toBe(key);
   expect(planStep('squashfs', { epoch: 1, versions: '2' }).key).not.toBe(key);
 });
 
-test('inputs of several kinds are told apart by their prefix', () => {
-  expect({ ...prefixed('package', { bash: '1' }), ...prefixed('tool', { bash: '2' }) }).toEqual({
-    'package bash': '1',
-    'tool bash': '2',
+test('each value is an input, an object one for each of its keys', () => {
+  const text = 'x'.repeat(100);
+  const earlier = planStep('sea', {});
+  expect(
+    namedInputs({
+      epoch: 1,
+      package: { bash: { version: '5.2', sha256: 'a' }, vim: 'x' },
+      absent: undefined,
+      list: ['a'],
+      text,
+      programs: earlier,
+    }),
+  ).toEqual({
+    epoch: 1,
+    'package bash': `5.2 ${digestOf({ version: '5.2', sha256: 'a' })}`,
+    'package vim': 'x',
+    list: digestOf(['a']),
+    text: digestOf(text),
+    'step sea': earlier.key,
   });
 });
 

@@ -7,15 +7,15 @@ import { planFix } from './fix.ts';
 import { planUpgrade } from './upgrade.ts';
 import type { AppletCall } from './words.ts';
 
-/** What a command has the solver do. */
+/** What a command asks of the solver. */
 export interface AppletPlan {
   readonly world: readonly Requirement[];
-  /** Preferences for all names; bits of `Flag`. */
+  /** What is preferred everywhere. */
   readonly flags: number;
   readonly nameFlags: readonly NameFlags[];
 }
 
-/** What a command is planned from. */
+/** From what a command is planned. */
 export interface AppletContext {
   readonly call: AppletCall;
   readonly database: Database;
@@ -24,8 +24,8 @@ export interface AppletContext {
 }
 
 /**
- * The world that a command leads to, and its preferences. `add --virtual` adds a package to the database.
- * @throws AppletError if its arguments are malformed or name an unknown package
+ * What a command makes of the world, and what it prefers. `add --virtual` adds a package to the database.
+ * @throws AppletError if its words are wrong or name what is not there
  */
 export function planApplet(context: AppletContext): AppletPlan {
   switch (context.call.applet) {

@@ -6,13 +6,14 @@ import { isAutoSelectable } from '../solver/reconsider.ts';
 import type { Solution } from '../solver/solve.ts';
 import { type Demand, Demands } from './chain.ts';
 
-/** Most names listed; the rest is only counted. */
+/** Names that are listed before the rest is only counted. */
 const MOST_LISTED = 8;
 /** The bit of the cache among repositories. */
 const CACHE = 1;
 
 /**
- * Explains why a world cannot be satisfied: which package requires what, through which chain, and what conflicts.
+ * Tells why a world cannot be fulfilled, as a person would: who asks for what, by which way, and what stands
+ * against it.
  * @param solution one with errors
  * @returns a line for each contradiction, never none
  */
@@ -45,7 +46,7 @@ function explainDemand(solution: Solution, demands: Demands, demand: Demand): st
   return [`${chain}, but ${name} is to be installed${because}`];
 }
 
-/** Why a required name has no provider. */
+/** Why nothing stands for a name that is asked for. */
 function whyNothing(solution: Solution, { dependency }: Demand): string {
   const { name } = dependency;
   const { state } = solution;
@@ -67,7 +68,7 @@ function whyNothing(solution: Solution, { dependency }: Demand): string {
   return listed(reasons);
 }
 
-/** What is wrong with a package itself: it is unavailable, or its requirers' tags do not allow it. */
+/** What is wrong with a package itself: it cannot be had, or not by the tags that lead to it. */
 function whyUnfit({ state }: Solution, one: Package): string | undefined {
   const { available, tags } = state.database;
   if (one.defect !== undefined) return `cannot be used: ${one.defect}`;
@@ -82,7 +83,7 @@ function whyUnfit({ state }: Solution, one: Package): string | undefined {
   return `is only in ${listed(names)}: write ${one.name.name}${names[0] ?? ''}`;
 }
 
-/** What conflicts with a package, or with a name that it provides without being that name's provider. */
+/** Who forbids a package, or a name that it provides, although it is not what stands for that name. */
 function whyForbidden(demands: Demands, one: Package): string | undefined {
   const demand = demands.all.find(
     ({ dependency, requirer }) =>
@@ -96,7 +97,7 @@ function isUnfit(solution: Solution, one: Package): boolean {
   return !selectable || !tagAllowed;
 }
 
-/** Packages of the solution with which a package conflicts. */
+/** What of the solution a package cannot stand beside. */
 function whyOut({ state }: Solution, one: Package): string {
   for (const dependency of one.depends) {
     const { locked, chosen } = state.of(dependency.name);

@@ -1,4 +1,4 @@
-/** Preferences among the providers of a name, as bits. */
+/** What is preferred of the packages that can stand for a name; bits of a set. */
 export const Flag = {
   /** The newest, rather than the installed one. */
   upgrade: 0x01,
@@ -16,10 +16,10 @@ export const Flag = {
   remove: 0x40,
 } as const;
 
-/** Preferences for the packages of a name. */
+/** What is preferred of the packages under a name. */
 export interface NameFlags {
   readonly name: string;
   readonly flags: number;
-  /** The preferences that its dependencies inherit. */
+  /** Those that what it depends on gets, too. */
   readonly inheritable: number;
 }

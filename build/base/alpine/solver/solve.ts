@@ -10,24 +10,24 @@ import { reconsider } from './reconsider.ts';
 import { decide, nextToDecide } from './select.ts';
 import { SolverState } from './state.ts';
 
-/** A problem for the solver. */
+/** What is to be solved. */
 export interface SolveRequest {
   /** Linked, and not changed by solving. */
   readonly database: Database;
   readonly world: readonly Requirement[];
-  /** Preferences for all names; bits of `Flag`. */
+  /** What is preferred everywhere; bits of `Flag`. */
   readonly flags?: number | undefined;
-  /** Preferences for single names. */
+  /** What is preferred under some names. */
   readonly nameFlags?: readonly NameFlags[] | undefined;
   /** Change as little as possible besides the package manager itself. */
   readonly selfUpgrade?: boolean | undefined;
-  /** Drop unavailable packages from world instead of failing. */
+  /** Leave out of world what cannot be had, rather than fail. */
   readonly dropBroken?: boolean | undefined;
 }
 
 /** What the solver found. */
 export interface Solution {
-  /** In the order in which they are carried out, unchanged packages included. */
+  /** In the order of doing; packages that stay as they are come, too. */
   readonly changes: readonly Change[];
   /** How many contradictions there are; 0 for a solution that can be carried out. */
   readonly errors: number;
@@ -38,9 +38,9 @@ export interface Solution {
 }
 
 /**
- * Finds the packages that satisfy the world, with the semantics of apk-tools 2.14: names are decided one at a time,
- * without backtracking, and the consequences of each decision are applied before the next. The same request always
- * gives the same solution.
+ * Finds the packages that fulfil the world, by the semantics of apk-tools 2.14: names are decided one after the
+ * other, each for good; what follows from a decision is drawn before the next. The same request always gives the
+ * same solution.
  */
 export function solve(request: SolveRequest): Solution {
   let world = sorted(request.world.filter(isSound));
@@ -96,7 +96,7 @@ function decideAll(state: SolverState): void {
   }
 }
 
-/** World sorted by name as apk does it: first without regard to case. */
+/** World by name as apk sorts it: without regard to case first. */
 function sorted(world: readonly Requirement[]): Requirement[] {
   return [...world].sort(
     (a, b) =>

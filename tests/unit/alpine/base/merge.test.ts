@@ -14,6 +14,9 @@ beforeEach(async () => {
 
 afterEach(() => place[Symbol.asyncDispose]());
 
+/** What of a profile a base is handed. */
+const handed = (profile: Profile) => ({ ...profile, settings: alpine.settings(profile) });
+
 /** The tree of an image with the virtual machines' kernel, made from these packages. */
 async function merged(packages: readonly PackageRecipe[], profile: Profile = profileOf()) {
   const mirror = await place.mirror('mirror', packages);
@@ -23,7 +26,7 @@ async function merged(packages: readonly PackageRecipe[], profile: Profile = pro
   const reader = new ContentReader();
   const tree = new Tree(reader);
   const opened = await place.open({ packages: ofVirt }, mirror, profile);
-  const scripts = alpine.merge(tree, opened, { profile, lock, flavour: 'virt', reader });
+  const scripts = alpine.merge(tree, opened, { profile: handed(profile), flavour: 'virt', reader });
   return { tree, scripts };
 }
 
@@ -91,7 +94,7 @@ test('a lock with a package that nothing asks for is refused', async () => {
   const lock = lockOf(resolution);
   const opened = await place.open(lock, mirror, profile);
   using reader = new ContentReader();
-  const context = { profile, lock, flavour: 'virt', reader } as const;
+  const context = { profile: handed(profile), flavour: 'virt', reader } as const;
   expect(() => alpine.merge(new Tree(reader), opened, context)).toThrow(
     'the lock has packages that nothing asks for: linux-lts',
   );

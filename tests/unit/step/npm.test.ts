@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { npmClosure, parseNpmLock, readNpmLock } from '../../../build/sea/npm-lock.ts';
+import { npmClosure, parseNpmLock, readLocked } from '../../../build/step/npm.ts';
 import { temporaryFolder } from '../folder.ts';
 
 /** A lock with these packages: folder → what it depends on. */
@@ -58,7 +58,9 @@ test.each(['', '{', '[]', '{"lockfileVersion": 1, "packages": {}}', '{"lockfileV
   async (text) => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'package-lock.json'), text);
-    expect(() => readNpmLock(folder)).toThrow(/npm's lock cannot be read.*package-lock\.json/);
+    expect(() => readLocked(folder)).toThrow(
+      /npm's list of packages cannot be read.*package-lock\.json/,
+    );
   },
 );
 

@@ -1,0 +1,37 @@
+import { digestOf } from './digest.ts';
+import type { Step } from './step.ts';
+
+/** What a step depends on: a name for people (`package libc6`, `overlay common/etc/motd`) → value or digest. */
+export type StepInputs = Readonly<Record<string, string | number>>;
+
+/** Longest text that stands for itself. */
+const LONGEST = 80;
+
+/**
+ * Values as inputs of a step. An object gives one input for each of its keys, in their order; the plan of a step is
+ * known by its key.
+ */
+export function namedInputs(values: object): StepInputs {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
+      if (value === undefined) return [];
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        return [[name, inputOf(value)]];
+      }
+      if (isStep(value)) return [[`step ${value.name}`, value.key]];
+      return Object.entries(value).map(([key, one]) => [`${name} ${key}`, inputOf(one)]);
+    }),
+  );
+}
+
+function isStep(value: object): value is Step {
+  return 'name' in value && 'inputs' in value && 'key' in value;
+}
+
+/** What stands for a value: itself if it can be shown to people, else its version, where it has one, and a digest. */
+function inputOf(value: unknown): string | number {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'string' && value.length <= LONGEST) return value;
+  const hasVersion = typeof value === 'object' && value !== null && 'version' in value;
+  return hasVersion ? `${value.version} ${digestOf(value)}` : digestOf(value);
+}

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { BuildError } from '../error.ts';
+
+const packageSchema = z.object({
+  version: z.string().optional(),
+  integrity: z.string().optional(),
+  license: z.string().optional(),
+  dependencies: z.record(z.string(), z.string()).optional(),
+  optionalDependencies: z.record(z.string(), z.string()).optional(),
+  peerDependencies: z.record(z.string(), z.string()).optional(),
+});
+
+/** Version 3 is npm's since 7 (package-lock.json(5)). */
+const lockSchema = z.object({
+  lockfileVersion: z.literal(3),
+  packages: z.record(z.string(), packageSchema),
+});
+
+/** npm packages: folder in the project (`node_modules/zod`) → package; see package-lock.json(5). */
+export type NpmPackages = ReadonlyMap<string, NpmPackage>;
+
+export type NpmPackage = z.infer<typeof packageSchema>;
+
+/**
+ * Reads which packages npm has installed: it notes them in `node_modules/.package-lock.json` whenever it changes
+ * something there. What `package-lock.json` asks for may be something else.
+ * @throws BuildError if npm has installed nothing
+ */
+export function readInstalled(projectDirectory: string): NpmPackages {
+  const file = join(projectDirectory, 'node_modules/.package-lock.json');
+  return readPackages(file, 'Install the packages: npm ci');
+}
+
+/**
+ * Reads which packages the project asks for, in `package-lock.json`.
+ * @throws BuildError if the file is missing or is no lock of npm
+ */
+export function readLocked(projectDirectory: string): NpmPackages {
+  const file = join(projectDirectory, 'package-lock.json');
+  return readPackages(file, 'Take it from the repository again, or write it with `npm install`.');
+}
+
+function readPackages(file: string, fix: string): NpmPackages {
+  try {
+    return parseNpmLock(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    const what = `npm's list of packages cannot be read: ${cause instanceof Error ? firstLine(cause) : String(cause)}`;
+    throw new BuildError({ what, where: file, fix, cause });
+  }
+}
+
+/** Parses the text of a lock of npm; see `readLocked`. */
+export function parseNpmLock(text: string): NpmPackages {
+  return new Map(Object.entries(lockSchema.parse(JSON.parse(text)).packages));
+}
+
+/**
+ * The installed packages that are not as the project asks for them.
+ * @returns one clause each: `tar is 7.5.22 instead of 7.5.23`
+ */
+export function installedDifferently(installed: NpmPackages, locked: NpmPackages): string[] {
+  return [...installed].flatMap(([folder, { version, integrity }]) => {
+    const asked = locked.get(folder);
+    if (asked === undefined) return [`${nameOf(folder)} is installed and not asked for`];
+    if (asked.version !== version) {
+      return [`${nameOf(folder)} is ${version} instead of ${asked.version}`];
+    }
+    return asked.integrity === integrity ? [] : [`${nameOf(folder)} is another ${version}`];
+  });
+}
+
+/** What packages are known by, name → version, and the hash by which npm checked the archive. */
+export function npmIdentities(
+  npm: NpmPackages,
+  folders: readonly string[],
+): Record<string, Pick<NpmPackage, 'version' | 'integrity'>> {
+  return Object.fromEntries(
+    folders.map((folder) => {
+      const { version, integrity } = npm.get(folder) ?? {};
+      return [nameOf(folder), { version, integrity }] as const;
+    }),
+  );
+}
+
+/** A package's name, with that of the package it is installed in, if it is. */
+function nameOf(folder: string): string {
+  return folder.replace(/^node_modules\//, '');
+}
+
+/**
+ * Packages and all that they depend on, as npm lays them out: a dependency is looked for in the package's own
+ * `node_modules`, then in those of the folders above it. What is not there is passed over: it is optional,
+ * or the bundler tells where it is missing.
+ * @param names what the project's own source imports: `zod`, `@connectrpc/connect`
+ * @returns folders in the project, sorted
+ */
+export function npmClosure(npm: NpmPackages, names: Iterable<string>): string[] {
+  const found = new Set<string>();
+  const waiting = [...names].flatMap((name) => resolve(npm, '', name) ?? []);
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    if (found.has(folder)) continue;
+    found.add(folder);
+    const { dependencies, optionalDependencies, peerDependencies } = npm.get(folder) ?? {};
+    const all = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+    for (const name of Object.keys(all)) {
+      const target = resolve(npm, folder, name);
+      if (target !== undefined) waiting.push(target);
+    }
+  }
+  return [...found].sort();
+}
+
+/** Where Node would find a package that a file in `folder` imports. */
+function resolve(npm: NpmPackages, folder: string, name: string): string | undefined {
+  for (let from = folder; ; from = from.replace(/(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/]+$/, '')) {
+    const candidate = from === '' ? `node_modules/${name}` : `${from}/node_modules/${name}`;
+    if (npm.has(candidate)) return candidate;
+    if (from === '') return undefined;
+  }
+}
+
+function firstLine({ message }: Error): string {
+  return message.split('\n')[0] ?? '';
+}

@@ -1,0 +1,88 @@
+import { BlobStore } from '../build/cache/blob-store.ts';
+import type { OpenedPackage } from '../build/contract/base.ts';
+import type { PackageContent } from '../build/contract/lock.ts';
+import type { ImageWork } from '../build/image/facts.ts';
+import type { IsoResult } from '../build/image/iso.ts';
+import type { PreparedImage } from '../build/image/prepare.ts';
+import type { SeaWork } from '../build/sea/make.ts';
+import { StepCache, type StepResult } from '../build/step/cache.ts';
+import type { RunnableStep, Step } from '../build/step/step.ts';
+import type { Entry } from '../build/tree/entry.ts';
+import { fetchPackages } from './packages.ts';
+import { fetchNode } from './programs.ts';
+import type { StageOutcome, StageReport } from './ui/stage.ts';
+
+/** What every step of an image may be handed. */
+export type Work = ImageWork & SeaWork;
+
+/** One image while it is built: what its stages have made, for those after them. */
+export class ImageBuild {
+  /** Its lock moves if the mirror no longer has a package. */
+  image: PreparedImage;
+  readonly steps: StepCache;
+  readonly #results = new Map<string, StepResult>();
+  #iso: IsoResult | undefined;
+  readonly #packages = new Map<string, readonly Entry[]>();
+
+  constructor(image: PreparedImage) {
+    this.image = image;
+    this.steps = new StepCache(image.lockRequest.cache.steps);
+  }
+
+  /** Has all packages in the cache, verified and opened. */
+  async fetch(report: StageReport): Promise<StageOutcome> {
+    const { image, entries, downloaded } = await fetchPackages(this.image, report);
+    this.image = image;
+    for (const [sha256, one] of entries) this.#packages.set(sha256, one);
+    return { cached: downloaded === 0, note: `${entries.size} packages` };
+  }
+
+  /** Has the result of a step, from the cache or made now. */
+  async make(step: RunnableStep<Work>, report: StageReport): Promise<StepResult> {
+    const work = this.work(report);
+    const result = await this.steps.run(step, (directory) => step.make(directory, work));
+    this.#results.set(step.key, result);
+    return result;
+  }
+
+  /** What a step's maker is handed besides its inputs. */
+  work(report: StageReport): Work {
+    const { projectDirectory, lockRequest } = this.image;
+    return {
+      projectDirectory,
+      signal: lockRequest.signal,
+      made: (step) => this.result(step).directory,
+      opened: (packages) => packages.map((one) => this.#opened(one)),
+      archive: (runtime) =>
+        fetchNode(runtime, {
+          ...lockRequest,
+          store: new BlobStore(lockRequest.cache, report.say),
+          onProgress: report.progress,
+        }),
+      onProgress: report.progress,
+    };
+  }
+
+  /** The finished ISO. */
+  get iso(): IsoResult {
+    if (this.#iso === undefined) throw new Error('the ISO was not written yet');
+    return this.#iso;
+  }
+
+  set iso(iso: IsoResult) {
+    this.#iso = iso;
+  }
+
+  /** What became of a step that was made before. */
+  result({ name, key }: Step): StepResult {
+    const result = this.#results.get(key);
+    if (result === undefined) throw new Error(`the step ${name} was not made yet`);
+    return result;
+  }
+
+  #opened(locked: PackageContent): OpenedPackage {
+    const entries = this.#packages.get(locked.sha256);
+    if (entries === undefined) throw new Error(`the package ${locked.name} was not opened`);
+    return { locked, entries };
+  }
+}
