@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Base, ResolveRequest } from '../contract/base.ts';
@@ -100,16 +101,36 @@ async function resolvedAnew(
     base.name,
     request.profile.architecture,
     mirror ?? null,
-    keysDirectory ?? null,
+    keysDirectory === undefined ? null : await keysIn(keysDirectory),
     ...question,
   ]);
   const file = join(request.cache.resolved, `${asked}.json`);
-  const known = readLock(file);
+  const known = readRemembered(file);
   if (known !== undefined) return known;
   const lock = await resolve(request, before);
   await mkdir(dirname(file), { recursive: true });
   await writeLock(file, lock);
   return lock;
+}
+
+/** A lock in the cache; one that is damaged, or that an older toolchain wrote, is as good as none. */
+function readRemembered(file: string): Lock | undefined {
+  try {
+    return readLock(file);
+  } catch (error) {
+    if (error instanceof BuildError) return undefined;
+    throw error;
+  }
+}
+
+/** Name → content of what is in a folder with keys. A folder that cannot be read is for the base to tell. */
+async function keysIn(directory: string): Promise<Record<string, string>> {
+  const names = existsSync(directory) ? await readdir(directory) : [];
+  const keys = names.filter((name) => name.endsWith('.pub'));
+  const contents = keys.map(
+    async (name) => [name, await readFile(join(directory, name), 'utf8')] as const,
+  );
+  return Object.fromEntries(await Promise.all(contents));
 }
 
 async function resolve(request: LockRequest, before: Lock | undefined): Promise<Lock> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
@@ -168,3 +168,29 @@ function readLockLike(lock: Lock): Lock {
     request: { ...request, packages: sorted(packages), without: sorted(without) },
   };
 }
+
+test('an answer that is remembered is believed only for the same keys', async () => {
+  const here = await world();
+  const keysDirectory = await temporaryFolder();
+  const file = join(keysDirectory, 'me.rsa.pub');
+  for (const content of ['one', 'two', 'one']) {
+    await writeFile(file, content);
+    await currentLock({ ...here.request, keysDirectory }, false);
+  }
+  expect(here.resolved).toBe(2);
+  await writeFile(file, 'three');
+  await currentLock({ ...here.request, keysDirectory }, false);
+  expect(here.resolved).toBe(3);
+});
+
+test.each([
+  ['damaged', 'half a lo'],
+  ['of another format', '{"format": 0}'],
+])('an answer that is %s is resolved anew', async (_, text) => {
+  const here = await world();
+  const lock = await currentLock(here.request, false);
+  const { resolved } = here.request.cache;
+  for (const name of await readdir(resolved)) await writeFile(join(resolved, name), text);
+  expect(await currentLock(here.request, false)).toEqual(lock);
+  expect(here.resolved).toBe(2);
+});
