@@ -12,6 +12,11 @@ export type BaseChoice = 'auto' | BaseName;
 export interface BaseCircumstances {
   /** Whether packages of Alpine were locked for the profile. */
   hasAlpineLock: boolean;
+  /**
+   * Whether Debian may stand in for Alpine where no mirror of Alpine answers: in a development build that may use the
+   * network, and in nothing that is kept.
+   */
+  mayFallBack: boolean;
   profile: Profile;
   /** A mirror to use instead of the profile's. */
   mirror?: string | undefined;
@@ -20,8 +25,8 @@ export interface BaseCircumstances {
 }
 
 /**
- * The base a user asked for. `auto` is Alpine if it was locked and its mirror answers, else Debian.
- * Bases are loaded when they are asked for: their readers are not small.
+ * The base a user asked for. `auto` is Alpine if it was locked, else Debian, or the only one that the profile has.
+ * No mirror is asked unless Debian may stand in. Bases are loaded when they are asked for: their readers are not small.
  * @throws BuildError if there is no such base
  */
 export async function selectBase(
@@ -42,15 +47,22 @@ export async function selectBase(
   }
 }
 
-async function automatic({
-  hasAlpineLock,
-  profile,
-  mirror,
-  say,
-}: BaseCircumstances): Promise<BaseName> {
+async function automatic(circumstances: BaseCircumstances): Promise<BaseName> {
+  const { hasAlpineLock, mayFallBack, profile, say } = circumstances;
+  if (profile.bases.debian === undefined) return 'alpine';
   if (!hasAlpineLock) return 'debian';
-  const [[address = ''] = []] = repositoryAddresses(settingsOf(profile, 'alpine'), mirror).values();
-  if (await answers(`${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`)) return 'alpine';
-  say(`packages come from Debian: ${address} does not answer (BASE=alpine insists)`);
+  if (!mayFallBack || (await answersSomewhere(circumstances))) return 'alpine';
+  say(
+    `${profile.name}: packages come from Debian: no mirror of Alpine answers (BASE=alpine insists)`,
+  );
   return 'debian';
+}
+
+/** Whether any mirror has the index of the profile's first repository. */
+async function answersSomewhere({ profile, mirror }: BaseCircumstances): Promise<boolean> {
+  const [addresses = []] = repositoryAddresses(settingsOf(profile, 'alpine'), mirror).values();
+  const asked = addresses.map((address) =>
+    answers(`${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`),
+  );
+  return (await Promise.all(asked)).includes(true);
 }

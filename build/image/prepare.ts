@@ -61,12 +61,13 @@ export interface PreparedImage {
 export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
   const { projectDirectory, release } = options;
   const profile = await loadProfile(projectDirectory, name, options.architecture);
+  const frozen = options.frozenLock ?? release;
   const base = await selectBase(options.base, {
     ...options,
     profile,
     hasAlpineLock: existsSync(lockFile(projectDirectory, profile, 'alpine')),
+    mayFallBack: !frozen && options.offline !== true,
   });
-  const frozen = options.frozenLock ?? release;
   const installed = readInstalled(projectDirectory);
   tellDifferences(installed, { ...options, frozen });
   const lockRequest = { ...options, profile, base };

@@ -37,7 +37,7 @@ export function imageOptions(yargs: Argv) {
     .option('base', {
       choices: ['auto', 'alpine', 'debian'] as const,
       default: 'auto' as const,
-      describe: 'Supplier of packages; auto takes the one that can be reached',
+      describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
     })
     .option('arch', {
       choices: ARCHITECTURE_NAMES,

@@ -24,6 +24,7 @@ export const lockCommand = defineCommand({
         profile,
         mirror,
         hasAlpineLock: existsSync(lockFile(PROJECT, profile, 'alpine')),
+        mayFallBack: false,
         say: output.say,
       });
       const moved = await renewLock({

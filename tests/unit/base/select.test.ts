@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { type BaseCircumstances, selectBase } from '../../../build/base/select.ts';
+import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
+import { serve } from '../cache/room.ts';
+import { shippedProfile } from '../profile/profiles.ts';
+
+/** A profile whose Alpine mirrors are these. */
+async function profileAt(mirrors: string[]): Promise<Profile> {
+  const profile = await shippedProfile();
+  settingsOf(profile, 'alpine').mirrors = mirrors;
+  return profile;
+}
+
+/** What `auto` is for a profile, and what is said of it. */
+async function automatic(profile: Profile, circumstances: Partial<BaseCircumstances>) {
+  const said: string[] = [];
+  const say = (line: string) => said.push(line);
+  const usual = { hasAlpineLock: true, mayFallBack: true, profile, say };
+  const { name } = await selectBase('auto', { ...usual, ...circumstances });
+  return { name, said };
+}
+
+const nowhere = 'http://127.0.0.1:1/alpine';
+
+test('Alpine that is locked is taken without asking a mirror, where Debian must not stand in', async () => {
+  const mirror = await serve((_, response) => response.writeHead(500).end());
+  const profile = await profileAt([mirror.url]);
+  const found = await automatic(profile, { mayFallBack: false });
+  expect(found).toEqual({ name: 'alpine', said: [] });
+  expect(mirror.asked).toEqual([]);
+});
+
+test('in a development build Debian stands in when no mirror answers, and one line says so', async () => {
+  expect(await automatic(await profileAt([nowhere, nowhere]), {})).toEqual({
+    name: 'debian',
+    said: ['qvdc: packages come from Debian: no mirror of Alpine answers (BASE=alpine insists)'],
+  });
+});
+
+test('one mirror that answers is enough', async () => {
+  const mirror = await serve((_, response) => response.end('index'));
+  const profile = await profileAt([nowhere, mirror.url]);
+  expect(await automatic(profile, {})).toEqual({ name: 'alpine', said: [] });
+});
+
+test('where Alpine is not locked, Debian is taken without asking a mirror', async () => {
+  const mirror = await serve((_, response) => response.end('index'));
+  const profile = await profileAt([mirror.url]);
+  const found = await automatic(profile, { hasAlpineLock: false });
+  expect(found).toEqual({ name: 'debian', said: [] });
+  expect(mirror.asked).toEqual([]);
+});
+
+test('a profile that has Alpine only is built from it', async () => {
+  const profile = await profileAt([nowhere]);
+  delete profile.bases.debian;
+  expect(await automatic(profile, { hasAlpineLock: false })).toEqual({ name: 'alpine', said: [] });
+});
