@@ -21,8 +21,6 @@ RUN apt-get update -qq \
       dpkg \
       fakeroot \
       grub-common \
-      grub-efi-amd64-bin \
-      grub-pc-bin \
       libatomic1 \
       mtools \
       squashfs-tools \

@@ -14,7 +14,7 @@ export interface Architecture {
   readonly elf: number;
   readonly uefi: UefiPlatform;
   /** Absent where machines have no BIOS. */
-  readonly bios?: BiosPlatform;
+  readonly bios?: BiosPlatform | undefined;
   /** Filter (`-Xbcj`) by which mksquashfs compresses its programs better; absent where squashfs has none. */
   readonly branchFilter?: string;
   /** First serial port, by the kernel's name. */
@@ -26,6 +26,8 @@ export interface Architecture {
 export interface UefiPlatform {
   /** GRUB's name of the platform: the folder of its modules, and the format of its image. */
   readonly grub: string;
+  /** Debian package that brings these modules. */
+  readonly package: string;
   /** Modules of GRUB that draw on the screen there. */
   readonly video: readonly string[];
   /** File that firmware starts on a removable medium (UEFI 2.10, 3.5.1.1). */
@@ -36,6 +38,8 @@ export interface UefiPlatform {
 export interface BiosPlatform {
   /** GRUB's name of the platform: the folder of its modules. */
   readonly grub: string;
+  /** Debian package that brings these modules. */
+  readonly package: string;
   /** Format of GRUB's image for a CD. */
   readonly format: string;
 }
@@ -93,8 +97,13 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     node: 'x64',
     strip: 'x86_64-linux-gnu-strip',
     elf: 62,
-    uefi: { grub: 'x86_64-efi', video: ['efi_gop', 'efi_uga'], loader: 'BOOTX64.EFI' },
-    bios: { grub: 'i386-pc', format: 'i386-pc-eltorito' },
+    uefi: {
+      grub: 'x86_64-efi',
+      package: 'grub-efi-amd64-bin',
+      video: ['efi_gop', 'efi_uga'],
+      loader: 'BOOTX64.EFI',
+    },
+    bios: { grub: 'i386-pc', package: 'grub-pc-bin', format: 'i386-pc-eltorito' },
     branchFilter: 'x86',
     serial: 'ttyS0',
     qemu: {
@@ -118,7 +127,12 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     node: 'arm64',
     strip: 'aarch64-linux-gnu-strip',
     elf: 183,
-    uefi: { grub: 'arm64-efi', video: ['efi_gop'], loader: 'BOOTAA64.EFI' },
+    uefi: {
+      grub: 'arm64-efi',
+      package: 'grub-efi-arm64-bin',
+      video: ['efi_gop'],
+      loader: 'BOOTAA64.EFI',
+    },
     serial: 'ttyAMA0',
     qemu: {
       program: 'qemu-system-aarch64',

@@ -66,8 +66,8 @@ export default defineProfile({
       overlays: ['debian'],
       architectures: {
         x86_64: {
-          kernel: debian.architectures.x86_64.kernel,
-          packages: [...debian.architectures.x86_64.packages, 'ovmf', 'qemu-system-x86'],
+          ...debian.architectures.x86_64,
+          packages: ['ovmf', 'qemu-system-x86'],
           drop: {
             '/usr/bin/qemu-system-i386': 'x86_64 runs 32-bit guests too',
             '/usr/bin/qemu-system-x86_64-microvm': 'a machine type for containers',
@@ -75,8 +75,8 @@ export default defineProfile({
           },
         },
         arm64: {
-          kernel: debian.architectures.arm64.kernel,
-          packages: [...debian.architectures.arm64.packages, 'qemu-efi-aarch64', 'qemu-system-arm'],
+          ...debian.architectures.arm64,
+          packages: ['qemu-efi-aarch64', 'qemu-system-arm'],
           drop: {
             '/usr/bin/qemu-system-arm': 'aarch64 runs 32-bit guests too',
           },

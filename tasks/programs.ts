@@ -1,9 +1,12 @@
 import type { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
-import { type ArchivedRuntime, archiveAddresses } from '../build/sea/runtime.ts';
+import { Transport } from '../build/cache/transport.ts';
+import { fetchNpmArchive, npmRegistry } from '../build/sea/npm-archive.ts';
+import { type ArchivedRuntime, archiveAddresses, type Runtime } from '../build/sea/runtime.ts';
 
 /** How an archive with Node is got. */
 export interface NodeFetching {
+  projectDirectory: string;
   store: BlobStore;
   /** A mirror of packages that may have it too. */
   mirror?: string | undefined;
@@ -15,9 +18,14 @@ export interface NodeFetching {
 
 /** Path of the archive that a runtime comes in, downloaded and checked. */
 export async function fetchNode(
-  runtime: ArchivedRuntime,
-  { store, mirror, offline, signal, onProgress }: NodeFetching,
+  runtime: Runtime,
+  { projectDirectory, store, mirror, offline, signal, onProgress }: NodeFetching,
 ): Promise<string> {
+  if (runtime.from === 'npm') {
+    using transport = new Transport();
+    const registry = offline === true ? undefined : await npmRegistry(projectDirectory);
+    return await fetchNpmArchive(runtime, registry, { store, transport, signal });
+  }
   const items = [nodeDownload(runtime, mirror)];
   const files =
     offline === true

@@ -1,15 +1,10 @@
+import { ARCHITECTURES } from '../architecture.ts';
 import type { Elf } from '../elf/elf.ts';
 import { parentOf } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** `e_machine` → how Debian's directories and musl's files name it. */
-const MACHINES: Record<number, { triplet: string; musl: string; platform: string }> = {
-  3: { triplet: 'i386-linux-gnu', musl: 'i386', platform: 'i686' },
-  40: { triplet: 'arm-linux-gnueabihf', musl: 'armhf', platform: 'v7l' },
-  62: { triplet: 'x86_64-linux-gnu', musl: 'x86_64', platform: 'x86_64' },
-  183: { triplet: 'aarch64-linux-gnu', musl: 'aarch64', platform: 'aarch64' },
-  243: { triplet: 'riscv64-linux-gnu', musl: 'riscv64', platform: 'riscv64' },
-};
+/** `e_machine` → the architecture: its triplet names Debian's directories, its machine musl's files and `$PLATFORM`. */
+const MACHINES = new Map(Object.values(ARCHITECTURES).map((one) => [one.elf, one]));
 
 /** Where glibc looks besides the directory of the machine (ld.so(8)), and musl (its `ldso/dynlink.c`). */
 const GLIBC = ['lib', 'usr/lib', 'lib64', 'usr/lib64'];
@@ -20,9 +15,9 @@ const MUSL = ['lib', 'usr/local/lib', 'usr/lib'];
  * `/etc/ld.so.conf` counts only where its cache is: glibc's loader never reads it.
  */
 export function defaultLibraryPaths(tree: Tree, machine: number): string[] {
-  const names = MACHINES[machine];
-  if (names !== undefined && tree.file(`lib/ld-musl-${names.musl}.so.1`) !== undefined) {
-    const listed = tree.text(`etc/ld-musl-${names.musl}.path`);
+  const names = MACHINES.get(machine);
+  if (names !== undefined && tree.file(`lib/ld-musl-${names.machine}.so.1`) !== undefined) {
+    const listed = tree.text(`etc/ld-musl-${names.machine}.path`);
     return listed === undefined ? MUSL : listed.split(/[:\n]/).filter((path) => path !== '');
   }
   const multiarch = names === undefined ? [] : [`lib/${names.triplet}`, `usr/lib/${names.triplet}`];
@@ -46,11 +41,11 @@ function configuredPaths(tree: Tree): string[] {
 export function ownLibraryPaths(path: string, { rpath, runpath, machine, bits }: Elf): string[] {
   const paths = runpath.length > 0 ? runpath : rpath;
   if (paths.length === 0) return [];
-  const names = MACHINES[machine];
+  const names = MACHINES.get(machine);
   const values: Record<string, string> = {
     ORIGIN: `/${parentOf(path)}`,
     LIB: names === undefined ? (bits === 64 ? 'lib64' : 'lib') : `lib/${names.triplet}`,
-    PLATFORM: names?.platform ?? '',
+    PLATFORM: names?.machine ?? '',
   };
   const filled = paths.map((entry) =>
     entry.replace(/\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)\b)/g, (_, a, b) => {

@@ -10,8 +10,10 @@ export interface CacheDirectory {
   readonly opened: string;
   /** Outputs of build steps under their keys. */
   readonly steps: string;
-  /** Which download an apk package is, under its identity; see `identity-store.ts` of the Alpine base. */
+  /** Which download an apk package is, under its identity; see `identity-store.ts`. */
   readonly apk: string;
+  /** Which download an npm package is, under its SHA-512; see `identity-store.ts`. */
+  readonly npm: string;
   /** Private state of apt. */
   readonly apt: string;
   /** Locks that were resolved anew and not kept. */
@@ -40,6 +42,7 @@ export function cacheRooms(root: string): CacheDirectory {
     opened: join(root, 'opened'),
     steps: join(root, 'steps'),
     apk: join(root, 'apk'),
+    npm: join(root, 'npm'),
     apt: join(root, 'apt'),
     resolved: join(root, 'resolved'),
     images: join(root, 'images'),

@@ -4,8 +4,15 @@ import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environm
 /** The Node that runs the toolchain inside, in the project. */
 export const NODE = 'node_modules/.bin/node';
 
-/** Variables a command obeys, passed on by name besides those of proxies: how to draw, and that it is CI. */
-const PASSED_VARIABLES = ['CI', 'FORCE_COLOR', 'NO_COLOR', 'NODE_EXTRA_CA_CERTS', 'TERM'] as const;
+/** Variables a command obeys, passed on by name besides those of proxies: how to draw, that it is CI, npm's registry. */
+const PASSED_VARIABLES = [
+  'CI',
+  'FORCE_COLOR',
+  'NO_COLOR',
+  'NODE_EXTRA_CA_CERTS',
+  'TERM',
+  'npm_config_registry',
+] as const;
 
 /**
  * Settings of the host that decide where packages come from and whom to trust for them, if they are there: apt's

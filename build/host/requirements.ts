@@ -1,6 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { ARCHITECTURE_NAMES, ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
+import {
+  ARCHITECTURE_NAMES,
+  ARCHITECTURES,
+  type Architecture,
+  type ArchitectureName,
+  DEFAULT_ARCHITECTURE,
+} from '../architecture.ts';
 import { isRoot } from '../process/environment.ts';
 import { TOOL_PACKAGES, type Tool } from '../process/tools.ts';
 
@@ -23,8 +29,6 @@ const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('mksquashfs'),
   ...(isRoot() ? [] : [tool('fakeroot')]),
   tool('grub-mkimage'),
-  file('/usr/lib/grub/i386-pc/boot_hybrid.img', 'grub-pc-bin'),
-  file('/usr/lib/grub/x86_64-efi/kernel.img', 'grub-efi-amd64-bin'),
   tool('mformat'),
   tool('mcopy'),
   tool('xorriso'),
@@ -48,6 +52,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
   ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
   tool('qemu-img'),
+  ...grubModules(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
   tool('shellcheck'),
   tool('unsquashfs'),
   file('/bin/busybox', 'busybox-static'),
@@ -74,6 +79,13 @@ export const DOCKER_TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'dockerd', package: 'docker.io' },
   { name: 'mmdebstrap', package: 'mmdebstrap' },
 ];
+
+/** GRUB's modules on the host; what tests without packages make boot loaders of. */
+function grubModules({ uefi, bios }: Architecture): Requirement[] {
+  return [uefi, ...(bios === undefined ? [] : [bios])].map((platform) =>
+    file(`/usr/lib/grub/${platform.grub}/kernel.img`, platform.package),
+  );
+}
 
 /** The requirements that this host does not meet. */
 export function missing(requirements: readonly Requirement[]): Requirement[] {

@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ARCHITECTURES } from '../architecture.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { defineStep, type Step } from '../step/step.ts';
-import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR } from './boot-loader.ts';
+import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, loaderPath } from './boot-loader.ts';
 import { type ImageFacts, type ImageWork, toolsOf } from './facts.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
 import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from './grub-model.ts';
@@ -49,6 +50,7 @@ function readIso(facts: IsoFacts) {
     bootLoader,
     'build id': facts.buildId,
     profile: { title, volumeId, cmdline },
+    architecture: ARCHITECTURES[profile.architecture],
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
     tool: toolsOf(facts, 'xorriso'),
@@ -64,24 +66,29 @@ async function makeIso(
   try {
     const files = { ...mediumFiles(inputs, made), ...(await writeTexts(texts, inputs)) };
     const { volumeId } = inputs.profile;
+    const { architecture } = inputs;
+    const loader = loaderPath(architecture);
     const bootLoader = made(inputs.bootLoader);
     const request = {
       volumeId,
       files,
-      biosImage: join(bootLoader, BIOS_IMAGE),
+      bios: architecture.bios && {
+        image: join(bootLoader, BIOS_IMAGE),
+        bootSector: join(bootLoader, HYBRID_BOOT_SECTOR),
+      },
       espImage: join(bootLoader, ESP_IMAGE),
       epoch: inputs.epoch,
     };
     // The files are hashed here while xorriso, a process of its own, copies them.
     const hashing = Promise.all([
       hashAll(files, signal),
-      hashBootImages({ bios: request.biosImage, esp: request.espImage }, signal),
+      hashBootImages({ bios: request.bios?.image, esp: request.espImage }, signal),
     ]);
     const writing = writeIso(file, request, {
       signal,
       check: async (written) => {
         const [hashes, boot] = await hashing;
-        return verifyIso(written, { volumeId, files: hashes, boot }, signal);
+        return verifyIso(written, { volumeId, files: hashes, boot, loader }, signal);
       },
     });
     const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);
@@ -105,9 +112,10 @@ function mediumFiles(
 
 async function writeTexts(
   directory: string,
-  { profile, version, 'build id': buildId }: IsoInputs,
+  { profile, architecture, version, 'build id': buildId }: IsoInputs,
 ): Promise<Record<string, string>> {
-  const cmdline = [...profile.cmdline, `quantix.build=${buildId}`];
+  const consoles = ['console=tty0', `console=${architecture.serial},115200`];
+  const cmdline = [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
   const texts: Record<string, string> = {
     '/boot/grub/grub.cfg': menuConfig(liveBootMenu({ title: profile.title, version, cmdline })),
     [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
@@ -137,8 +145,11 @@ export interface IsoRequest {
   volumeId: string;
   /** Path on the medium → file on the host. */
   files: Readonly<Record<string, string>>;
-  /** GRUB for BIOS, on the host; goes to `BIOS_IMAGE_PATH`. */
-  biosImage: string;
+  /**
+   * GRUB for BIOS, on the host, which goes to `BIOS_IMAGE_PATH`, and the boot sector that loads it from a disk; absent
+   * where the architecture has no BIOS.
+   */
+  bios?: { image: string; bootSector: string } | undefined;
   /** EFI system partition, on the host; appended behind the file system. */
   espImage: string;
   /** Time stamp of everything, seconds since 1970. */
@@ -149,7 +160,7 @@ export interface IsoRequest {
 export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
 
 /**
- * Writes a hybrid ISO that boots under BIOS and UEFI, from CD and, written as it is, from a disk.
+ * Writes a hybrid ISO that boots under UEFI and, where there is one, BIOS, from CD and, written as it is, from a disk.
  * The same files and time stamp give the same bytes.
  * @param check reads the ISO back before it gets its name; what it returns is returned
  * @throws BuildError if xorriso is missing or fails (a full disk, say), or `check` does; nothing is left then
@@ -168,22 +179,29 @@ export async function writeIso<T>(
   });
 }
 
-/** xorriso's arguments (xorrisofs(1)): El Torito for both firmwares, and a real EFI system partition in a GPT. */
+/** xorriso's arguments (xorrisofs(1)): El Torito for each firmware, and a real EFI system partition in a GPT. */
 export function isoArguments(output: string, request: IsoRequest): string[] {
-  const { volumeId, files, biosImage, espImage, epoch } = request;
-  const grafts = Object.entries({ ...files, [BIOS_IMAGE_PATH]: biosImage })
+  const { volumeId, files, bios, espImage, epoch } = request;
+  const grafts = Object.entries({ ...files, ...(bios && { [BIOS_IMAGE_PATH]: bios.image }) })
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(graftPoint);
   return [
     ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', volumeId, '-sysid', 'LINUX'],
     ...['-iso-level', '3', '-full-iso9660-filenames', '-joliet', '-rational-rock'],
     ...['--set_all_file_dates', isoDate(epoch)],
-    ...['-b', BIOS_IMAGE_PATH, '-c', '/boot/grub/boot.cat', '-no-emul-boot'],
-    ...['-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info'],
-    ...['--grub2-mbr', HYBRID_BOOT_SECTOR, '-partition_offset', '16'],
+    ...['-partition_offset', '16', '-c', '/boot/grub/boot.cat'],
+    ...(bios === undefined ? [] : biosArguments(bios.bootSector)),
     ...['-append_partition', '2', '0xef', espImage, '-appended_part_as_gpt'],
-    ...['-eltorito-alt-boot', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot'],
+    ...['-e', '--interval:appended_partition_2:all::', '-no-emul-boot'],
     ...['-graft-points', ...grafts],
+  ];
+}
+
+/** The boot image for BIOS, and the end of what the options say of it. */
+function biosArguments(bootSector: string): string[] {
+  return [
+    ...['--grub2-mbr', bootSector, '-b', BIOS_IMAGE_PATH, '-no-emul-boot'],
+    ...['-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info', '-eltorito-alt-boot'],
   ];
 }
 

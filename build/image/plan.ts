@@ -31,5 +31,5 @@ export function stepsOf({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan
 
 /** File name of an ISO, without folder. */
 export function isoName({ profile, lock, version }: ImageFacts): string {
-  return `${profile.name}-${version}-${lock.base}-x86_64.iso`;
+  return `${profile.name}-${version}-${lock.base}-${profile.architecture}.iso`;
 }

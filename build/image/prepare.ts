@@ -19,7 +19,7 @@ import { installedDifferently, type NpmPackages, readInstalled, readLocked } fro
 import { readOverlay } from '../tree/overlay.ts';
 import type { ImageFacts, ImageTool } from './facts.ts';
 import { type ImagePlan, isoName, planImage } from './plan.ts';
-import { QUICK, SMALLEST } from './squashfs.ts';
+import { QUICK, smallest } from './squashfs.ts';
 
 /** What a user asks for, about one image or several. */
 export interface ImageOptions {
@@ -69,7 +69,8 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     mayFallBack: !frozen && options.offline !== true,
   });
   const installed = readInstalled(projectDirectory);
-  tellDifferences(installed, { ...options, frozen });
+  const locked = readLocked(projectDirectory);
+  tellDifferences(installed, locked, { ...options, frozen });
   const lockRequest = { ...options, profile, base };
   const [lock, toolVersions] = await Promise.all([
     currentLock(lockRequest, frozen),
@@ -83,13 +84,13 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     base,
     flavour: options.flavour ?? (release ? 'full' : 'virt'),
     version: productVersion(projectDirectory),
-    compression: release ? SMALLEST : QUICK,
+    compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
     programs:
       profile.programs.length === 0
         ? undefined
-        : readPrograms(projectDirectory, runtimeOf(profile, base.name, installed)),
+        : readPrograms(projectDirectory, runtimeOf(profile, base.name, { installed, locked })),
     installed,
     toolVersions,
   };
@@ -106,13 +107,10 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
 /** Says, or with a lock that is not to move refuses, that npm has installed other packages than are asked for. */
 function tellDifferences(
   installed: NpmPackages,
-  {
-    projectDirectory,
-    frozen,
-    say,
-  }: Pick<ImageOptions, 'projectDirectory' | 'say'> & { frozen: boolean },
+  locked: NpmPackages,
+  { frozen, say }: Pick<ImageOptions, 'say'> & { frozen: boolean },
 ): void {
-  const [first, ...others] = installedDifferently(installed, readLocked(projectDirectory));
+  const [first, ...others] = installedDifferently(installed, locked);
   if (first === undefined) return;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
   const told = new BuildError({

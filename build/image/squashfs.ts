@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Architecture } from '../architecture.ts';
 import { assertAudited } from '../audit/audit.ts';
 import type { UnrunScript } from '../contract/base.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
@@ -29,10 +30,10 @@ export const QUICK: Compression = {
 };
 
 /** As small as it gets: for releases. */
-export const SMALLEST: Compression = {
-  algorithm: 'xz',
-  args: ['-comp', 'xz', '-Xbcj', 'x86', '-b', '1M'],
-};
+export function smallest({ branchFilter }: Architecture): Compression {
+  const filter = branchFilter === undefined ? [] : ['-Xbcj', branchFilter];
+  return { algorithm: 'xz', args: ['-comp', 'xz', ...filter, '-b', '1M'] };
+}
 
 /** Files that the step makes. */
 export const SQUASHFS_FILE = 'system.squashfs';

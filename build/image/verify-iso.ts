@@ -11,7 +11,6 @@ import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report
 /** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, as its bytes stand in a GPT. */
 const ESP_TYPE = '28732ac11ff8d211ba4b00a0c93ec93b';
 const SECTOR = 512;
-const LOADER = '/EFI/BOOT/BOOTX64.EFI';
 const MENU = '/boot/grub/grub.cfg';
 
 /** What an ISO must hold. */
@@ -20,14 +19,16 @@ export interface Expected {
   /** Path on the medium → SHA-256. */
   files: Readonly<Record<string, string>>;
   boot: BootHashes;
+  /** Path in the EFI system partition of the program that firmware starts. */
+  loader: string;
 }
 
 /** What is known of the boot images before an ISO is written. */
 export interface BootHashes {
   /** The EFI system partition. */
   esp: { sha256: string; size: number };
-  /** SHA-256 of GRUB for BIOS from byte `BIOS_PATCHED` on. */
-  bios: string;
+  /** SHA-256 of GRUB for BIOS from byte `BIOS_PATCHED` on; absent where there is no BIOS. */
+  bios?: string | undefined;
 }
 
 /**
@@ -38,16 +39,22 @@ const BIOS_PATCHED = 2556;
 
 /** Hashes boot images, for `Expected`. */
 export async function hashBootImages(
-  { bios, esp }: { bios: string; esp: string },
+  { bios, esp }: { bios?: string | undefined; esp: string },
   signal?: AbortSignal,
 ): Promise<BootHashes> {
-  const [{ size: biosSize }, { size }] = await Promise.all([stat(bios), stat(esp)]);
-  const behind = { offset: BIOS_PATCHED, size: biosSize - BIOS_PATCHED };
-  const [biosHashes, espHashes] = await Promise.all([
-    hashFile(bios, [behind], signal),
+  const [{ size }, espHashes, biosHash] = await Promise.all([
+    stat(esp),
     hashFile(esp, [], signal),
+    bios === undefined ? undefined : hashUnpatched(bios, signal),
   ]);
-  return { bios: biosHashes.parts[0] ?? '', esp: { sha256: espHashes.whole, size } };
+  return { bios: biosHash, esp: { sha256: espHashes.whole, size } };
+}
+
+async function hashUnpatched(bios: string, signal: AbortSignal | undefined): Promise<string> {
+  const { size } = await stat(bios);
+  const behind = { offset: BIOS_PATCHED, size: size - BIOS_PATCHED };
+  const { parts } = await hashFile(bios, [behind], signal);
+  return parts[0] ?? '';
 }
 
 /** What reading an ISO back yields. */
@@ -58,8 +65,8 @@ export interface Verified {
 
 /**
  * Reads a written ISO back and checks that it holds what it should and that firmware can boot it:
- * El Torito entries for BIOS and UEFI, GRUB in the boot sector, a true EFI system partition with a loader,
- * every path that `grub.cfg` names, and the hash of every file and boot image.
+ * an El Torito entry for UEFI and a true EFI system partition with a loader; where there is a BIOS, an entry for it and
+ * GRUB in the boot sector; every path that `grub.cfg` names, and the hash of every file and boot image.
  * @throws BuildError that lists everything that is wrong
  */
 export async function verifyIso(
@@ -76,16 +83,16 @@ export async function verifyIso(
   const [hashes, menu, loader] = await Promise.all([
     hashFile(file, parts, signal),
     readMenu(file, report),
-    espHolds(file, report, signal),
+    espHolds(file, report, { loader: expected.loader, signal }),
   ]);
   const found = new Map(checked.map(({ path }, index) => [path, hashes.parts[index] ?? '']));
   const problems = [
-    ...structureProblems(report, expected.volumeId),
+    ...structureProblems(report, expected),
     ...fileProblems(found, expected.files),
-    ...pathProblems(report.paths, Object.keys(expected.files)),
+    ...pathProblems(report.paths, expected),
     ...bootProblems(hashes.parts.slice(checked.length), expected.boot),
     ...menuProblems(menu, report),
-    ...(loader ? [] : [`the EFI system partition has no ${LOADER}`]),
+    ...(loader ? [] : [`the EFI system partition has no ${expected.loader}`]),
   ];
   if (problems.length === 0) return { sha256: hashes.whole };
   throw new BuildError({
@@ -110,21 +117,28 @@ function bootParts(report: IsoReport, { esp }: BootHashes): Part[] {
 
 function bootProblems([bios, esp]: readonly string[], expected: BootHashes): string[] {
   return [
-    ...(bios === expected.bios ? [] : [`${BIOS_IMAGE_PATH} is not as it was made`]),
+    ...(expected.bios === undefined || bios === expected.bios
+      ? []
+      : [`${BIOS_IMAGE_PATH} is not as it was made`]),
     ...(esp === expected.esp.sha256 ? [] : ['the EFI system partition is not as it was made']),
   ];
 }
 
 /** What is wrong with an ISO's boot structures. */
-export function structureProblems(report: IsoReport, volumeId: string): string[] {
+export function structureProblems(
+  report: IsoReport,
+  { volumeId, boot }: Pick<Expected, 'volumeId' | 'boot'>,
+): string[] {
   const problems: string[] = [];
   const image = (platform: string) => report.bootImages.find((one) => one.platform === platform);
   const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
   const uefi = image('UEFI');
   if (report.volumeId !== volumeId) problems.push(`volume id is ${report.volumeId}`);
-  if (image('BIOS')?.path !== BIOS_IMAGE_PATH) problems.push('El Torito has no BIOS entry');
   if (uefi === undefined) problems.push('El Torito has no UEFI entry');
-  if (!report.hybrid) problems.push('the boot sector does not start GRUB');
+  if (boot.bios !== undefined) {
+    if (image('BIOS')?.path !== BIOS_IMAGE_PATH) problems.push('El Torito has no BIOS entry');
+    if (!report.hybrid) problems.push('the boot sector does not start GRUB');
+  }
   if (esp === undefined) problems.push('the GPT has no EFI system partition');
   else if (uefi !== undefined && uefi.block * ISO_BLOCK !== esp.start * SECTOR) {
     problems.push('El Torito and GPT name different EFI system partitions');
@@ -144,9 +158,13 @@ function fileProblems(found: Map<string, string>, expected: Expected['files']): 
 const CATALOG = '/boot/grub/boot.cat';
 
 /** Everybody may read everything, nobody may write; and nothing is on the medium that was not put there. */
-function pathProblems(paths: readonly IsoPath[], files: readonly string[]): string[] {
+function pathProblems(
+  paths: readonly IsoPath[],
+  { files, boot }: Pick<Expected, 'files' | 'boot'>,
+): string[] {
   const meant = new Map<string, IsoPath['kind']>([[CATALOG, 'boot catalog']]);
-  for (const file of [...files, BIOS_IMAGE_PATH]) {
+  const bios = boot.bios === undefined ? [] : [BIOS_IMAGE_PATH];
+  for (const file of [...Object.keys(files), ...bios]) {
     meant.set(file, 'file');
     for (let up = dirname(file); !meant.has(up); up = dirname(up)) meant.set(up, 'directory');
   }
@@ -182,10 +200,14 @@ async function readMenu(file: string, report: IsoReport): Promise<string> {
   }
 }
 
-async function espHolds(file: string, report: IsoReport, signal?: AbortSignal): Promise<boolean> {
+async function espHolds(
+  file: string,
+  report: IsoReport,
+  { loader, signal }: { loader: string; signal: AbortSignal | undefined },
+): Promise<boolean> {
   const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
   if (esp === undefined) return false;
   const { image, cwd } = mtoolsImage(file, esp.start * SECTOR);
   const listing = await run('mdir', ['-b', '-/', '-i', image, '::'], { cwd, signal });
-  return listing.split('\n').includes(`::${LOADER}`);
+  return listing.split('\n').includes(`::${loader}`);
 }

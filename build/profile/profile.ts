@@ -46,10 +46,10 @@ export function profileFor(profile: CheckedProfile, architecture: ArchitectureNa
   };
 }
 
-type Additions = Pick<Specific<BaseName>, 'packages' | 'without' | 'drop'>;
+type Additions = Pick<Specific<BaseName>, 'grub' | 'packages' | 'without' | 'drop'>;
 
 /** Lists and records of one architecture are added to those of all; its other keys stand as they are. */
-function settingsFor<Own extends Additions, Common extends Additions>(
+function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub'>>(
   base: (Common & { architectures: { [Name in ArchitectureName]?: Own | undefined } }) | undefined,
   architecture: ArchitectureName,
 ) {
@@ -59,7 +59,7 @@ function settingsFor<Own extends Additions, Common extends Additions>(
   return {
     ...common,
     ...own,
-    packages: [...base.packages, ...own.packages],
+    packages: [...new Set([...base.packages, ...own.grub, ...own.packages])],
     without: { ...base.without, ...own.without },
     drop: { ...base.drop, ...own.drop },
   };

@@ -46,6 +46,8 @@ const nodeArchive = z.strictObject({
 const specific = {
   /** Package of the kernel, per flavour. */
   kernel,
+  /** Packages with the modules of GRUB: of these the boot loader of the image is made, and the installer's. */
+  grub: z.array(packageName).min(1),
   packages: z.array(packageName).default([]),
   without: z.record(packageName, reason).default({}),
   drop: z.record(treePath, reason).default({}),
@@ -159,7 +161,7 @@ export const profileSchema = z.strictObject({
   programs: z.array(programName),
   /** Folders of `overlay/` injected in this order; a later one wins. */
   overlays: z.array(overlayName).min(1),
-  /** Kernel parameters besides those that find the medium. */
+  /** Kernel parameters besides those that find the medium and that name the consoles. */
   cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),
   initramfs: z.strictObject({
     /**

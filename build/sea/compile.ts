@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExecaError, execa } from 'execa';
-import type { StripProgram } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
 import { groupOptions, run } from '../process/run.ts';
@@ -19,30 +19,34 @@ const SAME_EACH_TIME = '--random-seed=1';
 export interface CompileRequest {
   /** The bundled programs. */
   code: string;
-  /** Path of the Node that compiles; of the same version as `node`. */
+  /** What `node` is built for. */
+  architecture: ArchitectureName;
+  /** Path of the Node that compiles, on this host; of the same version as `node`. */
   compiler: string;
   /** Path of the Node that the executable is made from. */
   node: string;
-  /** The strip(1) that understands it. */
-  strip: StripProgram;
   /** Path of the result. */
   output: string;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a single executable application: Node without its symbols, with the programs and their code cache in it
+ * Makes a single executable application: Node without its symbols, with the programs in it and, for this host's CPU, their code cache
  * (https://nodejs.org/api/single-executable-applications.html). The same input gives the same bytes.
  * @throws BuildError if strip or Node fails
  */
 export async function compile(request: CompileRequest): Promise<void> {
-  const { code, compiler, node, strip, output, signal } = request;
+  const { code, architecture, compiler, node, output, signal } = request;
+  const { strip } = ARCHITECTURES[architecture];
   const folder = await mkdtemp(join(dirname(output), '.compiling-'));
   try {
     // Before the programs are put in: strip would move the note that they are in, and Node then crashes.
     await run(strip, ['--strip-all', '-o', join(folder, 'node'), node], { signal });
     await writeFile(join(folder, 'qx.cjs'), code);
-    await writeFile(join(folder, 'sea.json'), JSON.stringify(seaConfig(output)));
+    await writeFile(
+      join(folder, 'sea.json'),
+      JSON.stringify(seaConfig(output, runsHere(ARCHITECTURES[architecture]))),
+    );
     await buildSea(compiler, folder, signal);
     await chmod(output, 0o755);
   } finally {
@@ -50,15 +54,18 @@ export async function compile(request: CompileRequest): Promise<void> {
   }
 }
 
-/** The configuration; the names of files in it are in the executable, and are therefore relative. */
-function seaConfig(output: string) {
+/**
+ * The configuration; the names of files in it are in the executable, and are therefore relative. The code cache is
+ * machine code of the CPU that compiles: for another CPU there is none, and programs start slower.
+ */
+function seaConfig(output: string, useCodeCache: boolean) {
   return {
     main: 'qx.cjs',
     mainFormat: 'commonjs',
     executable: 'node',
     output,
     disableExperimentalSEAWarning: true,
-    useCodeCache: true,
+    useCodeCache,
     execArgv: V8_OPTIONS,
     execArgvExtension: 'none',
   };

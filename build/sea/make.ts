@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { digestOf } from '../step/digest.ts';
 import { type NpmPackages, npmClosure, npmIdentities, readInstalled } from '../step/npm.ts';
@@ -13,7 +13,7 @@ import { defineStep } from '../step/step.ts';
 import { bundle } from './bundle.ts';
 import { checkExecutable } from './check.ts';
 import { compile } from './compile.ts';
-import { type ArchivedRuntime, type Runtime, toolchainNode } from './runtime.ts';
+import { type Runtime, toolchainNode } from './runtime.ts';
 import { unpackNode } from './unpack.ts';
 
 /** Files that the step makes. */
@@ -46,7 +46,7 @@ export interface SeaFacts {
 export interface SeaWork {
   projectDirectory: string;
   /** Downloads an archive with Node; the result is its path. */
-  archive: (runtime: ArchivedRuntime) => Promise<string>;
+  archive: (runtime: Runtime) => Promise<string>;
   signal?: AbortSignal | undefined;
 }
 
@@ -69,7 +69,8 @@ function readModuleKind(projectDirectory: string): ModuleKind {
 }
 
 /**
- * The executable with the programs, and the list of npm packages in it. It is the same for all appliances of a base.
+ * The executable with the programs, and the list of npm packages in it. It is the same for all appliances of a base and
+ * an architecture.
  * Making it throws a BuildError if the source cannot be bundled, the archive of Node is damaged, or the executable does
  * not run.
  */
@@ -87,6 +88,7 @@ function readSea({ programs, profile, version, installed, toolVersions }: SeaFac
     library: libraries(sources, installed),
     modules: { ...modules },
     architecture: profile.architecture,
+    compiler: process.arch,
     runtime,
     version,
     tool: { strip: toolVersions.strip },
@@ -120,14 +122,14 @@ async function makeSea(
   const compiler = toolchainNode(projectDirectory);
   const unpacked = await mkdtemp(join(directory, '.node-'));
   try {
-    const node = runtime.from === 'npm' ? compiler : join(unpacked, 'node');
-    if (runtime.from === 'archive') await unpackNode(await archive(runtime), node);
-    const { strip } = ARCHITECTURES[architecture];
-    await compile({ code, compiler, node, strip, output, signal });
+    const own = runtime.from === 'npm' && runsHere(ARCHITECTURES[architecture]);
+    const node = own ? compiler : join(unpacked, 'node');
+    if (!own) await unpackNode(await archive(runtime), node);
+    await compile({ code, architecture, compiler, node, output, signal });
   } finally {
     await rm(unpacked, { recursive: true, force: true });
   }
-  await checkExecutable(output, version, signal);
+  if (runsHere(ARCHITECTURES[architecture])) await checkExecutable(output, version, signal);
   await writeFile(join(directory, PACKAGES_FILE), JSON.stringify(packages));
 }
 

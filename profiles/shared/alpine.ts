@@ -22,7 +22,12 @@ export const source = { release, repositories, mirrors, busybox };
 
 /** What there is for one architecture only: the kernel, who signs its packages, and the Node that programs run on. */
 export const architectures = {
-  x86_64: { kernel: { virt: 'linux-virt', full: 'linux-lts' }, keys, node },
+  x86_64: {
+    kernel: { virt: 'linux-virt', full: 'linux-lts' },
+    grub: ['grub-bios', 'grub-efi'],
+    keys,
+    node,
+  },
 };
 
 /** Init, services, log-in, time, certificates: the ground that everything else stands on. */
@@ -72,8 +77,8 @@ export const storage = [
   'xfsprogs',
 ];
 
-/** Boot loader: what the installer puts on a disk. */
-export const bootLoader = ['efibootmgr', 'grub-bios', 'grub-efi'];
+/** Boot loader: what the installer puts on a disk, besides the GRUB of the architecture. */
+export const bootLoader = ['efibootmgr'];
 
 /**
  * Of the kernel's firmware only what wired network cards of servers do not work without, a few megabytes; one of these

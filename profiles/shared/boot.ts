@@ -1,7 +1,6 @@
 /** How both appliances boot. */
 
-/** Messages go to the screen and to the first serial port; the last one named becomes `/dev/console`. */
-export const cmdline = ['console=tty0', 'console=ttyS0,115200', 'loglevel=5', 'panic=30'];
+export const cmdline = ['loglevel=5', 'panic=30'];
 
 /** Modules that find and mount the medium: disks and CDs behind every usual controller, and file systems. */
 const modules = {

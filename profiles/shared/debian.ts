@@ -141,10 +141,10 @@ export const drop = {
 export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' },
-    packages: ['grub-efi-amd64-bin', 'grub-pc-bin'],
+    grub: ['grub-efi-amd64-bin', 'grub-pc-bin'],
   },
   arm64: {
     kernel: { virt: 'linux-image-cloud-arm64', full: 'linux-image-arm64' },
-    packages: ['grub-efi-arm64-bin'],
+    grub: ['grub-efi-arm64-bin'],
   },
 };

@@ -13,7 +13,7 @@ apk takes: name, name@tag, name>=1.2 (also = < > <= ~), !name. --world-arg is on
 an option, so that a constraint stands apart from what is wanted: --world-arg 'openssl>=3' --world-arg '!mdev'.
 Time stamps are those of the newest package, or SOURCE_DATE_EPOCH.
 
-  qx-build apk-tree --arch x86_64 --keys-dir keys --repository http://…/main -- alpine-base > rootfs.tar`;
+  qx-build apk-tree --arch aarch64 --keys-dir keys --repository http://…/main -- alpine-base > rootfs.tar`;
 
 /** `qx-build apk-tree`: the root filesystem that `apk add` would make, as a tar on standard output. */
 export const apkTreeCommand = defineCommand({
@@ -22,7 +22,11 @@ export const apkTreeCommand = defineCommand({
   builder: (yargs) =>
     yargs
       .parserConfiguration({ 'populate--': true })
-      .option('arch', { type: 'string', demandOption: true, describe: 'Architecture: x86_64, …' })
+      .option('arch', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Architecture, as Alpine calls it: aarch64, …',
+      })
       .option('keys-dir', {
         type: 'string',
         demandOption: true,

@@ -1,12 +1,12 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { hashFile } from '../../build/process/hash-file.ts';
-import { ARCHIVE_FOLDER, NODE_PACKAGE } from '../../build/sea/runtime.ts';
+import { ARCHIVE_FOLDER, toolchainNode } from '../../build/sea/runtime.ts';
 
 /** The Node of the toolchain, which also runs these tests. */
 const { version } = process;
-const FOLDER = `node-${version}-linux-x64`;
+const FOLDER = `node-${version}-linux-${process.arch}`;
 
 /** Where the archive is in a mirror. */
 export function nodeArchive(mirror: string): string {
@@ -22,7 +22,8 @@ export async function packNode(mirror: string, projectDirectory: string): Promis
   await mkdir(dirname(file), { recursive: true });
   const same = ['--mtime=@1', '--owner=0', '--group=0', '--numeric-owner'];
   const gzip = '--use-compress-program=gzip -1 -n';
-  const from = ['--directory', join(projectDirectory, 'node_modules', NODE_PACKAGE), 'bin/node'];
+  const folder = resolve(toolchainNode(projectDirectory), '../..');
+  const from = ['--directory', folder, 'bin/node'];
   const inFolder = `--transform=s,^,${FOLDER}/,`;
   await execa('tar', ['--create', `--file=${file}`, gzip, ...same, inFolder, ...from]);
 }

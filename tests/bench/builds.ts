@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { copy, move } from 'fs-extra/esm';
 import { $ } from 'zx';
 import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
-import { BIOS_IMAGE, ESP_IMAGE } from '../../build/image/boot-loader.ts';
+import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR } from '../../build/image/boot-loader.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../../build/image/initramfs.ts';
 import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
@@ -107,7 +107,10 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
       [INITRAMFS_PATH]: join(floorFiles, INITRAMFS_FILE),
       '/quantix/system.squashfs': squashfs,
     },
-    biosImage: join(floorFiles, BIOS_IMAGE),
+    bios: {
+      image: join(floorFiles, BIOS_IMAGE),
+      bootSector: join(floorFiles, HYBRID_BOOT_SECTOR),
+    },
     espImage: join(floorFiles, ESP_IMAGE),
     epoch: facts.lock.sourceDateEpoch,
   };

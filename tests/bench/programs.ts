@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
+import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { productVersion } from '../../build/image/prepare.ts';
 import { QUICK, writeSquashfs } from '../../build/image/squashfs.ts';
 import { bundle } from '../../build/sea/bundle.ts';
@@ -42,8 +42,7 @@ async function make(projectDirectory: string, output: string): Promise<void> {
   const sources = readSources(projectDirectory, [entry]);
   const request = { projectDirectory, entry, sources, version, node: process.versions.node };
   const { code } = await bundle(request);
-  const { strip } = ARCHITECTURES[DEFAULT_ARCHITECTURE];
-  await compile({ code, compiler: node, node, strip, output });
+  await compile({ code, architecture: DEFAULT_ARCHITECTURE, compiler: node, node, output });
 }
 
 /** Bytes of a squashfs with nothing but the executable. */

@@ -39,11 +39,8 @@ export async function boot(
   menu: 'nobody' | 'enter' = 'enter',
 ): Promise<Story> {
   const memory = join(cacheDirectory().root, 'acceleration.json');
-  const acceleration = await findAcceleration(
-    imageOf('quantix-os').kernel,
-    DEFAULT_ARCHITECTURE,
-    memory,
-  );
+  const { architecture = DEFAULT_ARCHITECTURE } = machine;
+  const acceleration = await findAcceleration(imageOf('quantix-os').kernel, architecture, memory);
   const log = join(ARTIFACTS, `${name}.log`);
   await using untilReturned = new AsyncDisposableStack();
   const guest = untilReturned.use(

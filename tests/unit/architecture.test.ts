@@ -1,0 +1,30 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { ARCHITECTURES } from '../../build/architecture.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** Names of an architecture that are longer than a syllable which other words have too. */
+const names = Object.values(ARCHITECTURES)
+  .flatMap(({ debian, triplet, uefi, qemu }) => [
+    debian,
+    triplet,
+    uefi.grub,
+    uefi.loader,
+    qemu.program,
+  ])
+  .filter((name) => name !== 'arm64');
+
+test('what others call an architecture stands in one file of the builder', () => {
+  const files = globSync('{build,tasks}/**/*.ts', { cwd: PROJECT });
+  const elsewhere = files
+    .filter((file) => file !== 'build/architecture.ts')
+    .flatMap((file) => {
+      const text = readFileSync(join(PROJECT, file), 'utf8');
+      return ['x86_64', ...names]
+        .filter((name) => text.includes(name))
+        .map((name) => `${file}: ${name}`);
+    });
+  expect(elsewhere).toEqual([]);
+});
