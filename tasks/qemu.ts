@@ -5,6 +5,7 @@ import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { KERNEL_FILE } from '../build/image/initramfs.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
+import { isUpToDate, readRecord } from '../build/image/record.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
 import { callerShell } from '../build/process/shell.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
@@ -15,7 +16,7 @@ import type { Output } from './ui/events.ts';
 
 /**
  * Boots the ISO of a profile for a person, until the machine is switched off.
- * @throws BuildError if the ISO was not built
+ * @throws BuildError if the ISO was not built, or not of what the source is now
  */
 export async function runInQemu(
   profile: string,
@@ -25,17 +26,24 @@ export async function runInQemu(
 ): Promise<void> {
   const { facts, plan, file } = await prepareImage(profile, options);
   const { architecture } = facts.profile;
-  const initramfs = new StepCache(options.cache.steps).find(plan.initramfs);
-  if (!existsSync(file) || initramfs === undefined) {
+  const { bios, qemu } = ARCHITECTURES[architecture];
+  if (firmware === 'bios' && bios === undefined) {
     throw new BuildError({
-      what: `${file} is not there, or not of this source`,
-      fix: `Build it first: make iso PROFILE=${profile}`,
+      what: `a machine for ${architecture} has no BIOS`,
+      fix: 'Write FIRMWARE=uefi.',
+    });
+  }
+  const initramfs = new StepCache(options.cache.steps).find(plan.initramfs);
+  if (initramfs === undefined || !isUpToDate(readRecord(options.cache, file), file, plan)) {
+    throw new BuildError({
+      what: existsSync(file) ? 'the image is not of this source' : 'the image is not there',
+      where: file,
+      fix: `Build it first, with the same options: make iso PROFILE=${profile}`,
     });
   }
   const answers = join(options.cache.root, 'acceleration.json');
   const kernel = join(initramfs.directory, KERNEL_FILE);
   const acceleration = await findAcceleration(kernel, architecture, answers);
-  const { program } = ARCHITECTURES[architecture].qemu;
   const window = [process.env.DISPLAY, process.env.WAYLAND_DISPLAY].some((one) => one);
   output.say(
     window
@@ -54,7 +62,7 @@ export async function runInQemu(
     const access = { by: 'terminal', window } as const;
     const args = machineArguments(machine, { acceleration, access, variables });
     const shell = callerShell({ stdio: 'inherit', signal: options.signal });
-    await shell`exec ${program} ${args}`;
+    await shell`exec ${qemu.program} ${args}`;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,7 +1,12 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
-import { buildOptions, givenOnce, imageOptionsOf, imagePaths } from './context.ts';
+import { buildOptions, givenOnce, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
+
+/** A check for yargs: a person looks at one machine at a time, and says which. */
+function onlyOne(profiles: readonly string[]): true | string {
+  return profiles.length === 1 || `Which image is to boot? One of: ${profiles.join(', ')}`;
+}
 
 /** `qx-build qemu`: boots an ISO for a person, in a window or on this terminal. */
 export const qemuCommand = defineCommand({
@@ -15,19 +20,17 @@ export const qemuCommand = defineCommand({
         describe: 'Firmware to boot with',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
-      .check(givenOnce('firmware', 'memory')),
+      .check(givenOnce('firmware', 'memory'))
+      .check(({ profile }) => onlyOne(profilesOf({ profile }))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
     await ensureInstalled(requirements, { say: output.say, signal });
     const { runInQemu } = await import('../qemu.ts');
-    const [profile = 'quantix-os'] = options.profile;
     const { firmware, memory } = options;
-    await runInQemu(
-      profile,
-      { firmware, memory },
-      imageOptionsOf(options, { output, signal }),
-      output,
-    );
+    const image = imageOptionsOf(options, { output, signal });
+    for (const profile of profilesOf(options)) {
+      await runInQemu(profile, { firmware, memory }, image, output);
+    }
   },
 });

@@ -41,11 +41,13 @@ test('an ISO that was changed by somebody is written again', async () => {
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
-test('explain names the overlay file that changed, and only what depends on it is done again', async () => {
+test('explain names the overlay file that changed, the old image is not booted, and only what depends on it is done again', async () => {
   await writeFile(join(workshop.directory, 'overlay/qvdc/etc/motd'), 'changed\n');
   const { stdout } = await workshop.run(['explain', '--profile', 'qvdc']);
   expect(stdout).toContain('qvdc squashfs: runs\n  + overlay qvdc/etc/motd\n');
   expect(stdout).toContain('qvdc initramfs: stays');
+  const boot = await workshop.run(['qemu', '--profile', 'qvdc']);
+  expect([boot.exitCode, boot.stderr]).toEqual([1, expect.stringContaining('not of this source')]);
   const again = await workshop.run(ISO);
   expect(stepsDone(again)).toEqual(['boot-loader', 'iso', 'papers', 'squashfs']);
   expect(again.built.get('qvdc')?.sha256).not.toBe(firstBuild.built.get('qvdc')?.sha256);

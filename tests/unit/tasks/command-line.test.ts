@@ -58,6 +58,9 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['iso', '--output', 'a', '--output', 'b'], '--output may be given once.'],
     [['lock', '--base', 'auto', '--base', 'auto'], '--base may be given once.'],
     [['qemu', '--firmware', 'coreboot'], 'Given: "coreboot"'],
+    [['qemu'], 'Which image is to boot? One of: quantix-os, qvdc.'],
+    [['qemu', '--profile', 'quantix-os', '--profile', 'qvdc'], 'Which image is to boot?'],
+    [['iso', '--arch', 'vax'], 'Given: "vax", Choices: "x86_64", "arm64"'],
   ])('%j', async (args, words) => {
     expect(await main(args)).toBe(2);
     expect(complained).toContain(words);
