@@ -5,7 +5,7 @@ import type { ImageWork } from '../build/image/facts.ts';
 import type { IsoResult } from '../build/image/iso.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import type { SeaWork } from '../build/sea/make.ts';
-import { StepCache, type StepResult } from '../build/step/cache.ts';
+import { type CheckedResult, StepCache } from '../build/step/cache.ts';
 import type { RunnableStep, Step } from '../build/step/step.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import { fetchPackages } from './packages.ts';
@@ -20,7 +20,7 @@ export class ImageBuild {
   /** Its lock moves if the mirror no longer has a package. */
   image: PreparedImage;
   readonly steps: StepCache;
-  readonly #results = new Map<string, StepResult>();
+  readonly #results = new Map<string, CheckedResult>();
   #iso: IsoResult | undefined;
   readonly #packages = new Map<string, readonly Entry[]>();
 
@@ -38,9 +38,14 @@ export class ImageBuild {
   }
 
   /** Has the result of a step, from the cache or made now. */
-  async make(step: RunnableStep<Work>, report: StageReport): Promise<StepResult> {
+  async make(step: RunnableStep<Work>, report: StageReport): Promise<CheckedResult> {
     const work = this.work(report);
-    const result = await this.steps.run(step, (directory) => step.make(directory, work));
+    const { check } = step;
+    const result = await this.steps.run(
+      step,
+      (directory) => step.make(directory, work),
+      check === undefined ? undefined : (directory) => check(directory, work),
+    );
     this.#results.set(step.key, result);
     return result;
   }
@@ -52,6 +57,7 @@ export class ImageBuild {
       projectDirectory,
       signal: lockRequest.signal,
       made: (step) => this.result(step).directory,
+      checked: (step) => this.result(step).checked,
       opened: (packages) => packages.map((one) => this.#opened(one)),
       archive: (runtime) =>
         fetchNode(runtime, {
@@ -74,7 +80,7 @@ export class ImageBuild {
   }
 
   /** What became of a step that was made before. */
-  result({ name, key }: Step): StepResult {
+  result({ name, key }: Step): CheckedResult {
     const result = this.#results.get(key);
     if (result === undefined) throw new Error(`the step ${name} was not made yet`);
     return result;

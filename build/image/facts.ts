@@ -35,6 +35,8 @@ export type ImageTool = 'mksquashfs' | 'grub-mkimage' | 'mformat' | 'xorriso' | 
 export interface ImageWork {
   /** Folder with what an earlier step made. */
   made: (step: Step) => string;
+  /** Resolves when what an earlier step made has passed its check. */
+  checked: (step: Step) => Promise<void>;
   /** Opened packages, in this order. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
   signal?: AbortSignal | undefined;

@@ -1,12 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { constants, zstdCompress } from 'node:zlib';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
 import { settingsOf } from '../profile/profile.ts';
+import { compareCpio } from '../readback/cpio.ts';
+import { assertNone } from '../readback/verdict.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
@@ -65,8 +67,17 @@ async function makeInitramfs(
   const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
-  await writeFile(join(directory, INITRAMFS_FILE), compressed);
+  const file = join(directory, INITRAMFS_FILE);
+  await writeFile(file, compressed);
+  await verifyInitramfs(file, tree, epoch);
   await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
+}
+
+/** Reads the initramfs back as the kernel will, and compares it with its tree. */
+async function verifyInitramfs(file: string, tree: Tree, epoch: number): Promise<void> {
+  const archive = await promisify(zstdDecompress)(await readFile(file));
+  const problems = compareCpio(archive, tree, { epoch, where: file });
+  assertNone(problems, { what: 'the initramfs', where: file });
 }
 
 function kernelOf(tree: Tree): Buffer {

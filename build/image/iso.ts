@@ -60,7 +60,7 @@ function readIso(facts: IsoFacts) {
 async function makeIso(
   file: string,
   inputs: IsoInputs,
-  { made, signal }: ImageWork,
+  { made, checked, signal }: ImageWork,
 ): Promise<IsoResult> {
   const texts = await mkdtemp(join(dirname(file), `.${basename(file)}.`));
   try {
@@ -88,7 +88,13 @@ async function makeIso(
       signal,
       check: async (written) => {
         const [hashes, boot] = await hashing;
-        return verifyIso(written, { volumeId, files: hashes, boot, loader }, signal);
+        const verified = await verifyIso(
+          written,
+          { volumeId, files: hashes, boot, loader },
+          signal,
+        );
+        await checked(inputs.squashfs);
+        return verified;
       },
     });
     const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);

@@ -8,12 +8,20 @@ import { makeAtomically } from '../process/atomic-write.ts';
 import { isRoot } from '../process/environment.ts';
 import { feed } from '../process/feed.ts';
 import type { Tool } from '../process/tools.ts';
+import type { Meant } from '../readback/compare.ts';
+import { verifySquashfs } from '../readback/squashfs/verify.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import { tarSize, tarStream } from '../tree/tar-stream.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ImageWork, toolsOf } from './facts.ts';
-import { assembleRootfs, auditOptions, type RootfsFacts, readRootfs } from './rootfs.ts';
+import {
+  assembleRootfs,
+  auditOptions,
+  type RootfsFacts,
+  type RootfsInputs,
+  readRootfs,
+} from './rootfs.ts';
 import { assertFitsSquashfs } from './squashfs-limits.ts';
 
 /** How hard a squashfs is compressed; see mksquashfs(1). */
@@ -48,6 +56,7 @@ export const planSquashfs = defineStep({
   module: import.meta.filename,
   read: readSquashfs,
   make: makeSquashfs,
+  check: checkSquashfs,
 });
 
 function readSquashfs(facts: RootfsFacts) {
@@ -68,6 +77,26 @@ async function makeSquashfs(
   const file = join(directory, SQUASHFS_FILE);
   await writeSquashfs(tree, file, { compression, epoch, signal, onProgress });
   await writeFile(join(directory, SCRIPTS_FILE), JSON.stringify(scripts));
+  assembled.set(inputs, { entries: tree.entries(), epoch });
+}
+
+/** What was put together from inputs, until it was read back. */
+const assembled = new WeakMap<RootfsInputs, Meant>();
+
+/** Compares the squashfs with its tree, which is put together anew if an earlier build was cut off before it did so. */
+async function checkSquashfs(
+  directory: string,
+  inputs: ReturnType<typeof readSquashfs>,
+  work: ImageWork,
+): Promise<void> {
+  const meant = assembled.get(inputs) ?? meantBy(inputs, work);
+  assembled.delete(inputs);
+  await verifySquashfs(join(directory, SQUASHFS_FILE), meant, work.signal);
+}
+
+function meantBy(inputs: RootfsInputs, work: ImageWork): Meant {
+  using reader = new ContentReader();
+  return { entries: assembleRootfs(inputs, work, reader).tree.entries(), epoch: inputs.epoch };
 }
 
 const scriptsSchema = z.array(

@@ -8,6 +8,9 @@ import type { Step } from './step.ts';
 /** File in a step's folder that says what made it; written last, so a folder with it is complete. */
 const RECORD = 'step.json';
 
+/** File in a step's folder that says that its result was checked; see `run`. */
+const CHECKED = 'checked';
+
 /** Days after which the result of a step that no build used is removed. */
 const KEEP_DAYS = 14;
 
@@ -25,6 +28,12 @@ export interface StepResult {
   cached: boolean;
   /** How long it took when it was run. */
   seconds: number;
+}
+
+/** A result, and its check. */
+export interface CheckedResult extends StepResult {
+  /** Resolves when the result has passed its check, at once if it did so before. */
+  checked: Promise<void>;
 }
 
 /**
@@ -56,10 +65,34 @@ export class StepCache {
   /**
    * The result of a step, from the cache or made now.
    * @param make writes the step's files into the empty folder it is given
+   * @param check reads the files in the result's folder back, while later steps work with them already; nothing that
+   *   is made of them may get its name before `checked` has resolved. A result that fails is made anew by the next build.
    */
-  async run(step: Step, make: (directory: string) => Promise<void>): Promise<StepResult> {
-    const found = this.find(step);
-    if (found !== undefined) return found;
+  async run(
+    step: Step,
+    make: (directory: string) => Promise<void>,
+    check?: (directory: string) => Promise<void>,
+  ): Promise<CheckedResult> {
+    const result = this.find(step) ?? (await this.#make(step, make));
+    const checked = check === undefined ? Promise.resolve() : this.#check(result.directory, check);
+    // Whoever waits for it may come late.
+    checked.catch(() => undefined);
+    return { ...result, checked };
+  }
+
+  async #check(directory: string, check: (directory: string) => Promise<void>): Promise<void> {
+    const mark = join(directory, CHECKED);
+    if (sizeOf(mark) !== undefined) return;
+    try {
+      await check(directory);
+    } catch (error) {
+      await rm(join(directory, RECORD), { force: true });
+      throw error;
+    }
+    await writeFile(mark, '');
+  }
+
+  async #make(step: Step, make: (directory: string) => Promise<void>): Promise<StepResult> {
     const parent = join(this.#directory, step.name);
     await mkdir(parent, { recursive: true });
     const temporary = await mkdtemp(join(parent, '.making-'));

@@ -19,6 +19,8 @@ export interface RunnableStep<Work, Result = void> extends Step {
    * @param output the empty folder, or the file, to write
    */
   make(output: string, work: Work): Promise<Result>;
+  /** Checks what was made; see `StepDefinition`. */
+  readonly check?: ((output: string, work: Work) => Promise<void>) | undefined;
 }
 
 /** What a step is: what it reads, and what it makes of that. */
@@ -37,6 +39,11 @@ export interface StepDefinition<Facts, Inputs extends object, Work, Result> {
    * @param work what results do not depend on (the signal, progress), and what the inputs name, such as opened packages
    */
   make(output: string, inputs: Inputs, work: Work): Promise<Result>;
+  /**
+   * Reads what was made back, while later steps work with it already; nothing that they make may get its name before.
+   * @param inputs the very object that `make` was given, if this build made it
+   */
+  check?(output: string, inputs: Inputs, work: Work): Promise<void>;
 }
 
 /** Facts say which npm packages are installed: those that a step's code imports are inputs of it. */
@@ -61,6 +68,9 @@ export function defineStep<Facts extends CodeFacts, Inputs extends object, Work,
     return {
       ...planStep(name, inputs),
       make: (output, work) => definition.make(output, read, work),
+      ...(definition.check === undefined
+        ? {}
+        : { check: (output, work) => definition.check?.(output, read, work) ?? Promise.resolve() }),
     };
   };
 }

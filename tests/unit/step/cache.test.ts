@@ -28,7 +28,7 @@ test('a step is made once, and then found with its files and how long it took', 
   const made = await cache.run(step, make);
   expect(made.cached).toBe(false);
   const found = await new StepCache(folder).run(step, make);
-  expect(found).toEqual({ ...made, cached: true });
+  expect(found).toMatchObject({ directory: made.directory, seconds: made.seconds, cached: true });
   expect(await read(found.directory)).toBe('made 1');
   expect(counted.times).toBe(1);
 });
@@ -125,4 +125,37 @@ test('what no build used for two weeks is removed, and what an interrupted build
 
 test('a cache that was never used has nothing to remove', async () => {
   await new StepCache(join(await temporaryFolder(), 'nowhere')).prune();
+});
+
+test('a result is checked once, beside what is made of it', async () => {
+  const { folder, cache, make } = await workshop();
+  const checks: string[] = [];
+  const check = async (directory: string) => void checks.push(await read(directory));
+  const { checked } = await cache.run(step, make, check);
+  await checked;
+  await (await new StepCache(folder).run(step, make, check)).checked;
+  expect(checks).toEqual(['made 1']);
+});
+
+test('a result whose check was cut off is checked by the next build', async () => {
+  const { folder, cache, counted, make } = await workshop();
+  await cache.run(step, make, () => new Promise<void>(() => undefined));
+  let checks = 0;
+  const again = await new StepCache(folder).run(step, make, async () => {
+    checks += 1;
+  });
+  await again.checked;
+  expect([counted.times, checks]).toEqual([1, 1]);
+});
+
+test('a result that fails its check is made anew by the next build', async () => {
+  const { folder, cache, counted, make } = await workshop();
+  const failing = await cache.run(step, make, async () => {
+    throw new Error('it is not as it was meant');
+  });
+  await expect(failing.checked).rejects.toThrow('it is not as it was meant');
+  expect(new StepCache(folder).find(step)).toBeUndefined();
+  const again = await new StepCache(folder).run(step, make, async () => undefined);
+  await again.checked;
+  expect(counted.times).toBe(2);
 });
