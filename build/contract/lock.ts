@@ -23,6 +23,8 @@ export const lockedPackageSchema = z.strictObject({
   source: z.string().min(1).optional(),
   /** Licence as the package states it in its index, if it does. */
   license: z.string().min(1).optional(),
+  /** Debian: packages of the lock whose files give way to this one's where both have one (Debian Policy 7.6). */
+  replaces: z.array(z.string().min(1)).min(1).optional(),
   /** apk: what the signed index says of it, letter → value; `C` is its identity. */
   apk: z.record(z.string().length(1), z.string()).optional(),
 });
@@ -62,7 +64,10 @@ export const lockSchema = z.strictObject({
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 
 /** What of a locked package shapes an image; where its archive lies does not. */
-export type PackageContent = Pick<LockedPackage, 'name' | 'version' | 'sha256' | 'apk'>;
+export type PackageContent = Pick<
+  LockedPackage,
+  'name' | 'version' | 'sha256' | 'replaces' | 'apk'
+>;
 
 /** Everything that is needed to build an image again: `profiles/<name>.<base>.<architecture>.lock.json`. */
 export type Lock = z.infer<typeof lockSchema>;

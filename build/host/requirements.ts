@@ -25,6 +25,7 @@ const file = (name: string, from: string): Requirement => ({ name, package: from
 const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('apt-get'),
   tool('flock'),
+  tool('dpkg'),
   tool('dpkg-deb'),
   tool('mksquashfs'),
   ...(isRoot() ? [] : [tool('fakeroot')]),

@@ -54,9 +54,9 @@ export function packageContents(
   packages: readonly LockedPackage[],
 ): Record<string, PackageContent> {
   return Object.fromEntries(
-    packages.map(({ name, version, sha256, apk }) => [
+    packages.map(({ name, version, sha256, replaces, apk }) => [
       name,
-      { name, version, sha256, ...(apk === undefined ? {} : { apk }) },
+      { name, version, sha256, ...(replaces && { replaces }), ...(apk && { apk }) },
     ]),
   );
 }

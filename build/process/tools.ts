@@ -7,6 +7,7 @@ export const TOOL_PACKAGES = {
   'apt-config': 'apt',
   'apt-get': 'apt',
   docker: 'docker.io',
+  dpkg: 'dpkg',
   'dpkg-deb': 'dpkg',
   'grub-mkimage': 'grub-common',
   fakeroot: 'fakeroot',

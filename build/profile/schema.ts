@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { ARCHITECTURE_NAMES } from '../architecture.ts';
 
+/** Alpine has names with capitals, such as `R`; which names a base has is for its index to say. */
 const packageName = z
   .string()
   .regex(
-    /^[a-z0-9][a-z0-9+._-]*(@[a-z]+)?$/,
-    'is not a package name (lower case letters, digits, + . _ -)',
+    /^[A-Za-z0-9][A-Za-z0-9+._-]*(@[a-z]+)?$/,
+    'is not a package name (letters, digits, + . _ -)',
   );
 const reason = z.string().min(10, 'needs a reason of at least 10 characters');
 const treePath = z

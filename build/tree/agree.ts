@@ -31,6 +31,6 @@ export function conflict(present: Entry, added: Entry): BuildError {
   return new BuildError({
     what: `${present.origin} (${present.type}) and ${added.origin} (${added.type}) both claim one path with different content`,
     where,
-    fix: 'Leave one of them out in the profile, or let an overlay decide.',
+    fix: 'Leave one of them out in the profile.',
   });
 }

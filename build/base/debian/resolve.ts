@@ -13,6 +13,7 @@ import { assertNotOlder, assertValid } from '../system/freshness.ts';
 import { findCandidates, type Source } from './apt/candidates.ts';
 import { type AptNetwork, readAptNetwork } from './apt/network.ts';
 import { type Release, readReleases } from './apt/release.ts';
+import { findReplaced } from './apt/replaces.ts';
 import {
   assertKnown,
   type Chosen,
@@ -107,7 +108,7 @@ async function resolveIn(
       request: debianRequest(profile),
       sourceDateEpoch: Math.max(...[...releases.values()].map(({ date }) => date.getTime() / 1000)),
       repositories,
-      packages: await choose(apt, profile, sources),
+      packages: await choose({ apt, profile, sources, signal }),
     };
   });
 }
@@ -203,11 +204,14 @@ function repositoryStates(releases: ReadonlyMap<string, Release>): Lock['reposit
   );
 }
 
-async function choose(
-  apt: AptState,
-  profile: Profile,
-  sources: readonly Source[],
-): Promise<LockedPackage[]> {
+interface Choosing {
+  apt: AptState;
+  profile: Profile;
+  sources: readonly Source[];
+  signal: AbortSignal | undefined;
+}
+
+async function choose({ apt, profile, sources, signal }: Choosing): Promise<LockedPackage[]> {
   const { packages, kernel, without } = settingsOf(profile, 'debian');
   const where = 'bases.debian.packages';
   const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
@@ -219,17 +223,25 @@ async function choose(
   ]);
   await apt.pretendInstalled(await pretendedStatus(apt, omitted.names));
   const choices = await choosePackages(apt, wanted);
+  const stanzas = new Set(choices.flat().map(({ stanza }) => stanza));
+  const replaced = await findReplaced([...stanzas], signal);
   return mergeFlavours(
     new Map(
       FLAVOURS.map((flavour, index) => [
         flavour,
-        (choices[index] ?? []).map((one) => lockPackage(one, sources)),
+        (choices[index] ?? []).map((one) => lockPackage(one, { sources, replaced })),
       ]),
     ),
   );
 }
 
-function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): LockedPackage {
+interface Surroundings {
+  sources: readonly Source[];
+  /** See `findReplaced`. */
+  replaced: ReadonlyMap<string, string[]>;
+}
+
+function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surroundings): LockedPackage {
   const path = required(stanza, 'filename');
   const from = plainAddress(uri);
   const source = sources.find(({ address }) => from.startsWith(`${plainAddress(address)}/`));
@@ -237,8 +249,10 @@ function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): Locke
     throw new BuildError({ what: `apt takes ${path} from ${uri}, which is none of its sources` });
   }
   const [origin] = (stanza.get('source') ?? '').split(' ');
+  const name = required(stanza, 'package');
+  const replaces = replaced.get(name);
   return {
-    name: required(stanza, 'package'),
+    name,
     version: required(stanza, 'version'),
     architecture: required(stanza, 'architecture'),
     repository: source.suite,
@@ -246,6 +260,7 @@ function lockPackage({ stanza, uri }: Chosen, sources: readonly Source[]): Locke
     size: Number(required(stanza, 'size')),
     sha256: required(stanza, 'sha256'),
     ...(origin === undefined || origin === '' ? {} : { source: origin }),
+    ...(replaces && { replaces }),
   };
 }
 

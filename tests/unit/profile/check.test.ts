@@ -39,7 +39,7 @@ test.each([
   [['labelPrefix'], 'QUANTIXX', 'labelPrefix: must be 1 to 7 of A-Z'],
   [['hostname'], '-qvdc', 'hostname: is not a host name'],
   [['bases', 'debian', 'packages'], [], 'bases.debian.packages: '],
-  [['bases', 'debian', 'packages'], ['Bash'], 'bases.debian.packages.0: is not a package name'],
+  [['bases', 'debian', 'packages'], ['bash lib'], 'bases.debian.packages.0: is not a package name'],
   [['bases', 'debian', 'packages'], ['a', '--reinstall'], 'bases.debian.packages.1: is not a pack'],
   [['bases', 'debian', 'suite'], 'bookworm main', 'bases.debian.suite: is not a Debian suite'],
   [['bases', 'debian', 'components'], ['universe'], 'bases.debian.components.0: '],

@@ -309,6 +309,18 @@ describe('what stands in the way is told by its cause:', () => {
     );
   });
 
+  test('a name that no package has, whatever its letters', async () => {
+    await place();
+    for (const [name, hint] of [
+      ['R', 'Check the spelling.'],
+      ['libc', 'Did you mean libc6?'],
+    ]) {
+      await expect(resolve({ packages: ['bash', `${name}`] })).rejects.toThrow(
+        `no package is called ${name} (bases.debian.packages). ${hint}`,
+      );
+    }
+  });
+
   test('packages that exclude each other', async () => {
     const conflicting = { exim: { Version: '4', Conflicts: 'postfix' }, postfix: { Version: '3' } };
     await place({ key, packages: { ...PACKAGES, ...conflicting } });
@@ -326,6 +338,22 @@ describe('what stands in the way is told by its cause:', () => {
       'the packages do not go together: bash : Depends: nothing (>= 2) but it is not installable',
     );
   });
+});
+
+test('which packages give way to which is in the lock, if their versions say so', async () => {
+  const bash = {
+    Version: '5',
+    Depends: 'libc6',
+    Replaces: 'libc6 (<< 2.36), linux (<= 6.1), other',
+  };
+  await place({ key, packages: { ...PACKAGES, bash } });
+  const { packages } = await resolve();
+  expect(packages.map(({ replaces }) => replaces)).toEqual([
+    undefined,
+    ['linux'],
+    undefined,
+    undefined,
+  ]);
 });
 
 test('the path of the cache may have any characters', async () => {
