@@ -1,7 +1,7 @@
 import { defineProfile } from '../build/profile/define.ts';
 import { groups, users } from './shared/accounts.ts';
 import * as alpine from './shared/alpine.ts';
-import { cmdline, initramfs, runlevels } from './shared/boot.ts';
+import { cmdline, initramfs, kernel, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
 const PYTHON = 'nothing on the appliance runs Python';
@@ -162,6 +162,7 @@ export default defineProfile({
   programs: ['qx-node', 'qx-console'],
   overlays: ['common', 'quantix-os'],
   cmdline,
+  kernel,
   initramfs,
   setuid: {
     '/usr/sbin/mount.nfs': 'shipped so by both bases; only root logs in on the appliance',

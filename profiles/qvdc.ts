@@ -1,7 +1,7 @@
 import { defineProfile } from '../build/profile/define.ts';
 import { groups, users } from './shared/accounts.ts';
 import * as alpine from './shared/alpine.ts';
-import { cmdline, initramfs, runlevels } from './shared/boot.ts';
+import { cmdline, initramfs, kernel, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
 
 const NOLOGIN = '/usr/sbin/nologin';
@@ -112,6 +112,7 @@ export default defineProfile({
   programs: ['qx-dcui'],
   overlays: ['common', 'qvdc'],
   cmdline,
+  kernel,
   initramfs,
   setuid: {},
 });

@@ -3,6 +3,7 @@ import type { Tree } from '../tree/tree.ts';
 import { withoutAllowed } from './allow.ts';
 import type { AuditOptions, Finding, Rule } from './finding.ts';
 import { missingApplets } from './rules/applets.ts';
+import { missingDrivers } from './rules/drivers.ts';
 import { missingInterpreters } from './rules/interpreters.ts';
 import { missingLibraries } from './rules/libraries.ts';
 import { carriageReturns } from './rules/line-ends.ts';
@@ -17,6 +18,7 @@ const RULES: readonly Rule[] = [
   missingLibraries,
   missingInterpreters,
   missingApplets,
+  (surveyed, { drivers = {} }) => missingDrivers(surveyed.tree, drivers),
   brokenServices,
   danglingLinks,
   carriageReturns,
@@ -44,7 +46,22 @@ export function auditTree(tree: Tree, options: AuditOptions): Finding[] {
  * @throws BuildError listing what the audit found
  */
 export function assertAudited(tree: Tree, options: AuditOptions): void {
-  const findings = auditTree(tree, options);
+  refuse(auditTree(tree, options), 'the root filesystem');
+}
+
+/**
+ * Refuses an initramfs that would not find its medium everywhere.
+ * @param drivers kind of machine → drivers that find the medium there
+ * @throws BuildError listing those that are missing
+ */
+export function assertDriven(
+  tree: Tree,
+  drivers: Readonly<Record<string, readonly string[]>>,
+): void {
+  refuse(missingDrivers(tree, drivers), 'the initramfs');
+}
+
+function refuse(findings: readonly Finding[], where: string): void {
   if (findings.length === 0) return;
   const groups = [...Map.groupBy(findings, ({ rule, what }) => `${rule} ${what}`).values()];
   const listed = groups.slice(0, MOST_LISTED).map((group) => `\n  ${line(group)}`);
@@ -52,7 +69,7 @@ export function assertAudited(tree: Tree, options: AuditOptions): void {
   const rest = more === 0 ? '' : `\n  and ${more} more`;
   const count = groups.length === 1 ? 'one thing' : `${groups.length} things`;
   throw new BuildError({
-    what: `the root filesystem has ${count} that cannot work`,
+    what: `${where} has ${count} that cannot work`,
     fix: `Mend in the profile or an overlay:${listed.join('')}${rest}`,
   });
 }

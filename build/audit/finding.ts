@@ -23,6 +23,8 @@ export interface AuditOptions {
   allow?: Readonly<Record<string, string>> | undefined;
   /** Busybox applets that init, the initramfs and others call by name. */
   applets?: readonly string[] | undefined;
+  /** Kind of machine → drivers that the kernel must have for it. */
+  drivers?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 /** One thing an audit looks for; every rule sees the same survey, none changes it. */

@@ -1,3 +1,5 @@
+import type { Flavour } from '../profile/profile.ts';
+
 /** A boot menu, from which every GRUB configuration of an image is written. */
 export interface BootMenu {
   /** Seconds until the first entry is booted. */
@@ -22,6 +24,8 @@ export interface BootEntry {
 export interface BootMenuRequest {
   title: string;
   version: string;
+  /** Kernel of the image; the menu says what the one of `virt` is for. */
+  flavour: Flavour;
   /** Kernel parameters of every entry. */
   cmdline: readonly string[];
 }
@@ -30,7 +34,7 @@ export const KERNEL_PATH = '/boot/vmlinuz';
 export const INITRAMFS_PATH = '/boot/initramfs';
 
 /** The boot menu of a live image. */
-export function liveBootMenu({ title, version, cmdline }: BootMenuRequest): BootMenu {
+export function liveBootMenu({ title, version, flavour, cmdline }: BootMenuRequest): BootMenu {
   const entry = (id: string, name: string, more: readonly string[]): BootEntry => ({
     id,
     title: name,
@@ -38,7 +42,7 @@ export function liveBootMenu({ title, version, cmdline }: BootMenuRequest): Boot
     initramfs: INITRAMFS_PATH,
     cmdline: [...cmdline, 'quantix.mode=live', ...more],
   });
-  const name = `${title} ${version}`;
+  const name = `${title} ${version}${flavour === 'virt' ? ' for virtual machines with virtio' : ''}`;
   return {
     timeout: 3,
     entries: [

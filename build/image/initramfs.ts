@@ -2,11 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { assertDriven } from '../audit/audit.ts';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
-import { settingsOf } from '../profile/profile.ts';
+import { driversOf, type Flavour, settingsOf } from '../profile/profile.ts';
 import { compareCpio } from '../readback/cpio.ts';
 import { assertNone } from '../readback/verdict.ts';
 import { defineStep } from '../step/step.ts';
@@ -26,7 +27,7 @@ const LEVEL = 9;
 
 /**
  * Kernel and initramfs, from the packages that they come from.
- * Making them throws a BuildError if the packages hold no kernel, no static busybox or not every module.
+ * Making them throws a BuildError if the packages hold no kernel, no static busybox or not every module and driver.
  */
 export const planInitramfs = defineStep({
   name: 'initramfs',
@@ -39,7 +40,6 @@ type InitramfsInputs = ReturnType<typeof readInitramfs>;
 
 function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: ImageFacts) {
   const { busybox } = settingsOf(profile, base.name);
-  const { modules } = profile.initramfs;
   const packages = packagesOf(lock, flavour).filter(
     (one) => one.flavour === flavour || one.name === busybox,
   );
@@ -47,7 +47,10 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
     skeleton: base.skeleton(),
     package: packageContents(packages),
     overlay: overlayEntries([initramfsOverlay]),
-    modules: [...modules.common, ...modules[flavour]],
+    modules: profile.initramfs.modules,
+    /** Kind of machine → drivers that find the medium there. */
+    drivers: driversOf(profile.kernel.drivers[flavour], ({ medium }) => medium),
+    flavour,
     product: profile.labelPrefix,
     epoch: lock.sourceDateEpoch,
   };
@@ -55,15 +58,21 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
 
 async function makeInitramfs(
   directory: string,
-  { skeleton, package: packages, overlay, modules, product, epoch }: InitramfsInputs,
+  inputs: InitramfsInputs,
   { opened }: ImageWork,
 ): Promise<void> {
+  const { skeleton, package: packages, overlay, drivers, epoch } = inputs;
   using reader = new ContentReader();
   const source = new Tree(reader);
   const shipped = opened(Object.values(packages)).flatMap(({ entries }) => entries);
   for (const entry of [...skeleton, ...shipped]) source.add(entry);
-  const request = { overlay: Object.values(overlay), modules, product, reader };
-  const tree = initramfsTree(source, request);
+  const tree = initramfsTree(source, {
+    ...inputs,
+    overlay: Object.values(overlay),
+    drivers: Object.values(drivers).flat(),
+    reader,
+  });
+  assertDriven(tree, drivers);
   const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
@@ -96,8 +105,11 @@ function kernelOf(tree: Tree): Buffer {
 export interface InitramfsRequest {
   /** `init`, and `applets`: the names of busybox's applets it calls, one a line. */
   overlay: readonly Entry[];
-  /** Kernel modules it loads, by name, in this order. */
+  /** Kernel modules that `init` loads in any case, by name, in this order. */
   modules: readonly string[];
+  /** Kernel modules that `init` loads where there is a device for them, by name. */
+  drivers: readonly string[];
+  flavour: Flavour;
   /** Start of the labels of the appliance's partitions. */
   product: string;
   reader: ContentReader;
@@ -113,7 +125,7 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
  * @throws BuildError if a module is unknown, or busybox is missing
  */
 export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
-  const { overlay, modules, product, reader } = request;
+  const { overlay, modules, drivers, flavour, product, reader } = request;
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
@@ -124,10 +136,12 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   for (const link of appletLinks(appletsUsed(overlay))) tree.add(link);
   const release = kernelRelease(source);
   const index = indexModules(source, release);
-  const wanted = closure(index, modules);
+  const wanted = closure(index, [...modules, ...drivers]);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
-  const settings = Buffer.from(`PRODUCT=${product}\nMODULES="${modules.join(' ')}"\n`);
+  const settings = Buffer.from(
+    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMODULES="${modules.join(' ')}"\n`,
+  );
   tree.add({
     ...owned('etc/quantix-initramfs'),
     type: 'file',

@@ -51,6 +51,7 @@ function readIso(facts: IsoFacts) {
     'build id': facts.buildId,
     profile: { title, volumeId, cmdline },
     architecture: ARCHITECTURES[profile.architecture],
+    flavour: facts.flavour,
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
     tool: toolsOf(facts, 'xorriso'),
@@ -118,12 +119,14 @@ function mediumFiles(
 
 async function writeTexts(
   directory: string,
-  { profile, architecture, version, 'build id': buildId }: IsoInputs,
+  { profile, architecture, flavour, version, 'build id': buildId }: IsoInputs,
 ): Promise<Record<string, string>> {
   const consoles = ['console=tty0', `console=${architecture.serial},115200`];
   const cmdline = [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
   const texts: Record<string, string> = {
-    '/boot/grub/grub.cfg': menuConfig(liveBootMenu({ title: profile.title, version, cmdline })),
+    '/boot/grub/grub.cfg': menuConfig(
+      liveBootMenu({ title: profile.title, version, flavour, cmdline }),
+    ),
     [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
   };
   const written: Record<string, string> = {};

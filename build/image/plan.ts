@@ -30,6 +30,7 @@ export function stepsOf({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan
 }
 
 /** File name of an ISO, without folder. */
-export function isoName({ profile, lock, version }: ImageFacts): string {
-  return `${profile.name}-${version}-${lock.base}-${profile.architecture}.iso`;
+export function isoName({ profile, lock, flavour, version }: ImageFacts): string {
+  const kernel = flavour === 'full' ? '' : `-${flavour}`;
+  return `${profile.name}-${version}-${lock.base}-${profile.architecture}${kernel}.iso`;
 }

@@ -28,7 +28,7 @@ export interface ImageOptions {
   outputDirectory: string;
   base: BaseChoice;
   architecture: ArchitectureName;
-  /** The kernel; by default `full` for a release, else `virt`. */
+  /** The kernel; `full` if absent. */
   flavour?: Flavour | undefined;
   /** Smallest instead of quickest compression. */
   release: boolean;
@@ -82,7 +82,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     profile,
     lock,
     base,
-    flavour: options.flavour ?? (release ? 'full' : 'virt'),
+    flavour: options.flavour ?? 'full',
     version: productVersion(projectDirectory),
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),

@@ -1,6 +1,10 @@
 import { join } from 'node:path';
 import type { AuditOptions } from '../audit/finding.ts';
 import type { RootfsProfile, UnrunScript } from '../contract/base.ts';
+import { moduleIndexFiles } from '../kmod/index-files.ts';
+import { keepModules } from '../kmod/keep-modules.ts';
+import { kernelRelease } from '../kmod/release.ts';
+import { driversOf } from '../profile/profile.ts';
 import { programEntries } from '../sea/entries.ts';
 import { EXECUTABLE_FILE } from '../sea/make.ts';
 import { Code } from '../step/code.ts';
@@ -29,6 +33,12 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
     settings: { ...base.settings(profile) },
     base: new Code(base, base.module),
     flavour: facts.flavour,
+    kernel: { drop: profile.kernel.drop },
+    /** Kind of machine → drivers that it needs. */
+    drivers: driversOf(profile.kernel.drivers[facts.flavour], (one) => [
+      ...one.medium,
+      ...one.system,
+    ]),
     /** In the lock's order. */
     package: packageContents(packagesOf(lock, facts.flavour)),
     /** In the profile's order; a later one wins. */
@@ -67,12 +77,17 @@ export function assembleRootfs(
   const packages = opened(Object.values(inputs.package));
   const scripts = base.merge(tree, packages, { profile, flavour, reader });
   drop(tree, Object.keys(settings.drop));
+  const index = keepModules(tree, kernelRelease(tree), {
+    drop: Object.keys(inputs.kernel.drop),
+    keep: Object.values(inputs.drivers).flat(),
+  });
   for (const entry of Object.values(overlay)) tree.replace(entry);
   if (sea !== undefined) {
     const executable = join(made(sea), EXECUTABLE_FILE);
     for (const entry of programEntries(executable, inputs.profile.programs)) tree.replace(entry);
   }
   base.finish(tree, { profile, base: base.name, version, epoch });
+  for (const entry of moduleIndexFiles(index)) tree.replace(entry);
   return { tree, scripts };
 }
 
@@ -82,6 +97,6 @@ function drop(tree: Tree, patterns: readonly string[]): void {
 }
 
 /** What the audit of a root filesystem is told of it. */
-export function auditOptions({ profile, settings, applets }: RootfsInputs): AuditOptions {
-  return { setuid: profile.setuid, allow: settings.accept, applets };
+export function auditOptions({ profile, settings, applets, drivers }: RootfsInputs): AuditOptions {
+  return { setuid: profile.setuid, allow: settings.accept, applets, drivers };
 }

@@ -15,7 +15,7 @@ const DEEPEST = 200;
  * @throws BuildError naming a module that is unknown, with names spelt like it
  */
 export function closure(index: ModuleIndex, names: readonly string[]): string[] {
-  const builtin = builtinNames(index);
+  const builtin = builtinNames(index.builtin);
   const wanted = names
     .map(moduleName)
     .map(
@@ -36,9 +36,9 @@ export function closure(index: ModuleIndex, names: readonly string[]): string[] 
   return [...loaded].map(({ path }) => path);
 }
 
-/** Normalised names of what is built into the kernel. */
-export function builtinNames(index: ModuleIndex): Set<string> {
-  return new Set(index.builtin.map((path) => moduleName(nameOf(path).replace(MODULE_FILE, ''))));
+/** Normalised names of what is built into the kernel, of the lines of its `modules.builtin`. */
+export function builtinNames(lines: readonly string[]): Set<string> {
+  return new Set(lines.map((path) => moduleName(nameOf(path).replace(MODULE_FILE, ''))));
 }
 
 /** Modules that one wants loaded before it (modprobe.d(5), `softdep`), by name or by exact alias. */
@@ -67,7 +67,7 @@ function preNames(line: string): string[] {
 }
 
 function unknown(index: ModuleIndex, name: string): never {
-  const close = closeSpellings(name, [...index.modules.keys(), ...builtinNames(index)]);
+  const close = closeSpellings(name, [...index.modules.keys(), ...builtinNames(index.builtin)]);
   throw new BuildError({
     what: `kernel ${index.release} has no module ${JSON.stringify(name)}`,
     fix: close.length === 0 ? 'Check the spelling.' : `Did you mean ${close.join(' or ')}?`,

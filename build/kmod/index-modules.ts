@@ -6,7 +6,8 @@ import { MODULE_FILE, moduleName, readModuleInfo } from './modinfo.ts';
 import { type KernelModule, ModuleIndex } from './module-index.ts';
 import { MODULES } from './release.ts';
 
-export { closure } from './closure.ts';
+export { builtinNames, closure } from './closure.ts';
+export { MODULE_FILE, moduleName } from './modinfo.ts';
 
 /** Where modules override those of the same name elsewhere (depmod.d(5), `search`). */
 const OVERRIDES = 'updates/';
@@ -14,9 +15,15 @@ const OVERRIDES = 'updates/';
 /**
  * Indexes the modules of a kernel as depmod(8) would, from their `.modinfo` sections alone.
  * @param release as `kernelRelease` tells
+ * @param leaveOut says of a module's path, relative to `lib/modules/<release>`, whether the index does without it; one
+ * that another depends on is in the index all the same
  * @throws BuildError if there is no such kernel, a module is damaged, or one needs a module that is not there
  */
-export function indexModules(tree: Tree, release: string): ModuleIndex {
+export function indexModules(
+  tree: Tree,
+  release: string,
+  leaveOut: (path: string) => boolean = () => false,
+): ModuleIndex {
   const directory = release === '' ? undefined : tree.canonical(`${MODULES}/${release}`);
   if (directory === undefined) {
     throw new BuildError({
@@ -26,15 +33,24 @@ export function indexModules(tree: Tree, release: string): ModuleIndex {
     });
   }
   const files = moduleFiles(tree, directory);
+  const paths = new Map([...files.keys()].map((path) => [nameAt(path), path]));
+  const modules = new Map<string, KernelModule>();
+  const wanted = [...files.keys()].filter((path) => !leaveOut(path));
+  // What they depend on is added while this goes on.
+  for (const path of wanted) {
+    const file = files.get(path);
+    if (file === undefined || modules.has(path)) continue;
+    const module = { name: nameAt(path), path, ...readModuleInfo(tree, file) };
+    modules.set(path, module);
+    wanted.push(...module.depends.flatMap((name) => paths.get(name) ?? []));
+  }
   const order = lines(tree, `${directory}/modules.order`);
-  const modules = [...ordered(files, order)].map(
-    ([path, file]): KernelModule => ({
-      name: moduleName(nameOf(path).replace(MODULE_FILE, '')),
-      path,
-      ...readModuleInfo(tree, file),
-    }),
-  );
-  return new ModuleIndex(release, modules, lines(tree, `${directory}/modules.builtin`));
+  const sorted = [...ordered(modules, order).values()];
+  return new ModuleIndex(release, sorted, lines(tree, `${directory}/modules.builtin`));
+}
+
+function nameAt(path: string): string {
+  return moduleName(nameOf(path).replace(MODULE_FILE, ''));
 }
 
 /** Path relative to `directory` → file; of modules of the same name only the one that counts. */
@@ -48,7 +64,7 @@ function moduleFiles(tree: Tree, directory: string): Map<string, FileEntry> {
       const file = entry.type === 'file' ? entry : tree.file(entry.path);
       if (file === undefined) continue;
       const path = entry.path.slice(directory.length + 1);
-      const key = moduleName(name.replace(MODULE_FILE, ''));
+      const key = nameAt(path);
       if (!byName.has(key) || path.startsWith(OVERRIDES)) byName.set(key, { path, file });
     }
   };
@@ -57,15 +73,15 @@ function moduleFiles(tree: Tree, directory: string): Map<string, FileEntry> {
 }
 
 /** In the order of `modules.order`, which is the kernel's order of probing; what is not in it comes last. */
-function ordered(files: Map<string, FileEntry>, order: string[]): Map<string, FileEntry> {
-  const sorted = new Map<string, FileEntry>();
-  const plain = new Map([...files.keys()].map((path) => [path.replace(MODULE_FILE, '.ko'), path]));
+function ordered<Value>(values: Map<string, Value>, order: string[]): Map<string, Value> {
+  const sorted = new Map<string, Value>();
+  const plain = new Map([...values.keys()].map((path) => [path.replace(MODULE_FILE, '.ko'), path]));
   for (const line of order) {
     const path = plain.get(line.replace(MODULE_FILE, '.ko'));
-    const file = path === undefined ? undefined : files.get(path);
-    if (path !== undefined && file !== undefined) sorted.set(path, file);
+    const value = path === undefined ? undefined : values.get(path);
+    if (path !== undefined && value !== undefined) sorted.set(path, value);
   }
-  for (const [path, file] of files) sorted.set(path, file);
+  for (const [path, value] of values) sorted.set(path, value);
   return sorted;
 }
 

@@ -14,13 +14,18 @@ export type BaseSettings<Name extends BaseName> = Omit<CheckedBase<Name>, 'archi
 type Bases = { [Name in BaseName]: BaseSettings<Name> };
 
 /** An appliance for one architecture. */
-export interface Profile extends Omit<CheckedProfile, 'bases' | 'initramfs'> {
+export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
   architecture: ArchitectureName;
   /** Only the bases that it is built from for this architecture. */
   bases: Partial<Bases>;
-  /** Without the modules that the kernels of this architecture do not have. */
-  initramfs: Pick<CheckedProfile['initramfs'], 'modules'>;
+  kernel: Pick<CheckedProfile['kernel'], 'drop'> & {
+    /** Without those that the kernels of this architecture do not have. */
+    drivers: Record<Flavour, MachineDrivers>;
+  };
 }
+
+/** Drivers that an image must have, by the kind of machine that needs them. */
+export type MachineDrivers = CheckedProfile['kernel']['drivers']['full'];
 
 /** Kernel flavour of an image. */
 export type Flavour = keyof BaseSettings<'debian'>['kernel'];
@@ -29,21 +34,37 @@ export type Flavour = keyof BaseSettings<'debian'>['kernel'];
 export function profileFor(profile: CheckedProfile, architecture: ArchitectureName): Profile {
   const alpine = settingsFor(profile.bases.alpine, architecture);
   const debian = settingsFor(profile.bases.debian, architecture);
-  const { modules, without } = profile.initramfs;
-  const present = (names: readonly string[]) =>
-    names.filter((name) => !Object.hasOwn(without[architecture] ?? {}, name));
+  const { drivers, drop } = profile.kernel;
+  const lacking = new Set(Object.keys(drivers.without[architecture] ?? {}));
   return {
     ...profile,
     architecture,
     bases: { ...(alpine && { alpine }), ...(debian && { debian }) },
-    initramfs: {
-      modules: {
-        common: present(modules.common),
-        virt: present(modules.virt),
-        full: present(modules.full),
-      },
+    kernel: {
+      drivers: { virt: without(drivers.virt, lacking), full: without(drivers.full, lacking) },
+      drop,
     },
   };
+}
+
+function without(machines: MachineDrivers, lacking: ReadonlySet<string>): MachineDrivers {
+  const present = (names: readonly string[]) => names.filter((name) => !lacking.has(name));
+  return Object.fromEntries(
+    Object.entries(machines).map(([machine, { medium, system }]) => [
+      machine,
+      { medium: present(medium), system: present(system) },
+    ]),
+  );
+}
+
+/** Kind of machine → some of the drivers that it needs. */
+export function driversOf(
+  machines: MachineDrivers,
+  choose: (drivers: MachineDrivers[string]) => readonly string[],
+): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(machines).map(([machine, drivers]) => [machine, choose(drivers)]),
+  );
 }
 
 type Additions = Pick<Specific<BaseName>, 'grub' | 'packages' | 'without' | 'drop'>;

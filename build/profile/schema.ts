@@ -20,8 +20,24 @@ const programName = z.string().regex(/^qx-[a-z][a-z0-9-]*$/, 'is not the name of
 
 const moduleName = z.string().regex(/^[A-Za-z0-9_-]+$/, 'is not a kernel module name');
 
+/** A path in the kernel's source, where `*` stands for any characters but `/`. */
+const sourcePath = z
+  .string()
+  .regex(/^[\w*-]+(?:\/[\w*-]+)*$/, 'is not a path in the kernel’s source, such as drivers/media');
+
+/** Drivers that an image must have, by the kind of machine that needs them. */
+const machineDrivers = z.record(
+  z.string().min(1),
+  z.strictObject({
+    /** Those that find the medium: they are in the initramfs and in the root filesystem. */
+    medium: z.array(moduleName),
+    /** Those that the root filesystem has besides. */
+    system: z.array(moduleName),
+  }),
+);
+
 /** Kernel package of each flavour: `virt` is small and for virtual machines, `full` drives real hardware. */
-const kernel = z.strictObject({
+const kernelPackages = z.strictObject({
   virt: packageName,
   full: packageName,
 });
@@ -46,7 +62,7 @@ const nodeArchive = z.strictObject({
 /** What an appliance takes from a base for one architecture only, in addition to what it takes for all. */
 const specific = {
   /** Package of the kernel, per flavour. */
-  kernel,
+  kernel: kernelPackages,
   /** Packages with the modules of GRUB: of these the boot loader of the image is made, and the installer's. */
   grub: z.array(packageName).min(1),
   packages: z.array(packageName).default([]),
@@ -164,18 +180,22 @@ export const profileSchema = z.strictObject({
   overlays: z.array(overlayName).min(1),
   /** Kernel parameters besides those that find the medium and that name the consoles. */
   cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),
-  initramfs: z.strictObject({
-    /**
-     * Kernel modules needed to find and mount the medium, by name: of every kernel, and of one flavour only.
-     * What they depend on comes with them; what is built into the kernel is passed over.
-     */
-    modules: z.strictObject({
-      common: z.array(moduleName).min(1),
-      virt: z.array(moduleName),
-      full: z.array(moduleName),
+  kernel: z.strictObject({
+    drivers: z.strictObject({
+      virt: machineDrivers,
+      full: machineDrivers,
+      /** Drivers that the kernels of an architecture do not have, each with the reason. */
+      without: z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason)),
     }),
-    /** Modules that the kernels of an architecture do not have, each with the reason. */
-    without: z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason)),
+    /**
+     * Modules that stay out of the image, each with the reason. A path names itself and all below it. Drivers named
+     * above stay, and so does what any module that stays needs.
+     */
+    drop: z.record(sourcePath, reason),
+  }),
+  initramfs: z.strictObject({
+    /** Kernel modules that the initramfs loads before it looks for the medium. What they depend on comes with them. */
+    modules: z.array(moduleName).min(1),
   }),
   /** Set-uid and set-gid files allowed in the image, each with the reason. */
   setuid: z.record(treePath, reason),

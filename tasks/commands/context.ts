@@ -89,13 +89,13 @@ export function buildOptions(yargs: Argv) {
   return imageOptions(yargs)
     .option('flavour', {
       choices: ['virt', 'full'] as const,
-      describe: 'Kernel: virt for virtual machines, full for hardware',
-      defaultDescription: 'virt; full with --release',
+      describe: 'Kernel: full boots everywhere; virt is small, for virtual machines with virtio',
+      defaultDescription: 'full',
     })
     .option('release', {
       type: 'boolean',
       default: false,
-      describe: 'Make the smallest image, with the kernel for hardware, from the lock as it stands',
+      describe: 'Make the smallest image, from the lock as it stands',
     })
     .option('frozen-lock', {
       type: 'boolean',

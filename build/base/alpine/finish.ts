@@ -1,7 +1,4 @@
 import type { FinishContext } from '../../contract/base.ts';
-import { moduleIndexFiles } from '../../kmod/index-files.ts';
-import { indexModules } from '../../kmod/index-modules.ts';
-import { kernelRelease } from '../../kmod/release.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -29,7 +26,6 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
     ...(tree.file(BUNDLE) === undefined ? [caBundle(tree)] : []),
     ...runlevelLinks(tree, profile),
     dependencyScan(tree),
-    ...moduleIndexFiles(indexModules(tree, kernelRelease(tree))),
   ];
   for (const entry of derived) tree.replace(entry);
 }

@@ -1,7 +1,4 @@
 import type { FinishContext } from '../../contract/base.ts';
-import { moduleIndexFiles } from '../../kmod/index-files.ts';
-import { indexModules } from '../../kmod/index-modules.ts';
-import { kernelRelease } from '../../kmod/release.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { accountFiles } from '../system/accounts.ts';
@@ -32,11 +29,6 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
     ...runlevelLinks(tree, profile),
     dependencyScan(tree),
-    ...moduleIndex(tree),
   ];
   for (const entry of derived) tree.replace(entry);
-}
-
-function moduleIndex(tree: Tree): Entry[] {
-  return moduleIndexFiles(indexModules(tree, kernelRelease(tree)));
 }

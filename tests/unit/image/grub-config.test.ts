@@ -16,7 +16,7 @@ test('the core image finds the medium by its mark and reads the menu there', () 
 
 test('the menu of a live image is as GRUB reads it', () => {
   const cmdline = ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'];
-  const menu = liveBootMenu({ title: 'Quantix-OS', version: '0.1.0', cmdline });
+  const menu = liveBootMenu({ title: 'Quantix-OS', version: '0.1.0', flavour: 'full', cmdline });
   const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef quantix.mode=live';
   expect(menuConfig(menu)).toBe(`set timeout=3
 set default=live
@@ -80,4 +80,11 @@ test('the files that a menu names are found', () => {
   const config = menuConfig({ timeout: 1, entries: [entry] });
   expect(pathsNamedBy(config)).toEqual(['/boot/vmlinuz', '/boot/initramfs']);
   expect(pathsNamedBy('# linux /x\nlinux16 /y\n\tlinux\t/z a\n')).toEqual(['/z']);
+});
+
+test('every entry of a small image says what it is for', () => {
+  const menu = liveBootMenu({ title: 'QvDC', version: '1', flavour: 'virt', cmdline: [] });
+  const titles = menu.entries.map(({ title }) => title);
+  expect(titles[0]).toBe('QvDC 1 for virtual machines with virtio');
+  expect(titles.filter((title) => !title.includes('for virtual machines'))).toEqual([]);
 });

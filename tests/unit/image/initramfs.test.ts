@@ -16,12 +16,14 @@ const PACKAGES = [
 ];
 
 /** The initramfs of these packages. */
-function initramfs(packages: readonly Entry[], modules = ['isofs', 'ext4']) {
+function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['isofs']) {
   const { entries: overlay } = overlayOf('initramfs', {
     init: '#!/bin/sh\n',
     applets: 'sh\nmount\n',
   });
-  const request = { overlay, modules, product: 'QUANTIX', reader: new ContentReader() };
+  const product = 'QUANTIX';
+  const reader = new ContentReader();
+  const request = { overlay, modules, drivers, product, flavour: 'virt', reader } as const;
   return initramfsTree(treeOf(...packages), request);
 }
 
@@ -44,7 +46,9 @@ test('it has busybox, its applets, init and the modules that are needed, no more
 test('it has a console before devices are made, and tells init what to load and to look for', () => {
   const tree = initramfs(PACKAGES);
   expect(tree.at('dev/console')).toMatchObject({ type: 'character', major: 5, minor: 1 });
-  expect(tree.text('etc/quantix-initramfs')).toBe('PRODUCT=QUANTIX\nMODULES="isofs ext4"\n');
+  expect(tree.text('etc/quantix-initramfs')).toBe(
+    'PRODUCT=QUANTIX\nFLAVOUR=virt\nMODULES="ext4"\n',
+  );
 });
 
 test('busybox may be called busybox.static, or be a link to it', () => {
@@ -60,6 +64,7 @@ test('busybox may be called busybox.static, or be a link to it', () => {
 
 test('a module that no kernel has is refused by name', () => {
   expect(() => initramfs(PACKAGES, ['isofs', 'isofz'])).toThrow('isofz');
+  expect(() => initramfs(PACKAGES, [], ['isofz'])).toThrow('isofz');
 });
 
 test('packages without a kernel are refused', () => {

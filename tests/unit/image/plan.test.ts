@@ -78,13 +78,27 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
     SQUASHFS,
     ({ profile }) => set(settingsOf(profile, 'debian').accept, { '/x': 'is right' }),
   ],
+  ['modules of all kernels', INITRAMFS, ({ profile }) => profile.initramfs.modules.push('x')],
   [
-    'modules of all kernels',
-    INITRAMFS,
-    ({ profile }) => profile.initramfs.modules.common.push('x'),
+    'drivers of the medium',
+    BOTH,
+    ({ profile }) => profile.kernel.drivers.virt.QEMU?.medium.push('x'),
   ],
-  ['modules of its kernel', INITRAMFS, ({ profile }) => profile.initramfs.modules.virt.push('x')],
-  ['modules of another', [], ({ profile }) => profile.initramfs.modules.full.push('x')],
+  [
+    'drivers of the system',
+    SQUASHFS,
+    ({ profile }) => profile.kernel.drivers.virt.QEMU?.system.push('x'),
+  ],
+  [
+    'drivers of another kernel',
+    [],
+    ({ profile }) => profile.kernel.drivers.full.QEMU?.medium.pop(),
+  ],
+  [
+    'what it drops of the kernel',
+    SQUASHFS,
+    ({ profile }) => set(profile.kernel.drop, { 'drivers/x': 'no machine has it' }),
+  ],
   ['packages wanted', [], ({ profile }) => settingsOf(profile, 'debian').packages.push('nginx')],
   ['a package', SQUASHFS, ({ lock }) => set(lock.packages[0]!, { sha256: 'e'.repeat(64) })],
   ['busybox', BOTH, ({ lock }) => set(lock.packages[1]!, { sha256: 'e'.repeat(64) })],
@@ -130,7 +144,8 @@ test('an image without programs has no step for them', async () => {
 });
 
 test('an ISO is named for its profile, version, base and CPU', () => {
-  expect(isoName(facts)).toBe('qvdc-0.1.0-debian-x86_64.iso');
+  expect(isoName({ ...facts, flavour: 'full' })).toBe('qvdc-0.1.0-debian-x86_64.iso');
+  expect(isoName({ ...facts, flavour: 'virt' })).toBe('qvdc-0.1.0-debian-x86_64-virt.iso');
 });
 
 test('each step tells why it runs, by the inputs that changed since', async () => {

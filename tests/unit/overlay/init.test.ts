@@ -1,4 +1,4 @@
-import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -41,11 +41,29 @@ describe('of the kernel’s parameters', () => {
       'build= toram= debug= config=QUANTIX-CFG init=/sbin/init',
     ],
     ['quantix.build=a=b', 'build=a=b toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    // The kernel reads what stands between double quotes as one parameter, wherever they begin and end.
+    [
+      'dyndbg="file x init=/evil +p" "a init=/worse" quantix.build=1',
+      'build=1 toram= debug= config=QUANTIX-CFG init=/sbin/init',
+    ],
+    [
+      '"quantix.build=2" init="/bin/sh" quantix.config="LABEL=MY-CFG"',
+      'build=2 toram= debug= config=MY-CFG init=/bin/sh',
+    ],
+    [
+      'x="a \t quantix.debug" quantix.toram y="b init=/evil',
+      'build= toram=yes debug= config=QUANTIX-CFG init=/sbin/init',
+    ],
+    [
+      'quantix.build=3 -- init=/evil quantix.debug',
+      'build=3 toram= debug= config=QUANTIX-CFG init=/sbin/init',
+    ],
+    ['quantix.build=* "', 'build=* toram= debug= config=QUANTIX-CFG init=/sbin/init'],
   ])('%j says %j', async (cmdline, told) => {
     const tell = 'echo "build=$build toram=$toram debug=$debug config=$config_label init=$init"';
-    expect(await inInit(await temporaryFolder(), `parse_parameters ${cmdline}\n${tell}`)).toBe(
-      told,
-    );
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'cmdline'), `${cmdline}\n`);
+    expect(await inInit(folder, `parse_parameters "$(cat cmdline)"\n${tell}`)).toBe(told);
   });
 });
 
@@ -162,6 +180,66 @@ describe.skipIf(lacks('mkfs.ext4'))('of devices with a label', () => {
       'say several file systems are labelled QUANTIX-CFG (vda vdb): none is mounted at /quantix',
     );
   });
+});
+
+describe('where no medium is found', () => {
+  /** Name of a PCI device → its class, and whether a driver has it. */
+  type Devices = Record<string, readonly [string, driven: boolean]>;
+
+  async function explanation(flavour: string, devices: Devices): Promise<string> {
+    const folder = await temporaryFolder();
+    for (const [name, [kind, driven]] of Object.entries(devices)) {
+      const device = join(folder, 'sys/bus/pci/devices', name);
+      await mkdir(driven ? join(device, 'driver') : device, { recursive: true });
+      await writeFile(join(device, 'class'), `${kind}\n`);
+      await writeFile(join(device, 'vendor'), '0x8086\n');
+      await writeFile(join(device, 'device'), '0x2922\n');
+    }
+    await writeFile(join(folder, 'devices'), '/dev/vda\n');
+    return inInit(folder, `SYS=sys FLAVOUR=${flavour}\nexplain_no_medium`);
+  }
+
+  const controllers: Devices = {
+    '0000:00:01.0': ['0x060000', false],
+    '0000:00:02.0': ['0x010000', true],
+    '0000:00:1f.2': ['0x010601', false],
+    '0000:00:1d.0': ['0x0c0330', false],
+  };
+
+  test('controllers that no driver has taken are told, and the small image says that it is not for them', async () => {
+    const told = [
+      'say devices seen: /dev/vda',
+      'say no driver for the disk controllers 0000:00:1d.0 (8086:2922) 0000:00:1f.2 (8086:2922)',
+    ];
+    expect(await explanation('full', controllers)).toBe(told.join('\n'));
+    expect(await explanation('virt', controllers)).toMatch(
+      /\nsay this is the image for virtual machines .*: use the default image .* on other hardware$/,
+    );
+  });
+
+  test('the small image is no reason where every controller has its driver', async () => {
+    const driven: Devices = { '0000:00:1f.2': ['0x010601', true] };
+    expect(await explanation('virt', driven)).toBe('say devices seen: /dev/vda');
+    expect(await explanation('virt', {})).toBe('say devices seen: /dev/vda');
+  });
+});
+
+test('drivers are loaded for devices that are there, and again only when others have appeared', async () => {
+  const folder = await temporaryFolder();
+  const appear = (bus: string, alias: string) => {
+    const device = `sys/bus/${bus}/devices/1`;
+    return `mkdir -p ${device}; echo '${alias}' >${device}/modalias; load_drivers; load_drivers`;
+  };
+  const text = [
+    'modprobe() { echo "modprobe $*"; }',
+    'SYS=sys',
+    'load_drivers',
+    appear('pci', 'pci:v8086'),
+    appear('scsi', 'scsi:t-0x05'),
+  ];
+  expect(await inInit(folder, text.join('\n'))).toBe(
+    'modprobe -a -q -b pci:v8086\nmodprobe -a -q -b pci:v8086 scsi:t-0x05',
+  );
 });
 
 test('every program of busybox’s that init names is among the applets', async () => {

@@ -57,7 +57,14 @@ test.each([
   [['overlays'], ['../common'], 'overlays.0: is not a folder of overlay/'],
   [['cmdline'], ['quiet splash'], 'cmdline.0: must be one word'],
   [['cmdline'], ['a=$(reboot)'], 'cmdline.0: must be one word'],
-  [['initramfs', 'modules', 'virt'], ['../x'], 'initramfs.modules.virt.0: is not a kernel module'],
+  [['initramfs', 'modules'], ['../x'], 'initramfs.modules.0: is not a kernel module'],
+  [['kernel', 'drop', '/sound'], 'nobody hears it', 'kernel.drop./sound: the key is not a path'],
+  [['kernel', 'drop', 'sound'], '', 'kernel.drop.sound: needs a reason'],
+  [
+    ['kernel', 'drivers', 'full', 'PC'],
+    { medium: ['a b'], system: [] },
+    'PC.medium.0: is not a kernel',
+  ],
   [['programs'], ['node'], 'programs.0: is not the name of a program'],
   [['programs'], ['qx-../x'], 'programs.0: is not the name of a program'],
   [
@@ -77,7 +84,7 @@ test.each([
   ],
   [['bases', 'debian', 'architectures', 'vax'], {}, 'bases.debian.architectures.vax is not a key'],
   [['bases'], {}, 'bases: names no base'],
-  [['initramfs', 'without', 'arm64', 'vmd'], '', 'initramfs.without.arm64.vmd: needs a reason'],
+  [['kernel', 'drivers', 'without', 'arm64', 'vmd'], '', 'without.arm64.vmd: needs a reason'],
   [['setuid', '/usr/bin/sudo'], '', 'setuid./usr/bin/sudo: needs a reason'],
 ])('%j as %j is told with its key', (path, value, message) => {
   const refusal = refusalOf(withKey(good, path, value));

@@ -18,11 +18,8 @@ const changes: readonly (readonly [readonly string[], unknown])[] = [
   [[...DEBIAN, 'architectures', 'arm64', 'grub'], ['grub-arm']],
   [[...DEBIAN, 'architectures', 'arm64', 'drop'], { '/arm': 'nobody wants it' }],
   [[...DEBIAN, 'architectures', 'arm64', 'kernel'], { virt: 'virt-arm', full: 'full-arm' }],
-  [
-    ['initramfs', 'modules', 'full'],
-    ['nvme', 'vmd'],
-  ],
-  [['initramfs', 'without'], { arm64: { vmd: 'only Intel has such a device' } }],
+  [['kernel', 'drivers', 'full'], { servers: { medium: ['nvme', 'vmd'], system: ['ast', 'vmd'] } }],
+  [['kernel', 'drivers', 'without'], { arm64: { vmd: 'only Intel has such a device' } }],
 ];
 const changed = changes.reduce<unknown>((all, [key, value]) => withKey(all, key, value), written);
 const profile = checkProfile(changed, 'test');
@@ -38,9 +35,13 @@ test('an architecture adds to what all have, and has a kernel of its own', () =>
   expect(Object.keys(drop)).toEqual(['/boot']);
 });
 
-test('modules that its kernels do not have are not asked for', () => {
-  expect(profileFor(profile, 'arm64').initramfs.modules.full).toEqual(['nvme']);
-  expect(profileFor(profile, 'x86_64').initramfs.modules.full).toEqual(['nvme', 'vmd']);
+test('drivers that its kernels do not have are not asked for', () => {
+  expect(profileFor(profile, 'arm64').kernel.drivers.full).toEqual({
+    servers: { medium: ['nvme'], system: ['ast'] },
+  });
+  expect(profileFor(profile, 'x86_64').kernel.drivers.full).toEqual({
+    servers: { medium: ['nvme', 'vmd'], system: ['ast', 'vmd'] },
+  });
 });
 
 test('a base that a profile does not have for its architecture is told, with those that it has', () => {

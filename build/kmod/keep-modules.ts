@@ -1,0 +1,53 @@
+import { dropTest } from '../tree/drop.ts';
+import { nameOf, parentOf } from '../tree/path.ts';
+import type { Tree } from '../tree/tree.ts';
+import { indexModules } from './index-modules.ts';
+import { MODULE_FILE, moduleName } from './modinfo.ts';
+import type { ModuleIndex } from './module-index.ts';
+import { MODULES } from './release.ts';
+
+/** Which modules of a kernel an image does without. */
+export interface ModuleChoice {
+  /** Paths in the kernel's source; each names itself and all below it, `*` stands for any characters but `/`. */
+  drop: readonly string[];
+  /** Names of modules that stay wherever they are. */
+  keep: readonly string[];
+}
+
+/**
+ * Takes modules that nobody needs out of a tree. One that a module that stays depends on stays too, so that a choice
+ * made for one version of the kernel holds for others.
+ * @param release as `kernelRelease` tells
+ * @returns the modules that are left
+ * @throws BuildError as `indexModules` does
+ */
+export function keepModules(
+  tree: Tree,
+  release: string,
+  { drop, keep }: ModuleChoice,
+): ModuleIndex {
+  const dropped = dropTest(drop.map((path) => `/kernel/${path}`));
+  const kept = new Set(keep.map(moduleName));
+  const index = indexModules(tree, release, (path) => {
+    const source = path.replace(MODULE_FILE, '');
+    return dropped(source) && !kept.has(moduleName(nameOf(source)));
+  });
+  const directory = tree.canonical(`${MODULES}/${release}`) ?? '';
+  removeOthers(tree, directory, new Set([...index.modules.values()].map(({ path }) => path)));
+  return index;
+}
+
+/** Removes module files that are not among the paths, and directories that this leaves empty. */
+function removeOthers(tree: Tree, directory: string, paths: ReadonlySet<string>): void {
+  for (const { type, path } of tree.entries()) {
+    if (!path.startsWith(`${directory}/`) || type === 'directory' || !MODULE_FILE.test(path))
+      continue;
+    if (paths.has(path.slice(directory.length + 1))) continue;
+    tree.remove(path);
+    let parent = parentOf(path);
+    while (parent !== directory && tree.names(parent).length === 0) {
+      tree.remove(parent);
+      parent = parentOf(parent);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { keepModules } from '../../../build/kmod/keep-modules.ts';
+import { treeOf } from '../tree/trees.ts';
+import { kernelModule, kernelText, RELEASE } from './modules.ts';
+
+const at = (path: string) => `lib/modules/${RELEASE}/kernel/${path}`;
+
+/** A kernel with sound, of which a graphics driver needs a part, and with parts of that name elsewhere. */
+const tree = () =>
+  treeOf(
+    kernelModule('kernel/sound/core/snd.ko', 'depends=soundcore'),
+    kernelModule('kernel/sound/soundcore.ko', 'depends='),
+    kernelModule('kernel/sound/hda/snd-hda-core.ko.zst', 'depends=snd'),
+    kernelModule('kernel/drivers/gpu/drm/amd/amdgpu.ko', 'depends=snd-hda-core'),
+    kernelModule('kernel/drivers/gpu/drm/qxl/qxl.ko', 'depends='),
+    kernelModule('kernel/drivers/soundwire/soundwire.ko', 'depends='),
+    kernelText('modules.builtin', 'kernel/fs/ext4/ext4.ko'),
+    kernelText('modules.order', 'kernel/sound/soundcore.ko', 'kernel/sound/core/snd.ko'),
+  );
+
+function left(drop: string[], keep: string[] = []) {
+  const kernel = tree();
+  const index = keepModules(kernel, RELEASE, { drop, keep });
+  const files = kernel.entries().flatMap(({ path }) => /\/([^/]*)\.ko/.exec(path)?.[1] ?? []);
+  expect(
+    [...index.modules.values()].map(({ path }) => kernel.file(`lib/modules/${RELEASE}/${path}`)),
+  ).not.toContain(undefined);
+  expect(files).toHaveLength(index.modules.size);
+  return { kernel, files: files.sort() };
+}
+
+const ALL = ['amdgpu', 'qxl', 'snd', 'snd-hda-core', 'soundcore', 'soundwire'];
+
+test('without a list everything stays', () => {
+  expect(left([]).files).toEqual(ALL);
+});
+
+test('what is dropped goes with its directories, and a path is no beginning of a longer one', () => {
+  const { kernel, files } = left(['sound', 'drivers/gpu/drm/amd']);
+  expect(files).toEqual(['qxl', 'soundwire']);
+  expect(kernel.at(at('sound'))).toBeUndefined();
+  expect(kernel.at(at('drivers/gpu/drm/amd'))).toBeUndefined();
+  expect(kernel.at(at('drivers/gpu/drm/qxl'))).toBeDefined();
+  expect(kernel.text(`lib/modules/${RELEASE}/modules.builtin`)).toContain('ext4');
+});
+
+test('what a module that stays needs stays too, however far that goes', () => {
+  expect(left(['sound']).files).toEqual(ALL);
+});
+
+test('a single module, packed or not, and several by a pattern, can be dropped', () => {
+  expect(left(['sound/hda/snd-hda-core', 'drivers/gpu/drm/a*', 'sound/core/snd']).files).toEqual([
+    'qxl',
+    'soundcore',
+    'soundwire',
+  ]);
+});
+
+test('a driver that is wanted by name stays wherever it is', () => {
+  expect(left(['drivers', 'sound'], ['qxl']).files).toEqual(['qxl']);
+  expect(left(['sound', 'drivers'], ['snd_hda_core']).files).toEqual([
+    'snd',
+    'snd-hda-core',
+    'soundcore',
+  ]);
+});
