@@ -108,7 +108,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     serial: 'ttyS0',
     qemu: {
       program: 'qemu-system-x86_64',
-      boards: ['pc', 'q35'],
+      boards: ['q35', 'pc'],
       // TCG's `max` without the features that slow translated code down and that no guest here needs.
       translatedCpu: 'max,-la57,-smap,-smep,-pku,-xsave,-erms',
       screen: ['-vga', 'std'],

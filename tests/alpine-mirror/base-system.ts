@@ -127,12 +127,12 @@ function kernel({ debian, kernel: name }: BaseParts): PackageRecipe {
   const entries = (debian.get(name) ?? []).flatMap((entry): Entry[] => {
     const { path } = entry;
     if (path.startsWith('usr/lib/modules')) return [{ ...entry, path: path.slice('usr/'.length) }];
-    return /^boot\/vmlinuz-/.test(path) ? [{ ...entry, path: 'boot/vmlinuz-virt' }] : [];
+    return /^boot\/vmlinuz-/.test(path) ? [{ ...entry, path: 'boot/vmlinuz-lts' }] : [];
   });
   return {
-    name: 'linux-virt',
+    name: 'linux-lts',
     version: '6.1.0-r0',
-    depends: ['alpine-baselayout', 'initramfs-generator'],
+    depends: ['alpine-baselayout', 'initramfs-generator', 'linux-firmware-any'],
     entries: withFolders(entries),
   };
 }

@@ -31,7 +31,6 @@ export function prepareDebian(profile: string, place: ProjectPlace): Promise<Pre
     outputDirectory: 'dist',
     base: 'debian',
     architecture: DEFAULT_ARCHITECTURE,
-    flavour: 'virt',
     release: false,
     frozenLock: true,
     say: () => {},

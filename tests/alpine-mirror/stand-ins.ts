@@ -21,7 +21,7 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   'linux-firmware-bnx2x': [],
   'linux-firmware-rtl_nic': [],
   'linux-firmware-tigon': [],
-  'linux-lts': ['linux-firmware-any', 'initramfs-generator'],
+  'linux-virt': ['initramfs-generator'],
   losetup: ['util-linux'],
   lsblk: ['util-linux'],
   mkinitfs: ['busybox'],

@@ -39,7 +39,7 @@ describe('an image of the Alpine base', () => {
     const { packages, kernel } = settingsOf(profile, 'alpine');
     const listed = await succeed(story, "sed -n 's/^P://p' /lib/apk/db/installed");
     const installed = new Set(listed.split('\n'));
-    expect([...packages, kernel.virt].filter((name) => !installed.has(name))).toEqual([]);
+    expect([...packages, kernel.full].filter((name) => !installed.has(name))).toEqual([]);
     expect(await succeed(story, 'cat /etc/apk/world')).toContain('libvirt-daemon\n');
   });
 

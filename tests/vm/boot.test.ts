@@ -3,8 +3,10 @@ import type { Machine } from '../../build/qemu/machine.ts';
 import { boot, imageOf, untilReady } from './story.ts';
 
 /**
- * Ways to boot that no other story begins with. network.test.ts boots both from CD under BIOS, Quantix-OS from CD under
- * UEFI and QvDC from disk under UEFI; config-drive.test.ts boots Quantix-OS from disk under BIOS and under UEFI.
+ * Ways to boot that no other story begins with. Others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35`
+ * from an AHCI CD under UEFI, QvDC from a virtio-scsi CD under BIOS and from NVMe under UEFI (network.test.ts), from a
+ * SATA disk under both (config-drive.test.ts), from a USB stick under UEFI (hardware.test.ts); medium.test.ts has those
+ * that differ in nothing but where the medium is.
  */
 const WAYS = [
   { firmware: 'bios', from: 'disk', drive: { as: 'disk', bus: 'virtio' }, cpus: 1 },

@@ -84,7 +84,7 @@ async function configuredMachine(desk: Desk, hostPort: number): Promise<Machine>
   await execa(process.execPath, ['tasks/qx-build.ts', ...words], { cwd: PROJECT });
   return {
     firmware: 'bios',
-    medium: { as: 'disk', bus: 'virtio', image: imageOf('quantix-os').iso },
+    medium: { as: 'disk', bus: 'ata', image: imageOf('quantix-os').iso },
     disks: [{ file: drive, format: 'raw', bus: 'virtio' }],
     forwards: [{ hostPort, guestAddress: STATIC, guestPort: 22 }],
   };

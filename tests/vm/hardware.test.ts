@@ -1,26 +1,7 @@
-import { resolve } from 'node:path';
-import { execa } from 'execa';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { networkSchema } from '../../apps/api/network.ts';
 import { type AccessPoint, PASSWORD, putOnAir } from './access-point.ts';
-import { PROJECT, parseBuilt } from './build-images.ts';
-import { boot, logIn, type Story, succeed, untilSucceeds } from './story.ts';
-
-const FOLDER = 'dist/tests/hardware';
-let iso: string;
-
-beforeAll(async () => {
-  const args = ['iso', '--json', '--profile', 'quantix-os', '--flavour', 'full'];
-  const { stdout } = await execa(
-    process.execPath,
-    ['tasks/qx-build.ts', ...args, '--output', FOLDER],
-    {
-      cwd: PROJECT,
-    },
-  );
-  iso = parseBuilt(stdout).get('quantix-os') ?? '';
-  expect(iso).toContain(resolve(PROJECT, FOLDER));
-});
+import { boot, imageOf, logIn, type Story, succeed, untilSucceeds } from './story.ts';
 
 const POINTS: readonly AccessPoint[] = [
   { ssid: 'lab "two"', security: 'WPA2', address: '10.77.2.100', gateway: '10.77.2.1' },
@@ -46,10 +27,10 @@ async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
   await succeed(story, `ping -c 1 -I wlan0 ${gateway}`);
 }
 
-test('an image with the kernel for hardware boots under UEFI from a USB stick, and joins WiFi networks', async () => {
+test('Quantix-OS boots under UEFI from a USB stick, and joins WiFi networks', async () => {
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',
-    medium: { as: 'disk', bus: 'usb', image: iso },
+    medium: { as: 'disk', bus: 'usb', image: imageOf('quantix-os').iso },
     // With one, the network with WPA3 once gave no lease in time.
     cpus: 2,
   });

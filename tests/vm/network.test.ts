@@ -39,25 +39,36 @@ async function status(story: Story) {
   return { persistent, ...interfaces[0] };
 }
 
+/** A board, and from what it boots. */
+interface Way {
+  board: 'pc' | 'q35';
+  drive: { as: 'cdrom'; bus: 'ata' | 'scsi' } | { as: 'disk'; bus: 'nvme' };
+}
+
 /**
- * A machine that boots from CD under BIOS, with a disk for its configuration, whose static address is answered for by a
- * port of the host; and the same machine when it boots under UEFI, which is nothing to its configuration.
- * @param boot from what it boots under UEFI
+ * A machine with a disk for its configuration, whose static address is answered for by a port of the host: as it boots
+ * under BIOS, and as it boots under UEFI in another way, which is nothing to its configuration.
  */
 async function reachableMachine(
   profile: string,
   label: string,
-  boot: { as: 'cdrom' } | { as: 'disk'; bus: 'virtio' },
+  { bios, uefi }: { bios: Way; uefi: Way },
 ) {
   const hostPort = await freePort();
   const image = imageOf(profile).iso;
   const machine: Machine = {
     firmware: 'bios',
-    medium: { as: 'cdrom', image },
-    disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'virtio' }],
+    board: bios.board,
+    medium: { ...bios.drive, image },
+    disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'ata' }],
     forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
   };
-  const otherwise: Machine = { ...machine, firmware: 'uefi', medium: { ...boot, image } };
+  const otherwise: Machine = {
+    ...machine,
+    firmware: 'uefi',
+    board: uefi.board,
+    medium: { ...uefi.drive, image },
+  };
   return { machine, otherwise, hostPort };
 }
 
@@ -115,7 +126,8 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
 
 test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed', async () => {
   const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
-    as: 'cdrom',
+    bios: { board: 'pc', drive: { as: 'cdrom', bus: 'ata' } },
+    uefi: { board: 'q35', drive: { as: 'cdrom', bus: 'ata' } },
   });
   {
     await using story = await boot('quantix-os-network', machine);
@@ -145,8 +157,8 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
 
 test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace', async () => {
   const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
-    as: 'disk',
-    bus: 'virtio',
+    bios: { board: 'q35', drive: { as: 'cdrom', bus: 'scsi' } },
+    uefi: { board: 'q35', drive: { as: 'disk', bus: 'nvme' } },
   });
   {
     await using story = await boot('qvdc-network', machine);

@@ -1,0 +1,48 @@
+import { execa } from 'execa';
+import { beforeAll, expect, test } from 'vitest';
+import type { Machine } from '../../build/qemu/machine.ts';
+import { PROJECT, parseBuilt } from './build-images.ts';
+import { boot, imageOf } from './story.ts';
+
+/** Ways to boot that differ from those of other stories in where the medium is found only. */
+const WAYS = [
+  ['bios', 'pc', { as: 'disk', bus: 'usb' }],
+  ['bios', 'q35', { as: 'cdrom', bus: 'usb' }],
+  ['uefi', 'q35', { as: 'disk', bus: 'scsi' }],
+] as const;
+
+test.each(WAYS)('QvDC finds its medium under %s on %s as %j', async (firmware, board, drive) => {
+  const medium = { ...drive, image: imageOf('qvdc').iso };
+  const name = `qvdc-medium-${board}-${drive.as}-${drive.bus}`;
+  await using story = await boot(name, { firmware, board, medium });
+  await story.guest.waitForMilestone('root');
+  story.expectGoodConsole();
+});
+
+let small: string;
+
+beforeAll(async () => {
+  const args = ['iso', '--json', '--profile', 'qvdc', '--flavour', 'virt'];
+  const output = ['--output', 'dist/tests/virt'];
+  const { stdout } = await execa(process.execPath, ['tasks/qx-build.ts', ...args, ...output], {
+    cwd: PROJECT,
+  });
+  small = parseBuilt(stdout).get('qvdc') ?? '';
+});
+
+test('the small image finds its medium on virtual machines with IDE, and elsewhere says that it is not for them', async () => {
+  const machine = (board: 'pc' | 'q35'): Machine => ({
+    firmware: 'bios',
+    board,
+    medium: { as: 'cdrom', image: small },
+  });
+  {
+    await using story = await boot('qvdc-virt-pc', machine('pc'));
+    expect(story.guest.log).toContain('for virtual machines with virtio');
+    await story.guest.waitForMilestone('root');
+    story.expectGoodConsole();
+  }
+  await using story = await boot('qvdc-virt-q35', machine('q35'));
+  await story.guest.waitFor(/quantix: no driver for the disk controllers .*\(8086:2922\)/);
+  await story.guest.waitFor(/quantix: this is the image for virtual machines .* default image/);
+});
