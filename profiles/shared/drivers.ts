@@ -59,16 +59,15 @@ const VMWARE = 'drives a part of virtual machines that exist on PCs only';
 /** Drivers that the kernels of an architecture lack, each with the reason. */
 const without = {
   arm64: {
-    ata_piix: PC,
-    hpsa: PC,
-    ipmi_si: PC,
     kvm_amd: PC,
     kvm_intel: PC,
+    mgag200: PC,
     uhci_hcd: PC,
     vmd: PC,
     vboxvideo: VMWARE,
     vmw_balloon: VMWARE,
     vmw_pvscsi: VMWARE,
+    vmw_vmci: VMWARE,
   },
 };
 
