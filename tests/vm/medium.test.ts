@@ -38,7 +38,7 @@ test('the small image finds its medium on virtual machines with IDE, and elsewhe
   });
   {
     await using story = await boot('qvdc-virt-pc', machine('pc'));
-    expect(story.guest.log).toContain('for virtual machines with virtio');
+    await story.guest.waitFor(/for virtual machines with virtio/);
     await story.guest.waitForMilestone('root');
     story.expectGoodConsole();
   }
