@@ -1,6 +1,7 @@
-import { explainPlan } from '../build/image/explain.ts';
+import { explainImage } from '../build/image/explain.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { readRecord } from '../build/image/record.ts';
+import { StepCache } from '../build/step/cache.ts';
 import type { InputChange } from '../build/step/step.ts';
 import type { Output } from './ui/events.ts';
 
@@ -8,21 +9,21 @@ import type { Output } from './ui/events.ts';
 const MOST_SHOWN = 20;
 
 /** Says of each step of an image whether it would run, and because of which inputs. */
-export async function explainImage(
+export async function explainBuild(
   name: string,
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
-  const { plan, file } = await prepareImage(name, options);
-  const last = readRecord(options.cache, file);
-  for (const { step, runs, changes } of explainPlan(plan, last)) {
-    const because = last === undefined ? ['it was never built here'] : changes.map(describe);
-    if (output.json) {
-      output.emit({ event: 'explain', image: name, step, runs, because: runs ? because : [] });
-      continue;
-    }
+  const image = await prepareImage(name, options);
+  const last = readRecord(options.cache, image.file);
+  const cache = new StepCache(options.cache.steps);
+  for (const { step, runs, changes, lost } of explainImage(image, last, cache)) {
+    const reasons =
+      last === undefined ? ['it was never built here'] : [...changes.map(describe), lost ?? []];
+    const because = runs ? reasons.flat() : [];
+    output.emit({ event: 'explain', image: name, step, runs, because });
+    if (output.json) continue;
     output.say(`${name} ${step}: ${runs ? 'runs' : 'stays'}`);
-    if (!runs) continue;
     for (const line of because.slice(0, MOST_SHOWN)) output.say(`  ${line}`);
     if (because.length > MOST_SHOWN) output.say(`  and ${because.length - MOST_SHOWN} more`);
   }

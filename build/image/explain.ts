@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
+import type { StepCache } from '../step/cache.ts';
 import { type InputChange, inputChanges } from '../step/step.ts';
-import { type ImagePlan, stepsOf } from './plan.ts';
-import type { ImageRecord } from './record.ts';
+import { stepsOf } from './plan.ts';
+import type { PreparedImage } from './prepare.ts';
+import { type ImageRecord, isUpToDate } from './record.ts';
 
 /** Why a step would run, or not. */
 export interface StepExplanation {
@@ -8,16 +11,36 @@ export interface StepExplanation {
   runs: boolean;
   /** What changed since the image was last built; empty if it never was. */
   changes: InputChange[];
+  /** Why it runs where no input has changed. */
+  lost?: string | undefined;
 }
 
-/** Compares a plan with the image that was last built from this profile. */
-export function explainPlan(plan: ImagePlan, last: ImageRecord | undefined): StepExplanation[] {
+/**
+ * Says what a build would do now: nothing if the ISO is up to date, else the steps whose results are not in the cache,
+ * and the ISO.
+ * @param last what is remembered of the last build, by which the changes are told
+ */
+export function explainImage(
+  { plan, file }: Pick<PreparedImage, 'plan' | 'file'>,
+  last: ImageRecord | undefined,
+  cache: StepCache,
+): StepExplanation[] {
+  const upToDate = isUpToDate(last, file, plan);
   return stepsOf(plan).map((step) => {
+    const isIso = step.key === plan.iso.key;
+    const runs = !upToDate && (isIso || cache.find(step) === undefined);
     const before = last?.steps.find((one) => one.name === step.name);
+    const changes = before === undefined ? [] : inputChanges(before.inputs, step.inputs);
+    const lost = isIso ? isoLoss(file) : 'its result is no longer in the cache';
     return {
       step: step.name,
-      runs: before?.key !== step.key,
-      changes: before === undefined ? [] : inputChanges(before.inputs, step.inputs),
+      runs,
+      changes,
+      lost: runs && before?.key === step.key ? lost : undefined,
     };
   });
+}
+
+function isoLoss(file: string): string {
+  return existsSync(file) ? `${file} was changed since` : `${file} is no longer there`;
 }

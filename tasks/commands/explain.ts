@@ -8,9 +8,9 @@ export const explainCommand = defineCommand({
   builder: buildOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
-    const { explainImage } = await import('../explain.ts');
+    const { explainBuild } = await import('../explain.ts');
     for (const name of profilesOf(options)) {
-      await explainImage(name, imageOptionsOf(options, { output, signal }), output);
+      await explainBuild(name, imageOptionsOf(options, { output, signal }), output);
     }
   },
 });

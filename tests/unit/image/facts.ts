@@ -15,7 +15,7 @@ export function overlayOf(name: string, files: Readonly<Record<string, string>>)
 /** What a small image is made from. */
 export async function sampleFacts(): Promise<ImageFacts> {
   const packages = [
-    locked('bash'),
+    locked('bash', { source: 'bash', license: 'GPL-3.0-or-later' }),
     locked('busybox-static', { sha256: '1'.repeat(64) }),
     locked('linux-cloud', { flavour: 'virt', sha256: '2'.repeat(64) }),
     locked('linux', { flavour: 'full', sha256: '3'.repeat(64) }),

@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
-import { explainPlan } from '../../../build/image/explain.ts';
 import type { ImageFacts } from '../../../build/image/facts.ts';
 import { isoName, planImage, stepsOf } from '../../../build/image/plan.ts';
-import type { ImageRecord } from '../../../build/image/record.ts';
 import { smallest } from '../../../build/image/squashfs.ts';
 import { settingsOf } from '../../../build/profile/profile.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
@@ -146,36 +144,4 @@ test('an image without programs has no step for them', async () => {
 test('an ISO is named for its profile, version, base and CPU', () => {
   expect(isoName({ ...facts, flavour: 'full' })).toBe('qvdc-0.1.0-debian-x86_64.iso');
   expect(isoName({ ...facts, flavour: 'virt' })).toBe('qvdc-0.1.0-debian-x86_64-virt.iso');
-});
-
-test('each step tells why it runs, by the inputs that changed since', async () => {
-  const last: ImageRecord = {
-    size: 1,
-    mtimeMs: 1,
-    sha256: '',
-    steps: stepsOf(plan).map((step) => ({
-      ...step,
-      inputs: { ...step.inputs },
-    })),
-  };
-  expect(explainPlan(plan, last).filter(({ runs }) => runs)).toEqual([]);
-  const changed = planImage({ ...facts, version: '0.2.0' });
-  const explained = explainPlan(changed, last);
-  expect(explained.map(({ step, runs }) => [step, runs])).toEqual([
-    ['sea', true],
-    ['squashfs', true],
-    ['initramfs', false],
-    ['boot-loader', true],
-    ['iso', true],
-  ]);
-  const version = { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' };
-  expect(explained[0]?.changes).toEqual([version]);
-  expect(explained[1]?.changes).toContainEqual(version);
-  expect(explainPlan(plan, undefined)).toMatchObject([
-    { step: 'sea', runs: true, changes: [] },
-    { step: 'squashfs', runs: true, changes: [] },
-    { step: 'initramfs', runs: true },
-    { step: 'boot-loader', runs: true },
-    { step: 'iso', runs: true },
-  ]);
 });

@@ -81,3 +81,20 @@ test.each([
 ])('%s is told with file and line', async (_, program, message) => {
   await expect(bundled(await projectOf(program))).rejects.toThrow(message);
 });
+
+test('what is bundled is the source as it was read, whatever becomes of the files', async () => {
+  const folder = await projectOf("import { x } from './x.ts'; console.log(x);");
+  await writeFile(join(folder, 'apps/x.ts'), "export const x = 'as it was';");
+  const sources = readSources(folder, [ENTRY]);
+  await writeFile(join(folder, 'apps/x.ts'), "export const x = 'edited';");
+  const { code } = await bundled(folder, sources);
+  expect(await saidBy(code)).toBe('as it was');
+});
+
+test('a file that was not read with the others is refused by its name', async () => {
+  const folder = await projectOf('import(`./x.ts`);');
+  await writeFile(join(folder, 'apps/x.ts'), '');
+  await expect(bundled(folder)).rejects.toThrow(
+    /was not imported, when the build was planned \(apps\/x\.ts\)/,
+  );
+});

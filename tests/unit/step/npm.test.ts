@@ -1,7 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { npmClosure, parseNpmLock, readLocked } from '../../../build/step/npm.ts';
+import {
+  installedDifferently,
+  npmClosure,
+  parseNpmLock,
+  readInstalled,
+  readLocked,
+} from '../../../build/step/npm.ts';
 import { temporaryFolder } from '../folder.ts';
 
 /** A lock with these packages: folder → what it depends on. */
@@ -67,4 +73,22 @@ test.each(['', '{', '[]', '{"lockfileVersion": 1, "packages": {}}', '{"lockfileV
 test('names that every object has are no packages', () => {
   const lock = parseNpmLock('{"lockfileVersion": 3, "packages": {"__proto__": {"version": "1"}}}');
   expect(npmClosure(lock, ['__proto__', 'constructor'])).toEqual([]);
+});
+
+test('packages that are installed differently than they are asked for are told, each once', () => {
+  const packages = (versions: Record<string, string>) =>
+    new Map(
+      Object.entries(versions).map(([name, version]) => [`node_modules/${name}`, { version }]),
+    );
+  const asked = packages({ a: '1', b: '1', missing: '1' });
+  expect(installedDifferently(packages({ a: '1', b: '1' }), asked)).toEqual([]);
+  expect(installedDifferently(packages({ a: '2', b: '1', c: '1' }), asked)).toEqual([
+    'a is 2 instead of 1',
+    'c is installed and not asked for',
+  ]);
+});
+
+test('where npm has installed nothing, it is said what to do', async () => {
+  const folder = await temporaryFolder();
+  expect(() => readInstalled(folder)).toThrow(/Install the packages: npm ci$/);
 });

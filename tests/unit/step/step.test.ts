@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Code } from '../../../build/step/code.ts';
 import { digestOf, sha256 } from '../../../build/step/digest.ts';
 import { namedInputs } from '../../../build/step/inputs.ts';
-import { inputChanges, planStep } from '../../../build/step/step.ts';
+import { defineStep, inputChanges, planStep } from '../../../build/step/step.ts';
+import { PROJECT } from '../profile/profiles.ts';
 
 test('a digest is the same for the same value', () => {
   const one = digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } });
@@ -80,4 +83,40 @@ test('what changed is told by name, sorted, with before and after', () => {
     { input: 'moved', change: 'changed', before: 'a', after: 'b' },
   ]);
   expect(inputChanges(before, before)).toEqual([]);
+});
+
+const NPM = new Map([['node_modules/zod', { version: '1', integrity: 'x' }]]);
+
+/** A step of the facts that are named here. */
+function stepOf(names: readonly string[]) {
+  return defineStep({
+    name: 'one',
+    module: import.meta.filename,
+    read: (facts: Record<string, unknown> & { installed: typeof NPM }) =>
+      Object.fromEntries(names.map((name) => [name, facts[name]])),
+    make: async (_output, inputs) => inputs,
+  });
+}
+
+test('a maker is handed what was read, whose digest is the key; of other facts neither depends', async () => {
+  const plan = stepOf(['wanted']);
+  const step = plan({ installed: NPM, wanted: { a: 1 }, other: 1 });
+  expect(await step.make('', undefined)).toEqual({ wanted: { a: 1 } });
+  expect(plan({ installed: NPM, wanted: { a: 1 }, other: 2 }).key).toBe(step.key);
+  expect(plan({ installed: NPM, wanted: { a: 2 }, other: 1 }).key).not.toBe(step.key);
+});
+
+test('what hides something from the key cannot be handed over', () => {
+  const hidden = { read: () => 'anything' };
+  expect(() => stepOf(['wanted'])({ installed: NPM, wanted: hidden })).toThrow(TypeError);
+});
+
+test('functions may be handed over as code, known by the source of their module', () => {
+  const plan = stepOf(['wanted']);
+  const code = (module: string) =>
+    plan({ installed: NPM, wanted: new Code(() => 1, join(PROJECT, module)) });
+  const { inputs } = code('build/error.ts');
+  expect(inputs['source build/error.ts']).toMatch(/^[0-9a-f]{64}$/);
+  expect(inputs['source tests/unit/step/step.test.ts']).toMatch(/^[0-9a-f]{64}$/);
+  expect(code('build/spelling.ts').key).not.toBe(code('build/error.ts').key);
 });

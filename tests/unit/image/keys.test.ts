@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import type { ImageFacts } from '../../../build/image/facts.ts';
+import { planImage, stepsOf } from '../../../build/image/plan.ts';
+import { sampleFacts } from './facts.ts';
+
+/**
+ * What may change while all keys stay: it says where something comes from, what an image is resolved from, or is of
+ * another flavour or base. Paths of the facts; `*` stands for any key.
+ */
+const SHAPES_NOTHING = [
+  'lock.format',
+  'lock.profile',
+  'lock.base',
+  'lock.architecture',
+  'lock.request.*',
+  'lock.repositories.*',
+  'lock.packages.*.architecture',
+  'lock.packages.*.repository',
+  'lock.packages.*.path',
+  'lock.packages.*.size',
+  'lock.packages.*.source',
+  'lock.packages.*.license',
+  'lock.packages.3.*',
+  'profile.bases.alpine.*',
+  // The lock says what became of them.
+  'profile.bases.debian.suite',
+  'profile.bases.debian.components.*',
+  'profile.bases.debian.packages.*',
+  'profile.bases.debian.kernel.*',
+  'profile.bases.debian.without.*',
+  // It chooses among the locked packages, and those that are chosen are in the key.
+  'profile.bases.debian.grub.*',
+  // The facts have them as they were read.
+  'profile.bases.debian.overlays.*',
+  'profile.overlays.*',
+  // The drivers and the package of the other kernel.
+  'profile.kernel.drivers.full.*',
+].map((path) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll('*', '.+')}$`));
+
+interface Change {
+  path: string;
+  apply(): void;
+  undo(): void;
+}
+
+/**
+ * A change of every scalar in a value, of the first one in a list of them, and an addition to each such list. `base` is
+ * code, and the installed packages have a test of their own.
+ */
+function* changesOf(value: unknown, path: string): Generator<Change> {
+  if (typeof value !== 'object' || value === null || value instanceof Map) return;
+  const holder: object = value;
+  const at = (key: string) => (path === '' ? key : `${path}.${key}`);
+  const set = (key: string, now: unknown): Change => {
+    const before: unknown = Reflect.get(holder, key);
+    return {
+      path: at(key),
+      apply: () => Reflect.set(holder, key, now),
+      undo: () => {
+        if (before === undefined) Reflect.deleteProperty(holder, key);
+        else Reflect.set(holder, key, before);
+      },
+    };
+  };
+  for (const [key, one] of Object.entries(holder)) {
+    if (path === '' && (key === 'base' || key === 'installed')) continue;
+    if (Array.isArray(holder) && typeof one === 'string' && key !== '0') continue;
+    if (typeof one === 'string') yield set(key, `${one}x`);
+    else if (typeof one === 'number') yield set(key, one + 1);
+    else if (one instanceof Uint8Array) yield set(key, Buffer.concat([one, Buffer.from('\n')]));
+    else yield* changesOf(one, at(key));
+  }
+  if (Array.isArray(value) && typeof value[0] === 'string') {
+    yield {
+      path: at('more'),
+      apply: () => value.push('more'),
+      undo: () => value.pop(),
+    };
+  }
+}
+
+/** The keys of all steps; a value that cannot be planned with was read as well. */
+function keysOf(facts: ImageFacts): string {
+  try {
+    return stepsOf(planImage(facts))
+      .map(({ key }) => key)
+      .join(' ');
+  } catch (error) {
+    return String(error);
+  }
+}
+
+test('every field of the facts is in a key, or is known to shape nothing', async () => {
+  const facts = await sampleFacts();
+  const before = keysOf(facts);
+  const unread: string[] = [];
+  for (const { path, apply, undo } of [...changesOf(facts, '')]) {
+    apply();
+    if (keysOf(facts) === before) unread.push(path);
+    undo();
+  }
+  expect(keysOf(facts), 'all was put back').toBe(before);
+  expect(unread.filter((path) => !SHAPES_NOTHING.some((one) => one.test(path)))).toEqual([]);
+  expect(SHAPES_NOTHING.filter((one) => !unread.some((path) => one.test(path)))).toEqual([]);
+});
+
+test.each([
+  ['tar', ['sea', 'squashfs', 'boot-loader', 'iso']],
+  ['esbuild', ['sea', 'squashfs', 'boot-loader', 'iso']],
+  ['zod', ['sea', 'squashfs', 'initramfs', 'boot-loader', 'iso']],
+  ['vitest', []],
+])(
+  'of the %s that is installed depend the steps whose code imports it: %j',
+  async (name, steps) => {
+    const facts = await sampleFacts();
+    const before = stepsOf(planImage(facts));
+    const folder = `node_modules/${name}`;
+    const other = { ...facts.installed.get(folder), version: '0.0.1' };
+    const after = stepsOf(
+      planImage({ ...facts, installed: new Map([...facts.installed, [folder, other]]) }),
+    );
+    const changed = after.filter(({ key }, index) => key !== before[index]?.key);
+    expect(changed.map((step) => step.name).sort()).toEqual([...steps].sort());
+  },
+);
