@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ListrTask } from 'listr2';
+import { readChecksums } from '../build/image/checksums.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
 import { ImageBuild } from './image-build.ts';
@@ -14,6 +15,8 @@ import { Stages } from './ui/stage.ts';
  */
 export async function buildIso(prepared: PreparedImage, output: Output): Promise<Built> {
   const { lockRequest, facts } = prepared;
+  // What the build would enter itself into at its end has to be right before it begins.
+  await readChecksums(dirname(prepared.file));
   const { name } = facts.profile;
   const stages = new Stages({ image: name, output, signal: lockRequest.signal });
   const { signal, times } = stages;

@@ -33,7 +33,7 @@ export async function runInQemu(
       fix: 'Write FIRMWARE=uefi.',
     });
   }
-  const initramfs = new StepCache(options.cache.steps).find(plan.initramfs);
+  const initramfs = await new StepCache(options.cache.steps).find(plan.initramfs);
   if (initramfs === undefined || !isUpToDate(readRecord(options.cache, file), file, plan)) {
     throw new BuildError({
       what: existsSync(file) ? 'the image is not of this source' : 'the image is not there',

@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { updateChecksums } from '../build/image/checksums.ts';
+import { readChecksums, updateChecksums } from '../build/image/checksums.ts';
 import { packagesOf } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { readScripts } from '../build/image/squashfs.ts';
@@ -19,6 +19,20 @@ export interface Built {
   sha256: string;
   /** What each step took; empty if nothing was to be done. */
   times: readonly StageTime[];
+}
+
+/** Paths of the bill of materials and the manifest of an ISO. */
+export function paperFiles(file: string): [sbom: string, manifest: string] {
+  return [`${file}.cdx.json`, `${file}.manifest.json`];
+}
+
+/**
+ * Whether everything that goes with an ISO is there.
+ * @throws BuildError if `SHA256SUMS` is malformed
+ */
+export async function hasPapers(file: string, sha256: string): Promise<boolean> {
+  if (!paperFiles(file).every((paper) => existsSync(paper))) return false;
+  return (await readChecksums(dirname(file))).get(basename(file)) === sha256;
 }
 
 /** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json` and `<iso>.cdx.json`. */
@@ -47,9 +61,14 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
     sourceDateEpoch: lock.sourceDateEpoch,
   });
   const manifest = buildManifest({ facts, plan, iso, file, times, scripts, artifacts });
-  const papers = { [`${file}.cdx.json`]: sbom, [`${file}.manifest.json`]: manifest };
+  const [sbomFile, manifestFile] = paperFiles(file);
+  const papers = { [sbomFile]: sbom, [manifestFile]: manifest };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
-  await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 });
+  await updateChecksums(
+    dirname(file),
+    { [basename(file)]: iso.sha256 },
+    build.image.lockRequest.signal,
+  );
 }
 
 /** The table at the end: file, size, SHA-256, and how long each step took. */

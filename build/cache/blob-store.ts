@@ -4,10 +4,10 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
+import { isSealed, resealPath } from '../process/seal.ts';
 import { BlobWriter } from './blob-writer.ts';
 import type { CacheDirectory } from './directory.ts';
 import { diskError } from './disk-error.ts';
-import { isSealed, resealPath } from './seal.ts';
 import { temporaryPath } from './temporary.ts';
 
 /** What identifies a download: its bytes' hash, and how many there are. */
@@ -20,7 +20,7 @@ export interface Blob {
 
 /**
  * Downloads under their SHA-256. A file gets its name only after its bytes were hashed, and is sealed then
- * (see `seal.ts`). On use one `stat` decides: right size and sealed is trusted, right size but touched since is
+ * (see `process/seal.ts`). On use one `stat` decides: right size and sealed is trusted, right size but touched since is
  * hashed again, anything else is removed. Damage that a disk does without a write is what `verify` is for.
  */
 export class BlobStore {

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { seal } from './seal.ts';
+import { seal } from '../process/seal.ts';
 
 /** Bytes read at once when the start of a resumed file is hashed. */
 const READ_SIZE = 1024 * 1024;

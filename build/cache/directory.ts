@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { BuildError } from '../error.ts';
 
 /** Absolute paths of the cache and its rooms. They share one file system, so a rename between them is atomic. */
 export interface CacheDirectory {
@@ -27,6 +28,7 @@ export interface CacheDirectory {
 /**
  * Where the cache is: `$QUANTIX_CACHE`, else `$XDG_CACHE_HOME/quantix`, else `~/.cache/quantix`.
  * A relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory Specification 0.8 asks. Makes no folder.
+ * @throws BuildError if nothing names a place
  */
 export function cacheDirectory(
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -55,5 +57,17 @@ function cacheRoot(env: Readonly<Record<string, string | undefined>>): string {
   if (own !== undefined && own !== '') return resolve(own);
   if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'quantix');
   const home = env.HOME;
-  return join(home === undefined || home === '' ? homedir() : home, '.cache', 'quantix');
+  return join(home === undefined || home === '' ? homeOfUser() : home, '.cache', 'quantix');
+}
+
+function homeOfUser(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw new BuildError({
+      what: 'there is no place for the cache: this user has no home folder and no HOME',
+      fix: 'Set QUANTIX_CACHE to a folder.',
+      cause,
+    });
+  }
 }

@@ -1,9 +1,9 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeFileAtomically } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
 import type { Blob } from './blob-store.ts';
 import type { CacheDirectory } from './directory.ts';
-import { temporaryPath } from './temporary.ts';
 
 /**
  * Remembers which file of the cache something is that others know by another hash than the SHA-256 of its file: an
@@ -36,9 +36,8 @@ export class IdentityStore {
   }
 
   async remember(identity: string, { sha256, size }: Blob): Promise<void> {
-    await mkdir(this.#room, { recursive: true });
-    const temporary = await temporaryPath(this.#directory, sha256);
-    await writeFile(temporary, `${sha256} ${size}\n`);
-    await rename(temporary, join(this.#room, identity));
+    await writeFileAtomically(join(this.#room, identity), `${sha256} ${size}\n`, {
+      folder: this.#directory.tmp,
+    });
   }
 }

@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
+import { seal } from '../process/seal.ts';
 import type { Entry, FileEntry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
-import { seal } from './seal.ts';
 
 /** Bytes collected before they are written; packages have many small files. */
 const BUFFER_SIZE = 1024 * 1024;

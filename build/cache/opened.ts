@@ -1,9 +1,11 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ArchiveReader, PackageArchive } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
+import { makeAtomically } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
+import { isSealed, seal } from '../process/seal.ts';
 import { codeDigest } from '../step/code.ts';
 import { digestOf } from '../step/digest.ts';
 import type { Entry } from '../tree/entry.ts';
@@ -11,12 +13,11 @@ import type { CacheDirectory } from './directory.ts';
 import { diskError } from './disk-error.ts';
 import { FORMAT_MODULE, formatIndex, parseIndex } from './opened-index.ts';
 import { OpenedWriter } from './opened-writer.ts';
-import { isSealed, seal } from './seal.ts';
 import { temporaryPath } from './temporary.ts';
 
 /**
  * Packages read once: per archive a file with all its contents, and an index of its entries, both sealed
- * (see `seal.ts`). The index gets its name last, so where it is, the contents are; reading one archive gives the
+ * (see `process/seal.ts`). The index gets its name last, so where it is, the contents are; reading one archive gives the
  * same bytes each time, so processes that do it at once replace each other's files by equal ones.
  */
 export class OpenedStore {
@@ -84,7 +85,7 @@ export class OpenedStore {
       const { entries } = writer;
       await writer.commit();
       const text = formatIndex({ size: writer.size, entries });
-      await writeSealed(await temporaryPath(this.#directory, `${sha256}.json`), paths.index, text);
+      await writeSealed(paths.index, text, this.#directory.tmp);
       return entries;
     } catch (error) {
       await writer.discard();
@@ -134,18 +135,17 @@ function openIfThere(path: string): number | undefined {
   }
 }
 
-async function writeSealed(temporary: string, path: string, text: string): Promise<void> {
-  const file = await open(temporary, 'wx');
-  try {
-    await file.writeFile(text);
-    await seal(file);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  } finally {
-    await file.close();
-  }
+async function writeSealed(path: string, text: string, folder: string): Promise<void> {
+  const write = async (temporary: string) => {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(text);
+      await seal(file);
+    } finally {
+      await file.close();
+    }
+  };
+  await makeAtomically(path, write, { folder });
 }
 
 function changed(file: string): BuildError {

@@ -27,6 +27,7 @@ const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('flock'),
   tool('dpkg'),
   tool('dpkg-deb'),
+  tool('flock'),
   tool('mksquashfs'),
   ...(isRoot() ? [] : [tool('fakeroot')]),
   tool('grub-mkimage'),

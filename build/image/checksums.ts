@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildError } from '../error.ts';
+import { writeFileAtomically } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
+import { withFileLock } from '../process/file-lock.ts';
 
 /** File name of the checksums of a dist folder. */
 export const CHECKSUMS = 'SHA256SUMS';
@@ -38,19 +39,33 @@ export function formatChecksums(checksums: Checksums): string {
 }
 
 /**
- * Enters files into a folder's `SHA256SUMS`. Lines of other files stay as long as the files exist.
+ * The checksums of a folder; none if it has no `SHA256SUMS`, or is not there.
+ * @throws BuildError if the file is malformed
+ */
+export async function readChecksums(directory: string): Promise<Checksums> {
+  const path = join(directory, CHECKSUMS);
+  return parseChecksums(await textIfThere(path), path);
+}
+
+/**
+ * Enters files into a folder's `SHA256SUMS`, one process at a time. Lines of other files stay as long as the files
+ * exist.
  * @param changed file name → SHA-256 in hex
  * @throws BuildError if the present file is malformed
  */
 export async function updateChecksums(
   directory: string,
   changed: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const path = join(directory, CHECKSUMS);
-  const present = new Set(await readdir(directory));
-  const known = parseChecksums(await textIfThere(path), path);
-  const kept = [...known].filter(([name]) => present.has(name));
-  await replaceFile(path, formatChecksums(new Map([...kept, ...Object.entries(changed)])));
+  const update = async () => {
+    const present = new Set(await readdir(directory));
+    const kept = [...(await readChecksums(directory))].filter(([name]) => present.has(name));
+    const text = formatChecksums(new Map([...kept, ...Object.entries(changed)]));
+    await writeFileAtomically(join(directory, CHECKSUMS), text);
+  };
+  const file = join(directory, `.${CHECKSUMS}.lock`);
+  await withFileLock({ file, kind: 'exclusive', signal }, update);
 }
 
 async function textIfThere(path: string): Promise<string> {
@@ -59,21 +74,6 @@ async function textIfThere(path: string): Promise<string> {
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return '';
     throw error;
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}`;
-  const file = await open(temporary, 'wx');
-  try {
-    await file.writeFile(text);
-    await file.sync();
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { copyFile, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
@@ -38,11 +38,9 @@ export async function makeFat(file: string, request: FatRequest): Promise<void> 
   const directories = directoriesOf(Object.keys(files)).map((directory) => `::${directory}`);
   if (directories.length > 0) await run('mmd', ['-i', image, ...directories], options);
   for (const [path, source] of Object.entries(files)) {
-    const stamped = `${file}.stamped`;
-    await copyFile(source, stamped);
-    await utimes(stamped, epoch, epoch);
-    await run('mcopy', ['-m', '-i', image, `./${basename(stamped)}`, `::${path}`], options);
-    await rm(stamped);
+    // Through a pipe: a copy on the disk could stay there, and there may be a password in it.
+    const input = await readFile(source);
+    await run('mcopy', ['-i', image, '-', `::${path}`], { ...options, input });
   }
   await verify(file, request);
 }

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { CacheDirectory } from '../cache/directory.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
@@ -69,7 +68,6 @@ export async function writeRecord(
     })),
   };
   const file = recordFile(cache, image);
-  await mkdir(dirname(file), { recursive: true });
   await writeFileAtomically(file, JSON.stringify(record));
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Base, ResolveRequest } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
@@ -108,7 +108,6 @@ async function resolvedAnew(
   const known = readRemembered(file);
   if (known !== undefined) return known;
   const lock = await resolve(request, before);
-  await mkdir(dirname(file), { recursive: true });
   await writeLock(file, lock);
   return lock;
 }

@@ -13,8 +13,8 @@ export interface RunOptions {
   cwd?: string;
   /** Variables added to the tool's environment (`isolatedEnvironment`); `undefined` removes one. */
   env?: Environment;
-  /** Text for the tool's standard input; empty if absent. */
-  input?: string;
+  /** Text or bytes for the tool's standard input; empty if absent. */
+  input?: string | Uint8Array;
   /** Ends the tool and all that it started (SIGTERM, half a second later SIGKILL) when aborted. */
   signal?: AbortSignal | undefined;
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { release } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
 import { BuildError } from '../error.ts';
@@ -48,7 +48,6 @@ export async function findAcceleration(
   const known = readAnswer(memory);
   if (known?.host === host) return known.acceleration;
   const acceleration = (await runsUnderKvm(kernel, architecture)) ? 'kvm' : 'tcg';
-  await mkdir(dirname(memory), { recursive: true });
   await writeFileAtomically(memory, JSON.stringify({ host, acceleration }));
   return acceleration;
 }

@@ -1,8 +1,21 @@
-import { readFileSync, statSync, utimesSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureDir } from 'fs-extra/esm';
 import { z } from 'zod';
 import { errorCode } from '../process/errno.ts';
+import { holdWhileWriting, isAbandoned } from '../process/file-lock.ts';
+import { hashFile } from '../process/hash-file.ts';
+import { isSealed, resealPath, seal } from '../process/seal.ts';
 import type { Step } from './step.ts';
 
 /** File in a step's folder that says what made it; written last, so a folder with it is complete. */
@@ -11,19 +24,27 @@ const RECORD = 'step.json';
 /** File in a step's folder that says that its result was checked; see `run`. */
 const CHECKED = 'checked';
 
+/** Start of the names of folders in which a step is being made. */
+const MAKING = '.making-';
+
 /** Days after which the result of a step that no build used is removed. */
 const KEEP_DAYS = 14;
+
+/** Milliseconds for which an unfinished folder is left alone: its maker may be about to hold it. */
+const JUST_MADE = 60_000;
 
 const recordSchema = z.object({
   key: z.string(),
   seconds: z.number(),
-  outputs: z.record(z.string(), z.number()),
+  outputs: z.record(z.string(), z.object({ size: z.number(), sha256: z.string() })),
 });
 
 /** What became of a step. */
 export interface StepResult {
   /** Folder with the files the step made. */
   directory: string;
+  /** SHA-256 in hex of each of them, by name, from when they were made. */
+  hashes: Readonly<Record<string, string>>;
   /** True if it was not run because its result was in the cache. */
   cached: boolean;
   /** How long it took when it was run. */
@@ -38,7 +59,8 @@ export interface CheckedResult extends StepResult {
 
 /**
  * Results of steps, one folder per key. A result appears whole, by rename, or not at all; two builds that
- * make the same step at once each make it, and the first one stays.
+ * make the same step at once each make it, and the first one stays. Its files are hashed when they are made and sealed
+ * (see `process/seal.ts`): one that was written to since is hashed again before it is believed.
  */
 export class StepCache {
   readonly #directory: string;
@@ -47,19 +69,18 @@ export class StepCache {
     this.#directory = directory;
   }
 
-  /** The result of a step if it is in the cache and all its files have the sizes they were made with. */
-  find(step: Step): StepResult | undefined {
+  /** The result of a step if it is in the cache and all its files are what they were when they were made. */
+  async find(step: Step): Promise<StepResult | undefined> {
     const directory = this.#folder(step);
-    const file = join(directory, RECORD);
-    if (sizeOf(file) === undefined) return undefined;
-    const record = parseRecord(readFileSync(file, 'utf8'));
+    const record = await readRecord(join(directory, RECORD));
     if (record === undefined || record.key !== step.key) return undefined;
-    for (const [name, size] of Object.entries(record.outputs)) {
-      if (sizeOf(join(directory, name)) !== size) return undefined;
+    const outputs = Object.entries(record.outputs);
+    for (const [name, output] of outputs) {
+      if (!(await isIntact(join(directory, name), output))) return undefined;
     }
-    const now = new Date();
-    utimesSync(file, now, now);
-    return { directory, cached: true, seconds: record.seconds };
+    await markUsed(join(directory, RECORD));
+    const hashes = Object.fromEntries(outputs.map(([name, { sha256 }]) => [name, sha256]));
+    return { directory, hashes, cached: true, seconds: record.seconds };
   }
 
   /**
@@ -73,7 +94,7 @@ export class StepCache {
     make: (directory: string) => Promise<void>,
     check?: (directory: string) => Promise<void>,
   ): Promise<CheckedResult> {
-    const result = this.find(step) ?? (await this.#make(step, make));
+    const result = (await this.find(step)) ?? (await this.#make(step, make));
     const checked = check === undefined ? Promise.resolve() : this.#check(result.directory, check);
     // Whoever waits for it may come late.
     checked.catch(() => undefined);
@@ -82,7 +103,7 @@ export class StepCache {
 
   async #check(directory: string, check: (directory: string) => Promise<void>): Promise<void> {
     const mark = join(directory, CHECKED);
-    if (sizeOf(mark) !== undefined) return;
+    if ((await ifThere(stat(mark))) !== undefined) return;
     try {
       await check(directory);
     } catch (error) {
@@ -94,28 +115,31 @@ export class StepCache {
 
   async #make(step: Step, make: (directory: string) => Promise<void>): Promise<StepResult> {
     const parent = join(this.#directory, step.name);
-    await mkdir(parent, { recursive: true });
-    const temporary = await mkdtemp(join(parent, '.making-'));
+    await ensureDir(parent);
+    const temporary = await mkdtemp(join(parent, MAKING));
+    const held = await holdWhileWriting(temporary);
     const began = performance.now();
     try {
       await make(temporary);
       const seconds = (performance.now() - began) / 1000;
-      await this.#record(step, temporary, seconds);
+      const hashes = await record(step, temporary, seconds);
       await this.#publish(temporary, step);
-      return { directory: this.#folder(step), cached: false, seconds };
+      return { directory: this.#folder(step), hashes, cached: false, seconds };
     } finally {
       await rm(temporary, { recursive: true, force: true });
+      await held.close();
     }
   }
 
-  /** Removes results that no build used for `KEEP_DAYS` days, and what an interrupted build left. */
+  /** Removes results that no build used for `KEEP_DAYS` days, and what makers that were killed left. */
   async prune(): Promise<void> {
     const oldest = Date.now() - KEEP_DAYS * 86_400_000;
     for (const step of await foldersIn(this.#directory)) {
       for (const folder of await foldersIn(join(this.#directory, step))) {
         const path = join(this.#directory, step, folder);
-        const used = await lastUse(path);
-        if (used < oldest) await rm(path, { recursive: true, force: true });
+        if (folder.startsWith(MAKING) ? await isLeftOver(path) : (await lastUse(path)) < oldest) {
+          await rm(path, { recursive: true, force: true });
+        }
       }
     }
   }
@@ -124,29 +148,54 @@ export class StepCache {
     return join(this.#directory, step.name, step.key.slice(0, 32));
   }
 
-  async #record(step: Step, directory: string, seconds: number): Promise<void> {
-    const outputs: Record<string, number> = {};
-    for (const name of await readdir(directory)) {
-      outputs[name] = (await stat(join(directory, name))).size;
-    }
-    const record = { key: step.key, seconds, outputs, name: step.name, inputs: step.inputs };
-    await writeFile(join(directory, RECORD), JSON.stringify(record, null, 1));
-  }
-
   async #publish(temporary: string, step: Step): Promise<void> {
     const final = this.#folder(step);
     try {
       await rename(temporary, final);
     } catch (error) {
       if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
-      if (this.find(step) !== undefined) return;
+      if ((await this.find(step)) !== undefined) return;
       await rm(final, { recursive: true, force: true });
       await rename(temporary, final);
     }
   }
 }
 
-function parseRecord(text: string): z.infer<typeof recordSchema> | undefined {
+/** Hashes and seals what a step made, and writes its record; all of it is on the disk afterwards. */
+async function record(
+  step: Step,
+  directory: string,
+  seconds: number,
+): Promise<Record<string, string>> {
+  const outputs: Record<string, { size: number; sha256: string }> = {};
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    await using file = await open(path, 'r');
+    await seal(file);
+    outputs[name] = { size: (await file.stat()).size, sha256: (await hashFile(path)).whole };
+  }
+  await using file = await open(join(directory, RECORD), 'wx');
+  const { name, key, inputs } = step;
+  await file.writeFile(JSON.stringify({ key, seconds, outputs, name, inputs }, null, 1));
+  await file.sync();
+  return Object.fromEntries(Object.entries(outputs).map(([one, { sha256 }]) => [one, sha256]));
+}
+
+async function isIntact(
+  path: string,
+  { size, sha256 }: { size: number; sha256: string },
+): Promise<boolean> {
+  const stats = await ifThere(stat(path));
+  if (stats?.size !== size) return false;
+  if (isSealed(stats)) return true;
+  if ((await hashFile(path)).whole !== sha256) return false;
+  await resealPath(path);
+  return true;
+}
+
+async function readRecord(file: string): Promise<z.infer<typeof recordSchema> | undefined> {
+  const text = await ifThere(readFile(file, 'utf8'));
+  if (text === undefined) return undefined;
   try {
     return recordSchema.safeParse(JSON.parse(text)).data;
   } catch {
@@ -154,17 +203,39 @@ function parseRecord(text: string): z.infer<typeof recordSchema> | undefined {
   }
 }
 
-function sizeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.size;
+/** The time of a record says when its result was last used. Whoever may not write to the cache cannot say so. */
+async function markUsed(file: string): Promise<void> {
+  const now = new Date();
+  try {
+    await utimes(file, now, now);
+  } catch (error) {
+    if (!['EPERM', 'EACCES', 'EROFS', 'ENOENT'].includes(errorCode(error) ?? '')) throw error;
+  }
 }
 
 async function foldersIn(directory: string): Promise<string[]> {
-  if (sizeOf(directory) === undefined) return [];
-  const entries = await readdir(directory, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const entries = await ifThere(readdir(directory, { withFileTypes: true }));
+  return (entries ?? []).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 }
 
+async function isLeftOver(path: string): Promise<boolean> {
+  const stats = await ifThere(stat(path));
+  if (stats === undefined || Date.now() - stats.mtimeMs < JUST_MADE) return false;
+  return isAbandoned(path);
+}
+
+/** Milliseconds since 1970; never old for a folder that another process just took away. */
 async function lastUse(folder: string): Promise<number> {
-  const record = statSync(join(folder, RECORD), { throwIfNoEntry: false });
-  return (record ?? (await stat(folder))).mtimeMs;
+  const stats = (await ifThere(stat(join(folder, RECORD)))) ?? (await ifThere(stat(folder)));
+  return stats?.mtimeMs ?? Number.POSITIVE_INFINITY;
+}
+
+/** What is asked of the file system, or `undefined` where there is nothing (any more). */
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }

@@ -5,6 +5,9 @@ import type { FileEntry } from './entry.ts';
 /** Open files a `ContentReader` keeps at most; a root filesystem's bytes come from some hundred archives. */
 const MOST_OPEN = 512;
 
+/** Bytes that are read at once at most. */
+const MOST_READ = 1024 * 1024 * 1024;
+
 /**
  * Reads file contents of a tree at any offset, keeping the archives behind it open.
  * Synchronous on purpose: the archives are in the page cache, and a read is a copy from memory.
@@ -32,7 +35,14 @@ export class ContentReader implements Disposable {
       into.set(slice);
       return slice.length;
     }
-    return readSync(this.#descriptor(content.file), into, 0, into.length, content.offset + from);
+    const descriptor = this.#descriptor(content.file);
+    // One read gives at most 2 GiB, and fewer bytes than asked for at any time (read(2)).
+    for (let done = 0; ; ) {
+      const at = content.offset + from + done;
+      const got = readSync(descriptor, into, done, Math.min(into.length - done, MOST_READ), at);
+      done += got;
+      if (got === 0 || done === into.length) return done;
+    }
   }
 
   /** The whole content of a file. */

@@ -1,7 +1,7 @@
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory } from '../../build/cache/directory.ts';
+import { openCache } from '../../build/cache/mark.ts';
 import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
 import { defineCommand } from './define.ts';
@@ -64,7 +64,7 @@ export const apkTreeCommand = defineCommand({
       keys: await readKeys(options.keysDir),
       repositories: options.repository.map(repositoryAddress),
       wanted: [...options.worldArg, ...(Array.isArray(names) ? names.map(String) : [])],
-      cache: cacheDirectory(),
+      cache: openCache(),
       signal,
       onNote: (line) => process.stderr.write(`${line}\n`),
     });

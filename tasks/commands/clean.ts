@@ -1,6 +1,11 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { cacheDirectory } from '../../build/cache/directory.ts';
+import { isMarked } from '../../build/cache/mark.ts';
+import { BuildError } from '../../build/error.ts';
+import { cleanOutputFolder } from '../../build/image/output-folder.ts';
+import { profileNames } from '../../build/profile/load.ts';
 import { givenOnce, PROJECT } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -15,14 +20,30 @@ export const cleanCommand = defineCommand({
       .check(givenOnce('output')),
   paths: ({ output }) => ({ reads: [], writes: [output] }),
   handler: async ({ downloads, output: folder }, { output }) => {
+    const directory = resolve(PROJECT, folder);
+    const { removed, left } = await cleanOutputFolder(directory, profileNames(PROJECT));
+    output.say(`${directory}: removed ${removed.length} files.`);
+    if (left.length > 0) output.say(`${directory}: left what is not ours: ${shortList(left)}`);
     const cache = cacheDirectory();
-    const built = [cache.steps, cache.images, cache.opened, cache.tmp, resolve(PROJECT, folder)];
-    const downloaded = [cache.blobs, cache.resolved, cache.apt];
-    for (const path of downloads ? [...built, ...downloaded] : built) {
-      await rm(path, { recursive: true, force: true });
+    if (!existsSync(cache.root)) return;
+    if (!isMarked(cache)) {
+      throw new BuildError({
+        what: 'nothing was removed from this folder: it does not carry the mark of a cache of qx-build',
+        where: cache.root,
+        fix: 'A build marks its cache; set QUANTIX_CACHE if it is elsewhere.',
+      });
+    }
+    const built = [cache.steps, cache.images, cache.opened, cache.tmp];
+    for (const room of downloads ? [...built, cache.blobs, cache.resolved, cache.apt] : built) {
+      await rm(room, { recursive: true, force: true });
     }
     output.say(
-      downloads ? 'Removed all that was built and downloaded.' : 'Removed what was built.',
+      `${cache.root}: removed ${downloads ? 'results and downloads' : 'results; downloads stay'}.`,
     );
   },
 });
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, 6).join(', ');
+  return names.length > 6 ? `${shown} and ${names.length - 6} more` : shown;
+}

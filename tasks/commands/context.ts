@@ -6,7 +6,7 @@ import {
   type ArchitectureName,
   DEFAULT_ARCHITECTURE,
 } from '../../build/architecture.ts';
-import { cacheDirectory } from '../../build/cache/directory.ts';
+import { openCache } from '../../build/cache/mark.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import type { Output } from '../ui/events.ts';
@@ -126,7 +126,7 @@ export function imageOptionsOf(
   return {
     ...options,
     projectDirectory: PROJECT,
-    cache: cacheDirectory(),
+    cache: openCache(),
     outputDirectory: options.output,
     architecture: options.arch,
     keysDirectory: options.keysDir,

@@ -14,11 +14,13 @@ export const isoCommand = defineCommand({
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
+    const { announce, hasPapers } = await import('../summary.ts');
     const built: Built[] = [];
     for (const name of profilesOf(options)) {
       const image = await prepareImage(name, imageOptionsOf(options, { output, signal }));
       const record = readRecord(image.lockRequest.cache, image.file);
-      if (record !== undefined && isUpToDate(record, image.file, image.plan)) {
+      const made = record !== undefined && isUpToDate(record, image.file, image.plan);
+      if (made && (await hasPapers(image.file, record.sha256))) {
         output.say(`${name}: up to date, nothing to do`);
         built.push({ image: name, file: image.file, sha256: record.sha256, times: [] });
         continue;
@@ -26,7 +28,6 @@ export const isoCommand = defineCommand({
       const { buildIso } = await import('../iso.ts');
       built.push(await buildIso(image, output));
     }
-    const { announce } = await import('../summary.ts');
     announce(built, output);
   },
 });

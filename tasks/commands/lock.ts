@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { selectBase } from '../../build/base/select.ts';
-import { cacheDirectory } from '../../build/cache/directory.ts';
+import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
@@ -29,7 +29,7 @@ export const lockCommand = defineCommand({
       });
       const moved = await renewLock({
         projectDirectory: PROJECT,
-        cache: cacheDirectory(),
+        cache: openCache(),
         profile,
         base,
         mirror,

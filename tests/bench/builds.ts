@@ -99,7 +99,7 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
   const iso = join(workshop.directory, 'floor.iso');
   const floorFiles = join(workshop.directory, 'floor');
   const steps = new StepCache(workshop.cache.steps);
-  const made = (step: Step) => steps.find(step)?.directory ?? '';
+  const made = async (step: Step) => (await steps.find(step))?.directory ?? '';
   const request: IsoRequest = {
     volumeId: facts.profile.volumeId,
     files: {
@@ -114,8 +114,8 @@ async function prepareFloor(workshop: Workshop, profile: string): Promise<() => 
     espImage: join(floorFiles, ESP_IMAGE),
     epoch: facts.lock.sourceDateEpoch,
   };
-  await copy(made(plan.initramfs), floorFiles);
-  await copy(made(plan.bootLoader), floorFiles);
+  await copy(await made(plan.initramfs), floorFiles);
+  await copy(await made(plan.bootLoader), floorFiles);
   const mksquashfs = squashfsCommand(squashfs, facts.compression);
   const shell = $({ env: { ...isolatedEnvironment(), SOURCE_DATE_EPOCH: epoch }, quiet: true });
   return async () => {

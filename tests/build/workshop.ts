@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { copy } from 'fs-extra/esm';
 import { z } from 'zod';
 import { cacheDirectory, cacheRooms } from '../../build/cache/directory.ts';
+import { markCache } from '../../build/cache/mark.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
@@ -72,6 +73,7 @@ export async function openWorkshop({
   await copyProject(directory);
   const cache = cacheRooms(join(root, within, 'cache'));
   const shared = cacheDirectory();
+  markCache(cache);
   await mkdir(cache.steps, { recursive: true });
   for (const room of ['blobs', 'opened', 'apt'] as const) await share(shared[room], cache[room]);
   if (programs === 'shared') await share(join(shared.steps, 'sea'), join(cache.steps, 'sea'));

@@ -9,6 +9,9 @@ import { graftPoint } from '../iso.ts';
 /** Time stamp of everything on a drive: the first that FAT can express, 1980-01-01. */
 const EPOCH = 315_532_800;
 
+/** Permissions of a drive: there may be a password on it. */
+const OWNER_ONLY = 0o600;
+
 /** A config drive to write. */
 export interface ConfigDrive {
   /** Label by which the initramfs finds it: `QUANTIX-CFG` or `QVDC-CFG`. */
@@ -28,8 +31,10 @@ export const WRITERS = { fat: writeFatDrive, iso: writeIsoDrive };
 export async function writeFatDrive(file: string, drive: ConfigDrive): Promise<void> {
   const { label, signal } = drive;
   await withSources(drive, (files) =>
-    makeAtomically(file, (temporary) =>
-      makeFat(temporary, { label, files, serial: '51584346', epoch: EPOCH, signal }),
+    makeAtomically(
+      file,
+      (temporary) => makeFat(temporary, { label, files, serial: '51584346', epoch: EPOCH, signal }),
+      { mode: OWNER_ONLY },
     ),
   );
 }
@@ -42,9 +47,13 @@ export async function writeIsoDrive(file: string, drive: ConfigDrive): Promise<v
   const { label, signal } = drive;
   const env = { SOURCE_DATE_EPOCH: String(EPOCH) };
   await withSources(drive, (files) =>
-    makeAtomically(file, async (temporary) => {
-      await run('xorriso', isoArguments(temporary, { label, files }), { env, signal });
-    }),
+    makeAtomically(
+      file,
+      async (temporary) => {
+        await run('xorriso', isoArguments(temporary, { label, files }), { env, signal });
+      },
+      { mode: OWNER_ONLY },
+    ),
   );
 }
 
@@ -71,7 +80,7 @@ async function withSources(
     const sources: Record<string, string> = {};
     for (const [index, [path, text]] of Object.entries(files).entries()) {
       sources[path] = join(folder, String(index));
-      await writeFile(sources[path], text, { mode: 0o600 });
+      await writeFile(sources[path], text, { mode: OWNER_ONLY });
     }
     await use(sources);
   } finally {

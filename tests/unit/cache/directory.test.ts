@@ -1,6 +1,9 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { cacheDirectory } from '../../../build/cache/directory.ts';
+
+const MODULE = join(import.meta.dirname, '../../../build/cache/directory.ts');
 
 test('the cache is where QUANTIX_CACHE says, before everything else', () => {
   const env = { QUANTIX_CACHE: '/srv/qx', XDG_CACHE_HOME: '/xdg', HOME: '/home/a' };
@@ -17,3 +20,14 @@ test('a relative XDG_CACHE_HOME is ignored, and an empty variable is none', () =
   const env = { QUANTIX_CACHE: '', XDG_CACHE_HOME: 'xdg', HOME: '/home/a' };
   expect(cacheDirectory(env).root).toBe('/home/a/.cache/quantix');
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a user without a name and without HOME is told to name a cache (needs root, to become one)',
+  async () => {
+    const code = `const { cacheDirectory } = await import(${JSON.stringify(MODULE)});
+      process.setgid(54321); process.setuid(54321); delete process.env.HOME;
+      try { cacheDirectory({}); } catch (error) { console.log(error.name, error.message); }`;
+    const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', code]);
+    expect(stdout).toMatch(/^BuildError there is no place for the cache.*Set QUANTIX_CACHE/);
+  },
+);

@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import {
   formatChecksums,
   parseChecksums,
+  readChecksums,
   updateChecksums,
 } from '../../../build/image/checksums.ts';
 
@@ -36,6 +37,25 @@ test('lines of other files stay while the files exist, and all are sorted', asyn
   const text = await readFile(join(folder, 'SHA256SUMS'), 'utf8');
   expect(text).toBe(`${a}  kept.iso\n${b}  new.iso\n${b}  z.iso\n`);
   expect((await readdir(folder)).sort()).toEqual(['SHA256SUMS', 'kept.iso', 'z.iso']);
+});
+
+test('of many builds that enter a file at once, every line stays', async () => {
+  const folder = await dist();
+  const module = join(import.meta.dirname, '../../../build/image/checksums.ts');
+  const names = (builder: number) => Array.from({ length: 8 }, (_, at) => `${builder}-${at}.iso`);
+  const builders = [0, 1, 2];
+  for (const name of builders.flatMap(names)) await writeFile(join(folder, name), '');
+  const code = (builder: number) => `
+    const { updateChecksums } = await import(${JSON.stringify(module)});
+    const names = ${JSON.stringify(names(builder))};
+    await Promise.all(names.map((name) =>
+      updateChecksums(${JSON.stringify(folder)}, { [name]: ${JSON.stringify(a)} })));`;
+  await Promise.all(
+    builders.map((one) => execa(process.execPath, ['--input-type=module', '-e', code(one)])),
+  );
+  const found = await readChecksums(folder);
+  expect([...found.keys()]).toEqual(builders.flatMap(names));
+  expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
 test.each([

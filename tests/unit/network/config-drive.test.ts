@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { planConfigDrive } from '../../../build/image/config-drive/plan.ts';
 import { WRITERS } from '../../../build/image/config-drive/write.ts';
@@ -105,6 +105,21 @@ describe('a config drive', () => {
   test('is refused under a name that mtools would take for something else', async () => {
     const writing = WRITERS.fat(join(folder, 'a@@1.img'), drive);
     await expect(writing).rejects.toThrow(/^mtools takes @@ .*a@@1\.img.*another name/);
+  });
+
+  test('is for its owner only, and a drive that fails leaves nothing of what is on it', async () => {
+    const target = join(folder, 'drive.img');
+    await WRITERS.fat(target, drive);
+    expect((await stat(target)).mode & 0o777).toBe(0o600);
+    const tools = join(folder, 'tools');
+    await mkdir(tools);
+    const before = await readdir(folder);
+    await writeFile(join(tools, 'mcopy'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    vi.stubEnv('PATH', `${tools}${delimiter}${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const writing = WRITERS.fat(join(folder, 'another.img'), drive);
+    await expect(writing).rejects.toThrow('mcopy exited with 1');
+    expect(await readdir(folder)).toEqual(before);
   });
 
   test('as an ISO has the label and the files', async () => {

@@ -1,12 +1,23 @@
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
-import { withFileLock } from '../../../build/process/file-lock.ts';
+import { expect, test, vi } from 'vitest';
+import { holdWhileWriting, isAbandoned, withFileLock } from '../../../build/process/file-lock.ts';
 import { temporaryFolder } from '../folder.ts';
 
 const MODULE = join(import.meta.dirname, '../../../build/process/file-lock.ts');
+
+/** Another process that runs a line of code with the module, prints `ready` and stays. */
+async function otherProcess(code: string) {
+  const text = `const lock = await import(${JSON.stringify(MODULE)});
+    const stay = () => { console.log('ready'); return new Promise((done) => setTimeout(done, 1e6)); };
+    ${code}`;
+  const child = execa(process.execPath, ['--input-type=module', '-e', text], { reject: false });
+  await createInterface(child.stdout)[Symbol.asyncIterator]().next();
+  return { child };
+}
 
 /** Runs work for each kind of lock at once, and writes down who begins and ends. */
 async function together(kinds: ('exclusive' | 'shared')[]): Promise<string[]> {
@@ -43,34 +54,38 @@ test('what the work returns and throws comes out, and the lock is free afterward
   expect(await withFileLock(lock, async () => 42)).toBe(42);
 });
 
-test('a process that is killed leaves no lock', async () => {
-  const file = join(await temporaryFolder(), 'x.lock');
-  const script = `const { withFileLock } = await import(${JSON.stringify(MODULE)});
-    await withFileLock({ file: process.argv[1], kind: 'exclusive' }, () => {
-      console.log('inside');
-      return new Promise((done) => setTimeout(done, 600_000));
-    });`;
-  const child = execa(process.execPath, ['--input-type=module', '--eval', script, file], {
-    reject: false,
-    buffer: false,
-  });
-  await once(child.stdout, 'data');
-  child.kill('SIGKILL');
-  expect(await withFileLock({ file, kind: 'exclusive' }, async () => 'free')).toBe('free');
-});
-
-test('who waits can be told to give up', async () => {
-  const file = join(await temporaryFolder(), 'x.lock');
-  await withFileLock({ file, kind: 'exclusive' }, async () => {
-    const signal = AbortSignal.timeout(50);
-    const waiting = withFileLock({ file, kind: 'exclusive', signal }, async () => 'held');
-    await expect(waiting).rejects.toThrow('flock was cancelled');
-  });
-});
-
-test('a folder that is not there is told', async () => {
-  const file = join(await temporaryFolder(), 'nowhere/x.lock');
-  await expect(withFileLock({ file, kind: 'shared' }, async () => 1)).rejects.toThrow(
-    /^flock exited with 66: .*No such file or directory/,
+test('the lock of a process that is killed is free', async () => {
+  const lock = join(await temporaryFolder(), 'lock');
+  const { child: holder } = await otherProcess(
+    `await lock.withFileLock(${JSON.stringify({ file: lock, kind: 'exclusive' })}, stay)`,
   );
+  const cancel = new AbortController();
+  const waiting = withFileLock(
+    { file: lock, kind: 'exclusive', signal: cancel.signal },
+    async () => 'worked',
+  );
+  cancel.abort();
+  await expect(waiting).rejects.toThrow('waiting for another build was cancelled');
+  holder.kill('SIGKILL');
+  await holder;
+  expect(await withFileLock({ file: lock, kind: 'exclusive' }, async () => 'worked')).toBe(
+    'worked',
+  );
+  expect(await readdir(dirname(lock))).toEqual([]);
+});
+
+test('what is being written is not abandoned until its writer is gone', async () => {
+  const folder = await mkdtemp(join(await temporaryFolder(), '.making-'));
+  const held = await holdWhileWriting(folder);
+  expect(await isAbandoned(folder)).toBe(false);
+  await held.close();
+  expect(await isAbandoned(folder)).toBe(true);
+  const { child: writer } = await otherProcess(
+    `const held = await lock.holdWhileWriting(${JSON.stringify(folder)}); await stay(); held.close()`,
+  );
+  expect(await isAbandoned(folder)).toBe(false);
+  writer.kill('SIGKILL');
+  await writer;
+  await vi.waitFor(async () => expect(await isAbandoned(folder)).toBe(true));
+  expect(await isAbandoned(join(folder, 'nowhere'))).toBe(false);
 });

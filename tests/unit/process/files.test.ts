@@ -1,7 +1,11 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeAtomically, writeFileAtomically } from '../../../build/process/atomic-write.ts';
+import {
+  makeAtomically,
+  temporaryName,
+  writeFileAtomically,
+} from '../../../build/process/atomic-write.ts';
 import { errorCode } from '../../../build/process/errno.ts';
 import { hashFile } from '../../../build/process/hash-file.ts';
 import { sha256 } from '../../../build/step/digest.ts';
@@ -52,8 +56,41 @@ describe('a file that is made atomically', () => {
   test('that cannot take its name leaves nothing', async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'x/full'), { recursive: true });
-    await expect(writeFileAtomically(join(folder, 'x'), 'text')).rejects.toThrow('EISDIR');
+    await expect(writeFileAtomically(join(folder, 'x'), 'text')).rejects.toThrow(
+      /^this is a folder, not a file .*\/x/,
+    );
     expect(await readdir(folder)).toEqual(['x']);
+  });
+
+  test('never takes the place of a device', async () => {
+    await expect(writeFileAtomically('/dev/null', 'text')).rejects.toThrow(
+      'this is a device, not a file (/dev/null). Write a file, and copy it to the device with dd.',
+    );
+    expect((await stat('/dev/null')).isCharacterDevice()).toBe(true);
+  });
+
+  test('has another temporary name each time: containers that share a folder have equal process ids', async () => {
+    const file = join(await temporaryFolder(), 'x');
+    const first = Promise.withResolvers<void>();
+    const slow = makeAtomically(file, async (temporary) => {
+      await writeFile(temporary, 'slow');
+      await first.promise;
+    });
+    await writeFileAtomically(file, 'quick');
+    first.resolve();
+    await slow;
+    expect(await readFile(file, 'utf8')).toBe('slow');
+    expect(temporaryName(file)).not.toBe(temporaryName(file));
+  });
+
+  test('has its permissions from the first byte on', async () => {
+    const file = join(await temporaryFolder(), 'deep/x');
+    const write = async (temporary: string) => {
+      expect((await stat(temporary)).mode & 0o777).toBe(0o600);
+      await writeFile(temporary, 'secret');
+    };
+    await makeAtomically(file, write, { mode: 0o600 });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 });
 

@@ -9,9 +9,10 @@ import { utimes } from 'node:fs/promises';
  */
 const SEALED_TIME = 1;
 
-/** Marks a file as checked: read-only, with the sealed time, and synced to disk. */
+/** Marks a file as checked: read-only, with the sealed time, and synced to disk. A program stays one. */
 export async function seal(file: FileHandle): Promise<void> {
-  await file.chmod(0o444);
+  const { mode } = await file.stat();
+  await file.chmod(0o444 | (mode & 0o111));
   await file.utimes(SEALED_TIME, SEALED_TIME);
   await file.sync();
 }
