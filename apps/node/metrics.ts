@@ -1,7 +1,7 @@
 import type { Host } from '../api/host.ts';
 import type { Pool } from '../api/storage.ts';
 import { type Vms, vmStateSchema } from '../api/vms.ts';
-import type { Metric, Sample } from './api/exposition.ts';
+import type { Metric, Sample } from '../http/exposition.ts';
 import type { ControlPlaneState } from './parts.ts';
 
 /** What the metrics are made of. */

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { readJson, readText } from './api/body.ts';
-import { ApiError } from './api/error.ts';
-import { EXPOSITION_TYPE, exposition } from './api/exposition.ts';
-import { type Answer, json, type Route } from './api/route.ts';
+import { readJson, readText } from '../http/body.ts';
+import { ApiError } from '../http/error.ts';
+import { EXPOSITION_TYPE, exposition } from '../http/exposition.ts';
+import { type Answer, json, type Route } from '../http/route.ts';
 import { readHealth } from './health.ts';
 import { metrics } from './metrics.ts';
 import type { Parts, VmParts } from './parts.ts';

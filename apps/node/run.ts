@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 import { AGENT_SOCKET } from '../api/socket.ts';
 import { readNodeConfig } from '../control/config.ts';
+import { TakenError } from '../http/bind.ts';
 import { SYSTEM_URI } from '../libvirt/virsh.ts';
 import { BoundedFile } from '../log/bounded-file.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
 import { poolDeclarationsSchema } from '../storage/declaration.ts';
 import { VERSION } from '../version.ts';
-import { TakenError } from './api/bind.ts';
 import { startMachine } from './machine.ts';
 import { serve, stackOf } from './serve.ts';
 

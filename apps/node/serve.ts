@@ -1,6 +1,7 @@
+import { bind } from '../http/bind.ts';
+import { apiServer } from '../http/server.ts';
 import type { Logger } from '../log/logger.ts';
-import { bind } from './api/bind.ts';
-import { apiServer } from './api/server.ts';
+import { apiErrorOf } from './explain-error.ts';
 import type { Parts } from './parts.ts';
 import { routes } from './routes.ts';
 
@@ -19,7 +20,7 @@ export interface ServeOptions {
  */
 export async function serve({ parts, socket, log, signal }: ServeOptions): Promise<void> {
   const onBug = (error: unknown) => log.error(stackOf(error));
-  const server = apiServer({ routes: routes(parts), onBug });
+  const server = apiServer({ routes: routes(parts), explain: apiErrorOf, onBug });
   await bind(server, socket);
   log.info(`listening on ${socket}`);
   const closed = new Promise<void>((resolve) => server.once('close', resolve));

@@ -36,6 +36,7 @@ const ROOMS = [
   'apps/watch',
   'apps/process',
   'apps/log',
+  'apps/http',
   'apps/host',
   'apps/network',
   'apps/services',

@@ -3,7 +3,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { bind } from '../../../apps/node/api/bind.ts';
+import { bind } from '../../../apps/http/bind.ts';
 import { temporaryFolder } from '../folder.ts';
 
 function server() {
@@ -36,7 +36,7 @@ test('the socket of a living agent is left to it', async () => {
   const socket = join(await temporaryFolder(), 'node.sock');
   const first = server();
   await bind(first, socket);
-  await expect(bind(server(), socket)).rejects.toThrow(`another agent listens on ${socket}`);
+  await expect(bind(server(), socket)).rejects.toThrow(`another program listens on ${socket}`);
   expect(first.listening).toBe(true);
 });
 

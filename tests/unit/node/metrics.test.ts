@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exposition } from '../../../apps/node/api/exposition.ts';
+import { exposition } from '../../../apps/http/exposition.ts';
 import { servingAgent } from './agent.ts';
 import { smallParts, world } from './small-parts.ts';
 

@@ -30,6 +30,6 @@ test('the agent of this machine starts, answers, and ends when it is told to', a
   expect(await ended).toBe(0);
   const log = await readFile(where.logFile, 'utf8');
   expect(log).toContain(`info: listening on ${where.socket}`);
-  expect(log).toContain(`error: another agent listens on ${where.socket}`);
+  expect(log).toContain(`error: another program listens on ${where.socket}`);
   expect(log.trimEnd().split('\n').at(-1)).toContain('info: qx-node ends');
 });

@@ -1,7 +1,7 @@
 import { lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { codeOf } from '../../process/code-of.ts';
+import { codeOf } from '../process/code-of.ts';
 
 /** The socket's place is taken. */
 export class TakenError extends Error {
@@ -37,7 +37,7 @@ async function clear(path: string): Promise<void> {
     throw error;
   }
   if (!found.isSocket()) throw new TakenError(`${path} is in the way: it is not a socket`);
-  if (await answers(path)) throw new TakenError(`another agent listens on ${path}`);
+  if (await answers(path)) throw new TakenError(`another program listens on ${path}`);
   await unlink(path);
 }
 

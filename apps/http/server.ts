@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { ApiError, apiErrorOf } from './error.ts';
+import { ApiError } from './error.ts';
 import { findRoute, json, type Route } from './route.ts';
 
 /** Milliseconds within which a caller sends the head of a request, and all of it. */
@@ -10,12 +10,14 @@ const MAX_CONNECTIONS = 64;
 
 export interface ServerOptions {
   routes: readonly Route[];
+  /** The answer to a request that came to an error of the program's own; `undefined` if the error is a bug. */
+  explain: (error: unknown) => ApiError | undefined;
   /** Called with what went wrong in the program itself. */
   onBug: (error: unknown) => void;
 }
 
-/** The agent's HTTP server; it listens nowhere yet. Errors are told as `{"error":{"what":…,"fix":…}}`. */
-export function apiServer({ routes, onBug }: ServerOptions): Server {
+/** The HTTP server of a program; it listens nowhere yet. Errors are told as `{"error":{"what":…,"fix":…}}`. */
+export function apiServer({ routes, explain, onBug }: ServerOptions): Server {
   const server = createServer(
     {
       headersTimeout: TIME_LIMITS.head,
@@ -25,10 +27,10 @@ export function apiServer({ routes, onBug }: ServerOptions): Server {
     (request, response) => {
       answer(routes, request)
         .catch((error: unknown) => {
-          const told = apiErrorOf(error);
+          const told = error instanceof ApiError ? error : explain(error);
           if (told !== undefined) return failure(told);
           onBug(error);
-          return failure(new ApiError(500, 'the agent failed', { fix: 'Its log says why.' }));
+          return failure(new ApiError(500, 'the program failed', { fix: 'Its log says why.' }));
         })
         .then((outcome) => send(response, outcome))
         .catch(onBug);

@@ -1,0 +1,24 @@
+import { ControlError } from '../control/error.ts';
+import { ApiError } from '../http/error.ts';
+import { LibvirtError, type LibvirtFailure } from '../libvirt/error.ts';
+import { NetworkError } from '../network/qx-network.ts';
+import { CommandError } from '../process/command-error.ts';
+
+const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
+  invalid: 400,
+  'not-found': 404,
+  refused: 409,
+  unavailable: 503,
+};
+
+/** The answer to a request that came to this error; `undefined` if the error is a bug. */
+export function apiErrorOf(error: unknown): ApiError | undefined {
+  if (error instanceof LibvirtError) {
+    return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
+  }
+  if (error instanceof ControlError) return new ApiError(502, error.message);
+  if (error instanceof CommandError || error instanceof NetworkError) {
+    return new ApiError(503, error.message);
+  }
+  return undefined;
+}
