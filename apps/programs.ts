@@ -13,4 +13,5 @@ export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   'qx-node': () => import('./node/main.ts'),
   'qx-console': () => import('./console/qx-console.ts'),
   'qx-dcui': () => import('./console/qx-dcui.ts'),
+  'qx-controlplane': () => import('./control-plane/main.ts'),
 };

@@ -1,0 +1,83 @@
+import { createLogger } from '../../log/logger.ts';
+import { VERSION } from '../../version.ts';
+import { readConfig } from '../config.ts';
+import { askServices, databaseAddress, isPersistent, migrateRequest } from '../control-plane.ts';
+import { openDatabase } from '../database/database.ts';
+import { readMigrationStatus } from '../database/migrate.ts';
+import { ControlPlaneError } from '../error.ts';
+
+/** One thing that was looked at. */
+interface Finding {
+  readonly subject: string;
+  readonly isWell: boolean;
+  /** What was found, for people. */
+  readonly told: string;
+  /** What to do; empty if all is well. */
+  readonly fix: string;
+}
+
+const SERVICE_FIX = 'rc-service NAME status; rc-service NAME restart; logread | grep NAME';
+
+/**
+ * `qx-controlplane doctor`: asks everything that the control plane stands on, now.
+ * @returns the text to print, and whether all is well
+ */
+export async function examine(
+  configFile: string,
+  form: 'text' | 'json',
+): Promise<{ text: string; isWell: boolean }> {
+  const config = await readConfig(configFile);
+  const log = createLogger({ level: 'error', write: () => undefined });
+  const database = openDatabase(databaseAddress(config), { open: 2, idle: 0 }, log);
+  try {
+    const services = await askServices(config, database);
+    const findings: Finding[] = [
+      ...services.map(({ name, state, problem }) => ({
+        subject: name,
+        isWell: state === 'ok',
+        told: state === 'ok' ? 'answers' : problem,
+        fix: state === 'ok' ? '' : SERVICE_FIX.replaceAll('NAME', name),
+      })),
+      await examineSchema(),
+      await examineData(),
+    ];
+    const isWell = findings.every((one) => one.isWell);
+    const text =
+      form === 'json' ? `${JSON.stringify({ isWell, findings }, null, 2)}\n` : describe(findings);
+    return { text, isWell };
+  } finally {
+    await database.close();
+  }
+
+  async function examineSchema(): Promise<Finding> {
+    const subject = 'schema';
+    try {
+      const status = await readMigrationStatus(migrateRequest(config, { version: VERSION, log }));
+      const [pending] = status.pending;
+      const told = `version ${status.applied.length}, ${status.pending.length} migrations pending`;
+      const fix = pending === undefined ? '' : 'qx-controlplane migrate up';
+      return { subject, isWell: pending === undefined, told, fix };
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError)) throw error;
+      return { subject, isWell: false, told: error.message, fix: '' };
+    }
+  }
+}
+
+async function examineData(): Promise<Finding> {
+  const isWell = await isPersistent();
+  return {
+    subject: 'data disk',
+    isWell,
+    told: isWell ? 'mounted at /data' : 'there is none: all data is gone after a restart',
+    fix: isWell ? '' : 'Attach a disk with an ext4 file system labelled QVDC-DATA, and restart.',
+  };
+}
+
+function describe(findings: readonly Finding[]): string {
+  const lines = findings.map(({ subject, isWell, told, fix }) => {
+    const advice = fix === '' ? '' : `\n            ${fix}`;
+    return `${subject.padEnd(11)} ${isWell ? 'ok' : 'PROBLEM'}: ${told}${advice}`;
+  });
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,49 @@
+import { createLogger, type Logger } from '../../log/logger.ts';
+import { VERSION } from '../../version.ts';
+import { readConfig } from '../config.ts';
+import { migrateRequest } from '../control-plane.ts';
+import { migrateDown, migrateUp, readMigrationStatus } from '../database/migrate.ts';
+
+/** `qx-controlplane migrate status`. @returns the text to print */
+export async function showMigrations(configFile: string, form: 'text' | 'json'): Promise<string> {
+  const config = await readConfig(configFile);
+  const { applied, pending } = await readMigrationStatus(
+    migrateRequest(config, { version: VERSION, log: operatorLog() }),
+  );
+  if (form === 'json') {
+    const names = pending.map(({ version, name }) => ({ version, name }));
+    return `${JSON.stringify({ schemaVersion: applied.length, applied, pending: names }, null, 2)}\n`;
+  }
+  const lines = [
+    ...applied.map(
+      ({ name, appliedAt, programVersion, milliseconds }) =>
+        `${name}  applied ${appliedAt.toISOString()} by ${programVersion} in ${Math.round(milliseconds)} ms`,
+    ),
+    ...pending.map(({ name }) => `${name}  pending`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** `qx-controlplane migrate up`. @returns the text to print */
+export async function applyMigrations(configFile: string): Promise<string> {
+  const config = await readConfig(configFile);
+  const done = await migrateUp(migrateRequest(config, { version: VERSION, log: operatorLog() }));
+  return told(done, 'applied', 'The database has all migrations.');
+}
+
+/** `qx-controlplane migrate down`. @returns the text to print */
+export async function takeMigrationsBack(configFile: string, count: number): Promise<string> {
+  const config = await readConfig(configFile);
+  const request = migrateRequest(config, { version: VERSION, log: operatorLog() });
+  return told(await migrateDown(request, count), 'taken back', 'Nothing was taken back.');
+}
+
+function told(migrations: readonly { name: string }[], what: string, none: string): string {
+  if (migrations.length === 0) return `${none}\n`;
+  return migrations.map(({ name }) => `${name}  ${what}\n`).join('');
+}
+
+/** What happens on the way is told beside the result. */
+function operatorLog(): Logger {
+  return createLogger({ level: 'warning', write: (line) => process.stderr.write(`${line}\n`) });
+}

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import * as z from 'zod';
+import { codeOf } from '../process/code-of.ts';
+import { DATABASE, POOL_SIZE } from './database/connection.ts';
+import { AUTOMATIC_DUMPS } from './database/dump.ts';
+import { MIGRATIONS_FOLDER } from './database/migration-files.ts';
+import { ControlPlaneError } from './error.ts';
+
+/** Where an appliance has its configuration. */
+export const CONFIG_FILE = '/quantix/vdc/config.yaml';
+
+const path = z.string().startsWith('/', 'is not an absolute path');
+
+/** What `config.yaml` may say; each key has a default, and any other key is an error. */
+const configSchema = z
+  .strictObject({
+    database: z
+      .strictObject({
+        socketFolder: path.default(DATABASE.socketFolder),
+        database: z.string().min(1).default(DATABASE.database),
+        user: z.string().min(1).default(DATABASE.user),
+        migrations: path.default(MIGRATIONS_FOLDER),
+        dumps: path.default(AUTOMATIC_DUMPS),
+        pool: z
+          .strictObject({
+            open: z.int().min(2).max(1000).default(POOL_SIZE.open),
+            idle: z.int().min(0).max(1000).default(POOL_SIZE.idle),
+          })
+          .prefault({})
+          .refine(({ open, idle }) => idle <= open, 'idle is more than open'),
+      })
+      .prefault({}),
+    etcd: z.strictObject({ address: z.url().default('http://127.0.0.1:2379') }).prefault({}),
+    redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),
+    socket: path.default('/run/quantix-vdc/controlplane.sock'),
+  })
+  .prefault({});
+
+export type Config = z.output<typeof configSchema>;
+
+/**
+ * Reads the control plane's configuration; without a file it is the default.
+ * @throws ControlPlaneError naming the file and the key or line that is wrong; nothing of a wrong file is used
+ */
+export async function readConfig(file: string): Promise<Config> {
+  const text = await readIfThere(file);
+  return await parseConfig(text ?? '', file);
+}
+
+/** Reads the text of a `config.yaml`; see `readConfig`. */
+export async function parseConfig(text: string, file: string): Promise<Config> {
+  const parsed = configSchema.safeParse((await parseYaml(text, file)) ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const key = issue?.path.join('.') ?? '';
+  throw new ControlPlaneError({
+    what: issue?.message ?? 'not a configuration',
+    where: key === '' ? file : `${file}, ${key}`,
+    fix: 'Correct the file, or remove it to go by the defaults.',
+  });
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ControlPlaneError({ what: `the configuration cannot be read: ${why}`, where: file });
+  }
+}
+
+async function parseYaml(text: string, file: string): Promise<unknown> {
+  if (text.trim() === '') return undefined;
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    const where = line === undefined ? file : `${file}, line ${line}`;
+    throw new ControlPlaneError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
+  }
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases that would multiply without end.
+    throw new ControlPlaneError({ what: 'this YAML cannot be read', where: file, cause });
+  }
+}

@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from '../log/logger.ts';
+import type { Config } from './config.ts';
+import type { DatabaseAddress } from './database/connection.ts';
+import { type Database, openDatabase } from './database/database.ts';
+import { dumpBeforeMigration } from './database/dump.ts';
+import { type MigrateRequest, migrateUp } from './database/migrate.ts';
+import { readMigrations } from './database/migration-files.ts';
+import { ControlPlaneError } from './error.ts';
+import {
+  askService,
+  probeEtcd,
+  probePostgresql,
+  probeRedis,
+  type ServiceHealth,
+} from './health/probes.ts';
+import type { HealthFacts } from './health/routes.ts';
+
+/** Milliseconds between two looks at the services, and between two attempts to reach the database. */
+const LOOK_EVERY = 10_000;
+const RETRY_AFTER = 2_000;
+
+/** The control plane's own state: what it found out, and when. */
+export interface ControlPlane {
+  /** What there is to tell now. */
+  facts(): Promise<HealthFacts>;
+  /** Works until the signal is aborted. */
+  readonly ended: Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** The database that a configuration names. */
+export function databaseAddress({
+  database: { socketFolder, database, user },
+}: Config): DatabaseAddress {
+  return { socketFolder, database, user };
+}
+
+/** What migrating needs, by a configuration. */
+export function migrateRequest(
+  config: Config,
+  { version, log }: { version: string; log: Logger },
+): MigrateRequest {
+  const address = databaseAddress(config);
+  return {
+    address,
+    folder: config.database.migrations,
+    programVersion: version,
+    log,
+    dump: async (schema) => {
+      const made = { folder: config.database.dumps, version: schema, now: new Date() };
+      log.info(`the database was dumped: ${await dumpBeforeMigration(address, made)}`);
+    },
+  };
+}
+
+/** Asks all services of a configuration, each once. */
+export async function askServices(
+  config: Config,
+  database: Database,
+  signal?: AbortSignal,
+): Promise<ServiceHealth[]> {
+  return await Promise.all([
+    askService('postgresql', probePostgresql(database), signal),
+    askService('etcd', probeEtcd(config.etcd.address), signal),
+    askService('redis', probeRedis(config.redis.socket), signal),
+  ]);
+}
+
+/** Whether what is kept outlives a restart: the data partition is mounted. */
+export async function isPersistent(mounts = '/proc/self/mounts'): Promise<boolean> {
+  const text = await readFile(mounts, 'utf8');
+  return text.split('\n').some((line) => line.split(' ')[1] === '/data');
+}
+
+/**
+ * Starts the control plane: waits for PostgreSQL, migrates, then looks at its services again and again. A database that is not
+ * there yet is waited for; one that cannot be used is told in `facts`, and tried again.
+ */
+export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const { config, version, log, signal } = options;
+  const database = openDatabase(databaseAddress(config), config.database.pool, log);
+  let problem: string | undefined = 'the database is not migrated yet';
+  let schemaVersion: number | undefined;
+  let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
+    name,
+    state: 'unknown',
+    problem: '',
+    askedAt: undefined,
+  }));
+
+  const migrate = async (): Promise<boolean> => {
+    try {
+      const applied = await migrateUp(migrateRequest(config, { version, log }));
+      schemaVersion = (await readMigrations(config.database.migrations)).length;
+      log.info(
+        `the database has schema version ${schemaVersion}, ${applied.length} migrations were applied now`,
+      );
+      problem = undefined;
+      return true;
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError)) throw error;
+      if (error.message !== problem) log.error(error.message);
+      problem = error.message;
+      return false;
+    }
+  };
+  const look = async () => {
+    const before = new Map(services.map(({ name, state }) => [name, state]));
+    services = await askServices(config, database, signal);
+    for (const { name, state, problem: why } of services) {
+      if (state === before.get(name)) continue;
+      if (state === 'failed') log.warning(`${name} does not answer: ${why}`);
+      else if (before.get(name) === 'failed') log.info(`${name} answers again`);
+    }
+  };
+  const work = async () => {
+    while (!signal.aborted && !(await migrate())) await pause(RETRY_AFTER);
+    while (!signal.aborted) {
+      await look();
+      await pause(LOOK_EVERY);
+    }
+  };
+  const pause = async (milliseconds: number) => {
+    try {
+      await wait(milliseconds, undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  };
+  return {
+    facts: async () => ({
+      version,
+      problem,
+      schemaVersion,
+      services,
+      persistent: await isPersistent(),
+      pool: {
+        total: database.pool.totalCount,
+        idle: database.pool.idleCount,
+        waiting: database.pool.waitingCount,
+      },
+    }),
+    ended: work().finally(() => database.close()),
+  };
+}

@@ -1,0 +1,87 @@
+import { connect } from 'node:net';
+import { sql } from 'kysely';
+import type { Database } from '../database/database.ts';
+
+/** How a service fares: it answered, it did not, or nobody has asked yet. */
+export type ServiceState = 'ok' | 'failed' | 'unknown';
+
+/** What a probe of a service came to. */
+export interface ServiceHealth {
+  readonly name: 'postgresql' | 'etcd' | 'redis';
+  readonly state: ServiceState;
+  /** Why it failed, for people; empty if it did not. */
+  readonly problem: string;
+  /** When it was asked; undefined if it was not yet. */
+  readonly askedAt: Date | undefined;
+}
+
+/** Milliseconds within which a service answers. */
+const PATIENCE = 3_000;
+
+/** Asks a service once. @throws anything, with a message for people, if it does not answer as it should */
+export type Probe = (signal: AbortSignal) => Promise<void>;
+
+/** Asks PostgreSQL a question that it answers from its tables. */
+export function probePostgresql({ db }: Database): Probe {
+  return async () => {
+    await sql`SELECT epoch FROM leadership`.execute(db);
+  };
+}
+
+/** Asks etcd for its health (its HTTP endpoint `/health`), which includes that it can commit. */
+export function probeEtcd(address: string): Probe {
+  return async (signal) => {
+    const answer = await fetch(new URL('/health', address), { signal });
+    const text = await answer.text();
+    if (!answer.ok || !/"health"\s*:\s*"true"/.test(text)) {
+      throw new Error(`etcd answers ${answer.status}: ${text.slice(0, 200)}`);
+    }
+  };
+}
+
+/** Sends Redis or Valkey a PING (RESP, its protocol) over its Unix socket. */
+export function probeRedis(socket: string): Probe {
+  return (signal) =>
+    new Promise<void>((resolve, reject) => {
+      const connection = connect(socket);
+      const end = (act: () => void) => {
+        signal.removeEventListener('abort', abort);
+        connection.destroy();
+        act();
+      };
+      const abort = () => end(() => reject(new Error('no answer in time')));
+      signal.addEventListener('abort', abort, { once: true });
+      connection.once('error', (error) => end(() => reject(error)));
+      connection.once('close', () => end(() => reject(new Error('the connection was closed'))));
+      connection.once('data', (bytes) => {
+        const answer = bytes.toString('latin1');
+        if (answer.startsWith('+PONG')) end(resolve);
+        else
+          end(() =>
+            reject(new Error(`the answer to PING is ${JSON.stringify(answer.slice(0, 80))}`)),
+          );
+      });
+      connection.write('PING\r\n');
+    });
+}
+
+/** Asks a service, and says what it came to; takes no longer than its patience. */
+export async function askService(
+  name: ServiceHealth['name'],
+  probe: Probe,
+  signal?: AbortSignal,
+): Promise<ServiceHealth> {
+  const limit = AbortSignal.timeout(PATIENCE);
+  const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+  const outOfTime = new Promise<never>((_resolve, reject) => {
+    ending.addEventListener('abort', () => reject(new Error('no answer in time')), { once: true });
+  });
+  try {
+    await Promise.race([probe(ending), outOfTime]);
+    return { name, state: 'ok', problem: '', askedAt: new Date() };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    return { name, state: 'failed', problem, askedAt: new Date() };
+  }
+}

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { bind, TakenError } from '../http/bind.ts';
+import { apiServer } from '../http/server.ts';
+import { createLogger, type Logger } from '../log/logger.ts';
+import { writeToStandardOutput } from '../log/standard-output.ts';
+import { VERSION } from '../version.ts';
+import { type Config, readConfig } from './config.ts';
+import { startControlPlane } from './control-plane.ts';
+import { ControlPlaneError } from './error.ts';
+import { healthRoutes } from './health/routes.ts';
+
+/**
+ * Runs the control plane until it is told to end: the daemon that the service starts.
+ * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
+ */
+export async function runControlPlane(configFile: string, signal: AbortSignal): Promise<number> {
+  const log = createLogger({ level: 'info', write: writeToStandardOutput });
+  try {
+    const config = await readConfig(configFile);
+    await becomeAccount(config.database.user);
+    log.info(`qx-controlplane ${VERSION} starts`);
+    await work(config, log, signal);
+    log.info('qx-controlplane ends');
+    return 0;
+  } catch (error) {
+    const isExplained = error instanceof ControlPlaneError || error instanceof TakenError;
+    log.error(isExplained ? error.message : describe(error));
+    return 1;
+  }
+}
+
+/** Serves and works until told to end, or until one of both fails; then the other ends too. */
+async function work(config: Config, log: Logger, told: AbortSignal): Promise<void> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([told, failed.signal]);
+  const controlPlane = startControlPlane({ config, version: VERSION, log, signal });
+  const server = apiServer({
+    routes: healthRoutes(() => controlPlane.facts()),
+    explain: () => undefined,
+    onBug: (error) => log.error(describe(error)),
+  });
+  try {
+    await bind(server, config.socket);
+    log.info(`listening on ${config.socket}`);
+    await controlPlane.ended;
+  } finally {
+    failed.abort();
+    server.close();
+    server.closeAllConnections();
+    await Promise.allSettled([controlPlane.ended]);
+  }
+}
+
+/**
+ * Where it was started as root, it becomes the account that PostgreSQL knows it by. Root is needed before that: on FAT, the
+ * configuration is root's alone.
+ * @throws ControlPlaneError if there is no such account
+ */
+async function becomeAccount(name: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const line = (await readFile('/etc/passwd', 'utf8'))
+    .split('\n')
+    .find((one) => one.startsWith(`${name}:`));
+  const [, , uid, gid] = line?.split(':') ?? [];
+  if (uid === undefined || gid === undefined) {
+    throw new ControlPlaneError({ what: `there is no account ${name}`, where: '/etc/passwd' });
+  }
+  const groups = (await readFile('/etc/group', 'utf8'))
+    .split('\n')
+    .map((group) => group.split(':'))
+    .filter(([, , , members = '']) => members.split(',').includes(name))
+    .map(([, , id]) => Number(id));
+  process.setgroups?.([Number(gid), ...groups]);
+  process.setgid?.(Number(gid));
+  process.setuid?.(Number(uid));
+}
+
+/** A bug in words that help to find it. */
+function describe(error: unknown): string {
+  return (error instanceof Error ? error.stack : undefined) ?? String(error);
+}

@@ -1,0 +1,159 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Config, parseConfig } from '../../apps/control-plane/config.ts';
+import { startControlPlane } from '../../apps/control-plane/control-plane.ts';
+import { askService, probeRedis } from '../../apps/control-plane/health/probes.ts';
+import { healthRoutes } from '../../apps/control-plane/health/routes.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import { MIGRATIONS, makeDatabase, SILENT, type TestDatabase } from './database.ts';
+
+const PROGRAM = resolve(import.meta.dirname, '../../apps/qx.ts');
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quantix-program-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The text of a configuration for a database of the test's own; etcd and Redis are where nothing listens. */
+function configText({ address }: TestDatabase): string {
+  return JSON.stringify({
+    database: {
+      socketFolder: address.socketFolder,
+      database: address.database,
+      migrations: MIGRATIONS,
+      dumps: join(folder, 'dumps'),
+    },
+    etcd: { address: 'http://127.0.0.1:1' },
+    redis: { socket: join(folder, 'no-redis.sock') },
+    socket: join(folder, 'controlplane.sock'),
+  });
+}
+
+async function call(made: TestDatabase, ...args: string[]) {
+  const file = join(folder, `${made.address.database}.yaml`);
+  await writeFile(file, configText(made));
+  const command = [PROGRAM, 'qx-controlplane', ...args, '--config', file];
+  return await execa(process.execPath, command, { reject: false });
+}
+
+test('migrations are applied, shown and taken back on the command line', async () => {
+  await using made = await makeDatabase('empty');
+  expect((await call(made, 'migrate', 'status')).stdout).toMatch(
+    /^000001_initial_schema {2}pending$/m,
+  );
+  expect((await call(made, 'migrate', 'up')).stdout.split('\n')).toHaveLength(10);
+  expect((await call(made, 'migrate', 'up')).stdout).toBe('The database has all migrations.');
+  expect((await call(made, 'migrate', 'down', '2')).stdout).toBe(
+    '000010_state_reconciliation  taken back\n000009_storage_pool_origin  taken back',
+  );
+  const status = JSON.parse((await call(made, 'migrate', 'status', '--json')).stdout);
+  expect(status).toMatchObject({ schemaVersion: 8, pending: [{ version: 9 }, { version: 10 }] });
+});
+
+test('doctor names each service that does not answer, with what to do, and fails', async () => {
+  await using made = await makeDatabase('migrated');
+  const { exitCode, stdout } = await call(made, 'doctor');
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/^postgresql {2}ok: answers$/m);
+  expect(stdout).toMatch(/^schema {6}ok: version 10, 0 migrations pending$/m);
+  expect(stdout).toMatch(/^etcd {8}PROBLEM: .*\n {12}rc-service etcd status/m);
+  expect(stdout).toMatch(/^redis {7}PROBLEM: /m);
+  const { findings } = JSON.parse((await call(made, 'doctor', '--json')).stdout);
+  expect(findings).toHaveLength(5);
+});
+
+test.each([
+  [['migrate'], 'migrate status, up or down?'],
+  [['migrate', 'down', 'all'], '"all" is no number of migrations'],
+  [['migrate', 'up', 'now'], '"now" is too much'],
+  [['nonsense'], 'there is no command "nonsense"'],
+])('wrong usage is told, with exit status 2: %j', async (args, told) => {
+  await using made = await makeDatabase('empty');
+  const { exitCode, stderr } = await call(made, ...args);
+  expect(exitCode).toBe(2);
+  expect(stderr).toBe(`qx-controlplane: ${told}; see qx-controlplane --help`);
+});
+
+test('a database that cannot be reached is told in one line', async () => {
+  await using made = await makeDatabase('empty');
+  const gone = { address: { ...made.address, database: 'nowhere' } };
+  const { exitCode, stderr } = await call({ ...made, ...gone }, 'migrate', 'status');
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/^qx-controlplane: PostgreSQL cannot be reached: .*"nowhere".*$/);
+});
+
+/** A control plane that serves on a socket for as long as the work takes. */
+async function withControlPlane(config: Config, work: () => Promise<void>): Promise<void> {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const controlPlane = startControlPlane({ config, version: '1.0.0', log: SILENT, signal });
+  const routes = healthRoutes(() => controlPlane.facts());
+  const server = apiServer({ routes, explain: () => undefined, onBug: () => undefined });
+  await bind(server, config.socket);
+  try {
+    await work();
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    ending.abort();
+    await controlPlane.ended;
+  }
+}
+
+async function ask(socket: string, path: string): Promise<string> {
+  return (await execa('curl', ['-s', '--unix-socket', socket, `http://localhost${path}`])).stdout;
+}
+
+test('the daemon migrates an empty database and is ready without etcd and Redis, which it names', async () => {
+  await using made = await makeDatabase('empty');
+  const config = await parseConfig(configText(made), 'config.yaml');
+  await withControlPlane(config, async () => {
+    expect(JSON.parse(await ask(config.socket, '/healthz'))).toEqual({ status: 'ok' });
+    await expect
+      .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
+      .toMatchObject({ ready: true, schemaVersion: 10 });
+    const { services } = JSON.parse(await ask(config.socket, '/readyz'));
+    expect(services).toMatchObject([
+      { name: 'postgresql', state: 'ok', problem: '' },
+      { name: 'etcd', state: 'failed', problem: expect.stringMatching(/./) },
+      { name: 'redis', state: 'failed', problem: expect.stringMatching(/./) },
+    ]);
+    const metrics = await ask(config.socket, '/metrics');
+    expect(metrics).toContain('quantix_controlplane_schema_version 10\n');
+    expect(metrics).toContain('quantix_controlplane_service_up{service="postgresql"} 1\n');
+    expect(metrics).toContain('quantix_controlplane_service_up{service="etcd"} 0\n');
+  });
+});
+
+test('the daemon of an older image is not ready, and says which versions meet', async () => {
+  await using made = await makeDatabase('migrated');
+  const older = await mkdtemp(join(folder, 'older-'));
+  await execa('sh', ['-c', 'cp "$0"/00000[1-9]_* "$1"', MIGRATIONS, older]);
+  const config = await parseConfig(configText(made), 'config.yaml');
+  config.database.migrations = older;
+  await withControlPlane(config, async () => {
+    await expect
+      .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
+      .toMatchObject({
+        ready: false,
+        problem: expect.stringContaining('schema version 10'),
+        // Nobody has asked them: that is not the same as an answer.
+        services: [{ state: 'unknown' }, { state: 'unknown' }, { state: 'unknown' }],
+      });
+  });
+});
+
+test('a service that accepts and says nothing is one that fails, in time', async () => {
+  const socket = join(folder, 'silent.sock');
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(socket, resolve));
+  const health = await askService('redis', probeRedis(socket));
+  expect(health).toMatchObject({ state: 'failed', problem: 'no answer in time' });
+  silent.close();
+});

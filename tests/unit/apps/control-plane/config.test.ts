@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../../../apps/control-plane/config.ts';
+
+const FILE = '/quantix/vdc/config.yaml';
+
+describe('config.yaml of the control plane', () => {
+  test('is the default where it is empty or says a part', async () => {
+    const standard = await parseConfig('', FILE);
+    expect(standard).toMatchObject({
+      database: { socketFolder: '/run/postgresql', pool: { open: 50, idle: 10 } },
+      etcd: { address: 'http://127.0.0.1:2379' },
+      redis: { socket: '/run/redis/redis.sock' },
+    });
+    expect(await parseConfig('# nothing\n', FILE)).toEqual(standard);
+    expect(await parseConfig('database:\n  pool:\n    open: 20\n', FILE)).toMatchObject({
+      database: { database: 'quantix_vdc', pool: { open: 20, idle: 10 } },
+    });
+  });
+
+  test.each([
+    ['an unknown key', 'databse: {}', 'databse'],
+    ['an unknown key further in', 'database:\n  pol: 1', 'pol'],
+    ['more idle than open', 'database: { pool: { open: 5, idle: 6 } }', 'idle is more than open'],
+    ['a path that is none', 'redis: { socket: redis.sock }', 'config.yaml, redis.socket'],
+    ['an address that is none', 'etcd: { address: here }', 'config.yaml, etcd.address'],
+    ['what is no YAML', 'a: [', 'config.yaml, line'],
+    ['what is no list of keys', '- 1', 'config.yaml'],
+    ['aliases without end', `a: &a [x]\n${'b: *a\n'.repeat(3)}`, 'config.yaml'],
+  ])('is refused in one line: %s', async (_what, text, told) => {
+    const error = await parseConfig(text, FILE).catch((one: unknown) => one);
+    expect(String(error)).toContain(told);
+    expect(String(error)).not.toContain('\n');
+  });
+});
