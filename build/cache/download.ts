@@ -13,7 +13,6 @@ export interface Download extends Blob {
   readonly name: string;
   /** Addresses that have it, best first. */
   readonly urls: readonly string[];
-  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** With what, and how patiently, a file is downloaded. */
@@ -122,7 +121,7 @@ async function attempt(trying: Attempt): Promise<TransferFailure | undefined> {
 /** Appends what an address gives until the file has its size. */
 async function transfer({ part, url, item, context }: Attempt): Promise<void> {
   const { signal, transport, onBytes } = context;
-  const asked = { from: part.length, size: item.size, headers: item.headers, signal };
+  const asked = { from: part.length, size: item.size, signal };
   const body = await transport.open(url, asked);
   if (body.start === 0 && part.length > 0) await part.restart();
   onBytes?.(part.length);

@@ -26,9 +26,7 @@ export interface FetchOptions {
 export interface FetchResult {
   /** SHA-256 → path on the host. */
   readonly files: ReadonlyMap<string, string>;
-  readonly cached: number;
   readonly fetched: number;
-  readonly bytesFetched: number;
 }
 
 /**
@@ -48,9 +46,7 @@ export async function fetchAll(
   const files = [...present, ...absent].map(({ sha256 }) => [sha256, store.path(sha256)] as const);
   return {
     files: new Map(files),
-    cached: present.length,
     fetched: absent.length,
-    bytesFetched: totalSize(absent),
   };
 }
 
@@ -96,7 +92,7 @@ async function downloadAll(items: readonly Download[], options: FetchOptions): P
   const transport = options.transport ?? new Transport({ findRoute: options.findRoute });
   const failed = new AbortController();
   const ended = AbortSignal.any(signal === undefined ? [failed.signal] : [signal, failed.signal]);
-  const meter = new ProgressMeter({ bytes: totalSize(items), items: items.length }, onProgress);
+  const meter = new ProgressMeter(totalSize(items), onProgress);
   const limit = pLimit(concurrency);
   const downloads = items.map((item) =>
     limit(async () => {

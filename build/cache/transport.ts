@@ -22,8 +22,6 @@ export interface BodyRequest {
   readonly from: number;
   /** Bytes that the whole file must have, if anyone knows. */
   readonly size?: number | undefined;
-  /** Sent to the first server, and along redirects as long as its origin stays the same. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -74,12 +72,11 @@ export class Transport implements Disposable {
   }
 
   async #openHttp(first: URL, request: BodyRequest): Promise<Body> {
-    const { from, headers, signal } = request;
+    const { from, signal } = request;
     let url = first;
     for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
-      const own = url.origin === first.origin ? headers : {};
       const range = from > 0 ? { range: `bytes=${from}-` } : {};
-      const sent = { 'accept-encoding': 'identity', ...own, ...range };
+      const sent = { 'accept-encoding': 'identity', ...range };
       const { response, watch } = await this.#ask(url, sent, signal);
       const next = redirectTarget(response, url);
       if (next === undefined) {
@@ -152,18 +149,23 @@ interface Answer {
   watch: StallWatch;
 }
 
-/** Ends a connection on which nothing moves. */
+/** Ends a connection on which nothing moves for a time, from its making until it is stopped. */
 class StallWatch {
-  readonly #timer: NodeJS.Timeout;
+  readonly #after: number;
+  readonly #end: (failure: TransferFailure) => void;
+  #timer: NodeJS.Timeout | undefined;
 
+  /** @param after milliseconds */
   constructor(after: number, end: (failure: TransferFailure) => void) {
-    this.#timer = setTimeout(() => {
-      end(new TransferFailure('interrupted', `nothing arrived for ${after / 1000} s`));
-    }, after);
+    this.#after = after;
+    this.#end = end;
+    this.start();
   }
 
-  moved(): void {
-    this.#timer.refresh();
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#end(new TransferFailure('interrupted', `nothing arrived for ${this.#after / 1000} s`));
+    }, this.#after);
   }
 
   stop(): void {
@@ -174,8 +176,10 @@ class StallWatch {
 async function* bodyOf(response: IncomingMessage, watch: StallWatch): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response) {
-      watch.moved();
+      // While the reader works, a disk that is slow is no fault of the connection.
+      watch.stop();
       yield chunk;
+      watch.start();
     }
   } catch (error) {
     throw answerFailure(error);

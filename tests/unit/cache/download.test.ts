@@ -1,5 +1,6 @@
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { download } from '../../../build/cache/download.ts';
@@ -249,6 +250,23 @@ test('a silent server is left after the time limit, before and within a body', a
   expect(asked).toEqual(['/', '/', '/ bytes=1000-']);
 });
 
+test('a reader that is slower than the patience with servers is waited for', async () => {
+  const { content } = sample([]);
+  const { url } = await serve((_request, response) => {
+    response.writeHead(200, { 'content-length': content.length });
+    response.write(content.subarray(0, 1000));
+    setImmediate(() => response.end(content.subarray(1000)));
+  });
+  const { transport } = await testContext({ stallAfter: 100 });
+  const { bytes } = await transport.open(url, { from: 0 });
+  const got: Uint8Array[] = [];
+  for await (const chunk of bytes) {
+    if (got.length === 0) await sleep(300);
+    got.push(chunk);
+  }
+  expect(Buffer.concat(got).equals(content)).toBe(true);
+});
+
 test('the message for a silent server says how long it was waited for', async () => {
   const { url } = await serve(() => {});
   const context = await testContext({ stallAfter: 50 });
@@ -272,7 +290,7 @@ test('a cancelled download says so and leaves only what has arrived, to be resum
   expect(kept).toEqual(content.subarray(0, 100_000));
 });
 
-test('redirects are followed, and headers meant for one server stay with it', async () => {
+test('redirects are followed, and a log-in meant for one server stays with it', async () => {
   const { item, content } = sample([]);
   const seen: (string | undefined)[] = [];
   const note = (handler: Handler): Handler => {
@@ -288,9 +306,10 @@ test('redirects are followed, and headers meant for one server stay with it', as
       answer(302, { location })(request, response);
     }),
   );
-  const headers = { authorization: 'Bearer secret' };
-  await download({ ...item, urls: [`${here.url}/a`], headers }, await testContext());
-  expect(seen).toEqual(['Bearer secret', 'Bearer secret', undefined]);
+  const url = here.url.replace('http://', 'http://me:secret@');
+  await download({ ...item, urls: [`${url}/a`] }, await testContext());
+  const logIn = `Basic ${Buffer.from('me:secret').toString('base64')}`;
+  expect(seen).toEqual([logIn, logIn, undefined]);
 });
 
 test('redirects in a circle and out of HTTP are refused without another try', async () => {
