@@ -6,6 +6,7 @@ ARCH    ?=
 MIRROR  ?=
 KEYS    ?=
 FLAVOUR ?=
+FORMAT  ?=
 RELEASE ?=
 FIRMWARE ?= uefi
 DOCKER  ?=
@@ -20,7 +21,7 @@ IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
 BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
 IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
-BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(if $(RELEASE),--release)
+BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
 .PHONY: help iso lock rootfs explain qemu test check test-unit test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
@@ -28,7 +29,7 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full RELEASE=1 FIRMWARE=bios|uefi'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 FIRMWARE=bios|uefi'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/

@@ -43,7 +43,7 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
     build.make(build.image.plan.bootLoader, report),
   );
 
-  const medium = task('iso', 'ISO: write, read back, check', async (report) => {
+  const medium = task('iso', 'Image: write, read back, check', async (report) => {
     const { plan, file } = build.image;
     await mkdir(dirname(file), { recursive: true });
     build.iso = await plan.iso.make(file, build.work(report));

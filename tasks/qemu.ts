@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
+import { FORMATS } from '../build/image/format.ts';
 import { KERNEL_FILE } from '../build/image/initramfs.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../build/image/record.ts';
@@ -26,6 +27,7 @@ export async function runInQemu(
 ): Promise<void> {
   const { facts, plan, file } = await prepareImage(profile, options);
   const { architecture } = facts.profile;
+  const { kind, layout } = FORMATS[facts.format];
   const { bios, qemu } = ARCHITECTURES[architecture];
   if (firmware === 'bios' && bios === undefined) {
     throw new BuildError({
@@ -56,7 +58,10 @@ export async function runInQemu(
       architecture,
       firmware,
       memory,
-      medium: { as: 'cdrom', image: file },
+      medium:
+        kind === 'cdrom'
+          ? { as: 'cdrom', image: file }
+          : { as: 'disk', bus: 'virtio', image: file, format: layout },
     };
     const variables = await freshVariables(directory, machine);
     const access = { by: 'terminal', window } as const;

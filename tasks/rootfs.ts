@@ -33,7 +33,7 @@ export async function writeRootfs(prepared: PreparedImage, output: Output): Prom
   if (findings.length > 0) {
     throw new BuildError({ what: `the root filesystem of ${facts.profile.name} does not pass` });
   }
-  const file = image.file.replace(/\.iso$/, '-rootfs.tar');
+  const file = image.file.replace(/\.\w+$/, '-rootfs.tar');
   await mkdir(dirname(file), { recursive: true });
   const chunks = Readable.from(tarStream(tree, facts.lock.sourceDateEpoch));
   await makeAtomically(file, (temporary) => pipeline(chunks, createWriteStream(temporary)));

@@ -43,6 +43,9 @@ export function buildRequirements(architecture: ArchitectureName): readonly Requ
   return [...BUILD_REQUIREMENTS, tool(ARCHITECTURES[architecture].strip)];
 }
 
+/** What bringing an image into a layout of qemu-img(1) needs. */
+export const LAYOUT_REQUIREMENTS: readonly Requirement[] = [tool('qemu-img')];
+
 /** What booting an image of an architecture needs. */
 export function qemuRequirements(architecture: ArchitectureName): readonly Requirement[] {
   const { program, firmware } = ARCHITECTURES[architecture].qemu;
@@ -53,7 +56,7 @@ export function qemuRequirements(architecture: ArchitectureName): readonly Requi
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
   ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
-  tool('qemu-img'),
+  ...LAYOUT_REQUIREMENTS,
   ...grubModules(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
   tool('shellcheck'),
   tool('unsquashfs'),

@@ -5,6 +5,7 @@ import type { ProgramFacts } from '../sea/make.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { Step } from '../step/step.ts';
 import type { Overlay } from '../tree/overlay.ts';
+import type { FormatName } from './format.ts';
 import type { Compression } from './squashfs.ts';
 
 /** Everything that an image is made from; nothing else may influence it. */
@@ -15,6 +16,9 @@ export interface ImageFacts {
   flavour: Flavour;
   /** Product version: `0.1.0`. */
   version: string;
+  /** Whether the image is a release, and no development build. */
+  release: boolean;
+  format: FormatName;
   compression: Compression;
   /** The root filesystem's overlays in order; a later one wins. */
   overlays: readonly Overlay[];
@@ -29,7 +33,13 @@ export interface ImageFacts {
 }
 
 /** Host tools whose version decides the bytes of an image. */
-export type ImageTool = 'mksquashfs' | 'grub-mkimage' | 'mformat' | 'xorriso' | 'strip';
+export type ImageTool =
+  | 'mksquashfs'
+  | 'grub-mkimage'
+  | 'mformat'
+  | 'xorriso'
+  | 'strip'
+  | 'qemu-img';
 
 /** What the makers of an image's steps are handed besides their inputs; they can get at what these name, and no more. */
 export interface ImageWork {

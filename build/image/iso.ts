@@ -7,6 +7,7 @@ import { run } from '../process/run.ts';
 import { defineStep, type Step } from '../step/step.ts';
 import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, loaderPath } from './boot-loader.ts';
 import { type ImageFacts, type ImageWork, toolsOf } from './facts.ts';
+import { convertTo, FORMATS } from './format.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
 import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
@@ -29,7 +30,7 @@ export interface IsoResult {
 }
 
 /**
- * The ISO, which is read back; it appears under its name only when the check has passed.
+ * The ISO, in the layout of the image's format, which is read back; it appears under its name only when the check has passed.
  * Making it throws a BuildError if it cannot be written or does not read back as it should.
  */
 export const planIso = defineStep({
@@ -44,6 +45,7 @@ type IsoInputs = ReturnType<typeof readIso>;
 function readIso(facts: IsoFacts) {
   const { profile, squashfs, initramfs, bootLoader } = facts;
   const { title, volumeId, cmdline } = profile;
+  const format = FORMATS[facts.format];
   return {
     squashfs,
     initramfs,
@@ -54,7 +56,8 @@ function readIso(facts: IsoFacts) {
     flavour: facts.flavour,
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
-    tool: toolsOf(facts, 'xorriso'),
+    format,
+    tool: toolsOf(facts, 'xorriso', ...(format.layout === 'raw' ? [] : ['qemu-img' as const])),
   };
 }
 
@@ -85,7 +88,9 @@ async function makeIso(
       hashAll(files, signal),
       hashBootImages({ bios: request.bios?.image, esp: request.espImage }, signal),
     ]);
-    const writing = writeIso(file, request, {
+    const asItIs = inputs.format.layout === 'raw';
+    const iso = asItIs ? file : join(texts, 'hybrid.iso');
+    const writing = writeIso(iso, request, {
       signal,
       check: async (written) => {
         const [hashes, boot] = await hashing;
@@ -99,7 +104,9 @@ async function makeIso(
       },
     });
     const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);
-    return { sha256, files: hashes };
+    if (asItIs) return { sha256, files: hashes };
+    const converted = await convertTo(inputs.format, { content: iso, file, signal });
+    return { sha256: converted, files: hashes };
   } finally {
     await rm(texts, { recursive: true, force: true });
   }

@@ -29,8 +29,16 @@ export function stepsOf({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan
   return [...(sea === undefined ? [] : [sea]), squashfs, initramfs, bootLoader, iso];
 }
 
-/** File name of an ISO, without folder. */
-export function isoName({ profile, lock, flavour, version }: ImageFacts): string {
+/** File name of an image, without folder. It says what the image is: no two different ones share a name. */
+export function imageName({
+  profile,
+  lock,
+  flavour,
+  version,
+  release,
+  format,
+}: ImageFacts): string {
   const kernel = flavour === 'full' ? '' : `-${flavour}`;
-  return `${profile.name}-${version}-${lock.base}-${profile.architecture}${kernel}.iso`;
+  const state = release ? '' : '-dev';
+  return `${profile.name}-${version}-${lock.base}-${profile.architecture}${kernel}${state}.${format}`;
 }

@@ -18,7 +18,8 @@ import { runtimeOf } from '../sea/runtime.ts';
 import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import type { ImageFacts, ImageTool } from './facts.ts';
-import { type ImagePlan, isoName, planImage } from './plan.ts';
+import { FORMATS, type FormatName } from './format.ts';
+import { type ImagePlan, imageName, planImage } from './plan.ts';
 import { QUICK, smallest } from './squashfs.ts';
 
 /** What a user asks for, about one image or several. */
@@ -30,6 +31,8 @@ export interface ImageOptions {
   architecture: ArchitectureName;
   /** The kernel; `full` if absent. */
   flavour?: Flavour | undefined;
+  /** What the image comes as; `iso` if absent. */
+  format?: FormatName | undefined;
   /** Smallest instead of quickest compression. */
   release: boolean;
   /** Stop when the lock does not fit or a package is gone; by default for a release. */
@@ -74,7 +77,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   const lockRequest = { ...options, profile, base };
   const [lock, toolVersions] = await Promise.all([
     currentLock(lockRequest, frozen),
-    versions(options.architecture),
+    versions(options),
   ]);
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
@@ -84,6 +87,8 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     base,
     flavour: options.flavour ?? 'full',
     version: productVersion(projectDirectory),
+    release,
+    format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
@@ -94,7 +99,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     installed,
     toolVersions,
   };
-  const file = resolve(projectDirectory, options.outputDirectory, isoName(facts));
+  const file = resolve(projectDirectory, options.outputDirectory, imageName(facts));
   return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, file };
 }
 
@@ -127,13 +132,19 @@ export function productVersion(projectDirectory: string): string {
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
-async function versions(architecture: ArchitectureName): Promise<Record<ImageTool, string>> {
-  const [mksquashfs, grubMkimage, mformat, xorriso, strip] = await Promise.all([
+async function versions({
+  architecture,
+  format = 'iso',
+}: Pick<ImageOptions, 'architecture' | 'format'>): Promise<Record<ImageTool, string>> {
+  const [mksquashfs, grubMkimage, mformat, xorriso, strip, qemuImg] = await Promise.all([
     toolVersion('mksquashfs'),
     toolVersion('grub-mkimage'),
     toolVersion('mformat'),
     toolVersion('xorriso'),
     toolVersion(ARCHITECTURES[architecture].strip),
+    // Not every host has it, and the raw layout is made without.
+    FORMATS[format].layout === 'raw' ? 'not used' : toolVersion('qemu-img'),
   ]);
-  return { mksquashfs, 'grub-mkimage': grubMkimage, mformat, xorriso, strip };
+  const image = { 'grub-mkimage': grubMkimage, mformat, xorriso, 'qemu-img': qemuImg };
+  return { mksquashfs, strip, ...image };
 }

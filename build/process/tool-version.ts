@@ -13,6 +13,7 @@ const QUESTIONS = {
   mksquashfs: { args: ['-version'], pattern: /^mksquashfs version (.+)$/m },
   'grub-mkimage': { args: ['--version'], pattern: /^grub-mkimage \(GRUB\) (.+)$/m },
   mformat: { args: ['--version'], pattern: /^mformat \(GNU mtools\) (.+)$/m },
+  'qemu-img': { args: ['--version'], pattern: /^qemu-img version (.+)$/m },
   xorriso: { args: ['--version'], pattern: /^xorriso version\s*:\s*(.+)$/m },
 } satisfies Partial<Record<Tool, Question>>;
 

@@ -33,7 +33,7 @@ export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
 /** What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. */
 export type Medium =
   | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
-  | { as: 'disk'; bus: Bus; image: string }
+  | { as: 'disk'; bus: Bus; image: string; format?: Disk['format'] }
   | { as: 'kernel'; kernel: string; initramfs?: string; cmdline: string; cdrom?: string };
 
 /** A disk of a machine. */
@@ -141,7 +141,7 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
   if (image === undefined) return further;
   const first: Drive = {
     file: image,
-    format: 'raw',
+    format: medium.as === 'disk' ? (medium.format ?? 'raw') : 'raw',
     bus: medium.as === 'kernel' ? ata : (medium.bus ?? ata),
     readOnly: true,
     id: 'medium',

@@ -7,6 +7,7 @@ import {
   DEFAULT_ARCHITECTURE,
 } from '../../build/architecture.ts';
 import { openCache } from '../../build/cache/mark.ts';
+import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import type { Output } from '../ui/events.ts';
@@ -92,6 +93,11 @@ export function buildOptions(yargs: Argv) {
       describe: 'Kernel: full boots everywhere; virt is small, for virtual machines with virtio',
       defaultDescription: 'full',
     })
+    .option('format', {
+      choices: FORMAT_NAMES,
+      default: 'iso' as const,
+      describe: 'What the image comes as: for a CD or USB stick, or as the disk of a machine',
+    })
     .option('release', {
       type: 'boolean',
       default: false,
@@ -108,7 +114,7 @@ export function buildOptions(yargs: Argv) {
       describe: 'Use nothing but the cache; stop if something is not in it',
     })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
-    .check(givenOnce('flavour', 'output'));
+    .check(givenOnce('flavour', 'format', 'output'));
 }
 
 /** The options of `buildOptions` as the library takes them. */

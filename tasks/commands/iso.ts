@@ -1,19 +1,22 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { buildRequirements } from '../../build/host/requirements.ts';
+import { buildRequirements, LAYOUT_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { FORMATS } from '../../build/image/format.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { Built } from '../summary.ts';
 import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build iso`: builds ISOs, or says that they are up to date. */
+/** `qx-build iso`: builds images, or says that they are up to date. */
 export const isoCommand = defineCommand({
   command: 'iso',
-  describe: 'Build the bootable ISOs of profiles',
+  describe: 'Build the bootable images of profiles',
   builder: buildOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
-    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
+    const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;
+    const requirements = [...buildRequirements(options.arch), ...layout];
+    await ensureInstalled(requirements, { say: output.say, signal });
     const { announce, hasPapers } = await import('../summary.ts');
     const built: Built[] = [];
     for (const name of profilesOf(options)) {

@@ -33,6 +33,17 @@ export default async function buildImages(project: TestProject): Promise<void> {
   project.provide('images', images);
 }
 
+/** Builds one image as a user would. @returns its file */
+export async function buildImage(profile: string, ...options: readonly string[]): Promise<string> {
+  const args = ['iso', '--json', '--profile', profile, ...options];
+  const { stdout } = await execa(process.execPath, ['tasks/qx-build.ts', ...args], {
+    cwd: PROJECT,
+  });
+  const file = parseBuilt(stdout).get(profile);
+  if (file === undefined) throw new Error(`no image of ${profile} was built`);
+  return file;
+}
+
 /** What `qx-build iso --json` says it built: name of the image → path of the ISO. */
 export function parseBuilt(events: string): Map<string, string> {
   const built = new Map<string, string>();

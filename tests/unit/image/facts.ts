@@ -26,6 +26,8 @@ export async function sampleFacts(): Promise<ImageFacts> {
     base: debian,
     flavour: 'virt',
     version: '0.1.0',
+    release: false,
+    format: 'iso',
     compression: QUICK,
     overlays: [overlayOf('common', { 'etc/motd': 'hello' })],
     initramfsOverlay: overlayOf('initramfs', { init: '#!/bin/sh', applets: 'sh\nmount\n' }),
@@ -46,6 +48,7 @@ export async function sampleFacts(): Promise<ImageFacts> {
       mformat: '4.0',
       xorriso: '1.5',
       strip: '2.40',
+      'qemu-img': '7.2',
     },
   };
 }

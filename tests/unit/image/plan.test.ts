@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import type { ImageFacts } from '../../../build/image/facts.ts';
-import { isoName, planImage, stepsOf } from '../../../build/image/plan.ts';
+import { imageName, planImage, stepsOf } from '../../../build/image/plan.ts';
 import { smallest } from '../../../build/image/squashfs.ts';
 import { settingsOf } from '../../../build/profile/profile.ts';
+import { shippedProfile } from '../profile/profiles.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
 
 const facts = await sampleFacts();
@@ -141,7 +142,11 @@ test('an image without programs has no step for them', async () => {
   expect(stepsOf(without).map(nameOf)).toEqual(['squashfs', 'initramfs', 'boot-loader', 'iso']);
 });
 
-test('an ISO is named for its profile, version, base and CPU', () => {
-  expect(isoName({ ...facts, flavour: 'full' })).toBe('qvdc-0.1.0-debian-x86_64.iso');
-  expect(isoName({ ...facts, flavour: 'virt' })).toBe('qvdc-0.1.0-debian-x86_64-virt.iso');
+test('the name of an image says product, version, base, CPU, kernel, that it is no release, and format', async () => {
+  expect(imageName(facts)).toBe('qvdc-0.1.0-debian-x86_64-virt-dev.iso');
+  const release = { ...facts, flavour: 'full', release: true } as const;
+  expect(imageName(release)).toBe('qvdc-0.1.0-debian-x86_64.iso');
+  expect(imageName({ ...release, format: 'qcow2' })).toBe('qvdc-0.1.0-debian-x86_64.qcow2');
+  const profile = await shippedProfile('qvdc', 'arm64');
+  expect(imageName({ ...release, profile })).toBe('qvdc-0.1.0-debian-arm64.iso');
 });

@@ -60,6 +60,7 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['qemu', '--firmware', 'coreboot'], 'Given: "coreboot"'],
     [['qemu'], 'Which image is to boot? One of: quantix-os, qvdc.'],
     [['qemu', '--profile', 'quantix-os', '--profile', 'qvdc'], 'Which image is to boot?'],
+    [['iso', '--format', 'vmdk'], 'Given: "vmdk", Choices: "iso", "raw", "qcow2"'],
     [['iso', '--arch', 'vax'], 'Given: "vax", Choices: "x86_64", "arm64"'],
   ])('%j', async (args, words) => {
     expect(await main(args)).toBe(2);

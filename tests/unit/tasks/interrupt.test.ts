@@ -42,5 +42,5 @@ test('a reader that leaves early does not end the work', async () => {
 test('a terminal without a width counts as 80 columns wide', async () => {
   const command = "script --quiet --return --command 'stty cols 0; qx --help' /dev/null";
   const { stdout } = await inShell(command);
-  expect(stdout).toMatch(/^ {2}qx-build iso +Build the bootable ISOs of profiles\r?$/m);
+  expect(stdout).toMatch(/^ {2}qx-build iso +Build the bootable images of profiles\r?$/m);
 });
