@@ -42,7 +42,7 @@ export async function cleanOutputFolder(
   return { removed, left: names.filter((name) => !removed.includes(name)) };
 }
 
-/** `<profile>-<version>-<base>-…`, as `isoName` has it. */
+/** `<profile>-<version>-<base>-…`, as `imageName` has it. */
 function isOurName(name: string, profiles: readonly string[]): boolean {
   return profiles.some((profile) => name.startsWith(`${profile}-`));
 }
