@@ -24,6 +24,7 @@ RUN apt-get update -qq \
       libatomic1 \
       mtools \
       squashfs-tools \
+      util-linux \
       xorriso \
       xz-utils \
  && apt-get clean \

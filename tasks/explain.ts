@@ -17,7 +17,7 @@ export async function explainBuild(
   const image = await prepareImage(name, options);
   const last = readRecord(options.cache, image.file);
   const cache = new StepCache(options.cache.steps);
-  for (const { step, runs, changes, lost } of explainImage(image, last, cache)) {
+  for (const { step, runs, changes, lost } of await explainImage(image, last, cache)) {
     const reasons =
       last === undefined ? ['it was never built here'] : [...changes.map(describe), lost ?? []];
     const because = runs ? reasons.flat() : [];

@@ -20,25 +20,27 @@ export interface StepExplanation {
  * and the ISO.
  * @param last what is remembered of the last build, by which the changes are told
  */
-export function explainImage(
+export async function explainImage(
   { plan, file }: Pick<PreparedImage, 'plan' | 'file'>,
   last: ImageRecord | undefined,
   cache: StepCache,
-): StepExplanation[] {
+): Promise<StepExplanation[]> {
   const upToDate = isUpToDate(last, file, plan);
-  return stepsOf(plan).map((step) => {
+  const explanations: StepExplanation[] = [];
+  for (const step of stepsOf(plan)) {
     const isIso = step.key === plan.iso.key;
-    const runs = !upToDate && (isIso || cache.find(step) === undefined);
+    const runs = !upToDate && (isIso || (await cache.find(step)) === undefined);
     const before = last?.steps.find((one) => one.name === step.name);
     const changes = before === undefined ? [] : inputChanges(before.inputs, step.inputs);
     const lost = isIso ? isoLoss(file) : 'its result is no longer in the cache';
-    return {
+    explanations.push({
       step: step.name,
       runs,
       changes,
       lost: runs && before?.key === step.key ? lost : undefined,
-    };
-  });
+    });
+  }
+  return explanations;
 }
 
 function isoLoss(file: string): string {

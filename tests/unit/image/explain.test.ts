@@ -28,53 +28,53 @@ async function built(...plans: (typeof plan)[]) {
   }
   const explain = (now: typeof plan) =>
     explainImage({ plan: now, file }, readRecord(rooms, file), cache);
-  const runs = (now: typeof plan) =>
-    explain(now)
-      .filter((one) => one.runs)
-      .map(({ step }) => step);
+  const runs = async (now: typeof plan) =>
+    (await explain(now)).filter((one) => one.runs).map(({ step }) => step);
   return { file, rooms, explain, runs };
 }
 
 test('of an image that is up to date nothing runs', async () => {
   const { runs } = await built(plan);
-  expect(runs(plan)).toEqual([]);
+  expect(await runs(plan)).toEqual([]);
 });
 
 test('each step tells why it runs, by the inputs that changed since', async () => {
   const { explain, runs } = await built(plan);
-  expect(runs(other)).toEqual(['sea', 'squashfs', 'boot-loader', 'iso']);
+  expect(await runs(other)).toEqual(['sea', 'squashfs', 'boot-loader', 'iso']);
   const version = { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' };
-  const [sea, squashfs] = explain(other);
+  const [sea, squashfs] = await explain(other);
   expect(sea?.changes).toEqual([version]);
   expect(squashfs?.changes).toContainEqual(version);
 });
 
 test('what was built before the last build is in the cache still: only the ISO is written', async () => {
   const { explain, runs } = await built(plan, other);
-  expect(runs(plan)).toEqual(['iso']);
-  expect(explain(plan).at(-1)?.lost).toBeUndefined();
+  expect(await runs(plan)).toEqual(['iso']);
+  expect((await explain(plan)).at(-1)?.lost).toBeUndefined();
 });
 
 test('an ISO that was deleted or touched is written again, and that is said', async () => {
   const { file, explain, runs } = await built(plan);
   await utimes(file, 1, 1);
-  expect(runs(plan)).toEqual(['iso']);
-  expect(explain(plan).at(-1)?.lost).toMatch(/x\.iso was changed since$/);
+  expect(await runs(plan)).toEqual(['iso']);
+  expect((await explain(plan)).at(-1)?.lost).toMatch(/x\.iso was changed since$/);
   await rm(file);
-  expect(runs(plan)).toEqual(['iso']);
-  expect(explain(plan).at(-1)?.lost).toMatch(/x\.iso is no longer there$/);
+  expect(await runs(plan)).toEqual(['iso']);
+  expect((await explain(plan)).at(-1)?.lost).toMatch(/x\.iso is no longer there$/);
 });
 
 test('a result that is no longer in the cache is made again if the ISO has to be written, and that is said', async () => {
   const { file, rooms, explain, runs } = await built(plan);
   await rm(join(rooms.steps, 'initramfs'), { recursive: true });
-  expect(runs(plan)).toEqual([]);
+  expect(await runs(plan)).toEqual([]);
   await rm(file);
-  expect(runs(plan)).toEqual(['initramfs', 'iso']);
-  expect(explain(plan).find(({ step }) => step === 'initramfs')?.lost).toMatch(/in the cache$/);
+  expect(await runs(plan)).toEqual(['initramfs', 'iso']);
+  expect((await explain(plan)).find(({ step }) => step === 'initramfs')?.lost).toMatch(
+    /in the cache$/,
+  );
 });
 
 test('of an image that was never built every step runs', async () => {
   const { runs } = await built();
-  expect(runs(plan)).toEqual(['sea', 'squashfs', 'initramfs', 'boot-loader', 'iso']);
+  expect(await runs(plan)).toEqual(['sea', 'squashfs', 'initramfs', 'boot-loader', 'iso']);
 });
