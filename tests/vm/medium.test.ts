@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { beforeAll, test } from 'vitest';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
 import { boot, imageOf } from './story.ts';
