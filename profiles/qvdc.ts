@@ -32,13 +32,13 @@ export default defineProfile({
         ...debian.hardware,
         'etcd-client',
         'etcd-server',
-        'postgresql-15',
+        'postgresql-17',
         'redis-server',
       ],
       without: {
         ...debian.without,
         'libjson-perl': 'nothing on the appliance runs Perl',
-        libllvm14:
+        libllvm19:
           'only PostgreSQL’s just-in-time compiler needs it; 22 MB for queries we do not have',
         locales: 'databases are made with the C locale',
         'postgresql-client-common': 'wrappers in Perl; the programs themselves are called',
@@ -47,9 +47,9 @@ export default defineProfile({
       },
       drop: {
         ...debian.drop,
-        '/usr/lib/postgresql/15/lib/bitcode': 'for the just-in-time compiler, which is left out',
-        '/usr/lib/postgresql/15/lib/llvmjit.so': 'needs LLVM, which is left out',
-        '/usr/lib/postgresql/15/lib/llvmjit_types.bc':
+        '/usr/lib/postgresql/17/lib/bitcode': 'for the just-in-time compiler, which is left out',
+        '/usr/lib/postgresql/17/lib/llvmjit.so': 'needs LLVM, which is left out',
+        '/usr/lib/postgresql/17/lib/llvmjit_types.bc':
           'for the just-in-time compiler, which is left out',
       },
       links: debian.links,

@@ -1,6 +1,6 @@
 /** What both appliances take from Debian, and what both leave out. */
 
-export const suite = 'bookworm';
+export const suite = 'trixie';
 export const components: ['main'] = ['main'];
 
 export const busybox = 'busybox-static';
@@ -53,6 +53,7 @@ export const bootLoader = ['efibootmgr'];
 
 export const hardware = ['dmidecode', 'pciutils', 'usbutils'];
 
+const OTHER_INIT = 'for another init system than OpenRC';
 const SCRIPTS = 'only package scripts use it, and no package script is run';
 const PERL = 'nothing on the appliance runs Perl';
 const PYTHON = 'nothing on the appliance runs Python';
@@ -73,11 +74,15 @@ export const without = {
   kmod: 'busybox loads modules, from the text index that the builder writes',
   'linux-base': SCRIPTS,
   'lsb-base': 'services are OpenRC’s',
+  mount: 'busybox has these programs',
   passwd: 'accounts are declared by the profile; busybox sets passwords',
   perl: PERL,
   python3: PYTHON,
+  'python3-dbus': PYTHON,
   'runit-helper': 'services are OpenRC’s',
   'sensible-utils': SCRIPTS,
+  systemd: OTHER_INIT,
+  'sysvinit-utils': 'services are OpenRC’s; busybox has these programs',
   ucf: SCRIPTS,
   udev: 'busybox mdev makes device nodes',
 };
@@ -89,7 +94,6 @@ export const links = {
 };
 
 const DOCUMENTATION = 'documentation; it is on the project’s pages';
-const OTHER_INIT = 'for another init system than OpenRC';
 
 export const drop = {
   '/boot': 'kernel and initramfs are on the medium',
@@ -111,6 +115,7 @@ export const drop = {
   '/usr/sbin/pam-auth-update': PERL,
   '/usr/sbin/pam_getenv': PERL,
   '/usr/sbin/unix_chkpwd': 'set-gid, for PAM in programs that do not run as root',
+  '/usr/sbin/xfs_protofile': PYTHON,
   '/usr/sbin/xfs_scrub_all': PYTHON,
   '/usr/share/libgcrypt20': 'a script for Debian’s maintainers',
   '/usr/lib/rc/sh/runit.sh': OTHER_INIT,

@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import type { PackageArchive } from '../../contract/base.ts';
+import { ModuleUnpacker } from '../../kmod/unpack-modules.ts';
 import { anySignal, inGroup } from '../../process/child-group.ts';
 import { groupOptions, toolError } from '../../process/run.ts';
 import { codeDigest } from '../../step/code.ts';
@@ -11,7 +12,9 @@ export function readerVersion(): string {
   return codeDigest(import.meta.filename);
 }
 
-/** See `ArchiveReader.open`: `dpkg-deb` decompresses, `tar` reads, nothing is unpacked. */
+/**
+ * See `ArchiveReader.open`: `dpkg-deb` decompresses the archive, `tar` reads it, and kernel modules are decompressed too.
+ */
 export async function openDebianPackage(
   { locked, file }: PackageArchive,
   sink: EntrySink,
@@ -24,7 +27,9 @@ export async function openDebianPackage(
   });
   const failed = new AbortController();
   const child = inGroup(started, anySignal(signal, failed.signal));
-  const reading = readTar(child.stdout, sink, `package ${locked.name} ${locked.version}`);
+  const unpacker = new ModuleUnpacker(sink);
+  const where = `package ${locked.name} ${locked.version}`;
+  const reading = readTar(child.stdout, unpacker, where).then(() => unpacker.done());
   reading.catch(() => failed.abort());
   const [read, ended] = await Promise.allSettled([reading, child]);
   if (read.status === 'rejected' && !(ended.status === 'rejected' && ended.reason.exitCode > 0)) {
