@@ -1,16 +1,21 @@
+import { matchPaths } from '../tree/path-patterns.ts';
 import type { Finding } from './finding.ts';
 
 /**
  * Leaves out findings that the profile accepts; an entry of its list that accepts nothing is itself a finding.
- * @param allow absolute path → reason; a path names itself and all below it, `*` is any characters but `/`
+ * @param allow pattern as `matchPaths` takes it → reason
  */
 export function withoutAllowed(
   findings: readonly Finding[],
   allow: Readonly<Record<string, string>>,
 ): Finding[] {
-  const patterns = Object.keys(allow).map((path) => ({ path, test: matcher(path), used: false }));
+  const patterns = Object.keys(allow).map((path) => ({
+    path,
+    matches: matchPaths([path]),
+    used: false,
+  }));
   const left = findings.filter((finding) => {
-    const matching = patterns.filter(({ test }) => test.test(finding.path));
+    const matching = patterns.filter(({ matches }) => matches(finding.path));
     for (const pattern of matching) pattern.used = true;
     return matching.length === 0;
   });
@@ -21,9 +26,4 @@ export function withoutAllowed(
     ...left,
     ...unused.map(({ path }) => ({ rule: 'allow', path: path.slice(1), what, fix })),
   ];
-}
-
-function matcher(path: string): RegExp {
-  const parts = path.slice(1).split('*').map(RegExp.escape);
-  return new RegExp(`^${parts.join('[^/]*')}(?:/|$)`);
 }

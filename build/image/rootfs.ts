@@ -10,8 +10,8 @@ import { EXECUTABLE_FILE } from '../sea/make.ts';
 import { Code } from '../step/code.ts';
 import type { Step } from '../step/step.ts';
 import type { ContentReader } from '../tree/content.ts';
-import { dropTest } from '../tree/drop.ts';
 import { overlayEntries } from '../tree/overlay.ts';
+import { matchPaths } from '../tree/path-patterns.ts';
 import { Tree } from '../tree/tree.ts';
 import { type ImageFacts, type ImageWork, packageContents, packagesOf } from './facts.ts';
 import { appletsUsed } from './initramfs.ts';
@@ -92,7 +92,7 @@ export function assembleRootfs(
 }
 
 function drop(tree: Tree, patterns: readonly string[]): void {
-  const dropped = dropTest(patterns);
+  const dropped = matchPaths(patterns);
   for (const { path } of tree.entries()) if (dropped(path)) tree.remove(path);
 }
 

@@ -1,6 +1,6 @@
-import { dropTest } from '../../build/tree/drop.ts';
 import type { DirectoryEntry, Entry } from '../../build/tree/entry.ts';
 import { parentOf } from '../../build/tree/path.ts';
+import { matchPaths } from '../../build/tree/path-patterns.ts';
 
 /**
  * Entries as a package of a system with a merged `/usr` has them: at the places that they end up at, less what is
@@ -8,7 +8,7 @@ import { parentOf } from '../../build/tree/path.ts';
  * @param drop as `drop` of a profile
  */
 export function laidOut(entries: readonly Entry[], drop: readonly string[] = []): Entry[] {
-  const isDropped = dropTest(drop);
+  const isDropped = matchPaths(drop);
   const placed = new Map<string, Entry>();
   for (const entry of entries.map(merged)) {
     if (entry.path !== '' && !isDropped(entry.path)) placed.set(entry.path, entry);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dropTest } from '../../../build/tree/drop.ts';
+import { matchPaths } from '../../../build/tree/path-patterns.ts';
 
 test.each([
   ['/usr/share/doc', 'usr/share/doc', true],
@@ -16,10 +16,10 @@ test.each([
   ['/usr/lib/a.so', 'usr/lib/axso', false],
   ['/usr/lib/(x)[y]', 'usr/lib/(x)[y]', true],
 ])('%s and %s: %s', (pattern, path, dropped) => {
-  expect(dropTest([pattern])(path)).toBe(dropped);
-  expect(dropTest(['/nowhere', pattern])(path)).toBe(dropped);
+  expect(matchPaths([pattern])(path)).toBe(dropped);
+  expect(matchPaths(['/nowhere', pattern])(path)).toBe(dropped);
 });
 
 test('an empty list drops nothing', () => {
-  expect(dropTest([])('etc')).toBe(false);
+  expect(matchPaths([])('etc')).toBe(false);
 });
