@@ -12,6 +12,7 @@ const ROOMS = [
   'build/process',
   'build/step',
   'build/tree',
+  'build/openrc',
   'build/readback',
   'build/elf',
   'build/kmod',

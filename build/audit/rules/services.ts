@@ -1,7 +1,7 @@
+import { isServiceScript, namesAfter, parseService, type Service } from '../../openrc/service.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { executable, isExecutable } from '../executables.ts';
 import type { Finding } from '../finding.ts';
-import { parseService, type Service } from '../openrc/service.ts';
 import type { Survey } from '../survey.ts';
 
 const RULE = 'service';
@@ -14,36 +14,33 @@ const LARGEST = 1024 * 1024;
 export function brokenServices(survey: Survey): Finding[] {
   const { tree } = survey;
   const services = readServices(survey);
-  const names = new Set(services.flatMap(({ name, provides }) => [name, ...provides]));
+  const names = new Set(
+    services.flatMap((service) => [service.name, ...namesAfter('provide', service)]),
+  );
   return [
     ...services.flatMap((service) => serviceFindings(tree, service, names)),
     ...runlevelFindings(tree),
   ];
 }
 
-function readServices({ tree, scripts }: Survey): Service[] {
-  const services: Service[] = [];
-  const directory = tree.canonical(SERVICES);
-  for (const name of directory === undefined ? [] : tree.names(directory)) {
+function readServices({ tree }: Survey): Service[] {
+  return tree.names(SERVICES).flatMap((name) => {
     const file = tree.file(`${SERVICES}/${name}`);
-    const script = file === undefined ? undefined : scripts.get(file.path);
-    if (file === undefined || file.size > LARGEST) continue;
-    if (!/\b(openrc-run|runscript)\b/.test(script?.line ?? '')) continue;
-    const configuration = tree.text(`etc/conf.d/${name}`) ?? '';
-    services.push(parseService({ name, script: tree.bytes(file).toString('utf8'), configuration }));
-  }
-  return services;
+    if (file === undefined || file.size > LARGEST) return [];
+    const script = tree.bytes(file).toString('utf8');
+    return isServiceScript(script) ? [parseService(name, script)] : [];
+  });
 }
 
 function serviceFindings(tree: Tree, service: Service, names: ReadonlySet<string>): Finding[] {
-  const { name, needs, command } = service;
+  const { name, command } = service;
   const path = `${SERVICES}/${name}`;
   const findings: Finding[] = [];
   const file = tree.file(path);
   if (file !== undefined && !isExecutable(file)) {
     findings.push({ rule: RULE, path, what: 'is not executable', fix: 'Give it mode 0755.' });
   }
-  for (const need of needs) {
+  for (const need of namesAfter('need', service)) {
     if (names.has(need)) continue;
     const fix = `Add the package or overlay with the service ${need}, or leave ${name} out.`;
     findings.push({
@@ -53,8 +50,7 @@ function serviceFindings(tree: Tree, service: Service, names: ReadonlySet<string
       fix,
     });
   }
-  const isPath = command !== undefined && command !== '' && !/\s/.test(command);
-  if (isPath && executable(tree, command) === undefined) {
+  if (command !== undefined && executable(tree, command) === undefined) {
     const fix = `Add the package that has ${command}, or leave the service out.`;
     findings.push({ rule: RULE, path, what: `runs ${command}, which is missing`, fix });
   }

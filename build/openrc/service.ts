@@ -1,0 +1,67 @@
+import { BuildError } from '../error.ts';
+
+/** Words of `depend()` in a service script; openrc-run(8). */
+const VERBS = ['after', 'before', 'config', 'keyword', 'need', 'provide', 'use', 'want'] as const;
+
+/** One line of `depend()`. */
+export interface Dependency {
+  verb: (typeof VERBS)[number];
+  /** Names of services; for `config` and `keyword` what openrc-run(8) says of them. */
+  names: string[];
+}
+
+/** What a service script of OpenRC says of itself. */
+export interface Service {
+  name: string;
+  dependencies: Dependency[];
+  /** The program it runs; absent if none is assigned as plain text at the start of a line. */
+  command: string | undefined;
+}
+
+/** Whether a file is a service script of OpenRC: its first line says so. */
+export function isServiceScript(text: string): boolean {
+  return /^#!.*\bopenrc-run\b/.test(text);
+}
+
+/**
+ * Reads a service script without running it.
+ * @param name file name in `/etc/init.d`
+ * @throws BuildError if `depend()` holds more than plain words, which only a shell could evaluate, or is written in
+ *   another style
+ */
+export function parseService(name: string, script: string): Service {
+  const dependencies = dependLines(name, script).map((line) => parseDependency(name, line));
+  const command = /^command=(["']?)([^\s"'`$\\*?[\]]+)\1[ \t]*(?:#.*)?$/m.exec(script)?.[2];
+  return { name, dependencies, command };
+}
+
+/** All names that the lines of `depend()` with this verb have. */
+export function namesAfter(verb: Dependency['verb'], { dependencies }: Service): string[] {
+  return dependencies.flatMap((dependency) => (dependency.verb === verb ? dependency.names : []));
+}
+
+function dependLines(service: string, script: string): string[] {
+  const body = /^depend\(\) \{\n((?:.*\n)*?)\}$/m.exec(script)?.[1];
+  if (body === undefined && /^\s*(?:function\s+depend\b|depend\s*\(\s*\))/m.test(script)) {
+    throw new BuildError({
+      what: 'depend() is not written as the builder reads it',
+      where: `/etc/init.d/${service}`,
+      fix: 'Write "depend() {", a line for each of its words, and "}" at the beginning of lines.',
+    });
+  }
+  return (body ?? '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+function parseDependency(service: string, line: string): Dependency {
+  const [, word = '', names = ''] = /^([a-z]+) ([\w\s.!-]+)$/.exec(line) ?? [];
+  const verb = VERBS.find((known) => known === word);
+  if (verb !== undefined) return { verb, names: names.trim().split(/\s+/) };
+  throw new BuildError({
+    what: `depend() holds ${JSON.stringify(line)}, which cannot be told without running it`,
+    where: `/etc/init.d/${service}`,
+    fix: 'Use plain lines such as "need net" there.',
+  });
+}
