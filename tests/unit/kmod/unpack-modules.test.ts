@@ -36,13 +36,9 @@ function pass(unpacker: ModuleUnpacker, path: string, bytes: Uint8Array): Promis
 test('modules packed with xz come out plain, in order; other files as they are', async () => {
   const sink = new Collector();
   const unpacker = new ModuleUnpacker(sink);
-  const names = Array.from({ length: 10 }, (_, number) => `${number}`);
+  const names = Array.from({ length: 6 }, (_, number) => `${number}`);
   for (const name of names) {
-    await pass(
-      unpacker,
-      `${FOLDER}/${name}.ko.xz`,
-      xz.compressSync(name.repeat(10_000), { preset: 0 }),
-    );
+    await pass(unpacker, `${FOLDER}/${name}.ko.xz`, xz.compressSync(name.repeat(10_000)));
   }
   const archive = xz.compressSync('not a module');
   await pass(unpacker, 'usr/share/data.xz', archive);
