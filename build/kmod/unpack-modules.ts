@@ -1,9 +1,10 @@
-import { xz } from '@napi-rs/lzma';
-import { BuildError } from '../error.ts';
+import { decompressXz } from '../process/xz.ts';
 import type { EntrySink } from '../tree/sink.ts';
 
-/** Modules that are decompressed at once, so that a slow sink does not fill the memory. */
-const MOST_AT_ONCE = 4;
+/** Largest module that is believed, bytes decompressed. */
+const LARGEST_MODULE = 256 * 1024 * 1024;
+/** Compressed bytes that one process gets, about five times as much decompressed; fewer modules cost more processes. */
+const BATCH_SIZE = 4 * 1024 * 1024;
 
 const PACKED_MODULE = /\.ko\.xz$/;
 
@@ -14,37 +15,32 @@ const PACKED_MODULE = /\.ko\.xz$/;
  */
 export class ModuleUnpacker implements EntrySink {
   readonly #sink: EntrySink;
-  /** Writes to the sink, which takes one file after the other; the oldest comes first. */
-  readonly #writes: Promise<void>[] = [];
-  #last: Promise<void> = Promise.resolve();
+  readonly #where: string;
+  #batch: { entry: FileHead; packed: Buffer }[] = [];
+  #size = 0;
+  /** The batch before, which is decompressed and written while the next one is read. */
+  #writing: Promise<void> = Promise.resolve();
 
-  constructor(sink: EntrySink) {
+  /** @param where the package, for messages */
+  constructor(sink: EntrySink, where: string) {
     this.#sink = sink;
+    this.#where = where;
   }
 
   add(entry: Parameters<EntrySink['add']>[0]): void {
     this.#sink.add(entry);
   }
 
-  /** @throws BuildError if this module, or one before it, is damaged */
+  /** @throws BuildError if a module before this one is damaged */
   async file(...[entry, content]: Parameters<EntrySink['file']>): Promise<void> {
     if (!PACKED_MODULE.test(entry.path)) {
-      await this.done();
+      await this.#writing;
       return this.#sink.file(entry, content);
     }
-    const packed = await Array.fromAsync(content);
-    const plain = xz.decompress(Buffer.concat(packed));
-    const write = async (): Promise<void> => {
-      const bytes = await plain.catch((cause: unknown) => {
-        throw damaged(entry, cause);
-      });
-      const path = entry.path.replace(PACKED_MODULE, '.ko');
-      await this.#sink.file({ ...entry, path, size: bytes.length }, chunk(bytes));
-    };
-    this.#last = this.#last.then(write);
-    this.#last.catch(() => undefined);
-    this.#writes.push(this.#last);
-    if (this.#writes.length >= MOST_AT_ONCE) await this.#writes.shift();
+    const packed = Buffer.concat(await Array.fromAsync(content));
+    this.#batch.push({ entry, packed });
+    this.#size += packed.length;
+    if (this.#size >= BATCH_SIZE) await this.#beginBatch();
   }
 
   /**
@@ -52,20 +48,33 @@ export class ModuleUnpacker implements EntrySink {
    * @throws BuildError if one is damaged
    */
   async done(): Promise<void> {
-    this.#writes.length = 0;
-    await this.#last;
+    await this.#beginBatch();
+    await this.#writing;
+  }
+
+  async #beginBatch(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#size = 0;
+    await this.#writing;
+    this.#writing = this.#write(batch);
+    this.#writing.catch(() => undefined);
+  }
+
+  async #write(batch: { entry: FileHead; packed: Buffer }[]): Promise<void> {
+    const streams = batch.map(({ packed }) => packed);
+    const modules = await decompressXz(streams, LARGEST_MODULE, this.#where);
+    for (const [index, bytes] of modules.entries()) {
+      const entry = batch[index]?.entry;
+      if (entry === undefined) continue;
+      const path = entry.path.replace(PACKED_MODULE, '.ko');
+      await this.#sink.file({ ...entry, path, size: bytes.length }, whole(bytes));
+    }
   }
 }
 
-async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
+type FileHead = Parameters<EntrySink['file']>[0];
 
-function damaged({ path, origin }: Parameters<EntrySink['file']>[0], cause: unknown): BuildError {
-  return new BuildError({
-    what: `kernel module ${path} is not valid xz data`,
-    where: origin,
-    fix: 'The package is damaged; nothing was taken from it.',
-    cause,
-  });
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

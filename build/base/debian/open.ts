@@ -27,8 +27,8 @@ export async function openDebianPackage(
   });
   const failed = new AbortController();
   const child = inGroup(started, anySignal(signal, failed.signal));
-  const unpacker = new ModuleUnpacker(sink);
   const where = `package ${locked.name} ${locked.version}`;
+  const unpacker = new ModuleUnpacker(sink, where);
   const reading = readTar(child.stdout, unpacker, where).then(() => unpacker.done());
   reading.catch(() => failed.abort());
   const [read, ended] = await Promise.allSettled([reading, child]);

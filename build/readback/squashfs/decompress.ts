@@ -19,8 +19,8 @@ export async function decompressor(
 ): Promise<Decompress> {
   if (compression === 'zstd') return (blocks, most) => zstdBlocks(blocks, most, where);
   // Programs are run for xz only; what runs them takes a while to load.
-  const { xzBlocks } = await import('./xz.ts');
-  return (blocks, most) => xzBlocks(blocks, most, where);
+  const { decompressXz } = await import('../../process/xz.ts');
+  return (blocks, most) => decompressXz(blocks, most, where);
 }
 
 /** Synchronous, one after the other: a block takes less time than handing it to another thread. */

@@ -1,0 +1,83 @@
+import { ExecaError, execa } from 'execa';
+import { BuildError } from '../error.ts';
+import { isolatedEnvironment } from './environment.ts';
+import { toolError } from './run.ts';
+
+/** Bytes of a stream's footer: CRC32, backward size, flags, `YZ` (The .xz File Format 1.2.1, 2.1.2). */
+const FOOTER = 12;
+
+/**
+ * Decompresses complete .xz streams by one process: `xz` reads such streams one after the other, and their indexes tell
+ * where in its output each one ends.
+ * @param most bytes that one of them may have decompressed
+ * @param where what they are part of, for messages
+ * @throws BuildError if one is damaged or larger, or xz is missing
+ */
+export async function decompressXz(
+  streams: readonly Buffer[],
+  most: number,
+  where: string,
+): Promise<Buffer[]> {
+  if (streams.length === 0) return [];
+  const sizes = streams.map((stream) => uncompressedSize(stream, where));
+  if (sizes.some((size) => size > most)) throw damaged('an xz stream is too large', where);
+  const bytes = await decompressAll(streams, where);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (bytes.length !== total) throw damaged('an xz stream has not the size that it says', where);
+  let end = 0;
+  return sizes.map((size) => {
+    end += size;
+    return bytes.subarray(end - size, end);
+  });
+}
+
+async function decompressAll(streams: readonly Buffer[], where: string): Promise<Buffer> {
+  try {
+    const { stdout } = await execa('xz', ['--decompress', '--stdout', '--no-warn'], {
+      env: isolatedEnvironment(),
+      extendEnv: false,
+      input: Buffer.concat(streams),
+      encoding: 'buffer',
+      stripFinalNewline: false,
+      maxBuffer: 2 ** 31,
+    });
+    return Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength);
+  } catch (error) {
+    if (error instanceof ExecaError && error.exitCode === 1) {
+      throw damaged('an xz stream is damaged', where, error);
+    }
+    throw toolError('xz', error);
+  }
+}
+
+/** The sizes in the index at the end of a stream (The .xz File Format 1.2.1, 4), summed up. */
+function uncompressedSize(stream: Buffer, where: string): number {
+  if (stream.length < 2 * FOOTER || stream.toString('latin1', stream.length - 2) !== 'YZ') {
+    throw damaged('what should be an xz stream is none', where);
+  }
+  const indexSize = (stream.readUInt32LE(stream.length - FOOTER + 4) + 1) * 4;
+  let at = stream.length - FOOTER - indexSize;
+  if (at < FOOTER || stream[at] !== 0) throw damaged('what should be an xz stream is none', where);
+  at += 1;
+  const number = (): number => {
+    let value = 0;
+    for (let factor = 1; factor <= 2 ** 42; factor *= 128) {
+      const byte = stream[at] ?? 0;
+      at += 1;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw damaged('what should be an xz stream is none', where);
+  };
+  let size = 0;
+  for (let records = number(); records > 0; records -= 1) {
+    if (at >= stream.length - FOOTER) throw damaged('what should be an xz stream is none', where);
+    number(); // Compressed.
+    size += number();
+  }
+  return size;
+}
+
+function damaged(what: string, where: string, cause?: unknown): BuildError {
+  return new BuildError({ what, where, fix: 'Get it, or make it, again.', cause });
+}
