@@ -99,8 +99,10 @@ export class Guest implements AsyncDisposable {
       return new Guest({ stop, ended, serial, qmp, log, directory, patience });
     } catch (error) {
       stop();
+      const failure = await ended;
       await rm(directory, { recursive: true, force: true });
-      throw error;
+      // A socket breaks when QEMU ends by itself, as under a KVM that it cannot use: its own words say why.
+      throw error instanceof BuildError ? error : (failure ?? error);
     }
   }
 
