@@ -2,7 +2,7 @@
 # Node and the toolchain are not in it: they come with the project, which is mounted with its node_modules. Node needs
 # libatomic1, and apt ca-certificates for mirrors by https.
 # Needs no build context: docker build - < Dockerfile
-ARG BASE_IMAGE=debian:bookworm-slim
+ARG BASE_IMAGE=debian:trixie-slim
 FROM ${BASE_IMAGE}
 
 ARG BASE_IMAGE

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
 
 /** Base image of the builder image where the user names none; the Dockerfile has the same default. */
-export const DEFAULT_BASE_IMAGE = 'debian:bookworm-slim';
+export const DEFAULT_BASE_IMAGE = 'debian:trixie-slim';
 
 /** Days after which the builder image is built anew, so that its tools get what the distribution has mended. */
 const FRESH_DAYS = 30;

@@ -99,7 +99,7 @@ const common = {
 };
 
 const debian = z.strictObject({
-  suite: z.string().regex(/^[a-z]+$/, 'is not a Debian suite name such as bookworm'),
+  suite: z.string().regex(/^[a-z]+$/, 'is not a Debian suite name such as trixie'),
   components: z.array(z.enum(['main', 'contrib', 'non-free', 'non-free-firmware'])).min(1),
   ...common,
   /** The architectures that the appliance is built for from this base, and what differs between them. */

@@ -23,7 +23,7 @@ export interface Artifact {
 export interface BillOfMaterials {
   readonly appliance: { readonly name: string; readonly title: string; readonly version: string };
   readonly base: keyof typeof BASES;
-  /** Release of the base: `bookworm`, `v3.24`. */
+  /** Release of the base: `trixie`, `v3.24`. */
   readonly suite: string;
   /** The packages in this image, not those of another kernel flavour. */
   readonly packages: readonly LockedPackage[];

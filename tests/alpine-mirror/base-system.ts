@@ -50,7 +50,7 @@ function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
 function busybox({ debian, reader }: BaseParts): PackageRecipe[] {
   const program = fileOf(debian.get('busybox-static'), 'usr/bin/busybox');
   const paths = appletPaths(busyboxApplets(reader.bytes(program)), debian, reader);
-  const version = '1.35.0-r4';
+  const version = '1.37.0-r6';
   const common = { version, origin: 'busybox' };
   return [
     {
@@ -113,10 +113,10 @@ function openrc({ debian, overlay }: BaseParts): PackageRecipe {
   const own = overlay.filter(({ path }) => path.startsWith('usr/lib/rc/'));
   const replaced = new Set(own.map(({ path }) => path));
   const entries = (debian.get('openrc') ?? []).filter(({ path }) => !replaced.has(path));
-  const libraries = ['libc6', 'libeinfo1', 'librc1', 'libselinux1'];
+  const libraries = 'libaudit1 libc6 libcap2 libeinfo1 libpam0g librc1t64 libselinux1'.split(' ');
   return {
     name: 'openrc',
-    version: '0.45.2-r2',
+    version: '0.56-r1',
     depends: ['ifupdown-any', '/bin/sh', ...libraries.filter((name) => debian.has(name))],
     entries: withFolders([...entries, ...own]),
   };
@@ -131,7 +131,7 @@ function kernel({ debian, kernel: name }: BaseParts): PackageRecipe {
   });
   return {
     name: 'linux-lts',
-    version: '6.1.0-r0',
+    version: '6.12.0-r0',
     depends: ['alpine-baselayout', 'initramfs-generator', 'linux-firmware-any'],
     entries: withFolders(entries),
   };

@@ -58,7 +58,7 @@ export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
         entries: debian.get(locked.name) ?? [],
       }),
     ),
-    ...(have.has('postgresql-15') ? [postgresql()] : []),
+    ...postgresqlPackages(usual),
     ...standIns(have),
   ];
   return withoutTwice(recipes).map((one) => ({ ...one, builddate, ...scriptsOf(one.name) }));
@@ -71,13 +71,20 @@ function kernelPackage(debian: ReadonlyMap<string, readonly Entry[]>): string {
   return name;
 }
 
-function postgresql(): PackageRecipe {
+/** Alpine's PostgreSQL, whose programs are where Debian's are; none where Debian's is not. */
+function postgresqlPackages(packages: readonly DebianPackage[]): PackageRecipe[] {
+  const [, server, major] =
+    packages
+      .map(({ locked: { name } }) => /^(postgresql-(\d+))$/.exec(name))
+      .find((match) => match !== null) ?? [];
+  if (server === undefined || major === undefined) return [];
   const link: SymlinkEntry = {
     ...{ type: 'symlink', path: 'usr/libexec/postgresql18', mode: 0o777 },
-    ...{ target: '../lib/postgresql/15/bin', uid: 0, gid: 0, origin: 'fixture' },
+    ...{ target: `../lib/postgresql/${major}/bin`, uid: 0, gid: 0, origin: 'fixture' },
   };
-  const depends = ['postgresql-15'];
-  return { name: 'postgresql18', version: '18.1-r0', depends, entries: laidOut([link]) };
+  return [
+    { name: 'postgresql18', version: '18.1-r0', depends: [server], entries: laidOut([link]) },
+  ];
 }
 
 function withoutThose(

@@ -16,7 +16,19 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   'libstdc++': ['libstdc++6'],
   libvirt: ['libvirt0'],
   'libvirt-client': ['libvirt', 'libvirt-clients'],
-  'libvirt-qemu': ['libvirt-daemon-config-network', 'libvirt-daemon-driver-qemu'],
+  'libvirt-qemu': [
+    'libvirt-daemon-config-network',
+    'libvirt-daemon-driver-interface',
+    'libvirt-daemon-driver-nodedev',
+    'libvirt-daemon-driver-nwfilter',
+    'libvirt-daemon-driver-qemu',
+    'libvirt-daemon-driver-secret',
+    'libvirt-daemon-driver-storage-disk',
+    'libvirt-daemon-driver-storage-iscsi',
+    'libvirt-daemon-driver-storage-logical',
+    'libvirt-daemon-driver-storage-mpath',
+    'libvirt-daemon-driver-storage-scsi',
+  ],
   'linux-firmware-bnx2': [],
   'linux-firmware-bnx2x': [],
   'linux-firmware-rtl_nic': [],
@@ -30,7 +42,7 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   'openssh-client-default': ['openssh-client'],
   openvswitch: ['openvswitch-switch'],
   partx: ['util-linux'],
-  'postgresql18-contrib': ['postgresql-15'],
+  'postgresql18-contrib': ['postgresql18'],
   'procps-ng': ['procps'],
   'qemu-hw-display-virtio-vga': ['qemu-system-common'],
   'qemu-hw-usb-host': ['qemu-system-common'],
@@ -39,7 +51,7 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   redis: ['redis-server'],
   sfdisk: ['util-linux'],
   sgdisk: ['gdisk'],
-  'util-linux-misc': ['util-linux', 'util-linux-extra', 'uuid-runtime'],
+  'util-linux-misc': ['util-linux', 'uuid-runtime'],
   wipefs: ['util-linux'],
   wpa_supplicant: ['wpasupplicant'],
 };
@@ -56,7 +68,7 @@ const MORE: Readonly<Record<string, Partial<PackageRecipe>>> = {
 };
 
 /** Counterparts that are no package of Debian. */
-const MADE_ANEW = new Set(['busybox', 'initramfs-generator', 'linux-firmware-any']);
+const MADE_ANEW = new Set(['busybox', 'initramfs-generator', 'linux-firmware-any', 'postgresql18']);
 
 /** Names that Alpine has in its second repository. */
 const COMMUNITY = new Set([

@@ -35,11 +35,11 @@ test('the image runs as nobody where no user is named', () => {
 });
 
 test('the name of the image changes with the Dockerfile and with the base image, and with nothing else', () => {
-  const tag = imageTag('FROM a\n', 'debian:bookworm-slim');
+  const tag = imageTag('FROM a\n', 'debian:trixie-slim');
   expect(tag).toMatch(/^quantix-builder:[0-9a-f]{12}$/);
-  expect(imageTag('FROM a\n', 'debian:bookworm-slim')).toBe(tag);
-  expect(imageTag('FROM b\n', 'debian:bookworm-slim')).not.toBe(tag);
-  expect(imageTag('FROM a\n', 'debian:bookworm')).not.toBe(tag);
+  expect(imageTag('FROM a\n', 'debian:trixie-slim')).toBe(tag);
+  expect(imageTag('FROM b\n', 'debian:trixie-slim')).not.toBe(tag);
+  expect(imageTag('FROM a\n', 'debian:trixie')).not.toBe(tag);
 });
 
 test('the image is built from standard input, without a context, and further flags come after ours', () => {
@@ -78,10 +78,7 @@ test('an image that is built anew is not put together from what Docker remembers
 });
 
 test.each([
-  [
-    'BuildKit',
-    (digest: string) => `#5 [1/2] FROM docker.io/library/debian:bookworm-slim@${digest}`,
-  ],
+  ['BuildKit', (digest: string) => `#5 [1/2] FROM docker.io/library/debian:trixie-slim@${digest}`],
   ['Docker without it', (digest: string) => `Step 2/6 : FROM b\nDigest: ${digest}\nStatus: …`],
 ])('the digest of the base image is read from what %s prints', (_, print) => {
   const digest = `sha256:${'ab'.repeat(32)}`;
@@ -103,7 +100,7 @@ test('of a failed build the last complaints are told, in one line', () => {
     '            https://docs.docker.com/go/buildx/',
     '',
     'Sending build context to Docker daemon  3.072kB',
-    'Step 1/5 : ARG BASE_IMAGE=debian:bookworm-slim',
+    'Step 1/5 : ARG BASE_IMAGE=debian:trixie-slim',
     ' ---> 8f1c8e8ef0fc',
     'E: Unable to locate package grub-common',
     "The command '/bin/sh -c apt-get update' returned a non-zero code: 100.",
