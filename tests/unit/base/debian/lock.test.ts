@@ -54,7 +54,6 @@ async function resolve(
   });
   const profile = await shippedProfile();
   Object.assign(settingsOf(profile, 'debian'), {
-    suite: 'bookworm',
     packages: ['bash'],
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: { 'linux-base': 'only package scripts use it' },
