@@ -1,5 +1,5 @@
-import { dropTest } from '../tree/drop.ts';
 import { nameOf, parentOf } from '../tree/path.ts';
+import { matchPaths } from '../tree/path-patterns.ts';
 import type { Tree } from '../tree/tree.ts';
 import { indexModules } from './index-modules.ts';
 import { MODULE_FILE, moduleName } from './modinfo.ts';
@@ -26,7 +26,7 @@ export function keepModules(
   release: string,
   { drop, keep }: ModuleChoice,
 ): ModuleIndex {
-  const dropped = dropTest(drop.map((path) => `/kernel/${path}`));
+  const dropped = matchPaths(drop.map((path) => `/kernel/${path}`));
   const kept = new Set(keep.map(moduleName));
   const index = indexModules(tree, release, (path) => {
     const source = path.replace(MODULE_FILE, '');
