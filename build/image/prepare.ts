@@ -8,7 +8,7 @@ import type { Lock } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
 import { lockFile } from '../lock/file.ts';
-import { toolVersion } from '../process/tool-version.ts';
+import { toolVersions } from '../process/tool-versions.ts';
 import { loadProfile } from '../profile/load.ts';
 
 import { type Flavour, settingsOf } from '../profile/profile.ts';
@@ -21,6 +21,9 @@ import type { ImageFacts, ImageTool } from './facts.ts';
 import { FORMATS, type FormatName } from './format.ts';
 import { type ImagePlan, imageName, planImage } from './plan.ts';
 import { QUICK, smallest } from './squashfs.ts';
+
+/** File in the cache that remembers versions of host tools. */
+const TOOL_VERSIONS = 'tool-versions.json';
 
 /** What a user asks for, about one image or several. */
 export interface ImageOptions {
@@ -135,16 +138,20 @@ export function productVersion(projectDirectory: string): string {
 async function versions({
   architecture,
   format = 'iso',
-}: Pick<ImageOptions, 'architecture' | 'format'>): Promise<Record<ImageTool, string>> {
-  const [mksquashfs, grubMkimage, mformat, xorriso, strip, qemuImg] = await Promise.all([
-    toolVersion('mksquashfs'),
-    toolVersion('grub-mkimage'),
-    toolVersion('mformat'),
-    toolVersion('xorriso'),
-    toolVersion(ARCHITECTURES[architecture].strip),
-    // Not every host has it, and the raw layout is made without.
-    FORMATS[format].layout === 'raw' ? 'not used' : toolVersion('qemu-img'),
-  ]);
-  const image = { 'grub-mkimage': grubMkimage, mformat, xorriso, 'qemu-img': qemuImg };
-  return { mksquashfs, strip, ...image };
+  cache,
+}: Pick<ImageOptions, 'architecture' | 'format' | 'cache'>): Promise<Record<ImageTool, string>> {
+  const { strip } = ARCHITECTURES[architecture];
+  const always = ['mksquashfs', 'grub-mkimage', 'mformat', 'xorriso', strip] as const;
+  // Not every host has it, and the raw layout is made without.
+  const converter = FORMATS[format].layout === 'raw' ? [] : (['qemu-img'] as const);
+  const known = await toolVersions([...always, ...converter], join(cache.root, TOOL_VERSIONS));
+  const of = (tool: Exclude<ImageTool, 'strip'> | typeof strip) => known.get(tool) ?? 'not used';
+  return {
+    mksquashfs: of('mksquashfs'),
+    'grub-mkimage': of('grub-mkimage'),
+    mformat: of('mformat'),
+    xorriso: of('xorriso'),
+    'qemu-img': of('qemu-img'),
+    strip: of(strip),
+  };
 }

@@ -9,6 +9,7 @@ export const TOOL_PACKAGES = {
   docker: 'docker.io',
   dpkg: 'dpkg',
   'dpkg-deb': 'dpkg',
+  ldd: 'libc-bin',
   'grub-mkimage': 'grub-common',
   fakeroot: 'fakeroot',
   flock: 'util-linux',

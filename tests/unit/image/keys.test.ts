@@ -30,6 +30,8 @@ const SHAPES_NOTHING = [
   'profile.bases.debian.without.*',
   // It chooses among the locked packages, and those that are chosen are in the key.
   'profile.bases.debian.grub.*',
+  // An ISO is made without it.
+  'toolVersions.qemu-img',
   // The facts have them as they were read.
   'profile.bases.debian.overlays.*',
   'profile.overlays.*',

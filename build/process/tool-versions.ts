@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomically } from './atomic-write.ts';
+import { errorCode } from './errno.ts';
+import { run } from './run.ts';
+import { toolVersion, type VersionedTool } from './tool-version.ts';
+
+/**
+ * Libraries that decide, as the tool itself does, which bytes it writes: compressors, and the writers of ISO 9660.
+ * `fakeroot` does not: it tells mksquashfs other owners, and hands it the same bytes.
+ */
+const SHAPING_LIBRARIES: { readonly [Tool in VersionedTool]?: RegExp } = {
+  mksquashfs: /^lib(?:zstd|lzma)\.so/,
+  'qemu-img': /^lib(?:z|zstd)\.so/,
+  xorriso: /^lib(?:isofs|isoburn|burn)\.so/,
+};
+
+/** What is remembered: path of a tool → its version, and the files it was seen with, each with its stamp. */
+const memorySchema = z.record(
+  z.string(),
+  z.object({ version: z.string(), files: z.record(z.string(), z.string()) }),
+);
+
+type Memory = z.infer<typeof memorySchema>;
+
+/**
+ * The versions of host tools, with those of the libraries that shape what they write. A tool is asked once, and anew
+ * when one of its files is another than before; a script, which may call anything, is asked each time.
+ * @param memoryFile where the answers are remembered
+ * @throws BuildError if a tool is missing, or its answer is not understood
+ */
+export async function toolVersions<Tool extends VersionedTool>(
+  tools: readonly Tool[],
+  memoryFile: string,
+): Promise<ReadonlyMap<Tool, string>> {
+  const memory = readMemory(memoryFile);
+  const learned: Memory = {};
+  const versions = await Promise.all(
+    tools.map(async (tool) => {
+      const path = findProgram(tool);
+      const known = path === undefined ? undefined : memory[path];
+      if (known !== undefined && isSame(known.files)) return [tool, known.version] as const;
+      const libraries = path === undefined ? [] : await shapingLibraries(tool, path);
+      const parts = [await toolVersion(tool), ...libraries.map(versionedName)];
+      const version = parts.join(' ');
+      if (path !== undefined && isElf(path)) {
+        learned[path] = { version, files: stampsOf([path, ...libraries]) };
+      }
+      return [tool, version] as const;
+    }),
+  );
+  if (Object.keys(learned).length > 0) {
+    await mkdir(dirname(memoryFile), { recursive: true });
+    await writeFileAtomically(memoryFile, JSON.stringify({ ...memory, ...learned }));
+  }
+  return new Map(versions);
+}
+
+function readMemory(file: string): Memory {
+  try {
+    return memorySchema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data ?? {};
+  } catch (error) {
+    if (error instanceof SyntaxError || errorCode(error) === 'ENOENT') return {};
+    throw error;
+  }
+}
+
+/** Path of the program that a name stands for, as execvp(3) finds it. */
+function findProgram(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  return folders
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      return stat?.isFile() === true && (stat.mode & 0o111) !== 0;
+    });
+}
+
+/** Paths of a tool's libraries as the loader finds them: `/lib/x86_64-linux-gnu/libzstd.so.1`. */
+async function shapingLibraries(tool: VersionedTool, path: string): Promise<string[]> {
+  const shaping = SHAPING_LIBRARIES[tool];
+  if (shaping === undefined || !isElf(path)) return [];
+  const lines = (await run('ldd', [path])).matchAll(/^\s*(\S+) => (\/.*) \(0x[0-9a-f]+\)$/gm);
+  return [...lines].flatMap(([, name = '', file = '']) => (shaping.test(name) ? file : []));
+}
+
+/** A library's name with its version, `libzstd.so.1.5.4`, or with a digest where its file has none. */
+function versionedName(library: string): string {
+  const name = basename(realpathSync(library));
+  if (/\.so\.\d+\.\d/.test(name)) return name;
+  const digest = createHash('sha256').update(readFileSync(library)).digest('hex');
+  return `${name} ${digest.slice(0, 16)}`;
+}
+
+function isElf(path: string): boolean {
+  const descriptor = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(4);
+    readSync(descriptor, start);
+    return start.toString('latin1') === '\x7fELF';
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function stampsOf(files: readonly string[]): Record<string, string> {
+  return Object.fromEntries(files.map((file) => [file, stampOf(file) ?? '']));
+}
+
+function isSame(files: Readonly<Record<string, string>>): boolean {
+  return Object.entries(files).every(([file, stamp]) => stampOf(file) === stamp);
+}
+
+function stampOf(file: string): string | undefined {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat && [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(' ');
+}

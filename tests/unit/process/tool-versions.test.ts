@@ -1,0 +1,54 @@
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { execa } from 'execa';
+import { afterEach, expect, test, vi } from 'vitest';
+import { toolVersions } from '../../../build/process/tool-versions.ts';
+import { temporaryFolder } from '../folder.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** A folder that is first on PATH, and a file to remember in. */
+async function hostWith() {
+  const folder = await temporaryFolder();
+  vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
+  const memory = join(folder, 'cache/versions.json');
+  const ask = async () => (await toolVersions(['mksquashfs'], memory)).get('mksquashfs');
+  return { folder, memory, ask };
+}
+
+test('the compressors that mksquashfs is linked with are part of its version', async () => {
+  const { ask } = await hostWith();
+  expect(await ask()).toMatch(/^4\..* liblzma\.so\.5\.\d\S* libzstd\.so\.1\.\d\S*$/);
+});
+
+test('what a tool said is remembered as long as its file is the same one', async () => {
+  const { folder, memory, ask } = await hostWith();
+  const { stdout } = await execa('which', ['mksquashfs']);
+  await copyFile(stdout, join(folder, 'mksquashfs'));
+  const version = await ask();
+  const remembered = (await readFile(memory, 'utf8')).replace(/"version":"[^"]*"/, '"version":"9"');
+  await writeFile(memory, remembered);
+  expect(await ask()).toBe('9');
+  await copyFile(stdout, join(folder, 'other'));
+  await rename(join(folder, 'other'), join(folder, 'mksquashfs'));
+  expect(await ask()).toBe(version);
+});
+
+test('a script is asked each time, since it may call anything', async () => {
+  const { folder, ask } = await hostWith();
+  const say = (version: string) =>
+    writeFile(join(folder, 'mksquashfs'), `#!/bin/sh\necho 'mksquashfs version ${version}'\n`, {
+      mode: 0o755,
+    });
+  await say('1');
+  expect(await ask()).toBe('1');
+  await say('2');
+  expect(await ask()).toBe('2');
+});
+
+test.each(['', '{', '[]', '{"/bin/x": 1}'])('a memory that says %j is none', async (text) => {
+  const { memory, ask } = await hostWith();
+  await ask();
+  await writeFile(memory, text);
+  expect(await ask()).toMatch(/^4\./);
+});
