@@ -177,7 +177,9 @@ function driveArguments(drive: Drive, ata: string): string[] {
     virtio: 'virtio-blk-pci',
     nvme: 'nvme',
   };
-  const more = `${cd ? ',media=cdrom' : ''}${readOnly ? ',readonly=on' : ''}`;
+  // An ATA disk cannot be read-only; what a guest writes to it is dropped when it ends.
+  const kept = bus === 'ata' && !cd ? ',snapshot=on' : ',readonly=on';
+  const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : ''}`;
   return [
     ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${more}`],
     ...['-device', `${devices[bus]},drive=${id},${properties}`],

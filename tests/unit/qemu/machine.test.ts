@@ -43,12 +43,13 @@ test.each([
   ['q35', { as: 'disk', bus: 'virtio' }, 'virtio-blk-pci,'],
   ['q35', { as: 'disk', bus: 'nvme' }, 'nvme,'],
   ['q35', { as: 'disk', bus: 'usb' }, 'usb-storage,'],
-] as const)('on %s a medium as %j is read only and booted first', (board, drive, device) => {
+] as const)('on %s a medium as %j is booted first, its image untouched', (board, drive, device) => {
   const one = { board, medium: { ...drive, image: '/tmp/a,b.iso' } };
   const cd = drive.as === 'cdrom' ? ',media=cdrom' : '';
+  const kept = drive.as === 'disk' && drive.bus === 'ata' ? 'snapshot=on' : 'readonly=on';
   expect(values('-machine', one)).toEqual([board]);
   expect(values('-drive', one)).toEqual([
-    `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},readonly=on`,
+    `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},${kept}`,
   ]);
   expect(values('-device', one)).toContain(`${device}drive=medium,bootindex=1`);
 });
@@ -90,7 +91,7 @@ test('disks are on the buses they are meant for, each with a serial number', () 
   const disks = [disk('virtio'), { ...disk('ata'), readOnly: true }, disk('nvme'), disk('ata')];
   expect(values('-drive', { disks }).slice(1)).toEqual([
     'if=none,id=disk0,format=qcow2,file=/d,,virtio',
-    'if=none,id=disk1,format=qcow2,file=/d,,ata,readonly=on',
+    'if=none,id=disk1,format=qcow2,file=/d,,ata,snapshot=on',
     'if=none,id=disk2,format=qcow2,file=/d,,nvme',
     'if=none,id=disk3,format=qcow2,file=/d,,ata',
   ]);
