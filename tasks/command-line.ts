@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
 import { apkTreeCommand } from './commands/apk-tree.ts';
+import { cacheCommand } from './commands/cache.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { configDriveCommand } from './commands/config-drive.ts';
 import type { CommandContext } from './commands/context.ts';
@@ -30,6 +31,7 @@ const COMMANDS = [
   configDriveCommand,
   doctorCommand,
   cleanCommand,
+  cacheCommand,
   solveCommand,
   apkTreeCommand,
   versionCommand,

@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ListrTask } from 'listr2';
+import { cacheLimit, pruneCache } from '../build/cache/contents.ts';
 import { readChecksums } from '../build/image/checksums.ts';
+import { sweepOutputFolder } from '../build/image/output-folder.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
 import { ImageBuild } from './image-build.ts';
@@ -15,8 +17,10 @@ import { Stages } from './ui/stage.ts';
  */
 export async function buildIso(prepared: PreparedImage, output: Output): Promise<Built> {
   const { lockRequest, facts } = prepared;
+  const limit = cacheLimit();
   // What the build would enter itself into at its end has to be right before it begins.
   await readChecksums(dirname(prepared.file));
+  await sweepOutputFolder(dirname(prepared.file), [prepared.facts.profile.name]);
   const { name } = facts.profile;
   const stages = new Stages({ image: name, output, signal: lockRequest.signal });
   const { signal, times } = stages;
@@ -54,7 +58,8 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
     const { plan, file } = build.image;
     await describeBuild(build, times);
     await writeRecord(lockRequest.cache, file, { plan, sha256: build.iso.sha256 });
-    await build.steps.prune();
+    await build.steps.sweep();
+    await pruneCache(lockRequest.cache, { limit, since: performance.timeOrigin });
     return {};
   });
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
-import { isSealed, resealPath } from '../process/seal.ts';
+import { isSealed, markUsed, resealPath } from '../process/seal.ts';
 import { BlobWriter } from './blob-writer.ts';
 import type { CacheDirectory } from './directory.ts';
 import { diskError } from './disk-error.ts';
@@ -46,7 +46,9 @@ export class BlobStore {
     if (stats.size !== blob.size) {
       return this.#remove(path, `has ${stats.size} bytes instead of ${blob.size}`);
     }
-    return isSealed(stats) || this.verify(blob.sha256);
+    if (!isSealed(stats)) return this.verify(blob.sha256);
+    await markUsed(path, stats);
+    return true;
   }
 
   /** Hashes a blob again. A damaged one is removed, with a note. @returns whether an intact one is there */
@@ -64,20 +66,6 @@ export class BlobStore {
     if (got !== sha256) return this.#remove(path, `has SHA-256 ${got}`);
     await resealPath(path);
     return true;
-  }
-
-  /** SHA-256 of every stored blob, sorted: what a full check goes through with `verify`. */
-  async list(): Promise<string[]> {
-    const names = await readdir(this.directory.blobs, { recursive: true }).catch(
-      (error: unknown) => {
-        if (errorCode(error) === 'ENOENT') return [];
-        throw error;
-      },
-    );
-    return names
-      .map((name) => basename(name))
-      .filter((name) => /^[0-9a-f]{64}$/.test(name))
-      .sort();
   }
 
   /**

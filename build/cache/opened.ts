@@ -5,7 +5,7 @@ import type { ArchiveReader, PackageArchive } from '../contract/base.ts';
 import { BuildError } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
-import { isSealed, seal } from '../process/seal.ts';
+import { isSealed, markUsed, seal } from '../process/seal.ts';
 import { codeDigest } from '../step/code.ts';
 import { digestOf } from '../step/digest.ts';
 import type { Entry } from '../tree/entry.ts';
@@ -63,8 +63,9 @@ export class OpenedStore {
       if (text === undefined) return undefined;
       const { size, entries } = parseIndex(text, paths.contents);
       const stats = statSync(paths.contents);
-      if (stats.size === size && isSealed(stats)) return entries;
-      throw changed(paths.contents);
+      if (stats.size !== size || !isSealed(stats)) throw changed(paths.contents);
+      for (const path of [paths.contents, paths.index]) await markUsed(path, stats);
+      return entries;
     } catch (error) {
       if (!(error instanceof BuildError) && errorCode(error) !== 'ENOENT') throw error;
       await rm(paths.index, { force: true });

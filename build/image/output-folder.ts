@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TEMPORARY_NAME } from '../process/atomic-write.ts';
@@ -6,6 +7,9 @@ import { CHECKSUMS, readChecksums, updateChecksums } from './checksums.ts';
 
 /** What stands behind the name of an image in the names of the files that go with it. */
 const PAPERS = ['', '.cdx.json', '.manifest.json'];
+
+/** Milliseconds without a write after which an unfinished file has lost its writer. */
+const ABANDONED_AFTER = 3_600_000;
 
 /** What became of an output folder. */
 export interface Cleaned {
@@ -40,6 +44,24 @@ export async function cleanOutputFolder(
     removed.push(CHECKSUMS);
   }
   return { removed, left: names.filter((name) => !removed.includes(name)) };
+}
+
+/**
+ * Removes the unfinished files that killed builds of some profiles left in a folder: those that nobody wrote to for an
+ * hour.
+ * @param now milliseconds since 1970
+ */
+export async function sweepOutputFolder(
+  directory: string,
+  profiles: readonly string[],
+  now = Date.now(),
+): Promise<void> {
+  for (const name of await namesIn(directory)) {
+    if (!isLeftOver(name, profiles)) continue;
+    const path = join(directory, name);
+    const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
+    if (now - written > ABANDONED_AFTER) await rm(path, { force: true });
+  }
 }
 
 /** `<profile>-<version>-<base>-…`, as `imageName` has it. */

@@ -9,7 +9,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ensureDir } from 'fs-extra/esm';
 import { z } from 'zod';
 import { errorCode } from '../process/errno.ts';
@@ -26,9 +26,6 @@ const CHECKED = 'checked';
 
 /** Start of the names of folders in which a step is being made. */
 const MAKING = '.making-';
-
-/** Days after which the result of a step that no build used is removed. */
-const KEEP_DAYS = 14;
 
 /** Milliseconds for which an unfinished folder is left alone: its maker may be about to hold it. */
 const JUST_MADE = 60_000;
@@ -78,7 +75,7 @@ export class StepCache {
     for (const [name, output] of outputs) {
       if (!(await isIntact(join(directory, name), output))) return undefined;
     }
-    await markUsed(join(directory, RECORD));
+    await touch(join(directory, RECORD));
     const hashes = Object.fromEntries(outputs.map(([name, { sha256 }]) => [name, sha256]));
     return { directory, hashes, cached: true, seconds: record.seconds };
   }
@@ -131,17 +128,33 @@ export class StepCache {
     }
   }
 
-  /** Removes results that no build used for `KEEP_DAYS` days, and what makers that were killed left. */
-  async prune(): Promise<void> {
-    const oldest = Date.now() - KEEP_DAYS * 86_400_000;
-    for (const step of await foldersIn(this.#directory)) {
-      for (const folder of await foldersIn(join(this.#directory, step))) {
-        const path = join(this.#directory, step, folder);
-        if (folder.startsWith(MAKING) ? await isLeftOver(path) : (await lastUse(path)) < oldest) {
-          await rm(path, { recursive: true, force: true });
-        }
+  /** Removes what makers that were killed left. */
+  async sweep(): Promise<void> {
+    for (const path of await this.#folders()) {
+      if (basename(path).startsWith(MAKING) && (await isLeftOver(path))) {
+        await rm(path, { recursive: true, force: true });
       }
     }
+  }
+
+  /** Hashes all results again. @returns how many there are, and the folders of damaged ones, which are removed */
+  async verify(signal?: AbortSignal): Promise<{ checked: number; damaged: string[] }> {
+    const damaged: string[] = [];
+    const folders = (await this.#folders()).filter((path) => !basename(path).startsWith(MAKING));
+    for (const path of folders) {
+      if (await isWhole(path, signal)) continue;
+      await rm(path, { recursive: true, force: true });
+      damaged.push(path);
+    }
+    return { checked: folders.length, damaged };
+  }
+
+  async #folders(): Promise<string[]> {
+    const steps = (await foldersIn(this.#directory)).map((step) => join(this.#directory, step));
+    const inside = await Promise.all(
+      steps.map(async (step) => (await foldersIn(step)).map((folder) => join(step, folder))),
+    );
+    return inside.flat();
   }
 
   #folder(step: Step): string {
@@ -204,7 +217,7 @@ async function readRecord(file: string): Promise<z.infer<typeof recordSchema> | 
 }
 
 /** The time of a record says when its result was last used. Whoever may not write to the cache cannot say so. */
-async function markUsed(file: string): Promise<void> {
+async function touch(file: string): Promise<void> {
   const now = new Date();
   try {
     await utimes(file, now, now);
@@ -224,10 +237,14 @@ async function isLeftOver(path: string): Promise<boolean> {
   return isAbandoned(path);
 }
 
-/** Milliseconds since 1970; never old for a folder that another process just took away. */
-async function lastUse(folder: string): Promise<number> {
-  const stats = (await ifThere(stat(join(folder, RECORD)))) ?? (await ifThere(stat(folder)));
-  return stats?.mtimeMs ?? Number.POSITIVE_INFINITY;
+async function isWhole(folder: string, signal: AbortSignal | undefined): Promise<boolean> {
+  const record = await readRecord(join(folder, RECORD));
+  if (record === undefined) return false;
+  for (const [name, { sha256 }] of Object.entries(record.outputs)) {
+    const hashes = await ifThere(hashFile(join(folder, name), [], signal));
+    if (hashes?.whole !== sha256) return false;
+  }
+  return true;
 }
 
 /** What is asked of the file system, or `undefined` where there is nothing (any more). */

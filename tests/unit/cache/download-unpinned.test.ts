@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { downloadUnpinned, type UnpinnedDownload } from '../../../build/cache/download-unpinned.ts';
 import { BuildError } from '../../../build/error.ts';
-import { fileHandler, leftovers, sample, serve, testContext } from './room.ts';
+import { fileHandler, leftovers, sample, serve, storedBlobs, testContext } from './room.ts';
 
 const wanted = (url: string, more: Partial<UnpinnedDownload> = {}): UnpinnedDownload => ({
   name: 'the index',
@@ -53,7 +53,7 @@ test('what the check refuses is not kept', async () => {
     'another file',
   );
   expect(await leftovers(context.store)).toEqual([]);
-  expect(await context.store.list()).toEqual([]);
+  expect(storedBlobs(context.store)).toEqual([]);
 });
 
 test.each([

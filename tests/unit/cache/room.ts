@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { BlobStore } from '../../../build/cache/blob-store.ts';
+import { listItems } from '../../../build/cache/contents.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import type { Download, DownloadContext } from '../../../build/cache/download.ts';
 import { environmentRoute } from '../../../build/cache/proxy.ts';
@@ -93,4 +94,9 @@ export async function testContext({
     pauses.push(`round ${round}, asked ${asked}`);
   };
   return { store, transport, pause, pauses, notes };
+}
+
+/** SHA-256 of every blob in a store. */
+export function storedBlobs(store: BlobStore): string[] {
+  return listItems(store.directory).map(({ path }) => basename(path));
 }

@@ -1,7 +1,18 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { holdWhileWriting } from '../../../build/process/file-lock.ts';
 import { StepCache } from '../../../build/step/cache.ts';
 import { planStep } from '../../../build/step/step.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -112,29 +123,36 @@ test('of two makers at once both end well and the first result stays', async () 
   expect(await readdir(join(folder, 'squashfs'))).toHaveLength(1);
 });
 
-test('what no build used for two weeks is removed, and what an interrupted build left', async () => {
+test('what a maker that was killed left is removed, what another one makes is not', async () => {
   const { folder, cache, make } = await workshop();
-  const old = await cache.run(step, make);
-  const used = await cache.run(planStep('squashfs', { epoch: 2 }), make);
+  const used = await cache.run(step, make);
   const left = join(folder, 'squashfs', '.making-left');
-  const making = join(folder, 'squashfs', '.making-now');
-  for (const path of [left, making]) await mkdir(path);
-  const longAgo = new Date(Date.now() - 15 * 86_400_000);
-  await utimes(join(old.directory, 'step.json'), longAgo, longAgo);
-  await utimes(left, longAgo, longAgo);
-  await utimes(join(used.directory, 'step.json'), longAgo, longAgo);
-  expect(await cache.find(planStep('squashfs', { epoch: 2 }))).toBeDefined();
-  await cache.prune();
-  expect([old.directory, left, used.directory, making].map(existsSync)).toEqual([
-    false,
-    false,
-    true,
-    true,
-  ]);
+  const fresh = join(folder, 'squashfs', '.making-fresh');
+  const others = join(folder, 'squashfs', '.making-others');
+  for (const path of [left, fresh, others]) await mkdir(path);
+  const before = new Date(Date.now() - 600_000);
+  for (const path of [left, others]) await utimes(path, before, before);
+  await using _writer = await holdWhileWriting(others);
+  await cache.sweep();
+  expect([used.directory, left, fresh, others].map(existsSync)).toEqual([true, false, true, true]);
+});
+
+test('all results are read again, and one that was damaged behind its seal is removed', async () => {
+  const { cache, make } = await workshop();
+  const [whole, damaged] = [
+    await cache.run(step, make),
+    await cache.run(planStep('squashfs', { epoch: 2 }), make),
+  ];
+  const file = join(damaged.directory, 'image');
+  const { atime, mtime } = await stat(file);
+  await tamper(file, 'made 9');
+  await utimes(file, atime, mtime);
+  expect(await cache.verify()).toEqual({ checked: 2, damaged: [damaged.directory] });
+  expect([whole.directory, damaged.directory].map(existsSync)).toEqual([true, false]);
 });
 
 test('a cache that was never used has nothing to remove', async () => {
-  await new StepCache(join(await temporaryFolder(), 'nowhere')).prune();
+  await new StepCache(join(await temporaryFolder(), 'nowhere')).sweep();
 });
 
 test('a result is checked once, beside what is made of it', async () => {
