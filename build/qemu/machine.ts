@@ -177,8 +177,8 @@ function driveArguments(drive: Drive, ata: string): string[] {
     virtio: 'virtio-blk-pci',
     nvme: 'nvme',
   };
-  // An ATA disk cannot be read-only; what a guest writes to it is dropped when it ends.
-  const kept = bus === 'ata' && !cd ? ',snapshot=on' : ',readonly=on';
+  // These cannot be read-only; what a guest writes to them is dropped when it ends.
+  const kept = !cd && (bus === 'ata' || bus === 'nvme') ? ',snapshot=on' : ',readonly=on';
   const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : ''}`;
   return [
     ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${more}`],

@@ -10,7 +10,7 @@ import { matchPaths } from '../../build/tree/path-patterns.ts';
 export function laidOut(entries: readonly Entry[], drop: readonly string[] = []): Entry[] {
   const isDropped = matchPaths(drop);
   const placed = new Map<string, Entry>();
-  for (const entry of entries.map(merged)) {
+  for (const entry of entries.filter((one) => !isMergedLink(one)).map(merged)) {
     if (entry.path !== '' && !isDropped(entry.path)) placed.set(entry.path, entry);
   }
   return withFolders([...placed.values()]);
@@ -33,6 +33,11 @@ function merged(entry: Entry): Entry {
   return entry.type === 'hardlink'
     ? { ...entry, path, target: mergedPath(entry.target) }
     : { ...entry, path };
+}
+
+/** Debian 13 ships the links themselves; here they are those of the skeleton. */
+function isMergedLink({ type, path }: Entry): boolean {
+  return type === 'symlink' && /^(?:bin|sbin|lib|lib64)$/.test(path);
 }
 
 function mergedPath(path: string): string {

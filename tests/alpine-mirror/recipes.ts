@@ -9,7 +9,7 @@ import { apkVersion } from './debian-version.ts';
 import { laidOut } from './layout.ts';
 import type { PackageRecipe } from './recipe.ts';
 import { scriptsOf } from './scripts.ts';
-import { standIns } from './stand-ins.ts';
+import { RENAMED, standIns } from './stand-ins.ts';
 
 /** What a mirror is made from. */
 export interface MirrorParts {
@@ -50,7 +50,7 @@ export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
     ...own,
     ...usual.map(
       ({ locked, depends }): PackageRecipe => ({
-        name: locked.name,
+        name: RENAMED[locked.name] ?? locked.name,
         version: apkVersion(locked.version),
         depends: dependsOn(depends, have),
         origin: locked.source ?? locked.name,

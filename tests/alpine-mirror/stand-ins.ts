@@ -1,5 +1,11 @@
 import type { PackageRecipe } from './recipe.ts';
 
+/** Debian's name → Alpine's, where the builder looks into the package of that name. */
+export const RENAMED: Readonly<Record<string, string>> = {
+  'grub-efi-amd64-bin': 'grub-efi',
+  'grub-pc-bin': 'grub-bios',
+};
+
 /** Alpine's name → Debian's packages that have what the package of that name has. */
 const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   blkid: ['util-linux'],
@@ -9,8 +15,6 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   'etcd-ctl': ['etcd-client'],
   findmnt: ['util-linux'],
   gptfdisk: ['gdisk'],
-  'grub-bios': ['grub-pc-bin'],
-  'grub-efi': ['grub-efi-amd64-bin'],
   iputils: ['iputils-arping', 'iputils-ping'],
   libatomic: ['libatomic1'],
   'libstdc++': ['libstdc++6'],

@@ -46,7 +46,8 @@ test.each([
 ] as const)('on %s a medium as %j is booted first, its image untouched', (board, drive, device) => {
   const one = { board, medium: { ...drive, image: '/tmp/a,b.iso' } };
   const cd = drive.as === 'cdrom' ? ',media=cdrom' : '';
-  const kept = drive.as === 'disk' && drive.bus === 'ata' ? 'snapshot=on' : 'readonly=on';
+  const isWritable = drive.as === 'disk' && (drive.bus === 'ata' || drive.bus === 'nvme');
+  const kept = isWritable ? 'snapshot=on' : 'readonly=on';
   expect(values('-machine', one)).toEqual([board]);
   expect(values('-drive', one)).toEqual([
     `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},${kept}`,
