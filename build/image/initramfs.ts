@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { assertDriven } from '../audit/audit.ts';
@@ -59,7 +60,7 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
 async function makeInitramfs(
   directory: string,
   inputs: InitramfsInputs,
-  { opened }: ImageWork,
+  { opened, signal }: ImageWork,
 ): Promise<void> {
   const { skeleton, package: packages, overlay, drivers, epoch } = inputs;
   using reader = new ContentReader();
@@ -73,6 +74,8 @@ async function makeInitramfs(
     reader,
   });
   assertDriven(tree, drivers);
+  // Nothing is heard of Ctrl-C while a tree is put together.
+  await nextTurn(undefined, { signal });
   const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Architecture } from '../architecture.ts';
 import { assertAudited } from '../audit/audit.ts';
@@ -73,7 +74,10 @@ async function makeSquashfs(
   const { signal, onProgress } = work;
   using reader = new ContentReader();
   const { tree, scripts } = assembleRootfs(inputs, work, reader);
+  // Nothing is heard of Ctrl-C while a tree is put together.
+  await nextTurn(undefined, { signal });
   assertAudited(tree, auditOptions(inputs));
+  await nextTurn(undefined, { signal });
   const file = join(directory, SQUASHFS_FILE);
   await writeSquashfs(tree, file, { compression, epoch, signal, onProgress });
   await writeFile(join(directory, SCRIPTS_FILE), JSON.stringify(scripts));

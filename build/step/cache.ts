@@ -123,8 +123,9 @@ export class StepCache {
       await this.#publish(temporary, step);
       return { directory: this.#folder(step), hashes, cached: false, seconds };
     } finally {
-      await rm(temporary, { recursive: true, force: true });
-      await held.close();
+      // Half of a maker may still write when the other half has failed: the folder is not empty at once then.
+      const left = rm(temporary, { recursive: true, force: true, maxRetries: 10 });
+      await left.finally(() => held.close());
     }
   }
 

@@ -71,6 +71,23 @@ test('a maker that fails leaves nothing, and the next one starts afresh', async 
   expect((await readdir(directory)).sort()).toEqual(['image', 'notes', 'step.json']);
 });
 
+test('a maker whose one half still writes when the other has failed leaves nothing either', async () => {
+  const { folder, cache } = await workshop();
+  const writing = Promise.withResolvers<void>();
+  const failing = cache.run(step, async (directory) => {
+    const write = async () => {
+      for (let file = 0; file < 2000; file += 1) await writeFile(join(directory, `${file}`), 'x');
+    };
+    const half = write().catch(() => undefined);
+    void half.then(writing.resolve);
+    await writeFile(join(directory, 'half'), 'x');
+    throw new Error('disk full');
+  });
+  await expect(failing).rejects.toThrow('disk full');
+  await writing.promise;
+  expect(await readdir(join(folder, 'squashfs'))).toEqual([]);
+});
+
 test('until a maker has ended, nothing is found', async () => {
   const { cache, make } = await workshop();
   await cache.run(step, async (directory) => {
