@@ -99,6 +99,8 @@ export default defineProfile({
           packages: ['qemu-efi-aarch64', 'qemu-system-arm'],
           drop: {
             '/usr/bin/qemu-system-arm': 'aarch64 runs 32-bit guests too',
+            '/usr/bin/qemu-system-armel': 'aarch64 runs 32-bit guests too',
+            '/usr/bin/qemu-system-armhf': 'aarch64 runs 32-bit guests too',
           },
         },
       },

@@ -146,7 +146,8 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
     readOnly: true,
     id: 'medium',
     cd: medium.as !== 'disk',
-    properties: 'bootindex=1',
+    // An NVMe disk must have a serial number.
+    properties: 'bootindex=1,serial=medium',
   };
   return [first, ...further];
 }

@@ -52,7 +52,7 @@ test.each([
   expect(values('-drive', one)).toEqual([
     `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},${kept}`,
   ]);
-  expect(values('-device', one)).toContain(`${device}drive=medium,bootindex=1`);
+  expect(values('-device', one)).toContain(`${device}drive=medium,bootindex=1,serial=medium`);
 });
 
 test.each([
@@ -137,6 +137,6 @@ test('a machine for another CPU has that one’s program, firmware and devices',
   expect(values('-drive', arm, by)[0]).toContain('/usr/share/AAVMF/AAVMF_CODE.fd');
   // It has no IDE and no PS/2.
   const devices = values('-device', arm, by);
-  expect(devices).toContain('scsi-cd,drive=medium,bootindex=1');
+  expect(devices).toContain('scsi-cd,drive=medium,bootindex=1,serial=medium');
   expect(devices).toContain('usb-kbd');
 });
