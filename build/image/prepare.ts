@@ -78,6 +78,11 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   const locked = readLocked(projectDirectory);
   tellDifferences(installed, locked, { ...options, frozen });
   const lockRequest = { ...options, profile, base };
+  // Before the lock: without a Node for the programs none need be resolved.
+  const runtime =
+    profile.programs.length === 0
+      ? undefined
+      : runtimeOf(profile, base.name, { installed, locked });
   const [lock, toolVersions] = await Promise.all([
     currentLock(lockRequest, frozen),
     versions(options),
@@ -95,10 +100,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
-    programs:
-      profile.programs.length === 0
-        ? undefined
-        : readPrograms(projectDirectory, runtimeOf(profile, base.name, { installed, locked })),
+    programs: runtime && readPrograms(projectDirectory, runtime),
     installed,
     toolVersions,
   };
