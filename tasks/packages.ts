@@ -52,7 +52,10 @@ export async function fetchPackages(
   }
 }
 
-/** The image with a lock of what the mirror has now. Frozen from then on: one mirror moves once during a build. */
+/**
+ * Resolves the image anew from what the mirror has now. The lock is frozen afterwards: a mirror that changes twice
+ * during a build is an error.
+ */
 async function withoutGone(
   image: PreparedImage,
   { item }: PackageGone,

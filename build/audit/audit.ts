@@ -75,7 +75,7 @@ function refuse(findings: readonly Finding[], where: string): void {
 }
 
 /**
- * One line for all paths with which the same is wrong: a library that is missing is needed by many.
+ * Groups identical findings into one line, since one missing library usually breaks many files.
  * Names come from packages, so nothing in them may steer the terminal.
  */
 function line(group: readonly Finding[]): string {

@@ -16,7 +16,7 @@ export interface ResolveRequest {
   cacheDirectory: string;
   /** Folder with further keys to believe, for a mirror of one's own; only where the base reads keys itself. */
   keysDirectory?: string | undefined;
-  /** What the lock says of the repositories: an index older than that is refused. Nothing is if absent. */
+  /** Repository states recorded in the lock. An older index is refused; leave out to accept any. */
   notOlderThan?: Lock['repositories'] | undefined;
   /** Takes indexes that say of themselves that they are no longer the newest. */
   acceptOutdated?: boolean | undefined;

@@ -17,7 +17,7 @@ export interface ManifestParts {
   times: readonly { step: string; seconds: number; cached: boolean }[];
   /** Scripts of packages that were not run. */
   scripts: readonly UnrunScript[];
-  /** What of others' is in the programs of our own: Node and npm packages. */
+  /** Third-party components of the compiled programs: Node and npm packages. */
   artifacts: readonly Artifact[];
 }
 

@@ -4,7 +4,7 @@ import { nameOf } from '../tree/path.ts';
 import { MODULE_FILE, moduleName } from './modinfo.ts';
 import type { KernelModule, ModuleIndex } from './module-index.ts';
 
-/** Modules that want one another before them at most; Linux has two or three in a row. */
+/** Longest accepted chain of `softdep pre:`; Linux has chains of two or three. */
 const DEEPEST = 200;
 
 /**

@@ -5,7 +5,7 @@ import type { Survey } from '../survey.ts';
 
 /** What is there in the booted system only: kernel file systems, memory, partitions of the appliance, devices. */
 const RUN_TIME = /^(proc|sys|dev|run|tmp|mnt|media|quantix|data|var\/(run|lock|tmp))(\/|$)/;
-/** The rule about services tells more about these. */
+/** Reported, with more detail, by rules/services.ts. */
 const ELSEWHERE = 'etc/runlevels/';
 /** As Linux. */
 const MOST_LINKS = 40;

@@ -23,7 +23,7 @@ import type { TrustedKeys } from './signature/keys.ts';
 const DOWNLOADS = 8;
 const OPENINGS = 4;
 
-/** What a root filesystem is to be made of. */
+/** What to install into a root filesystem. */
 export interface AssembleRequest {
   /** Alpine's name of the architecture: `aarch64`. */
   readonly architecture: string;
@@ -34,11 +34,11 @@ export interface AssembleRequest {
   readonly wanted: readonly string[];
   readonly cache: CacheDirectory;
   readonly signal?: AbortSignal | undefined;
-  /** Gets a line for a person now and then. */
+  /** Called with messages for the user, one line each. */
   readonly onNote?: ((line: string) => void) | undefined;
 }
 
-/** A root filesystem, and what reads its contents; whoever gets it closes the reader. */
+/** A root filesystem, and the reader of its contents, which the caller closes. */
 export interface AssembledRoot {
   readonly tree: Tree;
   readonly reader: ContentReader;
@@ -85,7 +85,7 @@ interface Opening {
   reader: ContentReader;
 }
 
-/** Every package is opened as soon as it is there; the first failure ends the rest. */
+/** Opens each package as soon as it is downloaded; the first failure aborts the others. */
 async function openAll(
   selected: readonly SelectedPackage[],
   opening: Opening,

@@ -6,7 +6,7 @@ import { DirectoryOwners, FileOwners } from './installed/owners.ts';
 import type { InstalledPackage } from './installed/package.ts';
 import { type AccountNumbers, renumbered } from './renumber.ts';
 
-/** A package that is to be installed, and what its archive has. */
+/** A package to install, and the contents of its archive. */
 export interface PackageToInstall extends InstalledPackage {
   /** Entries of its archive, without the record. */
   readonly entries: readonly Entry[];
@@ -15,21 +15,21 @@ export interface PackageToInstall extends InstalledPackage {
 /** What is to be installed into an empty root. */
 export interface Installation extends Omit<Database, 'packages'> {
   /**
-   * Accounts of the system. Whatever an archive says belongs to one of these names gets its number, as apk does
-   * with the accounts that a root has; other names leave the numbers of the archive.
+   * Accounts of the system. Files owned by one of these names get that account's id, as apk does with the accounts of
+   * the root it installs into; for other names the archive's numeric ids are kept.
    */
   readonly accounts?: AccountNumbers | undefined;
   /** In the order in which apk would install them. */
   readonly packages: readonly PackageToInstall[];
 }
 
-/** What an installation comes to. */
+/** The planned contents of the root. */
 export interface InstallationPlan {
-  /** What packages bring, in order: later ones take the place of earlier ones. Directories are as they end up. */
+  /** Entries of the packages in order; a later one replaces an earlier one. Directories have their final owner and mode. */
   readonly entries: readonly Entry[];
-  /** Directories that are there whatever the packages bring. */
+  /** Directories that exist whether or not a package has them. */
   readonly directories: readonly Entry[];
-  /** Database and configuration; they take the place of whatever a package has there. */
+  /** apk's database and configuration; they replace what a package has at these paths. */
   readonly database: readonly Entry[];
 }
 

@@ -87,8 +87,8 @@ function accountsOf({ accounts }: Pick<MergeContext['profile'], 'accounts'>): Ac
 }
 
 /**
- * Scripts that were stored and not run, each with the profile's reason.
- * @throws BuildError naming those that nobody looked at
+ * Package scripts that are stored but not run, each with the reason that the profile gives.
+ * @throws BuildError naming the scripts for which it gives none
  */
 function unrunScripts(
   packages: readonly PackageToInstall[],

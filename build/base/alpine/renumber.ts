@@ -8,15 +8,15 @@ export interface AccountNumbers {
   readonly groups: ReadonlyMap<string, number>;
 }
 
-/** What is renumbered of a package. */
+/** The parts of a package that hold ids. */
 interface Owned {
   readonly entries: readonly Entry[];
   readonly record: PackageRecord;
 }
 
 /**
- * A package whose files belong to the accounts of a system, where its archive names one of them: the number that
- * an account has where a package was built means nothing elsewhere.
+ * Gives files the ids of the accounts that their archive names: the numeric ids of the machine that built the package
+ * mean nothing elsewhere. Names that are not among the accounts keep the archive's ids.
  */
 export function renumbered<P extends Owned>(added: P, accounts: AccountNumbers | undefined): P {
   const { owners, directories } = added.record;

@@ -73,7 +73,7 @@ function statesOf(
   );
 }
 
-/** Where packages come from, and for what. */
+/** Where packages come from, and for which CPU. */
 interface PackageOrigin {
   repositories: ReadonlyMap<string, Repository>;
   /** As Alpine calls it. */
@@ -81,7 +81,7 @@ interface PackageOrigin {
   context: DownloadContext;
 }
 
-/** The first failure ends the other downloads. */
+/** The first failure aborts the other downloads. */
 async function lockAll(
   packages: readonly SelectedPackage[],
   { context, ...origin }: PackageOrigin,

@@ -96,7 +96,7 @@ function addNetworkFile(files: Record<string, string>, name: string, text: strin
   files[path] = text;
 }
 
-/** That the file is there is all that counts. */
+/** Only the existence of this file matters, not its content. */
 function sshEnabledFile(files: Readonly<Record<string, string>>): string {
   if (files['/ssh/authorized_keys'] !== undefined) return 'SSH comes up at boot\n';
   throw new BuildError({

@@ -7,8 +7,8 @@ import type { AppletContext, AppletPlan } from './plan.ts';
 import { type AppletCall, AppletError } from './words.ts';
 
 /**
- * `apk add`: what is named comes into the world; with `--virtual`, into a package without files that does.
- * @throws AppletError if something is no dependency
+ * `apk add`: adds dependencies to world; with `--virtual`, to a package without files, which is added to world instead.
+ * @throws AppletError if an argument is no dependency
  */
 export function planAdd({ call, database, world }: AppletContext): AppletPlan {
   const dependencies = call.operands.map((text) => dependencyOf(text, call, database));
@@ -88,7 +88,7 @@ function generatedVersion(now: Date): string {
   return `${day}.${time}`;
 }
 
-/** World with one more dependency, in place of one on the same name. */
+/** World with a dependency added; it replaces one on the same name. */
 function withDependency(world: readonly Requirement[], dependency: Requirement): Requirement[] {
   const at = world.findIndex(({ name }) => name === dependency.name);
   return at < 0 ? [...world, dependency] : world.with(at, dependency);

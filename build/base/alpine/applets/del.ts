@@ -5,9 +5,9 @@ import { matchingNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /**
- * `apk del`: what is named leaves the world, with `--rdepends` also what depends on it. It goes unless something
- * else needs it.
- * @throws AppletError if a name is not known
+ * `apk del`: removes names from world, with `--rdepends` also what depends on them. A package is uninstalled unless
+ * something else needs it.
+ * @throws AppletError if a name is unknown
  */
 export function planDel({ call, database, world }: AppletContext): AppletPlan {
   const removing = new Removal({
@@ -22,7 +22,7 @@ export function planDel({ call, database, world }: AppletContext): AppletPlan {
 interface RemovalOptions {
   readonly world: readonly Requirement[];
   readonly installed: readonly Package[];
-  /** Whether what depends on the removed goes, too. */
+  /** Whether packages that depend on a removed one are removed too. */
   readonly recursive: boolean;
 }
 
@@ -47,7 +47,7 @@ class Removal {
     else this.#removePackages(installed.package);
   }
 
-  /** Removes a package and, if told so, whatever of the installed depends on it, and so on. */
+  /** Removes a package and, with `--rdepends`, the installed packages that depend on it, recursively. */
   #removePackages(first: Package): void {
     const waiting = [first];
     for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
@@ -62,14 +62,14 @@ class Removal {
   }
 }
 
-/** Installed packages with a dependency that a package fulfils. */
+/** Installed packages with a dependency that a package satisfies. */
 function dependents(one: Package, installed: readonly Package[]): Package[] {
   return installed.filter((other) =>
     other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
   );
 }
 
-/** World without what it says of a name. */
+/** World without its dependency on a name. */
 function withoutName(world: readonly Requirement[], name: Requirement['name']): Requirement[] {
   return world.filter((dependency) => dependency.name !== name);
 }

@@ -3,9 +3,9 @@ import { matchingNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /**
- * `apk fix`: what is named, or whatever is broken, is installed again or (`--upgrade`) becomes the newest; with
- * `--depends` also what it depends on.
- * @throws AppletError if a name is not known
+ * `apk fix`: reinstalls the named packages, or all broken ones, or upgrades them (`--upgrade`); with `--depends` their
+ * dependencies too.
+ * @throws AppletError if a name is unknown
  */
 export function planFix({ call, database, world }: AppletContext): AppletPlan {
   const { options, operands } = call;

@@ -7,8 +7,8 @@ import { AppletError } from './words.ts';
 const WILDCARD = /[*?[]/;
 
 /**
- * Names that words of a command mean: themselves, or all that fit a pattern with `*`, `?` and `[…]`.
- * @throws AppletError naming the words that mean none
+ * Resolves the arguments of a command to names; one with `*`, `?` or `[…]` is a pattern.
+ * @throws AppletError listing the arguments that match no name
  */
 export function matchingNames(database: Database, words: readonly string[]): Name[] {
   const missing: string[] = [];

@@ -7,15 +7,15 @@ import { planFix } from './fix.ts';
 import { planUpgrade } from './upgrade.ts';
 import type { AppletCall } from './words.ts';
 
-/** What a command asks of the solver. */
+/** What a command has the solver do. */
 export interface AppletPlan {
   readonly world: readonly Requirement[];
-  /** What is preferred everywhere. */
+  /** Preferences for all names; bits of `Flag`. */
   readonly flags: number;
   readonly nameFlags: readonly NameFlags[];
 }
 
-/** From what a command is planned. */
+/** What a command is planned from. */
 export interface AppletContext {
   readonly call: AppletCall;
   readonly database: Database;
@@ -24,8 +24,8 @@ export interface AppletContext {
 }
 
 /**
- * What a command makes of the world, and what it prefers. `add --virtual` adds a package to the database.
- * @throws AppletError if its words are wrong or name what is not there
+ * The world that a command leads to, and its preferences. `add --virtual` adds a package to the database.
+ * @throws AppletError if its arguments are malformed or name an unknown package
  */
 export function planApplet(context: AppletContext): AppletPlan {
   switch (context.call.applet) {

@@ -7,7 +7,7 @@ import { type AppletContext, type AppletPlan, planApplet } from './plan.ts';
 import { planSelfUpgrade } from './upgrade.ts';
 import { AppletError } from './words.ts';
 
-/** What became of a command. */
+/** The outcome of a command. */
 export interface Transaction {
   readonly solution: Solution;
   /** World after it. */
@@ -17,9 +17,9 @@ export interface Transaction {
 }
 
 /**
- * Plans a command and solves what it asks for.
- * @returns `undefined` if it asks for nothing: `upgrade --self-upgrade-only` with nothing newer
- * @throws AppletError if its words are wrong, name what is not there, or world names a tag no repository has
+ * Plans a command and solves it.
+ * @returns `undefined` if there is nothing to do: `upgrade --self-upgrade-only` with nothing newer
+ * @throws AppletError if its arguments are malformed or name an unknown package, or world has a tag of no repository
  */
 export function transact(context: AppletContext): Transaction | undefined {
   const { call, database, world } = context;
@@ -48,7 +48,7 @@ function isForced(options: ReadonlySet<string>): boolean {
   return options.has('force-broken-world') || options.has('force');
 }
 
-/** Refuses a world that names a tag which no repository has. */
+/** Refuses a world with a tag that no repository has. */
 function checkTags({ call, database }: AppletContext, world: readonly Requirement[]): void {
   if (isForced(call.options)) return;
   const lost = world.filter((dependency) => hasLostTag(database, dependency));

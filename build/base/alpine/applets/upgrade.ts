@@ -9,8 +9,8 @@ import type { AppletContext, AppletPlan } from './plan.ts';
 const SELF = 'apk-tools';
 
 /**
- * `apk upgrade`: everything, or what is named, becomes the newest that fits.
- * @throws AppletError if a name is not known
+ * `apk upgrade`: upgrades all packages, or the named ones, to the newest versions that satisfy the world.
+ * @throws AppletError if a name is unknown
  */
 export function planUpgrade({ call, database, world }: AppletContext): AppletPlan {
   const { options, operands } = call;
@@ -55,7 +55,7 @@ function upgradeFlags(options: ReadonlySet<string>): number {
   );
 }
 
-/** World without demands for exact files (`--available`), and without what no repository has (`--prune`). */
+/** World without dependencies on checksums (`--available`) and on packages that no repository has (`--prune`). */
 function changedWorld(
   world: readonly Requirement[],
   options: ReadonlySet<string>,

@@ -1,10 +1,10 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { BuildError, type Explanation } from '../../../error.ts';
 
-/** Why a command of apk is not carried out: its words are wrong, or what they ask for cannot be tried. */
+/** Why a command of apk is refused: its syntax is wrong, or it cannot be tried. */
 export type Refusal = 'syntax' | 'other';
 
-/** A command of apk that cannot be carried out. */
+/** A command of apk that is refused. */
 export class AppletError extends BuildError {
   readonly refusal: Refusal;
 
@@ -18,7 +18,7 @@ export class AppletError extends BuildError {
 /** Commands of apk that change the world or bring installed packages in line with it. */
 export type AppletName = 'add' | 'del' | 'upgrade' | 'fix';
 
-/** What the words of a command line of apk say. */
+/** A parsed command line of apk. */
 export interface AppletCall {
   readonly applet: AppletName;
   /** What follows the command: names, dependencies or patterns. */
@@ -103,8 +103,8 @@ const APPLETS: Readonly<Record<AppletName, ParseArgsOptionsConfig>> = {
 };
 
 /**
- * Reads the words of a command line of apk 2.14 (apk(8), apk-add(8) …): a command, its options before or after it,
- * and its operands. Options that only concern what is printed or unpacked are accepted and mean nothing here.
+ * Parses a command line of apk 2.14 (apk(8), apk-add(8) …): a command, its options before or after it,
+ * and its operands. Options that only affect printing or unpacking are accepted and ignored.
  * @throws AppletError if there is no such command or option
  */
 export function parseWords(words: readonly string[]): AppletCall {

@@ -1,7 +1,7 @@
 import { endsWithin } from './tar.ts';
 import { BLOCK } from './tar-header.ts';
 
-/** Takes bytes in the portions in which they are needed from chunks of any size. */
+/** Reads exact numbers of bytes from a stream of chunks of any size. */
 export class ByteSource {
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #where: string;
@@ -19,7 +19,7 @@ export class ByteSource {
     return this.#position;
   }
 
-  /** Passes over bytes. @throws BuildError if there are not as many left */
+  /** Skips bytes. @throws BuildError if fewer are left */
   async skip(size: number): Promise<void> {
     for (let missing = size; missing > 0; ) missing -= (await this.#part(missing)).length;
   }
@@ -35,7 +35,7 @@ export class ByteSource {
     return this.exactly(BLOCK);
   }
 
-  /** The next so many bytes. @throws BuildError if there are not as many left */
+  /** Reads this many bytes. @throws BuildError if fewer are left */
   async exactly(size: number): Promise<Buffer> {
     if (this.#rest.length >= size) return this.#cut(size);
     const parts: Buffer[] = [];
@@ -47,7 +47,7 @@ export class ByteSource {
     return Buffer.concat(parts);
   }
 
-  /** The next so many bytes, in the portions in which they are there. @throws BuildError if there are fewer left */
+  /** Reads this many bytes, in chunks as they arrive. @throws BuildError if fewer are left */
   async *upTo(size: number): AsyncGenerator<Buffer> {
     for (let missing = size; missing > 0; ) {
       const part = await this.#part(missing);
@@ -56,7 +56,7 @@ export class ByteSource {
     }
   }
 
-  /** At least one byte, at most so many. */
+  /** Reads at least one byte, and at most this many. */
   async #part(most: number): Promise<Buffer> {
     if (this.#rest.length === 0 && !(await this.#more())) throw endsWithin(this.#where);
     return this.#cut(Math.min(most, this.#rest.length));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { damagedArchive } from './damaged.ts';
 
-/** What headers before an entry say of it, in place of its own header or besides. */
+/** What extension headers say of the next entry; it overrides the entry's own header. */
 export interface Extension {
   readonly path?: string | undefined;
   readonly linkpath?: string | undefined;

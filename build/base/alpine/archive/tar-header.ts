@@ -56,18 +56,18 @@ export function padded(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
-/** What is known of an entry before any header about it. */
+/** The state before any extension header. */
 export const NOTHING_KNOWN: Extension = {};
 
-/** A header that says something of the next entry, in `size` bytes after it. */
+/** A header that describes the next entry; its text is the `size` bytes after it. */
 export interface ExtensionHeader {
   readonly letter: string;
   readonly size: number;
 }
 
 /**
- * Recognises a header that only says something of the next entry.
- * @returns `undefined` if it is an entry's own
+ * Recognises a header that only describes the next entry.
+ * @returns `undefined` if it is an entry's own header
  * @throws BuildError if it is damaged, or too large
  */
 export function extensionHeader(block: Buffer, where: string): ExtensionHeader | undefined {
@@ -80,7 +80,7 @@ export function extensionHeader(block: Buffer, where: string): ExtensionHeader |
 }
 
 /**
- * What is known of the next entry after one more such header.
+ * Applies one more such header to what is known of the next entry.
  * @throws BuildError if the header's text is malformed
  */
 export function extend(known: Extension, letter: string, text: Buffer, where: string): Extension {

@@ -6,10 +6,10 @@ import { inTableOrder } from './name-hash.ts';
 import { identityOf, installedOf, packageOf } from './package.ts';
 import { Tags } from './tags.ts';
 
-/** Bit 0 is the cache; this many repositories have the others. */
+/** Most repositories: bit 0 stands for the cache, the other bits of a number for one repository each. */
 const MOST_REPOSITORIES = 30;
 const CACHE = 1;
-/** Beside most names nothing installs itself: one list does for all of them. */
+/** Most names have no `install_if` dependents; they share one empty list. */
 const NO_NAMES: readonly Name[] = [];
 
 /**
@@ -35,7 +35,7 @@ export class Database {
     this.#architecture = architecture;
   }
 
-  /** The object that stands for a name, made if it is new. */
+  /** The object for a name; a new one is added. */
   readonly intern = (name: string): Name => {
     const known = this.#names.get(name);
     if (known !== undefined) return known;
@@ -125,7 +125,7 @@ export class Database {
     return this.#insert(fields, identity);
   }
 
-  /** Joins names to those that install themselves beside them; called once, when everything was read. */
+  /** Links names to the packages with an `install_if` on them; called once, after everything has been read. */
   link(): void {
     this.#linked = this.#packages.size;
     const lists = new Map<Name, Name[]>();

@@ -1,12 +1,11 @@
-/** Buckets of apk's table of names. */
+/** Buckets of apk's hash table of names. */
 const BUCKETS = 20_000;
 const SEED = 5381;
 const NOT_ASCII = /[^\0-\x7f]/;
 
 /**
- * Names in the order in which apk comes across them: bucket by bucket of its hash table, the youngest of a bucket
- * first. What is decided in this order (which of two packages that install themselves comes first) is then
- * decided as apk does.
+ * Names in the order in which apk iterates over its hash table: bucket by bucket, the newest of a bucket first. Some
+ * decisions depend on it, such as which of two packages with `install_if` is considered first.
  * @param names in the order in which they were first seen
  */
 export function inTableOrder<N extends { readonly name: string }>(names: readonly N[]): N[] {

@@ -8,7 +8,7 @@ import type { Tags } from './tags.ts';
 /** The architecture of packages for every CPU. */
 const ANY_CPU = 'noarch';
 
-/** With what a stanza is made a package. */
+/** What is needed to turn a stanza into a package. */
 export interface PackageContext {
   readonly id: number;
   readonly identity: string;
@@ -37,7 +37,7 @@ export function packageOf(fields: Stanza['fields'], context: PackageContext): Pa
   return new ReadPackage(fields, context);
 }
 
-/** What a stanza of the installed database says besides. */
+/** The fields that only a stanza of the installed database has. */
 export function installedOf({ fields }: Stanza, tags: Tags): Installed {
   const flags = fields.get('f') ?? '';
   return {
@@ -50,7 +50,7 @@ export function installedOf({ fields }: Stanza, tags: Tags): Installed {
 const NONE: readonly Requirement[] = [];
 const NOTHING = { atoms: NONE, unreadable: undefined };
 
-/** A package whose dependencies are parsed when someone asks: of most packages of an index nobody does. */
+/** A package whose dependencies are parsed on first use: for most packages of an index that never happens. */
 class ReadPackage implements Package {
   readonly name: Name;
   readonly id: number;

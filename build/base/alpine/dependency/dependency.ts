@@ -52,7 +52,7 @@ export function parseAtom<N>(text: string, intern: (name: string) => N): Depende
   return text === '' || BLANK.test(text) ? undefined : readAtom(text, intern);
 }
 
-/** Parses an atom without blanks. Names alone, and names with `=`, are most of an index and read without more ado. */
+/** Parses an atom without blanks. Plain names and names with `=` are most of an index, and take a short path. */
 function readAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
   const at = text.search(SIGN);
   if (at < 0) return plain(intern(text));
@@ -77,15 +77,15 @@ export function splitList(text: string): string[] {
   return parts.includes('') ? parts.filter((part) => part !== '') : parts;
 }
 
-/** Whether the version of an atom, if it has one, is one by apk's rules. */
+/** Whether the version of an atom, if it has one, is valid by apk's rules. */
 export function isSound({ operator, version }: Dependency<unknown>): boolean {
   return version === undefined || operator === CHECKSUM || isValidVersion(version);
 }
 
 /**
- * Parses a dependency as a user writes it.
- * @param where the file or option it stands in, for messages
- * @throws BuildError if it is none, or its version is none by apk's rules
+ * Parses a dependency that a user wrote.
+ * @param where the file or option that it is from, for messages
+ * @throws BuildError if it is malformed, or its version is invalid by apk's rules
  */
 export function parseDependency(text: string, where: string): Dependency {
   const dependency = parseAtom(text, (name) => name);

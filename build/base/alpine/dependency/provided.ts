@@ -2,11 +2,11 @@ import type { Package, Provider, Requirement } from '../database/model.ts';
 import { ANY, CHECKSUM, matchesVersion } from '../version/operator.ts';
 
 /**
- * Whether a dependency is fulfilled by what stands for its name; a conflict is fulfilled by what it does not
- * forbid. A name that is provided without a version fulfils no dependency on a version.
- * @param provider `undefined` if nothing stands for the name
- * @param requirer the package whose dependency it is: it may forbid what it provides itself, and then is the only
- *   one of its kind
+ * Whether the provider of a name satisfies a dependency on it. A conflict is satisfied by any provider that it does not
+ * match. A name provided without a version satisfies no versioned dependency.
+ * @param provider `undefined` if the name has no provider
+ * @param requirer the package with the dependency: it may conflict with a name that it provides itself, and then no
+ *   other package may provide that name
  */
 export function isProvided(
   dependency: Requirement,
@@ -22,17 +22,17 @@ export function isProvided(
   return matchesVersion(provider.version, operator, wanted ?? '') !== conflict;
 }
 
-/** How a dependency concerns a package. */
+/** How a dependency relates to a package. */
 export type Bearing = 'satisfied' | 'broken' | 'none';
 
-/** Whether a package fulfils a dependency, breaks it, or has nothing to do with it. */
+/** Whether a package satisfies a dependency, violates it, or is unrelated to it. */
 export function bearingOn(dependency: Requirement, provider: Package): Bearing {
   const version = versionUnder(dependency, provider);
   if (version === null) return 'none';
   return isProvided(dependency, { package: provider, version }) ? 'satisfied' : 'broken';
 }
 
-/** The version a package has under a dependency's name; `null` if it has not that name. */
+/** The version a package provides under a dependency's name; `null` if it does not provide that name. */
 function versionUnder({ name }: Requirement, provider: Package): string | undefined | null {
   if (provider.name === name) return provider.version;
   const under = provider.provides.find((one) => one.name === name);

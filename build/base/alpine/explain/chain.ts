@@ -2,23 +2,23 @@ import { nameAndVersion, type Package, type Requirement } from '../database/mode
 import { formatDependency } from '../dependency/dependency.ts';
 import type { Solution } from '../solver/solve.ts';
 
-/** Steps that are shown at each end of a way that is longer than both. */
+/** Steps shown at each end of a longer chain. */
 const ENDS_SHOWN = 5;
 
-/** Who asks for something: a package of the solution, or world if `undefined`. */
+/** A requirer: a package of the solution, or world if `undefined`. */
 export type Requirer = Package | undefined;
 
-/** One dependency of the solution, with who asks for it. */
+/** One dependency of the solution, with its requirer. */
 export interface Demand {
   readonly requirer: Requirer;
   readonly dependency: Requirement;
 }
 
-/** Everything that a solution asks for, and how it comes to ask for it. */
+/** All requirements of a solution, and the chains that lead to them. */
 export class Demands {
-  /** World's demands first, then those of packages, nearest to world first. */
+  /** World's requirements first, then those of packages, nearest to world first. */
   readonly all: readonly Demand[];
-  /** Package → the demand that first led to it. */
+  /** Package → the requirement that first led to it. */
   readonly #reason = new Map<Package, Demand>();
 
   constructor({ state, world }: Pick<Solution, 'state' | 'world'>) {
@@ -35,13 +35,13 @@ export class Demands {
     this.all = all;
   }
 
-  /** Packages that something asks for, nearest to world first. */
+  /** Required packages, nearest to world first. */
   get packages(): readonly Package[] {
     return [...this.#reason.keys()];
   }
 
   /**
-   * The way from world to who asks: `world wants app, app-1 needs lib>2`.
+   * The chain from world to a requirement: `world wants app, app-1 needs lib>2`.
    * @param demand its last step
    */
   chain(demand: Demand): string {
@@ -57,14 +57,14 @@ export class Demands {
     return shortened(steps.reverse()).join(', ');
   }
 
-  /** The way from world to a package; empty if nothing asks for it. */
+  /** The chain from world to a package; empty if nothing requires it. */
   chainTo(one: Package): string {
     const reason = this.#reason.get(one);
     return reason === undefined ? '' : this.chain(reason);
   }
 }
 
-/** The two ends of a long way. */
+/** The two ends of a long chain. */
 function shortened(steps: readonly string[]): readonly string[] {
   if (steps.length <= 2 * ENDS_SHOWN) return steps;
   return [...steps.slice(0, ENDS_SHOWN), '…', ...steps.slice(-ENDS_SHOWN)];

@@ -6,14 +6,13 @@ import { isAutoSelectable } from '../solver/reconsider.ts';
 import type { Solution } from '../solver/solve.ts';
 import { type Demand, Demands } from './chain.ts';
 
-/** Names that are listed before the rest is only counted. */
+/** Most names listed; the rest is only counted. */
 const MOST_LISTED = 8;
 /** The bit of the cache among repositories. */
 const CACHE = 1;
 
 /**
- * Tells why a world cannot be fulfilled, as a person would: who asks for what, by which way, and what stands
- * against it.
+ * Explains why a world cannot be satisfied: which package requires what, through which chain, and what conflicts.
  * @param solution one with errors
  * @returns a line for each contradiction, never none
  */
@@ -46,7 +45,7 @@ function explainDemand(solution: Solution, demands: Demands, demand: Demand): st
   return [`${chain}, but ${name} is to be installed${because}`];
 }
 
-/** Why nothing stands for a name that is asked for. */
+/** Why a required name has no provider. */
 function whyNothing(solution: Solution, { dependency }: Demand): string {
   const { name } = dependency;
   const { state } = solution;
@@ -68,7 +67,7 @@ function whyNothing(solution: Solution, { dependency }: Demand): string {
   return listed(reasons);
 }
 
-/** What is wrong with a package itself: it cannot be had, or not by the tags that lead to it. */
+/** What is wrong with a package itself: it is unavailable, or its requirers' tags do not allow it. */
 function whyUnfit({ state }: Solution, one: Package): string | undefined {
   const { available, tags } = state.database;
   if (one.defect !== undefined) return `cannot be used: ${one.defect}`;
@@ -83,7 +82,7 @@ function whyUnfit({ state }: Solution, one: Package): string | undefined {
   return `is only in ${listed(names)}: write ${one.name.name}${names[0] ?? ''}`;
 }
 
-/** Who forbids a package, or a name that it provides, although it is not what stands for that name. */
+/** What conflicts with a package, or with a name that it provides without being that name's provider. */
 function whyForbidden(demands: Demands, one: Package): string | undefined {
   const demand = demands.all.find(
     ({ dependency, requirer }) =>
@@ -97,7 +96,7 @@ function isUnfit(solution: Solution, one: Package): boolean {
   return !selectable || !tagAllowed;
 }
 
-/** What of the solution a package cannot stand beside. */
+/** Packages of the solution with which a package conflicts. */
 function whyOut({ state }: Solution, one: Package): string {
   for (const dependency of one.depends) {
     const { locked, chosen } = state.of(dependency.name);

@@ -30,7 +30,7 @@ export interface OwnedFile {
   readonly sha1: string | undefined;
 }
 
-/** A directory that a package has, and what it has in it; in the order of its archive. */
+/** A directory of a package and its files in it, in the order of the archive. */
 export interface OwnedDirectory {
   /** Tree path; empty for the root. */
   readonly path: string;
@@ -46,7 +46,7 @@ export function filePath(
   return directory.path === '' ? file.name : `${directory.path}/${file.name}`;
 }
 
-/** Tree paths of what has extended attributes: the tree cannot hold them, only the database tells of them. */
+/** Tree paths with extended attributes: the tree cannot hold them, only the database records them. */
 export function pathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
   return directories.flatMap((directory) => [
     ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),
@@ -57,8 +57,8 @@ export function pathsWithAttributes(directories: readonly OwnedDirectory[]): str
 }
 
 /**
- * The lines of the installed database that tell what a package has: `F:` a directory, `M:` its owner and mode,
- * `R:` a file in it, `a:` its owner and mode, `Z:` its checksum. Owners and modes only if unusual.
+ * The lines of the installed database that list a package's files: `F:` a directory, `M:` its owner and mode, `R:` a
+ * file in it, `a:` its owner and mode, `Z:` its checksum. Default owners and modes are omitted.
  */
 export function formatFiles(directories: readonly OwnedDirectory[]): string {
   return directories.map(formatDirectory).join('');
@@ -83,7 +83,7 @@ function formatOwnership({ uid, gid, mode, xattrs }: Ownership): string {
 
 /** Lines to parse. */
 export interface FileLines {
-  /** Lines of a stanza; those that do not tell of files are passed over. */
+  /** Lines of a stanza; those about other things are skipped. */
   readonly text: string;
   /** Number of the first line, from 1. */
   readonly line: number;

@@ -6,8 +6,8 @@ import { filePath, type OwnedDirectory, type Ownership } from './files.ts';
 import { type InstalledPackage, nameOfPackage } from './package.ts';
 
 /**
- * Owners and modes that directories end up with when several packages have them. As apk does it, the package with
- * the lowest owner decides (user first, then group), and of packages with that owner only what all permit is left.
+ * Final owner and mode of directories that several packages have. As in apk, the lowest owner wins (user id first, then
+ * group id), and the mode is the intersection of the modes of all packages with that owner.
  */
 export class DirectoryOwners {
   readonly #owners = new Map<string, Ownership>();
@@ -26,7 +26,7 @@ export class DirectoryOwners {
     }
   }
 
-  /** What a directory that was added ends up with. */
+  /** Final owner and mode of a directory that was added. */
   of(path: string): Ownership | undefined {
     return this.#fixed.get(path) ?? this.#owners.get(path);
   }
@@ -36,10 +36,10 @@ function isLower(a: Ownership, b: Ownership): boolean {
   return a.uid < b.uid || (a.uid === b.uid && a.gid < b.gid);
 }
 
-/** Who owns which file while packages are installed one after the other. */
+/** Which package owns each file, as packages are installed one after another. */
 export class FileOwners {
   readonly #owners = new Map<string, InstalledPackage>();
-  /** Package → paths that others took over from it. */
+  /** Package → paths that other packages took over from it. */
   readonly #lost = new Map<InstalledPackage, Set<string>>();
 
   /**
@@ -65,7 +65,7 @@ export class FileOwners {
     return denied;
   }
 
-  /** What a package has in the end. */
+  /** The files that a package owns in the end. */
   remaining(installed: InstalledPackage): readonly OwnedDirectory[] {
     const lost = this.#lost.get(installed);
     const { directories } = installed.record;
@@ -103,7 +103,7 @@ export class FileOwners {
 }
 
 /**
- * Whether a `replaces` of a package means another one, by its own name and version; what it provides does not count.
+ * Whether a `replaces` matches another package, by that package's own name and version; what it provides does not count.
  * @param dependency such as `busybox<1.36`
  * @param fields of the other package
  */

@@ -42,28 +42,28 @@ function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
   }
 }
 
-/** apk reads numbers as numbers: leading zeroes go, and what is missing is 0. */
+/** apk parses numeric fields: leading zeroes are dropped, and a missing number is 0. */
 function valueFor(fields: ReadonlyMap<string, string>, letter: string): string {
   const value = fields.get(letter) ?? '';
   return NUMBERS.has(letter) ? (/^0*(\d+)/.exec(value)?.[1] ?? '0') : value;
 }
 
 /**
- * A list of dependencies as apk writes it, whatever way it was written: one blank between them, and operators in
- * their usual form (`~=` is `~`, `=>` is `>=`).
+ * A list of dependencies in apk's canonical form: separated by one blank, with normalized operators (`~=` becomes `~`,
+ * `=>` becomes `>=`).
  */
 function dependencyList(text: string): string {
   return splitList(text).map(dependencyText).join(' ');
 }
 
-/** One dependency as apk writes it; what is none stays as it is. */
+/** One dependency in apk's canonical form; other text is returned unchanged. */
 function dependencyText(word: string): string {
   const dependency = parseAtom(word, (name) => name);
   return dependency === undefined ? word : formatDependency(dependency);
 }
 
 /**
- * The text of `/lib/apk/db/triggers`: per package that has some, its identity and what it wants to know of.
+ * The text of `/lib/apk/db/triggers`: for each package with triggers, its identity and the directories they watch.
  * @param packages in any order
  */
 export function formatTriggers(packages: readonly InstalledPackage[]): string {
@@ -74,9 +74,8 @@ export function formatTriggers(packages: readonly InstalledPackage[]): string {
 }
 
 /**
- * The text of `/etc/apk/world`: what is wanted, a line each, sorted by name. Of two wishes for one name the later
- * one counts.
- * @param wanted names with what they may be further bound to: `busybox`, `openssl>3`, `zlib@edge`, `!mdev`
+ * The text of `/etc/apk/world`: one dependency a line, sorted by name. Of two with the same name the later one counts.
+ * @param wanted dependencies: `busybox`, `openssl>3`, `zlib@edge`, `!mdev`
  */
 export function formatWorld(wanted: readonly string[]): string {
   const byName = new Map(wanted.map((word) => [nameIn(word), dependencyText(word)]));

@@ -7,7 +7,7 @@ import { SIGNATURE_PREFIX, type Signature, signaturesOf } from '../signature/sig
 import { type PackageInfo, parsePackageInfo } from './pkginfo.ts';
 import { isScript, type ScriptName } from './scripts.ts';
 
-/** What stands before a package's data. */
+/** The parts of a package before its data. */
 export interface PackageControl {
   readonly signatures: readonly Signature[];
   /** The control part as it is in the file, compressed: what is signed, and what makes the identity. */
@@ -61,7 +61,7 @@ export async function readControl(file: PackageFile): Promise<PackageControl> {
   throw damagedArchive('it has too many signatures', file.where);
 }
 
-/** The beginning of a file, as far as it was needed so far. */
+/** The beginning of a file, read only as far as needed. */
 class Head {
   readonly #file: PackageFile;
   #bytes: Buffer;

@@ -36,8 +36,8 @@ export interface PackageToOpen {
 /**
  * Reads a package (`.apk`, format v2) into a sink, its record (see `record.ts`) last. Nothing is run. The data is
  * checked while it streams by, so what the sink got is good only once this has ended without an error.
- * @throws BuildError if it is damaged or hostile, is not the package that the index means, or nobody trusted
- *   stands for it; always if a trusted key's signature in it is wrong
+ * @throws BuildError if it is damaged or hostile, is not the package that the index lists, or is not signed by a trusted
+ *   key where that is required; always if a trusted key's signature in it is wrong
  */
 export async function openPackage(opening: PackageToOpen): Promise<void> {
   const { file, origin, sink, signal } = opening;

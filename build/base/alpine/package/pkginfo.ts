@@ -1,6 +1,6 @@
 import { damagedArchive } from '../archive/damaged.ts';
 
-/** What `.PKGINFO` says that the index does not, and by what its package is named in messages. */
+/** The fields of `.PKGINFO` that the index lacks, and the name and version for messages. */
 export interface PackageInfo {
   readonly name: string;
   readonly version: string;
@@ -8,9 +8,9 @@ export interface PackageInfo {
   readonly datahash: string;
   /** Packages whose files this one may take over, as it writes them: `a b<2`. */
   readonly replaces: readonly string[];
-  /** Who wins if two packages replace each other; 0 if it says nothing. */
+  /** Decides which of two packages that replace each other wins; 0 by default. */
   readonly replacesPriority: number;
-  /** Directories, as patterns, whose change its script `trigger` wants to know of. */
+  /** Patterns of directories that its `trigger` script watches. */
   readonly triggers: readonly string[];
 }
 

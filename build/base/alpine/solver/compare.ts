@@ -3,7 +3,7 @@ import { compareVersions } from '../version/compare.ts';
 import { Flag } from './flags.ts';
 import { ONLY_UNTAGGED, type PackageState, type SolverState } from './state.ts';
 
-/** Two providers of one name, with what the solver knows of them. */
+/** Two providers of one name, with their state in the solver. */
 interface Pair {
   readonly solver: SolverState;
   /** What is preferred of either. */
@@ -36,7 +36,7 @@ function prefer(a: boolean, b: boolean): number {
   return Number(a) - Number(b);
 }
 
-/** Whether the newest is wanted whatever it breaks; a tag is a stronger wish. */
+/** Whether the newest is wanted even if it breaks something (`--latest`); a tag outranks that. */
 function wantsLatest({ flags, stateA, stateB }: Pair): boolean {
   return (
     (flags & Flag.latest) !== 0 &&
@@ -45,7 +45,7 @@ function wantsLatest({ flags, stateA, stateB }: Pair): boolean {
   );
 }
 
-/** With `--latest`: allowed by tags, and to be had. */
+/** The order with `--latest`: what the tags allow first, then what is available. */
 function comparePossible({ flags, stateA, stateB }: Pair): number {
   const tags = prefer(stateA.tagAllowed, stateB.tagAllowed);
   if (tags !== 0) return tags;
@@ -54,7 +54,7 @@ function comparePossible({ flags, stateA, stateB }: Pair): number {
   return 0;
 }
 
-/** What breaks least, then what tags mean, then what is installed. */
+/** The usual order: fewest conflicts, then what the tags prefer, then what is installed. */
 function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
   const installed = prefer(a.package.installed !== undefined, b.package.installed !== undefined);
   const upgrade = (flags & Flag.upgrade) !== 0;

@@ -3,8 +3,8 @@ import { isProvided } from '../dependency/provided.ts';
 import type { NameState, SolverState } from './state.ts';
 
 /**
- * Puts a dependency on the packages under its name: those that do not fulfil it are out.
- * @param requirer whose dependency it is; `undefined` for world
+ * Applies a dependency to the providers of its name: those that do not satisfy it are excluded.
+ * @param requirer package that has the dependency; `undefined` for world
  */
 export function constrain(
   solver: SolverState,
@@ -26,14 +26,14 @@ export function constrain(
   }
 }
 
-/** Reconsiders what depends on whether a name is asked for. */
+/** Queues the names whose state depends on whether this one is required. */
 export function requirersChanged(solver: SolverState, state: NameState): void {
   solver.queueUnresolved(state);
   reconsiderReverseInstallIf(solver, state.name);
   solver.queue(state);
 }
 
-/** Takes a package out of the choice. */
+/** Excludes a package. */
 export function disqualify(solver: SolverState, one: Package): void {
   solver.ofPackage(one).selectable = false;
   reconsiderReverseDepends(solver, one.name);
@@ -63,7 +63,7 @@ export function inherit(solver: SolverState, one: Package, from: Package | undef
   if ((repositories & tags.repositoriesOfSet(state.allowedTags)) !== 0) state.tagAllowed = true;
 }
 
-/** Has the packages reconsidered whose dependencies are on a name. */
+/** Queues the names of packages that depend on a name. */
 export function reconsiderReverseDepends(solver: SolverState, name: Name): void {
   for (const state of solver.of(name).reverseDepends) {
     if (!state.seen) continue;
@@ -72,7 +72,7 @@ export function reconsiderReverseDepends(solver: SolverState, name: Name): void 
   }
 }
 
-/** Has the packages reconsidered that install themselves beside a name. */
+/** Queues the names of packages that have an `install_if` on a name. */
 export function reconsiderReverseInstallIf(solver: SolverState, name: Name): void {
   for (const dependent of name.reverseInstallIf) {
     const state = solver.of(dependent);

@@ -6,8 +6,8 @@ import { type NameState, ONLY_UNTAGGED, type SolverState } from './state.ts';
 const CACHE = 1;
 
 /**
- * Finds everything that a name may lead to: its packages, what they depend on and provide, and what installs itself
- * beside them. Numbers the names in the order in which that is complete.
+ * Finds everything reachable from a name: its packages, what they depend on and provide, and packages with an
+ * `install_if` on them. Numbers the names in the order in which their search ends.
  */
 export function discover(solver: SolverState, name: Name): void {
   carryOut(discoverName(solver, name));
@@ -54,7 +54,7 @@ function* discoverPackage(solver: SolverState, one: Package): Generator<Work, vo
   }
 }
 
-/** Finds what installs itself beside the packages of a name, and the other names they provide. */
+/** Finds packages with an `install_if` on the packages of a name, and the other names these provide. */
 function* discoverBeside(solver: SolverState, name: Name): Generator<Work, void, void> {
   for (const { package: one } of name.providers) {
     yield* discoverAll(solver, one.name.reverseInstallIf);

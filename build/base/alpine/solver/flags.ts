@@ -1,4 +1,4 @@
-/** What is preferred of the packages that can stand for a name; bits of a set. */
+/** Preferences among the providers of a name, as bits. */
 export const Flag = {
   /** The newest, rather than the installed one. */
   upgrade: 0x01,
@@ -16,10 +16,10 @@ export const Flag = {
   remove: 0x40,
 } as const;
 
-/** What is preferred of the packages under a name. */
+/** Preferences for the packages of a name. */
 export interface NameFlags {
   readonly name: string;
   readonly flags: number;
-  /** Those that what it depends on gets, too. */
+  /** The preferences that its dependencies inherit. */
   readonly inheritable: number;
 }

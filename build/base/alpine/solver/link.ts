@@ -21,7 +21,7 @@ export function linkReverseDepends(solver: SolverState): void {
 
 type Lists = Map<NameState, NameState[]>;
 
-/** Joins what the packages under a name depend on to it; of names nobody asks for, only what is installed. */
+/** Links the dependencies of a name's packages to it; for a name that nothing requires, only those of installed ones. */
 function linkName(solver: SolverState, name: Name, lists: Lists): void {
   const dependent = solver.of(name);
   for (const { package: one } of name.providers) {

@@ -1,9 +1,9 @@
-/** A piece of recursive work: what it yields is done before it goes on. */
+/** A recursive task as a generator: each task it yields is completed before it continues. */
 export type Work = Generator<Work, void, void>;
 
 /**
- * Does a piece of work and all that it yields, depth first, without using up the stack: chains of dependencies may
- * be as long as an index, and indexes come from outside.
+ * Runs a task and all that it yields, depth first, on a stack of its own: a hostile index can have a chain of
+ * dependencies longer than the call stack allows.
  */
 export function carryOut(work: Work): void {
   const stack: Work[] = [work];

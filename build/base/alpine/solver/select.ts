@@ -11,8 +11,8 @@ import { isAutoSelectable } from './reconsider.ts';
 import type { NameState, SolverState } from './state.ts';
 
 /**
- * The name to decide next: the latest asked for that leaves no choice and nothing open before it, else one that
- * may be chosen for, named by the user, discovered last.
+ * The name to decide next: the one required last of those that have a single candidate and no undecided dependency;
+ * else, of those with a choice that may be made, one that the user named or that was discovered last.
  */
 export function nextToDecide({ unresolved }: SolverState): NameState | undefined {
   let best: NameState | undefined;
@@ -37,7 +37,7 @@ function isBefore(a: NameState, b: NameState): boolean {
   return a.order > b.order;
 }
 
-/** Decides what stands for a name, and asks for what that depends on. */
+/** Chooses the provider of a name, and requires its dependencies. */
 export function decide(solver: SolverState, state: NameState): void {
   const chosen = choose(solver, state);
   if (chosen === undefined) {
@@ -70,7 +70,7 @@ function mayInstallItself(solver: SolverState, one: Package): boolean {
   return installIfTriggered && tagAllowed && selectable;
 }
 
-/** Lets a provider, or nothing, stand for a name; whatever else has that name is out. */
+/** Makes a package, or none, the provider of a name; all other packages with that name are excluded. */
 function assign(solver: SolverState, state: NameState, provider: Provider | undefined): void {
   if (state.locked) {
     const bothVirtual = provider?.version === undefined && state.chosen?.version === undefined;

@@ -10,24 +10,24 @@ import { reconsider } from './reconsider.ts';
 import { decide, nextToDecide } from './select.ts';
 import { SolverState } from './state.ts';
 
-/** What is to be solved. */
+/** A problem for the solver. */
 export interface SolveRequest {
   /** Linked, and not changed by solving. */
   readonly database: Database;
   readonly world: readonly Requirement[];
-  /** What is preferred everywhere; bits of `Flag`. */
+  /** Preferences for all names; bits of `Flag`. */
   readonly flags?: number | undefined;
-  /** What is preferred under some names. */
+  /** Preferences for single names. */
   readonly nameFlags?: readonly NameFlags[] | undefined;
   /** Change as little as possible besides the package manager itself. */
   readonly selfUpgrade?: boolean | undefined;
-  /** Leave out of world what cannot be had, rather than fail. */
+  /** Drop unavailable packages from world instead of failing. */
   readonly dropBroken?: boolean | undefined;
 }
 
 /** What the solver found. */
 export interface Solution {
-  /** In the order of doing; packages that stay as they are come, too. */
+  /** In the order in which they are carried out, unchanged packages included. */
   readonly changes: readonly Change[];
   /** How many contradictions there are; 0 for a solution that can be carried out. */
   readonly errors: number;
@@ -38,9 +38,9 @@ export interface Solution {
 }
 
 /**
- * Finds the packages that fulfil the world, by the semantics of apk-tools 2.14: names are decided one after the
- * other, each for good; what follows from a decision is drawn before the next. The same request always gives the
- * same solution.
+ * Finds the packages that satisfy the world, with the semantics of apk-tools 2.14: names are decided one at a time,
+ * without backtracking, and the consequences of each decision are applied before the next. The same request always
+ * gives the same solution.
  */
 export function solve(request: SolveRequest): Solution {
   let world = sorted(request.world.filter(isSound));
@@ -96,7 +96,7 @@ function decideAll(state: SolverState): void {
   }
 }
 
-/** World by name as apk sorts it: without regard to case first. */
+/** World sorted by name as apk does it: first without regard to case. */
 function sorted(world: readonly Requirement[]): Requirement[] {
   return [...world].sort(
     (a, b) =>

@@ -5,10 +5,10 @@ import { NO_TAG } from '../database/tags.ts';
 /** The set of tags that holds only `NO_TAG`. */
 export const ONLY_UNTAGGED = 1 << NO_TAG;
 
-/** Most names have no dependents: one list does for all of them. */
+/** Most names have no dependents; they share one empty list. */
 const NO_STATES: readonly NameState[] = [];
 
-/** What one run knows of a name. */
+/** State of a name in one run of the solver. */
 export interface NameState {
   readonly name: Name;
   seen: boolean;
@@ -21,18 +21,18 @@ export interface NameState {
   requirers: number;
   /** Larger the later it was discovered; those it depends on are discovered before it. */
   order: number;
-  /** Whether a user's words were about it. */
+  /** Whether the user named it. */
   named: boolean;
   reconsiderDepends: boolean;
   reconsiderInstallIf: boolean;
   queued: boolean;
   unresolved: boolean;
-  /** Whether some package under it installs itself; whether none ever will. */
+  /** Whether a provider has an `install_if` that is met; whether none can ever be met. */
   hasInstallIf: boolean;
   noInstallIf: boolean;
-  /** Whether some package installs itself if this name stays out. */
+  /** Whether a package has an `install_if` on this name being absent. */
   absenceCounts: boolean;
-  /** Whether there is a choice to make, and one that may be made without being told. */
+  /** Whether there is more than one candidate; whether one may be chosen although nothing names it. */
   hasOptions: boolean;
   hasAutoSelectable: boolean;
   reverseDependsDone: boolean;
@@ -47,14 +47,14 @@ export interface NameState {
   removed: boolean;
 }
 
-/** What one run knows of a package. */
+/** State of a package in one run of the solver. */
 export interface PackageState {
   seen: boolean;
-  /** Whether it can be had, and nothing decided so far forbids it. */
+  /** Whether it is available and no decision so far excludes it. */
   selectable: boolean;
   /** Whether a repository has it. */
   available: boolean;
-  /** Whether the tags that lead to it allow it; whether it is what they mean first of all. */
+  /** Whether the tags of those who require it allow it; whether they prefer it. */
   tagAllowed: boolean;
   tagPreferred: boolean;
   allowedTags: number;
@@ -135,7 +135,7 @@ export class SolverState {
     this.errors += 1;
   }
 
-  /** Has a name reconsidered, once, after those that already wait. */
+  /** Queues a name for reconsideration, once. */
   queue(state: NameState): void {
     if (state.queued || state.locked) return;
     if (state.requirers === 0 && !state.reconsiderInstallIf) return;
@@ -155,7 +155,7 @@ export class SolverState {
     return undefined;
   }
 
-  /** Puts a name among those to decide, or takes it away, as it is wanted now. */
+  /** Adds a name to those still to be decided, or removes it, according to its state. */
   queueUnresolved(state: NameState): void {
     if (state.locked) return;
     const wanted = state.requirers > 0 || state.hasInstallIf || state.absenceCounts;

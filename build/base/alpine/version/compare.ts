@@ -4,7 +4,7 @@ import { isLeadingZeros, Kind, type Token, tokens } from './token.ts';
 export type Relation = -1 | 0 | 1;
 
 /**
- * Compares two versions as apk-tools 2.14 orders them; text that is no version is compared as far as it is one.
+ * Compares two versions as apk-tools 2.14 does; of an invalid version, its valid beginning is compared.
  * @returns -1 if the first is less, 1 if it is greater
  */
 export function compareVersions(a: string, b: string): Relation {
@@ -46,7 +46,7 @@ function compareTokens(a: readonly Token[], b: readonly Token[]): Relation {
   }
 }
 
-/** What decides where two versions agree up to parts of different kinds. */
+/** The order of two versions that are equal up to parts of different kinds. */
 function relationOfKinds(a: Token, b: Token): Relation {
   if (isPrerelease(a)) return -1;
   if (isPrerelease(b)) return 1;

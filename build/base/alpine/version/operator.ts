@@ -1,15 +1,15 @@
 import { compareVersions, compareWithPrefix } from './compare.ts';
 
-/** What a version may be to the one it is matched with; bits of an operator. */
+/** Relations between a version and the one it is matched against; bits of an operator. */
 export const EQUAL = 1;
 export const LESS = 2;
 export const GREATER = 4;
 /** The version is compared with the beginnings of versions. */
 export const FUZZY = 8;
 
-/** No version asked for. */
+/** Any version. */
 export const ANY = EQUAL | LESS | GREATER;
-/** Not a version but the identity (`C:`) of a package is asked for. */
+/** The operand is a package's identity (`C:`), not a version. */
 export const CHECKSUM = LESS | GREATER;
 
 /** Operators as apk writes them, by their bits. */
@@ -47,7 +47,7 @@ export function formatOperator(operator: number): string {
   return WRITTEN.get(operator) ?? '?';
 }
 
-/** Whether a version is what an operator and a version ask for: `1.2-r3` is `>= 1.2`, and `~ 1`. */
+/** Whether a version satisfies an operator and a version: `1.2-r3` satisfies `>= 1.2` and `~ 1`. */
 export function matchesVersion(version: string, operator: number, wanted: string): boolean {
   if ((operator & ANY) === ANY) return true;
   const compare = (operator & FUZZY) === 0 ? compareVersions : compareWithPrefix;
