@@ -79,7 +79,7 @@ function findProgram(name: string): string | undefined {
     });
 }
 
-/** Paths of a tool's libraries as the loader finds them: `/lib/x86_64-linux-gnu/libzstd.so.1`. */
+/** Paths of a tool's libraries as the loader finds them: `/lib/…/libzstd.so.1`. */
 async function shapingLibraries(tool: VersionedTool, path: string): Promise<string[]> {
   const shaping = SHAPING_LIBRARIES[tool];
   if (shaping === undefined || !isElf(path)) return [];
