@@ -164,8 +164,13 @@ test('a database of a newer program is refused, naming both versions, and not to
   await migrateUp(request(address, { programVersion: '2.0.0' }));
   const older = request(address, { folder: await migrationsUpTo(9) });
   const before = await dumpSchema(address);
-  for (const act of [migrateUp(older), readMigrationStatus(older), migrateDown(older, 1)]) {
-    const error: unknown = await act.catch((one: unknown) => one);
+  const acts = [
+    () => migrateUp(older),
+    () => readMigrationStatus(older),
+    () => migrateDown(older, 1),
+  ];
+  for (const act of acts) {
+    const error: unknown = await act().catch((one: unknown) => one);
     expect(error).toBeInstanceOf(NewerSchemaError);
     expect(error).toMatchObject({ schemaVersion: 10, knownVersion: 9 });
     expect(String(error)).toMatch(
