@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -71,12 +80,17 @@ function readMemory(file: string): Memory {
 /** Path of the program that a name stands for, as execvp(3) finds it. */
 function findProgram(name: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  return folders
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat?.isFile() === true && (stat.mode & 0o111) !== 0;
-    });
+  return folders.map((folder) => join(folder, name)).find(isProgram);
+}
+
+/** Whether a path is a program that the caller may run; a folder of PATH that he may not enter has none for him. */
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Paths of a tool's libraries as the loader finds them: `/lib/…/libzstd.so.1`. */
