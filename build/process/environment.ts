@@ -45,7 +45,8 @@ export function isolatedEnvironment(caller: Environment = process.env): Environm
   return {
     ...Object.fromEntries(inherited),
     ...proxyVariables(caller),
-    HOME: '/nonexistent',
+    // Not a folder that is missing: root's tools would make it.
+    HOME: '/dev/null',
     ...MTOOLS,
     ...LANGUAGE,
   };

@@ -59,6 +59,12 @@ test("of the caller's variables a tool gets PATH, TMPDIR and the proxies, and no
   expect(environment.split('\n')).toEqual([...names].sort());
 });
 
+test('a tool has no home, and cannot make one: npm leaves logs wherever it can', async () => {
+  expect(await runScript('mkdir -p "$HOME/.npm" 2>/dev/null && echo made || echo refused')).toBe(
+    'refused',
+  );
+});
+
 test('a mtools configuration of the caller is not read, whether variables or files hold it', async () => {
   const folder = await temporaryFolder();
   const configuration = join(folder, '.mtoolsrc');
