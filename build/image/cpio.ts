@@ -12,18 +12,19 @@ const TYPE_BITS = {
   fifo: 0o010000,
 } as const;
 
-/** Largest value of a field: eight hex digits. */
-const LARGEST = 0xffff_ffff;
+/** Bytes of an initramfs at most: the kernel keeps all of it in memory, and so does the builder. */
+const LARGEST = 512 * 1024 * 1024;
 
 /**
  * A tree as a cpio archive in the "newc" format that the kernel unpacks as initramfs
  * (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). The same tree gives the same bytes.
  * @param epoch time stamp of every entry, seconds since 1970
- * @throws BuildError on a hard link, extended attributes or a file of 4 GiB or more, before anything is read
+ * @throws BuildError on a hard link or extended attributes, or if it is larger than 512 MiB, before anything is read
  */
 export function cpioArchive(tree: Tree, epoch: number): Buffer {
   const parts: Buffer[] = [];
   const entries = tree.entries().map(fitting);
+  assertSmall(entries);
   entries.forEach((entry, index) => {
     parts.push(...member(tree, entry, { inode: index + 1, epoch }));
   });
@@ -50,15 +51,26 @@ function member(tree: Tree, entry: Fitting, { inode, epoch }: { inode: number; e
 type Fitting = Exclude<Entry, { type: 'hardlink' }>;
 
 function fitting(entry: Entry): Fitting {
-  const tooLarge = entry.type === 'file' && entry.size > LARGEST;
-  if (entry.type === 'hardlink' || tooLarge || entry.attributes !== undefined) {
+  if (entry.type === 'hardlink' || entry.attributes !== undefined) {
     throw new BuildError({
       what: `${entry.path} cannot go into an initramfs`,
       where: entry.origin,
-      fix: 'It cannot hold hard links, extended attributes, and files of 4 GiB or more.',
+      fix: 'It can hold neither hard links nor extended attributes.',
     });
   }
   return entry;
+}
+
+function assertSmall(entries: readonly Fitting[]): void {
+  const files = entries.filter((entry) => entry.type === 'file').sort((a, b) => b.size - a.size);
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  const [largest] = files;
+  if (largest === undefined || size <= LARGEST) return;
+  throw new BuildError({
+    what: `the initramfs would have ${size} bytes, of which ${largest.path} has ${largest.size}; it may have ${LARGEST}`,
+    where: largest.origin,
+    fix: 'Put what is not needed to find the medium into the root filesystem.',
+  });
 }
 
 function dataOf(tree: Tree, entry: Fitting): Buffer {

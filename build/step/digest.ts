@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { HashedFile } from '../process/hashed-file.ts';
 
 /** SHA-256 in hex of text or bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -6,7 +7,7 @@ export function sha256(data: string | Uint8Array): string {
 }
 
 /**
- * SHA-256 in hex of plain data: scalars, bytes, arrays and objects of these. The order of keys counts, since whoever
+ * SHA-256 in hex of plain data: scalars, bytes, hashed files, arrays and objects of these. The order of keys counts, since whoever
  * goes through an object sees it; a key without a value does not.
  * @throws TypeError on anything whose content cannot be seen from outside, such as a function or a Map
  */
@@ -21,6 +22,7 @@ function withoutBytes(value: unknown): unknown {
   }
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof Uint8Array) return { sha256: sha256(value) };
+  if (value instanceof HashedFile) return { sha256: value.sha256 };
   if (Array.isArray(value)) return value.map(withoutBytes);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {

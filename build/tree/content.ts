@@ -1,12 +1,17 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { BuildError } from '../error.ts';
-import type { FileEntry } from './entry.ts';
+import { assertUnchanged } from '../process/hashed-file.ts';
+import type { Content, FileEntry } from './entry.ts';
 
 /** Open files a `ContentReader` keeps at most; a root filesystem's bytes come from some hundred archives. */
 const MOST_OPEN = 512;
 
 /** Bytes that are read at once at most. */
 const MOST_READ = 1024 * 1024 * 1024;
+
+/** Largest file that is handed out whole, and pieces in which larger ones are compared; bytes. */
+const LARGEST_WHOLE = 128 * 1024 * 1024;
+const PIECE = 1024 * 1024;
 
 /**
  * Reads file contents of a tree at any offset, keeping the archives behind it open.
@@ -24,7 +29,7 @@ export class ContentReader implements Disposable {
     if (got === into.length) return;
     throw new BuildError({
       what: `${entry.path} ends ${into.length - got} bytes early`,
-      where: entry.content.in === 'memory' ? entry.origin : entry.content.file,
+      where: placeOf(entry),
       fix: 'The file changed under the build; run it again.',
     });
   }
@@ -35,18 +40,30 @@ export class ContentReader implements Disposable {
       into.set(slice);
       return slice.length;
     }
-    const descriptor = this.#descriptor(content.file);
+    const descriptor = this.#descriptor(content);
+    if (content.in === 'hashed') assertUnchanged(content.file, descriptor);
+    const start = content.in === 'file' ? content.offset : 0;
     // One read gives at most 2 GiB, and fewer bytes than asked for at any time (read(2)).
     for (let done = 0; ; ) {
-      const at = content.offset + from + done;
+      const at = start + from + done;
       const got = readSync(descriptor, into, done, Math.min(into.length - done, MOST_READ), at);
       done += got;
       if (got === 0 || done === into.length) return done;
     }
   }
 
-  /** The whole content of a file. */
+  /**
+   * The whole content of a file.
+   * @throws BuildError if it is larger than anything that has to be looked at whole
+   */
   bytes(entry: FileEntry): Buffer {
+    if (entry.size > LARGEST_WHOLE) {
+      throw new BuildError({
+        what: `/${entry.path} has ${entry.size} bytes, more than a file of its kind has`,
+        where: placeOf(entry),
+        fix: 'Leave it out, or give it another name.',
+      });
+    }
     const bytes = Buffer.allocUnsafe(entry.size);
     this.read(entry, 0, bytes);
     return bytes;
@@ -57,7 +74,22 @@ export class ContentReader implements Disposable {
     return this.bytes(entry).toString('utf8');
   }
 
-  #descriptor(file: string): number {
+  /** Whether two files have the same content. */
+  equal(a: FileEntry, b: FileEntry): boolean {
+    if (a.size !== b.size) return false;
+    const [pieceOfA, pieceOfB] = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)];
+    for (let from = 0; from < a.size; from += PIECE) {
+      const length = Math.min(PIECE, a.size - from);
+      const [ofA, ofB] = [pieceOfA.subarray(0, length), pieceOfB.subarray(0, length)];
+      this.read(a, from, ofA);
+      this.read(b, from, ofB);
+      if (!ofA.equals(ofB)) return false;
+    }
+    return true;
+  }
+
+  #descriptor(content: Exclude<Content, { in: 'memory' }>): number {
+    const file = content.in === 'file' ? content.file : content.file.path;
     const known = this.#open.get(file);
     if (known !== undefined) return known;
     if (this.#open.size >= MOST_OPEN) this[Symbol.dispose]();
@@ -70,6 +102,12 @@ export class ContentReader implements Disposable {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
   }
+}
+
+/** Where a file's bytes are, for messages. */
+function placeOf({ content, origin }: FileEntry): string {
+  if (content.in === 'memory') return origin;
+  return content.in === 'file' ? content.file : content.file.path;
 }
 
 function openOrExplain(file: string): number {

@@ -1,10 +1,13 @@
+import type { HashedFile } from '../process/hashed-file.ts';
+
 /**
- * Where the bytes of a file are: in memory, or a slice of a file on the host (an opened package in the cache,
- * an overlay file, an artifact). The length is the entry's `size`.
+ * Where the bytes of a file are: in memory, a slice of a file in the cache (of an opened package, an artifact), or
+ * a whole file of somebody else's, such as a large one of an overlay. The length is the entry's `size`.
  */
 export type Content =
   | { readonly in: 'memory'; readonly bytes: Uint8Array }
-  | { readonly in: 'file'; readonly file: string; readonly offset: number };
+  | { readonly in: 'file'; readonly file: string; readonly offset: number }
+  | { readonly in: 'hashed'; readonly file: HashedFile };
 
 interface Common {
   /** Place in the root filesystem: relative, `/`-separated, without `.`, `..` or empty parts. */

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
+import { readHashedFile } from '../process/hashed-file.ts';
 import type { Entry } from './entry.ts';
 
 /** A folder of `overlay/`, read. */
@@ -85,6 +86,16 @@ function readOne(file: string, path: string, origin: string): Entry {
     });
   }
   const mode = (stat.mode & 0o111) === 0 ? 0o644 : 0o755;
+  if (stat.size > LARGEST_TEXT) {
+    const hashed = readHashedFile(file);
+    return {
+      ...owner,
+      type: 'file',
+      mode,
+      size: hashed.size,
+      content: { in: 'hashed', file: hashed },
+    };
+  }
   const bytes = readFileSync(file);
   checkLineEnds(bytes, file);
   return { ...owner, type: 'file', mode, size: bytes.length, content: { in: 'memory', bytes } };
@@ -123,12 +134,12 @@ function isMorePrivate({ mode }: Stats, folder: string): boolean {
   return (lstatSync(folder).mode & READ_BY_ALL & ~mode) !== 0;
 }
 
-/** Larger ones are no text that somebody edits; bytes. */
+/** Larger ones are no text that somebody edits, and are not kept in memory; bytes. */
 const LARGEST_TEXT = 1024 * 1024;
 
 /** Shells, OpenRC and what else reads the files of an overlay take a carriage return for a part of the line. */
 function checkLineEnds(bytes: Buffer, file: string): void {
-  if (bytes.length > LARGEST_TEXT || !bytes.includes('\r\n') || bytes.includes(0)) return;
+  if (!bytes.includes('\r\n') || bytes.includes(0)) return;
   throw new BuildError({
     what: 'a file of an overlay has CRLF line ends',
     where: file,

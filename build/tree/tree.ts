@@ -284,9 +284,7 @@ export class Tree {
   }
 
   #sameFile(a: FileEntry, b: FileEntry): boolean {
-    return (
-      a.size === b.size && sameOwner(a, b) && this.#reader.bytes(a).equals(this.#reader.bytes(b))
-    );
+    return sameOwner(a, b) && this.#reader.equal(a, b);
   }
 }
 

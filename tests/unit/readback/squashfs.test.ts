@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import { QUICK, smallest, writeSquashfs } from '../../../build/image/squashfs.ts';
+import { readHashedFile } from '../../../build/process/hashed-file.ts';
 import { compareSquashfs } from '../../../build/readback/squashfs/compare-squashfs.ts';
 import { verifySquashfs } from '../../../build/readback/squashfs/verify.ts';
 import type { Entry, FileEntry } from '../../../build/tree/entry.ts';
@@ -84,6 +85,19 @@ test('an image without files reads back', async () => {
   const tree = treeOf(directory('a/b/c'));
   await writeSquashfs(tree, image, { compression: QUICK, epoch: EPOCH });
   await verifySquashfs(image, meant(tree));
+});
+
+test('a large file that was written to after it was hashed is told', async () => {
+  const large = join(await temporaryFolder(), 'large');
+  await writeFile(large, noise(2 * BLOCK));
+  const hashed = readHashedFile(large);
+  const content = { in: 'hashed', file: hashed } as const;
+  const tree = treeOf({ ...file('large'), size: hashed.size, content });
+  const image = join(folder, 'large.squashfs');
+  await writeSquashfs(tree, image, { compression: QUICK, epoch: EPOCH });
+  await verifySquashfs(image, meant(tree));
+  await appendFile(large, 'x');
+  await expect(verifySquashfs(image, meant(tree))).rejects.toThrow(`has changed (${large})`);
 });
 
 type Change = Partial<FileEntry> | { target: string } | { minor: number };

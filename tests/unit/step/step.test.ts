@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { HashedFile } from '../../../build/process/hashed-file.ts';
 import { Code } from '../../../build/step/code.ts';
 import { digestOf, sha256 } from '../../../build/step/digest.ts';
 import { namedInputs } from '../../../build/step/inputs.ts';
@@ -9,6 +10,14 @@ import { PROJECT } from '../profile/profiles.ts';
 test('a digest is the same for the same value', () => {
   const one = digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } });
   expect(digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } })).toBe(one);
+});
+
+test('a file on the host counts for its bytes, wherever it lies', () => {
+  const file = { path: '/a/b', size: 1, sha256: sha256(Buffer.from('d')), stamp: '1' };
+  const one = digestOf({ d: new HashedFile(file) });
+  expect(one).toBe(digestOf({ d: Buffer.from('d') }));
+  expect(digestOf({ d: new HashedFile({ ...file, path: '/c', stamp: '2' }) })).toBe(one);
+  expect(digestOf({ d: new HashedFile({ ...file, sha256: sha256('e') }) })).not.toBe(one);
 });
 
 test.each([[() => 1], [new Map()], [{ a: [() => 1] }]])(

@@ -1,9 +1,10 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { ContentReader } from '../../../build/tree/content.ts';
 import type { FileEntry } from '../../../build/tree/entry.ts';
+import { Tree } from '../../../build/tree/tree.ts';
 import { temporaryFolder } from '../folder.ts';
 import { file } from './trees.ts';
 
@@ -43,6 +44,40 @@ test('a file that is gone is told, unless it is open already', async () => {
   expect(reader.text(slice(host, 0, 5))).toBe('hello');
   reader[Symbol.dispose]();
   expect(() => reader.bytes(slice(host, 0, 5))).toThrow(BuildError);
+});
+
+/** A file that takes no room on the disk but at its end. */
+async function sparse(host: string, size: number, end: string): Promise<void> {
+  await using handle = await open(host, 'wx');
+  await handle.write(end, size - end.length);
+}
+
+test('of a file of more than 2 GiB any part is read, and not the whole', async () => {
+  const host = join(await temporaryFolder(), 'disk.img');
+  const size = 2200 * 1024 ** 2;
+  await sparse(host, size, 'the end');
+  using reader = new ContentReader();
+  const end = Buffer.alloc(9);
+  reader.read(slice(host, 0, size), size - end.length, end);
+  expect(end.toString()).toBe('\0\0the end');
+  expect(() => reader.bytes(slice(host, 0, size))).toThrow(
+    `/etc/x has ${size} bytes, more than a file of its kind has (${host})`,
+  );
+});
+
+test('files that are too large to be read whole are compared to their ends', async () => {
+  const folder = await temporaryFolder();
+  const size = 129 * 1024 ** 2;
+  const [one, other] = [join(folder, 'one'), join(folder, 'other')];
+  await sparse(one, size, 'end');
+  await sparse(other, size, 'eNd');
+  using reader = new ContentReader();
+  const tree = new Tree(reader);
+  tree.add(slice(one, 0, size));
+  expect(() => tree.add(slice(other, 0, size))).toThrow(
+    'both claim one path with different content',
+  );
+  tree.add(slice(one, 0, size));
 });
 
 test('of thousands of archives only some are open at a time', async () => {

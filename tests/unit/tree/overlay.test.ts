@@ -1,7 +1,20 @@
-import { chmod, copyFile, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { digestOf } from '../../../build/step/digest.ts';
+import { ContentReader } from '../../../build/tree/content.ts';
 import { overlayEntries, readOverlay } from '../../../build/tree/overlay.ts';
 import { temporaryFolder } from '../folder.ts';
 
@@ -114,6 +127,57 @@ test('CRLF line ends are named; bytes that only look so are left alone', async (
   expect(() => readOverlay(folder, 'common')).toThrow(
     /CRLF line ends \(.*etc\/motd\)\..*core\.autocrlf/,
   );
+});
+
+/** A file of zeros that takes no room on the disk, and text at its end. */
+async function sparse(path: string, size: number, end: string): Promise<void> {
+  await using file = await open(path, 'wx');
+  await file.write(end, size - end.length);
+}
+
+test('a large file is not kept in memory, and read where it is asked for', async () => {
+  const folder = await sample();
+  const size = 300 * 1024 ** 2;
+  await sparse(join(folder, 'disk.img'), size, 'the end');
+  const before = process.memoryUsage().arrayBuffers;
+  const [entry] = readOverlay(folder, 'common').entries;
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 ** 2);
+  if (entry?.type !== 'file') throw new Error('no file');
+  expect(entry).toMatchObject({ path: 'disk.img', mode: 0o644, size });
+  using reader = new ContentReader();
+  const end = Buffer.alloc(9);
+  reader.read(entry, size - 9, end);
+  expect(end.toString()).toBe('\0\0the end');
+  expect(() => reader.bytes(entry)).toThrow(
+    `/disk.img has ${size} bytes, more than a file of its kind has (${folder}/disk.img)`,
+  );
+});
+
+test('a large file counts for its content, and not for the folder it is in', async () => {
+  const [here, there] = [await sample(), await sample()];
+  const digest = (folder: string) => digestOf(readOverlay(folder, 'common').entries);
+  const large = Buffer.alloc(3 * 1024 ** 2, 'text');
+  for (const folder of [here, there]) await writeFile(join(folder, 'large'), large);
+  const before = digest(here);
+  expect(digest(there)).toBe(before);
+  await appendFile(join(here, 'large'), 'x');
+  expect(digest(here)).not.toBe(before);
+});
+
+test('a large file that changes under the build is told, whether it was open or not', async () => {
+  const folder = await sample();
+  await sparse(join(folder, 'large'), 3 * 1024 ** 2, 'the end');
+  const entry = readOverlay(folder, 'common').entries.find(({ path }) => path === 'large');
+  if (entry?.type !== 'file') throw new Error('no file');
+  using before = new ContentReader();
+  before.read(entry, 0, Buffer.alloc(1));
+  await writeFile(join(folder, 'large'), 'The', { flag: 'r+' });
+  using after = new ContentReader();
+  for (const reader of [before, after]) {
+    expect(() => reader.read(entry, 0, Buffer.alloc(1))).toThrow(
+      `has changed (${folder}/large). It changed under the build; run it again.`,
+    );
+  }
 });
 
 test('a clone with core.autocrlf keeps the line ends of the overlay', async () => {
