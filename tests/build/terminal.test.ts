@@ -4,13 +4,19 @@ import { expect, test } from 'vitest';
 import { openWorkshop } from './workshop.ts';
 
 /** A terminal of a size that progress is drawn on; script(1) makes it and passes keys on. */
-const COMMAND = 'stty cols 100 rows 40; exec node tasks/qx-build.ts iso --profile qvdc --release';
+const COMMAND =
+  'stty cols 100 rows 40; exec "$NODE" tasks/qx-build.ts iso --profile qvdc --release';
 
 test('Ctrl-C on a terminal, where progress is drawn, leaves nothing half-made either', async () => {
   await using workshop = await openWorkshop({ programs: 'shared' });
   const building = execa('script', ['--quiet', '--return', '--command', COMMAND, '/dev/null'], {
     cwd: workshop.directory,
-    env: { QUANTIX_CACHE: workshop.cache.root, TERM: 'xterm', CI: undefined },
+    env: {
+      QUANTIX_CACHE: workshop.cache.root,
+      TERM: 'xterm',
+      CI: undefined,
+      NODE: process.execPath,
+    },
     stdin: 'pipe',
     reject: false,
   });

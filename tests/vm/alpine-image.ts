@@ -35,7 +35,7 @@ export async function buildAlpineImage(profile: string): Promise<string> {
   await using mirror = await serve(folder);
   const args = ['--base', 'alpine', '--profile', profile, '--mirror', mirror.url];
   const { stdout } = await execa(
-    'node',
+    process.execPath,
     ['tasks/qx-build.ts', 'iso', ...args, '--keys-dir', keys, '--output', output, '--json'],
     { cwd: project, env: { QUANTIX_CACHE: cache } },
   );
