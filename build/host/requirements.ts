@@ -75,6 +75,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'openssl', package: 'openssl' },
   { name: 'virsh', package: 'libvirt-clients' },
   { name: 'pg_ctlcluster', package: 'postgresql' },
+  { name: 'etcd', package: 'etcd-server' },
+  { name: 'redis-server', package: 'redis-server' },
   // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
   { name: 'libvirtd', package: 'libvirt-daemon' },
 ];
