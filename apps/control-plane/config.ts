@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { codeOf } from '../process/code-of.ts';
+import { ELECTION_TIMES } from './coordination/election.ts';
 import { DATABASE, POOL_SIZE } from './database/connection.ts';
 import { AUTOMATIC_DUMPS } from './database/dump.ts';
 import { MIGRATIONS_FOLDER } from './database/migration-files.ts';
@@ -31,6 +32,31 @@ const configSchema = z
       })
       .prefault({}),
     etcd: z.strictObject({ address: z.url().default('http://127.0.0.1:2379') }).prefault({}),
+    /** Seconds; see `ElectionTimes`. */
+    leadership: z
+      .strictObject({
+        lease: z
+          .int()
+          .min(2)
+          .max(600)
+          .default(ELECTION_TIMES.lease / 1000),
+        renewEvery: z
+          .int()
+          .min(1)
+          .max(600)
+          .default(ELECTION_TIMES.renewEvery / 1000),
+        stepDownAfter: z
+          .int()
+          .min(1)
+          .max(600)
+          .default(ELECTION_TIMES.stepDownAfter / 1000),
+      })
+      .prefault({})
+      .refine(
+        ({ lease, renewEvery, stepDownAfter }) =>
+          renewEvery < stepDownAfter && stepDownAfter < lease,
+        'renewEvery must be less than stepDownAfter, and that less than lease',
+      ),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),
     socket: path.default('/run/quantix-vdc/controlplane.sock'),
   })

@@ -1,7 +1,17 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as wait } from 'node:timers/promises';
+import { hostname } from 'node:os';
 import type { Logger } from '../log/logger.ts';
 import type { Config } from './config.ts';
+import { monotonicClock } from './coordination/clock.ts';
+import {
+  type AgedStanding,
+  type Election,
+  type ElectionTimes,
+  startElection,
+} from './coordination/election.ts';
+import { openEtcd } from './coordination/etcd.ts';
+import { fenceIn } from './coordination/fence.ts';
+import { leaderKeyIn } from './coordination/leader-key.ts';
 import type { DatabaseAddress } from './database/connection.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { dumpBeforeMigration } from './database/dump.ts';
@@ -20,6 +30,14 @@ import type { HealthFacts } from './health/routes.ts';
 /** Milliseconds between two looks at the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
 const RETRY_AFTER = 2_000;
+
+/** Who leads while there is no database to lead with. */
+const NOT_ASKED: AgedStanding = {
+  role: 'unknown',
+  problem: 'the database is not ready yet',
+  age: undefined,
+  confirmedAgo: undefined,
+};
 
 /** The control plane's own state: what it found out, and when. */
 export interface ControlPlane {
@@ -61,6 +79,17 @@ export function migrateRequest(
   };
 }
 
+/** Times of the election, by a configuration. */
+function electionTimes({
+  leadership: { lease, renewEvery, stepDownAfter },
+}: Config): ElectionTimes {
+  return {
+    lease: lease * 1000,
+    renewEvery: renewEvery * 1000,
+    stepDownAfter: stepDownAfter * 1000,
+  };
+}
+
 /** Asks all services of a configuration, each once. */
 export async function askServices(
   config: Config,
@@ -89,6 +118,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const database = openDatabase(databaseAddress(config), config.database.pool, log);
   let problem: string | undefined = 'the database is not migrated yet';
   let schemaVersion: number | undefined;
+  let election: Election | undefined;
   let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
     name,
     state: 'unknown',
@@ -121,25 +151,39 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       else if (before.get(name) === 'failed') log.info(`${name} answers again`);
     }
   };
-  const work = async () => {
-    while (!signal.aborted && !(await migrate())) await pause(RETRY_AFTER);
-    while (!signal.aborted) {
-      await look();
-      await pause(LOOK_EVERY);
+  const lead = async () => {
+    const etcd = openEtcd(config.etcd.address);
+    try {
+      election = startElection({
+        name: `${hostname()}, process ${process.pid}`,
+        key: leaderKeyIn(etcd),
+        fence: fenceIn(database),
+        clock: monotonicClock,
+        times: electionTimes(config),
+        log,
+        signal,
+      });
+      await election.ended;
+    } finally {
+      etcd.close();
     }
   };
-  const pause = async (milliseconds: number) => {
-    try {
-      await wait(milliseconds, undefined, { signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
+  const lookAgainAndAgain = async () => {
+    while (!signal.aborted) {
+      await look();
+      await monotonicClock.sleep(LOOK_EVERY, signal);
     }
+  };
+  const work = async () => {
+    while (!signal.aborted && !(await migrate())) await monotonicClock.sleep(RETRY_AFTER, signal);
+    if (!signal.aborted) await Promise.all([lead(), lookAgainAndAgain()]);
   };
   return {
     facts: async () => ({
       version,
       problem,
       schemaVersion,
+      leadership: election?.standing() ?? NOT_ASKED,
       services,
       persistent: await isPersistent(),
       pool: {

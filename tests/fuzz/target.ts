@@ -1,3 +1,4 @@
+import { ExplainedError } from '../../apps/error.ts';
 import { BuildError } from '../../build/error.ts';
 import { Random } from './random.ts';
 
@@ -6,7 +7,7 @@ export interface Target {
   readonly name: string;
   /**
    * Feeds the parser once with something it should not have to expect.
-   * Anything but a result or a `BuildError` is a finding.
+   * Anything but a result, a `BuildError` or an `ExplainedError` is a finding.
    */
   once(random: Random): void | Promise<void>;
 }
@@ -39,7 +40,8 @@ export async function fire(
       await target.once(new Random(seed));
       accepted += 1;
     } catch (error) {
-      if (!(error instanceof BuildError)) throw finding(target, seed, error);
+      if (!(error instanceof BuildError || error instanceof ExplainedError))
+        throw finding(target, seed, error);
       refused += 1;
     }
     const took = performance.now() - started;

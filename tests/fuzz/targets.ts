@@ -24,6 +24,7 @@ import { END_MARK, tarEntry } from '../alpine-mirror/tar.ts';
 import { key } from '../unit/alpine/opened.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
+import { etcd } from './etcd-target.ts';
 import { hostileTar } from './hostile-tar.ts';
 import { cpio, fat, squashfs } from './image-targets.ts';
 import { machine } from './machine-target.ts';
@@ -174,5 +175,5 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, machine],
-  ...[squashfs, cpio, fat],
+  ...[squashfs, cpio, fat, etcd],
 ];

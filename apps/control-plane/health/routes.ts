@@ -1,5 +1,6 @@
 import { EXPOSITION_TYPE, exposition, type Metric } from '../../http/exposition.ts';
 import { json, type Route } from '../../http/route.ts';
+import type { AgedStanding } from '../coordination/election.ts';
 import type { ServiceHealth } from './probes.ts';
 
 /** What the routes tell of. */
@@ -9,6 +10,8 @@ export interface HealthFacts {
   readonly problem: string | undefined;
   /** Version of the database's schema; undefined while it is not known. */
   readonly schemaVersion: number | undefined;
+  /** Who leads. */
+  readonly leadership: AgedStanding;
   readonly services: readonly ServiceHealth[];
   /** Whether what is kept outlives a restart: there is a data disk. Undefined while it is not known. */
   readonly persistent: boolean | undefined;
@@ -24,9 +27,10 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       method: 'GET',
       path: '/readyz',
       answer: async () => {
-        const { pool: _pool, ...told } = await facts();
+        const { pool: _pool, leadership, ...told } = await facts();
         const isReady = told.problem === undefined && isServing(told.services);
-        return json({ ready: isReady, ...told }, isReady ? 200 : 503);
+        const body = { ready: isReady, ...told, leadership: leadershipBody(leadership) };
+        return json(body, isReady ? 200 : 503);
       },
     },
     {
@@ -41,12 +45,28 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   ];
 }
 
+/** Ages in seconds, to the tenth. */
+function leadershipBody({ age, confirmedAgo, ...standing }: AgedStanding) {
+  return { ...standing, seconds: seconds(age), confirmedSecondsAgo: seconds(confirmedAgo) };
+}
+
+function seconds(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : Math.round(milliseconds / 100) / 10;
+}
+
 /** PostgreSQL is the one service without which nothing works; without the others everything works, slower. */
 function isServing(services: readonly ServiceHealth[]): boolean {
   return services.some(({ name, state }) => name === 'postgresql' && state === 'ok');
 }
 
-function metrics({ version, schemaVersion, services, persistent, pool }: HealthFacts): Metric[] {
+function metrics({
+  version,
+  schemaVersion,
+  leadership,
+  services,
+  persistent,
+  pool,
+}: HealthFacts): Metric[] {
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name,
     help,
@@ -64,6 +84,27 @@ function metrics({ version, schemaVersion, services, persistent, pool }: HealthF
       'quantix_controlplane_schema_version',
       'Version of the database schema.',
       schemaVersion === undefined ? [] : [{ value: schemaVersion }],
+    ),
+    gauge(
+      'quantix_controlplane_leadership',
+      'Who leads: 1 for what is so. With "unknown" nobody can tell.',
+      (['leader', 'follower', 'unknown'] as const).map((role) => ({
+        labels: { role },
+        value: role === leadership.role ? 1 : 0,
+      })),
+    ),
+    gauge(
+      'quantix_controlplane_leadership_age_seconds',
+      'For how long it has been known so, and since it was last confirmed.',
+      [
+        { labels: { since: 'change' }, value: seconds(leadership.age) },
+        { labels: { since: 'confirmation' }, value: seconds(leadership.confirmedAgo) },
+      ].flatMap(({ labels, value }) => (value === undefined ? [] : [{ labels, value }])),
+    ),
+    gauge(
+      'quantix_controlplane_leader_epoch',
+      'Epoch that this program leads with.',
+      leadership.role === 'leader' ? [{ value: leadership.epoch }] : [],
     ),
     gauge(
       'quantix_controlplane_service_up',

@@ -10,6 +10,7 @@ describe('config.yaml of the control plane', () => {
       database: { socketFolder: '/run/postgresql', pool: { open: 50, idle: 10 } },
       etcd: { address: 'http://127.0.0.1:2379' },
       redis: { socket: '/run/redis/redis.sock' },
+      leadership: { lease: 15, renewEvery: 5, stepDownAfter: 10 },
     });
     expect(await parseConfig('# nothing\n', FILE)).toEqual(standard);
     expect(await parseConfig('database:\n  pool:\n    open: 20\n', FILE)).toMatchObject({
@@ -21,6 +22,7 @@ describe('config.yaml of the control plane', () => {
     ['an unknown key', 'databse: {}', 'databse'],
     ['an unknown key further in', 'database:\n  pol: 1', 'pol'],
     ['more idle than open', 'database: { pool: { open: 5, idle: 6 } }', 'idle is more than open'],
+    ['a leader that outlives its lease', 'leadership: { lease: 10 }', 'and that less than lease'],
     ['a path that is none', 'redis: { socket: redis.sock }', 'config.yaml, redis.socket'],
     ['an address that is none', 'etcd: { address: here }', 'config.yaml, etcd.address'],
     ['what is no YAML', 'a: [', 'config.yaml, line'],

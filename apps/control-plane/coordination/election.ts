@@ -1,0 +1,263 @@
+import type { Logger } from '../../log/logger.ts';
+import { FencedError } from '../database/repositories/leadership.ts';
+import { ControlPlaneError } from '../error.ts';
+import type { Lease } from './answers.ts';
+import type { MonotonicClock } from './clock.ts';
+import type { LeaderKey } from './leader-key.ts';
+
+/** Times of an election, in milliseconds: `renewEvery` < `stepDownAfter` < `lease`. */
+export interface ElectionTimes {
+  /** How long a leader's lease lives without being renewed; whole seconds. */
+  readonly lease: number;
+  /** Between two renewals, and between two looks of a follower at who leads. */
+  readonly renewEvery: number;
+  /** After its last confirmed renewal a leader leads no more. The rest of its lease is for what it has begun. */
+  readonly stepDownAfter: number;
+}
+
+export const ELECTION_TIMES: ElectionTimes = {
+  lease: 15_000,
+  renewEvery: 5_000,
+  stepDownAfter: 10_000,
+};
+
+/** Where leaders are entered, so that what an earlier one writes is refused. */
+export interface Fence {
+  /**
+   * Enters a new leader.
+   * @param entry epoch that it proposes, larger than any before unless the store was emptied
+   * @returns the epoch to lead with, larger than any before
+   */
+  enter(entry: { epoch: number; holder: string }): Promise<number>;
+  /** @throws FencedError if another leader has been entered since */
+  check(epoch: number): Promise<void>;
+}
+
+/** Who leads, as far as this program knows. */
+export type Standing =
+  /** This program does. */
+  | { readonly role: 'leader'; readonly epoch: number }
+  /** Another one does. */
+  | { readonly role: 'follower'; readonly leader: string }
+  /** Nobody can tell. */
+  | { readonly role: 'unknown'; readonly problem: string };
+
+/** Who leads, and for how long that has been known. */
+export type AgedStanding = Standing & {
+  /** Milliseconds since it became so; undefined before the election has begun. */
+  readonly age: number | undefined;
+  /** Milliseconds since it was last confirmed; undefined before the election has begun. */
+  readonly confirmedAgo: number | undefined;
+};
+
+/** A program's part in an election. */
+export interface Election {
+  /** Who leads at this moment; never this program after its time is up, however long it was paused. */
+  standing(): AgedStanding;
+  /**
+   * Does a leader's work. A transaction of it has to check the epoch. Where that finds another leader, this one steps down.
+   * @throws NotLeaderError if this program does not lead; nothing was done then
+   * @throws FencedError if another leads by now
+   */
+  asLeader<T>(work: (epoch: number) => Promise<T>): Promise<T>;
+  /** Takes part until the signal is aborted; then lets go of the leadership. */
+  readonly ended: Promise<void>;
+}
+
+export interface ElectionOptions {
+  /** Name of this program, for people. */
+  readonly name: string;
+  readonly key: LeaderKey;
+  readonly fence: Fence;
+  readonly clock: MonotonicClock;
+  readonly times: ElectionTimes;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** A leader's work was asked of a program that does not lead, or leads no more. */
+export class NotLeaderError extends ControlPlaneError {
+  constructor(what = 'this program does not lead') {
+    super({ what, fix: 'The leader does it.' });
+  }
+}
+
+/** Milliseconds after a failure until the next attempt. */
+const RETRY_AFTER = 1_000;
+
+/** The time in which this program leads. */
+interface Term {
+  readonly epoch: number;
+  /** When its lease was last confirmed: the moment before etcd was asked, which it lives from at the earliest. */
+  confirmedAt: number;
+  /** Aborted, with the reason, when another one leads. */
+  readonly overtaken: AbortController;
+}
+
+/**
+ * Takes part in the election of the one program that leads. Who takes the leader's key leads as long as its lease is renewed,
+ * and is entered at the fence before it acts.
+ */
+export function startElection(options: ElectionOptions): Election {
+  const { name, key, fence, clock, times, log, signal } = options;
+  let known: Standing = { role: 'unknown', problem: 'nobody was asked yet' };
+  let since = clock.now();
+  let confirmedAt = since;
+  let term: Term | undefined;
+
+  const endOf = (one: Pick<Term, 'confirmedAt'>) => one.confirmedAt + times.stepDownAfter;
+  const present = () => (term !== undefined && clock.now() < endOf(term) ? term : undefined);
+  const outOfTime = () =>
+    new NotLeaderError(`the leadership was not confirmed for ${times.stepDownAfter / 1000} s`);
+
+  /** @throws NotLeaderError if something takes longer than until a moment; it is not waited for any longer then */
+  const within = async <T>(moment: number, work: Promise<T>): Promise<T> => {
+    const settled = new AbortController();
+    const limit = clock.sleep(moment - clock.now(), settled.signal).then(() => {
+      throw outOfTime();
+    });
+    try {
+      return await Promise.race([work, limit]);
+    } finally {
+      settled.abort();
+      await Promise.allSettled([limit]);
+    }
+  };
+
+  const learn = (standing: Standing) => {
+    confirmedAt = clock.now();
+    const isNews = !isSame(known, standing);
+    known = standing;
+    if (!isNews) return;
+    since = confirmedAt;
+    if (standing.role === 'leader') log.info(`leads, with epoch ${standing.epoch}`);
+    else if (standing.role === 'follower') log.info(`follows ${standing.leader}`);
+    else log.warning(`who leads is not known: ${standing.problem}`);
+  };
+
+  const takePart = async () => {
+    while (!signal.aborted) {
+      try {
+        await campaign();
+      } catch (error) {
+        if (!(error instanceof ControlPlaneError)) throw error;
+        learn({ role: 'unknown', problem: error.message });
+        await clock.sleep(RETRY_AFTER, signal);
+      }
+    }
+  };
+
+  /** Follows who leads, for a while, or leads. */
+  const campaign = async () => {
+    const held = await key.read();
+    if (held === undefined) return await lead();
+    learn({ role: 'follower', leader: held.holder });
+    await follow(held.revision);
+  };
+
+  /** Waits until there may be another leader. A change that is not told is noticed by the next look. */
+  const follow = async (revision: number) => {
+    const ending = new AbortController();
+    const limit = AbortSignal.any([ending.signal, signal]);
+    const change = key.waitUntilFree(revision, limit);
+    try {
+      await Promise.race([change, clock.sleep(times.renewEvery, limit)]);
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError)) throw error;
+      log.debug(`changes of the leader are not told: ${error.message}`);
+      await clock.sleep(RETRY_AFTER, signal);
+    } finally {
+      ending.abort();
+    }
+  };
+
+  /** Takes the key and leads, unless another one was faster. */
+  const lead = async () => {
+    const askedAt = clock.now();
+    const lease = await key.grantLease(times.lease / 1000);
+    try {
+      const { isTaken, holder, revision } = await key.take(name, lease);
+      if (!isTaken) return learn({ role: 'follower', leader: holder });
+      await serve(lease, revision, askedAt);
+    } finally {
+      term = undefined;
+      await letGo(lease);
+    }
+  };
+
+  /** Leads until told to end. @throws ControlPlaneError if it is overtaken or out of time */
+  const serve = async (lease: Lease, revision: number, askedAt: number) => {
+    const entering = fence.enter({ epoch: revision, holder: name });
+    const epoch = await within(endOf({ confirmedAt: askedAt }), entering);
+    term = { epoch, confirmedAt: askedAt, overtaken: new AbortController() };
+    if (present() === undefined) throw outOfTime();
+    learn({ role: 'leader', epoch });
+    const end = AbortSignal.any([signal, term.overtaken.signal]);
+    let pause = times.renewEvery;
+    for (;;) {
+      await clock.sleep(Math.min(pause, endOf(term) - clock.now()), end);
+      term.overtaken.signal.throwIfAborted();
+      if (signal.aborted) return;
+      if (present() === undefined) throw outOfTime();
+      pause = (await confirm(term, lease)) ? times.renewEvery : RETRY_AFTER;
+    }
+  };
+
+  /** @returns whether it could be confirmed @throws ControlPlaneError if another one leads, or may */
+  const confirm = async (own: Term, lease: Lease): Promise<boolean> => {
+    const askedAt = clock.now();
+    try {
+      const isAlive = await within(endOf(own), key.renewLease(lease));
+      if (!isAlive) throw new NotLeaderError('the lease of the leadership has ended');
+      own.confirmedAt = askedAt;
+      learn({ role: 'leader', epoch: own.epoch });
+      await within(endOf(own), fence.check(own.epoch));
+      return true;
+    } catch (error) {
+      if (error instanceof FencedError || error instanceof NotLeaderError) throw error;
+      if (!(error instanceof ControlPlaneError)) throw error;
+      log.warning(`the leadership is not confirmed: ${error.message}`);
+      return false;
+    }
+  };
+
+  /** Gives the key free for others at once. Where that fails it is free when the lease has ended. */
+  const letGo = async (lease: Lease) => {
+    try {
+      await key.revokeLease(lease);
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError)) throw error;
+      log.debug(`the lease ends by itself: ${error.message}`);
+    }
+  };
+
+  const standing = (): Standing => {
+    if (known.role !== 'leader' || present() !== undefined) return known;
+    return { role: 'unknown', problem: outOfTime().message };
+  };
+
+  return {
+    standing() {
+      const now = clock.now();
+      return { ...standing(), age: now - since, confirmedAgo: now - confirmedAt };
+    },
+    async asLeader(work) {
+      const own = present();
+      if (own === undefined) throw new NotLeaderError();
+      try {
+        return await work(own.epoch);
+      } catch (error) {
+        if (error instanceof FencedError) own.overtaken.abort(error);
+        throw error;
+      }
+    },
+    ended: takePart(),
+  };
+}
+
+/** Whether both tell of the same leader, or of none. */
+function isSame(one: Standing, other: Standing): boolean {
+  if (one.role === 'leader') return other.role === 'leader' && one.epoch === other.epoch;
+  if (one.role === 'follower') return other.role === 'follower' && one.leader === other.leader;
+  return other.role === 'unknown';
+}

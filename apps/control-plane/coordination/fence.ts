@@ -1,0 +1,22 @@
+import type { Database } from '../database/database.ts';
+import { enterLeader, FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
+import { ControlPlaneError } from '../error.ts';
+import type { Fence } from './election.ts';
+
+/** Leaders are entered in PostgreSQL, where their transactions check it. */
+export function fenceIn(database: Database): Fence {
+  return {
+    enter: (entry) => explained(enterLeader(database, entry)),
+    check: (epoch) => explained(writeAsLeader(database, epoch, async () => undefined)),
+  };
+}
+
+async function explained<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (cause instanceof FencedError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ControlPlaneError({ what: `PostgreSQL cannot tell who leads: ${why}`, cause });
+  }
+}

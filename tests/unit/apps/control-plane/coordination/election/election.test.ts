@@ -1,0 +1,263 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  ELECTION_TIMES,
+  type Election,
+  NotLeaderError,
+  startElection,
+} from '../../../../../../apps/control-plane/coordination/election.ts';
+import { ControlPlaneError } from '../../../../../../apps/control-plane/error.ts';
+import type { Logger } from '../../../../../../apps/log/logger.ts';
+import { type Fate, SimulatedEtcd, SimulatedPostgresql, Ways } from './services.ts';
+import { Program, World } from './world.ts';
+
+const ignore = () => undefined;
+const SILENT: Logger = { error: ignore, warning: ignore, info: ignore, debug: ignore };
+
+interface Candidate {
+  readonly program: Program;
+  readonly election: Election;
+  /** Ends its part. */
+  readonly ending: AbortController;
+}
+
+/** Programs that want to lead, and both services. */
+function stage({ rates, fates }: { rates: readonly number[]; fates: readonly Fate[] }) {
+  const world = new World();
+  const ways = new Ways(world, fates);
+  const etcd = new SimulatedEtcd(world, ways);
+  const postgresql = new SimulatedPostgresql(ways);
+  const candidates = rates.map((rate, index): Candidate => {
+    const program = new Program(world, rate);
+    const ending = new AbortController();
+    const election = startElection({
+      name: `program ${index}`,
+      key: etcd.keyFor(program),
+      fence: postgresql.fenceFor(program),
+      clock: program.clock,
+      times: ELECTION_TIMES,
+      log: SILENT,
+      signal: ending.signal,
+    });
+    return { program, election, ending };
+  });
+  const leaders = () =>
+    candidates.filter(
+      ({ program, election }) =>
+        program.pausedUntil <= world.now && election.standing().role === 'leader',
+    );
+  /** A leader's write, if the program leads; that it is refused is no failure. */
+  const write = async ({ program, election }: Candidate) => {
+    try {
+      await election.asLeader((epoch) => postgresql.write(program, epoch));
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError)) throw error;
+    }
+  };
+  return { world, etcd, postgresql, candidates, leaders, write };
+}
+
+type Stage = ReturnType<typeof stage>;
+
+const STEADY = { rates: [1, 1], fates: [] };
+
+/** The candidate that leads. */
+function onlyLeader({ leaders }: Stage): Candidate {
+  const [leader, ...more] = leaders();
+  if (leader === undefined || more.length > 0) throw new Error(`${more.length} too many, or none`);
+  return leader;
+}
+
+test('a lease lives for 15 s, is renewed each 5 s, and counts for 10 s', () => {
+  expect(ELECTION_TIMES).toEqual({ lease: 15_000, renewEvery: 5_000, stepDownAfter: 10_000 });
+});
+
+test('one leads, the others know who', async () => {
+  const set = stage(STEADY);
+  await set.world.runUntil(1_000, ignore);
+  const leader = onlyLeader(set);
+  const [follower] = set.candidates.filter((one) => one !== leader);
+  const name = `program ${set.candidates.indexOf(leader)}`;
+  expect(follower?.election.standing()).toMatchObject({ role: 'follower', leader: name });
+  await expect(follower?.election.asLeader(async () => undefined)).rejects.toThrow(NotLeaderError);
+  await set.world.runUntil(120_000, ignore);
+  expect(onlyLeader(set)).toBe(leader);
+  expect(leader.election.standing().age).toBeGreaterThan(118_000);
+  expect(leader.election.standing().confirmedAgo).toBeLessThanOrEqual(5_000);
+});
+
+test('a leader that is told to end is followed at once', async () => {
+  const set = stage(STEADY);
+  await set.world.runUntil(1_000, ignore);
+  const leader = onlyLeader(set);
+  leader.ending.abort();
+  await set.world.runUntil(1_100, ignore);
+  expect(onlyLeader(set)).not.toBe(leader);
+  await leader.election.ended;
+});
+
+test('a leader that is paused leads no more when it goes on, and what it has begun is refused', async () => {
+  const set = stage(STEADY);
+  await set.world.runUntil(1_000, ignore);
+  const first = onlyLeader(set);
+  const { epoch } = set.postgresql;
+  first.program.pausedUntil = 61_000;
+  await set.world.runUntil(30_000, ignore);
+  const second = onlyLeader(set);
+  expect(second).not.toBe(first);
+  expect(set.postgresql.epoch).toBeGreaterThan(epoch);
+  // A timer that is due at this moment may have run before, or not.
+  await set.world.runUntil(60_999, ignore);
+  expect(first.election.standing().role).toBe('unknown');
+  first.program.pausedUntil = 0;
+  const late = set.postgresql.write(first.program, epoch);
+  const refused = expect(late).rejects.toThrow(`this program led with epoch ${epoch}`);
+  await set.world.runUntil(70_000, ignore);
+  await refused;
+  expect(first.election.standing().role).toBe('follower');
+  expect(onlyLeader(set)).toBe(second);
+});
+
+test('a leader whose write finds another one steps down at once', async () => {
+  const set = stage({ rates: [1], fates: [] });
+  await set.world.runUntil(1_000, ignore);
+  const leader = onlyLeader(set);
+  // Somebody entered himself without the key, as one does who was paused between both.
+  const entered = set.postgresql.fenceFor(leader.program).enter({ epoch: 0, holder: 'late' });
+  await set.world.runUntil(1_010, ignore);
+  const epoch = await entered;
+  const writing = expect(
+    leader.election.asLeader((own) => set.postgresql.write(leader.program, own)),
+  ).rejects.toThrow(`late leads with epoch ${epoch}`);
+  await set.world.runUntil(1_020, ignore);
+  await writing;
+  expect(leader.election.standing().role).not.toBe('leader');
+  await set.world.runUntil(5_000, ignore);
+  expect(onlyLeader(set)).toBe(leader);
+  expect(set.postgresql.epoch).toBe(epoch + 1);
+});
+
+test('without etcd nobody leads after 10 s; with an empty one somebody does again', async () => {
+  const set = stage(STEADY);
+  await set.world.runUntil(1_000, ignore);
+  set.etcd.stop();
+  await set.world.runUntil(1_000 + ELECTION_TIMES.stepDownAfter, ignore);
+  for (const { election } of set.candidates) {
+    expect(election.standing()).toMatchObject({ role: 'unknown' });
+  }
+  const { epoch } = set.postgresql;
+  set.etcd.empty();
+  set.etcd.start();
+  await set.world.runUntil(15_000, ignore);
+  expect(onlyLeader(set).election.standing()).toMatchObject({ role: 'leader', epoch: epoch + 1 });
+});
+
+test('a leader whose lease is forgotten is elected anew', async () => {
+  const set = stage({ rates: [1], fates: [] });
+  await set.world.runUntil(1_000, ignore);
+  const { epoch } = set.postgresql;
+  set.etcd.empty();
+  await set.world.runUntil(1_000 + ELECTION_TIMES.renewEvery + 2_000, ignore);
+  const standing = { role: 'leader', epoch: epoch + 1 };
+  expect(onlyLeader(set).election.standing()).toMatchObject(standing);
+});
+
+/** Long enough for each kind of trouble to overlap with each other kind. */
+const TROUBLE = 150_000;
+const moment = fc.integer({ min: 0, max: TROUBLE });
+const delay = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(1) },
+  fc.integer({ min: 0, max: 20_000 }),
+);
+const fate = fc.record({
+  there: delay,
+  back: delay,
+  lost: fc.constantFrom('nothing', 'nothing', 'nothing', 'request', 'answer'),
+});
+const chaos = fc.record({
+  // A clock may be wrong by a tenth, which is far more than clocks are.
+  rates: fc.array(fc.double({ min: 0.9, max: 1.1, noNaN: true }), { minLength: 2, maxLength: 3 }),
+  fates: fc.array(fate, { maxLength: 80 }),
+  pauses: fc.array(fc.tuple(fc.nat(2), moment, fc.integer({ min: 0, max: 60_000 })), {
+    maxLength: 6,
+  }),
+  outages: fc.array(fc.tuple(moment, fc.integer({ min: 0, max: 30_000 })), { maxLength: 3 }),
+  writes: fc.array(fc.tuple(fc.nat(2), moment), { maxLength: 30 }),
+});
+const losses = fc.array(moment, { maxLength: 3 });
+
+/** Lets all of it happen. @param look called again and again */
+async function suffer(
+  { rates, fates, pauses, outages, writes }: typeof chaos extends fc.Arbitrary<infer T> ? T : never,
+  emptied: readonly number[],
+  look: (set: Stage) => void,
+): Promise<Stage> {
+  const set = stage({ rates, fates });
+  const { world, etcd, candidates } = set;
+  for (const [index, at, length] of pauses) {
+    const program = candidates[index % candidates.length]?.program;
+    world.at(at, () => {
+      if (program !== undefined) program.pausedUntil = Math.max(program.pausedUntil, at + length);
+    });
+  }
+  for (const [at, length] of outages) {
+    world.at(at, () => etcd.stop());
+    world.at(at + length, () => etcd.start());
+  }
+  for (const at of emptied) world.at(at, () => etcd.empty());
+  for (const [index, at] of writes) {
+    const candidate = candidates[index % candidates.length];
+    if (candidate !== undefined) world.at(at, () => void set.write(candidate), candidate.program);
+  }
+  await world.runUntil(TROUBLE + 60_000, () => look(set));
+  return set;
+}
+
+/** What PostgreSQL took: epochs only rise, and each is of one program. */
+function checkWritten({ postgresql: { written } }: Stage): void {
+  const writers = new Map<number, Program>();
+  let last = 0;
+  for (const { epoch, program } of written) {
+    expect(epoch).toBeGreaterThanOrEqual(last);
+    expect(writers.get(epoch) ?? program).toBe(program);
+    writers.set(epoch, program);
+    last = epoch;
+  }
+}
+
+/** A minute after the last trouble there is one leader, and what it writes is taken. */
+async function checkPeace(set: Stage): Promise<void> {
+  const leader = onlyLeader(set);
+  const before = set.postgresql.written.length;
+  const writing = set.write(leader);
+  await set.world.runUntil(set.world.now + 10, ignore);
+  await writing;
+  expect(set.postgresql.written.length).toBe(before + 1);
+  for (const { ending } of set.candidates) ending.abort();
+  await set.world.runUntil(set.world.now + 5_000, ignore);
+  await Promise.all(set.candidates.map(({ election }) => election.ended));
+}
+
+test('whatever is late, lost, paused or down: never two lead, and in the end one does', async () => {
+  await fc.assert(
+    fc.asyncProperty(chaos, async (trouble) => {
+      const set = await suffer(trouble, [], ({ leaders }) => {
+        expect(leaders().length).toBeLessThanOrEqual(1);
+      });
+      checkWritten(set);
+      await checkPeace(set);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('where etcd forgets its leases two may believe to lead, and only the newer one’s writes are taken', async () => {
+  await fc.assert(
+    fc.asyncProperty(chaos, losses, async (trouble, emptied) => {
+      const set = await suffer(trouble, emptied, ignore);
+      checkWritten(set);
+      await checkPeace(set);
+    }),
+    { numRuns: 50 },
+  );
+});
