@@ -4,6 +4,7 @@ import { withoutAllowed } from './allow.ts';
 import type { AuditOptions, Finding, Rule } from './finding.ts';
 import { missingApplets } from './rules/applets.ts';
 import { missingDrivers } from './rules/drivers.ts';
+import { unrunnableInit } from './rules/init.ts';
 import { missingInterpreters } from './rules/interpreters.ts';
 import { missingLibraries } from './rules/libraries.ts';
 import { carriageReturns } from './rules/line-ends.ts';
@@ -13,12 +14,18 @@ import { unexpectedSetuid, worldWritable } from './rules/permissions.ts';
 import { brokenServices } from './rules/services.ts';
 import { survey } from './survey.ts';
 
-/** Everything an audit looks for, in the order of its report. */
-const RULES: readonly Rule[] = [
+/** What would keep any system from starting. */
+const START_RULES: readonly Rule[] = [
+  unrunnableInit,
   missingLibraries,
   missingInterpreters,
   missingApplets,
   (surveyed, { drivers = {} }) => missingDrivers(surveyed.tree, drivers),
+];
+
+/** Everything an audit of a root filesystem looks for, in the order of its report. */
+const RULES: readonly Rule[] = [
+  ...START_RULES,
   brokenServices,
   danglingLinks,
   carriageReturns,
@@ -26,6 +33,9 @@ const RULES: readonly Rule[] = [
   unexpectedSetuid,
   worldWritable,
 ];
+
+/** The same of an initramfs, which has no accounts and no services, and root's programs only. */
+const INITRAMFS_RULES: readonly Rule[] = [...START_RULES, danglingLinks, carriageReturns];
 
 /** Lines of findings that an error lists. */
 const MOST_LISTED = 20;
@@ -35,9 +45,12 @@ const MOST_LISTED = 20;
  * @returns what was found and the options do not accept, in a fixed order
  */
 export function auditTree(tree: Tree, options: AuditOptions): Finding[] {
+  return withoutAllowed(applyRules(RULES, tree, options), options.allow ?? {});
+}
+
+function applyRules(rules: readonly Rule[], tree: Tree, options: AuditOptions): Finding[] {
   const surveyed = survey(tree);
-  const findings = RULES.flatMap((rule) => rule(surveyed, options));
-  return withoutAllowed(findings, options.allow ?? {});
+  return rules.flatMap((rule) => rule(surveyed, options));
 }
 
 /**
@@ -50,15 +63,11 @@ export function assertAudited(tree: Tree, options: AuditOptions): void {
 }
 
 /**
- * Refuses an initramfs that would not find its medium everywhere.
- * @param drivers kind of machine → drivers that find the medium there
- * @throws BuildError listing those that are missing
+ * Refuses an initramfs that would not start, or not find its medium everywhere.
+ * @throws BuildError listing what the audit found
  */
-export function assertDriven(
-  tree: Tree,
-  drivers: Readonly<Record<string, readonly string[]>>,
-): void {
-  refuse(missingDrivers(tree, drivers), 'the initramfs');
+export function assertStarts(tree: Tree, options: Omit<AuditOptions, 'setuid' | 'allow'>): void {
+  refuse(applyRules(INITRAMFS_RULES, tree, { ...options, setuid: {} }), 'the initramfs');
 }
 
 function refuse(findings: readonly Finding[], where: string): void {

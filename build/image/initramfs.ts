@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import { assertDriven } from '../audit/audit.ts';
+import { ARCHITECTURES } from '../architecture.ts';
+import { assertStarts } from '../audit/audit.ts';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
@@ -52,6 +53,7 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
     /** Kind of machine → drivers that find the medium there. */
     drivers: driversOf(profile.kernel.drivers[flavour], ({ medium }) => medium),
     flavour,
+    machine: ARCHITECTURES[profile.architecture].elf,
     product: profile.labelPrefix,
     epoch: lock.sourceDateEpoch,
   };
@@ -73,7 +75,9 @@ async function makeInitramfs(
     drivers: Object.values(drivers).flat(),
     reader,
   });
-  assertDriven(tree, drivers);
+  const init = { path: 'init', machine: inputs.machine };
+  const applets = appletsUsed(Object.values(overlay));
+  assertStarts(tree, { init, applets, drivers });
   // Nothing is heard of Ctrl-C while a tree is put together.
   await nextTurn(undefined, { signal });
   const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {

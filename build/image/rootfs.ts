@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ARCHITECTURES } from '../architecture.ts';
 import type { AuditOptions } from '../audit/finding.ts';
 import type { RootfsProfile, UnrunScript } from '../contract/base.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
@@ -98,5 +99,6 @@ function drop(tree: Tree, patterns: readonly string[]): void {
 
 /** What the audit of a root filesystem is told of it. */
 export function auditOptions({ profile, settings, applets, drivers }: RootfsInputs): AuditOptions {
-  return { setuid: profile.setuid, allow: settings.accept, applets, drivers };
+  const init = { path: 'sbin/init', machine: ARCHITECTURES[profile.architecture].elf };
+  return { setuid: profile.setuid, allow: settings.accept, init, applets, drivers };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assertDriven } from '../../../build/audit/audit.ts';
+import { assertStarts } from '../../../build/audit/audit.ts';
 import { kernelModule, kernelText, RELEASE } from '../kmod/modules.ts';
 import { symlink, treeOf } from '../tree/trees.ts';
 import { audited } from './findings.ts';
@@ -32,8 +32,8 @@ test('a file that is called like a driver and is none elsewhere does not count',
 
 test('an initramfs without one is refused', () => {
   const tree = treeOf(...KERNEL);
-  expect(() => assertDriven(tree, { VMware: ['vmw_pvscsi'] })).not.toThrow();
-  expect(() => assertDriven(tree, { VMware: ['mptspi', 'mptsas'] })).toThrow(
+  expect(() => assertStarts(tree, { drivers: { VMware: ['vmw_pvscsi'] } })).not.toThrow();
+  expect(() => assertStarts(tree, { drivers: { VMware: ['mptspi', 'mptsas'] } })).toThrow(
     /the initramfs has 2 things that cannot work.*no driver mptspi, which VMware needs/s,
   );
 });
