@@ -42,12 +42,13 @@ type InitramfsInputs = ReturnType<typeof readInitramfs>;
 
 function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: ImageFacts) {
   const { busybox } = settingsOf(profile, base.name);
-  const packages = packagesOf(lock, flavour).filter(
-    (one) => one.flavour === flavour || one.name === busybox,
-  );
+  const all = packagesOf(lock, flavour);
+  const own = all.filter((one) => one.flavour === flavour);
   return {
     skeleton: base.skeleton(),
-    package: packageContents(packages),
+    /** The kernel is in what only this flavour has; where the flavours have one kernel, in any of all. */
+    kernel: packageContents(own.length > 0 ? own : all),
+    busybox: packageContents(all.filter((one) => one.name === busybox)),
     overlay: overlayEntries([initramfsOverlay]),
     modules: profile.initramfs.modules,
     /** Kind of machine → drivers that find the medium there. */
@@ -64,10 +65,13 @@ async function makeInitramfs(
   inputs: InitramfsInputs,
   { opened, signal }: ImageWork,
 ): Promise<void> {
-  const { skeleton, package: packages, overlay, drivers, epoch } = inputs;
+  const { skeleton, kernel, busybox, overlay, drivers, epoch } = inputs;
   using reader = new ContentReader();
   const source = new Tree(reader);
-  const shipped = opened(Object.values(packages)).flatMap(({ entries }) => entries);
+  const shipped = [
+    ...opened(Object.values(kernel)).flatMap(({ entries }) => entries.filter(isOfKernel)),
+    ...opened(Object.values(busybox)).flatMap(({ entries }) => entries),
+  ];
   for (const entry of [...skeleton, ...shipped]) source.add(entry);
   const tree = initramfsTree(source, {
     ...inputs,
@@ -87,6 +91,11 @@ async function makeInitramfs(
   await writeFile(file, compressed);
   await verifyInitramfs(file, tree, epoch);
   await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
+}
+
+/** What of a kernel's packages the initramfs is made from: the kernel itself and its modules. */
+function isOfKernel({ path }: Entry): boolean {
+  return /^(?:boot|(?:usr\/)?lib\/modules)(?:\/|$)/.test(path);
 }
 
 /** Reads the initramfs back as the kernel will, and compares it with its tree. */

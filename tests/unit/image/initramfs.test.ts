@@ -1,10 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { appletsUsed, initramfsTree } from '../../../build/image/initramfs.ts';
+import {
+  appletsUsed,
+  INITRAMFS_FILE,
+  initramfsTree,
+  KERNEL_FILE,
+  planInitramfs,
+} from '../../../build/image/initramfs.ts';
+import type { Flavour } from '../../../build/profile/profile.ts';
+import { readCpio } from '../../../build/readback/cpio.ts';
+import { sha256 } from '../../../build/step/digest.ts';
 import { ContentReader } from '../../../build/tree/content.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
+import { temporaryFolder } from '../folder.ts';
 import { kernelModule, kernelText, RELEASE } from '../kmod/modules.ts';
-import { program, symlink, treeOf } from '../tree/trees.ts';
-import { overlayOf } from './facts.ts';
+import { locked } from '../lock/locks.ts';
+import { file, program, symlink, treeOf } from '../tree/trees.ts';
+import { overlayOf, sampleFacts } from './facts.ts';
 
 const PACKAGES = [
   kernelModule('kernel/fs/isofs.ko', 'name=isofs', 'license=GPL', 'depends=cdrom'),
@@ -65,6 +79,50 @@ test('busybox may be called busybox.static, or be a link to it', () => {
 test('a module that no kernel has is refused by name', () => {
   expect(() => initramfs(PACKAGES, ['isofs', 'isofz'])).toThrow('isofz');
   expect(() => initramfs(PACKAGES, [], ['isofz'])).toThrow('isofz');
+});
+
+/** What the step makes of packages: name → what is in it, and in which flavour only it is. */
+async function makeStep(
+  packages: Record<string, { flavour?: Flavour; entries: Entry[] }>,
+): Promise<string[]> {
+  const facts = await sampleFacts();
+  const { profile, lock } = facts;
+  profile.initramfs = { modules: ['isofs'] };
+  profile.kernel.drivers.virt = { CDs: { medium: ['cdrom'], system: [] } };
+  const init = overlayOf('initramfs', { applets: 'sh\nmount\n' });
+  init.entries.push(program('init', '#!/bin/busybox sh\n'));
+  const named = Object.entries(packages).map(([name, { flavour }]) =>
+    locked(name, { flavour, sha256: sha256(name) }),
+  );
+  const step = planInitramfs({
+    ...facts,
+    profile,
+    lock: { ...lock, packages: named },
+    initramfsOverlay: init,
+  });
+  const directory = await temporaryFolder();
+  await step.make(directory, {
+    made: () => directory,
+    checked: async () => undefined,
+    opened: (all) =>
+      all.map((one) => ({ locked: one, entries: packages[one.name]?.entries ?? [] })),
+  });
+  const archive = zstdDecompressSync(await readFile(join(directory, INITRAMFS_FILE)));
+  expect(await readFile(join(directory, KERNEL_FILE), 'utf8')).toBe('the kernel');
+  return readCpio(archive, 'x').map(({ path }) => path);
+}
+
+test('it has one kernel and its modules, whether that is of one flavour or of both', async () => {
+  const kernel = [...PACKAGES.slice(0, -1), file('boot/vmlinuz-1', 'the kernel')];
+  const others = {
+    'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },
+    bash: { entries: [file('etc/x', 'one')] },
+    'bash-more': { entries: [file('etc/x', 'other, which replaces it')] },
+  };
+  const own = await makeStep({ ...others, linux: { flavour: 'virt', entries: kernel } });
+  expect(own).toContain(`lib/modules/${RELEASE}/kernel/fs/isofs.ko`);
+  expect(own).not.toContain('etc/x');
+  expect(await makeStep({ ...others, linux: { entries: kernel } })).toEqual(own);
 });
 
 test('packages without a kernel are refused', () => {
