@@ -112,12 +112,16 @@ async function makeIso(
   }
 }
 
-/** Path on the medium → file on the host, of what the earlier steps made. */
+/**
+ * Path on the medium → file on the host, of what the earlier steps made. The program that UEFI starts is among the files
+ * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
+ */
 function mediumFiles(
-  { squashfs, initramfs }: IsoInputs,
+  { squashfs, initramfs, bootLoader, architecture }: IsoInputs,
   made: ImageWork['made'],
 ): Record<string, string> {
   return {
+    [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
     [INITRAMFS_PATH]: join(made(initramfs), INITRAMFS_FILE),
     '/quantix/system.squashfs': join(made(squashfs), SQUASHFS_FILE),

@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { BuildError } from '../error.ts';
 import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
@@ -19,7 +19,7 @@ export interface Expected {
   /** Path on the medium → SHA-256. */
   files: Readonly<Record<string, string>>;
   boot: BootHashes;
-  /** Path in the EFI system partition of the program that firmware starts. */
+  /** Path of the program that firmware starts, in the EFI system partition and among the files. */
   loader: string;
 }
 
@@ -90,6 +90,7 @@ export async function verifyIso(
     ...structureProblems(report, expected),
     ...fileProblems(found, expected.files),
     ...pathProblems(report.paths, expected),
+    ...copyProblems(report.paths, expected.loader),
     ...bootProblems(hashes.parts.slice(checked.length), expected.boot),
     ...menuProblems(menu, report),
     ...(loader ? [] : [`the EFI system partition has no ${expected.loader}`]),
@@ -178,6 +179,27 @@ function pathProblems(
     if (mode !== right || owner !== '0:0') problems.push(`${path} has ${mode} of ${owner}`);
   }
   return [...problems, ...[...meant.keys()].map((path) => `${path} is not there`)];
+}
+
+/**
+ * Names that FAT and Joliet do not have: some characters, a dot or blank at the end, more than Joliet's 64 characters
+ * (Joliet 1995, 3.2; Microsoft FAT specification, 7).
+ */
+const UNCOPYABLE = /["*:<>?\\|\p{Cc}]|[. ]$|^.{65}/u;
+
+/** People copy the files of a medium onto a stick with FAT, which must boot then. */
+function copyProblems(paths: readonly IsoPath[], loader: string): string[] {
+  const seen = new Set<string>();
+  const problems: string[] = [];
+  for (const { path } of paths) {
+    if (UNCOPYABLE.test(basename(path))) problems.push(`${path} has a name that FAT cannot have`);
+    const folded = path.toUpperCase();
+    if (seen.has(folded)) problems.push(`${path} differs from another name in case only`);
+    seen.add(folded);
+  }
+  return paths.some(({ path }) => path === loader)
+    ? problems
+    : [...problems, `${loader} is not among the files`];
 }
 
 function menuProblems(menu: string, report: IsoReport): string[] {

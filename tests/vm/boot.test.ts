@@ -6,7 +6,7 @@ import { boot, imageOf, untilReady } from './story.ts';
 /**
  * Ways to boot that no other story begins with. Others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35`
  * from an AHCI CD under UEFI, QvDC from a virtio-scsi CD under BIOS and from NVMe under UEFI (network.test.ts), from a
- * SATA disk under both (config-drive.test.ts), from a USB stick under UEFI (hardware.test.ts); medium.test.ts has those
+ * SATA disk under both (config-drive.test.ts), from a USB stick with FAT under UEFI (hardware.test.ts); medium.test.ts has those
  * that differ in nothing but where the medium is. The disk here is a
  * qcow2.
  */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { networkSchema } from '../../apps/api/network.ts';
 import { type AccessPoint, PASSWORD, putOnAir } from './access-point.ts';
+import { copiedOntoStick } from './media.ts';
 import { boot, imageOf, logIn, type Story, succeed, untilSucceeds } from './story.ts';
 
 const POINTS: readonly AccessPoint[] = [
@@ -27,17 +28,20 @@ async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
   await succeed(story, `ping -c 1 -I wlan0 ${gateway}`);
 }
 
-test('Quantix-OS boots under UEFI from a USB stick, and joins WiFi networks', async () => {
+test('Quantix-OS boots under UEFI from a USB stick that its files were copied onto, and joins WiFi networks', async () => {
+  const image = await copiedOntoStick(imageOf('quantix-os').iso);
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',
-    medium: { as: 'disk', bus: 'usb', image: imageOf('quantix-os').iso },
+    medium: { as: 'disk', bus: 'usb', image },
     // With one, the network with WPA3 once gave no lease in time.
     cpus: 2,
   });
   await story.guest.waitForMilestone('ready');
   await logIn(story);
   expect(await succeed(story, 'uname -r')).not.toContain('cloud');
-  expect(await succeed(story, 'mount')).toMatch(/^\/dev\/sd[a-z]\d* on \/run\/quantix\/medium /m);
+  expect(await succeed(story, 'mount')).toMatch(
+    /^\/dev\/sd[a-z]1 on \/run\/quantix\/medium type vfat \(ro,/m,
+  );
 
   await putOnAir(story, POINTS);
   for (const { ssid, security } of POINTS) {

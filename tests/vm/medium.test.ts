@@ -1,19 +1,38 @@
 import { execa } from 'execa';
 import { beforeAll, test } from 'vitest';
-import type { Machine } from '../../build/qemu/machine.ts';
+import type { Machine, Medium } from '../../build/qemu/machine.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
+import { writtenIntoPartition, writtenToLargerDisk } from './media.ts';
 import { boot, imageOf } from './story.ts';
 
 /** Ways to boot that differ from those of other stories in where the medium is found only. */
-const WAYS = [
-  ['bios', 'pc', { as: 'disk', bus: 'usb' }],
-  ['bios', 'q35', { as: 'cdrom', bus: 'usb' }],
-  ['uefi', 'q35', { as: 'disk', bus: 'scsi' }],
-] as const;
+const WAYS: readonly {
+  from: string;
+  firmware: Machine['firmware'];
+  board: NonNullable<Machine['board']>;
+  medium: (iso: string) => Promise<Medium>;
+}[] = [
+  {
+    ...{ from: 'a larger USB disk', firmware: 'bios', board: 'pc' },
+    medium: async (iso) => {
+      const image = await writtenToLargerDisk(iso);
+      return { as: 'disk', bus: 'usb', image, format: 'qcow2' };
+    },
+  },
+  {
+    ...{ from: 'a USB CD', firmware: 'bios', board: 'q35' },
+    medium: async (image) => ({ as: 'cdrom', bus: 'usb', image }),
+  },
+  {
+    ...{ from: 'a partition', firmware: 'uefi', board: 'q35' },
+    medium: async (iso) => ({ as: 'disk', bus: 'scsi', image: await writtenIntoPartition(iso) }),
+  },
+];
 
-test.each(WAYS)('QvDC finds its medium under %s on %s as %j', async (firmware, board, drive) => {
-  const medium = { ...drive, image: imageOf('qvdc').iso };
-  const name = `qvdc-medium-${board}-${drive.as}-${drive.bus}`;
+test.each(WAYS)('QvDC finds its medium under $firmware on $board from $from', async (way) => {
+  const { from, firmware, board } = way;
+  const medium = await way.medium(imageOf('qvdc').iso);
+  const name = `qvdc-medium-${from.replaceAll(' ', '-')}`;
   await using story = await boot(name, { firmware, board, medium });
   await story.guest.waitForMilestone('root');
   story.expectGoodConsole();

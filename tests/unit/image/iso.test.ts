@@ -26,7 +26,9 @@ import { hostGrub } from './host-grub.ts';
 const EPOCH = 1_700_000_000;
 const ARCHITECTURE = ARCHITECTURES[DEFAULT_ARCHITECTURE];
 const MENU = "menuentry 'x' {\n  linux /boot/vmlinuz quiet\n}\n";
+const LOADER = loaderPath(ARCHITECTURE);
 const contents: Record<string, string> = {
+  [LOADER]: 'loader',
   '/boot/vmlinuz': 'kernel '.repeat(20_000),
   '/boot/grub/grub.cfg': MENU,
   "/quantix/it's a=b": 'odd',
@@ -46,7 +48,7 @@ beforeAll(async () => {
   await makeLoader(loader);
   const [bios, esp] = [join(loader, BIOS_IMAGE), join(loader, ESP_IMAGE)];
   const boot = await hashBootImages({ bios, esp });
-  expected = { ...readable, boot, loader: loaderPath(ARCHITECTURE) };
+  expected = { ...readable, boot, loader: LOADER };
   return () => rm(loader, { recursive: true });
 });
 
@@ -178,6 +180,27 @@ describe('an ISO', () => {
     const { '/boot/vmlinuz': _, ...files } = expected.files;
     await expect(verifyIso(await copy(), { ...expected, files })).rejects.toThrow(
       'written: /boot/vmlinuz is too much (',
+    );
+  });
+
+  test.each([
+    ['/boot/a:b', '/boot/a:b has a name that FAT cannot have'],
+    ['/boot/end.', '/boot/end. has a name that FAT cannot have'],
+    [`/boot/${'x'.repeat(65)}`, 'x has a name that FAT cannot have'],
+    ['/boot/VMLINUZ', '/boot/vmlinuz differs from another name in case only'],
+  ])('is refused when %s could not be copied onto a stick with FAT', async (path, told) => {
+    const texts = { ...contents, [path]: 'text' };
+    const file = await writeSample(await temporaryFolder(), { texts });
+    const files = { ...expected.files, [path]: sha256('text') };
+    await expect(verifyIso(file, { ...expected, files })).rejects.toThrow(told);
+  });
+
+  test('is refused when its files, copied onto a stick, would not start', async () => {
+    const { [LOADER]: _, ...texts } = contents;
+    const file = await writeSample(await temporaryFolder(), { texts });
+    const { [LOADER]: __, ...files } = expected.files;
+    await expect(verifyIso(file, { ...expected, files })).rejects.toThrow(
+      '/EFI/BOOT/BOOTX64.EFI is not among the files',
     );
   });
 
