@@ -93,6 +93,7 @@ export default defineProfile({
       architectures: alpine.architectures,
     },
   },
+  memory: 512,
   accounts: {
     groups: { ...groups, postgres: 120, etcd: 121, redis: 122 },
     users: {

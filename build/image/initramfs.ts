@@ -56,6 +56,7 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
     flavour,
     machine: ARCHITECTURES[profile.architecture].elf,
     product: profile.labelPrefix,
+    memory: profile.memory,
     epoch: lock.sourceDateEpoch,
   };
 }
@@ -128,6 +129,8 @@ export interface InitramfsRequest {
   flavour: Flavour;
   /** Start of the labels of the appliance's partitions. */
   product: string;
+  /** MiB of memory that a machine must have. */
+  memory: number;
   reader: ContentReader;
 }
 
@@ -141,7 +144,7 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
  * @throws BuildError if a module is unknown, or busybox is missing
  */
 export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
-  const { overlay, modules, drivers, flavour, product, reader } = request;
+  const { overlay, modules, drivers, flavour, product, memory, reader } = request;
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
@@ -156,7 +159,7 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
   const settings = Buffer.from(
-    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMODULES="${modules.join(' ')}"\n`,
+    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMEMORY=${memory}\nMODULES="${modules.join(' ')}"\n`,
   );
   tree.add({
     ...owned('etc/quantix-initramfs'),

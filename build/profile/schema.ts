@@ -166,6 +166,8 @@ export const profileSchema = z.strictObject({
   bases: z
     .strictObject({ debian: debian.optional(), alpine: alpine.optional() })
     .refine((bases) => Object.keys(bases).length > 0, 'names no base'),
+  /** MiB of memory that a machine must have to run it; with less the initramfs says so and goes no further. */
+  memory: z.int().min(64),
   accounts,
   /** OpenRC services per runlevel. */
   runlevels: z.strictObject({

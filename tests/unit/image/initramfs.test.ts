@@ -35,9 +35,9 @@ function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['i
     init: '#!/bin/sh\n',
     applets: 'sh\nmount\n',
   });
-  const product = 'QUANTIX';
+  const named = { product: 'QUANTIX', flavour: 'virt', memory: 512 } as const;
   const reader = new ContentReader();
-  const request = { overlay, modules, drivers, product, flavour: 'virt', reader } as const;
+  const request = { overlay, modules, drivers, ...named, reader };
   return initramfsTree(treeOf(...packages), request);
 }
 
@@ -61,7 +61,7 @@ test('it has a console before devices are made, and tells init what to load and 
   const tree = initramfs(PACKAGES);
   expect(tree.at('dev/console')).toMatchObject({ type: 'character', major: 5, minor: 1 });
   expect(tree.text('etc/quantix-initramfs')).toBe(
-    'PRODUCT=QUANTIX\nFLAVOUR=virt\nMODULES="ext4"\n',
+    'PRODUCT=QUANTIX\nFLAVOUR=virt\nMEMORY=512\nMODULES="ext4"\n',
   );
 });
 

@@ -224,6 +224,45 @@ describe('where no medium is found', () => {
   });
 });
 
+describe('a machine with too little memory', () => {
+  /** What init says and does on a machine with this much memory, KiB of `MemTotal`. */
+  async function start(text: string, memory: number): Promise<string> {
+    const folder = await temporaryFolder();
+    const lines = [`MemTotal:${memory} kB`, 'MemFree:  9 kB', 'SwapTotal: 0 kB'];
+    await writeFile(join(folder, 'meminfo'), `${lines.join('\n').replace(':', ':     ')}\n`);
+    const stand =
+      'MEMINFO=meminfo MEMORY=512; fail() { echo "fail $*"; exit 0; }; mkdir() { :; }; cp() { :; }; umount() { :; }';
+    return inInit(folder, `${stand}\n${text}`);
+  }
+
+  test('is told how much is needed, and that is all', async () => {
+    expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 223_000)).toBe(
+      'fail QUANTIX needs 512 MiB of memory; this machine has 217 MiB, besides what its kernel takes',
+    );
+  });
+
+  test('is none that has as much, less what the kernel keeps', async () => {
+    expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 460_000)).toBe('on');
+    expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 64_000_000)).toBe('on');
+  });
+
+  test('is told before the system is copied to memory', async () => {
+    const toram = 'toram=yes; stat() { echo 400000000; }; mount_root';
+    expect(await start(toram, 700_000)).toBe(
+      'fail QUANTIX, copied to memory, needs 894 MiB of memory; this machine has 683 MiB, besides what its kernel takes',
+    );
+  });
+
+  test('has room for the copy, and for half of the memory besides', async () => {
+    const told = await start('toram=yes; stat() { echo 400000000; }; mount_root', 1_000_000);
+    expect(told.split('\n').slice(0, 2)).toEqual([
+      'mount -t tmpfs -o mode=755,size=870m tmpfs /overlay',
+      'say copying the system to memory',
+    ]);
+    expect(await start('toram=; mount_root', 1_000_000)).toMatch(/^mount .*size=488m tmpfs/);
+  });
+});
+
 test('drivers are loaded for devices that are there, and again only when others have appeared', async () => {
   const folder = await temporaryFolder();
   const appear = (bus: string, alias: string) => {
