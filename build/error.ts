@@ -29,3 +29,13 @@ export class BuildError extends Error {
     this.fix = fix;
   }
 }
+
+/**
+ * A value that must be there.
+ * @param what it is, for people who read the bug's report: `file of package bash`
+ * @throws Error if it is not: a bug of the builder, which must not become a wrong image
+ */
+export function must<T>(value: T | undefined, what: string): T {
+  if (value !== undefined) return value;
+  throw new Error(`there is no ${what}`);
+}

@@ -4,7 +4,7 @@ import { writeMirror } from '../build/base/alpine/mirror/write-mirror.ts';
 import { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll } from '../build/cache/fetch.ts';
 import type { Lock } from '../build/contract/lock.ts';
-import { BuildError } from '../build/error.ts';
+import { BuildError, must } from '../build/error.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import { ARCHIVE_FOLDER, type ArchivedRuntime, archiveName } from '../build/sea/runtime.ts';
@@ -51,7 +51,7 @@ export async function mirrorProfiles(
     const target = join(directory, ARCHIVE_FOLDER, name);
     await mkdir(dirname(target), { recursive: true });
     await makeAtomically(target, (temporary) =>
-      copyFile(fetched.files.get(runtime.sha256) ?? '', temporary),
+      copyFile(must(fetched.files.get(runtime.sha256), `file of ${name}`), temporary),
     );
   }
   const bytes = locks.flatMap(({ packages }) => packages).reduce((sum, { size }) => sum + size, 0);

@@ -4,7 +4,7 @@ import { PackageGone } from '../build/cache/download-error.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
 import type { LockedPackage } from '../build/contract/lock.ts';
-import { BuildError } from '../build/error.ts';
+import { BuildError, must } from '../build/error.ts';
 import { packagesOf } from '../build/image/facts.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
 import { lockWithout, resolveRequest } from '../build/lock/current.ts';
@@ -102,7 +102,7 @@ async function openAll(
   const all = await Promise.all(
     packagesOf(facts.lock, facts.flavour).map((locked) =>
       limit(async () => {
-        const archive = { locked, file: files.get(locked.sha256) ?? '' };
+        const archive = { locked, file: must(files.get(locked.sha256), `file of ${locked.name}`) };
         return [locked.sha256, await opened.open(reader, archive, lockRequest.signal)] as const;
       }),
     ),

@@ -1,6 +1,7 @@
 import type { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { Transport } from '../build/cache/transport.ts';
+import { must } from '../build/error.ts';
 import { fetchNpmArchive, npmRegistry } from '../build/sea/npm-archive.ts';
 import { type ArchivedRuntime, archiveAddresses, type Runtime } from '../build/sea/runtime.ts';
 
@@ -35,7 +36,7 @@ export async function fetchNode(
           signal,
           onProgress: ({ bytesDone, bytesTotal }) => onProgress(bytesDone, bytesTotal),
         }).then(({ files }) => files);
-  return files.get(runtime.sha256) ?? '';
+  return must(files.get(runtime.sha256), 'file of Node');
 }
 
 /** The archive as a file to download. */

@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { BuildError } from '../error.ts';
+import { BuildError, must } from '../error.ts';
 import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { mtoolsImage } from './fat.ts';
@@ -54,7 +54,7 @@ async function hashUnpatched(bios: string, signal: AbortSignal | undefined): Pro
   const { size } = await stat(bios);
   const behind = { offset: BIOS_PATCHED, size: size - BIOS_PATCHED };
   const { parts } = await hashFile(bios, [behind], signal);
-  return parts[0] ?? '';
+  return must(parts[0], 'hash of GRUB for BIOS');
 }
 
 /** What reading an ISO back yields. */
@@ -85,7 +85,9 @@ export async function verifyIso(
     readMenu(file, report),
     espHolds(file, report, { loader: expected.loader, signal }),
   ]);
-  const found = new Map(checked.map(({ path }, index) => [path, hashes.parts[index] ?? '']));
+  const found = new Map(
+    checked.map(({ path }, index) => [path, must(hashes.parts[index], `hash of ${path}`)]),
+  );
   const problems = [
     ...structureProblems(report, expected),
     ...fileProblems(found, expected.files),

@@ -1,3 +1,4 @@
+import { must } from '../error.ts';
 import { nameOf, parentOf } from '../tree/path.ts';
 import { matchPaths } from '../tree/path-patterns.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -32,7 +33,7 @@ export function keepModules(
     const source = path.replace(MODULE_FILE, '');
     return dropped(source) && !kept.has(moduleName(nameOf(source)));
   });
-  const directory = tree.canonical(`${MODULES}/${release}`) ?? '';
+  const directory = must(tree.canonical(`${MODULES}/${release}`), 'folder of modules');
   removeOthers(tree, directory, new Set([...index.modules.values()].map(({ path }) => path)));
   return index;
 }

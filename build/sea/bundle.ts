@@ -2,7 +2,7 @@ import { relative, resolve } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
 import { z } from 'zod';
-import { BuildError } from '../error.ts';
+import { BuildError, must } from '../error.ts';
 import type { Sources } from '../step/source.ts';
 
 /** Characters in a line of the bundle, about: Node prints the line of an uncaught error. */
@@ -65,7 +65,7 @@ export async function bundle({
       define: { QUANTIX_VERSION: JSON.stringify(version) },
       logLevel: 'silent',
     });
-    return { code: outputFiles[0]?.text ?? '', packages: packagesIn(metafile) };
+    return { code: must(outputFiles[0], 'output of esbuild').text, packages: packagesIn(metafile) };
   } catch (cause) {
     throw explained(cause);
   }

@@ -1,3 +1,4 @@
+import { must } from '../error.ts';
 import { type Artifact, formatPackageUrl } from '../sbom/cyclonedx.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { Runtime } from './runtime.ts';
@@ -26,7 +27,8 @@ function nodeComponent(runtime: Runtime): Artifact {
 
 function npmComponent(folder: string, npm: NpmPackages): Artifact {
   const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
-  const { version = '', license, integrity } = npm.get(folder) ?? {};
+  const { license, integrity, ...own } = must(npm.get(folder), `npm package in ${folder}`);
+  const version = must(own.version, `version of ${name}`);
   const [namespace, bare] = name.includes('/') ? name.split('/') : [undefined, name];
   const purl = formatPackageUrl({ type: 'npm', namespace, name: bare ?? name, version });
   return { type: 'library', name, version, purl, license, hashes: hashesIn({ integrity }) };

@@ -9,10 +9,11 @@ export function sha256(data: string | Uint8Array): string {
 /**
  * SHA-256 in hex of plain data: scalars, bytes, hashed files, arrays and objects of these. The order of keys counts, since whoever
  * goes through an object sees it; a key without a value does not.
- * @throws TypeError on anything whose content cannot be seen from outside, such as a function or a Map
+ * @throws TypeError on nothing, and on anything whose content cannot be seen from outside, such as a function or a Map
  */
 export function digestOf(value: unknown): string {
-  return sha256(JSON.stringify(withoutBytes(value)) ?? '');
+  if (value === undefined) throw new TypeError('nothing has no digest');
+  return sha256(JSON.stringify(withoutBytes(value)));
 }
 
 /** The value with each run of bytes replaced by its SHA-256. */

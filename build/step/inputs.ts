@@ -19,7 +19,8 @@ export function namedInputs(values: object): StepInputs {
         return [[name, inputOf(value)]];
       }
       if (isStep(value)) return [[`step ${value.name}`, value.key]];
-      return Object.entries(value).map(([key, one]) => [`${name} ${key}`, inputOf(one)]);
+      const present = Object.entries(value).filter(([, one]) => one !== undefined);
+      return present.map(([key, one]) => [`${name} ${key}`, inputOf(one)]);
     }),
   );
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BuildError } from '../error.ts';
+import { BuildError, must } from '../error.ts';
 
 const packageSchema = z.object({
   version: z.string().optional(),
@@ -78,7 +78,7 @@ export function npmIdentities(
 ): Record<string, Pick<NpmPackage, 'version' | 'integrity'>> {
   return Object.fromEntries(
     folders.map((folder) => {
-      const { version, integrity } = npm.get(folder) ?? {};
+      const { version, integrity } = must(npm.get(folder), `npm package in ${folder}`);
       return [nameOf(folder), { version, integrity }] as const;
     }),
   );
@@ -102,7 +102,8 @@ export function npmClosure(npm: NpmPackages, names: Iterable<string>): string[] 
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     if (found.has(folder)) continue;
     found.add(folder);
-    const { dependencies, optionalDependencies, peerDependencies } = npm.get(folder) ?? {};
+    const one = must(npm.get(folder), `npm package in ${folder}`);
+    const { dependencies, optionalDependencies, peerDependencies } = one;
     const all = { ...dependencies, ...optionalDependencies, ...peerDependencies };
     for (const name of Object.keys(all)) {
       const target = resolve(npm, folder, name);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BuildError } from '../../build/error.ts';
+import { BuildError, must } from '../../build/error.ts';
 
 test('an explanation becomes one line: what, where, what to do', () => {
   const error = new BuildError({
@@ -8,4 +8,11 @@ test('an explanation becomes one line: what, where, what to do', () => {
     fix: 'Write "name".',
   });
   expect(error.message).toBe('key "nmae" is unknown (a.ts). Write "name".');
+});
+
+test('what must be there is handed on, and told if it is not', () => {
+  expect(must('', 'text')).toBe('');
+  expect(() => must(new Map<string, number>().get('x'), 'number of x')).toThrow(
+    new Error('there is no number of x'),
+  );
 });

@@ -6,7 +6,7 @@ import { OpenedStore } from '../../cache/opened.ts';
 import { sweepTemporary } from '../../cache/temporary.ts';
 import { Transport } from '../../cache/transport.ts';
 import type { ArchiveReader } from '../../contract/base.ts';
-import { BuildError } from '../../error.ts';
+import { BuildError, must } from '../../error.ts';
 import { ContentReader } from '../../tree/content.ts';
 import { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
@@ -125,8 +125,8 @@ async function openOne(
   };
   const { file, sha256, size } = archive;
   const locked = {
-    name: one.fields.get('P') ?? '',
-    version: one.fields.get('V') ?? '',
+    name: must(one.fields.get('P'), 'name of a package'),
+    version: must(one.fields.get('V'), 'version of a package'),
     architecture: one.fields.get('A') ?? '',
     repository: 'apk',
     path: `${one.name}.apk`,

@@ -2,7 +2,7 @@ import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { accountFiles } from '../system/accounts.ts';
+import { accountFiles, homeDirectories } from '../system/accounts.ts';
 import { appletLinks, appletsOf } from '../system/applets.ts';
 import { BUNDLE, caBundle } from '../system/ca-bundle.ts';
 import { dependencyScan } from '../system/dependency-scan.ts';
@@ -21,6 +21,7 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
   }
   const derived: Entry[] = [
     ...accountFiles(context),
+    ...homeDirectories(tree, context),
     ...identityFiles(context),
     ...busyboxLinks(tree),
     ...(tree.file(BUNDLE) === undefined ? [caBundle(tree)] : []),

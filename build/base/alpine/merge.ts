@@ -1,5 +1,5 @@
 import type { MergeContext, OpenedPackage, UnrunScript } from '../../contract/base.ts';
-import { BuildError } from '../../error.ts';
+import { BuildError, must } from '../../error.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
 import { decodeRecord, isRecord } from './package/record.ts';
@@ -45,7 +45,7 @@ function inOrder(
   { profile, flavour }: MergeContext<AlpineSettings>,
 ) {
   const stanzas = packages.map(({ locked }) => ({
-    fields: new Map(Object.entries(locked.apk ?? {})),
+    fields: indexFields(locked),
     line: 0,
     text: '',
   }));
@@ -75,7 +75,7 @@ function packageToInstall(
     throw new BuildError({ what: 'its record in the cache is missing', where });
   }
   return {
-    fields: new Map(Object.entries(locked.apk ?? {})),
+    fields: indexFields(locked),
     record: decodeRecord(reader.bytes(record), where),
     entries: entries.filter((entry) => !isRecord(entry)),
   };
@@ -95,12 +95,15 @@ function unrunScripts(
   reasons: Readonly<Record<string, string>>,
 ): UnrunScript[] {
   const found = packages.flatMap(({ fields, record }) => {
-    const name = fields.get('P') ?? '';
+    const name = must(fields.get('P'), 'name of a package');
     return [...record.scripts.keys()].map((script) => ({ package: name, script }));
   });
   const unknown = found.filter((one) => reasons[one.package] === undefined);
   if (unknown.length === 0) {
-    return found.map((one) => ({ ...one, reason: reasons[one.package] ?? '' }));
+    return found.map((one) => ({
+      ...one,
+      reason: must(reasons[one.package], `reason for ${one.package}`),
+    }));
   }
   const list = unknown.map((one) => `${one.package} (${one.script})`).join(', ');
   throw new BuildError({
@@ -108,4 +111,9 @@ function unrunScripts(
     where: 'bases.alpine.scripts of the profile',
     fix: 'No script is run: see to it that the profile or `finish` does what they would do, and name each package there with the reason.',
   });
+}
+
+/** What the signed index says of a package; without it apk could not know the package as its own. */
+function indexFields({ name, apk }: OpenedPackage['locked']): ReadonlyMap<string, string> {
+  return new Map(Object.entries(must(apk, `entry of ${name} in the index, in the lock`)));
 }

@@ -5,6 +5,7 @@ import type { DownloadContext } from '../../cache/download.ts';
 import { Transport } from '../../cache/transport.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
+import { must } from '../../error.ts';
 import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
@@ -103,9 +104,11 @@ async function lockPackage(
   { fields, identity, url }: SelectedPackage,
   { repositories, architecture, context }: PackageOrigin,
 ): Promise<LockedPackage> {
-  const [name, version] = [fields.get('P') ?? '', fields.get('V') ?? ''];
-  const [repository = '', at] =
-    [...repositories].find(([, one]) => url.startsWith(`${one.url}/`)) ?? [];
+  const name = must(fields.get('P'), 'name of a package');
+  const version = must(fields.get('V'), `version of ${name}`);
+  const all = [...repositories];
+  const from = all.find(([, one]) => url.startsWith(`${one.url}/`));
+  const [repository, at] = must(from, `repository with ${url}`);
   const source = { name: `${name} ${version}`, identity, url, size: Number(fields.get('S') ?? 0) };
   const { sha256, size } = await fetchArchive(source, context);
   const [origin, license] = [fields.get('o'), fields.get('L')];
@@ -114,7 +117,7 @@ async function lockPackage(
     version,
     architecture: fields.get('A') || architecture,
     repository,
-    path: decodeURIComponent(url.slice((at?.url.length ?? 0) + 1)),
+    path: decodeURIComponent(url.slice(at.url.length + 1)),
     size,
     sha256,
     ...(origin ? { source: origin } : {}),

@@ -1,7 +1,7 @@
 import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { accountFiles } from '../system/accounts.ts';
+import { accountFiles, homeDirectories } from '../system/accounts.ts';
 import { appletLinks, appletsOf } from '../system/applets.ts';
 import { caBundle } from '../system/ca-bundle.ts';
 import { dependencyScan } from '../system/dependency-scan.ts';
@@ -23,6 +23,7 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     generatedLink('var/lock', '../run/lock'),
     generatedLink('var/run', '../run'),
     ...accountFiles(context),
+    ...homeDirectories(tree, context),
     ...identityFiles(context),
     ...appletLinks(tree, appletsOf(tree, 'busybox-static')),
     caBundle(tree),

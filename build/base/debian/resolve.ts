@@ -4,7 +4,7 @@ import { ARCHITECTURES } from '../../architecture.ts';
 import { cacheRooms } from '../../cache/directory.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
-import { BuildError } from '../../error.ts';
+import { BuildError, must } from '../../error.ts';
 import { withFileLock } from '../../process/file-lock.ts';
 import { type Profile, settingsOf } from '../../profile/profile.ts';
 import { sha256 } from '../../step/digest.ts';
@@ -229,7 +229,9 @@ async function choose({ apt, profile, sources, signal }: Choosing): Promise<Lock
     new Map(
       FLAVOURS.map((flavour, index) => [
         flavour,
-        (choices[index] ?? []).map((one) => lockPackage(one, { sources, replaced })),
+        must(choices[index], `choice for ${flavour}`).map((one) =>
+          lockPackage(one, { sources, replaced }),
+        ),
       ]),
     ),
   );

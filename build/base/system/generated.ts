@@ -1,4 +1,4 @@
-import type { FileEntry, SymlinkEntry } from '../../tree/entry.ts';
+import type { DirectoryEntry, FileEntry, SymlinkEntry } from '../../tree/entry.ts';
 
 /** A file that the builder writes, root's. */
 export function generatedFile(path: string, text: string, mode = 0o644): FileEntry {
@@ -10,6 +10,11 @@ export function generatedFile(path: string, text: string, mode = 0o644): FileEnt
 /** A link that the builder makes. */
 export function generatedLink(path: string, target: string): SymlinkEntry {
   return { type: 'symlink', path, mode: 0o777, target, ...OWNER };
+}
+
+/** A directory that the builder makes. */
+export function generatedDirectory(path: string, mode: number): DirectoryEntry {
+  return { type: 'directory', path, mode, ...OWNER };
 }
 
 const OWNER = { uid: 0, gid: 0, origin: 'finish' } as const;

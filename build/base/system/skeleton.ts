@@ -1,3 +1,4 @@
+import { must } from '../../error.ts';
 import type { DirectoryEntry, Entry } from '../../tree/entry.ts';
 
 /** Directories that every root filesystem has, with the modes hier(7) and the FHS give them. */
@@ -52,7 +53,7 @@ export function skeleton(): Entry[] {
 }
 
 function directory(path: string): DirectoryEntry {
-  return { ...OWNER, type: 'directory', path, mode: DIRECTORIES[path] ?? 0o755 };
+  return { ...OWNER, type: 'directory', path, mode: must(DIRECTORIES[path], `mode of ${path}`) };
 }
 
 function links(targets: Readonly<Record<string, string>>): Entry[] {

@@ -20,7 +20,7 @@ test('a file on the host counts for its bytes, wherever it lies', () => {
   expect(digestOf({ d: new HashedFile({ ...file, sha256: sha256('e') }) })).not.toBe(one);
 });
 
-test.each([[() => 1], [new Map()], [{ a: [() => 1] }]])(
+test.each([[undefined], [() => 1], [new Map()], [{ a: [() => 1] }]])(
   'what cannot be seen from outside has no digest',
   (value) => {
     expect(() => digestOf(value)).toThrow(TypeError);

@@ -3,7 +3,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARCHITECTURES } from '../../../architecture.ts';
 import type { Lock, LockedPackage } from '../../../contract/lock.ts';
-import { BuildError } from '../../../error.ts';
+import { BuildError, must } from '../../../error.ts';
 import { makeAtomically, writeFileAtomically } from '../../../process/atomic-write.ts';
 import { indexText, type Signer, signedIndex } from './signed-index.ts';
 
@@ -32,7 +32,7 @@ export async function writeMirror(
       const file = join(directory, repository, locked.path);
       await mkdir(dirname(file), { recursive: true });
       await makeAtomically(file, (temporary) =>
-        copyFile(files.get(locked.sha256) ?? '', temporary),
+        copyFile(must(files.get(locked.sha256), `file of ${locked.name}`), temporary),
       );
     }
   }
@@ -64,8 +64,9 @@ function placePackages({ base, profile, architecture, ...lock }: Lock): PlacedPa
     });
   }
   return lock.packages.map((locked) => {
-    const release = lock.repositories[locked.repository]?.suite ?? '';
-    const repository = `${release}/${locked.repository}`;
+    const state = lock.repositories[locked.repository];
+    const { suite } = must(state, `state of the repository ${locked.repository}`);
+    const repository = `${suite}/${locked.repository}`;
     return { locked, repository, index: `${repository}/${ARCHITECTURES[architecture].machine}` };
   });
 }

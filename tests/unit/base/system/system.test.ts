@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { accountFiles } from '../../../../build/base/system/accounts.ts';
+import { accountFiles, homeDirectories } from '../../../../build/base/system/accounts.ts';
 import { appletLinks } from '../../../../build/base/system/applets.ts';
 import { caBundle } from '../../../../build/base/system/ca-bundle.ts';
 import { identityFiles } from '../../../../build/base/system/identity.ts';
@@ -40,6 +40,23 @@ test('accounts become passwd, group and shadow, sorted by id; only root can log 
       'root::19675:0:99999:7:::\napp:!:19675:0:99999:7:::\nhelper:!:19675:0:99999:7:::\n',
   });
   expect(files.find(({ path }) => path === 'etc/shadow')).toMatchObject({ mode: 0o640, gid: 42 });
+});
+
+test('an account gets its home, unless it is there, or appears when the system runs', async () => {
+  const user = { uid: 200, group: 'app', comment: '', shell: '/bin/false', member: [] };
+  const homes = ['/srv/app', '/var/lib/there', '/run/app', '/var/run/x', '/nonexistent', '/runs'];
+  const accounts = {
+    groups: { app: 300 },
+    users: Object.fromEntries(
+      homes.map((home, index) => [`u${index}`, { ...user, uid: 200 + index, home }]),
+    ),
+  };
+  const tree = treeOf(directory('var/lib/there', 0o755), symlink('var/run', '../run'));
+  const context = await finishContext({ accounts });
+  expect(homeDirectories(tree, context)).toMatchObject([
+    { type: 'directory', path: 'srv/app', mode: 0o700, uid: 200, gid: 300 },
+    { type: 'directory', path: 'runs', mode: 0o700, uid: 205, gid: 300 },
+  ]);
 });
 
 test('an applet is linked where no program of its name is, in the folder where it belongs', () => {
