@@ -14,7 +14,7 @@ export async function explainBuild(
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
-  const image = await prepareImage(name, options);
+  const image = await prepareImage(name, { ...options, withoutTools: true });
   const last = readRecord(options.cache, image.file);
   const cache = new StepCache(options.cache.steps);
   for (const { step, runs, changes, lost } of await explainImage(image, last, cache)) {

@@ -5,7 +5,7 @@ import { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll } from '../build/cache/fetch.ts';
 import type { Lock } from '../build/contract/lock.ts';
 import { BuildError, must } from '../build/error.ts';
-import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
+import { type ImageOptions, prepareLock } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import { ARCHIVE_FOLDER, type ArchivedRuntime, archiveName } from '../build/sea/runtime.ts';
 import { downloads } from './packages.ts';
@@ -35,12 +35,11 @@ export async function mirrorProfiles(
   const files = new Map<string, string>();
   const archives = new Map<string, ArchivedRuntime>();
   for (const name of profiles) {
-    const image = await prepareImage(name, options);
-    locks.push(image.facts.lock);
-    const { items, findRoute } = await downloads(image, image.facts.lock.packages);
+    const { lock, lockRequest, runtime } = await prepareLock(name, options);
+    locks.push(lock);
+    const { items, findRoute } = await downloads(lockRequest, lock.packages);
     const fetched = await fetchAll(items, { store, signal: options.signal, findRoute });
     for (const [sha256, file] of fetched.files) files.set(sha256, file);
-    const runtime = image.facts.programs?.runtime;
     if (runtime?.from === 'archive') archives.set(archiveName(runtime.url), runtime);
   }
   const directory = resolve(options.projectDirectory, options.outputDirectory);

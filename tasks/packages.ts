@@ -7,7 +7,7 @@ import type { LockedPackage } from '../build/contract/lock.ts';
 import { BuildError, must } from '../build/error.ts';
 import { packagesOf } from '../build/image/facts.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
-import { lockWithout, resolveRequest } from '../build/lock/current.ts';
+import { type LockRequest, lockWithout, resolveRequest } from '../build/lock/current.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
@@ -32,7 +32,7 @@ export async function fetchPackages(
   const store = new BlobStore(cache, report.say);
   try {
     const { items, findRoute } = await downloads(
-      image,
+      image.lockRequest,
       packagesOf(image.facts.lock, image.facts.flavour),
     );
     if (image.lockRequest.offline === true) {
@@ -67,10 +67,8 @@ async function withoutGone(
 }
 
 /** Packages as files to download, with every address they may be at, and the way there. */
-export async function downloads(image: PreparedImage, packages: readonly LockedPackage[]) {
-  const { addresses: mirrors, findRoute } = await image.facts.base.mirrors(
-    resolveRequest(image.lockRequest),
-  );
+export async function downloads(request: LockRequest, packages: readonly LockedPackage[]) {
+  const { addresses: mirrors, findRoute } = await request.base.mirrors(resolveRequest(request));
   const items = packages.map((one) => {
     const addresses = mirrors.get(one.repository);
     if (addresses === undefined || addresses.length === 0) {

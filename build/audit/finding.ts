@@ -23,6 +23,8 @@ export interface AuditOptions {
   allow?: Readonly<Record<string, string>> | undefined;
   /** The program that the kernel starts first: tree path, and the `e_machine` of the CPU it is for. */
   init?: { path: string; machine: number } | undefined;
+  /** Tree paths at which busybox may be; `bin/busybox` if absent. */
+  busybox?: readonly string[] | undefined;
   /** Busybox applets that init, the initramfs and others call by name. */
   applets?: readonly string[] | undefined;
   /** Kind of machine → drivers that the kernel must have for it. */

@@ -1,19 +1,26 @@
+import { BASE_NAMES, BASES, type BaseName } from '../bases.ts';
 import type { Base } from '../contract/base.ts';
-import { BuildError } from '../error.ts';
-import { type Profile, settingsOf } from '../profile/profile.ts';
-import type { BaseName } from '../profile/schema.ts';
-import { alpineArchitecture, repositoryAddresses } from './alpine/request.ts';
+import { must } from '../error.ts';
+import type { Profile } from '../profile/profile.ts';
 import { answers } from './probe.ts';
 
 /** What a user may ask for. */
-export type BaseChoice = 'auto' | BaseName;
+export const BASE_CHOICES = ['auto', ...BASE_NAMES] as const;
+
+export type BaseChoice = (typeof BASE_CHOICES)[number];
+
+/** Bases are loaded when they are asked for: their readers are not small. */
+const LOADERS: { readonly [Name in BaseName]: () => Promise<Base> } = {
+  alpine: async () => (await import('./alpine/base.ts')).alpine,
+  debian: async () => (await import('./debian/base.ts')).debian,
+};
 
 /** What `auto` is decided by. */
 export interface BaseCircumstances {
-  /** Whether packages of Alpine were locked for the profile. */
-  hasAlpineLock: boolean;
+  /** Whether packages of a base were locked for the profile. */
+  isLocked: (base: BaseName) => boolean;
   /**
-   * Whether Debian may stand in for Alpine where no mirror of Alpine answers: in a development build that may use the
+   * Whether the last base may stand in for one whose mirrors do not answer: in a development build that may use the
    * network, and in nothing that is kept.
    */
   mayFallBack: boolean;
@@ -25,44 +32,33 @@ export interface BaseCircumstances {
 }
 
 /**
- * The base a user asked for. `auto` is Alpine if it was locked, else Debian, or the only one that the profile has.
- * No mirror is asked unless Debian may stand in. Bases are loaded when they are asked for: their readers are not small.
- * @throws BuildError if there is no such base
+ * The base a user asked for. `auto` is the first base of the profile that was locked, in the order of `BASES`, or its
+ * last one if none was. No mirror is asked unless that last one may stand in.
  */
 export async function selectBase(
   choice: BaseChoice,
   circumstances: BaseCircumstances,
 ): Promise<Base> {
-  const name = choice === 'auto' ? await automatic(circumstances) : choice;
-  switch (name) {
-    case 'alpine':
-      return (await import('./alpine/base.ts')).alpine;
-    case 'debian':
-      return (await import('./debian/base.ts')).debian;
-    default:
-      throw new BuildError({
-        what: `there is no base ${JSON.stringify(choice)}`,
-        fix: 'Write BASE=alpine or BASE=debian.',
-      });
-  }
+  return choice === 'auto' ? automatic(circumstances) : LOADERS[choice]();
 }
 
-async function automatic(circumstances: BaseCircumstances): Promise<BaseName> {
-  const { hasAlpineLock, mayFallBack, profile, say } = circumstances;
-  if (profile.bases.debian === undefined) return 'alpine';
-  if (!hasAlpineLock) return 'debian';
-  if (!mayFallBack || (await answersSomewhere(circumstances))) return 'alpine';
+async function automatic(circumstances: BaseCircumstances): Promise<Base> {
+  const { isLocked, mayFallBack, profile, say } = circumstances;
+  const own = BASE_NAMES.filter((name) => profile.bases[name] !== undefined);
+  const last = must(own.at(-1), `base of ${profile.name}`);
+  const first = own.find(isLocked) ?? last;
+  const base = await LOADERS[first]();
+  if (first === last || !mayFallBack || (await isReachable(base, circumstances))) return base;
+  const [there, here] = [BASES[last].title, BASES[first].title];
   say(
-    `${profile.name}: packages come from Debian: no mirror of Alpine answers (BASE=alpine insists)`,
+    `${profile.name}: packages come from ${there}: no mirror of ${here} answers (BASE=${first} insists)`,
   );
-  return 'debian';
+  return LOADERS[last]();
 }
 
-/** Whether any mirror has the index of the profile's first repository. */
-async function answersSomewhere({ profile, mirror }: BaseCircumstances): Promise<boolean> {
-  const [addresses = []] = repositoryAddresses(settingsOf(profile, 'alpine'), mirror).values();
-  const asked = addresses.map((address) =>
-    answers(`${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`),
-  );
-  return (await Promise.all(asked)).includes(true);
+/** Whether any mirror has what has to be there; one whose mirrors are not known counts as reachable. */
+async function isReachable(base: Base, { profile, mirror }: BaseCircumstances): Promise<boolean> {
+  const addresses = base.probes?.(profile, mirror);
+  if (addresses === undefined) return true;
+  return (await Promise.all(addresses.map(answers))).includes(true);
 }

@@ -1,5 +1,5 @@
+import type { BaseName } from '../bases.ts';
 import type { BaseSettings, Flavour, Profile } from '../profile/profile.ts';
-import type { BaseName } from '../profile/schema.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
@@ -124,6 +124,13 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
    * Where the packages of the lock's repositories are, and how to get there.
    */
   mirrors(request: ResolveRequest): Promise<Mirrors>;
+
+  /**
+   * Addresses of what every mirror of the profile's first repository has; one that can be had tells that the base can
+   * be reached. Absent where that is not known before packages are resolved.
+   * @param mirror a mirror to use instead of the profile's
+   */
+  probes?(profile: Profile, mirror: string | undefined): string[];
 
   /** Reads the packages that a profile asks for. */
   reader(profile: Profile): ArchiveReader;

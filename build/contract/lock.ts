@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ARCHITECTURE_NAMES } from '../architecture.ts';
+import { BASE_NAMES } from '../bases.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex');
 const relativePath = z
@@ -33,7 +34,7 @@ export const lockSchema = z.strictObject({
   /** Format of this file. */
   format: z.literal(1),
   profile: z.string(),
-  base: z.enum(['debian', 'alpine']),
+  base: z.enum(BASE_NAMES),
   /** What the packages are built for; each package says its own name of it. */
   architecture: z.enum(ARCHITECTURE_NAMES),
   /** What the profile asked for when this was resolved; tells which names differ when it changed. */

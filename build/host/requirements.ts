@@ -7,6 +7,7 @@ import {
   type ArchitectureName,
   DEFAULT_ARCHITECTURE,
 } from '../architecture.ts';
+import { BASE_NAMES, type BaseName } from '../bases.ts';
 import { isRoot } from '../process/environment.ts';
 import { TOOL_PACKAGES, type Tool } from '../process/tools.ts';
 
@@ -21,12 +22,29 @@ export interface Requirement {
 const tool = (name: Tool): Requirement => ({ name, package: TOOL_PACKAGES[name] });
 const file = (name: string, from: string): Requirement => ({ name, package: from });
 
-/** What building an image of any architecture needs. */
+/** What resolving the packages of a base needs, and what opening them needs besides. */
+const RESOLVE_REQUIREMENTS: { readonly [Name in BaseName]: readonly Requirement[] } = {
+  alpine: [],
+  debian: [
+    tool('apt-get'),
+    tool('dpkg'),
+    tool('flock'),
+    file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
+  ],
+};
+const OPEN_REQUIREMENTS: { readonly [Name in BaseName]: readonly Requirement[] } = {
+  alpine: [],
+  debian: [tool('dpkg-deb')],
+};
+
+/** What writing the lock of a profile on a base needs. */
+export function lockRequirements(base: BaseName): readonly Requirement[] {
+  return RESOLVE_REQUIREMENTS[base];
+}
+
+/** What building an image of any architecture from any base needs. */
 const BUILD_REQUIREMENTS: readonly Requirement[] = [
-  tool('apt-get'),
-  tool('flock'),
-  tool('dpkg'),
-  tool('dpkg-deb'),
+  ...BASE_NAMES.flatMap((base) => [...RESOLVE_REQUIREMENTS[base], ...OPEN_REQUIREMENTS[base]]),
   tool('flock'),
   tool('mksquashfs'),
   ...(isRoot() ? [] : [tool('fakeroot')]),
@@ -35,7 +53,6 @@ const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('mcopy'),
   tool('xorriso'),
   tool('xz'),
-  file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
 ];
 
 /** What building an image of an architecture needs. */

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { ARCHITECTURES } from '../architecture.ts';
 import { assertStarts } from '../audit/audit.ts';
+import { BASES } from '../bases.ts';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { closure, indexModules } from '../kmod/index-modules.ts';
@@ -48,7 +49,8 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
     skeleton: base.skeleton(),
     /** The kernel is in what only this flavour has; where the flavours have one kernel, in any of all. */
     kernel: packageContents(own.length > 0 ? own : all),
-    busybox: packageContents(all.filter((one) => one.name === busybox)),
+    shell: packageContents(all.filter((one) => one.name === busybox)),
+    busybox: [...BASES[base.name].busybox],
     overlay: overlayEntries([initramfsOverlay]),
     modules: profile.initramfs.modules,
     /** Kind of machine → drivers that find the medium there. */
@@ -66,12 +68,12 @@ async function makeInitramfs(
   inputs: InitramfsInputs,
   { opened, signal }: ImageWork,
 ): Promise<void> {
-  const { skeleton, kernel, busybox, overlay, drivers, epoch } = inputs;
+  const { skeleton, kernel, shell, overlay, drivers, epoch } = inputs;
   using reader = new ContentReader();
   const source = new Tree(reader);
   const shipped = [
     ...opened(Object.values(kernel)).flatMap(({ entries }) => entries.filter(isOfKernel)),
-    ...opened(Object.values(busybox)).flatMap(({ entries }) => entries),
+    ...opened(Object.values(shell)).flatMap(({ entries }) => entries),
   ];
   for (const entry of [...skeleton, ...shipped]) source.add(entry);
   const tree = initramfsTree(source, {
@@ -122,6 +124,8 @@ function kernelOf(tree: Tree): Buffer {
 export interface InitramfsRequest {
   /** `init`, and `applets`: the names of busybox's applets it calls, one a line. */
   overlay: readonly Entry[];
+  /** Tree paths at which the packages may have busybox. */
+  busybox: readonly string[];
   /** Kernel modules that `init` loads in any case, by name, in this order. */
   modules: readonly string[];
   /** Kernel modules that `init` loads where there is a device for them, by name. */
@@ -148,7 +152,7 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
-  tree.add(busyboxOf(source));
+  tree.add(busyboxOf(source, request.busybox));
   for (const entry of overlay) {
     if (entry.path !== 'applets') tree.add(entry);
   }
@@ -171,10 +175,8 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   return tree;
 }
 
-function busyboxOf(source: Tree): Entry {
-  const [busybox] = ['bin/busybox', 'bin/busybox.static', 'usr/bin/busybox.static'].flatMap(
-    (path) => source.file(path) ?? [],
-  );
+function busyboxOf(source: Tree, places: readonly string[]): Entry {
+  const [busybox] = places.flatMap((path) => source.file(path) ?? []);
   if (busybox !== undefined) return { ...busybox, path: 'bin/busybox' };
   throw new BuildError({
     what: 'no package of the initramfs has /bin/busybox',

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
@@ -7,14 +7,14 @@ import type { CacheDirectory } from '../cache/directory.ts';
 import type { Lock } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
-import { lockFile } from '../lock/file.ts';
+import { isLocked } from '../lock/file.ts';
 import { toolVersions } from '../process/tool-versions.ts';
 import { loadProfile } from '../profile/load.ts';
 
-import { type Flavour, settingsOf } from '../profile/profile.ts';
+import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
 import { readPrograms } from '../sea/make.ts';
 
-import { runtimeOf } from '../sea/runtime.ts';
+import { type Runtime, runtimeOf } from '../sea/runtime.ts';
 import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import type { ImageFacts, ImageTool } from './facts.ts';
@@ -50,6 +50,8 @@ export interface ImageOptions {
   signal?: AbortSignal | undefined;
   /** Receives lines for people. */
   say: (line: string) => void;
+  /** Plans also where host tools are missing, as nothing is built. */
+  withoutTools?: boolean | undefined;
 }
 
 /** An image that is planned and not yet built. */
@@ -63,15 +65,27 @@ export interface PreparedImage {
   file: string;
 }
 
-/** Loads a profile and its lock, and plans its image. Runs nothing, and downloads nothing unless the lock is stale. */
-export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
+/** A profile, and the packages that it is built from. */
+export interface LockedProfile {
+  profile: Profile;
+  lock: Lock;
+  lockRequest: LockRequest;
+  frozen: boolean;
+  /** The npm packages that npm installed. */
+  installed: NpmPackages;
+  /** The Node of its programs; absent if it has none. */
+  runtime: Runtime | undefined;
+}
+
+/** Loads a profile and its lock. Runs no tools, and downloads nothing, unless the lock is stale. */
+export async function prepareLock(name: string, options: ImageOptions): Promise<LockedProfile> {
   const { projectDirectory, release } = options;
   const profile = await loadProfile(projectDirectory, name, options.architecture);
   const frozen = options.frozenLock ?? release;
   const base = await selectBase(options.base, {
     ...options,
     profile,
-    hasAlpineLock: existsSync(lockFile(projectDirectory, profile, 'alpine')),
+    isLocked: (name) => isLocked(projectDirectory, profile, name),
     mayFallBack: !frozen && options.offline !== true,
   });
   const installed = readInstalled(projectDirectory);
@@ -83,10 +97,19 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     profile.programs.length === 0
       ? undefined
       : runtimeOf(profile, base.name, { installed, locked });
-  const [lock, toolVersions] = await Promise.all([
-    currentLock(lockRequest, frozen),
+  const lock = await currentLock(lockRequest, frozen);
+  return { profile, lock, lockRequest, frozen, installed, runtime };
+}
+
+/** Loads a profile and its lock, and plans its image. Asks tools for their versions, where these are not known. */
+export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
+  const { projectDirectory, release } = options;
+  const [prepared, toolVersions] = await Promise.all([
+    prepareLock(name, options),
     versions(options),
   ]);
+  const { profile, lock, lockRequest, frozen, installed, runtime } = prepared;
+  const { base } = lockRequest;
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
   const facts: ImageFacts = {
@@ -141,12 +164,16 @@ async function versions({
   architecture,
   format = 'iso',
   cache,
-}: Pick<ImageOptions, 'architecture' | 'format' | 'cache'>): Promise<Record<ImageTool, string>> {
+  withoutTools = false,
+}: Pick<ImageOptions, 'architecture' | 'format' | 'cache' | 'withoutTools'>): Promise<
+  Record<ImageTool, string>
+> {
   const { strip } = ARCHITECTURES[architecture];
   const always = ['mksquashfs', 'grub-mkimage', 'mformat', 'xorriso', strip] as const;
   // Not every host has it, and the raw layout is made without.
   const converter = FORMATS[format].layout === 'raw' ? [] : (['qemu-img'] as const);
-  const known = await toolVersions([...always, ...converter], join(cache.root, TOOL_VERSIONS));
+  const memory = join(cache.root, TOOL_VERSIONS);
+  const known = await toolVersions([...always, ...converter], memory, withoutTools);
   const of = (tool: Exclude<ImageTool, 'strip'> | typeof strip) => known.get(tool) ?? 'not used';
   return {
     mksquashfs: of('mksquashfs'),

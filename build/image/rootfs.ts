@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ARCHITECTURES } from '../architecture.ts';
 import type { AuditOptions } from '../audit/finding.ts';
+import { BASES } from '../bases.ts';
 import type { RootfsProfile, UnrunScript } from '../contract/base.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { keepModules } from '../kmod/keep-modules.ts';
@@ -45,6 +46,8 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
     /** In the profile's order; a later one wins. */
     overlay: overlayEntries(facts.overlays),
     sea: facts.sea,
+    /** Where busybox is, for the audit. */
+    busybox: [...BASES[base.name].busybox],
     /** Applets of busybox that the initramfs calls, for the audit. */
     applets: appletsUsed(facts.initramfsOverlay.entries),
     version: facts.version,
@@ -98,7 +101,8 @@ function drop(tree: Tree, patterns: readonly string[]): void {
 }
 
 /** What the audit of a root filesystem is told of it. */
-export function auditOptions({ profile, settings, applets, drivers }: RootfsInputs): AuditOptions {
+export function auditOptions(inputs: RootfsInputs): AuditOptions {
+  const { profile, settings, applets, drivers, busybox } = inputs;
   const init = { path: 'sbin/init', machine: ARCHITECTURES[profile.architecture].elf };
-  return { setuid: profile.setuid, allow: settings.accept, init, applets, drivers };
+  return { setuid: profile.setuid, allow: settings.accept, init, busybox, applets, drivers };
 }

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BaseName } from '../bases.ts';
 import { type Lock, lockSchema } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import type { Profile } from '../profile/profile.ts';
-import type { BaseName } from '../profile/schema.ts';
 
 /** Path of the lock of a profile, which is for one architecture, and a base. */
 export function lockFile(
@@ -13,6 +13,15 @@ export function lockFile(
   base: BaseName,
 ): string {
   return join(projectDirectory, 'profiles', `${name}.${base}.${architecture}.lock.json`);
+}
+
+/** Whether packages of a base were locked for a profile. */
+export function isLocked(
+  projectDirectory: string,
+  profile: Pick<Profile, 'name' | 'architecture'>,
+  base: BaseName,
+): boolean {
+  return existsSync(lockFile(projectDirectory, profile, base));
 }
 
 /**

@@ -39,17 +39,20 @@ type Memory = z.infer<typeof memorySchema>;
  * The versions of host tools, with those of the libraries that shape what they write. A tool is asked once, and anew
  * when one of its files is another than before; a script, which may call anything, is asked each time.
  * @param memoryFile where the answers are remembered
- * @throws BuildError if a tool is missing, or its answer is not understood
+ * @param mayLack whether a tool may be missing; its version says so then
+ * @throws BuildError if another tool is missing, or its answer is not understood
  */
 export async function toolVersions<Tool extends VersionedTool>(
   tools: readonly Tool[],
   memoryFile: string,
+  mayLack = false,
 ): Promise<ReadonlyMap<Tool, string>> {
   const memory = readMemory(memoryFile);
   const learned: Memory = {};
   const versions = await Promise.all(
     tools.map(async (tool) => {
       const path = findProgram(tool);
+      if (path === undefined && mayLack) return [tool, 'not on this host'] as const;
       const known = path === undefined ? undefined : memory[path];
       if (known !== undefined && isSame(known.files)) return [tool, known.version] as const;
       const libraries = path === undefined ? [] : await shapingLibraries(tool, path);

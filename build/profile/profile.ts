@@ -1,6 +1,7 @@
 import type { ArchitectureName } from '../architecture.ts';
+import type { BaseName } from '../bases.ts';
 import { BuildError } from '../error.ts';
-import type { BaseName, CheckedProfile } from './schema.ts';
+import type { CheckedProfile } from './schema.ts';
 
 type CheckedBase<Name extends BaseName> = NonNullable<CheckedProfile['bases'][Name]>;
 type Specific<Name extends BaseName> = NonNullable<
@@ -32,8 +33,11 @@ export type Flavour = keyof BaseSettings<'debian'>['kernel'];
 
 /** What a profile says for one architecture. */
 export function profileFor(profile: CheckedProfile, architecture: ArchitectureName): Profile {
-  const alpine = settingsFor(profile.bases.alpine, architecture);
-  const debian = settingsFor(profile.bases.debian, architecture);
+  // All of them, so that the compiler misses a new one.
+  const { alpine, debian }: { [Name in BaseName]: Bases[Name] | undefined } = {
+    alpine: settingsFor(profile.bases.alpine, architecture),
+    debian: settingsFor(profile.bases.debian, architecture),
+  };
   const { drivers, drop } = profile.kernel;
   const lacking = new Set(Object.keys(drivers.without[architecture] ?? {}));
   return {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ARCHITECTURE_NAMES } from '../architecture.ts';
+import type { BaseName } from '../bases.ts';
 
 /** Alpine has names with capitals, such as `R`; which names a base has is for its index to say. */
 const packageName = z
@@ -164,7 +165,10 @@ export const profileSchema = z.strictObject({
   hostname: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'is not a host name'),
   /** What it takes from each base that it can be built from; at least one. */
   bases: z
-    .strictObject({ debian: debian.optional(), alpine: alpine.optional() })
+    .strictObject({
+      debian: debian.optional(),
+      alpine: alpine.optional(),
+    } satisfies Record<BaseName, z.ZodType>)
     .refine((bases) => Object.keys(bases).length > 0, 'names no base'),
   /** MiB of memory that a machine must have to run it; with less the initramfs says so and goes no further. */
   memory: z.int().min(64),
@@ -208,6 +212,3 @@ export type ProfileInput = z.input<typeof profileSchema>;
 
 /** A profile that was checked, for all architectures. */
 export type CheckedProfile = z.output<typeof profileSchema>;
-
-/** The supplier of packages. */
-export type BaseName = keyof CheckedProfile['bases'];

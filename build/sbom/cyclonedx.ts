@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Contrib, Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
 import { PackageURL } from 'packageurl-js';
 import parseLicense from 'spdx-expression-parse';
+import { BASES, type BaseName } from '../bases.ts';
 import type { LockedPackage } from '../contract/lock.ts';
 
 /** A part of an image that is no package of the base: the Node runtime, a library in a compiled program. */
@@ -22,7 +23,7 @@ export interface Artifact {
 /** What an image is made of. */
 export interface BillOfMaterials {
   readonly appliance: { readonly name: string; readonly title: string; readonly version: string };
-  readonly base: keyof typeof BASES;
+  readonly base: BaseName;
   /** Release of the base: `trixie`, `v3.24`. */
   readonly suite: string;
   /** The packages in this image, not those of another kernel flavour. */
@@ -31,12 +32,6 @@ export interface BillOfMaterials {
   /** Seconds since 1970. */
   readonly sourceDateEpoch: number;
 }
-
-/** How package URLs name the bases, and who supplies their packages. */
-const BASES = {
-  debian: { type: 'deb', namespace: 'debian', supplier: 'Debian' },
-  alpine: { type: 'apk', namespace: 'alpine', supplier: 'Alpine Linux' },
-} as const;
 
 /** Makes of a licence's text an SPDX id, an SPDX expression, or, where it is neither, just a name. */
 const LICENSES = new Contrib.License.Factories.LicenseFactory(parseLicense);
@@ -79,7 +74,7 @@ function billOf(materials: BillOfMaterials, serialNumber: string | undefined): M
 }
 
 function packagePart(locked: LockedPackage, { base, suite }: BillOfMaterials): Models.Component {
-  const { type, namespace, supplier } = BASES[base];
+  const { type, namespace, supplier } = BASES[base].packageUrl;
   const { name, version, architecture, source = name, license, sha256 } = locked;
   const upstream = source === name ? {} : { upstream: source };
   const qualifiers = { arch: architecture, distro: suite, ...upstream };

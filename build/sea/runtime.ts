@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { ARCHITECTURES, runsHere } from '../architecture.ts';
+import { BASES, type BaseName } from '../bases.ts';
 import { BuildError } from '../error.ts';
-
 import { type Profile, settingsOf } from '../profile/profile.ts';
-import type { BaseName } from '../profile/schema.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { NpmArchive } from './npm-archive.ts';
 
@@ -51,7 +50,7 @@ export function runtimeOf(
   const own = findNode(installed, process.arch);
   const { version } = own;
   const { node } = settingsOf(profile, base);
-  if (node === undefined && base === 'debian') {
+  if (node === undefined && BASES[base].libc === 'glibc') {
     const target = runsHere(architecture) ? own : findNode(locked, architecture.node);
     if (target.version === version) return { from: 'npm', ...target };
     throw new BuildError({

@@ -6,6 +6,7 @@ import {
   type ArchitectureName,
   DEFAULT_ARCHITECTURE,
 } from '../../build/architecture.ts';
+import { BASE_CHOICES } from '../../build/base/select.ts';
 import { openCache } from '../../build/cache/mark.ts';
 import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
@@ -36,7 +37,7 @@ export function imageOptions(yargs: Argv) {
       describe: 'Profiles to work on',
     })
     .option('base', {
-      choices: ['auto', 'alpine', 'debian'] as const,
+      choices: BASE_CHOICES,
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
     })

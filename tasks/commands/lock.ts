@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { selectBase } from '../../build/base/select.ts';
 import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
-import { buildRequirements } from '../../build/host/requirements.ts';
+import { lockRequirements } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
-import { lockFile } from '../../build/lock/file.ts';
+import { isLocked } from '../../build/lock/file.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { type CommandContext, imageOptions, imagePaths, PROJECT, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -16,17 +15,18 @@ export const lockCommand = defineCommand({
   builder: imageOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }: CommandContext) => {
-    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     for (const name of profilesOf(options)) {
       const profile = await loadProfile(PROJECT, name, options.arch);
       const { mirror, update, keysDir: keysDirectory } = options;
       const base = await selectBase(options.base, {
         profile,
         mirror,
-        hasAlpineLock: existsSync(lockFile(PROJECT, profile, 'alpine')),
+        isLocked: (one) => isLocked(PROJECT, profile, one),
         mayFallBack: false,
         say: output.say,
       });
+      const requirements = lockRequirements(base.name);
+      await ensureInstalled(requirements, { say: output.say, signal });
       const moved = await renewLock({
         projectDirectory: PROJECT,
         cache: openCache(),

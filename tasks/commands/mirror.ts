@@ -1,5 +1,5 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { buildRequirements } from '../../build/host/requirements.ts';
+import { lockRequirements } from '../../build/host/requirements.ts';
 import { givenOnce, imageOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -30,9 +30,9 @@ export const mirrorCommand = defineCommand({
     return { reads: [...reads, key], writes };
   },
   handler: async (options, { output, signal }) => {
-    await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
-    const { mirrorProfiles } = await import('../mirror.ts');
     const base = options.base === 'auto' ? 'alpine' : options.base;
+    await ensureInstalled(lockRequirements(base), { say: output.say, signal });
+    const { mirrorProfiles } = await import('../mirror.ts');
     await mirrorProfiles(
       profilesOf(options),
       { file: options.key, name: options.keyName },

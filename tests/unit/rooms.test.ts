@@ -8,6 +8,7 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 const ROOMS = [
   'build/error.ts',
   'build/architecture.ts',
+  'build/bases.ts',
   'build/spelling.ts',
   'build/process',
   'build/step',

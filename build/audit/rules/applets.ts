@@ -6,12 +6,17 @@ import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
 const RULE = 'applet';
-const BUSYBOX = ['bin/busybox', 'bin/busybox.static', 'usr/bin/busybox'];
+
+/** Where busybox is, unless the options say otherwise. */
+const BUSYBOX = ['bin/busybox'];
 
 /** Every applet that init calls, and every link to busybox, must be an applet of the busybox in the tree. */
-export function missingApplets(survey: Survey, { applets: called = [] }: AuditOptions): Finding[] {
+export function missingApplets(
+  survey: Survey,
+  { applets: called = [], busybox: places = BUSYBOX }: AuditOptions,
+): Finding[] {
   const { tree, links, entries } = survey;
-  const busybox = BUSYBOX.map((path) => tree.file(path)).find((file) => file !== undefined);
+  const busybox = places.map((path) => tree.file(path)).find((file) => file !== undefined);
   const path = busybox?.path ?? 'bin/busybox';
   if (busybox === undefined) {
     const fix = 'Add the package busybox.';

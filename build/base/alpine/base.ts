@@ -6,6 +6,7 @@ import { mergeAlpine } from './merge.ts';
 import { openPackage, readerVersion } from './package/open.ts';
 import {
   type AlpineSettings,
+  alpineArchitecture,
   alpineRequest,
   alpineSettings,
   repositoryAddresses,
@@ -22,12 +23,19 @@ export const alpine: Base<AlpineSettings> = {
   mirrors: async ({ profile, mirror }) => ({
     addresses: repositoryAddresses(settingsOf(profile, 'alpine'), mirror),
   }),
+  probes: indexAddresses,
   reader,
   settings: alpineSettings,
   merge: mergeAlpine,
   skeleton: smallSkeleton,
   finish: finishAlpine,
 };
+
+/** Where the index of the first repository may be. */
+function indexAddresses(profile: Profile, mirror: string | undefined): string[] {
+  const [addresses = []] = repositoryAddresses(settingsOf(profile, 'alpine'), mirror).values();
+  return addresses.map((address) => `${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`);
+}
 
 function reader(profile: Profile): ArchiveReader {
   const keys = trustedKeys(Object.entries(settingsOf(profile, 'alpine').keys));

@@ -35,7 +35,8 @@ function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['i
     init: '#!/bin/sh\n',
     applets: 'sh\nmount\n',
   });
-  const named = { product: 'QUANTIX', flavour: 'virt', memory: 512 } as const;
+  const busybox = ['bin/busybox', 'bin/busybox.static'];
+  const named = { product: 'QUANTIX', flavour: 'virt', memory: 512, busybox } as const;
   const reader = new ContentReader();
   const request = { overlay, modules, drivers, ...named, reader };
   return initramfsTree(treeOf(...packages), request);

@@ -1,0 +1,45 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { cacheRooms } from '../../../build/cache/directory.ts';
+import { lockRequirements } from '../../../build/host/requirements.ts';
+import { type ImageOptions, prepareImage, prepareLock } from '../../../build/image/prepare.ts';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** What is asked for on a host without any tools. */
+async function withoutTools(): Promise<ImageOptions> {
+  vi.stubEnv('PATH', '/nonexistent');
+  return {
+    projectDirectory: PROJECT,
+    cache: cacheRooms(await temporaryFolder()),
+    outputDirectory: 'dist',
+    base: 'debian',
+    architecture: 'x86_64',
+    release: false,
+    offline: true,
+    say: () => {},
+  };
+}
+
+test('to read a lock no tool is needed', async () => {
+  const { lock, runtime } = await prepareLock('qvdc', await withoutTools());
+  expect(lock.packages.length).toBeGreaterThan(100);
+  expect(runtime).toMatchObject({ from: 'npm' });
+});
+
+test('to explain what a build would do no tool is needed; to build, each is demanded', async () => {
+  const options = await withoutTools();
+  const { facts } = await prepareImage('qvdc', { ...options, withoutTools: true });
+  expect(facts.toolVersions).toMatchObject({ xorriso: 'not on this host' });
+  await expect(prepareImage('qvdc', options)).rejects.toThrow(/is (?:not installed|missing)/);
+});
+
+test('to write a lock of Debian apt is needed, of Alpine nothing, and never what makes images', () => {
+  const names = lockRequirements('debian').map(({ name }) => name);
+  expect(names).toContain('apt-get');
+  for (const name of ['grub-mkimage', 'mksquashfs', 'xorriso', 'mformat']) {
+    expect(names).not.toContain(name);
+  }
+  expect(lockRequirements('alpine')).toEqual([]);
+});
