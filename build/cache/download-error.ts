@@ -1,9 +1,12 @@
 import { BuildError } from '../error.ts';
-import type { Download } from './download.ts';
 import { type FailureKind, shownUrl, type TransferFailure } from './transfer-failure.ts';
 
 /** What was to be downloaded, for messages. */
-type Wanted = Pick<Download, 'name' | 'urls'>;
+interface Wanted {
+  readonly name: string;
+  /** Addresses that were asked. */
+  readonly urls: readonly string[];
+}
 
 /** No mirror has a file any more; for a locked package, resolving again finds its successor. */
 export class PackageGone extends BuildError {
@@ -52,6 +55,6 @@ export function downloadError(
 }
 
 /** What is thrown when the caller ends a download. */
-export function cancelled(item: Pick<Download, 'name'>, cause: unknown): BuildError {
+export function cancelled(item: Pick<Wanted, 'name'>, cause: unknown): BuildError {
   return new BuildError({ what: `download of ${item.name} was cancelled`, cause });
 }

@@ -2,9 +2,10 @@ import pLimit from 'p-limit';
 import type { FindRoute } from '../contract/route.ts';
 import { BuildError } from '../error.ts';
 import type { BlobStore } from './blob-store.ts';
-import { type Download, download, type Pause } from './download.ts';
+import { type Download, download } from './download.ts';
 import { cancelled } from './download-error.ts';
 import { type FetchProgress, ProgressMeter } from './fetch-progress.ts';
+import type { Pause } from './receive.ts';
 import { sweepTemporary } from './temporary.ts';
 import { Transport } from './transport.ts';
 

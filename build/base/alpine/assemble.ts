@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
 import { BlobStore } from '../../cache/blob-store.ts';
 import type { CacheDirectory } from '../../cache/directory.ts';
-import type { DownloadContext } from '../../cache/download.ts';
 import { OpenedStore } from '../../cache/opened.ts';
+import type { DownloadContext } from '../../cache/receive.ts';
 import { sweepTemporary } from '../../cache/temporary.ts';
 import { Transport } from '../../cache/transport.ts';
 import type { ArchiveReader } from '../../contract/base.ts';

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { BlobStore } from '../../cache/blob-store.ts';
 import { cacheRooms } from '../../cache/directory.ts';
-import type { DownloadContext } from '../../cache/download.ts';
+import type { DownloadContext } from '../../cache/receive.ts';
 import { Transport } from '../../cache/transport.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';

@@ -7,8 +7,9 @@ import { onTestFinished } from 'vitest';
 import { BlobStore } from '../../../build/cache/blob-store.ts';
 import { listItems } from '../../../build/cache/contents.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
-import type { Download, DownloadContext } from '../../../build/cache/download.ts';
+import type { Download } from '../../../build/cache/download.ts';
 import { environmentRoute } from '../../../build/cache/proxy.ts';
+import type { DownloadContext } from '../../../build/cache/receive.ts';
 import { Transport } from '../../../build/cache/transport.ts';
 import type { Environment } from '../../../build/process/environment.ts';
 

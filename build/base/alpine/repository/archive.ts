@@ -1,8 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import type { Blob } from '../../../cache/blob-store.ts';
-import type { DownloadContext } from '../../../cache/download.ts';
 import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
 import { IdentityStore } from '../../../cache/identity-store.ts';
+import type { DownloadContext } from '../../../cache/receive.ts';
 import { shownUrl } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { hashFile } from '../../../process/hash-file.ts';

@@ -1,4 +1,4 @@
-import type { DownloadContext } from '../../../cache/download.ts';
+import type { DownloadContext } from '../../../cache/receive.ts';
 import { BuildError } from '../../../error.ts';
 import type { TrustedKeys } from '../signature/keys.ts';
 import { repositoryAddress } from './address.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { DownloadContext } from '../../../cache/download.ts';
 import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
+import type { DownloadContext } from '../../../cache/receive.ts';
 import { shownUrl } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { type RepositoryIndex, readIndex } from '../index/read.ts';
