@@ -1,4 +1,6 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { killChildren } from '../build/process/child-group.ts';
 
 /** Signals that ask the toolchain to end: Ctrl-C, `kill`, and a terminal that was closed. */
@@ -17,8 +19,11 @@ export class Interrupt implements Disposable {
   readonly #cancel = new AbortController();
   #received: EndSignal | undefined;
   #receivedAt = 0;
+  readonly #watcher: ChildProcess | undefined;
 
-  constructor() {
+  /** @param terminal whether a person may press Ctrl-C */
+  constructor({ terminal = process.stdin.isTTY === true } = {}) {
+    if (terminal) this.#watcher = watchForHang();
     // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
     for (const signal of SIGNALS) process.on(signal, this.#heed);
   }
@@ -35,9 +40,11 @@ export class Interrupt implements Disposable {
 
   [Symbol.dispose](): void {
     for (const signal of SIGNALS) process.off(signal, this.#heed);
+    this.#watcher?.stdin?.end();
   }
 
   readonly #heed = (signal: EndSignal): void => {
+    this.#watcher?.stdin?.write('heard\n');
     if (this.#received === undefined) {
       this.#received = signal;
       this.#receivedAt = performance.now();
@@ -48,6 +55,18 @@ export class Interrupt implements Disposable {
       process.exit(exitCodeOf(signal));
     }
   };
+}
+
+/** Starts the program that ends this one if it hangs; it is in the same process group, and hears of Ctrl-C too. */
+function watchForHang(): ChildProcess {
+  const script = join(import.meta.dirname, 'watch-hang.sh');
+  const watcher = spawn('sh', [script], { stdio: ['pipe', 'ignore', 'inherit'] });
+  // Without it, and when it has ended, everything works but that.
+  watcher.on('error', () => undefined);
+  watcher.stdin?.on('error', () => undefined);
+  // It must not keep this process alive.
+  watcher.unref();
+  return watcher;
 }
 
 /** As shells have it: 128 and the number of the signal. */

@@ -44,3 +44,54 @@ test('a terminal without a width counts as 80 columns wide', async () => {
   const { stdout } = await inShell(command);
   expect(stdout).toMatch(/^ {2}qx-build iso +Build the bootable images of profiles\r?$/m);
 });
+
+/** Keys typed on a terminal on which a program runs, each after what it waits for was written. */
+async function type(
+  program: string,
+  keys: readonly (readonly [after: RegExp | number, key: string])[],
+) {
+  const command = `exec ${process.execPath} ${join(import.meta.dirname, program)}`;
+  const running = execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    stdin: 'pipe',
+    reject: false,
+  });
+  let output = '';
+  running.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  for (const [after, key] of keys) {
+    if (typeof after === 'number') await wait(after);
+    else await vi.waitFor(() => expect(output).toMatch(after), { timeout: 10_000 });
+    running.stdin.write(key);
+  }
+  const { exitCode } = await running;
+  return { exitCode, output };
+}
+
+test('a second Ctrl-C ends a program in the midst of work that does not end, and the programs it runs', async () => {
+  const { exitCode, output } = await type('hanging.ts', [
+    [/hanging/, '\x03'],
+    [300, '\x03'],
+  ]);
+  expect(output).toContain('Ended at once: it hung.');
+  expect(exitCode).toBe(137);
+  const child = Number(/^(\d+)\r?$/m.exec(output)?.[1]);
+  expect(child).toBeGreaterThan(1);
+  await vi.waitFor(async () => expect(await isRunning(child)).toBe(false));
+});
+
+test('a program that ends in order is left to do so, however often Ctrl-C is pressed', async () => {
+  const { exitCode, output } = await type('orderly.ts', [
+    [/working/, '\x03'],
+    [100, '\x03'],
+    [100, '\x03'],
+  ]);
+  expect(output).toContain('ended in order');
+  expect(exitCode).toBe(130);
+});
+
+test('shellcheck finds nothing in what watches for a hang', async () => {
+  const script = join(import.meta.dirname, '../../../tasks/watch-hang.sh');
+  const { stdout } = await execa('shellcheck', ['--shell=sh', script], { reject: false });
+  expect(stdout).toBe('');
+});

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Ends a program that hangs: one in whose process group a second Ctrl-C comes, and that does not react to it. Node calls
+# its signal handlers between pieces of work; in the midst of one that does not end none is ever called.
+# Started by that program, which writes a line to standard input for each signal that it reacts to.
+
+pressed=0 heard=0 heard_before='' late=''
+trap 'pressed=$((pressed + 1))' INT
+trap 'late=yes' USR1
+trap '' HUP TERM
+
+# Each program that it runs leads a process group.
+end_at_once() {
+	grep -lx "PPid:[[:blank:]]*$PPID" /proc/[0-9]*/status | while read -r status; do
+		child=${status#/proc/} child=${child%/status}
+		[ "$child" = "$$" ] || kill -s KILL -- "-$child"
+	done
+	kill -s KILL "$PPID"
+}
+
+while :; do
+	before=$pressed$late
+	if read -r _; then
+		heard=$((heard + 1))
+	elif [ "$pressed$late" = "$before" ]; then
+		# Nobody writes any more: the program has ended.
+		exit 0
+	fi
+	if [ "$pressed" -ge 2 ] && [ -z "$heard_before" ]; then
+		heard_before=$heard
+		(sleep 1 && kill -s USR1 $$) &
+	elif [ -n "$late" ]; then
+		[ "$heard" = "$heard_before" ] || exit 0
+		echo 'Ended at once: it hung. The next build removes what is half-made.' >&2
+		end_at_once 2>/dev/null
+		exit 0
+	fi
+done
