@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ListrTask } from 'listr2';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { run } from '../../../build/process/run.ts';
 import { commandOutput } from '../../../tasks/ui/events.ts';
 import { Stages } from '../../../tasks/ui/stage.ts';
@@ -30,6 +30,19 @@ test('people read lines, and are not bothered with events', () => {
   output.say('qvdc: up to date');
   output.emit({ event: 'error', message: 'x' });
   expect(printed).toBe('qvdc: up to date\n');
+});
+
+test('progress is drawn only where a terminal has a cursor to move', () => {
+  const { isTTY } = process.stdout;
+  onTestFinished(() => {
+    process.stdout.isTTY = isTTY;
+    vi.unstubAllEnvs();
+  });
+  process.stdout.isTTY = true;
+  vi.stubEnv('TERM', 'xterm');
+  expect(commandOutput({ json: false }).interactive).toBe(true);
+  vi.stubEnv('TERM', 'dumb');
+  expect(commandOutput({ json: false }).interactive).toBe(false);
 });
 
 test('programs read one event a line, lines for people among them', () => {
