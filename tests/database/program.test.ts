@@ -124,7 +124,18 @@ test('the daemon migrates an empty database and is ready without etcd and Redis,
       { name: 'etcd', state: 'failed', problem: expect.stringMatching(/./) },
       { name: 'redis', state: 'failed', problem: expect.stringMatching(/./) },
     ]);
+    await expect
+      .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
+      .toMatchObject({
+        ready: true,
+        leadership: {
+          role: 'unknown',
+          problem: expect.stringContaining('etcd cannot be reached'),
+          seconds: expect.any(Number),
+        },
+      });
     const metrics = await ask(config.socket, '/metrics');
+    expect(metrics).toContain('quantix_controlplane_leadership{role="unknown"} 1\n');
     expect(metrics).toContain('quantix_controlplane_schema_version 10\n');
     expect(metrics).toContain('quantix_controlplane_service_up{service="postgresql"} 1\n');
     expect(metrics).toContain('quantix_controlplane_service_up{service="etcd"} 0\n');

@@ -17,7 +17,9 @@ declare module 'vitest' {
 export default async function startServer(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-database-'));
   // Nothing here must outlive a cut of power.
-  const server = await startPostgresql(folder, { fsync: 'off', full_page_writes: 'off' });
+  const server = await startPostgresql(folder, {
+    settings: { fsync: 'off', full_page_writes: 'off' },
+  });
   const { socketFolder } = server;
   await withSuperuser(socketFolder, async (client) => {
     await client.query(`CREATE DATABASE ${TEMPLATE} OWNER quantix TEMPLATE template0`);

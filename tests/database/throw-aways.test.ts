@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../vm/free-port.ts';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
 
 const SCRIPTS = resolve(import.meta.dirname, '../../overlay/qvdc/usr/lib/quantix/vdc');
 

@@ -9,7 +9,7 @@ import { generateSchema } from './generate-schema.ts';
 
 /** `npm run generate:schema`: writes the types of the migrated schema anew. */
 const folder = await mkdtemp(join(tmpdir(), 'quantix-schema-'));
-const server = await startPostgresql(folder, { fsync: 'off' });
+const server = await startPostgresql(folder, { settings: { fsync: 'off' } });
 try {
   const address = { ...DATABASE, socketFolder: server.socketFolder };
   const dump = () => Promise.reject(new Error('an empty database is not dumped'));

@@ -3,9 +3,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import type { Machine } from '../../build/qemu/machine.ts';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from './build-images.ts';
-import { freePort } from './free-port.ts';
 import { STATIC } from './set-address.ts';
 import { boot, imageOf, killUntilReplaced, logInWith, succeed } from './story.ts';
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Machine } from '../../build/qemu/machine.ts';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
-import { freePort } from './free-port.ts';
 import {
   LEASED,
   STATIC,

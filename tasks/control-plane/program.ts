@@ -1,0 +1,90 @@
+import { writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { errorCode } from '../../build/process/errno.ts';
+import { findServerAccount } from './account.ts';
+import { IMAGE, PROJECT } from './image.ts';
+import { makeFolderFor, type Service, startService } from './service.ts';
+
+/** Where the services are that a control plane uses. */
+export interface ServiceAddresses {
+  /** Folder of PostgreSQL's socket, and name of the database. */
+  readonly socketFolder: string;
+  readonly database?: string;
+  readonly etcd: string;
+  readonly redis: string;
+}
+
+/** A control plane of one's own, from this project's sources. */
+export interface ControlPlaneProgram extends Service {
+  /** Unix socket that it serves on. */
+  readonly socket: string;
+  /** Its configuration. */
+  readonly configFile: string;
+}
+
+/** What a control plane is told besides where its services are: further keys of its `config.yaml`. */
+export interface ProgramOptions {
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Stops waiting for it. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Starts `qx-controlplane run` with the image's migrations.
+ * @throws BuildError if it does not become ready; with what it logged last
+ */
+export async function startProgram(
+  folder: string,
+  { socketFolder, database, etcd, redis }: ServiceAddresses,
+  { config = {}, signal }: ProgramOptions = {},
+): Promise<ControlPlaneProgram> {
+  const account = await findServerAccount();
+  await makeFolderFor(account, folder);
+  const socket = join(folder, 'controlplane.sock');
+  const configFile = join(folder, 'config.yaml');
+  const settings = {
+    database: {
+      socketFolder,
+      ...(database === undefined ? {} : { database }),
+      migrations: IMAGE.migrations,
+      dumps: join(folder, 'dumps'),
+    },
+    etcd: { address: etcd },
+    redis: { socket: redis },
+    socket,
+    ...config,
+  };
+  // JSON is YAML.
+  await writeFile(configFile, `${JSON.stringify(settings, null, 2)}\n`);
+  const program = join(PROJECT, 'apps/qx.ts');
+  const service = await startService({
+    name: 'qx-controlplane',
+    command: [process.execPath, program, 'qx-controlplane', 'run', '--config', configFile],
+    folder,
+    account,
+    stopSignal: 'SIGTERM',
+    isReady: async () => (await askProgram(socket, '/readyz'))?.status === 200,
+    signal,
+  });
+  return { ...service, socket, configFile };
+}
+
+/** Asks a control plane. @returns undefined if nobody listens */
+export async function askProgram(
+  socketPath: string,
+  path: string,
+): Promise<{ status: number; body: string } | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
+  const asked = request({ socketPath, path, agent: false }, (response) => {
+    text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
+  });
+  asked.on('error', reject).end();
+  try {
+    return await promise;
+  } catch (error) {
+    if (['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chown, mkdir, open, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { ExecaError, execa } from 'execa';
+import { BuildError } from '../../build/error.ts';
+import { inGroup } from '../../build/process/child-group.ts';
+import { makeScratchFolder } from '../../build/process/scratch-folder.ts';
+import { type Account, findServerAccount } from './account.ts';
+
+/** How a service is started. */
+export interface ServiceRequest {
+  /** For people; its log is `NAME.log` in its folder. */
+  readonly name: string;
+  /** What the service is, in the foreground. */
+  readonly command: readonly [string, ...string[]];
+  readonly folder: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly account: Account;
+  /** Signal with which it ends at once, and in order. */
+  readonly stopSignal: 'SIGINT' | 'SIGTERM';
+  /** Tells whether it can be used. */
+  readonly isReady: () => Promise<boolean>;
+  /** Stops waiting for it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A service that runs. */
+export interface Service {
+  readonly name: string;
+  /** Settles when it has ended, with how it did: `exited with 1`. */
+  readonly ended: Promise<string>;
+  /** Sends a signal to it, such as SIGSTOP. */
+  kill(signal: NodeJS.Signals): void;
+  /** What it logged last. */
+  lastWords(): Promise<string>;
+  /** Ends it, and comes back when it has ended. */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds between two questions whether a service is ready, until it must be, and until it must have ended. */
+const POLL = 50;
+const READY_WITHIN = 60_000;
+const ENDED_WITHIN = 20_000;
+
+/** Lines of a log that people are shown. */
+const LAST_LINES = 10;
+
+/** Makes a folder that belongs to an account. It is the caller's own until then, so that nobody is in the way. */
+export async function makeFolderFor(account: Account, path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chown(path, account.uid, account.gid);
+}
+
+/**
+ * Makes a scratch folder for services; it belongs to the account that they run as. Whoever asks for it removes it.
+ * @param purpose the beginning of its name: `quantix-controlplane-`
+ */
+export async function makeServicesFolder(purpose: string): Promise<string> {
+  const folder = await makeScratchFolder(purpose);
+  await makeFolderFor(await findServerAccount(), folder);
+  return folder;
+}
+
+/**
+ * Starts a service, and waits until it is ready. It gets no signal of the terminal: whoever started it ends it.
+ * @throws BuildError if it ends before, or does not become ready; with what it logged last
+ */
+export async function startService(request: ServiceRequest): Promise<Service> {
+  const { name, command, folder, env, account, stopSignal, isReady, signal } = request;
+  const file = join(folder, `${name}.log`);
+  const log = await open(file, 'w');
+  const [program, ...args] = command;
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    uid: account.uid,
+    gid: account.gid,
+    stdio: ['ignore', log.fd, log.fd],
+    detached: true,
+  });
+  let isEnded = false;
+  const ended = endOf(child).finally(() => {
+    isEnded = true;
+  });
+  inGroup(Object.assign(ended, { pid: child.pid }), undefined);
+  await log.close();
+  const kill = (what: NodeJS.Signals) => {
+    if (!isEnded) child.kill(what);
+  };
+  const stop = async () => {
+    kill(stopSignal);
+    const done = new AbortController();
+    await Promise.race([ended, settle(wait(ENDED_WITHIN, undefined, { signal: done.signal }))]);
+    done.abort();
+    kill('SIGKILL');
+    await ended;
+  };
+  const lastWords = async () => {
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    return lines.slice(-LAST_LINES).join('\n');
+  };
+  const service = { name, ended, kill, lastWords, stop };
+  try {
+    for (const deadline = Date.now() + READY_WITHIN; !(await isReady()); await wait(POLL)) {
+      signal?.throwIfAborted();
+      if (isEnded || Date.now() > deadline) throw await explainEnd(service, isEnded);
+    }
+    return service;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** How a process ended, or why it did not begin. */
+async function endOf(child: ChildProcess): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  child.once('error', ({ message }) => resolve(`cannot be run: ${message}`));
+  child.once('exit', (exitCode, signal) =>
+    resolve(signal === null ? `exited with ${exitCode}` : `was ended by ${signal}`),
+  );
+  return await promise;
+}
+
+/** What is to be told of a service that does not run, or not as it should. */
+export async function explainEnd(
+  { name, ended, lastWords }: Service,
+  isEnded = true,
+): Promise<BuildError> {
+  const how = isEnded ? await ended : 'does not become ready';
+  const words = await lastWords();
+  return new BuildError({ what: `${name} ${how}${words === '' ? '' : `:\n${words}\n`}` });
+}
+
+async function settle(work: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([work]);
+}
+
+/** Asks a script of the image whether its service is ready. */
+export async function askScript(
+  script: string,
+  { env, account, folder }: Pick<ServiceRequest, 'env' | 'account' | 'folder'>,
+): Promise<boolean> {
+  const { uid, gid } = account;
+  const options = { env: { ...env }, uid, gid, cwd: folder, reject: false } as const;
+  return (await execa(script, ['ready'], options)).exitCode === 0;
+}
+
+/**
+ * Lets a script of the image prepare what its service needs.
+ * @throws BuildError with what the script told
+ */
+export async function prepareWithScript(
+  script: string,
+  { env, account, folder }: Pick<ServiceRequest, 'env' | 'account' | 'folder'>,
+): Promise<void> {
+  const { uid, gid } = account;
+  try {
+    await execa(script, ['prepare'], { env: { ...env }, uid, gid, cwd: folder });
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error;
+    const told = String(error.stderr ?? '').trim();
+    throw new BuildError({
+      what: `${basename(script)} cannot be prepared: ${told === '' ? error.shortMessage : told}`,
+      where: folder,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,215 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MonotonicClock } from '../../apps/control-plane/coordination/clock.ts';
+import { monotonicClock } from '../../apps/control-plane/coordination/clock.ts';
+import { type Election, startElection } from '../../apps/control-plane/coordination/election.ts';
+import { EtcdError } from '../../apps/control-plane/coordination/error.ts';
+import { openEtcd } from '../../apps/control-plane/coordination/etcd.ts';
+import { fenceIn } from '../../apps/control-plane/coordination/fence.ts';
+import { leaderKeyIn } from '../../apps/control-plane/coordination/leader-key.ts';
+import {
+  FencedError,
+  writeAsLeader,
+} from '../../apps/control-plane/database/repositories/leadership.ts';
+import { listNodes, registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
+import { type EtcdServer, startEtcd } from '../../tasks/control-plane/etcd.ts';
+import {
+  askProgram,
+  type ControlPlaneProgram,
+  startProgram,
+} from '../../tasks/control-plane/program.ts';
+import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
+import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
+
+/** Seconds: as short as etcd allows. */
+const LEADERSHIP = { lease: 3, renewEvery: 1, stepDownAfter: 2 };
+const TIMES = { lease: 3_000, renewEvery: 1_000, stepDownAfter: 2_000 };
+
+/** Long enough for a lease to end, and for what follows, on a busy machine. */
+const PATIENCE = { timeout: 30_000, interval: 100 };
+
+let folder: string;
+let etcd: EtcdServer;
+beforeAll(async () => {
+  folder = await makeServicesFolder('quantix-leader-');
+  etcd = await startEtcd(join(folder, 'etcd'));
+});
+afterAll(async () => {
+  await etcd.stop();
+  await rm(folder, { recursive: true });
+});
+
+const node = (hostname: string) => ({
+  id: '11111111-1111-8111-8111-111111111111',
+  hostname,
+  managementIp: null,
+  spec: {},
+});
+
+test('etcd’s leases and transactions are what the client takes them for', async () => {
+  const client = openEtcd(etcd.address);
+  const lease = await client.grantLease(2);
+  const put = { kind: 'put', key: 'test', value: 'ü', lease } as const;
+  const made = await client.transact({
+    where: [{ key: 'test', createRevision: 0 }],
+    success: [put],
+  });
+  expect(made.held).toBe(true);
+  const read = { success: [{ kind: 'read', key: 'test' }] } as const;
+  expect((await client.transact(read)).read).toEqual([
+    { key: 'test', value: 'ü', createRevision: made.revision },
+  ]);
+  const again = await client.transact({
+    where: [{ key: 'test', createRevision: 0 }],
+    success: [put],
+    failure: [{ kind: 'remove', key: 'other' }],
+  });
+  expect(again.held).toBe(false);
+  expect(await client.renewLease(lease)).toBe(true);
+  const changes = client.watch('test', made.revision + 1, AbortSignal.timeout(30_000));
+  await client.revokeLease(lease);
+  expect((await changes.next()).value).toMatchObject({ kind: 'removed', key: 'test' });
+  await changes.return();
+  expect(await client.renewLease(lease)).toBe(false);
+  await client.revokeLease(lease);
+  await expect(client.transact({ success: [put] })).rejects.toThrow('lease not found');
+  client.close();
+});
+
+test('an etcd that is paused is told in time, and used again when it goes on', async () => {
+  const client = openEtcd(etcd.address);
+  await client.grantLease(2);
+  etcd.kill('SIGSTOP');
+  try {
+    const error = await client.grantLease(2).catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(EtcdError);
+    expect(error).toMatchObject({ failure: 'unreachable' });
+  } finally {
+    etcd.kill('SIGCONT');
+  }
+  await expect
+    .poll(
+      () =>
+        client.grantLease(2).then(
+          () => true,
+          () => false,
+        ),
+      PATIENCE,
+    )
+    .toBe(true);
+  client.close();
+});
+
+test('a leader that was paused finds another one when it writes, and steps down', async () => {
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  const client = openEtcd(etcd.address);
+  const ending = new AbortController();
+  const candidate = (name: string, clock: MonotonicClock): Election =>
+    startElection({
+      name,
+      key: leaderKeyIn(client),
+      fence: fenceIn(database),
+      clock,
+      times: TIMES,
+      log: SILENT,
+      signal: ending.signal,
+    });
+  // For the first one time stands still, as it does for a program that is paused.
+  const paused: MonotonicClock = {
+    now: () => 0,
+    sleep: (_milliseconds, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      }),
+  };
+  const first = candidate('first', paused);
+  await expect.poll(() => first.standing().role, PATIENCE).toBe('leader');
+  const write = (election: Election, hostname: string) =>
+    election.asLeader((epoch) =>
+      writeAsLeader(database, epoch, (transaction) => registerNode(transaction, node(hostname))),
+    );
+  await write(first, 'by first');
+  const second = candidate('second', monotonicClock);
+  await expect.poll(() => second.standing().role, PATIENCE).toBe('leader');
+  await write(second, 'by second');
+  await expect(write(first, 'late')).rejects.toThrow(FencedError);
+  expect(await listNodes(database.db)).toMatchObject([{ hostname: 'by second' }]);
+  await expect.poll(() => first.standing().role, PATIENCE).not.toBe('leader');
+  ending.abort();
+  await Promise.all([first.ended, second.ended]);
+  client.close();
+});
+
+/** What a program tells of the leadership. */
+async function standingOf({ socket }: ControlPlaneProgram) {
+  const { body } = (await askProgram(socket, '/readyz'))!;
+  return JSON.parse(body) as { ready: boolean; leadership: { role: string; epoch?: number } };
+}
+
+/** The one of some programs that leads, once one does. */
+async function leaderOf(programs: readonly ControlPlaneProgram[]) {
+  for (;;) {
+    for (const program of programs) {
+      const { leadership } = await standingOf(program);
+      if (leadership.role === 'leader') return { program, epoch: leadership.epoch! };
+    }
+    await wait(100);
+  }
+}
+
+async function startPrograms({ address }: OpenTestDatabase): Promise<ControlPlaneProgram[]> {
+  const { socketFolder, database } = address;
+  const services = { socketFolder, database, etcd: etcd.address, redis: join(folder, 'no-redis') };
+  return await Promise.all(
+    ['one', 'two'].map((name) =>
+      startProgram(join(folder, name), services, { config: { leadership: LEADERSHIP } }),
+    ),
+  );
+}
+
+test('of two programs one leads: another one when it is paused, nobody without etcd, one again with an empty etcd', async () => {
+  await using opened = await openTestDatabase();
+  const programs = await startPrograms(opened);
+  await using stack = new AsyncDisposableStack();
+  for (const program of programs) stack.defer(() => program.stop());
+  const first = await leaderOf(programs);
+  const second = programs.find((program) => program !== first.program)!;
+  await expect
+    .poll(() => standingOf(second), PATIENCE)
+    .toMatchObject({ ready: true, leadership: { role: 'follower' } });
+
+  first.program.kill('SIGSTOP');
+  const { epoch } = await leaderOf([second]);
+  expect(epoch).toBeGreaterThan(first.epoch);
+  const late = writeAsLeader(opened.database, first.epoch, async () => undefined);
+  await expect(late).rejects.toThrow(FencedError);
+  first.program.kill('SIGCONT');
+  expect((await standingOf(first.program)).leadership.role).not.toBe('leader');
+  await expect
+    .poll(() => standingOf(first.program), PATIENCE)
+    .toMatchObject({ ready: true, leadership: { role: 'follower' } });
+  expect(await standingOf(second)).toMatchObject({ leadership: { role: 'leader', epoch } });
+  const metrics = (await askProgram(second.socket, '/metrics'))!.body;
+  expect(metrics).toContain('quantix_controlplane_leadership{role="leader"} 1\n');
+  expect(metrics).toContain(`quantix_controlplane_leader_epoch ${epoch}\n`);
+  expect(metrics).toMatch(/^quantix_controlplane_leadership_age_seconds\{since="change"\} \d/m);
+
+  await etcd.stop();
+  for (const program of programs) {
+    await expect
+      .poll(() => standingOf(program), PATIENCE)
+      .toMatchObject({ ready: true, leadership: { role: 'unknown' } });
+  }
+  await rm(join(folder, 'etcd'), { recursive: true });
+  etcd = await startEtcd(join(folder, 'etcd'), { address: etcd.address });
+  const third = await leaderOf(programs);
+  expect(third.epoch).toBeGreaterThan(epoch);
+
+  await third.program.stop();
+  const [other] = programs.filter((program) => program !== third.program);
+  expect((await leaderOf([other!])).epoch).toBeGreaterThan(third.epoch);
+});
