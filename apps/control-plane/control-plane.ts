@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from '../log/logger.ts';
+import { openCache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
 import {
@@ -26,6 +27,7 @@ import {
   type ServiceHealth,
 } from './health/probes.ts';
 import type { HealthFacts } from './health/routes.ts';
+import type { InventorySources } from './inventory/routes.ts';
 
 /** Milliseconds between two looks at the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
@@ -40,7 +42,7 @@ const NOT_ASKED: AgedStanding = {
 };
 
 /** The control plane's own state: what it found out, and when. */
-export interface ControlPlane {
+export interface ControlPlane extends InventorySources {
   /** What there is to tell now. */
   facts(): Promise<HealthFacts>;
   /** Works until the signal is aborted. */
@@ -116,6 +118,7 @@ export async function isPersistent(mounts = '/proc/self/mounts'): Promise<boolea
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { config, version, log, signal } = options;
   const database = openDatabase(databaseAddress(config), config.database.pool, log);
+  const cache = openCache(config.redis.socket, log);
   let problem: string | undefined = 'the database is not migrated yet';
   let schemaVersion: number | undefined;
   let election: Election | undefined;
@@ -179,6 +182,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (!signal.aborted) await Promise.all([lead(), lookAgainAndAgain()]);
   };
   return {
+    database,
+    cache,
     facts: async () => ({
       version,
       problem,
@@ -192,6 +197,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         waiting: database.pool.waitingCount,
       },
     }),
-    ended: work().finally(() => database.close()),
+    ended: work().finally(async () => {
+      cache.close();
+      await database.close();
+    }),
   };
 }

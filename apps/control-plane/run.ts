@@ -8,6 +8,7 @@ import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { ControlPlaneError } from './error.ts';
 import { healthRoutes } from './health/routes.ts';
+import { inventoryRoutes } from './inventory/routes.ts';
 
 /**
  * Runs the control plane until it is told to end: the daemon that the service starts.
@@ -35,7 +36,7 @@ async function work(config: Config, log: Logger, told: AbortSignal): Promise<voi
   const signal = AbortSignal.any([told, failed.signal]);
   const controlPlane = startControlPlane({ config, version: VERSION, log, signal });
   const server = apiServer({
-    routes: healthRoutes(() => controlPlane.facts()),
+    routes: [...healthRoutes(() => controlPlane.facts()), ...inventoryRoutes(controlPlane)],
     explain: () => undefined,
     onBug: (error) => log.error(describe(error)),
   });

@@ -204,6 +204,8 @@ test('of two programs one leads: another one when it is paused, nobody without e
       .poll(() => standingOf(program), PATIENCE)
       .toMatchObject({ ready: true, leadership: { role: 'unknown' } });
   }
+  // There is no Redis either.
+  expect(await askProgram(first.program.socket, '/inventory')).toMatchObject({ status: 200 });
   await rm(join(folder, 'etcd'), { recursive: true });
   etcd = await startEtcd(join(folder, 'etcd'), { address: etcd.address });
   const third = await leaderOf(programs);

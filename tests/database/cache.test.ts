@@ -1,0 +1,174 @@
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createClient } from '@redis/client';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import * as z from 'zod';
+import { type Cache, openCache, remember } from '../../apps/control-plane/cache/cache.ts';
+import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
+import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import { askProgram } from '../../tasks/control-plane/program.ts';
+import { type RedisServer, startRedis } from '../../tasks/control-plane/redis.ts';
+import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
+import { openTestDatabase, SILENT } from './database.ts';
+
+const NUMBERS = z.array(z.int());
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+let folder: string;
+let redis: RedisServer;
+let cache: Cache;
+beforeAll(async () => {
+  folder = await makeServicesFolder('quantix-cache-');
+  redis = await startRedis(join(folder, 'redis'));
+});
+afterAll(async () => {
+  await redis.stop();
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  cache = openCache(redis.socket, SILENT);
+});
+afterEach(() => cache.close());
+
+/** Waits until the cache keeps what it is given. */
+async function untilUsed(): Promise<void> {
+  const holds = async () => {
+    await cache.set('probe', [1], 60);
+    return await cache.get('probe', NUMBERS);
+  };
+  await expect.poll(holds, PATIENCE).toEqual([1]);
+}
+
+const connectTo = (path: string) => createClient({ socket: { path, tls: false } });
+
+/** Redis as anybody else sees it. */
+async function withRedis<T>(
+  work: (client: ReturnType<typeof connectTo>) => Promise<T>,
+): Promise<T> {
+  const client = connectTo(redis.socket);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+test('a value is kept for as long as it is said', async () => {
+  await untilUsed();
+  await cache.set('numbers', [1, 2], 1);
+  expect(await cache.get('numbers', NUMBERS)).toEqual([1, 2]);
+  await expect.poll(() => cache.get('numbers', NUMBERS), PATIENCE).toBeUndefined();
+  await cache.set('numbers', [3], 60);
+  expect(await withRedis((client) => client.ttl('qvdc:numbers'))).toBeGreaterThan(50);
+});
+
+test('a value that somebody else left there, or that was flushed, is a miss', async () => {
+  await untilUsed();
+  for (const value of ['', 'nonsense', '{"a":1}', '[1.5]', 'null', '[1', '\u0000', '"[1]"']) {
+    await withRedis((client) => client.set('qvdc:numbers', value));
+    expect(await cache.get('numbers', NUMBERS)).toBeUndefined();
+  }
+  await withRedis((client) => client.del('qvdc:numbers'));
+  await withRedis((client) => client.lPush('qvdc:numbers', '1'));
+  expect(await cache.get('numbers', NUMBERS)).toBeUndefined();
+  await cache.set('numbers', [4], 60);
+  expect(await cache.get('numbers', NUMBERS)).toEqual([4]);
+  await withRedis((client) => client.flushAll());
+  expect(await cache.get('numbers', NUMBERS)).toBeUndefined();
+});
+
+test('what is not kept is found, and kept then', async () => {
+  await untilUsed();
+  let found = 0;
+  const find = async () => {
+    found += 1;
+    return [found];
+  };
+  const entry = { key: 'found', schema: NUMBERS, seconds: 60 };
+  expect(await remember(cache, entry, find)).toEqual([1]);
+  expect(await remember(cache, entry, find)).toEqual([1]);
+  const failing = remember(cache, { ...entry, key: 'failing' }, () =>
+    Promise.reject(new Error('no')),
+  );
+  await expect(failing).rejects.toThrow('no');
+});
+
+test('while Redis is paused each question is a miss, and it is used again when it goes on', async () => {
+  await untilUsed();
+  redis.kill('SIGSTOP');
+  try {
+    const questions = Array.from({ length: 1_000 }, () => cache.get('probe', NUMBERS));
+    expect(new Set(await Promise.all(questions))).toEqual(new Set([undefined]));
+    await cache.set('probe', [2], 60);
+  } finally {
+    redis.kill('SIGCONT');
+  }
+  await untilUsed();
+});
+
+test('while Redis is stopped each question is a miss, and it is used again when it is back', async () => {
+  await untilUsed();
+  await redis.stop();
+  expect(await cache.get('probe', NUMBERS)).toBeUndefined();
+  await cache.set('probe', [2], 60);
+  redis = await startRedis(join(folder, 'redis'));
+  await untilUsed();
+});
+
+test.each([
+  ['says nothing', () => createServer()],
+  ['closes at once', () => createServer((socket) => socket.destroy())],
+  [
+    'speaks another protocol',
+    () => createServer((socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\n')),
+  ],
+])('where something listens that %s, there is nothing in the cache', async (_what, create) => {
+  const socket = join(folder, 'other.sock');
+  const server = create();
+  const connected = new Promise((resolve) => server.once('connection', resolve));
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const other = openCache(socket, SILENT);
+  await connected;
+  expect(await other.get('probe', NUMBERS)).toBeUndefined();
+  await other.set('probe', [1], 60);
+  other.close();
+  server.close();
+});
+
+test('the inventory is counted where the cache has no count', async () => {
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  await untilUsed();
+  await withRedis((client) => client.flushAll());
+  const socket = join(folder, 'inventory.sock');
+  const routes = inventoryRoutes({ database, cache });
+  const server = apiServer({ routes, explain: () => undefined, onBug: () => undefined });
+  await bind(server, socket);
+  const ask = async () => JSON.parse((await askProgram(socket, '/inventory'))!.body);
+  const node = { id: '11111111-1111-8111-8111-111111111111', hostname: 'a' };
+  await registerNode(database.db, { ...node, managementIp: null, spec: {} });
+  const counted = { nodes: { PENDING: 1 }, virtualMachines: {}, storagePools: {} };
+  expect(await ask()).toEqual(counted);
+  const ttl = await withRedis((client) => client.ttl('qvdc:inventory'));
+  expect(ttl).toBeLessThanOrEqual(5);
+
+  const kept = { ...counted, nodes: { READY: 7 } };
+  await withRedis((client) => client.set('qvdc:inventory', JSON.stringify(kept)));
+  expect(await ask()).toEqual(kept);
+  await withRedis((client) => client.set('qvdc:inventory', '{"nodes":{"READY":-7}}'));
+  expect(await ask()).toEqual(counted);
+  await redis.stop();
+  expect(await ask()).toEqual(counted);
+
+  redis = await startRedis(join(folder, 'redis'));
+  await database.close();
+  const refused = (await askProgram(socket, '/inventory'))!;
+  expect(refused.status).toBe(503);
+  expect(refused.body).toContain('the inventory cannot be counted');
+  server.close();
+  server.closeAllConnections();
+});
