@@ -163,7 +163,7 @@ export default defineProfile({
       },
     },
   },
-  memory: 512,
+  memory: 384,
   accounts: {
     groups: { ...groups, libvirt: 120, 'libvirt-qemu': 64_055 },
     users: {

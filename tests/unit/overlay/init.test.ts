@@ -237,7 +237,7 @@ describe('a machine with too little memory', () => {
 
   test('is told how much is needed, and that is all', async () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 223_000)).toBe(
-      'fail QUANTIX needs 512 MiB of memory; this machine has 217 MiB, besides what its kernel takes',
+      'fail QUANTIX needs 512 MiB of memory; this machine has 217 MiB, besides what firmware and kernel take',
     );
   });
 
@@ -249,7 +249,7 @@ describe('a machine with too little memory', () => {
   test('is told before the system is copied to memory', async () => {
     const toram = 'toram=yes; stat() { echo 400000000; }; mount_root';
     expect(await start(toram, 700_000)).toBe(
-      'fail QUANTIX, copied to memory, needs 894 MiB of memory; this machine has 683 MiB, besides what its kernel takes',
+      'fail QUANTIX, copied to memory, needs 894 MiB of memory; this machine has 683 MiB, besides what firmware and kernel take',
     );
   });
 
