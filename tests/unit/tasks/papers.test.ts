@@ -1,8 +1,12 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { cacheRooms } from '../../../build/cache/directory.ts';
+import { prepareImage } from '../../../build/image/prepare.ts';
+import { buildIso } from '../../../tasks/iso.ts';
 import { hasPapers, paperFiles } from '../../../tasks/summary.ts';
 import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
 
 const SUM = 'a'.repeat(64);
 
@@ -30,3 +34,19 @@ test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json'])(
     expect(await hasPapers(file, SUM)).toBe(false);
   },
 );
+
+test('a list of checksums that cannot be read is told before anything is built', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'SHA256SUMS'), 'no checksum\n');
+  const said: string[] = [];
+  const say = (line: string) => said.push(line);
+  const image = await prepareImage('qvdc', {
+    ...{ projectDirectory: PROJECT, outputDirectory: folder, cache: cacheRooms(folder) },
+    ...{ base: 'debian', architecture: 'x86_64', release: false, offline: true },
+    ...{ withoutTools: true, say },
+  });
+  const emit = ({ event }: { event: string }) => said.push(event);
+  const building = buildIso(image, { json: true, interactive: false, say, emit });
+  await expect(building).rejects.toThrow(`SHA-256 in hex>  <file name>" (${folder}/SHA256SUMS)`);
+  expect(said).toEqual([]);
+});
