@@ -8,7 +8,7 @@ import { BuildError, must } from '../build/error.ts';
 import { type ImageOptions, prepareLock } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import { ARCHIVE_FOLDER, type ArchivedRuntime, archiveName } from '../build/sea/runtime.ts';
-import { downloads } from './packages.ts';
+import { listDownloads } from './packages.ts';
 import { nodeDownload } from './programs.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
@@ -37,7 +37,7 @@ export async function mirrorProfiles(
   for (const name of profiles) {
     const { lock, lockRequest, runtime } = await prepareLock(name, options);
     locks.push(lock);
-    const { items, findRoute } = await downloads(lockRequest, lock.packages);
+    const { items, findRoute } = await listDownloads(lockRequest, lock.packages);
     const fetched = await fetchAll(items, { store, signal: options.signal, findRoute });
     for (const [sha256, file] of fetched.files) files.set(sha256, file);
     if (runtime?.from === 'archive') archives.set(archiveName(runtime.url), runtime);

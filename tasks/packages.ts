@@ -5,7 +5,7 @@ import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
 import type { LockedPackage } from '../build/contract/lock.ts';
 import { BuildError, must } from '../build/error.ts';
-import { packagesOf } from '../build/image/facts.ts';
+import { listPackages } from '../build/image/facts.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
 import { type LockRequest, lockWithout, resolveRequest } from '../build/lock/current.ts';
 import type { Entry } from '../build/tree/entry.ts';
@@ -31,9 +31,9 @@ export async function fetchPackages(
   const { cache, signal } = image.lockRequest;
   const store = new BlobStore(cache, report.say);
   try {
-    const { items, findRoute } = await downloads(
+    const { items, findRoute } = await listDownloads(
       image.lockRequest,
-      packagesOf(image.facts.lock, image.facts.flavour),
+      listPackages(image.facts.lock, image.facts.flavour),
     );
     if (image.lockRequest.offline === true) {
       const files = await requireCached(items, store);
@@ -67,7 +67,7 @@ async function withoutGone(
 }
 
 /** Packages as files to download, with every address they may be at, and the way there. */
-export async function downloads(request: LockRequest, packages: readonly LockedPackage[]) {
+export async function listDownloads(request: LockRequest, packages: readonly LockedPackage[]) {
   const { addresses: mirrors, findRoute } = await request.base.mirrors(resolveRequest(request));
   const items = packages.map((one) => {
     const addresses = mirrors.get(one.repository);
@@ -98,7 +98,7 @@ async function openAll(
   const reader = facts.base.reader(facts.profile);
   const limit = pLimit(OPEN_AT_ONCE);
   const all = await Promise.all(
-    packagesOf(facts.lock, facts.flavour).map((locked) =>
+    listPackages(facts.lock, facts.flavour).map((locked) =>
       limit(async () => {
         const archive = { locked, file: must(files.get(locked.sha256), `file of ${locked.name}`) };
         return [locked.sha256, await opened.open(reader, archive, lockRequest.signal)] as const;

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { readChecksums, updateChecksums } from '../build/image/checksums.ts';
-import { packagesOf } from '../build/image/facts.ts';
+import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { readScripts } from '../build/image/squashfs.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
@@ -40,7 +40,7 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
   const { iso } = build;
   const { facts, plan, file } = build.image;
   const scripts = await readScripts(build.result(plan.squashfs).directory);
-  const packages = packagesOf(facts.lock, facts.flavour);
+  const packages = listPackages(facts.lock, facts.flavour);
   const { profile, lock, version } = facts;
   const { programs, installed } = facts;
   const artifacts =

@@ -5,7 +5,7 @@ import { Transport } from '../cache/transport.ts';
 const PATIENCE = 2_000;
 
 /** Whether a file can be had at an address; nothing of it is kept. */
-export async function answers(address: string): Promise<boolean> {
+export async function canFetch(address: string): Promise<boolean> {
   using transport = new Transport({ stallAfter: PATIENCE });
   const signal = AbortSignal.timeout(PATIENCE);
   try {

@@ -2,7 +2,7 @@ import { BASE_NAMES, BASES, type BaseName } from '../bases.ts';
 import type { Base } from '../contract/base.ts';
 import { must } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
-import { answers } from './probe.ts';
+import { canFetch } from './probe.ts';
 
 /** What a user may ask for. */
 export const BASE_CHOICES = ['auto', ...BASE_NAMES] as const;
@@ -60,5 +60,5 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
 async function isReachable(base: Base, { profile, mirror }: BaseCircumstances): Promise<boolean> {
   const addresses = base.probes?.(profile, mirror);
   if (addresses === undefined) return true;
-  return (await Promise.all(addresses.map(answers))).includes(true);
+  return (await Promise.all(addresses.map(canFetch))).includes(true);
 }

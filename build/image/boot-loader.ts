@@ -3,12 +3,18 @@ import { join } from 'node:path';
 import { ARCHITECTURES, type Architecture } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
-import { settingsOf } from '../profile/profile.ts';
+import { findSettings } from '../profile/profile.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import { Tree } from '../tree/tree.ts';
 import { makeEsp } from './esp.ts';
-import { type ImageFacts, type ImageWork, packageContents, packagesOf, toolsOf } from './facts.ts';
+import {
+  type ImageFacts,
+  type ImageWork,
+  listPackages,
+  packageContents,
+  pickToolVersions,
+} from './facts.ts';
 import { CORE_MODULES, earlyConfig } from './grub-config.ts';
 
 /** Where GRUB's packages put the modules of each platform. */
@@ -37,15 +43,15 @@ type BootLoaderInputs = ReturnType<typeof readBootLoader>;
 
 function readBootLoader(facts: ImageFacts & { buildId: string }) {
   const { profile, lock, base, flavour } = facts;
-  const { grub } = settingsOf(profile, base.name);
-  const packages = packagesOf(lock, flavour).filter(({ name }) => grub.includes(name));
+  const { grub } = findSettings(profile, base.name);
+  const packages = listPackages(lock, flavour).filter(({ name }) => grub.includes(name));
   return {
     skeleton: base.skeleton(),
     package: packageContents(packages),
     architecture: ARCHITECTURES[profile.architecture],
     'build id': facts.buildId,
     epoch: lock.sourceDateEpoch,
-    tool: toolsOf(facts, 'grub-mkimage', 'mformat'),
+    tool: pickToolVersions(facts, 'grub-mkimage', 'mformat'),
   };
 }
 

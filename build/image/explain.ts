@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { StepCache } from '../step/cache.ts';
 import { type InputChange, inputChanges } from '../step/step.ts';
-import { stepsOf } from './plan.ts';
+import { listSteps } from './plan.ts';
 import type { PreparedImage } from './prepare.ts';
 import { type ImageRecord, isUpToDate } from './record.ts';
 
@@ -27,7 +27,7 @@ export async function explainImage(
 ): Promise<StepExplanation[]> {
   const upToDate = isUpToDate(last, file, plan);
   const explanations: StepExplanation[] = [];
-  for (const step of stepsOf(plan)) {
+  for (const step of listSteps(plan)) {
     const isIso = step.key === plan.iso.key;
     const runs = !upToDate && (isIso || (await cache.find(step)) === undefined);
     const before = last?.steps.find((one) => one.name === step.name);

@@ -55,7 +55,7 @@ export interface ImageWork {
 }
 
 /** The packages of an image: those of all flavours and those of its own. */
-export function packagesOf(lock: Lock, flavour: Flavour): LockedPackage[] {
+export function listPackages(lock: Lock, flavour: Flavour): LockedPackage[] {
   return lock.packages.filter((one) => one.flavour === undefined || one.flavour === flavour);
 }
 
@@ -72,7 +72,7 @@ export function packageContents(
 }
 
 /** The versions of some host tools. */
-export function toolsOf<Tool extends ImageTool>(
+export function pickToolVersions<Tool extends ImageTool>(
   { toolVersions }: ImageFacts,
   ...tools: Tool[]
 ): Record<string, string> {

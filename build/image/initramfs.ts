@@ -8,9 +8,9 @@ import { assertStarts } from '../audit/audit.ts';
 import { BASES } from '../bases.ts';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
-import { closure, indexModules } from '../kmod/index-modules.ts';
+import { findClosure, indexModules } from '../kmod/index-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
-import { driversOf, type Flavour, settingsOf } from '../profile/profile.ts';
+import { type Flavour, findSettings, listDrivers } from '../profile/profile.ts';
 import { compareCpio } from '../readback/cpio.ts';
 import { assertNone } from '../readback/verdict.ts';
 import { defineStep } from '../step/step.ts';
@@ -19,7 +19,7 @@ import type { Entry } from '../tree/entry.ts';
 import { overlayEntries } from '../tree/overlay.ts';
 import { Tree } from '../tree/tree.ts';
 import { cpioArchive } from './cpio.ts';
-import { type ImageFacts, type ImageWork, packageContents, packagesOf } from './facts.ts';
+import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
 
 /** Files that the step makes. */
 export const INITRAMFS_FILE = 'initramfs';
@@ -42,8 +42,8 @@ export const planInitramfs = defineStep({
 type InitramfsInputs = ReturnType<typeof readInitramfs>;
 
 function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: ImageFacts) {
-  const { busybox } = settingsOf(profile, base.name);
-  const all = packagesOf(lock, flavour);
+  const { busybox } = findSettings(profile, base.name);
+  const all = listPackages(lock, flavour);
   const own = all.filter((one) => one.flavour === flavour);
   return {
     skeleton: base.skeleton(),
@@ -54,7 +54,7 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
     overlay: overlayEntries([initramfsOverlay]),
     modules: profile.initramfs.modules,
     /** Kind of machine → drivers that find the medium there. */
-    drivers: driversOf(profile.kernel.drivers[flavour], ({ medium }) => medium),
+    drivers: listDrivers(profile.kernel.drivers[flavour], ({ medium }) => medium),
     flavour,
     machine: ARCHITECTURES[profile.architecture].elf,
     product: profile.labelPrefix,
@@ -159,7 +159,7 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   for (const link of appletLinks(appletsUsed(overlay))) tree.add(link);
   const release = kernelRelease(source);
   const index = indexModules(source, release);
-  const wanted = closure(index, [...modules, ...drivers]);
+  const wanted = findClosure(index, [...modules, ...drivers]);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
   const settings = Buffer.from(

@@ -6,7 +6,7 @@ import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { defineStep, type Step } from '../step/step.ts';
 import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, loaderPath } from './boot-loader.ts';
-import { type ImageFacts, type ImageWork, toolsOf } from './facts.ts';
+import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
 import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from './grub-model.ts';
@@ -57,7 +57,11 @@ function readIso(facts: IsoFacts) {
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
     format,
-    tool: toolsOf(facts, 'xorriso', ...(format.layout === 'raw' ? [] : ['qemu-img' as const])),
+    tool: pickToolVersions(
+      facts,
+      'xorriso',
+      ...(format.layout === 'raw' ? [] : ['qemu-img' as const]),
+    ),
   };
 }
 

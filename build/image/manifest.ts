@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { UnrunScript } from '../contract/base.ts';
 import type { Artifact } from '../sbom/cyclonedx.ts';
-import { type ImageFacts, packagesOf } from './facts.ts';
+import { type ImageFacts, listPackages } from './facts.ts';
 import type { IsoResult } from './iso.ts';
 import type { ImagePlan } from './plan.ts';
 
@@ -48,7 +48,7 @@ export function buildManifest({
     files: iso.files,
     inputs: {
       repositories: lock.repositories,
-      packages: packagesOf(lock, flavour).map(({ name, version: of, sha256 }) => ({
+      packages: listPackages(lock, flavour).map(({ name, version: of, sha256 }) => ({
         name,
         version: of,
         sha256,

@@ -25,7 +25,7 @@ export function planImage(facts: ImageFacts) {
 }
 
 /** The steps of a plan, in the order in which they can be run. */
-export function stepsOf({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan): Step[] {
+export function listSteps({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan): Step[] {
   return [...(sea === undefined ? [] : [sea]), squashfs, initramfs, bootLoader, iso];
 }
 

@@ -11,10 +11,10 @@ import { isLocked } from '../lock/file.ts';
 import { toolVersions } from '../process/tool-versions.ts';
 import { loadProfile } from '../profile/load.ts';
 
-import { type Flavour, type Profile, settingsOf } from '../profile/profile.ts';
+import { type Flavour, findSettings, type Profile } from '../profile/profile.ts';
 import { readPrograms } from '../sea/make.ts';
 
-import { type Runtime, runtimeOf } from '../sea/runtime.ts';
+import { chooseRuntime, type Runtime } from '../sea/runtime.ts';
 import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import type { ImageFacts, ImageTool } from './facts.ts';
@@ -96,7 +96,7 @@ export async function prepareLock(name: string, options: ImageOptions): Promise<
   const runtime =
     profile.programs.length === 0
       ? undefined
-      : runtimeOf(profile, base.name, { installed, locked });
+      : chooseRuntime(profile, base.name, { installed, locked });
   const lock = await currentLock(lockRequest, frozen);
   return { profile, lock, lockRequest, frozen, installed, runtime };
 }
@@ -121,7 +121,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     release,
     format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
-    overlays: [...profile.overlays, ...settingsOf(profile, base.name).overlays].map(overlay),
+    overlays: [...profile.overlays, ...findSettings(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
     programs: runtime && readPrograms(projectDirectory, runtime),
     installed,

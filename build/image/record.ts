@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { CacheDirectory } from '../cache/directory.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import { sha256 } from '../step/digest.ts';
-import { type ImagePlan, stepsOf } from './plan.ts';
+import { type ImagePlan, listSteps } from './plan.ts';
 
 const stepSchema = z.object({
   name: z.string(),
@@ -61,7 +61,7 @@ export async function writeRecord(
     size,
     mtimeMs,
     sha256: digest,
-    steps: stepsOf(plan).map(({ name, key, inputs }) => ({
+    steps: listSteps(plan).map(({ name, key, inputs }) => ({
       name,
       key,
       inputs: { ...inputs },

@@ -6,7 +6,7 @@ import type { RootfsProfile, UnrunScript } from '../contract/base.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { keepModules } from '../kmod/keep-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
-import { driversOf } from '../profile/profile.ts';
+import { listDrivers } from '../profile/profile.ts';
 import { programEntries } from '../sea/entries.ts';
 import { EXECUTABLE_FILE } from '../sea/make.ts';
 import { Code } from '../step/code.ts';
@@ -15,7 +15,7 @@ import type { ContentReader } from '../tree/content.ts';
 import { overlayEntries } from '../tree/overlay.ts';
 import { matchPaths } from '../tree/path-patterns.ts';
 import { Tree } from '../tree/tree.ts';
-import { type ImageFacts, type ImageWork, packageContents, packagesOf } from './facts.ts';
+import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
 import { appletsUsed } from './initramfs.ts';
 
 /** Facts, and the step that makes the programs, if the image has any. */
@@ -37,12 +37,12 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
     flavour: facts.flavour,
     kernel: { drop: profile.kernel.drop },
     /** Kind of machine → drivers that it needs. */
-    drivers: driversOf(profile.kernel.drivers[facts.flavour], (one) => [
+    drivers: listDrivers(profile.kernel.drivers[facts.flavour], (one) => [
       ...one.medium,
       ...one.system,
     ]),
     /** In the lock's order. */
-    package: packageContents(packagesOf(lock, facts.flavour)),
+    package: packageContents(listPackages(lock, facts.flavour)),
     /** In the profile's order; a later one wins. */
     overlay: overlayEntries(facts.overlays),
     sea: facts.sea,

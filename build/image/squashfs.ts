@@ -15,7 +15,7 @@ import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import { tarSize, tarStream } from '../tree/tar-stream.ts';
 import type { Tree } from '../tree/tree.ts';
-import { type ImageWork, toolsOf } from './facts.ts';
+import { type ImageWork, pickToolVersions } from './facts.ts';
 import {
   assembleRootfs,
   auditOptions,
@@ -62,7 +62,7 @@ export const planSquashfs = defineStep({
 
 function readSquashfs(facts: RootfsFacts) {
   const { compression } = facts;
-  return { ...readRootfs(facts), compression, tool: toolsOf(facts, 'mksquashfs') };
+  return { ...readRootfs(facts), compression, tool: pickToolVersions(facts, 'mksquashfs') };
 }
 
 async function makeSquashfs(

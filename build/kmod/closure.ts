@@ -14,7 +14,7 @@ const DEEPEST = 200;
  * @returns paths relative to `lib/modules/<release>`, each once
  * @throws BuildError naming a module that is unknown, with names spelt like it
  */
-export function closure(index: ModuleIndex, names: readonly string[]): string[] {
+export function findClosure(index: ModuleIndex, names: readonly string[]): string[] {
   const builtin = builtinNames(index.builtin);
   const wanted = names
     .map(moduleName)

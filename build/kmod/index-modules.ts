@@ -6,7 +6,7 @@ import { MODULE_FILE, moduleName, readModuleInfo } from './modinfo.ts';
 import { type KernelModule, ModuleIndex } from './module-index.ts';
 import { MODULES } from './release.ts';
 
-export { builtinNames, closure } from './closure.ts';
+export { builtinNames, findClosure } from './closure.ts';
 export { MODULE_FILE, moduleName } from './modinfo.ts';
 
 /** Where modules override those of the same name elsewhere (depmod.d(5), `search`). */

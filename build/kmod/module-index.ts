@@ -37,7 +37,7 @@ export class ModuleIndex {
 
   /**
    * The index of some of the modules, as for an initramfs.
-   * @param paths as `closure` returns them
+   * @param paths as `findClosure` returns them
    * @throws BuildError if what one of them depends on is not among them
    */
   only(paths: readonly string[]): ModuleIndex {

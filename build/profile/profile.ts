@@ -62,7 +62,7 @@ function without(machines: MachineDrivers, lacking: ReadonlySet<string>): Machin
 }
 
 /** Kind of machine → some of the drivers that it needs. */
-export function driversOf(
+export function listDrivers(
   machines: MachineDrivers,
   choose: (drivers: MachineDrivers[string]) => readonly string[],
 ): Record<string, readonly string[]> {
@@ -94,7 +94,7 @@ function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub
  * What a profile takes from a base.
  * @throws BuildError if it takes nothing from it, or not for its architecture
  */
-export function settingsOf<Name extends BaseName>(
+export function findSettings<Name extends BaseName>(
   { name, architecture, bases }: Profile,
   base: Name,
 ): Bases[Name] {

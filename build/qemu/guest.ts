@@ -9,8 +9,8 @@ import { errorCode } from '../process/errno.ts';
 import { childOptions, toolError } from '../process/run.ts';
 import { makeScratchFolder } from '../process/scratch-folder.ts';
 import { badLines } from './bad-lines.ts';
-import { chordsOf } from './keyboard.ts';
-import { type Acceleration, type Machine, machineArguments, qemuOf } from './machine.ts';
+import { findChords } from './keyboard.ts';
+import { type Acceleration, findPlatform, type Machine, machineArguments } from './machine.ts';
 import { type Milestone, milestonePattern } from './milestones.ts';
 import { Qmp } from './qmp.ts';
 import { Transcript } from './transcript.ts';
@@ -76,7 +76,7 @@ export class Guest implements AsyncDisposable {
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
     const directory = await makeScratchFolder('quantix-vm-');
     const { acceleration } = options;
-    const { program } = qemuOf(machine);
+    const { program } = findPlatform(machine);
     const variables = await freshVariables(directory, machine);
     const [serialPath, controlPath] = [join(directory, 'serial'), join(directory, 'qmp')];
     const access = { by: 'sockets', serial: serialPath, control: controlPath } as const;
@@ -151,7 +151,7 @@ export class Guest implements AsyncDisposable {
 
   /** Types text on the keyboard. */
   async typeOnKeyboard(text: string): Promise<void> {
-    for (const chord of chordsOf(text)) await this.press(...chord);
+    for (const chord of findChords(text)) await this.press(...chord);
   }
 
   /** Takes a picture of the screen as PNG. */
@@ -234,7 +234,7 @@ export async function freshVariables(
 ): Promise<string | undefined> {
   if (machine.firmware === 'bios') return undefined;
   const variables = join(directory, 'variables.fd');
-  await copyFile(qemuOf(machine).firmware.variables, variables);
+  await copyFile(findPlatform(machine).firmware.variables, variables);
   return variables;
 }
 

@@ -31,7 +31,7 @@ const SHIFTED: Readonly<Record<string, string>> = {
  * The keys to press, one after the other, so that text appears.
  * @throws BuildError for a character that the keyboard lacks
  */
-export function chordsOf(text: string): Chord[] {
+export function findChords(text: string): Chord[] {
   return [...text].map((character) => {
     const plain = SHIFTED[character];
     if (plain !== undefined) return ['shift', ...keyOf(plain)];

@@ -75,13 +75,13 @@ export interface Setup {
 }
 
 /** What QEMU makes of a machine's architecture. */
-export function qemuOf({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
+export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
   return ARCHITECTURES[architecture].qemu;
 }
 
 /** QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
-  const { translatedCpu, screen, boards } = qemuOf(machine);
+  const { translatedCpu, screen, boards } = findPlatform(machine);
   const { board = boards[0], memory = 2048, cpus = 2 } = machine;
   const cpu =
     setup.acceleration === 'kvm'
@@ -111,7 +111,7 @@ function channels(access: Access): string[] {
 
 function firmware(machine: Machine, { variables }: Setup): string[] {
   if (machine.firmware === 'bios' || variables === undefined) return [];
-  const { code } = qemuOf(machine).firmware;
+  const { code } = findPlatform(machine).firmware;
   const flash = (options: string) => ['-drive', `if=pflash,format=raw,${options}`];
   return [...flash(`readonly=on,file=${code}`), ...flash(`file=${escaped(variables)}`)];
 }

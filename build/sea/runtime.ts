@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ARCHITECTURES, runsHere } from '../architecture.ts';
 import { BASES, type BaseName } from '../bases.ts';
 import { BuildError } from '../error.ts';
-import { type Profile, settingsOf } from '../profile/profile.ts';
+import { findSettings, type Profile } from '../profile/profile.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { NpmArchive } from './npm-archive.ts';
 
@@ -41,7 +41,7 @@ export function toolchainNode(projectDirectory: string): string {
  * @param locked npm packages that `package-lock.json` names, also for other CPUs
  * @throws BuildError if the base needs a Node that the profile does not name, or of another version
  */
-export function runtimeOf(
+export function chooseRuntime(
   profile: Profile,
   base: BaseName,
   { installed, locked }: { installed: NpmPackages; locked: NpmPackages },
@@ -49,7 +49,7 @@ export function runtimeOf(
   const architecture = ARCHITECTURES[profile.architecture];
   const own = findNode(installed, process.arch);
   const { version } = own;
-  const { node } = settingsOf(profile, base);
+  const { node } = findSettings(profile, base);
   if (node === undefined && BASES[base].libc === 'glibc') {
     const target = runsHere(architecture) ? own : findNode(locked, architecture.node);
     if (target.version === version) return { from: 'npm', ...target };

@@ -119,7 +119,7 @@ export function buildOptions(yargs: Argv) {
 }
 
 /** The options of `buildOptions` as the library takes them. */
-export function imageOptionsOf(
+export function toImageOptions(
   options: Omit<
     ImageOptions,
     'projectDirectory' | 'cache' | 'outputDirectory' | 'architecture' | 'say' | 'keysDirectory'
@@ -143,6 +143,6 @@ export function imageOptionsOf(
 }
 
 /** The profiles that a command works on: those named, else all. */
-export function profilesOf({ profile }: { profile: readonly string[] }): readonly string[] {
+export function chooseProfiles({ profile }: { profile: readonly string[] }): readonly string[] {
   return profile.length > 0 ? profile : profileNames(PROJECT);
 }

@@ -1,4 +1,4 @@
-import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
+import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build explain`: which inputs changed since the last build, and which steps run because of it. */
@@ -9,8 +9,8 @@ export const explainCommand = defineCommand({
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
     const { explainBuild } = await import('../explain.ts');
-    for (const name of profilesOf(options)) {
-      await explainBuild(name, imageOptionsOf(options, { output, signal }), output);
+    for (const name of chooseProfiles(options)) {
+      await explainBuild(name, toImageOptions(options, { output, signal }), output);
     }
   },
 });

@@ -4,7 +4,7 @@ import { FORMATS } from '../../build/image/format.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { Built } from '../summary.ts';
-import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
+import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build iso`: builds images, or says that they are up to date. */
@@ -19,8 +19,8 @@ export const isoCommand = defineCommand({
     await ensureInstalled(requirements, { say: output.say, signal });
     const { announce, hasPapers } = await import('../summary.ts');
     const built: Built[] = [];
-    for (const name of profilesOf(options)) {
-      const image = await prepareImage(name, imageOptionsOf(options, { output, signal }));
+    for (const name of chooseProfiles(options)) {
+      const image = await prepareImage(name, toImageOptions(options, { output, signal }));
       const record = readRecord(image.lockRequest.cache, image.file);
       const made = record !== undefined && isUpToDate(record, image.file, image.plan);
       if (made && (await hasPapers(image.file, record.sha256))) {

@@ -5,7 +5,13 @@ import { lockRequirements } from '../../build/host/requirements.ts';
 import { renewLock } from '../../build/lock/current.ts';
 import { isLocked } from '../../build/lock/file.ts';
 import { loadProfile } from '../../build/profile/load.ts';
-import { type CommandContext, imageOptions, imagePaths, PROJECT, profilesOf } from './context.ts';
+import {
+  type CommandContext,
+  chooseProfiles,
+  imageOptions,
+  imagePaths,
+  PROJECT,
+} from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build lock`: resolves profiles anew and writes their locks. */
@@ -15,7 +21,7 @@ export const lockCommand = defineCommand({
   builder: imageOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }: CommandContext) => {
-    for (const name of profilesOf(options)) {
+    for (const name of chooseProfiles(options)) {
       const profile = await loadProfile(PROJECT, name, options.arch);
       const { mirror, update, keysDir: keysDirectory } = options;
       const base = await selectBase(options.base, {

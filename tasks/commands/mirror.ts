@@ -1,6 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { lockRequirements } from '../../build/host/requirements.ts';
-import { givenOnce, imageOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
+import { chooseProfiles, givenOnce, imageOptions, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build mirror`: a partial Alpine mirror from locks, for sites without a network. */
@@ -34,9 +34,9 @@ export const mirrorCommand = defineCommand({
     await ensureInstalled(lockRequirements(base), { say: output.say, signal });
     const { mirrorProfiles } = await import('../mirror.ts');
     await mirrorProfiles(
-      profilesOf(options),
+      chooseProfiles(options),
       { file: options.key, name: options.keyName },
-      imageOptionsOf({ ...options, base, release: false }, { output, signal }),
+      toImageOptions({ ...options, base, release: false }, { output, signal }),
       output,
     );
   },

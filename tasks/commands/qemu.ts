@@ -1,6 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
-import { buildOptions, givenOnce, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
+import { buildOptions, chooseProfiles, givenOnce, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** A check for yargs: a person looks at one machine at a time, and says which. */
@@ -21,15 +21,15 @@ export const qemuCommand = defineCommand({
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
       .check(givenOnce('firmware', 'memory'))
-      .check(({ profile }) => onlyOne(profilesOf({ profile }))),
+      .check(({ profile }) => onlyOne(chooseProfiles({ profile }))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
     await ensureInstalled(requirements, { say: output.say, signal });
     const { runInQemu } = await import('../qemu.ts');
     const { firmware, memory } = options;
-    const image = imageOptionsOf(options, { output, signal });
-    for (const profile of profilesOf(options)) {
+    const image = toImageOptions(options, { output, signal });
+    for (const profile of chooseProfiles(options)) {
       await runInQemu(profile, { firmware, memory }, image, output);
     }
   },

@@ -1,7 +1,7 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
-import { buildOptions, imageOptionsOf, imagePaths, profilesOf } from './context.ts';
+import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build rootfs`: the root filesystem of an image as a tar, to look into. */
@@ -13,8 +13,8 @@ export const rootfsCommand = defineCommand({
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { writeRootfs } = await import('../rootfs.ts');
-    for (const name of profilesOf(options)) {
-      const image = await prepareImage(name, imageOptionsOf(options, { output, signal }));
+    for (const name of chooseProfiles(options)) {
+      const image = await prepareImage(name, toImageOptions(options, { output, signal }));
       await writeRootfs(image, output);
     }
   },

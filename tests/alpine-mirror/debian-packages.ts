@@ -4,7 +4,7 @@ import { BlobStore } from '../../build/cache/blob-store.ts';
 import type { CacheDirectory } from '../../build/cache/directory.ts';
 import type { OpenedPackage } from '../../build/contract/base.ts';
 import type { LockedPackage } from '../../build/contract/lock.ts';
-import { packagesOf } from '../../build/image/facts.ts';
+import { listPackages } from '../../build/image/facts.ts';
 import { type PreparedImage, prepareImage } from '../../build/image/prepare.ts';
 import { fetchPackages } from '../../tasks/packages.ts';
 import { dependsField } from './debian-depends.ts';
@@ -44,7 +44,7 @@ export async function debianPackages(prepared: PreparedImage): Promise<DebianPac
   const store = new BlobStore(image.lockRequest.cache);
   const limit = pLimit(AT_ONCE);
   return Promise.all(
-    packagesOf(image.facts.lock, image.facts.flavour).map((locked) =>
+    listPackages(image.facts.lock, image.facts.flavour).map((locked) =>
       limit(async () => ({
         locked,
         entries: entries.get(locked.sha256) ?? [],

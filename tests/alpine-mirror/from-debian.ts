@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 
-import { settingsOf } from '../../build/profile/profile.ts';
+import { findSettings } from '../../build/profile/profile.ts';
 import { codeDigest } from '../../build/step/code.ts';
 
 import { digestOf } from '../../build/step/digest.ts';
@@ -65,7 +65,7 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
   const mark = join(folder, 'made-from');
   const mirror = { folder, keys: join(folder, 'keys') };
   if (existsSync(mark) && readFileSync(mark, 'utf8') === made) return { ...mirror, reused: true };
-  const { release, repositories } = settingsOf(facts.profile, 'alpine');
+  const { release, repositories } = findSettings(facts.profile, 'alpine');
   await Promise.all([
     rm(mark, { force: true }),
     rm(join(folder, release), { recursive: true, force: true }),

@@ -1,4 +1,4 @@
-import { type Profile, settingsOf } from '../../build/profile/profile.ts';
+import { findSettings, type Profile } from '../../build/profile/profile.ts';
 import type { ContentReader } from '../../build/tree/content.ts';
 import type { Entry, SymlinkEntry } from '../../build/tree/entry.ts';
 import type { Overlay } from '../../build/tree/overlay.ts';
@@ -29,7 +29,7 @@ export interface MirrorParts {
  */
 export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
   const { profile, packages, overlay, builddate, reader } = parts;
-  const { drop, kernel, links } = settingsOf(profile, 'debian');
+  const { drop, kernel, links } = findSettings(profile, 'debian');
   const kept = Object.keys(drop).filter((path) => path !== '/boot');
   const debian = new Map(
     packages.map(({ locked, entries }) => [locked.name, laidOut(entries, kept)] as const),
@@ -38,7 +38,7 @@ export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
     debian,
     kernel: kernelPackage(debian),
     overlay: laidOut(overlay.entries),
-    links: withoutThose(links, settingsOf(profile, 'alpine').links),
+    links: withoutThose(links, findSettings(profile, 'alpine').links),
     reader,
   });
   const usual = packages.filter(

@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
 import { parseStanzas } from '../../build/base/alpine/index/stanza.ts';
 import { selectPackages } from '../../build/base/alpine/repository/select.ts';
-import { worldOf } from '../../build/base/alpine/request.ts';
+import { composeWorld } from '../../build/base/alpine/request.ts';
 import { loadProfile } from '../../build/profile/load.ts';
-import { settingsOf } from '../../build/profile/profile.ts';
+import { findSettings } from '../../build/profile/profile.ts';
 
 /** Times one parse of an index and one resolution against it, s, in a process that has done neither before. */
 const [, , index = ''] = process.argv;
@@ -15,7 +15,9 @@ const began = performance.now();
 const packages = parseStanzas(text, index);
 const parsed = performance.now();
 const known = new Set(packages.map(({ fields }) => fields.get('P')));
-const wanted = worldOf(settingsOf(profile, 'alpine'), 'full').filter((name) => known.has(name));
+const wanted = composeWorld(findSettings(profile, 'alpine'), 'full').filter((name) =>
+  known.has(name),
+);
 const asked = performance.now();
 const repositories = [{ url: 'file:///index', tag: '', packages }];
 selectPackages({ repositories, wanted, architecture: 'aarch64' });

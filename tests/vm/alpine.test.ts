@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadProfile } from '../../build/profile/load.ts';
-import { settingsOf } from '../../build/profile/profile.ts';
+import { findSettings } from '../../build/profile/profile.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
 import { buildAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
@@ -36,7 +36,7 @@ describe('an image of the Alpine base', () => {
 
   test('has apk’s database, with every package that the profile asks for', async () => {
     const profile = await loadProfile(PROJECT, 'quantix-os');
-    const { packages, kernel } = settingsOf(profile, 'alpine');
+    const { packages, kernel } = findSettings(profile, 'alpine');
     const listed = await succeed(story, "sed -n 's/^P://p' /lib/apk/db/installed");
     const installed = new Set(listed.split('\n'));
     expect([...packages, kernel.full].filter((name) => !installed.has(name))).toEqual([]);

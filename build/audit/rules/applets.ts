@@ -24,7 +24,7 @@ export function missingApplets(
       ? []
       : [{ rule: RULE, path, what: 'is missing, and init needs it', fix }];
   }
-  const known = appletsOf(survey, busybox);
+  const known = readAppletTable(survey, busybox);
   if (typeof known === 'string') {
     return [{ rule: RULE, path, what: known, fix: 'Check the package busybox.' }];
   }
@@ -51,7 +51,7 @@ export function missingApplets(
   return findings;
 }
 
-function appletsOf({ tree }: Survey, busybox: FileEntry): Set<string> | string {
+function readAppletTable({ tree }: Survey, busybox: FileEntry): Set<string> | string {
   try {
     return new Set(busyboxApplets(tree.bytes(busybox)));
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { ArchiveReader, Base } from '../../contract/base.ts';
-import { type Profile, settingsOf } from '../../profile/profile.ts';
+import { findSettings, type Profile } from '../../profile/profile.ts';
 import { smallSkeleton } from '../system/skeleton.ts';
 import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
@@ -21,7 +21,7 @@ export const alpine: Base<AlpineSettings> = {
   request: alpineRequest,
   resolve: resolveAlpine,
   mirrors: async ({ profile, mirror }) => ({
-    addresses: repositoryAddresses(settingsOf(profile, 'alpine'), mirror),
+    addresses: repositoryAddresses(findSettings(profile, 'alpine'), mirror),
   }),
   probes: indexAddresses,
   reader,
@@ -33,12 +33,12 @@ export const alpine: Base<AlpineSettings> = {
 
 /** Where the index of the first repository may be. */
 function indexAddresses(profile: Profile, mirror: string | undefined): string[] {
-  const [addresses = []] = repositoryAddresses(settingsOf(profile, 'alpine'), mirror).values();
+  const [addresses = []] = repositoryAddresses(findSettings(profile, 'alpine'), mirror).values();
   return addresses.map((address) => `${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`);
 }
 
 function reader(profile: Profile): ArchiveReader {
-  const keys = trustedKeys(Object.entries(settingsOf(profile, 'alpine').keys));
+  const keys = trustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
   return {
     name: 'alpine',
     readerVersion: readerVersion(),

@@ -3,7 +3,7 @@ import type { Entry } from '../../tree/entry.ts';
 import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { accountFiles, homeDirectories } from '../system/accounts.ts';
-import { appletLinks, appletsOf } from '../system/applets.ts';
+import { appletLinks, listApplets } from '../system/applets.ts';
 import { BUNDLE, caBundle } from '../system/ca-bundle.ts';
 import { dependencyScan } from '../system/dependency-scan.ts';
 import { generatedLink } from '../system/generated.ts';
@@ -38,7 +38,7 @@ function busyboxLinks(tree: Tree): Entry[] {
     .flatMap((name) => (tree.text(`${APPLET_PATHS}/${name}`) ?? '').split('\n'))
     .map((path) => path.replace(/^\//, ''))
     .filter((path) => path !== '' && path !== 'bin/busybox');
-  if (paths.length === 0) return appletLinks(tree, appletsOf(tree, 'busybox'));
+  if (paths.length === 0) return appletLinks(tree, listApplets(tree, 'busybox'));
   return paths
     .filter((path) => !isTaken(tree, path))
     .map((path) => generatedLink(path, '/bin/busybox'));

@@ -8,8 +8,8 @@ import { selectPackages } from './repository/select.ts';
 import {
   type AlpineSettings,
   alpineArchitecture,
+  composeWorld,
   repositoryAddresses,
-  worldOf,
 } from './request.ts';
 
 /**
@@ -51,7 +51,7 @@ function inOrder(
   }));
   const { packages: selected, world } = selectPackages({
     repositories: [{ url: 'file:///lock', tag: '', packages: stanzas }],
-    wanted: worldOf(profile.settings, flavour),
+    wanted: composeWorld(profile.settings, flavour),
     architecture: alpineArchitecture(profile),
   });
   const byIdentity = new Map(packages.map((one) => [one.locked.apk?.C, one]));

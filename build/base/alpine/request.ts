@@ -1,6 +1,6 @@
 import { ARCHITECTURES } from '../../architecture.ts';
 import type { Lock } from '../../contract/lock.ts';
-import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
+import { type Flavour, findSettings, type Profile } from '../../profile/profile.ts';
 
 /** The architecture of an image, as Alpine calls it. */
 export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture'>): string {
@@ -9,7 +9,7 @@ export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture
 
 /** What a profile asks of Alpine. */
 export function alpineRequest(profile: Profile): Lock['request'] {
-  const { packages, kernel, without, release, repositories } = settingsOf(profile, 'alpine');
+  const { packages, kernel, without, release, repositories } = findSettings(profile, 'alpine');
   return {
     packages: [...packages].sort(),
     kernel,
@@ -27,12 +27,12 @@ export function alpineSettings(profile: Profile) {
     busybox: _busybox,
     overlays: _overlays,
     ...settings
-  } = settingsOf(profile, 'alpine');
+  } = findSettings(profile, 'alpine');
   return settings;
 }
 
 /** The world of an image: what apk's `add` is asked for. What is left out is forbidden. */
-export function worldOf(
+export function composeWorld(
   { packages, kernel, without }: Pick<AlpineSettings, 'packages' | 'kernel' | 'without'>,
   flavour: Flavour,
 ): string[] {

@@ -6,7 +6,7 @@ import { Transport } from '../../cache/transport.ts';
 import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import { must } from '../../error.ts';
-import { type Flavour, type Profile, settingsOf } from '../../profile/profile.ts';
+import { type Flavour, findSettings, type Profile } from '../../profile/profile.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
 import { repositoryState } from './freshness.ts';
@@ -14,7 +14,7 @@ import { fetchArchive } from './repository/archive.ts';
 import { openFirst } from './repository/fail-over.ts';
 import type { Repository } from './repository/index.ts';
 import { type SelectedPackage, selectPackages } from './repository/select.ts';
-import { alpineArchitecture, alpineRequest, repositoryAddresses, worldOf } from './request.ts';
+import { alpineArchitecture, alpineRequest, composeWorld, repositoryAddresses } from './request.ts';
 import { readKeys, type TrustedKeys, trustedKeys } from './signature/keys.ts';
 
 /** Packages that are downloaded at once. */
@@ -28,7 +28,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   const { profile, mirror, cacheDirectory, notOlderThan, signal, say } = request;
   const keys = await keysOf(request);
   const architecture = alpineArchitecture(profile);
-  const settings = settingsOf(profile, 'alpine');
+  const settings = findSettings(profile, 'alpine');
   using transport = new Transport();
   const store = new BlobStore(cacheRooms(cacheDirectory), say);
   const context: DownloadContext = { store, transport, signal };
@@ -43,7 +43,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   assertNotOlder(states, notOlderThan);
   const chosen = new Map<Flavour, readonly LockedPackage[]>();
   for (const flavour of FLAVOURS) {
-    const wanted = worldOf(settings, flavour);
+    const wanted = composeWorld(settings, flavour);
     const list = [...repositories.values()];
     const { packages } = selectPackages({ repositories: list, wanted, architecture });
     chosen.set(flavour, await lockAll(packages, { repositories, architecture, context }));
@@ -59,7 +59,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
 }
 
 async function keysOf({ profile, keysDirectory }: ResolveRequest): Promise<TrustedKeys> {
-  const own = trustedKeys(Object.entries(settingsOf(profile, 'alpine').keys));
+  const own = trustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
   if (keysDirectory === undefined) return own;
   return new Map([...own, ...(await readKeys(keysDirectory))]);
 }
@@ -68,7 +68,7 @@ function statesOf(
   profile: Profile,
   repositories: ReadonlyMap<string, Repository>,
 ): Lock['repositories'] {
-  const { release } = settingsOf(profile, 'alpine');
+  const { release } = findSettings(profile, 'alpine');
   return Object.fromEntries(
     [...repositories].map(([name, repository]) => [name, repositoryState(repository, release)]),
   );

@@ -1,11 +1,11 @@
 import type { Base, Mirrors, ResolveRequest } from '../../contract/base.ts';
-import { settingsOf } from '../../profile/profile.ts';
+import { findSettings } from '../../profile/profile.ts';
 import { skeleton } from '../system/skeleton.ts';
 import { readAptNetwork } from './apt/network.ts';
 import { finishDebian } from './finish.ts';
 import { mergeDebian } from './merge.ts';
 import { openDebianPackage, readerVersion } from './open.ts';
-import { candidatesFor, debianRequest, resolveDebian } from './resolve.ts';
+import { debianRequest, listCandidates, resolveDebian } from './resolve.ts';
 
 /** Packages from Debian: apt resolves and verifies, dpkg-deb opens. */
 export const debian: Base = {
@@ -20,7 +20,7 @@ export const debian: Base = {
     open: openDebianPackage,
   }),
   settings: (profile) => {
-    const { drop, links, accept } = settingsOf(profile, 'debian');
+    const { drop, links, accept } = findSettings(profile, 'debian');
     return { drop, links, accept };
   },
   merge: mergeDebian,
@@ -30,7 +30,7 @@ export const debian: Base = {
 
 /** Packages are identified by their hash: an archive that turns out not to be Debian's has none of them. */
 async function findMirrors(request: ResolveRequest): Promise<Mirrors> {
-  const candidates = [...candidatesFor(request)];
+  const candidates = [...listCandidates(request)];
   const all = candidates.flatMap(([, sources]) => sources.map(({ address }) => address));
   const { addLogIn, findRoute } = await readAptNetwork(all, request.signal);
   const addresses = candidates.map(

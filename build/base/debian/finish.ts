@@ -2,7 +2,7 @@ import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { accountFiles, homeDirectories } from '../system/accounts.ts';
-import { appletLinks, appletsOf } from '../system/applets.ts';
+import { appletLinks, listApplets } from '../system/applets.ts';
 import { caBundle } from '../system/ca-bundle.ts';
 import { dependencyScan } from '../system/dependency-scan.ts';
 import { generatedLink } from '../system/generated.ts';
@@ -25,7 +25,7 @@ export function finishDebian(tree: Tree, context: FinishContext): void {
     ...accountFiles(context),
     ...homeDirectories(tree, context),
     ...identityFiles(context),
-    ...appletLinks(tree, appletsOf(tree, 'busybox-static')),
+    ...appletLinks(tree, listApplets(tree, 'busybox-static')),
     caBundle(tree),
     generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
     ...runlevelLinks(tree, profile),

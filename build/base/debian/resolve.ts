@@ -6,7 +6,7 @@ import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import { BuildError, must } from '../../error.ts';
 import { withFileLock } from '../../process/file-lock.ts';
-import { type Profile, settingsOf } from '../../profile/profile.ts';
+import { findSettings, type Profile } from '../../profile/profile.ts';
 import { sha256 } from '../../step/digest.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder, assertValid } from '../system/freshness.ts';
@@ -41,16 +41,16 @@ const HOST = {
 
 /** What a profile asks of Debian. */
 export function debianRequest(profile: Profile): Lock['request'] {
-  const { packages, kernel, without, suite } = settingsOf(profile, 'debian');
+  const { packages, kernel, without, suite } = findSettings(profile, 'debian');
   return { packages: [...packages].sort(), kernel, without: Object.keys(without).sort(), suite };
 }
 
 /** The archives that may have each suite, best first; see `findCandidates`. */
-export function candidatesFor(
+export function listCandidates(
   { profile, mirror, say = () => {} }: ResolveRequest,
   directory = HOST.directory,
 ): Map<string, readonly Source[]> {
-  const { suite, components } = settingsOf(profile, 'debian');
+  const { suite, components } = findSettings(profile, 'debian');
   return findCandidates({
     release: suite,
     components,
@@ -87,7 +87,7 @@ async function resolveIn(
   host: DebianHost,
 ): Promise<Resolution> {
   const { profile, notOlderThan, acceptOutdated, signal, say = () => {} } = request;
-  const candidates = candidatesFor(request, host.directory);
+  const candidates = listCandidates(request, host.directory);
   const addresses = [...candidates.values()].flat().map(({ address }) => address);
   const network = await readAptNetwork(addresses, signal);
   const { sources, apt, lock } = await fetchIndexes({
@@ -164,7 +164,7 @@ async function fetchFrom(
   { directory, request, host, network }: Omit<Fetching, 'candidates'>,
 ): Promise<Fetched & { failure: BuildError | undefined }> {
   const { profile, cacheDirectory, acceptOutdated, signal } = request;
-  const { components } = settingsOf(profile, 'debian');
+  const { components } = findSettings(profile, 'debian');
   const architecture = ARCHITECTURES[profile.architecture].debian;
   const key = sha256(JSON.stringify([architecture, components, host.keyring, sources]));
   const name = `indexes-${key.slice(0, 12)}`;
@@ -212,7 +212,7 @@ interface Choosing {
 }
 
 async function choose({ apt, profile, sources, signal }: Choosing): Promise<LockedPackage[]> {
-  const { packages, kernel, without } = settingsOf(profile, 'debian');
+  const { packages, kernel, without } = findSettings(profile, 'debian');
   const where = 'bases.debian.packages';
   const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
   const wanted = FLAVOURS.map((flavour) => ({ names: [...packages, kernel[flavour]], where }));

@@ -24,7 +24,7 @@ const ADMINISTRATION = new Set(
  * @param from package that brings it, for the message
  * @throws BuildError if there is no busybox
  */
-export function appletsOf(tree: Tree, from: string): string[] {
+export function listApplets(tree: Tree, from: string): string[] {
   const file = tree.file('bin/busybox');
   if (file !== undefined) return busyboxApplets(tree.bytes(file));
   throw new BuildError({

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { type BaseCircumstances, selectBase } from '../../../build/base/select.ts';
-import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
+import { findSettings, type Profile } from '../../../build/profile/profile.ts';
 import { serve } from '../cache/room.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 
 /** A profile whose Alpine mirrors are these. */
 async function profileAt(mirrors: string[]): Promise<Profile> {
   const profile = await shippedProfile();
-  settingsOf(profile, 'alpine').mirrors = mirrors;
+  findSettings(profile, 'alpine').mirrors = mirrors;
   return profile;
 }
 

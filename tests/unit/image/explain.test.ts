@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { explainImage } from '../../../build/image/explain.ts';
-import { planImage, stepsOf } from '../../../build/image/plan.ts';
+import { listSteps, planImage } from '../../../build/image/plan.ts';
 import { readRecord, writeRecord } from '../../../build/image/record.ts';
 import { StepCache } from '../../../build/step/cache.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -21,7 +21,7 @@ async function built(...plans: (typeof plan)[]) {
   const cache = new StepCache(rooms.steps);
   await writeFile(file, 'iso');
   for (const one of plans) {
-    for (const step of stepsOf(one).filter(({ name }) => name !== 'iso')) {
+    for (const step of listSteps(one).filter(({ name }) => name !== 'iso')) {
       await cache.run(step, async () => undefined);
     }
     await writeRecord(rooms, file, { plan: one, sha256: '' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ImageFacts } from '../../../build/image/facts.ts';
-import { planImage, stepsOf } from '../../../build/image/plan.ts';
+import { listSteps, planImage } from '../../../build/image/plan.ts';
 import { sampleFacts } from './facts.ts';
 
 /**
@@ -84,7 +84,7 @@ function* changesOf(value: unknown, path: string): Generator<Change> {
 /** The keys of all steps; a value that cannot be planned with was read as well. */
 function keysOf(facts: ImageFacts): string {
   try {
-    return stepsOf(planImage(facts))
+    return listSteps(planImage(facts))
       .map(({ key }) => key)
       .join(' ');
   } catch (error) {
@@ -115,10 +115,10 @@ test.each([
   'of the %s that is installed depend the steps whose code imports it: %j',
   async (name, steps) => {
     const facts = await sampleFacts();
-    const before = stepsOf(planImage(facts));
+    const before = listSteps(planImage(facts));
     const folder = `node_modules/${name}`;
     const other = { ...facts.installed.get(folder), version: '0.0.1' };
-    const after = stepsOf(
+    const after = listSteps(
       planImage({ ...facts, installed: new Map([...facts.installed, [folder, other]]) }),
     );
     const changed = after.filter(({ key }, index) => key !== before[index]?.key);

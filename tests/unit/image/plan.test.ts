@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import type { ImageFacts } from '../../../build/image/facts.ts';
-import { imageName, planImage, stepsOf } from '../../../build/image/plan.ts';
+import { imageName, listSteps, planImage } from '../../../build/image/plan.ts';
 import { smallest } from '../../../build/image/squashfs.ts';
-import { settingsOf } from '../../../build/profile/profile.ts';
+import { findSettings } from '../../../build/profile/profile.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
 
@@ -15,8 +15,8 @@ async function stepsThatRead(change: (facts: ImageFacts) => void): Promise<strin
   const fresh = await sampleFacts();
   change(fresh);
   const changed = planImage(fresh);
-  const before = new Set(stepsOf(plan).map(keyOf));
-  return stepsOf(changed)
+  const before = new Set(listSteps(plan).map(keyOf));
+  return listSteps(changed)
     .filter((step) => !before.has(step.key))
     .map(nameOf);
 }
@@ -30,7 +30,7 @@ const INITRAMFS = ['initramfs', 'boot-loader', 'iso'];
 const BOTH = ['squashfs', 'initramfs', 'boot-loader', 'iso'];
 
 test('the same facts give the same plan', async () => {
-  expect(stepsOf(planImage(await sampleFacts())).map(keyOf)).toEqual(stepsOf(plan).map(keyOf));
+  expect(listSteps(planImage(await sampleFacts())).map(keyOf)).toEqual(listSteps(plan).map(keyOf));
   expect(plan.buildId).toMatch(/^[0-9a-f]{16}$/);
 });
 
@@ -63,19 +63,19 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   [
     'another Node’s address',
     [],
-    ({ profile }) => set(settingsOf(profile, 'debian'), { node: { url: 'http://x' } }),
+    ({ profile }) => set(findSettings(profile, 'debian'), { node: { url: 'http://x' } }),
   ],
   ['strip', SEA, ({ toolVersions }) => set(toolVersions, { strip: '9' })],
   [
     'dropped paths',
     SQUASHFS,
-    ({ profile }) => set(settingsOf(profile, 'debian').drop, { '/x': 'no use' }),
+    ({ profile }) => set(findSettings(profile, 'debian').drop, { '/x': 'no use' }),
   ],
-  ['links', SQUASHFS, ({ profile }) => set(settingsOf(profile, 'debian').links, { '/x': 'y' })],
+  ['links', SQUASHFS, ({ profile }) => set(findSettings(profile, 'debian').links, { '/x': 'y' })],
   [
     'findings',
     SQUASHFS,
-    ({ profile }) => set(settingsOf(profile, 'debian').accept, { '/x': 'is right' }),
+    ({ profile }) => set(findSettings(profile, 'debian').accept, { '/x': 'is right' }),
   ],
   ['modules of all kernels', INITRAMFS, ({ profile }) => profile.initramfs.modules.push('x')],
   [
@@ -98,7 +98,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
     SQUASHFS,
     ({ profile }) => set(profile.kernel.drop, { 'drivers/x': 'no machine has it' }),
   ],
-  ['packages wanted', [], ({ profile }) => settingsOf(profile, 'debian').packages.push('nginx')],
+  ['packages wanted', [], ({ profile }) => findSettings(profile, 'debian').packages.push('nginx')],
   ['a package', SQUASHFS, ({ lock }) => set(lock.packages[0]!, { sha256: 'e'.repeat(64) })],
   ['busybox', BOTH, ({ lock }) => set(lock.packages[1]!, { sha256: 'e'.repeat(64) })],
   ['its kernel', BOTH, ({ lock }) => set(lock.packages[2]!, { version: '2' })],
@@ -139,7 +139,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
 
 test('an image without programs has no step for them', async () => {
   const without = planImage({ ...(await sampleFacts()), programs: undefined });
-  expect(stepsOf(without).map(nameOf)).toEqual(['squashfs', 'initramfs', 'boot-loader', 'iso']);
+  expect(listSteps(without).map(nameOf)).toEqual(['squashfs', 'initramfs', 'boot-loader', 'iso']);
 });
 
 test('the name of an image says product, version, base, CPU, kernel, that it is no release, and format', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { moduleIndexFiles } from '../../../build/kmod/index-files.ts';
-import { closure, indexModules } from '../../../build/kmod/index-modules.ts';
+import { findClosure, indexModules } from '../../../build/kmod/index-modules.ts';
 import { parseModuleInfo } from '../../../build/kmod/modinfo.ts';
 import type { ModuleIndex } from '../../../build/kmod/module-index.ts';
 import { kernelRelease, kernelReleases } from '../../../build/kmod/release.ts';
@@ -84,9 +84,9 @@ describe('the index', () => {
         ...Array.from({ length }, (_, i) => kernelModule(`m${i}.ko`, `${key}m${i + 1}`)),
         kernelModule(`m${length}.ko`),
       );
-    expect(closure(chain(900, 'depends='), ['m0'])).toHaveLength(901);
+    expect(findClosure(chain(900, 'depends='), ['m0'])).toHaveLength(901);
     expect(() => chain(3000, 'depends=')).toThrow('needs more than 1000 others');
-    expect(() => closure(chain(300, 'softdep=pre: '), ['m0'])).toThrow('more than 200');
+    expect(() => findClosure(chain(300, 'softdep=pre: '), ['m0'])).toThrow('more than 200');
   });
 
   test.each([
@@ -145,7 +145,7 @@ describe('the files of the index', () => {
 
   test('of some modules name only those', () => {
     const index = indexOf(...KERNEL);
-    expect(text(index.only(closure(index, ['b'])), 'modules.dep')).toEqual([
+    expect(text(index.only(findClosure(index, ['b'])), 'modules.dep')).toEqual([
       'kernel/lib/d.ko.zst:',
       'kernel/lib/b.ko: kernel/lib/d.ko.zst',
     ]);
@@ -157,7 +157,7 @@ describe('the closure', () => {
   const index = indexOf(...KERNEL);
 
   test('comes in the order of loading, each module once', () => {
-    expect(closure(index, ['c-c', 'a', 'b'])).toEqual([
+    expect(findClosure(index, ['c-c', 'a', 'b'])).toEqual([
       'kernel/lib/d.ko.zst',
       'kernel/lib/c-c.ko.gz',
       'kernel/lib/b.ko',
@@ -166,12 +166,12 @@ describe('the closure', () => {
   });
 
   test('includes what a module wants before it, by its alias, if it is there', () => {
-    expect(closure(index, ['e'])).toEqual(['kernel/lib/d.ko.zst', 'kernel/e.ko']);
+    expect(findClosure(index, ['e'])).toEqual(['kernel/lib/d.ko.zst', 'kernel/e.ko']);
   });
 
   test('takes - for _, and built-in names for nothing', () => {
-    expect(closure(index, ['c_c'])).toEqual(closure(index, ['c-c']));
-    expect(closure(index, ['ext4', 'virtio_ring', 'virtio-ring'])).toEqual([]);
+    expect(findClosure(index, ['c_c'])).toEqual(findClosure(index, ['c-c']));
+    expect(findClosure(index, ['ext4', 'virtio_ring', 'virtio-ring'])).toEqual([]);
   });
 
   test('modules that want each other before them do not go in a circle', () => {
@@ -179,12 +179,12 @@ describe('the closure', () => {
       kernelModule('a.ko', 'softdep=pre: b'),
       kernelModule('b.ko', 'softdep=pre: a'),
     );
-    expect(closure(both, ['a'])).toEqual(['b.ko', 'a.ko']);
+    expect(findClosure(both, ['a'])).toEqual(['b.ko', 'a.ko']);
   });
 
   test('an unknown name is an error with names spelt like it', () => {
-    expect(() => closure(index, ['virtio_rin'])).toThrow('Did you mean virtio_ring?');
-    expect(() => closure(index, ['unheard-of'])).toThrow(
+    expect(() => findClosure(index, ['virtio_rin'])).toThrow('Did you mean virtio_ring?');
+    expect(() => findClosure(index, ['unheard-of'])).toThrow(
       'has no module "unheard_of". Check the spelling',
     );
   });

@@ -13,7 +13,7 @@ import {
   renewLock,
 } from '../../../build/lock/current.ts';
 import { lockFile, readLock, writeLock } from '../../../build/lock/file.ts';
-import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
+import { findSettings, type Profile } from '../../../build/profile/profile.ts';
 import { temporaryFolder } from '../folder.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 import { locked, sampleLock } from './locks.ts';
@@ -21,7 +21,7 @@ import { locked, sampleLock } from './locks.ts';
 const profile = await shippedProfile();
 
 function requestOf(asking: Profile): Lock['request'] {
-  const { packages, kernel, without, suite } = settingsOf(asking, 'debian');
+  const { packages, kernel, without, suite } = findSettings(asking, 'debian');
   return { packages, kernel, without: Object.keys(without), suite };
 }
 
@@ -94,7 +94,7 @@ test('a stale lock is resolved anew, and again when the profile changes again', 
   await writeLock(fileOf(here), sampleLock({ request: requestOf(profile) }));
   for (const suite of ['forky', 'duke', 'forky']) {
     const changed = structuredClone(profile);
-    settingsOf(changed, 'debian').suite = suite;
+    findSettings(changed, 'debian').suite = suite;
     const lock = await currentLock({ ...here.request, profile: changed }, false);
     expect(lock.request.suite).toBe(suite);
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkProfile } from '../../../build/profile/load.ts';
-import { profileFor, settingsOf } from '../../../build/profile/profile.ts';
+import { findSettings, profileFor } from '../../../build/profile/profile.ts';
 import written from '../../../profiles/qvdc.ts';
 import { withKey } from './profiles.ts';
 
@@ -25,12 +25,12 @@ const changed = changes.reduce<unknown>((all, [key, value]) => withKey(all, key,
 const profile = checkProfile(changed, 'test');
 
 test('an architecture adds to what all have, and has a kernel of its own', () => {
-  expect(settingsOf(profileFor(profile, 'arm64'), 'debian')).toMatchObject({
+  expect(findSettings(profileFor(profile, 'arm64'), 'debian')).toMatchObject({
     packages: ['bash', 'busybox', 'grub-arm', 'firmware'],
     drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
     kernel: { virt: 'virt-arm', full: 'full-arm' },
   });
-  const { packages, drop } = settingsOf(profileFor(profile, 'x86_64'), 'debian');
+  const { packages, drop } = findSettings(profileFor(profile, 'x86_64'), 'debian');
   expect(packages).not.toContain('firmware');
   expect(Object.keys(drop)).toEqual(['/boot']);
 });
@@ -46,12 +46,12 @@ test('drivers that its kernels do not have are not asked for', () => {
 
 test('a base that a profile does not have for its architecture is told, with those that it has', () => {
   const message = 'qvdc has no packages from alpine for arm64';
-  expect(() => settingsOf(profileFor(profile, 'arm64'), 'alpine')).toThrow(message);
-  expect(() => settingsOf(profileFor(profile, 'arm64'), 'alpine')).toThrow(/BASE=debian\.$/);
+  expect(() => findSettings(profileFor(profile, 'arm64'), 'alpine')).toThrow(message);
+  expect(() => findSettings(profileFor(profile, 'arm64'), 'alpine')).toThrow(/BASE=debian\.$/);
 });
 
 test('a profile may be built from one base only', () => {
   const { debian } = written.bases;
   const single = checkProfile({ ...written, bases: { debian } }, 'test');
-  expect(() => settingsOf(profileFor(single, 'x86_64'), 'alpine')).toThrow(/BASE=debian\.$/);
+  expect(() => findSettings(profileFor(single, 'x86_64'), 'alpine')).toThrow(/BASE=debian\.$/);
 });

@@ -4,7 +4,7 @@ import { readIndex } from '../../../build/base/alpine/index/read.ts';
 import { selectPackages } from '../../../build/base/alpine/repository/select.ts';
 import { trustedKeys } from '../../../build/base/alpine/signature/keys.ts';
 import { loadProfile } from '../../../build/profile/load.ts';
-import { settingsOf } from '../../../build/profile/profile.ts';
+import { findSettings } from '../../../build/profile/profile.ts';
 import { haveReal, REAL_KEY, realFile } from '../alpine/real.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
@@ -34,7 +34,7 @@ describe.skipIf(!haveReal)('names that the profiles ask Alpine for', () => {
 
   const world = async (name: string) => {
     const profile = await loadProfile(PROJECT, name);
-    const { packages, kernel, busybox } = settingsOf(profile, 'alpine');
+    const { packages, kernel, busybox } = findSettings(profile, 'alpine');
     return { names: [...packages, busybox], kernel };
   };
 

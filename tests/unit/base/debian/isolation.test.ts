@@ -5,14 +5,14 @@ import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { resolveDebian } from '../../../../build/base/debian/resolve.ts';
 import type { Resolution, ResolveRequest } from '../../../../build/contract/base.ts';
-import { settingsOf } from '../../../../build/profile/profile.ts';
+import { findSettings } from '../../../../build/profile/profile.ts';
 import { serve } from '../../cache/room.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 import { makeKey, PACKAGES, type SigningKey, writeArchive, writeSuite } from './archive.ts';
 
 const DAY = 24 * 3_600_000;
-const release = settingsOf(await shippedProfile(), 'debian').suite;
+const release = findSettings(await shippedProfile(), 'debian').suite;
 
 let key: SigningKey;
 let folder: string;
@@ -45,7 +45,7 @@ async function resolve({
   ...request
 }: Circumstances = {}): Promise<Resolution & { said: string[] }> {
   const profile = await shippedProfile();
-  Object.assign(settingsOf(profile, 'debian'), {
+  Object.assign(findSettings(profile, 'debian'), {
     packages,
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: Object.fromEntries(without.map((name) => [name, 'not needed here'])),

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { resolveDebian } from '../../../../build/base/debian/resolve.ts';
 import type { LockedPackage } from '../../../../build/contract/lock.ts';
 import { formatLock } from '../../../../build/lock/file.ts';
-import { settingsOf } from '../../../../build/profile/profile.ts';
+import { findSettings } from '../../../../build/profile/profile.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { sampleLock } from '../../lock/locks.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 import { printing, putAptOnPath } from './fake-apt.ts';
 
-const SUITE = settingsOf(await shippedProfile(), 'debian').suite;
+const SUITE = findSettings(await shippedProfile(), 'debian').suite;
 const MIRROR = 'http://d.example/debian';
 const stanzas = new Map<string, string>(
   ['bash', 'linux', 'linux-cloud', 'linux-base'].map((name) => [name, stanza(name)]),
@@ -53,7 +53,7 @@ async function resolve(
     "*' show '*": printing([...described.values()].join('\n')),
   });
   const profile = await shippedProfile();
-  Object.assign(settingsOf(profile, 'debian'), {
+  Object.assign(findSettings(profile, 'debian'), {
     packages: ['bash'],
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: { 'linux-base': 'only package scripts use it' },
