@@ -26,6 +26,8 @@ export class BlobWriter {
   static async resume(path: string): Promise<BlobWriter> {
     const writer = new BlobWriter(path, await open(path, 'r+'));
     try {
+      // Nobody takes it for what a killed process left.
+      await writer.#file.utimes(new Date(), new Date());
       await writer.#hashWhatIsThere();
     } catch (error) {
       await writer.#file.close();

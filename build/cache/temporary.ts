@@ -39,7 +39,7 @@ export function partPath(directory: CacheDirectory, sha256: string): string {
 export async function sweepTemporary(directory: CacheDirectory, now = Date.now()): Promise<void> {
   for (const name of await namesIn(directory.tmp)) {
     const path = join(directory.tmp, name);
-    const age = now - (await modifiedAt(path));
+    const age = now - (await touchedAt(path));
     const orphan = /^([0-9a-f]{64})\.part\.[0-9a-f-]+$/.exec(name);
     if (orphan?.[1] !== undefined && age > ORPHANED_AFTER) {
       await renameIfThere(path, partPath(directory, orphan[1]));
@@ -69,10 +69,14 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Milliseconds since 1970; never old for a file that another process just took away. */
-async function modifiedAt(path: string): Promise<number> {
+/**
+ * When a file was last written or sealed: sealing moves the time of modification to 1970, and that of access to now.
+ * @returns milliseconds since 1970; never old for a file that another process just took away
+ */
+async function touchedAt(path: string): Promise<number> {
   try {
-    return (await stat(path)).mtimeMs;
+    const { atimeMs, mtimeMs } = await stat(path);
+    return Math.max(atimeMs, mtimeMs);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return Number.POSITIVE_INFINITY;
     throw error;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { BuildError } from '../../error.ts';
+import { isolatedEnvironment } from '../../process/environment.ts';
 import type { Meant } from '../compare.ts';
 import { assertNone } from '../verdict.ts';
 import type { Outcome, Task } from './thread.ts';
@@ -19,7 +20,8 @@ export async function verifySquashfs(
 ): Promise<void> {
   signal?.throwIfAborted();
   const workerData: Task = { file, meant };
-  const worker = new Worker(THREAD, { workerData });
+  // Without the caller's NODE_OPTIONS: what they load is meant for a process, and may throw in a thread.
+  const worker = new Worker(THREAD, { workerData, env: isolatedEnvironment(), execArgv: [] });
   try {
     const [outcome]: Outcome[] = await once(worker, 'message', { signal });
     if (outcome === undefined) throw new Error('the thread that reads back said nothing');

@@ -1,7 +1,9 @@
-import { chmod, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { leavePart, takePart } from '../../../build/cache/part.ts';
 import { partPath, sweepTemporary } from '../../../build/cache/temporary.ts';
+import { seal } from '../../../build/process/seal.ts';
 import { emptyStore, leftovers, sample, storedBlobs } from './room.ts';
 
 async function* inChunks(content: Buffer): AsyncGenerator<Uint8Array> {
@@ -79,7 +81,8 @@ test('what killed processes left becomes resumable or goes; what is being writte
   const now = Date.now();
   const hoursAgo = async (name: string, hours: number) => {
     await writeFile(join(tmp, name), 'x');
-    await utimes(join(tmp, name), now / 1000, now / 1000 - hours * 3600);
+    const then = now / 1000 - hours * 3600;
+    await utimes(join(tmp, name), then, then);
   };
   await hoursAgo(`${item.sha256}.part.77-abc`, 2);
   await hoursAgo(`${'0'.repeat(64)}.part.77-abc`, 0.1);
@@ -90,4 +93,25 @@ test('what killed processes left becomes resumable or goes; what is being writte
     [`${'0'.repeat(64)}.part.77-abc`, `${item.sha256}.part`, 'tree.78-abc'].sort(),
   );
   expect(await readFile(partPath(store.directory, item.sha256), 'utf8')).toBe('x');
+});
+
+test('what another process has sealed and not yet named, or has begun to resume, is not swept', async () => {
+  const { store } = await emptyStore();
+  const { tmp } = store.directory;
+  await mkdir(tmp, { recursive: true });
+  const path = join(tmp, 'index.77-abc');
+  await writeFile(path, 'x');
+  const file = await open(path, 'r+');
+  await seal(file);
+  await file.close();
+  const { item } = sample([]);
+  const part = partPath(store.directory, item.sha256);
+  await writeFile(part, 'x');
+  const longAgo = Date.now() / 1000 - 48 * 3600;
+  await utimes(part, longAgo, longAgo);
+  const resumed = await takePart(store.directory, item.sha256);
+  await sweepTemporary(store.directory);
+  expect(await readFile(path, 'utf8')).toBe('x');
+  await leavePart(store.directory, item.sha256, resumed);
+  expect(await readFile(part, 'utf8')).toBe('x');
 });
