@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { formatTable } from '../../tasks/ui/format.ts';
 import { measureApk } from './apk.ts';
 import { measureBoots } from './boots.ts';
-import { measureBuilds } from './builds.ts';
+import { measureBuilds, measureTogether } from './builds.ts';
 import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
@@ -28,7 +28,9 @@ const figures: Figure[] = [
   ...(await measureNetwork(RUNS)),
   ...(await measurePrograms(PROJECT, RUNS)),
 ];
-for (const { image } of images) figures.push(...(await measureBuilds(image, RUNS)));
+const profiles = images.map(({ image }) => image);
+for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));
+figures.push(...(await measureTogether(profiles, RUNS)));
 for (const { image, file } of images) figures.push(...(await measureBoots(image, file, RUNS)));
 for (const { file } of images.filter(({ image }) => image === 'quantix-os')) {
   figures.push(...(await measureIdle(file)));
