@@ -5,7 +5,6 @@ import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { readScripts } from '../build/image/squashfs.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
-import { listComponents } from '../build/sea/components.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
@@ -43,6 +42,7 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
   const packages = listPackages(facts.lock, facts.flavour);
   const { profile, lock, version } = facts;
   const { programs, installed } = facts;
+  const { listComponents } = await import('../build/sea/components.ts');
   const artifacts =
     programs === undefined || plan.sea === undefined
       ? []

@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import type { Metafile, Plugin } from 'esbuild';
 
 import { z } from 'zod';
 import { BuildError, must } from '../error.ts';
@@ -42,6 +42,7 @@ export async function bundle({
 }: BundleRequest): Promise<Bundle> {
   const root = resolve(projectDirectory);
   refuseOtherEsbuild(process.env.ESBUILD_BINARY_PATH);
+  const { build } = await import('esbuild');
   try {
     const { outputFiles, metafile } = await build({
       absWorkingDir: root,

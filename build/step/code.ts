@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import { digestOf, sha256 } from './digest.ts';
 import { namedInputs, type StepInputs } from './inputs.ts';
 import { type NpmPackages, npmClosure, npmIdentities, readInstalled } from './npm.ts';
-import { importedPackages, readSources } from './source.ts';
+import { importedPackages, readSources, type SourceFile } from './source.ts';
 
 /** The project whose code this is. */
 const TOOLCHAIN = join(import.meta.dirname, '../..');
@@ -50,13 +50,14 @@ interface ModuleCode {
 
 /** What was read before: the code of a running process is what was loaded when it started. */
 const known = new Map<string, ModuleCode>();
+const files = new Map<string, SourceFile>();
 
 function codeOf(modules: readonly string[]): ModuleCode {
   const paths = modules.map((module) => relative(TOOLCHAIN, module));
   const name = paths.join('\0');
   const before = known.get(name);
   if (before !== undefined) return before;
-  const sources = readSources(TOOLCHAIN, paths);
+  const sources = readSources(TOOLCHAIN, paths, files);
   const digests = Object.entries(sources).map(([path, text]) => [`source ${path}`, sha256(text)]);
   const code = { digests: Object.fromEntries(digests), packages: importedPackages(sources) };
   known.set(name, code);

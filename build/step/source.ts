@@ -6,6 +6,13 @@ import { errorCode } from '../process/errno.ts';
 /** Path relative to the project → text, sorted by path. */
 export type Sources = Readonly<Record<string, string>>;
 
+/** A file that was read. */
+export interface SourceFile {
+  readonly text: string;
+  /** Absolute paths of the files that it imports. */
+  readonly imports: readonly string[];
+}
+
 /** What one file imports, in the order in which it names them. */
 interface Imports {
   /** Files, by absolute path; whether they exist was not looked at. */
@@ -25,24 +32,31 @@ const TYPES_ONLY =
  * what only looks like an import of a file.
  * @param projectDirectory where paths start
  * @param entries files to begin with, relative to it
+ * @param known files that were read before, by absolute path; they are not read anew
  */
-export function readSources(projectDirectory: string, entries: readonly string[]): Sources {
+export function readSources(
+  projectDirectory: string,
+  entries: readonly string[],
+  known: Map<string, SourceFile> = new Map(),
+): Sources {
   const texts = new Map<string, string>();
   const waiting = entries.map((entry) => join(projectDirectory, entry));
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     const name = relative(projectDirectory, file);
     if (texts.has(name)) continue;
-    const text = readIfThere(file);
-    if (text === undefined) continue;
-    texts.set(name, text);
-    waiting.push(...importsOf(text, file).files);
+    const source = known.get(file) ?? readIfThere(file);
+    if (source === undefined) continue;
+    known.set(file, source);
+    texts.set(name, source.text);
+    waiting.push(...source.imports);
   }
   return Object.fromEntries([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function readIfThere(file: string): string | undefined {
+function readIfThere(file: string): SourceFile | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    const text = readFileSync(file, 'utf8');
+    return { text, imports: importsOf(text, file).files };
   } catch (error) {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'EISDIR') return undefined;
     throw error;

@@ -32,7 +32,9 @@ interface Daemon {
   stop: () => Promise<void>;
 }
 
-const BASE = 'quantix-test-base:bookworm';
+/** Debian 13 whatever the host's release is: the other one of those that a build runs on. */
+const SUITE = 'trixie';
+const BASE = `quantix-test-base:${SUITE}`;
 
 /** Milliseconds that a daemon has to start. */
 const START_WITHIN = 20_000;
@@ -144,7 +146,7 @@ async function provideBase(docker: TestDocker['docker']): Promise<string | NoDoc
   const folder = await mkdtemp(join(tmpdir(), 'quantix-debian-'));
   const debian = join(folder, 'debian.tar');
   try {
-    await execa('mmdebstrap', ['--quiet', '--variant=minbase', 'bookworm', debian]);
+    await execa('mmdebstrap', ['--quiet', '--variant=minbase', SUITE, debian]);
     await docker('import', debian, BASE);
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,6 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { hashFile } from '../../build/process/hash-file.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { imageOf } from '../vm/story.ts';
@@ -13,6 +15,17 @@ if (why !== '') process.stderr.write(`tests/docker: Docker is not tested${why}\n
 
 /** Which of Docker's networks: the host's, since a daemon of the tests has no other. */
 const NETWORK = '--network=host';
+
+const strings = z.record(z.string(), z.string());
+const manifestSchema = z.object({
+  iso: z.object({ sha256: z.string() }),
+  files: strings,
+  inputs: z.object({ packages: z.array(z.unknown()), tools: strings }),
+});
+
+function readManifest(iso: string): z.infer<typeof manifestSchema> {
+  return manifestSchema.parse(JSON.parse(readFileSync(`${iso}.manifest.json`, 'utf8')));
+}
 
 describe.skipIf(why !== '')(`in Docker${why}`, () => {
   if (found instanceof NoDocker) {
@@ -46,7 +59,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
 
   const containers = () => docker('ps', '--all', '--quiet', '--filter', 'name=quantix-build');
 
-  test('make iso DOCKER=1 of an unprivileged user gives the ISO that a build outside gives, byte for byte', async () => {
+  test('make iso DOCKER=1 of an unprivileged user, on Debian 13, gives the appliance of a build outside: byte for byte what tools of one version make, and the same root file system', async () => {
     const options = ['DOCKER=1', 'PROFILE=qvdc', `DOCKER_BASE=${baseImage}`];
     const network = [`DOCKER_BUILD_FLAGS=${NETWORK}`, `DOCKER_RUN_FLAGS=${NETWORK}`];
     const { exitCode, stderr, stdout } = await checkout.run(
@@ -56,19 +69,51 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toContain('quantix-builder:');
     const file = join(checkout.directory, relative(PROJECT, outside));
-    expect((await hashFile(file)).whole).toBe((await hashFile(outside)).whole);
-    expect(readFileSync(`${file}.cdx.json`)).toEqual(readFileSync(`${outside}.cdx.json`));
     expect(statSync(file)).toMatchObject(user);
     expect(statSync(join(checkout.cache, 'steps'))).toMatchObject(user);
     expect(await containers()).toBe('');
+    const [here, there] = [readManifest(outside), readManifest(file)];
+    expect(there.inputs.packages).toEqual(here.inputs.packages);
+    for (const path of ['/boot/vmlinuz', '/boot/initramfs']) {
+      expect(there.files[path], path).toBe(here.files[path]);
+    }
+    const sameTools = isDeepStrictEqual(there.inputs.tools, here.inputs.tools);
+    expect(there.iso.sha256 === here.iso.sha256).toBe(sameTools);
+    // Either build has read its squashfs back and compared it with this tree.
+    const rootfs = async (...docker: string[]) => {
+      const output = join(checkout.directory, docker.length > 0 ? 'inside' : 'outside');
+      const made = await qx([...docker, 'rootfs', '--profile', 'qvdc', '--output', output]);
+      expect(made.exitCode, made.stderr).toBe(0);
+      const [tar = ''] = readdirSync(output).filter((name) => name.endsWith('.tar'));
+      return (await hashFile(join(output, tar))).whole;
+    };
+    expect(await rootfs(...base, ...flags, '--')).toBe(await rootfs());
   });
 
-  test('the builder image is there the next time, and what was built inside is up to date outside', async () => {
-    const args = ['iso', '--json', '--profile', 'qvdc'];
-    const inside = await qx([...base, ...flags, '--', ...args]);
+  test('the builder image is there the next time, what was built inside is up to date, and the tools of another release are another build', async () => {
+    const inside = await qx([...base, ...flags, '--', 'iso', '--json', '--profile', 'qvdc']);
     expect(inside.stdout).toContain('"upToDate":true');
     expect(inside.stdout).not.toContain('builder-image');
-    expect((await qx(args)).stdout).toContain('"upToDate":true');
+    const file = join(checkout.directory, relative(PROJECT, outside));
+    const [here, there] = [readManifest(outside), readManifest(file)];
+    const { stdout } = await qx(['explain', '--profile', 'qvdc']);
+    for (const [tool, version] of Object.entries(there.inputs.tools)) {
+      if (here.inputs.tools[tool] !== version) expect(stdout).toContain(tool);
+    }
+  });
+
+  test('the lock that apt of Debian 13 resolves is the one that apt outside resolves', async () => {
+    const lock = join(checkout.directory, 'profiles/qvdc.debian.x86_64.lock.json');
+    const resolve = async (...docker: string[]) => {
+      const { exitCode, stderr } = await qx([...docker, 'lock', '--profile', 'qvdc']);
+      expect(exitCode, stderr).toBe(0);
+      return readFileSync(lock, 'utf8');
+    };
+    const committed = readFileSync(lock);
+    const inside = await resolve(...base, ...flags, '--');
+    writeFileSync(lock, committed);
+    expect(await resolve()).toBe(inside);
+    writeFileSync(lock, committed);
   });
 
   test('a builder image that is to be new, and cannot be had, does not keep the old one from working', async () => {
