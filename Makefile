@@ -24,7 +24,7 @@ IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(P
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu test check test-unit test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso lock rootfs explain qemu controlplane test check test-unit test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ explain: node_modules/.ready ## Say what changed since the last build, and what 
 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
+
+controlplane: node_modules/.ready ## Run a control plane with PostgreSQL, etcd and Redis from this host's packages, until Ctrl-C
+	@$(QX) controlplane
 
 test: check test-unit test-database test-net test-images ## Run all tests
 

@@ -5,6 +5,7 @@ import { cacheCommand } from './commands/cache.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { configDriveCommand } from './commands/config-drive.ts';
 import type { CommandContext } from './commands/context.ts';
+import { controlplaneCommand } from './commands/controlplane.ts';
 import { CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
 import { dockerCommand } from './commands/docker.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -27,6 +28,7 @@ const COMMANDS = [
   rootfsCommand,
   explainCommand,
   qemuCommand,
+  controlplaneCommand,
   dockerCommand,
   configDriveCommand,
   doctorCommand,

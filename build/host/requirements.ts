@@ -69,15 +69,23 @@ export function qemuRequirements(architecture: ArchitectureName): readonly Requi
   return [tool(program), file(firmware.code, firmware.package)];
 }
 
+/** What running the control plane from the sources needs; the image's scripts, which start its services, need a busybox. */
+export const CONTROL_PLANE_REQUIREMENTS: readonly Requirement[] = [
+  file('/bin/busybox', 'busybox-static'),
+  { name: 'etcd', package: 'etcd-server' },
+  { name: 'pg_ctlcluster', package: 'postgresql' },
+  { name: 'redis-server', package: 'redis-server' },
+];
+
 /** What the tests need besides: they build and boot images of every architecture. */
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
   ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
   ...LAYOUT_REQUIREMENTS,
+  ...CONTROL_PLANE_REQUIREMENTS,
   ...grubModules(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
   tool('shellcheck'),
   tool('unsquashfs'),
-  file('/bin/busybox', 'busybox-static'),
   { name: 'ip', package: 'iproute2' },
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
@@ -91,9 +99,6 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'ssh', package: 'openssh-client' },
   { name: 'openssl', package: 'openssl' },
   { name: 'virsh', package: 'libvirt-clients' },
-  { name: 'pg_ctlcluster', package: 'postgresql' },
-  { name: 'etcd', package: 'etcd-server' },
-  { name: 'redis-server', package: 'redis-server' },
   // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
   { name: 'libvirtd', package: 'libvirt-daemon' },
 ];

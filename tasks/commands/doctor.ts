@@ -3,6 +3,7 @@ import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import {
   buildRequirements,
+  CONTROL_PLANE_REQUIREMENTS,
   missing,
   qemuRequirements,
   TEST_REQUIREMENTS,
@@ -14,6 +15,7 @@ const PURPOSES = [
     { purpose: `build images for ${name}`, requirements: buildRequirements(name) },
     { purpose: `boot images for ${name}`, requirements: qemuRequirements(name) },
   ]),
+  { purpose: 'run a control plane', requirements: CONTROL_PLANE_REQUIREMENTS },
   { purpose: 'run the tests', requirements: TEST_REQUIREMENTS },
 ];
 

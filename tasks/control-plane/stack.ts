@@ -1,0 +1,123 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type EtcdServer, startEtcd } from './etcd.ts';
+import { type PostgresqlServer, startPostgresql } from './postgresql.ts';
+import { type ControlPlaneProgram, startProgram } from './program.ts';
+import { type RedisServer, startRedis } from './redis.ts';
+import { explainEnd, makeServicesFolder, type Service } from './service.ts';
+
+/** A control plane with all that it needs, in a folder of its own. */
+export interface Stack extends AsyncDisposable {
+  readonly folder: string;
+  readonly postgresql: PostgresqlServer;
+  readonly etcd: EtcdServer;
+  readonly redis: RedisServer;
+  readonly program: ControlPlaneProgram;
+  /** A file for the shell with the variables of `stackVariables`. */
+  readonly variablesFile: string;
+}
+
+/**
+ * Starts PostgreSQL, etcd and Redis from the host's packages, then a control plane from the sources. Disposing of it ends all
+ * of it and removes the folder.
+ * @throws BuildError if one of them does not start; nothing is left then
+ */
+export async function startStack({ signal }: { signal?: AbortSignal } = {}): Promise<Stack> {
+  await using started = new AsyncDisposableStack();
+  const folder = await makeServicesFolder('quantix-controlplane-');
+  started.defer(() => rm(folder, { recursive: true, force: true }));
+  const options = signal === undefined ? {} : { signal };
+  const keep = async <T extends Service>(starting: Promise<T>): Promise<T> => {
+    const service = await starting;
+    started.defer(() => service.stop());
+    return service;
+  };
+  const starting = [
+    keep(startPostgresql(join(folder, 'postgresql'), options)),
+    keep(startEtcd(join(folder, 'etcd'), options)),
+    keep(startRedis(join(folder, 'redis'), options)),
+  ] as const;
+  // Where one does not start, the others are there to be ended.
+  await Promise.allSettled(starting);
+  const [postgresql, etcd, redis] = await Promise.all(starting);
+  const { socketFolder } = postgresql;
+  const addresses = { socketFolder, etcd: etcd.address, redis: redis.socket };
+  const program = await keep(startProgram(join(folder, 'controlplane'), addresses, options));
+  const variablesFile = join(folder, 'env');
+  const parts = { folder, postgresql, etcd, redis, program, variablesFile };
+  await writeFile(variablesFile, shellText(stackVariables(parts)));
+  const rest = started.move();
+  return { ...parts, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+}
+
+/** Variables with which psql finds the database, and what else is told by hand finds the rest. */
+export function stackVariables({
+  postgresql,
+  etcd,
+  redis,
+  program,
+}: Pick<Stack, 'postgresql' | 'etcd' | 'redis' | 'program'>): Record<string, string> {
+  return {
+    PGHOST: postgresql.socketFolder,
+    PGUSER: 'quantix',
+    PGDATABASE: 'quantix_vdc',
+    QX_ETCD: etcd.address,
+    QX_REDIS: redis.socket,
+    QX_CONTROLPLANE: program.socket,
+    QX_CONFIG: program.configFile,
+  };
+}
+
+/** Paths in a scratch folder have no characters that a shell takes for something else, but TMPDIR may. */
+function shellText(variables: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(variables).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+  );
+  return lines.join('');
+}
+
+/**
+ * Runs a stack until the signal is aborted.
+ * @param say takes lines for people
+ * @throws BuildError if one of its services ends by itself; with what it logged last
+ */
+export async function runStack(say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  say('Starting PostgreSQL, etcd, Redis and qx-controlplane …');
+  await using stack = await startStack({ signal });
+  for (const line of describeStack(stack)) say(line);
+  const { postgresql, etcd, redis, program } = stack;
+  const services: readonly Service[] = [postgresql, etcd, redis, program];
+  const told = Promise.withResolvers<undefined>();
+  signal.addEventListener('abort', () => told.resolve(undefined), { once: true });
+  if (signal.aborted) return;
+  const ends = services.map((service) => service.ended.then(() => service));
+  const gone = await Promise.race([...ends, told.promise]);
+  if (gone !== undefined) throw await explainEnd(gone);
+  say('Ending all of it …');
+}
+
+/** Where each of it listens, and how to look at it. */
+function describeStack({
+  folder,
+  postgresql,
+  etcd,
+  redis,
+  program,
+  variablesFile,
+}: Stack): string[] {
+  const rows = [
+    ['PostgreSQL', postgresql.socketFolder],
+    ['', `psql -h ${postgresql.socketFolder} -U quantix -d quantix_vdc`],
+    ['etcd', etcd.address],
+    ['Redis', redis.socket],
+    ['qx-controlplane', program.socket],
+    ['', `curl --unix-socket ${program.socket} http://localhost/readyz`],
+    ['configuration', program.configFile],
+    ['logs', `${folder}/*/*.log`],
+    ['variables', `. ${variablesFile}`],
+  ] as const;
+  return [
+    ...rows.map(([name, value]) => `${name.padEnd(16)} ${value}`),
+    'Ready. Ctrl-C ends all of it and removes its folder.',
+  ];
+}

@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync } from 'node:fs';
+import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
+
+const QX_BUILD = resolve(import.meta.dirname, '../../tasks/qx-build.ts');
+
+/** Where Node keeps compiled sources: where it does without a TMPDIR. */
+const COMPILED = join(tmpdir(), 'node-compile-cache');
+
+/** `qx-build controlplane`, as a developer starts it from a terminal: with a process group of its own. */
+class Terminal {
+  readonly #process: ChildProcess;
+  readonly lines: string[] = [];
+  readonly #read: Promise<void>;
+  readonly #errors: Promise<string>;
+
+  /** @param scratch where it makes its folder */
+  constructor(scratch: string) {
+    this.#process = spawn(process.execPath, [QX_BUILD, 'controlplane'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, TMPDIR: scratch, NODE_COMPILE_CACHE: COMPILED },
+    });
+    const { stdout, stderr } = this.#process;
+    this.#errors = text(stderr!);
+    const reader = createInterface({ input: stdout! });
+    reader.on('line', (line) => this.lines.push(line));
+    this.#read = once(reader, 'close').then(() => undefined);
+  }
+
+  /** Waits until it has said something. @returns what it said, from its beginning */
+  async untilSays(word: string): Promise<string> {
+    await expect.poll(() => this.lines.join('\n'), { timeout: 60_000 }).toContain(word);
+    return this.lines.join('\n');
+  }
+
+  /** Ctrl-C: all of the group get it. */
+  pressControlC(): void {
+    process.kill(-this.#process.pid!, 'SIGINT');
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  async end(): Promise<{ exitCode: number | null; errors: string }> {
+    if (this.#process.exitCode === null) await once(this.#process, 'exit');
+    await this.#read;
+    return { exitCode: this.#process.exitCode, errors: await this.#errors };
+  }
+}
+
+/** A folder that a stack makes its own in; removed in the end. */
+async function scratchFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await makeServicesFolder('quantix-stack-');
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
+
+/** Processes that work in a folder, or were started with something in it. */
+async function processesIn(folder: string): Promise<string[]> {
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      try {
+        const command = await readFile(`/proc/${id}/cmdline`, 'utf8');
+        return [command, await readlink(`/proc/${id}/cwd`)].some((one) => one.includes(folder))
+          ? [command.replaceAll('\0', ' ')]
+          : [];
+      } catch {
+        // It has ended meanwhile.
+        return [];
+      }
+    }),
+  );
+  return found.flat();
+}
+
+/** Folders of stacks that are there; libraries may keep what they compiled beside them. */
+async function stacksIn(scratch: string): Promise<string[]> {
+  return (await readdir(scratch)).filter((name) => name.startsWith('quantix-'));
+}
+
+async function expectNothingLeft(scratch: string): Promise<void> {
+  expect(await stacksIn(scratch)).toEqual([]);
+  expect(await processesIn(scratch)).toEqual([]);
+}
+
+test.concurrent('a developer gets all of it in one command, with where each listens; Ctrl-C leaves nothing', async () => {
+  await using scratch = await scratchFolder();
+  const terminal = new Terminal(scratch.path);
+  const said = await terminal.untilSays('Ctrl-C ends all of it');
+  const command = /psql -h .*/.exec(said)![0];
+  const nodes = await execa('sh', ['-c', `${command} -Atc 'SELECT count(*) FROM nodes'`]);
+  expect(nodes.stdout).toBe('0');
+  const variables = /\. (\S+\/env)$/m.exec(said)![1];
+  const ask = `. ${variables}
+    curl -s "$QX_ETCD/health"; redis-cli -s "$QX_REDIS" ping
+    curl -s --unix-socket "$QX_CONTROLPLANE" http://localhost/readyz`;
+  const { stdout } = await execa('sh', ['-c', ask]);
+  expect(stdout).toMatch(/"health":"true".*PONG.*"ready":true/s);
+  terminal.pressControlC();
+  expect(await terminal.end()).toEqual({ exitCode: 0, errors: '' });
+  await expectNothingLeft(scratch.path);
+});
+
+test.concurrent('when a service ends by itself, that is told with its last words, and nothing is left', async () => {
+  await using scratch = await scratchFolder();
+  const terminal = new Terminal(scratch.path);
+  await terminal.untilSays('Ctrl-C ends all of it');
+  // Its first line is the server's process id.
+  const [file] = globSync(`${scratch.path}/*/postgresql/data/*/data/postmaster.pid`);
+  process.kill(Number.parseInt(await readFile(file!, 'utf8'), 10), 'SIGKILL');
+  const { exitCode, errors } = await terminal.end();
+  expect(exitCode).toBe(1);
+  expect(errors).toMatch(/^qx-build: postgresql was ended by SIGKILL:\n.+/);
+  await expectNothingLeft(scratch.path);
+});
+
+test.concurrent('told to end while it starts, it leaves nothing', async () => {
+  await using scratch = await scratchFolder();
+  const terminal = new Terminal(scratch.path);
+  await terminal.untilSays('Starting');
+  await expect.poll(() => stacksIn(scratch.path), { timeout: 30_000 }).not.toEqual([]);
+  terminal.kill('SIGTERM');
+  const { exitCode } = await terminal.end();
+  expect(exitCode).toBe(143);
+  await expectNothingLeft(scratch.path);
+});
