@@ -2,7 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { DatabaseAddress } from '../../apps/control-plane/database/connection.ts';
+import {
+  type DatabaseAddress,
+  openConnection,
+} from '../../apps/control-plane/database/connection.ts';
 
 /** The types of a migrated schema, as `apps/control-plane/database/schema.ts` has them. */
 export async function generateSchema({
@@ -21,4 +24,44 @@ export async function generateSchema({
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A column, as PostgreSQL's catalogue has it. */
+interface Column {
+  readonly table: string;
+  readonly name: string;
+  readonly type: string;
+  readonly isKey: boolean;
+  readonly isNullable: boolean;
+  /** Table that it refers to. */
+  readonly target: string | null;
+}
+
+/** The tables of a migrated schema with their columns, as `docs/database.md` has them. */
+export async function describeSchema(address: DatabaseAddress): Promise<string> {
+  const client = await openConnection(address);
+  try {
+    const { rows } = await client.query<Column>(`
+      SELECT c.relname AS "table", a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+        NOT a.attnotnull AS "isNullable",
+        EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p' AND a.attnum = ANY (conkey)) AS "isKey",
+        (SELECT min(confrelid::regclass::text) FROM pg_constraint
+          WHERE conrelid = c.oid AND contype = 'f' AND conkey = ARRAY[a.attnum]) AS target
+      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+      ORDER BY c.relname, a.attnum`);
+    const tables = Map.groupBy(rows, ({ table }) => table);
+    const lines = [...tables].map(
+      ([table, columns]) => `- \`${table}\`: ${columns.map(describeColumn).join(', ')}\n`,
+    );
+    return lines.join('');
+  } finally {
+    await client.end();
+  }
+}
+
+function describeColumn({ name, type, isKey, isNullable, target }: Column): string {
+  const shown = isKey ? `**${name}**` : name;
+  const short = type.replace('timestamp with time zone', 'timestamptz');
+  return `${shown} ${short}${isNullable ? '?' : ''}${target === null ? '' : ` → ${target}`}`;
 }

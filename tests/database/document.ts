@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
+/** Where a command of the document can be run. */
+export type Place = 'appliance' | 'development';
+
+/** A command of the document. */
+export interface DocumentCommand {
+  readonly place: Place;
+  /** One line for sh(1). */
+  readonly command: string;
+  /** Line of the document, from 1. */
+  readonly line: number;
+}
+
+/** The document about the control plane's data. */
+export const DOCUMENT = resolve(import.meta.dirname, '../../docs/database.md');
+
+const FENCE = /^```(.*)$/;
+const MARK = /^sh on (appliance|development)$/;
+
+/**
+ * Reads the commands of `docs/database.md`, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
+ * ```` ```sh on development ````.
+ * @throws Error naming the line of a block that is marked otherwise, or is not closed
+ */
+export async function readCommands(): Promise<DocumentCommand[]> {
+  const commands: DocumentCommand[] = [];
+  let place: Place | undefined;
+  const lines = (await readFile(DOCUMENT, 'utf8')).split('\n');
+  for (const [index, text] of lines.entries()) {
+    const line = index + 1;
+    const [, mark] = FENCE.exec(text) ?? [];
+    if (mark !== undefined && place !== undefined) place = undefined;
+    else if (mark !== undefined) place = placeOf(mark, line);
+    else if (place !== undefined) commands.push({ place, command: text, line });
+  }
+  if (place !== undefined) throw new Error('the last block is not closed');
+  return commands;
+}
+
+function placeOf(mark: string, line: number): Place {
+  const [, place] = MARK.exec(mark) ?? [];
+  if (place === 'appliance' || place === 'development') return place;
+  throw new Error(
+    `line ${line}: a block is "sh on appliance" or "sh on development", not "${mark}"`,
+  );
+}
+
+/** What the generated part of the document stands between. */
+const BEGIN = '<!-- schema -->\n';
+const END = '<!-- /schema -->\n';
+
+/** The document with another generated part. @throws Error if it has no place for it */
+export function replaceSchema(document: string, schema: string): string {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error('the document has no place for the schema');
+  return `${document.slice(0, begin)}${BEGIN}\n${schema}\n${document.slice(end)}`;
+}
