@@ -107,9 +107,7 @@ async function resolvedAnew(
   const file = join(request.cache.resolved, `${asked}.json`);
   const known = readRemembered(file);
   if (known !== undefined) return known;
-  const lock = await resolve(request, before);
-  await writeLock(file, lock);
-  return lock;
+  return writeLock(file, await resolve(request, before));
 }
 
 /** A lock in the cache; one that is damaged, or that an older toolchain wrote, is as good as none. */

@@ -67,10 +67,13 @@ function parseJson(text: string, file: string): unknown {
 
 /**
  * Writes a lock: keys and packages sorted, one package a line, so that a diff reads as a list of changes.
+ * @returns the lock as the file says it, in its order: the order of packages is part of the keys of steps
  * @throws BuildError if a base made of it what is no lock
  */
-export async function writeLock(file: string, lock: Lock): Promise<void> {
-  await writeFileAtomically(file, formatLock(lock));
+export async function writeLock(file: string, lock: Lock): Promise<Lock> {
+  const text = formatLock(lock);
+  await writeFileAtomically(file, text);
+  return parseLock(text, file);
 }
 
 /** The text of a lock; the same lock always gives the same text. */

@@ -89,6 +89,15 @@ test('without a lock, the profile is resolved once and the answer is remembered'
   expect(existsSync(fileOf(here))).toBe(false);
 });
 
+test('a lock that is resolved now has the order of one that is read, whatever the order of the index', async () => {
+  const one = await world();
+  one.packages = ['zlib', 'bash', 'attr'].map((name) => locked(name));
+  const resolved = await currentLock(one.request, false);
+  expect(resolved.packages.map(({ name }) => name)).toEqual(['attr', 'bash', 'zlib']);
+  const remembered = await currentLock(one.request, false);
+  expect(JSON.stringify(remembered)).toBe(JSON.stringify(resolved));
+});
+
 test('a stale lock is resolved anew, and again when the profile changes again', async () => {
   const here = await world();
   await writeLock(fileOf(here), sampleLock({ request: requestOf(profile) }));
