@@ -40,9 +40,13 @@ test('a reader that leaves early does not end the work', async () => {
 });
 
 test('a terminal without a width counts as 80 columns wide', async () => {
-  const command = "script --quiet --return --command 'stty cols 0; qx --help' /dev/null";
-  const { stdout } = await inShell(command);
-  expect(stdout).toMatch(/^ {2}qx-build iso +Build the bootable images of profiles\r?$/m);
+  const streams = join(import.meta.dirname, '../../../tasks/ui/streams.ts');
+  const program =
+    `import('${streams}').then((all) => ` +
+    '{ all.prepareStreams(); console.log(String(process.stdout.columns)) })';
+  const command = `stty cols 0; exec ${process.execPath} --eval "${program}"`;
+  const { stdout } = await execa('script', ['-q', '-e', '-c', command, '/dev/null']);
+  expect(stdout.trim()).toBe('80');
 });
 
 /** Keys typed on a terminal on which a program runs, each after what it waits for was written. */
