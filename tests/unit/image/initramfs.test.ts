@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { ARCHITECTURES } from '../../../build/architecture.ts';
 import {
   appletsUsed,
   INITRAMFS_FILE,
@@ -9,6 +10,7 @@ import {
   KERNEL_FILE,
   planInitramfs,
 } from '../../../build/image/initramfs.ts';
+import { auditOptions, readRootfs } from '../../../build/image/rootfs.ts';
 import type { Flavour } from '../../../build/profile/profile.ts';
 import { readCpio } from '../../../build/readback/cpio.ts';
 import { sha256 } from '../../../build/step/digest.ts';
@@ -85,13 +87,14 @@ test('a module that no kernel has is refused by name', () => {
 /** What the step makes of packages: name → what is in it, and in which flavour only it is. */
 async function makeStep(
   packages: Record<string, { flavour?: Flavour; entries: Entry[] }>,
+  started = program('init', '#!/bin/busybox sh\n'),
 ): Promise<string[]> {
   const facts = await sampleFacts();
   const { profile, lock } = facts;
   profile.initramfs = { modules: ['isofs'] };
   profile.kernel.drivers.virt = { CDs: { medium: ['cdrom'], system: [] } };
   const init = overlayOf('initramfs', { applets: 'sh\nmount\n' });
-  init.entries.push(program('init', '#!/bin/busybox sh\n'));
+  init.entries.push(started);
   const named = Object.entries(packages).map(([name, { flavour }]) =>
     locked(name, { flavour, sha256: sha256(name) }),
   );
@@ -124,6 +127,23 @@ test('it has one kernel and its modules, whether that is of one flavour or of bo
   expect(own).toContain(`lib/modules/${RELEASE}/kernel/fs/isofs.ko`);
   expect(own).not.toContain('etc/x');
   expect(await makeStep({ ...others, linux: { entries: kernel } })).toEqual(own);
+});
+
+test('one whose init cannot be started is refused', async () => {
+  const packages = {
+    linux: { entries: [...PACKAGES.slice(0, -1), file('boot/vmlinuz-1', 'the kernel')] },
+    'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },
+  };
+  await expect(makeStep(packages, file('init', '#!/bin/busybox sh\n'))).rejects.toThrow(
+    'the initramfs has one thing that cannot work. Mend in the profile or an overlay:\n  init: /init is not executable.',
+  );
+});
+
+test('the audit of a root filesystem looks for the init of its architecture', async () => {
+  const inputs = readRootfs({ ...(await sampleFacts()), sea: undefined });
+  expect(auditOptions(inputs)).toMatchObject({
+    init: { path: 'sbin/init', machine: ARCHITECTURES.x86_64.elf },
+  });
 });
 
 test('packages without a kernel are refused', () => {

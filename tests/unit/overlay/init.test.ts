@@ -241,6 +241,18 @@ describe('a machine with too little memory', () => {
     );
   });
 
+  test('is told before anything else is tried', async () => {
+    const folder =
+      'printf "PRODUCT=QX\\nMEMORY=384\\nMODULES=loop\\n" >settings; SETTINGS=./settings';
+    const told = await start(
+      `${folder}; milestone() { :; }; modprobe() { echo "modprobe $*"; }; main`,
+      223_000,
+    );
+    expect(told.split('\n').filter((line) => !line.startsWith('mount '))).toEqual([
+      'fail QX needs 384 MiB of memory; this machine has 217 MiB, besides what firmware and kernel take',
+    ]);
+  });
+
   test('is none that has as much, less what the kernel keeps', async () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 460_000)).toBe('on');
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 64_000_000)).toBe('on');

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { finishDebian } from '../../../../build/base/debian/finish.ts';
 import { accountFiles, homeDirectories } from '../../../../build/base/system/accounts.ts';
 import { appletLinks } from '../../../../build/base/system/applets.ts';
 import { caBundle } from '../../../../build/base/system/ca-bundle.ts';
@@ -57,6 +59,21 @@ test('an account gets its home, unless it is there, or appears when the system r
     { type: 'directory', path: 'srv/app', mode: 0o700, uid: 200, gid: 300 },
     { type: 'directory', path: 'runs', mode: 0o700, uid: 205, gid: 300 },
   ]);
+});
+
+test('what Debian’s package scripts would have made is made, homes among it', async () => {
+  const runlevels = { sysinit: [], boot: [], default: [], shutdown: [] };
+  const tree = treeOf(
+    ...skeleton(),
+    program('usr/bin/busybox', await readFile('/bin/busybox')),
+    file('usr/share/ca-certificates/A.crt', 'A\n'),
+    program('usr/lib/rc/sh/gendepends.sh', '#!/bin/sh\n'),
+  );
+  finishDebian(tree, await finishContext({ runlevels }));
+  expect(tree.at('var/lib/redis')).toMatchObject({ type: 'directory', mode: 0o700, uid: 122 });
+  for (const path of ['etc/passwd', 'usr/bin/sh', 'etc/ssl/certs/ca-certificates.crt']) {
+    expect(tree.lookup(path), path).toBeDefined();
+  }
 });
 
 test('an applet is linked where no program of its name is, in the folder where it belongs', () => {
