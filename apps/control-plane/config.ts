@@ -31,7 +31,13 @@ const configSchema = z
           .refine(({ open, idle }) => idle <= open, 'idle is more than open'),
       })
       .prefault({}),
-    etcd: z.strictObject({ address: z.url().default('http://127.0.0.1:2379') }).prefault({}),
+    etcd: z
+      .strictObject({
+        address: z.url().default('http://127.0.0.1:2379'),
+        /** Left by its service when it has set a damaged folder aside. */
+        notice: path.default('/var/lib/etcd/notice'),
+      })
+      .prefault({}),
     /** Seconds; see `ElectionTimes`. */
     leadership: z
       .strictObject({

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from '../log/logger.ts';
 import { openCache } from './cache/cache.ts';
@@ -18,7 +17,10 @@ import { type Database, openDatabase } from './database/database.ts';
 import { dumpBeforeMigration } from './database/dump.ts';
 import { type MigrateRequest, migrateUp } from './database/migrate.ts';
 import { readMigrations } from './database/migration-files.ts';
+import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
+import { takeNotice } from './health/notice.ts';
+import { isPersistent } from './health/persistence.ts';
 import {
   askService,
   probeEtcd,
@@ -26,7 +28,8 @@ import {
   probeRedis,
   type ServiceHealth,
 } from './health/probes.ts';
-import type { HealthFacts } from './health/routes.ts';
+import { type HealthFacts, isReady, type OpenAlert } from './health/routes.ts';
+import { clearState, writeState } from './health/state-file.ts';
 import type { InventorySources } from './inventory/routes.ts';
 
 /** Milliseconds between two looks at the services, and between two attempts to reach the database. */
@@ -105,12 +108,6 @@ export async function askServices(
   ]);
 }
 
-/** Whether what is kept outlives a restart: the data partition is mounted. */
-export async function isPersistent(mounts = '/proc/self/mounts'): Promise<boolean> {
-  const text = await readFile(mounts, 'utf8');
-  return text.split('\n').some((line) => line.split(' ')[1] === '/data');
-}
-
 /**
  * Starts the control plane: waits for PostgreSQL, migrates, then looks at its services again and again. A database that is not
  * there yet is waited for; one that cannot be used is told in `facts`, and tried again.
@@ -122,6 +119,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let problem: string | undefined = 'the database is not migrated yet';
   let schemaVersion: number | undefined;
   let election: Election | undefined;
+  let alerts: readonly OpenAlert[] = [];
   let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
     name,
     state: 'unknown',
@@ -142,6 +140,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       if (!(error instanceof ControlPlaneError)) throw error;
       if (error.message !== problem) log.error(error.message);
       problem = error.message;
+      await noteState();
       return false;
     }
   };
@@ -153,7 +152,22 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       if (state === 'failed') log.warning(`${name} does not answer: ${why}`);
       else if (before.get(name) === 'failed') log.info(`${name} answers again`);
     }
+    if (services.some(({ name, state }) => name === 'postgresql' && state === 'ok')) {
+      await lookAtAlerts();
+    }
+    await noteState();
   };
+  const lookAtAlerts = async () => {
+    try {
+      const told = await takeNotice(database.db, config.etcd.notice);
+      if (told !== undefined) log.warning(told);
+      alerts = await listOpenAlertsOf(database.db, 'CONTROL_PLANE');
+    } catch (error) {
+      log.warning(`alerts cannot be looked at: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+  const noteState = () =>
+    writeState(config.socket, isReady({ problem, services }) ? 'ready' : 'failed');
   const lead = async () => {
     const etcd = openEtcd(config.etcd.address);
     try {
@@ -178,6 +192,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     }
   };
   const work = async () => {
+    await clearState(config.socket);
     while (!signal.aborted && !(await migrate())) await monotonicClock.sleep(RETRY_AFTER, signal);
     if (!signal.aborted) await Promise.all([lead(), lookAgainAndAgain()]);
   };
@@ -190,6 +205,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       schemaVersion,
       leadership: election?.standing() ?? NOT_ASKED,
       services,
+      alerts,
       persistent: await isPersistent(),
       pool: {
         total: database.pool.totalCount,

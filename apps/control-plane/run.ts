@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
 import { VERSION } from '../version.ts';
+import { becomeAccount, findAccount, isRoot } from './account.ts';
 import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { ControlPlaneError } from './error.ts';
@@ -18,7 +18,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   try {
     const config = await readConfig(configFile);
-    await becomeAccount(config.database.user);
+    await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
     await work(config, log, signal);
     log.info('qx-controlplane ends');
@@ -57,23 +57,13 @@ async function work(config: Config, log: Logger, told: AbortSignal): Promise<voi
  * configuration is root's alone.
  * @throws ControlPlaneError if there is no such account
  */
-async function becomeAccount(name: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  const line = (await readFile('/etc/passwd', 'utf8'))
-    .split('\n')
-    .find((one) => one.startsWith(`${name}:`));
-  const [, , uid, gid] = line?.split(':') ?? [];
-  if (uid === undefined || gid === undefined) {
+async function leaveRoot(name: string): Promise<void> {
+  if (!isRoot()) return;
+  const account = await findAccount(name);
+  if (account === undefined) {
     throw new ControlPlaneError({ what: `there is no account ${name}`, where: '/etc/passwd' });
   }
-  const groups = (await readFile('/etc/group', 'utf8'))
-    .split('\n')
-    .map((group) => group.split(':'))
-    .filter(([, , , members = '']) => members.split(',').includes(name))
-    .map(([, , id]) => Number(id));
-  process.setgroups?.([Number(gid), ...groups]);
-  process.setgid?.(Number(gid));
-  process.setuid?.(Number(uid));
+  becomeAccount(account);
 }
 
 /** A bug in words that help to find it. */

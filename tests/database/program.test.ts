@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -6,8 +7,14 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Config, parseConfig } from '../../apps/control-plane/config.ts';
 import { startControlPlane } from '../../apps/control-plane/control-plane.ts';
+import { openDatabase } from '../../apps/control-plane/database/database.ts';
+import {
+  listOpenAlerts,
+  resolveAlert,
+} from '../../apps/control-plane/database/repositories/alerts.ts';
 import { askService, probeRedis } from '../../apps/control-plane/health/probes.ts';
 import { healthRoutes } from '../../apps/control-plane/health/routes.ts';
+import { stateFile } from '../../apps/control-plane/health/state-file.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
 import { MIGRATIONS, makeDatabase, SILENT, type TestDatabase } from './database.ts';
@@ -157,6 +164,34 @@ test('the daemon of an older image is not ready, and says which versions meet', 
         // Nobody has asked them: that is not the same as an answer.
         services: [{ state: 'unknown' }, { state: 'unknown' }, { state: 'unknown' }],
       });
+  });
+});
+
+test('the notice that etcd leaves becomes an alert, once, and health tells it until somebody resolves it', async () => {
+  await using made = await makeDatabase('migrated');
+  const config = await parseConfig(configText(made), 'config.yaml');
+  const notice = join(folder, 'notice');
+  config.etcd.notice = notice;
+  await writeFile(notice, 'it was set aside\n');
+  await withControlPlane(config, async () => {
+    await expect
+      .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
+      .toMatchObject({
+        ready: true,
+        alerts: [{ title: 'The folder of etcd was damaged', message: 'it was set aside' }],
+      });
+    expect(existsSync(notice)).toBe(false);
+    expect(await readFile(stateFile(config.socket), 'utf8')).toBe('ready\n');
+  });
+  const opened = openDatabase(made.address, { open: 2, idle: 0 }, SILENT);
+  const [alert, ...others] = await listOpenAlerts(opened.db);
+  expect(others).toEqual([]);
+  await resolveAlert(opened.db, alert!.id, new Date());
+  await opened.close();
+  await withControlPlane(config, async () => {
+    await expect
+      .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
+      .toMatchObject({ ready: true, alerts: [] });
   });
 });
 

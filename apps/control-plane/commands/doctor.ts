@@ -1,10 +1,11 @@
 import { createLogger } from '../../log/logger.ts';
 import { VERSION } from '../../version.ts';
-import { readConfig } from '../config.ts';
-import { askServices, databaseAddress, isPersistent, migrateRequest } from '../control-plane.ts';
+import { askServices, databaseAddress, migrateRequest } from '../control-plane.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
 import { ControlPlaneError } from '../error.ts';
+import { isPersistent, readForgetfulness } from '../health/persistence.ts';
+import { readConfigAsAccount } from './config.ts';
 
 /** One thing that was looked at. */
 interface Finding {
@@ -26,7 +27,7 @@ export async function examine(
   configFile: string,
   form: 'text' | 'json',
 ): Promise<{ text: string; isWell: boolean }> {
-  const config = await readConfig(configFile);
+  const config = await readConfigAsAccount(configFile);
   const log = createLogger({ level: 'error', write: () => undefined });
   const database = openDatabase(databaseAddress(config), { open: 2, idle: 0 }, log);
   try {
@@ -65,11 +66,14 @@ export async function examine(
 }
 
 async function examineData(): Promise<Finding> {
+  const reason = await readForgetfulness();
   const isWell = await isPersistent();
   return {
     subject: 'data disk',
     isWell,
-    told: isWell ? 'mounted at /data' : 'there is none: all data is gone after a restart',
+    told: isWell
+      ? 'what is kept outlives a restart'
+      : (reason ?? 'nothing is mounted where PostgreSQL keeps its data'),
     fix: isWell ? '' : 'Attach a disk with an ext4 file system labelled QVDC-DATA, and restart.',
   };
 }

@@ -1,12 +1,12 @@
 import { createLogger, type Logger } from '../../log/logger.ts';
 import { VERSION } from '../../version.ts';
-import { readConfig } from '../config.ts';
 import { migrateRequest } from '../control-plane.ts';
 import { migrateDown, migrateUp, readMigrationStatus } from '../database/migrate.ts';
+import { readConfigAsAccount } from './config.ts';
 
 /** `qx-controlplane migrate status`. @returns the text to print */
 export async function showMigrations(configFile: string, form: 'text' | 'json'): Promise<string> {
-  const config = await readConfig(configFile);
+  const config = await readConfigAsAccount(configFile);
   const { applied, pending } = await readMigrationStatus(
     migrateRequest(config, { version: VERSION, log: operatorLog() }),
   );
@@ -26,14 +26,14 @@ export async function showMigrations(configFile: string, form: 'text' | 'json'):
 
 /** `qx-controlplane migrate up`. @returns the text to print */
 export async function applyMigrations(configFile: string): Promise<string> {
-  const config = await readConfig(configFile);
+  const config = await readConfigAsAccount(configFile);
   const done = await migrateUp(migrateRequest(config, { version: VERSION, log: operatorLog() }));
   return told(done, 'applied', 'The database has all migrations.');
 }
 
 /** `qx-controlplane migrate down`. @returns the text to print */
 export async function takeMigrationsBack(configFile: string, count: number): Promise<string> {
-  const config = await readConfig(configFile);
+  const config = await readConfigAsAccount(configFile);
   const request = migrateRequest(config, { version: VERSION, log: operatorLog() });
   return told(await migrateDown(request, count), 'taken back', 'Nothing was taken back.');
 }

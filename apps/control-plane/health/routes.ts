@@ -1,7 +1,11 @@
 import { EXPOSITION_TYPE, exposition, type Metric } from '../../http/exposition.ts';
 import { json, type Route } from '../../http/route.ts';
 import type { AgedStanding } from '../coordination/election.ts';
+import type { Alert } from '../database/repositories/alerts.ts';
 import type { ServiceHealth } from './probes.ts';
+
+/** An alert about the control plane itself that nobody has resolved yet. */
+export type OpenAlert = Pick<Alert, 'severity' | 'title' | 'message' | 'createdAt'>;
 
 /** What the routes tell of. */
 export interface HealthFacts {
@@ -13,6 +17,7 @@ export interface HealthFacts {
   /** Who leads. */
   readonly leadership: AgedStanding;
   readonly services: readonly ServiceHealth[];
+  readonly alerts: readonly OpenAlert[];
   /** Whether what is kept outlives a restart: there is a data disk. Undefined while it is not known. */
   readonly persistent: boolean | undefined;
   /** Connections to the database. */
@@ -28,9 +33,8 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       path: '/readyz',
       answer: async () => {
         const { pool: _pool, leadership, ...told } = await facts();
-        const isReady = told.problem === undefined && isServing(told.services);
-        const body = { ready: isReady, ...told, leadership: leadershipBody(leadership) };
-        return json(body, isReady ? 200 : 503);
+        const ready = isReady(told);
+        return json({ ready, ...told, leadership: leadershipBody(leadership) }, ready ? 200 : 503);
       },
     },
     {
@@ -54,9 +58,15 @@ function seconds(milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : Math.round(milliseconds / 100) / 10;
 }
 
-/** PostgreSQL is the one service without which nothing works; without the others everything works, slower. */
-function isServing(services: readonly ServiceHealth[]): boolean {
-  return services.some(({ name, state }) => name === 'postgresql' && state === 'ok');
+/**
+ * Whether the control plane can serve. PostgreSQL is the one service without which nothing works; without the others
+ * everything works, slower.
+ */
+export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'services'>): boolean {
+  return (
+    problem === undefined &&
+    services.some(({ name, state }) => name === 'postgresql' && state === 'ok')
+  );
 }
 
 function metrics({

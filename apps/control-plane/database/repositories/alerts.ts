@@ -35,6 +35,20 @@ export async function raiseAlert(db: Executor, alert: NewAlert): Promise<Alert> 
 /** Alerts that nothing resolved yet, oldest first. */
 export const listOpenAlerts = (db: Executor) => listRows(db, 'alerts', sql`resolved_at IS NULL`);
 
+/** Open alerts about one kind of thing, oldest first, without who has seen them. */
+export async function listOpenAlertsOf(
+  db: Executor,
+  sourceType: Alert['sourceType'],
+): Promise<Pick<Alert, 'severity' | 'title' | 'message' | 'createdAt'>[]> {
+  return await db
+    .selectFrom('alerts')
+    .select(['severity', 'title', 'message', 'createdAt'])
+    .where('resolvedAt', 'is', null)
+    .where('sourceType', '=', sourceType)
+    .orderBy('createdAt')
+    .execute();
+}
+
 /** Notes who has seen an alert; the first one stays. */
 export async function acknowledgeAlert(
   db: Executor,

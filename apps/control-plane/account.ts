@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+
+/** An account of this machine, with the groups that it is a member of. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+/** Finds an account by its name in passwd(5) and group(5). @returns undefined if there is none */
+export async function findAccount(name: string): Promise<Account | undefined> {
+  const line = (await readFile('/etc/passwd', 'utf8'))
+    .split('\n')
+    .find((one) => one.startsWith(`${name}:`));
+  const [, , uid, gid] = line?.split(':') ?? [];
+  if (uid === undefined || gid === undefined) return undefined;
+  const groups = (await readFile('/etc/group', 'utf8'))
+    .split('\n')
+    .map((group) => group.split(':'))
+    .filter(([, , , members = '']) => members.split(',').includes(name))
+    .map(([, , id]) => Number(id));
+  return { uid: Number(uid), gid: Number(gid), groups };
+}
+
+/** Whether this process is root, and so can become another account. */
+export function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** Makes this process, which is root, one of an account. */
+export function becomeAccount({ uid, gid, groups }: Account): void {
+  process.setgroups?.([gid, ...groups]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}

@@ -1,0 +1,50 @@
+import { open, unlink } from 'node:fs/promises';
+import { codeOf } from '../../process/code-of.ts';
+import type { Executor } from '../database/database.ts';
+import { raiseAlert } from '../database/repositories/alerts.ts';
+
+/** Most of a notice that is read, in bytes. */
+const LONGEST = 4096;
+
+/**
+ * Reads a notice: one line of text for people, as `overlay/qvdc/usr/lib/quantix/vdc/etcd` writes it. Anything else is
+ * shortened to what can be shown.
+ */
+export function parseNotice(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes.subarray(0, LONGEST));
+  const [line = ''] = text.split('\n');
+  const shown = line.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '').trim();
+  return shown === '' ? 'the reason was not noted' : shown;
+}
+
+/**
+ * Makes an alert of the notice that the service etcd leaves when it has set its folder aside, and removes the notice. A notice
+ * of which the alert could not be made stays.
+ * @returns what it says; undefined if there is none
+ * @throws if the notice cannot be read or removed, or the database refuses
+ */
+export async function takeNotice(db: Executor, file: string): Promise<string | undefined> {
+  const bytes = await readNotice(file);
+  if (bytes === undefined) return undefined;
+  const message = parseNotice(bytes);
+  await raiseAlert(db, {
+    severity: 'WARNING',
+    title: 'The folder of etcd was damaged',
+    message,
+    sourceType: 'CONTROL_PLANE',
+    sourceName: 'etcd',
+  });
+  await unlink(file);
+  return message;
+}
+
+async function readNotice(file: string): Promise<Uint8Array | undefined> {
+  try {
+    await using handle = await open(file, 'r');
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
