@@ -13,7 +13,16 @@ const TICK = 5_000;
 const SPIN = 250;
 
 /** Names of facts that some appliance has. */
-const FACTS: readonly FactName[] = ['host', 'network', 'services', 'ssh', 'health', 'vms', 'pools'];
+const FACTS: readonly FactName[] = [
+  'host',
+  'network',
+  'services',
+  'ssh',
+  'health',
+  'readiness',
+  'vms',
+  'pools',
+];
 
 /** The console of an appliance, for `runProgram`. */
 export function consoleProgram(product: string, deps: Deps): Program<State, Event, Effect> {

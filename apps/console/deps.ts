@@ -1,6 +1,7 @@
 import type { Health } from '../api/health.ts';
 import type { Host } from '../api/host.ts';
 import type { Network } from '../api/network.ts';
+import type { Readiness } from '../api/readiness.ts';
 import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
 import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
@@ -18,6 +19,7 @@ export interface FactValues {
   services: Service[];
   ssh: SshState;
   health: Health;
+  readiness: Readiness;
   vms: Vms;
   pools: Pool[];
 }

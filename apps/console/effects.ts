@@ -132,6 +132,8 @@ function readFact(deps: Deps, name: FactName, signal: AbortSignal): Promise<Fact
       return readAs(deps.facts.ssh, signal, (fact) => ({ name, ...fact }));
     case 'health':
       return readAs(deps.facts.health, signal, (fact) => ({ name, ...fact }));
+    case 'readiness':
+      return readAs(deps.facts.readiness, signal, (fact) => ({ name, ...fact }));
     case 'vms':
       return readAs(deps.facts.vms, signal, (fact) => ({ name, ...fact }));
     case 'pools':

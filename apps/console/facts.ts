@@ -22,6 +22,7 @@ export const UNREAD_FACTS: Facts = {
   services: UNREAD,
   ssh: UNREAD,
   health: UNREAD,
+  readiness: UNREAD,
   vms: UNREAD,
   pools: UNREAD,
 };

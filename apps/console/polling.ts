@@ -6,6 +6,7 @@ import type { Effect, ScreenName, State } from './state.ts';
 const AGES: Record<FactName, number> = {
   host: 5_000,
   health: 5_000,
+  readiness: 5_000,
   vms: 5_000,
   services: 5_000,
   pools: 15_000,
@@ -16,7 +17,7 @@ const AGES: Record<FactName, number> = {
 
 /** Facts that a screen shows. */
 const SHOWN: Record<ScreenName, readonly FactName[]> = {
-  status: ['host', 'network', 'health', 'vms', 'pools', 'services', 'ssh'],
+  status: ['host', 'network', 'health', 'readiness', 'vms', 'pools', 'services', 'ssh'],
   network: ['network'],
   static: ['network'],
   dhcp: ['network'],

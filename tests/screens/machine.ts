@@ -101,7 +101,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
 }
 
 /** What is known of that machine as a hypervisor host. */
-export const HYPERVISOR: Required<Deps['facts']> = {
+export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
   host: async () => HOST,
   network: async () => NETWORK,
   services: async () => [
@@ -155,6 +155,9 @@ function vm(name: string, state: 'running' | 'shutoff') {
   return { id: name, name, state, cpus: 2, memory: 2 * GIB, persistent: true, autostart: false };
 }
 
+/** Later than any test: what was asked then was asked 0 s ago. */
+const NOW = '2126-11-24T22:15:09.000Z';
+
 /** What is known of it as a control plane's machine. */
 export const CONTROL_PLANE: Deps['facts'] = {
   host: async () => ({ ...HOST, product: 'QvDC', hostname: 'qvdc' }),
@@ -165,4 +168,28 @@ export const CONTROL_PLANE: Deps['facts'] = {
     { name: 'redis', state: 'started', runlevels: ['default'] },
   ],
   ssh: async () => ({ state: 'on', until: null, enabledAtBoot: true }),
+  readiness: async () => ({
+    ready: true,
+    version: '0.1.0',
+    schemaVersion: 10,
+    services: [
+      { name: 'postgresql', state: 'ok', problem: '', askedAt: NOW },
+      {
+        name: 'etcd',
+        state: 'failed',
+        problem: 'connect ECONNREFUSED 127.0.0.1:2379',
+        askedAt: NOW,
+      },
+      { name: 'redis', state: 'unknown', problem: '' },
+    ],
+    alerts: [
+      {
+        severity: 'WARNING',
+        title: 'The folder of etcd was damaged',
+        message: 'It was set aside as /var/lib/etcd/damaged, and etcd starts empty',
+        createdAt: '2026-11-24T22:15:09.000Z',
+      },
+    ],
+    persistent: false,
+  }),
 };

@@ -13,7 +13,7 @@ export interface Scene {
 }
 
 const RIGHT_PASSWORD: Partial<Deps> = { passwordState: async () => 'set' };
-const START: Act = ['', /nas|backup|on after a restart/];
+const START: Act = ['', /nas|backup/];
 
 function scene(name: string, acts: readonly Act[], changes: Partial<Deps> = {}): Scene {
   return { name, product: 'Quantix-OS', deps: machine(changes).deps, acts: [START, ...acts] };
@@ -29,7 +29,7 @@ export const SCENES: readonly Scene[] = [
     name: 'status-qvdc',
     product: 'QvDC',
     deps: machine({ facts: CONTROL_PLANE }).deps,
-    acts: [START],
+    acts: [['', /this machine forgets/]],
   },
   scene('network', [NETWORK]),
   scene('network-static', [NETWORK, ['s', /comes back/]]),

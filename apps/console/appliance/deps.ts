@@ -12,7 +12,9 @@ import { restartService } from '../../services/control.ts';
 import { disableSsh, enableSsh, enableSshFor, sshState } from '../../services/ssh.ts';
 import { readServices } from '../../services/state.ts';
 import type { Deps, Read } from '../deps.ts';
-import { AgentError, askAgent } from './agent.ts';
+import { askAgent } from './agent.ts';
+import { AnswerError } from './ask.ts';
+import { askReadiness } from './control-plane.ts';
 import { readLog } from './logs.ts';
 import { NetworkChanges } from './network-changes.ts';
 import { checkPassword, passwordState, setPassword } from './password.ts';
@@ -20,7 +22,7 @@ import { powerOff, restart } from './power.ts';
 
 /** A hypervisor host: what the agent tells, and what this program sees itself. */
 export function hypervisorDeps(): Deps {
-  const deps = controlPlaneDeps();
+  const deps = machineDeps();
   const lookMyself = deps.facts.host;
   return {
     ...deps,
@@ -34,8 +36,14 @@ export function hypervisorDeps(): Deps {
   };
 }
 
-/** A control plane's machine, which has no agent. */
-export function controlPlaneDeps(): Deps & { facts: { host: Read<Host> } } {
+/** A control plane's machine: it has no agent, and tells of itself. */
+export function controlPlaneDeps(): Deps {
+  const deps = machineDeps();
+  return { ...deps, facts: { ...deps.facts, readiness: (signal) => askReadiness(signal) } };
+}
+
+/** What both appliances have. */
+function machineDeps(): Deps & { facts: { host: Read<Host> } } {
   const meter = new CpuMeter();
   const changes = new NetworkChanges();
   return {
@@ -72,7 +80,7 @@ async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise
   try {
     return await askAgent({ path: '/v1/host', schema: hostSchema, signal: patience });
   } catch (error) {
-    if (error instanceof AgentError) return lookMyself(signal);
+    if (error instanceof AnswerError) return lookMyself(signal);
     throw error;
   }
 }

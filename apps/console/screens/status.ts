@@ -5,6 +5,12 @@ import { letter } from '../kit/keys.ts';
 import { scrollStep } from '../kit/scroll.ts';
 import { wrap } from '../kit/text.ts';
 import { controlPlaneTexts, healthTexts, poolTexts, vmTexts } from '../report/agent.ts';
+import {
+  alertTexts,
+  databaseTexts,
+  persistenceText,
+  readinessTexts,
+} from '../report/control-plane.ts';
 import { machineRows } from '../report/machine.ts';
 import { interfaceText, routeText } from '../report/network.ts';
 import { type Row, rows, rowsOf } from '../report/row.ts';
@@ -60,6 +66,14 @@ function statusRows({ facts, sources, now }: State): Row[] {
     all.push(...rowsOf('Agent', facts.health, healthTexts));
     if (facts.health.value !== null) {
       all.push(...rows('Control plane', controlPlaneTexts(facts.health.value)));
+    }
+  }
+  if (sources.includes('readiness')) {
+    all.push(...rowsOf('Control plane', facts.readiness, readinessTexts));
+    if (facts.readiness.value !== null) {
+      all.push(...rows('Alerts', alertTexts(facts.readiness.value)));
+      all.push(...rows('Databases', databaseTexts(facts.readiness.value, now)));
+      all.push(...rows('Kept', [persistenceText(facts.readiness.value)]));
     }
   }
   if (sources.includes('vms')) all.push(...rowsOf('Virtual machines', facts.vms, vmTexts));

@@ -1,0 +1,52 @@
+import type { Readiness } from '../../api/readiness.ts';
+import { duration } from './amount.ts';
+
+/** How the control plane fares, and what is wrong. */
+export function readinessTexts({ ready, version, problem, schemaVersion }: Readiness): string[] {
+  const schema = schemaVersion === undefined ? '' : `, schema version ${schemaVersion}`;
+  if (ready) return [`ready (${version})${schema}`];
+  return [`not ready (${version})${schema}`, ...(problem === undefined ? [] : [problem])];
+}
+
+/**
+ * What it stands on, as it was when it was asked: those that answer, and each that does not. `now` in milliseconds since 1970.
+ */
+export function databaseTexts({ services }: Readiness, now: number): string[] {
+  const asked = services.flatMap(({ askedAt }) =>
+    askedAt === undefined ? [] : [Date.parse(askedAt)],
+  );
+  const when = asked.length === 0 ? '' : ` (${ago(Math.min(...asked), now)})`;
+  const names = (state: string) =>
+    services.flatMap((service) => (service.state === state ? [service.name] : [])).join(', ');
+  const texts = [
+    names('ok') === '' ? '' : `${names('ok')} ready`,
+    names('unknown') === '' ? '' : `${names('unknown')} not asked yet`,
+  ].filter((text) => text !== '');
+  const failed = services.filter(({ state }) => state === 'failed');
+  return [
+    `${texts.join('; ')}${when}`.trim(),
+    ...failed.map(({ name, problem }) => `${name} does not answer: ${problem}`),
+  ].filter((text) => text !== '');
+}
+
+/** Whether what it keeps outlives a restart. */
+export function persistenceText({ persistent }: Readiness): string {
+  if (persistent === undefined) return 'not known';
+  return persistent
+    ? 'on a disk'
+    : 'in memory: this machine forgets all at a restart (no data disk)';
+}
+
+/** What is wrong with the control plane itself and nobody has resolved yet. */
+export function alertTexts({ alerts }: Readiness): string[] {
+  return alerts.map(
+    ({ severity, title, message }) =>
+      `${severity.toLowerCase()}: ${title}${message === '' ? '' : `. ${message}`}`,
+  );
+}
+
+/** How long ago something was; a clock that was set back meanwhile makes no future of it. */
+function ago(then: number, now: number): string {
+  const seconds = Math.max(Math.round((now - then) / 1000), 0);
+  return seconds < 60 ? `${seconds} s ago` : `${duration(seconds)} ago`;
+}

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import type { Readiness } from '../../../../../apps/api/readiness.ts';
+import {
+  alertTexts,
+  databaseTexts,
+  persistenceText,
+  readinessTexts,
+} from '../../../../../apps/console/report/control-plane.ts';
+
+const ASKED = '2026-11-24T22:15:00.000Z';
+const NOW = Date.parse('2026-11-24T22:15:07.000Z');
+const READY: Readiness = {
+  ready: true,
+  version: '1.2.0',
+  schemaVersion: 10,
+  services: ['postgresql', 'etcd', 'redis'].map((name) => ({
+    name,
+    state: 'ok',
+    problem: '',
+    askedAt: ASKED,
+  })),
+  alerts: [],
+  persistent: true,
+};
+
+test('a control plane that fares well takes a line for each', () => {
+  expect(readinessTexts(READY)).toEqual(['ready (1.2.0), schema version 10']);
+  expect(databaseTexts(READY, NOW)).toEqual(['postgresql, etcd, redis ready (7 s ago)']);
+  expect(persistenceText(READY)).toBe('on a disk');
+  expect(alertTexts(READY)).toEqual([]);
+});
+
+test('what nobody has asked is not told as well', () => {
+  const services = READY.services.map(({ name }) => ({
+    name,
+    state: 'unknown' as const,
+    problem: '',
+  }));
+  expect(databaseTexts({ ...READY, services }, NOW)).toEqual([
+    'postgresql, etcd, redis not asked yet',
+  ]);
+  expect(persistenceText({ ...READY, persistent: undefined })).toBe('not known');
+});
+
+test('why it cannot serve, and which service fails, is told with the age of the answer', () => {
+  expect(readinessTexts({ ...READY, ready: false, problem: 'a newer schema' })).toEqual([
+    'not ready (1.2.0), schema version 10',
+    'a newer schema',
+  ]);
+  const [first, ...others] = READY.services;
+  const services = [{ ...first!, state: 'failed' as const, problem: 'refused' }, ...others];
+  expect(databaseTexts({ ...READY, services }, NOW + 120_000)).toEqual([
+    'etcd, redis ready (2 minutes ago)',
+    'postgresql does not answer: refused',
+  ]);
+  expect(persistenceText({ ...READY, persistent: false })).toMatch(/this machine forgets/);
+});
+
+test('a clock that was set back makes no future of an answer', () => {
+  expect(databaseTexts(READY, NOW - 3_600_000)).toEqual([
+    'postgresql, etcd, redis ready (0 s ago)',
+  ]);
+});
