@@ -5,6 +5,7 @@ import { formatTable } from '../../tasks/ui/format.ts';
 import { measureApk } from './apk.ts';
 import { measureBoots } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
+import { measureDatabase } from './database.ts';
 import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
@@ -27,6 +28,7 @@ const figures: Figure[] = [
   ...(await measureApk(RUNS)),
   ...(await measureNetwork(RUNS)),
   ...(await measurePrograms(PROJECT, RUNS)),
+  ...(await measureDatabase(RUNS)),
 ];
 const profiles = images.map(({ image }) => image);
 for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));
