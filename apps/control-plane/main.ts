@@ -1,5 +1,11 @@
-import { parseArgs } from 'node:util';
-import { VERSION } from '../version.ts';
+import {
+  endingSignal,
+  expectOperands,
+  print,
+  refuseCommand,
+  runCommandLine,
+  UsageError,
+} from '../process/command-line.ts';
 import { CONFIG_FILE } from './config.ts';
 import { ControlPlaneError } from './error.ts';
 
@@ -18,111 +24,87 @@ The control plane.
   --version                 the version
 `;
 
-/** What was typed makes no sense. */
-class UsageError extends Error {}
-
 /**
  * The program qx-controlplane.
  * @param args what stands after its name
  * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
  */
 export async function main(args: string[]): Promise<number> {
-  try {
-    return await dispatch(args);
-  } catch (error) {
-    if (error instanceof ControlPlaneError) return complain(error.message, 1);
-    if (error instanceof UsageError) {
-      return complain(`${error.message}; see qx-controlplane --help`, 2);
-    }
-    throw error;
-  }
+  const options = {
+    config: { type: 'string', default: CONFIG_FILE },
+    json: { type: 'boolean', default: false },
+  } as const;
+  return await runCommandLine(
+    {
+      program: 'qx-controlplane',
+      help: HELP,
+      options,
+      isExplained: (error) => error instanceof ControlPlaneError,
+      run: ({ command, operands }, { config, json }) =>
+        dispatch(command, operands, { config, form: json ? 'json' : 'text' }),
+    },
+    args,
+  );
 }
 
-async function dispatch(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args);
-  if (values.help) return print(HELP);
-  if (values.version) return print(`${VERSION}\n`);
-  const form = values.json ? 'json' : 'text';
-  const [command, ...operands] = positionals;
+interface Options {
+  /** File with the configuration. */
+  config: string;
+  /** How what is told is told. */
+  form: 'json' | 'text';
+}
+
+async function dispatch(
+  command: string | undefined,
+  operands: readonly string[],
+  { config, form }: Options,
+): Promise<number> {
   switch (command) {
     case 'run': {
-      expectNoMore(operands);
+      expectOperands(operands);
       const { runControlPlane } = await import('./run.ts');
-      return await runControlPlane(values.config, endingSignal());
+      return await runControlPlane(config, endingSignal());
     }
-    case 'migrate': {
-      const [direction, ...rest] = operands;
-      const { applyMigrations, showMigrations, takeMigrationsBack } = await import(
-        './commands/migrate.ts'
-      );
-      if (direction === 'status') {
-        expectNoMore(rest);
-        return print(await showMigrations(values.config, form));
-      }
-      if (direction === 'up') {
-        expectNoMore(rest);
-        return print(await applyMigrations(values.config));
-      }
-      if (direction === 'down') {
-        const [count = '1', ...more] = rest;
-        expectNoMore(more);
-        return print(await takeMigrationsBack(values.config, parseCount(count)));
-      }
-      throw new UsageError('migrate status, up or down?');
-    }
+    case 'migrate':
+      return print(await migrate(operands, { config, form }));
     case 'doctor': {
-      expectNoMore(operands);
+      expectOperands(operands);
       const { examine } = await import('./commands/doctor.ts');
-      const { text, isWell } = await examine(values.config, form);
+      const { text, isWell } = await examine(config, form);
       print(text);
       return isWell ? 0 : 1;
     }
-    case undefined:
-      throw new UsageError('a command is missing');
     default:
-      throw new UsageError(`there is no command ${JSON.stringify(command)}`);
+      return refuseCommand(command);
   }
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        config: { type: 'string', default: CONFIG_FILE },
-        help: { type: 'boolean', short: 'h', default: false },
-        json: { type: 'boolean', default: false },
-        version: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+/** @returns the text to print */
+async function migrate(
+  [direction, ...operands]: readonly string[],
+  { config, form }: Options,
+): Promise<string> {
+  const { applyMigrations, showMigrations, takeMigrationsBack } = await import(
+    './commands/migrate.ts'
+  );
+  switch (direction) {
+    case 'status':
+      expectOperands(operands);
+      return await showMigrations(config, form);
+    case 'up':
+      expectOperands(operands);
+      return await applyMigrations(config);
+    case 'down': {
+      expectOperands(operands, 0, 1);
+      const [count = '1'] = operands;
+      return await takeMigrationsBack(config, parseCount(count));
+    }
+    default:
+      throw new UsageError('migrate status, up or down?');
   }
 }
 
 function parseCount(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new UsageError(`${JSON.stringify(text)} is no number of migrations`);
-}
-
-/** Aborted when the program is told to end. */
-function endingSignal(): AbortSignal {
-  const ending = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
-  return ending.signal;
-}
-
-function expectNoMore([tooMuch]: readonly string[]): void {
-  if (tooMuch !== undefined) throw new UsageError(`${JSON.stringify(tooMuch)} is too much`);
-}
-
-function print(text: string): number {
-  process.stdout.write(text);
-  return 0;
-}
-
-function complain(what: string, exitStatus: number): number {
-  process.stderr.write(`qx-controlplane: ${what}\n`);
-  return exitStatus;
 }

@@ -1,0 +1,101 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { VERSION } from '../version.ts';
+
+/** What was typed makes no sense. */
+export class UsageError extends Error {}
+
+/** Options that each program has. */
+const COMMON = {
+  help: { type: 'boolean', short: 'h', default: false },
+  version: { type: 'boolean', default: false },
+} as const;
+
+type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{ args: string[]; allowPositionals: true; options: Options }>
+>['values'];
+
+/** A program that is called with a command, its operands, and options. */
+export interface CommandLine<Options extends ParseArgsOptionsConfig> {
+  /** Name that it is called by. */
+  readonly program: string;
+  readonly help: string;
+  /** Its options besides `--help` and `--version`. */
+  readonly options: Options;
+  /** Tells errors whose message is for the operator from bugs. */
+  readonly isExplained: (error: unknown) => error is Error;
+  /**
+   * Does what is asked.
+   * @param words the command, undefined if there is none, and its operands
+   * @returns exit status
+   * @throws UsageError, and errors that are explained
+   */
+  readonly run: (
+    words: { command: string | undefined; operands: readonly string[] },
+    values: Values<Options>,
+  ) => Promise<number>;
+}
+
+/**
+ * Runs a program by its command line.
+ * @param args what stands after its name
+ * @returns exit status: 0, 1 if something went wrong that could be explained, 2 if it was called wrongly
+ */
+export async function runCommandLine<Options extends ParseArgsOptionsConfig>(
+  { program, help, options, isExplained, run }: CommandLine<Options>,
+  args: string[],
+): Promise<number> {
+  try {
+    const parsed = parse(args, { ...options, ...COMMON });
+    // TypeScript does not see through options that are not known yet.
+    const values = parsed.values as Values<Options> & Values<typeof COMMON>;
+    if (values.help) return print(help);
+    if (values.version) return print(`${VERSION}\n`);
+    const [command, ...operands] = parsed.positionals;
+    return await run({ command, operands }, values);
+  } catch (error) {
+    if (isExplained(error)) return complain(program, error.message, 1);
+    if (error instanceof UsageError) {
+      return complain(program, `${error.message}; see ${program} --help`, 2);
+    }
+    throw error;
+  }
+}
+
+function parse<Options extends ParseArgsOptionsConfig>(args: string[], options: Options) {
+  try {
+    return parseArgs({ args, allowPositionals: true, options });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** @throws UsageError saying that there is no such command, or none at all */
+export function refuseCommand(command: string | undefined): never {
+  if (command === undefined) throw new UsageError('a command is missing');
+  throw new UsageError(`there is no command ${JSON.stringify(command)}`);
+}
+
+/** @throws UsageError if there are fewer or more operands than a command has */
+export function expectOperands(operands: readonly string[], least = 0, most = least): void {
+  if (operands.length < least) throw new UsageError('something is missing');
+  const [tooMuch] = operands.slice(most);
+  if (tooMuch !== undefined) throw new UsageError(`${JSON.stringify(tooMuch)} is too much`);
+}
+
+/** Prints what was asked for. @returns exit status 0 */
+export function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function complain(program: string, what: string, exitStatus: number): number {
+  process.stderr.write(`${program}: ${what}\n`);
+  return exitStatus;
+}
+
+/** Aborted when the program is told to end. */
+export function endingSignal(): AbortSignal {
+  const ending = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
+  return ending.signal;
+}
