@@ -93,6 +93,28 @@ export async function removeRow(db: Executor, table: EntityTable, id: string): P
   return (numAffectedRows ?? 0n) > 0n;
 }
 
+/** What every repository can do with the rows of its table. */
+export interface EntityRows<T extends EntityTable> {
+  /** See `findRow`. */
+  find(db: Executor, id: string): Promise<Row<T> | undefined>;
+  /** See `insertRow`. */
+  create(db: Executor, row: NewRow<T>): Promise<Row<T>>;
+  /** See `updateRow`. */
+  update(db: Executor, id: string, changes: RowChanges<T>): Promise<Row<T> | undefined>;
+  /** See `removeRow`. */
+  remove(db: Executor, id: string): Promise<boolean>;
+}
+
+/** The rows of a table, for its repository. */
+export function rowsOf<T extends EntityTable>(table: T): EntityRows<T> {
+  return {
+    find: (db, id) => findRow(db, table, id),
+    create: (db, row) => insertRow(db, table, row),
+    update: (db, id, changes) => updateRow(db, table, id, changes),
+    remove: (db, id) => removeRow(db, table, id),
+  };
+}
+
 /** The columns that a caller gave a value. */
 function columnsOf(row: object): [string, unknown][] {
   const entries: [string, unknown][] = Object.entries(row);

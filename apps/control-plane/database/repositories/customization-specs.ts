@@ -1,20 +1,12 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
-import {
-  findRow,
-  insertRow,
-  listRows,
-  type NewRow,
-  type Row,
-  type RowChanges,
-  removeRow,
-  updateRow,
-} from '../rows.ts';
+import { listRows, type Row, rowsOf } from '../rows.ts';
 
 export type CustomizationSpec = Row<'customizationSpecs'>;
 
-export const findCustomizationSpec = (db: Executor, id: string) =>
-  findRow(db, 'customizationSpecs', id);
+const rows = rowsOf('customizationSpecs');
+
+export const findCustomizationSpec = rows.find;
 
 export const listCustomizationSpecs = (
   db: Executor,
@@ -23,14 +15,8 @@ export const listCustomizationSpecs = (
   listRows(db, 'customizationSpecs', sql`project_id = ${projectId}`);
 
 /** @throws RefusedChangeError if the project has one of this name, or its settings are of the other system */
-export const createCustomizationSpec = (db: Executor, spec: NewRow<'customizationSpecs'>) =>
-  insertRow(db, 'customizationSpecs', spec);
+export const createCustomizationSpec = rows.create;
 
-export const updateCustomizationSpec = (
-  db: Executor,
-  id: string,
-  changes: RowChanges<'customizationSpecs'>,
-) => updateRow(db, 'customizationSpecs', id, changes);
+export const updateCustomizationSpec = rows.update;
 
-export const removeCustomizationSpec = (db: Executor, id: string) =>
-  removeRow(db, 'customizationSpecs', id);
+export const removeCustomizationSpec = rows.remove;

@@ -1,27 +1,18 @@
 import type { Executor } from '../database.ts';
-import {
-  findRow,
-  insertRow,
-  listRows,
-  type NewRow,
-  type Row,
-  type RowChanges,
-  removeRow,
-  updateRow,
-} from '../rows.ts';
+import { listRows, type Row, rowsOf } from '../rows.ts';
 
 export type VirtualNetwork = Row<'virtualNetworks'>;
 
-export const findNetwork = (db: Executor, id: string) => findRow(db, 'virtualNetworks', id);
+const rows = rowsOf('virtualNetworks');
+
+export const findNetwork = rows.find;
 
 export const listNetworks = (db: Executor) => listRows(db, 'virtualNetworks');
 
 /** @throws RefusedChangeError if there is one of this name, or gateway and DHCP range do not fit the network */
-export const createNetwork = (db: Executor, network: NewRow<'virtualNetworks'>) =>
-  insertRow(db, 'virtualNetworks', network);
+export const createNetwork = rows.create;
 
-export const updateNetwork = (db: Executor, id: string, changes: RowChanges<'virtualNetworks'>) =>
-  updateRow(db, 'virtualNetworks', id, changes);
+export const updateNetwork = rows.update;
 
 /** Removes a network with its addresses. */
-export const removeNetwork = (db: Executor, id: string) => removeRow(db, 'virtualNetworks', id);
+export const removeNetwork = rows.remove;

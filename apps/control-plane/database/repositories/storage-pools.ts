@@ -1,16 +1,7 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
 import { explainRefusal } from '../refusal.ts';
-import {
-  findRow,
-  insertRow,
-  listRows,
-  type NewRow,
-  type Row,
-  type RowChanges,
-  removeRow,
-  updateRow,
-} from '../rows.ts';
+import { listRows, type Row, rowsOf } from '../rows.ts';
 import type { ValueOf } from '../values.ts';
 
 export type StoragePool = Row<'storagePools'>;
@@ -30,7 +21,9 @@ export interface ReportedPool {
   readonly availableBytes: number | null;
 }
 
-export const findStoragePool = (db: Executor, id: string) => findRow(db, 'storagePools', id);
+const rows = rowsOf('storagePools');
+
+export const findStoragePool = rows.find;
 
 /** Pools, oldest first. @param assignedTo only those that this node should have */
 export function listStoragePools(
@@ -43,14 +36,12 @@ export function listStoragePools(
 }
 
 /** @throws RefusedChangeError if the project has a managed pool of this name */
-export const createStoragePool = (db: Executor, pool: NewRow<'storagePools'>) =>
-  insertRow(db, 'storagePools', pool);
+export const createStoragePool = rows.create;
 
-export const updateStoragePool = (db: Executor, id: string, changes: RowChanges<'storagePools'>) =>
-  updateRow(db, 'storagePools', id, changes);
+export const updateStoragePool = rows.update;
 
 /** @throws RefusedChangeError while volumes are in it */
-export const removeStoragePool = (db: Executor, id: string) => removeRow(db, 'storagePools', id);
+export const removeStoragePool = rows.remove;
 
 /** How a pool fares on each host that reported it. */
 export async function listPoolHostStatuses(

@@ -1,18 +1,11 @@
 import type { Executor } from '../database.ts';
-import {
-  findRow,
-  insertRow,
-  listRows,
-  type NewRow,
-  type Row,
-  type RowChanges,
-  removeRow,
-  updateRow,
-} from '../rows.ts';
+import { listRows, type Row, rowsOf } from '../rows.ts';
 
 export type User = Row<'users'>;
 
-export const findUser = (db: Executor, id: string) => findRow(db, 'users', id);
+const rows = rowsOf('users');
+
+export const findUser = rows.find;
 
 export const listUsers = (db: Executor) => listRows(db, 'users');
 
@@ -26,10 +19,9 @@ export async function findUserByName(db: Executor, username: string): Promise<Us
 }
 
 /** @throws RefusedChangeError if there is one of this name or address, or the name has other characters than it may */
-export const createUser = (db: Executor, user: NewRow<'users'>) => insertRow(db, 'users', user);
+export const createUser = rows.create;
 
-export const updateUser = (db: Executor, id: string, changes: RowChanges<'users'>) =>
-  updateRow(db, 'users', id, changes);
+export const updateUser = rows.update;
 
 /** Removes a user with his API keys; what he did stays in the audit log. */
-export const removeUser = (db: Executor, id: string) => removeRow(db, 'users', id);
+export const removeUser = rows.remove;
