@@ -17,3 +17,8 @@ export class ExplainedError extends Error {
     this.name = new.target.name;
   }
 }
+
+/** A bug in words that help to find it. */
+export function stackOf(error: unknown): string {
+  return (error instanceof Error ? error.stack : undefined) ?? String(error);
+}

@@ -1,3 +1,4 @@
+import { stackOf } from '../error.ts';
 import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
@@ -25,7 +26,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
     return 0;
   } catch (error) {
     const isExplained = error instanceof ControlPlaneError || error instanceof TakenError;
-    log.error(isExplained ? error.message : describe(error));
+    log.error(isExplained ? error.message : stackOf(error));
     return 1;
   }
 }
@@ -38,7 +39,7 @@ async function work(config: Config, log: Logger, told: AbortSignal): Promise<voi
   const server = apiServer({
     routes: [...healthRoutes(() => controlPlane.facts()), ...inventoryRoutes(controlPlane)],
     explain: () => undefined,
-    onBug: (error) => log.error(describe(error)),
+    onBug: (error) => log.error(stackOf(error)),
   });
   try {
     await bind(server, config.socket);
@@ -64,9 +65,4 @@ async function leaveRoot(name: string): Promise<void> {
     throw new ControlPlaneError({ what: `there is no account ${name}`, where: '/etc/passwd' });
   }
   becomeAccount(account);
-}
-
-/** A bug in words that help to find it. */
-function describe(error: unknown): string {
-  return (error instanceof Error ? error.stack : undefined) ?? String(error);
 }

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { AGENT_SOCKET } from '../api/socket.ts';
 import { readNodeConfig } from '../control/config.ts';
+import { stackOf } from '../error.ts';
 import { TakenError } from '../http/bind.ts';
 import { SYSTEM_URI } from '../libvirt/virsh.ts';
 import { BoundedFile } from '../log/bounded-file.ts';
@@ -9,7 +10,7 @@ import { writeToStandardOutput } from '../log/standard-output.ts';
 import { poolDeclarationsSchema } from '../storage/declaration.ts';
 import { VERSION } from '../version.ts';
 import { startMachine } from './machine.ts';
-import { serve, stackOf } from './serve.ts';
+import { serve } from './serve.ts';
 
 /** What the agent goes by on an appliance. */
 export const PLACES = {

@@ -1,3 +1,4 @@
+import { stackOf } from '../error.ts';
 import { bind } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import type { Logger } from '../log/logger.ts';
@@ -31,9 +32,4 @@ export async function serve({ parts, socket, log, signal }: ServeOptions): Promi
   if (signal.aborted) close();
   else signal.addEventListener('abort', close, { once: true });
   await closed;
-}
-
-/** A bug in words that help to find it. */
-export function stackOf(error: unknown): string {
-  return (error instanceof Error ? error.stack : undefined) ?? String(error);
 }
