@@ -15,7 +15,7 @@ export interface Cache {
   close(): void;
 }
 
-/** Milliseconds that a question to the cache may take: what it saves takes a few. */
+/** Milliseconds that a question to the cache may take, if its opener does not say: what it saves takes a few. */
 const PATIENCE = 100;
 
 /** Milliseconds for which a cache that did not answer is not asked again. */
@@ -33,8 +33,9 @@ const PREFIX = 'qvdc:';
 /**
  * Opens the cache, without waiting for it; it connects again whenever the connection is lost.
  * @param socket Unix socket of Redis or Valkey
+ * @param patience milliseconds that a question may take
  */
-export function openCache(socket: string, log: Logger): Cache {
+export function openCache(socket: string, log: Logger, patience = PATIENCE): Cache {
   const client = createClient({
     socket: { path: socket, connectTimeout: 3_000, reconnectStrategy },
     // A cache that is not connected is asked nothing.
@@ -53,9 +54,9 @@ export function openCache(socket: string, log: Logger): Cache {
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => {
       restUntil = performance.now() + REST;
-      log.debug(`the cache gave no answer within ${PATIENCE} ms`);
+      log.debug(`the cache gave no answer within ${patience} ms`);
       resolve(undefined);
-    }, PATIENCE);
+    }, patience);
     try {
       return await Promise.race([question(), late]);
     } catch (error) {
