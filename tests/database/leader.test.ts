@@ -78,6 +78,21 @@ test('etcd’s leases and transactions are what the client takes them for', asyn
   client.close();
 });
 
+test('changes that etcd has compacted away are forgotten, and what is there can be read', async () => {
+  const client = openEtcd(etcd.address);
+  const put = { kind: 'put', key: 'compacted', value: '' } as const;
+  await client.transact({ success: [put] });
+  const { revision } = await client.transact({ success: [put] });
+  // Its API over JSON.
+  const asked = { method: 'POST', body: JSON.stringify({ revision: String(revision) }) };
+  expect((await fetch(`${etcd.address}/v3/kv/compaction`, asked)).status).toBe(200);
+  const changes = client.watch('compacted', 1, AbortSignal.timeout(30_000));
+  await expect(changes.next()).rejects.toMatchObject({ failure: 'forgotten' });
+  const { read } = await client.transact({ success: [{ kind: 'read', key: 'compacted' }] });
+  expect(read).toMatchObject([{ key: 'compacted' }]);
+  client.close();
+});
+
 test('an etcd that is paused is told in time, and used again when it goes on', async () => {
   const client = openEtcd(etcd.address);
   await client.grantLease(2);

@@ -96,6 +96,17 @@ test('a leader that is told to end is followed at once', async () => {
   await leader.election.ended;
 });
 
+test('where etcd has forgotten the changes, followers look by themselves', async () => {
+  const set = stage(STEADY);
+  set.etcd.forgetChanges();
+  await set.world.runUntil(1_000, ignore);
+  const leader = onlyLeader(set);
+  leader.ending.abort();
+  await set.world.runUntil(1_000 + ELECTION_TIMES.renewEvery, ignore);
+  expect(onlyLeader(set)).not.toBe(leader);
+  await leader.election.ended;
+});
+
 test('a leader that is paused leads no more when it goes on, and what it has begun is refused', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);

@@ -74,10 +74,16 @@ export class SimulatedEtcd {
   #revision = 1;
   #held: (Held & { lease: bigint }) | undefined;
   #isDown = false;
+  #forgetsChanges = false;
 
   constructor(world: World, ways: Ways) {
     this.#world = world;
     this.#ways = ways;
+  }
+
+  /** It tells of no change any more, as one does that has forgotten what was asked for from. */
+  forgetChanges(): void {
+    this.#forgetsChanges = true;
   }
 
   /** It answers nobody. */
@@ -138,7 +144,11 @@ export class SimulatedEtcd {
           return { ...this.#held, isTaken: true };
         }),
       waitUntilFree: (_revision, signal) =>
-        new Promise((resolve) => {
+        new Promise((resolve, reject) => {
+          if (this.#forgetsChanges) {
+            reject(new EtcdError('forgotten', 'etcd has forgotten changes', 'simulated'));
+            return;
+          }
           const wake = () => this.#world.at(this.#world.now + 1, resolve, program);
           this.#waiting.add(wake);
           signal.addEventListener('abort', () => this.#waiting.delete(wake), { once: true });
