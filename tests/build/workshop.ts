@@ -101,7 +101,9 @@ async function share(folder: string, link: string): Promise<void> {
 }
 
 function startChild(cwd: string, args: readonly string[], env: Record<string, string>) {
-  return execa(process.execPath, ['tasks/qx-build.ts', ...args], { cwd, env, reject: false });
+  // On a busy machine it takes its time to end in order.
+  const options = { cwd, env, reject: false, forceKillAfterDelay: false } as const;
+  return execa(process.execPath, ['tasks/qx-build.ts', ...args], options);
 }
 
 function outcome(result: Awaited<ReturnType<typeof startChild>>): Outcome {
