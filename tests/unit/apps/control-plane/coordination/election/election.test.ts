@@ -46,15 +46,17 @@ function stage({ rates, fates }: { rates: readonly number[]; fates: readonly Fat
       ({ program, election }) =>
         program.pausedUntil <= world.now && election.standing().role === 'leader',
     );
-  /** A leader's write, if the program leads; that it is refused is no failure. */
-  const write = async ({ program, election }: Candidate) => {
+  /** A leader's write. @returns whether the program led, and it was taken */
+  const write = async ({ program, election }: Candidate): Promise<boolean> => {
     try {
       await election.asLeader((epoch) => postgresql.write(program, epoch));
+      return true;
     } catch (error) {
-      if (!(error instanceof ControlPlaneError)) throw error;
+      if (error instanceof ControlPlaneError) return false;
+      throw error;
     }
   };
-  return { world, etcd, postgresql, candidates, leaders, write };
+  return { world, ways, etcd, postgresql, candidates, leaders, write };
 }
 
 type Stage = ReturnType<typeof stage>;
@@ -175,6 +177,11 @@ test('a leader whose lease is forgotten is elected anew', async () => {
 
 /** Long enough for each kind of trouble to overlap with each other kind. */
 const TROUBLE = 150_000;
+const LONGEST_PAUSE = 60_000;
+
+/** How long there has been no more trouble in the end. */
+const PEACE = 60_000;
+
 const moment = fc.integer({ min: 0, max: TROUBLE });
 const delay = fc.oneof(
   { weight: 3, arbitrary: fc.constant(1) },
@@ -189,13 +196,16 @@ const chaos = fc.record({
   // A clock may be wrong by a tenth, which is far more than clocks are.
   rates: fc.array(fc.double({ min: 0.9, max: 1.1, noNaN: true }), { minLength: 2, maxLength: 3 }),
   fates: fc.array(fate, { maxLength: 80 }),
-  pauses: fc.array(fc.tuple(fc.nat(2), moment, fc.integer({ min: 0, max: 60_000 })), {
+  pauses: fc.array(fc.tuple(fc.nat(2), moment, fc.integer({ min: 0, max: LONGEST_PAUSE })), {
     maxLength: 6,
   }),
   outages: fc.array(fc.tuple(moment, fc.integer({ min: 0, max: 30_000 })), { maxLength: 3 }),
   writes: fc.array(fc.tuple(fc.nat(2), moment), { maxLength: 30 }),
 });
 const losses = fc.array(moment, { maxLength: 3 });
+
+/** To look for a smaller example takes minutes, which the one who mends it has: seed and path repeat it. */
+const RUNS = { numRuns: 50, endOnFailure: true };
 
 /** Lets all of it happen. @param look called again and again */
 async function suffer(
@@ -204,7 +214,7 @@ async function suffer(
   look: (set: Stage) => void,
 ): Promise<Stage> {
   const set = stage({ rates, fates });
-  const { world, etcd, candidates } = set;
+  const { world, ways, etcd, candidates } = set;
   for (const [index, at, length] of pauses) {
     const program = candidates[index % candidates.length]?.program;
     world.at(at, () => {
@@ -220,7 +230,8 @@ async function suffer(
     const candidate = candidates[index % candidates.length];
     if (candidate !== undefined) world.at(at, () => void set.write(candidate), candidate.program);
   }
-  await world.runUntil(TROUBLE + 60_000, () => look(set));
+  world.at(TROUBLE, () => ways.calm());
+  await world.runUntil(TROUBLE + LONGEST_PAUSE + PEACE, () => look(set));
   return set;
 }
 
@@ -239,11 +250,9 @@ function checkWritten({ postgresql: { written } }: Stage): void {
 /** A minute after the last trouble there is one leader, and what it writes is taken. */
 async function checkPeace(set: Stage): Promise<void> {
   const leader = onlyLeader(set);
-  const before = set.postgresql.written.length;
   const writing = set.write(leader);
   await set.world.runUntil(set.world.now + 10, ignore);
-  await writing;
-  expect(set.postgresql.written.length).toBe(before + 1);
+  expect(await writing).toBe(true);
   for (const { ending } of set.candidates) ending.abort();
   await set.world.runUntil(set.world.now + 5_000, ignore);
   await Promise.all(set.candidates.map(({ election }) => election.ended));
@@ -258,7 +267,7 @@ test('whatever is late, lost, paused or down: never two lead, and in the end one
       checkWritten(set);
       await checkPeace(set);
     }),
-    { numRuns: 50 },
+    RUNS,
   );
 });
 
@@ -269,6 +278,6 @@ test('where etcd forgets its leases two may believe to lead, and only the newer 
       checkWritten(set);
       await checkPeace(set);
     }),
-    { numRuns: 50 },
+    RUNS,
   );
 });

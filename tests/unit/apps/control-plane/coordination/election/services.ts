@@ -32,6 +32,11 @@ export class Ways {
     this.#fates = [...fates];
   }
 
+  /** From now on all goes well. */
+  calm(): void {
+    this.#fates.length = 0;
+  }
+
   /** Calls a service on behalf of a program. */
   call<T>(
     program: Program,
