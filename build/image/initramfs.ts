@@ -8,7 +8,8 @@ import { assertStarts } from '../audit/audit.ts';
 import { BASES } from '../bases.ts';
 import { BuildError } from '../error.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
-import { findClosure, indexModules } from '../kmod/index-modules.ts';
+import { findClosure, indexModules, MODULE_FILE, moduleName } from '../kmod/index-modules.ts';
+import type { ModuleIndex } from '../kmod/module-index.ts';
 import { kernelRelease } from '../kmod/release.ts';
 import { type Flavour, findSettings, listDrivers } from '../profile/profile.ts';
 import { compareCpio } from '../readback/cpio.ts';
@@ -17,6 +18,7 @@ import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
 import { overlayEntries } from '../tree/overlay.ts';
+import { nameOf } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
 import { cpioArchive } from './cpio.ts';
 import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
@@ -163,7 +165,7 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
   const settings = Buffer.from(
-    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMEMORY=${memory}\nMODULES="${modules.join(' ')}"\n`,
+    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMEMORY=${memory}\nMODULES="${listInOrder(index, modules).join(' ')}"\n`,
   );
   tree.add({
     ...owned('etc/quantix-initramfs'),
@@ -173,6 +175,18 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
     content: { in: 'memory', bytes: settings },
   });
   return tree;
+}
+
+/**
+ * Names in the order of loading, with what they want loaded before them: busybox's modprobe loads what a module needs, but
+ * not that. Without crc32c, for one, ext4 mounts nothing.
+ */
+function listInOrder(index: ModuleIndex, names: readonly string[]): string[] {
+  const loaded = findClosure(index, names).map((path) =>
+    moduleName(nameOf(path).replace(MODULE_FILE, '')),
+  );
+  // What is built into this kernel is no module.
+  return [...new Set([...loaded, ...names])];
 }
 
 function busyboxOf(source: Tree, places: readonly string[]): Entry {

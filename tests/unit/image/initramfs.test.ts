@@ -68,6 +68,19 @@ test('it has a console before devices are made, and tells init what to load and 
   );
 });
 
+test('init loads before a module what that wants before it, which is no dependency', () => {
+  const tree = initramfs(
+    [
+      ...PACKAGES,
+      kernelModule('kernel/fs/xfs.ko', 'name=xfs', 'depends=', 'softdep=pre: crypto-crc32c'),
+      kernelModule('kernel/crypto/crc32c_a.ko', 'name=crc32c_a', 'alias=crypto-crc32c', 'depends='),
+      kernelModule('kernel/crypto/crc32c_b.ko', 'name=crc32c_b', 'alias=crypto-crc32c', 'depends='),
+    ],
+    ['xfs', 'ext4'],
+  );
+  expect(tree.text('etc/quantix-initramfs')).toContain('MODULES="crc32c_a crc32c_b xfs ext4"\n');
+});
+
 test('busybox may be called busybox.static, or be a link to it', () => {
   const rest = PACKAGES.slice(0, -1);
   for (const busybox of [

@@ -26,41 +26,55 @@ async function inInit(cwd: string, text: string): Promise<string> {
 
 describe('of the kernel’s parameters', () => {
   test.each([
-    ['', 'build= toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    ['', 'build= toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init'],
     [
       'BOOT_IMAGE=/boot/vmlinuz quantix.build=0123 quantix.mode=live console=ttyS0',
-      'build=0123 toram= debug= config=QUANTIX-CFG init=/sbin/init',
+      'build=0123 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
     ],
     [
       'quantix.toram quantix.debug init=/bin/bash quantix.config=LABEL=MY-CFG',
-      'build= toram=yes debug=yes config=MY-CFG init=/bin/bash',
+      'build= toram=yes debug=yes config=MY-CFG data=QUANTIX-DATA init=/bin/bash',
     ],
-    ['quantix.build=1 quantix.build=2', 'build=2 toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    [
+      'quantix.build=1 quantix.build=2',
+      'build=2 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+    ],
     [
       'quantix.config=/dev/sda quantix.debug=no xinit=/x rdinit=/y',
-      'build= toram= debug= config=QUANTIX-CFG init=/sbin/init',
+      'build= toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
     ],
-    ['quantix.build=a=b', 'build=a=b toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    [
+      'quantix.data=LABEL=MY-DATA quantix.data=/dev/sdb',
+      'build= toram= debug= config=QUANTIX-CFG data=MY-DATA init=/sbin/init',
+    ],
+    [
+      'quantix.build=a=b',
+      'build=a=b toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+    ],
     // The kernel reads what stands between double quotes as one parameter, wherever they begin and end.
     [
       'dyndbg="file x init=/evil +p" "a init=/worse" quantix.build=1',
-      'build=1 toram= debug= config=QUANTIX-CFG init=/sbin/init',
+      'build=1 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
     ],
     [
       '"quantix.build=2" init="/bin/sh" quantix.config="LABEL=MY-CFG"',
-      'build=2 toram= debug= config=MY-CFG init=/bin/sh',
+      'build=2 toram= debug= config=MY-CFG data=QUANTIX-DATA init=/bin/sh',
     ],
     [
       'x="a \t quantix.debug" quantix.toram y="b init=/evil',
-      'build= toram=yes debug= config=QUANTIX-CFG init=/sbin/init',
+      'build= toram=yes debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
     ],
     [
       'quantix.build=3 -- init=/evil quantix.debug',
-      'build=3 toram= debug= config=QUANTIX-CFG init=/sbin/init',
+      'build=3 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
     ],
-    ['quantix.build=* "', 'build=* toram= debug= config=QUANTIX-CFG init=/sbin/init'],
+    [
+      'quantix.build=* "',
+      'build=* toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+    ],
   ])('%j says %j', async (cmdline, told) => {
-    const tell = 'echo "build=$build toram=$toram debug=$debug config=$config_label init=$init"';
+    const tell =
+      'echo "build=$build toram=$toram debug=$debug config=$config_label data=$data_label init=$init"';
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'cmdline'), `${cmdline}\n`);
     expect(await inInit(folder, `parse_parameters "$(cat cmdline)"\n${tell}`)).toBe(told);
