@@ -6,11 +6,19 @@ import * as debian from './shared/debian.ts';
 
 const NOLOGIN = '/usr/sbin/nologin';
 
-/** Programs of PostgreSQL that Alpine links into the path by a script of `postgresql-common`. */
+/**
+ * Programs of PostgreSQL for the path. On Alpine a script of `postgresql-common` makes these links, on Debian wrappers in Perl
+ * are there instead.
+ */
 const POSTGRESQL = [
   ...['createdb', 'createuser', 'dropdb', 'dropuser', 'initdb', 'pg_ctl', 'pg_dump', 'pg_dumpall'],
   ...['pg_isready', 'pg_restore', 'postgres', 'psql', 'vacuumdb'],
 ];
+
+/** Links to them from `/usr/bin`. */
+function postgresqlLinks(folder: string): Record<string, string> {
+  return Object.fromEntries(POSTGRESQL.map((name) => [`/usr/bin/${name}`, `${folder}/${name}`]));
+}
 
 /** QvDC: the control plane of many hosts. */
 export default defineProfile({
@@ -52,7 +60,7 @@ export default defineProfile({
         '/usr/lib/postgresql/17/lib/llvmjit_types.bc':
           'for the just-in-time compiler, which is left out',
       },
-      links: debian.links,
+      links: { ...debian.links, ...postgresqlLinks('/usr/lib/postgresql/17/bin') },
       accept: {},
       overlays: ['debian'],
       architectures: debian.architectures,
@@ -84,9 +92,7 @@ export default defineProfile({
       links: {
         ...alpine.links,
         '/usr/libexec/postgresql': 'postgresql18',
-        ...Object.fromEntries(
-          POSTGRESQL.map((name) => [`/usr/bin/${name}`, `/usr/libexec/postgresql/${name}`]),
-        ),
+        ...postgresqlLinks('/usr/libexec/postgresql'),
       },
       accept: {},
       overlays: [],
@@ -95,7 +101,7 @@ export default defineProfile({
   },
   memory: 512,
   accounts: {
-    groups: { ...groups, postgres: 120, etcd: 121, redis: 122 },
+    groups: { ...groups, postgres: 120, etcd: 121, redis: 122, quantix: 123 },
     users: {
       ...users,
       postgres: {
@@ -107,10 +113,21 @@ export default defineProfile({
       },
       etcd: { uid: 121, group: 'etcd', comment: 'etcd', home: '/var/lib/etcd', shell: NOLOGIN },
       redis: { uid: 122, group: 'redis', comment: 'Redis', home: '/var/lib/redis', shell: NOLOGIN },
+      quantix: {
+        uid: 123,
+        group: 'quantix',
+        member: ['postgres', 'redis'],
+        comment: 'Control plane',
+        home: '/run/quantix-vdc',
+        shell: NOLOGIN,
+      },
     },
   },
-  runlevels: { ...runlevels, default: ['acpid', 'dbus', 'chronyd'] },
-  programs: ['qx-dcui'],
+  runlevels: {
+    ...runlevels,
+    default: ['acpid', 'dbus', 'chronyd', 'postgresql', 'etcd', 'redis', 'qx-controlplane'],
+  },
+  programs: ['qx-dcui', 'qx-controlplane'],
   overlays: ['common', 'qvdc'],
   cmdline,
   kernel,

@@ -1,4 +1,4 @@
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Machine, Medium } from '../../build/qemu/machine.ts';
 import { buildImage } from './build-images.ts';
 import { boot, imageOf, untilReady } from './story.ts';
@@ -25,12 +25,13 @@ const WAYS = [
 ];
 
 test.each(WAYS)(
-  'QvDC boots unattended under $firmware from $from, and says that it is ready',
+  'QvDC boots unattended under $firmware from $from, says that it is ready, and that it forgets: it has no disk for data',
   async (way) => {
     const { firmware, from, cpus } = way;
     const machine: Machine = { firmware, medium: await way.medium(), cpus };
     await using story = await boot(`qvdc-${firmware}-${from}`, machine, 'nobody');
     await untilReady(story);
+    expect(story.guest.log).toContain('this machine forgets all at a restart');
     await story.screenshot();
     story.expectGoodConsole();
   },

@@ -15,10 +15,14 @@ interface Row {
   reader: string;
 }
 
+/** What lies below `/quantix`, and what lies on a disk for data. */
+const [configuration = '', data = ''] = readFileSync(
+  join(PROJECT, 'docs/persistence.md'),
+  'utf8',
+).split('\n## Data\n');
+
 const rows: Row[] = [
-  ...readFileSync(join(PROJECT, 'docs/persistence.md'), 'utf8').matchAll(
-    /^\| `([^`]+)` +\|[^|]+\|([^|]+)\|([^|]+)\|$/gm,
-  ),
+  ...configuration.matchAll(/^\| `([^`]+)` +\|[^|]+\|([^|]+)\|([^|]+)\|$/gm),
 ].map(([, path = '', writer = '', reader = '']) => ({
   path,
   writer: writer.replaceAll('`', '').trim(),
@@ -90,4 +94,15 @@ test('the list is the whole one that both appliances promise', () => {
     expect.arrayContaining(['network/', 'hostname', 'ssh/', 'auth/', 'node/', 'vdc/']),
   );
   expect(rows).toHaveLength(12);
+});
+
+test('on a disk for data is what the service makes there, each with what becomes of it when it is damaged', () => {
+  const listed = [...data.matchAll(/^\| `([a-z]+)\/` +\|.+\| +(\S.*?) +\|$/gm)].map(
+    ([, name]) => name,
+  );
+  const service = readFileSync(join(PROJECT, 'overlay/qvdc/etc/init.d/quantix-data'), 'utf8');
+  const made = [...service.matchAll(/mkdir -p (.+?) &&/g)]
+    .flatMap(([, folders = '']) => [...folders.matchAll(/\/([a-z]+)"/g)])
+    .map(([, name]) => name);
+  expect(listed.toSorted()).toEqual(made.toSorted());
 });
