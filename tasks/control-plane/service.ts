@@ -164,6 +164,10 @@ export async function prepareWithScript(
     throw new BuildError({
       what: `${basename(script)} cannot be prepared: ${told === '' ? error.shortMessage : told}`,
       where: folder,
+      fix:
+        error.code === 'EACCES'
+          ? `Let the account ${account.name} read the project’s folder, or be another user than root.`
+          : undefined,
       cause: error,
     });
   }

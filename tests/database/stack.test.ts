@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
-import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
+import { isRoot } from '../../build/process/environment.ts';
+import { findServerAccount } from '../../tasks/control-plane/account.ts';
+import { makeServicesFolder, prepareWithScript } from '../../tasks/control-plane/service.ts';
 
 const QX_BUILD = resolve(import.meta.dirname, '../../tasks/qx-build.ts');
 
@@ -134,3 +136,19 @@ test.concurrent('told to end while it starts, it leaves nothing', async () => {
   expect(exitCode).toBe(143);
   await expectNothingLeft(scratch.path);
 });
+
+test.runIf(isRoot())(
+  'a project’s folder that the account of the services may not enter is told, with what to do',
+  async () => {
+    await using scratch = await scratchFolder();
+    const closed = join(scratch.path, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    const script = join(closed, 'script');
+    await writeFile(script, '#!/bin/sh\n', { mode: 0o755 });
+    const account = await findServerAccount();
+    const preparing = prepareWithScript(script, { env: {}, account, folder: scratch.path });
+    await expect(preparing).rejects.toThrow(
+      `Let the account ${account.name} read the project’s folder`,
+    );
+  },
+);
