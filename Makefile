@@ -60,7 +60,7 @@ test-unit: node_modules/.ready ## Run the fast tests
 	@$(QX) doctor --install
 	$(VITEST) --project unit
 
-test-database: node_modules/.ready ## Try the control plane's database on a real PostgreSQL
+test-database: node_modules/.ready ## Try the control plane on a real PostgreSQL, etcd and Redis
 	@$(QX) doctor --install
 	$(VITEST) --project database
 

@@ -21,7 +21,7 @@ const IMAGES = {
 };
 
 /**
- * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `build` builds real images, `docker` builds
+ * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `database` starts real servers, `build` builds real images, `docker` builds
  * one in Docker, `vm` boots them. The last three may run together.
  */
 export default defineConfig({
