@@ -55,7 +55,7 @@ export async function toolVersions<Tool extends VersionedTool>(
       if (path === undefined && mayLack) return [tool, 'not on this host'] as const;
       const known = path === undefined ? undefined : memory[path];
       if (known !== undefined && isSame(known.files)) return [tool, known.version] as const;
-      const libraries = path === undefined ? [] : await shapingLibraries(tool, path);
+      const libraries = await shapingLibraries(tool);
       const parts = [await toolVersion(tool), ...libraries.map(versionedName)];
       const version = parts.join(' ');
       if (path !== undefined && isElf(path)) {
@@ -82,8 +82,13 @@ function readMemory(file: string): Memory {
 
 /** Path of the program that a name stands for, as execvp(3) finds it. */
 function findProgram(name: string): string | undefined {
+  return findPrograms(name)[0];
+}
+
+/** Paths of all programs of a name on PATH, the one that counts first. */
+function findPrograms(name: string): string[] {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  return folders.map((folder) => join(folder, name)).find(isProgram);
+  return folders.map((folder) => join(folder, name)).filter(isProgram);
 }
 
 /** Whether a path is a program that the caller may run; a folder of PATH that he may not enter has none for him. */
@@ -96,11 +101,16 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Paths of a tool's libraries as the loader finds them: `/lib/…/libzstd.so.1`. */
-async function shapingLibraries(tool: VersionedTool, path: string): Promise<string[]> {
+/**
+ * Paths of a tool's libraries as the loader finds them: `/lib/…/libzstd.so.1`. Of a script they are those of the next
+ * program of its name on PATH, which such a script calls.
+ */
+async function shapingLibraries(tool: VersionedTool): Promise<string[]> {
   const shaping = SHAPING_LIBRARIES[tool];
-  if (shaping === undefined || !isElf(path)) return [];
-  const lines = (await run('ldd', [path])).matchAll(/^\s*(\S+) => (\/.*) \(0x[0-9a-f]+\)$/gm);
+  if (shaping === undefined) return [];
+  const program = findPrograms(tool).find(isElf);
+  if (program === undefined) return [];
+  const lines = (await run('ldd', [program])).matchAll(/^\s*(\S+) => (\/.*) \(0x[0-9a-f]+\)$/gm);
   return [...lines].flatMap(([, name = '', file = '']) => (shaping.test(name) ? file : []));
 }
 

@@ -133,6 +133,7 @@ test('a download that is not what the lock says is refused', async () => {
 });
 
 test('a damaged download in the cache is downloaded again', async () => {
+  await forgetBuilds();
   const { blobs: folder, opened } = workshop.cache;
   const [sharedBlobs, sharedOpened] = await Promise.all([realpath(folder), realpath(opened)]);
   await rm(folder);
