@@ -5,6 +5,14 @@ import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
+import { dataDisk } from './data-disk.ts';
+import {
+  addNode,
+  countRows,
+  damageThrowAways,
+  expectDatabase,
+  expectThrowAwaysMended,
+} from './databases.ts';
 import {
   LEASED,
   STATIC,
@@ -155,24 +163,45 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
   story.expectGoodConsole();
 });
 
-test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace', async () => {
+/** Waits for text on the status screen of the console on the serial line. */
+async function untilConsoleTells({ guest }: Story, text: RegExp): Promise<void> {
+  await guest.waitFor(/Press Enter to use the console/);
+  const status = guest.mark;
+  guest.type('');
+  await guest.waitFor(text, status);
+}
+
+test('QvDC takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace; so is its database, and what else is damaged meanwhile starts empty, with an alert', async () => {
   const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
     bios: { board: 'q35', drive: { as: 'cdrom', bus: 'scsi' } },
     uefi: { board: 'q35', drive: { as: 'disk', bus: 'nvme' } },
   });
+  const disks = [
+    ...(machine.disks ?? []),
+    { file: await dataDisk('QVDC-DATA'), format: 'raw', bus: 'virtio' } as const,
+  ];
+  let rows = '';
   {
-    await using story = await boot('qvdc-network', machine);
+    await using story = await boot('qvdc-network', { ...machine, disks });
     await untilReady(story);
     await setStaticOnSerialLine(story);
     await expectGoodServices(story, 'qvdc');
     await expectStatic(story);
     await expectReachedFromOutside(story, hostPort);
+    await expectDatabase(story);
+    await addNode(story);
+    rows = await countRows(story);
     await story.screenshot();
+    await damageThrowAways(story);
     await powerOff(story);
   }
-  await using story = await boot('qvdc-network-again', otherwise);
+  await using story = await boot('qvdc-network-again', { ...otherwise, disks });
   await untilReady(story);
+  await untilConsoleTells(story, /ready \(.*schema version 10/);
   await logIn(story);
+  await expectDatabase(story);
+  expect(await countRows(story)).toBe(rows);
+  await expectThrowAwaysMended(story);
   await expectStatic(story);
   await succeed(story, 'qx-network dhcp eth0');
   await expectLease(story);

@@ -1,0 +1,58 @@
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { type Story, succeed, untilSucceeds } from './story.ts';
+
+const migrationsSchema = z.object({ schemaVersion: z.number(), pending: z.array(z.unknown()) });
+
+/** Runs SQL as the documentation has it, as the superuser of the database. @returns what psql prints */
+export async function psql(story: Story, sql: string, options = ''): Promise<string> {
+  return await succeed(
+    story,
+    `su -s /bin/sh postgres -c "psql -d quantix_vdc ${options} -c '${sql}'"`,
+  );
+}
+
+/** The queries of the quick reference. */
+const QUICK_REFERENCE = [
+  'SELECT id, hostname, management_ip, phase FROM nodes',
+  'SELECT id, name, power_state, node_id FROM virtual_machines',
+  'SELECT id, name, pool_type, phase FROM storage_pools',
+];
+
+/** The database has all migrations, and answers what an operator asks first. */
+export async function expectDatabase(story: Story): Promise<void> {
+  const status = await succeed(story, 'qx-controlplane migrate status --json');
+  expect(migrationsSchema.parse(JSON.parse(status))).toEqual({ schemaVersion: 10, pending: [] });
+  for (const query of QUICK_REFERENCE) expect(await psql(story, query)).toMatch(/\(\d+ rows?\)/);
+}
+
+/** Rows of tables that a boot must not change. */
+export async function countRows(story: Story): Promise<string> {
+  const tables = ['nodes', 'virtual_machines', 'storage_pools', 'roles', 'users', 'projects'];
+  const counts = tables.map((table) => `(SELECT count(*) FROM ${table}) AS ${table}`);
+  return await psql(story, `SELECT ${counts.join(', ')}`, '-A');
+}
+
+/** Adds a host, so that there is a row that only this machine knows. */
+export async function addNode(story: Story): Promise<void> {
+  await psql(
+    story,
+    'INSERT INTO nodes (id, hostname) SELECT gen_random_uuid(), current_database()',
+  );
+}
+
+/** Damages the folders of etcd and of Redis in a way that neither starts with. */
+export async function damageThrowAways(story: Story): Promise<void> {
+  const garbage = 'head -c 20000 /dev/urandom';
+  await succeed(story, 'rc-service etcd stop');
+  await succeed(story, `for file in /data/etcd/data/member/wal/*; do ${garbage} >$file; done`);
+  await succeed(story, `${garbage} >/data/redis/dump.rdb`);
+}
+
+/** Damage was noticed, told, and is over. */
+export async function expectThrowAwaysMended(story: Story): Promise<void> {
+  await untilSucceeds(story, 'ls /data/etcd | grep -q damaged');
+  const alerts = `su -s /bin/sh postgres -c "psql -d quantix_vdc -c 'SELECT title FROM alerts'"`;
+  await untilSucceeds(story, `${alerts} | grep -q 'folder of etcd was damaged'`);
+  await untilSucceeds(story, 'qx-controlplane doctor');
+}

@@ -1,0 +1,54 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { test } from 'vitest';
+import type { Machine } from '../../build/qemu/machine.ts';
+import { Random } from '../fuzz/random.ts';
+import { dataDisk } from './data-disk.ts';
+import { expectDatabase } from './databases.ts';
+import { boot, imageOf, logIn, untilReady, untilSucceeds } from './story.ts';
+
+/**
+ * Moments of a first boot at which something is being written, by what the guest says of itself: while the cluster is made,
+ * while the database is migrated, while its server starts, and before all that.
+ */
+const MOMENTS = [
+  /Starting etcd/,
+  /Starting qx-controlplane/,
+  /Starting postgresql/,
+  /quantix: root/,
+] as const;
+
+/** Longest time from such a moment until the power is cut; milliseconds. */
+const LONGEST = 3_000;
+
+/** How often the power is cut; `QUANTIX_POWER_CUTS=20` asks for more than a usual run has time for. */
+const CUTS = Number(process.env.QUANTIX_POWER_CUTS ?? 2);
+
+const random = new Random(12);
+const cuts = Array.from({ length: CUTS }, (_, cut) => ({
+  cut,
+  moment: MOMENTS[cut % MOMENTS.length]!,
+  after: random.below(LONGEST),
+}));
+
+test.each(cuts)(
+  'cut $cut of power in a first boot, $after ms after it says $moment: the next boot ends in a working control plane, with all migrations',
+  async ({ cut, moment, after }) => {
+    const machine: Machine = {
+      firmware: 'bios',
+      medium: { as: 'cdrom', image: imageOf('qvdc').iso },
+      disks: [{ file: await dataDisk('QVDC-DATA'), format: 'raw', bus: 'virtio' }],
+    };
+    {
+      await using story = await boot(`qvdc-power-cut-${cut}`, machine);
+      await story.guest.waitFor(moment);
+      await wait(after);
+    }
+    await using story = await boot(`qvdc-power-cut-${cut}-again`, machine);
+    await untilReady(story);
+    await logIn(story);
+    await expectDatabase(story);
+    // Each service has three seconds to answer it, which a busy host may not give.
+    await untilSucceeds(story, 'qx-controlplane doctor');
+    story.expectGoodConsole();
+  },
+);
