@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { readCommands } from '../database/document.ts';
 import { type Story, succeed, untilSucceeds } from './story.ts';
 
 const migrationsSchema = z.object({ schemaVersion: z.number(), pending: z.array(z.unknown()) });
@@ -24,6 +25,13 @@ export async function expectDatabase(story: Story): Promise<void> {
   const status = await succeed(story, 'qx-controlplane migrate status --json');
   expect(migrationsSchema.parse(JSON.parse(status))).toEqual({ schemaVersion: 10, pending: [] });
   for (const query of QUICK_REFERENCE) expect(await psql(story, query)).toMatch(/\(\d+ rows?\)/);
+}
+
+/** Every command that the document about the control plane's data has for an appliance works, in their order. */
+export async function expectDocumentedCommands(story: Story): Promise<void> {
+  for (const { place, command } of await readCommands()) {
+    if (place === 'appliance') await succeed(story, command);
+  }
 }
 
 /** Rows of tables that a boot must not change. */

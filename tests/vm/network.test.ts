@@ -11,6 +11,7 @@ import {
   countRows,
   damageThrowAways,
   expectDatabase,
+  expectDocumentedCommands,
   expectThrowAwaysMended,
 } from './databases.ts';
 import {
@@ -190,6 +191,7 @@ test('QvDC takes a lease, goes static in the console on the serial line and is r
     await expectReachedFromOutside(story, hostPort);
     await expectDatabase(story);
     await addNode(story);
+    await expectDocumentedCommands(story);
     rows = await countRows(story);
     await story.screenshot();
     await damageThrowAways(story);
