@@ -22,6 +22,7 @@ import { ControlPlaneError } from './error.ts';
 import { takeNotice } from './health/notice.ts';
 import { isPersistent } from './health/persistence.ts';
 import {
+  type Asking,
   askService,
   probeEtcd,
   probePostgresql,
@@ -99,12 +100,12 @@ function electionTimes({
 export async function askServices(
   config: Config,
   database: Database,
-  signal?: AbortSignal,
+  asking: Asking = {},
 ): Promise<ServiceHealth[]> {
   return await Promise.all([
-    askService('postgresql', probePostgresql(database), signal),
-    askService('etcd', probeEtcd(config.etcd.address), signal),
-    askService('redis', probeRedis(config.redis.socket), signal),
+    askService('postgresql', probePostgresql(database), asking),
+    askService('etcd', probeEtcd(config.etcd.address), asking),
+    askService('redis', probeRedis(config.redis.socket), asking),
   ]);
 }
 
@@ -146,7 +147,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const look = async () => {
     const before = new Map(services.map(({ name, state }) => [name, state]));
-    services = await askServices(config, database, signal);
+    services = await askServices(config, database, { signal });
     for (const { name, state, problem: why } of services) {
       if (state === before.get(name)) continue;
       if (state === 'failed') log.warning(`${name} does not answer: ${why}`);

@@ -17,6 +17,9 @@ interface Finding {
   readonly fix: string;
 }
 
+/** Milliseconds that a service has to answer: this program is a new one, whose first question takes longest. */
+const WITHIN = 20_000;
+
 const SERVICE_FIX = 'rc-service NAME status; rc-service NAME restart; logread | grep NAME';
 
 /**
@@ -31,7 +34,7 @@ export async function examine(
   const log = createLogger({ level: 'error', write: () => undefined });
   const database = openDatabase(databaseAddress(config), { open: 2, idle: 0 }, log);
   try {
-    const services = await askServices(config, database);
+    const services = await askServices(config, database, { within: WITHIN });
     const findings: Finding[] = [
       ...services.map(({ name, state, problem }) => ({
         subject: name,

@@ -15,8 +15,15 @@ export interface ServiceHealth {
   readonly askedAt: Date | undefined;
 }
 
-/** Milliseconds within which a service answers. */
+/** Milliseconds within which a service answers whoever asks it again and again. */
 const PATIENCE = 3_000;
+
+/** How a service is asked; everything is optional. */
+export interface Asking {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that it has to answer. */
+  readonly within?: number;
+}
 
 /** Asks a service once. @throws anything, with a message for people, if it does not answer as it should */
 export type Probe = (signal: AbortSignal) => Promise<void>;
@@ -69,9 +76,9 @@ export function probeRedis(socket: string): Probe {
 export async function askService(
   name: ServiceHealth['name'],
   probe: Probe,
-  signal?: AbortSignal,
+  { signal, within = PATIENCE }: Asking = {},
 ): Promise<ServiceHealth> {
-  const limit = AbortSignal.timeout(PATIENCE);
+  const limit = AbortSignal.timeout(within);
   const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   const outOfTime = new Promise<never>((_resolve, reject) => {
     ending.addEventListener('abort', () => reject(new Error('no answer in time')), { once: true });
