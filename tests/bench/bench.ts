@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { formatTable } from '../../tasks/ui/format.ts';
 import { measureApk } from './apk.ts';
-import { measureBoots } from './boots.ts';
+import { measureBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
 import { measureDatabase } from './database.ts';
 import { measureIdle } from './idle.ts';
@@ -12,6 +12,8 @@ import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
+/** Label of the disk on which QvDC keeps its databases. */
+const QVDC_DATA = 'QVDC-DATA';
 const RUNS = Number(process.env.RUNS ?? 5);
 
 const builtSchema = z.object({ event: z.literal('built'), image: z.string(), file: z.string() });
@@ -33,7 +35,11 @@ const figures: Figure[] = [
 const profiles = images.map(({ image }) => image);
 for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));
 figures.push(...(await measureTogether(profiles, RUNS)));
-for (const { image, file } of images) figures.push(...(await measureBoots(image, file, RUNS)));
+for (const { image, file } of images) {
+  const dataLabel = image === 'qvdc' ? QVDC_DATA : undefined;
+  figures.push(...(await measureBoots(image, file, { runs: RUNS, dataLabel })));
+  if (dataLabel !== undefined) figures.push(await measureMemory(image, file, dataLabel));
+}
 for (const { file } of images.filter(({ image }) => image === 'quantix-os')) {
   figures.push(...(await measureIdle(file)));
 }

@@ -28,11 +28,7 @@ export async function measureIdle(iso: string): Promise<Figure[]> {
     const medium = { as: 'cdrom', image: iso } as const;
     const options = { acceleration: 'tcg', log: join(directory, 'serial.log') } as const;
     await using guest = await Guest.start({ firmware: 'bios', medium }, options);
-    await guest.waitFor(/Press Enter to use the console/);
-    guest.type('');
-    await guest.waitFor(/8 Shell/);
-    guest.send('8');
-    await guest.waitFor(/~ # /);
+    await openShell(guest);
     const command = LOOK.replaceAll('\n', '; ');
     guest.type(`sleep ${SPAN}; ${command}; sleep ${SPAN}; ${command}`);
     const [, before, , after, memory] = await guest.waitFor(/^\[(\d+) (\d+)\]\n\[(\d+) (\d+)\]$/m);
@@ -53,6 +49,15 @@ export async function measureIdle(iso: string): Promise<Figure[]> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Opens a shell of root through the console on the serial port. */
+export async function openShell(guest: Guest): Promise<void> {
+  await guest.waitFor(/Press Enter to use the console/);
+  guest.type('');
+  await guest.waitFor(/8 Shell/);
+  guest.send('8');
+  await guest.waitFor(/~ # /);
 }
 
 /** Seconds that the work takes in the guest, by its own clock. */

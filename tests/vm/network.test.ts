@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { temporaryFolder } from '../unit/folder.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
@@ -179,7 +180,11 @@ test('QvDC takes a lease, goes static in the console on the serial line and is r
   });
   const disks = [
     ...(machine.disks ?? []),
-    { file: await dataDisk('QVDC-DATA'), format: 'raw', bus: 'virtio' } as const,
+    {
+      file: await dataDisk(await temporaryFolder(), 'QVDC-DATA'),
+      format: 'raw',
+      bus: 'virtio',
+    } as const,
   ];
   let rows = '';
   {

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'vitest';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { Random } from '../fuzz/random.ts';
+import { temporaryFolder } from '../unit/folder.ts';
 import { dataDisk } from './data-disk.ts';
 import { expectDatabase } from './databases.ts';
 import { boot, imageOf, logIn, untilReady, untilSucceeds } from './story.ts';
@@ -36,7 +37,13 @@ test.each(cuts)(
     const machine: Machine = {
       firmware: 'bios',
       medium: { as: 'cdrom', image: imageOf('qvdc').iso },
-      disks: [{ file: await dataDisk('QVDC-DATA'), format: 'raw', bus: 'virtio' }],
+      disks: [
+        {
+          file: await dataDisk(await temporaryFolder(), 'QVDC-DATA'),
+          format: 'raw',
+          bus: 'virtio',
+        },
+      ],
     };
     {
       await using story = await boot(`qvdc-power-cut-${cut}`, machine);
