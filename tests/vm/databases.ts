@@ -27,6 +27,19 @@ export async function expectDatabase(story: Story): Promise<void> {
   for (const query of QUICK_REFERENCE) expect(await psql(story, query)).toMatch(/\(\d+ rows?\)/);
 }
 
+/** Taking all migrations of an empty database back, and applying them again, gives the same schema on the image's server. */
+export async function expectMigrationsReversible(story: Story): Promise<void> {
+  const dump = 'pg_dump --schema-only --restrict-key=same -d quantix_vdc';
+  const schema = `su -s /bin/sh postgres -c "${dump}" | sha256sum`;
+  await succeed(story, 'rc-service qx-controlplane stop');
+  const before = await succeed(story, schema);
+  await succeed(story, 'qx-controlplane migrate down 10');
+  expect(await succeed(story, schema)).not.toBe(before);
+  await succeed(story, 'qx-controlplane migrate up');
+  expect(await succeed(story, schema)).toBe(before);
+  await succeed(story, 'rc-service qx-controlplane start');
+}
+
 /** Every command that the document about the control plane's data has for an appliance works, in their order. */
 export async function expectDocumentedCommands(story: Story): Promise<void> {
   for (const { place, command } of await readCommands()) {

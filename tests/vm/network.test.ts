@@ -13,6 +13,7 @@ import {
   damageThrowAways,
   expectDatabase,
   expectDocumentedCommands,
+  expectMigrationsReversible,
   expectThrowAwaysMended,
 } from './databases.ts';
 import {
@@ -195,6 +196,7 @@ test('QvDC takes a lease, goes static in the console on the serial line and is r
     await expectStatic(story);
     await expectReachedFromOutside(story, hostPort);
     await expectDatabase(story);
+    await expectMigrationsReversible(story);
     await addNode(story);
     await expectDocumentedCommands(story);
     rows = await countRows(story);
