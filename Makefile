@@ -24,7 +24,7 @@ IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(P
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu controlplane test check test-unit test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso lock rootfs explain qemu controlplane test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -50,7 +50,7 @@ qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on 
 controlplane: node_modules/.ready ## Run a control plane with PostgreSQL, etcd and Redis from this host's packages, until Ctrl-C
 	@$(QX) controlplane
 
-test: check test-unit test-database test-net test-images ## Run all tests
+test: check test-unit test-services test-images ## Run all tests
 
 check: node_modules/.ready ## Check style and types
 	$(NODE) node_modules/.bin/biome check .
@@ -59,6 +59,10 @@ check: node_modules/.ready ## Check style and types
 test-unit: node_modules/.ready ## Run the fast tests
 	@$(QX) doctor --install
 	$(VITEST) --project unit
+
+test-services: node_modules/.ready ## Run what the next two do, side by side
+	@$(QX) doctor --install
+	$(VITEST) --project database --project net
 
 test-database: node_modules/.ready ## Try the control plane on a real PostgreSQL, etcd and Redis
 	@$(QX) doctor --install
