@@ -16,7 +16,7 @@ export interface ServiceHealth {
 }
 
 /** Milliseconds within which a service answers whoever asks it again and again. */
-const PATIENCE = 3_000;
+const PATIENCE = 10_000;
 
 /** How a service is asked; everything is optional. */
 export interface Asking {
