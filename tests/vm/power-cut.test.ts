@@ -48,7 +48,8 @@ test.each(cuts)(
       await story.guest.waitFor(moment);
       await wait(after);
     }
-    await using story = await boot(`qvdc-power-cut-${cut}-again`, machine);
+    const otherwise = { firmware: 'uefi', cpus: 2 } as const;
+    await using story = await boot(`qvdc-power-cut-${cut}-again`, { ...machine, ...otherwise });
     await untilReady(story);
     await logIn(story);
     await expectDatabase(story);
