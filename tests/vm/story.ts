@@ -99,6 +99,9 @@ export async function awaitShell(guest: Guest): Promise<void> {
   await guest.waitFor(/~ # /, prompt);
 }
 
+/** A message of the kernel among what a command writes: the serial port is its console too. */
+const KERNEL_MESSAGE = /^\[ *\d+\.\d{6}\] .*\n/gm;
+
 /**
  * Runs a command in the guest's shell.
  * @returns what it wrote
@@ -111,7 +114,7 @@ export async function succeed({ guest }: Story, command: string): Promise<string
   const done = /\$\?\]"\n([\s\S]*?)\[exit (\d+)\]\n[\s\S]*?~ # /;
   const [, output = '', status] = await guest.waitFor(done, from);
   expect(status, `${command}\n${output}`).toBe('0');
-  return output;
+  return output.replace(KERNEL_MESSAGE, '');
 }
 
 /** Runs a command in the guest's shell again and again, until it succeeds. */
