@@ -56,9 +56,10 @@ check: node_modules/.ready ## Check style and types
 	$(NODE) node_modules/.bin/biome check .
 	$(NODE) node_modules/.bin/tsc --noEmit
 
-test-unit: node_modules/.ready ## Run the fast tests
+test-unit: node_modules/.ready ## Run the fast tests; those of the programs also on the oldest Node that they run on
 	@$(QX) doctor --install
 	$(VITEST) --project unit
+	$(NODE) tests/node-lts.ts
 
 test-services: node_modules/.ready ## Run what the next two do, side by side
 	@$(QX) doctor --install

@@ -75,7 +75,7 @@ export async function fetchNpmArchive(
   const check = async (file: string) => {
     if ((await hashOf(file)) === sha512) return;
     throw new BuildError({
-      what: `${name} is another archive than package-lock.json says`,
+      what: `${name} is another archive than the one that the project asks for`,
       where: url,
       fix: 'Check the registry that npm is configured with: npm config get registry',
     });
