@@ -22,6 +22,7 @@ import { controlPart } from '../alpine-mirror/parts.ts';
 import { pkginfo } from '../alpine-mirror/recipe.ts';
 import { END_MARK, tarEntry } from '../alpine-mirror/tar.ts';
 import { key } from '../unit/alpine/opened.ts';
+import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { etcd } from './etcd-target.ts';
@@ -158,6 +159,9 @@ const version: Target = {
     if (compareVersions(a, a) !== 0) throw new Error(`${JSON.stringify(a)} differs from itself`);
     if (compareVersions(a, b) + compareVersions(b, a) !== 0) {
       throw new Error(`${JSON.stringify(a)} and ${JSON.stringify(b)} have no order`);
+    }
+    if (isValidVersion(a) && isValidVersion(b) && compareVersions(a, b) !== statedOrder(a, b)) {
+      throw new Error(`${JSON.stringify(a)} and ${JSON.stringify(b)} are not in the stated order`);
     }
     const atom = parseAtom(
       `${random.pick(['a', '!a', 'a@t'])}${random.pick(['', '=', '>~', '><'])}${a}`,

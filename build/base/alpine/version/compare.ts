@@ -1,14 +1,15 @@
-import { isLeadingZeros, Kind, type Token, tokens } from './token.ts';
+import { Kind, VersionReader } from './token.ts';
 
 /** How two versions relate: the first is less (-1), equal (0) or greater (1). */
 export type Relation = -1 | 0 | 1;
 
 /**
- * Compares two versions as apk-tools 2.14 does; of an invalid version, its valid beginning is compared.
+ * Compares two versions as apk-tools 3 does (the rules are in docs/apk-versions.md). Of text that is no version, its
+ * beginning that is one is compared, and it is less than a version that ends there.
  * @returns -1 if the first is less, 1 if it is greater
  */
 export function compareVersions(a: string, b: string): Relation {
-  return a === b ? 0 : compareTokens(tokens(a), tokens(b));
+  return a === b ? 0 : compare(a, b, false);
 }
 
 /**
@@ -16,53 +17,64 @@ export function compareVersions(a: string, b: string): Relation {
  * and `1.2.3-r4`, and less than `1.3`.
  */
 export function compareWithPrefix(version: string, prefix: string): Relation {
-  if (version === prefix) return 0;
-  const [parts, wanted] = [tokens(version), tokens(prefix)];
-  const last = wanted.length - 1;
-  const begins =
-    wanted[last]?.kind === Kind.end &&
-    wanted.slice(0, last).every((token, index) => sameToken(token, parts[index])) &&
-    !endsWithinNumber(wanted[last - 1], parts[last]);
-  return begins ? 0 : compareTokens(parts, wanted);
+  return version === prefix ? 0 : compare(version, prefix, true);
 }
 
-/** Whether a prefix that ends with zeros ends before the rest of the same number: `1.0` within `1.01`. */
-function endsWithinNumber(prefixEnd: Token | undefined, next: Token | undefined): boolean {
-  if (prefixEnd === undefined || !isLeadingZeros(prefixEnd)) return false;
-  return next?.kind === Kind.digits && next.value !== 0;
+function compare(a: string, b: string, isPrefix: boolean): Relation {
+  const [one, other] = [new VersionReader(a), new VersionReader(b)];
+  while (one.kind === other.kind && one.kind < Kind.end) {
+    const relation = compareParts(one, other);
+    if (relation !== 0) return relation;
+    one.next();
+    other.next();
+  }
+  if (one.kind === other.kind || (isPrefix && other.kind === Kind.end)) return 0;
+  if (isPrerelease(one)) return -1;
+  if (isPrerelease(other)) return 1;
+  return one.kind > other.kind ? -1 : 1;
 }
 
-function sameToken(a: Token, b: Token | undefined): boolean {
-  return a.kind === b?.kind && a.value === b.value;
+function isPrerelease({ kind, suffix }: VersionReader): boolean {
+  return kind === Kind.suffix && suffix < 0;
 }
 
-function compareTokens(a: readonly Token[], b: readonly Token[]): Relation {
-  for (let index = 0; ; index += 1) {
-    const [one, other] = [a[index], b[index]];
-    if (one === undefined || other === undefined) return 0;
-    if (one.kind !== other.kind) return relationOfKinds(one, other);
-    if (one.value < other.value) return -1;
-    if (one.value > other.value) return 1;
+/** Compares two parts of one kind. */
+function compareParts(a: VersionReader, b: VersionReader): Relation {
+  switch (a.kind) {
+    case Kind.suffix:
+      return relationOf(a.suffix, b.suffix);
+    case Kind.fraction:
+      if (a.hasLeadingZero || b.hasLeadingZero) return relationOf(a.value, b.value);
+      return relationOf(numeric(a.value), numeric(b.value));
+    case Kind.number:
+    case Kind.suffixNumber:
+    case Kind.revision:
+      return relationOf(numeric(a.value), numeric(b.value));
+    default:
+      return relationOf(a.value, b.value);
   }
 }
 
-/** The order of two versions that are equal up to parts of different kinds. */
-function relationOfKinds(a: Token, b: Token): Relation {
-  if (isPrerelease(a)) return -1;
-  if (isPrerelease(b)) return 1;
-  return a.kind > b.kind ? -1 : 1;
+function relationOf<T extends string | number | bigint>(a: T, b: T): Relation {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function isPrerelease({ kind, value }: Token): boolean {
-  return kind === Kind.suffix && typeof value === 'number' && value < 0;
+/** Digits that fit a number without loss. */
+const EXACT_DIGITS = 15;
+
+/** What digits are worth to apk, which counts in 64 bits: of more digits, only the last 64 have a say. */
+function numeric(digits: string): number | bigint {
+  return digits.length <= EXACT_DIGITS
+    ? Number(digits)
+    : BigInt.asUintN(64, BigInt(digits.slice(-64)));
 }
 
 const VERSION =
   /^[0-9]+(?:\.[0-9]+)*[a-z]?(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*(?:~[0-9a-f]+)?(?:-r[0-9]+)?$/;
 
 /**
- * Whether text is a version by the rules of apk-tools 3, which are stricter than those of 2.14:
- * `digits{.digits}[letter]{_suffix[number]}[~hash][-rNUMBER]`, nothing empty.
+ * Whether text is a version by the rules of apk-tools 3:
+ * `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`, nothing empty.
  */
 export function isValidVersion(text: string): boolean {
   return VERSION.test(text);

@@ -4,144 +4,124 @@
  * `_alpha`, `_beta`, `_pre` and `_rc`, which come before everything.
  */
 export const Kind = {
-  invalid: -1,
-  /** After a dot: the number, or how many zeros it starts with, as a negative number. */
-  fraction: 0,
-  /** The first number, and what follows such zeros. */
-  digits: 1,
+  /** The first number. */
+  number: 0,
+  /** A number after a dot. */
+  fraction: 1,
   letter: 2,
   suffix: 3,
   suffixNumber: 4,
   hash: 5,
   revision: 6,
   end: 7,
+  /** What no version has at this place; nothing is read after it. */
+  invalid: 8,
 } as const;
 
 /** One of the kinds. */
 export type KindOf = (typeof Kind)[keyof typeof Kind];
 
-/** A part of a version: its kind, and what it is compared by. */
-export interface Token {
-  readonly kind: KindOf;
-  /** Of parts of one kind, either all are text (`hash`) or none is. */
-  readonly value: number | bigint | string;
-}
-
-const SUFFIXES = [
+/** Suffixes in their order, and how each relates to none: less before 0. */
+const SUFFIXES: ReadonlyMap<string, number> = new Map([
   ['alpha', -4],
   ['beta', -3],
   ['pre', -2],
   ['rc', -1],
-  ['cvs', 0],
-  ['svn', 1],
-  ['git', 2],
-  ['hg', 3],
-  ['p', 4],
-] as const;
+  ['cvs', 1],
+  ['svn', 2],
+  ['git', 3],
+  ['hg', 4],
+  ['p', 5],
+]);
 
-const INVALID: Token = { kind: Kind.invalid, value: -1 };
-const END: Token = { kind: Kind.end, value: 0 };
-
-const DIGITS = /[0-9]*/y;
-const ZEROS = /0+/y;
-const HASH = /[0-9a-f]+/y;
-const LOWER = /[a-z]/;
-const DIGIT = /[0-9]/;
+const DOT = 0x2e;
+const MINUS = 0x2d;
+const UNDERSCORE = 0x5f;
+const TILDE = 0x7e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const A = 0x61;
+const F = 0x66;
+const Z = 0x7a;
 
 /**
- * Splits a version into parts, ending with one of kind `end` or `invalid`, as apk-tools 2.14 reads it:
- * `digits{.digits}[letter]{_suffix[number]}{~hash}[-rNUMBER]`. Of text that is no version, the parts up to
- * where it stops being one are given. A number after a dot that starts with zeros is two parts, the count of
- * zeros (more are less) and the rest, so that `1.02` is less than `1.1`, and `1.002` than both.
+ * Reads the parts of a version as apk-tools 3 does: `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`, then
+ * one of kind `end`. Of text that is no version, the parts up to where it stops being one are given, then `invalid`.
  */
-export function tokens(version: string): Token[] {
-  if (version === '') return [{ kind: Kind.digits, value: 0 }, END];
-  const parts: Token[] = [];
-  let [kind, at]: [KindOf, number] = [Kind.digits, 0];
-  for (;;) {
-    const part = read(version, at, kind);
-    parts.push({ kind, value: part.value });
-    if (part.end < 0) {
-      parts.push(INVALID);
-      return parts;
+export class VersionReader {
+  /** The part that was read last. */
+  kind: KindOf = Kind.number;
+  /** Of a suffix, its place among suffixes: less than 0 for what comes before the version without it. */
+  suffix = 0;
+  readonly #text: string;
+  #start = 0;
+  #end = 0;
+
+  /** Reads the first part. @param text the version */
+  constructor(text: string) {
+    this.#text = text;
+    this.#take(Kind.number, 0, isDigit);
+  }
+
+  /** The part that was read last, without the sign before it. */
+  get value(): string {
+    return this.#text.slice(this.#start, this.#end);
+  }
+
+  /** Whether that part begins with the digit 0. */
+  get hasLeadingZero(): boolean {
+    return this.#text.charCodeAt(this.#start) === ZERO;
+  }
+
+  /** Reads the next part; not to be called after `end` or `invalid`. */
+  next(): void {
+    const [at, before] = [this.#end, this.kind];
+    if (at === this.#text.length) {
+      this.kind = Kind.end;
+      return;
     }
-    at = part.end;
-    if (at >= version.length) {
-      parts.push(END);
-      return parts;
-    }
-    if (isLeadingZeros({ kind, value: part.value })) {
-      kind = Kind.digits;
-      continue;
-    }
-    const next = following(version, at, kind);
-    if (next === undefined) {
-      parts.push(INVALID);
-      return parts;
-    }
-    [kind, at] = [next.kind, next.at];
+    const sign = this.#text.charCodeAt(at);
+    if (sign === DOT && before <= Kind.fraction) this.#take(Kind.fraction, at + 1, isDigit);
+    else if (sign === UNDERSCORE && before <= Kind.suffixNumber) this.#takeSuffix(at + 1);
+    else if (sign === TILDE && before < Kind.hash) this.#take(Kind.hash, at + 1, isHexDigit);
+    else if (sign === MINUS && before < Kind.revision && this.#text[at + 1] === 'r')
+      this.#take(Kind.revision, at + 2, isDigit);
+    else if (isLetter(sign) && before <= Kind.fraction) this.#takeLetter(at);
+    else if (isDigit(sign) && before === Kind.suffix) this.#take(Kind.suffixNumber, at, isDigit);
+    else this.kind = Kind.invalid;
+  }
+
+  /** Takes characters of a kind, of which there must be one. */
+  #take(kind: KindOf, from: number, belongs: (code: number) => boolean): void {
+    let end = from;
+    while (end < this.#text.length && belongs(this.#text.charCodeAt(end))) end += 1;
+    this.kind = end === from ? Kind.invalid : kind;
+    this.#start = from;
+    this.#end = end;
+  }
+
+  #takeLetter(at: number): void {
+    this.kind = Kind.letter;
+    this.#start = at;
+    this.#end = at + 1;
+  }
+
+  #takeSuffix(from: number): void {
+    this.#take(Kind.suffix, from, isLetter);
+    const suffix = SUFFIXES.get(this.value);
+    if (suffix === undefined) this.kind = Kind.invalid;
+    else this.suffix = suffix;
   }
 }
 
-/** Whether a part is the zeros that a number after a dot starts with. */
-export function isLeadingZeros({ kind, value }: Token): boolean {
-  return kind === Kind.fraction && typeof value === 'number' && value < 0;
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= NINE;
 }
 
-/** Reads one part. @returns what it is worth, and where it ends; -1 if it is none */
-function read(version: string, at: number, kind: KindOf): { value: Token['value']; end: number } {
-  switch (kind) {
-    case Kind.letter:
-      return { value: version.charCodeAt(at), end: at + 1 };
-    case Kind.suffix: {
-      const known = SUFFIXES.find(([suffix]) => version.startsWith(suffix, at));
-      return known === undefined
-        ? { value: -1, end: -1 }
-        : { value: known[1], end: at + known[0].length };
-    }
-    case Kind.hash: {
-      const hash = match(HASH, version, at);
-      return { value: hash, end: hash === '' ? -1 : at + hash.length };
-    }
-    default: {
-      const zeros = kind === Kind.fraction ? match(ZEROS, version, at).length : 0;
-      if (zeros > 0) return { value: -zeros, end: at + zeros };
-      const digits = match(DIGITS, version, at);
-      return { value: numeric(digits), end: at + digits.length };
-    }
-  }
+function isLetter(code: number): boolean {
+  return code >= A && code <= Z;
 }
 
-/** What kind of part begins at a place, after one of another kind; `undefined` if none may. */
-function following(
-  version: string,
-  at: number,
-  before: KindOf,
-): { kind: KindOf; at: number } | undefined {
-  const first = version.charAt(at);
-  if (before <= Kind.digits && LOWER.test(first)) return { kind: Kind.letter, at };
-  if (before === Kind.letter && DIGIT.test(first)) return { kind: Kind.digits, at };
-  if (before === Kind.suffix && DIGIT.test(first)) return { kind: Kind.suffixNumber, at };
-  switch (first) {
-    case '.':
-      return before > Kind.digits ? undefined : { kind: Kind.fraction, at: at + 1 };
-    case '_':
-      return before > Kind.suffixNumber ? undefined : { kind: Kind.suffix, at: at + 1 };
-    case '~':
-      return before >= Kind.hash ? undefined : { kind: Kind.hash, at: at + 1 };
-    case '-':
-      return version.charAt(at + 1) === 'r' ? { kind: Kind.revision, at: at + 2 } : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function match(pattern: RegExp, text: string, at: number): string {
-  pattern.lastIndex = at;
-  return pattern.exec(text)?.[0] ?? '';
-}
-
-/** Digits of any length as what compares exactly. */
-function numeric(digits: string): number | bigint {
-  return digits.length < 16 ? Number(digits) : BigInt(digits);
+function isHexDigit(code: number): boolean {
+  return isDigit(code) || (code >= A && code <= F);
 }

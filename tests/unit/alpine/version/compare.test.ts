@@ -33,7 +33,16 @@ const ASCENDING = [
   '1.02',
   '1.03',
   '1.1',
-  '006',
+  '6.0_pre1',
+  '6.0_rc1-r0',
+  '6.0',
+  '6.0-r0',
+  '8.2.0',
+  '8.2.001',
+  '8.2.0015',
+  '8.2.002',
+  '8.2.10',
+  '0010',
   '20050718-r1',
   '99999999999999999998',
   '99999999999999999999',
@@ -51,15 +60,19 @@ test('every version is less than all after it', () => {
 
 test('zeros before the first number count for nothing', () => {
   expect(compareVersions('6', '006')).toBe(0);
+  expect(compareVersions('6-r01', '6-r1')).toBe(0);
 });
 
 test.each([
   ['23_foo', '4_beta', 1],
   ['1.0', '1.0bc', -1],
   ['0.1.0_alpha_pre2', '0.1.0_alpha', -1],
-  ['', '0', 0],
-  ['.1', '0.1', 0],
-  ['a', 'b', -1],
+  ['', '0', -1],
+  ['.1', '0.1', -1],
+  ['a', 'b', 0],
+  ['3.2p4-r0', '3.2p-r0', -1],
+  ['1.2.', '1.2', -1],
+  ['1.0_rc1x', '1.0_rc1y', 0],
   ['1.0~ab', '1.0~ac', -1],
   ['1.0', '1.0~ab', -1],
 ])('text that is hardly a version is compared as far as it is one: %s and %s', (a, b, order) => {
