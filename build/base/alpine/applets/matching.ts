@@ -13,9 +13,11 @@ const WILDCARD = /[*?[]/;
 export function matchingNames(database: Database, words: readonly string[]): Name[] {
   const missing: string[] = [];
   const names = words.flatMap((word) => {
-    const found = WILDCARD.test(word)
-      ? [...database.names()].filter(({ name }) => matchesGlob(name, word))
-      : [database.lookup(word)].filter((name) => name !== undefined);
+    let found = namesMatching(database, word);
+    if (found.length === 0) {
+      database.readDependencies();
+      found = namesMatching(database, word);
+    }
     if (found.length === 0) missing.push(word);
     return found;
   });
@@ -30,4 +32,11 @@ export function matchingNames(database: Database, words: readonly string[]): Nam
     what: `no package is called ${missing.join(', ')}`,
     fix: close.length > 0 ? `Did you mean ${close.join(' or ')}?` : undefined,
   });
+}
+
+function namesMatching(database: Database, word: string): Name[] {
+  if (WILDCARD.test(word)) {
+    return [...database.names()].filter(({ name }) => matchesGlob(name, word));
+  }
+  return [database.lookup(word)].filter((name) => name !== undefined);
 }

@@ -1,4 +1,5 @@
-import { Database } from '../database/database.ts';
+import { CACHE, Database } from '../database/database.ts';
+import type { Package } from '../database/model.ts';
 import { parseAtom, splitList } from '../dependency/dependency.ts';
 import { explain } from '../explain/explain.ts';
 import { parseStanzas, type Stanza } from '../index/stanza.ts';
@@ -99,7 +100,8 @@ function stanzas({ text, where }: Source): Stanza[] {
 
 /**
  * The changes of a transaction, a line each, in the order of doing: `install NAME VER [@TAG]`,
- * `upgrade|downgrade|replace NAME OLD NEW [@TAG]`, `purge NAME VER`, `reinstall NAME VER [@TAG]`, `pin NAME VER [@TAG]`.
+ * `upgrade|downgrade|replace NAME OLD NEW [@TAG]`, `purge NAME VER`, `reinstall NAME VER [@TAG]` (`skip-reinstall` of what
+ * can be had nowhere), `pin NAME VER [@TAG]`.
  */
 function changeLines({ solution }: Transaction): string[] {
   const { database } = solution.state;
@@ -116,7 +118,13 @@ function installedAfter({ solution }: Transaction): number {
   return state.database.installed.length + come - gone;
 }
 
-function changeLine({ tags }: Database, change: Change): string | undefined {
+/** Whether a repository that can be reached, or the cache, has a package. */
+function isObtainable({ available }: Database, { repositories, cached }: Package): boolean {
+  return cached || (repositories & available & ~CACHE) !== 0;
+}
+
+function changeLine(database: Database, change: Change): string | undefined {
+  const { tags } = database;
   const { before, after, tagBefore, tagAfter } = change;
   const tag = tags.name(tagAfter);
   const suffix = tag === '' ? '' : ` @${tag}`;
@@ -126,7 +134,10 @@ function changeLine({ tags }: Database, change: Change): string | undefined {
   const { name, version } = after;
   if (before === undefined) return `install ${name.name} ${version}${suffix}`;
   if (before === after) {
-    if (change.reinstall) return `reinstall ${name.name} ${version}${suffix}`;
+    if (change.reinstall) {
+      const verb = isObtainable(database, after) ? 'reinstall' : 'skip-reinstall';
+      return `${verb} ${name.name} ${version}${suffix}`;
+    }
     return tagBefore === tagAfter ? undefined : `pin ${name.name} ${version}${suffix}`;
   }
   const relation = compareVersions(version, before.version);

@@ -8,7 +8,8 @@ import { Tags } from './tags.ts';
 
 /** Most repositories: bit 0 stands for the cache, the other bits of a number for one repository each. */
 const MOST_REPOSITORIES = 30;
-const CACHE = 1;
+/** The bit of the cache among repositories. */
+export const CACHE = 1;
 /** Most names have no `install_if` dependents; they share one empty list. */
 const NO_NAMES: readonly Name[] = [];
 
@@ -57,7 +58,15 @@ export class Database {
     return this.#packages.size;
   }
 
-  /** Every name that occurs. */
+  /**
+   * Reads the dependencies of all packages, which otherwise are read on first use. After this, names that are only
+   * depended on are known, too.
+   */
+  readDependencies(): void {
+    for (const one of this.#packages.values()) void one.depends;
+  }
+
+  /** Every name that is known. */
   names(): IterableIterator<Name> {
     return this.#names.values();
   }

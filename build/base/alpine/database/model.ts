@@ -47,7 +47,7 @@ export interface Package {
   readonly provides: readonly Requirement[];
   readonly installIf: readonly Requirement[];
   readonly providerPriority: number;
-  /** Why it cannot be installed although it is there: a dependency of it cannot be read. */
+  /** Why it cannot be installed although it is there, or stay: a dependency of it cannot be read, it is for another CPU. */
   readonly defect: string | undefined;
   /** The fields it was read from. */
   readonly fields: ReadonlyMap<string, string>;

@@ -1,5 +1,5 @@
 import { BuildError } from '../../../error.ts';
-import { parseAtoms } from '../dependency/dependency.ts';
+import { formatDependency, isSound, parseAtoms } from '../dependency/dependency.ts';
 import type { Stanza } from '../index/stanza.ts';
 import { canonicalIdentity } from './identity.ts';
 import type { Installed, Name, Package, Requirement } from './model.ts';
@@ -47,6 +47,9 @@ export function installedOf({ fields }: Stanza, tags: Tags): Installed {
   };
 }
 
+/** Capitals among the fields that apk-tools 3 knows. */
+const KNOWN_CAPITALS: ReadonlySet<string> = new Set('ACDFILMPRSTUVZ');
+
 const NONE: readonly Requirement[] = [];
 const NOTHING = { atoms: NONE, unreadable: undefined };
 
@@ -78,7 +81,7 @@ class ReadPackage implements Package {
     this.providerPriority = numberOf(fields.get('k'));
     this.provides = listOf(fields.get('p'), context).atoms;
     const installIf = listOf(fields.get('i'), context);
-    this.installIf = installIf.unreadable === undefined ? installIf.atoms : NONE;
+    this.installIf = firstDefect(installIf) === undefined ? installIf.atoms : NONE;
   }
 
   get architecture(): string {
@@ -90,10 +93,12 @@ class ReadPackage implements Package {
   }
 
   get defect(): string | undefined {
-    const { unreadable } = this.#dependsList();
+    const unreadable = firstDefect(this.#dependsList());
     if (unreadable !== undefined) {
       return `its dependency ${JSON.stringify(unreadable)} cannot be read`;
     }
+    const unknown = unknownField(this.fields);
+    if (unknown !== undefined) return `nothing is known of its field ${unknown}:`;
     const { architecture } = this.#context;
     const own = this.architecture;
     if (architecture === undefined || ['', ANY_CPU, architecture].includes(own)) return undefined;
@@ -111,6 +116,20 @@ function listOf(
   { intern }: PackageContext,
 ): { readonly atoms: readonly Requirement[]; readonly unreadable: string | undefined } {
   return text === undefined ? NOTHING : parseAtoms(text, intern);
+}
+
+/** The first of a list that is no dependency: it cannot be read, has the tag of a repository, or no valid version. */
+function firstDefect({ atoms, unreadable }: ReturnType<typeof listOf>): string | undefined {
+  const unsound = atoms.find((atom) => atom.tag !== undefined || !isSound(atom));
+  return unreadable ?? (unsound === undefined ? undefined : formatDependency(unsound));
+}
+
+/** A field that is not known and, as a capital letter, says that the package cannot do without it. */
+function unknownField(fields: Stanza['fields']): string | undefined {
+  for (const letter of fields.keys()) {
+    if (letter >= 'A' && letter <= 'Z' && !KNOWN_CAPITALS.has(letter)) return letter;
+  }
+  return undefined;
 }
 
 /** Digits at the beginning of a value, as apk reads numbers; 0 without any. */

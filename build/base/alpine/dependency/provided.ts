@@ -3,7 +3,7 @@ import { ANY, CHECKSUM, matchesVersion } from '../version/operator.ts';
 
 /**
  * Whether the provider of a name satisfies a dependency on it. A conflict is satisfied by any provider that it does not
- * match. A name provided without a version satisfies no versioned dependency.
+ * match. A name provided without a version is less than every version.
  * @param provider `undefined` if the name has no provider
  * @param requirer the package with the dependency: it may conflict with a name that it provides itself, and then no
  *   other package may provide that name
@@ -18,8 +18,7 @@ export function isProvided(
   if (conflict && provider.package === requirer) return true;
   if (operator === CHECKSUM) return provider.package.identity === wanted;
   if (operator === ANY) return !conflict;
-  if (provider.version === undefined) return conflict;
-  return matchesVersion(provider.version, operator, wanted ?? '') !== conflict;
+  return matchesVersion(provider.version ?? '', operator, wanted ?? '') !== conflict;
 }
 
 /** How a dependency relates to a package. */

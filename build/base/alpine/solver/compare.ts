@@ -21,12 +21,13 @@ interface Pair {
 export function compareProviders(solver: SolverState, a: Provider, b: Provider): number {
   const [stateA, stateB] = [solver.ofPackage(a.package), solver.ofPackage(b.package)];
   const pair = { solver, flags: stateA.flags | stateB.flags, a, b, stateA, stateB };
+  const removing = (pair.flags & Flag.remove) !== 0;
+  const installed = prefer(a.package.installed !== undefined, b.package.installed !== undefined);
   return (
-    (stateB.flags & Flag.remove) - (stateA.flags & Flag.remove) ||
     (wantsLatest(pair) ? comparePossible(pair) : compareFitting(pair)) ||
     compareVersionsOf(pair) ||
-    prefer(a.package.installed !== undefined, b.package.installed !== undefined) ||
     a.package.providerPriority - b.package.providerPriority ||
+    (removing ? 0 : installed) ||
     prefer(stateA.selectable, stateB.selectable) ||
     firstRepository(b.package.repositories) - firstRepository(a.package.repositories)
   );
@@ -58,6 +59,7 @@ function comparePossible({ flags, stateA, stateB }: Pair): number {
 function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
   const installed = prefer(a.package.installed !== undefined, b.package.installed !== undefined);
   const upgrade = (flags & Flag.upgrade) !== 0;
+  const removing = (flags & Flag.remove) !== 0;
   const stay = (solver.selfUpgrade && !upgrade) || (flags & Flag.installed) !== 0;
   return (
     prefer(stateA.selectable, stateB.selectable) ||
@@ -67,14 +69,13 @@ function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
     prefer(stateA.tagAllowed, stateB.tagAllowed) ||
     ((flags & Flag.available) === 0 ? 0 : prefer(stateA.available, stateB.available)) ||
     prefer(stateA.tagPreferred, stateB.tagPreferred) ||
-    (upgrade ? 0 : installed)
+    (upgrade || removing ? 0 : installed)
   );
 }
 
-/** The version under the name asked for, then, of packages of one name, their own. */
+/** The version under the name asked for (none is less than any), then, of packages of one name, their own. */
 function compareVersionsOf({ a, b }: Pair): number {
-  const asked =
-    a.version === undefined || b.version === undefined ? 0 : compareVersions(a.version, b.version);
+  const asked = compareVersions(a.version ?? '', b.version ?? '');
   if (asked !== 0) return asked;
   if (a.package.name !== b.package.name) return 0;
   return compareVersions(a.package.version, b.package.version);

@@ -28,7 +28,7 @@ export function constrain(
 
 /** Queues the names whose state depends on whether this one is required. */
 export function requirersChanged(solver: SolverState, state: NameState): void {
-  solver.queueUnresolved(state);
+  solver.awaitDecision(state, false);
   reconsiderReverseInstallIf(solver, state.name);
   solver.queue(state);
 }

@@ -1,9 +1,8 @@
-import type { Name, Package } from '../database/model.ts';
+import { CACHE } from '../database/database.ts';
+import type { Name, Package, Requirement } from '../database/model.ts';
 import { Flag } from './flags.ts';
 import { carryOut, type Work } from './recursion.ts';
 import { type NameState, ONLY_UNTAGGED, type SolverState } from './state.ts';
-
-const CACHE = 1;
 
 /**
  * Finds everything reachable from a name: its packages, what they depend on and provide, and packages with an
@@ -23,12 +22,20 @@ function* discoverName(solver: SolverState, name: Name): Work {
     if (!solver.ofPackage(one).installIfFailed) state.noInstallIf = false;
   }
   yield* discoverBeside(solver, name);
-  complete(solver, state);
+  state.order = nextOrder(solver, state);
+  for (const { package: one } of name.providers) {
+    yield* discoverAll(solver, one.installIf.map(nameOf));
+  }
 }
 
-function complete(solver: SolverState, state: NameState): void {
+/** Added to the order of names that a package has; to that of names that the user named. */
+const OWN_PACKAGE = 2 ** 30;
+const NAMED = 2 ** 31;
+
+function nextOrder(solver: SolverState, { name, named }: NameState): number {
   solver.discovered += 1;
-  state.order = solver.discovered;
+  const real = name.providers.some(({ package: one }) => one.name === name);
+  return solver.discovered + (real ? OWN_PACKAGE : 0) + (named ? NAMED : 0);
 }
 
 function* discoverPackage(solver: SolverState, one: Package): Generator<Work, void, void> {
@@ -42,8 +49,8 @@ function* discoverPackage(solver: SolverState, one: Package): Generator<Work, vo
   state.allowedTags = ONLY_UNTAGGED;
   state.available = (one.repositories & available & ~CACHE) !== 0;
   state.selectable =
-    installed ||
-    (one.defect === undefined && ((one.repositories & available) !== 0 || one.cached || empty));
+    one.defect === undefined &&
+    ((one.repositories & available) !== 0 || one.cached || empty || installed);
   state.installIfFailed =
     one.installIf.length === 0 ||
     ((solver.inheritedFlags & Flag.available) !== 0 && !state.available);
@@ -54,15 +61,12 @@ function* discoverPackage(solver: SolverState, one: Package): Generator<Work, vo
   }
 }
 
-/** Finds packages with an `install_if` on the packages of a name, and the other names these provide. */
+/** Finds packages with an `install_if` on a name or on its packages, and the other names these provide. */
 function* discoverBeside(solver: SolverState, name: Name): Generator<Work, void, void> {
+  yield* discoverAll(solver, name.reverseInstallIf);
   for (const { package: one } of name.providers) {
     yield* discoverAll(solver, one.name.reverseInstallIf);
-    for (const { name: provided } of one.provides) {
-      if (solver.of(provided).seen) continue;
-      yield discoverName(solver, provided);
-      yield* discoverAll(solver, provided.reverseInstallIf);
-    }
+    yield* discoverAll(solver, one.provides.map(nameOf));
   }
 }
 
@@ -70,4 +74,8 @@ function* discoverAll(solver: SolverState, names: readonly Name[]): Generator<Wo
   for (const name of names) {
     if (!solver.of(name).seen) yield discoverName(solver, name);
   }
+}
+
+function nameOf({ name }: Requirement): Name {
+  return name;
 }

@@ -12,7 +12,7 @@ export const Flag = {
   ignoreConflict: 0x10,
   /** The installed one, even when upgrading. */
   installed: 0x20,
-  /** Any but this. */
+  /** It need not stay, even if it is installed. */
   remove: 0x40,
 } as const;
 

@@ -16,9 +16,9 @@ export function isAutoSelectable(
  * one installs itself, and what all candidates have in common – that is then asked for already now.
  */
 export function reconsider(solver: SolverState, state: NameState): void {
+  const couldBeChosen = state.hasAutoSelectable;
   const candidates = findCandidates(solver, state);
   const first = candidates[0];
-  solver.queueUnresolved(state);
   if (first !== undefined) {
     for (const { package: one } of state.name.providers) {
       const known = solver.ofPackage(one);
@@ -28,6 +28,7 @@ export function reconsider(solver: SolverState, state: NameState): void {
     excludeByProvides(solver, state, first, candidates.length);
   }
   state.reverseDependsDone = state.reverseDepends.every(({ seen, locked }) => !seen || locked);
+  solver.awaitDecision(state, state.hasAutoSelectable !== couldBeChosen);
 }
 
 /** Packages that may still stand for a name; counts what they have in common on the way. */
@@ -35,8 +36,7 @@ function findCandidates(solver: SolverState, state: NameState): Package[] {
   const { reconsiderDepends, reconsiderInstallIf } = state;
   state.reconsiderDepends = false;
   state.reconsiderInstallIf = false;
-  state.hasAutoSelectable = false;
-  let [hasInstallIf, noInstallIf, tagsDiffer] = [false, true, false];
+  let [hasInstallIf, noInstallIf, tagsDiffer, autoSelectable] = [false, true, false, false];
   const candidates: Package[] = [];
   for (const provider of state.name.providers) {
     const one = provider.package;
@@ -50,14 +50,15 @@ function findCandidates(solver: SolverState, state: NameState): Package[] {
     if (reconsiderInstallIf) trigger(solver, one);
     hasInstallIf ||= known.installIfTriggered;
     noInstallIf &&= known.installIfFailed;
-    if (known.installIfTriggered) state.hasAutoSelectable = true;
+    autoSelectable ||= known.installIfTriggered;
     if (state.requirers === 0) continue;
     known.dependenciesMerged = true;
     countCommon(solver, provider, candidates.length);
     candidates.push(one);
     tagsDiffer ||= !known.tagAllowed;
-    if (isAutoSelectable(solver, provider)) state.hasAutoSelectable = true;
+    autoSelectable ||= isAutoSelectable(solver, provider);
   }
+  state.hasAutoSelectable = autoSelectable;
   state.hasInstallIf = hasInstallIf;
   state.noInstallIf = noInstallIf;
   state.hasOptions = candidates.length > 1 || tagsDiffer;
@@ -96,7 +97,7 @@ function trigger(solver: SolverState, one: Package): void {
 /** Has a name decided although nothing asks for it: whether it stays out decides what installs itself. */
 function decideSomeTime(solver: SolverState, state: NameState): void {
   state.absenceCounts = true;
-  solver.queueUnresolved(state);
+  solver.awaitDecision(state, false);
 }
 
 /** Counts one more candidate for the names that all before it have in common. */

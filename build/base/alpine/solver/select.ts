@@ -10,33 +10,6 @@ import {
 import { isAutoSelectable } from './reconsider.ts';
 import type { NameState, SolverState } from './state.ts';
 
-/**
- * The name to decide next: the one required last of those that have a single candidate and no undecided dependency;
- * else, of those with a choice that may be made, one that the user named or that was discovered last.
- */
-export function nextToDecide({ unresolved }: SolverState): NameState | undefined {
-  let best: NameState | undefined;
-  for (let index = unresolved.length - 1; index >= 0; index -= 1) {
-    const state = unresolved[index];
-    if (state === undefined) continue;
-    if (isForced(state)) return state;
-    if (best === undefined || isBefore(state, best)) best = state;
-  }
-  return best;
-}
-
-function isForced(state: NameState): boolean {
-  return (
-    state.reverseDependsDone && state.requirers > 0 && state.hasAutoSelectable && !state.hasOptions
-  );
-}
-
-function isBefore(a: NameState, b: NameState): boolean {
-  if (a.hasAutoSelectable !== b.hasAutoSelectable) return a.hasAutoSelectable;
-  if (a.named !== b.named) return a.named;
-  return a.order > b.order;
-}
-
 /** Chooses the provider of a name, and requires its dependencies. */
 export function decide(solver: SolverState, state: NameState): void {
   const chosen = choose(solver, state);
@@ -57,6 +30,7 @@ export function decide(solver: SolverState, state: NameState): void {
 
 function choose(solver: SolverState, state: NameState): Provider | undefined {
   let chosen: Provider | undefined;
+  if (state.requirers === 0 && !state.hasInstallIf) return undefined;
   for (const provider of state.name.providers) {
     if (state.requirers === 0 && !mayInstallItself(solver, provider.package)) continue;
     if (!isAutoSelectable(solver, provider)) continue;
@@ -81,11 +55,19 @@ function assign(solver: SolverState, state: NameState, provider: Provider | unde
   }
   state.locked = true;
   state.chosen = provider;
-  if (state.unresolved) solver.forgetUnresolved(state);
+  requireConditions(solver, state, provider?.package);
   if (!solver.ignoreConflicts) excludeOthers(solver, state, provider);
   reconsiderReverseDepends(solver, state.name);
   if (provider === undefined) reconsiderReverseInstallIf(solver, state.name);
   else reconsiderReverseInstallIfOf(solver, provider.package);
+}
+
+/** What installs itself under a name that nothing asks for holds on to what it installs itself with. */
+function requireConditions(solver: SolverState, state: NameState, one: Package | undefined): void {
+  if (one === undefined || state.requirers > 0 || !solver.ofPackage(one).installIfTriggered) return;
+  for (const condition of one.installIf) {
+    if (!solver.of(condition.name).locked) constrain(solver, one, condition);
+  }
 }
 
 function excludeOthers(

@@ -7,7 +7,7 @@ import { discover } from './discover.ts';
 import { Flag, type NameFlags } from './flags.ts';
 import { linkReverseDepends } from './link.ts';
 import { reconsider } from './reconsider.ts';
-import { decide, nextToDecide } from './select.ts';
+import { decide } from './select.ts';
 import { SolverState } from './state.ts';
 
 /** A problem for the solver. */
@@ -38,7 +38,7 @@ export interface Solution {
 }
 
 /**
- * Finds the packages that satisfy the world, with the semantics of apk-tools 2.14: names are decided one at a time,
+ * Finds the packages that satisfy the world, with the semantics of apk-tools 3: names are decided one at a time,
  * without backtracking, and the consequences of each decision are applied before the next. The same request always
  * gives the same solution.
  */
@@ -90,7 +90,7 @@ function decideAll(state: SolverState): void {
     for (let name = state.nextQueued(); name !== undefined; name = state.nextQueued()) {
       reconsider(state, name);
     }
-    const next = nextToDecide(state);
+    const next = state.nextToDecide();
     if (next === undefined) return;
     decide(state, next);
   }

@@ -19,14 +19,18 @@ export interface NameState {
   chosen: Provider | undefined;
   /** How many dependencies ask for it. */
   requirers: number;
-  /** Larger the later it was discovered; those it depends on are discovered before it. */
+  /**
+   * The larger, the sooner it is decided: larger the later it was discovered (those it depends on are discovered before
+   * it), larger than that if a package has this name, and larger still if the user named it.
+   */
   order: number;
   /** Whether the user named it. */
   named: boolean;
   reconsiderDepends: boolean;
   reconsiderInstallIf: boolean;
   queued: boolean;
-  unresolved: boolean;
+  /** Where it waits to be decided, if it does. */
+  waiting: Waiting | undefined;
   /** Whether a provider has an `install_if` that is met; whether none can ever be met. */
   hasInstallIf: boolean;
   noInstallIf: boolean;
@@ -46,6 +50,9 @@ export interface NameState {
   processed: boolean;
   removed: boolean;
 }
+
+/** Names that wait to be decided: those with no choice left, those with one that may be chosen, and the others. */
+type Waiting = 'forced' | 'selectable' | 'other';
 
 /** State of a package in one run of the solver. */
 export interface PackageState {
@@ -82,7 +89,12 @@ export class SolverState {
   inheritedTags = 0;
   errors = 0;
   discovered = 0;
-  readonly unresolved: NameState[] = [];
+  /** In the order in which they came to have no choice. */
+  readonly #forced: NameState[] = [];
+  #forcedHead = 0;
+  /** Both by `order`, what is decided first at the end. */
+  readonly #selectable: NameState[] = [];
+  readonly #others: NameState[] = [];
   readonly #queue: NameState[] = [];
   #queueHead = 0;
   readonly #names: (NameState | undefined)[] = [];
@@ -155,20 +167,66 @@ export class SolverState {
     return undefined;
   }
 
-  /** Adds a name to those still to be decided, or removes it, according to its state. */
-  queueUnresolved(state: NameState): void {
-    if (state.locked) return;
-    const wanted = state.requirers > 0 || state.hasInstallIf || state.absenceCounts;
-    if (wanted && !state.unresolved) this.unresolved.push(state);
-    else if (!wanted && state.unresolved) this.forgetUnresolved(state);
-    state.unresolved = wanted;
+  /**
+   * Adds a name to those that wait to be decided, if it is asked for.
+   * @param again whether its place among them may have changed
+   */
+  awaitDecision(state: NameState, again: boolean): void {
+    if (state.locked || state.waiting === 'forced') return;
+    const { requirers, hasInstallIf, absenceCounts, hasAutoSelectable } = state;
+    const forced = isForced(state);
+    if (state.waiting === undefined) {
+      if (requirers === 0 && !hasInstallIf && !absenceCounts) return;
+    } else {
+      if (!forced && !again) return;
+      const list = this.#listOf(state.waiting);
+      list.splice(placeOf(list, state.order), 1);
+    }
+    state.waiting = forced ? 'forced' : hasAutoSelectable ? 'selectable' : 'other';
+    const list = this.#listOf(state.waiting);
+    if (forced) list.push(state);
+    else list.splice(placeOf(list, state.order), 0, state);
   }
 
-  forgetUnresolved(state: NameState): void {
-    const at = this.unresolved.lastIndexOf(state);
-    if (at >= 0) this.unresolved.splice(at, 1);
-    state.unresolved = false;
+  /**
+   * The name to decide next: the first that came to have a single candidate and no undecided dependent; else, of those
+   * with a choice that may be made, then of the others, the one with the largest `order`.
+   */
+  nextToDecide(): NameState | undefined {
+    for (; this.#forcedHead < this.#forced.length; this.#forcedHead += 1) {
+      const state = this.#forced[this.#forcedHead];
+      if (state?.locked === false) return state;
+    }
+    return lastUndecided(this.#selectable) ?? lastUndecided(this.#others);
   }
+
+  #listOf(waiting: Waiting): NameState[] {
+    if (waiting === 'forced') return this.#forced;
+    return waiting === 'selectable' ? this.#selectable : this.#others;
+  }
+}
+
+function isForced(state: NameState): boolean {
+  return (
+    state.reverseDependsDone && state.requirers > 0 && state.hasAutoSelectable && !state.hasOptions
+  );
+}
+
+/** Where a name with this `order` is, or belongs, in a list by `order`. */
+function placeOf(list: readonly NameState[], order: number): number {
+  let [from, to] = [0, list.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((list[middle]?.order ?? 0) < order) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** Takes decided names off the end of a list. @returns the last that is not */
+function lastUndecided(list: NameState[]): NameState | undefined {
+  while (list.at(-1)?.locked === true) list.pop();
+  return list.at(-1);
 }
 
 function freshName(name: Name): NameState {
@@ -184,7 +242,7 @@ function freshName(name: Name): NameState {
     reconsiderDepends: false,
     reconsiderInstallIf: false,
     queued: false,
-    unresolved: false,
+    waiting: undefined,
     hasInstallIf: false,
     noInstallIf: false,
     absenceCounts: false,

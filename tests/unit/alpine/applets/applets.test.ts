@@ -57,8 +57,8 @@ describe('del', () => {
     expect(changes({ ...given, world: 'a b' }, 'del a')).toEqual(['purge a 1', 'OK 1']);
   });
 
-  test('leaves what is needed', () => {
-    expect(changes({ ...given, world: 'a b' }, 'del b')).toEqual(['OK 2']);
+  test('leaves what is needed, in its newest version', () => {
+    expect(changes({ ...given, world: 'a b' }, 'del b')).toEqual(['upgrade b 1 2', 'OK 2']);
   });
 
   test('--rdepends takes what depends on it, too', () => {
@@ -69,10 +69,12 @@ describe('del', () => {
     ]);
   });
 
-  test('rather takes another provider than what was deleted', () => {
-    const repository = 'x-a 1\np:x=1\n\nx-b 2\np:x=2';
-    const before = { world: 'x x-b', installed: 'x-b 2\np:x=2', repository };
-    expect(changes(before, 'del x-b')).toEqual(['purge x-b 2', 'install x-a 1', 'OK 1']);
+  test('takes another provider than what was deleted if that is the better one', () => {
+    const before = { world: 'x x-b', installed: 'x-b 2\np:x=2' };
+    const older = { ...before, repository: 'x-a 1\np:x=1\n\nx-b 2\np:x=2' };
+    expect(changes(older, 'del x-b')).toEqual(['OK 1']);
+    const newer = { ...before, repository: 'x-a 3\np:x=3\n\nx-b 2\np:x=2' };
+    expect(changes(newer, 'del x-b')).toEqual(['purge x-b 2', 'install x-a 3', 'OK 1']);
   });
 
   test('takes patterns', () => {
