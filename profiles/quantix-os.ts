@@ -128,9 +128,12 @@ export default defineProfile({
       ],
       scripts: {
         ...alpine.scripts,
-        glib: 'compiles settings of desktop programs and lists modules, of which there are none',
-        libvirt: 'makes a group, which the profile declares',
-        qemu: 'makes accounts, and a group for /dev/kvm; the profile declares its own',
+        glib: {
+          reason:
+            'compiles settings of desktop programs and lists modules, of which there are none',
+        },
+        libvirt: { reason: 'makes a group, which the profile declares' },
+        qemu: { reason: 'makes accounts, and a group for /dev/kvm; the profile declares its own' },
       },
       without: {},
       drop: {

@@ -81,11 +81,15 @@ export default defineProfile({
       ],
       scripts: {
         ...alpine.scripts,
-        etcd: 'makes accounts, which the profile declares',
-        'icu-data-en': 'says that there is a larger package, and does nothing',
-        'postgresql-common': 'links the programs into the path; the profile has these links',
-        postgresql18: 'says how to make a database, which the control plane does',
-        redis: 'makes accounts, which the profile declares, and gives them their folders',
+        etcd: { reason: 'makes accounts, which the profile declares' },
+        'icu-data-en': { reason: 'says that there is a larger package, and does nothing' },
+        'postgresql-common': {
+          reason: 'links the programs into the path; the profile has these links',
+        },
+        postgresql18: { reason: 'says how to make a database, which the control plane does' },
+        redis: {
+          reason: 'makes accounts, which the profile declares, and gives them their folders',
+        },
       },
       without: {},
       drop: alpine.drop,

@@ -1,6 +1,7 @@
 import { BlobStore } from '../build/cache/blob-store.ts';
 import type { OpenedPackage } from '../build/contract/base.ts';
 import type { PackageContent } from '../build/contract/lock.ts';
+import type { PackageScript } from '../build/contract/scripts.ts';
 import type { ImageWork } from '../build/image/facts.ts';
 import type { IsoResult } from '../build/image/iso.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
@@ -10,6 +11,7 @@ import type { RunnableStep, Step } from '../build/step/step.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import { fetchPackages } from './packages.ts';
 import { fetchNode } from './programs.ts';
+import { tellUnreviewed } from './scripts.ts';
 import type { StageOutcome, StageReport } from './ui/stage.ts';
 
 /** What every step of an image may be handed. */
@@ -23,16 +25,22 @@ export class ImageBuild {
   readonly #results = new Map<string, CheckedResult>();
   #iso: IsoResult | undefined;
   readonly #packages = new Map<string, readonly Entry[]>();
+  #scripts: readonly PackageScript[] = [];
 
   constructor(image: PreparedImage) {
     this.image = image;
     this.steps = new StepCache(image.lockRequest.cache.steps);
   }
 
-  /** Has all packages in the cache, verified and opened. */
+  /**
+   * Has all packages in the cache, verified and opened.
+   * @throws BuildError if it is to be a release and nobody reviewed a script of a package
+   */
   async fetch(report: StageReport): Promise<StageOutcome> {
-    const { image, entries, downloaded } = await fetchPackages(this.image, report);
+    const { image, entries, scripts, downloaded } = await fetchPackages(this.image, report);
     this.image = image;
+    this.#scripts = scripts;
+    tellUnreviewed(scripts, image.facts, report.say);
     for (const [sha256, one] of entries) this.#packages.set(sha256, one);
     return { cached: downloaded === 0, note: `${entries.size} packages` };
   }
@@ -67,6 +75,11 @@ export class ImageBuild {
         }),
       onProgress: report.progress,
     };
+  }
+
+  /** Scripts of the packages, none of which was run. */
+  get scripts(): readonly PackageScript[] {
+    return this.#scripts;
   }
 
   /** The finished ISO. */

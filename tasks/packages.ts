@@ -4,6 +4,7 @@ import { PackageGone } from '../build/cache/download-error.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { OpenedStore } from '../build/cache/opened.ts';
 import type { LockedPackage } from '../build/contract/lock.ts';
+import type { PackageScript } from '../build/contract/scripts.ts';
 import { BuildError, must } from '../build/error.ts';
 import { listPackages } from '../build/image/facts.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
@@ -19,6 +20,8 @@ export interface FetchedPackages {
   image: PreparedImage;
   /** SHA-256 of each package → what is in it, in the archive's order. */
   entries: ReadonlyMap<string, readonly Entry[]>;
+  /** Scripts of the packages, none of which is run. */
+  scripts: readonly PackageScript[];
   /** How many had to be downloaded. */
   downloaded: number;
 }
@@ -37,7 +40,7 @@ export async function fetchPackages(
     );
     if (image.lockRequest.offline === true) {
       const files = await requireCached(items, store);
-      return { image, entries: await openAll(image, files), downloaded: 0 };
+      return { image, ...(await openAll(image, files)), downloaded: 0 };
     }
     const { files, fetched } = await fetchAll(items, {
       store,
@@ -45,7 +48,7 @@ export async function fetchPackages(
       findRoute,
       onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
     });
-    return { image, entries: await openAll(image, files), downloaded: fetched };
+    return { image, ...(await openAll(image, files)), downloaded: fetched };
   } catch (error) {
     if (!(error instanceof PackageGone)) throw error;
     return fetchPackages(await withoutGone(image, error, report), report);
@@ -93,17 +96,22 @@ function encodePath(path: string): string {
 async function openAll(
   { facts, lockRequest }: PreparedImage,
   files: ReadonlyMap<string, string>,
-): Promise<Map<string, Entry[]>> {
+): Promise<Pick<FetchedPackages, 'entries' | 'scripts'>> {
   const opened = new OpenedStore(lockRequest.cache, lockRequest.say);
   const reader = facts.base.reader(facts.profile);
   const limit = pLimit(OPEN_AT_ONCE);
-  const all = await Promise.all(
-    listPackages(facts.lock, facts.flavour).map((locked) =>
+  const archives = listPackages(facts.lock, facts.flavour).map((locked) => ({
+    locked,
+    file: must(files.get(locked.sha256), `file of ${locked.name}`),
+  }));
+  const scripts = (await facts.base.scripts?.(archives, facts.profile)) ?? [];
+  const entries = await Promise.all(
+    archives.map((archive) =>
       limit(async () => {
-        const archive = { locked, file: must(files.get(locked.sha256), `file of ${locked.name}`) };
-        return [locked.sha256, await opened.open(reader, archive, lockRequest.signal)] as const;
+        const own = await opened.open(reader, archive, lockRequest.signal);
+        return [archive.locked.sha256, own] as const;
       }),
     ),
   );
-  return new Map(all);
+  return { entries: new Map(entries), scripts };
 }

@@ -3,7 +3,6 @@ import { basename, dirname } from 'node:path';
 import { readChecksums, updateChecksums } from '../build/image/checksums.ts';
 import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
-import { readScripts } from '../build/image/squashfs.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
@@ -36,9 +35,8 @@ export async function hasPapers(file: string, sha256: string): Promise<boolean> 
 
 /** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json` and `<iso>.cdx.json`. */
 export async function describeBuild(build: ImageBuild, times: readonly StageTime[]): Promise<void> {
-  const { iso } = build;
+  const { iso, scripts } = build;
   const { facts, plan, file } = build.image;
-  const scripts = await readScripts(build.result(plan.squashfs).directory);
   const packages = listPackages(facts.lock, facts.flavour);
   const { profile, lock, version } = facts;
   const { programs, installed } = facts;

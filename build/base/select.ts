@@ -48,12 +48,22 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
   const last = must(own.at(-1), `base of ${profile.name}`);
   const first = own.find(isLocked) ?? last;
   const base = await LOADERS[first]();
-  if (first === last || !mayFallBack || (await isReachable(base, circumstances))) return base;
-  const [there, here] = [BASES[last].title, BASES[first].title];
-  say(
-    `${profile.name}: packages come from ${there}: no mirror of ${here} answers (BASE=${first} insists)`,
-  );
+  const tell = (name: BaseName, why: string) =>
+    say(`${profile.name}: packages come from ${BASES[name].title}: ${why}`);
+  if (first === last || !mayFallBack || (await isReachable(base, circumstances))) {
+    tell(first, reasonFor(first, own));
+    return base;
+  }
+  tell(last, `no mirror of ${BASES[first].title} answers (BASE=${first} insists)`);
   return LOADERS[last]();
+}
+
+/** Why a base is what `auto` means, where no mirror had a say. */
+function reasonFor(chosen: BaseName, own: readonly BaseName[]): string {
+  if (own.length === 1) return 'the profile has no other base';
+  const [passed] = own.slice(0, own.indexOf(chosen));
+  if (passed === undefined) return 'it is locked';
+  return `${BASES[passed].title} is not locked (BASE=${passed} takes it all the same)`;
 }
 
 /** Whether any mirror has what has to be there; one whose mirrors are not known counts as reachable. */

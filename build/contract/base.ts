@@ -6,6 +6,7 @@ import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Lock, LockedPackage, PackageContent } from './lock.ts';
 import type { FindRoute } from './route.ts';
+import type { PackageScript } from './scripts.ts';
 
 /** What a base is given to resolve with. */
 export interface ResolveRequest {
@@ -25,8 +26,12 @@ export interface ResolveRequest {
   say?: ((line: string) => void) | undefined;
 }
 
-/** The part of a lock that a base knows. */
-export type Resolution = Pick<Lock, 'request' | 'sourceDateEpoch' | 'repositories' | 'packages'>;
+/** The part of a lock that a base knows, and what it came across. */
+export interface Resolution
+  extends Pick<Lock, 'request' | 'sourceDateEpoch' | 'repositories' | 'packages'> {
+  /** See `Base.scripts`. */
+  scripts?: readonly PackageScript[];
+}
 
 /** Where packages are. */
 export interface Mirrors {
@@ -61,15 +66,6 @@ export interface OpenedPackage {
   locked: PackageContent;
   /** In the archive's order. */
   entries: readonly Entry[];
-}
-
-/** A script of a package that was not run. */
-export interface UnrunScript {
-  package: string;
-  /** `post-install`, `trigger`, … */
-  script: string;
-  /** Why that is right. */
-  reason: string;
 }
 
 /** What of a profile's settings for a base shapes a root filesystem; all bases have these. */
@@ -115,8 +111,8 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
 
   /**
    * Turns the profile's package names into exact packages, signatures checked.
-   * @throws BuildError naming the package that is unknown or cannot be installed, the mirror that does not answer,
-   *   or the index that is older than it must be
+   * @throws Unresolved with all that keeps the packages from being installed; BuildError naming the mirror that does
+   *   not answer, or the index that is older than it must be
    */
   resolve(request: ResolveRequest): Promise<Resolution>;
 
@@ -135,20 +131,21 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   /** Reads the packages that a profile asks for. */
   reader(profile: Profile): ArchiveReader;
 
+  /**
+   * Scripts of packages, none of which is run, and what the profile says of each. Absent where the profile has no
+   * reviews, since all that scripts of this base do is declared or derived.
+   */
+  scripts?(archives: readonly PackageArchive[], profile: Profile): Promise<PackageScript[]>;
+
   /** What `merge` and `finish` read of the base's settings. */
   settings(profile: Profile): Settings;
 
   /**
    * Adds packages to the tree, which holds the skeleton.
    * @param packages in the lock's order
-   * @returns the packages' scripts that were not run
-   * @throws BuildError if two packages claim one path, or a package has a script that nobody looked at
+   * @throws BuildError if two packages claim one path
    */
-  merge(
-    tree: Tree,
-    packages: readonly OpenedPackage[],
-    context: MergeContext<Settings>,
-  ): UnrunScript[];
+  merge(tree: Tree, packages: readonly OpenedPackage[], context: MergeContext<Settings>): void;
 
   /** What must be in the tree before the first package: the links of a merged /usr, mount points. */
   skeleton(): Entry[];

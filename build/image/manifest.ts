@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { UnrunScript } from '../contract/base.ts';
+import type { PackageScript } from '../contract/scripts.ts';
 import type { Artifact } from '../sbom/cyclonedx.ts';
 import { type ImageFacts, listPackages } from './facts.ts';
 import type { IsoResult } from './iso.ts';
@@ -16,7 +16,7 @@ export interface ManifestParts {
   /** What each step took, seconds. */
   times: readonly { step: string; seconds: number; cached: boolean }[];
   /** Scripts of packages that were not run. */
-  scripts: readonly UnrunScript[];
+  scripts: readonly PackageScript[];
   /** Third-party components of the compiled programs: Node and npm packages. */
   artifacts: readonly Artifact[];
 }
@@ -58,8 +58,14 @@ export function buildManifest({
       tools: toolVersions,
       node: process.version,
     },
-    scriptsNotRun: scripts,
+    scriptsNotRun: scripts.map(noteScript),
     steps: times,
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+/** A script as the manifest has it: why it need not run or, where nobody said so, what it would have done. */
+function noteScript({ version: _, verdict, text, ...script }: PackageScript) {
+  const open = verdict === 'changed' || verdict === 'unseen';
+  return { ...script, verdict, ...(open ? { text } : {}) };
 }

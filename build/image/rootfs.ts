@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ARCHITECTURES } from '../architecture.ts';
 import type { AuditOptions } from '../audit/finding.ts';
 import { BASES } from '../bases.ts';
-import type { RootfsProfile, UnrunScript } from '../contract/base.ts';
+import type { RootfsProfile } from '../contract/base.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
 import { keepModules } from '../kmod/keep-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
@@ -58,8 +58,6 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
 /** A root filesystem that was put together. */
 export interface Rootfs {
   tree: Tree;
-  /** Scripts of packages that were not run. */
-  scripts: UnrunScript[];
 }
 
 /**
@@ -79,7 +77,7 @@ export function assembleRootfs(
   const tree = new Tree(reader);
   for (const entry of base.skeleton()) tree.add(entry);
   const packages = opened(Object.values(inputs.package));
-  const scripts = base.merge(tree, packages, { profile, flavour, reader });
+  base.merge(tree, packages, { profile, flavour, reader });
   drop(tree, Object.keys(settings.drop));
   const index = keepModules(tree, kernelRelease(tree), {
     drop: Object.keys(inputs.kernel.drop),
@@ -92,7 +90,7 @@ export function assembleRootfs(
   }
   base.finish(tree, { profile, base: base.name, version, epoch });
   for (const entry of moduleIndexFiles(index)) tree.replace(entry);
-  return { tree, scripts };
+  return { tree };
 }
 
 function drop(tree: Tree, patterns: readonly string[]): void {

@@ -1,10 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
 import type { Architecture } from '../architecture.ts';
 import { assertAudited } from '../audit/audit.ts';
-import type { UnrunScript } from '../contract/base.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { isRoot } from '../process/environment.ts';
 import { feed } from '../process/feed.ts';
@@ -44,12 +41,11 @@ export function smallest({ branchFilter }: Architecture): Compression {
   return { algorithm: 'xz', args: ['-comp', 'xz', ...filter, '-b', '1M'] };
 }
 
-/** Files that the step makes. */
+/** File that the step makes. */
 export const SQUASHFS_FILE = 'system.squashfs';
-const SCRIPTS_FILE = 'scripts.json';
 
 /**
- * The root filesystem as squashfs, and the list of packages' scripts that were not run.
+ * The root filesystem as squashfs.
  * Making it throws a BuildError if parts contradict each other or the audit finds something.
  */
 export const planSquashfs = defineStep({
@@ -73,14 +69,13 @@ async function makeSquashfs(
   const { compression, epoch } = inputs;
   const { signal, onProgress } = work;
   using reader = new ContentReader();
-  const { tree, scripts } = assembleRootfs(inputs, work, reader);
+  const { tree } = assembleRootfs(inputs, work, reader);
   // Nothing is heard of Ctrl-C while a tree is put together.
   await nextTurn(undefined, { signal });
   assertAudited(tree, auditOptions(inputs));
   await nextTurn(undefined, { signal });
   const file = join(directory, SQUASHFS_FILE);
   await writeSquashfs(tree, file, { compression, epoch, signal, onProgress });
-  await writeFile(join(directory, SCRIPTS_FILE), JSON.stringify(scripts));
   assembled.set(inputs, { entries: tree.entries(), epoch });
 }
 
@@ -101,15 +96,6 @@ async function checkSquashfs(
 function meantBy(inputs: RootfsInputs, work: ImageWork): Meant {
   using reader = new ContentReader();
   return { entries: assembleRootfs(inputs, work, reader).tree.entries(), epoch: inputs.epoch };
-}
-
-const scriptsSchema = z.array(
-  z.object({ package: z.string(), script: z.string(), reason: z.string() }),
-);
-
-/** The scripts of packages that were not run, as the step noted them. */
-export async function readScripts(directory: string): Promise<UnrunScript[]> {
-  return scriptsSchema.parse(JSON.parse(await readFile(join(directory, SCRIPTS_FILE), 'utf8')));
 }
 
 export interface SquashfsOptions {

@@ -1,14 +1,18 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DEFAULT_ARCHITECTURE } from '../architecture.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Base, ResolveRequest } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
+import type { PackageScript } from '../contract/scripts.ts';
 import { BuildError } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
 import { digestOf } from '../step/digest.ts';
 import { packageDifferences, requestDifferences } from './compare.ts';
 import { lockFile, readLock, writeLock } from './file.ts';
+
+const NO_LOCK = 'there is no lock yet';
 
 /** What locks are read or resolved with. */
 export interface LockRequest {
@@ -38,19 +42,20 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
   const file = lockFile(projectDirectory, profile, base.name);
   const locked = readLock(file);
   const differences =
-    locked === undefined
-      ? ['there is no lock yet']
-      : requestDifferences(locked.request, base.request(profile));
+    locked === undefined ? [NO_LOCK] : requestDifferences(locked.request, base.request(profile));
   if (locked !== undefined && differences.length === 0) return locked;
   if (frozen) {
     throw new BuildError({
-      what: `the lock does not fit the profile: ${differences.join('; ')}`,
+      what:
+        locked === undefined
+          ? NO_LOCK
+          : `the lock does not fit the profile: ${differences.join('; ')}`,
       where: file,
-      fix: 'Write it again with `make lock` and commit it.',
+      fix: `Write it with \`${lockCommand(request)}\` and commit it.`,
     });
   }
   request.say(
-    `${profile.name}: resolved anew (${differences.join('; ')}). \`make lock\` keeps the result.`,
+    `${profile.name}: resolved anew (${differences.join('; ')}). \`${lockCommand(request)}\` keeps the result.`,
   );
   return resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
 }
@@ -71,23 +76,38 @@ export async function lockWithout(
     throw new BuildError({
       what: `the mirror no longer has ${gone.join(', ')}`,
       where: lockFile(projectDirectory, profile, base.name),
-      fix: 'Write the lock again with `make lock` and commit it, or name a mirror that has them: MIRROR=…',
+      fix: `Write the lock again with \`${lockCommand(request)}\` and commit it, or name a mirror that has them: MIRROR=…`,
     });
   }
   const lock = await resolvedAnew(request, locked, [locked, gone]);
   const moved = packageDifferences(locked.packages, lock.packages);
-  request.say(`${profile.name}: the mirror moved: ${shortList(moved)}. \`make lock\` keeps this.`);
+  const keep = lockCommand(request);
+  request.say(`${profile.name}: the mirror moved: ${shortList(moved)}. \`${keep}\` keeps this.`);
   return lock;
 }
 
-/** Resolves a profile and writes its lock; returns the packages that moved, a line each. */
-export async function renewLock(request: LockRequest): Promise<string[]> {
+/** The command that writes a lock like this one's. */
+function lockCommand({ base, profile: { architecture } }: LockRequest): string {
+  const cpu = architecture === DEFAULT_ARCHITECTURE ? '' : ` ARCH=${architecture}`;
+  return `make lock BASE=${base.name}${cpu}`;
+}
+
+/** What `make lock` did for a profile. */
+export interface RenewedLock {
+  /** Packages that moved, a line each. */
+  moved: string[];
+  /** Scripts of the packages, none of which is run. */
+  scripts: readonly PackageScript[];
+}
+
+/** Resolves a profile and writes its lock. */
+export async function renewLock(request: LockRequest): Promise<RenewedLock> {
   const { profile, base, projectDirectory } = request;
   const file = lockFile(projectDirectory, profile, base.name);
   const before = readLock(file);
-  const lock = await resolve(request, before);
+  const { lock, scripts } = await resolve(request, before);
   await writeLock(file, lock);
-  return packageDifferences(before?.packages ?? [], lock.packages);
+  return { moved: packageDifferences(before?.packages ?? [], lock.packages), scripts };
 }
 
 /** Resolves once for the same question: the answer stays in the cache until the question changes. */
@@ -107,7 +127,7 @@ async function resolvedAnew(
   const file = join(request.cache.resolved, `${asked}.json`);
   const known = readRemembered(file);
   if (known !== undefined) return known;
-  return writeLock(file, await resolve(request, before));
+  return writeLock(file, (await resolve(request, before)).lock);
 }
 
 /** A lock in the cache; one that is damaged, or that an older toolchain wrote, is as good as none. */
@@ -130,7 +150,10 @@ async function keysIn(directory: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(contents));
 }
 
-async function resolve(request: LockRequest, before: Lock | undefined): Promise<Lock> {
+async function resolve(
+  request: LockRequest,
+  before: Lock | undefined,
+): Promise<{ lock: Lock; scripts: readonly PackageScript[] }> {
   const { profile, base, update, offline, say } = request;
   if (offline === true) {
     throw new BuildError({
@@ -139,14 +162,17 @@ async function resolve(request: LockRequest, before: Lock | undefined): Promise<
     });
   }
   const notOlderThan = update === true ? undefined : before?.repositories;
-  const resolution = await base.resolve({
+  const { scripts = [], ...resolution } = await base.resolve({
     ...resolveRequest(request),
     notOlderThan,
     acceptOutdated: update,
     say,
   });
   const { name, architecture } = profile;
-  return { format: 1, profile: name, base: base.name, architecture, ...resolution };
+  return {
+    lock: { format: 1, profile: name, base: base.name, architecture, ...resolution },
+    scripts,
+  };
 }
 
 /** What a base is asked with. */

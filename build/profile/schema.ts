@@ -19,6 +19,8 @@ const overlayName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a folder of ov
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
 const programName = z.string().regex(/^qx-[a-z][a-z0-9-]*$/, 'is not the name of a program (qx-…)');
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex');
+
 const moduleName = z.string().regex(/^[A-Za-z0-9_-]+$/, 'is not a kernel module name');
 
 /** A path in the kernel's source, where `*` stands for any characters but `/`. */
@@ -57,7 +59,7 @@ const nodeArchive = z.strictObject({
   url: address,
   /** Bytes. */
   size: z.int().positive(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
+  sha256,
 });
 
 /** What an appliance takes from a base for one architecture only, in addition to what it takes for all. */
@@ -75,6 +77,14 @@ const specific = {
 
 const forArchitectures = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.strictObject(shape));
+
+/** What somebody who looked at a package's scripts found. */
+const scriptReview = z.strictObject({
+  /** Why it is right that these are not run. */
+  reason,
+  /** SHA-256 of the text that was looked at, per script. One with another text, or not named here, is unreviewed. */
+  sha256: z.partialRecord(z.enum(['pre-install', 'post-install', 'trigger']), sha256).default({}),
+});
 
 /** Where a Node is, and which one it is. */
 export type NodeArchive = z.input<typeof nodeArchive>;
@@ -114,8 +124,8 @@ const alpine = z.strictObject({
   repositories: z.array(z.enum(['main', 'community', 'testing'])).min(1),
   /** Addresses of mirrors, best first; a repository is at `<mirror>/<release>/<repository>`. */
   mirrors: z.array(address).min(1),
-  /** Packages that have scripts → why it is right that these are not run. */
-  scripts: z.record(packageName, reason),
+  /** Packages with scripts that apk would run where they come into an empty root → what a look at these showed. */
+  scripts: z.record(packageName, scriptReview),
   ...common,
   /** The architectures that the appliance is built for from this base, and what differs between them. */
   architectures: forArchitectures({

@@ -12,6 +12,7 @@ import {
   repositoryAddresses,
 } from './request.ts';
 import { resolveAlpine } from './resolve.ts';
+import { readScripts } from './scripts.ts';
 import { trustedKeys } from './signature/keys.ts';
 
 /** Packages from Alpine, by our own apk engine: no apk, no root, no script is run. */
@@ -25,6 +26,7 @@ export const alpine: Base<AlpineSettings> = {
   }),
   probes: indexAddresses,
   reader,
+  scripts: readScripts,
   settings: alpineSettings,
   merge: mergeAlpine,
   skeleton: smallSkeleton,

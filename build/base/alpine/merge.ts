@@ -1,4 +1,4 @@
-import type { MergeContext, OpenedPackage, UnrunScript } from '../../contract/base.ts';
+import type { MergeContext, OpenedPackage } from '../../contract/base.ts';
 import { BuildError, must } from '../../error.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { install, type PackageToInstall, planInstallation } from './install.ts';
@@ -20,7 +20,7 @@ export function mergeAlpine(
   tree: Tree,
   packages: readonly OpenedPackage[],
   context: MergeContext<AlpineSettings>,
-): UnrunScript[] {
+): void {
   const { profile } = context;
   const { ordered, world } = inOrder(packages, context);
   const opened = ordered.map((one) => packageToInstall(one, context));
@@ -36,7 +36,6 @@ export function mergeAlpine(
     accounts: accountsOf(profile),
   });
   install(plan, tree);
-  return unrunScripts(opened, settings.scripts);
 }
 
 /** Packages in the order in which apk installs them; the lock has them by name. */
@@ -84,33 +83,6 @@ function packageToInstall(
 function accountsOf({ accounts }: Pick<MergeContext['profile'], 'accounts'>): AccountNumbers {
   const users = Object.entries(accounts.users).map(([name, { uid }]) => [name, uid] as const);
   return { users: new Map(users), groups: new Map(Object.entries(accounts.groups)) };
-}
-
-/**
- * Package scripts that are stored but not run, each with the reason that the profile gives.
- * @throws BuildError naming the scripts for which it gives none
- */
-function unrunScripts(
-  packages: readonly PackageToInstall[],
-  reasons: Readonly<Record<string, string>>,
-): UnrunScript[] {
-  const found = packages.flatMap(({ fields, record }) => {
-    const name = must(fields.get('P'), 'name of a package');
-    return [...record.scripts.keys()].map((script) => ({ package: name, script }));
-  });
-  const unknown = found.filter((one) => reasons[one.package] === undefined);
-  if (unknown.length === 0) {
-    return found.map((one) => ({
-      ...one,
-      reason: must(reasons[one.package], `reason for ${one.package}`),
-    }));
-  }
-  const list = unknown.map((one) => `${one.package} (${one.script})`).join(', ');
-  throw new BuildError({
-    what: `nobody looked yet at what these scripts of packages do: ${list}`,
-    where: 'bases.alpine.scripts of the profile',
-    fix: 'No script is run: see to it that the profile or `finish` does what they would do, and name each package there with the reason.',
-  });
 }
 
 /** What the signed index says of a package; without it apk could not know the package as its own. */

@@ -18,7 +18,8 @@ export function alpineRequest(profile: Profile): Lock['request'] {
   };
 }
 
-/** What of a profile's settings for Alpine shapes a root filesystem: all but how to make programs and initramfs. */
+/** What of a profile's settings for Alpine shapes a root filesystem: all but how to make programs and initramfs, and
+ * reviews of scripts, which are not run either way. */
 export type AlpineSettings = ReturnType<typeof alpineSettings>;
 
 export function alpineSettings(profile: Profile) {
@@ -26,6 +27,7 @@ export function alpineSettings(profile: Profile) {
     node: _node,
     busybox: _busybox,
     overlays: _overlays,
+    scripts: _scripts,
     ...settings
   } = findSettings(profile, 'alpine');
   return settings;

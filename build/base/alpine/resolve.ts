@@ -3,9 +3,11 @@ import { BlobStore } from '../../cache/blob-store.ts';
 import { cacheRooms } from '../../cache/directory.ts';
 import type { DownloadContext } from '../../cache/receive.ts';
 import { Transport } from '../../cache/transport.ts';
-import type { Resolution, ResolveRequest } from '../../contract/base.ts';
+import type { PackageArchive, Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
-import { must } from '../../error.ts';
+import type { PackageScript } from '../../contract/scripts.ts';
+import { Unresolved } from '../../contract/unresolved.ts';
+import { BuildError, must } from '../../error.ts';
 import { type Flavour, findSettings, type Profile } from '../../profile/profile.ts';
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
@@ -13,8 +15,14 @@ import { repositoryState } from './freshness.ts';
 import { fetchArchive } from './repository/archive.ts';
 import { openFirst } from './repository/fail-over.ts';
 import type { Repository } from './repository/index.ts';
-import { type SelectedPackage, selectPackages } from './repository/select.ts';
+import {
+  type SelectedPackage,
+  type SelectionRequest,
+  selectPackages,
+  Unsatisfiable,
+} from './repository/select.ts';
 import { alpineArchitecture, alpineRequest, composeWorld, repositoryAddresses } from './request.ts';
+import { readScripts } from './scripts.ts';
 import { readKeys, type TrustedKeys, trustedKeys } from './signature/keys.ts';
 
 /** Packages that are downloaded at once. */
@@ -41,21 +49,61 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   const repositories = new Map(named);
   const states = statesOf(profile, repositories);
   assertNotOlder(states, notOlderThan);
-  const chosen = new Map<Flavour, readonly LockedPackage[]>();
-  for (const flavour of FLAVOURS) {
+  const selections = FLAVOURS.map((flavour) => {
     const wanted = composeWorld(settings, flavour);
     const list = [...repositories.values()];
-    const { packages } = selectPackages({ repositories: list, wanted, architecture });
-    chosen.set(flavour, await lockAll(packages, { repositories, architecture, context }));
+    return { flavour, ...choose({ repositories: list, wanted, architecture }) };
+  });
+  const problems = [...new Set(selections.flatMap((one) => one.problems))];
+  const archives = new Map<Flavour, readonly PackageArchive[]>();
+  try {
+    for (const { flavour, packages } of selections)
+      archives.set(flavour, await lockAll(packages, { repositories, architecture, context }));
+  } catch (error) {
+    if (!(error instanceof BuildError) || problems.length === 0) throw error;
+    problems.push(error.message);
   }
-  const packages = mergeFlavours(chosen);
+  const scripts = await scriptsOf([...archives.values()].flat(), profile);
+  if (problems.length > 0) throw new Unresolved([{ profile: profile.name, problems, scripts }]);
+  const packages = mergeFlavours(
+    new Map([...archives].map(([flavour, own]) => [flavour, own.map(({ locked }) => locked)])),
+  );
   const built = packages.map(({ apk }) => Number(apk?.t ?? 0));
   return {
     request: alpineRequest(profile),
     sourceDateEpoch: Math.max(1, ...built),
     repositories: states,
     packages,
+    scripts,
   };
+}
+
+/** What can be had of what is wanted, and all that cannot: unknown names do not hide what else is wrong. */
+function choose(request: SelectionRequest): {
+  packages: readonly SelectedPackage[];
+  problems: readonly string[];
+} {
+  try {
+    return { packages: selectPackages(request).packages, problems: [] };
+  } catch (error) {
+    if (!(error instanceof Unsatisfiable)) throw error;
+    const { lines, unknown } = error;
+    if (unknown.length === 0) return { packages: [], problems: lines };
+    const rest = choose({
+      ...request,
+      wanted: request.wanted.filter((one) => !unknown.includes(one)),
+    });
+    return { packages: rest.packages, problems: [...lines, ...rest.problems] };
+  }
+}
+
+/** Scripts of packages, each package once. */
+async function scriptsOf(
+  archives: readonly PackageArchive[],
+  profile: ResolveRequest['profile'],
+): Promise<PackageScript[]> {
+  const unique = new Map(archives.map((one) => [one.locked.sha256, one]));
+  return await readScripts([...unique.values()], profile);
 }
 
 async function keysOf({ profile, keysDirectory }: ResolveRequest): Promise<TrustedKeys> {
@@ -86,7 +134,7 @@ interface PackageOrigin {
 async function lockAll(
   packages: readonly SelectedPackage[],
   { context, ...origin }: PackageOrigin,
-): Promise<LockedPackage[]> {
+): Promise<PackageArchive[]> {
   const limit = pLimit(DOWNLOADS);
   const failed = new AbortController();
   const signals = [context.signal, failed.signal].filter((one) => one !== undefined);
@@ -103,16 +151,16 @@ async function lockAll(
 async function lockPackage(
   { fields, identity, url }: SelectedPackage,
   { repositories, architecture, context }: PackageOrigin,
-): Promise<LockedPackage> {
+): Promise<PackageArchive> {
   const name = must(fields.get('P'), 'name of a package');
   const version = must(fields.get('V'), `version of ${name}`);
   const all = [...repositories];
   const from = all.find(([, one]) => url.startsWith(`${one.url}/`));
   const [repository, at] = must(from, `repository with ${url}`);
   const source = { name: `${name} ${version}`, identity, url, size: Number(fields.get('S') ?? 0) };
-  const { sha256, size } = await fetchArchive(source, context);
+  const { sha256, size, file } = await fetchArchive(source, context);
   const [origin, license] = [fields.get('o'), fields.get('L')];
-  return {
+  const locked: LockedPackage = {
     name,
     version,
     architecture: fields.get('A') || architecture,
@@ -124,4 +172,5 @@ async function lockPackage(
     ...(license ? { license } : {}),
     apk: Object.fromEntries(fields),
   };
+  return { locked, file };
 }

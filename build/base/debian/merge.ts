@@ -1,4 +1,4 @@
-import type { OpenedPackage, UnrunScript } from '../../contract/base.ts';
+import type { OpenedPackage } from '../../contract/base.ts';
 import type { Tree } from '../../tree/tree.ts';
 
 /**
@@ -6,7 +6,7 @@ import type { Tree } from '../../tree/tree.ts';
  * packages that replace each other the later one wins, as with dpkg. dpkg's scripts are not in what is opened of a
  * package; what they would have done is declared by the profile or done by `finish`.
  */
-export function mergeDebian(tree: Tree, packages: readonly OpenedPackage[]): UnrunScript[] {
+export function mergeDebian(tree: Tree, packages: readonly OpenedPackage[]): void {
   for (const [index, one] of packages.entries()) {
     const winners = packages.filter(
       (other, at) => replaces(other, one) && (at > index || !replaces(one, other)),
@@ -17,7 +17,6 @@ export function mergeDebian(tree: Tree, packages: readonly OpenedPackage[]): Unr
     for (const entry of one.entries)
       if (!taken.has(entry.path) || !isNoDirectory(entry)) tree.add(entry);
   }
-  return [];
 }
 
 function replaces({ locked }: OpenedPackage, other: OpenedPackage): boolean {

@@ -20,13 +20,14 @@ async function automatic(profile: Profile, circumstances: Partial<BaseCircumstan
   return { name, said };
 }
 
+const LOCKED = 'qvdc: packages come from Alpine: it is locked';
 const nowhere = 'http://127.0.0.1:1/alpine';
 
 test('Alpine that is locked is taken without asking a mirror, where Debian must not stand in', async () => {
   const mirror = await serve((_, response) => response.writeHead(500).end());
   const profile = await profileAt([mirror.url]);
   const found = await automatic(profile, { mayFallBack: false });
-  expect(found).toEqual({ name: 'alpine', said: [] });
+  expect(found).toEqual({ name: 'alpine', said: [LOCKED] });
   expect(mirror.asked).toEqual([]);
 });
 
@@ -40,19 +41,27 @@ test('in a development build Debian stands in when no mirror answers, and one li
 test('one mirror that answers is enough', async () => {
   const mirror = await serve((_, response) => response.end('index'));
   const profile = await profileAt([nowhere, mirror.url]);
-  expect(await automatic(profile, {})).toEqual({ name: 'alpine', said: [] });
+  expect(await automatic(profile, {})).toEqual({ name: 'alpine', said: [LOCKED] });
 });
 
 test('where Alpine is not locked, Debian is taken without asking a mirror', async () => {
   const mirror = await serve((_, response) => response.end('index'));
   const profile = await profileAt([mirror.url]);
   const found = await automatic(profile, { isLocked: () => false });
-  expect(found).toEqual({ name: 'debian', said: [] });
+  expect(found).toEqual({
+    name: 'debian',
+    said: [
+      'qvdc: packages come from Debian: Alpine is not locked (BASE=alpine takes it all the same)',
+    ],
+  });
   expect(mirror.asked).toEqual([]);
 });
 
 test('a profile that has Alpine only is built from it', async () => {
   const profile = await profileAt([nowhere]);
   delete profile.bases.debian;
-  expect(await automatic(profile, { isLocked: () => false })).toEqual({ name: 'alpine', said: [] });
+  expect(await automatic(profile, { isLocked: () => false })).toEqual({
+    name: 'alpine',
+    said: ['qvdc: packages come from Alpine: the profile has no other base'],
+  });
 });

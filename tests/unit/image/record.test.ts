@@ -66,7 +66,14 @@ test('the manifest names what went in and what came out', async () => {
   const { image } = await built();
   const iso = { sha256: sha256('iso'), files: { '/boot/vmlinuz': 'f'.repeat(64) } };
   const times = [{ step: 'iso', seconds: 1.5, cached: false }];
-  const scripts = [{ package: 'bash', script: 'post-install', reason: 'not needed' }];
+  const script = {
+    ...{ package: 'bash', version: '1', script: 'post-install' },
+    ...{ sha256: sha256('text'), text: 'text' },
+  };
+  const scripts = [
+    { ...script, verdict: 'reviewed', reason: 'not needed' },
+    { ...script, script: 'trigger', verdict: 'unseen' },
+  ] as const;
   const text = buildManifest({ facts, plan, iso, file: image, times, scripts, artifacts: [] });
   expect(text.endsWith('}\n')).toBe(true);
   const manifest = JSON.parse(text);
@@ -78,7 +85,10 @@ test('the manifest names what went in and what came out', async () => {
     buildId: plan.buildId,
     iso: { name: 'x.iso', size: 3, sha256: sha256('iso') },
     files: { '/boot/vmlinuz': 'f'.repeat(64) },
-    scriptsNotRun: scripts,
+    scriptsNotRun: [
+      { script: 'post-install', verdict: 'reviewed', reason: 'not needed' },
+      { script: 'trigger', verdict: 'unseen', text: 'text' },
+    ],
     steps: times,
   });
   const names = manifest.inputs.packages.map(({ name }: { name: string }) => name);

@@ -42,7 +42,8 @@ export interface SelectionRequest {
 
 /**
  * Finds what `apk add` would install on an empty system.
- * @throws BuildError if something wanted is no dependency, or cannot be had; it says why
+ * @throws Unsatisfiable if what is wanted cannot be had; it says why
+ * @throws BuildError if something wanted is no dependency
  */
 export function selectPackages(request: SelectionRequest): Selection {
   const { repositories, wanted, architecture } = request;
@@ -64,7 +65,12 @@ export function selectPackages(request: SelectionRequest): Selection {
   const transaction = transact({ call, database, world: [] });
   if (transaction === undefined) throw new Error('apk add asked for nothing');
   const { solution } = transaction;
-  if (solution.errors > 0) throw unsatisfiable(explain(solution));
+  if (solution.errors > 0) {
+    throw new Unsatisfiable(
+      explain(solution),
+      wanted.filter((one) => isUnknown(one, database)),
+    );
+  }
   const packages = solution.changes.flatMap(({ after, tagAfter }) => {
     if (after === undefined) return [];
     const tag = database.tags.name(tagAfter);
@@ -99,9 +105,26 @@ function repositoryOf(one: Package, byNumber: ReadonlyMap<number, PackageList>):
   return chosen;
 }
 
-function unsatisfiable(lines: readonly string[]): BuildError {
-  return new BuildError({
-    what: `what is wanted cannot be installed together:\n  ${lines.join('\n  ')}`,
-    fix: 'Take another name or version, or add a repository that has what is missing.',
-  });
+/** Whether nothing has or provides the name that something wanted starts with. */
+function isUnknown(wanted: string, database: Database): boolean {
+  const name = /^[^!<>=~@]+/.exec(wanted)?.[0];
+  return name !== undefined && (database.lookup(name)?.providers.length ?? 0) === 0;
+}
+
+/** What is wanted cannot be installed together. */
+export class Unsatisfiable extends BuildError {
+  /** What contradicts what, a line each. */
+  readonly lines: readonly string[];
+  /** What of that is wanted and called by a name that nothing has or provides. */
+  readonly unknown: readonly string[];
+
+  constructor(lines: readonly string[], unknown: readonly string[]) {
+    super({
+      what: `what is wanted cannot be installed together:\n  ${lines.join('\n  ')}`,
+      fix: 'Take another name or version, or add a repository that has what is missing.',
+    });
+    this.name = 'Unsatisfiable';
+    this.lines = lines;
+    this.unknown = unknown;
+  }
 }

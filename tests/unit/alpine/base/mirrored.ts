@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,9 +19,18 @@ import { directory, file } from '../../tree/trees.ts';
 export const KEY = makeKey('test.rsa.pub');
 const STRANGER = makeKey('stranger.rsa.pub');
 
+/** The script of `base`. */
+export const SCRIPT = '#!/bin/sh\n';
+
+/** A review of scripts with this text. */
+export function reviewOf(text: string) {
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  return { reason: 'a test looked at it', sha256: { 'post-install': sha256 } };
+}
+
 /** Packages of a very small appliance. */
 export const PACKAGES: readonly PackageRecipe[] = [
-  program('base', { depends: ['library'], scripts: { 'post-install': '#!/bin/sh\n' } }),
+  program('base', { depends: ['library'], scripts: { 'post-install': SCRIPT } }),
   program('library'),
   program('linux-virt'),
   program('linux-lts'),
@@ -40,7 +50,7 @@ export function program(name: string, more: Partial<PackageRecipe> = {}): Packag
 type AlpineInput = NonNullable<ProfileInput['bases']['alpine']>;
 
 /** The lock that a resolution becomes. */
-export function lockOf(resolution: Resolution): Lock {
+export function lockOf({ scripts: _, ...resolution }: Resolution): Lock {
   return { format: 1, profile: 'qvdc', base: 'alpine', architecture: 'x86_64', ...resolution };
 }
 
@@ -49,6 +59,14 @@ export function profileOf(
   changes: Partial<AlpineInput> = {},
   keys: Record<string, string> = { [KEY.name]: KEY.pem },
 ): Profile {
+  return profileFor(checkProfile(profileInput(changes, keys), 'test'), 'x86_64');
+}
+
+/** The same as a file in `profiles/` has it. */
+export function profileInput(
+  changes: Partial<AlpineInput> = {},
+  keys: Record<string, string> = { [KEY.name]: KEY.pem },
+): ProfileInput {
   if (written.bases.alpine === undefined) throw new Error('qvdc is not built from Alpine');
   const kernel = { virt: 'linux-virt', full: 'linux-lts' };
   const alpineInput: AlpineInput = {
@@ -57,12 +75,11 @@ export function profileOf(
     repositories: ['main'],
     packages: ['base'],
     without: {},
-    scripts: { base: 'a test looked at it' },
+    scripts: { base: reviewOf(SCRIPT) },
     architectures: { x86_64: { kernel, grub: ['base'], keys } },
     ...changes,
   };
-  const checked = checkProfile({ ...written, bases: { alpine: alpineInput } }, 'test');
-  return profileFor(checked, 'x86_64');
+  return { ...written, bases: { alpine: alpineInput } };
 }
 
 /** A folder with mirrors and a cache; disposing of it removes both. */

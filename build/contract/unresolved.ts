@@ -1,0 +1,47 @@
+import { BuildError } from '../error.ts';
+import { describeUnreviewed, type PackageScript } from './scripts.ts';
+
+/** What stands between a profile and its lock. */
+export interface Obstacles {
+  readonly profile: string;
+  /** A line each. */
+  readonly problems: readonly string[];
+  /** Scripts of the packages that can be had. */
+  readonly scripts: readonly PackageScript[];
+}
+
+/** What profiles ask for cannot be had: all that is wrong, at once. */
+export class Unresolved extends BuildError {
+  readonly obstacles: readonly Obstacles[];
+
+  constructor(obstacles: readonly Obstacles[], cause?: unknown) {
+    super({ ...describeObstacles(obstacles), cause });
+    this.name = 'Unresolved';
+    this.obstacles = obstacles;
+  }
+}
+
+function describeObstacles(obstacles: readonly Obstacles[]): { what: string; fix: string } {
+  const profiles = new Map<string, string[]>();
+  for (const { profile, problems } of obstacles) {
+    for (const problem of problems) {
+      profiles.set(problem, [...(profiles.get(problem) ?? []), profile]);
+    }
+  }
+  const lines = [...profiles].map(([problem, names]) => `  ${names.join(', ')}: ${problem}`);
+  const scripts = describeUnreviewed(obstacles.flatMap((one) => one.scripts));
+  const besides =
+    scripts.length === 0 ? '' : `\n\n${SCRIPTS_HEAD}\n${scripts.join('\n')}\n\n${SCRIPTS_FIX}`;
+  return {
+    what: `what is wanted cannot be installed together:\n${lines.join('\n')}\n`,
+    fix: `Take another name or version in the profile, or a mirror that has what is missing.${besides}`,
+  };
+}
+
+/** Stands over a list of unreviewed scripts. */
+export const SCRIPTS_HEAD =
+  'Scripts of packages that nobody reviewed. None is ever run; development builds warn, releases are refused:';
+
+/** Stands below it. */
+export const SCRIPTS_FIX =
+  'See to it that the profile or `finish` does what each would do, then enter each package with the reason in `bases.alpine.scripts` of the profile: profiles/shared/alpine.ts has those of all profiles.';

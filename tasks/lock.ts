@@ -1,0 +1,67 @@
+import type { ArchitectureName } from '../build/architecture.ts';
+import { type BaseChoice, selectBase } from '../build/base/select.ts';
+import type { BaseName } from '../build/bases.ts';
+import type { CacheDirectory } from '../build/cache/directory.ts';
+import { describeUnreviewed, type PackageScript } from '../build/contract/scripts.ts';
+import {
+  type Obstacles,
+  SCRIPTS_FIX,
+  SCRIPTS_HEAD,
+  Unresolved,
+} from '../build/contract/unresolved.ts';
+import { renewLock } from '../build/lock/current.ts';
+import { isLocked } from '../build/lock/file.ts';
+import { loadProfile } from '../build/profile/load.ts';
+
+/** What profiles are resolved with. */
+export interface LockOptions {
+  projectDirectory: string;
+  cache: CacheDirectory;
+  base: BaseChoice;
+  architecture: ArchitectureName;
+  mirror?: string | undefined;
+  keysDirectory?: string | undefined;
+  /** Accept package indexes older than those in the locks. */
+  update: boolean;
+  signal: AbortSignal;
+  say: (line: string) => void;
+  /** Sees to it that the host has what resolving from a base needs. */
+  prepareHost: (base: BaseName) => Promise<void>;
+}
+
+/**
+ * Resolves profiles and writes the lock of each that can be had; tells what moved and which scripts of packages nobody
+ * reviewed.
+ * @throws Unresolved with all that is wrong with any of them, once
+ */
+export async function lockProfiles(names: readonly string[], options: LockOptions): Promise<void> {
+  const found: Obstacles[] = [];
+  for (const name of names) {
+    try {
+      found.push({ profile: name, problems: [], scripts: await lockProfile(name, options) });
+    } catch (error) {
+      if (!(error instanceof Unresolved)) throw error;
+      found.push(...error.obstacles);
+    }
+  }
+  if (found.some(({ problems }) => problems.length > 0)) throw new Unresolved(found);
+  const open = describeUnreviewed(found.flatMap(({ scripts }) => scripts));
+  if (open.length > 0) options.say(['', SCRIPTS_HEAD, ...open, '', SCRIPTS_FIX].join('\n'));
+}
+
+/** Writes the lock of a profile; returns the scripts of its packages. */
+async function lockProfile(name: string, options: LockOptions): Promise<readonly PackageScript[]> {
+  const { projectDirectory, architecture, say } = options;
+  const profile = await loadProfile(projectDirectory, name, architecture);
+  const base = await selectBase(options.base, {
+    ...options,
+    profile,
+    isLocked: (one) => isLocked(projectDirectory, profile, one),
+    mayFallBack: false,
+  });
+  await options.prepareHost(base.name);
+  const { moved, scripts } = await renewLock({ ...options, profile, base });
+  say(`${name}.${base.name}.${architecture}: ${moved.length === 0 ? 'nothing moved' : ''}`);
+  for (const line of moved) say(`  ${line}`);
+  return scripts;
+}

@@ -1,0 +1,33 @@
+import {
+  describeUnreviewed,
+  nameScripts,
+  type PackageScript,
+  unreviewed,
+} from '../build/contract/scripts.ts';
+import { SCRIPTS_FIX } from '../build/contract/unresolved.ts';
+import { BuildError } from '../build/error.ts';
+import type { ImageFacts } from '../build/image/facts.ts';
+
+/**
+ * Says of a development build, in a line, which scripts of packages nobody reviewed.
+ * @throws BuildError that lists them with what they do if it is to be a release
+ */
+export function tellUnreviewed(
+  scripts: readonly PackageScript[],
+  { release, base, profile }: Pick<ImageFacts, 'release' | 'base' | 'profile'>,
+  say: (line: string) => void,
+): void {
+  const open = unreviewed(scripts);
+  if (open.length === 0) return;
+  if (!release) {
+    say(
+      `${profile.name}: nobody reviewed these scripts of packages, and none is run: ${nameScripts(open)}. The manifest says what they would do, \`make lock BASE=${base.name}\` how to review them; RELEASE=1 refuses.`,
+    );
+    return;
+  }
+  throw new BuildError({
+    what: `nobody reviewed these scripts of packages, so this is no release: ${nameScripts(open)}\n${describeUnreviewed(scripts).join('\n')}\n`,
+    where: `bases.${base.name}.scripts of the profile`,
+    fix: SCRIPTS_FIX,
+  });
+}

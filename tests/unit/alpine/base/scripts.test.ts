@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { alpine } from '../../../../build/base/alpine/base.ts';
+import { describeUnreviewed, type PackageScript } from '../../../../build/contract/scripts.ts';
+import { BuildError } from '../../../../build/error.ts';
+import type { Profile } from '../../../../build/profile/profile.ts';
+import { tellUnreviewed } from '../../../../tasks/scripts.ts';
+import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
+import {
+  openWorkplace,
+  PACKAGES,
+  profileOf,
+  program,
+  reviewOf,
+  SCRIPT,
+  type Workplace,
+} from './mirrored.ts';
+
+let place: Workplace;
+
+beforeEach(async () => {
+  place = await openWorkplace();
+});
+
+afterEach(() => place[Symbol.asyncDispose]());
+
+const TRIGGERED = program('library', {
+  scripts: { trigger: '#!/bin/sh\necho seen\n', 'post-upgrade': 'echo never\n' },
+});
+const WITH_TRIGGER = [...PACKAGES.filter(({ name }) => name !== 'library'), TRIGGERED];
+
+/** The scripts that come with a resolution. */
+async function resolved(profile: Profile, packages: readonly PackageRecipe[] = WITH_TRIGGER) {
+  const mirror = await place.mirror('mirror', packages);
+  const { scripts = [] } = await alpine.resolve(place.request({ mirror, profile }));
+  return scripts;
+}
+
+const verdicts = (scripts: readonly PackageScript[]) =>
+  Object.fromEntries(scripts.map((one) => [`${one.package} ${one.script}`, one.verdict]));
+
+test('each script is told with what the profile says of this very text', async () => {
+  expect(verdicts(await resolved(profileOf()))).toEqual({
+    'base post-install': 'reviewed',
+    'library post-upgrade': 'idle',
+    'library trigger': 'unseen',
+  });
+});
+
+test('a script with another text than the one that was looked at is as good as unseen', async () => {
+  const profile = profileOf({
+    scripts: { base: reviewOf('another text'), constructor: reviewOf('') },
+  });
+  const scripts = await resolved(profile, PACKAGES);
+  expect(scripts).toMatchObject([
+    { package: 'base', verdict: 'changed', reason: 'a test looked at it', text: SCRIPT },
+  ]);
+});
+
+test('a reason alone is no review of a text that it does not name', async () => {
+  const profile = profileOf({ scripts: { base: { reason: 'it is told somewhere' } } });
+  expect(verdicts(await resolved(profile, PACKAGES))).toEqual({ 'base post-install': 'unseen' });
+});
+
+describe('what is told of unreviewed scripts', () => {
+  /** What a build says, as a release or for development. */
+  const told = (scripts: readonly PackageScript[], release: boolean) => {
+    const said: string[] = [];
+    const profile = profileOf();
+    tellUnreviewed(scripts, { release, base: alpine, profile }, (line) => said.push(line));
+    return said;
+  };
+
+  test('a development build goes on, and says in one line which they are', async () => {
+    const scripts = await resolved(profileOf({ scripts: { base: reviewOf('another text') } }));
+    const [line = '', ...more] = told(scripts, false);
+    expect(more).toEqual([]);
+    expect(line).toMatch(/^qvdc: .*none is run: /);
+    expect(line).toContain('library (trigger)');
+    expect(line).toContain('base (post-install, changed since its review)');
+    expect(told(await resolved(profileOf(), PACKAGES), false)).toEqual([]);
+  });
+
+  test('a release is refused, with what each does and the entry that says it was looked at', async () => {
+    const scripts = await resolved(profileOf());
+    const refused = () => told(scripts, true);
+    expect(refused).toThrow(BuildError);
+    expect(refused).toThrow('    | echo seen\n');
+    const entry = /library: \{ reason: '…', sha256: \{ trigger: '[0-9a-f]{64}' \} \},/;
+    expect(refused).toThrow(entry);
+    expect(refused).not.toThrow(/echo never/);
+    expect(told(await resolved(profileOf(), PACKAGES), true)).toEqual([]);
+  });
+
+  test('with the entry, as it is told, the script is reviewed; with its reason left out the profile is refused', async () => {
+    const profile = profileOf({ scripts: { base: reviewOf('another text') } });
+    const told = describeUnreviewed(await resolved(profile, PACKAGES)).join('\n');
+    const sha256 =
+      /base: \{ reason: "a test looked at it", sha256: \{ 'post-install': '(\w+)' \} \}/;
+    expect(told).toMatch(sha256);
+    const [, digest = ''] = sha256.exec(told) ?? [];
+    const reviewed = profileOf({
+      scripts: { base: { reason: 'a test looked at it', sha256: { 'post-install': digest } } },
+    });
+    expect(verdicts(await resolved(reviewed, PACKAGES))).toEqual({
+      'base post-install': 'reviewed',
+    });
+    expect(() => profileOf({ scripts: { base: { reason: '…' } } })).toThrow('needs a reason');
+  });
+
+  test('a script cannot speak to the terminal, nor fill it', () => {
+    const script: PackageScript = {
+      ...{ package: 'x', version: '1', script: 'trigger', sha256: '', verdict: 'unseen' },
+      text: `\u001b]0;owned\u0007\u202e\n${'y'.repeat(5000)}\n${'z\n'.repeat(5000)}`,
+    };
+    const lines = describeUnreviewed([script]);
+    expect(lines.join('\n')).not.toMatch(/[^\P{C}\n]/u);
+    expect(lines.length).toBeLessThan(220);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(500);
+    expect(lines.join('\n')).toContain('and 4802 more lines');
+  });
+});

@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { cacheRooms } from '../../../build/cache/directory.ts';
+import { readLock } from '../../../build/lock/file.ts';
+import { lockProfiles } from '../../../tasks/lock.ts';
+import type { PackageRecipe } from '../../alpine-mirror/recipe.ts';
+import {
+  openWorkplace,
+  PACKAGES,
+  profileInput,
+  program,
+  reviewOf,
+  type Workplace,
+} from '../alpine/base/mirrored.ts';
+
+let place: Workplace;
+
+beforeEach(async () => {
+  place = await openWorkplace();
+  await mkdir(join(place.directory, 'profiles'));
+});
+
+afterEach(() => place[Symbol.asyncDispose]());
+
+type Changes = Parameters<typeof profileInput>[0];
+
+/** Writes profiles, each with what is changed about it, and locks them all; returns what was said. */
+async function lock(profiles: Record<string, Changes>, packages: readonly PackageRecipe[]) {
+  const mirror = await place.mirror('mirror', packages);
+  for (const [name, changes] of Object.entries(profiles)) {
+    const profile = { ...profileInput(changes), name };
+    const text = `export default ${JSON.stringify(profile)};\n`;
+    await writeFile(join(place.directory, 'profiles', `${name}.ts`), text);
+  }
+  const said: string[] = [];
+  await lockProfiles(Object.keys(profiles), {
+    projectDirectory: place.directory,
+    cache: cacheRooms(join(place.directory, 'cache')),
+    base: 'alpine',
+    architecture: 'x86_64',
+    mirror,
+    update: false,
+    signal: new AbortController().signal,
+    say: (line) => said.push(line),
+    prepareHost: async () => {},
+  });
+  return said.join('\n');
+}
+
+const lockOf = (name: string) =>
+  join(place.directory, 'profiles', `${name}.alpine.x86_64.lock.json`);
+
+const TALKATIVE = program('library', { scripts: { 'post-install': 'echo hello\n' } });
+const MIRROR = [...PACKAGES.filter(({ name }) => name !== 'library'), TALKATIVE];
+
+test('a mirror that has everything gives locks, and one list of the scripts that nobody reviewed', async () => {
+  const said = await lock({ one: {}, two: { scripts: { base: reviewOf('other') } } }, MIRROR);
+  for (const name of ['one', 'two']) {
+    expect(readLock(lockOf(name))?.packages.map((each) => each.name)).toContain('base');
+  }
+  expect(said.match(/\| echo hello/g)).toHaveLength(1);
+  expect(said).toMatch(/library: \{ reason: '…', sha256: \{ 'post-install': '\w{64}' \} \},/);
+  expect(said).toContain('post-install, changed since its review:');
+  expect(said).toContain('bases.alpine.scripts');
+});
+
+test('a mirror on which everything was reviewed is told nothing about scripts', async () => {
+  expect(await lock({ one: {} }, PACKAGES)).not.toContain('cripts');
+});
+
+test('all that is wrong with all profiles is one list: every unknown name with close ones, every script', async () => {
+  const refused = lock(
+    {
+      good: {},
+      one: { packages: ['base', 'libary', 'guest'] },
+      two: { packages: ['base', 'libary', 'picky'] },
+    },
+    [...MIRROR, program('picky', { depends: ['library>9'] })],
+  );
+  const error: unknown = await refused.catch((thrown: unknown) => thrown);
+  const message = error instanceof Error ? error.message : '';
+  expect(message.match(/wants libary/g)).toHaveLength(1);
+  expect(message).toMatch(/one, two: world wants libary.*did you mean library\?/);
+  expect(message).toMatch(/one: world wants guest, but nothing is called or provides guest/);
+  expect(message).toMatch(
+    /two: world wants picky, picky-1.0-r0 needs library>9, but there is only library-1.0-r0/,
+  );
+  expect(message.match(/\| echo hello/g)).toHaveLength(1);
+  expect(message).toMatch(/library: \{ reason: '…', sha256/);
+  expect(existsSync(lockOf('good'))).toBe(true);
+  expect([lockOf('one'), lockOf('two')].map((file) => existsSync(file))).toEqual([false, false]);
+});
