@@ -59,14 +59,15 @@ export const apkTreeCommand = defineCommand({
     const { readKeys } = await import('../../build/base/alpine/signature/keys.ts');
     const { tarStream } = await import('../../build/tree/tar-stream.ts');
     const names = options['--'];
+    const onNote = (line: string) => process.stderr.write(`${line}\n`);
     const { tree, reader, epoch } = await assemble({
       architecture: options.arch,
-      keys: await readKeys(options.keysDir),
+      keys: await readKeys(options.keysDir, onNote),
       repositories: options.repository.map(repositoryAddress),
       wanted: [...options.worldArg, ...(Array.isArray(names) ? names.map(String) : [])],
       cache: openCache(),
       signal,
-      onNote: (line) => process.stderr.write(`${line}\n`),
+      onNote,
     });
     using _ = reader;
     await write(tarStream(tree, sourceDateEpoch() ?? epoch), process.stdout, signal);

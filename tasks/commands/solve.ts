@@ -74,6 +74,8 @@ async function sourceOf(file: string): Promise<Source> {
   const where = resolve(file);
   try {
     const bytes = await readFile(where);
+    const { refuseVersion3 } = await import('../../build/base/alpine/archive/damaged.ts');
+    refuseVersion3(bytes, where);
     return { where, text: isPlain(bytes) ? bytes.toString('utf8') : await opened(bytes, where) };
   } catch (error) {
     const code = errorCode(error);

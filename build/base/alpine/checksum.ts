@@ -1,19 +1,27 @@
 import { createHash } from 'node:crypto';
 import { BuildError } from '../../error.ts';
 
+/** Bytes of a SHA-1 and of a SHA-256. */
+export const SHA1_BYTES = 20;
+export const SHA256_BYTES = 32;
+
 /**
- * The identity of a package (`C:` of an index): `Q1` and the SHA-1, in base64, of its compressed control part.
- * apk writes checksums of files (`Z:`) in the same way.
- * @param sha1 20 bytes, or their hex
+ * The identity of a package (`C:` of an index): `Q1` and the SHA-1, in base64, of its compressed control part, or `Q2`
+ * and the SHA-256. apk writes checksums of files (`Z:`) in the same way.
+ * @param digest 20 or 32 bytes, or their hex
  */
-export function checksumText(sha1: Buffer | string): string {
-  const bytes = typeof sha1 === 'string' ? Buffer.from(sha1, 'hex') : sha1;
-  return `Q1${bytes.toString('base64')}`;
+export function checksumText(digest: Buffer | string): string {
+  const bytes = typeof digest === 'string' ? Buffer.from(digest, 'hex') : digest;
+  return `Q${bytes.length === SHA256_BYTES ? 2 : 1}${bytes.toString('base64')}`;
 }
 
-/** The identity of a package with this control part. */
-export function identityOf(compressedControl: Uint8Array): string {
-  return checksumText(createHash('sha1').update(compressedControl).digest());
+/**
+ * The identity of a package with this control part.
+ * @param like an identity of the same kind, `Q1…` or `Q2…`; by default it is a SHA-1
+ */
+export function identityOf(compressedControl: Uint8Array, like = 'Q1'): string {
+  const algorithm = like.startsWith('Q2') ? 'sha256' : 'sha1';
+  return checksumText(createHash(algorithm).update(compressedControl).digest());
 }
 
 /**

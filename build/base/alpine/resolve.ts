@@ -106,10 +106,10 @@ async function scriptsOf(
   return await readScripts([...unique.values()], profile);
 }
 
-async function keysOf({ profile, keysDirectory }: ResolveRequest): Promise<TrustedKeys> {
+async function keysOf({ profile, keysDirectory, say }: ResolveRequest): Promise<TrustedKeys> {
   const own = trustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
   if (keysDirectory === undefined) return own;
-  return new Map([...own, ...(await readKeys(keysDirectory))]);
+  return new Map([...own, ...(await readKeys(keysDirectory, say))]);
 }
 
 function statesOf(

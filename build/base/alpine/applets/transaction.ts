@@ -12,22 +12,23 @@ export interface Transaction {
   readonly solution: Solution;
   /** World after it. */
   readonly world: readonly Requirement[];
-  /** Whether only the package manager itself was to be upgraded. */
+  /** Whether only the package manager itself was to be upgraded, as apk 2.14 does it. */
   readonly selfUpgrade: boolean;
 }
 
 /**
  * Plans a command and solves it.
- * @returns `undefined` if there is nothing to do: `upgrade --self-upgrade-only` with nothing newer
+ * @returns `undefined` if there is nothing to do: `upgrade --self-upgrade-only` or `--preupgrade-only` with nothing newer
  * @throws AppletError if its arguments are malformed or name an unknown package, or world has a tag of no repository
  */
 export function transact(context: AppletContext): Transaction | undefined {
   const { call, database, world } = context;
   if (call.applet === 'upgrade') checkTags(context, world);
-  if (call.applet === 'upgrade' && call.options.has('self-upgrade-only')) {
+  const selfUpgrade = call.options.has('self-upgrade-only');
+  if (call.applet === 'upgrade' && (selfUpgrade || call.options.has('preupgrade-only'))) {
     const plan = planSelfUpgrade(context);
     const first = plan === undefined ? undefined : solvePlan(context, plan, { selfUpgrade: true });
-    return first === undefined || first.solution.errors > 0 ? undefined : first;
+    return first === undefined || first.solution.errors > 0 ? undefined : { ...first, selfUpgrade };
   }
   const plan = planApplet({ call, database, world });
   checkTags(context, plan.world);

@@ -1,4 +1,6 @@
 import type { Requirement } from '../database/model.ts';
+import { isSound, parseAtom, splitList } from '../dependency/dependency.ts';
+import { isProvided } from '../dependency/provided.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { compareVersions } from '../version/compare.ts';
 import { ANY, CHECKSUM } from '../version/operator.ts';
@@ -28,23 +30,35 @@ export function planUpgrade({ call, database, world }: AppletContext): AppletPla
 }
 
 /**
- * The step before an upgrade of everything: the package manager itself, and as little else as possible.
+ * The step before an upgrade of everything: the package manager itself and what `--preupgrade-depends` names, and as
+ * little else as possible. A name with a version, as `a<2`, counts if that is what is installed.
  * @returns `undefined` if it is not asked for, or nothing newer is there
  */
 export function planSelfUpgrade({ call, database, world }: AppletContext): AppletPlan | undefined {
-  if (call.options.has('no-self-upgrade') || call.operands.length > 0) return undefined;
-  const providers = (database.lookup(SELF)?.providers ?? [])
-    .map((provider) => provider.package)
-    .filter(({ name }) => name.name === SELF);
-  const present = providers.find(({ installed }) => installed !== undefined);
-  if (present === undefined) return undefined;
-  const newer = providers.some(
+  if (call.options.has('no-self-upgrade') || call.options.has('no-preupgrade')) return undefined;
+  if (call.operands.length > 0) return undefined;
+  const named = [SELF, ...(call.preupgradeDepends ?? [])].flatMap(splitList);
+  const names = new Set(named.flatMap((text) => toUpgrade(database, text)));
+  if (names.size === 0) return undefined;
+  const flags = upgradeFlags(call.options);
+  const nameFlags = [...names].map((name) => ({ name, flags, inheritable: 0 }));
+  return { world, flags: 0, nameFlags };
+}
+
+/** The name of a dependency that is installed as it says and of which there is something newer; else nothing. */
+function toUpgrade(database: AppletContext['database'], text: string): string[] {
+  const dependency = parseAtom(text, database.intern);
+  if (dependency === undefined || !isSound(dependency) || dependency.conflict) return [];
+  const { name } = dependency;
+  const own = name.providers.map((provider) => provider.package).filter((one) => one.name === name);
+  const present = own.find(({ installed }) => installed !== undefined);
+  if (present === undefined) return [];
+  if (!isProvided(dependency, { package: present, version: present.version })) return [];
+  const newer = own.some(
     ({ repositories, version }) =>
       repositories !== 0 && compareVersions(version, present.version) > 0,
   );
-  if (!newer) return undefined;
-  const flags = upgradeFlags(call.options);
-  return { world, flags: 0, nameFlags: [{ name: SELF, flags, inheritable: 0 }] };
+  return newer ? [name.name] : [];
 }
 
 function upgradeFlags(options: ReadonlySet<string>): number {

@@ -23,10 +23,15 @@ export const MOST_METADATA = 64 * 1024 * 1024;
  * @throws BuildError if that is the format
  */
 export function refuseVersion3(start: Uint8Array, where: string): void {
-  if (Buffer.from(start.subarray(0, 3)).toString('latin1') !== 'ADB') return;
-  throw new BuildError({
-    what: 'it is in apk’s format v3 (ADB), only v2 is understood',
+  if (Buffer.from(start.subarray(0, 3)).toString('latin1') === 'ADB') throw version3(where);
+}
+
+/** The error for what is in apk's format v3. */
+export function version3(where: string, cause?: unknown): BuildError {
+  return new BuildError({
+    what: 'it is in apk’s format v3 (ADB), and only v2 can be read',
     where,
-    fix: 'Use a repository in format v2, as those of Alpine’s releases are.',
+    fix: 'Use a branch that publishes v2 (APKINDEX.tar.gz), as Alpine’s v3.24 and all before it do.',
+    cause,
   });
 }

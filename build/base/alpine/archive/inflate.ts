@@ -13,6 +13,13 @@ const CHUNK = 128 * 1024;
 /** Bytes that a gzip header may have; those of packages have 10. */
 const LONGEST_HEADER = 4096;
 
+/**
+ * What a member may decompress to at most: so many bytes, and so many for each compressed one. Of Alpine's packages
+ * over 64 MiB none has more than 25 for one; zeros have 1,030.
+ */
+const FREE_BYTES = 64 * 1024 * 1024;
+const MOST_RATIO = 100;
+
 /** The last gzip member of a file, and what its compressed bytes must be. */
 export interface LastMember {
   readonly handle: FileHandle;
@@ -51,12 +58,13 @@ export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
   }
   const feeding = pipeline(compressed, raw, { signal });
   feeding.catch(() => undefined);
+  const most = Math.min(MOST_BYTES, FREE_BYTES + MOST_RATIO * (to - from));
   let [crc, length] = [0, 0];
   try {
     for await (const chunk of raw) {
       crc = crc32(chunk, crc);
       length += chunk.length;
-      if (length > MOST_BYTES) throw damagedArchive('it is larger than any package', where);
+      if (length > most) throw tooLarge(to - from, most, where);
       yield chunk;
     }
   } catch (error) {
@@ -86,6 +94,13 @@ export async function bytesAt(handle: FileHandle, from: number, to: number): Pro
     filled += bytesRead;
   }
   return buffer;
+}
+
+function tooLarge(compressed: number, most: number, where: string): BuildError {
+  return damagedArchive(
+    `its data decompresses from ${compressed} bytes to more than ${most}, unlike that of any package`,
+    where,
+  );
 }
 
 function endsEarly(where: string): BuildError {

@@ -1,22 +1,35 @@
-const SHA1_BYTES = 20;
-const BASE64 = /^Q1[A-Za-z0-9+/]{27}=$/;
-const HEX = /^X1[0-9a-fA-F]{40}$/;
+import { checksumText, SHA1_BYTES, SHA256_BYTES } from '../checksum.ts';
+
+const SHA1_BASE64 = /^Q1[A-Za-z0-9+/]{27}=$/;
 /** Last digits of base64 whose unused bits are zero, after 20 bytes. */
 const CANONICAL_ENDS = 'AEIMQUYcgkosw048';
+const SHA1_HEX = /^X1[0-9a-fA-F]{40}$/;
+const SHA256_BASE64 = /^Q[12][A-Za-z0-9+/]{43}=$/;
+const SHA256_HEX = /^X[12][0-9a-fA-F]{64}$/;
+/** A SHA-256 as apk-tools 3 continues the `Q1` of its first 20 bytes: 12 more bytes follow. */
+const SHA256_CONTINUED = /^Q1([A-Za-z0-9+/]{27}=)([A-Za-z0-9+/]{16})$/;
 
 /**
  * The identity of a package in the one spelling it is compared by.
- * @param text the value of `C:`: `Q1` and base64, or `X1` and hexadecimal digits, of a SHA-1
- * @returns `Q1` and base64, or `undefined` if the text is neither
+ * @param text the value of `C:`: `Q1` and base64, or `X1` and hexadecimal digits, of a SHA-1; or `Q2`, `X2`, and `Q1`
+ *   or `X1` with more digits, of a SHA-256
+ * @returns `Q1` or `Q2` and base64, or `undefined` if the text is none of these
  */
 export function canonicalIdentity(text: string): string | undefined {
-  if (BASE64.test(text)) {
+  if (SHA1_BASE64.test(text)) {
     if (CANONICAL_ENDS.includes(text.charAt(28))) return text;
-    return encode(Buffer.from(text.slice(2), 'base64'));
+    return checksumText(Buffer.from(text.slice(2), 'base64').subarray(0, SHA1_BYTES));
   }
-  return HEX.test(text) ? encode(Buffer.from(text.slice(2), 'hex')) : undefined;
+  const digest = digestOf(text);
+  return digest === undefined ? undefined : checksumText(digest);
 }
 
-function encode(bytes: Buffer): string {
-  return `Q1${bytes.subarray(0, SHA1_BYTES).toString('base64')}`;
+function digestOf(text: string): Buffer | undefined {
+  if (SHA1_HEX.test(text) || SHA256_HEX.test(text)) return Buffer.from(text.slice(2), 'hex');
+  if (SHA256_BASE64.test(text)) {
+    return Buffer.from(text.slice(2), 'base64').subarray(0, SHA256_BYTES);
+  }
+  const [, first, rest] = SHA256_CONTINUED.exec(text) ?? [];
+  if (first === undefined || rest === undefined) return undefined;
+  return Buffer.concat([first, rest].map((part) => Buffer.from(part, 'base64')));
 }

@@ -1,3 +1,4 @@
+import { canonicalIdentity } from '../database/identity.ts';
 import type { Package, Provider, Requirement } from '../database/model.ts';
 import { ANY, CHECKSUM, matchesVersion } from '../version/operator.ts';
 
@@ -16,7 +17,7 @@ export function isProvided(
   const { conflict, operator, version: wanted } = dependency;
   if (provider === undefined) return conflict;
   if (conflict && provider.package === requirer) return true;
-  if (operator === CHECKSUM) return provider.package.identity === wanted;
+  if (operator === CHECKSUM) return provider.package.identity === canonicalIdentity(wanted ?? '');
   if (operator === ANY) return !conflict;
   return matchesVersion(provider.version ?? '', operator, wanted ?? '') !== conflict;
 }

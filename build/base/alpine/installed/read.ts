@@ -1,5 +1,5 @@
 import { BuildError } from '../../../error.ts';
-import { checksumHex } from '../checksum.ts';
+import { canonicalIdentity } from '../database/identity.ts';
 import { parseStanzas, required, type Stanza } from '../index/stanza.ts';
 import { parseFiles } from './files.ts';
 import type { InstalledPackage } from './package.ts';
@@ -23,7 +23,9 @@ function installedPackage(stanza: Stanza, where: string): InstalledPackage {
       throw unusable(stanza, `has a field ${JSON.stringify(letter)} of a newer apk`, where);
   }
   for (const letter of ['P', 'V']) required(stanza, letter, where);
-  checksumHex(required(stanza, 'C', where), `${where}, line ${line}`);
+  if (canonicalIdentity(required(stanza, 'C', where)) === undefined) {
+    throw unusable(stanza, 'has an identity (C:) that is none', where);
+  }
   const broken = fields.get('f');
   if (broken !== undefined && !/^[fsxS]*$/.test(broken)) {
     throw unusable(stanza, `has marks ${JSON.stringify(broken)} of a newer apk`, where);

@@ -19,7 +19,7 @@ export interface PackageData {
 /**
  * Reads the files of a package into a sink. Top-level names that start with a dot, and files `.keep_…`, are
  * passed over, as apk does. Stricter than apk is: content must have the checksum that its header claims, and
- * whatever apk would warn of and leave out is an error.
+ * whatever apk would warn of and leave out is an error, and so are names that begin with `./` or `../`.
  * @returns what the package has, for the installed database
  * @throws BuildError if it is damaged, or has names that leave the tree, files without checksum or directory, or
  *   content that is not what its header claims
@@ -27,9 +27,22 @@ export interface PackageData {
 export async function readData({ chunks, sink, origin }: PackageData): Promise<OwnedTree> {
   const owned = new OwnedTree(origin);
   for await (const entry of readTarEntries(chunks, origin)) {
+    refuseDots(entry.header, origin);
     if (isTaken(entry.header)) await take(entry, { owned, sink, origin });
   }
   return owned;
+}
+
+/**
+ * apk leaves out what is named `./usr/a` or `../a` and says nothing: a package packed like this would install without
+ * its files.
+ */
+function refuseDots({ name }: TarHeader, origin: string): void {
+  if (!/^\.\.?(?:\/|$)/.test(name)) return;
+  throw damagedArchive(
+    `it is packed under names like ${JSON.stringify(name.slice(0, 120))}, which apk leaves out`,
+    origin,
+  );
 }
 
 function isTaken({ name, type }: TarHeader): boolean {

@@ -82,8 +82,9 @@ function checkTrust({ signatures, bytes }: PackageControl, opening: PackageToOpe
     if (verdict === 'untrusted') throw untrusted(signatures, origin);
     return;
   }
-  const found = identityOf(bytes);
-  if (found === canonicalIdentity(identity)) return;
+  const wanted = canonicalIdentity(identity);
+  const found = identityOf(bytes, wanted);
+  if (found === wanted) return;
   throw new BuildError({
     what: `it is another package than the index says: its identity is ${found}, not ${identity}`,
     where: origin,

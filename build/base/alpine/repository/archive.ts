@@ -15,7 +15,7 @@ import { localPath } from './index.ts';
 export interface PackageSource {
   /** For messages: `package busybox 1.36.1-r5`. */
   readonly name: string;
-  /** Canonical (`Q1…`). */
+  /** Canonical (`Q1…`, `Q2…`). */
   readonly identity: string;
   /** Bytes of the file, as the index says. */
   readonly size: number;
@@ -38,7 +38,7 @@ export async function fetchArchive(
 ): Promise<LocalArchive> {
   const { directory } = context.store;
   const identities = new IdentityStore(directory, directory.apk);
-  const known = await identities.lookup(sha1Of(source));
+  const known = await identities.lookup(digestOf(source));
   if (source.url.startsWith('file:')) return localArchive(source, { known, identities, context });
   if (known !== undefined && (await context.store.has(known))) {
     return { ...known, file: context.store.path(known.sha256) };
@@ -46,12 +46,12 @@ export async function fetchArchive(
   const check = (file: string) => checkIdentity(file, source);
   const { name, url, size } = source;
   const downloaded = await downloadUnpinned({ name, url, size, most: MOST_BYTES, check }, context);
-  await identities.remember(sha1Of(source), downloaded);
+  await identities.remember(digestOf(source), downloaded);
   return downloaded;
 }
 
-/** The SHA-1 in a package's identity, in hex. */
-function sha1Of({ identity }: PackageSource): string {
+/** The digest in a package's identity, in hex. */
+function digestOf({ identity }: PackageSource): string {
   return Buffer.from(identity.slice(2), 'base64').toString('hex');
 }
 
@@ -77,7 +77,7 @@ async function localArchive(
   if (known?.size === size) return { ...known, file };
   await checkIdentity(file, source);
   const { whole: sha256 } = await hashFile(file, [], context.signal);
-  await identities.remember(sha1Of(source), { sha256, size });
+  await identities.remember(digestOf(source), { sha256, size });
   return { sha256, size, file };
 }
 
@@ -99,7 +99,7 @@ async function checkIdentity(file: string, { name, identity, url }: PackageSourc
   try {
     const { size } = await handle.stat();
     const { bytes } = await readControl({ handle, size, where: `${name}, ${shownUrl(url)}` });
-    if (identityOf(bytes) === identity) return;
+    if (identityOf(bytes, identity) === identity) return;
   } finally {
     await handle.close();
   }

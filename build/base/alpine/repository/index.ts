@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { PackageGone } from '../../../cache/download-error.ts';
 import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
 import type { DownloadContext } from '../../../cache/receive.ts';
 import { shownUrl } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
+import { errorCode } from '../../../process/errno.ts';
 import { type RepositoryIndex, readIndex } from '../index/read.ts';
 import type { TrustedKeys } from '../signature/keys.ts';
 import { fileAddress, type RepositoryAddress } from './address.ts';
+import { INDEX, missingIndex } from './missing-index.ts';
 
 /** Most bytes an index may have, compressed; Alpine's largest has 2 MB. */
 const MOST_INDEX = 64 * 1024 * 1024;
@@ -32,13 +35,24 @@ export interface IndexRequest {
  * @throws BuildError if it cannot be had, or no trusted key stands for it
  */
 export async function openRepository(request: IndexRequest): Promise<Repository> {
-  const { address, architecture, keys, context } = request;
-  const url = fileAddress(address.url, architecture, 'APKINDEX.tar.gz');
+  const { address, architecture, keys } = request;
+  const url = fileAddress(address.url, architecture, INDEX);
   const where = shownUrl(url);
-  const file = url.startsWith('file:') ? localPath(url) : await downloaded(url, context);
-  const bytes = await bytesOf(file);
+  const bytes = await bytesOf(url, request);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return { ...address, sha256, ...readIndex({ bytes, keys, where }) };
+}
+
+async function bytesOf(url: string, request: IndexRequest): Promise<Buffer> {
+  const { address, architecture, context } = request;
+  try {
+    return await readFile(
+      url.startsWith('file:') ? localPath(url) : await downloaded(url, context),
+    );
+  } catch (error) {
+    if (!(error instanceof PackageGone || errorCode(error) === 'ENOENT')) throw error;
+    throw await missingIndex({ url: address.url, architecture, context }, error);
+  }
 }
 
 async function downloaded(url: string, context: DownloadContext): Promise<string> {
@@ -58,19 +72,6 @@ export function localPath(url: string): string {
     throw new BuildError({
       what: 'it is not the address of a file on this host',
       where: url,
-      cause,
-    });
-  }
-}
-
-async function bytesOf(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw new BuildError({
-      what: 'there is no repository',
-      where: file,
-      fix: 'A repository is a folder with <architecture>/APKINDEX.tar.gz; check its place and the architecture.',
       cause,
     });
   }

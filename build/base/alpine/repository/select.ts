@@ -11,7 +11,7 @@ import type { Repository } from './index.ts';
 export interface SelectedPackage {
   /** `name-version`. */
   readonly name: string;
-  /** Canonical (`Q1…`). */
+  /** Canonical (`Q1…`, `Q2…`). */
   readonly identity: string;
   /** Fields of the index. */
   readonly fields: ReadonlyMap<string, string>;

@@ -16,20 +16,25 @@ export function trustedKeys(texts: Iterable<readonly [name: string, pem: string]
 }
 
 /**
- * Reads trusted keys from a folder such as `/etc/apk/keys`: all its files `*.pub`.
- * @throws BuildError if the folder cannot be read, has no key, or a file of it is none
+ * Reads trusted keys from a folder such as `/etc/apk/keys`: all its files `*.pub`. Public keys of other kinds than RSA
+ * are passed over, as nothing in format v2 is signed with them.
+ * @param say told of each key that is passed over
+ * @throws BuildError if the folder cannot be read, has no RSA key, or a file of it is no key
  */
-export async function readKeys(folder: string): Promise<TrustedKeys> {
+export async function readKeys(folder: string, say?: (line: string) => void): Promise<TrustedKeys> {
   const names = (await namesIn(folder)).filter((name) => name.endsWith('.pub')).sort();
-  if (names.length === 0) {
-    throw new BuildError({
-      what: 'there is no key',
-      where: folder,
-      fix: 'Put the public keys of the repositories there, under their names (`*.rsa.pub`).',
-    });
+  const keys = new Map<string, KeyObject>();
+  for (const name of names) {
+    const key = publicKey(await readFile(join(folder, name), 'utf8'), name);
+    if (key.asymmetricKeyType === 'rsa') keys.set(name, key);
+    else say?.(`${join(folder, name)} is passed over: ${kindOf(key)}, and v2 is signed with RSA`);
   }
-  const read = async (name: string) => [name, await readFile(join(folder, name), 'utf8')] as const;
-  return trustedKeys(await Promise.all(names.map(read)));
+  if (keys.size > 0) return keys;
+  throw new BuildError({
+    what: names.length === 0 ? 'there is no key' : `there is no RSA key, only ${names.join(', ')}`,
+    where: folder,
+    fix: 'Put the public keys of the repositories there, under their names (`*.rsa.pub`).',
+  });
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -46,18 +51,26 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 function rsaKey(pem: string, name: string): KeyObject {
-  try {
-    const key = createPublicKey(pem);
-    if (key.asymmetricKeyType === 'rsa') return key;
-  } catch (cause) {
-    throw notAKey(name, cause);
-  }
-  throw notAKey(name);
+  const key = publicKey(pem, name);
+  if (key.asymmetricKeyType === 'rsa') return key;
+  throw notAKey(name, kindOf(key));
 }
 
-function notAKey(name: string, cause?: unknown): BuildError {
+function publicKey(pem: string, name: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch (cause) {
+    throw notAKey(name, 'it is no public key in PEM', cause);
+  }
+}
+
+function kindOf({ asymmetricKeyType }: KeyObject): string {
+  return `it is a key of kind ${asymmetricKeyType ?? 'unknown'}`;
+}
+
+function notAKey(name: string, why: string, cause?: unknown): BuildError {
   return new BuildError({
-    what: 'it is not an RSA public key in PEM',
+    what: `${why}, and an RSA public key is needed`,
     where: name,
     fix: 'Remove the file, or fetch the key again.',
     cause,

@@ -161,3 +161,83 @@ test('options may stand before the command, and those that change nothing here a
   ]);
   expect(changes(given, '--no-network add -t .v=1 a')).toEqual(['install .v 1', 'OK 3']);
 });
+
+describe('options of apk 3', () => {
+  test.each([
+    '--root-tmpfs',
+    '--root-tmpfs=auto',
+    '--no-root-tmpfs',
+    '--preupgrade-depends b',
+    '--preupgrade-depends=b',
+    '--cache=no',
+    '--no-cache-packages',
+    '--check-certificate',
+    '--sync=auto',
+    '--interactive=no',
+    '--scripts=no',
+    '--network=yes',
+    '--usermode',
+  ])('%s is known and decides nothing about what is added', (option) => {
+    expect(changes(given, `add ${option} c`)).toEqual(['install c 1', 'OK 3']);
+    expect(changes(given, `${option} add c`)).toEqual(['install c 1', 'OK 3']);
+  });
+
+  test.each([
+    '--root-tmpfs=true',
+    '--root-tmpfs=',
+    '--network=auto',
+    '--no-network=yes',
+    '--root-tmpf',
+    '--preupgrade-only',
+    '--no-preupgrade',
+    '--no-upgrade',
+    '--preupgrade-depends',
+  ])('%s is none of add', (option) => {
+    expect(changes(given, `add c ${option}`)).toEqual(['ERROR syntax']);
+  });
+
+  test('--network=no is --no-network, and the last one counts', () => {
+    expect(changes(given, 'add --network=no c')).toEqual(['ERROR unsatisfiable']);
+    expect(changes(given, 'add --network=no --network c')).toEqual(['install c 1', 'OK 3']);
+  });
+
+  test('names after -- are no options', () => {
+    expect(changes(given, 'add -- c --root-tmpfs')).toEqual(['ERROR unsatisfiable']);
+  });
+
+  const before = {
+    world: 'apk-tools b c',
+    installed: 'apk-tools 1\nD:lib\n\nlib 1\n\nb 1\n\nc 1',
+    repository: 'apk-tools 2\nD:lib>=2\n\nlib 2\n\nb 2\n\nc 2\n\nn 1',
+  };
+  const self = ['upgrade lib 1 2', 'upgrade apk-tools 1 2'];
+
+  test('--preupgrade-only upgrades the package manager and what else is named for that', () => {
+    expect(changes(before, 'upgrade --preupgrade-only')).toEqual([...self, 'OK 4']);
+    for (const named of ['b', 'b<2', 'b=1']) {
+      const words = `upgrade --preupgrade-only --preupgrade-depends ${named}`;
+      expect(changes(before, words)).toEqual([...self, 'upgrade b 1 2', 'OK 4']);
+    }
+  });
+
+  test.each(['n', 'nobody', '!b', 'b~2', 'b>=2', 'b=foo', 'b>3'])(
+    '--preupgrade-depends %s names nothing that is installed and older',
+    (named) => {
+      const words = `upgrade --preupgrade-only --preupgrade-depends ${named}`;
+      expect(changes(before, words)).toEqual([...self, 'OK 4']);
+    },
+  );
+
+  test('without the step an upgrade is the same', () => {
+    const all = [...self, 'upgrade b 1 2', 'upgrade c 1 2', 'OK 4'];
+    for (const option of [
+      '--no-preupgrade',
+      '--preupgrade=no',
+      '--no-self-upgrade',
+      '--preupgrade',
+    ]) {
+      expect(changes(before, `upgrade ${option}`)).toEqual(all);
+    }
+    expect(changes(before, 'upgrade --preupgrade-only --no-preupgrade')).toEqual(['OK']);
+  });
+});

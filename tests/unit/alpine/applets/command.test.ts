@@ -76,6 +76,15 @@ test('a file that cannot be read is named, and the exit code 1', async () => {
   });
 });
 
+test('an index in format v3 is refused in one line, whatever its name', async () => {
+  const file = join(folder, 'APKINDEX.tar.gz');
+  writeFileSync(file, Buffer.concat([Buffer.from('ADBd'), Buffer.from([0, 1, 255, 254])]));
+  const { code, out, err } = await solve([file], ['add', 'a']);
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toContain(`format v3 (ADB), and only v2 can be read (${file})`);
+  expect(err.trimEnd().split('\n')).toHaveLength(1);
+});
+
 test('a wrong option of its own is a usage error', async () => {
   expect(await run(['solve', '--', 'add', 'a'])).toMatchObject({ code: 2, out: '' });
 });

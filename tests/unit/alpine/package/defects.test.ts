@@ -140,6 +140,9 @@ test.each<[string, Buffer, string]>([
   ['with an absolute name', around(named('/usr/a')), 'is absolute'],
   ['with a name that leaves the tree', around(named('usr/../../a')), 'leaves the tree'],
   ['with a name that takes a detour', around(named('usr/./a')), 'not allowed'],
+  ['packed as ./…', around(named('./usr/a')), 'names like "./usr/a", which apk leaves out'],
+  ['with a name above the tree', around(named('../../x')), 'names like "../../x"'],
+  ['with the folder that it was packed in', around(tarEntry({ name: './', type: '5' })), '"./"'],
   ['with a name with two slashes', around(named('usr//a')), 'not allowed'],
   ['with a control character in a name', around(named('usr/a\nR:b')), 'not allowed'],
   [
@@ -201,9 +204,8 @@ test('top-level names that start with a dot, and .keep_ files, are passed over',
   const dotted = [file('.hid', 'x'), file('.apk-record/fake', 'x')].map((entry) =>
     Buffer.concat([entryHeaders(entry, sha1('x')), Buffer.from('x'), Buffer.alloc(511)]),
   );
-  const names = ['../x', './x'].map((name) => tarEntry({ name }, 'x'));
   const keep = Buffer.concat([first, tarEntry({ name: 'usr/.keep_usr' })]);
-  const { entries } = await openBytes(around(Buffer.concat([...dotted, ...names, keep, END_MARK])));
+  const { entries } = await openBytes(around(Buffer.concat([...dotted, keep, END_MARK])));
   expect(entries.map(({ path }) => path)).toEqual(['usr']);
 });
 
@@ -213,6 +215,16 @@ test('a control part without end is refused before it fills the memory', async (
   const endless = Buffer.concat([signed, Buffer.from('1f8b0800000000000203', 'hex')]);
   const blocks = Array.from({ length: 1100 }, () => stored);
   await expect(openBytes(Buffer.concat([endless, ...blocks]))).rejects.toThrow(BuildError);
+});
+
+test('data that decompresses to far more than it is refused before it is read to its end', async () => {
+  const most = 64 * 1024 * 1024;
+  const header = tarEntry({ name: 'usr/a', size: 900_000_000 });
+  const zeros = Buffer.alloc(most + 100 * 100_000);
+  const bomb = gzipMember(Buffer.concat([first, checksum(sha1('')), header, zeros]));
+  const control = controlPart(pkginfo(recipe, sha256(bomb)), {});
+  const bytes = Buffer.concat([signaturePart(control, key), control, bomb]);
+  await expect(openBytes(bytes)).rejects.toThrow('unlike that of any package');
 });
 
 test('a control part larger than 64 KiB is read', async () => {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,6 +56,32 @@ test('the first signature by a trusted key decides, so that none can be slipped 
 test('keys are the files *.pub of a folder, under their names', async () => {
   const folder = keyFolder({ 'a.rsa.pub': key.pem, 'b.rsa.pub': other.pem, README: 'no key' });
   expect([...(await readKeys(folder)).keys()]).toEqual(['a.rsa.pub', 'b.rsa.pub']);
+});
+
+test('keys of other kinds in a folder are passed over, and told', async () => {
+  const pemOf = ({ publicKey }: { publicKey: KeyObject }) =>
+    publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const folder = keyFolder({
+    'a.rsa.pub': key.pem,
+    'ec.rsa.pub': pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+    'ed.rsa.pub': pemOf(generateKeyPairSync('ed25519')),
+  });
+  const told: string[] = [];
+  expect([...(await readKeys(folder, (line) => told.push(line))).keys()]).toEqual(['a.rsa.pub']);
+  expect(told).toHaveLength(2);
+  expect(told[0]).toContain('ec.rsa.pub is passed over');
+  expect(told[1]).toContain('ed25519');
+});
+
+test('a folder with keys of other kinds only is refused', async () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  await expect(readKeys(keyFolder({ 'ed.pub': pem }))).rejects.toThrow('no RSA key, only ed.pub');
+});
+
+test('a file that is no key is refused in a folder, too', async () => {
+  const folder = keyFolder({ 'a.rsa.pub': key.pem, 'b.rsa.pub': 'garbage' });
+  await expect(readKeys(folder)).rejects.toThrow('(b.rsa.pub)');
 });
 
 test('a folder without keys, or none at all, is refused', async () => {
