@@ -3,6 +3,8 @@ import { basename, dirname } from 'node:path';
 import { readChecksums, updateChecksums } from '../build/image/checksums.ts';
 import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
+import { otherTools } from '../build/image/other-tools.ts';
+import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
@@ -31,6 +33,16 @@ export function paperFiles(file: string): [sbom: string, manifest: string] {
 export async function hasPapers(file: string, sha256: string): Promise<boolean> {
   if (!paperFiles(file).every((paper) => existsSync(paper))) return false;
   return (await readChecksums(dirname(file))).get(basename(file)) === sha256;
+}
+
+/** Says which host tools differ from those that the image which is there was made with. */
+export function tellOtherTools({ facts, file }: PreparedImage, say: (line: string) => void): void {
+  const [, manifest] = paperFiles(file);
+  const others = otherTools(manifest, facts);
+  if (others.length === 0) return;
+  say(
+    `${facts.profile.name}: ${basename(file)} was made with other tools, so the same sources give other bytes: ${others.join(', ')}`,
+  );
 }
 
 /** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json` and `<iso>.cdx.json`. */

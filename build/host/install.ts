@@ -2,6 +2,8 @@ import { BuildError } from '../error.ts';
 import { isRoot } from '../process/environment.ts';
 import { missing, type Requirement } from './requirements.ts';
 
+const APT = 'apt-get';
+
 /**
  * Sees to it that the host has what is required: root on a Debian host installs it, anyone else is told how.
  * @param say called with one line before something is installed
@@ -16,7 +18,13 @@ export async function ensureInstalled(
   const packages = [...new Set(lacking.map((one) => one.package))].sort();
   const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
   const names = lacking.map((one) => one.name).join(', ');
-  if (!isRoot() || lacking.some((one) => one.name === 'apt-get')) {
+  if (lacking.some(({ name }) => name === APT)) {
+    throw new BuildError({
+      what: `images from Debian need apt, and this host lacks ${names}`,
+      fix: 'Build them on Debian or in a builder image of it (DOCKER=1), or build from Alpine: BASE=alpine.',
+    });
+  }
+  if (!isRoot() || missing([{ name: APT, package: 'apt' }]).length > 0) {
     throw new BuildError({
       what: `this host lacks ${names}`,
       fix: `As root: ${command}`,

@@ -42,9 +42,13 @@ export function lockRequirements(base: BaseName): readonly Requirement[] {
   return RESOLVE_REQUIREMENTS[base];
 }
 
-/** What building an image of any architecture from any base needs. */
+/** What the packages of a base need in a build. */
+export function baseRequirements(base: BaseName): readonly Requirement[] {
+  return [...RESOLVE_REQUIREMENTS[base], ...OPEN_REQUIREMENTS[base]];
+}
+
+/** What building an image of any architecture needs, whatever the base. */
 const BUILD_REQUIREMENTS: readonly Requirement[] = [
-  ...BASE_NAMES.flatMap((base) => [...RESOLVE_REQUIREMENTS[base], ...OPEN_REQUIREMENTS[base]]),
   tool('flock'),
   tool('mksquashfs'),
   ...(isRoot() ? [] : [tool('fakeroot')]),
@@ -55,7 +59,7 @@ const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('xz'),
 ];
 
-/** What building an image of an architecture needs. */
+/** What building an image of an architecture needs besides what its base does. */
 export function buildRequirements(architecture: ArchitectureName): readonly Requirement[] {
   return [...BUILD_REQUIREMENTS, tool(ARCHITECTURES[architecture].strip)];
 }
@@ -79,6 +83,7 @@ export const CONTROL_PLANE_REQUIREMENTS: readonly Requirement[] = [
 
 /** What the tests need besides: they build and boot images of every architecture. */
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
+  ...BASE_NAMES.flatMap(baseRequirements),
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
   ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
   ...LAYOUT_REQUIREMENTS,

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
+import type { BaseName } from '../bases.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Lock } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
@@ -50,6 +51,8 @@ export interface ImageOptions {
   signal?: AbortSignal | undefined;
   /** Receives lines for people. */
   say: (line: string) => void;
+  /** Sees to it that the host has what packages of a base need; not called where nothing is built. */
+  prepareHost?: ((base: BaseName) => Promise<void>) | undefined;
   /** Plans also where host tools are missing, as nothing is built. */
   withoutTools?: boolean | undefined;
 }
@@ -88,6 +91,7 @@ export async function prepareLock(name: string, options: ImageOptions): Promise<
     isLocked: (name) => isLocked(projectDirectory, profile, name),
     mayFallBack: !frozen && options.offline !== true,
   });
+  if (options.withoutTools !== true) await options.prepareHost?.(base.name);
   const installed = readInstalled(projectDirectory);
   const locked = readLocked(projectDirectory);
   tellDifferences(installed, locked, { ...options, frozen });

@@ -8,6 +8,8 @@ import {
 } from '../../build/architecture.ts';
 import { BASE_CHOICES } from '../../build/base/select.ts';
 import { openCache } from '../../build/cache/mark.ts';
+import { ensureInstalled } from '../../build/host/install.ts';
+import { baseRequirements } from '../../build/host/requirements.ts';
 import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
@@ -122,7 +124,13 @@ export function buildOptions(yargs: Argv) {
 export function toImageOptions(
   options: Omit<
     ImageOptions,
-    'projectDirectory' | 'cache' | 'outputDirectory' | 'architecture' | 'say' | 'keysDirectory'
+    | 'projectDirectory'
+    | 'cache'
+    | 'outputDirectory'
+    | 'architecture'
+    | 'say'
+    | 'keysDirectory'
+    | 'prepareHost'
   > & {
     output: string;
     arch: ArchitectureName;
@@ -139,6 +147,7 @@ export function toImageOptions(
     keysDirectory: options.keysDir,
     signal,
     say: output.say,
+    prepareHost: (base) => ensureInstalled(baseRequirements(base), { say: output.say, signal }),
   };
 }
 

@@ -1,7 +1,9 @@
 import { ARCHITECTURE_NAMES } from '../../build/architecture.ts';
+import { BASE_NAMES, BASES } from '../../build/bases.ts';
 import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import {
+  baseRequirements,
   buildRequirements,
   CONTROL_PLANE_REQUIREMENTS,
   missing,
@@ -11,6 +13,10 @@ import {
 import { defineCommand, NO_PATHS } from './define.ts';
 
 const PURPOSES = [
+  ...BASE_NAMES.map((name) => ({
+    purpose: `take packages from ${BASES[name].title}`,
+    requirements: baseRequirements(name),
+  })),
   ...ARCHITECTURE_NAMES.flatMap((name) => [
     { purpose: `build images for ${name}`, requirements: buildRequirements(name) },
     { purpose: `boot images for ${name}`, requirements: qemuRequirements(name) },

@@ -17,7 +17,7 @@ export const isoCommand = defineCommand({
     const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;
     const requirements = [...buildRequirements(options.arch), ...layout];
     await ensureInstalled(requirements, { say: output.say, signal });
-    const { announce, hasPapers } = await import('../summary.ts');
+    const { announce, hasPapers, tellOtherTools } = await import('../summary.ts');
     const built: Built[] = [];
     for (const name of chooseProfiles(options)) {
       const image = await prepareImage(name, toImageOptions(options, { output, signal }));
@@ -28,6 +28,7 @@ export const isoCommand = defineCommand({
         built.push({ image: name, file: image.file, sha256: record.sha256, times: [] });
         continue;
       }
+      tellOtherTools(image, output.say);
       const { buildIso } = await import('../iso.ts');
       built.push(await buildIso(image, output));
     }

@@ -1,5 +1,3 @@
-import { ensureInstalled } from '../../build/host/install.ts';
-import { lockRequirements } from '../../build/host/requirements.ts';
 import { chooseProfiles, givenOnce, imageOptions, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -31,7 +29,6 @@ export const mirrorCommand = defineCommand({
   },
   handler: async (options, { output, signal }) => {
     const base = options.base === 'auto' ? 'alpine' : options.base;
-    await ensureInstalled(lockRequirements(base), { say: output.say, signal });
     const { mirrorProfiles } = await import('../mirror.ts');
     await mirrorProfiles(
       chooseProfiles(options),

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ARCHITECTURE_NAMES } from '../../../build/architecture.ts';
+import { selectPackages } from '../../../build/base/alpine/repository/select.ts';
+import { BASE_NAMES } from '../../../build/bases.ts';
 import { baseDigest, lastWords } from '../../../build/docker/engine.ts';
 import {
   DEFAULT_BASE_IMAGE,
@@ -9,21 +11,59 @@ import {
   imageTag,
   needsBuilding,
 } from '../../../build/docker/image.ts';
-import { buildRequirements } from '../../../build/host/requirements.ts';
+import { baseRequirements, buildRequirements } from '../../../build/host/requirements.ts';
 import { TOOL_PACKAGES } from '../../../build/process/tools.ts';
+import { haveAlpine319, realIndex } from '../alpine/alpine-3.19.ts';
 
 const dockerfile = readFileSync(resolve(import.meta.dirname, '../../../Dockerfile'), 'utf8');
 
-/** Packages that the Dockerfile installs. */
-function installed(): string[] {
-  const list = /apt-get install[^\\]*\\\n((?: +[a-z0-9.+-]+ \\\n)+)/.exec(dockerfile)?.[1] ?? '';
+/** Packages that a command of the Dockerfile installs. */
+function installed(command: string): string[] {
+  const list =
+    dockerfile
+      .split(command)[1]
+      ?.split('&&')[0]
+      ?.replace(/^[^\\]*/, '') ?? '';
   return list.split(/[\s\\]+/).filter((name) => name !== '');
 }
 
 test('the Dockerfile installs what building requires of anyone but root, and what Node and https need', () => {
-  const required = ARCHITECTURE_NAMES.flatMap(buildRequirements).map((one) => one.package);
+  const required = [
+    ...BASE_NAMES.flatMap(baseRequirements),
+    ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
+  ].map((one) => one.package);
   const others = [TOOL_PACKAGES.fakeroot, 'ca-certificates', 'libatomic1'];
-  expect(installed()).toEqual([...new Set([...required, ...others])].sort());
+  expect(installed('apt-get install')).toEqual([...new Set([...required, ...others])].sort());
+});
+
+describe.skipIf(!haveAlpine319)('on Alpine', () => {
+  /** Programs of packages, as an index has them: `cmd:xorriso`. */
+  const programsOf = (names: readonly string[]) => {
+    const repositories = (['main', 'community'] as const).map((name) => ({
+      ...realIndex(name),
+      url: `https://mirror.invalid/${name}`,
+      tag: '',
+    }));
+    const { packages } = selectPackages({ repositories, wanted: names, architecture: 'x86_64' });
+    const provided = packages.flatMap(({ fields }) => (fields.get('p') ?? '').split(' '));
+    return new Set(provided.map((one) => one.replace(/=.*/, '')));
+  };
+
+  test('the Dockerfile installs packages of Alpine that have every program which building requires', () => {
+    const names = installed('apk add');
+    expect(names).toEqual([...names].sort());
+    const programs = programsOf(names);
+    const strip = (name: string) =>
+      name.replace(/^(\w+)-linux-gnu-strip$/, '$1-alpine-linux-musl-strip');
+    const required = [
+      ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
+      { name: 'fakeroot' },
+      { name: 'ldd' },
+      { name: 'node' },
+    ];
+    const commands = new Set(required.map(({ name }) => `cmd:${strip(name)}`));
+    expect([...commands].filter((one) => !programs.has(one))).toEqual([]);
+  });
 });
 
 test('the Dockerfile has the base image that is taken where none is named', () => {

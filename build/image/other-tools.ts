@@ -1,0 +1,43 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { ImageFacts } from './facts.ts';
+
+/** What of a build manifest says which tools made an image; see `buildManifest`. */
+const toolsSchema = z.object({
+  inputs: z.object({ tools: z.record(z.string(), z.string()), node: z.string() }),
+});
+
+/**
+ * Tools that are not those that an image was made with, which by itself is reason enough for other bytes.
+ * @param manifest path of the manifest that is beside that image
+ * @returns a text each, `mksquashfs 4.5.1 → 4.6.1`; none if the manifest is missing or says nothing of tools
+ */
+export function otherTools(
+  manifest: string,
+  { toolVersions }: Pick<ImageFacts, 'toolVersions'>,
+): string[] {
+  const before = readTools(manifest);
+  if (before === undefined) return [];
+  const now = new Map<string, string>([...Object.entries(toolVersions), ['Node', process.version]]);
+  return [...before].flatMap(([tool, version]) => {
+    const present = now.get(tool);
+    return present === undefined || present === version ? [] : `${tool} ${version} → ${present}`;
+  });
+}
+
+function readTools(manifest: string): Map<string, string> | undefined {
+  if (!existsSync(manifest)) return undefined;
+  const parsed = toolsSchema.safeParse(parseJson(readFileSync(manifest, 'utf8')));
+  if (!parsed.success) return undefined;
+  const { tools, node } = parsed.data.inputs;
+  return new Map([...Object.entries(tools), ['Node', node]]);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
