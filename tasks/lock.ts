@@ -9,6 +9,7 @@ import {
   SCRIPTS_HEAD,
   Unresolved,
 } from '../build/contract/unresolved.ts';
+import { BuildError } from '../build/error.ts';
 import { renewLock } from '../build/lock/current.ts';
 import { isLocked } from '../build/lock/file.ts';
 import { loadProfile } from '../build/profile/load.ts';
@@ -32,18 +33,24 @@ export interface LockOptions {
 /**
  * Resolves profiles and writes the lock of each that can be had; tells what moved and which scripts of packages nobody
  * reviewed.
- * @throws Unresolved with all that is wrong with any of them, once
+ * @throws Unresolved with all that is wrong with any of them, once; BuildError if that is one thing for all
  */
 export async function lockProfiles(names: readonly string[], options: LockOptions): Promise<void> {
   const found: Obstacles[] = [];
+  const failures = new Map<string, BuildError>();
   for (const name of names) {
     try {
       found.push({ profile: name, problems: [], scripts: await lockProfile(name, options) });
     } catch (error) {
-      if (!(error instanceof Unresolved)) throw error;
-      found.push(...error.obstacles);
+      if (!(error instanceof BuildError) || options.signal.aborted) throw error;
+      failures.set(error.message, error);
+      if (error instanceof Unresolved) found.push(...error.obstacles);
+      else found.push({ profile: name, problems: [error.message], scripts: [] });
     }
   }
+  const [only, ...others] = failures.values();
+  // A mirror that does not answer is the same news for all profiles.
+  if (only !== undefined && others.length === 0 && !(only instanceof Unresolved)) throw only;
   if (found.some(({ problems }) => problems.length > 0)) throw new Unresolved(found);
   const open = describeUnreviewed(found.flatMap(({ scripts }) => scripts));
   if (open.length > 0) options.say(['', SCRIPTS_HEAD, ...open, '', SCRIPTS_FIX].join('\n'));

@@ -26,8 +26,8 @@ export function tellUnreviewed(
     return;
   }
   throw new BuildError({
-    what: `nobody reviewed these scripts of packages, so this is no release: ${nameScripts(open)}\n${describeUnreviewed(scripts).join('\n')}\n`,
+    what: `nobody reviewed these scripts of packages, so this is no release: ${nameScripts(open)}`,
     where: `bases.${base.name}.scripts of the profile`,
-    fix: SCRIPTS_FIX,
+    fix: ['What they do:', ...describeUnreviewed(scripts), '', SCRIPTS_FIX].join('\n'),
   });
 }

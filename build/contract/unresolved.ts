@@ -28,13 +28,15 @@ function describeObstacles(obstacles: readonly Obstacles[]): { what: string; fix
       profiles.set(problem, [...(profiles.get(problem) ?? []), profile]);
     }
   }
-  const lines = [...profiles].map(([problem, names]) => `  ${names.join(', ')}: ${problem}`);
+  const failed = obstacles.filter(({ problems }) => problems.length > 0);
+  const names = [...new Set(failed.map(({ profile }) => profile))].join(' and ');
+  const lines = [...profiles].map(([problem, of]) => `  ${of.join(', ')}: ${problem}`);
   const scripts = describeUnreviewed(obstacles.flatMap((one) => one.scripts));
   const besides =
     scripts.length === 0 ? '' : `\n\n${SCRIPTS_HEAD}\n${scripts.join('\n')}\n\n${SCRIPTS_FIX}`;
   return {
-    what: `what is wanted cannot be installed together:\n${lines.join('\n')}\n`,
-    fix: `Take another name or version in the profile, or a mirror that has what is missing.${besides}`,
+    what: `the packages of ${names} cannot be had`,
+    fix: `All that is wrong:\n${lines.join('\n')}\nTake another name or version in the profile, or a mirror that has what is missing.${besides}`,
   };
 }
 

@@ -10,6 +10,7 @@ import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
+import { measureSizes } from './sizes.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** Label of the disk on which QvDC keeps its databases. */
@@ -36,6 +37,7 @@ const profiles = images.map(({ image }) => image);
 for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));
 figures.push(...(await measureTogether(profiles, RUNS)));
 for (const { image, file } of images) {
+  figures.push(...(await measureSizes(PROJECT, image, file)));
   const dataLabel = image === 'qvdc' ? QVDC_DATA : undefined;
   figures.push(...(await measureBoots(image, file, { runs: RUNS, dataLabel })));
   if (dataLabel !== undefined) figures.push(await measureMemory(image, file, dataLabel));

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
@@ -27,8 +27,13 @@ afterEach(() => place[Symbol.asyncDispose]());
 type Changes = Parameters<typeof profileInput>[0];
 
 /** Writes profiles, each with what is changed about it, and locks them all; returns what was said. */
-async function lock(profiles: Record<string, Changes>, packages: readonly PackageRecipe[]) {
-  const mirror = await place.mirror('mirror', packages);
+async function lock(
+  profiles: Record<string, Changes>,
+  packages: readonly PackageRecipe[],
+  other?: string,
+) {
+  const mirror = other ?? (await place.mirror('mirror', packages));
+  await rm(join(place.directory, 'mirror/v3.24/main/x86_64/broken-1.0-r0.apk'), { force: true });
   for (const [name, changes] of Object.entries(profiles)) {
     const profile = { ...profileInput(changes), name };
     const text = `export default ${JSON.stringify(profile)};\n`;
@@ -64,6 +69,24 @@ test('a mirror that has everything gives locks, and one list of the scripts that
   expect(said).toMatch(/library: \{ reason: '…', sha256: \{ 'post-install': '\w{64}' \} \},/);
   expect(said).toContain('post-install, changed since its review:');
   expect(said).toContain('bases.alpine.scripts');
+});
+
+test('a profile whose packages cannot be had does not hide what is wrong with another', async () => {
+  const broken = program('broken');
+  const refused = lock({ one: { packages: ['broken'] }, two: { packages: ['libary'] } }, [
+    ...MIRROR,
+    broken,
+  ]);
+  const error: unknown = await refused.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ message: expect.stringMatching(/two: world wants libary/) });
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/one: broken 1.0-r0 is in the index/),
+  });
+});
+
+test('a mirror that is not there is told once, as it is', async () => {
+  const refused = lock({ one: {}, two: {} }, PACKAGES, 'file:///nowhere');
+  await expect(refused).rejects.toThrow(/^(?!.*All that is wrong).*nowhere/s);
 });
 
 test('a mirror on which everything was reviewed is told nothing about scripts', async () => {
