@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
-import { lockRequirements } from '../../../build/host/requirements.ts';
+import { ensureInstalled } from '../../../build/host/install.ts';
+import { baseRequirements, lockRequirements } from '../../../build/host/requirements.ts';
 import { type ImageOptions, prepareImage, prepareLock } from '../../../build/image/prepare.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -42,4 +43,15 @@ test('to write a lock of Debian apt is needed, of Alpine nothing, and never what
     expect(names).not.toContain(name);
   }
   expect(lockRequirements('alpine')).toEqual([]);
+});
+
+test('a host without apt is told where images from Debian can be built; images from Alpine need no more than is asked for anyway', async () => {
+  await withoutTools();
+  const told: string[] = [];
+  const say = (line: string) => told.push(line);
+  await expect(ensureInstalled(baseRequirements('debian'), { say })).rejects.toThrow(
+    /images from Debian need apt, and this host lacks apt-get.*BASE=alpine/,
+  );
+  await ensureInstalled(baseRequirements('alpine'), { say });
+  expect(told).toEqual([]);
 });
