@@ -1,43 +1,37 @@
 import yargs, { type Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
-import { apkTreeCommand } from './commands/apk-tree.ts';
-import { cacheCommand } from './commands/cache.ts';
-import { cleanCommand } from './commands/clean.ts';
-import { configDriveCommand } from './commands/config-drive.ts';
 import type { CommandContext } from './commands/context.ts';
-import { controlplaneCommand } from './commands/controlplane.ts';
-import { CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
-import { dockerCommand } from './commands/docker.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { explainCommand } from './commands/explain.ts';
-import { isoCommand } from './commands/iso.ts';
-import { lockCommand } from './commands/lock.ts';
-import { mirrorCommand } from './commands/mirror.ts';
-import { qemuCommand } from './commands/qemu.ts';
-import { rootfsCommand } from './commands/rootfs.ts';
-import { solveCommand } from './commands/solve.ts';
-import { versionCommand } from './commands/version.ts';
+import { type Command, CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 
-const COMMANDS = [
-  isoCommand,
-  lockCommand,
-  mirrorCommand,
-  rootfsCommand,
-  explainCommand,
-  qemuCommand,
-  controlplaneCommand,
-  dockerCommand,
-  configDriveCommand,
-  doctorCommand,
-  cleanCommand,
-  cacheCommand,
-  solveCommand,
-  apkTreeCommand,
-  versionCommand,
-];
+/** Commands by their names, in the order of the help; each is loaded when it is asked for. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['iso', async () => (await import('./commands/iso.ts')).isoCommand],
+  ['lock', async () => (await import('./commands/lock.ts')).lockCommand],
+  ['mirror', async () => (await import('./commands/mirror.ts')).mirrorCommand],
+  ['rootfs', async () => (await import('./commands/rootfs.ts')).rootfsCommand],
+  ['explain', async () => (await import('./commands/explain.ts')).explainCommand],
+  ['qemu', async () => (await import('./commands/qemu.ts')).qemuCommand],
+  ['controlplane', async () => (await import('./commands/controlplane.ts')).controlplaneCommand],
+  ['docker', async () => (await import('./commands/docker.ts')).dockerCommand],
+  ['config-drive', async () => (await import('./commands/config-drive.ts')).configDriveCommand],
+  ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
+  ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
+  ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],
+  ['solve', async () => (await import('./commands/solve.ts')).solveCommand],
+  ['apk-tree', async () => (await import('./commands/apk-tree.ts')).apkTreeCommand],
+  ['version', async () => (await import('./commands/version.ts')).versionCommand],
+]);
+
+/** The command that words ask for, or all where that is not plain: to list them, or what is close to a wrong one. */
+async function commandsFor(words: readonly string[]): Promise<Command[]> {
+  const name = words.find((word) => word === '--' || !word.startsWith('-')) ?? '';
+  const asked = COMMANDS.get(name);
+  const loaders = asked === undefined ? [...COMMANDS.values()] : [asked];
+  return Promise.all(loaders.map((load) => load()));
+}
 
 /** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug. */
 const REFUSED = 1;
@@ -56,7 +50,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const output = commandOutput({ json: args.includes('--json') });
   using interrupt = new Interrupt();
   try {
-    await parser(args, { output, signal: interrupt.signal, findPaths }).parseAsync();
+    const context = { output, signal: interrupt.signal, findPaths };
+    await parser(args, { context, commands: await commandsFor(args) }).parseAsync();
     return 0;
   } catch (error) {
     if (error instanceof CommandExit) return error.exitCode;
@@ -68,7 +63,10 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function parser(args: readonly string[], context: CommandContext): Argv {
+function parser(
+  args: readonly string[],
+  { context, commands }: { context: CommandContext; commands: readonly Command[] },
+): Argv {
   const line = yargs([...args])
     .scriptName('qx-build')
     .usage(
@@ -85,7 +83,7 @@ function parser(args: readonly string[], context: CommandContext): Argv {
     .fail((message, error: unknown) => {
       throw error instanceof Error ? error : new UsageError(message);
     });
-  for (const command of COMMANDS) command.register(line, context);
+  for (const command of commands) command.register(line, context);
   return line;
 }
 
@@ -99,7 +97,7 @@ export async function findPaths(args: readonly string[]): Promise<CommandPaths> 
     .fail((message, error: unknown) => {
       throw error instanceof Error ? error : new UsageError(message);
     });
-  for (const command of COMMANDS) {
+  for (const command of await commandsFor(args)) {
     command.registerPaths(line, (paths) => {
       found = paths;
     });

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ensureDir } from 'fs-extra/esm';
 import { BuildError } from '../error.ts';
 import { errorCode } from './errno.ts';
 
@@ -37,8 +36,8 @@ export async function makeAtomically<T>(
   { folder = dirname(file), mode }: AtomicOptions = {},
 ): Promise<T> {
   await refuseOther(file);
-  await ensureDir(dirname(file));
-  await ensureDir(folder);
+  await mkdir(dirname(file), { recursive: true });
+  await mkdir(folder, { recursive: true });
   const temporary = temporaryName(file, folder);
   try {
     if (mode !== undefined) await (await open(temporary, 'wx', mode)).close();

@@ -1,4 +1,5 @@
 import {
+  mkdir,
   mkdtemp,
   open,
   readdir,
@@ -10,7 +11,6 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ensureDir } from 'fs-extra/esm';
 import { z } from 'zod';
 import { errorCode } from '../process/errno.ts';
 import { holdWhileWriting, isAbandoned } from '../process/file-lock.ts';
@@ -112,7 +112,7 @@ export class StepCache {
 
   async #make(step: Step, make: (directory: string) => Promise<void>): Promise<StepResult> {
     const parent = join(this.#directory, step.name);
-    await ensureDir(parent);
+    await mkdir(parent, { recursive: true });
     const temporary = await mkdtemp(join(parent, MAKING));
     const held = await holdWhileWriting(temporary);
     const began = performance.now();

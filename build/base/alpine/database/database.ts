@@ -27,6 +27,8 @@ export class Database {
   readonly #names = new Map<string, Name>();
   readonly #packages = new Map<string, Package>();
   #repositories = 0;
+  /** Names of packages with an `install_if`, and other names that these have. */
+  readonly #conditional = new Set<Name>();
   /** How many packages there were when names were joined. */
   #linked = Number.POSITIVE_INFINITY;
   readonly #architecture: string | undefined;
@@ -138,7 +140,7 @@ export class Database {
   link(): void {
     this.#linked = this.#packages.size;
     const lists = new Map<Name, Name[]>();
-    for (const name of inTableOrder([...this.#names.values()].filter(hasConditional))) {
+    for (const name of inTableOrder([...this.#conditional].sort((a, b) => a.id - b.id))) {
       for (const { package: one } of name.providers) {
         for (const { name: on } of one.installIf) {
           const list = lists.get(on);
@@ -148,6 +150,11 @@ export class Database {
       }
     }
     for (const [name, list] of lists) name.reverseInstallIf = list;
+  }
+
+  /** Whether packages came after everything was read. */
+  get hasLate(): boolean {
+    return this.#packages.size > this.#linked;
   }
 
   /** Whether a package came after everything was read. */
@@ -169,12 +176,13 @@ export class Database {
     const one = packageOf(fields, { ...context, identity });
     if (one.installedSize === 0) one.repositories = CACHE;
     this.#packages.set(identity, one);
+    const isConditional = one.installIf.length > 0;
     one.name.providers.push({ package: one, version: one.version });
-    for (const { name, version } of one.provides) name.providers.push({ package: one, version });
+    if (isConditional) this.#conditional.add(one.name);
+    for (const { name, version } of one.provides) {
+      name.providers.push({ package: one, version });
+      if (isConditional) this.#conditional.add(name);
+    }
     return one;
   }
-}
-
-function hasConditional({ providers }: Name): boolean {
-  return providers.some(({ package: one }) => one.installIf.length > 0);
 }

@@ -120,8 +120,12 @@ function listOf(
 
 /** The first of a list that is no dependency: it cannot be read, has the tag of a repository, or no valid version. */
 function firstDefect({ atoms, unreadable }: ReturnType<typeof listOf>): string | undefined {
-  const unsound = atoms.find((atom) => atom.tag !== undefined || !isSound(atom));
-  return unreadable ?? (unsound === undefined ? undefined : formatDependency(unsound));
+  if (unreadable !== undefined) return unreadable;
+  for (const atom of atoms) {
+    if (atom.version === undefined && atom.tag === undefined) continue;
+    if (atom.tag !== undefined || !isSound(atom)) return formatDependency(atom);
+  }
+  return undefined;
 }
 
 /** A field that is not known and, as a capital letter, says that the package cannot do without it. */

@@ -1,8 +1,8 @@
 import { CACHE } from '../database/database.ts';
-import type { Name, Package, Requirement } from '../database/model.ts';
+import type { Name, Package } from '../database/model.ts';
 import { Flag } from './flags.ts';
 import { carryOut, type Work } from './recursion.ts';
-import { type NameState, ONLY_UNTAGGED, type SolverState } from './state.ts';
+import { type NameState, ONLY_UNTAGGED, type PackageState, type SolverState } from './state.ts';
 
 /**
  * Finds everything reachable from a name: its packages, what they depend on and provide, and packages with an
@@ -12,19 +12,42 @@ export function discover(solver: SolverState, name: Name): void {
   carryOut(discoverName(solver, name));
 }
 
+/**
+ * One generator for each name: only what is found for the first time is a task of its own. After the packages with what
+ * they depend on come packages with an `install_if` on the name or on its packages, the other names that these provide,
+ * and, when the name has its number, the names that its packages wait for.
+ */
 function* discoverName(solver: SolverState, name: Name): Work {
   const state = solver.of(name);
   if (state.seen) return;
   state.seen = true;
   state.noInstallIf = true;
   for (const { package: one } of name.providers) {
-    yield* discoverPackage(solver, one);
-    if (!solver.ofPackage(one).installIfFailed) state.noInstallIf = false;
+    const known = solver.ofPackage(one);
+    if (!known.seen) {
+      discoverPackage(solver, one, known);
+      for (const on of one.depends) {
+        if (!solver.of(on.name).seen) yield discoverName(solver, on.name);
+      }
+    }
+    if (!known.installIfFailed) state.noInstallIf = false;
   }
-  yield* discoverBeside(solver, name);
+  for (const beside of name.reverseInstallIf) {
+    if (!solver.of(beside).seen) yield discoverName(solver, beside);
+  }
+  for (const { package: one } of name.providers) {
+    for (const beside of one.name.reverseInstallIf) {
+      if (!solver.of(beside).seen) yield discoverName(solver, beside);
+    }
+    for (const provided of one.provides) {
+      if (!solver.of(provided.name).seen) yield discoverName(solver, provided.name);
+    }
+  }
   state.order = nextOrder(solver, state);
   for (const { package: one } of name.providers) {
-    yield* discoverAll(solver, one.installIf.map(nameOf));
+    for (const condition of one.installIf) {
+      if (!solver.of(condition.name).seen) yield discoverName(solver, condition.name);
+    }
   }
 }
 
@@ -38,9 +61,7 @@ function nextOrder(solver: SolverState, { name, named }: NameState): number {
   return solver.discovered + (real ? OWN_PACKAGE : 0) + (named ? NAMED : 0);
 }
 
-function* discoverPackage(solver: SolverState, one: Package): Generator<Work, void, void> {
-  const state = solver.ofPackage(one);
-  if (state.seen) return;
+function discoverPackage(solver: SolverState, one: Package, state: PackageState): void {
   state.seen = true;
   const { available } = solver.database;
   const empty = one.installedSize === 0;
@@ -56,26 +77,4 @@ function* discoverPackage(solver: SolverState, one: Package): Generator<Work, vo
     ((solver.inheritedFlags & Flag.available) !== 0 && !state.available);
   state.tagPreferred = empty || (repositories & solver.defaultRepositories) !== 0;
   state.tagAllowed = state.tagPreferred || one.cached || installed;
-  for (const { name } of one.depends) {
-    if (!solver.of(name).seen) yield discoverName(solver, name);
-  }
-}
-
-/** Finds packages with an `install_if` on a name or on its packages, and the other names these provide. */
-function* discoverBeside(solver: SolverState, name: Name): Generator<Work, void, void> {
-  yield* discoverAll(solver, name.reverseInstallIf);
-  for (const { package: one } of name.providers) {
-    yield* discoverAll(solver, one.name.reverseInstallIf);
-    yield* discoverAll(solver, one.provides.map(nameOf));
-  }
-}
-
-function* discoverAll(solver: SolverState, names: readonly Name[]): Generator<Work, void, void> {
-  for (const name of names) {
-    if (!solver.of(name).seen) yield discoverName(solver, name);
-  }
-}
-
-function nameOf({ name }: Requirement): Name {
-  return name;
 }

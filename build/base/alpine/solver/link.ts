@@ -1,6 +1,6 @@
 import type { Name, Package } from '../database/model.ts';
 import { inTableOrder } from '../database/name-hash.ts';
-import type { NameState, SolverState } from './state.ts';
+import { type NameState, NO_STATES, type SolverState } from './state.ts';
 
 /**
  * Joins the names a run is about to those that depend on them: what was discovered, and what is installed. Their
@@ -13,45 +13,39 @@ export function linkReverseDepends(solver: SolverState): void {
   for (const { name, seen } of solver.known) if (seen) own.add(name);
   for (const one of installed) for (const name of namesOf(one)) own.add(name);
   const names = [...own].sort((a, b) => a.id - b.id);
-  const lists: Lists = new Map();
-  for (const name of inTableOrder(names)) linkName(solver, name, lists);
-  for (const name of names) linkLate(solver, name, lists);
-  for (const [state, list] of lists) state.reverseDepends = list;
+  for (const name of inTableOrder(names)) linkName(solver, name);
+  if (solver.database.hasLate) for (const name of names) linkLate(solver, name);
 }
 
-type Lists = Map<NameState, NameState[]>;
-
 /** Links the dependencies of a name's packages to it; for a name that nothing requires, only those of installed ones. */
-function linkName(solver: SolverState, name: Name, lists: Lists): void {
+function linkName(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
   for (const { package: one } of name.providers) {
     const counts = dependent.seen || one.installed !== undefined;
     if (!counts || solver.database.isLate(one)) continue;
     for (const on of one.depends) {
-      const list = listOf(lists, solver.of(on.name));
-      if (list.at(-1) !== dependent) list.push(dependent);
+      const list = listOf(solver.of(on.name));
+      if (list[list.length - 1] !== dependent) list.push(dependent);
     }
   }
 }
 
 /** The same for packages that were made after everything was read. */
-function linkLate(solver: SolverState, name: Name, lists: Lists): void {
+function linkLate(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
   for (const { package: one } of name.providers) {
     if (!solver.database.isLate(one)) continue;
     for (const on of one.depends) {
-      const list = listOf(lists, solver.of(on.name));
+      const list = listOf(solver.of(on.name));
       if (!list.includes(dependent)) list.push(dependent);
     }
   }
 }
 
-function listOf(lists: Lists, state: NameState): NameState[] {
-  const known = lists.get(state);
-  if (known !== undefined) return known;
-  const made: NameState[] = [];
-  lists.set(state, made);
-  return made;
+/** The list of a name; until it has one it shares an empty list with others. */
+function listOf(state: NameState): NameState[] {
+  if (state.reverseDepends === NO_STATES) state.reverseDepends = [];
+  return state.reverseDepends;
 }
 
 function namesOf(one: Package): readonly Name[] {

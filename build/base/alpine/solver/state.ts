@@ -5,15 +5,15 @@ import { NO_TAG } from '../database/tags.ts';
 /** The set of tags that holds only `NO_TAG`. */
 export const ONLY_UNTAGGED = 1 << NO_TAG;
 
-/** Most names have no dependents; they share one empty list. */
-const NO_STATES: readonly NameState[] = [];
+/** Most names have no dependents; they share one empty list, which nobody writes to. */
+export const NO_STATES: NameState[] = [];
 
 /** State of a name in one run of the solver. */
 export interface NameState {
   readonly name: Name;
   seen: boolean;
   /** Names whose packages depend on this one, or forbid it. */
-  reverseDepends: readonly NameState[];
+  reverseDepends: NameState[];
   /** Whether it is decided; then `chosen` stands for it, or nothing does. */
   locked: boolean;
   chosen: Provider | undefined;
