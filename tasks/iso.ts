@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { ListrTask } from 'listr2';
 import { cacheLimit, pruneCache } from '../build/cache/contents.ts';
 import { readChecksums } from '../build/image/checksums.ts';
+import type { ImageFacts } from '../build/image/facts.ts';
 import { sweepOutputFolder } from '../build/image/output-folder.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
@@ -63,10 +64,21 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
     return {};
   });
 
-  const sources = prepared.plan.sea === undefined ? [packages] : [packages, programs];
   const system = [kernel, loader, rootfs];
-  await stages.run([sideBySide('Sources', sources), sideBySide('System', system), medium, papers]);
+  await stages.run([
+    ...sourcesOf(facts, packages, programs),
+    sideBySide('System', system),
+    medium,
+    papers,
+  ]);
   return { image: name, file: build.image.file, sha256: build.iso.sha256, times };
+}
+
+/** Programs are made while packages are fetched, unless they run on a Node that is among these. */
+function sourcesOf({ programs }: ImageFacts, packages: ListrTask, made: ListrTask): ListrTask[] {
+  if (programs === undefined) return [packages];
+  if (programs.runtime.from === 'package') return [packages, made];
+  return [sideBySide('Sources', [packages, made])];
 }
 
 function sideBySide(title: string, tasks: ListrTask[]): ListrTask {

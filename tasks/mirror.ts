@@ -35,12 +35,14 @@ export async function mirrorProfiles(
   const files = new Map<string, string>();
   const archives = new Map<string, ArchivedRuntime>();
   for (const name of profiles) {
-    const { lock, lockRequest, runtime } = await prepareLock(name, options);
+    const { lock, lockRequest, node } = await prepareLock(name, options);
     locks.push(lock);
     const { items, findRoute } = await listDownloads(lockRequest, lock.packages);
     const fetched = await fetchAll(items, { store, signal: options.signal, findRoute });
     for (const [sha256, file] of fetched.files) files.set(sha256, file);
-    if (runtime?.from === 'archive') archives.set(archiveName(runtime.url), runtime);
+    if (node?.runtime.from === 'archive') {
+      archives.set(archiveName(node.runtime.url), node.runtime);
+    }
   }
   const directory = resolve(options.projectDirectory, options.outputDirectory);
   await writeMirror(directory, { locks, files, signer: { keyName, privateKey } });

@@ -3,7 +3,7 @@ import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { Transport } from '../build/cache/transport.ts';
 import { must } from '../build/error.ts';
 import { fetchNpmArchive, npmRegistry } from '../build/sea/npm-archive.ts';
-import { type ArchivedRuntime, archiveAddresses, type Runtime } from '../build/sea/runtime.ts';
+import { type ArchivedRuntime, archiveAddresses, type NodeArchive } from '../build/sea/runtime.ts';
 
 /** How an archive with Node is got. */
 export interface NodeFetching {
@@ -17,9 +17,9 @@ export interface NodeFetching {
   onProgress: (done: number, total: number) => void;
 }
 
-/** Path of the archive that a runtime comes in, downloaded and checked. */
+/** Path of the archive that a Node comes in, downloaded and checked. */
 export async function fetchNode(
-  runtime: Runtime,
+  runtime: NodeArchive,
   { projectDirectory, store, mirror, offline, signal, onProgress }: NodeFetching,
 ): Promise<string> {
   if (runtime.from === 'npm') {

@@ -5,6 +5,7 @@ import type { Entry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Lock, LockedPackage, PackageContent } from './lock.ts';
+import type { PackagedNode } from './node.ts';
 import type { FindRoute } from './route.ts';
 import type { PackageScript } from './scripts.ts';
 
@@ -146,6 +147,13 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
    * @throws BuildError if two packages claim one path
    */
   merge(tree: Tree, packages: readonly OpenedPackage[], context: MergeContext<Settings>): void;
+
+  /**
+   * The Node among the packages of an image, on which the programs run. Absent where they run on that of npm.
+   * @returns `undefined` if it is not among them
+   * @throws BuildError if the programs do not run on one that is so old
+   */
+  node?(packages: readonly LockedPackage[]): PackagedNode | undefined;
 
   /** What must be in the tree before the first package: the links of a merged /usr, mount points. */
   skeleton(): Entry[];

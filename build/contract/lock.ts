@@ -70,5 +70,16 @@ export type PackageContent = Pick<
   'name' | 'version' | 'sha256' | 'replaces' | 'apk'
 >;
 
+/** What of a locked package shapes an image. */
+export function packageContent({
+  name,
+  version,
+  sha256,
+  replaces,
+  apk,
+}: LockedPackage): PackageContent {
+  return { name, version, sha256, ...(replaces && { replaces }), ...(apk && { apk }) };
+}
+
 /** Everything that is needed to build an image again: `profiles/<name>.<base>.<architecture>.lock.json`. */
 export type Lock = z.infer<typeof lockSchema>;

@@ -2,7 +2,7 @@ import type { ElfHeader } from './header.ts';
 import { type ElfSource, readPart } from './source.ts';
 
 /** Segment types (gABI, `p_type`). */
-export const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3 } as const;
+export const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3, NOTE: 4 } as const;
 
 /** A program header, as far as it matters here. */
 export interface Segment {
@@ -11,6 +11,8 @@ export interface Segment {
   address: number;
   /** Bytes in the file. */
   size: number;
+  /** Bytes in memory: what the file does not have of them is zero. */
+  memory: number;
 }
 
 /**
@@ -30,6 +32,7 @@ export function readSegments(source: ElfSource, { bits, programs, numbers }: Elf
       offset: numbers.word(table, at + word),
       address: numbers.word(table, at + 2 * word),
       size: numbers.word(table, at + 4 * word),
+      memory: numbers.word(table, at + 5 * word),
     });
   }
   return segments;

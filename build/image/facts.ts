@@ -1,5 +1,10 @@
 import type { Base, OpenedPackage } from '../contract/base.ts';
-import type { Lock, LockedPackage, PackageContent } from '../contract/lock.ts';
+import {
+  type Lock,
+  type LockedPackage,
+  type PackageContent,
+  packageContent,
+} from '../contract/lock.ts';
 import type { Flavour, Profile } from '../profile/profile.ts';
 import type { ProgramFacts } from '../sea/make.ts';
 import type { NpmPackages } from '../step/npm.ts';
@@ -63,12 +68,7 @@ export function listPackages(lock: Lock, flavour: Flavour): LockedPackage[] {
 export function packageContents(
   packages: readonly LockedPackage[],
 ): Record<string, PackageContent> {
-  return Object.fromEntries(
-    packages.map(({ name, version, sha256, replaces, apk }) => [
-      name,
-      { name, version, sha256, ...(replaces && { replaces }), ...(apk && { apk }) },
-    ]),
-  );
+  return Object.fromEntries(packages.map((one) => [one.name, packageContent(one)]));
 }
 
 /** The versions of some host tools. */

@@ -15,10 +15,10 @@ import { loadProfile } from '../profile/load.ts';
 import { type Flavour, findSettings, type Profile } from '../profile/profile.ts';
 import { readPrograms } from '../sea/make.ts';
 
-import { chooseRuntime, type Runtime } from '../sea/runtime.ts';
+import { chooseNode, type ProgramNode } from '../sea/runtime.ts';
 import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
-import type { ImageFacts, ImageTool } from './facts.ts';
+import { type ImageFacts, type ImageTool, listPackages } from './facts.ts';
 import { FORMATS, type FormatName } from './format.ts';
 import { type ImagePlan, imageName, planImage } from './plan.ts';
 import { QUICK, smallest } from './squashfs.ts';
@@ -77,7 +77,7 @@ export interface LockedProfile {
   /** The npm packages that npm installed. */
   installed: NpmPackages;
   /** The Node of its programs; absent if it has none. */
-  runtime: Runtime | undefined;
+  node: ProgramNode | undefined;
 }
 
 /** Loads a profile and its lock. Runs no tools, and downloads nothing, unless the lock is stale. */
@@ -96,13 +96,13 @@ export async function prepareLock(name: string, options: ImageOptions): Promise<
   const locked = readLocked(projectDirectory);
   tellDifferences(installed, locked, { ...options, frozen });
   const lockRequest = { ...options, profile, base };
-  // Before the lock: without a Node for the programs none need be resolved.
-  const runtime =
+  const lock = await currentLock(lockRequest, frozen);
+  const packages = listPackages(lock, flavourOf(options));
+  const node =
     profile.programs.length === 0
       ? undefined
-      : chooseRuntime(profile, base.name, { installed, locked });
-  const lock = await currentLock(lockRequest, frozen);
-  return { profile, lock, lockRequest, frozen, installed, runtime };
+      : chooseNode(profile, base, { installed, locked, packages });
+  return { profile, lock, lockRequest, frozen, installed, node };
 }
 
 /** Loads a profile and its lock, and plans its image. Asks tools for their versions, where these are not known. */
@@ -112,7 +112,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     prepareLock(name, options),
     versions(options),
   ]);
-  const { profile, lock, lockRequest, frozen, installed, runtime } = prepared;
+  const { profile, lock, lockRequest, frozen, installed, node } = prepared;
   const { base } = lockRequest;
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
@@ -120,14 +120,14 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     profile,
     lock,
     base,
-    flavour: options.flavour ?? 'full',
+    flavour: flavourOf(options),
     version: productVersion(projectDirectory),
     release,
     format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [...profile.overlays, ...findSettings(profile, base.name).overlays].map(overlay),
     initramfsOverlay: overlay('initramfs'),
-    programs: runtime && readPrograms(projectDirectory, runtime),
+    programs: node && readPrograms(projectDirectory, node),
     installed,
     toolVersions,
   };
@@ -135,10 +135,19 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, file };
 }
 
-/** The same image with another lock. */
+/** The same image with another lock, and with the Node that is in it. */
 export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
-  const facts = { ...image.facts, lock };
+  const { projectDirectory } = image;
+  const { profile, base, installed, flavour, programs } = image.facts;
+  const packages = listPackages(lock, flavour);
+  const locked = readLocked(projectDirectory);
+  const node = programs && chooseNode(profile, base, { installed, locked, packages });
+  const facts = { ...image.facts, lock, programs: programs && { ...programs, ...node } };
   return { ...image, facts, plan: planImage(facts) };
+}
+
+function flavourOf({ flavour = 'full' }: Pick<ImageOptions, 'flavour'>): Flavour {
+  return flavour;
 }
 
 /** Says, or with a lock that is not to move refuses, that npm has installed other packages than are asked for. */

@@ -54,7 +54,7 @@ const address = z
 
 /** An archive of Node as nodejs.org has them: a `.tar.gz` with `<folder>/bin/node`. */
 const nodeArchive = z.strictObject({
-  /** The same as the toolchain's: `26.10.0`. */
+  /** `24.19.0`; with the toolchain's own version programs start faster. */
   version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is not a version such as 26.10.0'),
   url: address,
   /** Bytes. */
@@ -71,7 +71,7 @@ const specific = {
   packages: z.array(packageName).default([]),
   without: z.record(packageName, reason).default({}),
   drop: z.record(treePath, reason).default({}),
-  /** The Node that `programs` run on; without it, that of npm where its C library is the base's. */
+  /** The Node that `programs` run on; without it, that of npm or, where its C library is not the base's, the base's. */
   node: nodeArchive.optional(),
 };
 

@@ -4,23 +4,25 @@ import { parseElf } from '../elf/elf.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
 import { groupOptions } from '../process/run.ts';
+import type { Command, OwnLoader } from './own-node.ts';
 
 /**
  * Runs a compiled executable and looks at what it says: its version, and nothing on standard error, where Node would
- * say that it does not believe the code cache. Where the host lacks the executable's loader, as for another C library,
- * it cannot run here and is left unchecked; that its loader and libraries are in the image, the audit sees.
+ * say that it does not believe the code cache. Where its loader is neither given nor on this host, as for another C
+ * library, it cannot run here and is left unchecked; that its loader and libraries are in the image, the audit sees.
  * @param file absolute path
  * @param version what it must say
+ * @param loader runs it, where it is not to be the host's
  * @throws BuildError if it does not start or says something else
  */
 export async function checkExecutable(
   file: string,
   version: string,
-  signal?: AbortSignal,
+  { loader, signal }: { loader?: OwnLoader | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  const loader = loaderOf(file);
-  if (loader !== undefined && !existsSync(loader)) return;
-  const said = await answer(file, signal);
+  const named = loaderOf(file);
+  if (loader === undefined && named !== undefined && !existsSync(named)) return;
+  const said = await answer(loader?.call(file, 'qx') ?? { command: file, before: [] }, signal);
   if (said === `${version}\n`) return;
   throw new BuildError({
     what: `the programs were compiled, and \`qx --version\` says ${JSON.stringify(said.slice(0, 300))} instead of ${version}`,
@@ -28,10 +30,14 @@ export async function checkExecutable(
   });
 }
 
-async function answer(file: string, signal: AbortSignal | undefined): Promise<string> {
+async function answer(
+  { command, before, environment = {} }: Command,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   try {
-    const child = execa(file, ['--version'], {
+    const child = execa(command, [...before, '--version'], {
       ...groupOptions({ signal }),
+      env: environment,
       all: true,
       stripFinalNewline: false,
     });
@@ -39,7 +45,7 @@ async function answer(file: string, signal: AbortSignal | undefined): Promise<st
     return typeof all === 'string' ? all : '';
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
-    if (error.code === 'EACCES') throw refusedToRun(file, error);
+    if (error.code === 'EACCES') throw refusedToRun(command, error);
     throw new BuildError({
       what: `the programs were compiled, and do not start: ${error.shortMessage}`,
       where: 'apps/qx.ts',

@@ -1,10 +1,12 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExecaError, execa } from 'execa';
-import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
 import { groupOptions, run } from '../process/run.ts';
+import { injectPrograms } from './inject.ts';
+import type { Command } from './own-node.ts';
 
 /**
  * Options of V8 in the executable. Programs that are mostly idle need no young generation of 16 MB: one of 1 MB keeps
@@ -21,8 +23,10 @@ export interface CompileRequest {
   code: string;
   /** What `node` is built for. */
   architecture: ArchitectureName;
-  /** Path of the Node that compiles, on this host; of the same version as `node`. */
-  compiler: string;
+  /** How the Node that prepares the programs is called on this host. */
+  preparer: Command;
+  /** Whether they get a code cache; then the preparer is of the version and for the CPU of `node`. */
+  codeCache: boolean;
   /** Path of the Node that the executable is made from. */
   node: string;
   /** Path of the result. */
@@ -30,25 +34,26 @@ export interface CompileRequest {
   signal?: AbortSignal | undefined;
 }
 
+/** Name of what the preparer makes. */
+const BLOB = 'qx.blob';
+
 /**
- * Makes a single executable application: Node without its symbols, with the programs in it and, for this host's CPU, their code cache
- * (https://nodejs.org/api/single-executable-applications.html). The same input gives the same bytes.
- * @throws BuildError if strip or Node fails
+ * Makes a single executable application: Node without its symbols, with the programs in it and, where it is asked for,
+ * their code cache (https://nodejs.org/api/single-executable-applications.html). The same input gives the same bytes.
+ * @throws BuildError if strip or Node fails, or if programs cannot be put into this Node
  */
 export async function compile(request: CompileRequest): Promise<void> {
-  const { code, architecture, compiler, node, output, signal } = request;
+  const { code, architecture, preparer, codeCache, node, output, signal } = request;
   const { strip } = ARCHITECTURES[architecture];
   const folder = await mkdtemp(join(dirname(output), '.compiling-'));
+  const inFolder = (name: string) => join(folder, name);
   try {
-    // Before the programs are put in: strip would move the note that they are in, and Node then crashes.
-    await run(strip, ['--strip-all', '-o', join(folder, 'node'), node], { signal });
-    await writeFile(join(folder, 'qx.cjs'), code);
-    await writeFile(
-      join(folder, 'sea.json'),
-      JSON.stringify(seaConfig(output, runsHere(ARCHITECTURES[architecture]))),
-    );
-    await buildSea(compiler, folder, signal);
-    await chmod(output, 0o755);
+    // Before the programs are put in: strip would move the note that they are in.
+    await run(strip, ['--strip-all', '-o', inFolder('node'), node], { signal });
+    await writeFile(inFolder('qx.cjs'), code);
+    await writeFile(inFolder('sea.json'), JSON.stringify(seaConfig(codeCache)));
+    await prepare(preparer, folder, signal);
+    await injectPrograms(inFolder('node'), inFolder(BLOB), output);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -56,14 +61,13 @@ export async function compile(request: CompileRequest): Promise<void> {
 
 /**
  * The configuration; the names of files in it are in the executable, and are therefore relative. The code cache is
- * machine code of the CPU that compiles: for another CPU there is none, and programs start slower.
+ * machine code of the CPU that prepares: without it programs start slower.
  */
-function seaConfig(output: string, useCodeCache: boolean) {
+function seaConfig(useCodeCache: boolean) {
   return {
     main: 'qx.cjs',
     mainFormat: 'commonjs',
-    executable: 'node',
-    output,
+    output: BLOB,
     disableExperimentalSEAWarning: true,
     useCodeCache,
     execArgv: V8_OPTIONS,
@@ -71,17 +75,22 @@ function seaConfig(output: string, useCodeCache: boolean) {
   };
 }
 
-async function buildSea(compiler: string, cwd: string, signal: AbortSignal | undefined) {
-  const options = groupOptions({ cwd, signal });
+async function prepare(
+  { command, before, environment = {} }: Command,
+  cwd: string,
+  signal: AbortSignal | undefined,
+) {
+  const options = { ...groupOptions({ cwd, signal }), env: environment };
+  const args = [...before, SAME_EACH_TIME, '--experimental-sea-config', 'sea.json'];
   try {
-    await inGroup(execa(compiler, [SAME_EACH_TIME, '--build-sea', 'sea.json'], options), signal);
+    await inGroup(execa(command, args, options), signal);
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
     throw new BuildError({
       what: error.isCanceled
         ? 'compiling the programs was cancelled'
         : `the programs cannot be compiled: ${error.shortMessage}`,
-      where: compiler,
+      where: command,
       fix: error.code === 'ENOENT' ? 'Install it: npm ci' : undefined,
       cause: error,
     });

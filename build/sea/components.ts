@@ -1,10 +1,11 @@
 import { must } from '../error.ts';
 import { type Artifact, formatPackageUrl } from '../sbom/cyclonedx.ts';
 import type { NpmPackages } from '../step/npm.ts';
-import type { Runtime } from './runtime.ts';
+import type { NodeArchive, Runtime } from './runtime.ts';
 
 /**
- * Third-party components in the executable, for the bill of materials: Node and npm packages.
+ * Third-party components in the executable, for the bill of materials: Node, unless it is among the packages of the
+ * base, and npm packages.
  * @param folders of the npm packages in the bundle: `node_modules/zod`
  */
 export function listComponents(
@@ -12,10 +13,11 @@ export function listComponents(
   npm: NpmPackages,
   folders: readonly string[],
 ): Artifact[] {
-  return [nodeComponent(runtime), ...folders.map((folder) => npmComponent(folder, npm))];
+  const node = runtime.from === 'package' ? [] : [nodeComponent(runtime)];
+  return [...node, ...folders.map((folder) => npmComponent(folder, npm))];
 }
 
-function nodeComponent(runtime: Runtime): Artifact {
+function nodeComponent(runtime: NodeArchive): Artifact {
   const { version } = runtime;
   const node = { type: 'application', name: 'node', version, license: 'MIT' } as const;
   const supplier = 'OpenJS Foundation';

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
+import type { OpenedPackage } from '../contract/base.ts';
+import type { PackageContent } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { digestOf } from '../step/digest.ts';
 import { type NpmPackages, npmClosure, npmIdentities, readInstalled } from '../step/npm.ts';
@@ -13,7 +15,8 @@ import { defineStep } from '../step/step.ts';
 import { bundle } from './bundle.ts';
 import { checkExecutable } from './check.ts';
 import { compile } from './compile.ts';
-import { type Runtime, toolchainNode } from './runtime.ts';
+import { type Command, layOutNode, type OwnNode } from './own-node.ts';
+import { type NodeArchive, type ProgramNode, toolchainNode } from './runtime.ts';
 import { unpackNode } from './unpack.ts';
 
 /** Files that the step makes. */
@@ -24,8 +27,7 @@ const PACKAGES_FILE = 'packages.json';
 const ENTRY = 'apps/qx.ts';
 
 /** What the programs of `apps/` are made from. */
-export interface ProgramFacts {
-  runtime: Runtime;
+export interface ProgramFacts extends ProgramNode {
   /** Their source; what is bundled is this text, whatever becomes of the files meanwhile. */
   sources: Sources;
   /** What the project's `package.json` says about how its modules are read. */
@@ -46,7 +48,9 @@ export interface SeaFacts {
 export interface SeaWork {
   projectDirectory: string;
   /** Downloads an archive with Node; the result is its path. */
-  archive: (runtime: Runtime) => Promise<string>;
+  archive: (archive: NodeArchive) => Promise<string>;
+  /** Opened packages, in this order; those of the base's own Node. */
+  opened: (packages: readonly PackageContent[]) => OpenedPackage[];
   signal?: AbortSignal | undefined;
 }
 
@@ -58,9 +62,9 @@ const moduleKindSchema = z.object({
 type ModuleKind = z.infer<typeof moduleKindSchema>;
 
 /** Reads the source of the programs. */
-export function readPrograms(projectDirectory: string, runtime: Runtime): ProgramFacts {
+export function readPrograms(projectDirectory: string, node: ProgramNode): ProgramFacts {
   const sources = readSources(projectDirectory, [ENTRY]);
-  return { runtime, sources, modules: readModuleKind(projectDirectory) };
+  return { ...node, sources, modules: readModuleKind(projectDirectory) };
 }
 
 function readModuleKind(projectDirectory: string): ModuleKind {
@@ -82,7 +86,7 @@ export const planSea = defineStep({
 });
 
 function readSea({ programs, profile, version, installed, toolVersions }: SeaFacts) {
-  const { runtime, sources, modules } = programs;
+  const { runtime, preparer, codeCache, sources, modules } = programs;
   return {
     source: sources,
     library: libraries(sources, installed),
@@ -90,6 +94,8 @@ function readSea({ programs, profile, version, installed, toolVersions }: SeaFac
     architecture: profile.architecture,
     compiler: process.arch,
     runtime,
+    preparer,
+    codeCache: String(codeCache),
     version,
     tool: { strip: toolVersions.strip },
   };
@@ -102,9 +108,10 @@ function libraries(sources: Sources, installed: NpmPackages) {
 
 async function makeSea(
   directory: string,
-  { source, library, modules, architecture, runtime, version }: ReturnType<typeof readSea>,
-  { projectDirectory, archive, signal }: SeaWork,
+  inputs: ReturnType<typeof readSea>,
+  { projectDirectory, archive, opened, signal }: SeaWork,
 ): Promise<void> {
+  const { source, library, modules, architecture, runtime, codeCache, version } = inputs;
   const output = join(directory, EXECUTABLE_FILE);
   const request = { projectDirectory, entry: ENTRY, sources: source, version };
   const { code, packages } = await bundle({ ...request, node: runtime.version });
@@ -119,18 +126,56 @@ async function makeSea(
       fix: 'Build again.',
     });
   }
-  const compiler = toolchainNode(projectDirectory);
-  const unpacked = await mkdtemp(join(directory, '.node-'));
+  const scratch = await mkdtemp(join(directory, '.node-'));
   try {
-    const own = runtime.from === 'npm' && runsHere(ARCHITECTURES[architecture]);
-    const node = own ? compiler : join(unpacked, 'node');
-    if (!own) await unpackNode(await archive(runtime), node);
-    await compile({ code, architecture, compiler, node, output, signal });
+    const { node, loader } = await layOut(inputs, { projectDirectory, archive, opened, scratch });
+    const preparer = await layOutPreparer(inputs, { projectDirectory, archive, scratch });
+    await compile({
+      code,
+      architecture,
+      preparer: preparer ?? loader?.call(node, 'node') ?? { command: node, before: [] },
+      codeCache: codeCache === 'true',
+      node,
+      output,
+      signal,
+    });
+    if (runsHere(ARCHITECTURES[architecture])) {
+      await checkExecutable(output, version, { loader, signal });
+    }
   } finally {
-    await rm(unpacked, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
   }
-  if (runsHere(ARCHITECTURES[architecture])) await checkExecutable(output, version, signal);
   await writeFile(join(directory, PACKAGES_FILE), JSON.stringify(packages));
+}
+
+type LayingOut = Pick<SeaWork, 'projectDirectory' | 'archive'> & { scratch: string };
+
+/** The Node that the executable is made from, in the scratch folder unless it is the toolchain's. */
+async function layOut(
+  { runtime, architecture }: ReturnType<typeof readSea>,
+  { projectDirectory, archive, opened, scratch }: LayingOut & Pick<SeaWork, 'opened'>,
+): Promise<OwnNode> {
+  if (runtime.from === 'package') {
+    return layOutNode(opened(runtime.packages), runtime.program, scratch);
+  }
+  if (runtime.from === 'npm' && runsHere(ARCHITECTURES[architecture])) {
+    return { node: toolchainNode(projectDirectory), loader: undefined };
+  }
+  const node = join(scratch, 'node');
+  await unpackNode(await archive(runtime), node);
+  return { node, loader: undefined };
+}
+
+/** The Node that prepares the programs, if it is another one than they run on. */
+async function layOutPreparer(
+  { preparer }: ReturnType<typeof readSea>,
+  { projectDirectory, archive, scratch }: LayingOut,
+): Promise<Command | undefined> {
+  if (preparer.by === 'runtime') return undefined;
+  if (preparer.by === 'toolchain') return { command: toolchainNode(projectDirectory), before: [] };
+  const command = join(scratch, 'preparer');
+  await unpackNode(await archive({ from: 'npm', ...preparer }), command);
+  return { command, before: [] };
 }
 
 /** Folders of the npm packages in the executable, as the step noted them. */

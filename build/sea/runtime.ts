@@ -1,9 +1,13 @@
 import { join } from 'node:path';
-import { ARCHITECTURES, runsHere } from '../architecture.ts';
-import { BASES, type BaseName } from '../bases.ts';
+import { ARCHITECTURE_NAMES, ARCHITECTURES, runsHere } from '../architecture.ts';
+import { BASES } from '../bases.ts';
+import type { Base } from '../contract/base.ts';
+import { type LockedPackage, type PackageContent, packageContent } from '../contract/lock.ts';
+import { OLDEST_NODE } from '../contract/node.ts';
 import { BuildError } from '../error.ts';
 import { findSettings, type Profile } from '../profile/profile.ts';
 import type { NpmPackages } from '../step/npm.ts';
+import { LTS_NODE } from './lts.ts';
 import type { NpmArchive } from './npm-archive.ts';
 
 /** The npm package with the Node of an architecture, for the GNU C library. */
@@ -11,8 +15,8 @@ function nodePackage(node: string): string {
   return `node-linux-${node}`;
 }
 
-/** The Node that an appliance's executable is made from: that of npm, or one that the profile names. */
-export type Runtime = NpmRuntime | ArchivedRuntime;
+/** The Node that an appliance's executable is made from: that of npm, one that the profile names, or the base's own. */
+export type Runtime = NpmRuntime | ArchivedRuntime | PackagedRuntime;
 
 /** The Node in a package of npm: the toolchain's own, or that of another CPU, which npm does not install here. */
 export interface NpmRuntime extends NpmArchive {
@@ -29,49 +33,119 @@ export interface ArchivedRuntime {
   readonly size: number;
 }
 
+/** A Node that is downloaded by itself. */
+export type NodeArchive = NpmRuntime | ArchivedRuntime;
+
+/** A package of the base, which is in the lock as all others are. */
+export interface PackagedRuntime {
+  readonly from: 'package';
+  readonly version: string;
+  /** Where the first of the packages has the program, as a tree path. */
+  readonly program: string;
+  /** Its package, and then those that it cannot run without. */
+  readonly packages: readonly PackageContent[];
+}
+
+/**
+ * The Node that prepares the programs for the one that runs them. A code cache comes only from one of the same version
+ * and for the same CPU: the runtime itself, or the toolchain's Node. Without it programs start slower.
+ */
+export type Preparer =
+  | { readonly by: 'runtime' }
+  | { readonly by: 'toolchain'; readonly version: string }
+  | ({ readonly by: 'npm' } & NpmArchive);
+
+/** The Node of an image's programs. */
+export interface ProgramNode {
+  readonly runtime: Runtime;
+  readonly preparer: Preparer;
+  /** Whether the programs get a code cache. */
+  readonly codeCache: boolean;
+}
+
 /** The program of the toolchain's own Node, which is for this host's CPU. */
 export function toolchainNode(projectDirectory: string): string {
   return join(projectDirectory, 'node_modules', nodePackage(process.arch), 'bin/node');
 }
 
+/** What there is to choose a Node from. */
+export interface NodeChoice {
+  /** npm packages on this host, of which one is the toolchain's Node. */
+  installed: NpmPackages;
+  /** npm packages that `package-lock.json` names, also for other CPUs. */
+  locked: NpmPackages;
+  /** The packages of the image. */
+  packages: readonly LockedPackage[];
+}
+
 /**
- * The Node for a profile's programs on a base. It must be of the toolchain's version: that one writes the part of the
- * executable which this one reads.
- * @param installed npm packages on this host, of which one is the toolchain's Node
- * @param locked npm packages that `package-lock.json` names, also for other CPUs
- * @throws BuildError if the base needs a Node that the profile does not name, or of another version
+ * The Node for a profile's programs on a base: the one that the profile names, else that of npm where its C library is
+ * the base's, else the base's own package.
+ * @throws BuildError if the base needs a Node that the profile neither names nor asks for, or one that the programs
+ *   do not run on or that nothing here can prepare them for
  */
-export function chooseRuntime(
-  profile: Profile,
-  base: BaseName,
-  { installed, locked }: { installed: NpmPackages; locked: NpmPackages },
-): Runtime {
-  const architecture = ARCHITECTURES[profile.architecture];
-  const own = findNode(installed, process.arch);
-  const { version } = own;
-  const { node } = findSettings(profile, base);
-  if (node === undefined && BASES[base].libc === 'glibc') {
-    const target = runsHere(architecture) ? own : findNode(locked, architecture.node);
-    if (target.version === version) return { from: 'npm', ...target };
+export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): ProgramNode {
+  const own = findNode(choice.installed, process.arch);
+  const here = runsHere(ARCHITECTURES[profile.architecture]);
+  const { node } = findSettings(profile, base.name);
+  if (node !== undefined) {
+    const runtime = { from: 'archive', ...node } as const;
+    const codeCache = here && node.version === own.version;
+    return { runtime, preparer: preparerOf(node.version, own.version), codeCache };
+  }
+  if (BASES[base.name].libc === 'glibc') return npmNode(profile, own, choice.locked);
+  const packaged = base.node?.(choice.packages);
+  if (packaged === undefined) {
     throw new BuildError({
-      what: `package-lock.json has ${target.package} ${target.version}, and the toolchain's Node is ${version}`,
-      fix: 'Give both the same version in package.json, then run npm install.',
+      what: `${profile.name} has programs of our own, and the lock has no Node of ${base.name} to run them`,
+      fix: 'Write the lock again: make lock',
     });
   }
-  const file = `node-v${version}-linux-${architecture.node}-musl.tar.gz`;
-  if (node === undefined) {
-    throw new BuildError({
-      what: `${profile.name} has programs of our own, and the profile names no Node for ${base}'s C library to run them`,
-      where: `bases.${base}.node`,
-      fix: `Name one in profiles/shared/alpine-node.ts: version ${version}, address, size and SHA-256 of a ${file}; README.md, "Programs on Alpine", says where it is and how to check it.`,
-    });
+  const { version, program } = packaged;
+  const packages = packaged.packages.map(packageContent);
+  const preparer = here ? ({ by: 'runtime' } as const) : preparerOf(version, own.version);
+  return {
+    runtime: { from: 'package', version, program, packages },
+    preparer,
+    codeCache: here,
+  };
+}
+
+/** npm's Node for the image's CPU, which the toolchain's prepares: both have the same version. */
+function npmNode({ architecture }: Profile, own: NpmArchive, locked: NpmPackages): ProgramNode {
+  const here = runsHere(ARCHITECTURES[architecture]);
+  const target = here ? own : findNode(locked, ARCHITECTURES[architecture].node);
+  if (target.version === own.version) {
+    const preparer = { by: 'toolchain', version: own.version } as const;
+    return { runtime: { from: 'npm', ...target }, preparer, codeCache: here };
   }
-  if (node.version === version) return { from: 'archive', ...node };
   throw new BuildError({
-    what: `the profile names Node ${node.version} for ${base}, and the toolchain's is ${version}`,
-    where: `bases.${base}.node`,
-    fix: `Name a ${file}, or install ${own.package}@${node.version}: both must be the same.`,
+    what: `package-lock.json has ${target.package} ${target.version}, and the toolchain's Node is ${own.version}`,
+    fix: 'Give both the same version in package.json, then run npm install.',
   });
+}
+
+/** A Node of this host that prepares programs for another one of its major version. */
+function preparerOf(version: string, own: string): Preparer {
+  if (major(version) < OLDEST_NODE) {
+    throw new BuildError({
+      what: `the profile names Node ${version}, and the programs run on Node ${OLDEST_NODE} and newer`,
+      fix: 'Name a newer one.',
+    });
+  }
+  if (major(version) === major(own)) return { by: 'toolchain', version: own };
+  const lts = ARCHITECTURE_NAMES.filter((name) => runsHere(ARCHITECTURES[name])).map(
+    (name) => LTS_NODE[name],
+  )[0];
+  if (lts !== undefined && major(version) === major(lts.version)) return { by: 'npm', ...lts };
+  throw new BuildError({
+    what: `nothing on this host can prepare programs for Node ${version}`,
+    fix: `Name a Node ${lts === undefined ? '' : `${major(lts.version)} or `}${major(own)}, or build on a host that can run that one.`,
+  });
+}
+
+function major(version: string): number {
+  return Number(version.split('.')[0]);
 }
 
 /** The Node of a CPU among npm packages. */

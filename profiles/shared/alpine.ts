@@ -3,7 +3,6 @@
  * not taken from packages: the appliance has its own, in overlay/, which are the same on both bases.
  */
 import { keys } from './alpine-keys.ts';
-import { node } from './alpine-node.ts';
 
 export const release = 'v3.24';
 export const repositories: ['main', 'community'] = ['main', 'community'];
@@ -20,13 +19,12 @@ const busybox = 'busybox-static';
 /** Where packages come from: the same for both appliances. */
 export const source = { release, repositories, mirrors, busybox };
 
-/** What there is for one architecture only: the kernel, who signs its packages, and the Node that programs run on. */
+/** What there is for one architecture only: the kernel, and who signs its packages. */
 export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-virt', full: 'linux-lts' },
     grub: ['grub-bios', 'grub-efi'],
     keys,
-    node,
   },
 };
 
@@ -42,10 +40,9 @@ export const system = [
   'chrony',
   'dbus',
   'kbd',
-  'libatomic',
-  'libstdc++',
   'logrotate',
   'ncurses-terminfo-base',
+  'nodejs',
   'openrc',
   'openssh-client-default',
   'openssh-server',
@@ -132,6 +129,7 @@ export const drop = {
   '/usr/lib/python3*': PYTHON,
   '/usr/lib/sysctl.d': 'kernel settings are the appliance’s own, in /etc/sysctl.d',
   '/usr/lib/udev': NO_UDEV,
+  '/usr/bin/node': 'it is in the executable of the programs',
   '/usr/libexec/dbus-daemon-launch-helper': 'set-uid; OpenRC starts services, not D-Bus',
   '/usr/share/mkinitfs': INITRAMFS,
   '/var/spool/cron': NO_CRON,

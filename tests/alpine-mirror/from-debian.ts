@@ -13,7 +13,7 @@ import { readOverlay } from '../../build/tree/overlay.ts';
 import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
 import { packIndex } from './index.ts';
 import { makeKey, type SigningKey } from './key.ts';
-import { packNode } from './node-archive.ts';
+import { nodePackage } from './node-package.ts';
 import { packPackageFile } from './package.ts';
 import type { PackageRecipe } from './recipe.ts';
 import { mirrorRecipes } from './recipes.ts';
@@ -28,7 +28,7 @@ const AT_ONCE = 4;
 
 /** A mirror of Alpine's layout, made from Debian's packages. */
 export interface FixtureMirror {
-  /** The mirror: `<folder>/<release>/<repository>/x86_64/`, and Node in `<folder>/artifacts/`. */
+  /** The mirror: `<folder>/<release>/<repository>/x86_64/`. */
   readonly folder: string;
   /** Folder with the public key, for `--keys-dir`. */
   readonly keys: string;
@@ -71,19 +71,21 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
     rm(join(folder, release), { recursive: true, force: true }),
   ]);
   using reader = new ContentReader();
-  const recipes = mirrorRecipes({
-    profile: facts.profile,
-    packages: await debianPackages(prepared),
-    overlay,
-    builddate: facts.lock.sourceDateEpoch,
-    reader,
-  });
+  const recipes = [
+    nodePackage(projectDirectory, facts.lock.sourceDateEpoch),
+    ...mirrorRecipes({
+      profile: facts.profile,
+      packages: await debianPackages(prepared),
+      overlay,
+      builddate: facts.lock.sourceDateEpoch,
+      reader,
+    }),
+  ];
   for (const repository of repositories) {
     const own = recipes.filter(({ name }) => repositoryOf(name) === repository);
     const place = join(folder, release, repository, ARCHITECTURE);
     await pack(own, { place, key, description: `${release}.0-fixture` });
   }
-  await packNode(folder, projectDirectory);
   await writeFile(mark, made);
   return { ...mirror, reused: false };
 }

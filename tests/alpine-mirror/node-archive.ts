@@ -1,4 +1,4 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { hashFile } from '../../build/process/hash-file.ts';
@@ -40,8 +40,9 @@ export async function nameNode(
   const file = nodeArchive(mirror);
   const [{ size }, { whole: sha256 }] = await Promise.all([stat(file), hashFile(file)]);
   const node = { version: version.slice(1), url: `${url}/${FOLDER}.tar.gz`, size, sha256 };
-  await writeFile(
-    join(projectDirectory, 'profiles/shared/alpine-node.ts'),
-    `export const node = ${JSON.stringify(node)};\n`,
-  );
+  const settings = join(projectDirectory, 'profiles/shared/alpine.ts');
+  const text = await readFile(settings, 'utf8');
+  const named = text.replace(/^( *)keys,$/m, `$&\n$1node: ${JSON.stringify(node)},`);
+  if (named === text) throw new Error(`${settings} has no place for a Node`);
+  await writeFile(settings, named);
 }

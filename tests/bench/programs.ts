@@ -42,7 +42,9 @@ async function make(projectDirectory: string, output: string): Promise<void> {
   const sources = readSources(projectDirectory, [entry]);
   const request = { projectDirectory, entry, sources, version, node: process.versions.node };
   const { code } = await bundle(request);
-  await compile({ code, architecture: DEFAULT_ARCHITECTURE, compiler: node, node, output });
+  const preparer = { command: node, before: [] };
+  const architecture = DEFAULT_ARCHITECTURE;
+  await compile({ code, architecture, preparer, codeCache: true, node, output });
 }
 
 /** Bytes of a squashfs with nothing but the executable. */

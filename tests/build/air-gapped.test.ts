@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
-import { nameNode, nodeArchive } from '../alpine-mirror/node-archive.ts';
+import { nameNode, nodeArchive, packNode } from '../alpine-mirror/node-archive.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { addHello } from './hello.ts';
 import { forgetImages, openWorkshop, type Workshop } from './workshop.ts';
@@ -25,6 +25,7 @@ beforeAll(async () => {
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
   });
+  await packNode(folder, PROJECT);
   for (const { directory } of [connected, site]) {
     await addHello(directory);
     await nameNode(directory, { mirror: folder, url: NOWHERE });

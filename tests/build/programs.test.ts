@@ -90,12 +90,3 @@ test('a mistake in a program is told with its file and line', async () => {
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/cannot be bundled: .*nowhere\.ts.*\(apps\/hello\/main\.ts:1\)/);
 });
-
-test('on Alpine, programs without a Node for its C library are refused with what to add where', async () => {
-  const { exitCode, stderr } = await workshop.run([
-    ...['iso', '--base', 'alpine', '--profile', 'qvdc', '--offline'],
-  ]);
-  expect(exitCode).toBe(1);
-  expect(stderr.trim().split('\n')).toHaveLength(1);
-  expect(stderr).toMatch(/names no Node for alpine.*profiles\/shared\/alpine-node\.ts/);
-});

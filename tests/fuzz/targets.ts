@@ -30,6 +30,7 @@ import { hostileTar } from './hostile-tar.ts';
 import { cpio, fat, squashfs } from './image-targets.ts';
 import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
+import { node } from './node-target.ts';
 import { notice } from './notice-target.ts';
 import type { Random } from './random.ts';
 import type { Target } from './target.ts';
@@ -180,5 +181,5 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, machine],
-  ...[squashfs, cpio, fat, etcd, notice],
+  ...[squashfs, cpio, fat, etcd, node, notice],
 ];

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
-import { nameNode } from '../alpine-mirror/node-archive.ts';
 import { serve } from '../alpine-mirror/serve.ts';
 import { copyProject } from '../build/workshop.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
@@ -12,8 +11,7 @@ const FOLDER = 'dist/tests/alpine';
 
 /**
  * Builds the image of a profile on the Alpine base as a user would, from a mirror made of Debian's packages and served
- * on loopback; the profile, in a copy of the project, names the Node of that mirror. The build has a cache of its own:
- * what it downloads and resolves is of use to nothing else.
+ * on loopback. The build has a cache of its own: what it downloads and resolves is of use to nothing else.
  * @returns path of the ISO
  */
 export async function buildAlpineImage(profile: string): Promise<string> {
@@ -28,8 +26,6 @@ export async function buildAlpineImage(profile: string): Promise<string> {
   const project = join(place, 'project');
   await rm(project, { recursive: true, force: true });
   await copyProject(project);
-  // At the mirror that the build names; nowhere else.
-  await nameNode(project, { mirror: folder, url: 'http://127.0.0.1:9' });
   const cache = join(place, 'cache');
   if (!reused) await rm(cache, { recursive: true, force: true });
   await using mirror = await serve(folder);

@@ -3,6 +3,7 @@ import { findSettings, type Profile } from '../../profile/profile.ts';
 import { smallSkeleton } from '../system/skeleton.ts';
 import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
+import { findNode } from './node.ts';
 import { openPackage, readerVersion } from './package/open.ts';
 import {
   type AlpineSettings,
@@ -29,6 +30,7 @@ export const alpine: Base<AlpineSettings> = {
   scripts: readScripts,
   settings: alpineSettings,
   merge: mergeAlpine,
+  node: findNode,
   skeleton: smallSkeleton,
   finish: finishAlpine,
 };

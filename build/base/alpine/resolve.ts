@@ -12,6 +12,7 @@ import { type Flavour, findSettings, type Profile } from '../../profile/profile.
 import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
 import { repositoryState } from './freshness.ts';
+import { problemOfNode } from './node.ts';
 import { fetchArchive } from './repository/archive.ts';
 import { openFirst } from './repository/fail-over.ts';
 import type { Repository } from './repository/index.ts';
@@ -52,7 +53,10 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   const selections = FLAVOURS.map((flavour) => {
     const wanted = composeWorld(settings, flavour);
     const list = [...repositories.values()];
-    return { flavour, ...choose({ repositories: list, wanted, architecture }) };
+    const chosen = choose({ repositories: list, wanted, architecture });
+    const problem = problemOfNode(profile, chosen.packages);
+    const problems = problem === undefined ? chosen.problems : [...chosen.problems, problem];
+    return { flavour, packages: chosen.packages, problems };
   });
   const problems = [...new Set(selections.flatMap((one) => one.problems))];
   const archives = new Map<Flavour, readonly PackageArchive[]>();

@@ -12,6 +12,12 @@ export interface ElfContent {
   /** Bytes before the tables, to check that they are found by offset. */
   padding?: number;
   sections?: Record<string, string | Uint8Array>;
+  /** Content of a segment of notes. */
+  note?: string;
+  /** Bytes that are loaded too. */
+  data?: string;
+  /** Bytes that are zero in memory and not in the file. */
+  zeros?: number;
 }
 
 const ADDRESS = 0x40_0000;
@@ -53,7 +59,9 @@ export function elfFile(content: ElfContent = {}): Buffer {
   const interpreter = Buffer.from(
     content.interpreter === undefined ? '' : `${content.interpreter}\0`,
   );
-  const programs = interpreter.length > 0 ? 3 : 2;
+  const note = Buffer.from(content.note ?? '');
+  const data = Buffer.from(content.data ?? '');
+  const programs = 2 + Number(interpreter.length > 0) + Number(note.length > 0);
   const interpreterAt = headerSize + programs * stride + padding;
   const stringsAt = interpreterAt + interpreter.length;
   const dynamicAt = stringsAt + strings.bytes.length;
@@ -61,16 +69,19 @@ export function elfFile(content: ElfContent = {}): Buffer {
   const dynamic = Buffer.concat(
     tags.map(([tag, value]) => Buffer.concat([word(tag), word(value)])),
   );
-  const loaded = dynamicAt + dynamic.length;
+  const noteAt = dynamicAt + dynamic.length;
+  const loaded = noteAt + note.length + data.length;
 
-  const segment = (kind: number, offset: number, size: number): Buffer => {
-    const place = [word(offset), word(ADDRESS + offset), word(0), word(size), word(size)];
+  const segment = (kind: number, offset: number, size: number, zeros = 0): Buffer => {
+    const sizes = [word(size), word(size + zeros)];
+    const place = [word(offset), word(ADDRESS + offset), word(0), ...sizes];
     return Buffer.concat(
       wide ? [int(kind), int(0), ...place, word(0)] : [int(kind), ...place, int(0), int(0)],
     );
   };
-  const segments = [segment(1, 0, loaded), segment(2, dynamicAt, dynamic.length)];
-  if (programs === 3) segments.unshift(segment(3, interpreterAt, interpreter.length));
+  const segments = [segment(1, 0, loaded, content.zeros), segment(2, dynamicAt, dynamic.length)];
+  if (interpreter.length > 0) segments.unshift(segment(3, interpreterAt, interpreter.length));
+  if (note.length > 0) segments.push(segment(4, noteAt, note.length));
 
   const { body, table, count } = sectionsOf(content.sections, { loaded, int, word });
   const head = Buffer.concat([
@@ -110,7 +121,8 @@ export function elfFile(content: ElfContent = {}): Buffer {
       half(count - 1),
     ],
   ]);
-  const middle = [...segments, Buffer.alloc(padding), interpreter, strings.bytes, dynamic];
+  const early = [Buffer.alloc(padding), interpreter, strings.bytes, dynamic];
+  const middle = [...segments, ...early, note, data];
   return Buffer.concat([head, ...middle, body, table]);
 }
 

@@ -38,6 +38,8 @@ export async function sampleFacts(): Promise<ImageFacts> {
         version: '26.10.0',
         integrity: 'sha512-x',
       },
+      preparer: { by: 'toolchain', version: '26.10.0' },
+      codeCache: true,
       sources: { 'apps/qx.ts': "import { z } from 'zod';" },
       modules: { type: 'module' },
     },

@@ -24,9 +24,9 @@ async function withoutTools(): Promise<ImageOptions> {
 }
 
 test('to read a lock no tool is needed', async () => {
-  const { lock, runtime } = await prepareLock('qvdc', await withoutTools());
+  const { lock, node } = await prepareLock('qvdc', await withoutTools());
   expect(lock.packages.length).toBeGreaterThan(100);
-  expect(runtime).toMatchObject({ from: 'npm' });
+  expect(node).toMatchObject({ runtime: { from: 'npm' }, codeCache: true });
 });
 
 test('to explain what a build would do no tool is needed; to build, each is demanded', async () => {

@@ -54,18 +54,20 @@ export function lockOf({ scripts: _, ...resolution }: Resolution): Lock {
   return { format: 1, profile: 'qvdc', base: 'alpine', architecture: 'x86_64', ...resolution };
 }
 
-/** A profile that wants `base`, trusts `KEY`, and looked at the scripts of `base`. */
+/** A profile that wants `base`, trusts `KEY`, and looked at the scripts of `base`; it has no programs, or these. */
 export function profileOf(
   changes: Partial<AlpineInput> = {},
   keys: Record<string, string> = { [KEY.name]: KEY.pem },
+  programs: string[] = [],
 ): Profile {
-  return profileFor(checkProfile(profileInput(changes, keys), 'test'), 'x86_64');
+  return profileFor(checkProfile(profileInput(changes, keys, programs), 'test'), 'x86_64');
 }
 
 /** The same as a file in `profiles/` has it. */
 export function profileInput(
   changes: Partial<AlpineInput> = {},
   keys: Record<string, string> = { [KEY.name]: KEY.pem },
+  programs: string[] = [],
 ): ProfileInput {
   if (written.bases.alpine === undefined) throw new Error('qvdc is not built from Alpine');
   const kernel = { virt: 'linux-virt', full: 'linux-lts' };
@@ -79,7 +81,7 @@ export function profileInput(
     architectures: { x86_64: { kernel, grub: ['base'], keys } },
     ...changes,
   };
-  return { ...written, bases: { alpine: alpineInput } };
+  return { ...written, programs, bases: { alpine: alpineInput } };
 }
 
 /** A folder with mirrors and a cache; disposing of it removes both. */

@@ -1,0 +1,25 @@
+import { statSync } from 'node:fs';
+import { toolchainNode } from '../../build/sea/runtime.ts';
+import { withFolders } from './layout.ts';
+import type { PackageRecipe } from './recipe.ts';
+
+/** Debian's packages with what the toolchain's Node needs. */
+const NEEDED = ['libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
+
+/**
+ * The toolchain's Node as Alpine's package: it stands for Alpine's own where packages are of Alpine's form and have
+ * Debian's C library.
+ */
+export function nodePackage(projectDirectory: string, builddate: number): PackageRecipe {
+  const file = toolchainNode(projectDirectory);
+  const content = { in: 'file', file, offset: 0 } as const;
+  const owner = { mode: 0o755, uid: 0, gid: 0, origin: 'fixture' };
+  const { size } = statSync(file);
+  return {
+    name: 'nodejs',
+    version: `${process.versions.node}-r0`,
+    builddate,
+    depends: NEEDED,
+    entries: withFolders([{ ...owner, type: 'file', path: 'usr/bin/node', size, content }]),
+  };
+}

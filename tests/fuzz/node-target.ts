@@ -1,0 +1,15 @@
+import { withPrograms } from '../../build/sea/inject.ts';
+import { smallNode } from '../unit/sea/small-node.ts';
+import { mutate } from './mutate.ts';
+import type { Target } from './target.ts';
+
+const BLOB = Buffer.from('programs');
+
+/** A Node that programs are put into: what comes out holds them, whatever the file said. */
+export const node: Target = {
+  name: 'node',
+  once(random) {
+    const made = withPrograms(mutate(smallNode(), random), BLOB, 'node');
+    if (!made.includes(BLOB)) throw new Error('the programs are not in it');
+  },
+};

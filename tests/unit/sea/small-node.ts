@@ -1,0 +1,17 @@
+import { type ElfContent, elfFile } from '../elf/elf-file.ts';
+
+/** The mark by which Node knows whether there are programs in it, less the digit. */
+export const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
+
+/** A file that is to Node, for those who put programs into it, as like as a few hundred bytes can be. */
+export function smallNode(more: ElfContent = {}): Buffer {
+  return elfFile({
+    interpreter: '/lib/ld-musl-x86_64.so.1',
+    needed: ['libz.so.1'],
+    note: 'an earlier note ',
+    data: `data ${FUSE}0 more data`,
+    zeros: 1000,
+    sections: { '.comment': 'made for a test' },
+    ...more,
+  });
+}
