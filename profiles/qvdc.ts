@@ -82,7 +82,6 @@ export default defineProfile({
       scripts: {
         ...alpine.scripts,
         etcd: { reason: 'makes accounts, which the profile declares' },
-        'icu-data-en': { reason: 'says that there is a larger package, and does nothing' },
         'postgresql-common': {
           reason: 'links the programs into the path; the profile has these links',
         },

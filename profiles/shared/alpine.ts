@@ -180,6 +180,7 @@ export const scripts = {
     sha256: { trigger: '104ae036a067c31b743544e7c19815579673387cf1fc4724db6e75774358333b' },
   },
   grub: { reason: 'writes a menu when a kernel comes; the builder writes it' },
+  'icu-data-en': { reason: 'says that there is a larger package, and does nothing' },
   kmod: { reason: 'writes the module index; `finish` does, for busybox' },
   mkinitfs: { reason: DROPPED_INITRAMFS },
   openrc: {
