@@ -1,5 +1,9 @@
 import type { HashedFile } from '../process/hashed-file.ts';
 
+/** Most that one archive may hold: bytes of content, and entries. More is taken for an attack. */
+export const MOST_BYTES = 8 * 1024 ** 3;
+export const MOST_ENTRIES = 500_000;
+
 /**
  * Where the bytes of a file are: in memory, a slice of a file in the cache (of an opened package, an artifact), or
  * a whole file of somebody else's, such as a large one of an overlay. The length is the entry's `size`.

@@ -1,13 +1,9 @@
 import { once } from 'node:events';
 import { Parser, type ReadEntry } from 'tar';
 import { BuildError } from '../error.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, MOST_BYTES, MOST_ENTRIES } from './entry.ts';
 import { treePath } from './path.ts';
 import type { EntrySink } from './sink.ts';
-
-/** Most that one archive may hold: bytes of content, and entries. More is taken for an attack. */
-export const MOST_BYTES = 8 * 1024 ** 3;
-export const MOST_ENTRIES = 500_000;
 
 /** Largest uid or gid; (uid_t) -1 stands for none (chown(2)). */
 const LARGEST_ID = 0xffff_fffe;

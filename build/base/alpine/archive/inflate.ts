@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { BuildError } from '../../../error.ts';
-import { MOST_BYTES } from '../../../tree/read-tar.ts';
+import { MOST_BYTES } from '../../../tree/entry.ts';
 import { damagedArchive } from './damaged.ts';
 import { checkTrailer, headerEnd, notCompressed, TRAILER } from './gzip.ts';
 

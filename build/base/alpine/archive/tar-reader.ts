@@ -1,4 +1,4 @@
-import { MOST_ENTRIES } from '../../../tree/read-tar.ts';
+import { MOST_ENTRIES } from '../../../tree/entry.ts';
 import { ByteSource } from './byte-source.ts';
 import { damagedArchive } from './damaged.ts';
 import { checkComplete, checkRest } from './tar.ts';

@@ -6,7 +6,7 @@ import type { DownloadContext } from '../../../cache/receive.ts';
 import { shownUrl } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { hashFile } from '../../../process/hash-file.ts';
-import { MOST_BYTES } from '../../../tree/read-tar.ts';
+import { MOST_BYTES } from '../../../tree/entry.ts';
 import { identityOf } from '../checksum.ts';
 import { readControl } from '../package/control.ts';
 import { localPath } from './index.ts';
