@@ -1,17 +1,41 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashFile } from '../../build/process/hash-file.ts';
+import { packRepository } from '../alpine-mirror/index.ts';
+import { withFolders } from '../alpine-mirror/layout.ts';
+import { muslNodePackage } from '../alpine-mirror/musl-node.ts';
+import { haveRealPackages } from '../alpine-mirror/real-packages.ts';
+import type { PackageRecipe } from '../alpine-mirror/recipe.ts';
 import { readManifest } from '../build/manifest.ts';
+import { KEY, PACKAGES, profileInput } from '../unit/alpine/base/mirrored.ts';
+import { program } from '../unit/tree/trees.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { imageOf } from '../vm/story.ts';
+import { type AlpineBase, provideAlpine } from './alpine.ts';
 import { type Checkout, openCheckout, type User } from './checkout.ts';
 import { NoDocker, openDocker } from './daemon.ts';
 
 const found = await openDocker();
 const why = found instanceof NoDocker ? ` (skipped: ${found.reason})` : '';
 if (why !== '') process.stderr.write(`tests/docker: Docker is not tested${why}\n`);
+
+/** A Node for musl, where it can be had. */
+const node =
+  why === '' && haveRealPackages
+    ? await muslNodePackage(join(PROJECT, 'dist/tests/downloads'))
+    : undefined;
+const noAlpine = haveRealPackages
+  ? node === undefined
+    ? ' (skipped: the Python registry’s Node for musl cannot be had)'
+    : ''
+  : ' (skipped: there are no real packages of Alpine)';
+if (why === '' && noAlpine !== '') process.stderr.write(`tests/docker: Alpine${noAlpine}\n`);
+
+/** Label of an image with the name of the one that it is built on. */
+const BASE_NAME = 'org.opencontainers.image.base.name';
 
 /** Which of Docker's networks: the host's, since a daemon of the tests has no other. */
 const NETWORK = '--network=host';
@@ -169,5 +193,94 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     const { exitCode, stderr } = await qx([...base, '--run-flag=--no-such-flag', '--', 'doctor']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/no-such-flag.*docker run exited with 125/s);
+  });
+
+  describe.skipIf(noAlpine !== '')(`on Alpine 3.19${noAlpine}`, () => {
+    const image = 'quantix-test-base:alpine';
+    let alpine: AlpineBase;
+    let tiny: string[];
+
+    /** Packages that the Dockerfile takes from Alpine. */
+    const asked = () => {
+      const dockerfile = readFileSync(join(PROJECT, 'Dockerfile'), 'utf8');
+      return (/apk add[^\\]*((?:\\\n +[a-z0-9_-]+ )+)/.exec(dockerfile)?.[1] ?? '')
+        .split(/[\s\\]+/)
+        .filter((name) => name !== '');
+    };
+
+    beforeAll(async () => {
+      if (node === undefined) return;
+      alpine = await provideAlpine({ docker, image, wanted: asked(), made: [node] });
+      process.stderr.write(
+        `tests/docker: no image is built on Alpine, since these are there in name only: ${alpine.standIns.join(', ')}\n`,
+      );
+      const mirror = join(dirname(checkout.directory), 'tiny');
+      await packRepository({ folder: join(mirror, 'v3.24/main'), packages: PACKAGES, key: KEY });
+      const profile = { ...profileInput(), name: 'tiny' };
+      writeFileSync(
+        join(checkout.directory, 'profiles/tiny.ts'),
+        `export default ${JSON.stringify(profile)};\n`,
+      );
+      tiny = ['lock', '--profile', 'tiny', '--base', 'alpine', '--mirror', `file://${mirror}`];
+    });
+
+    afterAll(async () => {
+      await alpine?.[Symbol.asyncDispose]();
+      const built = await docker(
+        'image',
+        'ls',
+        '--quiet',
+        '--filter',
+        `label=${BASE_NAME}=${image}`,
+      );
+      await docker('image', 'rm', '--force', ...built.split('\n').filter((id) => id !== ''), image);
+    });
+
+    const onAlpine = (args: readonly string[]) =>
+      qx(['docker', `--base-image=${image}`, ...flags, '--', ...args]);
+
+    test('the lock that Alpine’s own Node writes there is the one of Node from npm outside', async () => {
+      const lock = join(checkout.directory, 'profiles/tiny.alpine.x86_64.lock.json');
+      const written = async (run: (args: readonly string[]) => ReturnType<typeof qx>) => {
+        const { exitCode, stderr } = await run(tiny);
+        expect(exitCode, stderr).toBe(0);
+        return readFileSync(lock, 'utf8');
+      };
+      const inside = await written(onAlpine);
+      expect(statSync(lock)).toMatchObject(user);
+      await rm(lock);
+      expect(await written(qx)).toBe(inside);
+    });
+
+    test('images from Debian are refused there in one line, since there is no apt', async () => {
+      const { exitCode, stderr } = await onAlpine([
+        'lock',
+        '--profile',
+        'qvdc',
+        '--base',
+        'debian',
+      ]);
+      expect(exitCode).toBe(1);
+      expect(stderr.split('\n')).toHaveLength(1);
+      expect(stderr).toMatch(/images from Debian need apt.*BASE=alpine/);
+    });
+
+    test('a branch whose Node is too old for the toolchain is told in one line', async () => {
+      const script = '#!/bin/sh\n[ "$1" != --eval ] || exit 1\necho v20.12.1\n';
+      const old: PackageRecipe = {
+        ...{ name: 'nodejs', version: '20.12.1-r0' },
+        entries: withFolders([program('usr/bin/node', script)]),
+      };
+      const wish = { docker, image: 'quantix-test-base:old', wanted: asked(), made: [old] };
+      await using base = await provideAlpine(wish);
+      const args = ['docker', `--base-image=${base.image}`, ...flags, '--', 'lock', '--json'];
+      const { exitCode, stderr } = await qx(args);
+      await docker('image', 'rm', '--force', base.image);
+      expect(exitCode).toBe(1);
+      expect(stderr.split('\n')).toHaveLength(1);
+      expect(stderr).toContain(
+        'Alpine 3.19.1 has Node v20.12.1, and the toolchain needs 24: take Alpine 3.23 or later',
+      );
+    });
   });
 });

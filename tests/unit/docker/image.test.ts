@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ARCHITECTURE_NAMES } from '../../../build/architecture.ts';
 import { selectPackages } from '../../../build/base/alpine/repository/select.ts';
 import { BASE_NAMES } from '../../../build/bases.ts';
+import { OLDEST_NODE } from '../../../build/contract/node.ts';
 import { baseDigest, lastWords } from '../../../build/docker/engine.ts';
 import {
   DEFAULT_BASE_IMAGE,
@@ -64,6 +65,11 @@ describe.skipIf(!haveAlpine319)('on Alpine', () => {
     const commands = new Set(required.map(({ name }) => `cmd:${strip(name)}`));
     expect([...commands].filter((one) => !programs.has(one))).toEqual([]);
   });
+});
+
+test('the Dockerfile refuses an Alpine whose Node the programs do not run on', () => {
+  expect(dockerfile).toContain(`parseInt(process.versions.node) < ${OLDEST_NODE} ?`);
+  expect(dockerfile).toContain(`the toolchain needs ${OLDEST_NODE}:`);
 });
 
 test('the Dockerfile has the base image that is taken where none is named', () => {

@@ -1,0 +1,115 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { assemble } from '../../build/base/alpine/assemble.ts';
+import { repositoryAddress } from '../../build/base/alpine/repository/address.ts';
+import { trustedKeys } from '../../build/base/alpine/signature/keys.ts';
+import { appletLinks, listApplets } from '../../build/base/system/applets.ts';
+import { cacheRooms } from '../../build/cache/directory.ts';
+import type { FileEntry } from '../../build/tree/entry.ts';
+import { tarStream } from '../../build/tree/tar-stream.ts';
+import { keys } from '../../profiles/shared/alpine-keys.ts';
+import { packIndex } from '../alpine-mirror/index.ts';
+import { makeKey } from '../alpine-mirror/key.ts';
+import { packPackageFile } from '../alpine-mirror/package.ts';
+import { copyPackages, realPackages } from '../alpine-mirror/real-packages.ts';
+import type { PackageRecipe } from '../alpine-mirror/recipe.ts';
+import { serve } from '../alpine-mirror/serve.ts';
+import { ALPINE_3_19 } from '../unit/alpine/alpine-3.19.ts';
+import type { TestDocker } from './daemon.ts';
+
+/** What the image of Alpine on the registries has, less what makes no difference here. */
+const SYSTEM = [
+  ...['alpine-baselayout', 'alpine-keys', 'alpine-release', 'apk-tools'],
+  ...['busybox', 'busybox-binsh', 'ca-certificates-bundle'],
+];
+
+/** A Docker image of real Alpine 3.19 whose apk asks a mirror on loopback. */
+export interface AlpineBase extends AsyncDisposable {
+  image: string;
+  /** Packages that the mirror has in name only, since their real ones are not at hand. */
+  standIns: readonly string[];
+}
+
+/** What the mirror is to have. */
+export interface AlpineWish {
+  docker: TestDocker['docker'];
+  /** Name of the image. */
+  image: string;
+  /** Names that an `apk add` asks for; what there is no real package of is made without content. */
+  wanted: readonly string[];
+  /** Packages to have instead of real ones. */
+  made: readonly PackageRecipe[];
+}
+
+/** Imports the image; its mirror answers until it is disposed of. */
+export async function provideAlpine({
+  docker,
+  image,
+  wanted,
+  made,
+}: AlpineWish): Promise<AlpineBase> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-alpine-docker-'));
+  const key = makeKey('docker-test.rsa.pub');
+  const place = join(folder, 'mirror/x86_64');
+  await mkdir(place, { recursive: true });
+  const own = new Set(made.map(({ name }) => name));
+  const real = (await realPackages()).filter(({ name }) => !own.has(name));
+  const known = new Set([...own, ...real.map(({ name }) => name)]);
+  const standIns = wanted.filter((name) => !known.has(name));
+  const empty = standIns.map((name): PackageRecipe => ({ name, version: '0-r0' }));
+  const stanzas = [...made, ...empty].map((one) => packPackageFile(one, { key, level: 1 }, place));
+  await copyPackages(real, place);
+  const all = [...real.map(({ stanza }) => stanza), ...(await Promise.all(stanzas))];
+  await writeFile(join(place, 'APKINDEX.tar.gz'), packIndex({ stanzas: all }, key));
+  const mirror = await serve(join(folder, 'mirror'));
+  try {
+    const tar = join(folder, 'alpine.tar');
+    const files = {
+      'etc/apk/repositories': `${mirror.url}\n`,
+      [`etc/apk/keys/${key.name}`]: key.pem,
+    };
+    await writeSystem(tar, { files, cache: join(folder, 'cache') });
+    await docker('import', tar, image);
+  } catch (error) {
+    await mirror[Symbol.asyncDispose]();
+    throw error;
+  }
+  return {
+    image,
+    standIns,
+    async [Symbol.asyncDispose]() {
+      await mirror[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Writes the tar of the system, with the links of busybox's applets, which its script would have made, and files. */
+async function writeSystem(
+  tar: string,
+  { files, cache }: { files: Readonly<Record<string, string>>; cache: string },
+): Promise<void> {
+  await mkdir(cache);
+  const { tree, reader, epoch } = await assemble({
+    architecture: 'x86_64',
+    keys: trustedKeys(Object.entries(keys)),
+    repositories: [repositoryAddress(join(ALPINE_3_19, 'iso'))],
+    wanted: SYSTEM,
+    cache: cacheRooms(cache),
+  });
+  using _ = reader;
+  for (const entry of appletLinks(tree, listApplets(tree, 'busybox'))) tree.replace(entry);
+  for (const [path, text] of Object.entries(files)) tree.replace(fileOf(path, text));
+  await pipeline(Readable.from(tarStream(tree, epoch)), createWriteStream(tar));
+}
+
+function fileOf(path: string, text: string): FileEntry {
+  const bytes = Buffer.from(text);
+  const content = { in: 'memory', bytes } as const;
+  const owned = { uid: 0, gid: 0, origin: 'fixture' };
+  return { ...owned, type: 'file', path, mode: 0o644, size: bytes.length, content };
+}
