@@ -3,6 +3,8 @@ import { explainMissingPackage } from './missing-package.ts';
 
 // Before anything else is loaded, so that all of it comes compiled from the cache the next time.
 enableCompileCache();
+// It is for this program only, not for those that it runs.
+delete process.env.NODE_COMPILE_CACHE;
 const { prepareStreams } = await import('./ui/streams.ts');
 prepareStreams();
 try {
