@@ -50,9 +50,30 @@ async function openAlone(): Promise<Workshop> {
 test('an image is built from the lock that was written from a mirror', async () => {
   const locked = await connected.run(['lock', ...ALPINE, ...from]);
   expect(locked.exitCode, locked.stderr).toBe(0);
+  // The mirror's scripts are not Alpine's, so nobody has reviewed them.
+  expect(locked.stdout).toMatch(/redis: \{ reason: .*, sha256: \{ 'pre-install': '\w{64}'/);
+  expect(locked.stdout).toMatch(/openrc \S+\n {2}post-install, changed since its review:/);
   const built = await connected.run(['iso', ...ALPINE, ...from, '--frozen-lock', '--json']);
   expect(built.exitCode, built.stderr).toBe(0);
   sha256 = built.built.get('qvdc')?.sha256;
+  expect(built.stdout).toMatch(/nobody reviewed these scripts of packages, and none is run/);
+  const { file = '' } = built.built.get('qvdc') ?? {};
+  const { scriptsNotRun } = JSON.parse(await readFile(`${file}.manifest.json`, 'utf8'));
+  expect(scriptsNotRun).toContainEqual(
+    expect.objectContaining({ package: 'redis', text: expect.stringContaining('script-was-run') }),
+  );
+});
+
+test('a release is refused as long as nobody reviewed the scripts of its packages', async () => {
+  const { exitCode, stderr } = await connected.run(['iso', ...ALPINE, ...from, '--release']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('nobody reviewed these scripts of packages, so this is no release');
+});
+
+test('once it is locked, Alpine is what is built without saying which base', async () => {
+  const { stdout } = await connected.run(['iso', '--profile', 'qvdc', ...from, '--json']);
+  expect(stdout).toContain('qvdc: packages come from Alpine: it is locked');
+  expect(stdout).toContain('"upToDate":true');
 });
 
 test('with its cache, it is built again without any mirror', async () => {
@@ -75,6 +96,7 @@ test('a site with nothing but a partial mirror and its key builds the same image
   const here = ['--mirror', `file://${partial}`, '--keys-dir', join(partial, 'keys')];
   const built = await site.run(['iso', ...ALPINE, ...here, '--json']);
   expect(built.exitCode, built.stderr).toBe(0);
+  expect(built.stdout).toContain('qvdc: resolved anew (there is no lock yet)');
   expect(built.built.get('qvdc')?.sha256).toBe(sha256);
 });
 

@@ -10,8 +10,9 @@ import { PROJECT, parseBuilt } from './build-images.ts';
 const FOLDER = 'dist/tests/alpine';
 
 /**
- * Builds the image of a profile on the Alpine base as a user would, from a mirror made of Debian's packages and served
- * on loopback. The build has a cache of its own: what it downloads and resolves is of use to nothing else.
+ * Builds the image of a profile on the Alpine base as a user would: `make lock BASE=alpine && make iso BASE=alpine` in a
+ * copy of the project in which nothing is edited, from a mirror made of Debian's packages and served on loopback. The
+ * build has a cache of its own: what it downloads and resolves is of use to nothing else.
  * @returns path of the ISO
  */
 export async function buildAlpineImage(profile: string): Promise<string> {
@@ -29,12 +30,15 @@ export async function buildAlpineImage(profile: string): Promise<string> {
   const cache = join(place, 'cache');
   if (!reused) await rm(cache, { recursive: true, force: true });
   await using mirror = await serve(folder);
-  const args = ['--base', 'alpine', '--profile', profile, '--mirror', mirror.url];
-  const { stdout } = await execa(
-    process.execPath,
-    ['tasks/qx-build.ts', 'iso', ...args, '--keys-dir', keys, '--output', output, '--json'],
-    { cwd: project, env: { QUANTIX_CACHE: cache } },
-  );
+  const from = ['--mirror', mirror.url, '--keys-dir', keys];
+  const qx = (...args: string[]) =>
+    execa(
+      process.execPath,
+      ['tasks/qx-build.ts', ...args, '--base', 'alpine', '--profile', profile, ...from],
+      { cwd: project, env: { QUANTIX_CACHE: cache } },
+    );
+  await qx('lock');
+  const { stdout } = await qx('iso', '--frozen-lock', '--output', output, '--json');
   const iso = parseBuilt(stdout).get(profile);
   if (iso === undefined) throw new Error(`no image of ${profile} was built`);
   return iso;
