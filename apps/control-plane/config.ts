@@ -1,14 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { codeOf } from '../process/code-of.ts';
-import { ELECTION_TIMES } from './coordination/election.ts';
+import { ELECTION_TIMES } from './coordination/election-times.ts';
 import { DATABASE, POOL_SIZE } from './database/connection.ts';
 import { AUTOMATIC_DUMPS } from './database/dump.ts';
 import { MIGRATIONS_FOLDER } from './database/migration-files.ts';
 import { ControlPlaneError } from './error.ts';
-
-/** Where an appliance has its configuration. */
-export const CONFIG_FILE = '/quantix/vdc/config.yaml';
 
 const path = z.string().startsWith('/', 'is not an absolute path');
 
@@ -33,7 +30,9 @@ const configSchema = z
       .prefault({}),
     etcd: z
       .strictObject({
-        address: z.url().default('http://127.0.0.1:2379'),
+        address: z
+          .url({ protocol: /^http$/, error: 'is not an address such as http://127.0.0.1:2379' })
+          .default('http://127.0.0.1:2379'),
         /** Left by its service when it has set a damaged folder aside. */
         notice: path.default('/var/lib/etcd/notice'),
       })

@@ -3,35 +3,22 @@ import type { Logger } from '../log/logger.ts';
 import { openCache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
-import {
-  type AgedStanding,
-  type Election,
-  type ElectionTimes,
-  startElection,
-} from './coordination/election.ts';
-import { openEtcd } from './coordination/etcd.ts';
+import { type AgedStanding, type Election, startElection } from './coordination/election.ts';
+import type { ElectionTimes } from './coordination/election-times.ts';
 import { fenceIn } from './coordination/fence.ts';
 import { leaderKeyIn } from './coordination/leader-key.ts';
-import type { DatabaseAddress } from './database/connection.ts';
-import { type Database, openDatabase } from './database/database.ts';
-import { dumpBeforeMigration } from './database/dump.ts';
-import { type MigrateRequest, migrateUp } from './database/migrate.ts';
+import { openDatabase } from './database/database.ts';
+import { migrateUp } from './database/migrate.ts';
 import { readMigrations } from './database/migration-files.ts';
 import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
 import { takeNotice } from './health/notice.ts';
 import { isPersistent } from './health/persistence.ts';
-import {
-  type Asking,
-  askService,
-  probeEtcd,
-  probePostgresql,
-  probeRedis,
-  type ServiceHealth,
-} from './health/probes.ts';
+import { askServices, type ServiceHealth } from './health/probes.ts';
 import { type HealthFacts, isReady, type OpenAlert } from './health/routes.ts';
 import { clearState, writeState } from './health/state-file.ts';
 import type { InventorySources } from './inventory/routes.ts';
+import { databaseAddress, migrateRequest } from './migrate-request.ts';
 
 /** Milliseconds between two looks at the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
@@ -60,31 +47,6 @@ export interface ControlPlaneOptions {
   readonly signal: AbortSignal;
 }
 
-/** The database that a configuration names. */
-export function databaseAddress({
-  database: { socketFolder, database, user },
-}: Config): DatabaseAddress {
-  return { socketFolder, database, user };
-}
-
-/** What migrating needs, by a configuration. */
-export function migrateRequest(
-  config: Config,
-  { version, log }: { version: string; log: Logger },
-): MigrateRequest {
-  const address = databaseAddress(config);
-  return {
-    address,
-    folder: config.database.migrations,
-    programVersion: version,
-    log,
-    dump: async (schema) => {
-      const made = { folder: config.database.dumps, version: schema, now: new Date() };
-      log.info(`the database was dumped: ${await dumpBeforeMigration(address, made)}`);
-    },
-  };
-}
-
 /** Times of the election, by a configuration. */
 function electionTimes({
   leadership: { lease, renewEvery, stepDownAfter },
@@ -94,19 +56,6 @@ function electionTimes({
     renewEvery: renewEvery * 1000,
     stepDownAfter: stepDownAfter * 1000,
   };
-}
-
-/** Asks all services of a configuration, each once. */
-export async function askServices(
-  config: Config,
-  database: Database,
-  asking: Asking = {},
-): Promise<ServiceHealth[]> {
-  return await Promise.all([
-    askService('postgresql', probePostgresql(database), asking),
-    askService('etcd', probeEtcd(config.etcd.address), asking),
-    askService('redis', probeRedis(config.redis.socket), asking),
-  ]);
 }
 
 /**
@@ -170,6 +119,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const noteState = () =>
     writeState(config.socket, isReady({ problem, services }) ? 'ready' : 'failed');
   const lead = async () => {
+    const { openEtcd } = await import('./coordination/etcd.ts');
     const etcd = openEtcd(config.etcd.address);
     try {
       election = startElection({
@@ -188,14 +138,17 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {
-      await look();
       await monotonicClock.sleep(LOOK_EVERY, signal);
+      if (!signal.aborted) await look();
     }
   };
   const work = async () => {
     await clearState(config.socket);
     while (!signal.aborted && !(await migrate())) await monotonicClock.sleep(RETRY_AFTER, signal);
-    if (!signal.aborted) await Promise.all([lead(), lookAgainAndAgain()]);
+    if (signal.aborted) return;
+    // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
+    await look();
+    await Promise.all([lead(), lookAgainAndAgain()]);
   };
   return {
     database,

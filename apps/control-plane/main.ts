@@ -6,8 +6,10 @@ import {
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
-import { CONFIG_FILE } from './config.ts';
 import { ControlPlaneError } from './error.ts';
+
+/** Where an appliance has its configuration. */
+const CONFIG_FILE = '/quantix/vdc/config.yaml';
 
 const HELP = `Usage: qx-controlplane COMMAND
 

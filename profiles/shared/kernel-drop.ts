@@ -11,6 +11,7 @@ const DESKTOP_GRAPHICS =
 const RADIO = 'radio links besides WiFi';
 const OLD_WIFI = 'WiFi cards from before 802.11n, which cannot join today’s networks';
 const GAMES = 'for games and drawing';
+const MOUSE = 'mice, which the consoles do not use; looking for one takes a boot a second';
 const TABLET = 'parts of tablets and laptops';
 const SENSORS = 'sensors and laboratory instruments';
 const EMBEDDED = 'parts of embedded boards';
@@ -29,7 +30,7 @@ const below = (directory: string, names: string): string[] =>
   names.split(' ').map((name) => `${directory}/${name}`);
 
 export const drop = {
-  ...because(SOUND, ['sound', 'drivers/soundwire', 'drivers/slimbus']),
+  ...because(SOUND, ['sound', 'drivers/soundwire', 'drivers/slimbus', 'drivers/input/misc/pcspkr']),
   ...because(CAMERA, ['drivers/media', 'drivers/usb/image']),
   ...because(DESKTOP_GRAPHICS, [
     ...below('drivers/gpu/drm', 'amd gma500 i2c i915 nouveau radeon udl gud vgem vkms xe'),
@@ -58,6 +59,11 @@ export const drop = {
       'hid-nintendo hid-picolcd hid-playstation hid-roccat* hid-sony hid-steam',
     ),
     ...below('drivers/hid', 'hid-thrustmaster hid-uclogic hid-udraw-ps3 hid-wiimote wacom'),
+  ]),
+  ...because(MOUSE, [
+    'drivers/input/mouse',
+    'drivers/input/mousedev',
+    'drivers/input/serio/serio_raw',
   ]),
   ...because(TABLET, [
     ...below('drivers/input', 'rmi4 touchscreen'),

@@ -140,6 +140,8 @@ test.each([
   const connected = new Promise((resolve) => server.once('connection', resolve));
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   const other = openCache(socket, SILENT);
+  // It connects when it is first asked.
+  expect(await other.get('probe', NUMBERS)).toBeUndefined();
   await connected;
   expect(await other.get('probe', NUMBERS)).toBeUndefined();
   await other.set('probe', [1], 60);

@@ -1,4 +1,4 @@
-import { createClient } from '@redis/client';
+import type { createClient } from '@redis/client';
 import * as z from 'zod';
 import type { Logger } from '../../log/logger.ts';
 
@@ -14,6 +14,8 @@ export interface Cache {
   /** Ends the connection. */
   close(): void;
 }
+
+type Client = ReturnType<typeof createClient>;
 
 /** Milliseconds that a question to the cache may take, if its opener does not say: what it saves takes a few. */
 const PATIENCE = 100;
@@ -31,26 +33,37 @@ const RECONNECT = { first: 100, most: 10_000 };
 const PREFIX = 'qvdc:';
 
 /**
- * Opens the cache, without waiting for it; it connects again whenever the connection is lost.
+ * Opens the cache. It connects when it is first asked, without waiting for that, and again whenever the connection is lost.
  * @param socket Unix socket of Redis or Valkey
  * @param patience milliseconds that a question may take
  */
 export function openCache(socket: string, log: Logger, patience = PATIENCE): Cache {
-  const client = createClient({
-    socket: { path: socket, connectTimeout: 3_000, reconnectStrategy },
-    // A cache that is not connected is asked nothing.
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: MOST_WAITING,
-  });
-  // Told to whoever watches the services; here it is a miss.
-  client.on('error', (error) => log.debug(`the cache is not connected: ${String(error)}`));
-  // Settles when the cache is closed, at the latest.
-  client.connect().catch((error) => log.debug(`the cache is not connected: ${String(error)}`));
+  let client: Client | undefined;
+  let isOpened = false;
+  let isClosed = false;
   let restUntil = 0;
 
+  /** Connects. The client has hundreds of commands, which take a slow machine seconds to load: no start waits for it. */
+  const open = async () => {
+    const { createClient } = await import('@redis/client');
+    if (isClosed) return;
+    client = createClient({
+      socket: { path: socket, connectTimeout: 3_000, reconnectStrategy },
+      // A cache that is not connected is asked nothing.
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: MOST_WAITING,
+    });
+    // Told to whoever watches the services; here it is a miss.
+    client.on('error', (error) => log.debug(`the cache is not connected: ${String(error)}`));
+    // Settles when the cache is closed, at the latest.
+    client.connect().catch((error) => log.debug(`the cache is not connected: ${String(error)}`));
+  };
+
   /** Asks the cache, unless it is known not to answer. */
-  const ask = async <T>(question: () => Promise<T>): Promise<T | undefined> => {
-    if (!client.isReady || performance.now() < restUntil) return undefined;
+  const ask = async <T>(question: (asked: Client) => Promise<T>): Promise<T | undefined> => {
+    if (!isOpened) void open();
+    isOpened = true;
+    if (!client?.isReady || performance.now() < restUntil) return undefined;
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => {
       restUntil = performance.now() + REST;
@@ -58,7 +71,7 @@ export function openCache(socket: string, log: Logger, patience = PATIENCE): Cac
       resolve(undefined);
     }, patience);
     try {
-      return await Promise.race([question(), late]);
+      return await Promise.race([question(client), late]);
     } catch (error) {
       log.debug(`the cache refuses: ${String(error)}`);
       return undefined;
@@ -69,14 +82,17 @@ export function openCache(socket: string, log: Logger, patience = PATIENCE): Cac
 
   return {
     async get(key, schema) {
-      const text = await ask(() => client.get(PREFIX + key));
+      const text = await ask((redis) => redis.get(PREFIX + key));
       return typeof text === 'string' ? parse(text, schema) : undefined;
     },
     async set(key, value, seconds) {
       const expiration = { type: 'EX', value: seconds } as const;
-      await ask(() => client.set(PREFIX + key, JSON.stringify(value), { expiration }));
+      await ask((redis) => redis.set(PREFIX + key, JSON.stringify(value), { expiration }));
     },
-    close: () => client.destroy(),
+    close: () => {
+      isClosed = true;
+      client?.destroy();
+    },
   };
 }
 

@@ -1,10 +1,11 @@
 import { createLogger } from '../../log/logger.ts';
 import { VERSION } from '../../version.ts';
-import { askServices, databaseAddress, migrateRequest } from '../control-plane.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
 import { ControlPlaneError } from '../error.ts';
 import { isPersistent, readForgetfulness } from '../health/persistence.ts';
+import { askServices } from '../health/probes.ts';
+import { databaseAddress, migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
 /** One thing that was looked at. */

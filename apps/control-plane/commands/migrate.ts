@@ -1,7 +1,7 @@
 import { createLogger, type Logger } from '../../log/logger.ts';
 import { VERSION } from '../../version.ts';
-import { migrateRequest } from '../control-plane.ts';
 import { migrateDown, migrateUp, readMigrationStatus } from '../database/migrate.ts';
+import { migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
 /** `qx-controlplane migrate status`. @returns the text to print */

@@ -1,4 +1,3 @@
-import { runner } from 'node-pg-migrate';
 import type { Client } from 'pg';
 import type { Logger } from '../../log/logger.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -118,6 +117,8 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
   const { folder, programVersion, log } = request;
   let current = '';
   const ignored = () => undefined;
+  // Loaded when there is something to migrate: most starts and commands only ask whether there is.
+  const { runner } = await import('node-pg-migrate');
   try {
     await runner({
       dbClient: client,

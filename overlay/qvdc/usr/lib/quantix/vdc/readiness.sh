@@ -3,17 +3,20 @@
 
 # Waits until a command succeeds: SECONDS COMMAND…
 # Where it does not in time that is told, and the boot goes on: the service is supervised, and may still become ready.
+# Asking costs a slow machine more than the service's own start if it is done all the time: pauses grow to a second.
 await_readiness() {
 	read -r now _ </proc/uptime
 	deadline=$((${now%.*} + $1))
 	shift
+	pause=100000
 	until "$@" 2>/dev/null; do
 		read -r now _ </proc/uptime
 		if [ "${now%.*}" -ge "$deadline" ]; then
 			ewarn "$RC_SVCNAME is not ready yet"
 			return 0
 		fi
-		usleep 100000
+		usleep "$pause"
+		[ "$pause" -ge 1000000 ] || pause=$((pause * 3 / 2))
 	done
 }
 

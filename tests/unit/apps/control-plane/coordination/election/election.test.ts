@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
-  ELECTION_TIMES,
   type Election,
   NotLeaderError,
   startElection,
 } from '../../../../../../apps/control-plane/coordination/election.ts';
+import { ELECTION_TIMES } from '../../../../../../apps/control-plane/coordination/election-times.ts';
 import { ControlPlaneError } from '../../../../../../apps/control-plane/error.ts';
 import type { Logger } from '../../../../../../apps/log/logger.ts';
 import { type Fate, SimulatedEtcd, SimulatedPostgresql, Ways } from './services.ts';

@@ -1,0 +1,30 @@
+import type { Logger } from '../log/logger.ts';
+import type { Config } from './config.ts';
+import type { DatabaseAddress } from './database/connection.ts';
+import { dumpBeforeMigration } from './database/dump.ts';
+import type { MigrateRequest } from './database/migrate.ts';
+
+/** The database that a configuration names. */
+export function databaseAddress({
+  database: { socketFolder, database, user },
+}: Config): DatabaseAddress {
+  return { socketFolder, database, user };
+}
+
+/** What migrating needs, by a configuration. */
+export function migrateRequest(
+  config: Config,
+  { version, log }: { version: string; log: Logger },
+): MigrateRequest {
+  const address = databaseAddress(config);
+  return {
+    address,
+    folder: config.database.migrations,
+    programVersion: version,
+    log,
+    dump: async (schema) => {
+      const made = { folder: config.database.dumps, version: schema, now: new Date() };
+      log.info(`the database was dumped: ${await dumpBeforeMigration(address, made)}`);
+    },
+  };
+}
