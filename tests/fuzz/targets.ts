@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identityOf } from '../../build/base/alpine/checksum.ts';
+import { canonicalIdentity } from '../../build/base/alpine/database/identity.ts';
 import { formatDependency, parseAtom } from '../../build/base/alpine/dependency/dependency.ts';
 import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
 import { readIndex } from '../../build/base/alpine/index/read.ts';
@@ -172,6 +173,28 @@ const version: Target = {
   },
 };
 
+const DIGEST = createHash('sha256').update('x').digest();
+const IDENTITIES = [
+  `Q1${DIGEST.subarray(0, 20).toString('base64')}`,
+  `Q2${DIGEST.toString('base64')}`,
+  `Q1${DIGEST.toString('base64')}`,
+  `Q1${DIGEST.subarray(0, 20).toString('base64')}${DIGEST.subarray(20).toString('base64')}`,
+  `X1${DIGEST.subarray(0, 20).toString('hex')}`,
+  `X2${DIGEST.toString('hex')}`,
+] as const;
+
+/** Identities of packages: what is accepted has one spelling, and that is accepted as it is. */
+const identity: Target = {
+  name: 'identity',
+  once(random) {
+    const text = Buffer.from(random.pick(IDENTITIES));
+    const canonical = canonicalIdentity(mutate(text, random).toString('latin1'));
+    if (canonical !== undefined && canonicalIdentity(canonical) !== canonical) {
+      throw new Error(`${JSON.stringify(canonical)} is not the only spelling of itself`);
+    }
+  },
+};
+
 function randomVersion(random: Random): string {
   return mutate(Buffer.from(random.pick(VERSIONS)), random)
     .toString('utf8')
@@ -180,6 +203,6 @@ function randomVersion(random: Random): string {
 
 /** All targets. */
 export const TARGETS: readonly Target[] = [
-  ...[index, archive, installed, version, machine],
+  ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice],
 ];

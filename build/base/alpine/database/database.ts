@@ -3,7 +3,13 @@ import type { Dependency } from '../dependency/dependency.ts';
 import type { Stanza } from '../index/stanza.ts';
 import type { Name, Package, Requirement } from './model.ts';
 import { inTableOrder } from './name-hash.ts';
-import { identityOf, installedOf, packageOf } from './package.ts';
+import {
+  identityOf,
+  installedOf,
+  type PackageContext,
+  type PackageSource,
+  packageOf,
+} from './package.ts';
 import { Tags } from './tags.ts';
 
 /** Most repositories: bit 0 stands for the cache, the other bits of a number for one repository each. */
@@ -31,11 +37,11 @@ export class Database {
   readonly #conditional = new Set<Name>();
   /** How many packages there were when names were joined. */
   #linked = Number.POSITIVE_INFINITY;
-  readonly #architecture: string | undefined;
+  readonly #context: PackageContext;
 
   /** @param architecture CPU whose packages can be used; any if absent */
   constructor({ architecture }: { architecture?: string | undefined } = {}) {
-    this.#architecture = architecture;
+    this.#context = { intern: this.intern, architecture };
   }
 
   /** The object for a name; a new one is added. */
@@ -133,7 +139,7 @@ export class Database {
    * @param identity one that no other package has
    */
   addVirtual(fields: Stanza['fields'], identity: string): Package {
-    return this.#insert(fields, identity);
+    return this.#insert({ fields }, identity);
   }
 
   /** Links names to the packages with an `install_if` on them; called once, after everything has been read. */
@@ -164,16 +170,11 @@ export class Database {
 
   #add(stanza: Stanza, where: string): Package {
     const identity = identityOf(stanza, where);
-    return this.#packages.get(identity) ?? this.#insert(stanza.fields, identity);
+    return this.#packages.get(identity) ?? this.#insert(stanza, identity);
   }
 
-  #insert(fields: Stanza['fields'], identity: string): Package {
-    const context = {
-      id: this.#packages.size,
-      intern: this.intern,
-      architecture: this.#architecture,
-    };
-    const one = packageOf(fields, { ...context, identity });
+  #insert(source: PackageSource, identity: string): Package {
+    const one = packageOf(source, { id: this.#packages.size, identity }, this.#context);
     if (one.installedSize === 0) one.repositories = CACHE;
     this.#packages.set(identity, one);
     const isConditional = one.installIf.length > 0;

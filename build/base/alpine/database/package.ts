@@ -1,6 +1,6 @@
 import { BuildError } from '../../../error.ts';
 import { formatDependency, isSound, parseAtoms } from '../dependency/dependency.ts';
-import type { Stanza } from '../index/stanza.ts';
+import { type Stanza, solverFields } from '../index/stanza.ts';
 import { canonicalIdentity } from './identity.ts';
 import type { Installed, Name, Package, Requirement } from './model.ts';
 import type { Tags } from './tags.ts';
@@ -8,10 +8,8 @@ import type { Tags } from './tags.ts';
 /** The architecture of packages for every CPU. */
 const ANY_CPU = 'noarch';
 
-/** What is needed to turn a stanza into a package. */
+/** What packages of one database have in common. */
 export interface PackageContext {
-  readonly id: number;
-  readonly identity: string;
   readonly intern: (name: string) => Name;
   /** CPU of the system; `undefined` if any will do. */
   readonly architecture: string | undefined;
@@ -21,34 +19,37 @@ export interface PackageContext {
  * The identity of a stanza's package: `C:`, or the name and version where that is missing.
  * @throws BuildError if it has no name or version, or its identity cannot be read
  */
-export function identityOf({ fields, line }: Stanza, where: string): string {
-  const [name = '', version = ''] = [fields.get('P'), fields.get('V')];
-  const place = `${where}, line ${line}`;
-  if (name === '' || version === '') throw damaged('a package without name or version', place);
-  const text = fields.get('C');
+export function identityOf(stanza: Stanza, where: string): string {
+  const { P: name = '', V: version = '', C: text } = solverFields(stanza);
+  const place = () => `${where}, line ${stanza.line}`;
+  if (name === '' || version === '') throw damaged('a package without name or version', place());
   if (text === undefined) return `${name}-${version}`;
   const identity = canonicalIdentity(text);
   if (identity !== undefined) return identity;
-  throw damaged(`the identity of ${name} is not one: ${JSON.stringify(text)}`, place);
+  throw damaged(`the identity of ${name} is not one: ${JSON.stringify(text)}`, place());
 }
 
+/** What is made into a package. */
+export type PackageSource = Pick<Stanza, 'fields' | 'picked'>;
+
 /** Makes a package of a stanza that `identityOf` accepted. */
-export function packageOf(fields: Stanza['fields'], context: PackageContext): Package {
-  return new ReadPackage(fields, context);
+export function packageOf(
+  source: PackageSource,
+  own: Pick<Package, 'id' | 'identity'>,
+  context: PackageContext,
+): Package {
+  return new ReadPackage(source, own, context);
 }
 
 /** The fields that only a stanza of the installed database has. */
-export function installedOf({ fields }: Stanza, tags: Tags): Installed {
-  const flags = fields.get('f') ?? '';
+export function installedOf(stanza: Stanza, tags: Tags): Installed {
+  const { f: flags = '', s: tag = '' } = solverFields(stanza);
   return {
-    tag: tags.number(fields.get('s') ?? ''),
+    tag: tags.number(tag),
     broken: flags.includes('f') || flags.includes('s'),
     brokenAttributes: flags.includes('x'),
   };
 }
-
-/** Capitals among the fields that apk-tools 3 knows. */
-const KNOWN_CAPITALS: ReadonlySet<string> = new Set('ACDFILMPRSTUVZ');
 
 const NONE: readonly Requirement[] = [];
 const NOTHING = { atoms: NONE, unreadable: undefined };
@@ -63,29 +64,36 @@ class ReadPackage implements Package {
   readonly provides: readonly Requirement[];
   readonly installIf: readonly Requirement[];
   readonly providerPriority: number;
-  readonly fields: Stanza['fields'];
+  readonly architecture: string;
   repositories = 0;
   cached = false;
   installed: Installed | undefined = undefined;
+  readonly #source: PackageSource;
   readonly #context: PackageContext;
   #depends: ReturnType<typeof listOf> | undefined = undefined;
 
-  constructor(fields: Stanza['fields'], context: PackageContext) {
-    this.fields = fields;
+  constructor(
+    source: PackageSource,
+    { id, identity }: Pick<Package, 'id' | 'identity'>,
+    context: PackageContext,
+  ) {
+    const fields = solverFields(source);
+    this.#source = source;
     this.#context = context;
-    this.id = context.id;
-    this.identity = context.identity;
-    this.name = context.intern(fields.get('P') ?? '');
-    this.version = fields.get('V') ?? '';
-    this.installedSize = numberOf(fields.get('I'));
-    this.providerPriority = numberOf(fields.get('k'));
-    this.provides = listOf(fields.get('p'), context).atoms;
-    const installIf = listOf(fields.get('i'), context);
+    this.id = id;
+    this.identity = identity;
+    this.name = context.intern(fields.P ?? '');
+    this.version = fields.V ?? '';
+    this.architecture = fields.A ?? '';
+    this.installedSize = numberOf(fields.I);
+    this.providerPriority = numberOf(fields.k);
+    this.provides = listOf(fields.p, context).atoms;
+    const installIf = listOf(fields.i, context);
     this.installIf = firstDefect(installIf) === undefined ? installIf.atoms : NONE;
   }
 
-  get architecture(): string {
-    return this.fields.get('A') ?? '';
+  get fields(): Stanza['fields'] {
+    return this.#source.fields;
   }
 
   get depends(): readonly Requirement[] {
@@ -97,7 +105,7 @@ class ReadPackage implements Package {
     if (unreadable !== undefined) {
       return `its dependency ${JSON.stringify(unreadable)} cannot be read`;
     }
-    const unknown = unknownField(this.fields);
+    const { unknown } = solverFields(this.#source);
     if (unknown !== undefined) return `nothing is known of its field ${unknown}:`;
     const { architecture } = this.#context;
     const own = this.architecture;
@@ -106,7 +114,7 @@ class ReadPackage implements Package {
   }
 
   #dependsList(): ReturnType<typeof listOf> {
-    this.#depends ??= listOf(this.fields.get('D'), this.#context);
+    this.#depends ??= listOf(solverFields(this.#source).D, this.#context);
     return this.#depends;
   }
 }
@@ -124,14 +132,6 @@ function firstDefect({ atoms, unreadable }: ReturnType<typeof listOf>): string |
   for (const atom of atoms) {
     if (atom.version === undefined && atom.tag === undefined) continue;
     if (atom.tag !== undefined || !isSound(atom)) return formatDependency(atom);
-  }
-  return undefined;
-}
-
-/** A field that is not known and, as a capital letter, says that the package cannot do without it. */
-function unknownField(fields: Stanza['fields']): string | undefined {
-  for (const letter of fields.keys()) {
-    if (letter >= 'A' && letter <= 'Z' && !KNOWN_CAPITALS.has(letter)) return letter;
   }
   return undefined;
 }

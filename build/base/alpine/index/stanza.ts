@@ -14,6 +14,92 @@ export interface Stanza {
   readonly line: number;
   /** All its lines. */
   readonly text: string;
+  /** The fields that the solver looks at, if they were picked out when it was parsed; see `solverFields`. */
+  readonly picked?: SolverFields | undefined;
+}
+
+/**
+ * What the solver looks at of a package, by the letters of the fields. Of an index with tens of thousands of packages
+ * it reads these of all, and the other fields of those few that are chosen.
+ */
+export class SolverFields {
+  P: string | undefined = undefined;
+  V: string | undefined = undefined;
+  A: string | undefined = undefined;
+  C: string | undefined = undefined;
+  I: string | undefined = undefined;
+  k: string | undefined = undefined;
+  D: string | undefined = undefined;
+  p: string | undefined = undefined;
+  i: string | undefined = undefined;
+  s: string | undefined = undefined;
+  f: string | undefined = undefined;
+  /** The first field in a capital letter that nothing is known of. */
+  unknown: string | undefined = undefined;
+
+  /** Takes one field, as `Stanza.fields` does. */
+  take(letter: string, value: string): void {
+    switch (letter) {
+      case 'P':
+      case 'V':
+      case 'A':
+      case 'C':
+      case 'I':
+      case 'k':
+      case 's':
+      case 'f':
+        this[letter] = value;
+        return;
+      case 'D':
+      case 'p':
+      case 'i':
+        this[letter] = this[letter] === undefined ? value : `${this[letter]} ${value}`;
+        return;
+      case 'T':
+      case 'U':
+      case 'L':
+      case 'S':
+      case 'F':
+      case 'M':
+      case 'R':
+      case 'Z':
+        return;
+      default:
+        if (letter >= 'A' && letter <= 'Z') this.unknown ??= letter;
+    }
+  }
+}
+
+/** What the solver looks at of a package. */
+export function solverFields({ fields, picked }: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
+  if (picked !== undefined) return picked;
+  const made = new SolverFields();
+  for (const [letter, value] of fields) made.take(letter, value);
+  return made;
+}
+
+/** A stanza whose fields are made of its text when somebody asks for them. */
+class ParsedStanza implements Stanza {
+  readonly picked: SolverFields;
+  readonly line: number;
+  readonly text: string;
+  #fields: Map<string, string> | undefined;
+
+  constructor(picked: SolverFields, line: number, text: string) {
+    this.picked = picked;
+    this.line = line;
+    this.text = text;
+  }
+
+  get fields(): ReadonlyMap<string, string> {
+    if (this.#fields !== undefined) return this.#fields;
+    const fields = new Map<string, string>();
+    for (const line of this.text.split('\n')) {
+      if (line !== '') set(fields, line.charAt(0), line.slice(2));
+    }
+    this.#fields = fields;
+    return fields;
+  }
 }
 
 const COLON = 0x3a;
@@ -26,28 +112,28 @@ const COLON = 0x3a;
  */
 export function parseStanzas(text: string, where: string): Stanza[] {
   const stanzas: Stanza[] = [];
-  let fields = new Map<string, string>();
+  let picked = new SolverFields();
   let [first, start, number] = [0, 0, 0];
   for (let from = 0; from < text.length; ) {
     number += 1;
     const newline = text.indexOf('\n', from);
     const end = newline < 0 ? text.length : newline;
     if (end === from) {
-      if (first > 0) stanzas.push({ fields, line: first, text: text.slice(start, from) });
+      if (first > 0) stanzas.push(new ParsedStanza(picked, first, text.slice(start, from)));
       first = 0;
     } else {
       if (first === 0) {
-        fields = new Map();
+        picked = new SolverFields();
         first = number;
         start = from;
       }
       if (text.charCodeAt(from + 1) !== COLON || end < from + 2)
         throw notAField(text.slice(from, end), number, where);
-      set(fields, text.charAt(from), text.slice(from + 2, end));
+      picked.take(text.charAt(from), text.slice(from + 2, end));
     }
     from = end + 1;
   }
-  if (first > 0) stanzas.push({ fields, line: first, text: text.slice(start) });
+  if (first > 0) stanzas.push(new ParsedStanza(picked, first, text.slice(start)));
   return stanzas;
 }
 

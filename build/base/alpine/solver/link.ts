@@ -8,11 +8,11 @@ import { type NameState, NO_STATES, type SolverState } from './state.ts';
  * drawn.
  */
 export function linkReverseDepends(solver: SolverState): void {
-  const { installed } = solver.database;
-  const own = new Set<Name>();
-  for (const { name, seen } of solver.known) if (seen) own.add(name);
-  for (const one of installed) for (const name of namesOf(one)) own.add(name);
-  const names = [...own].sort((a, b) => a.id - b.id);
+  const { installed, nameCount } = solver.database;
+  const byId = new Array<Name | undefined>(nameCount);
+  for (const { name, seen } of solver.known) if (seen) byId[name.id] = name;
+  for (const one of installed) for (const name of namesOf(one)) byId[name.id] = name;
+  const names = byId.filter((name) => name !== undefined);
   for (const name of inTableOrder(names)) linkName(solver, name);
   if (solver.database.hasLate) for (const name of names) linkLate(solver, name);
 }

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { simulate } from '../../build/base/alpine/applets/simulate.ts';
+import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
+
+/** Times reading an index and solving a world against it, s, in a process that has done neither before. */
+const [, , index = '', ...names] = process.argv;
+const began = performance.now();
+const { text } = openIndexArchive(readFileSync(index), index);
+const none = { text: '', where: 'nothing' };
+const repositories = [{ tag: '', text, where: index }];
+const lines = simulate({ world: none, installed: none, repositories }, ['add', ...names]);
+const seconds = (performance.now() - began) / 1000;
+console.log(JSON.stringify({ seconds, changes: lines.length - 1 }));
