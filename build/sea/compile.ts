@@ -19,8 +19,8 @@ const SAME_EACH_TIME = '--random-seed=1';
 
 /** What an executable is made of. */
 export interface CompileRequest {
-  /** The bundled programs. */
-  code: string;
+  /** The bundled programs, or what they will be: Node is made ready meanwhile. */
+  code: string | Promise<string>;
   /** What `node` is built for. */
   architecture: ArchitectureName;
   /** How the Node that prepares the programs is called on this host. */
@@ -48,15 +48,26 @@ export async function compile(request: CompileRequest): Promise<void> {
   const folder = await mkdtemp(join(dirname(output), '.compiling-'));
   const inFolder = (name: string) => join(folder, name);
   try {
-    // Before the programs are put in: strip would move the note that they are in.
-    await run(strip, ['--strip-all', '-o', inFolder('node'), node], { signal });
-    await writeFile(inFolder('qx.cjs'), code);
-    await writeFile(inFolder('sea.json'), JSON.stringify(seaConfig(codeCache)));
-    await prepare(preparer, folder, signal);
+    const prepared = async () => {
+      await writeFile(inFolder('qx.cjs'), await code);
+      await writeFile(inFolder('sea.json'), JSON.stringify(seaConfig(codeCache)));
+      await prepare(preparer, folder, signal);
+    };
+    await bothOf(
+      // Before the programs are put in: strip would move the note that they are in.
+      run(strip, ['--strip-all', '-o', inFolder('node'), node], { signal }),
+      prepared(),
+    );
     await injectPrograms(inFolder('node'), inFolder(BLOB), output);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Waits for both, also where one fails: they write into one folder. @throws what the first that failed throws */
+async function bothOf(one: Promise<unknown>, other: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([one, other]);
+  await Promise.all([one, other]);
 }
 
 /**

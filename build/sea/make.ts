@@ -114,24 +114,26 @@ async function makeSea(
   const { source, library, modules, architecture, runtime, codeCache, version } = inputs;
   const output = join(directory, EXECUTABLE_FILE);
   const request = { projectDirectory, entry: ENTRY, sources: source, version };
-  const { code, packages } = await bundle({ ...request, node: runtime.version });
-  // The bundler has read these by itself.
-  const read = {
-    library: libraries(source, readInstalled(projectDirectory)),
-    modules: readModuleKind(projectDirectory),
-  };
-  if (digestOf(read) !== digestOf({ library, modules })) {
+  const bundling = bundle({ ...request, node: runtime.version }).then((bundled) => {
+    // The bundler has read these by itself.
+    const read = {
+      library: libraries(source, readInstalled(projectDirectory)),
+      modules: readModuleKind(projectDirectory),
+    };
+    if (digestOf(read) === digestOf({ library, modules })) return bundled;
     throw new BuildError({
       what: 'package.json or the installed npm packages were changed while the programs were bundled',
       fix: 'Build again.',
     });
-  }
+  });
+  // Told by whoever needs it first.
+  bundling.catch(() => undefined);
   const scratch = await mkdtemp(join(directory, '.node-'));
   try {
     const { node, loader } = await layOut(inputs, { projectDirectory, archive, opened, scratch });
     const preparer = await layOutPreparer(inputs, { projectDirectory, archive, scratch });
     await compile({
-      code,
+      code: bundling.then(({ code }) => code),
       architecture,
       preparer: preparer ?? loader?.call(node, 'node') ?? { command: node, before: [] },
       codeCache: codeCache === 'true',
@@ -145,6 +147,7 @@ async function makeSea(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+  const { packages } = await bundling;
   await writeFile(join(directory, PACKAGES_FILE), JSON.stringify(packages));
 }
 
