@@ -88,6 +88,13 @@ export const ARCHITECTURE_NAMES = ['x86_64', 'arm64'] as const;
 
 export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
 
+/** Something for every architecture. */
+export function forArchitectures<T>(
+  make: (name: ArchitectureName) => T,
+): Readonly<Record<ArchitectureName, T>> {
+  return { x86_64: make('x86_64'), arm64: make('arm64') };
+}
+
 /** Every architecture that images are built for. */
 export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
   x86_64: {
