@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExecaError, execa } from 'execa';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
@@ -58,7 +58,8 @@ export async function compile(request: CompileRequest): Promise<void> {
       run(strip, ['--strip-all', '-o', inFolder('node'), node], { signal }),
       prepared(),
     );
-    await injectPrograms(inFolder('node'), inFolder(BLOB), output);
+    await injectPrograms(inFolder('node'), inFolder(BLOB));
+    await rename(inFolder('node'), output);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { readHeader } from '../elf/header.ts';
 import { PT, readSegments, type Segment } from '../elf/segments.ts';
-import { memorySource } from '../elf/source.ts';
+import { type ElfSource, memorySource, readPart } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
 
 /** By the digit after the colon Node knows whether there are programs in it; it is `0` in every Node. */
@@ -15,22 +16,46 @@ const NOTE_ALIGNMENT = 8;
 
 /** Largest executable that is made, bytes; Node has 120 MB, and its data 1 MB that are not in the file. */
 const LARGEST = 2 ** 30;
+/** Largest note of a Node that is kept, bytes; they have a few hundred. */
+const LARGEST_NOTE = 1024 * 1024;
+
 /** Most bytes of memory that are made bytes of the file. */
 const MOST_ZEROS = 64 * 1024 * 1024;
+
+/** Bytes of a Node that are looked at together. */
+const CHUNK = 1024 * 1024;
+
+/** What a Node with programs differs in from the one without. */
+interface Changes {
+  /** Bytes of the Node that are kept; zeros follow up to the last part. */
+  kept: number;
+  /** Bytes and their place. */
+  parts: { at: number; bytes: Buffer }[];
+}
 
 /**
  * Puts programs into a Node, as a note that Node finds in memory
  * (https://nodejs.org/api/single-executable-applications.html). They become the end of its last segment, and one of its
  * program headers of notes names that place, so that nothing of the file moves; notes that were there follow.
  * Section headers, which only debuggers read, are left out. The same input gives the same bytes.
- * @param node path of a Node without symbols: 64 bits wide, little-endian
+ * @param node path of a Node without symbols, 64 bits wide, little-endian; it is changed
  * @param blob path of what `node --experimental-sea-config` has made
- * @param output path of the result
  * @throws BuildError if the file is not such a Node
  */
-export async function injectPrograms(node: string, blob: string, output: string): Promise<void> {
-  const [program, content] = await Promise.all([readFile(node), readFile(blob)]);
-  await writeFile(output, withPrograms(program, content, node), { mode: 0o755 });
+export async function injectPrograms(node: string, blob: string): Promise<void> {
+  const content = await readFile(blob);
+  const file = await open(node, 'r+');
+  try {
+    const { size } = await file.stat();
+    const read = (from: number, into: Uint8Array) =>
+      void readSync(file.fd, into, { position: from });
+    const { kept, parts } = changesOf({ name: node, size, read }, content);
+    await file.truncate(kept);
+    for (const { at, bytes } of parts) await file.write(bytes, 0, bytes.length, at);
+    await file.chmod(0o755);
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -38,33 +63,42 @@ export async function injectPrograms(node: string, blob: string, output: string)
  * @param name of the Node, for messages
  */
 export function withPrograms(program: Buffer, blob: Buffer, name: string): Buffer {
-  const source = memorySource(name, program);
+  const { kept, parts } = changesOf(memorySource(name, program), blob);
+  const whole = Buffer.alloc(Math.max(...parts.map(({ at, bytes }) => at + bytes.length)));
+  program.copy(whole, 0, 0, kept);
+  for (const { at, bytes } of parts) bytes.copy(whole, at);
+  return whole;
+}
+
+function changesOf(source: ElfSource, blob: Buffer): Changes {
+  const { name, size } = source;
   const header = readHeader(source);
   if (header.bits !== 64 || !header.littleEndian) throw unfit(name, 'it is no 64-bit program');
   const segments = readSegments(source, header);
   const last = lastLoaded(segments, name);
   const end = last.offset + last.size;
   const table = header.programs.offset + header.programs.count * header.programs.stride;
-  if (Math.max(table, end) > program.length || table > end) throw unfit(name, 'it is cut off');
-  const note = segments.find(({ type, size }) => type === PT.NOTE && size > 0);
+  if (Math.max(table, end) > size || table > end) throw unfit(name, 'it is cut off');
+  const note = segments.find((one) => one.type === PT.NOTE && one.size > 0);
   if (note === undefined) throw unfit(name, 'it has no note');
-  const earlier = program.subarray(note.offset, note.offset + note.size);
+  const earlier = readPart(source, note.offset, note.size, { part: 'note', most: LARGEST_NOTE });
   const notes = Buffer.concat([noteOf(blob), earlier]);
   const start = padded(last.offset + last.memory, 16);
-  if (start + notes.length > LARGEST) throw unfit(name, 'it is too large');
-  const whole = Buffer.alloc(start + notes.length);
-  program.copy(whole, 0, 0, end);
-  blowFuse(whole.subarray(0, end), name);
-  notes.copy(whole, start);
+  const whole = start + notes.length;
+  if (whole > LARGEST) throw unfit(name, 'it is too large');
   const moved = { offset: start, address: last.address + (start - last.offset) };
-  const grown = whole.length - last.offset;
-  for (const [at, segment] of segments.entries()) {
-    const place = header.programs.offset + at * header.programs.stride;
-    if (segment === note) writeSegment(whole, place, { ...moved, size: notes.length });
-    if (segment === last) writeSegment(whole, place, { ...last, size: grown });
-  }
-  dropSectionHeaders(whole);
-  return whole;
+  const placeOf = (segment: Segment) =>
+    header.programs.offset + segments.indexOf(segment) * header.programs.stride;
+  return {
+    kept: end,
+    parts: [
+      { at: findFuse(source, end), bytes: Buffer.from('1') },
+      { at: placeOf(note) + 8, bytes: placement({ ...moved, size: notes.length }) },
+      { at: placeOf(last) + 8, bytes: placement({ ...last, size: whole - last.offset }) },
+      ...NO_SECTION_HEADERS,
+      { at: start, bytes: notes },
+    ],
+  };
 }
 
 /** The segment with the highest address: behind it there is room in memory, and in the file. */
@@ -92,31 +126,44 @@ function noteOf(content: Buffer): Buffer {
   return note;
 }
 
-function blowFuse(program: Buffer, name: string): void {
-  const at = program.indexOf(FUSE);
-  if (at < 0) throw unfit(name, 'it was built without them');
-  const digit = at + FUSE.length;
-  if (program.includes(FUSE, digit)) throw unfit(name, 'its mark for them is there twice');
-  if (program[digit] !== 0x30) throw unfit(name, 'there are programs in it already');
-  program[digit] = 0x31;
-}
-
-/** Changes place and size of a program header of a 64-bit file: `p_offset`, addresses, sizes in file and memory. */
-function writeSegment(
-  program: Buffer,
-  at: number,
-  { offset, address, size }: Pick<Segment, 'offset' | 'address' | 'size'>,
-): void {
-  for (const [index, value] of [offset, address, address, size, size].entries()) {
-    program.writeBigUInt64LE(BigInt(value), at + 8 + 8 * index);
+/** The place of the digit after the mark for programs, which is to become 1. @param end bytes that are looked at */
+function findFuse(source: ElfSource, end: number): number {
+  const places: number[] = [];
+  for (let from = 0; from < end; from += CHUNK) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK + FUSE.length, end - from));
+    source.read(from, chunk);
+    for (let at = chunk.indexOf(FUSE); at >= 0; at = chunk.indexOf(FUSE, at + 1)) {
+      // One that begins in the part that two chunks share is found in the later one.
+      if (at < CHUNK) places.push(from + at + FUSE.length);
+    }
   }
+  const [digit, second] = places;
+  if (digit === undefined) throw unfit(source.name, 'it was built without them');
+  if (second !== undefined) throw unfit(source.name, 'its mark for them is there twice');
+  const value = Buffer.alloc(1);
+  if (digit < end) source.read(digit, value);
+  if (value.toString() !== '0') throw unfit(source.name, 'there are programs in it already');
+  return digit;
 }
 
-/** `e_shoff`, `e_shnum` and `e_shstrndx` of a 64-bit file: what they would name is no longer in it. */
-function dropSectionHeaders(program: Buffer): void {
-  program.writeBigUInt64LE(0n, 40);
-  program.writeUInt32LE(0, 60);
+/** From `p_offset` on, a program header of a 64-bit file: its addresses, and its size in file and memory. */
+function placement({
+  offset,
+  address,
+  size,
+}: Pick<Segment, 'offset' | 'address' | 'size'>): Buffer {
+  const bytes = Buffer.alloc(40);
+  for (const [index, value] of [offset, address, address, size, size].entries()) {
+    bytes.writeBigUInt64LE(BigInt(value), 8 * index);
+  }
+  return bytes;
 }
+
+/** `e_shoff`, and `e_shnum` and `e_shstrndx`, of a 64-bit file: what they would name is no longer in it. */
+const NO_SECTION_HEADERS = [
+  { at: 40, bytes: Buffer.alloc(8) },
+  { at: 60, bytes: Buffer.alloc(4) },
+];
 
 function padded(size: number, alignment: number): number {
   return Math.ceil(size / alignment) * alignment;

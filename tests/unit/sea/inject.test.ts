@@ -51,6 +51,18 @@ test('all else is as it was, but for the mark that Node looks at', () => {
   expect(made.includes(`${FUSE}1`)).toBe(true);
 });
 
+test('the mark is found wherever it is in the file, and a second one too', () => {
+  // Files are read a mebibyte at a time.
+  const before = smallNode({ data: FUSE }).indexOf(FUSE);
+  for (let shift = -60; shift <= 12; shift += 4) {
+    const filler = 'x'.repeat(2 ** 20 - before + shift);
+    const far = withPrograms(smallNode({ data: `${filler}${FUSE}0` }), BLOB, 'node');
+    expect(far.includes(`${FUSE}1`)).toBe(true);
+    const twice = smallNode({ data: `${FUSE}0${filler}${FUSE}0` });
+    expect(() => withPrograms(twice, BLOB, 'node')).toThrow(/its mark for them is there twice/);
+  }
+});
+
 test('the same programs give the same file', () => {
   expect(withPrograms(node, BLOB, 'node').equals(made)).toBe(true);
 });
