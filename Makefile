@@ -17,7 +17,7 @@ DOCKER_RUN_FLAGS ?=
 # Found by path: PATH cannot hold a project folder with a colon in its name.
 NODE := node_modules/.bin/node
 # With the cache named here, Node takes the first module from it, too, and need not load what strips types.
-QX := NODE_COMPILE_CACHE="$${NODE_COMPILE_CACHE-$${TMPDIR:-/tmp}/node-compile-cache}" $(NODE) tasks/qx-build.ts
+QX := NODE_COMPILE_CACHE="$${NODE_COMPILE_CACHE-node_modules/.cache/compiled}" $(NODE) tasks/qx-build.ts
 IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
 BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))

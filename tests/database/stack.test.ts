@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -13,9 +12,6 @@ import { findServerAccount } from '../../tasks/control-plane/account.ts';
 import { makeServicesFolder, prepareWithScript } from '../../tasks/control-plane/service.ts';
 
 const QX_BUILD = resolve(import.meta.dirname, '../../tasks/qx-build.ts');
-
-/** Where Node keeps compiled sources: where it does without a TMPDIR. */
-const COMPILED = join(tmpdir(), 'node-compile-cache');
 
 /** `qx-build controlplane`, as a developer starts it from a terminal: with a process group of its own. */
 class Terminal {
@@ -29,7 +25,7 @@ class Terminal {
     this.#process = spawn(process.execPath, [QX_BUILD, 'controlplane'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
-      env: { ...process.env, TMPDIR: scratch, NODE_COMPILE_CACHE: COMPILED },
+      env: { ...process.env, TMPDIR: scratch },
     });
     const { stdout, stderr } = this.#process;
     this.#errors = text(stderr!);
