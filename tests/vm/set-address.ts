@@ -1,5 +1,6 @@
 import { fillIn, pressInTurn, untilScreenShows } from './screen.ts';
-import { awaitShell, type Story } from './story.ts';
+import { awaitShell } from './shell.ts';
+import type { Story } from './story.ts';
 
 /** What QEMU's own network leases. */
 export const LEASED = '10.0.2.15';
