@@ -1,4 +1,4 @@
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { stepsDone } from './steps-done.ts';
@@ -34,9 +34,15 @@ test('an ISO that was deleted is written again from the cache', async () => {
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
-test('an ISO that was changed by somebody is written again', async () => {
-  await appendFile(firstBuild.built.get('qvdc')?.file ?? '', 'x');
+test('an ISO that was changed by somebody is written again, and it is said which tools differ from those of its manifest', async () => {
+  const file = firstBuild.built.get('qvdc')?.file ?? '';
+  await appendFile(file, 'x');
+  const manifest = `${file}.manifest.json`;
+  const text = await readFile(manifest, 'utf8');
+  await writeFile(manifest, text.replace(/"xorriso": ".*"/, '"xorriso": "0.1"'));
   const again = await workshop.run(ISO);
+  expect(again.stdout).toMatch(/was made with other tools.* xorriso 0\.1 → \d/);
+  expect(await readFile(manifest, 'utf8')).toContain(/"xorriso": ".*"/.exec(text)?.[0]);
   expect(again.built.get('qvdc')).toMatchObject({ upToDate: false });
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
