@@ -26,14 +26,23 @@ afterEach(() => place[Symbol.asyncDispose]());
 
 type Changes = Parameters<typeof profileInput>[0];
 
+interface Odds {
+  /** Another mirror than the one with the packages. */
+  mirror?: string;
+  /** A package that the mirror has lost, though its index has it. */
+  lost?: string;
+}
+
 /** Writes profiles, each with what is changed about it, and locks them all; returns what was said. */
 async function lock(
   profiles: Record<string, Changes>,
   packages: readonly PackageRecipe[],
-  other?: string,
+  { mirror: other, lost }: Odds = {},
 ) {
   const mirror = other ?? (await place.mirror('mirror', packages));
-  await rm(join(place.directory, 'mirror/v3.24/main/x86_64/broken-1.0-r0.apk'), { force: true });
+  if (lost !== undefined) {
+    await rm(join(place.directory, `mirror/v3.24/main/x86_64/${lost}-1.0-r0.apk`));
+  }
   for (const [name, changes] of Object.entries(profiles)) {
     const profile = { ...profileInput(changes), name };
     const text = `export default ${JSON.stringify(profile)};\n`;
@@ -72,20 +81,17 @@ test('a mirror that has everything gives locks, and one list of the scripts that
 });
 
 test('a profile whose packages cannot be had does not hide what is wrong with another', async () => {
-  const broken = program('broken');
-  const refused = lock({ one: { packages: ['broken'] }, two: { packages: ['libary'] } }, [
-    ...MIRROR,
-    broken,
-  ]);
+  const profiles = { one: { packages: ['lost'] }, two: { packages: ['libary'] } };
+  const refused = lock(profiles, [...MIRROR, program('lost')], { lost: 'lost' });
   const error: unknown = await refused.catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ message: expect.stringMatching(/two: world wants libary/) });
   expect(error).toMatchObject({
-    message: expect.stringMatching(/one: broken 1.0-r0 is in the index/),
+    message: expect.stringMatching(/one: lost 1.0-r0 is in the index/),
   });
 });
 
 test('a mirror that is not there is told once, as it is', async () => {
-  const refused = lock({ one: {}, two: {} }, PACKAGES, 'file:///nowhere');
+  const refused = lock({ one: {}, two: {} }, PACKAGES, { mirror: 'file:///nowhere' });
   await expect(refused).rejects.toThrow(/^(?!.*All that is wrong).*nowhere/s);
 });
 
