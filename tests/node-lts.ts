@@ -1,36 +1,12 @@
 /** Runs the unit tests of the programs on the oldest Node that they run on; options are passed on to vitest. */
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { ARCHITECTURE_NAMES, ARCHITECTURES, runsHere } from '../build/architecture.ts';
-import { BlobStore } from '../build/cache/blob-store.ts';
-import { cacheDirectory } from '../build/cache/directory.ts';
-import { Transport } from '../build/cache/transport.ts';
-import { must } from '../build/error.ts';
-import { makeAtomically } from '../build/process/atomic-write.ts';
-import { LTS_NODE } from '../build/sea/lts.ts';
-import { fetchNpmArchive, npmRegistry } from '../build/sea/npm-archive.ts';
-import { unpackNode } from '../build/sea/unpack.ts';
+import { olderNode } from './older-node.ts';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 
 /** Folders of tests that run nothing but the programs and what they are made of. */
 const FOLDERS = ['apps', 'control', 'libvirt', 'node', 'proto', 'watch'];
-
-/** Path of the older Node, which is downloaded once. */
-async function olderNode(): Promise<string> {
-  const here = ARCHITECTURE_NAMES.find((name) => runsHere(ARCHITECTURES[name]));
-  const archive = LTS_NODE[must(here, 'a Node for this host')];
-  const node = join(PROJECT, 'dist/tests', `node-${archive.version}`, 'node');
-  if (existsSync(node)) return node;
-  using transport = new Transport();
-  const store = new BlobStore(cacheDirectory());
-  const file = await fetchNpmArchive(archive, await npmRegistry(PROJECT), { store, transport });
-  await mkdir(dirname(node), { recursive: true });
-  await makeAtomically(node, (temporary) => unpackNode(file, temporary));
-  return node;
-}
 
 const vitest = join(PROJECT, 'node_modules/vitest/vitest.mjs');
 const folders = FOLDERS.map((name) => `tests/unit/${name}/`);

@@ -1,3 +1,6 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { BuildError } from '../error.ts';
 import { decompressXz } from '../process/xz.ts';
 import type { EntrySink } from '../tree/sink.ts';
 
@@ -6,12 +9,13 @@ const LARGEST_MODULE = 256 * 1024 * 1024;
 /** Compressed bytes that one process gets, about five times as much decompressed; fewer modules cost more processes. */
 const BATCH_SIZE = 4 * 1024 * 1024;
 
-const PACKED_MODULE = /\.ko\.xz$/;
+const PACKED_MODULE = /\.ko\.(?<by>xz|gz)$/;
 
 /**
- * Passes a kernel package on with its modules decompressed. Debian compresses modules with xz since release 13.
- * Plain ones load faster, can be indexed without decompressing them in every build, and compress better together in
- * the squashfs than each alone.
+ * Passes a kernel package on with its modules decompressed. Debian compresses modules with xz since release 13, Alpine
+ * with gzip. Plain ones load faster, and without a complaint of the kernel for each, to which busybox hands them as they
+ * are first; they can be indexed without decompressing them in every build, and compress better together in the
+ * squashfs than each alone.
  */
 export class ModuleUnpacker implements EntrySink {
   readonly #sink: EntrySink;
@@ -62,16 +66,32 @@ export class ModuleUnpacker implements EntrySink {
   }
 
   async #write(batch: { entry: FileHead; packed: Buffer }[]): Promise<void> {
-    const streams = batch.map(({ packed }) => packed);
-    const modules = await decompressXz(streams, LARGEST_MODULE, this.#where);
-    for (const [index, bytes] of modules.entries()) {
-      const entry = batch[index]?.entry;
-      if (entry === undefined) continue;
+    const byXz = batch.filter(({ entry }) => entry.path.endsWith('.xz'));
+    const streams = byXz.map(({ packed }) => packed);
+    const plain = await decompressXz(streams, LARGEST_MODULE, this.#where);
+    const unpacked = new Map(byXz.map(({ entry }, index) => [entry, plain[index]]));
+    for (const { entry, packed } of batch) {
+      const bytes = unpacked.get(entry) ?? (await this.#gunzip(entry, packed));
       const path = entry.path.replace(PACKED_MODULE, '.ko');
       await this.#sink.file({ ...entry, path, size: bytes.length }, whole(bytes));
     }
   }
+
+  async #gunzip({ path }: FileHead, packed: Buffer): Promise<Buffer> {
+    try {
+      return await gunzipAsync(packed, { maxOutputLength: LARGEST_MODULE });
+    } catch (cause) {
+      throw new BuildError({
+        what: `the kernel module ${path} is damaged, or too large`,
+        where: this.#where,
+        fix: 'Get an undamaged package.',
+        cause,
+      });
+    }
+  }
 }
+
+const gunzipAsync = promisify(gunzip);
 
 type FileHead = Parameters<EntrySink['file']>[0];
 

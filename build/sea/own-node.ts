@@ -118,7 +118,7 @@ function librariesOf(
   return found;
 }
 
-/** ICU's data in one folder, and the variable that says where they are; nothing if ICU is in Node itself. */
+/** ICU's data in one folder, and the variables that say so to ICU and to Node; nothing if ICU is in Node itself. */
 async function layOutData(
   tree: Tree,
   reader: ContentReader,
@@ -131,7 +131,7 @@ async function layOutData(
   if (files.length === 0) return {};
   await mkdir(directory);
   for (const file of files) copyOut(reader, file, join(directory, nameOf(file.path)), 0o644);
-  return { ICU_DATA: directory };
+  return { ICU_DATA: directory, NODE_ICU_DATA: directory };
 }
 
 const CHUNK = 1024 * 1024;

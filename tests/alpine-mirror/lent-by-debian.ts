@@ -1,14 +1,18 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { must } from '../../build/error.ts';
 import { layOutNode } from '../../build/sea/own-node.ts';
 import type { Entry, FileEntry } from '../../build/tree/entry.ts';
 import type { DebianPackage } from './debian-packages.ts';
 import { laidOut, withFolders } from './layout.ts';
 import type { PackageRecipe } from './recipe.ts';
 
-/** Where a program of Debian is that runs on a system with musl, together with its own loader and libraries. */
-export const LENT = 'usr/lib/lent-by-debian';
+/** Where Debian's programs find their loader and libraries, and where musl's do not look. */
+const [LOADERS, LIBRARIES] = ['lib64', 'usr/lib/x86_64-linux-gnu'];
+
+/** Paths of what runs with Debian's C library on a system with musl. */
+export const LENT = ['/usr/sbin/ip', `/${LIBRARIES}`];
 
 const OWNER = { uid: 0, gid: 0, origin: 'fixture' };
 
@@ -28,41 +32,37 @@ export async function lentByDebian(packages: readonly DebianPackage[]): Promise<
     description: 'Lent by Debian',
     entries: withFolders(entries),
   });
-  const inFolder = (name: string, folder: string) =>
-    of(name).filter(({ path }) => path.startsWith(folder));
+  const modules = (name: string) =>
+    of(name).filter(({ path }) => /^usr\/lib\/grub\/.*\.(?:img|lst|mod)$/.test(path));
   const busybox = of('busybox-static').find(({ path }) => path === 'usr/bin/busybox');
   if (busybox?.type !== 'file') throw new Error("Debian's busybox-static has no busybox");
   return [
     recipe('busybox-static', [{ ...busybox, path: 'bin/busybox.static' }]),
-    recipe('grub-bios', inFolder('grub-pc-bin', 'usr/lib/grub/')),
-    recipe('grub-efi', inFolder('grub-efi-amd64-bin', 'usr/lib/grub/')),
-    recipe('iproute2', await withLoader(packages, 'usr/bin/ip', ['sbin/ip'])),
+    recipe('grub-bios', modules('grub-pc-bin')),
+    recipe('grub-efi', modules('grub-efi-amd64-bin')),
+    recipe('iproute2', await withLibraries(packages, 'usr/bin/ip', 'sbin/ip')),
   ];
 }
 
-/** A program with its loader and libraries in one folder, and scripts at these paths that run it. */
-async function withLoader(
+/** A program under another path, with the loader and the libraries that it needs. */
+async function withLibraries(
   packages: readonly DebianPackage[],
   program: string,
-  paths: readonly string[],
+  path: string,
 ): Promise<Entry[]> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-lent-'));
   try {
-    const { loader } = await layOutNode(packages, program, folder);
-    if (loader === undefined) throw new Error(`${program} is linked statically`);
-    const names = await readdir(folder, { recursive: true, withFileTypes: true });
-    const files = await Promise.all(
-      names
-        .filter((one) => one.isFile())
-        .map(async ({ parentPath, name }): Promise<FileEntry> => {
-          const bytes = await readFile(join(parentPath, name));
-          return fileEntry(join(LENT, parentPath.slice(folder.length), name), bytes);
-        }),
+    const { node, loader } = await layOutNode(packages, program, folder);
+    const { command } = must(loader, 'loader').call(node, path);
+    const libraries = await readdir(join(folder, 'lib'));
+    const files = new Map([
+      [path, node],
+      [`${LOADERS}/${basename(command)}`, command],
+      ...libraries.map((name) => [`${LIBRARIES}/${name}`, join(folder, 'lib', name)] as const),
+    ]);
+    return await Promise.all(
+      [...files].map(async ([to, from]) => fileEntry(to, await readFile(from))),
     );
-    const { command, before } = loader.call(join(folder, 'node'), 'ip');
-    const words = [command, ...before].map((word) => word.replace(folder, `/${LENT}`));
-    const script = Buffer.from(`#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
-    return [...files, ...paths.map((path) => fileEntry(path, script))];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { execa } from 'execa';
+import { basename, join } from 'node:path';
+import { must } from '../../build/error.ts';
+import { ALPINE_3_19, haveAlpine319, realIndex } from '../unit/alpine/alpine-3.19.ts';
 
-/** Real Alpine 3.19 as published: packages, and the signed indexes of `main` and of its ISO. Not part of the project. */
-const FOLDER = resolve(import.meta.dirname, '../../../shared/testdata/alpine-3.19-x86_64');
-
-/** Whether the real packages are there; tests that need them are skipped by name where they are not. */
-export const haveRealPackages = existsSync(FOLDER);
+/** Whether the real packages of Alpine are there; tests that need them are skipped by name where they are not. */
+export const haveRealPackages = haveAlpine319;
 
 /** A package of Alpine: its stanza in the index that it was published with, and the file. */
 export interface RealPackage {
@@ -17,20 +15,15 @@ export interface RealPackage {
 }
 
 /** Every package whose file is there; none twice. */
-export async function realPackages(): Promise<RealPackage[]> {
+export function realPackages(): RealPackage[] {
   const found = new Map<string, RealPackage>();
-  for (const repository of ['iso', 'main']) {
-    const place = join(FOLDER, repository, 'x86_64');
-    const index = await execa('tar', ['-xzOf', join(place, 'APKINDEX.tar.gz'), 'APKINDEX']);
-    for (const stanza of index.stdout.split('\n\n')) {
-      const [, name] = /^P:(.*)$/m.exec(stanza) ?? [];
-      const [, version] = /^V:(.*)$/m.exec(stanza) ?? [];
-      if (name === undefined || version === undefined) continue;
-      const file = join(place, `${name}-${version}.apk`);
-      const key = basename(file);
-      if (existsSync(file) && !found.has(key)) {
-        found.set(key, { name, stanza: `${stanza.trim()}\n\n`, file });
-      }
+  for (const repository of ['iso', 'main'] as const) {
+    for (const { fields, text } of realIndex(repository).packages) {
+      const name = must(fields.get('P'), 'name of a package');
+      const archive = `${name}-${fields.get('V')}.apk`;
+      const file = join(ALPINE_3_19, repository, 'x86_64', archive);
+      if (found.has(archive) || !existsSync(file)) continue;
+      found.set(archive, { name, stanza: `${text.trim()}\n\n`, file });
     }
   }
   return [...found.values()];

@@ -5,7 +5,7 @@ import { run } from '../../build/process/run.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Disk, Machine, Medium } from '../../build/qemu/machine.ts';
 import { dataDisk } from '../vm/data-disk.ts';
-import { askForShell, awaitShell } from '../vm/shell.ts';
+import { openShell } from './idle.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /**
@@ -56,8 +56,7 @@ export async function measureMemory(
     const options = { acceleration: 'tcg', log: join(directory, 'serial.log') } as const;
     await using guest = await Guest.start({ firmware: 'bios', medium, disks }, options);
     await guest.waitFor(READY);
-    await askForShell(guest);
-    await awaitShell(guest);
+    await openShell(guest);
     guest.type('free -k; echo "[done]"');
     const [, used] = await guest.waitFor(/Mem: +\d+ +(\d+)[^[]*\[done\]\n/);
     return {

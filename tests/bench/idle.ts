@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { Guest } from '../../build/qemu/guest.ts';
-import { askForShell, awaitShell } from '../vm/shell.ts';
 import { type Figure, secondsOf } from './measure.ts';
 
 /** Seconds over which idle programs are looked at. */
@@ -29,8 +28,7 @@ export async function measureIdle(iso: string): Promise<Figure[]> {
     const medium = { as: 'cdrom', image: iso } as const;
     const options = { acceleration: 'tcg', log: join(directory, 'serial.log') } as const;
     await using guest = await Guest.start({ firmware: 'bios', medium }, options);
-    await askForShell(guest);
-    await awaitShell(guest);
+    await openShell(guest);
     const command = LOOK.replaceAll('\n', '; ');
     guest.type(`sleep ${SPAN}; ${command}; sleep ${SPAN}; ${command}`);
     const [, before, , after, memory] = await guest.waitFor(/^\[(\d+) (\d+)\]\n\[(\d+) (\d+)\]$/m);
@@ -51,6 +49,15 @@ export async function measureIdle(iso: string): Promise<Figure[]> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Opens a shell of root through the console on the serial port. */
+export async function openShell(guest: Guest): Promise<void> {
+  await guest.waitFor(/Press Enter to use the console/);
+  guest.type('');
+  await guest.waitFor(/8 Shell/);
+  guest.send('8');
+  await guest.waitFor(/~ # /);
 }
 
 /** Seconds that the work takes in the guest, by its own clock. */

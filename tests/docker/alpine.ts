@@ -57,7 +57,7 @@ export async function provideAlpine({
   const place = join(folder, 'mirror/x86_64');
   await mkdir(place, { recursive: true });
   const own = new Set(made.map(({ name }) => name));
-  const real = (await realPackages()).filter(({ name }) => !own.has(name));
+  const real = realPackages().filter(({ name }) => !own.has(name));
   const known = new Set([...own, ...real.map(({ name }) => name)]);
   const standIns = wanted.filter((name) => !known.has(name));
   const empty = standIns.map((name): PackageRecipe => ({ name, version: '0-r0' }));

@@ -1,35 +1,78 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory } from '../../build/cache/directory.ts';
+import { mirrorFromAlpine } from '../alpine-mirror/from-alpine.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
 import { serve } from '../alpine-mirror/serve.ts';
+import { NOT_SMALL, smallProfile } from '../alpine-mirror/small-profile.ts';
 import { copyProject } from '../build/workshop.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
 
-const FOLDER = 'dist/tests/alpine';
+const OUTPUT = join(PROJECT, 'dist/tests/alpine');
 
 /**
- * Builds the image of a profile on the Alpine base as a user would: `make lock BASE=alpine && make iso BASE=alpine` in a
- * copy of the project in which nothing is edited, from a mirror made of Debian's packages and served on loopback. The
- * build has a cache of its own: what it downloads and resolves is of use to nothing else.
+ * Builds the image of a profile on the Alpine base as a user would, from a mirror made of Debian's packages and served
+ * on loopback.
  * @returns path of the ISO
  */
 export async function buildAlpineImage(profile: string): Promise<string> {
-  const output = join(PROJECT, FOLDER);
-  const place = join(output, profile);
+  const place = join(OUTPUT, profile);
   const { folder, keys, reused } = await mirrorFromDebian({
     profile,
     folder: join(place, 'mirror'),
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
   });
+  const cache = join(place, 'cache');
+  if (!reused) await rm(cache, { recursive: true, force: true });
+  const project = await projectIn(place);
+  return build(profile, { project, cache, mirror: folder, keys });
+}
+
+/**
+ * Builds an image of the small profile, as a user would, from a mirror of real packages of Alpine.
+ * @returns path of the ISO, or what it cannot be built without
+ */
+export async function buildRealAlpineImage(): Promise<string | { lacking: string }> {
+  const place = join(OUTPUT, 'real');
+  const made = await mirrorFromAlpine(join(place, 'mirror'), {
+    projectDirectory: PROJECT,
+    cache: cacheDirectory(),
+  });
+  if ('lacking' in made) return made;
+  const project = await projectIn(place);
+  for (const path of NOT_SMALL) await rm(join(project, path));
+  const text = `export default ${JSON.stringify(smallProfile)};\n`;
+  await writeFile(join(project, `profiles/${smallProfile.name}.ts`), text);
+  const cache = join(place, 'cache');
+  const { folder: mirror, keys } = made;
+  return build(smallProfile.name, { project, cache, mirror, keys, flavour: 'virt' });
+}
+
+/** A fresh copy of the project. @returns its folder */
+async function projectIn(place: string): Promise<string> {
   const project = join(place, 'project');
   await rm(project, { recursive: true, force: true });
   await copyProject(project);
-  const cache = join(place, 'cache');
-  if (!reused) await rm(cache, { recursive: true, force: true });
-  await using mirror = await serve(folder);
+  return project;
+}
+
+/** With what an image is built. */
+interface Building {
+  project: string;
+  /** A cache of its own: what the build downloads and resolves is of use to nothing else. */
+  cache: string;
+  /** Folder of the mirror. */
+  mirror: string;
+  keys: string;
+  flavour?: 'virt';
+}
+
+/** `make lock BASE=alpine && make iso BASE=alpine` in a copy of the project in which nothing is edited. */
+async function build(profile: string, building: Building): Promise<string> {
+  const { project, cache, keys, flavour = 'full' } = building;
+  await using mirror = await serve(building.mirror);
   const from = ['--mirror', mirror.url, '--keys-dir', keys];
   const qx = (...args: string[]) =>
     execa(
@@ -38,7 +81,9 @@ export async function buildAlpineImage(profile: string): Promise<string> {
       { cwd: project, env: { QUANTIX_CACHE: cache } },
     );
   await qx('lock');
-  const { stdout } = await qx('iso', '--frozen-lock', '--output', output, '--json');
+  const { stdout } = await qx(
+    ...['iso', '--frozen-lock', '--flavour', flavour, '--output', OUTPUT, '--json'],
+  );
   const iso = parseBuilt(stdout).get(profile);
   if (iso === undefined) throw new Error(`no image of ${profile} was built`);
   return iso;

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -29,6 +30,10 @@ export class Desk {
 
   get publicKey(): string {
     return `${this.#key}.pub`;
+  }
+
+  async readPublicKey(): Promise<string> {
+    return (await readFile(this.publicKey, 'utf8')).trim();
   }
 
   get #key(): string {

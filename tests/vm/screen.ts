@@ -1,9 +1,13 @@
 import type { Chord } from '../../build/qemu/keyboard.ts';
 import { type Story, untilSucceeds } from './story.ts';
 
-/** Waits until the guest's screen shows a text; its shell on the serial port reads the screen's memory (vcs(4)). */
-export async function untilScreenShows(story: Story, text: string): Promise<void> {
-  await untilSucceeds(story, `grep -qF '${text}' /dev/vcs1`);
+/**
+ * Waits until the guest's screen shows one of some texts; its shell on the serial port reads the screen's memory
+ * (vcs(4)).
+ */
+export async function untilScreenShows(story: Story, ...texts: readonly string[]): Promise<void> {
+  const patterns = texts.map((text) => `-e '${text}'`).join(' ');
+  await untilSucceeds(story, `grep -qF ${patterns} /dev/vcs1`);
 }
 
 /** Presses one key after the other on the guest's keyboard. */

@@ -8,7 +8,6 @@ import { Guest } from '../../build/qemu/guest.ts';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
 import type { Image } from './build-images.ts';
-import { askForShell, awaitShell } from './shell.ts';
 
 /** Where logs and pictures of the tests go. */
 const ARTIFACTS = resolve(import.meta.dirname, '../../dist/tests');
@@ -72,16 +71,32 @@ export async function untilReady({ guest }: Story): Promise<void> {
 
 /** Opens a shell of root on the serial port, through the console: no password is set. */
 export async function logIn({ guest }: Story): Promise<void> {
-  await askForShell(guest);
+  await openShell(guest);
   await awaitShell(guest);
 }
 
 /** The same where root has a password. */
 export async function logInWith(password: string, { guest }: Story): Promise<void> {
-  await askForShell(guest);
+  await openShell(guest);
   await guest.waitFor(/Password of root/);
   guest.send(`${password}\r`);
   await awaitShell(guest);
+}
+
+async function openShell(guest: Guest): Promise<void> {
+  await guest.waitFor(/Press Enter to use the console/);
+  guest.type('');
+  await guest.waitFor(/8 Shell/);
+  guest.send('8');
+}
+
+/** Waits until the shell on the serial port asks for a command. */
+export async function awaitShell(guest: Guest): Promise<void> {
+  await guest.waitFor(/~ # /);
+  const prompt = guest.mark;
+  // A command that is longer than the line would be echoed in pieces.
+  guest.type('stty cols 999');
+  await guest.waitFor(/~ # /, prompt);
 }
 
 /** A message of the kernel among what a command writes: the serial port is its console too. */

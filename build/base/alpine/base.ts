@@ -4,7 +4,7 @@ import { smallSkeleton } from '../system/skeleton.ts';
 import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
 import { findNode } from './node.ts';
-import { openPackage, readerVersion } from './package/open.ts';
+import { openForImage, readerVersion } from './open.ts';
 import {
   type AlpineSettings,
   alpineArchitecture,
@@ -47,7 +47,7 @@ function reader(profile: Profile): ArchiveReader {
     name: 'alpine',
     readerVersion: readerVersion(),
     open: ({ locked, file }, sink, signal) =>
-      openPackage({
+      openForImage({
         file,
         keys,
         identity: locked.apk?.C,

@@ -1,5 +1,6 @@
 import { BuildError } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
+import { nameOf, parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { type Database, databaseFiles, initialDirectories } from './installed/database.ts';
 import { DirectoryOwners, FileOwners } from './installed/owners.ts';
@@ -86,10 +87,22 @@ function withOwner(entry: Entry, owners: DirectoryOwners): Entry {
 export function install({ entries, directories, database }: InstallationPlan, tree: Tree): void {
   for (const entry of entries) {
     if (entry.type === 'directory') tree.add(entry);
-    else tree.replace(entry);
+    else if (!leadsToItself(entry, tree)) tree.replace(entry);
   }
   for (const entry of directories) {
     if (tree.canonical(entry.path) === undefined) tree.add(entry);
   }
   for (const entry of database) tree.replace(entry);
+}
+
+/**
+ * Whether a link would lead to its own place: with a merged `/usr` one from `/usr/lib` to a file in `/lib`, as older
+ * branches have them for libraries. The file is at both places then, without the link.
+ */
+function leadsToItself(entry: Entry, tree: Tree): boolean {
+  if (entry.type !== 'symlink') return false;
+  const folder = tree.canonical(parentOf(entry.path));
+  if (folder === undefined) return false;
+  const target = entry.target.startsWith('/') ? entry.target : `${folder}/${entry.target}`;
+  return tree.canonical(target) === (folder === '' ? '' : `${folder}/`) + nameOf(entry.path);
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { execaSync } from 'execa';
 import { expect, test } from 'vitest';
 import { ModuleUnpacker } from '../../../build/kmod/unpack-modules.ts';
@@ -32,6 +33,23 @@ function packed(text: string | Buffer): Buffer {
   });
   return Buffer.from(stdout);
 }
+
+test('modules compressed with gzip come out plain too, and a damaged one is named', async () => {
+  const sink = new Collector();
+  const unpacker = new ModuleUnpacker(sink, PACKAGE);
+  await pass(unpacker, `${FOLDER}/a.ko.gz`, gzipSync('a module of Alpine'));
+  await pass(unpacker, `${FOLDER}/b.ko.xz`, packed('a module of Debian'));
+  await unpacker.done();
+  expect(Object.fromEntries(sink.files)).toEqual({
+    [`${FOLDER}/a.ko`]: 'a module of Alpine',
+    [`${FOLDER}/b.ko`]: 'a module of Debian',
+  });
+  const other = new ModuleUnpacker(new Collector(), PACKAGE);
+  await pass(other, `${FOLDER}/c.ko.gz`, Buffer.from('no gzip at all'));
+  await expect(other.done()).rejects.toThrow(
+    `the kernel module ${FOLDER}/c.ko.gz is damaged, or too large (${PACKAGE})`,
+  );
+});
 
 async function* parts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes.subarray(0, 5);

@@ -50,7 +50,10 @@ test('it finds the data of ICU, which Alpine has in a package of its own', async
   const libraries = opened('libz', [library('libz.so.1')]);
   const icu = opened('icu-data-en', [file('usr/share/icu/76.1/icudt76l.dat', 'data')]);
   const { loader } = await layOutNode([node, musl, libraries, icu], 'usr/bin/node', folder);
-  expect(loader?.call('x', 'x').environment).toEqual({ ICU_DATA: join(folder, 'icu') });
+  expect(loader?.call('x', 'x').environment).toEqual({
+    ICU_DATA: join(folder, 'icu'),
+    NODE_ICU_DATA: join(folder, 'icu'),
+  });
   expect(await readdir(join(folder, 'icu'))).toEqual(['icudt76l.dat']);
 });
 

@@ -2,8 +2,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { alpine } from '../../../../build/base/alpine/base.ts';
 import type { Profile } from '../../../../build/profile/profile.ts';
 import { ContentReader } from '../../../../build/tree/content.ts';
+import type { Entry } from '../../../../build/tree/entry.ts';
 import { Tree } from '../../../../build/tree/tree.ts';
 import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
+import { directory, file, symlink } from '../../tree/trees.ts';
 import { lockOf, openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
 
 let place: Workplace;
@@ -18,13 +20,18 @@ afterEach(() => place[Symbol.asyncDispose]());
 const handed = (profile: Profile) => ({ ...profile, settings: alpine.settings(profile) });
 
 /** The tree of an image with the virtual machines' kernel, made from these packages. */
-async function merged(packages: readonly PackageRecipe[], profile: Profile = profileOf()) {
+async function merged(
+  packages: readonly PackageRecipe[],
+  profile: Profile = profileOf(),
+  before: readonly Entry[] = [],
+) {
   const mirror = await place.mirror('mirror', packages);
   const resolution = await alpine.resolve(place.request({ mirror, profile }));
   const lock = lockOf(resolution);
   const ofVirt = lock.packages.filter(({ flavour }) => flavour !== 'full');
   const reader = new ContentReader();
   const tree = new Tree(reader);
+  for (const entry of before) tree.add(entry);
   const opened = await place.open({ packages: ofVirt }, mirror, profile);
   alpine.merge(tree, opened, { profile: handed(profile), flavour: 'virt', reader });
   return { tree };
@@ -42,6 +49,24 @@ test('the tree has the files of the packages of one kernel, and apk’s database
   ]);
   expect(tree.text('etc/apk/repositories')).toMatch(/^https:\/\/\S+\/v3\.24\/main\n$/);
   expect(tree.text('etc/apk/keys/test.rsa.pub')).toContain('BEGIN PUBLIC KEY');
+});
+
+test('where /usr is merged, a link from /usr/lib to a file in /lib gives way to the file', async () => {
+  const library = program('library', {
+    entries: [
+      directory('lib'),
+      file('lib/libx.so.1', 'the library'),
+      directory('usr'),
+      directory('usr/lib'),
+      symlink('usr/lib/libx.so', 'libx.so.1'),
+      symlink('usr/lib/libx.so.1', '../../lib/libx.so.1'),
+    ],
+  });
+  const packages = PACKAGES.map((one) => (one.name === 'library' ? library : one));
+  const { tree } = await merged(packages, profileOf(), alpine.skeleton());
+  for (const path of ['lib/libx.so.1', 'usr/lib/libx.so.1', 'usr/lib/libx.so']) {
+    expect(tree.text(path)).toBe('the library');
+  }
 });
 
 test('a script is stored, not run, whether or not somebody looked at it', async () => {
