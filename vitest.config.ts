@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Kinds of files that take longest, the longest first: a short one is a better last. */
-const LONGEST = ['vm', 'docker', 'build'];
+/** Files, and folders of files, that take longest, the longest first: a short one is a better last. */
+const LONGEST = [
+  ...['database/power-cut', 'net/walks', 'net/power-cut'],
+  ...['vm/qvdc', 'vm/quantix-os', 'vm', 'docker', 'build/air-gapped', 'build'],
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ project }: TestSpecification) => LONGEST.indexOf(project.name);
+    const rank = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((name) => moduleId.includes(`/tests/${name}`));
+      return place === -1 ? LONGEST.length : place;
+    };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import {
+  expectGoodServices,
+  expectLease,
+  expectNoTrace,
+  expectReachedFromOutside,
+  expectStatic,
+  powerOff,
+  reachableMachine,
+} from './address.ts';
+import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
+import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
+import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
+
+/** Waits for the agent to notice that the address of the machine has become this one; asked, it then tells no other. */
+async function untilAgentTells(story: Story, address: string): Promise<void> {
+  await untilSucceeds(story, `grep -q '→ ${address}$' /var/log/quantix/node.log`);
+  const told = await succeed(story, 'qx-node status');
+  expect(told).toContain(`Management      ${address}\n`);
+  expect(told).not.toContain(address === STATIC ? LEASED : STATIC);
+}
+
+test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed', async () => {
+  const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
+    bios: { board: 'pc', drive: { as: 'cdrom', bus: 'ata' } },
+    uefi: { board: 'q35', drive: { as: 'cdrom', bus: 'ata' } },
+  });
+  {
+    await using story = await boot('quantix-os-network', machine);
+    await untilReady(story);
+    await logIn(story);
+    await expectGoodServices(story, 'quantix-os');
+    await expectLease(story);
+    await setStaticOnScreen(story);
+    await untilAgentTells(story, STATIC);
+    await expectStatic(story);
+    await expectReachedFromOutside(story, hostPort);
+    await powerOff(story);
+  }
+  await using story = await boot('quantix-os-network-again', otherwise);
+  await untilReady(story);
+  await logIn(story);
+  await expectStatic(story);
+  await setDhcpOnScreen(story);
+  await expectLease(story);
+  await expectNoTrace(story);
+  await untilAgentTells(story, LEASED);
+  await expectVmsTold(story);
+  await expectToOutliveKills(story);
+  await expectToBeMissed(story);
+  story.expectGoodConsole();
+});

@@ -1,0 +1,138 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { must } from '../../build/error.ts';
+import type { Disk } from '../../build/qemu/machine.ts';
+import { Random } from '../fuzz/random.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import {
+  expectGoodServices,
+  expectLease,
+  expectNoTrace,
+  expectReachedFromOutside,
+  expectStatic,
+  powerOff,
+  reachableMachine,
+} from './address.ts';
+import { dataDisk } from './data-disk.ts';
+import {
+  addNode,
+  countRows,
+  damageThrowAways,
+  expectDatabase,
+  expectDocumentedCommands,
+  expectMigrationsReversible,
+  expectThrowAwaysMended,
+} from './databases.ts';
+import { setStaticOnSerialLine } from './set-address.ts';
+import { boot, imageOf, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
+
+/**
+ * Moments of a first boot after which something is being written, by what the guest says of itself, and the longest time
+ * from there until the power is cut, milliseconds: while the database is migrated, while the cluster is made, while etcd
+ * makes its folder, and before all that.
+ */
+const MOMENTS = [
+  { moment: /Starting qx-controlplane/, longest: 25_000 },
+  { moment: /Starting postgresql/, longest: 25_000 },
+  { moment: /Starting etcd/, longest: 5_000 },
+  { moment: /quantix: root/, longest: 5_000 },
+] as const;
+
+/** How often the power is cut; `QUANTIX_POWER_CUTS=20` asks for more than a usual run has time for. */
+const CUTS = Number(process.env.QUANTIX_POWER_CUTS ?? 1);
+
+/** Milliseconds for a story, whose many commands each take seconds on an emulated processor, and for a cut with two boots. */
+const STORY = 1_200_000;
+const CUT = 600_000;
+
+const random = new Random(12);
+const cuts = Array.from({ length: CUTS }, (_, cut) => {
+  const { moment, longest } = must(MOMENTS[cut % MOMENTS.length], 'moment');
+  return { cut, moment, after: random.below(longest) };
+});
+
+/** Boots QvDC for the first time, with a fresh disk for its data, and cuts its power. @returns the disk, as it was left */
+async function cutFirstBoot({ cut, moment, after }: (typeof cuts)[number]): Promise<Disk> {
+  const file = await dataDisk(await temporaryFolder(), 'QVDC-DATA');
+  const disk: Disk = { file, format: 'raw', bus: 'virtio' };
+  await using story = await boot(`qvdc-power-cut-${cut}`, {
+    firmware: 'uefi',
+    board: 'q35',
+    cpus: 2,
+    medium: { as: 'cdrom', bus: 'ata', image: imageOf('qvdc').iso },
+    disks: [disk],
+  });
+  await story.guest.waitFor(moment);
+  await wait(after);
+  return disk;
+}
+
+/** Waits for text on the status screen of the console on the serial line. */
+async function untilConsoleTells({ guest }: Story, text: RegExp): Promise<void> {
+  await guest.waitFor(/Press Enter to use the console/);
+  const status = guest.mark;
+  guest.type('');
+  await guest.waitFor(text, status);
+}
+
+test.each(cuts.slice(1))(
+  'after cut $cut of power in a first boot, $after ms after it says $moment, the next boot ends in a working control plane, with all migrations',
+  async (cut) => {
+    const disk = await cutFirstBoot(cut);
+    await using story = await boot(`qvdc-power-cut-${cut.cut}-again`, {
+      firmware: 'bios',
+      medium: { as: 'cdrom', image: imageOf('qvdc').iso },
+      disks: [disk],
+    });
+    await untilReady(story);
+    await logIn(story);
+    await expectDatabase(story);
+    // The boot does not wait for etcd, which may have to set its folder aside.
+    await untilSucceeds(story, 'qx-controlplane doctor');
+    story.expectGoodConsole();
+  },
+  CUT,
+);
+
+test(
+  'QvDC, whose power is cut while it migrates its database for the first time, comes up with all of it; it takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace; so is its database, and what else is damaged meanwhile starts empty, with an alert',
+  async () => {
+    const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
+      bios: { board: 'q35', drive: { as: 'cdrom', bus: 'scsi' } },
+      uefi: { board: 'q35', drive: { as: 'disk', bus: 'nvme' } },
+    });
+    const disks = [...(machine.disks ?? []), await cutFirstBoot(must(cuts[0], 'cut'))];
+    let rows = '';
+    {
+      await using story = await boot('qvdc-network', { ...machine, disks });
+      await untilReady(story);
+      await setStaticOnSerialLine(story);
+      await expectGoodServices(story, 'qvdc');
+      await expectStatic(story);
+      await expectReachedFromOutside(story, hostPort);
+      await expectMigrationsReversible(story);
+      await addNode(story);
+      await expectDocumentedCommands(story);
+      rows = await countRows(story);
+      await story.screenshot();
+      await damageThrowAways(story);
+      await powerOff(story);
+    }
+    await using story = await boot('qvdc-network-again', { ...otherwise, disks });
+    await untilReady(story);
+    await untilConsoleTells(story, /ready \(.*schema version 10/);
+    await logIn(story);
+    await expectDatabase(story);
+    expect(await countRows(story)).toBe(rows);
+    await expectThrowAwaysMended(story);
+    await expectStatic(story);
+    await succeed(story, 'qx-network dhcp eth0');
+    await expectLease(story);
+    await expectNoTrace(story);
+    const before = story.guest.mark;
+    story.guest.type('reboot');
+    await story.guest.waitFor(/GNU GRUB/, before);
+    story.expectGoodConsole();
+  },
+  STORY,
+);
