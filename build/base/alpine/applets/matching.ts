@@ -1,25 +1,24 @@
-import { matchesGlob } from 'node:path';
 import { closeSpellings } from '../../../spelling.ts';
 import type { Database } from '../database/database.ts';
 import type { Name } from '../database/model.ts';
 import { AppletError } from './words.ts';
 
-const WILDCARD = /[*?[]/;
-
 /**
- * Resolves the arguments of a command to names; one with `*`, `?` or `[…]` is a pattern.
- * @throws AppletError listing the arguments that match no name
+ * Resolves the arguments of a command to names; one with `*` is a pattern as fnmatch(3) has them, with `?` and `[…]`
+ * too, and may match nothing.
+ * @throws AppletError listing the arguments that are no name
  */
 export function matchingNames(database: Database, words: readonly string[]): Name[] {
   const missing: string[] = [];
   const names = words.flatMap((word) => {
-    let found = namesMatching(database, word);
-    if (found.length === 0) {
-      database.readDependencies();
-      found = namesMatching(database, word);
+    if (word.includes('*')) {
+      const pattern = patternOf(word);
+      return [...database.names()].filter(({ name }) => pattern.test(name));
     }
-    if (found.length === 0) missing.push(word);
-    return found;
+    if (database.lookup(word) === undefined) database.readDependencies();
+    const found = database.lookup(word);
+    if (found === undefined) missing.push(word);
+    return found === undefined ? [] : [found];
   });
   const first = missing[0];
   if (first === undefined) return [...new Set(names)];
@@ -34,9 +33,26 @@ export function matchingNames(database: Database, words: readonly string[]): Nam
   });
 }
 
-function namesMatching(database: Database, word: string): Name[] {
-  if (WILDCARD.test(word)) {
-    return [...database.names()].filter(({ name }) => matchesGlob(name, word));
+/** Signs of a pattern, longest first: a set of characters, an escaped one, `*`, `?`, any other. */
+const SIGN = /\[([!^]?)(\][^\]]*|[^\]]+)\]|\\(.)|(\*+|\?)|(.)/gsu;
+
+/** A pattern of fnmatch(3), capitals like small letters: `*` and `?` stand for any characters. */
+function patternOf(glob: string): RegExp {
+  const source = glob.replace(
+    SIGN,
+    (_, no?: string, set?: string, escaped?: string, wildcard?: string, plain?: string) => {
+      if (set !== undefined) return `[${no === '' ? '' : '^'}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
+      if (wildcard !== undefined) return wildcard === '?' ? '[^]' : '[^]*';
+      return RegExp.escape(escaped ?? plain ?? '');
+    },
+  );
+  try {
+    return new RegExp(`^${source}$`, 'iu');
+  } catch (error) {
+    // A set such as [z-a], which no character is in.
+    if (error instanceof SyntaxError) return NOTHING;
+    throw error;
   }
-  return [database.lookup(word)].filter((name) => name !== undefined);
 }
+
+const NOTHING = /(?!)/u;

@@ -77,12 +77,22 @@ describe('del', () => {
     expect(changes(newer, 'del x-b')).toEqual(['purge x-b 2', 'install x-a 3', 'OK 1']);
   });
 
-  test('takes patterns', () => {
-    expect(changes({ ...given, world: 'a b' }, 'del [ab]')).toEqual([
-      'purge a 1',
-      'purge b 1',
-      'OK 0',
-    ]);
+  test.each(['[ab]*', '*', '[!c]*', '[^c]*', '?*', '**', 'A* B*', '[a-b]*', '\\a* b', 'a b z*'])(
+    'takes the pattern %s',
+    (words) => {
+      const before = { ...given, world: 'a b', repository: `${REPOSITORY}\n\nso:x/y 1` };
+      expect(changes(before, `del ${words}`)).toEqual(['purge a 1', 'purge b 1', 'OK 0']);
+    },
+  );
+
+  test('a pattern may match nothing, and without * it is a name', () => {
+    expect(changes(given, 'del z*')).toEqual(['OK 2']);
+    for (const pattern of ['[a*', '[z-a]*', '[]*', '[!]*', '*\\', '[\\d]*', '*('.repeat(50)]) {
+      expect(changes(given, `del ${pattern}`)).toEqual(['OK 2']);
+    }
+    for (const word of ['[ab]', '?', 'z']) {
+      expect(changes(given, `del ${word}`)).toEqual(['ERROR other']);
+    }
   });
 
   test('a name that nobody knows is told, with what it may be', () => {
