@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { formatTable } from '../../tasks/ui/format.ts';
 import { measureApk } from './apk.ts';
+import { measureBases } from './bases.ts';
 import { measureBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
 import { measureDatabase } from './database.ts';
@@ -10,7 +11,6 @@ import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
-import { measureSizes } from './sizes.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** Label of the disk on which QvDC keeps its databases. */
@@ -37,7 +37,7 @@ const profiles = images.map(({ image }) => image);
 for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));
 figures.push(...(await measureTogether(profiles, RUNS)));
 for (const { image, file } of images) {
-  figures.push(...(await measureSizes(PROJECT, image, file)));
+  figures.push(...(await measureBases(PROJECT, image, { image: file, runs: RUNS })));
   const dataLabel = image === 'qvdc' ? QVDC_DATA : undefined;
   figures.push(...(await measureBoots(image, file, { runs: RUNS, dataLabel })));
   if (dataLabel !== undefined) figures.push(await measureMemory(image, file, dataLabel));

@@ -11,12 +11,19 @@ import { PROJECT, parseBuilt } from './build-images.ts';
 
 const OUTPUT = join(PROJECT, 'dist/tests/alpine');
 
+/** Where the image of a profile on the Alpine base is built: the copy of the project, with its lock, and the cache. */
+export function alpineWorkshop(profile: string): { project: string; cache: string } {
+  const place = join(OUTPUT, profile);
+  return { project: join(place, 'project'), cache: join(place, 'cache') };
+}
+
 /**
  * Builds the image of a profile on the Alpine base as a user would, from a mirror made of Debian's packages and served
  * on loopback.
  * @returns path of the ISO
  */
 export async function buildAlpineImage(profile: string): Promise<string> {
+  const { cache } = alpineWorkshop(profile);
   const place = join(OUTPUT, profile);
   const { folder, keys, reused } = await mirrorFromDebian({
     profile,
@@ -24,7 +31,6 @@ export async function buildAlpineImage(profile: string): Promise<string> {
     projectDirectory: PROJECT,
     cache: cacheDirectory(),
   });
-  const cache = join(place, 'cache');
   if (!reused) await rm(cache, { recursive: true, force: true });
   const project = await projectIn(place);
   return build(profile, { project, cache, mirror: folder, keys });

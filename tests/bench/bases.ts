@@ -1,15 +1,53 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { copy } from 'fs-extra/esm';
 import { selectPackages } from '../../build/base/alpine/repository/select.ts';
 import { composeWorld } from '../../build/base/alpine/request.ts';
 import { lockFile, readLock } from '../../build/lock/file.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { findSettings } from '../../build/profile/profile.ts';
+import { openWorkshop } from '../build/workshop.ts';
 import { haveAlpine319, realIndex } from '../unit/alpine/alpine-3.19.ts';
-import { buildAlpineImage } from '../vm/alpine-image.ts';
-import type { Figure } from './measure.ts';
+import { alpineWorkshop, buildAlpineImage } from '../vm/alpine-image.ts';
+import { type Figure, median, secondsOf } from './measure.ts';
 
 /** An image of a profile on Alpine is to be at most this part of the one on Debian. */
 const LIMIT = 0.75;
+
+/** A build from Alpine is to take at most so many times what one from Debian takes. */
+const TIME_LIMIT = 1.1;
+
+/**
+ * Compares how long the image of a profile takes to build on Alpine and on Debian, from locks and packages that are there
+ * and opened; nothing that was built is. Alpine's are Debian's packages under Alpine's names.
+ */
+async function measureTimes(profile: string, runs: number): Promise<Figure> {
+  await using workshop = await openWorkshop();
+  const alpine = alpineWorkshop(profile);
+  const lock = `profiles/${profile}.alpine.x86_64.lock.json`;
+  await copy(join(alpine.project, lock), join(workshop.directory, lock));
+  const seconds = async (base: string, cache: string) => {
+    await rm(join(cache, 'steps'), { recursive: true, force: true });
+    return await secondsOf(async () => {
+      const args = ['iso', '--profile', profile, '--base', base, '--frozen-lock', '--offline'];
+      const { exitCode, stderr } = await workshop.run(args, { env: { QUANTIX_CACHE: cache } });
+      if (exitCode !== 0) throw new Error(`the build failed: ${stderr}`);
+    });
+  };
+  const [onAlpine, onDebian]: [number[], number[]] = [[], []];
+  for (let run = 0; run < runs; run += 1) {
+    onAlpine.push(await seconds('alpine', alpine.cache));
+    onDebian.push(await seconds('debian', workshop.cache.root));
+  }
+  const [mine, other] = [median(onAlpine), median(onDebian)];
+  return {
+    what: `${profile}: building on Alpine, to Debian`,
+    value: mine / other,
+    limit: TIME_LIMIT,
+    unit: '×',
+    note: `${mine.toFixed(2)} s, Debian ${other.toFixed(2)} s; made from Debian’s packages`,
+  };
+}
 
 /**
  * Compares what a profile takes on Alpine with what it takes on Debian. No whole image of real Alpine can be built where
@@ -17,10 +55,10 @@ const LIMIT = 0.75;
  * Debian's packages under Alpine's names; and packages as they are published, before the profile drops parts of them.
  * @param image path of the image from Debian
  */
-export async function measureSizes(
+export async function measureBases(
   project: string,
   profile: string,
-  image: string,
+  { image, runs }: { image: string; runs: number },
 ): Promise<Figure[]> {
   const alpine = await stat(await buildAlpineImage(profile));
   const debian = await stat(image);
@@ -29,10 +67,11 @@ export async function measureSizes(
     [alpine.size, debian.size],
     'says nothing of musl and Alpine’s packages',
   );
+  const times = await measureTimes(profile, runs);
   const published = await publishedSizes(project, profile);
-  if (published === undefined) return [built];
+  if (published === undefined) return [built, times];
   const how = 'nothing dropped, no etcd';
-  return [built, figure(`${profile}: packages of Alpine 3.19 as published`, published, how)];
+  return [built, times, figure(`${profile}: packages of Alpine 3.19 as published`, published, how)];
 }
 
 function figure(what: string, [alpine, debian]: readonly [number, number], how: string): Figure {
