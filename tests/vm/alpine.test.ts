@@ -1,12 +1,105 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { healthSchema } from '../../apps/api/health.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { findSettings } from '../../build/profile/profile.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
-import { buildAlpineImage } from './alpine-image.ts';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { buildAlpineImage, buildRealAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
-import { boot, logIn, type Story, succeed, untilReady } from './story.ts';
+import { Desk } from './desk.ts';
+import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
+import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
-describe('an image of the Alpine base', () => {
+const real = await buildRealAlpineImage();
+const lacking = typeof real === 'string' ? undefined : real.lacking;
+
+const statusSchema = z.object({ health: healthSchema });
+
+describe.skipIf(lacking !== undefined)(
+  `an image of real packages of Alpine${lacking === undefined ? '' : `, for which there is no ${lacking}`}`,
+  () => {
+    let story: Story;
+    let hostPort: number;
+
+    beforeAll(async () => {
+      hostPort = await freePort();
+      story = await boot('alpine-bios-cdrom', {
+        firmware: 'bios',
+        medium: { as: 'cdrom', image: String(real) },
+        forwards: [{ hostPort, guestAddress: STATIC, guestPort: 22 }],
+      });
+      await untilReady(story);
+      await logIn(story);
+    });
+
+    afterAll(async () => {
+      await story[Symbol.asyncDispose]();
+    });
+
+    test('has Alpine’s C library, kernel, init and package of Node, of which only the programs are left', async () => {
+      await succeed(story, 'cat /proc/$(pidof qx-node)/maps | grep -q /lib/ld-musl-');
+      expect(await succeed(story, 'uname -r')).toMatch(/-virt$/m);
+      expect(await succeed(story, 'openrc --version')).toContain('OpenRC');
+      expect(await succeed(story, "sed -n 's/^P://p' /lib/apk/db/installed")).toMatch(/^nodejs$/m);
+      await succeed(story, 'test ! -e /usr/bin/node && test ! -e /script-was-run');
+      expect(await succeed(story, 'cat /etc/os-release')).toContain('QUANTIX_BASE="alpine"');
+    });
+
+    test('runs its services, and makes device nodes as the appliance wants them', async () => {
+      for (const runlevel of ['sysinit', 'boot', 'default']) {
+        const status = await succeed(story, `rc-status --nocolor ${runlevel}`);
+        expect(status).not.toMatch(/stopped|crashed/);
+      }
+      const nodes = "stat -c '%n %a %G' /dev/null /dev/vcs1 /dev/sr0";
+      expect(await succeed(story, nodes)).toBe(
+        '/dev/null 666 root\n/dev/vcs1 660 tty\n/dev/sr0 660 cdrom\n',
+      );
+    });
+
+    test('has an agent that answers', async () => {
+      await untilSucceeds(story, 'qx-node status >/dev/null');
+      const told: unknown = JSON.parse(await succeed(story, 'qx-node status --json'));
+      expect(statusSchema.parse(told).health.managementAddress).toBe(LEASED);
+    });
+
+    test('resolves names by /etc/hosts, and has the DNS server of its lease', async () => {
+      await succeed(story, 'ping -c 1 localhost');
+      expect(await succeed(story, 'cat /etc/resolv.conf')).toContain('nameserver 10.0.2.3');
+    });
+
+    test('gets a static address on its screen, lets its operator in there by SSH, and goes back to DHCP', async () => {
+      const desk = await Desk.create(hostPort);
+      await setStaticOnScreen(story);
+      const key = await desk.readPublicKey();
+      await succeed(story, `mkdir -p /quantix/ssh && echo '${key}' >/quantix/ssh/authorized_keys`);
+      await succeed(story, 'qx-ssh on --minutes 5');
+      await desk.untilReached();
+      expect(await desk.succeed('hostname; id -un; qx-network status --json')).toMatch(
+        new RegExp(`^quantix\\nroot\\n.*"${STATIC}"`),
+      );
+      await succeed(story, 'qx-ssh off');
+      expect((await desk.ssh('true')).status).toBe(255);
+      await setDhcpOnScreen(story);
+    });
+
+    test('keeps the password that was set', async () => {
+      const set = 'echo "correct horse" | qx-password set; qx-password status | grep -x set';
+      await succeed(story, set);
+      await succeed(story, 'echo "correct horse" | qx-password check');
+    });
+
+    test('powers off, and nothing bad was on its console', async () => {
+      await story.screenshot();
+      await story.guest.powerOff();
+      story.expectGoodConsole();
+      expect(story.guest.log).not.toMatch(/Invalid ELF header|checkpath: owner/);
+    });
+  },
+);
+
+/** Without them, Debian's packages under Alpine's names are better than no boot of this base at all. */
+describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form', () => {
   let story: Story;
 
   beforeAll(async () => {
