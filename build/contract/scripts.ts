@@ -49,7 +49,7 @@ function nameScript({ script, verdict }: PackageScript): string {
  * @returns lines; none if everything was reviewed
  */
 export function describeUnreviewed(scripts: readonly PackageScript[]): string[] {
-  const packages = Map.groupBy(withoutTwins(scripts), (one) => one.package);
+  const packages = Map.groupBy(withoutDuplicates(scripts), (one) => one.package);
   const open = [...packages.values()].filter((own) => unreviewed(own).length > 0);
   return open.sort(byPackage).flatMap((own) => ['', ...describePackage(own)]);
 }
@@ -88,7 +88,7 @@ function linesOf(text: string): string[] {
 }
 
 /** A package that two profiles take is told once. */
-function withoutTwins(scripts: readonly PackageScript[]): PackageScript[] {
+function withoutDuplicates(scripts: readonly PackageScript[]): PackageScript[] {
   const key = (one: PackageScript) => `${one.package} ${one.script} ${one.sha256} ${one.verdict}`;
   return [...new Map(scripts.map((one) => [key(one), one])).values()];
 }
