@@ -28,6 +28,7 @@ async function measureTimes(profile: string, runs: number): Promise<Figure> {
   await copy(join(alpine.project, lock), join(workshop.directory, lock));
   const seconds = async (base: string, cache: string) => {
     await rm(join(cache, 'steps'), { recursive: true, force: true });
+    await rm(join(workshop.directory, 'dist'), { recursive: true, force: true });
     return await secondsOf(async () => {
       const args = ['iso', '--profile', profile, '--base', base, '--frozen-lock', '--offline'];
       const { exitCode, stderr } = await workshop.run(args, { env: { QUANTIX_CACHE: cache } });
