@@ -27,7 +27,7 @@ export async function writeRootfs(prepared: PreparedImage, output: Output): Prom
   if (plan.sea !== undefined) await build.make(plan.sea, report);
   using reader = new ContentReader();
   const inputs = readRootfs({ ...facts, sea: plan.sea });
-  const { tree } = assembleRootfs(inputs, build.work(report), reader);
+  const tree = assembleRootfs(inputs, build.work(report), reader);
   const findings = auditTree(tree, auditOptions(inputs));
   for (const { rule, path, what, fix } of findings) output.say(`${rule}: /${path} ${what}. ${fix}`);
   if (findings.length > 0) {

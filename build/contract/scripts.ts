@@ -25,9 +25,14 @@ const MOST_LINES = 200;
 /** Longest line that is told. */
 const LONGEST_LINE = 400;
 
+/** Whether somebody has to look at a script before a release can be made. */
+export function isUnreviewed({ verdict }: PackageScript): boolean {
+  return verdict === 'changed' || verdict === 'unseen';
+}
+
 /** The scripts that somebody has to look at before a release can be made. */
 export function unreviewed(scripts: readonly PackageScript[]): PackageScript[] {
-  return scripts.filter(({ verdict }) => verdict === 'changed' || verdict === 'unseen');
+  return scripts.filter(isUnreviewed);
 }
 
 /** Scripts in a few words: `busybox (post-install, changed since its review), dbus (trigger)`. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { PackageScript } from '../contract/scripts.ts';
+import { isUnreviewed, type PackageScript } from '../contract/scripts.ts';
 import type { Artifact } from '../sbom/cyclonedx.ts';
 import { type ImageFacts, listPackages } from './facts.ts';
 import type { IsoResult } from './iso.ts';
@@ -65,7 +65,7 @@ export function buildManifest({
 }
 
 /** A script as the manifest has it: why it need not run or, where nobody said so, what it would have done. */
-function noteScript({ version: _, verdict, text, ...script }: PackageScript) {
-  const open = verdict === 'changed' || verdict === 'unseen';
-  return { ...script, verdict, ...(open ? { text } : {}) };
+function noteScript(script: PackageScript) {
+  const { version: _, verdict, text, ...noted } = script;
+  return { ...noted, verdict, ...(isUnreviewed(script) ? { text } : {}) };
 }

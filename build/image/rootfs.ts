@@ -55,11 +55,6 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
   };
 }
 
-/** A root filesystem that was put together. */
-export interface Rootfs {
-  tree: Tree;
-}
-
 /**
  * Puts a root filesystem together: packages, less what the profile drops, then the overlays and our own programs
  * over them, then what package scripts would have made.
@@ -70,7 +65,7 @@ export function assembleRootfs(
   inputs: RootfsInputs,
   { made, opened }: Pick<ImageWork, 'made' | 'opened'>,
   reader: ContentReader,
-): Rootfs {
+): Tree {
   const { settings, flavour, overlay, sea, version, epoch } = inputs;
   const base = inputs.base.run;
   const profile: RootfsProfile = { ...inputs.profile, settings };
@@ -90,7 +85,7 @@ export function assembleRootfs(
   }
   base.finish(tree, { profile, base: base.name, version, epoch });
   for (const entry of moduleIndexFiles(index)) tree.replace(entry);
-  return { tree };
+  return tree;
 }
 
 function drop(tree: Tree, patterns: readonly string[]): void {

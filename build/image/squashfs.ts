@@ -69,7 +69,7 @@ async function makeSquashfs(
   const { compression, epoch } = inputs;
   const { signal, onProgress } = work;
   using reader = new ContentReader();
-  const { tree } = assembleRootfs(inputs, work, reader);
+  const tree = assembleRootfs(inputs, work, reader);
   // Nothing is heard of Ctrl-C while a tree is put together.
   await nextTurn(undefined, { signal });
   assertAudited(tree, auditOptions(inputs));
@@ -95,7 +95,7 @@ async function checkSquashfs(
 
 function meantBy(inputs: RootfsInputs, work: ImageWork): Meant {
   using reader = new ContentReader();
-  return { entries: assembleRootfs(inputs, work, reader).tree.entries(), epoch: inputs.epoch };
+  return { entries: assembleRootfs(inputs, work, reader).entries(), epoch: inputs.epoch };
 }
 
 export interface SquashfsOptions {

@@ -16,6 +16,7 @@ const NOTE_ALIGNMENT = 8;
 
 /** Largest executable that is made, bytes; Node has 120 MB, and its data 1 MB that are not in the file. */
 const LARGEST = 2 ** 30;
+
 /** Largest note of a Node that is kept, bytes; they have a few hundred. */
 const LARGEST_NOTE = 1024 * 1024;
 

@@ -194,5 +194,5 @@ async function rootfsEntries(image: PreparedImage): Promise<Entry[]> {
   if (plan.sea !== undefined) await build.make(plan.sea, report);
   using reader = new ContentReader();
   const inputs = readRootfs({ ...facts, sea: plan.sea });
-  return assembleRootfs(inputs, build.work(report), reader).tree.entries();
+  return assembleRootfs(inputs, build.work(report), reader).entries();
 }

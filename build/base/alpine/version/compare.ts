@@ -4,7 +4,7 @@ import { Kind, VersionReader } from './token.ts';
 export type Relation = -1 | 0 | 1;
 
 /**
- * Compares two versions as apk-tools 3 does (the rules are in docs/apk-versions.md). Of text that is no version, its
+ * Compares two versions as apk-tools 3 does (the rules are in docs/apk-engine.md). Of text that is no version, its
  * beginning that is one is compared, and it is less than a version that ends there.
  * @returns -1 if the first is less, 1 if it is greater
  */
