@@ -20,6 +20,7 @@ const OLD_NETWORK = 'networks and protocols that Ethernet and TCP have replaced'
 const OLD_FILES = 'file systems of other and older systems';
 const FLASH = 'raw flash memory, which is on embedded boards only';
 const FABRIC = 'the fabric of a supercomputer';
+const SWITCHES = 'virtual switches besides the bridge, which is what guests are connected with';
 const KERNEL_TESTS = 'tests of the kernel itself';
 
 function because(reason: string, paths: readonly string[]): Record<string, string> {
@@ -103,6 +104,7 @@ export const drop = {
     ...below('drivers/infiniband/hw', 'hfi1 ocrdma qib usnic'),
     'drivers/infiniband/ulp/opa_vnic',
   ]),
+  ...because(SWITCHES, ['net/openvswitch']),
   ...because(KERNEL_TESTS, [
     ...below('lib', '*-error-inject test_*'),
     ...below('drivers', 'block/null_blk scsi/scsi_debug usb/misc/usbtest'),

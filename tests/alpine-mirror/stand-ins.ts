@@ -21,7 +21,6 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   libvirt: ['libvirt0'],
   'libvirt-client': ['libvirt', 'libvirt-clients'],
   'libvirt-qemu': [
-    'libvirt-daemon-config-network',
     'libvirt-daemon-driver-interface',
     'libvirt-daemon-driver-nodedev',
     'libvirt-daemon-driver-nwfilter',
@@ -44,7 +43,6 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   'ncurses-terminfo-base': ['ncurses-base'],
   'nfs-utils': ['nfs-common'],
   'openssh-client-default': ['openssh-client'],
-  openvswitch: ['openvswitch-switch'],
   partx: ['util-linux'],
   'postgresql18-contrib': ['postgresql18'],
   'procps-ng': ['procps'],
@@ -85,13 +83,7 @@ const COMMUNITY = new Set([
     'libvirt-qemu',
     'nvme-cli',
   ],
-  ...[
-    'openvswitch',
-    'openvswitch-switch',
-    'ovmf',
-    'qemu-hw-display-virtio-vga',
-    'qemu-hw-usb-host',
-  ],
+  ...['ovmf', 'qemu-hw-display-virtio-vga', 'qemu-hw-usb-host'],
   ...['qemu-img', 'qemu-system-x86', 'qemu-system-x86_64', 'qemu-utils', 'redis'],
 ]);
 
