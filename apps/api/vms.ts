@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-/** States of a domain, in libvirt's words (`virDomainState`). */
+/**
+ * States of a domain, in libvirt's words (`virDomainState`); `unknown` if libvirt lists it and does not describe it. The
+ * rest is then what was last known of it: its UUID for a name and zeros, if that is nothing.
+ */
 export const vmStateSchema = z.enum([
   'running',
   'blocked',
@@ -10,6 +13,7 @@ export const vmStateSchema = z.enum([
   'crashed',
   'pmsuspended',
   'nostate',
+  'unknown',
 ]);
 
 export const vmSchema = z.object({

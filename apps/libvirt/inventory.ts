@@ -31,7 +31,8 @@ export function inventoryCommands(ids: readonly string[]): string {
 
 /**
  * Reads the output of {@link inventoryCommands} (virsh(1), `--quiet`, C locale). Lines of no meaning to it are passed
- * over, and so is a machine whose description lacks something.
+ * over, and so is a machine whose description lacks something but its state: a newer libvirt may have states that have no
+ * name here, which are `unknown`.
  */
 export function parseInventory(output: string): Inventory {
   const described = new Map<string, Vm>();
@@ -61,10 +62,11 @@ function versionOf(output: string): string | null {
 
 function vmOf(facts: ReadonlyMap<string, string>): Vm | undefined {
   const memory = /^(\d+) KiB$/.exec(facts.get('Max memory') ?? '')?.[1];
+  const state = facts.get('State');
   const vm = vmSchema.safeParse({
     id: facts.get('UUID'),
     name: facts.get('Name'),
-    state: STATES.get(facts.get('State') ?? ''),
+    state: state === undefined ? undefined : (STATES.get(state) ?? 'unknown'),
     cpus: Number(facts.get('CPU(s)')),
     memory: memory === undefined ? undefined : Number(memory) * 1024,
     persistent: facts.get('Persistent') === 'yes',

@@ -40,11 +40,7 @@ export function watchVms({ uri, signal, onChange }: VmWatchOptions): VmWatch {
   let listening = false;
 
   const vms = watch<Vms>({
-    look: (before) =>
-      readVms(
-        { uri, signal },
-        before?.vms.map(({ id }) => id),
-      ),
+    look: (before) => readVms({ uri, signal }, before?.vms),
     pause: () => (listening ? WITH_EVENTS : WITHOUT_EVENTS),
     onChange,
     signal,

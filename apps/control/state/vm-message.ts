@@ -12,6 +12,7 @@ import { uint32, uint64 } from './numbers.ts';
 
 const STATES = {
   nostate: PowerState.UNSPECIFIED,
+  unknown: PowerState.UNSPECIFIED,
   running: PowerState.RUNNING,
   blocked: PowerState.BLOCKED,
   paused: PowerState.PAUSED,

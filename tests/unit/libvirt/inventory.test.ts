@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { inventoryCommands, parseInventory } from '../../../apps/libvirt/inventory.ts';
+import type { Vm } from '../../../apps/api/vms.ts';
+import {
+  type Inventory,
+  inventoryCommands,
+  parseInventory,
+} from '../../../apps/libvirt/inventory.ts';
+import { takeInventory } from '../../../apps/libvirt/read-vms.ts';
 
 const WEB = '9f1b2c3d-0000-4000-8000-00000000abcd';
 const DB = '6695eb01-f6a4-8304-79aa-97f2502e193f';
@@ -32,7 +38,7 @@ Messages:       tainted: running with undesirable elevated privileges
 `;
 }
 
-const web = {
+const web: Vm = {
   id: WEB,
   name: 'web',
   state: 'running',
@@ -75,9 +81,45 @@ test('a name may look like anything else that virsh writes', () => {
   }
 });
 
-test('a machine that cannot be understood is left out, and the others are not', () => {
+test('a state that has no name here is unknown; all else of the machine is known', () => {
+  const { described } = parseInventory(dominfo({ state: 'dreaming' }));
+  expect(described.get(WEB)).toEqual({ ...web, state: 'unknown' });
+});
+
+/** Looks of virsh, one after another, each as its output; the last one for ever. */
+function looks(outputs: readonly string[]) {
+  const asked: (readonly string[])[] = [];
+  const look = async (ids: readonly string[]): Promise<Inventory> => {
+    asked.push(ids);
+    return parseInventory(outputs[asked.length - 1] ?? outputs.at(-1) ?? '');
+  };
+  return { asked, look };
+}
+
+test('a machine that is listed and not described is there, as it was last known, in an unknown state', async () => {
+  const db = { ...web, id: DB, name: 'db' };
+  // virsh goes on after a dominfo that failed, and lists all.
+  const { look, asked } = looks([`${VERSION}${dominfo()}${WEB}\n${DB}`]);
+  const { vms } = await takeInventory(look, [web, db]);
+  expect(vms).toEqual([web, { ...db, state: 'unknown' }]);
+  expect(asked).toEqual([[WEB, DB]]);
+});
+
+test('a machine that never was described is there by its UUID', async () => {
+  const { look, asked } = looks([`${VERSION}${WEB}\n${DB}`, `${VERSION}${dominfo()}${WEB}\n${DB}`]);
+  const { vms } = await takeInventory(look, []);
+  expect(vms).toMatchObject([web, { id: DB, name: DB, state: 'unknown' }]);
+  expect(asked).toEqual([[], [WEB, DB]]);
+});
+
+test('a machine is gone when it is listed no more, and machines that come are described', async () => {
+  const { look } = looks([`${dominfo()}${DB}`, `${dominfo({ id: DB, name: 'db' })}${DB}`]);
+  const { vms } = await takeInventory(look, [web]);
+  expect(vms).toEqual([{ ...web, id: DB, name: 'db' }]);
+});
+
+test('a machine that cannot be understood is not described, and the others are', () => {
   const broken = [
-    dominfo({ id: DB, state: 'dreaming' }),
     dominfo({ id: DB }).replace('65536 KiB', '65536 elephants'),
     dominfo({ id: DB }).replace('CPU(s):         2', 'CPU(s):         two'),
     dominfo({ id: '00000000-0000-0000-0000-000000000000' }),
