@@ -1,39 +1,48 @@
+import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { readText } from '../host/read.ts';
-import { type DefaultRoute, parseDefaultRoutes } from './default-routes.ts';
+import { type DefaultRoute, parseDefaultRoutes, parseDefaultRoutes6 } from './default-routes.ts';
 import { type LinkKind, readLinkKind } from './link-kind.ts';
 
 /** What the choice is made from. */
 export interface AddressFacts {
-  /** IPv4 addresses in the kernel's order. */
+  /** Addresses, IPv4 and IPv6, in the kernel's order. */
   addresses: readonly { interface: string; kind: LinkKind; address: string }[];
-  /** The preferred one first. */
+  /** Of IPv4, the preferred one first. */
   defaultRoutes: readonly DefaultRoute[];
+  /** Of IPv6, the preferred one first. */
+  defaultRoutes6: readonly DefaultRoute[];
 }
 
-/** Kinds by how well they suit, after the physical interface with the default route. */
-const PREFERENCE: readonly LinkKind[] = ['ethernet', 'bond', 'wifi', 'vlan', 'bridge', 'virtual'];
+/** Kinds by how well they suit where no default route says it. */
+const PREFERENCE: readonly LinkKind[] = ['ethernet', 'bond', 'bridge', 'vlan', 'wifi', 'virtual'];
 
 /**
- * The address under which others reach this machine: that of the physical interface with the default route, then of
- * Ethernet, bond, WiFi; bridges and what is virtual come last. Among equals the one with the preferred default route is
- * taken. Loopback, link-local addresses and libvirt's NAT networks (`virbr…`) lead nowhere and never count.
+ * The address under which others reach this machine: that of the interface with the preferred default route, whatever
+ * its kind; without a default route that of Ethernet, bond, bridge, VLAN, WiFi. IPv4 first, IPv6 where there is no other.
+ * Loopback and link-local addresses, and networks that only guests are on, lead nowhere and never count.
  * @returns `null` if there is none
  */
-export function managementAddress({ addresses, defaultRoutes }: AddressFacts): string | null {
-  const routes = defaultRoutes.map((route) => route.interface);
-  const candidates = addresses
-    .filter((one) => !one.interface.startsWith('virbr') && !leadsNowhere(one.address))
-    .map(({ interface: name, kind, address }) => {
-      const route = routes.indexOf(name);
-      const hasRoute = route >= 0;
-      const isPhysical = kind === 'ethernet' || kind === 'wifi';
-      const suitability = hasRoute && isPhysical ? -1 : PREFERENCE.indexOf(kind);
-      return { address, suitability, route: hasRoute ? route : routes.length };
+export function managementAddress(facts: AddressFacts): string | null {
+  const candidates = facts.addresses.filter(
+    ({ interface: name, address }) => !name.startsWith('virbr') && !leadsNowhere(address),
+  );
+  const best = (family: typeof candidates, routes: readonly DefaultRoute[]) => {
+    const order = routes.map((route) => route.interface);
+    const rated = family.flatMap(({ interface: name, kind, address }) => {
+      const route = order.indexOf(name);
+      const suitability = PREFERENCE.indexOf(kind);
+      if (route === -1 && suitability === -1) return [];
+      return [{ address, suitability, route: route === -1 ? order.length : route }];
     });
-  candidates.sort((a, b) => a.suitability - b.suitability || a.route - b.route);
-  return candidates[0]?.address ?? null;
+    rated.sort((a, b) => a.route - b.route || a.suitability - b.suitability);
+    return rated[0]?.address;
+  };
+  const [four, six] = [true, false].map((version) =>
+    candidates.filter(({ address }) => isIPv4(address) === version),
+  );
+  return best(four ?? [], facts.defaultRoutes) ?? best(six ?? [], facts.defaultRoutes6) ?? null;
 }
 
 /**
@@ -45,12 +54,18 @@ export async function readAddressFacts(root = '/'): Promise<AddressFacts> {
     Object.entries(networkInterfaces()).map(async ([name, infos = []]) => {
       const kind = await readLinkKind(name, root);
       return infos
-        .filter(({ family, internal }) => family === 'IPv4' && !internal)
+        .filter(({ internal }) => !internal)
         .map(({ address }) => ({ interface: name, kind, address }));
     }),
   );
-  const routes = await readText(join(root, 'proc/net/route'));
-  return { addresses: addresses.flat(), defaultRoutes: parseDefaultRoutes(routes) };
+  const [routes, routes6] = await Promise.all(
+    ['route', 'ipv6_route'].map((name) => readText(join(root, 'proc/net', name))),
+  );
+  return {
+    addresses: addresses.flat(),
+    defaultRoutes: parseDefaultRoutes(routes ?? ''),
+    defaultRoutes6: parseDefaultRoutes6(routes6 ?? ''),
+  };
 }
 
 /** Detects the management address. Whoever needs it asks anew: it may have changed since. */
@@ -58,7 +73,8 @@ export async function detectManagementAddress(root = '/'): Promise<string | null
   return managementAddress(await readAddressFacts(root));
 }
 
-/** True for loopback, link-local (RFC 3927), unspecified and multicast addresses. */
+/** True for loopback, link-local (RFC 3927, RFC 4291), unspecified and multicast addresses. */
 function leadsNowhere(address: string): boolean {
-  return /^(0|127|169\.254|2(2[4-9]|3\d))\./.test(address);
+  if (isIPv4(address)) return /^(0|127|169\.254|2(2[4-9]|3\d))\./.test(address);
+  return /^(::1?$|fe[89ab]|ff|::ffff:)/i.test(address);
 }

@@ -7,7 +7,7 @@ import { parseLoadAverage, parseUptime } from '../../apps/host/load.ts';
 import { parseMemory } from '../../apps/host/memory.ts';
 import { parseMounts } from '../../apps/host/mounts.ts';
 import { parseOsRelease } from '../../apps/host/os-release.ts';
-import { parseDefaultRoutes } from '../../apps/network/default-routes.ts';
+import { parseDefaultRoutes, parseDefaultRoutes6 } from '../../apps/network/default-routes.ts';
 import { parseScan } from '../../apps/network/scan.ts';
 import { findCandidates } from '../../apps/storage/candidates.ts';
 import { parseUuid } from '../../apps/storage/superblock.ts';
@@ -56,6 +56,7 @@ export const machine: Target = {
     texts.parse([...parseOsRelease(text('release')).values()]);
     texts.parse(findCandidates(parseMounts(text('mounts')), []).map(({ name }) => name));
     z.array(z.number()).parse(parseDefaultRoutes(text('routes')).map(({ metric }) => metric));
+    z.array(z.number()).parse(parseDefaultRoutes6(text('routes')).map(({ metric }) => metric));
     z.array(z.number()).parse(parseScan(text('scan')).map(({ signal }) => signal));
     z.string()
       .nullable()

@@ -1,47 +1,69 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseDefaultRoutes } from '../../../../apps/network/default-routes.ts';
-import { type LinkKind, linkKind } from '../../../../apps/network/link-kind.ts';
+import {
+  parseDefaultRoutes,
+  parseDefaultRoutes6,
+} from '../../../../apps/network/default-routes.ts';
+import { type LinkKind, linkKind, readLinkKind } from '../../../../apps/network/link-kind.ts';
 import {
   detectManagementAddress,
   managementAddress,
 } from '../../../../apps/network/management-address.ts';
+import { temporaryFolder } from '../../folder.ts';
 
-/** `name kind address` of each, and names of interfaces with a default route, the preferred one first. */
-function choose(interfaces: [string, LinkKind, string][], ...routes: string[]): string | null {
+type Link = [name: string, kind: LinkKind, address: string];
+
+/** Names of interfaces with a default route, the preferred one first; those of IPv6 begin with `6:`. */
+function choose(interfaces: Link[], ...routes: string[]): string | null {
+  const ranked = routes.map((name, metric) => ({ interface: name, metric }));
   return managementAddress({
     addresses: interfaces.map(([name, kind, address]) => ({ interface: name, kind, address })),
-    defaultRoutes: routes.map((name, metric) => ({ interface: name, metric })),
+    defaultRoutes: ranked.filter((route) => !route.interface.startsWith('6:')),
+    defaultRoutes6: ranked.flatMap((route) =>
+      route.interface.startsWith('6:') ? [{ ...route, interface: route.interface.slice(2) }] : [],
+    ),
   });
 }
 
 describe('the management address', () => {
-  test('is that of the physical interface with the default route, be it WiFi', () => {
-    const eth0 = ['eth0', 'ethernet', '10.0.0.2'] as [string, LinkKind, string];
-    const wlan0 = ['wlan0', 'wifi', '10.1.0.2'] as [string, LinkKind, string];
-    expect(choose([eth0, wlan0], 'wlan0')).toBe('10.1.0.2');
-    expect(choose([eth0, wlan0], 'wlan0', 'eth0')).toBe('10.1.0.2');
-    expect(choose([eth0, wlan0], 'eth0', 'wlan0')).toBe('10.0.0.2');
+  test('is that of the interface with the preferred default route, whatever its kind', () => {
+    const card: Link = ['eth2', 'ethernet', '192.168.50.2'];
+    for (const kind of ['wifi', 'bond', 'bridge', 'vlan', 'virtual', 'guests'] as const) {
+      const preferred: Link = ['x', kind, '10.0.0.7'];
+      expect(choose([card, preferred], 'x')).toBe('10.0.0.7');
+      expect(choose([card, preferred], 'x', 'eth2')).toBe('10.0.0.7');
+      expect(choose([card, preferred], 'eth2', 'x')).toBe('192.168.50.2');
+    }
   });
 
-  test('is then that of Ethernet, of a bond, of WiFi, of a VLAN, of a bridge, of anything', () => {
-    const kinds: LinkKind[] = ['virtual', 'bridge', 'vlan', 'wifi', 'bond', 'ethernet'];
-    const all = kinds.map((kind, index): [string, LinkKind, string] => [
-      `x${index}`,
-      kind,
-      `10.0.${index}.1`,
-    ]);
+  test('is without a default route that of Ethernet, of a bond, of a bridge, of a VLAN, of WiFi, of anything', () => {
+    const kinds: LinkKind[] = ['virtual', 'wifi', 'vlan', 'bridge', 'bond', 'ethernet'];
+    const all = kinds.map((kind, index): Link => [`x${index}`, kind, `10.0.${index}.1`]);
     const order: (string | null)[] = [];
     for (let left = all; left.length > 0; left = left.slice(0, -1)) order.push(choose(left));
     expect(order).toEqual(['10.0.5.1', '10.0.4.1', '10.0.3.1', '10.0.2.1', '10.0.1.1', '10.0.0.1']);
   });
 
-  test('is that of the bridge which the only default route is on, if nothing else has an address', () => {
-    const bridge: [string, LinkKind, string] = ['br0', 'bridge', '10.0.0.2'];
-    expect(choose([['tap0', 'virtual', '10.9.0.1'], bridge], 'br0')).toBe('10.0.0.2');
+  test('is one of IPv6 only where there is none of IPv4', () => {
+    const both: Link[] = [
+      ['eth0', 'ethernet', '2001:db8::7'],
+      ['eth0', 'ethernet', 'fe80::1'],
+      ['eth1', 'ethernet', '10.0.0.7'],
+    ];
+    expect(choose(both, '6:eth0')).toBe('10.0.0.7');
+    expect(choose(both.slice(0, 2), '6:eth0')).toBe('2001:db8::7');
+    const two: Link[] = [
+      ['eth0', 'ethernet', 'fd00::7'],
+      ['br0', 'bridge', '2001:db8::8'],
+    ];
+    expect(choose(two, '6:br0')).toBe('2001:db8::8');
+    expect(choose(two)).toBe('fd00::7');
   });
 
   test('is that of the one with a default route among equals', () => {
-    const bonds: [string, LinkKind, string][] = [
+    const bonds: Link[] = [
       ['bond0', 'bond', '10.0.0.2'],
       ['bond1', 'bond', '10.1.0.2'],
     ];
@@ -49,15 +71,19 @@ describe('the management address', () => {
     expect(choose(bonds)).toBe('10.0.0.2');
   });
 
-  test('is never link-local, of the loop, or of a NAT network of libvirt', () => {
-    const none: [string, LinkKind, string][] = [
+  test('is never link-local, of the loop, of a NAT network of libvirt, or of guests alone', () => {
+    const none: Link[] = [
+      ['vnet3', 'guests', '10.9.0.1'],
       ['eth0', 'ethernet', '169.254.7.7'],
       ['lo', 'virtual', '127.0.0.1'],
       ['virbr0', 'bridge', '192.168.122.1'],
       ['virbr1', 'bridge', '192.168.100.1'],
       ['eth1', 'ethernet', '0.0.0.0'],
+      ['eth0', 'ethernet', 'fe80::5054:ff:fe12:3456'],
+      ['febf', 'ethernet', 'febf::1'],
+      ['lo', 'virtual', '::1'],
     ];
-    expect(choose(none, 'eth0', 'virbr0')).toBeNull();
+    expect(choose(none, 'eth0', 'virbr0', '6:eth0')).toBeNull();
   });
 
   test('of a machine that itself is a guest in such a network is the one it has there', () => {
@@ -68,9 +94,21 @@ describe('the management address', () => {
     expect(choose([], 'eth0')).toBeNull();
   });
 
+  test('is not that of a bridge which only guests are on', async () => {
+    const folder = await temporaryFolder();
+    const net = join(folder, 'sys/class/net');
+    for (const path of ['br0/bridge', 'br0/brif/vnet0', 'vnet0']) {
+      await mkdir(join(net, path), { recursive: true });
+    }
+    await writeFile(join(net, 'vnet0/tun_flags'), '0x1002\n');
+    expect(await readLinkKind('br0', folder)).toBe('guests');
+    await mkdir(join(net, 'br0/brif/eth0'));
+    expect(await readLinkKind('br0', folder)).toBe('bridge');
+  });
+
   test('can be detected on this machine', async () => {
     const found = await detectManagementAddress();
-    if (found !== null) expect(found).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+    if (found !== null) expect(isIP(found)).toBeGreaterThan(0);
     expect(await detectManagementAddress('/nonexistent')).toBe(found);
   });
 });
@@ -99,6 +137,21 @@ half\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0
       expect(parseDefaultRoutes(text)).toEqual([]);
     },
   );
+
+  test('of IPv6 come in the same way', () => {
+    const zero = '0'.repeat(32);
+    const gateway = `fe80${'0'.repeat(27)}1`;
+    const text = `${zero} 00 ${zero} 00 ${gateway} 00000400 00000002 00000000 00000003     eth1
+${zero} 00 ${zero} 00 ${gateway} 000003e9 00000002 00000000 00450003     eth0
+fd000000000000000000000000000000 40 ${zero} 00 ${zero} 00000100 00000001 00000000 00000001     eth0
+${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo
+`;
+    expect(parseDefaultRoutes6(text)).toEqual([
+      { interface: 'eth0', metric: 1001 },
+      { interface: 'eth1', metric: 1024 },
+    ]);
+    expect(parseDefaultRoutes6('\n0 0\n')).toEqual([]);
+  });
 });
 
 test('an interface is what the kernel has in its folder, whatever its name', () => {
@@ -107,5 +160,6 @@ test('an interface is what the kernel has in its folder, whatever its name', () 
   expect(linkKind(['bonding'], 'DEVTYPE=bond\n')).toBe('bond');
   expect(linkKind(['bridge', 'brif'], '')).toBe('bridge');
   expect(linkKind(['lower_eth0'], 'DEVTYPE=vlan\nINTERFACE=eth0.7\n')).toBe('vlan');
+  expect(linkKind(['tun_flags'], '')).toBe('guests');
   expect(linkKind([], '')).toBe('virtual');
 });
