@@ -1,5 +1,7 @@
 import * as z from 'zod';
 
+const seenSchema = z.union([z.literal(['now', 'never']), z.iso.datetime()]);
+
 /** A place for volumes: `GET /v1/storage-pools`. A pool is a mount point or a volume group, never a path's prefix. */
 export const poolSchema = z.object({
   /** The same at each look and after each restart: made from what the pool is, such as a file system's UUID. */
@@ -10,7 +12,10 @@ export const poolSchema = z.object({
   path: z.string().nullable(),
   /** What is mounted: a device, `server:/export`, a volume group. */
   source: z.string(),
-  health: z.enum(['healthy', 'degraded', 'failed', 'unmounted']),
+  /** `unknown` if it does not answer: all else is what was last seen then. */
+  health: z.enum(['healthy', 'degraded', 'failed', 'unmounted', 'unknown']),
+  /** `now`, or when it last answered (ISO 8601), or `never`. */
+  seen: seenSchema,
   /** Why it is not healthy. */
   problem: z.string().nullable(),
   writable: z.boolean(),
@@ -18,6 +23,8 @@ export const poolSchema = z.object({
   total: z.number(),
   used: z.number(),
   available: z.number(),
+  /** When its volumes were listed: a large pool is told before that is done, and lists go on beside it. */
+  volumesSeen: seenSchema,
   volumes: z.array(
     z.object({
       name: z.string(),

@@ -1,4 +1,4 @@
-import { run } from '../process/run.ts';
+import { type RunOptions, run } from '../process/run.ts';
 
 /** Space of a file system in bytes. */
 export interface Space {
@@ -27,9 +27,7 @@ export function parseSpace(text: string): Space {
  */
 export async function readSpace(
   path: string,
-  { timeout, signal }: { timeout: number; signal?: AbortSignal | undefined },
+  options: Pick<RunOptions, 'timeout' | 'signal' | 'onSurvivor'>,
 ): Promise<Space> {
-  return parseSpace(
-    await run('stat', ['-f', '-c', '%S %b %f %a', '--', path], { timeout, signal }),
-  );
+  return parseSpace(await run('stat', ['-f', '-c', '%S %b %f %a', '--', path], options));
 }

@@ -21,6 +21,8 @@ export interface RunOptions {
   input?: string;
   /** Characters that it may write; 16 Mi if absent. */
   maxOutput?: number;
+  /** Gets the end of a child that was left to itself, since not even SIGKILL ended it. */
+  onSurvivor?: ((ended: Promise<unknown>) => void) | undefined;
 }
 
 /** What a command wrote, without the last line feeds. */
@@ -47,7 +49,7 @@ export async function run(
 export async function runFully(
   command: string,
   args: readonly string[],
-  { timeout, signal, input = '', maxOutput = MAX_OUTPUT }: RunOptions,
+  { timeout, signal, input = '', maxOutput = MAX_OUTPUT, onSurvivor }: RunOptions,
 ): Promise<Output> {
   const asked = { command, args };
   const limit = AbortSignal.timeout(timeout);
@@ -65,6 +67,7 @@ export async function runFully(
   const settled = new AbortController();
   try {
     const end = await Promise.race([child.ended, survival(ending, settled.signal)]);
+    if (end === undefined) onSurvivor?.(child.ended);
     const output = { stdout: stdout?.() ?? '', stderr: stderr?.() ?? '' };
     if (ending.aborted) throw new CommandError({ ...asked, stderr: output.stderr, ...why() });
     const error = end === undefined ? undefined : endingError(end, { ...asked, ...output });

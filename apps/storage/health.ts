@@ -15,13 +15,18 @@ export interface Sight {
   error: Error | null;
 }
 
+function isFull({ total, available }: Space): boolean {
+  return total > 0 && available === 0;
+}
+
 /** How a pool that answers fares. */
 export function assess(sight: Sight): Pick<Pool, 'health' | 'problem' | 'writable'> {
   const { space, readOnly, error } = sight;
   const share = space.used / (space.used + space.available || 1);
   const full = `${Math.floor(share * 100)} % full`;
   const code = error !== null && 'code' in error ? String(error.code) : '';
-  if (code === 'ENOSPC') return { health: 'degraded', problem: full, writable: false };
+  if (code === 'ENOSPC' || (error === null && isFull(space)))
+    return { health: 'degraded', problem: full, writable: false };
   if (error !== null) {
     const health = LOST.includes(code) ? 'failed' : 'degraded';
     return { health, problem: error.message, writable: false };

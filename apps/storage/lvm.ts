@@ -3,6 +3,7 @@ import type { Pool } from '../api/storage.ts';
 import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 import { FULL } from './health.ts';
+import type { Care } from './probe.ts';
 
 /** Milliseconds; LVM reads the head of every disk. */
 const PATIENCE = 20_000;
@@ -72,8 +73,8 @@ function parseReport<T>(command: string, text: string, schema: z.ZodType<T>): T 
  * Volume groups of this machine; none where LVM is not installed.
  * @throws Error if LVM fails or tells what cannot be understood
  */
-export async function readVolumeGroups(signal?: AbortSignal): Promise<Pool[]> {
-  const options = { timeout: PATIENCE, signal };
+export async function readVolumeGroups(care: Care = {}): Promise<Pool[]> {
+  const options = { timeout: PATIENCE, ...care };
   const groupFields = 'vg_name,vg_uuid,vg_size,vg_free,vg_attr';
   const volumeFields = 'lv_name,vg_uuid,lv_path,lv_size,lv_attr,data_percent';
   try {
@@ -95,6 +96,8 @@ function toPool(group: Group, all: readonly LogicalVolume[]): Pool {
     path: null,
     source: group.vg_name,
     ...health(group, all),
+    seen: 'now',
+    volumesSeen: 'now',
     total,
     used: Math.max(0, total - available),
     available,

@@ -1,20 +1,14 @@
 import { join } from 'node:path';
 import type { Pool } from '../api/storage.ts';
-import { readSpace } from '../host/file-system-space.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
-import { CommandError } from '../process/command-error.ts';
 import { type Candidate, findCandidates } from './candidates.ts';
 import type { PoolDeclaration } from './declaration.ts';
-import { HangError, HangGuard } from './hang-guard.ts';
-import { assess } from './health.ts';
+import { LastSight, type Sight } from './last-sight.ts';
 import { readVolumeGroups } from './lvm.ts';
-import { probe } from './probe.ts';
-import { readUuid } from './superblock.ts';
-import { listVolumes, type Volume } from './volumes.ts';
+import { PoolLook } from './pool-look.ts';
 
-/** Milliseconds within which a file system answers that is well: for its space, then for its files. */
-const SPACE_PATIENCE = 5_000;
-const FILES_PATIENCE = 10_000;
+/** Milliseconds for which LVM is waited for, which reads the head of every disk that is its own. */
+const GROUPS_PATIENCE = 20_000;
 
 /** Pools, and what kept others from being seen. */
 export interface Storage {
@@ -30,11 +24,12 @@ export interface StorageOptions {
   root?: string;
 }
 
-/** Finds the storage pools of this machine anew at each look; remembers nothing of them but which ones hang. */
+/** Finds the storage pools of this machine anew at each look. What does not answer is told as it was last seen. */
 export class StorageReader {
   readonly #declarations: readonly PoolDeclaration[];
   readonly #root: string;
-  readonly #guard = new HangGuard();
+  readonly #groups = new LastSight<Pool[]>();
+  #looks = new Map<string, PoolLook>();
 
   constructor({ declarations, root = '/' }: StorageOptions) {
     this.#declarations = declarations;
@@ -44,72 +39,69 @@ export class StorageReader {
   async read(signal?: AbortSignal): Promise<Storage> {
     const mounts = await readMounts(this.#root);
     const candidates = findCandidates(mounts, this.#declarations);
-    const problems: string[] = [];
+    const before = this.#looks;
+    this.#looks = new Map();
     const [pools, groups] = await Promise.all([
-      Promise.all(candidates.map((candidate) => this.#look(candidate, mounts, signal))),
-      readVolumeGroups(signal).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        problems.push(`volume groups cannot be read: ${words(error)}`);
-        return [];
-      }),
+      Promise.all(
+        candidates.map(({ mount, isOurs, ...candidate }) => {
+          const { path, source, name } = candidate;
+          if (mount === null || path === null) {
+            return { ...absent(candidate), id: candidate.id ?? name };
+          }
+          const key = JSON.stringify([mount.device, source, path]);
+          const look = before.get(key) ?? new PoolLook();
+          this.#looks.set(key, look);
+          return this.#look(look, { ...candidate, path, mount, isOurs }, mounts, signal);
+        }),
+      ),
+      this.#readGroups(signal),
     ]);
-    return { pools: distinct([...pools, ...groups]), problems };
+    return { pools: distinct([...pools, ...groups.pools]), problems: groups.problems };
   }
 
   async #look(
-    { mount, isOurs, ...candidate }: Candidate,
+    look: PoolLook,
+    { mount, isOurs, path, ...candidate }: Candidate & { mount: Mount; path: string },
     mounts: readonly Mount[],
     signal: AbortSignal | undefined,
   ): Promise<Pool> {
-    const { kind, name, path, source } = candidate;
-    if (mount === null || path === null) return { ...absent(candidate), id: candidate.id ?? name };
-    const id = candidate.id ?? (await readUuid(join(this.#root, source))) ?? `path:${path}`;
-    const about = { id, name, kind, path, source };
+    const { kind, name, source } = candidate;
+    const id =
+      candidate.id ?? (await look.uuid(join(this.#root, source), signal)) ?? `path:${path}`;
+    const others = new Set(mounts.map((one) => join(this.#root, one.path)));
     const folder = join(this.#root, path);
+    const place = { source, folder, others, readOnly: mount.readOnly, isProbed: isOurs };
+    return { id, name, kind, path, source, ...(await look.look(place, signal)) };
+  }
+
+  async #readGroups(signal: AbortSignal | undefined): Promise<Storage> {
     try {
-      const space = await readSpace(folder, { timeout: SPACE_PATIENCE, signal });
-      const { volumes, error } = await this.#guard.look(id, FILES_PATIENCE, async () => {
-        const others = new Set(mounts.map((one) => join(this.#root, one.path)));
-        return await readFiles({ folder, others, signal, isProbed: isOurs && !mount.readOnly });
-      });
-      return { ...about, ...space, ...assess({ space, readOnly: mount.readOnly, error }), volumes };
+      const sight = await this.#groups.look(GROUPS_PATIENCE, (onSurvivor) =>
+        readVolumeGroups({ signal, onSurvivor }),
+      );
+      if (sight.seen === 'now') return { pools: sight.value ?? [], problems: [] };
+      return lastGroups(sight, 'LVM does not answer');
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof CommandError || error instanceof HangError)) throw error;
-      return { ...about, ...NOTHING, health: 'failed', problem: `${source}: ${words(error)}` };
+      return lastGroups(this.#groups.before(), `volume groups cannot be read: ${words(error)}`);
     }
   }
 }
 
-const NOTHING = { writable: false, total: 0, used: 0, available: 0, volumes: [] };
+/** Volume groups that cannot be seen are not gone. */
+function lastGroups({ value, seen }: Sight<Pool[]>, problem: string): Storage {
+  const last = { health: 'unknown', problem, writable: false, seen, volumesSeen: seen } as const;
+  return { pools: (value ?? []).map((pool) => ({ ...pool, ...last })), problems: [problem] };
+}
 
 function absent({ kind, name, path, source }: Omit<Candidate, 'mount' | 'isOurs'>) {
   const place = kind === 'directory' ? 'is on no disk' : 'is not mounted';
-  const problem = `${path ?? source} ${place}`;
-  return { kind, name, path: null, source, ...NOTHING, health: 'unmounted' as const, problem };
-}
-
-interface Files {
-  folder: string;
-  others: ReadonlySet<string>;
-  signal: AbortSignal | undefined;
-  isProbed: boolean;
-}
-
-/** Volumes of a pool; with an error where the system would not write or list. */
-async function readFiles({ isProbed, ...folder }: Files): Promise<{
-  volumes: Volume[];
-  error: Error | null;
-}> {
-  let volumes: Volume[] = [];
-  try {
-    volumes = await listVolumes(folder);
-    if (isProbed) await probe(folder.folder);
-    return { volumes, error: null };
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    return { volumes, error };
-  }
+  return {
+    ...{ kind, name, path: null, source },
+    ...{ total: 0, used: 0, available: 0, writable: false, volumes: [] },
+    ...({ health: 'unmounted', seen: 'now', volumesSeen: 'now' } as const),
+    problem: `${path ?? source} ${place}`,
+  };
 }
 
 /** Copies of a file system have the same UUID: all but the first are told apart by where they are. */

@@ -1,7 +1,11 @@
-import { open } from 'node:fs/promises';
+import { run } from '../process/run.ts';
+import type { Care } from './probe.ts';
 
 /** Bytes of a device within which all superblocks that are known here lie. */
 const LENGTH = 68 * 1024;
+
+/** Milliseconds within which a disk answers. */
+const PATIENCE = 5_000;
 
 /** Where a file system has its signature and its UUID, in bytes. */
 interface Layout {
@@ -29,15 +33,12 @@ export function parseUuid(start: Buffer): string | null {
 
 /**
  * UUID of the file system on a device. Read from the device itself: the links of /dev/disk and blkid(8) are not on every
- * base. `null` where the device cannot be read.
+ * base. By a child, since a disk of a server may not answer. `null` where the device cannot be read, or is none that is
+ * known here.
+ * @throws CommandError if it does not answer in time
  */
-export async function readUuid(device: string): Promise<string | null> {
-  try {
-    await using file = await open(device, 'r');
-    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(LENGTH), position: 0 });
-    return parseUuid(buffer.subarray(0, bytesRead));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return null;
-    throw error;
-  }
+export async function readUuid(device: string, care: Care = {}): Promise<string | null> {
+  const script = `dd if="$1" bs=4096 count=${LENGTH / 4096} 2>/dev/null | base64`;
+  const text = await run('sh', ['-c', script, 'sh', device], { timeout: PATIENCE, ...care });
+  return parseUuid(Buffer.from(text, 'base64'));
 }

@@ -1,76 +1,82 @@
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Pool } from '../api/storage.ts';
-import { HEAD, volumeFormat } from './volume-format.ts';
+import { randomUUID } from 'node:crypto';
+import { runFully } from '../process/run.ts';
+import type { Care } from './probe.ts';
+import { parseSystemError } from './system-error.ts';
+import { type FileFacts, FormatReader, type Volume } from './volume-formats.ts';
 
-export type Volume = Pool['volumes'][number];
-
-/** Folders below a pool's own that are looked into, and entries that are looked at: a pool may hold anything. */
+/** Folders below a pool's own that are looked into, and files that are listed: a pool may hold anything. */
 const DEPTH = 3;
-const ENTRIES = 20_000;
+const FILES = 20_000;
 
-/** In folders of a pool only files with these names count, so that no database is taken for volumes. */
-const IMAGE = /\.(qcow2?|raw|img|iso)$/i;
+/** Milliseconds for the list of a pool's files. */
+const TIME_LIMIT = 300_000;
 
 /** What is listed. */
-export interface VolumeFolder {
+export interface VolumeFolder extends Care {
   /** The pool's folder. */
   folder: string;
   /** Folders on which something else is mounted, which is a pool of its own. */
   others: ReadonlySet<string>;
-  signal?: AbortSignal | undefined;
+}
+
+/** Lists a pool's volumes again and again. */
+export class VolumeList {
+  readonly #formats = new FormatReader();
+
+  /**
+   * Volumes of a folder: its files, and images in folders below, so that no database is taken for volumes. Links are not
+   * followed, hidden files are left out, and what vanishes meanwhile is not there. All of it is done by children.
+   * @throws SystemError if the folder itself cannot be read; CommandError if that takes too long
+   */
+  async read({ folder, others, ...care }: VolumeFolder): Promise<Volume[]> {
+    const files = (await listFiles(folder, care)).filter(
+      ({ path }) => ![...others].some((other) => other !== folder && path.startsWith(`${other}/`)),
+    );
+    const volumes = await this.#formats.read(folder, files, care);
+    return volumes.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
+/** Regular files that are not hidden: all of the folder itself, and images below. FOLDER TOKEN */
+const LIST = `{
+	find "$1" -xdev -mindepth 1 -maxdepth 1 -type f ! -name '.*' -exec stat -c "$2 %s %b %Y %Z %n" {} +
+	find "$1" -xdev -mindepth 1 -maxdepth ${DEPTH + 1} -type d \\( -name '.*' -o -name lost+found \\) -prune -o \\
+		-mindepth 2 -type f ! -name '.*' \\( -iname '*.qcow' -o -iname '*.qcow2' -o -iname '*.raw' -o \\
+		-iname '*.img' -o -iname '*.iso' \\) -exec stat -c "$2 %s %b %Y %Z %n" {} +
+} | head -n ${FILES}`;
+
+async function listFiles(folder: string, care: Care): Promise<FileFacts[]> {
+  const token = randomUUID();
+  const args = ['-c', LIST, 'sh', folder, token];
+  const { stdout, stderr } = await runFully('sh', args, { timeout: TIME_LIMIT, ...care });
+  const complaint = stderr
+    .split('\n')
+    .find((line) => line.replaceAll(/['‘’]/g, '').startsWith(`find: ${folder}: `));
+  if (complaint !== undefined) throw parseSystemError(complaint);
+  return parseFiles(stdout, { folder, token });
 }
 
 /**
- * Volumes of a folder: its files, and images in folders below. Links are not followed, hidden files are left out, and
- * what vanishes meanwhile is not there.
- * @throws Error of the system if the folder itself cannot be read
+ * Files of what stat(1) writes: `TOKEN SIZE BLOCKS MODIFIED CHANGED PATH` in each line. A name with a line feed goes on
+ * without the token, which nobody could have known; such a file is left out, as is what is not like that.
  */
-export async function listVolumes({ folder, others, signal }: VolumeFolder): Promise<Volume[]> {
-  const volumes: Volume[] = [];
-  let left = ENTRIES;
-  const waiting = [{ path: folder, prefix: '', depth: 0 }];
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const { path, prefix, depth } = next;
-    const entries = await present(readdir(path, { withFileTypes: true }), depth > 0);
-    for (const entry of entries ?? []) {
-      signal?.throwIfAborted();
-      left -= 1;
-      if (left < 0) return volumes;
-      const place = join(path, entry.name);
-      const name = prefix + entry.name;
-      if (entry.name.startsWith('.') || entry.name === 'lost+found') continue;
-      if (entry.isDirectory() && depth < DEPTH && !others.has(place)) {
-        waiting.push({ path: place, prefix: `${name}/`, depth: depth + 1 });
-      } else if (entry.isFile() && (depth === 0 || IMAGE.test(entry.name))) {
-        const volume = await present(readVolume(place, name), true);
-        if (volume !== undefined) volumes.push(volume);
-      }
-    }
-  }
-  return volumes.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-async function readVolume(path: string, name: string): Promise<Volume> {
-  // Not waiting for a writer, should the file have become a pipe meanwhile.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  await using file = await open(path, flags);
-  const { size, blocks } = await file.stat();
-  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(HEAD), position: 0 });
-  const head = buffer.subarray(0, bytesRead);
-  return { name, path, allocated: blocks * 512, ...volumeFormat({ name, size, head }) };
-}
-
-const GONE: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'];
-
-/** What is not there, or not any more, is `undefined` if it may be so. */
-async function present<T>(work: Promise<T>, mayBeGone: boolean): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (mayBeGone && GONE.includes(code)) return undefined;
-    throw error;
-  }
+export function parseFiles(
+  text: string,
+  { folder, token }: { folder: string; token: string },
+): FileFacts[] {
+  const records = text.split(`${token} `).slice(1);
+  return records.flatMap((record) => {
+    const line = record.replace(/\n$/, '');
+    const match =
+      /^(\d{1,15}) (\d{1,15}) (-?\d{1,12})(?:\.\d+)? (-?\d{1,12})(?:\.\d+)? ([^\n]+)$/.exec(line);
+    const [, size, blocks, modified, changed, path = ''] = match ?? [];
+    if (!path.startsWith(`${folder}/`)) return [];
+    return {
+      path,
+      size: Number(size),
+      allocated: Number(blocks) * 512,
+      modified: Number(modified),
+      changed: Number(changed),
+    };
+  });
 }

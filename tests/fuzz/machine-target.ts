@@ -66,7 +66,10 @@ export const machine: Target = {
       .parse(parseUuid(bytes('superblock')));
     z.int()
       .nonnegative()
-      .parse(volumeFormat({ name: 'a', size: 7, head: bytes('image') }).capacity);
+      .parse(
+        volumeFormat({ name: 'a', size: 7, head: bytes('image'), descriptor: bytes('serial') })
+          .capacity,
+      );
   },
 };
 

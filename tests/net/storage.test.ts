@@ -83,24 +83,32 @@ ${TELL_MOUNTS}`;
   expect(first?.pools).toMatchObject([{ health: 'degraded', problem: '100 % full' }]);
 });
 
-test('a file server that does not answer fails its pool and holds up no other', async () => {
-  const hang = `mkdir -p root/nas; exec 3<>/dev/fuse
-mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 hang root/nas`;
-  const tell = `${TELL_MOUNTS}; sed -i 's/fuse hang/nfs4 nas:\\/export/' root/proc/self/mountinfo`;
-  const script = `disk one root/data ${ONE}; ${hang}\n${tell}`;
-  const declared = [{ name: 'nas', nfs: 'nas:/export/' }];
+/** Mounts a file system at root/NAME whose server never answers: NAME */
+const HANG = `hang() {
+	mkdir -p "root/$1"
+	mount -i -t fuse -o "fd=$2,rootmode=40000,user_id=0,group_id=0" "hang-$1" "root/$1"
+}`;
+
+test('file servers that do not answer say nothing of other pools, however many they are and however large those', async () => {
+  const script = `disk one root/data ${ONE}; ${HANG}
+for each in 3 4 5; do eval "exec $each<>/dev/fuse"; hang "nas$each" $each; done
+mkdir -p root/big; mount -t tmpfs big root/big
+seq -f 'root/big/disk-%g.qcow2' 20000 | xargs touch
+${TELL_MOUNTS}
+sed -i -e 's/fuse hang-\\(nas.\\)/nfs4 \\1:\\/export/' -e 's/tmpfs big/xfs \\/dev\\/big/' root/proc/self/mountinfo`;
+  const declared = [{ name: 'nas', nfs: 'nas3:/export/' }];
   const looks = await look({ script, declared });
   for (const { pools } of looks) {
+    const silent = { kind: 'nfs', health: 'unknown', seen: 'never', writable: false, volumes: [] };
     expect(pools).toMatchObject([
-      {
-        id: 'nas:/export',
-        name: 'nas',
-        kind: 'nfs',
-        path: '/nas',
-        health: 'failed',
-        problem: 'nas:/export: stat did not end within 5 s',
-      },
-      { id: ONE, health: 'healthy' },
+      { ...silent, id: 'nas3:/export', name: 'nas', path: '/nas3' },
+      { name: 'big', health: 'healthy', seen: 'now' },
+      { id: ONE, name: 'data', health: 'healthy', seen: 'now', volumesSeen: 'now' },
+      { ...silent, name: 'nas4', problem: 'nas4:/export does not answer' },
+      { ...silent, name: 'nas5' },
     ]);
   }
+  const big = looks.at(-1)?.pools.find(({ name }) => name === 'big');
+  expect(big?.volumesSeen).toBe('now');
+  expect(big?.volumes).toHaveLength(20_000);
 });

@@ -62,7 +62,7 @@ export const NETWORK = {
   ],
 };
 
-const POOL = { volumes: [], writable: true, problem: null };
+const POOL = { volumes: [], writable: true, problem: null, seen: 'now', volumesSeen: 'now' };
 
 /** A call of a console to its machine. */
 export type Call = [name: keyof Deps, ...args: unknown[]];

@@ -20,6 +20,7 @@ const HEALTH = {
   degraded: PoolHealth.DEGRADED,
   failed: PoolHealth.FAILED,
   unmounted: PoolHealth.UNMOUNTED,
+  unknown: PoolHealth.UNSPECIFIED,
 } as const;
 
 /** A storage pool, as a message. */

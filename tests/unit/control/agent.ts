@@ -72,6 +72,8 @@ export const DATA: Pool = {
   used: 250_000_000,
   available: 750_000_000,
   volumes: [],
+  seen: 'now',
+  volumesSeen: 'now',
 };
 
 /** A host with an agent whose control-plane client is the real one; the rest is what the test says. */

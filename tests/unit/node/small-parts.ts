@@ -110,6 +110,8 @@ export function world(): World {
         used: 25 * 2 ** 30,
         available: 75 * 2 ** 30,
         volumes: [],
+        seen: 'now',
+        volumesSeen: 'now',
       },
     ],
     problems: [],

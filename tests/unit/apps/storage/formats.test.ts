@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseUuid, readUuid } from '../../../../apps/storage/superblock.ts';
-import { HEAD, volumeFormat } from '../../../../apps/storage/volume-format.ts';
+import { volumeFormat } from '../../../../apps/storage/volume-format.ts';
 import { temporaryFolder } from '../../folder.ts';
 
 function qcow2({ version = 3, capacity = 10n * 1024n ** 3n } = {}): Buffer {
@@ -21,10 +21,11 @@ function bytesAt(length: number, at: number, bytes: string): Buffer {
 
 describe('the format of a volume', () => {
   const size = 196_608;
+  const none = Buffer.alloc(0);
 
   test('qcow2 tells what a machine sees, whatever the name', () => {
     const head = qcow2();
-    expect(volumeFormat({ name: 'a.raw', size, head })).toEqual({
+    expect(volumeFormat({ name: 'a.raw', size, head, descriptor: none })).toEqual({
       format: 'qcow2',
       capacity: 10737418240,
     });
@@ -35,15 +36,18 @@ describe('the format of a volume', () => {
     ['of a version that is not there', qcow2({ version: 9 })],
     ['larger than can be counted', qcow2({ capacity: 2n ** 64n - 1n })],
   ])('qcow2 that is %s is damaged, and as large as its file', (_, head) => {
-    expect(volumeFormat({ name: 'a', size, head })).toEqual({ format: 'unknown', capacity: size });
+    expect(volumeFormat({ name: 'a', size, head, descriptor: none })).toEqual({
+      format: 'unknown',
+      capacity: size,
+    });
   });
 
   test('an ISO is told by its descriptor, a raw one by its name alone', () => {
-    const iso = bytesAt(HEAD, 32 * 1024, '\x01CD001');
-    expect(volumeFormat({ name: 'x', size, head: iso }).format).toBe('iso');
-    const none = Buffer.alloc(0);
-    expect(volumeFormat({ name: 'a.IMG', size: 0, head: none }).format).toBe('raw');
-    expect(volumeFormat({ name: 'fake.iso', size: 0, head: none }).format).toBe('unknown');
+    const descriptor = Buffer.from('CD001');
+    expect(volumeFormat({ name: 'x', size, head: none, descriptor }).format).toBe('iso');
+    const empty = { size: 0, head: none, descriptor: none };
+    expect(volumeFormat({ name: 'a.IMG', ...empty }).format).toBe('raw');
+    expect(volumeFormat({ name: 'fake.iso', ...empty }).format).toBe('unknown');
   });
 });
 

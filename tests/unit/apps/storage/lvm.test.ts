@@ -49,6 +49,8 @@ test('a volume group is a pool of its logical volumes; thin ones take up what is
       total: 107369988096,
       used: 100000000000,
       available: 7369988096,
+      seen: 'now',
+      volumesSeen: 'now',
       volumes: [
         {
           name: 'root',

@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { probe } from '../../../../apps/storage/probe.ts';
-import { listVolumes } from '../../../../apps/storage/volumes.ts';
+import { type FileFacts, FormatReader } from '../../../../apps/storage/volume-formats.ts';
+import { parseFiles, VolumeList } from '../../../../apps/storage/volumes.ts';
+import { WriteProbe } from '../../../../apps/storage/write-probe.ts';
 import { temporaryFolder } from '../../folder.ts';
 
 const none: ReadonlySet<string> = new Set();
+
+const listVolumes = (folder: string, others = none) => new VolumeList().read({ folder, others });
 
 test('volumes are the files of a folder and the images below; allocated is what they take up', async () => {
   const folder = await temporaryFolder();
@@ -20,7 +24,7 @@ test('volumes are the files of a folder and the images below; allocated is what 
   await writeFile(join(folder, '.hidden.raw'), '');
   await symlink('/etc/passwd', join(folder, 'link.raw'));
   await execa('mkfifo', [join(folder, 'pipe.raw')]);
-  const volumes = await listVolumes({ folder, others: new Set([join(folder, 'other/pool')]) });
+  const volumes = await listVolumes(folder, new Set([join(folder, 'other/pool')]));
   expect(volumes.map(({ name, format, capacity }) => ({ name, format, capacity }))).toEqual([
     { name: 'sparse.raw', format: 'raw', capacity: 1024 ** 3 },
     { name: 'vms/web/disk.img', format: 'raw', capacity: 65536 },
@@ -40,7 +44,7 @@ test('files that come and go meanwhile are no reason to fail', async () => {
     }
   })();
   for (let look = 0; look < 50; look += 1) {
-    const names = (await listVolumes({ folder, others: none })).map(({ name }) => name);
+    const names = (await listVolumes(folder)).map(({ name }) => name);
     expect(names).toContain('stays.raw');
   }
   isOver = true;
@@ -48,7 +52,7 @@ test('files that come and go meanwhile are no reason to fail', async () => {
 });
 
 test('a folder that is not there is an error', async () => {
-  await expect(listVolumes({ folder: '/nonexistent', others: none })).rejects.toThrow('ENOENT');
+  await expect(listVolumes('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('trying to write leaves nothing, also after a try that was cut off', async () => {
@@ -62,6 +66,72 @@ test('trying to write does not write through a link that someone put there', asy
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'victim'), 'precious');
   await symlink('victim', join(folder, '.quantix-probe'));
-  await expect(probe(folder)).rejects.toThrow('ELOOP');
+  await probe(folder);
+  expect((await execa('ls', ['-A', folder])).stdout).toBe('victim');
   expect((await execa('cat', [join(folder, 'victim')])).stdout).toBe('precious');
+});
+
+test('what the system says of a try is told', async () => {
+  await expect(probe('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(probe('/proc')).rejects.toThrow();
+});
+
+test('a pool is written to when it is new, after a doubt and an hour later, and not at each look', async () => {
+  const folder = await temporaryFolder();
+  const write = new WriteProbe();
+  const goneFor = async (now: number) => await write.look('/nonexistent', now, {});
+  expect(await write.look(folder, 0, {})).toBeNull();
+  for (let now = 30_000; now < 3_600_000; now += 30_000) expect(await goneFor(now)).toBeNull();
+  const failed = { code: 'ENOENT' };
+  expect(await goneFor(3_600_000)).toMatchObject(failed);
+  expect(await goneFor(3_630_000)).toMatchObject(failed);
+  expect(await write.look(folder, 3_660_000, {})).toBeNull();
+  expect(await goneFor(3_690_000)).toBeNull();
+  write.doubt();
+  expect(await goneFor(3_720_000)).toMatchObject(failed);
+});
+
+test('what a file is, is read once: again only when it changed', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'a.img');
+  const isIso = (is: boolean) => {
+    const image = Buffer.alloc(65536);
+    if (is) image.write('CD001', 32 * 1024 + 1);
+    return image;
+  };
+  await writeFile(file, isIso(true));
+  const facts = { path: file, size: 65536, allocated: 65536, modified: 7, changed: 7 };
+  const reader = new FormatReader();
+  const format = async (one: FileFacts) => (await reader.read(folder, [one]))[0]?.format;
+  expect(await format(facts)).toBe('iso');
+  await writeFile(file, isIso(false));
+  expect(await format(facts)).toBe('iso');
+  expect(await format({ ...facts, changed: 8 })).toBe('raw');
+  await writeFile(file, isIso(true));
+  expect(await format({ ...facts, changed: 8, allocated: 0 })).toBe('iso');
+});
+
+test('a file that changed just now may change again within the same second, so it is read again', async () => {
+  const folder = await temporaryFolder();
+  const list = new VolumeList();
+  const format = async () => (await list.read({ folder, others: none }))[0]?.format;
+  const image = Buffer.alloc(65536);
+  await writeFile(join(folder, 'a.img'), image);
+  expect(await format()).toBe('raw');
+  image.write('CD001', 32 * 1024 + 1);
+  await writeFile(join(folder, 'a.img'), image);
+  expect(await format()).toBe('iso');
+});
+
+const TOKEN = '0b1c';
+
+test.each([
+  ['nothing', '', []],
+  ['a name with a line feed', `${TOKEN} 1 8 5 5 /p/a\nb.raw\n`, []],
+  ['a name that looks like a record', `${TOKEN} 1 8 5 5 /p/a\n9 8 5 5 /p/forged.raw\n`, []],
+  ['a file that is elsewhere', `${TOKEN} 1 8 5 5 /q/a.raw\n${TOKEN} 1 8 5 5 /p/b\n`, ['/p/b']],
+  ['numbers that are none', `${TOKEN} -1 8 5 5 /p/a\n${TOKEN} x\n${TOKEN}`, []],
+  ['fractions of seconds', `${TOKEN} 1 8 5.123 5.4 /p/a b\n`, ['/p/a b']],
+])('a list of files with %s', (_, text, paths) => {
+  expect(parseFiles(text, { folder: '/p', token: TOKEN }).map(({ path }) => path)).toEqual(paths);
 });
