@@ -12,6 +12,8 @@ export const healthSchema = z.object({
     /** Why it is not connected. */
     problem: z.string().nullable(),
   }),
+  /** Whether virtual machines outlive a restart of the host: whether libvirt's folders lie on a data disk. */
+  dataDisk: z.object({ persistent: z.boolean(), problem: z.string().nullable() }),
   problems: z.array(z.string()),
 });
 

@@ -47,6 +47,8 @@ export const hostSchema = z.object({
   }),
   /** Bytes. */
   memory: z.object({ total: z.number(), available: z.number(), hugePages: z.number() }),
+  /** Bytes for what is written below `/`, which lies in memory; `null` where the root is an ordinary file system. */
+  changes: z.object({ total: z.number(), used: z.number() }).nullable(),
   /** Runnable processes, averages of 1, 5 and 15 minutes. */
   load: z.tuple([z.number(), z.number(), z.number()]),
   /** Share of all processors' time since the last look, 0 to 1. */

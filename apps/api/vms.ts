@@ -25,6 +25,7 @@ export const vmSchema = z.object({
   cpus: z.number(),
   /** Bytes. */
   memory: z.number(),
+  /** Whether its definition outlives its end, and a restart of the host. */
   persistent: z.boolean(),
   autostart: z.boolean(),
 });

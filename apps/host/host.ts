@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Host } from '../api/host.ts';
+import { readChanges } from './changes.ts';
 import { readCpu } from './cpu.ts';
 import type { CpuMeter } from './cpu-usage.ts';
 import { readDisks } from './disks.ts';
@@ -45,13 +46,14 @@ export async function readHost({
   meter,
   managementAddress,
 }: HostLook & { managementAddress: string | null }): Promise<Host> {
-  const [vitals, release, hostname, cpu, disks, nics] = await Promise.all([
+  const [vitals, release, hostname, cpu, disks, nics, changes] = await Promise.all([
     readVitals({ root, meter }),
     readText(join(root, 'etc/os-release')),
     readAttribute(join(root, 'proc/sys/kernel/hostname')),
     readCpu(root),
     readDisks(root),
     readNics(root),
+    readChanges(root),
   ]);
   const about = parseOsRelease(release);
   return {
@@ -60,6 +62,7 @@ export async function readHost({
     hostname: hostname ?? '',
     managementAddress,
     cpu,
+    changes,
     disks,
     nics,
     ...vitals,

@@ -1,5 +1,8 @@
+import type { Vms } from '../api/vms.ts';
 import type { NodeConfigRead } from '../control/config.ts';
+import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
+import { readDataDisk } from '../host/data-disk.ts';
 import { readHost } from '../host/host.ts';
 import { readMounts } from '../host/mounts.ts';
 import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
@@ -31,6 +34,13 @@ export interface MachineOptions {
 
 /** Where the file system is mounted that outlives a reboot. */
 const PERSISTENT = '/quantix';
+
+/** Virtual machines, none of which outlives a restart where their definitions lie in memory. */
+async function kept(look: Promise<Vms>): Promise<Vms> {
+  const [told, disk] = await Promise.all([look, readDataDisk()]);
+  if (disk.state === 'used') return told;
+  return { ...told, vms: told.vms.map((vm) => ({ ...vm, persistent: false })) };
+}
 
 /** The parts of this machine's agent, at work. */
 export interface Machine {
@@ -77,10 +87,11 @@ export function startMachine(options: MachineOptions): Machine {
     facts: {
       managementAddress: detectManagementAddress,
       host,
-      vms: vms.current,
+      vms: () => kept(vms.current()),
       pools: async () => (await pools.last()).pools,
     },
-    isPersistent: async () => (await readMounts()).some(({ path }) => path === PERSISTENT),
+    isPersistent: async () =>
+      (await readMounts()).some(({ path, readOnly }) => path === PERSISTENT && !readOnly),
     log: (line) => log.info(line),
     signal,
   });
@@ -93,8 +104,8 @@ export function startMachine(options: MachineOptions): Machine {
       network: () => readNetwork({ signal }),
       managementAddress: detectManagementAddress,
       vms: {
-        current: vms.current,
-        refresh: vms.refresh,
+        current: () => kept(vms.current()),
+        refresh: () => kept(vms.refresh()),
         define: (xml) => defineVm(libvirt, xml),
         start: (id) => startVm(libvirt, id),
         shutdown: (id) => shutdownVm(libvirt, id),
@@ -102,6 +113,8 @@ export function startMachine(options: MachineOptions): Machine {
         undefine: (id) => undefineVm(libvirt, id),
       },
       storage: pools.last,
+      dataDisk: readDataDisk,
+      changes: readChanges,
       problems: () => (problem === undefined ? [] : [problem]),
       controlPlane: control,
     },

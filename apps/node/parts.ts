@@ -3,6 +3,7 @@ import type { Host } from '../api/host.ts';
 import type { Network } from '../api/network.ts';
 import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
+import type { DataDisk } from '../host/data-disk.ts';
 
 /** How far the node is with its control plane. */
 export type ControlPlaneState = Health['controlPlane'];
@@ -15,6 +16,9 @@ export interface Parts {
   network: () => Promise<Network>;
   managementAddress: () => Promise<string | null>;
   vms: VmParts;
+  dataDisk: () => Promise<DataDisk>;
+  /** Space for what is written below `/` and lies in memory. */
+  changes: () => Promise<Host['changes']>;
   storage: () => Promise<StorageState>;
   /** What else keeps the agent from its work, a line each: a configuration file that was set aside. */
   problems: () => readonly string[];

@@ -18,6 +18,7 @@ export const HOST = {
     virtualization: true,
   },
   memory: { total: 256 * GIB, available: 192 * GIB, hugePages: 0 },
+  changes: { total: 512 * 1024 ** 2, used: 12 * 1024 ** 2 },
   load: [0.52, 0.48, 0.4] satisfies [number, number, number],
   cpuUsage: 0.127,
   disks: [],
@@ -116,6 +117,7 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
     version: '0.1.0',
     managementAddress: '10.0.0.7',
     controlPlane: { state: 'unreachable', address: '10.0.0.2', problem: 'connection refused' },
+    dataDisk: { persistent: true, problem: null },
     problems: [],
   }),
   vms: async () => ({

@@ -9,6 +9,12 @@ export function healthTexts({ ok, problems, version }: Health): string[] {
   return [ok ? `ready (${version}), but:` : `not ready (${version}):`, ...problems];
 }
 
+/** That virtual machines do not outlive a restart, and why; nothing where they do. */
+export function dataDiskTexts({ dataDisk: { persistent, problem } }: Health): string[] {
+  if (persistent) return [];
+  return [`virtual machines do not outlive a restart: ${problem ?? 'why is not known'}`];
+}
+
 /** How it stands with the control plane, and why. */
 export function controlPlaneTexts({ controlPlane }: Health): string[] {
   const { state, address, problem } = controlPlane;

@@ -1,4 +1,5 @@
 import type { Host } from '../../api/host.ts';
+import { isNearlyFull } from '../../host/changes.ts';
 import { bytes, count, duration, percent } from './amount.ts';
 import { type Row, rows } from './row.ts';
 
@@ -16,8 +17,18 @@ export function machineRows(host: Host): Row[] {
     ...rows('Memory', [
       `${bytes(used)} of ${bytes(memory.total)} used (${percent(used / memory.total)})`,
     ]),
+    ...changesRows(host),
     ...rows('Up for', [duration(host.uptime)]),
   ];
+}
+
+/** What is written below `/` lies in memory; of that a person is told before it is full. */
+function changesRows({ changes }: Host): Row[] {
+  if (changes === null || !isNearlyFull(changes)) return [];
+  const share = percent(changes.used / changes.total);
+  return rows('Written below /', [
+    `memory for it nearly full: ${bytes(changes.used)} of ${bytes(changes.total)} used (${share})`,
+  ]);
 }
 
 function virtualization({ product, cpu }: Host): string {

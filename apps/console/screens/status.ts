@@ -4,7 +4,13 @@ import type { Key } from '../kit/keys.ts';
 import { letter } from '../kit/keys.ts';
 import { scrollStep } from '../kit/scroll.ts';
 import { wrap } from '../kit/text.ts';
-import { controlPlaneTexts, healthTexts, poolTexts, vmTexts } from '../report/agent.ts';
+import {
+  controlPlaneTexts,
+  dataDiskTexts,
+  healthTexts,
+  poolTexts,
+  vmTexts,
+} from '../report/agent.ts';
 import {
   alertTexts,
   databaseTexts,
@@ -66,6 +72,7 @@ function statusRows({ facts, sources, now }: State): Row[] {
     all.push(...rowsOf('Agent', facts.health, healthTexts));
     if (facts.health.value !== null) {
       all.push(...rows('Control plane', controlPlaneTexts(facts.health.value)));
+      all.push(...rows('Kept', dataDiskTexts(facts.health.value)));
     }
   }
   if (sources.includes('readiness')) {

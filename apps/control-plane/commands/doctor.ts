@@ -75,9 +75,7 @@ async function examineData(): Promise<Finding> {
   return {
     subject: 'data disk',
     isWell,
-    told: isWell
-      ? 'what is kept outlives a restart'
-      : (reason ?? 'nothing is mounted where PostgreSQL keeps its data'),
+    told: isWell ? 'what is kept outlives a restart' : (reason ?? 'no data disk is mounted'),
     fix: isWell ? '' : 'Attach a disk with an ext4 file system labelled QVDC-DATA, and restart.',
   };
 }

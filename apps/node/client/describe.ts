@@ -19,13 +19,14 @@ export function describe(status: Status): string {
 }
 
 function describeHealth(health: Health): string[] {
-  const { version, managementAddress, controlPlane, problems, ok } = health;
+  const { version, managementAddress, controlPlane, dataDisk, problems, ok } = health;
   const { state, address, problem } = controlPlane;
   const where = address === null ? '' : ` ${address}`;
   return [
     `Agent           qx-node ${version}, ${ok ? 'well' : 'with problems:'}`,
     ...problems.map((one) => `  ! ${one}`),
     `Management      ${managementAddress ?? 'no address'}`,
+    `Data disk       ${dataDisk.persistent ? 'in use' : `virtual machines do not outlive a restart: ${dataDisk.problem}`}`,
     `Control plane   ${state}${where}${problem === null ? '' : `: ${problem}`}`,
   ];
 }
@@ -75,7 +76,7 @@ function describeVm({ id, name, state, cpus, memory, autostart, persistent }: Vm
     `${cpus} CPUs`,
     size(memory),
     ...(autostart ? ['started at boot'] : []),
-    ...(persistent ? [] : ['until it is stopped']),
+    ...(persistent ? [] : ['not kept']),
   ];
   return `${id} ${state} ${name} (${traits.join(', ')})`;
 }

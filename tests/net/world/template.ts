@@ -20,11 +20,13 @@ export type Shell = 'ash' | 'dash';
 /**
  * A root file system as the image has it, for the network: busybox, `ip`, `arping`, and the overlay as it ships.
  * @param more further programs of the host
+ * @param product the appliance; none has what both have
  * @returns its folder, and how to remove it
  */
 export async function makeTemplate(
   shell: Shell,
   more: readonly string[] = [],
+  product?: 'quantix-os' | 'qvdc',
 ): Promise<{ root: string } & AsyncDisposable> {
   const root = await mkdtemp(join(tmpdir(), 'quantix-net-'));
   await chmod(root, 0o755);
@@ -40,7 +42,10 @@ export async function makeTemplate(
     await rm(join(root, 'usr/bin/sh'));
     await symlink('../sbin/dash', join(root, 'usr/bin/sh'));
   }
-  await cp(join(OVERLAYS, 'common'), root, { recursive: true, force: true });
+  const overlays = ['common', ...(product === undefined ? [] : [product])];
+  for (const name of overlays) {
+    await cp(join(OVERLAYS, name), root, { recursive: true, force: true });
+  }
   await cp(join(OVERLAYS, 'debian/lib/rc/sh'), join(root, 'usr/lib/rc/sh'), { recursive: true });
   return {
     root,

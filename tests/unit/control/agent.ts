@@ -25,6 +25,7 @@ export const HOST: Host = {
     virtualization: true,
   },
   memory: { total: 34_359_738_368, available: 17_179_869_184, hugePages: 0 },
+  changes: { total: 512 * 1024 ** 2, used: 12 * 1024 ** 2 },
   load: [0.5, 0.25, 0.125],
   cpuUsage: 0.1,
   disks: [

@@ -8,7 +8,31 @@ test('a node that has joined no control plane lacks nothing', async () => {
     version: '0.1.0',
     managementAddress: '10.0.0.7',
     controlPlane: { state: 'unconfigured', address: null, problem: null },
+    dataDisk: { persistent: true, problem: null },
     problems: [],
+  });
+});
+
+test('a host without a data disk is well, and says that its virtual machines do not last', async () => {
+  const around = world();
+  around.dataDisk = { state: 'absent', problem: 'there is no data disk' };
+  expect(await readHealth(smallParts(around))).toMatchObject({
+    ok: true,
+    dataDisk: { persistent: false, problem: 'there is no data disk' },
+  });
+});
+
+test('a data disk that cannot be used, and memory for changes that is nearly full, are problems', async () => {
+  const around = world();
+  around.dataDisk = { state: 'unusable', problem: 'several file systems are labelled so' };
+  around.host.changes = { total: 1000, used: 799 };
+  expect((await readHealth(smallParts(around))).problems).toEqual([
+    'several file systems are labelled so',
+  ]);
+  around.host.changes = { total: 1000, used: 800 };
+  expect(await readHealth(smallParts(around))).toMatchObject({
+    ok: false,
+    problems: ['several file systems are labelled so', expect.stringContaining('nearly full')],
   });
 });
 

@@ -2,6 +2,7 @@ import type { Host } from '../../../apps/api/host.ts';
 import type { Network } from '../../../apps/api/network.ts';
 import type { Pool } from '../../../apps/api/storage.ts';
 import type { Vm, Vms } from '../../../apps/api/vms.ts';
+import type { DataDisk } from '../../../apps/host/data-disk.ts';
 import { LibvirtError } from '../../../apps/libvirt/error.ts';
 import { parseUuid } from '../../../apps/libvirt/uuid.ts';
 import { NetworkError } from '../../../apps/network/qx-network.ts';
@@ -11,6 +12,7 @@ export const WEB = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
 /** What the world around an agent is like; a test changes it as it goes. */
 export interface World {
+  dataDisk: DataDisk;
   address: string | null;
   host: Host;
   network: Network | null;
@@ -23,6 +25,7 @@ export interface World {
 
 export function world(): World {
   return {
+    dataDisk: { state: 'used', problem: null },
     address: '10.0.0.7',
     host: {
       product: 'Quantix-OS',
@@ -39,6 +42,7 @@ export function world(): World {
         virtualization: true,
       },
       memory: { total: 64 * 2 ** 30, available: 48.5 * 2 ** 30, hugePages: 0 },
+      changes: { total: 512 * 1024 ** 2, used: 12 * 1024 ** 2 },
       load: [0.5, 0.25, 0],
       cpuUsage: 0.125,
       disks: [
@@ -137,6 +141,8 @@ export function smallParts(around: World): Parts {
       return around.network;
     },
     managementAddress: async () => around.address,
+    dataDisk: async () => around.dataDisk,
+    changes: async () => around.host.changes,
     vms: {
       current: look,
       refresh: look,

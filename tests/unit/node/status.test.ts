@@ -10,6 +10,7 @@ test('a person reads how host, network, VMs and pools fare', async () => {
   const { socket } = await servingAgent(smallParts(world()));
   expect(describe(await readStatus(socket))).toBe(`Agent           qx-node 0.1.0, well
 Management      10.0.0.7
+Data disk       in use
 Control plane   unconfigured
 Host
   Quantix-OS 1.2 on node-1, up 1 d 2 h

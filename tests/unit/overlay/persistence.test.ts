@@ -15,11 +15,10 @@ interface Row {
   reader: string;
 }
 
-/** What lies below `/quantix`, and what lies on a disk for data. */
-const [configuration = '', data = ''] = readFileSync(
-  join(PROJECT, 'docs/persistence.md'),
-  'utf8',
-).split('\n## Data\n');
+/** What lies below `/quantix`. */
+const [configuration = ''] = readFileSync(join(PROJECT, 'docs/persistence.md'), 'utf8').split(
+  '\n## Data\n',
+);
 
 const rows: Row[] = [
   ...configuration.matchAll(/^\| `([^`]+)` +\|[^|]+\|([^|]+)\|([^|]+)\|$/gm),
@@ -94,15 +93,4 @@ test('the list is the whole one that both appliances promise', () => {
     expect.arrayContaining(['network/', 'hostname', 'ssh/', 'auth/', 'node/', 'vdc/']),
   );
   expect(rows).toHaveLength(12);
-});
-
-test('on a disk for data is what the service makes there, each with what becomes of it when it is damaged', () => {
-  const listed = [...data.matchAll(/^\| `([a-z]+)\/` +\|.+\| +(\S.*?) +\|$/gm)].map(
-    ([, name]) => name,
-  );
-  const service = readFileSync(join(PROJECT, 'overlay/qvdc/etc/init.d/quantix-data'), 'utf8');
-  const made = [...service.matchAll(/mkdir -p (.+?) &&/g)]
-    .flatMap(([, folders = '']) => [...folders.matchAll(/\/([a-z]+)"/g)])
-    .map(([, name]) => name);
-  expect(listed.toSorted()).toEqual(made.toSorted());
 });

@@ -50,7 +50,8 @@ test('busybox can read every script', async () => {
 });
 
 /** Parts of a program, which it reads. */
-const isPart = (file: string) => /^(?:common|qvdc)\/usr\/lib\/quantix\/.*\.sh$/.test(file);
+const isPart = (file: string) =>
+  /^(?:common|quantix-os|qvdc)\/usr\/lib\/quantix\/.*\.sh$/.test(file);
 
 test('scripts and services are executable, and nothing else is', () => {
   const executable = files.filter((file) => {

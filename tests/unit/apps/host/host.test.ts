@@ -32,6 +32,7 @@ test('a server is told with its sockets, real disks and cards', async () => {
       available: 98304000 * 1024,
       hugePages: 2 * 1024 * 1024 * 1024,
     },
+    changes: null,
     load: [0.52, 1.25, 11.04],
     cpuUsage: 0.15,
     disks: [

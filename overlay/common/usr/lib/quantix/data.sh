@@ -1,0 +1,83 @@
+#!/bin/sh
+# The data disk: what outlives a restart and is too much for /quantix. What an appliance keeps there its `data-folders.sh` says:
+#   lost                  what is gone at a restart where there is no disk
+#   waiting               what is not started where there is a disk that cannot be used
+#   make_folders FOLDER   makes the folders there, with their owners
+#   bindings              FOLDER:PLACE … of the disk, and where programs look for them
+# Logs and what the kernel said last before it crashed are kept for every appliance.
+
+: "${lost:=all that is kept is gone}" "${waiting:=what needs it is}" "${bindings:=}"
+: "${disk:=/data}"
+# Says why nothing outlives a restart, or why there is no place for it; absent if it does.
+: "${reason:=/run/quantix/not-persistent}"
+# By the initramfs, where there is such a disk that it did not mount.
+: "${unmounted:=/run/quantix/unmounted-data}"
+: "${pstore:=/sys/fs/pstore}"
+
+# What the kernel said last, at most so many files; one has some ten KiB.
+CRASH_RECORDS=64
+
+# Tells the consoles, whoever asks later and whoever runs this: MESSAGE
+tell() {
+	echo "quantix-data: $1" >&2
+	echo "<4>quantix: $1" >/dev/kmsg
+	mkdir -p "${reason%/*}"
+	echo "$1" >"$reason"
+}
+
+# Binds folders of the disk to where programs look for them: FOLDER:PLACE…
+bind_folders() {
+	for binding; do
+		mkdir -p "${binding#*:}"
+		mountinfo -q "${binding#*:}" || mount -o bind "$disk/${binding%%:*}" "${binding#*:}" || return
+	done
+}
+
+# Takes what the kernel left behind when it crashed out of the firmware's memory, which is small. A record is removed there
+# when it is safely here.
+save_crash_records() {
+	for record in "$pstore"/*; do
+		[ -f "$record" ] || continue
+		kept=$disk/crash/$(date -u -r "$record" +%Y%m%dT%H%M%SZ)-${record##*/}
+		if cp "$record" "$kept.new" && sync "$kept.new" && mv "$kept.new" "$kept" && sync "$disk/crash"; then
+			rm -f "$record"
+			echo "<4>quantix: the kernel crashed earlier: $kept" >/dev/kmsg
+		else
+			rm -f "$kept.new"
+			return 1
+		fi
+	done
+	# Names begin with their time, so the oldest come first.
+	set -- "$disk"/crash/*
+	while [ $# -gt "$CRASH_RECORDS" ]; do
+		rm -f "$1"
+		shift
+	done
+}
+
+# Makes the appliance's folders, and lets its programs find them: on the disk, or in memory where there is none. A disk that cannot be used may hold all that there was:
+# nothing starts with empty folders instead.
+use_data_disk() {
+	rm -f "$reason"
+	if [ -s "$unmounted" ]; then
+		read -r why <"$unmounted"
+		tell "$waiting not started: $why"
+		return 1
+	fi
+	has_disk=yes
+	mountinfo -q "$disk" || has_disk=''
+	[ -n "$has_disk" ] || tell "$lost at a restart: no disk with a file system for data is there"
+	if ! { mkdir -p "$disk/log" && make_folders "$disk"; } 2>/dev/null; then
+		tell "$waiting not started: the file system at $disk cannot be written, or knows no owners of files"
+		return 1
+	fi
+	# shellcheck disable=SC2086 # several
+	if ! bind_folders log:/var/log $bindings; then
+		tell "$waiting not started: a folder of $disk cannot be bound to its place"
+		return 1
+	fi
+	if [ -n "$has_disk" ]; then
+		{ mkdir -p "$disk/crash" && chmod 700 "$disk/crash" && save_crash_records; } ||
+			echo "quantix-data: what the kernel said when it crashed stays in the firmware: $disk/crash cannot be written" >&2
+	fi
+}

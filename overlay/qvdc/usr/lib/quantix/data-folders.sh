@@ -1,0 +1,16 @@
+#!/bin/sh
+# What the control plane keeps on the data disk; read by data.sh.
+# shellcheck disable=SC2034 # data.sh reads these
+
+lost="this machine forgets all"
+waiting="the databases are"
+bindings="postgresql:/var/lib/postgresql etcd:/var/lib/etcd redis:/var/lib/redis"
+
+# The control plane takes the notice away that etcd leaves for it.
+make_folders() {
+	mkdir -p "$1/postgresql" "$1/etcd" "$1/redis" "$1/backup" &&
+		chown postgres:postgres "$1/postgresql" && chmod 700 "$1/postgresql" &&
+		chown etcd:quantix "$1/etcd" && chmod 770 "$1/etcd" &&
+		chown redis:redis "$1/redis" && chmod 700 "$1/redis" &&
+		chown quantix:quantix "$1/backup" && chmod 750 "$1/backup"
+}

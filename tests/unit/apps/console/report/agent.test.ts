@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { dataDiskTexts } from '../../../../../apps/console/report/agent.ts';
+import { machineRows } from '../../../../../apps/console/report/machine.ts';
+import { HOST, HYPERVISOR } from '../../../../screens/machine.ts';
+
+test('that virtual machines do not outlive a restart takes a line, and that they do takes none', async () => {
+  const health = await HYPERVISOR.health(AbortSignal.timeout(1000));
+  expect(dataDiskTexts(health)).toEqual([]);
+  const dataDisk = { persistent: false, problem: 'there is no data disk' };
+  expect(dataDiskTexts({ ...health, dataDisk })).toEqual([
+    'virtual machines do not outlive a restart: there is no data disk',
+  ]);
+});
+
+test('the memory for changes is told before it is full', () => {
+  const host = { ...HOST, disks: [], nics: [] };
+  const told = (used: number) =>
+    machineRows({ ...host, changes: { total: 1_000_000, used } }).filter(
+      ({ label }) => label === 'Written below /',
+    );
+  expect(told(799_999)).toEqual([]);
+  expect(told(800_000)).toEqual([
+    { label: 'Written below /', text: expect.stringContaining('nearly full') as string },
+  ]);
+});
