@@ -20,6 +20,8 @@ export const interfaceSchema = z.object({
       lease: z.object({ address: z.string(), server: z.string(), seconds: z.number() }).nullable(),
     })
     .nullable(),
+  /** Seconds until a change on trial is undone, unless it is confirmed before. */
+  confirm: z.number().nullable(),
   problem: z.string().nullable(),
 });
 
@@ -30,6 +32,8 @@ export const networkSchema = z.object({
   /** Interface of the preferred default route. */
   default: z.string().nullable(),
   interfaces: z.array(interfaceSchema),
+  /** Files that count for nothing, each with the reason: set aside with a mistake, or of no interface that is there. */
+  problems: z.array(z.string()),
 });
 
 export type Interface = z.infer<typeof interfaceSchema>;

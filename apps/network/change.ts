@@ -41,8 +41,8 @@ export function staticArguments(wanted: StaticAddress): string[] {
     'static',
     name,
     `${address}/${prefix}`,
-    ...(gateway === null ? [] : [`--gateway=${gateway}`]),
-    ...(dns.length === 0 ? [] : [`--dns=${dns.join(',')}`]),
+    `--gateway=${gateway ?? 'none'}`,
+    `--dns=${dns.join(',') || 'none'}`,
     ...keepArguments(keep),
   ];
 }

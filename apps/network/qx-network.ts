@@ -4,6 +4,9 @@ import { type Output, type RunOptions, runFully } from '../process/run.ts';
 /** The one program that configures the network. */
 export const QX_NETWORK = '/usr/sbin/qx-network';
 
+/** Milliseconds that a change which is cancelled may take to bring back what was there before. */
+const ROLL_BACK = 20_000;
+
 /** How qx-network is called. */
 export interface QxNetworkOptions {
   signal?: AbortSignal | undefined;
@@ -25,7 +28,7 @@ export async function qxNetwork(
   { program = QX_NETWORK, ...options }: QxNetworkOptions & Omit<RunOptions, 'signal'>,
 ): Promise<Output> {
   try {
-    return await runFully(program, args, options);
+    return await runFully(program, args, { forceKillAfter: ROLL_BACK, ...options });
   } catch (error) {
     if (!(error instanceof CommandError) || error.failure !== 'exit') throw error;
     const [words] = complaints(error.stderr).slice(-1);

@@ -12,6 +12,8 @@ export interface ChildRequest {
   stdio: StdioOptions;
   /** Ends it when aborted: SIGTERM, then SIGKILL. */
   signal: AbortSignal;
+  /** Milliseconds between the two; `FORCE_KILL_AFTER` if absent. */
+  forceKillAfter?: number | undefined;
 }
 
 /** How a child ended: one of both is there. */
@@ -35,7 +37,13 @@ const groups = new Set<number>();
  * its own, so that it ends with its children and cannot write over a console. By Node's own means: execa costs each
  * process that stays 10 MB, and the agent has 70.
  */
-export function startChild({ command, args, stdio, signal }: ChildRequest): Child {
+export function startChild({
+  command,
+  args,
+  stdio,
+  signal,
+  forceKillAfter = FORCE_KILL_AFTER,
+}: ChildRequest): Child {
   const child = spawn(command, args, {
     stdio,
     detached: true,
@@ -45,7 +53,7 @@ export function startChild({ command, args, stdio, signal }: ChildRequest): Chil
   let force: NodeJS.Timeout | undefined;
   const end = () => {
     killGroup(child, 'SIGTERM');
-    force = setTimeout(() => killGroup(child, 'SIGKILL'), FORCE_KILL_AFTER);
+    force = setTimeout(() => killGroup(child, 'SIGKILL'), forceKillAfter);
   };
   const settle = () => {
     clearTimeout(force);

@@ -13,8 +13,10 @@ const REAPING = 500;
 
 /** How a command is run. */
 export interface RunOptions {
-  /** Milliseconds after which it is ended: SIGTERM, 2 s later SIGKILL. */
+  /** Milliseconds after which it is ended: SIGTERM, `forceKillAfter` later SIGKILL. */
   timeout: number;
+  /** Milliseconds that it may take to end by itself, putting back what it had changed, say; 2 s if absent. */
+  forceKillAfter?: number;
   /** Ends it when aborted. */
   signal?: AbortSignal | undefined;
   /** Text for its standard input; empty if absent. The place for a password: all can read arguments. */
@@ -49,7 +51,14 @@ export async function run(
 export async function runFully(
   command: string,
   args: readonly string[],
-  { timeout, signal, input = '', maxOutput = MAX_OUTPUT, onSurvivor }: RunOptions,
+  {
+    timeout,
+    signal,
+    input = '',
+    maxOutput = MAX_OUTPUT,
+    forceKillAfter = FORCE_KILL_AFTER,
+    onSurvivor,
+  }: RunOptions,
 ): Promise<Output> {
   const asked = { command, args };
   const limit = AbortSignal.timeout(timeout);
@@ -59,14 +68,16 @@ export async function runFully(
     tooMuch.signal,
     ...(signal === undefined ? [] : [signal]),
   ]);
-  const child = startChild({ ...asked, stdio: ['pipe', 'pipe', 'pipe'], signal: ending });
+  const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const];
+  const child = startChild({ ...asked, stdio, signal: ending, forceKillAfter });
   const [stdout, stderr] = [child.process.stdout, child.process.stderr].map((stream) =>
     collect(stream, maxOutput, () => tooMuch.abort()),
   );
   give(child.process.stdin, input);
   const settled = new AbortController();
   try {
-    const end = await Promise.race([child.ended, survival(ending, settled.signal)]);
+    const patience = forceKillAfter + REAPING;
+    const end = await Promise.race([child.ended, survival(ending, patience, settled.signal)]);
     if (end === undefined) onSurvivor?.(child.ended);
     const output = { stdout: stdout?.() ?? '', stderr: stderr?.() ?? '' };
     if (ending.aborted) throw new CommandError({ ...asked, stderr: output.stderr, ...why() });
@@ -101,10 +112,14 @@ function give(stream: Writable | null, text: string): void {
 }
 
 /** Comes to an end when a child should long be gone; never before. */
-async function survival(ending: AbortSignal, settled: AbortSignal): Promise<undefined> {
+async function survival(
+  ending: AbortSignal,
+  patience: number,
+  settled: AbortSignal,
+): Promise<undefined> {
   try {
     if (!ending.aborted) await once(ending, 'abort', { signal: settled });
-    await wait(FORCE_KILL_AFTER + REAPING, undefined, { signal: settled });
+    await wait(patience, undefined, { signal: settled });
   } catch (error) {
     if (!settled.aborted) throw error;
   }

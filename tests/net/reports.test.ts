@@ -26,7 +26,14 @@ test('after setting a static address replies leave through its interface, though
   const { machine, lan } = story;
   await lan.plug(machine, 'eth2');
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
-  const eth2 = await goStatic(machine, 'eth2', { lan, host: 8 });
+  const address = `${lan.host(8)}/24`;
+  const done = await machine.network('static', 'eth2', address, '--gateway', lan.gateway);
+  expect(done).toEqual({
+    status: 0,
+    stdout: `eth2: ${address}`,
+    stderr: `qx-network: eth2: ${address} overlaps with ${lan.host(7)}/24 of eth0; the kernel chooses which of them is used\nqx-network: eth2: there is no name server (--dns ADDRESS or none)`,
+  });
+  const eth2 = { method: 'static', lan, address, dns: [] } as const;
   expect((await machine.state('eth2')).routes).toHaveLength(1);
   await expectInvariant(machine, { eth0, eth2 });
 });
@@ -56,7 +63,7 @@ test('a static address that the system did not take is an error, and the address
   const lie = `case "$*" in *"addr add ${lan.host(8)}/"*) exit 0 ;; esac`;
   await machine.write('/usr/sbin/ip', `#!/bin/sh\n${lie}\nexec /usr/sbin/real-ip "$@"\n`);
   await machine.succeed('chmod 755 /usr/sbin/ip');
-  const refused = await machine.network('static', 'eth0', `${lan.host(8)}/24`);
+  const refused = await machine.network('static', 'eth0', `${lan.host(8)}/24`, '--gateway=none');
   expect(refused).toEqual({
     status: 1,
     stdout: '',

@@ -43,6 +43,7 @@ export const NETWORK = {
       dns: ['10.0.0.1', '9.9.9.9'],
       ssid: null,
       dhcp: { pid: 412, lease: { address: '10.0.0.7', server: '10.0.0.1', seconds: 3600 } },
+      confirm: null,
       problem: null,
     },
     {
@@ -58,9 +59,11 @@ export const NETWORK = {
       dns: [],
       ssid: null,
       dhcp: null,
+      confirm: null,
       problem: null,
     },
   ],
+  problems: [],
 };
 
 const POOL = { volumes: [], writable: true, problem: null, seen: 'now', volumesSeen: 'now' };

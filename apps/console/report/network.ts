@@ -17,7 +17,21 @@ export function interfaceText(one: Interface): string {
 export function methodText({ method, dhcp }: Interface): string {
   if (method === null) return 'not configured';
   if (method === 'static') return 'static';
-  return dhcp?.lease ? 'DHCP' : 'DHCP, no answer yet';
+  if (dhcp === null) return 'DHCP, its client does not run';
+  return dhcp.lease === null ? 'DHCP, no answer yet' : 'DHCP';
+}
+
+/** What somebody should see to, in lines; none if all is well. */
+export function networkProblems({ interfaces, problems }: Network): string[] {
+  return [
+    ...problems,
+    ...interfaces.flatMap(({ name, confirm, problem }) => [
+      ...(confirm === null
+        ? []
+        : [`${name}: undone in ${confirm} s unless confirmed: qx-network confirm ${name}`]),
+      ...(problem === null ? [] : [problem]),
+    ]),
+  ];
 }
 
 /** The interface that the preferred default route goes through. */

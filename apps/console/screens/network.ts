@@ -59,6 +59,7 @@ function detailLines(one: Interface, network: Network, columns: number): Line[] 
     `Gateway ${one.gateway ?? 'none'}, DNS ${one.dns.length === 0 ? 'none' : one.dns.join(', ')}`,
     ...(one.problem === null ? [] : [`Last refusal: ${one.problem}`]),
     `Preferred route: ${routeText(network)}`,
+    ...network.problems,
     ...(network.persistent
       ? []
       : ['There is no disk for settings: changes last until the next restart.']),

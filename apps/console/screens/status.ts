@@ -18,7 +18,7 @@ import {
   readinessTexts,
 } from '../report/control-plane.ts';
 import { machineRows } from '../report/machine.ts';
-import { interfaceText, routeText } from '../report/network.ts';
+import { interfaceText, networkProblems, routeText } from '../report/network.ts';
 import { type Row, rows, rowsOf } from '../report/row.ts';
 import { serviceTexts, sshText } from '../report/services.ts';
 import type { ScreenOf, State } from '../state.ts';
@@ -65,7 +65,12 @@ function statusRows({ facts, sources, now }: State): Row[] {
         ? ['no network card was found']
         : network.interfaces.map(interfaceText),
     ),
-    ...(facts.network.value === null ? [] : rows('Gateway', [routeText(facts.network.value)])),
+    ...(facts.network.value === null
+      ? []
+      : [
+          ...rows('Gateway', [routeText(facts.network.value)]),
+          ...rows('Attention', networkProblems(facts.network.value)),
+        ]),
     ...(facts.host.value === null ? [] : machineRows(facts.host.value)),
   ];
   if (sources.includes('health')) {

@@ -53,8 +53,9 @@ function describeHost(host: Host): string[] {
   ];
 }
 
-function describeNetwork({ interfaces }: Network): string[] {
-  return interfaces.length === 0 ? ['no interfaces'] : interfaces.map(describeInterface);
+function describeNetwork({ interfaces, problems }: Network): string[] {
+  const lines = interfaces.length === 0 ? ['no interfaces'] : interfaces.map(describeInterface);
+  return [...lines, ...problems.map((one) => `! ${one}`)];
 }
 
 function describeInterface(one: Interface): string {

@@ -18,7 +18,9 @@ mount -t tmpfs tmpfs ${ROOT}/quantix
 mount --bind ${ROOT}/quantix ${ROOT}/quantix
 mknod -m 666 ${ROOT}/dev/null c 1 3
 hostname quantix
-ip link set lo up`;
+ip link set lo up
+grep ^net ${ROOT}/etc/sysctl.d/quantix.conf >${ROOT}/tmp/sysctl.conf
+chroot ${ROOT} sysctl -q -p /tmp/sysctl.conf`;
 
 /** An interface as the machine's kernel has it. */
 export interface InterfaceState {

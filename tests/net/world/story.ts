@@ -38,7 +38,7 @@ export async function goStatic(
   { lan, host, dns = [] }: { lan: Lan; host: number; dns?: string[] },
 ): Promise<Expected> {
   const address = `${lan.host(host)}/24`;
-  const servers = dns.length === 0 ? [] : ['--dns', dns.join(',')];
+  const servers = ['--dns', dns.join(',') || 'none'];
   const done = await machine.network('static', name, address, '--gateway', lan.gateway, ...servers);
   expect(done).toEqual({ status: 0, stdout: `${name}: ${address}`, stderr: '' });
   return { method: 'static', lan, address, dns };

@@ -5,8 +5,8 @@ import { execa } from 'execa';
 
 const OVERLAYS = resolve(import.meta.dirname, '../../../overlay');
 
-/** Programs of the image that busybox has too, in a smaller form; the real ones come first on PATH there. */
-const PROGRAMS = ['ip', 'arping'];
+/** Programs of the image; busybox has some of them too, in a smaller form, and the real ones come first on PATH there. */
+const PROGRAMS = ['ip', 'arping', 'flock'];
 
 /** Folders that the machine mounts or writes. */
 const FOLDERS = ['dev', 'proc', 'sys', 'run', 'quantix', 'tmp', 'kernel', 'var/lib/misc'];

@@ -84,9 +84,11 @@ export function world(): World {
           dns: [],
           ssid: null,
           dhcp: null,
+          confirm: null,
           problem: null,
         },
       ],
+      problems: [],
     },
     vms: [
       {

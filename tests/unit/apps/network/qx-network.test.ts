@@ -44,9 +44,15 @@ describe('a change of the network', () => {
     expect((await applyNetwork('eth1', program)).result).toBe('[apply][eth1]');
   });
 
-  test('without gateway and name servers names none', () => {
+  test('without gateway and name servers says so: qx-network would keep those of before', () => {
     const least = { ...wanted, gateway: null, dns: [], keep: 'persistent' } as const;
-    expect(staticArguments(least)).toEqual(['static', 'eth0', '10.0.0.7/24']);
+    expect(staticArguments(least)).toEqual([
+      'static',
+      'eth0',
+      '10.0.0.7/24',
+      '--gateway=none',
+      '--dns=none',
+    ]);
   });
 
   test('hands a WiFi password on by standard input, never as an argument', async () => {
@@ -93,9 +99,16 @@ describe('the status', () => {
     dns: [],
     ssid: null,
     dhcp: { pid: 7, lease: { address: '10.0.0.7', server: '10.0.0.1', seconds: 60, obtained: 3 } },
+    confirm: null,
     problem: null,
   };
-  const whole = { persistent: true, hostname: 'q', default: 'eth0', interfaces: [one] };
+  const whole = {
+    persistent: true,
+    hostname: 'q',
+    default: 'eth0',
+    interfaces: [one],
+    problems: [],
+  };
 
   test('is read from qx-network', async () => {
     const program = await standIn(`[ "$*" = "status --json" ] && echo '${JSON.stringify(whole)}'`);

@@ -7,3 +7,17 @@ host_name_in() {
 	word=$(head -c 256 "$1" | tr '\000\r' '?\n')
 	is_host_name "$word" && echo "$word"
 }
+
+# Gives the machine a name until the next boot, and an address by which it knows itself: NAME
+set_host_name() {
+	hostname "$1" || return 1
+	text=''
+	while IFS= read -r line; do
+		case $line in
+		127.0.1.1[!0-9.]*) ;;
+		*) text="$text$line
+" ;;
+		esac
+	done </etc/hosts
+	printf '%s127.0.1.1\t%s\n' "$text" "$1" >"/etc/.hosts.$$" && mv -f "/etc/.hosts.$$" /etc/hosts
+}

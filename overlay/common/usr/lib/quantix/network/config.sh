@@ -21,13 +21,16 @@ read_config() {
 	while IFS= read -r line || [ -n "$line" ]; do
 		line_number=$((line_number + 1))
 		where=$1:$line_number
+		case $line in
+		"$BYTE_ORDER_MARK"*) complain "$where: begins with a byte order mark (BOM): save the file as UTF-8 without one"; return 1 ;;
+		esac
 		read_line "${line%"$CARRIAGE_RETURN"}" || return 1
 	done <"$1"
 	where=$1
 	complete_plan
 }
 
-CARRIAGE_RETURN=$(printf '\r')
+CARRIAGE_RETURN=$(printf '\r') BYTE_ORDER_MARK=$(printf '\357\273\277')
 
 read_line() {
 	case $1 in
@@ -97,12 +100,19 @@ set_dns() {
 	done
 }
 
+# A line feed would end the line of the file that keeps the name.
 set_ssid() {
 	ssid=$1
+	case ${#1}$1 in
+	*"$LINE_FEED"* | *"$CARRIAGE_RETURN"*) complain "$where: a WiFi name has no line ends" ; return ;;
+	esac
 	case ${#1} in
 	0 | 3[3-9] | [4-9]? | ???*) complain "$where: a WiFi name has 1 to 32 bytes" ;;
 	esac
 }
+
+LINE_FEED='
+'
 
 set_psk() {
 	psk=$1

@@ -15,15 +15,36 @@ is_wireless() {
 	[ -e "$NET/$1/wireless" ] || [ -e "$NET/$1/phy80211" ]
 }
 
-# True for an interface of hardware: bridges, bonds, veth, tap and Open vSwitch have no device.
-is_physical() {
+# True for an interface of hardware: bridges, bonds, veth and tap have no device.
+is_hardware() {
 	[ -e "$NET/$1/device" ] && read_attribute "$1" type && [ "$attribute" = 1 ]
+}
+
+# True for an interface of hardware that is configured without having been named: INTERFACE
+is_physical() {
+	is_hardware "$1" && { ! is_set_apart "$1" || [ -e "$SESSION/$1.conf" ] || [ -e "$PERSISTENT/$1.conf" ]; }
+}
+
+# True for hardware that is no way to the network: a virtual function of SR-IOV, which is a guest's, and the network card
+# that a management controller (BMC) shows on USB, which leads to the controller only. Those are no adapters, which have
+# drivers of their own, but computers at the other end of the cable (USB CDC, RNDIS).
+is_set_apart() {
+	[ ! -e "$NET/$1/device/physfn" ] || return 0
+	{ driver=''; while IFS='=' read -r key word; do [ "$key" != DRIVER ] || driver=$word; done <"$NET/$1/device/uevent"; } 2>/dev/null
+	case $driver in
+	cdc_ether | cdc_ncm | cdc_eem | cdc_subset | rndis_host) return 0 ;;
+	esac
+	return 1
+}
+
+is_loopback() {
+	read_attribute "$1" type && [ "$attribute" = 772 ]
 }
 
 kind_of() {
 	if is_wireless "$1"; then
 		echo wifi
-	elif is_physical "$1"; then
+	elif is_hardware "$1"; then
 		echo ethernet
 	else
 		echo virtual
@@ -59,6 +80,16 @@ has_carrier() {
 	read_attribute "$1" carrier && [ "$attribute" = 1 ]
 }
 
+# A router's word alone (ICMP redirect) moves no route. The kernel heeds it if `all` or the interface says so, and an
+# interface has what was the default when it came.
+refuse_redirects() {
+	{
+		echo 0 >"/proc/sys/net/ipv4/conf/$1/accept_redirects"
+		echo 0 >"/proc/sys/net/ipv6/conf/$1/accept_redirects"
+	} 2>/dev/null
+	return 0
+}
+
 # Raises the link. If it was down, waits for the carrier: hardware needs up to seconds to agree on a speed.
 raise_link() {
 	has_carrier "$1" && return 0
@@ -86,6 +117,28 @@ default_routes_of() {
 		awk -v device="$1" '$1 == "default" { for (i = 2; i < NF; i++) if ($i == "dev" && $(i + 1) == device) print }'
 }
 
+# IPv4 addresses of an interface with all that was said of them, one a line, as words for `ip addr add`.
+full_addresses_of() {
+	/sbin/ip -4 -o addr show dev "$1" 2>/dev/null | awk -v device="$1" '
+		{
+			sub(/^.* inet /, "")
+			gsub(/\\/, " ")
+			line = $1
+			for (i = 2; i <= NF; i++) {
+				if ($i ~ /^(peer|brd|metric|scope)$/) line = line " " $i " " $(++i)
+				else if ($i ~ /_lft$/) { time = $(++i); if (time != "forever") { sub(/sec/, "", time); line = line " " $(i - 1) " " time } }
+				else if ($i == "noprefixroute") line = line " " $i
+				else if ($i != device && $i !~ /^(secondary|dynamic|deprecated|tentative)$/) line = line " label " $i
+			}
+			print line
+		}'
+}
+
+# Routes of every table through an interface that the kernel did not make itself, one a line, as words for `ip route`.
+routes_of() {
+	/sbin/ip -4 route show table all dev "$1" 2>/dev/null | sed -e '/ proto kernel /d' -e 's/ *linkdown//' -e 's/ *dead//' -e 's/ *$//'
+}
+
 # The metric of an interface's default route, in `metric`. Each has another, so that one is preferred: wired before WiFi.
 find_metric() {
 	metric=1000
@@ -95,14 +148,9 @@ find_metric() {
 
 # Makes these the only addresses of an interface; one that is there already is not touched: INTERFACE ADDRESS/PREFIX…
 set_addresses() {
+	drop_other_addresses "$@"
 	device=$1
 	shift
-	for present in $(addresses_of "$device"); do
-		case " $* " in
-		*" $present "*) ;;
-		*) ip addr del "$present" dev "$device" 2>/dev/null ;;
-		esac
-	done
 	present=" $(addresses_of "$device" | tr '\n' ' ')"
 	for wanted; do
 		case $present in
@@ -112,11 +160,34 @@ set_addresses() {
 	done
 }
 
+# Removes addresses other than these: INTERFACE ADDRESS/PREFIX…
+drop_other_addresses() {
+	device=$1
+	shift
+	for present in $(addresses_of "$device"); do
+		case " $* " in
+		*" $present "*) ;;
+		*) ip addr del "$present" dev "$device" 2>/dev/null ;;
+		esac
+	done
+}
+
 add_address() {
 	case $2 in
 	*/31 | */32) ip addr add "$2" dev "$1" ;;
 	*) ip addr add "$2" broadcast + dev "$1" ;;
 	esac
+}
+
+# Adds an address that the kernel takes away after some seconds, or gives it that time anew: INTERFACE ADDRESS/PREFIX SECONDS
+lend_address() {
+	case $2 in
+	*/31 | */32) set -- "$@" ;;
+	*) set -- "$@" broadcast + ;;
+	esac
+	device=$1 wanted=$2 lifetime=$3
+	shift 3
+	ip addr replace "$wanted" "$@" dev "$device" valid_lft "$lifetime" preferred_lft "$lifetime"
 }
 
 drop_default_routes() {

@@ -1,55 +1,223 @@
 #!/bin/sh
-# A DHCP lease as udhcpc tells it, made the configuration of its interface.
-# shellcheck disable=SC2154 # ip, subnet, router, dns, domain, hostname, serverid, lease are from udhcpc
+# A DHCP lease: what udhcpc tells is checked, made the configuration of its interface, and kept in a file, from which it
+# is set again where somebody took it away. The address ends with the lease even if all of this is dead: the kernel is
+# told how long it is good.
+# shellcheck disable=SC2154 # ip, subnet, router, … are from udhcpc
+
+# Routes of option 121 that are taken; each costs a process.
+MOST_ROUTES=64
+
+# Sources of time for chronyd, a file for each interface.
+TIME_SOURCES=/run/quantix/ntp
+
+# Seconds since the boot, in `now`: the clock may be set meanwhile.
+read_uptime() {
+	IFS='. ' read -r now _ </proc/uptime
+}
+
+forget_leased() {
+	leased_address='' leased_prefix='' leased_gateway='' leased_routes='' leased_dns='' leased_search='' leased_name=''
+	leased_time='' leased_mtu='' leased_server='' leased_seconds='' leased_at='' leased_until=''
+}
+
+# The lease that the hook wrote, in leased_…: `routes` are DESTINATION,ROUTER each, `at` is in seconds since 1970, `until`
+# in seconds since the boot and empty for one without end. False if there is none: INTERFACE
+read_lease() {
+	forget_leased
+	while IFS='=' read -r key text; do
+		case $key in
+		ADDRESS) leased_address=$text ;;
+		PREFIX) leased_prefix=$text ;;
+		GATEWAY) leased_gateway=$text ;;
+		ROUTES) leased_routes=$text ;;
+		DNS) leased_dns=$text ;;
+		SEARCH) leased_search=$text ;;
+		NAME) leased_name=$text ;;
+		TIME) leased_time=$text ;;
+		MTU) leased_mtu=$text ;;
+		SERVER) leased_server=$text ;;
+		SECONDS) leased_seconds=$text ;;
+		OBTAINED) leased_at=$text ;;
+		UNTIL) leased_until=$text ;;
+		esac
+	done 2>/dev/null <"$RUN/$1/lease"
+}
+
+write_lease() {
+	cat >"$RUN/$1/.lease.$$" <<-END && mv -f "$RUN/$1/.lease.$$" "$RUN/$1/lease"
+		ADDRESS=$leased_address
+		PREFIX=$leased_prefix
+		GATEWAY=$leased_gateway
+		ROUTES=$leased_routes
+		DNS=$leased_dns
+		SEARCH=$leased_search
+		NAME=$leased_name
+		TIME=$leased_time
+		MTU=$leased_mtu
+		SERVER=$leased_server
+		SECONDS=$leased_seconds
+		OBTAINED=$leased_at
+		UNTIL=$leased_until
+	END
+}
+
+# True if there is a lease whose time is over; what `read_lease` finds stays: INTERFACE
+is_lease_over() {
+	read_lease "$1" && [ -n "$leased_until" ] && read_uptime && [ "$leased_until" -le "$now" ]
+}
+
+# True if there is a lease that is good: INTERFACE
+has_lease() {
+	[ -f "$RUN/$1/lease" ] && ! is_lease_over "$1"
+}
+
+# Waits for a lease: INTERFACE SECONDS
+await_lease() {
+	tries=$(($2 * 20))
+	until [ -f "$RUN/$1/lease" ]; do
+		[ "$tries" -gt 0 ] && has_carrier "$1" || return 1
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}
 
 # Without a lease there is no address, route or name server.
 drop_lease() {
+	read_lease "$1"
 	rm -f "$RUN/$1/lease"
 	ip link set "$1" up
 	drop_default_routes "$1"
 	set_addresses "$1"
 	set_name_servers "$1" ''
+	set_time_sources "$1" ''
+	restore_mtu "$1"
 }
 
-# Takes what is sound of a lease; what is there already is not touched. The lease is written last: who waits for it
-# finds all the rest.
+# Takes what is sound of what udhcpc tells; what is there already is not touched. The lease is written last: who waits for
+# it finds all the rest.
 take_lease() {
-	is_host_address "$ip" || { refuse_lease "$1" 'no address'; return; }
-	to_prefix "$subnet" || { refuse_lease "$1" 'no netmask'; return; }
-	gateway=$(first_router)
-	set_addresses "$1" "$ip/$prefix"
-	[ -z "$gateway" ] || in_subnet "$ip" "$gateway" "$prefix" || ip route replace "$gateway/32" dev "$1"
-	set_default_route "$1" "$gateway"
-	{ is_domain "$domain" && is_told "$domain"; } || domain=''
-	set_name_servers "$1" "$(name_servers)" "$domain"
-	take_host_name
-	write_lease | replace_lease "$1"
+	read_lease "$1"
+	routes_before=$leased_routes
+	forget_leased
+	check_lease "$1" || return 0
+	for route in $routes_before; do
+		case " $leased_routes " in
+		*" $route "*) ;;
+		*) find_metric "$1" && ip route del "${route%,*}" dev "$1" metric "$metric" 2>/dev/null ;;
+		esac
+	done
+	set_lease "$1"
+	rm -f "$RUN/$1/lease-problem"
+	write_lease "$1"
+	take_host_name "$1"
 	announce_address
 }
 
+# Checks what udhcpc tells, as any other input, into leased_…; false and told without an address that can be taken.
+check_lease() {
+	# A word of the server is a word, never a pattern of file names.
+	set -f
+	check_words "$1"
+	set -- $?
+	set +f
+	return "$1"
+}
+
+# shellcheck disable=SC2086 # lists of addresses
+check_words() {
+	is_host_address "$ip" || { refuse_lease "$1" 'no address'; return 1; }
+	to_prefix "${subnet:-$(class_mask "$ip")}" || { refuse_lease "$1" "a netmask that is none"; return 1; }
+	leased_address=$ip leased_prefix=$prefix
+	! is_subnet_end "$ip" "$prefix" || { refuse_lease "$1" "an address that no machine can have: $ip/$prefix"; return 1; }
+	owner=$(other_owner "$1" "$ip")
+	[ -z "$owner" ] || { refuse_lease "$1" "the address of $owner: $ip"; return 1; }
+	check_routes
+	leased_dns=$(list_addresses , $dns)
+	leased_time=$(list_addresses ' ' $ntpsrv)
+	check_names
+	! is_number "$mtu" 65535 || [ "$mtu" -lt 576 ] || leased_mtu=$mtu
+	! is_address "$serverid" || leased_server=$serverid
+	# Without a time udhcpc takes an hour for it; the greatest number means without end (RFC 2131, 3.3).
+	leased_seconds=${lease:-3600} leased_at=$(date +%s)
+	is_number "$leased_seconds" 999999999 || { leased_seconds=0; return 0; }
+	read_uptime
+	leased_until=$((now + leased_seconds))
+}
+
+# Tells why a lease is not taken: INTERFACE WHAT-IT-HAS
 refuse_lease() {
-	logger -t qx-network "$1: the DHCP server's lease has $2"
+	echo "$1: the lease of the DHCP server ${serverid:-without a name} has $2" | tr -c '\n -~' '?' >"$RUN/$1/lease-problem"
+	logger -t qx-network <"$RUN/$1/lease-problem"
 }
 
-first_router() {
-	for router in $router; do
-		is_host_address "$router" && [ "$router" != "$ip" ] && echo "$router" && return
+# The netmask that an address has where none is told (RFC 950, appendix; what servers without option 1 mean).
+class_mask() {
+	split_address "$1"
+	if [ "$octet1" -lt 128 ]; then
+		echo 255.0.0.0
+	elif [ "$octet1" -lt 192 ]; then
+		echo 255.255.0.0
+	else
+		echo 255.255.255.0
+	fi
+}
+
+# Option 121, and the routers of option 3 only without it (RFC 3442). Routes on the link come first: others need them.
+check_routes() {
+	if [ -z "$staticroutes" ]; then
+		for one in $router; do
+			is_host_address "$one" && [ "$one" != "$ip" ] && leased_gateway=$one && return
+		done
+		return 0
+	fi
+	count=0 onward=''
+	# shellcheck disable=SC2086 # destination and router, one after the other
+	set -- $staticroutes
+	while [ $# -ge 2 ] && [ "$count" -lt "$MOST_ROUTES" ]; do
+		check_route "$1" "$2"
+		shift 2
+		count=$((count + 1))
 	done
+	leased_routes=${leased_routes:+$leased_routes }$onward
+	leased_routes=${leased_routes% }
 }
 
-name_servers() {
-	list=''
-	for server in $dns; do
-		is_host_address "$server" && list=${list:+$list,}$server
+# One route of option 121, into leased_gateway, leased_routes or `onward`: DESTINATION/PREFIX ROUTER
+check_route() {
+	is_address "${1%/*}" && is_number "${1#*/}" 32 || return 0
+	case $2 in
+	0.0.0.0) [ "${1#*/}" -eq 0 ] || leased_routes="${leased_routes:+$leased_routes }$1,$2" ;;
+	*)
+		is_host_address "$2" && [ "$2" != "$ip" ] || return 0
+		if [ "${1#*/}" -gt 0 ]; then
+			onward="$onward$1,$2 "
+		elif [ -z "$leased_gateway" ]; then
+			leased_gateway=$2
+		fi
+		;;
+	esac
+}
+
+# Addresses of machines among words: SEPARATOR WORD…
+list_addresses() {
+	list='' separator=$1
+	shift
+	for one; do
+		! is_host_address "$one" || list=${list:+$list$separator}$one
 	done
 	echo "$list"
 }
 
-write_lease() {
-	is_address "$serverid" || serverid=''
-	is_number "$lease" 999999999 || lease=0
-	printf 'ADDRESS=%s\nPREFIX=%s\nGATEWAY=%s\nSERVER=%s\nSECONDS=%s\nOBTAINED=%s\n' \
-		"$ip" "$prefix" "$gateway" "$serverid" "$lease" "$(date +%s)"
+# Domains to search (option 119, else 15; glibc reads six, resolv.conf(5)), and the host name: its first label.
+check_names() {
+	count=0
+	for one in ${search:-$domain}; do
+		if is_domain "$one" && is_told "$one" && [ "$count" -lt 6 ]; then
+			leased_search=${leased_search:+$leased_search }$one count=$((count + 1))
+		fi
+	done
+	name=${hostname%%.*}
+	! is_host_name "$name" || ! is_told "$name" || [ "$name" = localhost ] || leased_name=$name
 }
 
 # True for a name of the server; udhcpc puts `bad` in the place of one that it takes for an attack: NAME
@@ -57,8 +225,79 @@ is_told() {
 	[ "$1" != bad ]
 }
 
-# The server's host name counts where the operator set none.
+# Makes an interface what leased_… says, for the time that is left; false if there is none: INTERFACE
+set_lease() {
+	drop_other_addresses "$1" "$leased_address/$leased_prefix"
+	if [ -n "$leased_until" ]; then
+		read_uptime
+		[ "$leased_until" -gt "$now" ] || return 1
+		lend_address "$1" "$leased_address/$leased_prefix" $((leased_until - now))
+	else
+		set_addresses "$1" "$leased_address/$leased_prefix"
+	fi || return 1
+	for route in $leased_routes; do
+		set_route "$1" "${route%,*}" "${route#*,}" || logger -t qx-network "$1: no route to ${route%,*} through ${route#*,}"
+	done
+	[ -z "$leased_gateway" ] || in_subnet "$leased_address" "$leased_gateway" "$leased_prefix" ||
+		ip route replace "$leased_gateway/32" dev "$1"
+	set_default_route "$1" "$leased_gateway"
+	set_name_servers "$1" "$leased_dns" "$leased_search"
+	set_time_sources "$1" "$leased_time"
+	if [ -n "$leased_mtu" ] && ! grep -qs '^MTU=' "$RUN/$1/plan"; then lend_mtu "$1" "$leased_mtu"; else restore_mtu "$1"; fi
+}
+
+# A route of a lease; a router of 0.0.0.0 stands for the link itself: INTERFACE DESTINATION ROUTER
+set_route() {
+	find_metric "$1"
+	case $3 in
+	0.0.0.0) ip route replace "$2" dev "$1" metric "$metric" ;;
+	*) ip route replace "$2" via "$3" dev "$1" metric "$metric" ;;
+	esac 2>/dev/null
+}
+
+# Gives an interface an MTU as long as there is the lease: INTERFACE MTU
+lend_mtu() {
+	read_attribute "$1" mtu && [ "$attribute" != "$2" ] || return 0
+	[ -f "$RUN/$1/mtu" ] || echo "$attribute" >"$RUN/$1/mtu"
+	ip link set "$1" mtu "$2" || logger -t qx-network "$1: the MTU $2 of the lease cannot be set"
+}
+
+restore_mtu() {
+	[ -f "$RUN/$1/mtu" ] || return 0
+	read -r former <"$RUN/$1/mtu"
+	rm -f "$RUN/$1/mtu"
+	! is_number "$former" 65535 || ip link set "$1" mtu "$former"
+}
+
+# Servers that chronyd asks besides its own: INTERFACE ADDRESSES
+set_time_sources() {
+	text=''
+	for one in $2; do
+		text="${text}server $one iburst
+"
+	done
+	[ -n "$text" ] || [ -e "$TIME_SOURCES/$1.sources" ] || return 0
+	mkdir -p "$TIME_SOURCES"
+	[ "$text" != "$(cat "$TIME_SOURCES/$1.sources" 2>/dev/null)
+" ] || return 0
+	if [ -n "$text" ]; then
+		printf '%s' "$text" >"$TIME_SOURCES/.$1.$$" && mv -f "$TIME_SOURCES/.$1.$$" "$TIME_SOURCES/$1.sources"
+	else
+		rm -f "$TIME_SOURCES/$1.sources"
+	fi
+	[ ! -S /run/chrony/chronyd.sock ] || chronyc reload sources >/dev/null 2>&1 9>&- || :
+}
+
+# A host name of a lease counts where the operator set none. Of several, that of the preferred interface does, so that
+# none is renamed at each renewal.
 take_host_name() {
-	[ ! -e /quantix/hostname ] && is_host_name "$hostname" && is_told "$hostname" || return 0
-	[ "$hostname" = "$(hostname)" ] || hostname "$hostname"
+	[ -n "$leased_name" ] && [ ! -e /quantix/hostname ] && [ "$leased_name" != "$(hostname)" ] || return 0
+	find_metric "$1"
+	own=$metric
+	for other in "$RUN"/*/lease; do
+		other=${other%/lease} other=${other##*/}
+		if [ "$other" != "$1" ] && [ -e "$NET/$other" ] && find_metric "$other" && [ "$metric" -lt "$own" ] &&
+			grep -qs '^NAME=.' "$RUN/$other/lease"; then return 0; fi
+	done
+	set_host_name "$leased_name"
 }

@@ -1,33 +1,22 @@
 #!/bin/sh
-# Locks: a symbolic link, made in one step, that names its owner. One whose owner has died is taken over.
+# Locks of flock(2): the kernel gives one up when its last holder ends, however that happens.
 
-# Waits for a lock: FILE SECONDS
+# Waits for a lock, and holds it until `unlock` or the end of this shell: FILE SECONDS
+# What is started meanwhile and stays holds it too, unless it closes descriptor 9.
 lock() {
-	tries=$(($2 * 20))
-	until ln -s "$$" "$1" 2>/dev/null; do
-		owner=$(readlink "$1")
-		if [ -n "$owner" ] && ! is_owner "$owner"; then
-			break_lock "$1" "$owner"
-			continue
-		fi
-		[ "$tries" -gt 0 ] || { complain "another change is under way (process $owner)"; return 1; }
-		tries=$((tries - 1))
-		usleep 50000
-	done
-}
-
-# True for a process that may hold a lock: its number may have gone to a stranger.
-is_owner() {
-	grep -qs -e qx-network -e dhcp-hook -e qx-ssh "/proc/$1/cmdline"
-}
-
-# Takes a dead owner's lock away. Moved first: another process may have taken it over meanwhile.
-break_lock() {
-	mv "$1" "$1.$$" 2>/dev/null || return 0
-	[ "$(readlink "$1.$$")" = "$2" ] || ln -s "$(readlink "$1.$$")" "$1" 2>/dev/null
-	rm -f "$1.$$"
+	# A redirection of `exec` that fails would end the shell.
+	true >>"$1" || return 1
+	exec 9>>"$1"
+	if ! flock -n 9 && ! timeout "$2" flock 9; then
+		exec 9>&-
+		owner=''
+		read -r owner <"$1" || :
+		complain "another change is under way (process ${owner:-unknown})"
+		return 1
+	fi
+	echo $$ >"$1"
 }
 
 unlock() {
-	[ "$(readlink "$1")" != "$$" ] || rm -f "$1"
+	exec 9>&-
 }

@@ -4,7 +4,7 @@
 
 RESOLVER=/etc/resolv.conf
 
-# Keeps what an interface has: INTERFACE NAME-SERVERS [DOMAIN]. Name servers are a comma list.
+# Keeps what an interface has: INTERFACE NAME-SERVERS [DOMAINS]. Name servers are a comma list.
 set_name_servers() {
 	resolver_text "$2" "$3" >"$RUN/$1/.resolver.$$" && mv -f "$RUN/$1/.resolver.$$" "$RUN/$1/resolver"
 	write_resolver
@@ -20,8 +20,8 @@ resolver_text() {
 }
 
 # The interface whose default route is preferred comes first; the C library reads three name servers.
-write_resolver() {
-	lock "$RUN/resolver.lock" 10 || return 1
+write_resolver() (
+	lock "$RUN/resolver.lock" 10 || exit 1
 	{
 		echo '# Written by qx-network'
 		for resolver in "$RUN"/*/resolver; do
@@ -30,18 +30,17 @@ write_resolver() {
 		done | sort -n | while read -r _ resolver; do
 			cat "$resolver"
 		done | awk '$1 == "search" && !searched++ { print } $1 == "nameserver" && !seen[$2]++ && ++count <= 3 { print }'
-	} >"$RUN/.resolv.conf.$$"
+	} >"$RUN/.resolv.conf.$$" || exit 1
 	if cmp -s "$RUN/.resolv.conf.$$" "$RESOLVER"; then
 		rm -f "$RUN/.resolv.conf.$$"
 	else
 		cat "$RUN/.resolv.conf.$$" >"$RESOLVER.$$" && mv -f "$RESOLVER.$$" "$RESOLVER"
 		rm -f "$RUN/.resolv.conf.$$"
 	fi
-	unlock "$RUN/resolver.lock"
-}
+)
 
 # The milestone `network`, once in a boot: when the first address is there.
 announce_address() {
 	mkdir "$RUN/.announced" 2>/dev/null || return 0
-	"$LIBRARY/milestone" network
+	"$LIBRARY/milestone" network 9>&-
 }

@@ -11,8 +11,12 @@ look_at() {
 		IFS= read -r source <"$RUN/$1/source"
 	fi 2>/dev/null
 	[ ! -f "$RUN/$1/problem" ] || IFS= read -r problem 2>/dev/null <"$RUN/$1/problem"
+	[ -n "$problem" ] || [ ! -f "$RUN/$1/lease-problem" ] || IFS= read -r problem 2>/dev/null <"$RUN/$1/lease-problem"
 	find_client "$1"
-	read_lease "$1"
+	[ "$method" != dhcp ] || [ -n "$client$problem" ] || problem="$1: the DHCP client does not run; it is started again"
+	! is_lease_over "$1" || forget_leased
+	left=''
+	if read_trial "$1"; then left=$((trial_until - now)); fi
 	servers=$(sed -n 's/^nameserver //p' "$RUN/$1/resolver" 2>/dev/null)
 	router=$(default_routes_of "$1" | awk '{ for (i = 1; i < NF; i++) if ($i == "via") { print $(i + 1); exit } }')
 	read_attribute "$1" speed && is_number "$attribute" 999999999 && speed=$attribute
@@ -76,7 +80,7 @@ json_interface() {
 	json_list $servers
 	printf ',"dhcp":'
 	json_client
-	printf ',"problem":%s}' "$(json "$problem")"
+	printf ',"confirm":%s,"problem":%s}' "${left:-null}" "$(json "$problem")"
 }
 
 # Interfaces that status tells of: physical ones, and others that were configured by name.
@@ -94,7 +98,7 @@ preferred_interface() {
 		$1 == "default" {
 			metric = 0; device = ""
 			for (i = 2; i < NF; i++) { if ($i == "dev") device = $(i + 1); if ($i == "metric") metric = $(i + 1) }
-			if (/linkdown/) metric += 4294967296
+			if (/linkdown|dead/) metric += 4294967296
 			if (best == "" || metric < least) { best = device; least = metric }
 		}
 		END { print best }'
@@ -111,18 +115,29 @@ status_json() {
 		json_interface "$one"
 		comma=,
 	done
+	printf '],"problems":['
+	comma=''
+	unused_files | while IFS= read -r one; do
+		printf '%s' "$comma"
+		json "$one"
+		comma=,
+	done
 	printf ']}\n'
 }
 
 status_text() {
 	is_persistent || say 'nothing writable is mounted at /quantix: changes last until the next boot'
+	unused_files
 	for one in $(known_interfaces); do
 		look_at "$one"
 		# shellcheck disable=SC2046,SC2086 # on one line
 		say "$one: ${method:-not configured}," $(addresses_of "$one") "gateway ${router:-none}, DNS" ${servers:-none}
 		say "	$(kind_of "$one"), carrier $carrier, ${speed:-unknown} Mb/s, configured by ${source:-default}"
 		[ -z "$ssid" ] || say "	WiFi $ssid"
-		[ -z "$client" ] || say "	DHCP client $client, lease of $leased_seconds s from $leased_server"
+		lease='no lease'
+		[ -z "$leased_at" ] || lease="lease of $leased_seconds s from ${leased_server:-a server without a name}"
+		[ "$method" != dhcp ] || say "	DHCP client ${client:-not running}, $lease"
+		[ -z "$left" ] || say "	undone in $left s unless confirmed: qx-network confirm $one"
 		[ -z "$problem" ] || say "	problem: $problem"
 	done
 }

@@ -54,7 +54,7 @@ remove_shared() {
 	remove_file "$1/static.conf"
 }
 
-# Keeps the plan: INTERFACE persistent|session
+# Keeps the plan: INTERFACE persistent|session. What was set aside of this interface has been seen to with that.
 store() {
 	if [ "$2" = session ]; then
 		store_session "$1"
@@ -63,7 +63,15 @@ store() {
 	else
 		warn "$1: nothing to write to is mounted at /quantix; the configuration lasts until the next boot"
 		store_session "$1"
-	fi
+	fi && forget_rejected "$1"
+}
+
+forget_rejected() {
+	for folder in "$SESSION" "$PERSISTENT"; do
+		rm -f "$folder/$1.conf.rejected"
+		[ ! -e "$folder/static.conf.rejected" ] || ! is_first_physical "$1" || rm -f "$folder/static.conf.rejected"
+	done 2>/dev/null
+	return 0
 }
 
 # Reads the configuration of an interface into the plan, and its file's name into `source`; DHCP if there is none.
@@ -72,8 +80,22 @@ load() {
 	for source in $(config_files "$1"); do
 		read_config "$source" && return 0
 		[ ! -e "$RUN/$1/plan" ] || return 1
-		mv -f "$source" "$source.rejected" 2>/dev/null && warn "$source: set aside as ${source##*/}.rejected"
+		set_aside "$source" 'it has a mistake'
 	done
 	clear_plan
 	method=dhcp source=''
+}
+
+# Tells, a line each, of files that count for nothing: those set aside, with what is wrong, and those of interfaces that are
+# not there.
+unused_files() {
+	for file in "$SESSION"/*.conf.rejected "$PERSISTENT"/*.conf.rejected; do
+		[ -e "$file" ] || continue
+		if mistake=$(read_config "$file" 2>&1); then mistake="$file: it was set aside, and is right now: name it ${file%.rejected}"; fi
+		echo "${mistake#qx-network: }"
+	done
+	for file in "$SESSION"/*.conf "$PERSISTENT"/*.conf; do
+		name=${file##*/} name=${name%.conf}
+		if [ -e "$file" ] && [ "$name" != static ] && [ ! -e "$NET/$name" ]; then echo "$file: there is no interface $name"; fi
+	done
 }

@@ -2,17 +2,25 @@
 # From a plan to a configured interface: check, apply, verify; or the previous state back.
 # shellcheck disable=SC2154 # the plan is from config.sh, the interface from qx-network
 
+# Seconds before a configuration that could not be applied is tried again: about a minute, and never the same twice, so
+# that two machines that want one address do not meet again.
+RETRY_AFTER=55
+
+# Flag of an interface without ARP, a tunnel say (IFF_NOARP, linux/if.h).
+NO_ARP=0x80
+
 # Makes an interface what the plan says; if it is so already, nothing is touched: INTERFACE
 enact() {
 	changed=''
+	refuse_redirects "$1"
 	is_enacted "$1" && return 0
 	raise_link "$1" || { complain "$1: the link cannot be raised"; return 1; }
-	[ -z "$ssid" ] || join_wifi "$1" || { restore_wifi "$1"; return 1; }
-	"check_$method" "$1" || { restore_wifi "$1"; return 1; }
 	remember_state "$1"
 	trap 'undo "$interface"; exit 130' INT TERM
-	changed=yes
-	"apply_$method" "$1" && "verify_$method" "$1" && return 0
+	changed=wifi
+	if [ -z "$ssid" ] || join_wifi "$1"; then
+		"check_$method" "$1" && changed=yes && "apply_$method" "$1" && "verify_$method" "$1" && return 0
+	fi
 	undo "$1"
 	return 1
 }
@@ -33,87 +41,166 @@ has_own_client() {
 	find_client "$1" && [ "$(clients_of "$1")" = "$client" ]
 }
 
-# True unless there is a lease that the interface does not show (someone took its address or route).
+# True unless there is a lease that the interface does not show (someone took its address or route), or that is over.
 has_lease_state() {
 	read_lease "$1" || return 0
-	[ "$(addresses_of "$1")" = "$leased_address/$leased_prefix" ] && has_default_route "$1" "$leased_gateway"
+	! is_lease_over "$1" && [ "$(addresses_of "$1")" = "$leased_address/$leased_prefix" ] &&
+		has_default_route "$1" "$leased_gateway"
 }
 
-# Asks whether another machine has the address; nothing was changed yet if one has.
+# Asks whether somebody has the address: this machine on another interface, or another machine. Nothing was changed yet.
 check_static() {
-	has_carrier "$1" || { warn "$1: no carrier; whether $address is free cannot be checked"; return 0; }
-	arping -q -D -c 1 -w 1 -I "$1" "$address" >/dev/null 2>&1
-	[ $? -ne 1 ] || complain "$1: another machine has $address"
+	owner=$(other_owner "$1" "$address")
+	[ -z "$owner" ] || { complain "$1: $owner has $address"; return 1; }
+	warn_of_overlap "$1"
+	rm -f "$RUN/$1/unasked"
+	has_carrier "$1" || {
+		: >"$RUN/$1/unasked"
+		warn "$1: no carrier; whether $address is free is asked when there is one"
+		return 0
+	}
+	ask_for_address "$1" "$address" 3
 }
 
 check_dhcp() {
 	:
 }
 
-# What `undo` brings back.
+# Asks the others on the wire, as many times and a second apart, whether one of them has an address (RFC 5227, 2.1.1); one
+# that could not be asked has not said no. True if it is free: INTERFACE ADDRESS TIMES
+ask_for_address() {
+	read_attribute "$1" flags
+	[ $((attribute & NO_ARP)) -eq 0 ] || return 0
+	arping -q -D -c "$3" -w "$3" -I "$1" "$2" >/dev/null 2>&1
+	case $? in
+	0) ;;
+	1) complain "$1: another machine has $2" ;;
+	*) complain "$1: nobody could be asked whether $2 is free" ;;
+	esac
+}
+
+# The other interface of this machine that has an address; empty if none has: INTERFACE ADDRESS
+other_owner() {
+	ip -f inet -o addr show 2>/dev/null | awk -v own="$1" -v address="$2" '
+		{
+			device = $2
+			sub(/[:@].*/, "", device)
+			split($4, words, "/")
+			if (device != own && words[1] == address) { print device; exit }
+		}'
+}
+
+# Two interfaces in one network: the kernel chooses through which of them it answers, so that is told and no error.
+warn_of_overlap() {
+	for one in $(ip -f inet -o addr show 2>/dev/null | awk -v own="$1" '{ sub(/[:@].*/, "", $2); if ($2 != own && $2 != "lo" && $4 ~ "/") print $2 "," $4 }'); do
+		present=${one#*,} least=${one##*/}
+		[ "$least" -le "$prefix" ] || least=$prefix
+		! in_subnet "$address" "${present%/*}" "$least" ||
+			warn "$1: $address/$prefix overlaps with $present of ${one%%,*}; the kernel chooses which of them is used"
+	done
+}
+
+# What `undo` brings back: addresses with all that belongs to them, routes of every table, name servers, the DHCP client.
 remember_state() {
-	old_addresses=$(addresses_of "$1") old_routes=$(default_routes_of "$1") old_client=$(clients_of "$1")
+	old_addresses=$(full_addresses_of "$1") old_routes=$(routes_of "$1") old_client=$(clients_of "$1")
+	read_attribute "$1" mtu && old_mtu=$attribute
 	old_resolver=$(cat "$RUN/$1/resolver" 2>/dev/null) old_lease=$(cat "$RUN/$1/lease" 2>/dev/null)
 }
 
-# Brings back what `remember_state` saw: addresses, default routes, name servers, the DHCP client.
+# Brings back what `remember_state` saw. A DHCP client goes on with the lease that there was, and asks for its address.
 undo() {
 	trap '' INT TERM
-	[ -n "$changed" ] || return 0
+	case $changed in
+	'') return 0 ;;
+	wifi) restore_wifi "$1" ;;
+	yes)
+		end_clients "$1"
+		restore_wifi "$1"
+		restore_state "$1"
+		[ -z "$old_client" ] || resume_lease "$1"
+		;;
+	esac
 	changed=''
-	end_clients "$1"
-	restore_wifi "$1"
-	if [ -z "$old_client" ]; then
-		restore_state "$1"
-	else
-		restore_lease "$1"
-	fi
 }
 
-# Brings back a DHCP client. If no server answers, the lease that it had counts on; the hook ends it in time.
-restore_lease() {
-	: >"$RUN/$1/lease"
-	start_client "$1" "${old_addresses%%/*}"
-	await_no_lease "$1" 5
-	await_lease "$1" 5 || [ -z "$old_lease" ] || {
-		restore_state "$1"
-		echo "$old_lease" | replace_lease "$1"
-	}
+# Goes on with the lease that there is, if it is good still, and asks for its address: INTERFACE
+resume_lease() {
+	if read_lease "$1" && ! set_lease "$1"; then drop_lease "$1"; fi
+	start_client "$1" "$leased_address"
 }
 
-# Brings back addresses, default routes and name servers.
 restore_state() {
-	# shellcheck disable=SC2086 # one word for each address
-	set_addresses "$1" $old_addresses
-	drop_default_routes "$1"
-	echo "$old_routes" | while read -r route; do
-		# shellcheck disable=SC2086 # the words of a route
-		[ -z "$route" ] || ip route add ${route%linkdown*} 2>/dev/null
-	done
+	rm -f "$RUN/$1/lease"
+	if read_attribute "$1" mtu && [ "$attribute" != "$old_mtu" ]; then ip link set "$1" mtu "$old_mtu"; fi
+	restore_addresses "$1"
+	restore_routes "$1"
+	[ -z "$old_lease" ] || { printf '%s\n' "$old_lease" >"$RUN/$1/.lease.$$" && mv -f "$RUN/$1/.lease.$$" "$RUN/$1/lease"; }
 	printf '%s\n' "$old_resolver" >"$RUN/$1/resolver"
 	write_resolver
 }
+
+# In the order that they had: the first of a subnet is the one that the kernel sends from.
+restore_addresses() {
+	[ "$(full_addresses_of "$1")" != "$old_addresses" ] || return 0
+	set_addresses "$1"
+	echo "$old_addresses" | while read -r line; do
+		# shellcheck disable=SC2086 # the words of an address
+		[ -z "$line" ] || /sbin/ip addr add $line dev "$1"
+	done
+}
+
+# Those on the link first: others need them.
+restore_routes() {
+	routes_of "$1" | while read -r line; do
+		case "$NEW_LINE$old_routes$NEW_LINE" in
+		*"$NEW_LINE$line$NEW_LINE"*) ;;
+		*)
+			# shellcheck disable=SC2086 # the words of a route
+			/sbin/ip -4 route del $line dev "$1"
+			;;
+		esac
+	done
+	for kind in link onward; do
+		echo "$old_routes" | while read -r line; do
+			case $kind,$line in
+			*, | link,*' via '* | link,'via '*) continue ;;
+			onward,*' via '*) ;;
+			onward,*) continue ;;
+			esac
+			# shellcheck disable=SC2086 # the words of a route
+			/sbin/ip -4 route add $line dev "$1" 2>/dev/null
+		done
+	done
+}
+
+NEW_LINE='
+'
 
 apply_static() {
 	end_clients "$1"
 	set_addresses "$1" "$address/$prefix" || { complain "$1: $address/$prefix cannot be set"; return 1; }
 	set_default_route "$1" "$gateway" || { complain "$1: the default route through $gateway cannot be set"; return 1; }
-	arping -q -U -c 1 -w 1 -I "$1" "$address" </dev/null >/dev/null 2>&1 &
 }
 
+# Asks once more, now that the address is there: of two machines that wanted it at the same instant none had it before.
 verify_static() {
 	[ "$(addresses_of "$1")" = "$address/$prefix" ] || { complain "$1: $address/$prefix is not there after setting it"; return 1; }
 	has_default_route "$1" "$gateway" || { complain "$1: the default route through ${gateway:-no gateway} is not the only one"; return 1; }
-	[ -z "$(clients_of "$1")" ] || complain "$1: a DHCP client is running"
+	[ -z "$(clients_of "$1")" ] || { complain "$1: a DHCP client is running"; return 1; }
+	has_carrier "$1" || return 0
+	arping -q -U -c 1 -w 1 -I "$1" "$address" </dev/null >/dev/null 2>&1 9>&- &
+	ask_for_address "$1" "$address" 1
 }
 
+# A lease that is still good stays while the client is started anew: a client may die, the address is nobody else's.
 apply_dhcp() {
 	end_clients "$1"
-	rm -f "$RUN/$1/lease"
-	set_default_route "$1"
-	set_addresses "$1"
+	if is_plan_in "$RUN/$1/plan" && has_lease "$1"; then
+		resume_lease "$1" || complain "$1: the DHCP client does not start"
+		return
+	fi
+	drop_lease "$1"
 	[ -z "$(addresses_of "$1")" ] || { complain "$1: the old address cannot be removed"; return 1; }
-	set_name_servers "$1" ''
 	start_client "$1" || complain "$1: the DHCP client does not start"
 }
 
@@ -126,11 +213,28 @@ conclude() {
 	(umask 077 && write_plan >"$RUN/$1/.plan.$$")
 	mv -f "$RUN/$1/.plan.$$" "$RUN/$1/plan"
 	echo "$2" >"$RUN/$1/source"
-	rm -f "$RUN/$1/problem"
+	rm -f "$RUN/$1/problem" "$RUN/$1/retry"
 	[ "$method" = static ] || return 0
-	rm -f "$RUN/$1/lease"
+	[ ! -f "$RUN/$1/lease" ] || { rm -f "$RUN/$1/lease" && set_time_sources "$1" '' && restore_mtu "$1"; }
 	set_name_servers "$1" "$dns"
 	announce_address
+}
+
+# Notes that a kept configuration could not be applied; the watch tries it again: INTERFACE
+retry_later() {
+	read_uptime
+	echo $((now + RETRY_AFTER + $$ % 10)) >"$RUN/$1/retry"
+}
+
+# Gives a static address back that another machine turned out to have: nobody could be asked without a carrier. INTERFACE
+yield_address() {
+	rm -f "$RUN/$1/unasked"
+	ask_for_address "$1" "$address" 3 && return 0
+	drop_default_routes "$1"
+	set_addresses "$1"
+	set_name_servers "$1" ''
+	retry_later "$1"
+	return 1
 }
 
 # A gateway that is silent may only be switched off, so it is no error.

@@ -2,6 +2,9 @@
 # Configures interfaces as they come, and mends them when their carrier comes back.
 # shellcheck disable=SC2154 # `before` is set by eval
 
+# Seconds between two looks at what time brings.
+TICK=5
+
 # Handles what `ip -o link` and `ip -o monitor link` tell of one interface: NAME FLAGS
 # Only a change of its flags counts: taking a link up or scanning WiFi makes many more messages.
 heed_link() {
@@ -10,11 +13,39 @@ heed_link() {
 	eval "before=\${flags_$attribute-none}"
 	eval "flags_$attribute=\$2"
 	[ "$before" != "$2" ] || return 0
-	case $before,$2 in
-	none,*) background apply "$1" ;;
-	*LOWER_UP*,*LOWER_UP*) ;;
-	*,*LOWER_UP*) background refresh "$1" ;;
+	case $2 in
+	*LOWER_UP*) ;;
+	*) [ "$before" = none ] && background apply "$1"; return ;;
 	esac
+	case $before in
+	none) background apply "$1" ;;
+	*LOWER_UP*) ;;
+	*) background refresh "$1" ;;
+	esac
+}
+
+# Handles what time brings: leases that end, clients that died, trials that nobody confirmed, configurations that could not
+# be applied. Every few seconds, so it starts no process where there is nothing to do.
+heed_time() {
+	read_uptime
+	for folder in "$RUN"/*/; do
+		name=${folder%/} name=${name##*/}
+		[ -e "$NET/$name" ] || continue
+		if read_trial "$name" && [ "$trial_until" -le "$now" ]; then
+			background revert "$name"
+		elif [ -f "$RUN/$name/retry" ]; then
+			read -r due <"$RUN/$name/retry"
+			[ "${due:-0}" -gt "$now" ] || { retry_later "$name" && background apply "$name"; }
+		elif is_dhcp_dead "$name"; then
+			background refresh "$name"
+		fi
+	done
+}
+
+# True for an interface on DHCP whose client died or whose lease is over: INTERFACE
+is_dhcp_dead() {
+	IFS= read -r line 2>/dev/null <"$RUN/$1/plan" && [ "$line" = METHOD=dhcp ] || return 1
+	is_lease_over "$1" || ! read_process_in "$RUN/$1/udhcpc.pid" || ! is_alive "$process"
 }
 
 # Each interface is on its own: one that waits for something holds up no other. COMMAND INTERFACE
@@ -42,11 +73,13 @@ watch_links() {
 		ip -o link show
 		sleep 1
 		ip -o link show
-		wait
+		while sleep "$TICK"; do echo time; done
 	} >"$events" &
-	trap 'end_monitor; rm -f "$events"; exit 0' INT TERM
+	ticker=$!
+	trap 'end_monitor; kill "$ticker"; rm -f "$events"; exit 0' INT TERM
 	while read -r index name flags _; do
 		case $index in
+		time) heed_time ;;
 		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" ;;
 		esac
 	done <"$events"

@@ -40,23 +40,29 @@ restore_wifi() {
 	[ -n "$ssid" ] || return 0
 	clear_plan
 	[ ! -f "$RUN/$1/plan" ] || read_config "$RUN/$1/plan"
-	if [ -n "$ssid" ]; then join_wifi "$1"; else leave_wifi "$1"; fi
+	if [ -n "$ssid" ]; then start_wifi "$1"; else leave_wifi "$1"; fi
 }
 
-# Starts wpa_supplicant for the plan's network. It keeps trying, so a far access point is no error.
+# Joins the plan's network. wpa_supplicant keeps trying, so a far access point is no error.
 join_wifi() {
 	is_wifi_joined "$1" && return 0
-	is_wireless "$1" || { complain "$1: not a WiFi interface"; return 1; }
-	leave_wifi "$1"
-	(umask 077 && wifi_configuration >"$RUN/$1/wpa_supplicant.conf")
-	wpa_supplicant -B -i "$1" -c "$RUN/$1/wpa_supplicant.conf" -P "$RUN/$1/wpa_supplicant.pid" >/dev/null ||
-		{ complain "$1: wpa_supplicant does not start"; return 1; }
+	start_wifi "$1" || return 1
 	tries=200
 	until has_carrier "$1"; do
 		[ "$tries" -gt 0 ] || { warn "$1: $ssid was not joined within 10 seconds; it is tried further"; return 0; }
 		tries=$((tries - 1))
 		usleep 50000
 	done
+}
+
+# Starts wpa_supplicant for the plan's network.
+start_wifi() {
+	is_wifi_joined "$1" && return 0
+	is_wireless "$1" || { complain "$1: not a WiFi interface"; return 1; }
+	leave_wifi "$1"
+	(umask 077 && wifi_configuration >"$RUN/$1/wpa_supplicant.conf")
+	wpa_supplicant -B -i "$1" -c "$RUN/$1/wpa_supplicant.conf" -P "$RUN/$1/wpa_supplicant.pid" >/dev/null 9>&- ||
+		complain "$1: wpa_supplicant does not start"
 }
 
 # Looks around. While wpa_supplicant does so for itself, the interface is busy, a second or two each time.

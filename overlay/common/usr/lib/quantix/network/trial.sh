@@ -1,0 +1,41 @@
+#!/bin/sh
+# A change on trial (`--confirm SECONDS`): kept for the session only, so that a restart brings back what was before, and
+# undone by the watch unless `qx-network confirm` comes in time. Whoever asked for it may be dead by then.
+# shellcheck disable=SC2154,SC2034 # the uptime is from lease.sh; how long to keep it is for qx-network
+
+# When the trial of an interface ends, in `trial_until` (seconds since the boot), and how long the change is to be kept, in
+# `trial_keep`; `now` is read too. False if there is no trial: INTERFACE
+read_trial() {
+	trial_until='' trial_keep=''
+	{ read -r trial_until trial_keep <"$RUN/$1/trial"; } 2>/dev/null && is_number "$trial_until" 999999999 && read_uptime
+}
+
+# Begins a trial, or goes on with one, whose beginning is what an end without confirmation goes back to:
+# INTERFACE SECONDS persistent|session
+begin_trial() {
+	find_watch || { complain "$1: the service quantix-network does not run, which would undo the change"; return 1; }
+	if ! read_trial "$1"; then
+		rm -rf "$RUN/$1/before"
+		mkdir "$RUN/$1/before" || return 1
+		for file in "$SESSION/$1.conf" "$SESSION/static.conf"; do
+			[ ! -e "$file" ] || cp "$file" "$RUN/$1/before/" || return 1
+		done
+	fi
+	read_uptime
+	echo "$((now + $2)) $3" >"$RUN/$1/.trial.$$" && mv -f "$RUN/$1/.trial.$$" "$RUN/$1/trial"
+}
+
+end_trial() {
+	rm -rf "$RUN/$1/trial" "$RUN/$1/before"
+}
+
+# Puts back the session's files of before a trial: INTERFACE
+restore_files() {
+	if [ -e "$RUN/$1/before/$1.conf" ]; then cp "$RUN/$1/before/$1.conf" "$SESSION/"; else remove_file "$SESSION/$1.conf"; fi
+	[ ! -e "$RUN/$1/before/static.conf" ] || cp "$RUN/$1/before/static.conf" "$SESSION/"
+}
+
+# The process that would undo it, in `process`.
+find_watch() {
+	read_process_in "$RUN/monitor.pid" && is_alive "$process"
+}
