@@ -11,7 +11,7 @@ export interface DhcpOptions {
   range?: [string, string];
   /** Seconds that a lease is good for. */
   lease?: number;
-  /** Options, by name, besides those of a common network or in their place. */
+  /** Options, by name, besides those of a common network or in their place; an empty one is left out. */
   options?: Readonly<Record<string, string>>;
 }
 
@@ -55,6 +55,18 @@ export class Lan implements AsyncDisposable {
     return plug;
   }
 
+  /** Puts another machine on the wire, with this address. */
+  async neighbour(address: string): Promise<Namespace> {
+    const other = await Namespace.create();
+    const plug = `plug${this.#plugs++}`;
+    const peer = ['peer', 'name', 'eth0', 'netns', String(other.pid)];
+    await this.ip('link', 'add', plug, 'type', 'veth', ...peer);
+    await this.ip('link', 'set', plug, 'master', 'wire', 'up');
+    await other.inNetwork(['ip', 'link', 'set', 'eth0', 'up']);
+    await other.inNetwork(['ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0']);
+    return other;
+  }
+
   /** Takes a host's place on the wire: it answers for the address. */
   async occupy(address: string): Promise<void> {
     await this.ip('addr', 'add', `${address}/24`, 'dev', 'wire');
@@ -85,7 +97,9 @@ export class Lan implements AsyncDisposable {
       `pidfile ${base}.pid`,
       'offer_time 5',
       'min_lease 2',
-      ...Object.entries(told).map(([name, value]) => `option ${name} ${value}`),
+      ...Object.entries(told)
+        .filter(([, value]) => value !== '')
+        .map(([name, value]) => `option ${name} ${value}`),
     ];
     await rm(`${base}.leases`, { force: true });
     await writeFile(`${base}.conf`, `${lines.join('\n')}\n`);

@@ -156,7 +156,7 @@ export class Machine implements AsyncDisposable {
   /** Makes the next interface of a name look like hardware: the kernel tells so in /sys/class/net. */
   async appear(name: string): Promise<void> {
     await this.succeed(
-      'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex speed type; do ln -s /kernel/devices/virtual/net/$1/$a; done',
+      'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex mtu speed type; do ln -s /kernel/devices/virtual/net/$1/$a; done',
       name,
     );
   }
