@@ -12,6 +12,7 @@ import { detectManagementAddress } from '../network/management-address.ts';
 import { readNetwork } from '../network/status.ts';
 import { watchNetwork } from '../network/watch.ts';
 import type { PoolDeclaration } from '../storage/declaration.ts';
+import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
 import { lateControl } from './control-plane.ts';
@@ -42,6 +43,9 @@ async function kept(look: Promise<Vms>): Promise<Vms> {
   return { ...told, vms: told.vms.map((vm) => ({ ...vm, persistent: false })) };
 }
 
+/** Milliseconds for which pools that are being brought up are waited for; then they are told as they are. */
+const POOLS_PATIENCE = 3_000;
+
 /** The parts of this machine's agent, at work. */
 export interface Machine {
   parts: Parts;
@@ -55,7 +59,12 @@ export function startMachine(options: MachineOptions): Machine {
   const { config, problem } = configuration;
   const libvirt = { uri, signal };
   const meter = new CpuMeter();
-  const storage = new StorageReader({ declarations: config.pools });
+  const keeper = new PoolKeeper();
+  const declarations = () => config.pools;
+  const storage = new StorageReader({
+    declarations,
+    problemOf: (name) => keeper.problemOf(name),
+  });
 
   const vms = watchVms({
     uri,
@@ -66,7 +75,11 @@ export function startMachine(options: MachineOptions): Machine {
     },
   });
   const pools = watchPools({
-    read: () => storage.read(signal),
+    read: async () => {
+      await keeper.bringUp(declarations(), { patience: POOLS_PATIENCE, signal });
+      const { pools, problems } = await storage.read(signal);
+      return { pools, problems: [...problems, ...keeper.lingering()] };
+    },
     onChange: () => control.changed(),
     signal,
   });

@@ -1,5 +1,5 @@
 import type { Mount } from '../host/mounts.ts';
-import type { PoolDeclaration } from './declaration.ts';
+import { type PoolDeclaration, placeOf } from './declaration.ts';
 import { isSystemPath } from './system-path.ts';
 
 /** A pool that is there or should be. */
@@ -25,14 +25,16 @@ const NFS: readonly string[] = ['nfs', 'nfs4'];
 const DATA = '/data';
 
 /**
- * The pools of mounts and declarations. A pool is a mount, never the beginning of a path: `/data` says nothing of
+ * The pools of mounts and declarations, but for volume groups. A pool is a mount, never the beginning of a path: `/data` says nothing of
  * `/data2`, nor of what is mounted at `/data/pools/x`. One file system is one pool, wherever else it is mounted.
  */
 export function findCandidates(
   mounts: readonly Mount[],
   declarations: readonly PoolDeclaration[],
 ): Candidate[] {
-  const declared = declarations.map((declaration) => fromDeclaration(declaration, mounts));
+  const declared = declarations
+    .filter(({ lvm }) => lvm === undefined)
+    .map((declaration) => fromDeclaration(declaration, mounts));
   const taken = declared
     .filter(({ kind }) => kind !== 'directory')
     .flatMap(({ mount }) => (mount === null ? [] : [identity(mount)]));
@@ -40,13 +42,17 @@ export function findCandidates(
   return [...declared, ...discovered.map(fromMount)];
 }
 
-function fromDeclaration(
-  { name, path, nfs, directory }: PoolDeclaration,
-  mounts: readonly Mount[],
-): Candidate {
+function fromDeclaration(declaration: PoolDeclaration, mounts: readonly Mount[]): Candidate {
+  const { name, nfs, disk, directory } = declaration;
   if (nfs !== undefined) {
+    const place = declaration.path;
     const mount =
-      mounts.find((one) => isNfs(one) && exportOf(one.source) === exportOf(nfs)) ?? null;
+      mounts.find(
+        (one) =>
+          isNfs(one) &&
+          exportOf(one.source) === exportOf(nfs) &&
+          (place === undefined || one.path === place),
+      ) ?? null;
     const source = exportOf(nfs);
     return {
       name,
@@ -58,13 +64,13 @@ function fromDeclaration(
       isOurs: true,
     };
   }
-  const id = `declared:${name}`;
+  const id = disk ?? `declared:${name}`;
   if (directory !== undefined) {
     const mount = mountOf(directory, mounts);
     const source = mount?.source ?? directory;
     return { name, kind: 'directory', id, path: directory, source, mount, isOurs: true };
   }
-  const place = path ?? '';
+  const place = placeOf(declaration);
   const mount = mounts.find((one) => one.path === place && isStorage(one)) ?? null;
   const kind = mount !== null && isNfs(mount) ? 'nfs' : 'filesystem';
   return { name, kind, id, path: place, source: mount?.source ?? place, mount, isOurs: true };

@@ -23,21 +23,88 @@ const exportSchema = z
   .max(4096)
   .regex(/^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9a-fA-F:.]+\]):\/\S*$/, 'must be server:/export');
 
+/** UUID of a file system, as mkfs and blkid(8) write it. */
+const uuidSchema = z.guid('must be the UUID of a file system').toLowerCase();
+
+/** Names of volume groups (lvm(8)). */
+const groupSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}$/, 'must be the name of a volume group')
+  .refine((name) => name !== '.' && name !== '..', 'must be the name of a volume group');
+
+/** Names of iSCSI (RFC 3720, 3.2.6.3). */
+const targetSchema = z
+  .string()
+  .regex(
+    /^(iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(:[a-z0-9.:-]*)?|(eui|naa)\.[0-9A-Fa-f]{16,32})$/,
+    'must be a name of iSCSI, such as iqn.2026-01.example:disks',
+  );
+
+const portalSchema = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?$/,
+    'must be an address, with a port if it is not 3260',
+  );
+
+const optionSchema = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_]*(=[A-Za-z0-9_.:/-]+)?$/,
+    'must be one option of mount, such as nfsvers=3',
+  );
+
+const iscsiSchema = z.strictObject({
+  target: targetSchema,
+  /** Addresses of the target. With several the disk has several paths. */
+  portals: z.array(portalSchema).min(1).max(16),
+});
+
+/** What a pool is: one of these. */
+const WHAT = ['nfs', 'disk', 'lvm', 'directory'] as const;
+
 const declarationSchema = z
   .strictObject({
     name: nameSchema,
-    /** Where the pool's file system is mounted. If nothing is, the pool is unmounted, whatever else is in the folder. */
+    /** Where it is mounted; `/pools/NAME` if absent. Alone: a mount point that somebody else sees to. */
     path: pathSchema.optional(),
-    /** `server:/export`, wherever it is mounted. */
+    /** `server:/export`. */
     nfs: exportSchema.optional(),
+    /** UUID of the file system on a disk. */
+    disk: uuidSchema.optional(),
+    /** Serial number of the disk: another one with the same file system is not taken for it. */
+    serial: z.string().min(1).max(256).optional(),
+    /** A volume group. */
+    lvm: groupSchema.optional(),
     /** A folder of a file system that is mounted further up. */
     directory: pathSchema.optional(),
+    /** The target whose disk it is. */
+    iscsi: iscsiSchema.optional(),
+    /** Whether the disk is reached by several paths; with several portals it is. */
+    multipath: z.boolean().optional(),
+    /** Options of mount(8). */
+    options: z.array(optionSchema).max(32).optional(),
+  })
+  .refine((pool) => WHAT.filter((one) => pool[one] !== undefined).length <= 1, {
+    error: 'must have only one of nfs, disk, lvm and directory',
+  })
+  .refine((pool) => pool.path !== undefined || WHAT.some((one) => pool[one] !== undefined), {
+    error: 'must have one of path, nfs, disk, lvm and directory',
+  })
+  .refine(({ path, lvm, directory }) => path === undefined || (lvm ?? directory) === undefined, {
+    error: 'a path is of what is mounted: of nfs and disk',
+  })
+  .refine(({ options, nfs, disk }) => options === undefined || (nfs ?? disk) !== undefined, {
+    error: 'options are of what is mounted: of nfs and disk',
   })
   .refine(
-    ({ path, nfs, directory }) =>
-      [path, nfs, directory].filter((one) => one !== undefined).length === 1,
-    { error: 'must have exactly one of path, nfs and directory' },
-  );
+    ({ iscsi, multipath, disk, lvm }) =>
+      (iscsi ?? multipath) === undefined || (disk ?? lvm) !== undefined,
+    { error: 'iscsi and multipath are of disk and lvm' },
+  )
+  .refine(({ serial, disk }) => serial === undefined || disk !== undefined, {
+    error: 'a serial is of a disk',
+  });
 
 /** Pools that an administrator declares: `pools` of `/quantix/node/node.yaml`. An unknown key is refused. */
 export const poolDeclarationsSchema = z
@@ -45,6 +112,17 @@ export const poolDeclarationsSchema = z
   .max(256)
   .refine((pools) => new Set(pools.map(({ name }) => name)).size === pools.length, {
     error: 'two pools have the same name',
+  })
+  .refine((pools) => new Set(pools.map(placeOf)).size === pools.length, {
+    error: 'two pools have the same path',
   });
 
 export type PoolDeclaration = z.infer<typeof declarationSchema>;
+
+/** Folder of the pools whose declaration names no other one. */
+const POOLS = '/pools';
+
+/** Where a pool is mounted, or its folder; what it is called, if it has none. */
+export function placeOf({ name, path, directory, lvm }: PoolDeclaration): string {
+  return lvm === undefined ? (path ?? directory ?? `${POOLS}/${name}`) : `lvm:${lvm}`;
+}

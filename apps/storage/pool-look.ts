@@ -4,7 +4,7 @@ import { readSpace, type Space } from '../host/file-system-space.ts';
 import { CommandError } from '../process/command-error.ts';
 import { assess } from './health.ts';
 import { LastSight, type Sight } from './last-sight.ts';
-import { readUuid } from './superblock.ts';
+import { readFileSystem } from './superblock.ts';
 import { SystemError, systemErrorOf } from './system-error.ts';
 import type { Volume } from './volume-formats.ts';
 import { VolumeList } from './volumes.ts';
@@ -44,8 +44,9 @@ export class PoolLook {
   /** UUID of the file system on its device, read until it is known once. */
   async uuid(device: string, signal?: AbortSignal): Promise<string | null> {
     if (this.#knownUuid === null) {
-      const { value } = await this.#uuid.look(SPACE_PATIENCE, (onSurvivor) =>
-        readUuid(device, { signal, onSurvivor }),
+      const { value } = await this.#uuid.look(
+        SPACE_PATIENCE,
+        async (onSurvivor) => (await readFileSystem(device, { signal, onSurvivor }))?.uuid ?? null,
       );
       this.#knownUuid = value ?? null;
     }

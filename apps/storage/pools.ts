@@ -19,26 +19,31 @@ export interface Storage {
 
 /** What a reader of storage pools looks at. */
 export interface StorageOptions {
-  declarations: readonly PoolDeclaration[];
+  declarations: () => readonly PoolDeclaration[];
+  /** Why a declared pool is not up, if that is known. */
+  problemOf?: (name: string) => string | undefined;
   /** Folder in which proc and the pools' folders are; `/` if absent. */
   root?: string;
 }
 
 /** Finds the storage pools of this machine anew at each look. What does not answer is told as it was last seen. */
 export class StorageReader {
-  readonly #declarations: readonly PoolDeclaration[];
+  readonly #declarations: () => readonly PoolDeclaration[];
+  readonly #problemOf: (name: string) => string | undefined;
   readonly #root: string;
   readonly #groups = new LastSight<Pool[]>();
   #looks = new Map<string, PoolLook>();
 
-  constructor({ declarations, root = '/' }: StorageOptions) {
+  constructor({ declarations, problemOf = () => undefined, root = '/' }: StorageOptions) {
     this.#declarations = declarations;
+    this.#problemOf = problemOf;
     this.#root = root;
   }
 
   async read(signal?: AbortSignal): Promise<Storage> {
     const mounts = await readMounts(this.#root);
-    const candidates = findCandidates(mounts, this.#declarations);
+    const declarations = this.#declarations();
+    const candidates = findCandidates(mounts, declarations);
     const before = this.#looks;
     this.#looks = new Map();
     const [pools, groups] = await Promise.all([
@@ -46,7 +51,7 @@ export class StorageReader {
         candidates.map(({ mount, isOurs, ...candidate }) => {
           const { path, source, name } = candidate;
           if (mount === null || path === null) {
-            return { ...absent(candidate), id: candidate.id ?? name };
+            return { ...absent(candidate, this.#problemOf(name)), id: candidate.id ?? name };
           }
           const key = JSON.stringify([mount.device, source, path]);
           const look = before.get(key) ?? new PoolLook();
@@ -56,7 +61,8 @@ export class StorageReader {
       ),
       this.#readGroups(signal),
     ]);
-    return { pools: distinct([...pools, ...groups.pools]), problems: groups.problems };
+    const named = this.#nameGroups(groups.pools, declarations);
+    return { pools: distinct([...pools, ...named]), problems: groups.problems };
   }
 
   async #look(
@@ -72,6 +78,24 @@ export class StorageReader {
     const folder = join(this.#root, path);
     const place = { source, folder, others, readOnly: mount.readOnly, isProbed: isOurs };
     return { id, name, kind, path, source, ...(await look.look(place, signal)) };
+  }
+
+  /** Volume groups by the names that were declared for them, and those that are declared and not there. */
+  #nameGroups(groups: readonly Pool[], declarations: readonly PoolDeclaration[]): Pool[] {
+    const declared = declarations.flatMap(({ name, lvm }) =>
+      lvm === undefined ? [] : { name, lvm },
+    );
+    const there = groups.map((group) => ({
+      ...group,
+      name: declared.find(({ lvm }) => lvm === group.source)?.name ?? group.name,
+    }));
+    const missing = declared
+      .filter(({ lvm }) => !groups.some(({ source }) => source === lvm))
+      .map(({ name, lvm }) => {
+        const about = { kind: 'lvm', name, path: null, source: lvm } as const;
+        return { ...absent(about, this.#problemOf(name)), id: `lvm:${lvm}` };
+      });
+    return [...there, ...missing];
   }
 
   async #readGroups(signal: AbortSignal | undefined): Promise<Storage> {
@@ -94,13 +118,18 @@ function lastGroups({ value, seen }: Sight<Pool[]>, problem: string): Storage {
   return { pools: (value ?? []).map((pool) => ({ ...pool, ...last })), problems: [problem] };
 }
 
-function absent({ kind, name, path, source }: Omit<Candidate, 'mount' | 'isOurs'>) {
-  const place = kind === 'directory' ? 'is on no disk' : 'is not mounted';
+/** A pool that is not up. */
+function absent(
+  { kind, name, path, source }: Pick<Pool, 'kind' | 'name' | 'path' | 'source'>,
+  why: string | undefined,
+): Omit<Pool, 'id'> {
+  const states = { directory: 'is on no disk', lvm: 'is not there' };
+  const state = kind === 'directory' || kind === 'lvm' ? states[kind] : 'is not mounted';
   return {
     ...{ kind, name, path: null, source },
     ...{ total: 0, used: 0, available: 0, writable: false, volumes: [] },
     ...({ health: 'unmounted', seen: 'now', volumesSeen: 'now' } as const),
-    problem: `${path ?? source} ${place}`,
+    problem: `${path ?? source} ${state}${why === undefined ? '' : `: ${why}`}`,
   };
 }
 

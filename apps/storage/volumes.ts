@@ -29,8 +29,9 @@ export class VolumeList {
    * @throws SystemError if the folder itself cannot be read; CommandError if that takes too long
    */
   async read({ folder, others, ...care }: VolumeFolder): Promise<Volume[]> {
+    const below = [...others].filter((other) => other.startsWith(`${folder}/`));
     const files = (await listFiles(folder, care)).filter(
-      ({ path }) => ![...others].some((other) => other !== folder && path.startsWith(`${other}/`)),
+      ({ path }) => !below.some((other) => path.startsWith(`${other}/`)),
     );
     const volumes = await this.#formats.read(folder, files, care);
     return volumes.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -10,7 +10,7 @@ import { parseOsRelease } from '../../apps/host/os-release.ts';
 import { parseDefaultRoutes, parseDefaultRoutes6 } from '../../apps/network/default-routes.ts';
 import { parseScan } from '../../apps/network/scan.ts';
 import { findCandidates } from '../../apps/storage/candidates.ts';
-import { parseUuid } from '../../apps/storage/superblock.ts';
+import { parseFileSystem } from '../../apps/storage/superblock.ts';
 import { volumeFormat } from '../../apps/storage/volume-format.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -63,7 +63,7 @@ export const machine: Target = {
       .parse(parseUnitSerial(bytes('serial')));
     z.guid()
       .nullable()
-      .parse(parseUuid(bytes('superblock')));
+      .parse(parseFileSystem(bytes('superblock'))?.uuid ?? null);
     z.int()
       .nonnegative()
       .parse(

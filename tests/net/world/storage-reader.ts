@@ -4,5 +4,5 @@ import { StorageReader } from '../../../apps/storage/pools.ts';
 /** Writes what two looks at the storage pools tell, as JSON. Arguments: declarations as JSON, the machine's root. */
 const [declared = '[]', root = '/'] = process.argv.slice(2);
 const declarations = poolDeclarationsSchema.parse(JSON.parse(declared));
-const reader = new StorageReader({ declarations, root });
+const reader = new StorageReader({ declarations: () => declarations, root });
 console.log(JSON.stringify([await reader.read(), await reader.read()]));

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseUuid, readUuid } from '../../../../apps/storage/superblock.ts';
+import { parseFileSystem, readFileSystem } from '../../../../apps/storage/superblock.ts';
 import { volumeFormat } from '../../../../apps/storage/volume-format.ts';
 import { temporaryFolder } from '../../folder.ts';
 
@@ -59,19 +59,19 @@ describe('the UUID of a file system', () => {
     ['XFS', 0, 'XFSB', 32],
     ['ext4', 1080, '\x53\xef', 1128],
     ['btrfs', 65600, '_BHRfS_M', 65568],
-  ])('is read from %s', (_, at, signature, uuidAt) => {
+  ])('is read from %s', (kind, at, signature, uuidAt) => {
     const start = bytesAt(68 * 1024, at, signature);
     start.write(id, uuidAt, 'latin1');
-    expect(parseUuid(start)).toBe(text);
-    expect(parseUuid(start.subarray(0, uuidAt + 8))).toBeNull();
+    expect(parseFileSystem(start)).toEqual({ type: kind.toLowerCase(), uuid: text });
+    expect(parseFileSystem(start.subarray(0, uuidAt + 8))).toBeNull();
   });
 
   test('is none of other bytes, of a UUID of zeros, of what cannot be read', async () => {
-    expect(parseUuid(Buffer.alloc(0))).toBeNull();
-    expect(parseUuid(bytesAt(1024, 0, 'XFSB'))).toBeNull();
-    expect(await readUuid('/nonexistent')).toBeNull();
+    expect(parseFileSystem(Buffer.alloc(0))).toBeNull();
+    expect(parseFileSystem(bytesAt(1024, 0, 'XFSB'))).toBeNull();
+    expect(await readFileSystem('/nonexistent')).toBeNull();
     const short = join(await temporaryFolder(), 'short');
     await writeFile(short, 'XFSB');
-    expect(await readUuid(short)).toBeNull();
+    expect(await readFileSystem(short)).toBeNull();
   });
 });

@@ -1,0 +1,62 @@
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { diskSerial } from '../host/disk-serial.ts';
+import { readAttribute, readNames, readNumber } from '../host/read.ts';
+import { codeOf } from '../process/code-of.ts';
+
+/** A disk, a partition of one, or a disk that is reached by several paths. */
+export interface BlockDevice {
+  /** Such as `/dev/sda1`. */
+  path: string;
+  /** Serial number of the disk; `null` if it has none. */
+  serial: string | null;
+  /** Whether it is made of several paths to a disk. */
+  isMultipath: boolean;
+}
+
+/** Devices that are no disks of the host's own: of memory, of files, of discs, of other machines. */
+const NO_DISKS = /^(loop|ram|zram|fd|sr|nbd)\d/;
+
+/**
+ * Devices on which a file system of the host's own may be. Left out are those that are a part of something, such as one
+ * path to a disk, and logical volumes: what is on these is a guest's.
+ * @param root folder in which sys is
+ */
+export async function readBlockDevices(root = '/'): Promise<BlockDevice[]> {
+  const names = (await readNames(join(root, 'sys/class/block'))).filter(
+    (name) => !NO_DISKS.test(name),
+  );
+  const devices = await Promise.all(names.map((name) => readDevice(root, name)));
+  return devices.filter((device) => device !== null);
+}
+
+async function readDevice(root: string, name: string): Promise<BlockDevice | null> {
+  const folder = join(root, 'sys/class/block', name);
+  const [size, hidden, holders, mapped] = await Promise.all([
+    readNumber(join(folder, 'size')),
+    readNumber(join(folder, 'hidden')),
+    readNames(join(folder, 'holders')),
+    readAttribute(join(folder, 'dm/uuid')),
+  ]);
+  const isMultipath = /^(part\d+-)?mpath-/.test(mapped ?? '');
+  if ((size ?? 0) <= 0 || hidden === 1 || holders.length > 0) return null;
+  if (name.startsWith('dm-') && !isMultipath) return null;
+  const disk = await diskOf(folder);
+  return {
+    path: `/dev/${name.replaceAll('!', '/')}`,
+    serial: disk === null ? null : await diskSerial(disk),
+    isMultipath,
+  };
+}
+
+/** Folder in sys of the disk that a device is, or is a partition of; `null` if it is gone. */
+async function diskOf(folder: string): Promise<string | null> {
+  try {
+    const place = await realpath(folder);
+    const isPartition = (await readNumber(join(place, 'partition'))) !== null;
+    return isPartition ? dirname(place) : place;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { readAttribute, readNames } from '../host/read.ts';
+import { CommandError } from '../process/command-error.ts';
+import { run } from '../process/run.ts';
+import { StorageError } from './error.ts';
+
+/** Milliseconds: of iscsiadm(8), which waits for a target 15 s, and for the disks of a new session. */
+const LOGIN_LIMIT = 30_000;
+const DISKS_LIMIT = 10_000;
+const PAUSE = 200;
+
+/** Exit statuses of iscsiadm(8): there is such a session; there is no such record. */
+const SESSION_EXISTS = 15;
+const NOTHING_FOUND = 21;
+
+/** A target of iSCSI, by its addresses. */
+export interface Target {
+  target: string;
+  portals: readonly string[];
+}
+
+/** Sessions with a target, by their names in sys. */
+export async function readSessions(target: string, root = '/'): Promise<string[]> {
+  const folder = join(root, 'sys/class/iscsi_session');
+  const names = await readNames(folder);
+  const targets = await Promise.all(
+    names.map((name) => readAttribute(join(folder, name, 'targetname'))),
+  );
+  return names.filter((_, index) => targets[index] === target);
+}
+
+/**
+ * Logs in at a target by each of its addresses, and waits for its disks. The service iscsid must run.
+ * @throws CommandError, StorageError if no address answers or no disk appears
+ */
+export async function logIn({ target, portals }: Target, signal?: AbortSignal): Promise<void> {
+  if ((await readSessions(target)).length < portals.length) {
+    const outcomes = await Promise.allSettled(
+      portals.map((portal) => logInAt(target, portal, signal)),
+    );
+    const [failed] = outcomes.filter(({ status }) => status === 'rejected');
+    const isIn = outcomes.some(({ status }) => status === 'fulfilled');
+    if (!isIn && failed?.status === 'rejected') throw failed.reason;
+  }
+  const end = performance.now() + DISKS_LIMIT;
+  while (!(await hasDisks(target))) {
+    if (performance.now() > end) {
+      throw new StorageError({ what: `${target} gives this host no disk` });
+    }
+    await wait(PAUSE, undefined, { signal });
+  }
+}
+
+async function logInAt(target: string, portal: string, signal?: AbortSignal): Promise<void> {
+  const node = ['-m', 'node', '-T', target, '-p', portal];
+  await iscsiadm([...node, '-o', 'new'], [], signal);
+  await iscsiadm([...node, '--login'], [SESSION_EXISTS], signal);
+}
+
+/** Ends all sessions with a target. @throws CommandError if it is in use */
+export async function logOut(target: string, signal?: AbortSignal): Promise<void> {
+  const node = ['-m', 'node', '-T', target];
+  await iscsiadm([...node, '--logout'], [NOTHING_FOUND], signal);
+  await iscsiadm([...node, '-o', 'delete'], [NOTHING_FOUND], signal);
+}
+
+async function iscsiadm(
+  args: readonly string[],
+  passing: readonly number[],
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await run('iscsiadm', args, { timeout: LOGIN_LIMIT, signal });
+  } catch (error) {
+    if (!(error instanceof CommandError) || !passing.includes(error.exitCode ?? -1)) throw error;
+  }
+}
+
+/** Whether a session of the target has a disk: `sessionN/device/targetH:B:T/H:B:T:L/block/sdX`. */
+async function hasDisks(target: string): Promise<boolean> {
+  return (await readTargetDisks(target)).length > 0;
+}
+
+/** Names of the disks that a target gives this host, such as `sdb`. */
+export async function readTargetDisks(target: string, root = '/'): Promise<string[]> {
+  const disks: string[] = [];
+  for (const session of await readSessions(target, root)) {
+    const device = join(root, 'sys/class/iscsi_session', session, 'device');
+    for (const one of (await readNames(device)).filter((name) => name.startsWith('target'))) {
+      for (const unit of await readNames(join(device, one))) {
+        disks.push(...(await readNames(join(device, one, unit, 'block'))));
+      }
+    }
+  }
+  return disks.sort();
+}

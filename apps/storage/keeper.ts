@@ -1,0 +1,197 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { readMounts } from '../host/mounts.ts';
+import { run } from '../process/run.ts';
+import { startService } from '../services/control.ts';
+import type { BlockDevice } from './block-devices.ts';
+import { findCandidates } from './candidates.ts';
+import { type PoolDeclaration, placeOf } from './declaration.ts';
+import { isTold, StorageError } from './error.ts';
+import { DiskFinder } from './find-disk.ts';
+import { logIn } from './iscsi.ts';
+import { cover, coveredFolders, mountPool, unmountPool } from './mounting.ts';
+
+/** Milliseconds that LVM may take to find and activate a volume group. */
+const ACTIVATION_LIMIT = 60_000;
+
+/** What a keeper works with; all of this machine if absent. */
+export interface KeeperOptions {
+  devices?: (() => Promise<readonly BlockDevice[]>) | undefined;
+  start?: ((service: string, signal?: AbortSignal) => Promise<void>) | undefined;
+}
+
+/**
+ * Sees to it that the declared pools are up, and that those which are declared no more are not. What cannot be had is
+ * tried again at the next call; what takes long goes on by itself, and holds up only what lies in it.
+ */
+export class PoolKeeper {
+  readonly #disks: DiskFinder;
+  readonly #start: (service: string, signal?: AbortSignal) => Promise<void>;
+  readonly #problems = new Map<string, string>();
+  readonly #lingering = new Map<string, string>();
+  readonly #running = new Map<string, Promise<boolean>>();
+  readonly #active = new Set<string>();
+
+  constructor({ devices, start }: KeeperOptions = {}) {
+    this.#disks = new DiskFinder(devices);
+    this.#start = start ?? ((service, signal) => startService(service, { signal }));
+  }
+
+  /** Why a pool is not up; `undefined` if it is, or was not tried yet. */
+  problemOf(name: string): string | undefined {
+    return this.#problems.get(name);
+  }
+
+  /** What keeps pools that are declared no more from being unmounted, a line each. */
+  lingering(): string[] {
+    return [...this.#lingering].map(([path, why]) => `${path} is no pool any more: ${why}`);
+  }
+
+  /** Lets a volume group be activated anew. */
+  forget(group: string): void {
+    this.#active.delete(group);
+  }
+
+  /**
+   * Brings the pools up that are not, each after the one that its folder is in.
+   * @param patience milliseconds for which it is waited for
+   */
+  async bringUp(
+    declarations: readonly PoolDeclaration[],
+    { patience, signal }: { patience: number; signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    await this.#withdraw(declarations, signal);
+    const outermostFirst = declarations.toSorted((a, b) => placeOf(a).length - placeOf(b).length);
+    const tries = new Map<PoolDeclaration, Promise<boolean>>();
+    for (const declaration of outermostFirst) {
+      const around = [...tries].filter(([other]) => lies(declaration, other));
+      tries.set(declaration, this.#try(declaration, around, signal));
+    }
+    const over = new AbortController();
+    const late = wait(patience, undefined, { signal: over.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(tries.values()), late]);
+    over.abort();
+    signal?.throwIfAborted();
+  }
+
+  /** Tries once at a time. @returns whether it is up */
+  #try(
+    declaration: PoolDeclaration,
+    around: readonly (readonly [PoolDeclaration, Promise<boolean>])[],
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const key = JSON.stringify(declaration);
+    const running = this.#running.get(key) ?? this.#settle(declaration, around, signal);
+    this.#running.set(key, running);
+    const free = () => this.#running.delete(key);
+    running.then(free, free);
+    return running;
+  }
+
+  async #settle(
+    declaration: PoolDeclaration,
+    around: readonly (readonly [PoolDeclaration, Promise<boolean>])[],
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { name } = declaration;
+    try {
+      for (const [{ name: other }, isUp] of around) {
+        if (!(await isUp)) throw new StorageError({ what: `the pool ${other} is not up` });
+      }
+      await this.#ensure(declaration, signal);
+      this.#problems.delete(name);
+      return true;
+    } catch (error) {
+      if (signal?.aborted) return false;
+      if (!isTold(error)) throw error;
+      this.#problems.set(name, error.message.replace(/\.$/, ''));
+      return false;
+    }
+  }
+
+  async #ensure(declaration: PoolDeclaration, signal: AbortSignal | undefined): Promise<void> {
+    const { nfs, disk, lvm, name } = declaration;
+    if (lvm !== undefined) return await this.#activate(declaration, lvm, signal);
+    if (nfs === undefined && disk === undefined) return;
+    const [candidate] = findCandidates(await readMounts(), [declaration]);
+    if (candidate?.mount !== null && candidate?.name === name) return;
+    const path = placeOf(declaration);
+    await cover(path, signal);
+    if (nfs !== undefined) {
+      const options = nfsOptions(declaration.options ?? []);
+      if (isVersion3(options)) await this.#start('rpc.statd', signal);
+      await mountPool({ type: 'nfs', source: nfs, path, options }, signal);
+    } else if (disk !== undefined) {
+      await this.#connect(declaration, signal);
+      const { serial, options = [] } = declaration;
+      const wanted = { uuid: disk, serial, multipath: hasPaths(declaration) };
+      const { device, type } = await this.#disks.find(wanted, signal);
+      await mountPool({ type, source: device, path, options }, signal);
+    }
+  }
+
+  /** Makes the disks of a pool appear. */
+  async #connect(declaration: PoolDeclaration, signal: AbortSignal | undefined): Promise<void> {
+    const { iscsi } = declaration;
+    if (hasPaths(declaration)) await this.#start('multipathd', signal);
+    if (iscsi === undefined) return;
+    await this.#start('iscsid', signal);
+    await logIn(iscsi, signal);
+  }
+
+  async #activate(
+    declaration: PoolDeclaration,
+    group: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (this.#active.has(group)) return;
+    await this.#connect(declaration, signal);
+    await run('vgchange', ['--activate', 'y', '--', group], {
+      timeout: ACTIVATION_LIMIT,
+      signal,
+    });
+    this.#active.add(group);
+  }
+
+  /** Unmounts what this program mounted and nobody declares any more. */
+  async #withdraw(
+    declarations: readonly PoolDeclaration[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const wanted = declarations.map(placeOf);
+    const covered = (await coveredFolders()).filter((path) => !wanted.includes(path));
+    const innermostFirst = [...new Set(covered)].sort((a, b) => b.length - a.length);
+    this.#lingering.clear();
+    for (const path of innermostFirst) {
+      try {
+        await unmountPool(path, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!isTold(error)) throw error;
+        this.#lingering.set(path, error.message);
+      }
+    }
+  }
+}
+
+/** True if a pool's folder lies in another one's. */
+function lies(inner: PoolDeclaration, outer: PoolDeclaration): boolean {
+  return placeOf(inner).startsWith(`${placeOf(outer)}/`);
+}
+
+/** With several portals a disk has several paths. */
+export function hasPaths({ iscsi, multipath }: PoolDeclaration): boolean {
+  return multipath ?? (iscsi !== undefined && iscsi.portals.length > 1);
+}
+
+/**
+ * Version 4 if nothing else is said: it needs no further services. The mount itself does not wait for a server that is
+ * away, since it is tried again; once mounted, guests wait for the server and lose nothing (`hard`).
+ */
+function nfsOptions(options: readonly string[]): string[] {
+  const version = options.some((one) => /^(nfs)?vers=/.test(one)) ? [] : ['nfsvers=4'];
+  return [...version, 'retry=0', ...options];
+}
+
+function isVersion3(options: readonly string[]): boolean {
+  return options.some((one) => /^(nfs)?vers=3$/.test(one));
+}
