@@ -41,3 +41,29 @@ export const poolSchema = z.object({
 export const poolsSchema = z.array(poolSchema);
 
 export type Pool = z.infer<typeof poolSchema>;
+
+/** What is to become a pool: `POST /v1/storage-pools`. */
+export const poolRequestSchema = z.strictObject({
+  /** To make one, or to take over what is there. */
+  action: z.enum(['create', 'import']),
+  /** What can be said of it in `node.yaml` before it is there. */
+  pool: z.strictObject({
+    name: z.string(),
+    path: z.string().optional(),
+    nfs: z.string().optional(),
+    directory: z.string().optional(),
+    iscsi: z.strictObject({ target: z.string(), portals: z.array(z.string()) }).optional(),
+    multipath: z.boolean().optional(),
+    options: z.array(z.string()).optional(),
+  }),
+  /** Disks that it is on, such as `/dev/sdb`. */
+  disks: z
+    .array(z.string().regex(/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/-]*$/, 'must be a device in /dev'))
+    .optional(),
+  /** Whether a volume group is made of them. */
+  lvm: z.boolean().optional(),
+  /** Serial number of the disk whose contents may be lost. */
+  destroy: z.string().optional(),
+});
+
+export type PoolRequest = z.infer<typeof poolRequestSchema>;

@@ -69,24 +69,62 @@ export interface ConfigChange {
 }
 
 /**
- * Writes into `node.yaml` which control plane the node belongs to now, and removes the token that was used. Everything
- * else in the file stays as it is, comments too.
+ * Writes into `node.yaml` which control plane the node belongs to now, and removes the token that was used.
  * @throws ControlError if the file has been broken meanwhile; it is not touched then
  */
 export async function rememberControlPlane(
   file: string,
   { controlPlane }: ConfigChange,
 ): Promise<void> {
-  const text = (await readIfThere(file)) ?? '';
-  const document = await parseYaml(text, file);
-  const before = contentOf(document, file);
-  if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
-    throw new ControlError({ what: 'not a list of keys and values', where: file });
-  }
-  document.set('controlPlane', controlPlane);
-  document.delete('joinToken');
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeDurably(file, document.toString(), 0o600);
+  await change(file, (document) => {
+    document.set('controlPlane', controlPlane);
+    document.delete('joinToken');
+  });
+}
+
+/**
+ * Adds a pool to those that `node.yaml` declares.
+ * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ */
+export async function declarePool(file: string, pool: object): Promise<void> {
+  await change(file, (document) => {
+    if (document.get('pools') == null) document.set('pools', document.createNode([pool]));
+    else document.addIn(['pools'], document.createNode(pool));
+  });
+}
+
+/**
+ * Takes the pool of a name out of those that `node.yaml` declares, if it is there.
+ * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ */
+export async function withdrawPool(file: string, name: string): Promise<void> {
+  await change(file, (document) => {
+    const pools = z.array(z.unknown()).catch([]).parse(document.toJS()?.pools);
+    const isIt = (pool: unknown) => z.object({ name: z.literal(name) }).safeParse(pool).success;
+    const index = pools.findIndex(isIt);
+    if (index >= 0) document.deleteIn(['pools', index]);
+  });
+}
+
+/** Changes of files wait for each other: each begins with what the one before wrote. */
+let lastChange: Promise<unknown> = Promise.resolve();
+
+/** Changes `node.yaml`. Everything else in the file stays as it is, comments too. */
+function change(file: string, edit: (document: Document.Parsed) => void): Promise<void> {
+  const work = async () => {
+    const text = (await readIfThere(file)) ?? '';
+    const document = await parseYaml(text, file);
+    const before = contentOf(document, file);
+    if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
+      throw new ControlError({ what: 'not a list of keys and values', where: file });
+    }
+    edit(document);
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeDurably(file, document.toString(), 0o600);
+  };
+  const next = lastChange.then(work, work);
+  lastChange = next;
+  return next;
 }
 
 /** Loads the parser when there is something to parse: most agents live without it. */

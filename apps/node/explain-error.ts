@@ -2,7 +2,7 @@ import { ControlError } from '../control/error.ts';
 import { ApiError } from '../http/error.ts';
 import { LibvirtError, type LibvirtFailure } from '../libvirt/error.ts';
 import { NetworkError } from '../network/qx-network.ts';
-import { CommandError } from '../process/command-error.ts';
+import { isTold, StorageError } from '../storage/error.ts';
 
 const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
   invalid: 400,
@@ -16,8 +16,9 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof LibvirtError) {
     return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
   }
+  if (error instanceof StorageError) return new ApiError(409, error.message.replace(/\.$/, ''));
   if (error instanceof ControlError) return new ApiError(502, error.message);
-  if (error instanceof CommandError || error instanceof NetworkError) {
+  if (isTold(error) || error instanceof NetworkError) {
     return new ApiError(503, error.message);
   }
   return undefined;

@@ -17,6 +17,7 @@ import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
 import { lateControl } from './control-plane.ts';
 import type { Parts } from './parts.ts';
+import { PoolManager } from './pool-manager.ts';
 import { vmChanges } from './vm-changes.ts';
 import { watchAddress } from './watch-address.ts';
 import { watchPools } from './watch-pools.ts';
@@ -60,7 +61,14 @@ export function startMachine(options: MachineOptions): Machine {
   const libvirt = { uri, signal };
   const meter = new CpuMeter();
   const keeper = new PoolKeeper();
-  const declarations = () => config.pools;
+  const manager = new PoolManager({
+    file: `${folder}/node.yaml`,
+    declared: config.pools,
+    keeper,
+    onChange: () => pools.ring(),
+    signal,
+  });
+  const declarations = () => manager.declared();
   const storage = new StorageReader({
     declarations,
     problemOf: (name) => keeper.problemOf(name),
@@ -128,6 +136,11 @@ export function startMachine(options: MachineOptions): Machine {
       storage: pools.last,
       dataDisk: readDataDisk,
       changes: readChanges,
+      pools: {
+        add: (request) => manager.add(request),
+        remove: (name) => manager.remove(name),
+        refresh: pools.refresh,
+      },
       problems: () => (problem === undefined ? [] : [problem]),
       controlPlane: control,
     },

@@ -1,3 +1,4 @@
+import { ExplainedError } from '../error.ts';
 import {
   endingSignal,
   expectOperands,
@@ -7,6 +8,7 @@ import {
   UsageError,
 } from '../process/command-line.ts';
 import { AgentError } from './client/ask.ts';
+import { hasPoolValues, POOL_OPTIONS, type PoolValues } from './client/pool-options.ts';
 
 const HELP = `Usage: qx-node COMMAND
 
@@ -16,6 +18,16 @@ The agent of this host.
   status [--json]       tell how the host and its agent fare
   join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
                         without TOKEN it is read from standard input
+  pool create NAME …    make a storage pool: of an empty disk (--disk /dev/sdb, with --lvm a volume
+                        group), of the disk of an iSCSI target (--iscsi TARGET --portal ADDRESS),
+                        of a folder (--directory PATH), of an export (--nfs SERVER:/EXPORT);
+                        a disk that holds something is written over with --destroy SERIAL only
+  pool import NAME …    take over what is on such a disk, in such a folder or export
+  pool remove NAME      take a pool away; what is on it stays
+  pool up               bring the pools up; the service quantix-pools does this
+
+  --path PATH           where a pool is mounted; /pools/NAME if absent
+  --option OPTION       option of mount, such as nfsvers=3; several times for several
 
   --help                this text
   --version             the version
@@ -27,15 +39,17 @@ The agent of this host.
  * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
  */
 export async function main(args: string[]): Promise<number> {
-  const options = { json: { type: 'boolean', default: false } } as const;
+  const options = { json: { type: 'boolean', default: false }, ...POOL_OPTIONS } as const;
   return await runCommandLine(
     {
       program: 'qx-node',
       help: HELP,
       options,
-      isExplained: (error) => error instanceof AgentError,
-      run: ({ command, operands }, { json }) => {
+      isExplained: (error) => error instanceof AgentError || error instanceof ExplainedError,
+      run: ({ command, operands }, { json, ...values }) => {
         if (json && command !== 'status') throw new UsageError('--json is of status only');
+        if (command === 'pool') return pool(operands, values);
+        if (hasPoolValues(values)) throw new UsageError('these options are of pool only');
         return dispatch(command, operands, json ? 'json' : 'text');
       },
     },
@@ -86,4 +100,35 @@ async function join([address = '', given]: readonly string[]): Promise<number> {
   ]);
   const token = given ?? (await text(process.stdin)).trim();
   return print(`${await joinControlPlane(AGENT_SOCKET, { address, token })}\n`);
+}
+
+async function pool(
+  [action, name = '', ...rest]: readonly string[],
+  values: PoolValues,
+): Promise<number> {
+  if (action === 'up') {
+    expectOperands(name === '' ? [] : [name, ...rest]);
+    return await bringUp();
+  }
+  if (action !== 'create' && action !== 'import' && action !== 'remove') {
+    throw new UsageError('pool is followed by create, import, remove or up');
+  }
+  expectOperands(name === '' ? [] : [name, ...rest], 1);
+  const [{ addPool, poolRequest, removePool }, { AGENT_SOCKET }] = await Promise.all([
+    import('./client/pool.ts'),
+    import('../api/socket.ts'),
+  ]);
+  if (action !== 'remove') {
+    return print(`${await addPool(AGENT_SOCKET, poolRequest(action, name, values))}\n`);
+  }
+  if (hasPoolValues(values)) throw new UsageError('pool remove takes a name only');
+  await removePool(AGENT_SOCKET, name);
+  return print(`${name} is no pool any more; what is on it stays\n`);
+}
+
+async function bringUp(): Promise<number> {
+  const { bringUpPools, NODE_CONFIG } = await import('./bring-up.ts');
+  const problems = await bringUpPools(NODE_CONFIG, endingSignal());
+  for (const line of problems) process.stderr.write(`${line}\n`);
+  return problems.length === 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 import type { Health } from '../api/health.ts';
 import type { Host } from '../api/host.ts';
 import type { Network } from '../api/network.ts';
-import type { Pool } from '../api/storage.ts';
+import type { Pool, PoolRequest } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
 import type { DataDisk } from '../host/data-disk.ts';
 
@@ -20,6 +20,7 @@ export interface Parts {
   /** Space for what is written below `/` and lies in memory. */
   changes: () => Promise<Host['changes']>;
   storage: () => Promise<StorageState>;
+  pools: PoolParts;
   /** What else keeps the agent from its work, a line each: a configuration file that was set aside. */
   problems: () => readonly string[];
   controlPlane: ControlPlaneParts;
@@ -29,6 +30,16 @@ export interface Parts {
 export interface StorageState {
   pools: readonly Pool[];
   problems: readonly string[];
+}
+
+/** What acts on pools throws StorageError, CommandError or ServiceError. */
+export interface PoolParts {
+  /** Makes or takes over a pool, and declares it for good. */
+  add: (request: PoolRequest) => Promise<void>;
+  /** Takes away the declared pool of this name. */
+  remove: (name: string) => Promise<void>;
+  /** Looks anew, after a change. */
+  refresh: () => Promise<StorageState>;
 }
 
 /** Virtual machines; what acts on one takes its UUID and throws LibvirtError. */

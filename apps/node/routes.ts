@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import { poolRequestSchema } from '../api/storage.ts';
 import { readJson, readText } from '../http/body.ts';
 import { ApiError } from '../http/error.ts';
 import { EXPOSITION_TYPE, exposition } from '../http/exposition.ts';
 import { type Answer, json, type Route } from '../http/route.ts';
 import { readHealth } from './health.ts';
 import { metrics } from './metrics.ts';
-import type { Parts, VmParts } from './parts.ts';
+import type { Parts, PoolParts, VmParts } from './parts.ts';
 
 const invitationSchema = z.strictObject({ address: z.string().min(1), token: z.string().min(1) });
 
@@ -22,6 +23,7 @@ export function routes(parts: Parts): Route[] {
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
     get('/v1/storage-pools', async () => (await parts.storage()).pools),
+    ...poolRoutes(parts.pools),
     ...vmRoutes(parts.vms, get('/v1/vms', parts.vms.current)),
     {
       method: 'POST',
@@ -29,6 +31,31 @@ export function routes(parts: Parts): Route[] {
       answer: async (request) => {
         await parts.controlPlane.join(await readJson(request, invitationSchema));
         return json(parts.controlPlane.state());
+      },
+    },
+  ];
+}
+
+function poolRoutes({ add, remove, refresh }: PoolParts): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/storage-pools',
+      answer: async (request) => {
+        const asked = await readJson(request, poolRequestSchema);
+        await add(asked);
+        const { pools } = await refresh();
+        const pool = pools.find(({ name }) => name === asked.pool.name);
+        return { ...json(pool ?? null), status: 201 };
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/storage-pools/:id',
+      answer: async (_request, name) => {
+        await remove(name);
+        await refresh();
+        return { status: 204, body: '' };
       },
     },
   ];

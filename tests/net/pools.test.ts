@@ -135,3 +135,77 @@ test('a file server that is away fails its own pool only', async () => {
     { name: 'a', health: 'healthy' },
   ]);
 });
+
+const MAKER = resolve(import.meta.dirname, 'world/pool-maker.ts');
+
+/**
+ * Runs shell text with a loop device of 64 MiB, `$disk`, whose serial number is S1. In it `pool ACTION MORE` asks for a pool
+ * of the disk, with more keys of the request in JSON.
+ */
+async function withDisk(script: string): Promise<unknown[]> {
+  const request =
+    '"{\\"action\\":\\"$1\\",\\"pool\\":{\\"name\\":\\"a\\"},\\"disks\\":[\\"$disk\\"]$2}"';
+  const story = `set -e; mount -t tmpfs tmpfs /mnt; cd /mnt; truncate -s 64M image
+disk=$(losetup --show -f image)
+trap 'umount /mnt/at 2>/dev/null || :; losetup -d "$disk"' EXIT
+pool() { ${process.execPath} ${MAKER} ${request} "{\\"$disk\\":\\"S1\\"}"; }
+${script}`;
+  const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const { stdout } = await execa('unshare', [...own, 'sh', '-c', story]);
+  return stdout.split('\n').map((line) => JSON.parse(line) as unknown);
+}
+
+const declaredSchema = z.object({ name: z.literal('a'), disk: z.guid(), serial: z.literal('S1') });
+
+test('an empty disk becomes a pool; with something on it only when its serial number was typed', async () => {
+  const [made, again, wrong, over] = await withDisk(`pool create
+before=$(sha256sum <image)
+pool create
+pool create ',"destroy":"S2"'
+[ "$before" = "$(sha256sum <image)" ]
+pool create ',"destroy":"S1"'`);
+  const first = declaredSchema.parse(made);
+  for (const refusal of [again, wrong]) {
+    expect(refusal).toMatch(/^\/dev\/loop\d+ holds a file system \(ext4\), which would be lost\. /);
+    expect(refusal).toContain('Its serial number says that it is this one: --destroy "S1"');
+  }
+  expect(declaredSchema.parse(over).disk).not.toBe(first.disk);
+});
+
+test('what is only at the end of a disk counts, as do partitions and volumes of LVM', async () => {
+  const told =
+    await withDisk(`printf x | dd of="$disk" bs=1 seek=$((64 * 1024 * 1024 - 1)) 2>/dev/null
+pool create
+printf LABELONE | dd of="$disk" bs=512 seek=1 2>/dev/null
+pool create`);
+  expect(told).toEqual([
+    expect.stringContaining('holds data of another kind'),
+    expect.stringContaining('holds a volume of LVM'),
+  ]);
+});
+
+test('a disk that is in use is none, whatever was typed', async () => {
+  const told = await withDisk(`mkfs.ext4 -q "$disk"; mkdir at; mount "$disk" at
+pool create ',"destroy":"S1"'
+umount at
+sleep 60 <"$disk" & sleeper=$!
+pool create ',"destroy":"S1"'
+kill "$sleeper"`);
+  expect(told).toEqual([
+    expect.stringMatching(/^\/dev\/loop\d+ is in use: mounted at \/mnt\/at\.$/),
+    expect.stringContaining('is in use: a program has /dev/loop'),
+  ]);
+});
+
+test('a file system that is there is taken over, and nothing is written to it', async () => {
+  const uuid = randomUUID();
+  const told = await withDisk(`pool import
+mkfs.ext4 -q -U ${uuid} "$disk"
+before=$(sha256sum <image)
+pool import
+[ "$before" = "$(sha256sum <image)" ]`);
+  expect(told).toEqual([
+    expect.stringContaining('there is no file system or volume group on /dev/loop'),
+    { name: 'a', disk: uuid, serial: 'S1' },
+  ]);
+});

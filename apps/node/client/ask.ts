@@ -22,6 +22,8 @@ export interface Question<Value> {
   path: string;
   body?: string;
   schema: z.ZodType<Value>;
+  /** Milliseconds that the agent has to answer; 60 s if absent. */
+  timeLimit?: number;
   signal?: AbortSignal;
 }
 
@@ -50,9 +52,10 @@ async function exchange({
   method = 'GET',
   path,
   body = '',
+  timeLimit = TIME_LIMIT,
   signal,
 }: Question<unknown>): Promise<{ status: number; text: string }> {
-  const limit = AbortSignal.timeout(TIME_LIMIT);
+  const limit = AbortSignal.timeout(timeLimit);
   const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   try {
     return await new Promise((resolve, reject) => {

@@ -86,11 +86,13 @@ function describePools(pools: readonly Pool[]): string[] {
   return pools.length === 0 ? ['none'] : pools.map(describePool);
 }
 
-function describePool(pool: Pool): string {
-  const { name, kind, path, source, health, problem, available, total, volumes } = pool;
+/** A pool in a line. */
+export function describePool(pool: Pool): string {
+  const { name, kind, path, source, health, problem, seen, available, total, volumes } = pool;
   const room = total === 0 ? '' : `, ${size(available)} of ${size(total)} free`;
   const why = problem === null ? '' : `: ${problem}`;
-  return `${name} ${kind} ${path ?? source}${room}, ${volumes.length} volumes, ${health}${why}`;
+  const when = seen === 'now' ? '' : ` (seen ${seen})`;
+  return `${name} ${kind} ${path ?? source}${room}, ${volumes.length} volumes, ${health}${why}${when}`;
 }
 
 function speed(megabits: number | null): string {

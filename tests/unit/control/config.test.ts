@@ -1,7 +1,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { readNodeConfig, rememberControlPlane } from '../../../apps/control/config.ts';
+import {
+  declarePool,
+  readNodeConfig,
+  rememberControlPlane,
+  withdrawPool,
+} from '../../../apps/control/config.ts';
 import { temporaryFolder } from '../folder.ts';
 
 const pools = z.array(z.strictObject({ name: z.string() }));
@@ -81,6 +87,28 @@ test('joining changes only the address and the used token; comments and pools st
   expect(await readFile(`${folder}/node.yaml`, 'utf8')).toBe(
     '# my host\ncontrolPlane: https://new:8443\npools:\n  - name: data # disks\n',
   );
+});
+
+test('pools come and go one by one; comments and all else stay, and two changes at once are both made', async () => {
+  const before = '# my host\npools:\n  # the old ones\n  - name: data # disks\n';
+  const { folder } = await read(before);
+  const file = `${folder}/node.yaml`;
+  await Promise.all([
+    declarePool(file, { name: 'nas', nfs: 'nas:/b' }),
+    rememberControlPlane(file, { controlPlane: 'https://new' }),
+    declarePool(file, { name: 'isos', directory: '/data/isos' }),
+  ]);
+  await withdrawPool(file, 'nas');
+  await withdrawPool(file, 'nobody');
+  expect(await readFile(file, 'utf8')).toBe(
+    `${before}  - name: isos\n    directory: /data/isos\ncontrolPlane: https://new\n`,
+  );
+});
+
+test('the first pool makes the file and its list', async () => {
+  const file = join(await temporaryFolder(), 'node/node.yaml');
+  await declarePool(file, { name: 'nas', nfs: 'nas:/b' });
+  expect(await readFile(file, 'utf8')).toBe('pools:\n  - name: nas\n    nfs: nas:/b\n');
 });
 
 test('a file that was broken meanwhile is not written to', async () => {

@@ -52,6 +52,24 @@ test('a VM is defined, started, shut down, destroyed and undefined', async () =>
   expect((await send('GET /v1/vms')).text).not.toContain(id);
 });
 
+test('a pool is made and taken away; what stands against it is told with what to do', async () => {
+  const { around, send } = await agentIn();
+  const add = (body: unknown) => send('POST /v1/storage-pools', JSON.stringify(body));
+  const isos = { action: 'create', pool: { name: 'isos', directory: '/data/isos' } };
+  expect(await add(isos)).toMatchObject({ status: 201, text: expect.stringContaining('"isos"') });
+  const disk = { action: 'create', pool: { name: 'b' }, disks: ['/dev/sdb'] };
+  const refused = await add(disk);
+  expect(refused.status).toBe(409);
+  expect(refused.text).toContain('it holds data. Type its serial');
+  for (const odd of ['sdb', '/dev/../etc/passwd', '-rf', '/dev/a b']) {
+    expect((await add({ ...disk, disks: [odd] })).status).toBe(400);
+  }
+  expect((await add({ ...isos, more: 1 })).status).toBe(400);
+  expect(await send('DELETE /v1/storage-pools/isos')).toMatchObject({ status: 204, text: '' });
+  expect(around.pools.map(({ name }) => name)).toEqual(['data']);
+  expect((await send('DELETE /v1/storage-pools/isos')).status).toBe(409);
+});
+
 test.each([
   ['GET /', 404, 'there is nothing at'],
   ['GET /v1/vms/../host', 404, 'there is nothing at'],

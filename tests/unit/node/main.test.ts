@@ -25,6 +25,10 @@ test.each([
   [['join'], 'something is missing'],
   [['run', '--json'], '--json is of status only'],
   [['status', '--nonsense'], "Unknown option '--nonsense'"],
+  [['status', '--lvm'], 'these options are of pool only'],
+  [['pool'], 'pool is followed by create, import, remove or up'],
+  [['pool', 'create', 'a'], 'a pool is of one of --disk, --iscsi, --nfs and --directory'],
+  [['pool', 'create', '--lvm'], 'something is missing'],
 ])('%j is refused in one line', async (args, what) => {
   const { exitCode, stdout, stderr } = await qxNode(...args);
   expect(exitCode).toBe(2);

@@ -7,6 +7,7 @@ import { LibvirtError } from '../../../apps/libvirt/error.ts';
 import { parseUuid } from '../../../apps/libvirt/uuid.ts';
 import { NetworkError } from '../../../apps/network/qx-network.ts';
 import type { ControlPlaneState, Parts } from '../../../apps/node/parts.ts';
+import { StorageError } from '../../../apps/storage/error.ts';
 
 export const WEB = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
@@ -166,6 +167,22 @@ export function smallParts(around: World): Parts {
       undefine: async (id) => set(id, () => undefined),
     },
     storage: async () => ({ pools: around.pools, problems: [] }),
+    pools: {
+      add: async ({ pool: { name, directory = '' }, destroy }) => {
+        if (destroy === undefined && directory === '') {
+          throw new StorageError({ what: 'it holds data', fix: 'Type its serial: --destroy "S1"' });
+        }
+        const [first] = around.pools;
+        if (first !== undefined) around.pools = [...around.pools, { ...first, id: name, name }];
+      },
+      remove: async (name) => {
+        if (!around.pools.some((pool) => pool.name === name)) {
+          throw new StorageError({ what: `there is no pool ${name}` });
+        }
+        around.pools = around.pools.filter((pool) => pool.name !== name);
+      },
+      refresh: async () => ({ pools: around.pools, problems: [] }),
+    },
     problems: () => around.problems,
     controlPlane: {
       state: () => around.controlPlane,

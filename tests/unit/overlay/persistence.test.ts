@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT } from '../profile/profiles.ts';
 
 const OVERLAY = join(PROJECT, 'overlay/common');
+/** Where programs of one appliance only are. */
+const OVERLAYS = [OVERLAY, join(PROJECT, 'overlay/quantix-os')];
 const COMING = 'to come';
 /** Writers that are no files of the appliance. */
 const PEOPLE = 'config drive, operator';
@@ -40,8 +42,10 @@ function wordsOf(path: string): string[] {
 /** Words of a path that a program of the appliance does not have. */
 function missingIn(program: string, path: string): string[] {
   if (program.startsWith('apps/')) return missingInApps(program, path);
-  const text = readFileSync(join(OVERLAY, program), 'utf8');
-  return wordsOf(path).filter((word) => !text.includes(word));
+  const file = OVERLAYS.map((overlay) => join(overlay, program)).find((one) => existsSync(one));
+  const text = readFileSync(file ?? join(OVERLAY, program), 'utf8');
+  const known = text.replaceAll('$kept', /^kept=(.*)$/m.exec(text)?.[1] ?? '$kept');
+  return wordsOf(path).filter((word) => !known.includes(word));
 }
 
 /** The agent's parts know the name of a file; its folder is told to them by what puts them together. */
@@ -76,8 +80,11 @@ describe('of what outlives a restart', () => {
     const listed = rows.map(({ path }) => `/quantix/${path}`);
     const known = (path: string) =>
       listed.some((one) => one === path || one.startsWith(`${path}/`) || path.startsWith(one));
-    const found = readdirSync(OVERLAY, { recursive: true, encoding: 'utf8' })
-      .map((name) => join(OVERLAY, name))
+    const found = OVERLAYS.flatMap((overlay) =>
+      readdirSync(overlay, { recursive: true, encoding: 'utf8' }).map((name) =>
+        join(overlay, name),
+      ),
+    )
       .filter((file) => statSync(file).isFile())
       .flatMap((file) => [
         ...readFileSync(file, 'utf8').matchAll(/(?<![\w/}])\/quantix\/[a-z][\w./-]*/g),
@@ -92,5 +99,5 @@ test('the list is the whole one that both appliances promise', () => {
   expect(rows.map(({ path }) => path.replace(/\/.*/, '/'))).toEqual(
     expect.arrayContaining(['network/', 'hostname', 'ssh/', 'auth/', 'node/', 'vdc/']),
   );
-  expect(rows).toHaveLength(12);
+  expect(rows).toHaveLength(14);
 });

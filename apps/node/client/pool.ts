@@ -1,0 +1,58 @@
+import * as z from 'zod';
+import { type PoolRequest, poolSchema } from '../../api/storage.ts';
+import { UsageError } from '../../process/command-line.ts';
+import { ask } from './ask.ts';
+import { describePool } from './describe.ts';
+import type { PoolValues } from './pool-options.ts';
+import { plain } from './units.ts';
+
+/** @throws UsageError if what was typed is not one pool */
+export function poolRequest(
+  action: PoolRequest['action'],
+  name: string,
+  values: PoolValues,
+): PoolRequest {
+  const { disk: disks, lvm, destroy, iscsi: target, portal: portals, option: options } = values;
+  const { nfs, directory, path } = values;
+  const kinds = [disks ?? target, nfs, directory].filter((one) => one !== undefined);
+  if (kinds.length !== 1) {
+    throw new UsageError('a pool is of one of --disk, --iscsi, --nfs and --directory');
+  }
+  if ((target === undefined) !== (portals === undefined)) {
+    throw new UsageError('--iscsi TARGET and --portal ADDRESS go together');
+  }
+  if (action === 'import' && (lvm ?? destroy) !== undefined) {
+    throw new UsageError('--lvm and --destroy are of create only');
+  }
+  const iscsi = target === undefined || portals === undefined ? undefined : { target, portals };
+  return { action, pool: { name, path, nfs, directory, iscsi, options }, disks, lvm, destroy };
+}
+
+/**
+ * Has the running agent make or take over a pool.
+ * @returns what the pool is like, in a line
+ * @throws AgentError why it did not
+ */
+export async function addPool(socket: string, request: PoolRequest): Promise<string> {
+  const pool = await ask({
+    socket,
+    method: 'POST',
+    path: '/v1/storage-pools',
+    body: JSON.stringify(request),
+    schema: poolSchema.nullable(),
+    timeLimit: TIME_LIMIT,
+  });
+  return pool === null ? `${request.pool.name} is not seen yet` : plain(describePool(pool));
+}
+
+/**
+ * Has the running agent take a pool away.
+ * @throws AgentError why it did not
+ */
+export async function removePool(socket: string, name: string): Promise<void> {
+  const path = `/v1/storage-pools/${encodeURIComponent(name)}`;
+  await ask({ socket, method: 'DELETE', path, schema: z.null(), timeLimit: TIME_LIMIT });
+}
+
+/** Milliseconds: disks are looked at, written and mounted. */
+const TIME_LIMIT = 300_000;

@@ -1,0 +1,126 @@
+import { join } from 'node:path';
+import { readMounts } from '../host/mounts.ts';
+import { readNames, readText } from '../host/read.ts';
+import { run } from '../process/run.ts';
+import { type BlockDevice, readBlockDevices } from './block-devices.ts';
+import { StorageError } from './error.ts';
+import { parseFileSystem } from './superblock.ts';
+
+/** Milliseconds within which a disk's ends are read or written. */
+const TIME_LIMIT = 30_000;
+
+/** Bytes at the beginning and the end of a disk within which all that marks its contents lies. */
+const ENDS = 1024 * 1024;
+
+/** Where LVM has its label: in one of the first four sectors (lib/label of LVM). */
+const LABEL = { text: 'LABELONE', sectors: [0, 512, 1024, 1536] };
+
+/**
+ * What is on a disk, by its first bytes: `null` if there is nothing.
+ * @param ends its first and its last MiB
+ */
+export function describeContents(ends: Buffer, partitions: readonly string[]): string | null {
+  if (partitions.length > 0) return `partitions (${partitions.join(', ')})`;
+  if (isLvm(ends)) return 'a volume of LVM';
+  const system = parseFileSystem(ends);
+  if (system !== null) return `a file system (${system.type})`;
+  return ends.every((byte) => byte === 0) ? null : 'data of another kind';
+}
+
+/** True for the beginning of a disk that belongs to LVM. */
+export function isLvm(start: Buffer): boolean {
+  const { text, sectors } = LABEL;
+  return sectors.some((at) => start.subarray(at, at + text.length).equals(Buffer.from(text)));
+}
+
+/** The first and the last MiB of a device. @throws CommandError if it cannot be read in time */
+export async function readEnds(device: string, signal?: AbortSignal): Promise<Buffer> {
+  const script = `{ head -c ${ENDS} "$1" && tail -c ${ENDS} "$1"; } | base64`;
+  const text = await run('sh', ['-c', script, 'sh', device], { timeout: TIME_LIMIT, signal });
+  return Buffer.from(text, 'base64');
+}
+
+/** A whole disk that may become a pool. */
+export interface EmptyDisk {
+  /** Whether what was on it has to be wiped off. */
+  isForeign: boolean;
+  disk: BlockDevice;
+}
+
+/**
+ * Looks whether a disk may be written over.
+ * @param destroy what the operator typed to say that what is on it may be lost: its serial number, or, where it has none,
+ * its path
+ * @throws StorageError if it is no whole disk, is in use, or holds something and that was not typed
+ */
+export async function claimDisk(
+  path: string,
+  { destroy, devices = readBlockDevices, signal }: ClaimOptions,
+): Promise<EmptyDisk> {
+  const disk = (await devices()).find((one) => one.path === path);
+  const folder = join('/sys/class/block', path.slice('/dev/'.length).replaceAll('/', '!'));
+  if (disk === undefined || (await readText(join(folder, 'partition'))) !== '') {
+    throw new StorageError({
+      what: `${path} is no disk that may become a pool`,
+      fix: 'See the disks with: qx-node status',
+    });
+  }
+  const partitions = (await readNames(folder)).filter((name) =>
+    name.startsWith(folder.split('/').at(-1) ?? ''),
+  );
+  await refuseUsed(path, folder, partitions);
+  const contents = describeContents(await readEnds(path, signal), partitions);
+  if (contents === null) return { isForeign: false, disk };
+  const proof = disk.serial ?? path;
+  if (destroy !== proof) {
+    const what =
+      disk.serial === null ? 'It has no serial number, so its path' : 'Its serial number';
+    throw new StorageError({
+      what: `${path} holds ${contents}, which would be lost`,
+      fix: `${what} says that it is this one: --destroy ${JSON.stringify(proof)}`,
+    });
+  }
+  return { isForeign: true, disk };
+}
+
+export interface ClaimOptions {
+  destroy?: string | undefined;
+  /** Tells which devices there are. */
+  devices?: (() => Promise<readonly BlockDevice[]>) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** @throws StorageError if a disk or a partition of it is mounted, part of something, or open in a program */
+async function refuseUsed(
+  path: string,
+  folder: string,
+  partitions: readonly string[],
+): Promise<void> {
+  const inUse = (by: string) => new StorageError({ what: `${path} is in use: ${by}` });
+  const mounts = await readMounts();
+  const places = [folder, ...partitions.map((name) => join(folder, name))];
+  const names = [path, ...partitions.map((name) => `/dev/${name}`)];
+  for (const place of places) {
+    const number = (await readText(join(place, 'dev'))).trim();
+    const mount = mounts.find(({ device, source }) => device === number || names.includes(source));
+    if (mount !== undefined) throw inUse(`mounted at ${mount.path}`);
+    const [holder] = await readNames(join(place, 'holders'));
+    if (holder !== undefined) throw inUse(`a part of ${holder}`);
+  }
+  const swaps = await readText('/proc/swaps');
+  if (names.some((name) => swaps.includes(`${name} `))) throw inUse('swap');
+  const script = 'for link in /proc/[0-9]*/fd/*; do readlink "$link"; done 2>/dev/null | sort -u';
+  const open = (await run('sh', ['-c', script], { timeout: TIME_LIMIT })).split('\n');
+  const opened = names.find((name) => open.includes(name));
+  if (opened !== undefined) throw inUse(`a program has ${opened} open, such as a virtual machine`);
+}
+
+/** Wipes off what marks the contents of a disk, with its partitions. */
+export async function wipe(path: string, signal?: AbortSignal): Promise<void> {
+  // The last write ends where the disk does, be it a multiple of a block or not.
+  const script = `size=$(blockdev --getsize64 "$1") && last=$(((size - ${ENDS}) / 512)) &&
+dd if=/dev/zero of="$1" bs=512 count=${ENDS / 512} conv=notrunc,fsync &&
+dd if=/dev/zero of="$1" bs=512 seek="$last" count=$((size / 512 - last)) conv=notrunc,fsync || exit
+blockdev --rereadpt "$1" || :`;
+  await run('sh', ['-c', script, 'sh', path], { timeout: TIME_LIMIT, signal });
+}
