@@ -42,6 +42,8 @@ export interface InterfaceStatus {
   gateway: string | null;
   dns: string[];
   dhcp: { pid: number; lease: { address: string; server: string; seconds: number } | null } | null;
+  /** Seconds until a change on trial is undone. */
+  confirm: number | null;
   problem: string | null;
 }
 
@@ -50,6 +52,7 @@ export interface Status {
   hostname: string;
   default: string | null;
   interfaces: InterfaceStatus[];
+  problems: string[];
 }
 
 /** A machine with the appliance's network programs and nothing else. */

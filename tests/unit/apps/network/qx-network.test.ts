@@ -1,6 +1,6 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { access, chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   applyNetwork,
   joinWifi,
@@ -77,6 +77,20 @@ describe('a change of the network', () => {
       result: '',
       warnings: ['eth0: no DHCP server has answered yet'],
     });
+  });
+
+  test('that is cancelled has the time to bring back what was there before', async () => {
+    const folder = await temporaryFolder();
+    const [begun, restored] = [join(folder, 'begun'), join(folder, 'restored')];
+    const { program } = await standIn(
+      `trap 'trap "" TERM; sleep 2.5; : >${restored}; exit 130' TERM; : >${begun}; while :; do sleep 0.1; done`,
+    );
+    const cancel = new AbortController();
+    const change = setStatic(wanted, { program, signal: cancel.signal });
+    await vi.waitFor(() => access(begun), { timeout: 10_000 });
+    cancel.abort();
+    await expect(change).rejects.toThrow();
+    await access(restored);
   });
 
   test('without qx-network says that it is not there', async () => {

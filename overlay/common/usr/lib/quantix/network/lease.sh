@@ -83,7 +83,7 @@ await_lease() {
 
 # Without a lease there is no address, route or name server.
 drop_lease() {
-	read_lease "$1"
+	forget_leased
 	rm -f "$RUN/$1/lease"
 	ip link set "$1" up
 	drop_default_routes "$1"

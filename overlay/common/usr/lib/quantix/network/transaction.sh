@@ -117,10 +117,17 @@ undo() {
 		end_clients "$1"
 		restore_wifi "$1"
 		restore_state "$1"
-		[ -z "$old_client" ] || resume_lease "$1"
+		[ -z "$old_client" ] || restore_client "$1"
 		;;
 	esac
 	changed=''
+}
+
+# Starts the client again that there was; a lease that ended meanwhile goes.
+restore_client() {
+	! is_lease_over "$1" || drop_lease "$1"
+	[ -z "$leased_until" ] || lend_address "$1" "$leased_address/$leased_prefix" $((leased_until - now))
+	start_client "$1" "$leased_address"
 }
 
 # Goes on with the lease that there is, if it is good still, and asks for its address: INTERFACE

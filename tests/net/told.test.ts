@@ -1,0 +1,163 @@
+import { expect } from 'vitest';
+import { begin, expectInvariant, goStatic } from './world/story.ts';
+import { test } from './world/test.ts';
+
+test('a file that is set aside is told by status and at boot until somebody has seen to it', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await machine.write('/quantix/network/eth0.conf', '\ufeffMETHOD=dhcp\n');
+  await machine.write('/quantix/network/eth7.conf', 'METHOD=dhcp\n');
+  await machine.write('/dev/kmsg', '');
+  await machine.network('apply', 'eth0');
+  const rejected = '/quantix/network/eth0.conf.rejected';
+  expect(await machine.read('/dev/kmsg')).toMatch('/quantix/network/eth0.conf: ');
+  const problems = [
+    `${rejected}:1: begins with a byte order mark (BOM): save the file as UTF-8 without one`,
+    '/quantix/network/eth7.conf: there is no interface eth7',
+  ];
+  expect((await machine.status()).problems).toEqual(problems);
+  expect((await machine.network('status')).stdout).toMatch(problems.join('\n'));
+  await machine.cutPower();
+  await machine.network('apply');
+  expect((await machine.status()).problems).toEqual(problems);
+  await machine.succeed('rm /quantix/network/eth7.conf');
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
+  expect((await machine.status()).problems).toEqual([]);
+  expect((await machine.state('eth0')).addresses).toEqual([
+    eth0.method === 'static' && eth0.address,
+  ]);
+});
+
+test('the loopback interface is not for configuration, and no router moves a route by its word', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await machine.succeed('ln -s /kernel/devices/virtual/net/lo /sys/class/net/lo');
+  for (const args of [
+    ['dhcp', 'lo'],
+    ['static', 'lo', '10.0.0.7/24'],
+    ['apply', 'lo'],
+  ]) {
+    expect(await machine.network(...args)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching('lo: the loopback interface') as string,
+    });
+  }
+  // A card that was there before the default was set.
+  await machine.succeed('echo 1 >/proc/sys/net/ipv4/conf/eth0/accept_redirects');
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await lan.plug(machine, 'late');
+  const shown =
+    'cd /proc/sys/net; cat ipv?/conf/eth0/accept_redirects ipv?/conf/late/accept_redirects';
+  expect(await machine.succeed(shown)).toBe('0\n0\n0\n0');
+});
+
+test('of two default routes status tells the one that the kernel uses, which has a cable', async () => {
+  for (const shell of ['ash', 'dash'] as const) {
+    await using story = await begin(shell);
+    const { machine, lan, other, cable } = story;
+    await goStatic(machine, 'eth0', { lan, host: 7 });
+    await goStatic(machine, 'eth1', { lan: other, host: 7 });
+    expect((await machine.status()).default).toBe('eth0');
+    await lan.ip('link', 'set', cable, 'down');
+    expect(await machine.succeed('/sbin/ip route get 192.0.2.1')).toMatch('dev eth1');
+    expect((await machine.status()).default).toBe('eth1');
+  }
+});
+
+test('a mistake on the command line is blamed on the command line', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  const { stderr } = await machine.network('static', 'eth0', `${lan.host(8)}/99`);
+  expect(stderr).toBe('qx-network: eth0: not a prefix from 1 to 32: 99');
+});
+
+test('a change of address alone keeps gateway and name servers; what a machine then lacks is told', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
+  const address = `${lan.host(8)}/24`;
+  const eth0 = { method: 'static', lan, address, dns: ['9.9.9.9'] } as const;
+  expect(await machine.network('static', 'eth0', address)).toEqual({
+    status: 0,
+    stdout: `eth0: ${address}`,
+    stderr: '',
+  });
+  await expectInvariant(machine, { eth0 });
+  const elsewhere = await machine.network('static', 'eth0', '192.0.2.7/24', '--dns', 'none');
+  expect(elsewhere).toMatchObject({ status: 0 });
+  expect(elsewhere.stderr).toMatch('eth0: there is no gateway, only 192.0.2.7/24 is reached');
+  const bare = await machine.network('static', 'eth0', '192.0.2.8/24', '--gateway=none');
+  expect(bare.stderr).toMatch('eth0: there is no name server');
+});
+
+test('what was there before a change that fails is there again: routes of every table, labels', async () => {
+  await using story = await begin('dash');
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await machine.succeed(
+    `/sbin/ip addr add 192.0.2.9/24 brd 192.0.2.255 dev eth0 label eth0:old
+     /sbin/ip route add 198.51.100.0/24 via 192.0.2.1 dev eth0 src 192.0.2.9 metric 7
+     /sbin/ip route add 203.0.113.0/24 dev eth0 table 77
+     /sbin/ip route add default via $1 dev eth0 table 77 proto static`,
+    lan.gateway,
+  );
+  const shown = () =>
+    machine.succeed(
+      '/sbin/ip -4 -o addr show dev eth0; /sbin/ip -4 route show table all dev eth0 | sort; cat /etc/resolv.conf',
+    );
+  const before = await shown();
+  await machine.succeed('mount -o remount,size=8k /quantix; yes | dd of=/quantix/full bs=4k; :');
+  const refused = await machine.network('static', 'eth0', `${lan.host(8)}/24`);
+  expect(refused).toMatchObject({ status: 1 });
+  expect(await shown()).toBe(before);
+});
+
+test('an interruption after the configuration was written comes too late: file and kernel say the same', async () => {
+  await using story = await begin('dash');
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await machine.succeed('mv /usr/bin/sync /usr/bin/real-sync');
+  await machine.write('/usr/bin/sync', '#!/bin/sh\nkill -TERM $PPID\nexec busybox sync "$@"\n');
+  await machine.succeed('chmod 755 /usr/bin/sync');
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 8 });
+  expect(await machine.read('/quantix/network/eth0.conf')).toMatch(lan.host(8));
+  await expectInvariant(machine, { eth0 });
+});
+
+test('virtual functions and a controller’s network card on USB are taken only where a file names them', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await machine.succeed(
+    `mkdir /sys/class/net/eth1/device/physfn
+     echo DRIVER=cdc_ether >/sys/class/net/eth0/device/uevent`,
+  );
+  expect((await machine.network('list')).stdout).toBe('');
+  await machine.network('apply');
+  expect(await machine.clients()).toEqual([]);
+  await machine.write('/quantix/network/eth1.conf', `IP_ADDRESS=${lan.host(7)}\nPREFIX=24\n`);
+  expect((await machine.network('list')).stdout).toMatch(/^eth1 ethernet \S+$/);
+  await machine.network('apply');
+  expect((await machine.state('eth1')).addresses).toEqual([`${lan.host(7)}/24`]);
+});
+
+test('a WiFi name with a line end writes no further line', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await machine.succeed('mkdir /sys/class/net/eth0/wireless');
+  const refused = await machine.network('wifi', 'eth0', 'home\nIP_ADDRESS=10.0.0.1');
+  expect(refused).toMatchObject({ status: 1 });
+  expect(refused.stderr).toMatch('a WiFi name has no line ends');
+  expect(await machine.files()).toEqual([]);
+});
+
+test('of many changes at once of one interface one at a time is made', async () => {
+  await using story = await begin('dash');
+  const { machine } = story;
+  // Each notes when it holds the lock: two at once would make the file grow.
+  await machine.write('/holders', '');
+  const text =
+    '. /usr/lib/quantix/network/lock.sh; complain() { :; }; lock /lock 30 || exit 1; [ ! -s /holders ] || echo two >>/twice; echo $$ >/holders; usleep 5000; : >/holders; unlock';
+  await Promise.all(Array.from({ length: 22 }, () => machine.succeed(text)));
+  expect(await machine.read('/twice')).toBeUndefined();
+});

@@ -1,0 +1,107 @@
+import { expect } from 'vitest';
+import type { Machine } from './world/machine.ts';
+import { begin, goStatic } from './world/story.ts';
+import { test } from './world/test.ts';
+import { until } from './world/until.ts';
+
+/** System calls by which a shell starts a program. */
+const FORKS = '?fork,?vfork,clone,?clone3';
+
+const TRIAL = '/run/quantix/network/eth0/trial';
+
+async function watch(machine: Machine): Promise<void> {
+  machine.start('/usr/sbin/qx-network', 'watch');
+  await until('the watch is there', () => machine.read('/run/quantix/network/monitor.pid'));
+}
+
+/** Lets the time of a trial be over. */
+async function elapse(machine: Machine): Promise<void> {
+  await machine.succeed(`sed -i 's/^[0-9]*/0/' ${TRIAL}`);
+}
+
+async function untilAddress(machine: Machine, address: string): Promise<void> {
+  await until(`the address is ${address}`, async () => {
+    const [state, told] = await Promise.all([machine.state('eth0'), machine.statusOf('eth0')]);
+    return (state.addresses.join() === address && told.confirm === null) || undefined;
+  });
+}
+
+test('a change that is confirmed in time stays, now and after a restart', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await watch(machine);
+  const address = `${lan.host(8)}/24`;
+  const done = await machine.network('static', 'eth0', address, '--confirm', '600');
+  expect(done).toMatchObject({ status: 0 });
+  expect(done.stdout).toMatch('undone in 600 s unless confirmed: qx-network confirm eth0');
+  expect((await machine.statusOf('eth0')).confirm).toBeGreaterThan(500);
+  expect(await machine.read('/quantix/network/eth0.conf')).toMatch(lan.host(7));
+  expect(await machine.network('confirm')).toMatchObject({ status: 0, stdout: 'eth0: confirmed' });
+  expect((await machine.statusOf('eth0')).confirm).toBeNull();
+  expect(await machine.files()).toEqual(['/quantix/network/eth0.conf']);
+  expect(await machine.network('confirm')).toMatchObject({ status: 1 });
+  await machine.cutPower();
+  await machine.network('apply', 'eth0');
+  expect((await machine.state('eth0')).addresses).toEqual([address]);
+  expect((await machine.state('eth0')).routes).toMatchObject([{ gateway: lan.gateway }]);
+});
+
+test('a change that nobody confirms is undone, also when whoever made it was killed', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await watch(machine);
+  await machine.network('static', 'eth0', `${lan.host(8)}/24`, '--confirm', '600');
+  await machine.network('dhcp', 'eth0', '--confirm=700');
+  expect((await machine.statusOf('eth0')).method).toBe('dhcp');
+  await elapse(machine);
+  await untilAddress(machine, `${lan.host(7)}/24`);
+  // Killed when it starts its program of that number, and nothing runs on.
+  for (const at of [12, 24, 36]) {
+    const kill = `inject=${FORKS}:signal=KILL:when=${at}`;
+    const traced = ['strace', '-o', '/dev/null', '-e', `trace=${FORKS}`, '-e', kill];
+    const args = ['eth0', `${lan.host(8)}/24`, '--confirm', '600'];
+    expect((await machine.networkBy(traced, 'static', ...args)).status).not.toBe(0);
+    if ((await machine.read(TRIAL)) !== undefined) await elapse(machine);
+    await untilAddress(machine, `${lan.host(7)}/24`);
+  }
+  expect(await machine.read('/quantix/network/eth0.conf')).toMatch(lan.host(7));
+});
+
+test('a restart brings back what was before a change that was not confirmed', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await watch(machine);
+  await machine.network('static', 'eth0', `${lan.host(8)}/24`, '--confirm', '600');
+  await machine.cutPower();
+  await machine.network('apply', 'eth0');
+  expect((await machine.state('eth0')).addresses).toEqual([`${lan.host(7)}/24`]);
+});
+
+test('a change that is refused or made for good ends no other trial by accident', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  expect(await machine.network('dhcp', 'eth0', '--confirm', '600')).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching('quantix-network does not run') as string,
+  });
+  for (const wrong of ['9', '86401', 'x', '-1', '']) {
+    expect(await machine.network('dhcp', 'eth0', '--confirm', wrong)).toMatchObject({ status: 1 });
+  }
+  await watch(machine);
+  await lan.occupy(lan.host(9));
+  const taken = await machine.network('static', 'eth0', `${lan.host(9)}/24`, '--confirm', '60');
+  expect(taken).toMatchObject({ status: 1 });
+  expect((await machine.statusOf('eth0')).confirm).toBeNull();
+  await machine.network('static', 'eth0', `${lan.host(8)}/24`, '--confirm', '600');
+  await machine.network('static', 'eth0', `${lan.host(9)}/24`);
+  expect((await machine.statusOf('eth0')).confirm).toBeGreaterThan(500);
+  const eth0 = await goStatic(machine, 'eth0', { lan, host: 10 });
+  expect((await machine.statusOf('eth0')).confirm).toBeNull();
+  expect((await machine.state('eth0')).addresses).toEqual([
+    eth0.method === 'static' && eth0.address,
+  ]);
+});
