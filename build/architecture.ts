@@ -12,6 +12,12 @@ export interface Architecture {
   readonly strip: StripProgram;
   /** `e_machine` of its ELF files (gABI, chapter 4). */
   readonly elf: number;
+  /**
+   * Code, hex, that reads up to 4 KiB from file 0, takes the first four bytes as the number of a request, does ioctl(2) with
+   * it, file 3 and what stands from the eighth byte on, and exits with the error's number; one line an instruction, with
+   * what it is in assembly.
+   */
+  readonly ioctl: string;
   readonly uefi: UefiPlatform;
   /** Absent where machines have no BIOS. */
   readonly bios?: BiosPlatform | undefined;
@@ -104,6 +110,22 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     node: 'x64',
     strip: 'x86_64-linux-gnu-strip',
     elf: 62,
+    ioctl: `
+      4881ec00100000  sub  $4096, %rsp
+      31ff            xor  %edi, %edi
+      4889e6          mov  %rsp, %rsi
+      ba00100000      mov  $4096, %edx
+      31c0            xor  %eax, %eax
+      0f05            syscall
+      bf03000000      mov  $3, %edi
+      8b3424          mov  (%rsp), %esi
+      488d542408      lea  8(%rsp), %rdx
+      b810000000      mov  $16, %eax
+      0f05            syscall
+      f7d8            neg  %eax
+      89c7            mov  %eax, %edi
+      b83c000000      mov  $60, %eax
+      0f05            syscall`,
     uefi: {
       grub: 'x86_64-efi',
       package: 'grub-efi-amd64-bin',
@@ -134,6 +156,21 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     node: 'arm64',
     strip: 'aarch64-linux-gnu-strip',
     elf: 183,
+    ioctl: `
+      ff0740d1  sub  sp, sp, #4096
+      000080d2  mov  x0, #0
+      e1030091  mov  x1, sp
+      020082d2  mov  x2, #4096
+      e80780d2  mov  x8, #63
+      010000d4  svc  #0
+      600080d2  mov  x0, #3
+      e10340b9  ldr  w1, [sp]
+      e2230091  add  x2, sp, #8
+      a80380d2  mov  x8, #29
+      010000d4  svc  #0
+      e003004b  neg  w0, w0
+      a80b80d2  mov  x8, #93
+      010000d4  svc  #0`,
     uefi: {
       grub: 'arm64-efi',
       package: 'grub-efi-arm64-bin',

@@ -48,6 +48,10 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
     build.make(build.image.plan.bootLoader, report),
   );
 
+  const trust = task('verity', 'Hash tree of the root filesystem', (report) =>
+    build.make(build.image.plan.verity, report),
+  );
+
   const medium = task('iso', 'Image: write, read back, check', async (report) => {
     const { plan, file } = build.image;
     await mkdir(dirname(file), { recursive: true });
@@ -68,6 +72,7 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
   await stages.run([
     ...sourcesOf(facts, packages, programs),
     sideBySide('System', system),
+    trust,
     medium,
     papers,
   ]);

@@ -15,6 +15,7 @@ export const CORE_MODULES = [
   'normal',
   'part_gpt',
   'part_msdos',
+  'regexp',
   'reboot',
   'search',
   'search_fs_file',
@@ -29,10 +30,14 @@ export function markerPath(buildId: string): string {
   return `/quantix/build-${buildId}`;
 }
 
-/** The configuration embedded in the core images: finds the medium by its marker, then reads the menu there. */
+/**
+ * The configuration embedded in the core images: finds the medium by its marker, then reads the menu there. The disk that
+ * this was loaded from, as firmware chose it, comes first: the marker is no secret, and another disk may carry it.
+ */
 export function earlyConfig(buildId: string): string {
   return [
-    `search --no-floppy --file --set=root ${markerPath(buildId)}`,
+    'regexp --set=1:disk "^([^,]*)" "$root"',
+    `search --no-floppy --file --set=root --hint="$disk," ${markerPath(buildId)}`,
     'set prefix=($root)/boot/grub',
     '',
   ].join('\n');

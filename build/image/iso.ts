@@ -13,12 +13,14 @@ import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
 import { hashBootImages, verifyIso } from './verify-iso.ts';
+import { VERITY_FILE } from './verity.ts';
 
 /** Facts, the id by which the medium is found, and the steps before. */
 export interface IsoFacts extends ImageFacts {
   buildId: string;
   squashfs: Step;
   initramfs: Step;
+  verity: Step;
   bootLoader: Step;
 }
 
@@ -43,12 +45,13 @@ export const planIso = defineStep({
 type IsoInputs = ReturnType<typeof readIso>;
 
 function readIso(facts: IsoFacts) {
-  const { profile, squashfs, initramfs, bootLoader } = facts;
+  const { profile, squashfs, initramfs, verity, bootLoader } = facts;
   const { title, volumeId, cmdline } = profile;
   const format = FORMATS[facts.format];
   return {
     squashfs,
     initramfs,
+    verity,
     bootLoader,
     'build id': facts.buildId,
     profile: { title, volumeId, cmdline },
@@ -121,14 +124,15 @@ async function makeIso(
  * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
  */
 function mediumFiles(
-  { squashfs, initramfs, bootLoader, architecture }: IsoInputs,
+  { squashfs, initramfs, verity, bootLoader, architecture }: IsoInputs,
   made: ImageWork['made'],
 ): Record<string, string> {
   return {
     [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
-    [INITRAMFS_PATH]: join(made(initramfs), INITRAMFS_FILE),
+    [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
     '/quantix/system.squashfs': join(made(squashfs), SQUASHFS_FILE),
+    '/quantix/system.verity': join(made(verity), VERITY_FILE),
   };
 }
 

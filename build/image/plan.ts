@@ -6,6 +6,7 @@ import type { ImageFacts } from './facts.ts';
 import { planInitramfs } from './initramfs.ts';
 import { planIso } from './iso.ts';
 import { planSquashfs } from './squashfs.ts';
+import { planVerity } from './verity.ts';
 
 /** The steps of an image, before any of them is run. */
 export type ImagePlan = ReturnType<typeof planImage>;
@@ -17,16 +18,18 @@ export function planImage(facts: ImageFacts) {
   const sea = programs === undefined ? undefined : planSea({ ...facts, programs });
   const squashfs = planSquashfs({ ...facts, sea });
   const initramfs = planInitramfs(facts);
+  const verity = planVerity({ ...facts, squashfs, initramfs });
   /** 16 hex digits, the same for the same inputs and for no others: by it a booting system finds its medium. */
-  const buildId = sha256(`${squashfs.key} ${initramfs.key}`).slice(0, 16);
+  const buildId = sha256(verity.key).slice(0, 16);
   const bootLoader = planBootLoader({ ...facts, buildId });
-  const iso = planIso({ ...facts, buildId, squashfs, initramfs, bootLoader });
-  return { buildId, sea, squashfs, initramfs, bootLoader, iso };
+  const iso = planIso({ ...facts, buildId, squashfs, initramfs, verity, bootLoader });
+  return { buildId, sea, squashfs, initramfs, verity, bootLoader, iso };
 }
 
 /** The steps of a plan, in the order in which they can be run. */
-export function listSteps({ sea, squashfs, initramfs, bootLoader, iso }: ImagePlan): Step[] {
-  return [...(sea === undefined ? [] : [sea]), squashfs, initramfs, bootLoader, iso];
+export function listSteps(plan: ImagePlan): Step[] {
+  const { sea, squashfs, initramfs, verity, bootLoader, iso } = plan;
+  return [...(sea === undefined ? [] : [sea]), squashfs, initramfs, verity, bootLoader, iso];
 }
 
 /** File name of an image, without folder. It says what the image is: no two different ones share a name. */

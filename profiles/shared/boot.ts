@@ -6,7 +6,10 @@ export const cmdline = ['loglevel=5', 'panic=30'];
 
 /** Modules that the initramfs mounts the medium with; drivers of disks are in `drivers.ts`. */
 export const initramfs = {
-  modules: ['loop', 'isofs', 'ext4', 'vfat', 'nls_cp437', 'nls_ascii', 'squashfs', 'overlay'],
+  modules: [
+    ...['loop', 'dm-verity', 'isofs', 'ext4', 'vfat', 'nls_cp437', 'nls_ascii'],
+    ...['squashfs', 'overlay'],
+  ],
 };
 
 export const kernel = { drivers, drop };

@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 test('a first build does every step', () => {
   expect(firstBuild.stderr).toBe('');
-  const steps = ['boot-loader', 'initramfs', 'iso', 'papers', 'sea', 'squashfs'];
+  const steps = ['boot-loader', 'initramfs', 'iso', 'papers', 'sea', 'squashfs', 'verity'];
   expect(stepsDone(firstBuild)).toEqual(steps);
 });
 
@@ -55,13 +55,19 @@ test('explain names the overlay file that changed, the old image is not booted, 
   const boot = await workshop.run(['qemu', '--profile', 'qvdc']);
   expect([boot.exitCode, boot.stderr]).toEqual([1, expect.stringContaining('not of this source')]);
   const again = await workshop.run(ISO);
-  expect(stepsDone(again)).toEqual(['boot-loader', 'iso', 'papers', 'squashfs']);
+  expect(stepsDone(again)).toEqual(['boot-loader', 'iso', 'papers', 'squashfs', 'verity']);
   expect(again.built.get('qvdc')?.sha256).not.toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
 test('a change of the initramfs leaves the root filesystem alone', async () => {
   await appendFile(join(workshop.directory, 'overlay/initramfs/init'), '# changed\n');
-  expect(stepsDone(await workshop.run(ISO))).toEqual(['boot-loader', 'initramfs', 'iso', 'papers']);
+  expect(stepsDone(await workshop.run(ISO))).toEqual([
+    'boot-loader',
+    'initramfs',
+    'iso',
+    'papers',
+    'verity',
+  ]);
 });
 
 test('a change of the builder does the steps again that its code is in', async () => {

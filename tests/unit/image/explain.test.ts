@@ -40,7 +40,7 @@ test('of an image that is up to date nothing runs', async () => {
 
 test('each step tells why it runs, by the inputs that changed since', async () => {
   const { explain, runs } = await built(plan);
-  expect(await runs(other)).toEqual(['sea', 'squashfs', 'boot-loader', 'iso']);
+  expect(await runs(other)).toEqual(['sea', 'squashfs', 'verity', 'boot-loader', 'iso']);
   const version = { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' };
   const [sea, squashfs] = await explain(other);
   expect(sea?.changes).toEqual([version]);
@@ -76,5 +76,12 @@ test('a result that is no longer in the cache is made again if the ISO has to be
 
 test('of an image that was never built every step runs', async () => {
   const { runs } = await built();
-  expect(await runs(plan)).toEqual(['sea', 'squashfs', 'initramfs', 'boot-loader', 'iso']);
+  expect(await runs(plan)).toEqual([
+    'sea',
+    'squashfs',
+    'initramfs',
+    'verity',
+    'boot-loader',
+    'iso',
+  ]);
 });

@@ -7,9 +7,10 @@ import {
 } from '../../../build/image/grub-config.ts';
 import { type BootEntry, liveBootMenu } from '../../../build/image/grub-model.ts';
 
-test('the core image finds the medium by its mark and reads the menu there', () => {
+test('the core image finds the medium by its mark, first on the disk that it comes from, and reads the menu there', () => {
   expect(earlyConfig('0123456789abcdef')).toBe(
-    `search --no-floppy --file --set=root ${markerPath('0123456789abcdef')}\n` +
+    'regexp --set=1:disk "^([^,]*)" "$root"\n' +
+      `search --no-floppy --file --set=root --hint="$disk," ${markerPath('0123456789abcdef')}\n` +
       'set prefix=($root)/boot/grub\n',
   );
 });

@@ -107,9 +107,9 @@ test('every field of the facts is in a key, or is known to shape nothing', async
 });
 
 test.each([
-  ['tar', ['sea', 'squashfs', 'boot-loader', 'iso']],
-  ['esbuild', ['sea', 'squashfs', 'boot-loader', 'iso']],
-  ['zod', ['sea', 'squashfs', 'initramfs', 'boot-loader', 'iso']],
+  ['tar', ['sea', 'squashfs', 'verity', 'boot-loader', 'iso']],
+  ['esbuild', ['sea', 'squashfs', 'verity', 'boot-loader', 'iso']],
+  ['zod', ['sea', 'squashfs', 'initramfs', 'verity', 'boot-loader', 'iso']],
   ['vitest', []],
 ])(
   'of the %s that is installed depend the steps whose code imports it: %j',

@@ -24,10 +24,10 @@ const keyOf = ({ key }: { key: string }) => key;
 const nameOf = ({ name }: { name: string }) => name;
 
 /** What runs again behind the root filesystem or the initramfs: GRUB knows both by the build id. */
-const SQUASHFS = ['squashfs', 'boot-loader', 'iso'];
+const SQUASHFS = ['squashfs', 'verity', 'boot-loader', 'iso'];
 const SEA = ['sea', ...SQUASHFS];
-const INITRAMFS = ['initramfs', 'boot-loader', 'iso'];
-const BOTH = ['squashfs', 'initramfs', 'boot-loader', 'iso'];
+const INITRAMFS = ['initramfs', 'verity', 'boot-loader', 'iso'];
+const BOTH = ['squashfs', 'initramfs', 'verity', 'boot-loader', 'iso'];
 
 test('the same facts give the same plan', async () => {
   expect(listSteps(planImage(await sampleFacts())).map(keyOf)).toEqual(listSteps(plan).map(keyOf));
@@ -139,7 +139,13 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
 
 test('an image without programs has no step for them', async () => {
   const without = planImage({ ...(await sampleFacts()), programs: undefined });
-  expect(listSteps(without).map(nameOf)).toEqual(['squashfs', 'initramfs', 'boot-loader', 'iso']);
+  expect(listSteps(without).map(nameOf)).toEqual([
+    'squashfs',
+    'initramfs',
+    'verity',
+    'boot-loader',
+    'iso',
+  ]);
 });
 
 test('the name of an image says product, version, base, CPU, kernel, that it is no release, and format', async () => {

@@ -196,6 +196,90 @@ describe.skipIf(lacks('mkfs.ext4'))('of devices with a label', () => {
   });
 });
 
+describe('the medium', () => {
+  /** Whether init takes devices for its medium: name → the files on it, and whether its system is this build's. */
+  async function taken(
+    devices: Record<string, { files: string[]; ours: boolean }>,
+  ): Promise<string> {
+    const folder = await temporaryFolder();
+    for (const [name, { files }] of Object.entries(devices)) {
+      for (const file of files) {
+        await mkdir(join(folder, name, 'quantix'), { recursive: true });
+        await writeFile(join(folder, name, 'quantix', file), '');
+      }
+    }
+    const ours = Object.keys(devices).filter((name) => devices[name]?.ours);
+    const text = [
+      'MEDIUM=medium build=0123',
+      'file_system_of() { echo ext4; }',
+      'mount() { for place; do :; done; rm -f medium; ln -s "$5" medium; }',
+      'umount() { rm medium; }',
+      `open_system() { case " ${ours.join(' ')} " in *" $(readlink medium) "*) ;; *) return 1 ;; esac; }`,
+      'close_system() { echo close; }',
+      'for round in 1 2; do',
+      `for one in ${Object.keys(devices).join(' ')}; do`,
+      'if is_medium $one; then echo "takes $one"; break 2; fi',
+      'done',
+      'done',
+    ];
+    return inInit(folder, text.join('\n'));
+  }
+
+  test('has the mark and the system of this build', async () => {
+    const files = ['build-0123'];
+    const both = { vda: { files: ['build-0456'], ours: true }, vdb: { files, ours: true } };
+    expect(await taken(both)).toBe('takes vdb');
+  });
+
+  test('is none that has the mark alone: it is told once, and another one is taken', async () => {
+    const files = ['build-0123'];
+    const told =
+      'say vda has the mark of this build and another or a damaged system: it is passed over';
+    expect(await taken({ vda: { files, ours: false }, vdb: { files, ours: true } })).toBe(
+      `close\n${told}\ntakes vdb`,
+    );
+    expect(await taken({ vda: { files, ours: false } })).toBe(`close\n${told}\nclose`);
+  });
+
+  /** What is done to open the system of a medium: with loop devices that are there, and a step that fails. */
+  async function opening(failing: string): Promise<string> {
+    const text = [
+      'losetup() { echo "losetup $*"; }',
+      `map_system() { echo "map $1"; [ "$1" != "${failing}" ]; }`,
+      `dd() { echo "dd $*"; [ dd != "${failing}" ]; }`,
+      'open_system && echo opened || echo not',
+    ];
+    return inInit(await temporaryFolder(), text.join('\n'));
+  }
+
+  test('is opened as a device whose blocks are checked, and its first block is read', async () => {
+    const steps = (await opening('none')).split('\n').filter((line) => line !== 'losetup -f');
+    expect(steps).toEqual([
+      'losetup -r /dev/loop0 /medium/quantix/system.squashfs',
+      'losetup -r /dev/loop1 /medium/quantix/system.verity',
+      'map create',
+      'map load',
+      'map resume',
+      'dd if=/dev/dm-0 of=/dev/null bs=4096 count=1',
+      'opened',
+    ]);
+    expect(await opening('load')).toMatch(/map create\nmap load\nnot$/);
+    expect(await opening('dd')).toMatch(/count=1\nnot$/);
+  });
+
+  test('that is damaged is not copied to memory, and why is told', async () => {
+    const text = [
+      'toram=yes MEMORY=512 PRODUCT=QX; stat() { echo 4096; }; need_memory() { :; }; memory_size() { echo 1000; }',
+      'copy_system() { echo "cat: read error: Input/output error" >&2; return 1; }',
+      'fail() { echo "fail $*"; exit 0; }',
+      'mount_root',
+    ];
+    expect(await inInit(await temporaryFolder(), text.join('\n'))).toMatch(
+      /fail the system cannot be copied to memory: cat: read error: Input\/output error$/,
+    );
+  });
+});
+
 describe('where no medium is found', () => {
   /** Name of a PCI device → its class, and whether a driver has it. */
   type Devices = Record<string, readonly [string, driven: boolean]>;

@@ -1,0 +1,96 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ARCHITECTURES, type Architecture } from '../architecture.ts';
+import { compareCpio } from '../readback/cpio.ts';
+import { assertNone } from '../readback/verdict.ts';
+import { compareVerity } from '../readback/verity.ts';
+import { defineStep, type Step } from '../step/step.ts';
+import { ContentReader } from '../tree/content.ts';
+import { Tree } from '../tree/tree.ts';
+import { cpioArchive } from './cpio.ts';
+import { ioctlProgram, verityRequests } from './device-mapper.ts';
+import type { ImageFacts, ImageWork } from './facts.ts';
+import { INITRAMFS_FILE } from './initramfs.ts';
+import { SQUASHFS_FILE } from './squashfs.ts';
+import { makeVerityTree, type VerityTree } from './verity-tree.ts';
+
+/** File that the step makes, besides the initramfs that trusts in it. */
+export const VERITY_FILE = 'system.verity';
+
+/** Facts, and the steps before. */
+export interface VerityFacts extends ImageFacts {
+  squashfs: Step;
+  initramfs: Step;
+}
+
+/**
+ * The hash tree of the root filesystem, and the initramfs with its root hash: it believes no other root filesystem.
+ * Making it throws a BuildError if one of them does not read back as it should.
+ */
+export const planVerity = defineStep({
+  name: 'verity',
+  module: import.meta.filename,
+  read: readVerity,
+  make: makeVerity,
+});
+
+function readVerity({ squashfs, initramfs, profile, lock }: VerityFacts) {
+  const { elf, ioctl } = ARCHITECTURES[profile.architecture];
+  return {
+    squashfs,
+    initramfs,
+    architecture: { elf, ioctl },
+    epoch: lock.sourceDateEpoch,
+  };
+}
+
+async function makeVerity(
+  directory: string,
+  { squashfs, initramfs, architecture, epoch }: ReturnType<typeof readVerity>,
+  { made, signal }: ImageWork,
+): Promise<void> {
+  const system = join(made(squashfs), SQUASHFS_FILE);
+  const tree = await makeVerityTree(system, signal);
+  const file = join(directory, VERITY_FILE);
+  await writeFile(file, tree.bytes);
+  const problems = await compareVerity(
+    { data: system, tree: file, rootHash: tree.rootHash },
+    signal,
+  );
+  assertNone(problems, { what: 'the hash tree of the root filesystem', where: file });
+  const trust = trustTree(tree, architecture);
+  const archive = cpioArchive(trust, epoch);
+  const rest = await readFile(join(made(initramfs), INITRAMFS_FILE));
+  const target = join(directory, INITRAMFS_FILE);
+  await writeFile(target, [archive, rest]);
+  const written = (await readFile(target)).subarray(0, archive.length);
+  assertNone(compareCpio(written, trust, { epoch, where: target }), {
+    what: 'the initramfs',
+    where: target,
+  });
+}
+
+/**
+ * What an initramfs has that trusts in one root filesystem. It comes first, and not compressed: the kernel unpacks one
+ * archive behind the other (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+ */
+export function trustTree(
+  verity: Pick<VerityTree, 'rootHash' | 'dataBlocks'>,
+  architecture: Pick<Architecture, 'elf' | 'ioctl'>,
+): Tree {
+  const tree = new Tree(new ContentReader());
+  const owned = { uid: 0, gid: 0, origin: 'verity' };
+  const add = (path: string, bytes: Buffer, mode = 0o644) =>
+    tree.add({
+      ...{ ...owned, path, mode, type: 'file', size: bytes.length },
+      content: { in: 'memory', bytes },
+    });
+  for (const path of ['bin', 'etc', 'etc/verity']) {
+    tree.add({ ...owned, path, mode: 0o755, type: 'directory' });
+  }
+  add('bin/ioctl', ioctlProgram(architecture), 0o755);
+  for (const [command, bytes] of Object.entries(verityRequests(verity))) {
+    add(`etc/verity/${command}`, bytes);
+  }
+  return tree;
+}
