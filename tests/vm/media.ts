@@ -1,7 +1,8 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { run } from '../../build/process/run.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 
@@ -100,5 +101,19 @@ export async function writtenIntoPartition(iso: string): Promise<string> {
 export async function writtenToLargerDisk(iso: string): Promise<string> {
   const disk = join(await temporaryFolder(), 'disk.qcow2');
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', iso, disk, '64G']);
+  return disk;
+}
+
+/** A copy of an ISO, with its mark, in which one bit of the system is another one: in its first block. */
+export async function withFlippedBit(iso: string): Promise<string> {
+  const disk = join(await temporaryFolder(), 'flipped.iso');
+  await copyFile(iso, disk);
+  const { files } = await reportIso(iso);
+  const system = files.find(({ path }) => path === '/quantix/system.squashfs');
+  if (system === undefined) throw new Error(`${iso} has no system`);
+  const at = system.block * ISO_BLOCK + 100;
+  await using handle = await open(disk, 'r+');
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, at);
+  await handle.write(Buffer.from([buffer.readUInt8(0) ^ 1]), 0, 1, at);
   return disk;
 }

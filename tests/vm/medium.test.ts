@@ -1,8 +1,8 @@
 import { execa } from 'execa';
-import { beforeAll, test } from 'vitest';
-import type { Machine, Medium } from '../../build/qemu/machine.ts';
+import { beforeAll, expect, test } from 'vitest';
+import type { Disk, Machine, Medium } from '../../build/qemu/machine.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
-import { writtenIntoPartition, writtenToLargerDisk } from './media.ts';
+import { withFlippedBit, writtenIntoPartition, writtenToLargerDisk } from './media.ts';
 import { boot, imageOf } from './story.ts';
 
 /** Ways to boot that differ from those of other stories in where the medium is found only. */
@@ -11,6 +11,8 @@ const WAYS: readonly {
   firmware: Machine['firmware'];
   board: NonNullable<Machine['board']>;
   medium: (iso: string) => Promise<Medium>;
+  /** Another disk with the mark of the build, which comes first. */
+  besides?: (iso: string) => Promise<string>;
 }[] = [
   {
     ...{ from: 'a larger USB disk', firmware: 'bios', board: 'pc' },
@@ -22,6 +24,7 @@ const WAYS: readonly {
   {
     ...{ from: 'a USB CD', firmware: 'bios', board: 'q35' },
     medium: async (image) => ({ as: 'cdrom', bus: 'usb', image }),
+    besides: withFlippedBit,
   },
   {
     ...{ from: 'a partition', firmware: 'uefi', board: 'q35' },
@@ -31,11 +34,17 @@ const WAYS: readonly {
 
 test.each(WAYS)('QvDC finds its medium under $firmware on $board from $from', async (way) => {
   const { from, firmware, board } = way;
-  const medium = await way.medium(imageOf('qvdc').iso);
+  const { iso } = imageOf('qvdc');
+  const medium = await way.medium(iso);
   const name = `qvdc-medium-${from.replaceAll(' ', '-')}`;
-  await using story = await boot(name, { firmware, board, medium });
+  const odd = way.besides === undefined ? undefined : await way.besides(iso);
+  const disks: Disk[] = odd === undefined ? [] : [{ file: odd, format: 'raw', bus: 'ata' }];
+  await using story = await boot(name, { firmware, board, medium, disks });
   await story.guest.waitForMilestone('root');
-  story.expectGoodConsole();
+  if (odd === undefined) return story.expectGoodConsole();
+  const { log } = story.guest;
+  expect(log).toMatch(/verity: 7:0: data block 0 is corrupted/);
+  expect(log).toMatch(/quantix: \/dev\/sda has the mark of this build and another or a damaged/);
 });
 
 let small: string;

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { ARCHITECTURES, DEFAULT_ARCHITECTURE, runsHere } from '../../../build/architecture.ts';
 import { missing } from '../../../build/host/requirements.ts';
 import { ioctlProgram, verityRequests } from '../../../build/image/device-mapper.ts';
 import { trustTree } from '../../../build/image/verity.ts';
 import { makeVerityTree, VERITY_BLOCK } from '../../../build/image/verity-tree.ts';
-import { run } from '../../../build/process/run.ts';
 import { compareVerity } from '../../../build/readback/verity.ts';
 import { sha256 } from '../../../build/step/digest.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -55,7 +55,7 @@ test.skipIf(missing([{ name: 'veritysetup', package: 'cryptsetup-bin' }]).length
   'veritysetup, where it is installed, finds nothing wrong',
   async () => {
     const { data, tree, rootHash } = await sample(300);
-    await run('veritysetup', ['verify', data, tree, rootHash]);
+    await execa('veritysetup', ['verify', data, tree, rootHash]);
   },
 );
 
