@@ -138,8 +138,11 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     qemu: {
       program: 'qemu-system-x86_64',
       boards: ['q35', 'pc'],
-      // TCG's `max` without the features that slow translated code down and that no guest here needs.
-      translatedCpu: 'max,-la57,-smap,-smep,-pku,-xsave,-erms',
+      // TCG's `max` without the features that slow translated code down and that no guest here needs. As an Intel Atom
+      // Saltwell it has a TSC that Linux takes for its clock (reading the HPET leaves translated code) and needs no
+      // mitigations of speculation (cpu_vuln_whitelist in arch/x86/kernel/cpu/common.c), which translation makes dear.
+      translatedCpu:
+        'max,-la57,-smap,-smep,-pku,-xsave,-erms,vendor=GenuineIntel,family=6,model=54,stepping=1',
       screen: ['-vga', 'std'],
       earlyConsole: 'earlyprintk=ttyS0',
       firmware: {

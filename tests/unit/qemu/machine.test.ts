@@ -30,7 +30,9 @@ test('it runs on the CPU or by translation', () => {
   expect([values('-accel'), values('-cpu')]).toEqual([['kvm'], ['host']]);
   const tcg = { acceleration: 'tcg' } as const;
   expect(values('-accel', {}, tcg)).toEqual(['tcg,thread=multi']);
-  expect(values('-cpu', {}, tcg)).toEqual(['max,-la57,-smap,-smep,-pku,-xsave,-erms']);
+  expect(values('-cpu', {}, tcg)).toEqual([
+    'max,-la57,-smap,-smep,-pku,-xsave,-erms,vendor=GenuineIntel,family=6,model=54,stepping=1',
+  ]);
 });
 
 test.each([
