@@ -8,9 +8,29 @@ export const interfaceSchema = z.object({
   carrier: z.boolean(),
   /** Mbit/s. */
   speed: z.number().nullable(),
-  method: z.enum(['dhcp', 'static']).nullable(),
+  method: z.enum(['dhcp', 'static', 'off']).nullable(),
   source: z.string().nullable(),
   addresses: z.array(z.object({ address: z.string(), prefix: z.number() })),
+  /** Bytes. */
+  mtu: z.number().nullable(),
+  /** What a file makes it. */
+  type: z.enum(['bridge', 'bond', 'vlan']).nullable(),
+  /** The bridge or bond that it is a port of. */
+  master: z.string().nullable(),
+  ports: z.array(z.string()),
+  vlan: z.object({ link: z.string(), id: z.number() }).nullable(),
+  ipv6: z.object({
+    method: z.enum(['auto', 'static', 'off']).nullable(),
+    addresses: z.array(
+      z.object({
+        address: z.string(),
+        prefix: z.number(),
+        /** Advertised by a router, set, or good on this link only. */
+        origin: z.enum(['router', 'static', 'link']),
+      }),
+    ),
+    gateway: z.string().nullable(),
+  }),
   gateway: z.string().nullable(),
   dns: z.array(z.string()),
   ssid: z.string().nullable(),

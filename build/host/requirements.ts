@@ -94,6 +94,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'ip', package: 'iproute2' },
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
+  { name: 'nft', package: 'nftables' },
   { name: 'faketime', package: 'faketime' },
   { name: 'strace', package: 'strace' },
   // A wrong clock for apt, and keys that sign archives of tests.

@@ -27,6 +27,7 @@ export const runlevels = {
     'bootmisc',
     'syslog',
     'syslog-files',
+    'quantix-firewall',
     'quantix-network',
     'quantix-password',
     'quantix-ssh',

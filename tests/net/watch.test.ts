@@ -141,7 +141,7 @@ test('interfaces that are not hardware are left alone, unless they are named', a
   expect((await machine.network('apply')).status).toBe(0);
   expect(await machine.state('br0')).toEqual({ addresses: [], routes: [] });
   expect((await machine.network('static', 'br0', `${lan.host(7)}/24`)).status).toBe(0);
-  expect(await machine.statusOf('br0')).toMatchObject({ kind: 'virtual', method: 'static' });
+  expect(await machine.statusOf('br0')).toMatchObject({ kind: 'bridge', method: 'static' });
 });
 
 test('the service has commands that set a static address and go back to DHCP', async () => {

@@ -7,10 +7,11 @@ import {
   parsePrefix,
   prefixOfNetmask,
 } from './address.ts';
+import { completeLinkPlan, LINK_VALUES, type LinkPlan } from './link-keys.ts';
 
 /** What a file in `network/` says. */
-export interface NetworkPlan {
-  method: 'dhcp' | 'static';
+export interface NetworkPlan extends LinkPlan {
+  method: 'dhcp' | 'static' | 'off';
   address?: string;
   prefix?: number;
   gateway?: string;
@@ -22,12 +23,12 @@ export interface NetworkPlan {
 /** Bytes that `qx-network` reads of a file at most. */
 const GREATEST_FILE = 4096;
 
-const KEYS = ['METHOD', 'IP_ADDRESS', 'PREFIX', 'NETMASK', 'GATEWAY', 'DNS', 'SSID', 'PSK'];
-
 /** What is wrong with a value of each key; `undefined` if nothing is. */
 const VALUES: Readonly<Record<string, (value: string) => string | undefined>> = {
   METHOD: (value) =>
-    ['dhcp', 'static'].includes(value) ? undefined : `METHOD is dhcp or static, not ${value}`,
+    ['dhcp', 'static', 'off'].includes(value)
+      ? undefined
+      : `METHOD is dhcp, static or off, not ${value}`,
   IP_ADDRESS: (value) =>
     isHostAddress(value) ? undefined : `not an address that a machine can have: ${value}`,
   PREFIX: (value) =>
@@ -44,6 +45,7 @@ const VALUES: Readonly<Record<string, (value: string) => string | undefined>> = 
     /^([ -~]{8,63}|[0-9a-fA-F]{64})$/.test(value)
       ? undefined
       : 'a WiFi password has 8 to 63 printable ASCII characters, or 64 hexadecimal digits',
+  ...LINK_VALUES,
 };
 
 function wrongNameServers(value: string): string | undefined {
@@ -76,7 +78,8 @@ function readLine(line: string, { values, where }: { values: Map<string, string>
   const [key, value] = [line.slice(0, equals), line.slice(equals + 1)];
   if (values.has(key)) throw wrong(`${key} is there twice`, where);
   const check = Object.hasOwn(VALUES, key) ? VALUES[key] : undefined;
-  if (check === undefined) throw wrong(`unknown key (known: ${KEYS.join(' ')})`, where);
+  if (check === undefined)
+    throw wrong(`unknown key (known: ${Object.keys(VALUES).join(' ')})`, where);
   const other = key === 'PREFIX' ? 'NETMASK' : key === 'NETMASK' ? 'PREFIX' : '';
   if (values.has(other)) throw wrong('both PREFIX and NETMASK', where);
   const mistake = check(value);
@@ -92,12 +95,15 @@ function complete(values: ReadonlyMap<string, string>, where: string): NetworkPl
   const [ssid, psk, dns] = [values.get('SSID'), values.get('PSK'), values.get('DNS')];
   if (psk !== undefined && ssid === undefined) throw wrong('PSK without SSID', where);
   const wifi = { ...(ssid === undefined ? {} : { ssid }), ...(psk === undefined ? {} : { psk }) };
+  const link = completeLinkPlan(values, (mistake) => {
+    throw wrong(mistake, where);
+  });
   const method = values.get('METHOD') ?? (address === undefined ? 'dhcp' : 'static');
-  if (method === 'dhcp') {
+  if (method === 'dhcp' || method === 'off') {
     if ([address, prefix, gateway, dns].some((value) => value !== undefined)) {
-      throw wrong('METHOD=dhcp together with an address, gateway or DNS', where);
+      throw wrong(`METHOD=${method} together with an address, gateway or DNS`, where);
     }
-    return { method, dns: [], ...wifi };
+    return { method, dns: [], ...wifi, ...link };
   }
   if (address === undefined) throw wrong('METHOD=static without IP_ADDRESS', where);
   if (prefix === undefined) throw wrong('IP_ADDRESS without PREFIX or NETMASK', where);
@@ -109,6 +115,7 @@ function complete(values: ReadonlyMap<string, string>, where: string): NetworkPl
     ...(gateway === undefined ? {} : { gateway }),
     dns: dns?.split(',') ?? [],
     ...wifi,
+    ...link,
   };
 }
 

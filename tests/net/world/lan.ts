@@ -82,6 +82,13 @@ export class Lan implements AsyncDisposable {
     return (await this.#namespace.exec(ping)).status === 0;
   }
 
+  /** True if somebody on this wire gets a connection of TCP. */
+  async connects(address: string, port: number): Promise<boolean> {
+    const connect = ['busybox', 'nc', '-w', '1', address, String(port)];
+    const asked = 'GET / HTTP/1.0\r\n\r\n';
+    return (await this.#namespace.exec(connect, { input: asked })).stdout.startsWith('HTTP/');
+  }
+
   /** Starts the DHCP server; one that runs already ends first. */
   async serveDhcp({ range, lease = 3600, options }: DhcpOptions = {}): Promise<void> {
     await this.stopDhcp();
@@ -119,6 +126,38 @@ export class Lan implements AsyncDisposable {
     ];
     this.#namespace.start([...server, ...place, ...leases, ...given]);
     await until('the DHCP server listens', async () => (await this.#servers()) || undefined);
+  }
+
+  /** A host's address in the network that `advertise` tells of. */
+  host6(host: string): string {
+    return `2001:db8:${this.#number.toString(16)}::${host}`;
+  }
+
+  /** Starts a router that advertises a network of IPv6, as one that others have set up does. */
+  async advertise(): Promise<void> {
+    await this.ip('addr', 'add', `${this.host6('1')}/64`, 'dev', 'wire', 'nodad');
+    const place = ['--interface=wire', '--bind-interfaces', '--user=root', '--pid-file='];
+    const server = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0'];
+    const told = ['--enable-ra', `--dhcp-range=${this.host6('')},ra-only,64`, '--leasefile-ro'];
+    this.#namespace.start([...server, ...place, ...told]);
+  }
+
+  /**
+   * Sends a packet to an address twenty times a second while something is done, and a second longer.
+   * @returns the longest time without an answer, in milliseconds, to the next 50
+   */
+  async longestSilence(address: string, action: () => Promise<unknown>): Promise<number> {
+    const ping = ['ping', '-n', '-D', '-i', '0.05', '-W', '1', '-w', '60', address];
+    const answers = this.#namespace.exec(['timeout', '-s', 'INT', '60', ...ping]);
+    await until('it answers', async () => (await this.reaches(address)) || undefined);
+    await action();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await this.#namespace.exec(['busybox', 'killall', '-q', '-INT', 'ping']);
+    const times = [...(await answers).stdout.matchAll(/icmp_seq=(\d+)/g)].map(([, seq]) =>
+      Number(seq),
+    );
+    const gaps = times.map((seq, index) => (index === 0 ? 0 : seq - times[index - 1]!));
+    return (Math.max(...gaps) - 1) * 50;
   }
 
   async stopDhcp(): Promise<void> {

@@ -41,6 +41,16 @@ export interface InterfaceStatus {
   addresses: { address: string; prefix: number }[];
   gateway: string | null;
   dns: string[];
+  mtu: number;
+  type: string | null;
+  master: string | null;
+  ports: string[];
+  vlan: { link: string; id: number } | null;
+  ipv6: {
+    method: string | null;
+    addresses: { address: string; prefix: number; origin: string }[];
+    gateway: string | null;
+  };
   dhcp: { pid: number; lease: { address: string; server: string; seconds: number } | null } | null;
   /** Seconds until a change on trial is undone. */
   confirm: number | null;
@@ -159,9 +169,22 @@ export class Machine implements AsyncDisposable {
   /** Makes the next interface of a name look like hardware: the kernel tells so in /sys/class/net. */
   async appear(name: string): Promise<void> {
     await this.succeed(
-      'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex mtu speed type; do ln -s /kernel/devices/virtual/net/$1/$a; done',
+      'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex master mtu speed type uevent; do ln -s /kernel/devices/virtual/net/$1/$a; done',
       name,
     );
+  }
+
+  /** Lets the machine see links of these names as soon as there are some: its own folder of interfaces is not the kernel's. */
+  async foresee(...names: string[]): Promise<void> {
+    for (const name of names) {
+      await this.succeed('ln -s /kernel/devices/virtual/net/$1 /sys/class/net/$1', name);
+    }
+  }
+
+  /** Addresses of IPv6 that others can reach, `ADDRESS/PREFIX`. */
+  async addresses6(name: string): Promise<string[]> {
+    const args = ['-6', '-j', 'addr', 'show', 'dev', name, 'scope', 'global'];
+    return addressesIn(JSON.parse(await this.#namespace.succeed(['ip', ...args])));
   }
 
   /** Takes an interface away, as pulling out a card does. */
@@ -182,9 +205,10 @@ export class Machine implements AsyncDisposable {
   }
 }
 
-function addressesIn(links: { addr_info?: { local: string; prefixlen: number }[] }[]): string[] {
+function addressesIn(links: { addr_info?: { local?: string; prefixlen?: number }[] }[]): string[] {
   return links
     .flatMap((link) => link.addr_info ?? [])
+    .filter((address) => address.local !== undefined)
     .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
 }
 

@@ -19,10 +19,10 @@ export type Expected =
   | { method: 'dhcp'; lan: Lan }
   | { method: 'static'; lan: Lan; address: string; dns: readonly string[] };
 
-/** Makes a world. @param shell what runs scripts on the machine */
-export async function begin(shell: Shell = 'ash'): Promise<Story> {
+/** Makes a world. @param shell what runs scripts on the machine @param more further programs of the host */
+export async function begin(shell: Shell = 'ash', more: readonly string[] = []): Promise<Story> {
   const stack = new AsyncDisposableStack();
-  const template = stack.use(await makeTemplate(shell));
+  const template = stack.use(await makeTemplate(shell, more));
   const machine = stack.use(await Machine.create(template.root));
   const lan = stack.use(await Lan.create());
   const other = stack.use(await Lan.create());

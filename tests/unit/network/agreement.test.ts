@@ -10,20 +10,24 @@ import { mutate } from '../../fuzz/mutate.ts';
 import { Random } from '../../fuzz/random.ts';
 
 const PARTS = resolve(import.meta.dirname, '../../../overlay/common/usr/lib/quantix/network');
-const MUTATIONS = 400;
+const MUTATIONS = 700;
 
 const GOOD = [
   'IP_ADDRESS=10.0.0.5\nPREFIX=24\nGATEWAY=10.0.0.1\nDNS=9.9.9.9,1.1.1.1\n',
   'METHOD=static\nIP_ADDRESS=192.168.7.130\nNETMASK=255.255.255.128\nGATEWAY=192.168.7.129\n',
   'METHOD=dhcp\n\n# WiFi\nSSID=some network\nPSK=some password\n',
+  'TYPE=bridge\nPORTS=eth0,bond0\nMTU=9000\nMETHOD=off\nMETHOD6=off\n',
+  'TYPE=bond\nPORTS=eth0,eth1\nBOND_MODE=802.3ad\nROUTES=10.9.0.0/16 via 10.0.0.1,fd00:9::/48 via fe80::1\n',
+  'TYPE=vlan\nLINK=bond0\nVLAN_ID=107\nIP_ADDRESS6=fd00:7::7\nPREFIX6=64\nGATEWAY6=fd00:7::1\nDNS6=fd00::53\n',
+  'IP_ADDRESS6=2001:db8:0:0:1:2:3:4\nPREFIX6=59\nGATEWAY6=fe80::1\nDNS6=::1,2001:DB8::53\nMTU=1280\n',
 ] as const;
 
 /** Prints for each file what `qx-network` makes of it: the plan, or `refused`. */
 const JUDGE = `
-for part in message address config; do . "$1/$part.sh"; done
+for part in message address address6 interface keys config; do . "$1/$part.sh"; done
 interface='' RUN=/nowhere
 cd "$2" && for file in *; do
-	read_config "$file" 2>/dev/null && echo "$file $method $address/$prefix $gateway $dns" || echo "$file refused"
+	read_config "$file" 2>/dev/null && echo "$file $method $address/$prefix $gateway $dns $type:$ports:$bond_mode:$vlan_id:$link:$mtu $routes $method6 $address6/$prefix6 $gateway6 $dns6" || echo "$file refused"
 done`;
 
 let folder = '';
@@ -34,8 +38,14 @@ afterAll(() => rm(folder, { recursive: true }));
 
 function judge(text: string): string {
   try {
-    const { method, address = '', prefix = '', gateway = '', dns } = parseNetworkFile(text, 'file');
-    return `${method} ${address}/${prefix} ${gateway} ${dns.join(',')}`;
+    const plan = parseNetworkFile(text, 'file');
+    const { method, address = '', prefix = '', gateway = '', dns, routes } = plan;
+    const { type = '', ports, bondMode = '', vlanId = '', link = '', mtu = '' } = plan;
+    const { method6, address6 = '', prefix6 = '', gateway6 = '', dns6 } = plan;
+    const four = `${method} ${address}/${prefix} ${gateway} ${dns.join(',')}`;
+    const kind = [type, ports.join(','), bondMode, vlanId, link, mtu].join(':');
+    const six = `${method6} ${address6}/${prefix6} ${gateway6} ${dns6.join(',')}`;
+    return `${four} ${kind} ${routes.join(',')} ${six}`;
   } catch (error) {
     if (error instanceof BuildError) return 'refused';
     throw error;

@@ -5,6 +5,9 @@ import { MISTAKES } from './mistakes.ts';
 
 const parse = (text: string) => parseNetworkFile(text, 'eth0.conf');
 
+/** What a file that says nothing of bridges and IPv6 says of them. */
+const plain = { method6: 'auto', ports: [], routes: [], dns6: [] };
+
 /** The mistake as `qx-network` tells it: `file:line: what`. */
 function mistakeIn(text: string): string {
   try {
@@ -26,6 +29,7 @@ describe('a network configuration', () => {
     const text =
       '# rack 7\r\nIP_ADDRESS=10.0.0.5\r\nNETMASK=255.255.254.0\r\nGATEWAY=10.0.1.1\r\nDNS=9.9.9.9,127.0.0.1\r\n';
     expect(parse(text)).toEqual({
+      ...plain,
       method: 'static',
       address: '10.0.0.5',
       prefix: 23,
@@ -35,12 +39,13 @@ describe('a network configuration', () => {
   });
 
   test('may be DHCP, also by saying nothing', () => {
-    expect(parse('')).toEqual({ method: 'dhcp', dns: [] });
-    expect(parse('METHOD=dhcp')).toEqual({ method: 'dhcp', dns: [] });
+    expect(parse('')).toEqual({ ...plain, method: 'dhcp', dns: [] });
+    expect(parse('METHOD=dhcp')).toEqual({ ...plain, method: 'dhcp', dns: [] });
   });
 
   test('may name a WiFi, whose name and password are taken as they are', () => {
     expect(parse('SSID=a = "b"\nPSK= pass=word\n')).toEqual({
+      ...plain,
       method: 'dhcp',
       dns: [],
       ssid: 'a = "b"',

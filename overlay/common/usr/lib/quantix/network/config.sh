@@ -7,6 +7,7 @@ GREATEST_FILE=4096
 
 clear_plan() {
 	method='' address='' prefix='' gateway='' dns='' ssid='' psk=''
+	clear_link_plan
 }
 
 # Reads a file into the plan; tells file and line of the first mistake: FILE
@@ -56,15 +57,19 @@ set_key() {
 	DNS) set_dns "$2" ;;
 	SSID) set_ssid "$2" ;;
 	PSK) set_psk "$2" ;;
-	*) complain "$where: unknown key (known: METHOD IP_ADDRESS PREFIX NETMASK GATEWAY DNS SSID PSK)" ;;
+	*)
+		set_link_key "$1" "$2" && return
+		[ $? -eq 2 ] || return 1
+		complain "$where: unknown key (known: METHOD IP_ADDRESS PREFIX NETMASK GATEWAY DNS SSID PSK $LINK_KEYS)"
+		;;
 	esac
 }
 
 set_method() {
 	method=$1
 	case $1 in
-	dhcp | static) ;;
-	*) complain "$where: METHOD is dhcp or static, not $1" ;;
+	dhcp | static | off) ;;
+	*) complain "$where: METHOD is dhcp, static or off, not $1" ;;
 	esac
 }
 
@@ -134,8 +139,9 @@ set_psk() {
 complete_plan() {
 	[ -n "$method" ] || if [ -n "$address" ]; then method=static; else method=dhcp; fi
 	[ -z "$psk" ] || [ -n "$ssid" ] || { complain "$where: PSK without SSID"; return 1; }
-	if [ "$method" = dhcp ]; then
-		[ -z "$address$prefix$gateway$dns" ] || complain "$where: METHOD=dhcp together with an address, gateway or DNS"
+	complete_link_plan || return 1
+	if [ "$method" != static ]; then
+		[ -z "$address$prefix$gateway$dns" ] || complain "$where: METHOD=$method together with an address, gateway or DNS"
 		return
 	fi
 	[ -n "$address" ] || { complain "$where: METHOD=static without IP_ADDRESS"; return 1; }
@@ -160,4 +166,5 @@ write_plan() {
 	[ -z "$dns" ] || echo "DNS=$dns"
 	[ -z "$ssid" ] || printf 'SSID=%s\n' "$ssid"
 	[ -z "$psk" ] || printf 'PSK=%s\n' "$psk"
+	write_link_plan
 }

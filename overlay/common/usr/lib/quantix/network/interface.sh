@@ -46,6 +46,12 @@ kind_of() {
 		echo wifi
 	elif is_hardware "$1"; then
 		echo ethernet
+	elif [ -d "$NET/$1/bridge" ]; then
+		echo bridge
+	elif [ -d "$NET/$1/bonding" ]; then
+		echo bond
+	elif grep -qsx DEVTYPE=vlan "$NET/$1/uevent"; then
+		echo vlan
 	else
 		echo virtual
 	fi

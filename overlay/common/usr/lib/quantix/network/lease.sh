@@ -109,8 +109,18 @@ take_lease() {
 	set_lease "$1"
 	rm -f "$RUN/$1/lease-problem"
 	write_lease "$1"
+	set_kept_routes "$1"
 	take_host_name "$1"
 	announce_address
+}
+
+# Static routes of the interface's plan go through a router of the lease, perhaps: INTERFACE
+set_kept_routes() {
+	routes=''
+	while IFS='=' read -r key text; do
+		[ "$key" != ROUTES ] || routes=$text
+	done 2>/dev/null <"$RUN/$1/plan"
+	[ -z "$routes" ] || apply_routes "$1"
 }
 
 # Checks what udhcpc tells, as any other input, into leased_…; false and told without an address that can be taken.

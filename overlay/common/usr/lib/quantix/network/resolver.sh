@@ -29,6 +29,7 @@ write_resolver() (
 			[ -e "$NET/$name" ] && [ -e "$resolver" ] && find_metric "$name" && echo "$metric $resolver"
 		done | sort -n | while read -r _ resolver; do
 			cat "$resolver"
+			resolver_text "$(cat "${resolver}6" 2>/dev/null)"
 		done | awk '$1 == "search" && !searched++ { print } $1 == "nameserver" && !seen[$2]++ && ++count <= 3 { print }'
 	} >"$RUN/.resolv.conf.$$" || exit 1
 	if cmp -s "$RUN/.resolv.conf.$$" "$RESOLVER"; then
@@ -39,8 +40,11 @@ write_resolver() (
 	fi
 )
 
-# The milestone `network`, once in a boot: when the first address is there.
+# The milestone `network`, once in a boot: when the first address is there. Networks of guests give way to each.
 announce_address() {
+	if [ -x "$LIBRARY/guest-networks" ] && [ -S /run/libvirt/libvirt-sock ]; then
+		"$LIBRARY/guest-networks" </dev/null >/dev/null 2>&1 9>&- &
+	fi
 	mkdir "$RUN/.announced" 2>/dev/null || return 0
 	"$LIBRARY/milestone" network 9>&-
 }

@@ -18,6 +18,7 @@ look_at() {
 	left=''
 	if read_trial "$1"; then left=$((trial_until - now)); fi
 	servers=$(sed -n 's/^nameserver //p' "$RUN/$1/resolver" 2>/dev/null)
+	[ -z "$dns6" ] || servers="$servers $(split_list "$dns6")"
 	router=$(default_routes_of "$1" | awk '{ for (i = 1; i < NF; i++) if ($i == "via") { print $(i + 1); exit } }')
 	read_attribute "$1" speed && is_number "$attribute" 999999999 && speed=$attribute
 	carrier=false
@@ -76,6 +77,7 @@ json_interface() {
 		"$(json "$attribute")" "$carrier" "${speed:-null}"
 	printf '"method":%s,"source":%s,"ssid":%s,"addresses":' "$(json "$method")" "$(json "$source")" "$(json "$ssid")"
 	json_addresses $(addresses_of "$1")
+	json_link "$1"
 	printf ',"gateway":%s,"dns":' "$(json "$router")"
 	json_list $servers
 	printf ',"dhcp":'
@@ -89,6 +91,9 @@ known_interfaces() {
 	for plan in "$RUN"/*/plan; do
 		name=${plan%/plan} name=${name##*/}
 		[ ! -e "$NET/$name" ] || is_physical "$name" || echo "$name"
+	done
+	for name in $(configured_links | sed 's/ .*//'); do
+		[ -e "$RUN/$name/plan" ] || [ ! -e "$NET/$name" ] || is_physical "$name" || echo "$name"
 	done
 }
 
@@ -134,6 +139,7 @@ status_text() {
 		say "$one: ${method:-not configured}," $(addresses_of "$one") "gateway ${router:-none}, DNS" ${servers:-none}
 		say "	$(kind_of "$one"), carrier $carrier, ${speed:-unknown} Mb/s, configured by ${source:-default}"
 		[ -z "$ssid" ] || say "	WiFi $ssid"
+		tell_link "$one"
 		lease='no lease'
 		[ -z "$leased_at" ] || lease="lease of $leased_seconds s from ${leased_server:-a server without a name}"
 		[ "$method" != dhcp ] || say "	DHCP client ${client:-not running}, $lease"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Where configuration is kept: for good in PERSISTENT, for this session in SESSION, which wins until the next boot.
+# shellcheck disable=SC2034 # the plan is for the other parts
 
 PERSISTENT=/quantix/network
 SESSION=/etc/quantix/network
@@ -36,7 +37,7 @@ remove_file() {
 
 # Keeps the plan for good. What is kept for the session goes last: until then, the old configuration counts.
 store_persistent() {
-	if [ "$method" = dhcp ] && [ -z "$ssid" ]; then
+	if [ "$method" = dhcp ] && [ -z "$ssid" ] && is_plain_plan; then
 		remove_shared "$PERSISTENT" "$1" && remove_file "$PERSISTENT/$1.conf" || return 1
 	else
 		replace_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1" || return 1
@@ -83,7 +84,7 @@ load() {
 		set_aside "$source" 'it has a mistake'
 	done
 	clear_plan
-	method=dhcp source=''
+	method=dhcp method6=auto source=''
 }
 
 # Tells, a line each, of files that count for nothing: those set aside, with what is wrong, and those of interfaces that are

@@ -13,13 +13,15 @@ NO_ARP=0x80
 enact() {
 	changed=''
 	refuse_redirects "$1"
-	is_enacted "$1" && return 0
+	is_enacted "$1" && is_link_enacted "$1" && is_ipv6_enacted "$1" && has_routes "$1" && return 0
+	[ -n "$type" ] || set_mtus "$1" || return 1
 	raise_link "$1" || { complain "$1: the link cannot be raised"; return 1; }
 	remember_state "$1"
 	trap 'undo "$interface"; exit 130' INT TERM
 	changed=wifi
 	if [ -z "$ssid" ] || join_wifi "$1"; then
-		"check_$method" "$1" && changed=yes && "apply_$method" "$1" && "verify_$method" "$1" && return 0
+		"check_$method" "$1" && changed=yes && "apply_$method" "$1" && "verify_$method" "$1" && apply_ipv6 "$1" &&
+			apply_own_routes "$1" && return 0
 	fi
 	undo "$1"
 	return 1
@@ -31,6 +33,8 @@ is_enacted() {
 	[ -z "$ssid" ] || is_wifi_joined "$1" || return 1
 	if [ "$method" = dhcp ]; then
 		has_own_client "$1" && has_lease_state "$1"
+	elif [ "$method" = off ]; then
+		[ -z "$(addresses_of "$1")$(clients_of "$1")" ]
 	else
 		[ "$(addresses_of "$1")" = "$address/$prefix" ] && has_default_route "$1" "$gateway" && [ -z "$(clients_of "$1")" ]
 	fi
@@ -54,6 +58,8 @@ check_static() {
 	[ -z "$owner" ] || { complain "$1: $owner has $address"; return 1; }
 	warn_of_overlap "$1"
 	rm -f "$RUN/$1/unasked"
+	# An address that a bridge has taken over from its port is the machine's already.
+	[ "$(addresses_of "$1")" != "$address/$prefix" ] || return 0
 	has_carrier "$1" || {
 		: >"$RUN/$1/unasked"
 		warn "$1: no carrier; whether $address is free is asked when there is one"
@@ -63,6 +69,10 @@ check_static() {
 }
 
 check_dhcp() {
+	:
+}
+
+check_off() {
 	:
 }
 
@@ -116,6 +126,7 @@ undo() {
 	yes)
 		end_clients "$1"
 		restore_wifi "$1"
+		restore_ipv6 "$1"
 		restore_state "$1"
 		[ -z "$old_client" ] || restore_client "$1"
 		;;
@@ -215,16 +226,36 @@ verify_dhcp() {
 	has_own_client "$1" || complain "$1: there is not exactly one DHCP client"
 }
 
+apply_off() {
+	end_clients "$1"
+	set_default_route "$1"
+	set_addresses "$1"
+}
+
+verify_off() {
+	[ -z "$(addresses_of "$1")" ] || complain "$1: the old address cannot be removed"
+}
+
+# Routes of a DHCP interface are set again with each lease.
+apply_own_routes() {
+	if [ "$method" != dhcp ] || [ -s "$RUN/$1/lease" ]; then apply_routes "$1"; fi
+}
+
 # Keeps what was enacted, for `status` and for telling whether something is to do: INTERFACE SOURCE
 conclude() {
 	(umask 077 && write_plan >"$RUN/$1/.plan.$$")
 	mv -f "$RUN/$1/.plan.$$" "$RUN/$1/plan"
 	echo "$2" >"$RUN/$1/source"
 	rm -f "$RUN/$1/problem" "$RUN/$1/retry"
-	[ "$method" = static ] || return 0
+	echo "$dns6" >"$RUN/$1/resolver6"
+	[ "$method" != dhcp ] || {
+		apply_own_routes "$1"
+		[ -z "$dns6" ] || write_resolver
+		return 0
+	}
 	[ ! -f "$RUN/$1/lease" ] || { rm -f "$RUN/$1/lease" && set_time_sources "$1" '' && restore_mtu "$1"; }
 	set_name_servers "$1" "$dns"
-	announce_address
+	[ "$method" = off ] || announce_address
 }
 
 # Notes that a kept configuration could not be applied; the watch tries it again: INTERFACE

@@ -5,22 +5,23 @@
 # Seconds between two looks at what time brings.
 TICK=5
 
-# Handles what `ip -o link` and `ip -o monitor link` tell of one interface: NAME FLAGS
-# Only a change of its flags counts: taking a link up or scanning WiFi makes many more messages.
+# Handles what `ip -o link` and `ip -o monitor link` tell of one interface: NAME FLAGS MASTER
+# Only a change of its flags or master counts: taking a link up or scanning WiFi makes many more messages. Of links that
+# files make, only the carrier does.
 heed_link() {
-	is_interface_name "$1" && is_physical "$1" || return 0
+	is_interface_name "$1" || return 0
+	is_physical "$1" || [ -e "$RUN/$1/plan" ] || return 0
+	set -- "$1" "$2$3"
 	read_attribute "$1" ifindex && is_number "$attribute" 999999999 || return 0
 	eval "before=\${flags_$attribute-none}"
 	eval "flags_$attribute=\$2"
 	[ "$before" != "$2" ] || return 0
-	case $2 in
-	*LOWER_UP*) ;;
-	*) [ "$before" = none ] && background apply "$1"; return ;;
-	esac
-	case $before in
-	none) background apply "$1" ;;
-	*LOWER_UP*) ;;
-	*) background refresh "$1" ;;
+	[ "$before" != none ] || { ! is_physical "$1" || background arrive "$1"; return; }
+	case $before,$2 in
+	*master*,*master*) return ;;
+	*master*,* | *,*master*) background apply "$1"; return ;;
+	*LOWER_UP*,*) return ;;
+	*,*LOWER_UP*) background refresh "$1" ;;
 	esac
 }
 
@@ -50,7 +51,7 @@ is_dhcp_dead() {
 
 # Each interface is on its own: one that waits for something holds up no other. COMMAND INTERFACE
 background() {
-	"$0" "$1" "$2" 2>&1 | logger -t qx-network &
+	"$0" "$@" 2>&1 | logger -t qx-network &
 }
 
 # Ends the `ip monitor` of this watch, or of one that was killed: it would go on until the next message.
@@ -73,14 +74,20 @@ watch_links() {
 		ip -o link show
 		sleep 1
 		ip -o link show
+		echo links
 		while sleep "$TICK"; do echo time; done
 	} >"$events" &
 	ticker=$!
 	trap 'end_monitor; kill "$ticker"; rm -f "$events"; exit 0' INT TERM
-	while read -r index name flags _; do
+	while read -r index name flags rest; do
+		case $rest in
+		*' master '*) master=master ;;
+		*) master='' ;;
+		esac
 		case $index in
+		links) background links ;;
 		time) heed_time ;;
-		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" ;;
+		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" "$master" ;;
 		esac
 	done <"$events"
 	complain 'the kernel told no more of links'

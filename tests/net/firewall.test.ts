@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { expect } from 'vitest';
+import type { Lan } from './world/lan.ts';
+import type { Machine } from './world/machine.ts';
+import { begin, goDhcp, goStatic } from './world/story.ts';
+import { test } from './world/test.ts';
+import { until } from './world/until.ts';
+
+const OVERLAY = resolve(import.meta.dirname, '../../overlay');
+const LISTENING = [22, 53, 80, 443, 5900, 9443, 16_509];
+
+/** A machine behind the firewall of a product, with a program at each of the ports. */
+async function guarded(product: string) {
+  const story = await begin('dash', ['nft']);
+  const { machine } = story;
+  const ports = `${product}/etc/firewall/open-ports.nft`;
+  await machine.write(
+    '/etc/firewall/open-ports.nft',
+    await readFile(resolve(OVERLAY, ports), 'utf8'),
+  );
+  await machine.succeed('nft -f /etc/firewall/rules.nft');
+  for (const port of LISTENING)
+    machine.start('busybox', 'httpd', '-f', '-p', `[::]:${port}`, '-h', '/dev');
+  await until('all listen', async () => {
+    const lines = (await machine.succeed('cat /proc/net/tcp6')).match(/ 0A /g) ?? [];
+    return lines.length === LISTENING.length || undefined;
+  });
+  return story;
+}
+
+/** Of the ports where something listens, those that answer somebody on a wire. */
+async function answering(lan: Lan, address: string): Promise<number[]> {
+  const answers = await Promise.all(LISTENING.map((port) => lan.connects(address, port)));
+  return LISTENING.filter((_, index) => answers[index]);
+}
+
+async function addAddress6(machine: Machine, lan: Lan): Promise<void> {
+  await machine.network('ipv6', 'eth0', `${lan.host6('7')}/64`);
+  await lan.ip('addr', 'add', `${lan.host6('1')}/64`, 'dev', 'wire', 'nodad');
+}
+
+for (const [product, open] of [
+  ['quantix-os', [22]],
+  ['qvdc', [22, 443, 9443]],
+] as const) {
+  test(`of all that listens on ${product} the documented ports answer, by IPv4 and by IPv6`, async () => {
+    await using story = await guarded(product);
+    const { machine, lan } = story;
+    await goStatic(machine, 'eth0', { lan, host: 7 });
+    await addAddress6(machine, lan);
+    expect(await answering(lan, lan.host(7))).toEqual(open);
+    expect(await answering(lan, lan.host6('7'))).toEqual(open);
+    expect(await lan.reaches(lan.host(7))).toBe(true);
+    expect(await lan.reaches(lan.host6('7'))).toBe(true);
+    const documented = (await readFile(resolve(OVERLAY, '../docs/network.md'), 'utf8')).matchAll(
+      /^\| (\d+) +\| ([^|]+?) +\|/gm,
+    );
+    const listed = [...documented].filter(
+      ([, , where = '']) => where !== 'QvDC' || product === 'qvdc',
+    );
+    expect(listed.map(([, port]) => Number(port))).toEqual(open);
+  });
+}
+
+test('the firewall lets leases and what routers advertise in, and loading it again changes nothing', async () => {
+  await using story = await guarded('quantix-os');
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  await lan.advertise();
+  await goDhcp(machine, 'eth0', lan);
+  await until('an advertised address', async () => {
+    const { addresses } = (await machine.statusOf('eth0')).ipv6;
+    return addresses.find(({ origin }) => origin === 'router');
+  });
+  await machine.succeed('nft -f /etc/firewall/rules.nft');
+  expect((await machine.succeed('nft list ruleset')).match(/chain input/g)).toHaveLength(1);
+});
+
+test('guests of a NAT network get names, addresses and the world; other wires are not joined', async () => {
+  await using story = await guarded('quantix-os');
+  const { machine, lan, other } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await other.plug(machine, 'virbr0');
+  await machine.succeed('ip addr add $1/24 dev virbr0; ip link set virbr0 up', other.host(9));
+  await machine.succeed('echo 1 >/proc/sys/net/ipv4/ip_forward');
+  await machine.succeed(
+    'nft add table ip nat; nft add chain ip nat out "{ type nat hook postrouting priority srcnat; }"; nft add rule ip nat out oifname eth0 masquerade',
+  );
+  expect(await answering(other, other.host(9))).toEqual([53]);
+  await other.ip('route', 'add', `${lan.host(0)}/24`, 'via', other.host(9));
+  expect(await other.reaches(lan.gateway)).toBe(true);
+  await machine.succeed(
+    'ip link set virbr0 down; ip addr add $1/24 dev eth1; ip link set eth1 up',
+    other.host(8),
+  );
+  await other.ip('route', 'replace', `${lan.host(0)}/24`, 'via', other.host(8));
+  expect(await other.reaches(lan.gateway)).toBe(false);
+});
