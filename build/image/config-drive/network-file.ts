@@ -78,8 +78,7 @@ function readLine(line: string, { values, where }: { values: Map<string, string>
   const [key, value] = [line.slice(0, equals), line.slice(equals + 1)];
   if (values.has(key)) throw wrong(`${key} is there twice`, where);
   const check = Object.hasOwn(VALUES, key) ? VALUES[key] : undefined;
-  if (check === undefined)
-    throw wrong(`unknown key (known: ${Object.keys(VALUES).join(' ')})`, where);
+  if (check === undefined) throw wrong(`unknown key (${Object.keys(VALUES).join(' ')})`, where);
   const other = key === 'PREFIX' ? 'NETMASK' : key === 'NETMASK' ? 'PREFIX' : '';
   if (values.has(other)) throw wrong('both PREFIX and NETMASK', where);
   const mistake = check(value);

@@ -10,7 +10,7 @@ import { mutate } from '../../fuzz/mutate.ts';
 import { Random } from '../../fuzz/random.ts';
 
 const PARTS = resolve(import.meta.dirname, '../../../overlay/common/usr/lib/quantix/network');
-const MUTATIONS = 700;
+const MUTATIONS = 500;
 
 const GOOD = [
   'IP_ADDRESS=10.0.0.5\nPREFIX=24\nGATEWAY=10.0.0.1\nDNS=9.9.9.9,1.1.1.1\n',

@@ -60,7 +60,7 @@ set_key() {
 	*)
 		set_link_key "$1" "$2" && return
 		[ $? -eq 2 ] || return 1
-		complain "$where: unknown key (known: METHOD IP_ADDRESS PREFIX NETMASK GATEWAY DNS SSID PSK $LINK_KEYS)"
+		complain "$where: unknown key (METHOD IP_ADDRESS PREFIX NETMASK GATEWAY DNS SSID PSK $LINK_KEYS)"
 		;;
 	esac
 }
