@@ -164,7 +164,16 @@ export default defineProfile({
   },
   runlevels: {
     ...runlevels,
-    default: ['acpid', 'dbus', 'chronyd', 'quantix-pools', 'virtlogd', 'libvirtd', 'guest-networks', 'qx-node'],
+    default: [
+      'acpid',
+      'dbus',
+      'chronyd',
+      'quantix-pools',
+      'virtlogd',
+      'libvirtd',
+      'guest-networks',
+      'qx-node',
+    ],
   },
   programs: ['qx-node', 'qx-console'],
   overlays: ['common', 'quantix-os'],
