@@ -16,6 +16,7 @@ enact() {
 	is_enacted "$1" && is_link_enacted "$1" && is_ipv6_enacted "$1" && has_routes "$1" && return 0
 	[ -n "$type" ] || set_mtus "$1" || return 1
 	raise_link "$1" || { complain "$1: the link cannot be raised"; return 1; }
+	echo $$ >"$RUN/$1/changing"
 	remember_state "$1"
 	trap 'undo "$interface"; exit 130' INT TERM
 	changed=wifi
@@ -132,6 +133,7 @@ undo() {
 		;;
 	esac
 	changed=''
+	rm -f "$RUN/$1/changing"
 }
 
 # Starts the client again that there was; a lease that ended meanwhile goes.
@@ -246,7 +248,7 @@ conclude() {
 	(umask 077 && write_plan >"$RUN/$1/.plan.$$")
 	mv -f "$RUN/$1/.plan.$$" "$RUN/$1/plan"
 	echo "$2" >"$RUN/$1/source"
-	rm -f "$RUN/$1/problem" "$RUN/$1/retry"
+	rm -f "$RUN/$1/problem" "$RUN/$1/retry" "$RUN/$1/changing"
 	echo "$dns6" >"$RUN/$1/resolver6"
 	[ "$method" != dhcp ] || {
 		apply_own_routes "$1"

@@ -20,13 +20,18 @@ heed_link() {
 	case $before,$2 in
 	*master*,*master*) return ;;
 	*master*,* | *,*master*) background apply "$1"; return ;;
-	*LOWER_UP*,*) return ;;
-	*,*LOWER_UP*) background refresh "$1" ;;
+	esac
+	# Flags have commas between them, so each list is looked at by itself.
+	case $before in
+	*LOWER_UP*) return ;;
+	esac
+	case $2 in
+	*LOWER_UP*) background refresh "$1" ;;
 	esac
 }
 
 # Handles what time brings: leases that end, clients that died, trials that nobody confirmed, configurations that could not
-# be applied. Every few seconds, so it starts no process where there is nothing to do.
+# be applied, changes whose program was killed half-way. Every few seconds, so it starts no process where there is nothing to do.
 heed_time() {
 	read_uptime
 	for folder in "$RUN"/*/; do
@@ -37,6 +42,8 @@ heed_time() {
 		elif [ -f "$RUN/$name/retry" ]; then
 			read -r due <"$RUN/$name/retry"
 			[ "${due:-0}" -gt "$now" ] || { retry_later "$name" && background apply "$name"; }
+		elif read_process_in "$RUN/$name/changing" && ! is_alive "$process"; then
+			background apply "$name"
 		elif is_dhcp_dead "$name"; then
 			background refresh "$name"
 		fi
