@@ -37,7 +37,9 @@ export const interfaceSchema = z.object({
   dhcp: z
     .object({
       pid: z.number(),
-      lease: z.object({ address: z.string(), server: z.string(), seconds: z.number() }).nullable(),
+      lease: z
+        .object({ address: z.string(), server: z.string().nullable(), seconds: z.number() })
+        .nullable(),
     })
     .nullable(),
   /** Seconds until a change on trial is undone, unless it is confirmed before. */

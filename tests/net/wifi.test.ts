@@ -139,3 +139,21 @@ test('a WiFi interface without a network is left alone at boot', async () => {
   expect(await machine.network('apply', 'eth0')).toEqual({ status: 0, stdout: '', stderr: '' });
   expect(await machine.clients()).toEqual([]);
 });
+
+test('a change that is cancelled while it joins another network goes back to the one before (plan only: no mac80211_hwsim)', async () => {
+  await using story = await beginWifi();
+  const { machine, lan, cable } = story;
+  await lan.serveDhcp();
+  await machine.succeed('echo password1 | qx-network wifi eth0 home');
+  const before = await machine.read(CONFIGURATION);
+  // It waits for the network to be joined.
+  await lan.ip('link', 'set', cable, 'down');
+  const cancelled = await machine.sh(
+    'echo password2 >/password; qx-network wifi eth0 other </password & p=$!; until grep -q 6f74686572 $1; do usleep 10000; done; kill $p; wait $p',
+    CONFIGURATION,
+  );
+  expect(cancelled.status).toBe(130);
+  expect(await machine.read(CONFIGURATION)).toBe(before);
+  expect(await machine.read('/quantix/network/eth0.conf')).toMatch('SSID=home');
+  expect((await machine.statusOf('eth0')).dhcp?.lease).toBeTruthy();
+});

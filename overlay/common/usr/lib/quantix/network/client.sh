@@ -112,8 +112,9 @@ kill_family() {
 # Starts our client, which asks for the address that it had, and waits until it has named itself:
 # INTERFACE [ADDRESS] [MILLISECONDS]. It asks on the wire for so long whether an address that it is given is free; a
 # quarter of a second keeps the boot short, and verify_lease asks further. Options by number: subnet mask, routers, name
-# servers, host name, domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes.
+# servers, host name, domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes. The file `dark` says that it began without a carrier.
 start_client() {
+	if has_carrier "$1"; then rm -f "$RUN/$1/dark"; else : >"$RUN/$1/dark"; fi
 	set -- "$1" "${2:+-r}" "$2" "${3:-250}"
 	setsid udhcpc -f -S -i "$1" -p "$RUN/$1/udhcpc.pid" -s "$LIBRARY/dhcp-hook" -t 5 -T 1 -A 15 -a"$4" \
 		-O 26 -O 42 -O 119 -O 121 -x "hostname:$(hostname)" ${2:+"$2" "$3"} </dev/null >/dev/null 2>&1 9>&- &
