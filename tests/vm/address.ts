@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
-import type { Machine } from '../../build/qemu/machine.ts';
+import type { Disk, Machine } from '../../build/qemu/machine.ts';
 import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
@@ -45,7 +45,7 @@ export interface Way {
 export async function reachableMachine(
   profile: string,
   label: string,
-  { bios, uefi }: { bios: Way; uefi: Way },
+  { bios, uefi, further = [] }: { bios: Way; uefi: Way; further?: readonly Disk[] },
 ) {
   const hostPort = await freePort();
   const image = imageOf(profile).iso;
@@ -53,7 +53,7 @@ export async function reachableMachine(
     firmware: 'bios',
     board: bios.board,
     medium: { ...bios.drive, image },
-    disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'ata' }],
+    disks: [{ file: await configurationDisk(label), format: 'raw', bus: 'ata' }, ...further],
     forwards: [{ hostPort, guestAddress: STATIC, guestPort: PORT }],
   };
   const otherwise: Machine = {

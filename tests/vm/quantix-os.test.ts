@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../unit/folder.ts';
 import {
   expectGoodServices,
   expectLease,
@@ -9,6 +10,7 @@ import {
   reachableMachine,
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
+import { expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
@@ -20,10 +22,11 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
   expect(told).not.toContain(address === STATIC ? LEASED : STATIC);
 }
 
-test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed', async () => {
+test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed; storage pools are made and are up after the restart', async () => {
   const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
     bios: { board: 'pc', drive: { as: 'cdrom', bus: 'ata' } },
     uefi: { board: 'q35', drive: { as: 'cdrom', bus: 'ata' } },
+    further: await poolDisks(await temporaryFolder()),
   });
   {
     await using story = await boot('quantix-os-network', machine);
@@ -35,12 +38,14 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
     await untilAgentTells(story, STATIC);
     await expectStatic(story);
     await expectReachedFromOutside(story, hostPort);
+    await expectPoolsMade(story);
     await powerOff(story);
   }
   await using story = await boot('quantix-os-network-again', otherwise);
   await untilReady(story);
   await logIn(story);
   await expectStatic(story);
+  await expectPoolsUpAgain(story);
   await setDhcpOnScreen(story);
   await expectLease(story);
   await expectNoTrace(story);

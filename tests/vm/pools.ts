@@ -1,0 +1,81 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { poolsSchema } from '../../apps/api/storage.ts';
+import type { Disk } from '../../build/qemu/machine.ts';
+import { type Story, succeed, untilSucceeds } from './story.ts';
+
+/** Bytes of disks for pools, by which the machine's others are told from them. */
+const SIZES = { files: 96 * 2 ** 20, group: 128 * 2 ** 20 };
+
+/** Empty disks for pools, as files in a folder. */
+export async function poolDisks(folder: string): Promise<Disk[]> {
+  const disks: Disk[] = [];
+  for (const [name, size] of Object.entries(SIZES)) {
+    const file = join(folder, `${name}.img`);
+    await writeFile(file, '');
+    await truncate(file, size);
+    disks.push({ file, format: 'raw', bus: 'scsi' });
+  }
+  return disks;
+}
+
+const statusSchema = z.object({
+  host: z.object({
+    value: z.object({ disks: z.array(z.looseObject({ path: z.string(), size: z.number() })) }),
+  }),
+  pools: z.object({ value: poolsSchema }),
+});
+
+async function told(story: Story) {
+  const { host, pools } = statusSchema.parse(
+    JSON.parse(await succeed(story, 'qx-node status --json')),
+  );
+  const diskOf = (size: number) => host.value.disks.find((disk) => disk.size === size)?.path ?? '';
+  return { files: diskOf(SIZES.files), group: diskOf(SIZES.group), pools: pools.value };
+}
+
+/** LVM without the host's list of devices, which sees guests' disks too. */
+const SEES_ALL = "--devicesfile '' --config devices/scan_lvs=1";
+
+/** Empty disks become a file system and a volume group; what a guest makes of its disk is invisible to the host. */
+export async function expectPoolsMade(story: Story): Promise<void> {
+  const { files, group } = await told(story);
+  expect(await succeed(story, `qx-node pool create files --disk ${files}`)).toMatch(
+    /^files filesystem \/pools\/files, .* healthy\n$/,
+  );
+  expect(await succeed(story, `qx-node pool create fast --disk ${group} --lvm`)).toMatch(
+    /^fast lvm fast, .* healthy\n$/,
+  );
+  expect(await succeed(story, `! qx-node pool create again --disk ${group} --destroy no`)).toMatch(
+    /again|use|would be lost/,
+  );
+  const guests = `vgcreate -qq ${SEES_ALL} --yes guests /dev/fast/disk`;
+  await succeed(
+    story,
+    `echo kept >/pools/files/a.img && lvcreate -qq --yes -n disk -L 64M fast && ${guests}`,
+  );
+  expect(await succeed(story, `vgs --noheadings -o vg_name ${SEES_ALL}`)).toContain('guests');
+  await expectGuestsHidden(story);
+}
+
+async function expectGuestsHidden(story: Story): Promise<void> {
+  expect((await succeed(story, 'vgs --noheadings -o vg_name')).trim()).toBe('fast');
+  expect(await succeed(story, 'cat /proc/mdstat 2>/dev/null; true')).not.toContain('active');
+}
+
+/** Pools are up again after a restart, and a pool that is taken away stays away. */
+export async function expectPoolsUpAgain(story: Story): Promise<void> {
+  expect(await succeed(story, 'cat /pools/files/a.img; [ -b /dev/fast/disk ]')).toBe('kept\n');
+  await expectGuestsHidden(story);
+  const { pools } = await told(story);
+  expect(pools).toMatchObject([
+    { name: 'files', path: '/pools/files', health: 'healthy', volumes: [{ name: 'a.img' }] },
+    { name: 'fast', kind: 'lvm', health: 'healthy', volumes: [{ path: '/dev/fast/disk' }] },
+  ]);
+  await succeed(story, 'umount /pools/files && ! touch /pools/files/b.img');
+  await untilSucceeds(story, '[ -e /pools/files/a.img ]');
+  await succeed(story, 'qx-node pool remove files && ! grep -q /pools/files /proc/mounts');
+  expect(await succeed(story, 'cat /quantix/node/node.yaml')).not.toContain('files');
+}
