@@ -72,6 +72,8 @@ export function startMachine(options: MachineOptions): Machine {
   const storage = new StorageReader({
     declarations,
     problemOf: (name) => keeper.problemOf(name),
+    silenceOf: (name) => keeper.silenceOf(name),
+    silentDisks: () => keeper.silentDisks(),
   });
 
   const vms = watchVms({

@@ -14,6 +14,14 @@ const PAUSE = 200;
 const SESSION_EXISTS = 15;
 const NOTHING_FOUND = 21;
 
+/**
+ * Seconds for which a lost session is waited for before its reads and writes fail (open-iscsi's README, 8.1): by a single
+ * path for ever, as with NFS, so that guests go on where they were; by several only until another path is taken.
+ */
+const TIMEOUT = 'node.session.timeo.replacement_timeout';
+const FOR_EVER = '-1';
+const FAIL_OVER = '15';
+
 /** A target of iSCSI, by its addresses. */
 export interface Target {
   target: string;
@@ -30,14 +38,24 @@ export async function readSessions(target: string, root = '/'): Promise<string[]
   return names.filter((_, index) => targets[index] === target);
 }
 
+/** Whether a target does not answer by any of its addresses: it has sessions, and none of them is logged in. */
+export async function isSilent(target: string, root = '/'): Promise<boolean> {
+  const sessions = await readSessions(target, root);
+  const states = await Promise.all(
+    sessions.map((name) => readAttribute(join(root, 'sys/class/iscsi_session', name, 'state'))),
+  );
+  return states.length > 0 && !states.includes('LOGGED_IN');
+}
+
 /**
  * Logs in at a target by each of its addresses, and waits for its disks. The service iscsid must run.
  * @throws CommandError, StorageError if no address answers or no disk appears
  */
 export async function logIn({ target, portals }: Target, signal?: AbortSignal): Promise<void> {
+  const patience = portals.length > 1 ? FAIL_OVER : FOR_EVER;
   if ((await readSessions(target)).length < portals.length) {
     const outcomes = await Promise.allSettled(
-      portals.map((portal) => logInAt(target, portal, signal)),
+      portals.map((portal) => logInAt({ target, portal, patience }, signal)),
     );
     const [failed] = outcomes.filter(({ status }) => status === 'rejected');
     const isIn = outcomes.some(({ status }) => status === 'fulfilled');
@@ -52,9 +70,13 @@ export async function logIn({ target, portals }: Target, signal?: AbortSignal): 
   }
 }
 
-async function logInAt(target: string, portal: string, signal?: AbortSignal): Promise<void> {
+async function logInAt(
+  { target, portal, patience }: { target: string; portal: string; patience: string },
+  signal?: AbortSignal,
+): Promise<void> {
   const node = ['-m', 'node', '-T', target, '-p', portal];
   await iscsiadm([...node, '-o', 'new'], [], signal);
+  await iscsiadm([...node, '-o', 'update', '-n', TIMEOUT, '-v', patience], [], signal);
   await iscsiadm([...node, '--login'], [SESSION_EXISTS], signal);
 }
 

@@ -7,7 +7,7 @@ import { findCandidates } from './candidates.ts';
 import { type PoolDeclaration, placeOf } from './declaration.ts';
 import { isTold, StorageError } from './error.ts';
 import { DiskFinder } from './find-disk.ts';
-import { logIn } from './iscsi.ts';
+import { isSilent, logIn, readTargetDisks } from './iscsi.ts';
 import { cover, coveredFolders, mountPool, unmountPool } from './mounting.ts';
 
 /** Milliseconds that LVM may take to find and activate a volume group. */
@@ -27,6 +27,7 @@ export class PoolKeeper {
   readonly #disks: DiskFinder;
   readonly #start: (service: string, signal?: AbortSignal) => Promise<void>;
   readonly #problems = new Map<string, string>();
+  #silent: ReadonlyMap<string, { why: string; disks: string[] }> = new Map();
   readonly #lingering = new Map<string, string>();
   readonly #running = new Map<string, Promise<boolean>>();
   readonly #active = new Set<string>();
@@ -39,6 +40,16 @@ export class PoolKeeper {
   /** Why a pool is not up; `undefined` if it is, or was not tried yet. */
   problemOf(name: string): string | undefined {
     return this.#problems.get(name);
+  }
+
+  /** Why a pool that is up does not answer, as far as its connection tells. */
+  silenceOf(name: string): string | undefined {
+    return this.#silent.get(name)?.why;
+  }
+
+  /** Disks that nobody should look at, since they do not answer. */
+  silentDisks(): string[] {
+    return [...this.#silent.values()].flatMap(({ disks }) => disks);
   }
 
   /** What keeps pools that are declared no more from being unmounted, a line each. */
@@ -59,6 +70,7 @@ export class PoolKeeper {
     declarations: readonly PoolDeclaration[],
     { patience, signal }: { patience: number; signal?: AbortSignal | undefined },
   ): Promise<void> {
+    this.#silent = await findSilent(declarations);
     await this.#withdraw(declarations, signal);
     const outermostFirst = declarations.toSorted((a, b) => placeOf(a).length - placeOf(b).length);
     const tries = new Map<PoolDeclaration, Promise<boolean>>();
@@ -171,6 +183,17 @@ export class PoolKeeper {
       }
     }
   }
+}
+
+/** Pools whose target does not answer, by their names. */
+async function findSilent(declarations: readonly PoolDeclaration[]) {
+  const silent = new Map<string, { why: string; disks: string[] }>();
+  for (const { name, iscsi } of declarations) {
+    if (iscsi === undefined || !(await isSilent(iscsi.target))) continue;
+    const disks = (await readTargetDisks(iscsi.target)).map((disk) => `/dev/${disk}`);
+    silent.set(name, { why: `${iscsi.target} does not answer`, disks });
+  }
+  return silent;
 }
 
 /** True if a pool's folder lies in another one's. */

@@ -71,15 +71,22 @@ function parseReport<T>(command: string, text: string, schema: z.ZodType<T>): T 
 
 /**
  * Volume groups of this machine; none where LVM is not installed.
+ * @param without disks that are not looked at, by their paths
  * @throws Error if LVM fails or tells what cannot be understood
  */
-export async function readVolumeGroups(care: Care = {}): Promise<Pool[]> {
+export async function readVolumeGroups(
+  without: readonly string[] = [],
+  care: Care = {},
+): Promise<Pool[]> {
   const options = { timeout: PATIENCE, ...care };
+  const filter = without.map((disk) => `"r|^${disk}$|"`).join(',');
+  const format =
+    without.length === 0 ? FORMAT : [...FORMAT, '--config', `devices/global_filter=[${filter}]`];
   const groupFields = 'vg_name,vg_uuid,vg_size,vg_free,vg_attr';
   const volumeFields = 'lv_name,vg_uuid,lv_path,lv_size,lv_attr,data_percent';
   try {
-    const groups = await run('vgs', [...FORMAT, '-o', groupFields], options);
-    const volumes = await run('lvs', [...FORMAT, '-o', volumeFields], options);
+    const groups = await run('vgs', [...format, '-o', groupFields], options);
+    const volumes = await run('lvs', [...format, '-o', volumeFields], options);
     return parseVolumeGroups(groups, volumes);
   } catch (error) {
     if (error instanceof CommandError && error.failure === 'missing') return [];

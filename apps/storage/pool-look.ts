@@ -53,6 +53,12 @@ export class PoolLook {
     return this.#knownUuid;
   }
 
+  /** Tells it as it was last seen, without a look, since it is known not to answer. */
+  silent(problem: string): PoolState {
+    const { value, seen } = this.#space.before();
+    return this.#unknown(problem, { space: value ?? EMPTY, seen });
+  }
+
   /** Looks at it now. What it does not answer is told as it was last seen. */
   async look(place: PoolPlace, signal?: AbortSignal): Promise<PoolState> {
     const { source, folder } = place;

@@ -3,7 +3,7 @@ import type { Pool } from '../api/storage.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import { type Candidate, findCandidates } from './candidates.ts';
 import type { PoolDeclaration } from './declaration.ts';
-import { LastSight, type Sight } from './last-sight.ts';
+import { LastSight } from './last-sight.ts';
 import { readVolumeGroups } from './lvm.ts';
 import { PoolLook } from './pool-look.ts';
 
@@ -22,27 +22,31 @@ export interface StorageOptions {
   declarations: () => readonly PoolDeclaration[];
   /** Why a declared pool is not up, if that is known. */
   problemOf?: (name: string) => string | undefined;
+  /** Why a pool that is up does not answer, if that is known without a look at it. */
+  silenceOf?: (name: string) => string | undefined;
+  /** Disks that do not answer, by their paths. */
+  silentDisks?: () => readonly string[];
   /** Folder in which proc and the pools' folders are; `/` if absent. */
   root?: string;
 }
 
 /** Finds the storage pools of this machine anew at each look. What does not answer is told as it was last seen. */
 export class StorageReader {
-  readonly #declarations: () => readonly PoolDeclaration[];
-  readonly #problemOf: (name: string) => string | undefined;
-  readonly #root: string;
-  readonly #groups = new LastSight<Pool[]>();
+  readonly #options: Required<StorageOptions>;
+  /** Of the volume groups, by the disks that were not looked at. */
+  readonly #groups = new Map<string, LastSight<Pool[]>>();
+  #lastGroups: Pool[] = [];
   #looks = new Map<string, PoolLook>();
 
-  constructor({ declarations, problemOf = () => undefined, root = '/' }: StorageOptions) {
-    this.#declarations = declarations;
-    this.#problemOf = problemOf;
-    this.#root = root;
+  constructor(options: StorageOptions) {
+    const nothing = () => undefined;
+    const silence = { problemOf: nothing, silenceOf: nothing, silentDisks: () => [] };
+    this.#options = { ...silence, root: '/', ...options };
   }
 
   async read(signal?: AbortSignal): Promise<Storage> {
-    const mounts = await readMounts(this.#root);
-    const declarations = this.#declarations();
+    const mounts = await readMounts(this.#options.root);
+    const declarations = this.#options.declarations();
     const candidates = findCandidates(mounts, declarations);
     const before = this.#looks;
     this.#looks = new Map();
@@ -51,7 +55,10 @@ export class StorageReader {
         candidates.map(({ mount, isOurs, ...candidate }) => {
           const { path, source, name } = candidate;
           if (mount === null || path === null) {
-            return { ...absent(candidate, this.#problemOf(name)), id: candidate.id ?? name };
+            return {
+              ...absent(candidate, this.#options.problemOf(name)),
+              id: candidate.id ?? name,
+            };
           }
           const key = JSON.stringify([mount.device, source, path]);
           const look = before.get(key) ?? new PoolLook();
@@ -73,11 +80,14 @@ export class StorageReader {
   ): Promise<Pool> {
     const { kind, name, source } = candidate;
     const id =
-      candidate.id ?? (await look.uuid(join(this.#root, source), signal)) ?? `path:${path}`;
-    const others = new Set(mounts.map((one) => join(this.#root, one.path)));
-    const folder = join(this.#root, path);
+      candidate.id ?? (await look.uuid(join(this.#options.root, source), signal)) ?? `path:${path}`;
+    const others = new Set(mounts.map((one) => join(this.#options.root, one.path)));
+    const folder = join(this.#options.root, path);
     const place = { source, folder, others, readOnly: mount.readOnly, isProbed: isOurs };
-    return { id, name, kind, path, source, ...(await look.look(place, signal)) };
+    const about = { id, name, kind, path, source };
+    const silence = this.#options.silenceOf(name);
+    if (silence !== undefined) return { ...about, ...look.silent(silence) };
+    return { ...about, ...(await look.look(place, signal)) };
   }
 
   /** Volume groups by the names that were declared for them, and those that are declared and not there. */
@@ -92,30 +102,49 @@ export class StorageReader {
     const missing = declared
       .filter(({ lvm }) => !groups.some(({ source }) => source === lvm))
       .map(({ name, lvm }) => {
+        const why = this.#options.silenceOf(name);
+        const last = this.#lastGroups.find(({ source }) => source === lvm);
+        if (why !== undefined && last !== undefined)
+          return { ...last, name, ...unknown(why, last.seen) };
         const about = { kind: 'lvm', name, path: null, source: lvm } as const;
-        return { ...absent(about, this.#problemOf(name)), id: `lvm:${lvm}` };
+        return { ...absent(about, this.#options.problemOf(name)), id: `lvm:${lvm}` };
       });
     return [...there, ...missing];
   }
 
   async #readGroups(signal: AbortSignal | undefined): Promise<Storage> {
+    const without = this.#options.silentDisks();
+    const key = without.join();
+    const groups = this.#groups.get(key) ?? new LastSight<Pool[]>();
+    this.#groups.set(key, groups);
     try {
-      const sight = await this.#groups.look(GROUPS_PATIENCE, (onSurvivor) =>
-        readVolumeGroups({ signal, onSurvivor }),
+      const { value, seen } = await groups.look(GROUPS_PATIENCE, (onSurvivor) =>
+        readVolumeGroups(without, { signal, onSurvivor }),
       );
-      if (sight.seen === 'now') return { pools: sight.value ?? [], problems: [] };
-      return lastGroups(sight, 'LVM does not answer');
+      if (seen !== 'now' || value === undefined) return this.#groupsAsBefore('LVM does not answer');
+      const others = this.#lastGroups.filter(({ id }) => !value.some((one) => one.id === id));
+      const at = new Date().toISOString();
+      // Those that are left out now are told as they were.
+      this.#lastGroups = [
+        ...value.map((pool) => ({ ...pool, seen: at })),
+        ...(without.length > 0 ? others : []),
+      ];
+      return { pools: value, problems: [] };
     } catch (error) {
       signal?.throwIfAborted();
-      return lastGroups(this.#groups.before(), `volume groups cannot be read: ${words(error)}`);
+      return this.#groupsAsBefore(`volume groups cannot be read: ${words(error)}`);
     }
+  }
+
+  /** Volume groups that cannot be seen are not gone. */
+  #groupsAsBefore(problem: string): Storage {
+    const pools = this.#lastGroups.map((pool) => ({ ...pool, ...unknown(problem, pool.seen) }));
+    return { pools, problems: [problem] };
   }
 }
 
-/** Volume groups that cannot be seen are not gone. */
-function lastGroups({ value, seen }: Sight<Pool[]>, problem: string): Storage {
-  const last = { health: 'unknown', problem, writable: false, seen, volumesSeen: seen } as const;
-  return { pools: (value ?? []).map((pool) => ({ ...pool, ...last })), problems: [problem] };
+function unknown(problem: string, seen: string) {
+  return { health: 'unknown', problem, writable: false, seen, volumesSeen: seen } as const;
 }
 
 /** A pool that is not up. */

@@ -79,3 +79,36 @@ export async function expectPoolsUpAgain(story: Story): Promise<void> {
   await succeed(story, 'qx-node pool remove files && ! grep -q /pools/files /proc/mounts');
   expect(await succeed(story, 'cat /quantix/node/node.yaml')).not.toContain('files');
 }
+
+const TARGET = 'iqn.2026-01.example:disks';
+
+/** Makes this machine a server of iSCSI, too, with a disk in a file: its kernel can be one (LIO, by configfs). */
+const SERVE = `modprobe -a target_core_mod target_core_file iscsi_target_mod
+grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs configfs /sys/kernel/config
+core=/sys/kernel/config/target/core/fileio_0/disk; group=/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1
+mkdir -p $core; echo fd_dev_name=/tmp/lun,fd_dev_size=67108864 >$core/control; echo 1 >$core/enable
+mkdir -p $group/np/127.0.0.1:3260 $group/lun/lun_0; ln -s $core $group/lun/lun_0/port
+cd $group/attrib; echo 0 >authentication; echo 1 >generate_node_acls; echo 1 >cache_dynamic_acls
+echo 0 >demo_mode_write_protect; echo 1 >$group/enable; cd`;
+
+const POOL = `/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1/enable`;
+
+/** The disk of a target becomes a pool, which is unknown while the server is away and goes on when it is back. */
+export async function expectIscsiPool(story: Story): Promise<void> {
+  await succeed(story, SERVE.replaceAll('\n', '; '));
+  expect(
+    await succeed(story, `qx-node pool create san --iscsi ${TARGET} --portal 127.0.0.1`),
+  ).toMatch(/^san filesystem \/pools\/san, .* healthy\n$/);
+  expect(await succeed(story, 'cat /quantix/iscsi/initiatorname.iscsi')).toMatch(
+    /^InitiatorName=iqn\.\S+\n$/,
+  );
+  const untilHealth = (health: string) =>
+    untilSucceeds(story, `qx-node status | grep -q ' san filesystem .*volumes, ${health}'`);
+  await succeed(story, `echo 0 >${POOL}`);
+  await untilHealth('unknown');
+  expect(await succeed(story, 'qx-node status')).toMatch(/ fast lvm fast, .* healthy\n/);
+  await succeed(story, `echo 1 >${POOL}`);
+  await untilHealth('healthy');
+  await succeed(story, 'echo back >/pools/san/a.img && sync /pools/san/a.img');
+  await succeed(story, 'qx-node pool remove san && [ -z "$(ls /sys/class/iscsi_session)" ]');
+}

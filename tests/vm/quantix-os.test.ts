@@ -10,7 +10,7 @@ import {
   reachableMachine,
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
-import { expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
+import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
@@ -39,6 +39,7 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
     await expectStatic(story);
     await expectReachedFromOutside(story, hostPort);
     await expectPoolsMade(story);
+    await expectIscsiPool(story);
     await powerOff(story);
   }
   await using story = await boot('quantix-os-network-again', otherwise);
