@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { parseNodeConfig } from '../control/config.ts';
 import { codeOf } from '../process/code-of.ts';
 import { poolDeclarationsSchema } from '../storage/declaration.ts';
 import { PoolKeeper } from '../storage/keeper.ts';
+import { ASSIGNED_POOLS, readAssigned } from './assigned-pools.ts';
 
 /** What the host is told about its pools. */
 export const NODE_CONFIG = '/quantix/node/node.yaml';
@@ -11,16 +13,19 @@ export const NODE_CONFIG = '/quantix/node/node.yaml';
 const PATIENCE = 20_000;
 
 /**
- * Brings the pools up that `node.yaml` declares, as the host boots.
+ * Brings the pools up that `node.yaml` declares and the control plane assigned, as the host boots.
  * @returns why those that are not up are not, a line each
  * @throws ControlError if the file cannot be read: the agent sets it aside
  */
 export async function bringUpPools(file: string, signal: AbortSignal): Promise<string[]> {
   const text = await readIfThere(file);
   const { pools } = await parseNodeConfig(text, { file, pools: poolDeclarationsSchema });
+  const assigned = await readAssigned(join(dirname(file), ASSIGNED_POOLS));
+  const names = new Set(pools.map(({ name }) => name));
+  const all = [...pools, ...assigned.filter(({ name }) => !names.has(name))];
   const keeper = new PoolKeeper();
-  await keeper.bringUp(pools, { patience: PATIENCE, signal });
-  return pools.flatMap(({ name }) => {
+  await keeper.bringUp(all, { patience: PATIENCE, signal });
+  return all.flatMap(({ name }) => {
     const problem = keeper.problemOf(name);
     return problem === undefined ? [] : `${name}: ${problem}`;
   });

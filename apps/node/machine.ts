@@ -1,5 +1,6 @@
 import type { Vms } from '../api/vms.ts';
 import type { NodeConfigRead } from '../control/config.ts';
+import { stackOf } from '../error.ts';
 import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
@@ -15,8 +16,10 @@ import type { PoolDeclaration } from '../storage/declaration.ts';
 import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
+import { ASSIGNED_POOLS } from './assigned-pools.ts';
 import { lateControl } from './control-plane.ts';
 import type { Parts } from './parts.ts';
+import { poolChanges } from './pool-changes.ts';
 import { PoolManager } from './pool-manager.ts';
 import { vmChanges } from './vm-changes.ts';
 import { watchAddress } from './watch-address.ts';
@@ -29,6 +32,8 @@ export interface MachineOptions {
   folder: string;
   /** What `node.yaml` in it said. */
   configuration: NodeConfigRead<PoolDeclaration>;
+  /** Pools that the control plane assigned last. */
+  assigned: readonly PoolDeclaration[];
   log: Logger;
   /** Ends everything. */
   signal: AbortSignal;
@@ -56,7 +61,7 @@ export interface Machine {
 
 /** Puts the agent of this machine together, and starts watching. */
 export function startMachine(options: MachineOptions): Machine {
-  const { uri, folder, configuration, log, signal } = options;
+  const { uri, folder, configuration, assigned, log, signal } = options;
   const { config, problem } = configuration;
   const libvirt = { uri, signal };
   const meter = new CpuMeter();
@@ -64,6 +69,8 @@ export function startMachine(options: MachineOptions): Machine {
   const manager = new PoolManager({
     file: `${folder}/node.yaml`,
     declared: config.pools,
+    assignedFile: `${folder}/${ASSIGNED_POOLS}`,
+    assigned,
     keeper,
     onChange: () => pools.ring(),
     signal,
@@ -88,9 +95,12 @@ export function startMachine(options: MachineOptions): Machine {
     read: async () => {
       await keeper.bringUp(declarations(), { patience: POOLS_PATIENCE, signal });
       const { pools, problems } = await storage.read(signal);
-      return { pools, problems: [...problems, ...keeper.lingering()] };
+      return { pools, problems: [...problems, ...manager.problems(), ...keeper.lingering()] };
     },
-    onChange: () => control.changed(),
+    onChange: (after, before) => {
+      for (const line of poolChanges(before?.pools, after.pools)) log.info(line);
+      control.changed();
+    },
     signal,
   });
   const address = watchAddress({
@@ -112,6 +122,10 @@ export function startMachine(options: MachineOptions): Machine {
       host,
       vms: () => kept(vms.current()),
       pools: async () => (await pools.last()).pools,
+    },
+    // Not waited for: a pool that is being made must not hold up what is told meanwhile.
+    onAssignedPools: async (pools) => {
+      manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
     },
     isPersistent: async () =>
       (await readMounts()).some(({ path, readOnly }) => path === PERSISTENT && !readOnly),

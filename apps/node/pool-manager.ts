@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PoolRequest as ApiRequest } from '../api/storage.ts';
 import { declarePool, withdrawPool } from '../control/config.ts';
+import type { AssignedPool } from '../proto/gen/quantix/v1/storage_pb.js';
 import { type PoolDeclaration, poolDeclarationsSchema } from '../storage/declaration.ts';
 import { StorageError } from '../storage/error.ts';
 import { logOut } from '../storage/iscsi.ts';
 import type { PoolKeeper } from '../storage/keeper.ts';
 import { createPool, importPool, releaseGroup } from '../storage/make-pool.ts';
+import { type Assignment, keepAssigned, toDeclarations } from './assigned-pools.ts';
 
 /** Milliseconds for which a new pool is waited for, and one that goes. */
 const PATIENCE = 40_000;
@@ -14,6 +17,10 @@ export interface PoolManagerOptions {
   file: string;
   /** What it says. */
   declared: readonly PoolDeclaration[];
+  /** File that keeps what the control plane assigned. */
+  assignedFile: string;
+  /** What it says. */
+  assigned: readonly PoolDeclaration[];
   keeper: PoolKeeper;
   /** Called after pools came or went. */
   onChange: () => void;
@@ -24,16 +31,35 @@ export interface PoolManagerOptions {
 export class PoolManager {
   readonly #options: PoolManagerOptions;
   #declared: readonly PoolDeclaration[];
+  #assignment: Assignment;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: PoolManagerOptions) {
     this.#options = options;
     this.#declared = options.declared;
+    this.#assignment = { pools: options.assigned, problems: [] };
   }
 
-  /** What is declared now. */
+  /** What this host is to have now: of `node.yaml`, and of the control plane. */
   declared(): readonly PoolDeclaration[] {
-    return this.#declared;
+    return [...this.#declared, ...this.#assignment.pools];
+  }
+
+  /** What is wrong with pools of the control plane, a line each. */
+  problems(): readonly string[] {
+    return this.#assignment.problems;
+  }
+
+  /** Takes over which pools the control plane assigns: all of them; those that it withdrew are unmounted. */
+  assign(pools: readonly AssignedPool[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const { assignedFile, onChange } = this.#options;
+      const assignment = toDeclarations(pools, this.#declared);
+      const isNew = !isDeepStrictEqual(assignment.pools, this.#assignment.pools);
+      if (isNew) await keepAssigned(assignedFile, assignment.pools);
+      this.#assignment = assignment;
+      if (isNew) onChange();
+    });
   }
 
   /**
@@ -43,13 +69,13 @@ export class PoolManager {
   add({ action, pool, ...request }: ApiRequest): Promise<void> {
     return this.#inTurn(async () => {
       const { keeper, file, signal } = this.#options;
-      const before = this.#declared;
+      const before = this.declared();
       check([...before, isOnDisks(request, pool) ? { ...pool, disk: NO_DISK } : pool]);
       const make = action === 'create' ? createPool : importPool;
       const declaration = await make({ pool, ...request }, { signal });
       const { name } = declaration;
       const after = check([...before, declaration]);
-      await this.#change(after, async () => {
+      await this.#change([...this.#declared, declaration], async () => {
         await keeper.bringUp(after, { patience: PATIENCE, signal });
         const problem = keeper.problemOf(name);
         if (problem !== undefined) {
@@ -78,7 +104,7 @@ export class PoolManager {
           await releaseGroup(gone.lvm, signal);
           keeper.forget(gone.lvm);
         }
-        await keeper.bringUp(after, { patience: PATIENCE, signal });
+        await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
         const [lingering] = keeper.lingering();
         if (lingering !== undefined) throw new StorageError({ what: lingering });
         if (target !== undefined && !after.some(({ iscsi }) => iscsi?.target === target)) {
@@ -98,7 +124,7 @@ export class PoolManager {
       await work();
     } catch (error) {
       this.#declared = before;
-      await keeper.bringUp(before, { patience: PATIENCE, signal });
+      await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
       throw error;
     } finally {
       onChange();

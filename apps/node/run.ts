@@ -9,6 +9,7 @@ import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
 import { poolDeclarationsSchema } from '../storage/declaration.ts';
 import { VERSION } from '../version.ts';
+import { ASSIGNED_POOLS, readAssigned } from './assigned-pools.ts';
 import { startMachine } from './machine.ts';
 import { serve } from './serve.ts';
 
@@ -46,10 +47,11 @@ export async function run(places: Places, signal: AbortSignal): Promise<number> 
 async function work(places: Places, log: Logger, told: AbortSignal): Promise<void> {
   const { socket, folder, uri } = places;
   const configuration = await readNodeConfig(`${folder}/node.yaml`, poolDeclarationsSchema);
+  const assigned = await readAssigned(`${folder}/${ASSIGNED_POOLS}`);
   if (configuration.problem !== undefined) log.error(configuration.problem);
   const failed = new AbortController();
   const signal = AbortSignal.any([told, failed.signal]);
-  const { parts, ended } = startMachine({ uri, folder, configuration, log, signal });
+  const { parts, ended } = startMachine({ uri, folder, configuration, assigned, log, signal });
   const served = serve({ parts, socket, log, signal });
   try {
     await Promise.all([ended, served]);

@@ -11,7 +11,7 @@ const MOUNTS_PAUSE = 2_000;
 export interface PoolWatchOptions {
   read: () => Promise<StorageState>;
   /** Called with the first look, and with each that differs from the one before. */
-  onChange: (storage: StorageState) => void;
+  onChange: (storage: StorageState, before: StorageState | undefined) => void;
   /** The kernel's list of mounts; it cannot be watched but by reading it. */
   mounts?: string;
   signal: AbortSignal;

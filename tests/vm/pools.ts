@@ -48,9 +48,6 @@ export async function expectPoolsMade(story: Story): Promise<void> {
   expect(await succeed(story, `qx-node pool create fast --disk ${group} --lvm`)).toMatch(
     /^fast lvm fast, .* healthy\n$/,
   );
-  expect(await succeed(story, `! qx-node pool create again --disk ${group} --destroy no`)).toMatch(
-    /again|use|would be lost/,
-  );
   const guests = `vgcreate -qq ${SEES_ALL} --yes guests /dev/fast/disk`;
   await succeed(
     story,
@@ -83,7 +80,7 @@ export async function expectPoolsUpAgain(story: Story): Promise<void> {
 const TARGET = 'iqn.2026-01.example:disks';
 
 /** Makes this machine a server of iSCSI, too, with a disk in a file: its kernel can be one (LIO, by configfs). */
-const SERVE = `modprobe -a target_core_mod target_core_file iscsi_target_mod
+const SERVE = `mkdir -p /etc/target; modprobe -a target_core_mod target_core_file iscsi_target_mod
 grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs configfs /sys/kernel/config
 core=/sys/kernel/config/target/core/fileio_0/disk; group=/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1
 mkdir -p $core; echo fd_dev_name=/tmp/lun,fd_dev_size=67108864 >$core/control; echo 1 >$core/enable
@@ -102,13 +99,15 @@ export async function expectIscsiPool(story: Story): Promise<void> {
   expect(await succeed(story, 'cat /quantix/iscsi/initiatorname.iscsi')).toMatch(
     /^InitiatorName=iqn\.\S+\n$/,
   );
-  const untilHealth = (health: string) =>
-    untilSucceeds(story, `qx-node status | grep -q ' san filesystem .*volumes, ${health}'`);
+  const untilTold = (change: string) =>
+    untilSucceeds(story, `grep -q 'storage pool san: ${change}' /var/log/quantix/node.log`);
   await succeed(story, `echo 0 >${POOL}`);
-  await untilHealth('unknown');
-  expect(await succeed(story, 'qx-node status')).toMatch(/ fast lvm fast, .* healthy\n/);
+  await untilTold('healthy → unknown: .* does not answer');
+  expect(await succeed(story, 'grep "storage pool fast" /var/log/quantix/node.log')).toMatch(
+    /^.*new → healthy\n$/,
+  );
   await succeed(story, `echo 1 >${POOL}`);
-  await untilHealth('healthy');
+  await untilTold('unknown → healthy');
   await succeed(story, 'echo back >/pools/san/a.img && sync /pools/san/a.img');
   await succeed(story, 'qx-node pool remove san && [ -z "$(ls /sys/class/iscsi_session)" ]');
 }

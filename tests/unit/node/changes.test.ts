@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Pool } from '../../../apps/api/storage.ts';
 import type { Vms } from '../../../apps/api/vms.ts';
 import type { StorageState } from '../../../apps/node/parts.ts';
+import { poolChanges } from '../../../apps/node/pool-changes.ts';
 import { vmChanges } from '../../../apps/node/vm-changes.ts';
 import { watchAddress } from '../../../apps/node/watch-address.ts';
 import { watchPools } from '../../../apps/node/watch-pools.ts';
@@ -99,4 +101,16 @@ test('the log tells what became of each VM', () => {
   expect(vmChanges(running, stopped)).toEqual([`${vm}: running → shutoff`]);
   expect(vmChanges(stopped, { libvirt, vms: [] })).toEqual([`${vm}: gone`]);
   expect(vmChanges(running, away)).toEqual(['libvirt is not running']);
+});
+
+test('pools that come, go or change are told in a line each, with the reason', () => {
+  const [data] = world().pools;
+  if (data === undefined) throw new Error('a world has a pool');
+  const silent: Pool = { ...data, health: 'unknown', problem: 'nas does not answer' };
+  expect(poolChanges(undefined, [data])).toEqual(['storage pool data: new → healthy']);
+  expect(poolChanges([data], [silent])).toEqual([
+    'storage pool data: healthy → unknown: nas does not answer',
+  ]);
+  expect(poolChanges([silent], [{ ...silent, used: 7 }])).toEqual([]);
+  expect(poolChanges([data], [])).toEqual(['storage pool data: gone']);
 });

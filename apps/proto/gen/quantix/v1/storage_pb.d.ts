@@ -183,7 +183,7 @@ export declare type AssignedPool = Message<"quantix.v1.AssignedPool"> & {
   type: PoolType;
 
   /**
-   * What to mount: a device, `server:/export`, a volume group, a directory.
+   * What to mount: the UUID of a file system, `server:/export`, a volume group, a directory.
    *
    * @generated from field: string source = 4;
    */
