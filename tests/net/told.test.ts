@@ -17,6 +17,9 @@ test('a file that is set aside is told by status and at boot until somebody has 
   ];
   expect((await machine.status()).problems).toEqual(problems);
   expect((await machine.network('status')).stdout).toMatch(problems.join('\n'));
+  await machine.write('/etc/os-release', 'NAME=Quantix-OS\nVERSION_ID=1\n');
+  const issue = await machine.succeed('/usr/lib/quantix/issue');
+  for (const problem of problems) expect(issue).toMatch(`\n  ${problem}\n`);
   await machine.cutPower();
   await machine.network('apply');
   expect((await machine.status()).problems).toEqual(problems);
@@ -160,4 +163,17 @@ test('of many changes at once of one interface one at a time is made', async () 
     '. /usr/lib/quantix/network/lock.sh; complain() { :; }; lock /lock 30 || exit 1; [ ! -s /holders ] || echo two >>/twice; echo $$ >/holders; usleep 5000; : >/holders; unlock';
   await Promise.all(Array.from({ length: 22 }, () => machine.succeed(text)));
   expect(await machine.read('/twice')).toBeUndefined();
+});
+
+test('links that own each other in a circle are told, and nobody runs round it', async () => {
+  await using story = await begin('dash');
+  const { machine } = story;
+  await machine.write('/quantix/network/br1.conf', 'TYPE=bridge\nPORTS=br2\nMETHOD=off\n');
+  await machine.write('/quantix/network/br2.conf', 'TYPE=bridge\nPORTS=br1,eth0\nMETHOD=off\n');
+  const { status, stderr } = await machine.network('apply', 'eth0');
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringMatching('needs itself') as string,
+  });
+  expect((await machine.network('apply', 'eth1')).status).toBe(0);
 });
