@@ -24,10 +24,16 @@ export async function bringUpPools(file: string, signal: AbortSignal): Promise<s
   const names = new Set(pools.map(({ name }) => name));
   const all = [...pools, ...assigned.filter(({ name }) => !names.has(name))];
   const keeper = new PoolKeeper();
-  await keeper.bringUp(all, { patience: PATIENCE, signal });
+  const over = new AbortController();
+  await keeper.bringUp(all, {
+    patience: PATIENCE,
+    signal: AbortSignal.any([signal, over.signal]),
+  });
+  const late = keeper.trying().map(({ name }) => name);
+  over.abort();
   return all.flatMap(({ name }) => {
-    const problem = keeper.problemOf(name);
-    return problem === undefined ? [] : `${name}: ${problem}`;
+    const problem = late.includes(name) ? 'does not come up in time' : keeper.problemOf(name);
+    return problem === undefined ? [] : [`${name}: ${problem}`];
   });
 }
 

@@ -29,7 +29,7 @@ export class PoolKeeper {
   readonly #problems = new Map<string, string>();
   #silent: ReadonlyMap<string, { why: string; disks: string[] }> = new Map();
   readonly #lingering = new Map<string, string>();
-  readonly #running = new Map<string, Promise<boolean>>();
+  readonly #running = new Map<string, { declaration: PoolDeclaration; isUp: Promise<boolean> }>();
   readonly #active = new Set<string>();
 
   constructor({ devices, start }: KeeperOptions = {}) {
@@ -40,6 +40,11 @@ export class PoolKeeper {
   /** Why a pool is not up; `undefined` if it is, or was not tried yet. */
   problemOf(name: string): string | undefined {
     return this.#problems.get(name);
+  }
+
+  /** Declarations that are being tried at this moment. */
+  trying(): PoolDeclaration[] {
+    return [...this.#running.values()].map(({ declaration }) => declaration);
   }
 
   /** Why a pool that is up does not answer, as far as its connection tells. */
@@ -92,11 +97,13 @@ export class PoolKeeper {
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     const key = JSON.stringify(declaration);
-    const running = this.#running.get(key) ?? this.#settle(declaration, around, signal);
-    this.#running.set(key, running);
+    const before = this.#running.get(key);
+    if (before !== undefined) return before.isUp;
+    const isUp = this.#settle(declaration, around, signal);
+    this.#running.set(key, { declaration, isUp });
     const free = () => this.#running.delete(key);
-    running.then(free, free);
-    return running;
+    isUp.then(free, free);
+    return isUp;
   }
 
   async #settle(

@@ -31,7 +31,7 @@ export interface Mounting {
 export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promise<void> {
   const { type, source, path, options } = mounting;
   await cover(path, signal);
-  if (type === 'ext4') await check(source, signal);
+  if (type === 'ext4') await check(source);
   const given = [...options, ...SAFE].join(',');
   const [command, args] =
     type === 'nfs'
@@ -84,10 +84,10 @@ function topmost(mounts: readonly Mount[], path: string): Mount | undefined {
   return mounts.find((mount) => mount.path === path);
 }
 
-/** Replays the journal and mends what can be mended without asking (e2fsck(8)). */
-async function check(device: string, signal: AbortSignal | undefined): Promise<void> {
+/** Replays the journal and mends what can be mended without asking (e2fsck(8)), which nobody should break off. */
+async function check(device: string): Promise<void> {
   try {
-    await run('e2fsck', ['-p', device], { timeout: CHECK_LIMIT, signal });
+    await run('e2fsck', ['-p', device], { timeout: CHECK_LIMIT });
   } catch (error) {
     // 1: it was mended.
     if (error instanceof CommandError && error.exitCode === 1) return;

@@ -10,8 +10,12 @@ import { parseOsRelease } from '../../apps/host/os-release.ts';
 import { parseDefaultRoutes, parseDefaultRoutes6 } from '../../apps/network/default-routes.ts';
 import { parseScan } from '../../apps/network/scan.ts';
 import { findCandidates } from '../../apps/storage/candidates.ts';
+import { describeContents } from '../../apps/storage/contents.ts';
+import { parseCovered } from '../../apps/storage/mounting.ts';
 import { parseFileSystem } from '../../apps/storage/superblock.ts';
+import { parseSystemError } from '../../apps/storage/system-error.ts';
 import { volumeFormat } from '../../apps/storage/volume-format.ts';
+import { parseFiles } from '../../apps/storage/volumes.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 import type { Target } from './target.ts';
@@ -30,6 +34,10 @@ const TOLD = {
     'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neth0\t00000000\t01\t0003\t0\t0\t7\t00000000\n',
   scan: '-40\tWPA2\tHome\n-60\topen\tHome\n',
   serial: '\0\x80\0\x04ABCD',
+  covers:
+    '3 1 0:9 / /pools/a\\040b ro - tmpfs quantix-unmounted ro\n4 3 8:1 / /pools/a rw - ext4 /dev/a rw\n',
+  files: 'T 10 8 5.1 6 /p/a.raw\nT 1 8 5 6 /p/b\nc\n',
+  complaint: "find: '/p': Input/output error",
   superblock: `XFSB${'\0'.repeat(28)}${'\x11'.repeat(16)}`,
   image: `QFI\xfb\0\0\0\x03${'\0'.repeat(20)}\0\x10\0\0`,
 } as const;
@@ -55,7 +63,23 @@ export const machine: Target = {
       .parse(parseCpuInfo(text('cpuinfo')).frequency);
     texts.parse([...parseOsRelease(text('release')).values()]);
     texts.parse(findCandidates(parseMounts(text('mounts')), []).map(({ name }) => name));
+    texts.parse(parseCovered(text('covers')));
+    z.array(z.int().nonnegative()).parse(
+      parseFiles(text('files'), { folder: '/p', token: 'T' }).map(({ size }) => size),
+    );
+    z.string().parse(parseSystemError(text('complaint')).code);
+    z.string()
+      .nullable()
+      .parse(describeContents(bytes('superblock'), []));
     z.array(z.number()).parse(parseDefaultRoutes(text('routes')).map(({ metric }) => metric));
+    texts.parse(parseCovered(text('covers')));
+    z.array(z.int().nonnegative()).parse(
+      parseFiles(text('files'), { folder: '/p', token: 'T' }).map(({ size }) => size),
+    );
+    z.string().parse(parseSystemError(text('complaint')).code);
+    z.string()
+      .nullable()
+      .parse(describeContents(bytes('superblock'), []));
     z.array(z.number()).parse(parseDefaultRoutes6(text('routes')).map(({ metric }) => metric));
     z.array(z.number()).parse(parseScan(text('scan')).map(({ signal }) => signal));
     z.string()

@@ -209,3 +209,50 @@ pool import
     { name: 'a', disk: uuid, serial: 'S1' },
   ]);
 });
+
+const MANAGER = resolve(import.meta.dirname, 'world/pool-manager.ts');
+
+/** What becomes of requests to an agent whose one pool is the disk `a` at /mnt/pools/a; `node.yaml` has a comment. */
+async function manage(steps: readonly object[]): Promise<string[]> {
+  const uuid = randomUUID();
+  const yaml = `pools:\n  # kept\n  - name: a\n    disk: ${uuid}\n    path: /mnt/pools/a\n`;
+  const story = `set -e; mount -t tmpfs tmpfs /mnt; cd /mnt; truncate -s 64M image
+mkfs.ext4 -q -F -U ${uuid} image; printf '${yaml.replaceAll('\n', '\\n')}' >node.yaml
+disk=$(losetup --show -f image); trap 'umount -l /mnt/pools/a 2>/dev/null || :; losetup -d "$disk"' EXIT
+"$@" "$disk"`;
+  const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const manager = [process.execPath, MANAGER, JSON.stringify(steps)];
+  const { stdout } = await execa('unshare', [...own, 'sh', '-c', story, 'sh', ...manager]);
+  return z.array(z.string()).parse(JSON.parse(stdout));
+}
+
+test('a pool that does not come up is not declared, and leaves nothing', async () => {
+  const nas = { action: 'create', pool: { name: 'nas', nfs: '127.0.0.1:/b', path: '/mnt/nas' } };
+  const isos = { action: 'create', pool: { name: 'isos', directory: '/mnt/pools/a/isos' } };
+  const inMemory = { action: 'create', pool: { name: 'b', directory: '/mnt/b' } };
+  const look = { run: 'grep -c quantix-unmounted /proc/mounts; grep -E "name|#" /mnt/node.yaml' };
+  expect(
+    await manage([{ add: nas }, { add: inMemory }, { add: isos }, { add: isos }, look]),
+  ).toEqual([
+    expect.stringContaining('the pool nas does not come up: mount.nfs '),
+    expect.stringContaining('/mnt/b is on no disk'),
+    'done',
+    expect.stringContaining('two pools have the same name'),
+    '1\n  # kept\n  - name: a\n  - name: isos\n',
+  ]);
+});
+
+test('a pool that is in use stays, and is declared as before; once it is free it goes', async () => {
+  const hold = { run: 'cd /mnt/pools/a; sleep 60 >/dev/null 2>&1 & echo $! >/mnt/pid' };
+  const look = { run: 'cat /mnt/node.yaml; grep -c /mnt/pools/a /proc/mounts || :' };
+  const outcomes = await manage([
+    ...[hold, { remove: 'a' }, look, { run: 'kill "$(cat /mnt/pid)"' }],
+    ...[{ remove: 'a' }, look, { remove: 'a' }],
+  ]);
+  expect(outcomes[1]).toMatch(/\/mnt\/pools\/a is no pool any more: umount .*busy/);
+  expect(outcomes[2]).toMatch(/name: a[\s\S]*\n2\n$/);
+  expect(outcomes[4]).toBe('done');
+  expect(outcomes[5]).toMatch(/^pools:[\s\S]*\n0\n$/);
+  expect(outcomes[5]).not.toContain('name');
+  expect(outcomes[6]).toContain('there is no pool "a"');
+});

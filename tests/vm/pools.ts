@@ -80,7 +80,7 @@ export async function expectPoolsUpAgain(story: Story): Promise<void> {
 const TARGET = 'iqn.2026-01.example:disks';
 
 /** Makes this machine a server of iSCSI, too, with a disk in a file: its kernel can be one (LIO, by configfs). */
-const SERVE = `mkdir -p /etc/target; modprobe -a target_core_mod target_core_file iscsi_target_mod
+export const SERVE = `mkdir -p /etc/target; modprobe -a target_core_mod target_core_file iscsi_target_mod
 grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs configfs /sys/kernel/config
 core=/sys/kernel/config/target/core/fileio_0/disk; group=/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1
 mkdir -p $core; echo fd_dev_name=/tmp/lun,fd_dev_size=67108864 >$core/control; echo 1 >$core/enable
