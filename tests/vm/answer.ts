@@ -23,7 +23,8 @@ async function saidAt(hostPort: number): Promise<string> {
   return said;
 }
 
-/** Makes a guest say `reached` to whoever connects to a port. */
+/** Makes a guest say `reached` to whoever connects to a port, which its firewall opens for it. */
 export async function listen(story: Story, port: number): Promise<void> {
+  await succeed(story, `nft add element inet quantix open_tcp '{ ${port} }'`);
   await succeed(story, `(while :; do echo reached | nc -l -p ${port}; done >/dev/null 2>&1 &)`);
 }

@@ -9,13 +9,34 @@ export function interfaceText(one: Interface): string {
     methodText(one),
     one.carrier ? speedText(one.speed) : noLink(one),
     one.ssid === null ? '' : `WiFi ${one.ssid}`,
+    linkText(one),
   ];
   return words.filter((word) => word !== '').join('  ');
 }
 
+/** What an interface is made of; empty for a card. */
+function linkText({ type, ports, vlan }: Interface): string {
+  if (vlan !== null) return `VLAN ${vlan.id} on ${vlan.link}`;
+  return type === null ? '' : `${type} of ${ports.length === 0 ? 'no port' : ports.join(', ')}`;
+}
+
+/** What of IPv6 an interface has, in one line. */
+export function ipv6Text({ ipv6 }: Interface): string {
+  if (ipv6.method === 'off') return 'IPv6 off';
+  const reached = ipv6.addresses.filter(({ origin }) => origin !== 'link');
+  const addresses = reached.map(
+    ({ address, prefix, origin }) =>
+      `${address}/${prefix}${origin === 'router' ? ' (advertised)' : ''}`,
+  );
+  const gateway = ipv6.gateway === null ? '' : `, gateway ${ipv6.gateway}`;
+  return `IPv6 ${addresses.length === 0 ? 'no address' : addresses.join(', ')}${gateway}`;
+}
+
 /** How an interface gets its address. */
-export function methodText({ method, dhcp }: Interface): string {
+export function methodText({ method, dhcp, master }: Interface): string {
+  if (master !== null) return `port of ${master}`;
   if (method === null) return 'not configured';
+  if (method === 'off') return 'no IPv4';
   if (method === 'static') return 'static';
   if (dhcp === null) return 'DHCP, its client does not run';
   return dhcp.lease === null ? 'DHCP, no answer yet' : 'DHCP';

@@ -3,7 +3,7 @@ import { type Line, line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
 import { moveInList, selectedOf, viewList } from '../kit/list.ts';
 import { wrap } from '../kit/text.ts';
-import { interfaceText, routeText } from '../report/network.ts';
+import { interfaceText, ipv6Text, routeText } from '../report/network.ts';
 import type { ScreenOf, State } from '../state.ts';
 import { type Step, show, tell, work } from '../steps.ts';
 import { type Body, body } from './body.ts';
@@ -57,6 +57,7 @@ function detailLines(one: Interface, network: Network, columns: number): Line[] 
   const texts = [
     `Hardware address ${one.mac}, configured by ${one.source ?? 'default (DHCP)'}`,
     `Gateway ${one.gateway ?? 'none'}, DNS ${one.dns.length === 0 ? 'none' : one.dns.join(', ')}`,
+    ipv6Text(one),
     ...(one.problem === null ? [] : [`Last refusal: ${one.problem}`]),
     `Preferred route: ${routeText(network)}`,
     ...network.problems,

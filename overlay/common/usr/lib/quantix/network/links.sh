@@ -96,9 +96,15 @@ make_needed() {
 		case $dependents in
 		*" $one "*) complain "$1 needs itself, through $one"; return 1 ;;
 		esac
-		(mkdir -p "$RUN/$one" && interface=$one && load "$one" && make_needed "$one" && make_link "$one") || :
+		make_configured "$one" || :
 	done
 }
+
+# Makes a link as its file says, and before it what it needs: NAME. In a shell of its own, for it has another plan.
+make_configured() (
+	interface=$1
+	mkdir -p "$RUN/$1" && load "$1" && make_needed "$1" && make_link "$1"
+)
 
 LINE_END='
 '
