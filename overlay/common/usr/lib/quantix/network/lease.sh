@@ -142,8 +142,10 @@ check_words() {
 	owner=$(other_owner "$1" "$ip")
 	[ -z "$owner" ] || { refuse_lease "$1" "the address of $owner: $ip"; return 1; }
 	check_routes
-	leased_dns=$(list_addresses , $dns)
-	leased_time=$(list_addresses ' ' $ntpsrv)
+	list_addresses , $dns
+	leased_dns=$list
+	list_addresses ' ' $ntpsrv
+	leased_time=$list
 	check_names
 	! is_number "$mtu" 65535 || [ "$mtu" -lt 576 ] || leased_mtu=$mtu
 	! is_address "$serverid" || leased_server=$serverid
@@ -208,14 +210,13 @@ check_route() {
 	esac
 }
 
-# Addresses of machines among words: SEPARATOR WORD…
+# Addresses of machines among words, in `list`: SEPARATOR WORD…
 list_addresses() {
 	list='' separator=$1
 	shift
 	for one; do
 		! is_host_address "$one" || list=${list:+$list$separator}$one
 	done
-	echo "$list"
 }
 
 # Domains to search (option 119, else 15; glibc reads six, resolv.conf(5)), and the host name: its first label.
