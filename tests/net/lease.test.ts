@@ -182,3 +182,24 @@ test('an address whose owner answers late is given back, and another one taken',
   });
   expect((await machine.statusOf('eth0')).problem).toBeNull();
 });
+
+test('a hook that is killed half-way leaves no half of a lease', async () => {
+  await using story = await begin('dash');
+  const { machine, lan } = story;
+  await lan.serveDhcp();
+  // An ip that kills who calls it, once, when the address is set.
+  await machine.succeed('mv /usr/sbin/ip /usr/sbin/real-ip');
+  const cut =
+    'case "$*" in "addr replace"*) [ ! -e /cut ] || { rm /cut; real-ip "$@"; kill -9 $PPID; } ;; esac';
+  await machine.write('/usr/sbin/ip', `#!/bin/sh\n${cut}\nexec /usr/sbin/real-ip "$@"\n`);
+  await machine.succeed('chmod 755 /usr/sbin/ip');
+  await machine.write('/cut', '');
+  machine.start('/usr/sbin/qx-network', 'watch');
+  await until('the hook was killed', async () => {
+    return (await machine.read('/cut')) === undefined || undefined;
+  });
+  await until('the lease is whole', async () => {
+    const { dhcp, gateway, dns } = await machine.statusOf('eth0');
+    return (dhcp?.lease && gateway === lan.gateway && dns.length === 1) || undefined;
+  });
+});

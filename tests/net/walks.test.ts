@@ -21,6 +21,16 @@ const WALKS_OF_A_MACHINE = 5;
 const FAILING_WALKS = 4;
 const FAILING_STEPS = 9;
 
+/** In the place of the DHCP hook: it is killed so many microseconds after its start as /cut says, once. */
+const CUT_HOOK = `#!/bin/sh
+if [ "$1" = bound ] && [ -s /cut ]; then
+	read -r cut </cut
+	rm /cut
+	(usleep "$cut"; kill -9 $$) >/dev/null 2>&1 &
+fi
+exec /usr/lib/quantix/real-hook "$@"
+`;
+
 /** Numbers from 0 to below 1 that depend on the seed only (mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed;
@@ -134,6 +144,12 @@ const FAILING: Readonly<Record<string, (step: FailingStep) => Promise<Expected[]
     await machine.sh(`kill -9 $(cat /run/quantix/network/${name}/udhcpc.pid)`);
     return [before];
   },
+  'a hook that is killed': async ({ machine, name, lan, random }) => {
+    await machine.write('/cut', String(Math.floor(random() * 120_000)));
+    await machine.sh(`kill -9 $(cat /run/quantix/network/${name}/udhcpc.pid)`);
+    expect(await machine.network('dhcp', name)).toMatchObject({ status: 0 });
+    return [dhcp(lan)];
+  },
   'a watch that is killed': async ({ machine, before }) => {
     await machine.succeed(`kill -9 $(${WATCH})`);
     startWatch(machine);
@@ -209,6 +225,9 @@ for (let seed = 1; seed <= FAILING_WALKS; seed++) {
     const { machine, lan, other } = story;
     await machine.succeed('mount -o remount,size=64k /quantix');
     await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
+    await machine.succeed('mv /usr/lib/quantix/dhcp-hook /usr/lib/quantix/real-hook');
+    await machine.write('/usr/lib/quantix/dhcp-hook', CUT_HOOK);
+    await machine.succeed('chmod 755 /usr/lib/quantix/dhcp-hook');
     startWatch(machine);
     const expected: Record<string, Expected> = { eth0: dhcp(lan), eth1: dhcp(other) };
     await settle(story, expected, ['eth0', [dhcp(lan)]]);
@@ -217,8 +236,8 @@ for (let seed = 1; seed <= FAILING_WALKS; seed++) {
     const walked: string[] = [];
     for (let count = 0; count < FAILING_STEPS; count++) {
       const [name, wire] = random() < 0.5 ? (['eth0', lan] as const) : (['eth1', other] as const);
-      // All kinds in turn, from another one in each walk.
-      const kind = kinds[(seed * FAILING_STEPS + count * 5) % kinds.length] ?? 'apply';
+      // All kinds in turn, one walk going on where the other ended.
+      const kind = kinds[(((seed - 1) * FAILING_STEPS + count) * 5) % kinds.length] ?? 'apply';
       walked.push(`${name}: ${kind}`);
       try {
         const before = expected[name] ?? dhcp(wire);

@@ -94,12 +94,13 @@ drop_lease() {
 }
 
 # Takes what is sound of what udhcpc tells; what is there already is not touched. The lease is written last: who waits for
-# it finds all the rest.
+# it finds all the rest. The file `taking` says until the end which process is at it: the watch sees one that was killed.
 take_lease() {
+	echo $$ >"$RUN/$1/taking"
 	read_lease "$1"
 	routes_before=$leased_routes
 	forget_leased
-	check_lease "$1" || return 0
+	check_lease "$1" || { rm -f "$RUN/$1/taking"; return 0; }
 	for route in $routes_before; do
 		case " $leased_routes " in
 		*" $route "*) ;;
@@ -107,10 +108,10 @@ take_lease() {
 		esac
 	done
 	set_lease "$1"
-	rm -f "$RUN/$1/lease-problem"
 	write_lease "$1"
 	set_kept_routes "$1"
 	take_host_name "$1"
+	rm -f "$RUN/$1/lease-problem" "$RUN/$1/taking"
 	announce_address
 }
 

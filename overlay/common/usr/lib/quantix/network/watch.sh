@@ -50,10 +50,15 @@ heed_time() {
 	done
 }
 
-# True for an interface on DHCP whose client died or whose lease is over: INTERFACE
+# True for an interface on DHCP whose client died, or its hook half-way, or whose lease is over: INTERFACE
 is_dhcp_dead() {
 	IFS= read -r line 2>/dev/null <"$RUN/$1/plan" && [ "$line" = METHOD=dhcp ] || return 1
-	is_lease_over "$1" || ! read_process_in "$RUN/$1/udhcpc.pid" || ! is_alive "$process"
+	is_lease_over "$1" || ! read_process_in "$RUN/$1/udhcpc.pid" || ! is_alive "$process" || is_hook_dead "$1"
+}
+
+# True once if the hook was killed while it took a lease; a client that was just started has not asked in vain: INTERFACE
+is_hook_dead() {
+	read_process_in "$RUN/$1/taking" && ! is_alive "$process" && ! is_client_fresh "$1" && rm -f "$RUN/$1/taking"
 }
 
 # Each interface is on its own: one that waits for something holds up no other. COMMAND INTERFACE
