@@ -158,7 +158,9 @@ make_bond() {
 	if [ ! -e "$NET/$1" ]; then
 		set -- "$1" type bond mode "$bond_mode" miimon 100
 		[ "$bond_mode" != 802.3ad ] || set -- "$@" xmit_hash_policy layer3+4
-		"$IP" link add name "$@" || { complain "$1: the bond cannot be made"; return 1; }
+		# The driver may make one of its own, bond0, as it is loaded.
+		"$IP" link add name "$@" 2>/dev/null || "$IP" link set dev "$@" 2>/dev/null ||
+			{ complain "$1: the bond cannot be made"; return 1; }
 	fi
 	claim_ports "$1"
 }
