@@ -173,6 +173,7 @@ export default defineProfile({
       'libvirtd',
       'guest-networks',
       'qx-node',
+      'quantix-guests',
     ],
   },
   programs: ['qx-node', 'qx-console'],

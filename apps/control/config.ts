@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Document } from 'yaml';
 import * as z from 'zod';
+import { type GuestSettings, guestSettingsSchema } from '../guests/settings.ts';
 import { readIfThere, setAside, writeDurably } from './durable-file.ts';
 import { ControlError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './identity/token.ts';
@@ -14,6 +15,7 @@ export interface NodeConfig<P = unknown> {
   /** Used once, while the node has no certificate, and then removed from the file. */
   readonly joinToken: string | undefined;
   readonly pools: readonly P[];
+  readonly guests: GuestSettings;
 }
 
 export interface NodeConfigRead<P> {
@@ -33,7 +35,7 @@ export async function readNodeConfig<P>(
   pools: z.ZodType<readonly P[]>,
 ): Promise<NodeConfigRead<P>> {
   const text = await readIfThere(file);
-  const empty = { controlPlane: undefined, joinToken: undefined, pools: [] };
+  const empty = { controlPlane: undefined, joinToken: undefined, pools: [], guests: USUAL_GUESTS };
   if (text === undefined) return { config: empty, problem: undefined };
   try {
     return { config: await parseNodeConfig(text, { file, pools }), problem: undefined };
@@ -61,7 +63,8 @@ export async function parseNodeConfig<P>(
     throw new ControlError({ what: issue?.message ?? 'not a configuration', where: at });
   }
   const { controlPlane, joinToken } = parsed.data;
-  return { controlPlane, joinToken, pools: parsed.data.pools ?? [] };
+  const { guests = USUAL_GUESTS } = parsed.data;
+  return { controlPlane, joinToken, pools: parsed.data.pools ?? [], guests };
 }
 
 export interface ConfigChange {
@@ -149,6 +152,8 @@ function contentOf(document: Document.Parsed, file: string): unknown {
   }
 }
 
+const USUAL_GUESTS = guestSettingsSchema.parse({});
+
 function schema<P>(pools: z.ZodType<readonly P[]>) {
   return z.strictObject({
     controlPlane: z.string().transform(by(parseOrigin)).optional(),
@@ -157,6 +162,7 @@ function schema<P>(pools: z.ZodType<readonly P[]>) {
       .transform(by((text) => formatJoinToken(parseJoinToken(text))))
       .optional(),
     pools: pools.optional(),
+    guests: guestSettingsSchema.optional(),
   });
 }
 

@@ -17,20 +17,26 @@ export interface Libvirt {
 
 /**
  * Runs one command of virsh(1) with its arguments, or several in one string, separated by semicolons.
+ * @param timeout milliseconds that libvirt has to answer
  * @returns its output, of which virsh's comments are no part
  * @throws LibvirtError with libvirt's own words: `unavailable`, `not-found`, else `refused`
  */
-export async function virsh(libvirt: Libvirt, command: readonly string[]): Promise<string> {
-  return await loudVirsh(libvirt, ['--quiet', ...command]);
+export async function virsh(
+  libvirt: Libvirt,
+  command: readonly string[],
+  timeout = TIME_LIMIT,
+): Promise<string> {
+  return await loudVirsh(libvirt, ['--quiet', ...command], timeout);
 }
 
 /** Runs virsh(1) like {@link virsh}, and returns its comments too. */
 export async function loudVirsh(
   { uri, signal }: Libvirt,
   args: readonly string[],
+  timeout = TIME_LIMIT,
 ): Promise<string> {
   try {
-    return await run('virsh', ['--connect', uri, ...args], { timeout: TIME_LIMIT, signal });
+    return await run('virsh', ['--connect', uri, ...args], { timeout, signal });
   } catch (error) {
     throw error instanceof CommandError ? libvirtError(error) : error;
   }

@@ -18,6 +18,9 @@ The agent of this host.
   status [--json]       tell how the host and its agent fare
   join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
                         without TOKEN it is read from standard input
+  guests start          start the virtual machines that are to run after a boot
+  guests stop           shut all virtual machines down, as before a restart of the host
+  guests cut-short      cut the power of those that a stop still waits for
   pool create NAME …    make a storage pool: of an empty disk (--disk /dev/sdb, with --lvm a volume
                         group), of the disk of an iSCSI target (--iscsi TARGET --portal ADDRESS),
                         of a folder (--directory PATH), of an export (--nfs SERVER:/EXPORT);
@@ -72,6 +75,9 @@ async function dispatch(
     case 'join':
       expectOperands(operands, 1, 2);
       return await join(operands);
+    case 'guests':
+      expectOperands(operands, 1);
+      return await guests(operands);
     default:
       return refuseCommand(command);
   }
@@ -80,6 +86,14 @@ async function dispatch(
 async function run(): Promise<number> {
   const { run: work, PLACES } = await import('./run.ts');
   return await work(PLACES, endingSignal());
+}
+
+async function guests([verb = '']: readonly string[]): Promise<number> {
+  if (verb !== 'start' && verb !== 'stop' && verb !== 'cut-short') {
+    throw new UsageError('guests start, stop or cut-short?');
+  }
+  const { runGuests } = await import('./guests.ts');
+  return await runGuests(verb, endingSignal());
 }
 
 async function status(form: 'text' | 'json'): Promise<number> {

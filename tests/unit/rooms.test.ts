@@ -43,6 +43,7 @@ const ROOMS = [
   'apps/network',
   'apps/services',
   'apps/libvirt',
+  'apps/guests',
   'apps/storage',
   'apps/control-plane',
   'apps/control',

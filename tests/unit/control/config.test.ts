@@ -18,11 +18,12 @@ async function read(text: string) {
   return { folder, ...(await readNodeConfig(`${folder}/node.yaml`, pools)) };
 }
 
+const USUAL = { stopWithin: 120, startWhatRan: false };
 const TOKEN = `qxj1.${'s'.repeat(32)}.${'a'.repeat(64)}`;
 
 test('without a file, or with an empty one, nothing is configured', async () => {
   const folder = await temporaryFolder();
-  const nothing = { controlPlane: undefined, joinToken: undefined, pools: [] };
+  const nothing = { controlPlane: undefined, joinToken: undefined, pools: [], guests: USUAL };
   expect(await readNodeConfig(`${folder}/node.yaml`, pools)).toEqual({
     config: nothing,
     problem: undefined,
@@ -32,13 +33,14 @@ test('without a file, or with an empty one, nothing is configured', async () => 
 
 test('a full configuration is read', async () => {
   const { config, problem } = await read(
-    `controlPlane: https://QVDC.example:443/\njoinToken: ${TOKEN}\npools:\n  - name: data\n`,
+    `controlPlane: https://QVDC.example:443/\njoinToken: ${TOKEN}\npools:\n  - name: data\nguests:\n  stopWithin: 300\n  startWhatRan: true\n`,
   );
   expect(problem).toBeUndefined();
   expect(config).toEqual({
     controlPlane: 'https://qvdc.example',
     joinToken: TOKEN,
     pools: [{ name: 'data' }],
+    guests: { stopWithin: 300, startWhatRan: true },
   });
 });
 
@@ -48,6 +50,7 @@ test.each([
   ['an address without https', 'controlPlane: http://a\n', /Write https:.*controlPlane/],
   ['a broken token', 'joinToken: abc\n', /not a join token.*joinToken/],
   ['a key given twice', 'pools: []\npools: []\n', /line 2/],
+  ['a guests’ time that is none', 'guests:\n  stopWithin: -1\n', /guests\.stopWithin/],
   ['broken YAML', 'pools: [\n', /node\.yaml, line/],
   ['a list', '- a\n', /node\.yaml/],
   ['a number', '42\n', /node\.yaml/],
@@ -62,7 +65,12 @@ test.each([
   const { folder, config, problem } = await read(text);
   expect(problem).toMatch(message);
   expect(problem).toMatch(/node\.yaml\.rejected/);
-  expect(config).toEqual({ controlPlane: undefined, joinToken: undefined, pools: [] });
+  expect(config).toEqual({
+    controlPlane: undefined,
+    joinToken: undefined,
+    pools: [],
+    guests: USUAL,
+  });
   expect(await readdir(folder)).toEqual(['node.yaml.rejected']);
   expect(await readFile(`${folder}/node.yaml.rejected`, 'utf8')).toBe(text);
 });

@@ -1,0 +1,133 @@
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { LibvirtError } from '../libvirt/error.ts';
+import { type Libvirt, virsh } from '../libvirt/virsh.ts';
+import { type Guest, readGuests, runs } from './inventory.ts';
+import type { GuestPlaces } from './places.ts';
+
+/** Milliseconds between looks. */
+const PAUSE = 500;
+/** Milliseconds after which a guest is asked again: one that was still booting may not have heard. */
+const ASK_AGAIN = 10_000;
+
+export interface StopOptions {
+  libvirt: Libvirt;
+  places: GuestPlaces;
+  /** Seconds that the guests have. */
+  within: number;
+  /** Tells people what happens, a line at a time. */
+  say: (line: string) => void;
+}
+
+/**
+ * Stops all guests of a host that goes down: each is asked to shut down, or is saved where its policy says so. Those that still
+ * run after the time, or when somebody makes `places.cutShort`, lose their power.
+ * @returns names of those that lost their power
+ * @throws LibvirtError if libvirt does not answer
+ */
+export async function stopGuests(options: StopOptions): Promise<string[]> {
+  const { places } = options;
+  await rm(places.cutShort, { force: true });
+  await tell(places, 'asking libvirt which guests run');
+  try {
+    return await stop(options);
+  } finally {
+    // The note of what ran stays as it is until the host is down: only a stop that came to nothing ends here.
+    if (options.libvirt.signal?.aborted) await rm(places.stopping, { force: true });
+  }
+}
+
+async function stop({ libvirt, places, within, say }: StopOptions): Promise<string[]> {
+  const end = performance.now() + within * 1000;
+  const running = (await readGuests(libvirt)).filter(runs);
+  if (running.length === 0) return [];
+  say(`${running.length} guests have ${within} s to shut down`);
+  const saves = new Map<string, Promise<void>>();
+  const asked = new Map<string, number>();
+  for (;;) {
+    const left = await stillRunning(libvirt, running);
+    if (left.length === 0) {
+      await Promise.all(saves.values());
+      say('all guests have shut down');
+      return [];
+    }
+    const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+    await tell(
+      places,
+      `${left.length} of ${running.length} guests still run, ${seconds} s left: ${namesOf(left)}`,
+    );
+    if (seconds === 0 || (await isThere(places.cutShort))) {
+      say(`cutting the power of ${namesOf(left)}`);
+      await Promise.all(left.map(({ id }) => attempt(libvirt, ['destroy', id], say)));
+      return left.map(({ name }) => name);
+    }
+    for (const guest of left) {
+      if (saves.has(guest.id)) continue;
+      if (wantsSave(guest)) {
+        saves.set(guest.id, save(libvirt, guest, say));
+      } else if (
+        performance.now() - (asked.get(guest.id) ?? Number.NEGATIVE_INFINITY) >
+        ASK_AGAIN
+      ) {
+        asked.set(guest.id, performance.now());
+        await attempt(libvirt, ['shutdown', guest.id], say);
+      }
+    }
+    await wait(PAUSE, undefined, { signal: libvirt.signal });
+  }
+
+  /** Saves a guest; one that cannot be saved is asked to shut down, as if its policy said so. */
+  async function save(from: Libvirt, guest: Guest, report: (line: string) => void): Promise<void> {
+    if (await attempt(from, ['managedsave', guest.id], report, within * 1000)) return;
+    guest.policy = { ...guest.policy, stop: 'shutdown' };
+    guest.state = 'running';
+    saves.delete(guest.id);
+  }
+}
+
+/** A guest that does not run cannot hear that it should shut down. */
+function wantsSave({ policy, state, persistent }: Guest): boolean {
+  return persistent && (policy.stop === 'save' || state === 'paused' || state === 'pmsuspended');
+}
+
+async function stillRunning(libvirt: Libvirt, guests: readonly Guest[]): Promise<Guest[]> {
+  const listed = (await virsh(libvirt, ['list', '--uuid'])).split('\n').map((line) => line.trim());
+  return guests.filter(({ id }) => listed.includes(id));
+}
+
+/** Does something to a guest. Why it failed is told, unless the guest has ended meanwhile. @returns whether it succeeded */
+async function attempt(
+  libvirt: Libvirt,
+  command: readonly string[],
+  say: (line: string) => void,
+  timeout?: number,
+): Promise<boolean> {
+  try {
+    await virsh(libvirt, command, timeout);
+    return true;
+  } catch (error) {
+    if (libvirt.signal?.aborted) return false;
+    if (!(error instanceof LibvirtError)) throw error;
+    if (!/domain is not running|not-found/.test(`${error.message} ${error.failure}`)) {
+      say(`${command.join(' ')}: ${error.message}`);
+    }
+    return false;
+  }
+}
+
+/** Tells whoever looks how far it is. */
+async function tell({ stopping }: GuestPlaces, line: string): Promise<void> {
+  await mkdir(dirname(stopping), { recursive: true });
+  await writeFile(`${stopping}.new`, `${line}\n`);
+  await rename(`${stopping}.new`, stopping);
+}
+
+const namesOf = (guests: readonly Guest[]) => guests.map(({ name }) => name).join(', ');
+
+async function isThere(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,144 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { startGuests } from '../../../../apps/guests/start.ts';
+import { stopGuests } from '../../../../apps/guests/stop.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { type Daemon, LIBVIRT_IS_HERE, libvirtDaemon } from '../../libvirt/daemon.ts';
+
+const here = test.runIf(LIBVIRT_IS_HERE);
+
+const idOf = (number: number) => `9f1b2c3d-0000-4000-8000-00000000000${number}`;
+
+/** A definition of the test driver's, with a policy where one is given. */
+const definition = (name: string, number: number, policy = '') =>
+  `<domain type='test'><name>${name}</name><uuid>${idOf(number)}</uuid>${
+    policy === '' ? '' : `<metadata><q:guest xmlns:q="urn:quantix:guest:1" ${policy}/></metadata>`
+  }<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>`;
+
+async function world() {
+  const daemon = await libvirtDaemon();
+  await daemon.start();
+  // The driver's own machine is no part of the story.
+  await daemon.virsh('destroy', 'test');
+  const folder = await temporaryFolder();
+  const places = {
+    ran: join(folder, 'ran'),
+    stopping: join(folder, 'run/stopping'),
+    cutShort: join(folder, 'run/cut-short'),
+  };
+  await mkdir(places.ran);
+  const said: string[] = [];
+  const common = { libvirt: { uri: daemon.uri }, places, say: (line: string) => said.push(line) };
+  return {
+    daemon,
+    places,
+    said,
+    stop: (within: number) => stopGuests({ ...common, within }),
+    start: (startWhatRan: boolean) => startGuests({ ...common, settings: { startWhatRan } }),
+  };
+}
+
+const running = async ({ virsh }: Daemon) =>
+  (await virsh('list', '--name'))
+    .split('\n')
+    .filter((name) => name.trim() !== '')
+    .sort();
+
+/** A guest that hears nothing: what asks it to shut down gets no further than virsh. */
+async function deafGuest({ virsh, define }: Daemon): Promise<void> {
+  const folder = await temporaryFolder();
+  const { stdout: real } = await execa('sh', ['-c', 'command -v virsh']);
+  const text = `#!/bin/sh\nfor word; do [ "$word" != shutdown ] || exit 0; done\nexec ${real} "$@"\n`;
+  await writeFile(join(folder, 'virsh'), text, { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  await define(definition('deaf', 9));
+  await virsh('start', 'deaf');
+}
+
+here(
+  'guests are asked to shut down, and those are saved whose policy says so or that are paused',
+  async () => {
+    const { daemon, stop, said } = await world();
+    await daemon.define(definition('mail', 1));
+    await daemon.define(definition('web', 2, 'stop="save"'));
+    await daemon.define(definition('idle', 3));
+    await daemon.define(definition('off', 4));
+    for (const name of ['mail', 'web', 'idle']) await daemon.virsh('start', name);
+    await daemon.virsh('suspend', 'idle');
+    await expect(stop(30)).resolves.toEqual([]);
+    expect(await running(daemon)).toEqual([]);
+    const saved = (await daemon.virsh('list', '--all', '--name', '--with-managed-save')).trim();
+    expect(saved.split('\n').sort()).toEqual(['idle', 'web']);
+    expect(said).toEqual(['3 guests have 30 s to shut down', 'all guests have shut down']);
+  },
+);
+
+here('a guest that does not hear loses its power when its time is over, and is named', async () => {
+  const { daemon, stop, said } = await world();
+  await deafGuest(daemon);
+  await expect(stop(1)).resolves.toEqual(['deaf']);
+  expect(await running(daemon)).toEqual([]);
+  expect(said.at(-1)).toBe('cutting the power of deaf');
+});
+
+here('waiting is told while it lasts, and can be cut short', async () => {
+  const { daemon, stop, places } = await world();
+  await deafGuest(daemon);
+  const stopped = stop(600);
+  const told = () => readFile(places.stopping, 'utf8');
+  await vi.waitFor(
+    async () => expect(await told()).toMatch(/^1 of 1 guests still run, \d+ s left: deaf$/m),
+    {
+      timeout: 15_000,
+    },
+  );
+  await writeFile(places.cutShort, '');
+  await expect(stopped).resolves.toEqual(['deaf']);
+});
+
+here(
+  'after a boot guests start in their order; what does not start holds up no other',
+  async () => {
+    const { daemon, start, said, places } = await world();
+    await daemon.define(definition('third', 1));
+    await daemon.define(definition('second', 2, 'order="20"'));
+    await daemon.define(definition('first', 3, 'order="3"'));
+    await daemon.define(definition('not marked', 4));
+    for (const name of ['first', 'second', 'third']) await daemon.virsh('autostart', name);
+    await writeFile(join(places.ran, idOf(4)), '');
+    await expect(start(false)).resolves.toEqual([]);
+    expect(said).toEqual(['first is started', 'second is started', 'third is started']);
+    // A host whose guests run already starts none again.
+    await expect(start(false)).resolves.toEqual([]);
+    expect(said).toHaveLength(3);
+  },
+);
+
+here(
+  'where it is configured what ran before is started; what was saved goes on in any case',
+  async () => {
+    const { daemon, start, stop, places } = await world();
+    await daemon.define(definition('ran', 1));
+    await daemon.define(definition('saved', 2, 'stop="save"'));
+    await daemon.define(definition('had ended', 3));
+    await daemon.virsh('start', 'saved');
+    await stop(30);
+    for (const number of [1, 2]) await writeFile(join(places.ran, idOf(number)), '');
+    await start(false);
+    expect(await running(daemon)).toEqual(['saved']);
+    await start(true);
+    expect(await running(daemon)).toEqual(['ran', 'saved']);
+  },
+);
+
+here('without libvirt nothing is taken for stopped', async () => {
+  const { daemon, stop, start } = await world();
+  await daemon.kill();
+  await expect(stop(1)).rejects.toThrow('libvirt is not running');
+  await expect(start(true)).rejects.toThrow('libvirt is not running');
+});
