@@ -1,12 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { giveAccount } from './account.ts';
+import { defineFrom } from './define.ts';
 import { LibvirtError } from './error.ts';
 import { isUuid, parseUuid } from './uuid.ts';
-import { type Libvirt, loudVirsh, virsh } from './virsh.ts';
+import { type Libvirt, virsh } from './virsh.ts';
 
 /**
- * Defines a virtual machine, or changes the definition of the one with its UUID; a running one takes the change when it
+ * Defines a virtual machine, which runs as a user of its own, or changes the definition of the one with its UUID; a running one takes the change when it
  * is started anew.
  * @param xml https://libvirt.org/formatdomain.html; libvirt makes a UUID if it has none
  * @returns its UUID
@@ -14,27 +13,14 @@ import { type Libvirt, loudVirsh, virsh } from './virsh.ts';
  * with another
  */
 export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
-  const name = definedName(await define(libvirt, xml));
+  const name = definedName(await defineFrom(libvirt, xml));
   const list = await virsh(libvirt, ['list', '--all', '--uuid', '--name']);
   const id = name === undefined ? undefined : uuidOf(name, list);
-  if (id !== undefined) return id;
-  throw new LibvirtError('refused', 'the VM was defined, and is gone again');
-}
-
-async function define(libvirt: Libvirt, xml: string): Promise<string> {
-  // A child's standard input is a socket, which cannot be opened as the file that virsh wants.
-  const folder = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
-  try {
-    const file = join(folder, 'definition.xml');
-    await writeFile(file, xml, { mode: 0o600 });
-    return await loudVirsh(libvirt, ['define', file]);
-  } catch (error) {
-    const unfit = error instanceof LibvirtError && error.failure === 'refused';
-    if (!unfit || /already (?:exists|defined|active)/.test(error.message)) throw error;
-    throw new LibvirtError('invalid', error.message.replaceAll(`${folder}/`, ''), error);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  if (id !== undefined) {
+    await giveAccount(libvirt, id);
+    return id;
   }
+  throw new LibvirtError('refused', 'the VM was defined, and is gone again');
 }
 
 /** The name in what virsh says of a definition: `Domain 'web' defined from FILE`. */

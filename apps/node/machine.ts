@@ -1,11 +1,13 @@
-import type { Vms } from '../api/vms.ts';
+import type { Vm, Vms } from '../api/vms.ts';
 import type { NodeConfigRead } from '../control/config.ts';
 import { stackOf } from '../error.ts';
+import { textOf } from '../control/facts.ts';
 import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
 import { readHost } from '../host/host.ts';
 import { readMounts } from '../host/mounts.ts';
+import { giveAccount } from '../libvirt/account.ts';
 import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
 import { watchVms } from '../libvirt/watch-vms.ts';
 import type { Logger } from '../log/logger.ts';
@@ -52,6 +54,12 @@ async function kept(look: Promise<Vms>): Promise<Vms> {
 /** Milliseconds for which pools that are being brought up are waited for; then they are told as they are. */
 const POOLS_PATIENCE = 3_000;
 
+/** Guests that are kept and were not there before. */
+function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
+  const known = new Set(before?.vms.map(({ id }) => id));
+  return vms.filter(({ id, persistent }) => persistent && !known.has(id));
+}
+
 /** The parts of this machine's agent, at work. */
 export interface Machine {
   parts: Parts;
@@ -88,9 +96,20 @@ export function startMachine(options: MachineOptions): Machine {
     signal,
     onChange: (after, before) => {
       for (const line of vmChanges(before, after)) log.info(line);
+      for (const vm of newIn(after, before)) void ownAccount(vm);
       control.changed();
     },
   });
+  /** Gives a guest that somebody else has defined a user of its own. */
+  async function ownAccount({ id, name }: Vm): Promise<void> {
+    try {
+      const account = await giveAccount(libvirt, id);
+      if (account !== undefined) log.info(`VM ${name} runs as user ${account} when it starts`);
+    } catch (error) {
+      if (!signal.aborted) log.warning(`VM ${name} has no user of its own: ${textOf(error)}`);
+    }
+  }
+
   const pools = watchPools({
     read: async () => {
       await keeper.bringUp(declarations(), { patience: POOLS_PATIENCE, signal });

@@ -1,3 +1,7 @@
+import { writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setInterval as every } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { AGENT_SOCKET } from '../api/socket.ts';
 import { readNodeConfig } from '../control/config.ts';
@@ -53,10 +57,28 @@ async function work(places: Places, log: Logger, told: AbortSignal): Promise<voi
   const signal = AbortSignal.any([told, failed.signal]);
   const { parts, ended } = startMachine({ uri, folder, configuration, assigned, log, signal });
   const served = serve({ parts, socket, log, signal });
+  const telling = tellAlive(join(dirname(socket), 'node.alive'), signal);
   try {
-    await Promise.all([ended, served]);
+    await Promise.all([ended, served, telling]);
   } finally {
     failed.abort();
-    await Promise.allSettled([ended, served]);
+    await Promise.allSettled([ended, served, telling]);
+  }
+}
+
+/** Milliseconds between two signs of life. */
+const SIGN_OF_LIFE = 15_000;
+
+/**
+ * Writes a sign of life again and again, until the signal is aborted: the seconds since boot. The service starts an agent anew
+ * that gives none.
+ */
+async function tellAlive(file: string, signal: AbortSignal): Promise<void> {
+  const tell = () => writeFile(file, `${uptime()}\n`);
+  await tell();
+  try {
+    for await (const _ of every(SIGN_OF_LIFE, undefined, { signal })) await tell();
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }

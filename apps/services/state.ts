@@ -14,6 +14,8 @@ export type ServiceState =
 export interface Service {
   name: string;
   state: ServiceState;
+  /** How often its supervisor has started it anew since it was started: it had ended, or did not answer. */
+  restarts: number;
   /** Runlevels that it is in, such as `default`; in none, it is only started by hand or for another one. */
   runlevels: string[];
 }
@@ -41,10 +43,12 @@ export async function readServices(root = '/'): Promise<Service[]> {
     names.map(async (name) => {
       const state = FOLDERS.find((_, index) => folders[index]?.includes(name)) ?? 'stopped';
       const isCrashed = state === 'started' && (await hasCrashed(name, root));
+      const count = (await readText(join(root, STATES, 'options', name, 'start_count'))).trim();
       const runlevels = levels.filter((level) => level.names.includes(name));
       return {
         name,
         state: isCrashed ? 'crashed' : state,
+        restarts: state === 'started' && /^\d{1,9}$/.test(count) ? Number(count) : 0,
         runlevels: runlevels.map(({ level }) => level),
       };
     }),

@@ -121,10 +121,10 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
   host: async () => HOST,
   network: async () => NETWORK,
   services: async () => [
-    { name: 'chronyd', state: 'started', runlevels: ['default'] },
-    { name: 'libvirtd', state: 'crashed', runlevels: ['default'] },
-    { name: 'quantix-network', state: 'started', runlevels: ['default'] },
-    { name: 'sshd', state: 'stopped', runlevels: [] },
+    { name: 'chronyd', state: 'started', restarts: 0, runlevels: ['default'] },
+    { name: 'libvirtd', state: 'crashed', restarts: 0, runlevels: ['default'] },
+    { name: 'quantix-network', state: 'started', restarts: 0, runlevels: ['default'] },
+    { name: 'sshd', state: 'stopped', restarts: 0, runlevels: [] },
   ],
   ssh: async () => ({ state: 'off', until: null, enabledAtBoot: false }),
   health: async () => ({
@@ -180,9 +180,9 @@ export const CONTROL_PLANE: Deps['facts'] = {
   host: async () => ({ ...HOST, product: 'QvDC', hostname: 'qvdc' }),
   network: async () => ({ ...NETWORK, hostname: 'qvdc' }),
   services: async () => [
-    { name: 'etcd', state: 'started', runlevels: ['default'] },
-    { name: 'postgresql', state: 'starting', runlevels: ['default'] },
-    { name: 'redis', state: 'started', runlevels: ['default'] },
+    { name: 'etcd', state: 'started', restarts: 0, runlevels: ['default'] },
+    { name: 'postgresql', state: 'starting', restarts: 0, runlevels: ['default'] },
+    { name: 'redis', state: 'started', restarts: 0, runlevels: ['default'] },
   ],
   ssh: async () => ({ state: 'on', until: null, enabledAtBoot: true }),
   readiness: async () => ({

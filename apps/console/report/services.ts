@@ -17,13 +17,18 @@ export function concerning(services: readonly Service[]): Service[] {
   );
 }
 
-/** How services fare: the number of those that are ready, and each that is not at rest. */
+/** How services fare: the number of those that are ready, each that is not at rest, and each that ended by itself. */
 export function serviceTexts(all: readonly Service[]): string[] {
   const services = concerning(all);
   const started = services.filter(({ state }) => state === 'started').length;
   const restless = services.filter(({ state }) => !CALM.includes(state));
   const words = restless.map(({ name, state }) => `${name} ${stateText(state)}`);
-  return [`${started} ready${words.length === 0 ? '' : `; ${words.join(', ')}`}`];
+  const again = services.flatMap(({ name, restarts }) =>
+    restarts === 0
+      ? []
+      : [`${name} was started again${restarts === 1 ? '' : ` ${restarts} times`}`],
+  );
+  return [[`${started} ready`, ...words, ...again].join('; ')];
 }
 
 /** A service's state in words. */

@@ -18,7 +18,7 @@ const FACTS: Deps['facts'] = {
       { ...wlan0!, dns: [EVIL] },
     ],
   }),
-  services: async () => [{ name: EVIL, state: 'failed', runlevels: [] }],
+  services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
 };
 

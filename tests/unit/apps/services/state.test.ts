@@ -22,6 +22,8 @@ const MACHINE: Files = {
   'run/openrc/daemons/syslog/001': note('/run/syslog.pid'),
   'run/openrc/daemons/libvirtd/001': note('/run/libvirtd.pid'),
   'run/openrc/daemons/qx-node/001': note('/run/qx-node.pid'),
+  'run/openrc/options/syslog/start_count': '2\n',
+  'run/openrc/options/libvirtd/start_count': 'many',
   'run/syslog.pid': '70\n',
   'run/libvirtd.pid': '71\n',
   'proc/70/stat': '70 (syslogd) S 1\n',
@@ -46,6 +48,7 @@ test('one service can be asked for; one that is not there is not', async () => {
   expect(await readService('syslog', root)).toEqual({
     name: 'syslog',
     state: 'started',
+    restarts: 2,
     runlevels: ['boot'],
   });
   expect(await readService('nonesuch', root)).toBeNull();

@@ -1,0 +1,26 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LibvirtError } from './error.ts';
+import { type Libvirt, loudVirsh } from './virsh.ts';
+
+/**
+ * Defines a virtual machine from libvirt's XML.
+ * @returns what virsh says of it
+ * @throws LibvirtError as `defineVm` of domain.ts
+ */
+export async function defineFrom(libvirt: Libvirt, xml: string): Promise<string> {
+  // A child's standard input is a socket, which cannot be opened as the file that virsh wants.
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
+  try {
+    const file = join(folder, 'definition.xml');
+    await writeFile(file, xml, { mode: 0o600 });
+    return await loudVirsh(libvirt, ['define', file]);
+  } catch (error) {
+    const unfit = error instanceof LibvirtError && error.failure === 'refused';
+    if (!unfit || /already (?:exists|defined|active)/.test(error.message)) throw error;
+    throw new LibvirtError('invalid', error.message.replaceAll(`${folder}/`, ''), error);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { accountOf, giveAccount, withAccount } from '../../../apps/libvirt/account.ts';
+import { defineVm } from '../../../apps/libvirt/domain.ts';
+import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
+
+const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
+const OTHER = '9f1b2c3d-0000-4000-8000-00000000abce';
+
+const definition = (name: string, id: string, more = '') =>
+  `<domain type='test'><name>${name}</name><uuid>${id}</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type>hvm</type></os>${more}</domain>`;
+
+const label = (account: number | string) => `<label>+${account}:+${account}</label>`;
+
+test('a guest’s number is made from its identity, and is no account of the host', () => {
+  expect(accountOf(ID)).toBe(accountOf(ID.toUpperCase()));
+  expect(accountOf(ID)).not.toBe(accountOf(OTHER));
+  expect(accountOf(ID)).toBeGreaterThanOrEqual(2 ** 28);
+  expect(accountOf(ID)).toBeLessThan(2 ** 29);
+});
+
+test('a definition that says which user counts as it is, and text that is no element says none', () => {
+  const own = "<domain><seclabel type='dynamic' model='dac' relabel='yes'/></domain>";
+  expect(withAccount(own, 7)).toBeUndefined();
+  const other =
+    "<domain><description>model='dac' &lt;seclabel</description><seclabel type='none' model='selinux'/></domain>";
+  expect(withAccount(other, 7)).toContain(label(7));
+  expect(withAccount('', 7)).toBeUndefined();
+});
+
+test.runIf(LIBVIRT_IS_HERE)('guests run as users of their own, whoever defined them', async () => {
+  const { uri, start, define, virsh } = await libvirtDaemon();
+  await start();
+  await defineVm({ uri }, definition('web', ID));
+  expect(await virsh('dumpxml', ID)).toContain(label(accountOf(ID)));
+  await define(definition('mail', OTHER));
+  expect(await virsh('dumpxml', OTHER)).not.toContain('seclabel');
+  await expect(giveAccount({ uri }, OTHER)).resolves.toBe(accountOf(OTHER));
+  await expect(giveAccount({ uri }, OTHER)).resolves.toBeUndefined();
+  const told = await virsh('dumpxml', OTHER);
+  expect(told.match(/<seclabel/g)).toHaveLength(1);
+  expect(told).toContain(label(accountOf(OTHER)));
+});
