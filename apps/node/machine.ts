@@ -1,7 +1,7 @@
 import type { Vm, Vms } from '../api/vms.ts';
 import type { NodeConfigRead } from '../control/config.ts';
-import { stackOf } from '../error.ts';
 import { textOf } from '../control/facts.ts';
+import { stackOf } from '../error.ts';
 import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';

@@ -30,11 +30,11 @@ function consequences({ sources, facts }: State): string {
   if (!sources.includes('vms')) return 'Its services stop.';
   const { value } = facts.vms;
   if (value === null || !value.libvirt.available) {
-    return 'Whether virtual machines are running is not known. They would stop.';
+    return 'Whether virtual machines are running is not known. They would be asked to shut down.';
   }
   const running = value.vms.filter(({ state }) => state === 'running').length;
   if (running === 0) return 'No virtual machine is running.';
-  return `${count(running, 'virtual machine')} running: stopped with it.`;
+  return `${count(running, 'virtual machine')} running: asked to shut down first.`;
 }
 
 export function viewPower(_state: State, screen: ScreenOf<'power'>, room: Size): Body {
