@@ -28,4 +28,7 @@ test('a kept host name that is none is set aside and told, and the image’s cou
   expect(await machine.read('/dev/kmsg')).toBe(
     '<4>quantix: /quantix/hostname: not a host name; set aside as hostname.rejected',
   );
+  expect((await machine.status()).problems).toEqual([
+    '/quantix/hostname.rejected: set aside, for it has a mistake; remove it when that has been seen to',
+  ]);
 });

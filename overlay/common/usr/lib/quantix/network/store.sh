@@ -87,9 +87,15 @@ load() {
 	method=dhcp method6=auto source=''
 }
 
-# Tells, a line each, of files that count for nothing: those set aside, with what is wrong, and those of interfaces that are
-# not there.
+# Tells, a line each, of files that count for nothing: those set aside, with what is wrong if they are of the network, and
+# those of interfaces that are not there.
 unused_files() {
+	for file in "${PERSISTENT%/*}"/*.rejected "${PERSISTENT%/*}"/*/*.rejected; do
+		case $file in
+		"$PERSISTENT"/*) continue ;;
+		esac
+		[ ! -e "$file" ] || echo "$file: set aside, for it has a mistake; remove it when that has been seen to"
+	done
 	for file in "$SESSION"/*.conf.rejected "$PERSISTENT"/*.conf.rejected; do
 		[ -e "$file" ] || continue
 		if mistake=$(read_config "$file" 2>&1); then mistake="$file: it was set aside, and is right now: name it ${file%.rejected}"; fi
