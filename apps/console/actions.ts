@@ -12,6 +12,7 @@ export type Action =
   | { type: 'set-password'; password: string }
   | { type: 'restart' }
   | { type: 'power-off' }
+  | { type: 'cut-short' }
   | { type: 'shell' };
 
 /** What is being done, for a person who waits. */
@@ -35,6 +36,8 @@ export function titleOf(action: Action): string {
       return 'Restarting the machine';
     case 'power-off':
       return 'Shutting down';
+    case 'cut-short':
+      return 'Cutting the power of virtual machines';
     case 'shell':
       return 'Opening a shell';
   }
@@ -79,6 +82,9 @@ export async function perform(action: Action, deps: Deps, signal: AbortSignal): 
     case 'power-off':
       await deps.powerOff(signal);
       return 'The machine is shutting down.';
+    case 'cut-short':
+      await deps.cutShort(signal);
+      return 'Virtual machines are not waited for any longer.';
     case 'shell':
       return '';
   }

@@ -22,6 +22,7 @@ const FACTS: readonly FactName[] = [
   'readiness',
   'vms',
   'pools',
+  'stop',
 ];
 
 /** The console of an appliance, for `runProgram`. */

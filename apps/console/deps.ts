@@ -12,6 +12,12 @@ import type { Service } from '../services/state.ts';
 /** Which log: all services', the kernel's, or the kernel's warnings and errors alone. */
 export type LogSource = 'system' | 'kernel' | 'warnings';
 
+/** How far a host is with stopping its virtual machines before it goes down. */
+export interface GuestStop {
+  /** What is still waited for, in a line; `null` if the host does not go down. */
+  waits: string | null;
+}
+
 /** What the consoles know of a machine. */
 export interface FactValues {
   host: Host;
@@ -22,6 +28,7 @@ export interface FactValues {
   readiness: Readiness;
   vms: Vms;
   pools: Pool[];
+  stop: GuestStop;
 }
 
 export type FactName = keyof FactValues;
@@ -65,4 +72,6 @@ export interface Deps {
 
   restart(signal: AbortSignal): Promise<void>;
   powerOff(signal: AbortSignal): Promise<void>;
+  /** Cuts the power of virtual machines that a host which goes down still waits for. */
+  cutShort(signal: AbortSignal): Promise<void>;
 }

@@ -138,6 +138,8 @@ function readFact(deps: Deps, name: FactName, signal: AbortSignal): Promise<Fact
       return readAs(deps.facts.vms, signal, (fact) => ({ name, ...fact }));
     case 'pools':
       return readAs(deps.facts.pools, signal, (fact) => ({ name, ...fact }));
+    case 'stop':
+      return readAs(deps.facts.stop, signal, (fact) => ({ name, ...fact }));
   }
 }
 

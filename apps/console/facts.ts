@@ -25,6 +25,7 @@ export const UNREAD_FACTS: Facts = {
   readiness: UNREAD,
   vms: UNREAD,
   pools: UNREAD,
+  stop: UNREAD,
 };
 
 /** Facts after one was read. What was known before goes, for it may no longer be so. */

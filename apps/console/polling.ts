@@ -4,6 +4,7 @@ import type { Effect, ScreenName, State } from './state.ts';
 
 /** Milliseconds after which a fact on the screen is read again. */
 const AGES: Record<FactName, number> = {
+  stop: 1_000,
   host: 5_000,
   health: 5_000,
   readiness: 5_000,
@@ -17,7 +18,7 @@ const AGES: Record<FactName, number> = {
 
 /** Facts that a screen shows. */
 const SHOWN: Record<ScreenName, readonly FactName[]> = {
-  status: ['host', 'network', 'health', 'readiness', 'vms', 'pools', 'services', 'ssh'],
+  status: ['stop', 'host', 'network', 'health', 'readiness', 'vms', 'pools', 'services', 'ssh'],
   network: ['network'],
   static: ['network'],
   dhcp: ['network'],
@@ -28,7 +29,7 @@ const SHOWN: Record<ScreenName, readonly FactName[]> = {
   services: ['services'],
   logs: [],
   password: [],
-  power: ['vms'],
+  power: ['stop', 'vms'],
 };
 
 /** Milliseconds between two looks at a log that is followed. */

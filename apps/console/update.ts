@@ -116,6 +116,7 @@ const CONSEQUENCES: Record<Action['type'], { facts: readonly FactName[]; screen:
     'set-password': { facts: [], screen: STATUS },
     restart: { facts: [], screen: STATUS },
     'power-off': { facts: [], screen: STATUS },
+    'cut-short': { facts: ['stop'], screen: null },
     shell: { facts: [], screen: null },
   };
 

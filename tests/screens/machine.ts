@@ -111,6 +111,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     setPassword: note('setPassword', []),
     restart: note('restart', undefined),
     powerOff: note('powerOff', undefined),
+    cutShort: note('cutShort', undefined),
     ...changes,
   };
   return { deps, calls };
@@ -135,6 +136,7 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
     dataDisk: { persistent: true, problem: null },
     problems: [],
   }),
+  stop: async () => ({ waits: null }),
   vms: async () => ({
     libvirt: { available: true, version: '9.0.0' },
     vms: [vm('web', 'running'), vm('mail', 'running'), vm('old', 'shutoff')],

@@ -1,5 +1,5 @@
 import type { Deps } from '../../apps/console/deps.ts';
-import { CONTROL_PLANE, machine } from './machine.ts';
+import { CONTROL_PLANE, HYPERVISOR, machine } from './machine.ts';
 
 /** A key or keys to press, and what is seen when they were served. */
 export type Act = readonly [keys: string, seen: RegExp];
@@ -21,6 +21,11 @@ function scene(name: string, acts: readonly Act[], changes: Partial<Deps> = {}):
 
 const NETWORK: Act = ['2', /Hardware address/];
 const WIFI: Act = ['\x1b[Bw', /machine room/];
+
+const GOING_DOWN: Deps['facts'] = {
+  ...HYPERVISOR,
+  stop: async () => ({ waits: '2 of 3 guests still run, 87 s left: mail, web' }),
+};
 
 /** The screens of the consoles, in the order of their menu. */
 export const SCENES: readonly Scene[] = [
@@ -63,6 +68,16 @@ export const SCENES: readonly Scene[] = [
     ['7', /Shut down/],
     ['s', /2 virtual machines/],
   ]),
+  {
+    name: 'power-going-down',
+    product: 'Quantix-OS',
+    deps: machine({ facts: GOING_DOWN }).deps,
+    acts: [
+      ['', /Going down/],
+      ['7', /is going down/],
+      ['c', /Wait no longer\?/],
+    ],
+  },
   scene(
     'authorization',
     [

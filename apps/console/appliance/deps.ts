@@ -2,6 +2,7 @@ import { healthSchema } from '../../api/health.ts';
 import { type Host, hostSchema } from '../../api/host.ts';
 import { poolsSchema } from '../../api/storage.ts';
 import { vmsSchema } from '../../api/vms.ts';
+import { GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
 import { readHost } from '../../host/host.ts';
 import { type Change, joinWifi, setDhcp, setStatic } from '../../network/change.ts';
@@ -15,6 +16,7 @@ import type { Deps, Read } from '../deps.ts';
 import { askAgent } from './agent.ts';
 import { AnswerError } from './ask.ts';
 import { askReadiness } from './control-plane.ts';
+import { cutShort, readGuestStop } from './guest-stop.ts';
 import { readLog } from './logs.ts';
 import { NetworkChanges } from './network-changes.ts';
 import { checkPassword, passwordState, setPassword } from './password.ts';
@@ -31,6 +33,7 @@ export function hypervisorDeps(): Deps {
       host: (signal) => hostOfAgent(signal, lookMyself),
       health: (signal) => askAgent({ path: '/healthz', schema: healthSchema, signal }),
       vms: (signal) => askAgent({ path: '/v1/vms', schema: vmsSchema, signal }),
+      stop: () => readGuestStop(),
       pools: (signal) => askAgent({ path: '/v1/storage-pools', schema: poolsSchema, signal }),
     },
   };
@@ -68,6 +71,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     setPassword: (password, signal) => setPassword(password, { signal }),
     restart,
     powerOff,
+    cutShort: () => cutShort(GUEST_PLACES),
   };
 }
 

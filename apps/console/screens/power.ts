@@ -1,7 +1,8 @@
 import type { Action } from '../actions.ts';
-import { line, type Size } from '../kit/frame.ts';
+import { bold, line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
 import { moveInList, viewList } from '../kit/list.ts';
+import { wrap } from '../kit/text.ts';
 import { count } from '../report/amount.ts';
 import type { ScreenOf, State } from '../state.ts';
 import { confirm, type Step, show } from '../steps.ts';
@@ -13,6 +14,10 @@ const COMMANDS: readonly { command: string; text: string; title: string; action:
 ];
 
 export function onPowerKey(state: State, screen: ScreenOf<'power'>, key: Key): Step {
+  if (letter(key) === 'c' && waitsFor(state) !== null) {
+    const text = 'Virtual machines that still run lose their power.';
+    return confirm(state, { title: 'Wait no longer?', action: { type: 'cut-short' }, text });
+  }
   const chosen =
     key.name === 'enter'
       ? COMMANDS[screen.list.selected]
@@ -24,6 +29,9 @@ export function onPowerKey(state: State, screen: ScreenOf<'power'>, key: Key): S
   const size = { length: COMMANDS.length, page: COMMANDS.length };
   return show(state, { ...screen, list: moveInList(screen.list, key, size) });
 }
+
+/** What a machine that goes down already still waits for. */
+const waitsFor = ({ facts }: State) => facts.stop.value?.waits ?? null;
 
 /** What ends with the machine. */
 function consequences({ sources, facts }: State): string {
@@ -37,8 +45,19 @@ function consequences({ sources, facts }: State): string {
   return `${count(running, 'virtual machine')} running: asked to shut down first.`;
 }
 
-export function viewPower(_state: State, screen: ScreenOf<'power'>, room: Size): Body {
+export function viewPower(state: State, screen: ScreenOf<'power'>, room: Size): Body {
+  const waits = waitsFor(state);
+  const down =
+    waits === null
+      ? []
+      : [
+          bold('The machine is going down.'),
+          ...wrap(waits, room.columns).map(line),
+          line('c  Wait no longer'),
+          line(''),
+        ];
   return body('Power', 'Enter or letter Do it   Esc Back', [
+    ...down,
     ...viewList(
       screen.list,
       COMMANDS.map(({ text }) => text),

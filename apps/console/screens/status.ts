@@ -56,7 +56,12 @@ function statusLines(state: State, columns: number): Line[] {
 }
 
 function statusRows({ facts, sources, now }: State): Row[] {
+  const waits = facts.stop.value?.waits ?? null;
   const all: Row[] = [
+    ...rows(
+      'Going down',
+      waits === null ? [] : [`${waits} (c on the screen Power waits no longer)`],
+    ),
     ...rowsOf('Management', facts.host, (host) => [
       host.managementAddress ?? 'no address by which this machine can be managed',
     ]),

@@ -32,6 +32,7 @@ test('at first everything that the appliance has is asked for, once', () => {
     'pools',
     'services',
     'ssh',
+    'stop',
     'vms',
   ]);
   expect(namesOf(tick(state, 5_000).effects)).toEqual([]);
@@ -40,8 +41,15 @@ test('at first everything that the appliance has is asked for, once', () => {
 test('what is old is asked for again, but not what is cheap to be told of', () => {
   const start = program.start(SIZE, 0);
   const state = answered(start.state, start.effects);
-  expect(namesOf(tick(state, 2_000).effects)).toEqual([]);
-  expect(namesOf(tick(state, 5_000).effects)).toEqual(['host', 'health', 'vms', 'services']);
+  expect(namesOf(tick(state, 400).effects)).toEqual([]);
+  expect(namesOf(tick(state, 2_000).effects)).toEqual(['stop']);
+  expect(namesOf(tick(state, 5_000).effects)).toEqual([
+    'stop',
+    'host',
+    'health',
+    'vms',
+    'services',
+  ]);
   expect(namesOf(tick(state, 60_000).effects)).toContain('network');
 });
 

@@ -1,0 +1,21 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
+import { codeOf } from '../../process/code-of.ts';
+import type { GuestStop } from '../deps.ts';
+
+/** What a host that goes down still waits for, as the service that stops its guests tells it. */
+export async function readGuestStop({
+  stopping,
+}: Pick<GuestPlaces, 'stopping'> = GUEST_PLACES): Promise<GuestStop> {
+  try {
+    return { waits: (await readFile(stopping, 'utf8')).trim() };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { waits: null };
+    throw error;
+  }
+}
+
+/** Lets a host that goes down wait no longer. */
+export async function cutShort(places: Pick<GuestPlaces, 'cutShort'>): Promise<void> {
+  await writeFile(places.cutShort, '');
+}

@@ -1,0 +1,15 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { cutShort, readGuestStop } from '../../../../../apps/console/appliance/guest-stop.ts';
+import { temporaryFolder } from '../../../folder.ts';
+
+test('what a host that goes down waits for is told while it does, and can be waited for no longer', async () => {
+  const folder = await temporaryFolder();
+  const places = { stopping: join(folder, 'stopping'), cutShort: join(folder, 'cut-short') };
+  expect(await readGuestStop(places)).toEqual({ waits: null });
+  await writeFile(places.stopping, '1 of 2 guests still run, 9 s left: web\n');
+  expect(await readGuestStop(places)).toEqual({ waits: '1 of 2 guests still run, 9 s left: web' });
+  await cutShort(places);
+  await expect(cutShort({ cutShort: join(folder, 'absent/cut-short') })).rejects.toThrow('ENOENT');
+});
