@@ -27,6 +27,7 @@ import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { etcd } from './etcd-target.ts';
+import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
 import { cpio, fat, squashfs } from './image-targets.ts';
 import { machine } from './machine-target.ts';
@@ -204,5 +205,5 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
-  ...[squashfs, cpio, fat, etcd, node, notice],
+  ...[squashfs, cpio, fat, etcd, node, notice, guest],
 ];
