@@ -10,6 +10,7 @@ import {
   reachableMachine,
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
+import { expectBond, expectDocumentedPorts, expectNatNetwork, layWire } from './guest-networks.ts';
 import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
@@ -22,7 +23,7 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
   expect(told).not.toContain(address === STATIC ? LEASED : STATIC);
 }
 
-test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once, tells of VMs as they change, and comes back when it is killed; storage pools are made and are up after the restart', async () => {
+test('Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once; only documented ports answer, guests get addresses, a bond outlives a cable; the agent tells of VMs as they change, and comes back when it is killed; storage pools are made and are up after the restart', async () => {
   const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
     bios: { board: 'pc', drive: { as: 'cdrom', bus: 'ata' } },
     uefi: { board: 'q35', drive: { as: 'cdrom', bus: 'ata' } },
@@ -51,6 +52,10 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
   await expectLease(story);
   await expectNoTrace(story);
   await untilAgentTells(story, LEASED);
+  await layWire(story);
+  await expectDocumentedPorts(story, [22]);
+  await expectNatNetwork(story);
+  await expectBond(story);
   await expectVmsTold(story);
   await expectToOutliveKills(story);
   await expectToBeMissed(story);

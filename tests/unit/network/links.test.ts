@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -86,3 +86,23 @@ test.each([
     }
   },
 );
+
+test('a bridge that goes leaves its port, a VLAN, what it is, with what the bridge had', async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'files'));
+  const own = 'TYPE=vlan\nLINK=bond0\nVLAN_ID=7\nIP_ADDRESS=10.0.0.7\nPREFIX=24\n';
+  await writeFile(join(folder, 'files/lan7.conf'), own);
+  const bridge = 'TYPE=bridge\nPORTS=lan7\nIP_ADDRESS=10.0.0.8\nPREFIX=24\nMTU=9000\n';
+  await writeFile(join(folder, 'files/br7.conf'), bridge);
+  const script = `
+for part in message address address6 config keys interface store links link-commands; do . "$1/$part.sh"; done
+NET=/nowhere RUN=$2/run SESSION=$2/session PERSISTENT=$2/files interface='' keep=persistent
+is_persistent() { :; }
+forget_files lan7
+load_link br7 && become_port_plan lan7 && complete_plan && write_plan`;
+  const { stdout } = await execa('dash', ['-c', script, 'sh', PARTS, folder]);
+  expect(stdout).toBe(
+    'METHOD=static\nIP_ADDRESS=10.0.0.8\nPREFIX=24\nTYPE=vlan\nLINK=bond0\nVLAN_ID=7\nMTU=9000',
+  );
+  expect(await readFile(join(folder, 'files/lan7.conf'), 'utf8')).toBe(own);
+});

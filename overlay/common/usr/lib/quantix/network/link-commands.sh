@@ -129,11 +129,23 @@ forget_ports() {
 	done
 }
 
-# INTERFACE
+# INTERFACE. The file of a port that is a link itself stays: it says what the port is made of.
 forget_files() {
 	[ "$keep" != session ] || return 0
+	if find_owner "$1" && is_configured_link "$1"; then return 0; fi
 	remove_file "$SESSION/$1.conf" && remove_shared "$SESSION" "$1"
 	! is_persistent || { remove_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1"; }
+}
+
+# Makes the plan of a bridge or bond that of its port, which stays what it is itself: PORT
+become_port_plan() {
+	clear_link_part
+	own=$(load_link "$1" 2>/dev/null && write_link_plan | grep -E '^(TYPE|PORTS|BOND_MODE|LINK|VLAN_ID)=')
+	while IFS= read -r line; do
+		[ -z "$line" ] || set_link_key "${line%%=*}" "${line#*=}"
+	done <<-END
+		$own
+	END
 }
 
 # Takes a bridge, bond or VLAN away; what it had is its first port's: NAME
@@ -155,7 +167,7 @@ command_remove() {
 	name=$1 keep=persistent first=$(first_port) all_ports=$ports
 	if [ -n "$first" ]; then
 		(
-			clear_link_part
+			become_port_plan "$first"
 			case $source in
 			"$SESSION"/*) keep=session ;;
 			esac

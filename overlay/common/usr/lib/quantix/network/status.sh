@@ -1,6 +1,6 @@
 #!/bin/sh
 # What is, for people and for programs.
-# shellcheck disable=SC2154 # the plan is from config.sh
+# shellcheck disable=SC2154,SC2034 # the plan is from config.sh
 
 # Gathers an interface's facts in variables: INTERFACE
 look_at() {
@@ -9,6 +9,9 @@ look_at() {
 	if [ -f "$RUN/$1/plan" ]; then
 		read_config "$RUN/$1/plan"
 		IFS= read -r source <"$RUN/$1/source"
+	elif is_port "$1" && load_link "$1"; then
+		# A port has no plan of its own, but may be a bond or a VLAN.
+		method='' method6='' routes='' dns6='' ssid='' source=''
 	fi 2>/dev/null
 	[ ! -f "$RUN/$1/problem" ] || IFS= read -r problem 2>/dev/null <"$RUN/$1/problem"
 	[ -n "$problem" ] || [ ! -f "$RUN/$1/lease-problem" ] || IFS= read -r problem 2>/dev/null <"$RUN/$1/lease-problem"
