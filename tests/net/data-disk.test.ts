@@ -113,6 +113,18 @@ test.each(['ash', 'dash'] as const)(
   },
 );
 
+test('folders that programs expect where the disk is bound to are there, with their owners', async () => {
+  await using host = await appliance('quantix-os');
+  const { machine } = await host.boot('no disk');
+  // virtlogd opens the log of a guest there, and makes no folder for it.
+  expect(await machine.succeed('ls -d /var/log/libvirt/qemu')).toBe('/var/log/libvirt/qemu');
+  await machine.succeed('umount /var/log && rm -r /data/log');
+  await machine.succeed('mkdir -p -m 750 /var/log/of-image/inner && chown 2:3 /var/log/of-image');
+  expect(await machine.sh(SERVICE)).toMatchObject({ status: 0 });
+  const owner = "stat -c '%u:%g %F' /data/log/of-image /var/log/of-image/inner";
+  expect(await machine.succeed(owner)).toBe('2:3 directory\n0:0 directory');
+});
+
 test('without a disk all works in memory, and that is told', async () => {
   await using host = await appliance('quantix-os');
   const { machine, outcome } = await host.boot('no disk');

@@ -25,11 +25,24 @@ tell() {
 	echo "$1" >"$reason"
 }
 
+# Makes the folders that the image has in a place, which programs expect there: PLACE FOLDER
+copy_folders() {
+	find "$1" -mindepth 1 -type d | while read -r folder; do
+		copy=$2${folder#"$1"}
+		[ ! -d "$copy" ] || continue
+		# shellcheck disable=SC2046 # owner and mode
+		set -- "$1" "$2" $(stat -c '%u:%g %a' "$folder")
+		mkdir -p "$copy" && chown "$3" "$copy" && chmod "$4" "$copy" || return
+	done
+}
+
 # Binds folders of the disk to where programs look for them: FOLDER:PLACE…
 bind_folders() {
 	for binding; do
 		mkdir -p "${binding#*:}"
-		mountinfo -q "${binding#*:}" || mount -o bind "$disk/${binding%%:*}" "${binding#*:}" || return
+		mountinfo -q "${binding#*:}" && continue
+		copy_folders "${binding#*:}" "$disk/${binding%%:*}" &&
+			mount -o bind "$disk/${binding%%:*}" "${binding#*:}" || return
 	done
 }
 
