@@ -1,10 +1,11 @@
 import { type Action, titleOf } from './actions.ts';
+import type { PasswordState } from './deps.ts';
 import { EXIT } from './exit-status.ts';
 import { secretField } from './kit/field.ts';
 import { fill, openForm } from './kit/form.ts';
 import type { Key } from './kit/keys.ts';
 import type { Dialog, State } from './state.ts';
-import { leave, open, type Step, stay, work } from './steps.ts';
+import { leave, open, type Step, stay, tell, work } from './steps.ts';
 
 /** The form that asks for root's password. */
 export const AUTHORIZATION_FIELDS = [
@@ -21,8 +22,11 @@ export function request(state: State, action: Action): Step {
   return work(state, titleOf(action), { type: 'ask-password-state', action });
 }
 
-/** Goes on once it is known whether there is a password. */
-export function onPasswordState(state: State, action: Action, password: 'set' | 'empty'): Step {
+/** Goes on once it is known whether there is a password; where it cannot be read, nobody goes on. */
+export function onPasswordState(state: State, action: Action, password: PasswordState): Step {
+  if (typeof password === 'object') {
+    return tell(state, 'The consoles are closed', password.closed);
+  }
   return password === 'empty' ? authorized(state, action) : ask(state, action, null);
 }
 

@@ -36,6 +36,9 @@ export type FactName = keyof FactValues;
 /** How a fact is read; a rejection's message is shown to the person at the console. */
 export type Read<T> = (signal: AbortSignal) => Promise<T>;
 
+/** Whether root has a password; where that cannot be known nobody is let in, and why is told. */
+export type PasswordState = 'set' | 'empty' | { closed: string };
+
 /**
  * All that a console asks of the machine it runs on. Each function ends early when its signal is aborted, and rejects
  * with an error whose message is written for the person at the console.
@@ -64,7 +67,7 @@ export interface Deps {
   readLog(source: LogSource, signal: AbortSignal): Promise<string[]>;
 
   /** Whether root has a password. */
-  passwordState(signal: AbortSignal): Promise<'set' | 'empty'>;
+  passwordState(signal: AbortSignal): Promise<PasswordState>;
   /** Whether this is root's password. */
   checkPassword(password: string, signal: AbortSignal): Promise<boolean>;
   /** Resolves with what is to be minded, a line each. */

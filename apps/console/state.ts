@@ -1,6 +1,6 @@
 import type { HeardNetwork } from '../network/scan.ts';
 import type { Action } from './actions.ts';
-import type { FactName, LogSource } from './deps.ts';
+import type { FactName, LogSource, PasswordState } from './deps.ts';
 import type { FactRead, Facts } from './facts.ts';
 import type { Form } from './kit/form.ts';
 import type { Size } from './kit/frame.ts';
@@ -94,7 +94,7 @@ export type Event =
   /** The network is not watched; it is read at intervals all the same. */
   | { type: 'network-unwatched' }
   | { type: 'scanned'; interface: string; found: readonly HeardNetwork[] }
-  | { type: 'password-state'; action: Action; state: 'set' | 'empty' }
+  | { type: 'password-state'; action: Action; state: PasswordState }
   | { type: 'password-checked'; action: Action; right: boolean }
   | { type: 'performed'; action: Action; message: string }
   | { type: 'failed'; title: string; problem: string }

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
@@ -7,6 +7,13 @@ import { assertNone } from '../readback/verdict.ts';
 
 const MIB = 1024 * 1024;
 const SECTOR = 512;
+
+/**
+ * Code of the boot sector, 62 bytes into it: interrupt 18h, by which a BIOS goes on to the next device, and then nothing. What
+ * mtools writes there loads the same sector again, for ever, where it is on the first disk that a BIOS tries.
+ */
+const [BOOT_CODE_AT, BOOT_CODE_SPACE] = [62, 448];
+const BOOT_CODE = Buffer.from('cd18f4ebfd', 'hex');
 
 /** Room left on the file system. */
 const SPARE_BYTES = MIB;
@@ -42,7 +49,13 @@ export async function makeFat(file: string, request: FatRequest): Promise<void> 
     const input = await readFile(source);
     await run('mcopy', ['-i', image, '-', `::${path}`], { ...options, input });
   }
+  await passOnBoot(file);
   await verify(file, request);
+}
+
+async function passOnBoot(file: string): Promise<void> {
+  await using image = await open(file, 'r+');
+  await image.write(Buffer.concat([BOOT_CODE], BOOT_CODE_SPACE), 0, BOOT_CODE_SPACE, BOOT_CODE_AT);
 }
 
 /** Reads the image back by other means than mtools', which takes liberties with names. */

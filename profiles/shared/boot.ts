@@ -20,6 +20,7 @@ export const runlevels = {
     'hwdrivers',
     'modules',
     'sysctl',
+    'watchdog',
     'hostname',
     'loopback',
     'localmount',

@@ -31,8 +31,13 @@ async function restart(machine: Machine): Promise<Outcome> {
 const password = (machine: Machine, command: string, input = ''): Promise<Outcome> =>
   machine.by([], ['/usr/sbin/qx-password', command], input);
 
-const check = async (machine: Machine, word: string): Promise<number> =>
-  (await password(machine, 'check', `${word}\n`)).status;
+const WRONG = '/run/quantix/password/wrong';
+
+/** Whether a word is root's password, asked without waiting for what wrong ones before it cost. */
+async function check(machine: Machine, word: string): Promise<number> {
+  await machine.succeed(`rm -f ${WRONG}`);
+  return (await password(machine, 'check', `${word}\n`)).status;
+}
 
 const status = async (machine: Machine): Promise<string> =>
   (await password(machine, 'status')).stdout;
@@ -99,18 +104,77 @@ test('what cannot be a password is refused, and nothing changes', async () => {
   expect(await machine.files()).toEqual([]);
 });
 
-test('a kept file that does not parse is set aside and told, and changes nothing', async () => {
+const CLOSED = 'root:!:20780:0:99999:7:::\nsshd:!:20780:0:99999:7:::';
+
+test('a kept file that does not parse closes the consoles, also after the next restart, until a password is set', async () => {
   await using story = await begin();
   const { machine } = story;
   const text = `root:$6$salt$${'a'.repeat(86)}\nsshd::\n`;
   await machine.write(KEPT, text);
   expect(await restart(machine)).toMatchObject({
     status: 0,
-    stderr: expect.stringMatching(/set aside as shadow.rejected$/) as string,
+    stderr: expect.stringMatching(/set aside as shadow.rejected\n.*are closed: /) as string,
   });
-  expect(await machine.read('/dev/kmsg')).toMatch(/^<4>quantix: \/quantix\/auth\/shadow: not one/);
-  expect(await machine.read('/etc/shadow')).toBe(SHADOW.trimEnd());
+  expect(await machine.read('/dev/kmsg')).toMatch(
+    /^<4>quantix: the consoles are closed: \/quantix\/auth\/shadow holds no password/,
+  );
   expect(await machine.files()).toEqual([`${KEPT}.rejected`]);
+  for (const again of [false, true]) {
+    if (again) await restart(machine);
+    expect(await machine.read('/etc/shadow')).toBe(CLOSED);
+    expect(await status(machine)).toMatch(/^closed: .*\/quantix\/auth\/shadow/);
+    expect([await check(machine, ''), await check(machine, PASSWORD)]).toEqual([1, 1]);
+  }
+  await password(machine, 'set', `${PASSWORD}\n`);
+  await restart(machine);
+  expect(await status(machine)).toBe('set');
+  expect(await machine.files()).toEqual([KEPT]);
+});
+
+test('a configuration that is there and was not mounted closes the consoles', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const why =
+    'several file systems are QUANTIX-CFG (/dev/sda /dev/vdb): none is mounted at /quantix';
+  await machine.write('/run/quantix/unmounted-quantix', `${why}\n`);
+  await restart(machine);
+  expect(await status(machine)).toBe(`closed: ${why}`);
+  expect(await machine.read('/etc/shadow')).toBe(CLOSED);
+  expect(await password(machine, 'check', '\n')).toMatchObject({
+    status: 1,
+    stderr: `qx-password: closed: ${why}`,
+  });
+});
+
+test('after a wrong password nothing is checked for a while, twice as long each time, whoever asks', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await password(machine, 'set', `${PASSWORD}\n`);
+  const wrong = () => password(machine, 'check', 'wrong\n');
+  const uptime = async () => Number.parseFloat(await machine.succeed('cat /proc/uptime'));
+  for (const [index, delay] of [1, 2, 4, 8, 16, 30, 30].entries()) {
+    const before = Math.floor(await uptime());
+    expect(await wrong()).toEqual({ status: 1, stdout: '', stderr: '' });
+    const [count = 0, until = 0] = (await machine.succeed(`cat ${WRONG}`)).split(' ').map(Number);
+    expect(count).toBe(index + 1);
+    expect(until).toBeGreaterThanOrEqual(before + delay);
+    expect(until).toBeLessThanOrEqual((await uptime()) + delay);
+    expect(await machine.read('/dev/kmsg')).toBe(
+      `<4>quantix: a wrong password of root was typed (${index + 1} in a row)`,
+    );
+    // As if that time had passed.
+    await machine.write(WRONG, `${count} 0\n`);
+  }
+  // Whoever does not wait, and asks again, has no answer, right or wrong.
+  await machine.write(WRONG, `7 ${Math.ceil(await uptime()) + 600}\n`);
+  const impatient = ['timeout', '-s', 'KILL', '1', '/usr/sbin/qx-password', 'check'];
+  for (const word of [PASSWORD, PASSWORD, 'wrong']) {
+    expect((await machine.by([], impatient, `${word}\n`)).status).not.toBeOneOf([0, 1]);
+  }
+  await machine.write(WRONG, '7 0\n');
+  expect((await password(machine, 'check', `${PASSWORD}\n`)).status).toBe(0);
+  await wrong();
+  expect(await machine.read(WRONG)).toMatch(/^1 /);
 });
 
 test('without a place that lasts a password is for the session, and that is told', async () => {

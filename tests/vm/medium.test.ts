@@ -1,7 +1,9 @@
+import { truncate } from 'node:fs/promises';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import type { Disk, Machine, Medium } from '../../build/qemu/machine.ts';
 import { PROJECT, parseBuilt } from './build-images.ts';
+import { configurationDisk } from './configuration-disk.ts';
 import { withFlippedBit, writtenIntoPartition, writtenToLargerDisk } from './media.ts';
 import { boot, imageOf } from './story.ts';
 
@@ -11,8 +13,8 @@ const WAYS: readonly {
   firmware: Machine['firmware'];
   board: NonNullable<Machine['board']>;
   medium: (iso: string) => Promise<Medium>;
-  /** Another disk with the mark of the build, which comes first. */
-  besides?: (iso: string) => Promise<string>;
+  /** Disks that guests may have written, which come first. */
+  besides?: (iso: string) => Promise<Disk[]>;
 }[] = [
   {
     ...{ from: 'a larger USB disk', firmware: 'bios', board: 'pc' },
@@ -24,7 +26,12 @@ const WAYS: readonly {
   {
     ...{ from: 'a USB CD', firmware: 'bios', board: 'q35' },
     medium: async (image) => ({ as: 'cdrom', bus: 'usb', image }),
-    besides: withFlippedBit,
+    besides: async (iso) => {
+      const config = await configurationDisk('QVDC-CFG');
+      await truncate(config, 64 * 1024 ** 3);
+      const files = [await withFlippedBit(iso), config];
+      return files.map((file) => ({ file, format: 'raw', bus: 'ata' }));
+    },
   },
   {
     ...{ from: 'a partition', firmware: 'uefi', board: 'q35' },
@@ -37,12 +44,14 @@ test.each(WAYS)('QvDC finds its medium under $firmware on $board from $from', as
   const { iso } = imageOf('qvdc');
   const medium = await way.medium(iso);
   const name = `qvdc-medium-${from.replaceAll(' ', '-')}`;
-  const odd = way.besides === undefined ? undefined : await way.besides(iso);
-  const disks: Disk[] = odd === undefined ? [] : [{ file: odd, format: 'raw', bus: 'ata' }];
+  const disks = (await way.besides?.(iso)) ?? [];
   await using story = await boot(name, { firmware, board, medium, disks });
   await story.guest.waitForMilestone('root');
-  if (odd === undefined) return story.expectGoodConsole();
   const { log } = story.guest;
+  if (disks.length === 0) return story.expectGoodConsole();
+  expect(log).toMatch(
+    /quantix: not believed: \/dev\/sdb with QVDC-CFG, for it may be a guest's disk/,
+  );
   expect(log).toMatch(/verity: 7:0: data block 0 is corrupted/);
   expect(log).toMatch(/quantix: \/dev\/sda has the mark of this build and another or a damaged/);
 });

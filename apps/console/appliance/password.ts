@@ -1,11 +1,15 @@
 import { CommandError } from '../../process/command-error.ts';
 import { run, runFully } from '../../process/run.ts';
+import type { PasswordState } from '../deps.ts';
 
 /** The program that keeps root's password; it reads passwords from standard input. */
 export const QX_PASSWORD = '/usr/sbin/qx-password';
 
 /** Milliseconds: hashing is slow on purpose. */
 const TIMEOUT = 15_000;
+
+/** After wrong passwords a check waits for up to half a minute, and for one on another console. */
+const CHECK_TIMEOUT = 90_000;
 
 /** Exit status of `check` for a password that is not root's. */
 const WRONG = 1;
@@ -16,12 +20,14 @@ export interface PasswordOptions {
   program?: string;
 }
 
-/** Whether root has a password. @throws CommandError; an answer that is neither counts as `set` */
+/** Whether root has a password. @throws CommandError; an answer that is none of these counts as `set` */
 export async function passwordState({
   signal,
   program = QX_PASSWORD,
-}: PasswordOptions): Promise<'set' | 'empty'> {
+}: PasswordOptions): Promise<PasswordState> {
   const answer = await run(program, ['status'], { timeout: TIMEOUT, signal });
+  const closed = /^closed: (.*)/.exec(answer)?.[1];
+  if (closed !== undefined) return { closed };
   return answer.trim() === 'empty' ? 'empty' : 'set';
 }
 
@@ -31,7 +37,7 @@ export async function checkPassword(
   { signal, program = QX_PASSWORD }: PasswordOptions,
 ): Promise<boolean> {
   try {
-    await run(program, ['check'], { timeout: TIMEOUT, signal, input: `${password}\n` });
+    await run(program, ['check'], { timeout: CHECK_TIMEOUT, signal, input: `${password}\n` });
     return true;
   } catch (error) {
     const wrong = error instanceof CommandError && error.exitCode === WRONG;

@@ -95,6 +95,15 @@ describe('a config drive', () => {
     },
   );
 
+  test('is passed over by a BIOS that tries it first', async () => {
+    const file = join(folder, 'drive.img');
+    await WRITERS.fat(file, { label: 'QUANTIX-CFG', files: { '/hostname': 'node7\n' } });
+    // A jump (FAT specification, BS_jmpBoot) to interrupt 18h: nothing to boot here.
+    const sector = (await readFile(file)).subarray(0, 512);
+    expect(sector.toString('hex', 0, 2)).toBe('eb3c');
+    expect(sector.toString('hex', 62, 64)).toBe('cd18');
+  });
+
   test('without a folder for scratch files says how to name one', async () => {
     vi.stubEnv('TMPDIR', '/nonexistent');
     onTestFinished(() => void vi.unstubAllEnvs());

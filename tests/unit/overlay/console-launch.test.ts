@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EXIT } from '../../../apps/console/exit-status.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -89,4 +89,34 @@ test('an image without a program says so, and shows a log-in prompt', async () =
   const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\n${STAND_INS}\nRUN=run\nmain ttyS0`;
   const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: await temporaryFolder() });
   expect(stdout).toBe('no console program is in this image\nlog-in');
+});
+
+describe('a shell at which nobody types', () => {
+  /** What becomes of it: the terminal's last key and whether a command runs, each time that they are looked at. */
+  async function watched(turns: readonly string[]): Promise<string> {
+    const cases = turns.map((text, index) => `${index + 1}) ${text} ;;`).join('\n');
+    const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}
+      tty=tty1 IDLE_TURNS=3 turn=0
+      sleep() { turn=$((turn + 1)); [ $turn -le ${turns.length} ]; }
+      last_key() { echo "$key"; }
+      is_in_front() { [ -z "$busy" ]; }
+      watch_idle $$`;
+    // Each look is a turn: what it is like is set before.
+    const looking = script.replace(
+      'sleep() {',
+      `logger() { echo "$3 $4 $5 $6"; }; kill() { echo "hangs up after $turn"; }; sleep() { case $((turn + 1)) in\n${cases}\nesac;`,
+    );
+    const { stdout } = await execa('busybox', ['sh', '-c', looking]);
+    return stdout.split('\n').at(-1) ?? '';
+  }
+
+  test('is hung up', async () => {
+    expect(await watched(['key=1', ':', ':', ':', ':', ':'])).toBe('hangs up after 4');
+  });
+
+  test('goes on while somebody types, or a command runs', async () => {
+    expect(await watched(['key=1', ':', 'key=2', ':', 'key=3', ':', ':'])).toBe('');
+    expect(await watched(['key=1', ':', 'busy=yes', ':', ':', ':', ':', ':'])).toBe('');
+    expect(await watched(['busy=yes', ':', 'busy=', ':', ':', ':', ':'])).toBe('hangs up after 5');
+  });
 });

@@ -26,55 +26,55 @@ async function inInit(cwd: string, text: string): Promise<string> {
 
 describe('of the kernel’s parameters', () => {
   test.each([
-    ['', 'build= toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init'],
+    ['', 'build= toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init'],
     [
       'BOOT_IMAGE=/boot/vmlinuz quantix.build=0123 quantix.mode=live console=ttyS0',
-      'build=0123 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build=0123 toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     [
       'quantix.toram quantix.debug init=/bin/bash quantix.config=LABEL=MY-CFG',
-      'build= toram=yes debug=yes config=MY-CFG data=QUANTIX-DATA init=/bin/bash',
+      'build= toram=yes debug=yes config=LABEL=MY-CFG data=LABEL=QUANTIX-DATA init=/bin/bash',
     ],
     [
       'quantix.build=1 quantix.build=2',
-      'build=2 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build=2 toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     [
       'quantix.config=/dev/sda quantix.debug=no xinit=/x rdinit=/y',
-      'build= toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build= toram= debug= config=/dev/sda data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     [
-      'quantix.data=LABEL=MY-DATA quantix.data=/dev/sdb',
-      'build= toram= debug= config=QUANTIX-CFG data=MY-DATA init=/sbin/init',
+      'quantix.data=LABEL=MY-DATA quantix.data=PARTUUID=0123-01',
+      'build= toram= debug= config=LABEL=QUANTIX-CFG data=PARTUUID=0123-01 init=/sbin/init',
     ],
     [
       'quantix.build=a=b',
-      'build=a=b toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build=a=b toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     // The kernel reads what stands between double quotes as one parameter, wherever they begin and end.
     [
       'dyndbg="file x init=/evil +p" "a init=/worse" quantix.build=1',
-      'build=1 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build=1 toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     [
       '"quantix.build=2" init="/bin/sh" quantix.config="LABEL=MY-CFG"',
-      'build=2 toram= debug= config=MY-CFG data=QUANTIX-DATA init=/bin/sh',
+      'build=2 toram= debug= config=LABEL=MY-CFG data=LABEL=QUANTIX-DATA init=/bin/sh',
     ],
     [
       'x="a \t quantix.debug" quantix.toram y="b init=/evil',
-      'build= toram=yes debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build= toram=yes debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     [
       'quantix.build=3 -- init=/evil quantix.debug',
-      'build=3 toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build=3 toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
     [
       'quantix.build=* "',
-      'build=* toram= debug= config=QUANTIX-CFG data=QUANTIX-DATA init=/sbin/init',
+      'build=* toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
   ])('%j says %j', async (cmdline, told) => {
     const tell =
-      'echo "build=$build toram=$toram debug=$debug config=$config_label data=$data_label init=$init"';
+      'echo "build=$build toram=$toram debug=$debug config=$config data=$data init=$init"';
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'cmdline'), `${cmdline}\n`);
     expect(await inInit(folder, `parse_parameters "$(cat cmdline)"\n${tell}`)).toBe(told);
@@ -151,49 +151,163 @@ describe('a file system is told by its signature, with its label', () => {
   });
 });
 
-describe.skipIf(lacks('mkfs.ext4'))('of devices with a label', () => {
-  /** Runs init's choice among devices: file name → maker and label. */
-  async function choice(devices: Record<string, [string, string]>): Promise<string> {
+/** A disk of a machine: what makes its file system, the label, and what sysfs says. */
+interface SampleDisk {
+  maker: string;
+  label: string;
+  removable?: boolean;
+  /** GiB; 1 if absent. */
+  size?: number;
+}
+
+describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', () => {
+  const config = (more: Partial<SampleDisk> = {}): SampleDisk => ({
+    maker: 'mkfs.ext4',
+    label: 'QUANTIX-CFG',
+    ...more,
+  });
+  const LARGE = { size: 100 };
+
+  /** What init does about these disks. `$(uuid NAME)` in the text before is the number of a disk's file system. */
+  async function choice(disks: Record<string, SampleDisk>, before = ''): Promise<string> {
     const folder = await temporaryFolder();
-    for (const [name, [maker, label]] of Object.entries(devices)) {
+    for (const [name, { maker, label, removable = false, size = 1 }] of Object.entries(disks)) {
       await makers[maker]?.(join(folder, name), label);
+      const entry = join(folder, 'sys/class/block', name);
+      await mkdir(entry, { recursive: true });
+      await writeFile(join(entry, 'removable'), removable ? '1\n' : '0\n');
+      await writeFile(join(entry, 'size'), `${size * 2 ** 21}\n`);
     }
-    await writeFile(join(folder, 'devices'), Object.keys(devices).join('\n'));
-    return inInit(folder, 'mount_labelled QUANTIX-CFG /quantix');
+    await writeFile(join(folder, 'devices'), Object.keys(disks).join('\n'));
+    const text = [
+      'SYS=sys RECORD=record config=LABEL=QUANTIX-CFG',
+      'uuid() { uuid_of "$1" "$(file_system_of "$1")"; }',
+      before,
+      'mount_config "$config"',
+    ];
+    return (await inInit(folder, text.join('\n'))).replace(/[0-9a-f]{8}(?:-[0-9a-f]+)+/g, 'NUMBER');
   }
 
-  test('the one that has it is checked and mounted', async () => {
-    expect(await choice({ vda: ['mkfs.ext4', 'QUANTIX-CFG'], vdb: ['mformat', 'OTHER'] })).toBe(
-      'check vda ext4\nmount -t ext4 -o rw,noatime vda /root/quantix\nsay QUANTIX-CFG (vda) is mounted at /quantix',
+  const mounted = (name: string) =>
+    `check ${name} ext4\nmount -t ext4 -o rw,noatime,nosuid,nodev ${name} /root/quantix\nsay QUANTIX-CFG (${name}) is mounted at /quantix`;
+  const NOT_USED = 'labelled QUANTIX-CFG, is not used: another one is believed';
+
+  test('is the one with the label: it is checked and mounted', async () => {
+    const other = { maker: 'mformat', label: 'OTHER' };
+    expect(await choice({ vda: config(), vdb: other })).toBe(mounted('vda'));
+  });
+
+  test('is root’s alone where files have no owners', async () => {
+    expect(await choice({ vda: config({ maker: 'mformat' }) })).toContain(
+      'mount -t vfat -o rw,noatime,nosuid,nodev,umask=077 vda /root/quantix',
+    );
+    expect(await choice({ sr0: config({ maker: 'xorriso', removable: true }) })).toContain(
+      'mount -t iso9660 -o ro,nosuid,nodev,overriderockperm,mode=0400,dmode=0500 sr0 /root/quantix',
     );
   });
 
-  test('a disk without owners of files is root’s alone', async () => {
-    expect(await choice({ vda: ['mformat', 'QUANTIX-CFG'] })).toContain(
-      'mount -t vfat -o rw,noatime,umask=077 vda /root/quantix',
-    );
-  });
-
-  test('a CD is mounted read only, and is root’s alone', async () => {
-    expect(await choice({ sr0: ['xorriso', 'QUANTIX-CFG'] })).toContain(
-      'mount -t iso9660 -o ro,overriderockperm,mode=0400,dmode=0500 sr0 /root/quantix',
-    );
-  });
-
-  test('nothing is mounted if none has it, nor if it is the beginning of a longer one', async () => {
+  test('is none if none has the label, or one that begins with it', async () => {
     expect(await choice({})).toBe('');
-    expect(await choice({ vda: ['mkfs.ext4', 'QUANTIX-CFG2'], vdb: ['mformat', 'QUANTIX'] })).toBe(
-      '',
+    const longer = { vda: config({ label: 'QUANTIX-CFG2' }), vdb: config({ label: 'QUANTIX' }) };
+    expect(await choice(longer)).toBe('');
+  });
+
+  test('is none if two have the label and nothing tells which is meant, and both are told', async () => {
+    expect(await choice({ vda: config(), vdb: config({ maker: 'mformat' }) })).toBe(
+      'say several file systems are QUANTIX-CFG (vda vdb): none is mounted at /quantix',
     );
   });
 
-  test('nothing is mounted if two have it, and both are told', async () => {
-    expect(
-      await choice({ vda: ['mkfs.ext4', 'QUANTIX-CFG'], vdb: ['mformat', 'QUANTIX-CFG'] }),
-    ).toBe(
-      'say several file systems are labelled QUANTIX-CFG (vda vdb): none is mounted at /quantix',
+  test('is not believed on a large disk, which may be a guest’s', async () => {
+    expect(await choice({ sda: config(LARGE) })).toBe(
+      "say not believed: sda with QUANTIX-CFG, for it may be a guest's disk: quantix.config=UUID=NUMBER names it, quantix.config=none does without",
+    );
+    expect(await choice({ sda: config({ ...LARGE, removable: true }) })).toBe(mounted('sda'));
+    expect(await choice({ sda: config(LARGE) }, 'boot_disk=sda')).toBe(mounted('sda'));
+  });
+
+  test('stays the one that it is when a guest’s disk has the label, too', async () => {
+    const disks = { sda: config(LARGE), vdb: config() };
+    expect(await choice(disks)).toBe(`${mounted('vdb')}\nsay sda, ${NOT_USED}`);
+    expect(await choice({ sda: config(), vdb: config(LARGE) }, 'boot_disk=vdb')).toBe(
+      `${mounted('vdb')}\nsay sda, ${NOT_USED}`,
     );
   });
+
+  test('is the one that the data disk remembers, and no other', async () => {
+    const disks = { sda: config(), sdb: config(LARGE) };
+    expect(await choice(disks, 'uuid sdb >record')).toBe(`${mounted('sdb')}\nsay sda, ${NOT_USED}`);
+    expect(await choice(disks, 'echo 0123 >record; boot_disk=sda')).toBe(
+      'say the configuration of this machine, QUANTIX-CFG with UUID=0123, is not there: quantix.config=UUID=NUMBER names another, quantix.config=none does without',
+    );
+  });
+
+  test('is remembered once', async () => {
+    const told = await choice(
+      { vda: config(), vdb: config() },
+      `sync() { :; }; remember_config vda; remember_config vdb; [ "$(uuid vda)" = "$(cat record)" ] && echo same; config=none`,
+    );
+    expect(told).toBe('same');
+  });
+
+  test('that is named by its number is looked for nowhere else', async () => {
+    const disks = { sda: config(LARGE), sdb: config() };
+    const named = 'config=UUID=$(uuid sda | tr a-f A-F)';
+    expect((await choice(disks, named)).replace(/UUID=\S+/, 'UUID')).toBe(
+      mounted('sda').replace('QUANTIX-CFG', 'UUID'),
+    );
+    expect(await choice(disks, 'config=PARTUUID=0123-01')).toBe(
+      'say no file system is PARTUUID=0123-01: nothing is mounted at /quantix',
+    );
+    expect(await choice(disks, 'config=/dev/sdb')).toContain('say no file system is /dev/sdb');
+    expect(await choice(disks, 'config=none')).toBe('');
+  });
+
+  test('with errors that need a person is mounted read only, and that is told', async () => {
+    expect(await choice({ vda: config() }, 'check_file_system() { return 1; }')).toBe(
+      'say the file system on vda has errors that need a person: it is mounted read only\n' +
+        'mount -t ext4 -o ro,noatime,nosuid,nodev vda /root/quantix\nsay QUANTIX-CFG (vda) is mounted at /quantix',
+    );
+  });
+});
+
+test.for(['mkfs.ext4', 'mformat', 'mformat -F', 'xorriso'])(
+  'the number of a file system is the one that blkid tells: %s',
+  async (maker, { skip }) => {
+    const [program = ''] = maker.split(' ');
+    skip(lacks('blkid') || lacks(program), `blkid or ${program} is not on this host`);
+    const folder = await temporaryFolder();
+    await makers[maker]?.(join(folder, 'disk'), 'LABEL');
+    const args = ['-p', '-o', 'value', '-s', 'UUID', join(folder, 'disk')];
+    const { stdout } = await execa('blkid', args);
+    const told = await inInit(folder, 'uuid_of disk "$(file_system_of disk)"');
+    expect(told).toBe(stdout.toLowerCase());
+  },
+);
+
+test.each([512, 4096])('a partition is known by its table, sectors of %d bytes', async (sector) => {
+  const folder = await temporaryFolder();
+  const table = Buffer.alloc(5 * sector);
+  table.write('EFI PART', sector, 'latin1');
+  table.writeUInt32LE(3, sector + 72);
+  table.writeUInt32LE(256, sector + 84);
+  table.write('33221100554477668899aabbccddeeff', 3 * sector + 256 + 16, 'hex');
+  table.writeUInt32LE(0xdeadbeef, 440);
+  await writeFile(join(folder, 'gpt'), table);
+  await writeFile(join(folder, 'mbr'), table.subarray(0, sector));
+  for (const [disk, number] of [
+    ['gpt', '00112233-4455-6677-8899-aabbccddeeff'],
+    ['mbr', 'deadbeef-02'],
+  ]) {
+    const text = [
+      `SYS=sys; disk_of() { echo ${disk}; }`,
+      `mkdir -p sys/class/block/${disk}2 sys/class/block/${disk}/queue`,
+      `echo 2 >sys/class/block/${disk}2/partition`,
+      `echo ${sector} >sys/class/block/${disk}/queue/logical_block_size`,
+      `echo "[$(partuuid_of ${disk}2)] [$(partuuid_of ${disk})]"`,
+    ];
+    expect(await inInit(folder, text.join('\n'))).toBe(`[${number}] []`);
+  }
 });
 
 describe('the medium', () => {

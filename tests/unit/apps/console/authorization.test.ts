@@ -100,3 +100,14 @@ test('Escape leaves the question, and nothing is done', async () => {
   await terminal.see(/Enter or letter/);
   expect(calls).toEqual([]);
 });
+
+test('where the consoles are closed nothing is asked for and nothing done, and why is told', async () => {
+  const passwordState = async () => ({ closed: 'several file systems are QUANTIX-CFG (sda vdb)' });
+  const { deps, calls } = machine({ passwordState });
+  const { terminal } = runConsole(deps);
+  terminal.type('8');
+  await terminal.see(/The consoles are closed[\s\S]*several file systems are QUANTIX-CFG/);
+  terminal.type('\r3d');
+  await terminal.see(/The consoles are closed/);
+  expect(calls).toEqual([]);
+});

@@ -50,8 +50,9 @@ test.each([
   ['echo set', 'set'],
   ['echo what', 'set'],
   ['true', 'set'],
-])('after %j the password counts as %s', async (script, state) => {
-  expect(await passwordState({ signal, program: await program(script) })).toBe(state);
+  ['echo "closed: two disks"', { closed: 'two disks' }],
+])('after %j the password counts as %j', async (script, state) => {
+  expect(await passwordState({ signal, program: await program(script) })).toEqual(state);
 });
 
 test('a program that is not there is no empty password', async () => {
