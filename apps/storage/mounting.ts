@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import { readText } from '../host/read.ts';
 import { CommandError } from '../process/command-error.ts';
@@ -8,6 +9,10 @@ import { StorageError } from './error.ts';
 /** Milliseconds that mounting may take, and checking a file system before. */
 const MOUNT_LIMIT = 30_000;
 const CHECK_LIMIT = 600_000;
+
+/** How often a busy file system is tried to be unmounted, and milliseconds in between. */
+const BUSY_TRIES = 5;
+const BUSY_PAUSE = 400;
 
 /** What lies on a pool's folder as long as the pool is not mounted there: nothing can be written into its place. */
 const COVER = 'quantix-unmounted';
@@ -57,9 +62,23 @@ export async function cover(path: string, signal?: AbortSignal): Promise<void> {
  */
 export async function unmountPool(path: string, signal?: AbortSignal): Promise<void> {
   for (let layer = topmost(await readMounts(), path); layer !== undefined; ) {
-    await run('umount', [path], { timeout: MOUNT_LIMIT, signal });
+    await unmount(path, signal);
     if (layer.source === COVER) return;
     layer = topmost(await readMounts(), path);
+  }
+}
+
+/** Unmounts what is topmost; a look at the pool of this program's own may be busy there for a moment. */
+async function unmount(path: string, signal: AbortSignal | undefined): Promise<void> {
+  for (let tries = BUSY_TRIES; ; tries -= 1) {
+    try {
+      await run('umount', [path], { timeout: MOUNT_LIMIT, signal });
+      return;
+    } catch (error) {
+      const isBusy = error instanceof CommandError && /busy/i.test(error.stderr);
+      if (!isBusy || tries <= 1) throw error;
+    }
+    await wait(BUSY_PAUSE, undefined, { signal });
   }
 }
 

@@ -71,7 +71,10 @@ export async function expectPoolsUpAgain(story: Story): Promise<void> {
     { name: 'files', path: '/pools/files', health: 'healthy', volumes: [{ name: 'a.img' }] },
     { name: 'fast', kind: 'lvm', health: 'healthy', volumes: [{ path: '/dev/fast/disk' }] },
   ]);
-  await succeed(story, 'umount /pools/files && ! touch /pools/files/b.img');
+  await succeed(
+    story,
+    'until umount /pools/files; do usleep 200000; done; ! touch /pools/files/b.img',
+  );
   await untilSucceeds(story, '[ -e /pools/files/a.img ]');
   await succeed(story, 'qx-node pool remove files && ! grep -q /pools/files /proc/mounts');
   expect(await succeed(story, 'cat /quantix/node/node.yaml')).not.toContain('files');
