@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { LibvirtError } from './error.ts';
 import { type Libvirt, loudVirsh } from './virsh.ts';
 
+/** Milliseconds: at the first definition after a boot libvirt asks each QEMU what it can do. */
+const PATIENCE = 180_000;
+
 /**
  * Defines a virtual machine from libvirt's XML.
  * @returns what virsh says of it
@@ -15,7 +18,7 @@ export async function defineFrom(libvirt: Libvirt, xml: string): Promise<string>
   try {
     const file = join(folder, 'definition.xml');
     await writeFile(file, xml, { mode: 0o600 });
-    return await loudVirsh(libvirt, ['define', file]);
+    return await loudVirsh(libvirt, ['define', file], PATIENCE);
   } catch (error) {
     const unfit = error instanceof LibvirtError && error.failure === 'refused';
     if (!unfit || /already (?:exists|defined|active)/.test(error.message)) throw error;
