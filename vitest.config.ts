@@ -75,8 +75,8 @@ export default defineConfig({
         test: {
           ...IMAGES,
           name: 'vm',
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
           include: ['tests/vm/**/*.test.ts'],
         },
       },

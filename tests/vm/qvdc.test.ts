@@ -42,7 +42,7 @@ const MOMENTS = [
 const CUTS = Number(process.env.QUANTIX_POWER_CUTS ?? 1);
 
 /** Milliseconds for a story, whose many commands each take seconds on an emulated processor, and for a cut with two boots. */
-const STORY = 1_200_000;
+const STORY = 1_800_000;
 const CUT = 600_000;
 
 const random = new Random(12);
