@@ -10,6 +10,7 @@ export const RENAMED: Readonly<Record<string, string>> = {
 const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   blkid: ['util-linux'],
   'busybox-ifupdown': [],
+  dnsmasq: ['dnsmasq-base'],
   'e2fsprogs-extra': ['e2fsprogs', 'logsave'],
   etcd: ['etcd-server'],
   'etcd-ctl': ['etcd-client'],
@@ -22,6 +23,7 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   'libvirt-client': ['libvirt', 'libvirt-clients'],
   'libvirt-qemu': [
     'libvirt-daemon-driver-interface',
+    'libvirt-daemon-driver-network',
     'libvirt-daemon-driver-nodedev',
     'libvirt-daemon-driver-nwfilter',
     'libvirt-daemon-driver-qemu',

@@ -34,11 +34,16 @@ test('every script says by its first line which of three shells runs it', () => 
   expect(scripts).toContain('initramfs/init');
 });
 
-test('shellcheck finds nothing in scripts', async () => {
+/** Milliseconds for shellcheck, which takes a processor of its own ten seconds. */
+const CHECK = 120_000;
+
+test('shellcheck finds nothing in scripts', { timeout: CHECK }, async () => {
   expect(await complaints('shellcheck', ['--shell=sh', '--format=gcc'], scripts)).toBe('');
 });
 
-test('shellcheck finds nothing in services, whose variables openrc-run reads', async () => {
+test('shellcheck finds nothing in services, whose variables openrc-run reads', {
+  timeout: CHECK,
+}, async () => {
   const args = ['--shell=sh', '--format=gcc', '--exclude=SC2034'];
   expect(await complaints('shellcheck', args, services)).toBe('');
 });
