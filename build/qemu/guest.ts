@@ -16,7 +16,7 @@ import { Qmp } from './qmp.ts';
 import { Transcript } from './transcript.ts';
 
 /** Seconds that a wait lasts at most; translated instructions are some ten times slower than the CPU's own. */
-const PATIENCE = { kvm: 60, tcg: 240 } as const;
+const PATIENCE = { kvm: 60, tcg: 480 } as const;
 
 /** Milliseconds between attempts to reach a socket that QEMU is about to make. */
 const SOCKET_PAUSE = 20;

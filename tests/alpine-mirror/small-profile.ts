@@ -4,10 +4,18 @@ import * as alpine from '../../profiles/shared/alpine.ts';
 import { RELEASE } from './from-alpine.ts';
 import { LENT } from './lent-by-debian.ts';
 
-/** Services of Quantix-OS for virtual machines, as paths of the project. */
+/** Services of Quantix-OS for virtual machines and their storage, and the firewall, as paths of the project. */
 export const NOT_SMALL = [
   'overlay/common/etc/init.d/dbus',
+  'overlay/common/etc/init.d/quantix-firewall',
+  'overlay/quantix-os/etc/init.d/guest-networks',
+  'overlay/quantix-os/etc/init.d/iscsid',
   'overlay/quantix-os/etc/init.d/libvirtd',
+  'overlay/quantix-os/etc/init.d/multipathd',
+  'overlay/quantix-os/etc/init.d/quantix-guests',
+  'overlay/quantix-os/etc/init.d/quantix-pools',
+  'overlay/quantix-os/etc/init.d/rpc.statd',
+  'overlay/quantix-os/etc/init.d/rpcbind',
   'overlay/quantix-os/etc/init.d/virtlogd',
   'overlay/quantix-os/etc/modules-load.d/hypervisor.conf',
 ];
@@ -51,6 +59,7 @@ export const smallProfile: ProfileInput = {
   },
   runlevels: {
     ...quantixOs.runlevels,
+    boot: quantixOs.runlevels.boot.filter((name) => !services.has(name)),
     default: quantixOs.runlevels.default.filter((name) => !services.has(name)),
   },
   setuid: {},

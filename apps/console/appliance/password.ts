@@ -6,7 +6,7 @@ import type { PasswordState } from '../deps.ts';
 export const QX_PASSWORD = '/usr/sbin/qx-password';
 
 /** Milliseconds: hashing is slow on purpose. */
-const TIMEOUT = 15_000;
+const TIMEOUT = 60_000;
 
 /** After wrong passwords a check waits for up to half a minute, and for one on another console. */
 const CHECK_TIMEOUT = 90_000;
