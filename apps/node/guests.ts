@@ -1,6 +1,6 @@
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { readNodeConfig } from '../control/config.ts';
-import { GUEST_PLACES, type GuestPlaces } from '../guests/places.ts';
+import { cutShort, GUEST_PLACES, type GuestPlaces } from '../guests/places.ts';
 import { startGuests } from '../guests/start.ts';
 import { stopGuests } from '../guests/stop.ts';
 import { LibvirtError } from '../libvirt/error.ts';
@@ -33,7 +33,7 @@ export async function runGuests(
   { places, uri, configuration }: GuestWorld = WORLD,
 ): Promise<number> {
   if (verb === 'cut-short') {
-    await writeFile(places.cutShort, '');
+    await cutShort(places);
     return 0;
   }
   const libvirt = { uri, signal };

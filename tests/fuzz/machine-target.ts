@@ -72,14 +72,6 @@ export const machine: Target = {
       .nullable()
       .parse(describeContents(bytes('superblock'), []));
     z.array(z.number()).parse(parseDefaultRoutes(text('routes')).map(({ metric }) => metric));
-    texts.parse(parseCovered(text('covers')));
-    z.array(z.int().nonnegative()).parse(
-      parseFiles(text('files'), { folder: '/p', token: 'T' }).map(({ size }) => size),
-    );
-    z.string().parse(parseSystemError(text('complaint')).code);
-    z.string()
-      .nullable()
-      .parse(describeContents(bytes('superblock'), []));
     z.array(z.number()).parse(parseDefaultRoutes6(text('routes')).map(({ metric }) => metric));
     z.array(z.number()).parse(parseScan(text('scan')).map(({ signal }) => signal));
     z.string()

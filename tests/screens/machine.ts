@@ -25,6 +25,16 @@ export const HOST = {
   nics: [],
 };
 
+/** What the interfaces have that no file configures. */
+const CARD = {
+  mtu: 1500,
+  type: null,
+  master: null,
+  ports: [],
+  vlan: null,
+  ipv6: { method: 'auto' as const, addresses: [], gateway: null },
+};
+
 export const NETWORK = {
   persistent: true,
   hostname: 'node7',
@@ -41,12 +51,7 @@ export const NETWORK = {
       addresses: [{ address: '10.0.0.7', prefix: 24 }],
       gateway: '10.0.0.1',
       dns: ['10.0.0.1', '9.9.9.9'],
-      mtu: 1500,
-      type: null,
-      master: null,
-      ports: [],
-      vlan: null,
-      ipv6: { method: 'auto' as const, addresses: [], gateway: null },
+      ...CARD,
       ssid: null,
       dhcp: { pid: 412, lease: { address: '10.0.0.7', server: '10.0.0.1', seconds: 3600 } },
       confirm: null,
@@ -63,12 +68,7 @@ export const NETWORK = {
       addresses: [],
       gateway: null,
       dns: [],
-      mtu: 1500,
-      type: null,
-      master: null,
-      ports: [],
-      vlan: null,
-      ipv6: { method: 'auto' as const, addresses: [], gateway: null },
+      ...CARD,
       ssid: null,
       dhcp: null,
       confirm: null,

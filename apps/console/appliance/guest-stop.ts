@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
 import { codeOf } from '../../process/code-of.ts';
 import type { GuestStop } from '../deps.ts';
@@ -13,9 +13,4 @@ export async function readGuestStop({
     if (codeOf(error) === 'ENOENT') return { waits: null };
     throw error;
   }
-}
-
-/** Lets a host that goes down wait no longer. */
-export async function cutShort(places: Pick<GuestPlaces, 'cutShort'>): Promise<void> {
-  await writeFile(places.cutShort, '');
 }

@@ -68,8 +68,8 @@ save_crash_records() {
 	done
 }
 
-# Makes the appliance's folders, and lets its programs find them: on the disk, or in memory where there is none. A disk that cannot be used may hold all that there was:
-# nothing starts with empty folders instead.
+# Makes the appliance's folders, and lets its programs find them: on the disk, or in memory where there is none. A disk that
+# cannot be used may hold all that there was: nothing starts with empty folders instead.
 use_data_disk() {
 	rm -f "$reason"
 	if [ -s "$unmounted" ]; then

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { cutShort, readGuestStop } from '../../../../../apps/console/appliance/guest-stop.ts';
+import { readGuestStop } from '../../../../../apps/console/appliance/guest-stop.ts';
+import { cutShort } from '../../../../../apps/guests/places.ts';
 import { temporaryFolder } from '../../../folder.ts';
 
 test('what a host that goes down waits for is told while it does, and can be waited for no longer', async () => {

@@ -6,8 +6,14 @@
 LINK_KEYS='TYPE PORTS BOND_MODE VLAN_ID LINK MTU ROUTES METHOD6 IP_ADDRESS6 PREFIX6 GATEWAY6 DNS6'
 
 clear_link_plan() {
-	type='' ports='' bond_mode='' vlan_id='' link='' mtu='' routes=''
+	clear_link_part
+	mtu='' routes=''
 	method6='' address6='' prefix6='' gateway6='' dns6=''
+}
+
+# What makes an interface a link.
+clear_link_part() {
+	type='' ports='' bond_mode='' vlan_id='' link=''
 }
 
 # Puts one value into the plan; 2 for a key that is none of these: KEY VALUE

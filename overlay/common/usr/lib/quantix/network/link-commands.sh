@@ -55,16 +55,12 @@ begin_link() {
 		elif [ "$new_type" = bridge ]; then
 			method=off
 		fi
-		[ -z "$type" ] || { clear_link_part; }
+		# What the first port is itself, a bond say, its bridge is not.
+		[ -z "$type" ] || clear_link_part
 	fi
 	[ -z "$ssid" ] || { complain "$name: WiFi cannot be a port"; exit 1; }
 	type=$new_type ports='' where=$name
 	set_ports "$new_ports" || exit 1
-}
-
-# What the first port is itself, a bond say, its bridge is not.
-clear_link_part() {
-	type='' ports='' bond_mode='' vlan_id='' link=''
 }
 
 # What is configured for an interface, without setting aside what has a mistake: INTERFACE
@@ -107,12 +103,17 @@ back_out() {
 		unmake_link "$name" "$(first_port)"
 		interface=''
 		rm -rf "${RUN:?}/${name:?}"
-		for one in $(split_list "$ports"); do
-			[ ! -e "$NET/$one" ] || "$0" apply "$one" >&2
-		done
+		apply_ports "$ports" >&2
 	else
 		(load_link "$name" && ensure_link "$name")
 	fi
+}
+
+# Gives former ports that there are what their own files say: PORT,…
+apply_ports() {
+	for one in $(split_list "$1"); do
+		[ ! -e "$NET/$one" ] || "$0" apply "$one"
+	done
 }
 
 # The first of the plan's ports that there is.
@@ -140,12 +141,7 @@ forget_files() {
 # Makes the plan of a bridge or bond that of its port, which stays what it is itself: PORT
 become_port_plan() {
 	clear_link_part
-	own=$(load_link "$1" 2>/dev/null && write_link_plan | grep -E '^(TYPE|PORTS|BOND_MODE|LINK|VLAN_ID)=')
-	while IFS= read -r line; do
-		[ -z "$line" ] || set_link_key "${line%%=*}" "${line#*=}"
-	done <<-END
-		$own
-	END
+	set_link_keys "$(load_link "$1" 2>/dev/null && write_link_plan | grep -E '^(TYPE|PORTS|BOND_MODE|LINK|VLAN_ID)=')"
 }
 
 # Takes a bridge, bond or VLAN away; what it had is its first port's: NAME
@@ -178,9 +174,7 @@ command_remove() {
 	remove_file "$SESSION/$1.conf"
 	[ ! -e "$PERSISTENT/$1.conf" ] || remove_file "$PERSISTENT/$1.conf" || exit 1
 	interface=''
-	for one in $(split_list "$all_ports"); do
-		[ ! -e "$NET/$one" ] || "$0" apply "$one"
-	done
+	apply_ports "$all_ports"
 	say "$1: removed"
 }
 
@@ -192,9 +186,7 @@ drop_unconfirmed() {
 	all_ports=$ports
 	unmake_link "$1" "$(first_port)"
 	interface=''
-	for one in $(split_list "$all_ports"); do
-		[ ! -e "$NET/$one" ] || "$0" apply "$one"
-	done
+	apply_ports "$all_ports"
 }
 
 # No IPv4 address, of a bridge that is the guests' alone, say: INTERFACE
@@ -340,9 +332,14 @@ remember_link_plan() {
 }
 
 recall_link_plan() {
+	set_link_keys "$kept_link_plan"
+}
+
+# Lines KEY=value, as `write_link_plan` writes them, into the plan: LINES
+set_link_keys() {
 	while IFS= read -r line; do
 		[ -z "$line" ] || set_link_key "${line%%=*}" "${line#*=}"
 	done <<-END
-		$kept_link_plan
+		$1
 	END
 }

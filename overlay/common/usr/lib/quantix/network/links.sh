@@ -301,7 +301,7 @@ unmake_link() (
 	for one in $(split_list "$ports"); do
 		set_knob "$one" disable_ipv6 0
 	done
-	type='' ports='' bond_mode='' vlan_id='' link=''
+	clear_link_part
 	if [ -n "$2" ]; then hand_over "$1" "$2"; fi
 	for file in "$RUN/$1"/*; do
 		[ "$file" = "$RUN/$1/lock" ] || rm -f "$file"
