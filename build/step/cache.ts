@@ -123,9 +123,7 @@ export class StepCache {
       await this.#publish(temporary, step);
       return { directory: this.#folder(step), hashes, cached: false, seconds };
     } finally {
-      // Half of a maker may still write when the other half has failed: the folder is not empty at once then.
-      const left = rm(temporary, { recursive: true, force: true, maxRetries: 10 });
-      await left.finally(() => held.close());
+      await discard(temporary).finally(() => held.close());
     }
   }
 
@@ -173,6 +171,17 @@ export class StepCache {
       await rename(temporary, final);
     }
   }
+}
+
+/**
+ * Removes the folder of a maker. Half of a maker may still write when the other half has failed: the folder is renamed,
+ * so whatever that half opens from then on is not found, and the files that it has open go with the folder.
+ */
+async function discard(directory: string): Promise<void> {
+  const discarded = `${directory}-discarded`;
+  // Not there any more when the step was published.
+  if ((await ifThere(rename(directory, discarded).then(() => true))) === undefined) return;
+  await rm(discarded, { recursive: true, force: true, maxRetries: 10 });
 }
 
 /** Hashes and seals what a step made, and writes its record; all of it is on the disk afterwards. */
