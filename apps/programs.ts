@@ -10,7 +10,7 @@ export interface Program {
 
 /** The programs, each loaded when it is called: what the others import costs it nothing. */
 export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
-  'qx-node': () => import('./node/main.ts'),
+  'qx-node': () => import('./agent/main.ts'),
   'qx-console': () => import('./console/qx-console.ts'),
   'qx-dcui': () => import('./console/qx-dcui.ts'),
   'qx-controlplane': () => import('./control-plane/main.ts'),

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { ask } from '../../../apps/agent/client/ask.ts';
+import { joinControlPlane } from '../../../apps/agent/client/join.ts';
+import { run } from '../../../apps/agent/run.ts';
 import { healthSchema } from '../../../apps/api/health.ts';
-import { ask } from '../../../apps/node/client/ask.ts';
-import { joinControlPlane } from '../../../apps/node/client/join.ts';
-import { run } from '../../../apps/node/run.ts';
 import { ControlPlane } from '../../control-plane/control-plane.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { z } from 'zod';
+import { readNodeConfig } from '../../../apps/agent/configuration/node-config.ts';
+import { PoolManager } from '../../../apps/agent/pools/pool-manager.ts';
 import { poolRequestSchema } from '../../../apps/api/storage.ts';
-import { readNodeConfig } from '../../../apps/control/config.ts';
-import { PoolManager } from '../../../apps/node/pool-manager.ts';
 import { poolDeclarationsSchema } from '../../../apps/storage/declaration.ts';
 import { isTold } from '../../../apps/storage/error.ts';
 import { PoolKeeper } from '../../../apps/storage/keeper.ts';

@@ -51,7 +51,7 @@ function missingIn(program: string, path: string): string[] {
 /** The agent's parts know the name of a file; its folder is told to them by what puts them together. */
 function missingInApps(program: string, path: string): string[] {
   const text = readFileSync(join(PROJECT, program), 'utf8');
-  const agent = readFileSync(join(PROJECT, 'apps/node/run.ts'), 'utf8');
+  const agent = readFileSync(join(PROJECT, 'apps/agent/run.ts'), 'utf8');
   return [
     ...(text.includes(basename(path)) ? [] : [basename(path)]),
     ...(agent.includes(`'/quantix/${dirname(path)}'`) ? [] : [dirname(path)]),

@@ -1,0 +1,180 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Document } from 'yaml';
+import * as z from 'zod';
+import { type GuestSettings, guestSettingsSchema } from '../../guests/settings.ts';
+import { readIfThere, setAside, writeDurably } from './durable-file.ts';
+import { ControlError } from './error.ts';
+import { formatJoinToken, parseJoinToken } from './join-token.ts';
+import { parseOrigin } from './origin.ts';
+
+/** What `node.yaml` says. `P` is what the room of the storage pools makes of one of them. */
+export interface NodeConfig<P = unknown> {
+  /** `https://host:port`. */
+  readonly controlPlane: string | undefined;
+  /** Used once, while the node has no certificate, and then removed from the file. */
+  readonly joinToken: string | undefined;
+  readonly pools: readonly P[];
+  readonly guests: GuestSettings;
+}
+
+export interface NodeConfigRead<P> {
+  readonly config: NodeConfig<P>;
+  /** Why the file was set aside, and where it is now; the configuration is empty then. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Reads `node.yaml`; without one the configuration is empty. A file with any error is set aside as a whole.
+ * @param file its path
+ * @param pools what `pools` must be
+ * @throws only what the disk throws
+ */
+export async function readNodeConfig<P>(
+  file: string,
+  pools: z.ZodType<readonly P[]>,
+): Promise<NodeConfigRead<P>> {
+  const text = await readIfThere(file);
+  const empty = { controlPlane: undefined, joinToken: undefined, pools: [], guests: USUAL_GUESTS };
+  if (text === undefined) return { config: empty, problem: undefined };
+  try {
+    return { config: await parseNodeConfig(text, { file, pools }), problem: undefined };
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    const aside = await setAside(file);
+    return { config: empty, problem: `${error.message} It was set aside as ${aside}.` };
+  }
+}
+
+/**
+ * Reads the text of a `node.yaml`.
+ * @throws ControlError naming the file and the key or line
+ */
+export async function parseNodeConfig<P>(
+  text: string,
+  { file, pools }: { file: string; pools: z.ZodType<readonly P[]> },
+): Promise<NodeConfig<P>> {
+  const document = await parseYaml(text, file);
+  const parsed = schema(pools).safeParse(contentOf(document, file) ?? {});
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const key = issue?.path.join('.') ?? '';
+    const at = key === '' ? file : `${file}, ${key}`;
+    throw new ControlError({ what: issue?.message ?? 'not a configuration', where: at });
+  }
+  const { controlPlane, joinToken } = parsed.data;
+  const { guests = USUAL_GUESTS } = parsed.data;
+  return { controlPlane, joinToken, pools: parsed.data.pools ?? [], guests };
+}
+
+export interface ConfigChange {
+  readonly controlPlane: string;
+}
+
+/**
+ * Writes into `node.yaml` which control plane the node belongs to now, and removes the token that was used.
+ * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ */
+export async function rememberControlPlane(
+  file: string,
+  { controlPlane }: ConfigChange,
+): Promise<void> {
+  await change(file, (document) => {
+    document.set('controlPlane', controlPlane);
+    document.delete('joinToken');
+  });
+}
+
+/**
+ * Adds a pool to those that `node.yaml` declares.
+ * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ */
+export async function declarePool(file: string, pool: object): Promise<void> {
+  await change(file, (document) => {
+    if (document.get('pools') == null) document.set('pools', document.createNode([pool]));
+    else document.addIn(['pools'], document.createNode(pool));
+  });
+}
+
+/**
+ * Takes the pool of a name out of those that `node.yaml` declares, if it is there.
+ * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ */
+export async function withdrawPool(file: string, name: string): Promise<void> {
+  await change(file, (document) => {
+    const pools = z.array(z.unknown()).catch([]).parse(document.toJS()?.pools);
+    const isIt = (pool: unknown) => z.object({ name: z.literal(name) }).safeParse(pool).success;
+    const index = pools.findIndex(isIt);
+    if (index >= 0) document.deleteIn(['pools', index]);
+  });
+}
+
+/** Changes of files wait for each other: each begins with what the one before wrote. */
+let lastChange: Promise<unknown> = Promise.resolve();
+
+/** Changes `node.yaml`. Everything else in the file stays as it is, comments too. */
+function change(file: string, edit: (document: Document.Parsed) => void): Promise<void> {
+  const work = async () => {
+    const text = (await readIfThere(file)) ?? '';
+    const document = await parseYaml(text, file);
+    const before = contentOf(document, file);
+    if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
+      throw new ControlError({ what: 'not a list of keys and values', where: file });
+    }
+    edit(document);
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeDurably(file, document.toString(), 0o600);
+  };
+  const next = lastChange.then(work, work);
+  lastChange = next;
+  return next;
+}
+
+/** Loads the parser when there is something to parse: most agents live without it. */
+async function parseYaml(text: string, file: string): Promise<Document.Parsed> {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    const where = line === undefined ? file : `${file}, line ${line}`;
+    throw new ControlError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
+  }
+  return document;
+}
+
+function contentOf(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases that would multiply without end.
+    throw new ControlError({ what: 'this YAML cannot be read', where: file, cause });
+  }
+}
+
+const USUAL_GUESTS = guestSettingsSchema.parse({});
+
+function schema<P>(pools: z.ZodType<readonly P[]>) {
+  return z.strictObject({
+    controlPlane: z.string().transform(by(parseOrigin)).optional(),
+    joinToken: z
+      .string()
+      .transform(by((text) => formatJoinToken(parseJoinToken(text))))
+      .optional(),
+    pools: pools.optional(),
+    guests: guestSettingsSchema.optional(),
+  });
+}
+
+/** A parser that throws as a transformation that reports. */
+function by(parse: (text: string) => string) {
+  return (text: string, context: z.RefinementCtx<string>): string => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message.replace(/\.$/, '') });
+      return z.NEVER;
+    }
+  };
+}

@@ -1,0 +1,186 @@
+import type { Vm, Vms } from '../api/vms.ts';
+import { stackOf } from '../error.ts';
+import { readChanges } from '../host/changes.ts';
+import { CpuMeter } from '../host/cpu-usage.ts';
+import { readDataDisk } from '../host/data-disk.ts';
+import { readHost } from '../host/host.ts';
+import { readMounts } from '../host/mounts.ts';
+import { giveAccount } from '../libvirt/account.ts';
+import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
+import { watchVms } from '../libvirt/watch-vms.ts';
+import type { Logger } from '../log/logger.ts';
+import { detectManagementAddress } from '../network/management-address.ts';
+import { readNetwork } from '../network/status.ts';
+import { watchNetwork } from '../network/watch.ts';
+import type { PoolDeclaration } from '../storage/declaration.ts';
+import { PoolKeeper } from '../storage/keeper.ts';
+import { StorageReader } from '../storage/pools.ts';
+import { VERSION } from '../version.ts';
+import type { NodeConfigRead } from './configuration/node-config.ts';
+import { textOf } from './membership/facts.ts';
+import { lateControl } from './membership/late.ts';
+import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
+import { poolChanges } from './pools/pool-changes.ts';
+import { PoolManager } from './pools/pool-manager.ts';
+import { watchPools } from './pools/watch-pools.ts';
+import type { Parts } from './server/parts.ts';
+import { vmChanges } from './vms/vm-changes.ts';
+import { watchAddress } from './watch-address.ts';
+
+export interface MachineOptions {
+  /** Connection URI of libvirt. */
+  uri: string;
+  /** Folder that keeps what belongs to this node. */
+  folder: string;
+  /** What `node.yaml` in it said. */
+  configuration: NodeConfigRead<PoolDeclaration>;
+  /** Pools that the control plane assigned last. */
+  assigned: readonly PoolDeclaration[];
+  log: Logger;
+  /** Ends everything. */
+  signal: AbortSignal;
+}
+
+/** Where the file system is mounted that outlives a reboot. */
+const PERSISTENT = '/quantix';
+
+/** Virtual machines, none of which outlives a restart where their definitions lie in memory. */
+async function kept(look: Promise<Vms>): Promise<Vms> {
+  const [told, disk] = await Promise.all([look, readDataDisk()]);
+  if (disk.state === 'used') return told;
+  return { ...told, vms: told.vms.map((vm) => ({ ...vm, persistent: false })) };
+}
+
+/** Milliseconds for which pools that are being brought up are waited for; then they are told as they are. */
+const POOLS_PATIENCE = 3_000;
+
+/** Guests that are kept and were not there before. */
+function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
+  const known = new Set(before?.vms.map(({ id }) => id));
+  return vms.filter(({ id, persistent }) => persistent && !known.has(id));
+}
+
+/** The parts of this machine's agent, at work. */
+export interface Machine {
+  parts: Parts;
+  /** Resolves after the signal is aborted; rejects on a bug. */
+  ended: Promise<void>;
+}
+
+/** Puts the agent of this machine together, and starts watching. */
+export function startMachine(options: MachineOptions): Machine {
+  const { uri, folder, configuration, assigned, log, signal } = options;
+  const { config, problem } = configuration;
+  const libvirt = { uri, signal };
+  const meter = new CpuMeter();
+  const keeper = new PoolKeeper();
+  const manager = new PoolManager({
+    file: `${folder}/node.yaml`,
+    declared: config.pools,
+    assignedFile: `${folder}/${ASSIGNED_POOLS}`,
+    assigned,
+    keeper,
+    onChange: () => pools.ring(),
+    signal,
+  });
+  const declarations = () => manager.declared();
+  const storage = new StorageReader({
+    declarations,
+    problemOf: (name) => keeper.problemOf(name),
+    silenceOf: (name) => keeper.silenceOf(name),
+    silentDisks: () => keeper.silentDisks(),
+  });
+
+  const vms = watchVms({
+    uri,
+    signal,
+    onChange: (after, before) => {
+      for (const line of vmChanges(before, after)) log.info(line);
+      for (const vm of newIn(after, before)) void ownAccount(vm);
+      control.changed();
+    },
+  });
+  /** Gives a guest that somebody else has defined a user of its own. */
+  async function ownAccount({ id, name }: Vm): Promise<void> {
+    try {
+      const account = await giveAccount(libvirt, id);
+      if (account !== undefined) log.info(`VM ${name} runs as user ${account} when it starts`);
+    } catch (error) {
+      if (!signal.aborted) log.warning(`VM ${name} has no user of its own: ${textOf(error)}`);
+    }
+  }
+
+  const pools = watchPools({
+    read: async () => {
+      await keeper.bringUp(declarations(), { patience: POOLS_PATIENCE, signal });
+      const { pools, problems } = await storage.read(signal);
+      return { pools, problems: [...problems, ...manager.problems(), ...keeper.lingering()] };
+    },
+    onChange: (after, before) => {
+      for (const line of poolChanges(before?.pools, after.pools)) log.info(line);
+      control.changed();
+    },
+    signal,
+  });
+  const address = watchAddress({
+    detect: detectManagementAddress,
+    onChange: (before, after) => {
+      log.info(`address ${before ?? 'none'} → ${after ?? 'none'}`);
+      control.addressChanged();
+    },
+    signal,
+  });
+  const host = async () =>
+    await readHost({ meter, managementAddress: await detectManagementAddress() });
+  const control = lateControl({
+    folder,
+    config,
+    agentVersion: VERSION,
+    facts: {
+      managementAddress: detectManagementAddress,
+      host,
+      vms: () => kept(vms.current()),
+      pools: async () => (await pools.last()).pools,
+    },
+    // Not waited for: a pool that is being made must not hold up what is told meanwhile.
+    onAssignedPools: async (pools) => {
+      manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
+    },
+    isPersistent: async () =>
+      (await readMounts()).some(({ path, readOnly }) => path === PERSISTENT && !readOnly),
+    log: (line) => log.info(line),
+    signal,
+  });
+  const network = watchNetwork({ signal, onProblem: log.warning }, address.ring);
+
+  return {
+    parts: {
+      version: VERSION,
+      host,
+      network: () => readNetwork({ signal }),
+      managementAddress: detectManagementAddress,
+      vms: {
+        current: () => kept(vms.current()),
+        refresh: () => kept(vms.refresh()),
+        define: (xml) => defineVm(libvirt, xml),
+        start: (id) => startVm(libvirt, id),
+        shutdown: (id) => shutdownVm(libvirt, id),
+        destroy: (id) => destroyVm(libvirt, id),
+        undefine: (id) => undefineVm(libvirt, id),
+      },
+      storage: pools.last,
+      dataDisk: readDataDisk,
+      changes: readChanges,
+      pools: {
+        add: (request) => manager.add(request),
+        remove: (name) => manager.remove(name),
+        refresh: pools.refresh,
+      },
+      problems: () => (problem === undefined ? [] : [problem]),
+      controlPlane: control,
+    },
+    ended: Promise.all([vms.ended, pools.ended, address.ended, control.ended, network]).then(
+      () => undefined,
+    ),
+  };
+}

@@ -1,0 +1,148 @@
+import { ExplainedError } from '../error.ts';
+import {
+  endingSignal,
+  expectOperands,
+  print,
+  refuseCommand,
+  runCommandLine,
+  UsageError,
+} from '../process/command-line.ts';
+import { AgentError } from './client/ask.ts';
+import { hasPoolValues, POOL_OPTIONS, type PoolValues } from './client/pool-options.ts';
+
+const HELP = `Usage: qx-node COMMAND
+
+The agent of this host.
+
+  run                   be the agent, until told to end; the service qx-node does this
+  status [--json]       tell how the host and its agent fare
+  join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
+                        without TOKEN it is read from standard input
+  guests start          start the virtual machines that are to run after a boot
+  guests stop           shut all virtual machines down, as before a restart of the host
+  guests cut-short      cut the power of those that a stop still waits for
+  pool create NAME …    make a storage pool: of an empty disk (--disk /dev/sdb, with --lvm a volume
+                        group), of the disk of an iSCSI target (--iscsi TARGET --portal ADDRESS),
+                        of a folder (--directory PATH), of an export (--nfs SERVER:/EXPORT);
+                        a disk that holds something is written over with --destroy SERIAL only
+  pool import NAME …    take over what is on such a disk, in such a folder or export
+  pool remove NAME      take a pool away; what is on it stays
+  pool up               bring the pools up; the service quantix-pools does this
+
+  --path PATH           where a pool is mounted; /pools/NAME if absent
+  --option OPTION       option of mount, such as nfsvers=3; several times for several
+
+  --help                this text
+  --version             the version
+`;
+
+/**
+ * The program qx-node.
+ * @param args what stands after its name
+ * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ */
+export async function main(args: string[]): Promise<number> {
+  const options = { json: { type: 'boolean', default: false }, ...POOL_OPTIONS } as const;
+  return await runCommandLine(
+    {
+      program: 'qx-node',
+      help: HELP,
+      options,
+      isExplained: (error) => error instanceof AgentError || error instanceof ExplainedError,
+      run: ({ command, operands }, { json, ...values }) => {
+        if (json && command !== 'status') throw new UsageError('--json is of status only');
+        if (command === 'pool') return pool(operands, values);
+        if (hasPoolValues(values)) throw new UsageError('these options are of pool only');
+        return dispatch(command, operands, json ? 'json' : 'text');
+      },
+    },
+    args,
+  );
+}
+
+async function dispatch(
+  command: string | undefined,
+  operands: readonly string[],
+  form: 'json' | 'text',
+): Promise<number> {
+  switch (command) {
+    case 'run':
+      expectOperands(operands);
+      return await run();
+    case 'status':
+      expectOperands(operands);
+      return await status(form);
+    case 'join':
+      expectOperands(operands, 1, 2);
+      return await join(operands);
+    case 'guests':
+      expectOperands(operands, 1);
+      return await guests(operands);
+    default:
+      return refuseCommand(command);
+  }
+}
+
+async function run(): Promise<number> {
+  const { run: work, PLACES } = await import('./run.ts');
+  return await work(PLACES, endingSignal());
+}
+
+async function guests([verb = '']: readonly string[]): Promise<number> {
+  if (verb !== 'start' && verb !== 'stop' && verb !== 'cut-short') {
+    throw new UsageError('guests start, stop or cut-short?');
+  }
+  const { runGuests } = await import('./vms/guests.ts');
+  return await runGuests(verb, endingSignal());
+}
+
+async function status(form: 'text' | 'json'): Promise<number> {
+  const [{ readStatus }, { describe }, { AGENT_SOCKET }] = await Promise.all([
+    import('./client/status.ts'),
+    import('./client/describe.ts'),
+    import('../api/socket.ts'),
+  ]);
+  const told = await readStatus(AGENT_SOCKET);
+  return print(form === 'json' ? `${JSON.stringify(told, null, 2)}\n` : describe(told));
+}
+
+async function join([address = '', given]: readonly string[]): Promise<number> {
+  const [{ joinControlPlane }, { AGENT_SOCKET }, { text }] = await Promise.all([
+    import('./client/join.ts'),
+    import('../api/socket.ts'),
+    import('node:stream/consumers'),
+  ]);
+  const token = given ?? (await text(process.stdin)).trim();
+  return print(`${await joinControlPlane(AGENT_SOCKET, { address, token })}\n`);
+}
+
+async function pool(
+  [action, name = '', ...rest]: readonly string[],
+  values: PoolValues,
+): Promise<number> {
+  if (action === 'up') {
+    expectOperands(name === '' ? [] : [name, ...rest]);
+    return await bringUp();
+  }
+  if (action !== 'create' && action !== 'import' && action !== 'remove') {
+    throw new UsageError('pool is followed by create, import, remove or up');
+  }
+  expectOperands(name === '' ? [] : [name, ...rest], 1);
+  const [{ addPool, poolRequest, removePool }, { AGENT_SOCKET }] = await Promise.all([
+    import('./client/pool.ts'),
+    import('../api/socket.ts'),
+  ]);
+  if (action !== 'remove') {
+    return print(`${await addPool(AGENT_SOCKET, poolRequest(action, name, values))}\n`);
+  }
+  if (hasPoolValues(values)) throw new UsageError('pool remove takes a name only');
+  await removePool(AGENT_SOCKET, name);
+  return print(`${name} is no pool any more; what is on it stays\n`);
+}
+
+async function bringUp(): Promise<number> {
+  const { bringUpPools, NODE_CONFIG } = await import('./pools/bring-up.ts');
+  const problems = await bringUpPools(NODE_CONFIG, endingSignal());
+  for (const line of problems) process.stderr.write(`${line}\n`);
+  return problems.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,53 @@
+import { type Client, createClient } from '@connectrpc/connect';
+import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { NodeService } from '../../../proto/gen/quantix/v1/node_service_pb.js';
+import type { Credentials } from '../identity/credentials.ts';
+
+/** A way to the control plane. It connects when it is first used, and again after it broke. */
+export interface Connection {
+  readonly client: Client<typeof NodeService>;
+  /** Ends the connection and what is under way on it; the next call makes a new one. */
+  drop(): void;
+}
+
+export interface Peer {
+  /** `https://host:port`. */
+  readonly origin: string;
+  /** PEM: the only CAs that are trusted. */
+  readonly caCertificates: string;
+  /** What to show; only Register goes without. */
+  readonly credentials?: Credentials | undefined;
+}
+
+/** Milliseconds for a call, including connecting. */
+const DEADLINE = 10_000;
+/** Milliseconds of silence after which a connection is asked whether it lives, and for how long. */
+const PING = { pingIntervalMs: 20_000, pingTimeoutMs: 4000 };
+/** Bytes; the largest answer has a list of pools. */
+const LARGEST_ANSWER = 4 * 1024 * 1024;
+
+/** Connect over HTTP/2 and TLS 1.3, with a deadline on each call. */
+export function openConnection({ origin, caCertificates, credentials }: Peer): Connection {
+  const sessionManager = new Http2SessionManager(origin, PING, {
+    ca: caCertificates,
+    minVersion: 'TLSv1.3',
+    ...(credentials === undefined
+      ? {}
+      : {
+          cert: credentials.certificateChain,
+          key: credentials.key.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        }),
+  });
+  const transport = createConnectTransport({
+    httpVersion: '2',
+    baseUrl: origin,
+    sessionManager,
+    defaultTimeoutMs: DEADLINE,
+    readMaxBytes: LARGEST_ANSWER,
+    acceptCompression: [],
+  });
+  return {
+    client: createClient(NodeService, transport),
+    drop: () => sessionManager.abort(new Error('the connection was dropped')),
+  };
+}

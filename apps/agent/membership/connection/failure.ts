@@ -1,0 +1,85 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { RefusalReason, RefusalSchema } from '../../../proto/gen/quantix/v1/refusal_pb.js';
+import { errorCode } from '../../configuration/durable-file.ts';
+import { ControlError, RefusedError } from '../../configuration/error.ts';
+
+const REFUSALS: Readonly<Record<RefusalReason, readonly [what: string, fix: string]>> = {
+  [RefusalReason.UNSPECIFIED]: ['the control plane refuses this node', 'Ask its administrator.'],
+  [RefusalReason.TOKEN_UNKNOWN]: [
+    'the control plane does not know the join token',
+    'Make a new one.',
+  ],
+  [RefusalReason.TOKEN_USED]: [
+    'the join token was used by another node',
+    'Make one for each node.',
+  ],
+  [RefusalReason.TOKEN_EXPIRED]: ['the join token has expired', 'Make a new one.'],
+  [RefusalReason.REQUEST_INVALID]: [
+    'the control plane does not sign this certificate request',
+    'Its version may not fit this host’s.',
+  ],
+  [RefusalReason.NODE_UNKNOWN]: [
+    'the control plane does not know this node',
+    'Join again with a new token.',
+  ],
+  [RefusalReason.NODE_DELETED]: [
+    'this node was deleted from the control plane',
+    'Join again with a new token if it shall come back.',
+  ],
+  [RefusalReason.CERTIFICATE_REVOKED]: [
+    'the certificate of this node was revoked',
+    'Join again with a new token.',
+  ],
+};
+
+/** What the codes of Node.js and OpenSSL mean here. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was cut',
+  EHOSTUNREACH: 'no way leads there',
+  ENETUNREACH: 'no way leads there',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'no name server answers',
+  ETIMEDOUT: 'no answer came',
+  CERT_HAS_EXPIRED: 'its certificate has expired, or this host’s clock is ahead',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet, or this host’s clock is behind',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another address',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not signed by the CA that this node trusts',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not signed by the CA that this node trusts',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not signed by the CA that this node trusts',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'its certificate is not signed by the CA that this node trusts',
+  CERT_SIGNATURE_FAILURE: 'its certificate is not signed by the CA that this node trusts',
+  INVALID_PURPOSE: 'its certificate is not that of a server',
+};
+
+/**
+ * What a failed call means to the operator.
+ * @returns a RefusedError only if the control plane itself said no for good; else a ControlError, worth another try
+ * @throws the error itself if it is none of a connection, but a bug
+ */
+export function explainFailure(error: unknown, origin: string): ControlError {
+  if (error instanceof ControlError) return error;
+  if (!(error instanceof ConnectError) && errorCode(error) === undefined) throw error;
+  const failure = ConnectError.from(error);
+  const [refusal] = failure.findDetails(RefusalSchema);
+  if (refusal !== undefined) {
+    const [what, fix] = REFUSALS[refusal.reason] ?? REFUSALS[RefusalReason.UNSPECIFIED];
+    return new RefusedError({ what, where: origin, fix, cause: error });
+  }
+  return new ControlError({
+    what: `the control plane cannot be reached: ${meaning(failure)}`,
+    where: origin,
+    cause: error,
+  });
+}
+
+function meaning(failure: ConnectError): string {
+  for (let one: unknown = failure; one instanceof Error; one = one.cause) {
+    const known = MEANINGS[errorCode(one) ?? ''];
+    if (known !== undefined) return known;
+  }
+  if (failure.code === Code.DeadlineExceeded) return 'no answer came in time';
+  if (failure.code === Code.Unimplemented) return 'another program answers there';
+  return failure.rawMessage;
+}

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { readIfThere, setAside, writeDurably } from '../../configuration/durable-file.ts';
+import { ControlError } from '../../configuration/error.ts';
+import { checkChain, parseCertificates } from './chain.ts';
+import type { NodeKey } from './key.ts';
+
+/** What a node shows to the control plane, and what it trusts. */
+export interface Credentials {
+  readonly key: NodeKey;
+  /** PEM: the node's certificate and those between it and the CA. */
+  readonly certificateChain: string;
+  /** PEM. */
+  readonly caCertificates: string;
+  /** Milliseconds since 1970 between which the certificate is valid. */
+  readonly validFrom: number;
+  readonly validTo: number;
+}
+
+export interface Certificates {
+  readonly key: NodeKey;
+  readonly certificateChain: string;
+  readonly caCertificates: string;
+  /** File or address that they come from, for messages. */
+  readonly where: string;
+}
+
+/**
+ * Makes credentials of certificates that came from outside.
+ * @throws ControlError if they cannot be read, are not for the node's key, or not signed by the CA
+ */
+export function credentialsOf({ where, ...certificates }: Certificates): Credentials {
+  const chain = parseCertificates(certificates.certificateChain, where);
+  const cas = parseCertificates(certificates.caCertificates, where);
+  checkChain({ chain, cas, key: certificates.key, where });
+  return {
+    ...certificates,
+    validFrom: Math.max(...chain.map((one) => one.validFromDate.getTime())),
+    validTo: Math.min(...chain.map((one) => one.validToDate.getTime())),
+  };
+}
+
+/**
+ * Reads `node.crt` and `ca.crt`.
+ * @param log gets a line for a person when they are set aside because they cannot be used
+ * @returns `undefined` if the node has not joined
+ */
+export async function loadCredentials(
+  folder: string,
+  key: NodeKey,
+  log: (line: string) => void,
+): Promise<Credentials | undefined> {
+  const [certificateFile, caFile] = paths(folder);
+  const certificateChain = await readIfThere(certificateFile);
+  const caCertificates = await readIfThere(caFile);
+  if (certificateChain === undefined || caCertificates === undefined) return undefined;
+  try {
+    return credentialsOf({ key, certificateChain, caCertificates, where: certificateFile });
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    const aside = await setAside(certificateFile);
+    log(`${error.message} Set aside as ${aside}; the node must join again.`);
+    return undefined;
+  }
+}
+
+/** Writes `ca.crt`, then `node.crt`: the node has joined when the second is there. */
+export async function storeCredentials(folder: string, credentials: Credentials): Promise<void> {
+  const [certificateFile, caFile] = paths(folder);
+  await writeDurably(caFile, credentials.caCertificates, 0o644);
+  await writeDurably(certificateFile, credentials.certificateChain, 0o644);
+}
+
+/** Whether a third or less of the certificate's life is left. */
+export function isRenewalDue({ validFrom, validTo }: Credentials, now: number): boolean {
+  return now >= validTo - (validTo - validFrom) / 3;
+}
+
+/**
+ * Checks the certificate against this host's clock.
+ * @throws ControlError that names both times
+ */
+export function checkValidity({ validFrom, validTo }: Credentials, now: number): void {
+  const clock = `this host’s clock says ${new Date(now).toISOString()}`;
+  if (now < validFrom) {
+    throw new ControlError({
+      what: `the node’s certificate begins at ${new Date(validFrom).toISOString()}, and ${clock}`,
+      fix: 'Set the clock.',
+    });
+  }
+  if (now > validTo) {
+    throw new ControlError({
+      what: `the node’s certificate ended at ${new Date(validTo).toISOString()}, and ${clock}`,
+      fix: 'If the clock is right, join again with a new token.',
+    });
+  }
+}
+
+function paths(folder: string): [certificate: string, ca: string] {
+  return [join(folder, 'node.crt'), join(folder, 'ca.crt')];
+}

@@ -1,0 +1,92 @@
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { ControlError, RefusedError } from '../../configuration/error.ts';
+
+export interface Pinning {
+  /** `https://host:port`. */
+  readonly origin: string;
+  /** SHA-256 of the CA's DER, lower case hex. */
+  readonly fingerprint: string;
+  /** Milliseconds since 1970, by this host's clock. */
+  readonly now: number;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds for connecting and the TLS handshake. */
+const PATIENCE = 10_000;
+
+/**
+ * Asks a control plane for its certificates, and picks the CA that has the fingerprint. Nothing is sent on this
+ * connection, so it need not be trusted; the next one is checked against the CA as usual.
+ * @returns the CA in PEM
+ * @throws RefusedError if it shows no such CA
+ * @throws ControlError if this host's clock is outside the life of the control plane's certificate
+ * @throws the error of the connection
+ */
+export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
+  const { origin, fingerprint, now } = pinning;
+  const shown = await shownCertificates(pinning);
+  const ca = shown.find((one) => sha256(one) === fingerprint);
+  if (ca?.ca !== true) {
+    throw new RefusedError({
+      what: `the control plane shows no CA with the token’s fingerprint ${fingerprint}`,
+      where: origin,
+      fix: 'The token may be of another control plane, or another machine answers in its place.',
+    });
+  }
+  for (const certificate of shown) checkClock(certificate, origin, now);
+  return ca.toString();
+}
+
+function sha256(certificate: X509Certificate): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+}
+
+function checkClock(certificate: X509Certificate, where: string, now: number): void {
+  const { validFromDate: from, validToDate: to } = certificate;
+  if (now >= from.getTime() && now <= to.getTime()) return;
+  throw new ControlError({
+    what:
+      `this host’s clock says ${new Date(now).toISOString()}, and the control plane’s certificate is valid from ` +
+      `${from.toISOString()} to ${to.toISOString()}`,
+    where,
+    fix: 'Set the clock, then join again.',
+  });
+}
+
+function shownCertificates({ origin, signal }: Pinning): Promise<X509Certificate[]> {
+  const url = new URL(origin);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const { promise, resolve, reject } = Promise.withResolvers<X509Certificate[]>();
+  const socket = connect({
+    host,
+    port: url.port === '' ? 443 : Number(url.port),
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    rejectUnauthorized: false,
+    ALPNProtocols: ['h2', 'http/1.1'],
+  });
+  const stop = () => reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  socket.once('secureConnect', () => resolve(chainOf(socket)));
+  socket.once('error', reject);
+  socket.setTimeout(PATIENCE, () =>
+    reject(new ControlError({ what: `no answer within ${PATIENCE / 1000} s`, where: origin })),
+  );
+  if (signal.aborted) stop();
+  return promise.finally(() => {
+    signal.removeEventListener('abort', stop);
+    socket.destroy();
+  });
+}
+
+/** The certificates that the other side sent, its own first. A self-signed one is its own issuer. */
+function chainOf(socket: TLSSocket): X509Certificate[] {
+  const shown = new Map<string, X509Certificate>();
+  let one: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (one?.raw !== undefined && !shown.has(one.fingerprint256)) {
+    shown.set(one.fingerprint256, new X509Certificate(one.raw));
+    one = one.issuerCertificate;
+  }
+  return [...shown.values()];
+}

@@ -1,0 +1,67 @@
+import type { Host } from '../../api/host.ts';
+import { ControlError } from '../configuration/error.ts';
+import type { JoinToken } from '../configuration/join-token.ts';
+import { openConnection } from './connection/connection.ts';
+import { explainFailure } from './connection/failure.ts';
+import { certificateRequest } from './identity/certificate-request.ts';
+import { type Credentials, checkValidity, credentialsOf } from './identity/credentials.ts';
+import type { NodeKey } from './identity/key.ts';
+import { fetchPinnedCa } from './identity/pin.ts';
+import { hostInfo } from './reporting/host-message.ts';
+
+export interface Joining {
+  /** `https://host:port`. */
+  readonly origin: string;
+  readonly token: JoinToken;
+  readonly key: NodeKey;
+  readonly host: Host;
+  readonly managementAddress: string | null;
+  readonly agentVersion: string;
+  /** Milliseconds since 1970, by this host's clock. */
+  readonly now: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Joins a control plane: makes sure that it is the one that the token means, shows the token, and gets a certificate.
+ * Writes nothing.
+ * @throws RefusedError if trying again would not help; ControlError if it may
+ */
+export async function join(joining: Joining): Promise<Credentials> {
+  const { origin, token, now, signal } = joining;
+  try {
+    const { fingerprint } = token;
+    const caCertificates = await fetchPinnedCa({ origin, fingerprint, now, signal });
+    const credentials = await register(joining, caCertificates);
+    checkValidity(credentials, now);
+    return credentials;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explainFailure(error, origin);
+  }
+}
+
+async function register(joining: Joining, caCertificates: string): Promise<Credentials> {
+  const { origin, token, key, host, signal } = joining;
+  const connection = openConnection({ origin, caCertificates });
+  try {
+    const request = {
+      tokenSecret: token.secret,
+      certificateRequest: await certificateRequest(key),
+      host: hostInfo(host, joining.agentVersion),
+      managementAddress: joining.managementAddress ?? '',
+    };
+    const answer = await connection.client.register(request, { signal });
+    if (answer.nodeId !== key.nodeId) {
+      throw new ControlError({
+        what: `the control plane calls this node ${answer.nodeId}, its key says ${key.nodeId}`,
+        where: origin,
+        fix: 'Their versions may not fit each other.',
+      });
+    }
+    const { certificateChain, caCertificates: cas } = answer;
+    return credentialsOf({ key, certificateChain, caCertificates: cas, where: origin });
+  } finally {
+    connection.drop();
+  }
+}

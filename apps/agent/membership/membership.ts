@@ -1,0 +1,218 @@
+import { join as joinPath } from 'node:path';
+import { errorCode } from '../configuration/durable-file.ts';
+import { ControlError, RefusedError } from '../configuration/error.ts';
+import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
+import { rememberControlPlane } from '../configuration/node-config.ts';
+import { parseOrigin } from '../configuration/origin.ts';
+import { backOff } from './connection/back-off.ts';
+import type { ControlOptions, ControlStatus, Joined, JoinRequest } from './control.ts';
+import { ask, type Surroundings, textOf } from './facts.ts';
+import { type Credentials, loadCredentials, storeCredentials } from './identity/credentials.ts';
+import { nextEpoch } from './identity/epoch.ts';
+import { loadKey, type NodeKey } from './identity/key.ts';
+import type { Session } from './session.ts';
+
+type MembershipOptions = ControlOptions & Surroundings;
+
+/** Milliseconds until another try after the disk refused. */
+const RECOVERY = 60_000;
+
+/** What is to be done next about the control plane. */
+type Plan =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'join'; readonly origin: string; readonly token: JoinToken }
+  | { readonly kind: 'speak'; readonly origin: string; readonly credentials: Credentials };
+
+/** To which control plane the node belongs, and how that goes. */
+export class Membership {
+  readonly #options: MembershipOptions;
+  #key: NodeKey | undefined;
+  #status: ControlStatus;
+  #plan: Plan = { kind: 'start' };
+  #turn = new AbortController();
+  #session: Session | undefined;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    const address = options.config.controlPlane ?? null;
+    this.#status = { state: 'unconfigured', address, problem: null };
+  }
+
+  get status(): ControlStatus {
+    return this.#status;
+  }
+
+  changed(): void {
+    this.#session?.changed().catch(this.#report);
+  }
+
+  addressChanged(): void {
+    this.#session?.addressChanged().catch(this.#report);
+  }
+
+  async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
+    const origin = parseOrigin(controlPlane);
+    const credentials = await this.#enrol(origin, parseJoinToken(token), this.#options.signal);
+    const persistent = await this.#keep(origin, credentials);
+    this.#switchTo({ kind: 'speak', origin, credentials });
+    return { nodeId: credentials.key.nodeId, controlPlane: origin, persistent };
+  }
+
+  /** Carries out the plan, and the next one, until the signal is given. */
+  async run(): Promise<void> {
+    const { signal } = this.#options;
+    while (!signal.aborted) {
+      this.#turn = new AbortController();
+      await this.#carryOut(this.#plan, AbortSignal.any([signal, this.#turn.signal]));
+    }
+  }
+
+  async #firstPlan(): Promise<Plan> {
+    const { folder, log, config } = this.#options;
+    const { controlPlane: origin, joinToken } = config;
+    if (origin === undefined) return { kind: 'wait' };
+    const credentials = await loadCredentials(folder, await this.#loadKey(), log);
+    if (credentials !== undefined) return { kind: 'speak', origin, credentials };
+    if (joinToken !== undefined) return { kind: 'join', origin, token: parseJoinToken(joinToken) };
+    const problem = 'this host has not joined the control plane: it needs a join token';
+    this.#set({ state: 'unconfigured', address: origin, problem });
+    return { kind: 'wait' };
+  }
+
+  /** Carries out a plan until it is done, or another one is made. */
+  async #carryOut(plan: Plan, signal: AbortSignal): Promise<void> {
+    try {
+      const next = await this.#follow(plan, signal);
+      if (!signal.aborted) this.#plan = next;
+    } catch (error) {
+      if (signal.aborted) return;
+      await this.#fail(plan, error, signal);
+    }
+  }
+
+  #follow(plan: Plan, signal: AbortSignal): Promise<Plan> {
+    switch (plan.kind) {
+      case 'start':
+        return this.#firstPlan();
+      case 'wait':
+        return this.#idle(signal);
+      case 'join':
+        return this.#joinByConfiguration(plan, signal);
+      case 'speak':
+        return this.#speak(plan, signal);
+    }
+  }
+
+  /** A refusal is the end of a plan; the disk may recover. Anything else is a bug. */
+  async #fail(plan: Plan, error: unknown, signal: AbortSignal): Promise<void> {
+    const address = this.#status.address;
+    if (error instanceof RefusedError) {
+      this.#set({ state: 'refused', address, problem: error.message });
+      this.#plan = { kind: 'wait' };
+      return;
+    }
+    if (errorCode(error) === undefined) throw error;
+    this.#set({ state: 'unreachable', address, problem: textOf(error) });
+    const { clock } = this.#options;
+    await clock.sleep(RECOVERY, signal);
+    if (!signal.aborted) this.#plan = plan;
+  }
+
+  async #speak(plan: Plan & { kind: 'speak' }, signal: AbortSignal): Promise<Plan> {
+    const { origin, credentials } = plan;
+    const { folder, log, clock } = this.#options;
+    this.#set({ state: 'joining', address: origin, problem: null });
+    const { Session } = await import('./session.ts');
+    this.#session = new Session({
+      origin,
+      credentials,
+      folder,
+      epoch: await nextEpoch(folder, clock.now(), log),
+      surroundings: this.#options,
+      onOutcome: (failure) => {
+        const state = failure === null ? 'connected' : 'unreachable';
+        this.#set({ state, address: origin, problem: failure?.message ?? null });
+      },
+    });
+    await this.#session.run(signal).finally(() => {
+      this.#session = undefined;
+    });
+    return plan;
+  }
+
+  /** Joins by the token of the configuration, again and again until it succeeds or is refused. */
+  async #joinByConfiguration(plan: Plan & { kind: 'join' }, signal: AbortSignal): Promise<Plan> {
+    const { origin, token } = plan;
+    const { clock, random } = this.#options;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        const credentials = await this.#enrol(origin, token, signal);
+        await this.#keep(origin, credentials);
+        return { kind: 'speak', origin, credentials };
+      } catch (error) {
+        if (!(error instanceof ControlError) || error instanceof RefusedError) throw error;
+        this.#set({ state: 'joining', address: origin, problem: error.message });
+        await clock.sleep(backOff(failures, random()), signal);
+      }
+    }
+    return plan;
+  }
+
+  async #loadKey(): Promise<NodeKey> {
+    this.#key ??= await loadKey(this.#options.folder, this.#options.log);
+    return this.#key;
+  }
+
+  async #enrol(origin: string, token: JoinToken, signal: AbortSignal): Promise<Credentials> {
+    const { facts, agentVersion, clock } = this.#options;
+    const { join } = await import('./join.ts');
+    return join({
+      origin,
+      token,
+      key: await this.#loadKey(),
+      host: await ask('what this host is', () => facts.host()),
+      managementAddress: await ask('the management address', () => facts.managementAddress()),
+      agentVersion,
+      now: clock.now(),
+      signal,
+    });
+  }
+
+  /** Writes down that the node has joined. @returns whether a reboot remembers it */
+  async #keep(origin: string, credentials: Credentials): Promise<boolean> {
+    const { folder, log, isPersistent } = this.#options;
+    const persistent = await isPersistent();
+    await storeCredentials(folder, credentials);
+    await rememberControlPlane(joinPath(folder, 'node.yaml'), { controlPlane: origin });
+    const until = persistent ? '' : `, until the next reboot only: ${folder} is not on a disk`;
+    log(`joined ${origin} as node ${credentials.key.nodeId}${until}`);
+    return persistent;
+  }
+
+  #switchTo(plan: Plan): void {
+    this.#plan = plan;
+    this.#turn.abort();
+  }
+
+  /** Waits until there is another plan. */
+  async #idle(signal: AbortSignal): Promise<Plan> {
+    if (signal.aborted) return { kind: 'wait' };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    return { kind: 'wait' };
+  }
+
+  #set(status: ControlStatus): void {
+    const { state, problem } = this.#status;
+    this.#status = status;
+    if (state === status.state && problem === status.problem) return;
+    const why = status.problem === null ? '' : `: ${status.problem}`;
+    this.#options.log(`control plane ${status.address ?? ''} ${status.state}${why}`);
+  }
+
+  readonly #report = (error: unknown): void => {
+    this.#options.log(`control plane: ${textOf(error)}`);
+  };
+}

@@ -1,0 +1,45 @@
+import { create } from '@bufbuild/protobuf';
+import type { Pool } from '../../../api/storage.ts';
+import {
+  PoolHealth,
+  PoolType,
+  type StoragePool,
+  StoragePoolSchema,
+} from '../../../proto/gen/quantix/v1/storage_pb.js';
+import { uint32, uint64 } from './numbers.ts';
+
+const TYPES = {
+  directory: PoolType.DIRECTORY,
+  filesystem: PoolType.FILESYSTEM,
+  lvm: PoolType.LVM,
+  nfs: PoolType.NFS,
+} as const;
+
+const HEALTH = {
+  healthy: PoolHealth.HEALTHY,
+  degraded: PoolHealth.DEGRADED,
+  failed: PoolHealth.FAILED,
+  unmounted: PoolHealth.UNMOUNTED,
+  unknown: PoolHealth.UNSPECIFIED,
+} as const;
+
+/** A storage pool, as a message. */
+export function poolMessage(pool: Pool): StoragePool {
+  return create(StoragePoolSchema, {
+    id: pool.id,
+    name: pool.name,
+    type: TYPES[pool.kind],
+    health: HEALTH[pool.health],
+    mountPath: pool.path ?? '',
+    source: pool.source,
+    writable: pool.writable,
+    problem: pool.problem ?? '',
+    usage: {
+      poolId: pool.id,
+      totalBytes: uint64(pool.total),
+      usedBytes: uint64(pool.used),
+      availableBytes: uint64(pool.available),
+      volumes: uint32(pool.volumes.length),
+    },
+  });
+}

@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Vm, Vms } from '../../../api/vms.ts';
+import {
+  type Hypervisor,
+  HypervisorSchema,
+  PowerState,
+  type VirtualMachine,
+  VirtualMachineSchema,
+} from '../../../proto/gen/quantix/v1/vm_pb.js';
+import { uint32, uint64 } from './numbers.ts';
+
+const STATES = {
+  nostate: PowerState.UNSPECIFIED,
+  unknown: PowerState.UNSPECIFIED,
+  running: PowerState.RUNNING,
+  blocked: PowerState.BLOCKED,
+  paused: PowerState.PAUSED,
+  shutdown: PowerState.SHUTTING_DOWN,
+  shutoff: PowerState.SHUT_OFF,
+  crashed: PowerState.CRASHED,
+  pmsuspended: PowerState.SUSPENDED,
+} as const;
+
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+/** Whether libvirt answers, as a message. */
+export function hypervisorMessage({ libvirt }: Vms): Hypervisor {
+  return create(HypervisorSchema, {
+    available: libvirt.available,
+    version: libvirt.available ? libvirt.version : '',
+    problem: libvirt.available ? '' : libvirt.problem,
+  });
+}
+
+/** Turns virtual machines into messages, and counts for each how often its power state was seen to change. */
+export class VmMessages {
+  #seen = new Map<string, VirtualMachine>();
+
+  /**
+   * @param now milliseconds since 1970
+   * @returns one message per virtual machine; one whose id is the nil UUID is no virtual machine
+   */
+  of(vms: readonly Vm[], now: number): VirtualMachine[] {
+    const messages = vms
+      .map((vm) => this.#message(vm, now))
+      .filter((message) => message.id !== NIL);
+    this.#seen = new Map(messages.map((message) => [message.id, message]));
+    return messages;
+  }
+
+  #message(vm: Vm, now: number): VirtualMachine {
+    const message = create(VirtualMachineSchema, {
+      id: vm.id.toLowerCase(),
+      name: vm.name,
+      powerState: STATES[vm.state],
+      cpus: uint32(vm.cpus),
+      memoryBytes: uint64(vm.memory),
+      persistent: vm.persistent,
+      autostart: vm.autostart,
+    });
+    const before = this.#seen.get(message.id);
+    if (before === undefined) return message;
+    const changed = before.powerState !== message.powerState;
+    message.powerStateChanges = before.powerStateChanges + (changed ? 1n : 0n);
+    const changedAt = changed ? timestampFromMs(now) : before.powerStateChangedAt;
+    if (changedAt !== undefined) message.powerStateChangedAt = changedAt;
+    return message;
+  }
+}

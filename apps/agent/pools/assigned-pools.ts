@@ -1,0 +1,85 @@
+import * as z from 'zod';
+import { type AssignedPool, PoolType } from '../../proto/gen/quantix/v1/storage_pb.js';
+import {
+  type PoolDeclaration,
+  placeOf,
+  poolDeclarationsSchema,
+} from '../../storage/declaration.ts';
+import { readIfThere, writeDurably } from '../configuration/durable-file.ts';
+
+/** Name of the file that keeps what was assigned, beside `node.yaml`. */
+export const ASSIGNED_POOLS = 'assigned-pools.json';
+
+/** Pools that the control plane assigned, and what is wrong with others, a line each. */
+export interface Assignment {
+  pools: readonly PoolDeclaration[];
+  problems: readonly string[];
+}
+
+/**
+ * Makes declarations of what the control plane assigned. A pool that cannot be one is told and left out; so is one whose
+ * name or place the administrator's own declarations have.
+ */
+export function toDeclarations(
+  assigned: readonly Pick<AssignedPool, 'name' | 'type' | 'source' | 'mountOptions'>[],
+  declared: readonly PoolDeclaration[],
+): Assignment {
+  const pools: PoolDeclaration[] = [];
+  const problems: string[] = [];
+  for (const pool of assigned) {
+    const parsed = poolDeclarationsSchema.safeParse([toDeclaration(pool)]);
+    const [one] = parsed.data ?? [];
+    const taken = [...declared, ...pools].find(
+      (other) => one !== undefined && (other.name === one.name || placeOf(other) === placeOf(one)),
+    );
+    if (one !== undefined && taken === undefined) {
+      pools.push(one);
+      continue;
+    }
+    const [issue] = parsed.error?.issues ?? [];
+    const why = issue?.message ?? `${taken?.name} has the same name or place`;
+    problems.push(`the pool ${JSON.stringify(pool.name)} of the control plane is left out: ${why}`);
+  }
+  return { pools, problems };
+}
+
+function toDeclaration({
+  name,
+  type,
+  source,
+  mountOptions,
+}: Pick<AssignedPool, 'name' | 'type' | 'source' | 'mountOptions'>): object {
+  const options = mountOptions.length === 0 ? {} : { options: mountOptions };
+  switch (type) {
+    case PoolType.NFS:
+      return { name, nfs: source, ...options };
+    case PoolType.FILESYSTEM:
+      return { name, disk: source.replace(/^UUID=/i, ''), ...options };
+    case PoolType.LVM:
+      return { name, lvm: source };
+    case PoolType.DIRECTORY:
+      return { name, directory: source };
+    default:
+      return { name };
+  }
+}
+
+/**
+ * Reads what was assigned last: a host comes up without its control plane. A file that says nothing that can be
+ * understood is as good as none; the control plane tells all of it again.
+ */
+export async function readAssigned(file: string): Promise<readonly PoolDeclaration[]> {
+  const text = await readIfThere(file);
+  if (text === undefined) return [];
+  try {
+    return poolDeclarationsSchema.parse(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return [];
+    throw error;
+  }
+}
+
+/** Keeps what is assigned, whole or not at all. */
+export async function keepAssigned(file: string, pools: readonly PoolDeclaration[]): Promise<void> {
+  await writeDurably(file, `${JSON.stringify(pools, null, 2)}\n`, 0o600);
+}

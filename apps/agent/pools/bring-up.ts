@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { codeOf } from '../../process/code-of.ts';
+import { poolDeclarationsSchema } from '../../storage/declaration.ts';
+import { PoolKeeper } from '../../storage/keeper.ts';
+import { parseNodeConfig } from '../configuration/node-config.ts';
+import { ASSIGNED_POOLS, readAssigned } from './assigned-pools.ts';
+
+/** What the host is told about its pools. */
+export const NODE_CONFIG = '/quantix/node/node.yaml';
+
+/** Milliseconds for which a boot waits for pools; the agent goes on with those that are not up. */
+const PATIENCE = 20_000;
+
+/**
+ * Brings the pools up that `node.yaml` declares and the control plane assigned, as the host boots.
+ * @returns why those that are not up are not, a line each
+ * @throws ControlError if the file cannot be read: the agent sets it aside
+ */
+export async function bringUpPools(file: string, signal: AbortSignal): Promise<string[]> {
+  const text = await readIfThere(file);
+  const { pools } = await parseNodeConfig(text, { file, pools: poolDeclarationsSchema });
+  const assigned = await readAssigned(join(dirname(file), ASSIGNED_POOLS));
+  const names = new Set(pools.map(({ name }) => name));
+  const all = [...pools, ...assigned.filter(({ name }) => !names.has(name))];
+  const keeper = new PoolKeeper();
+  const over = new AbortController();
+  await keeper.bringUp(all, {
+    patience: PATIENCE,
+    signal: AbortSignal.any([signal, over.signal]),
+  });
+  const late = keeper.trying().map(({ name }) => name);
+  over.abort();
+  return all.flatMap(({ name }) => {
+    const problem = late.includes(name) ? 'does not come up in time' : keeper.problemOf(name);
+    return problem === undefined ? [] : [`${name}: ${problem}`];
+  });
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}

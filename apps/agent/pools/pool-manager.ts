@@ -1,0 +1,160 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PoolRequest as ApiRequest } from '../../api/storage.ts';
+import type { AssignedPool } from '../../proto/gen/quantix/v1/storage_pb.js';
+import { type PoolDeclaration, poolDeclarationsSchema } from '../../storage/declaration.ts';
+import { StorageError } from '../../storage/error.ts';
+import { logOut } from '../../storage/iscsi.ts';
+import type { PoolKeeper } from '../../storage/keeper.ts';
+import { createPool, importPool, releaseGroup } from '../../storage/make-pool.ts';
+import { declarePool, withdrawPool } from '../configuration/node-config.ts';
+import { type Assignment, keepAssigned, toDeclarations } from './assigned-pools.ts';
+
+/** Milliseconds for which a new pool is waited for, and one that goes. */
+const PATIENCE = 40_000;
+
+export interface PoolManagerOptions {
+  /** `node.yaml`. */
+  file: string;
+  /** What it says. */
+  declared: readonly PoolDeclaration[];
+  /** File that keeps what the control plane assigned. */
+  assignedFile: string;
+  /** What it says. */
+  assigned: readonly PoolDeclaration[];
+  keeper: PoolKeeper;
+  /** Called after pools came or went. */
+  onChange: () => void;
+  signal: AbortSignal;
+}
+
+/** Adds pools to those that are declared, and takes them away, one at a time. */
+export class PoolManager {
+  readonly #options: PoolManagerOptions;
+  #declared: readonly PoolDeclaration[];
+  #assignment: Assignment;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PoolManagerOptions) {
+    this.#options = options;
+    this.#declared = options.declared;
+    this.#assignment = { pools: options.assigned, problems: [] };
+  }
+
+  /** What this host is to have now: of `node.yaml`, and of the control plane. */
+  declared(): readonly PoolDeclaration[] {
+    return [...this.#declared, ...this.#assignment.pools];
+  }
+
+  /** What is wrong with pools of the control plane, a line each. */
+  problems(): readonly string[] {
+    return this.#assignment.problems;
+  }
+
+  /** Takes over which pools the control plane assigns: all of them; those that it withdrew are unmounted. */
+  assign(pools: readonly AssignedPool[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const { assignedFile, onChange } = this.#options;
+      const assignment = toDeclarations(pools, this.#declared);
+      const isNew = !isDeepStrictEqual(assignment.pools, this.#assignment.pools);
+      if (isNew) await keepAssigned(assignedFile, assignment.pools);
+      this.#assignment = assignment;
+      if (isNew) onChange();
+    });
+  }
+
+  /**
+   * Makes or takes over a pool, brings it up and declares it for good.
+   * @throws StorageError, CommandError, ServiceError why it cannot be; then it is not declared
+   */
+  add({ action, pool, ...request }: ApiRequest): Promise<void> {
+    return this.#inTurn(async () => {
+      const { keeper, file, signal } = this.#options;
+      const before = this.declared();
+      check([...before, isOnDisks(request, pool) ? { ...pool, disk: NO_DISK } : pool]);
+      const make = action === 'create' ? createPool : importPool;
+      const declaration = await make({ pool, ...request }, { signal });
+      const { name } = declaration;
+      const after = check([...before, declaration]);
+      await this.#change([...this.#declared, declaration], async () => {
+        await keeper.bringUp(after, { patience: PATIENCE, signal });
+        const problem = keeper.problemOf(name);
+        if (problem !== undefined) {
+          throw new StorageError({ what: `the pool ${name} does not come up: ${problem}` });
+        }
+        await declarePool(file, declaration);
+      });
+    });
+  }
+
+  /**
+   * Takes a pool away: it is unmounted or let go, and declared no more. What is on it stays.
+   * @throws StorageError, CommandError if there is none, or it is in use; then it stays declared
+   */
+  remove(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { keeper, file, signal } = this.#options;
+      const gone = this.#declared.find((pool) => pool.name === name);
+      if (gone === undefined) {
+        throw new StorageError({ what: `there is no pool ${JSON.stringify(name)} in ${file}` });
+      }
+      const after = this.#declared.filter((pool) => pool !== gone);
+      const target = gone.iscsi?.target;
+      await this.#change(after, async () => {
+        if (gone.lvm !== undefined) {
+          await releaseGroup(gone.lvm, signal);
+          keeper.forget(gone.lvm);
+        }
+        await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
+        const [lingering] = keeper.lingering();
+        if (lingering !== undefined) throw new StorageError({ what: lingering });
+        if (target !== undefined && !after.some(({ iscsi }) => iscsi?.target === target)) {
+          await logOut(target, signal);
+        }
+        await withdrawPool(file, name);
+      });
+    });
+  }
+
+  /** Declares these while work goes on that needs it, and those before again if it fails. */
+  async #change(after: readonly PoolDeclaration[], work: () => Promise<void>): Promise<void> {
+    const { keeper, signal, onChange } = this.#options;
+    const before = this.#declared;
+    this.#declared = after;
+    try {
+      await work();
+    } catch (error) {
+      this.#declared = before;
+      await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
+      throw error;
+    } finally {
+      onChange();
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work, work);
+    this.#last = next;
+    return next;
+  }
+}
+
+/** Stands for the file system of a pool on disks, which is not made yet, as what else is declared is looked at. */
+const NO_DISK = '00000000-0000-0000-0000-000000000000';
+
+function isOnDisks(
+  { disks = [] }: Pick<ApiRequest, 'disks'>,
+  { iscsi }: ApiRequest['pool'],
+): boolean {
+  return disks.length > 0 || iscsi !== undefined;
+}
+
+/** @throws StorageError what is wrong with declarations */
+function check(declarations: readonly unknown[]): PoolDeclaration[] {
+  const parsed = poolDeclarationsSchema.safeParse(declarations);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const key = issue?.path.slice(1).join('.') ?? '';
+  throw new StorageError({
+    what: key === '' ? `pools: ${issue?.message}` : `${key}: ${issue?.message}`,
+  });
+}

@@ -1,0 +1,84 @@
+import { writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setInterval as every } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { AGENT_SOCKET } from '../api/socket.ts';
+import { stackOf } from '../error.ts';
+import { TakenError } from '../http/bind.ts';
+import { SYSTEM_URI } from '../libvirt/virsh.ts';
+import { BoundedFile } from '../log/bounded-file.ts';
+import { createLogger, type Logger } from '../log/logger.ts';
+import { writeToStandardOutput } from '../log/standard-output.ts';
+import { poolDeclarationsSchema } from '../storage/declaration.ts';
+import { VERSION } from '../version.ts';
+import { readNodeConfig } from './configuration/node-config.ts';
+import { startMachine } from './machine.ts';
+import { ASSIGNED_POOLS, readAssigned } from './pools/assigned-pools.ts';
+import { serve } from './server/serve.ts';
+
+/** What the agent goes by on an appliance. */
+export const PLACES = {
+  socket: AGENT_SOCKET,
+  folder: '/quantix/node',
+  logFile: '/var/log/quantix/node.log',
+  uri: SYSTEM_URI,
+};
+
+export type Places = typeof PLACES;
+
+/**
+ * Runs the agent until it is told to end: the daemon that the service starts.
+ * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
+ */
+export async function run(places: Places, signal: AbortSignal): Promise<number> {
+  // The agent never computes for long: the optimizing compilers would only be resident.
+  for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag);
+  using file = new BoundedFile(places.logFile);
+  const log = createLogger({ level: 'info', write: writeToStandardOutput, file });
+  log.info(`qx-node ${VERSION} starts`);
+  try {
+    await work(places, log, signal);
+    log.info('qx-node ends');
+    return 0;
+  } catch (error) {
+    log.error(error instanceof TakenError ? error.message : stackOf(error));
+    return 1;
+  }
+}
+
+/** Does the agent's work until it is told to end, or a part of it fails; then the others end too. */
+async function work(places: Places, log: Logger, told: AbortSignal): Promise<void> {
+  const { socket, folder, uri } = places;
+  const configuration = await readNodeConfig(`${folder}/node.yaml`, poolDeclarationsSchema);
+  const assigned = await readAssigned(`${folder}/${ASSIGNED_POOLS}`);
+  if (configuration.problem !== undefined) log.error(configuration.problem);
+  const failed = new AbortController();
+  const signal = AbortSignal.any([told, failed.signal]);
+  const { parts, ended } = startMachine({ uri, folder, configuration, assigned, log, signal });
+  const served = serve({ parts, socket, log, signal });
+  const telling = tellAlive(join(dirname(socket), 'node.alive'), signal);
+  try {
+    await Promise.all([ended, served, telling]);
+  } finally {
+    failed.abort();
+    await Promise.allSettled([ended, served, telling]);
+  }
+}
+
+/** Milliseconds between two signs of life. */
+const SIGN_OF_LIFE = 15_000;
+
+/**
+ * Writes a sign of life again and again, until the signal is aborted: the seconds since boot. The service starts an agent anew
+ * that gives none.
+ */
+async function tellAlive(file: string, signal: AbortSignal): Promise<void> {
+  const tell = () => writeFile(file, `${uptime()}\n`);
+  await tell();
+  try {
+    for await (const _ of every(SIGN_OF_LIFE, undefined, { signal })) await tell();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

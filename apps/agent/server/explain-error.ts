@@ -1,0 +1,25 @@
+import { ApiError } from '../../http/error.ts';
+import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
+import { NetworkError } from '../../network/qx-network.ts';
+import { isTold, StorageError } from '../../storage/error.ts';
+import { ControlError } from '../configuration/error.ts';
+
+const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
+  invalid: 400,
+  'not-found': 404,
+  refused: 409,
+  unavailable: 503,
+};
+
+/** The answer to a request that came to this error; `undefined` if the error is a bug. */
+export function apiErrorOf(error: unknown): ApiError | undefined {
+  if (error instanceof LibvirtError) {
+    return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
+  }
+  if (error instanceof StorageError) return new ApiError(409, error.message.replace(/\.$/, ''));
+  if (error instanceof ControlError) return new ApiError(502, error.message);
+  if (isTold(error) || error instanceof NetworkError) {
+    return new ApiError(503, error.message);
+  }
+  return undefined;
+}

@@ -1,0 +1,129 @@
+import * as z from 'zod';
+import { poolRequestSchema } from '../../api/storage.ts';
+import { readJson, readText } from '../../http/body.ts';
+import { ApiError } from '../../http/error.ts';
+import { EXPOSITION_TYPE, exposition } from '../../http/exposition.ts';
+import { type Answer, json, type Route } from '../../http/route.ts';
+import { readHealth } from './health.ts';
+import { metrics } from './metrics.ts';
+import type { Parts, PoolParts, VmParts } from './parts.ts';
+
+const invitationSchema = z.strictObject({ address: z.string().min(1), token: z.string().min(1) });
+
+/** The agent's HTTP API, answered by its parts. The schemas of what it tells are in apps/api. */
+export function routes(parts: Parts): Route[] {
+  const get = (path: string, look: () => Promise<unknown>): Route => ({
+    method: 'GET',
+    path,
+    answer: async () => json(await look()),
+  });
+  return [
+    get('/healthz', () => readHealth(parts)),
+    { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) },
+    get('/v1/host', parts.host),
+    get('/v1/network', parts.network),
+    get('/v1/storage-pools', async () => (await parts.storage()).pools),
+    ...poolRoutes(parts.pools),
+    ...vmRoutes(parts.vms, get('/v1/vms', parts.vms.current)),
+    {
+      method: 'POST',
+      path: '/v1/control-plane/join',
+      answer: async (request) => {
+        await parts.controlPlane.join(await readJson(request, invitationSchema));
+        return json(parts.controlPlane.state());
+      },
+    },
+  ];
+}
+
+function poolRoutes({ add, remove, refresh }: PoolParts): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/storage-pools',
+      answer: async (request) => {
+        const asked = await readJson(request, poolRequestSchema);
+        await add(asked);
+        const { pools } = await refresh();
+        const pool = pools.find(({ name }) => name === asked.pool.name);
+        return { ...json(pool ?? null), status: 201 };
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/storage-pools/:id',
+      answer: async (_request, name) => {
+        await remove(name);
+        await refresh();
+        return { status: 204, body: '' };
+      },
+    },
+  ];
+}
+
+function vmRoutes(vms: VmParts, list: Route): Route[] {
+  const act = (verb: string, action: (id: string) => Promise<void>): Route => ({
+    method: 'POST',
+    path: `/v1/vms/:id/${verb}`,
+    answer: async (_request, id) => {
+      await action(id);
+      return await tellVm(vms, id);
+    },
+  });
+  return [
+    list,
+    {
+      method: 'POST',
+      path: '/v1/vms',
+      answer: async (request) => {
+        const xml = await readText(request);
+        if (xml.trim() === '') throw new ApiError(400, 'the body is empty', { fix: DEFINITION });
+        const id = await vms.define(xml);
+        return { ...(await tellVm(vms, id)), status: 201 };
+      },
+    },
+    act('start', vms.start),
+    act('shutdown', vms.shutdown),
+    act('destroy', vms.destroy),
+    {
+      method: 'DELETE',
+      path: '/v1/vms/:id',
+      answer: async (_request, id) => {
+        await vms.undefine(id);
+        await vms.refresh();
+        return { status: 204, body: '' };
+      },
+    },
+  ];
+}
+
+const DEFINITION = "Send libvirt's XML of a domain.";
+
+/** Tells of a machine after something was done to it; one that is gone by that, as `null`. */
+async function tellVm({ refresh }: VmParts, id: string): Promise<Answer> {
+  const { vms } = await refresh();
+  return json(vms.find((vm) => vm.id === id.toLowerCase()) ?? null);
+}
+
+async function tellMetrics(parts: Parts): Promise<Answer> {
+  const [host, vms, { pools }] = await Promise.all([
+    parts.host(),
+    parts.vms.current(),
+    parts.storage(),
+  ]);
+  const { user, system } = process.cpuUsage();
+  const text = exposition(
+    metrics({
+      version: parts.version,
+      host,
+      vms,
+      pools,
+      controlPlane: parts.controlPlane.state(),
+      process: {
+        residentMemory: process.memoryUsage.rss(),
+        cpuTime: (user + system) / 1_000_000,
+      },
+    }),
+  );
+  return { status: 200, type: EXPOSITION_TYPE, body: text };
+}

@@ -1,0 +1,35 @@
+import { stackOf } from '../../error.ts';
+import { bind } from '../../http/bind.ts';
+import { apiServer } from '../../http/server.ts';
+import type { Logger } from '../../log/logger.ts';
+import { apiErrorOf } from './explain-error.ts';
+import type { Parts } from './parts.ts';
+import { routes } from './routes.ts';
+
+export interface ServeOptions {
+  parts: Parts;
+  /** Path of the Unix socket. */
+  socket: string;
+  log: Logger;
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+/**
+ * Answers on the socket until the signal is aborted. Requests that are being answered then are cut off.
+ * @throws Error if it cannot listen there
+ */
+export async function serve({ parts, socket, log, signal }: ServeOptions): Promise<void> {
+  const onBug = (error: unknown) => log.error(stackOf(error));
+  const server = apiServer({ routes: routes(parts), explain: apiErrorOf, onBug });
+  await bind(server, socket);
+  log.info(`listening on ${socket}`);
+  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  if (signal.aborted) close();
+  else signal.addEventListener('abort', close, { once: true });
+  await closed;
+}

@@ -1,0 +1,71 @@
+import { appendFile, rm } from 'node:fs/promises';
+import { cutShort, GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
+import { startGuests } from '../../guests/start.ts';
+import { stopGuests } from '../../guests/stop.ts';
+import { LibvirtError } from '../../libvirt/error.ts';
+import { SYSTEM_URI } from '../../libvirt/virsh.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { poolDeclarationsSchema } from '../../storage/declaration.ts';
+import { readNodeConfig } from '../configuration/node-config.ts';
+
+/** The kernel's log, whose warnings the consoles show. */
+const KERNEL_LOG = '/dev/kmsg';
+const CONFIGURATION = '/quantix/node/node.yaml';
+
+/** What the service `quantix-guests` goes by on an appliance. */
+const WORLD = { places: GUEST_PLACES, uri: SYSTEM_URI, configuration: CONFIGURATION };
+
+export interface GuestWorld {
+  places: GuestPlaces;
+  /** Connection URI of libvirt. */
+  uri: string;
+  /** Path of `node.yaml`. */
+  configuration: string;
+}
+
+/**
+ * Starts or stops the guests of this host as its boot and its end ask for.
+ * @returns exit status: 1 if a guest did not start, lost its power, or libvirt does not answer
+ */
+export async function runGuests(
+  verb: 'start' | 'stop' | 'cut-short',
+  signal: AbortSignal,
+  { places, uri, configuration }: GuestWorld = WORLD,
+): Promise<number> {
+  if (verb === 'cut-short') {
+    await cutShort(places);
+    return 0;
+  }
+  const libvirt = { uri, signal };
+  const { config } = await readNodeConfig(configuration, poolDeclarationsSchema);
+  const said: Promise<void>[] = [];
+  const say = (line: string) => {
+    process.stdout.write(`${line}\n`);
+    if (verb === 'stop') said.push(tellKernel(line));
+  };
+  try {
+    if (verb === 'start') {
+      await rm(places.stopping, { force: true });
+      return exitStatus(await startGuests({ libvirt, places, settings: config.guests, say }));
+    }
+    const { stopWithin: within } = config.guests;
+    return exitStatus(await stopGuests({ libvirt, places, within, say }));
+  } catch (error) {
+    if (!(error instanceof LibvirtError)) throw error;
+    say(`guests cannot be told to ${verb}: ${error.message}`);
+    return 1;
+  } finally {
+    await Promise.all(said);
+  }
+}
+
+const exitStatus = (left: readonly string[]) => (left.length === 0 ? 0 : 1);
+
+async function tellKernel(line: string): Promise<void> {
+  try {
+    await appendFile(KERNEL_LOG, `<4>quantix: ${line}\n`);
+  } catch (error) {
+    // Not on an appliance, or not root.
+    if (!['EACCES', 'EPERM', 'ENOENT'].includes(codeOf(error) ?? '')) throw error;
+  }
+}

@@ -1,0 +1,16 @@
+import type { Vms } from '../../api/vms.ts';
+
+/** What became of the virtual machines between two looks, in lines for a log. */
+export function vmChanges(before: Vms | undefined, after: Vms): string[] {
+  const lines: string[] = [];
+  if (!after.libvirt.available) return [after.libvirt.problem];
+  if (before?.libvirt.available !== true) lines.push(`libvirt ${after.libvirt.version} answers`);
+  const known = new Map(before?.vms.map((vm) => [vm.id, vm]));
+  for (const { id, name, state } of after.vms) {
+    const old = known.get(id);
+    known.delete(id);
+    if (old?.state !== state) lines.push(`VM ${name} (${id}): ${old?.state ?? 'new'} → ${state}`);
+  }
+  for (const { id, name } of known.values()) lines.push(`VM ${name} (${id}): gone`);
+  return lines;
+}

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { poolRequest } from '../../../../../apps/agent/client/pool.ts';
+import { poolRequestSchema } from '../../../../../apps/api/storage.ts';
+
+const TARGET = { iscsi: 'iqn.2026-01.example:disks', portal: ['10.0.0.5', '10.0.1.5'] };
+
+test('what is typed becomes one pool, as the API wants it', () => {
+  expect(poolRequest('create', 'fast', { disk: ['/dev/sdb'], destroy: 'S1' })).toMatchObject({
+    pool: { name: 'fast' },
+    disks: ['/dev/sdb'],
+    destroy: 'S1',
+  });
+  const iscsi = poolRequest('create', 'san', { ...TARGET, lvm: true });
+  expect(iscsi.pool.iscsi).toEqual({ target: TARGET.iscsi, portals: TARGET.portal });
+  const nfs = poolRequest('import', 'nas', { nfs: 'nas:/b', option: ['nfsvers=3'] });
+  for (const request of [iscsi, nfs, poolRequest('create', 'isos', { directory: '/data/isos' })]) {
+    expect(poolRequestSchema.parse(JSON.parse(JSON.stringify(request)))).toMatchObject(
+      JSON.parse(JSON.stringify(request)),
+    );
+  }
+});
+
+test.each([
+  [{}, 'a pool is of one of'],
+  [{ nfs: 'a:/b', directory: '/c' }, 'a pool is of one of'],
+  [{ iscsi: TARGET.iscsi }, 'go together'],
+  [{ disk: ['/dev/sdb'], portal: ['a'] }, 'go together'],
+  [{ disk: ['/dev/sdb'], destroy: 'S1' }, 'of create only'],
+])('%j is refused', (values, words) => {
+  expect(() => poolRequest('import', 'a', values)).toThrow(words);
+});

@@ -1,0 +1,215 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { expect, test } from 'vitest';
+import { hashPools, hashVms } from '../../../../../apps/agent/membership/reporting/hash.ts';
+import { poolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
+import { VmMessages } from '../../../../../apps/agent/membership/reporting/vm-message.ts';
+import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
+import { Ledger } from '../../../../control-plane/ledger.ts';
+import { type Agent, DATA, members, WEB } from './agent.ts';
+
+const MAIL = { ...WEB, id: '7b0a5a3c-1111-4222-8333-944444444444', name: 'mail' };
+
+/** Names and states of the virtual machines that the control plane holds. */
+function recorded(plane: ControlPlane): string[] {
+  return [...plane.node().ledger.vms.values()].map((vm) => `${vm.name} ${vm.powerState}`).sort();
+}
+
+function notifications(plane: ControlPlane): number {
+  return plane.calls.filter(({ method }) => method === 'notifyVMChange').length;
+}
+
+function syncs(plane: ControlPlane): number {
+  return plane.calls.filter(({ method }) => method === 'syncFullState').length;
+}
+
+/** Waits until the agent has nothing to say. */
+async function quiet(agent: Agent): Promise<void> {
+  await agent.clock.sleeping();
+}
+
+test('a virtual machine that comes, changes or goes is told at once', async () => {
+  const { plane, agent } = await members();
+  agent.vms = [WEB, MAIL];
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 1);
+  expect(recorded(plane)).toEqual(['mail 1', 'web 1']);
+  agent.vms = [WEB, { ...MAIL, state: 'shutoff' }];
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 2);
+  expect(recorded(plane)).toEqual(['mail 5', 'web 1']);
+  expect(plane.node().ledger.vms.get(MAIL.id)?.powerStateChanges).toBe(1n);
+  agent.vms = [{ ...MAIL, state: 'shutoff' }];
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 3);
+  expect(recorded(plane)).toEqual(['mail 5']);
+});
+
+test('a pool that is unmounted is told at once; one that only fills up is not', async () => {
+  const { plane, agent } = await members();
+  agent.pools = [{ ...DATA, used: DATA.used + 1, available: DATA.available - 1 }];
+  agent.control.changed();
+  agent.pools = [{ ...DATA, health: 'unmounted', path: null, problem: 'not mounted' }];
+  agent.control.changed();
+  await plane.answered('notifyStorageChange', 1);
+  expect(plane.node().ledger.pools.get(DATA.id)).toMatchObject({
+    health: 4,
+    problem: 'not mounted',
+  });
+  await quiet(agent);
+  expect(plane.calls.filter(({ method }) => method === 'notifyStorageChange')).toHaveLength(1);
+});
+
+test('a change whose request is lost is sent again', async () => {
+  const { plane, agent } = await members();
+  plane.fault.before = () => {
+    plane.fault = {};
+    throw new ConnectError('lost', Code.Unavailable);
+  };
+  agent.vms = [];
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 1);
+  await agent.said(/unreachable/);
+  await agent.clock.skip();
+  await plane.answered('notifyVMChange', 2);
+  expect(recorded(plane)).toEqual([]);
+});
+
+test('a change whose answer is lost is sent again under its number, and applied once', async () => {
+  const { plane, agent } = await members();
+  plane.fault.after = () => {
+    plane.fault = {};
+    throw new ConnectError('lost', Code.Unavailable);
+  };
+  agent.vms = [];
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 1);
+  await agent.said(/unreachable/);
+  await agent.clock.skip();
+  await plane.answered('notifyVMChange', 2);
+  const [first, second] = plane.calls.filter(({ method }) => method === 'notifyVMChange');
+  expect(second?.request).toEqual(first?.request);
+  expect(recorded(plane)).toEqual([]);
+  await quiet(agent);
+  expect(syncs(plane)).toBe(1);
+});
+
+test('a late copy of an old change does not undo a newer one', async () => {
+  const { plane, agent } = await members();
+  const late = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  plane.fault.before = () => {
+    plane.fault = {};
+    arrived.resolve();
+    return late.promise;
+  };
+  agent.vms = [{ ...WEB, state: 'paused' }];
+  agent.control.changed();
+  await arrived.promise;
+  // The call is given up for the new address; its request is still on its way in the control plane.
+  agent.address = '192.0.2.99';
+  agent.control.addressChanged();
+  await plane.answered('notifyVMChange', 1);
+  agent.vms = [{ ...WEB, state: 'shutoff' }];
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 2);
+  late.resolve();
+  await plane.answered('notifyVMChange', 3);
+  expect(recorded(plane)).toEqual(['web 5']);
+});
+
+test('what the control plane loses is seen by the hash, and mended by a full state', async () => {
+  const { plane, agent } = await members();
+  plane.node().ledger.vms.clear();
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+  expect(recorded(plane)).toEqual(['web 1']);
+  await agent.said(/record of this host differs/);
+});
+
+test('an event that libvirt never sent is found after the next heartbeat', async () => {
+  const { plane, agent } = await members();
+  agent.vms = [{ ...WEB, state: 'crashed' }];
+  await agent.clock.skip();
+  await plane.answered('notifyVMChange', 1);
+  expect(recorded(plane)).toEqual(['web 6']);
+});
+
+test('an hour away: each object is told once, as it is now, and nothing is lost', async () => {
+  const { plane, agent } = await members();
+  await plane.door.close();
+  for (let passed = 0; passed < 3_600_000; ) {
+    agent.vms = [{ ...WEB, state: passed % 2 === 0 ? 'paused' : 'running', memory: passed + 1 }];
+    agent.control.changed();
+    passed += await agent.clock.skip();
+  }
+  agent.vms = [{ ...WEB, state: 'shutoff' }, MAIL];
+  agent.control.changed();
+  await plane.door.open();
+  await agent.clock.skip();
+  await plane.answered('notifyVMChange', 2);
+  await quiet(agent);
+  expect(recorded(plane)).toEqual(['mail 1', 'web 5']);
+  expect(notifications(plane)).toBe(2);
+  expect(syncs(plane)).toBe(1);
+});
+
+test('a control plane that forgot the epoch gets a full state', async () => {
+  const { plane, agent } = await members();
+  plane.nodes.set([...plane.nodes.keys()][0] ?? '', { ledger: new Ledger(), deleted: false });
+  agent.vms = [WEB, MAIL];
+  agent.control.changed();
+  await plane.answered('syncFullState', 2);
+  expect(recorded(plane)).toEqual(['mail 1', 'web 1']);
+});
+
+test('while libvirt is away its virtual machines are not taken for gone', async () => {
+  const { plane, agent } = await members();
+  agent.libvirt = { available: false, problem: 'no socket' };
+  agent.vms = [];
+  agent.control.changed();
+  await agent.clock.skip();
+  await plane.answered('heartbeat', 2);
+  await quiet(agent);
+  expect(recorded(plane)).toEqual(['web 1']);
+  expect([notifications(plane), syncs(plane)]).toEqual([0, 1]);
+  agent.libvirt = { available: true, version: '9.0.0' };
+  agent.control.changed();
+  await plane.answered('notifyVMChange', 1);
+  expect(recorded(plane)).toEqual([]);
+});
+
+test('after any walk of changes and faults both sides come to the same hashes', async () => {
+  const { plane, agent } = await members();
+  const states = ['running', 'paused', 'shutoff', 'crashed'] as const;
+  let seed = 42;
+  const random = (below: number) => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return seed % below;
+  };
+  for (let step = 0; step < 60; step += 1) {
+    agent.vms = Array.from({ length: random(4) }, (_, index) => ({
+      ...WEB,
+      id: `00000000-0000-4000-8000-00000000000${index}`,
+      name: `ünïcode ${index}\n`,
+      state: states[random(4)] ?? 'running',
+    }));
+    const lost = () => {
+      plane.fault = {};
+      throw new ConnectError('lost', Code.Unavailable);
+    };
+    plane.fault = [{}, { before: lost }, { after: lost }][random(3)] ?? {};
+    agent.control.changed();
+    await agent.clock.skip();
+  }
+  plane.fault = {};
+  const before = plane.calls.filter(({ method }) => method === 'heartbeat').length;
+  for (let more = 1; more <= 3; more += 1) {
+    await agent.clock.skip();
+    await plane.answered('heartbeat', before + more);
+  }
+  await quiet(agent);
+  expect(plane.node().ledger.hash()).toEqual({
+    vms: hashVms(new VmMessages().of(agent.vms, 0)),
+    pools: hashPools(agent.pools.map(poolMessage)),
+  });
+});

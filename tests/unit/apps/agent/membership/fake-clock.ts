@@ -1,0 +1,59 @@
+import { EventEmitter, once } from 'node:events';
+import type { Clock } from '../../../../../apps/agent/membership/connection/clock.ts';
+
+interface Sleeper {
+  readonly due: number;
+  readonly wake: () => void;
+}
+
+/** A clock that stands still until a test moves it. Sleeps do not care for what the clock shows, as in an operating system. */
+export class FakeClock implements Clock {
+  #passed = 0;
+  #shown = Date.now();
+  readonly #sleepers = new Set<Sleeper>();
+  readonly #events = new EventEmitter();
+
+  now(): number {
+    return this.#shown;
+  }
+
+  async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const sleeper = { due: this.#passed + milliseconds, wake: resolve };
+    this.#sleepers.add(sleeper);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    this.#events.emit('sleep');
+    await promise;
+    this.#sleepers.delete(sleeper);
+  }
+
+  /** Waits until someone sleeps. @returns for how many milliseconds from now */
+  async sleeping(): Promise<number> {
+    while (this.#sleepers.size === 0) await once(this.#events, 'sleep');
+    return Math.min(...[...this.#sleepers].map(({ due }) => due)) - this.#passed;
+  }
+
+  /** Waits until someone sleeps, then moves on to where he wakes. @returns by how many milliseconds */
+  async skip(): Promise<number> {
+    const milliseconds = await this.sleeping();
+    this.advance(milliseconds);
+    return milliseconds;
+  }
+
+  /** Moves on; whoever is due wakes. */
+  advance(milliseconds: number): void {
+    this.#passed += milliseconds;
+    this.#shown += milliseconds;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.due > this.#passed) continue;
+      this.#sleepers.delete(sleeper);
+      sleeper.wake();
+    }
+  }
+
+  /** Someone sets the clock; no time passes. */
+  set(milliseconds: number): void {
+    this.#shown += milliseconds;
+  }
+}

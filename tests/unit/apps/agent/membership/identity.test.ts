@@ -1,0 +1,135 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import {
+  formatJoinToken,
+  parseJoinToken,
+} from '../../../../../apps/agent/configuration/join-token.ts';
+import { certificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
+import { parseCertificates } from '../../../../../apps/agent/membership/identity/chain.ts';
+import {
+  checkValidity,
+  credentialsOf,
+  isRenewalDue,
+  loadCredentials,
+  storeCredentials,
+} from '../../../../../apps/agent/membership/identity/credentials.ts';
+import { nextEpoch } from '../../../../../apps/agent/membership/identity/epoch.ts';
+import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
+import { nodeId } from '../../../../../apps/agent/membership/identity/node-id.ts';
+import { Authority } from '../../../../control-plane/authority.ts';
+import { temporaryFolder } from '../../../folder.ts';
+
+const log = () => {};
+
+test('a node’s id is made of its public key, and is a UUID of version 8', () => {
+  const publicKey = createPublicKey(`-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYD54V/vp+54P9DXarYqx4MPcm+HK
+RIQzNasYSoRQHQ/6S6Ps8tpMcT+KvIIC8W/e9k0W7Cm72M1P9jU7SLf/vg==
+-----END PUBLIC KEY-----`);
+  expect(nodeId(publicKey)).toBe('5ffca840-adc4-8f4b-bdaf-e6c29accb2d8');
+});
+
+test('a key is made once and is the same after a restart', async () => {
+  const folder = await temporaryFolder();
+  const first = await loadKey(`${folder}/node`, log);
+  expect((await loadKey(`${folder}/node`, log)).nodeId).toBe(first.nodeId);
+  expect(await readdir(`${folder}/node`)).toEqual(['node.key']);
+});
+
+test.each([
+  ['no key', 'hello'],
+  ['an empty file', ''],
+  [
+    'a key of another kind',
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  ],
+])('%s in node.key is set aside with a word, and a new key is made', async (_, text) => {
+  const folder = await temporaryFolder();
+  await writeFile(`${folder}/node.key`, text);
+  const lines: string[] = [];
+  await loadKey(folder, (line) => lines.push(line));
+  expect(lines).toEqual([expect.stringMatching(/node\.key\.rejected.*must join again/)]);
+  expect(await readFile(`${folder}/node.key.rejected`, 'utf8')).toBe(text);
+});
+
+async function joined() {
+  const folder = await temporaryFolder();
+  const authority = await Authority.create('CA');
+  const key = await loadKey(folder, log);
+  const { certificate } = await authority.sign(await certificateRequest(key));
+  return { folder, authority, key, certificate };
+}
+
+test('stored credentials are read again', async () => {
+  const { folder, authority, key, certificate } = await joined();
+  const credentials = credentialsOf({
+    key,
+    certificateChain: certificate,
+    caCertificates: authority.pem,
+    where: 'test',
+  });
+  await storeCredentials(folder, credentials);
+  expect(await loadCredentials(folder, key, log)).toEqual({
+    ...credentials,
+  });
+});
+
+test('a certificate of another key or another CA is set aside: the node must join again', async () => {
+  const { folder, authority, key, certificate } = await joined();
+  const other = await joined();
+  const foreign = await authority.sign(await certificateRequest(other.key));
+  const pairs = [
+    [foreign.certificate, authority.pem],
+    [certificate, other.authority.pem],
+  ] as const;
+  for (const [chain, ca] of pairs) {
+    await writeFile(`${folder}/node.crt`, chain);
+    await writeFile(`${folder}/ca.crt`, ca);
+    const lines: string[] = [];
+    expect(await loadCredentials(folder, key, (line) => lines.push(line))).toBeUndefined();
+    expect(lines).toEqual([expect.stringMatching(/must join again/)]);
+  }
+});
+
+test.each([
+  '',
+  'hello',
+  '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+  `-----BEGIN CERTIFICATE-----\n${'A'.repeat(100_000)}`,
+])('certificates that are none give one line', (text) => {
+  expect(() => parseCertificates(text, 'x.crt')).toThrow(/x\.crt/);
+});
+
+test('a certificate is renewed in the last third of its life, and its ends are checked by the clock', async () => {
+  const { authority, key, certificate } = await joined();
+  const credentials = {
+    ...credentialsOf({
+      key,
+      certificateChain: certificate,
+      caCertificates: authority.pem,
+      where: 'test',
+    }),
+    validFrom: 0,
+    validTo: 9000,
+  };
+  expect([5999, 6000].map((now) => isRenewalDue(credentials, now))).toEqual([false, true]);
+  expect(() => checkValidity(credentials, -1)).toThrow(/begins at 1970.*Set the clock/);
+  expect(() => checkValidity(credentials, 9001)).toThrow(/ended at 1970.*join again/);
+});
+
+test('each run has a greater number, also after the file was damaged', async () => {
+  const folder = await temporaryFolder();
+  const lines: string[] = [];
+  const next = () => nextEpoch(folder, 1_800_000_000_000, (line) => lines.push(line));
+  expect([await next(), await next()]).toEqual([1n, 2n]);
+  await writeFile(`${folder}/epoch`, 'x'.repeat(1000));
+  expect([await next(), await next()]).toEqual([1_800_000_000_001n, 1_800_000_000_002n]);
+  expect(lines).toHaveLength(1);
+});
+
+test('a token is read as it was written, with spaces around it and capitals in its fingerprint', () => {
+  const token = { secret: 'Ab_-'.repeat(8), fingerprint: '0f'.repeat(32) };
+  const text = formatJoinToken(token);
+  expect(parseJoinToken(` ${text.replace(/\.0f/, '.0F')}\n`)).toEqual(token);
+});

@@ -1,0 +1,118 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { ControlPlane } from '../../../../control-plane/control-plane.ts';
+import { temporaryFolder } from '../../../folder.ts';
+import { Agent, members } from './agent.ts';
+
+const DAY = 86_400_000;
+
+/** A host whose configuration says which control plane it belongs to, and gives a token. */
+async function configured(token: (plane: ControlPlane) => string) {
+  const plane = await ControlPlane.open();
+  onTestFinished(() => plane.door.close());
+  const agent = new Agent(await temporaryFolder());
+  await writeFile(
+    `${agent.folder}/node.yaml`,
+    `controlPlane: ${plane.door.origin}\njoinToken: ${token(plane)}\n`,
+  );
+  onTestFinished(() => agent.stop());
+  return { plane, agent };
+}
+
+test('a token in the configuration joins the host unattended, and is removed once used', async () => {
+  const { plane, agent } = await configured((one) => one.token());
+  await agent.start();
+  await agent.said(/^joined/);
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 1);
+  expect(await readFile(`${agent.folder}/node.yaml`, 'utf8')).toBe(
+    `controlPlane: ${plane.door.origin}\n`,
+  );
+});
+
+test('an unattended host waits for its control plane', async () => {
+  const { plane, agent } = await configured((one) => one.token());
+  await plane.door.close();
+  await agent.start();
+  await agent.clock.skip();
+  await agent.clock.sleeping();
+  expect(agent.control.status()).toMatchObject({
+    state: 'joining',
+    problem: expect.stringMatching(/nothing listens there/),
+  });
+  await plane.door.open();
+  await agent.clock.skip();
+  await agent.said(/^joined/);
+});
+
+test('an unattended host whose token is refused stops and says so', async () => {
+  const { plane, agent } = await configured(
+    (one) => `qxj1.${'x'.repeat(32)}.${one.authority.fingerprint}`,
+  );
+  await agent.start();
+  await agent.said(/refused: the control plane does not know the join token/);
+  expect(plane.calls).toHaveLength(1);
+});
+
+test('an address without certificate or token is said to need a token', async () => {
+  const agent = new Agent(await temporaryFolder());
+  onTestFinished(() => agent.stop());
+  await writeFile(`${agent.folder}/node.yaml`, 'controlPlane: https://192.0.2.1\n');
+  await agent.start();
+  await agent.said(/unconfigured: .*needs a join token/);
+});
+
+test('a certificate is renewed for the same key before it ends, and used from then on', async () => {
+  const { plane, agent } = await members();
+  const before = await readFile(`${agent.folder}/node.crt`, 'utf8');
+  agent.clock.advance(61 * DAY);
+  await plane.answered('renewCertificate', 1);
+  await agent.said(/certificate renewed/);
+  await agent.clock.skip();
+  await plane.answered('heartbeat', 3);
+  expect(await readFile(`${agent.folder}/node.crt`, 'utf8')).not.toBe(before);
+  expect(plane.nodes.size).toBe(1);
+});
+
+test('a renewal that fails ends nothing, and is tried again an hour later', async () => {
+  const { plane, agent } = await members();
+  plane.fault.before = ({ method }) => {
+    if (method === 'renewCertificate') throw new Error('no');
+  };
+  agent.clock.advance(61 * DAY);
+  await plane.answered('renewCertificate', 1);
+  await agent.said(/could not be renewed/);
+  for (let beats = 0; beats < 119; beats += 1) {
+    await agent.clock.skip();
+    await plane.answered('heartbeat', 3 + beats);
+  }
+  await agent.clock.sleeping();
+  const tries = () => plane.calls.filter(({ method }) => method === 'renewCertificate').length;
+  expect(tries()).toBe(1);
+  await agent.clock.skip();
+  await plane.answered('renewCertificate', 2);
+  expect(agent.control.status().state).toBe('connected');
+});
+
+test('a node that was off until its certificate ended says so, and goes on once the clock is right', async () => {
+  const { plane, agent } = await members();
+  await agent.stop();
+  agent.clock.advance(100 * DAY);
+  await agent.start();
+  await agent.clock.skip();
+  await agent.said(/certificate ended at .*this host’s clock says/);
+  agent.clock.set(-99 * DAY);
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+});
+
+test('clocks that differ are worth one line, and one when they agree again', async () => {
+  const { plane, agent } = await members();
+  agent.clock.advance(10 * 60_000);
+  await plane.answered('heartbeat', 2);
+  await agent.said(/clock is \d+ s ahead of/);
+  await agent.clock.skip();
+  await plane.answered('heartbeat', 3);
+  await agent.clock.sleeping();
+  expect(agent.lines.filter((line) => /clock is/.test(line))).toHaveLength(1);
+});

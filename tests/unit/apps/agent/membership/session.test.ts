@@ -1,0 +1,194 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { isMessage } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { expect, test } from 'vitest';
+import { openConnection } from '../../../../../apps/agent/membership/connection/connection.ts';
+import {
+  type HeartbeatRequest,
+  HeartbeatRequestSchema,
+  SyncFullStateRequestSchema,
+} from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import type { Call, ControlPlane } from '../../../../control-plane/control-plane.ts';
+import { type Agent, members, strangers, WEB } from './agent.ts';
+
+function heartbeat({ request }: Call): HeartbeatRequest {
+  if (!isMessage(request, HeartbeatRequestSchema)) throw new Error(request.$typeName);
+  return request;
+}
+
+/** How often a method was called. */
+function count(plane: ControlPlane, method: Call['method']): number {
+  return plane.calls.filter((call) => call.method === method).length;
+}
+
+/** Lets the agent's pause pass, and waits for the heartbeat after it. */
+async function nextHeartbeat(plane: ControlPlane, agent: Agent): Promise<HeartbeatRequest> {
+  const before = count(plane, 'heartbeat');
+  await agent.clock.skip();
+  return heartbeat(await plane.answered('heartbeat', before + 1));
+}
+
+test('after joining a host waits a while, sends its full state, then a heartbeat', async () => {
+  const { plane, agent } = await strangers();
+  await agent.control.join({ controlPlane: plane.door.origin, token: plane.token() });
+  expect(await agent.clock.skip()).toBe(2500);
+  await plane.answered('heartbeat', 1);
+  expect(plane.calls.map(({ method }) => method)).toEqual([
+    'register',
+    'syncFullState',
+    'heartbeat',
+  ]);
+  await agent.said(/connected/);
+  expect(agent.control.status()).toEqual({
+    state: 'connected',
+    address: plane.door.origin,
+    problem: null,
+  });
+});
+
+test('heartbeats come at the interval that the control plane asks for', async () => {
+  const { plane, agent } = await members();
+  plane.interval = 7;
+  await nextHeartbeat(plane, agent);
+  expect(await agent.clock.sleeping()).toBe(7000);
+  plane.interval = 100_000;
+  await nextHeartbeat(plane, agent);
+  expect(await agent.clock.sleeping()).toBe(3_600_000);
+});
+
+test('a changed management address is told at once, and each heartbeat detects it anew', async () => {
+  const { plane, agent } = await members();
+  expect(heartbeat(await plane.answered('heartbeat', 1)).managementAddress).toBe('192.0.2.10');
+  agent.address = '192.0.2.99';
+  agent.control.addressChanged();
+  const told = heartbeat(await plane.answered('heartbeat', 2));
+  expect(told.managementAddress).toBe('192.0.2.99');
+  expect(plane.node().ledger.managementAddress).toBe('192.0.2.99');
+  agent.address = '192.0.2.10';
+  agent.control.addressChanged();
+  expect(heartbeat(await plane.answered('heartbeat', 3)).managementAddress).toBe('192.0.2.10');
+  agent.address = null;
+  expect((await nextHeartbeat(plane, agent)).managementAddress).toBe('');
+});
+
+test('an address change gets through while a call hangs on the old address', async () => {
+  const { plane, agent } = await members();
+  const hanging = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  plane.fault.before = () => {
+    plane.fault = {};
+    arrived.resolve();
+    return hanging.promise;
+  };
+  await agent.clock.skip();
+  await arrived.promise;
+  agent.address = '192.0.2.99';
+  agent.control.addressChanged();
+  const told = heartbeat(await plane.answered('heartbeat', 2));
+  expect(told.managementAddress).toBe('192.0.2.99');
+  expect(agent.lines.filter((line) => line.includes('unreachable'))).toEqual([]);
+  hanging.resolve();
+  await plane.answered('heartbeat', 3);
+  expect(plane.node().ledger.managementAddress).toBe('192.0.2.99');
+});
+
+test('events that leave the address as it is send nothing', async () => {
+  const { plane, agent } = await members();
+  agent.control.addressChanged();
+  await turn();
+  await nextHeartbeat(plane, agent);
+  await agent.clock.sleeping();
+  expect(count(plane, 'heartbeat')).toBe(2);
+});
+
+test('a node that was deleted stays deleted: it stops, and does not register again', async () => {
+  const { plane, agent } = await members();
+  plane.node().deleted = true;
+  await nextHeartbeat(plane, agent);
+  await agent.said(/refused/);
+  expect(agent.control.status().problem).toMatch(/this node was deleted/);
+  await agent.stop();
+  await agent.start();
+  await agent.clock.skip();
+  await agent.said(/refused/, agent.lines.length);
+  expect(count(plane, 'register')).toBe(1);
+  expect(agent.control.status().state).toBe('refused');
+});
+
+test('a deleted node comes back by a new token', async () => {
+  const { plane, agent } = await members();
+  plane.node().deleted = true;
+  await nextHeartbeat(plane, agent);
+  await agent.said(/refused/);
+  await agent.control.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+  await agent.said(
+    /connected/,
+    agent.lines.findIndex((line) => line.includes('refused')),
+  );
+});
+
+test('calls without the node’s certificate are refused', async () => {
+  const { plane } = await members();
+  const { origin } = plane.door;
+  const connection = openConnection({ origin, caCertificates: plane.authority.pem });
+  await expect(connection.client.heartbeat({})).rejects.toThrow(/NODE_UNKNOWN/);
+  connection.drop();
+});
+
+test('a restarted agent goes on as the same node, in a new epoch, with a full state', async () => {
+  const { plane, agent } = await members();
+  await agent.stop();
+  await agent.start();
+  await agent.clock.skip();
+  const { request } = await plane.answered('syncFullState', 2);
+  if (!isMessage(request, SyncFullStateRequestSchema)) throw new Error(request.$typeName);
+  expect(request.position).toMatchObject({ epoch: 2n, number: 1n });
+  expect(plane.nodes.size).toBe(1);
+  expect(count(plane, 'register')).toBe(1);
+});
+
+test('a control plane that is away is asked again, ever less often, and the agent says so', async () => {
+  const { plane, agent } = await members();
+  await plane.door.close();
+  await agent.clock.skip();
+  const pauses: number[] = [];
+  for (let tries = 0; tries < 8; tries += 1) {
+    await agent.clock.sleeping();
+    // News wait; they do not make the pauses shorter.
+    agent.vms = [{ ...WEB, cpus: 3 + tries }];
+    agent.control.changed();
+    await turn();
+    pauses.push(await agent.clock.skip());
+  }
+  expect(pauses).toEqual([750, 1500, 3000, 6000, 12_000, 24_000, 45_000, 45_000]);
+  expect(agent.control.status()).toMatchObject({
+    state: 'unreachable',
+    problem: expect.stringMatching(/cannot be reached: nothing listens there/),
+  });
+});
+
+test('a proxy’s 403 is no refusal', async () => {
+  const { plane, agent } = await members();
+  plane.fault.before = () => {
+    plane.fault = {};
+    throw new ConnectError('forbidden', Code.PermissionDenied);
+  };
+  await nextHeartbeat(plane, agent);
+  await agent.said(/unreachable: .*forbidden/);
+  await nextHeartbeat(plane, agent);
+  await agent.said(/connected/, agent.lines.length - 1);
+});
+
+test('assigned pools come whole, an empty list too; where nothing is said nothing is handed on', async () => {
+  const { plane, agent } = await members();
+  plane.assignedPools = { pools: [{ id: '1', name: 'nfs' }] };
+  await nextHeartbeat(plane, agent);
+  plane.assignedPools = { pools: [] };
+  await nextHeartbeat(plane, agent);
+  plane.assignedPools = undefined;
+  await nextHeartbeat(plane, agent);
+  await agent.clock.sleeping();
+  expect(agent.assigned).toEqual([['nfs'], []]);
+});

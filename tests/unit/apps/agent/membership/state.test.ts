@@ -1,0 +1,108 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import {
+  hashPools,
+  hashVms,
+  poolLine,
+  vmLine,
+} from '../../../../../apps/agent/membership/reporting/hash.ts';
+import { byId, changesBetween } from '../../../../../apps/agent/membership/reporting/inventory.ts';
+import { Outbox } from '../../../../../apps/agent/membership/reporting/outbox.ts';
+import { poolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
+import { Reported } from '../../../../../apps/agent/membership/reporting/reported.ts';
+import { VmMessages } from '../../../../../apps/agent/membership/reporting/vm-message.ts';
+import { PositionSchema } from '../../../../../apps/proto/gen/quantix/v1/position_pb.js';
+import { DATA, WEB } from './agent.ts';
+
+const vms = new VmMessages().of([WEB, { ...WEB, id: 'B', name: 'ü,1:x\n' }], 0);
+const [web, odd] = vms;
+
+test('the line of an object is what the contract says', () => {
+  expect(vms.map(vmLine)).toEqual([
+    '36:5f1c1f3e-0f0a-4c55-9d0e-3a9b6f1c2d3e,3:web,1:1,1:2,10:2147483648,1:1,1:0,\n',
+    '1:b,7:ü,1:x\n,1:1,1:2,10:2147483648,1:1,1:0,\n',
+  ]);
+  expect(poolLine(poolMessage(DATA))).toBe(
+    '36:0d9a4c1e-7a52-4d1c-8d57-0e6a3d0f4b11,4:data,1:2,1:1,5:/data,9:/dev/sda5,1:1,\n',
+  );
+});
+
+test('the hash of a state is the same as ever, in whatever order the objects come', () => {
+  expect(hashVms([])).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
+  expect(hashVms(vms)).toBe('5f701f70c6f21dd60651439b7dae38d032f10866df1a6b8ddced7c1e38e7d2e6');
+  expect(hashVms(vms.toReversed())).toBe(hashVms(vms));
+  expect(hashPools([poolMessage(DATA)])).toBe(
+    '93095b702ecac2e66dca2f22c164a9b183df3a4a5b1f78050652f39a5ab7c1b7',
+  );
+});
+
+test('counters, problems and fullness are no part of the hash', () => {
+  expect(hashVms([{ ...vms[0]!, powerStateChanges: 7n }])).toBe(hashVms([vms[0]!]));
+  const full = { ...DATA, used: DATA.total, available: 0, problem: 'full' };
+  expect(hashPools([poolMessage(full)])).toBe(hashPools([poolMessage(DATA)]));
+});
+
+test('the nil UUID is no virtual machine', () => {
+  const nil = { ...WEB, id: '00000000-0000-0000-0000-000000000000' };
+  expect(new VmMessages().of([nil], 0)).toEqual([]);
+});
+
+test('numbers that a broken fact brings become ones that the protocol can carry', () => {
+  const [vm] = new VmMessages().of([{ ...WEB, cpus: -1, memory: Number.NaN }], 0);
+  expect(vm).toMatchObject({ cpus: 0, memoryBytes: 0n });
+});
+
+function letter(number: bigint, id: string) {
+  return { number, change: { kind: 'vm', id, present: undefined }, seenAt: 0 } as const;
+}
+
+test('a newer change of an object takes the older one’s place, behind all others', () => {
+  const outbox = new Outbox();
+  for (const one of [letter(1n, 'a'), letter(2n, 'b'), letter(3n, 'a')]) outbox.put(one);
+  expect([...outbox.letters()].map(({ number }) => number)).toEqual([2n, 3n]);
+});
+
+test('acknowledging an older change leaves the newer one of the same object', () => {
+  const outbox = new Outbox();
+  outbox.put(letter(1n, 'a'));
+  const sent = outbox.first()!;
+  outbox.put(letter(2n, 'a'));
+  outbox.acknowledge(sent);
+  expect(outbox.first()?.number).toBe(2n);
+});
+
+test('more changes than fit ask for a full state, which tells them all', () => {
+  const reported = new Reported(1n, new Outbox(3));
+  const nothing = { vms: new Map(), pools: new Map() };
+  reported.beginFull(nothing);
+  reported.endFull(reported.nextPosition());
+  const many = Array.from({ length: 5 }, (_, index) => ({ ...WEB, id: `${index}` }));
+  const everything = { vms: byId(new VmMessages().of(many, 0)), pools: new Map() };
+  reported.observe(everything, 0);
+  expect([reported.fullNeeded, reported.nextChange()]).toEqual([true, undefined]);
+  reported.beginFull(everything);
+  reported.endFull(reported.nextPosition());
+  expect(reported.fullNeeded).toBe(false);
+  expect(reported.acknowledged.stateHash.vms).toBe(hashVms(everything.vms.values()));
+});
+
+test('what changes while a full state is under way is told after it', () => {
+  const reported = new Reported(1n);
+  const before = { vms: byId([web!]), pools: new Map() };
+  const position = reported.nextPosition();
+  reported.beginFull(before);
+  reported.observe({ vms: byId([web!, odd!]), pools: new Map() }, 0);
+  reported.endFull(position);
+  expect(reported.acknowledged.stateHash.vms).toBe(hashVms([web!]));
+  expect(reported.nextChange()).toMatchObject({ number: 2n, change: { id: 'b', present: odd } });
+  reported.acknowledge(reported.nextChange()!);
+  expect(reported.acknowledged.stateHash.vms).toBe(hashVms([web!, odd!]));
+  expect(reported.acknowledged.position).toEqual(create(PositionSchema, { epoch: 1n, number: 2n }));
+});
+
+test('a kind of objects that comes to be known needs a full state; one no longer known says nothing', () => {
+  const known = { vms: byId([web!]), pools: new Map() };
+  const unknown = { vms: undefined, pools: new Map() };
+  expect(changesBetween(unknown, known)).toBeUndefined();
+  expect(changesBetween(known, unknown)).toEqual([]);
+});
