@@ -17,8 +17,6 @@ export interface CommandErrorFacts {
   exitCode?: number | null;
   /** What it wrote to standard error; the end of it, if it was much. */
   stderr?: string;
-  /** What it wrote to standard output before it exited. */
-  stdout?: string;
   /** Completes the message of `start` (why), `signal` (its name) and `timeout` (how long). */
   detail?: string;
   cause?: unknown;
@@ -35,7 +33,6 @@ export class CommandError extends Error {
   readonly failure: CommandFailure;
   readonly exitCode: number | null;
   readonly stderr: string;
-  readonly stdout: string;
 
   constructor(facts: CommandErrorFacts) {
     super(`${facts.command} ${whatItDid(facts)}`, { cause: facts.cause });
@@ -44,7 +41,6 @@ export class CommandError extends Error {
     this.failure = facts.failure;
     this.exitCode = facts.exitCode ?? null;
     this.stderr = facts.stderr ?? '';
-    this.stdout = facts.stdout ?? '';
   }
 }
 

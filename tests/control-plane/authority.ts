@@ -52,15 +52,17 @@ export class Authority {
     return createHash('sha256').update(new Uint8Array(this.#certificate.rawData)).digest('hex');
   }
 
-  /** A server's key and certificate, valid for 127.0.0.1 and localhost. */
+  /** The name by which nodes know a server of this authority; see `node_service.proto`. */
+  get serverName(): string {
+    return `${this.fingerprint.slice(0, 16)}.vdc.quantix.internal`;
+  }
+
+  /** A server's key and certificate, valid for its name alone, wherever it is. */
   async server(validity: Validity = ninetyDays()): Promise<{ key: string; cert: string }> {
     const keys = await makeKeys();
     const certificate = await this.#issue(keys.publicKey, validity, [
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension([
-        { type: 'ip', value: '127.0.0.1' },
-        { type: 'dns', value: 'localhost' },
-      ]),
+      new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: this.serverName }]),
     ]);
     const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
     return {

@@ -1,25 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import type { Message, MessageInitShape } from '@bufbuild/protobuf';
+import { clone, create, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import {
   type HeartbeatRequest,
   NodeService,
   type RegisterRequest,
+  StoragePoolsSchema,
   type SyncFullStateRequest,
+  SyncFullStateRequestSchema,
+  VirtualMachinesSchema,
+  type WatchRequest,
+  WatchResponseSchema,
 } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import { RefusalReason } from '../../apps/proto/gen/quantix/v1/refusal_pb.js';
 import type { AssignedPoolsSchema } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import { Authority, ninetyDays, type Validity } from './authority.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger, type Verdict } from './ledger.ts';
 import { callerKey, Door, idOf, refusal } from './server.ts';
+import { Tasks } from './tasks.ts';
 
 export type Method = keyof typeof NodeService.method;
 
 /** A call that arrived. */
 export interface Call {
   readonly method: Method;
+  /** Of SyncFullState: all parts in one. */
   readonly request: Message;
 }
 
@@ -31,10 +38,17 @@ export interface Fault {
   after?(call: Call): void | Promise<void>;
 }
 
-interface Node {
-  readonly ledger: Ledger;
+export interface Node {
+  ledger: Ledger;
+  readonly tasks: Tasks;
   deleted: boolean;
 }
+
+/** What the contract in `version.proto` is at. */
+const CURRENT = 2;
+
+/** Calls that version 1 does not know. */
+const SINCE_2: readonly Method[] = ['watch', 'reportTask', 'leave', 'getTrustBundle'];
 
 /**
  * A control plane as `node_service.proto` describes it, in memory, over real TLS: what the agent's client is tried
@@ -45,12 +59,24 @@ export class ControlPlane {
   readonly nodes = new Map<string, Node>();
   readonly door: Door;
   readonly authority: Authority;
+  /** One older than the contract, as it is, or one newer: what is new in it no node knows yet. */
+  version: 1 | 2 | 3 = CURRENT;
   /** Seconds; what it asks for. */
   interval = 30;
   /** What it says about pools. */
   assignedPools: MessageInitShape<typeof AssignedPoolsSchema> | undefined;
+  /** Where it says that it can be reached. */
+  endpoints: { version: bigint; origins: string[] } | undefined;
+  /** Authorities that nodes are to trust, and the version of the list. */
+  trust: { version: bigint; authorities: Authority[] };
+  /** Whether it leaves it to the node to find that their hashes differ. */
+  leavesComparing = false;
+  /** Of how many parts the last full state was. */
+  parts = 0;
   /** For how long its certificates for nodes are valid. */
   validity: () => Validity = ninetyDays;
+  /** Milliseconds for which an expired certificate can be renewed. */
+  grace = 365 * 86_400_000;
   fault: Fault = {};
   /** What it calls a node that registers. */
   nameNode: (id: string) => string = (id) => id;
@@ -60,6 +86,7 @@ export class ControlPlane {
 
   private constructor(authority: Authority) {
     this.authority = authority;
+    this.trust = { version: 1n, authorities: [authority] };
     this.door = new Door(authority, (router) => this.#routes(router));
   }
 
@@ -98,43 +125,93 @@ export class ControlPlane {
       register: (request) => this.#take('register', request, () => this.#register(request)),
       renewCertificate: (request, context) =>
         this.#take('renewCertificate', request, async () => {
-          this.#caller(context);
+          this.#caller(context, { expiredToo: true });
           return this.#certify(request.certificateRequest);
+        }),
+      getTrustBundle: (request, context) =>
+        this.#take('getTrustBundle', request, () => {
+          this.#caller(context);
+          return { version: this.trust.version, caCertificates: this.#trusted() };
         }),
       heartbeat: (request, context) =>
         this.#take('heartbeat', request, () => this.#heartbeat(request, this.#caller(context))),
-      syncFullState: (request, context) =>
-        this.#take('syncFullState', request, () => this.#sync(request, this.#caller(context))),
+      syncFullState: async (stream, context) => {
+        const parts: SyncFullStateRequest[] = [];
+        for await (const part of stream) parts.push(part);
+        this.parts = parts.length;
+        const request = wholeOf(parts);
+        return this.#take('syncFullState', request, () => this.#sync(parts, this.#caller(context)));
+      },
       notifyVMChange: (request, context) =>
-        this.#take('notifyVMChange', request, () => ({
-          requestFullSync: this.#caller(context).ledger.notify(request) === 'unknown epoch',
-        })),
+        this.#take('notifyVMChange', request, () => {
+          const { ledger } = this.#caller(context);
+          return this.#answer(ledger.notify(request), ledger);
+        }),
       notifyStorageChange: (request, context) =>
-        this.#take('notifyStorageChange', request, () => ({
-          requestFullSync: this.#caller(context).ledger.notify(request) === 'unknown epoch',
+        this.#take('notifyStorageChange', request, () => {
+          const { ledger } = this.#caller(context);
+          return this.#answer(ledger.notify(request), ledger);
+        }),
+      watch: (request, context) => this.#watch(request, context),
+      reportTask: (request, context) =>
+        this.#take('reportTask', request, () => ({
+          known: this.#caller(context).tasks.report(request.report),
         })),
+      leave: (request, context) =>
+        this.#take('leave', request, () => {
+          this.#caller(context).deleted = true;
+          return {};
+        }),
     });
   }
 
-  async #take<T>(method: Method, request: Message, apply: () => T | Promise<T>): Promise<T> {
+  async #take<T extends object>(
+    method: Method,
+    request: Message,
+    apply: () => T | Promise<T>,
+  ): Promise<T> {
     const call = { method, request };
     try {
+      this.#expectKnown(method);
       await this.fault.before?.(call);
       const answer = await apply();
       await this.fault.after?.(call);
-      return answer;
+      return { ...answer, ...this.#news() };
     } finally {
       this.calls.push(call);
       this.#arrivals.emit('call');
     }
   }
 
-  #caller(context: HandlerContext): Node {
-    const key = context.values.get(callerKey);
-    if (key === undefined) {
-      throw refusal(Code.PermissionDenied, RefusalReason.NODE_UNKNOWN);
+  async *#watch(request: WatchRequest, context: HandlerContext) {
+    const { tasks } = this.#caller(context);
+    await this.#take('watch', request, () => ({}));
+    const opened = create(WatchResponseSchema, {
+      content: {
+        case: 'opened',
+        value: {
+          signOfLifeSeconds: 30,
+          serverTime: timestampFromMs(Date.now()),
+          ...this.#said(),
+        },
+      },
+    });
+    yield* tasks.open(opened, context.signal);
+  }
+
+  #expectKnown(method: Method): void {
+    if (this.version === 1 && SINCE_2.includes(method)) {
+      throw new ConnectError(`${method} is not known`, Code.Unimplemented);
     }
-    const node = this.nodes.get(idOf(key));
+  }
+
+  #caller(context: HandlerContext, { expiredToo = false } = {}): Node {
+    const caller = context.values.get(callerKey);
+    if (caller === undefined) throw refusal(Code.PermissionDenied, RefusalReason.NODE_UNKNOWN);
+    if (caller.expiredFor > (expiredToo ? this.grace : 0)) {
+      throw refusal(Code.PermissionDenied, RefusalReason.CERTIFICATE_EXPIRED);
+    }
+    const node = this.nodes.get(idOf(caller.key));
     if (node === undefined) throw refusal(Code.PermissionDenied, RefusalReason.NODE_UNKNOWN);
     if (node.deleted) throw refusal(Code.PermissionDenied, RefusalReason.NODE_DELETED);
     return node;
@@ -151,35 +228,123 @@ export class ControlPlane {
       throw refusal(Code.Unauthenticated, RefusalReason.TOKEN_USED);
     }
     this.#tokens.set(tokenSecret, nodeId);
-    const ledger = this.nodes.get(nodeId)?.ledger ?? new Ledger();
-    this.nodes.set(nodeId, { ledger, deleted: false });
-    return { nodeId: this.nameNode(nodeId), ...certificates };
+    const { ledger, tasks } = this.nodes.get(nodeId) ?? {
+      ledger: new Ledger(),
+      tasks: new Tasks(),
+    };
+    this.nodes.set(nodeId, { ledger, tasks, deleted: false });
+    const since2 = { kept: ledger.kept, ...this.#whereToFind(0n) };
+    return {
+      nodeId: this.nameNode(nodeId),
+      ...certificates,
+      ...(this.version === 1 ? {} : since2),
+      ...this.#said(),
+    };
   }
 
   async #certify(request: Uint8Array) {
-    const { certificate, publicKey } = await this.authority.sign(request, this.validity());
-    const caCertificates = this.authority.pem;
-    return { nodeId: idOf(publicKey), certificateChain: certificate, caCertificates };
+    const [authority = this.authority] = this.trust.authorities.toReversed();
+    const { certificate, publicKey } = await authority.sign(request, this.validity());
+    return {
+      nodeId: idOf(publicKey),
+      certificateChain: certificate,
+      caCertificates: this.#trusted(),
+      ...(this.version === 1 ? {} : { trustBundleVersion: this.trust.version }),
+    };
+  }
+
+  #trusted(): string {
+    return this.trust.authorities.map(({ pem }) => pem).join('\n');
   }
 
   #heartbeat(request: HeartbeatRequest, { ledger }: Node) {
-    ledger.heartbeat(request);
-    const hash = ledger.hash();
-    const comparable = ledger.isAt(request.acknowledged);
+    this.#expectOriginal(ledger, request.bootId);
+    const { form = 0 } = request.stateHash ?? {};
+    const verdict = ledger.heartbeat(request);
+    const comparable = ledger.isAt(request.acknowledged) && form < this.version;
+    const hash = ledger.hash(form);
     const same = hash.vms === request.stateHash?.vms && hash.pools === request.stateHash?.pools;
-    return { ...this.#said(), requestFullSync: comparable && !same };
+    const requestFullSync =
+      verdict.requestFullSync || (comparable && !same && !this.leavesComparing);
+    const since2 = {
+      trustBundleVersion: this.trust.version,
+      ...this.#whereToFind(request.endpointsVersion),
+    };
+    return {
+      ...this.#answer({ ...verdict, requestFullSync }, ledger),
+      ...this.#settings(),
+      ...(comparable ? { stateHash: hash } : {}),
+      ...(this.version === 1 ? {} : since2),
+    };
   }
 
-  #sync(request: SyncFullStateRequest, { ledger }: Node) {
-    ledger.sync(request);
-    return this.#said();
+  #sync(parts: readonly SyncFullStateRequest[], { ledger }: Node) {
+    this.#expectOriginal(ledger, parts[0]?.host?.hardware?.bootId ?? '');
+    const verdict = ledger.sync(parts);
+    return { ...this.#answer(verdict, ledger), ...this.#settings() };
   }
 
-  #said() {
+  #expectOriginal(ledger: Ledger, bootId: string): void {
+    if (!ledger.isCopy(bootId)) return;
+    throw refusal(Code.PermissionDenied, RefusalReason.DUPLICATE_KEY, 3600);
+  }
+
+  #answer({ applied, requestFullSync }: Verdict, { kept }: Ledger) {
+    return { applied, requestFullSync, kept };
+  }
+
+  #settings() {
     return {
       heartbeatIntervalSeconds: this.interval,
       serverTime: timestampFromMs(Date.now()),
       ...(this.assignedPools === undefined ? {} : { assignedPools: this.assignedPools }),
+      ...this.#said(),
     };
   }
+
+  #whereToFind(known: bigint) {
+    const { endpoints } = this;
+    return endpoints === undefined || endpoints.version === known ? {} : { endpoints };
+  }
+
+  /** What it says of itself; version 1 says nothing. */
+  #said() {
+    if (this.version === 1) return {};
+    const oldestProtocol = this.version - 1;
+    return { version: { protocol: this.version, oldestProtocol, program: 'test' } };
+  }
+
+  /** What a later version adds to every answer. */
+  #news() {
+    if (this.version !== 3) return {};
+    return { $unknown: [{ no: 4000, wireType: 2, data: Uint8Array.of(3, 1, 2, 3) }] };
+  }
+}
+
+/** @throws ConnectError if the parts are not those of one full state */
+function wholeOf(parts: readonly SyncFullStateRequest[]): SyncFullStateRequest {
+  const [first] = parts;
+  const ordered = parts.every(({ part, last, position }, index) => {
+    const one =
+      position?.epoch === first?.position?.epoch && position?.number === first?.position?.number;
+    return one && part === index + 1 && last === (index === parts.length - 1);
+  });
+  if (first === undefined || !ordered) {
+    throw new ConnectError('these are not the parts of one full state', Code.InvalidArgument);
+  }
+  const whole = clone(SyncFullStateRequestSchema, first);
+  for (const { vms, pools, volumes, stateHash, last } of parts.slice(1)) {
+    whole.last = last;
+    whole.volumes.push(...volumes);
+    if (stateHash !== undefined) whole.stateHash = stateHash;
+    if (vms !== undefined) {
+      whole.vms ??= create(VirtualMachinesSchema);
+      whole.vms.items.push(...vms.items);
+    }
+    if (pools !== undefined) {
+      whole.pools ??= create(StoragePoolsSchema);
+      whole.pools.items.push(...pools.items);
+    }
+  }
+  return whole;
 }

@@ -1,45 +1,87 @@
 import { createHash } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
 import type {
   HeartbeatRequest,
   NotifyStorageChangeRequest,
   NotifyVMChangeRequest,
   SyncFullStateRequest,
 } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
-import type { Position } from '../../apps/proto/gen/quantix/v1/position_pb.js';
-import type { StoragePool } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
+import {
+  type Kept,
+  KeptSchema,
+  type Position,
+  type StateHash,
+  StateHashSchema,
+} from '../../apps/proto/gen/quantix/v1/position_pb.js';
+import type { StoragePool, Volume } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
+
+/** What became of a message. */
+export interface Verdict {
+  readonly applied: boolean;
+  readonly requestFullSync: boolean;
+}
 
 /** What a control plane records of one node, from its messages alone, by the rules in `position.proto`. */
 export class Ledger {
   readonly vms = new Map<string, VirtualMachine>();
   readonly pools = new Map<string, StoragePool>();
+  readonly volumes = new Map<string, readonly Volume[]>();
   managementAddress = '';
   #state: Position | undefined;
   #heartbeat: Position | undefined;
+  #bootId = '';
+  readonly #formerBoots = new Set<string>();
 
-  /** @returns whether it was applied; a duplicate is not */
-  sync(request: SyncFullStateRequest): boolean {
-    if (!isLater(request.position, this.#state)) return false;
-    this.#state = request.position;
-    this.managementAddress = request.managementAddress;
-    if (request.vms !== undefined) replace(this.vms, request.vms.items);
-    if (request.pools !== undefined) replace(this.pools, request.pools.items);
-    return true;
+  /** The positions that are kept. */
+  get kept(): Kept {
+    return create(KeptSchema, {
+      ...(this.#state === undefined ? {} : { state: this.#state }),
+      ...(this.#heartbeat === undefined ? {} : { heartbeat: this.#heartbeat }),
+    });
   }
 
-  heartbeat(request: HeartbeatRequest): boolean {
-    if (!isLater(request.position, this.#heartbeat)) return false;
+  /** @param parts of one full state, all of them, in order */
+  sync(parts: readonly SyncFullStateRequest[]): Verdict {
+    const [first] = parts;
+    if (first === undefined || !isLater(first.position, this.#state)) return UNCHANGED;
+    const bootId = first.host?.hardware?.bootId ?? '';
+    if (bootId !== '' && bootId !== this.#bootId) {
+      if (this.#bootId !== '') this.#formerBoots.add(this.#bootId);
+      this.#bootId = bootId;
+    }
+    this.#state = first.position;
+    this.managementAddress = first.managementAddress;
+    const vms = parts.flatMap((part) => (part.vms === undefined ? [] : [part.vms.items]));
+    const pools = parts.flatMap((part) => (part.pools === undefined ? [] : [part.pools.items]));
+    if (vms.length > 0) replace(this.vms, vms.flat());
+    if (pools.length > 0) replace(this.pools, pools.flat());
+    this.volumes.clear();
+    for (const { poolId, items } of parts.flatMap((part) => part.volumes)) {
+      this.volumes.set(poolId, [...(this.volumes.get(poolId) ?? []), ...items]);
+    }
+    return { applied: true, requestFullSync: false };
+  }
+
+  /** Whether another host has this node's key: one that was replaced by another boot is back. */
+  isCopy(bootId: string): boolean {
+    return this.#formerBoots.has(bootId);
+  }
+
+  heartbeat(request: HeartbeatRequest): Verdict {
+    if (!isLater(request.position, this.#heartbeat)) return UNCHANGED;
     this.#heartbeat = request.position;
     this.managementAddress = request.managementAddress;
-    return true;
+    const otherBoot =
+      request.bootId !== '' && this.#bootId !== '' && request.bootId !== this.#bootId;
+    return { applied: true, requestFullSync: otherBoot || !this.#reaches(request) };
   }
 
-  /** @returns `unknown epoch` if a full state is missing first */
-  notify(
-    request: NotifyVMChangeRequest | NotifyStorageChangeRequest,
-  ): 'applied' | 'duplicate' | 'unknown epoch' {
-    if (request.position?.epoch !== this.#state?.epoch) return 'unknown epoch';
-    if (!isLater(request.position, this.#state)) return 'duplicate';
+  notify(request: NotifyVMChangeRequest | NotifyStorageChangeRequest): Verdict {
+    if (!isLater(request.position, this.#state)) return UNCHANGED;
+    if (request.position?.epoch !== this.#state?.epoch) {
+      return { applied: false, requestFullSync: true };
+    }
     this.#state = request.position;
     const { change } = request;
     const isVm = request.$typeName === 'quantix.v1.NotifyVMChangeRequest';
@@ -47,7 +89,7 @@ export class Ledger {
     else if (change.value?.$typeName === 'quantix.v1.VirtualMachine') {
       this.vms.set(change.value.id, change.value);
     } else if (change.value !== undefined) this.pools.set(change.value.id, change.value);
-    return 'applied';
+    return { applied: true, requestFullSync: false };
   }
 
   /** Whether exactly everything up to what the node holds acknowledged was applied. */
@@ -56,8 +98,9 @@ export class Ledger {
   }
 
   /** Written from the words of `position.proto`, not from the client's code. */
-  hash(): { vms: string; pools: string } {
-    return {
+  hash(form = 0): StateHash {
+    return create(StateHashSchema, {
+      form,
       vms: digest(this.vms, (vm) => [
         vm.id,
         vm.name,
@@ -66,6 +109,9 @@ export class Ledger {
         `${vm.memoryBytes}`,
         vm.persistent ? '1' : '0',
         vm.autostart ? '1' : '0',
+        ...(form === 0
+          ? []
+          : [vm.managed ? '1' : '0', `${vm.definitionGeneration}`, vm.definitionSha256]),
       ]),
       pools: digest(this.pools, (pool) => [
         pool.id,
@@ -75,10 +121,18 @@ export class Ledger {
         pool.mountPath,
         pool.source,
         pool.writable ? '1' : '0',
+        ...(form === 0 ? [] : [pool.assignedId]),
       ]),
-    };
+    });
+  }
+
+  /** Whether everything that the node holds acknowledged was applied: not so after a restore. */
+  #reaches({ acknowledged }: HeartbeatRequest): boolean {
+    return acknowledged === undefined || !isLater(acknowledged, this.#state);
   }
 }
+
+const UNCHANGED: Verdict = { applied: false, requestFullSync: false };
 
 function isLater(position: Position | undefined, kept: Position | undefined): boolean {
   if (position === undefined) throw new Error('a message without position');

@@ -13,8 +13,16 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { RefusalReason, RefusalSchema } from '../../apps/proto/gen/quantix/v1/refusal_pb.js';
 import type { Authority } from './authority.ts';
 
-/** The public key, as DER, of the certificate that a caller showed; `undefined` without one that the CA signed. */
-export const callerKey = createContextKey<Uint8Array | undefined>(undefined);
+/** Who calls. */
+export interface Caller {
+  /** The public key of its certificate, as DER. */
+  readonly key: Uint8Array;
+  /** Milliseconds since its certificate ended; 0 if it is valid. */
+  readonly expiredFor: number;
+}
+
+/** Who calls; `undefined` without a certificate that the CA signed. */
+export const callerKey = createContextKey<Caller | undefined>(undefined);
 
 type Routes = NonNullable<Parameters<typeof connectNodeAdapter>[0]>['routes'];
 
@@ -25,6 +33,8 @@ export class Door {
   #server: Http2SecureServer | undefined;
   readonly #sessions = new Set<ServerHttp2Session>();
   #port = 0;
+  /** PEM: whose certificates it takes, read as it opens. */
+  clientAuthorities = (): string[] => [this.#authority.pem];
 
   constructor(authority: Authority, routes: Routes) {
     this.#authority = authority;
@@ -40,7 +50,7 @@ export class Door {
     const server = createSecureServer(
       {
         ...(certificate ?? (await this.#authority.server())),
-        ca: this.#authority.pem,
+        ca: this.clientAuthorities(),
         requestCert: true,
         rejectUnauthorized: false,
       },
@@ -50,7 +60,7 @@ export class Door {
           createContextValues().set(
             callerKey,
             'stream' in request && request.stream.session !== undefined
-              ? keyOf(request.stream.session.socket)
+              ? callerOf(request.stream.session.socket)
               : undefined,
           ),
       }),
@@ -97,14 +107,25 @@ export function idOf(publicKey: Uint8Array): string {
   ].join('-');
 }
 
-/** An error that says no for good. */
-export function refusal(code: Code, reason: RefusalReason): ConnectError {
-  const detail = { desc: RefusalSchema, value: create(RefusalSchema, { reason }) };
-  return new ConnectError(RefusalReason[reason], code, undefined, [detail]);
+/** An error that says no. @param retryAfterSeconds after which it is worth asking again */
+export function refusal(
+  code: Code,
+  reason: RefusalReason,
+  retryAfterSeconds: number = 0,
+): ConnectError {
+  const value = create(RefusalSchema, { reason, retryAfterSeconds });
+  const detail = { desc: RefusalSchema, value };
+  return new ConnectError(RefusalReason[reason] ?? `reason ${reason}`, code, undefined, [detail]);
 }
 
-function keyOf(socket: unknown): Uint8Array | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+function callerOf(socket: unknown): Caller | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const { authorizationError } = socket;
+  const expired = String(authorizationError) === 'CERT_HAS_EXPIRED';
+  if (!socket.authorized && !expired) return undefined;
   const certificate = new X509Certificate(socket.getPeerCertificate().raw);
-  return certificate.publicKey.export({ type: 'spki', format: 'der' });
+  return {
+    key: certificate.publicKey.export({ type: 'spki', format: 'der' }),
+    expiredFor: expired ? Date.now() - certificate.validToDate.getTime() : 0,
+  };
 }

@@ -15,7 +15,7 @@ import { Lookout } from './reporting/lookout.ts';
 import type { Letter } from './reporting/outbox.ts';
 import { Reported } from './reporting/reported.ts';
 import {
-  fullStateRequest,
+  fullStateParts,
   heartbeatRequest,
   storageChangeRequest,
   vmChangeRequest,
@@ -119,7 +119,7 @@ export class Speaker {
     this.#reported.beginFull(observation);
     const managementAddress = await this.#detectAddress();
     const answer = await this.#connection.client.syncFullState(
-      fullStateRequest({ position, managementAddress, host, agentVersion, observation }),
+      fullStateParts({ position, managementAddress, host, agentVersion, observation }),
       { signal },
     );
     this.#reported.endFull(position);

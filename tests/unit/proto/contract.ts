@@ -4,7 +4,10 @@ import { file_quantix_v1_node_service } from '../../../apps/proto/gen/quantix/v1
 import { file_quantix_v1_position } from '../../../apps/proto/gen/quantix/v1/position_pb.js';
 import { file_quantix_v1_refusal } from '../../../apps/proto/gen/quantix/v1/refusal_pb.js';
 import { file_quantix_v1_storage } from '../../../apps/proto/gen/quantix/v1/storage_pb.js';
+import { file_quantix_v1_task } from '../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { file_quantix_v1_version } from '../../../apps/proto/gen/quantix/v1/version_pb.js';
 import { file_quantix_v1_vm } from '../../../apps/proto/gen/quantix/v1/vm_pb.js';
+import { file_quantix_v1_vm_spec } from '../../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
 
 /** All files of the contract. */
 export const files: readonly DescFile[] = [
@@ -13,7 +16,10 @@ export const files: readonly DescFile[] = [
   file_quantix_v1_position,
   file_quantix_v1_refusal,
   file_quantix_v1_storage,
+  file_quantix_v1_task,
+  file_quantix_v1_version,
   file_quantix_v1_vm,
+  file_quantix_v1_vm_spec,
 ];
 
 export const messages: readonly DescMessage[] = files.flatMap((file) => file.messages);

@@ -12,7 +12,7 @@ const golden = z
   .strictObject({
     messages: z.array(z.strictObject({ type: z.string(), binary: z.string(), json: z.json() })),
     enums: z.record(z.string(), z.record(z.string(), z.number())),
-    methods: z.record(z.string(), z.tuple([z.string(), z.string()])),
+    methods: z.record(z.string(), z.tuple([z.string(), z.string(), z.string()])),
   })
   .parse(JSON.parse(await readFile(new URL('golden.json', import.meta.url), 'utf8')));
 
@@ -50,9 +50,9 @@ test('the paths of all calls are as ever', () => {
   const now = files
     .flatMap(({ services }) => services)
     .flatMap(({ typeName, methods }) =>
-      methods.map(({ name, input, output }) => [
+      methods.map(({ name, input, output, methodKind }) => [
         `/${typeName}/${name}`,
-        [input.typeName, output.typeName],
+        [input.typeName, output.typeName, methodKind],
       ]),
     );
   expect(Object.fromEntries(now)).toEqual(golden.methods);

@@ -1,7 +1,10 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { NodeService } from '../../../proto/gen/quantix/v1/node_service_pb.js';
+import { parseCertificates } from '../identity/chain.ts';
 import type { Credentials } from '../identity/credentials.ts';
+import { serverName, sha256 } from '../identity/pin.ts';
 
 /** A way to the control plane. It connects when it is first used, and again after it broke. */
 export interface Connection {
@@ -28,8 +31,12 @@ const LARGEST_ANSWER = 4 * 1024 * 1024;
 
 /** Connect over HTTP/2 and TLS 1.3, with a deadline on each call. */
 export function openConnection({ origin, caCertificates, credentials }: Peer): Connection {
+  const names = serverNames(caCertificates, origin);
   const sessionManager = new Http2SessionManager(origin, PING, {
     ca: caCertificates,
+    // Of all that the roots allow, the server chooses its certificate by the first; any of them will do.
+    servername: names[0] ?? '',
+    checkServerIdentity: (_, certificate) => checkName(names, certificate),
     minVersion: 'TLSv1.3',
     ...(credentials === undefined
       ? {}
@@ -50,4 +57,14 @@ export function openConnection({ origin, caCertificates, credentials }: Peer): C
     client: createClient(NodeService, transport),
     drop: () => sessionManager.abort(new Error('the connection was dropped')),
   };
+}
+
+/** By which names the servers of these roots are known; addresses do not matter. */
+function serverNames(caCertificates: string, where: string): string[] {
+  return parseCertificates(caCertificates, where).map((root) => serverName(sha256(root)));
+}
+
+function checkName(names: readonly string[], certificate: PeerCertificate): Error | undefined {
+  const [first, ...others] = names.map((name) => checkServerIdentity(name, certificate));
+  return others.includes(undefined) ? undefined : first;
 }

@@ -30,6 +30,23 @@ const REFUSALS: Readonly<Record<RefusalReason, readonly [what: string, fix: stri
     'the certificate of this node was revoked',
     'Join again with a new token.',
   ],
+  [RefusalReason.VERSION_UNSUPPORTED]: [
+    'this host and the control plane have no version of their protocol in common',
+    'Update the older one.',
+  ],
+  [RefusalReason.DUPLICATE_KEY]: [
+    'another host is at work with the key of this one: the disk of one was copied',
+    'Remove /quantix/node on one of the two, and join with a new token.',
+  ],
+  [RefusalReason.CERTIFICATE_EXPIRED]: [
+    'the certificate of this node expired too long ago to be renewed',
+    'Join again with a new token.',
+  ],
+  [RefusalReason.ADOPTION_PENDING]: [
+    'the control plane was restored from a backup that does not have this node',
+    'Its administrator has to adopt it.',
+  ],
+  [RefusalReason.TOO_MANY_CALLS]: ['the control plane is called too often', 'Wait.'],
 };
 
 /** What the codes of Node.js and OpenSSL mean here. */
@@ -43,7 +60,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer came',
   CERT_HAS_EXPIRED: 'its certificate has expired, or this host’s clock is ahead',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet, or this host’s clock is behind',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another address',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is of another control plane',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not signed by the CA that this node trusts',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not signed by the CA that this node trusts',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not signed by the CA that this node trusts',

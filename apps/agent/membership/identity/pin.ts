@@ -1,7 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { ControlError, RefusedError } from '../../configuration/error.ts';
+
+/** The name of the servers of a root, made of the SHA-256 of its DER in lower case hex; see `node_service.proto`. */
+export function serverName(fingerprint: string): string {
+  return `${fingerprint.slice(0, 16)}.vdc.quantix.internal`;
+}
 
 export interface Pinning {
   /** `https://host:port`. */
@@ -39,7 +43,8 @@ export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
   return ca.toString();
 }
 
-function sha256(certificate: X509Certificate): string {
+/** SHA-256 of a certificate's DER, lower case hex. */
+export function sha256(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
@@ -55,14 +60,14 @@ function checkClock(certificate: X509Certificate, where: string, now: number): v
   });
 }
 
-function shownCertificates({ origin, signal }: Pinning): Promise<X509Certificate[]> {
+function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X509Certificate[]> {
   const url = new URL(origin);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const { promise, resolve, reject } = Promise.withResolvers<X509Certificate[]>();
   const socket = connect({
     host,
     port: url.port === '' ? 443 : Number(url.port),
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    servername: serverName(fingerprint),
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
   });

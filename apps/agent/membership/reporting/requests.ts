@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Host } from '../../../api/host.ts';
 import {
@@ -8,11 +8,18 @@ import {
   NotifyStorageChangeRequestSchema,
   type NotifyVMChangeRequest,
   NotifyVMChangeRequestSchema,
+  StoragePoolsSchema,
   type SyncFullStateRequest,
   SyncFullStateRequestSchema,
+  VirtualMachinesSchema,
 } from '../../../proto/gen/quantix/v1/node_service_pb.js';
-import type { Position } from '../../../proto/gen/quantix/v1/position_pb.js';
-import { PowerState, type VirtualMachine } from '../../../proto/gen/quantix/v1/vm_pb.js';
+import { type Position, StateHashSchema } from '../../../proto/gen/quantix/v1/position_pb.js';
+import { StoragePoolSchema } from '../../../proto/gen/quantix/v1/storage_pb.js';
+import {
+  PowerState,
+  type VirtualMachine,
+  VirtualMachineSchema,
+} from '../../../proto/gen/quantix/v1/vm_pb.js';
 import { hostInfo, hostLoad } from './host-message.ts';
 import { type Change, stateHash } from './inventory.ts';
 import type { Observation } from './observe.ts';
@@ -27,19 +34,51 @@ export interface FullState {
   readonly observation: Observation;
 }
 
-/** Everything that the host knows, as a request. */
-export function fullStateRequest(full: FullState): SyncFullStateRequest {
+/** Bytes of objects in one part of a full state; with what else a part has it stays below 1 MiB. */
+const PART = 768 * 1024;
+
+/**
+ * Everything that the host knows, in parts as `SyncFullStateRequest` describes them.
+ * @param part most bytes of objects in one
+ */
+export async function* fullStateParts(
+  full: FullState,
+  part: number = PART,
+): AsyncGenerator<SyncFullStateRequest> {
   const { position, observation } = full;
   const { vms, pools, hypervisor } = observation;
-  return create(SyncFullStateRequestSchema, {
+  let request = create(SyncFullStateRequestSchema, {
     position,
+    part: 1,
     managementAddress: full.managementAddress ?? '',
     host: hostInfo(full.host, full.agentVersion),
     hypervisor,
-    ...(vms === undefined ? {} : { vms: { items: [...vms.values()] } }),
-    ...(pools === undefined ? {} : { pools: { items: [...pools.values()] } }),
-    stateHash: stateHash(observation),
+    ...(vms === undefined ? {} : { vms: {} }),
+    ...(pools === undefined ? {} : { pools: {} }),
   });
+  let room = part;
+  for (const object of [...(vms?.values() ?? []), ...(pools?.values() ?? [])]) {
+    const isVm = object.$typeName === 'quantix.v1.VirtualMachine';
+    const size = isVm
+      ? toBinary(VirtualMachineSchema, object)
+      : toBinary(StoragePoolSchema, object);
+    if (size.length > room && room < part) {
+      yield request;
+      request = create(SyncFullStateRequestSchema, { position, part: request.part + 1 });
+      room = part;
+    }
+    room -= size.length;
+    if (isVm) {
+      request.vms ??= create(VirtualMachinesSchema);
+      request.vms.items.push(object);
+    } else {
+      request.pools ??= create(StoragePoolsSchema);
+      request.pools.items.push(object);
+    }
+  }
+  request.last = true;
+  request.stateHash = create(StateHashSchema, stateHash(observation));
+  yield request;
 }
 
 export interface Pulse {

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file quantix/v1/host.proto.
@@ -78,6 +79,41 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
    * @generated from field: repeated quantix.v1.NetworkCard network_cards = 9;
    */
   networkCards: NetworkCard[];
+
+  /**
+   * Which machine this is.
+   *
+   * @generated from field: quantix.v1.HardwareIdentity hardware = 10;
+   */
+  hardware?: HardwareIdentity | undefined;
+
+  /**
+   * Memory and processors that are near each other; empty if the host has one node or does not know.
+   *
+   * @generated from field: repeated quantix.v1.NumaNode numa_nodes = 11;
+   */
+  numaNodes: NumaNode[];
+
+  /**
+   * PCI devices that a guest could be given.
+   *
+   * @generated from field: repeated quantix.v1.PciDevice pci_devices = 12;
+   */
+  pciDevices: PciDevice[];
+
+  /**
+   * Interfaces that a guest's card can be attached to or that carry an address: cards, bridges, bonds, VLANs.
+   *
+   * @generated from field: repeated quantix.v1.NetworkInterface interfaces = 13;
+   */
+  interfaces: NetworkInterface[];
+
+  /**
+   * libvirt's networks.
+   *
+   * @generated from field: repeated string virtual_networks = 14;
+   */
+  virtualNetworks: string[];
 };
 
 /**
@@ -85,6 +121,59 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
  * Use `create(HostInfoSchema)` to create a new message.
  */
 export declare const HostInfoSchema: GenMessage<HostInfo>;
+
+/**
+ * Which machine this is. The node's key is its identity; this shows when a disk moved into another machine, or was
+ * copied.
+ *
+ * The control plane keeps it with the last full state that it applied. A full state from other hardware, while the
+ * recorded one was heard of within three heartbeats, comes from a copy: it is refused with DUPLICATE_KEY. A boot id that
+ * another one has replaced never comes back: if it does, two machines take turns, and whoever shows it is refused so.
+ *
+ * @generated from message quantix.v1.HardwareIdentity
+ */
+export declare type HardwareIdentity = Message<"quantix.v1.HardwareIdentity"> & {
+  /**
+   * SMBIOS system UUID, lower case; empty if the firmware has none.
+   *
+   * @generated from field: string smbios_uuid = 1;
+   */
+  smbiosUuid: string;
+
+  /**
+   * Serial number; empty if there is none.
+   *
+   * @generated from field: string serial = 2;
+   */
+  serial: string;
+
+  /**
+   * Who made the machine.
+   *
+   * @generated from field: string vendor = 3;
+   */
+  vendor: string;
+
+  /**
+   * What its maker calls it.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * The kernel's boot id, a UUID: another one at each boot.
+   *
+   * @generated from field: string boot_id = 5;
+   */
+  bootId: string;
+};
+
+/**
+ * Describes the message quantix.v1.HardwareIdentity.
+ * Use `create(HardwareIdentitySchema)` to create a new message.
+ */
+export declare const HardwareIdentitySchema: GenMessage<HardwareIdentity>;
 
 /**
  * Processors of a host.
@@ -133,6 +222,13 @@ export declare type Cpu = Message<"quantix.v1.Cpu"> & {
    * @generated from field: bool virtualization = 6;
    */
   virtualization: boolean;
+
+  /**
+   * Features as the kernel names them, sorted: what a guest that moves must find on the other host, too.
+   *
+   * @generated from field: repeated string features = 7;
+   */
+  features: string[];
 };
 
 /**
@@ -140,6 +236,178 @@ export declare type Cpu = Message<"quantix.v1.Cpu"> & {
  * Use `create(CpuSchema)` to create a new message.
  */
 export declare const CpuSchema: GenMessage<Cpu>;
+
+/**
+ * A NUMA node.
+ *
+ * @generated from message quantix.v1.NumaNode
+ */
+export declare type NumaNode = Message<"quantix.v1.NumaNode"> & {
+  /**
+   * The kernel's number.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * Its processors, as a list of the kernel: `0-7,16-23`.
+   *
+   * @generated from field: string cpus = 2;
+   */
+  cpus: string;
+
+  /**
+   * Memory, bytes.
+   *
+   * @generated from field: uint64 memory_bytes = 3;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message quantix.v1.NumaNode.
+ * Use `create(NumaNodeSchema)` to create a new message.
+ */
+export declare const NumaNodeSchema: GenMessage<NumaNode>;
+
+/**
+ * A PCI device.
+ *
+ * @generated from message quantix.v1.PciDevice
+ */
+export declare type PciDevice = Message<"quantix.v1.PciDevice"> & {
+  /**
+   * `0000:3b:00.0`.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Vendor and device, four hex digits each: `8086:1572`.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Class and subclass, four hex digits: `0200`.
+   *
+   * @generated from field: string device_class = 3;
+   */
+  deviceClass: string;
+
+  /**
+   * Kernel driver; empty if none has it.
+   *
+   * @generated from field: string driver = 4;
+   */
+  driver: string;
+
+  /**
+   * IOMMU group; unset without IOMMU.
+   *
+   * @generated from field: optional uint32 iommu_group = 5;
+   */
+  iommuGroup?: number | undefined;
+
+  /**
+   * Virtual functions that it can have; 0 without SR-IOV.
+   *
+   * @generated from field: uint32 virtual_functions_possible = 6;
+   */
+  virtualFunctionsPossible: number;
+
+  /**
+   * Virtual functions that it has.
+   *
+   * @generated from field: uint32 virtual_functions = 7;
+   */
+  virtualFunctions: number;
+
+  /**
+   * Address of the device whose virtual function it is; empty if it is none.
+   *
+   * @generated from field: string physical_function = 8;
+   */
+  physicalFunction: string;
+};
+
+/**
+ * Describes the message quantix.v1.PciDevice.
+ * Use `create(PciDeviceSchema)` to create a new message.
+ */
+export declare const PciDeviceSchema: GenMessage<PciDevice>;
+
+/**
+ * An interface of the host.
+ *
+ * @generated from message quantix.v1.NetworkInterface
+ */
+export declare type NetworkInterface = Message<"quantix.v1.NetworkInterface"> & {
+  /**
+   * Name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it is.
+   *
+   * @generated from field: quantix.v1.InterfaceType type = 2;
+   */
+  type: InterfaceType;
+
+  /**
+   * MAC address, lower case with colons.
+   *
+   * @generated from field: string mac = 3;
+   */
+  mac: string;
+
+  /**
+   * IPv4 and IPv6 addresses with prefix length, `192.0.2.10/24`; no link-local ones.
+   *
+   * @generated from field: repeated string addresses = 4;
+   */
+  addresses: string[];
+
+  /**
+   * Ports of a bridge or bond; the interface below a VLAN.
+   *
+   * @generated from field: repeated string ports = 5;
+   */
+  ports: string[];
+
+  /**
+   * VLAN id, 1 to 4094; 0 if it is no VLAN.
+   *
+   * @generated from field: uint32 vlan_id = 6;
+   */
+  vlanId: number;
+
+  /**
+   * Bytes.
+   *
+   * @generated from field: uint32 mtu = 7;
+   */
+  mtu: number;
+
+  /**
+   * Whether it has a carrier.
+   *
+   * @generated from field: bool up = 8;
+   */
+  up: boolean;
+};
+
+/**
+ * Describes the message quantix.v1.NetworkInterface.
+ * Use `create(NetworkInterfaceSchema)` to create a new message.
+ */
+export declare const NetworkInterfaceSchema: GenMessage<NetworkInterface>;
 
 /**
  * A disk.
@@ -321,6 +589,135 @@ export declare type HostLoad = Message<"quantix.v1.HostLoad"> & {
 export declare const HostLoadSchema: GenMessage<HostLoad>;
 
 /**
+ * What is wrong with a host, as its own consoles show it.
+ *
+ * @generated from message quantix.v1.HostHealth
+ */
+export declare type HostHealth = Message<"quantix.v1.HostHealth"> & {
+  /**
+   * For people, one line each; none if all is well.
+   *
+   * @generated from field: repeated string problems = 1;
+   */
+  problems: string[];
+
+  /**
+   * Services that it needs.
+   *
+   * @generated from field: repeated quantix.v1.Service services = 2;
+   */
+  services: Service[];
+
+  /**
+   * Whether definitions of virtual machines outlive a restart of the host.
+   *
+   * @generated from field: bool persistent = 3;
+   */
+  persistent: boolean;
+
+  /**
+   * Whether the host is in maintenance: it starts no virtual machine.
+   *
+   * @generated from field: bool maintenance = 4;
+   */
+  maintenance: boolean;
+
+  /**
+   * When the node's certificate ends.
+   *
+   * @generated from field: google.protobuf.Timestamp certificate_ends_at = 5;
+   */
+  certificateEndsAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message quantix.v1.HostHealth.
+ * Use `create(HostHealthSchema)` to create a new message.
+ */
+export declare const HostHealthSchema: GenMessage<HostHealth>;
+
+/**
+ * A service of a host.
+ *
+ * @generated from message quantix.v1.Service
+ */
+export declare type Service = Message<"quantix.v1.Service"> & {
+  /**
+   * Name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Whether its probe answers.
+   *
+   * @generated from field: bool ready = 2;
+   */
+  ready: boolean;
+
+  /**
+   * Why it does not, for people; empty if it does.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message quantix.v1.Service.
+ * Use `create(ServiceSchema)` to create a new message.
+ */
+export declare const ServiceSchema: GenMessage<Service>;
+
+/**
+ * What an interface is.
+ *
+ * @generated from enum quantix.v1.InterfaceType
+ */
+export enum InterfaceType {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: INTERFACE_TYPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A network card.
+   *
+   * @generated from enum value: INTERFACE_TYPE_CARD = 1;
+   */
+  CARD = 1,
+
+  /**
+   * A bridge.
+   *
+   * @generated from enum value: INTERFACE_TYPE_BRIDGE = 2;
+   */
+  BRIDGE = 2,
+
+  /**
+   * A bond.
+   *
+   * @generated from enum value: INTERFACE_TYPE_BOND = 3;
+   */
+  BOND = 3,
+
+  /**
+   * A VLAN.
+   *
+   * @generated from enum value: INTERFACE_TYPE_VLAN = 4;
+   */
+  VLAN = 4,
+}
+
+/**
+ * Describes the enum quantix.v1.InterfaceType.
+ */
+export declare const InterfaceTypeSchema: GenEnum<InterfaceType>;
+
+/**
  * What a disk is.
  *
  * @generated from enum quantix.v1.DiskType
@@ -334,7 +731,7 @@ export enum DiskType {
   UNSPECIFIED = 0,
 
   /**
-   * Turns.
+   * Rotating.
    *
    * @generated from enum value: DISK_TYPE_HDD = 1;
    */

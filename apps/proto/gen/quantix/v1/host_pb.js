@@ -3,12 +3,13 @@
 /* eslint-disable */
 
 import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file quantix/v1/host.proto.
  */
 export const file_quantix_v1_host = /*@__PURE__*/
-  fileDesc("ChVxdWFudGl4L3YxL2hvc3QucHJvdG8SCnF1YW50aXgudjEiiQIKCEhvc3RJbmZvEhAKCGhvc3RuYW1lGAEgASgJEg8KB3Byb2R1Y3QYAiABKAkSFwoPcHJvZHVjdF92ZXJzaW9uGAMgASgJEhUKDWFnZW50X3ZlcnNpb24YBCABKAkSHAoDY3B1GAUgASgLMg8ucXVhbnRpeC52MS5DcHUSGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAYgASgEEh8KF21lbW9yeV9odWdlX3BhZ2VzX2J5dGVzGAcgASgEEh8KBWRpc2tzGAggAygLMhAucXVhbnRpeC52MS5EaXNrEi4KDW5ldHdvcmtfY2FyZHMYCSADKAsyFy5xdWFudGl4LnYxLk5ldHdvcmtDYXJkInQKA0NwdRINCgVtb2RlbBgBIAEoCRIPCgdzb2NrZXRzGAIgASgNEg0KBWNvcmVzGAMgASgNEg8KB3RocmVhZHMYBCABKA0SFQoNZnJlcXVlbmN5X21oehgFIAEoDRIWCg52aXJ0dWFsaXphdGlvbhgGIAEoCCJ+CgREaXNrEgwKBHBhdGgYASABKAkSDQoFbW9kZWwYAiABKAkSDgoGc2VyaWFsGAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAQSIgoEdHlwZRgFIAEoDjIULnF1YW50aXgudjEuRGlza1R5cGUSEQoJcmVhZF9vbmx5GAYgASgIIoQBCgtOZXR3b3JrQ2FyZBIMCgRuYW1lGAEgASgJEgsKA21hYxgCIAEoCRIOCgZkcml2ZXIYAyABKAkSEgoKc3BlZWRfbWJwcxgEIAEoDRILCgNtdHUYBSABKA0SKQoEdHlwZRgGIAEoDjIbLnF1YW50aXgudjEuTmV0d29ya0NhcmRUeXBlIroBCghIb3N0TG9hZBIWCg51cHRpbWVfc2Vjb25kcxgBIAEoBBIPCgdsb2FkXzFtGAIgASgBEg8KB2xvYWRfNW0YAyABKAESEAoIbG9hZF8xNW0YBCABKAESEQoJY3B1X3VzYWdlGAUgASgBEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgGIAEoBBIeChZtZW1vcnlfYXZhaWxhYmxlX2J5dGVzGAcgASgEEhMKC3J1bm5pbmdfdm1zGAggASgNKo8BCghEaXNrVHlwZRIZChVESVNLX1RZUEVfVU5TUEVDSUZJRUQQABIRCg1ESVNLX1RZUEVfSEREEAESEQoNRElTS19UWVBFX1NTRBACEhIKDkRJU0tfVFlQRV9OVk1FEAMSFQoRRElTS19UWVBFX1ZJUlRVQUwQBBIXChNESVNLX1RZUEVfUkVNT1ZBQkxFEAUqcAoPTmV0d29ya0NhcmRUeXBlEiEKHU5FVFdPUktfQ0FSRF9UWVBFX1VOU1BFQ0lGSUVEEAASHgoaTkVUV09SS19DQVJEX1RZUEVfRVRIRVJORVQQARIaChZORVRXT1JLX0NBUkRfVFlQRV9XSUZJEAJiBnByb3RvMw");
+  fileDesc("ChVxdWFudGl4L3YxL2hvc3QucHJvdG8SCnF1YW50aXgudjEi2wMKCEhvc3RJbmZvEhAKCGhvc3RuYW1lGAEgASgJEg8KB3Byb2R1Y3QYAiABKAkSFwoPcHJvZHVjdF92ZXJzaW9uGAMgASgJEhUKDWFnZW50X3ZlcnNpb24YBCABKAkSHAoDY3B1GAUgASgLMg8ucXVhbnRpeC52MS5DcHUSGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAYgASgEEh8KF21lbW9yeV9odWdlX3BhZ2VzX2J5dGVzGAcgASgEEh8KBWRpc2tzGAggAygLMhAucXVhbnRpeC52MS5EaXNrEi4KDW5ldHdvcmtfY2FyZHMYCSADKAsyFy5xdWFudGl4LnYxLk5ldHdvcmtDYXJkEi4KCGhhcmR3YXJlGAogASgLMhwucXVhbnRpeC52MS5IYXJkd2FyZUlkZW50aXR5EigKCm51bWFfbm9kZXMYCyADKAsyFC5xdWFudGl4LnYxLk51bWFOb2RlEioKC3BjaV9kZXZpY2VzGAwgAygLMhUucXVhbnRpeC52MS5QY2lEZXZpY2USMAoKaW50ZXJmYWNlcxgNIAMoCzIcLnF1YW50aXgudjEuTmV0d29ya0ludGVyZmFjZRIYChB2aXJ0dWFsX25ldHdvcmtzGA4gAygJImcKEEhhcmR3YXJlSWRlbnRpdHkSEwoLc21iaW9zX3V1aWQYASABKAkSDgoGc2VyaWFsGAIgASgJEg4KBnZlbmRvchgDIAEoCRINCgVtb2RlbBgEIAEoCRIPCgdib290X2lkGAUgASgJIoYBCgNDcHUSDQoFbW9kZWwYASABKAkSDwoHc29ja2V0cxgCIAEoDRINCgVjb3JlcxgDIAEoDRIPCgd0aHJlYWRzGAQgASgNEhUKDWZyZXF1ZW5jeV9taHoYBSABKA0SFgoOdmlydHVhbGl6YXRpb24YBiABKAgSEAoIZmVhdHVyZXMYByADKAkiPgoITnVtYU5vZGUSDgoGbnVtYmVyGAEgASgNEgwKBGNwdXMYAiABKAkSFAoMbWVtb3J5X2J5dGVzGAMgASgEItIBCglQY2lEZXZpY2USDwoHYWRkcmVzcxgBIAEoCRIKCgJpZBgCIAEoCRIUCgxkZXZpY2VfY2xhc3MYAyABKAkSDgoGZHJpdmVyGAQgASgJEhgKC2lvbW11X2dyb3VwGAUgASgNSACIAQESIgoadmlydHVhbF9mdW5jdGlvbnNfcG9zc2libGUYBiABKA0SGQoRdmlydHVhbF9mdW5jdGlvbnMYByABKA0SGQoRcGh5c2ljYWxfZnVuY3Rpb24YCCABKAlCDgoMX2lvbW11X2dyb3VwIqIBChBOZXR3b3JrSW50ZXJmYWNlEgwKBG5hbWUYASABKAkSJwoEdHlwZRgCIAEoDjIZLnF1YW50aXgudjEuSW50ZXJmYWNlVHlwZRILCgNtYWMYAyABKAkSEQoJYWRkcmVzc2VzGAQgAygJEg0KBXBvcnRzGAUgAygJEg8KB3ZsYW5faWQYBiABKA0SCwoDbXR1GAcgASgNEgoKAnVwGAggASgIIn4KBERpc2sSDAoEcGF0aBgBIAEoCRINCgVtb2RlbBgCIAEoCRIOCgZzZXJpYWwYAyABKAkSEgoKc2l6ZV9ieXRlcxgEIAEoBBIiCgR0eXBlGAUgASgOMhQucXVhbnRpeC52MS5EaXNrVHlwZRIRCglyZWFkX29ubHkYBiABKAgihAEKC05ldHdvcmtDYXJkEgwKBG5hbWUYASABKAkSCwoDbWFjGAIgASgJEg4KBmRyaXZlchgDIAEoCRISCgpzcGVlZF9tYnBzGAQgASgNEgsKA210dRgFIAEoDRIpCgR0eXBlGAYgASgOMhsucXVhbnRpeC52MS5OZXR3b3JrQ2FyZFR5cGUiugEKCEhvc3RMb2FkEhYKDnVwdGltZV9zZWNvbmRzGAEgASgEEg8KB2xvYWRfMW0YAiABKAESDwoHbG9hZF81bRgDIAEoARIQCghsb2FkXzE1bRgEIAEoARIRCgljcHVfdXNhZ2UYBSABKAESGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAYgASgEEh4KFm1lbW9yeV9hdmFpbGFibGVfYnl0ZXMYByABKAQSEwoLcnVubmluZ192bXMYCCABKA0ipwEKCkhvc3RIZWFsdGgSEAoIcHJvYmxlbXMYASADKAkSJQoIc2VydmljZXMYAiADKAsyEy5xdWFudGl4LnYxLlNlcnZpY2USEgoKcGVyc2lzdGVudBgDIAEoCBITCgttYWludGVuYW5jZRgEIAEoCBI3ChNjZXJ0aWZpY2F0ZV9lbmRzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdTZXJ2aWNlEgwKBG5hbWUYASABKAkSDQoFcmVhZHkYAiABKAgSDwoHcHJvYmxlbRgDIAEoCSqVAQoNSW50ZXJmYWNlVHlwZRIeChpJTlRFUkZBQ0VfVFlQRV9VTlNQRUNJRklFRBAAEhcKE0lOVEVSRkFDRV9UWVBFX0NBUkQQARIZChVJTlRFUkZBQ0VfVFlQRV9CUklER0UQAhIXChNJTlRFUkZBQ0VfVFlQRV9CT05EEAMSFwoTSU5URVJGQUNFX1RZUEVfVkxBThAEKo8BCghEaXNrVHlwZRIZChVESVNLX1RZUEVfVU5TUEVDSUZJRUQQABIRCg1ESVNLX1RZUEVfSEREEAESEQoNRElTS19UWVBFX1NTRBACEhIKDkRJU0tfVFlQRV9OVk1FEAMSFQoRRElTS19UWVBFX1ZJUlRVQUwQBBIXChNESVNLX1RZUEVfUkVNT1ZBQkxFEAUqcAoPTmV0d29ya0NhcmRUeXBlEiEKHU5FVFdPUktfQ0FSRF9UWVBFX1VOU1BFQ0lGSUVEEAASHgoaTkVUV09SS19DQVJEX1RZUEVfRVRIRVJORVQQARIaChZORVRXT1JLX0NBUkRfVFlQRV9XSUZJEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message quantix.v1.HostInfo.
@@ -18,38 +19,94 @@ export const HostInfoSchema = /*@__PURE__*/
   messageDesc(file_quantix_v1_host, 0);
 
 /**
+ * Describes the message quantix.v1.HardwareIdentity.
+ * Use `create(HardwareIdentitySchema)` to create a new message.
+ */
+export const HardwareIdentitySchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_host, 1);
+
+/**
  * Describes the message quantix.v1.Cpu.
  * Use `create(CpuSchema)` to create a new message.
  */
 export const CpuSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_host, 1);
+  messageDesc(file_quantix_v1_host, 2);
+
+/**
+ * Describes the message quantix.v1.NumaNode.
+ * Use `create(NumaNodeSchema)` to create a new message.
+ */
+export const NumaNodeSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_host, 3);
+
+/**
+ * Describes the message quantix.v1.PciDevice.
+ * Use `create(PciDeviceSchema)` to create a new message.
+ */
+export const PciDeviceSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_host, 4);
+
+/**
+ * Describes the message quantix.v1.NetworkInterface.
+ * Use `create(NetworkInterfaceSchema)` to create a new message.
+ */
+export const NetworkInterfaceSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_host, 5);
 
 /**
  * Describes the message quantix.v1.Disk.
  * Use `create(DiskSchema)` to create a new message.
  */
 export const DiskSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_host, 2);
+  messageDesc(file_quantix_v1_host, 6);
 
 /**
  * Describes the message quantix.v1.NetworkCard.
  * Use `create(NetworkCardSchema)` to create a new message.
  */
 export const NetworkCardSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_host, 3);
+  messageDesc(file_quantix_v1_host, 7);
 
 /**
  * Describes the message quantix.v1.HostLoad.
  * Use `create(HostLoadSchema)` to create a new message.
  */
 export const HostLoadSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_host, 4);
+  messageDesc(file_quantix_v1_host, 8);
+
+/**
+ * Describes the message quantix.v1.HostHealth.
+ * Use `create(HostHealthSchema)` to create a new message.
+ */
+export const HostHealthSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_host, 9);
+
+/**
+ * Describes the message quantix.v1.Service.
+ * Use `create(ServiceSchema)` to create a new message.
+ */
+export const ServiceSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_host, 10);
+
+/**
+ * Describes the enum quantix.v1.InterfaceType.
+ */
+export const InterfaceTypeSchema = /*@__PURE__*/
+  enumDesc(file_quantix_v1_host, 0);
+
+/**
+ * What an interface is.
+ *
+ * @generated from enum quantix.v1.InterfaceType
+ */
+export const InterfaceType = /*@__PURE__*/
+  tsEnum(InterfaceTypeSchema);
 
 /**
  * Describes the enum quantix.v1.DiskType.
  */
 export const DiskTypeSchema = /*@__PURE__*/
-  enumDesc(file_quantix_v1_host, 0);
+  enumDesc(file_quantix_v1_host, 1);
 
 /**
  * What a disk is.
@@ -63,7 +120,7 @@ export const DiskType = /*@__PURE__*/
  * Describes the enum quantix.v1.NetworkCardType.
  */
 export const NetworkCardTypeSchema = /*@__PURE__*/
-  enumDesc(file_quantix_v1_host, 1);
+  enumDesc(file_quantix_v1_host, 2);
 
 /**
  * What a network card is.

@@ -4,11 +4,13 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { HostInfo, HostLoad } from "./host_pb.js";
-import type { Position, StateHash } from "./position_pb.js";
-import type { AssignedPools, PoolUsage, StoragePool } from "./storage_pb.js";
-import type { Hypervisor, VirtualMachine } from "./vm_pb.js";
+import type { HostHealth, HostInfo, HostLoad } from "./host_pb.js";
+import type { Version } from "./version_pb.js";
+import type { Kept, Position, StateHash } from "./position_pb.js";
+import type { AssignedPoolResult, AssignedPools, PoolUsage, PoolVolumes, StoragePool } from "./storage_pb.js";
+import type { Hypervisor, VirtualMachine, VmStatistics } from "./vm_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Task, TaskReport } from "./task_pb.js";
 
 /**
  * Describes the file quantix/v1/node_service.proto.
@@ -48,6 +50,13 @@ export declare type RegisterRequest = Message<"quantix.v1.RegisterRequest"> & {
    * @generated from field: string management_address = 4;
    */
   managementAddress: string;
+
+  /**
+   * What the host speaks.
+   *
+   * @generated from field: quantix.v1.Version version = 5;
+   */
+  version?: Version | undefined;
 };
 
 /**
@@ -82,6 +91,34 @@ export declare type RegisterResponse = Message<"quantix.v1.RegisterResponse"> & 
    * @generated from field: string ca_certificates = 3;
    */
   caCertificates: string;
+
+  /**
+   * Version of `ca_certificates`; see GetTrustBundle.
+   *
+   * @generated from field: uint64 trust_bundle_version = 4;
+   */
+  trustBundleVersion: bigint;
+
+  /**
+   * What the control plane speaks.
+   *
+   * @generated from field: quantix.v1.Version version = 5;
+   */
+  version?: Version | undefined;
+
+  /**
+   * As in HeartbeatResponse.
+   *
+   * @generated from field: quantix.v1.Endpoints endpoints = 6;
+   */
+  endpoints?: Endpoints | undefined;
+
+  /**
+   * Positions that are kept of a node of this key; unset if there was none. The host begins above them.
+   *
+   * @generated from field: quantix.v1.Kept kept = 7;
+   */
+  kept?: Kept | undefined;
 };
 
 /**
@@ -129,6 +166,13 @@ export declare type RenewCertificateResponse = Message<"quantix.v1.RenewCertific
    * @generated from field: string ca_certificates = 2;
    */
   caCertificates: string;
+
+  /**
+   * Version of `ca_certificates`; see GetTrustBundle.
+   *
+   * @generated from field: uint64 trust_bundle_version = 3;
+   */
+  trustBundleVersion: bigint;
 };
 
 /**
@@ -136,6 +180,75 @@ export declare type RenewCertificateResponse = Message<"quantix.v1.RenewCertific
  * Use `create(RenewCertificateResponseSchema)` to create a new message.
  */
 export declare const RenewCertificateResponseSchema: GenMessage<RenewCertificateResponse>;
+
+/**
+ * Request of GetTrustBundle.
+ *
+ * @generated from message quantix.v1.GetTrustBundleRequest
+ */
+export declare type GetTrustBundleRequest = Message<"quantix.v1.GetTrustBundleRequest"> & {
+};
+
+/**
+ * Describes the message quantix.v1.GetTrustBundleRequest.
+ * Use `create(GetTrustBundleRequestSchema)` to create a new message.
+ */
+export declare const GetTrustBundleRequestSchema: GenMessage<GetTrustBundleRequest>;
+
+/**
+ * Answer of GetTrustBundle.
+ *
+ * @generated from message quantix.v1.GetTrustBundleResponse
+ */
+export declare type GetTrustBundleResponse = Message<"quantix.v1.GetTrustBundleResponse"> & {
+  /**
+   * Greater than that of each earlier bundle; from 1.
+   *
+   * @generated from field: uint64 version = 1;
+   */
+  version: bigint;
+
+  /**
+   * Certificates in PEM, all that are to be trusted; at least one must be among those that the host trusts already.
+   *
+   * @generated from field: string ca_certificates = 2;
+   */
+  caCertificates: string;
+};
+
+/**
+ * Describes the message quantix.v1.GetTrustBundleResponse.
+ * Use `create(GetTrustBundleResponseSchema)` to create a new message.
+ */
+export declare const GetTrustBundleResponseSchema: GenMessage<GetTrustBundleResponse>;
+
+/**
+ * Where the control plane can be reached: all of it, in the order in which a node that never reached any tries them. A
+ * node keeps the list, tries first what it reached last, and keeps to its list where nothing is said.
+ *
+ * @generated from message quantix.v1.Endpoints
+ */
+export declare type Endpoints = Message<"quantix.v1.Endpoints"> & {
+  /**
+   * Greater than that of each earlier list; from 1.
+   *
+   * @generated from field: uint64 version = 1;
+   */
+  version: bigint;
+
+  /**
+   * `https://host:port`: addresses that it has, and those that it is going to have.
+   *
+   * @generated from field: repeated string origins = 2;
+   */
+  origins: string[];
+};
+
+/**
+ * Describes the message quantix.v1.Endpoints.
+ * Use `create(EndpointsSchema)` to create a new message.
+ */
+export declare const EndpointsSchema: GenMessage<Endpoints>;
 
 /**
  * Request of Heartbeat.
@@ -193,13 +306,69 @@ export declare type HeartbeatRequest = Message<"quantix.v1.HeartbeatRequest"> & 
   acknowledged?: Position | undefined;
 
   /**
-   * Hashes of the state as it was acknowledged up to there. If the control plane has applied exactly up to
-   * `acknowledged` and comes to other hashes, something was lost: it sets `request_full_sync`. If it has applied more
-   * than that, an acknowledgement is still under way, and there is nothing to compare.
+   * Hashes of the state as it was acknowledged up to there. The control plane sets `request_full_sync` where it has
+   * applied exactly up to `acknowledged` and comes to other hashes, and where it has applied less than that (it was
+   * restored). If it has applied more, an acknowledgement is still under way, and there is nothing to compare.
    *
    * @generated from field: quantix.v1.StateHash state_hash = 8;
    */
   stateHash?: StateHash | undefined;
+
+  /**
+   * The host's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp client_time = 9;
+   */
+  clientTime?: Timestamp | undefined;
+
+  /**
+   * What the host speaks.
+   *
+   * @generated from field: quantix.v1.Version version = 10;
+   */
+  version?: Version | undefined;
+
+  /**
+   * `HardwareIdentity.boot_id`. Where it is not the one of the last full state, the control plane asks for that.
+   *
+   * @generated from field: string boot_id = 11;
+   */
+  bootId: string;
+
+  /**
+   * Version of the CA certificates that the host keeps.
+   *
+   * @generated from field: uint64 trust_bundle_version = 12;
+   */
+  trustBundleVersion: bigint;
+
+  /**
+   * Version of the list of endpoints that the host keeps.
+   *
+   * @generated from field: uint64 endpoints_version = 13;
+   */
+  endpointsVersion: bigint;
+
+  /**
+   * What is wrong with it.
+   *
+   * @generated from field: quantix.v1.HostHealth health = 14;
+   */
+  health?: HostHealth | undefined;
+
+  /**
+   * What its virtual machines use. One that is missing was not looked at.
+   *
+   * @generated from field: repeated quantix.v1.VmStatistics vms = 15;
+   */
+  vms: VmStatistics[];
+
+  /**
+   * What became of the assigned pools.
+   *
+   * @generated from field: repeated quantix.v1.AssignedPoolResult assigned_pools = 16;
+   */
+  assignedPools: AssignedPoolResult[];
 };
 
 /**
@@ -248,6 +417,48 @@ export declare type HeartbeatResponse = Message<"quantix.v1.HeartbeatResponse"> 
    * @generated from field: google.protobuf.Timestamp server_time = 5;
    */
   serverTime?: Timestamp | undefined;
+
+  /**
+   * Whether the heartbeat was greater than the kept one. If not, it changed nothing.
+   *
+   * @generated from field: bool applied = 6;
+   */
+  applied: boolean;
+
+  /**
+   * What is kept now.
+   *
+   * @generated from field: quantix.v1.Kept kept = 7;
+   */
+  kept?: Kept | undefined;
+
+  /**
+   * What the control plane speaks.
+   *
+   * @generated from field: quantix.v1.Version version = 8;
+   */
+  version?: Version | undefined;
+
+  /**
+   * Version of the CA certificates that nodes are to trust; 0 if nothing is said.
+   *
+   * @generated from field: uint64 trust_bundle_version = 9;
+   */
+  trustBundleVersion: bigint;
+
+  /**
+   * Where the control plane can be reached; unset if nothing is said, or the host has this version.
+   *
+   * @generated from field: quantix.v1.Endpoints endpoints = 10;
+   */
+  endpoints?: Endpoints | undefined;
+
+  /**
+   * Time servers that the host should use besides its own; unset if nothing is said.
+   *
+   * @generated from field: quantix.v1.TimeServers time_servers = 11;
+   */
+  timeServers?: TimeServers | undefined;
 };
 
 /**
@@ -257,59 +468,117 @@ export declare type HeartbeatResponse = Message<"quantix.v1.HeartbeatResponse"> 
 export declare const HeartbeatResponseSchema: GenMessage<HeartbeatResponse>;
 
 /**
- * Request of SyncFullState.
+ * Time servers.
+ *
+ * @generated from message quantix.v1.TimeServers
+ */
+export declare type TimeServers = Message<"quantix.v1.TimeServers"> & {
+  /**
+   * Names or addresses.
+   *
+   * @generated from field: repeated string servers = 1;
+   */
+  servers: string[];
+};
+
+/**
+ * Describes the message quantix.v1.TimeServers.
+ * Use `create(TimeServersSchema)` to create a new message.
+ */
+export declare const TimeServersSchema: GenMessage<TimeServers>;
+
+/**
+ * A part of a full state. All parts have the same position and go down one stream, in order. The state is applied when
+ * the last part is there, and as if it had never been sent when the stream ends before that. Parts of at most 1 MiB.
  *
  * @generated from message quantix.v1.SyncFullStateRequest
  */
 export declare type SyncFullStateRequest = Message<"quantix.v1.SyncFullStateRequest"> & {
   /**
-   * See there.
+   * See there. In each part.
    *
    * @generated from field: quantix.v1.Position position = 1;
    */
   position?: Position | undefined;
 
   /**
-   * As in HeartbeatRequest.
+   * As in HeartbeatRequest. In the first part.
    *
    * @generated from field: string management_address = 2;
    */
   managementAddress: string;
 
   /**
-   * What the host is made of.
+   * What the host is made of. In the first part.
    *
    * @generated from field: quantix.v1.HostInfo host = 3;
    */
   host?: HostInfo | undefined;
 
   /**
-   * Whether it can run virtual machines.
+   * Whether it can run virtual machines. In the first part.
    *
    * @generated from field: quantix.v1.Hypervisor hypervisor = 4;
    */
   hypervisor?: Hypervisor | undefined;
 
   /**
-   * All virtual machines; unset if they are not known, and then nothing follows from one's absence.
+   * Virtual machines: those of all parts are all that there are. Unset in all parts: they are not known, and nothing
+   * follows from one's absence.
    *
    * @generated from field: quantix.v1.VirtualMachines vms = 5;
    */
   vms?: VirtualMachines | undefined;
 
   /**
-   * All pools; unset if they are not known, and then nothing follows from one's absence.
+   * Pools: those of all parts are all that there are. Unset in all parts: they are not known, and nothing follows from
+   * one's absence.
    *
    * @generated from field: quantix.v1.StoragePools pools = 6;
    */
   pools?: StoragePools | undefined;
 
   /**
-   * Hashes of `vms` and `pools`.
+   * Hashes of all `vms` and `pools`. In the last part.
    *
    * @generated from field: quantix.v1.StateHash state_hash = 7;
    */
   stateHash?: StateHash | undefined;
+
+  /**
+   * From 1.
+   *
+   * @generated from field: uint32 part = 8;
+   */
+  part: number;
+
+  /**
+   * Whether this is the last part.
+   *
+   * @generated from field: bool last = 9;
+   */
+  last: boolean;
+
+  /**
+   * Volumes of pools. A pool's list may go on in later parts; a pool that is in no part was not looked into.
+   *
+   * @generated from field: repeated quantix.v1.PoolVolumes volumes = 10;
+   */
+  volumes: PoolVolumes[];
+
+  /**
+   * What the host speaks. In the first part.
+   *
+   * @generated from field: quantix.v1.Version version = 11;
+   */
+  version?: Version | undefined;
+
+  /**
+   * The host's clock. In the first part.
+   *
+   * @generated from field: google.protobuf.Timestamp client_time = 12;
+   */
+  clientTime?: Timestamp | undefined;
 };
 
 /**
@@ -319,7 +588,7 @@ export declare type SyncFullStateRequest = Message<"quantix.v1.SyncFullStateRequ
 export declare const SyncFullStateRequestSchema: GenMessage<SyncFullStateRequest>;
 
 /**
- * All virtual machines of a host.
+ * Virtual machines of a host.
  *
  * @generated from message quantix.v1.VirtualMachines
  */
@@ -339,7 +608,7 @@ export declare type VirtualMachines = Message<"quantix.v1.VirtualMachines"> & {
 export declare const VirtualMachinesSchema: GenMessage<VirtualMachines>;
 
 /**
- * All storage pools of a host.
+ * Storage pools of a host.
  *
  * @generated from message quantix.v1.StoragePools
  */
@@ -405,6 +674,34 @@ export declare type SyncFullStateResponse = Message<"quantix.v1.SyncFullStateRes
    * @generated from field: google.protobuf.Timestamp server_time = 6;
    */
   serverTime?: Timestamp | undefined;
+
+  /**
+   * Whether it was greater than the kept position, and applied.
+   *
+   * @generated from field: bool applied = 7;
+   */
+  applied: boolean;
+
+  /**
+   * What is kept now.
+   *
+   * @generated from field: quantix.v1.Kept kept = 8;
+   */
+  kept?: Kept | undefined;
+
+  /**
+   * What the control plane speaks.
+   *
+   * @generated from field: quantix.v1.Version version = 9;
+   */
+  version?: Version | undefined;
+
+  /**
+   * Ids of virtual machines and pools that could not be recorded; the rest was.
+   *
+   * @generated from field: repeated string rejected_ids = 10;
+   */
+  rejectedIds: string[];
 };
 
 /**
@@ -464,17 +761,31 @@ export declare type NotifyVMChangeRequest = Message<"quantix.v1.NotifyVMChangeRe
 export declare const NotifyVMChangeRequestSchema: GenMessage<NotifyVMChangeRequest>;
 
 /**
- * Answer of NotifyVMChange: the message was applied, or need not be.
+ * Answer of NotifyVMChange.
  *
  * @generated from message quantix.v1.NotifyVMChangeResponse
  */
 export declare type NotifyVMChangeResponse = Message<"quantix.v1.NotifyVMChangeResponse"> & {
   /**
-   * It was not applied; the host is to send its full state instead.
+   * The host is to send its full state.
    *
    * @generated from field: bool request_full_sync = 1;
    */
   requestFullSync: boolean;
+
+  /**
+   * Whether it was greater than the kept position, and applied.
+   *
+   * @generated from field: bool applied = 2;
+   */
+  applied: boolean;
+
+  /**
+   * What is kept now.
+   *
+   * @generated from field: quantix.v1.Kept kept = 3;
+   */
+  kept?: Kept | undefined;
 };
 
 /**
@@ -534,17 +845,31 @@ export declare type NotifyStorageChangeRequest = Message<"quantix.v1.NotifyStora
 export declare const NotifyStorageChangeRequestSchema: GenMessage<NotifyStorageChangeRequest>;
 
 /**
- * Answer of NotifyStorageChange: the message was applied, or need not be.
+ * Answer of NotifyStorageChange.
  *
  * @generated from message quantix.v1.NotifyStorageChangeResponse
  */
 export declare type NotifyStorageChangeResponse = Message<"quantix.v1.NotifyStorageChangeResponse"> & {
   /**
-   * It was not applied; the host is to send its full state instead.
+   * The host is to send its full state.
    *
    * @generated from field: bool request_full_sync = 1;
    */
   requestFullSync: boolean;
+
+  /**
+   * Whether it was greater than the kept position, and applied.
+   *
+   * @generated from field: bool applied = 2;
+   */
+  applied: boolean;
+
+  /**
+   * What is kept now.
+   *
+   * @generated from field: quantix.v1.Kept kept = 3;
+   */
+  kept?: Kept | undefined;
 };
 
 /**
@@ -554,14 +879,227 @@ export declare type NotifyStorageChangeResponse = Message<"quantix.v1.NotifyStor
 export declare const NotifyStorageChangeResponseSchema: GenMessage<NotifyStorageChangeResponse>;
 
 /**
- * What hosts call on the control plane, by the Connect protocol over HTTPS.
+ * Request of Watch.
+ *
+ * @generated from message quantix.v1.WatchRequest
+ */
+export declare type WatchRequest = Message<"quantix.v1.WatchRequest"> & {
+  /**
+   * What the host speaks, with the verbs that it knows among its capabilities: it is sent no others.
+   *
+   * @generated from field: quantix.v1.Version version = 1;
+   */
+  version?: Version | undefined;
+
+  /**
+   * `HardwareIdentity.boot_id`.
+   *
+   * @generated from field: string boot_id = 2;
+   */
+  bootId: string;
+};
+
+/**
+ * Describes the message quantix.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
+ */
+export declare const WatchRequestSchema: GenMessage<WatchRequest>;
+
+/**
+ * What comes down the stream.
+ *
+ * @generated from message quantix.v1.WatchResponse
+ */
+export declare type WatchResponse = Message<"quantix.v1.WatchResponse"> & {
+  /**
+   * Unset: nothing but a sign of life.
+   *
+   * @generated from oneof quantix.v1.WatchResponse.content
+   */
+  content: {
+    /**
+     * The stream is open. Always first.
+     *
+     * @generated from field: quantix.v1.WatchOpened opened = 1;
+     */
+    value: WatchOpened;
+    case: "opened";
+  } | {
+    /**
+     * Something that the host is to do.
+     *
+     * @generated from field: quantix.v1.Task task = 2;
+     */
+    value: Task;
+    case: "task";
+  } | {
+    /**
+     * A task is taken back: one that was not begun ends as CANCELED, one that was goes on.
+     *
+     * @generated from field: string cancel_task_id = 3;
+     */
+    value: string;
+    case: "cancelTaskId";
+  } | {
+    /**
+     * The host is to send a heartbeat at once: its answer has something new.
+     *
+     * @generated from field: quantix.v1.HeartbeatNow heartbeat_now = 4;
+     */
+    value: HeartbeatNow;
+    case: "heartbeatNow";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message quantix.v1.WatchResponse.
+ * Use `create(WatchResponseSchema)` to create a new message.
+ */
+export declare const WatchResponseSchema: GenMessage<WatchResponse>;
+
+/**
+ * The stream is open.
+ *
+ * @generated from message quantix.v1.WatchOpened
+ */
+export declare type WatchOpened = Message<"quantix.v1.WatchOpened"> & {
+  /**
+   * Seconds within which something comes down the stream, be it a sign of life: a host that has waited twice as long
+   * opens it anew. 1 to 600.
+   *
+   * @generated from field: uint32 sign_of_life_seconds = 1;
+   */
+  signOfLifeSeconds: number;
+
+  /**
+   * The control plane's clock, by which tasks expire.
+   *
+   * @generated from field: google.protobuf.Timestamp server_time = 2;
+   */
+  serverTime?: Timestamp | undefined;
+
+  /**
+   * What the control plane speaks.
+   *
+   * @generated from field: quantix.v1.Version version = 3;
+   */
+  version?: Version | undefined;
+};
+
+/**
+ * Describes the message quantix.v1.WatchOpened.
+ * Use `create(WatchOpenedSchema)` to create a new message.
+ */
+export declare const WatchOpenedSchema: GenMessage<WatchOpened>;
+
+/**
+ * The host is to send a heartbeat at once.
+ *
+ * @generated from message quantix.v1.HeartbeatNow
+ */
+export declare type HeartbeatNow = Message<"quantix.v1.HeartbeatNow"> & {
+};
+
+/**
+ * Describes the message quantix.v1.HeartbeatNow.
+ * Use `create(HeartbeatNowSchema)` to create a new message.
+ */
+export declare const HeartbeatNowSchema: GenMessage<HeartbeatNow>;
+
+/**
+ * Request of ReportTask.
+ *
+ * @generated from message quantix.v1.ReportTaskRequest
+ */
+export declare type ReportTaskRequest = Message<"quantix.v1.ReportTaskRequest"> & {
+  /**
+   * How far it is.
+   *
+   * @generated from field: quantix.v1.TaskReport report = 1;
+   */
+  report?: TaskReport | undefined;
+};
+
+/**
+ * Describes the message quantix.v1.ReportTaskRequest.
+ * Use `create(ReportTaskRequestSchema)` to create a new message.
+ */
+export declare const ReportTaskRequestSchema: GenMessage<ReportTaskRequest>;
+
+/**
+ * Answer of ReportTask: the report was recorded, or need not be.
+ *
+ * @generated from message quantix.v1.ReportTaskResponse
+ */
+export declare type ReportTaskResponse = Message<"quantix.v1.ReportTaskResponse"> & {
+  /**
+   * Whether the control plane knows the task. One that it does not know is forgotten by the host, too.
+   *
+   * @generated from field: bool known = 1;
+   */
+  known: boolean;
+};
+
+/**
+ * Describes the message quantix.v1.ReportTaskResponse.
+ * Use `create(ReportTaskResponseSchema)` to create a new message.
+ */
+export declare const ReportTaskResponseSchema: GenMessage<ReportTaskResponse>;
+
+/**
+ * Request of Leave.
+ *
+ * @generated from message quantix.v1.LeaveRequest
+ */
+export declare type LeaveRequest = Message<"quantix.v1.LeaveRequest"> & {
+  /**
+   * Why, for people; may be empty.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message quantix.v1.LeaveRequest.
+ * Use `create(LeaveRequestSchema)` to create a new message.
+ */
+export declare const LeaveRequestSchema: GenMessage<LeaveRequest>;
+
+/**
+ * Answer of Leave.
+ *
+ * @generated from message quantix.v1.LeaveResponse
+ */
+export declare type LeaveResponse = Message<"quantix.v1.LeaveResponse"> & {
+};
+
+/**
+ * Describes the message quantix.v1.LeaveResponse.
+ * Use `create(LeaveResponseSchema)` to create a new message.
+ */
+export declare const LeaveResponseSchema: GenMessage<LeaveResponse>;
+
+/**
+ * What hosts call on the control plane, by the Connect protocol over HTTP/2 and TLS 1.3. The control plane never calls a
+ * host: what it wants done goes down the stream of Watch.
  *
  * A node is its key. Its id is made of its public key: the first 16 bytes of SHA-256 over the DER of the
  * SubjectPublicKeyInfo, as a UUID of version 8 (RFC 9562, 5.8). Every call except Register is made with the node's
  * certificate (mutual TLS), and its sender is the node whose key the certificate holds; hence no request names a node.
  *
- * A call that can never succeed is answered with the error detail `Refusal`. Any other error is taken as passing, and
- * the call is made again later.
+ * Agents have a port of their own, 9443 unless an endpoint says another, since browsers would be asked for certificates
+ * there. The server sends its whole chain, the root too: a host that joins knows nothing but the root's fingerprint. The
+ * name in its certificate is made of the root, never of an address: the first 16 hex digits of the SHA-256 of the root's
+ * DER, then `.vdc.quantix.internal`. Hosts send it as the server's name and check nothing else, so that an endpoint can
+ * be any address. A certificate may hold the names of several roots while one takes over from another.
+ *
+ * A call that is refused is answered with the error detail `Refusal`. Any other error is taken as passing, and the call
+ * is made again later. Fields and enum values that one side does not know mean nothing to it.
+ *
+ * Times are each side's own clock, and never compared for order: positions are. Nothing here is in pages: a full state
+ * comes in parts, everything else fits into one message. (The operator's API has `page_size`, `page_token` and
+ * `next_page_token` on each list, and a field mask on each update.)
  *
  * @generated from service quantix.v1.NodeService
  */
@@ -581,7 +1119,9 @@ export declare const NodeService: GenService<{
     output: typeof RegisterResponseSchema;
   },
   /**
-   * A new certificate for the same key, asked for when a third of the old one's life is left.
+   * A new certificate for the same key, asked for when a third of the old one's life is left. The only call that is also
+   * taken with a certificate that has expired, for 365 days: a host may have been switched off. After that it is refused
+   * with CERTIFICATE_EXPIRED.
    *
    * @generated from rpc quantix.v1.NodeService.RenewCertificate
    */
@@ -591,7 +1131,19 @@ export declare const NodeService: GenService<{
     output: typeof RenewCertificateResponseSchema;
   },
   /**
-   * Says that the node lives, where it is and how it fares. Never changes what an administrator decided about it.
+   * The CA certificates that nodes are to trust. Asked for when a heartbeat's answer tells another version than the node
+   * keeps. While one root takes over from another both are in it, until every node has told the new version.
+   *
+   * @generated from rpc quantix.v1.NodeService.GetTrustBundle
+   */
+  getTrustBundle: {
+    methodKind: "unary";
+    input: typeof GetTrustBundleRequestSchema;
+    output: typeof GetTrustBundleResponseSchema;
+  },
+  /**
+   * Says that the node lives, where it is and how it fares. Never changes what an administrator decided about it. Needs no
+   * full state before it.
    *
    * @generated from rpc quantix.v1.NodeService.Heartbeat
    */
@@ -602,12 +1154,12 @@ export declare const NodeService: GenService<{
   },
   /**
    * Everything that the host knows. The first state message of each run of the agent, and the answer to
-   * `request_full_sync`. Replaces what the control plane recorded as reported by this node.
+   * `request_full_sync`. Replaces what the control plane recorded as reported by this node, once the last part is there.
    *
    * @generated from rpc quantix.v1.NodeService.SyncFullState
    */
   syncFullState: {
-    methodKind: "unary";
+    methodKind: "client_streaming";
     input: typeof SyncFullStateRequestSchema;
     output: typeof SyncFullStateResponseSchema;
   },
@@ -630,6 +1182,38 @@ export declare const NodeService: GenService<{
     methodKind: "unary";
     input: typeof NotifyStorageChangeRequestSchema;
     output: typeof NotifyStorageChangeResponseSchema;
+  },
+  /**
+   * Opens the stream of what the node is to do; the node holds it open, and opens it again when it breaks. A newer stream
+   * of a node ends its older one.
+   *
+   * @generated from rpc quantix.v1.NodeService.Watch
+   */
+  watch: {
+    methodKind: "server_streaming";
+    input: typeof WatchRequestSchema;
+    output: typeof WatchResponseSchema;
+  },
+  /**
+   * How far a task is. Sent again until it is answered.
+   *
+   * @generated from rpc quantix.v1.NodeService.ReportTask
+   */
+  reportTask: {
+    methodKind: "unary";
+    input: typeof ReportTaskRequestSchema;
+    output: typeof ReportTaskResponseSchema;
+  },
+  /**
+   * The node takes its leave: its certificate is revoked, what it reported is kept as left. It needs a new join token to
+   * come back.
+   *
+   * @generated from rpc quantix.v1.NodeService.Leave
+   */
+  leave: {
+    methodKind: "unary";
+    input: typeof LeaveRequestSchema;
+    output: typeof LeaveResponseSchema;
   },
 }>;
 

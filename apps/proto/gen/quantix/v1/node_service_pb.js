@@ -7,13 +7,15 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_quantix_v1_host } from "./host_pb.js";
 import { file_quantix_v1_position } from "./position_pb.js";
 import { file_quantix_v1_storage } from "./storage_pb.js";
+import { file_quantix_v1_task } from "./task_pb.js";
+import { file_quantix_v1_version } from "./version_pb.js";
 import { file_quantix_v1_vm } from "./vm_pb.js";
 
 /**
  * Describes the file quantix/v1/node_service.proto.
  */
 export const file_quantix_v1_node_service = /*@__PURE__*/
-  fileDesc("Ch1xdWFudGl4L3YxL25vZGVfc2VydmljZS5wcm90bxIKcXVhbnRpeC52MSKEAQoPUmVnaXN0ZXJSZXF1ZXN0EhQKDHRva2VuX3NlY3JldBgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgMEiIKBGhvc3QYAyABKAsyFC5xdWFudGl4LnYxLkhvc3RJbmZvEhoKEm1hbmFnZW1lbnRfYWRkcmVzcxgEIAEoCSJXChBSZWdpc3RlclJlc3BvbnNlEg8KB25vZGVfaWQYASABKAkSGQoRY2VydGlmaWNhdGVfY2hhaW4YAiABKAkSFwoPY2FfY2VydGlmaWNhdGVzGAMgASgJIjYKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYASABKAwiTgoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEhkKEWNlcnRpZmljYXRlX2NoYWluGAEgASgJEhcKD2NhX2NlcnRpZmljYXRlcxgCIAEoCSK1AgoQSGVhcnRiZWF0UmVxdWVzdBImCghwb3NpdGlvbhgBIAEoCzIULnF1YW50aXgudjEuUG9zaXRpb24SGgoSbWFuYWdlbWVudF9hZGRyZXNzGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEiIKBGxvYWQYBCABKAsyFC5xdWFudGl4LnYxLkhvc3RMb2FkEiQKBXBvb2xzGAUgAygLMhUucXVhbnRpeC52MS5Qb29sVXNhZ2USKgoKaHlwZXJ2aXNvchgGIAEoCzIWLnF1YW50aXgudjEuSHlwZXJ2aXNvchIqCgxhY2tub3dsZWRnZWQYByABKAsyFC5xdWFudGl4LnYxLlBvc2l0aW9uEikKCnN0YXRlX2hhc2gYCCABKAsyFS5xdWFudGl4LnYxLlN0YXRlSGFzaCLhAQoRSGVhcnRiZWF0UmVzcG9uc2USIgoaaGVhcnRiZWF0X2ludGVydmFsX3NlY29uZHMYASABKA0SGQoRcmVxdWVzdF9mdWxsX3N5bmMYAiABKAgSKQoKc3RhdGVfaGFzaBgDIAEoCzIVLnF1YW50aXgudjEuU3RhdGVIYXNoEjEKDmFzc2lnbmVkX3Bvb2xzGAQgASgLMhkucXVhbnRpeC52MS5Bc3NpZ25lZFBvb2xzEi8KC3NlcnZlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKoAgoUU3luY0Z1bGxTdGF0ZVJlcXVlc3QSJgoIcG9zaXRpb24YASABKAsyFC5xdWFudGl4LnYxLlBvc2l0aW9uEhoKEm1hbmFnZW1lbnRfYWRkcmVzcxgCIAEoCRIiCgRob3N0GAMgASgLMhQucXVhbnRpeC52MS5Ib3N0SW5mbxIqCgpoeXBlcnZpc29yGAQgASgLMhYucXVhbnRpeC52MS5IeXBlcnZpc29yEigKA3ZtcxgFIAEoCzIbLnF1YW50aXgudjEuVmlydHVhbE1hY2hpbmVzEicKBXBvb2xzGAYgASgLMhgucXVhbnRpeC52MS5TdG9yYWdlUG9vbHMSKQoKc3RhdGVfaGFzaBgHIAEoCzIVLnF1YW50aXgudjEuU3RhdGVIYXNoIjwKD1ZpcnR1YWxNYWNoaW5lcxIpCgVpdGVtcxgBIAMoCzIaLnF1YW50aXgudjEuVmlydHVhbE1hY2hpbmUiNgoMU3RvcmFnZVBvb2xzEiYKBWl0ZW1zGAEgAygLMhcucXVhbnRpeC52MS5TdG9yYWdlUG9vbCLjAQoVU3luY0Z1bGxTdGF0ZVJlc3BvbnNlEiIKGmhlYXJ0YmVhdF9pbnRlcnZhbF9zZWNvbmRzGAEgASgNEhYKDnZtc19kaXNjb3ZlcmVkGAIgASgNEhAKCHZtc19sb3N0GAMgASgNEhgKEHBvb2xzX2Rpc2NvdmVyZWQYBCABKA0SMQoOYXNzaWduZWRfcG9vbHMYBSABKAsyGS5xdWFudGl4LnYxLkFzc2lnbmVkUG9vbHMSLwoLc2VydmVyX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIroBChVOb3RpZnlWTUNoYW5nZVJlcXVlc3QSJgoIcG9zaXRpb24YASABKAsyFC5xdWFudGl4LnYxLlBvc2l0aW9uEi0KB3ByZXNlbnQYAiABKAsyGi5xdWFudGl4LnYxLlZpcnR1YWxNYWNoaW5lSAASEwoJYWJzZW50X2lkGAMgASgJSAASKwoHc2Vlbl9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCAoGY2hhbmdlIjMKFk5vdGlmeVZNQ2hhbmdlUmVzcG9uc2USGQoRcmVxdWVzdF9mdWxsX3N5bmMYASABKAgivAEKGk5vdGlmeVN0b3JhZ2VDaGFuZ2VSZXF1ZXN0EiYKCHBvc2l0aW9uGAEgASgLMhQucXVhbnRpeC52MS5Qb3NpdGlvbhIqCgdwcmVzZW50GAIgASgLMhcucXVhbnRpeC52MS5TdG9yYWdlUG9vbEgAEhMKCWFic2VudF9pZBgDIAEoCUgAEisKB3NlZW5fYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQggKBmNoYW5nZSI4ChtOb3RpZnlTdG9yYWdlQ2hhbmdlUmVzcG9uc2USGQoRcmVxdWVzdF9mdWxsX3N5bmMYASABKAgylAQKC05vZGVTZXJ2aWNlEkUKCFJlZ2lzdGVyEhsucXVhbnRpeC52MS5SZWdpc3RlclJlcXVlc3QaHC5xdWFudGl4LnYxLlJlZ2lzdGVyUmVzcG9uc2USXQoQUmVuZXdDZXJ0aWZpY2F0ZRIjLnF1YW50aXgudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaJC5xdWFudGl4LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRJICglIZWFydGJlYXQSHC5xdWFudGl4LnYxLkhlYXJ0YmVhdFJlcXVlc3QaHS5xdWFudGl4LnYxLkhlYXJ0YmVhdFJlc3BvbnNlElQKDVN5bmNGdWxsU3RhdGUSIC5xdWFudGl4LnYxLlN5bmNGdWxsU3RhdGVSZXF1ZXN0GiEucXVhbnRpeC52MS5TeW5jRnVsbFN0YXRlUmVzcG9uc2USVwoOTm90aWZ5Vk1DaGFuZ2USIS5xdWFudGl4LnYxLk5vdGlmeVZNQ2hhbmdlUmVxdWVzdBoiLnF1YW50aXgudjEuTm90aWZ5Vk1DaGFuZ2VSZXNwb25zZRJmChNOb3RpZnlTdG9yYWdlQ2hhbmdlEiYucXVhbnRpeC52MS5Ob3RpZnlTdG9yYWdlQ2hhbmdlUmVxdWVzdBonLnF1YW50aXgudjEuTm90aWZ5U3RvcmFnZUNoYW5nZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_quantix_v1_host, file_quantix_v1_position, file_quantix_v1_storage, file_quantix_v1_vm]);
+  fileDesc("Ch1xdWFudGl4L3YxL25vZGVfc2VydmljZS5wcm90bxIKcXVhbnRpeC52MSKqAQoPUmVnaXN0ZXJSZXF1ZXN0EhQKDHRva2VuX3NlY3JldBgBIAEoCRIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAIgASgMEiIKBGhvc3QYAyABKAsyFC5xdWFudGl4LnYxLkhvc3RJbmZvEhoKEm1hbmFnZW1lbnRfYWRkcmVzcxgEIAEoCRIkCgd2ZXJzaW9uGAUgASgLMhMucXVhbnRpeC52MS5WZXJzaW9uIuUBChBSZWdpc3RlclJlc3BvbnNlEg8KB25vZGVfaWQYASABKAkSGQoRY2VydGlmaWNhdGVfY2hhaW4YAiABKAkSFwoPY2FfY2VydGlmaWNhdGVzGAMgASgJEhwKFHRydXN0X2J1bmRsZV92ZXJzaW9uGAQgASgEEiQKB3ZlcnNpb24YBSABKAsyEy5xdWFudGl4LnYxLlZlcnNpb24SKAoJZW5kcG9pbnRzGAYgASgLMhUucXVhbnRpeC52MS5FbmRwb2ludHMSHgoEa2VwdBgHIAEoCzIQLnF1YW50aXgudjEuS2VwdCI2ChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMImwKGFJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCRIXCg9jYV9jZXJ0aWZpY2F0ZXMYAiABKAkSHAoUdHJ1c3RfYnVuZGxlX3ZlcnNpb24YAyABKAQiFwoVR2V0VHJ1c3RCdW5kbGVSZXF1ZXN0IkIKFkdldFRydXN0QnVuZGxlUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIXCg9jYV9jZXJ0aWZpY2F0ZXMYAiABKAkiLQoJRW5kcG9pbnRzEg8KB3ZlcnNpb24YASABKAQSDwoHb3JpZ2lucxgCIAMoCSLdBAoQSGVhcnRiZWF0UmVxdWVzdBImCghwb3NpdGlvbhgBIAEoCzIULnF1YW50aXgudjEuUG9zaXRpb24SGgoSbWFuYWdlbWVudF9hZGRyZXNzGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEiIKBGxvYWQYBCABKAsyFC5xdWFudGl4LnYxLkhvc3RMb2FkEiQKBXBvb2xzGAUgAygLMhUucXVhbnRpeC52MS5Qb29sVXNhZ2USKgoKaHlwZXJ2aXNvchgGIAEoCzIWLnF1YW50aXgudjEuSHlwZXJ2aXNvchIqCgxhY2tub3dsZWRnZWQYByABKAsyFC5xdWFudGl4LnYxLlBvc2l0aW9uEikKCnN0YXRlX2hhc2gYCCABKAsyFS5xdWFudGl4LnYxLlN0YXRlSGFzaBIvCgtjbGllbnRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoHdmVyc2lvbhgKIAEoCzITLnF1YW50aXgudjEuVmVyc2lvbhIPCgdib290X2lkGAsgASgJEhwKFHRydXN0X2J1bmRsZV92ZXJzaW9uGAwgASgEEhkKEWVuZHBvaW50c192ZXJzaW9uGA0gASgEEiYKBmhlYWx0aBgOIAEoCzIWLnF1YW50aXgudjEuSG9zdEhlYWx0aBIlCgN2bXMYDyADKAsyGC5xdWFudGl4LnYxLlZtU3RhdGlzdGljcxI2Cg5hc3NpZ25lZF9wb29scxgQIAMoCzIeLnF1YW50aXgudjEuQXNzaWduZWRQb29sUmVzdWx0Iq8DChFIZWFydGJlYXRSZXNwb25zZRIiChpoZWFydGJlYXRfaW50ZXJ2YWxfc2Vjb25kcxgBIAEoDRIZChFyZXF1ZXN0X2Z1bGxfc3luYxgCIAEoCBIpCgpzdGF0ZV9oYXNoGAMgASgLMhUucXVhbnRpeC52MS5TdGF0ZUhhc2gSMQoOYXNzaWduZWRfcG9vbHMYBCABKAsyGS5xdWFudGl4LnYxLkFzc2lnbmVkUG9vbHMSLwoLc2VydmVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2FwcGxpZWQYBiABKAgSHgoEa2VwdBgHIAEoCzIQLnF1YW50aXgudjEuS2VwdBIkCgd2ZXJzaW9uGAggASgLMhMucXVhbnRpeC52MS5WZXJzaW9uEhwKFHRydXN0X2J1bmRsZV92ZXJzaW9uGAkgASgEEigKCWVuZHBvaW50cxgKIAEoCzIVLnF1YW50aXgudjEuRW5kcG9pbnRzEi0KDHRpbWVfc2VydmVycxgLIAEoCzIXLnF1YW50aXgudjEuVGltZVNlcnZlcnMiHgoLVGltZVNlcnZlcnMSDwoHc2VydmVycxgBIAMoCSLFAwoUU3luY0Z1bGxTdGF0ZVJlcXVlc3QSJgoIcG9zaXRpb24YASABKAsyFC5xdWFudGl4LnYxLlBvc2l0aW9uEhoKEm1hbmFnZW1lbnRfYWRkcmVzcxgCIAEoCRIiCgRob3N0GAMgASgLMhQucXVhbnRpeC52MS5Ib3N0SW5mbxIqCgpoeXBlcnZpc29yGAQgASgLMhYucXVhbnRpeC52MS5IeXBlcnZpc29yEigKA3ZtcxgFIAEoCzIbLnF1YW50aXgudjEuVmlydHVhbE1hY2hpbmVzEicKBXBvb2xzGAYgASgLMhgucXVhbnRpeC52MS5TdG9yYWdlUG9vbHMSKQoKc3RhdGVfaGFzaBgHIAEoCzIVLnF1YW50aXgudjEuU3RhdGVIYXNoEgwKBHBhcnQYCCABKA0SDAoEbGFzdBgJIAEoCBIoCgd2b2x1bWVzGAogAygLMhcucXVhbnRpeC52MS5Qb29sVm9sdW1lcxIkCgd2ZXJzaW9uGAsgASgLMhMucXVhbnRpeC52MS5WZXJzaW9uEi8KC2NsaWVudF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI8Cg9WaXJ0dWFsTWFjaGluZXMSKQoFaXRlbXMYASADKAsyGi5xdWFudGl4LnYxLlZpcnR1YWxNYWNoaW5lIjYKDFN0b3JhZ2VQb29scxImCgVpdGVtcxgBIAMoCzIXLnF1YW50aXgudjEuU3RvcmFnZVBvb2wi0AIKFVN5bmNGdWxsU3RhdGVSZXNwb25zZRIiChpoZWFydGJlYXRfaW50ZXJ2YWxfc2Vjb25kcxgBIAEoDRIWCg52bXNfZGlzY292ZXJlZBgCIAEoDRIQCgh2bXNfbG9zdBgDIAEoDRIYChBwb29sc19kaXNjb3ZlcmVkGAQgASgNEjEKDmFzc2lnbmVkX3Bvb2xzGAUgASgLMhkucXVhbnRpeC52MS5Bc3NpZ25lZFBvb2xzEi8KC3NlcnZlcl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhcHBsaWVkGAcgASgIEh4KBGtlcHQYCCABKAsyEC5xdWFudGl4LnYxLktlcHQSJAoHdmVyc2lvbhgJIAEoCzITLnF1YW50aXgudjEuVmVyc2lvbhIUCgxyZWplY3RlZF9pZHMYCiADKAkiugEKFU5vdGlmeVZNQ2hhbmdlUmVxdWVzdBImCghwb3NpdGlvbhgBIAEoCzIULnF1YW50aXgudjEuUG9zaXRpb24SLQoHcHJlc2VudBgCIAEoCzIaLnF1YW50aXgudjEuVmlydHVhbE1hY2hpbmVIABITCglhYnNlbnRfaWQYAyABKAlIABIrCgdzZWVuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIICgZjaGFuZ2UiZAoWTm90aWZ5Vk1DaGFuZ2VSZXNwb25zZRIZChFyZXF1ZXN0X2Z1bGxfc3luYxgBIAEoCBIPCgdhcHBsaWVkGAIgASgIEh4KBGtlcHQYAyABKAsyEC5xdWFudGl4LnYxLktlcHQivAEKGk5vdGlmeVN0b3JhZ2VDaGFuZ2VSZXF1ZXN0EiYKCHBvc2l0aW9uGAEgASgLMhQucXVhbnRpeC52MS5Qb3NpdGlvbhIqCgdwcmVzZW50GAIgASgLMhcucXVhbnRpeC52MS5TdG9yYWdlUG9vbEgAEhMKCWFic2VudF9pZBgDIAEoCUgAEisKB3NlZW5fYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQggKBmNoYW5nZSJpChtOb3RpZnlTdG9yYWdlQ2hhbmdlUmVzcG9uc2USGQoRcmVxdWVzdF9mdWxsX3N5bmMYASABKAgSDwoHYXBwbGllZBgCIAEoCBIeCgRrZXB0GAMgASgLMhAucXVhbnRpeC52MS5LZXB0IkUKDFdhdGNoUmVxdWVzdBIkCgd2ZXJzaW9uGAEgASgLMhMucXVhbnRpeC52MS5WZXJzaW9uEg8KB2Jvb3RfaWQYAiABKAkitAEKDVdhdGNoUmVzcG9uc2USKQoGb3BlbmVkGAEgASgLMhcucXVhbnRpeC52MS5XYXRjaE9wZW5lZEgAEiAKBHRhc2sYAiABKAsyEC5xdWFudGl4LnYxLlRhc2tIABIYCg5jYW5jZWxfdGFza19pZBgDIAEoCUgAEjEKDWhlYXJ0YmVhdF9ub3cYBCABKAsyGC5xdWFudGl4LnYxLkhlYXJ0YmVhdE5vd0gAQgkKB2NvbnRlbnQiggEKC1dhdGNoT3BlbmVkEhwKFHNpZ25fb2ZfbGlmZV9zZWNvbmRzGAEgASgNEi8KC3NlcnZlcl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgd2ZXJzaW9uGAMgASgLMhMucXVhbnRpeC52MS5WZXJzaW9uIg4KDEhlYXJ0YmVhdE5vdyI7ChFSZXBvcnRUYXNrUmVxdWVzdBImCgZyZXBvcnQYASABKAsyFi5xdWFudGl4LnYxLlRhc2tSZXBvcnQiIwoSUmVwb3J0VGFza1Jlc3BvbnNlEg0KBWtub3duGAEgASgIIh4KDExlYXZlUmVxdWVzdBIOCgZyZWFzb24YASABKAkiDwoNTGVhdmVSZXNwb25zZTK6BgoLTm9kZVNlcnZpY2USRQoIUmVnaXN0ZXISGy5xdWFudGl4LnYxLlJlZ2lzdGVyUmVxdWVzdBocLnF1YW50aXgudjEuUmVnaXN0ZXJSZXNwb25zZRJdChBSZW5ld0NlcnRpZmljYXRlEiMucXVhbnRpeC52MS5SZW5ld0NlcnRpZmljYXRlUmVxdWVzdBokLnF1YW50aXgudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlElcKDkdldFRydXN0QnVuZGxlEiEucXVhbnRpeC52MS5HZXRUcnVzdEJ1bmRsZVJlcXVlc3QaIi5xdWFudGl4LnYxLkdldFRydXN0QnVuZGxlUmVzcG9uc2USSAoJSGVhcnRiZWF0EhwucXVhbnRpeC52MS5IZWFydGJlYXRSZXF1ZXN0Gh0ucXVhbnRpeC52MS5IZWFydGJlYXRSZXNwb25zZRJWCg1TeW5jRnVsbFN0YXRlEiAucXVhbnRpeC52MS5TeW5jRnVsbFN0YXRlUmVxdWVzdBohLnF1YW50aXgudjEuU3luY0Z1bGxTdGF0ZVJlc3BvbnNlKAESVwoOTm90aWZ5Vk1DaGFuZ2USIS5xdWFudGl4LnYxLk5vdGlmeVZNQ2hhbmdlUmVxdWVzdBoiLnF1YW50aXgudjEuTm90aWZ5Vk1DaGFuZ2VSZXNwb25zZRJmChNOb3RpZnlTdG9yYWdlQ2hhbmdlEiYucXVhbnRpeC52MS5Ob3RpZnlTdG9yYWdlQ2hhbmdlUmVxdWVzdBonLnF1YW50aXgudjEuTm90aWZ5U3RvcmFnZUNoYW5nZVJlc3BvbnNlEj4KBVdhdGNoEhgucXVhbnRpeC52MS5XYXRjaFJlcXVlc3QaGS5xdWFudGl4LnYxLldhdGNoUmVzcG9uc2UwARJLCgpSZXBvcnRUYXNrEh0ucXVhbnRpeC52MS5SZXBvcnRUYXNrUmVxdWVzdBoeLnF1YW50aXgudjEuUmVwb3J0VGFza1Jlc3BvbnNlEjwKBUxlYXZlEhgucXVhbnRpeC52MS5MZWF2ZVJlcXVlc3QaGS5xdWFudGl4LnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_quantix_v1_host, file_quantix_v1_position, file_quantix_v1_storage, file_quantix_v1_task, file_quantix_v1_version, file_quantix_v1_vm]);
 
 /**
  * Describes the message quantix.v1.RegisterRequest.
@@ -44,84 +46,179 @@ export const RenewCertificateResponseSchema = /*@__PURE__*/
   messageDesc(file_quantix_v1_node_service, 3);
 
 /**
+ * Describes the message quantix.v1.GetTrustBundleRequest.
+ * Use `create(GetTrustBundleRequestSchema)` to create a new message.
+ */
+export const GetTrustBundleRequestSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 4);
+
+/**
+ * Describes the message quantix.v1.GetTrustBundleResponse.
+ * Use `create(GetTrustBundleResponseSchema)` to create a new message.
+ */
+export const GetTrustBundleResponseSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 5);
+
+/**
+ * Describes the message quantix.v1.Endpoints.
+ * Use `create(EndpointsSchema)` to create a new message.
+ */
+export const EndpointsSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 6);
+
+/**
  * Describes the message quantix.v1.HeartbeatRequest.
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 4);
+  messageDesc(file_quantix_v1_node_service, 7);
 
 /**
  * Describes the message quantix.v1.HeartbeatResponse.
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 5);
+  messageDesc(file_quantix_v1_node_service, 8);
+
+/**
+ * Describes the message quantix.v1.TimeServers.
+ * Use `create(TimeServersSchema)` to create a new message.
+ */
+export const TimeServersSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 9);
 
 /**
  * Describes the message quantix.v1.SyncFullStateRequest.
  * Use `create(SyncFullStateRequestSchema)` to create a new message.
  */
 export const SyncFullStateRequestSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 6);
+  messageDesc(file_quantix_v1_node_service, 10);
 
 /**
  * Describes the message quantix.v1.VirtualMachines.
  * Use `create(VirtualMachinesSchema)` to create a new message.
  */
 export const VirtualMachinesSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 7);
+  messageDesc(file_quantix_v1_node_service, 11);
 
 /**
  * Describes the message quantix.v1.StoragePools.
  * Use `create(StoragePoolsSchema)` to create a new message.
  */
 export const StoragePoolsSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 8);
+  messageDesc(file_quantix_v1_node_service, 12);
 
 /**
  * Describes the message quantix.v1.SyncFullStateResponse.
  * Use `create(SyncFullStateResponseSchema)` to create a new message.
  */
 export const SyncFullStateResponseSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 9);
+  messageDesc(file_quantix_v1_node_service, 13);
 
 /**
  * Describes the message quantix.v1.NotifyVMChangeRequest.
  * Use `create(NotifyVMChangeRequestSchema)` to create a new message.
  */
 export const NotifyVMChangeRequestSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 10);
+  messageDesc(file_quantix_v1_node_service, 14);
 
 /**
  * Describes the message quantix.v1.NotifyVMChangeResponse.
  * Use `create(NotifyVMChangeResponseSchema)` to create a new message.
  */
 export const NotifyVMChangeResponseSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 11);
+  messageDesc(file_quantix_v1_node_service, 15);
 
 /**
  * Describes the message quantix.v1.NotifyStorageChangeRequest.
  * Use `create(NotifyStorageChangeRequestSchema)` to create a new message.
  */
 export const NotifyStorageChangeRequestSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 12);
+  messageDesc(file_quantix_v1_node_service, 16);
 
 /**
  * Describes the message quantix.v1.NotifyStorageChangeResponse.
  * Use `create(NotifyStorageChangeResponseSchema)` to create a new message.
  */
 export const NotifyStorageChangeResponseSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_node_service, 13);
+  messageDesc(file_quantix_v1_node_service, 17);
 
 /**
- * What hosts call on the control plane, by the Connect protocol over HTTPS.
+ * Describes the message quantix.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
+ */
+export const WatchRequestSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 18);
+
+/**
+ * Describes the message quantix.v1.WatchResponse.
+ * Use `create(WatchResponseSchema)` to create a new message.
+ */
+export const WatchResponseSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 19);
+
+/**
+ * Describes the message quantix.v1.WatchOpened.
+ * Use `create(WatchOpenedSchema)` to create a new message.
+ */
+export const WatchOpenedSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 20);
+
+/**
+ * Describes the message quantix.v1.HeartbeatNow.
+ * Use `create(HeartbeatNowSchema)` to create a new message.
+ */
+export const HeartbeatNowSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 21);
+
+/**
+ * Describes the message quantix.v1.ReportTaskRequest.
+ * Use `create(ReportTaskRequestSchema)` to create a new message.
+ */
+export const ReportTaskRequestSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 22);
+
+/**
+ * Describes the message quantix.v1.ReportTaskResponse.
+ * Use `create(ReportTaskResponseSchema)` to create a new message.
+ */
+export const ReportTaskResponseSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 23);
+
+/**
+ * Describes the message quantix.v1.LeaveRequest.
+ * Use `create(LeaveRequestSchema)` to create a new message.
+ */
+export const LeaveRequestSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 24);
+
+/**
+ * Describes the message quantix.v1.LeaveResponse.
+ * Use `create(LeaveResponseSchema)` to create a new message.
+ */
+export const LeaveResponseSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_node_service, 25);
+
+/**
+ * What hosts call on the control plane, by the Connect protocol over HTTP/2 and TLS 1.3. The control plane never calls a
+ * host: what it wants done goes down the stream of Watch.
  *
  * A node is its key. Its id is made of its public key: the first 16 bytes of SHA-256 over the DER of the
  * SubjectPublicKeyInfo, as a UUID of version 8 (RFC 9562, 5.8). Every call except Register is made with the node's
  * certificate (mutual TLS), and its sender is the node whose key the certificate holds; hence no request names a node.
  *
- * A call that can never succeed is answered with the error detail `Refusal`. Any other error is taken as passing, and
- * the call is made again later.
+ * Agents have a port of their own, 9443 unless an endpoint says another, since browsers would be asked for certificates
+ * there. The server sends its whole chain, the root too: a host that joins knows nothing but the root's fingerprint. The
+ * name in its certificate is made of the root, never of an address: the first 16 hex digits of the SHA-256 of the root's
+ * DER, then `.vdc.quantix.internal`. Hosts send it as the server's name and check nothing else, so that an endpoint can
+ * be any address. A certificate may hold the names of several roots while one takes over from another.
+ *
+ * A call that is refused is answered with the error detail `Refusal`. Any other error is taken as passing, and the call
+ * is made again later. Fields and enum values that one side does not know mean nothing to it.
+ *
+ * Times are each side's own clock, and never compared for order: positions are. Nothing here is in pages: a full state
+ * comes in parts, everything else fits into one message. (The operator's API has `page_size`, `page_token` and
+ * `next_page_token` on each list, and a field mask on each update.)
  *
  * @generated from service quantix.v1.NodeService
  */

@@ -15,11 +15,18 @@ export declare const file_quantix_v1_position: GenFile;
  * one state message (SyncFullState, NotifyVMChange, NotifyStorageChange) under way at a time.
  *
  * The control plane keeps two positions of each node: that of the last state message it applied, and that of the last
- * heartbeat. Positions compare by epoch, then by number.
- *  - A state message or heartbeat that is not greater than its kept position is a duplicate or late: it is answered as
- *    if it had been applied, and changes nothing.
+ * heartbeat it applied. Positions compare by epoch, then by number.
+ *  - A state message or heartbeat that is not greater than its kept position changes nothing, and its answer says so:
+ *    `applied` is false.
  *  - A notification whose epoch is greater than the kept one cannot be applied, since the full state that begins the
- *    epoch is missing: it is answered with `request_full_sync`.
+ *    epoch is missing: `applied` is false, and `request_full_sync` true.
+ *  - A heartbeat needs no full state before it: that a node lives is told also while its state cannot be.
+ *
+ * Every answer brings what is kept, after the message. From it the node sees what became of its message:
+ *  - `applied`, or its very position is kept and it had sent it before (the answer was lost): it has arrived.
+ *  - A kept epoch that is greater than its own, or a kept number of its own epoch that it has not given out yet: it is
+ *    not where it thought to be (its disk was restored or copied). It begins an epoch above both kept ones, and sends
+ *    its full state.
  *
  * @generated from message quantix.v1.Position
  */
@@ -46,14 +53,43 @@ export declare type Position = Message<"quantix.v1.Position"> & {
 export declare const PositionSchema: GenMessage<Position>;
 
 /**
+ * The positions of a node that the control plane keeps. What it keeps none of is unset.
+ *
+ * @generated from message quantix.v1.Kept
+ */
+export declare type Kept = Message<"quantix.v1.Kept"> & {
+  /**
+   * Of the last state message that was applied.
+   *
+   * @generated from field: quantix.v1.Position state = 1;
+   */
+  state?: Position | undefined;
+
+  /**
+   * Of the last heartbeat that was applied.
+   *
+   * @generated from field: quantix.v1.Position heartbeat = 2;
+   */
+  heartbeat?: Position | undefined;
+};
+
+/**
+ * Describes the message quantix.v1.Kept.
+ * Use `create(KeptSchema)` to create a new message.
+ */
+export declare const KeptSchema: GenMessage<Kept>;
+
+/**
  * What both sides hold to be the state of a node: hashes that each can compute from what was sent and acknowledged.
  *
  * Each hash is SHA-256 in lower case hex over one line per object, sorted by the bytes of its id. A line is the fields
  * below, in this order, each as a netstring (its length in bytes in decimal, `:`, its bytes in UTF-8, `,`), and ends
  * with a line feed (0x0A). Numbers are written in decimal without leading zeros, enums as their numbers, booleans as
  * `0` or `1`. No objects give the hash of no bytes: e3b0c442…b855.
- *  - VirtualMachine: id, name, power_state, cpus, memory_bytes, persistent, autostart.
- *  - StoragePool: id, name, type, health, mount_path, source, writable.
+ *  - VirtualMachine: id, name, power_state, cpus, memory_bytes, persistent, autostart; from form 1 on also managed,
+ *    definition_generation, definition_sha256.
+ *  - StoragePool: id, name, type, health, mount_path, source, writable; from form 1 on also assigned_id.
+ * Hashes of different forms are not compared.
  *
  * @generated from message quantix.v1.StateHash
  */
@@ -71,6 +107,14 @@ export declare type StateHash = Message<"quantix.v1.StateHash"> & {
    * @generated from field: string pools = 2;
    */
   pools: string;
+
+  /**
+   * Which fields a line has. A node writes the greatest form that it and the control plane's version know: 0 for a
+   * control plane of protocol version 1, else 1.
+   *
+   * @generated from field: uint32 form = 3;
+   */
+  form: number;
 };
 
 /**

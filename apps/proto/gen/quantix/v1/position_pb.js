@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file quantix/v1/position.proto.
  */
 export const file_quantix_v1_position = /*@__PURE__*/
-  fileDesc("ChlxdWFudGl4L3YxL3Bvc2l0aW9uLnByb3RvEgpxdWFudGl4LnYxIikKCFBvc2l0aW9uEg0KBWVwb2NoGAEgASgEEg4KBm51bWJlchgCIAEoBCInCglTdGF0ZUhhc2gSCwoDdm1zGAEgASgJEg0KBXBvb2xzGAIgASgJYgZwcm90bzM");
+  fileDesc("ChlxdWFudGl4L3YxL3Bvc2l0aW9uLnByb3RvEgpxdWFudGl4LnYxIikKCFBvc2l0aW9uEg0KBWVwb2NoGAEgASgEEg4KBm51bWJlchgCIAEoBCJUCgRLZXB0EiMKBXN0YXRlGAEgASgLMhQucXVhbnRpeC52MS5Qb3NpdGlvbhInCgloZWFydGJlYXQYAiABKAsyFC5xdWFudGl4LnYxLlBvc2l0aW9uIjUKCVN0YXRlSGFzaBILCgN2bXMYASABKAkSDQoFcG9vbHMYAiABKAkSDAoEZm9ybRgDIAEoDWIGcHJvdG8z");
 
 /**
  * Describes the message quantix.v1.Position.
@@ -18,9 +18,16 @@ export const PositionSchema = /*@__PURE__*/
   messageDesc(file_quantix_v1_position, 0);
 
 /**
+ * Describes the message quantix.v1.Kept.
+ * Use `create(KeptSchema)` to create a new message.
+ */
+export const KeptSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_position, 1);
+
+/**
  * Describes the message quantix.v1.StateHash.
  * Use `create(StateHashSchema)` to create a new message.
  */
 export const StateHashSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_position, 1);
+  messageDesc(file_quantix_v1_position, 2);
 

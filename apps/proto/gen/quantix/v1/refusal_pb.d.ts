@@ -12,7 +12,11 @@ export declare const file_quantix_v1_refusal: GenFile;
 
 /**
  * Goes with a Connect error as its detail: only this makes a refusal, so that a proxy's 403 or 404 is none.
- * The error's code is `unauthenticated` for tokens, `invalid_argument` for requests, `permission_denied` for nodes.
+ * The error's code is `unauthenticated` for tokens, `invalid_argument` for requests, `resource_exhausted` for too many
+ * calls, `failed_precondition` for versions, `permission_denied` for all else.
+ *
+ * No refusal is for ever: what was decided can be taken back, and a database restored. A node that is refused shows it
+ * to its operator, and goes on asking, slowly.
  *
  * @generated from message quantix.v1.Refusal
  */
@@ -23,6 +27,13 @@ export declare type Refusal = Message<"quantix.v1.Refusal"> & {
    * @generated from field: quantix.v1.RefusalReason reason = 1;
    */
   reason: RefusalReason;
+
+  /**
+   * Seconds after which it is worth asking again; 0: whatever the node thinks fit, such as an hour.
+   *
+   * @generated from field: uint32 retry_after_seconds = 2;
+   */
+  retryAfterSeconds: number;
 };
 
 /**
@@ -32,7 +43,7 @@ export declare type Refusal = Message<"quantix.v1.Refusal"> & {
 export declare const RefusalSchema: GenMessage<Refusal>;
 
 /**
- * Why a call is refused for good: trying again would not help.
+ * Why a call is refused. A reason that the node does not know is one that passes: it tries again after `retry_after`.
  *
  * @generated from enum quantix.v1.RefusalReason
  */
@@ -80,7 +91,7 @@ export enum RefusalReason {
   NODE_UNKNOWN = 5,
 
   /**
-   * The node was deleted. It comes back only by a new join token.
+   * The node was deleted, or has left. It comes back only by a new join token.
    *
    * @generated from enum value: REFUSAL_REASON_NODE_DELETED = 6;
    */
@@ -92,6 +103,42 @@ export enum RefusalReason {
    * @generated from enum value: REFUSAL_REASON_CERTIFICATE_REVOKED = 7;
    */
   CERTIFICATE_REVOKED = 7,
+
+  /**
+   * The two sides have no protocol version in common; the message of the error names both.
+   *
+   * @generated from enum value: REFUSAL_REASON_VERSION_UNSUPPORTED = 8;
+   */
+  VERSION_UNSUPPORTED = 8,
+
+  /**
+   * Another host is at work with the same key: the disk of one was copied. One of the two must join anew.
+   *
+   * @generated from enum value: REFUSAL_REASON_DUPLICATE_KEY = 9;
+   */
+  DUPLICATE_KEY = 9,
+
+  /**
+   * The certificate expired longer ago than it can be renewed.
+   *
+   * @generated from enum value: REFUSAL_REASON_CERTIFICATE_EXPIRED = 10;
+   */
+  CERTIFICATE_EXPIRED = 10,
+
+  /**
+   * The certificate is good, but the control plane, restored from a backup, has no record of the node: an administrator
+   * has to say whether it belongs here.
+   *
+   * @generated from enum value: REFUSAL_REASON_ADOPTION_PENDING = 11;
+   */
+  ADOPTION_PENDING = 11,
+
+  /**
+   * More calls than this node may make.
+   *
+   * @generated from enum value: REFUSAL_REASON_TOO_MANY_CALLS = 12;
+   */
+  TOO_MANY_CALLS = 12,
 }
 
 /**

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { VolumeFormat } from "./vm_spec_pb.js";
 
 /**
  * Describes the file quantix/v1/storage.proto.
@@ -78,6 +79,13 @@ export declare type StoragePool = Message<"quantix.v1.StoragePool"> & {
    * @generated from field: quantix.v1.PoolUsage usage = 9;
    */
   usage?: PoolUsage | undefined;
+
+  /**
+   * `AssignedPool.id` if the control plane assigned it; else empty.
+   *
+   * @generated from field: string assigned_id = 10;
+   */
+  assignedId: string;
 };
 
 /**
@@ -126,6 +134,15 @@ export declare type PoolUsage = Message<"quantix.v1.PoolUsage"> & {
    * @generated from field: uint32 volumes = 5;
    */
   volumes: number;
+
+  /**
+   * SHA-256, lower case hex, over the pool's volumes, written as the objects of StateHash are: name, format,
+   * capacity_bytes, sorted by name. Empty if they are not known. Where it differs from what is recorded, the control
+   * plane asks for the full state.
+   *
+   * @generated from field: string volumes_sha256 = 6;
+   */
+  volumesSha256: string;
 };
 
 /**
@@ -133,6 +150,74 @@ export declare type PoolUsage = Message<"quantix.v1.PoolUsage"> & {
  * Use `create(PoolUsageSchema)` to create a new message.
  */
 export declare const PoolUsageSchema: GenMessage<PoolUsage>;
+
+/**
+ * A volume as its host finds it.
+ *
+ * @generated from message quantix.v1.Volume
+ */
+export declare type Volume = Message<"quantix.v1.Volume"> & {
+  /**
+   * Name in the pool.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it is written in.
+   *
+   * @generated from field: quantix.v1.VolumeFormat format = 2;
+   */
+  format: VolumeFormat;
+
+  /**
+   * Bytes that a virtual machine sees.
+   *
+   * @generated from field: uint64 capacity_bytes = 3;
+   */
+  capacityBytes: bigint;
+
+  /**
+   * Bytes that it takes up.
+   *
+   * @generated from field: uint64 allocated_bytes = 4;
+   */
+  allocatedBytes: bigint;
+};
+
+/**
+ * Describes the message quantix.v1.Volume.
+ * Use `create(VolumeSchema)` to create a new message.
+ */
+export declare const VolumeSchema: GenMessage<Volume>;
+
+/**
+ * All volumes of a pool, or, in one part of a full state, some of them.
+ *
+ * @generated from message quantix.v1.PoolVolumes
+ */
+export declare type PoolVolumes = Message<"quantix.v1.PoolVolumes"> & {
+  /**
+   * `StoragePool.id`.
+   *
+   * @generated from field: string pool_id = 1;
+   */
+  poolId: string;
+
+  /**
+   * Sorted by name.
+   *
+   * @generated from field: repeated quantix.v1.Volume items = 2;
+   */
+  items: Volume[];
+};
+
+/**
+ * Describes the message quantix.v1.PoolVolumes.
+ * Use `create(PoolVolumesSchema)` to create a new message.
+ */
+export declare const PoolVolumesSchema: GenMessage<PoolVolumes>;
 
 /**
  * The pools that this host should have. Where it is set it is the whole list: a pool that is missing is to be unmounted,
@@ -202,6 +287,40 @@ export declare type AssignedPool = Message<"quantix.v1.AssignedPool"> & {
  * Use `create(AssignedPoolSchema)` to create a new message.
  */
 export declare const AssignedPoolSchema: GenMessage<AssignedPool>;
+
+/**
+ * What became of an assigned pool on the host.
+ *
+ * @generated from message quantix.v1.AssignedPoolResult
+ */
+export declare type AssignedPoolResult = Message<"quantix.v1.AssignedPoolResult"> & {
+  /**
+   * `AssignedPool.id`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * `StoragePool.id` of what it is on the host; empty if it did not come up.
+   *
+   * @generated from field: string pool_id = 2;
+   */
+  poolId: string;
+
+  /**
+   * Why it did not, for people; empty if it did.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message quantix.v1.AssignedPoolResult.
+ * Use `create(AssignedPoolResultSchema)` to create a new message.
+ */
+export declare const AssignedPoolResultSchema: GenMessage<AssignedPoolResult>;
 
 /**
  * What a storage pool is made of. There is no other numbering of it.

@@ -3,12 +3,13 @@
 /* eslint-disable */
 
 import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
+import { file_quantix_v1_vm_spec } from "./vm_spec_pb.js";
 
 /**
  * Describes the file quantix/v1/storage.proto.
  */
 export const file_quantix_v1_storage = /*@__PURE__*/
-  fileDesc("ChhxdWFudGl4L3YxL3N0b3JhZ2UucHJvdG8SCnF1YW50aXgudjEi4AEKC1N0b3JhZ2VQb29sEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoEdHlwZRgDIAEoDjIULnF1YW50aXgudjEuUG9vbFR5cGUSJgoGaGVhbHRoGAQgASgOMhYucXVhbnRpeC52MS5Qb29sSGVhbHRoEhIKCm1vdW50X3BhdGgYBSABKAkSDgoGc291cmNlGAYgASgJEhAKCHdyaXRhYmxlGAcgASgIEg8KB3Byb2JsZW0YCCABKAkSJAoFdXNhZ2UYCSABKAsyFS5xdWFudGl4LnYxLlBvb2xVc2FnZSJvCglQb29sVXNhZ2USDwoHcG9vbF9pZBgBIAEoCRITCgt0b3RhbF9ieXRlcxgCIAEoBBISCgp1c2VkX2J5dGVzGAMgASgEEhcKD2F2YWlsYWJsZV9ieXRlcxgEIAEoBBIPCgd2b2x1bWVzGAUgASgNIjgKDUFzc2lnbmVkUG9vbHMSJwoFcG9vbHMYASADKAsyGC5xdWFudGl4LnYxLkFzc2lnbmVkUG9vbCJzCgxBc3NpZ25lZFBvb2wSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCgR0eXBlGAMgASgOMhQucXVhbnRpeC52MS5Qb29sVHlwZRIOCgZzb3VyY2UYBCABKAkSFQoNbW91bnRfb3B0aW9ucxgFIAMoCSp+CghQb29sVHlwZRIZChVQT09MX1RZUEVfVU5TUEVDSUZJRUQQABIXChNQT09MX1RZUEVfRElSRUNUT1JZEAESGAoUUE9PTF9UWVBFX0ZJTEVTWVNURU0QAhIRCg1QT09MX1RZUEVfTFZNEAMSEQoNUE9PTF9UWVBFX05GUxAEKo8BCgpQb29sSGVhbHRoEhsKF1BPT0xfSEVBTFRIX1VOU1BFQ0lGSUVEEAASFwoTUE9PTF9IRUFMVEhfSEVBTFRIWRABEhgKFFBPT0xfSEVBTFRIX0RFR1JBREVEEAISFgoSUE9PTF9IRUFMVEhfRkFJTEVEEAMSGQoVUE9PTF9IRUFMVEhfVU5NT1VOVEVEEARiBnByb3RvMw");
+  fileDesc("ChhxdWFudGl4L3YxL3N0b3JhZ2UucHJvdG8SCnF1YW50aXgudjEi9QEKC1N0b3JhZ2VQb29sEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoEdHlwZRgDIAEoDjIULnF1YW50aXgudjEuUG9vbFR5cGUSJgoGaGVhbHRoGAQgASgOMhYucXVhbnRpeC52MS5Qb29sSGVhbHRoEhIKCm1vdW50X3BhdGgYBSABKAkSDgoGc291cmNlGAYgASgJEhAKCHdyaXRhYmxlGAcgASgIEg8KB3Byb2JsZW0YCCABKAkSJAoFdXNhZ2UYCSABKAsyFS5xdWFudGl4LnYxLlBvb2xVc2FnZRITCgthc3NpZ25lZF9pZBgKIAEoCSKHAQoJUG9vbFVzYWdlEg8KB3Bvb2xfaWQYASABKAkSEwoLdG90YWxfYnl0ZXMYAiABKAQSEgoKdXNlZF9ieXRlcxgDIAEoBBIXCg9hdmFpbGFibGVfYnl0ZXMYBCABKAQSDwoHdm9sdW1lcxgFIAEoDRIWCg52b2x1bWVzX3NoYTI1NhgGIAEoCSJxCgZWb2x1bWUSDAoEbmFtZRgBIAEoCRIoCgZmb3JtYXQYAiABKA4yGC5xdWFudGl4LnYxLlZvbHVtZUZvcm1hdBIWCg5jYXBhY2l0eV9ieXRlcxgDIAEoBBIXCg9hbGxvY2F0ZWRfYnl0ZXMYBCABKAQiQQoLUG9vbFZvbHVtZXMSDwoHcG9vbF9pZBgBIAEoCRIhCgVpdGVtcxgCIAMoCzISLnF1YW50aXgudjEuVm9sdW1lIjgKDUFzc2lnbmVkUG9vbHMSJwoFcG9vbHMYASADKAsyGC5xdWFudGl4LnYxLkFzc2lnbmVkUG9vbCJzCgxBc3NpZ25lZFBvb2wSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCgR0eXBlGAMgASgOMhQucXVhbnRpeC52MS5Qb29sVHlwZRIOCgZzb3VyY2UYBCABKAkSFQoNbW91bnRfb3B0aW9ucxgFIAMoCSJCChJBc3NpZ25lZFBvb2xSZXN1bHQSCgoCaWQYASABKAkSDwoHcG9vbF9pZBgCIAEoCRIPCgdwcm9ibGVtGAMgASgJKn4KCFBvb2xUeXBlEhkKFVBPT0xfVFlQRV9VTlNQRUNJRklFRBAAEhcKE1BPT0xfVFlQRV9ESVJFQ1RPUlkQARIYChRQT09MX1RZUEVfRklMRVNZU1RFTRACEhEKDVBPT0xfVFlQRV9MVk0QAxIRCg1QT09MX1RZUEVfTkZTEAQqjwEKClBvb2xIZWFsdGgSGwoXUE9PTF9IRUFMVEhfVU5TUEVDSUZJRUQQABIXChNQT09MX0hFQUxUSF9IRUFMVEhZEAESGAoUUE9PTF9IRUFMVEhfREVHUkFERUQQAhIWChJQT09MX0hFQUxUSF9GQUlMRUQQAxIZChVQT09MX0hFQUxUSF9VTk1PVU5URUQQBGIGcHJvdG8z", [file_quantix_v1_vm_spec]);
 
 /**
  * Describes the message quantix.v1.StoragePool.
@@ -25,18 +26,39 @@ export const PoolUsageSchema = /*@__PURE__*/
   messageDesc(file_quantix_v1_storage, 1);
 
 /**
+ * Describes the message quantix.v1.Volume.
+ * Use `create(VolumeSchema)` to create a new message.
+ */
+export const VolumeSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_storage, 2);
+
+/**
+ * Describes the message quantix.v1.PoolVolumes.
+ * Use `create(PoolVolumesSchema)` to create a new message.
+ */
+export const PoolVolumesSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_storage, 3);
+
+/**
  * Describes the message quantix.v1.AssignedPools.
  * Use `create(AssignedPoolsSchema)` to create a new message.
  */
 export const AssignedPoolsSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_storage, 2);
+  messageDesc(file_quantix_v1_storage, 4);
 
 /**
  * Describes the message quantix.v1.AssignedPool.
  * Use `create(AssignedPoolSchema)` to create a new message.
  */
 export const AssignedPoolSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_storage, 3);
+  messageDesc(file_quantix_v1_storage, 5);
+
+/**
+ * Describes the message quantix.v1.AssignedPoolResult.
+ * Use `create(AssignedPoolResultSchema)` to create a new message.
+ */
+export const AssignedPoolResultSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_storage, 6);
 
 /**
  * Describes the enum quantix.v1.PoolType.

@@ -80,6 +80,49 @@ export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
    * @generated from field: google.protobuf.Timestamp power_state_changed_at = 9;
    */
   powerStateChangedAt?: Timestamp | undefined;
+
+  /**
+   * Whether it was defined from a VmSpec. The host keeps this in the definition's metadata.
+   *
+   * @generated from field: bool managed = 10;
+   */
+  managed: boolean;
+
+  /**
+   * `VmSpec.generation` that it was defined from; 0 if it was not.
+   *
+   * @generated from field: uint64 definition_generation = 11;
+   */
+  definitionGeneration: bigint;
+
+  /**
+   * SHA-256, lower case hex, of libvirt's own XML of its definition; empty if that is not known. Where it differs from
+   * what the host told after it carried out DefineVm, somebody has changed the definition since.
+   *
+   * @generated from field: string definition_sha256 = 12;
+   */
+  definitionSha256: string;
+
+  /**
+   * Disks. Not part of the hash: the hash of the definition is.
+   *
+   * @generated from field: repeated quantix.v1.VmDisk disks = 13;
+   */
+  disks: VmDisk[];
+
+  /**
+   * Network cards. Not part of the hash.
+   *
+   * @generated from field: repeated quantix.v1.VmNic nics = 14;
+   */
+  nics: VmNic[];
+
+  /**
+   * How its console is reached on the host; unset if it does not run or has none. Not part of the hash.
+   *
+   * @generated from field: quantix.v1.VmConsole console = 15;
+   */
+  console?: VmConsole | undefined;
 };
 
 /**
@@ -87,6 +130,191 @@ export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
  * Use `create(VirtualMachineSchema)` to create a new message.
  */
 export declare const VirtualMachineSchema: GenMessage<VirtualMachine>;
+
+/**
+ * A disk or drive of a virtual machine.
+ *
+ * @generated from message quantix.v1.VmDisk
+ */
+export declare type VmDisk = Message<"quantix.v1.VmDisk"> & {
+  /**
+   * What the guest's bus calls it: `vda`.
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * File or device on the host; empty for an empty drive.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * `StoragePool.id` of the pool that it lies in; empty if it lies in none.
+   *
+   * @generated from field: string pool_id = 3;
+   */
+  poolId: string;
+
+  /**
+   * Whether it is a CD-ROM drive.
+   *
+   * @generated from field: bool cdrom = 4;
+   */
+  cdrom: boolean;
+
+  /**
+   * `qcow2`, `raw`; empty if the definition does not say.
+   *
+   * @generated from field: string format = 5;
+   */
+  format: string;
+};
+
+/**
+ * Describes the message quantix.v1.VmDisk.
+ * Use `create(VmDiskSchema)` to create a new message.
+ */
+export declare const VmDiskSchema: GenMessage<VmDisk>;
+
+/**
+ * A network card of a virtual machine.
+ *
+ * @generated from message quantix.v1.VmNic
+ */
+export declare type VmNic = Message<"quantix.v1.VmNic"> & {
+  /**
+   * MAC address, lower case with colons.
+   *
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * Bridge that it is attached to; empty if it is attached to none.
+   *
+   * @generated from field: string bridge = 2;
+   */
+  bridge: string;
+
+  /**
+   * libvirt's network that it is attached to; empty if it is attached to none.
+   *
+   * @generated from field: string network = 3;
+   */
+  network: string;
+
+  /**
+   * VLAN id; 0 without.
+   *
+   * @generated from field: uint32 vlan_id = 4;
+   */
+  vlanId: number;
+};
+
+/**
+ * Describes the message quantix.v1.VmNic.
+ * Use `create(VmNicSchema)` to create a new message.
+ */
+export declare const VmNicSchema: GenMessage<VmNic>;
+
+/**
+ * The console of a virtual machine that runs.
+ *
+ * @generated from message quantix.v1.VmConsole
+ */
+export declare type VmConsole = Message<"quantix.v1.VmConsole"> & {
+  /**
+   * Port of VNC on the host's loopback; 0 without.
+   *
+   * @generated from field: uint32 vnc_port = 1;
+   */
+  vncPort: number;
+
+  /**
+   * Whether it has a serial console.
+   *
+   * @generated from field: bool serial = 2;
+   */
+  serial: boolean;
+};
+
+/**
+ * Describes the message quantix.v1.VmConsole.
+ * Use `create(VmConsoleSchema)` to create a new message.
+ */
+export declare const VmConsoleSchema: GenMessage<VmConsole>;
+
+/**
+ * What a virtual machine that runs uses. Counters run since its start.
+ *
+ * @generated from message quantix.v1.VmStatistics
+ */
+export declare type VmStatistics = Message<"quantix.v1.VmStatistics"> & {
+  /**
+   * `VirtualMachine.id`.
+   *
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * Nanoseconds of processor time.
+   *
+   * @generated from field: uint64 cpu_time_ns = 2;
+   */
+  cpuTimeNs: bigint;
+
+  /**
+   * Memory of the host that it takes up, bytes.
+   *
+   * @generated from field: uint64 memory_used_bytes = 3;
+   */
+  memoryUsedBytes: bigint;
+
+  /**
+   * Bytes read from all disks.
+   *
+   * @generated from field: uint64 disk_read_bytes = 4;
+   */
+  diskReadBytes: bigint;
+
+  /**
+   * Bytes written to all disks.
+   *
+   * @generated from field: uint64 disk_written_bytes = 5;
+   */
+  diskWrittenBytes: bigint;
+
+  /**
+   * Bytes received by all cards.
+   *
+   * @generated from field: uint64 network_received_bytes = 6;
+   */
+  networkReceivedBytes: bigint;
+
+  /**
+   * Bytes sent by all cards.
+   *
+   * @generated from field: uint64 network_sent_bytes = 7;
+   */
+  networkSentBytes: bigint;
+
+  /**
+   * Addresses of the guest, IPv4 and IPv6, as its agent, a lease or its traffic tells; empty if none is known.
+   *
+   * @generated from field: repeated string addresses = 8;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message quantix.v1.VmStatistics.
+ * Use `create(VmStatisticsSchema)` to create a new message.
+ */
+export declare const VmStatisticsSchema: GenMessage<VmStatistics>;
 
 /**
  * Whether the host can run virtual machines at all.

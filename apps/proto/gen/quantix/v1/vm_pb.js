@@ -9,7 +9,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file quantix/v1/vm.proto.
  */
 export const file_quantix_v1_vm = /*@__PURE__*/
-  fileDesc("ChNxdWFudGl4L3YxL3ZtLnByb3RvEgpxdWFudGl4LnYxIvsBCg5WaXJ0dWFsTWFjaGluZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEisKC3Bvd2VyX3N0YXRlGAMgASgOMhYucXVhbnRpeC52MS5Qb3dlclN0YXRlEgwKBGNwdXMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhIKCnBlcnNpc3RlbnQYBiABKAgSEQoJYXV0b3N0YXJ0GAcgASgIEhsKE3Bvd2VyX3N0YXRlX2NoYW5nZXMYCCABKAQSOgoWcG93ZXJfc3RhdGVfY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQQoKSHlwZXJ2aXNvchIRCglhdmFpbGFibGUYASABKAgSDwoHdmVyc2lvbhgCIAEoCRIPCgdwcm9ibGVtGAMgASgJKuABCgpQb3dlclN0YXRlEhsKF1BPV0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTUE9XRVJfU1RBVEVfUlVOTklORxABEhcKE1BPV0VSX1NUQVRFX0JMT0NLRUQQAhIWChJQT1dFUl9TVEFURV9QQVVTRUQQAxIdChlQT1dFUl9TVEFURV9TSFVUVElOR19ET1dOEAQSGAoUUE9XRVJfU1RBVEVfU0hVVF9PRkYQBRIXChNQT1dFUl9TVEFURV9DUkFTSEVEEAYSGQoVUE9XRVJfU1RBVEVfU1VTUEVOREVEEAdiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChNxdWFudGl4L3YxL3ZtLnByb3RvEgpxdWFudGl4LnYxIrIDCg5WaXJ0dWFsTWFjaGluZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEisKC3Bvd2VyX3N0YXRlGAMgASgOMhYucXVhbnRpeC52MS5Qb3dlclN0YXRlEgwKBGNwdXMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhIKCnBlcnNpc3RlbnQYBiABKAgSEQoJYXV0b3N0YXJ0GAcgASgIEhsKE3Bvd2VyX3N0YXRlX2NoYW5nZXMYCCABKAQSOgoWcG93ZXJfc3RhdGVfY2hhbmdlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWFuYWdlZBgKIAEoCBIdChVkZWZpbml0aW9uX2dlbmVyYXRpb24YCyABKAQSGQoRZGVmaW5pdGlvbl9zaGEyNTYYDCABKAkSIQoFZGlza3MYDSADKAsyEi5xdWFudGl4LnYxLlZtRGlzaxIfCgRuaWNzGA4gAygLMhEucXVhbnRpeC52MS5WbU5pYxImCgdjb25zb2xlGA8gASgLMhUucXVhbnRpeC52MS5WbUNvbnNvbGUiWAoGVm1EaXNrEg4KBnRhcmdldBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDwoHcG9vbF9pZBgDIAEoCRINCgVjZHJvbRgEIAEoCBIOCgZmb3JtYXQYBSABKAkiRgoFVm1OaWMSCwoDbWFjGAEgASgJEg4KBmJyaWRnZRgCIAEoCRIPCgduZXR3b3JrGAMgASgJEg8KB3ZsYW5faWQYBCABKA0iLQoJVm1Db25zb2xlEhAKCHZuY19wb3J0GAEgASgNEg4KBnNlcmlhbBgCIAEoCCLRAQoMVm1TdGF0aXN0aWNzEg0KBXZtX2lkGAEgASgJEhMKC2NwdV90aW1lX25zGAIgASgEEhkKEW1lbW9yeV91c2VkX2J5dGVzGAMgASgEEhcKD2Rpc2tfcmVhZF9ieXRlcxgEIAEoBBIaChJkaXNrX3dyaXR0ZW5fYnl0ZXMYBSABKAQSHgoWbmV0d29ya19yZWNlaXZlZF9ieXRlcxgGIAEoBBIaChJuZXR3b3JrX3NlbnRfYnl0ZXMYByABKAQSEQoJYWRkcmVzc2VzGAggAygJIkEKCkh5cGVydmlzb3ISEQoJYXZhaWxhYmxlGAEgASgIEg8KB3ZlcnNpb24YAiABKAkSDwoHcHJvYmxlbRgDIAEoCSrgAQoKUG93ZXJTdGF0ZRIbChdQT1dFUl9TVEFURV9VTlNQRUNJRklFRBAAEhcKE1BPV0VSX1NUQVRFX1JVTk5JTkcQARIXChNQT1dFUl9TVEFURV9CTE9DS0VEEAISFgoSUE9XRVJfU1RBVEVfUEFVU0VEEAMSHQoZUE9XRVJfU1RBVEVfU0hVVFRJTkdfRE9XThAEEhgKFFBPV0VSX1NUQVRFX1NIVVRfT0ZGEAUSFwoTUE9XRVJfU1RBVEVfQ1JBU0hFRBAGEhkKFVBPV0VSX1NUQVRFX1NVU1BFTkRFRBAHYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message quantix.v1.VirtualMachine.
@@ -19,11 +19,39 @@ export const VirtualMachineSchema = /*@__PURE__*/
   messageDesc(file_quantix_v1_vm, 0);
 
 /**
+ * Describes the message quantix.v1.VmDisk.
+ * Use `create(VmDiskSchema)` to create a new message.
+ */
+export const VmDiskSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_vm, 1);
+
+/**
+ * Describes the message quantix.v1.VmNic.
+ * Use `create(VmNicSchema)` to create a new message.
+ */
+export const VmNicSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_vm, 2);
+
+/**
+ * Describes the message quantix.v1.VmConsole.
+ * Use `create(VmConsoleSchema)` to create a new message.
+ */
+export const VmConsoleSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_vm, 3);
+
+/**
+ * Describes the message quantix.v1.VmStatistics.
+ * Use `create(VmStatisticsSchema)` to create a new message.
+ */
+export const VmStatisticsSchema = /*@__PURE__*/
+  messageDesc(file_quantix_v1_vm, 4);
+
+/**
  * Describes the message quantix.v1.Hypervisor.
  * Use `create(HypervisorSchema)` to create a new message.
  */
 export const HypervisorSchema = /*@__PURE__*/
-  messageDesc(file_quantix_v1_vm, 1);
+  messageDesc(file_quantix_v1_vm, 5);
 
 /**
  * Describes the enum quantix.v1.PowerState.

@@ -1,8 +1,10 @@
+import { isMessage } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { hashPools, hashVms } from '../../../../../apps/agent/membership/reporting/hash.ts';
 import { poolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
 import { VmMessages } from '../../../../../apps/agent/membership/reporting/vm-message.ts';
+import { SyncFullStateRequestSchema } from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { Ledger } from '../../../../control-plane/ledger.ts';
 import { type Agent, DATA, members, WEB } from './agent.ts';
@@ -126,6 +128,31 @@ test('what the control plane loses is seen by the hash, and mended by a full sta
   await agent.said(/record of this host differs/);
 });
 
+test('hashes that the node itself finds to differ are mended by a full state, too', async () => {
+  const { plane, agent } = await members();
+  plane.leavesComparing = true;
+  plane.node().ledger.vms.clear();
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+  expect(recorded(plane)).toEqual(['web 1']);
+});
+
+test('a state that is too large for one message comes in parts, and is applied whole', async () => {
+  const { plane, agent } = await members();
+  agent.vms = Array.from({ length: 400 }, (_, index) => ({
+    ...WEB,
+    id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+    name: `${index} ${'n'.repeat(4000)}`,
+  }));
+  plane.node().ledger = new Ledger();
+  await agent.clock.skip();
+  const { request } = await plane.answered('syncFullState', 2);
+  if (!isMessage(request, SyncFullStateRequestSchema)) throw new Error(request.$typeName);
+  expect(request.last).toBe(true);
+  expect(plane.parts).toBeGreaterThan(2);
+  expect(plane.node().ledger.vms.size).toBe(400);
+});
+
 test('an event that libvirt never sent is found after the next heartbeat', async () => {
   const { plane, agent } = await members();
   agent.vms = [{ ...WEB, state: 'crashed' }];
@@ -155,7 +182,7 @@ test('an hour away: each object is told once, as it is now, and nothing is lost'
 
 test('a control plane that forgot the epoch gets a full state', async () => {
   const { plane, agent } = await members();
-  plane.nodes.set([...plane.nodes.keys()][0] ?? '', { ledger: new Ledger(), deleted: false });
+  plane.node().ledger = new Ledger();
   agent.vms = [WEB, MAIL];
   agent.control.changed();
   await plane.answered('syncFullState', 2);
@@ -208,7 +235,7 @@ test('after any walk of changes and faults both sides come to the same hashes', 
     await plane.answered('heartbeat', before + more);
   }
   await quiet(agent);
-  expect(plane.node().ledger.hash()).toEqual({
+  expect(plane.node().ledger.hash()).toMatchObject({
     vms: hashVms(new VmMessages().of(agent.vms, 0)),
     pools: hashPools(agent.pools.map(poolMessage)),
   });
