@@ -1,14 +1,19 @@
-import { type Action, titleOf } from './actions.ts';
 import type { PasswordState } from './deps.ts';
-import { EXIT } from './exit-status.ts';
+import { escapes, heading, tell, work } from './dialogs.ts';
+import { boxWidth } from './kit/dialog.ts';
 import { secretField } from './kit/field.ts';
-import { fill, openForm } from './kit/form.ts';
-import type { Key } from './kit/keys.ts';
-import type { Dialog, State } from './state.ts';
-import { leave, open, type Step, stay, tell, work } from './steps.ts';
+import { type Form, fill, openForm } from './kit/form.ts';
+import { viewForm } from './kit/form-view.ts';
+import { line } from './kit/frame.ts';
+import { wrap } from './kit/text.ts';
+import type { Dialog, Next, State, Step } from './state.ts';
+import { open } from './steps.ts';
+
+/** Milliseconds that a password's check may take; the hash is slow on purpose, and wrong passwords before it cost time. */
+const PASSWORD_LIMIT = 90_000;
 
 /** The form that asks for root's password. */
-export const AUTHORIZATION_FIELDS = [
+const FIELDS = [
   secretField({
     name: 'password',
     label: 'Password of root',
@@ -17,44 +22,74 @@ export const AUTHORIZATION_FIELDS = [
   }),
 ] as const;
 
-/** Begins an action: whether root has a password is asked now, not remembered from earlier. */
-export function request(state: State, action: Action): Step {
-  return work(state, titleOf(action), { type: 'ask-password-state', action });
+/**
+ * Goes on with something that needs root's password, if there is one. Whether there is one is asked now, not remembered
+ * from earlier; where it cannot be read, nobody goes on.
+ * @param title what is to be done
+ */
+export function authorize(state: State, title: string, next: Next): Step {
+  return work(state, {
+    title,
+    limit: PASSWORD_LIMIT,
+    facts: [],
+    run: async (deps, signal) => {
+      const password = await deps.passwordState(signal);
+      return (now) => onPasswordState(now, { title, password, next });
+    },
+  });
 }
 
-/** Goes on once it is known whether there is a password; where it cannot be read, nobody goes on. */
-export function onPasswordState(state: State, action: Action, password: PasswordState): Step {
+function onPasswordState(
+  state: State,
+  { title, password, next }: { title: string; password: PasswordState; next: Next },
+): Step {
   if (typeof password === 'object') {
     return tell(state, 'The consoles are closed', password.closed);
   }
-  return password === 'empty' ? authorized(state, action) : ask(state, action, null);
+  return password === 'empty' ? next(state) : ask(state, { title, next, problem: null });
 }
 
-/** Goes on once a password was compared with root's. */
-export function onPasswordChecked(state: State, action: Action, right: boolean): Step {
-  return right ? authorized(state, action) : ask(state, action, 'That is not the password.');
+interface Question {
+  title: string;
+  next: Next;
+  /** What is wrong with the password before. */
+  problem: string | null;
 }
 
-/** A key in the dialog that asks for the password. */
-export function onAuthorizationKey(
-  state: State,
-  dialog: Extract<Dialog, { name: 'authorize' }>,
-  key: Key,
-): Step {
-  const { form, outcome } = fill(dialog.form, AUTHORIZATION_FIELDS, key);
-  if (outcome === 'cancelled') return stay({ ...state, dialog: null });
-  if (outcome === 'editing') return open(state, { ...dialog, form });
-  const { password } = form.values;
-  const { action } = dialog;
-  return work(state, 'Checking the password', { type: 'check-password', action, password });
+function ask(state: State, question: Question): Step {
+  return open(state, dialogOf(question, openForm<'password'>(FIELDS, { password: '' })));
 }
 
-function ask(state: State, action: Action, problem: string | null): Step {
-  const form = openForm<'password'>(AUTHORIZATION_FIELDS, { password: '' });
-  return open(state, { name: 'authorize', action, form, problem });
-}
-
-function authorized(state: State, action: Action): Step {
-  if (action.type === 'shell') return leave(state, EXIT.shell);
-  return work(state, titleOf(action), { type: 'perform', action });
+function dialogOf(question: Question, form: Form<'password'>): Dialog {
+  const { title, next, problem } = question;
+  return {
+    passing: false,
+    moves: null,
+    view: (_state, columns) => {
+      const width = boxWidth(columns);
+      const { lines, cursor } = viewForm(form, FIELDS, width);
+      const above = heading(title, columns);
+      const below = problem === null ? [] : wrap(`! ${problem}`, width).map(line);
+      return {
+        lines: [...above, ...lines, ...below],
+        cursor: cursor && { ...cursor, row: cursor.row + above.length },
+        keys: 'Enter Go on   Esc Cancel',
+      };
+    },
+    onKey: (state, key) => {
+      if (escapes(key)) return open(state, null);
+      const { form: filled, submitted } = fill(form, FIELDS, key);
+      if (!submitted) return open(state, dialogOf(question, filled));
+      return work(state, {
+        title: 'Checking the password',
+        limit: PASSWORD_LIMIT,
+        facts: [],
+        run: async (deps, signal) => {
+          const right = await deps.checkPassword(filled.values.password, signal);
+          return (now) =>
+            right ? next(now) : ask(now, { title, next, problem: 'That is not the password.' });
+        },
+      });
+    },
+  };
 }

@@ -1,34 +1,20 @@
-import type { Deps, FactName } from './deps.ts';
+import type { Deps } from './deps.ts';
 import { Effects } from './effects.ts';
-import { UNREAD_FACTS } from './facts.ts';
+import { FACT_NAMES, FACTS } from './facts.ts';
 import type { Program } from './kit/program.ts';
 import { poll } from './polling.ts';
-import { STATUS } from './screens/back.ts';
+import { STATUS } from './screens/status.ts';
 import type { Effect, Event, State } from './state.ts';
 import { update } from './update.ts';
 import { view } from './view.ts';
 
-/** Milliseconds between ticks, and while something is shown as being done. */
+/** Milliseconds between ticks, where nothing moves. */
 const TICK = 5_000;
-const SPIN = 250;
-
-/** Names of facts that some appliance has. */
-const FACTS: readonly FactName[] = [
-  'host',
-  'network',
-  'services',
-  'ssh',
-  'health',
-  'readiness',
-  'vms',
-  'pools',
-  'stop',
-];
 
 /** The console of an appliance, for `runProgram`. */
 export function consoleProgram(product: string, deps: Deps): Program<State, Event, Effect> {
   const effects = new Effects(deps);
-  const sources = FACTS.filter((name) => deps.facts[name] !== undefined);
+  const sources = FACT_NAMES.filter((name) => deps.facts[name] !== undefined);
   return {
     start: (size, now) => {
       const started = poll({
@@ -36,9 +22,10 @@ export function consoleProgram(product: string, deps: Deps): Program<State, Even
         size,
         now,
         sources,
-        facts: UNREAD_FACTS,
+        facts: FACTS,
         asked: {},
         screen: STATUS,
+        below: [],
         dialog: null,
         exitStatus: null,
       });
@@ -47,7 +34,7 @@ export function consoleProgram(product: string, deps: Deps): Program<State, Even
     update,
     view,
     carryOut: (effect, signal) => effects.carryOut(effect, signal),
-    tickAfter: ({ dialog }) => (dialog?.name === 'working' ? SPIN : TICK),
+    tickAfter: ({ dialog }) => dialog?.moves ?? TICK,
     exitStatus: (state) => state.exitStatus,
   };
 }

@@ -1,39 +1,8 @@
-import type { Health } from '../api/health.ts';
-import type { Host } from '../api/host.ts';
-import type { Network } from '../api/network.ts';
-import type { Readiness } from '../api/readiness.ts';
-import type { Pool } from '../api/storage.ts';
-import type { Vms } from '../api/vms.ts';
 import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
-import type { SshState } from '../services/ssh.ts';
-import type { Service } from '../services/state.ts';
+import type { FactName, FactValue } from './facts.ts';
 
-/** Which log: all services', the kernel's, or the kernel's warnings and errors alone. */
-export type LogSource = 'system' | 'kernel' | 'warnings';
-
-/** How far a host is with stopping its virtual machines before it goes down. */
-export interface GuestStop {
-  /** What is still waited for, in a line; `null` if the host does not go down. */
-  waits: string | null;
-}
-
-/** What the consoles know of a machine. */
-export interface FactValues {
-  host: Host;
-  network: Network;
-  services: Service[];
-  ssh: SshState;
-  health: Health;
-  readiness: Readiness;
-  vms: Vms;
-  pools: Pool[];
-  stop: GuestStop;
-}
-
-export type FactName = keyof FactValues;
-
-/** How a fact is read; a rejection's message is shown to the person at the console. */
+/** How something is asked; a rejection's message is shown to the person at the console. */
 export type Read<T> = (signal: AbortSignal) => Promise<T>;
 
 /** Whether root has a password; where that cannot be known nobody is let in, and why is told. */
@@ -45,7 +14,7 @@ export type PasswordState = 'set' | 'empty' | { closed: string };
  */
 export interface Deps {
   /** The facts that this appliance has; a console shows nothing of those that are absent. */
-  facts: { [Name in FactName]?: Read<FactValues[Name]> };
+  facts: { readonly [Name in FactName]?: Read<FactValue<Name>> };
 
   /** Waits until the network changes; rejects if that cannot be watched. */
   networkChange(signal: AbortSignal): Promise<void>;
@@ -62,9 +31,6 @@ export interface Deps {
   disableSsh(signal: AbortSignal): Promise<string[]>;
 
   restartService(name: string, signal: AbortSignal): Promise<void>;
-
-  /** The last lines of a log, oldest first. */
-  readLog(source: LogSource, signal: AbortSignal): Promise<string[]>;
 
   /** Whether root has a password. */
   passwordState(signal: AbortSignal): Promise<PasswordState>;

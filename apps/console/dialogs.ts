@@ -1,49 +1,76 @@
-import { titleOf } from './actions.ts';
-import { AUTHORIZATION_FIELDS } from './authorization.ts';
 import { type Box, boxWidth } from './kit/dialog.ts';
-import { viewForm } from './kit/form-view.ts';
 import { bold, type Line, line } from './kit/frame.ts';
+import { type Key, letter } from './kit/keys.ts';
 import { plain, wrap } from './kit/text.ts';
-import type { Dialog } from './state.ts';
+import type { Dialog, Next, State, Step, Work } from './state.ts';
+import { open, stay } from './steps.ts';
 
-/** Turns while something is being done. */
+/** Turns while something is being done, one each so many milliseconds. */
 const SPINNER = ['|', '/', '-', '\\'];
+const SPIN = 250;
 
-/** What a dialog says, and which keys it takes. */
-export function viewDialog(dialog: Dialog, columns: number): Box & { keys: string } {
-  const width = boxWidth(columns);
-  const paragraph = (text: string): Line[] => wrap(text, width).map(line);
-  const heading = (text: string): Line[] => wrap(text, width).map(bold);
-  switch (dialog.name) {
-    case 'message':
-      return {
-        lines: [...heading(dialog.title), line(''), ...paragraph(dialog.text)],
-        cursor: null,
-        keys: 'Enter Go on',
-      };
-    case 'confirm':
-      return {
-        lines: [...heading(dialog.title), line(''), ...paragraph(dialog.text)],
-        cursor: null,
-        keys: 'y Yes   n No',
-      };
-    case 'working': {
-      const turn = SPINNER[dialog.turn % SPINNER.length] ?? '';
-      return {
-        lines: paragraph(`${turn} ${plain(dialog.title)} ...`),
-        cursor: null,
-        keys: 'Esc Cancel',
-      };
-    }
-    case 'authorize': {
-      const { lines, cursor } = viewForm(dialog.form, AUTHORIZATION_FIELDS, width);
-      const above = [...heading(titleOf(dialog.action)), line('')];
-      const below = dialog.problem === null ? [] : paragraph(`! ${dialog.problem}`);
-      return {
-        lines: [...above, ...lines, ...below],
-        cursor: cursor && { ...cursor, row: cursor.row + above.length },
-        keys: 'Enter Go on   Esc Cancel',
-      };
-    }
-  }
+/** True for the keys that lead out of whatever takes keys. */
+export function escapes(key: Key): boolean {
+  return key.name === 'escape' || key.name === 'interrupt';
+}
+
+/** Tells something that is to be acknowledged. */
+export function tell(state: State, title: string, text: string): Step {
+  return open(state, {
+    passing: true,
+    moves: null,
+    view: (_state, columns) => ({ ...paragraphs(title, text, columns), keys: 'Enter Go on' }),
+    onKey: (now, key) =>
+      escapes(key) || key.name === 'enter' || letter(key) === ' ' ? open(now, null) : stay(now),
+  });
+}
+
+/** Asks before something is done. */
+export function confirm(
+  state: State,
+  { title, text, next }: { title: string; text: string; next: Next },
+): Step {
+  return open(state, {
+    passing: false,
+    moves: null,
+    view: (_state, columns) => ({ ...paragraphs(title, text, columns), keys: 'y Yes   n No' }),
+    onKey: (now, key) => {
+      if (escapes(key) || letter(key) === 'n') return open(now, null);
+      return letter(key) === 'y' ? next(now) : stay(now);
+    },
+  });
+}
+
+/** Does something that takes a while, with a dialog that shows it. */
+export function work(state: State, what: Work): Step {
+  return {
+    state: { ...state, dialog: workingDialog(what, state.now) },
+    effects: [{ type: 'work', work: what }],
+  };
+}
+
+function workingDialog({ title }: Work, since: number): Dialog {
+  return {
+    passing: false,
+    moves: SPIN,
+    view: ({ now }, columns) => {
+      const turn = SPINNER[Math.floor((now - since) / SPIN) % SPINNER.length] ?? '|';
+      const lines = wrap(`${turn} ${plain(title)} ...`, boxWidth(columns)).map(line);
+      return { lines, cursor: null, keys: 'Esc Cancel' };
+    },
+    onKey: (now, key) => (escapes(key) ? { state: now, effects: [{ type: 'cancel' }] } : stay(now)),
+  };
+}
+
+/** A title, and below it a text. */
+function paragraphs(title: string, text: string, columns: number): Box {
+  return {
+    lines: [...heading(title, columns), ...wrap(text, boxWidth(columns)).map(line)],
+    cursor: null,
+  };
+}
+
+/** The title of a box, and a line below it. */
+export function heading(title: string, columns: number): Line[] {
+  return [...wrap(title, boxWidth(columns)).map(bold), line('')];
 }

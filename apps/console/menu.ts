@@ -1,11 +1,15 @@
-import { request } from './authorization.ts';
+import { authorize } from './authorization.ts';
 import { EXIT } from './exit-status.ts';
 import { type Key, letter } from './kit/keys.ts';
-import { NETWORK, POWER, SERVICES, SSH, STATUS } from './screens/back.ts';
-import { openLog } from './screens/logs.ts';
-import { openPasswordForm } from './screens/password.ts';
-import type { State } from './state.ts';
-import { leave, type Step, show } from './steps.ts';
+import { LOGS_SCREEN } from './screens/logs.ts';
+import { NETWORK } from './screens/network.ts';
+import { POWER } from './screens/power.ts';
+import { SERVICES } from './screens/services.ts';
+import { SSH } from './screens/ssh.ts';
+import { STATUS } from './screens/status.ts';
+import { SYSTEM } from './screens/system.ts';
+import type { Screen, State, Step } from './state.ts';
+import { leave, stay } from './steps.ts';
 
 /** An entry of the menu; the first is F1 or 1, and so on. */
 interface Entry {
@@ -15,16 +19,24 @@ interface Entry {
 
 /** The menu at the foot of every screen. */
 export const MENU: readonly Entry[] = [
-  { label: 'Status', choose: (state) => show(state, STATUS) },
-  { label: 'Network', choose: (state) => show(state, NETWORK) },
-  { label: 'SSH', choose: (state) => show(state, SSH) },
-  { label: 'Services', choose: (state) => show(state, SERVICES) },
-  { label: 'Logs', choose: (state) => openLog(state, 'system') },
-  { label: 'Password', choose: (state) => show(state, openPasswordForm()) },
-  { label: 'Power', choose: (state) => show(state, POWER) },
-  { label: 'Shell', choose: (state) => request(state, { type: 'shell' }) },
+  { label: 'Status', choose: (state) => stay({ ...state, screen: STATUS, below: [] }) },
+  { label: 'Network', choose: (state) => aboveStatus(state, NETWORK) },
+  { label: 'SSH', choose: (state) => aboveStatus(state, SSH) },
+  { label: 'Services', choose: (state) => aboveStatus(state, SERVICES) },
+  { label: 'Logs', choose: (state) => aboveStatus(state, LOGS_SCREEN) },
+  { label: 'System', choose: (state) => aboveStatus(state, SYSTEM) },
+  { label: 'Power', choose: (state) => aboveStatus(state, POWER) },
+  {
+    label: 'Shell',
+    choose: (state) => authorize(state, 'Opening a shell', (now) => leave(now, EXIT.shell)),
+  },
   { label: 'Log-in', choose: (state) => leave(state, EXIT.login) },
 ];
+
+/** Escape leads from every screen of the menu to the status. */
+function aboveStatus(state: State, screen: Screen): Step {
+  return stay({ ...state, screen, below: [STATUS] });
+}
 
 /** The entry that a function key stands for. */
 export function entryOfFunctionKey(key: Key): Entry | undefined {

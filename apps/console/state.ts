@@ -1,49 +1,34 @@
-import type { HeardNetwork } from '../network/scan.ts';
-import type { Action } from './actions.ts';
-import type { FactName, LogSource, PasswordState } from './deps.ts';
-import type { FactRead, Facts } from './facts.ts';
-import type { Form } from './kit/form.ts';
+import type { Deps } from './deps.ts';
+import type { FactName, FactRead, Facts } from './facts.ts';
+import type { Box } from './kit/dialog.ts';
 import type { Size } from './kit/frame.ts';
-import type { List } from './kit/list.ts';
+import type { Key } from './kit/keys.ts';
+import type { Step as ProgramStep } from './kit/program.ts';
+import type { Body } from './screens/body.ts';
 
-export type StaticName = 'address' | 'gateway' | 'dns' | 'keep';
-export type DhcpName = 'keep';
-export type JoinName = 'ssid' | 'password' | 'keep';
-export type MinutesName = 'minutes';
-export type PasswordName = 'password' | 'again';
-
-/** Names of screens, and each screen by its name. */
-export type ScreenName = Screen['name'];
-export type ScreenOf<Name extends ScreenName> = Extract<Screen, { name: Name }>;
-
-/** What is on the screen below the title. */
-export type Screen =
-  | { name: 'status'; top: number }
-  | { name: 'network'; list: List }
-  | { name: 'static'; interface: string; form: Form<StaticName> }
-  | { name: 'dhcp'; interface: string; form: Form<DhcpName> }
-  | { name: 'wifi'; interface: string; found: readonly HeardNetwork[]; list: List }
-  | { name: 'join'; interface: string; form: Form<JoinName> }
-  | { name: 'ssh'; list: List }
-  | { name: 'ssh-minutes'; form: Form<MinutesName> }
-  | { name: 'services'; list: List }
-  | {
-      name: 'logs';
-      source: LogSource;
-      lines: readonly string[] | null;
-      problem: string | null;
-      /** First line that is seen; `end` follows the newest. */
-      top: number | 'end';
-    }
-  | { name: 'password'; form: Form<PasswordName> }
-  | { name: 'power'; list: List };
+/**
+ * What is below the title: a value that knows how it looks and what keys make of it. Its own state is what it was made
+ * from, so a key that changes it shows another one in its place (`steps.ts`).
+ */
+export interface Screen {
+  /** What it shows: asked for again where it is old, and only while this screen is shown. */
+  readonly facts: readonly FactName[];
+  /** True if digits and letters are typed into it. */
+  readonly takesText: boolean;
+  view(state: State, room: Size): Body;
+  /** Any key but those of the menu and those that lead back. */
+  onKey(state: State, key: Key): Step;
+}
 
 /** What lies over the screen, and takes the keys. */
-export type Dialog =
-  | { name: 'message'; title: string; text: string }
-  | { name: 'confirm'; title: string; text: string; action: Action }
-  | { name: 'working'; title: string; turn: number }
-  | { name: 'authorize'; action: Action; form: Form<'password'>; problem: string | null };
+export interface Dialog {
+  /** True for what only tells something: the menu leads on from it, as from a screen. */
+  readonly passing: boolean;
+  /** Milliseconds between two looks at it, where it moves. */
+  readonly moves: number | null;
+  view(state: State, columns: number): Box & { keys: string };
+  onKey(state: State, key: Key): Step;
+}
 
 /** A question for a fact: answers to earlier ones are no longer of interest. */
 export interface Asked {
@@ -65,37 +50,42 @@ export interface State {
   /** The last time that each fact was asked for. */
   asked: Readonly<Partial<Record<FactName, Asked>>>;
   screen: Screen;
+  /** The screens that Escape leads back to, the next one last. */
+  below: readonly Screen[];
   dialog: Dialog | null;
   exitStatus: number | null;
+}
+
+/** A state, and what is to be done outside now that it is reached. */
+export type Step = ProgramStep<State, Effect>;
+
+/** How it goes on once something is known. */
+export type Next = (state: State) => Step;
+
+/** Something that takes a while and that a dialog waits for, with a key that cancels it. */
+export interface Work {
+  /** What is being done, for a person who waits. */
+  title: string;
+  /** Milliseconds that it may take. */
+  limit: number;
+  /** What it changes, even where it fails or is cancelled. */
+  facts: readonly FactName[];
+  run(deps: Deps, signal: AbortSignal): Promise<Next>;
 }
 
 /** What is to be done outside. */
 export type Effect =
   | { type: 'read'; name: FactName; turn: number }
-  | { type: 'read-log'; source: LogSource }
   | { type: 'await-network-change' }
-  | { type: 'scan'; interface: string }
-  /** Asks whether there is a password, before an action. */
-  | { type: 'ask-password-state'; action: Action }
-  | { type: 'check-password'; action: Action; password: string }
-  | { type: 'perform'; action: Action }
+  | { type: 'work'; work: Work }
   | { type: 'cancel' };
 
 /** What came of it. */
 export type Event =
   | { type: 'fact'; turn: number; fact: FactRead }
-  | {
-      type: 'log';
-      source: LogSource;
-      lines: readonly string[] | null;
-      problem: string | null;
-    }
   | { type: 'network-changed' }
-  /** The network is not watched; it is read at intervals all the same. */
-  | { type: 'network-unwatched' }
-  | { type: 'scanned'; interface: string; found: readonly HeardNetwork[] }
-  | { type: 'password-state'; action: Action; state: PasswordState }
-  | { type: 'password-checked'; action: Action; right: boolean }
-  | { type: 'performed'; action: Action; message: string }
-  | { type: 'failed'; title: string; problem: string }
-  | { type: 'cancelled' };
+  | { type: 'done'; work: Work; next: Next }
+  | { type: 'failed'; work: Work; problem: string }
+  | { type: 'cancelled'; work: Work }
+  /** Nothing that anybody waits for. */
+  | { type: 'nothing' };

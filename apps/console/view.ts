@@ -1,10 +1,8 @@
-import { viewDialog } from './dialogs.ts';
 import { overlay } from './kit/dialog.ts';
 import { type Frame, type Line, line, reverse, type Size } from './kit/frame.ts';
 import { cut, plain } from './kit/text.ts';
 import { MENU } from './menu.ts';
 import { bodyRows } from './screens/room.ts';
-import { takesText, viewScreen } from './screens/screens.ts';
 import type { State } from './state.ts';
 
 /** Rows above a body. */
@@ -14,8 +12,8 @@ const HEAD_ROWS = 2;
 export function view(state: State): Frame {
   const { columns } = state.size;
   const room = { columns, rows: bodyRows(state.size) };
-  const screen = viewScreen(state, room);
-  const dialog = state.dialog === null ? null : viewDialog(state.dialog, columns);
+  const screen = state.screen.view(state, room);
+  const dialog = state.dialog === null ? null : state.dialog.view(state, columns);
   const body = dialog === null ? screen : overlay(screen.lines, dialog, room);
   const { cursor } = body;
   return {
@@ -25,7 +23,7 @@ export function view(state: State): Frame {
       ...filled(body.lines, room),
       line(''),
       dialog === null
-        ? keysLine(screen.keys, takesText(state.screen) ? 'F1-F9' : 'F1-F9 or 1-9', columns)
+        ? keysLine(screen.keys, state.screen.takesText ? 'F1-F9' : 'F1-F9 or 1-9', columns)
         : keysLine(dialog.keys, '', columns),
       menuLine(columns),
     ],

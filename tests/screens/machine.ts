@@ -105,7 +105,6 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     enableSsh: note('enableSsh', []),
     disableSsh: note('disableSsh', []),
     restartService: note('restartService', undefined),
-    readLog: async (source) => [`first line of ${source}`, 'second line'],
     passwordState: async () => 'empty',
     checkPassword: async (password) => password === 'right password',
     setPassword: note('setPassword', []),
@@ -137,6 +136,9 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
     problems: [],
   }),
   stop: async () => ({ waits: null }),
+  systemLog: async () => ['first line of system', 'second line'],
+  kernelLog: async () => ['first line of kernel', 'second line'],
+  kernelWarnings: async () => [],
   vms: async () => ({
     libvirt: { available: true, version: '9.0.0' },
     vms: [vm('web', 'running'), vm('mail', 'running'), vm('old', 'shutoff')],

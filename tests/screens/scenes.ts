@@ -61,8 +61,11 @@ export const SCENES: readonly Scene[] = [
     ['4', /chronyd/],
     ['\r', /Restart chronyd/],
   ]),
-  scene('logs', [['5', /first line of system/]], { readLog: async () => LOG }),
-  scene('password', [['6', /Once more/]]),
+  scene('logs', [['5', /first line of system/]], {
+    facts: { ...HYPERVISOR, systemLog: async () => LOG },
+  }),
+  scene('system', [['6', /Password/]]),
+  scene('password', [['6p', /Once more/]]),
   scene('power', [['7', /Shut down/]]),
   scene('power-confirm', [
     ['7', /Shut down/],

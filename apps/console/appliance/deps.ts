@@ -17,7 +17,7 @@ import { askAgent } from './agent.ts';
 import { AnswerError } from './ask.ts';
 import { askReadiness } from './control-plane.ts';
 import { readGuestStop } from './guest-stop.ts';
-import { readLog } from './logs.ts';
+import { readKernelLog, readKernelWarnings, readSystemLog } from './logs.ts';
 import { NetworkChanges } from './network-changes.ts';
 import { checkPassword, passwordState, setPassword } from './password.ts';
 import { powerOff, restart } from './power.ts';
@@ -55,6 +55,9 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       network: (signal) => readNetwork({ signal }),
       services: () => readServices(),
       ssh: (signal) => sshState({ signal }),
+      systemLog: readSystemLog,
+      kernelLog: readKernelLog,
+      kernelWarnings: readKernelWarnings,
     },
     networkChange: (signal) => changes.next(signal),
     setStatic: async (address, signal) => toText(await setStatic(address, { signal })),
@@ -65,7 +68,6 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       minutes === null ? enableSsh({ signal }) : enableSshFor(minutes, { signal }),
     disableSsh: (signal) => disableSsh({ signal }),
     restartService: (name, signal) => restartService(name, { signal }),
-    readLog,
     passwordState: (signal) => passwordState({ signal }),
     checkPassword: (password, signal) => checkPassword(password, { signal }),
     setPassword: (password, signal) => setPassword(password, { signal }),

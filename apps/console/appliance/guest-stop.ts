@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
 import { codeOf } from '../../process/code-of.ts';
-import type { GuestStop } from '../deps.ts';
+import type { GuestStop } from '../facts.ts';
 
 /** What a host that goes down still waits for, as the service that stops its guests tells it. */
 export async function readGuestStop({

@@ -15,8 +15,8 @@ export interface Form<Name extends string> {
 /** What a key did to a form. */
 export interface Filling<Name extends string> {
   form: Form<Name>;
-  /** `submitted` only if no field has a problem. */
-  outcome: 'editing' | 'submitted' | 'cancelled';
+  /** True if it was sent: only if no field has a problem. */
+  submitted: boolean;
 }
 
 /** A form with these values, the cursor at the end of the first field. */
@@ -27,15 +27,14 @@ export function openForm<Name extends string>(
   return focusOn({ values, focus: 0, cursor: 0, asked: false }, fields, 0);
 }
 
-/** A form after a key: typing, Tab and arrows between fields, Enter to send it, Escape to leave it. */
+/** A form after a key: typing, Tab and arrows between fields, Enter to send it. */
 export function fill<Name extends string>(
   form: Form<Name>,
   fields: Fields<Name>,
   key: Key,
 ): Filling<Name> {
-  if (key.name === 'escape' || key.name === 'interrupt') return { form, outcome: 'cancelled' };
   if (key.name === 'enter') return submit(form, fields);
-  return { form: edit(form, fields, key), outcome: 'editing' };
+  return { form: edit(form, fields, key), submitted: false };
 }
 
 /** What a field has to complain of now: an empty one is left in peace until the form is sent. */
@@ -50,8 +49,8 @@ export function complaint<Name extends string>(
 function submit<Name extends string>(form: Form<Name>, fields: Fields<Name>): Filling<Name> {
   const asked = { ...form, asked: true };
   const wrong = fields.findIndex((field) => field.problem(form.values) !== null);
-  if (wrong >= 0) return { form: focusOn(asked, fields, wrong), outcome: 'editing' };
-  return { form: asked, outcome: 'submitted' };
+  if (wrong >= 0) return { form: focusOn(asked, fields, wrong), submitted: false };
+  return { form: asked, submitted: true };
 }
 
 function edit<Name extends string>(form: Form<Name>, fields: Fields<Name>, key: Key): Form<Name> {

@@ -1,18 +1,14 @@
-import { request } from '../authorization.ts';
+import { request } from '../change.ts';
 import { secretField, textField } from '../kit/field.ts';
-import { fill, openForm } from '../kit/form.ts';
-import { viewForm } from '../kit/form-view.ts';
-import { line, type Size } from '../kit/frame.ts';
-import type { Key } from '../kit/keys.ts';
-import type { JoinName, ScreenOf, State } from '../state.ts';
-import { type Step, show } from '../steps.ts';
-import { backToNetwork } from './back.ts';
-import { type Body, withForm } from './body.ts';
+import type { Screen, State } from '../state.ts';
+import { formScreen } from './form.ts';
 import { keepField, toKeep, usualKeep } from './keep.ts';
 
+type Name = 'ssid' | 'password' | 'keep';
+
 /** The fields of a WiFi network to join; their rules are qx-network's. */
-export const JOIN_FIELDS = [
-  textField<JoinName>({
+const FIELDS = [
+  textField<Name>({
     name: 'ssid',
     label: 'Name',
     hint: '',
@@ -21,7 +17,7 @@ export const JOIN_FIELDS = [
       return bytes >= 1 && bytes <= 32 ? null : 'A name has 1 to 32 bytes.';
     },
   }),
-  secretField<JoinName>({
+  secretField<Name>({
     name: 'password',
     label: 'Password',
     hint: 'nothing for an open network',
@@ -34,25 +30,24 @@ export const JOIN_FIELDS = [
 ] as const;
 
 /** The form that joins a WiFi network. */
-export function openJoinForm(interfaceName: string, ssid: string, state: State): ScreenOf<'join'> {
+export function joinScreen(interfaceName: string, ssid: string, state: State): Screen {
   const keep = usualKeep({ persistent: state.facts.network.value?.persistent ?? false });
-  const form = openForm<JoinName>(JOIN_FIELDS, { ssid, password: '', keep });
-  return { name: 'join', interface: interfaceName, form };
-}
-
-export function onJoinKey(state: State, screen: ScreenOf<'join'>, key: Key): Step {
-  const { form, outcome } = fill(screen.form, JOIN_FIELDS, key);
-  if (outcome === 'cancelled') return backToNetwork(state);
-  const next = show(state, { ...screen, form });
-  if (outcome === 'editing') return next;
-  const { ssid, password, keep } = form.values;
-  const network = { interface: screen.interface, ssid, password, keep: toKeep(keep) };
-  return request(next.state, { type: 'join-wifi', network });
-}
-
-export function viewJoin(_state: State, screen: ScreenOf<'join'>, room: Size): Body {
-  const form = viewForm(screen.form, JOIN_FIELDS, room.columns);
-  return withForm(`Network: WiFi on ${screen.interface}`, form, [
-    line('The address is asked for by DHCP; a static one can be set afterwards.'),
-  ]);
+  return formScreen<Name>(
+    {
+      title: `Network: WiFi on ${interfaceName}`,
+      purpose: ['The address is asked for by DHCP; a static one can be set afterwards.'],
+      fields: FIELDS,
+      facts: ['network'],
+      send: (now, values) => {
+        const network = { interface: interfaceName, ...values, keep: toKeep(values.keep) };
+        return request(now, {
+          title: `Joining ${values.ssid}`,
+          facts: ['network', 'host'],
+          leads: 'menu',
+          run: (deps, signal) => deps.joinWifi(network, signal),
+        });
+      },
+    },
+    { ssid, password: '', keep },
+  );
 }

@@ -1,33 +1,98 @@
-import type { Action } from '../actions.ts';
+import { request } from '../change.ts';
+import type { Deps } from '../deps.ts';
+import { confirm } from '../dialogs.ts';
 import { bold, line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
-import { moveInList, viewList } from '../kit/list.ts';
+import { LIST_START, type List } from '../kit/list.ts';
 import { wrap } from '../kit/text.ts';
 import { count } from '../report/amount.ts';
-import type { ScreenOf, State } from '../state.ts';
-import { confirm, type Step, show } from '../steps.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { show } from '../steps.ts';
 import { type Body, body } from './body.ts';
+import { type Command, commandOf, viewCommands } from './command.ts';
 
-const COMMANDS: readonly { command: string; text: string; title: string; action: Action }[] = [
-  { command: 'r', text: 'r  Restart', title: 'Restart the machine?', action: { type: 'restart' } },
-  { command: 's', text: 's  Shut down', title: 'Shut down?', action: { type: 'power-off' } },
+const COMMANDS: readonly Command[] = [
+  {
+    letter: 'r',
+    text: 'Restart',
+    run: (state) =>
+      ask(state, {
+        question: 'Restart the machine?',
+        title: 'Restarting the machine',
+        done: 'The machine is restarting.',
+        go: (deps, signal) => deps.restart(signal),
+      }),
+  },
+  {
+    letter: 's',
+    text: 'Shut down',
+    run: (state) =>
+      ask(state, {
+        question: 'Shut down?',
+        title: 'Shutting down',
+        done: 'The machine is shutting down.',
+        go: (deps, signal) => deps.powerOff(signal),
+      }),
+  },
 ];
 
-export function onPowerKey(state: State, screen: ScreenOf<'power'>, key: Key): Step {
-  if (letter(key) === 'c' && waitsFor(state) !== null) {
-    const text = 'Virtual machines that still run lose their power.';
-    return confirm(state, { title: 'Wait no longer?', action: { type: 'cut-short' }, text });
-  }
-  const chosen =
-    key.name === 'enter'
-      ? COMMANDS[screen.list.selected]
-      : COMMANDS.find(({ command }) => command === letter(key));
-  if (chosen !== undefined) {
-    const { title, action } = chosen;
-    return confirm(state, { title, action, text: consequences(state) });
-  }
-  const size = { length: COMMANDS.length, page: COMMANDS.length };
-  return show(state, { ...screen, list: moveInList(screen.list, key, size) });
+/** Restart, shut down, and cutting that short. */
+export const POWER = powerScreen(LIST_START);
+
+function powerScreen(list: List): Screen {
+  return {
+    facts: ['stop', 'vms'],
+    takesText: false,
+    view: (state, room) => viewPower(state, list, room),
+    onKey: (state, key) => onPowerKey(state, list, key),
+  };
+}
+
+function onPowerKey(state: State, list: List, key: Key): Step {
+  if (letter(key) === 'c' && waitsFor(state) !== null) return askToCutShort(state);
+  const chosen = commandOf(list, COMMANDS, key);
+  return 'command' in chosen ? chosen.command.run(state) : show(state, powerScreen(chosen.list));
+}
+
+interface Ending {
+  question: string;
+  title: string;
+  done: string;
+  go(deps: Deps, signal: AbortSignal): Promise<void>;
+}
+
+function ask(state: State, { question, title, done, go }: Ending): Step {
+  return confirm(state, {
+    title: question,
+    text: consequences(state),
+    next: (sure) =>
+      request(sure, {
+        title,
+        facts: [],
+        leads: 'back',
+        run: async (deps, signal) => {
+          await go(deps, signal);
+          return done;
+        },
+      }),
+  });
+}
+
+function askToCutShort(state: State): Step {
+  return confirm(state, {
+    title: 'Wait no longer?',
+    text: 'Virtual machines that still run lose their power.',
+    next: (sure) =>
+      request(sure, {
+        title: 'Cutting the power of virtual machines',
+        facts: ['stop'],
+        leads: 'stay',
+        run: async (deps, signal) => {
+          await deps.cutShort(signal);
+          return 'Virtual machines are not waited for any longer.';
+        },
+      }),
+  });
 }
 
 /** What a machine that goes down already still waits for. */
@@ -45,7 +110,7 @@ function consequences({ sources, facts }: State): string {
   return `${count(running, 'virtual machine')} running: asked to shut down first.`;
 }
 
-export function viewPower(state: State, screen: ScreenOf<'power'>, room: Size): Body {
+function viewPower(state: State, list: List, room: Size): Body {
   const waits = waitsFor(state);
   const down =
     waits === null
@@ -58,11 +123,7 @@ export function viewPower(state: State, screen: ScreenOf<'power'>, room: Size): 
         ];
   return body('Power', 'Enter or letter Do it   Esc Back', [
     ...down,
-    ...viewList(
-      screen.list,
-      COMMANDS.map(({ text }) => text),
-      { ...room, rows: COMMANDS.length },
-    ),
+    ...viewCommands(list, COMMANDS, room),
     line(''),
     line('Each is asked for once more.'),
   ]);

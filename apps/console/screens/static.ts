@@ -1,23 +1,20 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { request } from '../authorization.ts';
+import { request } from '../change.ts';
 import { textField, type Values } from '../kit/field.ts';
-import { fill, openForm } from '../kit/form.ts';
-import { viewForm } from '../kit/form-view.ts';
-import { line, type Size } from '../kit/frame.ts';
-import type { Key } from '../kit/keys.ts';
-import type { ScreenOf, State, StaticName } from '../state.ts';
-import { type Step, show, stay } from '../steps.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { stay } from '../steps.ts';
 import { isHostAddress, isInSubnet, isNameServer, isSubnetEnd, toSubnet } from './address.ts';
-import { backToNetwork } from './back.ts';
-import { type Body, withForm } from './body.ts';
+import { formScreen } from './form.ts';
 import { keepField, toKeep, usualKeep } from './keep.ts';
+
+type Name = 'address' | 'gateway' | 'dns' | 'keep';
 
 /** The C library asks no more. */
 const MOST_NAME_SERVERS = 3;
 
 /** The fields of a static address. */
-export const STATIC_FIELDS = [
-  textField<StaticName>({
+const FIELDS = [
+  textField<Name>({
     name: 'address',
     label: 'Address',
     hint: 'such as 10.0.0.7/24',
@@ -27,13 +24,13 @@ export const STATIC_FIELDS = [
       return isSubnetEnd(subnet) ? 'This is the first or last address of its subnet.' : null;
     },
   }),
-  textField<StaticName>({
+  textField<Name>({
     name: 'gateway',
     label: 'Gateway',
     hint: 'an address in the same subnet, or nothing',
     problem: gatewayProblem,
   }),
-  textField<StaticName>({
+  textField<Name>({
     name: 'dns',
     label: 'DNS servers',
     hint: 'at most three addresses with commas, or nothing',
@@ -47,7 +44,7 @@ export const STATIC_FIELDS = [
   keepField,
 ] as const;
 
-function gatewayProblem({ address, gateway }: Values<StaticName>): string | null {
+function gatewayProblem({ address, gateway }: Values<Name>): string | null {
   if (gateway === '') return null;
   if (!isHostAddress(gateway)) return 'An address, such as 10.0.0.1, or nothing.';
   const subnet = toSubnet(address);
@@ -63,40 +60,43 @@ function toServers(text: string): string[] {
 }
 
 /** The form for a static address, filled in with what the interface has now. */
-export function openStaticForm(one: Interface, network: Network): ScreenOf<'static'> {
+export function staticScreen(one: Interface, network: Network): Screen {
   const [now] = one.addresses;
-  const form = openForm<StaticName>(STATIC_FIELDS, {
-    address: now === undefined ? '' : `${now.address}/${now.prefix}`,
-    gateway: one.gateway ?? '',
-    dns: one.dns.slice(0, MOST_NAME_SERVERS).join(','),
-    keep: usualKeep(network),
-  });
-  return { name: 'static', interface: one.name, form };
-}
-
-export function onStaticKey(state: State, screen: ScreenOf<'static'>, key: Key): Step {
-  const { form, outcome } = fill(screen.form, STATIC_FIELDS, key);
-  if (outcome === 'cancelled') return backToNetwork(state);
-  const next = show(state, { ...screen, form });
-  if (outcome === 'editing') return next;
-  const { address, gateway, dns, keep } = form.values;
-  const subnet = toSubnet(address);
-  if (subnet === null) return stay(next.state);
-  return request(next.state, {
-    type: 'set-static',
-    change: {
-      interface: screen.interface,
-      ...subnet,
-      gateway: gateway === '' ? null : gateway,
-      dns: toServers(dns),
-      keep: toKeep(keep),
+  return formScreen<Name>(
+    {
+      title: `Network: static address on ${one.name}`,
+      purpose: ['The change is tried before it is kept; if it fails, the old address comes back.'],
+      fields: FIELDS,
+      facts: ['network'],
+      send: (state, values) => setStatic(state, one.name, values),
     },
-  });
+    {
+      address: now === undefined ? '' : `${now.address}/${now.prefix}`,
+      gateway: one.gateway ?? '',
+      dns: one.dns.slice(0, MOST_NAME_SERVERS).join(','),
+      keep: usualKeep(network),
+    },
+  );
 }
 
-export function viewStatic(_state: State, screen: ScreenOf<'static'>, room: Size): Body {
-  const form = viewForm(screen.form, STATIC_FIELDS, room.columns);
-  return withForm(`Network: static address on ${screen.interface}`, form, [
-    line('The change is tried before it is kept; if it fails, the old address comes back.'),
-  ]);
+function setStatic(
+  state: State,
+  interfaceName: string,
+  { address, gateway, dns, keep }: Values<Name>,
+): Step {
+  const subnet = toSubnet(address);
+  if (subnet === null) return stay(state);
+  const change = {
+    interface: interfaceName,
+    ...subnet,
+    gateway: gateway === '' ? null : gateway,
+    dns: toServers(dns),
+    keep: toKeep(keep),
+  };
+  return request(state, {
+    title: `Setting ${subnet.address} on ${interfaceName}`,
+    facts: ['network', 'host'],
+    leads: 'menu',
+    run: (deps, signal) => deps.setStatic(change, signal),
+  });
 }

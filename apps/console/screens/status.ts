@@ -21,27 +21,38 @@ import { machineRows } from '../report/machine.ts';
 import { interfaceText, networkProblems, routeText } from '../report/network.ts';
 import { type Row, rows, rowsOf } from '../report/row.ts';
 import { serviceTexts, sshText } from '../report/services.ts';
-import type { ScreenOf, State } from '../state.ts';
-import { leave, type Step, show, stay } from '../steps.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { leave, show, stay } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { bodyRows } from './room.ts';
 
 /** Cells of the labels. */
 const LABELS = 18;
 
+/** The machine at a glance, from its top. */
+export const STATUS = statusScreen(0);
+
+function statusScreen(top: number): Screen {
+  return {
+    facts: ['stop', 'host', 'network', 'health', 'readiness', 'vms', 'pools', 'services', 'ssh'],
+    takesText: false,
+    view: (state, room) => viewStatus(state, top, room),
+    onKey: (state, key) => onStatusKey(state, top, key),
+  };
+}
+
 /** A key on the status screen: arrows scroll, `q` leaves. */
-export function onStatusKey(state: State, screen: ScreenOf<'status'>, key: Key): Step {
+function onStatusKey(state: State, top: number, key: Key): Step {
   if (letter(key) === 'q') return leave(state, EXIT.left);
   const last = Math.max(statusLines(state, state.size.columns).length - bodyRows(state.size), 0);
   const step = scrollStep(key, { page: bodyRows(state.size), last });
   if (step === undefined) return stay(state);
-  return show(state, { ...screen, top: Math.min(Math.max(screen.top + step, 0), last) });
+  return show(state, statusScreen(Math.min(Math.max(top + step, 0), last)));
 }
 
-/** The machine at a glance. */
-export function viewStatus(state: State, screen: ScreenOf<'status'>, room: Size): Body {
+function viewStatus(state: State, wanted: number, room: Size): Body {
   const lines = statusLines(state, room.columns);
-  const top = Math.min(screen.top, Math.max(lines.length - room.rows, 0));
+  const top = Math.min(wanted, Math.max(lines.length - room.rows, 0));
   const keys = lines.length > room.rows ? 'Up/Down Scroll   q Leave' : 'q Leave';
   return body('Status', keys, lines.slice(top, top + room.rows));
 }

@@ -1,41 +1,51 @@
 import type { HeardNetwork } from '../../network/scan.ts';
 import { line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
 import { column } from '../kit/text.ts';
-import type { ScreenOf, State } from '../state.ts';
-import { type Step, show } from '../steps.ts';
-import { backToNetwork } from './back.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { enter, show } from '../steps.ts';
 import { type Body, body } from './body.ts';
-import { openJoinForm } from './join.ts';
+import { joinScreen } from './join.ts';
 import { bodyRows } from './room.ts';
 
 /** The WiFi networks that an interface has found. */
 export function wifiScreen(
   interfaceName: string,
   found: readonly HeardNetwork[],
-): ScreenOf<'wifi'> {
-  return { name: 'wifi', interface: interfaceName, found, list: LIST_START };
+  list: List = LIST_START,
+): Screen {
+  const onKey = (state: State, key: Key): Step => {
+    if (letter(key) === 'o') return enter(state, joinScreen(interfaceName, '', state));
+    if (key.name === 'enter') {
+      const chosen = selectedOf(list, found);
+      return enter(state, joinScreen(interfaceName, chosen?.ssid ?? '', state));
+    }
+    const size = { length: found.length, page: bodyRows(state.size) };
+    return show(state, wifiScreen(interfaceName, found, moveInList(list, key, size)));
+  };
+  return {
+    facts: ['network'],
+    takesText: false,
+    view: (_state, room) => viewWifi({ interfaceName, found, list }, room),
+    onKey,
+  };
 }
 
-export function onWifiKey(state: State, screen: ScreenOf<'wifi'>, key: Key): Step {
-  if (key.name === 'escape') return backToNetwork(state);
-  if (letter(key) === 'o') return show(state, openJoinForm(screen.interface, '', state));
-  if (key.name === 'enter') {
-    const chosen = selectedOf(screen.list, screen.found);
-    return show(state, openJoinForm(screen.interface, chosen?.ssid ?? '', state));
-  }
-  const size = { length: screen.found.length, page: bodyRows(state.size) };
-  return show(state, { ...screen, list: moveInList(screen.list, key, size) });
-}
-
-export function viewWifi(_state: State, screen: ScreenOf<'wifi'>, room: Size): Body {
-  const title = `Network: WiFi on ${screen.interface}`;
-  if (screen.found.length === 0) {
+function viewWifi(
+  {
+    interfaceName,
+    found,
+    list,
+  }: { interfaceName: string; found: readonly HeardNetwork[]; list: List },
+  room: Size,
+): Body {
+  const title = `Network: WiFi on ${interfaceName}`;
+  if (found.length === 0) {
     return body(title, 'o Other name   Esc Back', [line('No network is in reach.')]);
   }
-  const entries = screen.found.map(
+  const entries = found.map(
     ({ ssid, signal, security }) => `${column(ssid, 34)} ${column(security, 10)} ${signal} dBm`,
   );
-  return body(title, 'Enter Join   o Other name   Esc Back', viewList(screen.list, entries, room));
+  return body(title, 'Enter Join   o Other name   Esc Back', viewList(list, entries, room));
 }

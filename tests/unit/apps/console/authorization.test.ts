@@ -15,7 +15,7 @@ const CHANGES = [
   ['SSH for some time', ['3', /SSH is/, 'e', /Minutes/, '\r']],
   ['SSH off', ['3', /SSH is/, 'd']],
   ['a service', ['4', /chronyd/, 'r', /Restart/, 'y']],
-  ['another password', ['6', /Once/, 'new password\tnew password\r']],
+  ['another password', ['6p', /Once/, 'new password\tnew password\r']],
   ['a restart', ['7', /Shut/, 'r', /Restart/, 'y']],
   ['a shut-down', ['7', /Shut/, 's', /Shut/, 'y']],
 ] as const;

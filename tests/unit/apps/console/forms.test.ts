@@ -98,6 +98,23 @@ test('a WiFi network is chosen from those that were found, and joined with its p
   expect(terminal.written).not.toContain('shorter one');
 });
 
+test.each([
+  ['Escape', '\x1b'],
+  ['Ctrl-C', '\x03'],
+])('%s leads back, one screen at a time', async (_, key) => {
+  const { terminal } = runConsole(machine().deps);
+  terminal.type('2');
+  await terminal.see(/Hardware address/);
+  terminal.type('jw');
+  await terminal.see(/machine room/);
+  terminal.type('\r');
+  await terminal.see(/asked for by DHCP/);
+  for (const title of [/Enter Join/, /d DHCP/, /- Status/]) {
+    terminal.type(key);
+    await terminal.see(title);
+  }
+});
+
 test('SSH is switched on for as many minutes as are typed, 5 to 120', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
@@ -117,7 +134,7 @@ test('SSH is switched on for as many minutes as are typed, 5 to 120', async () =
 test('a password is set only if it was typed twice, and is never shown', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
-  terminal.type('6');
+  terminal.type('6p');
   await terminal.see(/Once more/);
   terminal.type('long enough\tlong enouhg\r');
   await terminal.see(/not the same/);

@@ -20,6 +20,7 @@ const FACTS: Deps['facts'] = {
   }),
   services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
+  systemLog: async () => [EVIL, EVIL],
 };
 
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -41,7 +42,6 @@ test.each([
   const { deps } = machine({
     facts: FACTS,
     scanWifi: async () => [{ ssid: EVIL, signal: -40, security: EVIL }],
-    readLog: async () => [EVIL, EVIL],
     disableSsh: () => Promise.reject(new Error(EVIL)),
   });
   const { terminal } = runConsole(deps);

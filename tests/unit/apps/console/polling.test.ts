@@ -105,12 +105,14 @@ test('a fact that can no longer be read is no longer shown as if it could', () =
 });
 
 test('a log is followed at its end only', () => {
-  const { state } = press(program.start(SIZE, 0).state, '5');
+  const opened = press(program.start(SIZE, 0).state, '5');
+  expect(namesOf(opened.effects)).toEqual(['systemLog']);
   const lines = Array.from({ length: 100 }, (_, index) => `line ${index}`);
-  const read = update(state, { type: 'log', source: 'system', lines, problem: null }).state;
-  expect(tick(read, 1).effects).toContainEqual({ type: 'read-log', source: 'system' });
+  const fact = { name: 'systemLog' as const, value: lines, problem: null };
+  const read = update(opened.state, { type: 'fact', turn: 1, fact }).state;
+  expect(namesOf(tick(read, 5_000).effects)).toEqual(['systemLog']);
   const scrolled = update(read, { type: 'key', key: { name: 'up' } }).state;
-  expect(tick(scrolled, 1).effects).not.toContainEqual({ type: 'read-log', source: 'system' });
+  expect(namesOf(tick(scrolled, 5_000).effects)).toEqual([]);
   const end = update(scrolled, { type: 'key', key: { name: 'end' } }).state;
-  expect(tick(end, 1).effects).toContainEqual({ type: 'read-log', source: 'system' });
+  expect(namesOf(tick(end, 5_000).effects)).toEqual(['systemLog']);
 });

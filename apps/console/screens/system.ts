@@ -1,0 +1,35 @@
+import type { FactName } from '../facts.ts';
+import { LIST_START, type List } from '../kit/list.ts';
+import type { Screen, State } from '../state.ts';
+import { enter, show } from '../steps.ts';
+import { body } from './body.ts';
+import { type Command, commandOf, viewCommands } from './command.ts';
+import { passwordScreen } from './password.ts';
+
+/** Screens that have no key of their own in the menu: a further one is a line here. */
+const ENTRIES: readonly (Command & { needs?: FactName })[] = [
+  { letter: 'p', text: 'Password', run: (state) => enter(state, passwordScreen()) },
+];
+
+/** What one sets up once, or seldom looks at. */
+export const SYSTEM = systemScreen(LIST_START);
+
+function systemScreen(list: List): Screen {
+  return {
+    facts: [],
+    takesText: false,
+    view: (state, room) =>
+      body('System', 'Enter or letter Open   Esc Back', viewCommands(list, entriesOf(state), room)),
+    onKey: (state, key) => {
+      const chosen = commandOf(list, entriesOf(state), key);
+      return 'command' in chosen
+        ? chosen.command.run(state)
+        : show(state, systemScreen(chosen.list));
+    },
+  };
+}
+
+/** Those that this appliance has: of the others it knows nothing. */
+function entriesOf({ sources }: State): Command[] {
+  return ENTRIES.filter(({ needs }) => needs === undefined || sources.includes(needs));
+}
