@@ -18,6 +18,11 @@ export class ExplainedError extends Error {
   }
 }
 
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** A bug in words that help to find it. */
 export function stackOf(error: unknown): string {
   return (error instanceof Error ? error.stack : undefined) ?? String(error);

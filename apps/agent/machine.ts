@@ -1,5 +1,5 @@
 import type { Vm, Vms } from '../api/vms.ts';
-import { stackOf } from '../error.ts';
+import { messageOf, stackOf } from '../error.ts';
 import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
@@ -16,9 +16,9 @@ import type { PoolDeclaration } from '../storage/declaration.ts';
 import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
+import { systemClock } from '../watch/clock.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
-import { textOf } from './membership/facts.ts';
-import { lateControl } from './membership/late.ts';
+import { lazyMembership } from './membership/lazy-membership.ts';
 import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
 import { poolChanges } from './pools/pool-changes.ts';
 import { PoolManager } from './pools/pool-manager.ts';
@@ -80,7 +80,7 @@ export function startMachine(options: MachineOptions): Machine {
     assignedFile: `${folder}/${ASSIGNED_POOLS}`,
     assigned,
     keeper,
-    onChange: () => pools.ring(),
+    onChange: () => pools.refreshSoon(),
     signal,
   });
   const declarations = () => manager.declared();
@@ -97,7 +97,7 @@ export function startMachine(options: MachineOptions): Machine {
     onChange: (after, before) => {
       for (const line of vmChanges(before, after)) log.info(line);
       for (const vm of newIn(after, before)) void ownAccount(vm);
-      control.changed();
+      membership.changed();
     },
   });
   /** Gives a guest that somebody else has defined a user of its own. */
@@ -106,7 +106,7 @@ export function startMachine(options: MachineOptions): Machine {
       const account = await giveAccount(libvirt, id);
       if (account !== undefined) log.info(`VM ${name} runs as user ${account} when it starts`);
     } catch (error) {
-      if (!signal.aborted) log.warning(`VM ${name} has no user of its own: ${textOf(error)}`);
+      if (!signal.aborted) log.warning(`VM ${name} has no user of its own: ${messageOf(error)}`);
     }
   }
 
@@ -118,7 +118,7 @@ export function startMachine(options: MachineOptions): Machine {
     },
     onChange: (after, before) => {
       for (const line of poolChanges(before?.pools, after.pools)) log.info(line);
-      control.changed();
+      membership.changed();
     },
     signal,
   });
@@ -126,13 +126,13 @@ export function startMachine(options: MachineOptions): Machine {
     detect: detectManagementAddress,
     onChange: (before, after) => {
       log.info(`address ${before ?? 'none'} → ${after ?? 'none'}`);
-      control.addressChanged();
+      membership.addressChanged();
     },
     signal,
   });
   const host = async () =>
     await readHost({ meter, managementAddress: await detectManagementAddress() });
-  const control = lateControl({
+  const membership = lazyMembership({
     folder,
     config,
     agentVersion: VERSION,
@@ -149,9 +149,11 @@ export function startMachine(options: MachineOptions): Machine {
     isPersistent: async () =>
       (await readMounts()).some(({ path, readOnly }) => path === PERSISTENT && !readOnly),
     log: (line) => log.info(line),
+    clock: systemClock,
+    random: Math.random,
     signal,
   });
-  const network = watchNetwork({ signal, onProblem: log.warning }, address.ring);
+  const network = watchNetwork({ signal, onProblem: log.warning }, address.refreshSoon);
 
   return {
     parts: {
@@ -177,9 +179,12 @@ export function startMachine(options: MachineOptions): Machine {
         refresh: pools.refresh,
       },
       problems: () => (problem === undefined ? [] : [problem]),
-      controlPlane: control,
+      controlPlane: {
+        state: membership.status,
+        join: ({ address, token }) => membership.join({ controlPlane: address, token }),
+      },
     },
-    ended: Promise.all([vms.ended, pools.ended, address.ended, control.ended, network]).then(
+    ended: Promise.all([vms.ended, pools.ended, address.ended, membership.ended, network]).then(
       () => undefined,
     ),
   };

@@ -1,4 +1,5 @@
 import { ExplainedError } from '../error.ts';
+import { AnswerError } from '../http/ask.ts';
 import {
   endingSignal,
   expectOperands,
@@ -7,7 +8,6 @@ import {
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
-import { AgentError } from './client/ask.ts';
 import { hasPoolValues, POOL_OPTIONS, type PoolValues } from './client/pool-options.ts';
 
 const HELP = `Usage: qx-node COMMAND
@@ -48,7 +48,7 @@ export async function main(args: string[]): Promise<number> {
       program: 'qx-node',
       help: HELP,
       options,
-      isExplained: (error) => error instanceof AgentError || error instanceof ExplainedError,
+      isExplained: (error) => error instanceof AnswerError || error instanceof ExplainedError,
       run: ({ command, operands }, { json, ...values }) => {
         if (json && command !== 'status') throw new UsageError('--json is of status only');
         if (command === 'pool') return pool(operands, values);

@@ -11,7 +11,9 @@ export interface AddressWatchOptions {
 }
 
 /** Sees to it that a change of the management address is noticed. Nobody gets the address from here: ask for it anew. */
-export function watchAddress(options: AddressWatchOptions): Pick<Watch<unknown>, 'ring' | 'ended'> {
+export function watchAddress(
+  options: AddressWatchOptions,
+): Pick<Watch<unknown>, 'refreshSoon' | 'ended'> {
   const { detect, onChange, signal } = options;
   return watch<string | null>({
     // Without what was seen before, which `detect` might take for an argument of its own.

@@ -62,15 +62,15 @@ export function watchVms({ uri, signal, onChange }: VmWatchOptions): VmWatch {
   async function listenOnce(): Promise<boolean> {
     const settling = setTimeout(() => {
       listening = true;
-      vms.ring();
+      vms.refreshSoon();
     }, SETTLING);
     try {
-      await followEvents({ uri, signal }, vms.ring);
+      await followEvents({ uri, signal }, vms.refreshSoon);
       return listening;
     } finally {
       clearTimeout(settling);
       listening = false;
-      vms.ring();
+      vms.refreshSoon();
     }
   }
 

@@ -1,3 +1,5 @@
+import { printable } from '../text/printable.ts';
+
 /** How much a message matters, the most first. */
 export const LEVELS = ['error', 'warning', 'info', 'debug'] as const;
 
@@ -9,9 +11,8 @@ const LONGEST = 4_096;
 /** A message as one line of printable text, whatever is in it: a log is read in terminals. */
 export function oneLine(message: string): string {
   const line = message.trim().replaceAll(/\s*\n\s*/g, ' | ');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const printable = line.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, '?');
-  return printable.length > LONGEST ? `${printable.slice(0, LONGEST)}…` : printable;
+  const text = printable(line);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
 /** An error in words: its message and those of its causes. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Pool } from '../api/storage.ts';
+import { messageOf } from '../error.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import { type Candidate, findCandidates } from './candidates.ts';
 import type { PoolDeclaration } from './declaration.ts';
@@ -132,7 +133,7 @@ export class StorageReader {
       return { pools: value, problems: [] };
     } catch (error) {
       signal?.throwIfAborted();
-      return this.#groupsAsBefore(`volume groups cannot be read: ${words(error)}`);
+      return this.#groupsAsBefore(`volume groups cannot be read: ${messageOf(error)}`);
     }
   }
 
@@ -170,8 +171,4 @@ function distinct(pools: readonly Pool[]): Pool[] {
     seen.add(id);
     return { ...pool, id };
   });
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

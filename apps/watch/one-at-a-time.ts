@@ -1,6 +1,6 @@
 /**
- * Makes of a way to look one that looks once at a time. Who asks while a look goes on gets the next one's result, which
- * began after he asked, together with all others who ask meanwhile: a hundred events cost two looks.
+ * Runs at most one call at a time. Callers that arrive during a run share the next one, which begins after they asked: a
+ * hundred events cost two calls.
  */
 export function oneAtATime<Result>(look: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();

@@ -1,50 +1,50 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Bell } from './bell.ts';
+import { AutoResetEvent } from './auto-reset-event.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
-export interface WatchOptions<Sight> {
+export interface WatchOptions<Value> {
   /** Looks at it. What it throws ends the watch. */
-  look: (before: Sight | undefined) => Promise<Sight>;
+  look: (before: Value | undefined) => Promise<Value>;
   /** Milliseconds until the next look, if nothing calls for one before. */
   pause: () => number;
-  /** Called with the first sight, and with each that differs from the one before. */
-  onChange: (sight: Sight, before: Sight | undefined) => void;
+  /** Called with the first value, and with each that differs from the one before. */
+  onChange: (value: Value, before: Value | undefined) => void;
   /** Ends the watch. */
   signal: AbortSignal;
 }
 
 /** A watch of something that is looked at again and again. */
-export interface Watch<Sight> {
+export interface Watch<Value> {
   /** What was last seen; waits for the first look. */
-  last: () => Promise<Sight>;
+  last: () => Promise<Value>;
   /** Looks anew. */
-  refresh: () => Promise<Sight>;
+  refresh: () => Promise<Value>;
   /** Calls for a look soon; costs nothing to call often. */
-  ring: () => void;
+  refreshSoon: () => void;
   /** Resolves after the signal is aborted; rejects with what a look threw. */
   ended: Promise<void>;
 }
 
 /** Looks at something now, whenever it is called for, and from time to time. */
-export function watch<Sight>(options: WatchOptions<Sight>): Watch<Sight> {
+export function watch<Value>(options: WatchOptions<Value>): Watch<Value> {
   const { look, pause, onChange, signal } = options;
-  const bell = new Bell();
-  let last: { sight: Sight } | undefined;
+  const asked = new AutoResetEvent();
+  let last: { value: Value } | undefined;
 
   const refresh = oneAtATime(async () => {
-    const before = last?.sight;
-    const sight = await look(before);
-    const changed = last === undefined || !isDeepStrictEqual(sight, before);
-    last = { sight };
-    if (changed) onChange(sight, before);
-    return sight;
+    const before = last?.value;
+    const value = await look(before);
+    const changed = last === undefined || !isDeepStrictEqual(value, before);
+    last = { value };
+    if (changed) onChange(value, before);
+    return value;
   });
 
   async function again(): Promise<void> {
     try {
-      for (;;) {
+      while (!signal.aborted) {
         await refresh();
-        await bell.wait(pause(), signal);
+        await asked.wait(pause(), signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -52,9 +52,9 @@ export function watch<Sight>(options: WatchOptions<Sight>): Watch<Sight> {
   }
 
   return {
-    last: async () => last?.sight ?? (await refresh()),
+    last: async () => last?.value ?? (await refresh()),
     refresh,
-    ring: () => bell.ring(),
+    refreshSoon: () => asked.set(),
     ended: again(),
   };
 }

@@ -35,8 +35,10 @@ const ROOMS = [
   'apps/error.ts',
   'apps/proto',
   'apps/api',
+  'apps/text',
   'apps/watch',
   'apps/process',
+  'apps/files',
   'apps/log',
   'apps/http',
   'apps/host',
@@ -46,6 +48,14 @@ const ROOMS = [
   'apps/guests',
   'apps/storage',
   'apps/control-plane',
+  'apps/agent/configuration',
+  'apps/agent/client',
+  'apps/agent/membership/identity',
+  'apps/agent/membership/connection',
+  'apps/agent/membership',
+  'apps/agent/vms',
+  'apps/agent/pools',
+  'apps/agent/server',
   'apps/agent',
   'apps/console',
   'apps/dispatch.ts',
@@ -72,6 +82,17 @@ test('every file is in a room', () => {
   expect(files.filter((file) => roomOf(file) < 0)).toEqual([]);
 });
 
+test('apps/README.md has each room of apps', () => {
+  const text = readFileSync(join(PROJECT, 'apps/README.md'), 'utf8');
+  const heads = text.split('\n').filter((line) => line.startsWith('- `'));
+  const told = heads.flatMap((line) => {
+    const names = line.slice(0, line.indexOf(':')).matchAll(/`([a-z-]+)\/`/g);
+    return [...names].map(([, name]) => `apps/${name}`);
+  });
+  const rooms = ROOMS.filter((room) => /^apps\/[a-z-]+$/.test(room));
+  expect(told.toSorted()).toEqual(rooms.toSorted());
+});
+
 test('rooms import downwards only', () => {
   const upwards = files.flatMap((file) =>
     imports(file)
@@ -80,6 +101,30 @@ test('rooms import downwards only', () => {
   );
   expect(upwards).toEqual([]);
 });
+
+test('no file of apps imports itself by way of others, types included', () => {
+  const apps = files.filter((file) => file.startsWith('apps/'));
+  const graph = new Map(apps.map((file) => [file, imports(file)]));
+  expect(circles(graph)).toEqual([]);
+});
+
+/** Circles among files, each as the way round it; one for each way that comes back. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const way: string[] = [];
+  const found: string[] = [];
+  const visit = (file: string) => {
+    const start = way.indexOf(file);
+    if (start >= 0) found.push([...way.slice(start), file].join(' → '));
+    if (start >= 0 || done.has(file)) return;
+    way.push(file);
+    for (const target of graph.get(file) ?? []) visit(target);
+    way.pop();
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file);
+  return found;
+}
 
 test('the library knows nothing of the command line and its drawings', () => {
   const drawing = files.filter(

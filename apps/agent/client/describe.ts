@@ -3,8 +3,9 @@ import type { Host } from '../../api/host.ts';
 import type { Interface, Network } from '../../api/network.ts';
 import type { Pool } from '../../api/storage.ts';
 import type { Vm, Vms } from '../../api/vms.ts';
+import { bytes, duration, percent } from '../../text/amount.ts';
+import { printable } from '../../text/printable.ts';
 import type { Status, Told } from './status.ts';
-import { duration, percent, plain, size } from './units.ts';
 
 /** Writes what the agent told for people, in lines. Control characters in names do not reach the terminal. */
 export function describe(status: Status): string {
@@ -15,7 +16,7 @@ export function describe(status: Status): string {
     ...section('Virtual machines', status.vms, describeVms),
     ...section('Storage pools', status.pools, describePools),
   ];
-  return `${lines.map(plain).join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 function describeHealth(health: Health): string[] {
@@ -47,8 +48,8 @@ function describeHost(host: Host): string[] {
     `${product} ${version} on ${hostname}, up ${duration(uptime)}`,
     `${cpu.model}: ${sockets} sockets, ${cores} cores, ${threads} threads, ${virtualization ? 'KVM' : 'no KVM'}`,
     `${percent(cpuUsage)} busy, load ${load.map((one) => one.toFixed(2)).join(' ')}`,
-    `${size(memory.available)} of ${size(memory.total)} memory available`,
-    ...disks.map((disk) => `${disk.path} ${disk.kind}, ${size(disk.size)}, ${disk.model ?? '?'}`),
+    `${bytes(memory.available)} of ${bytes(memory.total)} memory available`,
+    ...disks.map((disk) => `${disk.path} ${disk.kind}, ${bytes(disk.size)}, ${disk.model ?? '?'}`),
     ...nics.map((nic) => `${nic.name} ${nic.mac}, ${nic.driver ?? '?'}, ${speed(nic.speed)}`),
   ];
 }
@@ -75,7 +76,7 @@ function describeVms({ libvirt, vms }: Vms): string[] {
 function describeVm({ id, name, state, cpus, memory, autostart, persistent }: Vm): string {
   const traits = [
     `${cpus} CPUs`,
-    size(memory),
+    bytes(memory),
     ...(autostart ? ['started at boot'] : []),
     ...(persistent ? [] : ['not kept']),
   ];
@@ -89,7 +90,7 @@ function describePools(pools: readonly Pool[]): string[] {
 /** A pool in a line. */
 export function describePool(pool: Pool): string {
   const { name, kind, path, source, health, problem, seen, available, total, volumes } = pool;
-  const room = total === 0 ? '' : `, ${size(available)} of ${size(total)} free`;
+  const room = total === 0 ? '' : `, ${bytes(available)} of ${bytes(total)} free`;
   const why = problem === null ? '' : `: ${problem}`;
   const when = seen === 'now' ? '' : ` (seen ${seen})`;
   return `${name} ${kind} ${path ?? source}${room}, ${volumes.length} volumes, ${health}${why}${when}`;

@@ -1,17 +1,17 @@
 import { healthSchema } from '../../api/health.ts';
-import { ask } from './ask.ts';
+import { askAgent } from './ask-agent.ts';
 
 /**
  * Has the running agent join a control plane.
  * @returns how it stands now, in a line
- * @throws AgentError why it has not joined
+ * @throws AnswerError why it has not joined
  */
 export async function joinControlPlane(
-  socket: string,
+  socketPath: string,
   invitation: { address: string; token: string },
 ): Promise<string> {
-  const { state, address, problem } = await ask({
-    socket,
+  const { state, address, problem } = await askAgent({
+    socketPath,
     method: 'POST',
     path: '/v1/control-plane/join',
     body: JSON.stringify(invitation),

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { type PoolRequest, poolSchema } from '../../api/storage.ts';
 import { UsageError } from '../../process/command-line.ts';
-import { ask } from './ask.ts';
+import { printable } from '../../text/printable.ts';
+import { askAgent } from './ask-agent.ts';
 import { describePool } from './describe.ts';
 import type { PoolValues } from './pool-options.ts';
-import { plain } from './units.ts';
 
 /** @throws UsageError if what was typed is not one pool */
 export function poolRequest(
@@ -31,27 +31,27 @@ export function poolRequest(
 /**
  * Has the running agent make or take over a pool.
  * @returns what the pool is like, in a line
- * @throws AgentError why it did not
+ * @throws AnswerError why it did not
  */
-export async function addPool(socket: string, request: PoolRequest): Promise<string> {
-  const pool = await ask({
-    socket,
+export async function addPool(socketPath: string, request: PoolRequest): Promise<string> {
+  const pool = await askAgent({
+    socketPath,
     method: 'POST',
     path: '/v1/storage-pools',
     body: JSON.stringify(request),
     schema: poolSchema.nullable(),
     timeLimit: TIME_LIMIT,
   });
-  return pool === null ? `${request.pool.name} is not seen yet` : plain(describePool(pool));
+  return pool === null ? `${request.pool.name} is not seen yet` : printable(describePool(pool));
 }
 
 /**
  * Has the running agent take a pool away.
- * @throws AgentError why it did not
+ * @throws AnswerError why it did not
  */
-export async function removePool(socket: string, name: string): Promise<void> {
+export async function removePool(socketPath: string, name: string): Promise<void> {
   const path = `/v1/storage-pools/${encodeURIComponent(name)}`;
-  await ask({ socket, method: 'DELETE', path, schema: z.null(), timeLimit: TIME_LIMIT });
+  await askAgent({ socketPath, method: 'DELETE', path, schema: z.null(), timeLimit: TIME_LIMIT });
 }
 
 /** Milliseconds: disks are looked at, written and mounted. */

@@ -3,7 +3,8 @@ import { type Host, hostSchema } from '../../api/host.ts';
 import { type Network, networkSchema } from '../../api/network.ts';
 import { type Pool, poolsSchema } from '../../api/storage.ts';
 import { type Vms, vmsSchema } from '../../api/vms.ts';
-import { AgentError, ask, type Question } from './ask.ts';
+import { AnswerError } from '../../http/ask.ts';
+import { type AgentQuestion, askAgent } from './ask-agent.ts';
 
 /** What the agent told; where it could not, why. */
 export interface Status {
@@ -19,24 +20,24 @@ export type Told<Value> = { value: Value } | { problem: string };
 
 /**
  * Asks the agent for all that it knows.
- * @throws AgentError if it does not say how it fares
+ * @throws AnswerError if it does not say how it fares
  */
-export async function readStatus(socket: string): Promise<Status> {
-  const health = await ask({ socket, path: '/healthz', schema: healthSchema });
+export async function readStatus(socketPath: string): Promise<Status> {
+  const health = await askAgent({ socketPath, path: '/healthz', schema: healthSchema });
   const [host, network, vms, pools] = await Promise.all([
-    told({ socket, path: '/v1/host', schema: hostSchema }),
-    told({ socket, path: '/v1/network', schema: networkSchema }),
-    told({ socket, path: '/v1/vms', schema: vmsSchema }),
-    told({ socket, path: '/v1/storage-pools', schema: poolsSchema }),
+    told({ socketPath, path: '/v1/host', schema: hostSchema }),
+    told({ socketPath, path: '/v1/network', schema: networkSchema }),
+    told({ socketPath, path: '/v1/vms', schema: vmsSchema }),
+    told({ socketPath, path: '/v1/storage-pools', schema: poolsSchema }),
   ]);
   return { health, host, network, vms, pools };
 }
 
-async function told<Value>(question: Question<Value>): Promise<Told<Value>> {
+async function told<Value>(question: AgentQuestion<Value>): Promise<Told<Value>> {
   try {
-    return { value: await ask(question) };
+    return { value: await askAgent(question) };
   } catch (error) {
-    if (error instanceof AgentError) return { problem: error.message };
+    if (error instanceof AnswerError) return { problem: error.message };
     throw error;
   }
 }

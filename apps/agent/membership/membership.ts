@@ -1,18 +1,17 @@
 import { join as joinPath } from 'node:path';
-import { errorCode } from '../configuration/durable-file.ts';
+import { messageOf } from '../../error.ts';
+import { codeOf } from '../../process/code-of.ts';
 import { ControlError, RefusedError } from '../configuration/error.ts';
 import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
 import { rememberControlPlane } from '../configuration/node-config.ts';
 import { parseOrigin } from '../configuration/origin.ts';
 import { backOff } from './connection/back-off.ts';
-import type { ControlOptions, ControlStatus, Joined, JoinRequest } from './control.ts';
-import { ask, type Surroundings, textOf } from './facts.ts';
+import { ask } from './facts.ts';
 import { type Credentials, loadCredentials, storeCredentials } from './identity/credentials.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { loadKey, type NodeKey } from './identity/key.ts';
+import type { Joined, JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 import type { Session } from './session.ts';
-
-type MembershipOptions = ControlOptions & Surroundings;
 
 /** Milliseconds until another try after the disk refused. */
 const RECOVERY = 60_000;
@@ -24,11 +23,21 @@ type Plan =
   | { readonly kind: 'join'; readonly origin: string; readonly token: JoinToken }
   | { readonly kind: 'speak'; readonly origin: string; readonly credentials: Credentials };
 
+/**
+ * Begins to be a member: goes on with the control plane that the node has joined, joins one by the token of the
+ * configuration, or waits until `join` is called.
+ */
+export function startMembership(options: MembershipOptions): Membership {
+  return new Membership(options);
+}
+
 /** To which control plane the node belongs, and how that goes. */
 export class Membership {
+  /** Settles when the signal has ended everything; rejects on a bug only. */
+  readonly finished: Promise<void>;
   readonly #options: MembershipOptions;
   #key: NodeKey | undefined;
-  #status: ControlStatus;
+  #status: MembershipStatus;
   #plan: Plan = { kind: 'start' };
   #turn = new AbortController();
   #session: Session | undefined;
@@ -37,20 +46,27 @@ export class Membership {
     this.#options = options;
     const address = options.config.controlPlane ?? null;
     this.#status = { state: 'unconfigured', address, problem: null };
+    this.finished = this.#run();
   }
 
-  get status(): ControlStatus {
+  get status(): MembershipStatus {
     return this.#status;
   }
 
+  /** Virtual machines or storage pools may have changed. Never throws; call it as often as you like. */
   changed(): void {
     this.#session?.changed().catch(this.#report);
   }
 
+  /** The management address may have changed. Never throws. */
   addressChanged(): void {
     this.#session?.addressChanged().catch(this.#report);
   }
 
+  /**
+   * Joins a control plane once; if that succeeds, the node belongs to it from now on, instead of to any before.
+   * @throws ControlError for the operator; everything goes on as before then
+   */
   async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
     const origin = parseOrigin(controlPlane);
     const credentials = await this.#enrol(origin, parseJoinToken(token), this.#options.signal);
@@ -60,7 +76,7 @@ export class Membership {
   }
 
   /** Carries out the plan, and the next one, until the signal is given. */
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
     const { signal } = this.#options;
     while (!signal.aborted) {
       this.#turn = new AbortController();
@@ -112,8 +128,8 @@ export class Membership {
       this.#plan = { kind: 'wait' };
       return;
     }
-    if (errorCode(error) === undefined) throw error;
-    this.#set({ state: 'unreachable', address, problem: textOf(error) });
+    if (codeOf(error) === undefined) throw error;
+    this.#set({ state: 'unreachable', address, problem: messageOf(error) });
     const { clock } = this.#options;
     await clock.sleep(RECOVERY, signal);
     if (!signal.aborted) this.#plan = plan;
@@ -125,11 +141,10 @@ export class Membership {
     this.#set({ state: 'joining', address: origin, problem: null });
     const { Session } = await import('./session.ts');
     this.#session = new Session({
+      ...this.#options,
       origin,
       credentials,
-      folder,
       epoch: await nextEpoch(folder, clock.now(), log),
-      surroundings: this.#options,
       onOutcome: (failure) => {
         const state = failure === null ? 'connected' : 'unreachable';
         this.#set({ state, address: origin, problem: failure?.message ?? null });
@@ -204,7 +219,7 @@ export class Membership {
     return { kind: 'wait' };
   }
 
-  #set(status: ControlStatus): void {
+  #set(status: MembershipStatus): void {
     const { state, problem } = this.#status;
     this.#status = status;
     if (state === status.state && problem === status.problem) return;
@@ -213,6 +228,6 @@ export class Membership {
   }
 
   readonly #report = (error: unknown): void => {
-    this.#options.log(`control plane: ${textOf(error)}`);
+    this.#options.log(`control plane: ${messageOf(error)}`);
   };
 }

@@ -1,11 +1,11 @@
 import * as z from 'zod';
+import { readIfThere, writeDurably } from '../../files/durable-file.ts';
 import { type AssignedPool, PoolType } from '../../proto/gen/quantix/v1/storage_pb.js';
 import {
   type PoolDeclaration,
   placeOf,
   poolDeclarationsSchema,
 } from '../../storage/declaration.ts';
-import { readIfThere, writeDurably } from '../configuration/durable-file.ts';
 
 /** Name of the file that keeps what was assigned, beside `node.yaml`. */
 export const ASSIGNED_POOLS = 'assigned-pools.json';

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf } from '../../process/code-of.ts';
+import { readIfThere } from '../../files/durable-file.ts';
 import { poolDeclarationsSchema } from '../../storage/declaration.ts';
 import { PoolKeeper } from '../../storage/keeper.ts';
 import { parseNodeConfig } from '../configuration/node-config.ts';
@@ -18,7 +17,7 @@ const PATIENCE = 20_000;
  * @throws ControlError if the file cannot be read: the agent sets it aside
  */
 export async function bringUpPools(file: string, signal: AbortSignal): Promise<string[]> {
-  const text = await readIfThere(file);
+  const text = (await readIfThere(file)) ?? '';
   const { pools } = await parseNodeConfig(text, { file, pools: poolDeclarationsSchema });
   const assigned = await readAssigned(join(dirname(file), ASSIGNED_POOLS));
   const names = new Set(pools.map(({ name }) => name));
@@ -35,13 +34,4 @@ export async function bringUpPools(file: string, signal: AbortSignal): Promise<s
     const problem = late.includes(name) ? 'does not come up in time' : keeper.problemOf(name);
     return problem === undefined ? [] : [`${name}: ${problem}`];
   });
-}
-
-async function readIfThere(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return '';
-    throw error;
-  }
 }

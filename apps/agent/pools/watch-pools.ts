@@ -1,12 +1,18 @@
 import { readFile } from 'node:fs/promises';
+import type { Pool } from '../../api/storage.ts';
 import { type Watch, watch } from '../../watch/watch.ts';
-import type { StorageState } from '../server/parts.ts';
 
 /** Milliseconds between looks at the pools: for what fills up, and for file servers that go away. */
 const PAUSE = 30_000;
 
 /** Milliseconds between looks at what is mounted. */
 const MOUNTS_PAUSE = 2_000;
+
+/** Storage pools, and what kept others from being seen, a line each. */
+export interface StorageState {
+  pools: readonly Pool[];
+  problems: readonly string[];
+}
 
 export interface PoolWatchOptions {
   read: () => Promise<StorageState>;
@@ -24,7 +30,7 @@ export function watchPools(options: PoolWatchOptions): Watch<StorageState> {
   const mounted = watch<string>({
     look: () => readFile(mounts, 'utf8'),
     pause: () => MOUNTS_PAUSE,
-    onChange: pools.ring,
+    onChange: pools.refreshSoon,
     signal,
   });
   return { ...pools, ended: Promise.all([pools.ended, mounted.ended]).then(() => undefined) };

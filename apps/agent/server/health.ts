@@ -3,7 +3,8 @@ import type { Host } from '../../api/host.ts';
 import type { Vms } from '../../api/vms.ts';
 import { isNearlyFull } from '../../host/changes.ts';
 import type { DataDisk } from '../../host/data-disk.ts';
-import type { ControlPlaneState, Parts, StorageState } from './parts.ts';
+import type { StorageState } from '../pools/watch-pools.ts';
+import type { ControlPlaneState, Parts } from './parts.ts';
 
 /** What the agent's health is judged by. */
 export interface HealthFacts {

@@ -1,9 +1,10 @@
 import type { Health } from '../../api/health.ts';
 import type { Host } from '../../api/host.ts';
 import type { Network } from '../../api/network.ts';
-import type { Pool, PoolRequest } from '../../api/storage.ts';
+import type { PoolRequest } from '../../api/storage.ts';
 import type { Vms } from '../../api/vms.ts';
 import type { DataDisk } from '../../host/data-disk.ts';
+import type { StorageState } from '../pools/watch-pools.ts';
 
 /** How far the node is with its control plane. */
 export type ControlPlaneState = Health['controlPlane'];
@@ -24,12 +25,6 @@ export interface Parts {
   /** What else keeps the agent from its work, a line each: a configuration file that was set aside. */
   problems: () => readonly string[];
   controlPlane: ControlPlaneParts;
-}
-
-/** Storage pools, and what kept others from being seen, a line each. */
-export interface StorageState {
-  pools: readonly Pool[];
-  problems: readonly string[];
 }
 
 /** What acts on pools throws StorageError, CommandError or ServiceError. */

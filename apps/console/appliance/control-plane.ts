@@ -1,5 +1,5 @@
 import { CONTROL_PLANE_SOCKET, type Readiness, readinessSchema } from '../../api/readiness.ts';
-import { ask } from './ask.ts';
+import { ask } from '../../http/ask.ts';
 
 /** Asks the control plane of this machine how it fares. @throws AnswerError with a message for a person */
 export function askReadiness(

@@ -1,7 +1,7 @@
 import type { Health } from '../../api/health.ts';
 import type { Pool } from '../../api/storage.ts';
 import type { Vms } from '../../api/vms.ts';
-import { bytes, count, percent } from './amount.ts';
+import { bytes, count, percent } from '../../text/amount.ts';
 
 /** How the agent fares, and what is wrong. */
 export function healthTexts({ ok, problems, version }: Health): string[] {

@@ -1,5 +1,5 @@
 import type { Readiness } from '../../api/readiness.ts';
-import { duration } from './amount.ts';
+import { duration } from '../../text/amount.ts';
 
 /** How the control plane fares, and what is wrong. */
 export function readinessTexts({ ready, version, problem, schemaVersion }: Readiness): string[] {

@@ -1,6 +1,6 @@
 import type { Host } from '../../api/host.ts';
 import { isNearlyFull } from '../../host/changes.ts';
-import { bytes, count, duration, percent } from './amount.ts';
+import { bytes, count, duration, percent } from '../../text/amount.ts';
 import { type Row, rows } from './row.ts';
 
 /** Processors, memory and how they are used. */

@@ -1,6 +1,6 @@
 import type { SshState } from '../../services/ssh.ts';
 import type { Service } from '../../services/state.ts';
-import { count, duration } from './amount.ts';
+import { count, duration } from '../../text/amount.ts';
 
 /** States in which a service is as it should be or on its way there. */
 const CALM: readonly Service['state'][] = ['started', 'stopped'];

@@ -1,3 +1,4 @@
+import { count } from '../../text/amount.ts';
 import { request } from '../change.ts';
 import type { Deps } from '../deps.ts';
 import { confirm } from '../dialogs.ts';
@@ -5,7 +6,6 @@ import { bold, line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
 import { LIST_START, type List } from '../kit/list.ts';
 import { wrap } from '../kit/text.ts';
-import { count } from '../report/amount.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
 import { type Body, body } from './body.ts';

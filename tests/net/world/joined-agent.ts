@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ask } from '../../../apps/agent/client/ask.ts';
+import { askAgent } from '../../../apps/agent/client/ask-agent.ts';
 import { joinControlPlane } from '../../../apps/agent/client/join.ts';
 import { run } from '../../../apps/agent/run.ts';
 import { healthSchema } from '../../../apps/api/health.ts';
@@ -16,7 +16,11 @@ const plane = await ControlPlane.open();
 plane.fault = {
   after: async ({ method, request }) => {
     if (method !== 'heartbeat' || !('managementAddress' in request)) return;
-    const { managementAddress } = await ask({ socket, path: '/healthz', schema: healthSchema });
+    const { managementAddress } = await askAgent({
+      socketPath: socket,
+      path: '/healthz',
+      schema: healthSchema,
+    });
     console.log(`heartbeat ${request.managementAddress}, asked ${managementAddress}`);
   },
 };
@@ -25,7 +29,7 @@ const places = { socket, folder, logFile: join(folder, 'node.log'), uri: 'test:/
 const running = run(places, end.signal);
 for (;;) {
   try {
-    await ask({ socket, path: '/healthz', schema: healthSchema });
+    await askAgent({ socketPath: socket, path: '/healthz', schema: healthSchema });
     break;
   } catch {
     await new Promise((resolve) => setTimeout(resolve, 50));

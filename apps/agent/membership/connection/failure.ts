@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { codeOf } from '../../../process/code-of.ts';
 import { RefusalReason, RefusalSchema } from '../../../proto/gen/quantix/v1/refusal_pb.js';
-import { errorCode } from '../../configuration/durable-file.ts';
 import { ControlError, RefusedError } from '../../configuration/error.ts';
 
 const REFUSALS: Readonly<Record<RefusalReason, readonly [what: string, fix: string]>> = {
@@ -77,7 +77,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
  */
 export function explainFailure(error: unknown, origin: string): ControlError {
   if (error instanceof ControlError) return error;
-  if (!(error instanceof ConnectError) && errorCode(error) === undefined) throw error;
+  if (!(error instanceof ConnectError) && codeOf(error) === undefined) throw error;
   const failure = ConnectError.from(error);
   const [refusal] = failure.findDetails(RefusalSchema);
   if (refusal !== undefined) {
@@ -93,7 +93,7 @@ export function explainFailure(error: unknown, origin: string): ControlError {
 
 function meaning(failure: ConnectError): string {
   for (let one: unknown = failure; one instanceof Error; one = one.cause) {
-    const known = MEANINGS[errorCode(one) ?? ''];
+    const known = MEANINGS[codeOf(one) ?? ''];
     if (known !== undefined) return known;
   }
   if (failure.code === Code.DeadlineExceeded) return 'no answer came in time';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readIfThere, setAside, writeDurably } from '../../configuration/durable-file.ts';
+import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
 import { ControlError } from '../../configuration/error.ts';
 import { checkChain, parseCertificates } from './chain.ts';
 import type { NodeKey } from './key.ts';

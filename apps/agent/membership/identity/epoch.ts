@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readIfThere, setAside, writeDurably } from '../../configuration/durable-file.ts';
+import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
 
 /**
  * Numbers this run of the agent: one more than the last, kept in `epoch` beside the key, since a node with a new key is

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } fr
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readIfThere, setAside, writeDurably } from '../../configuration/durable-file.ts';
+import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
 import { nodeId } from './node-id.ts';
 
 /** A node's own key; it never leaves the node. */

@@ -1,7 +1,7 @@
 import type { Change } from './inventory.ts';
 
 /** A change that waits to be delivered. */
-export interface Letter {
+export interface OutboxEntry {
   /** `Position.number`; kept when it is sent again. */
   readonly number: bigint;
   readonly change: Change;
@@ -17,7 +17,7 @@ const CAPACITY = 1000;
  * change of an object takes the place of an older one. It need not outlive the agent: each run begins with a full state.
  */
 export class Outbox {
-  readonly #letters = new Map<string, Letter>();
+  readonly #entries = new Map<string, OutboxEntry>();
   readonly #capacity: number;
   #overflowed = false;
 
@@ -26,7 +26,7 @@ export class Outbox {
   }
 
   get size(): number {
-    return this.#letters.size;
+    return this.#entries.size;
   }
 
   /** True once more changed than fits: what was dropped is in the next full state. */
@@ -35,35 +35,35 @@ export class Outbox {
   }
 
   /** Adds a change at the end; its number must be greater than each before. */
-  put(letter: Letter): void {
+  put(entry: OutboxEntry): void {
     if (this.#overflowed) return;
-    const key = keyOf(letter.change);
-    this.#letters.delete(key);
-    this.#letters.set(key, letter);
-    if (this.#letters.size <= this.#capacity) return;
-    this.#letters.clear();
+    const key = keyOf(entry.change);
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    if (this.#entries.size <= this.#capacity) return;
+    this.#entries.clear();
     this.#overflowed = true;
   }
 
   /** The change to deliver next; it stays until it is acknowledged. */
-  first(): Letter | undefined {
-    return this.#letters.values().next().value;
+  first(): OutboxEntry | undefined {
+    return this.#entries.values().next().value;
   }
 
   /** All that wait, in order. */
-  letters(): Iterable<Letter> {
-    return this.#letters.values();
+  entries(): Iterable<OutboxEntry> {
+    return this.#entries.values();
   }
 
   /** Removes a change that was acknowledged; a newer one of the same object stays. */
-  acknowledge({ number, change }: Letter): void {
+  acknowledge({ number, change }: OutboxEntry): void {
     const key = keyOf(change);
-    if (this.#letters.get(key)?.number === number) this.#letters.delete(key);
+    if (this.#entries.get(key)?.number === number) this.#entries.delete(key);
   }
 
   /** Forgets everything, because a full state tells it. */
   clear(): void {
-    this.#letters.clear();
+    this.#entries.clear();
     this.#overflowed = false;
   }
 }

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Position, PositionSchema } from '../../../proto/gen/quantix/v1/position_pb.js';
 import { changesBetween, type Inventory, stateHash, withChange } from './inventory.ts';
-import { type Letter, Outbox } from './outbox.ts';
+import { Outbox, type OutboxEntry } from './outbox.ts';
 
 const NOTHING: Inventory = { vms: undefined, pools: undefined };
 
@@ -44,7 +44,7 @@ export class Reported {
   }
 
   /** The position of a change. */
-  positionOf({ number }: Letter): Position {
+  positionOf({ number }: OutboxEntry): Position {
     return this.#position(number);
   }
 
@@ -56,7 +56,7 @@ export class Reported {
   /** Puts into the outbox what differs from what was told. @param now milliseconds since 1970 */
   observe(inventory: Inventory, now: number): void {
     let told = this.#base;
-    for (const { change } of this.#outbox.letters()) told = withChange(told, change);
+    for (const { change } of this.#outbox.entries()) told = withChange(told, change);
     const changes = changesBetween(told, inventory);
     if (changes === undefined) {
       this.#fullNeeded = true;
@@ -83,16 +83,16 @@ export class Reported {
   }
 
   /** The change to deliver next. */
-  nextChange(): Letter | undefined {
+  nextChange(): OutboxEntry | undefined {
     return this.#outbox.first();
   }
 
   /** A change was acknowledged. */
-  acknowledge(letter: Letter): void {
-    this.#outbox.acknowledge(letter);
-    this.#base = withChange(this.#base, letter.change);
-    this.#acknowledged = withChange(this.#acknowledged, letter.change);
-    this.#acknowledgedAt = this.#position(letter.number);
+  acknowledge(entry: OutboxEntry): void {
+    this.#outbox.acknowledge(entry);
+    this.#base = withChange(this.#base, entry.change);
+    this.#acknowledged = withChange(this.#acknowledged, entry.change);
+    this.#acknowledgedAt = this.#position(entry.number);
   }
 
   #position(number: bigint): Position {

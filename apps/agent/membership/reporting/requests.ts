@@ -22,16 +22,16 @@ import {
 } from '../../../proto/gen/quantix/v1/vm_pb.js';
 import { hostInfo, hostLoad } from './host-message.ts';
 import { type Change, stateHash } from './inventory.ts';
-import type { Observation } from './observe.ts';
-import type { Letter } from './outbox.ts';
+import type { OutboxEntry } from './outbox.ts';
 import type { Reported } from './reported.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export interface FullState {
   readonly position: Position;
   readonly managementAddress: string | null;
   readonly host: Host;
   readonly agentVersion: string;
-  readonly observation: Observation;
+  readonly snapshot: Snapshot;
 }
 
 /** Bytes of objects in one part of a full state; with what else a part has it stays below 1 MiB. */
@@ -45,8 +45,8 @@ export async function* fullStateParts(
   full: FullState,
   part: number = PART,
 ): AsyncGenerator<SyncFullStateRequest> {
-  const { position, observation } = full;
-  const { vms, pools, hypervisor } = observation;
+  const { position, snapshot } = full;
+  const { vms, pools, hypervisor } = snapshot;
   let request = create(SyncFullStateRequestSchema, {
     position,
     part: 1,
@@ -77,7 +77,7 @@ export async function* fullStateParts(
     }
   }
   request.last = true;
-  request.stateHash = create(StateHashSchema, stateHash(observation));
+  request.stateHash = create(StateHashSchema, stateHash(snapshot));
   yield request;
 }
 
@@ -86,21 +86,21 @@ export interface Pulse {
   readonly managementAddress: string | null;
   readonly host: Host;
   /** The latest look; fullness of pools is taken from it. */
-  readonly observation: Observation | undefined;
+  readonly snapshot: Snapshot | undefined;
   readonly acknowledged: Reported['acknowledged'];
 }
 
 /** A heartbeat, as a request. */
 export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
-  const { position, host, observation, acknowledged } = pulse;
-  const pools = [...(observation?.pools?.values() ?? [])];
+  const { position, host, snapshot, acknowledged } = pulse;
+  const pools = [...(snapshot?.pools?.values() ?? [])];
   return create(HeartbeatRequestSchema, {
     position,
     managementAddress: pulse.managementAddress ?? '',
     hostname: host.hostname,
-    load: hostLoad(host, [...(observation?.vms?.values() ?? [])].filter(isRunning).length),
+    load: hostLoad(host, [...(snapshot?.vms?.values() ?? [])].filter(isRunning).length),
     pools: pools.flatMap(({ usage }) => (usage === undefined ? [] : [usage])),
-    ...(observation === undefined ? {} : { hypervisor: observation.hypervisor }),
+    ...(snapshot === undefined ? {} : { hypervisor: snapshot.hypervisor }),
     ...(acknowledged.position === undefined ? {} : { acknowledged: acknowledged.position }),
     stateHash: acknowledged.stateHash,
   });
@@ -110,7 +110,7 @@ export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
 export function vmChangeRequest(
   change: Extract<Change, { kind: 'vm' }>,
   position: Position,
-  { seenAt }: Letter,
+  { seenAt }: OutboxEntry,
 ): NotifyVMChangeRequest {
   const { id, present } = change;
   return create(NotifyVMChangeRequestSchema, {
@@ -125,7 +125,7 @@ export function vmChangeRequest(
 export function storageChangeRequest(
   change: Extract<Change, { kind: 'pool' }>,
   position: Position,
-  { seenAt }: Letter,
+  { seenAt }: OutboxEntry,
 ): NotifyStorageChangeRequest {
   const { id, present } = change;
   return create(NotifyStorageChangeRequestSchema, {

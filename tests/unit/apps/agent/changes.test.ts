@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { poolChanges } from '../../../../apps/agent/pools/pool-changes.ts';
-import { watchPools } from '../../../../apps/agent/pools/watch-pools.ts';
-import type { StorageState } from '../../../../apps/agent/server/parts.ts';
+import { type StorageState, watchPools } from '../../../../apps/agent/pools/watch-pools.ts';
 import { vmChanges } from '../../../../apps/agent/vms/vm-changes.ts';
 import { watchAddress } from '../../../../apps/agent/watch-address.ts';
 import type { Pool } from '../../../../apps/api/storage.ts';
@@ -34,7 +33,7 @@ test('a change of the management address is told with what it was, and the first
   for (const next of ['10.0.0.8', '10.0.0.8', null, '10.0.0.7']) {
     const before = looks;
     address = next;
-    watch.ring();
+    watch.refreshSoon();
     await vi.waitFor(() => expect(looks).toBeGreaterThan(before));
   }
   expect(changes).toEqual(['10.0.0.7 → 10.0.0.8', '10.0.0.8 → null', 'null → 10.0.0.7']);
@@ -51,7 +50,7 @@ test('the address is detected with nothing of the one before, also when there wa
     signal: signalOfTest(),
   });
   await vi.waitFor(() => expect(given).toHaveLength(1));
-  watch.ring();
+  watch.refreshSoon();
   await vi.waitFor(() => expect(given).toEqual([[], []]));
 });
 

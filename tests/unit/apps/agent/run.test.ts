@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { ask } from '../../../../apps/agent/client/ask.ts';
+import { askAgent } from '../../../../apps/agent/client/ask-agent.ts';
 import { run } from '../../../../apps/agent/run.ts';
 import { healthSchema } from '../../../../apps/api/health.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -20,8 +20,8 @@ test('the agent of this machine starts, answers, and ends when it is told to', a
   const where = await places();
   const ending = new AbortController();
   const ended = run(where, ending.signal);
-  const question = { socket: where.socket, path: '/healthz', schema: healthSchema };
-  const health = await vi.waitFor(() => ask(question), { timeout: 15_000 });
+  const question = { socketPath: where.socket, path: '/healthz', schema: healthSchema };
+  const health = await vi.waitFor(() => askAgent(question), { timeout: 15_000 });
   expect(health.problems).toEqual(
     expect.arrayContaining([expect.stringMatching(/^libvirt is not (running|installed)/)]),
   );

@@ -3,10 +3,10 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { readNodeConfig } from '../../../../../apps/agent/configuration/node-config.ts';
 import {
-  type Control,
-  type ControlOptions,
-  startControl,
-} from '../../../../../apps/agent/membership/control.ts';
+  type Membership,
+  startMembership,
+} from '../../../../../apps/agent/membership/membership.ts';
+import type { MembershipOptions } from '../../../../../apps/agent/membership/options.ts';
 import type { Host } from '../../../../../apps/api/host.ts';
 import type { Pool } from '../../../../../apps/api/storage.ts';
 import type { Vm, Vms } from '../../../../../apps/api/vms.ts';
@@ -92,7 +92,7 @@ export class Agent {
   libvirt: Vms['libvirt'] = { available: true, version: '9.0.0' };
   persistent = true;
   assigned: unknown[] = [];
-  control!: Control;
+  membership!: Membership;
   #stop = new AbortController();
   readonly #said = new EventEmitter();
 
@@ -102,14 +102,14 @@ export class Agent {
   }
 
   /** Starts the client as the agent does. */
-  async start(): Promise<Control> {
+  async start(): Promise<Membership> {
     const { config, problem } = await readNodeConfig(
       `${this.folder}/node.yaml`,
       z.array(z.unknown()),
     );
     if (problem !== undefined) this.#log(problem);
     this.#stop = new AbortController();
-    const options: ControlOptions = {
+    const options: MembershipOptions = {
       folder: this.folder,
       config,
       agentVersion: '1.0.0',
@@ -128,13 +128,13 @@ export class Agent {
       random: () => 0.5,
       signal: this.#stop.signal,
     };
-    this.control = startControl(options);
-    return this.control;
+    this.membership = startMembership(options);
+    return this.membership;
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.control.finished;
+    await this.membership.finished;
   }
 
   /** Waits until the log has a line that matches, from the beginning or from a line on. @returns it */
@@ -165,7 +165,7 @@ export async function strangers(): Promise<{ plane: ControlPlane; agent: Agent }
 /** A control plane and an agent that has joined it and sent its full state and first heartbeat. */
 export async function members(): Promise<{ plane: ControlPlane; agent: Agent }> {
   const { plane, agent } = await strangers();
-  await agent.control.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('heartbeat', 1);
   await agent.clock.sleeping();

@@ -32,16 +32,16 @@ async function quiet(agent: Agent): Promise<void> {
 test('a virtual machine that comes, changes or goes is told at once', async () => {
   const { plane, agent } = await members();
   agent.vms = [WEB, MAIL];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 1);
   expect(recorded(plane)).toEqual(['mail 1', 'web 1']);
   agent.vms = [WEB, { ...MAIL, state: 'shutoff' }];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 2);
   expect(recorded(plane)).toEqual(['mail 5', 'web 1']);
   expect(plane.node().ledger.vms.get(MAIL.id)?.powerStateChanges).toBe(1n);
   agent.vms = [{ ...MAIL, state: 'shutoff' }];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 3);
   expect(recorded(plane)).toEqual(['mail 5']);
 });
@@ -49,9 +49,9 @@ test('a virtual machine that comes, changes or goes is told at once', async () =
 test('a pool that is unmounted is told at once; one that only fills up is not', async () => {
   const { plane, agent } = await members();
   agent.pools = [{ ...DATA, used: DATA.used + 1, available: DATA.available - 1 }];
-  agent.control.changed();
+  agent.membership.changed();
   agent.pools = [{ ...DATA, health: 'unmounted', path: null, problem: 'not mounted' }];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyStorageChange', 1);
   expect(plane.node().ledger.pools.get(DATA.id)).toMatchObject({
     health: 4,
@@ -68,7 +68,7 @@ test('a change whose request is lost is sent again', async () => {
     throw new ConnectError('lost', Code.Unavailable);
   };
   agent.vms = [];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 1);
   await agent.said(/unreachable/);
   await agent.clock.skip();
@@ -83,7 +83,7 @@ test('a change whose answer is lost is sent again under its number, and applied 
     throw new ConnectError('lost', Code.Unavailable);
   };
   agent.vms = [];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 1);
   await agent.said(/unreachable/);
   await agent.clock.skip();
@@ -105,14 +105,14 @@ test('a late copy of an old change does not undo a newer one', async () => {
     return late.promise;
   };
   agent.vms = [{ ...WEB, state: 'paused' }];
-  agent.control.changed();
+  agent.membership.changed();
   await arrived.promise;
   // The call is given up for the new address; its request is still on its way in the control plane.
   agent.address = '192.0.2.99';
-  agent.control.addressChanged();
+  agent.membership.addressChanged();
   await plane.answered('notifyVMChange', 1);
   agent.vms = [{ ...WEB, state: 'shutoff' }];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 2);
   late.resolve();
   await plane.answered('notifyVMChange', 3);
@@ -166,11 +166,11 @@ test('an hour away: each object is told once, as it is now, and nothing is lost'
   await plane.door.close();
   for (let passed = 0; passed < 3_600_000; ) {
     agent.vms = [{ ...WEB, state: passed % 2 === 0 ? 'paused' : 'running', memory: passed + 1 }];
-    agent.control.changed();
+    agent.membership.changed();
     passed += await agent.clock.skip();
   }
   agent.vms = [{ ...WEB, state: 'shutoff' }, MAIL];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.door.open();
   await agent.clock.skip();
   await plane.answered('notifyVMChange', 2);
@@ -184,7 +184,7 @@ test('a control plane that forgot the epoch gets a full state', async () => {
   const { plane, agent } = await members();
   plane.node().ledger = new Ledger();
   agent.vms = [WEB, MAIL];
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('syncFullState', 2);
   expect(recorded(plane)).toEqual(['mail 1', 'web 1']);
 });
@@ -193,14 +193,14 @@ test('while libvirt is away its virtual machines are not taken for gone', async 
   const { plane, agent } = await members();
   agent.libvirt = { available: false, problem: 'no socket' };
   agent.vms = [];
-  agent.control.changed();
+  agent.membership.changed();
   await agent.clock.skip();
   await plane.answered('heartbeat', 2);
   await quiet(agent);
   expect(recorded(plane)).toEqual(['web 1']);
   expect([notifications(plane), syncs(plane)]).toEqual([0, 1]);
   agent.libvirt = { available: true, version: '9.0.0' };
-  agent.control.changed();
+  agent.membership.changed();
   await plane.answered('notifyVMChange', 1);
   expect(recorded(plane)).toEqual([]);
 });
@@ -225,7 +225,7 @@ test('after any walk of changes and faults both sides come to the same hashes', 
       throw new ConnectError('lost', Code.Unavailable);
     };
     plane.fault = [{}, { before: lost }, { after: lost }][random(3)] ?? {};
-    agent.control.changed();
+    agent.membership.changed();
     await agent.clock.skip();
   }
   plane.fault = {};

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import type { Clock } from '../../../../../apps/agent/membership/connection/clock.ts';
+import type { Clock } from '../../../../../apps/watch/clock.ts';
 
 interface Sleeper {
   readonly due: number;

@@ -6,7 +6,7 @@ import { strangers } from './agent.ts';
 
 test('a host joins with a token, and keeps its key to itself', async () => {
   const { plane, agent } = await strangers();
-  const joined = await agent.control.join({
+  const joined = await agent.membership.join({
     controlPlane: plane.door.origin,
     token: plane.token(),
   });
@@ -23,11 +23,11 @@ test('a control plane whose CA is not the one of the token gets no token', async
   const { secret } = parseJoinToken(plane.token());
   const other = await Authority.create('another');
   const token = `qxj1.${secret}.${other.fingerprint}`;
-  await expect(agent.control.join({ controlPlane: plane.door.origin, token })).rejects.toThrow(
+  await expect(agent.membership.join({ controlPlane: plane.door.origin, token })).rejects.toThrow(
     /shows no CA with the token’s fingerprint/,
   );
   expect(plane.calls).toEqual([]);
-  expect(agent.control.status().state).toBe('unconfigured');
+  expect(agent.membership.status.state).toBe('unconfigured');
 });
 
 test('a server certificate of another CA is refused, though the CA of the token is shown beside it', async () => {
@@ -38,7 +38,7 @@ test('a server certificate of another CA is refused, though the CA of the token 
   const cert = `${leaf}-----END CERTIFICATE-----\n${plane.authority.pem}`;
   await plane.door.open({ key: stranger.key, cert });
   await expect(
-    agent.control.join({ controlPlane: plane.door.origin, token: plane.token() }),
+    agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() }),
   ).rejects.toThrow(/not signed by the CA that this node trusts/);
   expect(plane.calls).toEqual([]);
 });
@@ -46,9 +46,9 @@ test('a server certificate of another CA is refused, though the CA of the token 
 test('a token that another node has used is refused', async () => {
   const { plane, agent } = await strangers();
   const token = plane.token();
-  await agent.control.join({ controlPlane: plane.door.origin, token });
+  await agent.membership.join({ controlPlane: plane.door.origin, token });
   const { agent: second } = await strangers();
-  await expect(second.control.join({ controlPlane: plane.door.origin, token })).rejects.toThrow(
+  await expect(second.membership.join({ controlPlane: plane.door.origin, token })).rejects.toThrow(
     /the join token was used by another node/,
   );
   expect(plane.nodes.size).toBe(1);
@@ -62,8 +62,8 @@ test('the same host may show its token again, since an answer can be lost', asyn
     plane.fault = {};
   };
   const request = { controlPlane: plane.door.origin, token };
-  await expect(agent.control.join(request)).rejects.toThrow(/cannot be reached/);
-  const { nodeId } = await agent.control.join(request);
+  await expect(agent.membership.join(request)).rejects.toThrow(/cannot be reached/);
+  const { nodeId } = await agent.membership.join(request);
   expect([...plane.nodes.keys()]).toEqual([nodeId]);
 });
 
@@ -71,7 +71,7 @@ test('a host whose clock is far off is told so before it joins', async () => {
   const { plane, agent } = await strangers();
   agent.clock.set(-40 * 365 * 86_400_000);
   await expect(
-    agent.control.join({ controlPlane: plane.door.origin, token: plane.token() }),
+    agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() }),
   ).rejects.toThrow(/this host’s clock says 19.*Set the clock/);
 });
 
@@ -79,14 +79,14 @@ test('a control plane that calls the node by another id is not joined', async ()
   const { plane, agent } = await strangers();
   plane.nameNode = () => '00000000-0000-8000-8000-000000000000';
   await expect(
-    agent.control.join({ controlPlane: plane.door.origin, token: plane.token() }),
+    agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() }),
   ).rejects.toThrow(/calls this node 00000000.*its key says/);
 });
 
 test('without a disk for its configuration a host joins for this session, and says so', async () => {
   const { plane, agent } = await strangers();
   agent.persistent = false;
-  const joined = await agent.control.join({
+  const joined = await agent.membership.join({
     controlPlane: plane.door.origin,
     token: plane.token(),
   });
@@ -103,5 +103,5 @@ test.each([
   ['https://192.0.2.1', '', /not a join token/],
 ])('%s with token %s is refused before anything is sent', async (controlPlane, token, message) => {
   const { agent } = await strangers();
-  await expect(agent.control.join({ controlPlane, token })).rejects.toThrow(message);
+  await expect(agent.membership.join({ controlPlane, token })).rejects.toThrow(message);
 });

@@ -36,7 +36,7 @@ test('an unattended host waits for its control plane', async () => {
   await agent.start();
   await agent.clock.skip();
   await agent.clock.sleeping();
-  expect(agent.control.status()).toMatchObject({
+  expect(agent.membership.status).toMatchObject({
     state: 'joining',
     problem: expect.stringMatching(/nothing listens there/),
   });
@@ -91,7 +91,7 @@ test('a renewal that fails ends nothing, and is tried again an hour later', asyn
   expect(tries()).toBe(1);
   await agent.clock.skip();
   await plane.answered('renewCertificate', 2);
-  expect(agent.control.status().state).toBe('connected');
+  expect(agent.membership.status.state).toBe('connected');
 });
 
 test('a node that was off until its certificate ended says so, and goes on once the clock is right', async () => {

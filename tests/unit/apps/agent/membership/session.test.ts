@@ -30,7 +30,7 @@ async function nextHeartbeat(plane: ControlPlane, agent: Agent): Promise<Heartbe
 
 test('after joining a host waits a while, sends its full state, then a heartbeat', async () => {
   const { plane, agent } = await strangers();
-  await agent.control.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
   expect(await agent.clock.skip()).toBe(2500);
   await plane.answered('heartbeat', 1);
   expect(plane.calls.map(({ method }) => method)).toEqual([
@@ -39,7 +39,7 @@ test('after joining a host waits a while, sends its full state, then a heartbeat
     'heartbeat',
   ]);
   await agent.said(/connected/);
-  expect(agent.control.status()).toEqual({
+  expect(agent.membership.status).toEqual({
     state: 'connected',
     address: plane.door.origin,
     problem: null,
@@ -60,12 +60,12 @@ test('a changed management address is told at once, and each heartbeat detects i
   const { plane, agent } = await members();
   expect(heartbeat(await plane.answered('heartbeat', 1)).managementAddress).toBe('192.0.2.10');
   agent.address = '192.0.2.99';
-  agent.control.addressChanged();
+  agent.membership.addressChanged();
   const told = heartbeat(await plane.answered('heartbeat', 2));
   expect(told.managementAddress).toBe('192.0.2.99');
   expect(plane.node().ledger.managementAddress).toBe('192.0.2.99');
   agent.address = '192.0.2.10';
-  agent.control.addressChanged();
+  agent.membership.addressChanged();
   expect(heartbeat(await plane.answered('heartbeat', 3)).managementAddress).toBe('192.0.2.10');
   agent.address = null;
   expect((await nextHeartbeat(plane, agent)).managementAddress).toBe('');
@@ -83,7 +83,7 @@ test('an address change gets through while a call hangs on the old address', asy
   await agent.clock.skip();
   await arrived.promise;
   agent.address = '192.0.2.99';
-  agent.control.addressChanged();
+  agent.membership.addressChanged();
   const told = heartbeat(await plane.answered('heartbeat', 2));
   expect(told.managementAddress).toBe('192.0.2.99');
   expect(agent.lines.filter((line) => line.includes('unreachable'))).toEqual([]);
@@ -94,7 +94,7 @@ test('an address change gets through while a call hangs on the old address', asy
 
 test('events that leave the address as it is send nothing', async () => {
   const { plane, agent } = await members();
-  agent.control.addressChanged();
+  agent.membership.addressChanged();
   await turn();
   await nextHeartbeat(plane, agent);
   await agent.clock.sleeping();
@@ -106,13 +106,13 @@ test('a node that was deleted stays deleted: it stops, and does not register aga
   plane.node().deleted = true;
   await nextHeartbeat(plane, agent);
   await agent.said(/refused/);
-  expect(agent.control.status().problem).toMatch(/this node was deleted/);
+  expect(agent.membership.status.problem).toMatch(/this node was deleted/);
   await agent.stop();
   await agent.start();
   await agent.clock.skip();
   await agent.said(/refused/, agent.lines.length);
   expect(count(plane, 'register')).toBe(1);
-  expect(agent.control.status().state).toBe('refused');
+  expect(agent.membership.status.state).toBe('refused');
 });
 
 test('a deleted node comes back by a new token', async () => {
@@ -120,7 +120,7 @@ test('a deleted node comes back by a new token', async () => {
   plane.node().deleted = true;
   await nextHeartbeat(plane, agent);
   await agent.said(/refused/);
-  await agent.control.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('syncFullState', 2);
   await agent.said(
@@ -158,12 +158,12 @@ test('a control plane that is away is asked again, ever less often, and the agen
     await agent.clock.sleeping();
     // News wait; they do not make the pauses shorter.
     agent.vms = [{ ...WEB, cpus: 3 + tries }];
-    agent.control.changed();
+    agent.membership.changed();
     await turn();
     pauses.push(await agent.clock.skip());
   }
   expect(pauses).toEqual([750, 1500, 3000, 6000, 12_000, 24_000, 45_000, 45_000]);
-  expect(agent.control.status()).toMatchObject({
+  expect(agent.membership.status).toMatchObject({
     state: 'unreachable',
     problem: expect.stringMatching(/cannot be reached: nothing listens there/),
   });

@@ -52,21 +52,21 @@ test('numbers that a broken fact brings become ones that the protocol can carry'
   expect(vm).toMatchObject({ cpus: 0, memoryBytes: 0n });
 });
 
-function letter(number: bigint, id: string) {
+function entry(number: bigint, id: string) {
   return { number, change: { kind: 'vm', id, present: undefined }, seenAt: 0 } as const;
 }
 
 test('a newer change of an object takes the older one’s place, behind all others', () => {
   const outbox = new Outbox();
-  for (const one of [letter(1n, 'a'), letter(2n, 'b'), letter(3n, 'a')]) outbox.put(one);
-  expect([...outbox.letters()].map(({ number }) => number)).toEqual([2n, 3n]);
+  for (const one of [entry(1n, 'a'), entry(2n, 'b'), entry(3n, 'a')]) outbox.put(one);
+  expect([...outbox.entries()].map(({ number }) => number)).toEqual([2n, 3n]);
 });
 
 test('acknowledging an older change leaves the newer one of the same object', () => {
   const outbox = new Outbox();
-  outbox.put(letter(1n, 'a'));
+  outbox.put(entry(1n, 'a'));
   const sent = outbox.first()!;
-  outbox.put(letter(2n, 'a'));
+  outbox.put(entry(2n, 'a'));
   outbox.acknowledge(sent);
   expect(outbox.first()?.number).toBe(2n);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Bell } from '../../../apps/watch/bell.ts';
-import { oneAtATime } from '../../../apps/watch/one-at-a-time.ts';
+import { AutoResetEvent } from '../../../../apps/watch/auto-reset-event.ts';
+import { oneAtATime } from '../../../../apps/watch/one-at-a-time.ts';
 
 test('a hundred who ask during a look share the next one', async () => {
   const looks: PromiseWithResolvers<number>[] = [];
@@ -31,21 +31,21 @@ test('a look that fails does not stop the next', async () => {
   expect(await ask()).toBe(2);
 });
 
-test('a ring wakes who waits, and is kept for who comes later', async () => {
+test('an event ends the wait that is under way, or the next one', async () => {
   const { signal } = new AbortController();
-  const bell = new Bell();
+  const event = new AutoResetEvent();
   const forever = 2 ** 31 - 1;
-  const waiting = bell.wait(forever, signal);
-  bell.ring();
+  const waiting = event.wait(forever, signal);
+  event.set();
   await waiting;
-  bell.ring();
-  await bell.wait(forever, signal);
-  await bell.wait(1, signal);
+  event.set();
+  await event.wait(forever, signal);
+  await event.wait(1, signal);
 });
 
-test('who waits for a bell stops when the signal says so', async () => {
+test('a wait for an event ends as the signal says so', async () => {
   const stop = new AbortController();
-  const waiting = new Bell().wait(2 ** 31 - 1, stop.signal);
-  stop.abort(new Error('enough'));
-  await expect(waiting).rejects.toThrow('enough');
+  const waiting = new AutoResetEvent().wait(2 ** 31 - 1, stop.signal);
+  stop.abort();
+  await waiting;
 });

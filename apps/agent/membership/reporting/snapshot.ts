@@ -1,27 +1,31 @@
 import type { Pool } from '../../../api/storage.ts';
 import type { Vms } from '../../../api/vms.ts';
+import { messageOf } from '../../../error.ts';
 import type { Hypervisor } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { type Surroundings, textOf } from '../facts.ts';
+import type { MembershipOptions } from '../options.ts';
 import { byId, type Inventory } from './inventory.ts';
 import { poolMessage } from './pool-message.ts';
 import { hypervisorMessage, type VmMessages } from './vm-message.ts';
 
-export interface Observation extends Inventory {
+export interface Snapshot extends Inventory {
   readonly hypervisor: Hypervisor;
 }
 
+/** What a snapshot is taken of. */
+export type SnapshotOptions = Pick<MembershipOptions, 'facts' | 'log' | 'clock'>;
+
 /** Looks at the host. What cannot be seen is not known, which is not the same as not there. */
-export async function observe(
-  { facts, log, clock }: Surroundings,
+export async function takeSnapshot(
+  { facts, log, clock }: SnapshotOptions,
   messages: VmMessages,
-): Promise<Observation> {
+): Promise<Snapshot> {
   const [vms, pools] = await Promise.all([
     facts.vms().catch((error: unknown): Vms => {
-      log(`virtual machines cannot be seen: ${textOf(error)}`);
-      return { libvirt: { available: false, problem: textOf(error) }, vms: [] };
+      log(`virtual machines cannot be seen: ${messageOf(error)}`);
+      return { libvirt: { available: false, problem: messageOf(error) }, vms: [] };
     }),
     facts.pools().catch((error: unknown): undefined => {
-      log(`storage pools cannot be seen: ${textOf(error)}`);
+      log(`storage pools cannot be seen: ${messageOf(error)}`);
     }),
   ]);
   return {

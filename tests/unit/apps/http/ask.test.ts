@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { askAgent } from '../../../../../apps/console/appliance/agent.ts';
-import { temporaryFolder } from '../../../folder.ts';
+import { askAgent } from '../../../../apps/agent/client/ask-agent.ts';
+import { temporaryFolder } from '../../folder.ts';
 
 const schema = z.object({ name: z.string() });
 
@@ -28,7 +28,7 @@ test('what the agent tells is parsed, also when it says that it is not well', as
 
 test.each([
   [404, '', 'the agent answers 404 to /v1/host'],
-  [200, '', "the agent's answer to /v1/host is no JSON"],
+  [200, '', "the agent's answer to /v1/host cannot be understood"],
   [200, '{"name":7}', "the agent's answer to /v1/host cannot be understood"],
   [200, `${'['.repeat(5000)}`, "the agent's answer to /v1/host is no JSON"],
 ])('an answer %i %j is refused', async (status, body, message) => {
@@ -37,7 +37,7 @@ test.each([
 
 test('an agent that is not there is told as such', async () => {
   const nobody = join(await temporaryFolder(), 'node.sock');
-  await expect(ask(nobody)).rejects.toThrow('the agent does not answer (is qx-node running?)');
+  await expect(ask(nobody)).rejects.toThrow(`qx-node is not running: nothing listens on ${nobody}`);
 });
 
 test('a question ends with its signal', async () => {
@@ -51,5 +51,5 @@ test('a question ends with its signal', async () => {
   const ending = new AbortController();
   const asked = ask(socketPath, ending.signal);
   server.once('request', () => ending.abort());
-  await expect(asked).rejects.toThrow('the agent does not answer');
+  await expect(asked).rejects.toThrow('qx-node does not answer');
 });

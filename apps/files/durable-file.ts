@@ -1,18 +1,13 @@
 import { access, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-
-/** The operating system's code of an error (`ENOENT`, …; errno(3)), or `undefined`. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
+import { codeOf } from '../process/code-of.ts';
 
 /** Reads a text file; `undefined` if there is none. */
 export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -58,7 +53,7 @@ async function exists(file: string): Promise<boolean> {
     await access(file);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
+    if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
 }

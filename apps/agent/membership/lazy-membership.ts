@@ -1,0 +1,58 @@
+import type { Membership } from './membership.ts';
+import type { JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
+
+/** The membership of a node, at work as soon as there is a control plane. */
+export interface LazyMembership {
+  status: () => MembershipStatus;
+  /** @throws ControlError for the operator */
+  join: (request: JoinRequest) => Promise<void>;
+  changed: () => void;
+  addressChanged: () => void;
+  /** Resolves after the signal is aborted; rejects on a bug. */
+  ended: Promise<void>;
+}
+
+/** A node that belongs to no control plane does without the libraries for talking to one until it joins. */
+export function lazyMembership(options: MembershipOptions): LazyMembership {
+  const { signal, config } = options;
+  const failed = Promise.withResolvers<never>();
+  let membership: Promise<Membership> | undefined;
+  let status = (): MembershipStatus => ({
+    state: 'unconfigured',
+    address: config.controlPlane ?? null,
+    problem: null,
+  });
+  const started = async (): Promise<Membership> => {
+    const { startMembership } = await import('./membership.ts');
+    const one = startMembership(options);
+    status = () => one.status;
+    one.finished.catch(failed.reject);
+    return one;
+  };
+  const start = () => {
+    membership ??= started();
+    return membership;
+  };
+  const tell = (what: 'changed' | 'addressChanged') => () => {
+    membership?.then((one) => one[what]()).catch(failed.reject);
+  };
+  if (config.controlPlane !== undefined) start().catch(failed.reject);
+  return {
+    status: () => status(),
+    join: async (request) => {
+      await (await start()).join(request);
+    },
+    changed: tell('changed'),
+    addressChanged: tell('addressChanged'),
+    ended: Promise.race([failed.promise, over(signal, async () => (await membership)?.finished)]),
+  };
+}
+
+/** Waits for the signal, then for what ends by it. */
+async function over(signal: AbortSignal, rest: () => Promise<void>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await rest();
+}

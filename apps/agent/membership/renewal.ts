@@ -1,0 +1,92 @@
+import type { Clock } from '../../watch/clock.ts';
+import { ControlError, RefusedError } from '../configuration/error.ts';
+import type { Connection } from './connection/connection.ts';
+import { explainFailure } from './connection/failure.ts';
+import { certificateRequest } from './identity/certificate-request.ts';
+import { parseCertificates } from './identity/chain.ts';
+import {
+  type Credentials,
+  checkValidity,
+  credentialsOf,
+  isRenewalDue,
+  storeCredentials,
+} from './identity/credentials.ts';
+
+/** Milliseconds between two tries. */
+const PAUSE = 3_600_000;
+
+export interface RenewalOptions {
+  /** The control plane's address, for messages. */
+  readonly origin: string;
+  /** Where credentials are kept. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+}
+
+/** Keeps the credentials of a node from running out. */
+export class Renewal {
+  readonly #options: RenewalOptions;
+  #credentials: Credentials;
+  #allowed = 0;
+
+  constructor(credentials: Credentials, options: RenewalOptions) {
+    this.#credentials = credentials;
+    this.#options = options;
+  }
+
+  /** Those that are shown now. */
+  get credentials(): Credentials {
+    return this.#credentials;
+  }
+
+  /**
+   * Asks for a new certificate if it is time. A failure is logged, and tried again an hour later.
+   * @returns whether there are new credentials
+   * @throws RefusedError if the control plane refuses this node
+   */
+  async renewIfDue({ client }: Connection, signal: AbortSignal): Promise<boolean> {
+    const { origin, folder, clock, log } = this.#options;
+    const now = clock.now();
+    if (!isRenewalDue(this.#credentials, now) || now < this.#allowed) return false;
+    this.#allowed = now + PAUSE;
+    try {
+      const request = { certificateRequest: await certificateRequest(this.#credentials.key) };
+      const answer = await client.renewCertificate(request, { signal });
+      this.#credentials = successor(this.#credentials, { ...answer, origin, now });
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = explainFailure(error, origin);
+      if (failure instanceof RefusedError) throw failure;
+      log(`the certificate could not be renewed: ${failure.message}`);
+      return false;
+    }
+    log(`certificate renewed until ${new Date(this.#credentials.validTo).toISOString()}`);
+    await storeCredentials(folder, this.#credentials);
+    return true;
+  }
+}
+
+interface Offer {
+  readonly certificateChain: string;
+  readonly caCertificates: string;
+  readonly origin: string;
+  readonly now: number;
+}
+
+/** @throws ControlError if what is offered cannot be used, or no CA of it is trusted already */
+function successor(credentials: Credentials, { origin, now, ...offer }: Offer): Credentials {
+  const { certificateChain, caCertificates } = offer;
+  const { key } = credentials;
+  const renewed = credentialsOf({ key, certificateChain, caCertificates, where: origin });
+  checkValidity(renewed, now);
+  const trusted = fingerprints(credentials, origin);
+  if (fingerprints(renewed, origin).isDisjointFrom(trusted)) {
+    throw new ControlError({ what: 'the new CA is not among those trusted so far', where: origin });
+  }
+  return renewed;
+}
+
+function fingerprints({ caCertificates }: Credentials, where: string): Set<string> {
+  return new Set(parseCertificates(caCertificates, where).map((one) => one.fingerprint256));
+}

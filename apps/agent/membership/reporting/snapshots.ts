@@ -1,0 +1,23 @@
+import { oneAtATime } from '../../../watch/one-at-a-time.ts';
+import { type Snapshot, type SnapshotOptions, takeSnapshot } from './snapshot.ts';
+import { VmMessages } from './vm-message.ts';
+
+/** Takes snapshots of the host, one after another, so that an older one never overwrites a newer. */
+export class Snapshots {
+  /** A snapshot that begins after this call; callers that wait at the same time share one. */
+  readonly take: () => Promise<Snapshot>;
+  #latest: Snapshot | undefined;
+
+  constructor(options: SnapshotOptions) {
+    const messages = new VmMessages();
+    this.take = oneAtATime(async () => {
+      this.#latest = await takeSnapshot(options, messages);
+      return this.#latest;
+    });
+  }
+
+  /** The last one, if any was taken. */
+  get latest(): Snapshot | undefined {
+    return this.#latest;
+  }
+}

@@ -1,0 +1,114 @@
+import * as z from 'zod';
+import { messageOf } from '../error.ts';
+import { codeOf } from '../process/code-of.ts';
+import { requestOn } from './request.ts';
+
+/** Milliseconds that a program has to answer: it may wait for libvirt or for the network itself. */
+const TIME_LIMIT = 60_000;
+
+/** Characters of an answer above which it is not the program's. */
+const MAX_ANSWER = 16 * 1024 * 1024;
+
+/** A program of this machine cannot be asked, or answered with an error. `message` is for a person. */
+export class AnswerError extends Error {
+  override readonly name = 'AnswerError';
+}
+
+/** A program of this machine that answers HTTP on a Unix socket. */
+export interface Answerer {
+  /** As people call it: `the agent`. */
+  name: string;
+  /** Its service, which is to be looked at where it does not answer: `qx-node`. */
+  service: string;
+  /** Where it listens. */
+  socketPath: string;
+}
+
+/** What is asked. */
+export interface Question<Value> {
+  whom: Answerer;
+  method?: 'GET' | 'POST' | 'DELETE';
+  /** Such as `/v1/host`. */
+  path: string;
+  body?: string;
+  schema: z.ZodType<Value>;
+  /** Milliseconds that the program has to answer; 60 s if absent. */
+  timeLimit?: number;
+  signal?: AbortSignal;
+}
+
+const errorSchema = z.object({ error: z.object({ what: z.string(), fix: z.string().optional() }) });
+
+/**
+ * Asks a program on its socket. A program that answers and is not well does so with status 503, and that is an answer.
+ * @throws AnswerError in one line why there is no answer, also as the signal is aborted
+ */
+export async function ask<Value>(question: Question<Value>): Promise<Value> {
+  const { whom, path, schema } = question;
+  const { status, text } = await exchange(question);
+  if (status < 400 || status === 503) {
+    const value = schema.safeParse(parseJson(text, question));
+    if (value.success) return value.data;
+    if (status < 400) {
+      throw new AnswerError(`${whom.name}'s answer to ${path} cannot be understood`, {
+        cause: value.error,
+      });
+    }
+  }
+  const told = errorSchema.safeParse(text === '' ? null : parseJson(text, question));
+  if (!told.success) throw new AnswerError(`${whom.name} answers ${status} to ${path}`);
+  const { what, fix } = told.data.error;
+  throw new AnswerError(fix === undefined ? what : `${what}. ${fix}`);
+}
+
+async function exchange({
+  whom,
+  method = 'GET',
+  path,
+  body = '',
+  timeLimit = TIME_LIMIT,
+  signal,
+}: Question<unknown>): Promise<{ status: number; text: string }> {
+  const limit = AbortSignal.timeout(timeLimit);
+  const ending = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+  try {
+    return await new Promise((resolve, reject) => {
+      const asked = requestOn(whom.socketPath, { method, path, signal: ending }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => {
+          text += piece;
+          if (text.length > MAX_ANSWER) asked.destroy(new AnswerError('the answer is too long'));
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('error', reject);
+      });
+      asked.on('error', reject);
+      asked.end(body);
+    });
+  } catch (error) {
+    if (error instanceof AnswerError) throw error;
+    const why = ending.aborted ? `${whom.service} does not answer` : whyNot(error, whom);
+    throw new AnswerError(why, { cause: error });
+  }
+}
+
+function whyNot(error: unknown, { service, socketPath }: Answerer): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return `${service} is not running: nothing listens on ${socketPath}`;
+    case 'EACCES':
+      return `only root may ask ${service}: ${socketPath} cannot be opened`;
+    default:
+      return `${service} cannot be asked: ${messageOf(error)}`;
+  }
+}
+
+function parseJson(text: string, { whom, path }: Question<unknown>): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text);
+  } catch (cause) {
+    throw new AnswerError(`${whom.name}'s answer to ${path} is no JSON`, { cause });
+  }
+}
