@@ -9,6 +9,7 @@ FLAVOUR ?=
 FORMAT  ?=
 RELEASE ?=
 FIRMWARE ?= uefi
+CHART   ?=
 DOCKER  ?=
 DOCKER_BASE ?=
 DOCKER_BUILD_FLAGS ?=
@@ -30,7 +31,7 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 FIRMWARE=bios|uefi'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 FIRMWARE=bios|uefi CHART=file.svg'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
@@ -46,7 +47,7 @@ explain: node_modules/.ready ## Say what changed since the last build, and what 
 	@$(BUILDER) explain $(BUILD)
 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
-	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE)
+	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE) $(addprefix --boot-chart ,$(CHART))
 
 controlplane: node_modules/.ready ## Run a control plane with PostgreSQL, etcd and Redis from this host's packages, until Ctrl-C
 	@$(QX) controlplane

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { FORMATS } from '../build/image/format.ts';
@@ -10,7 +10,9 @@ import { isUpToDate, readRecord } from '../build/image/record.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
 import { callerShell } from '../build/process/shell.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
-import { freshVariables } from '../build/qemu/guest.ts';
+import { CHART_PARAMETER, parseBootChart, svgChart, textChart } from '../build/qemu/boot-chart.ts';
+import { directBoot } from '../build/qemu/direct-boot.ts';
+import { freshVariables, Guest } from '../build/qemu/guest.ts';
 import { type Machine, machineArguments } from '../build/qemu/machine.ts';
 import { StepCache } from '../build/step/cache.ts';
 import type { Output } from './ui/events.ts';
@@ -25,9 +27,7 @@ export async function runInQemu(
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
-  const { facts, plan, file } = await prepareImage(profile, options);
-  const { architecture } = facts.profile;
-  const { kind, layout } = FORMATS[facts.format];
+  const { architecture, kind, layout, file, acceleration } = await findBuilt(profile, options);
   const { bios, qemu } = ARCHITECTURES[architecture];
   if (firmware === 'bios' && bios === undefined) {
     throw new BuildError({
@@ -35,17 +35,6 @@ export async function runInQemu(
       fix: 'Write FIRMWARE=uefi.',
     });
   }
-  const initramfs = await new StepCache(options.cache.steps).find(plan.initramfs);
-  if (initramfs === undefined || !isUpToDate(readRecord(options.cache, file), file, plan)) {
-    throw new BuildError({
-      what: existsSync(file) ? 'the image is not of this source' : 'the image is not there',
-      where: file,
-      fix: `Build it first, with the same options: make iso PROFILE=${profile}`,
-    });
-  }
-  const answers = join(options.cache.root, 'acceleration.json');
-  const kernel = join(initramfs.directory, KERNEL_FILE);
-  const acceleration = await findAcceleration(kernel, architecture, answers);
   const window = [process.env.DISPLAY, process.env.WAYLAND_DISPLAY].some((one) => one);
   output.say(
     window
@@ -71,4 +60,59 @@ export async function runInQemu(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Boots the ISO of a profile without firmware and boot loader until it is ready, and draws what took how long: as text for
+ * a person, and as SVG into a file.
+ * @throws BuildError if the ISO was not built, or does not come up
+ */
+export async function chartBoot(
+  profile: string,
+  { memory, chart }: { memory: number; chart: string },
+  options: ImageOptions,
+  output: Output,
+): Promise<void> {
+  const { architecture, kind, file, acceleration } = await findBuilt(profile, options);
+  if (kind !== 'cdrom') {
+    throw new BuildError({ what: 'a boot chart is made of an ISO', fix: 'Leave out FORMAT.' });
+  }
+  const directory = await makeScratchFolder('quantix-vm-');
+  try {
+    const medium = (await directBoot(directory, file))(CHART_PARAMETER);
+    const firmware = ARCHITECTURES[architecture].bios === undefined ? 'uefi' : 'bios';
+    output.say(`${file} boots, ${acceleration}`);
+    const { signal } = options;
+    await using guest = await Guest.start(
+      { architecture, firmware, memory, medium },
+      { acceleration, log: join(directory, 'serial.log'), signal },
+    );
+    await guest.waitForMilestone('ready');
+    await guest.waitForMilestone('network');
+    const bars = parseBootChart(guest.log);
+    await writeFile(chart, svgChart(bars, `${basename(file)}, ${acceleration}`));
+    for (const line of textChart(bars).trimEnd().split('\n')) output.say(line);
+    output.say(chart);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The image of a profile, as it was built, and how a machine would run it. */
+async function findBuilt(profile: string, options: ImageOptions) {
+  const { facts, plan, file } = await prepareImage(profile, options);
+  const { architecture } = facts.profile;
+  const { kind, layout } = FORMATS[facts.format];
+  const initramfs = await new StepCache(options.cache.steps).find(plan.initramfs);
+  if (initramfs === undefined || !isUpToDate(readRecord(options.cache, file), file, plan)) {
+    throw new BuildError({
+      what: existsSync(file) ? 'the image is not of this source' : 'the image is not there',
+      where: file,
+      fix: `Build it first, with the same options: make iso PROFILE=${profile}`,
+    });
+  }
+  const answers = join(options.cache.root, 'acceleration.json');
+  const kernel = join(initramfs.directory, KERNEL_FILE);
+  const acceleration = await findAcceleration(kernel, architecture, answers);
+  return { architecture, kind, layout, file, acceleration };
 }

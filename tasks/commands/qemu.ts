@@ -20,17 +20,22 @@ export const qemuCommand = defineCommand({
         describe: 'Firmware to boot with',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
-      .check(givenOnce('firmware', 'memory'))
+      .option('boot-chart', {
+        type: 'string',
+        describe: 'Boot until ready, print what took how long, and draw it into this file as SVG',
+      })
+      .check(givenOnce('firmware', 'memory', 'boot-chart'))
       .check(({ profile }) => onlyOne(chooseProfiles({ profile }))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
     await ensureInstalled(requirements, { say: output.say, signal });
-    const { runInQemu } = await import('../qemu.ts');
-    const { firmware, memory } = options;
+    const { chartBoot, runInQemu } = await import('../qemu.ts');
+    const { firmware, memory, bootChart: chart } = options;
     const image = toImageOptions(options, { output, signal });
     for (const profile of chooseProfiles(options)) {
-      await runInQemu(profile, { firmware, memory }, image, output);
+      if (chart === undefined) await runInQemu(profile, { firmware, memory }, image, output);
+      else await chartBoot(profile, { memory, chart }, image, output);
     }
   },
 });

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { run } from '../../build/process/run.ts';
+import { join } from 'node:path';
+import { directBoot } from '../../build/qemu/direct-boot.ts';
 import { Guest } from '../../build/qemu/guest.ts';
-import type { Disk, Machine, Medium } from '../../build/qemu/machine.ts';
+import type { Disk, Machine } from '../../build/qemu/machine.ts';
 import { dataDisk } from '../vm/data-disk.ts';
 import { openShell } from './idle.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
@@ -85,21 +85,4 @@ async function secondsUntil(
   const options = { acceleration: 'tcg', log: join(directory, 'serial.log') } as const;
   await using guest = await Guest.start({ firmware: 'bios', ...machine }, options);
   return await secondsOf(() => guest.waitFor(sign));
-}
-
-/** The kernel, the initramfs and the first menu entry's parameters of an ISO. */
-async function directBoot(directory: string, iso: string): Promise<(more: string) => Medium> {
-  const extracts = ['/boot/vmlinuz', '/boot/initramfs', '/boot/grub/grub.cfg'].flatMap((path) => [
-    ...['-extract', path, join(directory, basename(path))],
-  ]);
-  await run('xorriso', ['-osirrox', 'on', '-indev', iso, ...extracts]);
-  const menu = await readFile(join(directory, 'grub.cfg'), 'utf8');
-  const cmdline = /^\s*linux \S+ (.*)$/m.exec(menu)?.[1] ?? '';
-  return (more) => ({
-    as: 'kernel',
-    kernel: join(directory, 'vmlinuz'),
-    initramfs: join(directory, 'initramfs'),
-    cmdline: `${cmdline} ${more}`.trim(),
-    cdrom: iso,
-  });
 }

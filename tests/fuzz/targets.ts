@@ -26,6 +26,7 @@ import { key } from '../unit/alpine/opened.ts';
 import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
+import { bootChart } from './boot-chart-target.ts';
 import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
@@ -205,5 +206,5 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
-  ...[squashfs, cpio, fat, etcd, node, notice, guest],
+  ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart],
 ];

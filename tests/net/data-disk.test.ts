@@ -113,6 +113,18 @@ test.each(['ash', 'dash'] as const)(
   },
 );
 
+test('where a chart of the boot is wanted a service tells the kernel’s log when its start begins and ends', async () => {
+  await using host = await appliance('quantix-os');
+  const { machine } = await host.boot('disk');
+  await machine.succeed('ln -sf /proc/self/fd/2 /dev/kmsg');
+  const told = async (parameter: string) =>
+    await machine.succeed(`(export ${parameter}; ${SERVICE}) 2>&1 | cat`);
+  expect(await told('QX_BOOT_CHART=yes')).toBe(
+    '<4>quantix: begin quantix-data\n<4>quantix: end quantix-data',
+  );
+  expect(await told('QX_BOOT_CHART=')).toBe('');
+});
+
 test('folders that programs expect where the disk is bound to are there, with their owners', async () => {
   await using host = await appliance('quantix-os');
   const { machine } = await host.boot('no disk');

@@ -166,6 +166,15 @@ for file in /etc/rc.conf "/etc/conf.d/$RC_SVCNAME" "$RC_SERVICE"; do
 	# shellcheck source=/dev/null # the service's own
 	. "$file" || exit
 done
+# Tells the kernel's log of a start, where a chart of the boot is wanted (the kernel's parameter QX_BOOT_CHART): begin|end
+chart() {
+	case $QX_BOOT_CHART$action in
+	yesstart) echo "<4>quantix: $1 $RC_SVCNAME" >/dev/kmsg ;;
+	esac
+}
+
 for action; do
+	chart begin
 	run_command "$action" || exit
+	chart end
 done

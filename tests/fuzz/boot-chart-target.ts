@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { parseBootChart, svgChart, textChart } from '../../build/qemu/boot-chart.ts';
+import { mutate } from './mutate.ts';
+import type { Target } from './target.ts';
+
+const LOG = Buffer.from(
+  '[ 1.5] quantix: kernel 1.40\r\n[ 2.0] quantix: begin sysctl\r\n[ 2.5] quantix: end sysctl\r\n[ 9.0] quantix: ready 8.90\n',
+);
+
+const bars = z.array(z.object({ from: z.number().nonnegative(), to: z.number().nonnegative() }));
+
+/** What a machine writes to its serial port: whatever it is, no bar is of negative length, and the drawings are plain. */
+export const bootChart: Target = {
+  name: 'boot chart',
+  once(random) {
+    const chart = parseBootChart(mutate(LOG, random).toString('utf8'));
+    bars.parse(chart);
+    if (chart.some(({ from, to }) => to < from)) throw new Error('a bar runs backwards');
+    const drawn = textChart(chart) + svgChart(chart, 'fuzz');
+    if (!/^[\n\x20-\x7e…]*$/.test(drawn) || drawn.includes('NaN')) throw new Error(drawn);
+  },
+};

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { parseBootChart, svgChart, textChart } from '../../../build/qemu/boot-chart.ts';
+
+const LOG = `GNU GRUB  version 2.12
+[   13.515462] quantix: kernel 13.50\r
+[   18.713267] quantix: medium 18.50\r
+[   27.719858] quantix: root 27.50\r
+   OpenRC 0.56 is starting up Linux 6.12.118+deb13-amd64 (x86_64)\r
+[   31.000000] quantix: begin hwdrivers\r
+[   31.500000] quantix: begin syslog\r
+syslog          | * Starting syslog ...[   32.500000] quantix: end syslog\r
+[   50.000000] quantix: begin rpc.statd
+[   60.000000] quantix: end hwdrivers
+[   70.200000] quantix: network 70.00
+[   80.000000] quantix: ready 79.50
+`;
+
+test('a boot is its stages in order, and its services as they began', () => {
+  const bars = parseBootChart(LOG).map(({ kind, name, from, to, ended }) =>
+    [kind, name, from, to, ended].join(' '),
+  );
+  expect(bars).toEqual([
+    'stage kernel 0 13.5 true',
+    'stage medium 13.5 18.5 true',
+    'stage root 18.5 27.5 true',
+    'stage network 27.5 70 true',
+    'stage ready 27.5 79.5 true',
+    'service hwdrivers 31 60 true',
+    'service syslog 31.5 32.5 true',
+    'service rpc.statd 50 79.5 false',
+  ]);
+});
+
+test('the longest bar of the text is the longest part of the boot', () => {
+  const chart = textChart(parseBootChart(LOG));
+  expect(chart.split('\n').slice(0, 2)).toEqual([
+    '    from seconds',
+    '    0.00   13.50  kernel     ==========',
+  ]);
+  const length = (name: string) => new RegExp(`${name} +([#=]+)`).exec(chart)?.[1]?.length ?? 0;
+  expect(length('hwdrivers')).toBe(22);
+  expect(length('syslog')).toBe(1);
+  expect(chart).toMatch(/rpc\.statd +#+…\n$/);
+});
+
+test('the drawing has a bar for each, within its frame, and what comes from outside is text', () => {
+  const bars = parseBootChart(LOG);
+  const svg = svgChart(bars, 'a "b" <c> & d');
+  expect(svg).toContain('>a &quot;b&quot; &lt;c> &amp; d</text>');
+  const [, width] = /<svg [^>]*width="(\d+)"/.exec(svg) ?? [];
+  const drawn = [...svg.matchAll(/<rect x="([\d.]+)" y="\d+" width="([\d.]+)"/g)];
+  expect(drawn).toHaveLength(bars.length);
+  for (const [, x, length] of drawn) {
+    expect(Number(x) + Number(length)).toBeLessThan(Number(width));
+  }
+});
+
+test.each([
+  ['nothing', ''],
+  ['an end without a beginning', '[    1.0] quantix: end syslog\n'],
+  ['a name with markup', '[    1.0] quantix: begin <script>\n'],
+  ['a name with control characters', '[    1.0] quantix: begin \u001b[2Jsyslog\n'],
+  ['a long name', `[    1.0] quantix: begin ${'x'.repeat(65)}\n`],
+  ['no seconds', '[    1.] quantix: begin syslog\n'],
+  ['seconds without end', `[${'9'.repeat(400)}.0] quantix: begin syslog\n`],
+  ['a milestone without end', `quantix: ready ${'9'.repeat(400)}.0\n`],
+])('%s makes no bar', (_what, log) => {
+  expect(parseBootChart(log)).toEqual([]);
+  expect(textChart([])).toBe('    from seconds\n');
+});
+
+test('of a service that begins and ends twice the first counts, and none ends before it began', () => {
+  const log = ['1.0] quantix: begin a', '3.0] quantix: end a', '4.0] quantix: begin a'];
+  const again = ['5.0] quantix: end a', '9.0] quantix: begin b', '8.0] quantix: end b'];
+  const text = [...log, ...again].map((line) => `[    ${line}\n`).join('');
+  expect(parseBootChart(text)).toMatchObject([
+    { name: 'a', from: 1, to: 3, ended: true },
+    { name: 'b', from: 9, to: 9, ended: false },
+  ]);
+});
