@@ -1,10 +1,15 @@
 #!/bin/sh
 # What outlives this session lies below /quantix: written whole or not at all, and set aside where it does not parse.
 
+# True if a file system is mounted in a place, and can be written: PLACE
+is_writable() {
+	awk -v place="$1" '$5 == place { found = 1; writable = $6 ~ /^rw(,|$)/ } END { exit !(found && writable) }' \
+		/proc/self/mountinfo
+}
+
 # True if there is a place for what outlives this session, and it can be written.
 is_persistent() {
-	awk '$5 == "/quantix" { found = 1; writable = $6 ~ /^rw(,|$)/ } END { exit !(found && writable) }' \
-		/proc/self/mountinfo
+	is_writable /quantix
 }
 
 # Replaces a file by standard input, for root only, so that after a power cut it is the old or the new one, whole: FILE
