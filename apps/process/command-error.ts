@@ -17,6 +17,8 @@ export interface CommandErrorFacts {
   exitCode?: number | null;
   /** What it wrote to standard error; the end of it, if it was much. */
   stderr?: string;
+  /** What it wrote to standard output before it exited. */
+  stdout?: string;
   /** Completes the message of `start` (why), `signal` (its name) and `timeout` (how long). */
   detail?: string;
   cause?: unknown;
@@ -33,6 +35,7 @@ export class CommandError extends Error {
   readonly failure: CommandFailure;
   readonly exitCode: number | null;
   readonly stderr: string;
+  readonly stdout: string;
 
   constructor(facts: CommandErrorFacts) {
     super(`${facts.command} ${whatItDid(facts)}`, { cause: facts.cause });
@@ -41,6 +44,7 @@ export class CommandError extends Error {
     this.failure = facts.failure;
     this.exitCode = facts.exitCode ?? null;
     this.stderr = facts.stderr ?? '';
+    this.stdout = facts.stdout ?? '';
   }
 }
 

@@ -4,7 +4,7 @@ import { CommandError, type CommandErrorFacts } from './command-error.ts';
 /** What is wrong about the way in which a command ended by itself; `undefined` if nothing is. */
 export function endingError(
   { exitCode, signal }: Ending,
-  asked: Pick<CommandErrorFacts, 'command' | 'args' | 'stderr'>,
+  asked: Pick<CommandErrorFacts, 'command' | 'args' | 'stderr' | 'stdout'>,
 ): CommandError | undefined {
   if (signal !== null) return new CommandError({ ...asked, failure: 'signal', detail: signal });
   if (exitCode === 0) return undefined;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { wearSchema } from '../../apps/api/hardware.ts';
 import { hostSchema } from '../../apps/api/host.ts';
 import { cpuUsage, parseCpuTimes } from '../../apps/host/cpu-usage.ts';
 import { parseCpuInfo } from '../../apps/host/cpuinfo.ts';
@@ -7,6 +8,7 @@ import { parseLoadAverage, parseUptime } from '../../apps/host/load.ts';
 import { parseMemory } from '../../apps/host/memory.ts';
 import { parseMounts } from '../../apps/host/mounts.ts';
 import { parseOsRelease } from '../../apps/host/os-release.ts';
+import { parseSmart } from '../../apps/host/smart.ts';
 import { parseDefaultRoutes, parseDefaultRoutes6 } from '../../apps/network/default-routes.ts';
 import { parseScan } from '../../apps/network/scan.ts';
 import { findCandidates } from '../../apps/storage/candidates.ts';
@@ -38,6 +40,8 @@ const TOLD = {
     '3 1 0:9 / /pools/a\\040b ro - tmpfs quantix-unmounted ro\n4 3 8:1 / /pools/a rw - ext4 /dev/a rw\n',
   files: 'T 10 8 5.1 6 /p/a.raw\nT 1 8 5 6 /p/b\nc\n',
   complaint: "find: '/p': Input/output error",
+  smart:
+    '{"smart_status":{"passed":true},"temperature":{"current":31},"power_on_time":{"hours":9}}',
   superblock: `XFSB${'\0'.repeat(28)}${'\x11'.repeat(16)}`,
   image: `QFI\xfb\0\0\0\x03${'\0'.repeat(20)}\0\x10\0\0`,
 } as const;
@@ -67,6 +71,7 @@ export const machine: Target = {
     z.array(z.int().nonnegative()).parse(
       parseFiles(text('files'), { folder: '/p', token: 'T' }).map(({ size }) => size),
     );
+    wearSchema.parse(parseSmart(text('smart')));
     z.string().parse(parseSystemError(text('complaint')).code);
     z.string()
       .nullable()
