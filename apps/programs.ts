@@ -13,5 +13,6 @@ export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   'qx-node': () => import('./agent/main.ts'),
   'qx-console': () => import('./console/qx-console.ts'),
   'qx-dcui': () => import('./console/qx-dcui.ts'),
+  'qx-support': () => import('./support/main.ts'),
   'qx-controlplane': () => import('./control-plane/main.ts'),
 };

@@ -176,7 +176,7 @@ export default defineProfile({
       'quantix-guests',
     ],
   },
-  programs: ['qx-node', 'qx-console'],
+  programs: ['qx-node', 'qx-console', 'qx-support'],
   overlays: ['common', 'quantix-os'],
   cmdline,
   kernel,

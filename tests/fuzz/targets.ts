@@ -36,6 +36,7 @@ import { mutate } from './mutate.ts';
 import { node } from './node-target.ts';
 import { notice } from './notice-target.ts';
 import type { Random } from './random.ts';
+import { support } from './support-target.ts';
 import type { Target } from './target.ts';
 
 const keys = trustedKeys([[key.name, key.pem]]);
@@ -206,5 +207,5 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
-  ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart],
+  ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart, support],
 ];

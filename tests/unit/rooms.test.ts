@@ -47,6 +47,7 @@ const ROOMS = [
   'apps/libvirt',
   'apps/guests',
   'apps/storage',
+  'apps/support',
   'apps/control-plane',
   'apps/agent/configuration',
   'apps/agent/client',

@@ -1,0 +1,150 @@
+import type { Dirent } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../process/code-of.ts';
+
+/** What stands in a bundle where a secret was. */
+export const REMOVED = '<removed>';
+
+/** Words by which the name of a value says that it is one: `wpa_psk`, `node.session.auth.password`, `joinToken`. */
+const NAME = String.raw`[\w.-]{0,40}(?:pass(?:wor[dt]|wd|phrase)?|psk|secret|token|credential|priv(?:ate)?_?-?key|wep_?key\d?|api_?-?key|cookie|authorization)[\w.-]{0,40}`;
+
+/** A name at the beginning of a line, whose value is all of the line: files of settings. */
+const SETTING = new RegExp(
+  String.raw`^(?<before>[ \t]*(?:- |export |#[ \t]*)?["']?${NAME}["']?[ \t]*[:=][ \t]*)(?<value>\S.*)$`,
+  'gim',
+);
+
+/** A name and a value within a line: JSON, arguments, XML, addresses. */
+const WITHIN: readonly RegExp[] = [
+  new RegExp(
+    String.raw`(?<before>(?:--?|\b)["']?${NAME}["']?[ \t]*[:=][ \t]*)(?<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s"',;&}<>]+)`,
+    'gi',
+  ),
+  new RegExp(String.raw`(?<before>--${NAME}[ \t]+)(?<value>[^\s-]\S*)`, 'gi'),
+  new RegExp(String.raw`(?<before><(?:\w+:)?${NAME}(?:\s[^<>]*)?>)(?<value>[^<>]+)(?=<)`, 'gi'),
+  /(?<before>\b(?:bearer|basic)\s+)(?<value>[A-Za-z0-9._~+/=-]{8,})/gi,
+  // User and password in an address.
+  /(?<before>\b[a-z][a-z0-9+.-]{0,20}:\/\/)(?<value>[^\s/@"'<>:]{0,128}:[^\s/@"'<>]{0,256})(?=@)/gi,
+  // QEMU's objects that hold a secret.
+  /(?<before>"qom-type"\s*:\s*"secret"[^{}\n]{0,400}?"data"\s*:\s*)(?<value>"[^"\n]*")/g,
+  /(?<before>\bsecret,\S{0,400}?\bdata=)(?<value>[^\s,]+)/g,
+];
+
+/** Private keys in PEM, also those whose end is cut off; a key may be on one line with `\n` written out. */
+const PEM =
+  /(?<before>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?<value>(?:(?:Proc-Type|DEK-Info):[^\n]*\n|[A-Za-z0-9+/=\s]|\\n)*)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?/g;
+/** Hashes of passwords (crypt(5)), and of files `NAME:HASH`. */
+const HASH = /\$(?:[0-9][a-z]?|y|gy|sha1|argon2\w*|pbkdf2\w*|bcrypt)\$[^\s:"'<>]{8,}/g;
+const SCRAM = /SCRAM-SHA-\d+\$\S+/g;
+/** Tokens by which a host joins, and JSON web tokens. */
+const TOKEN = /\bqxj1\.[\w.-]+|\beyJ[\w-]{8,2048}\.[\w-]{1,8192}\.[\w-]+/g;
+
+/** Shorter values are not looked for in other texts: they would be found in everything. */
+const LEAST = 8;
+
+/**
+ * Takes out of a text what is, or looks like, a secret.
+ * @param known secrets of this machine, wherever they stand
+ */
+export function hideSecrets(text: string, known: readonly string[] = []): string {
+  let hidden = text;
+  for (const secret of known) hidden = hidden.replaceAll(secret, REMOVED);
+  hidden = hidden.replaceAll(PEM, `$<before>${REMOVED}`);
+  for (const pattern of [HASH, SCRAM, TOKEN]) hidden = hidden.replaceAll(pattern, REMOVED);
+  for (const pattern of [...WITHIN, SETTING]) {
+    hidden = hidden.replaceAll(pattern, `$<before>${REMOVED}`);
+  }
+  return hidden;
+}
+
+/** Secrets in a file: what its names, or their form, say is one. What a comment gives as an example stands everywhere, and is none. */
+export function secretsIn(file: string): string[] {
+  const text = file.replaceAll(/^[ \t]*#.*$/gm, '');
+  const found: string[] = [];
+  for (const { groups } of text.matchAll(PEM)) {
+    found.push(...(groups?.value ?? '').split(/\s+|\\n/));
+  }
+  for (const pattern of [HASH, SCRAM, TOKEN]) {
+    found.push(...[...text.matchAll(pattern)].map(([value]) => value));
+  }
+  for (const pattern of [SETTING, ...WITHIN]) {
+    for (const { groups } of text.matchAll(pattern)) {
+      found.push(...spellings(groups?.value ?? ''));
+    }
+  }
+  return found.filter((value) => value.trim().length >= LEAST && value !== REMOVED);
+}
+
+/** A value as it stands, and without the quotation marks around it. */
+function spellings(value: string): string[] {
+  const whole = value.trim();
+  const bare = /^(["'])(.*)\1[,;]?$/.exec(whole)?.[2];
+  return bare === undefined ? [whole] : [bare];
+}
+
+/** Folders and files in which an appliance keeps secrets. */
+const PLACES = [
+  'quantix',
+  'etc/quantix',
+  'etc/shadow',
+  'etc/ssh',
+  'etc/iscsi',
+  'var/lib/iscsi',
+  'etc/libvirt/qemu',
+  'etc/libvirt/storage',
+  'run/quantix',
+  'run/wpa_supplicant',
+] as const;
+/** All of these is secret: libvirt's secrets, in base64, and files of keys in another form than PEM. */
+const SECRET_FILES = /(^|\/)(etc\/libvirt\/secrets\/.*\.base64|[^/]*\.(key|p12|pfx|jks))$/;
+
+/** Bytes of a file above which it is not one of a configuration. */
+const MOST = 1024 * 1024;
+/** Folders within folders. */
+const DEPTH = 6;
+
+/**
+ * Secrets that this machine keeps, longest first: whatever they stand in is hidden.
+ * @param root folder in which the machine is
+ */
+export async function readSecrets(root = '/'): Promise<string[]> {
+  const secrets = new Set<string>();
+  for (const place of [...PLACES, 'etc/libvirt/secrets']) {
+    for await (const { path, text } of textsOf(root, place, DEPTH)) {
+      for (const secret of secretsIn(text)) secrets.add(secret);
+      if (!SECRET_FILES.test(path)) continue;
+      for (const word of text.split(/\s+/)) if (word.length >= LEAST) secrets.add(word);
+    }
+  }
+  return [...secrets].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+}
+
+async function* textsOf(
+  root: string,
+  path: string,
+  depth: number,
+): AsyncGenerator<{ path: string; text: string }> {
+  const names = await namesIn(join(root, path));
+  if (names === 'file') {
+    const bytes = await readFile(join(root, path));
+    if (bytes.length <= MOST) yield { path, text: bytes.toString('utf8') };
+    return;
+  }
+  if (depth === 0) return;
+  for (const entry of names) {
+    if (entry.isDirectory() || entry.isFile()) {
+      yield* textsOf(root, join(path, entry.name), depth - 1);
+    }
+  }
+}
+
+async function namesIn(path: string): Promise<readonly Dirent[] | 'file'> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return 'file';
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
