@@ -1,5 +1,11 @@
 import type { Vm, Vms } from '../api/vms.ts';
 import { messageOf, stackOf } from '../error.ts';
+import {
+  beginMaintenance,
+  endMaintenance,
+  expectNoMaintenance,
+  readMaintenance,
+} from '../guests/maintenance.ts';
 import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
@@ -165,7 +171,10 @@ export function startMachine(options: MachineOptions): Machine {
         current: () => kept(vms.current()),
         refresh: () => kept(vms.refresh()),
         define: (xml) => defineVm(libvirt, xml),
-        start: (id) => startVm(libvirt, id),
+        start: async (id) => {
+          await expectNoMaintenance(folder);
+          await startVm(libvirt, id);
+        },
         shutdown: (id) => shutdownVm(libvirt, id),
         destroy: (id) => destroyVm(libvirt, id),
         undefine: (id) => undefineVm(libvirt, id),
@@ -177,6 +186,14 @@ export function startMachine(options: MachineOptions): Machine {
         add: (request) => manager.add(request),
         remove: (name) => manager.remove(name),
         refresh: pools.refresh,
+      },
+      maintenance: {
+        current: () => readMaintenance(folder),
+        set: async ({ on, reason = null }) => {
+          if (on) await beginMaintenance(folder, { reason, now: new Date() });
+          else await endMaintenance(folder);
+          log.info(`maintenance ${on ? `begins${reason === null ? '' : `: ${reason}`}` : 'ends'}`);
+        },
       },
       problems: () => (problem === undefined ? [] : [problem]),
       controlPlane: {

@@ -8,6 +8,7 @@ import {
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
+import { printable } from '../text/printable.ts';
 import { hasPoolValues, POOL_OPTIONS, type PoolValues } from './client/pool-options.ts';
 
 const HELP = `Usage: qx-node COMMAND
@@ -21,6 +22,8 @@ The agent of this host.
   guests start          start the virtual machines that are to run after a boot
   guests stop           shut all virtual machines down, as before a restart of the host
   guests cut-short      cut the power of those that a stop still waits for
+  maintenance on [REASON]   start no virtual machine, at a boot neither; what runs goes on
+  maintenance off       start them again
   pool create NAME …    make a storage pool: of an empty disk (--disk /dev/sdb, with --lvm a volume
                         group), of the disk of an iSCSI target (--iscsi TARGET --portal ADDRESS),
                         of a folder (--directory PATH), of an export (--nfs SERVER:/EXPORT);
@@ -75,6 +78,9 @@ async function dispatch(
     case 'join':
       expectOperands(operands, 1, 2);
       return await join(operands);
+    case 'maintenance':
+      expectOperands(operands, 1, 2);
+      return await maintenance(operands);
     case 'guests':
       expectOperands(operands, 1);
       return await guests(operands);
@@ -94,6 +100,18 @@ async function guests([verb = '']: readonly string[]): Promise<number> {
   }
   const { runGuests } = await import('./vms/guests.ts');
   return await runGuests(verb, endingSignal());
+}
+
+async function maintenance([state = '', reason]: readonly string[]): Promise<number> {
+  if (state !== 'on' && (state !== 'off' || reason !== undefined)) {
+    throw new UsageError('maintenance on, with a reason or without, or maintenance off?');
+  }
+  const [{ setMaintenance }, { AGENT_SOCKET }] = await Promise.all([
+    import('./client/maintenance.ts'),
+    import('../api/socket.ts'),
+  ]);
+  const told = await setMaintenance(AGENT_SOCKET, { on: state === 'on', reason });
+  return print(`maintenance is ${printable(told)}\n`);
 }
 
 async function status(form: 'text' | 'json'): Promise<number> {

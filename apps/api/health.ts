@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { maintenanceSchema } from './maintenance.ts';
 
 /** How the agent fares: `GET /healthz`. */
 export const healthSchema = z.object({
@@ -14,6 +15,7 @@ export const healthSchema = z.object({
   }),
   /** Whether virtual machines outlive a restart of the host: whether libvirt's folders lie on a data disk. */
   dataDisk: z.object({ persistent: z.boolean(), problem: z.string().nullable() }),
+  maintenance: maintenanceSchema,
   problems: z.array(z.string()),
 });
 

@@ -133,6 +133,7 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
     managementAddress: '10.0.0.7',
     controlPlane: { state: 'unreachable', address: '10.0.0.2', problem: 'connection refused' },
     dataDisk: { persistent: true, problem: null },
+    maintenance: { on: false, reason: null, since: null },
     problems: [],
   }),
   stop: async () => ({ waits: null }),

@@ -5,6 +5,7 @@ import type { Pool } from '../../api/storage.ts';
 import type { Vm, Vms } from '../../api/vms.ts';
 import { bytes, duration, percent } from '../../text/amount.ts';
 import { printable } from '../../text/printable.ts';
+import { describeMaintenance } from './maintenance.ts';
 import type { Status, Told } from './status.ts';
 
 /** Writes what the agent told for people, in lines. Control characters in names do not reach the terminal. */
@@ -20,7 +21,7 @@ export function describe(status: Status): string {
 }
 
 function describeHealth(health: Health): string[] {
-  const { version, managementAddress, controlPlane, dataDisk, problems, ok } = health;
+  const { version, managementAddress, controlPlane, dataDisk, maintenance, problems, ok } = health;
   const { state, address, problem } = controlPlane;
   const where = address === null ? '' : ` ${address}`;
   return [
@@ -28,6 +29,7 @@ function describeHealth(health: Health): string[] {
     ...problems.map((one) => `  ! ${one}`),
     `Management      ${managementAddress ?? 'no address'}`,
     `Data disk       ${dataDisk.persistent ? 'in use' : `virtual machines do not outlive a restart: ${dataDisk.problem}`}`,
+    ...(maintenance.on ? [`Maintenance     ${describeMaintenance(maintenance)}`] : []),
     `Control plane   ${state}${where}${problem === null ? '' : `: ${problem}`}`,
   ];
 }

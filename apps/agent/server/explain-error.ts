@@ -1,3 +1,4 @@
+import { MaintenanceError } from '../../guests/maintenance.ts';
 import { ApiError } from '../../http/error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { NetworkError } from '../../network/qx-network.ts';
@@ -16,7 +17,9 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof LibvirtError) {
     return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
   }
-  if (error instanceof StorageError) return new ApiError(409, error.message.replace(/\.$/, ''));
+  if (error instanceof StorageError || error instanceof MaintenanceError) {
+    return new ApiError(409, error.message.replace(/\.$/, ''));
+  }
   if (error instanceof ControlError) return new ApiError(502, error.message);
   if (isTold(error) || error instanceof NetworkError) {
     return new ApiError(503, error.message);

@@ -1,5 +1,6 @@
 import type { Health } from '../../api/health.ts';
 import type { Host } from '../../api/host.ts';
+import type { Maintenance } from '../../api/maintenance.ts';
 import type { Vms } from '../../api/vms.ts';
 import { isNearlyFull } from '../../host/changes.ts';
 import type { DataDisk } from '../../host/data-disk.ts';
@@ -15,19 +16,22 @@ export interface HealthFacts {
   dataDisk: DataDisk;
   changes: Host['changes'];
   controlPlane: ControlPlaneState;
+  maintenance: Maintenance;
   /** Found by the agent itself. */
   problems: readonly string[];
 }
 
 /** Tells how the agent fares, from what its parts say at this moment. */
 export async function readHealth(parts: Parts): Promise<Health> {
-  const [managementAddress, { libvirt }, storage, dataDisk, changes] = await Promise.all([
-    parts.managementAddress(),
-    parts.vms.current(),
-    parts.storage(),
-    parts.dataDisk(),
-    parts.changes(),
-  ]);
+  const [managementAddress, { libvirt }, storage, dataDisk, changes, maintenance] =
+    await Promise.all([
+      parts.managementAddress(),
+      parts.vms.current(),
+      parts.storage(),
+      parts.dataDisk(),
+      parts.changes(),
+      parts.maintenance.current(),
+    ]);
   return judge({
     version: parts.version,
     managementAddress,
@@ -36,6 +40,7 @@ export async function readHealth(parts: Parts): Promise<Health> {
     dataDisk,
     changes,
     controlPlane: parts.controlPlane.state(),
+    maintenance,
     problems: parts.problems(),
   });
 }
@@ -63,6 +68,7 @@ export function judge(facts: HealthFacts): Health {
     managementAddress,
     controlPlane,
     dataDisk: { persistent: dataDisk.state === 'used', problem: dataDisk.problem },
+    maintenance: facts.maintenance,
     problems,
   };
 }

@@ -1,5 +1,6 @@
 import type { Health } from '../../api/health.ts';
 import type { Host } from '../../api/host.ts';
+import type { Maintenance, MaintenanceRequest } from '../../api/maintenance.ts';
 import type { Network } from '../../api/network.ts';
 import type { PoolRequest } from '../../api/storage.ts';
 import type { Vms } from '../../api/vms.ts';
@@ -22,9 +23,17 @@ export interface Parts {
   changes: () => Promise<Host['changes']>;
   storage: () => Promise<StorageState>;
   pools: PoolParts;
+  maintenance: MaintenanceParts;
   /** What else keeps the agent from its work, a line each: a configuration file that was set aside. */
   problems: () => readonly string[];
   controlPlane: ControlPlaneParts;
+}
+
+/** Whether the host starts virtual machines. */
+export interface MaintenanceParts {
+  current: () => Promise<Maintenance>;
+  /** @throws what the disk throws */
+  set: (request: MaintenanceRequest) => Promise<void>;
 }
 
 /** What acts on pools throws StorageError, CommandError or ServiceError. */
@@ -37,7 +46,7 @@ export interface PoolParts {
   refresh: () => Promise<StorageState>;
 }
 
-/** Virtual machines; what acts on one takes its UUID and throws LibvirtError. */
+/** Virtual machines; what acts on one takes its UUID and throws LibvirtError; a start MaintenanceError, too. */
 export interface VmParts {
   current: () => Promise<Vms>;
   /** Looks anew, after a change. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { maintenanceRequestSchema } from '../../api/maintenance.ts';
 import { poolRequestSchema } from '../../api/storage.ts';
 import { readJson, readText } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
@@ -23,6 +24,15 @@ export function routes(parts: Parts): Route[] {
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
     get('/v1/storage-pools', async () => (await parts.storage()).pools),
+    get('/v1/maintenance', parts.maintenance.current),
+    {
+      method: 'POST',
+      path: '/v1/maintenance',
+      answer: async (request) => {
+        await parts.maintenance.set(await readJson(request, maintenanceRequestSchema));
+        return json(await parts.maintenance.current());
+      },
+    },
     ...poolRoutes(parts.pools),
     ...vmRoutes(parts.vms, get('/v1/vms', parts.vms.current)),
     {

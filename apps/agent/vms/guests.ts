@@ -1,4 +1,6 @@
 import { appendFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readMaintenance } from '../../guests/maintenance.ts';
 import { cutShort, GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
 import { startGuests } from '../../guests/start.ts';
 import { stopGuests } from '../../guests/stop.ts';
@@ -46,6 +48,11 @@ export async function runGuests(
   try {
     if (verb === 'start') {
       await rm(places.stopping, { force: true });
+      const maintenance = await readMaintenance(dirname(configuration));
+      if (maintenance.on) {
+        say('the host is in maintenance: no virtual machine is started');
+        return 0;
+      }
       return exitStatus(await startGuests({ libvirt, places, settings: config.guests, say }));
     }
     const { stopWithin: within } = config.guests;

@@ -15,6 +15,12 @@ export function dataDiskTexts({ dataDisk: { persistent, problem } }: Health): st
   return [`virtual machines do not outlive a restart: ${problem ?? 'why is not known'}`];
 }
 
+/** That the host starts no virtual machine, and why; nothing where it does. */
+export function maintenanceTexts({ maintenance: { on, reason } }: Health): string[] {
+  if (!on) return [];
+  return [`in maintenance${reason === null ? '' : `: ${reason}`}; no virtual machine is started`];
+}
+
 /** How it stands with the control plane, and why. */
 export function controlPlaneTexts({ controlPlane }: Health): string[] {
   const { state, address, problem } = controlPlane;

@@ -8,6 +8,7 @@ import {
   controlPlaneTexts,
   dataDiskTexts,
   healthTexts,
+  maintenanceTexts,
   poolTexts,
   vmTexts,
 } from '../report/agent.ts';
@@ -93,6 +94,7 @@ function statusRows({ facts, sources, now }: State): Row[] {
     all.push(...rowsOf('Agent', facts.health, healthTexts));
     if (facts.health.value !== null) {
       all.push(...rows('Control plane', controlPlaneTexts(facts.health.value)));
+      all.push(...rows('Maintenance', maintenanceTexts(facts.health.value)));
       all.push(...rows('Kept', dataDiskTexts(facts.health.value)));
     }
   }

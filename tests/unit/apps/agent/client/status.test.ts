@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { describe } from '../../../../../apps/agent/client/describe.ts';
 import { joinControlPlane } from '../../../../../apps/agent/client/join.ts';
+import { setMaintenance } from '../../../../../apps/agent/client/maintenance.ts';
 import { readStatus } from '../../../../../apps/agent/client/status.ts';
 import { servingAgent } from '../server/agent.ts';
 import { smallParts, WEB, world } from '../server/small-parts.ts';
@@ -44,6 +45,24 @@ test('a name cannot do anything to the terminal', async () => {
   const text = describe(await readStatus(socket));
   expect(text).toContain('?[2J?web?');
   expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+});
+
+test('maintenance begins and ends by the agent that runs, and is told beside the rest', async () => {
+  const { socket, send } = await servingAgent(smallParts(world()));
+  expect(await setMaintenance(socket, { on: true, reason: 'new memory' })).toBe(
+    'on since 2026-01-27T10:15:00.000Z: new memory',
+  );
+  expect(describe(await readStatus(socket))).toContain(
+    '\nMaintenance     on since 2026-01-27T10:15:00.000Z: new memory\n',
+  );
+  expect(await send(`POST /v1/vms/${WEB}/start`)).toMatchObject({
+    status: 409,
+    text: expect.stringContaining('in maintenance') as string,
+  });
+  expect(await setMaintenance(socket, { on: false })).toBe('off');
+  expect(await send('POST /v1/maintenance', '{"on":true,"reason":""}')).toMatchObject({
+    status: 400,
+  });
 });
 
 test('an agent that does not run is told of in one line', async () => {

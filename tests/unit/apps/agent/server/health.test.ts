@@ -9,7 +9,17 @@ test('a node that has joined no control plane lacks nothing', async () => {
     managementAddress: '10.0.0.7',
     controlPlane: { state: 'unconfigured', address: null, problem: null },
     dataDisk: { persistent: true, problem: null },
+    maintenance: { on: false, reason: null, since: null },
     problems: [],
+  });
+});
+
+test('a host in maintenance is well, and says so', async () => {
+  const around = world();
+  around.maintenance = { on: true, reason: 'new memory', since: '2026-01-27T10:15:00.000Z' };
+  expect(await readHealth(smallParts(around))).toMatchObject({
+    ok: true,
+    maintenance: { on: true, reason: 'new memory' },
   });
 });
 

@@ -1,8 +1,10 @@
 import type { ControlPlaneState, Parts } from '../../../../../apps/agent/server/parts.ts';
 import type { Host } from '../../../../../apps/api/host.ts';
+import type { Maintenance } from '../../../../../apps/api/maintenance.ts';
 import type { Network } from '../../../../../apps/api/network.ts';
 import type { Pool } from '../../../../../apps/api/storage.ts';
 import type { Vm, Vms } from '../../../../../apps/api/vms.ts';
+import { MaintenanceError } from '../../../../../apps/guests/maintenance.ts';
 import type { DataDisk } from '../../../../../apps/host/data-disk.ts';
 import { LibvirtError } from '../../../../../apps/libvirt/error.ts';
 import { parseUuid } from '../../../../../apps/libvirt/uuid.ts';
@@ -20,6 +22,7 @@ export interface World {
   vms: Vm[];
   libvirt: Vms['libvirt'];
   pools: Pool[];
+  maintenance: Maintenance;
   problems: string[];
   controlPlane: ControlPlaneState;
 }
@@ -127,6 +130,7 @@ export function world(): World {
         volumesSeen: 'now',
       },
     ],
+    maintenance: { on: false, reason: null, since: null },
     problems: [],
     controlPlane: { state: 'unconfigured', address: null, problem: null },
   };
@@ -163,11 +167,13 @@ export function smallParts(around: World): Parts {
         around.vms = [...around.vms, { id, name, state: 'shutoff', ...more }];
         return id;
       },
-      start: async (id) =>
+      start: async (id) => {
+        if (around.maintenance.on) throw new MaintenanceError();
         set(id, (vm) => {
           if (vm.state !== 'running') return { ...vm, state: 'running' };
           throw new LibvirtError('refused', 'Domain is already active');
-        }),
+        });
+      },
       shutdown: async (id) => set(id, (vm) => ({ ...vm, state: 'shutdown' })),
       destroy: async (id) => set(id, (vm) => ({ ...vm, state: 'shutoff' })),
       undefine: async (id) => set(id, () => undefined),
@@ -188,6 +194,12 @@ export function smallParts(around: World): Parts {
         around.pools = around.pools.filter((pool) => pool.name !== name);
       },
       refresh: async () => ({ pools: around.pools, problems: [] }),
+    },
+    maintenance: {
+      current: async () => around.maintenance,
+      set: async ({ on, reason = null }) => {
+        around.maintenance = { on, reason, since: on ? '2026-01-27T10:15:00.000Z' : null };
+      },
     },
     problems: () => around.problems,
     controlPlane: {

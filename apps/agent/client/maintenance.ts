@@ -1,0 +1,31 @@
+import {
+  type Maintenance,
+  type MaintenanceRequest,
+  maintenanceSchema,
+} from '../../api/maintenance.ts';
+import { askAgent } from './ask-agent.ts';
+
+/**
+ * Has the running agent begin or end maintenance.
+ * @returns how it is now, in a line
+ * @throws AnswerError why it did not
+ */
+export async function setMaintenance(
+  socketPath: string,
+  request: MaintenanceRequest,
+): Promise<string> {
+  const told = await askAgent({
+    socketPath,
+    method: 'POST',
+    path: '/v1/maintenance',
+    body: JSON.stringify(request),
+    schema: maintenanceSchema,
+  });
+  return describeMaintenance(told);
+}
+
+/** `on since 2026-01-27T10:15:00.000Z: new memory`, or `off`. */
+export function describeMaintenance({ on, since, reason }: Maintenance): string {
+  if (!on) return 'off';
+  return `on${since === null ? '' : ` since ${since}`}${reason === null ? '' : `: ${reason}`}`;
+}

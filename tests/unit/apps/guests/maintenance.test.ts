@@ -1,0 +1,63 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { runGuests } from '../../../../apps/agent/vms/guests.ts';
+import {
+  beginMaintenance,
+  endMaintenance,
+  expectNoMaintenance,
+  MaintenanceError,
+  readMaintenance,
+} from '../../../../apps/guests/maintenance.ts';
+import { temporaryFolder } from '../../folder.ts';
+
+const NOW = new Date('2026-01-27T10:15:00Z');
+
+test('maintenance lasts from when it was begun until it is ended, over restarts', async () => {
+  const folder = join(await temporaryFolder(), 'node');
+  expect(await readMaintenance(folder)).toEqual({ on: false, reason: null, since: null });
+  await endMaintenance(folder);
+  await expectNoMaintenance(folder);
+  await beginMaintenance(folder, { reason: null, now: NOW });
+  const on = { on: true, reason: null, since: '2026-01-27T10:15:00.000Z' };
+  expect(await readMaintenance(folder)).toEqual(on);
+  await beginMaintenance(folder, { reason: 'new memory', now: new Date() });
+  expect(await readMaintenance(folder)).toEqual({ ...on, reason: 'new memory' });
+  await expect(expectNoMaintenance(folder)).rejects.toThrow(MaintenanceError);
+  await endMaintenance(folder);
+  expect(await readdir(folder)).toEqual([]);
+  expect(await readMaintenance(folder)).toMatchObject({ on: false });
+});
+
+test.each([
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"since": 3, "reason": "x"}',
+  '\0',
+  `{"reason":"${'x'.repeat(999)}"}`,
+])('a note that says %j means maintenance all the same', async (text) => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'maintenance'), text);
+  expect(await readMaintenance(folder)).toMatchObject({ on: true, since: null });
+  await beginMaintenance(folder, { reason: 'known', now: NOW });
+  expect(JSON.parse(await readFile(join(folder, 'maintenance'), 'utf8'))).toEqual({
+    since: NOW.toISOString(),
+    reason: 'known',
+  });
+});
+
+test('a boot in maintenance starts no guest, and asks libvirt for nothing', async () => {
+  const folder = await temporaryFolder();
+  await beginMaintenance(folder, { reason: null, now: NOW });
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const places = { ran: folder, stopping: join(folder, 'stopping'), cutShort: join(folder, 'cut') };
+  const world = { places, uri: 'test:///nowhere', configuration: join(folder, 'node.yaml') };
+  const status = await runGuests('start', new AbortController().signal, world);
+  expect(said.mock.calls.map(([line]) => line)).toEqual([
+    'the host is in maintenance: no virtual machine is started\n',
+  ]);
+  said.mockRestore();
+  expect(status).toBe(0);
+});
