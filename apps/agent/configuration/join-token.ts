@@ -1,4 +1,4 @@
-import { ControlError } from './error.ts';
+import { AgentError } from './error.ts';
 
 /** What a join token says. */
 export interface JoinToken {
@@ -13,12 +13,12 @@ const TOKEN = /^qxj1\.([A-Za-z0-9_-]{16,128})\.([0-9A-Fa-f]{64})$/;
 
 /**
  * Reads a join token; spaces around it do not matter.
- * @throws ControlError, without the token in its message, if it is none
+ * @throws AgentError, without the token in its message, if it is none
  */
 export function parseJoinToken(text: string): JoinToken {
   const [, secret, fingerprint] = TOKEN.exec(text.trim()) ?? [];
   if (secret === undefined || fingerprint === undefined) {
-    throw new ControlError({
+    throw new AgentError({
       what: 'this is not a join token: one looks like qxj1.SECRET.FINGERPRINT',
       fix: 'Copy it whole from the control plane.',
     });

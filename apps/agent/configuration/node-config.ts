@@ -4,7 +4,7 @@ import type { Document } from 'yaml';
 import * as z from 'zod';
 import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts';
 import { type GuestSettings, guestSettingsSchema } from '../../guests/settings.ts';
-import { ControlError } from './error.ts';
+import { AgentError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './join-token.ts';
 import { parseOrigin } from './origin.ts';
 
@@ -40,7 +40,7 @@ export async function readNodeConfig<P>(
   try {
     return { config: await parseNodeConfig(text, { file, pools }), problem: undefined };
   } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
+    if (!(error instanceof AgentError)) throw error;
     const aside = await setAside(file);
     return { config: empty, problem: `${error.message} It was set aside as ${aside}.` };
   }
@@ -48,7 +48,7 @@ export async function readNodeConfig<P>(
 
 /**
  * Reads the text of a `node.yaml`.
- * @throws ControlError naming the file and the key or line
+ * @throws AgentError naming the file and the key or line
  */
 export async function parseNodeConfig<P>(
   text: string,
@@ -60,7 +60,7 @@ export async function parseNodeConfig<P>(
     const [issue] = parsed.error.issues;
     const key = issue?.path.join('.') ?? '';
     const at = key === '' ? file : `${file}, ${key}`;
-    throw new ControlError({ what: issue?.message ?? 'not a configuration', where: at });
+    throw new AgentError({ what: issue?.message ?? 'not a configuration', where: at });
   }
   const { controlPlane, joinToken } = parsed.data;
   const { guests = USUAL_GUESTS } = parsed.data;
@@ -73,7 +73,7 @@ export interface ConfigChange {
 
 /**
  * Writes into `node.yaml` which control plane the node belongs to now, and removes the token that was used.
- * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ * @throws AgentError if the file has been broken meanwhile; it is not touched then
  */
 export async function rememberControlPlane(
   file: string,
@@ -87,7 +87,7 @@ export async function rememberControlPlane(
 
 /**
  * Adds a pool to those that `node.yaml` declares.
- * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ * @throws AgentError if the file has been broken meanwhile; it is not touched then
  */
 export async function declarePool(file: string, pool: object): Promise<void> {
   await change(file, (document) => {
@@ -98,7 +98,7 @@ export async function declarePool(file: string, pool: object): Promise<void> {
 
 /**
  * Takes the pool of a name out of those that `node.yaml` declares, if it is there.
- * @throws ControlError if the file has been broken meanwhile; it is not touched then
+ * @throws AgentError if the file has been broken meanwhile; it is not touched then
  */
 export async function withdrawPool(file: string, name: string): Promise<void> {
   await change(file, (document) => {
@@ -119,7 +119,7 @@ function change(file: string, edit: (document: Document.Parsed) => void): Promis
     const document = await parseYaml(text, file);
     const before = contentOf(document, file);
     if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
-      throw new ControlError({ what: 'not a list of keys and values', where: file });
+      throw new AgentError({ what: 'not a list of keys and values', where: file });
     }
     edit(document);
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -138,7 +138,7 @@ async function parseYaml(text: string, file: string): Promise<Document.Parsed> {
   if (error !== undefined) {
     const line = error.linePos?.[0].line;
     const where = line === undefined ? file : `${file}, line ${line}`;
-    throw new ControlError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
+    throw new AgentError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
   }
   return document;
 }
@@ -148,7 +148,7 @@ function contentOf(document: Document.Parsed, file: string): unknown {
     return document.toJS();
   } catch (cause) {
     // Aliases that would multiply without end.
-    throw new ControlError({ what: 'this YAML cannot be read', where: file, cause });
+    throw new AgentError({ what: 'this YAML cannot be read', where: file, cause });
   }
 }
 
@@ -172,7 +172,7 @@ function by(parse: (text: string) => string) {
     try {
       return parse(text);
     } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
+      if (!(error instanceof AgentError)) throw error;
       context.addIssue({ code: 'custom', message: error.message.replace(/\.$/, '') });
       return z.NEVER;
     }

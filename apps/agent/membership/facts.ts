@@ -2,7 +2,7 @@ import type { Host } from '../../api/host.ts';
 import type { Pool } from '../../api/storage.ts';
 import type { Vms } from '../../api/vms.ts';
 import { messageOf } from '../../error.ts';
-import { ControlError } from '../configuration/error.ts';
+import { AgentError } from '../configuration/error.ts';
 
 /** What the client of the control plane learns from the rest of the agent, asked each time it is needed. */
 export interface Facts {
@@ -16,12 +16,12 @@ export interface Facts {
 /**
  * Asks for a fact.
  * @param what its name, for the message
- * @throws ControlError if it cannot be told
+ * @throws AgentError if it cannot be told
  */
 export async function ask<T>(what: string, fact: () => Promise<T>): Promise<T> {
   try {
     return await fact();
   } catch (cause) {
-    throw new ControlError({ what: `${what} cannot be told: ${messageOf(cause)}`, cause });
+    throw new AgentError({ what: `${what} cannot be told: ${messageOf(cause)}`, cause });
   }
 }

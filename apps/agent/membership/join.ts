@@ -1,5 +1,5 @@
 import type { Host } from '../../api/host.ts';
-import { ControlError } from '../configuration/error.ts';
+import { AgentError } from '../configuration/error.ts';
 import type { JoinToken } from '../configuration/join-token.ts';
 import { openConnection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
@@ -25,7 +25,7 @@ export interface Joining {
 /**
  * Joins a control plane: makes sure that it is the one that the token means, shows the token, and gets a certificate.
  * Writes nothing.
- * @throws RefusedError if trying again would not help; ControlError if it may
+ * @throws RefusedError if trying again would not help; AgentError if it may
  */
 export async function join(joining: Joining): Promise<Credentials> {
   const { origin, token, now, signal } = joining;
@@ -53,7 +53,7 @@ async function register(joining: Joining, caCertificates: string): Promise<Crede
     };
     const answer = await connection.client.register(request, { signal });
     if (answer.nodeId !== key.nodeId) {
-      throw new ControlError({
+      throw new AgentError({
         what: `the control plane calls this node ${answer.nodeId}, its key says ${key.nodeId}`,
         where: origin,
         fix: 'Their versions may not fit each other.',

@@ -4,7 +4,7 @@ import type { JoinRequest, MembershipOptions, MembershipStatus } from './options
 /** The membership of a node, at work as soon as there is a control plane. */
 export interface LazyMembership {
   status: () => MembershipStatus;
-  /** @throws ControlError for the operator */
+  /** @throws AgentError for the operator */
   join: (request: JoinRequest) => Promise<void>;
   changed: () => void;
   addressChanged: () => void;

@@ -1,7 +1,7 @@
 import { join as joinPath } from 'node:path';
 import { messageOf } from '../../error.ts';
 import { codeOf } from '../../process/code-of.ts';
-import { ControlError, RefusedError } from '../configuration/error.ts';
+import { AgentError, RefusedError } from '../configuration/error.ts';
 import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
 import { rememberControlPlane } from '../configuration/node-config.ts';
 import { parseOrigin } from '../configuration/origin.ts';
@@ -65,7 +65,7 @@ export class Membership {
 
   /**
    * Joins a control plane once; if that succeeds, the node belongs to it from now on, instead of to any before.
-   * @throws ControlError for the operator; everything goes on as before then
+   * @throws AgentError for the operator; everything goes on as before then
    */
   async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
     const origin = parseOrigin(controlPlane);
@@ -166,7 +166,7 @@ export class Membership {
         await this.#keep(origin, credentials);
         return { kind: 'speak', origin, credentials };
       } catch (error) {
-        if (!(error instanceof ControlError) || error instanceof RefusedError) throw error;
+        if (!(error instanceof AgentError) || error instanceof RefusedError) throw error;
         this.#set({ state: 'joining', address: origin, problem: error.message });
         await clock.sleep(backOff(failures, random()), signal);
       }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../watch/clock.ts';
-import { ControlError, RefusedError } from '../configuration/error.ts';
+import { AgentError, RefusedError } from '../configuration/error.ts';
 import type { Connection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
 import { certificateRequest } from './identity/certificate-request.ts';
@@ -74,7 +74,7 @@ interface Offer {
   readonly now: number;
 }
 
-/** @throws ControlError if what is offered cannot be used, or no CA of it is trusted already */
+/** @throws AgentError if what is offered cannot be used, or no CA of it is trusted already */
 function successor(credentials: Credentials, { origin, now, ...offer }: Offer): Credentials {
   const { certificateChain, caCertificates } = offer;
   const { key } = credentials;
@@ -82,7 +82,7 @@ function successor(credentials: Credentials, { origin, now, ...offer }: Offer): 
   checkValidity(renewed, now);
   const trusted = fingerprints(credentials, origin);
   if (fingerprints(renewed, origin).isDisjointFrom(trusted)) {
-    throw new ControlError({ what: 'the new CA is not among those trusted so far', where: origin });
+    throw new AgentError({ what: 'the new CA is not among those trusted so far', where: origin });
   }
   return renewed;
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../error.ts';
 import type { AssignedPools } from '../../proto/gen/quantix/v1/storage_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
-import { type ControlError, RefusedError } from '../configuration/error.ts';
+import { type AgentError, RefusedError } from '../configuration/error.ts';
 import { backOff } from './connection/back-off.ts';
 import { ClockWatch } from './connection/clock-watch.ts';
 import { type Connection, openConnection } from './connection/connection.ts';
@@ -34,7 +34,7 @@ export interface SessionOptions extends MembershipOptions {
   /** See `identity/epoch.ts`. */
   readonly epoch: bigint;
   /** Gets what the control plane's last answer means: `null` for connected. */
-  readonly onOutcome: (failure: ControlError | null) => void;
+  readonly onOutcome: (failure: AgentError | null) => void;
 }
 
 /** What is to be done next. */

@@ -14,7 +14,7 @@ const PATIENCE = 20_000;
 /**
  * Brings the pools up that `node.yaml` declares and the control plane assigned, as the host boots.
  * @returns why those that are not up are not, a line each
- * @throws ControlError if the file cannot be read: the agent sets it aside
+ * @throws AgentError if the file cannot be read: the agent sets it aside
  */
 export async function bringUpPools(file: string, signal: AbortSignal): Promise<string[]> {
   const text = (await readIfThere(file)) ?? '';

@@ -3,7 +3,7 @@ import { ApiError } from '../../http/error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { NetworkError } from '../../network/qx-network.ts';
 import { isTold, StorageError } from '../../storage/error.ts';
-import { ControlError } from '../configuration/error.ts';
+import { AgentError } from '../configuration/error.ts';
 
 const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
   invalid: 400,
@@ -20,7 +20,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof StorageError || error instanceof MaintenanceError) {
     return new ApiError(409, error.message.replace(/\.$/, ''));
   }
-  if (error instanceof ControlError) return new ApiError(502, error.message);
+  if (error instanceof AgentError) return new ApiError(502, error.message);
   if (isTold(error) || error instanceof NetworkError) {
     return new ApiError(503, error.message);
   }

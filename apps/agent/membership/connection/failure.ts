@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { codeOf } from '../../../process/code-of.ts';
 import { RefusalReason, RefusalSchema } from '../../../proto/gen/quantix/v1/refusal_pb.js';
-import { ControlError, RefusedError } from '../../configuration/error.ts';
+import { AgentError, RefusedError } from '../../configuration/error.ts';
 
 const REFUSALS: Readonly<Record<RefusalReason, readonly [what: string, fix: string]>> = {
   [RefusalReason.UNSPECIFIED]: ['the control plane refuses this node', 'Ask its administrator.'],
@@ -72,11 +72,11 @@ const MEANINGS: Readonly<Record<string, string>> = {
 
 /**
  * What a failed call means to the operator.
- * @returns a RefusedError only if the control plane itself said no for good; else a ControlError, worth another try
+ * @returns a RefusedError only if the control plane itself said no for good; else a AgentError, worth another try
  * @throws the error itself if it is none of a connection, but a bug
  */
-export function explainFailure(error: unknown, origin: string): ControlError {
-  if (error instanceof ControlError) return error;
+export function explainFailure(error: unknown, origin: string): AgentError {
+  if (error instanceof AgentError) return error;
   if (!(error instanceof ConnectError) && codeOf(error) === undefined) throw error;
   const failure = ConnectError.from(error);
   const [refusal] = failure.findDetails(RefusalSchema);
@@ -84,7 +84,7 @@ export function explainFailure(error: unknown, origin: string): ControlError {
     const [what, fix] = REFUSALS[refusal.reason] ?? REFUSALS[RefusalReason.UNSPECIFIED];
     return new RefusedError({ what, where: origin, fix, cause: error });
   }
-  return new ControlError({
+  return new AgentError({
     what: `the control plane cannot be reached: ${meaning(failure)}`,
     where: origin,
     cause: error,

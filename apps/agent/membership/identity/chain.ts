@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { ControlError } from '../../configuration/error.ts';
+import { AgentError } from '../../configuration/error.ts';
 import type { NodeKey } from './key.ts';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
@@ -10,17 +10,17 @@ const MOST = 16;
 /**
  * Reads certificates in PEM, at least one.
  * @param where names the file or address, for messages
- * @throws ControlError if there is none, or one that cannot be read
+ * @throws AgentError if there is none, or one that cannot be read
  */
 export function parseCertificates(pem: string, where: string): X509Certificate[] {
   const texts = pem.match(CERTIFICATE) ?? [];
   if (texts.length === 0 || texts.length > MOST) {
-    throw new ControlError({ what: `${texts.length} certificates instead of 1 to ${MOST}`, where });
+    throw new AgentError({ what: `${texts.length} certificates instead of 1 to ${MOST}`, where });
   }
   try {
     return texts.map((text) => new X509Certificate(text));
   } catch (cause) {
-    throw new ControlError({ what: 'a certificate cannot be read', where, cause });
+    throw new AgentError({ what: 'a certificate cannot be read', where, cause });
   }
 }
 
@@ -34,19 +34,19 @@ export interface Chain {
 
 /**
  * Checks that a chain begins with a certificate of the node's key and ends at one of the CAs. Says nothing about time.
- * @throws ControlError if not
+ * @throws AgentError if not
  */
 export function checkChain({ chain, cas, key, where }: Chain): void {
   const [own] = chain;
   if (own === undefined || !own.checkPrivateKey(key.privateKey)) {
-    throw new ControlError({ what: 'the certificate is not for this node’s key', where });
+    throw new AgentError({ what: 'the certificate is not for this node’s key', where });
   }
   for (const [index, certificate] of chain.entries()) {
     if (cas.some((ca) => isIssuer(ca, certificate))) return;
     const next = chain[index + 1];
     if (next === undefined || !isIssuer(next, certificate)) break;
   }
-  throw new ControlError({ what: 'the certificate is not signed by the CA', where });
+  throw new AgentError({ what: 'the certificate is not signed by the CA', where });
 }
 
 function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {

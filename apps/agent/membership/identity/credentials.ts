@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
-import { ControlError } from '../../configuration/error.ts';
+import { AgentError } from '../../configuration/error.ts';
 import { checkChain, parseCertificates } from './chain.ts';
 import type { NodeKey } from './key.ts';
 
@@ -26,7 +26,7 @@ export interface Certificates {
 
 /**
  * Makes credentials of certificates that came from outside.
- * @throws ControlError if they cannot be read, are not for the node's key, or not signed by the CA
+ * @throws AgentError if they cannot be read, are not for the node's key, or not signed by the CA
  */
 export function credentialsOf({ where, ...certificates }: Certificates): Credentials {
   const chain = parseCertificates(certificates.certificateChain, where);
@@ -56,7 +56,7 @@ export async function loadCredentials(
   try {
     return credentialsOf({ key, certificateChain, caCertificates, where: certificateFile });
   } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
+    if (!(error instanceof AgentError)) throw error;
     const aside = await setAside(certificateFile);
     log(`${error.message} Set aside as ${aside}; the node must join again.`);
     return undefined;
@@ -77,18 +77,18 @@ export function isRenewalDue({ validFrom, validTo }: Credentials, now: number): 
 
 /**
  * Checks the certificate against this host's clock.
- * @throws ControlError that names both times
+ * @throws AgentError that names both times
  */
 export function checkValidity({ validFrom, validTo }: Credentials, now: number): void {
   const clock = `this host’s clock says ${new Date(now).toISOString()}`;
   if (now < validFrom) {
-    throw new ControlError({
+    throw new AgentError({
       what: `the node’s certificate begins at ${new Date(validFrom).toISOString()}, and ${clock}`,
       fix: 'Set the clock.',
     });
   }
   if (now > validTo) {
-    throw new ControlError({
+    throw new AgentError({
       what: `the node’s certificate ended at ${new Date(validTo).toISOString()}, and ${clock}`,
       fix: 'If the clock is right, join again with a new token.',
     });

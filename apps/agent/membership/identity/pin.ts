@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { ControlError, RefusedError } from '../../configuration/error.ts';
+import { AgentError, RefusedError } from '../../configuration/error.ts';
 
 /** The name of the servers of a root, made of the SHA-256 of its DER in lower case hex; see `node_service.proto`. */
 export function serverName(fingerprint: string): string {
@@ -25,7 +25,7 @@ const PATIENCE = 10_000;
  * connection, so it need not be trusted; the next one is checked against the CA as usual.
  * @returns the CA in PEM
  * @throws RefusedError if it shows no such CA
- * @throws ControlError if this host's clock is outside the life of the control plane's certificate
+ * @throws AgentError if this host's clock is outside the life of the control plane's certificate
  * @throws the error of the connection
  */
 export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
@@ -51,7 +51,7 @@ export function sha256(certificate: X509Certificate): string {
 function checkClock(certificate: X509Certificate, where: string, now: number): void {
   const { validFromDate: from, validToDate: to } = certificate;
   if (now >= from.getTime() && now <= to.getTime()) return;
-  throw new ControlError({
+  throw new AgentError({
     what:
       `this host’s clock says ${new Date(now).toISOString()}, and the control plane’s certificate is valid from ` +
       `${from.toISOString()} to ${to.toISOString()}`,
@@ -76,7 +76,7 @@ function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X5
   socket.once('secureConnect', () => resolve(chainOf(socket)));
   socket.once('error', reject);
   socket.setTimeout(PATIENCE, () =>
-    reject(new ControlError({ what: `no answer within ${PATIENCE / 1000} s`, where: origin })),
+    reject(new AgentError({ what: `no answer within ${PATIENCE / 1000} s`, where: origin })),
   );
   if (signal.aborted) stop();
   return promise.finally(() => {
