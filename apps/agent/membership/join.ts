@@ -1,4 +1,5 @@
 import type { Host } from '../../api/host.ts';
+import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { AgentError } from '../configuration/error.ts';
 import type { JoinToken } from '../configuration/join-token.ts';
 import { openConnection } from './connection/connection.ts';
@@ -22,26 +23,33 @@ export interface Joining {
   readonly signal: AbortSignal;
 }
 
+/** What a node has of joining. */
+export interface Enrolment {
+  readonly credentials: Credentials;
+  /** What the control plane had heard of a node of this key before. */
+  readonly kept: Kept | undefined;
+}
+
 /**
  * Joins a control plane: makes sure that it is the one that the token means, shows the token, and gets a certificate.
  * Writes nothing.
  * @throws RefusedError if trying again would not help; AgentError if it may
  */
-export async function join(joining: Joining): Promise<Credentials> {
+export async function join(joining: Joining): Promise<Enrolment> {
   const { origin, token, now, signal } = joining;
   try {
     const { fingerprint } = token;
     const caCertificates = await fetchPinnedCa({ origin, fingerprint, now, signal });
-    const credentials = await register(joining, caCertificates);
-    checkValidity(credentials, now);
-    return credentials;
+    const enrolment = await register(joining, caCertificates);
+    checkValidity(enrolment.credentials, now);
+    return enrolment;
   } catch (error) {
     signal.throwIfAborted();
     throw explainFailure(error, origin);
   }
 }
 
-async function register(joining: Joining, caCertificates: string): Promise<Credentials> {
+async function register(joining: Joining, caCertificates: string): Promise<Enrolment> {
   const { origin, token, key, host, signal } = joining;
   const connection = openConnection({ origin, caCertificates });
   try {
@@ -59,8 +67,11 @@ async function register(joining: Joining, caCertificates: string): Promise<Crede
         fix: 'Their versions may not fit each other.',
       });
     }
-    const { certificateChain, caCertificates: cas } = answer;
-    return credentialsOf({ key, certificateChain, caCertificates: cas, where: origin });
+    const { certificateChain, caCertificates: cas, kept } = answer;
+    return {
+      credentials: credentialsOf({ key, certificateChain, caCertificates: cas, where: origin }),
+      kept,
+    };
   } finally {
     connection.drop();
   }

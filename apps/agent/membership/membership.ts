@@ -1,6 +1,7 @@
 import { join as joinPath } from 'node:path';
 import { messageOf } from '../../error.ts';
 import { codeOf } from '../../process/code-of.ts';
+import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { AgentError, RefusedError } from '../configuration/error.ts';
 import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
 import { rememberControlPlane } from '../configuration/node-config.ts';
@@ -8,20 +9,32 @@ import { parseOrigin } from '../configuration/origin.ts';
 import { backOff } from './connection/back-off.ts';
 import { ask } from './facts.ts';
 import { type Credentials, loadCredentials, storeCredentials } from './identity/credentials.ts';
-import { nextEpoch } from './identity/epoch.ts';
+import { Epochs } from './identity/epoch.ts';
 import { loadKey, type NodeKey } from './identity/key.ts';
+import type { Enrolment } from './join.ts';
 import type { Joined, JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 import type { Session } from './session.ts';
 
 /** Milliseconds until another try after the disk refused. */
 const RECOVERY = 60_000;
+/** Milliseconds until a refused node asks again, half as much again at most, where the control plane says nothing. */
+const REFUSED_PAUSE = 3_600_000;
+/** Milliseconds: what the control plane may say. */
+const LEAST_REFUSED_PAUSE = 60_000;
+const MOST_REFUSED_PAUSE = 86_400_000;
 
 /** What is to be done next about the control plane. */
 type Plan =
   | { readonly kind: 'start' }
   | { readonly kind: 'wait' }
   | { readonly kind: 'join'; readonly origin: string; readonly token: JoinToken }
-  | { readonly kind: 'speak'; readonly origin: string; readonly credentials: Credentials };
+  | {
+      readonly kind: 'speak';
+      readonly origin: string;
+      readonly credentials: Credentials;
+      /** What the control plane had heard of this node as it joined. */
+      readonly kept?: Kept | undefined;
+    };
 
 /**
  * Begins to be a member: goes on with the control plane that the node has joined, joins one by the token of the
@@ -36,6 +49,7 @@ export class Membership {
   /** Settles when the signal has ended everything; rejects on a bug only. */
   readonly finished: Promise<void>;
   readonly #options: MembershipOptions;
+  readonly #epochs: Epochs;
   #key: NodeKey | undefined;
   #status: MembershipStatus;
   #plan: Plan = { kind: 'start' };
@@ -44,6 +58,7 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#epochs = new Epochs(options);
     const address = options.config.controlPlane ?? null;
     this.#status = { state: 'unconfigured', address, problem: null };
     this.finished = this.#run();
@@ -69,9 +84,13 @@ export class Membership {
    */
   async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
     const origin = parseOrigin(controlPlane);
-    const credentials = await this.#enrol(origin, parseJoinToken(token), this.#options.signal);
+    const { credentials, kept } = await this.#enrol(
+      origin,
+      parseJoinToken(token),
+      this.#options.signal,
+    );
     const persistent = await this.#keep(origin, credentials);
-    this.#switchTo({ kind: 'speak', origin, credentials });
+    this.#switchTo({ kind: 'speak', origin, credentials, kept });
     return { nodeId: credentials.key.nodeId, controlPlane: origin, persistent };
   }
 
@@ -120,34 +139,38 @@ export class Membership {
     }
   }
 
-  /** A refusal is the end of a plan; the disk may recover. Anything else is a bug. */
+  /** A refused plan is tried again, slowly: what was decided can be taken back. The disk may recover. Anything else is a bug. */
   async #fail(plan: Plan, error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
     const address = this.#status.address;
+    let pause = RECOVERY;
     if (error instanceof RefusedError) {
       this.#set({ state: 'refused', address, problem: error.message });
-      this.#plan = { kind: 'wait' };
-      return;
+      const { retryAfter = REFUSED_PAUSE } = error;
+      pause = Math.min(Math.max(retryAfter, LEAST_REFUSED_PAUSE), MOST_REFUSED_PAUSE);
+      pause *= 1 + random() / 2;
+    } else {
+      if (codeOf(error) === undefined) throw error;
+      this.#set({ state: 'unreachable', address, problem: messageOf(error) });
     }
-    if (codeOf(error) === undefined) throw error;
-    this.#set({ state: 'unreachable', address, problem: messageOf(error) });
-    const { clock } = this.#options;
-    await clock.sleep(RECOVERY, signal);
+    await clock.sleep(pause, signal);
     if (!signal.aborted) this.#plan = plan;
   }
 
   async #speak(plan: Plan & { kind: 'speak' }, signal: AbortSignal): Promise<Plan> {
     const { origin, credentials } = plan;
-    const { folder, log, clock } = this.#options;
-    this.#set({ state: 'joining', address: origin, problem: null });
+    if (this.#status.state !== 'refused') {
+      this.#set({ state: 'joining', address: origin, problem: null });
+    }
     const { Session } = await import('./session.ts');
     this.#session = new Session({
       ...this.#options,
       origin,
       credentials,
-      epoch: await nextEpoch(folder, clock.now(), log),
-      onOutcome: (failure) => {
-        const state = failure === null ? 'connected' : 'unreachable';
-        this.#set({ state, address: origin, problem: failure?.message ?? null });
+      epochs: this.#epochs,
+      kept: plan.kept,
+      onOutcome: ({ connected, problem }) => {
+        this.#set({ state: connected ? 'connected' : 'unreachable', address: origin, problem });
       },
     });
     await this.#session.run(signal).finally(() => {
@@ -162,9 +185,9 @@ export class Membership {
     const { clock, random } = this.#options;
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
-        const credentials = await this.#enrol(origin, token, signal);
+        const { credentials, kept } = await this.#enrol(origin, token, signal);
         await this.#keep(origin, credentials);
-        return { kind: 'speak', origin, credentials };
+        return { kind: 'speak', origin, credentials, kept };
       } catch (error) {
         if (!(error instanceof AgentError) || error instanceof RefusedError) throw error;
         this.#set({ state: 'joining', address: origin, problem: error.message });
@@ -179,7 +202,7 @@ export class Membership {
     return this.#key;
   }
 
-  async #enrol(origin: string, token: JoinToken, signal: AbortSignal): Promise<Credentials> {
+  async #enrol(origin: string, token: JoinToken, signal: AbortSignal): Promise<Enrolment> {
     const { facts, agentVersion, clock } = this.#options;
     const { join } = await import('./join.ts');
     return join({

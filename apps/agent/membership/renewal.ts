@@ -1,3 +1,5 @@
+import { messageOf } from '../../error.ts';
+import { codeOf } from '../../process/code-of.ts';
 import type { Clock } from '../../watch/clock.ts';
 import { AgentError, RefusedError } from '../configuration/error.ts';
 import type { Connection } from './connection/connection.ts';
@@ -28,11 +30,19 @@ export interface RenewalOptions {
 export class Renewal {
   readonly #options: RenewalOptions;
   #credentials: Credentials;
+  /** As `Clock.elapsed`: when the next try may be made. */
   #allowed = 0;
+  /** Why the credentials are not on the disk; `null` if they are. */
+  #problem: string | null = null;
 
   constructor(credentials: Credentials, options: RenewalOptions) {
     this.#credentials = credentials;
     this.#options = options;
+  }
+
+  /** What the operator should know; `null` for nothing. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   /** Those that are shown now. */
@@ -41,15 +51,17 @@ export class Renewal {
   }
 
   /**
-   * Asks for a new certificate if it is time. A failure is logged, and tried again an hour later.
+   * Asks for a new certificate if it is time. A failure is logged, and tried again an hour later. One that could not be
+   * written is written now.
    * @returns whether there are new credentials
    * @throws RefusedError if the control plane refuses this node
    */
   async renewIfDue({ client }: Connection, signal: AbortSignal): Promise<boolean> {
-    const { origin, folder, clock, log } = this.#options;
+    const { origin, clock, log } = this.#options;
+    if (this.#problem !== null) await this.#store();
     const now = clock.now();
-    if (!isRenewalDue(this.#credentials, now) || now < this.#allowed) return false;
-    this.#allowed = now + PAUSE;
+    if (!isRenewalDue(this.#credentials, now) || clock.elapsed() < this.#allowed) return false;
+    this.#allowed = clock.elapsed() + PAUSE;
     try {
       const request = { certificateRequest: await certificateRequest(this.#credentials.key) };
       const answer = await client.renewCertificate(request, { signal });
@@ -62,8 +74,23 @@ export class Renewal {
       return false;
     }
     log(`certificate renewed until ${new Date(this.#credentials.validTo).toISOString()}`);
-    await storeCredentials(folder, this.#credentials);
+    await this.#store();
     return true;
+  }
+
+  /** Writes the credentials; until that succeeds the disk has the ones before, which end sooner. */
+  async #store(): Promise<void> {
+    const { folder, log } = this.#options;
+    try {
+      await storeCredentials(folder, this.#credentials);
+      if (this.#problem !== null) log('the renewed certificate is written');
+      this.#problem = null;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      const problem = `the renewed certificate cannot be written: ${messageOf(error)}`;
+      if (this.#problem === null) log(problem);
+      this.#problem = problem;
+    }
   }
 }
 

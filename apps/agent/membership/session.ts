@@ -1,15 +1,18 @@
 import { messageOf } from '../../error.ts';
+import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import type { AssignedPools } from '../../proto/gen/quantix/v1/storage_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
-import { type AgentError, RefusedError } from '../configuration/error.ts';
+import { type AgentError, PassingError, RefusedError } from '../configuration/error.ts';
 import { backOff } from './connection/back-off.ts';
 import { ClockWatch } from './connection/clock-watch.ts';
 import { type Connection, openConnection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
 import { ask } from './facts.ts';
 import { type Credentials, checkValidity } from './identity/credentials.ts';
+import type { Epochs } from './identity/epoch.ts';
 import type { MembershipOptions } from './options.ts';
 import { Renewal } from './renewal.ts';
+import { arrivalOf, keptEpoch } from './reporting/arrival.ts';
 import type { OutboxEntry } from './reporting/outbox.ts';
 import { Reported } from './reporting/reported.ts';
 import {
@@ -26,15 +29,24 @@ const JITTER = 5000;
 const INTERVAL = 30_000;
 /** Seconds: what the control plane may ask for. */
 const LONGEST_INTERVAL = 3600;
+/** Milliseconds: for how long the control plane may ask not to be called, after a refusal that passes. */
+const LONGEST_WAIT = 3_600_000;
 
 export interface SessionOptions extends MembershipOptions {
   /** `https://host:port`. */
   readonly origin: string;
   readonly credentials: Credentials;
-  /** See `identity/epoch.ts`. */
-  readonly epoch: bigint;
-  /** Gets what the control plane's last answer means: `null` for connected. */
-  readonly onOutcome: (failure: AgentError | null) => void;
+  readonly epochs: Epochs;
+  /** What the control plane has heard of already. */
+  readonly kept: Kept | undefined;
+  /** Gets how it goes, after each call. */
+  readonly onOutcome: (outcome: Outcome) => void;
+}
+
+export interface Outcome {
+  readonly connected: boolean;
+  /** What is wrong nevertheless, or why it is not connected. */
+  readonly problem: string | null;
 }
 
 /** What is to be done next. */
@@ -43,9 +55,22 @@ type Step =
   | { readonly kind: 'change'; readonly entry: OutboxEntry }
   | { readonly kind: 'pause'; readonly milliseconds: number };
 
+/** How calls of one kind fail. */
+interface Failing {
+  /** In a row. */
+  failures: number;
+  /** The last of them. */
+  failure: AgentError | null;
+  /** Until when no other is made, as `Clock.elapsed`. */
+  until: number;
+}
+
+const FINE: Failing = { failures: 0, failure: null, until: 0 };
+
 /**
  * The conversation of a node with its control plane: full state, then heartbeats and changes, one call at a time, until
- * it is ended or refused. Failed calls are made again after a pause that grows.
+ * it is ended or refused. Failed calls are made again after a pause that grows. Heartbeats go on while the state cannot
+ * be told; nothing is told while heartbeats fail.
  */
 export class Session {
   readonly #options: SessionOptions;
@@ -56,7 +81,12 @@ export class Session {
   /** Something is to be done before the pause under way is over. */
   readonly #news = new AutoResetEvent();
   #connection: Connection;
+  #heartbeats = FINE;
+  #state = FINE;
+  /** Whether a heartbeat was answered since the state could first not be told. */
+  #livesWithoutState = false;
   #interval = INTERVAL;
+  /** As `Clock.elapsed`. */
   #heartbeatDue = 0;
   /** The address that the call under way or the last one told; `undefined` if it failed, or none was made. */
   #toldAddress: string | null | undefined;
@@ -65,7 +95,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#reported = new Reported(options.epoch);
+    this.#reported = new Reported(0n);
     this.#snapshots = new Snapshots(options);
     this.#clockWatch = new ClockWatch(options.log);
     this.#renewal = new Renewal(options.credentials, options);
@@ -86,6 +116,8 @@ export class Session {
     if ((await this.#detectAddress()) === this.#toldAddress) return;
     this.#interrupted = true;
     this.#heartbeatDue = 0;
+    this.#heartbeats = FINE;
+    this.#state = { ...this.#state, until: 0 };
     this.#connection.drop();
     this.#news.set();
   }
@@ -93,43 +125,74 @@ export class Session {
   /** Comes back when the signal is given. @throws RefusedError if the control plane refuses this node */
   async run(signal: AbortSignal): Promise<void> {
     try {
+      await this.#beginEpoch(this.#options.kept);
       await this.#pause(this.#options.random() * JITTER, signal);
-      let failures = 0;
-      while (!signal.aborted) failures = await this.#round(failures, signal);
+      while (!signal.aborted) await this.#round(signal);
     } finally {
       this.#connection.drop();
     }
   }
 
-  /** One step of the conversation. @returns failures in a row */
-  async #round(failures: number, signal: AbortSignal): Promise<number> {
-    const { clock, origin, random, onOutcome } = this.#options;
+  /** One step of the conversation. */
+  async #round(signal: AbortSignal): Promise<void> {
+    const { clock, onOutcome } = this.#options;
+    const step = this.#next();
+    if (step.kind === 'pause') return this.#pause(step.milliseconds, signal);
     this.#interrupted = false;
     try {
       checkValidity(this.#renewal.credentials, clock.now());
-      const step = this.#next();
       await this.#take(step, signal);
-      if (step.kind !== 'pause') onOutcome(null);
+      if (step.kind === 'heartbeat') this.#livesWithoutState = true;
+      this.#note(step, FINE);
       // The answer may have come just before the call could be ended: it told the old address all the same.
       if (this.#interrupted) this.#heartbeatDue = 0;
-      return 0;
     } catch (error) {
-      if (signal.aborted) return failures;
-      if (this.#interrupted) return 0;
-      const failure = explainFailure(error, origin);
-      if (failure instanceof RefusedError) throw failure;
-      onOutcome(failure);
-      await this.#holdBack(backOff(failures + 1, random()), signal);
-      return this.#interrupted ? 0 : failures + 1;
+      if (signal.aborted || this.#interrupted) return;
+      this.#note(step, this.#failed(step, error));
     }
+    onOutcome(this.#outcome());
+  }
+
+  #note(step: Step, failing: Failing): void {
+    if (step.kind === 'heartbeat') this.#heartbeats = failing;
+    else this.#state = failing;
+  }
+
+  /** @throws RefusedError if the control plane refuses this node; the error itself if it is a bug */
+  #failed(step: Step, error: unknown): Failing {
+    const { origin, random, clock } = this.#options;
+    const failure = explainFailure(error, origin);
+    if (failure instanceof RefusedError) throw failure;
+    const before = step.kind === 'heartbeat' ? this.#heartbeats : this.#state;
+    if (step.kind !== 'heartbeat' && before.failures === 0) this.#livesWithoutState = false;
+    const failures = before.failures + 1;
+    const asked = failure instanceof PassingError ? Math.min(failure.retryAfter, LONGEST_WAIT) : 0;
+    const pause = Math.max(backOff(failures, random()), asked);
+    return { failures, failure, until: clock.elapsed() + pause };
+  }
+
+  #outcome(): Outcome {
+    const [silence, untold] = [this.#heartbeats.failure, this.#state.failure];
+    const connected = silence === null && (untold === null || this.#livesWithoutState);
+    const own = [this.#options.epochs.problem, this.#renewal.problem];
+    const problems = [silence?.message ?? untold?.message ?? null, ...(connected ? own : [])];
+    const told = problems.filter((problem) => problem !== null);
+    return { connected, problem: told.length === 0 ? null : told.join('; ') };
   }
 
   #next(): Step {
-    if (this.#reported.fullNeeded) return { kind: 'full state' };
-    const milliseconds = this.#untilHeartbeat();
-    if (milliseconds === 0) return { kind: 'heartbeat' };
     const entry = this.#reported.nextChange();
-    return entry === undefined ? { kind: 'pause', milliseconds } : { kind: 'change', entry };
+    const news: Step | undefined = this.#reported.fullNeeded
+      ? { kind: 'full state' }
+      : entry && { kind: 'change', entry };
+    const now = this.#options.clock.elapsed();
+    const heartbeatAt = Math.max(this.#heartbeatDue, this.#heartbeats.until);
+    const newsAt =
+      news === undefined ? heartbeatAt : Math.max(this.#state.until, this.#heartbeats.until);
+    const isFirst = news?.kind === 'full state' && this.#state.failures === 0;
+    if (news !== undefined && newsAt <= now && (isFirst || heartbeatAt > now)) return news;
+    if (heartbeatAt <= now) return { kind: 'heartbeat' };
+    return { kind: 'pause', milliseconds: Math.min(newsAt, heartbeatAt) - now };
   }
 
   #take(step: Step, signal: AbortSignal): Promise<void> {
@@ -156,7 +219,12 @@ export class Session {
       fullStateParts({ position, managementAddress, host, agentVersion, snapshot }),
       { signal },
     );
-    this.#reported.endFull(position);
+    const arrival = arrivalOf(
+      { position, again: false, greatest: this.#reported.greatest },
+      answer,
+    );
+    if (arrival === 'behind') return this.#beginEpoch(answer.kept);
+    if (arrival === 'arrived') this.#reported.endFull(position);
     this.#clockWatch.compare(answer.serverTime, clock.now());
     this.#obey(answer.heartbeatIntervalSeconds);
     await this.#assign(answer.assignedPools);
@@ -164,13 +232,14 @@ export class Session {
 
   async #heartbeat(signal: AbortSignal): Promise<void> {
     const { facts, clock, log } = this.#options;
-    const began = clock.now();
+    const began = clock.elapsed();
     const host = await ask('what this host is', () => facts.host());
     const { acknowledged } = this.#reported;
     const managementAddress = await this.#addressToTell();
+    const position = this.#reported.nextPosition();
     const answer = await this.#connection.client.heartbeat(
       heartbeatRequest({
-        position: this.#reported.nextPosition(),
+        position,
         managementAddress,
         host,
         snapshot: this.#snapshots.latest,
@@ -181,6 +250,11 @@ export class Session {
     this.#obey(answer.heartbeatIntervalSeconds);
     this.#heartbeatDue = began + this.#interval;
     this.#clockWatch.compare(answer.serverTime, clock.now());
+    const { greatest } = this.#reported;
+    if (arrivalOf({ position, again: false, greatest }, answer) === 'behind') {
+      this.#heartbeatDue = 0;
+      return this.#beginEpoch(answer.kept);
+    }
     if (answer.requestFullSync || differ(acknowledged.stateHash, answer.stateHash)) {
       log('the control plane’s record of this host differs: sending all of it');
       this.#reported.requireFull();
@@ -193,15 +267,28 @@ export class Session {
   async #notify(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
     const { client } = this.#connection;
     const { change } = entry;
-    const position = this.#reported.positionOf(entry);
+    const { position, again } = this.#reported.send(entry);
     const answer =
       change.kind === 'vm'
         ? await client.notifyVMChange(vmChangeRequest(change, position, entry), { signal })
         : await client.notifyStorageChange(storageChangeRequest(change, position, entry), {
             signal,
           });
-    if (answer.requestFullSync) this.#reported.requireFull();
+    const arrival = arrivalOf({ position, again, greatest: this.#reported.greatest }, answer);
+    if (arrival === 'behind') return this.#beginEpoch(answer.kept);
+    if (answer.requestFullSync || arrival === 'unchanged') this.#reported.requireFull();
     else this.#reported.acknowledge(entry);
+  }
+
+  /** Begins a run above what the control plane has heard of: it is told everything. */
+  async #beginEpoch(kept: Kept | undefined): Promise<void> {
+    const { epochs, log } = this.#options;
+    const heard = keptEpoch(kept);
+    const epoch = await epochs.next(heard);
+    if (this.#reported.greatest > 0n) {
+      log(`the control plane has heard of a later run of this host (${heard}): beginning ${epoch}`);
+    }
+    this.#reported.beginEpoch(epoch);
   }
 
   /** Looks at the host; what changed waits to be told. */
@@ -255,24 +342,6 @@ export class Session {
     const { credentials } = this.#renewal;
     const { caCertificates } = credentials;
     return openConnection({ origin: this.#options.origin, caCertificates, credentials });
-  }
-
-  /** Milliseconds until the next heartbeat. */
-  #untilHeartbeat(): number {
-    const left = this.#heartbeatDue - this.#options.clock.now();
-    // A clock that was set back must not silence the node.
-    return Math.max(0, Math.min(left, this.#interval));
-  }
-
-  /** Waits out the back-off; only a new address cuts it short. */
-  async #holdBack(milliseconds: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const began = clock.now();
-    let left = milliseconds;
-    while (left > 0 && left <= milliseconds && !this.#interrupted && !signal.aborted) {
-      await this.#pause(left, signal);
-      left = milliseconds - (clock.now() - began);
-    }
   }
 
   #pause(milliseconds: number, signal: AbortSignal): Promise<void> {

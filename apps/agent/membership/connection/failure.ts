@@ -1,9 +1,15 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { Explanation } from '../../../error.ts';
 import { codeOf } from '../../../process/code-of.ts';
-import { RefusalReason, RefusalSchema } from '../../../proto/gen/quantix/v1/refusal_pb.js';
-import { AgentError, RefusedError } from '../../configuration/error.ts';
+import {
+  type Refusal,
+  RefusalReason,
+  RefusalSchema,
+} from '../../../proto/gen/quantix/v1/refusal_pb.js';
+import { AgentError, PassingError, RefusedError } from '../../configuration/error.ts';
 
-const REFUSALS: Readonly<Record<RefusalReason, readonly [what: string, fix: string]>> = {
+/** What is told of those reasons that are known here. */
+const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, fix: string]>>> = {
   [RefusalReason.UNSPECIFIED]: ['the control plane refuses this node', 'Ask its administrator.'],
   [RefusalReason.TOKEN_UNKNOWN]: [
     'the control plane does not know the join token',
@@ -72,7 +78,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 
 /**
  * What a failed call means to the operator.
- * @returns a RefusedError only if the control plane itself said no for good; else a AgentError, worth another try
+ * @returns a RefusedError only if the control plane itself said no; else an AgentError, worth another try
  * @throws the error itself if it is none of a connection, but a bug
  */
 export function explainFailure(error: unknown, origin: string): AgentError {
@@ -81,13 +87,34 @@ export function explainFailure(error: unknown, origin: string): AgentError {
   const failure = ConnectError.from(error);
   const [refusal] = failure.findDetails(RefusalSchema);
   if (refusal !== undefined) {
-    const [what, fix] = REFUSALS[refusal.reason] ?? REFUSALS[RefusalReason.UNSPECIFIED];
-    return new RefusedError({ what, where: origin, fix, cause: error });
+    return explainRefusal(refusal, { where: origin, cause: error });
   }
   return new AgentError({
     what: `the control plane cannot be reached: ${meaning(failure)}`,
     where: origin,
     cause: error,
+  });
+}
+
+function explainRefusal(
+  { reason, retryAfterSeconds }: Refusal,
+  rest: Pick<Explanation, 'where' | 'cause'>,
+): AgentError {
+  const retryAfter = retryAfterSeconds * 1000;
+  const said = REFUSALS[reason];
+  if (said === undefined) {
+    const what = `the control plane refuses this node for a reason that is not known here (${reason})`;
+    return new PassingError({ ...rest, what, retryAfter });
+  }
+  const [what, fix] = said;
+  if (reason === RefusalReason.TOO_MANY_CALLS) {
+    return new PassingError({ ...rest, what, fix, retryAfter });
+  }
+  return new RefusedError({
+    ...rest,
+    what,
+    fix,
+    retryAfter: retryAfter === 0 ? undefined : retryAfter,
   });
 }
 

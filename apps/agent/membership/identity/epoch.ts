@@ -1,26 +1,77 @@
 import { join } from 'node:path';
+import { messageOf } from '../../../error.ts';
 import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
+import { codeOf } from '../../../process/code-of.ts';
+import type { Clock } from '../../../watch/clock.ts';
+import { AgentError } from '../../configuration/error.ts';
+
+/** What a `uint64` can hold. */
+const MOST = 2n ** 64n - 1n;
+
+export interface EpochOptions {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+}
 
 /**
- * Numbers this run of the agent: one more than the last, kept in `epoch` beside the key, since a node with a new key is
- * a new node and may begin anew.
- * @param log gets a line for a person if the file cannot be read; the clock then gives a number that is greater
+ * Numbers the runs of a node, each greater than those before; see `position.proto`. The last number is kept in `epoch`
+ * beside the key. Where none can be read the clock gives one that is greater, unless it was set back; the control plane's
+ * answers lead above whatever it has heard of.
  */
-export async function nextEpoch(
-  folder: string,
-  now: number,
-  log: (line: string) => void,
-): Promise<bigint> {
-  const file = join(folder, 'epoch');
-  const text = await readIfThere(file);
-  let last = 0n;
-  if (text !== undefined && /^[0-9]{1,18}\n?$/.test(text)) {
-    last = BigInt(text);
-  } else if (text !== undefined) {
-    log(`${file} holds no number: set aside as ${await setAside(file)}`);
-    last = BigInt(Math.trunc(now));
+export class Epochs {
+  readonly #options: EpochOptions;
+  readonly #file: string;
+  #last: bigint | undefined;
+  #problem: string | null = null;
+
+  constructor(options: EpochOptions) {
+    this.#options = options;
+    this.#file = join(options.folder, 'epoch');
   }
-  const epoch = last + 1n;
-  await writeDurably(file, `${epoch}\n`, 0o600);
-  return epoch;
+
+  /** Why the last number is not kept; `null` if it is. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /**
+   * A number for a new run. One that cannot be kept is good for this run all the same.
+   * @param above what it is to be greater than, besides the last one
+   * @throws AgentError if there is no greater one
+   */
+  async next(above: bigint = 0n): Promise<bigint> {
+    const last = this.#last ?? (await this.#read());
+    const epoch = (above > last ? above : last) + 1n;
+    if (epoch > MOST) throw new AgentError({ what: `there is no run after ${last}` });
+    this.#last = epoch;
+    await this.#keep(epoch);
+    return epoch;
+  }
+
+  async #read(): Promise<bigint> {
+    const { log, clock } = this.#options;
+    const byClock = BigInt(Math.max(0, Math.trunc(clock.now())));
+    try {
+      const text = await readIfThere(this.#file);
+      if (text === undefined) return byClock;
+      if (/^[0-9]{1,19}\n?$/.test(text)) return BigInt(text);
+      log(`${this.#file} holds no number: set aside as ${await setAside(this.#file)}`);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      log(`${this.#file} cannot be read: ${messageOf(error)}`);
+    }
+    return byClock;
+  }
+
+  async #keep(epoch: bigint): Promise<void> {
+    try {
+      await writeDurably(this.#file, `${epoch}\n`, 0o600);
+      this.#problem = null;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#problem = `the count of starts cannot be kept: ${messageOf(error)}`;
+      this.#options.log(this.#problem);
+    }
+  }
 }

@@ -10,9 +10,11 @@ const NOTHING: Inventory = { vms: undefined, pools: undefined };
  * be sent. Whatever is observed is compared with this, so nothing is lost by an event that was missed.
  */
 export class Reported {
-  readonly #epoch: bigint;
+  #epoch: bigint;
   readonly #outbox: Outbox;
   #number = 0n;
+  /** Of the last change that was sent. */
+  #sent = 0n;
   #acknowledged: Inventory = NOTHING;
   #acknowledgedAt: Position | undefined;
   /** Acknowledged, or in the full state that is under way. */
@@ -37,15 +39,32 @@ export class Reported {
     return { stateHash: stateHash(this.#acknowledged), position: this.#acknowledgedAt };
   }
 
+  /** The greatest number that was given out. */
+  get greatest(): bigint {
+    return this.#number;
+  }
+
+  /** Begins another run: the control plane has to be told everything. */
+  beginEpoch(epoch: bigint): void {
+    this.#epoch = epoch;
+    this.#number = 0n;
+    this.#sent = 0n;
+    this.#outbox.clear();
+    this.#acknowledgedAt = undefined;
+    this.#fullNeeded = true;
+  }
+
   /** A position for the next message. */
   nextPosition(): Position {
     this.#number += 1n;
     return this.#position(this.#number);
   }
 
-  /** The position of a change. */
-  positionOf({ number }: OutboxEntry): Position {
-    return this.#position(number);
+  /** The position of a change that goes out, and whether it did before. */
+  send({ number }: OutboxEntry): { position: Position; again: boolean } {
+    const again = number <= this.#sent;
+    if (!again) this.#sent = number;
+    return { position: this.#position(number), again };
   }
 
   /** The control plane has to be told everything. */

@@ -17,6 +17,10 @@ export class FakeClock implements Clock {
     return this.#shown;
   }
 
+  elapsed(): number {
+    return this.#passed;
+  }
+
   async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();

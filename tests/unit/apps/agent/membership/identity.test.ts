@@ -14,11 +14,12 @@ import {
   loadCredentials,
   storeCredentials,
 } from '../../../../../apps/agent/membership/identity/credentials.ts';
-import { nextEpoch } from '../../../../../apps/agent/membership/identity/epoch.ts';
+import { Epochs } from '../../../../../apps/agent/membership/identity/epoch.ts';
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
 import { nodeId } from '../../../../../apps/agent/membership/identity/node-id.ts';
 import { Authority } from '../../../../control-plane/authority.ts';
 import { temporaryFolder } from '../../../folder.ts';
+import { FakeClock } from './fake-clock.ts';
 
 const log = () => {};
 
@@ -118,14 +119,21 @@ test('a certificate is renewed in the last third of its life, and its ends are c
   expect(() => checkValidity(credentials, 9001)).toThrow(/ended at 1970.*join again/);
 });
 
-test('each run has a greater number, also after the file was damaged', async () => {
+test('each run has a greater number, also after the file was lost or damaged', async () => {
   const folder = await temporaryFolder();
   const lines: string[] = [];
-  const next = () => nextEpoch(folder, 1_800_000_000_000, (line) => lines.push(line));
-  expect([await next(), await next()]).toEqual([1n, 2n]);
+  const clock = new FakeClock();
+  const now = BigInt(clock.now());
+  const next = (above?: bigint) =>
+    new Epochs({ folder, clock, log: (line) => lines.push(line) }).next(above);
+  expect([await next(), await next()]).toEqual([now + 1n, now + 2n]);
+  await writeFile(`${folder}/epoch`, '7\n');
+  expect([await next(), await next(20n), await next(5n)]).toEqual([8n, 21n, 22n]);
+  expect(lines).toEqual([]);
   await writeFile(`${folder}/epoch`, 'x'.repeat(1000));
-  expect([await next(), await next()]).toEqual([1_800_000_000_001n, 1_800_000_000_002n]);
+  expect([await next(), await next()]).toEqual([now + 1n, now + 2n]);
   expect(lines).toHaveLength(1);
+  await expect(next(2n ** 64n - 1n)).rejects.toThrow(/there is no run after/);
 });
 
 test('a token is read as it was written, with spaces around it and capitals in its fingerprint', () => {

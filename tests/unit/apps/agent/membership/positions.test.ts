@@ -1,0 +1,120 @@
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { expect, onTestFinished, test } from 'vitest';
+import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
+import { temporaryFolder } from '../../../folder.ts';
+import { Agent, members, WEB } from './agent.ts';
+
+/** Waits until the control plane's record is the host as it is now. */
+async function heard(plane: ControlPlane, agent: Agent): Promise<void> {
+  const { ledger } = plane.node();
+  await expect
+    .poll(() => [ledger.managementAddress, [...ledger.vms.values()].map(({ name }) => name)], {
+      timeout: 10_000,
+    })
+    .toEqual([agent.address, agent.vms.map(({ name }) => name)]);
+}
+
+/** Another address and another machine than the control plane knows of. */
+function change(agent: Agent, number: number): void {
+  agent.address = `192.0.2.${number}`;
+  agent.vms = [{ ...WEB, name: `web ${number}` }];
+}
+
+test('a host whose count of starts is lost is heard', async () => {
+  const { plane, agent } = await members();
+  for (const restart of [1, 2, 3]) {
+    await agent.stop();
+    change(agent, 20 + restart);
+    await agent.start();
+    await agent.clock.skip();
+    await heard(plane, agent);
+  }
+  await agent.stop();
+  await rm(`${agent.folder}/epoch`);
+  change(agent, 30);
+  await agent.start();
+  await agent.clock.skip();
+  await heard(plane, agent);
+});
+
+test.each(['1\n', '0\n', 'nonsense'])(
+  'a host whose count of starts is put back to %j is heard',
+  async (epoch) => {
+    const { plane, agent } = await members();
+    await agent.stop();
+    await agent.start();
+    await agent.clock.skip();
+    await plane.answered('heartbeat', 2);
+    await agent.stop();
+    await writeFile(`${agent.folder}/epoch`, epoch);
+    change(agent, 31);
+    await agent.start();
+    await agent.clock.skip();
+    await heard(plane, agent);
+  },
+);
+
+test('of two hosts with the same disk each is heard while it speaks', async () => {
+  const { plane, agent } = await members();
+  const folder = await temporaryFolder();
+  await cp(agent.folder, folder, { recursive: true });
+  const copy = new Agent(folder);
+  onTestFinished(() => copy.stop());
+  change(copy, 40);
+  await copy.start();
+  await copy.clock.skip();
+  await heard(plane, copy);
+  change(agent, 41);
+  agent.membership.addressChanged();
+  await heard(plane, agent);
+});
+
+test('a disk that takes no count of starts does not silence the host, and is told', async () => {
+  const { plane, agent } = await members();
+  await agent.stop();
+  await rm(`${agent.folder}/epoch`);
+  // Nothing can be renamed to a folder that holds something.
+  await mkdir(`${agent.folder}/epoch/full`, { recursive: true });
+  change(agent, 50);
+  await agent.start();
+  await agent.clock.skip();
+  await heard(plane, agent);
+  await expect
+    .poll(() => agent.membership.status)
+    .toMatchObject({
+      state: 'connected',
+      problem: expect.stringMatching(/the count of starts cannot be kept/),
+    });
+});
+
+test('a host lives while its state cannot be told, and says why', async () => {
+  const { plane, agent } = await members();
+  plane.fault.before = ({ method }) => {
+    if (method === 'syncFullState') throw new ConnectError('odd machine', Code.Internal);
+  };
+  await agent.stop();
+  agent.address = '192.0.2.60';
+  await agent.start();
+  await agent.clock.skip();
+  await expect.poll(() => plane.node().ledger.managementAddress).toBe('192.0.2.60');
+  for (let beats = 3; beats < 6; beats += 1) {
+    await agent.clock.skip();
+  }
+  await expect
+    .poll(() => agent.membership.status)
+    .toMatchObject({
+      state: 'connected',
+      problem: expect.stringMatching(/odd machine/),
+    });
+  plane.fault = {};
+  change(agent, 61);
+  for (;;) {
+    if (plane.node().ledger.vms.get(WEB.id)?.name === 'web 61') break;
+    await agent.clock.skip();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await expect
+    .poll(() => agent.membership.status)
+    .toMatchObject({ state: 'connected', problem: null });
+});
