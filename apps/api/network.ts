@@ -13,6 +13,8 @@ export const interfaceSchema = z.object({
   addresses: z.array(z.object({ address: z.string(), prefix: z.number() })),
   /** Bytes. */
   mtu: z.number().nullable(),
+  /** As configured, each `SUBNET/PREFIX via GATEWAY`. */
+  routes: z.array(z.string()),
   /** What a file makes it. */
   type: z.enum(['bridge', 'bond', 'vlan']).nullable(),
   /** The bridge or bond that it is a port of. */

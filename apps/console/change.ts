@@ -2,7 +2,7 @@ import { authorize } from './authorization.ts';
 import type { Deps } from './deps.ts';
 import { tell, work } from './dialogs.ts';
 import type { FactName } from './facts.ts';
-import type { State, Step } from './state.ts';
+import type { Next, State, Step } from './state.ts';
 import { andThen, back, backToMenu, stay } from './steps.ts';
 
 /** Milliseconds that a change may take at most: longer than any command that it runs is allowed to. */
@@ -18,8 +18,8 @@ export interface Change {
   /** Facts that it changes. */
   facts: readonly FactName[];
   leads: keyof typeof WAYS;
-  /** Does it. @returns what to tell the person */
-  run(deps: Deps, signal: AbortSignal): Promise<string>;
+  /** Does it. @returns what to tell the person, or how it goes on */
+  run(deps: Deps, signal: AbortSignal): Promise<string | Next>;
 }
 
 /** Makes a change, after the password, and tells what came of it. */
@@ -30,8 +30,10 @@ export function request(state: State, { title, facts, leads, run }: Change): Ste
       limit: LIMIT,
       facts,
       run: async (deps, signal) => {
-        const message = await run(deps, signal);
-        return (now) => andThen(WAYS[leads](now), (there) => tell(there, 'Done', message));
+        const done = await run(deps, signal);
+        const next = (now: State) =>
+          typeof done === 'string' ? tell(now, 'Done', done) : done(now);
+        return (now) => andThen(WAYS[leads](now), next);
       },
     }),
   );

@@ -1,4 +1,4 @@
-import type { Keep, StaticAddress, WifiNetwork } from '../network/change.ts';
+import type { NetworkCommand } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
 import type { FactName, FactValue } from './facts.ts';
 
@@ -19,12 +19,9 @@ export interface Deps {
   /** Waits until the network changes; rejects if that cannot be watched. */
   networkChange(signal: AbortSignal): Promise<void>;
 
-  /** Changes of the network, by qx-network. They resolve with what it says. */
-  setStatic(address: StaticAddress, signal: AbortSignal): Promise<string>;
-  setDhcp(change: { interface: string; keep: Keep }, signal: AbortSignal): Promise<string>;
+  /** Changes the network, by qx-network. Resolves with what it says, a line each. */
+  changeNetwork(command: NetworkCommand, signal: AbortSignal): Promise<string[]>;
   scanWifi(interfaceName: string, signal: AbortSignal): Promise<HeardNetwork[]>;
-  /** An empty password joins an open network. */
-  joinWifi(network: WifiNetwork, signal: AbortSignal): Promise<string>;
 
   /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded, a line each. */
   enableSsh(minutes: number | null, signal: AbortSignal): Promise<string[]>;

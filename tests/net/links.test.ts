@@ -202,6 +202,7 @@ test('static routes and the MTU are kept, shown and taken away again', async () 
   const eth1 = await goStatic(machine, 'eth1', { lan: story.other, host: 7 });
   const routes = `10.200.0.0/16 via ${lan.host(2)},10.201.7.0/24 via ${lan.host(3)}`;
   expect(await machine.network('routes', 'eth0', routes)).toMatchObject({ status: 0 });
+  expect(await machine.statusOf('eth0')).toMatchObject({ routes: routes.split(',') });
   expect(await machine.network('mtu', 'eth0', '1400')).toMatchObject({ status: 0 });
   const present = () => machine.succeed('/sbin/ip route show dev eth0 proto static');
   expect(await present()).toMatch(/^10\.200\.0\.0\/16 via .*\n10\.201\.7\.0\/24 via /);

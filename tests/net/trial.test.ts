@@ -57,6 +57,17 @@ test('a change that nobody confirms is undone, also when whoever made it was kil
   expect((await machine.statusOf('eth0')).method).toBe('dhcp');
   await elapse(machine);
   await untilAddress(machine, `${lan.host(7)}/24`);
+  const wanted = `${lan.host6('7')}/64`;
+  expect(await machine.network('ipv6', 'eth0', wanted, '--confirm', '600')).toMatchObject({
+    status: 0,
+  });
+  expect(await machine.addresses6('eth0')).toEqual([wanted]);
+  await elapse(machine);
+  await until('IPv6 is what it was', async () => {
+    const { ipv6, confirm } = await machine.statusOf('eth0');
+    return (ipv6.method === 'auto' && confirm === null) || undefined;
+  });
+  expect(await machine.addresses6('eth0')).not.toContain(wanted);
   // Killed when it starts its program of that number, and nothing runs on.
   for (const at of [12, 24, 36]) {
     const kill = `inject=${FORKS}:signal=KILL:when=${at}`;

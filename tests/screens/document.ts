@@ -1,5 +1,5 @@
 /** A mark in a document, and the picture that belongs below it. */
-const PICTURE = /<!-- screen: ([a-z-]+) -->\n```\n[\s\S]*?```\n/g;
+const PICTURE = /<!-- screen: ([a-z0-9-]+) -->\n```\n[\s\S]*?```\n/g;
 
 /**
  * A document with the pictures of screens below their marks, `<!-- screen: NAME -->` and a code fence.

@@ -31,6 +31,7 @@ const CARD = {
   type: null,
   master: null,
   ports: [],
+  routes: [],
   vlan: null,
   ipv6: { method: 'auto' as const, addresses: [], gateway: null },
 };
@@ -95,13 +96,11 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
   const deps: Deps = {
     facts: HYPERVISOR,
     networkChange: () => new Promise(() => undefined),
-    setStatic: note('setStatic', 'eth0: 10.0.0.9/24'),
-    setDhcp: note('setDhcp', 'eth0: 10.0.0.7/24 by DHCP'),
+    changeNetwork: note('changeNetwork', ['eth0: what qx-network says']),
     scanWifi: note('scanWifi', [
       { ssid: 'machine room', signal: -41, security: 'WPA2/WPA3' },
       { ssid: 'guests', signal: -70, security: 'open' },
     ]),
-    joinWifi: note('joinWifi', 'wlan0: 192.168.7.20/24 by DHCP'),
     enableSsh: note('enableSsh', []),
     disableSsh: note('disableSsh', []),
     restartService: note('restartService', undefined),

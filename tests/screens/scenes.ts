@@ -44,11 +44,19 @@ export const SCENES: readonly Scene[] = [
     ['\t\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f11.0.0.1', /Outside/],
   ]),
   scene('network-dhcp', [NETWORK, ['d', /asks for address/]]),
+  scene('network-trial', [NETWORK, ['d', /asks for address/], ['\r', /unless you confirm/]]),
   scene('network-refused', [NETWORK, ['s', /comes back/], ['\r', /Failed/]], {
-    setStatic: async () => {
+    changeNetwork: async () => {
       throw new Error('eth0: 10.0.0.7 is in use by 52:54:00:99:99:99');
     },
   }),
+  scene('network-interface', [NETWORK, ['\r', /New VLAN on it/]]),
+  scene('network-ipv6', [NETWORK, ['i', /IPv4 stays/]]),
+  scene('network-bridge', [NETWORK, ['b', /new bridge/]]),
+  scene('network-bond', [NETWORK, ['n', /new bond/]]),
+  scene('network-vlan', [NETWORK, ['v', /new VLAN/]]),
+  scene('network-mtu', [NETWORK, ['m', /Switches/]]),
+  scene('network-routes', [NETWORK, ['r', /Networks that/]]),
   scene('wifi', [NETWORK, WIFI]),
   scene('wifi-join', [NETWORK, WIFI, ['\r', /asked for by DHCP/]]),
   scene('ssh', [['3', /SSH is off/]]),

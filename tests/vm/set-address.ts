@@ -15,8 +15,7 @@ export async function setStaticOnScreen(story: Story): Promise<void> {
   await untilScreenShows(story, 'static address on eth0');
   await fillIn(story, `${STATIC}/24`);
   await story.guest.press('ret');
-  await untilScreenShows(story, `eth0: ${STATIC}/24`);
-  await story.guest.press('ret');
+  await confirmOnScreen(story, `eth0: ${STATIC}/24`);
   await untilScreenShows(story, `${STATIC}/24  static`);
 }
 
@@ -29,9 +28,16 @@ export async function setDhcpOnScreen(story: Story): Promise<void> {
   await untilScreenShows(story, 'DHCP on eth0');
   await story.guest.press('ret');
   // A slow machine may have to wait for the lease longer than the form does.
-  await untilScreenShows(story, `eth0: ${LEASED}/24 by DHCP`, 'no DHCP server has answered yet');
-  await story.guest.press('ret');
+  await confirmOnScreen(story, `eth0: ${LEASED}/24 by DHCP`, 'no DHCP server has answered yet');
   await untilScreenShows(story, `${LEASED}/24  DHCP`);
+}
+
+/** Confirms a change of which the console says one of some texts: it would be undone. */
+async function confirmOnScreen(story: Story, ...texts: readonly string[]): Promise<void> {
+  await untilScreenShows(story, ...texts);
+  await story.guest.press('c');
+  await untilScreenShows(story, 'eth0: confirmed');
+  await story.guest.press('ret');
 }
 
 /** Sets the static address in the console on the serial line, and opens a shell from there. */
@@ -47,6 +53,8 @@ export async function setStaticOnSerialLine({ guest }: Story): Promise<void> {
   const form = guest.mark;
   guest.send(`${'\x7f'.repeat(20)}${STATIC}/24\r`);
   await guest.waitFor(/eth0: 10\.0\.2\.77\/24/, form);
+  guest.send('c');
+  await guest.waitFor(/ confirmed/, form);
   guest.send('\r8');
   await awaitShell(guest);
 }

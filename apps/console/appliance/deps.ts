@@ -7,7 +7,7 @@ import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
 import { readHost } from '../../host/host.ts';
 import { AnswerError } from '../../http/ask.ts';
-import { type Change, joinWifi, setDhcp, setStatic } from '../../network/change.ts';
+import { changeNetwork } from '../../network/change.ts';
 import { detectManagementAddress } from '../../network/management-address.ts';
 import { scanWifi } from '../../network/scan.ts';
 import { readNetwork } from '../../network/status.ts';
@@ -60,10 +60,11 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       kernelWarnings: readKernelWarnings,
     },
     networkChange: (signal) => changes.next(signal),
-    setStatic: async (address, signal) => toText(await setStatic(address, { signal })),
-    setDhcp: async (change, signal) => toText(await setDhcp(change, { signal })),
+    changeNetwork: async (command, signal) => {
+      const { result, warnings } = await changeNetwork(command, { signal });
+      return [...result.split('\n'), ...warnings].filter((line) => line !== '');
+    },
     scanWifi: (name, signal) => scanWifi(name, { signal }),
-    joinWifi: async (network, signal) => toText(await joinWifi(network, { signal })),
     enableSsh: (minutes, signal) =>
       minutes === null ? enableSsh({ signal }) : enableSshFor(minutes, { signal }),
     disableSsh: (signal) => disableSsh({ signal }),
@@ -89,8 +90,4 @@ async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise
     if (error instanceof AnswerError) return lookMyself(signal);
     throw error;
   }
-}
-
-function toText({ result, warnings }: Change): string {
-  return [result, ...warnings].filter((line) => line !== '').join('. ');
 }

@@ -1,4 +1,4 @@
-import { type Field, type Fields, LONGEST_VALUE, type Values } from './field.ts';
+import type { Field, Fields, Values } from './field.ts';
 import type { Key } from './keys.ts';
 
 /** A form that is being filled in. */
@@ -97,7 +97,7 @@ function type<Name extends string>(form: Form<Name>, field: Field<Name>, key: Ke
     return { ...withValue(form, field, kept + right), cursor: kept.length };
   }
   if (key.name === 'delete') return withValue(form, field, left + right.slice(1));
-  if (key.name !== 'character' || value.length >= LONGEST_VALUE) return form;
+  if (key.name !== 'character' || value.length >= field.longest) return form;
   const typed = left + key.character;
   return { ...withValue(form, field, typed + right), cursor: typed.length };
 }

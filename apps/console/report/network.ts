@@ -42,6 +42,11 @@ export function methodText({ method, dhcp, master }: Interface): string {
   return dhcp.lease === null ? 'DHCP, no answer yet' : 'DHCP';
 }
 
+/** That a change is undone in so many seconds. */
+export function trialText(seconds: number): string {
+  return `A change is on trial: undone in ${seconds} s unless somebody confirms it.`;
+}
+
 /** What somebody should see to, in lines; none if all is well. */
 export function networkProblems({ interfaces, problems }: Network): string[] {
   return [

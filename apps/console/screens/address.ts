@@ -50,6 +50,12 @@ export function isSubnetEnd({ address, prefix }: Subnet): boolean {
   return number % size === 0 || number % size === size - 1;
 }
 
+/** True for the first address of a subnet. */
+export function isSubnetStart({ address, prefix }: Subnet): boolean {
+  const number = toNumber(address);
+  return number !== null && number % 2 ** (32 - prefix) === 0;
+}
+
 function firstOctet(address: string): number {
   const number = toNumber(address);
   return number === null ? -1 : Math.floor(number / 2 ** 24);

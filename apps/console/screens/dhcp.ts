@@ -1,28 +1,29 @@
-import type { Interface, Network } from '../../api/network.ts';
-import { request } from '../change.ts';
+import type { Network } from '../../api/network.ts';
+import { dhcpCommand } from '../../network/change.ts';
 import type { Screen } from '../state.ts';
 import { formScreen } from './form.ts';
-import { keepField, toKeep, usualKeep } from './keep.ts';
+import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
+import { makeChange } from './network-change.ts';
+
+type Name = 'keep' | 'confirm';
 
 /** The form that has an interface ask for its address. */
-export function dhcpScreen({ name }: Interface, network: Network): Screen {
-  return formScreen(
+export function dhcpScreen(name: string, network: Network): Screen {
+  return formScreen<Name>(
     {
       title: `Network: DHCP on ${name}`,
       purpose: [
         `${name} asks for address, gateway and DNS servers.`,
         'A static address that it has now goes, with its gateway and DNS servers.',
       ],
-      fields: [keepField],
+      fields: [keepField, confirmField],
       facts: ['network'],
-      send: (state, { keep }) =>
-        request(state, {
-          title: `Asking for an address on ${name}`,
-          facts: ['network', 'host'],
-          leads: 'menu',
-          run: (deps, signal) => deps.setDhcp({ interface: name, keep: toKeep(keep) }, signal),
-        }),
+      send: (state, values) => {
+        const lasting = toLasting(values);
+        const title = `Asking for an address on ${name}`;
+        return makeChange(state, { title, name, lasting, command: dhcpCommand(name, lasting) });
+      },
     },
-    { keep: usualKeep(network) },
+    { keep: usualKeep(network), confirm: 'yes' },
   );
 }

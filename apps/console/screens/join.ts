@@ -1,8 +1,9 @@
-import { request } from '../change.ts';
+import { wifiCommand } from '../../network/change.ts';
 import { secretField, textField } from '../kit/field.ts';
 import type { Screen, State } from '../state.ts';
 import { formScreen } from './form.ts';
 import { keepField, toKeep, usualKeep } from './keep.ts';
+import { makeChange } from './network-change.ts';
 
 type Name = 'ssid' | 'password' | 'keep';
 
@@ -30,21 +31,22 @@ const FIELDS = [
 ] as const;
 
 /** The form that joins a WiFi network. */
-export function joinScreen(interfaceName: string, ssid: string, state: State): Screen {
+export function joinScreen(name: string, ssid: string, state: State): Screen {
   const keep = usualKeep({ persistent: state.facts.network.value?.persistent ?? false });
   return formScreen<Name>(
     {
-      title: `Network: WiFi on ${interfaceName}`,
+      title: `Network: WiFi on ${name}`,
       purpose: ['The address is asked for by DHCP; a static one can be set afterwards.'],
       fields: FIELDS,
       facts: ['network'],
       send: (now, values) => {
-        const network = { interface: interfaceName, ...values, keep: toKeep(values.keep) };
-        return request(now, {
+        const lasting = { keep: toKeep(values.keep) };
+        const network = { interface: name, ssid: values.ssid, password: values.password };
+        return makeChange(now, {
           title: `Joining ${values.ssid}`,
-          facts: ['network', 'host'],
-          leads: 'menu',
-          run: (deps, signal) => deps.joinWifi(network, signal),
+          name,
+          command: wifiCommand(network, lasting),
+          lasting,
         });
       },
     },

@@ -1,5 +1,5 @@
 import type { Network } from '../../api/network.ts';
-import type { Keep } from '../../network/change.ts';
+import type { Keep, Lasting } from '../../network/change.ts';
 import { choiceField } from '../kit/field.ts';
 
 /** The field that says how long a change of the network lasts. */
@@ -12,6 +12,19 @@ export const keepField = choiceField({
   ],
 });
 
+/** Seconds in which a change is confirmed: enough for a slow machine to make it, and to try the new address. */
+export const CONFIRM_SECONDS = 120;
+
+/** The field that says whether a change is undone by itself. */
+export const confirmField = choiceField({
+  name: 'confirm',
+  label: 'Undone',
+  choices: [
+    { value: 'yes', label: 'in 2 minutes, unless you confirm' },
+    { value: 'no', label: 'only if it fails' },
+  ],
+});
+
 /** What is offered first: without a disk for settings nothing lasts longer than the session. */
 export function usualKeep({ persistent }: Pick<Network, 'persistent'>): Keep {
   return persistent ? 'persistent' : 'session';
@@ -20,4 +33,9 @@ export function usualKeep({ persistent }: Pick<Network, 'persistent'>): Keep {
 /** What the field holds. */
 export function toKeep(value: string): Keep {
   return value === 'session' ? 'session' : 'persistent';
+}
+
+/** What both fields hold. */
+export function toLasting({ keep, confirm }: { keep: string; confirm: string }): Lasting {
+  return { keep: toKeep(keep), confirm: confirm === 'yes' ? CONFIRM_SECONDS : null };
 }

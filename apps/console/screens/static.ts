@@ -1,13 +1,15 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { request } from '../change.ts';
+import { staticCommand } from '../../network/change.ts';
 import { textField, type Values } from '../kit/field.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { stay } from '../steps.ts';
 import { isHostAddress, isInSubnet, isNameServer, isSubnetEnd, toSubnet } from './address.ts';
 import { formScreen } from './form.ts';
-import { keepField, toKeep, usualKeep } from './keep.ts';
+import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
+import { toList } from './link-rules.ts';
+import { makeChange } from './network-change.ts';
 
-type Name = 'address' | 'gateway' | 'dns' | 'keep';
+type Name = 'address' | 'gateway' | 'dns' | 'keep' | 'confirm';
 
 /** The C library asks no more. */
 const MOST_NAME_SERVERS = 3;
@@ -35,13 +37,14 @@ const FIELDS = [
     label: 'DNS servers',
     hint: 'at most three addresses with commas, or nothing',
     problem: ({ dns }) => {
-      const servers = toServers(dns);
+      const servers = toList(dns);
       const wrong = servers.find((server) => !isNameServer(server));
       if (wrong !== undefined) return `Not an address: ${wrong === '' ? '(nothing)' : wrong}`;
       return servers.length > MOST_NAME_SERVERS ? 'At most three.' : null;
     },
   }),
   keepField,
+  confirmField,
 ] as const;
 
 function gatewayProblem({ address, gateway }: Values<Name>): string | null {
@@ -53,10 +56,6 @@ function gatewayProblem({ address, gateway }: Values<Name>): string | null {
   if (gateway === subnet.address) return 'This is the machine itself.';
   const isEnd = isSubnetEnd({ address: gateway, prefix: subnet.prefix });
   return isEnd ? 'This is the first or last address of the subnet.' : null;
-}
-
-function toServers(text: string): string[] {
-  return text.trim() === '' ? [] : text.split(',').map((server) => server.trim());
 }
 
 /** The form for a static address, filled in with what the interface has now. */
@@ -73,30 +72,23 @@ export function staticScreen(one: Interface, network: Network): Screen {
     {
       address: now === undefined ? '' : `${now.address}/${now.prefix}`,
       gateway: one.gateway ?? '',
-      dns: one.dns.slice(0, MOST_NAME_SERVERS).join(','),
+      dns: one.dns.filter(isNameServer).slice(0, MOST_NAME_SERVERS).join(','),
       keep: usualKeep(network),
+      confirm: 'yes',
     },
   );
 }
 
-function setStatic(
-  state: State,
-  interfaceName: string,
-  { address, gateway, dns, keep }: Values<Name>,
-): Step {
-  const subnet = toSubnet(address);
+function setStatic(state: State, name: string, values: Values<Name>): Step {
+  const subnet = toSubnet(values.address);
   if (subnet === null) return stay(state);
-  const change = {
-    interface: interfaceName,
-    ...subnet,
-    gateway: gateway === '' ? null : gateway,
-    dns: toServers(dns),
-    keep: toKeep(keep),
-  };
-  return request(state, {
-    title: `Setting ${subnet.address} on ${interfaceName}`,
-    facts: ['network', 'host'],
-    leads: 'menu',
-    run: (deps, signal) => deps.setStatic(change, signal),
+  const lasting = toLasting(values);
+  const gateway = values.gateway === '' ? null : values.gateway;
+  const wanted = { interface: name, ...subnet, gateway, dns: toList(values.dns) };
+  return makeChange(state, {
+    title: `Setting ${subnet.address} on ${name}`,
+    name,
+    command: staticCommand(wanted, lasting),
+    lasting,
   });
 }

@@ -45,6 +45,7 @@ export interface InterfaceStatus {
   type: string | null;
   master: string | null;
   ports: string[];
+  routes: string[];
   vlan: { link: string; id: number } | null;
   ipv6: {
     method: string | null;

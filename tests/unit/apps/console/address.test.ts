@@ -8,9 +8,25 @@ import {
   isSubnetEnd,
   toSubnet,
 } from '../../../../apps/console/screens/address.ts';
+import {
+  isHostAddress6,
+  isInSubnet6,
+  isLinkLocal6,
+  isNameServer6,
+  isSameAddress6,
+  toSubnet6,
+} from '../../../../apps/console/screens/address6.ts';
+import {
+  isInterfaceName,
+  isNumber,
+  isRoute,
+  portsProblem,
+} from '../../../../apps/console/screens/link-rules.ts';
 import { PROJECT } from '../../profile/profiles.ts';
 
-const ADDRESS = join(PROJECT, 'overlay/common/usr/lib/quantix/network/address.sh');
+const LIBRARY = join(PROJECT, 'overlay/common/usr/lib/quantix/network');
+/** The parts that have the rules. */
+const PARTS = ['message', 'address', 'address6', 'config', 'keys', 'interface'];
 
 const WORDS = [
   ...['10.0.0.7', '0.0.0.0', '127.0.0.1', '127.255.0.9', '223.255.255.255', '224.0.0.1', '1.1.1.1'],
@@ -28,7 +44,8 @@ const WORDS = [
 
 /** What qx-network's own functions say of words: yes or no for each. */
 async function shellSays(check: string, words: readonly string[]): Promise<boolean[]> {
-  const script = `. ${ADDRESS}; for word; do if ${check}; then echo yes; else echo no; fi; done`;
+  const read = PARTS.map((part) => `. ${LIBRARY}/${part}.sh; `).join('');
+  const script = `${read}where=here; for word; do if ${check} 2>/dev/null; then echo yes; else echo no; fi; done`;
   const { stdout } = await execa('busybox', ['sh', '-c', script, 'sh', ...words]);
   return stdout.split('\n').map((line) => line === 'yes');
 }
@@ -71,4 +88,70 @@ test('both agree on who is in a subnet', async () => {
       said,
     );
   }
+});
+
+const WORDS6 = [
+  ...['2001:db8::7', '::', '::1', '1::', '::2:3', 'fe80::1', 'febf::1', 'fec0::1', 'ff02::1'],
+  ...['2001:db8:0:0:0:0:0:7', '1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7::', '::2:3:4:5:6:7:8'],
+  ...['1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1:2:3:4:5:6:7:8::', '::1:2:3:4:5:6:7:8'],
+  ...['1::2::3', ':::', '1:::2', ':1::2', '1::2:', ':', '', '12345::1', 'g::1', '2001:DB8::A'],
+  ...['::ffff:10.0.0.1', 'fe80::1%eth0', '2001:db8::7 ', '10.0.0.1', '0:1::', '0000::0001'],
+];
+
+test('addresses of IPv6 that can be typed are those that qx-network takes', async () => {
+  expect(WORDS6.map(isHostAddress6)).toEqual(await shellSays('is_host_address6 "$word"', WORDS6));
+  expect(WORDS6.map(isLinkLocal6)).toEqual(await shellSays('is_link_local6 "$word"', WORDS6));
+  expect(WORDS6.map(isNameServer6)).toEqual(await shellSays('is_name_server6 "$word"', WORDS6));
+  expect(WORDS6.map((word) => isSameAddress6(word, '2001:db8::a'))).toEqual(
+    await shellSays('to_groups "$word" && is_same_address6 "$word" 2001:db8::a', WORDS6),
+  );
+  const prefixes = ['0', '1', '64', '128', '129', '064', '', '-1', '6 4'];
+  expect(prefixes.map((prefix) => toSubnet6(`2001:db8::7/${prefix}`) !== null)).toEqual(
+    await shellSays('is_prefix6 "$word"', prefixes),
+  );
+});
+
+test('both agree on who is in a subnet of IPv6', async () => {
+  const others = ['2001:db8::1', '2001:db8:0:1::1', '2001:db8:ffff::', '2001:db9::1', '::8'];
+  for (const prefix of [1, 16, 32, 33, 47, 48, 64, 127, 128]) {
+    const said = await shellSays(`in_subnet6 "$word" 2001:db8::7 ${prefix}`, others);
+    expect(others.map((other) => isInSubnet6(other, { address: '2001:db8::7', prefix }))).toEqual(
+      said,
+    );
+  }
+});
+
+test('names, ports and numbers that can be typed are those that qx-network takes', async () => {
+  const names = [
+    ...['eth0', 'br-lan', 'a.b_c', '_', '-x', '.x', '', 'fifteen-letters', 'sixteen--letters'],
+    ...['a b', 'a/b', 'é', '\x1b[2J', 'a\n'],
+  ];
+  expect(names.map(isInterfaceName)).toEqual(await shellSays('is_interface_name "$word"', names));
+  const ports = ['', 'eth0', 'eth0,eth1', 'eth0,eth0', 'eth0,', ',eth0', 'eth0,a b', '$(x)'];
+  expect(ports.map((text) => portsProblem(text) === null)).toEqual(
+    await shellSays('set_ports "$word"', ports),
+  );
+  const numbers = ['0', '1', '7', '4094', '4095', '07', '', '-1', '1e3', '99999999999'];
+  expect(numbers.map((number) => isNumber(number, 1, 4094))).toEqual(
+    await shellSays('set_vlan_id "$word"', numbers),
+  );
+  const sizes = ['1279', '1280', '1500', '9216', '9217', '01500'];
+  expect(sizes.map((size) => isNumber(size, 1280, 9216))).toEqual(
+    await shellSays('set_mtu "$word"', sizes),
+  );
+});
+
+test('routes that can be typed are those that qx-network takes', async () => {
+  const routes = [
+    ...['10.9.0.0/16 via 10.0.0.254', '10.9.0.1/16 via 10.0.0.254', '10.9.0.0/16 via 0.0.0.1'],
+    ...['10.9.0.0/33 via 10.0.0.1', '10.9.0.0 via 10.0.0.1', '10.9.0.0/16 10.0.0.1', ''],
+    ...['2001:db8:9::/48 via fe80::1', '2001:db8:9::1/48 via fe80::1', '10.9.0.7/32 via 10.0.0.1'],
+    ...['2001:db8:9::/48 via 2001:db8::1', '2001:db8:9::/48 via 10.0.0.1', '::/0 via fe80::1'],
+    ...[
+      '10.9.0.0/16 via fe80::1',
+      '10.9.0.0/16 via 10.0.0.1 dev eth0',
+      '10.9.0.0/16  via 10.0.0.1',
+    ],
+  ];
+  expect(routes.map(isRoute)).toEqual(await shellSays('is_route "$word"', routes));
 });

@@ -10,6 +10,13 @@ const WITH_PASSWORD: Partial<Deps> = { passwordState: async () => 'set' };
 const CHANGES = [
   ['a static address', ['2', /Hardware/, 's', /comes back/, '\r']],
   ['DHCP', ['2', /Hardware/, 'd', /asks for/, '\r']],
+  ['IPv6', ['2', /Hardware/, 'i', /IPv4 stays/, '\r']],
+  ['an MTU', ['2', /Hardware/, 'm', /Switches/, '\r']],
+  ['routes', ['2', /Hardware/, 'r', /Networks/, '\r']],
+  ['a bridge', ['2', /Hardware/, 'b', /new bridge/, '\r']],
+  ['a bond', ['2', /Hardware/, 'n', /new bond/, '\r']],
+  ['a VLAN', ['2', /Hardware/, 'v', /new VLAN/, '\t\t7\r']],
+  ['no IPv4 address', ['2', /Hardware/, 'o', /No IPv4/, 'y']],
   ['WiFi', ['2', /Hardware/, 'jw', /machine room/, '\r', /Password/, '\r']],
   ['SSH for good', ['3', /SSH is/, 'p']],
   ['SSH for some time', ['3', /SSH is/, 'e', /Minutes/, '\r']],

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { HYPERVISOR, machine } from '../../../screens/machine.ts';
+import * as z from 'zod';
+import { consoleProgram } from '../../../../apps/console/console.ts';
+import { trialDialog } from '../../../../apps/console/screens/network-change.ts';
+import { type Call, HYPERVISOR, machine } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
 const LEFT_EMPTY = '\x7f'.repeat(40);
@@ -12,24 +15,149 @@ test('a static address is set by typing, and what qx-network says of it is shown
   terminal.type('s');
   await terminal.see(/static address on eth0/);
   terminal.type(
-    `${LEFT_EMPTY}10.0.0.9/24\t${LEFT_EMPTY}10.0.0.1\t${LEFT_EMPTY}9.9.9.9, 1.1.1.1\t \r`,
+    `${LEFT_EMPTY}10.0.0.9/24\t${LEFT_EMPTY}10.0.0.1\t${LEFT_EMPTY}9.9.9.9, 1.1.1.1\t \t \r`,
   );
-  await terminal.see(/eth0: 10\.0\.0\.9\/24/);
-  expect(calls).toEqual([
-    [
-      'setStatic',
-      {
-        interface: 'eth0',
-        address: '10.0.0.9',
-        prefix: 24,
-        gateway: '10.0.0.1',
-        dns: ['9.9.9.9', '1.1.1.1'],
-        keep: 'session',
-      },
-    ],
+  await terminal.see(/eth0: what qx-network says/);
+  expect(calls.map(commandOf)).toEqual([
+    'static eth0 10.0.0.9/24 --gateway=10.0.0.1 --dns=9.9.9.9,1.1.1.1 --session',
   ]);
   terminal.type('\r');
-  await terminal.see(/d DHCP {3}s Static/);
+  await terminal.see(/s Static address/);
+});
+
+/** The command of qx-network that a call was, as it is typed. */
+function commandOf([name, command]: Call): string {
+  const { args } = z.object({ args: z.array(z.string()) }).parse(command);
+  return name === 'changeNetwork' ? args.join(' ') : name;
+}
+
+test('a change of address is on trial unless one says otherwise, and is confirmed by one key', async () => {
+  const { deps, calls } = machine({ passwordState: async () => 'set' });
+  const { terminal } = runConsole(deps);
+  terminal.type('2');
+  await terminal.see(/Hardware address/);
+  terminal.type('d');
+  await terminal.see(/asks for address/);
+  terminal.type('\r');
+  await terminal.see(/Password of root/);
+  terminal.type('right password\r');
+  await terminal.see(/Undone in \d+ s, unless you confirm it \(c\)/);
+  // The password was asked for a minute ago at most.
+  terminal.type('c');
+  await terminal.see(/\| Done +\|/);
+  expect(calls.map(commandOf)).toEqual(['dhcp eth0 --confirm 120', 'confirm eth0']);
+});
+
+const SAID = [
+  'eth0: 10.0.0.9/24',
+  'eth0: undone in 120 s unless confirmed: qx-network confirm eth0',
+  'eth0: there is no name server',
+];
+
+test('the seconds of a trial are counted, and when they are over nothing can be confirmed', () => {
+  const start = consoleProgram('Quantix-OS', machine().deps).start({ columns: 80, rows: 24 }, 0);
+  const open = trialDialog({ name: 'eth0', said: SAID, seconds: 120, until: 120_000 });
+  const at = (now: number) => {
+    const state = { ...start.state, now, dialog: open };
+    const { lines, keys } = open.view(state, 80);
+    const confirmed = open.onKey(state, { name: 'character', character: 'c' });
+    const text = lines.map((line) => line.map((span) => span.text).join('')).join('\n');
+    return { text, keys, work: confirmed.effects.length };
+  };
+  expect(at(0).text).toMatch(/10\.0\.0\.9\/24\neth0: there is no name server\n\nUndone in 120 s/);
+  expect(at(1_000)).toMatchObject({ text: expect.stringMatching(/Undone in 119 s/), work: 1 });
+  expect(at(119_001)).toMatchObject({ text: expect.stringMatching(/Undone in 1 s/), work: 1 });
+  expect(at(120_000)).toEqual({
+    text: expect.stringMatching(/The time is over/),
+    keys: 'Enter Go on',
+    work: 0,
+  });
+});
+
+/** Forms of an interface, what is typed into them, and the command that comes of it. */
+test.each([
+  [
+    'IPv6, static',
+    'i',
+    / \[< what routers/,
+    ' \t2001:db8::7/64\tfe80::1\t2001:db8::53\r',
+    'ipv6 eth0 2001:db8::7/64 --gateway=fe80::1 --dns=2001:db8::53 --confirm 120',
+  ],
+  ['IPv6, off', 'i', / \[< what routers/, '  \r', 'ipv6 eth0 off --confirm 120'],
+  ['MTU', 'm', /Bytes/, `${LEFT_EMPTY}9000\r`, 'mtu eth0 9000'],
+  ['the usual MTU', 'm', /Bytes/, `${LEFT_EMPTY}\t \r`, 'mtu eth0 default --session'],
+  [
+    'routes',
+    'r',
+    /Networks that are reached/,
+    `${LEFT_EMPTY}10.9.0.0/16 via 10.0.0.254,2001:db8:9::/48 via fe80::9\r`,
+    'routes eth0 10.9.0.0/16 via 10.0.0.254,2001:db8:9::/48 via fe80::9',
+  ],
+  ['a bridge', 'b', /new bridge/, '\r', 'bridge br0 eth0 --confirm 120'],
+  ['a bridge of guests alone', 'b', /new bridge/, `\t${LEFT_EMPTY}\t\t \r`, 'bridge br0 none'],
+  [
+    'a bond',
+    'n',
+    /new bond/,
+    '1\t,eth1\t \r',
+    'bond bond01 eth0,eth1 --mode 802.3ad --confirm 120',
+  ],
+  ['a VLAN', 'v', /new VLAN/, '\x7f7\t\t7\r', 'vlan vlan7 eth0 7 --confirm 120'],
+])('%s', async (_, key, form, typed, command) => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('2');
+  await terminal.see(/Hardware address/);
+  terminal.type('\r');
+  await terminal.see(/New VLAN on it/);
+  terminal.type(key);
+  await terminal.see(form);
+  terminal.type(typed);
+  await terminal.see(/what qx-network says/);
+  expect(calls.map(commandOf)).toEqual([command]);
+});
+
+test.each([
+  ['IPv6', 'i', ' \tfe80::7/64\r', /! An address and a prefix, such as 2001/],
+  ['the gateway of IPv6', 'i', ' \t2001:db8::7/64\t2001:db9::1\r', /! Outside 2001:db8::7/],
+  ['an MTU', 'm', `${LEFT_EMPTY}1279\r`, /! A number from 1280/],
+  ['a route', 'r', '10.9.0.1/16 via 10.0.0.1\r', /! Not SUBNET/],
+  ['a bridge', 'b', '$\r', /! Letters, digits/],
+  ['a port', 'b', '\t,eth0\r', /! eth0 is there twice/],
+  ['a bond', 'n', `\t${LEFT_EMPTY}\r`, /! At least one interface/],
+  ['a VLAN', 'v', '\t\t4095\r', /! A number from 1 to 4094/],
+])('a mistake in %s is told, and nothing done', async (_, key, typed, problem) => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('2');
+  await terminal.see(/Hardware address/);
+  terminal.type(key);
+  await terminal.see(/Tab Next field/);
+  terminal.type(typed);
+  await terminal.see(problem);
+  expect(calls).toEqual([]);
+});
+
+test('a link is removed, and IPv4 taken off an interface, after a question', async () => {
+  const network = await HYPERVISOR.network(AbortSignal.any([]));
+  const [eth0] = network.interfaces;
+  const bridge = { ...eth0!, name: 'br0', type: 'bridge' as const, ports: ['eth0'], confirm: 40 };
+  const facts = { ...HYPERVISOR, network: async () => ({ ...network, interfaces: [bridge] }) };
+  const { deps, calls } = machine({ facts });
+  const { terminal } = runConsole(deps);
+  terminal.type('2');
+  await terminal.see(/undone in 40 s/);
+  terminal.type('x');
+  await terminal.see(/Remove br0\?/);
+  terminal.type('y');
+  await terminal.see(/Done/);
+  terminal.type('\ro');
+  await terminal.see(/No IPv4 address on br0\?/);
+  terminal.type('y');
+  await terminal.see(/Done/);
+  terminal.type('\rc');
+  await terminal.see(/Done/);
+  expect(calls.map(commandOf)).toEqual(['remove br0', 'off br0', 'confirm br0']);
 });
 
 test.each([
@@ -60,18 +188,6 @@ test('a form with a mistake is not sent, and says where it is', async () => {
   expect(calls).toEqual([]);
 });
 
-test('going back to DHCP is one key and Enter', async () => {
-  const { deps, calls } = machine();
-  const { terminal } = runConsole(deps);
-  terminal.type('2');
-  await terminal.see(/Hardware address/);
-  terminal.type('d');
-  await terminal.see(/asks for address/);
-  terminal.type('\r');
-  await terminal.see(/by DHCP/);
-  expect(calls).toEqual([['setDhcp', { interface: 'eth0', keep: 'persistent' }]]);
-});
-
 test('a WiFi network is chosen from those that were found, and joined with its password', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
@@ -84,16 +200,10 @@ test('a WiFi network is chosen from those that were found, and joined with its p
   terminal.type('\tshort\r');
   await terminal.see(/8 to 63 printable/);
   terminal.type('er one\r');
-  await terminal.see(/192\.168\.7\.20/);
-  const network = {
-    interface: 'wlan0',
-    ssid: 'guests',
-    password: 'shorter one',
-    keep: 'persistent',
-  };
+  await terminal.see(/what qx-network says/);
   expect(calls).toEqual([
     ['scanWifi', 'wlan0'],
-    ['joinWifi', network],
+    ['changeNetwork', { args: ['wifi', 'wlan0', 'guests'], input: 'shorter one\n' }],
   ]);
   expect(terminal.written).not.toContain('shorter one');
 });
@@ -109,7 +219,7 @@ test.each([
   await terminal.see(/machine room/);
   terminal.type('\r');
   await terminal.see(/asked for by DHCP/);
-  for (const title of [/Enter Join/, /d DHCP/, /- Status/]) {
+  for (const title of [/Enter Join/, /s Static/, /- Status/]) {
     terminal.type(key);
     await terminal.see(title);
   }

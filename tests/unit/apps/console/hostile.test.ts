@@ -14,7 +14,7 @@ const FACTS: Deps['facts'] = {
     ...NETWORK,
     hostname: EVIL,
     interfaces: [
-      { ...eth0!, ssid: EVIL, problem: EVIL, source: EVIL },
+      { ...eth0!, ssid: EVIL, problem: EVIL, source: EVIL, routes: [EVIL], ports: [EVIL] },
       { ...wlan0!, dns: [EVIL] },
     ],
   }),
@@ -31,7 +31,11 @@ const OWN = /\x1b\[(?:\d+;\d+H|H|2J|0m|0;1m|0;7m|\?25[hl])/g;
 test.each([
   ['status', ['1']],
   ['network', ['2']],
+  ['interface', ['2', '\r']],
   ['static', ['2', 's']],
+  ['IPv6', ['2', 'i']],
+  ['routes', ['2', 'r']],
+  ['bridge', ['2', 'b']],
   ['WiFi', ['2', 'jw']],
   ['join', ['2', 'jw', '\r']],
   ['services', ['4']],

@@ -2,11 +2,18 @@ import { access, chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import {
-  applyNetwork,
-  joinWifi,
-  setDhcp,
-  setStatic,
-  staticArguments,
+  applyCommand,
+  changeNetwork,
+  confirmCommand,
+  dhcpCommand,
+  ipv6Command,
+  linkCommand,
+  mtuCommand,
+  offCommand,
+  removeCommand,
+  routesCommand,
+  staticCommand,
+  wifiCommand,
 } from '../../../../apps/network/change.ts';
 import { parseScan } from '../../../../apps/network/scan.ts';
 import { parseStatus, readNetwork } from '../../../../apps/network/status.ts';
@@ -23,41 +30,60 @@ async function standIn(script: string): Promise<{ program: string }> {
 const echo = 'printf "[%s]" "$@"; cat';
 
 describe('a change of the network', () => {
+  const keep = 'persistent';
   const wanted = {
     interface: 'eth0',
     address: '10.0.0.7',
     prefix: 24,
     gateway: '10.0.0.1',
     dns: ['9.9.9.9', '1.1.1.1'],
-    keep: 'session',
-  } as const;
+  };
+  const bare = { ...wanted, gateway: null, dns: [] };
+  const six = { interface: 'eth0', gateway: null, dns: [] };
 
   test('is handed to qx-network in its words', async () => {
-    const program = await standIn(echo);
-    expect((await setStatic(wanted, program)).result).toBe(
+    const { result } = await changeNetwork(
+      staticCommand(wanted, { keep: 'session' }),
+      await standIn(echo),
+    );
+    expect(result).toBe(
       '[static][eth0][10.0.0.7/24][--gateway=10.0.0.1][--dns=9.9.9.9,1.1.1.1][--session]',
     );
-    expect((await setDhcp({ interface: 'eth0', keep: 'persistent' }, program)).result).toBe(
-      '[dhcp][eth0]',
-    );
-    expect((await applyNetwork(undefined, program)).result).toBe('[apply]');
-    expect((await applyNetwork('eth1', program)).result).toBe('[apply][eth1]');
   });
 
-  test('without gateway and name servers says so: qx-network would keep those of before', () => {
-    const least = { ...wanted, gateway: null, dns: [], keep: 'persistent' } as const;
-    expect(staticArguments(least)).toEqual([
-      'static',
-      'eth0',
-      '10.0.0.7/24',
-      '--gateway=none',
-      '--dns=none',
-    ]);
+  test.each([
+    // qx-network would keep the gateway and the name servers of before.
+    [staticCommand(bare, { keep }), 'static eth0 10.0.0.7/24 --gateway=none --dns=none'],
+    [dhcpCommand('eth0', { keep, confirm: 120 }), 'dhcp eth0 --confirm 120'],
+    [offCommand('br1', { keep: 'session', confirm: 60 }), 'off br1 --session --confirm 60'],
+    [ipv6Command({ ...six, address: 'off' }, { keep }), 'ipv6 eth0 off'],
+    [
+      ipv6Command(
+        { ...six, address: '2001:db8::7/64', gateway: 'fe80::1', dns: ['::1'] },
+        { keep },
+      ),
+      'ipv6 eth0 2001:db8::7/64 --gateway=fe80::1 --dns=::1',
+    ],
+    [linkCommand({ type: 'bridge', name: 'br0', ports: [] }, { keep }), 'bridge br0 none'],
+    [
+      linkCommand({ type: 'bond', name: 'b0', ports: ['a', 'b'], mode: '802.3ad' }, { keep }),
+      'bond b0 a,b --mode 802.3ad',
+    ],
+    [linkCommand({ type: 'vlan', name: 'v7', link: 'eth0', id: 7 }, { keep }), 'vlan v7 eth0 7'],
+    [removeCommand('v7'), 'remove v7'],
+    [mtuCommand('eth0', null, keep), 'mtu eth0 default'],
+    [mtuCommand('eth0', 9000, 'session'), 'mtu eth0 9000 --session'],
+    [routesCommand('eth0', [], keep), 'routes eth0 none'],
+    [confirmCommand('eth0'), 'confirm eth0'],
+    [applyCommand(), 'apply'],
+    [applyCommand('eth1'), 'apply eth1'],
+  ])('is the command that people type: %#', ({ args }, words) => {
+    expect(args.join(' ')).toBe(words);
   });
 
   test('hands a WiFi password on by standard input, never as an argument', async () => {
-    const wifi = { interface: 'wlan0', ssid: 'a $(b)', password: 'pass word', keep: 'persistent' };
-    const { result } = await joinWifi({ ...wifi, keep: 'persistent' }, await standIn(echo));
+    const wifi = { interface: 'wlan0', ssid: 'a $(b)', password: 'pass word' };
+    const { result } = await changeNetwork(wifiCommand(wifi, { keep }), await standIn(echo));
     expect(result).toBe('[wifi][wlan0][a $(b)]pass word');
   });
 
@@ -65,7 +91,7 @@ describe('a change of the network', () => {
     const program = await standIn(
       'echo "qx-network: eth0: another machine has 10.0.0.7" >&2; exit 1',
     );
-    await expect(setStatic(wanted, program)).rejects.toMatchObject({
+    await expect(changeNetwork(dhcpCommand('eth0', { keep }), program)).rejects.toMatchObject({
       name: 'NetworkError',
       message: 'eth0: another machine has 10.0.0.7',
     });
@@ -73,7 +99,7 @@ describe('a change of the network', () => {
 
   test('that was made with a warning tells it', async () => {
     const program = await standIn('echo "qx-network: eth0: no DHCP server has answered yet" >&2');
-    expect(await setDhcp({ interface: 'eth0', keep: 'persistent' }, program)).toEqual({
+    expect(await changeNetwork(dhcpCommand('eth0', { keep }), program)).toEqual({
       result: '',
       warnings: ['eth0: no DHCP server has answered yet'],
     });
@@ -86,7 +112,7 @@ describe('a change of the network', () => {
       `trap 'trap "" TERM; sleep 2.5; : >${restored}; exit 130' TERM; : >${begun}; while :; do sleep 0.1; done`,
     );
     const cancel = new AbortController();
-    const change = setStatic(wanted, { program, signal: cancel.signal });
+    const change = changeNetwork(applyCommand(), { program, signal: cancel.signal });
     await vi.waitFor(() => access(begun), { timeout: 10_000 });
     cancel.abort();
     await expect(change).rejects.toThrow();
@@ -95,7 +121,7 @@ describe('a change of the network', () => {
 
   test('without qx-network says that it is not there', async () => {
     const program = '/nonexistent/qx-network';
-    await expect(setStatic(wanted, { program })).rejects.toThrow('is not installed');
+    await expect(changeNetwork(applyCommand(), { program })).rejects.toThrow('is not installed');
   });
 });
 
@@ -112,6 +138,7 @@ describe('the status', () => {
     gateway: '10.0.0.1',
     dns: [],
     mtu: 1500,
+    routes: [],
     type: null,
     master: null,
     ports: [],

@@ -90,6 +90,7 @@ export function world(): World {
           type: null,
           master: null,
           ports: [],
+          routes: [],
           vlan: null,
           ipv6: { method: 'auto', addresses: [], gateway: null },
           ssid: null,

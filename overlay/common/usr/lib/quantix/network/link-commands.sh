@@ -201,7 +201,7 @@ command_off() {
 	change "$interface"
 }
 
-# INTERFACE auto|off|ADDRESS/PREFIX [--gateway ADDRESS] [--dns ADDRESS,…]
+# INTERFACE auto|off|ADDRESS/PREFIX [--gateway ADDRESS] [--dns ADDRESS,…] [--confirm SECONDS]
 command_ipv6() {
 	[ $# -ge 2 ] || usage
 	take "$1"
@@ -223,6 +223,11 @@ command_ipv6() {
 		--gateway | --dns)
 			[ $# -ge 2 ] || usage
 			"set_${1#--}6" "$2" || exit 1
+			shift
+			;;
+		--confirm)
+			[ $# -ge 2 ] || usage
+			set_option "$1" "$2" || exit 1
 			shift
 			;;
 		*) usage ;;

@@ -15,6 +15,12 @@ json_link() {
 	printf ',"mtu":%s,"type":%s,"master":%s,"ports":' "${attribute:-null}" "$(json "$type")" "$(json "$master")"
 	# shellcheck disable=SC2046 # a list of words
 	json_list $(split_list "$ports")
+	printf ',"routes":'
+	(
+		IFS=,
+		# shellcheck disable=SC2086 # a list of routes
+		json_list $routes
+	)
 	printf ',"vlan":'
 	if [ "$type" = vlan ]; then printf '{"link":%s,"id":%s}' "$(json "$link")" "$vlan_id"; else printf null; fi
 	printf ',"ipv6":{"method":%s,"addresses":[' "$(json "$method6")"

@@ -1,0 +1,22 @@
+import type { Interface, Network } from '../../api/network.ts';
+import { type Line, line } from '../kit/frame.ts';
+import { wrap } from '../kit/text.ts';
+import { ipv6Text, routeText, trialText } from '../report/network.ts';
+
+/** What is known of an interface, and of the network as far as it concerns whoever changes it. */
+export function detailLines(one: Interface, network: Network, columns: number): Line[] {
+  const texts = [
+    `Hardware address ${one.mac}, configured by ${one.source ?? 'default (DHCP)'}`,
+    `Gateway ${one.gateway ?? 'none'}, DNS ${one.dns.length === 0 ? 'none' : one.dns.join(', ')}`,
+    ipv6Text(one),
+    ...(one.routes.length === 0 ? [] : [`Routes ${one.routes.join(', ')}`]),
+    ...(one.confirm === null ? [] : [trialText(one.confirm)]),
+    ...(one.problem === null ? [] : [`Last refusal: ${one.problem}`]),
+    `Preferred route: ${routeText(network)}`,
+    ...network.problems,
+    ...(network.persistent
+      ? []
+      : ['There is no disk for settings: changes last until the next restart.']),
+  ];
+  return texts.flatMap((text) => wrap(text, columns - 4)).map((text) => line(`  ${text}`));
+}

@@ -1,0 +1,145 @@
+import type { Network } from '../../api/network.ts';
+import { type Link, linkCommand } from '../../network/change.ts';
+import { choiceField, type Fields, textField } from '../kit/field.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { formScreen } from './form.ts';
+import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
+import { isInterfaceName, isNumber, portsProblem, toList } from './link-rules.ts';
+import { makeChange } from './network-change.ts';
+
+type Lasts = 'keep' | 'confirm';
+type Bridge = 'name' | 'ports' | Lasts;
+type Bond = 'name' | 'ports' | 'mode' | Lasts;
+type Vlan = 'name' | 'link' | 'id' | Lasts;
+
+const nameField = textField({
+  name: 'name',
+  label: 'Name',
+  hint: 'letters, digits, . _ and -, at most 15',
+  problem: ({ name }) => (isInterfaceName(name) ? null : 'Letters, digits, . _ and -, at most 15.'),
+});
+
+const BRIDGE: Fields<Bridge> = [
+  nameField,
+  textField<Bridge>({
+    name: 'ports',
+    label: 'Ports',
+    hint: 'interfaces with commas; nothing for a bridge of guests alone',
+    problem: ({ ports }) => portsProblem(ports),
+  }),
+  keepField,
+  confirmField,
+];
+
+const BOND: Fields<Bond> = [
+  nameField,
+  textField<Bond>({
+    name: 'ports',
+    label: 'Ports',
+    hint: 'interfaces with commas, such as eth1,eth2',
+    problem: ({ ports }) =>
+      toList(ports).length === 0 ? 'At least one interface.' : portsProblem(ports),
+  }),
+  choiceField<Bond>({
+    name: 'mode',
+    label: 'Mode',
+    choices: [
+      { value: 'active-backup', label: 'active-backup: any switch' },
+      { value: '802.3ad', label: '802.3ad (LACP): the switch too' },
+    ],
+  }),
+  keepField,
+  confirmField,
+];
+
+const VLAN: Fields<Vlan> = [
+  nameField,
+  textField<Vlan>({
+    name: 'link',
+    label: 'On',
+    hint: 'a card, a bond or a bridge',
+    problem: ({ link }) => (isInterfaceName(link) ? null : 'The name of an interface.'),
+  }),
+  textField<Vlan>({
+    name: 'id',
+    label: 'VLAN',
+    hint: '1 to 4094',
+    problem: ({ id }) => (isNumber(id, 1, 4094) ? null : 'A number from 1 to 4094.'),
+  }),
+  keepField,
+  confirmField,
+];
+
+/** The form for a new bridge, over an interface. */
+export function bridgeScreen(port: string, network: Network): Screen {
+  return formScreen<Bridge>(
+    {
+      title: 'Network: new bridge',
+      purpose: [
+        'Guests are connected to it. It takes over address, route and name servers of its first port in one step.',
+      ],
+      fields: BRIDGE,
+      facts: ['network'],
+      send: (state, values) =>
+        make(state, { type: 'bridge', name: values.name, ports: toList(values.ports) }, values),
+    },
+    { name: freeName('br', network), ports: port, ...lasting(network) },
+  );
+}
+
+/** The form for a new bond. */
+export function bondScreen(port: string, network: Network): Screen {
+  return formScreen<Bond>(
+    {
+      title: 'Network: new bond',
+      purpose: [
+        'Several cards as one. It takes over address, route and name servers of its first port in one step.',
+      ],
+      fields: BOND,
+      facts: ['network'],
+      send: (state, values) => {
+        const { name, ports, mode } = values;
+        return make(state, { type: 'bond', name, ports: toList(ports), mode }, values);
+      },
+    },
+    { name: freeName('bond', network), ports: port, mode: 'active-backup', ...lasting(network) },
+  );
+}
+
+/** The form for a new VLAN on an interface. */
+export function vlanScreen(link: string, network: Network): Screen {
+  return formScreen<Vlan>(
+    {
+      title: 'Network: new VLAN',
+      purpose: ['An interface of its own for one VLAN; it asks for an address by DHCP.'],
+      fields: VLAN,
+      facts: ['network'],
+      send: (state, values) => {
+        const { name, link: on, id } = values;
+        return make(state, { type: 'vlan', name, link: on, id: Number(id) }, values);
+      },
+    },
+    { name: freeName('vlan', network), link, id: '', ...lasting(network) },
+  );
+}
+
+function make(state: State, link: Link, values: Readonly<Record<Lasts, string>>): Step {
+  const lasts = toLasting(values);
+  return makeChange(state, {
+    title: `Making ${link.name}`,
+    name: link.name,
+    command: linkCommand(link, lasts),
+    lasting: lasts,
+  });
+}
+
+function lasting(network: Network): Record<Lasts, string> {
+  return { keep: usualKeep(network), confirm: 'yes' };
+}
+
+/** The first name with a number that no interface has. */
+function freeName(prefix: string, { interfaces }: Network): string {
+  let number = 0;
+  while (interfaces.some(({ name }) => name === `${prefix}${number}`)) number += 1;
+  return `${prefix}${number}`;
+}

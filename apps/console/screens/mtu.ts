@@ -1,0 +1,50 @@
+import type { Interface, Network } from '../../api/network.ts';
+import { mtuCommand } from '../../network/change.ts';
+import { textField } from '../kit/field.ts';
+import type { Screen } from '../state.ts';
+import { formScreen } from './form.ts';
+import { keepField, toKeep, usualKeep } from './keep.ts';
+import { isNumber } from './link-rules.ts';
+import { makeChange } from './network-change.ts';
+
+type Name = 'mtu' | 'keep';
+
+/** Below 1280 bytes there is no IPv6. */
+const LEAST = 1280;
+const MOST = 9216;
+
+/** The form for the size of an interface's packets. */
+export function mtuScreen({ name, mtu }: Interface, network: Network): Screen {
+  return formScreen<Name>(
+    {
+      title: `Network: MTU of ${name}`,
+      purpose: [
+        'The ports of a bridge or bond have the same. Switches must let packets of this size through.',
+      ],
+      fields: [
+        textField<Name>({
+          name: 'mtu',
+          label: 'Bytes',
+          hint: `${LEAST} to ${MOST}; nothing for what is usual`,
+          problem: (values) =>
+            values.mtu === '' || isNumber(values.mtu, LEAST, MOST)
+              ? null
+              : `A number from ${LEAST} to ${MOST}, or nothing.`,
+        }),
+        keepField,
+      ],
+      facts: ['network'],
+      send: (state, values) => {
+        const keep = toKeep(values.keep);
+        const bytes = values.mtu === '' ? null : Number(values.mtu);
+        return makeChange(state, {
+          title: `Setting the MTU of ${name}`,
+          name,
+          command: mtuCommand(name, bytes, keep),
+          lasting: { keep },
+        });
+      },
+    },
+    { mtu: mtu === null ? '' : String(mtu), keep: usualKeep(network) },
+  );
+}

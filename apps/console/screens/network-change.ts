@@ -1,0 +1,106 @@
+import { confirmCommand, type Lasting, type NetworkCommand } from '../../network/change.ts';
+import { request } from '../change.ts';
+import { escapes, heading, tell, work } from '../dialogs.ts';
+import { boxWidth } from '../kit/dialog.ts';
+import { line } from '../kit/frame.ts';
+import { letter } from '../kit/keys.ts';
+import { wrap } from '../kit/text.ts';
+import type { Dialog, State, Step } from '../state.ts';
+import { open, stay } from '../steps.ts';
+
+/** What a change of the network changes. */
+const FACTS = ['network', 'host', 'health'] as const;
+
+/** Milliseconds that a confirmation may take. */
+const CONFIRM_LIMIT = 60_000;
+
+/** What qx-network says of the time, which is counted here. */
+const UNDONE = /: undone in \d+ s unless confirmed: /;
+
+/** A change of the network, on its way. */
+interface NetworkChange {
+  title: string;
+  /** The interface. */
+  name: string;
+  command: NetworkCommand;
+  /** If it is on trial, the seconds are counted. */
+  lasting: Lasting;
+}
+
+/** Makes a change of the network, and tells what came of it. */
+export function makeChange(state: State, { title, name, command, lasting }: NetworkChange): Step {
+  const { confirm = null } = lasting;
+  return request(state, {
+    title,
+    facts: FACTS,
+    leads: 'menu',
+    run: async (deps, signal) => {
+      // The time counts from before the change: what is shown ends sooner than what is, never later.
+      const begun = Date.now();
+      const said = await deps.changeNetwork(command, signal);
+      if (confirm === null) return said.join('. ');
+      return (now) =>
+        open(now, trialDialog({ name, said, seconds: confirm, until: begun + confirm * 1000 }));
+    },
+  });
+}
+
+/** Keeps a change that is on trial, after the password. */
+export function requestConfirmation(state: State, name: string): Step {
+  return request(state, {
+    title: `Confirming the change of ${name}`,
+    facts: FACTS,
+    leads: 'stay',
+    run: async (deps, signal) =>
+      (await deps.changeNetwork(confirmCommand(name), signal)).join('. '),
+  });
+}
+
+interface Shown {
+  name: string;
+  /** What qx-network said. */
+  said: readonly string[];
+  /** How long it is on trial in all. */
+  seconds: number;
+  /** Milliseconds since 1970. */
+  until: number;
+}
+
+/** Tells that a change was made, and counts the seconds until it is undone. */
+export function trialDialog({ name, said, seconds, until }: Shown): Dialog {
+  const secondsLeft = ({ now }: State) => Math.min(Math.ceil((until - now) / 1000), seconds);
+  return {
+    passing: true,
+    moves: 1_000,
+    view: (state, columns) => {
+      const left = secondsLeft(state);
+      const over = 'The time is over: what nobody confirmed is undone.';
+      const text = left > 0 ? `Undone in ${left} s, unless you confirm it (c).` : over;
+      const paragraphs = [...said.filter((one) => !UNDONE.test(one)), '', text];
+      const lines = paragraphs.flatMap((one) => wrap(one, boxWidth(columns))).map(line);
+      return {
+        lines: [...heading('Done, on trial', columns), ...lines],
+        cursor: null,
+        keys: left > 0 ? 'c Confirm   Esc Decide later' : 'Enter Go on',
+      };
+    },
+    onKey: (state, key) => {
+      if (secondsLeft(state) > 0 && letter(key) === 'c') return confirmNow(state, name);
+      const read = escapes(key) || (key.name === 'enter' && secondsLeft(state) <= 0);
+      return read ? open(state, null) : stay(state);
+    },
+  };
+}
+
+/** Keeps what this person has just been allowed to change: the password is not asked for again. */
+function confirmNow(state: State, name: string): Step {
+  return work(state, {
+    title: `Confirming the change of ${name}`,
+    limit: CONFIRM_LIMIT,
+    facts: FACTS,
+    run: async (deps, signal) => {
+      const said = await deps.changeNetwork(confirmCommand(name), signal);
+      return (now) => tell(now, 'Done', said.join('. '));
+    },
+  });
+}

@@ -1,0 +1,49 @@
+import type { Interface, Network } from '../../api/network.ts';
+import { routesCommand } from '../../network/change.ts';
+import { textField } from '../kit/field.ts';
+import type { Screen } from '../state.ts';
+import { formScreen } from './form.ts';
+import { keepField, toKeep, usualKeep } from './keep.ts';
+import { isRoute, toList } from './link-rules.ts';
+import { makeChange } from './network-change.ts';
+
+type Name = 'routes' | 'keep';
+
+/** Characters of the list: some forty routes. */
+const LONGEST = 2_000;
+
+/** The form for an interface's static routes. */
+export function routesScreen({ name, routes }: Interface, network: Network): Screen {
+  return formScreen<Name>(
+    {
+      title: `Network: routes of ${name}`,
+      purpose: [
+        'Networks that are reached by another gateway than the default one. These, and no others.',
+      ],
+      fields: [
+        textField<Name>({
+          name: 'routes',
+          label: 'Routes',
+          hint: '10.9.0.0/16 via 10.0.0.254, with commas, or nothing',
+          longest: LONGEST,
+          problem: (values) => {
+            const wrong = toList(values.routes).find((route) => !isRoute(route));
+            return wrong === undefined ? null : `Not SUBNET/PREFIX via GATEWAY: ${wrong}`;
+          },
+        }),
+        keepField,
+      ],
+      facts: ['network'],
+      send: (state, values) => {
+        const keep = toKeep(values.keep);
+        return makeChange(state, {
+          title: `Setting the routes of ${name}`,
+          name,
+          command: routesCommand(name, toList(values.routes), keep),
+          lasting: { keep },
+        });
+      },
+    },
+    { routes: routes.join(', '), keep: usualKeep(network) },
+  );
+}
