@@ -1,0 +1,220 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { askAgent } from '../../apps/agent/client/ask-agent.ts';
+import { joinControlPlane } from '../../apps/agent/client/join.ts';
+import { run } from '../../apps/agent/run.ts';
+import { healthSchema } from '../../apps/api/health.ts';
+import { poolsSchema } from '../../apps/api/storage.ts';
+import { PoolType } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
+import { ControlPlane } from '../control-plane/control-plane.ts';
+import { Lan } from './world/lan.ts';
+import { Machine } from './world/machine.ts';
+import { makeTemplate } from './world/template.ts';
+import { test } from './world/test.ts';
+import { until } from './world/until.ts';
+
+/** Something that outlives a restart: shell text for the machine. */
+interface Kept {
+  /** Makes it, as an operator does. */
+  write: string;
+  /** Starts what reads it at boot; nothing where nobody does before it is asked for. */
+  boot?: string;
+  /** Tells it, as somebody who uses it would. */
+  read: string;
+}
+
+const service = (name: string) =>
+  `RC_SVCNAME=${name} sh /lib/rc/sh/openrc-run.sh /etc/init.d/${name} start`;
+
+/** What sshd's service does before it starts sshd. */
+const SSHD =
+  '(for part in persistence ssh/host-keys ssh/authorized-keys; do . /usr/lib/quantix/$part.sh; done; set_up_host_keys && install_authorized_keys)';
+
+/** In place of OpenRC's: sshd, the only service that is asked for here, is something that introduces itself as it does. */
+const RC_SERVICE = `#!/bin/sh
+case "$*" in
+*sshd*start) (while :; do echo SSH-2.0 | nc -l -p 22; done >/dev/null 2>&1 &) ;;
+esac
+`;
+
+/** Rows of docs/persistence.md that the appliance's own programs write. */
+const ROWS: Readonly<Record<string, Kept>> = {
+  'network/*.conf': {
+    write: 'qx-network static eth0 $ADDRESS/24',
+    boot: 'qx-network apply',
+    read: 'ip -4 -o addr show dev eth0 | grep -o "inet [0-9./]*"',
+  },
+  hostname: { write: 'qx-hostname node7', boot: service('hostname'), read: 'hostname' },
+  'ssh/ssh_host_*_key': {
+    write: SSHD,
+    boot: SSHD,
+    read: 'for type in ed25519 ecdsa; do ssh-keygen -y -f /etc/ssh/ssh_host_"$type"_key; done',
+  },
+  'ssh/authorized_keys': {
+    write:
+      'ssh-keygen -q -t ed25519 -N "" -f /tmp/key && cp /tmp/key.pub /quantix/ssh/authorized_keys',
+    boot: SSHD,
+    read: 'cat /etc/ssh/authorized_keys.d/root',
+  },
+  'ssh/enabled': {
+    write: 'qx-ssh on 2>/dev/null',
+    boot: service('quantix-ssh'),
+    read: 'until nc -w 1 127.0.0.1 22 </dev/null | grep -q SSH; do usleep 50000; done; qx-ssh status',
+  },
+  'auth/shadow': {
+    write: 'echo "correct horse" | qx-password set',
+    boot: service('quantix-password'),
+    read: 'echo "correct horse" | qx-password check && ! echo "wrong horse" | qx-password check && echo right',
+  },
+  'lvm/system.devices': {
+    write:
+      '/usr/lib/quantix/storage/lvm-devices keep && echo IDNAME=S1 >>/etc/lvm/devices/system.devices',
+    boot: '/usr/lib/quantix/storage/lvm-devices',
+    read: 'cat /etc/lvm/devices/system.devices',
+  },
+  'iscsi/initiatorname.iscsi': {
+    write: '/usr/lib/quantix/storage/initiator-name',
+    boot: '/usr/lib/quantix/storage/initiator-name',
+    read: 'cat /etc/iscsi/initiatorname.iscsi',
+  },
+  reset: { write: 'qx-reset request "$(hostname)"', read: 'qx-reset status' },
+};
+
+/** Rows that the agent writes; see the test of it below. */
+const AGENT = ['node.key', 'node.crt', 'ca.crt', 'epoch', 'node.yaml', 'assigned-pools.json'];
+
+/** Paths of the first list of docs/persistence.md, but for those of what is to come. */
+async function listed(): Promise<string[]> {
+  const text = await readFile(join(import.meta.dirname, '../../docs/persistence.md'), 'utf8');
+  const [configuration = ''] = text.split('\n## Data\n');
+  return [...configuration.matchAll(/^\| `([^`]+)` +\|.*$/gm)]
+    .filter(([line]) => !line.includes(' to come '))
+    .map(([, path = '']) => path);
+}
+
+/** A folder that is a configuration disk. */
+async function configurationDisk(): Promise<{ folder: string } & AsyncDisposable> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-cfg-'));
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+}
+
+/** Matches the paths below a disk that a row names. */
+const pattern = (row: string) =>
+  new RegExp(`^${row.replaceAll('.', '\\.').replace('*', '[^/]*')}$`);
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+}
+
+test('each path of the list is written by somebody, and what is written counts after a restart', async () => {
+  const paths = [...Object.keys(ROWS), ...AGENT.map((name) => `node/${name}`)];
+  expect((await listed()).sort()).toEqual(paths.sort());
+  await using stack = new AsyncDisposableStack();
+  const programs = ['openssl', 'ssh-keygen'];
+  const { root } = stack.use(await makeTemplate('ash', programs, 'quantix-os'));
+  const { folder } = stack.use(await configurationDisk());
+  const lan = stack.use(await Lan.create());
+  /** A machine that has just been switched on, with the disk and nothing else of an earlier one. */
+  const boot = async () => {
+    const machine = await Machine.create(root);
+    const attach = 'mount --bind "$0" /mnt/root/quantix && exec "$@"';
+    await machine.by(['sh', '-c', attach, folder], ['/bin/true']);
+    await machine.write('/etc/passwd', 'root:x:0:0::/:/bin/sh\n');
+    await machine.write('/etc/shadow', 'root::20780:0:99999:7:::\n');
+    await machine.write('/etc/hostname', 'quantix\n');
+    await machine.write('/usr/sbin/rc-service', RC_SERVICE);
+    await machine.write(
+      '/usr/sbin/iscsi-iname',
+      '#!/bin/sh\necho "iqn.2004-10.com.example:01:$(cat /proc/sys/kernel/random/uuid)"\n',
+    );
+    await machine.succeed(
+      'chmod 755 /usr/sbin/rc-service /usr/sbin/iscsi-iname; hostname localhost',
+    );
+    await lan.plug(machine, 'eth0');
+    return machine;
+  };
+  const told = new Map<string, string>();
+  {
+    await using first = await boot();
+    for (const [row, { write, boot: start = ':', read }] of Object.entries(ROWS)) {
+      await first.succeed(`export ADDRESS=${lan.host(7)}; ${write}; ${start}`);
+      told.set(row, await first.succeed(read));
+    }
+  }
+  const files = await filesBelow(folder);
+  for (const row of Object.keys(ROWS)) {
+    expect(
+      files.filter((file) => pattern(row).test(file)),
+      row,
+    ).not.toEqual([]);
+  }
+  expect(files.filter((file) => !paths.some((row) => pattern(row).test(file)))).toEqual([]);
+  await using again = await boot();
+  for (const [row, { boot: start = ':', read }] of Object.entries(ROWS)) {
+    await again.succeed(start);
+    expect(await again.succeed(read), row).toBe(told.get(row));
+  }
+});
+
+test('an agent is after a restart who it was: it speaks to its control plane without a token, and has its pools without it', async () => {
+  await using stack = new AsyncDisposableStack();
+  const disk = stack.use(await configurationDisk());
+  const folder = join(disk.folder, 'node');
+  const plane = await ControlPlane.open();
+  stack.defer(() => plane.door.close());
+  const directory = '/pools/kept';
+  plane.assignedPools = {
+    pools: [{ name: 'assigned', type: PoolType.DIRECTORY, source: directory }],
+  };
+  /** The agent from its start until it is told to end. */
+  const start = () => {
+    const socket = join(disk.folder, 'node.sock');
+    const end = new AbortController();
+    const logFile = join(disk.folder, 'node.log');
+    const ended = run({ socket, folder, logFile, uri: 'test:///default' }, end.signal);
+    const ask = <T>(path: string, schema: Parameters<typeof askAgent<T>>[0]['schema']) =>
+      askAgent({ socketPath: socket, path, schema });
+    const stop = async () => {
+      end.abort();
+      expect(await ended).toBe(0);
+    };
+    stack.defer(async () => end.abort());
+    return { socket, ask, stop };
+  };
+  const untilState = (agent: ReturnType<typeof start>, state: string) =>
+    until(`the agent is ${state}`, async () => {
+      const { controlPlane } = await agent.ask('/healthz', healthSchema);
+      return controlPlane.state === state || undefined;
+    });
+  const poolsOf = async (agent: ReturnType<typeof start>) =>
+    (await agent.ask('/v1/storage-pools', poolsSchema)).map(({ name }) => name);
+  {
+    const agent = start();
+    await untilState(agent, 'unconfigured');
+    await joinControlPlane(agent.socket, { address: plane.door.origin, token: plane.token() });
+    await untilState(agent, 'connected');
+    await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
+    await agent.stop();
+  }
+  expect((await readdir(folder)).sort()).toEqual(AGENT.toSorted());
+  expect((await stat(join(folder, 'node.key'))).mode & 0o777).toBe(0o600);
+  const epoch = await readFile(join(folder, 'epoch'), 'utf8');
+  plane.assignedPools = undefined;
+  const calls = plane.calls.length;
+  await plane.door.close();
+  const agent = start();
+  await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
+  await plane.door.open();
+  await untilState(agent, 'connected');
+  const methods = plane.calls.slice(calls).map(({ method }) => method);
+  expect(methods).toContain('syncFullState');
+  expect(methods).not.toContain('register');
+  expect(plane.nodes.size).toBe(1);
+  expect(Number(await readFile(join(folder, 'epoch'), 'utf8'))).toBe(Number(epoch) + 1);
+  await agent.stop();
+});
