@@ -1,3 +1,6 @@
+import type { VmVerb } from '../agent/client/vms.ts';
+import type { MaintenanceRequest } from '../api/maintenance.ts';
+import type { PoolRequest } from '../api/storage.ts';
 import type { NetworkCommand } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
 import type { FactName, FactValue } from './facts.ts';
@@ -38,6 +41,20 @@ export interface Deps {
 
   restart(signal: AbortSignal): Promise<void>;
   powerOff(signal: AbortSignal): Promise<void>;
+  /** Of a hypervisor host, by its agent. */
+  actOnVm(what: { id: string; verb: VmVerb }, signal: AbortSignal): Promise<void>;
+  setMaintenance(what: MaintenanceRequest, signal: AbortSignal): Promise<void>;
+  /** Resolves with what the pool is like. */
+  addPool(pool: PoolRequest, signal: AbortSignal): Promise<string>;
+  removePool(name: string, signal: AbortSignal): Promise<void>;
+  /** Has whoever runs this program open a machine's text console when it ends. */
+  leaveForConsole(vm: { id: string; name: string }): Promise<void>;
+
+  /** Writes the support bundle to a stick, `/dev/sdb1` say. Resolves with what it is called there. */
+  writeSupport(device: string, signal: AbortSignal): Promise<string>;
+  /** Takes the machine back to how it came, and restarts it. Resolves with what goes. */
+  reset(what: { name: string; data: boolean }, signal: AbortSignal): Promise<string>;
+
   /** Cuts the power of virtual machines that a host which goes down still waits for. */
   cutShort(signal: AbortSignal): Promise<void>;
 }

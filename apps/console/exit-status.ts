@@ -9,4 +9,6 @@ export const EXIT = {
   shell: 10,
   /** The ordinary log-in prompt, then the console again. */
   login: 11,
+  /** The text console of a virtual machine, then the console again. */
+  machine: 12,
 } as const;

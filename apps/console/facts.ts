@@ -1,3 +1,4 @@
+import type { Hardware } from '../api/hardware.ts';
 import type { Health } from '../api/health.ts';
 import type { Host } from '../api/host.ts';
 import type { Network } from '../api/network.ts';
@@ -6,6 +7,7 @@ import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
 import type { SshState } from '../services/ssh.ts';
 import type { Service } from '../services/state.ts';
+import type { Stick } from '../support/sticks.ts';
 
 /** What is known of one thing: its value, or why it is not known. Both are `null` until it was first read. */
 export interface Fact<T> {
@@ -39,6 +41,9 @@ export const FACTS = {
   ssh: every<SshState>(30_000),
   // It is read at once when it changes.
   network: every<Network>(60_000),
+  // Disks are asked how they fare.
+  hardware: every<Hardware>(60_000),
+  sticks: every<Stick[]>(5_000),
   systemLog: every<string[]>(5_000),
   kernelLog: every<string[]>(5_000),
   kernelWarnings: every<string[]>(5_000),

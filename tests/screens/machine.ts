@@ -1,3 +1,4 @@
+import type { Hardware } from '../../apps/api/hardware.ts';
 import type { Deps } from '../../apps/console/deps.ts';
 
 const GIB = 1024 ** 3;
@@ -21,8 +22,62 @@ export const HOST = {
   changes: { total: 512 * 1024 ** 2, used: 12 * 1024 ** 2 },
   load: [0.52, 0.48, 0.4] satisfies [number, number, number],
   cpuUsage: 0.127,
-  disks: [],
-  nics: [],
+  disks: [
+    {
+      path: '/dev/nvme0n1',
+      model: 'SAMSUNG MZQL23T8HCLS-00A07',
+      serial: 'S64GNE0R911111',
+      size: 3_840_755_982_336,
+      kind: 'nvme' as const,
+      readOnly: false,
+    },
+    {
+      path: '/dev/sdb',
+      model: null,
+      serial: null,
+      size: 15_502_147_584,
+      kind: 'removable' as const,
+      readOnly: false,
+    },
+  ],
+  nics: [
+    {
+      name: 'eth0',
+      mac: '52:54:00:12:34:56',
+      driver: 'i40e',
+      speed: 10_000,
+      mtu: 1500,
+      kind: 'ethernet' as const,
+    },
+  ],
+};
+
+const [NVME, STICK] = HOST.disks;
+const WEAR = { temperature: null, hours: null, used: null };
+
+/** What that machine is made of. */
+export const HARDWARE: Hardware = {
+  vendor: 'Dell Inc.',
+  model: 'PowerEdge R650',
+  serial: '7XK2A93',
+  uuid: '4c4c4544-0058-4b10-8032-b7c04f413933',
+  board: null,
+  firmware: { vendor: 'Dell Inc.', version: '1.9.2', date: '11/17/2022' },
+  disks: [
+    {
+      ...NVME!,
+      wear: { health: 'passed', temperature: 38, hours: 9120, used: 3, problem: null },
+    },
+    {
+      ...STICK!,
+      wear: { ...WEAR, health: 'unknown', problem: '/dev/sdb: Unknown USB bridge' },
+    },
+  ],
+  nics: HOST.nics,
+  sensors: [
+    { chip: 'coretemp', label: 'Package id 0', unit: 'celsius', value: 41, alarm: false },
+    { chip: 'dell_smm', label: 'fan1', unit: 'rpm', value: 0, alarm: true },
+  ],
 };
 
 /** What the interfaces have that no file configures. */
@@ -110,6 +165,13 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     restart: note('restart', undefined),
     powerOff: note('powerOff', undefined),
     cutShort: note('cutShort', undefined),
+    actOnVm: note('actOnVm', undefined),
+    setMaintenance: note('setMaintenance', undefined),
+    addPool: note('addPool', 'fast filesystem /pools/fast, healthy'),
+    removePool: note('removePool', undefined),
+    leaveForConsole: note('leaveForConsole', undefined),
+    writeSupport: note('writeSupport', 'support-node7-20260127T101500Z.tar.gz is on it'),
+    reset: note('reset', 'The next boot removes configuration.'),
     ...changes,
   };
   return { deps, calls };
@@ -136,6 +198,10 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
     problems: [],
   }),
   stop: async () => ({ waits: null }),
+  hardware: async () => HARDWARE,
+  sticks: async () => [
+    { path: '/dev/sdb1', type: 'vfat', label: 'LOGS', size: 15_502_147_584, model: 'Kingston' },
+  ],
   systemLog: async () => ['first line of system', 'second line'],
   kernelLog: async () => ['first line of kernel', 'second line'],
   kernelWarnings: async () => [],

@@ -27,6 +27,17 @@ const GOING_DOWN: Deps['facts'] = {
   stop: async () => ({ waits: '2 of 3 guests still run, 87 s left: mail, web' }),
 };
 
+const MAINTENANCE = { on: true, reason: 'new memory', since: '2026-01-27T10:15:00.000Z' };
+const IN_MAINTENANCE: Partial<Deps> = {
+  facts: {
+    ...HYPERVISOR,
+    health: async () => ({
+      ...(await HYPERVISOR.health(new AbortController().signal)),
+      maintenance: MAINTENANCE,
+    }),
+  },
+};
+
 /** The screens of the consoles, in the order of their menu. */
 export const SCENES: readonly Scene[] = [
   scene('status', []),
@@ -73,7 +84,40 @@ export const SCENES: readonly Scene[] = [
     facts: { ...HYPERVISOR, systemLog: async () => LOG },
   }),
   scene('system', [['6', /Password/]]),
+  scene('vms', [['6v', /web/]]),
+  scene('vms-cut', [
+    ['6v', /web/],
+    ['\x1b[B\x1b[Bx', /is lost/],
+  ]),
+  scene('vms-maintenance', [['6v', /new memory/]], IN_MAINTENANCE),
+  scene('storage', [['6s', /nvme0n1/]]),
+  scene('storage-create', [
+    ['6s', /nvme0n1/],
+    ['c', /written over/],
+  ]),
+  scene(
+    'storage-refused',
+    [
+      ['6s', /nvme0n1/],
+      ['c', /written over/],
+      ['fast\t\t/dev/sdb\r', /Failed/],
+    ],
+    {
+      addPool: async () => {
+        throw new Error('/dev/sdb holds a file system (vfat, LOGS). Type its serial');
+      },
+    },
+  ),
+  scene('maintenance', [['6m', /as usual/]]),
+  scene('maintenance-on', [['6m', /new memory/]], IN_MAINTENANCE),
   scene('password', [['6p', /Once more/]]),
+  scene('hardware', [['6w', /PowerEdge/]]),
+  scene('support', [['6b', /LOGS/]]),
+  scene('reset', [['6f', /ALL OF IT|stays as it is/]]),
+  scene('reset-mistake', [
+    ['6f', /stays as it is/],
+    ['\x1b[C\tnode8', /It is called node7/],
+  ]),
   scene('power', [['7', /Shut down/]]),
   scene('power-confirm', [
     ['7', /Shut down/],

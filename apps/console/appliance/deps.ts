@@ -1,10 +1,15 @@
 import { askAgent } from '../../agent/client/ask-agent.ts';
+import { setMaintenance } from '../../agent/client/maintenance.ts';
+import { addPool, removePool } from '../../agent/client/pool.ts';
+import { actOnVm } from '../../agent/client/vms.ts';
 import { healthSchema } from '../../api/health.ts';
 import { type Host, hostSchema } from '../../api/host.ts';
+import { AGENT_SOCKET } from '../../api/socket.ts';
 import { poolsSchema } from '../../api/storage.ts';
 import { vmsSchema } from '../../api/vms.ts';
 import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
+import { readHardware } from '../../host/hardware.ts';
 import { readHost } from '../../host/host.ts';
 import { AnswerError } from '../../http/ask.ts';
 import { changeNetwork } from '../../network/change.ts';
@@ -14,13 +19,17 @@ import { readNetwork } from '../../network/status.ts';
 import { restartService } from '../../services/control.ts';
 import { disableSsh, enableSsh, enableSshFor, sshState } from '../../services/ssh.ts';
 import { readServices } from '../../services/state.ts';
+import { readSticks } from '../../support/sticks.ts';
 import type { Deps, Read } from '../deps.ts';
 import { askReadiness } from './control-plane.ts';
 import { readGuestStop } from './guest-stop.ts';
 import { readKernelLog, readKernelWarnings, readSystemLog } from './logs.ts';
+import { leaveForConsole } from './machine-console.ts';
 import { NetworkChanges } from './network-changes.ts';
 import { checkPassword, passwordState, setPassword } from './password.ts';
 import { powerOff, restart } from './power.ts';
+import { requestReset } from './reset.ts';
+import { writeSupport } from './support.ts';
 
 /** A hypervisor host: what the agent tells, and what this program sees itself. */
 export function hypervisorDeps(): Deps {
@@ -58,6 +67,8 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       systemLog: readSystemLog,
       kernelLog: readKernelLog,
       kernelWarnings: readKernelWarnings,
+      hardware: readHardware,
+      sticks: () => readSticks(),
     },
     networkChange: (signal) => changes.next(signal),
     changeNetwork: async (command, signal) => {
@@ -75,6 +86,19 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     restart,
     powerOff,
     cutShort: () => cutShort(GUEST_PLACES),
+    actOnVm,
+    setMaintenance: async (what) => {
+      await setMaintenance(AGENT_SOCKET, what);
+    },
+    addPool: (pool) => addPool(AGENT_SOCKET, pool),
+    removePool: (name) => removePool(AGENT_SOCKET, name),
+    leaveForConsole: (vm) => leaveForConsole(vm),
+    writeSupport,
+    reset: async (what, signal) => {
+      const told = await requestReset(what, { signal });
+      await restart(signal);
+      return told;
+    },
   };
 }
 

@@ -46,7 +46,8 @@ export function poolTexts(pools: readonly Pool[]): string[] {
   return pools.length === 0 ? ['none'] : pools.map(poolText);
 }
 
-function poolText({ name, health, problem, total, used, kind, volumes }: Pool): string {
+/** A storage pool in a line. */
+export function poolText({ name, health, problem, total, used, kind, volumes }: Pool): string {
   const size = total === 0 ? '' : `, ${bytes(used)} of ${bytes(total)} (${percent(used / total)})`;
   const why = problem === null ? '' : `: ${problem}`;
   return `${name}  ${health}${why}${size}, ${kind}, ${count(volumes.length, 'volume')}`;

@@ -4,11 +4,38 @@ import type { Screen, State } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
+import { HARDWARE } from './hardware.ts';
+import { MAINTENANCE } from './maintenance.ts';
 import { passwordScreen } from './password.ts';
+import { enterReset } from './reset.ts';
+import { STORAGE } from './storage.ts';
+import { SUPPORT } from './support.ts';
+import { VMS } from './vms.ts';
 
 /** Screens that have no key of their own in the menu: a further one is a line here. */
 const ENTRIES: readonly (Command & { needs?: FactName })[] = [
+  {
+    letter: 'v',
+    text: 'Virtual machines',
+    needs: 'vms',
+    run: (state) => enter(state, VMS),
+  },
+  {
+    letter: 's',
+    text: 'Disks and pools',
+    needs: 'pools',
+    run: (state) => enter(state, STORAGE),
+  },
+  {
+    letter: 'm',
+    text: 'Maintenance mode',
+    needs: 'vms',
+    run: (state) => enter(state, MAINTENANCE),
+  },
   { letter: 'p', text: 'Password', run: (state) => enter(state, passwordScreen()) },
+  { letter: 'w', text: 'Hardware', run: (state) => enter(state, HARDWARE) },
+  { letter: 'b', text: 'Support bundle', run: (state) => enter(state, SUPPORT) },
+  { letter: 'f', text: 'Factory reset', run: enterReset },
 ];
 
 /** What one sets up once, or seldom looks at. */

@@ -41,14 +41,17 @@ async function launch({ program, times = [100] }: Run): Promise<string[]> {
     RUN=run
     console_program() { echo ./program; }
     uptime_seconds() { head -n 1 times; sed -i 1d times; }
-    main tty1`;
+    virsh() { ./virsh "$@"; }
+    main tty1 </dev/null`;
   const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: folder });
   return stdout.split('\n');
 }
 
 test('the exit statuses are those of the programs', async () => {
   const text = await readFile(SCRIPT, 'utf8');
-  expect(text).toContain(`LEFT=${EXIT.left} SHELL_WANTED=${EXIT.shell} LOGIN_WANTED=${EXIT.login}`);
+  expect(text).toContain(
+    `LEFT=${EXIT.left} SHELL_WANTED=${EXIT.shell} LOGIN_WANTED=${EXIT.login} MACHINE_WANTED=${EXIT.machine}`,
+  );
 });
 
 test('whoever leaves, leaves; the kernel writes to the terminal again', async () => {
@@ -58,6 +61,39 @@ test('whoever leaves, leaves; the kernel writes to the terminal again', async ()
 test('a shell and a log-in prompt are had by exit status, after the kernel was let in again', async () => {
   expect(await launch({ program: [`exit ${EXIT.shell}`] })).toEqual(['hold', 'release', 'shell']);
   expect(await launch({ program: [`exit ${EXIT.login}`] })).toEqual(['hold', 'release', 'log-in']);
+});
+
+describe('the text console of a virtual machine', () => {
+  const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
+  const leave = (answer: string, virsh = 'true') =>
+    `printf '${answer}' >"$QUANTIX_ANSWER"; printf '#!/bin/sh\\necho virsh "$@"; ${virsh}' >virsh; chmod +x virsh; exit ${EXIT.machine}`;
+
+  test('is opened when the program has named one, and then the program is there again', async () => {
+    const told = await launch({ program: [leave(`${ID}\\nweb 1\\n`), 'exit 0'] });
+    expect(told).toEqual([
+      'hold',
+      'release',
+      'The text console of web 1; Ctrl-] leads back. A machine without one on its serial port shows nothing.',
+      `virsh --quiet --connect qemu:///system --escape ^] console ${ID}`,
+      'hold',
+      'release',
+    ]);
+  });
+
+  test('that cannot be opened is waited for with its reason', async () => {
+    const told = await launch({ program: [leave(`${ID}\\nweb\\n`, 'exit 1'), 'exit 0'] });
+    expect(told).toContain('Enter leads back.');
+    expect(told.slice(-2)).toEqual(['hold', 'release']);
+  });
+
+  test.each(['', 'web\\nweb\\n', '--force\\nx\\n', '\\n\\n', ID])(
+    'is not opened by %j',
+    async (answer) => {
+      const told = await launch({ program: [leave(answer), 'exit 0'] });
+      expect(told.filter((line) => line.startsWith('virsh'))).toEqual([]);
+      expect(told.slice(-2)).toEqual(['hold', 'release']);
+    },
+  );
 });
 
 test('a crash starts the program again, and its last words are logged', async () => {

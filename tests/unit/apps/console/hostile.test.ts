@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import type { Deps } from '../../../../apps/console/deps.ts';
-import { HOST, HYPERVISOR, machine, NETWORK } from '../../../screens/machine.ts';
+import { HARDWARE, HOST, HYPERVISOR, machine, NETWORK } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
 /** Text that clears the screen, moves the cursor, rings, renames the window and is far too long. */
 const EVIL = `\x1b[2J\x1b[1;1Hevil\x1b]0;title\x07\r\n\x1b[31m\x9b1;1H\x00\u202e${'long '.repeat(200)}\x1b`;
+
+const VM = { id: 'a', cpus: 1, memory: 1, persistent: true, autostart: true };
 
 const [eth0, wlan0] = NETWORK.interfaces;
 const FACTS: Deps['facts'] = {
@@ -21,6 +23,26 @@ const FACTS: Deps['facts'] = {
   services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
   systemLog: async () => [EVIL, EVIL],
+  vms: async () => ({
+    libvirt: { available: true, version: EVIL },
+    vms: [{ ...VM, name: EVIL, state: 'running' }],
+  }),
+  health: async () => ({
+    ok: true,
+    version: EVIL,
+    managementAddress: EVIL,
+    controlPlane: { state: 'connected', address: EVIL, problem: EVIL },
+    dataDisk: { persistent: false, problem: EVIL },
+    maintenance: { on: true, reason: EVIL, since: EVIL },
+    problems: [EVIL],
+  }),
+  hardware: async () => ({
+    ...HARDWARE,
+    model: EVIL,
+    disks: HARDWARE.disks.map((disk) => ({ ...disk, model: EVIL, serial: EVIL })),
+    sensors: HARDWARE.sensors.map((sensor) => ({ ...sensor, chip: EVIL, label: EVIL })),
+  }),
+  sticks: async () => [{ path: EVIL, type: 'vfat', label: EVIL, size: 1, model: EVIL }],
 };
 
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -42,11 +64,23 @@ test.each([
   ['restart', ['4', 'r']],
   ['logs', ['5']],
   ['failure', ['3', 'd']],
+  ['virtual machines', ['6', 'v']],
+  ['cutting power', ['6', 'v', 'x']],
+  ['a virtual machine that does not start', ['6', 'v', 's']],
+  ['disks and pools', ['6', 's']],
+  ['maintenance', ['6', 'm']],
+  ['hardware', ['6', 'w']],
+  ['sticks', ['6', 'b']],
+  ['a stick that cannot be written', ['6', 'b', '\r']],
+  ['reset', ['6', 'f']],
+  ['reset with a mistake', ['6', 'f', '\tx']],
 ])('hostile texts do not break the frame: %s', async (_, keys) => {
   const { deps } = machine({
     facts: FACTS,
     scanWifi: async () => [{ ssid: EVIL, signal: -40, security: EVIL }],
     disableSsh: () => Promise.reject(new Error(EVIL)),
+    actOnVm: () => Promise.reject(new Error(EVIL)),
+    writeSupport: () => Promise.reject(new Error(EVIL)),
   });
   const { terminal } = runConsole(deps);
   await terminal.see(/long long/);

@@ -1,0 +1,119 @@
+import type { Hardware, Sensor, Wear } from '../../api/hardware.ts';
+import { bytes } from '../../text/amount.ts';
+import { bold, type Line, line, type Size } from '../kit/frame.ts';
+import { type Key, letter } from '../kit/keys.ts';
+import { scrollStep } from '../kit/scroll.ts';
+import { wrap } from '../kit/text.ts';
+import type { Row } from '../report/row.ts';
+import { rows } from '../report/row.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { show, stay } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { bodyRows } from './room.ts';
+
+/** Cells of the labels. */
+const LABELS = 10;
+
+/** What the machine is made of, from its top. */
+export const HARDWARE = hardwareScreen(0);
+
+function hardwareScreen(top: number): Screen {
+  return {
+    facts: ['hardware'],
+    takesText: false,
+    view: (state, room) => viewHardware(state, top, room),
+    onKey: (state, key) => onHardwareKey(state, top, key),
+  };
+}
+
+function onHardwareKey(state: State, top: number, key: Key): Step {
+  const last = Math.max(hardwareLines(state, state.size.columns).length - bodyRows(state.size), 0);
+  const vi: Record<string, number> = { k: -1, j: 1 };
+  const step = scrollStep(key, { page: bodyRows(state.size), last }) ?? vi[letter(key)];
+  if (step === undefined) return stay(state);
+  return show(state, hardwareScreen(Math.min(Math.max(top + step, 0), last)));
+}
+
+function viewHardware(state: State, wanted: number, room: Size): Body {
+  const lines = hardwareLines(state, room.columns);
+  const top = Math.min(wanted, Math.max(lines.length - room.rows, 0));
+  const keys = lines.length > room.rows ? 'Up/Down Scroll   Esc Back' : 'Esc Back';
+  return body('Hardware', keys, lines.slice(top, top + room.rows));
+}
+
+function hardwareLines({ facts }: State, columns: number): Line[] {
+  const { value, problem } = facts.hardware;
+  if (value === null) {
+    const text = problem === null ? 'Disks are being asked ...' : `Not known: ${problem}`;
+    return wrap(text, columns).map(line);
+  }
+  return hardwareRows(value).flatMap(({ label, text }) =>
+    wrap(text, columns - LABELS - 2).map((part, index): Line => {
+      const shown = index === 0 ? label : '';
+      return [...bold(` ${shown.padEnd(LABELS)}`), { text: part, style: 'plain' }];
+    }),
+  );
+}
+
+function hardwareRows(hardware: Hardware): Row[] {
+  const { vendor, model, serial, uuid, board, firmware, disks, nics, sensors } = hardware;
+  const { vendor: by, version, date } = firmware;
+  return [
+    ...rows('Machine', [known([vendor, model])]),
+    ...rows('Serial', [known([serial])]),
+    ...rows('UUID', [known([uuid])]),
+    ...rows('Board', [known([board])]),
+    ...rows('Firmware', [known([by, version, date])]),
+    ...rows(
+      'Disks',
+      orNone(
+        disks.map(({ path, size, kind, model: of, serial: number, wear }) =>
+          [
+            `${path}  ${bytes(size)} ${kind}`,
+            ` ${known([of])}, serial ${known([number])}; ${wearText(wear)}`,
+          ].join(' '),
+        ),
+      ),
+    ),
+    ...rows(
+      'Network',
+      orNone(
+        nics.map(({ name, mac, driver, speed }) => {
+          const rate = speed === null ? 'no speed' : `${speed} Mbit/s`;
+          return `${name}  ${mac}, ${known([driver])}, ${rate}`;
+        }),
+      ),
+    ),
+    ...rows('Sensors', orNone(sensors.map(sensorText))),
+  ];
+}
+
+const orNone = (texts: readonly string[]) => (texts.length === 0 ? ['none'] : texts);
+
+/** What is known of several, one after the other. */
+function known(texts: readonly (string | null)[]): string {
+  return texts.filter((text) => text !== null).join(' ') || 'not known';
+}
+
+function wearText({ health, temperature, hours, used, problem }: Wear): string {
+  const judged = {
+    passed: 'SMART passed',
+    failing: 'SMART: FAILING',
+    unknown: `SMART not known: ${problem ?? 'the disk does not say'}`,
+  };
+  return [
+    judged[health],
+    ...(temperature === null ? [] : [`${temperature} C`]),
+    ...(hours === null ? [] : [`${hours} h`]),
+    ...(used === null ? [] : [`${used} % used`]),
+  ].join(', ');
+}
+
+const UNITS: Record<Sensor['unit'], string> = {
+  ...{ celsius: 'C', rpm: 'rpm', volt: 'V', ampere: 'A', watt: 'W' },
+};
+
+function sensorText({ chip, label, unit, value, alarm }: Sensor): string {
+  const amount = unit === 'rpm' ? Math.round(value) : Number(value.toFixed(2));
+  return `${chip} ${label}  ${amount} ${UNITS[unit]}${alarm ? '  ALARM' : ''}`;
+}

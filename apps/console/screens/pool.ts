@@ -1,0 +1,106 @@
+import type { PoolRequest } from '../../api/storage.ts';
+import { request } from '../change.ts';
+import { choiceField, type Fields, textField, type Values } from '../kit/field.ts';
+import type { Screen } from '../state.ts';
+import { formScreen } from './form.ts';
+
+type Name = 'name' | 'kind' | 'place' | 'serial';
+type Action = PoolRequest['action'];
+
+const PURPOSE: Readonly<Record<Action, readonly string[]>> = {
+  create: [
+    'A new storage pool. A disk that holds something is written over only if its serial number is typed; for an empty one leave that empty.',
+  ],
+  import: ['A storage pool of what is there already. Nothing on it is changed.'],
+};
+
+/** What may be the place of each kind, and how that is said. */
+const PLACES: Readonly<Record<string, { pattern: RegExp; problem: string }>> = {
+  disk: { pattern: /^\/dev\/[A-Za-z0-9][A-Za-z0-9_/-]*$/, problem: 'A disk, such as /dev/sdb.' },
+  lvm: { pattern: /^\/dev\/[A-Za-z0-9][A-Za-z0-9_/-]*$/, problem: 'A disk, such as /dev/sdb.' },
+  directory: { pattern: /^\/[^\0]+$/, problem: 'A folder, such as /data/isos.' },
+  nfs: { pattern: /^\S+:\/\S*$/, problem: 'An export, such as nas.example:/pool.' },
+};
+
+/** The form for a pool that is made, or taken over. */
+export function poolScreen(action: Action): Screen {
+  return formScreen<Name>(
+    {
+      title: action === 'create' ? 'New storage pool' : 'Import a storage pool',
+      purpose: PURPOSE[action],
+      facts: ['pools'],
+      fields: fieldsOf(action),
+      send: (state, values) =>
+        request(state, {
+          title: `${action === 'create' ? 'Making' : 'Importing'} ${values.name}`,
+          facts: ['pools', 'host'],
+          leads: 'back',
+          run: (deps, signal) => deps.addPool(requestOf(action, values), signal),
+        }),
+    },
+    { name: '', kind: 'disk', place: '', serial: '' },
+  );
+}
+
+function fieldsOf(action: Action): Fields<Name> {
+  const fields = [
+    textField<Name>({
+      name: 'name',
+      label: 'Name',
+      hint: 'such as fast',
+      problem: ({ name }) =>
+        /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)
+          ? null
+          : 'Letters, digits, dots and dashes, at most 63.',
+    }),
+    choiceField<Name>({
+      name: 'kind',
+      label: 'On',
+      choices: [
+        { value: 'disk', label: 'a disk, with a file system' },
+        { value: 'lvm', label: 'a disk, as a volume group' },
+        { value: 'directory', label: 'a folder' },
+        { value: 'nfs', label: 'an export of NFS' },
+      ],
+    }),
+    textField<Name>({
+      name: 'place',
+      label: 'Which',
+      hint: '/dev/sdb, /data/isos or nas:/pool',
+      problem: ({ kind, place }) => {
+        const rule = PLACES[kind];
+        return rule === undefined || rule.pattern.test(place) ? null : rule.problem;
+      },
+    }),
+  ];
+  if (action === 'import') return fields;
+  return [
+    ...fields,
+    textField<Name>({
+      name: 'serial',
+      label: 'Destroy',
+      hint: 'serial number of a disk that holds something',
+      problem: ({ kind, serial }) =>
+        serial === '' || kind === 'disk' || kind === 'lvm' ? null : 'Only a disk is written over.',
+    }),
+  ];
+}
+
+/** What is asked of the agent, as `qx-node pool` asks it. */
+function requestOf(action: Action, { name, kind, place, serial }: Values<Name>): PoolRequest {
+  switch (kind) {
+    case 'directory':
+      return { action, pool: { name, directory: place } };
+    case 'nfs':
+      return { action, pool: { name, nfs: place } };
+    default:
+      return {
+        action,
+        pool: { name },
+        disks: [place],
+        // What an import finds on the disk says itself which of both it is.
+        ...(kind === 'lvm' && action === 'create' ? { lvm: true } : {}),
+        ...(serial === '' ? {} : { destroy: serial }),
+      };
+  }
+}

@@ -1,0 +1,56 @@
+import { request } from '../change.ts';
+import { tell } from '../dialogs.ts';
+import { choiceField, textField } from '../kit/field.ts';
+import type { State, Step } from '../state.ts';
+import { enter } from '../steps.ts';
+import { formScreen } from './form.ts';
+
+type Name = 'data' | 'name';
+
+/** The form for a factory reset, for which the machine's own name is typed. */
+export function enterReset(state: State): Step {
+  const name = state.facts.host.value?.hostname ?? state.facts.network.value?.hostname;
+  if (name === undefined) {
+    return tell(state, 'Not now', 'The name of this machine is not known yet.');
+  }
+  return enter(state, resetScreen(name));
+}
+
+function resetScreen(hostname: string) {
+  return formScreen<Name>(
+    {
+      title: 'Factory reset',
+      purpose: [
+        'The machine restarts and is then as it came: no address, no host name, no password, no SSH key, no control plane, no storage pool. Pools on disks of their own keep what is on them.',
+        'On the data disk are virtual machines with their disks, or the databases of a control plane.',
+      ],
+      fields: [
+        choiceField<Name>({
+          name: 'data',
+          label: 'Data disk',
+          choices: [
+            { value: 'keep', label: 'stays as it is' },
+            { value: 'remove', label: 'ALL OF IT IS REMOVED' },
+          ],
+        }),
+        textField<Name>({
+          name: 'name',
+          label: 'Name of this machine',
+          hint: 'typed, to make sure',
+          problem: ({ name }) => (name === hostname ? null : `It is called ${hostname}.`),
+        }),
+      ],
+      send: (state, { name, data }) =>
+        request(state, {
+          title: 'Resetting this machine',
+          facts: [],
+          leads: 'back',
+          run: async (deps, signal) => {
+            const told = await deps.reset({ name, data: data === 'remove' }, signal);
+            return `${told} The machine is restarting.`;
+          },
+        }),
+    },
+    { data: 'keep', name: '' },
+  );
+}

@@ -1,0 +1,180 @@
+import { expect, test } from 'vitest';
+import type { Vms } from '../../../../apps/api/vms.ts';
+import type { Deps } from '../../../../apps/console/deps.ts';
+import { EXIT } from '../../../../apps/console/exit-status.ts';
+import { type Call, HYPERVISOR, machine } from '../../../screens/machine.ts';
+import type { FakeTerminal } from '../../../screens/terminal.ts';
+import { runConsole } from './run.ts';
+
+/** A console on one of the screens of the system. */
+async function on(
+  keys: string,
+  seen: RegExp,
+  changes: Partial<Deps> = {},
+): Promise<{ terminal: FakeTerminal; calls: Call[]; ended: Promise<number> }> {
+  const { deps, calls } = machine(changes);
+  const { terminal, ended } = runConsole(deps);
+  await terminal.see(/Management +10/);
+  terminal.type(keys);
+  await terminal.see(seen);
+  return { terminal, calls, ended };
+}
+
+const DOWN = '\x1b[B';
+const vmsOf = (vms: Vms): Partial<Deps> => ({ facts: { ...HYPERVISOR, vms: async () => vms } });
+
+test('a virtual machine is started, asked to shut down, and loses its power only after a question', async () => {
+  const { terminal, calls } = await on('6v', /shut off/);
+  terminal.type(`${DOWN}s`);
+  await terminal.see(/old is started/);
+  terminal.type('\rd');
+  await terminal.see(/old is asked to shut down/);
+  terminal.type('\rx');
+  await terminal.see(/Cut the power of old\?/);
+  terminal.type('n');
+  await terminal.see(/s Start/);
+  terminal.type('x');
+  await terminal.see(/Cut the power of old\?/);
+  terminal.type('y');
+  await terminal.see(/old has no power/);
+  expect(calls.map(([name, what]) => [name, what])).toEqual(
+    ['start', 'shutdown', 'destroy'].map((verb) => ['actOnVm', { id: expect.any(String), verb }]),
+  );
+});
+
+test('what libvirt says against it is shown', async () => {
+  const { terminal } = await on('6v', /shut off/, {
+    actOnVm: () => Promise.reject(new Error('the host is in maintenance')),
+  });
+  terminal.type('s');
+  await terminal.see(/Failed: Starting mail[\s\S]*in maintenance/);
+});
+
+test('the text console of a machine that runs is opened by leaving, with root’s password', async () => {
+  const { terminal, calls, ended } = await on('6v', /shut off/, {
+    passwordState: async () => 'set',
+  });
+  terminal.type(`${DOWN}c`);
+  await terminal.see(/old does not run/);
+  terminal.type(`\r${DOWN}c`);
+  await terminal.see(/Password of root/);
+  terminal.type('right password\r');
+  expect(await ended).toBe(EXIT.machine);
+  expect(calls).toEqual([['leaveForConsole', { id: expect.any(String), name: 'web' }]]);
+});
+
+test('without libvirt the reason is shown, and of a machine that it does not describe what is known', async () => {
+  const none = vmsOf({ libvirt: { available: false, problem: 'libvirt is not running' }, vms: [] });
+  await on('6v', /Not known: libvirt is not running/, none);
+  const vm = { id: 'a', name: 'ghost', cpus: 0, memory: 0, persistent: false, autostart: false };
+  const odd = vmsOf({
+    libvirt: { available: true, version: '9' },
+    vms: [{ ...vm, state: 'unknown' }],
+  });
+  const { terminal } = await on('6v', /ghost/, odd);
+  expect(await terminal.text()).toMatch(/> ghost +unknown {2,}not kept/);
+});
+
+test('maintenance begins with a reason and ends', async () => {
+  const { terminal, calls } = await on('6m', /as usual/);
+  terminal.type('b');
+  await terminal.see(/Why/);
+  terminal.type('new memory\r');
+  await terminal.see(/until somebody ends it/);
+  const note = { on: true, reason: null, since: null };
+  const health = async () => ({
+    ...(await HYPERVISOR.health(new AbortController().signal)),
+    maintenance: note,
+  });
+  const other = await on('6m', /nobody said/, { facts: { ...HYPERVISOR, health } });
+  other.terminal.type('e');
+  await other.terminal.see(/can be started again/);
+  expect([...calls, ...other.calls]).toEqual([
+    ['setMaintenance', { on: true, reason: 'new memory' }],
+    ['setMaintenance', { on: false }],
+  ]);
+});
+
+test('whether the host is in maintenance is not known while the agent does not answer', async () => {
+  const health = () => Promise.reject(new Error('the agent does not answer'));
+  const { terminal, calls } = await on('6m', /Not known: the agent does not answer/, {
+    facts: { ...HYPERVISOR, health },
+  });
+  terminal.type('beb');
+  await terminal.see(/Not known/);
+  expect(calls).toEqual([]);
+});
+
+test('a pool is made of a disk whose serial number was typed, imported, and taken away', async () => {
+  const { terminal, calls } = await on('6s', /nvme0n1/);
+  terminal.type('c');
+  await terminal.see(/written over/);
+  terminal.type('fast\t \t/dev/sdb\t S1 2\r');
+  await terminal.see(/fast filesystem/);
+  terminal.type('\ri');
+  await terminal.see(/Nothing on it is changed/);
+  terminal.type('isos\t  \tdata\r');
+  await terminal.see(/! A folder/);
+  terminal.type('\x7f\x7f\x7f\x7f/data/isos\r');
+  await terminal.see(/fast filesystem/);
+  terminal.type('\ri');
+  await terminal.see(/Nothing on it is changed/);
+  terminal.type('nas\t\x1b[D\tnas:/pool\r');
+  await terminal.see(/fast filesystem/);
+  terminal.type(`\r${DOWN}r`);
+  await terminal.see(/Take the pool backup away\?/);
+  terminal.type('y');
+  await terminal.see(/is no pool any more/);
+  expect(calls).toEqual([
+    [
+      'addPool',
+      {
+        ...{ action: 'create', pool: { name: 'fast' }, disks: ['/dev/sdb'] },
+        ...{ lvm: true, destroy: ' S1 2' },
+      },
+    ],
+    ['addPool', { action: 'import', pool: { name: 'isos', directory: '/data/isos' } }],
+    ['addPool', { action: 'import', pool: { name: 'nas', nfs: 'nas:/pool' } }],
+    ['removePool', 'backup'],
+  ]);
+});
+
+test('the support bundle goes to the stick that was chosen; without one it is told how else', async () => {
+  const { terminal, calls } = await on('6b', /LOGS/);
+  terminal.type('\r');
+  await terminal.see(/is on it/);
+  expect(calls).toEqual([['writeSupport', '/dev/sdb1']]);
+  const none = await on('6b', /There is no stick/, {
+    facts: { ...HYPERVISOR, sticks: async () => [] },
+  });
+  expect(await none.terminal.text()).toContain('ssh root@10.0.0.7 qx-support write >bundle.tar.gz');
+});
+
+test('a factory reset needs the machine’s name typed, and says whether data goes', async () => {
+  const { terminal, calls } = await on('6f', /stays as it is/);
+  terminal.type('\tnode8\r');
+  await terminal.see(/! It is called node7/);
+  expect(calls).toEqual([]);
+  terminal.type('\x7f7\r');
+  await terminal.see(/The machine is restarting/);
+  const other = await on('6f', /stays as it is/);
+  other.terminal.type(' \tnode7\r');
+  await other.terminal.see(/The machine is restarting/);
+  expect([...calls, ...other.calls]).toEqual([
+    ['reset', { name: 'node7', data: false }],
+    ['reset', { name: 'node7', data: true }],
+  ]);
+});
+
+test('hardware is read only while a screen shows it', async () => {
+  let read = 0;
+  const hardware: typeof HYPERVISOR.hardware = async (signal) => {
+    read += 1;
+    return await HYPERVISOR.hardware(signal);
+  };
+  const { terminal } = await on('6', /w {2}Hardware/, { facts: { ...HYPERVISOR, hardware } });
+  expect(read).toBe(0);
+  terminal.type('w');
+  await terminal.see(/PowerEdge/);
+  expect(read).toBe(1);
+});
