@@ -1,6 +1,7 @@
 import { access, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
+import { asDiskError } from './disk-error.ts';
 
 /** Reads a text file; `undefined` if there is none. */
 export async function readIfThere(file: string): Promise<string | undefined> {
@@ -16,24 +17,44 @@ export async function readIfThere(file: string): Promise<string | undefined> {
  * Writes a file that is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync of the
  * folder.
  * @param mode permissions, such as `0o600`
+ * @throws DiskError
  */
 export async function writeDurably(file: string, text: string, mode: number): Promise<void> {
-  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  const temporary = temporaryName(file);
   try {
-    await rm(temporary, { force: true });
-    const written = await open(temporary, 'wx', mode);
-    try {
-      await written.writeFile(text);
-      await written.sync();
-    } finally {
-      await written.close();
-    }
+    await writeSynced(temporary, text, mode);
     await rename(temporary, file);
+    await syncFolder(dirname(file));
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw asDiskError(file, error);
   }
-  await syncFolder(dirname(file));
+}
+
+/** Makes sure that a file can be written, without writing it. @throws DiskError */
+export async function expectWritable(file: string, text: string): Promise<void> {
+  const temporary = temporaryName(file);
+  try {
+    await writeSynced(temporary, text, 0o600);
+    await rm(temporary);
+  } catch (error) {
+    throw asDiskError(file, error);
+  }
+}
+
+function temporaryName(file: string): string {
+  return join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+}
+
+async function writeSynced(file: string, text: string, mode: number): Promise<void> {
+  await rm(file, { force: true });
+  const written = await open(file, 'wx', mode);
+  try {
+    await written.writeFile(text);
+    await written.sync();
+  } finally {
+    await written.close();
+  }
 }
 
 /**

@@ -35,7 +35,7 @@ const CONFIGURATION = [
   /^hostname$/,
   /^network\/[\w.-]+\.conf$/,
   /^ssh\/(authorized_keys|enabled)$/,
-  /^node\/(node\.yaml|node\.crt|ca\.crt|epoch|maintenance|[\w-]+\.json)$/,
+  /^node\/(node\.yaml|epoch|maintenance|[\w-]+\.json)$/,
   /^lvm\/system\.devices$/,
   /^iscsi\/initiatorname\.iscsi$/,
   /^vdc\/(config\.yaml|[\w-]+\.crt)$/,

@@ -67,6 +67,20 @@ export async function parseNodeConfig<P>(
   return { controlPlane, joinToken, pools: parsed.data.pools ?? [], guests };
 }
 
+/** What `node.yaml` says now of the control plane; `undefined` if nothing, or nothing that can be understood. */
+export async function readControlPlane(file: string): Promise<string | undefined> {
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  try {
+    const content = contentOf(await parseYaml(text, file), file);
+    return z.object({ controlPlane: z.string().transform(by(parseOrigin)) }).safeParse(content).data
+      ?.controlPlane;
+  } catch (error) {
+    if (error instanceof AgentError) return undefined;
+    throw error;
+  }
+}
+
 export interface ConfigChange {
   readonly controlPlane: string;
 }

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MEMBERSHIP } from './identity/record.ts';
 import type { Membership } from './membership.ts';
 import type { JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 
@@ -14,7 +17,7 @@ export interface LazyMembership {
 
 /** A node that belongs to no control plane does without the libraries for talking to one until it joins. */
 export function lazyMembership(options: MembershipOptions): LazyMembership {
-  const { signal, config } = options;
+  const { signal, config, folder } = options;
   const failed = Promise.withResolvers<never>();
   let membership: Promise<Membership> | undefined;
   let status = (): MembershipStatus => ({
@@ -36,7 +39,8 @@ export function lazyMembership(options: MembershipOptions): LazyMembership {
   const tell = (what: 'changed' | 'addressChanged') => () => {
     membership?.then((one) => one[what]()).catch(failed.reject);
   };
-  if (config.controlPlane !== undefined) start().catch(failed.reject);
+  if (config.controlPlane !== undefined || existsSync(join(folder, MEMBERSHIP)))
+    start().catch(failed.reject);
   return {
     status: () => status(),
     join: async (request) => {

@@ -1,20 +1,24 @@
 import { join as joinPath } from 'node:path';
 import { messageOf } from '../../error.ts';
+import { DiskError } from '../../files/disk-error.ts';
+import { expectWritable } from '../../files/durable-file.ts';
 import { codeOf } from '../../process/code-of.ts';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { AgentError, RefusedError } from '../configuration/error.ts';
 import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
-import { rememberControlPlane } from '../configuration/node-config.ts';
+import { readControlPlane, rememberControlPlane } from '../configuration/node-config.ts';
 import { parseOrigin } from '../configuration/origin.ts';
 import { backOff } from './connection/back-off.ts';
 import { ask } from './facts.ts';
-import { type Credentials, loadCredentials, storeCredentials } from './identity/credentials.ts';
 import { Epochs } from './identity/epoch.ts';
 import { loadKey, type NodeKey } from './identity/key.ts';
+import { MEMBERSHIP, type MembershipRecord, readRecord, writeRecord } from './identity/record.ts';
 import type { Enrolment } from './join.ts';
 import type { Joined, JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 import type { Session } from './session.ts';
 
+/** Bytes: more than a record of membership has. */
+const LARGEST_RECORD = 65_536;
 /** Milliseconds until another try after the disk refused. */
 const RECOVERY = 60_000;
 /** Milliseconds until a refused node asks again, half as much again at most, where the control plane says nothing. */
@@ -31,10 +35,17 @@ type Plan =
   | {
       readonly kind: 'speak';
       readonly origin: string;
-      readonly credentials: Credentials;
+      readonly record: MembershipRecord;
       /** What the control plane had heard of this node as it joined. */
       readonly kept?: Kept | undefined;
     };
+
+/** A membership that was written down. */
+interface Written {
+  readonly plan: Plan;
+  /** Whether a reboot remembers it. */
+  readonly persistent: boolean;
+}
 
 /**
  * Begins to be a member: goes on with the control plane that the node has joined, joins one by the token of the
@@ -84,14 +95,10 @@ export class Membership {
    */
   async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
     const origin = parseOrigin(controlPlane);
-    const { credentials, kept } = await this.#enrol(
-      origin,
-      parseJoinToken(token),
-      this.#options.signal,
-    );
-    const persistent = await this.#keep(origin, credentials);
-    this.#switchTo({ kind: 'speak', origin, credentials, kept });
-    return { nodeId: credentials.key.nodeId, controlPlane: origin, persistent };
+    const enrolment = await this.#enrol(origin, parseJoinToken(token), this.#options.signal);
+    const { plan, persistent } = await this.#keep(origin, enrolment);
+    this.#switchTo(plan);
+    return { nodeId: enrolment.credentials.key.nodeId, controlPlane: origin, persistent };
   }
 
   /** Carries out the plan, and the next one, until the signal is given. */
@@ -106,13 +113,20 @@ export class Membership {
   async #firstPlan(): Promise<Plan> {
     const { folder, log, config } = this.#options;
     const { controlPlane: origin, joinToken } = config;
+    const key = () => this.#loadKey();
+    const record = await readRecord({ folder, key, configured: origin, log });
+    if (record !== undefined) return { kind: 'speak', origin: this.#originOf(record), record };
     if (origin === undefined) return { kind: 'wait' };
-    const credentials = await loadCredentials(folder, await this.#loadKey(), log);
-    if (credentials !== undefined) return { kind: 'speak', origin, credentials };
     if (joinToken !== undefined) return { kind: 'join', origin, token: parseJoinToken(joinToken) };
     const problem = 'this host has not joined the control plane: it needs a join token';
     this.#set({ state: 'unconfigured', address: origin, problem });
     return { kind: 'wait' };
+  }
+
+  /** Where the control plane is: as `node.yaml` says if somebody wrote it there since the node joined. */
+  #originOf({ origin, configuredBefore }: MembershipRecord): string {
+    const { controlPlane } = this.#options.config;
+    return controlPlane === undefined || controlPlane === configuredBefore ? origin : controlPlane;
   }
 
   /** Carries out a plan until it is done, or another one is made. */
@@ -158,7 +172,7 @@ export class Membership {
   }
 
   async #speak(plan: Plan & { kind: 'speak' }, signal: AbortSignal): Promise<Plan> {
-    const { origin, credentials } = plan;
+    const { origin, record } = plan;
     if (this.#status.state !== 'refused') {
       this.#set({ state: 'joining', address: origin, problem: null });
     }
@@ -166,7 +180,7 @@ export class Membership {
     this.#session = new Session({
       ...this.#options,
       origin,
-      credentials,
+      record,
       epochs: this.#epochs,
       kept: plan.kept,
       onOutcome: ({ connected, problem }) => {
@@ -185,11 +199,11 @@ export class Membership {
     const { clock, random } = this.#options;
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
-        const { credentials, kept } = await this.#enrol(origin, token, signal);
-        await this.#keep(origin, credentials);
-        return { kind: 'speak', origin, credentials, kept };
+        const { plan: next } = await this.#keep(origin, await this.#enrol(origin, token, signal));
+        return next;
       } catch (error) {
-        if (!(error instanceof AgentError) || error instanceof RefusedError) throw error;
+        const passes = error instanceof AgentError || error instanceof DiskError;
+        if (!passes || error instanceof RefusedError) throw error;
         this.#set({ state: 'joining', address: origin, problem: error.message });
         await clock.sleep(backOff(failures, random()), signal);
       }
@@ -203,12 +217,15 @@ export class Membership {
   }
 
   async #enrol(origin: string, token: JoinToken, signal: AbortSignal): Promise<Enrolment> {
-    const { facts, agentVersion, clock } = this.#options;
+    const { facts, agentVersion, clock, folder } = this.#options;
     const { join } = await import('./join.ts');
+    const key = await this.#loadKey();
+    // Before the token is spent.
+    await expectWritable(joinPath(folder, MEMBERSHIP), ' '.repeat(LARGEST_RECORD));
     return join({
       origin,
       token,
-      key: await this.#loadKey(),
+      key,
       host: await ask('what this host is', () => facts.host()),
       managementAddress: await ask('the management address', () => facts.managementAddress()),
       agentVersion,
@@ -217,15 +234,28 @@ export class Membership {
     });
   }
 
-  /** Writes down that the node has joined. @returns whether a reboot remembers it */
-  async #keep(origin: string, credentials: Credentials): Promise<boolean> {
+  /** Writes down that the node has joined: one file says so, and all else follows from it. */
+  async #keep(origin: string, { credentials, kept }: Enrolment): Promise<Written> {
     const { folder, log, isPersistent } = this.#options;
     const persistent = await isPersistent();
-    await storeCredentials(folder, credentials);
-    await rememberControlPlane(joinPath(folder, 'node.yaml'), { controlPlane: origin });
+    const configuredBefore = await readControlPlane(joinPath(folder, 'node.yaml'));
+    const record = { origin, credentials, configuredBefore };
+    await writeRecord(folder, record);
+    await this.#tidyConfiguration(origin);
     const until = persistent ? '' : `, until the next reboot only: ${folder} is not on a disk`;
     log(`joined ${origin} as node ${credentials.key.nodeId}${until}`);
-    return persistent;
+    return { plan: { kind: 'speak', origin, record, kept }, persistent };
+  }
+
+  /** Has `node.yaml` say the same, without the token. Where that fails, the record counts all the same. */
+  async #tidyConfiguration(origin: string): Promise<void> {
+    const { folder, log } = this.#options;
+    try {
+      await rememberControlPlane(joinPath(folder, 'node.yaml'), { controlPlane: origin });
+    } catch (error) {
+      if (!(error instanceof AgentError) && codeOf(error) === undefined) throw error;
+      log(`node.yaml still says what it said before: ${messageOf(error)}`);
+    }
   }
 
   #switchTo(plan: Plan): void {

@@ -11,8 +11,8 @@ import {
   checkValidity,
   credentialsOf,
   isRenewalDue,
-  storeCredentials,
 } from './identity/credentials.ts';
+import { type MembershipRecord, writeRecord } from './identity/record.ts';
 
 /** Milliseconds between two tries. */
 const PAUSE = 3_600_000;
@@ -20,7 +20,7 @@ const PAUSE = 3_600_000;
 export interface RenewalOptions {
   /** The control plane's address, for messages. */
   readonly origin: string;
-  /** Where credentials are kept. */
+  /** Where the record is kept. */
   readonly folder: string;
   readonly clock: Clock;
   readonly log: (line: string) => void;
@@ -29,14 +29,14 @@ export interface RenewalOptions {
 /** Keeps the credentials of a node from running out. */
 export class Renewal {
   readonly #options: RenewalOptions;
-  #credentials: Credentials;
+  #record: MembershipRecord;
   /** As `Clock.elapsed`: when the next try may be made. */
   #allowed = 0;
   /** Why the credentials are not on the disk; `null` if they are. */
   #problem: string | null = null;
 
-  constructor(credentials: Credentials, options: RenewalOptions) {
-    this.#credentials = credentials;
+  constructor(record: MembershipRecord, options: RenewalOptions) {
+    this.#record = record;
     this.#options = options;
   }
 
@@ -47,7 +47,7 @@ export class Renewal {
 
   /** Those that are shown now. */
   get credentials(): Credentials {
-    return this.#credentials;
+    return this.#record.credentials;
   }
 
   /**
@@ -60,12 +60,13 @@ export class Renewal {
     const { origin, clock, log } = this.#options;
     if (this.#problem !== null) await this.#store();
     const now = clock.now();
-    if (!isRenewalDue(this.#credentials, now) || clock.elapsed() < this.#allowed) return false;
+    if (!isRenewalDue(this.credentials, now) || clock.elapsed() < this.#allowed) return false;
     this.#allowed = clock.elapsed() + PAUSE;
     try {
-      const request = { certificateRequest: await certificateRequest(this.#credentials.key) };
+      const request = { certificateRequest: await certificateRequest(this.credentials.key) };
       const answer = await client.renewCertificate(request, { signal });
-      this.#credentials = successor(this.#credentials, { ...answer, origin, now });
+      const credentials = successor(this.credentials, { ...answer, origin, now });
+      this.#record = { ...this.#record, credentials };
     } catch (error) {
       signal.throwIfAborted();
       const failure = explainFailure(error, origin);
@@ -73,7 +74,7 @@ export class Renewal {
       log(`the certificate could not be renewed: ${failure.message}`);
       return false;
     }
-    log(`certificate renewed until ${new Date(this.#credentials.validTo).toISOString()}`);
+    log(`certificate renewed until ${new Date(this.credentials.validTo).toISOString()}`);
     await this.#store();
     return true;
   }
@@ -82,7 +83,7 @@ export class Renewal {
   async #store(): Promise<void> {
     const { folder, log } = this.#options;
     try {
-      await storeCredentials(folder, this.#credentials);
+      await writeRecord(folder, this.#record);
       if (this.#problem !== null) log('the renewed certificate is written');
       this.#problem = null;
     } catch (error) {

@@ -8,8 +8,9 @@ import { ClockWatch } from './connection/clock-watch.ts';
 import { type Connection, openConnection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
 import { ask } from './facts.ts';
-import { type Credentials, checkValidity } from './identity/credentials.ts';
+import { checkValidity } from './identity/credentials.ts';
 import type { Epochs } from './identity/epoch.ts';
+import type { MembershipRecord } from './identity/record.ts';
 import type { MembershipOptions } from './options.ts';
 import { Renewal } from './renewal.ts';
 import { arrivalOf, keptEpoch } from './reporting/arrival.ts';
@@ -33,9 +34,9 @@ const LONGEST_INTERVAL = 3600;
 const LONGEST_WAIT = 3_600_000;
 
 export interface SessionOptions extends MembershipOptions {
-  /** `https://host:port`. */
+  /** Where the control plane answers: `https://host:port`. */
   readonly origin: string;
-  readonly credentials: Credentials;
+  readonly record: MembershipRecord;
   readonly epochs: Epochs;
   /** What the control plane has heard of already. */
   readonly kept: Kept | undefined;
@@ -98,7 +99,7 @@ export class Session {
     this.#reported = new Reported(0n);
     this.#snapshots = new Snapshots(options);
     this.#clockWatch = new ClockWatch(options.log);
-    this.#renewal = new Renewal(options.credentials, options);
+    this.#renewal = new Renewal(options.record, options);
     this.#connection = this.#connect();
   }
 

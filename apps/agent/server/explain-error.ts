@@ -1,3 +1,4 @@
+import { DiskError } from '../../files/disk-error.ts';
 import { MaintenanceError } from '../../guests/maintenance.ts';
 import { ApiError } from '../../http/error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
@@ -20,6 +21,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof StorageError || error instanceof MaintenanceError) {
     return new ApiError(409, error.message.replace(/\.$/, ''));
   }
+  if (error instanceof DiskError) return new ApiError(507, error.message);
   if (error instanceof AgentError) return new ApiError(502, error.message);
   if (isTold(error) || error instanceof NetworkError) {
     return new ApiError(503, error.message);

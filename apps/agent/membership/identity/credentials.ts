@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
 import { AgentError } from '../../configuration/error.ts';
 import { checkChain, parseCertificates } from './chain.ts';
 import type { NodeKey } from './key.ts';
@@ -39,37 +37,6 @@ export function credentialsOf({ where, ...certificates }: Certificates): Credent
   };
 }
 
-/**
- * Reads `node.crt` and `ca.crt`.
- * @param log gets a line for a person when they are set aside because they cannot be used
- * @returns `undefined` if the node has not joined
- */
-export async function loadCredentials(
-  folder: string,
-  key: NodeKey,
-  log: (line: string) => void,
-): Promise<Credentials | undefined> {
-  const [certificateFile, caFile] = paths(folder);
-  const certificateChain = await readIfThere(certificateFile);
-  const caCertificates = await readIfThere(caFile);
-  if (certificateChain === undefined || caCertificates === undefined) return undefined;
-  try {
-    return credentialsOf({ key, certificateChain, caCertificates, where: certificateFile });
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const aside = await setAside(certificateFile);
-    log(`${error.message} Set aside as ${aside}; the node must join again.`);
-    return undefined;
-  }
-}
-
-/** Writes `ca.crt`, then `node.crt`: the node has joined when the second is there. */
-export async function storeCredentials(folder: string, credentials: Credentials): Promise<void> {
-  const [certificateFile, caFile] = paths(folder);
-  await writeDurably(caFile, credentials.caCertificates, 0o644);
-  await writeDurably(certificateFile, credentials.certificateChain, 0o644);
-}
-
 /** Whether a third or less of the certificate's life is left. */
 export function isRenewalDue({ validFrom, validTo }: Credentials, now: number): boolean {
   return now >= validTo - (validTo - validFrom) / 3;
@@ -93,8 +60,4 @@ export function checkValidity({ validFrom, validTo }: Credentials, now: number):
       fix: 'If the clock is right, join again with a new token.',
     });
   }
-}
-
-function paths(folder: string): [certificate: string, ca: string] {
-  return [join(folder, 'node.crt'), join(folder, 'ca.crt')];
 }

@@ -11,8 +11,6 @@ import {
   checkValidity,
   credentialsOf,
   isRenewalDue,
-  loadCredentials,
-  storeCredentials,
 } from '../../../../../apps/agent/membership/identity/credentials.ts';
 import { Epochs } from '../../../../../apps/agent/membership/identity/epoch.ts';
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
@@ -61,37 +59,6 @@ async function joined() {
   const { certificate } = await authority.sign(await certificateRequest(key));
   return { folder, authority, key, certificate };
 }
-
-test('stored credentials are read again', async () => {
-  const { folder, authority, key, certificate } = await joined();
-  const credentials = credentialsOf({
-    key,
-    certificateChain: certificate,
-    caCertificates: authority.pem,
-    where: 'test',
-  });
-  await storeCredentials(folder, credentials);
-  expect(await loadCredentials(folder, key, log)).toEqual({
-    ...credentials,
-  });
-});
-
-test('a certificate of another key or another CA is set aside: the node must join again', async () => {
-  const { folder, authority, key, certificate } = await joined();
-  const other = await joined();
-  const foreign = await authority.sign(await certificateRequest(other.key));
-  const pairs = [
-    [foreign.certificate, authority.pem],
-    [certificate, other.authority.pem],
-  ] as const;
-  for (const [chain, ca] of pairs) {
-    await writeFile(`${folder}/node.crt`, chain);
-    await writeFile(`${folder}/ca.crt`, ca);
-    const lines: string[] = [];
-    expect(await loadCredentials(folder, key, (line) => lines.push(line))).toBeUndefined();
-    expect(lines).toEqual([expect.stringMatching(/must join again/)]);
-  }
-});
 
 test.each([
   '',

@@ -64,13 +64,13 @@ test('an address without certificate or token is said to need a token', async ()
 
 test('a certificate is renewed for the same key before it ends, and used from then on', async () => {
   const { plane, agent } = await members();
-  const before = await readFile(`${agent.folder}/node.crt`, 'utf8');
+  const before = await readFile(`${agent.folder}/membership.json`, 'utf8');
   agent.clock.advance(61 * DAY);
   await plane.answered('renewCertificate', 1);
   await agent.said(/certificate renewed/);
   await agent.clock.skip();
   await plane.answered('heartbeat', 3);
-  expect(await readFile(`${agent.folder}/node.crt`, 'utf8')).not.toBe(before);
+  expect(await readFile(`${agent.folder}/membership.json`, 'utf8')).not.toBe(before);
   expect(plane.nodes.size).toBe(1);
 });
 

@@ -1,0 +1,134 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { messageOf } from '../../../error.ts';
+import { DiskError } from '../../../files/disk-error.ts';
+import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
+import { codeOf } from '../../../process/code-of.ts';
+import { AgentError } from '../../configuration/error.ts';
+import { type Credentials, credentialsOf } from './credentials.ts';
+import type { NodeKey } from './key.ts';
+
+/** Name of the file that says to which control plane the node belongs. */
+export const MEMBERSHIP = 'membership.json';
+
+/** To which control plane a node belongs. Its file is replaced as a whole: it is never of two control planes. */
+export interface MembershipRecord {
+  /** `https://host:port`. */
+  readonly origin: string;
+  readonly credentials: Credentials;
+  /** What `controlPlane` in `node.yaml` said as this was written: while it says the same, it is older than this. */
+  readonly configuredBefore: string | undefined;
+}
+
+export interface RecordOptions {
+  readonly folder: string;
+  readonly key: () => Promise<NodeKey>;
+  /** `controlPlane` in `node.yaml`. */
+  readonly configured: string | undefined;
+  /** Gets a line for a person when a file is set aside because it cannot be used. */
+  readonly log: (line: string) => void;
+}
+
+const schema = z.object({
+  origin: z.string(),
+  configuredBefore: z.string().optional(),
+  certificateChain: z.string(),
+  caCertificates: z.string(),
+});
+
+/**
+ * Reads to which control plane the node belongs. Where it is told by `node.crt` and `ca.crt`, as older agents did, it is
+ * written anew as one file.
+ * @returns `undefined` if the node has not joined
+ */
+export async function readRecord(options: RecordOptions): Promise<MembershipRecord | undefined> {
+  const { folder, key, log } = options;
+  const file = join(folder, MEMBERSHIP);
+  const text = await readIfThere(file);
+  if (text === undefined) return await takeOver(options);
+  await removeOlderForm(folder, log);
+  try {
+    const { origin, configuredBefore, ...certificates } = parse(text, file);
+    return {
+      origin,
+      configuredBefore,
+      credentials: credentialsOf({ key: await key(), ...certificates, where: file }),
+    };
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    log(`${error.message} Set aside as ${await setAside(file)}; the node must join again.`);
+    return undefined;
+  }
+}
+
+/** Writes to which control plane the node belongs, whole or not at all. @throws DiskError */
+export async function writeRecord(folder: string, record: MembershipRecord): Promise<void> {
+  const { origin, configuredBefore, credentials } = record;
+  const { certificateChain, caCertificates } = credentials;
+  const content = { origin, configuredBefore, certificateChain, caCertificates };
+  await writeDurably(join(folder, MEMBERSHIP), `${JSON.stringify(content, null, 2)}\n`, 0o600);
+}
+
+function parse(text: string, where: string): z.infer<typeof schema> {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause;
+    throw new AgentError({ what: 'this does not say to which control plane it belongs', where });
+  }
+}
+
+async function takeOver(options: RecordOptions): Promise<MembershipRecord | undefined> {
+  const { folder, key, configured: origin, log } = options;
+  const [certificateFile, caFile] = olderForm(folder);
+  const certificateChain = await readIfThere(certificateFile);
+  const caCertificates = await readIfThere(caFile);
+  if (origin === undefined || certificateChain === undefined || caCertificates === undefined) {
+    return undefined;
+  }
+  try {
+    const credentials = credentialsOf({
+      key: await key(),
+      certificateChain,
+      caCertificates,
+      where: certificateFile,
+    });
+    const record = { origin, credentials, configuredBefore: undefined };
+    await replaceOlderForm(folder, record, log);
+    return record;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const aside = await setAside(certificateFile);
+    log(`${error.message} Set aside as ${aside}; the node must join again.`);
+    return undefined;
+  }
+}
+
+async function replaceOlderForm(
+  folder: string,
+  record: MembershipRecord,
+  log: (line: string) => void,
+): Promise<void> {
+  try {
+    await writeRecord(folder, record);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return log(error.message);
+  }
+  await removeOlderForm(folder, log);
+}
+
+/** Files of no use beside the record do no harm either: a disk that does not let go of them ends nothing. */
+async function removeOlderForm(folder: string, log: (line: string) => void): Promise<void> {
+  try {
+    for (const file of olderForm(folder)) await rm(file, { force: true });
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    log(`older certificates cannot be removed: ${messageOf(error)}`);
+  }
+}
+
+function olderForm(folder: string): [certificate: string, ca: string] {
+  return [join(folder, 'node.crt'), join(folder, 'ca.crt')];
+}

@@ -1,0 +1,28 @@
+import { ExplainedError } from '../error.ts';
+import { codeOf } from '../process/code-of.ts';
+
+/** What the codes of errno(3) mean to an operator. */
+const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> = {
+  ENOSPC: ['the disk is full', 'Make room on it.'],
+  EDQUOT: ['the disk is full', 'Make room on it.'],
+  EROFS: ['the disk is read-only', 'Use one that can be written.'],
+  EIO: ['the disk gives errors', 'Look at the kernel’s log, and replace it.'],
+};
+
+/** A file cannot be written. */
+export class DiskError extends ExplainedError {
+  /** As errno(3) has it. */
+  readonly code: string;
+
+  constructor(file: string, code: string, cause: unknown) {
+    const [why, fix] = MEANINGS[code] ?? [code, undefined];
+    super({ what: `${file} cannot be written: ${why}`, fix, cause });
+    this.code = code;
+  }
+}
+
+/** An error of the system as one that says which file could not be written; any other as it is. */
+export function asDiskError(file: string, error: unknown): unknown {
+  const code = codeOf(error);
+  return code === undefined ? error : new DiskError(file, code, error);
+}
