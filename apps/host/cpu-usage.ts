@@ -26,20 +26,41 @@ export function cpuUsage(before: CpuTimes, after: CpuTimes): number {
   return Math.min(1, Math.max(0, (after.busy - before.busy) / total));
 }
 
-/** Looks again and again: each look tells of the time since the one before, the first of all time since the start. */
+/** Milliseconds: of so much time, at least, a meter tells. */
+const WINDOW = 5_000;
+/** Milliseconds between two looks that are kept. */
+const STEP = 1_000;
+
+interface Look {
+  /** Milliseconds. */
+  readonly at: number;
+  readonly times: CpuTimes;
+}
+
+/**
+ * Tells how busy the processors were in the last seconds, at first since the kernel started. How many ask, and how often,
+ * makes no difference to any of them.
+ */
 export class CpuMeter {
   readonly #file: string;
-  #before: CpuTimes = { busy: 0, total: 0 };
+  readonly #now: () => number;
+  /** Oldest first; the first is what the next look is compared with, or one before it. */
+  #looks: Look[] = [{ at: Number.NEGATIVE_INFINITY, times: { busy: 0, total: 0 } }];
 
-  constructor(root = '/') {
+  /** @param now milliseconds that passed since some moment */
+  constructor(root = '/', now: () => number = () => performance.now()) {
     this.#file = join(root, 'proc/stat');
+    this.#now = now;
   }
 
-  /** Share of the processors' time since the last look that was busy, 0 to 1. */
+  /** Share of the processors' time that was busy, 0 to 1. */
   async look(): Promise<number> {
-    const after = parseCpuTimes(await readText(this.#file));
-    const usage = cpuUsage(this.#before, after);
-    this.#before = after;
-    return usage;
+    const times = parseCpuTimes(await readText(this.#file));
+    const at = this.#now();
+    const old = this.#looks.findLastIndex((look) => at - look.at >= WINDOW);
+    this.#looks = this.#looks.slice(Math.max(old, 0));
+    const [before = { times }] = this.#looks;
+    if (at - (this.#looks.at(-1)?.at ?? 0) >= STEP) this.#looks.push({ at, times });
+    return cpuUsage(before.times, times);
   }
 }

@@ -59,8 +59,9 @@ export function judge(facts: HealthFacts): Health {
   for (const { name, health, problem } of storage.pools) {
     if (health !== 'healthy') problems.push(`storage pool ${name}: ${problem ?? health}`);
   }
-  if (controlPlane.state === 'unreachable' || controlPlane.state === 'refused') {
-    problems.push(`control plane: ${controlPlane.problem ?? controlPlane.state}`);
+  const { state, problem } = controlPlane;
+  if (problem !== null || state === 'unreachable' || state === 'refused') {
+    problems.push(`control plane: ${problem ?? state}`);
   }
   return {
     ok: problems.length === 0,

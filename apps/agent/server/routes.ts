@@ -19,7 +19,14 @@ export function routes(parts: Parts): Route[] {
     answer: async () => json(await look()),
   });
   return [
-    get('/healthz', () => readHealth(parts)),
+    {
+      method: 'GET',
+      path: '/healthz',
+      answer: async () => {
+        const health = await readHealth(parts);
+        return json(health, health.ok ? 200 : 503);
+      },
+    },
     { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) },
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { CpuMeter, cpuUsage, parseCpuTimes } from '../../../../apps/host/cpu-usage.ts';
 import { parseUnitSerial } from '../../../../apps/host/disk-serial.ts';
@@ -54,11 +55,29 @@ describe('processors', () => {
     expect(cpuUsage(times, { busy: 1, total: 2 })).toBe(0);
   });
 
-  test('a meter tells of the time since its own last look', async () => {
+  test('a meter tells everyone of the last seconds, however many ask', async () => {
     const root = await plant({ 'proc/stat': 'cpu  30 0 0 10 0 0 0 0\n' });
-    const meter = new CpuMeter(root);
+    let seconds = 0;
+    const meter = new CpuMeter(root, () => seconds * 1000);
+    /** Seconds pass, half of whose time is busy. */
+    const pass = async (more: number, busy: number) => {
+      seconds += more;
+      const [total, used] = [40 + seconds * 100, 30 + busy];
+      await writeFile(`${root}/proc/stat`, `cpu  ${used} 0 0 ${total - used} 0 0 0 0\n`);
+    };
     expect(await meter.look()).toBe(0.75);
+    expect(await meter.look()).toBe(0.75);
+    await pass(10, 900);
+    // A heartbeat, a scrape and two consoles.
+    const four = [await meter.look(), await meter.look(), await meter.look(), await meter.look()];
+    expect(four).toEqual([0.9, 0.9, 0.9, 0.9]);
+    for (let count = 0; count < 20; count += 1) {
+      await pass(0.25, 900);
+      await meter.look();
+    }
     expect(await meter.look()).toBe(0);
+    await pass(30, 900 + 1500);
+    expect(await meter.look()).toBe(0.5);
   });
 });
 

@@ -48,7 +48,10 @@ const FILES = {
   'quantix/ssh/authorized_keys': 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me\n',
   'quantix/node/node.key': PEM(SECRETS.nodeKey),
   'quantix/node/node.yaml': `# ${SECRETS.token}\njoinToken: ${SECRETS.token}\npools: []\n`,
-  'quantix/node/node.crt': '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+  'quantix/node/membership.json': JSON.stringify({
+    origin: 'https://qvdc.example',
+    certificateChain: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+  }),
   'quantix/vdc/ca.key': PEM(SECRETS.authority),
   'quantix/vdc/config.yaml': `database:\n  password: ${SECRETS.database}\n`,
   'etc/quantix/network/wlan1.conf': `PSK=${SECRETS.sessionPsk}\n`,
@@ -115,7 +118,7 @@ describe('the bundle of a machine', () => {
     expect(text).not.toMatch(/5ecret/);
     expect(all.get('logs/system/messages')).toContain('it said <removed> there');
     expect(all.get('configuration/network/wlan0.conf')).toBe('SSID=home\nPSK=<removed>\n');
-    expect(all.get('configuration/node/node.crt')).toContain('MIIB');
+    expect(all.get('configuration/node/membership.json')).toContain('MIIB');
     expect(all.get('configuration/files.json')).toContain('"path": "node/node.key"');
     expect(all.get(`virtual-machines/${ID}.xml`)).toContain("port='5900'");
     expect(all.get('kernel/dmesg.txt')).toContain('dmesg -r\n');

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { askAgent } from '../../../../../apps/agent/client/ask-agent.ts';
 import { healthSchema } from '../../../../../apps/api/health.ts';
 import { hostSchema } from '../../../../../apps/api/host.ts';
 import { networkSchema } from '../../../../../apps/api/network.ts';
@@ -33,6 +34,31 @@ test('each answer has the address of that moment', async () => {
   expect(await address()).toBe('10.0.0.8');
   around.address = null;
   expect(await address()).toBeNull();
+});
+
+test('health has status 503 with the problems, and is the same for people', async () => {
+  const { around, send, socket } = await agentIn();
+  expect((await send('GET /healthz')).status).toBe(200);
+  around.libvirt = { available: false, problem: 'libvirt is not running' };
+  const { status, text } = await send('GET /healthz');
+  expect(status).toBe(503);
+  expect(healthSchema.parse(JSON.parse(text))).toMatchObject({
+    ok: false,
+    problems: ['libvirt is not running'],
+  });
+  expect(await askAgent({ socketPath: socket, path: '/healthz', schema: healthSchema })).toEqual(
+    JSON.parse(text),
+  );
+  around.libvirt = { available: true, version: '9.0.0' };
+  around.controlPlane = {
+    state: 'connected',
+    address: 'https://qvdc',
+    problem: 'the renewed certificate cannot be written',
+  };
+  expect(await send('GET /healthz')).toMatchObject({
+    status: 503,
+    text: expect.stringContaining('control plane: the renewed certificate cannot be written'),
+  });
 });
 
 test('a VM is defined, started, shut down, destroyed and undefined', async () => {
