@@ -3,6 +3,7 @@ import type { MaintenanceRequest } from '../api/maintenance.ts';
 import type { PoolRequest } from '../api/storage.ts';
 import type { NetworkCommand } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
+import type { OwnCommand } from '../process/own-program.ts';
 import type { FactName, FactValue } from './facts.ts';
 
 /** How something is asked; a rejection's message is shown to the person at the console. */
@@ -29,6 +30,9 @@ export interface Deps {
   /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded, a line each. */
   enableSsh(minutes: number | null, signal: AbortSignal): Promise<string[]>;
   disableSsh(signal: AbortSignal): Promise<string[]>;
+
+  /** Runs another of the appliance's programs. Resolves with what it says, a line each. */
+  run(command: OwnCommand, signal: AbortSignal): Promise<string[]>;
 
   restartService(name: string, signal: AbortSignal): Promise<void>;
 

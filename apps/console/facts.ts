@@ -7,6 +7,7 @@ import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
 import type { SshState } from '../services/ssh.ts';
 import type { Service } from '../services/state.ts';
+import type { TimeState } from '../services/time.ts';
 import type { Stick } from '../support/sticks.ts';
 
 /** What is known of one thing: its value, or why it is not known. Both are `null` until it was first read. */
@@ -44,6 +45,7 @@ export const FACTS = {
   // Disks are asked how they fare.
   hardware: every<Hardware>(60_000),
   sticks: every<Stick[]>(5_000),
+  time: every<TimeState>(10_000),
   systemLog: every<string[]>(5_000),
   kernelLog: every<string[]>(5_000),
   kernelWarnings: every<string[]>(5_000),

@@ -47,6 +47,11 @@ const ROWS: Readonly<Record<string, Kept>> = {
     read: 'ip -4 -o addr show dev eth0 | grep -o "inet [0-9./]*"',
   },
   hostname: { write: 'qx-hostname node7', boot: service('hostname'), read: 'hostname' },
+  'time/servers': {
+    write: 'qx-time servers ntp.example',
+    boot: 'qx-time refresh',
+    read: 'cat /run/quantix/ntp/*.sources',
+  },
   'ssh/ssh_host_*_key': {
     write: SSHD,
     boot: SSHD,

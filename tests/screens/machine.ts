@@ -158,6 +158,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     ]),
     enableSsh: note('enableSsh', []),
     disableSsh: note('disableSsh', []),
+    run: note('run', []),
     restartService: note('restartService', undefined),
     passwordState: async () => 'empty',
     checkPassword: async (password) => password === 'right password',
@@ -202,6 +203,16 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
   sticks: async () => [
     { path: '/dev/sdb1', type: 'vfat', label: 'LOGS', size: 15_502_147_584, model: 'Kingston' },
   ],
+  time: async () => ({
+    servers: ['ntp1.example', '10.0.0.9'],
+    synchronized: true,
+    reference: '10.0.0.9',
+    offset: 0.0123,
+    sources: [
+      { address: '10.0.0.9', state: 'selected' },
+      { address: '192.0.2.1', state: 'silent' },
+    ],
+  }),
   systemLog: async () => ['first line of system', 'second line'],
   kernelLog: async () => ['first line of kernel', 'second line'],
   kernelWarnings: async () => [],

@@ -111,6 +111,12 @@ export const SCENES: readonly Scene[] = [
   scene('maintenance', [['6m', /as usual/]]),
   scene('maintenance-on', [['6m', /new memory/]], IN_MAINTENANCE),
   scene('password', [['6p', /Once more/]]),
+  scene('host-name', [['6h', /at once and after/]]),
+  scene('time', [['6t', /sets the clock/]]),
+  scene('time-servers', [
+    ['6t', /sets the clock/],
+    ['s', /closed network/],
+  ]),
   scene('hardware', [['6w', /PowerEdge/]]),
   scene('support', [['6b', /LOGS/]]),
   scene('reset', [['6f', /ALL OF IT|stays as it is/]]),

@@ -16,9 +16,11 @@ import { changeNetwork } from '../../network/change.ts';
 import { detectManagementAddress } from '../../network/management-address.ts';
 import { scanWifi } from '../../network/scan.ts';
 import { readNetwork } from '../../network/status.ts';
+import { runOwnProgram } from '../../process/own-program.ts';
 import { restartService } from '../../services/control.ts';
 import { disableSsh, enableSsh, enableSshFor, sshState } from '../../services/ssh.ts';
 import { readServices } from '../../services/state.ts';
+import { readTimeState } from '../../services/time.ts';
 import { readSticks } from '../../support/sticks.ts';
 import type { Deps, Read } from '../deps.ts';
 import { askReadiness } from './control-plane.ts';
@@ -64,6 +66,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       network: (signal) => readNetwork({ signal }),
       services: () => readServices(),
       ssh: (signal) => sshState({ signal }),
+      time: (signal) => readTimeState(signal),
       systemLog: readSystemLog,
       kernelLog: readKernelLog,
       kernelWarnings: readKernelWarnings,
@@ -79,6 +82,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     enableSsh: (minutes, signal) =>
       minutes === null ? enableSsh({ signal }) : enableSshFor(minutes, { signal }),
     disableSsh: (signal) => disableSsh({ signal }),
+    run: (command, signal) => runOwnProgram(command, { signal }),
     restartService: (name, signal) => restartService(name, { signal }),
     passwordState: (signal) => passwordState({ signal }),
     checkPassword: (password, signal) => checkPassword(password, { signal }),

@@ -5,11 +5,13 @@ import { enter, show } from '../steps.ts';
 import { body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
 import { HARDWARE } from './hardware.ts';
+import { hostNameScreen } from './host-name.ts';
 import { MAINTENANCE } from './maintenance.ts';
 import { passwordScreen } from './password.ts';
 import { enterReset } from './reset.ts';
 import { STORAGE } from './storage.ts';
 import { SUPPORT } from './support.ts';
+import { timeScreen } from './time.ts';
 import { VMS } from './vms.ts';
 
 /** Screens that have no key of their own in the menu: a further one is a line here. */
@@ -36,6 +38,8 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'w', text: 'Hardware', run: (state) => enter(state, HARDWARE) },
   { letter: 'b', text: 'Support bundle', run: (state) => enter(state, SUPPORT) },
   { letter: 'f', text: 'Factory reset', run: enterReset },
+  { letter: 'h', text: 'Host name', run: (state) => enter(state, hostNameScreen(state)) },
+  { letter: 't', text: 'Time', run: (state) => enter(state, timeScreen()) },
 ];
 
 /** What one sets up once, or seldom looks at. */

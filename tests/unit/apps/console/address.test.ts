@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -16,12 +17,14 @@ import {
   isSameAddress6,
   toSubnet6,
 } from '../../../../apps/console/screens/address6.ts';
+import { isHostName } from '../../../../apps/console/screens/host-name.ts';
 import {
   isInterfaceName,
   isNumber,
   isRoute,
   portsProblem,
 } from '../../../../apps/console/screens/link-rules.ts';
+import { isTimeServer } from '../../../../apps/console/screens/time.ts';
 import { PROJECT } from '../../profile/profiles.ts';
 
 const LIBRARY = join(PROJECT, 'overlay/common/usr/lib/quantix/network');
@@ -43,9 +46,9 @@ const WORDS = [
 ];
 
 /** What qx-network's own functions say of words: yes or no for each. */
-async function shellSays(check: string, words: readonly string[]): Promise<boolean[]> {
+async function shellSays(check: string, words: readonly string[], more = ''): Promise<boolean[]> {
   const read = PARTS.map((part) => `. ${LIBRARY}/${part}.sh; `).join('');
-  const script = `${read}where=here; for word; do if ${check} 2>/dev/null; then echo yes; else echo no; fi; done`;
+  const script = `${read}${more}where=here; for word; do if ${check} 2>/dev/null; then echo yes; else echo no; fi; done`;
   const { stdout } = await execa('busybox', ['sh', '-c', script, 'sh', ...words]);
   return stdout.split('\n').map((line) => line === 'yes');
 }
@@ -154,4 +157,26 @@ test('routes that can be typed are those that qx-network takes', async () => {
     ],
   ];
   expect(routes.map(isRoute)).toEqual(await shellSays('is_route "$word"', routes));
+});
+
+test('host names and time servers that can be typed are those that the programs take', async () => {
+  const names = [
+    ...['node7', 'NODE-7', '7', '-a', 'a-', '', 'a.b', 'a b', 'a_b', 'é', 'a'.repeat(63)],
+    ...[
+      'a'.repeat(64),
+      'ntp.example',
+      'ntp.example.',
+      '.a',
+      'a..b',
+      '-ntp.example',
+      'ntp.7',
+      '7.ntp',
+    ],
+    ...['10.0.0.9', '10.0.0', '2001:db8::9', 'fe80::1', '::1', '127.0.0.1', `${'a.'.repeat(126)}a`],
+    ...[`${'a.'.repeat(127)}a`, 'a\nb', '$(x)', 'a,b'],
+  ];
+  expect(names.map(isHostName)).toEqual(await shellSays('is_host_name "$word"', names));
+  const program = await readFile(join(PROJECT, 'overlay/common/usr/sbin/qx-time'), 'utf8');
+  const [rule = ''] = /^is_time_server\(\) \{\n[\s\S]*?^\}\n/m.exec(program) ?? [];
+  expect(names.map(isTimeServer)).toEqual(await shellSays(`is_time_server "$word"`, names, rule));
 });

@@ -22,6 +22,8 @@ const CHANGES = [
   ['SSH for some time', ['3', /SSH is/, 'e', /Minutes/, '\r']],
   ['SSH off', ['3', /SSH is/, 'd']],
   ['a service', ['4', /chronyd/, 'r', /Restart/, 'y']],
+  ['a host name', [/backup/, '6h', /at once/, '\r']],
+  ['time servers', ['6t', /sets the/, 's', /closed network/, '\r']],
   ['another password', ['6p', /Once/, 'new password\tnew password\r']],
   ['a restart', ['7', /Shut/, 'r', /Restart/, 'y']],
   ['a shut-down', ['7', /Shut/, 's', /Shut/, 'y']],

@@ -302,3 +302,37 @@ test('without a disk for settings a change lasts for the session, and that is sa
   terminal.type('s');
   expect(await terminal.see(/comes back/)).toContain('until the next restart');
 });
+
+test('the machine is named by typing, and a name that is none is not taken', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  await terminal.see(/backup/);
+  terminal.type('6h');
+  await terminal.see(/at once and after/);
+  terminal.type('-\r');
+  await terminal.see(/! Letters, digits and -/);
+  terminal.type('8\r');
+  await terminal.see(/This machine is node7-8/);
+  expect(calls).toEqual([['run', { program: 'qx-hostname', args: ['node7-8'] }]]);
+});
+
+test('time servers are named by typing, or none is asked', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('6t');
+  expect(await terminal.see(/sets the clock/)).toMatch(/set by 10\.0\.0\.9, and off by 12 ms/);
+  terminal.type('s');
+  await terminal.see(/closed network/);
+  terminal.type('\t, 10.0.0.256\r');
+  await terminal.see(/! Not a name or address: 10\.0\.0\.256/);
+  terminal.type('\x7f\x7f\x7f7\r');
+  await terminal.see(/The time servers are set/);
+  terminal.type('\rs');
+  await terminal.see(/closed network/);
+  terminal.type(' \r');
+  await terminal.see(/The time servers are set/);
+  expect(calls).toEqual([
+    ['run', { program: 'qx-time', args: ['servers', 'ntp1.example,10.0.0.9,10.0.0.7'] }],
+    ['run', { program: 'qx-time', args: ['servers', 'none'] }],
+  ]);
+});

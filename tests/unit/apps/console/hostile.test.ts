@@ -23,6 +23,13 @@ const FACTS: Deps['facts'] = {
   services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
   systemLog: async () => [EVIL, EVIL],
+  time: async () => ({
+    servers: [EVIL],
+    synchronized: true,
+    reference: EVIL,
+    offset: 1,
+    sources: [{ address: EVIL, state: 'wrong' }],
+  }),
   vms: async () => ({
     libvirt: { available: true, version: EVIL },
     vms: [{ ...VM, name: EVIL, state: 'running' }],
@@ -63,6 +70,9 @@ test.each([
   ['services', ['4']],
   ['restart', ['4', 'r']],
   ['logs', ['5']],
+  ['host name', ['6h']],
+  ['time', ['6t']],
+  ['time servers', ['6ts']],
   ['failure', ['3', 'd']],
   ['virtual machines', ['6', 'v']],
   ['cutting power', ['6', 'v', 'x']],

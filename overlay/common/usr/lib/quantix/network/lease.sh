@@ -297,7 +297,7 @@ set_time_sources() {
 	else
 		rm -f "$TIME_SOURCES/$1.sources"
 	fi
-	[ ! -S /run/chrony/chronyd.sock ] || chronyc reload sources >/dev/null 2>&1 9>&- || :
+	/usr/sbin/qx-time refresh </dev/null >/dev/null 2>&1 9>&- || :
 }
 
 # A host name of a lease counts where the operator set none. Of several, that of the preferred interface does, so that

@@ -1,0 +1,41 @@
+import { request, withNotices } from '../change.ts';
+import { textField } from '../kit/field.ts';
+import type { Screen, State } from '../state.ts';
+import { formScreen } from './form.ts';
+
+/** True for a host name by RFC 1123: the rule is that of qx-hostname, which has the last word. */
+export function isHostName(name: string): boolean {
+  return /^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/.test(name);
+}
+
+/** The form for the machine's name, filled in with the one that it has. */
+export function hostNameScreen({ facts }: State): Screen {
+  return formScreen<'name'>(
+    {
+      title: 'Host name',
+      purpose: [
+        'The name of this machine, at once and after a restart. Names from DHCP do not count then.',
+      ],
+      fields: [
+        textField<'name'>({
+          name: 'name',
+          label: 'Name',
+          hint: 'letters, digits and - between them, at most 63',
+          problem: ({ name }) =>
+            isHostName(name) ? null : 'Letters, digits and - between them, at most 63.',
+        }),
+      ],
+      send: (state, { name }) =>
+        request(state, {
+          title: `Naming the machine ${name}`,
+          facts: ['host', 'network'],
+          leads: 'back',
+          run: async (deps, signal) => {
+            const notices = await deps.run({ program: 'qx-hostname', args: [name] }, signal);
+            return withNotices(`This machine is ${name}.`, notices);
+          },
+        }),
+    },
+    { name: facts.host.value?.hostname ?? facts.network.value?.hostname ?? '' },
+  );
+}

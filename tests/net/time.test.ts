@@ -1,0 +1,108 @@
+import { expect } from 'vitest';
+import { parseTimeState } from '../../apps/services/time.ts';
+import type { Machine } from './world/machine.ts';
+import { begin } from './world/story.ts';
+import { test } from './world/test.ts';
+
+const KEPT = '/quantix/time/servers';
+const POOL = 'pool pool.ntp.org iburst maxsources 4';
+
+/** All that chronyd is to ask. */
+const sources = (machine: Machine) =>
+  machine.succeed('cat /run/quantix/ntp/*.sources 2>/dev/null || :');
+
+const servers = (machine: Machine, words: string) => machine.sh('qx-time servers "$1"', words);
+
+/** In place of chronyc: the answers that it gave to 4.3 of Debian, or none. */
+async function standIn(machine: Machine, tracking: string, list = ''): Promise<void> {
+  const script = `#!/bin/sh\ncase $* in *tracking) echo '${tracking}' ;; *sources) printf '${list}' ;; *) exit 1 ;; esac\n`;
+  await machine.write('/usr/bin/chronyc', script);
+  await machine.succeed('chmod 755 /usr/bin/chronyc');
+}
+
+for (const shell of ['ash', 'dash'] as const) {
+  test(`chronyd asks whom the operator names, else whom leases name, else the pool (${shell})`, async () => {
+    await using story = await begin(shell);
+    const { machine } = story;
+    await machine.succeed('qx-time refresh');
+    expect(await sources(machine)).toBe(POOL);
+    await machine.write('/run/quantix/ntp/eth0.sources', 'server 10.0.0.8 iburst\n');
+    await machine.succeed('qx-time refresh');
+    expect(await sources(machine)).toBe('server 10.0.0.8 iburst');
+    const named = await servers(machine, 'ntp.example,10.0.0.9,2001:db8::9');
+    expect(named).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(await sources(machine)).toBe(
+      'server 10.0.0.8 iburst\nserver ntp.example iburst\nserver 10.0.0.9 iburst\nserver 2001:db8::9 iburst',
+    );
+    await machine.succeed('rm -r /run/quantix/ntp; qx-time refresh');
+    expect(await sources(machine)).toMatch(/^server ntp\.example iburst\n/);
+    // A closed network: nobody of the internet is asked, now and after a restart.
+    expect(await servers(machine, 'none')).toMatchObject({ status: 0 });
+    expect(await sources(machine)).toBe('');
+    await machine.succeed('rm -r /run/quantix/ntp; qx-time refresh');
+    expect(await sources(machine)).toBe('');
+    expect(await servers(machine, 'default')).toMatchObject({ status: 0 });
+    expect(await sources(machine)).toBe(POOL);
+    expect(await machine.read(KEPT)).toBeUndefined();
+  });
+}
+
+test('what is no server is refused, and a file with it set aside and told', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  for (const wrong of ['', 'a b', '10.0.0.256', '10.0.0', 'a,', '$(x)', 'fe80::1', '-a', 'a\nb']) {
+    expect(await servers(machine, wrong)).toMatchObject({ status: 1 });
+  }
+  expect(await servers(machine, 'a,b,c,d,e,f,g,h,i')).toMatchObject({
+    status: 1,
+    stderr: 'qx-time: more than 8 servers',
+  });
+  await machine.write(KEPT, 'server 10.0.0.9\ncommand\n');
+  expect(await machine.sh('qx-time refresh')).toMatchObject({ status: 0 });
+  expect(await sources(machine)).toBe(POOL);
+  expect((await machine.status()).problems).toEqual([
+    `${KEPT}.rejected: set aside, for it has a mistake; remove it when that has been seen to`,
+  ]);
+  expect(await servers(machine, '10.0.0.9')).toMatchObject({ status: 0 });
+  expect((await machine.status()).problems).toEqual([]);
+});
+
+test('without a place to keep it, it lasts until the next boot', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await machine.succeed('umount /quantix; umount /quantix');
+  expect(await servers(machine, '10.0.0.9')).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching('until the next boot') as string,
+  });
+  expect(await sources(machine)).toBe('server 10.0.0.9 iburst');
+  expect(await machine.files()).toEqual(['/etc/quantix/time/servers']);
+});
+
+test('the status is what chronyd says, and that it says nothing', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const state = async () => parseTimeState(await machine.succeed('qx-time status --json'));
+  expect(await state()).toMatchObject({ servers: null, synchronized: null, sources: [] });
+  await servers(machine, '10.0.0.9,ntp.example');
+  await standIn(
+    machine,
+    '0A000009,10.0.0.9,3,1795554963.123456789,-0.000012345,0.000001,0.00001,1.0,0.0,0.1,0.001,0.002,64.2,Normal',
+    '^,*,10.0.0.9,2,6,377,12,-0.000001,-0.000002,0.0001\\n^,?,192.0.2.1,0,6,0,4294967295,0,0,0\\n^,?,\x1b[2J,0,6,0,1,0,0,0\\n',
+  );
+  expect(await state()).toEqual({
+    servers: ['10.0.0.9', 'ntp.example'],
+    synchronized: true,
+    reference: '10.0.0.9',
+    offset: -0.000012345,
+    sources: [
+      { address: '10.0.0.9', state: 'selected' },
+      { address: '192.0.2.1', state: 'silent' },
+    ],
+  });
+  expect(await machine.succeed('qx-time status')).toMatch(/^The clock is set by 10\.0\.0\.9/m);
+  await standIn(machine, '00000000,,0,0.0,0.000000000,0,0,0,0,0,1,1,0.0,Not synchronised');
+  expect(await state()).toMatchObject({ synchronized: false, reference: '' });
+  await standIn(machine, '\x1b[2J","x":"');
+  expect(await state()).toMatchObject({ synchronized: null });
+});
