@@ -23,6 +23,7 @@ import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
 import { systemClock } from '../watch/clock.ts';
+import type { HostCommands } from './commands/host-commands.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
 import { lazyMembership } from './membership/lazy-membership.ts';
 import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
@@ -138,6 +139,7 @@ export function startMachine(options: MachineOptions): Machine {
   });
   const host = async () =>
     await readHost({ meter, managementAddress: await detectManagementAddress() });
+  let commands: Promise<HostCommands> | undefined;
   const membership = lazyMembership({
     folder,
     config,
@@ -151,6 +153,24 @@ export function startMachine(options: MachineOptions): Machine {
     // Not waited for: a pool that is being made must not hold up what is told meanwhile.
     onAssignedPools: async (pools) => {
       manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
+    },
+    openCommands: () => {
+      commands ??= import('./commands/host-commands.ts').then(({ openCommands }) =>
+        openCommands({
+          folder,
+          uri,
+          findPool: async (id) => (await pools.last()).pools.find((pool) => pool.id === id),
+          vmsChanged: vms.refresh,
+          poolsChanged: pools.refresh,
+          log: (line) => log.info(line),
+          signal,
+        }),
+      );
+      // The disk may be better the next time.
+      commands.catch(() => {
+        commands = undefined;
+      });
+      return commands;
     },
     isPersistent: async () =>
       (await readMounts()).some(({ path, readOnly }) => path === PERSISTENT && !readOnly),

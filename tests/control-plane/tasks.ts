@@ -14,6 +14,9 @@ import {
 
 type Content = MessageInitShape<typeof WatchResponseSchema>['content'];
 
+/** What a task is made of. */
+export type TaskInit = Exclude<MessageInitShape<typeof TaskSchema>, Task>;
+
 /** The tasks of one node, and the stream on which it gets them; by the rules of `task.proto`. */
 export class Tasks {
   /** Every report that came, in order. */
@@ -29,7 +32,7 @@ export class Tasks {
   }
 
   /** Gives the node something to do, within a minute unless the task says otherwise. @returns its id */
-  give(task: MessageInitShape<typeof TaskSchema>): string {
+  give(task: TaskInit): string {
     const whole = create(TaskSchema, {
       id: crypto.randomUUID(),
       expiresAt: timestampFromMs(Date.now() + 60_000),
@@ -74,6 +77,13 @@ export class Tasks {
     if (isFinal(report)) this.#unfinished.delete(report.taskId);
     this.#arrivals.emit('report');
     return true;
+  }
+
+  /** A task that is not finished. */
+  taskOf(id: string): Task {
+    const task = this.#unfinished.get(id);
+    if (task === undefined) throw new Error(`${id} is finished, or was never given`);
+    return task;
   }
 
   /** Waits until a stream is open. */

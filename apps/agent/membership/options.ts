@@ -2,6 +2,7 @@ import type { Health } from '../../api/health.ts';
 import type { AssignedPool } from '../../proto/gen/quantix/v1/storage_pb.js';
 import type { Clock } from '../../watch/clock.ts';
 import type { NodeConfig } from '../configuration/node-config.ts';
+import type { Commands } from './command-stream.ts';
 import type { Facts } from './facts.ts';
 
 /** As in `GET /healthz`. */
@@ -16,6 +17,10 @@ export interface MembershipOptions {
   readonly agentVersion: string;
   /** Gets the whole list of pools that this host should have, each time the control plane tells it. */
   readonly onAssignedPools?: ((pools: readonly AssignedPool[]) => Promise<void>) | undefined;
+  /** Opens what does what the control plane wants done; without it nothing is asked for. Called with each session. */
+  readonly openCommands?:
+    | (() => Promise<{ readonly bootId: string; readonly commands: Commands }>)
+    | undefined;
   /** Whether `folder` outlives a reboot, asked on joining. */
   readonly isPersistent: () => Promise<boolean>;
   /** Gets lines for the log. */

@@ -3,6 +3,7 @@ import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import type { AssignedPools } from '../../proto/gen/quantix/v1/storage_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import { type AgentError, PassingError, RefusedError } from '../configuration/error.ts';
+import { CommandStream } from './command-stream.ts';
 import { backOff } from './connection/back-off.ts';
 import { ClockWatch } from './connection/clock-watch.ts';
 import { type Connection, openConnection } from './connection/connection.ts';
@@ -125,13 +126,39 @@ export class Session {
 
   /** Comes back when the signal is given. @throws RefusedError if the control plane refuses this node */
   async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const ended = AbortSignal.any([signal, over.signal]);
+    let commands: Promise<void> | undefined;
     try {
       await this.#beginEpoch(this.#options.kept);
       await this.#pause(this.#options.random() * JITTER, signal);
-      while (!signal.aborted) await this.#round(signal);
+      while (!signal.aborted) {
+        await this.#round(signal);
+        if (this.#outcome().connected) commands ??= this.#takeCommands(ended);
+      }
     } finally {
+      over.abort();
       this.#connection.drop();
+      await commands;
     }
+  }
+
+  async #takeCommands(signal: AbortSignal): Promise<void> {
+    const { openCommands, log } = this.#options;
+    const opened = await openCommands?.().catch((error: unknown) => {
+      log(`no commands are taken: ${messageOf(error)}`);
+    });
+    if (!opened) return;
+    const stream = new CommandStream({
+      ...this.#options,
+      ...opened,
+      connection: () => this.#connection,
+      onHeartbeatWanted: () => {
+        this.#heartbeatDue = 0;
+        this.#news.set();
+      },
+    });
+    await stream.run(signal);
   }
 
   /** One step of the conversation. */

@@ -212,7 +212,9 @@ export declare type DiskSpec = Message<"quantix.v1.DiskSpec"> & {
   bus: DiskBus;
 
   /**
-   * What the volume is written in; UNSPECIFIED: as the host finds it, `raw` for a CD-ROM.
+   * What the volume is written in: RAW or QCOW2; of a CD-ROM RAW, ISO or UNSPECIFIED, which are all the same. It is never
+   * guessed, since a guest can write what it likes to the beginning of a raw volume. A QCOW2 that takes contents from
+   * another file is refused.
    *
    * @generated from field: quantix.v1.VolumeFormat format = 4;
    */

@@ -1,0 +1,301 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { stackOf } from '../../error.ts';
+import { isUuid } from '../../libvirt/uuid.ts';
+import {
+  type Task,
+  TaskErrorCode,
+  TaskErrorSchema,
+  type TaskReport,
+  TaskReportSchema,
+  TaskResultSchema,
+  TaskState,
+} from '../../proto/gen/quantix/v1/task_pb.js';
+import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
+import { failureOf, TaskFailure } from './failure.ts';
+import { isEnd, type Journal } from './journal.ts';
+
+/** What a report says anew. */
+type Change = Partial<Omit<TaskReport, '$typeName' | '$unknown' | 'taskId' | 'number'>>;
+
+export type Verb = NonNullable<Task['verb']['case']>;
+export type Result = MessageInitShape<typeof TaskResultSchema>;
+
+/** What a verb is carried out with. */
+export interface Errand {
+  readonly task: Task;
+  /** Given when its deadline passes, or the agent ends. */
+  readonly signal: AbortSignal;
+  /** Whether an earlier run of the agent began it and did not tell its end. */
+  readonly again: boolean;
+  /** Tells how far it is. @param percent 0 to 100 */
+  readonly progress: (percent: number, message: string) => void;
+}
+
+/** Carries out the tasks of one kind. */
+export interface Executor {
+  /** What it is about: tasks of one object wait for each other. */
+  objectOf(task: Task): string;
+  /** @throws TaskFailure and whatever `failureOf` explains */
+  carryOut(errand: Errand): Promise<Result>;
+}
+
+export interface CommanderOptions {
+  readonly journal: Journal;
+  readonly executors: Readonly<Partial<Record<Verb, Executor>>>;
+  readonly log: (line: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Ends what is under way; the next run of the agent goes on with it. */
+  readonly signal: AbortSignal;
+}
+
+/** Tasks that are carried out at the same time, at most: each may run a program or two. */
+const AT_ONCE = 16;
+
+/** More reports than a task makes between two that are noted: numbers go on above them after a restart. */
+const UNNOTED = 1_000_000;
+
+/** Milliseconds beyond which no timer is set: the longest that there is. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Does what the control plane wants done, each task once, and knows what is to be reported of it. */
+export class Commander {
+  readonly #options: CommanderOptions;
+  /** The latest report of each task that was not acknowledged. */
+  readonly #reports = new Map<string, TaskReport>();
+  /** Tasks that wait or are under way. */
+  readonly #open = new Map<string, { report: TaskReport; canceled: boolean }>();
+  readonly #queues = new Map<string, Promise<void>>();
+  readonly #slots = new Slots(AT_ONCE);
+  readonly #news = new AutoResetEvent();
+
+  constructor(options: CommanderOptions) {
+    this.#options = options;
+    for (const report of options.journal.untold()) this.#reports.set(report.taskId, report);
+  }
+
+  /**
+   * Takes a task. One that is done is reported again, one that is under way goes on.
+   * @param ahead milliseconds that this host's clock is ahead of the control plane's
+   */
+  take(task: Task, ahead: number): void {
+    const { journal, executors, log } = this.#options;
+    const { id } = task;
+    if (!isUuid(id)) {
+      // Nothing can be reported of a task that cannot be named.
+      log(`a task without an id was not done: ${JSON.stringify(id.slice(0, 80))}`);
+      return;
+    }
+    const noted = journal.get(id);
+    const ended = noted !== undefined && isEnd(noted.report) ? noted.report : undefined;
+    const known = this.#open.get(id)?.report ?? ended;
+    if (known !== undefined) {
+      this.#tell(known);
+      return;
+    }
+    const report =
+      noted === undefined
+        ? create(TaskReportSchema, { taskId: id, state: TaskState.ACCEPTED, number: 1 })
+        : { ...noted.report, number: noted.report.number + UNNOTED };
+    this.#open.set(id, { report, canceled: false });
+    this.#tell(report);
+    const executor = task.verb.case === undefined ? undefined : executors[task.verb.case];
+    const expiresAt = (task.expiresAt === undefined ? 0 : timestampMs(task.expiresAt)) + ahead;
+    this.#enqueue(executor?.objectOf(task) ?? id, () =>
+      this.#carryOut(task, executor, { expiresAt, again: noted !== undefined }),
+    );
+  }
+
+  #enqueue(object: string, work: () => Promise<void>): void {
+    const before = this.#queues.get(object) ?? Promise.resolve();
+    const inTurn = async () => {
+      await before;
+      await this.#slots.take();
+      try {
+        await work();
+      } finally {
+        this.#slots.release();
+      }
+    };
+    const after = inTurn().finally(() => {
+      if (this.#queues.get(object) === after) this.#queues.delete(object);
+    });
+    this.#queues.set(object, after);
+  }
+
+  /** A task is taken back, if it was not begun. */
+  cancel(id: string): void {
+    const open = this.#open.get(id);
+    if (open !== undefined) open.canceled = true;
+  }
+
+  /** The verbs that this host knows. */
+  get verbs(): string[] {
+    return Object.keys(this.#options.executors);
+  }
+
+  /** What is to be reported next, once there is something; it stays until it is acknowledged. */
+  async nextReport(signal: AbortSignal): Promise<TaskReport | undefined> {
+    while (this.#reports.size === 0 && !signal.aborted)
+      await this.#news.wait(LONGEST_TIMER, signal);
+    return signal.aborted ? undefined : this.#reports.values().next().value;
+  }
+
+  /** The control plane has a report. */
+  acknowledge(report: TaskReport): void {
+    const { taskId, number } = report;
+    if (this.#reports.get(taskId)?.number === number) this.#reports.delete(taskId);
+    if (isEnd(report)) this.#options.journal.told(taskId);
+  }
+
+  /** Waits until nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#queues.size > 0) await Promise.allSettled(this.#queues.values());
+  }
+
+  async #carryOut(
+    task: Task,
+    executor: Executor | undefined,
+    { expiresAt, again }: { expiresAt: number; again: boolean },
+  ): Promise<void> {
+    const { signal, now, log } = this.#options;
+    if (signal.aborted) return;
+    const who =
+      task.requestedBy === ''
+        ? ''
+        : `, asked for by ${JSON.stringify(task.requestedBy.slice(0, 80))}`;
+    const name = `task ${task.id} (${task.verb.case ?? 'unknown'}${who})`;
+    try {
+      const failure = this.#whyNot(task, executor, { expiresAt, again });
+      if (failure !== undefined) throw failure;
+      const begun = { state: TaskState.RUNNING, startedAt: timestampFromMs(now()) };
+      if (!again) await this.#note(task.id, begun, expiresAt);
+      this.#advance(task.id, begun);
+      const left = Math.min(Math.max(expiresAt - now(), 0), LONGEST_TIMER);
+      const deadline = AbortSignal.timeout(left);
+      const result = await executor
+        ?.carryOut({
+          task,
+          again,
+          signal: AbortSignal.any([signal, deadline]),
+          progress: (progressPercent, message) =>
+            this.#advance(task.id, { progressPercent, message }),
+        })
+        .catch((error: unknown) => {
+          throw deadline.aborted ? timeout(error) : error;
+        });
+      await this.#end(
+        task.id,
+        {
+          state: TaskState.DONE,
+          progressPercent: 100,
+          message: '',
+          result: create(TaskResultSchema, result),
+        },
+        expiresAt,
+      );
+      log(`${name} is done`);
+    } catch (error) {
+      // What was begun stays so in the journal: the next run of the agent looks what came of it.
+      if (signal.aborted) return;
+      const failure = failureOf(error);
+      const { code, message } = failure;
+      if (code === TaskErrorCode.UNSPECIFIED) log(stackOf(error));
+      await this.#end(
+        task.id,
+        { state: TaskState.FAILED, message: '', error: create(TaskErrorSchema, { code, message }) },
+        expiresAt,
+      );
+      log(`${name} failed: ${message}`);
+    }
+  }
+
+  #whyNot(
+    { id, verb }: Task,
+    executor: Executor | undefined,
+    { expiresAt, again }: { expiresAt: number; again: boolean },
+  ): TaskFailure | undefined {
+    if (executor === undefined) {
+      const what = verb.case ?? 'what is asked for';
+      return new TaskFailure(TaskErrorCode.UNSUPPORTED, `this host does not know ${what}`);
+    }
+    const isLate = expiresAt <= this.#options.now();
+    if (again && isLate) {
+      const what = 'the agent ended while it did it, and the deadline has passed';
+      return new TaskFailure(TaskErrorCode.INTERRUPTED, what);
+    }
+    if (again) return undefined;
+    if (this.#open.get(id)?.canceled === true) {
+      return new TaskFailure(TaskErrorCode.CANCELED, 'it was taken back');
+    }
+    if (!isLate) return undefined;
+    return new TaskFailure(TaskErrorCode.EXPIRED, 'its deadline passed before it was begun');
+  }
+
+  /** Ends a task: it is noted, then told. What cannot be noted is told all the same. */
+  async #end(id: string, change: Change, expiresAt: number): Promise<void> {
+    const end = { ...change, finishedAt: timestampFromMs(this.#options.now()) };
+    await this.#note(id, end, expiresAt).catch((error: unknown) => {
+      this.#options.log(`the end of task ${id} could not be noted: ${failureOf(error).message}`);
+    });
+    this.#advance(id, end);
+    this.#open.delete(id);
+  }
+
+  #note(id: string, change: Change, expiresAt: number): Promise<void> {
+    return this.#options.journal.note(this.#changed(id, change), {
+      expiresAt,
+      now: this.#options.now(),
+    });
+  }
+
+  /** Changes what is known of a task, and tells it. */
+  #advance(id: string, change: Change): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    open.report = this.#changed(id, change);
+    this.#tell(open.report);
+  }
+
+  #changed(id: string, change: Change): TaskReport {
+    const report = this.#open.get(id)?.report ?? create(TaskReportSchema, { taskId: id });
+    return { ...report, ...change, number: report.number + 1 };
+  }
+
+  #tell(report: TaskReport): void {
+    this.#reports.set(report.taskId, report);
+    this.#news.set();
+  }
+}
+
+function timeout(error: unknown): TaskFailure {
+  if (error instanceof TaskFailure && error.code === TaskErrorCode.TIMEOUT) return error;
+  return new TaskFailure(TaskErrorCode.TIMEOUT, 'it was not done by its deadline', error);
+}
+
+/** Lets so many work at the same time, in the order in which they came. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
+  }
+
+  release(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}

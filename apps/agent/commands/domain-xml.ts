@@ -1,0 +1,257 @@
+import { POLICY_NAMESPACE } from '../../guests/policy.ts';
+import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
+import {
+  CpuModel,
+  DiskBus,
+  Firmware,
+  HostStopPolicy,
+  NicModel,
+} from '../../proto/gen/quantix/v1/vm_spec_pb.js';
+import { TaskFailure } from './failure.ts';
+import type { CheckedDisk, CheckedSpec } from './vm-spec.ts';
+import { type Element, element, writeXml } from './xml.ts';
+
+/** Names the metadata element that says which generation of a specification a definition was made of. */
+export const VM_NAMESPACE = 'urn:quantix:vm:1';
+
+/** A volume on this host. */
+export interface PlacedVolume {
+  /** Its file, or its device. */
+  readonly path: string;
+  readonly isDevice: boolean;
+  readonly format: 'raw' | 'qcow2';
+}
+
+/** What the host adds to a specification. */
+export interface Placement {
+  /** libvirt's type of domain: `kvm`, or `qemu` without KVM; `test` of its test driver. */
+  readonly type: 'kvm' | 'qemu' | 'test';
+  readonly arch: 'x86_64' | 'aarch64';
+  /** Where each disk's volume is, in the order of the specification; undefined for an empty drive. */
+  readonly volumes: readonly (PlacedVolume | undefined)[];
+}
+
+/**
+ * libvirt's definition of a virtual machine (https://libvirt.org/formatdomain.html).
+ * @throws TaskFailure CONFLICT if this host cannot have it
+ */
+export function domainXml(spec: CheckedSpec, placement: Placement): string {
+  const { type } = placement;
+  return writeXml(
+    element(
+      'domain',
+      { type },
+      element('uuid', {}, spec.id),
+      element('name', {}, spec.name),
+      spec.description === '' ? undefined : element('description', {}, spec.description),
+      metadata(spec),
+      element('memory', { unit: 'KiB' }, String(spec.memoryBytes / 1024n)),
+      element('vcpu', {}, String(spec.cpus)),
+      os(spec, placement),
+      features(spec, placement),
+      cpu(spec, placement),
+      clock(spec, placement),
+      element('on_poweroff', {}, 'destroy'),
+      element('on_reboot', {}, 'restart'),
+      element('on_crash', {}, 'destroy'),
+      devices(spec, placement),
+    ),
+  );
+}
+
+/** The generation in libvirt's XML of a definition; undefined if it was made of no specification. */
+export function generationOf(xml: string): bigint | undefined {
+  const metadata = /<metadata>([\s\S]*?)<\/metadata>/.exec(xml)?.[1] ?? '';
+  for (const [tag] of metadata.matchAll(/<[\w.-]+:vm\s[^<>]*>/g)) {
+    if (!/\sxmlns:[\w.-]+=(["'])urn:quantix:vm:1\1/.test(tag)) continue;
+    const [, , digits] = /\sgeneration=(["'])(\d{1,19})\1/.exec(tag) ?? [];
+    if (digits !== undefined) return BigInt(digits);
+  }
+  return undefined;
+}
+
+function metadata({ generation, startOrder, hostStop }: CheckedSpec): Element {
+  const stop = hostStop === HostStopPolicy.SAVE ? 'save' : 'shutdown';
+  const policy =
+    startOrder === undefined && hostStop === HostStopPolicy.UNSPECIFIED
+      ? undefined
+      : element('guest:guest', { 'xmlns:guest': POLICY_NAMESPACE, order: startOrder, stop });
+  const vm = element('quantix:vm', { 'xmlns:quantix': VM_NAMESPACE, generation });
+  return element('metadata', {}, vm, policy);
+}
+
+function os({ firmware }: CheckedSpec, { arch }: Placement): Element {
+  const machine = arch === 'x86_64' ? 'q35' : 'virt';
+  const hvm = element('type', { arch, machine }, 'hvm');
+  if (firmware === Firmware.BIOS) {
+    if (arch === 'x86_64') return element('os', {}, hvm);
+    throw new TaskFailure(TaskErrorCode.CONFLICT, 'this host has no BIOS, but UEFI only');
+  }
+  const secure = firmware === Firmware.UEFI_SECURE;
+  const enabled = secure ? 'yes' : 'no';
+  return element(
+    'os',
+    { firmware: 'efi' },
+    hvm,
+    element(
+      'firmware',
+      {},
+      element('feature', { enabled, name: 'secure-boot' }),
+      secure ? element('feature', { enabled, name: 'enrolled-keys' }) : undefined,
+    ),
+  );
+}
+
+function features({ firmware }: CheckedSpec, { arch }: Placement): Element {
+  return element(
+    'features',
+    {},
+    element('acpi'),
+    arch === 'x86_64' ? element('apic') : undefined,
+    firmware === Firmware.UEFI_SECURE && arch === 'x86_64'
+      ? element('smm', { state: 'on' })
+      : undefined,
+  );
+}
+
+function cpu(spec: CheckedSpec, { type }: Placement): Element {
+  const { topology: t } = spec;
+  const topology =
+    t === undefined
+      ? undefined
+      : element('topology', { sockets: t.sockets, dies: 1, cores: t.cores, threads: t.threads });
+  switch (spec.cpuModel) {
+    case CpuModel.UNSPECIFIED:
+      return element('cpu', { mode: type === 'qemu' ? 'maximum' : 'host-passthrough' }, topology);
+    case CpuModel.NAMED:
+      return element(
+        'cpu',
+        { mode: 'custom', match: 'exact' },
+        element('model', { fallback: 'forbid' }, spec.cpuModelName),
+        topology,
+      );
+    default: {
+      if (type === 'qemu') {
+        throw new TaskFailure(
+          TaskErrorCode.CONFLICT,
+          'a guest cannot have this host’s processor: there is no KVM',
+        );
+      }
+      const mode = spec.cpuModel === CpuModel.HOST ? 'host-passthrough' : 'host-model';
+      return element('cpu', { mode }, topology);
+    }
+  }
+}
+
+const TIMERS: readonly Element[] = [
+  element('timer', { name: 'rtc', tickpolicy: 'catchup' }),
+  element('timer', { name: 'pit', tickpolicy: 'delay' }),
+  element('timer', { name: 'hpet', present: 'no' }),
+];
+
+function clock({ clockLocalTime }: CheckedSpec, { arch }: Placement): Element {
+  return element(
+    'clock',
+    { offset: clockLocalTime ? 'localtime' : 'utc' },
+    ...(arch === 'x86_64' ? TIMERS : []),
+  );
+}
+
+function devices(spec: CheckedSpec, { volumes, arch }: Placement): Element {
+  const isPc = arch === 'x86_64';
+  const names = new DiskNames();
+  const disks = spec.disks.map((disk, index) => diskXml(disk, volumes[index], names));
+  const scsi = spec.disks.some(({ bus }) => bus === DiskBus.SCSI)
+    ? element('controller', { type: 'scsi', model: 'virtio-scsi' })
+    : undefined;
+  return element(
+    'devices',
+    {},
+    ...disks,
+    scsi,
+    ...spec.nics.map(nicXml),
+    element('serial', { type: 'pty' }),
+    element('console', { type: 'pty' }),
+    element(
+      'channel',
+      { type: 'unix' },
+      element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' }),
+    ),
+    ...(spec.screen
+      ? [...SCREEN, element('input', { type: 'tablet', bus: isPc ? 'usb' : 'virtio' })]
+      : []),
+    element('memballoon', { model: 'virtio' }),
+    element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
+    spec.tpm
+      ? element(
+          'tpm',
+          { model: isPc ? 'tpm-crb' : 'tpm-tis' },
+          element('backend', { type: 'emulator', version: '2.0' }),
+        )
+      : undefined,
+  );
+}
+
+const SCREEN: readonly Element[] = [
+  element('graphics', { type: 'vnc', port: '-1', autoport: 'yes', listen: '127.0.0.1' }),
+  element('video', {}, element('model', { type: 'virtio' })),
+];
+
+const BUSES: Readonly<Record<DiskBus, 'virtio' | 'scsi' | 'sata'>> = {
+  [DiskBus.UNSPECIFIED]: 'virtio',
+  [DiskBus.VIRTIO]: 'virtio',
+  [DiskBus.SCSI]: 'scsi',
+  [DiskBus.SATA]: 'sata',
+};
+
+function diskXml(disk: CheckedDisk, volume: PlacedVolume | undefined, names: DiskNames): Element {
+  const bus = disk.cdrom && disk.bus === DiskBus.UNSPECIFIED ? 'sata' : BUSES[disk.bus];
+  const discard = disk.discard && !disk.cdrom ? 'unmap' : undefined;
+  return element(
+    'disk',
+    {
+      type: volume?.isDevice === true ? 'block' : 'file',
+      device: disk.cdrom ? 'cdrom' : 'disk',
+    },
+    element('driver', { name: 'qemu', type: volume?.format ?? 'raw', discard }),
+    volume === undefined
+      ? undefined
+      : element('source', { [volume.isDevice ? 'dev' : 'file']: volume.path }),
+    element('target', { dev: names.next(bus === 'virtio' ? 'vd' : 'sd'), bus }),
+    disk.serial === '' ? undefined : element('serial', {}, disk.serial),
+    disk.bootOrder === 0 ? undefined : element('boot', { order: disk.bootOrder }),
+    disk.readOnly || disk.cdrom ? element('readonly') : undefined,
+  );
+}
+
+function nicXml({
+  mac,
+  attachment,
+  vlanId,
+  model,
+  bootOrder,
+  unplugged,
+}: CheckedSpec['nics'][number]): Element {
+  const common = [
+    element('mac', { address: mac }),
+    vlanId === 0 ? undefined : element('vlan', {}, element('tag', { id: vlanId })),
+    element('model', { type: model === NicModel.E1000E ? 'e1000e' : 'virtio' }),
+    unplugged ? element('link', { state: 'down' }) : undefined,
+    bootOrder === 0 ? undefined : element('boot', { order: bootOrder }),
+  ];
+  const { case: type, value } = attachment;
+  return element('interface', { type }, element('source', { [type]: value }), ...common);
+}
+
+/** Names of disks as the kernel counts them: `vda` to `vdz`, then `vdaa`. */
+class DiskNames {
+  readonly #used = new Map<string, number>();
+
+  next(prefix: string): string {
+    const index = this.#used.get(prefix) ?? 0;
+    this.#used.set(prefix, index + 1);
+    const letter = (place: number) => String.fromCharCode(97 + place);
+    const tail = letter(index % 26);
+    return `${prefix}${index < 26 ? tail : `${letter(Math.floor(index / 26) - 1)}${tail}`}`;
+  }
+}

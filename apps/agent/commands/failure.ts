@@ -1,0 +1,41 @@
+import { ExplainedError } from '../../error.ts';
+import { DiskError } from '../../files/disk-error.ts';
+import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
+import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
+import { isTold } from '../../storage/error.ts';
+
+/** Why a task was not done: a code for the control plane, and words for people. */
+export class TaskFailure extends ExplainedError {
+  readonly code: TaskErrorCode;
+
+  constructor(code: TaskErrorCode, what: string, cause?: unknown) {
+    super({ what: what.replace(/\.$/, ''), cause });
+    this.code = code;
+  }
+}
+
+const OF_LIBVIRT: Readonly<Record<LibvirtFailure, TaskErrorCode>> = {
+  invalid: TaskErrorCode.INVALID,
+  'not-found': TaskErrorCode.NOT_FOUND,
+  refused: TaskErrorCode.CONFLICT,
+  unavailable: TaskErrorCode.UNAVAILABLE,
+};
+
+/** What an error of a part of the agent means for a task; of the code UNSPECIFIED if it is a bug. */
+export function failureOf(error: unknown): TaskFailure {
+  if (error instanceof TaskFailure) return error;
+  if (error instanceof LibvirtError) {
+    return new TaskFailure(OF_LIBVIRT[error.failure], error.message, error);
+  }
+  if (error instanceof DiskError) {
+    return new TaskFailure(TaskErrorCode.UNAVAILABLE, error.message, error);
+  }
+  if (isTold(error) || error instanceof ExplainedError) {
+    return new TaskFailure(TaskErrorCode.CONFLICT, error.message, error);
+  }
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+    return new TaskFailure(TaskErrorCode.UNAVAILABLE, error.message, error);
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  return new TaskFailure(TaskErrorCode.UNSPECIFIED, `the agent failed: ${what}`, error);
+}

@@ -1,0 +1,111 @@
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { Pool } from '../../api/storage.ts';
+import {
+  beginMaintenance,
+  endMaintenance,
+  LONGEST_REASON,
+  readMaintenance,
+} from '../../guests/maintenance.ts';
+import { readDiskSources } from '../../libvirt/disk-sources.ts';
+import { VolumeFormat } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
+import { Commander, type Executor } from './commander.ts';
+import type { Placement } from './domain-xml.ts';
+import { Journal } from './journal.ts';
+import { KeptSpecs } from './kept-specs.ts';
+import { type CheckedSpec, check } from './vm-spec.ts';
+import { vmVerbs } from './vm-verbs.ts';
+import { placeVolume, volumeVerbs } from './volume-verbs.ts';
+
+export interface HostCommandsOptions {
+  /** Where the journal, specifications and the like are: `/quantix/node`. */
+  readonly folder: string;
+  /** Connection URI of libvirt. */
+  readonly uri: string;
+  readonly findPool: (id: string) => Promise<Pool | undefined>;
+  /** Called after virtual machines changed. */
+  readonly vmsChanged: () => Promise<unknown>;
+  /** Called after pools or volumes changed. */
+  readonly poolsChanged: () => Promise<unknown>;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What carries out commands on this host, and the kernel's boot id. */
+export interface HostCommands {
+  readonly commands: Commander;
+  readonly bootId: string;
+}
+
+/**
+ * Reads what earlier runs of the agent noted, and is ready for tasks.
+ * @throws what the disk throws
+ */
+export async function openCommands(options: HostCommandsOptions): Promise<HostCommands> {
+  const { folder, uri, findPool, log, signal } = options;
+  const specs = new KeptSpecs(join(folder, 'vms'));
+  const executors = {
+    ...vmVerbs({
+      uri,
+      specs,
+      place: (spec) => place(spec, options),
+      isInMaintenance: async () => (await readMaintenance(folder)).on,
+      changed: async () => {
+        await options.vmsChanged();
+      },
+    }),
+    ...volumeVerbs({
+      findPool,
+      inUse: (during) => readDiskSources({ uri, signal: during }),
+      changed: async () => {
+        await options.poolsChanged();
+      },
+    }),
+    setMaintenance: maintenanceVerb(folder),
+  };
+  const journal = await Journal.open(join(folder, 'tasks.json'), log);
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  return { commands: new Commander({ journal, executors, log, now: Date.now, signal }), bootId };
+}
+
+const maintenanceSchema = z.object({ enabled: z.boolean(), reason: z.string() });
+
+function maintenanceVerb(folder: string): Executor {
+  return {
+    objectOf: () => 'maintenance',
+    carryOut: async ({ task }) => {
+      const { enabled, reason } = check(maintenanceSchema, task.verb.value, 'set_maintenance');
+      const line = reason
+        .replaceAll(/\p{C}+/gu, ' ')
+        .trim()
+        .slice(0, LONGEST_REASON);
+      const why = line === '' ? null : line;
+      if (enabled) await beginMaintenance(folder, { reason: why, now: new Date() });
+      else await endMaintenance(folder);
+      return {};
+    },
+  };
+}
+
+async function place(
+  spec: CheckedSpec,
+  { uri, findPool }: Pick<HostCommandsOptions, 'uri' | 'findPool'>,
+): Promise<Placement> {
+  const volumes = spec.disks.map(({ volume, format }) => {
+    if (volume === undefined) return undefined;
+    return placeVolume({ findPool }, volume, format === VolumeFormat.QCOW2 ? 'qcow2' : 'raw');
+  });
+  return {
+    type: uri.startsWith('test') ? 'test' : (await hasKvm()) ? 'kvm' : 'qemu',
+    arch: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+    volumes: await Promise.all(volumes),
+  };
+}
+
+async function hasKvm(): Promise<boolean> {
+  return await access('/dev/kvm').then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,76 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromJson, toJson } from '@bufbuild/protobuf';
+import * as z from 'zod';
+import { readIfThere, writeDurably } from '../../files/durable-file.ts';
+import { isUuid } from '../../libvirt/uuid.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { type VmSpec, VmSpecSchema } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
+import { vmSpecSchema } from './vm-spec.ts';
+
+/** The last specification of a virtual machine that this host carried out. */
+export interface KeptSpec {
+  readonly spec: VmSpec;
+  /** SHA-256, lower case hex, of libvirt's XML of the definition that was made of it. */
+  readonly definitionSha256: string;
+}
+
+const fileSchema = z.strictObject({
+  spec: z.json(),
+  definitionSha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** Specifications of this host's virtual machines, a file each, so that it needs no control plane to know them. */
+export class KeptSpecs {
+  readonly #folder: string;
+
+  /** @param folder its path; it is made when it is needed */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** The specification of a machine; undefined if there is none, or none that can be understood. */
+  async get(id: string): Promise<KeptSpec | undefined> {
+    const text = await readIfThere(this.#fileOf(id));
+    const kept = text === undefined ? undefined : parseKeptSpec(text);
+    return kept?.spec.id === id ? kept : undefined;
+  }
+
+  /** Keeps a specification. @throws what the disk throws */
+  async put({ spec, definitionSha256 }: KeptSpec): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const text = JSON.stringify({ spec: toJson(VmSpecSchema, spec), definitionSha256 });
+    await writeDurably(this.#fileOf(spec.id), `${text}\n`, 0o600);
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.#fileOf(id), { force: true });
+  }
+
+  /** All that can be understood. */
+  async all(): Promise<KeptSpec[]> {
+    const names = await readdir(this.#folder).catch((error: unknown): string[] => {
+      if (codeOf(error) === 'ENOENT') return [];
+      throw error;
+    });
+    const ids = names.map((name) => name.replace(/\.json$/, '')).filter(isUuid);
+    const kept = await Promise.all(ids.map((id) => this.get(id)));
+    return kept.filter((one) => one !== undefined);
+  }
+
+  #fileOf(id: string): string {
+    return join(this.#folder, `${id}.json`);
+  }
+}
+
+/** Reads the text of a kept specification. @returns undefined if it is none */
+export function parseKeptSpec(text: string): KeptSpec | undefined {
+  try {
+    const { spec: json, definitionSha256 } = fileSchema.parse(JSON.parse(text));
+    const spec = fromJson(VmSpecSchema, json);
+    return vmSpecSchema.safeParse(spec).success ? { spec, definitionSha256 } : undefined;
+  } catch {
+    // Not JSON, or not of these fields.
+    return undefined;
+  }
+}

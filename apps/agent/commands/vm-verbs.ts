@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { defineVm, destroyVm, shutdownVm, undefineVm } from '../../libvirt/domain.ts';
+import { LibvirtError } from '../../libvirt/error.ts';
+import { type Libvirt, virsh } from '../../libvirt/virsh.ts';
+import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
+import type { Errand, Executor, Result, Verb } from './commander.ts';
+import { domainXml, generationOf, type Placement } from './domain-xml.ts';
+import { TaskFailure } from './failure.ts';
+import type { KeptSpecs } from './kept-specs.ts';
+import { type CheckedSpec, check, checkSpec, uuidSchema } from './vm-spec.ts';
+
+/** Milliseconds between looks at a guest that is waited for. */
+const LOOK = 500;
+/** Milliseconds after which a guest is asked again: one that was still booting may not have heard. */
+const ASK_AGAIN = 10_000;
+/** Milliseconds that libvirt may take to start a guest, or to read the memory of one that was saved. */
+const STARTING = 600_000;
+
+/** What virtual machines are acted upon with. */
+export interface VmWorld {
+  /** Connection URI of libvirt. */
+  readonly uri: string;
+  readonly specs: KeptSpecs;
+  /** What this host adds to a specification. @throws TaskFailure if a volume is not there */
+  readonly place: (spec: CheckedSpec) => Promise<Placement>;
+  /** Whether no virtual machine is started. */
+  readonly isInMaintenance: () => Promise<boolean>;
+  /** Called after something was done: the machines are other ones now. */
+  readonly changed: () => Promise<void>;
+}
+
+type State = 'absent' | 'off' | 'paused' | 'on';
+
+/** The verbs of virtual machines. */
+export function vmVerbs(world: VmWorld): Partial<Record<Verb, Executor>> {
+  const verb = (carryOut: (errand: Errand, vm: Vm) => Promise<Result>): Executor => ({
+    objectOf: (task) => `vm ${idOf(task)}`,
+    carryOut: async (errand) => {
+      const id = check(uuidSchema, idOf(errand.task), 'vm_id');
+      const vm = new Vm(id, { uri: world.uri, signal: errand.signal });
+      await expectGeneration(world.specs, errand.task, id);
+      const result = await carryOut(errand, vm);
+      await world.changed();
+      return result;
+    },
+  });
+  return {
+    defineVm: verb((errand, vm) => define(world, errand, vm)),
+    startVm: verb((errand, vm) => start(world, errand, vm)),
+    shutdownVm: verb(shutDown),
+    stopVm: verb(async (_, vm) => {
+      if ((await vm.expectThere()) !== 'off') await vm.act(destroyVm, 'off');
+      return {};
+    }),
+    rebootVm: verb(reboot),
+    undefineVm: verb((_, vm) => undefine(world, vm)),
+  };
+}
+
+function idOf({ verb }: Task): string {
+  if (verb.case === 'defineVm') return verb.value.spec?.id ?? '';
+  return verb.value !== undefined && 'vmId' in verb.value ? verb.value.vmId : '';
+}
+
+async function expectGeneration(specs: KeptSpecs, { generation }: Task, id: string): Promise<void> {
+  if (generation === 0n) return;
+  const kept = (await specs.get(id))?.spec.generation ?? 0n;
+  if (kept === generation) return;
+  const what = `the task is for generation ${generation} of this VM, and this host has ${kept === 0n ? 'none' : kept}`;
+  throw new TaskFailure(kept > generation ? TaskErrorCode.OUTDATED : TaskErrorCode.CONFLICT, what);
+}
+
+/** A virtual machine of this host. */
+class Vm {
+  readonly id: string;
+  readonly libvirt: Libvirt;
+
+  constructor(id: string, libvirt: Libvirt) {
+    this.id = id;
+    this.libvirt = libvirt;
+  }
+
+  async state(): Promise<State> {
+    const told = await ifThere(virsh(this.libvirt, ['domstate', this.id]));
+    if (told === undefined) return 'absent';
+    const word = told.trim();
+    if (word === 'shut off' || word === 'crashed') return 'off';
+    return word === 'paused' ? 'paused' : 'on';
+  }
+
+  /** @throws TaskFailure NOT_FOUND if there is no such machine */
+  async expectThere(): Promise<State> {
+    const state = await this.state();
+    if (state !== 'absent') return state;
+    throw new TaskFailure(TaskErrorCode.NOT_FOUND, 'there is no VM of this UUID');
+  }
+
+  /** Does something to it; what libvirt says against it does not matter if it has come to the state all the same. */
+  async act(action: (libvirt: Libvirt, id: string) => Promise<void>, goal: State): Promise<void> {
+    try {
+      await action(this.libvirt, this.id);
+    } catch (error) {
+      if (!(error instanceof LibvirtError) || error.failure === 'unavailable') throw error;
+      if ((await this.state()) !== goal) throw error;
+    }
+  }
+
+  /** libvirt's XML of its definition; undefined if there is none. */
+  definition(): Promise<string | undefined> {
+    return ifThere(virsh(this.libvirt, ['dumpxml', '--inactive', this.id]));
+  }
+}
+
+async function ifThere(answer: Promise<string>): Promise<string | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof LibvirtError && error.failure === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+/** SHA-256, lower case hex, of libvirt's XML of a definition. */
+export function definitionSha256(xml: string): string {
+  return createHash('sha256').update(xml).digest('hex');
+}
+
+async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Promise<Result> {
+  const sent = task.verb.case === 'defineVm' ? task.verb.value.spec : undefined;
+  const spec = checkSpec(sent);
+  const before = await vm.definition();
+  const there = before === undefined ? undefined : generationOf(before);
+  if (there !== undefined && there > spec.generation) {
+    const what = `this host has generation ${there} of the VM, and ${spec.generation} is older`;
+    throw new TaskFailure(TaskErrorCode.OUTDATED, what);
+  }
+  if (there !== spec.generation) {
+    const xml = domainXml(spec, await place(spec));
+    if (before !== undefined) await rename(vm, spec.name);
+    await defineVm(vm.libvirt, xml);
+  }
+  const mark = spec.autostart ? [] : ['--disable'];
+  await virsh(vm.libvirt, ['autostart', vm.id, ...mark]);
+  const after = (await vm.definition()) ?? '';
+  const sha256 = definitionSha256(after);
+  if (sent !== undefined) await specs.put({ spec: sent, definitionSha256: sha256 });
+  return { definitionSha256: sha256, definitionGeneration: spec.generation };
+}
+
+/** libvirt does not take another name with a new definition. */
+async function rename({ libvirt, id }: Vm, name: string): Promise<void> {
+  const old = (await virsh(libvirt, ['domname', id])).trim();
+  if (old !== name) await virsh(libvirt, ['domrename', id, name]);
+}
+
+async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result> {
+  const state = await vm.expectThere();
+  if (state === 'on') return {};
+  if (again) {
+    // It may have been started, and have ended since: starting it once more is for whoever asks again.
+    throw interrupted('the VM does not run now');
+  }
+  if (await world.isInMaintenance()) {
+    throw new TaskFailure(TaskErrorCode.MAINTENANCE, 'this host is in maintenance');
+  }
+  if (state === 'paused') await vm.act(resumeVm, 'on');
+  else await vm.act(startPatiently, 'on');
+  return {};
+}
+
+async function startPatiently(libvirt: Libvirt, id: string): Promise<void> {
+  await virsh(libvirt, ['start', id], STARTING);
+}
+
+async function resumeVm(libvirt: Libvirt, id: string): Promise<void> {
+  await virsh(libvirt, ['resume', id]);
+}
+
+/** Asks until the guest is off; the deadline of the task ends the wait. */
+async function shutDown({ signal, progress }: Errand, vm: Vm): Promise<Result> {
+  let asked = Number.NEGATIVE_INFINITY;
+  const began = performance.now();
+  let state = await vm.expectThere();
+  try {
+    while (state !== 'off' && state !== 'absent') {
+      if (performance.now() - asked >= ASK_AGAIN) {
+        asked = performance.now();
+        await vm.act(shutdownVm, 'off');
+        progress(10, 'the guest was asked to shut down');
+      }
+      await wait(LOOK, undefined, { signal });
+      state = await vm.state();
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const seconds = Math.round((performance.now() - began) / 1000);
+    const what = `the guest did not shut down within ${seconds} s, and still runs`;
+    throw new TaskFailure(TaskErrorCode.TIMEOUT, what, error);
+  }
+  return {};
+}
+
+async function reboot({ task, again }: Errand, vm: Vm): Promise<Result> {
+  const state = await vm.expectThere();
+  if (again) throw interrupted('whether the guest was restarted is not known');
+  if (state === 'off') throw new TaskFailure(TaskErrorCode.CONFLICT, 'the VM does not run');
+  const force = task.verb.case === 'rebootVm' && task.verb.value.force;
+  await virsh(vm.libvirt, [force ? 'reset' : 'reboot', vm.id]);
+  return {};
+}
+
+async function undefine({ specs }: VmWorld, vm: Vm): Promise<Result> {
+  const state = await vm.state();
+  if (state === 'on' || state === 'paused') {
+    throw new TaskFailure(TaskErrorCode.CONFLICT, 'the VM runs: stop it first');
+  }
+  if (state === 'off') await vm.act(undefineVm, 'absent');
+  await specs.remove(vm.id);
+  return {};
+}
+
+function interrupted(seen: string): TaskFailure {
+  return new TaskFailure(
+    TaskErrorCode.INTERRUPTED,
+    `the agent ended while it did this, and ${seen}`,
+  );
+}

@@ -1,0 +1,189 @@
+import { constants } from 'node:fs';
+import { type FileHandle, link, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { Pool } from '../../api/storage.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { run } from '../../process/run.ts';
+import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
+import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
+import { parseQcow2Header, QCOW2_HEADER } from '../../storage/qcow2-header.ts';
+import type { Errand, Executor, Result, Verb } from './commander.ts';
+import type { PlacedVolume } from './domain-xml.ts';
+import { TaskFailure } from './failure.ts';
+import { check, volumeRefSchema } from './vm-spec.ts';
+
+/** Milliseconds for a program that makes, reads or removes a volume. */
+const PATIENCE = 120_000;
+
+/** What volumes are acted upon with. */
+export interface VolumeWorld {
+  /** The pool of this id, be it the host's or the control plane's; undefined if there is none. */
+  readonly findPool: (id: string) => Promise<Pool | undefined>;
+  /** Files and devices that virtual machines of this host have. @throws LibvirtError */
+  readonly inUse: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
+  /** Called after volumes came or went. */
+  readonly changed: () => Promise<void>;
+}
+
+const createSchema = z.object({
+  volume: volumeRefSchema,
+  format: z.literal([VolumeFormat.RAW, VolumeFormat.QCOW2]),
+  capacityBytes: z
+    .bigint()
+    .min(1n << 20n, 'must be at least 1 MiB')
+    .max(1n << 50n)
+    .refine((bytes) => bytes % 512n === 0n, 'must be a multiple of 512'),
+});
+
+/** The verbs of volumes. */
+export function volumeVerbs(world: VolumeWorld): Partial<Record<Verb, Executor>> {
+  const verb = (carryOut: (world: VolumeWorld, errand: Errand) => Promise<void>): Executor => ({
+    objectOf: (task) => `volume ${JSON.stringify(refOf(task))}`,
+    carryOut: async (errand): Promise<Result> => {
+      await carryOut(world, errand);
+      await world.changed();
+      return {};
+    },
+  });
+  return { createVolume: verb(create), deleteVolume: verb(remove) };
+}
+
+function refOf({ verb }: Task): Partial<Pick<VolumeRef, 'poolId' | 'name'>> {
+  const ref = verb.value !== undefined && 'volume' in verb.value ? verb.value.volume : undefined;
+  return { poolId: ref?.poolId ?? '', name: ref?.name ?? '' };
+}
+
+/**
+ * Where a volume is on this host.
+ * @throws TaskFailure NOT_FOUND if there is no such pool or volume; CONFLICT if the pool is not up, it is no file, or it
+ * is not in this format, or takes contents from another file, which may be any of the host's
+ */
+export async function placeVolume(
+  { findPool }: Pick<VolumeWorld, 'findPool'>,
+  ref: { poolId: string; name: string },
+  format: PlacedVolume['format'],
+): Promise<PlacedVolume> {
+  const place = await expectPool(findPool, ref);
+  if ((await capacityOf(place, format)) !== undefined) return { ...place, format };
+  throw new TaskFailure(TaskErrorCode.NOT_FOUND, `there is no volume ${ref.name} in the pool`);
+}
+
+interface Place {
+  readonly path: string;
+  readonly isDevice: boolean;
+  /** Of a volume group: its name. */
+  readonly group: string | undefined;
+}
+
+async function expectPool(
+  findPool: VolumeWorld['findPool'],
+  { poolId, name }: { poolId: string; name: string },
+): Promise<Place> {
+  const pool = await findPool(poolId);
+  if (pool === undefined) {
+    throw new TaskFailure(TaskErrorCode.NOT_FOUND, `there is no pool ${JSON.stringify(poolId)}`);
+  }
+  if (pool.health !== 'healthy' && pool.health !== 'degraded') {
+    const what = `the pool ${pool.name} is ${pool.health}: ${pool.problem ?? ''}`;
+    throw new TaskFailure(TaskErrorCode.UNAVAILABLE, what);
+  }
+  if (pool.kind === 'lvm') {
+    return { path: join('/dev', pool.source, name), isDevice: true, group: pool.source };
+  }
+  if (pool.path === null) {
+    throw new TaskFailure(TaskErrorCode.UNAVAILABLE, `the pool ${pool.name} is not mounted`);
+  }
+  return { path: join(pool.path, name), isDevice: false, group: undefined };
+}
+
+/**
+ * Bytes that a virtual machine sees of the volume at a place; undefined if there is none. What it is written in is asked
+ * for, never guessed: a guest can write whatever it likes to the beginning of a raw volume.
+ * @throws TaskFailure CONFLICT if something else is there
+ */
+async function capacityOf(
+  { path, isDevice }: Place,
+  format: PlacedVolume['format'],
+): Promise<bigint | undefined> {
+  let file: FileHandle;
+  try {
+    const follow = isDevice ? 0 : constants.O_NOFOLLOW;
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | follow);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ELOOP')
+      throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is a link`);
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    if (isDevice ? !stats.isBlockDevice() : !stats.isFile()) {
+      throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is no volume`);
+    }
+    if (format === 'raw') return isDevice ? await deviceSize(path) : BigInt(stats.size);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(QCOW2_HEADER), 0, QCOW2_HEADER, 0);
+    const header = parseQcow2Header(buffer.subarray(0, bytesRead));
+    if (header === undefined) throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is not qcow2`);
+    if (!header.refersToOthers) return header.capacity;
+    const what = `${path} takes contents from another file, which no volume of a managed VM may`;
+    throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+  } finally {
+    await file.close();
+  }
+}
+
+async function deviceSize(path: string): Promise<bigint> {
+  return BigInt((await run('blockdev', ['--getsize64', path], { timeout: PATIENCE })).trim());
+}
+
+async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Promise<void> {
+  const wanted = check(createSchema, task.verb.value, 'create_volume');
+  const place = await expectPool(findPool, wanted.volume);
+  const format = wanted.format === VolumeFormat.QCOW2 ? 'qcow2' : 'raw';
+  if (place.isDevice && format !== 'raw') {
+    throw new TaskFailure(TaskErrorCode.INVALID, 'a volume group has raw volumes only');
+  }
+  const there = await capacityOf(place, format);
+  if (there !== undefined) {
+    if (there === wanted.capacityBytes) return;
+    const what = `there is another volume ${wanted.volume.name}, of ${there} bytes`;
+    throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+  }
+  const capacity = String(wanted.capacityBytes);
+  if (place.group !== undefined) {
+    const args = ['--yes', '--wipesignatures', 'y', '--size', `${capacity}b`];
+    await run('lvcreate', [...args, '--name', wanted.volume.name, place.group], {
+      timeout: PATIENCE,
+      signal,
+    });
+    return;
+  }
+  // Under another name until it is whole, so that an agent that ends half-way leaves no volume that looks like one.
+  const temporary = join(place.path, '..', `.${wanted.volume.name}.${task.id}`);
+  await rm(temporary, { force: true });
+  try {
+    const args = ['create', '-q', '-f', format, temporary, capacity];
+    await run('qemu-img', args, { timeout: PATIENCE, signal });
+    const file = await open(temporary, 'r');
+    await file.sync().finally(() => file.close());
+    // Unlike a rename this replaces nothing.
+    await link(temporary, place.path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function remove({ findPool, inUse }: VolumeWorld, { task, signal }: Errand): Promise<void> {
+  const { volume } = check(z.object({ volume: volumeRefSchema }), task.verb.value, 'delete_volume');
+  const place = await expectPool(findPool, volume);
+  if ((await inUse(signal)).has(place.path)) {
+    throw new TaskFailure(TaskErrorCode.CONFLICT, `a VM of this host has ${volume.name}`);
+  }
+  if (place.group === undefined) {
+    await rm(place.path, { force: true });
+    return;
+  }
+  if ((await capacityOf(place, 'raw')) === undefined) return;
+  await run('lvremove', ['--yes', `${place.group}/${volume.name}`], { timeout: PATIENCE, signal });
+}

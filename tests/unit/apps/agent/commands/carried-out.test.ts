@@ -1,0 +1,171 @@
+import { readFile } from 'node:fs/promises';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { expect, test, vi } from 'vitest';
+import {
+  TaskErrorCode,
+  type TaskReport,
+  TaskState,
+} from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import type { TaskInit } from '../../../../control-plane/tasks.ts';
+import { LIBVIRT_IS_HERE } from '../../../libvirt/daemon.ts';
+import { type RealAgent, realAgent } from './real-agent.ts';
+import { ID, spec } from './specs.ts';
+
+/*
+ * What the control plane wants done is done by the agent as it is, a process, to a real libvirt.
+ */
+
+type Verb = NonNullable<TaskInit['verb']>;
+
+/** Gives a task, and waits for its end. */
+async function done({ node }: RealAgent, verb: Verb, task: TaskInit = {}): Promise<TaskReport> {
+  const { tasks } = node();
+  return await tasks.ended(tasks.give({ ...task, verb }));
+}
+
+const ON_VM = { vmId: ID };
+const DONE = { state: TaskState.DONE };
+
+function failed(code: TaskErrorCode) {
+  return { state: TaskState.FAILED, error: { code } };
+}
+
+function state({ daemon }: RealAgent): Promise<string> {
+  return daemon.virsh('domstate', ID);
+}
+
+/** Milliseconds: agents are started as processes, and wait a while before their first full state. */
+const PATIENCE = 120_000;
+const soon = { timeout: 15_000, interval: 50 };
+
+test.runIf(LIBVIRT_IS_HERE)(
+  'a machine is defined, started, shut down, stopped, changed and undefined, each doubled; what cannot be is refused',
+  async () => {
+    const agent = await realAgent();
+    await agent.start();
+    const define = (changes: Parameters<typeof spec>[0]) =>
+      done(agent, { case: 'defineVm', value: { spec: spec(changes) } });
+    const defined = await define({});
+    expect(defined).toMatchObject({ ...DONE, result: { definitionGeneration: 1n } });
+    expect(await define({})).toMatchObject(DONE);
+    const kept = await readFile(`${agent.folder}/vms/${ID}.json`, 'utf8');
+    expect(JSON.parse(kept)).toMatchObject({ spec: { id: ID, generation: '1' } });
+    expect(await state(agent)).toMatch(/shut off/);
+    expect(await done(agent, { case: 'startVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, { case: 'startVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await state(agent)).toMatch(/running/);
+    expect(await done(agent, { case: 'undefineVm', value: ON_VM })).toMatchObject(
+      failed(TaskErrorCode.CONFLICT),
+    );
+    expect(await done(agent, { case: 'shutdownVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, { case: 'shutdownVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, { case: 'rebootVm', value: ON_VM })).toMatchObject(
+      failed(TaskErrorCode.CONFLICT),
+    );
+    await done(agent, { case: 'startVm', value: ON_VM });
+    expect(await done(agent, { case: 'stopVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, { case: 'stopVm', value: ON_VM })).toMatchObject(DONE);
+    const changed = await define({ generation: 2n, cpus: 1, name: 'renamed', autostart: true });
+    expect(changed).toMatchObject({ ...DONE, result: { definitionGeneration: 2n } });
+    expect(changed.result?.definitionSha256).not.toBe(defined.result?.definitionSha256);
+    const info = await agent.daemon.virsh('dominfo', ID);
+    expect(info).toMatch(/^Name: +renamed$/m);
+    expect(info).toMatch(/^Autostart: +enable$/m);
+    expect(await define({})).toMatchObject(failed(TaskErrorCode.OUTDATED));
+    const older = await done(agent, { case: 'startVm', value: ON_VM }, { generation: 1n });
+    expect(older).toMatchObject(failed(TaskErrorCode.OUTDATED));
+    expect(await done(agent, { case: 'undefineVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, { case: 'undefineVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, { case: 'startVm', value: ON_VM })).toMatchObject(
+      failed(TaskErrorCode.NOT_FOUND),
+    );
+    const bad = await done(agent, { case: 'defineVm', value: { spec: spec({ name: '../x' }) } });
+    expect(bad).toMatchObject({
+      ...failed(TaskErrorCode.INVALID),
+      error: { message: expect.stringMatching(/spec\.name/) },
+    });
+    const disks = [{ volume: { poolId: 'none', name: 'a' }, format: 1 }];
+    const unplaced = await done(agent, { case: 'defineVm', value: { spec: spec({ disks }) } });
+    expect(unplaced).toMatchObject(failed(TaskErrorCode.NOT_FOUND));
+    expect(await agent.daemon.virsh('list', '--all', '--uuid')).not.toContain(ID);
+  },
+  PATIENCE,
+);
+
+test.runIf(LIBVIRT_IS_HERE)(
+  'a guest that does not care to be shut down makes the task end as a timeout, and runs on',
+  async () => {
+    const agent = await realAgent({ virsh: 'case "$*" in *" shutdown "*) exit 0 ;; esac' });
+    await agent.start();
+    await done(agent, { case: 'defineVm', value: { spec: spec() } });
+    await done(agent, { case: 'startVm', value: ON_VM });
+    const report = await done(
+      agent,
+      { case: 'shutdownVm', value: ON_VM },
+      { expiresAt: timestampFromMs(Date.now() + 3000) },
+    );
+    expect(report).toMatchObject(failed(TaskErrorCode.TIMEOUT));
+    expect(report.error?.message).toMatch(/still runs/);
+    expect(await state(agent)).toMatch(/running/);
+    expect(await done(agent, { case: 'stopVm', value: ON_VM })).toMatchObject(DONE);
+  },
+  PATIENCE,
+);
+
+test.runIf(LIBVIRT_IS_HERE)(
+  'a start in whose middle the agent was killed is not made twice',
+  async () => {
+    // The start goes through, and its end never reaches the agent.
+    const agent = await realAgent({
+      virsh: 'case "$*" in *" start "*) PATH="$REST" virsh "$@"; sleep 1000 ;; esac',
+    });
+    await agent.start();
+    await done(agent, { case: 'defineVm', value: { spec: spec() } });
+    const id = agent.node().tasks.give({ verb: { case: 'startVm', value: ON_VM } });
+    await vi.waitFor(async () => expect(await state(agent)).toMatch(/running/), soon);
+    await agent.kill();
+    // Whoever started it has ended it since; the control plane sends its task again.
+    await agent.daemon.virsh('destroy', ID);
+    await agent.start();
+    expect(await agent.node().tasks.ended(id)).toMatchObject(failed(TaskErrorCode.INTERRUPTED));
+    expect(await state(agent)).toMatch(/shut off/);
+  },
+  PATIENCE,
+);
+
+test.runIf(LIBVIRT_IS_HERE)(
+  'in maintenance nothing is started; what is given while the agent is away is done when it is back',
+  async () => {
+    const agent = await realAgent();
+    await agent.start();
+    await done(agent, { case: 'defineVm', value: { spec: spec() } });
+    const maintenance = (enabled: boolean): Verb => ({
+      case: 'setMaintenance',
+      value: { enabled, reason: 'new\u001b[2J memory' },
+    });
+    expect(await done(agent, maintenance(true))).toMatchObject(DONE);
+    const refused = await done(agent, { case: 'startVm', value: ON_VM });
+    expect(refused).toMatchObject(failed(TaskErrorCode.MAINTENANCE));
+    const note = await readFile(`${agent.folder}/maintenance`, 'utf8');
+    expect(JSON.parse(note)).toMatchObject({ reason: 'new [2J memory' });
+    await agent.kill();
+    const { tasks } = agent.node();
+    await vi.waitFor(() => expect(tasks.isWatched).toBe(false), soon);
+    const left = tasks.give({ verb: maintenance(false) });
+    await agent.start();
+    expect(await tasks.ended(left)).toMatchObject(DONE);
+    const start = tasks.give({ verb: { case: 'startVm', value: ON_VM } });
+    const task = tasks.taskOf(start);
+    expect(await tasks.ended(start)).toMatchObject(DONE);
+    // A task that was done before the agent was killed is not done again when it comes again.
+    await agent.kill();
+    await agent.daemon.virsh('destroy', ID);
+    await agent.start();
+    const before = tasks.reports.length;
+    tasks.send({ case: 'task', value: task });
+    await vi.waitFor(() => expect(tasks.reports.length).toBeGreaterThan(before), soon);
+    expect(tasks.reports.at(-1)).toMatchObject({ taskId: start, state: TaskState.DONE });
+    expect(await state(agent)).toMatch(/shut off/);
+  },
+  PATIENCE,
+);

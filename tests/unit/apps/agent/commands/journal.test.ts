@@ -1,0 +1,106 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { create } from '@bufbuild/protobuf';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  formatJournal,
+  Journal,
+  parseJournal,
+} from '../../../../../apps/agent/commands/journal.ts';
+import { parseKeptSpec } from '../../../../../apps/agent/commands/kept-specs.ts';
+import {
+  type TaskReport,
+  TaskReportSchema,
+  TaskState,
+} from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { temporaryFolder } from '../../../folder.ts';
+
+const nothing = () => undefined;
+
+function idOf(index: number): string {
+  return `00000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
+}
+
+function report(index: number, state = TaskState.DONE): TaskReport {
+  return create(TaskReportSchema, { taskId: idOf(index), state, number: 3 });
+}
+
+test('what is noted is there in the next run, and what was told is not told again', async () => {
+  const file = `${await temporaryFolder()}/tasks.json`;
+  const journal = await Journal.open(file, nothing);
+  await journal.note(report(0), { expiresAt: 10, now: 0 });
+  await journal.note(report(1, TaskState.RUNNING), { expiresAt: 10, now: 0 });
+  journal.told(idOf(0));
+  await journal.note(report(2), { expiresAt: 10, now: 0 });
+  const next = await Journal.open(file, nothing);
+  expect(next.get(idOf(1))?.report.state).toBe(TaskState.RUNNING);
+  expect(next.untold().map(({ taskId }) => taskId)).toEqual([idOf(2)]);
+});
+
+test('notes that are made at the same time are all on the disk when they are done', async () => {
+  const file = `${await temporaryFolder()}/tasks.json`;
+  const journal = await Journal.open(file, nothing);
+  const times = Array.from({ length: 50 }, (_, index) => index);
+  await Promise.all(
+    times.map(async (index) => {
+      await journal.note(report(index), { expiresAt: 10, now: 0 });
+      expect(parseJournal(await readFile(file, 'utf8'))?.has(idOf(index))).toBe(true);
+    }),
+  );
+});
+
+test('it is bounded: what was told and has expired goes first, what is under way last', async () => {
+  const file = `${await temporaryFolder()}/tasks.json`;
+  const many = Array.from({ length: 1000 }, (_, index) => ({
+    report: report(index, index === 0 ? TaskState.RUNNING : TaskState.DONE),
+    expiresAt: index < 500 ? 10 : 1000,
+    told: index > 0,
+  }));
+  await writeFile(file, formatJournal(many));
+  const journal = await Journal.open(file, nothing);
+  for (let index = 1000; index < 1010; index += 1) {
+    await journal.note(report(index), { expiresAt: 1000, now: 100 });
+  }
+  const kept = parseJournal(await readFile(file, 'utf8'));
+  expect(kept?.size).toBe(1000);
+  expect(kept?.has(idOf(0))).toBe(true);
+  expect(kept?.has(idOf(1))).toBe(false);
+  expect(kept?.has(idOf(999))).toBe(true);
+});
+
+test('a note that the disk refuses is not noted', async () => {
+  const journal = await Journal.open('/proc/nowhere/tasks.json', nothing);
+  await expect(journal.note(report(0), { expiresAt: 10, now: 0 })).rejects.toThrow();
+  expect(journal.get(idOf(0))).toBeUndefined();
+});
+
+test.each([
+  '',
+  '{',
+  '[]',
+  'null',
+  '{"version":1}',
+  '{"version":2,"tasks":[]}',
+  '{"version":1,"tasks":[{}]}',
+  '{"version":1,"tasks":[{"report":{"taskId":"x"},"expiresAt":1,"told":true}]}',
+  `{"version":1,"tasks":[{"report":{"taskId":"${idOf(0)}","state":"NO"},"expiresAt":1,"told":true}]}`,
+  `{"version":1,"tasks":[{"report":{"taskId":"${idOf(0)}"},"expiresAt":-1,"told":true}]}`,
+  '\u0000'.repeat(1000),
+])('a file that is no journal is set aside, and said: %j', async (text) => {
+  const folder = await temporaryFolder();
+  const lines: string[] = [];
+  await writeFile(`${folder}/tasks.json`, text);
+  const journal = await Journal.open(`${folder}/tasks.json`, (line) => lines.push(line));
+  expect(journal.untold()).toEqual([]);
+  expect(lines).toEqual([expect.stringMatching(/set aside as .*tasks\.json\.rejected/)]);
+  expect(await readdir(folder)).toEqual(['tasks.json.rejected']);
+});
+
+test('no text makes a parser of kept files fail otherwise than by saying that it is none', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), (text) => {
+      parseJournal(text);
+      parseKeptSpec(text);
+    }),
+  );
+});
