@@ -12,6 +12,14 @@ export type Read<T> = (signal: AbortSignal) => Promise<T>;
 /** Whether root has a password; where that cannot be known nobody is let in, and why is told. */
 export type PasswordState = 'set' | 'empty' | { closed: string };
 
+/** What a host joins a control plane with. */
+export interface Invitation {
+  /** `https://host` or `https://host:port`. */
+  address: string;
+  /** `qxj1.SECRET.FINGERPRINT`, good for one host. */
+  token: string;
+}
+
 /**
  * All that a console asks of the machine it runs on. Each function ends early when its signal is aborted, and rejects
  * with an error whose message is written for the person at the console.
@@ -53,6 +61,11 @@ export interface Deps {
   removePool(name: string, signal: AbortSignal): Promise<void>;
   /** Has whoever runs this program open a machine's text console when it ends. */
   leaveForConsole(vm: { id: string; name: string }): Promise<void>;
+
+  /** Resolves with how it stands then. */
+  joinControlPlane(invitation: Invitation): Promise<string>;
+  /** The invitation on a stick, `/dev/sdb1` say. */
+  readInvitation(device: string, signal: AbortSignal): Promise<Invitation>;
 
   /** Writes the support bundle to a stick, `/dev/sdb1` say. Resolves with what it is called there. */
   writeSupport(device: string, signal: AbortSignal): Promise<string>;

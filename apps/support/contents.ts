@@ -33,6 +33,7 @@ export const THIS_MACHINE: Place = { root: '/', run: runCommand };
 /** Files of the configuration that are taken, without their secrets. Of all others the name, size and time are. */
 const CONFIGURATION = [
   /^hostname$/,
+  /^time\/servers$/,
   /^network\/[\w.-]+\.conf$/,
   /^ssh\/(authorized_keys|enabled)$/,
   /^node\/(node\.yaml|epoch|maintenance|[\w-]+\.json)$/,

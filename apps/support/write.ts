@@ -1,23 +1,16 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { ExplainedError } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
-import { run } from '../process/run.ts';
 import { tarOf } from './archive.ts';
 import { bundle } from './bundle.ts';
 import { contentsOf, type Place, THIS_MACHINE } from './contents.ts';
 import { readSecrets } from './secrets.ts';
-import { readSticks, type Stick } from './sticks.ts';
-
-/** Where a stick is mounted while it is written. */
-const MOUNT_POINT = '/run/quantix/stick';
-/** Milliseconds: mounting looks at a journal, and unmounting waits until all is written. */
-const MOUNT_LIMIT = 30_000;
-const UNMOUNT_LIMIT = 300_000;
+import { withStick } from './stick-mount.ts';
 
 /** It cannot be written; the message is for the operator. */
 export class SupportError extends ExplainedError {}
@@ -50,42 +43,18 @@ export function bundleName(hostname: string, time: Date): string {
  * Writes the bundle of this machine to a stick, which is mounted meanwhile and can be taken out afterwards.
  * @param device such as `/dev/sdb1`, one of `readSticks`
  * @returns name of the file on it
- * @throws SupportError, CommandError
+ * @throws SupportError, StickError, CommandError
  */
 export async function writeToStick(
   device: string,
   { hostname, signal }: { hostname: string; signal: AbortSignal },
 ): Promise<string> {
-  const stick = (await readSticks()).find(({ path }) => path === device);
-  if (stick === undefined) {
-    throw new SupportError({
-      what: 'no FAT or ext4 file system that nobody uses, on a disk that can be taken out',
-      where: device,
-      fix: '`qx-support sticks` lists those that there are.',
-    });
-  }
   const time = new Date();
   const name = bundleName(hostname, time);
-  await mount(stick, signal);
-  try {
-    await writeFile(join(MOUNT_POINT, name), bundleOf(time, signal), signal);
-  } finally {
-    await run('umount', [MOUNT_POINT], { timeout: UNMOUNT_LIMIT });
-    await rmdir(MOUNT_POINT);
-  }
+  await withStick({ device, access: 'rw', signal }, (folder) =>
+    writeFile(join(folder, name), bundleOf(time, signal), signal),
+  );
   return name;
-}
-
-async function mount({ path, type }: Stick, signal: AbortSignal): Promise<void> {
-  await mkdir(MOUNT_POINT, { recursive: true, mode: 0o700 });
-  const options = `rw,noatime,nosuid,nodev,noexec${type === 'vfat' ? ',umask=077' : ''}`;
-  const args = ['-t', type, '-o', options, path, MOUNT_POINT];
-  try {
-    await run('mount', args, { timeout: MOUNT_LIMIT, signal });
-  } catch (error) {
-    await rmdir(MOUNT_POINT);
-    throw error;
-  }
 }
 
 /** Writes a file that is there whole or not at all. */

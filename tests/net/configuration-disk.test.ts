@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { askAgent } from '../../apps/agent/client/ask-agent.ts';
 import { joinControlPlane } from '../../apps/agent/client/join.ts';
+import { setMaintenance } from '../../apps/agent/client/maintenance.ts';
 import { run } from '../../apps/agent/run.ts';
 import { healthSchema } from '../../apps/api/health.ts';
 import { poolsSchema } from '../../apps/api/storage.ts';
@@ -88,7 +89,10 @@ const ROWS: Readonly<Record<string, Kept>> = {
 };
 
 /** Rows that the agent writes; see the test of it below. */
-const AGENT = ['node.key', 'node.crt', 'ca.crt', 'epoch', 'node.yaml', 'assigned-pools.json'];
+const AGENT = [
+  ...['node.key', 'membership.json', 'epoch', 'node.yaml', 'assigned-pools.json'],
+  'maintenance',
+];
 
 /** Paths of the first list of docs/persistence.md, but for those of what is to come. */
 async function listed(): Promise<string[]> {
@@ -204,6 +208,7 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
     await joinControlPlane(agent.socket, { address: plane.door.origin, token: plane.token() });
     await untilState(agent, 'connected');
     await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
+    await setMaintenance(agent.socket, { on: true, reason: 'new memory' });
     await agent.stop();
   }
   expect((await readdir(folder)).sort()).toEqual(AGENT.toSorted());
@@ -214,6 +219,10 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
   await plane.door.close();
   const agent = start();
   await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
+  expect((await agent.ask('/healthz', healthSchema)).maintenance).toMatchObject({
+    on: true,
+    reason: 'new memory',
+  });
   await plane.door.open();
   await untilState(agent, 'connected');
   const methods = plane.calls.slice(calls).map(({ method }) => method);

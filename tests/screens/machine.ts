@@ -139,6 +139,12 @@ const POOL = { volumes: [], writable: true, problem: null, seen: 'now', volumesS
 /** A call of a console to its machine. */
 export type Call = [name: keyof Deps, ...args: unknown[]];
 
+/** What a control plane's operator gave for this host. */
+export const INVITATION = {
+  address: 'https://qvdc.example',
+  token: `qxj1.SecretOfAtLeast16.${'0123456789abcdef'.repeat(4)}`,
+};
+
 /** A machine that answers as it should and notes what it was told. */
 export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[] } {
   const calls: Call[] = [];
@@ -171,6 +177,8 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     addPool: note('addPool', 'fast filesystem /pools/fast, healthy'),
     removePool: note('removePool', undefined),
     leaveForConsole: note('leaveForConsole', undefined),
+    joinControlPlane: note('joinControlPlane', 'joined https://qvdc.example: connected'),
+    readInvitation: note('readInvitation', INVITATION),
     writeSupport: note('writeSupport', 'support-node7-20260127T101500Z.tar.gz is on it'),
     reset: note('reset', 'The next boot removes configuration.'),
     ...changes,

@@ -117,6 +117,21 @@ export const SCENES: readonly Scene[] = [
     ['6t', /sets the clock/],
     ['s', /closed network/],
   ]),
+  scene('control-plane', [['6c', /j Join/]]),
+  scene('control-plane-join', [
+    ['6c', /j Join/],
+    ['j', /good for one/],
+    ['qvdc\tqxj', /not a join token/],
+  ]),
+  scene('control-plane-stick', [
+    ['6c', /j Join/],
+    ['t', /LOGS/],
+  ]),
+  scene('control-plane-compare', [
+    ['6c', /j Join/],
+    ['t', /LOGS/],
+    ['\r', /fingerprint/],
+  ]),
   scene('hardware', [['6w', /PowerEdge/]]),
   scene('support', [['6b', /LOGS/]]),
   scene('reset', [['6f', /ALL OF IT|stays as it is/]]),

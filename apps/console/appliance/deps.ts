@@ -1,4 +1,5 @@
 import { askAgent } from '../../agent/client/ask-agent.ts';
+import { joinControlPlane } from '../../agent/client/join.ts';
 import { setMaintenance } from '../../agent/client/maintenance.ts';
 import { addPool, removePool } from '../../agent/client/pool.ts';
 import { actOnVm } from '../../agent/client/vms.ts';
@@ -25,6 +26,7 @@ import { readSticks } from '../../support/sticks.ts';
 import type { Deps, Read } from '../deps.ts';
 import { askReadiness } from './control-plane.ts';
 import { readGuestStop } from './guest-stop.ts';
+import { readInvitation } from './invitation.ts';
 import { readKernelLog, readKernelWarnings, readSystemLog } from './logs.ts';
 import { leaveForConsole } from './machine-console.ts';
 import { NetworkChanges } from './network-changes.ts';
@@ -97,6 +99,8 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     addPool: (pool) => addPool(AGENT_SOCKET, pool),
     removePool: (name) => removePool(AGENT_SOCKET, name),
     leaveForConsole: (vm) => leaveForConsole(vm),
+    joinControlPlane: (invitation) => joinControlPlane(AGENT_SOCKET, invitation),
+    readInvitation,
     writeSupport,
     reset: async (what, signal) => {
       const told = await requestReset(what, { signal });

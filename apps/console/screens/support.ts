@@ -64,7 +64,8 @@ function viewSupport({ facts }: State, list: List, room: Size): Body {
   ]);
 }
 
-function stickText({ path, type, label, size, model }: Stick): string {
+/** A stick in a line. */
+export function stickText({ path, type, label, size, model }: Stick): string {
   return [
     column(path, 12),
     column(type, 5),

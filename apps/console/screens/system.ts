@@ -4,6 +4,7 @@ import type { Screen, State } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
+import { CONTROL_PLANE } from './control-plane.ts';
 import { HARDWARE } from './hardware.ts';
 import { hostNameScreen } from './host-name.ts';
 import { MAINTENANCE } from './maintenance.ts';
@@ -16,30 +17,21 @@ import { VMS } from './vms.ts';
 
 /** Screens that have no key of their own in the menu: a further one is a line here. */
 const ENTRIES: readonly (Command & { needs?: FactName })[] = [
-  {
-    letter: 'v',
-    text: 'Virtual machines',
-    needs: 'vms',
-    run: (state) => enter(state, VMS),
-  },
-  {
-    letter: 's',
-    text: 'Disks and pools',
-    needs: 'pools',
-    run: (state) => enter(state, STORAGE),
-  },
+  { letter: 'v', text: 'Virtual machines', needs: 'vms', run: (state) => enter(state, VMS) },
+  { letter: 's', text: 'Disks and pools', needs: 'pools', run: (state) => enter(state, STORAGE) },
   {
     letter: 'm',
     text: 'Maintenance mode',
     needs: 'vms',
     run: (state) => enter(state, MAINTENANCE),
   },
+  { letter: 'c', text: 'Control plane', needs: 'vms', run: (state) => enter(state, CONTROL_PLANE) },
   { letter: 'p', text: 'Password', run: (state) => enter(state, passwordScreen()) },
+  { letter: 'h', text: 'Host name', run: (state) => enter(state, hostNameScreen(state)) },
+  { letter: 't', text: 'Time', run: (state) => enter(state, timeScreen()) },
   { letter: 'w', text: 'Hardware', run: (state) => enter(state, HARDWARE) },
   { letter: 'b', text: 'Support bundle', run: (state) => enter(state, SUPPORT) },
   { letter: 'f', text: 'Factory reset', run: enterReset },
-  { letter: 'h', text: 'Host name', run: (state) => enter(state, hostNameScreen(state)) },
-  { letter: 't', text: 'Time', run: (state) => enter(state, timeScreen()) },
 ];
 
 /** What one sets up once, or seldom looks at. */

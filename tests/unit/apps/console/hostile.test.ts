@@ -80,6 +80,8 @@ test.each([
   ['disks and pools', ['6', 's']],
   ['maintenance', ['6', 'm']],
   ['hardware', ['6', 'w']],
+  ['control plane', ['6', 'c']],
+  ['a stick without a token', ['6', 'c', 't', '\r']],
   ['sticks', ['6', 'b']],
   ['a stick that cannot be written', ['6', 'b', '\r']],
   ['reset', ['6', 'f']],
@@ -90,6 +92,7 @@ test.each([
     scanWifi: async () => [{ ssid: EVIL, signal: -40, security: EVIL }],
     disableSsh: () => Promise.reject(new Error(EVIL)),
     actOnVm: () => Promise.reject(new Error(EVIL)),
+    readInvitation: () => Promise.reject(new Error(EVIL)),
     writeSupport: () => Promise.reject(new Error(EVIL)),
   });
   const { terminal } = runConsole(deps);

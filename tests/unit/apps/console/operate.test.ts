@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Vms } from '../../../../apps/api/vms.ts';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import { EXIT } from '../../../../apps/console/exit-status.ts';
-import { type Call, HYPERVISOR, machine } from '../../../screens/machine.ts';
+import { type Call, HYPERVISOR, INVITATION, machine } from '../../../screens/machine.ts';
 import type { FakeTerminal } from '../../../screens/terminal.ts';
 import { runConsole } from './run.ts';
 
@@ -177,4 +177,38 @@ test('hardware is read only while a screen shows it', async () => {
   terminal.type('w');
   await terminal.see(/PowerEdge/);
   expect(read).toBe(1);
+});
+
+test('a control plane is joined with a token, after its fingerprint was compared', async () => {
+  const { terminal, calls } = await on('6c', /j Join/);
+  terminal.type('j');
+  await terminal.see(/good for one/);
+  terminal.type(`qvdc.example\t${INVITATION.token.slice(0, -1)}\r`);
+  await terminal.see(/! This is not a join token|! this is not a join token/);
+  terminal.type('F\r');
+  await terminal.see(/0123 4567 89AB CDEF 0123/);
+  terminal.type('n');
+  await terminal.see(/good for one/);
+  expect(calls).toEqual([]);
+  terminal.type('\r');
+  await terminal.see(/0123 4567/);
+  terminal.type('y');
+  await terminal.see(/joined https:\/\/qvdc.example: connected/);
+  expect(calls).toEqual([
+    ['joinControlPlane', { ...INVITATION, token: INVITATION.token.replace(/.$/, 'F') }],
+  ]);
+});
+
+test('a token on a stick is read, compared, and used', async () => {
+  const { terminal, calls } = await on('6c', /j Join/);
+  terminal.type('t');
+  await terminal.see(/LOGS/);
+  terminal.type('\r');
+  await terminal.see(/0123 4567/);
+  terminal.type('y');
+  await terminal.see(/connected/);
+  expect(calls).toEqual([
+    ['readInvitation', '/dev/sdb1'],
+    ['joinControlPlane', INVITATION],
+  ]);
 });

@@ -1,9 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { invitationIn } from '../../../../../apps/console/appliance/invitation.ts';
 import { leaveForConsole } from '../../../../../apps/console/appliance/machine-console.ts';
 import { requestReset } from '../../../../../apps/console/appliance/reset.ts';
 import { temporaryFolder } from '../../../folder.ts';
+
+const TOKEN = `qxj1.SecretOfAtLeast16.${'0123456789abcdef'.repeat(4)}`;
 
 test('console-launch is told which machine’s console it is to open', async () => {
   const file = join(await temporaryFolder(), 'answer');
@@ -23,4 +26,28 @@ test('a reset is asked for by the machine’s name, with its data if it is to go
   );
   const other = requestReset({ name: 'node8', data: false }, options);
   await expect(other).rejects.toThrow('not node8');
+});
+
+test.each([
+  [`controlPlane: https://qvdc\njoinToken: ${TOKEN}\n`, { address: 'https://qvdc', token: TOKEN }],
+  [`joinToken: ${TOKEN}\n`, 'controlPlane or joinToken is missing (/dev/sdb1, quantix-join.yaml)'],
+  ['controlPlane: http://x\n', 'is not the address of a control plane'],
+  ['pools: [{}]\n', 'pools'],
+  ['{', 'quantix-join.yaml, line 1'],
+  ['a: &a [x]\nb: *a\n', 'quantix-join.yaml'],
+  ['\0'.repeat(70_000), 'quantix-join.yaml'],
+  [null, 'there is no file quantix-join.yaml (/dev/sdb1)'],
+])('a file quantix-join.yaml with %j says whom to join, or what is wrong', async (text, told) => {
+  const folder = await temporaryFolder();
+  if (text !== null) await writeFile(join(folder, 'quantix-join.yaml'), text);
+  const reading = invitationIn(folder, '/dev/sdb1');
+  if (typeof told === 'string') await expect(reading).rejects.toThrow(told);
+  else expect(await reading).toEqual(told);
+});
+
+test('a link on a stick is not followed', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'other'), `controlPlane: https://qvdc\njoinToken: ${TOKEN}\n`);
+  await symlink(join(folder, 'other'), join(folder, 'quantix-join.yaml'));
+  await expect(invitationIn(folder, '/dev/sdb1')).rejects.toThrow('there is no file');
 });

@@ -1,0 +1,56 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { parseNodeConfig } from '../../agent/configuration/node-config.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { StickError, withStick } from '../../support/stick-mount.ts';
+import type { Invitation } from '../deps.ts';
+
+/** What a control plane's operator puts on a stick for a host: as `node.yaml`, with `controlPlane` and `joinToken`. */
+export const INVITATION_FILE = 'quantix-join.yaml';
+
+/** Bytes of it that are read. */
+const MOST = 64 * 1024;
+
+/** The invitation on a stick. @throws StickError, CommandError, AgentError naming what is wrong with the file */
+export async function readInvitation(device: string, signal: AbortSignal): Promise<Invitation> {
+  return await withStick({ device, access: 'ro', signal }, (folder) =>
+    invitationIn(folder, device),
+  );
+}
+
+/** The invitation in a folder. @param where how people call the folder */
+export async function invitationIn(folder: string, where: string): Promise<Invitation> {
+  const text = await readFile(join(folder, INVITATION_FILE), where);
+  const file = `${where}, ${INVITATION_FILE}`;
+  const { controlPlane: address, joinToken: token } = await parseNodeConfig(text, {
+    file,
+    pools: z.array(z.never()),
+  });
+  if (address === undefined || token === undefined) {
+    throw new StickError({ what: 'controlPlane or joinToken is missing', where: file });
+  }
+  return { address, token };
+}
+
+/** The beginning of a file that is no link: a stick is anybody's. */
+async function readFile(path: string, where: string): Promise<string> {
+  try {
+    await using file = await open(
+      path,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+    if (!(await file.stat()).isFile()) throw new StickError({ what: 'no file', where: path });
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST), 0, MOST, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ELOOP') throw error;
+    throw new StickError({
+      what: `there is no file ${INVITATION_FILE}`,
+      where,
+      fix: 'It has the lines `controlPlane: https://…` and `joinToken: qxj1.…`.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import { parseJoinToken } from '../../agent/configuration/join-token.ts';
+import { parseOrigin } from '../../agent/configuration/origin.ts';
+import { messageOf } from '../../error.ts';
+import type { Stick } from '../../support/sticks.ts';
+import { request } from '../change.ts';
+import type { Invitation } from '../deps.ts';
+import { confirm, work } from '../dialogs.ts';
+import { textField } from '../kit/field.ts';
+import { line, type Size } from '../kit/frame.ts';
+import { type Key, letter } from '../kit/keys.ts';
+import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { wrap } from '../kit/text.ts';
+import { controlPlaneTexts } from '../report/agent.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { enter, show, stay } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { formScreen } from './form.ts';
+import { bodyRows } from './room.ts';
+import { stickText } from './support.ts';
+
+type Name = 'address' | 'token';
+
+/** Milliseconds for a file of a stick. */
+const READ_LIMIT = 60_000;
+/** Characters of the longest token. */
+const LONGEST_TOKEN = 200;
+
+/** How the host stands with its control plane. */
+export const CONTROL_PLANE: Screen = {
+  facts: ['health'],
+  takesText: false,
+  view: viewControlPlane,
+  onKey: (state, key) => {
+    if (letter(key) === 'j') return enter(state, joinScreen());
+    return letter(key) === 't' ? enter(state, sticksScreen(LIST_START)) : stay(state);
+  },
+};
+
+function viewControlPlane({ facts }: State, { columns }: Size): Body {
+  const { value, problem } = facts.health;
+  const asked = problem === null ? 'The agent is being asked ...' : `Not known: ${problem}`;
+  const texts = value === null ? [asked] : controlPlaneTexts(value);
+  const lines = texts.flatMap((text) => wrap(text, columns)).map(line);
+  return body('Control plane', 'j Join   t Join with a token on a stick   Esc Back', [
+    ...lines,
+    line(''),
+    ...wrap('Joining another control plane takes the place of the one that it has.', columns).map(
+      line,
+    ),
+  ]);
+}
+
+function joinScreen(): Screen {
+  return formScreen<Name>(
+    {
+      title: 'Join a control plane',
+      purpose: ['The control plane gives out a token for each host. It is good for one.'],
+      fields: [
+        textField<Name>({
+          name: 'address',
+          label: 'Address',
+          hint: 'such as https://qvdc.example',
+          problem: ({ address }) => complaintOf(() => parseOrigin(address)),
+        }),
+        textField<Name>({
+          name: 'token',
+          label: 'Token',
+          hint: 'qxj1.SECRET.FINGERPRINT',
+          longest: LONGEST_TOKEN,
+          problem: ({ token }) => complaintOf(() => parseJoinToken(token)),
+        }),
+      ],
+      send: (state, invitation) => compare(state, invitation),
+    },
+    { address: 'https://', token: '' },
+  );
+}
+
+/** What a parser has against a value, without what to do about it, for which a form has no room. */
+function complaintOf(parse: () => unknown): string | null {
+  try {
+    parse();
+    return null;
+  } catch (error) {
+    return messageOf(error).replace(/[.:].*$/, '.');
+  }
+}
+
+/** Asks whether the authority that the token means is the one that the control plane shows; then joins. */
+function compare(state: State, { address, token }: Invitation): Step {
+  return confirm(state, {
+    title: `Is this the fingerprint that ${address} shows?`,
+    text: `${fingerprintText(parseJoinToken(token).fingerprint)} If it shows another one, the token is somebody else's.`,
+    next: (sure) =>
+      request(sure, {
+        title: `Joining ${address}`,
+        facts: ['health'],
+        leads: 'back',
+        run: (deps) => deps.joinControlPlane({ address, token }),
+      }),
+  });
+}
+
+/** Sixteen groups of four digits, in which people compare them. */
+function fingerprintText(fingerprint: string): string {
+  return (fingerprint.toUpperCase().match(/.{4}/g) ?? []).join(' ');
+}
+
+function sticksScreen(list: List): Screen {
+  return {
+    facts: ['sticks'],
+    takesText: false,
+    view: (state, room) => viewSticks(state, list, room),
+    onKey: (state, key) => onSticksKey(state, list, key),
+  };
+}
+
+function onSticksKey(state: State, list: List, key: Key): Step {
+  const sticks = state.facts.sticks.value ?? [];
+  const chosen = selectedOf(list, sticks);
+  if (chosen !== undefined && key.name === 'enter') return readFrom(state, chosen);
+  const size = { length: sticks.length, page: bodyRows(state.size) };
+  return show(state, sticksScreen(moveInList(list, key, size)));
+}
+
+function readFrom(state: State, { path }: Stick): Step {
+  return work(state, {
+    title: `Reading ${path}`,
+    limit: READ_LIMIT,
+    facts: [],
+    run: async (deps, signal) => {
+      const invitation = await deps.readInvitation(path, signal);
+      return (now) => compare(now, invitation);
+    },
+  });
+}
+
+function viewSticks({ facts }: State, list: List, room: Size): Body {
+  const title = 'Join with a token on a stick';
+  const { value: sticks, problem } = facts.sticks;
+  const above = [
+    ...wrap('On the stick is a file quantix-join.yaml with the lines', room.columns).map(line),
+    line('  controlPlane: https://qvdc.example'),
+    line('  joinToken: qxj1.SECRET.FINGERPRINT'),
+    line(''),
+  ];
+  if (sticks === null || sticks.length === 0) {
+    const none = 'There is no stick with a FAT or ext4 file system. One that is put in is seen.';
+    const text = sticks !== null ? none : problem === null ? '...' : `Not known: ${problem}`;
+    return body(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);
+  }
+  const rows = Math.max(room.rows - above.length, 3);
+  return body(title, 'Enter Read   Esc Back', [
+    ...above,
+    ...viewList(list, sticks.map(stickText), { columns: room.columns, rows }),
+  ]);
+}

@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, rmdir } from 'node:fs/promises';
+import { ExplainedError } from '../error.ts';
+import { run } from '../process/run.ts';
+import { readSticks, type Stick } from './sticks.ts';
+
+/** Where sticks are mounted while they are used. */
+const MOUNT_POINTS = '/run/quantix/sticks';
+/** Milliseconds: mounting looks at a journal, and unmounting waits until all is written. */
+const MOUNT_LIMIT = 30_000;
+const UNMOUNT_LIMIT = 300_000;
+
+/** It cannot be used; the message is for the operator. */
+export class StickError extends ExplainedError {}
+
+/**
+ * Does something with a stick's file system, which is mounted for that only.
+ * @param device such as `/dev/sdb1`, one of `readSticks`
+ * @param work gets the folder
+ * @throws StickError, CommandError, and what `work` throws
+ */
+export async function withStick<T>(
+  { device, access, signal }: { device: string; access: 'ro' | 'rw'; signal: AbortSignal },
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const stick = (await readSticks()).find(({ path }) => path === device);
+  if (stick === undefined) {
+    throw new StickError({
+      what: 'no FAT or ext4 file system that nobody uses, on a disk that can be taken out',
+      where: device,
+      fix: '`qx-support sticks` lists those that there are.',
+    });
+  }
+  await mkdir(MOUNT_POINTS, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(`${MOUNT_POINTS}/`);
+  try {
+    await mount(stick, { access, folder, signal });
+    try {
+      return await work(folder);
+    } finally {
+      await run('umount', [folder], { timeout: UNMOUNT_LIMIT });
+    }
+  } finally {
+    await rmdir(folder);
+  }
+}
+
+async function mount(
+  { path, type }: Stick,
+  { access, folder, signal }: { access: 'ro' | 'rw'; folder: string; signal: AbortSignal },
+): Promise<void> {
+  const owner = type === 'vfat' ? ',umask=077' : '';
+  const options = `${access},noatime,nosuid,nodev,noexec${owner}`;
+  await run('mount', ['-t', type, '-o', options, path, folder], { timeout: MOUNT_LIMIT, signal });
+}
