@@ -47,18 +47,29 @@ export const configDriveCommand = defineCommand({
       })
       .option('authorized-keys', { type: 'string', describe: 'File with public keys for root' })
       .option('ssh', { type: 'boolean', describe: 'Turn SSH on at boot, for these keys' })
+      .option('password-hash-file', {
+        type: 'string',
+        describe: "File with the hash of root's password, of openssl passwd -6",
+      })
+      .option('control-plane', { type: 'string', describe: 'Control plane to join: https://host' })
+      .option('join-token-file', { type: 'string', describe: 'File with its token for this host' })
       .epilogue(EPILOGUE),
-  paths: ({ file, network, pskFile, authorizedKeys }) => ({
-    reads: [...network, pskFile, authorizedKeys].filter((path) => path !== undefined),
+  paths: ({ file, network, pskFile, authorizedKeys, passwordHashFile, joinTokenFile }) => ({
+    reads: [...network, pskFile, authorizedKeys, passwordHashFile, joinTokenFile].filter(
+      (path) => path !== undefined,
+    ),
     writes: [dirname(file)],
   }),
   handler: async (options, { output, signal }) => {
-    const { file, format, network, pskFile, authorizedKeys, ...rest } = options;
+    const { file, format, network, pskFile, authorizedKeys, ...others } = options;
+    const { passwordHashFile, joinTokenFile, ...rest } = others;
     const { labelPrefix } = await loadProfile(PROJECT, options.profile);
     const texts = network.map(async (path) => [basename(path), await textOf(path)] as const);
     const files = planConfigDrive({
       ...rest,
-      psk: pskFile && (await textOf(pskFile)).replace(/\r?\n$/, ''),
+      psk: pskFile && (await lineOf(pskFile)),
+      passwordHash: passwordHashFile && (await lineOf(passwordHashFile)),
+      joinToken: joinTokenFile && (await lineOf(joinTokenFile)),
       networkFiles: Object.fromEntries(await Promise.all(texts)),
       authorizedKeys: authorizedKeys && (await textOf(authorizedKeys)),
     });
@@ -71,6 +82,11 @@ export const configDriveCommand = defineCommand({
     );
   },
 });
+
+/** A file of one line. */
+async function lineOf(path: string): Promise<string> {
+  return (await textOf(path)).replace(/\r?\n$/, '');
+}
 
 /** A file that the operator named. */
 async function textOf(path: string): Promise<string> {

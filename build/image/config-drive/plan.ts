@@ -19,6 +19,11 @@ export interface ConfigDriveRequest {
   authorizedKeys?: string | undefined;
   /** Whether SSH comes up at boot; without it the keys wait until somebody turns SSH on. */
   ssh?: boolean | undefined;
+  /** Hash of root's password for the consoles, as `openssl passwd -6` writes it. */
+  passwordHash?: string | undefined;
+  /** Control plane that the host joins as it boots: `https://host`, and a token that it gave out for this host. */
+  controlPlane?: string | undefined;
+  joinToken?: string | undefined;
 }
 
 /**
@@ -37,6 +42,9 @@ export function planConfigDrive(request: ConfigDriveRequest): Record<string, str
     files['/ssh/authorized_keys'] = authorizedKeysFile(request.authorizedKeys);
   }
   if (request.ssh === true) files['/ssh/enabled'] = sshEnabledFile(files);
+  if (request.passwordHash !== undefined) files['/auth/shadow'] = shadowFile(request.passwordHash);
+  const node = nodeFile(request);
+  if (node !== undefined) files['/node/node.yaml'] = node;
   if (Object.keys(files).length > 0) return files;
   throw new BuildError({
     what: 'a config drive with nothing on it configures nothing',
@@ -104,6 +112,41 @@ function sshEnabledFile(files: Readonly<Record<string, string>>): string {
     where: '--ssh',
     fix: 'Give public keys too: --authorized-keys.',
   });
+}
+
+/** One line, as `qx-password` keeps it: SHA-512 with the usual rounds, which both bases can check (crypt(5)). */
+function shadowFile(hash: string): string {
+  if (/^\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$/.test(hash)) return `root:${hash}\n`;
+  throw new BuildError({
+    what: 'this is no hash of a password',
+    where: '--password-hash-file',
+    fix: 'Write one with `openssl passwd -6`.',
+  });
+}
+
+/** What the agent joins by: the same rules as its own (docs/agent.md). */
+function nodeFile({ controlPlane, joinToken }: ConfigDriveRequest): string | undefined {
+  if (controlPlane === undefined && joinToken === undefined) return undefined;
+  if (controlPlane === undefined || joinToken === undefined) {
+    throw new BuildError({
+      what: 'a host joins a control plane by its address and a token',
+      fix: 'Give both: --control-plane, --join-token-file.',
+    });
+  }
+  if (!/^https:\/\/[^/?#@\\\s]+\/?$/.test(controlPlane) || !URL.canParse(controlPlane)) {
+    throw new BuildError({
+      what: `${JSON.stringify(controlPlane)} is not the address of a control plane`,
+      where: '--control-plane',
+      fix: 'Write https://host or https://host:port.',
+    });
+  }
+  if (!/^qxj1\.[A-Za-z0-9_-]{16,128}\.[0-9A-Fa-f]{64}$/.test(joinToken)) {
+    throw new BuildError({
+      what: 'this is not a join token: one looks like qxj1.SECRET.FINGERPRINT',
+      where: '--join-token-file',
+    });
+  }
+  return `controlPlane: ${controlPlane}\njoinToken: ${joinToken}\n`;
 }
 
 /** Public keys only, one a line; a private key would be on a medium that anyone can read. */

@@ -8,6 +8,9 @@ import { run } from '../../../build/process/run.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2Wv5p7 operator@desk';
 
+const HASH = `$6$salt$${'a.B/0'.repeat(17)}z`;
+const TOKEN = `qxj1.SecretOfAtLeast16.${'0123456789abcdef'.repeat(4)}`;
+
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quantix-config-drive-test-'));
@@ -34,6 +37,11 @@ describe('a config drive', () => {
       '/ssh/authorized_keys': `# desk\n${KEY}\n`,
       '/ssh/enabled': expect.any(String),
     });
+    const told = { passwordHash: HASH, controlPlane: 'https://qvdc.example', joinToken: TOKEN };
+    expect(planConfigDrive(told)).toEqual({
+      '/auth/shadow': `root:${HASH}\n`,
+      '/node/node.yaml': `controlPlane: https://qvdc.example\njoinToken: ${TOKEN}\n`,
+    });
     expect(Object.keys(planConfigDrive({ authorizedKeys: KEY }))).toEqual(['/ssh/authorized_keys']);
     expect(planConfigDrive({ interface: 'wlan0', ssid: 'home', psk: 'password' })).toEqual({
       '/network/wlan0.conf': 'SSID=home\nPSK=password\n',
@@ -53,6 +61,14 @@ describe('a config drive', () => {
     ['another file', { networkFiles: { 'notes.txt': '' } }, /not the name of a network/],
     ['a file twice', { ssid: 'a', networkFiles: { 'static.conf': '' } }, /there twice/],
     ['SSH and no key', { hostname: 'a', ssh: true }, /lets nobody in \(--ssh\)/],
+    ['a password', { passwordHash: 'secret' }, /no hash of a password/],
+    ['another hash', { passwordHash: HASH.replace('$6$', '$5$') }, /no hash of a password/],
+    ['two lines for a hash', { passwordHash: `${HASH}\nx` }, /no hash of a password/],
+    ['a token only', { joinToken: TOKEN }, /by its address and a token/],
+    ['a control plane only', { controlPlane: 'https://a' }, /by its address and a token/],
+    ['a path', { controlPlane: 'https://a/b', joinToken: TOKEN }, /not the address of a control/],
+    ['a token that is none', { controlPlane: 'https://a', joinToken: 'qxj1.a.b' }, /join token/],
+    ['two lines', { controlPlane: 'https://a', joinToken: `${TOKEN}\nx: 1` }, /join token/],
     ['a private key', { authorizedKeys: '-----BEGIN OPENSSH PRIVATE KEY-----' }, /a private key/],
     ['a key that is none', { authorizedKeys: `${KEY}\nhello` }, /\(--authorized-keys:2\)/],
   ])('with %s is refused', (_, request, told) => {
