@@ -4,6 +4,7 @@ import type { PoolRequest } from '../api/storage.ts';
 import type { NetworkCommand } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
 import type { OwnCommand } from '../process/own-program.ts';
+import type { PublicKey } from '../services/public-key.ts';
 import type { FactName, FactValue } from './facts.ts';
 
 /** How something is asked; a rejection's message is shown to the person at the console. */
@@ -38,6 +39,10 @@ export interface Deps {
   /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded, a line each. */
   enableSsh(minutes: number | null, signal: AbortSignal): Promise<string[]>;
   disableSsh(signal: AbortSignal): Promise<string[]>;
+
+  /** Public keys on a stick, `/dev/sdb1` say, or at an address whose content has this SHA-256. */
+  stickKeys(device: string, signal: AbortSignal): Promise<PublicKey[]>;
+  fetchKeys(what: { url: string; sha256: string }, signal: AbortSignal): Promise<PublicKey[]>;
 
   /** Runs another of the appliance's programs. Resolves with what it says, a line each. */
   run(command: OwnCommand, signal: AbortSignal): Promise<string[]>;

@@ -5,7 +5,9 @@ import type { Network } from '../api/network.ts';
 import type { Readiness } from '../api/readiness.ts';
 import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
+import type { PublicKey } from '../services/public-key.ts';
 import type { SshState } from '../services/ssh.ts';
+import type { LogInKey } from '../services/ssh-keys.ts';
 import type { Service } from '../services/state.ts';
 import type { TimeState } from '../services/time.ts';
 import type { Stick } from '../support/sticks.ts';
@@ -45,6 +47,8 @@ export const FACTS = {
   // Disks are asked how they fare.
   hardware: every<Hardware>(60_000),
   sticks: every<Stick[]>(5_000),
+  logInKeys: every<LogInKey[]>(10_000),
+  hostKeys: every<PublicKey[]>(10_000),
   time: every<TimeState>(10_000),
   systemLog: every<string[]>(5_000),
   kernelLog: every<string[]>(5_000),

@@ -35,6 +35,7 @@ import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
 import { node } from './node-target.ts';
 import { notice } from './notice-target.ts';
+import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
@@ -209,5 +210,5 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart, support],
-  ...[spec, journal, qcow2],
+  ...[spec, journal, qcow2, publicKey],
 ];

@@ -59,8 +59,7 @@ const ROWS: Readonly<Record<string, Kept>> = {
     read: 'for type in ed25519 ecdsa; do ssh-keygen -y -f /etc/ssh/ssh_host_"$type"_key; done',
   },
   'ssh/authorized_keys': {
-    write:
-      'ssh-keygen -q -t ed25519 -N "" -f /tmp/key && cp /tmp/key.pub /quantix/ssh/authorized_keys',
+    write: 'ssh-keygen -q -t ed25519 -N "" -f /tmp/key && qx-ssh keys add </tmp/key.pub',
     boot: SSHD,
     read: 'cat /etc/ssh/authorized_keys.d/root',
   },

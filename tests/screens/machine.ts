@@ -1,5 +1,6 @@
 import type { Hardware } from '../../apps/api/hardware.ts';
 import type { Deps } from '../../apps/console/deps.ts';
+import { publicKeys } from '../../apps/services/public-key.ts';
 
 const GIB = 1024 ** 3;
 
@@ -136,6 +137,21 @@ export const NETWORK = {
 
 const POOL = { volumes: [], writable: true, problem: null, seen: 'now', volumesSeen: 'now' };
 
+/** Public keys of people. */
+export const KEYS = publicKeys(
+  [
+    'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g anna@desk',
+    'from="10.0.0.0/8" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAfHh0cGxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIB ben',
+  ].join('\n'),
+);
+
+const HOST_KEY = {
+  type: 'ED25519',
+  fingerprint: `SHA256:${'Ab1/'.repeat(10)}xyz`,
+  comment: '',
+  text: '',
+};
+
 /** A call of a console to its machine. */
 export type Call = [name: keyof Deps, ...args: unknown[]];
 
@@ -164,6 +180,8 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     ]),
     enableSsh: note('enableSsh', []),
     disableSsh: note('disableSsh', []),
+    stickKeys: note('stickKeys', KEYS),
+    fetchKeys: note('fetchKeys', KEYS),
     run: note('run', []),
     restartService: note('restartService', undefined),
     passwordState: async () => 'empty',
@@ -211,6 +229,11 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
   sticks: async () => [
     { path: '/dev/sdb1', type: 'vfat', label: 'LOGS', size: 15_502_147_584, model: 'Kingston' },
   ],
+  logInKeys: async () => [
+    { ...KEYS[0]!, kept: true },
+    { ...KEYS[1]!, kept: false },
+  ],
+  hostKeys: async () => [HOST_KEY],
   time: async () => ({
     servers: ['ntp1.example', '10.0.0.9'],
     synchronized: true,

@@ -75,6 +75,25 @@ export const SCENES: readonly Scene[] = [
     ['3', /SSH is off/],
     ['e', /Minutes/],
   ]),
+  scene('ssh-keys', [['3y', /anna@desk/]]),
+  scene('ssh-key-add', [
+    ['3y', /anna@desk/],
+    ['a', /One line of/],
+    ['ssh-ed25519 AAAAC3Nza', /not the whole/],
+  ]),
+  scene('ssh-key-stick', [
+    ['3y', /anna@desk/],
+    ['s', /Kingston/],
+  ]),
+  scene('ssh-key-found', [
+    ['3y', /anna@desk/],
+    ['s', /Kingston/],
+    ['\r', /Found on/],
+  ]),
+  scene('ssh-key-url', [
+    ['3y', /anna@desk/],
+    ['u', /sha256sum/],
+  ]),
   scene('services', [['4', /chronyd/]]),
   scene('services-restart', [
     ['4', /chronyd/],

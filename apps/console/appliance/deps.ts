@@ -20,8 +20,10 @@ import { readNetwork } from '../../network/status.ts';
 import { runOwnProgram } from '../../process/own-program.ts';
 import { restartService } from '../../services/control.ts';
 import { disableSsh, enableSsh, enableSshFor, sshState } from '../../services/ssh.ts';
+import { fetchKeys, readHostKeys, readLogInKeys } from '../../services/ssh-keys.ts';
 import { readServices } from '../../services/state.ts';
 import { readTimeState } from '../../services/time.ts';
+import { keysOnStick } from '../../support/keys.ts';
 import { readSticks } from '../../support/sticks.ts';
 import type { Deps, Read } from '../deps.ts';
 import { askReadiness } from './control-plane.ts';
@@ -68,6 +70,8 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       network: (signal) => readNetwork({ signal }),
       services: () => readServices(),
       ssh: (signal) => sshState({ signal }),
+      logInKeys: () => readLogInKeys(),
+      hostKeys: () => readHostKeys(),
       time: (signal) => readTimeState(signal),
       systemLog: readSystemLog,
       kernelLog: readKernelLog,
@@ -84,6 +88,8 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     enableSsh: (minutes, signal) =>
       minutes === null ? enableSsh({ signal }) : enableSshFor(minutes, { signal }),
     disableSsh: (signal) => disableSsh({ signal }),
+    stickKeys: keysOnStick,
+    fetchKeys,
     run: (command, signal) => runOwnProgram(command, { signal }),
     restartService: (name, signal) => restartService(name, { signal }),
     passwordState: (signal) => passwordState({ signal }),

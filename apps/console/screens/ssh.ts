@@ -1,13 +1,17 @@
+import type { PublicKey } from '../../services/public-key.ts';
+import { count } from '../../text/amount.ts';
 import { request, withNotices } from '../change.ts';
 import { textField } from '../kit/field.ts';
-import { bold, line, type Size } from '../kit/frame.ts';
+import { bold, type Line, line, type Size } from '../kit/frame.ts';
 import { LIST_START, type List } from '../kit/list.ts';
+import { column } from '../kit/text.ts';
 import { sshText } from '../report/services.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
 import { formScreen } from './form.ts';
+import { keysScreen } from './keys.ts';
 
 const LEAST_MINUTES = 5;
 const MOST_MINUTES = 120;
@@ -25,6 +29,7 @@ const COMMANDS: readonly Command[] = [
     run: (state) => switchOn(state, null),
   },
   { letter: 'd', text: 'Off', run: switchOff },
+  { letter: 'y', text: 'Keys that may log in', run: (state) => enter(state, keysScreen()) },
 ];
 
 /** Whether SSH is on, and what can be done about it. */
@@ -32,7 +37,7 @@ export const SSH = sshScreen(LIST_START);
 
 function sshScreen(list: List): Screen {
   return {
-    facts: ['ssh'],
+    facts: ['ssh', 'logInKeys', 'hostKeys'],
     takesText: false,
     view: (state, room) => viewSsh(state, list, room),
     onKey: (state, key) => {
@@ -95,7 +100,30 @@ function viewSsh(state: State, list: List, room: Size): Body {
     line(''),
     ...viewCommands(list, COMMANDS, room),
     line(''),
-    line('root logs in with a key of /quantix/ssh/authorized_keys, never with a password.'),
+    line(loginText(state)),
     line('The time counts on when this console is left.'),
+    line(''),
+    ...hostKeyLines(state),
   ]);
+}
+
+/** Who can log in. */
+function loginText({ facts }: State): string {
+  const { value, problem } = facts.logInKeys;
+  const rule = 'root logs in with a key, never with a password';
+  if (value === null) return problem === null ? `${rule}.` : `${rule}. Keys: ${problem}`;
+  if (value.length === 0) return `${rule}, and there is no key yet (y).`;
+  return `${rule}: ${count(value.length, 'key')} may.`;
+}
+
+/** What whoever logs in first compares with what the client shows. */
+function hostKeyLines({ facts }: State): Line[] {
+  const { value, problem } = facts.hostKeys;
+  if (value === null) return problem === null ? [] : [line(`This host's keys: ${problem}`)];
+  if (value.length === 0) return [line("This host's keys are made when SSH is on first.")];
+  return [line("This host's keys, to be compared at the first log-in:"), ...value.map(hostKeyLine)];
+}
+
+function hostKeyLine({ type, fingerprint }: PublicKey): Line {
+  return line(`  ${column(type, 8)} ${fingerprint}`);
 }

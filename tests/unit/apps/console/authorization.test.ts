@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import { EXIT } from '../../../../apps/console/exit-status.ts';
-import { machine } from '../../../screens/machine.ts';
+import { KEYS, machine } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
 const WITH_PASSWORD: Partial<Deps> = { passwordState: async () => 'set' };
@@ -21,6 +21,8 @@ const CHANGES = [
   ['SSH for good', ['3', /SSH is/, 'p']],
   ['SSH for some time', ['3', /SSH is/, 'e', /Minutes/, '\r']],
   ['SSH off', ['3', /SSH is/, 'd']],
+  ['a key', ['3y', /anna/, 'a', /One line/, `${KEYS[1]?.text}\r`]],
+  ['no key', ['3y', /anna/, 'x', /Remove/, 'y']],
   ['a service', ['4', /chronyd/, 'r', /Restart/, 'y']],
   ['a host name', [/backup/, '6h', /at once/, '\r']],
   ['time servers', ['6t', /sets the/, 's', /closed network/, '\r']],

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { consoleProgram } from '../../../../apps/console/console.ts';
 import { trialDialog } from '../../../../apps/console/screens/network-change.ts';
-import { type Call, HYPERVISOR, machine } from '../../../screens/machine.ts';
+import { type Call, HYPERVISOR, KEYS, machine } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
 const LEFT_EMPTY = '\x7f'.repeat(40);
@@ -335,4 +335,75 @@ test('time servers are named by typing, or none is asked', async () => {
     ['run', { program: 'qx-time', args: ['servers', 'ntp1.example,10.0.0.9,10.0.0.7'] }],
     ['run', { program: 'qx-time', args: ['servers', 'none'] }],
   ]);
+});
+
+const [ANNA, BEN] = KEYS;
+
+test('a key that is typed or pasted may log in, and half of one may not', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('3y');
+  await terminal.see(/anna@desk/);
+  terminal.type('a');
+  await terminal.see(/One line of/);
+  terminal.type(`${BEN?.text.slice(0, -40)}\r`);
+  await terminal.see(/! Not a public key/);
+  terminal.type(`${BEN?.text.slice(-40)}\r`);
+  await terminal.see(/The key may log in/);
+  const added = { program: 'qx-ssh', args: ['keys', 'add'], input: `${BEN?.text}\n` };
+  expect(calls).toEqual([['run', added]]);
+});
+
+test('keys of a stick are shown by their fingerprints, and one or all of them are added', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('3y');
+  await terminal.see(/anna@desk/);
+  terminal.type('s');
+  await terminal.see(/Kingston/);
+  terminal.type('\r');
+  expect(await terminal.see(/Found on \/dev\/sdb1/)).toContain(BEN?.fingerprint);
+  terminal.type('j\r');
+  await terminal.see(/The key may log in/);
+  terminal.type('\r\r');
+  await terminal.see(/Found on/);
+  terminal.type('a');
+  await terminal.see(/The keys may log in/);
+  const add = (input: string) => ['run', { program: 'qx-ssh', args: ['keys', 'add'], input }];
+  expect(calls).toEqual([
+    ['stickKeys', '/dev/sdb1'],
+    add(`${BEN?.text}\n`),
+    ['stickKeys', '/dev/sdb1'],
+    add(`${ANNA?.text}\n${BEN?.text}\n`),
+  ]);
+});
+
+test('keys of a URL are fetched with their hash, and shown before they count', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('3y');
+  await terminal.see(/anna@desk/);
+  terminal.type('u');
+  await terminal.see(/sha256sum/);
+  terminal.type('ftp://a/b\r');
+  await terminal.see(/! https:/);
+  terminal.type(`${LEFT_EMPTY}https://keys.example/anna.keys\t${'0f'.repeat(31)}\r`);
+  await terminal.see(/! 64 hexadecimal/);
+  terminal.type('0F\r');
+  await terminal.see(/Found on https:\/\/keys\.example\/anna\.keys/);
+  const sha256 = `${'0f'.repeat(31)}0F`;
+  expect(calls).toEqual([['fetchKeys', { url: 'https://keys.example/anna.keys', sha256 }]]);
+});
+
+test('a key is removed by its fingerprint, after a question that names it', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('3y');
+  await terminal.see(/anna@desk/);
+  terminal.type('jx');
+  await terminal.see(/\| ben/);
+  terminal.type('y');
+  await terminal.see(/The key is removed/);
+  const args = ['keys', 'remove', BEN?.fingerprint];
+  expect(calls).toEqual([['run', { program: 'qx-ssh', args }]]);
 });

@@ -8,6 +8,8 @@ const EVIL = `\x1b[2J\x1b[1;1Hevil\x1b]0;title\x07\r\n\x1b[31m\x9b1;1H\x00\u202e
 
 const VM = { id: 'a', cpus: 1, memory: 1, persistent: true, autostart: true };
 
+const EVIL_KEY = { type: EVIL, fingerprint: EVIL, comment: EVIL, text: EVIL };
+
 const [eth0, wlan0] = NETWORK.interfaces;
 const FACTS: Deps['facts'] = {
   ...HYPERVISOR,
@@ -23,6 +25,8 @@ const FACTS: Deps['facts'] = {
   services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
   systemLog: async () => [EVIL, EVIL],
+  logInKeys: async () => [{ ...EVIL_KEY, kept: false }],
+  hostKeys: async () => [EVIL_KEY],
   time: async () => ({
     servers: [EVIL],
     synchronized: true,
@@ -73,6 +77,8 @@ test.each([
   ['host name', ['6h']],
   ['time', ['6t']],
   ['time servers', ['6ts']],
+  ['keys', ['3y']],
+  ['keys of a stick', ['3ys', '\r']],
   ['failure', ['3', 'd']],
   ['virtual machines', ['6', 'v']],
   ['cutting power', ['6', 'v', 'x']],
@@ -90,6 +96,7 @@ test.each([
   const { deps } = machine({
     facts: FACTS,
     scanWifi: async () => [{ ssid: EVIL, signal: -40, security: EVIL }],
+    stickKeys: async () => [EVIL_KEY],
     disableSsh: () => Promise.reject(new Error(EVIL)),
     actOnVm: () => Promise.reject(new Error(EVIL)),
     readInvitation: () => Promise.reject(new Error(EVIL)),

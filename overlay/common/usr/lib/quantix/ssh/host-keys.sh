@@ -26,14 +26,20 @@ set_up_host_key() {
 # Copies a kept key, if it is one: FILE TYPE
 take_host_key() {
 	new=$SSH/.$1.$$
-	(umask 077 && head -c 16384 "$KEPT/$1" >"$new") && is_host_key "$new" "$2" && mv -f "$new" "$SSH/$1" && return 0
+	(umask 077 && head -c 16384 "$KEPT/$1" >"$new") && is_host_key "$new" "$2" && tell_public "$1" && mv -f "$new" "$SSH/$1" && return 0
 	rm -f "$new"
 	return 1
 }
 
-# True for a private key of a type that needs no passphrase: FILE TYPE
+# Puts down the public half, whose fingerprint people compare: FILE
+tell_public() {
+	printf '%s\n' "$public" >"$SSH/$1.pub"
+}
+
+# True for a private key of a type that needs no passphrase; its public half in `public`: FILE TYPE
 is_host_key() {
-	case $2:$(ssh-keygen -y -P '' -f "$1" 2>/dev/null </dev/null) in
+	public=$(ssh-keygen -y -P '' -f "$1" 2>/dev/null </dev/null)
+	case $2:$public in
 	ed25519:ssh-ed25519\ * | ecdsa:ecdsa-sha2-*) ;;
 	*) return 1 ;;
 	esac
@@ -41,5 +47,5 @@ is_host_key() {
 
 make_host_key() {
 	new=$SSH/.$1.$$
-	ssh-keygen -q -t "$2" -N '' -C '' -f "$new" </dev/null && rm -f "$new.pub" && mv -f "$new" "$SSH/$1"
+	ssh-keygen -q -t "$2" -N '' -C '' -f "$new" </dev/null && mv -f "$new.pub" "$SSH/$1.pub" && mv -f "$new" "$SSH/$1"
 }

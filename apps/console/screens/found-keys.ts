@@ -1,0 +1,65 @@
+import type { PublicKey } from '../../services/public-key.ts';
+import { request, withNotices } from '../change.ts';
+import { line, type Size } from '../kit/frame.ts';
+import { type Key, letter } from '../kit/keys.ts';
+import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { column, plain, wrap } from '../kit/text.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { show } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { bodyRows } from './room.ts';
+
+/** A key in one line: the fingerprint is what people compare. */
+export function keyText({ type, fingerprint, comment }: PublicKey, remark = ''): string {
+  return plain(`${column(type, 10)} ${fingerprint} ${remark}${comment}`).trimEnd();
+}
+
+/** Keys that were found somewhere, one of which or all of which may log in from now on. */
+export function foundKeysScreen(
+  where: string,
+  found: readonly PublicKey[],
+  list: List = LIST_START,
+): Screen {
+  const onKey = (state: State, key: Key): Step => {
+    const chosen = selectedOf(list, found);
+    if (letter(key) === 'a') return addKeys(state, found);
+    if (key.name === 'enter' && chosen !== undefined) return addKeys(state, [chosen]);
+    const size = { length: found.length, page: bodyRows(state.size) };
+    return show(state, foundKeysScreen(where, found, moveInList(list, key, size)));
+  };
+  return {
+    facts: ['logInKeys'],
+    takesText: false,
+    view: (_state, room) => viewFound({ where, found, list }, room),
+    onKey,
+  };
+}
+
+/** Lets keys log in. */
+export function addKeys(state: State, keys: readonly PublicKey[]): Step {
+  const input = `${keys.map(({ text }) => text).join('\n')}\n`;
+  const one = keys.length === 1;
+  return request(state, {
+    title: one ? 'Adding a key' : `Adding ${keys.length} keys`,
+    facts: ['logInKeys'],
+    leads: 'back',
+    run: async (deps, signal) => {
+      const command = { program: 'qx-ssh', args: ['keys', 'add'], input } as const;
+      const notices = await deps.run(command, signal);
+      return withNotices(one ? 'The key may log in.' : 'The keys may log in.', notices);
+    },
+  });
+}
+
+function viewFound(
+  { where, found, list }: { where: string; found: readonly PublicKey[]; list: List },
+  room: Size,
+): Body {
+  const above = [...wrap(`Found on ${where}:`, room.columns).map(line), line('')];
+  const rows = Math.max(room.rows - above.length, 1);
+  const entries = found.map((key) => keyText(key));
+  return body('SSH: keys that were found', 'Enter Add it   a Add all   Esc Back', [
+    ...above,
+    ...viewList(list, entries, { ...room, rows }),
+  ]);
+}

@@ -1,0 +1,87 @@
+import { parsePublicKey } from '../../services/public-key.ts';
+import { work } from '../dialogs.ts';
+import { textField } from '../kit/field.ts';
+import type { Screen } from '../state.ts';
+import { enter, stay } from '../steps.ts';
+import { formScreen } from './form.ts';
+import { addKeys, foundKeysScreen } from './found-keys.ts';
+
+/** Characters of an RSA key of 16,384 bits with options and comment. */
+const LONGEST_KEY = 4_096;
+const LONGEST_URL = 1_000;
+
+/** Milliseconds. */
+const FETCH_LIMIT = 60_000;
+
+/** The form for a key that is typed, or pasted into the terminal. */
+export function keyFormScreen(): Screen {
+  return formScreen<'key'>(
+    {
+      title: 'SSH: add a key',
+      purpose: [
+        'One line of authorized_keys, or of a .pub file. Over a serial line or the console of a BMC it can be pasted.',
+      ],
+      fields: [
+        textField<'key'>({
+          name: 'key',
+          label: 'Key',
+          hint: 'ssh-ed25519 AAAA... comment',
+          longest: LONGEST_KEY,
+          problem: ({ key }) =>
+            parsePublicKey(key) === null ? 'Not a public key, or not the whole of it.' : null,
+        }),
+      ],
+      send: (state, { key }) => {
+        const parsed = parsePublicKey(key);
+        return parsed === null ? stay(state) : addKeys(state, [parsed]);
+      },
+    },
+    { key: '' },
+  );
+}
+
+/** The form for keys that a web server has: whoever it is, they count by their hash. */
+export function keyUrlScreen(): Screen {
+  return formScreen<'url' | 'sha256'>(
+    {
+      title: 'SSH: keys from a URL',
+      purpose: [
+        'What is fetched counts only if it has this SHA-256: sha256sum tells it of a file.',
+      ],
+      fields: [
+        textField<'url' | 'sha256'>({
+          name: 'url',
+          label: 'URL',
+          hint: 'https://... or http://...',
+          longest: LONGEST_URL,
+          problem: ({ url }) =>
+            isUrl(url) ? null : 'https://... or http://..., without a password.',
+        }),
+        textField<'url' | 'sha256'>({
+          name: 'sha256',
+          label: 'SHA-256',
+          hint: '64 hexadecimal digits',
+          problem: ({ sha256 }) =>
+            /^[0-9a-fA-F]{64}$/.test(sha256) ? null : '64 hexadecimal digits.',
+        }),
+      ],
+      send: (state, { url, sha256 }) =>
+        work(state, {
+          title: `Fetching ${url}`,
+          limit: FETCH_LIMIT,
+          facts: [],
+          run: async (deps, signal) => {
+            const keys = await deps.fetchKeys({ url, sha256 }, signal);
+            return (now) => enter(now, foundKeysScreen(url, keys));
+          },
+        }),
+    },
+    { url: '', sha256: '' },
+  );
+}
+
+function isUrl(text: string): boolean {
+  if (!/^https?:\/\/[!-~]+$/.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+}

@@ -1,0 +1,71 @@
+import type { PublicKey } from '../../services/public-key.ts';
+import { request, withNotices } from '../change.ts';
+import { confirm } from '../dialogs.ts';
+import { line, type Size } from '../kit/frame.ts';
+import { type Key, letter } from '../kit/keys.ts';
+import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { enter, show } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { keyText } from './found-keys.ts';
+import { keyFormScreen, keyUrlScreen } from './key-forms.ts';
+import { keySticksScreen } from './key-sticks.ts';
+import { bodyRows } from './room.ts';
+
+/** Keys that may log in as root. */
+export function keysScreen(list: List = LIST_START): Screen {
+  return {
+    facts: ['logInKeys'],
+    takesText: false,
+    view: (state, room) => viewKeys(state, list, room),
+    onKey: (state, key) => onKeysKey(state, list, key),
+  };
+}
+
+function onKeysKey(state: State, list: List, key: Key): Step {
+  const keys = state.facts.logInKeys.value ?? [];
+  switch (letter(key)) {
+    case 'a':
+      return enter(state, keyFormScreen());
+    case 's':
+      return enter(state, keySticksScreen());
+    case 'u':
+      return enter(state, keyUrlScreen());
+    case 'x': {
+      const chosen = selectedOf(list, keys);
+      if (chosen !== undefined) return askToRemove(state, chosen, keys.length);
+    }
+  }
+  const size = { length: keys.length, page: bodyRows(state.size) };
+  return show(state, keysScreen(moveInList(list, key, size)));
+}
+
+function askToRemove(state: State, { fingerprint, comment }: PublicKey, count: number): Step {
+  const last = count === 1 ? ' It is the last one: nobody can log in by SSH then.' : '';
+  return confirm(state, {
+    title: `Remove the key ${fingerprint}?`,
+    text: `${comment === '' ? 'It has no comment.' : comment}${last}`,
+    next: (sure) =>
+      request(sure, {
+        title: 'Removing a key',
+        facts: ['logInKeys'],
+        leads: 'stay',
+        run: async (deps, signal) => {
+          const args = ['keys', 'remove', fingerprint];
+          const notices = await deps.run({ program: 'qx-ssh', args }, signal);
+          return withNotices('The key is removed. Sessions that are open go on.', notices);
+        },
+      }),
+  });
+}
+
+function viewKeys(state: State, list: List, room: Size): Body {
+  const { value, problem } = state.facts.logInKeys;
+  const title = 'SSH: keys';
+  if (value === null) return body(title, 'Esc Back', [line(problem ?? '...')]);
+  const keys = 'a Add   s From a stick   u From a URL   x Remove   Esc Back';
+  const none = 'No key may log in: nobody can use SSH.';
+  if (value.length === 0) return body(title, keys, [line(none)]);
+  const entries = value.map((key) => keyText(key, key.kept ? '' : '(session) '));
+  return body(title, keys, viewList(list, entries, room));
+}

@@ -1,0 +1,42 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type PublicKey, publicKeys } from '../services/public-key.ts';
+import { StickError, withStick } from './stick-mount.ts';
+
+/** Bytes of a file of keys that are read, and files that are looked at. */
+const MOST_BYTES = 65_536;
+const MOST_FILES = 64;
+
+/** Public keys on a stick: in its top folder, in `authorized_keys` and in files called `*.pub`. */
+export async function keysOnStick(device: string, signal: AbortSignal): Promise<PublicKey[]> {
+  const keys = await withStick({ device, access: 'ro', signal }, keysInFolder);
+  if (keys.length > 0) return keys;
+  throw new StickError({
+    what: 'there is no public key',
+    where: device,
+    fix: 'Put authorized_keys, or files called *.pub, into the top folder of the stick.',
+  });
+}
+
+/** Public keys in files of a folder, each once. */
+export async function keysInFolder(folder: string): Promise<PublicKey[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isFile() && /^authorized_keys(\.txt)?$|\.pub$/i.test(entry.name))
+    .map(({ name }) => name)
+    .sort()
+    .slice(0, MOST_FILES);
+  const found = new Map<string, PublicKey>();
+  for (const name of names) {
+    for (const key of publicKeys(await readHead(join(folder, name)))) {
+      if (!found.has(key.fingerprint)) found.set(key.fingerprint, key);
+    }
+  }
+  return [...found.values()];
+}
+
+async function readHead(file: string): Promise<string> {
+  await using opened = await open(file, 'r');
+  const { buffer, bytesRead } = await opened.read(Buffer.alloc(MOST_BYTES), 0, MOST_BYTES, 0);
+  return buffer.subarray(0, bytesRead).toString('utf8');
+}
