@@ -56,7 +56,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'network/sockets.txt': ['ss', '-tuanp'],
   'network/status.json': ['qx-network', 'status', '--json'],
   'network/time.txt': ['chronyc', '-n', 'sources'],
-  'system/processes.txt': ['ps', '-o', 'pid,ppid,user,stat,vsz,time,args'],
+  'system/processes.txt': ['ps', '-A', '-o', 'pid,ppid,user,stat,vsz,rss,args'],
   'system/services.txt': ['rc-status', '-a'],
   'system/ssh.txt': ['qx-ssh', 'status'],
   'system/reset.txt': ['qx-reset', 'status'],
