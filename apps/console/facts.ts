@@ -5,6 +5,7 @@ import type { Network } from '../api/network.ts';
 import type { Readiness } from '../api/readiness.ts';
 import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
+import type { Reach } from '../network/reach.ts';
 import type { PublicKey } from '../services/public-key.ts';
 import type { SshState } from '../services/ssh.ts';
 import type { LogInKey } from '../services/ssh-keys.ts';
@@ -47,6 +48,8 @@ export const FACTS = {
   // Disks are asked how they fare.
   hardware: every<Hardware>(60_000),
   sticks: every<Stick[]>(5_000),
+  // Asked when somebody wants to know, and never by itself.
+  reach: every<Reach[]>(Number.POSITIVE_INFINITY),
   logInKeys: every<LogInKey[]>(10_000),
   hostKeys: every<PublicKey[]>(10_000),
   time: every<TimeState>(10_000),

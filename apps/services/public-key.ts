@@ -27,10 +27,15 @@ const ED25519_BYTES = 32;
 /** Options before a key: words with commas between, in which quotes hold blanks. */
 const OPTIONS = /^(?:[^\s"]|"(?:[^"\\]|\\.)*")+[ \t]+/;
 
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is refused
+/** Characters that no line has, but for a tab. */
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is refused
+
 /** Parses a line of authorized_keys; `null` if it has no key that sshd takes. */
 export function parsePublicKey(line: string): PublicKey | null {
   const text = line.trim();
-  if (text.startsWith('#')) return null;
+  if (text.startsWith('#') || CONTROL.test(text)) return null;
   return parseKey(text, text) ?? parseKey(text.replace(OPTIONS, ''), text);
 }
 

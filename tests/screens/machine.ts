@@ -229,6 +229,12 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
   sticks: async () => [
     { path: '/dev/sdb1', type: 'vfat', label: 'LOGS', size: 15_502_147_584, model: 'Kingston' },
   ],
+  reach: async () => [
+    { what: 'gateway', target: '10.0.0.1', state: 'reached', detail: 'it answers a ping' },
+    { what: 'dns', target: '10.0.0.1', state: 'reached', detail: 'it answers' },
+    { what: 'dns', target: '9.9.9.9', state: 'not-reached', detail: 'no answer within 4 s' },
+    { what: 'control-plane', target: null, state: 'unknown', detail: 'none is joined' },
+  ],
   logInKeys: async () => [
     { ...KEYS[0]!, kept: true },
     { ...KEYS[1]!, kept: false },

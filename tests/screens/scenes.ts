@@ -68,6 +68,7 @@ export const SCENES: readonly Scene[] = [
   scene('network-vlan', [NETWORK, ['v', /new VLAN/]]),
   scene('network-mtu', [NETWORK, ['m', /Switches/]]),
   scene('network-routes', [NETWORK, ['r', /Networks that/]]),
+  scene('network-test', [NETWORK, ['t', /none is joined/]]),
   scene('wifi', [NETWORK, WIFI]),
   scene('wifi-join', [NETWORK, WIFI, ['\r', /asked for by DHCP/]]),
   scene('ssh', [['3', /SSH is off/]]),

@@ -8,6 +8,7 @@ import { type Host, hostSchema } from '../../api/host.ts';
 import { AGENT_SOCKET } from '../../api/socket.ts';
 import { poolsSchema } from '../../api/storage.ts';
 import { vmsSchema } from '../../api/vms.ts';
+import { messageOf } from '../../error.ts';
 import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
 import { readHardware } from '../../host/hardware.ts';
@@ -15,6 +16,7 @@ import { readHost } from '../../host/host.ts';
 import { AnswerError } from '../../http/ask.ts';
 import { changeNetwork } from '../../network/change.ts';
 import { detectManagementAddress } from '../../network/management-address.ts';
+import { testReach } from '../../network/reach.ts';
 import { scanWifi } from '../../network/scan.ts';
 import { readNetwork } from '../../network/status.ts';
 import { runOwnProgram } from '../../process/own-program.ts';
@@ -41,12 +43,24 @@ import { writeSupport } from './support.ts';
 export function hypervisorDeps(): Deps {
   const deps = machineDeps();
   const lookMyself = deps.facts.host;
+  const health = (signal: AbortSignal) =>
+    askAgent({ path: '/healthz', schema: healthSchema, signal });
   return {
     ...deps,
     facts: {
       ...deps.facts,
       host: (signal) => hostOfAgent(signal, lookMyself),
-      health: (signal) => askAgent({ path: '/healthz', schema: healthSchema, signal }),
+      health,
+      reach: async (signal) => {
+        const [network, controlPlane] = await Promise.all([
+          readNetwork({ signal }),
+          health(signal).then(
+            (told) => ({ origin: told.controlPlane.address }),
+            (error: unknown) => ({ problem: messageOf(error) }),
+          ),
+        ]);
+        return await testReach({ network, controlPlane }, signal);
+      },
       vms: (signal) => askAgent({ path: '/v1/vms', schema: vmsSchema, signal }),
       stop: () => readGuestStop(),
       pools: (signal) => askAgent({ path: '/v1/storage-pools', schema: poolsSchema, signal }),
@@ -70,6 +84,10 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       network: (signal) => readNetwork({ signal }),
       services: () => readServices(),
       ssh: (signal) => sshState({ signal }),
+      reach: async (signal) => {
+        const network = await readNetwork({ signal });
+        return await testReach({ network, controlPlane: undefined }, signal);
+      },
       logInKeys: () => readLogInKeys(),
       hostKeys: () => readHostKeys(),
       time: (signal) => readTimeState(signal),

@@ -7,6 +7,7 @@ import { enter, show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { interfaceCommands, interfaceScreen, lookForWifi } from './interface.ts';
 import { detailLines } from './interface-details.ts';
+import { enterReach } from './reach.ts';
 import { bodyRows } from './room.ts';
 
 /** The interfaces, the first one selected. */
@@ -22,6 +23,7 @@ function networkScreen(list: List): Screen {
 }
 
 function onNetworkKey(state: State, list: List, key: Key): Step {
+  if (letter(key) === 't') return enterReach(state);
   const network = state.facts.network.value;
   const interfaces = network?.interfaces ?? [];
   const one = selectedOf(list, interfaces);
@@ -38,7 +40,7 @@ function onNetworkKey(state: State, list: List, key: Key): Step {
 /** The interfaces, and what is known of the selected one. */
 function viewNetwork(state: State, selected: List, room: Size): Body {
   const { value, problem } = state.facts.network;
-  const keys = 'Enter More   s Static address   d DHCP   w WiFi   Esc Back';
+  const keys = 'Enter More   s Static   d DHCP   w WiFi   t Test   Esc Back';
   if (value === null) {
     return body('Network', 'Esc Back', [line(problem ?? 'The network is being looked at ...')]);
   }

@@ -22,7 +22,7 @@ test('a static address is set by typing, and what qx-network says of it is shown
     'static eth0 10.0.0.9/24 --gateway=10.0.0.1 --dns=9.9.9.9,1.1.1.1 --session',
   ]);
   terminal.type('\r');
-  await terminal.see(/s Static address/);
+  await terminal.see(/s Static {3}d DHCP/);
 });
 
 /** The command of qx-network that a call was, as it is typed. */
@@ -301,6 +301,26 @@ test('without a disk for settings a change lasts for the session, and that is sa
   await terminal.see(/There is no disk for settings/);
   terminal.type('s');
   expect(await terminal.see(/comes back/)).toContain('until the next restart');
+});
+
+test('the management network is tested when somebody asks, and what was seen before is not shown as what is', async () => {
+  let asked = 0;
+  const seen = async () => {
+    asked += 1;
+    if (asked > 1) return await new Promise<never>(() => undefined);
+    return await HYPERVISOR.reach(AbortSignal.any([]));
+  };
+  const { terminal } = runConsole(machine({ facts: { ...HYPERVISOR, reach: seen } }).deps);
+  await terminal.see(/backup/);
+  expect(asked).toBe(0);
+  terminal.type('2t');
+  await terminal.see(/DNS server 9\.9\.9\.9: NOT REACHED/);
+  terminal.type('r');
+  expect(await terminal.see(/are asked \.\.\./)).not.toContain('NOT REACHED');
+  // Keys are served meanwhile.
+  terminal.type('\x03');
+  await terminal.see(/Hardware address/);
+  expect(asked).toBe(2);
 });
 
 test('the machine is named by typing, and a name that is none is not taken', async () => {

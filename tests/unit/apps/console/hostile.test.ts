@@ -25,6 +25,7 @@ const FACTS: Deps['facts'] = {
   services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
   pools: () => Promise.reject(new Error(EVIL)),
   systemLog: async () => [EVIL, EVIL],
+  reach: async () => [{ what: 'dns', target: EVIL, state: 'reached', detail: EVIL }],
   logInKeys: async () => [{ ...EVIL_KEY, kept: false }],
   hostKeys: async () => [EVIL_KEY],
   time: async () => ({
@@ -79,6 +80,7 @@ test.each([
   ['time servers', ['6ts']],
   ['keys', ['3y']],
   ['keys of a stick', ['3ys', '\r']],
+  ['test of the network', ['2t']],
   ['failure', ['3', 'd']],
   ['virtual machines', ['6', 'v']],
   ['cutting power', ['6', 'v', 'x']],
