@@ -5,6 +5,7 @@ import type { Network } from '../api/network.ts';
 import type { Readiness } from '../api/readiness.ts';
 import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
+import type { Keyboard } from '../host/keyboard.ts';
 import type { Reach } from '../network/reach.ts';
 import type { PublicKey } from '../services/public-key.ts';
 import type { SshState } from '../services/ssh.ts';
@@ -52,6 +53,7 @@ export const FACTS = {
   reach: every<Reach[]>(Number.POSITIVE_INFINITY),
   logInKeys: every<LogInKey[]>(10_000),
   hostKeys: every<PublicKey[]>(10_000),
+  keyboard: every<Keyboard>(60_000),
   time: every<TimeState>(10_000),
   systemLog: every<string[]>(5_000),
   kernelLog: every<string[]>(5_000),

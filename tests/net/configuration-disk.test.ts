@@ -53,6 +53,11 @@ const ROWS: Readonly<Record<string, Kept>> = {
     boot: 'qx-time refresh',
     read: 'cat /run/quantix/ntp/*.sources',
   },
+  keyboard: {
+    write: 'qx-keyboard de',
+    boot: 'qx-keyboard --kept',
+    read: 'cat /tmp/loaded; qx-keyboard | grep "^[*]"',
+  },
   'ssh/ssh_host_*_key': {
     write: SSHD,
     boot: SSHD,
@@ -140,8 +145,9 @@ test('each path of the list is written by somebody, and what is written counts a
       '/usr/sbin/iscsi-iname',
       '#!/bin/sh\necho "iqn.2004-10.com.example:01:$(cat /proc/sys/kernel/random/uuid)"\n',
     );
+    await machine.write('/usr/sbin/loadkeys', '#!/bin/sh\necho "$*" >/tmp/loaded\n');
     await machine.succeed(
-      'chmod 755 /usr/sbin/rc-service /usr/sbin/iscsi-iname; hostname localhost',
+      'ln -sf null /dev/tty0; chmod 755 /usr/sbin/loadkeys /usr/sbin/rc-service /usr/sbin/iscsi-iname; hostname localhost',
     );
     await lan.plug(machine, 'eth0');
     return machine;

@@ -240,6 +240,14 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
     { ...KEYS[1]!, kept: false },
   ],
   hostKeys: async () => [HOST_KEY],
+  keyboard: async () => ({
+    chosen: 'us',
+    layouts: [
+      { name: 'de', title: 'German' },
+      { name: 'fr', title: 'French' },
+      { name: 'us', title: 'English (US)' },
+    ],
+  }),
   time: async () => ({
     servers: ['ntp1.example', '10.0.0.9'],
     synchronized: true,

@@ -132,6 +132,7 @@ export const SCENES: readonly Scene[] = [
   scene('maintenance-on', [['6m', /new memory/]], IN_MAINTENANCE),
   scene('password', [['6p', /Once more/]]),
   scene('host-name', [['6h', /at once and after/]]),
+  scene('keyboard', [['6l', /German/]]),
   scene('time', [['6t', /sets the clock/]]),
   scene('time-servers', [
     ['6t', /sets the clock/],

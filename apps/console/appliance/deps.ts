@@ -13,6 +13,7 @@ import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
 import { readHardware } from '../../host/hardware.ts';
 import { readHost } from '../../host/host.ts';
+import { readKeyboard } from '../../host/keyboard.ts';
 import { AnswerError } from '../../http/ask.ts';
 import { changeNetwork } from '../../network/change.ts';
 import { detectManagementAddress } from '../../network/management-address.ts';
@@ -90,6 +91,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       },
       logInKeys: () => readLogInKeys(),
       hostKeys: () => readHostKeys(),
+      keyboard: () => readKeyboard(),
       time: (signal) => readTimeState(signal),
       systemLog: readSystemLog,
       kernelLog: readKernelLog,

@@ -7,6 +7,7 @@ import { type Command, commandOf, viewCommands } from './command.ts';
 import { CONTROL_PLANE } from './control-plane.ts';
 import { HARDWARE } from './hardware.ts';
 import { hostNameScreen } from './host-name.ts';
+import { keyboardScreen } from './keyboard.ts';
 import { MAINTENANCE } from './maintenance.ts';
 import { passwordScreen } from './password.ts';
 import { enterReset } from './reset.ts';
@@ -28,6 +29,7 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'c', text: 'Control plane', needs: 'vms', run: (state) => enter(state, CONTROL_PLANE) },
   { letter: 'p', text: 'Password', run: (state) => enter(state, passwordScreen()) },
   { letter: 'h', text: 'Host name', run: (state) => enter(state, hostNameScreen(state)) },
+  { letter: 'l', text: 'Keyboard layout', run: (state) => enter(state, keyboardScreen()) },
   { letter: 't', text: 'Time', run: (state) => enter(state, timeScreen()) },
   { letter: 'w', text: 'Hardware', run: (state) => enter(state, HARDWARE) },
   { letter: 'b', text: 'Support bundle', run: (state) => enter(state, SUPPORT) },

@@ -25,6 +25,7 @@ const CHANGES = [
   ['no key', ['3y', /anna/, 'x', /Remove/, 'y']],
   ['a service', ['4', /chronyd/, 'r', /Restart/, 'y']],
   ['a host name', [/backup/, '6h', /at once/, '\r']],
+  ['a keyboard layout', ['6l', /German/, '\r']],
   ['time servers', ['6t', /sets the/, 's', /closed network/, '\r']],
   ['another password', ['6p', /Once/, 'new password\tnew password\r']],
   ['a restart', ['7', /Shut/, 'r', /Restart/, 'y']],

@@ -336,6 +336,16 @@ test('the machine is named by typing, and a name that is none is not taken', asy
   expect(calls).toEqual([['run', { program: 'qx-hostname', args: ['node7-8'] }]]);
 });
 
+test('a keyboard layout is chosen from those that there are', async () => {
+  const { deps, calls } = machine();
+  const { terminal } = runConsole(deps);
+  terminal.type('6l');
+  expect(await terminal.see(/German/)).toMatch(/^\* us +English \(US\)|^. \* us/m);
+  terminal.type('\r');
+  await terminal.see(/The layout is de/);
+  expect(calls).toEqual([['run', { program: 'qx-keyboard', args: ['de'] }]]);
+});
+
 test('time servers are named by typing, or none is asked', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
