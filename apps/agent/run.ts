@@ -15,6 +15,8 @@ import { VERSION } from '../version.ts';
 import { readNodeConfig } from './configuration/node-config.ts';
 import { startMachine } from './machine.ts';
 import { ASSIGNED_POOLS, readAssigned } from './pools/assigned-pools.ts';
+import { openMetricsPort } from './server/metrics-port.ts';
+import { metricsRoute } from './server/routes.ts';
 import { serve } from './server/serve.ts';
 
 /** What the agent goes by on an appliance. */
@@ -55,8 +57,14 @@ async function work(places: Places, log: Logger, told: AbortSignal): Promise<voi
   if (configuration.problem !== undefined) log.error(configuration.problem);
   const failed = new AbortController();
   const signal = AbortSignal.any([told, failed.signal]);
-  const { parts, ended } = startMachine({ uri, folder, configuration, assigned, log, signal });
-  const served = serve({ parts, socket, log, signal });
+  const machine = startMachine({ uri, folder, configuration, assigned, log, signal });
+  const { metrics: settings } = configuration.config;
+  const port =
+    settings &&
+    openMetricsPort({ settings, folder, route: metricsRoute(machine.parts), log, signal });
+  const ended = Promise.all([machine.ended, port?.ended]);
+  const problems = () => [...machine.parts.problems(), ...toList(port?.problem())];
+  const served = serve({ parts: { ...machine.parts, problems }, socket, log, signal });
   const telling = tellAlive(join(dirname(socket), 'node.alive'), signal);
   try {
     await Promise.all([ended, served, telling]);
@@ -64,6 +72,10 @@ async function work(places: Places, log: Logger, told: AbortSignal): Promise<voi
     failed.abort();
     await Promise.allSettled([ended, served, telling]);
   }
+}
+
+function toList<T>(one: T | undefined): T[] {
+  return one === undefined ? [] : [one];
 }
 
 /** Milliseconds between two signs of life. */

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { ApiError } from './error.ts';
 import { findRoute, json, type Route } from './route.ts';
 
@@ -14,28 +15,32 @@ export interface ServerOptions {
   explain: (error: unknown) => ApiError | undefined;
   /** Called with what went wrong in the program itself. */
   onBug: (error: unknown) => void;
+  /** PEM of a key and its certificate: it speaks TLS with them. */
+  tls?: { readonly key: string; readonly cert: string };
 }
 
 /** The HTTP server of a program; it listens nowhere yet. Errors are told as `{"error":{"what":…,"fix":…}}`. */
-export function apiServer({ routes, explain, onBug }: ServerOptions): Server {
-  const server = createServer(
-    {
-      headersTimeout: TIME_LIMITS.head,
-      requestTimeout: TIME_LIMITS.request,
-      keepAliveTimeout: TIME_LIMITS.idle,
-    },
-    (request, response) => {
-      answer(routes, request)
-        .catch((error: unknown) => {
-          const told = error instanceof ApiError ? error : explain(error);
-          if (told !== undefined) return failure(told);
-          onBug(error);
-          return failure(new ApiError(500, 'the program failed', { fix: 'Its log says why.' }));
-        })
-        .then((outcome) => send(response, outcome))
-        .catch(onBug);
-    },
-  );
+export function apiServer({ routes, explain, onBug, tls }: ServerOptions): Server {
+  const limits = {
+    headersTimeout: TIME_LIMITS.head,
+    requestTimeout: TIME_LIMITS.request,
+    keepAliveTimeout: TIME_LIMITS.idle,
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    answer(routes, request)
+      .catch((error: unknown) => {
+        const told = error instanceof ApiError ? error : explain(error);
+        if (told !== undefined) return failure(told);
+        onBug(error);
+        return failure(new ApiError(500, 'the program failed', { fix: 'Its log says why.' }));
+      })
+      .then((outcome) => send(response, outcome))
+      .catch(onBug);
+  };
+  const server =
+    tls === undefined
+      ? createServer(limits, listener)
+      : createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.3' }, listener);
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }

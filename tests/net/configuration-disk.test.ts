@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -94,7 +94,7 @@ const ROWS: Readonly<Record<string, Kept>> = {
 
 /** Rows that the agent writes; see the test of it below. */
 const AGENT = [
-  ...['node.key', 'membership.json', 'epoch', 'node.yaml', 'assigned-pools.json'],
+  ...['node.key', 'membership.json', 'epoch', 'node.yaml', 'metrics.pem', 'assigned-pools.json'],
   'maintenance',
 ];
 
@@ -185,6 +185,11 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
   plane.assignedPools = {
     pools: [{ name: 'assigned', type: PoolType.DIRECTORY, source: directory }],
   };
+  await mkdir(folder);
+  await writeFile(
+    join(folder, 'node.yaml'),
+    `metrics:\n  port: 27633\n  token: ${'x'.repeat(32)}\n`,
+  );
   /** The agent from its start until it is told to end. */
   const start = () => {
     const socket = join(disk.folder, 'node.sock');
@@ -219,6 +224,7 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
   expect((await readdir(folder)).sort()).toEqual(AGENT.toSorted());
   expect((await stat(join(folder, 'node.key'))).mode & 0o777).toBe(0o600);
   const epoch = await readFile(join(folder, 'epoch'), 'utf8');
+  const certificate = await readFile(join(folder, 'metrics.pem'), 'utf8');
   plane.assignedPools = undefined;
   const calls = plane.calls.length;
   await plane.door.close();
@@ -228,6 +234,7 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
     on: true,
     reason: 'new memory',
   });
+  expect(await readFile(join(folder, 'metrics.pem'), 'utf8')).toBe(certificate);
   await plane.door.open();
   await untilState(agent, 'connected');
   const methods = plane.calls.slice(calls).map(({ method }) => method);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { expect } from 'vitest';
+import { ruleOf } from '../../apps/network/firewall.ts';
 import type { Lan } from './world/lan.ts';
 import type { Machine } from './world/machine.ts';
 import { begin, goDhcp, goStatic } from './world/story.ts';
@@ -62,6 +63,21 @@ for (const [product, open] of [
     expect(listed.map(([, port]) => Number(port))).toEqual(open);
   });
 }
+
+test('a port that a service opens answers until it is closed, also after the rules were read anew', async () => {
+  await using story = await guarded('quantix-os');
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await machine.write('/run/quantix/firewall/metrics.nft', ruleOf(16_509));
+  await machine.succeed('nft -f /run/quantix/firewall/metrics.nft');
+  expect(await answering(lan, lan.host(7))).toEqual([22, 16_509]);
+  await machine.succeed('nft -f /etc/firewall/rules.nft');
+  expect(await answering(lan, lan.host(7))).toEqual([22, 16_509]);
+  await machine.succeed(
+    "rm /run/quantix/firewall/metrics.nft; nft delete element inet quantix open_tcp '{ 16509 }'",
+  );
+  expect(await answering(lan, lan.host(7))).toEqual([22]);
+});
 
 test('the firewall lets leases and what routers advertise in, and loading it again changes nothing', async () => {
   await using story = await guarded('quantix-os');

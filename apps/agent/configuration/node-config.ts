@@ -6,6 +6,7 @@ import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts
 import { type GuestSettings, guestSettingsSchema } from '../../guests/settings.ts';
 import { AgentError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './join-token.ts';
+import { type MetricsSettings, metricsSettingsSchema } from './metrics-settings.ts';
 import { parseOrigin } from './origin.ts';
 
 /** What `node.yaml` says. `P` is what the room of the storage pools makes of one of them. */
@@ -16,6 +17,8 @@ export interface NodeConfig<P = unknown> {
   readonly joinToken: string | undefined;
   readonly pools: readonly P[];
   readonly guests: GuestSettings;
+  /** Where metrics are served over TLS; `undefined` for nowhere. */
+  readonly metrics: MetricsSettings | undefined;
 }
 
 export interface NodeConfigRead<P> {
@@ -35,7 +38,13 @@ export async function readNodeConfig<P>(
   pools: z.ZodType<readonly P[]>,
 ): Promise<NodeConfigRead<P>> {
   const text = await readIfThere(file);
-  const empty = { controlPlane: undefined, joinToken: undefined, pools: [], guests: USUAL_GUESTS };
+  const empty = {
+    controlPlane: undefined,
+    joinToken: undefined,
+    pools: [],
+    guests: USUAL_GUESTS,
+    metrics: undefined,
+  };
   if (text === undefined) return { config: empty, problem: undefined };
   try {
     return { config: await parseNodeConfig(text, { file, pools }), problem: undefined };
@@ -62,9 +71,8 @@ export async function parseNodeConfig<P>(
     const at = key === '' ? file : `${file}, ${key}`;
     throw new AgentError({ what: issue?.message ?? 'not a configuration', where: at });
   }
-  const { controlPlane, joinToken } = parsed.data;
-  const { guests = USUAL_GUESTS } = parsed.data;
-  return { controlPlane, joinToken, pools: parsed.data.pools ?? [], guests };
+  const { controlPlane, joinToken, metrics, guests = USUAL_GUESTS } = parsed.data;
+  return { controlPlane, joinToken, pools: parsed.data.pools ?? [], guests, metrics };
 }
 
 /** What `node.yaml` says now of the control plane; `undefined` if nothing, or nothing that can be understood. */
@@ -177,6 +185,7 @@ function schema<P>(pools: z.ZodType<readonly P[]>) {
       .optional(),
     pools: pools.optional(),
     guests: guestSettingsSchema.optional(),
+    metrics: metricsSettingsSchema.optional(),
   });
 }
 

@@ -27,7 +27,7 @@ export function routes(parts: Parts): Route[] {
         return json(health, health.ok ? 200 : 503);
       },
     },
-    { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) },
+    metricsRoute(parts),
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
     get('/v1/storage-pools', async () => (await parts.storage()).pools),
@@ -120,6 +120,11 @@ const DEFINITION = "Send libvirt's XML of a domain.";
 async function tellVm({ refresh }: VmParts, id: string): Promise<Answer> {
   const { vms } = await refresh();
   return json(vms.find((vm) => vm.id === id.toLowerCase()) ?? null);
+}
+
+/** `GET /metrics`. */
+export function metricsRoute(parts: Parts): Route {
+  return { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) };
 }
 
 async function tellMetrics(parts: Parts): Promise<Answer> {

@@ -1,0 +1,119 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { messageOf, stackOf } from '../../error.ts';
+import { DiskError } from '../../files/disk-error.ts';
+import { ApiError } from '../../http/error.ts';
+import type { Route } from '../../http/route.ts';
+import { apiServer } from '../../http/server.ts';
+import type { Logger } from '../../log/logger.ts';
+import { closePort, type FirewallOptions, openPort } from '../../network/firewall.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { CommandError } from '../../process/command-error.ts';
+import { type Clock, systemClock } from '../../watch/clock.ts';
+import type { MetricsSettings } from '../configuration/metrics-settings.ts';
+import { apiErrorOf } from './explain-error.ts';
+import { metricsCertificate } from './metrics-certificate.ts';
+
+export interface MetricsPortOptions {
+  settings: MetricsSettings;
+  /** Where its certificate is kept. */
+  folder: string;
+  /** Answers `GET /metrics`. */
+  route: Route;
+  log: Logger;
+  /** Ends it. */
+  signal: AbortSignal;
+  clock?: Clock;
+  firewall?: FirewallOptions;
+}
+
+/** A port for metrics. */
+export interface MetricsPort {
+  /** Why it is not open; `undefined` while it is. */
+  problem: () => string | undefined;
+  /** Resolves after the signal is aborted; rejects on a bug. */
+  ended: Promise<void>;
+}
+
+/** Milliseconds until another try to open the port. */
+const PAUSE = 60_000;
+
+/** Name of the service in the firewall. */
+const SERVICE = 'metrics';
+
+/** Serves metrics over TLS to those who show the token, until the signal is aborted. What keeps it from that is told. */
+export function openMetricsPort(options: MetricsPortOptions): MetricsPort {
+  const { settings, log, signal, clock = systemClock } = options;
+  let problem: string | undefined;
+  const work = async () => {
+    while (!signal.aborted) {
+      try {
+        await serveOnce(options, clock, () => {
+          problem = undefined;
+        });
+      } catch (error) {
+        if (!isExpected(error)) throw error;
+        const before = problem;
+        problem = `metrics are not served at port ${settings.port}: ${messageOf(error)}`;
+        if (before !== problem) log.error(problem);
+        await clock.sleep(PAUSE, signal);
+      }
+    }
+  };
+  return { problem: () => problem, ended: work() };
+}
+
+/** Serves until the signal is aborted. @throws what keeps it from that */
+async function serveOnce(
+  { settings, folder, route, log, signal, firewall }: MetricsPortOptions,
+  clock: Clock,
+  onOpen: () => void,
+): Promise<void> {
+  const { port, token } = settings;
+  const { key, cert, fingerprint } = await metricsCertificate(folder, { clock, log: log.warning });
+  const answer: Route['answer'] = async (request, id) => {
+    expectToken(request, token);
+    return await route.answer(request, id);
+  };
+  const server = apiServer({
+    routes: [{ ...route, answer }],
+    explain: apiErrorOf,
+    onBug: (error) => log.error(stackOf(error)),
+    tls: { key, cert },
+  });
+  const listening = Promise.withResolvers<void>();
+  server.once('error', listening.reject);
+  server.listen(port, () => listening.resolve());
+  await listening.promise;
+  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+  try {
+    await openPort(SERVICE, port, { signal, ...firewall });
+    log.info(`metrics are served at port ${port}; SHA-256 of the certificate: ${fingerprint}`);
+    onOpen();
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    await closePort(SERVICE, port, firewall);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+}
+
+/** @throws ApiError 401 */
+function expectToken({ headers }: IncomingMessage, token: string): void {
+  const [, shown = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (timingSafeEqual(digest(shown), digest(token))) return;
+  throw new ApiError(401, 'the token of node.yaml has to be shown', {
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** Whether it is the machine's doing, and no bug. */
+function isExpected(error: unknown): boolean {
+  return error instanceof DiskError || error instanceof CommandError || codeOf(error) !== undefined;
+}

@@ -1,0 +1,56 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeDurably } from '../files/durable-file.ts';
+import { run } from '../process/run.ts';
+
+/** Folder of rules that hold until the next boot; `/etc/firewall/rules.nft` includes them. */
+const FOLDER = '/run/quantix/firewall';
+
+/** Milliseconds. */
+const TIMEOUT = 10_000;
+
+/** How the firewall is changed. */
+export interface FirewallOptions {
+  signal?: AbortSignal | undefined;
+  /** Another folder; for tests. */
+  folder?: string;
+  /** Another nft(8); for tests. */
+  program?: string;
+}
+
+/**
+ * Opens a port of TCP for a service, until it is closed or the machine restarts.
+ * @param service its name; it has one port at a time
+ * @throws CommandError, DiskError
+ */
+export async function openPort(
+  service: string,
+  port: number,
+  { signal, folder = FOLDER, program = 'nft' }: FirewallOptions = {},
+): Promise<void> {
+  const file = join(folder, `${service}.nft`);
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await writeDurably(file, ruleOf(port), 0o644);
+  try {
+    await run(program, ['-f', file], { timeout: TIMEOUT, signal });
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+/** The rule that opens a port, in the language of nft(8). */
+export function ruleOf(port: number): string {
+  return `add element inet quantix open_tcp { ${port} }\n`;
+}
+
+/** Closes it again. @throws CommandError */
+export async function closePort(
+  service: string,
+  port: number,
+  { folder = FOLDER, program = 'nft' }: FirewallOptions = {},
+): Promise<void> {
+  await rm(join(folder, `${service}.nft`), { force: true });
+  const set = ['element', 'inet', 'quantix', 'open_tcp'];
+  await run(program, ['delete', ...set, `{ ${port} }`], { timeout: TIMEOUT });
+}
