@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import { EXIT } from '../../../../apps/console/exit-status.ts';
 import { KEYS, machine } from '../../../screens/machine.ts';
@@ -58,6 +58,28 @@ test('a shell is opened with the password only', async () => {
   await terminal.see(/Password of root/);
   terminal.type('wrong password\r');
   await terminal.see(/not the password/);
+  terminal.type('right password\r');
+  expect(await ended).toBe(EXIT.shell);
+});
+
+test('a wrong password opens nothing, ten times in a row, and the right one does then', async () => {
+  let checks = 0;
+  const checkPassword = async (password: string) => {
+    checks += 1;
+    return password === 'right password';
+  };
+  const { deps, calls } = machine({ ...WITH_PASSWORD, checkPassword });
+  const { terminal, ended } = runConsole(deps);
+  terminal.type('8');
+  await terminal.see(/Password of root/);
+  for (let wrong = 1; wrong <= 10; wrong += 1) {
+    terminal.type(`wrong ${wrong}\r`);
+    // Checking takes its time: qx-password has the next one wait, twice as long each time.
+    await vi.waitUntil(() => checks === wrong);
+    await terminal.see(/That is not the password/);
+  }
+  expect(calls).toEqual([]);
+  expect(terminal.written).not.toContain('wrong ');
   terminal.type('right password\r');
   expect(await ended).toBe(EXIT.shell);
 });
