@@ -116,3 +116,27 @@ test('clocks that differ are worth one line, and one when they agree again', asy
   await agent.clock.sleeping();
   expect(agent.lines.filter((line) => /clock is/.test(line))).toHaveLength(1);
 });
+
+test('a day on which nothing changes is heartbeats over one connection, and no line of the log', async () => {
+  const { plane, agent } = await members();
+  plane.interval = 300;
+  const lines = agent.lines.length;
+  const calls = plane.calls.length;
+  const sockets = () =>
+    process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  const open = sockets();
+  for (let [milliseconds, beats] = [0, 1]; milliseconds < DAY; beats += 1) {
+    const passed = await agent.clock.skip();
+    // The control plane's clock stands still.
+    agent.clock.set(-passed);
+    milliseconds += passed;
+    await plane.answered('heartbeat', beats + 1);
+    await agent.clock.sleeping();
+  }
+  expect(new Set(plane.calls.slice(calls).map(({ method }) => method))).toEqual(
+    new Set(['heartbeat']),
+  );
+  expect(plane.calls.length - calls).toBeLessThan(300);
+  expect(agent.lines.slice(lines)).toEqual([]);
+  expect(sockets()).toBe(open);
+});
