@@ -47,6 +47,21 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
+test('a chronyd that has left its socket behind keeps nobody from going on', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const left = '/run/chrony/chronyd.sock';
+  await machine.succeed(
+    `mkdir -p /run/chrony; ln -s /dev/log ${left}; syslogd -n -O /tmp/log & until [ -S ${left} ]; do usleep 50000; done; kill $!`,
+  );
+  expect(await machine.sh('qx-time refresh')).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: 'qx-time: chronyd does not answer',
+  });
+  expect(await sources(machine)).toBe(POOL);
+});
+
 test('what is no server is refused, and a file with it set aside and told', async () => {
   await using story = await begin();
   const { machine } = story;
