@@ -18,7 +18,7 @@ The agent of this host.
   run                   be the agent, until told to end; the service qx-node does this
   status [--json]       tell how the host and its agent fare
   join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
-                        without TOKEN it is read from standard input
+                        without TOKEN it is asked for, or read from standard input
   guests start          start the virtual machines that are to run after a boot
   guests stop           shut all virtual machines down, as before a restart of the host
   guests cut-short      cut the power of those that a stop still waits for
@@ -125,13 +125,24 @@ async function status(form: 'text' | 'json'): Promise<number> {
 }
 
 async function join([address = '', given]: readonly string[]): Promise<number> {
-  const [{ joinControlPlane }, { AGENT_SOCKET }, { text }] = await Promise.all([
+  const [{ joinControlPlane }, { AGENT_SOCKET }] = await Promise.all([
     import('./client/join.ts'),
     import('../api/socket.ts'),
-    import('node:stream/consumers'),
   ]);
-  const token = given ?? (await text(process.stdin)).trim();
+  const token = given ?? (await readToken());
   return print(`${await joinControlPlane(AGENT_SOCKET, { address, token })}\n`);
+}
+
+/** Reads a join token from standard input; a person is asked for it, and does not see it. */
+async function readToken(): Promise<string> {
+  if (!process.stdin.isTTY) {
+    const { text } = await import('node:stream/consumers');
+    return (await text(process.stdin)).trim();
+  }
+  const { askSecret } = await import('../process/ask-secret.ts');
+  const token = await askSecret('Join token: ');
+  if (token === undefined) throw new ExplainedError({ what: 'no token was typed' });
+  return token.trim();
 }
 
 async function pool(

@@ -1,0 +1,42 @@
+import type { ReadStream } from 'node:tty';
+
+/** What a terminal in raw mode sends for keys that do something to a line. */
+const ENTER = ['\r', '\n'];
+const GIVE_UP = ['\u{3}', '\u{4}'];
+const BACKSPACE = ['\b', '\u{7f}'];
+const KILL_LINE = '\u{15}';
+
+/**
+ * Asks for a line on a terminal that does not show it. Ctrl-C and Ctrl-D end the question.
+ * @param question shown on standard error
+ * @returns what was typed; `undefined` if nothing was
+ */
+export async function askSecret(
+  question: string,
+  input: ReadStream = process.stdin,
+  output: NodeJS.WritableStream = process.stderr,
+): Promise<string | undefined> {
+  input.setRawMode(true);
+  try {
+    output.write(question);
+    return await readLine(input);
+  } finally {
+    input.setRawMode(false);
+    input.pause();
+    output.write('\n');
+  }
+}
+
+async function readLine(input: ReadStream): Promise<string | undefined> {
+  let line: string[] = [];
+  for await (const piece of input.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    for (const key of String(piece)) {
+      if (ENTER.includes(key)) return line.length === 0 ? undefined : line.join('');
+      if (GIVE_UP.includes(key)) return undefined;
+      if (BACKSPACE.includes(key)) line.pop();
+      else if (key === KILL_LINE) line = [];
+      else if (!/\p{Cc}/u.test(key)) line.push(key);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { askSecret } from '../../../../apps/process/ask-secret.ts';
+
+const QX = join(import.meta.dirname, '../../../../apps/qx.ts');
+
+/** A terminal on which these keys are pressed. @returns what was read, shown, and which modes it was in */
+async function typed(...keys: string[]) {
+  const modes: boolean[] = [];
+  const input = Object.assign(new PassThrough(), {
+    setRawMode: (on: boolean) => void modes.push(on),
+  });
+  const output = new PassThrough().setEncoding('utf8');
+  for (const key of keys) input.write(key);
+  const line = await askSecret('Token: ', input as unknown as NodeJS.ReadStream, output);
+  return { line, shown: output.read(), modes };
+}
+
+test.each([
+  [['abc', '\r'], 'abc'],
+  [['a', 'b', '\x7f', 'c\n'], 'ac'],
+  [['\x7f\x7fab\bc\r'], 'ac'],
+  [['wrong', '\x15', 'right\rrest'], 'right'],
+  [['a\tb\0c\x1b\r'], 'abc'],
+  [['ü€😀\x7f\r'], 'ü€'],
+  [['\r'], undefined],
+  [['abc\x03'], undefined],
+  [['abc\x04'], undefined],
+])('%j is read as %j, and none of it is shown', async (keys, line) => {
+  expect(await typed(...keys)).toEqual({ line, shown: 'Token: \n', modes: [true, false] });
+});
+
+/** Runs qx-node on a terminal of its own. */
+async function onTerminal(keys: string): Promise<{ exitCode: number | undefined; screen: string }> {
+  const command = `${process.execPath} ${QX} qx-node join https://qvdc.example`;
+  const terminal = execa('script', ['-qec', command, '/dev/null'], { reject: false, all: true });
+  let screen = '';
+  terminal.all?.setEncoding('utf8').on('data', (piece: string) => {
+    screen += piece;
+    if (screen === 'Join token: ') terminal.stdin?.write(keys);
+  });
+  const { exitCode } = await terminal;
+  return { exitCode, screen };
+}
+
+test('qx-node join asks for the token on a terminal, and shows none of it', async () => {
+  const { exitCode, screen } = await onTerminal('qxj1.secret\r');
+  expect(screen).toMatch(/^Join token: \r\nqx-node: (qx-node|only root)/);
+  expect(exitCode).toBe(1);
+  expect(await onTerminal('qxj1.secret\x03')).toEqual({
+    exitCode: 1,
+    screen: 'Join token: \r\nqx-node: no token was typed.\r\n',
+  });
+});
+
+test('where there is no terminal the token is read from standard input', async () => {
+  const { stderr, exitCode } = await execa(
+    process.execPath,
+    [QX, 'qx-node', 'join', 'https://qvdc.example'],
+    { input: 'qxj1.secret\n', reject: false },
+  );
+  expect(stderr).toMatch(/^qx-node: (qx-node is not running|only root)/);
+  expect(exitCode).toBe(1);
+});
