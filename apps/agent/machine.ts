@@ -23,9 +23,10 @@ import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
 import { systemClock } from '../watch/clock.ts';
-import type { HostCommands } from './commands/host-commands.ts';
+import type { Commander } from './commands/commander.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
 import { lazyMembership } from './membership/lazy-membership.ts';
+import { readHardwareIdentity } from './membership/reporting/hardware-identity.ts';
 import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
 import { poolChanges } from './pools/pool-changes.ts';
 import { PoolManager } from './pools/pool-manager.ts';
@@ -139,7 +140,7 @@ export function startMachine(options: MachineOptions): Machine {
   });
   const host = async () =>
     await readHost({ meter, managementAddress: await detectManagementAddress() });
-  let commands: Promise<HostCommands> | undefined;
+  let commands: Promise<Commander> | undefined;
   const membership = lazyMembership({
     folder,
     config,
@@ -147,6 +148,7 @@ export function startMachine(options: MachineOptions): Machine {
     facts: {
       managementAddress: detectManagementAddress,
       host,
+      hardware: readHardwareIdentity,
       vms: () => kept(vms.current()),
       pools: async () => (await pools.last()).pools,
     },
@@ -219,6 +221,7 @@ export function startMachine(options: MachineOptions): Machine {
       controlPlane: {
         state: membership.status,
         join: ({ address, token }) => membership.join({ controlPlane: address, token }),
+        leave: membership.leave,
       },
     },
     ended: Promise.all([vms.ended, pools.ended, address.ended, membership.ended, network]).then(

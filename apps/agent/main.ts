@@ -19,6 +19,7 @@ The agent of this host.
   status [--json]       tell how the host and its agent fare
   join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
                         without TOKEN it is asked for, or read from standard input
+  leave [--force]       leave the control plane; with --force also if it does not hear of it
   guests start          start the virtual machines that are to run after a boot
   guests stop           shut all virtual machines down, as before a restart of the host
   guests cut-short      cut the power of those that a stop still waits for
@@ -45,17 +46,23 @@ The agent of this host.
  * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
  */
 export async function main(args: string[]): Promise<number> {
-  const options = { json: { type: 'boolean', default: false }, ...POOL_OPTIONS } as const;
+  const options = {
+    json: { type: 'boolean', default: false },
+    force: { type: 'boolean', default: false },
+    ...POOL_OPTIONS,
+  } as const;
   return await runCommandLine(
     {
       program: 'qx-node',
       help: HELP,
       options,
       isExplained: (error) => error instanceof AnswerError || error instanceof ExplainedError,
-      run: ({ command, operands }, { json, ...values }) => {
+      run: ({ command, operands }, { json, force, ...values }) => {
+        if (force && command !== 'leave') throw new UsageError('--force is of leave only');
         if (json && command !== 'status') throw new UsageError('--json is of status only');
         if (command === 'pool') return pool(operands, values);
         if (hasPoolValues(values)) throw new UsageError('these options are of pool only');
+        if (command === 'leave') return leave(operands, force);
         return dispatch(command, operands, json ? 'json' : 'text');
       },
     },
@@ -143,6 +150,15 @@ async function readToken(): Promise<string> {
   const token = await askSecret('Join token: ');
   if (token === undefined) throw new ExplainedError({ what: 'no token was typed' });
   return token.trim();
+}
+
+async function leave(operands: readonly string[], force: boolean): Promise<number> {
+  expectOperands(operands);
+  const [{ leaveControlPlane }, { AGENT_SOCKET }] = await Promise.all([
+    import('./client/join.ts'),
+    import('../api/socket.ts'),
+  ]);
+  return print(`${await leaveControlPlane(AGENT_SOCKET, force)}\n`);
 }
 
 async function pool(

@@ -88,6 +88,7 @@ export class ControlPlane {
     this.authority = authority;
     this.trust = { version: 1n, authorities: [authority] };
     this.door = new Door(authority, (router) => this.#routes(router));
+    this.door.clientAuthorities = () => this.trust.authorities.map(({ pem }) => pem);
   }
 
   /** One that listens on a port of 127.0.0.1. */
@@ -95,6 +96,13 @@ export class ControlPlane {
     const plane = new ControlPlane(await Authority.create('Quantix control plane'));
     await plane.door.open();
     return plane;
+  }
+
+  /** The same control plane at another address; it answers there, too. */
+  async openElsewhere(): Promise<Door> {
+    const door = new Door(this.authority, (router) => this.#routes(router));
+    await door.open();
+    return door;
   }
 
   /** A new join token. */

@@ -5,16 +5,20 @@ import { expect } from 'vitest';
 import { askAgent } from '../../apps/agent/client/ask-agent.ts';
 import { joinControlPlane } from '../../apps/agent/client/join.ts';
 import { setMaintenance } from '../../apps/agent/client/maintenance.ts';
+import { KeptSpecs } from '../../apps/agent/commands/kept-specs.ts';
 import { run } from '../../apps/agent/run.ts';
 import { healthSchema } from '../../apps/api/health.ts';
 import { poolsSchema } from '../../apps/api/storage.ts';
 import { PoolType } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import { ControlPlane } from '../control-plane/control-plane.ts';
+import { spec } from '../unit/apps/agent/commands/specs.ts';
 import { Lan } from './world/lan.ts';
 import { Machine } from './world/machine.ts';
 import { makeTemplate } from './world/template.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
+
+const SPEC = spec();
 
 /** Something that outlives a restart: shell text for the machine. */
 interface Kept {
@@ -95,7 +99,7 @@ const ROWS: Readonly<Record<string, Kept>> = {
 /** Rows that the agent writes; see the test of it below. */
 const AGENT = [
   ...['node.key', 'membership.json', 'epoch', 'node.yaml', 'metrics.pem', 'assigned-pools.json'],
-  'maintenance',
+  ...['maintenance', 'tasks.json', 'vms/*.json'],
 ];
 
 /** Paths of the first list of docs/persistence.md, but for those of what is to come. */
@@ -212,6 +216,7 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
     });
   const poolsOf = async (agent: ReturnType<typeof start>) =>
     (await agent.ask('/v1/storage-pools', poolsSchema)).map(({ name }) => name);
+  let repeat = (): void => undefined;
   {
     const agent = start();
     await untilState(agent, 'unconfigured');
@@ -219,9 +224,18 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
     await untilState(agent, 'connected');
     await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
     await setMaintenance(agent.socket, { on: true, reason: 'new memory' });
+    const { tasks } = plane.node();
+    await tasks.watched();
+    const task = tasks.give({ verb: { case: 'setMaintenance', value: { enabled: false } } });
+    const again = tasks.taskOf(task);
+    await tasks.ended(task);
+    // It comes once more after the restart; the host is in maintenance again by then.
+    repeat = () => tasks.send({ case: 'task', value: again });
+    await setMaintenance(agent.socket, { on: true, reason: 'new memory' });
+    await new KeptSpecs(join(folder, 'vms')).put({ spec: SPEC, definitionSha256: 'a'.repeat(64) });
     await agent.stop();
   }
-  expect((await readdir(folder)).sort()).toEqual(AGENT.toSorted());
+  expect((await readdir(folder)).sort()).toEqual(AGENT.map((name) => name.split('/')[0]).sort());
   expect((await stat(join(folder, 'node.key'))).mode & 0o777).toBe(0o600);
   const epoch = await readFile(join(folder, 'epoch'), 'utf8');
   const certificate = await readFile(join(folder, 'metrics.pem'), 'utf8');
@@ -237,6 +251,13 @@ test('an agent is after a restart who it was: it speaks to its control plane wit
   expect(await readFile(join(folder, 'metrics.pem'), 'utf8')).toBe(certificate);
   await plane.door.open();
   await untilState(agent, 'connected');
+  const { tasks } = plane.node();
+  await tasks.watched();
+  repeat();
+  // What comes down the stream after it is told of when that is looked at.
+  await tasks.ended(tasks.give({ verb: { case: 'stopVm', value: { vmId: SPEC.id } } }));
+  expect((await agent.ask('/healthz', healthSchema)).maintenance.on).toBe(true);
+  expect((await new KeptSpecs(join(folder, 'vms')).get(SPEC.id))?.spec).toEqual(SPEC);
   const methods = plane.calls.slice(calls).map(({ method }) => method);
   expect(methods).toContain('syncFullState');
   expect(methods).not.toContain('register');

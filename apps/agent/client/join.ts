@@ -20,3 +20,20 @@ export async function joinControlPlane(
   const where = address === null ? '' : ` ${address}`;
   return `joined${where}: ${state}${problem === null ? '' : `, ${problem}`}`;
 }
+
+/**
+ * Has the running agent leave its control plane.
+ * @param force whether also if the control plane does not hear of it
+ * @returns what was done, in a line
+ * @throws AnswerError why it has not left
+ */
+export async function leaveControlPlane(socketPath: string, force: boolean): Promise<string> {
+  await askAgent({
+    socketPath,
+    method: 'POST',
+    path: '/v1/control-plane/leave',
+    body: JSON.stringify({ force }),
+    schema: healthSchema.shape.controlPlane,
+  });
+  return 'left; this host belongs to no control plane, and its virtual machines stay';
+}

@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { Pool } from '../../api/storage.ts';
@@ -32,17 +32,11 @@ export interface HostCommandsOptions {
   readonly signal: AbortSignal;
 }
 
-/** What carries out commands on this host, and the kernel's boot id. */
-export interface HostCommands {
-  readonly commands: Commander;
-  readonly bootId: string;
-}
-
 /**
  * Reads what earlier runs of the agent noted, and is ready for tasks.
  * @throws what the disk throws
  */
-export async function openCommands(options: HostCommandsOptions): Promise<HostCommands> {
+export async function openCommands(options: HostCommandsOptions): Promise<Commander> {
   const { folder, uri, findPool, log, signal } = options;
   const specs = new KeptSpecs(join(folder, 'vms'));
   const executors = {
@@ -65,8 +59,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<HostCo
     setMaintenance: maintenanceVerb(folder),
   };
   const journal = await Journal.open(join(folder, 'tasks.json'), log);
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-  return { commands: new Commander({ journal, executors, log, now: Date.now, signal }), bootId };
+  return new Commander({ journal, executors, log, now: Date.now, signal });
 }
 
 const maintenanceSchema = z.object({ enabled: z.boolean(), reason: z.string() });

@@ -3,6 +3,9 @@ import { ExplainedError, type Explanation } from '../../error.ts';
 /** The agent cannot do what it is asked; the message is for the operator. */
 export class AgentError extends ExplainedError {}
 
+/** Nobody answers there, or somebody else does. */
+export class UnreachableError extends AgentError {}
+
 /** The control plane asks not to be called for a while. */
 export class PassingError extends AgentError {
   /** Milliseconds. */

@@ -108,6 +108,17 @@ export async function rememberControlPlane(
 }
 
 /**
+ * Takes out of `node.yaml` to which control plane the node belonged, and a token.
+ * @throws AgentError if the file has been broken meanwhile; it is not touched then
+ */
+export async function forgetControlPlane(file: string): Promise<void> {
+  await change(file, (document) => {
+    document.delete('controlPlane');
+    document.delete('joinToken');
+  });
+}
+
+/**
  * Adds a pool to those that `node.yaml` declares.
  * @throws AgentError if the file has been broken meanwhile; it is not touched then
  */

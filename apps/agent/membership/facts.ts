@@ -2,6 +2,7 @@ import type { Host } from '../../api/host.ts';
 import type { Pool } from '../../api/storage.ts';
 import type { Vms } from '../../api/vms.ts';
 import { messageOf } from '../../error.ts';
+import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
 import { AgentError } from '../configuration/error.ts';
 
 /** What the client of the control plane learns from the rest of the agent, asked each time it is needed. */
@@ -9,6 +10,8 @@ export interface Facts {
   /** The management address, detected anew; `null` if there is none that fits. */
   managementAddress(): Promise<string | null>;
   host(): Promise<Host>;
+  /** Which machine this is, and which boot of it. */
+  hardware(): Promise<HardwareIdentity>;
   vms(): Promise<Vms>;
   pools(): Promise<readonly Pool[]>;
 }

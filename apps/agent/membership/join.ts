@@ -1,4 +1,6 @@
 import type { Host } from '../../api/host.ts';
+import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
+import type { Endpoints } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { AgentError } from '../configuration/error.ts';
 import type { JoinToken } from '../configuration/join-token.ts';
@@ -9,6 +11,7 @@ import { type Credentials, checkValidity, credentialsOf } from './identity/crede
 import type { NodeKey } from './identity/key.ts';
 import { fetchPinnedCa } from './identity/pin.ts';
 import { hostInfo } from './reporting/host-message.ts';
+import { ourVersion } from './version.ts';
 
 export interface Joining {
   /** `https://host:port`. */
@@ -16,6 +19,7 @@ export interface Joining {
   readonly token: JoinToken;
   readonly key: NodeKey;
   readonly host: Host;
+  readonly hardware: HardwareIdentity;
   readonly managementAddress: string | null;
   readonly agentVersion: string;
   /** Milliseconds since 1970, by this host's clock. */
@@ -28,6 +32,10 @@ export interface Enrolment {
   readonly credentials: Credentials;
   /** What the control plane had heard of a node of this key before. */
   readonly kept: Kept | undefined;
+  /** Where the control plane may answer; `undefined` if it said nothing. */
+  readonly endpoints: Endpoints | undefined;
+  /** Version of the authorities in `credentials`. */
+  readonly trustBundleVersion: bigint;
 }
 
 /**
@@ -56,7 +64,8 @@ async function register(joining: Joining, caCertificates: string): Promise<Enrol
     const request = {
       tokenSecret: token.secret,
       certificateRequest: await certificateRequest(key),
-      host: hostInfo(host, joining.agentVersion),
+      host: hostInfo(host, joining.agentVersion, joining.hardware),
+      version: ourVersion(joining.agentVersion),
       managementAddress: joining.managementAddress ?? '',
     };
     const answer = await connection.client.register(request, { signal });
@@ -67,8 +76,10 @@ async function register(joining: Joining, caCertificates: string): Promise<Enrol
         fix: 'Their versions may not fit each other.',
       });
     }
-    const { certificateChain, caCertificates: cas, kept } = answer;
+    const { certificateChain, caCertificates: cas, kept, endpoints, trustBundleVersion } = answer;
     return {
+      endpoints,
+      trustBundleVersion,
       credentials: credentialsOf({ key, certificateChain, caCertificates: cas, where: origin }),
       kept,
     };

@@ -9,6 +9,8 @@ export interface LazyMembership {
   status: () => MembershipStatus;
   /** @throws AgentError for the operator */
   join: (request: JoinRequest) => Promise<void>;
+  /** @throws AgentError for the operator */
+  leave: (force: boolean) => Promise<void>;
   changed: () => void;
   addressChanged: () => void;
   /** Resolves after the signal is aborted; rejects on a bug. */
@@ -45,6 +47,9 @@ export function lazyMembership(options: MembershipOptions): LazyMembership {
     status: () => status(),
     join: async (request) => {
       await (await start()).join(request);
+    },
+    leave: async (force) => {
+      await (await start()).leave(force);
     },
     changed: tell('changed'),
     addressChanged: tell('addressChanged'),

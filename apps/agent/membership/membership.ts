@@ -6,13 +6,24 @@ import { codeOf } from '../../process/code-of.ts';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { AgentError, RefusedError } from '../configuration/error.ts';
 import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
-import { readControlPlane, rememberControlPlane } from '../configuration/node-config.ts';
+import {
+  forgetControlPlane,
+  readControlPlane,
+  rememberControlPlane,
+} from '../configuration/node-config.ts';
 import { parseOrigin } from '../configuration/origin.ts';
 import { backOff } from './connection/back-off.ts';
 import { ask } from './facts.ts';
 import { Epochs } from './identity/epoch.ts';
 import { loadKey, type NodeKey } from './identity/key.ts';
-import { MEMBERSHIP, type MembershipRecord, readRecord, writeRecord } from './identity/record.ts';
+import {
+  MEMBERSHIP,
+  type MembershipRecord,
+  readRecord,
+  removeRecord,
+  usableEndpoints,
+  writeRecord,
+} from './identity/record.ts';
 import type { Enrolment } from './join.ts';
 import type { Joined, JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 import type { Session } from './session.ts';
@@ -101,6 +112,35 @@ export class Membership {
     return { nodeId: enrolment.credentials.key.nodeId, controlPlane: origin, persistent };
   }
 
+  /**
+   * Leaves the control plane: it is told, and this host forgets it. Pools that it assigned, and its virtual machines, stay.
+   * @param force whether to forget it also if it does not hear of that
+   * @throws AgentError if the node belongs to none, or it does not hear of it; then nothing has changed
+   */
+  async leave(force: boolean): Promise<void> {
+    const { folder, signal, log } = this.#options;
+    const { address } = this.#status;
+    if (this.#plan.kind !== 'speak') {
+      throw new AgentError({ what: 'this host belongs to no control plane' });
+    }
+    try {
+      if (this.#session === undefined) throw new AgentError({ what: 'there is no connection now' });
+      await this.#session.leave(signal);
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      if (!force) {
+        const fix = 'With --force this host forgets it all the same.';
+        throw new AgentError({ what: `the control plane was not told: ${error.message}`, fix });
+      }
+      log(`leaves, and the control plane was not told: ${error.message}`);
+    }
+    await removeRecord(folder);
+    await forgetControlPlane(joinPath(folder, 'node.yaml'));
+    log(`left the control plane ${address ?? ''}`);
+    this.#switchTo({ kind: 'wait' });
+    this.#set({ state: 'unconfigured', address: null, problem: null });
+  }
+
   /** Carries out the plan, and the next one, until the signal is given. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
@@ -183,8 +223,8 @@ export class Membership {
       record,
       epochs: this.#epochs,
       kept: plan.kept,
-      onOutcome: ({ connected, problem }) => {
-        this.#set({ state: connected ? 'connected' : 'unreachable', address: origin, problem });
+      onOutcome: ({ connected, origin: address, problem }) => {
+        this.#set({ state: connected ? 'connected' : 'unreachable', address, problem });
       },
     });
     await this.#session.run(signal).finally(() => {
@@ -227,6 +267,7 @@ export class Membership {
       token,
       key,
       host: await ask('what this host is', () => facts.host()),
+      hardware: await ask('which machine this is', () => facts.hardware()),
       managementAddress: await ask('the management address', () => facts.managementAddress()),
       agentVersion,
       now: clock.now(),
@@ -235,11 +276,18 @@ export class Membership {
   }
 
   /** Writes down that the node has joined: one file says so, and all else follows from it. */
-  async #keep(origin: string, { credentials, kept }: Enrolment): Promise<Written> {
+  async #keep(origin: string, enrolment: Enrolment): Promise<Written> {
     const { folder, log, isPersistent } = this.#options;
     const persistent = await isPersistent();
     const configuredBefore = await readControlPlane(joinPath(folder, 'node.yaml'));
-    const record = { origin, credentials, configuredBefore };
+    const { credentials, kept, endpoints, trustBundleVersion } = enrolment;
+    const record = {
+      origin,
+      credentials,
+      configuredBefore,
+      trustBundleVersion,
+      endpoints: endpoints === undefined ? undefined : usableEndpoints(endpoints),
+    };
     await writeRecord(folder, record);
     await this.#tidyConfiguration(origin);
     const until = persistent ? '' : `, until the next reboot only: ${folder} is not on a disk`;

@@ -18,9 +18,7 @@ export interface MembershipOptions {
   /** Gets the whole list of pools that this host should have, each time the control plane tells it. */
   readonly onAssignedPools?: ((pools: readonly AssignedPool[]) => Promise<void>) | undefined;
   /** Opens what does what the control plane wants done; without it nothing is asked for. Called with each session. */
-  readonly openCommands?:
-    | (() => Promise<{ readonly bootId: string; readonly commands: Commands }>)
-    | undefined;
+  readonly openCommands?: (() => Promise<Commands>) | undefined;
   /** Whether `folder` outlives a reboot, asked on joining. */
   readonly isPersistent: () => Promise<boolean>;
   /** Gets lines for the log. */

@@ -1,8 +1,15 @@
 import { messageOf } from '../../error.ts';
+import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import type { AssignedPools } from '../../proto/gen/quantix/v1/storage_pb.js';
+import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
-import { type AgentError, PassingError, RefusedError } from '../configuration/error.ts';
+import {
+  type AgentError,
+  PassingError,
+  RefusedError,
+  UnreachableError,
+} from '../configuration/error.ts';
 import { CommandStream } from './command-stream.ts';
 import { backOff } from './connection/back-off.ts';
 import { ClockWatch } from './connection/clock-watch.ts';
@@ -13,7 +20,6 @@ import { checkValidity } from './identity/credentials.ts';
 import type { Epochs } from './identity/epoch.ts';
 import type { MembershipRecord } from './identity/record.ts';
 import type { MembershipOptions } from './options.ts';
-import { Renewal } from './renewal.ts';
 import { arrivalOf, keptEpoch } from './reporting/arrival.ts';
 import type { OutboxEntry } from './reporting/outbox.ts';
 import { Reported } from './reporting/reported.ts';
@@ -24,6 +30,8 @@ import {
   vmChangeRequest,
 } from './reporting/requests.ts';
 import { Snapshots } from './reporting/snapshots.ts';
+import { Standing } from './standing.ts';
+import { hashForm, ourVersion } from './version.ts';
 
 /** Most of the pause before the first full state, milliseconds: hosts that start together do not all call at once. */
 const JITTER = 5000;
@@ -47,6 +55,8 @@ export interface SessionOptions extends MembershipOptions {
 
 export interface Outcome {
   readonly connected: boolean;
+  /** Where the control plane is asked. */
+  readonly origin: string;
   /** What is wrong nevertheless, or why it is not connected. */
   readonly problem: string | null;
 }
@@ -79,15 +89,20 @@ export class Session {
   readonly #reported: Reported;
   readonly #snapshots: Snapshots;
   readonly #clockWatch: ClockWatch;
-  readonly #renewal: Renewal;
+  readonly #standing: Standing;
   /** Something is to be done before the pause under way is over. */
   readonly #news = new AutoResetEvent();
   #connection: Connection;
+  /** Where the control plane is asked. */
+  #origin: string;
   #heartbeats = FINE;
   #state = FINE;
   /** Whether a heartbeat was answered since the state could first not be told. */
   #livesWithoutState = false;
   #interval = INTERVAL;
+  /** Form of the hashes that both sides understand. */
+  #form = 0;
+  #identity: HardwareIdentity | undefined;
   /** As `Clock.elapsed`. */
   #heartbeatDue = 0;
   /** The address that the call under way or the last one told; `undefined` if it failed, or none was made. */
@@ -100,7 +115,8 @@ export class Session {
     this.#reported = new Reported(0n);
     this.#snapshots = new Snapshots(options);
     this.#clockWatch = new ClockWatch(options.log);
-    this.#renewal = new Renewal(options.record, options);
+    this.#standing = new Standing({ ...options.record, origin: options.origin }, options);
+    this.#origin = options.origin;
     this.#connection = this.#connect();
   }
 
@@ -120,7 +136,7 @@ export class Session {
     this.#heartbeatDue = 0;
     this.#heartbeats = FINE;
     this.#state = { ...this.#state, until: 0 };
-    this.#connection.drop();
+    this.#reconnect();
     this.#news.set();
   }
 
@@ -145,13 +161,14 @@ export class Session {
 
   async #takeCommands(signal: AbortSignal): Promise<void> {
     const { openCommands, log } = this.#options;
-    const opened = await openCommands?.().catch((error: unknown) => {
+    const commands = await openCommands?.().catch((error: unknown) => {
       log(`no commands are taken: ${messageOf(error)}`);
     });
-    if (!opened) return;
+    if (!commands) return;
     const stream = new CommandStream({
       ...this.#options,
-      ...opened,
+      commands,
+      bootId: (await this.#hardware()).bootId,
       connection: () => this.#connection,
       onHeartbeatWanted: () => {
         this.#heartbeatDue = 0;
@@ -163,22 +180,27 @@ export class Session {
 
   /** One step of the conversation. */
   async #round(signal: AbortSignal): Promise<void> {
-    const { clock, onOutcome } = this.#options;
+    const { onOutcome } = this.#options;
     const step = this.#next();
     if (step.kind === 'pause') return this.#pause(step.milliseconds, signal);
     this.#interrupted = false;
     try {
-      checkValidity(this.#renewal.credentials, clock.now());
+      await this.#expectValid(signal);
       await this.#take(step, signal);
+      // What could not be told elsewhere can be told here.
+      if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       if (step.kind === 'heartbeat') this.#livesWithoutState = true;
       this.#note(step, FINE);
       // The answer may have come just before the call could be ended: it told the old address all the same.
       if (this.#interrupted) this.#heartbeatDue = 0;
+      onOutcome(this.#outcome());
     } catch (error) {
       if (signal.aborted || this.#interrupted) return;
-      this.#note(step, this.#failed(step, error));
+      const failing = this.#failed(step, error);
+      this.#note(step, failing);
+      onOutcome(this.#outcome());
+      if (failing.failure instanceof UnreachableError) this.#turn(failing.failures);
     }
-    onOutcome(this.#outcome());
   }
 
   #note(step: Step, failing: Failing): void {
@@ -188,24 +210,45 @@ export class Session {
 
   /** @throws RefusedError if the control plane refuses this node; the error itself if it is a bug */
   #failed(step: Step, error: unknown): Failing {
-    const { origin, random, clock } = this.#options;
-    const failure = explainFailure(error, origin);
+    const { random, clock } = this.#options;
+    const failure = explainFailure(error, this.#origin);
     if (failure instanceof RefusedError) throw failure;
     const before = step.kind === 'heartbeat' ? this.#heartbeats : this.#state;
     if (step.kind !== 'heartbeat' && before.failures === 0) this.#livesWithoutState = false;
     const failures = before.failures + 1;
     const asked = failure instanceof PassingError ? Math.min(failure.retryAfter, LONGEST_WAIT) : 0;
-    const pause = Math.max(backOff(failures, random()), asked);
+    const { origins } = this.#standing;
+    const pause = Math.max(backOff(Math.ceil(failures / origins.length), random()), asked);
     return { failures, failure, until: clock.elapsed() + pause };
+  }
+
+  /** Asks the control plane at the next of its addresses from now on. */
+  #turn(failures: number): void {
+    const { origins } = this.#standing;
+    const origin = origins[failures % origins.length] ?? this.#origin;
+    if (origin === this.#origin) return;
+    this.#origin = origin;
+    this.#reconnect();
+  }
+
+  /** A certificate that has expired is renewed before anything else; the host may have been off for long. */
+  async #expectValid(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    if (clock.now() > this.#standing.credentials.validTo) {
+      await this.#standing.renew(this.#connection, signal);
+      this.#reconnect();
+    }
+    checkValidity(this.#standing.credentials, clock.now());
   }
 
   #outcome(): Outcome {
     const [silence, untold] = [this.#heartbeats.failure, this.#state.failure];
     const connected = silence === null && (untold === null || this.#livesWithoutState);
-    const own = [this.#options.epochs.problem, this.#renewal.problem];
+    const own = [this.#options.epochs.problem, this.#standing.problem];
     const problems = [silence?.message ?? untold?.message ?? null, ...(connected ? own : [])];
     const told = problems.filter((problem) => problem !== null);
-    return { connected, problem: told.length === 0 ? null : told.join('; ') };
+    const problem = told.length === 0 ? null : told.join('; ');
+    return { connected, origin: this.#origin, problem };
   }
 
   #next(): Step {
@@ -244,13 +287,23 @@ export class Session {
     this.#reported.beginFull(snapshot);
     const managementAddress = await this.#addressToTell();
     const answer = await this.#connection.client.syncFullState(
-      fullStateParts({ position, managementAddress, host, agentVersion, snapshot }),
+      fullStateParts({
+        position,
+        managementAddress,
+        host,
+        hardware: await this.#hardware(),
+        version: ourVersion(agentVersion),
+        snapshot,
+        form: this.#form,
+        now: clock.now(),
+      }),
       { signal },
     );
     const arrival = arrivalOf(
       { position, again: false, greatest: this.#reported.greatest },
       answer,
     );
+    this.#hear(answer.version);
     if (arrival === 'behind') return this.#beginEpoch(answer.kept);
     if (arrival === 'arrived') this.#reported.endFull(position);
     this.#clockWatch.compare(answer.serverTime, clock.now());
@@ -259,10 +312,10 @@ export class Session {
   }
 
   async #heartbeat(signal: AbortSignal): Promise<void> {
-    const { facts, clock, log } = this.#options;
+    const { facts, clock, log, agentVersion } = this.#options;
     const began = clock.elapsed();
     const host = await ask('what this host is', () => facts.host());
-    const { acknowledged } = this.#reported;
+    const acknowledged = this.#reported.acknowledged(this.#form);
     const managementAddress = await this.#addressToTell();
     const position = this.#reported.nextPosition();
     const answer = await this.#connection.client.heartbeat(
@@ -272,12 +325,18 @@ export class Session {
         host,
         snapshot: this.#snapshots.latest,
         acknowledged,
+        version: ourVersion(agentVersion),
+        bootId: (await this.#hardware()).bootId,
+        now: clock.now(),
+        ...this.#standing.versions,
       }),
       { signal },
     );
     this.#obey(answer.heartbeatIntervalSeconds);
     this.#heartbeatDue = began + this.#interval;
     this.#clockWatch.compare(answer.serverTime, clock.now());
+    this.#hear(answer.version);
+    await this.#standing.learn(answer.endpoints);
     const { greatest } = this.#reported;
     if (arrivalOf({ position, again: false, greatest }, answer) === 'behind') {
       this.#heartbeatDue = 0;
@@ -288,6 +347,9 @@ export class Session {
       this.#reported.requireFull();
     }
     await this.#assign(answer.assignedPools);
+    if (await this.#standing.trust(answer.trustBundleVersion, this.#connection, signal)) {
+      this.#reconnect();
+    }
     await this.#renew(signal);
     await this.#look();
   }
@@ -317,6 +379,25 @@ export class Session {
       log(`the control plane has heard of a later run of this host (${heard}): beginning ${epoch}`);
     }
     this.#reported.beginEpoch(epoch);
+  }
+
+  /** What the control plane said of itself; it may have been updated, or taken back. */
+  #hear(version: Version | undefined): void {
+    this.#form = hashForm(version);
+  }
+
+  async #hardware(): Promise<HardwareIdentity> {
+    this.#identity ??= await this.#options.facts.hardware();
+    return this.#identity;
+  }
+
+  /** Takes the node's leave. @throws AgentError if the control plane does not hear of it */
+  async leave(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#connection.client.leave({}, { signal });
+    } catch (error) {
+      throw explainFailure(error, this.#origin);
+    }
   }
 
   /** Looks at the host; what changed waits to be told. */
@@ -360,16 +441,19 @@ export class Session {
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
+    if (await this.#standing.renewIfDue(this.#connection, signal)) this.#reconnect();
+  }
+
+  #reconnect(): void {
     const connection = this.#connection;
-    if (!(await this.#renewal.renewIfDue(connection, signal))) return;
     this.#connection = this.#connect();
     connection.drop();
   }
 
   #connect(): Connection {
-    const { credentials } = this.#renewal;
+    const { credentials } = this.#standing;
     const { caCertificates } = credentials;
-    return openConnection({ origin: this.#options.origin, caCertificates, credentials });
+    return openConnection({ origin: this.#origin, caCertificates, credentials });
   }
 
   #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -380,9 +464,11 @@ export class Session {
 interface Hashes {
   readonly vms: string;
   readonly pools: string;
+  readonly form: number;
 }
 
 function differ(mine: Hashes, theirs: Hashes | undefined): boolean {
+  if (mine.form !== (theirs?.form ?? 0)) return false;
   const pairs = [
     [mine.vms, theirs?.vms ?? ''],
     [mine.pools, theirs?.pools ?? ''],

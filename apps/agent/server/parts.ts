@@ -63,4 +63,6 @@ export interface ControlPlaneParts {
   state: () => ControlPlaneState;
   /** Joins a control plane, with a token that it gave out for one node. */
   join: (invitation: { address: string; token: string }) => Promise<void>;
+  /** Leaves it, with force also if it does not hear of that. */
+  leave: (force: boolean) => Promise<void>;
 }

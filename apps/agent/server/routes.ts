@@ -50,6 +50,15 @@ export function routes(parts: Parts): Route[] {
         return json(parts.controlPlane.state());
       },
     },
+    {
+      method: 'POST',
+      path: '/v1/control-plane/leave',
+      answer: async (request) => {
+        const { force } = await readJson(request, z.strictObject({ force: z.boolean() }));
+        await parts.controlPlane.leave(force);
+        return json(parts.controlPlane.state());
+      },
+    },
   ];
 }
 

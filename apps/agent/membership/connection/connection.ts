@@ -1,3 +1,5 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { ClientHttp2Stream } from 'node:http2';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
@@ -28,6 +30,23 @@ const DEADLINE = 10_000;
 const PING = { pingIntervalMs: 20_000, pingTimeoutMs: 4000 };
 /** Bytes; the largest answer has a list of pools. */
 const LARGEST_ANSWER = 4 * 1024 * 1024;
+
+/**
+ * The library lets go of a session before Node has told its last error, as when the server ends politely (connect-es
+ * #1768); that error would end the agent. Whoever waits for an answer hears of it all the same.
+ */
+const heard = new WeakSet<object>();
+subscribe('http2.client.stream.created', (message) => {
+  if (!isCreated(message)) return;
+  const { session } = message.stream;
+  if (session === undefined || heard.has(session)) return;
+  heard.add(session);
+  session.on('error', () => undefined);
+});
+
+function isCreated(message: unknown): message is { stream: ClientHttp2Stream } {
+  return typeof message === 'object' && message !== null && 'stream' in message;
+}
 
 /** Connect over HTTP/2 and TLS 1.3, with a deadline on each call. */
 export function openConnection({ origin, caCertificates, credentials }: Peer): Connection {

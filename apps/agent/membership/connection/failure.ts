@@ -6,7 +6,12 @@ import {
   RefusalReason,
   RefusalSchema,
 } from '../../../proto/gen/quantix/v1/refusal_pb.js';
-import { AgentError, PassingError, RefusedError } from '../../configuration/error.ts';
+import {
+  AgentError,
+  PassingError,
+  RefusedError,
+  UnreachableError,
+} from '../../configuration/error.ts';
 
 /** What is told of those reasons that are known here. */
 const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, fix: string]>>> = {
@@ -89,7 +94,7 @@ export function explainFailure(error: unknown, origin: string): AgentError {
   if (refusal !== undefined) {
     return explainRefusal(refusal, { where: origin, cause: error });
   }
-  return new AgentError({
+  return new UnreachableError({
     what: `the control plane cannot be reached: ${meaning(failure)}`,
     where: origin,
     cause: error,

@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf } from '../../../error.ts';
-import { DiskError } from '../../../files/disk-error.ts';
-import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
+import { asDiskError, DiskError } from '../../../files/disk-error.ts';
+import { readIfThere, setAside, syncFolder, writeDurably } from '../../../files/durable-file.ts';
 import { codeOf } from '../../../process/code-of.ts';
 import { AgentError } from '../../configuration/error.ts';
+import { parseOrigin } from '../../configuration/origin.ts';
 import { type Credentials, credentialsOf } from './credentials.ts';
 import type { NodeKey } from './key.ts';
 
@@ -14,11 +15,17 @@ export const MEMBERSHIP = 'membership.json';
 
 /** To which control plane a node belongs. Its file is replaced as a whole: it is never of two control planes. */
 export interface MembershipRecord {
-  /** `https://host:port`. */
+  /** Where it answered last: `https://host:port`. */
   readonly origin: string;
+  /** Where it may answer, as it told. */
+  readonly endpoints?:
+    | { readonly version: bigint; readonly origins: readonly string[] }
+    | undefined;
+  /** Version of the authorities in `credentials`, as it told. */
+  readonly trustBundleVersion?: bigint | undefined;
   readonly credentials: Credentials;
   /** What `controlPlane` in `node.yaml` said as this was written: while it says the same, it is older than this. */
-  readonly configuredBefore: string | undefined;
+  readonly configuredBefore?: string | undefined;
 }
 
 export interface RecordOptions {
@@ -30,8 +37,19 @@ export interface RecordOptions {
   readonly log: (line: string) => void;
 }
 
+/** Endpoints that are kept, at most. */
+const MOST_ENDPOINTS = 16;
+
+/** Numbers of JSON are too small for a uint64. */
+const version = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt);
+
 const schema = z.object({
   origin: z.string(),
+  endpoints: z.object({ version, origins: z.array(z.string()).max(64) }).optional(),
+  trustBundleVersion: version.optional(),
   configuredBefore: z.string().optional(),
   certificateChain: z.string(),
   caCertificates: z.string(),
@@ -49,10 +67,10 @@ export async function readRecord(options: RecordOptions): Promise<MembershipReco
   if (text === undefined) return await takeOver(options);
   await removeOlderForm(folder, log);
   try {
-    const { origin, configuredBefore, ...certificates } = parse(text, file);
+    const { certificateChain, caCertificates, ...rest } = parse(text, file);
+    const certificates = { certificateChain, caCertificates };
     return {
-      origin,
-      configuredBefore,
+      ...rest,
       credentials: credentialsOf({ key: await key(), ...certificates, where: file }),
     };
   } catch (error) {
@@ -64,9 +82,17 @@ export async function readRecord(options: RecordOptions): Promise<MembershipReco
 
 /** Writes to which control plane the node belongs, whole or not at all. @throws DiskError */
 export async function writeRecord(folder: string, record: MembershipRecord): Promise<void> {
-  const { origin, configuredBefore, credentials } = record;
+  const { credentials, endpoints, trustBundleVersion, ...rest } = record;
   const { certificateChain, caCertificates } = credentials;
-  const content = { origin, configuredBefore, certificateChain, caCertificates };
+  const content = {
+    ...rest,
+    ...(endpoints === undefined
+      ? {}
+      : { endpoints: { ...endpoints, version: String(endpoints.version) } }),
+    ...(trustBundleVersion === undefined ? {} : { trustBundleVersion: String(trustBundleVersion) }),
+    certificateChain,
+    caCertificates,
+  };
   await writeDurably(join(folder, MEMBERSHIP), `${JSON.stringify(content, null, 2)}\n`, 0o600);
 }
 
@@ -131,4 +157,40 @@ async function removeOlderForm(folder: string, log: (line: string) => void): Pro
 
 function olderForm(folder: string): [certificate: string, ca: string] {
   return [join(folder, 'node.crt'), join(folder, 'ca.crt')];
+}
+
+/**
+ * Endpoints of a control plane that can be kept.
+ * @param endpoints as it told them
+ * @returns `undefined` if there is none among them
+ */
+export function usableEndpoints({
+  version: told,
+  origins,
+}: {
+  readonly version: bigint;
+  readonly origins: readonly string[];
+}): MembershipRecord['endpoints'] {
+  const usable = origins.filter(isOrigin).slice(0, MOST_ENDPOINTS);
+  return usable.length === 0 ? undefined : { version: told, origins: usable };
+}
+
+function isOrigin(text: string): boolean {
+  try {
+    return parseOrigin(text) === text;
+  } catch (error) {
+    if (error instanceof AgentError) return false;
+    throw error;
+  }
+}
+
+/** Forgets to which control plane the node belonged. @throws DiskError */
+export async function removeRecord(folder: string): Promise<void> {
+  const file = join(folder, MEMBERSHIP);
+  try {
+    await rm(file, { force: true });
+    await syncFolder(folder);
+  } catch (error) {
+    throw asDiskError(file, error);
+  }
 }

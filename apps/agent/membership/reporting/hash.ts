@@ -6,18 +6,21 @@ import type { VirtualMachine } from '../../../proto/gen/quantix/v1/vm_pb.js';
  * The hash of a node's state, exactly as position.proto defines it for both sides.
  */
 
+/** The newest form of a line; see `StateHash.form`. */
+const NEWEST = 1;
+
 /** SHA-256 in lower case hex over the virtual machines, in whatever order they come. */
-export function hashVms(vms: Iterable<VirtualMachine>): string {
-  return hashLines([...vms].map((vm) => [vm.id, vmLine(vm)]));
+export function hashVms(vms: Iterable<VirtualMachine>, form = NEWEST): string {
+  return hashLines([...vms].map((vm) => [vm.id, vmLine(vm, form)]));
 }
 
 /** SHA-256 in lower case hex over the storage pools, in whatever order they come. */
-export function hashPools(pools: Iterable<StoragePool>): string {
-  return hashLines([...pools].map((pool) => [pool.id, poolLine(pool)]));
+export function hashPools(pools: Iterable<StoragePool>, form = NEWEST): string {
+  return hashLines([...pools].map((pool) => [pool.id, poolLine(pool, form)]));
 }
 
 /** The line of one virtual machine. */
-export function vmLine(vm: VirtualMachine): string {
+export function vmLine(vm: VirtualMachine, form = NEWEST): string {
   return line([
     vm.id,
     vm.name,
@@ -26,11 +29,12 @@ export function vmLine(vm: VirtualMachine): string {
     vm.memoryBytes,
     vm.persistent,
     vm.autostart,
+    ...(form === 0 ? [] : [vm.managed, vm.definitionGeneration, vm.definitionSha256]),
   ]);
 }
 
 /** The line of one storage pool. */
-export function poolLine(pool: StoragePool): string {
+export function poolLine(pool: StoragePool, form = NEWEST): string {
   return line([
     pool.id,
     pool.name,
@@ -39,6 +43,7 @@ export function poolLine(pool: StoragePool): string {
     pool.mountPath,
     pool.source,
     pool.writable,
+    ...(form === 0 ? [] : [pool.assignedId]),
   ]);
 }
 

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Host } from '../../../api/host.ts';
 import {
   DiskType,
+  type HardwareIdentity,
   type HostInfo,
   HostInfoSchema,
   type HostLoad,
@@ -21,13 +22,14 @@ const DISKS = {
 const CARDS = { ethernet: NetworkCardType.ETHERNET, wifi: NetworkCardType.WIFI } as const;
 
 /** What a host is made of, as a message. */
-export function hostInfo(host: Host, agentVersion: string): HostInfo {
+export function hostInfo(host: Host, agentVersion: string, hardware: HardwareIdentity): HostInfo {
   const { cpu, memory } = host;
   return create(HostInfoSchema, {
     hostname: host.hostname,
     product: host.product,
     productVersion: host.version,
     agentVersion,
+    hardware,
     cpu: {
       model: cpu.model,
       sockets: uint32(cpu.sockets),

@@ -43,11 +43,15 @@ export function withChange(inventory: Inventory, change: Change): Inventory {
     : { ...inventory, pools: changed(inventory.pools, change.id, change.present) };
 }
 
-/** Hashes of an inventory, in the form of the message `StateHash`. */
-export function stateHash({ vms, pools }: Inventory): { vms: string; pools: string } {
+/** Hashes of an inventory, as the message `StateHash` has them. @param form which fields a line has; see there */
+export function stateHash(
+  { vms, pools }: Inventory,
+  form: number,
+): { vms: string; pools: string; form: number } {
   return {
-    vms: vms === undefined ? '' : hashVms(vms.values()),
-    pools: pools === undefined ? '' : hashPools(pools.values()),
+    form,
+    vms: vms === undefined ? '' : hashVms(vms.values(), form),
+    pools: pools === undefined ? '' : hashPools(pools.values(), form),
   };
 }
 

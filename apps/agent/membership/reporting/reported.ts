@@ -5,6 +5,12 @@ import { Outbox, type OutboxEntry } from './outbox.ts';
 
 const NOTHING: Inventory = { vms: undefined, pools: undefined };
 
+/** What the control plane acknowledged. */
+export interface Acknowledged {
+  readonly stateHash: { readonly vms: string; readonly pools: string; readonly form: number };
+  readonly position: Position | undefined;
+}
+
 /**
  * What the control plane has been told: what it acknowledged, what waits in the outbox, and whether a full state has to
  * be sent. Whatever is observed is compared with this, so nothing is lost by an event that was missed.
@@ -31,12 +37,9 @@ export class Reported {
     return this.#fullNeeded || this.#outbox.overflowed;
   }
 
-  /** Hashes of what was acknowledged, and up to which position. */
-  get acknowledged(): {
-    stateHash: { vms: string; pools: string };
-    position: Position | undefined;
-  } {
-    return { stateHash: stateHash(this.#acknowledged), position: this.#acknowledgedAt };
+  /** Hashes of what was acknowledged, and up to which position. @param form see `StateHash.form` */
+  acknowledged(form: number): Acknowledged {
+    return { stateHash: stateHash(this.#acknowledged, form), position: this.#acknowledgedAt };
   }
 
   /** The greatest number that was given out. */

@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Host } from '../../../api/host.ts';
+import type { HardwareIdentity } from '../../../proto/gen/quantix/v1/host_pb.js';
 import {
   type HeartbeatRequest,
   HeartbeatRequestSchema,
@@ -15,6 +16,7 @@ import {
 } from '../../../proto/gen/quantix/v1/node_service_pb.js';
 import { type Position, StateHashSchema } from '../../../proto/gen/quantix/v1/position_pb.js';
 import { StoragePoolSchema } from '../../../proto/gen/quantix/v1/storage_pb.js';
+import type { Version } from '../../../proto/gen/quantix/v1/version_pb.js';
 import {
   PowerState,
   type VirtualMachine,
@@ -23,15 +25,20 @@ import {
 import { hostInfo, hostLoad } from './host-message.ts';
 import { type Change, stateHash } from './inventory.ts';
 import type { OutboxEntry } from './outbox.ts';
-import type { Reported } from './reported.ts';
+import type { Acknowledged } from './reported.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface FullState {
   readonly position: Position;
   readonly managementAddress: string | null;
   readonly host: Host;
-  readonly agentVersion: string;
+  readonly hardware: HardwareIdentity;
+  readonly version: Version;
   readonly snapshot: Snapshot;
+  /** Of the hashes. */
+  readonly form: number;
+  /** Milliseconds since 1970, by this host's clock. */
+  readonly now: number;
 }
 
 /** Bytes of objects in one part of a full state; with what else a part has it stays below 1 MiB. */
@@ -51,8 +58,10 @@ export async function* fullStateParts(
     position,
     part: 1,
     managementAddress: full.managementAddress ?? '',
-    host: hostInfo(full.host, full.agentVersion),
+    host: hostInfo(full.host, full.version.program, full.hardware),
     hypervisor,
+    version: full.version,
+    clientTime: timestampFromMs(full.now),
     ...(vms === undefined ? {} : { vms: {} }),
     ...(pools === undefined ? {} : { pools: {} }),
   });
@@ -77,7 +86,7 @@ export async function* fullStateParts(
     }
   }
   request.last = true;
-  request.stateHash = create(StateHashSchema, stateHash(snapshot));
+  request.stateHash = create(StateHashSchema, stateHash(snapshot, full.form));
   yield request;
 }
 
@@ -87,7 +96,13 @@ export interface Pulse {
   readonly host: Host;
   /** The latest look; fullness of pools is taken from it. */
   readonly snapshot: Snapshot | undefined;
-  readonly acknowledged: Reported['acknowledged'];
+  readonly acknowledged: Acknowledged;
+  readonly version: Version;
+  readonly bootId: string;
+  readonly trustBundleVersion: bigint;
+  readonly endpointsVersion: bigint;
+  /** Milliseconds since 1970, by this host's clock. */
+  readonly now: number;
 }
 
 /** A heartbeat, as a request. */
@@ -103,6 +118,11 @@ export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
     ...(snapshot === undefined ? {} : { hypervisor: snapshot.hypervisor }),
     ...(acknowledged.position === undefined ? {} : { acknowledged: acknowledged.position }),
     stateHash: acknowledged.stateHash,
+    version: pulse.version,
+    bootId: pulse.bootId,
+    trustBundleVersion: pulse.trustBundleVersion,
+    endpointsVersion: pulse.endpointsVersion,
+    clientTime: timestampFromMs(pulse.now),
   });
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { create } from '@bufbuild/protobuf';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { readNodeConfig } from '../../../../../apps/agent/configuration/node-config.ts';
@@ -10,6 +11,7 @@ import type { MembershipOptions } from '../../../../../apps/agent/membership/opt
 import type { Host } from '../../../../../apps/api/host.ts';
 import type { Pool } from '../../../../../apps/api/storage.ts';
 import type { Vm, Vms } from '../../../../../apps/api/vms.ts';
+import { HardwareIdentitySchema } from '../../../../../apps/proto/gen/quantix/v1/host_pb.js';
 import { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -90,6 +92,7 @@ export class Agent {
   vms: Vm[] = [WEB];
   pools: Pool[] = [DATA];
   libvirt: Vms['libvirt'] = { available: true, version: '9.0.0' };
+  hardware = { smbiosUuid: '', serial: 'A1', vendor: 'Example', model: '3000', bootId: 'boot-1' };
   persistent = true;
   assigned: unknown[] = [];
   membership!: Membership;
@@ -116,6 +119,7 @@ export class Agent {
       facts: {
         managementAddress: async () => this.address,
         host: async () => HOST,
+        hardware: async () => create(HardwareIdentitySchema, this.hardware),
         vms: async () => ({ libvirt: this.libvirt, vms: this.vms }),
         pools: async () => this.pools,
       },
@@ -152,19 +156,29 @@ export class Agent {
   }
 }
 
-/** A control plane and an agent that has not joined it; both end with the test. */
-export async function strangers(): Promise<{ plane: ControlPlane; agent: Agent }> {
+/** A control plane that ends with the test. */
+async function opened(): Promise<ControlPlane> {
   const plane = await ControlPlane.open();
   onTestFinished(() => plane.door.close());
+  return plane;
+}
+
+/** A control plane, or the one that is given, and an agent that has not joined it; both end with the test. */
+export async function strangers(
+  given?: ControlPlane,
+): Promise<{ plane: ControlPlane; agent: Agent }> {
+  const plane = given ?? (await opened());
   const agent = new Agent(await temporaryFolder());
   await agent.start();
   onTestFinished(() => agent.stop());
   return { plane, agent };
 }
 
-/** A control plane and an agent that has joined it and sent its full state and first heartbeat. */
-export async function members(): Promise<{ plane: ControlPlane; agent: Agent }> {
-  const { plane, agent } = await strangers();
+/** The same, and the agent has joined it and sent its full state and first heartbeat. */
+export async function members(
+  given?: ControlPlane,
+): Promise<{ plane: ControlPlane; agent: Agent }> {
+  const { plane, agent } = await strangers(given);
   await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('heartbeat', 1);

@@ -18,20 +18,27 @@ const vms = new VmMessages().of([WEB, { ...WEB, id: 'B', name: 'ü,1:x\n' }], 0)
 const [web, odd] = vms;
 
 test('the line of an object is what the contract says', () => {
-  expect(vms.map(vmLine)).toEqual([
+  expect(vms.map((vm) => vmLine(vm, 0))).toEqual([
     '36:5f1c1f3e-0f0a-4c55-9d0e-3a9b6f1c2d3e,3:web,1:1,1:2,10:2147483648,1:1,1:0,\n',
     '1:b,7:ü,1:x\n,1:1,1:2,10:2147483648,1:1,1:0,\n',
   ]);
-  expect(poolLine(poolMessage(DATA))).toBe(
+  expect(poolLine(poolMessage(DATA), 0)).toBe(
     '36:0d9a4c1e-7a52-4d1c-8d57-0e6a3d0f4b11,4:data,1:2,1:1,5:/data,9:/dev/sda5,1:1,\n',
   );
 });
 
+test('from form 1 on a line tells whose a machine and a pool are', () => {
+  const managed = { ...vms[0]!, managed: true, definitionGeneration: 7n, definitionSha256: 'ab' };
+  expect(vmLine(managed, 1)).toBe(vmLine(managed, 0).replace('\n', '1:1,1:7,2:ab,\n'));
+  const assigned = { ...poolMessage(DATA), assignedId: 'p1' };
+  expect(poolLine(assigned, 1)).toBe(poolLine(assigned, 0).replace('\n', '2:p1,\n'));
+});
+
 test('the hash of a state is the same as ever, in whatever order the objects come', () => {
   expect(hashVms([])).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
-  expect(hashVms(vms)).toBe('5f701f70c6f21dd60651439b7dae38d032f10866df1a6b8ddced7c1e38e7d2e6');
+  expect(hashVms(vms, 0)).toBe('5f701f70c6f21dd60651439b7dae38d032f10866df1a6b8ddced7c1e38e7d2e6');
   expect(hashVms(vms.toReversed())).toBe(hashVms(vms));
-  expect(hashPools([poolMessage(DATA)])).toBe(
+  expect(hashPools([poolMessage(DATA)], 0)).toBe(
     '93095b702ecac2e66dca2f22c164a9b183df3a4a5b1f78050652f39a5ab7c1b7',
   );
 });
@@ -83,7 +90,7 @@ test('more changes than fit ask for a full state, which tells them all', () => {
   reported.beginFull(everything);
   reported.endFull(reported.nextPosition());
   expect(reported.fullNeeded).toBe(false);
-  expect(reported.acknowledged.stateHash.vms).toBe(hashVms(everything.vms.values()));
+  expect(reported.acknowledged(1).stateHash.vms).toBe(hashVms(everything.vms.values()));
 });
 
 test('what changes while a full state is under way is told after it', () => {
@@ -93,11 +100,13 @@ test('what changes while a full state is under way is told after it', () => {
   reported.beginFull(before);
   reported.observe({ vms: byId([web!, odd!]), pools: new Map() }, 0);
   reported.endFull(position);
-  expect(reported.acknowledged.stateHash.vms).toBe(hashVms([web!]));
+  expect(reported.acknowledged(1).stateHash.vms).toBe(hashVms([web!]));
   expect(reported.nextChange()).toMatchObject({ number: 2n, change: { id: 'b', present: odd } });
   reported.acknowledge(reported.nextChange()!);
-  expect(reported.acknowledged.stateHash.vms).toBe(hashVms([web!, odd!]));
-  expect(reported.acknowledged.position).toEqual(create(PositionSchema, { epoch: 1n, number: 2n }));
+  expect(reported.acknowledged(1).stateHash.vms).toBe(hashVms([web!, odd!]));
+  expect(reported.acknowledged(1).position).toEqual(
+    create(PositionSchema, { epoch: 1n, number: 2n }),
+  );
 });
 
 test('a kind of objects that comes to be known needs a full state; one no longer known says nothing', () => {

@@ -205,6 +205,7 @@ export function smallParts(around: World): Parts {
     problems: () => around.problems,
     controlPlane: {
       state: () => around.controlPlane,
+      leave: async () => undefined,
       join: async ({ address }) => {
         around.controlPlane = { state: 'connected', address, problem: null };
       },

@@ -1,0 +1,227 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { isMessage } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  HeartbeatRequestSchema,
+  SyncFullStateRequestSchema,
+} from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import type { RefusalReason } from '../../../../../apps/proto/gen/quantix/v1/refusal_pb.js';
+import { Authority } from '../../../../control-plane/authority.ts';
+import { type Call, ControlPlane } from '../../../../control-plane/control-plane.ts';
+import { refusal } from '../../../../control-plane/server.ts';
+import { Agent, members, WEB } from './agent.ts';
+
+const DAY = 86_400_000;
+
+function count(plane: ControlPlane, method: Call['method']): number {
+  return plane.calls.filter((call) => call.method === method).length;
+}
+
+/** Lets the agent's pause pass, and waits for the heartbeat after it. */
+async function nextHeartbeat(plane: ControlPlane, agent: Agent) {
+  const before = count(plane, 'heartbeat');
+  await agent.clock.skip();
+  const { request } = await plane.answered('heartbeat', before + 1);
+  if (!isMessage(request, HeartbeatRequestSchema)) throw new Error(request.$typeName);
+  await agent.clock.sleeping();
+  return request;
+}
+
+function record(agent: Agent) {
+  return readFile(`${agent.folder}/membership.json`, 'utf8').then((text) => JSON.parse(text));
+}
+
+test('a host says which machine and boot it is, what it speaks, and what time it has', async () => {
+  const { plane, agent } = await members();
+  const { request } = await plane.answered('syncFullState', 1);
+  if (!isMessage(request, SyncFullStateRequestSchema)) throw new Error(request.$typeName);
+  expect(request.version).toMatchObject({ protocol: 2, oldestProtocol: 1, program: '1.0.0' });
+  expect(request.host?.hardware).toMatchObject({ serial: 'A1', bootId: 'boot-1' });
+  const heartbeat = await nextHeartbeat(plane, agent);
+  expect(heartbeat).toMatchObject({ bootId: 'boot-1', version: { protocol: 2 } });
+  expect(Number(heartbeat.clientTime?.seconds)).toBe(Math.floor(agent.clock.now() / 1000));
+  expect(heartbeat.stateHash?.form).toBe(1);
+});
+
+test.each([1, 2, 3] as const)(
+  'with a control plane of version %i everything that both know works',
+  async (version) => {
+    const plane = await ControlPlane.open();
+    onTestFinished(() => plane.door.close());
+    plane.version = version;
+    const { agent } = await members(plane);
+    agent.vms = [{ ...WEB, state: 'paused' }];
+    agent.membership.changed();
+    await plane.answered('notifyVMChange', 1);
+    plane.node().ledger.vms.clear();
+    await nextHeartbeat(plane, agent);
+    await plane.answered('syncFullState', 2);
+    expect([...plane.node().ledger.vms.values()]).toMatchObject([{ name: 'web', powerState: 3 }]);
+    // What either has recorded, the other comes to: it is asked for nothing more.
+    await nextHeartbeat(plane, agent);
+    expect(count(plane, 'syncFullState')).toBe(2);
+    expect(agent.membership.status).toMatchObject({ state: 'connected', problem: null });
+  },
+);
+
+test('a control plane that was updated, and taken back, is understood each time', async () => {
+  const { plane, agent } = await members();
+  for (const version of [1, 3, 2, 1, 2] as const) {
+    plane.version = version;
+    await nextHeartbeat(plane, agent);
+    await nextHeartbeat(plane, agent);
+  }
+  expect(count(plane, 'syncFullState')).toBe(1);
+});
+
+test('a reason to refuse that no node knows passes', async () => {
+  const { plane, agent } = await members();
+  plane.fault.before = () => {
+    plane.fault = {};
+    throw refusal(Code.PermissionDenied, 99 as RefusalReason, 120);
+  };
+  await nextHeartbeat(plane, agent);
+  await agent.said(/for a reason that is not known here \(99\)/);
+  expect(await agent.clock.sleeping()).toBe(120_000);
+  await nextHeartbeat(plane, agent);
+  expect(agent.membership.status.state).toBe('connected');
+});
+
+test('a control plane that moves is followed to the addresses that it told, also after a restart', async () => {
+  const { plane, agent } = await members();
+  const before = plane.door.origin;
+  const door = await plane.openElsewhere();
+  onTestFinished(() => door.close());
+  plane.endpoints = { version: 2n, origins: ['ftp://nonsense', before, door.origin] };
+  await nextHeartbeat(plane, agent);
+  expect((await nextHeartbeat(plane, agent)).endpointsVersion).toBe(2n);
+  expect((await record(agent)).endpoints.origins).toEqual([before, door.origin]);
+  await plane.door.close();
+  await nextHeartbeatAfterFailure(plane, agent);
+  await agent.said(new RegExp(`answers at ${door.origin}, no longer at ${before}`));
+  expect(agent.membership.status).toMatchObject({ state: 'connected', address: door.origin });
+  await agent.stop();
+  await agent.start();
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+  expect(agent.membership.status.address).toBe(door.origin);
+});
+
+/** Lets pauses pass until a heartbeat is answered. */
+async function nextHeartbeatAfterFailure(plane: ControlPlane, agent: Agent): Promise<void> {
+  const before = count(plane, 'heartbeat');
+  while (count(plane, 'heartbeat') === before) {
+    await agent.clock.skip();
+    await agent.clock.sleeping();
+  }
+}
+
+test('an older list of addresses changes nothing', async () => {
+  const { plane, agent } = await members();
+  plane.endpoints = { version: 5n, origins: [plane.door.origin, 'https://192.0.2.1:9443'] };
+  await nextHeartbeat(plane, agent);
+  plane.endpoints = { version: 4n, origins: ['https://192.0.2.66:9443'] };
+  await nextHeartbeat(plane, agent);
+  expect((await record(agent)).endpoints).toEqual({
+    version: '5',
+    origins: [plane.door.origin, 'https://192.0.2.1:9443'],
+  });
+});
+
+test('one root takes over from another: both are trusted, then the new one alone', async () => {
+  const { plane, agent } = await members();
+  const next = await Authority.create('Quantix control plane, next');
+  plane.trust = { version: 2n, authorities: [plane.authority, next] };
+  await nextHeartbeat(plane, agent);
+  await agent.said(/trusts the authorities of version 2/);
+  expect((await nextHeartbeat(plane, agent)).trustBundleVersion).toBe(2n);
+  // The server shows a certificate of the new root from now on.
+  await plane.door.close();
+  await plane.door.open(await next.server());
+  await nextHeartbeatAfterFailure(plane, agent);
+  expect(agent.membership.status.state).toBe('connected');
+  // The node's own certificate is the old root's: a bundle without that cannot be.
+  plane.trust = { version: 3n, authorities: [next] };
+  plane.door.clientAuthorities = () => [plane.authority.pem, next.pem];
+  await plane.door.close();
+  await plane.door.open(await next.server());
+  await nextHeartbeatAfterFailure(plane, agent);
+  await agent.said(/authorities could not be changed: .*not signed by the CA/);
+  expect(agent.membership.status.state).toBe('connected');
+});
+
+test('authorities that have nothing to do with those before are not trusted', async () => {
+  const { plane, agent } = await members();
+  const stranger = await Authority.create('Somebody else');
+  plane.trust = { version: 2n, authorities: [stranger] };
+  await nextHeartbeat(plane, agent);
+  await agent.said(/authorities could not be changed/);
+  expect((await record(agent)).caCertificates).toBe(plane.authority.pem);
+});
+
+test('a host that was off for longer than its certificate lasts renews it, and goes on', async () => {
+  const plane = await ControlPlane.open();
+  onTestFinished(() => plane.door.close());
+  const now = Date.now();
+  plane.validity = () => ({ notBefore: new Date(now - DAY), notAfter: new Date(now + 6000) });
+  const { agent } = await members(plane);
+  await agent.stop();
+  const renewed = count(plane, 'renewCertificate');
+  plane.validity = () => ({ notBefore: new Date(now - DAY), notAfter: new Date(now + 90 * DAY) });
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, now + 7100 - Date.now())));
+  agent.clock.advance(10_000);
+  await agent.start();
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+  expect(count(plane, 'renewCertificate')).toBe(renewed + 1);
+  expect(count(plane, 'register')).toBe(1);
+});
+
+test('a certificate that expired too long ago is refused, and said to need a token', async () => {
+  const plane = await ControlPlane.open();
+  onTestFinished(() => plane.door.close());
+  const now = Date.now();
+  plane.validity = () => ({ notBefore: new Date(now - DAY), notAfter: new Date(now + 6000) });
+  plane.grace = 500;
+  const { agent } = await members(plane);
+  await agent.stop();
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, now + 7600 - Date.now())));
+  agent.clock.advance(10_000);
+  await agent.start();
+  await agent.clock.skip();
+  await agent.said(/refused: .*expired too long ago/);
+});
+
+test('a disk that was copied into a second machine: both are told of it', async () => {
+  const { plane, agent } = await members();
+  const copy = new Agent(agent.folder);
+  copy.hardware = { ...agent.hardware, serial: 'B2', bootId: 'boot-2' };
+  onTestFinished(() => copy.stop());
+  await copy.start();
+  await copy.clock.skip();
+  await plane.answered('syncFullState', 2);
+  await agent.clock.skip();
+  await agent.said(/refused: another host is at work with the key of this one/);
+});
+
+test('a host that leaves is told of, forgets its control plane, and can join again', async () => {
+  const { plane, agent } = await members();
+  await agent.membership.leave(false);
+  expect(agent.membership.status).toEqual({ state: 'unconfigured', address: null, problem: null });
+  expect(await readdir(agent.folder)).not.toContain('membership.json');
+  expect(await readFile(`${agent.folder}/node.yaml`, 'utf8')).not.toContain(plane.door.origin);
+  await expect(agent.membership.leave(false)).rejects.toThrow(/belongs to no control plane/);
+  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+});
+
+test('a control plane that cannot be told is left by force only', async () => {
+  const { plane, agent } = await members();
+  await plane.door.close();
+  await expect(agent.membership.leave(false)).rejects.toThrow(/was not told.*--force/);
+  expect(await readdir(agent.folder)).toContain('membership.json');
+  await agent.membership.leave(true);
+  expect(agent.membership.status.state).toBe('unconfigured');
+});
