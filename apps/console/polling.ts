@@ -14,8 +14,9 @@ export function ask(state: State, names: readonly FactName[]): Step {
   const asked = { ...state.asked };
   const effects: Effect[] = [];
   for (const name of names.filter((one) => state.sources.includes(one))) {
-    const turn = (asked[name]?.turn ?? 0) + 1;
-    asked[name] = { at: state.now, turn, answered: false };
+    const before = asked[name];
+    const turn = (before?.turn ?? 0) + 1;
+    asked[name] = { at: state.now, turn, answered: false, known: before?.known };
     effects.push({ type: 'read', name, turn });
   }
   return { state: { ...state, asked }, effects };
@@ -28,7 +29,7 @@ export function onFact(state: State, fact: FactRead, turn: number): State {
   return {
     ...state,
     facts: learn(state.facts, fact),
-    asked: { ...state.asked, [fact.name]: { ...asked, answered: true } },
+    asked: { ...state.asked, [fact.name]: { ...asked, answered: true, known: asked.at } },
   };
 }
 

@@ -36,6 +36,8 @@ export interface Asked {
   at: number;
   turn: number;
   answered: boolean;
+  /** When what is known was asked for; `undefined` if nothing is known. */
+  known: number | undefined;
 }
 
 export interface State {

@@ -7,6 +7,7 @@ import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
+import { currentNetwork } from './current-network.ts';
 import { dhcpScreen } from './dhcp.ts';
 import { detailLines } from './interface-details.ts';
 import { ipv6Screen } from './ipv6.ts';
@@ -71,8 +72,7 @@ export function interfaceCommands(one: Interface, network: Network): Command[] {
 
 /** What can be done with an interface of this name, and what is known of it. */
 export function interfaceScreen(name: string, list: List = LIST_START): Screen {
-  const find = ({ facts: { network } }: State) =>
-    network.value?.interfaces.find((one) => one.name === name);
+  const find = (state: State) => currentNetwork(state)?.interfaces.find((one) => one.name === name);
   const title = `Network: ${name}`;
   return {
     facts: ['network'],

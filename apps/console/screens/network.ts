@@ -5,6 +5,7 @@ import { interfaceText } from '../report/network.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { type Body, body } from './body.ts';
+import { currentNetwork } from './current-network.ts';
 import { interfaceCommands, interfaceScreen, lookForWifi } from './interface.ts';
 import { detailLines } from './interface-details.ts';
 import { enterReach } from './reach.ts';
@@ -39,7 +40,8 @@ function onNetworkKey(state: State, list: List, key: Key): Step {
 
 /** The interfaces, and what is known of the selected one. */
 function viewNetwork(state: State, selected: List, room: Size): Body {
-  const { value, problem } = state.facts.network;
+  const { problem } = state.facts.network;
+  const value = currentNetwork(state);
   const keys = 'Enter More   s Static   d DHCP   w WiFi   t Test   Esc Back';
   if (value === null) {
     return body('Network', 'Esc Back', [line(problem ?? 'The network is being looked at ...')]);

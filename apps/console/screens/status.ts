@@ -25,6 +25,7 @@ import { serviceTexts, sshText } from '../report/services.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { leave, show, stay } from '../steps.ts';
 import { type Body, body } from './body.ts';
+import { currentNetwork } from './current-network.ts';
 import { bodyRows } from './room.ts';
 
 /** Cells of the labels. */
@@ -67,7 +68,9 @@ function statusLines(state: State, columns: number): Line[] {
   );
 }
 
-function statusRows({ facts, sources, now }: State): Row[] {
+function statusRows(state: State): Row[] {
+  const { facts, sources, now } = state;
+  const network = currentNetwork(state);
   const waits = facts.stop.value?.waits ?? null;
   const all: Row[] = [
     ...rows(
@@ -77,17 +80,12 @@ function statusRows({ facts, sources, now }: State): Row[] {
     ...rowsOf('Management', facts.host, (host) => [
       host.managementAddress ?? 'no address by which this machine can be managed',
     ]),
-    ...rowsOf('Network', facts.network, (network) =>
-      network.interfaces.length === 0
-        ? ['no network card was found']
-        : network.interfaces.map(interfaceText),
+    ...rowsOf('Network', facts.network, ({ interfaces }) =>
+      interfaces.length === 0 ? ['no network card was found'] : interfaces.map(interfaceText),
     ),
-    ...(facts.network.value === null
+    ...(network === null
       ? []
-      : [
-          ...rows('Gateway', [routeText(facts.network.value)]),
-          ...rows('Attention', networkProblems(facts.network.value)),
-        ]),
+      : [...rows('Gateway', [routeText(network)]), ...rows('Attention', networkProblems(network))]),
     ...(facts.host.value === null ? [] : machineRows(facts.host.value)),
   ];
   if (sources.includes('health')) {

@@ -116,3 +116,18 @@ test('a log is followed at its end only', () => {
   const end = update(scrolled, { type: 'key', key: { name: 'end' } }).state;
   expect(namesOf(tick(end, 5_000).effects)).toEqual(['systemLog']);
 });
+
+test('the seconds that a change on trial has left go on, though the network is read once a minute', () => {
+  const { state } = program.start(SIZE, 0);
+  const [eth0] = NETWORK.interfaces;
+  const value = { ...NETWORK, interfaces: [{ ...eth0!, confirm: 90 }] };
+  const fact = { name: 'network' as const, value, problem: null };
+  const known = update(state, { type: 'fact', turn: 1, fact }).state;
+  const shown = (now: number) => {
+    const { lines } = program.view(tick(known, now).state);
+    return lines.map((line) => line.map(({ text }) => text).join('')).join('\n');
+  };
+  expect(shown(0)).toMatch(/eth0: undone in 90 s/);
+  expect(shown(40_000)).toMatch(/eth0: undone in 50 s/);
+  expect(shown(120_000)).toMatch(/eth0: undone in 0 s/);
+});

@@ -1,0 +1,14 @@
+import type { Network } from '../../api/network.ts';
+import type { State } from '../state.ts';
+
+/** The network as it was read last, but for the seconds that changes on trial have left: those have gone on since. */
+export function currentNetwork({ facts, asked, now }: State): Network | null {
+  const { value } = facts.network;
+  if (value === null) return null;
+  const gone = Math.max(Math.floor((now - (asked.network?.known ?? now)) / 1000), 0);
+  const interfaces = value.interfaces.map((one) => {
+    const { confirm } = one;
+    return { ...one, confirm: confirm === null ? null : Math.max(confirm - gone, 0) };
+  });
+  return { ...value, interfaces };
+}
