@@ -69,6 +69,8 @@ export interface Deps {
 
   /** Resolves with how it stands then. */
   joinControlPlane(invitation: Invitation): Promise<string>;
+  /** Leaves it, forced also if it does not hear of that. Resolves with what was done. */
+  leaveControlPlane(force: boolean): Promise<string>;
   /** The invitation on a stick, `/dev/sdb1` say. */
   readInvitation(device: string, signal: AbortSignal): Promise<Invitation>;
 

@@ -196,6 +196,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     removePool: note('removePool', undefined),
     leaveForConsole: note('leaveForConsole', undefined),
     joinControlPlane: note('joinControlPlane', 'joined https://qvdc.example: connected'),
+    leaveControlPlane: note('leaveControlPlane', 'left; this host belongs to no control plane'),
     readInvitation: note('readInvitation', INVITATION),
     writeSupport: note('writeSupport', 'support-node7-20260127T101500Z.tar.gz is on it'),
     reset: note('reset', 'The next boot removes configuration.'),

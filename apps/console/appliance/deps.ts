@@ -1,5 +1,5 @@
 import { askAgent } from '../../agent/client/ask-agent.ts';
-import { joinControlPlane } from '../../agent/client/join.ts';
+import { joinControlPlane, leaveControlPlane } from '../../agent/client/join.ts';
 import { setMaintenance } from '../../agent/client/maintenance.ts';
 import { addPool, removePool } from '../../agent/client/pool.ts';
 import { actOnVm } from '../../agent/client/vms.ts';
@@ -126,6 +126,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     removePool: (name) => removePool(AGENT_SOCKET, name),
     leaveForConsole: (vm) => leaveForConsole(vm),
     joinControlPlane: (invitation) => joinControlPlane(AGENT_SOCKET, invitation),
+    leaveControlPlane: (force) => leaveControlPlane(AGENT_SOCKET, force),
     readInvitation,
     writeSupport,
     reset: async (what, signal) => {

@@ -4,7 +4,7 @@ import { messageOf } from '../../error.ts';
 import type { Stick } from '../../support/sticks.ts';
 import { request } from '../change.ts';
 import type { Invitation } from '../deps.ts';
-import { confirm, work } from '../dialogs.ts';
+import { confirm, tell, work } from '../dialogs.ts';
 import { textField } from '../kit/field.ts';
 import { line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
@@ -31,8 +31,18 @@ export const CONTROL_PLANE: Screen = {
   takesText: false,
   view: viewControlPlane,
   onKey: (state, key) => {
-    if (letter(key) === 'j') return enter(state, joinScreen());
-    return letter(key) === 't' ? enter(state, sticksScreen(LIST_START)) : stay(state);
+    switch (letter(key)) {
+      case 'j':
+        return enter(state, joinScreen());
+      case 't':
+        return enter(state, sticksScreen(LIST_START));
+      case 'l':
+        return askToLeave(state, 'heard');
+      case 'f':
+        return askToLeave(state, 'unheard');
+      default:
+        return stay(state);
+    }
   },
 };
 
@@ -41,13 +51,36 @@ function viewControlPlane({ facts }: State, { columns }: Size): Body {
   const asked = problem === null ? 'The agent is being asked ...' : `Not known: ${problem}`;
   const texts = value === null ? [asked] : controlPlaneTexts(value);
   const lines = texts.flatMap((text) => wrap(text, columns)).map(line);
-  return body('Control plane', 'j Join   t Join with a token on a stick   Esc Back', [
-    ...lines,
-    line(''),
-    ...wrap('Joining another control plane takes the place of the one that it has.', columns).map(
-      line,
-    ),
-  ]);
+  return body(
+    'Control plane',
+    'j Join   t Token on a stick   l Leave   f Leave unheard   Esc Back',
+    [
+      ...lines,
+      line(''),
+      ...wrap('Joining another control plane takes the place of the one that it has.', columns).map(
+        line,
+      ),
+    ],
+  );
+}
+
+/** @param how whether the control plane is to hear of it: one that is gone for good cannot */
+function askToLeave(state: State, how: 'heard' | 'unheard'): Step {
+  const address = state.facts.health.value?.controlPlane.address ?? null;
+  if (address === null) return tell(state, 'Nothing to leave', 'No control plane is known.');
+  const unheard =
+    how === 'unheard' ? ' It does not hear of it, and goes on to expect this host.' : '';
+  return confirm(state, {
+    title: `Leave ${address}?`,
+    text: `Virtual machines and what the host keeps stay. To come back it needs a new token.${unheard}`,
+    next: (sure) =>
+      request(sure, {
+        title: `Leaving ${address}`,
+        facts: ['health'],
+        leads: 'stay',
+        run: (deps) => deps.leaveControlPlane(how === 'unheard'),
+      }),
+  });
 }
 
 function joinScreen(): Screen {

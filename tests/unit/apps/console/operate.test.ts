@@ -212,3 +212,23 @@ test('a token on a stick is read, compared, and used', async () => {
     ['joinControlPlane', INVITATION],
   ]);
 });
+
+test('a control plane is left after a question, where it is gone for good without telling it', async () => {
+  const { terminal, calls } = await on('6c', /j Join/);
+  terminal.type('l');
+  await terminal.see(/Leave 10.0.0.2\?/);
+  terminal.type('n');
+  await terminal.see(/j Join/);
+  terminal.type('l');
+  await terminal.see(/Leave 10.0.0.2\?/);
+  terminal.type('y');
+  await terminal.see(/belongs to no control plane/);
+  terminal.type('\rf');
+  await terminal.see(/does not hear of it/);
+  terminal.type('y');
+  await terminal.see(/belongs to no control plane/);
+  expect(calls).toEqual([
+    ['leaveControlPlane', false],
+    ['leaveControlPlane', true],
+  ]);
+});
