@@ -140,6 +140,11 @@ export function startMachine(options: MachineOptions): Machine {
   });
   const host = async () =>
     await readHost({ meter, managementAddress: await detectManagementAddress() });
+  /** The pool of this id, be it the host's own or the control plane's. */
+  const findPool = async (id: string) => {
+    const name = manager.nameOf(id);
+    return (await pools.last()).pools.find((pool) => pool.id === id || pool.name === name);
+  };
   let commands: Promise<Commander> | undefined;
   const membership = lazyMembership({
     folder,
@@ -161,7 +166,18 @@ export function startMachine(options: MachineOptions): Machine {
         openCommands({
           folder,
           uri,
-          findPool: async (id) => (await pools.last()).pools.find((pool) => pool.id === id),
+          findPool,
+          pools: {
+            mount: async (pool) => {
+              await manager.assignAlso(pool);
+              const told = (await pools.refresh()).pools.find(({ name }) => name === pool.name);
+              return told?.id ?? '';
+            },
+            unmount: async (id) => {
+              const name = manager.nameOf(id) ?? (await findPool(id))?.name;
+              if (name !== undefined) await manager.withdraw(name);
+            },
+          },
           vmsChanged: vms.refresh,
           poolsChanged: pools.refresh,
           log: (line) => log.info(line),

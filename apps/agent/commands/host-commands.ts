@@ -14,6 +14,7 @@ import { Commander, type Executor } from './commander.ts';
 import type { Placement } from './domain-xml.ts';
 import { Journal } from './journal.ts';
 import { KeptSpecs } from './kept-specs.ts';
+import { type PoolWorld, poolVerbs } from './pool-verbs.ts';
 import { type CheckedSpec, check } from './vm-spec.ts';
 import { vmVerbs } from './vm-verbs.ts';
 import { placeVolume, volumeVerbs } from './volume-verbs.ts';
@@ -24,6 +25,7 @@ export interface HostCommandsOptions {
   /** Connection URI of libvirt. */
   readonly uri: string;
   readonly findPool: (id: string) => Promise<Pool | undefined>;
+  readonly pools: Pick<PoolWorld, 'mount' | 'unmount'>;
   /** Called after virtual machines changed. */
   readonly vmsChanged: () => Promise<unknown>;
   /** Called after pools or volumes changed. */
@@ -54,6 +56,16 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
       inUse: (during) => readDiskSources({ uri, signal: during }),
       changed: async () => {
         await options.poolsChanged();
+      },
+    }),
+    ...poolVerbs({
+      ...options.pools,
+      isInUse: async (id, during) => {
+        const pool = await findPool(id);
+        if (pool === undefined) return false;
+        const place = pool.kind === 'lvm' ? join('/dev', pool.source) : pool.path;
+        const sources = await readDiskSources({ uri, signal: during });
+        return [...sources].some((source) => source.startsWith(`${place}/`));
       },
     }),
     setMaintenance: maintenanceVerb(folder),

@@ -32,6 +32,8 @@ export class PoolManager {
   readonly #options: PoolManagerOptions;
   #declared: readonly PoolDeclaration[];
   #assignment: Assignment;
+  /** Names by ids of the control plane, as far as it has told them since the agent started. */
+  readonly #names = new Map<string, string>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: PoolManagerOptions) {
@@ -54,12 +56,74 @@ export class PoolManager {
   assign(pools: readonly AssignedPool[]): Promise<void> {
     return this.#inTurn(async () => {
       const { assignedFile, onChange } = this.#options;
+      this.#names.clear();
+      for (const { id, name } of pools) this.#names.set(id, name);
       const assignment = toDeclarations(pools, this.#declared);
       const isNew = !isDeepStrictEqual(assignment.pools, this.#assignment.pools);
       if (isNew) await keepAssigned(assignedFile, assignment.pools);
       this.#assignment = assignment;
       if (isNew) onChange();
     });
+  }
+
+  /** The name of the pool that the control plane knows by this id; undefined if it is not known. */
+  nameOf(assignedId: string): string | undefined {
+    return this.#names.get(assignedId);
+  }
+
+  /**
+   * Brings a pool of the control plane up besides those that it assigned, for good.
+   * @throws StorageError, CommandError, ServiceError why it cannot be; then it is not assigned
+   */
+  assignAlso(pool: AssignedPool): Promise<void> {
+    return this.#inTurn(async () => {
+      const { keeper, signal } = this.#options;
+      const others = this.#assignment.pools.filter(({ name }) => name !== pool.name);
+      const { pools, problems } = toDeclarations([pool], [...this.#declared, ...others]);
+      const [problem] = problems;
+      if (problem !== undefined) throw new StorageError({ what: problem });
+      await this.#reassign([...others, ...pools], async () => {
+        await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
+        const why = keeper.problemOf(pool.name);
+        if (why === undefined) return;
+        throw new StorageError({ what: `the pool ${pool.name} does not come up: ${why}` });
+      });
+      this.#names.set(pool.id, pool.name);
+    });
+  }
+
+  /**
+   * Lets a pool of the control plane go; one that is not there is gone. What is on it stays.
+   * @throws StorageError, CommandError if it is in use; then it stays assigned
+   */
+  withdraw(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { keeper, signal } = this.#options;
+      const others = this.#assignment.pools.filter((pool) => pool.name !== name);
+      if (others.length === this.#assignment.pools.length) return;
+      await this.#reassign(others, async () => {
+        await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
+        const [lingering] = keeper.lingering();
+        if (lingering !== undefined) throw new StorageError({ what: lingering });
+      });
+    });
+  }
+
+  /** Assigns these while work goes on that needs it, for good if it succeeds, and those before again if it fails. */
+  async #reassign(pools: readonly PoolDeclaration[], work: () => Promise<void>): Promise<void> {
+    const { assignedFile, keeper, signal, onChange } = this.#options;
+    const before = this.#assignment;
+    this.#assignment = { ...before, pools };
+    try {
+      await work();
+      await keepAssigned(assignedFile, pools);
+    } catch (error) {
+      this.#assignment = before;
+      await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
+      throw error;
+    } finally {
+      onChange();
+    }
   }
 
   /**

@@ -348,7 +348,7 @@ export declare type DeleteVolume = Message<"quantix.v1.DeleteVolume"> & {
 export declare const DeleteVolumeSchema: GenMessage<DeleteVolume>;
 
 /**
- * Brings up a pool besides those that were assigned, for good. Done if it is up.
+ * Brings up a pool besides those that were assigned, for good: the next AssignedPools has it, too. Done if it is up.
  *
  * @generated from message quantix.v1.MountPool
  */
@@ -374,7 +374,7 @@ export declare const MountPoolSchema: GenMessage<MountPool>;
  */
 export declare type UnmountPool = Message<"quantix.v1.UnmountPool"> & {
   /**
-   * `AssignedPool.id`.
+   * `AssignedPool.id`, or `StoragePool.id` of an assigned pool.
    *
    * @generated from field: string pool_id = 1;
    */

@@ -1,11 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { PoolType } from '../../../../../apps/proto/gen/quantix/v1/storage_pb.js';
 import {
   TaskErrorCode,
   type TaskReport,
   TaskState,
 } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { VolumeFormat } from '../../../../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
 import type { TaskInit } from '../../../../control-plane/tasks.ts';
 import { LIBVIRT_IS_HERE } from '../../../libvirt/daemon.ts';
 import { type RealAgent, realAgent } from './real-agent.ts';
@@ -88,6 +90,42 @@ test.runIf(LIBVIRT_IS_HERE)(
     const unplaced = await done(agent, { case: 'defineVm', value: { spec: spec({ disks }) } });
     expect(unplaced).toMatchObject(failed(TaskErrorCode.NOT_FOUND));
     expect(await agent.daemon.virsh('list', '--all', '--uuid')).not.toContain(ID);
+  },
+  PATIENCE,
+);
+
+test.runIf(LIBVIRT_IS_HERE)(
+  'a pool is brought up, a volume made in it and given to a machine; what is in use stays',
+  async () => {
+    const agent = await realAgent();
+    await agent.start();
+    // No pool is below /tmp.
+    const source = await mkdtemp('/var/tmp/quantix-pool-');
+    onTestFinished(() => rm(source, { recursive: true }));
+    const poolId = '0d9a4c1e-7a52-4d1c-8d57-0e6a3d0f4b11';
+    const pool = { id: poolId, name: 'assigned', type: PoolType.DIRECTORY, source };
+    const volume = { poolId, name: 'disk.qcow2' };
+    const format = VolumeFormat.QCOW2;
+    const mounted = await done(agent, { case: 'mountPool', value: { pool } });
+    expect(mounted).toMatchObject({ ...DONE, result: { poolId: expect.stringMatching(/./) } });
+    expect(await done(agent, { case: 'mountPool', value: { pool } })).toMatchObject(DONE);
+    const make = { volume, format, capacityBytes: 1n << 20n };
+    expect(await done(agent, { case: 'createVolume', value: make })).toMatchObject(DONE);
+    const disks = [{ volume, format }];
+    const defined = await done(agent, { case: 'defineVm', value: { spec: spec({ disks }) } });
+    expect(defined).toMatchObject(DONE);
+    expect(await agent.daemon.virsh('domblklist', ID)).toContain(`${source}/disk.qcow2`);
+    const remove: Verb = { case: 'deleteVolume', value: { volume } };
+    const letGo: Verb = { case: 'unmountPool', value: { poolId } };
+    expect(await done(agent, remove)).toMatchObject(failed(TaskErrorCode.CONFLICT));
+    expect(await done(agent, letGo)).toMatchObject(failed(TaskErrorCode.CONFLICT));
+    expect(await done(agent, { case: 'undefineVm', value: ON_VM })).toMatchObject(DONE);
+    expect(await done(agent, remove)).toMatchObject(DONE);
+    expect(await readdir(source)).toEqual([]);
+    for (let times = 0; times < 2; times += 1) expect(await done(agent, letGo)).toMatchObject(DONE);
+    const nowhere = { ...pool, id: ID, name: 'b', source: '/' };
+    const refused = await done(agent, { case: 'mountPool', value: { pool: nowhere } });
+    expect(refused).toMatchObject(failed(TaskErrorCode.CONFLICT));
   },
   PATIENCE,
 );

@@ -1,0 +1,126 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdir, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import type { Verb } from '../../../../../apps/agent/commands/commander.ts';
+import { failureOf } from '../../../../../apps/agent/commands/failure.ts';
+import { placeVolume, volumeVerbs } from '../../../../../apps/agent/commands/volume-verbs.ts';
+import { parseSources } from '../../../../../apps/libvirt/disk-sources.ts';
+import {
+  type Task,
+  TaskErrorCode,
+  TaskSchema,
+} from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { VolumeFormat } from '../../../../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
+import { temporaryFolder } from '../../../folder.ts';
+import { DATA } from '../membership/agent.ts';
+
+const QEMU_IS_HERE = spawnSync('qemu-img', ['--version']).error === undefined;
+const here = test.runIf(QEMU_IS_HERE);
+const MIB = 1n << 20n;
+
+/** A host with one pool, a folder, and what its volumes' verbs come to. */
+async function host(inUse: readonly string[] = []) {
+  const folder = await temporaryFolder();
+  const pool = { ...DATA, path: folder };
+  const world = {
+    findPool: async (id: string) => (id === pool.id ? pool : undefined),
+    inUse: async () => new Set(inUse.map((name) => join(folder, name))),
+    changed: async () => undefined,
+  };
+  const executors = volumeVerbs(world);
+  /** Carries a task out. @returns `done`, or the code of the failure */
+  const carryOut = async (verb: Task['verb']): Promise<string> => {
+    const task = create(TaskSchema, { id: crypto.randomUUID(), verb });
+    const executor = executors[verb.case as Verb];
+    try {
+      const { signal } = new AbortController();
+      await executor?.carryOut({ task, signal, again: false, progress: () => undefined });
+      return executor === undefined ? 'unknown' : 'done';
+    } catch (error) {
+      return TaskErrorCode[failureOf(error).code] ?? '';
+    }
+  };
+  const volume = (name: string) => ({ poolId: pool.id, name });
+  return {
+    folder,
+    make: (name: string, format: VolumeFormat, capacityBytes: bigint) =>
+      carryOut(
+        create(TaskSchema, {
+          verb: { case: 'createVolume', value: { volume: volume(name), format, capacityBytes } },
+        }).verb,
+      ),
+    remove: (name: string) =>
+      carryOut(
+        create(TaskSchema, { verb: { case: 'deleteVolume', value: { volume: volume(name) } } })
+          .verb,
+      ),
+    place: (name: string, format: 'raw' | 'qcow2') => placeVolume(world, volume(name), format),
+  };
+}
+
+here('a volume is made, found and removed; each twice comes to the same', async () => {
+  const { folder, make, remove, place } = await host();
+  for (let times = 0; times < 2; times += 1) {
+    expect(await make('a.qcow2', VolumeFormat.QCOW2, 64n * MIB)).toBe('done');
+    expect(await make('b.img', VolumeFormat.RAW, 64n * MIB)).toBe('done');
+  }
+  expect((await readdir(folder)).sort()).toEqual(['a.qcow2', 'b.img']);
+  expect(await place('a.qcow2', 'qcow2')).toMatchObject({
+    path: join(folder, 'a.qcow2'),
+    isDevice: false,
+  });
+  expect(await make('a.qcow2', VolumeFormat.QCOW2, 65n * MIB)).toBe('CONFLICT');
+  for (let times = 0; times < 2; times += 1) expect(await remove('a.qcow2')).toBe('done');
+  expect(await readdir(folder)).toEqual(['b.img']);
+});
+
+here('a volume that a machine has stays, and so does what is no volume', async () => {
+  const { folder, make, remove, place } = await host(['a.img']);
+  await make('a.img', VolumeFormat.RAW, MIB);
+  expect(await remove('a.img')).toBe('CONFLICT');
+  await symlink('/etc/passwd', join(folder, 'link'));
+  await expect(place('link', 'raw')).rejects.toThrow(/is a link/);
+  expect(await make('link', VolumeFormat.RAW, MIB)).toBe('CONFLICT');
+  await expect(place('missing', 'raw')).rejects.toThrow(/no volume missing/);
+});
+
+here(
+  'an image that takes contents from another file is refused, in whatever way it does',
+  async () => {
+    const { folder, place } = await host();
+    const image = (name: string, ...args: string[]) =>
+      execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...args, join(folder, name), '1M']);
+    image('backed', '-b', '/etc/passwd', '-F', 'raw', '-u');
+    image('external', '-o', `data_file=${folder}/data,data_file_raw=on`);
+    for (const name of ['backed', 'external']) {
+      await expect(place(name, 'qcow2')).rejects.toThrow(/takes contents from another file/);
+    }
+    await writeFile(join(folder, 'short'), 'QFI\u00fb');
+    await truncate(join(folder, 'short'), 10);
+    await expect(place('short', 'qcow2')).rejects.toThrow(/is not qcow2/);
+  },
+);
+
+test.each([
+  ['../a', VolumeFormat.RAW, MIB, 'INVALID'],
+  ['.hidden', VolumeFormat.RAW, MIB, 'INVALID'],
+  ['a', VolumeFormat.ISO, MIB, 'INVALID'],
+  ['a', VolumeFormat.RAW, 0n, 'INVALID'],
+  ['a', VolumeFormat.RAW, MIB + 1n, 'INVALID'],
+  ['a', VolumeFormat.RAW, 2n ** 63n, 'INVALID'],
+] as const)(
+  'a volume %j of format %i and %d bytes is refused',
+  async (name, format, size, code) => {
+    const { folder, make } = await host();
+    expect(await make(name, format, size)).toBe(code);
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
+
+test('sources of disks are read from virsh’s list, names with spaces too', () => {
+  expect(
+    parseSources(' vda      /data/a b.img\n sda      -\n\n hda      /dev/group/lv0\n'),
+  ).toEqual(['/data/a b.img', '/dev/group/lv0']);
+});
