@@ -10,7 +10,7 @@ import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
 import { readHost } from '../host/host.ts';
-import { readMounts } from '../host/mounts.ts';
+import { isWritableMount, readMounts } from '../host/mounts.ts';
 import { giveAccount } from '../libvirt/account.ts';
 import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
 import { watchVms } from '../libvirt/watch-vms.ts';
@@ -190,8 +190,7 @@ export function startMachine(options: MachineOptions): Machine {
       });
       return commands;
     },
-    isPersistent: async () =>
-      (await readMounts()).some(({ path, readOnly }) => path === PERSISTENT && !readOnly),
+    isPersistent: async () => isWritableMount(PERSISTENT, await readMounts()),
     log: (line) => log.info(line),
     clock: systemClock,
     random: Math.random,

@@ -46,6 +46,11 @@ export async function readMounts(root = '/'): Promise<Mount[]> {
   return parseMounts(await readText(join(root, 'proc/self/mountinfo')));
 }
 
+/** Whether something is mounted there that can be written: what is written to it outlives a restart. */
+export function isWritableMount(path: string, mounts: readonly Mount[]): boolean {
+  return mounts.some((mount) => mount.path === path && !mount.readOnly);
+}
+
 function decoded(name: string): string {
   return name.replaceAll(/\\([0-3][0-7]{2})/g, (_, octal) =>
     String.fromCharCode(Number.parseInt(octal, 8)),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CpuMeter, cpuUsage, parseCpuTimes } from '../../../../apps/host/cpu-usage.ts';
 import { parseUnitSerial } from '../../../../apps/host/disk-serial.ts';
 import { parseSpace, readSpace } from '../../../../apps/host/file-system-space.ts';
-import { parseMounts } from '../../../../apps/host/mounts.ts';
+import { isWritableMount, parseMounts } from '../../../../apps/host/mounts.ts';
 import { parseOsRelease } from '../../../../apps/host/os-release.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { plant } from './plant.ts';
@@ -31,6 +31,16 @@ describe('mounts', () => {
   test('of two mounts on one folder the last one counts', () => {
     const text = '1 0 8:1 / /a rw - ext4 /dev/a rw\n2 1 8:2 / /a rw - xfs /dev/b rw\n';
     expect(parseMounts(text)).toMatchObject([{ source: '/dev/b' }]);
+  });
+
+  test('what is written outlives a restart only where a file system is mounted that can be written', () => {
+    const mounted = (line: string) => isWritableMount('/quantix', parseMounts(`${line}\n`));
+    expect(mounted('1 0 8:1 / /quantix rw - vfat /dev/a rw')).toBe(true);
+    expect(mounted('1 0 8:1 / /quantix rw - iso9660 /dev/sr0 ro')).toBe(false);
+    expect(mounted('1 0 8:1 / /quantix ro - ext4 /dev/a rw')).toBe(false);
+    expect(mounted('1 0 0:20 / / rw - overlay overlay rw')).toBe(false);
+    const both = '1 0 8:1 / /quantix rw - ext4 /dev/a rw\n2 1 8:2 / /quantix ro - ext4 /dev/b ro';
+    expect(mounted(both)).toBe(false);
   });
 
   test.each(['', '\n\n', ' - ', '1 2', '1 0 8:1 / /a rw', '\0\xff - \0', 'a b c d e f - g'])(
