@@ -33,10 +33,11 @@ export const THIS_MACHINE: Place = { root: '/', run: runCommand };
 /** Files of the configuration that are taken, without their secrets. Of all others the name, size and time are. */
 const CONFIGURATION = [
   /^hostname$/,
-  /^time\/servers$/,
+  /^(time\/servers|keyboard)$/,
   /^network\/[\w.-]+\.conf$/,
   /^ssh\/(authorized_keys|enabled)$/,
-  /^node\/(node\.yaml|epoch|maintenance|[\w-]+\.json)$/,
+  // Not what the control plane ordered: definitions of virtual machines have guests' own words in them.
+  /^node\/(node\.yaml|epoch|maintenance|membership\.json|assigned-pools\.json)$/,
   /^lvm\/system\.devices$/,
   /^iscsi\/initiatorname\.iscsi$/,
   /^vdc\/(config\.yaml|[\w-]+\.crt)$/,

@@ -15,6 +15,8 @@ const SECRETS = {
   otherHash: '$y$j9T$planted5ecretYescrypt$abcdefghijklmnop',
   nodeKey: 'MIGHAgEAMBMGByqGSM49planted5ecretNodeKey',
   hostKey: 'b3BlbnNzaC1rZXktdjEAplanted5ecretHostKey',
+  metricsKey: 'MIGHAgEAplanted5ecretMetricsKey',
+  task: 'planted5ecretTask',
   authority: 'MIGHAgEAplanted5ecretAuthorityKey',
   token: 'qxj1.planted5ecretJoinToken',
   psk: 'planted 5ecret psk',
@@ -52,6 +54,9 @@ const FILES = {
     origin: 'https://qvdc.example',
     certificateChain: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
   }),
+  'quantix/node/metrics.pem': PEM(SECRETS.metricsKey),
+  'quantix/node/tasks.json': `{"xml":"${SECRETS.task}"}\n`,
+  'quantix/node/vms/a.json': `{"userData":"${SECRETS.task}"}\n`,
   'quantix/vdc/ca.key': PEM(SECRETS.authority),
   'quantix/vdc/config.yaml': `database:\n  password: ${SECRETS.database}\n`,
   'etc/quantix/network/wlan1.conf': `PSK=${SECRETS.sessionPsk}\n`,
@@ -78,7 +83,7 @@ const run: Place['run'] = async ([command = '', ...args]) => {
   if (command === 'lvs') throw new Error(`lvs cannot: ${SECRETS.chap}`);
   if (args.includes('--uuid')) return `${ID}\n\u001b[2J\n`;
   if (args.includes('dumpxml')) return XML;
-  return `${command} ${args.join(' ')}\n${LOGGED.replaceAll(/it said (?:planted5ecretMetadata|planted5ecretCloudInit)/g, '')}`;
+  return `${command} ${args.join(' ')}\n${LOGGED.replaceAll(/it said planted5ecret(?:Metadata|CloudInit|Task)/g, '')}`;
 };
 
 async function files(root: string): Promise<Map<string, string>> {
@@ -106,7 +111,9 @@ describe('the bundle of a machine', () => {
       Object.entries(FILES).map(([name, text]) => [
         name,
         // What only an operator's own XML holds cannot be known elsewhere.
-        text === LOGGED ? text.replaceAll(/.*planted5ecret(Metadata|CloudInit).*\n/g, '') : text,
+        text === LOGGED
+          ? text.replaceAll(/.*planted5ecret(Metadata|CloudInit|Task).*\n/g, '')
+          : text,
       ]),
     );
     const root = await plant(logged);
