@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { messageOf } from '../error.ts';
 import type { Deps, Read } from './deps.ts';
 import type { FactName, FactRead } from './facts.ts';
 import { plain } from './kit/text.ts';
@@ -99,5 +100,5 @@ export async function within<T>(
 }
 
 function wordsOf(error: unknown): string {
-  return plain(error instanceof Error ? error.message : String(error)).trim();
+  return plain(messageOf(error)).trim();
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 import { ELECTION_TIMES } from './coordination/election-times.ts';
 import { DATABASE, POOL_SIZE } from './database/connection.ts';
@@ -96,7 +97,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return undefined;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new ControlPlaneError({ what: `the configuration cannot be read: ${why}`, where: file });
   }
 }

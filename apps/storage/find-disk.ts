@@ -1,6 +1,6 @@
 import { type BlockDevice, readBlockDevices } from './block-devices.ts';
 import { StorageError } from './error.ts';
-import { LastSight } from './last-sight.ts';
+import { LastAnswer } from './last-answer.ts';
 import { type FileSystem, readFileSystem } from './superblock.ts';
 
 /** Milliseconds for which a device is waited for. */
@@ -23,7 +23,7 @@ export interface FoundDisk extends FileSystem {
 /** Finds file systems by what is on the disks now. */
 export class DiskFinder {
   readonly #devices: () => Promise<readonly BlockDevice[]>;
-  readonly #sights = new Map<string, LastSight<FileSystem | null>>();
+  readonly #answers = new Map<string, LastAnswer<FileSystem | null>>();
 
   /** @param devices tells which devices there are */
   constructor(devices: () => Promise<readonly BlockDevice[]> = readBlockDevices) {
@@ -60,8 +60,8 @@ export class DiskFinder {
   }
 
   #look(path: string, signal: AbortSignal | undefined) {
-    const sight = this.#sights.get(path) ?? new LastSight<FileSystem | null>();
-    this.#sights.set(path, sight);
-    return sight.look(PATIENCE, (onSurvivor) => readFileSystem(path, { signal, onSurvivor }));
+    const answer = this.#answers.get(path) ?? new LastAnswer<FileSystem | null>();
+    this.#answers.set(path, answer);
+    return answer.look(PATIENCE, (onSurvivor) => readFileSystem(path, { signal, onSurvivor }));
   }
 }

@@ -8,7 +8,7 @@ export const FULL = 0.95;
 const LOST: readonly string[] = ['EIO', 'ESTALE', 'EUCLEAN', 'ESHUTDOWN', 'ENODEV', 'ENXIO'];
 
 /** What was seen of a pool. */
-export interface Sight {
+export interface PoolSigns {
   space: Space;
   readOnly: boolean;
   /** Why it could not be written or listed. */
@@ -20,8 +20,8 @@ function isFull({ total, available }: Space): boolean {
 }
 
 /** How a pool that answers fares. */
-export function assess(sight: Sight): Pick<Pool, 'health' | 'problem' | 'writable'> {
-  const { space, readOnly, error } = sight;
+export function assess(signs: PoolSigns): Pick<Pool, 'health' | 'problem' | 'writable'> {
+  const { space, readOnly, error } = signs;
   const share = space.used / (space.used + space.available || 1);
   const full = `${Math.floor(share * 100)} % full`;
   const code = error !== null && 'code' in error ? String(error.code) : '';

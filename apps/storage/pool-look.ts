@@ -3,7 +3,7 @@ import type { Pool } from '../api/storage.ts';
 import { readSpace, type Space } from '../host/file-system-space.ts';
 import { CommandError } from '../process/command-error.ts';
 import { assess } from './health.ts';
-import { LastSight, type Sight } from './last-sight.ts';
+import { type Answer, LastAnswer } from './last-answer.ts';
 import { readFileSystem } from './superblock.ts';
 import { SystemError, systemErrorOf } from './system-error.ts';
 import type { Volume } from './volume-formats.ts';
@@ -33,13 +33,13 @@ const EMPTY: Space = { total: 0, used: 0, available: 0 };
 
 /** Looks at one pool, as long as it is mounted. Whether it answers is its own affair: no other one waits for it. */
 export class PoolLook {
-  readonly #space = new LastSight<Space>();
-  readonly #files = new LastSight<Volume[]>();
+  readonly #space = new LastAnswer<Space>();
+  readonly #files = new LastAnswer<Volume[]>();
   readonly #list = new VolumeList();
   readonly #write = new WriteProbe();
-  readonly #uuid = new LastSight<string | null>();
+  readonly #uuid = new LastAnswer<string | null>();
   #knownUuid: string | null = null;
-  #volumes: Sight<Volume[]> = { value: undefined, seen: 'never' };
+  #volumes: Answer<Volume[]> = { value: undefined, seen: 'never' };
 
   /** UUID of the file system on its device, read until it is known once. */
   async uuid(device: string, signal?: AbortSignal): Promise<string | null> {

@@ -4,7 +4,7 @@ import { messageOf } from '../error.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import { type Candidate, findCandidates } from './candidates.ts';
 import type { PoolDeclaration } from './declaration.ts';
-import { LastSight } from './last-sight.ts';
+import { LastAnswer } from './last-answer.ts';
 import { readVolumeGroups } from './lvm.ts';
 import { PoolLook } from './pool-look.ts';
 
@@ -35,7 +35,7 @@ export interface StorageOptions {
 export class StorageReader {
   readonly #options: Required<StorageOptions>;
   /** Of the volume groups, by the disks that were not looked at. */
-  readonly #groups = new Map<string, LastSight<Pool[]>>();
+  readonly #groups = new Map<string, LastAnswer<Pool[]>>();
   #lastGroups: Pool[] = [];
   #looks = new Map<string, PoolLook>();
 
@@ -116,7 +116,7 @@ export class StorageReader {
   async #readGroups(signal: AbortSignal | undefined): Promise<Storage> {
     const without = this.#options.silentDisks();
     const key = without.join();
-    const groups = this.#groups.get(key) ?? new LastSight<Pool[]>();
+    const groups = this.#groups.get(key) ?? new LastAnswer<Pool[]>();
     this.#groups.set(key, groups);
     try {
       const { value, seen } = await groups.look(GROUPS_PATIENCE, (onSurvivor) =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { run } from '../process/run.ts';
-import type { OnSurvivor } from './last-sight.ts';
+import type { OnSurvivor } from './last-answer.ts';
 import { systemErrorOf } from './system-error.ts';
 
 /** Always the same, so that a power cut leaves one at most. */

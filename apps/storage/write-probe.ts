@@ -1,4 +1,4 @@
-import { LastSight } from './last-sight.ts';
+import { LastAnswer } from './last-answer.ts';
 import { type Care, probe } from './probe.ts';
 import { SystemError } from './system-error.ts';
 
@@ -14,7 +14,7 @@ const PATIENCE = 10_000;
  * is.
  */
 export class WriteProbe {
-  readonly #sight = new LastSight<Error | null>();
+  readonly #answer = new LastAnswer<Error | null>();
   #due = 0;
 
   /** Makes the next look try. */
@@ -28,7 +28,7 @@ export class WriteProbe {
    */
   async look(folder: string, now: number, care: Care): Promise<Error | null | undefined> {
     if (now < this.#due) return null;
-    const { value, seen } = await this.#sight.look(PATIENCE, async (onSurvivor) => {
+    const { value, seen } = await this.#answer.look(PATIENCE, async (onSurvivor) => {
       try {
         await probe(folder, { ...care, onSurvivor });
         return null;

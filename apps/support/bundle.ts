@@ -1,3 +1,4 @@
+import { messageOf } from '../error.ts';
 import type { ArchiveEntry } from './archive.ts';
 import { hideSecrets } from './secrets.ts';
 
@@ -71,7 +72,7 @@ async function attempt(
     return { text: await read(limited), problem: null };
   } catch (error) {
     signal.throwIfAborted();
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     return { text: '', problem };
   }
 }

@@ -1,4 +1,4 @@
-import { ExplainedError } from '../../error.ts';
+import { ExplainedError, messageOf } from '../../error.ts';
 import { DiskError } from '../../files/disk-error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
@@ -36,6 +36,6 @@ export function failureOf(error: unknown): TaskFailure {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     return new TaskFailure(TaskErrorCode.UNAVAILABLE, error.message, error);
   }
-  const what = error instanceof Error ? error.message : String(error);
+  const what = messageOf(error);
   return new TaskFailure(TaskErrorCode.UNSPECIFIED, `the agent failed: ${what}`, error);
 }

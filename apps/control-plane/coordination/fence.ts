@@ -1,3 +1,4 @@
+import { messageOf } from '../../error.ts';
 import type { Database } from '../database/database.ts';
 import { enterLeader, FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -16,7 +17,7 @@ async function explained<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (cause) {
     if (cause instanceof FencedError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new ControlPlaneError({ what: `PostgreSQL cannot tell who leads: ${why}`, cause });
   }
 }

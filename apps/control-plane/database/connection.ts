@@ -1,4 +1,5 @@
 import { Client, type ClientConfig, type CustomTypesConfig, Pool } from 'pg';
+import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { ControlPlaneError } from '../error.ts';
 
@@ -88,7 +89,7 @@ function clientConfig({ socketFolder, database, user }: DatabaseAddress): Client
 
 function unreachable({ socketFolder, database, user }: DatabaseAddress, cause: unknown) {
   return new ControlPlaneError({
-    what: `PostgreSQL cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`,
+    what: `PostgreSQL cannot be reached: ${messageOf(cause)}`,
     where: `${socketFolder}, database ${database}, user ${user}`,
     fix: 'rc-service postgresql status tells how the server fares; its log says why.',
     cause,

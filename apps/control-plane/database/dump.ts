@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../error.ts';
 import { CommandError } from '../../process/command-error.ts';
 import { run } from '../../process/run.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -40,7 +41,7 @@ export async function dumpBeforeMigration(
   } catch (cause) {
     await rm(temporary, { force: true });
     throw new ControlPlaneError({
-      what: `the database cannot be dumped before the migration: ${cause instanceof Error ? cause.message : String(cause)}`,
+      what: `the database cannot be dumped before the migration: ${messageOf(cause)}`,
       where: file,
       fix: 'Make room there; the schema was not touched.',
       cause: cause instanceof CommandError ? undefined : cause,

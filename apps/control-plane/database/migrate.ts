@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { ControlPlaneError } from '../error.ts';
 import { type DatabaseAddress, openConnection } from './connection.ts';
@@ -136,7 +137,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
     });
   } catch (cause) {
     throw new ControlPlaneError({
-      what: `migration ${current} failed (${direction}): ${messageOf(cause)}`,
+      what: `migration ${current} failed (${direction}): ${firstLineOf(cause)}`,
       where: folder,
       fix: 'Nothing of it was kept. The dump that was made before is in the backup folder.',
       cause,
@@ -168,7 +169,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
   }
 }
 
-function messageOf(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
+function firstLineOf(cause: unknown): string {
+  const message = messageOf(cause);
   return message.split('\n')[0] ?? message;
 }

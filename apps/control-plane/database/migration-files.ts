@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../error.ts';
 import { ControlPlaneError } from '../error.ts';
 
 /** Where the image has its migrations. */
@@ -62,7 +63,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw wrong(folder, `the migrations cannot be read: ${why}`, cause);
   }
 }

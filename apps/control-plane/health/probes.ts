@@ -2,6 +2,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { sql } from 'kysely';
+import { messageOf } from '../../error.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
 
@@ -98,7 +99,7 @@ export async function askService(
     return { name, state: 'ok', problem: '', askedAt: new Date() };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     return { name, state: 'failed', problem, askedAt: new Date() };
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../error.ts';
 import { ApiError } from '../../http/error.ts';
 import { json, type Route } from '../../http/route.ts';
 import { type Cache, remember } from '../cache/cache.ts';
@@ -24,7 +25,7 @@ export function inventoryRoutes({ database, cache }: InventorySources): Route[] 
         try {
           return json(await remember(cache, entry, () => countInventory(database.db)));
         } catch (error) {
-          const why = error instanceof Error ? error.message : String(error);
+          const why = messageOf(error);
           throw new ApiError(503, `the inventory cannot be counted: ${why}`, {
             fix: '/readyz tells how the database fares.',
           });

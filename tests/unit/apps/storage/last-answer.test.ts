@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { CommandError } from '../../../../apps/process/command-error.ts';
-import { LastSight } from '../../../../apps/storage/last-sight.ts';
+import { LastAnswer } from '../../../../apps/storage/last-answer.ts';
 
 const forever = () => new Promise<never>(() => undefined);
 
 test('what does not answer is told as it was last seen, with when that was', async () => {
-  const sight = new LastSight<number>();
-  expect(await sight.look(1, forever)).toEqual({ value: undefined, seen: 'never' });
-  const other = new LastSight<number>();
+  const answer = new LastAnswer<number>();
+  expect(await answer.look(1, forever)).toEqual({ value: undefined, seen: 'never' });
+  const other = new LastAnswer<number>();
   expect(await other.look(60_000, async () => 7)).toEqual({ value: 7, seen: 'now' });
   const late = await other.look(1, forever);
   expect(late.value).toBe(7);
@@ -15,51 +15,51 @@ test('what does not answer is told as it was last seen, with when that was', asy
 });
 
 test('a look that takes long goes on, no other begins meanwhile, and its end is told once', async () => {
-  const sight = new LastSight<string>();
+  const answer = new LastAnswer<string>();
   const { promise, resolve } = Promise.withResolvers<string>();
   let looks = 0;
   const slow = () => {
     looks += 1;
     return promise;
   };
-  expect((await sight.look(1, slow)).seen).toBe('never');
-  expect((await sight.look(1, slow)).seen).toBe('never');
+  expect((await answer.look(1, slow)).seen).toBe('never');
+  expect((await answer.look(1, slow)).seen).toBe('never');
   expect(looks).toBe(1);
-  const waiting = sight.look(60_000, slow);
+  const waiting = answer.look(60_000, slow);
   resolve('late');
   expect(await waiting).toEqual({ value: 'late', seen: 'now' });
-  expect(await sight.look(60_000, async () => 'new')).toEqual({ value: 'new', seen: 'now' });
+  expect(await answer.look(60_000, async () => 'new')).toEqual({ value: 'new', seen: 'now' });
 });
 
 test('any number of looks that hang leave the others alone', async () => {
-  const hanging = Array.from({ length: 50 }, () => new LastSight<number>().look(1, forever));
-  expect(await new LastSight<number>().look(60_000, async () => 1)).toMatchObject({ value: 1 });
+  const hanging = Array.from({ length: 50 }, () => new LastAnswer<number>().look(1, forever));
+  expect(await new LastAnswer<number>().look(60_000, async () => 1)).toMatchObject({ value: 1 });
   for (const { seen } of await Promise.all(hanging)) expect(seen).toBe('never');
 });
 
 test('a child that did not end in time is no answer; what a look throws else is told', async () => {
-  const sight = new LastSight<number>();
-  await sight.look(60_000, async () => 3);
+  const answer = new LastAnswer<number>();
+  await answer.look(60_000, async () => 3);
   const timeout = new CommandError({
     command: 'stat',
     args: [],
     failure: 'timeout',
     detail: '5 s',
   });
-  const late = await sight.look(60_000, () => Promise.reject(timeout));
+  const late = await answer.look(60_000, () => Promise.reject(timeout));
   expect(late).toMatchObject({ value: 3, seen: expect.not.stringMatching('now') });
-  await expect(sight.look(60_000, () => Promise.reject(new Error('EIO')))).rejects.toThrow('EIO');
+  await expect(answer.look(60_000, () => Promise.reject(new Error('EIO')))).rejects.toThrow('EIO');
 });
 
 test('while a child that nothing could end is there, no other is started', async () => {
-  const sight = new LastSight<number>();
+  const answer = new LastAnswer<number>();
   const gone = Promise.withResolvers<void>();
-  await sight.look(60_000, async (onSurvivor) => {
+  await answer.look(60_000, async (onSurvivor) => {
     onSurvivor(gone.promise);
     return 1;
   });
   let looks = 0;
-  const again = () => sight.look(60_000, async () => (looks += 1));
+  const again = () => answer.look(60_000, async () => (looks += 1));
   expect(await again()).toMatchObject({ value: 1, seen: expect.not.stringMatching('now') });
   expect(looks).toBe(0);
   gone.resolve();

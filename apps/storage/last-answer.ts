@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { CommandError } from '../process/command-error.ts';
 
 /** What was seen of something. */
-export interface Sight<T> {
+export interface Answer<T> {
   /** What was seen last; `undefined` if nothing ever was. */
   value: T | undefined;
   /** `now`, `never`, or when the value was seen, as ISO 8601 has it. */
@@ -16,7 +16,7 @@ export type OnSurvivor = (ended: Promise<unknown>) => void;
  * Looks at something that may not answer, such as a file system of a server. A look is waited for only so long; it goes
  * on by itself, and no other one begins before it is over and all its children are gone.
  */
-export class LastSight<T> {
+export class LastAnswer<T> {
   #last: { value: T; at: Date } | undefined;
   #running: Promise<{ value: T }> | undefined;
   #survivors = 0;
@@ -27,7 +27,7 @@ export class LastSight<T> {
    * @returns what was seen just now, else what was seen last
    * @throws what the work throws in time, but for a child that did not end in time: that is no answer either
    */
-  async look(patience: number, work: (onSurvivor: OnSurvivor) => Promise<T>): Promise<Sight<T>> {
+  async look(patience: number, work: (onSurvivor: OnSurvivor) => Promise<T>): Promise<Answer<T>> {
     if (this.#survivors > 0) return this.before();
     this.#running ??= this.#begin(work);
     const over = new AbortController();
@@ -69,7 +69,7 @@ export class LastSight<T> {
   }
 
   /** What was seen last, without a look. */
-  before(): Sight<T> {
+  before(): Answer<T> {
     return { value: this.#last?.value, seen: this.#last?.at.toISOString() ?? 'never' };
   }
 }
