@@ -12,6 +12,7 @@ import { readDataDisk } from '../host/data-disk.ts';
 import { readHost } from '../host/host.ts';
 import { isWritableMount, readMounts } from '../host/mounts.ts';
 import { giveAccount } from '../libvirt/account.ts';
+import { DefinitionReader } from '../libvirt/definitions.ts';
 import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
 import { watchVms } from '../libvirt/watch-vms.ts';
 import type { Logger } from '../log/logger.ts';
@@ -145,6 +146,7 @@ export function startMachine(options: MachineOptions): Machine {
     const name = manager.nameOf(id);
     return (await pools.last()).pools.find((pool) => pool.id === id || pool.name === name);
   };
+  const definitions = new DefinitionReader(libvirt);
   let commands: Promise<Commander> | undefined;
   const membership = lazyMembership({
     folder,
@@ -155,6 +157,7 @@ export function startMachine(options: MachineOptions): Machine {
       host,
       hardware: readHardwareIdentity,
       vms: () => kept(vms.current()),
+      definitions: (told) => definitions.read(told),
       pools: async () => (await pools.last()).pools,
     },
     // Not waited for: a pool that is being made must not hold up what is told meanwhile.
@@ -178,7 +181,11 @@ export function startMachine(options: MachineOptions): Machine {
               if (name !== undefined) await manager.withdraw(name);
             },
           },
-          vmsChanged: vms.refresh,
+          vmsChanged: async () => {
+            definitions.expire();
+            await vms.refresh();
+            membership.changed();
+          },
           poolsChanged: pools.refresh,
           log: (line) => log.info(line),
           signal,

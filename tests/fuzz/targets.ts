@@ -39,7 +39,7 @@ import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
-import { journal, qcow2, spec } from './task-targets.ts';
+import { definition, journal, qcow2, spec } from './task-targets.ts';
 
 const keys = trustedKeys([[key.name, key.pem]]);
 const where = 'fuzz';
@@ -210,5 +210,5 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart, support],
-  ...[spec, journal, qcow2, publicKey],
+  ...[spec, journal, qcow2, definition, publicKey],
 ];

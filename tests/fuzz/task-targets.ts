@@ -1,9 +1,11 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { domainXml, generationOf } from '../../apps/agent/commands/domain-xml.ts';
+import { domainXml } from '../../apps/agent/commands/domain-xml.ts';
 import { formatJournal, parseJournal } from '../../apps/agent/commands/journal.ts';
 import { parseKeptSpec } from '../../apps/agent/commands/kept-specs.ts';
 import { checkSpec } from '../../apps/agent/commands/vm-spec.ts';
 import { ExplainedError } from '../../apps/error.ts';
+import { generationOf } from '../../apps/guests/generation.ts';
+import { parseDefinitions } from '../../apps/libvirt/definitions.ts';
 import { VmSpecSchema } from '../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
 import { parseQcow2Header, QCOW2_HEADER } from '../../apps/storage/qcow2-header.ts';
 import { FULL } from '../unit/apps/agent/commands/specs.ts';
@@ -70,6 +72,23 @@ export const qcow2: Target = {
     if (header === undefined) throw new ExplainedError({ what: 'no image' });
     if (!header.refersToOthers && head.subarray(8, 20).some((byte) => byte !== 0)) {
       throw new Error('it has a backing file');
+    }
+  },
+};
+
+const DEFINITIONS = Buffer.from(
+  `${domainXml(checkSpec(FULL), { type: 'kvm', arch: 'x86_64', volumes: [VOLUME, VOLUME, undefined] })}\ntest:///default\n`,
+);
+
+/** Definitions as virsh writes them: whatever they hold, what is read of them is text, and numbers that there are. */
+export const definition: Target = {
+  name: 'definition',
+  once(random) {
+    const text = mutate(DEFINITIONS, random).toString('utf8');
+    for (const { nics, sha256 } of parseDefinitions(text).values()) {
+      if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error(sha256);
+      for (const { vlan } of nics)
+        if (!(vlan >= 0 && vlan <= 9999)) throw new Error(`VLAN ${vlan}`);
     }
   },
 };

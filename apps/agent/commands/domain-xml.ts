@@ -1,3 +1,4 @@
+import { VM_NAMESPACE } from '../../guests/generation.ts';
 import { POLICY_NAMESPACE } from '../../guests/policy.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import {
@@ -10,9 +11,6 @@ import {
 import { TaskFailure } from './failure.ts';
 import type { CheckedDisk, CheckedSpec } from './vm-spec.ts';
 import { type Element, element, writeXml } from './xml.ts';
-
-/** Names the metadata element that says which generation of a specification a definition was made of. */
-export const VM_NAMESPACE = 'urn:quantix:vm:1';
 
 /** A volume on this host. */
 export interface PlacedVolume {
@@ -57,17 +55,6 @@ export function domainXml(spec: CheckedSpec, placement: Placement): string {
       devices(spec, placement),
     ),
   );
-}
-
-/** The generation in libvirt's XML of a definition; undefined if it was made of no specification. */
-export function generationOf(xml: string): bigint | undefined {
-  const metadata = /<metadata>([\s\S]*?)<\/metadata>/.exec(xml)?.[1] ?? '';
-  for (const [tag] of metadata.matchAll(/<[\w.-]+:vm\s[^<>]*>/g)) {
-    if (!/\sxmlns:[\w.-]+=(["'])urn:quantix:vm:1\1/.test(tag)) continue;
-    const [, , digits] = /\sgeneration=(["'])(\d{1,19})\1/.exec(tag) ?? [];
-    if (digits !== undefined) return BigInt(digits);
-  }
-  return undefined;
 }
 
 function metadata({ generation, startOrder, hostStop }: CheckedSpec): Element {

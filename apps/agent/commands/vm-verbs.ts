@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { generationOf } from '../../guests/generation.ts';
+import { parseDefinition } from '../../libvirt/definitions.ts';
 import { defineVm, destroyVm, shutdownVm, undefineVm } from '../../libvirt/domain.ts';
 import { LibvirtError } from '../../libvirt/error.ts';
 import { type Libvirt, virsh } from '../../libvirt/virsh.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import type { Errand, Executor, Result, Verb } from './commander.ts';
-import { domainXml, generationOf, type Placement } from './domain-xml.ts';
+import { domainXml, type Placement } from './domain-xml.ts';
 import { TaskFailure } from './failure.ts';
 import type { KeptSpecs } from './kept-specs.ts';
 import { type CheckedSpec, check, checkSpec, uuidSchema } from './vm-spec.ts';
@@ -121,11 +122,6 @@ async function ifThere(answer: Promise<string>): Promise<string | undefined> {
   }
 }
 
-/** SHA-256, lower case hex, of libvirt's XML of a definition. */
-export function definitionSha256(xml: string): string {
-  return createHash('sha256').update(xml).digest('hex');
-}
-
 async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Promise<Result> {
   const sent = task.verb.case === 'defineVm' ? task.verb.value.spec : undefined;
   const spec = checkSpec(sent);
@@ -143,7 +139,7 @@ async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Prom
   const mark = spec.autostart ? [] : ['--disable'];
   await virsh(vm.libvirt, ['autostart', vm.id, ...mark]);
   const after = (await vm.definition()) ?? '';
-  const sha256 = definitionSha256(after);
+  const { sha256 } = parseDefinition(after);
   if (sent !== undefined) await specs.put({ spec: sent, definitionSha256: sha256 });
   return { definitionSha256: sha256, definitionGeneration: spec.generation };
 }

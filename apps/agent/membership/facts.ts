@@ -1,7 +1,8 @@
 import type { Host } from '../../api/host.ts';
 import type { Pool } from '../../api/storage.ts';
-import type { Vms } from '../../api/vms.ts';
+import type { Vm, Vms } from '../../api/vms.ts';
 import { messageOf } from '../../error.ts';
+import type { Definition } from '../../libvirt/definitions.ts';
 import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
 import { AgentError } from '../configuration/error.ts';
 
@@ -13,6 +14,8 @@ export interface Facts {
   /** Which machine this is, and which boot of it. */
   hardware(): Promise<HardwareIdentity>;
   vms(): Promise<Vms>;
+  /** Definitions of these machines, by UUID, as far as they are known; without it none is. */
+  definitions?(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>>;
   pools(): Promise<readonly Pool[]>;
 }
 

@@ -1,6 +1,7 @@
 import type { Pool } from '../../../api/storage.ts';
 import type { Vms } from '../../../api/vms.ts';
 import { messageOf } from '../../../error.ts';
+import type { Definition } from '../../../libvirt/definitions.ts';
 import type { Hypervisor } from '../../../proto/gen/quantix/v1/vm_pb.js';
 import type { MembershipOptions } from '../options.ts';
 import { byId, type Inventory } from './inventory.ts';
@@ -28,9 +29,22 @@ export async function takeSnapshot(
       log(`storage pools cannot be seen: ${messageOf(error)}`);
     }),
   ]);
+  const about = {
+    definitions: (await facts.definitions?.(vms.vms)) ?? new Map<string, Definition>(),
+    poolOf: (source: string) => poolOf(pools ?? [], source),
+  };
   return {
     hypervisor: hypervisorMessage(vms),
-    vms: vms.libvirt.available ? byId(messages.of(vms.vms, clock.now())) : undefined,
+    vms: vms.libvirt.available ? byId(messages.of(vms.vms, clock.now(), about)) : undefined,
     pools: pools === undefined ? undefined : byId(pools.map((pool: Pool) => poolMessage(pool))),
   };
+}
+
+/** The innermost pool in which a file or device lies: pools lie in each other. */
+function poolOf(pools: readonly Pool[], source: string): string {
+  const places = pools.flatMap(({ id, kind, path, source: group }) => {
+    const place = kind === 'lvm' ? `/dev/${group}` : path;
+    return place !== null && source.startsWith(`${place}/`) ? [{ id, place }] : [];
+  });
+  return places.toSorted((a, b) => b.place.length - a.place.length)[0]?.id ?? '';
 }

@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Vm, Vms } from '../../../api/vms.ts';
+import { generationOf } from '../../../guests/generation.ts';
+import type { Definition } from '../../../libvirt/definitions.ts';
 import {
   type Hypervisor,
   HypervisorSchema,
@@ -33,23 +35,36 @@ export function hypervisorMessage({ libvirt }: Vms): Hypervisor {
   });
 }
 
+/** What is known of machines besides what libvirt lists. */
+export interface About {
+  /** By UUID. */
+  readonly definitions: ReadonlyMap<string, Definition>;
+  /** `StoragePool.id` of the pool in which a file or device lies; empty if it lies in none. */
+  readonly poolOf: (source: string) => string;
+}
+
+const NOTHING: About = { definitions: new Map(), poolOf: () => '' };
+
 /** Turns virtual machines into messages, and counts for each how often its power state was seen to change. */
 export class VmMessages {
   #seen = new Map<string, VirtualMachine>();
 
   /**
    * @param now milliseconds since 1970
+   * @param about what else is known of them
    * @returns one message per virtual machine; one whose id is the nil UUID is no virtual machine
    */
-  of(vms: readonly Vm[], now: number): VirtualMachine[] {
+  of(vms: readonly Vm[], now: number, about: About = NOTHING): VirtualMachine[] {
     const messages = vms
-      .map((vm) => this.#message(vm, now))
+      .map((vm) => this.#message(vm, now, about))
       .filter((message) => message.id !== NIL);
     this.#seen = new Map(messages.map((message) => [message.id, message]));
     return messages;
   }
 
-  #message(vm: Vm, now: number): VirtualMachine {
+  #message(vm: Vm, now: number, { definitions, poolOf }: About): VirtualMachine {
+    const definition = definitions.get(vm.id);
+    const generation = definition === undefined ? undefined : generationOf(definition.xml);
     const message = create(VirtualMachineSchema, {
       id: vm.id.toLowerCase(),
       name: vm.name,
@@ -58,6 +73,11 @@ export class VmMessages {
       memoryBytes: uint64(vm.memory),
       persistent: vm.persistent,
       autostart: vm.autostart,
+      managed: generation !== undefined,
+      definitionGeneration: generation ?? 0n,
+      definitionSha256: definition?.sha256 ?? '',
+      disks: (definition?.disks ?? []).map((disk) => ({ ...disk, poolId: poolOf(disk.source) })),
+      nics: (definition?.nics ?? []).map(({ vlan, ...nic }) => ({ ...nic, vlanId: vlan })),
     });
     const before = this.#seen.get(message.id);
     if (before === undefined) return message;

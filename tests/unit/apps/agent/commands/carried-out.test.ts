@@ -115,6 +115,15 @@ test.runIf(LIBVIRT_IS_HERE)(
     const defined = await done(agent, { case: 'defineVm', value: { spec: spec({ disks }) } });
     expect(defined).toMatchObject(DONE);
     expect(await agent.daemon.virsh('domblklist', ID)).toContain(`${source}/disk.qcow2`);
+    const { ledger } = agent.node();
+    await vi.waitFor(() => {
+      expect(ledger.vms.get(ID)).toMatchObject({
+        managed: true,
+        definitionGeneration: 1n,
+        definitionSha256: defined.result?.definitionSha256,
+        disks: [{ target: 'vda', source: `${source}/disk.qcow2`, poolId: mounted.result?.poolId }],
+      });
+    }, soon);
     const remove: Verb = { case: 'deleteVolume', value: { volume } };
     const letGo: Verb = { case: 'unmountPool', value: { poolId } };
     expect(await done(agent, remove)).toMatchObject(failed(TaskErrorCode.CONFLICT));

@@ -1,14 +1,11 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  domainXml,
-  generationOf,
-  type Placement,
-} from '../../../../../apps/agent/commands/domain-xml.ts';
+import { domainXml, type Placement } from '../../../../../apps/agent/commands/domain-xml.ts';
 import { TaskFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { checkSpec, vmSpecSchema } from '../../../../../apps/agent/commands/vm-spec.ts';
 import { element, writeXml } from '../../../../../apps/agent/commands/xml.ts';
+import { generationOf } from '../../../../../apps/guests/generation.ts';
 import { parsePolicy } from '../../../../../apps/guests/policy.ts';
 import {
   CpuModel,

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import type { Vm } from '../api/vms.ts';
+import { LibvirtError } from './error.ts';
+import { isUuid } from './uuid.ts';
+import { type Libvirt, virsh } from './virsh.ts';
+
+/** What libvirt's definition of a virtual machine says. */
+export interface Definition {
+  /** libvirt's XML of it, from its first tag to its last. */
+  readonly xml: string;
+  /** SHA-256 of that, lower case hex. */
+  readonly sha256: string;
+  readonly disks: readonly DefinedDisk[];
+  readonly nics: readonly DefinedNic[];
+}
+
+/** Empty where the definition does not say. */
+export interface DefinedDisk {
+  readonly target: string;
+  readonly source: string;
+  readonly format: string;
+  readonly cdrom: boolean;
+}
+
+/** Empty, and 0, where the definition does not say. */
+export interface DefinedNic {
+  readonly mac: string;
+  readonly bridge: string;
+  readonly network: string;
+  readonly vlan: number;
+}
+
+/** Machines whose definitions are read in one run: they make one output. */
+const BATCH = 200;
+
+/** Milliseconds after which definitions are read again: somebody may have changed one that looks as before. */
+const AGE = 60_000;
+
+/** Reads the definitions of this host's virtual machines, when there is cause to. */
+export class DefinitionReader {
+  readonly #libvirt: Libvirt;
+  readonly #now: () => number;
+  #known: ReadonlyMap<string, Definition> = new Map();
+  #key = '';
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(libvirt: Libvirt, now: () => number = () => performance.now()) {
+    this.#libvirt = libvirt;
+    this.#now = now;
+  }
+
+  /** Has the next look read them all. */
+  expire(): void {
+    this.#key = '';
+  }
+
+  /**
+   * The definitions of these machines, by UUID. Where libvirt does not answer, what was last read; one that cannot be read
+   * is left out.
+   */
+  async read(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>> {
+    const key = JSON.stringify(
+      vms.map(({ state, ...rest }) => ({ ...rest, runs: state !== 'shutoff' })),
+    );
+    if (key === this.#key && this.#now() - this.#readAt < AGE) return this.#known;
+    try {
+      const ids = vms.map(({ id }) => id).filter(isUuid);
+      const read = await readDefinitions(this.#libvirt, ids);
+      this.#known = read;
+      this.#key = key;
+      this.#readAt = this.#now();
+    } catch (error) {
+      if (!(error instanceof LibvirtError)) throw error;
+    }
+    return this.#known;
+  }
+}
+
+/** @throws LibvirtError if libvirt does not answer */
+async function readDefinitions(
+  libvirt: Libvirt,
+  ids: readonly string[],
+): Promise<Map<string, Definition>> {
+  const read = new Map<string, Definition>();
+  for (let start = 0; start < ids.length; start += BATCH) {
+    const dumps = ids.slice(start, start + BATCH).map((id) => `dumpxml ${id} --inactive`);
+    // Its last command says how a run ends: a machine that is gone meanwhile is no failure.
+    const output = await virsh(libvirt, [[...dumps, 'uri'].join('; ')]);
+    for (const [id, definition] of parseDefinitions(output)) read.set(id, definition);
+  }
+  return read;
+}
+
+/** Definitions in what several `virsh dumpxml` write one after the other, by UUID. */
+export function parseDefinitions(output: string): Map<string, Definition> {
+  const blocks = output.match(/^<domain\b[\s\S]*?^<\/domain>$/gm) ?? [];
+  return new Map(
+    blocks.flatMap((xml): [string, Definition][] => {
+      const id = /<uuid>([^<]*)<\/uuid>/.exec(xml)?.[1] ?? '';
+      return isUuid(id) ? [[id, parseDefinition(xml)]] : [];
+    }),
+  );
+}
+
+/** What libvirt's XML of one definition says; libvirt writes no comments and no CDATA, and each tag in its own line. */
+export function parseDefinition(text: string): Definition {
+  const xml = text.trim();
+  const body = xml.replace(
+    /<metadata>[\s\S]*?<\/metadata>|<description>[\s\S]*?<\/description>/g,
+    '',
+  );
+  return {
+    xml,
+    sha256: createHash('sha256').update(xml).digest('hex'),
+    disks: elements(body, 'disk').map((disk) => ({
+      target: attribute(disk, 'target', 'dev'),
+      source: attribute(disk, 'source', 'file') || attribute(disk, 'source', 'dev'),
+      format: attribute(disk, 'driver', 'type'),
+      cdrom: attribute(disk, 'disk', 'device') === 'cdrom',
+    })),
+    nics: elements(body, 'interface').map((nic) => ({
+      mac: attribute(nic, 'mac', 'address').toLowerCase(),
+      bridge: attribute(nic, 'source', 'bridge'),
+      network: attribute(nic, 'source', 'network'),
+      vlan: Number(/^\d{1,4}$/.exec(attribute(nic, 'tag', 'id'))?.[0] ?? 0),
+    })),
+  };
+}
+
+function elements(xml: string, name: string): string[] {
+  return xml.match(new RegExp(`<${name}\\s[^<>]*>[\\s\\S]*?</${name}>`, 'g')) ?? [];
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: '<',
+  gt: '>',
+  amp: '&',
+  quot: '"',
+  apos: "'",
+};
+
+function attribute(xml: string, element: string, name: string): string {
+  const tag = new RegExp(`<${element}\\s[^<>]*>`).exec(xml)?.[0] ?? '';
+  const value = new RegExp(`\\s${name}=(["'])(.*?)\\1`).exec(tag)?.[2] ?? '';
+  return value.replace(/&(lt|gt|amp|quot|apos);/g, (_, entity: string) => ENTITIES[entity] ?? '');
+}
