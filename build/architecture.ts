@@ -142,7 +142,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
       // Saltwell it has a TSC that Linux takes for its clock (reading the HPET leaves translated code) and needs no
       // mitigations of speculation (cpu_vuln_whitelist in arch/x86/kernel/cpu/common.c), which translation makes dear.
       translatedCpu:
-        'max,-la57,-smap,-smep,-pku,-xsave,-erms,vendor=GenuineIntel,family=6,model=54,stepping=1',
+        'max,-la57,-smap,-smep,-pku,-xsave,-erms,-svm,vendor=GenuineIntel,family=6,model=54,stepping=1',
       screen: ['-vga', 'std'],
       earlyConsole: 'earlyprintk=ttyS0',
       firmware: {

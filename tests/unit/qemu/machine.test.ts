@@ -31,7 +31,7 @@ test('it runs on the CPU or by translation', () => {
   const tcg = { acceleration: 'tcg' } as const;
   expect(values('-accel', {}, tcg)).toEqual(['tcg,thread=multi']);
   expect(values('-cpu', {}, tcg)).toEqual([
-    'max,-la57,-smap,-smep,-pku,-xsave,-erms,vendor=GenuineIntel,family=6,model=54,stepping=1',
+    'max,-la57,-smap,-smep,-pku,-xsave,-erms,-svm,vendor=GenuineIntel,family=6,model=54,stepping=1',
   ]);
 });
 
