@@ -11,6 +11,7 @@ import {
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { expectBond, expectDocumentedPorts, expectNatNetwork, layWire } from './guest-networks.ts';
+import { expectKernelSettings } from './kernel.ts';
 import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
@@ -34,6 +35,7 @@ test('Quantix-OS takes a lease, goes static by keyboard and screen and is reache
     await untilReady(story);
     await logIn(story);
     await expectGoodServices(story, 'quantix-os');
+    await expectKernelSettings(story);
     await expectLease(story);
     await setStaticOnScreen(story);
     await untilAgentTells(story, STATIC);
