@@ -32,6 +32,7 @@ import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
 import { poolChanges } from './pools/pool-changes.ts';
 import { PoolManager } from './pools/pool-manager.ts';
 import { watchPools } from './pools/watch-pools.ts';
+import { readHealth } from './server/health.ts';
 import type { Parts } from './server/parts.ts';
 import { vmChanges } from './vms/vm-changes.ts';
 import { watchAddress } from './watch-address.ts';
@@ -157,6 +158,7 @@ export function startMachine(options: MachineOptions): Machine {
       host,
       hardware: readHardwareIdentity,
       vms: () => kept(vms.current()),
+      health: () => readHealth(parts),
       definitions: (told) => definitions.read(told),
       pools: async () => (await pools.last()).pools,
     },
@@ -205,47 +207,48 @@ export function startMachine(options: MachineOptions): Machine {
   });
   const network = watchNetwork({ signal, onProblem: log.warning }, address.refreshSoon);
 
-  return {
-    parts: {
-      version: VERSION,
-      host,
-      network: () => readNetwork({ signal }),
-      managementAddress: detectManagementAddress,
-      vms: {
-        current: () => kept(vms.current()),
-        refresh: () => kept(vms.refresh()),
-        define: (xml) => defineVm(libvirt, xml),
-        start: async (id) => {
-          await expectNoMaintenance(folder);
-          await startVm(libvirt, id);
-        },
-        shutdown: (id) => shutdownVm(libvirt, id),
-        destroy: (id) => destroyVm(libvirt, id),
-        undefine: (id) => undefineVm(libvirt, id),
+  const parts: Parts = {
+    version: VERSION,
+    host,
+    network: () => readNetwork({ signal }),
+    managementAddress: detectManagementAddress,
+    vms: {
+      current: () => kept(vms.current()),
+      refresh: () => kept(vms.refresh()),
+      define: (xml) => defineVm(libvirt, xml),
+      start: async (id) => {
+        await expectNoMaintenance(folder);
+        await startVm(libvirt, id);
       },
-      storage: pools.last,
-      dataDisk: readDataDisk,
-      changes: readChanges,
-      pools: {
-        add: (request) => manager.add(request),
-        remove: (name) => manager.remove(name),
-        refresh: pools.refresh,
-      },
-      maintenance: {
-        current: () => readMaintenance(folder),
-        set: async ({ on, reason = null }) => {
-          if (on) await beginMaintenance(folder, { reason, now: new Date() });
-          else await endMaintenance(folder);
-          log.info(`maintenance ${on ? `begins${reason === null ? '' : `: ${reason}`}` : 'ends'}`);
-        },
-      },
-      problems: () => (problem === undefined ? [] : [problem]),
-      controlPlane: {
-        state: membership.status,
-        join: ({ address, token }) => membership.join({ controlPlane: address, token }),
-        leave: membership.leave,
+      shutdown: (id) => shutdownVm(libvirt, id),
+      destroy: (id) => destroyVm(libvirt, id),
+      undefine: (id) => undefineVm(libvirt, id),
+    },
+    storage: pools.last,
+    dataDisk: readDataDisk,
+    changes: readChanges,
+    pools: {
+      add: (request) => manager.add(request),
+      remove: (name) => manager.remove(name),
+      refresh: pools.refresh,
+    },
+    maintenance: {
+      current: () => readMaintenance(folder),
+      set: async ({ on, reason = null }) => {
+        if (on) await beginMaintenance(folder, { reason, now: new Date() });
+        else await endMaintenance(folder);
+        log.info(`maintenance ${on ? `begins${reason === null ? '' : `: ${reason}`}` : 'ends'}`);
       },
     },
+    problems: () => (problem === undefined ? [] : [problem]),
+    controlPlane: {
+      state: membership.status,
+      join: ({ address, token }) => membership.join({ controlPlane: address, token }),
+      leave: membership.leave,
+    },
+  };
+  return {
+    parts,
     ended: Promise.all([vms.ended, pools.ended, address.ended, membership.ended, network]).then(
       () => undefined,
     ),

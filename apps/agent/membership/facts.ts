@@ -1,3 +1,4 @@
+import type { Health } from '../../api/health.ts';
 import type { Host } from '../../api/host.ts';
 import type { Pool } from '../../api/storage.ts';
 import type { Vm, Vms } from '../../api/vms.ts';
@@ -14,6 +15,8 @@ export interface Facts {
   /** Which machine this is, and which boot of it. */
   hardware(): Promise<HardwareIdentity>;
   vms(): Promise<Vms>;
+  /** How the host fares, as its consoles show it; without it nothing is said of that. */
+  health?(): Promise<Health>;
   /** Definitions of these machines, by UUID, as far as they are known; without it none is. */
   definitions?(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>>;
   pools(): Promise<readonly Pool[]>;

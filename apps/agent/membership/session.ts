@@ -1,3 +1,4 @@
+import type { Health } from '../../api/health.ts';
 import { messageOf } from '../../error.ts';
 import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
@@ -100,6 +101,8 @@ export class Session {
   /** Whether a heartbeat was answered since the state could first not be told. */
   #livesWithoutState = false;
   #interval = INTERVAL;
+  /** How the host fared as it was last looked at, after a heartbeat: a look that hangs holds none up. */
+  #health: Health | undefined;
   /** Form of the hashes that both sides understand. */
   #form = 0;
   #identity: HardwareIdentity | undefined;
@@ -325,6 +328,8 @@ export class Session {
         host,
         snapshot: this.#snapshots.latest,
         acknowledged,
+        health: this.#health,
+        certificateEnds: this.#standing.credentials.validTo,
         version: ourVersion(agentVersion),
         bootId: (await this.#hardware()).bootId,
         now: clock.now(),
@@ -402,7 +407,13 @@ export class Session {
 
   /** Looks at the host; what changed waits to be told. */
   async #look(): Promise<void> {
-    const snapshot = await this.#snapshots.take();
+    const { facts, log } = this.#options;
+    const fares = facts.health?.().catch((error: unknown) => {
+      log(`how this host fares cannot be told: ${messageOf(error)}`);
+      return undefined;
+    });
+    const [snapshot, health] = await Promise.all([this.#snapshots.take(), fares]);
+    this.#health = health;
     this.#reported.observe(snapshot, this.#options.clock.now());
   }
 

@@ -1,8 +1,12 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Health } from '../../../api/health.ts';
 import type { Host } from '../../../api/host.ts';
 import {
   DiskType,
   type HardwareIdentity,
+  type HostHealth,
+  HostHealthSchema,
   type HostInfo,
   HostInfoSchema,
   type HostLoad,
@@ -71,5 +75,15 @@ export function hostLoad(host: Host, runningVms: number): HostLoad {
     memoryTotalBytes: uint64(host.memory.total),
     memoryAvailableBytes: uint64(host.memory.available),
     runningVms: uint32(runningVms),
+  });
+}
+
+/** What is wrong with a host, as a message. @param certificateEnds milliseconds since 1970 */
+export function healthMessage(health: Health | undefined, certificateEnds: number): HostHealth {
+  return create(HostHealthSchema, {
+    problems: health?.problems ?? [],
+    persistent: health?.dataDisk.persistent ?? false,
+    maintenance: health?.maintenance.on ?? false,
+    certificateEndsAt: timestampFromMs(certificateEnds),
   });
 }

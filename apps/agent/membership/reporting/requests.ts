@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Health } from '../../../api/health.ts';
 import type { Host } from '../../../api/host.ts';
 import type { HardwareIdentity } from '../../../proto/gen/quantix/v1/host_pb.js';
 import {
@@ -22,7 +23,7 @@ import {
   type VirtualMachine,
   VirtualMachineSchema,
 } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { hostInfo, hostLoad } from './host-message.ts';
+import { healthMessage, hostInfo, hostLoad } from './host-message.ts';
 import { type Change, stateHash } from './inventory.ts';
 import type { OutboxEntry } from './outbox.ts';
 import type { Acknowledged } from './reported.ts';
@@ -97,6 +98,9 @@ export interface Pulse {
   /** The latest look; fullness of pools is taken from it. */
   readonly snapshot: Snapshot | undefined;
   readonly acknowledged: Acknowledged;
+  readonly health: Health | undefined;
+  /** Milliseconds since 1970: when the node's certificate ends. */
+  readonly certificateEnds: number;
   readonly version: Version;
   readonly bootId: string;
   readonly trustBundleVersion: bigint;
@@ -119,6 +123,7 @@ export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
     ...(acknowledged.position === undefined ? {} : { acknowledged: acknowledged.position }),
     stateHash: acknowledged.stateHash,
     version: pulse.version,
+    health: healthMessage(pulse.health, pulse.certificateEnds),
     bootId: pulse.bootId,
     trustBundleVersion: pulse.trustBundleVersion,
     endpointsVersion: pulse.endpointsVersion,

@@ -8,6 +8,7 @@ import {
   startMembership,
 } from '../../../../../apps/agent/membership/membership.ts';
 import type { MembershipOptions } from '../../../../../apps/agent/membership/options.ts';
+import type { Health } from '../../../../../apps/api/health.ts';
 import type { Host } from '../../../../../apps/api/host.ts';
 import type { Pool } from '../../../../../apps/api/storage.ts';
 import type { Vm, Vms } from '../../../../../apps/api/vms.ts';
@@ -93,6 +94,15 @@ export class Agent {
   pools: Pool[] = [DATA];
   libvirt: Vms['libvirt'] = { available: true, version: '9.0.0' };
   hardware = { smbiosUuid: '', serial: 'A1', vendor: 'Example', model: '3000', bootId: 'boot-1' };
+  health: Health = {
+    ok: false,
+    version: '1.0.0',
+    managementAddress: null,
+    controlPlane: { state: 'connected', address: null, problem: null },
+    dataDisk: { persistent: true, problem: null },
+    maintenance: { on: true, reason: null, since: null },
+    problems: ['a fan stands still'],
+  };
   persistent = true;
   assigned: unknown[] = [];
   membership!: Membership;
@@ -119,6 +129,7 @@ export class Agent {
       facts: {
         managementAddress: async () => this.address,
         host: async () => HOST,
+        health: async () => this.health,
         hardware: async () => create(HardwareIdentitySchema, this.hardware),
         vms: async () => ({ libvirt: this.libvirt, vms: this.vms }),
         pools: async () => this.pools,

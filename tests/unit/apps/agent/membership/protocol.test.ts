@@ -42,6 +42,10 @@ test('a host says which machine and boot it is, what it speaks, and what time it
   expect(heartbeat).toMatchObject({ bootId: 'boot-1', version: { protocol: 2 } });
   expect(Number(heartbeat.clientTime?.seconds)).toBe(Math.floor(agent.clock.now() / 1000));
   expect(heartbeat.stateHash?.form).toBe(1);
+  const health = { problems: ['a fan stands still'], persistent: true, maintenance: true };
+  expect(heartbeat.health).toMatchObject(health);
+  const ends = Number(heartbeat.health?.certificateEndsAt?.seconds) * 1000;
+  expect(Math.abs(ends - Date.now() - 90 * DAY)).toBeLessThan(DAY);
 });
 
 test.each([1, 2, 3] as const)(
