@@ -56,6 +56,7 @@ const ROOMS = [
   'apps/agent/membership',
   'apps/agent/vms',
   'apps/agent/pools',
+  'apps/agent/commands',
   'apps/agent/server',
   'apps/agent',
   'apps/console',
