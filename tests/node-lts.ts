@@ -6,7 +6,7 @@ import { olderNode } from './older-node.ts';
 const PROJECT = resolve(import.meta.dirname, '..');
 
 /** Folders of tests that run nothing but the programs and what they are made of. */
-const FOLDERS = ['apps', 'libvirt', 'proto'];
+const FOLDERS = ['apps', 'proto'];
 
 const vitest = join(PROJECT, 'node_modules/vitest/vitest.mjs');
 const folders = FOLDERS.map((name) => `tests/unit/${name}/`);

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { startGuests } from '../../../../apps/guests/start.ts';
 import { stopGuests } from '../../../../apps/guests/stop.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { type Daemon, LIBVIRT_IS_HERE, libvirtDaemon } from '../../libvirt/daemon.ts';
+import { type Daemon, LIBVIRT_IS_HERE, libvirtDaemon } from '../libvirt/daemon.ts';
 
 const here = test.runIf(LIBVIRT_IS_HERE);
 

@@ -9,7 +9,7 @@ import {
 } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat } from '../../../../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
 import type { TaskInit } from '../../../../control-plane/tasks.ts';
-import { LIBVIRT_IS_HERE } from '../../../libvirt/daemon.ts';
+import { LIBVIRT_IS_HERE } from '../../libvirt/daemon.ts';
 import { type RealAgent, realAgent } from './real-agent.ts';
 import { ID, spec } from './specs.ts';
 

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
 import { ControlPlane, type Node } from '../../../../control-plane/control-plane.ts';
 import { temporaryFolder } from '../../../folder.ts';
-import { type Daemon, libvirtDaemon } from '../../../libvirt/daemon.ts';
+import { type Daemon, libvirtDaemon } from '../../libvirt/daemon.ts';
 
 /** A control plane, a real libvirt daemon, and an agent that is a process of its own. */
 export interface RealAgent {

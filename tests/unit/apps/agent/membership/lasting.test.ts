@@ -45,13 +45,15 @@ test('an unattended host waits for its control plane', async () => {
   await agent.said(/^joined/);
 });
 
-test('an unattended host whose token is refused stops and says so', async () => {
+test('an unattended host whose token is refused says so, and asks again an hour later', async () => {
   const { plane, agent } = await configured(
     (one) => `qxj1.${'x'.repeat(32)}.${one.authority.fingerprint}`,
   );
   await agent.start();
   await agent.said(/refused: the control plane does not know the join token/);
   expect(plane.calls).toHaveLength(1);
+  expect(await agent.clock.skip()).toBeGreaterThanOrEqual(3_600_000);
+  await plane.answered('register', 2);
 });
 
 test('an address without certificate or token is said to need a token', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { definedName, uuidOf } from '../../../apps/libvirt/domain.ts';
-import { isUuid, parseUuid } from '../../../apps/libvirt/uuid.ts';
+import { definedName, uuidOf } from '../../../../apps/libvirt/domain.ts';
+import { isUuid, parseUuid } from '../../../../apps/libvirt/uuid.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
 

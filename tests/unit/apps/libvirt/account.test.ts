@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { accountOf, giveAccount, withAccount } from '../../../apps/libvirt/account.ts';
-import { defineVm } from '../../../apps/libvirt/domain.ts';
+import { accountOf, giveAccount, withAccount } from '../../../../apps/libvirt/account.ts';
+import { defineVm } from '../../../../apps/libvirt/domain.ts';
 import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';

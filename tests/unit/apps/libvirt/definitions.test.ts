@@ -4,12 +4,12 @@ import {
   DefinitionReader,
   parseDefinition,
   parseDefinitions,
-} from '../../../apps/libvirt/definitions.ts';
-import { readVms } from '../../../apps/libvirt/read-vms.ts';
+} from '../../../../apps/libvirt/definitions.ts';
+import { readVms } from '../../../../apps/libvirt/read-vms.ts';
 import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
-const FULL = new URL('../apps/agent/commands/full.xml', import.meta.url);
+const FULL = new URL('../agent/commands/full.xml', import.meta.url);
 
 const xml = (memory: number) =>
   `<domain type='test'><name>web</name><uuid>${ID}</uuid><memory unit='MiB'>${memory}</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>`;

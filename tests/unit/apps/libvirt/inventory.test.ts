@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Vm } from '../../../apps/api/vms.ts';
+import type { Vm } from '../../../../apps/api/vms.ts';
 import {
   type Inventory,
   inventoryCommands,
   parseInventory,
-} from '../../../apps/libvirt/inventory.ts';
-import { takeInventory } from '../../../apps/libvirt/read-vms.ts';
+} from '../../../../apps/libvirt/inventory.ts';
+import { takeInventory } from '../../../../apps/libvirt/read-vms.ts';
 
 const WEB = '9f1b2c3d-0000-4000-8000-00000000abcd';
 const DB = '6695eb01-f6a4-8304-79aa-97f2502e193f';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { readVms } from '../../../apps/libvirt/read-vms.ts';
-import { libvirtError } from '../../../apps/libvirt/virsh.ts';
-import { CommandError } from '../../../apps/process/command-error.ts';
+import { readVms } from '../../../../apps/libvirt/read-vms.ts';
+import { libvirtError } from '../../../../apps/libvirt/virsh.ts';
+import { CommandError } from '../../../../apps/process/command-error.ts';
 
 function failed(stderr: string) {
   return libvirtError(

@@ -3,7 +3,7 @@ import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, vi } from 'vitest';
-import { temporaryFolder } from '../folder.ts';
+import { temporaryFolder } from '../../folder.ts';
 
 /** An account that owns nothing: as root, libvirtd would take the host's own files for its own. */
 const NOBODY = 65_534;

@@ -1,16 +1,16 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { Vms } from '../../../apps/api/vms.ts';
+import type { Vms } from '../../../../apps/api/vms.ts';
 import {
   defineVm,
   destroyVm,
   shutdownVm,
   startVm,
   undefineVm,
-} from '../../../apps/libvirt/domain.ts';
-import type { VmEvent } from '../../../apps/libvirt/event.ts';
-import { followEvents } from '../../../apps/libvirt/follow-events.ts';
-import { readVms } from '../../../apps/libvirt/read-vms.ts';
-import { watchVms } from '../../../apps/libvirt/watch-vms.ts';
+} from '../../../../apps/libvirt/domain.ts';
+import type { VmEvent } from '../../../../apps/libvirt/event.ts';
+import { followEvents } from '../../../../apps/libvirt/follow-events.ts';
+import { readVms } from '../../../../apps/libvirt/read-vms.ts';
+import { watchVms } from '../../../../apps/libvirt/watch-vms.ts';
 import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
