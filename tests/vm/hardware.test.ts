@@ -3,6 +3,7 @@ import { networkSchema } from '../../apps/api/network.ts';
 import { type AccessPoint, PASSWORD, putOnAir } from './access-point.ts';
 import { copiedOntoStick } from './media.ts';
 import { boot, imageOf, logIn, type Story, succeed, untilSucceeds } from './story.ts';
+import { expectReset, expectSupportBundle, expectVmsOnScreen, upkeepDisks } from './upkeep.ts';
 
 const POINTS: readonly AccessPoint[] = [
   { ssid: 'lab "two"', security: 'WPA2', address: '10.77.2.100', gateway: '10.77.2.1' },
@@ -28,20 +29,24 @@ async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
   await succeed(story, `ping -c 1 -I wlan0 ${gateway}`);
 }
 
-test('Quantix-OS boots under UEFI from a USB stick that its files were copied onto, and joins WiFi networks', async () => {
+test('Quantix-OS boots under UEFI from a USB stick that its files were copied onto, carries out a reset that was asked for, writes a support bundle to another stick, opens the text console of a virtual machine on its screen, and joins WiFi networks', async () => {
   const image = await copiedOntoStick(imageOf('quantix-os').iso);
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',
     medium: { as: 'disk', bus: 'usb', image },
+    disks: await upkeepDisks(),
     // With one, the network with WPA3 once gave no lease in time.
     cpus: 2,
   });
   await story.guest.waitForMilestone('ready');
   await logIn(story);
+  await expectReset(story);
   expect(await succeed(story, 'uname -r')).not.toContain('cloud');
   expect(await succeed(story, 'mount')).toMatch(
     /^\/dev\/sd[a-z]1 on \/run\/quantix\/medium type vfat \(ro,/m,
   );
+  await expectSupportBundle(story);
+  await expectVmsOnScreen(story);
 
   await putOnAir(story, POINTS);
   for (const { ssid, security } of POINTS) {

@@ -1,0 +1,92 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { run } from '../../build/process/run.ts';
+import type { Disk } from '../../build/qemu/machine.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { configurationDisk } from './configuration-disk.ts';
+import { pressInTurn, untilScreenShows } from './screen.ts';
+import { type Story, succeed, untilSucceeds } from './story.ts';
+
+const PSK = 'planted5ecret psk';
+
+/** What a machine kept that is to be as it came at its next boot. */
+const KEPT = {
+  hostname: 'node7\n',
+  'network/eth0.conf': 'METHOD=static\nIP_ADDRESS=192.0.2.7\nPREFIX=24\n',
+  'auth/shadow': 'root:$6$salt$planted5ecret\n',
+  reset: 'configuration\n',
+};
+
+/** A disk with configuration and the mark of a reset, and an empty stick. */
+export async function upkeepDisks(): Promise<Disk[]> {
+  const folder = await temporaryFolder();
+  const config = await configurationDisk('QUANTIX-CFG');
+  for (const name of ['network', 'auth']) await run('mmd', ['-i', config, `::${name}`]);
+  for (const [name, text] of Object.entries(KEPT)) {
+    const file = join(folder, 'file');
+    await writeFile(file, text);
+    await run('mcopy', ['-o', '-i', config, file, `::${name}`]);
+  }
+  const stick = await configurationDisk('LOGS');
+  return [
+    { file: config, format: 'raw', bus: 'virtio' },
+    { file: stick, format: 'raw', bus: 'usb' },
+  ];
+}
+
+/** The reset that was asked for was carried out by this boot, before anything had read what it removed. */
+export async function expectReset(story: Story): Promise<void> {
+  expect(story.guest.log).toContain('quantix: reset: done');
+  expect(await succeed(story, 'hostname; qx-password status; qx-reset status')).toBe(
+    'quantix\nempty\nnone\n',
+  );
+  expect(await succeed(story, 'find /quantix -type f')).not.toMatch(/hostname|eth0|shadow|reset/);
+}
+
+/** The support bundle goes to a stick, which is taken out of use again, and has no secret in it. */
+export async function expectSupportBundle(story: Story): Promise<void> {
+  await succeed(story, `mkdir -p /quantix/network; echo PSK='${PSK}' >/quantix/network/wlan7.conf`);
+  await succeed(story, `logger 'it said ${PSK} there'`);
+  const stick = /^(\/dev\/\S+)\tvfat\t.*\tLOGS\t/m.exec(await succeed(story, 'qx-support sticks'));
+  const device = stick?.[1] ?? '';
+  expect(await succeed(story, `qx-support write --to ${device}`)).toMatch(
+    /^support-quantix-\d{8}T\d{6}Z\.tar\.gz is on /,
+  );
+  const opened = `mount -r ${device} /mnt && mkdir /tmp/b && tar -xzf /mnt/support-* -C /tmp/b && umount /mnt`;
+  await succeed(story, opened);
+  const found = await succeed(story, 'cd /tmp/b && find . -type f && cat contents.json; cd');
+  for (const name of ['logs/system/messages', 'virtual-machines/list.txt', 'kernel/dmesg.txt']) {
+    expect(found).toContain(`./${name}\n`);
+  }
+  await succeed(story, 'grep -q "it said <removed> there" /tmp/b/logs/system/messages');
+  expect(await succeed(story, "grep -rl 'planted5ecret' /tmp/b; rm -r /tmp/b")).toBe('');
+  await succeed(story, 'rm /quantix/network/wlan7.conf');
+}
+
+const ID = '9f1b2c3d-0000-4000-8000-0000000000c0';
+const DEFINITION =
+  `<domain type="qemu"><name>shown</name><uuid>${ID}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
+  '<os><type arch="x86_64" machine="pc">hvm</type></os>' +
+  '<devices><serial type="pty"/><console type="pty"/></devices></domain>';
+
+/** On the screen a virtual machine is started, its text console opened and left; in maintenance none is started. */
+export async function expectVmsOnScreen(story: Story): Promise<void> {
+  const { guest } = story;
+  await succeed(story, `echo '${DEFINITION}' >/tmp/vm.xml && virsh -q define /tmp/vm.xml`);
+  await pressInTurn(story, ['f6'], ['v']);
+  await untilScreenShows(story, '> shown');
+  await pressInTurn(story, ['s']);
+  await untilScreenShows(story, 'shown is started.');
+  await pressInTurn(story, ['ret'], ['c']);
+  await untilScreenShows(story, 'The text console of shown');
+  await untilSucceeds(story, 'pgrep -f "virsh .* console" >/dev/null');
+  await guest.press('ctrl', 'bracket_right');
+  await untilScreenShows(story, '- Status');
+  await succeed(story, `virsh -q destroy ${ID}; qx-node maintenance on 'new memory'`);
+  await pressInTurn(story, ['f6'], ['v']);
+  await untilScreenShows(story, 'in maintenance: new memory');
+  await pressInTurn(story, ['s']);
+  await untilScreenShows(story, 'Failed: Starting shown');
+  await succeed(story, `qx-node maintenance off; virsh -q undefine ${ID}`);
+}
