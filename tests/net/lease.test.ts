@@ -74,7 +74,6 @@ test('where nothing is left that could end a lease, the kernel does', async () =
   await goDhcp(machine, 'eth0', lan);
   await machine.succeed(`kill -9 $(cat ${CLIENT})`);
   expect((await machine.statusOf('eth0')).problem).toMatch('the DHCP client does not run');
-  expect((await machine.state('eth0')).addresses).toHaveLength(1);
   await until('the address is gone', async () => {
     const { addresses, routes } = await machine.state('eth0');
     return addresses.length + routes.length === 0 || undefined;
@@ -167,9 +166,15 @@ test('an address whose owner answers late is given back, and another one taken',
   const answer = (how: string) =>
     holder.exec(['sh', '-c', `echo ${how} >/proc/sys/net/ipv4/conf/eth0/arp_ignore`]);
   await answer('8');
+  // However slow this machine is: the address is asked for again when its owner answers.
+  const wait = 'until [ -e /answers ]; do usleep 50000; done';
+  await machine.succeed(
+    `sed -i '/^verify_lease() {$/a ${wait}' /usr/lib/quantix/dhcp-hook && grep -q /answers /usr/lib/quantix/dhcp-hook`,
+  );
   await lan.serveDhcpStrictly([lan.host(155), lan.host(155)]);
   await goDhcp(machine, 'eth0', lan);
   await answer('0');
+  await machine.write('/answers', '');
   await until('it is told', async () => {
     const { problem } = await machine.statusOf('eth0');
     return problem?.includes(`an address that another machine has: ${lan.host(155)}`) || undefined;
