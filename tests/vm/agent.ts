@@ -57,5 +57,5 @@ export async function expectToOutliveKills(story: Story): Promise<void> {
 export async function expectToBeMissed(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');
-  await untilScreenShows(story, 'the agent does not answer');
+  await untilScreenShows(story, 'qx-node is not running');
 }
