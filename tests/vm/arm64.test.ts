@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { buildImage } from './build-images.ts';
-import { boot, logIn, succeed, untilReady } from './story.ts';
+import { boot, logIn, succeed, untilReady, untilSucceeds } from './story.ts';
 
 const statusSchema = z.object({ host: z.object({ value: z.object({ hostname: z.string() }) }) });
 
@@ -17,6 +17,7 @@ test('Quantix-OS for arm64 boots under UEFI, and its agent answers', async () =>
   await story.screenshot();
   await logIn(story);
   expect(await succeed(story, 'uname -m')).toBe('aarch64\n');
+  await untilSucceeds(story, 'virsh -q uri');
   expect(await succeed(story, 'virsh -q capabilities')).toContain('<arch>aarch64</arch>');
   const told: unknown = JSON.parse(await succeed(story, 'qx-node status --json'));
   expect(statusSchema.parse(told).host.value.hostname).toBe('quantix');

@@ -5,8 +5,7 @@ import { run } from '../../build/process/run.ts';
 import type { Disk } from '../../build/qemu/machine.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { configurationDisk } from './configuration-disk.ts';
-import { pressInTurn, untilScreenShows } from './screen.ts';
-import { type Story, succeed, untilSucceeds } from './story.ts';
+import { type Story, succeed } from './story.ts';
 
 const PSK = 'planted5ecret psk';
 
@@ -62,31 +61,4 @@ export async function expectSupportBundle(story: Story): Promise<void> {
   await succeed(story, 'grep -q "it said <removed> there" /tmp/b/logs/system/messages');
   expect(await succeed(story, "grep -rl 'planted5ecret' /tmp/b; rm -r /tmp/b")).toBe('');
   await succeed(story, 'rm /quantix/network/wlan7.conf');
-}
-
-const ID = '9f1b2c3d-0000-4000-8000-0000000000c0';
-const DEFINITION =
-  `<domain type="qemu"><name>shown</name><uuid>${ID}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
-  '<os><type arch="x86_64" machine="pc">hvm</type></os>' +
-  '<devices><serial type="pty"/><console type="pty"/></devices></domain>';
-
-/** On the screen a virtual machine is started, its text console opened and left; in maintenance none is started. */
-export async function expectVmsOnScreen(story: Story): Promise<void> {
-  const { guest } = story;
-  await succeed(story, `echo '${DEFINITION}' >/tmp/vm.xml && virsh -q define /tmp/vm.xml`);
-  await pressInTurn(story, ['f6'], ['v']);
-  await untilScreenShows(story, '> shown');
-  await pressInTurn(story, ['s']);
-  await untilScreenShows(story, 'shown is started.');
-  await pressInTurn(story, ['ret'], ['c']);
-  await untilScreenShows(story, 'The text console of shown');
-  await untilSucceeds(story, 'pgrep -f "virsh .* console" >/dev/null');
-  await guest.press('ctrl', 'bracket_right');
-  await untilScreenShows(story, '- Status');
-  await succeed(story, `virsh -q destroy ${ID}; qx-node maintenance on 'new memory'`);
-  await pressInTurn(story, ['f6'], ['v']);
-  await untilScreenShows(story, 'in maintenance: new memory');
-  await pressInTurn(story, ['s']);
-  await untilScreenShows(story, 'Failed: Starting shown');
-  await succeed(story, `qx-node maintenance off; virsh -q undefine ${ID}`);
 }
