@@ -6,8 +6,17 @@ import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts
 import { type GuestSettings, guestSettingsSchema } from '../../guests/settings.ts';
 import { AgentError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './join-token.ts';
-import { type MetricsSettings, metricsSettingsSchema } from './metrics-settings.ts';
 import { parseOrigin } from './origin.ts';
+
+/** `metrics` of `node.yaml`: at which port they are served over TLS, and for whom. */
+const metricsSettingsSchema = z.strictObject({
+  /** Of TCP, on all addresses. */
+  port: z.number().int().min(1024).max(65_535),
+  /** What a caller shows in `Authorization: Bearer …`. */
+  token: z.string().regex(/^[\w.~+/-]{32,256}=*$/, 'is not 32 to 256 letters and digits'),
+});
+
+export type MetricsSettings = z.infer<typeof metricsSettingsSchema>;
 
 /** What `node.yaml` says. `P` is what the room of the storage pools makes of one of them. */
 export interface NodeConfig<P = unknown> {

@@ -10,7 +10,7 @@ import { closePort, type FirewallOptions, openPort } from '../../network/firewal
 import { codeOf } from '../../process/code-of.ts';
 import { CommandError } from '../../process/command-error.ts';
 import { type Clock, systemClock } from '../../watch/clock.ts';
-import type { MetricsSettings } from '../configuration/metrics-settings.ts';
+import type { MetricsSettings } from '../configuration/node-config.ts';
 import { apiErrorOf } from './explain-error.ts';
 import { metricsCertificate } from './metrics-certificate.ts';
 
