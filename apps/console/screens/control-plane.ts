@@ -1,22 +1,19 @@
 import { parseJoinToken } from '../../agent/configuration/join-token.ts';
 import { parseOrigin } from '../../agent/configuration/origin.ts';
 import { messageOf } from '../../error.ts';
-import type { Stick } from '../../support/sticks.ts';
 import { request } from '../change.ts';
 import type { Invitation } from '../deps.ts';
 import { confirm, tell, work } from '../dialogs.ts';
 import { textField } from '../kit/field.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { letter } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
 import { controlPlaneTexts } from '../report/agent.ts';
 import type { Screen, State, Step } from '../state.ts';
-import { enter, show, stay } from '../steps.ts';
+import { enter, stay } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { formScreen } from './form.ts';
-import { bodyRows } from './room.ts';
-import { stickText } from './support.ts';
+import { sticksScreen } from './sticks.ts';
 
 type Name = 'address' | 'token';
 
@@ -35,7 +32,7 @@ export const CONTROL_PLANE: Screen = {
       case 'j':
         return enter(state, joinScreen());
       case 't':
-        return enter(state, sticksScreen(LIST_START));
+        return enter(state, INVITATION_STICKS);
       case 'l':
         return askToLeave(state, 'heard');
       case 'f':
@@ -139,52 +136,22 @@ function fingerprintText(fingerprint: string): string {
   return (fingerprint.toUpperCase().match(/.{4}/g) ?? []).join(' ');
 }
 
-function sticksScreen(list: List): Screen {
-  return {
-    facts: ['sticks'],
-    takesText: false,
-    view: (state, room) => viewSticks(state, list, room),
-    onKey: (state, key) => onSticksKey(state, list, key),
-  };
-}
-
-function onSticksKey(state: State, list: List, key: Key): Step {
-  const sticks = state.facts.sticks.value ?? [];
-  const chosen = selectedOf(list, sticks);
-  if (chosen !== undefined && key.name === 'enter') return readFrom(state, chosen);
-  const size = { length: sticks.length, page: bodyRows(state.size) };
-  return show(state, sticksScreen(moveInList(list, key, size)));
-}
-
-function readFrom(state: State, { path }: Stick): Step {
-  return work(state, {
-    title: `Reading ${path}`,
-    limit: READ_LIMIT,
-    facts: [],
-    run: async (deps, signal) => {
-      const invitation = await deps.readInvitation(path, signal);
-      return (now) => compare(now, invitation);
-    },
-  });
-}
-
-function viewSticks({ facts }: State, list: List, room: Size): Body {
-  const title = 'Join with a token on a stick';
-  const { value: sticks, problem } = facts.sticks;
-  const above = [
-    ...wrap('On the stick is a file quantix-join.yaml with the lines', room.columns).map(line),
+const INVITATION_STICKS = sticksScreen({
+  title: 'Join with a token on a stick',
+  above: (_state, columns) => [
+    ...wrap('On the stick is a file quantix-join.yaml with the lines', columns).map(line),
     line('  controlPlane: https://qvdc.example'),
     line('  joinToken: qxj1.SECRET.FINGERPRINT'),
-    line(''),
-  ];
-  if (sticks === null || sticks.length === 0) {
-    const none = 'There is no stick with a FAT or ext4 file system. One that is put in is seen.';
-    const text = sticks !== null ? none : problem === null ? '...' : `Not known: ${problem}`;
-    return body(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);
-  }
-  const rows = Math.max(room.rows - above.length, 3);
-  return body(title, 'Enter Read   Esc Back', [
-    ...above,
-    ...viewList(list, sticks.map(stickText), { columns: room.columns, rows }),
-  ]);
-}
+  ],
+  enter: 'Read',
+  choose: (state, { path }) =>
+    work(state, {
+      title: `Reading ${path}`,
+      limit: READ_LIMIT,
+      facts: [],
+      run: async (deps, signal) => {
+        const invitation = await deps.readInvitation(path, signal);
+        return (now) => compare(now, invitation);
+      },
+    }),
+});

@@ -1,6 +1,6 @@
 import type { Hardware, Sensor, Wear } from '../../api/hardware.ts';
 import { bytes } from '../../text/amount.ts';
-import { bold, type Line, line, type Size } from '../kit/frame.ts';
+import { type Line, line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
 import { scrollStep } from '../kit/scroll.ts';
 import { wrap } from '../kit/text.ts';
@@ -8,7 +8,7 @@ import type { Row } from '../report/row.ts';
 import { rows } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show, stay } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, rowLines } from './body.ts';
 import { bodyRows } from './room.ts';
 
 /** Cells of the labels. */
@@ -47,12 +47,7 @@ function hardwareLines({ facts }: State, columns: number): Line[] {
     const text = problem === null ? 'Disks are being asked ...' : `Not known: ${problem}`;
     return wrap(text, columns).map(line);
   }
-  return hardwareRows(value).flatMap(({ label, text }) =>
-    wrap(text, columns - LABELS - 2).map((part, index): Line => {
-      const shown = index === 0 ? label : '';
-      return [...bold(` ${shown.padEnd(LABELS)}`), { text: part, style: 'plain' }];
-    }),
-  );
+  return rowLines(hardwareRows(value), columns, LABELS);
 }
 
 function hardwareRows(hardware: Hardware): Row[] {

@@ -9,7 +9,7 @@ import { enter, show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { keyText } from './found-keys.ts';
 import { keyFormScreen, keyUrlScreen } from './key-forms.ts';
-import { keySticksScreen } from './key-sticks.ts';
+import { KEY_STICKS } from './key-sticks.ts';
 import { bodyRows } from './room.ts';
 
 /** Keys that may log in as root. */
@@ -28,7 +28,7 @@ function onKeysKey(state: State, list: List, key: Key): Step {
     case 'a':
       return enter(state, keyFormScreen());
     case 's':
-      return enter(state, keySticksScreen());
+      return enter(state, KEY_STICKS);
     case 'u':
       return enter(state, keyUrlScreen());
     case 'x': {

@@ -1,9 +1,8 @@
 import { EXIT } from '../exit-status.ts';
-import { bold, type Line, type Size } from '../kit/frame.ts';
+import type { Line, Size } from '../kit/frame.ts';
 import type { Key } from '../kit/keys.ts';
 import { letter } from '../kit/keys.ts';
 import { scrollStep } from '../kit/scroll.ts';
-import { wrap } from '../kit/text.ts';
 import {
   controlPlaneTexts,
   dataDiskTexts,
@@ -24,7 +23,7 @@ import { type Row, rows, rowsOf } from '../report/row.ts';
 import { serviceTexts, sshText } from '../report/services.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { leave, show, stay } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, rowLines } from './body.ts';
 import { currentNetwork } from './current-network.ts';
 import { bodyRows } from './room.ts';
 
@@ -60,12 +59,7 @@ function viewStatus(state: State, wanted: number, room: Size): Body {
 }
 
 function statusLines(state: State, columns: number): Line[] {
-  return statusRows(state).flatMap(({ label, text }) =>
-    wrap(text, columns - LABELS - 2).map((part, index): Line => {
-      const shown = index === 0 ? label : '';
-      return [...bold(` ${shown.padEnd(LABELS)}`), { text: part, style: 'plain' }];
-    }),
-  );
+  return rowLines(statusRows(state), columns, LABELS);
 }
 
 function statusRows(state: State): Row[] {

@@ -1,0 +1,73 @@
+import type { Stick } from '../../support/sticks.ts';
+import { bytes } from '../../text/amount.ts';
+import type { FactName } from '../facts.ts';
+import { type Line, line, type Size } from '../kit/frame.ts';
+import type { Key } from '../kit/keys.ts';
+import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { column, plain, wrap } from '../kit/text.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { show } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { bodyRows } from './room.ts';
+
+/** A screen on which one of the sticks is chosen. */
+export interface SticksOptions {
+  title: string;
+  /** Facts that `above` needs besides the sticks. */
+  facts?: readonly FactName[];
+  /** What is told above the list; the lines are at most so many cells wide. */
+  above: (state: State, columns: number) => readonly Line[];
+  /** What Enter does: `Read`. */
+  enter: string;
+  choose: (state: State, stick: Stick) => Step;
+}
+
+/** Lists the sticks with a file system that can be read and written, as they are put in and taken out. */
+export function sticksScreen(options: SticksOptions, list: List = LIST_START): Screen {
+  return {
+    facts: ['sticks', ...(options.facts ?? [])],
+    takesText: false,
+    view: (state, room) => viewSticks(options, { state, list, room }),
+    onKey: (state, key) => onSticksKey(options, { state, list, key }),
+  };
+}
+
+function onSticksKey(
+  options: SticksOptions,
+  { state, list, key }: { state: State; list: List; key: Key },
+): Step {
+  const sticks = state.facts.sticks.value ?? [];
+  const chosen = selectedOf(list, sticks);
+  if (chosen !== undefined && key.name === 'enter') return options.choose(state, chosen);
+  const size = { length: sticks.length, page: bodyRows(state.size) };
+  return show(state, sticksScreen(options, moveInList(list, key, size)));
+}
+
+function viewSticks(
+  { title, above: tell, enter }: SticksOptions,
+  { state, list, room }: { state: State; list: List; room: Size },
+): Body {
+  const { value: sticks, problem } = state.facts.sticks;
+  const above = [...tell(state, room.columns), line('')];
+  if (sticks === null || sticks.length === 0) {
+    const none = 'There is no stick with a FAT or ext4 file system. One that is put in is seen.';
+    const unread = problem === null ? 'Sticks are being looked for ...' : `Not known: ${problem}`;
+    const text = sticks === null ? unread : none;
+    return body(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);
+  }
+  const rows = Math.max(room.rows - above.length, 3);
+  return body(title, `Enter ${enter}   Esc Back`, [
+    ...above,
+    ...viewList(list, sticks.map(stickText), { columns: room.columns, rows }),
+  ]);
+}
+
+function stickText({ path, type, label, size, model }: Stick): string {
+  return [
+    column(path, 12),
+    column(type, 5),
+    column(bytes(size), 10),
+    column(label ?? 'no label', 16),
+    plain(model ?? ''),
+  ].join(' ');
+}
