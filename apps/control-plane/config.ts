@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { messageOf } from '../error.ts';
+import { contentOf, parseYaml } from '../files/yaml.ts';
 import { codeOf } from '../process/code-of.ts';
 import { ELECTION_TIMES } from './coordination/election-times.ts';
 import { DATABASE, POOL_SIZE } from './database/connection.ts';
@@ -81,7 +82,10 @@ export async function readConfig(file: string): Promise<Config> {
 
 /** Reads the text of a `config.yaml`; see `readConfig`. */
 export async function parseConfig(text: string, file: string): Promise<Config> {
-  const parsed = configSchema.safeParse((await parseYaml(text, file)) ?? {});
+  const yaml = { text, file, Failure: ControlPlaneError };
+  // An empty file is not worth the parser's loading.
+  const content = text.trim() === '' ? undefined : contentOf(await parseYaml(yaml), yaml);
+  const parsed = configSchema.safeParse(content ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const key = issue?.path.join('.') ?? '';
@@ -99,23 +103,5 @@ async function readIfThere(file: string): Promise<string | undefined> {
     if (codeOf(cause) === 'ENOENT') return undefined;
     const why = messageOf(cause);
     throw new ControlPlaneError({ what: `the configuration cannot be read: ${why}`, where: file });
-  }
-}
-
-async function parseYaml(text: string, file: string): Promise<unknown> {
-  if (text.trim() === '') return undefined;
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const line = error.linePos?.[0].line;
-    const where = line === undefined ? file : `${file}, line ${line}`;
-    throw new ControlPlaneError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
-  }
-  try {
-    return document.toJS();
-  } catch (cause) {
-    // Aliases that would multiply without end.
-    throw new ControlPlaneError({ what: 'this YAML cannot be read', where: file, cause });
   }
 }

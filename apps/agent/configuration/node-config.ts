@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Document } from 'yaml';
 import * as z from 'zod';
 import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts';
+import { contentOf, parseYaml } from '../../files/yaml.ts';
 import { type GuestSettings, guestSettingsSchema } from '../../guests/settings.ts';
 import { AgentError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './join-token.ts';
@@ -72,8 +73,8 @@ export async function parseNodeConfig<P>(
   text: string,
   { file, pools }: { file: string; pools: z.ZodType<readonly P[]> },
 ): Promise<NodeConfig<P>> {
-  const document = await parseYaml(text, file);
-  const parsed = schema(pools).safeParse(contentOf(document, file) ?? {});
+  const yaml = { text, file, Failure: AgentError };
+  const parsed = schema(pools).safeParse(contentOf(await parseYaml(yaml), yaml) ?? {});
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const key = issue?.path.join('.') ?? '';
@@ -89,7 +90,8 @@ export async function readControlPlane(file: string): Promise<string | undefined
   const text = await readIfThere(file);
   if (text === undefined) return undefined;
   try {
-    const content = contentOf(await parseYaml(text, file), file);
+    const yaml = { text, file, Failure: AgentError };
+    const content = contentOf(await parseYaml(yaml), yaml);
     return z.object({ controlPlane: z.string().transform(by(parseOrigin)) }).safeParse(content).data
       ?.controlPlane;
   } catch (error) {
@@ -158,8 +160,9 @@ let lastChange: Promise<unknown> = Promise.resolve();
 function change(file: string, edit: (document: Document.Parsed) => void): Promise<void> {
   const work = async () => {
     const text = (await readIfThere(file)) ?? '';
-    const document = await parseYaml(text, file);
-    const before = contentOf(document, file);
+    const yaml = { text, file, Failure: AgentError };
+    const document = await parseYaml(yaml);
+    const before = contentOf(document, yaml);
     if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
       throw new AgentError({ what: 'not a list of keys and values', where: file });
     }
@@ -170,28 +173,6 @@ function change(file: string, edit: (document: Document.Parsed) => void): Promis
   const next = lastChange.then(work, work);
   lastChange = next;
   return next;
-}
-
-/** Loads the parser when there is something to parse: most agents live without it. */
-async function parseYaml(text: string, file: string): Promise<Document.Parsed> {
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const line = error.linePos?.[0].line;
-    const where = line === undefined ? file : `${file}, line ${line}`;
-    throw new AgentError({ what: error.message.split('\n')[0] ?? 'not YAML', where });
-  }
-  return document;
-}
-
-function contentOf(document: Document.Parsed, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch (cause) {
-    // Aliases that would multiply without end.
-    throw new AgentError({ what: 'this YAML cannot be read', where: file, cause });
-  }
 }
 
 const USUAL_GUESTS = guestSettingsSchema.parse({});
