@@ -58,9 +58,10 @@ test('a pool that is unmounted is told at once; one that only fills up is not', 
   expect(plane.calls.filter(({ method }) => method === 'notifyStorageChange')).toHaveLength(1);
 });
 
-test('a change whose request is lost is sent again', async () => {
+/** A node one of whose changes is lost on its way to the control plane, or whose answer is on its way back. */
+async function loseOnce(part: 'before' | 'after'): Promise<{ plane: ControlPlane; agent: Agent }> {
   const { plane, agent } = await members();
-  plane.fault.before = () => {
+  plane.fault[part] = () => {
     plane.fault = {};
     throw new ConnectError('lost', Code.Unavailable);
   };
@@ -70,21 +71,16 @@ test('a change whose request is lost is sent again', async () => {
   await agent.said(/unreachable/);
   await agent.clock.skip();
   await plane.answered('notifyVMChange', 2);
+  return { plane, agent };
+}
+
+test('a change whose request is lost is sent again', async () => {
+  const { plane } = await loseOnce('before');
   expect(recorded(plane)).toEqual([]);
 });
 
 test('a change whose answer is lost is sent again under its number, and applied once', async () => {
-  const { plane, agent } = await members();
-  plane.fault.after = () => {
-    plane.fault = {};
-    throw new ConnectError('lost', Code.Unavailable);
-  };
-  agent.vms = [];
-  agent.membership.changed();
-  await plane.answered('notifyVMChange', 1);
-  await agent.said(/unreachable/);
-  await agent.clock.skip();
-  await plane.answered('notifyVMChange', 2);
+  const { plane, agent } = await loseOnce('after');
   const [first, second] = plane.calls.filter(({ method }) => method === 'notifyVMChange');
   expect(second?.request).toEqual(first?.request);
   expect(recorded(plane)).toEqual([]);
