@@ -120,6 +120,15 @@ export interface CustomizationSpecs {
   windowsSpec: Json | null;
 }
 
+export interface DepartedNodes {
+  departedAt: Timestamp;
+  departedBy: string;
+  hostname: string;
+  how: string;
+  nodeId: string;
+  reason: Generated<string>;
+}
+
 export interface DhcpStaticBindings {
   createdAt: Generated<Timestamp>;
   description: Generated<string>;
@@ -212,6 +221,26 @@ export interface IpAllocations {
   poolId: string;
   portId: string | null;
   updatedAt: Generated<Timestamp>;
+}
+
+export interface JoinTokens {
+  createdAt: Generated<Timestamp>;
+  createdBy: string;
+  description: Generated<string>;
+  expiresAt: Timestamp;
+  id: Generated<string>;
+  maxUses: Generated<number>;
+  revokedAt: Timestamp | null;
+  secretHash: Buffer;
+}
+
+export interface JoinTokenUses {
+  address: string;
+  firstUsedAt: Timestamp;
+  hostname: string;
+  lastUsedAt: Timestamp;
+  nodeId: string;
+  tokenId: string;
 }
 
 export interface Leadership {
@@ -380,6 +409,30 @@ export interface SubnetPools {
   updatedAt: Generated<Timestamp>;
 }
 
+export interface Tasks {
+  cancelRequestedAt: Timestamp | null;
+  createdAt: Generated<Timestamp>;
+  errorCode: string | null;
+  errorMessage: string | null;
+  expiresAt: Timestamp;
+  finishedAt: Timestamp | null;
+  generation: Generated<number>;
+  id: Generated<string>;
+  message: Generated<string>;
+  nodeId: string;
+  objectId: string;
+  objectType: string;
+  progress: Generated<number>;
+  reportNumber: Generated<number>;
+  request: Json;
+  requestedBy: string;
+  result: Json | null;
+  sentAt: Timestamp | null;
+  startedAt: Timestamp | null;
+  state: Generated<string>;
+  verb: string;
+}
+
 export interface UserRoles {
   assignedAt: Generated<Timestamp>;
   assignedBy: string | null;
@@ -485,12 +538,15 @@ export interface DB {
   certificates: Certificates;
   clusters: Clusters;
   customizationSpecs: CustomizationSpecs;
+  departedNodes: DepartedNodes;
   dhcpStaticBindings: DhcpStaticBindings;
   drsRecommendations: DrsRecommendations;
   folders: Folders;
   globalRules: GlobalRules;
   images: Images;
   ipAllocations: IpAllocations;
+  joinTokens: JoinTokens;
+  joinTokenUses: JoinTokenUses;
   leadership: Leadership;
   macRegistry: MacRegistry;
   nodeHeartbeats: NodeHeartbeats;
@@ -505,6 +561,7 @@ export interface DB {
   ssoConfigs: SsoConfigs;
   storagePools: StoragePools;
   subnetPools: SubnetPools;
+  tasks: Tasks;
   userRoles: UserRoles;
   users: Users;
   virtualMachines: VirtualMachines;

@@ -9,6 +9,7 @@ export const VALUE_SETS = {
   audit_log_status: ['success', 'failure'],
   clusters_drs_automation: ['MANUAL', 'PARTIAL', 'FULL'],
   customization_specs_type: ['LINUX', 'WINDOWS'],
+  departed_nodes_how: ['DELETED', 'LEFT'],
   drs_recommendations_priority: ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'],
   drs_recommendations_recommendation_type: ['MIGRATE', 'POWER_ON', 'POWER_OFF'],
   drs_recommendations_status: ['PENDING', 'APPROVED', 'APPLIED', 'REJECTED'],
@@ -34,6 +35,17 @@ export const VALUE_SETS = {
   storage_pools_origin: ['control-plane', 'host-discovered', 'imported'],
   storage_pools_phase: ['PENDING', 'READY', 'DEGRADED', 'ERROR', 'DELETING'],
   storage_pools_pool_type: ['UNKNOWN', 'DIRECTORY', 'FILESYSTEM', 'LVM', 'NFS'],
+  tasks_error_code: [
+    ...(['UNSPECIFIED', 'UNSUPPORTED', 'INVALID', 'NOT_FOUND', 'CONFLICT', 'EXPIRED'] as const),
+    ...(['TIMEOUT', 'UNAVAILABLE', 'INTERRUPTED', 'OUTDATED', 'CANCELED', 'MAINTENANCE'] as const),
+  ],
+  tasks_object_type: ['VM', 'VOLUME', 'POOL', 'INTERFACE', 'NODE'],
+  tasks_state: ['QUEUED', 'SENT', 'ACCEPTED', 'RUNNING', 'DONE', 'FAILED', 'CANCELED'],
+  tasks_verb: [
+    ...(['defineVm', 'startVm', 'shutdownVm', 'stopVm', 'rebootVm', 'undefineVm'] as const),
+    ...(['createVolume', 'deleteVolume', 'mountPool', 'unmountPool'] as const),
+    ...(['configureNetwork', 'setMaintenance'] as const),
+  ],
   users_role: ['admin', 'operator', 'viewer'],
   virtual_machines_origin: ['control-plane', 'host-discovered', 'imported'],
   virtual_machines_power_state: [

@@ -1,4 +1,5 @@
--- Roles, API keys, single sign-on, organizations, administrators' addresses, global rules, certificates.
+-- Roles, API keys, single sign-on, organizations, administrators' addresses, global rules, certificates, join tokens, nodes
+-- that are gone, tasks.
 
 CREATE TABLE roles (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -114,6 +115,83 @@ CREATE TABLE certificates (
   CONSTRAINT certificates_fingerprint_key UNIQUE (fingerprint),
   CONSTRAINT certificates_life CHECK (issued_at < expires_at)
 );
+
+-- What a host joins with. Of a token only the SHA-256 of its secret is kept, as of API keys. It belongs to the first keys that
+-- present it, as many as it may have.
+CREATE TABLE join_tokens (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  secret_hash bytea NOT NULL CONSTRAINT join_tokens_secret_hash_length CHECK (length(secret_hash) = 32),
+  description text NOT NULL DEFAULT '' CONSTRAINT join_tokens_description_length CHECK (length(description) <= 255),
+  created_by text NOT NULL CONSTRAINT join_tokens_created_by_length CHECK (length(created_by) BETWEEN 1 AND 255),
+  max_uses integer NOT NULL DEFAULT 1 CONSTRAINT join_tokens_max_uses_range CHECK (max_uses BETWEEN 1 AND 10000),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL,
+  revoked_at timestamptz,
+  CONSTRAINT join_tokens_secret_hash_key UNIQUE (secret_hash),
+  CONSTRAINT join_tokens_life CHECK (created_at < expires_at)
+);
+
+-- Who used a token: one row a key. The node may be gone since.
+CREATE TABLE join_token_uses (
+  token_id uuid NOT NULL REFERENCES join_tokens (id) ON DELETE CASCADE,
+  node_id uuid NOT NULL,
+  hostname text NOT NULL,
+  address text NOT NULL,
+  first_used_at timestamptz NOT NULL,
+  last_used_at timestamptz NOT NULL,
+  PRIMARY KEY (token_id, node_id)
+);
+CREATE INDEX join_token_uses_node_id_index ON join_token_uses (node_id);
+
+-- Nodes that were deleted or have left. They are refused until they use a join token that they had not used before.
+CREATE TABLE departed_nodes (
+  node_id uuid PRIMARY KEY,
+  hostname text NOT NULL,
+  how text NOT NULL CONSTRAINT departed_nodes_how_value CHECK (how IN ('DELETED', 'LEFT')),
+  departed_at timestamptz NOT NULL,
+  departed_by text NOT NULL,
+  reason text NOT NULL DEFAULT ''
+);
+
+-- What nodes are to do, and what came of it. QUEUED: not sent yet; SENT: down the node's stream, and nothing was heard. Times
+-- are the control plane's. A node's tasks go with it; the audit log has that they were given.
+CREATE TABLE tasks (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  node_id uuid NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
+  verb text NOT NULL CONSTRAINT tasks_verb_value CHECK (verb IN (
+    'defineVm', 'startVm', 'shutdownVm', 'stopVm', 'rebootVm', 'undefineVm', 'createVolume', 'deleteVolume',
+    'mountPool', 'unmountPool', 'configureNetwork', 'setMaintenance')),
+  object_type text NOT NULL CONSTRAINT tasks_object_type_value CHECK (object_type IN (
+    'VM', 'VOLUME', 'POOL', 'INTERFACE', 'NODE')),
+  object_id text NOT NULL,
+  -- The message quantix.v1.Task in protobuf's JSON.
+  request jsonb NOT NULL CONSTRAINT tasks_request_object CHECK (jsonb_typeof(request) = 'object'),
+  generation bigint NOT NULL DEFAULT 0 CONSTRAINT tasks_generation_natural CHECK (generation >= 0),
+  state text NOT NULL DEFAULT 'QUEUED' CONSTRAINT tasks_state_value CHECK (state IN (
+    'QUEUED', 'SENT', 'ACCEPTED', 'RUNNING', 'DONE', 'FAILED', 'CANCELED')),
+  progress integer NOT NULL DEFAULT 0 CONSTRAINT tasks_progress_range CHECK (progress BETWEEN 0 AND 100),
+  message text NOT NULL DEFAULT '',
+  error_code text CONSTRAINT tasks_error_code_value CHECK (error_code IN (
+    'UNSPECIFIED', 'UNSUPPORTED', 'INVALID', 'NOT_FOUND', 'CONFLICT', 'EXPIRED', 'TIMEOUT', 'UNAVAILABLE',
+    'INTERRUPTED', 'OUTDATED', 'CANCELED', 'MAINTENANCE')),
+  error_message text,
+  -- The message quantix.v1.TaskResult in protobuf's JSON.
+  result jsonb,
+  report_number bigint NOT NULL DEFAULT 0 CONSTRAINT tasks_report_number_natural CHECK (report_number >= 0),
+  requested_by text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL,
+  sent_at timestamptz,
+  started_at timestamptz,
+  finished_at timestamptz,
+  cancel_requested_at timestamptz,
+  CONSTRAINT tasks_finished_is_final CHECK ((finished_at IS NOT NULL) = (state IN ('DONE', 'FAILED', 'CANCELED'))),
+  CONSTRAINT tasks_error_of_failure CHECK ((error_code IS NOT NULL) = (state IN ('FAILED', 'CANCELED'))),
+  CONSTRAINT tasks_error_has_message CHECK ((error_code IS NULL) = (error_message IS NULL))
+) WITH (fillfactor = 70);
+CREATE INDEX tasks_node_id_index ON tasks (node_id, created_at);
+CREATE INDEX tasks_unfinished_index ON tasks (node_id, created_at) WHERE finished_at IS NULL;
+CREATE INDEX tasks_created_at_index ON tasks (created_at);
 
 CREATE TRIGGER roles_updated_at BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER sso_configs_updated_at BEFORE UPDATE ON sso_configs FOR EACH ROW EXECUTE FUNCTION set_updated_at();

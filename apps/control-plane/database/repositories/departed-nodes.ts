@@ -1,0 +1,98 @@
+import { type Kysely, sql } from 'kysely';
+import type { Executor } from '../database.ts';
+import type { Row } from '../rows.ts';
+import type { DB } from '../schema.ts';
+import type { ValueOf } from '../values.ts';
+import { enterAudit } from './audit-log.ts';
+
+/** A node that was deleted or has left. */
+export type DepartedNode = Row<'departedNodes'>;
+
+/** How and why a node goes. */
+export interface Departure {
+  readonly nodeId: string;
+  readonly how: ValueOf<'departed_nodes_how'>;
+  /** Who says so. */
+  readonly by: string;
+  readonly reason: string;
+  readonly now: Date;
+}
+
+/**
+ * Ends a node: it is refused from now on, its tasks are gone, and an entry of the audit log says so. A deleted one is removed
+ * from the inventory, with the virtual machines and pools that were known by its reports alone; its managed virtual machines
+ * are marked as lost. Of one that has left all of that stays as it was last reported, and its phase is DISCONNECTED.
+ * @returns whether there was such a node
+ */
+export async function departNode(
+  db: Kysely<DB>,
+  { nodeId, how, by, reason, now }: Departure,
+): Promise<boolean> {
+  return await db.transaction().execute(async (transaction) => {
+    const node = await transaction
+      .selectFrom('nodes')
+      .select('hostname')
+      .where('id', '=', nodeId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (node === undefined) return false;
+    const { hostname } = node;
+    const departure = { hostname, how, departedAt: now, departedBy: by, reason };
+    await transaction
+      .insertInto('departedNodes')
+      .values({ nodeId, ...departure })
+      .onConflict((conflict) => conflict.column('nodeId').doUpdateSet(departure))
+      .execute();
+    await transaction.deleteFrom('tasks').where('nodeId', '=', nodeId).execute();
+    if (how === 'DELETED') await removeFromInventory(transaction, nodeId, now);
+    else {
+      await sql`UPDATE nodes SET phase = 'DISCONNECTED' WHERE id = ${nodeId}`.execute(transaction);
+    }
+    await enterAudit(transaction, {
+      ...{ action: how === 'DELETED' ? 'node.delete' : 'node.leave', username: by },
+      ...{ resourceType: 'node', resourceId: nodeId, resourceName: hostname, details: { reason } },
+    });
+    return true;
+  });
+}
+
+async function removeFromInventory(db: Executor, nodeId: string, now: Date): Promise<void> {
+  await sql`DELETE FROM virtual_machines WHERE node_id = ${nodeId} AND NOT is_managed`.execute(db);
+  await sql`
+    UPDATE virtual_machines
+    SET power_state = 'UNKNOWN', lost_reason = 'its node was deleted', lost_at = ${now}
+    WHERE node_id = ${nodeId} AND lost_at IS NULL`.execute(db);
+  // A pool that another host reported too, or that has volumes recorded, is more than this node's.
+  await sql`
+    DELETE FROM storage_pools AS pool USING pool_host_statuses AS status
+    WHERE status.pool_id = pool.id AND status.node_id = ${nodeId} AND NOT pool.is_managed
+      AND NOT EXISTS (SELECT FROM pool_host_statuses WHERE pool_id = pool.id AND node_id <> ${nodeId})
+      AND NOT EXISTS (SELECT FROM volumes WHERE pool_id = pool.id)`.execute(db);
+  await sql`DELETE FROM nodes WHERE id = ${nodeId}`.execute(db);
+}
+
+/** How a node went; `undefined` if it did not, or was readmitted. */
+export async function findDepartedNode(
+  db: Executor,
+  nodeId: string,
+): Promise<DepartedNode | undefined> {
+  return await db
+    .selectFrom('departedNodes')
+    .selectAll()
+    .where('nodeId', '=', nodeId)
+    .executeTakeFirst();
+}
+
+/** Nodes that are gone, the last one first. */
+export async function listDepartedNodes(db: Executor): Promise<DepartedNode[]> {
+  return await db.selectFrom('departedNodes').selectAll().orderBy('departedAt', 'desc').execute();
+}
+
+/** Forgets that a node went. `useJoinToken` does it with a new token. @returns whether it had gone */
+export async function readmitNode(db: Executor, nodeId: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('departedNodes')
+    .where('nodeId', '=', nodeId)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}

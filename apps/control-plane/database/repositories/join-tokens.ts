@@ -1,0 +1,177 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { Executor } from '../database.ts';
+import { findRow, insertRow, listRows, type Row } from '../rows.ts';
+import type { DB } from '../schema.ts';
+import { enterAudit } from './audit-log.ts';
+import { readmitNode } from './departed-nodes.ts';
+
+/** A token without what it is known by. */
+export type JoinToken = Omit<Row<'joinTokens'>, 'secretHash'>;
+
+/** One key that a token belongs to. */
+export type JoinTokenUse = Row<'joinTokenUses'>;
+
+/** What a new token is to be. */
+export interface JoinTokenRequest {
+  readonly description: string;
+  readonly createdBy: string;
+  /** How many hosts may join with it. */
+  readonly maxUses: number;
+  readonly expiresAt: Date;
+}
+
+/** Who presents a token. */
+export interface JoinTokenBearer {
+  readonly secret: string;
+  /** Made of the bearer's key. */
+  readonly nodeId: string;
+  readonly hostname: string;
+  /** Where the call came from. */
+  readonly address: string;
+  readonly now: Date;
+}
+
+/** What becomes of a token that is presented. A revoked one is as one that never was. */
+export type JoinTokenVerdict = 'accepted' | 'unknown' | 'used' | 'expired';
+
+/** Bytes of a secret. */
+const SECRET_BYTES = 32;
+
+/**
+ * Makes a token, with an entry in the audit log.
+ * @returns the secret, which is not kept and can be shown this once
+ * @throws RefusedChangeError if a value is out of its range
+ */
+export async function createJoinToken(
+  db: Kysely<DB>,
+  { description, createdBy, maxUses, expiresAt }: JoinTokenRequest,
+): Promise<{ secret: string; token: JoinToken }> {
+  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  const token = await db.transaction().execute(async (transaction) => {
+    const row = await insertRow(transaction, 'joinTokens', {
+      ...{ description, createdBy, maxUses, expiresAt },
+      secretHash: hashOf(secret),
+    });
+    const details = { description, maxUses, expiresAt: expiresAt.toISOString() };
+    await enterAudit(transaction, {
+      ...{ action: 'join-token.create', username: createdBy, details },
+      ...{ resourceType: 'join-token', resourceId: row.id },
+    });
+    return withoutHash(row);
+  });
+  return { secret, token };
+}
+
+/**
+ * Presents a token: it belongs to the first keys that come, as many as it may have, and each of these may come again until it
+ * expires. A node that was deleted or has left is readmitted by a token that it had not used before; to one that it had, it is
+ * as used up. The first use by a key is entered in the audit log.
+ */
+export async function useJoinToken(
+  db: Kysely<DB>,
+  { secret, nodeId, hostname, address, now }: JoinTokenBearer,
+): Promise<JoinTokenVerdict> {
+  return await db.transaction().execute(async (transaction) => {
+    // Locked: of two keys that come at once to the last use the second sees that of the first.
+    const token = await transaction
+      .selectFrom('joinTokens')
+      .selectAll()
+      .where('secretHash', '=', hashOf(secret))
+      .where('revokedAt', 'is', null)
+      .forUpdate()
+      .executeTakeFirst();
+    if (token === undefined) return 'unknown';
+    if (token.expiresAt <= now) return 'expired';
+    const uses = await listUses(transaction, [token.id]);
+    const own = uses.find((one) => one.nodeId === nodeId);
+    if (own === undefined && uses.length >= token.maxUses) return 'used';
+    const departed = await transaction
+      .selectFrom('departedNodes')
+      .select('nodeId')
+      .where('nodeId', '=', nodeId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (own !== undefined) {
+      if (departed !== undefined) return 'used';
+      await transaction
+        .updateTable('joinTokenUses')
+        .set({ lastUsedAt: now, hostname, address })
+        .where('tokenId', '=', token.id)
+        .where('nodeId', '=', nodeId)
+        .execute();
+      return 'accepted';
+    }
+    const use = { tokenId: token.id, nodeId, hostname, address };
+    await insertRow(transaction, 'joinTokenUses', { ...use, firstUsedAt: now, lastUsedAt: now });
+    if (departed !== undefined) await readmitNode(transaction, nodeId);
+    await enterAudit(transaction, {
+      ...{ action: 'node.join', details: { token: token.id, address } },
+      ...{ resourceType: 'node', resourceId: nodeId, resourceName: hostname },
+    });
+    return 'accepted';
+  });
+}
+
+/** All tokens, oldest first, each with the keys that it belongs to. */
+export async function listJoinTokens(
+  db: Executor,
+): Promise<(JoinToken & { uses: JoinTokenUse[] })[]> {
+  const tokens = await listRows(db, 'joinTokens');
+  const uses = await listUses(
+    db,
+    tokens.map(({ id }) => id),
+  );
+  const byToken = Map.groupBy(uses, ({ tokenId }) => tokenId);
+  return tokens.map((row) => ({ ...withoutHash(row), uses: byToken.get(row.id) ?? [] }));
+}
+
+/**
+ * Revokes a token, with an entry in the audit log; nodes that joined with it stay.
+ * @returns whether it was there and not revoked yet
+ */
+export async function revokeJoinToken(
+  db: Kysely<DB>,
+  id: string,
+  { by, now }: { by: string; now: Date },
+): Promise<boolean> {
+  return await db.transaction().execute(async (transaction) => {
+    const { numUpdatedRows } = await transaction
+      .updateTable('joinTokens')
+      .set({ revokedAt: now })
+      .where('id', '=', id)
+      .where('revokedAt', 'is', null)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return false;
+    await enterAudit(transaction, {
+      ...{ action: 'join-token.revoke', username: by },
+      ...{ resourceType: 'join-token', resourceId: id },
+    });
+    return true;
+  });
+}
+
+export async function findJoinToken(db: Executor, id: string): Promise<JoinToken | undefined> {
+  const row = await findRow(db, 'joinTokens', id);
+  return row === undefined ? undefined : withoutHash(row);
+}
+
+async function listUses(db: Executor, tokens: readonly string[]): Promise<JoinTokenUse[]> {
+  if (tokens.length === 0) return [];
+  return await db
+    .selectFrom('joinTokenUses')
+    .selectAll()
+    .where('tokenId', 'in', tokens)
+    .orderBy('firstUsedAt')
+    .orderBy('nodeId')
+    .execute();
+}
+
+function withoutHash({ secretHash: _hash, ...token }: Row<'joinTokens'>): JoinToken {
+  return token;
+}
+
+/** A secret of 256 random bits needs neither salt nor a slow hash. */
+function hashOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}

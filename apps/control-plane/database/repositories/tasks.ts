@@ -1,0 +1,279 @@
+import { create, fromJsonString, toJson } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type Kysely, sql } from 'kysely';
+import {
+  type Task,
+  TaskErrorCode,
+  type TaskReport,
+  TaskResultSchema,
+  TaskSchema,
+  TaskState,
+} from '../../../proto/gen/quantix/v1/task_pb.js';
+import type { Executor } from '../database.ts';
+import { findRow, insertRow, type Row } from '../rows.ts';
+import type { DB } from '../schema.ts';
+import { VALUE_SETS, type ValueOf } from '../values.ts';
+import { enterAudit } from './audit-log.ts';
+
+/** A task, as it is kept. */
+export type TaskRow = Row<'tasks'>;
+
+/** What is to be done: one of the verbs of `quantix.v1.Task`. */
+export type TaskVerb = Extract<Task['verb'], { case: string }>;
+
+/** What a new task is to be. */
+export interface TaskRequest {
+  readonly nodeId: string;
+  readonly verb: TaskVerb;
+  /** See `Task.generation`; 0 if absent. */
+  readonly generation?: number;
+  readonly requestedBy: string;
+  readonly expiresAt: Date;
+  /** Name of what it is about, for the audit log. */
+  readonly objectName?: string;
+}
+
+/** What a task is about. */
+export interface TaskObject {
+  readonly type: ValueOf<'tasks_object_type'>;
+  /** UUID of a virtual machine, id of a pool, `pool/name` of a volume, name of an interface, id of a node. */
+  readonly id: string;
+}
+
+/** Longest text of a host that is kept, in characters. */
+const LONGEST_TEXT = 4096;
+
+/**
+ * Makes a task, with an entry in the audit log. Whoever holds the node's stream open has to be told.
+ * @throws RefusedChangeError if there is no such node
+ */
+export async function createTask(db: Kysely<DB>, request: TaskRequest): Promise<TaskRow> {
+  const { nodeId, verb, generation = 0, requestedBy, expiresAt, objectName } = request;
+  const id = crypto.randomUUID();
+  const task = create(TaskSchema, {
+    ...{ id, verb, requestedBy, generation: BigInt(generation) },
+    expiresAt: timestampFromDate(expiresAt),
+  });
+  const object = objectOf(verb, nodeId);
+  return await db.transaction().execute(async (transaction) => {
+    const row = await insertRow(transaction, 'tasks', {
+      ...{ id, nodeId, verb: verb.case, objectType: object.type, objectId: object.id },
+      ...{ generation, requestedBy, expiresAt },
+      request: JSON.stringify(toJson(TaskSchema, task)),
+    });
+    await enterAudit(transaction, {
+      ...{ action: `task.${verb.case}`, username: requestedBy },
+      ...{ resourceType: object.type.toLowerCase(), resourceName: objectName ?? object.id },
+      resourceId: isUuid(object.id) ? object.id : null,
+      details: { task: id, node: nodeId },
+    });
+    return row;
+  });
+}
+
+export const findTask = (db: Executor, id: string) => findRow(db, 'tasks', id);
+
+/** Tasks, the newest first. @param limit at most as many */
+export async function listTasks(
+  db: Executor,
+  { nodeId, limit }: { nodeId?: string | undefined; limit: number },
+): Promise<TaskRow[]> {
+  let query = db.selectFrom('tasks').selectAll();
+  if (nodeId !== undefined) query = query.where('nodeId', '=', nodeId);
+  return await query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).execute();
+}
+
+/** A task that a node is to be sent. */
+export interface UnfinishedTask {
+  readonly task: Task;
+  /** Whether it is to be taken back, too. */
+  readonly isCancelRequested: boolean;
+}
+
+/**
+ * What each new stream of a node begins with: its tasks whose end was not reported, oldest first. One that expired before it
+ * was ever sent is not among them.
+ */
+export async function listUnfinishedTasks(
+  db: Executor,
+  nodeId: string,
+  now: Date,
+): Promise<UnfinishedTask[]> {
+  const rows = await db
+    .selectFrom('tasks')
+    .select(['request', 'cancelRequestedAt'])
+    .where('nodeId', '=', nodeId)
+    .where('finishedAt', 'is', null)
+    .where((where) => where.or([where('state', '<>', 'QUEUED'), where('expiresAt', '>', now)]))
+    .orderBy('createdAt')
+    .orderBy('id')
+    .execute();
+  return rows.map(({ request, cancelRequestedAt }) => ({
+    task: fromJsonString(TaskSchema, JSON.stringify(request)),
+    isCancelRequested: cancelRequestedAt !== null,
+  }));
+}
+
+/**
+ * Records that a task goes down its node's stream, before it does.
+ * @returns whether it may: one that is finished, or was taken back or expired before it was ever sent, may not
+ */
+export async function recordTaskSent(db: Executor, id: string, now: Date): Promise<boolean> {
+  const { rows } = await sql`
+    UPDATE tasks SET state = CASE state WHEN 'QUEUED' THEN 'SENT' ELSE state END, sent_at = coalesce(sent_at, ${now})
+    WHERE id = ${id} AND finished_at IS NULL AND (state <> 'QUEUED' OR expires_at > ${now})
+    RETURNING id`.execute(db);
+  return rows.length > 0;
+}
+
+/** States of reports, as they are kept. */
+const STATES: Partial<Record<TaskState, 'ACCEPTED' | 'RUNNING' | 'DONE' | 'FAILED'>> = {
+  [TaskState.ACCEPTED]: 'ACCEPTED',
+  [TaskState.RUNNING]: 'RUNNING',
+  [TaskState.DONE]: 'DONE',
+  [TaskState.FAILED]: 'FAILED',
+};
+
+/** What became of a report. */
+export interface TaskReportVerdict {
+  /** Whether the node has such a task. */
+  readonly isKnown: boolean;
+  /** The task, if the report changed it. */
+  readonly task: TaskRow | undefined;
+}
+
+/**
+ * Records how far a task is. Of two reports the one with the greater number counts, whichever comes first, and a final one is
+ * never replaced. A task of another node is as one that is not there. A state that is not known changes nothing.
+ */
+export async function recordTaskReport(
+  db: Executor,
+  nodeId: string,
+  report: TaskReport,
+  now: Date,
+): Promise<TaskReportVerdict> {
+  const { taskId, number, error, progressPercent } = report;
+  if (!isUuid(taskId)) return { isKnown: false, task: undefined };
+  const isCanceled = error?.code === TaskErrorCode.CANCELED;
+  const reported = STATES[report.state];
+  if (reported !== undefined) {
+    const state = reported === 'FAILED' && isCanceled ? 'CANCELED' : reported;
+    const hasFailed = reported === 'FAILED';
+    const isFinal = hasFailed || reported === 'DONE';
+    const result =
+      report.result === undefined || reported !== 'DONE'
+        ? null
+        : JSON.stringify(toJson(TaskResultSchema, report.result)).replaceAll('\\u0000', '');
+    const { rows } = await sql<TaskRow>`
+      UPDATE tasks SET state = ${state}, report_number = ${number},
+        progress = ${reported === 'DONE' ? 100 : Math.min(progressPercent, 100)},
+        message = ${keptText(report.message)},
+        error_code = ${hasFailed ? errorCodeOf(error?.code) : null},
+        error_message = ${hasFailed ? keptText(error?.message ?? '') : null},
+        result = ${result}::jsonb,
+        sent_at = coalesce(sent_at, ${now}),
+        started_at = CASE WHEN ${reported === 'RUNNING' || reported === 'DONE'} THEN coalesce(started_at, ${now})
+          ELSE started_at END,
+        finished_at = ${isFinal ? now : null}::timestamptz
+      WHERE id = ${taskId} AND node_id = ${nodeId} AND report_number < ${number} AND finished_at IS NULL
+      RETURNING *`.execute(db);
+    if (rows[0] !== undefined) return { isKnown: true, task: rows[0] };
+  }
+  const known = await db
+    .selectFrom('tasks')
+    .select('id')
+    .where('id', '=', taskId)
+    .where('nodeId', '=', nodeId)
+    .executeTakeFirst();
+  return { isKnown: known !== undefined, task: undefined };
+}
+
+/**
+ * Ends what expired before it was ever sent. What came of one that was sent only its node can tell.
+ * @returns ids of the tasks that ended
+ */
+export async function expireTasks(db: Executor, now: Date): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    UPDATE tasks SET state = 'FAILED', error_code = 'EXPIRED', finished_at = ${now},
+      error_message = 'its node did not take it in time'
+    WHERE finished_at IS NULL AND state = 'QUEUED' AND expires_at <= ${now} RETURNING id`.execute(
+    db,
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Takes a task back, with an entry in the audit log. One that was never sent ends at once; for another its node has to be told,
+ * which ends it if it has not begun it.
+ * @returns the task as it is now, and whether its node has to be told; `undefined` if there is no such task
+ */
+export async function cancelTask(
+  db: Kysely<DB>,
+  id: string,
+  { by, now }: { by: string; now: Date },
+): Promise<{ task: TaskRow; isNodeToBeTold: boolean } | undefined> {
+  return await db.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .selectFrom('tasks')
+      .selectAll()
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    if (row.finishedAt !== null) return { task: row, isNodeToBeTold: false };
+    const isQueued = row.state === 'QUEUED';
+    const errorMessage = `taken back by ${by} before it was sent`;
+    const end = { state: 'CANCELED', errorCode: 'CANCELED', errorMessage, finishedAt: now };
+    const task = await transaction
+      .updateTable('tasks')
+      .set({ cancelRequestedAt: row.cancelRequestedAt ?? now, ...(isQueued ? end : {}) })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await enterAudit(transaction, {
+      ...{ action: 'task.cancel', username: by, resourceType: 'task', resourceId: id },
+      details: { node: row.nodeId, verb: row.verb, objectId: row.objectId },
+    });
+    return { task, isNodeToBeTold: !isQueued };
+  });
+}
+
+/** What a task is about. */
+function objectOf(verb: TaskVerb, nodeId: string): TaskObject {
+  switch (verb.case) {
+    case 'defineVm':
+      return { type: 'VM', id: verb.value.spec?.id ?? '' };
+    case 'createVolume':
+    case 'deleteVolume': {
+      const { poolId = '', name = '' } = verb.value.volume ?? {};
+      return { type: 'VOLUME', id: `${poolId}/${name}` };
+    }
+    case 'mountPool':
+      return { type: 'POOL', id: verb.value.pool?.id ?? '' };
+    case 'unmountPool':
+      return { type: 'POOL', id: verb.value.poolId };
+    case 'configureNetwork':
+      return { type: 'INTERFACE', id: verb.value.interface };
+    case 'setMaintenance':
+      return { type: 'NODE', id: nodeId };
+    default:
+      return { type: 'VM', id: verb.value.vmId };
+  }
+}
+
+/** A code that a newer host knows is none to us. */
+function errorCodeOf(code: TaskErrorCode | undefined): ValueOf<'tasks_error_code'> {
+  const name = code === undefined ? undefined : TaskErrorCode[code];
+  return VALUE_SETS.tasks_error_code.find((one) => one === name) ?? 'UNSPECIFIED';
+}
+
+/** A host's text as PostgreSQL takes it. */
+function keptText(text: string): string {
+  return text.replaceAll('\0', '').slice(0, LONGEST_TEXT);
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
