@@ -11,6 +11,10 @@ import { ControlPlaneError } from './error.ts';
 
 const path = z.string().startsWith('/', 'is not an absolute path');
 
+const origin = z
+  .url({ protocol: /^https$/, error: 'is not an address such as https://192.0.2.5:9443' })
+  .refine((text) => new URL(text).origin === text, 'is more than https://host:port');
+
 /** What `config.yaml` may say; each key has a default, and any other key is an error. */
 const configSchema = z
   .strictObject({
@@ -64,6 +68,19 @@ const configSchema = z
           renewEvery < stepDownAfter && stepDownAfter < lease,
         'renewEvery must be less than stepDownAfter, and that less than lease',
       ),
+    /** The certificate authority: a private key and its certificate. */
+    authority: path.default('/quantix/vdc/ca.pem'),
+    /** The port of the hosts' agents. */
+    agents: z
+      .strictObject({
+        /** An address of this machine; `::` is all of them, by IPv4 as well. */
+        listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
+        /** 0 is any that is free. */
+        port: z.int().min(0).max(65535).default(9443),
+        /** Where it can be reached as well, or is going to be: hosts are told before anything changes. */
+        announce: z.array(origin).max(16).default([]),
+      })
+      .prefault({}),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),
     socket: path.default('/run/quantix-vdc/controlplane.sock'),
   })

@@ -19,6 +19,7 @@ import { type HealthFacts, isReady, type OpenAlert } from './health/routes.ts';
 import { clearState, writeState } from './health/state-file.ts';
 import type { InventorySources } from './inventory/routes.ts';
 import { databaseAddress, migrateRequest } from './migrate-request.ts';
+import type { Authority } from './trust/authority.ts';
 
 /** Milliseconds between two looks at the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
@@ -34,6 +35,8 @@ const NOT_ASKED: AgedStanding = {
 
 /** The control plane's own state: what it found out, and when. */
 export interface ControlPlane extends InventorySources {
+  /** Which hosts trust it, and by which it knows them. */
+  readonly authority: Authority;
   /** What there is to tell now. */
   facts(): Promise<HealthFacts>;
   /** Works until the signal is aborted. */
@@ -42,6 +45,7 @@ export interface ControlPlane extends InventorySources {
 
 export interface ControlPlaneOptions {
   readonly config: Config;
+  readonly authority: Authority;
   readonly version: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -63,7 +67,7 @@ function electionTimes({
  * there yet is waited for; one that cannot be used is told in `facts`, and tried again.
  */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { config, version, log, signal } = options;
+  const { config, authority, version, log, signal } = options;
   const database = openDatabase(databaseAddress(config), config.database.pool, log);
   const cache = openCache(config.redis.socket, log);
   let problem: string | undefined = 'the database is not migrated yet';
@@ -153,6 +157,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   return {
     database,
     cache,
+    authority,
     facts: async () => ({
       version,
       problem,

@@ -1,4 +1,4 @@
-import { stackOf } from '../error.ts';
+import { ExplainedError, stackOf } from '../error.ts';
 import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
@@ -10,6 +10,7 @@ import { startControlPlane } from './control-plane.ts';
 import { ControlPlaneError } from './error.ts';
 import { healthRoutes } from './health/routes.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
+import { type Authority, openAuthority } from './trust/authority.ts';
 
 /**
  * Runs the control plane until it is told to end: the daemon that the service starts.
@@ -19,23 +20,28 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   try {
     const config = await readConfig(configFile);
+    // Before it is root no more: on FAT, all of /quantix is root's alone.
+    const authority = await openAuthority(config.authority);
     await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
-    await work(config, log, signal);
+    await work({ config, authority, log }, signal);
     log.info('qx-controlplane ends');
     return 0;
   } catch (error) {
-    const isExplained = error instanceof ControlPlaneError || error instanceof TakenError;
+    const isExplained = error instanceof ExplainedError || error instanceof TakenError;
     log.error(isExplained ? error.message : stackOf(error));
     return 1;
   }
 }
 
 /** Serves and works until told to end, or until one of both fails; then the other ends too. */
-async function work(config: Config, log: Logger, told: AbortSignal): Promise<void> {
+async function work(
+  { config, authority, log }: { config: Config; authority: Authority; log: Logger },
+  told: AbortSignal,
+): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([told, failed.signal]);
-  const controlPlane = startControlPlane({ config, version: VERSION, log, signal });
+  const controlPlane = startControlPlane({ config, authority, version: VERSION, log, signal });
   const server = apiServer({
     routes: [...healthRoutes(() => controlPlane.facts()), ...inventoryRoutes(controlPlane)],
     explain: () => undefined,

@@ -15,6 +15,7 @@ import {
 import { askService, probeRedis } from '../../apps/control-plane/health/probes.ts';
 import { healthRoutes } from '../../apps/control-plane/health/routes.ts';
 import { stateFile } from '../../apps/control-plane/health/state-file.ts';
+import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
 import { MIGRATIONS, makeDatabase, SILENT, type TestDatabase } from './database.ts';
@@ -39,6 +40,8 @@ function configText({ address }: TestDatabase): string {
     etcd: { address: 'http://127.0.0.1:1' },
     redis: { socket: join(folder, 'no-redis.sock') },
     socket: join(folder, 'controlplane.sock'),
+    authority: join(folder, 'ca.pem'),
+    agents: { port: 0 },
   });
 }
 
@@ -99,7 +102,9 @@ test('a database that cannot be reached is told in one line', async () => {
 async function withControlPlane(config: Config, work: () => Promise<void>): Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
-  const controlPlane = startControlPlane({ config, version: '1.0.0', log: SILENT, signal });
+  const authority = await openAuthority(config.authority);
+  const options = { config, authority, version: '1.0.0', log: SILENT, signal };
+  const controlPlane = startControlPlane(options);
   const routes = healthRoutes(() => controlPlane.facts());
   const server = apiServer({ routes, explain: () => undefined, onBug: () => undefined });
   await bind(server, config.socket);

@@ -27,6 +27,7 @@ import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { bootChart } from './boot-chart-target.ts';
+import { certificateRequests } from './certificate-request-target.ts';
 import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
@@ -210,5 +211,5 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart, support],
-  ...[spec, journal, qcow2, definition, publicKey],
+  ...[spec, journal, qcow2, definition, publicKey, certificateRequests],
 ];

@@ -4,9 +4,10 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { NodeService } from '../../../proto/gen/quantix/v1/node_service_pb.js';
+import { serverName } from '../../../proto/names.ts';
 import { parseCertificates } from '../identity/chain.ts';
 import type { Credentials } from '../identity/credentials.ts';
-import { serverName, sha256 } from '../identity/pin.ts';
+import { sha256 } from '../identity/pin.ts';
 
 /** A way to the control plane. It connects when it is first used, and again after it broke. */
 export interface Connection {

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
-import { nodeId } from './node-id.ts';
+import { nodeId } from '../../../proto/names.ts';
 
 /** A node's own key; it never leaves the node. */
 export interface NodeKey {

@@ -1,11 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { serverName } from '../../../proto/names.ts';
 import { AgentError, RefusedError } from '../../configuration/error.ts';
-
-/** The name of the servers of a root, made of the SHA-256 of its DER in lower case hex; see `node_service.proto`. */
-export function serverName(fingerprint: string): string {
-  return `${fingerprint.slice(0, 16)}.vdc.quantix.internal`;
-}
 
 export interface Pinning {
   /** `https://host:port`. */

@@ -9,6 +9,8 @@ describe('config.yaml of the control plane', () => {
     expect(standard).toMatchObject({
       database: { socketFolder: '/run/postgresql', pool: { open: 50, idle: 10 } },
       etcd: { address: 'http://127.0.0.1:2379' },
+      authority: '/quantix/vdc/ca.pem',
+      agents: { listen: '::', port: 9443, announce: [] },
       redis: { socket: '/run/redis/redis.sock' },
       leadership: { lease: 15, renewEvery: 5, stepDownAfter: 10 },
     });
@@ -25,6 +27,10 @@ describe('config.yaml of the control plane', () => {
     ['a leader that outlives its lease', 'leadership: { lease: 10 }', 'and that less than lease'],
     ['a path that is none', 'redis: { socket: redis.sock }', 'config.yaml, redis.socket'],
     ['an address that is none', 'etcd: { address: here }', 'config.yaml, etcd.address'],
+    ['a port that is none', 'agents: { port: 65536 }', 'config.yaml, agents.port'],
+    ['a name to listen on', 'agents: { listen: qvdc }', 'config.yaml, agents.listen'],
+    ['an origin without TLS', 'agents: { announce: ["http://a:1"] }', 'agents.announce.0'],
+    ['an origin with a path', 'agents: { announce: ["https://a:1/b"] }', 'agents.announce.0'],
     ['what is no YAML', 'a: [', 'config.yaml, line'],
     ['what is no list of keys', '- 1', 'config.yaml'],
     ['aliases without end', `a: &a [x]\n${'b: *a\n'.repeat(3)}`, 'config.yaml'],

@@ -14,7 +14,7 @@ import {
 } from '../../../../../apps/agent/membership/identity/credentials.ts';
 import { Epochs } from '../../../../../apps/agent/membership/identity/epoch.ts';
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
-import { nodeId } from '../../../../../apps/agent/membership/identity/node-id.ts';
+import { nodeId } from '../../../../../apps/proto/names.ts';
 import { Authority } from '../../../../control-plane/authority.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { FakeClock } from './fake-clock.ts';

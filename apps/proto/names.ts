@@ -11,3 +11,8 @@ export function nodeId(publicKey: KeyObject): string {
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
+
+/** The name of the servers of a root, made of the SHA-256 of its DER in lower case hex; see `node_service.proto`. */
+export function serverName(fingerprint: string): string {
+  return `${fingerprint.slice(0, 16)}.vdc.quantix.internal`;
+}

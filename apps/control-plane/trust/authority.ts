@@ -1,0 +1,166 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf } from '../../error.ts';
+import { readIfThere, writeDurably } from '../../files/durable-file.ts';
+import { nodeId } from '../../proto/names.ts';
+import { ControlPlaneError } from '../error.ts';
+import type { CertificateRequest } from './certificate-request.ts';
+import type { Issuer, Validity } from './issue.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** Milliseconds for which certificates are valid, and for which they were before they were made: clocks differ. */
+const LIFE = 90 * DAY;
+const BEFORE = DAY;
+
+/** Extended key usage of clients (RFC 5280, 4.2.1.12). */
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+
+const PEM = /-----BEGIN (PRIVATE KEY|CERTIFICATE)-----[A-Za-z0-9+/=\s]+-----END \1-----/g;
+
+/** Who a certificate says that a caller is. */
+export interface Identity {
+  readonly nodeId: string;
+  /** Milliseconds since 1970 between which the certificate is valid. */
+  readonly validity: Validity;
+}
+
+/** A server's key, and its certificate with all that lead to the root, the root too. */
+export interface ServerCertificate {
+  /** PEM. */
+  readonly key: string;
+  /** PEM. */
+  readonly chain: string;
+  readonly validity: Validity;
+}
+
+/**
+ * The control plane's certificate authority. The first root signs; the others are trusted beside it, while one takes over
+ * from another.
+ */
+export class Authority {
+  readonly #issuer: Issuer;
+  readonly #roots: readonly X509Certificate[];
+
+  /**
+   * @param pem a private key and its root's certificate, then those of other roots
+   * @throws ControlPlaneError if they do not belong together, or cannot be read
+   */
+  constructor(pem: string, where: string) {
+    const fail = (what: string, cause?: unknown) =>
+      new ControlPlaneError({
+        what: `the certificate authority ${what}`,
+        where,
+        fix: 'Put it back from a backup: without it no host can be reached, and all would have to join anew.',
+        cause,
+      });
+    const texts = [...pem.matchAll(PEM)];
+    const keys = texts.filter(([, kind]) => kind === 'PRIVATE KEY').map(([text]) => text);
+    const certificates = texts.filter(([, kind]) => kind === 'CERTIFICATE').map(([text]) => text);
+    let key: KeyObject;
+    try {
+      this.#roots = certificates.map((text) => new X509Certificate(text));
+      key = createPrivateKey(keys[0] ?? '');
+    } catch (cause) {
+      throw fail('cannot be read', cause);
+    }
+    const [root] = this.#roots;
+    if (keys.length !== 1 || root === undefined) throw fail('is not whole');
+    if (!root.checkPrivateKey(key)) throw fail('has a key that is not its first certificate’s');
+    if (this.#roots.some((one) => !one.ca)) throw fail('has a certificate that is no CA’s');
+    this.#issuer = { certificate: certificates[0] ?? '', key };
+  }
+
+  /** SHA-256 of the DER of the root that signs, lower case hex: what join tokens have. */
+  get fingerprint(): string {
+    return this.fingerprints[0] ?? '';
+  }
+
+  /** Those of all roots, the one that signs first. */
+  get fingerprints(): string[] {
+    return this.#roots.map(sha256);
+  }
+
+  /** PEM: all that nodes are to trust. */
+  get bundle(): string {
+    return this.#roots.map(String).join('');
+  }
+
+  /** Makes a key and certificate for a server, known by the names of all roots and by no address. */
+  async serverCertificate(now = Date.now()): Promise<ServerCertificate> {
+    const { issueServer } = await import('./issue.ts');
+    const validity = { from: now - BEFORE, to: now + LIFE };
+    const made = await issueServer(this.#issuer, this.fingerprints, validity);
+    return { key: made.key, chain: `${made.certificate}\n${this.#issuer.certificate}`, validity };
+  }
+
+  /**
+   * Signs a node's certificate request.
+   * @returns PEM: the node's certificate, and nothing between it and the root
+   */
+  async sign({ publicKey, nodeId: id }: CertificateRequest, now = Date.now()): Promise<string> {
+    const { issueNode } = await import('./issue.ts');
+    const validity = { from: now - BEFORE, to: now + LIFE };
+    return await issueNode(this.#issuer, { publicKey, nodeId: id }, validity);
+  }
+
+  /**
+   * Tells which node a certificate is of, whatever the time.
+   * @param der as TLS had it: whoever shows it has its key
+   * @returns `undefined` if no root has signed it for a node
+   */
+  identify(der: Uint8Array): Identity | undefined {
+    const certificate = new X509Certificate(der);
+    const isOurs = this.#roots.some(
+      (root) => certificate.checkIssued(root) && certificate.verify(root.publicKey),
+    );
+    if (!isOurs || certificate.ca || certificate.keyUsage?.includes(CLIENT_AUTH) !== true) {
+      return undefined;
+    }
+    return {
+      nodeId: nodeId(certificate.publicKey),
+      validity: {
+        from: certificate.validFromDate.getTime(),
+        to: certificate.validToDate.getTime(),
+      },
+    };
+  }
+}
+
+/** Whether a certificate is to be made anew: a third or less of its life is left, or the clock is outside of it. */
+export function isDue({ validity: { from, to } }: ServerCertificate, now: number): boolean {
+  return now < from || now >= to - (to - from) / 3;
+}
+
+/**
+ * Opens the certificate authority, or makes it where there is none. All of it is one file, so that a cut of power leaves it
+ * whole or not there.
+ * @param file whose folder is made; only its owner may read it
+ * @throws ControlPlaneError if it cannot be read: nothing takes its place
+ * @throws DiskError if it cannot be written
+ */
+export async function openAuthority(file: string): Promise<Authority> {
+  const kept = await read(file);
+  if (kept !== undefined) return new Authority(kept, file);
+  const { makeRoot } = await import('./issue.ts');
+  const { key, certificate } = await makeRoot();
+  const text = `${key}\n${certificate}\n`;
+  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
+  await writeDurably(file, text, 0o600);
+  return new Authority(text, file);
+}
+
+async function read(file: string): Promise<string | undefined> {
+  try {
+    return await readIfThere(file);
+  } catch (cause) {
+    const what = `the certificate authority cannot be read: ${messageOf(cause)}`;
+    throw new ControlPlaneError({ what, where: file, cause });
+  }
+}
+
+function sha256(certificate: X509Certificate): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+}

@@ -1,0 +1,117 @@
+import '@abraham/reflection';
+import { type KeyObject, randomBytes, type webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+import { serverName } from '../../proto/names.ts';
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+/** Milliseconds since 1970. */
+export interface Validity {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A root's certificate, and the key that signs with it. */
+export interface Issuer {
+  /** PEM. */
+  readonly certificate: string;
+  readonly key: KeyObject;
+}
+
+/**
+ * A root is valid whatever the clock said when it was made, and without an end that is known (RFC 5280, 4.1.2.5): another
+ * one takes over when people say so, not when a date does.
+ */
+const ROOT_VALIDITY: Validity = {
+  from: Date.UTC(2020, 0, 1),
+  to: Date.UTC(9999, 11, 31, 23, 59, 59),
+};
+
+/** Makes a root with a key of its own. @returns its certificate and key in PEM */
+export async function makeRoot(): Promise<{ certificate: string; key: string }> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serial(),
+    // Its own name, so that nobody looks for the issuer of a certificate among roots of the same name.
+    name: [{ CN: [`QvDC ${randomBytes(4).toString('hex')}`] }],
+    ...dates(ROOT_VALIDITY),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 1, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: certificate.toString('pem'), key: await pkcs8(keys.privateKey) };
+}
+
+/**
+ * Makes a key and certificate for a server.
+ * @param fingerprints of the roots by whose names it is to be known
+ * @returns PEM
+ */
+export async function issueServer(
+  issuer: Issuer,
+  fingerprints: readonly string[],
+  validity: Validity,
+): Promise<{ certificate: string; key: string }> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const names = fingerprints.map((one) => ({ type: 'dns' as const, value: serverName(one) }));
+  const certificate = await issue(issuer, keys.publicKey, 'QvDC', validity, [
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+    new x509.SubjectAlternativeNameExtension(names),
+  ]);
+  return { certificate, key: await pkcs8(keys.privateKey) };
+}
+
+/** Makes a node's certificate, which is good for calling as this node and nothing else. @returns PEM */
+export async function issueNode(
+  issuer: Issuer,
+  node: { publicKey: KeyObject; nodeId: string },
+  validity: Validity,
+): Promise<string> {
+  const publicKey = node.publicKey.toCryptoKey(ALGORITHM, true, ['verify']);
+  return await issue(issuer, publicKey, node.nodeId, validity, [
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+  ]);
+}
+
+async function issue(
+  { certificate, key }: Issuer,
+  publicKey: webcrypto.CryptoKey,
+  name: string,
+  validity: Validity,
+  extensions: x509.Extension[],
+): Promise<string> {
+  const root = new x509.X509Certificate(certificate);
+  const made = await x509.X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject: [{ CN: [name] }],
+    issuer: root.subject,
+    ...dates(validity),
+    signingAlgorithm: ALGORITHM,
+    publicKey,
+    signingKey: key.toCryptoKey(ALGORITHM, false, ['sign']),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      await x509.AuthorityKeyIdentifierExtension.create(root.publicKey),
+      ...extensions,
+    ],
+  });
+  return made.toString('pem');
+}
+
+function dates({ from, to }: Validity) {
+  return { notBefore: new Date(from), notAfter: new Date(to) };
+}
+
+async function pkcs8(key: webcrypto.CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+/** 16 bytes of chance, positive and not longer than RFC 5280 (4.1.2.2) has it. */
+function serial(): string {
+  return `01${randomBytes(15).toString('hex')}`;
+}

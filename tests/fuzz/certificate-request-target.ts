@@ -1,0 +1,19 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
+import { readCertificateRequest } from '../../apps/control-plane/trust/certificate-request.ts';
+import { nodeId } from '../../apps/proto/names.ts';
+import { mutate } from './mutate.ts';
+import type { Target } from './target.ts';
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const key = { privateKey, publicKey, nodeId: nodeId(publicKey) };
+const request = Buffer.from(await certificateRequest(key));
+
+/** Certificate requests of hosts: what is taken is of the key that signed it, and that is not another one by chance. */
+export const certificateRequests: Target = {
+  name: 'certificate-request',
+  async once(random) {
+    const read = await readCertificateRequest(mutate(request, random));
+    if (read.nodeId !== key.nodeId) throw new Error(`it is of ${read.nodeId}`);
+  },
+};

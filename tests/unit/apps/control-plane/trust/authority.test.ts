@@ -1,0 +1,171 @@
+import '@abraham/reflection';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import * as x509 from '@peculiar/x509';
+import { describe, expect, test } from 'vitest';
+import { certificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
+import {
+  checkChain,
+  parseCertificates,
+} from '../../../../../apps/agent/membership/identity/chain.ts';
+import {
+  Authority,
+  isDue,
+  openAuthority,
+} from '../../../../../apps/control-plane/trust/authority.ts';
+import { readCertificateRequest } from '../../../../../apps/control-plane/trust/certificate-request.ts';
+import { issueServer, makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
+import { nodeId, serverName } from '../../../../../apps/proto/names.ts';
+import { temporaryFolder } from '../../../folder.ts';
+
+const DAY = 86_400_000;
+
+function nodeKey(namedCurve = 'P-256') {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
+  return { privateKey, publicKey, nodeId: nodeId(publicKey) };
+}
+
+async function made(): Promise<Authority> {
+  return await openAuthority(`${await temporaryFolder()}/ca.pem`);
+}
+
+describe('the certificate authority', () => {
+  test('is made once, is root’s alone, and is the same ever after', async () => {
+    const file = `${await temporaryFolder()}/vdc/ca.pem`;
+    const first = await openAuthority(file);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const text = await readFile(file, 'utf8');
+    const again = await openAuthority(file);
+    expect(again.fingerprint).toBe(first.fingerprint);
+    expect(await readFile(file, 'utf8')).toBe(text);
+    expect(again.bundle).not.toContain('PRIVATE');
+  });
+
+  test('cut off at any place is refused, and nothing takes its place', async () => {
+    const file = `${await temporaryFolder()}/ca.pem`;
+    await openAuthority(file);
+    const whole = await readFile(file, 'utf8');
+    for (let length = 0; length < whole.trimEnd().length; length += 37) {
+      await writeFile(file, whole.slice(0, length));
+      await expect(openAuthority(file)).rejects.toThrow(/certificate authority .*ca\.pem.*backup/);
+      expect(await readFile(file, 'utf8')).toBe(whole.slice(0, length));
+    }
+  });
+
+  test('with the key of another is refused', async () => {
+    const [a, b] = [await makeRoot(), await makeRoot()];
+    expect(() => new Authority(`${a.key}\n${b.certificate}`, 'ca.pem')).toThrow(
+      /first certificate/,
+    );
+    expect(() => new Authority(`${a.key}\n${a.certificate}\n${b.key}`, 'ca.pem')).toThrow(/whole/);
+  });
+
+  test('that cannot be read is told by its name', async () => {
+    const folder = await temporaryFolder();
+    await expect(openAuthority(folder)).rejects.toThrow(/cannot be read: EISDIR/);
+  });
+
+  test('gives servers a certificate for the names of all roots and for no address', async () => {
+    const [a, b] = [await makeRoot(), await makeRoot()];
+    const authority = new Authority(`${a.key}\n${a.certificate}\n${b.certificate}`, 'ca.pem');
+    const { chain } = await authority.serverCertificate();
+    const [leaf, root] = parseCertificates(chain, 'chain');
+    expect(leaf?.subjectAltName).toBe(
+      authority.fingerprints.map((one) => `DNS:${serverName(one)}`).join(', '),
+    );
+    expect(root?.toString().trim()).toBe(a.certificate.trim());
+    expect(leaf?.verify(root!.publicKey)).toBe(true);
+  });
+
+  test('makes a server’s certificate anew in its last third, and when the clock is outside of it', async () => {
+    const authority = await made();
+    const now = Date.now();
+    const certificate = await authority.serverCertificate(now);
+    expect(isDue(certificate, now)).toBe(false);
+    expect(isDue(certificate, now + 59 * DAY)).toBe(false);
+    expect(isDue(certificate, now + 60 * DAY)).toBe(true);
+    expect(isDue(certificate, now - 2 * DAY)).toBe(true);
+  });
+
+  test('signs what an agent asks for, and knows the node by it', async () => {
+    const authority = await made();
+    const key = nodeKey();
+    const request = await readCertificateRequest(await certificateRequest(key));
+    expect(request.nodeId).toBe(key.nodeId);
+    const chain = parseCertificates(await authority.sign(request), 'chain');
+    checkChain({ chain, cas: parseCertificates(authority.bundle, 'cas'), key, where: 'here' });
+    expect(authority.identify(chain[0]!.raw)).toEqual({
+      nodeId: key.nodeId,
+      validity: {
+        from: chain[0]?.validFromDate.getTime(),
+        to: chain[0]?.validToDate.getTime(),
+      },
+    });
+  });
+
+  test('knows nobody by the certificate of another authority, a server, or itself', async () => {
+    const [authority, other] = [await made(), await made()];
+    const foreign = await other.sign(
+      await readCertificateRequest(await certificateRequest(nodeKey())),
+    );
+    expect(authority.identify(new X509Certificate(foreign).raw)).toBeUndefined();
+    const { chain } = await authority.serverCertificate();
+    for (const one of parseCertificates(chain, 'chain')) {
+      expect(authority.identify(one.raw)).toBeUndefined();
+    }
+  });
+
+  test('knows nobody by a certificate that a copy of its name signed', async () => {
+    const root = await makeRoot();
+    const authority = new Authority(`${root.key}\n${root.certificate}`, 'ca.pem');
+    const impostor = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    const forged = await issueServer(
+      { certificate: root.certificate, key: impostor },
+      [authority.fingerprint],
+      { from: Date.now(), to: Date.now() + DAY },
+    );
+    expect(authority.identify(new X509Certificate(forged.certificate).raw)).toBeUndefined();
+  });
+});
+
+describe('a certificate request', () => {
+  test('for another curve is refused', async () => {
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
+    const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const request = await x509.Pkcs10CertificateRequestGenerator.create({
+      keys,
+      signingAlgorithm: algorithm,
+    });
+    await expect(readCertificateRequest(new Uint8Array(request.rawData))).rejects.toThrow(/P-256/);
+  });
+
+  test('for a key that its sender does not have is refused', async () => {
+    const der = Buffer.from(await certificateRequest(nodeKey()));
+    const { publicKey } = nodeKey();
+    const other = publicKey.export({ type: 'spki', format: 'der' });
+    const at = der.indexOf(other.subarray(0, 27));
+    other.copy(der, at);
+    await expect(readCertificateRequest(der)).rejects.toThrow(/own key has not signed/);
+  });
+
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['noise', Buffer.from('nonsense')],
+    ['more than one needs', Buffer.alloc(5000, 0x30)],
+    ['nesting without end', Buffer.from('30'.repeat(2000), 'hex')],
+  ])('that is %s is refused', async (_what, der) => {
+    await expect(readCertificateRequest(der)).rejects.toThrow(/a certificate request/);
+  });
+
+  test('cut off, or with any byte changed, is read or refused, never a crash', async () => {
+    const der = Buffer.from(await certificateRequest(nodeKey()));
+    for (let at = 0; at < der.length; at += 3) {
+      const changed = Buffer.from(der);
+      changed[at] = (changed[at] ?? 0) ^ 0xff;
+      await expect(readCertificateRequest(changed)).rejects.toThrow(/a certificate request/);
+      await expect(readCertificateRequest(der.subarray(0, at))).rejects.toThrow(
+        /a certificate request/,
+      );
+    }
+  });
+});
