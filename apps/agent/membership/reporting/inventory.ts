@@ -1,6 +1,6 @@
 import type { StoragePool } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { hashPools, hashVms, poolLine, vmLine } from './hash.ts';
+import { hashPools, hashVms, poolLine, vmLine } from '../../../proto/state-hash.ts';
 
 /** The objects of a host by their ids; `undefined` where they are not known. */
 export interface Inventory {

@@ -3,7 +3,6 @@ import type { Message } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hashPools, hashVms } from '../../../../../apps/agent/membership/reporting/hash.ts';
 import { poolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
 import { VmMessages } from '../../../../../apps/agent/membership/reporting/vm-message.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
   NotifyVMChangeRequest,
   SyncFullStateRequest,
 } from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { hashPools, hashVms } from '../../../../../apps/proto/state-hash.ts';
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { Ledger } from '../../../../control-plane/ledger.ts';
 import { type Agent, members, WEB } from './agent.ts';

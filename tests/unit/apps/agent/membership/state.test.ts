@@ -1,17 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import {
-  hashPools,
-  hashVms,
-  poolLine,
-  vmLine,
-} from '../../../../../apps/agent/membership/reporting/hash.ts';
 import { byId, changesBetween } from '../../../../../apps/agent/membership/reporting/inventory.ts';
 import { Outbox } from '../../../../../apps/agent/membership/reporting/outbox.ts';
 import { poolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
 import { Reported } from '../../../../../apps/agent/membership/reporting/reported.ts';
 import { VmMessages } from '../../../../../apps/agent/membership/reporting/vm-message.ts';
 import { PositionSchema } from '../../../../../apps/proto/gen/quantix/v1/position_pb.js';
+import { hashPools, hashVms, poolLine, vmLine } from '../../../../../apps/proto/state-hash.ts';
 import { DATA, WEB } from './agent.ts';
 
 const vms = new VmMessages().of([WEB, { ...WEB, id: 'B', name: 'ü,1:x\n' }], 0);

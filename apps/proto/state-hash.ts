@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { StoragePool } from '../../../proto/gen/quantix/v1/storage_pb.js';
-import type { VirtualMachine } from '../../../proto/gen/quantix/v1/vm_pb.js';
+import type { StoragePool } from './gen/quantix/v1/storage_pb.js';
+import type { VirtualMachine } from './gen/quantix/v1/vm_pb.js';
 
 /*
  * The hash of a node's state, exactly as position.proto defines it for both sides.
