@@ -4,7 +4,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files, and folders of files, that take longest, the longest first: a short one is a better last. */
 const LONGEST = [
   ...['database/power-cut', 'net/walks', 'net/power-cut'],
-  ...['vm/qvdc', 'vm/quantix-os', 'vm', 'docker', 'build/air-gapped', 'build'],
+  ...['vm/quantix-os', 'vm/hardware', 'vm/qvdc', 'vm/arm64', 'vm/alpine', 'vm/boot', 'docker'],
+  ...['build/air-gapped', 'vm', 'build'],
 ];
 
 class LongestFirst extends BaseSequencer {
