@@ -62,7 +62,7 @@ export default defineConfig({
       {
         test: {
           name: 'database',
-          include: ['tests/database/**/*.test.ts'],
+          include: ['tests/{database,fleet}/**/*.test.ts'],
           globalSetup: 'tests/database/server.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,

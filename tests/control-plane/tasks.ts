@@ -79,6 +79,11 @@ export class Tasks {
     return true;
   }
 
+  /** All tasks that are not finished, in the order in which they were given. */
+  unfinished(): Task[] {
+    return [...this.#unfinished.values()];
+  }
+
   /** A task that is not finished. */
   taskOf(id: string): Task {
     const task = this.#unfinished.get(id);

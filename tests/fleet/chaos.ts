@@ -1,0 +1,118 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { must } from '../../build/error.ts';
+import type { Random } from '../fuzz/random.ts';
+import type { FleetAgent } from './agent.ts';
+import { addressOf } from './fake-host.ts';
+import type { Plane } from './plane.ts';
+
+/** What happens to a fleet, and how often. Rates are per second, of the whole fleet. */
+export interface ChaosOptions {
+  /** Share of the agents that are killed and started again, 0 to 1, spread over the whole time. */
+  readonly kill: number;
+  /** Virtual machines that move to another host. */
+  readonly moveVms: number;
+  /** Virtual machines that are switched on or off on their host. */
+  readonly switchVms: number;
+  /** Hosts that get another address. */
+  readonly addressChange: number;
+  /** Tasks that the control plane gives. */
+  readonly tasks: number;
+  /** Milliseconds by which clocks of hosts are set wrong at most, either way. */
+  readonly clockSkew: number;
+}
+
+/** Nothing at all. */
+export const CALM: ChaosOptions = {
+  kill: 0,
+  moveVms: 0,
+  switchVms: 0,
+  addressChange: 0,
+  tasks: 0,
+  clockSkew: 0,
+};
+
+/** Milliseconds between two moments in which something may happen. */
+const TICK = 100;
+
+/**
+ * Lets things happen to a fleet for a while. Afterwards every agent runs, and all is as hosts say.
+ * @param milliseconds how long
+ */
+export async function rage(
+  { agents, plane, random }: { agents: readonly FleetAgent[]; plane: Plane; random: Random },
+  options: ChaosOptions,
+  milliseconds: number,
+): Promise<void> {
+  const seconds = milliseconds / 1000;
+  const down = new Set<Promise<void>>();
+  const anyAgent = () => must(agents[random.below(agents.length)], 'agent');
+  const happenings: readonly [rate: number, happen: () => unknown][] = [
+    [
+      (options.kill * agents.length) / seconds,
+      () => {
+        const restart = killAndRestart(anyAgent(), random.below(1000));
+        down.add(restart);
+      },
+    ],
+    [options.moveVms, () => moveVm(anyAgent(), anyAgent(), random)],
+    [options.switchVms, () => switchVm(anyAgent(), random)],
+    [
+      options.addressChange,
+      () => anyAgent().changeAddress(addressOf(2 ** 23 + random.below(2 ** 23))),
+    ],
+    [options.tasks, () => giveTask(anyAgent(), plane, random)],
+    [
+      options.clockSkew > 0 ? agents.length / seconds : 0,
+      () => anyAgent().setClock((random.below(2001) / 1000 - 1) * options.clockSkew),
+    ],
+  ];
+  const owed = happenings.map(() => 0);
+  const end = performance.now() + milliseconds;
+  for (let before = performance.now(); before < end; ) {
+    await wait(TICK);
+    const now = performance.now();
+    for (const [index, [rate, happen]] of happenings.entries()) {
+      let due = (owed[index] ?? 0) + (rate * (now - before)) / 1000;
+      for (; due >= 1; due -= 1) await happen();
+      owed[index] = due;
+    }
+    before = now;
+  }
+  await Promise.all(down);
+}
+
+/** Agents that are down: they are not killed twice. */
+const dead = new WeakSet<FleetAgent>();
+
+async function killAndRestart(agent: FleetAgent, pause: number): Promise<void> {
+  if (dead.has(agent)) return;
+  dead.add(agent);
+  await agent.kill();
+  if (pause % 2 === 0) agent.host.reboot();
+  await wait(pause);
+  await agent.start();
+  dead.delete(agent);
+}
+
+/** As a migration: for a moment both hosts may know of it, or none. */
+function moveVm(from: FleetAgent, to: FleetAgent, random: Random): void {
+  const vm = anyOf([...from.host.vms.values()], random);
+  if (vm === undefined || from === to) return;
+  const steps = [() => from.host.remove(vm.id), () => to.host.put(vm)];
+  for (const step of random.below(2) === 0 ? steps : steps.toReversed()) step();
+}
+
+function switchVm({ host }: FleetAgent, random: Random): void {
+  const vm = anyOf([...host.vms.values()], random);
+  if (vm !== undefined) host.put({ ...vm, state: vm.state === 'running' ? 'shutoff' : 'running' });
+}
+
+async function giveTask({ host, nodeId }: FleetAgent, plane: Plane, random: Random): Promise<void> {
+  const vm = anyOf([...host.vms.values()], random);
+  if (vm === undefined) return;
+  await plane.act(nodeId, vm.state === 'running' ? 'shutdownVm' : 'startVm', vm.id);
+}
+
+function anyOf<T>(list: readonly T[], random: Random): T | undefined {
+  return list[random.below(Math.max(1, list.length))];
+}

@@ -1,0 +1,43 @@
+import { ControlPlane } from '../control-plane/control-plane.ts';
+import { Random } from '../fuzz/random.ts';
+import { rage } from './chaos.ts';
+import { parseFleetArguments, USAGE, type Wanted } from './command-line.ts';
+import { Fleet } from './fleet.ts';
+import { MemoryPlane } from './memory-plane.ts';
+import { untilRight } from './oracle.ts';
+import type { Plane } from './plane.ts';
+
+/** Milliseconds until everything has to be right: some heartbeats. */
+const PATIENCE = 120_000;
+
+/** `qx-fleet`: a fleet against a control plane in memory; what happens to it, and whether all is right afterwards. */
+async function runFleet(plane: Plane, wanted: Wanted): Promise<void> {
+  const { agents: count, vms, chaos, duration } = wanted;
+  await using fleet = await Fleet.start({ agents: count, vms });
+  const { agents } = fleet;
+  const began = performance.now();
+  await fleet.join(plane);
+  const joined = performance.now() - began;
+  console.log(`${count} agents have joined after ${joined.toFixed(0)} ms`);
+  const first = await untilRight(agents, plane, PATIENCE);
+  console.log(`all hashes are equal ${first.toFixed(0)} ms later`);
+  await rage({ agents, plane, random: new Random(wanted.seed) }, chaos, duration);
+  const after = await untilRight(agents, plane, PATIENCE);
+  console.log(`all hashes are equal ${after.toFixed(0)} ms after what happened for ${duration} ms`);
+  const resident = process.memoryUsage().rss / 2 ** 20;
+  console.log(`${resident.toFixed(0)} MiB of memory, with the control plane`);
+}
+
+let wanted: Wanted;
+try {
+  wanted = parseFleetArguments(process.argv.slice(2));
+} catch (error) {
+  console.error(`qx-fleet: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+  process.exit(2);
+}
+const memory = await ControlPlane.open();
+try {
+  await runFleet(new MemoryPlane(memory), wanted);
+} finally {
+  await memory.door.close();
+}

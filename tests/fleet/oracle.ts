@@ -1,0 +1,68 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FleetAgent } from './agent.ts';
+import type { Plane } from './plane.ts';
+
+/** The newest form of hashes. */
+const FORM = 1;
+/** Milliseconds between two looks. */
+const LOOK = 250;
+/** Differences that are told, at most. */
+const MOST_TOLD = 20;
+
+/**
+ * What a control plane has wrong of a fleet in which nothing happens any more: nodes of which it has recorded something else
+ * than their hosts have, nodes and objects of which no host knows, tasks that are open past their deadlines.
+ * @returns one line each; none if all is right
+ */
+export async function findDifferences(
+  agents: readonly FleetAgent[],
+  plane: Plane,
+): Promise<string[]> {
+  const recorded = await plane.recorded(FORM);
+  const wrong: string[] = [];
+  for (const { nodeId, host, isConnected, problem } of agents) {
+    const told = recorded.get(nodeId);
+    const name = `${host.name} (${nodeId})`;
+    if (told === undefined) {
+      wrong.push(`${name} is no node`);
+      continue;
+    }
+    const { vms, pools } = await host.hash(FORM);
+    if (told.vms !== vms) wrong.push(`virtual machines of ${name} are recorded otherwise`);
+    if (told.pools !== pools) wrong.push(`pools of ${name} are recorded otherwise`);
+    if (told.managementAddress !== host.address) {
+      wrong.push(`${name} has ${host.address}, not ${told.managementAddress}`);
+    }
+    if (!isConnected) wrong.push(`${name} is ${problem}`);
+  }
+  const known = new Set(agents.map(({ nodeId }) => nodeId));
+  for (const id of recorded.keys()) if (!known.has(id)) wrong.push(`node ${id} is no host`);
+  wrong.push(...(await plane.orphans()));
+  for (const id of await plane.overdue()) wrong.push(`task ${id} is open past its deadline`);
+  return wrong;
+}
+
+/**
+ * Waits until a control plane has all of a fleet right.
+ * @param patience milliseconds
+ * @returns milliseconds that it took
+ * @throws an error that names differences, if it takes longer
+ */
+export async function untilRight(
+  agents: readonly FleetAgent[],
+  plane: Plane,
+  patience: number,
+): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const wrong = await findDifferences(agents, plane);
+    const took = performance.now() - began;
+    if (wrong.length === 0 && (await plane.openTasks()) === 0) return took;
+    if (took > patience) {
+      const open = `${await plane.openTasks()} tasks are open`;
+      const lines = [...wrong.slice(0, MOST_TOLD), open].join('\n');
+      throw new Error(`${wrong.length} differences after ${Math.round(took)} ms:\n${lines}`);
+    }
+    await wait(LOOK);
+  }
+}

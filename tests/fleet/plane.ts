@@ -1,0 +1,28 @@
+/** Hashes of what is recorded or reported of a node; see `StateHash`. */
+export interface Hashes {
+  readonly vms: string;
+  readonly pools: string;
+}
+
+/** What a control plane has recorded of one node. */
+export interface Recorded extends Hashes {
+  readonly managementAddress: string;
+}
+
+/** What a fleet needs of a control plane, and what it is judged by. */
+export interface Plane {
+  /** `https://host:port`. */
+  readonly origin: string;
+  /** A join token that nobody has used. */
+  token(): Promise<string>;
+  /** All nodes, by their ids. @param form of the hashes; see `StateHash.form` */
+  recorded(form: number): Promise<ReadonlyMap<string, Recorded>>;
+  /** Virtual machines and pools that are recorded of no node, in words. */
+  orphans(): Promise<readonly string[]>;
+  /** Asks a node to do something to a virtual machine within a minute. */
+  act(nodeId: string, verb: 'startVm' | 'shutdownVm', vmId: string): Promise<void>;
+  /** Tasks whose deadline has passed, and which nobody has ended; their ids. */
+  overdue(): Promise<readonly string[]>;
+  /** Tasks that are not ended. */
+  openTasks(): Promise<number>;
+}
