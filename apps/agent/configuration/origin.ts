@@ -1,8 +1,11 @@
 import { AgentError } from './error.ts';
 
+/** The port at which a control plane answers its nodes, where nothing else is said; see `node_service.proto`. */
+export const NODE_PORT = 9443;
+
 /**
  * Reads the address of a control plane as a person writes it.
- * @returns `https://host` or `https://host:port`
+ * @returns `https://host:port`
  * @throws AgentError if it is anything else
  */
 export function parseOrigin(text: string): string {
@@ -14,5 +17,7 @@ export function parseOrigin(text: string): string {
       fix: 'Write https://host or https://host:port.',
     });
   }
-  return url.origin;
+  // Not that of URL, which leaves 443 out.
+  const [, written] = /:(\d+)\/?$/.exec(text) ?? [];
+  return `https://${url.hostname}:${Number(written ?? NODE_PORT)}`;
 }

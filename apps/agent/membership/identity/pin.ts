@@ -62,6 +62,7 @@ function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X5
   const { promise, resolve, reject } = Promise.withResolvers<X509Certificate[]>();
   const socket = connect({
     host,
+    // URL has none where it is that of https.
     port: url.port === '' ? 443 : Number(url.port),
     servername: serverName(fingerprint),
     rejectUnauthorized: false,

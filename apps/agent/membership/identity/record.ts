@@ -171,15 +171,15 @@ export function usableEndpoints({
   readonly version: bigint;
   readonly origins: readonly string[];
 }): MembershipRecord['endpoints'] {
-  const usable = origins.filter(isOrigin).slice(0, MOST_ENDPOINTS);
+  const usable = origins.flatMap(readOrigin).slice(0, MOST_ENDPOINTS);
   return usable.length === 0 ? undefined : { version: told, origins: usable };
 }
 
-function isOrigin(text: string): boolean {
+function readOrigin(text: string): [] | [string] {
   try {
-    return parseOrigin(text) === text;
+    return [parseOrigin(text)];
   } catch (error) {
-    if (error instanceof AgentError) return false;
+    if (error instanceof AgentError) return [];
     throw error;
   }
 }

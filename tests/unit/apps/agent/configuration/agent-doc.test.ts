@@ -16,7 +16,7 @@ test('the configuration of docs/agent.md is one that node.yaml may have', async 
     .replace('token: …', `token: ${'f'.repeat(64)}`);
   const config = await parseNodeConfig(yaml, { file: 'x', pools: z.array(z.unknown()) });
   expect(config).toMatchObject({
-    controlPlane: 'https://qvdc.example',
+    controlPlane: 'https://qvdc.example:9443',
     guests: { stopWithin: 120, startWhatRan: false },
     metrics: { port: 9633 },
   });

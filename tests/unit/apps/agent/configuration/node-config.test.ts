@@ -8,6 +8,7 @@ import {
   rememberControlPlane,
   withdrawPool,
 } from '../../../../../apps/agent/configuration/node-config.ts';
+import { parseOrigin } from '../../../../../apps/agent/configuration/origin.ts';
 import { temporaryFolder } from '../../../folder.ts';
 
 const pools = z.array(z.strictObject({ name: z.string() }));
@@ -37,11 +38,22 @@ test('a full configuration is read', async () => {
   );
   expect(problem).toBeUndefined();
   expect(config).toEqual({
-    controlPlane: 'https://qvdc.example',
+    controlPlane: 'https://qvdc.example:443',
     joinToken: TOKEN,
     pools: [{ name: 'data' }],
     guests: { stopWithin: 300, startWhatRan: true },
   });
+});
+
+test.each([
+  ['https://qvdc.example', 'https://qvdc.example:9443'],
+  ['https://QVDC.example/', 'https://qvdc.example:9443'],
+  ['https://qvdc.example:443', 'https://qvdc.example:443'],
+  ['https://qvdc.example:0443/', 'https://qvdc.example:443'],
+  ['https://192.0.2.1:8443', 'https://192.0.2.1:8443'],
+  ['https://[2001:db8::7]', 'https://[2001:db8::7]:9443'],
+])('%s is the control plane at %s: without a port it is the one of nodes', (written, origin) => {
+  expect(parseOrigin(written)).toBe(origin);
 });
 
 test.each([
