@@ -183,6 +183,7 @@ export function startMachine(options: MachineOptions): Machine {
               if (name !== undefined) await manager.withdraw(name);
             },
           },
+          network: { reached: membership.reached },
           vmsChanged: async () => {
             definitions.expire();
             await vms.refresh();

@@ -144,6 +144,18 @@ export function routesCommand(name: string, routes: readonly string[], keep: Kee
   return { args: ['routes', name, routes.join(',') || 'none', ...lastingArguments({ keep })] };
 }
 
+/** What lines of a configuration file say, on trial for so many seconds; without a line, nothing is configured. */
+export function configureCommand(
+  name: string,
+  settings: readonly string[],
+  confirm: number,
+): NetworkCommand {
+  return {
+    args: ['configure', name, ...lastingArguments({ keep: 'persistent', confirm })],
+    input: settings.map((line) => `${line}\n`).join(''),
+  };
+}
+
 /** Keeps a change that would be undone. */
 export function confirmCommand(name: string): NetworkCommand {
   return { args: ['confirm', name] };

@@ -116,3 +116,54 @@ test('a change that is refused or made for good ends no other trial by accident'
     eth0.method === 'static' && eth0.address,
   ]);
 });
+
+test('a configuration of lines is taken whole, on trial too, and by its line refused', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await watch(machine);
+  const configure = (lines: string, ...args: string[]) =>
+    machine.by([], ['/usr/sbin/qx-network', 'configure', 'eth0', ...args], lines);
+  const wanted = [`IP_ADDRESS=${lan.host(8)}`, 'PREFIX=24', `GATEWAY=${lan.gateway}`, 'MTU=1400'];
+  const done = await configure(wanted.join('\n'), '--confirm', '600');
+  expect(done).toMatchObject({ status: 0, stderr: '' });
+  expect(await machine.statusOf('eth0')).toMatchObject({ method: 'static', mtu: 1400, dns: [] });
+  expect((await machine.state('eth0')).addresses).toEqual([`${lan.host(8)}/24`]);
+  await elapse(machine);
+  await untilAddress(machine, `${lan.host(7)}/24`);
+  const { mtu } = await machine.statusOf('eth0');
+  expect(mtu).toBe(1500);
+  for (const [lines, complaint] of [
+    ['METHOD=dhcp\nCOLOUR=red', /settings:2: unknown key/],
+    ['METHOD=dhcp\nGATEWAY=10.0.0.1', /settings: METHOD=dhcp together with/],
+    ['METHOD=dhcp\0', /settings:1:/],
+    [`#${'x'.repeat(5000)}`, /settings: larger than/],
+    ['TYPE=bond', /settings: TYPE=bond without PORTS/],
+  ] as const) {
+    const refused = await configure(lines, '--confirm', '600');
+    expect(refused).toMatchObject({ status: 1 });
+    expect(refused.stderr).toMatch(complaint);
+  }
+  expect((await machine.state('eth0')).addresses).toEqual([`${lan.host(7)}/24`]);
+  expect(await configure('')).toMatchObject({ status: 0 });
+  expect((await machine.statusOf('eth0')).method).toBe('dhcp');
+  expect(await machine.files()).toEqual([]);
+});
+
+test('a bridge is configured by lines, and stays one', async () => {
+  await using story = await begin();
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await machine.foresee('br0');
+  const configure = (lines: string) =>
+    machine.by([], ['/usr/sbin/qx-network', 'configure', 'br0'], lines);
+  const bridge = 'TYPE=bridge\nPORTS=eth0\n';
+  const address = `METHOD=static\nIP_ADDRESS=${lan.host(9)}\nPREFIX=24\nGATEWAY=${lan.gateway}\n`;
+  expect(await configure(bridge + address)).toMatchObject({ status: 0 });
+  expect((await machine.state('br0')).addresses).toEqual([`${lan.host(9)}/24`]);
+  expect(await machine.files()).toEqual(['/quantix/network/br0.conf']);
+  expect(await configure(address)).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/br0 is a bridge, and stays one/) as string,
+  });
+});

@@ -14,6 +14,7 @@ import { Commander, type Executor } from './commander.ts';
 import type { Placement } from './domain-xml.ts';
 import { Journal } from './journal.ts';
 import { KeptSpecs } from './kept-specs.ts';
+import { type NetworkWorld, networkVerb } from './network-verb.ts';
 import { type PoolWorld, poolVerbs } from './pool-verbs.ts';
 import { type CheckedSpec, check } from './vm-spec.ts';
 import { vmVerbs } from './vm-verbs.ts';
@@ -26,6 +27,7 @@ export interface HostCommandsOptions {
   readonly uri: string;
   readonly findPool: (id: string) => Promise<Pool | undefined>;
   readonly pools: Pick<PoolWorld, 'mount' | 'unmount'>;
+  readonly network: NetworkWorld;
   /** Called after virtual machines changed. */
   readonly vmsChanged: () => Promise<unknown>;
   /** Called after pools or volumes changed. */
@@ -68,6 +70,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
         return [...sources].some((source) => source.startsWith(`${place}/`));
       },
     }),
+    configureNetwork: networkVerb(options.network),
     setMaintenance: maintenanceVerb(folder),
   };
   const journal = await Journal.open(join(folder, 'tasks.json'), log);

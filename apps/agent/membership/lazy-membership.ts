@@ -13,6 +13,8 @@ export interface LazyMembership {
   leave: (force: boolean) => Promise<void>;
   changed: () => void;
   addressChanged: () => void;
+  /** See `Session.reached`; for who was asked by the control plane. @throws AgentError if there is none */
+  reached: (signal: AbortSignal) => Promise<void>;
   /** Resolves after the signal is aborted; rejects on a bug. */
   ended: Promise<void>;
 }
@@ -53,6 +55,9 @@ export function lazyMembership(options: MembershipOptions): LazyMembership {
     },
     changed: tell('changed'),
     addressChanged: tell('addressChanged'),
+    reached: async (within) => {
+      await (await start()).reached(within);
+    },
     ended: Promise.race([failed.promise, over(signal, async () => (await membership)?.finished)]),
   };
 }

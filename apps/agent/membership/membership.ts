@@ -100,6 +100,12 @@ export class Membership {
     this.#session?.addressChanged().catch(this.#report);
   }
 
+  /** See `Session.reached`. @throws AgentError if the node speaks to no control plane */
+  async reached(signal: AbortSignal): Promise<void> {
+    if (this.#session === undefined) throw new AgentError({ what: 'there is no connection now' });
+    await this.#session.reached(signal);
+  }
+
   /**
    * Joins a control plane once; if that succeeds, the node belongs to it from now on, instead of to any before.
    * @throws AgentError for the operator; everything goes on as before then

@@ -112,6 +112,8 @@ export class Session {
   #toldAddress: string | null | undefined;
   /** The address changed during the call under way, or the pause after a failure. */
   #interrupted = false;
+  /** Those who wait for the answer to a heartbeat that is not under way yet. */
+  readonly #unanswered = new Set<() => void>();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -134,7 +136,31 @@ export class Session {
    * may hang on the old one, is dropped and a heartbeat goes out at once.
    */
   async addressChanged(): Promise<void> {
-    if ((await this.#detectAddress()) === this.#toldAddress) return;
+    if ((await this.#detectAddress()) !== this.#toldAddress) this.#beginAnew();
+  }
+
+  /**
+   * Drops the connection, and waits until a heartbeat that began after that was answered: what was changed on the way to
+   * the control plane works.
+   * @throws the signal's reason if it is given before
+   */
+  async reached(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    this.#unanswered.add(resolve);
+    try {
+      this.#beginAnew();
+      await promise;
+    } finally {
+      this.#unanswered.delete(resolve);
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Drops the connection, which may hang on what is no longer so, and has a heartbeat go out at once. */
+  #beginAnew(): void {
     this.#interrupted = true;
     this.#heartbeatDue = 0;
     this.#heartbeats = FINE;
@@ -187,12 +213,14 @@ export class Session {
     const step = this.#next();
     if (step.kind === 'pause') return this.#pause(step.milliseconds, signal);
     this.#interrupted = false;
+    const waiting = step.kind === 'heartbeat' ? [...this.#unanswered] : [];
     try {
       await this.#expectValid(signal);
       await this.#take(step, signal);
       // What could not be told elsewhere can be told here.
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       if (step.kind === 'heartbeat') this.#livesWithoutState = true;
+      for (const tell of waiting) tell();
       this.#note(step, FINE);
       // The answer may have come just before the call could be ended: it told the old address all the same.
       if (this.#interrupted) this.#heartbeatDue = 0;

@@ -105,6 +105,8 @@ export class Agent {
   };
   persistent = true;
   assigned: unknown[] = [];
+  /** What does what the control plane wants done. */
+  openCommands: MembershipOptions['openCommands'];
   membership!: Membership;
   #stop = new AbortController();
   readonly #said = new EventEmitter();
@@ -134,6 +136,7 @@ export class Agent {
         vms: async () => ({ libvirt: this.libvirt, vms: this.vms }),
         pools: async () => this.pools,
       },
+      openCommands: this.openCommands,
       isPersistent: async () => this.persistent,
       onAssignedPools: async (pools) => {
         this.assigned.push(pools.map(({ name }) => name));
@@ -145,6 +148,11 @@ export class Agent {
     };
     this.membership = startMembership(options);
     return this.membership;
+  }
+
+  /** Given when it stops. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   async stop(): Promise<void> {

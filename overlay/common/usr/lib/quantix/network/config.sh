@@ -10,24 +10,24 @@ clear_plan() {
 	clear_link_plan
 }
 
-# Reads a file into the plan; tells file and line of the first mistake: FILE
+# Reads a file into the plan; tells file and line of the first mistake: FILE [NAME]
 read_config() {
 	clear_plan
-	keys=' ' where=$1
-	[ -f "$1" ] || { complain "$1: not a file"; return 1; }
-	size=$(wc -c <"$1") || { complain "$1: cannot be read"; return 1; }
-	[ "$size" -le "$GREATEST_FILE" ] || { complain "$1: larger than $GREATEST_FILE bytes"; return 1; }
-	[ "$(tr -d '\000' <"$1" | wc -c)" -eq "$size" ] || { complain "$1: has NUL characters"; return 1; }
+	keys=' ' called=${2:-$1} where=$1
+	[ -f "$1" ] || { complain "$called: not a file"; return 1; }
+	size=$(wc -c <"$1") || { complain "$called: cannot be read"; return 1; }
+	[ "$size" -le "$GREATEST_FILE" ] || { complain "$called: larger than $GREATEST_FILE bytes"; return 1; }
+	[ "$(tr -d '\000' <"$1" | wc -c)" -eq "$size" ] || { complain "$called: has NUL characters"; return 1; }
 	line_number=0
 	while IFS= read -r line || [ -n "$line" ]; do
 		line_number=$((line_number + 1))
-		where=$1:$line_number
+		where=$called:$line_number
 		case $line in
 		"$BYTE_ORDER_MARK"*) complain "$where: begins with a byte order mark (BOM): save the file as UTF-8 without one"; return 1 ;;
 		esac
 		read_line "${line%"$CARRIAGE_RETURN"}" || return 1
 	done <"$1"
-	where=$1
+	where=$called
 	complete_plan
 }
 

@@ -1,0 +1,157 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import * as z from 'zod';
+import type { Interface } from '../../api/network.ts';
+import {
+  applyCommand,
+  changeNetwork,
+  configureCommand,
+  confirmCommand,
+} from '../../network/change.ts';
+import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
+import { readNetwork } from '../../network/status.ts';
+import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
+import type { Errand, Executor } from './commander.ts';
+import { TaskFailure } from './failure.ts';
+import { check } from './vm-spec.ts';
+
+/** What an interface is configured with. */
+export interface NetworkWorld {
+  /** Comes back once the control plane answered what was first sent after this call, on a new connection. */
+  readonly reached: (signal: AbortSignal) => Promise<void>;
+  /** Another qx-network; the appliance's if absent. */
+  readonly program?: string;
+}
+
+/** Seconds for which a change is on trial, where the control plane does not say. */
+const USUAL_TRIAL = 60;
+/** Milliseconds that the host may take to undo a change, and between two looks at whether it has. */
+const UNDOING = 60_000;
+const GLANCE = 2000;
+
+const settingSchema = z
+  .string()
+  .max(1024)
+  .regex(/^[A-Z][A-Z0-9_]*=[^\p{C}]*$/u, 'must be a line KEY=value');
+
+const requestSchema = z.object({
+  interface: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,14}$/, 'must be the name of an interface'),
+  settings: z.array(settingSchema).max(32),
+  confirmWithinSeconds: z
+    .number()
+    .int()
+    .max(600)
+    .refine((seconds) => seconds === 0 || seconds >= 10, 'must be 10 to 600'),
+});
+
+/**
+ * Configures interfaces, on trial: only a host that reaches its control plane afterwards keeps the change. What else
+ * becomes of the agent, of the task and of the line, qx-network's own watch undoes it.
+ */
+export function networkVerb(world: NetworkWorld): Executor {
+  return {
+    // One after another: the next change would decide what the trial of the first one is undone to.
+    objectOf: () => 'network',
+    carryOut: async (errand) => {
+      const request = check(requestSchema, errand.task.verb.value, 'configure_network');
+      if (errand.again) throw await interrupted(request.interface, world, errand.signal);
+      await configure(request, world, errand);
+      return {};
+    },
+  };
+}
+
+async function configure(
+  { interface: name, settings, confirmWithinSeconds }: z.infer<typeof requestSchema>,
+  world: NetworkWorld,
+  { signal, progress }: Errand,
+): Promise<void> {
+  const seconds = confirmWithinSeconds === 0 ? USUAL_TRIAL : confirmWithinSeconds;
+  // Counted from before the trial begins, so that it is over here first.
+  const over = AbortSignal.timeout(seconds * 1000);
+  const options = qxOptions(world, signal);
+  progress(10, `configures ${name}`);
+  const { warnings } = await changeNetwork(
+    configureCommand(name, settings, seconds),
+    options,
+  ).catch((error: unknown) => {
+    throw error instanceof NetworkError ? refusal(error) : error;
+  });
+  progress(50, [`asks the control plane by way of ${name}`, ...warnings].join('; '));
+  try {
+    await world.reached(AbortSignal.any([signal, over]));
+  } catch (error) {
+    if (signal.aborted || !over.aborted) throw error;
+    progress(75, `undoes the change of ${name}`);
+    throw await unreached(name, seconds, world, signal);
+  }
+  await changeNetwork(confirmCommand(name), options).catch((error: unknown) => {
+    if (!(error instanceof NetworkError)) throw error;
+    throw new TaskFailure(TaskErrorCode.CONFLICT, `not confirmed: ${error.message}`, error);
+  });
+}
+
+/** Mistakes in the settings are told as `settings:LINE: …`. */
+function refusal(error: NetworkError): TaskFailure {
+  const isMistake = /^settings\b/.test(error.message);
+  const code = isMistake ? TaskErrorCode.INVALID : TaskErrorCode.CONFLICT;
+  return new TaskFailure(code, error.message, error);
+}
+
+/** Waits until the change is undone: what is told then is so. */
+async function unreached(
+  name: string,
+  seconds: number,
+  world: NetworkWorld,
+  signal: AbortSignal,
+): Promise<TaskFailure> {
+  const what = `the control plane was not reached within ${seconds} s over the new configuration of ${name}`;
+  const until = Date.now() + UNDOING;
+  while (((await look(name, world, signal))?.confirm ?? null) !== null) {
+    if (Date.now() > until) {
+      return new TaskFailure(TaskErrorCode.TIMEOUT, `${what}; it is not undone yet`);
+    }
+    await wait(GLANCE, undefined, { signal });
+  }
+  // The trial is over before what was there is back; this waits for it, and changes nothing.
+  await changeNetwork(applyCommand(name), qxOptions(world, signal)).catch((error: unknown) => {
+    if (!(error instanceof NetworkError)) throw error;
+  });
+  const outcome = describe(name, await look(name, world, signal));
+  return new TaskFailure(TaskErrorCode.TIMEOUT, `${what}; it is undone: ${outcome}`);
+}
+
+async function interrupted(
+  name: string,
+  world: NetworkWorld,
+  signal: AbortSignal,
+): Promise<TaskFailure> {
+  const now = await look(name, world, signal);
+  const trial =
+    now === undefined || now.confirm === null
+      ? ''
+      : `, and is on trial: that is undone in ${now.confirm} s`;
+  const what = `the agent ended while it configured ${name}; ${describe(name, now)}${trial}`;
+  return new TaskFailure(TaskErrorCode.INTERRUPTED, what);
+}
+
+async function look(
+  name: string,
+  world: NetworkWorld,
+  signal: AbortSignal,
+): Promise<Interface | undefined> {
+  const { interfaces } = await readNetwork(qxOptions(world, signal));
+  return interfaces.find((one) => one.name === name);
+}
+
+function describe(name: string, now: Interface | undefined): string {
+  if (now === undefined) return `there is no ${name}`;
+  const all = [...now.addresses, ...now.ipv6.addresses.filter(({ origin }) => origin !== 'link')];
+  const addresses = all.map(({ address, prefix }) => `${address}/${prefix}`).join(', ');
+  return `${name} has ${addresses || 'no address'} (${now.method ?? 'not configured'})`;
+}
+
+function qxOptions({ program }: NetworkWorld, signal: AbortSignal): QxNetworkOptions {
+  return { signal, ...(program === undefined ? {} : { program }) };
+}
