@@ -98,8 +98,11 @@ export async function chartBoot(
   }
 }
 
-/** The image of a profile, as it was built, and how a machine would run it. */
-async function findBuilt(profile: string, options: ImageOptions) {
+/**
+ * The image of a profile, as it was built, and how a machine would run it.
+ * @throws BuildError if it was not built, or not of what the source is now
+ */
+export async function findBuilt(profile: string, options: ImageOptions) {
   const { facts, plan, file } = await prepareImage(profile, options);
   const { architecture } = facts.profile;
   const { kind, layout } = FORMATS[facts.format];

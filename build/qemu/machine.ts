@@ -22,6 +22,16 @@ export interface Machine {
   cpus?: number;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
   forwards?: readonly Forward[];
+  /** A network that it shares with other machines, in place of QEMU's own. */
+  segment?: Segment;
+}
+
+/** A machine's place on a network of machines on this host, by multicast (qemu(1), `-netdev socket`). No root is needed. */
+export interface Segment {
+  /** UDP; machines that name the same one hear each other. */
+  port: number;
+  /** Hardware address of its card, which no other has. */
+  mac: string;
 }
 
 /**
@@ -94,7 +104,7 @@ export function machineArguments(machine: Machine, setup: Setup): string[] {
     ...firmware(machine, setup),
     ...kernel(machine.medium),
     ...connected(drivesOf(machine, board), board),
-    ...network(machine.forwards ?? []),
+    ...network(machine),
   ];
 }
 
@@ -187,16 +197,22 @@ function driveArguments(drive: Drive, ata: string): string[] {
   ];
 }
 
-function network(forwards: readonly Forward[]): string[] {
+function network({ forwards = [], segment }: Machine): string[] {
+  const card = (mac: string) => ['-device', `virtio-net-pci,netdev=net0,mac=${mac}`];
+  if (segment !== undefined) {
+    const { port, mac } = segment;
+    const socket = `socket,id=net0,mcast=${SEGMENT_GROUP}:${port},localaddr=127.0.0.1`;
+    return ['-netdev', socket, ...card(mac)];
+  }
   const rules = forwards.map(
     ({ hostPort, guestAddress, guestPort }) =>
       `,hostfwd=tcp:127.0.0.1:${hostPort}-${guestAddress}:${guestPort}`,
   );
-  return [
-    ...['-netdev', `user,id=net0${rules.join('')}`],
-    ...['-device', 'virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56'],
-  ];
+  return ['-netdev', `user,id=net0${rules.join('')}`, ...card('52:54:00:12:34:56')];
 }
+
+/** A group for use within an organisation (RFC 2365); what is sent to it from 127.0.0.1 does not leave the host. */
+const SEGMENT_GROUP = '239.77.83.1';
 
 /** In QEMU's option lists a comma is written twice. */
 function escaped(path: string): string {

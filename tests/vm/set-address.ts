@@ -1,5 +1,6 @@
+import { awaitShell } from '../../build/qemu/shell.ts';
 import { fillIn, pressInTurn, untilScreenShows } from './screen.ts';
-import { awaitShell, type Story } from './story.ts';
+import type { Story } from './story.ts';
 
 /** What QEMU's own network leases. */
 export const LEASED = '10.0.2.15';

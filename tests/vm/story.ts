@@ -7,6 +7,7 @@ import { badLines } from '../../build/qemu/bad-lines.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
+import { awaitShell, openShell, runInShell } from '../../build/qemu/shell.ts';
 import type { Image } from './build-images.ts';
 
 /** Where logs and pictures of the tests go. */
@@ -83,38 +84,15 @@ export async function logInWith(password: string, { guest }: Story): Promise<voi
   await awaitShell(guest);
 }
 
-async function openShell(guest: Guest): Promise<void> {
-  await guest.waitFor(/Press Enter to use the console/);
-  guest.type('');
-  await guest.waitFor(/8 Shell/);
-  guest.send('8');
-}
-
-/** Waits until the shell on the serial port asks for a command. */
-export async function awaitShell(guest: Guest): Promise<void> {
-  await guest.waitFor(/~ # /);
-  const prompt = guest.mark;
-  // A command that is longer than the line would be echoed in pieces.
-  guest.type('stty cols 999');
-  await guest.waitFor(/~ # /, prompt);
-}
-
-/** A message of the kernel among what a command writes: the serial port is its console too. */
-const KERNEL_MESSAGE = /^\[ *\d+\.\d{6}\] .*\n/gm;
-
 /**
  * Runs a command in the guest's shell.
  * @returns what it wrote
  * @throws if it fails
  */
 export async function succeed({ guest }: Story, command: string): Promise<string> {
-  const from = guest.mark;
-  guest.type(`${command}; echo "[exit $?]"`);
-  // Until it asks for the next command the shell does not read, and what is typed would be echoed twice.
-  const done = /\$\?\]"\n([\s\S]*?)\[exit (\d+)\]\n[\s\S]*?~ # /;
-  const [, output = '', status] = await guest.waitFor(done, from);
-  expect(status, `${command}\n${output}`).toBe('0');
-  return output.replace(KERNEL_MESSAGE, '');
+  const { output, status } = await runInShell(guest, command);
+  expect(status, `${command}\n${output}`).toBe(0);
+  return output;
 }
 
 /** Runs a command in the guest's shell again and again, until it succeeds. */

@@ -142,3 +142,13 @@ test('a machine for another CPU has that one’s program, firmware and devices',
   expect(devices).toContain('scsi-cd,drive=medium,bootindex=1,serial=medium');
   expect(devices).toContain('usb-kbd');
 });
+
+test('machines on one segment hear each other by a port of this host alone, each with a card of its own', () => {
+  const segment = { port: 4000, mac: '52:54:00:77:00:01' };
+  expect(values('-netdev', { segment })).toEqual([
+    'socket,id=net0,mcast=239.77.83.1:4000,localaddr=127.0.0.1',
+  ]);
+  expect(values('-device', { segment })).toContain(
+    'virtio-net-pci,netdev=net0,mac=52:54:00:77:00:01',
+  );
+});
