@@ -26,7 +26,7 @@ IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(P
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu controlplane test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on 
 
 controlplane: node_modules/.ready ## Run a control plane with PostgreSQL, etcd and Redis from this host's packages, until Ctrl-C
 	@$(QX) controlplane
+
+demo: iso ## Boot QvDC and two hosts that join it by config drives, with a VM on each, until Ctrl-C
+	@$(QX) demo $(BUILD)
 
 test: check test-unit test-services test-images ## Run all tests
 

@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['explain', async () => (await import('./commands/explain.ts')).explainCommand],
   ['qemu', async () => (await import('./commands/qemu.ts')).qemuCommand],
   ['controlplane', async () => (await import('./commands/controlplane.ts')).controlplaneCommand],
+  ['demo', async () => (await import('./commands/demo.ts')).demoCommand],
   ['docker', async () => (await import('./commands/docker.ts')).dockerCommand],
   ['config-drive', async () => (await import('./commands/config-drive.ts')).configDriveCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
