@@ -19,6 +19,7 @@ import type { Logger } from '../log/logger.ts';
 import { detectManagementAddress } from '../network/management-address.ts';
 import { readNetwork } from '../network/status.ts';
 import { watchNetwork } from '../network/watch.ts';
+import { handDownTimeServers } from '../services/time.ts';
 import type { PoolDeclaration } from '../storage/declaration.ts';
 import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
@@ -166,6 +167,7 @@ export function startMachine(options: MachineOptions): Machine {
     onAssignedPools: async (pools) => {
       manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
     },
+    onTimeServers: (servers) => handDownTimeServers(servers, signal),
     openCommands: () => {
       commands ??= import('./commands/host-commands.ts').then(({ openCommands }) =>
         openCommands({

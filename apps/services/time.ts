@@ -37,6 +37,25 @@ export function parseTimeState(text: string): TimeState {
   }
 }
 
+/** Servers that are taken of those handed down, and what one of them looks like, as far as an argument is concerned. */
+const MOST_SERVERS = 8;
+const SERVER = /^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$/;
+
+/**
+ * Has chronyd ask these besides those of the operator and of leases, until others are handed down or the next boot.
+ * @param servers names or addresses, as the control plane told them; none withdraws those before
+ * @throws CommandError in qx-time's words if one of them is no server
+ */
+export async function handDownTimeServers(
+  servers: readonly string[],
+  signal: AbortSignal,
+  program = QX_TIME,
+): Promise<void> {
+  const usable = servers.filter((one) => SERVER.test(one)).slice(0, MOST_SERVERS);
+  const words = usable.length === 0 ? 'none' : usable.join(',');
+  await run(program, ['handed-down', words], { timeout: PATIENCE, signal });
+}
+
 /** Whom chronyd asks, and what it knows. @throws ServiceError or CommandError */
 export async function readTimeState(signal: AbortSignal, program = QX_TIME): Promise<TimeState> {
   return parseTimeState(await run(program, ['status', '--json'], { timeout: PATIENCE, signal }));

@@ -67,6 +67,8 @@ export class ControlPlane {
   assignedPools: MessageInitShape<typeof AssignedPoolsSchema> | undefined;
   /** Where it says that it can be reached. */
   endpoints: { version: bigint; origins: string[] } | undefined;
+  /** Time servers that it hands down. */
+  timeServers: string[] | undefined;
   /** Authorities that nodes are to trust, and the version of the list. */
   trust: { version: bigint; authorities: Authority[] };
   /** Whether it leaves it to the node to find that their hashes differ. */
@@ -276,6 +278,7 @@ export class ControlPlane {
       verdict.requestFullSync || (comparable && !same && !this.leavesComparing);
     const since2 = {
       trustBundleVersion: this.trust.version,
+      ...(this.timeServers === undefined ? {} : { timeServers: { servers: this.timeServers } }),
       ...this.#whereToFind(request.endpointsVersion),
     };
     return {

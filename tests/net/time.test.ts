@@ -47,6 +47,26 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
+test('what the control plane hands down is asked besides the operator’s, but not where he said none', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const handDown = (words: string) => machine.sh('qx-time handed-down "$1"', words);
+  expect(await handDown('192.0.2.1,ntp.example')).toEqual({ status: 0, stdout: '', stderr: '' });
+  expect(await sources(machine)).toBe('server 192.0.2.1 iburst\nserver ntp.example iburst');
+  await servers(machine, '10.0.0.9,192.0.2.1');
+  expect(await sources(machine)).toBe(
+    'server 10.0.0.9 iburst\nserver 192.0.2.1 iburst\nserver ntp.example iburst',
+  );
+  expect(await handDown('a b')).toMatchObject({ status: 1 });
+  await servers(machine, 'none');
+  expect(await sources(machine)).toBe('');
+  await servers(machine, 'default');
+  expect(await sources(machine)).toMatch(/192\.0\.2\.1/);
+  expect(await handDown('none')).toMatchObject({ status: 0 });
+  expect(await sources(machine)).toBe(POOL);
+  expect(await machine.files()).toEqual([]);
+});
+
 test('a chronyd that has left its socket behind keeps nobody from going on', async () => {
   await using story = await begin();
   const { machine } = story;

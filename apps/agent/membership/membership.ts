@@ -124,7 +124,7 @@ export class Membership {
    * @throws AgentError if the node belongs to none, or it does not hear of it; then nothing has changed
    */
   async leave(force: boolean): Promise<void> {
-    const { folder, signal, log } = this.#options;
+    const { folder, signal, log, onTimeServers } = this.#options;
     const { address } = this.#status;
     if (this.#plan.kind !== 'speak') {
       throw new AgentError({ what: 'this host belongs to no control plane' });
@@ -140,6 +140,7 @@ export class Membership {
       }
       log(`leaves, and the control plane was not told: ${error.message}`);
     }
+    await onTimeServers?.([]).catch(this.#report);
     await removeRecord(folder);
     await forgetControlPlane(joinPath(folder, 'node.yaml'));
     log(`left the control plane ${address ?? ''}`);

@@ -17,6 +17,8 @@ export interface MembershipOptions {
   readonly agentVersion: string;
   /** Gets the whole list of pools that this host should have, each time the control plane tells it. */
   readonly onAssignedPools?: ((pools: readonly AssignedPool[]) => Promise<void>) | undefined;
+  /** Gets the time servers that the control plane hands down when they are others than before; none withdraws them. */
+  readonly onTimeServers?: ((servers: readonly string[]) => Promise<void>) | undefined;
   /** Opens what does what the control plane wants done; without it nothing is asked for. Called with each session. */
   readonly openCommands?: (() => Promise<Commands>) | undefined;
   /** Whether `folder` outlives a reboot, asked on joining. */

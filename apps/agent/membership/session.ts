@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Health } from '../../api/health.ts';
 import { messageOf } from '../../error.ts';
 import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
+import type { TimeServers } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import type { AssignedPools } from '../../proto/gen/quantix/v1/storage_pb.js';
 import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
@@ -106,6 +108,8 @@ export class Session {
   /** Form of the hashes that both sides understand. */
   #form = 0;
   #identity: HardwareIdentity | undefined;
+  /** Those that the control plane handed down last. */
+  #timeServers: readonly string[] | undefined;
   /** As `Clock.elapsed`. */
   #heartbeatDue = 0;
   /** The address that the call under way or the last one told; `undefined` if it failed, or none was made. */
@@ -380,6 +384,7 @@ export class Session {
       this.#reported.requireFull();
     }
     await this.#assign(answer.assignedPools);
+    await this.#useTimeServers(answer.timeServers);
     if (await this.#standing.trust(answer.trustBundleVersion, this.#connection, signal)) {
       this.#reconnect();
     }
@@ -476,6 +481,18 @@ export class Session {
       await onAssignedPools?.(assigned.pools);
     } catch (error) {
       log(`the assigned storage pools cannot be set up: ${messageOf(error)}`);
+    }
+  }
+
+  async #useTimeServers(told: TimeServers | undefined): Promise<void> {
+    const { onTimeServers, log } = this.#options;
+    if (told === undefined || isDeepStrictEqual(told.servers, this.#timeServers)) return;
+    // Noted first: what this host does not take it is not asked again with each heartbeat.
+    this.#timeServers = told.servers;
+    try {
+      await onTimeServers?.(told.servers);
+    } catch (error) {
+      log(`the time servers of the control plane cannot be used: ${messageOf(error)}`);
     }
   }
 

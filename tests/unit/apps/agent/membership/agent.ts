@@ -105,6 +105,8 @@ export class Agent {
   };
   persistent = true;
   assigned: unknown[] = [];
+  /** What was made of the time servers that came. */
+  timeServers: (readonly string[])[] = [];
   /** What does what the control plane wants done. */
   openCommands: MembershipOptions['openCommands'];
   membership!: Membership;
@@ -135,6 +137,9 @@ export class Agent {
         hardware: async () => create(HardwareIdentitySchema, this.hardware),
         vms: async () => ({ libvirt: this.libvirt, vms: this.vms }),
         pools: async () => this.pools,
+      },
+      onTimeServers: async (servers) => {
+        this.timeServers.push(servers);
       },
       openCommands: this.openCommands,
       isPersistent: async () => this.persistent,

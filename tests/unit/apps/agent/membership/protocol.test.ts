@@ -229,3 +229,18 @@ test('a control plane that cannot be told is left by force only', async () => {
   await agent.membership.leave(true);
   expect(agent.membership.status.state).toBe('unconfigured');
 });
+
+test('time servers are taken over when they change, and withdrawn with the last word or the leave', async () => {
+  const { plane, agent } = await members();
+  await nextHeartbeat(plane, agent);
+  expect(agent.timeServers).toEqual([]);
+  for (const servers of [['192.0.2.1'], ['192.0.2.1'], [], ['ntp.example']]) {
+    plane.timeServers = servers;
+    await nextHeartbeat(plane, agent);
+  }
+  plane.timeServers = undefined;
+  await nextHeartbeat(plane, agent);
+  expect(agent.timeServers).toEqual([['192.0.2.1'], [], ['ntp.example']]);
+  await agent.membership.leave(false);
+  expect(agent.timeServers.at(-1)).toEqual([]);
+});
