@@ -1,9 +1,15 @@
 import { hostname } from 'node:os';
+import { messageOf } from '../error.ts';
 import type { Logger } from '../log/logger.ts';
 import { openCache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
-import { type AgedStanding, type Election, startElection } from './coordination/election.ts';
+import {
+  type AgedStanding,
+  type Election,
+  NotLeaderError,
+  startElection,
+} from './coordination/election.ts';
 import type { ElectionTimes } from './coordination/election-times.ts';
 import { fenceIn } from './coordination/fence.ts';
 import { leaderKeyIn } from './coordination/leader-key.ts';
@@ -140,6 +146,37 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       etcd.close();
     }
   };
+  const serveAgents = async () => {
+    // Loaded after the first look, as etcd's client is.
+    const [{ serveNodes }, { openNodeState, readKept }] = await Promise.all([
+      import('./node-service/serve.ts'),
+      import('./reconciliation/node-state.ts'),
+    ]);
+    const leadership: Pick<Election, 'asLeader'> = {
+      asLeader: async (task) => {
+        if (election === undefined) throw new NotLeaderError();
+        return await election.asLeader(task);
+      },
+    };
+    const state = openNodeState({ database, leadership, log });
+    const address = databaseAddress(config);
+    const { agents } = config;
+    const options = {
+      ...{ database, address, authority, state, agents, version, log, signal },
+      readKept: (nodeId: string) => readKept(database.db, nodeId),
+    };
+    for (let told = ''; !signal.aborted; ) {
+      try {
+        const server = await serveNodes(options);
+        await server.ended;
+      } catch (error) {
+        const why = messageOf(error);
+        if (why !== told && !signal.aborted) log.error(why);
+        told = why;
+      }
+      await monotonicClock.sleep(RETRY_AFTER, signal);
+    }
+  };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {
       await monotonicClock.sleep(LOOK_EVERY, signal);
@@ -152,7 +189,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (signal.aborted) return;
     // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
     await look();
-    await Promise.all([lead(), lookAgainAndAgain()]);
+    await Promise.all([lead(), serveAgents(), lookAgainAndAgain()]);
   };
   return {
     database,

@@ -74,7 +74,7 @@ export async function detectManagementAddress(root = '/'): Promise<string | null
 }
 
 /** True for loopback, link-local (RFC 3927, RFC 4291), unspecified and multicast addresses. */
-function leadsNowhere(address: string): boolean {
+export function leadsNowhere(address: string): boolean {
   if (isIPv4(address)) return /^(0|127|169\.254|2(2[4-9]|3\d))\./.test(address);
   return /^(::1?$|fe[89ab]|ff|::ffff:)/i.test(address);
 }

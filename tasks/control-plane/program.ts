@@ -54,6 +54,8 @@ export async function startProgram(
     etcd: { address: etcd },
     redis: { socket: redis },
     socket,
+    authority: join(folder, 'ca.pem'),
+    agents: { listen: '127.0.0.1', port: 0 },
     ...config,
   };
   // JSON is YAML.

@@ -49,6 +49,12 @@ export interface Alerts {
   title: string;
 }
 
+export interface Announcements {
+  content: string;
+  name: string;
+  version: number;
+}
+
 export interface ApiKeys {
   createdAt: Generated<Timestamp>;
   createdBy: string;
@@ -533,6 +539,7 @@ export interface Volumes {
 export interface DB {
   adminEmails: AdminEmails;
   alerts: Alerts;
+  announcements: Announcements;
   apiKeys: ApiKeys;
   auditLog: AuditLog;
   certificates: Certificates;

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../../error.ts';
+import { asDiskError } from '../../files/disk-error.ts';
 import { readIfThere, writeDurably } from '../../files/durable-file.ts';
 import { nodeId } from '../../proto/names.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -147,7 +148,11 @@ export async function openAuthority(file: string): Promise<Authority> {
   const { makeRoot } = await import('./issue.ts');
   const { key, certificate } = await makeRoot();
   const text = `${key}\n${certificate}\n`;
-  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw asDiskError(dirname(file), error);
+  }
   await writeDurably(file, text, 0o600);
   return new Authority(text, file);
 }

@@ -9,7 +9,7 @@ import { nodeId } from '../../../proto/names.ts';
 export interface NodeKey {
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
-  /** See `node-id.ts`. */
+  /** See `apps/proto/names.ts`. */
   readonly nodeId: string;
 }
 

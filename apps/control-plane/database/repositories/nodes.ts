@@ -121,3 +121,16 @@ export async function readLastHeartbeat(
     .where('nodeId', '=', nodeId)
     .executeTakeFirst();
 }
+
+/** Whether there is a node, or was. */
+export type Standing = 'member' | 'departed' | 'unknown';
+
+/** How a node stands: one that was deleted or has left is departed until a join token readmits it. */
+export async function readStanding(db: Executor, id: string): Promise<Standing> {
+  const { rows } = await sql<{ standing: Standing }>`
+    SELECT CASE
+      WHEN EXISTS (SELECT FROM departed_nodes WHERE node_id = ${id}) THEN 'departed'
+      WHEN EXISTS (SELECT FROM nodes WHERE id = ${id}) THEN 'member'
+      ELSE 'unknown' END AS standing`.execute(db);
+  return rows[0]!.standing;
+}

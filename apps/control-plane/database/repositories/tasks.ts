@@ -188,8 +188,36 @@ export async function recordTaskReport(
   return { isKnown: known !== undefined, task: undefined };
 }
 
+/** Ends a task without its node: it is not done, for a reason that is known here. One that is finished stays as it is. */
+export async function failTask(
+  db: Executor,
+  id: string,
+  { code, message, now }: { code: ValueOf<'tasks_error_code'>; message: string; now: Date },
+): Promise<void> {
+  await db
+    .updateTable('tasks')
+    .set({ state: 'FAILED', errorCode: code, errorMessage: message, finishedAt: now })
+    .where('id', '=', id)
+    .where('finishedAt', 'is', null)
+    .execute();
+}
+
 /**
- * Ends what expired before it was ever sent. What came of one that was sent only its node can tell.
+ * Ends tasks that were sent, and whose node has not told their end long after their deadline: it would have by then.
+ * @param grace milliseconds after the deadline
+ * @returns ids of the tasks that ended
+ */
+export async function endOverdueTasks(db: Executor, now: Date, grace: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    UPDATE tasks SET state = 'FAILED', error_code = 'TIMEOUT', finished_at = ${now},
+      error_message = 'its node has not told what came of it'
+    WHERE finished_at IS NULL AND state <> 'QUEUED' AND expires_at <= ${new Date(now.getTime() - grace)}
+    RETURNING id`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Ends what expired before it was ever sent; see `endOverdueTasks` for one that was.
  * @returns ids of the tasks that ended
  */
 export async function expireTasks(db: Executor, now: Date): Promise<string[]> {

@@ -1,2 +1,3 @@
-DROP TABLE tasks, departed_nodes, join_token_uses, join_tokens;
+DROP TABLE announcements, tasks, departed_nodes, join_token_uses, join_tokens;
+DROP FUNCTION tell_node_news();
 DROP TABLE certificates, global_rules, admin_emails, organizations, sso_configs, api_keys, user_roles, roles;

@@ -193,6 +193,27 @@ CREATE INDEX tasks_node_id_index ON tasks (node_id, created_at);
 CREATE INDEX tasks_unfinished_index ON tasks (node_id, created_at) WHERE finished_at IS NULL;
 CREATE INDEX tasks_created_at_index ON tasks (created_at);
 
+-- Whoever holds a node's stream open listens on node_news: it has a task, one was taken back, or it is a node no more.
+CREATE FUNCTION tell_node_news() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('node_news', NEW.node_id::text);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER tasks_news AFTER INSERT OR UPDATE OF cancel_requested_at ON tasks
+  FOR EACH ROW EXECUTE FUNCTION tell_node_news();
+CREATE TRIGGER departed_nodes_news AFTER INSERT OR UPDATE ON departed_nodes
+  FOR EACH ROW EXECUTE FUNCTION tell_node_news();
+
+-- What nodes are told of the control plane, each with a version that grows with every change: where it can be reached, and
+-- which certificate authorities are to be trusted.
+CREATE TABLE announcements (
+  name text PRIMARY KEY,
+  version bigint NOT NULL CONSTRAINT announcements_version_positive CHECK (version > 0),
+  content text NOT NULL
+);
+
 CREATE TRIGGER roles_updated_at BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER sso_configs_updated_at BEFORE UPDATE ON sso_configs FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER organizations_updated_at BEFORE UPDATE ON organizations

@@ -1,0 +1,66 @@
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { create } from '@bufbuild/protobuf';
+import { leadsNowhere } from '../../network/management-address.ts';
+import { type Endpoints, EndpointsSchema } from '../../proto/gen/quantix/v1/node_service_pb.js';
+import type { Executor } from '../database/database.ts';
+import { announce } from '../database/repositories/announcements.ts';
+
+/** Most origins that are told. */
+const MOST = 32;
+
+/** What an origin is made of. */
+export interface Listening {
+  readonly port: number;
+  /** An address of this machine, or one that stands for all of them. */
+  readonly listen: string;
+  /** Origins that are told besides its own. */
+  readonly announced: readonly string[];
+}
+
+/**
+ * Where the control plane can be reached: its addresses as they are now, IPv4 first, then what is announced.
+ * @param interfaces of this machine
+ */
+export function presentOrigins(
+  { port, listen, announced }: Listening,
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): string[] {
+  const all = Object.values(interfaces)
+    .flatMap((infos = []) => infos)
+    .filter(({ internal, address }) => !internal && !leadsNowhere(address))
+    .map(({ address }) => address);
+  const listensOn = (address: string) => {
+    if (listen === '::') return true;
+    return listen === '0.0.0.0' ? !address.includes(':') : address === listen;
+  };
+  const own = all.filter(listensOn).toSorted((a, b) => rank(a) - rank(b));
+  const origins = own.map((one) => `https://${one.includes(':') ? `[${one}]` : one}:${port}`);
+  return [...new Set([...origins, ...announced])].slice(0, MOST);
+}
+
+function rank(address: string): number {
+  return address.includes(':') ? 1 : 0;
+}
+
+/** The list of endpoints, with a version that the database keeps. */
+export class EndpointList {
+  readonly #db: Executor;
+  readonly #listening: Listening;
+  #told: { content: string; endpoints: Endpoints } | undefined;
+
+  constructor(db: Executor, listening: Listening) {
+    this.#db = db;
+    this.#listening = listening;
+  }
+
+  /** The list as it is now: the machine's addresses are asked for each time. */
+  async read(): Promise<Endpoints> {
+    const origins = presentOrigins(this.#listening);
+    const content = JSON.stringify(origins);
+    if (this.#told?.content === content) return this.#told.endpoints;
+    const version = await announce(this.#db, 'endpoints', content);
+    const endpoints = create(EndpointsSchema, { version, origins });
+    this.#told = { content, endpoints };
+    return endpoints;
+  }
+}

@@ -1,0 +1,98 @@
+import {
+  constants,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+} from 'node:http2';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+} from '@connectrpc/connect';
+import {
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import { messageOf } from '../../error.ts';
+
+/** Bytes of one message: a part of a full state has at most 1 MiB, and some more for its frame. */
+const LARGEST_MESSAGE = 1024 * 1024 + 64 * 1024;
+
+/** Milliseconds that the body of a request may take to come. */
+const BODY_WITHIN = 60_000;
+
+export interface RequestHandling {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly valuesOf: (session: Http2Session) => ContextValues;
+  /** Bytes that the body of a request on this connection may have. */
+  readonly largestBody: (session: Http2Session) => number;
+  /** Milliseconds that a body may take. */
+  readonly bodyWithin?: number;
+  /** Told of what went wrong with a request, for the log. */
+  readonly onFailure: (session: Http2Session, message: string) => void;
+}
+
+/**
+ * Hands requests of HTTP/2 to Connect, without trust in any of it: a body that is too large or too slow, a path or authority
+ * that is none, a caller that leaves in the middle. Nothing compressed is taken, so that what is small stays small.
+ */
+export function handleRequests(handling: RequestHandling) {
+  const { routes, valuesOf, largestBody, bodyWithin = BODY_WITHIN, onFailure } = handling;
+  const router = createConnectRouter({
+    ...{ grpc: false, grpcWeb: false, acceptCompression: [], readMaxBytes: LARGEST_MESSAGE },
+  });
+  routes(router);
+  const handlers = new Map(router.handlers.map((one) => [one.requestPath, one]));
+  const handle = async (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    const { session } = request.stream;
+    const handler = handlers.get(request.url.split('?', 1)[0] ?? '');
+    if (handler === undefined || session === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const values = valuesOf(session);
+    const given = universalRequestFromNodeRequest(request, response, undefined, values);
+    const { body } = given;
+    const isStream = typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+    if (!isStream) throw new Error('a request without a body to read');
+    const limited = { ...given, body: limit(body, largestBody(session)) };
+    await universalResponseToNodeResponse(await handler(limited), response);
+  };
+  return (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+    const { stream } = request;
+    const { session } = stream;
+    const timer = setTimeout(() => {
+      if (session !== undefined) onFailure(session, 'the body of a request did not come in time');
+      stream.close(constants.NGHTTP2_CANCEL);
+    }, bodyWithin);
+    const arrived = () => clearTimeout(timer);
+    request.once('end', arrived);
+    stream.once('close', arrived);
+    // Whoever resets a stream tells so by an error; what was under way hears of it by its signal.
+    stream.on('error', () => undefined);
+    handle(request, response)
+      .catch((error: unknown) => {
+        if (stream.closed || stream.destroyed || session === undefined) return;
+        onFailure(session, `a request that cannot be handled: ${messageOf(error)}`);
+        if (response.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        else response.writeHead(400).end();
+      })
+      .finally(() => {
+        // What is left of a body that nobody wants is not waited for.
+        if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+      });
+  };
+}
+
+async function* limit(body: AsyncIterable<Uint8Array>, most: number) {
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > most) {
+      throw new ConnectError(`a request of more than ${most} bytes`, Code.ResourceExhausted);
+    }
+    yield chunk;
+  }
+}

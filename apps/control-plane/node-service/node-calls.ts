@@ -1,0 +1,268 @@
+import { isIP } from 'node:net';
+import { toJson } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { type HostInfo, HostInfoSchema } from '../../proto/gen/quantix/v1/host_pb.js';
+import {
+  NodeService,
+  type RegisterRequest,
+  type SyncFullStateRequest,
+} from '../../proto/gen/quantix/v1/node_service_pb.js';
+import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
+import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
+import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
+import type { Database } from '../database/database.ts';
+import { departNode } from '../database/repositories/departed-nodes.ts';
+import { type JoinTokenVerdict, useJoinToken } from '../database/repositories/join-tokens.ts';
+import { readStanding, registerNode } from '../database/repositories/nodes.ts';
+import { recordTaskReport } from '../database/repositories/tasks.ts';
+import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
+import type { NodeState } from '../reconciliation/node-state.ts';
+import type { Authority } from '../trust/authority.ts';
+import {
+  type CertificateRequest,
+  RequestError,
+  readCertificateRequest,
+} from '../trust/certificate-request.ts';
+import { Allowance, networkOf, type Rate } from './allowance.ts';
+import { type Caller, callerKey } from './caller.ts';
+import type { CommandStreams } from './command-streams.ts';
+import type { EndpointList } from './endpoints.ts';
+import { failureOf } from './refusal.ts';
+import type { ThrottledLog } from './throttled-log.ts';
+import { expectCommonVersion, verbsOf } from './version.ts';
+
+/** Milliseconds for which an expired certificate can be renewed. */
+const RENEWABLE_FOR = 365 * 86_400_000;
+
+/** How many registrations of a network may fail: tokens cannot be guessed, and trying costs the guesser's time alone. */
+const FAILED_REGISTRATIONS: Rate = { burst: 20, every: 30_000 };
+
+/** How often a node may call. One whose guests change all the time calls some ten times a second. */
+const CALLS: Rate = { burst: 1000, every: 20 };
+
+/** A secret of a token, as `node_service.proto` has it. */
+const SECRET = /^[A-Za-z0-9_-]{16,128}$/;
+
+export interface NodeCalls {
+  readonly database: Database;
+  readonly authority: Authority;
+  readonly trustBundleVersion: bigint;
+  readonly state: NodeState;
+  /** The positions that are kept of a node. */
+  readonly readKept: (nodeId: string) => Promise<Kept>;
+  readonly streams: CommandStreams;
+  readonly endpoints: EndpointList;
+  readonly version: Version;
+  readonly log: ThrottledLog;
+  /** See `CALLS`. */
+  readonly callRate?: Rate;
+}
+
+/** What nodes call; see `node_service.proto`. */
+export function nodeRoutes(router: ConnectRouter, calls: NodeCalls): void {
+  router.service(NodeService, nodeService(calls));
+}
+
+function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
+  const { database, authority, trustBundleVersion, state, streams, endpoints, version } = calls;
+  const { db } = database;
+  const failed = new Allowance(FAILED_REGISTRATIONS);
+  const made = new Allowance(calls.callRate ?? CALLS);
+
+  /** Does a call, and tells of it if it fails: the log in one line, its caller in a code and a refusal. */
+  const answer = async <T>(context: HandlerContext, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw tell(context, error);
+    }
+  };
+  const tell = (context: HandlerContext, error: unknown) => {
+    const { address, identity } = context.values.get(callerKey);
+    const failure = failureOf(error);
+    const who = identity === undefined ? address : `node ${identity.nodeId} at ${address}`;
+    if (!context.signal.aborted) {
+      calls.log.warn(who, failure.kind, `${context.method.name}: ${failure.message}`);
+    }
+    return failure.answer;
+  };
+  const expectPatience = (allowance: Allowance, who: string) => {
+    const wait = allowance.wait(who);
+    if (wait === 0) return;
+    const seconds = Math.ceil(wait / 1000);
+    throw new RefusedCallError(RefusalReason.TOO_MANY_CALLS, 'called too often', seconds);
+  };
+
+  /** The node that calls, by its certificate. @throws RefusedCallError if it is none, or is one no more */
+  const expectNode = async ({ values }: HandlerContext, expiredFor = 0): Promise<string> => {
+    const { identity } = values.get(callerKey);
+    if (identity === undefined) {
+      const what = 'a call without a certificate of this control plane';
+      throw new RefusedCallError(RefusalReason.NODE_UNKNOWN, what);
+    }
+    const { nodeId, validity } = identity;
+    expectPatience(made, nodeId);
+    made.count(nodeId);
+    if (Date.now() > validity.to + expiredFor) {
+      const what = `a certificate that ended at ${new Date(validity.to).toISOString()}`;
+      throw new RefusedCallError(RefusalReason.CERTIFICATE_EXPIRED, what);
+    }
+    const standing = await readStanding(db, nodeId);
+    if (standing === 'departed') {
+      throw new RefusedCallError(RefusalReason.NODE_DELETED, 'a node that was deleted or has left');
+    }
+    if (standing === 'unknown') {
+      const what = 'a node with a good certificate of which there is no record';
+      throw new RefusedCallError(RefusalReason.ADOPTION_PENDING, what);
+    }
+    return nodeId;
+  };
+  const certify = async (request: CertificateRequest) => ({
+    certificateChain: await authority.sign(request),
+    caCertificates: authority.bundle,
+    trustBundleVersion,
+  });
+  const register = async (request: RegisterRequest, { address }: Caller) => {
+    expectCommonVersion(request.version);
+    if (!SECRET.test(request.tokenSecret)) throw tokenRefusal('unknown');
+    const certificateRequest = await readRequest(request.certificateRequest);
+    const { nodeId } = certificateRequest;
+    const hostname = hostnameOf(request.host);
+    const { tokenSecret: secret, managementAddress } = request;
+    const bearer = { secret, nodeId, hostname, address, now: new Date() };
+    const verdict = await useJoinToken(db, bearer);
+    if (verdict !== 'accepted') throw tokenRefusal(verdict);
+    const managementIp = isIP(managementAddress) === 0 ? null : managementAddress;
+    await registerNode(db, { id: nodeId, hostname, managementIp, spec: specOf(request.host) });
+    return {
+      nodeId,
+      ...(await certify(certificateRequest)),
+      version,
+      endpoints: await endpoints.read(),
+      kept: await calls.readKept(nodeId),
+    };
+  };
+
+  return {
+    register: (request, context) =>
+      answer(context, async () => {
+        const caller = context.values.get(callerKey);
+        const network = networkOf(caller.address);
+        expectPatience(failed, network);
+        try {
+          return await register(request, caller);
+        } catch (error) {
+          if (error instanceof RefusedCallError) failed.count(network);
+          throw error;
+        }
+      }),
+    renewCertificate: (request, context) =>
+      answer(context, async () => {
+        const nodeId = await expectNode(context, RENEWABLE_FOR);
+        const certificateRequest = await readRequest(request.certificateRequest);
+        if (certificateRequest.nodeId !== nodeId) {
+          const what = 'a certificate request for another key than the node’s';
+          throw new RefusedCallError(RefusalReason.REQUEST_INVALID, what);
+        }
+        return await certify(certificateRequest);
+      }),
+    getTrustBundle: (_request, context) =>
+      answer(context, async () => {
+        await expectNode(context);
+        return { version: trustBundleVersion, caCertificates: authority.bundle };
+      }),
+    heartbeat: (request, context) =>
+      answer(context, async () => {
+        const nodeId = await expectNode(context);
+        expectCommonVersion(request.version);
+        const said = await state.heartbeat(nodeId, request);
+        const list = await endpoints.read();
+        const isKnown = list.version === request.endpointsVersion;
+        const serverTime = timestampFromMs(Date.now());
+        return {
+          ...{ ...said, version, trustBundleVersion, serverTime },
+          ...(isKnown ? {} : { endpoints: list }),
+        };
+      }),
+    syncFullState: (parts, context) =>
+      answer(context, async () => {
+        const nodeId = await expectNode(context);
+        const said = await state.syncFullState(nodeId, withCommonVersion(parts));
+        return { ...said, version, serverTime: timestampFromMs(Date.now()) };
+      }),
+    notifyVMChange: (request, context) =>
+      answer(context, async () => state.notifyVmChange(await expectNode(context), request)),
+    notifyStorageChange: (request, context) =>
+      answer(context, async () => state.notifyStorageChange(await expectNode(context), request)),
+    async *watch(request, context) {
+      try {
+        const nodeId = await expectNode(context);
+        expectCommonVersion(request.version);
+        const { signal } = context;
+        yield* streams.open({ nodeId, verbs: verbsOf(request.version), signal });
+      } catch (error) {
+        throw tell(context, error);
+      }
+    },
+    reportTask: ({ report }, context) =>
+      answer(context, async () => {
+        const nodeId = await expectNode(context);
+        if (report === undefined) throw new MalformedMessageError('a report without content');
+        const { isKnown } = await recordTaskReport(db, nodeId, report, new Date());
+        return { known: isKnown };
+      }),
+    leave: ({ reason }, context) =>
+      answer(context, async () => {
+        const nodeId = await expectNode(context);
+        const departure = { nodeId, how: 'LEFT', by: `node ${nodeId}`, now: new Date() } as const;
+        await departNode(db, { ...departure, reason: keptText(reason, 1000) });
+        return {};
+      }),
+  };
+}
+
+async function readRequest(der: Uint8Array): Promise<CertificateRequest> {
+  try {
+    return await readCertificateRequest(der);
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    throw new RefusedCallError(RefusalReason.REQUEST_INVALID, error.message);
+  }
+}
+
+function tokenRefusal(verdict: Exclude<JoinTokenVerdict, 'accepted'>): RefusedCallError {
+  const [reason, what] = (
+    {
+      unknown: [RefusalReason.TOKEN_UNKNOWN, 'a join token that is not known'],
+      used: [RefusalReason.TOKEN_USED, 'a join token that is used up'],
+      expired: [RefusalReason.TOKEN_EXPIRED, 'a join token that has expired'],
+    } as const
+  )[verdict];
+  return new RefusedCallError(reason, what);
+}
+
+/** The first part says what the host speaks. */
+async function* withCommonVersion(parts: AsyncIterable<SyncFullStateRequest>) {
+  for await (const part of parts) {
+    if (part.part === 1) expectCommonVersion(part.version);
+    yield part;
+  }
+}
+
+/** A host's name as the database takes it. @throws RefusedCallError if there is none */
+function hostnameOf(host: HostInfo | undefined): string {
+  const name = keptText(host?.hostname ?? '', 255);
+  if (name !== '') return name;
+  throw new RefusedCallError(RefusalReason.REQUEST_INVALID, 'a host without a name');
+}
+
+function specOf(host: HostInfo | undefined): object {
+  if (host === undefined) return {};
+  return JSON.parse(JSON.stringify(toJson(HostInfoSchema, host)).replaceAll('\\u0000', ''));
+}
+
+/** Text without what PostgreSQL does not take. */
+function keptText(text: string, longest: number): string {
+  return text.replaceAll('\0', '').slice(0, longest);
+}

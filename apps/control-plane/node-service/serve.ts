@@ -1,0 +1,203 @@
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { createContextValues } from '@connectrpc/connect';
+import { messageOf } from '../../error.ts';
+import type { Logger } from '../../log/logger.ts';
+import { codeOf } from '../../process/code-of.ts';
+import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
+import { systemClock } from '../../watch/clock.ts';
+import type { DatabaseAddress } from '../database/connection.ts';
+import type { Database } from '../database/database.ts';
+import { announce } from '../database/repositories/announcements.ts';
+import { endOverdueTasks, expireTasks } from '../database/repositories/tasks.ts';
+import { ControlPlaneError } from '../error.ts';
+import type { NodeState } from '../reconciliation/node-state.ts';
+import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
+import type { Rate } from './allowance.ts';
+import { callerKey } from './caller.ts';
+import { CommandStreams } from './command-streams.ts';
+import { EndpointList } from './endpoints.ts';
+import { handleRequests } from './handle-requests.ts';
+import { nodeRoutes } from './node-calls.ts';
+import { listenForNews } from './node-news.ts';
+import { Sessions } from './sessions.ts';
+import { ThrottledLog } from './throttled-log.ts';
+import { ourVersion } from './version.ts';
+
+/** Milliseconds that TLS may take, from the first byte or none. */
+const HANDSHAKE_WITHIN = 10_000;
+
+/** Milliseconds between two looks at deadlines of tasks, the machine's addresses and the server's certificate. */
+const LOOK_EVERY = 5000;
+
+/** Milliseconds after its deadline for which a node is waited for to tell what came of a task. */
+const REPORT_WITHIN = 300_000;
+
+/** Bytes that the body of a request may have: a full state of many parts, and the little that a host joins with. */
+const LARGEST_BODY = { node: 80 * 1024 * 1024, stranger: 256 * 1024 };
+
+export interface NodeServiceOptions {
+  readonly database: Database;
+  /** The same database, for listening to it. */
+  readonly address: DatabaseAddress;
+  readonly authority: Authority;
+  readonly state: NodeState;
+  /** The positions that are kept of a node. */
+  readonly readKept: (nodeId: string) => Promise<Kept>;
+  readonly agents: {
+    readonly listen: string;
+    readonly port: number;
+    readonly announce: readonly string[];
+  };
+  /** Of the program. */
+  readonly version: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Milliseconds that the body of a request may take. */
+  readonly bodyWithin?: number;
+  /** How often a node may call. */
+  readonly callRate?: Rate;
+}
+
+/** The door of the hosts' agents. */
+export interface NodeServer {
+  /** The port that it listens on. */
+  readonly port: number;
+  /** Has a node, or all of them, send a heartbeat at once. */
+  wantHeartbeat(nodeId?: string): void;
+  /** Works until the signal is aborted. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Serves `NodeService`: TLS 1.3 and HTTP/2 alone, client certificates asked for and looked at with each call.
+ * @throws ControlPlaneError if it cannot listen
+ */
+export async function serveNodes(options: NodeServiceOptions): Promise<NodeServer> {
+  const { database, authority, state, agents, log, signal } = options;
+  const { db } = database;
+  const version = ourVersion(options.version);
+  const told = new ThrottledLog(log);
+  const sessions = new Sessions(authority);
+  const streams = new CommandStreams(db, version);
+  let certificate = await authority.serverCertificate();
+  const trustBundleVersion = await announce(db, 'trust-bundle', authority.bundle);
+  const server = createSecureServer(tlsOptions(certificate, authority));
+  server.on('session', (session) => sessions.add(session));
+  server.on('tlsClientError', (error, socket: TLSSocket) => {
+    const code = codeOf(error) ?? messageOf(error);
+    // Whoever looks at the certificate before it joins leaves without a word.
+    if (code === 'ECONNRESET') return;
+    told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
+  });
+  server.on('unknownProtocol', (socket: TLSSocket) => {
+    told.warn(socket.remoteAddress ?? 'a caller', 'protocol', 'does not speak HTTP/2');
+    socket.destroy();
+  });
+  server.on('sessionError', () => undefined);
+  const port = await listen(server, agents);
+  const endpoints = new EndpointList(db, { ...agents, port, announced: agents.announce });
+  const { bodyWithin, callRate, readKept } = options;
+  server.on(
+    'request',
+    handleRequests({
+      routes: (router) =>
+        nodeRoutes(router, {
+          ...{ database, authority, trustBundleVersion, state, streams, endpoints, version },
+          ...{ readKept, log: told },
+          ...(callRate === undefined ? {} : { callRate }),
+        }),
+      valuesOf: (session) => createContextValues().set(callerKey, sessions.callerOf(session)),
+      largestBody: (session) =>
+        sessions.callerOf(session).identity === undefined
+          ? LARGEST_BODY.stranger
+          : LARGEST_BODY.node,
+      ...(bodyWithin === undefined ? {} : { bodyWithin }),
+      onFailure: (session, message) =>
+        told.warn(sessions.callerOf(session).address, message, message),
+    }),
+  );
+  log.info(
+    `agents are served on port ${port}; the authority has the fingerprint ${authority.fingerprint}`,
+  );
+
+  let toldVersion = (await endpoints.read()).version;
+  const look = async () => {
+    const now = new Date();
+    for (const id of await expireTasks(db, now)) log.info(`task ${id} expired before it was sent`);
+    for (const id of await endOverdueTasks(db, now, REPORT_WITHIN)) {
+      log.warning(`task ${id} ended as TIMEOUT: its node has not told what came of it`);
+    }
+    const list = await endpoints.read();
+    if (list.version !== toldVersion) {
+      toldVersion = list.version;
+      log.info(`agents are told of ${list.origins.join(', ') || 'no address'}`);
+      streams.wantHeartbeat();
+    }
+    if (isDue(certificate, Date.now())) {
+      certificate = await authority.serverCertificate();
+      server.setSecureContext(tlsOptions(certificate, authority));
+      log.info('the server’s certificate was made anew');
+    }
+  };
+  const lookAgainAndAgain = async () => {
+    for (let isWell = true; !signal.aborted; ) {
+      try {
+        await look();
+        isWell = true;
+      } catch (error) {
+        if (isWell && !signal.aborted) log.warning(`tasks and addresses: ${messageOf(error)}`);
+        isWell = false;
+      }
+      await systemClock.sleep(LOOK_EVERY, signal);
+    }
+  };
+  const work = async () => {
+    try {
+      const news = { address: options.address, log, signal };
+      const onNews = (nodeId: string | undefined) => streams.wake(nodeId);
+      await Promise.all([lookAgainAndAgain(), listenForNews({ ...news, onNews })]);
+    } finally {
+      streams.close();
+      sessions.close();
+      const { promise: closed, resolve } = Promise.withResolvers<void>();
+      server.close(() => resolve());
+      await closed;
+    }
+  };
+  return { port, wantHeartbeat: (nodeId) => streams.wantHeartbeat(nodeId), ended: work() };
+}
+
+function tlsOptions({ key, chain }: ServerCertificate, authority: Authority): SecureServerOptions {
+  return {
+    ...{ key, cert: chain, ca: authority.bundle },
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: HANDSHAKE_WITHIN,
+    settings: { maxConcurrentStreams: 16, maxHeaderListSize: 16_384 },
+  };
+}
+
+async function listen(
+  server: Http2SecureServer,
+  { listen: host, port }: NodeServiceOptions['agents'],
+): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host, port }, resolve);
+  try {
+    await promise;
+  } catch (cause) {
+    throw new ControlPlaneError({
+      what: `agents cannot be served: ${messageOf(cause)}`,
+      where: `${host}, port ${port}`,
+      fix: 'config.yaml names address and port: agents.listen, agents.port.',
+      cause,
+    });
+  }
+  server.removeListener('error', reject);
+  server.on('error', () => undefined);
+  return (server.address() as AddressInfo).port;
+}

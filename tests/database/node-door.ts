@@ -1,0 +1,148 @@
+import { create } from '@bufbuild/protobuf';
+import { parseJoinToken } from '../../apps/agent/configuration/join-token.ts';
+import {
+  type Connection,
+  openConnection,
+} from '../../apps/agent/membership/connection/connection.ts';
+import type { Credentials } from '../../apps/agent/membership/identity/credentials.ts';
+import { loadKey, type NodeKey } from '../../apps/agent/membership/identity/key.ts';
+import { type Enrolment, join } from '../../apps/agent/membership/join.ts';
+import { createJoinToken } from '../../apps/control-plane/database/repositories/join-tokens.ts';
+import {
+  type NodeServer,
+  type NodeServiceOptions,
+  serveNodes,
+} from '../../apps/control-plane/node-service/serve.ts';
+import type { NodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
+import { type Authority, openAuthority } from '../../apps/control-plane/trust/authority.ts';
+import type { Logger } from '../../apps/log/logger.ts';
+import { HardwareIdentitySchema } from '../../apps/proto/gen/quantix/v1/host_pb.js';
+import {
+  HeartbeatResponseSchema,
+  NotifyStorageChangeResponseSchema,
+  NotifyVMChangeResponseSchema,
+  SyncFullStateResponseSchema,
+} from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { KeptSchema } from '../../apps/proto/gen/quantix/v1/position_pb.js';
+import { HOST } from '../unit/apps/agent/membership/agent.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+
+/** What a host needs to be a node. */
+export interface Host {
+  readonly key: NodeKey;
+  readonly enrolment: Enrolment;
+  readonly connection: Connection;
+}
+
+/** State of nodes that takes everything: what becomes of it is not the door's. */
+const STATE: NodeState = {
+  heartbeat: async (_, { position }) => {
+    const kept = position === undefined ? {} : { heartbeat: position };
+    return create(HeartbeatResponseSchema, { applied: true, kept });
+  },
+  syncFullState: async (_, parts) => {
+    for await (const _part of parts);
+    return create(SyncFullStateResponseSchema, { applied: true });
+  },
+  notifyVmChange: async () => create(NotifyVMChangeResponseSchema, { applied: true }),
+  notifyStorageChange: async () => create(NotifyStorageChangeResponseSchema, { applied: true }),
+};
+
+/** The agents' door over a database of its own, and hosts that come to it with the agent's own code. */
+export class NodeDoor implements AsyncDisposable {
+  readonly opened: OpenTestDatabase;
+  readonly authority: Authority;
+  readonly lines: string[] = [];
+  #options: Partial<NodeServiceOptions>;
+  #server: NodeServer | undefined;
+  #port = 0;
+  #ending = new AbortController();
+  readonly #connections: Connection[] = [];
+
+  private constructor(
+    opened: OpenTestDatabase,
+    authority: Authority,
+    options: Partial<NodeServiceOptions>,
+  ) {
+    this.opened = opened;
+    this.authority = authority;
+    this.#options = options;
+  }
+
+  static async open(options: Partial<NodeServiceOptions> = {}): Promise<NodeDoor> {
+    const authority = await openAuthority(`${await temporaryFolder()}/ca.pem`);
+    const door = new NodeDoor(await openTestDatabase(), authority, options);
+    await door.start();
+    return door;
+  }
+
+  get db() {
+    return this.opened.database.db;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get origin(): string {
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  /** Opens, at the same port as before. */
+  async start(more: Partial<NodeServiceOptions> = {}): Promise<void> {
+    this.#options = { ...this.#options, ...more };
+    this.#ending = new AbortController();
+    const note = (line: string) => this.lines.push(line);
+    const log: Logger = { error: note, warning: note, info: note, debug: note };
+    this.#server = await serveNodes({
+      ...{ database: this.opened.database, address: this.opened.address, log },
+      ...{ authority: this.authority, state: STATE, version: '1.0.0' },
+      readKept: async () => create(KeptSchema),
+      agents: { listen: '127.0.0.1', port: this.#port, announce: [] },
+      signal: this.#ending.signal,
+      ...this.#options,
+    });
+    this.#port = this.#server.port;
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#server?.ended;
+  }
+
+  /** A new join token. @param life seconds */
+  async token({ maxUses = 1, life = 3600 } = {}): Promise<string> {
+    const { secret } = await createJoinToken(this.db, {
+      ...{ description: '', createdBy: 'a test', maxUses },
+      expiresAt: new Date(Date.now() + life * 1000),
+    });
+    return `qxj1.${secret}.${this.authority.fingerprint}`;
+  }
+
+  /** A host that joins with a token, as the agent does. @throws what the agent tells */
+  async host(token: string, known?: NodeKey): Promise<Host> {
+    const key = known ?? (await loadKey(await temporaryFolder(), () => undefined));
+    const enrolment = await join({
+      ...{ key, origin: this.origin, token: parseJoinToken(token), host: HOST },
+      hardware: create(HardwareIdentitySchema, { bootId: 'boot-1' }),
+      ...{ managementAddress: '192.0.2.10', agentVersion: '1.0.0', now: Date.now() },
+      signal: AbortSignal.timeout(20_000),
+    });
+    return { key, enrolment, connection: this.connect(enrolment.credentials) };
+  }
+
+  /** The agent's way to the door. */
+  connect(credentials?: Credentials): Connection {
+    const caCertificates = this.authority.bundle;
+    const connection = openConnection({ origin: this.origin, caCertificates, credentials });
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#connections) connection.drop();
+    await this.stop();
+    await this.opened[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { CommandStream, type Commands } from '../../apps/agent/membership/command-stream.ts';
+import type { Connection } from '../../apps/agent/membership/connection/connection.ts';
+import { explainFailure } from '../../apps/agent/membership/connection/failure.ts';
+import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
+import { credentialsOf } from '../../apps/agent/membership/identity/credentials.ts';
+import { ourVersion } from '../../apps/agent/membership/version.ts';
+import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
+import { findNode, setNodePhase } from '../../apps/control-plane/database/repositories/nodes.ts';
+import {
+  cancelTask,
+  createTask,
+  findTask,
+  type TaskVerb,
+} from '../../apps/control-plane/database/repositories/tasks.ts';
+import { readCertificateRequest } from '../../apps/control-plane/trust/certificate-request.ts';
+import {
+  StartVmSchema,
+  StopVmSchema,
+  type Task,
+  type TaskReport,
+  TaskReportSchema,
+  TaskState,
+} from '../../apps/proto/gen/quantix/v1/task_pb.js';
+import { type Host, NodeDoor } from './node-door.ts';
+
+const DAY = 86_400_000;
+const VM = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
+
+/** What a call that must fail tells the agent's operator. */
+async function refusal(call: Promise<unknown>): Promise<string> {
+  const error = await call.then(
+    () => new Error('it was taken'),
+    (one: unknown) => one,
+  );
+  return explainFailure(error, 'here').message;
+}
+
+const heartbeat = ({ connection }: { connection: Connection }) =>
+  connection.client.heartbeat({ position: { epoch: 1n, number: 1n }, version: ourVersion('1') });
+
+/** The host with another certificate of its key. @param ago milliseconds since it was made */
+async function certified(door: NodeDoor, { key }: Host, ago: number): Promise<Connection> {
+  const request = await readCertificateRequest(await certificateRequest(key));
+  const certificateChain = await door.authority.sign(request, Date.now() - ago);
+  const caCertificates = door.authority.bundle;
+  return door.connect(credentialsOf({ key, certificateChain, caCertificates, where: 'here' }));
+}
+
+test('a host joins with a token, which is its own from then on, and keeps what was decided about it', async () => {
+  await using door = await NodeDoor.open();
+  const token = await door.token();
+  const host = await door.host(token);
+  const { nodeId } = host.key;
+  expect(await findNode(door.db, nodeId)).toMatchObject({
+    hostname: 'host-a',
+    managementIp: '192.0.2.10',
+    phase: 'PENDING',
+    spec: { product: 'Quantix-OS' },
+  });
+  expect(host.enrolment.trustBundleVersion).toBeGreaterThan(0n);
+  expect(await heartbeat(host)).toMatchObject({ applied: true, version: { protocol: 2 } });
+  await setNodePhase(door.db, nodeId, 'MAINTENANCE');
+  // Its answer was lost.
+  await door.host(token, host.key);
+  expect(await findNode(door.db, nodeId)).toMatchObject({ phase: 'MAINTENANCE' });
+  await expect(door.host(token)).rejects.toThrow('the join token was used by another node');
+  const expired = await door.token();
+  await sql`UPDATE join_tokens SET created_at = now() - interval '2 s', expires_at = now() - interval '1 s'
+    WHERE NOT EXISTS (SELECT FROM join_token_uses WHERE token_id = id)`.execute(door.db);
+  await expect(door.host(expired)).rejects.toThrow('the join token has expired');
+  await expect(door.host(`qxj1.${'x'.repeat(40)}.${door.authority.fingerprint}`)).rejects.toThrow(
+    'the control plane does not know the join token',
+  );
+});
+
+test('a certificate is renewed, also after it expired, for a year; by its own key alone', async () => {
+  await using door = await NodeDoor.open();
+  const host = await door.host(await door.token());
+  const renew = async (connection: Connection, key = host.key) =>
+    connection.client.renewCertificate({ certificateRequest: await certificateRequest(key) });
+  const { certificateChain, caCertificates } = await renew(host.connection);
+  const credentials = credentialsOf({ key: host.key, certificateChain, caCertificates, where: '' });
+  expect(await heartbeat({ connection: door.connect(credentials) })).toMatchObject({
+    applied: true,
+  });
+  const expired = await certified(door, host, 200 * DAY);
+  expect(await refusal(heartbeat({ connection: expired }))).toMatch(/expired too long ago/);
+  await renew(expired);
+  const ancient = await certified(door, host, 500 * DAY);
+  expect(await refusal(renew(ancient))).toMatch(/expired too long ago/);
+  const other = await door.host(await door.token());
+  expect(await refusal(renew(host.connection, other.key))).toMatch(/does not sign/);
+});
+
+test('a node that has left or was deleted stays away until a new token brings it back', async () => {
+  await using door = await NodeDoor.open();
+  const token = await door.token();
+  const host = await door.host(token);
+  const { nodeId } = host.key;
+  await host.connection.client.leave({ reason: 'moves\0 out' });
+  expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
+  await expect(door.host(token, host.key)).rejects.toThrow(/was used/);
+  const back = await door.host(await door.token(), host.key);
+  expect(await heartbeat(back)).toMatchObject({ applied: true });
+  const departure = { nodeId, how: 'DELETED', by: 'admin', reason: '', now: new Date() } as const;
+  await departNode(door.db, departure);
+  expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
+  expect(await findNode(door.db, nodeId)).toBeUndefined();
+  await door.host(await door.token(), host.key);
+  expect(await heartbeat(host)).toMatchObject({ applied: true });
+});
+
+test('a node of which a restored database has no record waits for its adoption', async () => {
+  await using door = await NodeDoor.open();
+  const host = await door.host(await door.token());
+  await sql`DELETE FROM nodes`.execute(door.db);
+  expect(await refusal(heartbeat(host))).toMatch(/restored from a backup/);
+});
+
+test('a node of an older or newer version by one works, and one of a version further on is told both', async () => {
+  await using door = await NodeDoor.open();
+  const { connection } = await door.host(await door.token());
+  const say = (protocol: number, oldestProtocol: number) =>
+    connection.client.heartbeat({ version: { protocol, oldestProtocol } });
+  expect(await connection.client.heartbeat({})).toMatchObject({ applied: true });
+  expect(await say(1, 1)).toMatchObject({ applied: true });
+  expect(await say(3, 2)).toMatchObject({ applied: true });
+  expect(await refusal(say(4, 3))).toMatch(/no version of their protocol in common/);
+});
+
+test('nodes are told where the control plane is, once, and again as soon as that changes', async () => {
+  await using door = await NodeDoor.open();
+  const announce = ['https://192.0.2.77:9443'];
+  const { enrolment, key, connection } = await door.host(await door.token());
+  const known = enrolment.endpoints?.version ?? 0n;
+  const say = (endpointsVersion: bigint) => connection.client.heartbeat({ endpointsVersion });
+  expect((await say(known)).endpoints).toBeUndefined();
+  expect((await say(0n)).endpoints?.version).toBe(known);
+  await door.stop();
+  await door.start();
+  expect((await say(known)).endpoints).toBeUndefined();
+  await door.stop();
+  await door.start({ agents: { listen: '127.0.0.1', port: door.port, announce } });
+  const told = (await say(known)).endpoints;
+  expect(told?.origins).toEqual(announce);
+  expect(told?.version).toBeGreaterThan(known);
+  expect((await connection.client.getTrustBundle({})).version).toBe(enrolment.trustBundleVersion);
+  expect(await findNode(door.db, key.nodeId)).toBeDefined();
+});
+
+/** The agent's command stream, with the commands that came. */
+class Commander implements Commands {
+  readonly verbs: string[];
+  readonly taken: Task[] = [];
+  readonly cancelled: string[] = [];
+  heartbeats = 0;
+  readonly #reports: TaskReport[] = [];
+  readonly #ending = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(connection: Connection, verbs: string[]) {
+    this.verbs = verbs;
+    this.#running = new CommandStream({
+      ...{ commands: this, connection: () => connection, agentVersion: '1', bootId: 'boot-1' },
+      onHeartbeatWanted: () => {
+        this.heartbeats += 1;
+      },
+      ...{ log: () => undefined, random: () => 0 },
+    }).run(this.#ending.signal);
+  }
+
+  take(task: Task): void {
+    this.taken.push(task);
+  }
+
+  cancel(id: string): void {
+    this.cancelled.push(id);
+  }
+
+  report(report: TaskReport): void {
+    this.#reports.push(report);
+  }
+
+  async nextReport(signal: AbortSignal): Promise<TaskReport | undefined> {
+    while (this.#reports.length === 0 && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return this.#reports[0];
+  }
+
+  acknowledge(): void {
+    this.#reports.shift();
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+  }
+}
+
+const START: TaskVerb = { case: 'startVm', value: create(StartVmSchema, { vmId: VM }) };
+const STOP: TaskVerb = { case: 'stopVm', value: create(StopVmSchema, { vmId: VM }) };
+
+function give(door: NodeDoor, { key }: Host, verb = START, life = 60_000) {
+  const expiresAt = new Date(Date.now() + life);
+  return createTask(door.db, { nodeId: key.nodeId, verb, requestedBy: 'a test', expiresAt });
+}
+
+const WITHIN = { timeout: 20_000, interval: 20 };
+
+test('tasks go down the stream as they come, again on each new one until their end was told, and that counts', async () => {
+  await using door = await NodeDoor.open();
+  const host = await door.host(await door.token());
+  const early = await give(door, host);
+  const first = new Commander(host.connection, ['startVm']);
+  await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id]);
+  const late = await give(door, host);
+  await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id, late.id]);
+  const unknown = await give(door, host, STOP);
+  await expect
+    .poll(() => findTask(door.db, unknown.id), WITHIN)
+    .toMatchObject({ state: 'FAILED', errorCode: 'UNSUPPORTED' });
+  await cancelTask(door.db, late.id, { by: 'admin', now: new Date() });
+  await expect.poll(() => first.cancelled, WITHIN).toEqual([late.id]);
+  const report = (taskId: string, number: number, state: TaskState) =>
+    first.report(create(TaskReportSchema, { taskId, number, state }));
+  report(early.id, 2, TaskState.DONE);
+  report(early.id, 1, TaskState.RUNNING);
+  report(early.id, 3, TaskState.FAILED);
+  report(randomUUID(), 1, TaskState.DONE);
+  await expect.poll(() => findTask(door.db, early.id), WITHIN).toMatchObject({ state: 'DONE' });
+
+  // The newest stream wins, and is sent what is not finished.
+  const second = new Commander(door.connect(host.enrolment.credentials), ['startVm', 'stopVm']);
+  await expect.poll(() => second.taken.map(({ id }) => id), WITHIN).toEqual([late.id]);
+  await expect.poll(() => second.cancelled, WITHIN).toEqual([late.id]);
+  await first.stop();
+  const last = await give(door, host, STOP);
+  await expect.poll(() => second.taken.at(-1)?.id, WITHIN).toBe(last.id);
+  expect(await findTask(door.db, early.id)).toMatchObject({ state: 'DONE', reportNumber: 2 });
+
+  // The control plane is away for a moment.
+  await door.stop();
+  const meanwhile = await give(door, host);
+  await door.start();
+  await expect.poll(() => second.taken.at(-1)?.id, WITHIN).toBe(meanwhile.id);
+  await second.stop();
+});
+
+test('a task that nobody took in time ends as EXPIRED, and one whose end nobody told as TIMEOUT', async () => {
+  await using door = await NodeDoor.open();
+  const host = await door.host(await door.token());
+  const untaken = await give(door, host, START, -1000);
+  const untold = await give(door, host, START, -3_600_000);
+  await sql`UPDATE tasks SET state = 'RUNNING' WHERE id = ${untold.id}`.execute(door.db);
+  const codes = async () => [
+    (await findTask(door.db, untaken.id))?.errorCode,
+    (await findTask(door.db, untold.id))?.errorCode,
+  ];
+  await expect.poll(codes, WITHIN).toEqual(['EXPIRED', 'TIMEOUT']);
+});
+
+test('a node that is deleted has no stream any more', async () => {
+  await using door = await NodeDoor.open();
+  const host = await door.host(await door.token());
+  const stream = host.connection.client.watch({ version: ourVersion('1') }, { timeoutMs: 0 });
+  const { nodeId } = host.key;
+  const departure = { nodeId, how: 'DELETED', by: 'admin', reason: '', now: new Date() } as const;
+  const cases: (string | undefined)[] = [];
+  for await (const { content } of stream) {
+    if (cases.length === 0) await departNode(door.db, departure);
+    cases.push(content.case);
+  }
+  expect(cases[0]).toBe('opened');
+  expect(await refusal(heartbeat(host))).toMatch(/was deleted/);
+});
