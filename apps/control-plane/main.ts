@@ -1,3 +1,4 @@
+import { AnswerError } from '../http/ask.ts';
 import {
   endingSignal,
   expectOperands,
@@ -7,6 +8,13 @@ import {
   UsageError,
 } from '../process/command-line.ts';
 import { ControlPlaneError } from './error.ts';
+import {
+  givenOptions,
+  isOperatorCommand,
+  OPERATOR_OPTIONS,
+  type OperatorCommand,
+  type OperatorValues,
+} from './operator/options.ts';
 
 /** Where an appliance has its configuration. */
 const CONFIG_FILE = '/quantix/vdc/config.yaml';
@@ -20,6 +28,26 @@ The control plane.
   migrate up                apply the migrations that it lacks; the database is dumped before
   migrate down [COUNT]      take the newest migrations back, one if no COUNT is given; the database is dumped before
   doctor [--json]           tell how database, etcd and Redis fare, and what to do
+
+  token create              make a join token: --uses 1 --expires 1h --description TEXT
+  token list                tell which there are, and who used them
+  token revoke ID           make one worthless; hosts that joined with it stay
+  nodes list                tell which hosts have joined, and when they were heard of last
+  nodes show NODE           tell more of one
+  nodes resync NODE         have it send its full state
+  nodes maintenance NODE on|off   have it start no virtual machine; --reason TEXT
+  nodes delete NODE         forget it, and refuse it until it joins anew; --yes, else its name is asked for
+  vms list [--node NODE]    tell which virtual machines there are, and how they fare
+  vms show VM               tell more of one
+  vms start VM …            start them; so shutdown (the guest is asked), stop (as if power was cut), reboot
+                            --no-wait does not wait for the end; --within 2m is the time that it may take
+  pools list                tell which storage pools there are, and how they fare on each host
+  pools show POOL           tell more of one
+  tasks list [--node NODE]  tell what hosts were told to do, and what came of it
+  tasks show TASK           tell more of one
+  tasks cancel TASK         take one back that was not begun
+
+  NODE, VM, POOL, TASK and ID are an id, its beginning, or a name that only one has. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}
   --help                    this text
@@ -35,15 +63,21 @@ export async function main(args: string[]): Promise<number> {
   const options = {
     config: { type: 'string', default: CONFIG_FILE },
     json: { type: 'boolean', default: false },
+    ...OPERATOR_OPTIONS,
   } as const;
   return await runCommandLine(
     {
       program: 'qx-controlplane',
       help: HELP,
       options,
-      isExplained: (error) => error instanceof ControlPlaneError,
-      run: ({ command, operands }, { config, json }) =>
-        dispatch(command, operands, { config, form: json ? 'json' : 'text' }),
+      isExplained: (error) => error instanceof ControlPlaneError || error instanceof AnswerError,
+      run: ({ command, operands }, { config, json, ...values }) => {
+        const given: Options = { config, form: json ? 'json' : 'text' };
+        if (isOperatorCommand(command)) return operate(command, operands, { ...given, values });
+        const [name] = givenOptions(values);
+        if (name !== undefined) throw new UsageError(`--${name} is not of ${command ?? 'nothing'}`);
+        return dispatch(command, operands, given);
+      },
     },
     args,
   );
@@ -79,6 +113,27 @@ async function dispatch(
     default:
       return refuseCommand(command);
   }
+}
+
+/** What an operator does with tokens, nodes and what is on them. */
+async function operate(
+  command: OperatorCommand,
+  operands: readonly string[],
+  { config, form, values }: Options & { values: OperatorValues },
+): Promise<number> {
+  const [{ operate: work }, { readConfig }, { askLine }] = await Promise.all([
+    import('./commands/operate.ts'),
+    import('./config.ts'),
+    import('../process/ask-line.ts'),
+  ]);
+  const { text, status } = await work(command, operands, {
+    ...{ form, values, askLine },
+    socket: (await readConfig(config)).socket,
+    signal: endingSignal(),
+    tell: (line) => process.stderr.write(line),
+  });
+  print(text);
+  return status;
 }
 
 /** @returns the text to print */

@@ -10,6 +10,7 @@ import { startControlPlane } from './control-plane.ts';
 import { ControlPlaneError } from './error.ts';
 import { healthRoutes } from './health/routes.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
+import { operatorRoutes } from './operator/routes.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
 
 /**
@@ -43,7 +44,11 @@ async function work(
   const signal = AbortSignal.any([told, failed.signal]);
   const controlPlane = startControlPlane({ config, authority, version: VERSION, log, signal });
   const server = apiServer({
-    routes: [...healthRoutes(() => controlPlane.facts()), ...inventoryRoutes(controlPlane)],
+    routes: [
+      ...healthRoutes(() => controlPlane.facts()),
+      ...inventoryRoutes(controlPlane),
+      ...operatorRoutes({ database: controlPlane.database, fingerprint: authority.fingerprint }),
+    ],
     explain: () => undefined,
     onBug: (error) => log.error(stackOf(error)),
   });

@@ -1,5 +1,5 @@
 import type { Readiness } from '../../api/readiness.ts';
-import { duration } from '../../text/amount.ts';
+import { ago } from '../../text/age.ts';
 
 /** How the control plane fares, and what is wrong. */
 export function readinessTexts({ ready, version, problem, schemaVersion }: Readiness): string[] {
@@ -43,10 +43,4 @@ export function alertTexts({ alerts }: Readiness): string[] {
     ({ severity, title, message }) =>
       `${severity.toLowerCase()}: ${title}${message === '' ? '' : `. ${message}`}`,
   );
-}
-
-/** How long ago something was; a clock that was set back meanwhile makes no future of it. */
-function ago(then: number, now: number): string {
-  const seconds = Math.max(Math.round((now - then) / 1000), 0);
-  return seconds < 60 ? `${seconds} s ago` : `${duration(seconds)} ago`;
 }

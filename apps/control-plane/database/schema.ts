@@ -276,10 +276,12 @@ export interface NodeHeartbeats {
 export interface Nodes {
   clusterId: string | null;
   createdAt: Generated<Timestamp>;
+  fullStateWantedAt: Timestamp | null;
   hostname: string;
   id: string;
   labels: Generated<Json>;
   managementIp: string | null;
+  managementIpChangedAt: Timestamp | null;
   phase: Generated<string>;
   spec: Generated<Json>;
   updatedAt: Generated<Timestamp>;

@@ -1,8 +1,10 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Database, Executor } from '../database.ts';
 import { explainRefusal } from '../refusal.ts';
 import { findRow, listRows, type Row, removeRow, updateRow } from '../rows.ts';
+import type { DB } from '../schema.ts';
 import type { ValueOf } from '../values.ts';
+import { enterAudit } from './audit-log.ts';
 
 export type Node = Row<'nodes'>;
 export type NodePhase = ValueOf<'nodes_phase'>;
@@ -74,6 +76,19 @@ export function setNodeLabels(
   labels: Readonly<Record<string, string>>,
 ): Promise<Node | undefined> {
   return updateRow(db, 'nodes', id, { labels });
+}
+
+/** Has a node asked for its full state with its next heartbeat's answer, and enters that in the audit log. */
+export async function wantFullState(
+  db: Kysely<DB>,
+  id: string,
+  { by, now }: { by: string; now: Date },
+): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    await updateRow(transaction, 'nodes', id, { fullStateWantedAt: now });
+    const resource = { resourceType: 'node', resourceId: id };
+    await enterAudit(transaction, { action: 'node.resync', username: by, ...resource });
+  });
 }
 
 export const removeNode = (db: Executor, id: string) => removeRow(db, 'nodes', id);

@@ -25,6 +25,11 @@ CREATE TABLE node_states (
   pools_hash bytea
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
+-- When an administrator asked for a node's full state; the next heartbeat's answer passes it on.
+ALTER TABLE nodes
+  ADD COLUMN full_state_wanted_at timestamptz,
+  ADD COLUMN management_ip_changed_at timestamptz;
+
 -- The leader's fencing token. Whoever writes as the leader locks this row and compares: a leader that was paused while
 -- another one took over finds a larger epoch and its transaction fails.
 CREATE TABLE leadership (

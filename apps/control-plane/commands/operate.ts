@@ -1,0 +1,313 @@
+import { type FleetTask, LONGEST_TOKEN_LIFE, VM_ACTIONS } from '../../api/fleet.ts';
+import { expectOperands, UsageError } from '../../process/command-line.ts';
+import { clock } from '../../text/age.ts';
+import { printable } from '../../text/printable.ts';
+import { ControlPlaneError } from '../error.ts';
+import * as client from '../operator/client.ts';
+import * as describe from '../operator/describe.ts';
+import { type OperatorCommand, type OperatorValues, refuseOptions } from '../operator/options.ts';
+
+/** How a command is carried out. */
+export interface Operating {
+  readonly form: 'json' | 'text';
+  readonly values: OperatorValues;
+  /** Where the control plane listens. */
+  readonly socket: string;
+  readonly signal: AbortSignal;
+  /** Prints for people while something is waited for. */
+  readonly tell: (text: string) => void;
+  /** Asks the operator for a line; undefined if there is nobody to be asked. */
+  readonly askLine: (question: string) => Promise<string | undefined>;
+}
+
+/** What a command came to. */
+export interface Outcome {
+  readonly text: string;
+  /** 0; 1: a task failed; 3: what came of a task is not known yet. */
+  readonly status: number;
+}
+
+/**
+ * `qx-controlplane token|nodes|vms|pools|tasks`, by the control plane that runs on this machine.
+ * @throws UsageError; AnswerError in the words of the control plane, or that it does not run
+ */
+export async function operate(
+  command: OperatorCommand,
+  [verb = '', ...operands]: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  refuseOptions(`${command} ${verb}`, operating.values);
+  switch (command) {
+    case 'token':
+      return await token(verb, operands, operating);
+    case 'nodes':
+      return await nodes(verb, operands, operating);
+    case 'vms':
+      return await vms(verb, operands, operating);
+    case 'pools':
+      return await pools(verb, operands, operating);
+    case 'tasks':
+      return await tasks(verb, operands, operating);
+  }
+}
+
+async function token(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  const { values } = operating;
+  switch (verb) {
+    case 'create': {
+      expectOperands(operands);
+      const request = {
+        description: values.description ?? '',
+        uses: parseUses(values.uses ?? '1'),
+        expiresInSeconds: parseDuration(values.expires ?? '1h', LONGEST_TOKEN_LIFE),
+      };
+      const made = await client.createToken(request, operating);
+      const now = Date.now();
+      return told(operating, made, () =>
+        [
+          made.joinToken,
+          `good for ${made.maxUses === 1 ? 'one host' : `${made.maxUses} hosts`}, until ${clock(Date.parse(made.expiresAt), now)}; it is shown this once`,
+          `fingerprint of this control plane: ${made.fingerprint}`,
+          '',
+        ].join('\n'),
+      );
+    }
+    case 'list': {
+      expectOperands(operands);
+      const tokens = await client.listTokens(operating);
+      return told(operating, { tokens }, (now) => describe.tokensTable(tokens, now));
+    }
+    case 'revoke': {
+      const revoked = await client.revokeToken(one(operands), operating);
+      return told(operating, revoked, () => `${revoked.id} is ${revoked.state}.\n`);
+    }
+    default:
+      throw new UsageError('token create, list or revoke?');
+  }
+}
+
+async function nodes(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  const { values } = operating;
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const all = await client.listNodes(operating);
+      return told(operating, { nodes: all }, (now) => describe.nodesTable(all, now));
+    }
+    case 'show': {
+      const node = await client.showNode(one(operands), operating);
+      return told(operating, node, (now) => describe.nodeText(node, now));
+    }
+    case 'resync': {
+      const node = await client.resyncNode(one(operands), operating);
+      const name = printable(node.hostname);
+      return told(
+        operating,
+        node,
+        () => `${name} is asked for its full state at its next heartbeat.\n`,
+      );
+    }
+    case 'maintenance': {
+      expectOperands(operands, 2);
+      const [name = '', state = ''] = operands;
+      if (state !== 'on' && state !== 'off') throw new UsageError('maintenance on or off?');
+      const request = { on: state === 'on', reason: values.reason ?? '' };
+      const task = await client.setNodeMaintenance(name, request, operating);
+      return await follow([task], operating);
+    }
+    case 'delete': {
+      const node = await client.showNode(one(operands), operating);
+      await confirmDelete(node.hostname, operating);
+      const gone = await client.deleteNode(node.id, values.reason ?? '', operating);
+      const name = printable(gone.hostname);
+      return told(
+        operating,
+        gone,
+        () => `${name} is deleted. It is refused until it joins with a new token.\n`,
+      );
+    }
+    default:
+      throw new UsageError('nodes list, show, resync, maintenance or delete?');
+  }
+}
+
+/** Deletes nothing by a slip: the host's name is typed, or --yes was. @throws ControlPlaneError if it was not */
+async function confirmDelete(hostname: string, { values, askLine }: Operating): Promise<void> {
+  if (values.yes === true) return;
+  const name = printable(hostname);
+  const typed = await askLine(`Type the host's name, ${name}, to delete it: `);
+  if (typed?.trim() === name) return;
+  throw new ControlPlaneError({
+    what: `${name} is not deleted: its name was not typed`,
+    fix: 'Type it, or give --yes.',
+  });
+}
+
+async function vms(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const { vms: all, more } = await client.listVms(operating.values.node, operating);
+      return told(operating, { vms: all, more }, (now) => describe.vmsTable(all, more, now));
+    }
+    case 'show': {
+      const vm = await client.showVm(one(operands), operating);
+      return told(operating, vm, (now) => describe.vmText(vm, now));
+    }
+  }
+  const action = VM_ACTIONS.find((known) => known === verb);
+  if (action === undefined) {
+    throw new UsageError('vms list, show, start, shutdown, stop or reboot?');
+  }
+  expectOperands(operands, 1, Number.POSITIVE_INFINITY);
+  // A slip in one name is found before anything is done to the others.
+  const found = [];
+  for (const name of operands) found.push(await client.showVm(name, operating));
+  const seconds = parseDuration(operating.values.within ?? '2m', 24 * 60 * 60);
+  const begun: FleetTask[] = [];
+  for (const { id } of found) {
+    begun.push(await client.actOnVm(id, { action, expiresInSeconds: seconds }, operating));
+  }
+  return await follow(begun, operating, new Map(found.map(({ id, name }) => [id, name])));
+}
+
+async function pools(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const all = await client.listPools(operating);
+      return told(operating, { pools: all }, (now) => describe.poolsTable(all, now));
+    }
+    case 'show': {
+      const pool = await client.showPool(one(operands), operating);
+      return told(operating, pool, (now) => describe.poolText(pool, now));
+    }
+    default:
+      throw new UsageError('pools list or show?');
+  }
+}
+
+async function tasks(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const all = await client.listTasks(operating.values.node, operating);
+      return told(operating, { tasks: all }, (now) => describe.tasksTable(all, now));
+    }
+    case 'show': {
+      const task = await client.showTask(one(operands), operating);
+      return told(operating, task, (now) => describe.taskText(task, now));
+    }
+    case 'cancel': {
+      const task = await client.cancelTask(one(operands), operating);
+      return told(operating, task, () => `${printable(describe.taskStateText(task))}\n`);
+    }
+    default:
+      throw new UsageError('tasks list, show or cancel?');
+  }
+}
+
+/** Milliseconds between two looks at a task, and after its deadline until it is given up: the host's word may be late. */
+const LOOK_EVERY = 500;
+const GRACE = 10_000;
+
+/** Waits for the ends of tasks and tells how far they are, unless --no-wait was given. */
+async function follow(
+  begun: readonly FleetTask[],
+  operating: Operating,
+  names: ReadonlyMap<string, string> = new Map(),
+): Promise<Outcome> {
+  const wait = operating.values['no-wait'] !== true;
+  const ended = wait
+    ? await Promise.all(begun.map((task) => waitFor(task, operating, names)))
+    : begun;
+  const status = ended.some(hasFailed) ? 1 : wait && !ended.every(isEnded) ? 3 : 0;
+  const { text } = told(operating, { tasks: ended }, () =>
+    ended.map((task) => `${taskLine(task, names)}\n`).join(''),
+  );
+  return { text, status };
+}
+
+async function waitFor(
+  begun: FleetTask,
+  operating: Operating,
+  names: ReadonlyMap<string, string>,
+): Promise<FleetTask> {
+  const { signal, form, tell } = operating;
+  const started = performance.now();
+  const patience = Date.parse(begun.expiresAt) - Date.parse(begun.createdAt) + GRACE;
+  let task = begun;
+  let shown = '';
+  while (!isEnded(task) && !signal.aborted && performance.now() - started < patience) {
+    const line = taskLine(task, names);
+    if (form === 'text' && line !== shown) tell(`${line}\n`);
+    shown = line;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    task = await client.showTask(task.id, { socket: operating.socket });
+  }
+  return task;
+}
+
+function taskLine(task: FleetTask, names: ReadonlyMap<string, string>): string {
+  const name = names.get(task.objectId) ?? task.node;
+  const message = isEnded(task) || task.message === '' ? '' : `: ${task.message}`;
+  const end = isEnded(task) || task.state === 'QUEUED' ? '' : ` (task ${task.id})`;
+  return printable(
+    `${name}: ${describe.verbText(task)}: ${describe.taskStateText(task)}${message}${end}`,
+  );
+}
+
+function isEnded({ finishedAt }: FleetTask): boolean {
+  return finishedAt !== null;
+}
+
+function hasFailed({ state }: FleetTask): boolean {
+  return state === 'FAILED' || state === 'CANCELED';
+}
+
+function told({ form }: Operating, value: object, text: (now: number) => string): Outcome {
+  const json = () => `${JSON.stringify(value, null, 2)}\n`;
+  return { text: form === 'json' ? json() : text(Date.now()), status: 0 };
+}
+
+function one(operands: readonly string[]): string {
+  expectOperands(operands, 1);
+  return operands[0] ?? '';
+}
+
+function parseUses(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text) || text === '10000') return Number(text);
+  throw new UsageError(`--uses ${JSON.stringify(text)} is no number from 1 to 10000`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Reads a time such as `90s`, `30m`, `1h` or `7d`. @returns seconds @throws UsageError */
+export function parseDuration(text: string, most: number): number {
+  const [, number = '', unit = ''] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(number) * (UNITS[unit] ?? 0);
+  if (seconds > 0 && seconds <= most) return seconds;
+  throw new UsageError(
+    `${JSON.stringify(text)} is no time such as 30m, 1h or 7d, of at most ${Math.floor(most / 86_400)}d`,
+  );
+}

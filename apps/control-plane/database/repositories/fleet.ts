@@ -1,0 +1,234 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { FleetNode, FleetPool, FleetTask, FleetToken, FleetVm } from '../../../api/fleet.ts';
+import type { Executor } from '../database.ts';
+import { type JoinToken, type JoinTokenUse, listJoinTokens } from './join-tokens.ts';
+import { listTasks, type TaskRow } from './tasks.ts';
+
+/** Milliseconds for which what a node told can be taken as so: three heartbeats. */
+const HEARD_LASTS = 90_000;
+
+/** Phases in which a node's last word may be old, whenever that was. */
+const UNHEARD_PHASES: readonly string[] = ['UNKNOWN', 'DISCONNECTED'];
+
+interface Heard {
+  readonly phase: string | null;
+  readonly receivedAt: Date | null;
+}
+
+function isHeard({ phase, receivedAt }: Heard, now: Date): boolean {
+  if (receivedAt === null || phase === null || UNHEARD_PHASES.includes(phase)) return false;
+  return now.getTime() - receivedAt.getTime() < HEARD_LASTS;
+}
+
+/** Nodes as an operator sees them, by host name. @param id only this one */
+export async function readFleetNodes(
+  db: Executor,
+  { now, id }: { now: Date; id?: string },
+): Promise<FleetNode[]> {
+  const { rows } = await sql<{
+    id: string;
+    hostname: string;
+    address: string | null;
+    addressSince: Date;
+    phase: string;
+    createdAt: Date;
+    receivedAt: Date | null;
+    vms: number;
+  }>`
+    SELECT node.id, hostname, host(management_ip) AS address, 
+      coalesce(management_ip_changed_at, node.created_at) AS address_since, phase, node.created_at, received_at,
+      (SELECT count(*) FROM virtual_machines WHERE node_id = node.id AND lost_at IS NULL) AS vms
+    FROM nodes AS node LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = node.id
+    WHERE ${onlyId(id, sql`node.id`)} ORDER BY hostname, node.id`.execute(db);
+  return rows.map((row) => ({
+    ...{ id: row.id, hostname: row.hostname, phase: row.phase, vms: row.vms },
+    managementAddress: row.address,
+    addressSince: row.address === null ? null : row.addressSince.toISOString(),
+    lastHeard: iso(row.receivedAt),
+    isHeard: isHeard(row, now),
+    joinedAt: row.createdAt.toISOString(),
+  }));
+}
+
+/** Which virtual machines. */
+export interface VmChoice {
+  readonly now: Date;
+  readonly id?: string;
+  readonly nodeId?: string | undefined;
+  readonly limit: number;
+}
+
+/** Virtual machines as an operator sees them, by name. */
+export async function readFleetVms(
+  db: Executor,
+  { now, id, nodeId, limit }: VmChoice,
+): Promise<FleetVm[]> {
+  const ofNode = nodeId === undefined ? sql`true` : sql`vm.node_id = ${nodeId}`;
+  const { rows } = await sql<{
+    id: string;
+    name: string;
+    nodeId: string | null;
+    hostname: string | null;
+    powerState: string;
+    isManaged: boolean;
+    lastSeen: Date | null;
+    lostReason: string | null;
+    lostAt: Date | null;
+    phase: string | null;
+    receivedAt: Date | null;
+  }>`
+    SELECT vm.id, vm.name, vm.node_id, hostname, power_state, is_managed, last_seen, lost_reason, lost_at, phase, received_at
+    FROM virtual_machines AS vm
+    LEFT JOIN nodes AS node ON node.id = vm.node_id
+    LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = vm.node_id
+    WHERE ${onlyId(id, sql`vm.id`)} AND ${ofNode} ORDER BY vm.name, vm.id LIMIT ${limit}`.execute(
+    db,
+  );
+  return rows.map((row) => {
+    const { known, asOf } = standingOf(row, now);
+    return {
+      ...{ id: row.id, name: row.name, nodeId: row.nodeId, node: row.hostname },
+      ...{ powerState: row.powerState, known, asOf: iso(asOf) },
+      ...{ isManaged: row.isManaged, lostReason: row.lostReason },
+    };
+  });
+}
+
+/** What the recorded power state of a virtual machine is worth. While its node is heard of, it is as fresh as the node's word. */
+function standingOf(
+  row: Heard & { lastSeen: Date | null; lostAt: Date | null },
+  now: Date,
+): { known: FleetVm['known']; asOf: Date | null } {
+  if (row.lostAt !== null) return { known: 'lost', asOf: row.lostAt };
+  if (row.lastSeen === null) return { known: 'never', asOf: null };
+  const heard = row.receivedAt ?? row.lastSeen;
+  const asOf = new Date(Math.max(heard.getTime(), row.lastSeen.getTime()));
+  return { known: isHeard(row, now) ? 'now' : 'last-seen', asOf };
+}
+
+/** Storage pools as an operator sees them, by name. @param id only this one */
+export async function readFleetPools(
+  db: Executor,
+  { now, id }: { now: Date; id?: string },
+): Promise<FleetPool[]> {
+  const { rows: pools } = await sql<{
+    id: string;
+    name: string;
+    poolType: string;
+    phase: string;
+    isManaged: boolean;
+  }>`
+    SELECT id, name, pool_type, phase, is_managed FROM storage_pools
+    WHERE ${onlyId(id, sql`id`)} ORDER BY name, id`.execute(db);
+  const { rows: statuses } = await sql<{
+    poolId: string;
+    nodeId: string;
+    hostname: string;
+    phase: string;
+    receivedAt: Date | null;
+    health: string;
+    mountPath: string;
+    problem: string;
+    totalBytes: number | null;
+    usedBytes: number | null;
+    availableBytes: number | null;
+  }>`
+    SELECT pool_id, status.node_id, hostname, phase, received_at, health, mount_path, problem,
+      total_bytes, used_bytes, available_bytes
+    FROM pool_host_statuses AS status JOIN nodes AS node ON node.id = status.node_id
+    LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = status.node_id
+    WHERE ${onlyId(id, sql`pool_id`)} ORDER BY hostname, status.node_id`.execute(db);
+  const byPool = Map.groupBy(statuses, ({ poolId }) => poolId);
+  return pools.map(({ poolType: type, ...pool }) => ({
+    ...pool,
+    type,
+    hosts: (byPool.get(pool.id) ?? []).map(
+      ({ poolId: _pool, hostname: node, phase, receivedAt, ...rest }) => ({
+        ...rest,
+        node,
+        isHeard: isHeard({ phase, receivedAt }, now),
+        lastHeard: iso(receivedAt),
+      }),
+    ),
+  }));
+}
+
+/** Tasks as an operator sees them, the newest first. */
+export async function readFleetTasks(
+  db: Executor,
+  choice: { nodeId?: string | undefined; limit: number },
+): Promise<FleetTask[]> {
+  return await withNodes(db, await listTasks(db, choice));
+}
+
+/** Rows of tasks with the host names of their nodes. */
+export async function withNodes(db: Executor, tasks: readonly TaskRow[]): Promise<FleetTask[]> {
+  const ids = [...new Set(tasks.map(({ nodeId }) => nodeId))];
+  const { rows } = await sql<{ id: string; hostname: string }>`
+    SELECT id, hostname FROM nodes WHERE id = ANY (${ids}::uuid[])`.execute(db);
+  const names = new Map(rows.map(({ id, hostname }) => [id, hostname]));
+  return tasks.map((row) => ({
+    ...{ id: row.id, nodeId: row.nodeId, node: names.get(row.nodeId) ?? row.nodeId },
+    ...{ verb: row.verb, objectType: row.objectType, objectId: row.objectId },
+    state: stateOf(row.state),
+    ...{ progress: row.progress, message: row.message },
+    error: row.errorCode === null ? null : { code: row.errorCode, message: row.errorMessage ?? '' },
+    requestedBy: row.requestedBy,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt.toISOString(),
+    sentAt: iso(row.sentAt),
+    startedAt: iso(row.startedAt),
+    finishedAt: iso(row.finishedAt),
+    isCancelRequested: row.cancelRequestedAt !== null,
+  }));
+}
+
+/** Join tokens as an operator sees them, oldest first. */
+export async function readFleetTokens(db: Executor, now: Date): Promise<FleetToken[]> {
+  return (await listJoinTokens(db)).map((token) => describeToken(token, now));
+}
+
+/** A join token as an operator sees it. */
+export function describeToken(
+  token: JoinToken & { uses: readonly JoinTokenUse[] },
+  now: Date,
+): FleetToken {
+  const { id, description, maxUses, createdBy, createdAt, expiresAt } = token;
+  return {
+    ...{ id, description, maxUses, createdBy, state: tokenState(token, now) },
+    createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    uses: token.uses.map(({ nodeId, hostname, address, firstUsedAt, lastUsedAt }) => ({
+      ...{ nodeId, hostname, address },
+      firstUsedAt: firstUsedAt.toISOString(),
+      lastUsedAt: lastUsedAt.toISOString(),
+    })),
+  };
+}
+
+function tokenState(
+  { revokedAt, expiresAt, maxUses, uses }: JoinToken & { uses: readonly JoinTokenUse[] },
+  now: Date,
+): FleetToken['state'] {
+  if (revokedAt !== null) return 'revoked';
+  if (expiresAt <= now) return 'expired';
+  return uses.length >= maxUses ? 'used' : 'open';
+}
+
+const TASK_STATES = [
+  ...(['QUEUED', 'SENT', 'ACCEPTED', 'RUNNING', 'DONE', 'FAILED', 'CANCELED'] as const),
+];
+
+function stateOf(text: string): FleetTask['state'] {
+  const state = TASK_STATES.find((one) => one === text);
+  if (state === undefined) throw new TypeError(`a task has the state ${text}`);
+  return state;
+}
+
+function iso(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
+}
+
+function onlyId(id: string | undefined, column: RawBuilder<unknown>): RawBuilder<unknown> {
+  return id === undefined ? sql`true` : sql`${column} = ${id}`;
+}

@@ -1,0 +1,146 @@
+import { userInfo } from 'node:os';
+import type * as z from 'zod';
+import {
+  type FleetNode,
+  type FleetPool,
+  type FleetTask,
+  type FleetToken,
+  type FleetVm,
+  fleetNodeSchema,
+  fleetNodesSchema,
+  fleetPoolSchema,
+  fleetPoolsSchema,
+  fleetTaskSchema,
+  fleetTasksSchema,
+  fleetTokenSchema,
+  fleetTokensSchema,
+  fleetVmSchema,
+  fleetVmsSchema,
+  type NewToken,
+  type NodeMaintenanceRequest,
+  newTokenSchema,
+  type TokenRequest,
+  type VmActionRequest,
+} from '../../api/fleet.ts';
+import { CONTROL_PLANE_SOCKET } from '../../api/readiness.ts';
+import { ask } from '../../http/ask.ts';
+
+/** How the control plane of this machine is asked. Everything rejects with an AnswerError for people. */
+export interface Asking {
+  /** Where it listens; the appliance's place if absent. */
+  readonly socket?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A request without who makes it: that is the account of this process. */
+type Unsigned<T> = Omit<T, 'by'>;
+
+export async function listNodes(asking: Asking = {}): Promise<FleetNode[]> {
+  return (await get('/v1/nodes', fleetNodesSchema, asking)).nodes;
+}
+
+/** @param node id, beginning of one, or host name */
+export const showNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
+  get(`/v1/nodes/${segment(node)}`, fleetNodeSchema, asking);
+
+export const resyncNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
+  post(`/v1/nodes/${segment(node)}/resync`, {}, fleetNodeSchema, asking);
+
+export const setNodeMaintenance = (
+  node: string,
+  request: Unsigned<NodeMaintenanceRequest>,
+  asking: Asking = {},
+): Promise<FleetTask> =>
+  post(`/v1/nodes/${segment(node)}/maintenance`, request, fleetTaskSchema, asking);
+
+/** @returns the node as it was */
+export const deleteNode = (node: string, reason: string, asking: Asking = {}): Promise<FleetNode> =>
+  post(`/v1/nodes/${segment(node)}/delete`, { reason }, fleetNodeSchema, asking);
+
+/** Virtual machines, and whether there are more than are told at once. @param node only those on this one */
+export const listVms = (
+  node: string | undefined,
+  asking: Asking = {},
+): Promise<{ vms: FleetVm[]; more: boolean }> =>
+  get(`/v1/vms${query(node)}`, fleetVmsSchema, asking);
+
+export const showVm = (vm: string, asking: Asking = {}): Promise<FleetVm> =>
+  get(`/v1/vms/${segment(vm)}`, fleetVmSchema, asking);
+
+/** Has a virtual machine's node do something. @returns the task, which has just begun */
+export const actOnVm = (
+  vm: string,
+  request: Unsigned<VmActionRequest>,
+  asking: Asking = {},
+): Promise<FleetTask> => post(`/v1/vms/${segment(vm)}/tasks`, request, fleetTaskSchema, asking);
+
+export async function listPools(asking: Asking = {}): Promise<FleetPool[]> {
+  return (await get('/v1/pools', fleetPoolsSchema, asking)).pools;
+}
+
+export const showPool = (pool: string, asking: Asking = {}): Promise<FleetPool> =>
+  get(`/v1/pools/${segment(pool)}`, fleetPoolSchema, asking);
+
+/** The newest tasks, the newest first. */
+export async function listTasks(
+  node: string | undefined,
+  asking: Asking = {},
+): Promise<FleetTask[]> {
+  return (await get(`/v1/tasks${query(node)}`, fleetTasksSchema, asking)).tasks;
+}
+
+export const showTask = (task: string, asking: Asking = {}): Promise<FleetTask> =>
+  get(`/v1/tasks/${segment(task)}`, fleetTaskSchema, asking);
+
+export const cancelTask = (task: string, asking: Asking = {}): Promise<FleetTask> =>
+  post(`/v1/tasks/${segment(task)}/cancel`, {}, fleetTaskSchema, asking);
+
+export async function listTokens(asking: Asking = {}): Promise<FleetToken[]> {
+  return (await get('/v1/join-tokens', fleetTokensSchema, asking)).tokens;
+}
+
+/** @returns the token with its secret, which is told this once */
+export const createToken = (
+  request: Unsigned<TokenRequest>,
+  asking: Asking = {},
+): Promise<NewToken> => post('/v1/join-tokens', request, newTokenSchema, asking);
+
+export const revokeToken = (token: string, asking: Asking = {}): Promise<FleetToken> =>
+  post(`/v1/join-tokens/${segment(token)}/revoke`, {}, fleetTokenSchema, asking);
+
+function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> {
+  return ask({ ...whom(asking), path, schema });
+}
+
+function post<T>(path: string, request: object, schema: z.ZodType<T>, asking: Asking): Promise<T> {
+  const body = JSON.stringify({ ...request, by: whoAsks() });
+  return ask({ ...whom(asking), method: 'POST', path, body, schema });
+}
+
+function whom({ socket = CONTROL_PLANE_SOCKET, signal }: Asking) {
+  const answerer = { name: 'the control plane', service: 'qx-controlplane', socketPath: socket };
+  return { whom: answerer, ...(signal === undefined ? {} : { signal }) };
+}
+
+/** Who asks, for the audit log: the account, or the one that became root by sudo. */
+function whoAsks(): string {
+  const { SUDO_USER } = process.env;
+  return SUDO_USER !== undefined && SUDO_USER !== '' ? SUDO_USER.slice(0, 100) : accountName();
+}
+
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // An account without an entry in passwd(5).
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+function segment(name: string): string {
+  return encodeURIComponent(name);
+}
+
+function query(node: string | undefined): string {
+  return node === undefined ? '' : `?node=${encodeURIComponent(node)}`;
+}

@@ -1,0 +1,61 @@
+import { UsageError } from '../../process/command-line.ts';
+
+/** Options of the operator's commands, as parseArgs has them. */
+export const OPERATOR_OPTIONS = {
+  uses: { type: 'string' },
+  expires: { type: 'string' },
+  description: { type: 'string' },
+  reason: { type: 'string' },
+  node: { type: 'string' },
+  within: { type: 'string' },
+  yes: { type: 'boolean' },
+  'no-wait': { type: 'boolean' },
+} as const;
+
+/** What was given of them. */
+export interface OperatorValues {
+  readonly uses?: string | undefined;
+  readonly expires?: string | undefined;
+  readonly description?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly node?: string | undefined;
+  readonly within?: string | undefined;
+  readonly yes?: boolean | undefined;
+  readonly 'no-wait'?: boolean | undefined;
+}
+
+/** Which options each command takes. */
+const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = {
+  'token create': ['uses', 'expires', 'description'],
+  'nodes maintenance': ['reason', 'no-wait', 'within'],
+  'nodes delete': ['yes', 'reason'],
+  'vms list': ['node'],
+  'tasks list': ['node'],
+  'vms start': ['no-wait', 'within'],
+  'vms shutdown': ['no-wait', 'within'],
+  'vms stop': ['no-wait', 'within'],
+  'vms reboot': ['no-wait', 'within'],
+};
+
+/** Whether a command is one of these. */
+export function isOperatorCommand(command: string | undefined): command is OperatorCommand {
+  return OPERATOR_COMMANDS.some((one) => one === command);
+}
+
+const OPERATOR_COMMANDS = ['token', 'nodes', 'vms', 'pools', 'tasks'] as const;
+/** A command of these. */
+export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];
+
+/** @throws UsageError if an option is not one of this command */
+export function refuseOptions(command: string, values: OperatorValues): void {
+  const known: readonly string[] = OPTIONS_OF[command] ?? [];
+  const [name] = givenOptions(values).filter((one) => !known.includes(one));
+  if (name !== undefined) throw new UsageError(`--${name} is not of ${command.trim()}`);
+}
+
+/** The options that were given. */
+export function givenOptions(values: OperatorValues): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    name in OPERATOR_OPTIONS && value !== undefined ? [name] : [],
+  );
+}

@@ -1,0 +1,379 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  fleetNodesSchema,
+  fleetPoolSchema,
+  fleetTasksSchema,
+  fleetTokensSchema,
+  fleetVmSchema,
+  newTokenSchema,
+} from '../../apps/api/fleet.ts';
+import { operate } from '../../apps/control-plane/commands/operate.ts';
+import type { Database } from '../../apps/control-plane/database/database.ts';
+import { findDepartedNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
+import { useJoinToken } from '../../apps/control-plane/database/repositories/join-tokens.ts';
+import {
+  findNode,
+  recordHeartbeats,
+  registerNode,
+  setNodePhase,
+} from '../../apps/control-plane/database/repositories/nodes.ts';
+import {
+  listTasks,
+  recordTaskReport,
+  recordTaskSent,
+} from '../../apps/control-plane/database/repositories/tasks.ts';
+import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import { operatorRoutes } from '../../apps/control-plane/operator/routes.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import {
+  TaskErrorCode,
+  TaskReportSchema,
+  TaskState,
+} from '../../apps/proto/gen/quantix/v1/task_pb.js';
+import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+
+const ONE = '11111111-1111-8111-8111-111111111111';
+const TWO = '11112222-2222-8222-8222-222222222222';
+const WEB = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
+const MAIL = 'bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb';
+const POOL = 'cccccccc-cccc-4ccc-8ccc-cccccccccccc';
+const CA = 'ca'.repeat(32);
+
+let opened: OpenTestDatabase;
+let database: Database;
+let db: Database['db'];
+let folder: string;
+let socket: string;
+let server: Server;
+
+beforeAll(async () => {
+  opened = await openTestDatabase();
+  database = opened.database;
+  db = database.db;
+  folder = await mkdtemp(join(tmpdir(), 'quantix-operator-'));
+  socket = join(folder, 'controlplane.sock');
+  server = apiServer({
+    routes: operatorRoutes({ database, fingerprint: CA }),
+    explain: () => undefined,
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  await bind(server, socket);
+});
+afterAll(async () => {
+  server.close();
+  server.closeAllConnections();
+  await opened[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+/** Two hosts; `web` runs on the first, `mail` on the second, and the second was last heard of five minutes ago. */
+beforeEach(async () => {
+  await sql`TRUNCATE nodes, virtual_machines, storage_pools, join_tokens, departed_nodes, tasks CASCADE`.execute(
+    db,
+  );
+  for (const [id, hostname, name, vm, minutes] of [
+    [ONE, 'alpha', 'web', WEB, 0],
+    [TWO, 'beta', 'mail', MAIL, 5],
+  ] as const) {
+    await registerNode(db, { id, hostname, managementIp: '10.0.0.1', spec: {} });
+    await setNodePhase(db, id, minutes === 0 ? 'READY' : 'DISCONNECTED');
+    const receivedAt = new Date(Date.now() - minutes * 60_000);
+    await recordHeartbeats(database, [{ nodeId: id, epoch: 1, sequence: 1, receivedAt, load: {} }]);
+    await sql`
+      INSERT INTO virtual_machines (id, name, project_id, node_id, power_state, last_seen)
+      VALUES (${vm}, ${name}, '00000000-0000-0000-0000-000000000001', ${id}, 'RUNNING', ${receivedAt})`.execute(
+      db,
+    );
+  }
+});
+
+interface Run {
+  text: string;
+  status: number;
+  told: string;
+}
+
+/** Runs a command of the operator. */
+async function run(
+  command: OperatorCommand,
+  words: string,
+  values: OperatorValues = {},
+  more: { form?: 'json' | 'text'; typed?: string } = {},
+): Promise<Run> {
+  let told = '';
+  const outcome = await operate(command, words.split(' '), {
+    ...{ form: more.form ?? 'text', values, socket, signal: new AbortController().signal },
+    tell: (text) => {
+      told += text;
+    },
+    askLine: async () => more.typed,
+  });
+  return { ...outcome, told };
+}
+
+const json = async (command: OperatorCommand, words: string, values: OperatorValues = {}) =>
+  JSON.parse((await run(command, words, values, { form: 'json' })).text);
+
+/** Does as the node of a task does. */
+async function play(
+  reports: readonly Parameters<typeof create<typeof TaskReportSchema>>[1][],
+): Promise<void> {
+  for (;;) {
+    const [task] = await listTasks(db, { limit: 1 });
+    if (task === undefined) {
+      await new Promise((resolve) => setImmediate(resolve));
+      continue;
+    }
+    await recordTaskSent(db, task.id, new Date());
+    for (const [index, report] of reports.entries()) {
+      const whole = create(TaskReportSchema, { ...report, taskId: task.id, number: index + 1 });
+      await recordTaskReport(db, task.nodeId, whole, new Date());
+    }
+    return;
+  }
+}
+
+describe('join tokens', () => {
+  test('are made as a host takes them, listed with who used them, and revoked', async () => {
+    const made = newTokenSchema.parse(
+      await json('token', 'create', { uses: '2', expires: '2h', description: 'rack 7' }),
+    );
+    expect(made).toMatchObject({ fingerprint: CA, maxUses: 2, description: 'rack 7' });
+    const [mark, secret = '', fingerprint] = made.joinToken.split('.');
+    expect([mark, fingerprint]).toEqual(['qxj1', CA]);
+    const life = Date.parse(made.expiresAt) - Date.parse(made.createdAt);
+    expect(Math.round(life / 60_000)).toBe(120);
+    const bearer = { secret, nodeId: ONE, hostname: 'alpha', address: '10.0.0.1', now: new Date() };
+    expect(await useJoinToken(db, bearer)).toBe('accepted');
+    const { text } = await run('token', 'list');
+    expect(text).toMatch(/open +1 of 2 .* rack 7 +alpha \(10\.0\.0\.1\)\n/);
+    expect(text).not.toContain(secret);
+    expect(fleetTokensSchema.parse(await json('token', 'list')).tokens).toHaveLength(1);
+    expect((await run('token', `revoke ${made.id.slice(0, 8)}`)).text).toBe(
+      `${made.id} is revoked.\n`,
+    );
+    expect(await useJoinToken(db, bearer)).toBe('unknown');
+  });
+
+  test('say for people what they are good for', async () => {
+    const { text } = await run('token', 'create');
+    expect(text).toMatch(
+      /^qxj1\.[\w-]{43}\.(ca){32}\ngood for one host, until \d\d:\d\d; it is shown this once\nfingerprint of this control plane: (ca){32}\n$/,
+    );
+  });
+});
+
+describe('nodes and what is on them', () => {
+  test('are told with ages', async () => {
+    const { text } = await run('nodes', 'list');
+    expect(text).toMatch(/^ID +HOST +ADDRESS +PHASE +LAST HEARD +VMS\n/);
+    expect(text).toMatch(/alpha +10\.0\.0\.1 +READY +\d\d:\d\d \(\d+ s ago\) +1\n/);
+    expect(text).toMatch(/beta +10\.0\.0\.1 +DISCONNECTED +\d\d:\d\d \(5 minutes ago\) +1\n/);
+    expect(fleetNodesSchema.parse(await json('nodes', 'list')).nodes).toMatchObject([
+      { hostname: 'alpha', isHeard: true },
+      { hostname: 'beta', isHeard: false },
+    ]);
+    expect((await run('nodes', 'show beta')).text).toContain('1, when it was heard of last');
+  });
+
+  test('a machine of a host that is not heard of was last seen running, and is never said to be stopped', async () => {
+    const { text } = await run('vms', 'list');
+    expect(text).toMatch(/web +alpha +running\n/);
+    expect(text).toMatch(/mail +beta +last seen running \d\d:\d\d \(5 minutes ago\)\n/);
+    expect(fleetVmSchema.parse(await json('vms', 'show mail'))).toMatchObject({
+      ...{ powerState: 'RUNNING', known: 'last-seen', node: 'beta' },
+    });
+    // Nor where the phase was not corrected yet.
+    await setNodePhase(db, TWO, 'READY');
+    expect((await json('vms', 'show mail')).known).toBe('last-seen');
+    const ofAlpha = await json('vms', 'list', { node: 'alpha' });
+    expect(ofAlpha.vms.map(({ name }: { name: string }) => name)).toEqual(['web']);
+  });
+
+  test('what nobody ever told of, and what is lost, is said so', async () => {
+    await sql`UPDATE virtual_machines SET last_seen = NULL WHERE id = ${WEB}`.execute(db);
+    await sql`UPDATE virtual_machines SET lost_at = now(), lost_reason = 'gone' WHERE id = ${MAIL}`.execute(
+      db,
+    );
+    const { text } = await run('vms', 'list');
+    expect(text).toMatch(/web +alpha +not known\n/);
+    expect(text).toMatch(/mail +beta +lost \d\d:\d\d \(\d+ s ago\): gone\n/);
+    await expect(run('vms', 'start mail')).rejects.toThrow('it is lost: gone');
+  });
+
+  test('pools are told with their hosts', async () => {
+    await sql`INSERT INTO storage_pools (id, name, pool_type) VALUES (${POOL}, 'fast', 'NFS')`.execute(
+      db,
+    );
+    await sql`
+      INSERT INTO pool_host_statuses (pool_id, node_id, health, total_bytes, available_bytes)
+      VALUES (${POOL}, ${ONE}, 'HEALTHY', 2048, 1024), (${POOL}, ${TWO}, 'HEALTHY', NULL, NULL)`.execute(
+      db,
+    );
+    const { text } = await run('pools', 'list');
+    expect(text).toMatch(/fast +nfs +alpha +healthy +1\.0 KiB\n/);
+    expect(text).toMatch(/fast +nfs +beta +last healthy \d\d:\d\d \(5 minutes ago\) +not known\n/);
+    expect(fleetPoolSchema.parse(await json('pools', 'show fast')).hosts).toHaveLength(2);
+    expect((await run('pools', 'show cccc')).text).toContain('1.0 KiB of 2.0 KiB available');
+  });
+
+  test('no name of theirs does anything to the terminal', async () => {
+    const name = 'a\x1b[2J\u202eb\n';
+    await sql`UPDATE nodes SET hostname = ${name}`.execute(db);
+    await sql`UPDATE virtual_machines SET name = ${name} || left(id::text, 1)`.execute(db);
+    const texts = await Promise.all([
+      run('nodes', 'list'),
+      run('nodes', `show ${ONE}`),
+      run('nodes', `resync ${ONE}`),
+      run('vms', 'list'),
+      run('vms', `start ${WEB}`, { 'no-wait': true }),
+      run('tasks', 'list'),
+      run('nodes', `delete ${ONE}`, {}, { typed: 'a?[2J?b?' }),
+    ]);
+    for (const { text, told } of texts) {
+      expect(`${text}${told}`.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    }
+    const failed = await run('nodes', `show ${name}x`.replaceAll(' ', '')).catch(String);
+    expect(failed).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
+
+  test('are found by id, its beginning and name; what fits several or none is refused', async () => {
+    expect((await json('nodes', 'show 11111111-1111-8111-8111-111111111111')).id).toBe(ONE);
+    expect((await json('nodes', 'show 11112')).id).toBe(TWO);
+    await expect(run('nodes', 'show 1111')).rejects.toThrow(
+      `"1111" stands for 2 nodes: ${ONE}, ${TWO}. Give more of its id.`,
+    );
+    await expect(run('nodes', 'show 111')).rejects.toThrow('there is no node "111"');
+    await expect(run('vms', 'show %00')).rejects.toThrow('no virtual machine "%00"');
+    await expect(run('vms', 'show ../../nodes')).rejects.toThrow('there is no virtual machine');
+    await sql`UPDATE nodes SET hostname = 'same'`.execute(db);
+    await expect(run('nodes', 'show same')).rejects.toThrow('"same" stands for 2 nodes');
+  });
+
+  test('a node is asked for its full state', async () => {
+    await run('nodes', 'resync alpha');
+    expect((await findNode(db, ONE))?.fullStateWantedAt).toBeInstanceOf(Date);
+    expect((await findNode(db, TWO))?.fullStateWantedAt).toBeNull();
+  });
+
+  test('a node is deleted once its name is typed, and then said to be deleted', async () => {
+    await expect(run('nodes', 'delete alpha')).rejects.toThrow('its name was not typed');
+    await expect(run('nodes', 'delete alpha', {}, { typed: 'beta' })).rejects.toThrow('not typed');
+    expect((await run('nodes', 'delete alpha', {}, { typed: 'alpha' })).text).toMatch(
+      /^alpha is deleted/,
+    );
+    expect(await findDepartedNode(db, ONE)).toMatchObject({ how: 'DELETED' });
+    await expect(run('nodes', 'show alpha')).rejects.toThrow(/alpha was deleted by \S+ at /);
+    expect((await run('nodes', 'delete beta', { yes: true, reason: 'sold' })).status).toBe(0);
+    expect(await findDepartedNode(db, TWO)).toMatchObject({ reason: 'sold' });
+  });
+
+  test('maintenance is a phase at once, and a task for the host', async () => {
+    const on = { 'no-wait': true, reason: 'new memory' };
+    expect((await run('nodes', 'maintenance alpha on', on)).text).toBe(
+      'alpha: set maintenance: waits for its host\n',
+    );
+    expect(await findNode(db, ONE)).toMatchObject({ phase: 'MAINTENANCE' });
+    const [task] = await listTasks(db, { limit: 1 });
+    expect(task?.request).toMatchObject({
+      setMaintenance: { enabled: true, reason: 'new memory' },
+    });
+    await run('nodes', 'maintenance alpha off', { 'no-wait': true });
+    expect(await findNode(db, ONE)).toMatchObject({ phase: 'READY' });
+    await run('nodes', 'maintenance beta on', { 'no-wait': true });
+    await run('nodes', 'maintenance beta off', { 'no-wait': true });
+    expect(await findNode(db, TWO)).toMatchObject({ phase: 'DISCONNECTED' });
+  });
+});
+
+describe('a task of a virtual machine', () => {
+  test('is waited for, with its progress', async () => {
+    const [{ text, status, told }] = await Promise.all([
+      run('vms', 'start web'),
+      play([
+        { state: TaskState.RUNNING, progressPercent: 40, message: 'starting\x1b[2J' },
+        { state: TaskState.DONE },
+      ]),
+    ]);
+    expect({ text, status }).toEqual({ text: 'web: start vm: done\n', status: 0 });
+    expect(told).not.toContain('\x1b');
+  });
+
+  test('that fails gives its reason and exit status 1', async () => {
+    const error = { code: TaskErrorCode.CONFLICT, message: 'no memory' };
+    const [outcome] = await Promise.all([
+      run('vms', 'stop web'),
+      play([{ state: TaskState.FAILED, error }]),
+    ]);
+    expect(outcome).toMatchObject({
+      ...{ text: 'web: stop vm: failed (CONFLICT): no memory\n', status: 1 },
+    });
+  });
+
+  test('whose host does not come expires', async () => {
+    const { text, status } = await run('vms', 'reboot mail', { within: '1s' });
+    expect({ text, status }).toEqual({
+      text: 'mail: reboot vm: failed (EXPIRED): its node did not take it in time\n',
+      status: 1,
+    });
+  });
+
+  test('is not begun for any machine if one of the names is wrong', async () => {
+    await expect(run('vms', 'shutdown web mial')).rejects.toThrow(
+      'there is no virtual machine "mial". qx-controlplane vms list lists them.',
+    );
+    expect(await listTasks(db, { limit: 9 })).toEqual([]);
+  });
+
+  test('is listed, shown and taken back', async () => {
+    const { tasks: begun } = fleetTasksSchema.parse(
+      await json('vms', 'shutdown web mail', { 'no-wait': true }),
+    );
+    expect(begun.map(({ state }) => state)).toEqual(['QUEUED', 'QUEUED']);
+    expect((await run('tasks', 'list', { node: 'alpha' })).text).toMatch(
+      /alpha +shutdown vm +aaaaaaaa +waits for its host\n$/,
+    );
+    const id = begun[0]?.id ?? '';
+    expect((await run('tasks', `show ${id.slice(0, 10)}`)).text).toContain('sent     not yet');
+    expect((await run('tasks', `cancel ${id}`)).text).toMatch(
+      /^canceled \(CANCELED\): taken back by /,
+    );
+  });
+});
+
+test.each<[OperatorCommand, string, OperatorValues, string]>([
+  ['token', '', {}, 'token create, list or revoke?'],
+  ['token', 'create', { uses: '0' }, 'no number from 1 to 10000'],
+  ['token', 'create', { expires: '1 hour' }, 'no time such as'],
+  ['token', 'create', { expires: '366d' }, 'at most 365d'],
+  ['token', 'list', { uses: '2' }, '--uses is not of token list'],
+  ['nodes', 'forget', {}, 'nodes list, show,'],
+  ['nodes', 'maintenance alpha', {}, 'something is missing'],
+  ['nodes', 'maintenance alpha maybe', {}, 'on or off?'],
+  ['vms', 'start', {}, 'something is missing'],
+  ['vms', 'start web', { yes: true }, '--yes is not of vms start'],
+  ['pools', 'show a b', {}, '"b" is too much'],
+  ['tasks', 'end', {}, 'tasks list, show or cancel?'],
+])('%s %s is called wrongly: %o', async (command, words, values, message) => {
+  await expect(run(command, words, values)).rejects.toThrow(message);
+});
+
+test('a control plane that does not run is told so', async () => {
+  const nowhere = join(folder, 'nowhere.sock');
+  const asked = operate('nodes', ['list'], {
+    ...{ form: 'text', values: {}, socket: nowhere, signal: new AbortController().signal },
+    ...{ tell: () => undefined, askLine: async () => undefined },
+  });
+  await expect(asked).rejects.toThrow(
+    `qx-controlplane is not running: nothing listens on ${nowhere}`,
+  );
+});
