@@ -33,6 +33,7 @@ export function consoleProgram(product: string, deps: Deps): Program<State, Even
     },
     update,
     view,
+    canWait: ({ type }) => type === 'fact',
     carryOut: (effect, signal) => effects.carryOut(effect, signal),
     tickAfter: ({ dialog }) => dialog?.moves ?? TICK,
     exitStatus: (state) => state.exitStatus,

@@ -30,7 +30,9 @@ export class Effects {
     switch (effect.type) {
       case 'read': {
         const { name, turn } = effect;
-        return { type: 'fact', turn, fact: await readFact(this.#deps, name, signal) };
+        const began = performance.now();
+        const fact = await readFact(this.#deps, name, signal);
+        return { type: 'fact', turn, took: performance.now() - began, fact };
       }
       case 'await-network-change':
         // Where it cannot be watched it is read at intervals all the same.

@@ -36,6 +36,8 @@ export interface Asked {
   at: number;
   turn: number;
   answered: boolean;
+  /** Milliseconds that the last answer took; 0 before the first. */
+  took: number;
   /** When what is known was asked for; `undefined` if nothing is known. */
   known: number | undefined;
 }
@@ -84,7 +86,8 @@ export type Effect =
 
 /** What came of it. */
 export type Event =
-  | { type: 'fact'; turn: number; fact: FactRead }
+  /** `took`: milliseconds. */
+  | { type: 'fact'; turn: number; took: number; fact: FactRead }
   | { type: 'network-changed' }
   | { type: 'done'; work: Work; next: Next }
   | { type: 'failed'; work: Work; problem: string }

@@ -20,7 +20,7 @@ function react(state: State, event: Event | Happening): Step {
     case 'tick':
       return stay({ ...state, now: event.now });
     case 'fact':
-      return stay(onFact(state, event.fact, event.turn));
+      return stay(onFact(state, event));
     case 'network-changed': {
       const asked = ask(state, ['network', 'host', 'health']);
       return { ...asked, effects: [...asked.effects, { type: 'await-network-change' }] };

@@ -71,9 +71,9 @@ export const SCENES: readonly Scene[] = [
   scene('network-test', [NETWORK, ['t', /none is joined/]]),
   scene('wifi', [NETWORK, WIFI]),
   scene('wifi-join', [NETWORK, WIFI, ['\r', /asked for by DHCP/]]),
-  scene('ssh', [['3', /SSH is off/]]),
+  scene('ssh', [['3', /SSH is off[\s\S]*2 keys may[\s\S]*ED25519/]]),
   scene('ssh-time', [
-    ['3', /SSH is off/],
+    ['3', /SSH is off[\s\S]*2 keys may[\s\S]*ED25519/],
     ['e', /Minutes/],
   ]),
   scene('ssh-keys', [['3y', /anna@desk/]]),

@@ -21,6 +21,8 @@ export interface Program<State, Event, Effect> {
   view(state: State): Frame;
   /** Does what is to be done, and tells what came of it; never throws. It ends early when the signal is aborted. */
   carryOut(effect: Effect, signal: AbortSignal): Promise<Event>;
+  /** Whether an event can wait a little to be drawn, together with others that come soon after it. */
+  canWait(event: Event): boolean;
   /** Milliseconds between ticks. */
   tickAfter(state: State): number;
   /** Exit status of a program that is over; `null` while it goes on. */

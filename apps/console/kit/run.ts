@@ -1,6 +1,9 @@
 import type { Happening, Program, Step } from './program.ts';
 import { Terminal, type TerminalStreams } from './terminal.ts';
 
+/** Milliseconds until an event that can wait is drawn. */
+const DRAW_AFTER = 30;
+
 /**
  * Runs a program on a terminal until it is over, the line is hung up or the signal is aborted. Keys are served while
  * effects are under way; the terminal is given back whatever happens.
@@ -17,20 +20,36 @@ export async function runProgram<State, Event, Effect>(
   let timer: NodeJS.Timeout | undefined;
   let interval = Number.NaN;
   let state: State;
+  let drawing: NodeJS.Timeout | undefined;
 
-  const take = (step: () => Step<State, Effect>) => {
+  const show = () => {
+    clearTimeout(drawing);
+    drawing = undefined;
+    terminal.show(program.view(state));
+  };
+  /** Events that come soon after each other are drawn once. */
+  const showSoon = () => {
+    drawing ??= setTimeout(() => {
+      try {
+        show();
+      } catch (error) {
+        over.reject(error);
+      }
+    }, DRAW_AFTER);
+  };
+  const take = (step: () => Step<State, Effect>, draw: () => void) => {
     if (ending.signal.aborted) return;
     try {
       const next = step();
       state = next.state;
       const status = program.exitStatus(state);
       if (status !== null) return over.resolve(status);
-      terminal.show(program.view(state));
+      draw();
       keepTicking(program.tickAfter(state));
       for (const effect of next.effects) {
-        program
-          .carryOut(effect, ending.signal)
-          .then((event) => take(() => program.update(state, event)), over.reject);
+        program.carryOut(effect, ending.signal).then((event) => {
+          take(() => program.update(state, event), program.canWait(event) ? showSoon : show);
+        }, over.reject);
       }
     } catch (error) {
       over.reject(error);
@@ -43,7 +62,7 @@ export async function runProgram<State, Event, Effect>(
     interval = milliseconds;
     timer = setInterval(tick, milliseconds);
   };
-  const happen = (happening: Happening) => take(() => program.update(state, happening));
+  const happen = (happening: Happening) => take(() => program.update(state, happening), show);
   const tick = () => happen({ type: 'tick', now: Date.now() });
   const hangUp = () => over.resolve(0);
 
@@ -58,11 +77,12 @@ export async function runProgram<State, Event, Effect>(
   signal.addEventListener('abort', hangUp);
   if (signal.aborted) hangUp();
   try {
-    take(() => program.start(terminal.size, Date.now()));
+    take(() => program.start(terminal.size, Date.now()), show);
     return await over.promise;
   } finally {
     ending.abort();
     clearInterval(timer);
+    clearTimeout(drawing);
     signal.removeEventListener('abort', hangUp);
   }
 }

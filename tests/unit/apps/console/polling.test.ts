@@ -15,7 +15,7 @@ function answered(state: State, effects: readonly Effect[]): State {
   return effects.reduce((reached, effect) => {
     if (effect.type !== 'read') return reached;
     const fact = { name: effect.name, value: null, problem: 'not of interest' };
-    return update(reached, { type: 'fact', turn: effect.turn, fact }).state;
+    return update(reached, { type: 'fact', turn: effect.turn, took: 0, fact }).state;
   }, state);
 }
 
@@ -53,6 +53,18 @@ test('what is old is asked for again, but not what is cheap to be told of', () =
   expect(namesOf(tick(state, 60_000).effects)).toContain('network');
 });
 
+test('what took long to answer is asked for less often', () => {
+  const start = program.start(SIZE, 0);
+  const slow = start.effects.reduce((reached, effect) => {
+    if (effect.type !== 'read') return reached;
+    const fact = { name: effect.name, value: null, problem: 'not of interest' };
+    const took = effect.name === 'health' ? 4_000 : 10;
+    return update(reached, { type: 'fact', turn: effect.turn, took, fact }).state;
+  }, start.state);
+  expect(namesOf(tick(slow, 15_000).effects)).not.toContain('health');
+  expect(namesOf(tick(slow, 20_000).effects)).toContain('health');
+});
+
 test('a screen that shows none of it asks for nothing, and the next one does at once', () => {
   const start = program.start(SIZE, 0);
   const logs = press(answered(start.state, start.effects), '6');
@@ -75,6 +87,7 @@ test('an answer that was overtaken by a newer question does not count', () => {
   const old: Event = {
     type: 'fact',
     turn: 1,
+    took: 0,
     fact: { name: 'network', value: { ...NETWORK, hostname: 'before' }, problem: null },
   };
   const after = update(changed.state, old).state;
@@ -82,6 +95,7 @@ test('an answer that was overtaken by a newer question does not count', () => {
   const fresh: Event = {
     type: 'fact',
     turn: 2,
+    took: 0,
     fact: { name: 'network', value: NETWORK, problem: null },
   };
   expect(update(after, fresh).state.facts.network.value).toEqual(NETWORK);
@@ -92,6 +106,7 @@ test('a fact that can no longer be read is no longer shown as if it could', () =
   const known = update(state, {
     type: 'fact',
     turn: 1,
+    took: 0,
     fact: { name: 'host', value: HOST, problem: null },
   });
   expect(known.state.facts.host.value).toEqual(HOST);
@@ -99,6 +114,7 @@ test('a fact that can no longer be read is no longer shown as if it could', () =
   const lost = update(again.state, {
     type: 'fact',
     turn: 2,
+    took: 0,
     fact: { name: 'host', value: null, problem: 'gone' },
   });
   expect(lost.state.facts.host).toEqual({ value: null, problem: 'gone' });
@@ -109,7 +125,7 @@ test('a log is followed at its end only', () => {
   expect(namesOf(opened.effects)).toEqual(['systemLog']);
   const lines = Array.from({ length: 100 }, (_, index) => `line ${index}`);
   const fact = { name: 'systemLog' as const, value: lines, problem: null };
-  const read = update(opened.state, { type: 'fact', turn: 1, fact }).state;
+  const read = update(opened.state, { type: 'fact', turn: 1, took: 0, fact }).state;
   expect(namesOf(tick(read, 5_000).effects)).toEqual(['systemLog']);
   const scrolled = update(read, { type: 'key', key: { name: 'up' } }).state;
   expect(namesOf(tick(scrolled, 5_000).effects)).toEqual([]);
@@ -122,7 +138,7 @@ test('the seconds that a change on trial has left go on, though the network is r
   const [eth0] = NETWORK.interfaces;
   const value = { ...NETWORK, interfaces: [{ ...eth0!, confirm: 90 }] };
   const fact = { name: 'network' as const, value, problem: null };
-  const known = update(state, { type: 'fact', turn: 1, fact }).state;
+  const known = update(state, { type: 'fact', turn: 1, took: 0, fact }).state;
   const shown = (now: number) => {
     const { lines } = program.view(tick(known, now).state);
     return lines.map((line) => line.map(({ text }) => text).join('')).join('\n');

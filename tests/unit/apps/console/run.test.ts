@@ -116,6 +116,7 @@ function failing(at: 'update' | 'view'): Program<{ failed: boolean }, { type: 'n
     view: ({ failed }) =>
       failed ? fail() : { lines: [[{ text: 'works', style: 'plain' }]], cursor: null },
     carryOut: async () => ({ type: 'none' }),
+    canWait: () => false,
     tickAfter: () => 60_000,
     exitStatus: () => null,
   };
