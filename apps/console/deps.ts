@@ -1,4 +1,5 @@
 import type { VmVerb } from '../agent/client/vms.ts';
+import type { NewToken, TokenRequest } from '../api/fleet.ts';
 import type { MaintenanceRequest } from '../api/maintenance.ts';
 import type { PoolRequest } from '../api/storage.ts';
 import type { NetworkCommand } from '../network/change.ts';
@@ -73,6 +74,9 @@ export interface Deps {
   leaveControlPlane(force: boolean): Promise<string>;
   /** The invitation on a stick, `/dev/sdb1` say. */
   readInvitation(device: string, signal: AbortSignal): Promise<Invitation>;
+
+  /** Has the control plane of this machine make a join token. */
+  makeJoinToken(request: Omit<TokenRequest, 'by'>, signal: AbortSignal): Promise<NewToken>;
 
   /** Writes the support bundle to a stick, `/dev/sdb1` say. Resolves with what it is called there. */
   writeSupport(device: string, signal: AbortSignal): Promise<string>;

@@ -1,3 +1,4 @@
+import type { FleetNode } from '../api/fleet.ts';
 import type { Hardware } from '../api/hardware.ts';
 import type { Health } from '../api/health.ts';
 import type { Host } from '../api/host.ts';
@@ -40,6 +41,7 @@ export const FACTS = {
   host: every<Host>(5_000),
   health: every<Health>(5_000),
   readiness: every<Readiness>(5_000),
+  nodes: every<FleetNode[]>(5_000),
   vms: every<Vms>(5_000),
   services: every<Service[]>(5_000),
   pools: every<Pool[]>(15_000),

@@ -19,15 +19,18 @@ export const DOCUMENT = resolve(import.meta.dirname, '../../docs/database.md');
 const FENCE = /^```(.*)$/;
 const MARK = /^sh on (appliance|development)$/;
 
+/** The document for operators of nodes. */
+export const OPERATOR_DOCUMENT = resolve(import.meta.dirname, '../../docs/operator.md');
+
 /**
- * Reads the commands of `docs/database.md`, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
+ * Reads the commands of a document, `docs/database.md` if none is named, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
  * ```` ```sh on development ````.
  * @throws Error naming the line of a block that is marked otherwise, or is not closed
  */
-export async function readCommands(): Promise<DocumentCommand[]> {
+export async function readCommands(document = DOCUMENT): Promise<DocumentCommand[]> {
   const commands: DocumentCommand[] = [];
   let place: Place | undefined;
-  const lines = (await readFile(DOCUMENT, 'utf8')).split('\n');
+  const lines = (await readFile(document, 'utf8')).split('\n');
   for (const [index, text] of lines.entries()) {
     const line = index + 1;
     const [, mark] = FENCE.exec(text) ?? [];

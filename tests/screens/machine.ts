@@ -1,3 +1,4 @@
+import type { NewToken } from '../../apps/api/fleet.ts';
 import type { Hardware } from '../../apps/api/hardware.ts';
 import type { Deps } from '../../apps/console/deps.ts';
 import { publicKeys } from '../../apps/services/public-key.ts';
@@ -161,6 +162,20 @@ export const INVITATION = {
   token: `qxj1.SecretOfAtLeast16.${'0123456789abcdef'.repeat(4)}`,
 };
 
+/** A join token that the control plane made. */
+export const TOKEN: NewToken = {
+  id: '6f1c0b7e-52aa-4d11-9a3e-0c5d7f2b4a90',
+  description: '',
+  state: 'open',
+  maxUses: 1,
+  uses: [],
+  createdBy: 'root',
+  createdAt: '2126-11-24T22:15:09.000Z',
+  expiresAt: '2126-11-24T23:15:09.000Z',
+  joinToken: `qxj1.SecretOfAtLeast16CharactersAndOf43InTruth00.${'0123456789abcdef'.repeat(4)}`,
+  fingerprint: '0123456789abcdef'.repeat(4),
+};
+
 /** A machine that answers as it should and notes what it was told. */
 export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[] } {
   const calls: Call[] = [];
@@ -198,6 +213,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     joinControlPlane: note('joinControlPlane', 'joined https://qvdc.example: connected'),
     leaveControlPlane: note('leaveControlPlane', 'left; this host belongs to no control plane'),
     readInvitation: note('readInvitation', INVITATION),
+    makeJoinToken: note('makeJoinToken', TOKEN),
     writeSupport: note('writeSupport', 'support-node7-20260127T101500Z.tar.gz is on it'),
     reset: note('reset', 'The next boot removes configuration.'),
     ...changes,
@@ -206,7 +222,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
 }
 
 /** What is known of that machine as a hypervisor host. */
-export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness'>> = {
+export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes'>> = {
   host: async () => HOST,
   network: async () => NETWORK,
   services: async () => [
@@ -312,6 +328,30 @@ export const CONTROL_PLANE: Deps['facts'] = {
     { name: 'redis', state: 'started', restarts: 0, runlevels: ['default'] },
   ],
   ssh: async () => ({ state: 'on', until: null, enabledAtBoot: true }),
+  nodes: async () => [
+    {
+      id: '6f1c0b7e-52aa-8d11-9a3e-0c5d7f2b4a90',
+      hostname: 'node7',
+      managementAddress: '10.0.0.7',
+      addressSince: NOW,
+      phase: 'READY',
+      lastHeard: NOW,
+      isHeard: true,
+      vms: 12,
+      joinedAt: NOW,
+    },
+    {
+      id: '0b9e4d2f-7c31-8e45-8f06-5a1d3c6e7b82',
+      hostname: 'a-host-with-a-name-that-is-long.example',
+      managementAddress: '192.168.100.200',
+      addressSince: new Date(Date.now() - 5 * 86_400_000).toISOString(),
+      phase: 'DISCONNECTED',
+      lastHeard: new Date(Date.now() - 3 * 86_400_000).toISOString(),
+      isHeard: false,
+      vms: 3,
+      joinedAt: NOW,
+    },
+  ],
   readiness: async () => ({
     ready: true,
     version: '0.1.0',

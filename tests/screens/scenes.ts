@@ -19,6 +19,12 @@ function scene(name: string, acts: readonly Act[], changes: Partial<Deps> = {}):
   return { name, product: 'Quantix-OS', deps: machine(changes).deps, acts: [START, ...acts] };
 }
 
+/** A scene of QvDC. */
+function ofControlPlane(name: string, acts: readonly Act[]): Scene {
+  const { deps } = machine({ facts: CONTROL_PLANE });
+  return { name, product: 'QvDC', deps, acts: [['', /this machine forgets/], ...acts] };
+}
+
 const NETWORK: Act = ['2', /Hardware address/];
 const WIFI: Act = ['\x1b[Bw', /machine room/];
 
@@ -47,6 +53,15 @@ export const SCENES: readonly Scene[] = [
     deps: machine({ facts: CONTROL_PLANE }).deps,
     acts: [['', /this machine forgets/]],
   },
+  ofControlPlane('nodes', [
+    ['6n', /node7/],
+    ['\x1b[B', /is not known/],
+  ]),
+  ofControlPlane('join-token', [['6j', /shown once/]]),
+  ofControlPlane('join-token-made', [
+    ['6j', /shown once/],
+    ['\r', /not shown again/],
+  ]),
   scene('network', [NETWORK]),
   scene('network-static', [NETWORK, ['s', /comes back/]]),
   scene('network-static-mistake', [

@@ -8,6 +8,7 @@ import { type Host, hostSchema } from '../../api/host.ts';
 import { AGENT_SOCKET } from '../../api/socket.ts';
 import { poolsSchema } from '../../api/storage.ts';
 import { vmsSchema } from '../../api/vms.ts';
+import { createToken, listNodes } from '../../control-plane/operator/client.ts';
 import { messageOf } from '../../error.ts';
 import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
@@ -72,7 +73,14 @@ export function hypervisorDeps(): Deps {
 /** A control plane's machine: it has no agent, and tells of itself. */
 export function controlPlaneDeps(): Deps {
   const deps = machineDeps();
-  return { ...deps, facts: { ...deps.facts, readiness: (signal) => askReadiness(signal) } };
+  return {
+    ...deps,
+    facts: {
+      ...deps.facts,
+      readiness: (signal) => askReadiness(signal),
+      nodes: (signal) => listNodes({ signal }),
+    },
+  };
 }
 
 /** What both appliances have. */
@@ -128,6 +136,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     joinControlPlane: (invitation) => joinControlPlane(AGENT_SOCKET, invitation),
     leaveControlPlane: (force) => leaveControlPlane(AGENT_SOCKET, force),
     readInvitation,
+    makeJoinToken: (request, signal) => createToken(request, { signal }),
     writeSupport,
     reset: async (what, signal) => {
       const told = await requestReset(what, { signal });

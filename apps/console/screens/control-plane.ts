@@ -9,6 +9,7 @@ import { line, type Size } from '../kit/frame.ts';
 import { letter } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
 import { controlPlaneTexts } from '../report/agent.ts';
+import { fingerprintText } from '../report/fingerprint.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
 import { type Body, body } from './body.ts';
@@ -129,11 +130,6 @@ function compare(state: State, { address, token }: Invitation): Step {
         run: (deps) => deps.joinControlPlane({ address, token }),
       }),
   });
-}
-
-/** Sixteen groups of four digits, in which people compare them. */
-function fingerprintText(fingerprint: string): string {
-  return (fingerprint.toUpperCase().match(/.{4}/g) ?? []).join(' ');
 }
 
 const INVITATION_STICKS = sticksScreen({

@@ -7,8 +7,10 @@ import { type Command, commandOf, viewCommands } from './command.ts';
 import { CONTROL_PLANE } from './control-plane.ts';
 import { HARDWARE } from './hardware.ts';
 import { hostNameScreen } from './host-name.ts';
+import { joinTokenScreen } from './join-token.ts';
 import { keyboardScreen } from './keyboard.ts';
 import { MAINTENANCE } from './maintenance.ts';
+import { NODES } from './nodes.ts';
 import { passwordScreen } from './password.ts';
 import { enterReset } from './reset.ts';
 import { STORAGE } from './storage.ts';
@@ -18,6 +20,13 @@ import { VMS } from './vms.ts';
 
 /** Screens that have no key of their own in the menu: a further one is a line here. */
 const ENTRIES: readonly (Command & { needs?: FactName })[] = [
+  { letter: 'n', text: 'Nodes', needs: 'nodes', run: (state) => enter(state, NODES) },
+  {
+    letter: 'j',
+    text: 'Join token',
+    needs: 'nodes',
+    run: (state) => enter(state, joinTokenScreen()),
+  },
   { letter: 'v', text: 'Virtual machines', needs: 'vms', run: (state) => enter(state, VMS) },
   { letter: 's', text: 'Disks and pools', needs: 'pools', run: (state) => enter(state, STORAGE) },
   {

@@ -23,6 +23,12 @@ const FACTS: Deps['facts'] = {
     ],
   }),
   services: async () => [{ name: EVIL, state: 'failed', restarts: 0, runlevels: [] }],
+  nodes: async () => [
+    {
+      ...{ id: EVIL, hostname: EVIL, managementAddress: EVIL, phase: EVIL, vms: 1 },
+      ...{ addressSince: null, lastHeard: null, isHeard: false, joinedAt: EVIL },
+    },
+  ],
   pools: () => Promise.reject(new Error(EVIL)),
   systemLog: async () => [EVIL, EVIL],
   keyboard: async () => ({ chosen: EVIL, layouts: [{ name: EVIL, title: EVIL }] }),
@@ -91,6 +97,8 @@ test.each([
   ['maintenance', ['6', 'm']],
   ['hardware', ['6', 'w']],
   ['control plane', ['6', 'c']],
+  ['nodes', ['6', 'n']],
+  ['a join token that is not made', ['6', 'j', '\r']],
   ['a stick without a token', ['6', 'c', 't', '\r']],
   ['sticks', ['6', 'b']],
   ['a stick that cannot be written', ['6', 'b', '\r']],
@@ -104,6 +112,7 @@ test.each([
     disableSsh: () => Promise.reject(new Error(EVIL)),
     actOnVm: () => Promise.reject(new Error(EVIL)),
     readInvitation: () => Promise.reject(new Error(EVIL)),
+    makeJoinToken: () => Promise.reject(new Error(EVIL)),
     writeSupport: () => Promise.reject(new Error(EVIL)),
   });
   const { terminal } = runConsole(deps);

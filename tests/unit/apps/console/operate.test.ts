@@ -2,7 +2,14 @@ import { expect, test } from 'vitest';
 import type { Vms } from '../../../../apps/api/vms.ts';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import { EXIT } from '../../../../apps/console/exit-status.ts';
-import { type Call, HYPERVISOR, INVITATION, machine } from '../../../screens/machine.ts';
+import {
+  type Call,
+  CONTROL_PLANE,
+  HYPERVISOR,
+  INVITATION,
+  machine,
+  TOKEN,
+} from '../../../screens/machine.ts';
 import type { FakeTerminal } from '../../../screens/terminal.ts';
 import { runConsole } from './run.ts';
 
@@ -231,4 +238,24 @@ test('a control plane is left after a question, where it is gone for good withou
     ['leaveControlPlane', false],
     ['leaveControlPlane', true],
   ]);
+});
+
+test('a join token is made behind the password, and shown with the fingerprint to compare', async () => {
+  const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
+  const { terminal, calls } = await on('6n', /node7/, facts);
+  terminal.type('t');
+  await terminal.see(/shown once/);
+  terminal.type('0\t\track 7');
+  await terminal.see(/rack 7/);
+  terminal.type('\r');
+  await terminal.see(/Password of root/);
+  expect(calls).toEqual([]);
+  terminal.type('right password\r');
+  await terminal.see(/0123 4567 89AB CDEF/);
+  const shown = (await terminal.text()).replaceAll(/\s/g, '');
+  expect(shown).toContain(TOKEN.joinToken);
+  const request = { uses: 1, expiresInSeconds: 36_000, description: 'rack 7' };
+  expect(calls.at(-1)).toEqual(['makeJoinToken', request]);
+  terminal.type('\x1b');
+  await terminal.see(/node7/);
 });

@@ -29,7 +29,10 @@ test('a reset is asked for by the machine’s name, with its data if it is to go
 });
 
 test.each([
-  [`controlPlane: https://qvdc\njoinToken: ${TOKEN}\n`, { address: 'https://qvdc', token: TOKEN }],
+  [
+    `controlPlane: https://qvdc\njoinToken: ${TOKEN}\n`,
+    { address: 'https://qvdc:9443', token: TOKEN },
+  ],
   [`joinToken: ${TOKEN}\n`, 'controlPlane or joinToken is missing (/dev/sdb1, quantix-join.yaml)'],
   ['controlPlane: http://x\n', 'is not the address of a control plane'],
   ['pools: [{}]\n', 'pools'],

@@ -1,0 +1,98 @@
+import type { NewToken } from '../../api/fleet.ts';
+import { request } from '../change.ts';
+import { textField } from '../kit/field.ts';
+import { bold, line, type Size } from '../kit/frame.ts';
+import { wrap } from '../kit/text.ts';
+import { fingerprintText } from '../report/fingerprint.ts';
+import type { Screen } from '../state.ts';
+import { enter, stay } from '../steps.ts';
+import { type Body, body } from './body.ts';
+import { formScreen } from './form.ts';
+
+type Name = 'hours' | 'uses' | 'description';
+
+const HOUR = 60 * 60;
+
+/** The form that makes a join token. */
+export function joinTokenScreen(): Screen {
+  return formScreen<Name>(
+    {
+      title: 'Join token',
+      purpose: ['A host joins with a token and the address of this machine. It is shown once.'],
+      fields: [
+        textField<Name>({
+          name: 'hours',
+          label: 'Good for, hours',
+          hint: '',
+          longest: 4,
+          problem: ({ hours }) => (isNumber(hours, 8760) ? null : 'A number from 1 to 8760.'),
+        }),
+        textField<Name>({
+          name: 'uses',
+          label: 'Hosts',
+          hint: '',
+          longest: 5,
+          problem: ({ uses }) => (isNumber(uses, 10_000) ? null : 'A number from 1 to 10000.'),
+        }),
+        textField<Name>({
+          name: 'description',
+          label: 'What for',
+          hint: 'for others who look; may be empty',
+          problem: () => null,
+        }),
+      ],
+      send: (state, { hours, uses, description }) =>
+        request(state, {
+          title: 'Making a join token',
+          facts: [],
+          leads: 'back',
+          run: async (deps, signal) => {
+            const made = await deps.makeJoinToken(
+              {
+                uses: Number(uses),
+                expiresInSeconds: Number(hours) * HOUR,
+                description: description.trim(),
+              },
+              signal,
+            );
+            return (now) => enter(now, madeScreen(made));
+          },
+        }),
+    },
+    { hours: '1', uses: '1', description: '' },
+  );
+}
+
+function isNumber(text: string, most: number): boolean {
+  return /^[1-9]\d*$/.test(text) && Number(text) <= most;
+}
+
+/** A token that was made; it is known to this screen alone. */
+function madeScreen(token: NewToken): Screen {
+  return {
+    facts: [],
+    takesText: false,
+    view: (_state, room) => viewMade(token, room),
+    onKey: stay,
+  };
+}
+
+function viewMade(
+  { joinToken, fingerprint, expiresAt, maxUses }: NewToken,
+  { columns }: Size,
+): Body {
+  const until = `${expiresAt.slice(0, 16).replace('T', ' ')} UTC`;
+  const hosts = maxUses === 1 ? 'one host' : `${maxUses} hosts`;
+  return body('Join token', 'Esc Back', [
+    ...wrap(joinToken, columns).map(bold),
+    line(''),
+    ...wrap(`Good for ${hosts}, until ${until}. It is not shown again.`, columns).map(line),
+    line(''),
+    ...wrap(
+      'Before a host joins it shows this fingerprint, and asks whether it is right:',
+      columns,
+    ).map(line),
+    line(''),
+    ...wrap(fingerprintText(fingerprint), columns).map(bold),
+  ]);
+}
