@@ -6,6 +6,7 @@ import {
   expectNoMaintenance,
   readMaintenance,
 } from '../guests/maintenance.ts';
+import { readBuild } from '../host/build.ts';
 import { readChanges } from '../host/changes.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
@@ -14,11 +15,14 @@ import { isWritableMount, readMounts } from '../host/mounts.ts';
 import { giveAccount } from '../libvirt/account.ts';
 import { DefinitionReader } from '../libvirt/definitions.ts';
 import { defineVm, destroyVm, shutdownVm, startVm, undefineVm } from '../libvirt/domain.ts';
+import { readNetworks } from '../libvirt/networks.ts';
+import { readStatistics } from '../libvirt/statistics.ts';
 import { watchVms } from '../libvirt/watch-vms.ts';
 import type { Logger } from '../log/logger.ts';
 import { detectManagementAddress } from '../network/management-address.ts';
 import { readNetwork } from '../network/status.ts';
 import { watchNetwork } from '../network/watch.ts';
+import { readNeeded } from '../services/state.ts';
 import { handDownTimeServers } from '../services/time.ts';
 import type { PoolDeclaration } from '../storage/declaration.ts';
 import { PoolKeeper } from '../storage/keeper.ts';
@@ -162,6 +166,14 @@ export function startMachine(options: MachineOptions): Machine {
       health: () => readHealth(parts),
       definitions: (told) => definitions.read(told),
       pools: async () => (await pools.last()).pools,
+      build: readBuild,
+      networks: () => readNetworks(libvirt),
+      statistics: async (told) => {
+        const known = await definitions.read(told);
+        return readStatistics(libvirt, told, (id) => known.get(id)?.live?.hasAgent ?? false);
+      },
+      services: readNeeded,
+      assignedPools: async () => manager.results(),
     },
     // Not waited for: a pool that is being made must not hold up what is told meanwhile.
     onAssignedPools: async (pools) => {

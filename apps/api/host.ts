@@ -57,6 +57,56 @@ export const hostSchema = z.object({
   nics: z.array(nicSchema),
 });
 
+/** A PCI device that a guest could be given. */
+export interface PciDevice {
+  /** `0000:3b:00.0`. */
+  readonly address: string;
+  /** Vendor and device, four hex digits each: `8086:1572`. */
+  readonly id: string;
+  /** Class and subclass, four hex digits. */
+  readonly deviceClass: string;
+  readonly driver: string | null;
+  /** `null` without IOMMU. */
+  readonly iommuGroup: number | null;
+  readonly virtualFunctionsPossible: number;
+  readonly virtualFunctions: number;
+  /** Address of the device whose virtual function it is. */
+  readonly physicalFunction: string | null;
+}
+
+/** Processors and memory that are near each other. */
+export interface NumaNode {
+  readonly number: number;
+  /** As a list of the kernel: `0-7,16-23`. */
+  readonly cpus: string;
+  /** Bytes. */
+  readonly memory: number;
+}
+
+/** What a guest's card can be attached to, or carries an address. */
+export interface Link {
+  readonly name: string;
+  readonly type: 'card' | 'bridge' | 'bond' | 'vlan';
+  readonly mac: string;
+  /** `192.0.2.10/24`, IPv4 and IPv6, without link-local ones. */
+  readonly addresses: readonly string[];
+  /** Of a bridge or bond; of a VLAN what is below it. */
+  readonly ports: readonly string[];
+  /** 0 for what is no VLAN. */
+  readonly vlanId: number;
+  readonly mtu: number;
+  /** Whether it has a carrier. */
+  readonly up: boolean;
+}
+
+/** What only a scheduler of guests needs to know of a host: it is told to the control plane. */
+export interface Build {
+  readonly cpuFeatures: readonly string[];
+  readonly numaNodes: readonly NumaNode[];
+  readonly pciDevices: readonly PciDevice[];
+  readonly links: readonly Link[];
+}
+
 export type Disk = z.infer<typeof diskSchema>;
 export type Nic = z.infer<typeof nicSchema>;
 export type Host = z.infer<typeof hostSchema>;

@@ -8,6 +8,18 @@ export interface CpuInfo {
   canVirtualize: boolean;
 }
 
+/**
+ * Features of the processors, as the kernel names them (`flags` of x86, `Features` of ARM), sorted: of several
+ * processors those that all have, since a guest runs on any of them.
+ */
+export function parseCpuFeatures(text: string): string[] {
+  const lists = [...text.matchAll(/^(?:flags|Features)\s*: (.*)$/gm)].map(([, list = '']) => list);
+  const [first = new Set<string>(), ...others] = [...new Set(lists)].map(
+    (list) => new Set(list.match(/[a-z0-9_]{1,32}/g)),
+  );
+  return [...others.reduce((common, one) => common.intersection(one), first)].sort();
+}
+
 /** Parses /proc/cpuinfo of x86, whose blocks of `key : value` are one per thread (arch/x86/kernel/cpu/proc.c). */
 export function parseCpuInfo(text: string): CpuInfo {
   const values = (key: string) =>

@@ -12,6 +12,18 @@ export interface Definition {
   readonly sha256: string;
   readonly disks: readonly DefinedDisk[];
   readonly nics: readonly DefinedNic[];
+  /** Of a machine that runs, what libvirt made of the definition; `undefined` of one that does not. */
+  readonly live?: LiveFacts | undefined;
+}
+
+/** What is so of a machine while it runs. */
+export interface LiveFacts {
+  /** Port of VNC on the host's loopback; 0 without. */
+  readonly vncPort: number;
+  /** Whether it has a serial console. */
+  readonly serial: boolean;
+  /** Whether an agent in the guest answers. */
+  readonly hasAgent: boolean;
 }
 
 /** Empty where the definition does not say. */
@@ -65,8 +77,10 @@ export class DefinitionReader {
     );
     if (key === this.#key && this.#now() - this.#readAt < AGE) return this.#known;
     try {
-      const ids = vms.map(({ id }) => id).filter(isUuid);
-      const read = await readDefinitions(this.#libvirt, ids);
+      const read = await readDefinitions(
+        this.#libvirt,
+        vms.filter(({ id }) => isUuid(id)),
+      );
       this.#known = read;
       this.#key = key;
       this.#readAt = this.#now();
@@ -80,11 +94,16 @@ export class DefinitionReader {
 /** @throws LibvirtError if libvirt does not answer */
 async function readDefinitions(
   libvirt: Libvirt,
-  ids: readonly string[],
+  vms: readonly Vm[],
 ): Promise<Map<string, Definition>> {
   const read = new Map<string, Definition>();
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const dumps = ids.slice(start, start + BATCH).map((id) => `dumpxml ${id} --inactive`);
+  for (let start = 0; start < vms.length; start += BATCH) {
+    const dumps = vms
+      .slice(start, start + BATCH)
+      .flatMap(({ id, state }) => [
+        `dumpxml ${id} --inactive`,
+        ...(state === 'shutoff' ? [] : [`dumpxml ${id}`]),
+      ]);
     // Its last command says how a run ends: a machine that is gone meanwhile is no failure.
     const output = await virsh(libvirt, [[...dumps, 'uri'].join('; ')]);
     for (const [id, definition] of parseDefinitions(output)) read.set(id, definition);
@@ -92,24 +111,49 @@ async function readDefinitions(
   return read;
 }
 
-/** Definitions in what several `virsh dumpxml` write one after the other, by UUID. */
+/**
+ * Definitions in what several `virsh dumpxml` write one after the other, by UUID. Where that of a machine is followed by
+ * what runs of it, which has a number, its live facts are of that.
+ */
 export function parseDefinitions(output: string): Map<string, Definition> {
-  const blocks = output.match(/^<domain\b[\s\S]*?^<\/domain>$/gm) ?? [];
-  return new Map(
-    blocks.flatMap((xml): [string, Definition][] => {
-      const id = /<uuid>([^<]*)<\/uuid>/.exec(xml)?.[1] ?? '';
-      return isUuid(id) ? [[id, parseDefinition(xml)]] : [];
-    }),
-  );
+  const definitions = new Map<string, Definition>();
+  for (const xml of output.match(/^<domain\b[\s\S]*?^<\/domain>$/gm) ?? []) {
+    const id = /<uuid>([^<]*)<\/uuid>/.exec(xml)?.[1] ?? '';
+    if (!isUuid(id)) continue;
+    const definition = definitions.get(id);
+    if (!/^<domain\s[^<>]*\bid=/.test(xml)) definitions.set(id, parseDefinition(xml));
+    else if (definition !== undefined) definitions.set(id, { ...definition, live: liveFacts(xml) });
+  }
+  return definitions;
+}
+
+const LOOPBACK = /^(?:|127\.0\.0\.1|::1|localhost)$/;
+
+function liveFacts(xml: string): LiveFacts {
+  const body = withoutProse(xml);
+  const graphics = [...body.matchAll(/<graphics\s[^<>]*>/g)].map(([tag]) => tag);
+  const vnc = graphics.find((tag) => attribute(tag, 'graphics', 'type') === 'vnc') ?? '';
+  const port = Number(/^\d{1,5}$/.exec(attribute(vnc, 'graphics', 'port'))?.[0] ?? 0);
+  return {
+    vncPort: LOOPBACK.test(attribute(vnc, 'graphics', 'listen')) ? port : 0,
+    serial: /<(?:serial|console)\s[^<>]*type=['"]pty['"]/.test(body),
+    hasAgent: elements(body, 'channel').some(
+      (channel) =>
+        attribute(channel, 'target', 'name') === 'org.qemu.guest_agent.0' &&
+        attribute(channel, 'target', 'state') === 'connected',
+    ),
+  };
+}
+
+/** Without what anybody may write into it. */
+function withoutProse(xml: string): string {
+  return xml.replace(/<metadata>[\s\S]*?<\/metadata>|<description>[\s\S]*?<\/description>/g, '');
 }
 
 /** What libvirt's XML of one definition says; libvirt writes no comments and no CDATA, and each tag in its own line. */
 export function parseDefinition(text: string): Definition {
   const xml = text.trim();
-  const body = xml.replace(
-    /<metadata>[\s\S]*?<\/metadata>|<description>[\s\S]*?<\/description>/g,
-    '',
-  );
+  const body = withoutProse(xml);
   return {
     xml,
     sha256: createHash('sha256').update(xml).digest('hex'),

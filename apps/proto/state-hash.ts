@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StoragePool } from './gen/quantix/v1/storage_pb.js';
+import type { StoragePool, Volume } from './gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from './gen/quantix/v1/vm_pb.js';
 
 /*
@@ -17,6 +17,16 @@ export function hashVms(vms: Iterable<VirtualMachine>, form = NEWEST): string {
 /** SHA-256 in lower case hex over the storage pools, in whatever order they come. */
 export function hashPools(pools: Iterable<StoragePool>, form = NEWEST): string {
   return hashLines([...pools].map((pool) => [pool.id, poolLine(pool, form)]));
+}
+
+/** `PoolUsage.volumes_sha256`: over a pool's volumes, in whatever order they come. */
+export function hashVolumes(volumes: Iterable<Volume>): string {
+  return hashLines(
+    [...volumes].map(({ name, format, capacityBytes }) => [
+      name,
+      line([name, format, capacityBytes]),
+    ]),
+  );
 }
 
 /** The line of one virtual machine. */

@@ -55,6 +55,20 @@ export async function readServices(root = '/'): Promise<Service[]> {
   );
 }
 
+/** Runlevels whose services a machine is to have once it is up. */
+const LASTING = ['boot', 'default'];
+
+/**
+ * Services that are to run, and why one does not; a service counts as started once its own probe answered.
+ * @param root folder in which etc, proc and run are
+ */
+export async function readNeeded(root = '/'): Promise<{ name: string; problem: string | null }[]> {
+  const services = await readServices(root);
+  return services
+    .filter(({ runlevels }) => runlevels.some((level) => LASTING.includes(level)))
+    .map(({ name, state }) => ({ name, problem: state === 'started' ? null : `it is ${state}` }));
+}
+
 /** One service; `null` if there is none of the name. */
 export async function readService(name: string, root = '/'): Promise<Service | null> {
   return (await readServices(root)).find((service) => service.name === name) ?? null;

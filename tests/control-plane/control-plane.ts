@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { clone, create, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import { clone, create, type Message, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import {
@@ -75,6 +75,8 @@ export class ControlPlane {
   leavesComparing = false;
   /** Of how many parts the last full state was. */
   parts = 0;
+  /** Bytes of the largest part that ever came. */
+  largestPart = 0;
   /** For how long its certificates for nodes are valid. */
   validity: () => Validity = ninetyDays;
   /** Milliseconds for which an expired certificate can be renewed. */
@@ -147,7 +149,11 @@ export class ControlPlane {
         this.#take('heartbeat', request, () => this.#heartbeat(request, this.#caller(context))),
       syncFullState: async (stream, context) => {
         const parts: SyncFullStateRequest[] = [];
-        for await (const part of stream) parts.push(part);
+        for await (const part of stream) {
+          parts.push(part);
+          const size = toBinary(SyncFullStateRequestSchema, part).length;
+          this.largestPart = Math.max(this.largestPart, size);
+        }
         this.parts = parts.length;
         const request = wholeOf(parts);
         return this.#take('syncFullState', request, () => this.#sync(parts, this.#caller(context)));

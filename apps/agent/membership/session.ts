@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Health } from '../../api/health.ts';
 import { messageOf } from '../../error.ts';
+import type { VmUse } from '../../libvirt/statistics.ts';
 import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
 import type { TimeServers } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
@@ -18,12 +19,13 @@ import { backOff } from './connection/back-off.ts';
 import { ClockWatch } from './connection/clock-watch.ts';
 import { type Connection, openConnection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
-import { ask } from './facts.ts';
+import { ask, type ServiceFact } from './facts.ts';
 import { checkValidity } from './identity/credentials.ts';
 import type { Epochs } from './identity/epoch.ts';
 import type { MembershipRecord } from './identity/record.ts';
 import type { MembershipOptions } from './options.ts';
 import { arrivalOf, keptEpoch } from './reporting/arrival.ts';
+import type { Surroundings } from './reporting/host-message.ts';
 import type { OutboxEntry } from './reporting/outbox.ts';
 import { Reported } from './reporting/reported.ts';
 import {
@@ -105,6 +107,10 @@ export class Session {
   #interval = INTERVAL;
   /** How the host fared as it was last looked at, after a heartbeat: a look that hangs holds none up. */
   #health: Health | undefined;
+  #services: readonly ServiceFact[] | undefined;
+  /** What virtual machines used as that was last looked at. */
+  #use: readonly VmUse[] | undefined;
+  #isMeasuring = false;
   /** Form of the hashes that both sides understand. */
   #form = 0;
   #identity: HardwareIdentity | undefined;
@@ -329,6 +335,7 @@ export class Session {
         hardware: await this.#hardware(),
         version: ourVersion(agentVersion),
         snapshot,
+        surroundings: await this.#surroundings(),
         form: this.#form,
         now: clock.now(),
       }),
@@ -353,6 +360,9 @@ export class Session {
     const acknowledged = this.#reported.acknowledged(this.#form);
     const managementAddress = await this.#addressToTell();
     const position = this.#reported.nextPosition();
+    // Told once: a look that hangs must not be told as what is now.
+    const use = this.#use;
+    this.#use = undefined;
     const answer = await this.#connection.client.heartbeat(
       heartbeatRequest({
         position,
@@ -361,6 +371,8 @@ export class Session {
         snapshot: this.#snapshots.latest,
         acknowledged,
         health: this.#health,
+        services: this.#services,
+        use,
         certificateEnds: this.#standing.credentials.validTo,
         version: ourVersion(agentVersion),
         bootId: (await this.#hardware()).bootId,
@@ -390,6 +402,7 @@ export class Session {
     }
     await this.#renew(signal);
     await this.#look();
+    this.#measure();
   }
 
   async #notify(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
@@ -448,6 +461,38 @@ export class Session {
     const [snapshot, health] = await Promise.all([this.#snapshots.take(), fares]);
     this.#health = health;
     this.#reported.observe(snapshot, this.#options.clock.now());
+  }
+
+  /** Looks at what the next heartbeat tells besides; a look that hangs holds none up. */
+  #measure(): void {
+    const { facts, log } = this.#options;
+    if (this.#isMeasuring) return;
+    this.#isMeasuring = true;
+    const work = async () => {
+      this.#services = await facts.services?.();
+      this.#use = await facts.statistics?.((await facts.vms()).vms);
+    };
+    work()
+      .catch((error: unknown) => {
+        this.#use = undefined;
+        log(`what virtual machines use cannot be told: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        this.#isMeasuring = false;
+      });
+  }
+
+  /** What a scheduler needs to know of this host; what cannot be seen is not told. */
+  async #surroundings(): Promise<Surroundings> {
+    const { facts, log } = this.#options;
+    const unknown = (error: unknown): undefined => {
+      log(`what this host is made of cannot be seen: ${messageOf(error)}`);
+    };
+    const [build, networks] = await Promise.all([
+      facts.build?.().catch(unknown),
+      facts.networks?.().catch(unknown),
+    ]);
+    return { build, networks };
   }
 
   #detectAddress(): Promise<string | null> {

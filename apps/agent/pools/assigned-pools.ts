@@ -14,6 +14,8 @@ export const ASSIGNED_POOLS = 'assigned-pools.json';
 export interface Assignment {
   pools: readonly PoolDeclaration[];
   problems: readonly string[];
+  /** Why those are left out that are, by name. */
+  refused: ReadonlyMap<string, string>;
 }
 
 /**
@@ -26,6 +28,7 @@ export function toDeclarations(
 ): Assignment {
   const pools: PoolDeclaration[] = [];
   const problems: string[] = [];
+  const refused = new Map<string, string>();
   for (const pool of assigned) {
     const parsed = poolDeclarationsSchema.safeParse([toDeclaration(pool)]);
     const [one] = parsed.data ?? [];
@@ -38,9 +41,10 @@ export function toDeclarations(
     }
     const [issue] = parsed.error?.issues ?? [];
     const why = issue?.message ?? `${taken?.name} has the same name or place`;
+    refused.set(pool.name, why);
     problems.push(`the pool ${JSON.stringify(pool.name)} of the control plane is left out: ${why}`);
   }
-  return { pools, problems };
+  return { pools, problems, refused };
 }
 
 function toDeclaration({

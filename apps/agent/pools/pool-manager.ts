@@ -39,7 +39,7 @@ export class PoolManager {
   constructor(options: PoolManagerOptions) {
     this.#options = options;
     this.#declared = options.declared;
-    this.#assignment = { pools: options.assigned, problems: [] };
+    this.#assignment = { pools: options.assigned, problems: [], refused: new Map() };
   }
 
   /** What this host is to have now: of `node.yaml`, and of the control plane. */
@@ -64,6 +64,16 @@ export class PoolManager {
       this.#assignment = assignment;
       if (isNew) onChange();
     });
+  }
+
+  /** What became of the pools that the control plane told since the agent started. */
+  results(): { id: string; name: string; problem: string | null }[] {
+    const { keeper } = this.#options;
+    return [...this.#names].map(([id, name]) => ({
+      id,
+      name,
+      problem: this.#assignment.refused.get(name) ?? keeper.problemOf(name) ?? null,
+    }));
   }
 
   /** The name of the pool that the control plane knows by this id; undefined if it is not known. */

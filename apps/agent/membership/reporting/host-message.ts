@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Health } from '../../../api/health.ts';
-import type { Host } from '../../../api/host.ts';
+import type { Build, Host } from '../../../api/host.ts';
 import {
   DiskType,
   type HardwareIdentity,
@@ -11,8 +11,10 @@ import {
   HostInfoSchema,
   type HostLoad,
   HostLoadSchema,
+  InterfaceType,
   NetworkCardType,
 } from '../../../proto/gen/quantix/v1/host_pb.js';
+import type { ServiceFact } from '../facts.ts';
 import { uint32, uint64 } from './numbers.ts';
 
 const DISKS = {
@@ -23,10 +25,29 @@ const DISKS = {
   removable: DiskType.REMOVABLE,
 } as const;
 
+const LINKS = {
+  card: InterfaceType.CARD,
+  bridge: InterfaceType.BRIDGE,
+  bond: InterfaceType.BOND,
+  vlan: InterfaceType.VLAN,
+} as const;
+
 const CARDS = { ethernet: NetworkCardType.ETHERNET, wifi: NetworkCardType.WIFI } as const;
 
+/** What else is known of a host; what was not looked at is not there. */
+export interface Surroundings {
+  readonly build?: Build | undefined;
+  /** Names of libvirt's networks. */
+  readonly networks?: readonly string[] | undefined;
+}
+
 /** What a host is made of, as a message. */
-export function hostInfo(host: Host, agentVersion: string, hardware: HardwareIdentity): HostInfo {
+export function hostInfo(
+  host: Host,
+  agentVersion: string,
+  hardware: HardwareIdentity,
+  { build, networks }: Surroundings = {},
+): HostInfo {
   const { cpu, memory } = host;
   return create(HostInfoSchema, {
     hostname: host.hostname,
@@ -41,7 +62,29 @@ export function hostInfo(host: Host, agentVersion: string, hardware: HardwareIde
       threads: uint32(cpu.threads),
       frequencyMhz: uint32(cpu.frequency ?? 0),
       virtualization: cpu.virtualization,
+      features: [...(build?.cpuFeatures ?? [])],
     },
+    numaNodes: (build?.numaNodes ?? []).map(({ number, cpus, memory: bytes }) => ({
+      number,
+      cpus,
+      memoryBytes: uint64(bytes),
+    })),
+    pciDevices: (build?.pciDevices ?? []).map(
+      ({ driver, iommuGroup, physicalFunction, ...device }) => ({
+        ...device,
+        driver: driver ?? '',
+        ...(iommuGroup === null ? {} : { iommuGroup }),
+        physicalFunction: physicalFunction ?? '',
+      }),
+    ),
+    interfaces: (build?.links ?? []).map((link) => ({
+      ...link,
+      type: LINKS[link.type],
+      addresses: [...link.addresses],
+      ports: [...link.ports],
+      mtu: uint32(link.mtu),
+    })),
+    virtualNetworks: [...(networks ?? [])],
     memoryTotalBytes: uint64(memory.total),
     memoryHugePagesBytes: uint64(memory.hugePages),
     disks: host.disks.map((disk) => ({
@@ -79,8 +122,17 @@ export function hostLoad(host: Host, runningVms: number): HostLoad {
 }
 
 /** What is wrong with a host, as a message. @param certificateEnds milliseconds since 1970 */
-export function healthMessage(health: Health | undefined, certificateEnds: number): HostHealth {
+export function healthMessage(
+  health: Health | undefined,
+  certificateEnds: number,
+  services: readonly ServiceFact[] = [],
+): HostHealth {
   return create(HostHealthSchema, {
+    services: services.map(({ name, problem }) => ({
+      name,
+      ready: problem === null,
+      problem: problem ?? '',
+    })),
     problems: health?.problems ?? [],
     persistent: health?.dataDisk.persistent ?? false,
     maintenance: health?.maintenance.on ?? false,

@@ -7,6 +7,7 @@ import {
   StoragePoolSchema,
 } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import { uint32, uint64 } from './numbers.ts';
+import { volumesHash } from './volumes.ts';
 
 const TYPES = {
   directory: PoolType.DIRECTORY,
@@ -23,8 +24,8 @@ const HEALTH = {
   unknown: PoolHealth.UNSPECIFIED,
 } as const;
 
-/** A storage pool, as a message. */
-export function poolMessage(pool: Pool): StoragePool {
+/** A storage pool, as a message. @param assignedId `AssignedPool.id`, if the control plane assigned it */
+export function poolMessage(pool: Pool, assignedId = ''): StoragePool {
   return create(StoragePoolSchema, {
     id: pool.id,
     name: pool.name,
@@ -34,12 +35,14 @@ export function poolMessage(pool: Pool): StoragePool {
     source: pool.source,
     writable: pool.writable,
     problem: pool.problem ?? '',
+    assignedId,
     usage: {
       poolId: pool.id,
       totalBytes: uint64(pool.total),
       usedBytes: uint64(pool.used),
       availableBytes: uint64(pool.available),
       volumes: uint32(pool.volumes.length),
+      volumesSha256: volumesHash(pool),
     },
   });
 }

@@ -1,8 +1,9 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Health } from '../../../api/health.ts';
 import type { Host } from '../../../api/host.ts';
-import type { HardwareIdentity } from '../../../proto/gen/quantix/v1/host_pb.js';
+import type { VmUse } from '../../../libvirt/statistics.ts';
+import { type HardwareIdentity, HostInfoSchema } from '../../../proto/gen/quantix/v1/host_pb.js';
 import {
   type HeartbeatRequest,
   HeartbeatRequestSchema,
@@ -16,18 +17,26 @@ import {
   VirtualMachinesSchema,
 } from '../../../proto/gen/quantix/v1/node_service_pb.js';
 import { type Position, StateHashSchema } from '../../../proto/gen/quantix/v1/position_pb.js';
-import { StoragePoolSchema } from '../../../proto/gen/quantix/v1/storage_pb.js';
+import {
+  PoolVolumesSchema,
+  StoragePoolSchema,
+  VolumeSchema,
+} from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { Version } from '../../../proto/gen/quantix/v1/version_pb.js';
 import {
   PowerState,
   type VirtualMachine,
   VirtualMachineSchema,
+  type VmStatisticsSchema,
 } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { healthMessage, hostInfo, hostLoad } from './host-message.ts';
+import type { ServiceFact } from '../facts.ts';
+import { healthMessage, hostInfo, hostLoad, type Surroundings } from './host-message.ts';
 import { type Change, stateHash } from './inventory.ts';
+import { uint64 } from './numbers.ts';
 import type { OutboxEntry } from './outbox.ts';
 import type { Acknowledged } from './reported.ts';
 import type { Snapshot } from './snapshot.ts';
+import { volumeMessages } from './volumes.ts';
 
 export interface FullState {
   readonly position: Position;
@@ -36,11 +45,15 @@ export interface FullState {
   readonly hardware: HardwareIdentity;
   readonly version: Version;
   readonly snapshot: Snapshot;
+  readonly surroundings?: Surroundings | undefined;
   /** Of the hashes. */
   readonly form: number;
   /** Milliseconds since 1970, by this host's clock. */
   readonly now: number;
 }
+
+/** Bytes that a list takes for an object besides the object itself, at most. */
+const FRAMING = 6;
 
 /** Bytes of objects in one part of a full state; with what else a part has it stays below 1 MiB. */
 const PART = 768 * 1024;
@@ -55,18 +68,19 @@ export async function* fullStateParts(
 ): AsyncGenerator<SyncFullStateRequest> {
   const { position, snapshot } = full;
   const { vms, pools, hypervisor } = snapshot;
+  const host = hostInfo(full.host, full.version.program, full.hardware, full.surroundings);
   let request = create(SyncFullStateRequestSchema, {
     position,
     part: 1,
     managementAddress: full.managementAddress ?? '',
-    host: hostInfo(full.host, full.version.program, full.hardware),
+    host,
     hypervisor,
     version: full.version,
     clientTime: timestampFromMs(full.now),
     ...(vms === undefined ? {} : { vms: {} }),
     ...(pools === undefined ? {} : { pools: {} }),
   });
-  let room = part;
+  let room = part - toBinary(HostInfoSchema, host).length;
   for (const object of [...(vms?.values() ?? []), ...(pools?.values() ?? [])]) {
     const isVm = object.$typeName === 'quantix.v1.VirtualMachine';
     const size = isVm
@@ -86,6 +100,23 @@ export async function* fullStateParts(
       request.pools.items.push(object);
     }
   }
+  for (const pool of snapshot.listed) {
+    // One is begun for each pool: an empty list says that the pool was looked into.
+    let list = create(PoolVolumesSchema, { poolId: pool.id });
+    request.volumes.push(list);
+    for (const volume of volumeMessages(pool)) {
+      const size = toBinary(VolumeSchema, volume).length + FRAMING;
+      if (size > room && room < part) {
+        yield request;
+        request = create(SyncFullStateRequestSchema, { position, part: request.part + 1 });
+        room = part;
+        list = create(PoolVolumesSchema, { poolId: pool.id });
+        request.volumes.push(list);
+      }
+      room -= size;
+      list.items.push(volume);
+    }
+  }
   request.last = true;
   request.stateHash = create(StateHashSchema, stateHash(snapshot, full.form));
   yield request;
@@ -99,6 +130,9 @@ export interface Pulse {
   readonly snapshot: Snapshot | undefined;
   readonly acknowledged: Acknowledged;
   readonly health: Health | undefined;
+  readonly services?: readonly ServiceFact[] | undefined;
+  /** What virtual machines use; one that is missing was not looked at. */
+  readonly use?: readonly VmUse[] | undefined;
   /** Milliseconds since 1970: when the node's certificate ends. */
   readonly certificateEnds: number;
   readonly version: Version;
@@ -107,6 +141,20 @@ export interface Pulse {
   readonly endpointsVersion: bigint;
   /** Milliseconds since 1970, by this host's clock. */
   readonly now: number;
+}
+
+/** What a virtual machine uses, as a message. */
+function useMessage(use: VmUse): MessageInitShape<typeof VmStatisticsSchema> {
+  return {
+    vmId: use.id,
+    cpuTimeNs: uint64(use.cpuTime),
+    memoryUsedBytes: uint64(use.memory),
+    diskReadBytes: uint64(use.diskRead),
+    diskWrittenBytes: uint64(use.diskWritten),
+    networkReceivedBytes: uint64(use.received),
+    networkSentBytes: uint64(use.sent),
+    addresses: [...use.addresses],
+  };
 }
 
 /** A heartbeat, as a request. */
@@ -123,7 +171,9 @@ export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
     ...(acknowledged.position === undefined ? {} : { acknowledged: acknowledged.position }),
     stateHash: acknowledged.stateHash,
     version: pulse.version,
-    health: healthMessage(pulse.health, pulse.certificateEnds),
+    health: healthMessage(pulse.health, pulse.certificateEnds, pulse.services),
+    vms: (pulse.use ?? []).map(useMessage),
+    assignedPools: [...(snapshot?.assigned ?? [])],
     bootId: pulse.bootId,
     trustBundleVersion: pulse.trustBundleVersion,
     endpointsVersion: pulse.endpointsVersion,

@@ -1,15 +1,25 @@
+import { create } from '@bufbuild/protobuf';
 import type { Pool } from '../../../api/storage.ts';
 import type { Vms } from '../../../api/vms.ts';
 import { messageOf } from '../../../error.ts';
 import type { Definition } from '../../../libvirt/definitions.ts';
+import {
+  type AssignedPoolResult,
+  AssignedPoolResultSchema,
+} from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { Hypervisor } from '../../../proto/gen/quantix/v1/vm_pb.js';
+import type { AssignedFact } from '../facts.ts';
 import type { MembershipOptions } from '../options.ts';
 import { byId, type Inventory } from './inventory.ts';
 import { poolMessage } from './pool-message.ts';
 import { hypervisorMessage, type VmMessages } from './vm-message.ts';
+import { knowsVolumes } from './volumes.ts';
 
 export interface Snapshot extends Inventory {
   readonly hypervisor: Hypervisor;
+  /** Pools whose volumes are known. */
+  readonly listed: readonly Pool[];
+  readonly assigned: readonly AssignedPoolResult[];
 }
 
 /** What a snapshot is taken of. */
@@ -20,7 +30,7 @@ export async function takeSnapshot(
   { facts, log, clock }: SnapshotOptions,
   messages: VmMessages,
 ): Promise<Snapshot> {
-  const [vms, pools] = await Promise.all([
+  const [vms, pools, assigned = []] = await Promise.all([
     facts.vms().catch((error: unknown): Vms => {
       log(`virtual machines cannot be seen: ${messageOf(error)}`);
       return { libvirt: { available: false, problem: messageOf(error) }, vms: [] };
@@ -28,6 +38,7 @@ export async function takeSnapshot(
     facts.pools().catch((error: unknown): undefined => {
       log(`storage pools cannot be seen: ${messageOf(error)}`);
     }),
+    facts.assignedPools?.(),
   ]);
   const about = {
     definitions: (await facts.definitions?.(vms.vms)) ?? new Map<string, Definition>(),
@@ -36,8 +47,23 @@ export async function takeSnapshot(
   return {
     hypervisor: hypervisorMessage(vms),
     vms: vms.libvirt.available ? byId(messages.of(vms.vms, clock.now(), about)) : undefined,
-    pools: pools === undefined ? undefined : byId(pools.map((pool: Pool) => poolMessage(pool))),
+    pools:
+      pools === undefined
+        ? undefined
+        : byId(pools.map((pool: Pool) => poolMessage(pool, assignedIdOf(pool, assigned)))),
+    listed: pools?.filter(knowsVolumes) ?? [],
+    assigned: assigned.map(({ id, name, problem }) =>
+      create(AssignedPoolResultSchema, {
+        id,
+        problem: problem ?? '',
+        poolId: problem === null ? (pools?.find((pool) => pool.name === name)?.id ?? '') : '',
+      }),
+    ),
   };
+}
+
+function assignedIdOf(pool: Pool, assigned: readonly AssignedFact[]): string {
+  return assigned.find(({ name }) => name === pool.name)?.id ?? '';
 }
 
 /** The innermost pool in which a file or device lies: pools lie in each other. */

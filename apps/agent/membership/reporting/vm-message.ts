@@ -9,6 +9,7 @@ import {
   PowerState,
   type VirtualMachine,
   VirtualMachineSchema,
+  VmConsoleSchema,
 } from '../../../proto/gen/quantix/v1/vm_pb.js';
 import { uint32, uint64 } from './numbers.ts';
 
@@ -79,6 +80,10 @@ export class VmMessages {
       disks: (definition?.disks ?? []).map((disk) => ({ ...disk, poolId: poolOf(disk.source) })),
       nics: (definition?.nics ?? []).map(({ vlan, ...nic }) => ({ ...nic, vlanId: vlan })),
     });
+    if (definition?.live !== undefined && vm.state !== 'shutoff') {
+      const { vncPort, serial } = definition.live;
+      if (vncPort !== 0 || serial) message.console = create(VmConsoleSchema, { vncPort, serial });
+    }
     const before = this.#seen.get(message.id);
     if (before === undefined) return message;
     const changed = before.powerState !== message.powerState;

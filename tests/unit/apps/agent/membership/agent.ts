@@ -107,6 +107,8 @@ export class Agent {
   assigned: unknown[] = [];
   /** What was made of the time servers that came. */
   timeServers: (readonly string[])[] = [];
+  /** What is told besides; nothing if absent. */
+  more: Partial<MembershipOptions['facts']> = {};
   /** What does what the control plane wants done. */
   openCommands: MembershipOptions['openCommands'];
   membership!: Membership;
@@ -137,6 +139,7 @@ export class Agent {
         hardware: async () => create(HardwareIdentitySchema, this.hardware),
         vms: async () => ({ libvirt: this.libvirt, vms: this.vms }),
         pools: async () => this.pools,
+        ...this.more,
       },
       onTimeServers: async (servers) => {
         this.timeServers.push(servers);

@@ -1,10 +1,14 @@
 import { isMessage } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { SyncFullStateRequestSchema } from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import {
+  type HeartbeatRequest,
+  HeartbeatRequestSchema,
+  SyncFullStateRequestSchema,
+} from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { Ledger } from '../../../../control-plane/ledger.ts';
-import { type Agent, DATA, members, WEB } from './agent.ts';
+import { type Agent, DATA, members, strangers, WEB } from './agent.ts';
 
 const MAIL = { ...WEB, id: '7b0a5a3c-1111-4222-8333-944444444444', name: 'mail' };
 
@@ -197,3 +201,126 @@ test('while libvirt is away its virtual machines are not taken for gone', async 
   await plane.answered('notifyVMChange', 1);
   expect(recorded(plane)).toEqual([]);
 });
+
+const VOLUME = {
+  path: '',
+  format: 'qcow2' as const,
+  allocated: 4096,
+  capacity: 1_073_741_824,
+};
+
+test('volumes of pools come in parts of at most a MiB, sorted; a pool that was not listed is in none', async () => {
+  const { plane, agent } = await members();
+  const names = Array.from({ length: 20_000 }, (_, index) => `${index} ${'n'.repeat(40)}`);
+  const listed = { ...DATA, volumes: names.map((name) => ({ ...VOLUME, name })) };
+  const empty = { ...DATA, id: 'empty', name: 'empty' };
+  const unknown = { ...DATA, id: 'unknown', name: 'unknown', volumesSeen: 'never' as const };
+  agent.pools = [listed, empty, unknown];
+  plane.node().ledger = new Ledger();
+  await agent.clock.skip();
+  await plane.answered('syncFullState', 2);
+  const { ledger } = plane.node();
+  expect(plane.parts).toBeGreaterThan(1);
+  expect(plane.largestPart).toBeLessThan(1024 * 1024);
+  expect([...ledger.volumes.keys()].sort()).toEqual([DATA.id, 'empty'].sort());
+  expect(ledger.volumes.get('empty')).toEqual([]);
+  expect(ledger.volumes.get(DATA.id)?.map(({ name }) => name)).toEqual(names.toSorted());
+  await agent.clock.skip();
+  const request = await heartbeat(plane, 3);
+  const hashes = new Map(request.pools.map((pool) => [pool.poolId, pool.volumesSha256]));
+  expect(hashes.get('unknown')).toBe('');
+  expect(hashes.get('empty')).toMatch(/^e3b0c442/);
+  expect(hashes.get(DATA.id)).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('a host tells what a scheduler needs, what its guests use, its services and what became of assigned pools', async () => {
+  const { plane, agent } = await strangers();
+  agent.more = {
+    build: async () => ({
+      cpuFeatures: ['avx2', 'vmx'],
+      numaNodes: [{ number: 0, cpus: '0-7', memory: 1024 }],
+      pciDevices: [
+        {
+          address: '0000:3b:00.0',
+          id: '8086:1572',
+          deviceClass: '0200',
+          driver: null,
+          iommuGroup: 27,
+          virtualFunctionsPossible: 64,
+          virtualFunctions: 0,
+          physicalFunction: null,
+        },
+      ],
+      links: [
+        {
+          name: 'br0',
+          type: 'bridge',
+          mac: '52:54:00:12:34:56',
+          addresses: ['192.0.2.10/24'],
+          ports: ['eth0'],
+          vlanId: 0,
+          mtu: 1500,
+          up: true,
+        },
+      ],
+    }),
+    networks: async () => ['default'],
+    statistics: async ([vm]) => [
+      {
+        id: vm?.id ?? '',
+        cpuTime: 5,
+        memory: 6,
+        diskRead: 7,
+        diskWritten: 8,
+        received: 9,
+        sent: 10,
+        addresses: ['192.0.2.77'],
+      },
+    ],
+    services: async () => [
+      { name: 'libvirtd', problem: null },
+      { name: 'chronyd', problem: 'it is crashed' },
+    ],
+    assignedPools: async () => [
+      { id: 'a1', name: 'data', problem: null },
+      { id: 'a2', name: 'nas', problem: 'no route to host' },
+    ],
+  };
+  await agent.stop();
+  await agent.start();
+  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.clock.skip();
+  const { request: full } = await plane.answered('syncFullState', 1);
+  expect(full).toMatchObject({
+    host: {
+      cpu: { features: ['avx2', 'vmx'] },
+      numaNodes: [{ number: 0, cpus: '0-7', memoryBytes: 1024n }],
+      pciDevices: [{ address: '0000:3b:00.0', driver: '', iommuGroup: 27 }],
+      interfaces: [{ name: 'br0', type: 2, ports: ['eth0'], addresses: ['192.0.2.10/24'] }],
+      virtualNetworks: ['default'],
+    },
+    pools: { items: [{ name: 'data', assignedId: 'a1' }] },
+  });
+  await plane.answered('heartbeat', 1);
+  await agent.clock.sleeping();
+  await agent.clock.skip();
+  expect(await heartbeat(plane, 2)).toMatchObject({
+    vms: [{ vmId: WEB.id, cpuTimeNs: 5n, networkSentBytes: 10n, addresses: ['192.0.2.77'] }],
+    health: {
+      services: [
+        { name: 'libvirtd', ready: true },
+        { name: 'chronyd', ready: false, problem: 'it is crashed' },
+      ],
+    },
+    assignedPools: [
+      { id: 'a1', poolId: DATA.id, problem: '' },
+      { id: 'a2', poolId: '', problem: 'no route to host' },
+    ],
+  });
+});
+
+async function heartbeat(plane: ControlPlane, count: number): Promise<HeartbeatRequest> {
+  const { request } = await plane.answered('heartbeat', count);
+  if (!isMessage(request, HeartbeatRequestSchema)) throw new Error(request.$typeName);
+  return request;
+}

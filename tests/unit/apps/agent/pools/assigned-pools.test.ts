@@ -29,6 +29,7 @@ test('what the control plane assigns is declared as an administrator would', () 
       { name: 'isos', directory: '/data/isos' },
     ],
     problems: [],
+    refused: new Map(),
   });
 });
 

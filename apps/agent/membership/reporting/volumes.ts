@@ -1,0 +1,46 @@
+import { create } from '@bufbuild/protobuf';
+import type { Pool } from '../../../api/storage.ts';
+import { type Volume, VolumeSchema } from '../../../proto/gen/quantix/v1/storage_pb.js';
+import { VolumeFormat } from '../../../proto/gen/quantix/v1/vm_spec_pb.js';
+import { hashVolumes } from '../../../proto/state-hash.ts';
+import { uint64 } from './numbers.ts';
+
+const FORMATS = {
+  raw: VolumeFormat.RAW,
+  lv: VolumeFormat.RAW,
+  qcow2: VolumeFormat.QCOW2,
+  iso: VolumeFormat.ISO,
+  unknown: VolumeFormat.UNSPECIFIED,
+} as const;
+
+/** Hashes of lists that are told again and again; a pool that was not listed anew has the same list. */
+const hashes = new WeakMap<Pool['volumes'], string>();
+
+/** Whether the volumes of a pool are known: it answers, and they were listed since the agent started. */
+export function knowsVolumes({ health, volumesSeen }: Pool): boolean {
+  return volumesSeen !== 'never' && health !== 'unknown' && health !== 'unmounted';
+}
+
+/** Volumes, as messages, sorted by name as the contract says. */
+export function volumeMessages({ volumes }: Pool): Volume[] {
+  return volumes
+    .map(({ name, format, capacity, allocated }) =>
+      create(VolumeSchema, {
+        name,
+        format: FORMATS[format],
+        capacityBytes: uint64(capacity),
+        allocatedBytes: uint64(allocated),
+      }),
+    )
+    .toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
+
+/** `PoolUsage.volumes_sha256`; empty if the volumes are not known. */
+export function volumesHash(pool: Pool): string {
+  if (!knowsVolumes(pool)) return '';
+  const known = hashes.get(pool.volumes);
+  if (known !== undefined) return known;
+  const hash = hashVolumes(volumeMessages(pool));
+  hashes.set(pool.volumes, hash);
+  return hash;
+}

@@ -1,0 +1,62 @@
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Link } from '../api/host.ts';
+import { readAttribute, readNames, readNumber, readText } from './read.ts';
+
+/** Links that are told at most; guests' own do not count. */
+const MOST = 1024;
+
+/** Addresses of links as the kernel has them now. */
+export type LinkAddresses = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/**
+ * What a guest's card can be attached to, or carries an address: cards, bridges, bonds and VLANs.
+ * @param root folder in which proc and sys are
+ * @param addresses as `os.networkInterfaces` tells them; those of this machine if absent
+ */
+export async function readLinks(
+  root = '/',
+  addresses: LinkAddresses = networkInterfaces(),
+): Promise<Link[]> {
+  const names = await readNames(join(root, 'sys/class/net'));
+  const links = await Promise.all(names.map((name) => readLink(name, root, addresses[name] ?? [])));
+  return links.filter((link) => link !== null).slice(0, MOST);
+}
+
+async function readLink(
+  name: string,
+  root: string,
+  infos: readonly NetworkInterfaceInfo[],
+): Promise<Link | null> {
+  const folder = join(root, 'sys/class/net', name);
+  const names = await readNames(folder);
+  const type = kindOf(names, await readText(join(folder, 'uevent')));
+  if (type === null) return null;
+  const [mac, mtu, carrier] = await Promise.all([
+    readAttribute(join(folder, 'address')),
+    readNumber(join(folder, 'mtu')),
+    readNumber(join(folder, 'carrier')),
+  ]);
+  const lower = names.filter((one) => one.startsWith('lower_')).map((one) => one.slice(6));
+  const vlan = type === 'vlan' ? await readText(join(root, 'proc/net/vlan', name)) : '';
+  return {
+    name,
+    type,
+    mac: (mac ?? '').toLowerCase(),
+    addresses: infos.flatMap(({ cidr, address }) =>
+      cidr === null || /^(?:fe[89ab]|169\.254\.)/i.test(address) ? [] : [cidr],
+    ),
+    ports: type === 'card' ? [] : lower,
+    vlanId: Number(/\bVID: (\d{1,4})\b/.exec(vlan)?.[1] ?? 0),
+    mtu: mtu ?? 0,
+    up: carrier === 1,
+  };
+}
+
+/** Told by what the kernel has in a link's folder, never by its name; `null` for guests' ends and the like. */
+function kindOf(names: readonly string[], uevent: string): Link['type'] | null {
+  if (names.includes('device')) return 'card';
+  if (names.includes('bonding')) return 'bond';
+  if (names.includes('bridge')) return 'bridge';
+  return /^DEVTYPE=vlan$/m.test(uevent) ? 'vlan' : null;
+}

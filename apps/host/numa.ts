@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import type { NumaNode } from '../api/host.ts';
+import { readAttribute, readNames, readText } from './read.ts';
+
+/** NUMA nodes of a machine, by number; none where the kernel tells of none. @param root folder in which sys is */
+export async function readNumaNodes(root = '/'): Promise<NumaNode[]> {
+  const folder = join(root, 'sys/devices/system/node');
+  const names = (await readNames(folder)).filter((name) => /^node\d{1,5}$/.test(name));
+  const nodes = await Promise.all(
+    names.map(async (name) => {
+      const memory = await readText(join(folder, name, 'meminfo'));
+      const [, kibibytes = '0'] = /^Node \d+ MemTotal: +(\d{1,15}) kB$/m.exec(memory) ?? [];
+      return {
+        number: Number(name.slice('node'.length)),
+        cpus: (await readAttribute(join(folder, name, 'cpulist'))) ?? '',
+        memory: Number(kibibytes) * 1024,
+      };
+    }),
+  );
+  return nodes.toSorted((a, b) => a.number - b.number);
+}
