@@ -67,22 +67,24 @@ export function handleRequests(handling: RequestHandling) {
       if (session !== undefined) onFailure(session, 'the body of a request did not come in time');
       stream.close(constants.NGHTTP2_CANCEL);
     }, bodyWithin);
-    const arrived = () => clearTimeout(timer);
-    request.once('end', arrived);
-    stream.once('close', arrived);
+    let isWhole = false;
+    request.once('end', () => {
+      isWhole = true;
+      clearTimeout(timer);
+    });
+    stream.once('close', () => clearTimeout(timer));
     // Whoever resets a stream tells so by an error; what was under way hears of it by its signal.
     stream.on('error', () => undefined);
-    handle(request, response)
-      .catch((error: unknown) => {
-        if (stream.closed || stream.destroyed || session === undefined) return;
-        onFailure(session, `a request that cannot be handled: ${messageOf(error)}`);
-        if (response.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-        else response.writeHead(400).end();
-      })
-      .finally(() => {
-        // What is left of a body that nobody wants is not waited for.
-        if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
-      });
+    // What is left of a body that nobody wants is not waited for.
+    stream.once('finish', () => {
+      if (!isWhole && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+    handle(request, response).catch((error: unknown) => {
+      if (stream.closed || stream.destroyed || session === undefined) return;
+      onFailure(session, `a request that cannot be handled: ${messageOf(error)}`);
+      if (response.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      else response.writeHead(400).end();
+    });
   };
 }
 

@@ -1,0 +1,248 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
+import { loadKey } from '../../apps/agent/membership/identity/key.ts';
+import { Authority } from '../../apps/control-plane/trust/authority.ts';
+import { readCertificateRequest } from '../../apps/control-plane/trust/certificate-request.ts';
+import { makeRoot } from '../../apps/control-plane/trust/issue.ts';
+import { RegisterRequestSchema } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { temporaryFolder } from '../unit/folder.ts';
+import { type Host, NodeDoor } from './node-door.ts';
+
+const SERVICE = '/quantix.v1.NodeService/';
+
+/** A door, and a node whose calls go on being answered whatever others do. */
+async function opened(options: Parameters<typeof NodeDoor.open>[0] = {}) {
+  const door = await NodeDoor.open(options);
+  return { door, host: await door.host(await door.token()) };
+}
+
+async function expectWell(host: Host): Promise<void> {
+  expect(await host.connection.client.heartbeat({})).toMatchObject({ applied: true });
+}
+
+/** A raw connection of HTTP/2, by a certificate or none. */
+async function raw(door: NodeDoor, host?: Host): Promise<ClientHttp2Session> {
+  const session = connectHttp2(door.origin, {
+    rejectUnauthorized: false,
+    ...(host === undefined
+      ? {}
+      : {
+          cert: host.enrolment.credentials.certificateChain,
+          key: host.key.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        }),
+  });
+  session.on('error', () => undefined);
+  await once(session, 'connect');
+  return session;
+}
+
+/** Begins a request. @returns its stream, and what became of it: status and body, or nothing if it was cut */
+function begin(session: ClientHttp2Session, method: string, headers: Record<string, string> = {}) {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `${SERVICE}${method}`,
+    'content-type': 'application/proto',
+    'connect-protocol-version': '1',
+    ...headers,
+  });
+  stream.on('error', () => undefined);
+  const { promise, resolve } = Promise.withResolvers<{ status: number; body: string }>();
+  let status = 0;
+  let body = '';
+  stream.on('response', (one) => {
+    status = Number(one[':status']);
+  });
+  stream.on('data', (chunk) => {
+    body += chunk;
+  });
+  stream.on('close', () => resolve({ status, body }));
+  return { stream, outcome: promise };
+}
+
+/** What a TLS client is told. */
+async function handshake(door: NodeDoor, options: ConnectionOptions): Promise<string> {
+  const socket = connectTls({
+    host: '127.0.0.1',
+    port: door.port,
+    rejectUnauthorized: false,
+    ...options,
+  });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  socket.on('secureConnect', () => resolve(`${socket.getProtocol()} ${socket.alpnProtocol}`));
+  socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
+
+const lines = ({ lines: all }: NodeDoor, pattern: RegExp) => all.filter((one) => pattern.test(one));
+
+test('whoever speaks no TLS, an older one, or not HTTP/2 is cut off and told of in a line', async () => {
+  const { door, host } = await opened();
+  await using _door = door;
+  for (let count = 0; count < 3; count += 1) {
+    const plain = connectTcp(door.port, '127.0.0.1');
+    plain.on('error', () => undefined);
+    plain.write('POST /quantix.v1.NodeService/Register HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(plain, 'close');
+  }
+  expect(await handshake(door, { maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION/);
+  expect(await handshake(door, { ALPNProtocols: ['http/1.1'] })).toMatch(
+    /ALERT|RESET|ALPN|TLSv1.3/,
+  );
+  await expectWell(host);
+  expect(lines(door, /^127\.0\.0\.1: TLS failed: ERR_SSL_HTTP_REQUEST$/)).toHaveLength(1);
+  expect(lines(door, /TLS failed: ERR_SSL_UNSUPPORTED_PROTOCOL/)).toHaveLength(1);
+});
+
+test('a certificate of another authority, of a server, or none makes nobody a node', async () => {
+  const { door, host } = await opened();
+  await using _door = door;
+  const root = await makeRoot();
+  const other = new Authority(`${root.key}\n${root.certificate}`, 'ca.pem');
+  const key = await loadKey(await temporaryFolder(), () => undefined);
+  const foreign = await other.sign(await readCertificateRequest(await certificateRequest(key)));
+  const server = await door.authority.serverCertificate();
+  const shown = [
+    {},
+    { cert: foreign, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) },
+    { cert: server.chain, key: server.key },
+  ];
+  for (const certificate of shown) {
+    const session = connectHttp2(door.origin, { rejectUnauthorized: false, ...certificate });
+    session.on('error', () => undefined);
+    for (const method of ['Heartbeat', 'Leave', 'RenewCertificate', 'ReportTask']) {
+      const { stream, outcome } = begin(session, method);
+      stream.end();
+      expect(await outcome).toMatchObject({ status: 403, body: /permission_denied/ });
+    }
+    session.destroy();
+  }
+  // Another node's certificate is public; its key is not.
+  const stolen = { cert: host.enrolment.credentials.certificateChain, key: server.key };
+  await expect(async () => connectHttp2(door.origin, stolen)).rejects.toThrow(
+    /key values mismatch/i,
+  );
+  await expectWell(host);
+});
+
+test('of 100 MB little is taken, from strangers and nodes alike', async () => {
+  const { door, host } = await opened();
+  await using _door = door;
+  for (const [caller, method] of [
+    [undefined, 'Register'],
+    [host, 'Heartbeat'],
+    [host, 'NotifyVMChange'],
+  ] as const) {
+    const session = await raw(door, caller);
+    const { stream, outcome } = begin(session, method);
+    const chunk = Buffer.alloc(1024 * 1024, 0x0a);
+    let sent = 0;
+    const more = () => {
+      while (sent < 100 && !stream.destroyed) {
+        sent += 1;
+        if (!stream.write(chunk)) {
+          stream.once('drain', more);
+          return;
+        }
+      }
+    };
+    more();
+    expect((await outcome).status).not.toBe(200);
+    expect(sent).toBeLessThan(20);
+    session.destroy();
+  }
+  await expectWell(host);
+});
+
+test('a body that does not come in time is cut off', async () => {
+  const { door, host } = await opened({ bodyWithin: 300 });
+  await using _door = door;
+  const session = await raw(door);
+  const { stream, outcome } = begin(session, 'Register');
+  stream.write(Buffer.from([0x0a]));
+  expect((await outcome).status).toBe(0);
+  expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  session.destroy();
+  await expectWell(host);
+  expect(lines(door, /did not come in time/)).toHaveLength(1);
+});
+
+test('requests that are none are answered, and nothing ends by them', async () => {
+  const { door, host } = await opened();
+  await using _door = door;
+  const session = await raw(door, host);
+  const odd: Record<string, string>[] = [
+    { ':authority': 'a b' },
+    { ':authority': '[' },
+    { ':path': '//' },
+    { ':path': `${SERVICE}Nothing` },
+    { 'content-type': 'text/html' },
+    { 'content-encoding': 'gzip' },
+    { 'connect-timeout-ms': 'soon' },
+    { ':method': 'PUT' },
+  ];
+  for (const headers of odd) {
+    const { stream, outcome } = begin(session, 'Heartbeat', headers);
+    stream.end(Buffer.from([0x0a, 0x02, 0x08, 0x01]));
+    const { status } = await outcome;
+    expect([JSON.stringify(headers), status >= 400 || status === 0]).toEqual([
+      JSON.stringify(headers),
+      true,
+    ]);
+  }
+  const { stream, outcome } = begin(session, 'Heartbeat');
+  stream.end(Buffer.from('ffffffffffff', 'hex'));
+  expect((await outcome).status).toBeGreaterThanOrEqual(400);
+  session.destroy();
+  await expectWell(host);
+});
+
+test('a token is guessed 10,000 times: told in a few lines, and nodes notice nothing', async () => {
+  const { door, host } = await opened();
+  await using _door = door;
+  const request = await certificateRequest(host.key);
+  const statuses = new Map<number, number>();
+  for (let round = 0; round < 20; round += 1) {
+    const session = await raw(door);
+    for (let group = 0; group < 50; group += 1) {
+      const guesses = Array.from({ length: 10 }, (_, index) => {
+        const tokenSecret = `guess-${round}-${group}-${index}`.padEnd(43, 'x');
+        const guess = { tokenSecret, certificateRequest: request, host: { hostname: 'a' } };
+        const { stream, outcome } = begin(session, 'Register');
+        stream.end(toBinary(RegisterRequestSchema, create(RegisterRequestSchema, guess)));
+        return outcome;
+      });
+      for (const { status } of await Promise.all(guesses)) {
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    }
+    session.destroy();
+    await expectWell(host);
+  }
+  const { 401: unauthenticated = 0, 429: exhausted = 0 } = Object.fromEntries(statuses);
+  expect(unauthenticated + exhausted).toBe(10_000);
+  expect(unauthenticated).toBeLessThan(100);
+  expect(lines(door, /Register/).length).toBeLessThan(10);
+  expect(lines(door, /guess/)).toEqual([]);
+  await expectWell(host);
+});
+
+test('a node that calls without end is told to wait, and others are served', async () => {
+  const { door, host } = await opened({ callRate: { burst: 5, every: 60_000 } });
+  await using _door = door;
+  const other = await door.host(await door.token());
+  const answers = await Promise.allSettled(
+    Array.from({ length: 10 }, () => host.connection.client.heartbeat({})),
+  );
+  expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+  await expectWell(other);
+  expect(lines(door, /called too often/)).toHaveLength(1);
+});
