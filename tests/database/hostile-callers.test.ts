@@ -205,7 +205,9 @@ test('requests that are none are answered, and nothing ends by them', async () =
   await expectWell(host);
 });
 
-test('a token is guessed 10,000 times: told in a few lines, and nodes notice nothing', async () => {
+test('a token is guessed 10,000 times: told in a few lines, and nodes notice nothing', {
+  timeout: 240_000,
+}, async () => {
   const { door, host } = await opened();
   await using _door = door;
   const request = await certificateRequest(host.key);

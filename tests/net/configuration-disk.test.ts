@@ -102,6 +102,9 @@ const AGENT = [
   ...['maintenance', 'tasks.json', 'vms/*.json'],
 ];
 
+/** Rows of the control plane, whose tests are those of `authority.ts` and `config.ts`. */
+const CONTROL_PLANE = ['vdc/ca.pem', 'vdc/config.yaml'];
+
 /** Paths of the first list of docs/persistence.md, but for those of what is to come. */
 async function listed(): Promise<string[]> {
   const text = await readFile(join(import.meta.dirname, '../../docs/persistence.md'), 'utf8');
@@ -129,7 +132,8 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 test('each path of the list is written by somebody, and what is written counts after a restart', async () => {
-  const paths = [...Object.keys(ROWS), ...AGENT.map((name) => `node/${name}`)];
+  const agent = AGENT.map((name) => `node/${name}`);
+  const paths = [...Object.keys(ROWS), ...agent, ...CONTROL_PLANE];
   expect((await listed()).sort()).toEqual(paths.sort());
   await using stack = new AsyncDisposableStack();
   const programs = ['openssl', 'ssh-keygen'];
