@@ -20,6 +20,8 @@ export const fleetNodeSchema = z.object({
   /** Virtual machines that are recorded as on it. */
   vms: z.number(),
   joinedAt: time,
+  /** When it left, by its own will; null if it has not. It is refused since then. */
+  leftAt: time.nullable(),
 });
 export type FleetNode = z.output<typeof fleetNodeSchema>;
 export const fleetNodesSchema = z.object({ nodes: z.array(fleetNodeSchema) });

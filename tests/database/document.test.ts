@@ -5,10 +5,7 @@ import { execa } from 'execa';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
-import {
-  recordHeartbeats,
-  registerNode,
-} from '../../apps/control-plane/database/repositories/nodes.ts';
+import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
 import {
   listUnfinishedTasks,
   recordTaskReport,
@@ -67,8 +64,10 @@ async function hostAtWork(): Promise<AsyncDisposable> {
   const database: Database = openDatabase(address, { open: 2, idle: 1 }, SILENT);
   const { db } = database;
   await registerNode(db, { id: NODE, hostname: 'node7', managementIp: '10.0.0.7', spec: {} });
-  const receivedAt = new Date();
-  await recordHeartbeats(database, [{ nodeId: NODE, epoch: 1, sequence: 1, receivedAt, load: {} }]);
+  await sql`
+    INSERT INTO node_heartbeats (node_id, epoch, sequence, received_at) VALUES (${NODE}, 1, 1, now())`.execute(
+    db,
+  );
   await sql`
     INSERT INTO virtual_machines (name, project_id, node_id, power_state, last_seen)
     SELECT name, '00000000-0000-0000-0000-000000000001', ${NODE}, 'SHUT_OFF', now()

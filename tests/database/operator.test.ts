@@ -15,11 +15,13 @@ import {
 } from '../../apps/api/fleet.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import type { Database } from '../../apps/control-plane/database/database.ts';
-import { findDepartedNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
+import {
+  departNode,
+  findDepartedNode,
+} from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import { useJoinToken } from '../../apps/control-plane/database/repositories/join-tokens.ts';
 import {
   findNode,
-  recordHeartbeats,
   registerNode,
   setNodePhase,
 } from '../../apps/control-plane/database/repositories/nodes.ts';
@@ -87,7 +89,10 @@ beforeEach(async () => {
     await registerNode(db, { id, hostname, managementIp: '10.0.0.1', spec: {} });
     await setNodePhase(db, id, minutes === 0 ? 'READY' : 'DISCONNECTED');
     const receivedAt = new Date(Date.now() - minutes * 60_000);
-    await recordHeartbeats(database, [{ nodeId: id, epoch: 1, sequence: 1, receivedAt, load: {} }]);
+    await sql`
+      INSERT INTO node_heartbeats (node_id, epoch, sequence, received_at) VALUES (${id}, 1, 1, ${receivedAt})`.execute(
+      db,
+    );
     await sql`
       INSERT INTO virtual_machines (id, name, project_id, node_id, power_state, last_seen)
       VALUES (${vm}, ${name}, '00000000-0000-0000-0000-000000000001', ${id}, 'RUNNING', ${receivedAt})`.execute(
@@ -275,6 +280,19 @@ describe('nodes and what is on them', () => {
     await expect(run('nodes', 'show alpha')).rejects.toThrow(/alpha was deleted by \S+ at /);
     expect((await run('nodes', 'delete beta', { yes: true, reason: 'sold' })).status).toBe(0);
     expect(await findDepartedNode(db, TWO)).toMatchObject({ reason: 'sold' });
+  });
+
+  test('a node that has left is said to have, is told nothing, and can be deleted', async () => {
+    const now = new Date();
+    await departNode(db, { nodeId: ONE, how: 'LEFT', by: 'node', reason: '', now });
+    expect((await run('nodes', 'list')).text).toMatch(/alpha .* left \d\d:\d\d \(\d+ s ago\) /);
+    expect((await json('vms', 'show web')).known).toBe('last-seen');
+    for (const words of ['maintenance alpha on', 'resync alpha'] as const) {
+      await expect(run('nodes', words)).rejects.toThrow('alpha has left');
+    }
+    await expect(run('vms', 'start web')).rejects.toThrow('alpha has left');
+    await run('nodes', 'delete alpha', { yes: true });
+    await expect(run('nodes', 'show alpha')).rejects.toThrow('alpha was deleted by');
   });
 
   test('maintenance is a phase at once, and a task for the host', async () => {

@@ -339,6 +339,7 @@ export const CONTROL_PLANE: Deps['facts'] = {
       isHeard: true,
       vms: 12,
       joinedAt: NOW,
+      leftAt: null,
     },
     {
       id: '0b9e4d2f-7c31-8e45-8f06-5a1d3c6e7b82',
@@ -350,6 +351,7 @@ export const CONTROL_PLANE: Deps['facts'] = {
       isHeard: false,
       vms: 3,
       joinedAt: NOW,
+      leftAt: null,
     },
   ],
   readiness: async () => ({

@@ -68,7 +68,7 @@ function entryOf(node: FleetNode, now: number, names: number): string {
   return [
     column(node.hostname, names),
     column(node.managementAddress ?? '-', 15),
-    column(node.phase, 12),
+    column(node.leftAt === null ? node.phase : 'left', 12),
     column(node.lastHeard === null ? 'never' : ago(Date.parse(node.lastHeard), now), 18),
     String(node.vms),
   ].join(' ');

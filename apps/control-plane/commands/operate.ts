@@ -119,6 +119,7 @@ async function nodes(
       expectOperands(operands, 2);
       const [name = '', state = ''] = operands;
       if (state !== 'on' && state !== 'off') throw new UsageError('maintenance on or off?');
+      parseDuration(values.within ?? WITHIN, LONGEST_TASK);
       const request = { on: state === 'on', reason: values.reason ?? '' };
       const task = await client.setNodeMaintenance(name, request, operating);
       return await follow([task], operating);
@@ -175,7 +176,7 @@ async function vms(
   // A slip in one name is found before anything is done to the others.
   const found = [];
   for (const name of operands) found.push(await client.showVm(name, operating));
-  const seconds = parseDuration(operating.values.within ?? '2m', 24 * 60 * 60);
+  const seconds = parseDuration(operating.values.within ?? WITHIN, LONGEST_TASK);
   const begun: FleetTask[] = [];
   for (const { id } of found) {
     begun.push(await client.actOnVm(id, { action, expiresInSeconds: seconds }, operating));
@@ -227,7 +228,13 @@ async function tasks(
   }
 }
 
-/** Milliseconds between two looks at a task, and after its deadline until it is given up: the host's word may be late. */
+/** Seconds that a task may take at most. */
+const LONGEST_TASK = 24 * 60 * 60;
+
+/** Time that a task may take, and that is waited for its end, where nothing else is said. */
+const WITHIN = '2m';
+
+/** Milliseconds between two looks at a task, and after that time until it is given up: the host's word may be late. */
 const LOOK_EVERY = 500;
 const GRACE = 10_000;
 
@@ -255,7 +262,8 @@ async function waitFor(
 ): Promise<FleetTask> {
   const { signal, form, tell } = operating;
   const started = performance.now();
-  const patience = Date.parse(begun.expiresAt) - Date.parse(begun.createdAt) + GRACE;
+  const within = parseDuration(operating.values.within ?? WITHIN, LONGEST_TASK);
+  const patience = within * 1000 + GRACE;
   let task = begun;
   let shown = '';
   while (!isEnded(task) && !signal.aborted && performance.now() - started < patience) {

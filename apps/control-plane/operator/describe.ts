@@ -34,21 +34,26 @@ export function nodesTable(nodes: readonly FleetNode[], now: number): string {
       node.id.slice(0, SHORT_ID),
       node.hostname,
       node.managementAddress ?? '-',
-      node.phase,
+      phaseText(node, now),
       when(node.lastHeard, now),
       String(node.vms),
     ]),
   ]);
 }
 
+/** The phase of a node, or that it has left. */
+function phaseText({ phase, leftAt }: FleetNode, now: number): string {
+  return leftAt === null ? phase : `left ${moment(Date.parse(leftAt), now)}`;
+}
+
 export function nodeText(node: FleetNode, now: number): string {
-  const { id, hostname, managementAddress, addressSince, phase, lastHeard, joinedAt, vms } = node;
+  const { id, hostname, managementAddress, addressSince, lastHeard, joinedAt, vms } = node;
   const since = addressSince === null ? '' : `, since ${moment(Date.parse(addressSince), now)}`;
   return table([
     ['id', id],
     ['host name', hostname],
     ['address', managementAddress === null ? 'none' : `${managementAddress}${since}`],
-    ['phase', phase],
+    ['phase', phaseText(node, now)],
     ['last heard', when(lastHeard, now)],
     ['joined', when(joinedAt, now)],
     ['machines', node.isHeard ? String(vms) : `${vms}, when it was heard of last`],

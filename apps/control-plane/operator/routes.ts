@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { create } from '@bufbuild/protobuf';
 import {
   byRequestSchema,
+  type FleetNode,
   nodeDeleteRequestSchema,
   nodeMaintenanceRequestSchema,
   tokenRequestSchema,
@@ -19,7 +20,7 @@ import {
   StartVmSchema,
   StopVmSchema,
 } from '../../proto/gen/quantix/v1/task_pb.js';
-import type { Database } from '../database/database.ts';
+import type { Database, Executor } from '../database/database.ts';
 import { RefusedChangeError } from '../database/refusal.ts';
 import { departNode } from '../database/repositories/departed-nodes.ts';
 import {
@@ -130,12 +131,22 @@ function tokenRoutes({
   ];
 }
 
+async function readNodeOf(db: Executor, id: string, now: Date): Promise<FleetNode> {
+  const [node] = await readFleetNodes(db, { now, id });
+  if (node === undefined) throw new ApiError(404, 'the node is gone by now');
+  return node;
+}
+
+/** @throws ApiError 409 if a node has left: nothing that it is told reaches it */
+function refuseLeft({ hostname, leftAt }: FleetNode): void {
+  if (leftAt === null) return;
+  throw new ApiError(409, `${hostname} has left, at ${leftAt}`, {
+    fix: 'It comes back with a new join token.',
+  });
+}
+
 function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSources): Route[] {
-  const readNode = async (id: string) => {
-    const [node] = await readFleetNodes(db, { now: now(), id });
-    if (node === undefined) throw new ApiError(404, 'the node is gone by now');
-    return node;
-  };
+  const readNode = (id: string) => readNodeOf(db, id, now());
   return [
     {
       method: 'GET',
@@ -153,6 +164,7 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
       answer: async (request, given) => {
         const { by } = await readJson(request, byRequestSchema);
         const id = await find(db, 'node', given);
+        refuseLeft(await readNode(id));
         await wantFullState(db, id, { by, now: now() });
         return json(await readNode(id));
       },
@@ -163,7 +175,9 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
       answer: async (request, given) => {
         const { by, on, reason } = await readJson(request, nodeMaintenanceRequestSchema);
         const id = await find(db, 'node', given);
-        const { phase, hostname, isHeard } = await readNode(id);
+        const node = await readNode(id);
+        refuseLeft(node);
+        const { phase, hostname, isHeard } = node;
         // Whether it can be reached shows only after it: a node that is not heard of is DISCONNECTED again then.
         const after = isHeard ? 'READY' : 'DISCONNECTED';
         if (on) await setNodePhase(db, id, 'MAINTENANCE');
@@ -234,6 +248,7 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
           const why = lostReason === null ? 'it is on no node' : `it is lost: ${lostReason}`;
           throw new ApiError(409, `${name} cannot be told anything: ${why}`);
         }
+        refuseLeft(await readNodeOf(db, nodeId, now()));
         const task = await createTask(db, {
           ...{ nodeId, verb: verbOf(action, id), requestedBy: by, objectName: name },
           expiresAt: new Date(now().getTime() + expiresInSeconds * 1000),

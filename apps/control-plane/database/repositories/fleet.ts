@@ -33,13 +33,15 @@ export async function readFleetNodes(
     phase: string;
     createdAt: Date;
     receivedAt: Date | null;
+    leftAt: Date | null;
     vms: number;
   }>`
-    SELECT node.id, hostname, host(management_ip) AS address, 
-      coalesce(management_ip_changed_at, node.created_at) AS address_since, phase, node.created_at, received_at,
+    SELECT node.id, node.hostname, host(management_ip) AS address, 
+      coalesce(management_ip_changed_at, node.created_at) AS address_since, phase, node.created_at, received_at, departed_at AS left_at,
       (SELECT count(*) FROM virtual_machines WHERE node_id = node.id AND lost_at IS NULL) AS vms
     FROM nodes AS node LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = node.id
-    WHERE ${onlyId(id, sql`node.id`)} ORDER BY hostname, node.id`.execute(db);
+    LEFT JOIN departed_nodes AS gone ON gone.node_id = node.id
+    WHERE ${onlyId(id, sql`node.id`)} ORDER BY node.hostname, node.id`.execute(db);
   return rows.map((row) => ({
     ...{ id: row.id, hostname: row.hostname, phase: row.phase, vms: row.vms },
     managementAddress: row.address,
@@ -47,6 +49,7 @@ export async function readFleetNodes(
     lastHeard: iso(row.receivedAt),
     isHeard: isHeard(row, now),
     joinedAt: row.createdAt.toISOString(),
+    leftAt: iso(row.leftAt),
   }));
 }
 

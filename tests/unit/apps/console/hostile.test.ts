@@ -26,7 +26,7 @@ const FACTS: Deps['facts'] = {
   nodes: async () => [
     {
       ...{ id: EVIL, hostname: EVIL, managementAddress: EVIL, phase: EVIL, vms: 1 },
-      ...{ addressSince: null, lastHeard: null, isHeard: false, joinedAt: EVIL },
+      ...{ addressSince: null, lastHeard: null, isHeard: false, joinedAt: EVIL, leftAt: null },
     },
   ],
   pools: () => Promise.reject(new Error(EVIL)),
