@@ -237,6 +237,30 @@ test('a token is guessed 10,000 times: told in a few lines, and nodes notice not
   await expectWell(host);
 });
 
+test('callers that leave in the middle of whatever they do end nothing but that', async () => {
+  const { door, host } = await opened();
+  await using _door = door;
+  const bodies = [Buffer.alloc(0), Buffer.from([0x0a]), Buffer.alloc(100_000, 0x0a)];
+  for (let round = 0; round < 60; round += 1) {
+    const session = await raw(door, round % 2 === 0 ? host : undefined);
+    const methods = ['Heartbeat', 'Register', 'SyncFullState', 'Watch', 'Nothing'];
+    const streams = methods.map((method) => begin(session, method).stream);
+    for (const [index, stream] of streams.entries()) {
+      const body = bodies[(round + index) % bodies.length];
+      if (index % 2 === 0) stream.end(body);
+      else stream.write(body);
+    }
+    // At another moment each time: before anything was sent, in the middle, after some answers.
+    for (let tick = 0; tick < round % 7; tick += 1) await new Promise(setImmediate);
+    if (round % 3 === 0) for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+    session.destroy();
+  }
+  await expectWell(host);
+  const watching = begin(await raw(door, host), 'Watch');
+  await door.stop();
+  expect((await watching.outcome).status).not.toBe(401);
+});
+
 test('a node that calls without end is told to wait, and others are served', async () => {
   const { door, host } = await opened({ callRate: { burst: 5, every: 60_000 } });
   await using _door = door;

@@ -21,7 +21,12 @@ export const callerKey = createContextKey<Caller>({ address: '', identity: undef
 export function callerOf(session: Http2Session, authority: Authority): Caller {
   const { socket } = session;
   const address = socket.remoteAddress ?? '';
-  if (!(socket instanceof TLSSocket)) return { address, identity: undefined };
-  const { raw } = socket.getPeerCertificate() as { raw?: Buffer };
-  return { address, identity: raw === undefined ? undefined : authority.identify(raw) };
+  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+  if (certificate === undefined) return { address, identity: undefined };
+  try {
+    return { address, identity: authority.identify(certificate.raw) };
+  } catch {
+    // Whatever OpenSSL takes for a certificate and cannot read: none of ours.
+    return { address, identity: undefined };
+  }
 }

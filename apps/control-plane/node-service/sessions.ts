@@ -14,6 +14,9 @@ const PING_EVERY = 30_000;
 /** How many strangers may be connected at once; the oldest gives way. */
 const MOST_STRANGERS = 200;
 
+/** Who is at the other end of a connection that is closed. */
+const GONE: Caller = { address: 'a caller that is gone', identity: undefined };
+
 interface Kept {
   readonly caller: Caller;
   readonly since: number;
@@ -56,9 +59,9 @@ export class Sessions {
     if (strangers.length > MOST_STRANGERS) oldest?.[0].destroy();
   }
 
-  /** Who is at the other end. */
+  /** Who is at the other end; of one that is closed nobody. */
   callerOf(session: Http2Session): Caller {
-    return this.#kept.get(session)?.caller ?? callerOf(session, this.#authority);
+    return this.#kept.get(session)?.caller ?? GONE;
   }
 
   /** Closes all. */
@@ -70,6 +73,8 @@ export class Sessions {
   #look(): void {
     const now = performance.now();
     for (const [session, kept] of this.#kept) {
+      // It is told of a moment later.
+      if (session.destroyed) continue;
       const isStranger = kept.caller.identity === undefined;
       if (isStranger && now - kept.since > STRANGERS_FOR) session.destroy();
       else if (kept.streams === 0 && now - kept.busyAt > IDLE_FOR) session.close();
