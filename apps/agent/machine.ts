@@ -179,6 +179,10 @@ export function startMachine(options: MachineOptions): Machine {
     onAssignedPools: async (pools) => {
       manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
     },
+    askLan: async (fingerprints, during) => {
+      const { askLan } = await import('./membership/connection/ask-lan.ts');
+      return await askLan(fingerprints, during);
+    },
     onTimeServers: (servers) => handDownTimeServers(servers, signal),
     openCommands: () => {
       commands ??= import('./commands/host-commands.ts').then(({ openCommands }) =>

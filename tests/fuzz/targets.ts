@@ -32,6 +32,7 @@ import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
 import { cpio, fat, squashfs } from './image-targets.ts';
+import { lan, statistics } from './lan-target.ts';
 import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
 import { node } from './node-target.ts';
@@ -210,6 +211,6 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
-  ...[squashfs, cpio, fat, etcd, node, notice, guest, bootChart, support],
+  ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests],
 ];

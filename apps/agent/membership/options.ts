@@ -19,6 +19,10 @@ export interface MembershipOptions {
   readonly onAssignedPools?: ((pools: readonly AssignedPool[]) => Promise<void>) | undefined;
   /** Gets the time servers that the control plane hands down when they are others than before; none withdraws them. */
   readonly onTimeServers?: ((servers: readonly string[]) => Promise<void>) | undefined;
+  /** Asks the LAN where the control plane of these authorities answers; without it nobody is asked. */
+  readonly askLan?:
+    | ((fingerprints: readonly string[], signal: AbortSignal) => Promise<readonly string[]>)
+    | undefined;
   /** Opens what does what the control plane wants done; without it nothing is asked for. Called with each session. */
   readonly openCommands?: (() => Promise<Commands>) | undefined;
   /** Whether `folder` outlives a reboot, asked on joining. */

@@ -44,6 +44,8 @@ const JITTER = 5000;
 const INTERVAL = 30_000;
 /** Seconds: what the control plane may ask for. */
 const LONGEST_INTERVAL = 3600;
+/** Milliseconds without any answer after which, and after which again, the LAN is asked where the control plane is. */
+const SILENCE = 60_000;
 /** Milliseconds: for how long the control plane may ask not to be called, after a refusal that passes. */
 const LONGEST_WAIT = 3_600_000;
 
@@ -100,6 +102,9 @@ export class Session {
   #connection: Connection;
   /** Where the control plane is asked. */
   #origin: string;
+  /** As `Clock.elapsed`: when it answered last, or the session began; and when the LAN was asked where it is. */
+  #answeredAt: number;
+  #lanAskedAt = 0;
   #heartbeats = FINE;
   #state = FINE;
   /** Whether a heartbeat was answered since the state could first not be told. */
@@ -132,6 +137,7 @@ export class Session {
     this.#clockWatch = new ClockWatch(options.log);
     this.#standing = new Standing({ ...options.record, origin: options.origin }, options);
     this.#origin = options.origin;
+    this.#answeredAt = options.clock.elapsed();
     this.#connection = this.#connect();
   }
 
@@ -229,6 +235,7 @@ export class Session {
       await this.#take(step, signal);
       // What could not be told elsewhere can be told here.
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
+      this.#answeredAt = this.#options.clock.elapsed();
       if (step.kind === 'heartbeat') this.#livesWithoutState = true;
       for (const tell of waiting) tell();
       this.#note(step, FINE);
@@ -240,7 +247,7 @@ export class Session {
       const failing = this.#failed(step, error);
       this.#note(step, failing);
       onOutcome(this.#outcome());
-      if (failing.failure instanceof UnreachableError) this.#turn(failing.failures);
+      await this.#seek(failing, signal);
     }
   }
 
@@ -263,10 +270,28 @@ export class Session {
     return { failures, failure, until: clock.elapsed() + pause };
   }
 
-  /** Asks the control plane at the next of its addresses from now on. */
-  #turn(failures: number): void {
+  /** Asks the control plane elsewhere from now on; where it was silent for long, the LAN tells where that may be. */
+  async #seek({ failure, failures }: Failing, signal: AbortSignal): Promise<void> {
+    const { clock, askLan, log } = this.#options;
+    const now = clock.elapsed();
+    if (askLan !== undefined && now - Math.max(this.#answeredAt, this.#lanAskedAt) >= SILENCE) {
+      this.#lanAskedAt = now;
+      const hints = await askLan(this.#standing.fingerprints, signal);
+      this.#standing.hint(hints);
+      const [first] = hints;
+      if (first !== undefined) {
+        log(`the control plane may be at ${hints.join(', ')}, as the LAN says`);
+        this.#heartbeats = { ...this.#heartbeats, until: now };
+        this.#askAt(first);
+        return;
+      }
+    }
     const { origins } = this.#standing;
-    const origin = origins[failures % origins.length] ?? this.#origin;
+    const isElsewhere = failure instanceof UnreachableError || this.#standing.isHint(this.#origin);
+    if (isElsewhere) this.#askAt(origins[failures % origins.length] ?? this.#origin);
+  }
+
+  #askAt(origin: string): void {
     if (origin === this.#origin) return;
     this.#origin = origin;
     this.#reconnect();

@@ -37,6 +37,8 @@ export interface StandingOptions {
 export class Standing {
   readonly #options: StandingOptions;
   #record: MembershipRecord;
+  /** Where the LAN says that the control plane answers; only those that do are kept. */
+  #hints: readonly string[] = [];
   /** As `Clock.elapsed`: when the next try to renew may be made. */
   #allowed = 0;
   /** Why the record is not on the disk; `null` if it is. */
@@ -66,7 +68,24 @@ export class Standing {
   /** Where the control plane may answer, in the order in which that is tried: first where it answered last. */
   get origins(): readonly string[] {
     const { origin, endpoints } = this.#record;
-    return [...new Set([origin, ...(endpoints?.origins ?? [])])];
+    return [...new Set([origin, ...(endpoints?.origins ?? []), ...this.#hints])];
+  }
+
+  /** SHA-256 of the authorities that are trusted, lower case hex. */
+  get fingerprints(): string[] {
+    const all = [...fingerprints(this.credentials)];
+    return all.map((one) => one.replaceAll(':', '').toLowerCase());
+  }
+
+  /** Takes hints of where the control plane may answer, instead of those before. Trust stays with TLS. */
+  hint(origins: readonly string[]): void {
+    this.#hints = origins;
+  }
+
+  /** Whether nothing but a hint says that it answers there. */
+  isHint(origin: string): boolean {
+    const { origin: last, endpoints } = this.#record;
+    return origin !== last && endpoints?.origins.includes(origin) !== true;
   }
 
   /** The control plane answered there. @returns whether that is another place than before */

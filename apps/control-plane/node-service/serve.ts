@@ -15,6 +15,7 @@ import { ControlPlaneError } from '../error.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
 import type { Rate } from './allowance.ts';
+import { LanAnswerer } from './answer-lan.ts';
 import { callerKey } from './caller.ts';
 import { CommandStreams } from './command-streams.ts';
 import { EndpointList } from './endpoints.ts';
@@ -122,8 +123,15 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     `agents are served on port ${port}; the authority has the fingerprint ${authority.fingerprint}`,
   );
 
+  const lan = new LanAnswerer({
+    fingerprint: authority.fingerprint,
+    port,
+    onProblem: (line) => log.warning(line),
+  });
+
   let toldVersion = (await endpoints.read()).version;
   const look = async () => {
+    lan.look();
     const now = new Date();
     for (const id of await expireTasks(db, now)) log.info(`task ${id} expired before it was sent`);
     for (const id of await endOverdueTasks(db, now, REPORT_WITHIN)) {
@@ -159,6 +167,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       const onNews = (nodeId: string | undefined) => streams.wake(nodeId);
       await Promise.all([lookAgainAndAgain(), listenForNews({ ...news, onNews })]);
     } finally {
+      lan.close();
       streams.close();
       sessions.close();
       const { promise: closed, resolve } = Promise.withResolvers<void>();

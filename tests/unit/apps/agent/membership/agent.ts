@@ -109,6 +109,8 @@ export class Agent {
   timeServers: (readonly string[])[] = [];
   /** What is told besides; nothing if absent. */
   more: Partial<MembershipOptions['facts']> = {};
+  /** Where the LAN says that the control plane is. */
+  askLan: MembershipOptions['askLan'];
   /** What does what the control plane wants done. */
   openCommands: MembershipOptions['openCommands'];
   membership!: Membership;
@@ -144,6 +146,7 @@ export class Agent {
       onTimeServers: async (servers) => {
         this.timeServers.push(servers);
       },
+      askLan: (...asked) => this.askLan?.(...asked) ?? Promise.resolve([]),
       openCommands: this.openCommands,
       isPersistent: async () => this.persistent,
       onAssignedPools: async (pools) => {

@@ -244,3 +244,29 @@ test('time servers are taken over when they change, and withdrawn with the last 
   await agent.membership.leave(false);
   expect(agent.timeServers.at(-1)).toEqual([]);
 });
+
+test('a control plane that moved without a word is found on the LAN after a minute, and no impostor is', async () => {
+  const { plane, agent } = await members();
+  const impostor = await ControlPlane.open();
+  onTestFinished(() => impostor.door.close());
+  const door = await plane.openElsewhere();
+  onTestFinished(() => door.close());
+  const asked: (readonly string[])[] = [];
+  agent.askLan = async (fingerprints) => {
+    asked.push(fingerprints);
+    return [impostor.door.origin, door.origin];
+  };
+  await plane.door.close();
+  let waited = 0;
+  while (asked.length === 0) waited += await agent.clock.skip();
+  expect(waited).toBeGreaterThanOrEqual(60_000);
+  expect(asked).toEqual([[plane.authority.fingerprint]]);
+  for (let tries = 0; agent.membership.status.address !== door.origin; tries += 1) {
+    expect(tries).toBeLessThan(20);
+    await agent.clock.skip();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await agent.said(new RegExp(`answers at ${door.origin}`));
+  expect(impostor.calls).toEqual([]);
+  expect((await record(agent)).origin).toBe(door.origin);
+});

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import { leadsNowhere } from '../../../network/management-address.ts';
+import {
+  formatLanDatagram,
+  LAN_GROUP,
+  LAN_PORT,
+  parseLanDatagram,
+} from '../../../proto/lan-datagram.ts';
+
+/** Milliseconds that answers are waited for. */
+const PATIENCE = 2000;
+/** Answers that are taken: anybody may send some. */
+const MOST_ANSWERS = 4;
+/** Authorities that are asked for: two, while one takes over from another. */
+const MOST_AUTHORITIES = 4;
+
+/** Where the questions go; those of this machine if absent. */
+export interface LanPlaces {
+  /** To where a question goes. */
+  readonly group?: string;
+  readonly port?: number;
+  /** From where, on each address. */
+  readonly ownPort?: number;
+  readonly addresses?: readonly string[];
+  readonly patience?: number;
+}
+
+/**
+ * Asks each network of this host for the control plane of an authority, by IPv4.
+ * @param fingerprints of the authorities that are trusted, lower case hex
+ * @returns origins, each `https://address:port`, that claim to be it: hints, which only TLS can tell right from wrong
+ */
+export async function askLan(
+  fingerprints: readonly string[],
+  signal: AbortSignal,
+  places: LanPlaces = {},
+): Promise<string[]> {
+  const { addresses = ownAddresses() } = places;
+  const found = new Set<string>();
+  const over = AbortSignal.any([signal, AbortSignal.timeout(places.patience ?? PATIENCE)]);
+  await Promise.all(
+    addresses.map((address) =>
+      askFrom(address, fingerprints, { ...places, found, signal: over }).catch(
+        // An address that went meanwhile, or a port that is taken: nobody is heard there.
+        () => undefined,
+      ),
+    ),
+  );
+  return [...found];
+}
+
+async function askFrom(
+  address: string,
+  fingerprints: readonly string[],
+  {
+    group = LAN_GROUP,
+    port = LAN_PORT,
+    ownPort = LAN_PORT,
+    found,
+    signal,
+  }: LanPlaces & { found: Set<string>; signal: AbortSignal },
+): Promise<void> {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  try {
+    socket.bind(ownPort, address);
+    await once(socket, 'listening', { signal });
+    socket.setMulticastInterface(address);
+    socket.setMulticastTTL(1);
+    const asked = new Map(
+      fingerprints
+        .slice(0, MOST_AUTHORITIES)
+        .map((fingerprint) => [randomBytes(8).toString('hex'), fingerprint]),
+    );
+    socket.on('message', (bytes, from) => {
+      const told = parseLanDatagram(bytes);
+      if (told?.kind !== 'answer' || asked.get(told.number) !== told.fingerprint) return;
+      if (found.size < MOST_ANSWERS) found.add(`https://${from.address}:${told.port}`);
+    });
+    socket.on('error', () => undefined);
+    for (const [number, fingerprint] of asked) {
+      socket.send(
+        formatLanDatagram({ kind: 'question', number, fingerprint, port: 0 }),
+        port,
+        group,
+        () => undefined,
+      );
+    }
+    await wait(2 ** 31 - 1, undefined, { signal, ref: false }).catch(() => undefined);
+  } finally {
+    socket.close();
+  }
+}
+
+function ownAddresses(): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, infos = []]) =>
+    name.startsWith('virbr')
+      ? []
+      : infos
+          .filter(({ internal, address }) => !internal && isIPv4(address) && !leadsNowhere(address))
+          .map(({ address }) => address),
+  );
+}

@@ -1,0 +1,86 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { messageOf } from '../../error.ts';
+import {
+  formatLanDatagram,
+  LAN_GROUP,
+  LAN_PORT,
+  parseLanDatagram,
+} from '../../proto/lan-datagram.ts';
+
+/** Answers in a second: what more ask hear nothing, and ask again. */
+const MOST_A_SECOND = 50;
+
+export interface LanAnswers {
+  /** SHA-256 of the authority, lower case hex. */
+  readonly fingerprint: string;
+  /** The port of the door for agents. */
+  readonly port: number;
+  /** Gets a line if nothing can be heard. */
+  readonly onProblem: (line: string) => void;
+  /** The port of UDP; the contract's if absent. */
+  readonly lanPort?: number;
+}
+
+/** Answers hosts that look for the control plane of their authority on the LAN; see `lan-datagram.ts`. */
+export class LanAnswerer {
+  readonly #socket: Socket;
+  readonly #joined = new Set<string>();
+  #isBound = false;
+  #left = MOST_A_SECOND;
+  #second = 0;
+
+  constructor({ fingerprint, port, onProblem, lanPort = LAN_PORT }: LanAnswers) {
+    const socket = createSocket({ type: 'udp4', reuseAddr: true });
+    this.#socket = socket;
+    socket.on('error', (error) =>
+      onProblem(`hosts that look for this control plane are not heard: ${messageOf(error)}`),
+    );
+    socket.on('message', (bytes, from) => {
+      const told = parseLanDatagram(bytes);
+      if (told?.kind !== 'question' || told.fingerprint !== fingerprint || !this.#may()) return;
+      const answer = formatLanDatagram({ ...told, kind: 'answer', port });
+      socket.send(answer, from.port, from.address, () => undefined);
+    });
+    socket.bind(lanPort, () => {
+      this.#isBound = true;
+      this.look();
+    });
+  }
+
+  /** Listens on the networks that there are now; call it every few seconds. */
+  look(): void {
+    // A socket that joins a group before it is bound is bound to any port.
+    if (!this.#isBound) return;
+    const present = Object.values(networkInterfaces())
+      .flatMap((infos = []) => infos)
+      .map(({ address }) => address)
+      .filter((address) => isIPv4(address));
+    for (const address of this.#joined)
+      if (!present.includes(address)) this.#joined.delete(address);
+    for (const address of present) {
+      if (this.#joined.has(address)) continue;
+      this.#joined.add(address);
+      try {
+        this.#socket.addMembership(LAN_GROUP, address);
+      } catch {
+        // The kernel has it still, from before the address went and came back; or it went again.
+      }
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #may(): boolean {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#left = MOST_A_SECOND;
+    }
+    this.#left -= 1;
+    return this.#left >= 0;
+  }
+}
