@@ -8,8 +8,13 @@ import { explainFailure } from '../../apps/agent/membership/connection/failure.t
 import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
 import { credentialsOf } from '../../apps/agent/membership/identity/credentials.ts';
 import { ourVersion } from '../../apps/agent/membership/version.ts';
+import { tellNews } from '../../apps/control-plane/database/repositories/announcements.ts';
 import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
-import { findNode, setNodePhase } from '../../apps/control-plane/database/repositories/nodes.ts';
+import {
+  findNode,
+  setNodePhase,
+  wantFullState,
+} from '../../apps/control-plane/database/repositories/nodes.ts';
 import {
   cancelTask,
   createTask,
@@ -220,6 +225,9 @@ test('tasks go down the stream as they come, again on each new one until their e
   await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id]);
   const late = await give(door, host);
   await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id, late.id]);
+  await wantFullState(door.db, host.key.nodeId, { by: 'admin', now: new Date() });
+  await tellNews(door.db, host.key.nodeId);
+  await expect.poll(() => first.heartbeats, WITHIN).toBe(1);
   const unknown = await give(door, host, STOP);
   await expect
     .poll(() => findTask(door.db, unknown.id), WITHIN)

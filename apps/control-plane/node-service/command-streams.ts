@@ -7,6 +7,7 @@ import {
 import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import type { Executor } from '../database/database.ts';
+import { readFullStateWanted } from '../database/repositories/announcements.ts';
 import { readStanding } from '../database/repositories/nodes.ts';
 import {
   failTask,
@@ -90,6 +91,8 @@ class Stream {
   readonly #ending = new AbortController();
   readonly #news = new AutoResetEvent();
   #isHeartbeatWanted = false;
+  /** The wish for a full state that the node was last asked for a heartbeat for. */
+  #fullStateWanted: number | undefined;
   /** Of the unfinished tasks those that went down, and those whose end was asked for. */
   #sent = new Set<string>();
   #cancelled = new Set<string>();
@@ -131,7 +134,10 @@ class Stream {
 
   /** What has not gone down yet. */
   async *#due(): AsyncGenerator<WatchResponse> {
-    if (this.#isHeartbeatWanted) {
+    const wanted = (await readFullStateWanted(this.#db, this.#request.nodeId))?.getTime();
+    const isFullStateWanted = wanted !== undefined && wanted !== this.#fullStateWanted;
+    this.#fullStateWanted = wanted;
+    if (this.#isHeartbeatWanted || isFullStateWanted) {
       this.#isHeartbeatWanted = false;
       yield create(WatchResponseSchema, { content: { case: 'heartbeatNow', value: {} } });
     }

@@ -22,6 +22,7 @@ import {
 } from '../../proto/gen/quantix/v1/task_pb.js';
 import type { Database, Executor } from '../database/database.ts';
 import { RefusedChangeError } from '../database/refusal.ts';
+import { tellNews } from '../database/repositories/announcements.ts';
 import { departNode } from '../database/repositories/departed-nodes.ts';
 import {
   describeToken,
@@ -166,6 +167,7 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
         const id = await find(db, 'node', given);
         refuseLeft(await readNode(id));
         await wantFullState(db, id, { by, now: now() });
+        await tellNews(db, id);
         return json(await readNode(id));
       },
     },

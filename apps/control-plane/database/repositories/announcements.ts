@@ -29,3 +29,18 @@ export async function announce(
   );
   return BigInt(rows[0]!.version);
 }
+
+/** Has whoever holds a node's stream look for what is new of it. */
+export async function tellNews(db: Executor, nodeId: string): Promise<void> {
+  await sql`SELECT pg_notify('node_news', ${nodeId})`.execute(db);
+}
+
+/** Since when a node is to send its full state; `null` if it is not. */
+export async function readFullStateWanted(db: Executor, nodeId: string): Promise<Date | null> {
+  const row = await db
+    .selectFrom('nodes')
+    .select('fullStateWantedAt')
+    .where('id', '=', nodeId)
+    .executeTakeFirst();
+  return row?.fullStateWantedAt ?? null;
+}
