@@ -6,6 +6,7 @@ import { measureApk } from './apk.ts';
 import { measureBases } from './bases.ts';
 import { measureBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
+import { measureCommands } from './commands.ts';
 import { measureDatabase } from './database.ts';
 import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
@@ -31,6 +32,7 @@ const figures: Figure[] = [
   ...(await measureApk(RUNS)),
   ...(await measureNetwork(RUNS)),
   ...(await measurePrograms(PROJECT, RUNS)),
+  ...(await measureCommands(RUNS)),
   ...(await measureDatabase(RUNS)),
 ];
 const profiles = images.map(({ image }) => image);
