@@ -28,6 +28,8 @@ export interface ServiceRequest {
 /** A service that runs. */
 export interface Service {
   readonly name: string;
+  /** Of its process. */
+  readonly pid: number;
   /** Settles when it has ended, with how it did: `exited with 1`. */
   readonly ended: Promise<string>;
   /** Sends a signal to it, such as SIGSTOP. */
@@ -100,7 +102,7 @@ export async function startService(request: ServiceRequest): Promise<Service> {
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     return lines.slice(-LAST_LINES).join('\n');
   };
-  const service = { name, ended, kill, lastWords, stop };
+  const service = { name, pid: child.pid ?? 0, ended, kill, lastWords, stop };
   try {
     for (const deadline = Date.now() + READY_WITHIN; !(await isReady()); await wait(POLL)) {
       signal?.throwIfAborted();

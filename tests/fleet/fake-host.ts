@@ -45,6 +45,12 @@ export class FakeHost {
   address: string;
   /** Gets to know of each change, as the agent does of libvirt's events. */
   onChange = (): void => undefined;
+  /**
+   * Gets milliseconds from a look at the address, after which a heartbeat goes out, to the next one at the virtual machines,
+   * which follows its answer.
+   */
+  onHeartbeat = (_milliseconds: number): void => undefined;
+  #lookedAt: number | undefined;
   #bootId: string = randomUUID();
 
   /** @param index from 0, of which name and address are made */
@@ -58,13 +64,20 @@ export class FakeHost {
   /** What the agent's client asks. */
   get facts(): Facts {
     return {
-      managementAddress: async () => this.address,
+      managementAddress: async () => {
+        this.#lookedAt = performance.now();
+        return this.address;
+      },
       host: async () => ({ ...HOST, hostname: this.name }),
       hardware: async () => create(HardwareIdentitySchema, { bootId: this.#bootId }),
-      vms: async () => ({
-        libvirt: { available: true, version: '9.0.0' },
-        vms: [...this.vms.values()],
-      }),
+      vms: async () => {
+        if (this.#lookedAt !== undefined) this.onHeartbeat(performance.now() - this.#lookedAt);
+        this.#lookedAt = undefined;
+        return {
+          libvirt: { available: true, version: '9.0.0' },
+          vms: [...this.vms.values()],
+        };
+      },
       pools: async () => this.pools,
     };
   }

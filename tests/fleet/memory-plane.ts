@@ -26,8 +26,8 @@ export class MemoryPlane implements Plane {
     return new Map(nodes);
   }
 
-  async orphans(): Promise<string[]> {
-    // A ledger belongs to its node.
+  async contradictions(): Promise<string[]> {
+    // A ledger belongs to its node, and its hash is made when it is asked for.
     return [];
   }
 

@@ -17,7 +17,7 @@ const MOST_TOLD = 20;
 export async function findDifferences(
   agents: readonly FleetAgent[],
   plane: Plane,
-): Promise<string[]> {
+): Promise<readonly string[]> {
   const recorded = await plane.recorded(FORM);
   const wrong: string[] = [];
   for (const { nodeId, host, isConnected, problem } of agents) {
@@ -37,9 +37,8 @@ export async function findDifferences(
   }
   const known = new Set(agents.map(({ nodeId }) => nodeId));
   for (const id of recorded.keys()) if (!known.has(id)) wrong.push(`node ${id} is no host`);
-  wrong.push(...(await plane.orphans()));
   for (const id of await plane.overdue()) wrong.push(`task ${id} is open past its deadline`);
-  return wrong;
+  return wrong.length === 0 ? await plane.contradictions() : wrong;
 }
 
 /**

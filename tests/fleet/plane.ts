@@ -17,9 +17,12 @@ export interface Plane {
   token(): Promise<string>;
   /** All nodes, by their ids. @param form of the hashes; see `StateHash.form` */
   recorded(form: number): Promise<ReadonlyMap<string, Recorded>>;
-  /** Virtual machines and pools that are recorded of no node, in words. */
-  orphans(): Promise<readonly string[]>;
-  /** Asks a node to do something to a virtual machine within a minute. */
+  /**
+   * What it has recorded that cannot be, in words: of what no host told, twice of one virtual machine, not as the hash says
+   * that it gives out. Asked when all else is right.
+   */
+  contradictions(): Promise<readonly string[]>;
+  /** Has a virtual machine's node do something to it within a minute; nothing comes of one that is not recorded. */
   act(nodeId: string, verb: 'startVm' | 'shutdownVm', vmId: string): Promise<void>;
   /** Tasks whose deadline has passed, and which nobody has ended; their ids. */
   overdue(): Promise<readonly string[]>;
