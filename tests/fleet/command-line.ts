@@ -3,6 +3,8 @@ import { CALM, type ChaosOptions } from './chaos.ts';
 
 /** What `qx-fleet` is asked to do. */
 export interface Wanted {
+  /** Whether the control plane is the real one, with PostgreSQL, etcd and Redis, in place of one in memory. */
+  readonly real: boolean;
   readonly agents: number;
   /** Of each host. */
   readonly vms: number;
@@ -12,7 +14,7 @@ export interface Wanted {
   readonly chaos: ChaosOptions;
 }
 
-export const USAGE = `qx-fleet [--agents 1000] [--vms 50] [--for 30s] [--seed 1] [--kill 10%] [--move-vms 5/s] [--switch-vms 5/s]
+export const USAGE = `qx-fleet [--real] [--agents 1000] [--vms 50] [--for 30s] [--seed 1] [--kill 10%] [--move-vms 5/s] [--switch-vms 5/s]
          [--address-change 2/min] [--tasks 5/s] [--clock-skew 90s]`;
 
 /**
@@ -25,6 +27,7 @@ export function parseFleetArguments(args: readonly string[]): Wanted {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      real: { type: 'boolean', default: false },
       agents: { ...text, default: '1000' },
       vms: { ...text, default: '50' },
       for: { ...text, default: '30s' },
@@ -40,6 +43,7 @@ export function parseFleetArguments(args: readonly string[]): Wanted {
   const rate = (name: 'move-vms' | 'switch-vms' | 'address-change' | 'tasks') =>
     perSecond(name, values[name]);
   return {
+    real: values.real,
     agents: whole('agents', values.agents),
     vms: whole('vms', values.vms),
     duration: milliseconds('for', values.for),

@@ -1,33 +1,81 @@
 import { expect, test } from 'vitest';
 import { ControlPlane } from '../control-plane/control-plane.ts';
 import { Random } from '../fuzz/random.ts';
-import { rage } from './chaos.ts';
+import { type ChaosOptions, rage } from './chaos.ts';
+import { parseFleetArguments } from './command-line.ts';
 import { Fleet } from './fleet.ts';
 import { MemoryPlane } from './memory-plane.ts';
 import { findDifferences, untilRight } from './oracle.ts';
+import type { Plane } from './plane.ts';
+import { StackPlane } from './stack-plane.ts';
 
 /** Milliseconds: for as long as agents wait between two heartbeats, and then some. */
-const PATIENCE = 40_000;
+const PATIENCE = 60_000;
+
+const CHAOS: ChaosOptions = {
+  kill: 0.5,
+  moveVms: 20,
+  switchVms: 20,
+  addressChange: 10,
+  tasks: 20,
+  clockSkew: 90_000,
+};
+
+/** Thirty agents join, then everything happens to them, and to the control plane what is done meanwhile; in the end all is right. */
+async function expectRightAfterChaos(
+  plane: Plane,
+  meanwhile: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  await using fleet = await Fleet.start({ agents: 30, vms: 20, random: () => 0 });
+  const { agents } = fleet;
+  await fleet.join(plane);
+  await untilRight(agents, plane, PATIENCE);
+  const random = new Random(1);
+  await Promise.all([rage({ agents, plane, random }, CHAOS, 3000), meanwhile()]);
+  await untilRight(agents, plane, PATIENCE);
+  const [first] = agents;
+  first?.host.vms.clear();
+  expect(await findDifferences(agents, plane)).toEqual([
+    `virtual machines of host-0 (${first?.nodeId}) are recorded otherwise`,
+  ]);
+}
 
 test('thirty agents that are killed, whose machines move and are switched, whose addresses change and clocks are wrong end with all of it told to a control plane in memory', async () => {
   const memory = await ControlPlane.open();
   memory.interval = 1;
-  const plane = new MemoryPlane(memory);
   try {
-    await using fleet = await Fleet.start({ agents: 30, vms: 20, random: () => 0 });
-    const { agents } = fleet;
-    await fleet.join(plane);
-    await untilRight(agents, plane, PATIENCE);
-    const chaos = { kill: 0.5, moveVms: 20, switchVms: 20, addressChange: 10, tasks: 20 };
-    const random = new Random(1);
-    await rage({ agents, plane, random }, { ...chaos, clockSkew: 90_000 }, 3000);
-    await untilRight(agents, plane, PATIENCE);
-    const [first] = agents;
-    first?.host.vms.clear();
-    expect(await findDifferences(agents, plane)).toEqual([
-      `virtual machines of host-0 (${first?.nodeId}) are recorded otherwise`,
-    ]);
+    await expectRightAfterChaos(new MemoryPlane(memory));
   } finally {
     await memory.door.close();
+  }
+});
+
+test(
+  'the same agents end with all of it in the database of a control plane that is killed meanwhile: nothing of it contradicts itself, and no task is open',
+  async () => {
+    await using plane = await StackPlane.start();
+    await expectRightAfterChaos(plane, () => plane.killAndRestart());
+  },
+  4 * PATIENCE,
+);
+
+test('the command line of qx-fleet says what happens, and what is wrong with it', () => {
+  const words = ['--agents', '100', '--kill', '10%', '--move-vms', '5/s', '--clock-skew', '90s'];
+  expect(parseFleetArguments([...words, '--address-change', '2/min'])).toEqual({
+    ...{ real: false, agents: 100, vms: 50, duration: 30_000, seed: 1 },
+    chaos: {
+      ...{ kill: 0.1, moveVms: 5, switchVms: 0, addressChange: 2 / 60, tasks: 0 },
+      clockSkew: 90_000,
+    },
+  });
+  for (const wrong of [
+    ['--kill', '10'],
+    ['--kill', '101%'],
+    ['--move-vms', '5'],
+    ['--clock-skew', '90'],
+    ['--agents', '-1'],
+    ['--agents', 'many'],
+  ]) {
+    expect(() => parseFleetArguments(wrong)).toThrow(wrong[0]);
   }
 });

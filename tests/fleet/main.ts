@@ -6,11 +6,12 @@ import { Fleet } from './fleet.ts';
 import { MemoryPlane } from './memory-plane.ts';
 import { untilRight } from './oracle.ts';
 import type { Plane } from './plane.ts';
+import { StackPlane } from './stack-plane.ts';
 
 /** Milliseconds until everything has to be right: some heartbeats. */
 const PATIENCE = 120_000;
 
-/** `qx-fleet`: a fleet against a control plane in memory; what happens to it, and whether all is right afterwards. */
+/** `qx-fleet`: a fleet and its control plane; what happens to it, and whether all is right afterwards. */
 async function runFleet(plane: Plane, wanted: Wanted): Promise<void> {
   const { agents: count, vms, chaos, duration } = wanted;
   await using fleet = await Fleet.start({ agents: count, vms });
@@ -25,7 +26,9 @@ async function runFleet(plane: Plane, wanted: Wanted): Promise<void> {
   const after = await untilRight(agents, plane, PATIENCE);
   console.log(`all hashes are equal ${after.toFixed(0)} ms after what happened for ${duration} ms`);
   const resident = process.memoryUsage().rss / 2 ** 20;
-  console.log(`${resident.toFixed(0)} MiB of memory, with the control plane`);
+  console.log(
+    `${resident.toFixed(0)} MiB of memory${wanted.real ? '' : ', with the control plane'}`,
+  );
 }
 
 let wanted: Wanted;
@@ -35,9 +38,14 @@ try {
   console.error(`qx-fleet: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
   process.exit(2);
 }
-const memory = await ControlPlane.open();
-try {
-  await runFleet(new MemoryPlane(memory), wanted);
-} finally {
-  await memory.door.close();
+if (wanted.real) {
+  await using plane = await StackPlane.start();
+  await runFleet(plane, wanted);
+} else {
+  const memory = await ControlPlane.open();
+  try {
+    await runFleet(new MemoryPlane(memory), wanted);
+  } finally {
+    await memory.door.close();
+  }
 }
