@@ -93,7 +93,7 @@ async function measureChanges(
     const isOn = vm.state === 'running';
     const began = performance.now();
     host.put({ ...vm, state: isOn ? 'shutoff' : 'running' });
-    while ((await plane.powerState(vm.id)) !== (isOn ? 'STOPPED' : 'RUNNING')) await within(began);
+    while ((await plane.powerState(vm.id)) !== (isOn ? 'SHUT_OFF' : 'RUNNING')) await within(began);
     took.push((performance.now() - began) / 1000);
   }
   return took;
