@@ -1,3 +1,4 @@
+import { Interrupt } from '../../tasks/interrupt.ts';
 import { ControlPlane } from '../control-plane/control-plane.ts';
 import { Random } from '../fuzz/random.ts';
 import { rage } from './chaos.ts';
@@ -11,24 +12,29 @@ import { StackPlane } from './stack-plane.ts';
 /** Milliseconds until everything has to be right: some heartbeats. */
 const PATIENCE = 120_000;
 
-/** `qx-fleet`: a fleet and its control plane; what happens to it, and whether all is right afterwards. */
-async function runFleet(plane: Plane, wanted: Wanted): Promise<void> {
-  const { agents: count, vms, chaos, duration } = wanted;
-  await using fleet = await Fleet.start({ agents: count, vms });
+/** What happens to a fleet and its control plane, and whether all is right afterwards. */
+async function tellStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<void> {
   const { agents } = fleet;
+  const { chaos, duration, real } = wanted;
   const began = performance.now();
   await fleet.join(plane);
   const joined = performance.now() - began;
-  console.log(`${count} agents have joined after ${joined.toFixed(0)} ms`);
+  console.log(`${agents.length} agents have joined after ${joined.toFixed(0)} ms`);
   const first = await untilRight(agents, plane, PATIENCE);
   console.log(`all hashes are equal ${first.toFixed(0)} ms later`);
   await rage({ agents, plane, random: new Random(wanted.seed) }, chaos, duration);
   const after = await untilRight(agents, plane, PATIENCE);
   console.log(`all hashes are equal ${after.toFixed(0)} ms after what happened for ${duration} ms`);
   const resident = process.memoryUsage().rss / 2 ** 20;
-  console.log(
-    `${resident.toFixed(0)} MiB of memory${wanted.real ? '' : ', with the control plane'}`,
-  );
+  console.log(`${resident.toFixed(0)} MiB of memory${real ? '' : ', with the control plane'}`);
+}
+
+/** `qx-fleet`: the story, or as much of it as there was until the signal. */
+async function runFleet(plane: Plane, wanted: Wanted, signal: AbortSignal): Promise<void> {
+  await using fleet = await Fleet.start(wanted);
+  const told = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => told.resolve(), { once: true });
+  await Promise.race([tellStory(fleet, plane, wanted), told.promise]);
 }
 
 let wanted: Wanted;
@@ -38,14 +44,16 @@ try {
   console.error(`qx-fleet: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
   process.exit(2);
 }
+using interrupt = new Interrupt();
 if (wanted.real) {
   await using plane = await StackPlane.start();
-  await runFleet(plane, wanted);
+  await runFleet(plane, wanted, interrupt.signal);
 } else {
   const memory = await ControlPlane.open();
   try {
-    await runFleet(new MemoryPlane(memory), wanted);
+    await runFleet(new MemoryPlane(memory), wanted, interrupt.signal);
   } finally {
     await memory.door.close();
   }
 }
+process.exit(interrupt.exitCode ?? 0);
