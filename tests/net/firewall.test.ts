@@ -64,6 +64,31 @@ for (const [product, open] of [
   });
 }
 
+test('nothing that is sent to any port of UDP gets in, by IPv4 or by IPv6, but to one that was opened', async () => {
+  await using story = await guarded('quantix-os');
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await addAddress6(machine, lan);
+  // What passed the firewall is seen behind it, whether or not something is bound to the port.
+  const watch = `table inet seen {
+    set ports { type inet_service; flags dynamic; size 65535; }
+    chain input {
+      type filter hook input priority 10;
+      iifname eth0 meta l4proto udp add @ports { udp dport }
+    }
+  }
+  insert rule inet quantix input udp dport 40000 accept\n`;
+  await machine.write('/run/seen.nft', watch);
+  await machine.succeed('nft -f /run/seen.nft');
+  for (const address of [lan.host(7), lan.host6('7')]) {
+    expect(await lan.reaches(address)).toBe(true);
+    await machine.succeed('nft flush set inet seen ports');
+    await lan.sendToAllPorts(address);
+    const seen = await machine.succeed('nft list set inet seen ports');
+    expect(/elements = \{([^}]*)\}/.exec(seen)?.[1]?.trim()).toBe('40000');
+  }
+});
+
 test('a port that a service opens answers until it is closed, also after the rules were read anew', async () => {
   await using story = await guarded('quantix-os');
   const { machine, lan } = story;

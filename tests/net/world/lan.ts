@@ -82,6 +82,15 @@ export class Lan implements AsyncDisposable {
     return (await this.#namespace.exec(ping)).status === 0;
   }
 
+  /** Sends a byte to every port of UDP. */
+  async sendToAllPorts(address: string): Promise<void> {
+    const script = `const socket = require('node:dgram').createSocket('udp${address.includes(':') ? 6 : 4}');
+const send = (port) => port > 65535 ? socket.close() : socket.send('x', port, '${address}', () => send(port + 1));
+send(1);`;
+    const { status, stderr } = await this.#namespace.exec([process.execPath, '-e', script]);
+    if (status !== 0) throw new Error(`nothing could be sent to ${address}: ${stderr}`);
+  }
+
   /** True if somebody on this wire gets a connection of TCP. */
   async connects(address: string, port: number): Promise<boolean> {
     const connect = ['busybox', 'nc', '-w', '1', address, String(port)];
