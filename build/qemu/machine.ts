@@ -20,6 +20,8 @@ export interface Machine {
   memory?: number | undefined;
   /** Virtual CPUs; 2 if absent. */
   cpus?: number;
+  /** Whether KVM works in it, as far as QEMU can do that; false if absent. */
+  nesting?: boolean;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
   forwards?: readonly Forward[];
   /** A network that it shares with other machines, in place of QEMU's own. */
@@ -91,12 +93,12 @@ export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
 
 /** QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
-  const { translatedCpu, screen, boards } = findPlatform(machine);
-  const { board = boards[0], memory = 2048, cpus = 2 } = machine;
+  const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
+  const { board = boards[0], memory = 2048, cpus = 2, nesting = false } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', translatedCpu];
+      : ['-accel', 'tcg,thread=multi', '-cpu', nesting ? nestingCpu : translatedCpu];
   return [
     ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
     ...[...screen, '-device', 'virtio-rng-pci'],
