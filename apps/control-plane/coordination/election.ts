@@ -45,6 +45,13 @@ export interface Election {
    * @throws FencedError if another leads by now
    */
   asLeader<T>(work: (epoch: number) => Promise<T>): Promise<T>;
+  /**
+   * Does work that goes on while nobody can tell who leads, as where etcd is stopped: with the epoch that this program was
+   * entered with last. A transaction of it has to check the epoch: that refuses it once another leader was entered.
+   * @throws NotLeaderError if this program was never entered, or was overtaken; nothing was done then
+   * @throws FencedError if another leads by now
+   */
+  untilOvertaken<T>(work: (epoch: number) => Promise<T>): Promise<T>;
   /** Takes part until the signal is aborted; then lets go of the leadership. */
   readonly ended: Promise<void>;
 }
@@ -89,6 +96,7 @@ export function startElection(options: ElectionOptions): Election {
   let since = clock.now();
   let confirmedAt = since;
   let term: Term | undefined;
+  let enteredEpoch: number | undefined;
 
   const endOf = (one: Pick<Term, 'confirmedAt'>) => one.confirmedAt + times.stepDownAfter;
   const present = () => (term !== undefined && clock.now() < endOf(term) ? term : undefined);
@@ -175,6 +183,7 @@ export function startElection(options: ElectionOptions): Election {
     const entering = fence.enter({ epoch: revision, holder: name });
     const epoch = await within(endOf({ confirmedAt: askedAt }), entering);
     term = { epoch, confirmedAt: askedAt, overtaken: new AbortController() };
+    enteredEpoch = epoch;
     if (present() === undefined) throw outOfTime();
     learn({ role: 'leader', epoch });
     const end = AbortSignal.any([signal, term.overtaken.signal]);
@@ -233,6 +242,19 @@ export function startElection(options: ElectionOptions): Election {
         return await work(own.epoch);
       } catch (error) {
         if (error instanceof FencedError) own.overtaken.abort(error);
+        throw error;
+      }
+    },
+    async untilOvertaken(work) {
+      const epoch = enteredEpoch;
+      if (epoch === undefined) throw new NotLeaderError();
+      try {
+        return await work(epoch);
+      } catch (error) {
+        if (error instanceof FencedError) {
+          if (enteredEpoch === epoch) enteredEpoch = undefined;
+          if (term?.epoch === epoch) term.overtaken.abort(error);
+        }
         throw error;
       }
     },

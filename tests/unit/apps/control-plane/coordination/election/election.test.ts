@@ -47,9 +47,12 @@ function stage({ rates, fates }: { rates: readonly number[]; fates: readonly Fat
         program.pausedUntil <= world.now && election.standing().role === 'leader',
     );
   /** A leader's write. @returns whether the program led, and it was taken */
-  const write = async ({ program, election }: Candidate): Promise<boolean> => {
+  const write = async (
+    { program, election }: Candidate,
+    how: 'asLeader' | 'untilOvertaken' = 'asLeader',
+  ): Promise<boolean> => {
     try {
-      await election.asLeader((epoch) => postgresql.write(program, epoch));
+      await election[how]((epoch) => postgresql.write(program, epoch));
       return true;
     } catch (error) {
       if (error instanceof ControlPlaneError) return false;
@@ -165,6 +168,28 @@ test('without etcd nobody leads after 10 s; with an empty one somebody does agai
   expect(onlyLeader(set).election.standing()).toMatchObject({ role: 'leader', epoch: epoch + 1 });
 });
 
+test('without etcd the last leader still does what the database lets it do, and nobody else does', async () => {
+  const set = stage(STEADY);
+  await set.world.runUntil(1_000, ignore);
+  const leader = onlyLeader(set);
+  const follower = set.candidates.find((one) => one !== leader)!;
+  set.etcd.stop();
+  await set.world.runUntil(60_000, ignore);
+  const writing = [
+    set.write(leader),
+    set.write(leader, 'untilOvertaken'),
+    set.write(follower, 'untilOvertaken'),
+  ];
+  await set.world.runUntil(60_010, ignore);
+  expect(await Promise.all(writing)).toEqual([false, true, false]);
+  const entered = set.postgresql.fenceFor(follower.program).enter({ epoch: 0, holder: 'other' });
+  await set.world.runUntil(60_020, ignore);
+  await entered;
+  const late = [1, 2].map(() => set.write(leader, 'untilOvertaken'));
+  await set.world.runUntil(60_030, ignore);
+  expect(await Promise.all(late)).toEqual([false, false]);
+});
+
 test('a leader whose lease is forgotten is elected anew', async () => {
   const set = stage({ rates: [1], fates: [] });
   await set.world.runUntil(1_000, ignore);
@@ -200,7 +225,10 @@ const chaos = fc.record({
     maxLength: 6,
   }),
   outages: fc.array(fc.tuple(moment, fc.integer({ min: 0, max: 30_000 })), { maxLength: 3 }),
-  writes: fc.array(fc.tuple(fc.nat(2), moment), { maxLength: 30 }),
+  writes: fc.array(
+    fc.tuple(fc.nat(2), moment, fc.constantFrom('asLeader' as const, 'untilOvertaken' as const)),
+    { maxLength: 30 },
+  ),
 });
 const losses = fc.array(moment, { maxLength: 3 });
 
@@ -226,9 +254,10 @@ async function suffer(
     world.at(at + length, () => etcd.start());
   }
   for (const at of emptied) world.at(at, () => etcd.empty());
-  for (const [index, at] of writes) {
+  for (const [index, at, how] of writes) {
     const candidate = candidates[index % candidates.length];
-    if (candidate !== undefined) world.at(at, () => void set.write(candidate), candidate.program);
+    if (candidate === undefined) continue;
+    world.at(at, () => void set.write(candidate, how), candidate.program);
   }
   world.at(TROUBLE, () => ways.calm());
   await world.runUntil(TROUBLE + LONGEST_PAUSE + PEACE, () => look(set));
