@@ -7,9 +7,12 @@ import { listAudit } from '../../apps/control-plane/database/repositories/audit-
 import * as departed from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import * as tokens from '../../apps/control-plane/database/repositories/join-tokens.ts';
 import { findNode, registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
-import { recordReportedPools } from '../../apps/control-plane/database/repositories/storage-pools.ts';
 import * as tasks from '../../apps/control-plane/database/repositories/tasks.ts';
 import * as machines from '../../apps/control-plane/database/repositories/virtual-machines.ts';
+import { openNodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
+import { SyncFullStateRequestSchema } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { PositionSchema } from '../../apps/proto/gen/quantix/v1/position_pb.js';
+import { PoolType } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import {
   StartVmSchema,
   TaskErrorCode,
@@ -17,7 +20,7 @@ import {
   TaskReportSchema,
   TaskState,
 } from '../../apps/proto/gen/quantix/v1/task_pb.js';
-import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
 
 const ONE = '11111111-1111-8111-8111-111111111111';
 const TWO = '22222222-2222-8222-8222-222222222222';
@@ -132,24 +135,28 @@ describe('a node', () => {
   beforeEach(async () => {
     await register(ONE);
     await register(TWO);
-    const pool = { hostPoolId: 'local', name: 'local', poolType: 'DIRECTORY' } as const;
-    const fares = { health: 'HEALTHY', mountPath: '/local', problem: '' } as const;
-    const sizes = { totalBytes: null, usedBytes: null, availableBytes: null };
-    const shared = { ...pool, hostPoolId: 'shared', name: 'shared' };
-    await recordReportedPools(
-      db,
-      ONE,
-      [pool, shared].map((one) => ({ ...one, ...fares, ...sizes })),
-    );
-    await recordReportedPools(db, TWO, [{ ...shared, ...fares, ...sizes }]);
     const { id } = await machines.defineVirtualMachine(db, {
       ...{ name: 'managed', projectId: '00000000-0000-0000-0000-000000000001' },
     });
-    await machines.recordReportedVirtualMachines(db, ONE, [
-      { id, name: 'managed', powerState: 'RUNNING' },
-      { id: VM, name: 'found', powerState: 'RUNNING' },
-    ]);
+    const local = { id: 'local', name: 'local', type: PoolType.DIRECTORY };
+    const shared = { id: 'shared', name: 'shared', type: PoolType.NFS };
+    const found = [
+      { id, name: 'managed', powerState: 1 },
+      { id: VM, name: 'found', powerState: 1 },
+    ];
+    await report(ONE, { pools: { items: [local, shared] }, vms: { items: found } });
+    await report(TWO, { pools: { items: [shared] } });
   });
+  const report = (nodeId: string, content: MessageInitShape<typeof SyncFullStateRequestSchema>) => {
+    const leadership = { asLeader: <T>(work: (epoch: number) => Promise<T>) => work(0) };
+    const state = openNodeState({ database: opened.database, leadership, log: SILENT });
+    const part = create(SyncFullStateRequestSchema, content);
+    const whole = { ...part, position: create(PositionSchema, { epoch: 1n, number: 1n }) };
+    const parts = async function* () {
+      yield { ...whole, part: 1, last: true };
+    };
+    return state.syncFullState(nodeId, parts());
+  };
   const go = { nodeId: ONE, by: 'ada', reason: 'broken', now: NOW } as const;
 
   test('that is deleted is gone with what only it told of; managed machines are lost', async () => {

@@ -123,8 +123,16 @@ describe('nodes', () => {
       sequence,
       receivedAt: new Date(1000 * (epoch * 100 + sequence)),
       load: { load1m: sequence },
+      health: {},
+      hypervisor: {},
+      version: {},
+      clockOffsetMs: -3,
+      trustBundleVersion: 1,
+      endpointsVersion: 1,
+      isOfKnownBoot: epoch === 1,
     });
-    const record = (...beats: nodes.Heartbeat[]) => nodes.recordHeartbeats(database, beats);
+    const record = (...beats: nodes.Heartbeat[]) =>
+      db.transaction().execute((transaction) => nodes.recordHeartbeats(transaction, beats));
     expect((await record(beat(ONE, 1, 2), beat(TWO, 5, 1), beat(NOBODY, 1, 1))).sort()).toEqual([
       ONE,
       TWO,
@@ -136,6 +144,7 @@ describe('nodes', () => {
       sequence: 1,
       receivedAt: new Date(201_000),
       load: { load1m: 1 },
+      bootHeardAt: new Date(102_000),
     });
     expect(await nodes.readLastHeartbeat(db, NOBODY)).toBeUndefined();
   });
@@ -143,9 +152,7 @@ describe('nodes', () => {
   test('a removed node takes its heartbeat with it, and its machines stay', async () => {
     await register(ONE);
     const { id } = await machine('web');
-    await machines.recordReportedVirtualMachines(db, ONE, [
-      { id, name: 'web', powerState: 'RUNNING' },
-    ]);
+    await sql`UPDATE virtual_machines SET node_id = ${ONE} WHERE id = ${id}`.execute(db);
     expect(await nodes.removeNode(db, ONE)).toBe(true);
     expect(await nodes.removeNode(db, ONE)).toBe(false);
     expect(await machines.findVirtualMachine(db, id)).toMatchObject({ nodeId: null });
@@ -153,12 +160,6 @@ describe('nodes', () => {
 });
 
 describe('virtual machines', () => {
-  const reported = (id: string, powerState: machines.PowerState = 'RUNNING') => ({
-    id,
-    name: 'on the host',
-    powerState,
-  });
-
   test('a machine that is defined is not known to be off', async () => {
     expect(await machine('web')).toMatchObject({
       powerState: 'UNKNOWN',
@@ -171,129 +172,19 @@ describe('virtual machines', () => {
     });
   });
 
-  test('a report changes state and presence, and nothing that people defined', async () => {
-    await register(ONE);
-    const defined = await machine('web');
-    await machines.recordReportedVirtualMachines(db, ONE, [reported(defined.id)]);
-    const after = await machines.findVirtualMachine(db, defined.id);
-    expect(after).toMatchObject({
-      name: 'web',
-      nodeId: ONE,
-      powerState: 'RUNNING',
-      origin: 'control-plane',
-    });
-    expect(after).toMatchObject({ projectId: DEFAULT, spec: {}, isManaged: true });
-  });
-
-  test('an unknown machine is recorded as discovered, whatever its name, and can be adopted', async () => {
-    await register(ONE);
-    await machines.recordReportedVirtualMachines(db, ONE, [reported(TWO), reported(ONE)]);
-    expect(await machines.findVirtualMachine(db, TWO)).toMatchObject({
-      name: 'on the host',
-      origin: 'host-discovered',
-      isManaged: false,
-    });
+  test('one that was discovered can be adopted', async () => {
+    await sql`
+      INSERT INTO virtual_machines (id, name, project_id, origin, is_managed)
+      VALUES (${TWO}, 'on the host', ${DEFAULT}, 'host-discovered', false)`.execute(db);
     const adopted = { projectId: DEFAULT, folderId: null };
     expect(await machines.adoptVirtualMachine(db, TWO, adopted)).toMatchObject({
       origin: 'imported',
       isManaged: true,
     });
   });
-
-  test('a report that says what is recorded writes no row, one change writes one', async () => {
-    await register(ONE);
-    const report = Array.from({ length: 50 }, (_, index) =>
-      reported(`33333333-3333-8333-8333-${String(index).padStart(12, '0')}`),
-    );
-    const send = () => machines.recordReportedVirtualMachines(db, ONE, report);
-    expect(await rowsWritten(send)).toBe(50);
-    expect(await rowsWritten(send)).toBe(0);
-    report[7] = { ...report[7]!, powerState: 'PAUSED' };
-    expect(await rowsWritten(send)).toBe(1);
-  });
-
-  test('a complete list without them makes managed machines lost and removes discovered ones, once', async () => {
-    await register(ONE);
-    const kept = await machine('kept');
-    const gone = await machine('gone');
-    const all = [kept.id, gone.id, TWO].map((id) => reported(id));
-    await machines.recordReportedVirtualMachines(db, ONE, all);
-    const list = { present: [kept.id], reason: 'not on its host' };
-    expect(await machines.recordAbsentVirtualMachines(db, ONE, list)).toEqual({
-      lost: [gone.id],
-      removed: [TWO],
-    });
-    expect(await machines.findVirtualMachine(db, gone.id)).toMatchObject({
-      powerState: 'UNKNOWN',
-      lostReason: 'not on its host',
-      lostAt: expect.any(Date),
-    });
-    expect(await rowsWritten(() => machines.recordAbsentVirtualMachines(db, ONE, list))).toBe(0);
-    await machines.recordReportedVirtualMachines(db, ONE, [reported(gone.id)]);
-    expect(await machines.findVirtualMachine(db, gone.id)).toMatchObject({
-      powerState: 'RUNNING',
-      lostReason: null,
-      lostAt: null,
-    });
-  });
-
-  test('what is missing on one host says nothing about machines on another', async () => {
-    await register(ONE);
-    await register(TWO);
-    const { id } = await machine('moved');
-    await machines.recordReportedVirtualMachines(db, ONE, [reported(id)]);
-    await machines.recordReportedVirtualMachines(db, TWO, [reported(id)]);
-    const empty = { present: [], reason: 'not on its host' };
-    expect(await machines.recordAbsentVirtualMachines(db, ONE, empty)).toEqual({
-      lost: [],
-      removed: [],
-    });
-    expect(await machines.listVirtualMachines(db, { nodeId: TWO })).toMatchObject([{ id }]);
-  });
-
-  test('one value that is none refuses the report as a whole', async () => {
-    await register(ONE);
-    expect(
-      await refusal(
-        machines.recordReportedVirtualMachines(db, ONE, [reported(TWO), reported('nonsense')]),
-      ),
-    ).toMatchObject({ reason: 'invalid' });
-    expect(await machines.listVirtualMachines(db)).toEqual([]);
-  });
 });
 
 describe('storage pools and volumes', () => {
-  const pool: pools.ReportedPool = {
-    hostPoolId: 'uuid-of-the-file-system',
-    name: 'nfs',
-    poolType: 'NFS',
-    health: 'HEALTHY',
-    mountPath: '/mnt/nfs',
-    problem: '',
-    totalBytes: 5_000_000_000_000,
-    usedBytes: 1,
-    availableBytes: 2,
-  };
-
-  test('a shared pool that two hosts report is one pool with two statuses', async () => {
-    await register(ONE);
-    await register(TWO);
-    expect(await pools.recordReportedPools(db, ONE, [pool])).toEqual({ discovered: 1, written: 1 });
-    const unmounted = { ...pool, health: 'UNMOUNTED', totalBytes: null } as const;
-    expect(await pools.recordReportedPools(db, TWO, [unmounted])).toEqual({
-      discovered: 0,
-      written: 1,
-    });
-    const [recorded, ...others] = await pools.listStoragePools(db);
-    expect(others).toEqual([]);
-    expect(recorded).toMatchObject({ name: 'nfs', origin: 'host-discovered', isManaged: false });
-    expect(await pools.listPoolHostStatuses(db, recorded?.id ?? '')).toMatchObject([
-      { nodeId: ONE, health: 'HEALTHY', totalBytes: 5_000_000_000_000 },
-      { nodeId: TWO, health: 'UNMOUNTED', totalBytes: null },
-    ]);
-    expect(await rowsWritten(() => pools.recordReportedPools(db, ONE, [pool]))).toBe(0);
-  });
-
   test('a node is told the pools that are assigned to it', async () => {
     const assigned = await pools.createStoragePool(db, {
       name: 'a',

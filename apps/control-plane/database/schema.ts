@@ -265,12 +265,25 @@ export interface MacRegistry {
   vmId: string | null;
 }
 
+export interface NodeBoots {
+  bootId: string;
+  nodeId: string;
+  replacedAt: Timestamp;
+}
+
 export interface NodeHeartbeats {
+  bootHeardAt: Timestamp | null;
+  clockOffsetMs: number | null;
+  endpointsVersion: Generated<number>;
   epoch: number;
+  health: Generated<Json>;
+  hypervisor: Generated<Json>;
   load: Generated<Json>;
   nodeId: string;
   receivedAt: Timestamp;
   sequence: number;
+  trustBundleVersion: Generated<number>;
+  version: Generated<Json>;
 }
 
 export interface Nodes {
@@ -288,12 +301,15 @@ export interface Nodes {
 }
 
 export interface NodeStates {
+  bootId: Generated<string>;
   epoch: number;
   fullStateAt: Timestamp | null;
   nodeId: string;
-  poolsHash: Buffer | null;
+  poolsHashes: Generated<string[]>;
   sequence: number;
-  vmsHash: Buffer | null;
+  serial: Generated<string>;
+  smbiosUuid: Generated<string>;
+  vmsHashes: Generated<string[]>;
 }
 
 export interface Organizations {
@@ -325,6 +341,22 @@ export interface Projects {
   name: string;
   quota: Generated<Json>;
   updatedAt: Generated<Timestamp>;
+}
+
+export interface ReportedPools {
+  hostPoolId: string;
+  nodeId: string;
+  poolId: string | null;
+  report: Buffer;
+  volumes: Buffer | null;
+  volumesSha256: string | null;
+}
+
+export interface ReportedVms {
+  nodeId: string;
+  powerState: string;
+  report: Buffer;
+  vmId: string;
 }
 
 export interface Roles {
@@ -386,6 +418,7 @@ export interface StoragePools {
   createdAt: Generated<Timestamp>;
   description: Generated<string>;
   errorMessage: Generated<string>;
+  hostNodeId: string | null;
   hostPoolId: string | null;
   id: Generated<string>;
   isManaged: Generated<boolean>;
@@ -500,6 +533,12 @@ export interface VirtualNetworks {
   vlanId: number | null;
 }
 
+export interface VmConflicts {
+  nodeIds: string[];
+  since: Generated<Timestamp>;
+  vmId: string;
+}
+
 export interface VmSecurityGroups {
   securityGroupId: string;
   vmId: string;
@@ -558,12 +597,15 @@ export interface DB {
   joinTokenUses: JoinTokenUses;
   leadership: Leadership;
   macRegistry: MacRegistry;
+  nodeBoots: NodeBoots;
   nodeHeartbeats: NodeHeartbeats;
   nodes: Nodes;
   nodeStates: NodeStates;
   organizations: Organizations;
   poolHostStatuses: PoolHostStatuses;
   projects: Projects;
+  reportedPools: ReportedPools;
+  reportedVms: ReportedVms;
   roles: Roles;
   securityGroups: SecurityGroups;
   securityRules: SecurityRules;
@@ -575,6 +617,7 @@ export interface DB {
   users: Users;
   virtualMachines: VirtualMachines;
   virtualNetworks: VirtualNetworks;
+  vmConflicts: VmConflicts;
   vmSecurityGroups: VmSecurityGroups;
   vmSnapshots: VmSnapshots;
   volumes: Volumes;

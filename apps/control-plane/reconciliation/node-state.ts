@@ -1,24 +1,63 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { sql, type Transaction } from 'kysely';
 import type { Logger } from '../../log/logger.ts';
-import type {
-  HeartbeatRequest,
-  HeartbeatResponse,
-  NotifyStorageChangeRequest,
-  NotifyStorageChangeResponse,
-  NotifyVMChangeRequest,
-  NotifyVMChangeResponse,
-  SyncFullStateRequest,
-  SyncFullStateResponse,
+import {
+  type HeartbeatRequest,
+  type HeartbeatResponse,
+  type NotifyStorageChangeRequest,
+  type NotifyStorageChangeResponse,
+  NotifyStorageChangeResponseSchema,
+  type NotifyVMChangeRequest,
+  type NotifyVMChangeResponse,
+  NotifyVMChangeResponseSchema,
+  type SyncFullStateRequest,
+  type SyncFullStateResponse,
+  SyncFullStateResponseSchema,
 } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import type { Election } from '../coordination/election.ts';
 import type { Database, Executor } from '../database/database.ts';
-import { ControlPlaneError } from '../error.ts';
+import { writeAsLeader } from '../database/repositories/leadership.ts';
+import type { DB } from '../database/schema.ts';
+import { ClaimLocks } from './claim-locks.ts';
+import { collectParts, type FullState } from './full-state.ts';
+import {
+  copyOf,
+  expectOriginal,
+  type Outcome,
+  readHeartbeat,
+  type Sent,
+  takeHeartbeats,
+} from './heartbeats.ts';
+import {
+  explainAbsence,
+  type NodeRecord,
+  readNodes,
+  recordFormerBoot,
+  recordNodes,
+  recordState,
+} from './node-records.ts';
+import { phaseAfter } from './phase.ts';
+import { applyPoolChanges, readKnownPools, recordVolumes } from './pool-records.ts';
+import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
+import { isEqual, isVmId, reconcileVms, type VmChanges, type VmReport } from './reconcile.ts';
+import { type PoolReport, reconcilePools } from './reconcile-pools.ts';
+import {
+  hashPoolReports,
+  hashVmReports,
+  hostSpec,
+  keyOf,
+  readAddress,
+  readHostname,
+  readPool,
+  readVm,
+  withoutNul,
+} from './reports.ts';
+import { applyVmChanges, readClaims, readKnownVms, readOwned } from './vm-records.ts';
 
 /** Seconds between two heartbeats of a node, as it is told. */
 export const HEARTBEAT_INTERVAL = 30;
-
-/** Most parts that a full state may have; each is at most 1 MiB, which whoever reads the stream sees to. */
-export const MOST_PARTS = 64;
 
 /**
  * What becomes of the state that nodes report. A node is named by the key of its certificate. The answers are whole but for
@@ -55,21 +94,355 @@ export interface NodeStateOptions {
   readonly onHeard?: (nodeId: string) => void;
 }
 
+/** Most heartbeats that are recorded in one transaction. */
+const BATCH = 200;
+
+/** Heartbeats within which other hardware with a node's key is a copy: see HardwareIdentity. */
+const COPY_WITHIN = 3;
+
+/** Nobody: the nil UUID is no node's id. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** A transaction of the leader, with what is to be let go of when it has ended. */
+interface Work {
+  readonly transaction: Transaction<DB>;
+  readonly now: Date;
+  /** Waits until nobody else draws conclusions about these virtual machines; lasts until the transaction has ended. */
+  lock(ids: Iterable<string>): Promise<void>;
+}
+
 /** Takes what nodes report. */
-export function openNodeState(_options: NodeStateOptions): NodeState {
+export function openNodeState(options: NodeStateOptions): NodeState {
+  const { database, leadership, log, onHeard = () => undefined } = options;
+  const { heartbeatInterval = HEARTBEAT_INTERVAL } = options;
+  const locks = new ClaimLocks();
+
+  const asLeader = async <T>(work: (one: Work) => Promise<T>): Promise<T> => {
+    const held: (() => void)[] = [];
+    try {
+      return await leadership.asLeader((epoch) =>
+        writeAsLeader(database, epoch, (transaction) =>
+          work({
+            transaction,
+            now: new Date(),
+            lock: async (ids) => void held.push(await locks.acquire(ids)),
+          }),
+        ),
+      );
+    } finally {
+      for (const release of held) release();
+    }
+  };
+  const heartbeats = batched(async (sent: readonly Sent[]) => {
+    return await asLeader(async (work) => {
+      const { transaction, now } = work;
+      const timing = { now, interval: heartbeatInterval };
+      const { outcomes, returned } = await takeHeartbeats(transaction, sent, timing);
+      if (returned.length > 0) await settleContested(work, returned);
+      return outcomes;
+    });
+  });
+
   return {
-    heartbeat: async () => notThere(),
-    syncFullState: async () => notThere(),
-    notifyVmChange: async () => notThere(),
-    notifyStorageChange: async () => notThere(),
+    async heartbeat(nodeId, request) {
+      const outcome = await heartbeats(readHeartbeat(nodeId, request));
+      if (outcome instanceof Error) throw outcome;
+      if (outcome.applied) onHeard(nodeId);
+      return outcome;
+    },
+    async syncFullState(nodeId, parts) {
+      const state = await collectParts(parts);
+      const answer = await asLeader((work) =>
+        takeFullState(work, nodeId, state, heartbeatInterval),
+      );
+      if (answer.applied) onHeard(nodeId);
+      if (answer.rejectedIds.length > 0) {
+        log.warning(`${nodeId} reports what cannot be recorded: ${answer.rejectedIds.join(', ')}`);
+      }
+      return answer;
+    },
+    async notifyVmChange(nodeId, { position, change }) {
+      const verdict = await asLeader((work) =>
+        takeNotification(work, nodeId, readPosition(position), async (node) => {
+          const { changes, hashes } = await reconcileNode(work, node, {
+            nodeId,
+            isComplete: false,
+            present: change.case === 'present' ? [readVm(change.value)] : [],
+            absent: change.case === 'absentId' ? [keyOf(change.value)] : [],
+          });
+          return { vmsHashes: hashes, isFullStateWanted: changes.unknown.length > 0 };
+        }),
+      );
+      if (verdict.applied) onHeard(nodeId);
+      return create(NotifyVMChangeResponseSchema, verdict);
+    },
+    async notifyStorageChange(nodeId, { position, change }) {
+      const verdict = await asLeader((work) =>
+        takeNotification(work, nodeId, readPosition(position), async (node) => {
+          const { hashes } = await reconcileNodePools(work, node, {
+            isComplete: false,
+            present: change.case === 'present' ? [readPool(change.value)] : [],
+            absent: change.case === 'absentId' ? [keyOf(change.value)] : [],
+          });
+          return { poolsHashes: hashes };
+        }),
+      );
+      if (verdict.applied) onHeard(nodeId);
+      return create(NotifyStorageChangeResponseSchema, verdict);
+    },
   };
 }
 
 /** The positions that are kept of a node, for `RegisterResponse.kept`; both unset if it is not known. */
-export async function readKept(_db: Executor, _nodeId: string): Promise<Kept> {
-  return notThere();
+export async function readKept(db: Executor, nodeId: string): Promise<Kept> {
+  const node = (await readNodes(db, [{ nodeId, bootId: '' }], { locked: false })).get(nodeId);
+  return keptMessage(node?.state, node?.heartbeat);
 }
 
-function notThere(): never {
-  throw new ControlPlaneError({ what: 'this control plane cannot take the state of nodes yet' });
+/** @throws RefusedCallError if there is no such node, or its key was copied */
+async function findNode(
+  { transaction }: Work,
+  nodeId: string,
+  bootId: string,
+): Promise<NodeRecord> {
+  const nodes = await readNodes(transaction, [{ nodeId, bootId }], { locked: true });
+  const node = nodes.get(nodeId);
+  if (node === undefined) throw await explainAbsence(transaction, nodeId);
+  expectOriginal(node);
+  return node;
+}
+
+async function takeFullState(
+  work: Work,
+  nodeId: string,
+  state: FullState,
+  interval: number,
+): Promise<SyncFullStateResponse> {
+  const { transaction, now } = work;
+  const { position, host } = state;
+  const sent = host?.hardware;
+  const hardware = {
+    smbiosUuid: withoutNul(sent?.smbiosUuid ?? ''),
+    serial: withoutNul(sent?.serial ?? ''),
+    bootId: withoutNul(sent?.bootId ?? ''),
+  };
+  const node = await findNode(work, nodeId, hardware.bootId);
+  const settings = { heartbeatIntervalSeconds: interval, serverTime: timestampFromDate(now) };
+  if (!isLater(position, node.state)) {
+    const kept = keptMessage(node.state, node.heartbeat);
+    return create(SyncFullStateResponseSchema, { ...settings, applied: false, kept });
+  }
+  if (isCopy(node, hardware, now.getTime() - COPY_WITHIN * interval * 1000)) throw copyOf(nodeId);
+  const vms =
+    state.vms === undefined
+      ? undefined
+      : await reconcileNode(work, node, {
+          ...{ nodeId, isComplete: true, absent: [], present: state.vms.map(readVm) },
+        });
+  const pools =
+    state.pools === undefined
+      ? undefined
+      : await reconcileNodePools(work, node, {
+          ...{ isComplete: true, absent: [], present: state.pools.map(readPool) },
+        });
+  await recordVolumes(transaction, nodeId, state.volumes);
+  await recordNodes(
+    transaction,
+    [
+      {
+        nodeId,
+        hostname: host === undefined ? undefined : readHostname(host.hostname),
+        managementIp: readAddress(state.managementAddress),
+        spec: host === undefined ? undefined : hostSpec(host),
+        phase: phaseAfter(node.phase, { isCurrent: true, isAvailable: state.isAvailable }),
+        phaseBefore: node.phase,
+        isFullStateWanted: false,
+      },
+    ],
+    now,
+  );
+  if (node.bootId !== '' && hardware.bootId !== '' && node.bootId !== hardware.bootId) {
+    await recordFormerBoot(transaction, nodeId, node.bootId, now);
+  }
+  await recordState(transaction, {
+    ...{ nodeId, ...position, fullStateAt: now },
+    vmsHashes: vms?.hashes ?? keptHashes(node.vmsHashes),
+    poolsHashes: pools?.hashes ?? keptHashes(node.poolsHashes),
+    hardware: sent === undefined ? undefined : hardware,
+  });
+  if (node.phase === 'DISCONNECTED') await settleContested(work, [nodeId]);
+  return create(SyncFullStateResponseSchema, {
+    ...settings,
+    vmsDiscovered: vms?.changes.discovered.length ?? 0,
+    vmsLost: vms?.changes.lost.length ?? 0,
+    poolsDiscovered: pools?.discovered ?? 0,
+    applied: true,
+    kept: keptMessage(position, node.heartbeat),
+    rejectedIds: [
+      ...idsOf(state.vms ?? [], vms?.changes.rejected ?? []),
+      ...idsOf(state.pools ?? [], pools?.rejected ?? []),
+    ],
+  });
+}
+
+/** Hashes of what was never told are those of nothing. */
+function keptHashes(hashes: readonly string[]): readonly string[] {
+  return hashes.length > 0 ? hashes : hashVmReports([]);
+}
+
+/** Whether another machine sends a full state while the recorded one is heard of. */
+function isCopy(
+  node: NodeRecord,
+  hardware: { smbiosUuid: string; serial: string; bootId: string },
+  since: number,
+): boolean {
+  const differs = (one: string, other: string) => one !== '' && other !== '' && one !== other;
+  const isOther =
+    differs(node.smbiosUuid, hardware.smbiosUuid) || differs(node.serial, hardware.serial);
+  return isOther && node.bootHeardAt !== null && node.bootHeardAt.getTime() > since;
+}
+
+/** The ids, as they were sent, of what is kept under these keys. */
+function idsOf(items: readonly { id: string }[], keys: readonly string[]): string[] {
+  const wanted = new Set(keys);
+  return [...new Set(items.map(({ id }) => id).filter((id) => wanted.has(keyOf(id))))];
+}
+
+/** What a notification changes in the record of its node's state. */
+interface Noted {
+  readonly vmsHashes?: readonly string[];
+  readonly poolsHashes?: readonly string[];
+  readonly isFullStateWanted?: boolean;
+}
+
+/** Applies a notification, unless it is not greater than what is kept, or the full state that begins its epoch is missing. */
+async function takeNotification(
+  work: Work,
+  nodeId: string,
+  position: KeptPosition,
+  apply: (node: NodeRecord) => Promise<Noted>,
+): Promise<{ applied: boolean; requestFullSync: boolean; kept: Kept }> {
+  const node = await findNode(work, nodeId, '');
+  const kept = keptMessage(node.state, node.heartbeat);
+  if (!isLater(position, node.state)) return { applied: false, requestFullSync: false, kept };
+  if (node.state?.epoch !== position.epoch) return { applied: false, requestFullSync: true, kept };
+  const noted = await apply(node);
+  await recordState(work.transaction, {
+    ...{ nodeId, ...position, fullStateAt: null, hardware: undefined },
+    vmsHashes: noted.vmsHashes ?? node.vmsHashes,
+    poolsHashes: noted.poolsHashes ?? node.poolsHashes,
+  });
+  return {
+    applied: true,
+    requestFullSync: noted.isFullStateWanted ?? false,
+    kept: keptMessage(position, node.heartbeat),
+  };
+}
+
+/** Finds out what follows from a report on virtual machines, and records it. */
+async function reconcileNode(
+  { transaction, now, lock }: Work,
+  { nodeId, vmsHashes }: NodeRecord,
+  report: VmReport,
+): Promise<{ changes: VmChanges; hashes: readonly string[] }> {
+  const own = await readClaims(transaction, nodeId);
+  const owned = report.isComplete ? await readOwned(transaction, nodeId) : [];
+  const ids = [
+    ...report.present.map(({ id }) => id),
+    ...report.absent,
+    ...(report.isComplete ? own.keys() : []),
+    ...owned,
+  ].filter(isVmId);
+  await lock(ids);
+  const known = await readKnownVms(transaction, nodeId, ids, own);
+  const changes = reconcileVms(known, report);
+  await applyVmChanges(transaction, nodeId, changes, now);
+  if (changes.claimed.length + changes.unclaimed.length === 0 && vmsHashes.length > 0) {
+    return { changes, hashes: vmsHashes };
+  }
+  const kept = new Map([...own].map(([id, { report: bytes }]) => [id, bytes]));
+  for (const id of changes.unclaimed) kept.delete(id);
+  for (const { id, report: bytes } of changes.claimed) kept.set(id, bytes);
+  return { changes, hashes: hashVmReports([...kept.values()]) };
+}
+
+async function reconcileNodePools(
+  { transaction, now }: Work,
+  { nodeId, poolsHashes }: NodeRecord,
+  report: PoolReport,
+): Promise<{ discovered: number; rejected: readonly string[]; hashes: readonly string[] }> {
+  const known = await readKnownPools(transaction, nodeId);
+  const changes = reconcilePools(known, report);
+  const discovered = await applyPoolChanges(transaction, nodeId, changes, now);
+  const kept = new Map([...known].map(([id, { report: bytes }]) => [id, bytes]));
+  const changed = changes.reported.filter(({ id, report: bytes }) => !isEqual(kept.get(id), bytes));
+  const { rejected } = changes;
+  if (changed.length + changes.gone.length === 0 && poolsHashes.length > 0) {
+    return { discovered, rejected, hashes: poolsHashes };
+  }
+  for (const id of changes.gone) kept.delete(id);
+  for (const { id, report: bytes } of changed) kept.set(id, bytes);
+  return { discovered, rejected, hashes: hashPoolReports([...kept.values()]) };
+}
+
+/** Finds out anew where virtual machines are on which nodes that come or go and others have a claim. */
+async function settleContested(
+  { transaction, now, lock }: Work,
+  nodeIds: readonly string[],
+): Promise<void> {
+  const { rows } = await sql<{ vmId: string }>`
+    SELECT DISTINCT one.vm_id FROM reported_vms AS one
+    JOIN reported_vms AS other ON other.vm_id = one.vm_id AND other.node_id <> one.node_id
+    WHERE one.node_id = ANY (${nodeIds}::uuid[])`.execute(transaction);
+  const absent = rows.map(({ vmId }) => vmId).filter(isVmId);
+  if (absent.length === 0) return;
+  await lock(absent);
+  const known = await readKnownVms(transaction, NOBODY, absent, new Map());
+  const report = { nodeId: NOBODY, present: [], isComplete: false, absent };
+  await applyVmChanges(transaction, NOBODY, reconcileVms(known, report), now);
+}
+
+/**
+ * Gathers heartbeats while a transaction is under way, for the next one. Those of one node come one after the other.
+ * @returns what waits for the outcome of one
+ */
+function batched(
+  take: (sent: readonly Sent[]) => Promise<ReadonlyMap<string, Outcome>>,
+): (sent: Sent) => Promise<Outcome> {
+  interface Waiting {
+    readonly sent: Sent;
+    readonly done: PromiseWithResolvers<Outcome>;
+  }
+  let waiting: Waiting[] = [];
+  let isAtWork = false;
+  const next = () => {
+    const batch = new Map<string, Waiting>();
+    const later: Waiting[] = [];
+    for (const one of waiting) {
+      const { nodeId } = one.sent;
+      if (batch.size < BATCH && !batch.has(nodeId)) batch.set(nodeId, one);
+      else later.push(one);
+    }
+    waiting = later;
+    return batch;
+  };
+  const work = async () => {
+    isAtWork = true;
+    while (waiting.length > 0) {
+      const batch = next();
+      try {
+        const outcomes = await take([...batch.values()].map(({ sent }) => sent));
+        for (const [nodeId, { done }] of batch) done.resolve(outcomes.get(nodeId)!);
+      } catch (error) {
+        for (const { done } of batch.values()) done.reject(error);
+      }
+    }
+    isAtWork = false;
+  };
+  return async (sent) => {
+    const done = Promise.withResolvers<Outcome>();
+    waiting.push({ sent, done });
+    if (!isAtWork) void work();
+    return await done.promise;
+  };
 }

@@ -1,5 +1,5 @@
-import { type Kysely, sql } from 'kysely';
-import type { Database, Executor } from '../database.ts';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Executor } from '../database.ts';
 import { explainRefusal } from '../refusal.ts';
 import { findRow, listRows, type Row, removeRow, updateRow } from '../rows.ts';
 import type { DB } from '../schema.ts';
@@ -24,7 +24,18 @@ export interface Heartbeat {
   readonly epoch: number;
   readonly sequence: number;
   readonly receivedAt: Date;
+  /** How the host fares: HostLoad, HostHealth, Hypervisor and Version of the agents' contract. */
   readonly load: object;
+  readonly health: object;
+  readonly hypervisor: object;
+  readonly version: object;
+  /** The host's clock minus ours; null if it did not say. */
+  readonly clockOffsetMs: number | null;
+  /** Versions of what the host keeps: CA certificates, endpoints. */
+  readonly trustBundleVersion: number;
+  readonly endpointsVersion: number;
+  /** Whether it comes from the machine that sent the last full state. */
+  readonly isOfKnownBoot: boolean;
 }
 
 export const findNode = (db: Executor, id: string) => findRow(db, 'nodes', id);
@@ -97,32 +108,45 @@ export const removeNode = (db: Executor, id: string) => removeRow(db, 'nodes', i
  * Records heartbeats, many in one statement. One that is older than what is recorded, by epoch and sequence, is passed
  * over, and so is one of a node that is not there. A heartbeat that a crash loses is followed by the next one, so the
  * transaction does not wait for the disk.
+ * @param transaction of which this is all
  * @returns the nodes whose heartbeat was recorded
  */
 export async function recordHeartbeats(
-  { db }: Database,
+  transaction: Transaction<DB>,
   heartbeats: readonly Heartbeat[],
 ): Promise<string[]> {
-  return await db.transaction().execute(async (transaction) => {
-    await sql`SET LOCAL synchronous_commit = off`.execute(transaction);
-    const { rows } = await sql<{ nodeId: string }>`
-      INSERT INTO node_heartbeats AS kept (node_id, epoch, sequence, received_at, load)
-      SELECT node.id, sent.epoch, sent.sequence, sent.received_at, sent.load::jsonb
-      FROM unnest(
-        ${heartbeats.map(({ nodeId }) => nodeId)}::uuid[],
-        ${heartbeats.map(({ epoch }) => epoch)}::bigint[],
-        ${heartbeats.map(({ sequence }) => sequence)}::bigint[],
-        ${heartbeats.map(({ receivedAt }) => receivedAt)}::timestamptz[],
-        ${heartbeats.map(({ load }) => JSON.stringify(load))}::text[]
-      ) AS sent (node_id, epoch, sequence, received_at, load)
-      JOIN nodes AS node ON node.id = sent.node_id
-      ON CONFLICT (node_id) DO UPDATE
-      SET epoch = excluded.epoch, sequence = excluded.sequence,
-        received_at = excluded.received_at, load = excluded.load
-      WHERE (kept.epoch, kept.sequence) < (excluded.epoch, excluded.sequence)
-      RETURNING node_id`.execute(transaction);
-    return rows.map(({ nodeId }) => nodeId);
-  });
+  await sql`SET LOCAL synchronous_commit = off`.execute(transaction);
+  const { rows } = await sql<{ nodeId: string }>`
+    INSERT INTO node_heartbeats AS kept (node_id, epoch, sequence, received_at, load, health, hypervisor, version,
+      clock_offset_ms, trust_bundle_version, endpoints_version, boot_heard_at)
+    SELECT node.id, sent.epoch, sent.sequence, sent.received_at, sent.load::jsonb, sent.health::jsonb,
+      sent.hypervisor::jsonb, sent.version::jsonb, sent.clock_offset_ms, sent.trust, sent.endpoints,
+      CASE WHEN sent.is_of_known_boot THEN sent.received_at END
+    FROM unnest(
+      ${heartbeats.map(({ nodeId }) => nodeId)}::uuid[],
+      ${heartbeats.map(({ epoch }) => epoch)}::bigint[],
+      ${heartbeats.map(({ sequence }) => sequence)}::bigint[],
+      ${heartbeats.map(({ receivedAt }) => receivedAt)}::timestamptz[],
+      ${heartbeats.map(({ load }) => JSON.stringify(load))}::text[],
+      ${heartbeats.map(({ health }) => JSON.stringify(health))}::text[],
+      ${heartbeats.map(({ hypervisor }) => JSON.stringify(hypervisor))}::text[],
+      ${heartbeats.map(({ version }) => JSON.stringify(version))}::text[],
+      ${heartbeats.map(({ clockOffsetMs }) => clockOffsetMs)}::bigint[],
+      ${heartbeats.map(({ trustBundleVersion }) => trustBundleVersion)}::bigint[],
+      ${heartbeats.map(({ endpointsVersion }) => endpointsVersion)}::bigint[],
+      ${heartbeats.map(({ isOfKnownBoot }) => isOfKnownBoot)}::boolean[]
+    ) AS sent (node_id, epoch, sequence, received_at, load, health, hypervisor, version, clock_offset_ms, trust,
+      endpoints, is_of_known_boot)
+    JOIN nodes AS node ON node.id = sent.node_id
+    ON CONFLICT (node_id) DO UPDATE
+    SET epoch = excluded.epoch, sequence = excluded.sequence, received_at = excluded.received_at,
+      load = excluded.load, health = excluded.health, hypervisor = excluded.hypervisor, version = excluded.version,
+      clock_offset_ms = excluded.clock_offset_ms, trust_bundle_version = excluded.trust_bundle_version,
+      endpoints_version = excluded.endpoints_version,
+      boot_heard_at = coalesce(excluded.boot_heard_at, kept.boot_heard_at)
+    WHERE (kept.epoch, kept.sequence) < (excluded.epoch, excluded.sequence)
+    RETURNING node_id`.execute(transaction);
+  return rows.map(({ nodeId }) => nodeId);
 }
 
 /** When each node was heard of last; `undefined` for one that never was. */

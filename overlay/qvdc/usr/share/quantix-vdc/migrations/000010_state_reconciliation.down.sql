@@ -1,4 +1,12 @@
-DROP TABLE leadership, node_states;
+DROP TABLE leadership, vm_conflicts, reported_pools, reported_vms, node_boots, node_states;
+ALTER TABLE node_heartbeats
+  DROP COLUMN clock_offset_ms,
+  DROP COLUMN health,
+  DROP COLUMN hypervisor,
+  DROP COLUMN version,
+  DROP COLUMN trust_bundle_version,
+  DROP COLUMN endpoints_version,
+  DROP COLUMN boot_heard_at;
 ALTER TABLE nodes
   DROP COLUMN full_state_wanted_at,
   DROP COLUMN management_ip_changed_at;

@@ -1,0 +1,79 @@
+import { create } from '@bufbuild/protobuf';
+import type { HostInfo } from '../../proto/gen/quantix/v1/host_pb.js';
+import type { SyncFullStateRequest } from '../../proto/gen/quantix/v1/node_service_pb.js';
+import {
+  PoolVolumesSchema,
+  type StoragePool,
+  type Volume,
+} from '../../proto/gen/quantix/v1/storage_pb.js';
+import type { VirtualMachine } from '../../proto/gen/quantix/v1/vm_pb.js';
+import { hashVolumes } from '../../proto/state-hash.ts';
+import { MalformedMessageError } from './error.ts';
+import type { ReportedVolumes } from './pool-records.ts';
+import { type KeptPosition, readPosition } from './position.ts';
+import { encode, keyOf } from './reports.ts';
+
+/** Most parts that a full state may have; each is at most 1 MiB, which whoever reads the stream sees to. */
+export const MOST_PARTS = 64;
+
+/** A full state, all of it. */
+export interface FullState {
+  readonly position: KeptPosition;
+  readonly managementAddress: string;
+  readonly host: HostInfo | undefined;
+  /** Whether the host can run virtual machines; it says so unless it says otherwise. */
+  readonly isAvailable: boolean;
+  /** All that there are; undefined where they are not known. */
+  readonly vms: readonly VirtualMachine[] | undefined;
+  readonly pools: readonly StoragePool[] | undefined;
+  readonly volumes: readonly ReportedVolumes[];
+}
+
+/**
+ * Puts the parts of a full state together.
+ * @throws MalformedMessageError if they are not those of one full state, in order, with the last one, or too many
+ */
+export async function collectParts(parts: AsyncIterable<SyncFullStateRequest>): Promise<FullState> {
+  let first: SyncFullStateRequest | undefined;
+  let position: KeptPosition | undefined;
+  let isWhole = false;
+  let count = 0;
+  let vms: VirtualMachine[] | undefined;
+  let pools: StoragePool[] | undefined;
+  const volumes = new Map<string, Volume[]>();
+  for await (const part of parts) {
+    count += 1;
+    const at = readPosition(part.position);
+    first ??= part;
+    position ??= at;
+    const isNext =
+      part.part === count && at.epoch === position.epoch && at.sequence === position.sequence;
+    if (!isNext || isWhole) {
+      throw new MalformedMessageError('these are not the parts of one full state');
+    }
+    if (count > MOST_PARTS) {
+      throw new MalformedMessageError(`a full state has ${MOST_PARTS} parts at most`);
+    }
+    isWhole = part.last;
+    if (part.vms !== undefined) vms = [...(vms ?? []), ...part.vms.items];
+    if (part.pools !== undefined) pools = [...(pools ?? []), ...part.pools.items];
+    for (const { poolId, items } of part.volumes) {
+      volumes.set(poolId, [...(volumes.get(poolId) ?? []), ...items]);
+    }
+  }
+  if (first === undefined || position === undefined || !isWhole) {
+    throw new MalformedMessageError('the last part of the full state is missing');
+  }
+  return {
+    position,
+    managementAddress: first.managementAddress,
+    host: first.host,
+    isAvailable: first.hypervisor?.available ?? true,
+    ...{ vms, pools },
+    volumes: [...volumes].map(([poolId, items]) => ({
+      poolId: keyOf(poolId),
+      volumes: encode(PoolVolumesSchema, create(PoolVolumesSchema, { poolId, items })),
+      sha256: hashVolumes(items),
+    })),
+  };
+}

@@ -1,0 +1,189 @@
+import { sql } from 'kysely';
+import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
+import type { Executor } from '../database/database.ts';
+import type { NodePhase } from '../database/repositories/nodes.ts';
+import { RefusedCallError } from './error.ts';
+import type { KeptPosition } from './position.ts';
+
+/** A node as it is recorded, as far as its reports are judged by it. */
+export interface NodeRecord {
+  readonly nodeId: string;
+  readonly phase: NodePhase;
+  readonly isFullStateWanted: boolean;
+  readonly state: KeptPosition | undefined;
+  readonly heartbeat: KeptPosition | undefined;
+  /** One for each form, from 0 on; none before the first full state. */
+  readonly vmsHashes: readonly string[];
+  readonly poolsHashes: readonly string[];
+  /** Of the machine that sent the last full state; empty where that is not known. */
+  readonly smbiosUuid: string;
+  readonly serial: string;
+  readonly bootId: string;
+  /** When that machine was heard of. */
+  readonly bootHeardAt: Date | null;
+  /** Whether the boot that is asked about is one that another one has replaced. */
+  readonly isFormerBoot: boolean;
+}
+
+interface Found {
+  nodeId: string;
+  phase: NodePhase;
+  departed: boolean;
+  isFullStateWanted: boolean;
+  stateEpoch: number | null;
+  stateSequence: number | null;
+  heartbeatEpoch: number | null;
+  heartbeatSequence: number | null;
+  vmsHashes: string[] | null;
+  poolsHashes: string[] | null;
+  smbiosUuid: string | null;
+  serial: string | null;
+  bootId: string | null;
+  bootHeardAt: Date | null;
+  isFormerBoot: boolean;
+}
+
+/**
+ * Reads nodes, by what they say their boot is.
+ * @param locked whether nobody else may work on their reports until the transaction ends
+ */
+export async function readNodes(
+  db: Executor,
+  asked: readonly { nodeId: string; bootId: string }[],
+  { locked }: { locked: boolean },
+): Promise<Map<string, NodeRecord>> {
+  const { rows } = await sql<Found>`
+    SELECT node.id AS node_id, node.phase, gone.node_id IS NOT NULL AS departed,
+      node.full_state_wanted_at IS NOT NULL AS is_full_state_wanted,
+      state.epoch AS state_epoch, state.sequence AS state_sequence, state.vms_hashes, state.pools_hashes,
+      state.smbios_uuid, state.serial, state.boot_id,
+      beat.epoch AS heartbeat_epoch, beat.sequence AS heartbeat_sequence, beat.boot_heard_at,
+      EXISTS (SELECT FROM node_boots AS former
+        WHERE former.node_id = node.id AND former.boot_id = asked.boot_id) AS is_former_boot
+    FROM unnest(
+      ${asked.map(({ nodeId }) => nodeId)}::uuid[],
+      ${asked.map(({ bootId }) => bootId)}::text[]
+    ) AS asked (node_id, boot_id)
+    JOIN nodes AS node ON node.id = asked.node_id
+    LEFT JOIN departed_nodes AS gone ON gone.node_id = node.id
+    LEFT JOIN node_states AS state ON state.node_id = node.id
+    LEFT JOIN node_heartbeats AS beat ON beat.node_id = node.id
+    ${locked ? sql`FOR NO KEY UPDATE OF node` : sql``}`.execute(db);
+  return new Map(
+    rows.filter(({ departed }) => !departed).map((row) => [row.nodeId, recordOf(row)]),
+  );
+}
+
+function recordOf(found: Found): NodeRecord {
+  const { nodeId, phase, isFullStateWanted, bootHeardAt, isFormerBoot } = found;
+  return {
+    ...{ nodeId, phase, isFullStateWanted, bootHeardAt, isFormerBoot },
+    state: positionOf(found.stateEpoch, found.stateSequence),
+    heartbeat: positionOf(found.heartbeatEpoch, found.heartbeatSequence),
+    vmsHashes: found.vmsHashes ?? [],
+    poolsHashes: found.poolsHashes ?? [],
+    smbiosUuid: found.smbiosUuid ?? '',
+    serial: found.serial ?? '',
+    bootId: found.bootId ?? '',
+  };
+}
+
+function positionOf(epoch: number | null, sequence: number | null): KeptPosition | undefined {
+  return epoch === null || sequence === null ? undefined : { epoch, sequence };
+}
+
+/** Why there is no such node: it was deleted or has left, or never was one. */
+export async function explainAbsence(db: Executor, nodeId: string): Promise<RefusedCallError> {
+  const { rows } = await sql<{ how: string }>`
+    SELECT how FROM departed_nodes WHERE node_id = ${nodeId}`.execute(db);
+  if (rows[0] !== undefined) {
+    const what = rows[0].how === 'LEFT' ? 'has left' : 'was deleted';
+    return new RefusedCallError(RefusalReason.NODE_DELETED, `the node ${nodeId} ${what}`);
+  }
+  return new RefusedCallError(RefusalReason.NODE_UNKNOWN, `the node ${nodeId} is not registered`);
+}
+
+/** What a report says of a node itself; undefined where it says nothing that can be recorded. */
+export interface NodeFacts {
+  readonly nodeId: string;
+  readonly hostname: string | undefined;
+  readonly managementIp: string | null;
+  readonly spec: object | undefined;
+  readonly phase: NodePhase;
+  /** The phase that was read: another one that was set meanwhile stays. */
+  readonly phaseBefore: NodePhase;
+  readonly isFullStateWanted: boolean;
+}
+
+/** Records what nodes say of themselves, in one statement. What is not different is not written. */
+export async function recordNodes(
+  db: Executor,
+  facts: readonly NodeFacts[],
+  now: Date,
+): Promise<void> {
+  await sql`
+    UPDATE nodes AS node
+    SET hostname = coalesce(sent.hostname, node.hostname), management_ip = sent.management_ip,
+      management_ip_changed_at = CASE WHEN node.management_ip IS DISTINCT FROM sent.management_ip
+        THEN ${now}::timestamptz ELSE node.management_ip_changed_at END,
+      spec = coalesce(sent.spec::jsonb, node.spec),
+      phase = CASE WHEN node.phase = sent.before THEN sent.phase ELSE node.phase END,
+      full_state_wanted_at = CASE WHEN sent.wanted THEN node.full_state_wanted_at END
+    FROM unnest(
+      ${facts.map(({ nodeId }) => nodeId)}::uuid[],
+      ${facts.map(({ hostname }) => hostname ?? null)}::text[],
+      ${facts.map(({ managementIp }) => managementIp)}::inet[],
+      ${facts.map(({ spec }) => (spec === undefined ? null : JSON.stringify(spec)))}::text[],
+      ${facts.map(({ phase }) => phase)}::text[],
+      ${facts.map(({ phaseBefore }) => phaseBefore)}::text[],
+      ${facts.map(({ isFullStateWanted }) => isFullStateWanted)}::boolean[]
+    ) AS sent (id, hostname, management_ip, spec, phase, before, wanted)
+    WHERE node.id = sent.id AND (
+      (sent.hostname IS NOT NULL AND sent.hostname <> node.hostname)
+      OR node.management_ip IS DISTINCT FROM sent.management_ip
+      OR (sent.spec IS NOT NULL AND sent.spec::jsonb <> node.spec)
+      OR (node.phase = sent.before AND node.phase <> sent.phase)
+      OR (NOT sent.wanted AND node.full_state_wanted_at IS NOT NULL))`.execute(db);
+}
+
+/** What is kept of a node's state, besides its reports. */
+export interface StateRecord extends KeptPosition {
+  readonly nodeId: string;
+  readonly fullStateAt: Date | null;
+  readonly vmsHashes: readonly string[];
+  readonly poolsHashes: readonly string[];
+  /** Undefined where it stays. */
+  readonly hardware: { smbiosUuid: string; serial: string; bootId: string } | undefined;
+}
+
+export async function recordState(db: Executor, state: StateRecord): Promise<void> {
+  const { nodeId, epoch, sequence, fullStateAt, vmsHashes, poolsHashes, hardware } = state;
+  const { smbiosUuid = '', serial = '', bootId = '' } = hardware ?? {};
+  const setHardware =
+    hardware === undefined
+      ? sql``
+      : sql`, smbios_uuid = excluded.smbios_uuid, serial = excluded.serial, boot_id = excluded.boot_id`;
+  await sql`
+    INSERT INTO node_states AS kept
+      (node_id, epoch, sequence, full_state_at, vms_hashes, pools_hashes, smbios_uuid, serial, boot_id)
+    VALUES (${nodeId}, ${epoch}, ${sequence}, ${fullStateAt}, ${vmsHashes}::text[], ${poolsHashes}::text[],
+      ${smbiosUuid}, ${serial}, ${bootId})
+    ON CONFLICT (node_id) DO UPDATE
+    SET epoch = excluded.epoch, sequence = excluded.sequence,
+      full_state_at = coalesce(excluded.full_state_at, kept.full_state_at),
+      vms_hashes = excluded.vms_hashes, pools_hashes = excluded.pools_hashes ${setHardware}`.execute(
+    db,
+  );
+}
+
+/** Notes that a boot of a node is over. */
+export async function recordFormerBoot(
+  db: Executor,
+  nodeId: string,
+  bootId: string,
+  now: Date,
+): Promise<void> {
+  await sql`
+    INSERT INTO node_boots (node_id, boot_id, replaced_at) VALUES (${nodeId}, ${bootId}, ${now})
+    ON CONFLICT DO NOTHING`.execute(db);
+}

@@ -1,0 +1,40 @@
+import { create } from '@bufbuild/protobuf';
+import { type Kept, KeptSchema, type Position } from '../../proto/gen/quantix/v1/position_pb.js';
+import { MalformedMessageError } from './error.ts';
+
+/** A position as it is kept: see position.proto. */
+export interface KeptPosition {
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+/** @throws MalformedMessageError if there is none, or it is beyond what can be counted */
+export function readPosition(position: Position | undefined): KeptPosition {
+  if (position === undefined) throw new MalformedMessageError('the message has no position');
+  const { epoch, number } = position;
+  const isCounted = (value: bigint) => value > 0n && value <= BigInt(Number.MAX_SAFE_INTEGER);
+  if (!isCounted(epoch) || !isCounted(number)) {
+    throw new MalformedMessageError(`${epoch}, ${number} is no position`);
+  }
+  return { epoch: Number(epoch), sequence: Number(number) };
+}
+
+/** Whether a position is greater than the kept one, by epoch, then by number. */
+export function isLater(position: KeptPosition, kept: KeptPosition | undefined): boolean {
+  if (kept === undefined || position.epoch > kept.epoch) return true;
+  return position.epoch === kept.epoch && position.sequence > kept.sequence;
+}
+
+export function keptMessage(
+  state: KeptPosition | undefined,
+  heartbeat: KeptPosition | undefined,
+): Kept {
+  return create(KeptSchema, {
+    ...(state === undefined ? {} : { state: positionMessage(state) }),
+    ...(heartbeat === undefined ? {} : { heartbeat: positionMessage(heartbeat) }),
+  });
+}
+
+function positionMessage({ epoch, sequence }: KeptPosition) {
+  return { epoch: BigInt(epoch), number: BigInt(sequence) };
+}

@@ -1,0 +1,216 @@
+import type { ValueOf } from '../database/values.ts';
+
+/*
+ * What follows from a node's report, as a pure function of what is known.
+ *
+ * Each node has a claim on each virtual machine that it reports. Which node a virtual machine is on follows from all claims
+ * on it, so that it does not matter in which order two hosts tell of a migration:
+ *  - one of a node that is heard of goes before one of a node that is not,
+ *  - one that runs it goes before one that merely has it,
+ *  - among equals the node stays that has it already; else it is the one with the lowest id.
+ * Several nodes that are heard of and run it are a conflict: it is recorded, and the virtual machine stays where it is.
+ */
+
+export type PowerState = ValueOf<'virtual_machines_power_state'>;
+
+/** What a node reports of one virtual machine. */
+export interface ReportedVm {
+  /** As it was sent: not necessarily an id. */
+  readonly id: string;
+  readonly name: string;
+  readonly powerState: PowerState;
+  /** The whole message as it is kept; equal bytes are an equal report. */
+  readonly report: Uint8Array;
+}
+
+/** What a node reported of one virtual machine, as it is kept. */
+export interface Claim {
+  readonly nodeId: string;
+  readonly powerState: PowerState;
+  /** Whether the node is heard of. */
+  readonly isHeard: boolean;
+}
+
+/** A virtual machine as it is recorded. */
+export interface KnownVm {
+  readonly id: string;
+  readonly nodeId: string | null;
+  readonly powerState: PowerState;
+  readonly isManaged: boolean;
+  readonly isLost: boolean;
+  /** Whether any host ever reported it. */
+  readonly wasSeen: boolean;
+  /** Nodes of its recorded conflict, sorted; none if there is no conflict. */
+  readonly conflict: readonly string[];
+}
+
+/** What is known before a report. */
+export interface KnownVms {
+  /** Virtual machines that the node or its report has to do with. */
+  readonly vms: ReadonlyMap<string, KnownVm>;
+  /** Claims of this node: reports by id. */
+  readonly own: ReadonlyMap<
+    string,
+    { readonly powerState: PowerState; readonly report: Uint8Array }
+  >;
+  /** Claims of other nodes, by id of the virtual machine. */
+  readonly others: ReadonlyMap<string, readonly Claim[]>;
+}
+
+/** What a node says of its virtual machines. */
+export interface VmReport {
+  readonly nodeId: string;
+  readonly present: readonly ReportedVm[];
+  /** Whether `present` is all that there is; if not, nothing follows from absence. */
+  readonly isComplete: boolean;
+  /** Ids that are told to be gone. */
+  readonly absent: readonly string[];
+}
+
+/** Where a virtual machine is, and what it does. */
+export interface Placement {
+  readonly id: string;
+  readonly nodeId: string;
+  readonly powerState: PowerState;
+}
+
+/** What is to be changed. */
+export interface VmChanges {
+  /** Claims of the node that are new or different. */
+  readonly claimed: readonly ReportedVm[];
+  /** Claims of the node that are no more. */
+  readonly unclaimed: readonly string[];
+  /** Virtual machines that are recorded as discovered. */
+  readonly discovered: readonly (Placement & { readonly name: string })[];
+  /** Virtual machines that are recorded as somewhere else, as doing something else, or as found again. */
+  readonly placed: readonly Placement[];
+  /** Managed ones whose state is not known any more, though nothing proves that they are gone. */
+  readonly unknown: readonly string[];
+  /** Managed ones that are gone. */
+  readonly lost: readonly string[];
+  /** Discovered ones that no node has any more. */
+  readonly removed: readonly string[];
+  /** Conflicts that began, or have other nodes than before. */
+  readonly conflicts: readonly { readonly vmId: string; readonly nodeIds: readonly string[] }[];
+  /** Virtual machines whose conflict is over. */
+  readonly settled: readonly string[];
+  /** Ids of what cannot be recorded as a virtual machine. */
+  readonly rejected: readonly string[];
+}
+
+const RUNNING: ReadonlySet<PowerState> = new Set(['RUNNING', 'BLOCKED', 'SHUTTING_DOWN']);
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+/** Whether an id can be that of a virtual machine: a UUID in lower case, not the nil one. */
+export const isVmId = (id: string): boolean => UUID.test(id) && id !== NIL;
+
+/** Whether a name can be recorded. */
+const isName = (name: string) => name !== '' && [...name].length <= 255 && !name.includes('\0');
+
+/** Tells what is to be changed. `apply` of it to what is known, and the same report again, changes nothing. */
+export function reconcileVms(known: KnownVms, report: VmReport): VmChanges {
+  // Of one id that is reported twice the last counts.
+  const present = new Map(report.present.map((vm) => [vm.id, vm]));
+  const claimed = [...present.values()].filter(
+    ({ id, report: bytes }) => !isEqual(known.own.get(id)?.report, bytes),
+  );
+  const gone = report.isComplete ? [...known.own.keys()] : report.absent;
+  const unclaimed = gone.filter((id) => known.own.has(id) && !present.has(id));
+  const rejected = [...present.values()]
+    .filter(({ id, name }) => !isVmId(id) || !(known.vms.has(id) || isName(name)))
+    .map(({ id }) => id);
+  const changes = {
+    ...{ claimed, unclaimed, rejected },
+    ...{
+      discovered: [],
+      placed: [],
+      unknown: [],
+      lost: [],
+      removed: [],
+      conflicts: [],
+      settled: [],
+    },
+  } satisfies VmChanges as Mutable<VmChanges>;
+  const skipped = new Set(rejected);
+  const owned = [...known.vms.values()].filter(({ nodeId }) => nodeId === report.nodeId);
+  const affected = new Set([
+    ...present.keys(),
+    ...report.absent,
+    ...(report.isComplete ? [...known.own.keys(), ...owned.map(({ id }) => id)] : []),
+  ]);
+  for (const id of affected) {
+    if (!isVmId(id) || skipped.has(id)) continue;
+    settle(id, claimsOn(id, known, report, present), known.vms.get(id), report, present, changes);
+  }
+  return changes;
+}
+
+/** Claims on a virtual machine after the report. */
+function claimsOn(
+  id: string,
+  known: KnownVms,
+  { nodeId, isComplete, absent }: VmReport,
+  present: ReadonlyMap<string, ReportedVm>,
+): Claim[] {
+  const others = known.others.get(id) ?? [];
+  const isGone = isComplete || absent.includes(id);
+  const own = present.get(id) ?? (isGone ? undefined : known.own.get(id));
+  if (own === undefined) return [...others];
+  return [...others, { nodeId, powerState: own.powerState, isHeard: true }];
+}
+
+function settle(
+  id: string,
+  claims: readonly Claim[],
+  vm: KnownVm | undefined,
+  report: VmReport,
+  present: ReadonlyMap<string, ReportedVm>,
+  changes: Mutable<VmChanges>,
+): void {
+  const owner = ownerOf(claims, vm?.nodeId ?? null);
+  const conflict = conflictOf(claims);
+  if (conflict.length > 0 && conflict.join() !== vm?.conflict.join()) {
+    changes.conflicts.push({ vmId: id, nodeIds: conflict });
+  }
+  if (conflict.length === 0 && (vm?.conflict.length ?? 0) > 0) changes.settled.push(id);
+  if (owner === undefined) {
+    if (vm === undefined) return;
+    if (!vm.isManaged) changes.removed.push(id);
+    else if (vm.nodeId === report.nodeId && vm.wasSeen && !vm.isLost) {
+      if (report.isComplete) changes.lost.push(id);
+      else if (vm.powerState !== 'UNKNOWN') changes.unknown.push(id);
+    }
+    return;
+  }
+  const { nodeId, powerState } = owner;
+  if (vm === undefined) {
+    changes.discovered.push({ id, nodeId, powerState, name: present.get(id)?.name ?? id });
+  } else if (vm.nodeId !== nodeId || vm.powerState !== powerState || vm.isLost) {
+    changes.placed.push({ id, nodeId, powerState });
+  }
+}
+
+/** The claim that says where a virtual machine is; undefined without any. */
+export function ownerOf(claims: readonly Claim[], present: string | null): Claim | undefined {
+  const rank = ({ nodeId, powerState, isHeard }: Claim) =>
+    (isHeard ? 4 : 0) + (RUNNING.has(powerState) ? 2 : 0) + (nodeId === present ? 1 : 0);
+  return claims.toSorted(
+    (one, other) => rank(other) - rank(one) || (one.nodeId < other.nodeId ? -1 : 1),
+  )[0];
+}
+
+/** Nodes that are heard of and run the same virtual machine, sorted; none unless there are several. */
+export function conflictOf(claims: readonly Claim[]): string[] {
+  const nodes = claims
+    .filter(({ isHeard, powerState }) => isHeard && RUNNING.has(powerState))
+    .map(({ nodeId }) => nodeId);
+  return nodes.length > 1 ? nodes.toSorted() : [];
+}
+
+export function isEqual(one: Uint8Array | undefined, other: Uint8Array): boolean {
+  return one !== undefined && Buffer.compare(one, other) === 0;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };

@@ -1,0 +1,468 @@
+import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../../apps/control-plane/database/database.ts';
+import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
+import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
+import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
+import * as pools from '../../apps/control-plane/database/repositories/storage-pools.ts';
+import * as machines from '../../apps/control-plane/database/repositories/virtual-machines.ts';
+import type { NodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
+import { openNodeState, readKept } from '../../apps/control-plane/reconciliation/node-state.ts';
+import { hashVmReports } from '../../apps/control-plane/reconciliation/reports.ts';
+import {
+  HeartbeatRequestSchema,
+  NotifyStorageChangeRequestSchema,
+  NotifyVMChangeRequestSchema,
+  SyncFullStateRequestSchema,
+} from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { RefusalReason } from '../../apps/proto/gen/quantix/v1/refusal_pb.js';
+import {
+  PoolHealth,
+  PoolType,
+  type StoragePoolSchema,
+} from '../../apps/proto/gen/quantix/v1/storage_pb.js';
+import { PowerState, VirtualMachineSchema } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
+import { hashPools, hashVms } from '../../apps/proto/state-hash.ts';
+import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
+
+const DEFAULT = '00000000-0000-0000-0000-000000000001';
+const A = '11111111-1111-8111-8111-111111111111';
+const B = '22222222-2222-8222-8222-222222222222';
+const ID = '33333333-3333-8333-8333-333333333333';
+const { RUNNING, SHUT_OFF } = PowerState;
+
+let opened: OpenTestDatabase;
+let database: Database;
+let db: Database['db'];
+let state: NodeState;
+
+beforeAll(async () => {
+  opened = await openTestDatabase();
+  database = opened.database;
+  db = database.db;
+  await sql`UPDATE leadership SET epoch = 7`.execute(db);
+  const leadership = { asLeader: <T>(work: (epoch: number) => Promise<T>) => work(7) };
+  state = openNodeState({ database, leadership, log: SILENT });
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await sql`TRUNCATE nodes, virtual_machines, storage_pools, departed_nodes, alerts CASCADE`.execute(
+    db,
+  );
+  for (const id of [A, B]) {
+    await nodes.registerNode(db, { id, hostname: 'host', managementIp: null, spec: {} });
+  }
+});
+
+/** What a message is made of. */
+type Init<D extends DescMessage> = Exclude<MessageInitShape<D>, Message>;
+type VmInit = Init<typeof VirtualMachineSchema>;
+type PoolInit = Init<typeof StoragePoolSchema>;
+
+const at = (epoch: number, number: number) => ({ epoch: BigInt(epoch), number: BigInt(number) });
+const vm = (id: string, powerState = RUNNING, name = 'on the host'): VmInit => ({
+  ...{ id, name, powerState, cpus: 2, memoryBytes: 1n << 31n },
+});
+
+async function* stream<T>(...parts: T[]) {
+  yield* parts;
+}
+
+function sync(
+  nodeId: string,
+  position: { epoch: bigint; number: bigint },
+  content: Omit<Init<typeof SyncFullStateRequestSchema>, 'position'>,
+) {
+  const whole = { position, part: 1, last: true, hypervisor: { available: true }, ...content };
+  return state.syncFullState(nodeId, stream(create(SyncFullStateRequestSchema, whole)));
+}
+
+function present(nodeId: string, position: ReturnType<typeof at>, value: VmInit) {
+  const change = { case: 'present' as const, value };
+  return state.notifyVmChange(nodeId, create(NotifyVMChangeRequestSchema, { position, change }));
+}
+
+function absent(nodeId: string, position: ReturnType<typeof at>, value: string) {
+  const change = { case: 'absentId' as const, value };
+  return state.notifyVmChange(nodeId, create(NotifyVMChangeRequestSchema, { position, change }));
+}
+
+function beat(nodeId: string, content: Init<typeof HeartbeatRequestSchema>) {
+  const request = { hostname: 'host', hypervisor: { available: true }, ...content };
+  return state.heartbeat(nodeId, create(HeartbeatRequestSchema, request));
+}
+
+/** The hashes of a node that has these. */
+function hashes(vms: VmInit[], form = 1) {
+  const all = vms.map((one) => create(VirtualMachineSchema, one));
+  return { form, vms: hashVms(all, form), pools: hashPools([], form) };
+}
+
+const machine = (id = ID) => machines.findVirtualMachine(db, id);
+
+/** Rows written by a piece of work, by table. */
+async function written(work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const count = async () => {
+    // Each connection hands its counts over when it likes to; all of them are asked to.
+    await Promise.all(
+      Array.from({ length: 10 }, () =>
+        sql`SELECT pg_stat_force_next_flush(), pg_sleep(0.02)`.execute(db),
+      ),
+    );
+    const { rows } = await sql<{ table: string; written: number }>`
+      SELECT relname AS table, n_tup_ins + n_tup_upd + n_tup_del AS written
+      FROM pg_stat_user_tables`.execute(db);
+    return new Map(rows.map(({ table, written }) => [table, written]));
+  };
+  const before = await count();
+  await work();
+  const after = [...(await count())].map(([table, n]) => [table, n - (before.get(table) ?? 0)]);
+  return Object.fromEntries(after.filter(([, n]) => n !== 0));
+}
+
+describe('full states', () => {
+  test('a node is ready only after its full state, and what it says is recorded', async () => {
+    await beat(A, { position: at(1, 1), managementAddress: '10.0.0.5' });
+    expect(await nodes.findNode(db, A)).toMatchObject({
+      phase: 'PENDING',
+      managementIp: '10.0.0.5',
+    });
+    const host = { hostname: 'alpha', hardware: { bootId: 'boot 1' } };
+    const answer = await sync(A, at(1, 2), {
+      managementAddress: '10.0.0.6',
+      host,
+      vms: { items: [vm(ID)] },
+      pools: { items: [] },
+    });
+    expect(answer).toMatchObject({ applied: true, vmsDiscovered: 1, rejectedIds: [] });
+    expect(answer.kept).toMatchObject({ state: at(1, 2), heartbeat: at(1, 1) });
+    expect(await readKept(db, A)).toMatchObject({ state: at(1, 2), heartbeat: at(1, 1) });
+    expect(await nodes.findNode(db, A)).toMatchObject({
+      ...{ phase: 'READY', hostname: 'alpha', managementIp: '10.0.0.6' },
+      managementIpChangedAt: expect.any(Date),
+    });
+    expect(await machine()).toMatchObject({
+      ...{ name: 'on the host', origin: 'host-discovered', isManaged: false },
+      ...{ nodeId: A, powerState: 'RUNNING' },
+    });
+  });
+
+  test('the same again writes nothing but its position, and an older one nothing at all', async () => {
+    const items = Array.from({ length: 50 }, (_, index) =>
+      vm(`33333333-3333-8333-8333-${String(index).padStart(12, '0')}`),
+    );
+    const pool: PoolInit = { id: 'p', name: 'p', health: PoolHealth.HEALTHY, type: PoolType.NFS };
+    const content = { host: { hostname: 'host' }, vms: { items }, pools: { items: [pool] } };
+    await sync(A, at(1, 1), content);
+    expect(await written(() => sync(A, at(1, 2), content))).toEqual({ node_states: 1 });
+    expect(await written(() => sync(A, at(1, 2), content))).toEqual({});
+    items[7] = { ...items[7]!, powerState: PowerState.PAUSED };
+    expect(await written(() => sync(A, at(1, 3), content))).toEqual({
+      ...{ node_states: 1, reported_vms: 1, virtual_machines: 1 },
+    });
+  });
+
+  test('what people define is not changed; one that is gone is lost, and found again', async () => {
+    const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
+    await sync(A, at(1, 1), { vms: { items: [vm(id)] } });
+    expect(await machine(id)).toMatchObject({ name: 'web', projectId: DEFAULT, nodeId: A });
+    await sync(A, at(1, 2), {});
+    expect(await machine(id)).toMatchObject({ powerState: 'RUNNING', lostAt: null });
+    expect(await sync(A, at(1, 3), { vms: {} })).toMatchObject({ vmsLost: 1 });
+    expect(await machine(id)).toMatchObject({ powerState: 'UNKNOWN', lostAt: expect.any(Date) });
+    expect(await present(A, at(1, 4), vm(id))).toMatchObject({ applied: true });
+    expect(await machine(id)).toMatchObject({ powerState: 'RUNNING', lostAt: null });
+  });
+
+  test('that a managed one is gone is proved by a full state, which is asked for', async () => {
+    const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
+    await sync(A, at(1, 1), { vms: { items: [vm(id), vm(ID)] } });
+    expect(await absent(A, at(1, 2), ID)).toMatchObject({ requestFullSync: false });
+    expect(await machine()).toBeUndefined();
+    expect(await absent(A, at(1, 3), id)).toMatchObject({ applied: true, requestFullSync: true });
+    expect(await machine(id)).toMatchObject({ powerState: 'UNKNOWN', lostAt: null });
+    expect(await sync(A, at(1, 4), { vms: {} })).toMatchObject({ vmsLost: 1 });
+  });
+
+  test('what cannot be a virtual machine stops nothing, and belongs to the hash', async () => {
+    const items = [
+      vm('nonsense'),
+      vm('a\0b'),
+      vm('x'.repeat(9000)),
+      vm(ID, RUNNING, 'a\0b'),
+      vm(A),
+    ];
+    const answer = await sync(A, at(1, 1), { vms: { items }, pools: { items: [{ id: '' }] } });
+    expect(answer.rejectedIds).toEqual(['nonsense', 'a\0b', 'x'.repeat(9000), ID, '']);
+    expect(await machines.listVirtualMachines(db)).toMatchObject([{ id: A }]);
+    const { vms } = hashes(items);
+    const told = { acknowledged: at(1, 1), stateHash: { form: 1, vms } };
+    expect(await beat(A, { position: at(1, 2), ...told })).toMatchObject({
+      requestFullSync: false,
+    });
+  });
+
+  test('parts that are not those of one full state change nothing', async () => {
+    const part = (content: Init<typeof SyncFullStateRequestSchema>) =>
+      create(SyncFullStateRequestSchema, { position: at(1, 1), ...content });
+    const send = (...parts: ReturnType<typeof part>[]) => state.syncFullState(A, stream(...parts));
+    const broken = [
+      [],
+      [part({ part: 1 })],
+      [part({ part: 2, last: true })],
+      [part({ part: 1 }), part({ part: 3, last: true })],
+      [part({ part: 1 }), part({ part: 2, last: true, position: at(1, 2) })],
+      [part({ part: 1, last: true }), part({ part: 2, last: true })],
+      [part({ part: 1, last: true, position: at(0, 1) })],
+      [part({ part: 1, last: true, position: { epoch: 1n, number: 1n << 63n } })],
+      Array.from({ length: 65 }, (_, index) => part({ part: index + 1, last: index === 64 })),
+    ];
+    for (const parts of broken) await expect(send(...parts)).rejects.toThrow();
+    expect((await readKept(db, A)).state).toBeUndefined();
+    const vms = { items: [vm(A)] };
+    await send(part({ part: 1, vms }), part({ part: 2, last: true, vms: { items: [vm(B)] } }));
+    expect(await machines.listVirtualMachines(db, { nodeId: A })).toHaveLength(2);
+  });
+
+  test('a deleted node is refused and stays away, and so is one that nobody registered', async () => {
+    const end = { by: 'admin', reason: '', now: new Date() };
+    await departNode(db, { nodeId: A, how: 'DELETED', ...end });
+    await departNode(db, { nodeId: B, how: 'LEFT', ...end });
+    const refused = { reason: RefusalReason.NODE_DELETED };
+    for (const id of [A, B]) {
+      await expect(beat(id, { position: at(1, 1) })).rejects.toMatchObject(refused);
+      await expect(sync(id, at(1, 1), {})).rejects.toMatchObject(refused);
+      await expect(present(id, at(1, 1), vm(ID))).rejects.toMatchObject(refused);
+    }
+    await expect(beat(ID, { position: at(1, 1) })).rejects.toMatchObject({
+      reason: RefusalReason.NODE_UNKNOWN,
+    });
+    expect(await nodes.listNodes(db, { phase: 'READY' })).toEqual([]);
+  });
+});
+
+describe('migrations and conflicts', () => {
+  test('a migration is the same in both orders', async () => {
+    const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
+    for (const [epoch, order] of [
+      [1, 'there first'],
+      [2, 'gone first'],
+    ] as const) {
+      await sync(A, at(epoch, 1), { vms: { items: [vm(id)] } });
+      await sync(B, at(epoch, 1), { vms: {} });
+      expect(await machine(id)).toMatchObject({ nodeId: A });
+      if (order === 'there first') await present(B, at(epoch, 2), vm(id));
+      await absent(A, at(epoch, 2), id);
+      await sync(A, at(epoch, 3), { vms: {} });
+      if (order === 'gone first') await present(B, at(epoch, 2), vm(id));
+      expect(await machine(id)).toMatchObject({ nodeId: B, powerState: 'RUNNING', lostAt: null });
+    }
+    expect(await listOpenAlerts(db)).toEqual([]);
+  });
+
+  test('two hosts that run the same machine are one alert, and it stays where it is', async () => {
+    await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
+    await sync(B, at(1, 1), { vms: { items: [vm(ID)] } });
+    for (const number of [2, 3]) {
+      await sync(A, at(1, number), { vms: { items: [vm(ID)] } });
+      await present(B, at(1, number), vm(ID));
+      expect(await machine()).toMatchObject({ nodeId: A });
+    }
+    expect(await listOpenAlerts(db)).toMatchObject([{ severity: 'CRITICAL', sourceId: ID }]);
+    await present(A, at(1, 4), vm(ID, SHUT_OFF));
+    expect(await machine()).toMatchObject({ nodeId: B, powerState: 'RUNNING' });
+    expect(await listOpenAlerts(db)).toEqual([]);
+  });
+
+  test('hosts that tell of one migration at the same moment do not lose the machine', async () => {
+    for (let epoch = 1; epoch <= 10; epoch += 1) {
+      await sync(A, at(epoch, 1), { vms: { items: [vm(ID)] } });
+      await sync(B, at(epoch, 1), { vms: {} });
+      await Promise.all([sync(A, at(epoch, 2), { vms: {} }), present(B, at(epoch, 2), vm(ID))]);
+      expect(await machine()).toMatchObject({ nodeId: B, powerState: 'RUNNING' });
+    }
+  });
+
+  test('a host that comes back from silence and still runs a machine is in conflict', async () => {
+    const vms = { items: [vm(ID)] };
+    await sync(A, at(1, 1), { vms, pools: {} });
+    await nodes.setNodePhase(db, A, 'DISCONNECTED');
+    await sync(B, at(1, 1), { vms });
+    expect(await machine()).toMatchObject({ nodeId: B });
+    expect(await listOpenAlerts(db)).toEqual([]);
+    await beat(A, { position: at(1, 2), acknowledged: at(1, 1), stateHash: hashes([vm(ID)]) });
+    expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'READY' });
+    expect(await machine()).toMatchObject({ nodeId: B });
+    expect(await listOpenAlerts(db)).toHaveLength(1);
+  });
+});
+
+describe('heartbeats', () => {
+  test.each([0, 1])('the recorded hash of form %i is the node’s', async (form) => {
+    await sync(A, at(1, 1), { vms: { items: [vm(ID)] }, pools: {} });
+    const told = { acknowledged: at(1, 1), stateHash: hashes([vm(ID)], form) };
+    const answer = await beat(A, { position: at(1, 2), ...told });
+    expect(answer).toMatchObject({
+      applied: true,
+      requestFullSync: false,
+      heartbeatIntervalSeconds: 30,
+    });
+    expect(answer.stateHash).toMatchObject(told.stateHash);
+    const other = { acknowledged: at(1, 1), stateHash: hashes([vm(ID, SHUT_OFF)], form) };
+    expect(await beat(A, { position: at(1, 3), ...other })).toMatchObject({
+      requestFullSync: true,
+    });
+    expect(await beat(A, { position: at(1, 3), ...other })).toMatchObject({ applied: false });
+  });
+
+  test('a node that is ahead of a restored database, or behind, or asked by people', async () => {
+    await sync(A, at(3, 5), { vms: {}, pools: {}, host: { hardware: { bootId: 'one' } } });
+    const ask = async (content: Init<typeof HeartbeatRequestSchema>) =>
+      (await beat(A, { bootId: 'one', ...content })).requestFullSync;
+    const wrong = hashes([vm(ID)]);
+    expect(await ask({ position: at(3, 6), acknowledged: at(3, 6) })).toBe(true);
+    expect(await ask({ position: at(3, 7), acknowledged: at(3, 4), stateHash: wrong })).toBe(false);
+    expect(await ask({ position: at(3, 8) })).toBe(false);
+    expect(await ask({ position: at(3, 9), bootId: 'two' })).toBe(true);
+    await sql`UPDATE nodes SET full_state_wanted_at = now() WHERE id = ${A}`.execute(db);
+    expect(await ask({ position: at(3, 10) })).toBe(true);
+    await sync(A, at(3, 11), { vms: {}, host: { hardware: { bootId: 'one' } } });
+    expect(await ask({ position: at(3, 12) })).toBe(false);
+  });
+
+  test('never undo maintenance, and many are taken at once', async () => {
+    await sync(A, at(1, 1), { vms: {}, pools: {} });
+    await nodes.setNodePhase(db, A, 'MAINTENANCE');
+    const told = { acknowledged: at(1, 1), stateHash: hashes([]) };
+    const beats = [2, 3, 4].map((number) => beat(A, { position: at(1, number), ...told }));
+    const answers = await Promise.all([...beats, beat(B, { position: at(9, 1) })]);
+    expect(answers.map(({ applied }) => applied)).toEqual([true, true, true, true]);
+    expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'MAINTENANCE' });
+    await sync(A, at(2, 1), { vms: {} });
+    expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'MAINTENANCE' });
+  });
+
+  test('another machine with the same key is refused while the first one is heard of', async () => {
+    const one = { hardware: { smbiosUuid: 'one', bootId: 'boot one' } };
+    const two = { hardware: { smbiosUuid: 'two', bootId: 'boot two' } };
+    const refused = { reason: RefusalReason.DUPLICATE_KEY };
+    await sync(A, at(1, 1), { host: one });
+    await beat(A, { position: at(1, 2), bootId: 'boot one' });
+    await beat(A, { position: at(1, 3), bootId: 'boot two' });
+    await expect(sync(A, at(2, 1), { host: two })).rejects.toMatchObject(refused);
+    await sql`UPDATE node_heartbeats SET boot_heard_at = now() - interval '91 seconds'`.execute(db);
+    expect(await sync(A, at(2, 1), { host: two })).toMatchObject({ applied: true });
+    await expect(beat(A, { position: at(3, 1), bootId: 'boot one' })).rejects.toMatchObject(
+      refused,
+    );
+  });
+});
+
+describe('storage pools', () => {
+  const pool = (id: string, type: PoolType, content: PoolInit = {}): PoolInit => ({
+    ...{ id, name: id, type, health: PoolHealth.HEALTHY, writable: true },
+    usage: { poolId: id, totalBytes: 100n, usedBytes: 40n, availableBytes: 60n },
+    ...content,
+  });
+
+  test('one that hosts share is counted once, others are each host’s own', async () => {
+    const items = [pool('nas:/vms', PoolType.NFS), pool('path:/data', PoolType.DIRECTORY)];
+    for (const id of [A, B]) {
+      expect(await sync(id, at(1, 1), { pools: { items } })).toMatchObject({ applied: true });
+    }
+    const all = await pools.listStoragePools(db);
+    expect(all.map(({ name }) => name).sort()).toEqual(['nas:/vms', 'path:/data', 'path:/data']);
+    const shared = all.find(({ name }) => name === 'nas:/vms')!;
+    expect(shared).toMatchObject({ capacityBytes: 100, phase: 'READY', isManaged: false });
+    expect(await pools.listPoolHostStatuses(db, shared.id)).toHaveLength(2);
+    const value = pool('nas:/vms', PoolType.NFS, { health: PoolHealth.FAILED, problem: 'stale' });
+    const notify = (change: Init<typeof NotifyStorageChangeRequestSchema>) =>
+      state.notifyStorageChange(A, create(NotifyStorageChangeRequestSchema, change));
+    await notify({ position: at(1, 2), change: { case: 'present', value } });
+    expect(await pools.findStoragePool(db, shared.id)).toMatchObject({ phase: 'DEGRADED' });
+    await notify({ position: at(1, 3), change: { case: 'absentId', value: 'nas:/vms' } });
+    expect(await pools.findStoragePool(db, shared.id)).toMatchObject({ phase: 'READY' });
+    await sync(B, at(1, 2), { pools: {} });
+    expect((await pools.listStoragePools(db)).map(({ name }) => name)).toEqual(['path:/data']);
+  });
+
+  test('an assigned one keeps its name, and heartbeats tell how full it is', async () => {
+    const { id } = await pools.createStoragePool(db, {
+      name: 'gold',
+      poolType: 'NFS',
+      assignedNodeIds: [A],
+    });
+    const items = [pool('nas:/gold', PoolType.NFS, { assignedId: id })];
+    await sync(A, at(1, 1), { pools: { items } });
+    await beat(A, {
+      position: at(1, 2),
+      pools: [{ poolId: 'nas:/gold', totalBytes: 200n, usedBytes: 1n, availableBytes: 199n }],
+    });
+    expect(await pools.listStoragePools(db)).toMatchObject([
+      { id, name: 'gold', isManaged: true, capacityBytes: 200, availableBytes: 199 },
+    ]);
+  });
+});
+
+test('whatever comes in whichever order, what is recorded is what the last full states say', async () => {
+  const ids = [ID, '44444444-4444-8444-8444-444444444444'];
+  const states = fc.constantFrom(RUNNING, SHUT_OFF, undefined);
+  const message = fc.record({
+    node: fc.constantFrom(A, B),
+    number: fc.integer({ min: 2, max: 6 }),
+    kind: fc.constantFrom('vm' as const, 'full' as const),
+    states: fc.tuple(states, states),
+  });
+  let epoch = 100;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(message, { maxLength: 8 }),
+      fc.tuple(states, states),
+      fc.tuple(states, states),
+      async (messages, lastA, lastB) => {
+        epoch += 1;
+        const listOf = (all: readonly (PowerState | undefined)[]) =>
+          ids.flatMap((id, index) => (all[index] === undefined ? [] : [vm(id, all[index])]));
+        await sync(A, at(epoch, 1), { vms: {} });
+        await sync(B, at(epoch, 1), { vms: {} });
+        await Promise.all(
+          messages.map(({ node, number, kind, states: all }) => {
+            const position = at(epoch, number);
+            if (kind === 'full') return sync(node, position, { vms: { items: listOf(all) } });
+            return all[0] === undefined
+              ? absent(node, position, ID)
+              : present(node, position, vm(ID, all[0]));
+          }),
+        );
+        const last: Record<string, VmInit[]> = { [A]: listOf(lastA), [B]: listOf(lastB) };
+        await Promise.all(
+          [A, B].map((id) => sync(id, at(epoch, 9), { vms: { items: last[id]! } })),
+        );
+        for (const node of [A, B]) {
+          const { rows } = await sql<{ report: Uint8Array }>`
+            SELECT report FROM reported_vms WHERE node_id = ${node}`.execute(db);
+          expect(hashVmReports(rows.map(({ report }) => report))[1]).toBe(hashes(last[node]!).vms);
+        }
+        for (const [index, id] of ids.entries()) {
+          const claims = [
+            { nodeId: A, state: lastA[index] },
+            { nodeId: B, state: lastB[index] },
+          ].filter(({ state: one }) => one !== undefined);
+          const runs = claims.filter(({ state: one }) => one === RUNNING);
+          const fit = (runs.length > 0 ? runs : claims).map(({ nodeId }) => nodeId);
+          const found = await machine(id);
+          if (claims.length === 0) expect(found).toBeUndefined();
+          else expect(fit).toContain(found?.nodeId);
+        }
+        const both = ids.filter((_, index) => lastA[index] === RUNNING && lastB[index] === RUNNING);
+        expect((await listOpenAlerts(db)).map(({ sourceId }) => sourceId).sort()).toEqual(
+          both.sort(),
+        );
+      },
+    ),
+    { numRuns: 25 },
+  );
+});

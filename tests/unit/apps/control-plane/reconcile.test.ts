@@ -1,0 +1,227 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  type Claim,
+  type KnownVm,
+  type KnownVms,
+  type PowerState,
+  type ReportedVm,
+  reconcileVms,
+  type VmChanges,
+  type VmReport,
+} from '../../../../apps/control-plane/reconciliation/reconcile.ts';
+
+const NODES = ['a', 'b', 'c'] as const;
+const IDS = [1, 2, 3].map((number) => `${number}1111111-1111-8111-8111-111111111111`);
+
+/** What a control plane has recorded, in memory: what `reconcileVms` is applied to. */
+interface World {
+  readonly vms: Map<string, KnownVm & { readonly name: string }>;
+  readonly claims: Map<string, Map<string, ReportedVm>>;
+}
+
+function known({ vms, claims }: World, nodeId: string): KnownVms {
+  const others = [...claims].flatMap(([node, own]) =>
+    node === nodeId
+      ? []
+      : [...own].map(([vmId, { powerState }]) => ({
+          vmId,
+          nodeId: node,
+          powerState,
+          isHeard: true,
+        })),
+  );
+  return {
+    ...{ vms, own: claims.get(nodeId) ?? new Map() },
+    others: Map.groupBy<string, Claim & { vmId: string }>(others, ({ vmId }) => vmId),
+  };
+}
+
+function apply(world: World, nodeId: string, changes: VmChanges): World {
+  const vms = new Map(world.vms);
+  const own = new Map(world.claims.get(nodeId));
+  for (const vm of changes.claimed) own.set(vm.id, vm);
+  for (const id of changes.unclaimed) own.delete(id);
+  const found = { isLost: false, wasSeen: true };
+  for (const vm of changes.discovered) {
+    vms.set(vm.id, { ...vm, ...found, isManaged: false, conflict: [] });
+  }
+  const change = (id: string, to: Partial<KnownVm>) => vms.set(id, { ...vms.get(id)!, ...to });
+  for (const { id, nodeId: node, powerState } of changes.placed) {
+    change(id, { ...found, nodeId: node, powerState });
+  }
+  for (const id of changes.unknown) change(id, { powerState: 'UNKNOWN' });
+  for (const id of changes.lost) change(id, { powerState: 'UNKNOWN', isLost: true });
+  for (const { vmId, nodeIds } of changes.conflicts) change(vmId, { conflict: nodeIds });
+  for (const id of changes.settled) change(id, { conflict: [] });
+  for (const id of changes.removed) vms.delete(id);
+  return { vms, claims: new Map(world.claims).set(nodeId, own) };
+}
+
+function take(world: World, report: VmReport): { world: World; changes: VmChanges } {
+  const changes = reconcileVms(known(world, report.nodeId), report);
+  return { world: apply(world, report.nodeId, changes), changes };
+}
+
+const run = (world: World, reports: readonly VmReport[]) =>
+  reports.reduce((before, report) => take(before, report).world, world);
+
+function reported(id: string, powerState: PowerState, name = 'on the host'): ReportedVm {
+  return { id, name, powerState, report: Buffer.from(`${id} ${name} ${powerState}`) };
+}
+
+const states = fc.constantFrom<PowerState>('RUNNING', 'PAUSED', 'SHUT_OFF', 'CRASHED');
+const vm = fc.record({
+  id: fc.constantFrom(...IDS),
+  powerState: states,
+  name: fc.constantFrom('x', 'y'),
+});
+const list = fc
+  .uniqueArray(vm, { maxLength: 3, selector: ({ id }) => id })
+  .map((all) => all.map(({ id, powerState, name }) => reported(id, powerState, name)));
+const of = (nodeId: fc.Arbitrary<string>): fc.Arbitrary<VmReport> =>
+  fc
+    .oneof(
+      list.map((present) => ({ present, isComplete: true, absent: [] as string[] })),
+      vm.map(({ id, powerState }) => ({
+        ...{ present: [reported(id, powerState)], isComplete: false, absent: [] as string[] },
+      })),
+      fc.constantFrom(...IDS).map((id) => ({ present: [], isComplete: false, absent: [id] })),
+    )
+    .chain((report) => nodeId.map((node) => ({ ...report, nodeId: node })));
+const anyReport = of(fc.constantFrom(...NODES));
+
+/** Two managed machines that nobody has reported yet, and what reports have made of that. */
+const world = fc.array(anyReport, { maxLength: 8 }).map((reports) => run(defined(), reports));
+
+function defined(): World {
+  const vms = IDS.slice(0, 2).map((id) => ({
+    ...{ id, name: 'web', nodeId: null, powerState: 'UNKNOWN' as const, isManaged: true },
+    ...{ isLost: false, wasSeen: false, conflict: [] },
+  }));
+  return { vms: new Map(vms.map((one) => [one.id, one])), claims: new Map() };
+}
+
+const NOTHING: VmChanges = {
+  ...{ claimed: [], unclaimed: [], discovered: [], placed: [], unknown: [], lost: [] },
+  ...{ removed: [], conflicts: [], settled: [], rejected: [] },
+};
+
+const check = (...property: Parameters<typeof fc.property>) =>
+  fc.assert(fc.property(...property), { numRuns: 500 });
+
+test('a report that was applied changes nothing when it comes again', () => {
+  check(world, anyReport, (before, report) => {
+    const { world: after } = take(before as World, report as VmReport);
+    expect(take(after, report as VmReport).changes).toEqual(NOTHING);
+  });
+});
+
+test('names, and who manages a machine, are as they were', () => {
+  check(world, anyReport, (before, report) => {
+    const { vms } = before as World;
+    for (const [id, after] of take(before as World, report as VmReport).world.vms) {
+      const { name, isManaged } = vms.get(id) ?? after;
+      expect(after).toMatchObject({ name, isManaged });
+    }
+  });
+});
+
+test('nothing follows from absence in a list that is not complete', () => {
+  check(world, list, (before, present) => {
+    const report = { nodeId: 'a', isComplete: false, absent: [], present: present as ReportedVm[] };
+    const { changes } = take(before as World, report);
+    expect(changes).toMatchObject({ lost: [], removed: [], unclaimed: [] });
+    const told = new Set(report.present.map(({ id }) => id));
+    for (const { id } of changes.placed) expect(told).toContain(id);
+  });
+});
+
+test('only a complete list of its present node makes a managed machine lost, and nobody else has it', () => {
+  check(world, anyReport, (before, one) => {
+    const report = one as VmReport;
+    const { vms } = before as World;
+    const { changes, world: after } = take(before as World, report);
+    for (const id of changes.lost) {
+      expect(report).toMatchObject({ isComplete: true });
+      expect(vms.get(id)).toMatchObject({ isManaged: true, nodeId: report.nodeId });
+      expect([...after.claims.values()].some((own) => own.has(id))).toBe(false);
+    }
+    for (const id of changes.removed) expect(vms.get(id)).toMatchObject({ isManaged: false });
+  });
+});
+
+test('a machine that moves is on the other host in the end, in both orders, and not lost', () => {
+  check(world, fc.constantFrom(...IDS), fc.boolean(), states, (before, id, goneFirst, state) => {
+    const own = reported(id as string, state as PowerState);
+    const alone = NODES.map((nodeId) => ({ nodeId, isComplete: true, absent: [], present: [] }));
+    const here = { nodeId: 'a', isComplete: true, absent: [], present: [own] };
+    const there = { ...here, nodeId: 'b' };
+    const gone = { ...here, present: [] };
+    const moved = run(before as World, [
+      ...alone,
+      here,
+      ...(goneFirst ? [gone, there] : [there, gone]),
+    ]);
+    const [found] = [moved.vms.get(id as string)];
+    expect(found).toMatchObject({ nodeId: 'b', powerState: state, isLost: false, conflict: [] });
+    expect(take(moved, gone).changes).toEqual(NOTHING);
+  });
+});
+
+test('whatever one run of an agent sent before, its full state says the same in the end', () => {
+  check(world, fc.array(of(fc.constant('a')), { maxLength: 6 }), list, (before, sent, present) => {
+    const last = { nodeId: 'a', isComplete: true, absent: [], present: present as ReportedVm[] };
+    const long = run(before as World, [...(sent as VmReport[]), last]);
+    const short = run(before as World, [last]);
+    expect(long.claims).toEqual(short.claims);
+    for (const id of IDS) {
+      // Which of several hosts with equal claims has it depends on which had it before.
+      if ([...long.claims.values()].filter((own) => own.has(id)).length > 1) continue;
+      const { isLost = true, powerState, nodeId, conflict } = long.vms.get(id) ?? {};
+      const other = short.vms.get(id);
+      if (nodeId === 'a' && isLost) continue;
+      expect({ powerState, nodeId, conflict }).toEqual({
+        ...{ powerState: other?.powerState, nodeId: other?.nodeId, conflict: other?.conflict },
+      });
+    }
+  });
+});
+
+test('what cannot be a machine is named, and all others are taken', () => {
+  const bad = fc.constantFrom(
+    '',
+    'x',
+    IDS[0]!.replace('1', 'G'),
+    '00000000-0000-0000-0000-000000000000',
+  );
+  check(world, list, bad, (before, present, id) => {
+    const wrong = reported(id as string, 'RUNNING');
+    const report = { nodeId: 'a', isComplete: true, absent: [], present: present as ReportedVm[] };
+    const alone = take(before as World, report).changes;
+    const both = take(before as World, { ...report, present: [wrong, ...report.present] }).changes;
+    expect(both).toMatchObject({ ...alone, rejected: [id], claimed: [wrong, ...alone.claimed] });
+  });
+});
+
+test('several hosts that run a machine are a conflict, and it stays where it is', () => {
+  check(world, anyReport, (before, one) => {
+    const { world: after } = take(before as World, one as VmReport);
+    for (const [id, { nodeId, conflict }] of after.vms) {
+      const runs = [...after.claims].filter(([, own]) => own.get(id)?.powerState === 'RUNNING');
+      const nodes = runs.map(([node]) => node).sort();
+      expect(conflict).toEqual(nodes.length > 1 ? nodes : []);
+      const was = (before as World).vms.get(id)?.nodeId ?? null;
+      if (was !== null && nodes.includes(was)) expect(nodeId).toBe(was);
+      else if (nodes.length > 0) expect(nodes).toContain(nodeId);
+    }
+  });
+});
+
+test('what is kept of a node is what it says', () => {
+  check(world, list, (before, present) => {
+    const report = { nodeId: 'a', isComplete: true, absent: [], present: present as ReportedVm[] };
+    const own = take(before as World, report).world.claims.get('a');
+    expect(own).toEqual(new Map(report.present.map((one) => [one.id, one])));
+  });
+});
