@@ -22,6 +22,8 @@ export interface Machine {
   cpus?: number;
   /** Whether KVM works in it, as far as QEMU can do that; false if absent. */
   nesting?: boolean;
+  /** Whether the watchdog of a `q35` restarts it, as a real board's does; false if absent: then it has none. */
+  watchdog?: boolean;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
   forwards?: readonly Forward[];
   /** A network that it shares with other machines, in place of QEMU's own. */
@@ -94,7 +96,7 @@ export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
 /** QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
   const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
-  const { board = boards[0], memory = 2048, cpus = 2, nesting = false } = machine;
+  const { board = boards[0], memory = 2048, cpus = 2, nesting = false, watchdog } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
@@ -102,6 +104,7 @@ export function machineArguments(machine: Machine, setup: Setup): string[] {
   return [
     ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
     ...[...screen, '-device', 'virtio-rng-pci'],
+    ...(watchdog && board === 'q35' ? ['-global', 'ICH9-LPC.noreboot=false'] : []),
     ...channels(setup.access),
     ...firmware(machine, setup),
     ...kernel(machine.medium),

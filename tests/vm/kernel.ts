@@ -24,3 +24,9 @@ export async function expectKernelSettings(story: Story): Promise<void> {
   await succeed(story, `! ${asNobody('dmesg')} 2>/dev/null`);
   expect(await succeed(story, asNobody('head -n 1 /proc/kallsyms'))).toMatch(/^0+ /);
 }
+
+/** The board's watchdog is fed, and restarts the machine a minute after it is not. */
+export async function expectWatchdog(story: Story): Promise<void> {
+  const told = 'cd /sys/class/watchdog/watchdog0 && cat state timeout; cd';
+  expect(await succeed(story, told)).toBe('active\n60\n');
+}

@@ -11,7 +11,7 @@ import {
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { expectBond, expectDocumentedPorts, expectNatNetwork, layWire } from './guest-networks.ts';
-import { expectKernelSettings } from './kernel.ts';
+import { expectKernelSettings, expectWatchdog } from './kernel.ts';
 import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
@@ -50,9 +50,10 @@ test(
       await expectIscsiPool(story);
       await powerOff(story);
     }
-    await using story = await boot('quantix-os-network-again', otherwise);
+    await using story = await boot('quantix-os-network-again', { ...otherwise, watchdog: true });
     await untilReady(story);
     await logIn(story);
+    await expectWatchdog(story);
     await expectStatic(story);
     await expectPoolsUpAgain(story);
     await setDhcpOnScreen(story);

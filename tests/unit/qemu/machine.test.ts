@@ -35,6 +35,13 @@ test('it runs on the CPU or by translation', () => {
   ]);
 });
 
+test('the watchdog of a q35 restarts it where that is wanted', () => {
+  const reboots = ['ICH9-LPC.noreboot=false'];
+  expect(values('-global', { board: 'q35', watchdog: true }, {})).toEqual(reboots);
+  expect(values('-global', { board: 'pc', watchdog: true }, {})).toEqual([]);
+  expect(values('-global', { board: 'q35' }, {})).toEqual([]);
+});
+
 test('one in which KVM is to work has AMD’s instructions for that, where its CPU is translated', () => {
   const nesting = (acceleration: Setup['acceleration']) =>
     values('-cpu', { nesting: true }, { acceleration });
