@@ -136,7 +136,7 @@ export async function readFleetPools(
     usedBytes: number | null;
     availableBytes: number | null;
   }>`
-    SELECT pool_id, status.node_id, hostname, phase, received_at, health, mount_path, problem,
+    SELECT pool_id, status.node_id, hostname, phase, received_at, status.health, mount_path, problem,
       total_bytes, used_bytes, available_bytes
     FROM pool_host_statuses AS status JOIN nodes AS node ON node.id = status.node_id
     LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = status.node_id
