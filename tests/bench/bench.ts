@@ -8,6 +8,7 @@ import { measureBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
 import { measureCommands } from './commands.ts';
 import { measureDatabase } from './database.ts';
+import { measureFleet } from './fleet.ts';
 import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
@@ -34,6 +35,7 @@ const figures: Figure[] = [
   ...(await measurePrograms(PROJECT, RUNS)),
   ...(await measureCommands(RUNS)),
   ...(await measureDatabase(RUNS)),
+  ...(await measureFleet()),
 ];
 const profiles = images.map(({ image }) => image);
 for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));

@@ -7,6 +7,7 @@ import { Fleet } from './fleet.ts';
 import { MemoryPlane } from './memory-plane.ts';
 import { findDifferences, untilRight } from './oracle.ts';
 import type { Plane } from './plane.ts';
+import { StackPlane } from './stack-plane.ts';
 
 /** Milliseconds: for as long as agents wait between two heartbeats, and then some. */
 const PATIENCE = 60_000;
@@ -20,14 +21,17 @@ const CHAOS: ChaosOptions = {
   clockSkew: 90_000,
 };
 
-/** Thirty agents join, then everything happens to them; in the end all is right. */
-async function expectRightAfterChaos(plane: Plane): Promise<void> {
+/** Thirty agents join, then everything happens to them, and to the control plane what is done meanwhile; in the end all is right. */
+async function expectRightAfterChaos(
+  plane: Plane,
+  meanwhile: () => Promise<void> = async () => undefined,
+): Promise<void> {
   await using fleet = await Fleet.start({ agents: 30, vms: 20, random: () => 0 });
   const { agents } = fleet;
   await fleet.join(plane);
   await untilRight(agents, plane, PATIENCE);
   const random = new Random(1);
-  await rage({ agents, plane, random }, CHAOS, 3000);
+  await Promise.all([rage({ agents, plane, random }, CHAOS, 3000), meanwhile()]);
   await untilRight(agents, plane, PATIENCE);
   const [first] = agents;
   first?.host.vms.clear();
@@ -45,6 +49,15 @@ test('thirty agents that are killed, whose machines move and are switched, whose
     await memory.door.close();
   }
 });
+
+test(
+  'the same agents end with all of it in the database of a control plane that is killed meanwhile: nothing of it contradicts itself, and no task is open',
+  async () => {
+    await using plane = await StackPlane.start();
+    await expectRightAfterChaos(plane, () => plane.killAndRestart());
+  },
+  4 * PATIENCE,
+);
 
 test('the command line of qx-fleet says what happens, and what is wrong with it', () => {
   const words = ['--agents', '100', '--kill', '10%', '--move-vms', '5/s', '--clock-skew', '90s'];

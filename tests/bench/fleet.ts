@@ -1,0 +1,122 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FleetAgent } from '../fleet/agent.ts';
+import { Fleet } from '../fleet/fleet.ts';
+import { untilRight } from '../fleet/oracle.ts';
+import { StackPlane } from '../fleet/stack-plane.ts';
+import type { Figure } from './measure.ts';
+
+/** A fleet: hosts, and virtual machines of each. */
+const HOSTS = Number(process.env.FLEET ?? 1_000);
+const MACHINES = 50;
+/** Hosts whose agents go on while all others begin anew: theirs are the virtual machines that change meanwhile. */
+const CALM = 20;
+/** Milliseconds over which the steady state is looked at: two heartbeats of each host. */
+const SPAN = 60_000;
+/** Milliseconds that anything may take at most. */
+const PATIENCE = 300_000;
+/** Milliseconds between two looks. */
+const LOOK = 50;
+
+/**
+ * Measures a control plane with its PostgreSQL, etcd and Redis under a fleet of real agents, which share the processors with
+ * it.
+ */
+export async function measureFleet(): Promise<Figure[]> {
+  await using plane = await StackPlane.start();
+  let streams = 0;
+  const log = (line: string) => {
+    if (line.endsWith('takes commands of the control plane')) streams += 1;
+  };
+  await using fleet = await Fleet.start({ agents: HOSTS, vms: MACHINES, log });
+  const { agents } = fleet;
+  await fleet.join(plane);
+  await untilRight(agents, plane, PATIENCE);
+
+  const storm = await measureFullStates(agents, plane);
+  await untilRight(agents, plane, PATIENCE);
+  const { share, memory, heartbeat } = await measureSteadyState(agents, plane);
+
+  streams = 0;
+  const killed = performance.now();
+  await plane.killAndRestart();
+  while (streams < HOSTS) await within(killed);
+  await untilRight(agents, plane, PATIENCE);
+  const back = (performance.now() - killed) / 1000;
+
+  const of = `${HOSTS} hosts with ${MACHINES} virtual machines each`;
+  return [
+    { what: 'control plane, steady state', value: share * 100, limit: 5, unit: '%', note: of },
+    { what: 'control plane: resident memory', value: memory / 1e6, limit: 250, unit: 'MB' },
+    { what: 'heartbeat, p99', value: heartbeat, limit: 15, unit: 'ms' },
+    { what: 'all hosts are back after kill -9', value: back, limit: 15, unit: 's' },
+    { what: 'full states of all hosts at once', value: storm.seconds, limit: 5, unit: 's' },
+    { what: 'a change in its row meanwhile, p99', value: storm.change, limit: 1, unit: 's' },
+  ];
+}
+
+/** Nearly all agents begin anew at once; seconds until their full states are there, and until a change of another host is. */
+async function measureFullStates(
+  agents: readonly FleetAgent[],
+  plane: StackPlane,
+): Promise<{ seconds: number; change: number }> {
+  const anew = agents.slice(CALM);
+  await Promise.all(anew.map((agent) => agent.kill()));
+  const moment = new Date();
+  const began = performance.now();
+  await Promise.all(anew.map((agent) => agent.start()));
+  const over = new AbortController();
+  const changing = measureChanges(agents.slice(0, CALM), plane, over.signal);
+  try {
+    while ((await plane.fullStatesSince(moment)) < anew.length) await within(began);
+    return { seconds: (performance.now() - began) / 1000, change: await ended(changing, over) };
+  } finally {
+    over.abort();
+  }
+}
+
+async function ended(changing: Promise<number[]>, over: AbortController): Promise<number> {
+  over.abort();
+  return percentile(await changing, 0.99);
+}
+
+/** Seconds from each of many changes of power states until their rows have it. */
+async function measureChanges(
+  agents: readonly FleetAgent[],
+  plane: StackPlane,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const took: number[] = [];
+  for (let round = 0; !signal.aborted; round += 1) {
+    const host = agents[round % agents.length]?.host;
+    const vm = host?.vms.values().next().value;
+    if (host === undefined || vm === undefined) throw new Error('no virtual machine to change');
+    const isOn = vm.state === 'running';
+    const began = performance.now();
+    host.put({ ...vm, state: isOn ? 'shutoff' : 'running' });
+    while ((await plane.powerState(vm.id)) !== (isOn ? 'SHUT_OFF' : 'RUNNING')) await within(began);
+    took.push((performance.now() - began) / 1000);
+  }
+  return took;
+}
+
+async function measureSteadyState(agents: readonly FleetAgent[], plane: StackPlane) {
+  const heartbeats: number[] = [];
+  for (const { host } of agents) host.onHeartbeat = (took) => heartbeats.push(took);
+  const before = await plane.usage();
+  await wait(SPAN);
+  const { cpu, memory } = await plane.usage();
+  for (const { host } of agents) host.onHeartbeat = () => undefined;
+  const share = (cpu - before.cpu) / (SPAN / 1000);
+  return { share, memory, heartbeat: percentile(heartbeats, 0.99) };
+}
+
+/** Waits a moment. @throws if it has been waited for too long since then */
+async function within(began: number): Promise<void> {
+  if (performance.now() - began > PATIENCE) throw new Error('the fleet does not get there');
+  await wait(LOOK);
+}
+
+function percentile(figures: readonly number[], share: number): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
