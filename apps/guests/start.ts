@@ -1,37 +1,66 @@
+import { access } from 'node:fs/promises';
 import { readNames } from '../host/read.ts';
 import { LibvirtError } from '../libvirt/error.ts';
 import { type Libvirt, virsh } from '../libvirt/virsh.ts';
+import { type Clock, systemClock } from '../watch/clock.ts';
 import { type Guest, readGuests, runs } from './inventory.ts';
 import type { GuestPlaces } from './places.ts';
 import type { GuestSettings } from './settings.ts';
+
+/** Milliseconds from a question that libvirt did not answer to the next. */
+const ASK_AGAIN_AFTER = 5_000;
 
 /** Milliseconds that libvirt may take to start a guest, or to read the memory of one that was saved. */
 const PATIENCE = 600_000;
 
 export interface StartOptions {
   libvirt: Libvirt;
-  places: Pick<GuestPlaces, 'ran'>;
+  places: Pick<GuestPlaces, 'ran' | 'stopping'>;
   settings: Pick<GuestSettings, 'startWhatRan'>;
   say: (line: string) => void;
+  clock?: Pick<Clock, 'sleep'>;
 }
 
 /**
  * Starts guests after a boot, one after the other in their order: those that are marked autostart, those that were saved when
- * the host went down, and where the settings say so all that ran then. One that does not start holds up no other.
+ * the host went down, and where the settings say so all that ran then. One that does not start holds up no other. Libvirt is
+ * waited for, however long it takes: on a slow host it answers late, and nobody else would start them then.
  * @returns names of those that did not start
- * @throws LibvirtError if libvirt does not answer
+ * @throws LibvirtError if libvirt does not answer until the signal is aborted, or the host goes down
  */
-export async function startGuests({
-  libvirt,
-  places,
-  settings,
-  say,
-}: StartOptions): Promise<string[]> {
+export async function startGuests(options: StartOptions): Promise<string[]> {
+  const { libvirt, places, say, clock = systemClock } = options;
+  const { signal = new AbortController().signal } = libvirt;
+  const round = { options, seen: new Set<string>(), failed: [] };
+  for (let told = ''; ; ) {
+    try {
+      await startRound(round);
+      return round.failed;
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      if (error.message !== told) say(`libvirt is waited for: ${error.message}`);
+      told = error.message;
+      await clock.sleep(ASK_AGAIN_AFTER, signal);
+      if (signal.aborted || (await isThere(places.stopping))) throw error;
+    }
+  }
+}
+
+interface Round {
+  readonly options: StartOptions;
+  /** Ids of those whose turn was; somebody may have ended one since. */
+  readonly seen: Set<string>;
+  /** Names. */
+  readonly failed: string[];
+}
+
+/** @throws LibvirtError if libvirt does not answer */
+async function startRound({ options, seen, failed }: Round): Promise<void> {
+  const { libvirt, places, settings, say } = options;
   const guests = await readGuests(libvirt);
   const ran = new Set(await readNames(places.ran));
-  const failed: string[] = [];
   for (const guest of guests) {
-    if (runs(guest) || !(await isWanted(guest))) continue;
+    if (seen.has(guest.id) || runs(guest) || !(await isWanted(guest))) continue;
     try {
       await virsh(libvirt, ['start', guest.id], PATIENCE);
       say(`${guest.name} is started`);
@@ -40,8 +69,8 @@ export async function startGuests({
       failed.push(guest.name);
       say(`${guest.name} does not start: ${error.message}`);
     }
+    seen.add(guest.id);
   }
-  return failed;
 
   async function isWanted({ id, autostart }: Guest): Promise<boolean> {
     if (autostart) return true;
@@ -51,5 +80,18 @@ export async function startGuests({
 
   async function isSaved(id: string): Promise<boolean> {
     return /^Managed save: +yes$/m.test(await virsh(libvirt, ['dominfo', id]));
+  }
+}
+
+function isUnavailable(error: unknown): error is LibvirtError {
+  return error instanceof LibvirtError && error.failure === 'unavailable';
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startGuests } from '../../../../apps/guests/start.ts';
@@ -33,6 +33,7 @@ async function world() {
   const common = { libvirt: { uri: daemon.uri }, places, say: (line: string) => said.push(line) };
   return {
     daemon,
+    common,
     places,
     said,
     stop: (within: number) => stopGuests({ ...common, within }),
@@ -137,8 +138,33 @@ here(
 );
 
 here('without libvirt nothing is taken for stopped', async () => {
-  const { daemon, stop, start } = await world();
+  const { daemon, stop } = await world();
   await daemon.kill();
   await expect(stop(1)).rejects.toThrow('libvirt is not running');
-  await expect(start(true)).rejects.toThrow('libvirt is not running');
+});
+
+here('a libvirt that answers late is waited for, and the guests start then', async () => {
+  const { daemon, common, said } = await world();
+  await daemon.kill();
+  const { promise: isBack, resolve: goOn } = Promise.withResolvers<void>();
+  const clock = { sleep: () => isBack };
+  const started = startGuests({ ...common, settings: { startWhatRan: false }, clock });
+  await vi.waitFor(() => expect(said).toEqual([expect.stringMatching(/^libvirt is waited for: /)]));
+  await daemon.start();
+  await daemon.virsh('destroy', 'test');
+  await daemon.define(definition('mail', 1));
+  await daemon.virsh('autostart', 'mail');
+  goOn();
+  await expect(started).resolves.toEqual([]);
+  expect(await running(daemon)).toEqual(['mail']);
+});
+
+here('a host that goes down waits for no libvirt', async () => {
+  const { daemon, common, places } = await world();
+  await daemon.kill();
+  await mkdir(dirname(places.stopping));
+  await writeFile(places.stopping, '');
+  const clock = { sleep: async () => undefined };
+  const started = startGuests({ ...common, settings: { startWhatRan: true }, clock });
+  await expect(started).rejects.toMatchObject({ failure: 'unavailable' });
 });
