@@ -148,17 +148,31 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const serveAgents = async () => {
     // Loaded after the first look, as etcd's client is.
-    const [{ serveNodes }, { openNodeState, readKept }] = await Promise.all([
-      import('./node-service/serve.ts'),
-      import('./reconciliation/node-state.ts'),
-    ]);
+    const [{ serveNodes }, { openNodeState, readKept }, { ClaimLocks }, { startMonitor }] =
+      await Promise.all([
+        import('./node-service/serve.ts'),
+        import('./reconciliation/node-state.ts'),
+        import('./reconciliation/claim-locks.ts'),
+        import('./monitor/monitor.ts'),
+      ]);
     const leadership: Pick<Election, 'asLeader'> = {
       asLeader: async (task) => {
         if (election === undefined) throw new NotLeaderError();
         return await election.asLeader(task);
       },
     };
-    const state = openNodeState({ database, leadership, log });
+    // What nodes report is recorded while etcd is stopped, too; only who leads for certain concludes anything from silence.
+    const recording: Pick<Election, 'asLeader'> = {
+      asLeader: async (task) => {
+        if (election === undefined) throw new NotLeaderError();
+        return await election.untilOvertaken(task);
+      },
+    };
+    const locks = new ClaimLocks();
+    const clock = monotonicClock;
+    const monitor = startMonitor({ database, leadership, locks, clock, log, signal });
+    const { onHeard } = monitor;
+    const state = openNodeState({ database, leadership: recording, locks, onHeard, log });
     const address = databaseAddress(config);
     const { agents } = config;
     const options = {
@@ -176,6 +190,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       }
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
+    await monitor.ended;
   };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {

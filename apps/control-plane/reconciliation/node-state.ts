@@ -92,6 +92,8 @@ export interface NodeStateOptions {
   readonly heartbeatInterval?: number;
   /** Told of each message of a node that was taken, so that the monitor knows when it was heard of. */
   readonly onHeard?: (nodeId: string) => void;
+  /** Shared with whoever else draws conclusions about virtual machines. */
+  readonly locks?: ClaimLocks;
 }
 
 /** Most heartbeats that are recorded in one transaction. */
@@ -104,7 +106,7 @@ const COPY_WITHIN = 3;
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** A transaction of the leader, with what is to be let go of when it has ended. */
-interface Work {
+export interface Work {
   readonly transaction: Transaction<DB>;
   readonly now: Date;
   /** Waits until nobody else draws conclusions about these virtual machines; lasts until the transaction has ended. */
@@ -114,8 +116,7 @@ interface Work {
 /** Takes what nodes report. */
 export function openNodeState(options: NodeStateOptions): NodeState {
   const { database, leadership, log, onHeard = () => undefined } = options;
-  const { heartbeatInterval = HEARTBEAT_INTERVAL } = options;
-  const locks = new ClaimLocks();
+  const { heartbeatInterval = HEARTBEAT_INTERVAL, locks = new ClaimLocks() } = options;
 
   const asLeader = async <T>(work: (one: Work) => Promise<T>): Promise<T> => {
     const held: (() => void)[] = [];
@@ -386,7 +387,7 @@ async function reconcileNodePools(
 }
 
 /** Finds out anew where virtual machines are on which nodes that come or go and others have a claim. */
-async function settleContested(
+export async function settleContested(
   { transaction, now, lock }: Work,
   nodeIds: readonly string[],
 ): Promise<void> {

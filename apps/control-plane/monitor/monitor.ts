@@ -1,0 +1,171 @@
+import { sql } from 'kysely';
+import { messageOf } from '../../error.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { MonotonicClock } from '../coordination/clock.ts';
+import { type Election, NotLeaderError } from '../coordination/election.ts';
+import type { Database, Executor } from '../database/database.ts';
+import { raiseAlert } from '../database/repositories/alerts.ts';
+import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
+import type { NodePhase } from '../database/repositories/nodes.ts';
+import type { ClaimLocks } from '../reconciliation/claim-locks.ts';
+import { HEARTBEAT_INTERVAL, settleContested } from '../reconciliation/node-state.ts';
+import { NodeWatch } from './watch.ts';
+
+/** Titles of the alerts, by which they are found again. */
+const SILENT_NODE = 'The host is not heard of';
+const MASS_SILENCE = 'Most hosts went silent at once';
+
+export interface MonitorOptions {
+  readonly database: Database;
+  /** Only the leader concludes anything from silence. */
+  readonly leadership: Pick<Election, 'asLeader'>;
+  /** Those of openNodeState. */
+  readonly locks: ClaimLocks;
+  readonly clock: MonotonicClock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Seconds. */
+  readonly heartbeatInterval?: number;
+}
+
+/** Watches whether nodes are heard of. */
+export interface Monitor {
+  /** A message of a node was taken. */
+  readonly onHeard: (nodeId: string) => void;
+  /** Works until the signal is aborted. */
+  readonly ended: Promise<void>;
+}
+
+interface KnownNode {
+  readonly id: string;
+  readonly hostname: string;
+  readonly phase: NodePhase;
+  readonly hasAlert: boolean;
+}
+
+/** Looks again and again, while this program leads, which nodes are silent, and records what follows. */
+export function startMonitor(options: MonitorOptions): Monitor {
+  const { database, leadership, locks, clock, log, signal } = options;
+  const interval = (options.heartbeatInterval ?? HEARTBEAT_INTERVAL) * 1000;
+  const watch = new NodeWatch(interval);
+  let ledWith: number | undefined;
+  let told = '';
+
+  const look = async (epoch: number) => {
+    if (ledWith !== epoch) watch.begin(clock.now());
+    ledWith = epoch;
+    const nodes = await readNodes(database.db);
+    const { overdue, isMassOpen } = await readAlerts(database.db);
+    const decisions = watch.look(nodes, clock.now());
+    const isMass = decisions.isMass ?? isMassOpen;
+    const wanted = new Set(decisions.alert);
+    const alerts = nodes.filter(({ id, hasAlert }) => wanted.has(id) && !hasAlert);
+    const changes = decisions.disconnect.length + alerts.length + overdue.length;
+    if (changes === 0 && isMassOpen === isMass) return;
+    const held: (() => void)[] = [];
+    try {
+      await writeAsLeader(database, epoch, async (transaction) => {
+        const now = new Date();
+        // Those that were heard of since the look stay as they are.
+        const gone = decisions.disconnect.filter((id) => watch.silence(id, clock.now()) > interval);
+        const disconnected = await disconnect(transaction, gone);
+        const lock = async (ids: Iterable<string>) => void held.push(await locks.acquire(ids));
+        if (disconnected.length > 0) {
+          await settleContested({ transaction, now, lock }, disconnected);
+        }
+        await resolveNodes(transaction, now);
+        for (const { id, hostname, phase } of alerts) {
+          if (phase !== 'DISCONNECTED' && !disconnected.includes(id)) continue;
+          await raiseAlert(transaction, {
+            severity: 'CRITICAL',
+            title: SILENT_NODE,
+            message: `nothing was heard of it for ${(3 * interval) / 1000} seconds: its virtual machines are shown as they were seen last`,
+            ...{ sourceType: 'HOST', sourceId: id, sourceName: hostname },
+          });
+        }
+        if (isMass && !isMassOpen) await raiseMass(transaction);
+        if (!isMass && isMassOpen) await resolveMass(transaction, now);
+      });
+    } finally {
+      for (const release of held) release();
+    }
+    if (isMass && !isMassOpen) log.warning('most hosts went silent at once');
+    for (const id of decisions.disconnect) log.warning(`${id} is not heard of`);
+  };
+
+  const work = async () => {
+    while (!signal.aborted) {
+      // Jittered, so that looks do not keep step with heartbeats.
+      await clock.sleep((interval / 6) * (0.8 + 0.4 * Math.random()), signal);
+      if (signal.aborted) return;
+      try {
+        await leadership.asLeader(look);
+        told = '';
+      } catch (error) {
+        if (error instanceof NotLeaderError || error instanceof FencedError) ledWith = undefined;
+        else if (messageOf(error) !== told) {
+          told = messageOf(error);
+          log.warning(`silent hosts cannot be looked for: ${told}`);
+        }
+      }
+    }
+  };
+  return { onHeard: (id) => watch.heard(id, clock.now()), ended: work() };
+}
+
+/** Members, and whether their silence is told already. */
+async function readNodes(db: Executor): Promise<KnownNode[]> {
+  const { rows } = await sql<KnownNode>`
+    SELECT node.id, node.hostname, node.phase, EXISTS (
+      SELECT FROM alerts WHERE source_type = 'HOST' AND source_id = node.id AND title = ${SILENT_NODE}
+        AND resolved_at IS NULL) AS has_alert
+    FROM nodes AS node
+    WHERE NOT EXISTS (SELECT FROM departed_nodes AS gone WHERE gone.node_id = node.id)`.execute(db);
+  return rows;
+}
+
+/** Open alerts about nodes that are heard of, or are members no more. */
+const OVERDUE = sql`source_type = 'HOST' AND title = ${SILENT_NODE} AND resolved_at IS NULL AND NOT EXISTS (
+  SELECT FROM nodes AS node WHERE node.id = alerts.source_id AND node.phase = 'DISCONNECTED'
+    AND NOT EXISTS (SELECT FROM departed_nodes AS gone WHERE gone.node_id = node.id))`;
+
+async function readAlerts(db: Executor): Promise<{ overdue: unknown[]; isMassOpen: boolean }> {
+  const { rows: overdue } = await sql`SELECT id FROM alerts WHERE ${OVERDUE}`.execute(db);
+  const { rows: mass } = await sql`
+    SELECT id FROM alerts
+    WHERE source_type = 'CONTROL_PLANE' AND title = ${MASS_SILENCE} AND resolved_at IS NULL`.execute(
+    db,
+  );
+  return { overdue, isMassOpen: mass.length > 0 };
+}
+
+/** @returns those whose phase was still one that silence ends */
+async function disconnect(db: Executor, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await sql<{ id: string }>`
+    UPDATE nodes SET phase = 'DISCONNECTED'
+    WHERE id = ANY (${ids}::uuid[]) AND phase IN ('READY', 'NOT_READY')
+    RETURNING id`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+async function resolveNodes(db: Executor, now: Date): Promise<void> {
+  await sql`UPDATE alerts SET resolved_at = ${now} WHERE ${OVERDUE}`.execute(db);
+}
+
+async function raiseMass(db: Executor): Promise<void> {
+  await raiseAlert(db, {
+    severity: 'CRITICAL',
+    title: MASS_SILENCE,
+    message: 'it is likelier that the control plane is cut off: look at its network',
+    ...{ sourceType: 'CONTROL_PLANE', sourceName: 'monitor' },
+  });
+}
+
+async function resolveMass(db: Executor, now: Date): Promise<void> {
+  await sql`
+    UPDATE alerts SET resolved_at = ${now}
+    WHERE source_type = 'CONTROL_PLANE' AND title = ${MASS_SILENCE} AND resolved_at IS NULL`.execute(
+    db,
+  );
+}

@@ -1,0 +1,112 @@
+import { create } from '@bufbuild/protobuf';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import type { MonotonicClock } from '../../apps/control-plane/coordination/clock.ts';
+import { NotLeaderError } from '../../apps/control-plane/coordination/election.ts';
+import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
+import { startMonitor } from '../../apps/control-plane/monitor/monitor.ts';
+import { ClaimLocks } from '../../apps/control-plane/reconciliation/claim-locks.ts';
+import { openNodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
+import {
+  HeartbeatRequestSchema,
+  SyncFullStateRequestSchema,
+} from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { PowerState } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
+import { openTestDatabase, SILENT } from './database.ts';
+
+const A = '11111111-1111-8111-8111-111111111111';
+const VM = '33333333-3333-8333-8333-333333333333';
+
+/** Time that passes as it is told to, one sleep after the other. */
+function simulated() {
+  let now = 0;
+  let wake = Promise.withResolvers<void>();
+  let asleep = Promise.withResolvers<void>();
+  const clock: MonotonicClock = {
+    now: () => now,
+    async sleep(milliseconds, signal) {
+      signal.addEventListener('abort', () => wake.resolve(), { once: true });
+      asleep.resolve();
+      await wake.promise;
+      wake = Promise.withResolvers();
+      now += milliseconds;
+    },
+  };
+  const pass = async (seconds: number) => {
+    const end = now + seconds * 1000;
+    while (now < end) {
+      await asleep.promise;
+      asleep = Promise.withResolvers();
+      wake.resolve();
+      await asleep.promise;
+    }
+  };
+  return { clock, pass };
+}
+
+test('a silent host is disconnected with one alert until it is heard of, by the leader alone', async () => {
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  const { db } = database;
+  await sql`UPDATE leadership SET epoch = 7`.execute(db);
+  let leads = true;
+  const leadership = {
+    asLeader: async <T>(work: (epoch: number) => Promise<T>) => {
+      if (!leads) throw new NotLeaderError();
+      return await work(7);
+    },
+  };
+  const recording = { asLeader: <T>(work: (epoch: number) => Promise<T>) => work(7) };
+  const ending = new AbortController();
+  const { clock, pass } = simulated();
+  const locks = new ClaimLocks();
+  const { signal } = ending;
+  const monitor = startMonitor({ database, leadership, locks, clock, log: SILENT, signal });
+  const { onHeard } = monitor;
+  const state = openNodeState({ database, leadership: recording, locks, onHeard, log: SILENT });
+  await nodes.registerNode(db, { id: A, hostname: 'host', managementIp: null, spec: {} });
+  const sync = create(SyncFullStateRequestSchema, {
+    ...{
+      position: { epoch: 1n, number: 1n },
+      part: 1,
+      last: true,
+      hypervisor: { available: true },
+    },
+    vms: { items: [{ id: VM, name: 'web', powerState: PowerState.RUNNING }] },
+  });
+  await state.syncFullState(
+    A,
+    (async function* () {
+      yield sync;
+    })(),
+  );
+  const phase = async () => (await nodes.findNode(db, A))?.phase;
+  const machines = () => db.selectFrom('virtualMachines').selectAll().execute();
+  const alerts = () => db.selectFrom('alerts').selectAll().execute();
+  const before = await machines();
+  expect([await phase(), before.length]).toEqual(['READY', 1]);
+
+  leads = false;
+  await pass(600);
+  expect([await phase(), await alerts()]).toEqual(['READY', []]);
+
+  leads = true;
+  await pass(60);
+  expect([await phase(), await alerts()]).toEqual(['READY', []]);
+  await pass(300);
+  expect(await phase()).toBe('DISCONNECTED');
+  expect(await machines()).toEqual(before);
+  expect(await alerts()).toMatchObject([{ sourceId: A, sourceName: 'host', resolvedAt: null }]);
+
+  const position = { epoch: 1n, number: 1n };
+  const hypervisor = { available: true };
+  await state.heartbeat(
+    A,
+    create(HeartbeatRequestSchema, { position, hostname: 'host', hypervisor }),
+  );
+  await pass(30);
+  expect(await phase()).not.toBe('DISCONNECTED');
+  expect(await alerts()).toMatchObject([{ sourceId: A, resolvedAt: expect.any(Date) }]);
+  ending.abort();
+  await monitor.ended;
+});
