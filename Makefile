@@ -80,7 +80,7 @@ test-net: node_modules/.ready ## Try the network programs in namespaces, against
 
 test-images: node_modules/.ready ## Run what the next three do, side by side
 	@$(QX) doctor --install
-	$(VITEST) --project build --project docker --project vm
+	$(VITEST) --project build --project docker --project vm --project pair
 
 test-build: node_modules/.ready ## Build real images: twice the same, only what changed, refusals
 	@$(QX) doctor --install
@@ -90,9 +90,9 @@ test-docker: node_modules/.ready ## Build in Docker: the same ISO as outside; sk
 	@$(QX) doctor --install
 	$(VITEST) --project docker
 
-test-vm: node_modules/.ready ## Boot the ISOs and look
+test-vm: node_modules/.ready ## Boot the ISOs and look, one by one and both together
 	@$(QX) doctor --install
-	$(VITEST) --project vm
+	$(VITEST) --project vm --project pair
 
 screens: node_modules/.ready ## Draw the pictures of the consoles' screens anew
 	$(NODE) tests/screens/write.ts

@@ -29,7 +29,8 @@ const IMAGES = {
 
 /**
  * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `database` starts real servers, `build` builds real images, `docker` builds
- * one in Docker, `vm` boots them. The last three may run together.
+ * one in Docker, `vm` boots them. The last three may run
+ * together; `pair` boots two at a time, and runs alone.
  */
 export default defineConfig({
   test: {
@@ -80,6 +81,15 @@ export default defineConfig({
           testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
           include: ['tests/vm/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          ...IMAGES,
+          name: 'pair',
+          include: ['tests/pair/**/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
