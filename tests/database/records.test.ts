@@ -249,6 +249,14 @@ describe('a task', () => {
     expect(await tasks.findTask(db, id)).toMatchObject({ result: { definitionGeneration: '7' } });
   });
 
+  test('that is done has its result, whatever a host writes into it', async () => {
+    for (const poolId of ['\\u0000', 'a\0b', '"']) {
+      const { id } = await tasks.createTask(db, start());
+      const done = { number: 1, state: TaskState.DONE, result: { poolId } };
+      expect(await report(id, done)).toMatchObject({ isKnown: true, task: { state: 'DONE' } });
+    }
+  });
+
   test('that failed says why, also for a reason that only a newer host knows', async () => {
     const [one, two] = [await tasks.createTask(db, start()), await tasks.createTask(db, start())];
     const failed = { number: 1, state: TaskState.FAILED };

@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
-import { toJson } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { type HostInfo, HostInfoSchema } from '../../proto/gen/quantix/v1/host_pb.js';
+import type { HostInfo } from '../../proto/gen/quantix/v1/host_pb.js';
 import {
   NodeService,
   type RegisterRequest,
@@ -16,8 +15,10 @@ import { departNode } from '../database/repositories/departed-nodes.ts';
 import { type JoinTokenVerdict, useJoinToken } from '../database/repositories/join-tokens.ts';
 import { readStanding, registerNode } from '../database/repositories/nodes.ts';
 import { recordTaskReport } from '../database/repositories/tasks.ts';
+import { keptText } from '../database/text.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
+import { hostSpec } from '../reconciliation/reports.ts';
 import type { Authority } from '../trust/authority.ts';
 import {
   type CertificateRequest,
@@ -134,7 +135,8 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     const verdict = await useJoinToken(db, bearer);
     if (verdict !== 'accepted') throw tokenRefusal(verdict);
     const managementIp = isIP(managementAddress) === 0 ? null : managementAddress;
-    await registerNode(db, { id: nodeId, hostname, managementIp, spec: specOf(request.host) });
+    const spec = request.host === undefined ? {} : hostSpec(request.host);
+    await registerNode(db, { id: nodeId, hostname, managementIp, spec });
     return {
       nodeId,
       ...(await certify(certificateRequest)),
@@ -255,14 +257,4 @@ function hostnameOf(host: HostInfo | undefined): string {
   const name = keptText(host?.hostname ?? '', 255);
   if (name !== '') return name;
   throw new RefusedCallError(RefusalReason.REQUEST_INVALID, 'a host without a name');
-}
-
-function specOf(host: HostInfo | undefined): object {
-  if (host === undefined) return {};
-  return JSON.parse(JSON.stringify(toJson(HostInfoSchema, host)).replaceAll('\\u0000', ''));
-}
-
-/** Text without what PostgreSQL does not take. */
-function keptText(text: string, longest: number): string {
-  return text.replaceAll('\0', '').slice(0, longest);
 }

@@ -13,6 +13,7 @@ import { VersionSchema } from '../../proto/gen/quantix/v1/version_pb.js';
 import { HypervisorSchema } from '../../proto/gen/quantix/v1/vm_pb.js';
 import { type Heartbeat, recordHeartbeats } from '../database/repositories/nodes.ts';
 import type { DB } from '../database/schema.ts';
+import { messageJson, withoutNul } from '../database/text.ts';
 import { RefusedCallError } from './error.ts';
 import {
   explainAbsence,
@@ -24,15 +25,7 @@ import {
 import { phaseAfter } from './phase.ts';
 import { recordPoolSizes } from './pool-records.ts';
 import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
-import {
-  countable,
-  json,
-  keyOf,
-  readAddress,
-  readHostname,
-  sizesOf,
-  withoutNul,
-} from './reports.ts';
+import { countable, keyOf, readAddress, readHostname, sizesOf } from './reports.ts';
 
 /** Seconds after which it is worth asking again whether another host still has the same key. */
 const COPY_RETRY = 3600;
@@ -205,10 +198,11 @@ function heartbeatOf({ nodeId, request, position }: Sent, node: NodeRecord, now:
   const { load, health, hypervisor, version, clientTime, bootId } = request;
   return {
     ...{ nodeId, ...position, receivedAt: now },
-    load: load === undefined ? {} : (json(HostLoadSchema, load) as object),
-    health: health === undefined ? {} : (json(HostHealthSchema, health) as object),
-    hypervisor: hypervisor === undefined ? {} : (json(HypervisorSchema, hypervisor) as object),
-    version: version === undefined ? {} : (json(VersionSchema, version) as object),
+    load: load === undefined ? {} : (messageJson(HostLoadSchema, load) as object),
+    health: health === undefined ? {} : (messageJson(HostHealthSchema, health) as object),
+    hypervisor:
+      hypervisor === undefined ? {} : (messageJson(HypervisorSchema, hypervisor) as object),
+    version: version === undefined ? {} : (messageJson(VersionSchema, version) as object),
     clockOffsetMs: clientTime === undefined ? null : offsetOf(timestampMs(clientTime), now),
     trustBundleVersion: countable(request.trustBundleVersion) ?? 0,
     endpointsVersion: countable(request.endpointsVersion) ?? 0,

@@ -20,6 +20,7 @@ import type { Election } from '../coordination/election.ts';
 import type { Database, Executor } from '../database/database.ts';
 import { writeAsLeader } from '../database/repositories/leadership.ts';
 import type { DB } from '../database/schema.ts';
+import { withoutNul } from '../database/text.ts';
 import { ClaimLocks } from './claim-locks.ts';
 import { collectParts, type FullState } from './full-state.ts';
 import {
@@ -52,7 +53,6 @@ import {
   readHostname,
   readPool,
   readVm,
-  withoutNul,
 } from './reports.ts';
 import { applyVmChanges, readClaims, readKnownVms, readOwned } from './vm-records.ts';
 

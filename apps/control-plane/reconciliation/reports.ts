@@ -4,10 +4,8 @@ import {
   clone,
   type DescMessage,
   fromBinary,
-  type JsonValue,
   type MessageShape,
   toBinary,
-  toJson,
 } from '@bufbuild/protobuf';
 import { type HostInfo, HostInfoSchema } from '../../proto/gen/quantix/v1/host_pb.js';
 import {
@@ -23,6 +21,7 @@ import {
   VirtualMachineSchema,
 } from '../../proto/gen/quantix/v1/vm_pb.js';
 import { hashPools, hashVms } from '../../proto/state-hash.ts';
+import { messageJson, withoutNul } from '../database/text.ts';
 import type { ReportedVm } from './reconcile.ts';
 import type { ReportedPool, Sizes } from './reconcile-pools.ts';
 
@@ -101,15 +100,7 @@ export function hashPoolReports(reports: readonly Uint8Array[]): string[] {
 
 /** What a host is made of, as `nodes.spec` has it. */
 export function hostSpec(host: HostInfo): object {
-  return { ...(json(HostInfoSchema, host) as object) };
-}
-
-/** A message as JSON that PostgreSQL takes. */
-export function json<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
-  const text = JSON.stringify(toJson(schema, message));
-  return JSON.parse(text, (_, value: unknown) =>
-    typeof value === 'string' ? withoutNul(value) : value,
-  ) as JsonValue;
+  return { ...(messageJson(HostInfoSchema, host) as object) };
 }
 
 /** An address as PostgreSQL takes it; null if it is none. */
@@ -130,11 +121,6 @@ export function encode<D extends DescMessage>(schema: D, message: MessageShape<D
 /** 64-bit numbers beyond what can be told apart are not known. */
 export function countable(value: bigint): number | null {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : null;
-}
-
-/** PostgreSQL keeps no NUL in texts. */
-export function withoutNul(text: string): string {
-  return text.replaceAll('\0', '\uFFFD');
 }
 
 /** The name of an enum's value; UNKNOWN for what this program does not know. */

@@ -12,6 +12,7 @@ import {
 import type { Executor } from '../database.ts';
 import { findRow, insertRow, type Row } from '../rows.ts';
 import type { DB } from '../schema.ts';
+import { keptText, messageJson } from '../text.ts';
 import { VALUE_SETS, type ValueOf } from '../values.ts';
 import { enterAudit } from './audit-log.ts';
 
@@ -163,13 +164,13 @@ export async function recordTaskReport(
     const result =
       report.result === undefined || reported !== 'DONE'
         ? null
-        : JSON.stringify(toJson(TaskResultSchema, report.result)).replaceAll('\\u0000', '');
+        : JSON.stringify(messageJson(TaskResultSchema, report.result));
     const { rows } = await sql<TaskRow>`
       UPDATE tasks SET state = ${state}, report_number = ${number},
         progress = ${reported === 'DONE' ? 100 : Math.min(progressPercent, 100)},
-        message = ${keptText(report.message)},
+        message = ${keptText(report.message, LONGEST_TEXT)},
         error_code = ${hasFailed ? errorCodeOf(error?.code) : null},
-        error_message = ${hasFailed ? keptText(error?.message ?? '') : null},
+        error_message = ${hasFailed ? keptText(error?.message ?? '', LONGEST_TEXT) : null},
         result = ${result}::jsonb,
         sent_at = coalesce(sent_at, ${now}),
         started_at = CASE WHEN ${reported === 'RUNNING' || reported === 'DONE'} THEN coalesce(started_at, ${now})
@@ -293,11 +294,6 @@ function objectOf(verb: TaskVerb, nodeId: string): TaskObject {
 function errorCodeOf(code: TaskErrorCode | undefined): ValueOf<'tasks_error_code'> {
   const name = code === undefined ? undefined : TaskErrorCode[code];
   return VALUE_SETS.tasks_error_code.find((one) => one === name) ?? 'UNSPECIFIED';
-}
-
-/** A host's text as PostgreSQL takes it. */
-function keptText(text: string): string {
-  return text.replaceAll('\0', '').slice(0, LONGEST_TEXT);
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
