@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { messageOf } from '../error.ts';
 import { contentOf, parseYaml } from '../files/yaml.ts';
 import { codeOf } from '../process/code-of.ts';
+import { NODE_PORT } from '../proto/names.ts';
 import { ELECTION_TIMES } from './coordination/election-times.ts';
 import { DATABASE, POOL_SIZE } from './database/connection.ts';
 import { AUTOMATIC_DUMPS } from './database/dump.ts';
@@ -76,7 +77,7 @@ const configSchema = z
         /** An address of this machine; `::` is all of them, by IPv4 as well. */
         listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
         /** 0 is any that is free. */
-        port: z.int().min(0).max(65535).default(9443),
+        port: z.int().min(0).max(65535).default(NODE_PORT),
         /** Where it can be reached as well, or is going to be: hosts are told before anything changes. */
         announce: z.array(origin).max(16).default([]),
       })

@@ -155,24 +155,19 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         import('./reconciliation/claim-locks.ts'),
         import('./monitor/monitor.ts'),
       ]);
-    const leadership: Pick<Election, 'asLeader'> = {
-      asLeader: async (task) => {
-        if (election === undefined) throw new NotLeaderError();
-        return await election.asLeader(task);
-      },
+    const begun = (): Election => {
+      if (election === undefined) throw new NotLeaderError();
+      return election;
     };
-    // What nodes report is recorded while etcd is stopped, too; only who leads for certain concludes anything from silence.
-    const recording: Pick<Election, 'asLeader'> = {
-      asLeader: async (task) => {
-        if (election === undefined) throw new NotLeaderError();
-        return await election.untilOvertaken(task);
-      },
+    const leadership: Pick<Election, 'asLeader' | 'untilOvertaken'> = {
+      asLeader: async (task) => await begun().asLeader(task),
+      untilOvertaken: async (task) => await begun().untilOvertaken(task),
     };
     const locks = new ClaimLocks();
     const clock = monotonicClock;
     const monitor = startMonitor({ database, leadership, locks, clock, log, signal });
     const { onHeard } = monitor;
-    const state = openNodeState({ database, leadership: recording, locks, onHeard, log });
+    const state = openNodeState({ database, leadership, locks, onHeard, log });
     const address = databaseAddress(config);
     const { agents } = config;
     const options = {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 
 /** Where the hook of libvirt (`/etc/libvirt/hooks/qemu`) notes which guests run, and what a stop is told by. */
 export const GUEST_PLACES = {
@@ -15,4 +15,12 @@ export type GuestPlaces = typeof GUEST_PLACES;
 /** Lets a host that goes down wait no longer for its guests. */
 export async function cutShort(places: Pick<GuestPlaces, 'cutShort'>): Promise<void> {
   await writeFile(places.cutShort, '');
+}
+
+/** Whether there is such a mark. */
+export async function isThere(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
 }

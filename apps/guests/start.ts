@@ -1,10 +1,9 @@
-import { access } from 'node:fs/promises';
 import { readNames } from '../host/read.ts';
 import { LibvirtError } from '../libvirt/error.ts';
 import { type Libvirt, virsh } from '../libvirt/virsh.ts';
 import { type Clock, systemClock } from '../watch/clock.ts';
 import { type Guest, readGuests, runs } from './inventory.ts';
-import type { GuestPlaces } from './places.ts';
+import { type GuestPlaces, isThere } from './places.ts';
 import type { GuestSettings } from './settings.ts';
 
 /** Milliseconds from a question that libvirt did not answer to the next. */
@@ -85,13 +84,4 @@ async function startRound({ options, seen, failed }: Round): Promise<void> {
 
 function isUnavailable(error: unknown): error is LibvirtError {
   return error instanceof LibvirtError && error.failure === 'unavailable';
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,10 +1,10 @@
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LibvirtError } from '../libvirt/error.ts';
 import { type Libvirt, virsh } from '../libvirt/virsh.ts';
 import { type Guest, readGuests, runs } from './inventory.ts';
-import type { GuestPlaces } from './places.ts';
+import { type GuestPlaces, isThere } from './places.ts';
 
 /** Milliseconds between looks. */
 const PAUSE = 500;
@@ -124,10 +124,3 @@ async function tell({ stopping }: GuestPlaces, line: string): Promise<void> {
 }
 
 const namesOf = (guests: readonly Guest[]) => guests.map(({ name }) => name).join(', ');
-
-async function isThere(file: string): Promise<boolean> {
-  return await access(file).then(
-    () => true,
-    () => false,
-  );
-}

@@ -12,6 +12,9 @@ export function nodeId(publicKey: KeyObject): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+/** The port at which a control plane answers its nodes, where nothing else is said; see `node_service.proto`. */
+export const NODE_PORT = 9443;
+
 /** The name of the servers of a root, made of the SHA-256 of its DER in lower case hex; see `node_service.proto`. */
 export function serverName(fingerprint: string): string {
   return `${fingerprint.slice(0, 16)}.vdc.quantix.internal`;

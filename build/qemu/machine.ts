@@ -20,8 +20,6 @@ export interface Machine {
   memory?: number | undefined;
   /** Virtual CPUs; 2 if absent. */
   cpus?: number;
-  /** Whether KVM works in it, as far as QEMU can do that; false if absent. */
-  nesting?: boolean;
   /** Whether the watchdog of a `q35` restarts it, as a real board's does; false if absent: then it has none. */
   watchdog?: boolean;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
@@ -95,12 +93,12 @@ export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
 
 /** QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
-  const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
-  const { board = boards[0], memory = 2048, cpus = 2, nesting = false, watchdog } = machine;
+  const { translatedCpu, screen, boards } = findPlatform(machine);
+  const { board = boards[0], memory = 2048, cpus = 2, watchdog } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', nesting ? nestingCpu : translatedCpu];
+      : ['-accel', 'tcg,thread=multi', '-cpu', translatedCpu];
   return [
     ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
     ...[...screen, '-device', 'virtio-rng-pci'],

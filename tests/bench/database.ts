@@ -53,7 +53,7 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   const database = openDatabase(address, { open: AT_ONCE, idle: AT_ONCE }, SILENT);
   stack.defer(() => database.close());
   const epoch = await enterLeader(database, { epoch: 1, holder: 'bench' });
-  const leadership = { asLeader: <T>(work: (own: number) => Promise<T>) => work(epoch) };
+  const leadership = { untilOvertaken: <T>(work: (own: number) => Promise<T>) => work(epoch) };
   const state = openNodeState({ database, leadership, log: SILENT });
   const single = await measureOneByOne(database, state, runs * 10);
   const reports = await makeReports(database, HOSTS);

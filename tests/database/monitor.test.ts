@@ -56,7 +56,7 @@ test('a silent host is disconnected with one alert until it is heard of, by the 
       return await work(7);
     },
   };
-  const recording = { asLeader: <T>(work: (epoch: number) => Promise<T>) => work(7) };
+  const recording = { untilOvertaken: <T>(work: (epoch: number) => Promise<T>) => work(7) };
   const ending = new AbortController();
   const { clock, pass } = simulated();
   const locks = new ClaimLocks();

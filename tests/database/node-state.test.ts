@@ -43,7 +43,7 @@ beforeAll(async () => {
   database = opened.database;
   db = database.db;
   await sql`UPDATE leadership SET epoch = 7`.execute(db);
-  const leadership = { asLeader: <T>(work: (epoch: number) => Promise<T>) => work(7) };
+  const leadership = { untilOvertaken: <T>(work: (epoch: number) => Promise<T>) => work(7) };
   state = openNodeState({ database, leadership, log: SILENT });
 });
 afterAll(() => opened[Symbol.asyncDispose]());

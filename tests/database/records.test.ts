@@ -148,7 +148,7 @@ describe('a node', () => {
     await report(TWO, { pools: { items: [shared] } });
   });
   const report = (nodeId: string, content: MessageInitShape<typeof SyncFullStateRequestSchema>) => {
-    const leadership = { asLeader: <T>(work: (epoch: number) => Promise<T>) => work(0) };
+    const leadership = { untilOvertaken: <T>(work: (epoch: number) => Promise<T>) => work(0) };
     const state = openNodeState({ database: opened.database, leadership, log: SILENT });
     const part = create(SyncFullStateRequestSchema, content);
     const whole = { ...part, position: create(PositionSchema, { epoch: 1n, number: 1n }) };

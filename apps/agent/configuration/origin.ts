@@ -1,7 +1,5 @@
+import { NODE_PORT } from '../../proto/names.ts';
 import { AgentError } from './error.ts';
-
-/** The port at which a control plane answers its nodes, where nothing else is said; see `node_service.proto`. */
-export const NODE_PORT = 9443;
 
 /**
  * Reads the address of a control plane as a person writes it.

@@ -22,6 +22,14 @@ export async function runProgram<State, Event, Effect>(
   let state: State;
   let drawing: NodeJS.Timeout | undefined;
 
+  /** Has the program end with what is thrown. */
+  const guard = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      over.reject(error);
+    }
+  };
   const show = () => {
     clearTimeout(drawing);
     drawing = undefined;
@@ -29,17 +37,11 @@ export async function runProgram<State, Event, Effect>(
   };
   /** Events that come soon after each other are drawn once. */
   const showSoon = () => {
-    drawing ??= setTimeout(() => {
-      try {
-        show();
-      } catch (error) {
-        over.reject(error);
-      }
-    }, DRAW_AFTER);
+    drawing ??= setTimeout(() => guard(show), DRAW_AFTER);
   };
   const take = (step: () => Step<State, Effect>, draw: () => void) => {
     if (ending.signal.aborted) return;
-    try {
+    guard(() => {
       const next = step();
       state = next.state;
       const status = program.exitStatus(state);
@@ -51,9 +53,7 @@ export async function runProgram<State, Event, Effect>(
           take(() => program.update(state, event), program.canWait(event) ? showSoon : show);
         }, over.reject);
       }
-    } catch (error) {
-      over.reject(error);
-    }
+    });
   };
   /** A timer that runs is left alone, or a stream of events would put the tick off for ever. */
   const keepTicking = (milliseconds: number) => {

@@ -230,34 +230,30 @@ export function startElection(options: ElectionOptions): Election {
     return { role: 'unknown', problem: outOfTime().message };
   };
 
+  /** Works with an epoch; a refusal by the fence ends what this program had with it. */
+  const withEpoch = async <T>(
+    epoch: number | undefined,
+    work: (epoch: number) => Promise<T>,
+  ): Promise<T> => {
+    if (epoch === undefined) throw new NotLeaderError();
+    try {
+      return await work(epoch);
+    } catch (error) {
+      if (error instanceof FencedError) {
+        if (enteredEpoch === epoch) enteredEpoch = undefined;
+        if (term?.epoch === epoch) term.overtaken.abort(error);
+      }
+      throw error;
+    }
+  };
+
   return {
     standing() {
       const now = clock.now();
       return { ...standing(), age: now - since, confirmedAgo: now - confirmedAt };
     },
-    async asLeader(work) {
-      const own = present();
-      if (own === undefined) throw new NotLeaderError();
-      try {
-        return await work(own.epoch);
-      } catch (error) {
-        if (error instanceof FencedError) own.overtaken.abort(error);
-        throw error;
-      }
-    },
-    async untilOvertaken(work) {
-      const epoch = enteredEpoch;
-      if (epoch === undefined) throw new NotLeaderError();
-      try {
-        return await work(epoch);
-      } catch (error) {
-        if (error instanceof FencedError) {
-          if (enteredEpoch === epoch) enteredEpoch = undefined;
-          if (term?.epoch === epoch) term.overtaken.abort(error);
-        }
-        throw error;
-      }
-    },
+    asLeader: (work) => withEpoch(present()?.epoch, work),
+    untilOvertaken: (work) => withEpoch(enteredEpoch, work),
     ended: takePart(),
   };
 }

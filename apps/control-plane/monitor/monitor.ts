@@ -7,8 +7,9 @@ import type { Database, Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 import type { NodePhase } from '../database/repositories/nodes.ts';
+import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../heartbeat-times.ts';
 import type { ClaimLocks } from '../reconciliation/claim-locks.ts';
-import { HEARTBEAT_INTERVAL, settleContested } from '../reconciliation/node-state.ts';
+import { settleContested } from '../reconciliation/node-state.ts';
 import { NodeWatch } from './watch.ts';
 
 /** Titles of the alerts, by which they are found again. */
@@ -79,7 +80,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
           await raiseAlert(transaction, {
             severity: 'CRITICAL',
             title: SILENT_NODE,
-            message: `nothing was heard of it for ${(3 * interval) / 1000} seconds: its virtual machines are shown as they were seen last`,
+            message: `nothing was heard of it for ${(MISSED_HEARTBEATS * interval) / 1000} seconds: its virtual machines are shown as they were seen last`,
             ...{ sourceType: 'HOST', sourceId: id, sourceName: hostname },
           });
         }

@@ -1,7 +1,5 @@
 import type { NodePhase } from '../database/repositories/nodes.ts';
-
-/** Heartbeats that a node misses before it counts as disconnected. */
-const MISSED = 3;
+import { MISSED_HEARTBEATS as MISSED } from '../heartbeat-times.ts';
 
 /** Phases that silence ends; what an administrator decided stays. */
 const WATCHED: ReadonlySet<NodePhase> = new Set(['READY', 'NOT_READY']);

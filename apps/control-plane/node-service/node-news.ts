@@ -1,3 +1,4 @@
+import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { systemClock } from '../../watch/clock.ts';
 import { type DatabaseAddress, openConnection } from '../database/connection.ts';
@@ -37,8 +38,7 @@ export async function listenForNews({ address, onNews, log, signal }: NewsOption
         await client.end();
       }
     } catch (error) {
-      if (isWell)
-        log.warning(`tasks reach nodes late: ${error instanceof Error ? error.message : error}`);
+      if (isWell) log.warning(`tasks reach nodes late: ${messageOf(error)}`);
       isWell = false;
     }
     await systemClock.sleep(RETRY_AFTER, signal);

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { sql, type Transaction } from 'kysely';
+import { isUuid } from '../../libvirt/uuid.ts';
 import type { Logger } from '../../log/logger.ts';
 import {
   type HeartbeatRequest,
@@ -21,6 +22,7 @@ import type { Database, Executor } from '../database/database.ts';
 import { writeAsLeader } from '../database/repositories/leadership.ts';
 import type { DB } from '../database/schema.ts';
 import { withoutNul } from '../database/text.ts';
+import { HEARTBEAT_INTERVAL } from '../heartbeat-times.ts';
 import { ClaimLocks } from './claim-locks.ts';
 import { collectParts, type FullState } from './full-state.ts';
 import {
@@ -42,7 +44,7 @@ import {
 import { phaseAfter } from './phase.ts';
 import { applyPoolChanges, readKnownPools, recordVolumes } from './pool-records.ts';
 import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
-import { isEqual, isVmId, reconcileVms, type VmChanges, type VmReport } from './reconcile.ts';
+import { isEqual, reconcileVms, type VmChanges, type VmReport } from './reconcile.ts';
 import { type PoolReport, reconcilePools } from './reconcile-pools.ts';
 import {
   hashPoolReports,
@@ -55,9 +57,6 @@ import {
   readVm,
 } from './reports.ts';
 import { applyVmChanges, readClaims, readKnownVms, readOwned } from './vm-records.ts';
-
-/** Seconds between two heartbeats of a node, as it is told. */
-export const HEARTBEAT_INTERVAL = 30;
 
 /**
  * What becomes of the state that nodes report. A node is named by the key of its certificate. The answers are whole but for
@@ -85,8 +84,8 @@ export interface NodeState {
 
 export interface NodeStateOptions {
   readonly database: Database;
-  /** Only the leader applies what nodes report. */
-  readonly leadership: Pick<Election, 'asLeader'>;
+  /** The last leader applies what nodes report, also while etcd is stopped and nobody can tell who leads. */
+  readonly leadership: Pick<Election, 'untilOvertaken'>;
   readonly log: Logger;
   /** Seconds. */
   readonly heartbeatInterval?: number;
@@ -121,7 +120,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
   const asLeader = async <T>(work: (one: Work) => Promise<T>): Promise<T> => {
     const held: (() => void)[] = [];
     try {
-      return await leadership.asLeader((epoch) =>
+      return await leadership.untilOvertaken((epoch) =>
         writeAsLeader(database, epoch, (transaction) =>
           work({
             transaction,
@@ -353,7 +352,7 @@ async function reconcileNode(
     ...report.absent,
     ...(report.isComplete ? own.keys() : []),
     ...owned,
-  ].filter(isVmId);
+  ].filter(isUuid);
   await lock(ids);
   const known = await readKnownVms(transaction, nodeId, ids, own);
   const changes = reconcileVms(known, report);
@@ -395,7 +394,7 @@ export async function settleContested(
     SELECT DISTINCT one.vm_id FROM reported_vms AS one
     JOIN reported_vms AS other ON other.vm_id = one.vm_id AND other.node_id <> one.node_id
     WHERE one.node_id = ANY (${nodeIds}::uuid[])`.execute(transaction);
-  const absent = rows.map(({ vmId }) => vmId).filter(isVmId);
+  const absent = rows.map(({ vmId }) => vmId).filter(isUuid);
   if (absent.length === 0) return;
   await lock(absent);
   const known = await readKnownVms(transaction, NOBODY, absent, new Map());

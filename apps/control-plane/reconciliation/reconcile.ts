@@ -1,3 +1,4 @@
+import { isUuid } from '../../libvirt/uuid.ts';
 import type { ValueOf } from '../database/values.ts';
 
 /*
@@ -100,12 +101,6 @@ export interface VmChanges {
 
 const RUNNING: ReadonlySet<PowerState> = new Set(['RUNNING', 'BLOCKED', 'SHUTTING_DOWN']);
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const NIL = '00000000-0000-0000-0000-000000000000';
-
-/** Whether an id can be that of a virtual machine: a UUID in lower case, not the nil one. */
-export const isVmId = (id: string): boolean => UUID.test(id) && id !== NIL;
-
 /** Whether a name can be recorded. */
 const isName = (name: string) => name !== '' && [...name].length <= 255 && !name.includes('\0');
 
@@ -119,7 +114,7 @@ export function reconcileVms(known: KnownVms, report: VmReport): VmChanges {
   const gone = report.isComplete ? [...known.own.keys()] : report.absent;
   const unclaimed = gone.filter((id) => known.own.has(id) && !present.has(id));
   const rejected = [...present.values()]
-    .filter(({ id, name }) => !isVmId(id) || !(known.vms.has(id) || isName(name)))
+    .filter(({ id, name }) => !isUuid(id) || !(known.vms.has(id) || isName(name)))
     .map(({ id }) => id);
   const changes = {
     ...{ claimed, unclaimed, rejected },
@@ -141,7 +136,7 @@ export function reconcileVms(known: KnownVms, report: VmReport): VmChanges {
     ...(report.isComplete ? [...known.own.keys(), ...owned.map(({ id }) => id)] : []),
   ]);
   for (const id of affected) {
-    if (!isVmId(id) || skipped.has(id)) continue;
+    if (!isUuid(id) || skipped.has(id)) continue;
     settle(id, claimsOn(id, known, report, present), known.vms.get(id), report, present, changes);
   }
   return changes;

@@ -1,11 +1,19 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { FleetNode, FleetPool, FleetTask, FleetToken, FleetVm } from '../../../api/fleet.ts';
+import {
+  type FleetNode,
+  type FleetPool,
+  type FleetTask,
+  type FleetToken,
+  type FleetVm,
+  fleetTaskSchema,
+} from '../../../api/fleet.ts';
+import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../../heartbeat-times.ts';
 import type { Executor } from '../database.ts';
 import { type JoinToken, type JoinTokenUse, listJoinTokens } from './join-tokens.ts';
 import { listTasks, type TaskRow } from './tasks.ts';
 
-/** Milliseconds for which what a node told can be taken as so: three heartbeats. */
-const HEARD_LASTS = 90_000;
+/** Milliseconds for which what a node told can be taken as so. */
+const HEARD_LASTS = MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000;
 
 /** Phases in which a node's last word may be old, whenever that was. */
 const UNHEARD_PHASES: readonly string[] = ['UNKNOWN', 'DISCONNECTED'];
@@ -173,7 +181,7 @@ export async function withNodes(db: Executor, tasks: readonly TaskRow[]): Promis
   return tasks.map((row) => ({
     ...{ id: row.id, nodeId: row.nodeId, node: names.get(row.nodeId) ?? row.nodeId },
     ...{ verb: row.verb, objectType: row.objectType, objectId: row.objectId },
-    state: stateOf(row.state),
+    state: fleetTaskSchema.shape.state.parse(row.state),
     ...{ progress: row.progress, message: row.message },
     error: row.errorCode === null ? null : { code: row.errorCode, message: row.errorMessage ?? '' },
     requestedBy: row.requestedBy,
@@ -216,16 +224,6 @@ function tokenState(
   if (revokedAt !== null) return 'revoked';
   if (expiresAt <= now) return 'expired';
   return uses.length >= maxUses ? 'used' : 'open';
-}
-
-const TASK_STATES = [
-  ...(['QUEUED', 'SENT', 'ACCEPTED', 'RUNNING', 'DONE', 'FAILED', 'CANCELED'] as const),
-];
-
-function stateOf(text: string): FleetTask['state'] {
-  const state = TASK_STATES.find((one) => one === text);
-  if (state === undefined) throw new TypeError(`a task has the state ${text}`);
-  return state;
 }
 
 function iso(date: Date | null): string | null {
