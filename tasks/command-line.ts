@@ -1,5 +1,5 @@
 import yargs, { type Argv } from 'yargs';
-import { BuildError } from '../build/error.ts';
+import { ExplainedError } from '../build/explained-error.ts';
 import type { CommandContext } from './commands/context.ts';
 import { type Command, CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
 import { Interrupt } from './interrupt.ts';
@@ -112,7 +112,7 @@ export async function findPaths(args: readonly string[]): Promise<CommandPaths> 
 }
 
 function report(error: unknown, output: Output, verbose: boolean): number {
-  const expected = error instanceof BuildError || error instanceof UsageError;
+  const expected = error instanceof ExplainedError || error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
   const stop = /[.?!]$/.test(message) ? '' : '.';
   const hint = error instanceof UsageError ? `${stop} See qx-build --help.` : '';

@@ -1,5 +1,4 @@
-import { ExplainedError } from '../../apps/error.ts';
-import { BuildError } from '../../build/error.ts';
+import { ExplainedError } from '../../build/explained-error.ts';
 import { Random } from './random.ts';
 
 /** A parser under fire. */
@@ -40,8 +39,7 @@ export async function fire(
       await target.once(new Random(seed));
       accepted += 1;
     } catch (error) {
-      if (!(error instanceof BuildError || error instanceof ExplainedError))
-        throw finding(target, seed, error);
+      if (!(error instanceof ExplainedError)) throw finding(target, seed, error);
       refused += 1;
     }
     const took = performance.now() - started;

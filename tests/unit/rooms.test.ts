@@ -6,6 +6,7 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 
 /** Rooms, lowest first: a room imports from itself and from those before it only. */
 const ROOMS = [
+  'build/explained-error.ts',
   'build/error.ts',
   'build/architecture.ts',
   'build/bases.ts',
@@ -18,6 +19,8 @@ const ROOMS = [
   'build/elf',
   'build/kmod',
   'build/audit',
+  'build/disk',
+  'build/release',
   'build/profile',
   'build/contract',
   'build/cache',
@@ -136,9 +139,24 @@ test('the library knows nothing of the command line and its drawings', () => {
   expect(drawing).toEqual([]);
 });
 
-test('what runs on the appliances knows nothing of the builder', () => {
+/** What the builder and the appliances share: formats of disks and of releases, as plain data in and out. */
+const SHARED = ['build/explained-error.ts', 'build/disk/', 'build/release/'];
+
+function isShared(path: string): boolean {
+  return SHARED.some((room) => path.startsWith(room));
+}
+
+test('what runs on the appliances knows nothing of the builder but the formats that both share', () => {
+  const builder = (name: string) => /^(build|tasks)\//.test(name) && !isShared(name);
   const apps = files.filter((file) => file.startsWith('apps/'));
-  expect(
-    apps.filter((file) => imports(file).some((name) => /^(build|tasks)\//.test(name))),
-  ).toEqual([]);
+  expect(apps.filter((file) => imports(file).some(builder))).toEqual([]);
+});
+
+test('what both share imports nothing else of the builder', () => {
+  const upwards = files.filter(isShared).flatMap((file) =>
+    imports(file)
+      .filter((name) => /^(build|tasks|apps)\//.test(name) && !isShared(name))
+      .map((name) => `${file} imports ${name}`),
+  );
+  expect(upwards).toEqual([]);
 });

@@ -1,0 +1,27 @@
+/** The parts of a message for a person: what went wrong, where, and what to do about it. */
+export interface Explanation {
+  /** One clause without a full stop: `package "libvirtt" is unknown`. */
+  what: string;
+  /** File, key, address, device or package in which it went wrong. */
+  where?: string | undefined;
+  /** What the reader can do, as a sentence: `Check the spelling in profiles/qvdc.ts.` */
+  fix?: string | undefined;
+  /** The error underneath. */
+  cause?: unknown;
+}
+
+/** An error that is not a bug: its message is for a person, on one line. */
+export class ExplainedError extends Error {
+  readonly what: string;
+  readonly where: string | undefined;
+  readonly fix: string | undefined;
+
+  constructor({ what, where, fix, cause }: Explanation) {
+    const place = where === undefined ? '' : ` (${where})`;
+    super(`${what}${place}.${fix === undefined ? '' : ` ${fix}`}`, { cause });
+    this.name = new.target.name;
+    this.what = what;
+    this.where = where;
+    this.fix = fix;
+  }
+}
