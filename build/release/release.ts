@@ -3,29 +3,41 @@ import { z } from 'zod';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex digits');
 
 /** What a `release.json` says, when its signature was checked: one image, and who may take it. */
-export const releaseSchema = z.strictObject({
-  format: z.literal(1),
-  /** Name of the product's profile. */
-  product: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
-  version: z.string().regex(/^\d+\.\d+\.\d+([.-][0-9A-Za-z.-]{1,64})?$/),
-  channel: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
-  architecture: z.string().regex(/^[a-z0-9_]{1,32}$/),
-  base: z.string().regex(/^[a-z]{1,32}$/),
-  buildId: z.string().regex(/^[0-9a-f]{8,64}$/),
-  /** Rises with each release of a product and channel; a host never goes below one that it has seen in its channel. */
-  serial: z.int().min(1),
-  /** Releases with a serial below this one are refused once this release was confirmed. */
-  floor: z.int().min(0),
-  /** RFC 3339, UTC. */
-  issued: z.iso.datetime(),
-  /** RFC 3339, UTC. From then on it is refused. */
-  expires: z.iso.datetime(),
-  image: z.strictObject({
-    /** Address relative to the `release.json`'s root: `images/<sha256>.iso`. */
-    path: z.string().regex(/^images\/[0-9a-f]{64}\.iso$/),
-    bytes: z.int().min(1),
-    sha256,
-  }),
-});
+export const releaseSchema = z
+  .strictObject({
+    format: z.literal(1),
+    /** Name of the product's profile. */
+    product: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+    version: z.string().regex(/^\d+\.\d+\.\d+([.-][0-9A-Za-z.-]{1,64})?$/),
+    channel: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+    architecture: z.string().regex(/^[a-z0-9_]{1,32}$/),
+    base: z.string().regex(/^[a-z]{1,32}$/),
+    buildId: z.string().regex(/^[0-9a-f]{8,64}$/),
+    /** Rises with each release of a product and channel; a host never goes below one that it has seen in its channel. */
+    serial: z.int().min(1),
+    /** Releases with a serial below this one are refused once this release was confirmed. */
+    floor: z.int().min(0),
+    /** RFC 3339, UTC. */
+    issued: z.iso.datetime(),
+    /** RFC 3339, UTC. From then on it is refused. */
+    expires: z.iso.datetime(),
+    image: z.strictObject({
+      /** Address relative to the `release.json`'s root: `images/<sha256>.iso`. */
+      path: z.string().regex(/^images\/[0-9a-f]{64}\.iso$/),
+      bytes: z.int().min(1),
+      sha256,
+    }),
+  })
+  .superRefine(({ image, issued, expires, serial, floor }, context) => {
+    const refuse = (path: string[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    if (image.path !== `images/${image.sha256}.iso`) {
+      refuse(['image', 'path'], 'must be named by the SHA-256 of the image');
+    }
+    if (Date.parse(expires) <= Date.parse(issued)) {
+      refuse(['expires'], 'must be later than issued');
+    }
+    if (floor > serial) refuse(['floor'], 'must not be above the serial of the release itself');
+  });
 
 export type Release = z.infer<typeof releaseSchema>;

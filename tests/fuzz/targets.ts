@@ -39,6 +39,7 @@ import { node } from './node-target.ts';
 import { notice } from './notice-target.ts';
 import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
+import { signedRelease } from './release-target.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
 import { definition, journal, qcow2, spec } from './task-targets.ts';
@@ -212,5 +213,5 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
-  ...[spec, journal, qcow2, definition, publicKey, certificateRequests],
+  ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease],
 ];

@@ -1,0 +1,29 @@
+import { seal } from '../../build/release/envelope.ts';
+import { readPublicKey } from '../../build/release/keys.ts';
+import { RELEASE_TYPE, signRelease, verifyRelease } from '../../build/release/sign.ts';
+import { newPair, release } from '../unit/release/releases.ts';
+import { mutate } from './mutate.ts';
+import type { Target } from './target.ts';
+
+const { secret, trusted, pem } = newPair();
+const good = release();
+const text = Buffer.from(signRelease(good, [secret]));
+const payload = Buffer.from(JSON.stringify(good));
+
+/** Signed releases, changed outside and inside of their signature, and files of public keys. */
+export const signedRelease: Target = {
+  name: 'release',
+  once(random) {
+    const layer = random.below(3);
+    if (layer === 0) {
+      const read = verifyRelease(mutate(text, random), [trusted]);
+      if (JSON.stringify(read) !== JSON.stringify(good))
+        throw new Error('it is not what was signed');
+    } else if (layer === 1) {
+      const read = verifyRelease(seal(RELEASE_TYPE, mutate(payload, random), [secret]), [trusted]);
+      if (!/^images\/[0-9a-f]{64}\.iso$/.test(read.image.path)) throw new Error(read.image.path);
+    } else {
+      readPublicKey(mutate(Buffer.from(pem), random).toString('utf8'), 'key', 'key.pem');
+    }
+  },
+};

@@ -1,0 +1,37 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readPublicKey, type TrustedKey } from '../../../build/release/keys.ts';
+import type { Release } from '../../../build/release/release.ts';
+
+/** A pair of keys: one signs, the other is trusted. */
+export interface Pair {
+  secret: KeyObject;
+  trusted: TrustedKey;
+  /** The public key, PEM. */
+  pem: string;
+}
+
+export function newPair(name = 'test'): Pair {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  return { secret: privateKey, trusted: readPublicKey(pem, name, `${name}.pem`), pem };
+}
+
+/** A release as one should be, with some of it changed. */
+export function release(changes: Partial<Release> = {}): Release {
+  const sha256 = 'ab'.repeat(32);
+  return {
+    format: 1,
+    product: 'quantix-os',
+    version: '0.2.0',
+    channel: 'stable',
+    architecture: 'x86_64',
+    base: 'alpine',
+    buildId: '0123456789abcdef',
+    serial: 7,
+    floor: 3,
+    issued: '2026-01-01T00:00:00Z',
+    expires: '2027-01-01T00:00:00Z',
+    image: { path: `images/${sha256}.iso`, bytes: 1000, sha256 },
+    ...changes,
+  };
+}
