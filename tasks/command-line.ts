@@ -18,6 +18,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['demo', async () => (await import('./commands/demo.ts')).demoCommand],
   ['docker', async () => (await import('./commands/docker.ts')).dockerCommand],
   ['config-drive', async () => (await import('./commands/config-drive.ts')).configDriveCommand],
+  ['answer', async () => (await import('./commands/answer.ts')).answerCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],

@@ -19,10 +19,14 @@ export async function readIfThere(file: string): Promise<string | undefined> {
  * @param mode permissions, such as `0o600`
  * @throws DiskError
  */
-export async function writeDurably(file: string, text: string, mode: number): Promise<void> {
+export async function writeDurably(
+  file: string,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
   const temporary = temporaryName(file);
   try {
-    await writeSynced(temporary, text, mode);
+    await writeSynced(temporary, content, mode);
     await rename(temporary, file);
     await syncFolder(dirname(file));
   } catch (error) {
@@ -46,11 +50,15 @@ function temporaryName(file: string): string {
   return join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
 }
 
-async function writeSynced(file: string, text: string, mode: number): Promise<void> {
+async function writeSynced(
+  file: string,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
   await rm(file, { force: true });
   const written = await open(file, 'wx', mode);
   try {
-    await written.writeFile(text);
+    await written.writeFile(content);
     await written.sync();
   } finally {
     await written.close();

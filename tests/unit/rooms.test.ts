@@ -33,7 +33,6 @@ const ROOMS = [
   'build/image',
   'build/qemu',
   'profiles',
-  'tasks',
   'apps/version.ts',
   'apps/error.ts',
   'apps/proto',
@@ -63,9 +62,11 @@ const ROOMS = [
   'apps/agent/server',
   'apps/agent',
   'apps/console',
+  'apps/installer',
   'apps/dispatch.ts',
   'apps/programs.ts',
   'apps/qx.ts',
+  'tasks',
 ];
 
 /** Imports of values and of types, of each file, as paths relative to the project. */

@@ -1,0 +1,61 @@
+import type { BlockDevice } from '../../build/disk/block-device.ts';
+import { InstallError } from './error.ts';
+import type { Region } from './facts.ts';
+import { findSignatures, wipeRegions } from './signatures.ts';
+
+/** Bytes that are written or read at a time. */
+const PIECE = 1024 * 1024;
+
+/**
+ * Writes zeros over everything by which a system would find what was on a disk, and reads it back.
+ * @param regions partitions that the disk had and will have
+ * @throws InstallError if something is still there, or a sector keeps what it had; ExplainedError of the disk
+ */
+export async function wipeDisk(
+  device: BlockDevice,
+  regions: readonly Region[],
+  signal: AbortSignal,
+): Promise<void> {
+  await zero(device, wipeRegions(device, regions), signal);
+  const [left] = await findSignatures(device, regions);
+  if (left !== undefined) {
+    throw new InstallError({
+      what: `the disk still has a mark of ${left.name} at byte ${left.offset} after it was wiped`,
+      fix: 'Something else writes to it, or it is failing: take it out of that, or use another one.',
+    });
+  }
+}
+
+/**
+ * Writes zeros over regions of a disk, and reads them back.
+ * @throws InstallError if a sector keeps what it had; ExplainedError of the disk
+ */
+export async function zero(
+  device: BlockDevice,
+  regions: readonly Region[],
+  signal: AbortSignal,
+): Promise<void> {
+  const zeros = Buffer.alloc(PIECE);
+  for (const { offset, length } of pieces(regions)) {
+    signal.throwIfAborted();
+    await device.write(offset, zeros.subarray(0, length));
+  }
+  await device.flush();
+  for (const { offset, length } of pieces(regions)) {
+    signal.throwIfAborted();
+    const bytes = await device.read(offset, length);
+    if (bytes.length === length && bytes.equals(zeros.subarray(0, length))) continue;
+    throw new InstallError({
+      what: `the disk does not keep what is written to it, near byte ${offset}`,
+      fix: 'It is failing, or is smaller than it says: use another one.',
+    });
+  }
+}
+
+function* pieces(regions: readonly Region[]): Generator<{ offset: number; length: number }> {
+  for (const { offset, bytes } of regions) {
+    for (let done = 0; done < bytes; done += PIECE) {
+      yield { offset: offset + done, length: Math.min(PIECE, bytes - done) };
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { Region } from '../../../../apps/installer/facts.ts';
+import { SIGNATURES } from '../../../../apps/installer/signatures.ts';
+import type { MemoryDisk } from './memory-disk.ts';
+
+/** Leaves every mark of a system in a region, wherever it may be. @returns how many */
+export function soil(disk: MemoryDisk, name: string, { offset, bytes }: Region): number {
+  let count = 0;
+  for (const { marks, places } of SIGNATURES.filter((one) => one.name === name)) {
+    for (const [index, place] of places({ bytes, sectorSize: disk.sectorSize }).entries()) {
+      const mark = marks[index % marks.length];
+      if (mark === undefined || place < 0 || place + mark.length > bytes) continue;
+      disk.put(offset + place, mark);
+      count += 1;
+    }
+  }
+  return count;
+}
+
+/** Names of all systems that are known. */
+export const SYSTEMS = [...new Set(SIGNATURES.map(({ name }) => name))];

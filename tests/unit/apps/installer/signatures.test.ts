@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { open, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { findSignatures, wipeRegions } from '../../../../apps/installer/signatures.ts';
+import { wipeDisk, zero } from '../../../../apps/installer/wipe.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { SYSTEMS, soil } from './dirty.ts';
+import { MemoryDisk } from './memory-disk.ts';
+
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+const { signal } = new AbortController();
+
+/** A disk with a partition in the middle, at places that are multiples of a MiB or odd. */
+const disks = fc.record({
+  sectorSize: fc.constantFrom(512, 4096),
+  sectors: fc.integer({ min: 10_000, max: 1_000_000 }),
+  start: fc.integer({ min: 1, max: 4000 }),
+  length: fc.integer({ min: 16, max: 5000 }),
+  system: fc.constantFrom(...SYSTEMS),
+});
+
+describe('marks', () => {
+  test('of every system are found on the whole disk and in a partition', async () => {
+    for (const system of SYSTEMS) {
+      const disk = new MemoryDisk(4 * GIB);
+      const region = { offset: 100 * MIB, bytes: GIB };
+      expect(await findSignatures(disk, [region])).toEqual([]);
+      soil(disk, system, region);
+      const names = (await findSignatures(disk, [region])).map(({ name }) => name);
+      expect(names, system).toContain(system);
+    }
+  });
+
+  test('are all gone after a wipe, wherever a partition was and whatever the sectors are', async () => {
+    await fc.assert(
+      fc.asyncProperty(disks, async ({ sectorSize, sectors, start, length, system }) => {
+        const disk = new MemoryDisk(sectors * sectorSize, sectorSize);
+        const old = { offset: start * sectorSize, bytes: length * sectorSize };
+        const whole = { offset: 0, bytes: disk.bytes };
+        const marks = soil(disk, system, old) + soil(disk, system, whole);
+        const found = await findSignatures(disk, [old]);
+        expect(marks === 0 || found.length > 0).toBe(true);
+        await wipeDisk(disk, [old], signal);
+        expect(await findSignatures(disk, [old])).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('at far places of a disk of many terabytes are gone, too', async () => {
+    const disk = new MemoryDisk(8 * 1024 * GIB, 4096);
+    const old = { offset: GIB, bytes: 4 * 1024 * GIB };
+    expect(soil(disk, 'btrfs', old)).toBe(3);
+    expect(await findSignatures(disk, [old])).toHaveLength(3);
+    await wipeDisk(disk, [old], signal);
+    expect(await findSignatures(disk, [old])).toEqual([]);
+  });
+
+  test('half a GPT is a finding, and a table of an old kind', async () => {
+    const backup = new MemoryDisk(GIB, 4096);
+    backup.put(GIB - 4096, Buffer.from('EFI PART'));
+    expect(await findSignatures(backup, [])).toEqual([{ name: 'GPT', offset: GIB - 4096 }]);
+    const record = new MemoryDisk(GIB);
+    record.put(446, Buffer.from('80000000830000000008000000000800', 'hex'));
+    record.put(510, Buffer.from('55aa', 'hex'));
+    expect(await findSignatures(record, [])).toEqual([{ name: 'MBR', offset: 0 }]);
+  });
+
+  test('a region outside of the disk, as half a GPT may tell, is no reason to fail', async () => {
+    const disk = new MemoryDisk(GIB);
+    expect(await findSignatures(disk, [{ offset: 2 * GIB, bytes: GIB }])).toEqual([]);
+    await wipeDisk(
+      disk,
+      [
+        { offset: GIB - MIB, bytes: GIB },
+        { offset: -5, bytes: 3 },
+      ],
+      signal,
+    );
+  });
+});
+
+describe('a wipe', () => {
+  test('writes only whole sectors within the disk, in order and each once', () => {
+    fc.assert(
+      fc.property(disks, ({ sectorSize, sectors, start, length }) => {
+        const bytes = sectors * sectorSize;
+        const old = { offset: start * sectorSize, bytes: length * sectorSize };
+        let end = -1;
+        for (const region of wipeRegions({ bytes, sectorSize }, [old])) {
+          expect(region.offset).toBeGreaterThan(end);
+          expect(region.offset % sectorSize).toBe(0);
+          expect(region.bytes % sectorSize).toBe(0);
+          end = region.offset + region.bytes;
+          expect(end).toBeLessThanOrEqual(bytes);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('tells of a disk that keeps what it had', async () => {
+    const disk = new MemoryDisk(GIB, 512, (offset) => offset === 2 * MIB);
+    disk.put(2 * MIB + 5, Buffer.from([1]));
+    await expect(wipeDisk(disk, [], signal)).rejects.toThrow(
+      /does not keep what is written to it, near byte 2097152/,
+    );
+  });
+
+  test('can be given up', async () => {
+    const given = AbortSignal.abort();
+    await expect(zero(new MemoryDisk(GIB), [{ offset: 0, bytes: MIB }], given)).rejects.toThrow();
+  });
+});
+
+const execute = promisify(execFile);
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+
+/** What real programs write is found at the places where it is looked for. */
+test.each([
+  { name: 'ext', program: 'mkfs.ext4', args: ['-q', '-F'] },
+  { name: 'swap', program: 'mkswap', args: [] },
+])('what $program leaves is found as $name', async ({ name, program, args }) => {
+  const file = join(await temporaryFolder(), 'disk.img');
+  await writeFile(file, '');
+  await truncate(file, 64 * MIB);
+  await execute(program, [...args, file], { env });
+  await using opened = await open(file, 'r');
+  const disk = new MemoryDisk(64 * MIB);
+  const { buffer } = await opened.read(Buffer.alloc(64 * MIB), 0, 64 * MIB, 0);
+  disk.put(0, buffer);
+  expect((await findSignatures(disk, [])).map((one) => one.name)).toContain(name);
+  await wipeDisk(disk, [{ offset: MIB, bytes: 32 * MIB }], signal);
+});
