@@ -1,3 +1,5 @@
+import { ExplainedError } from '../explained-error.ts';
+
 /** A place for one image. */
 export type Slot = 'a' | 'b';
 
@@ -17,6 +19,8 @@ export type PartitionRole = keyof typeof PARTITION_NUMBERS;
 /** A partition of an installed disk. */
 export interface LaidPartition {
   role: PartitionRole;
+  /** Its number in the GPT. */
+  number: number;
   /** Its name in the GPT, which is the label of its file system, too: `QUANTIX-CFG`. */
   name: string;
   /** Its type, a GUID in lower case (UEFI 2.10, 5.3.3). */
@@ -38,4 +42,21 @@ export interface DiskLayout {
   guid: string;
   /** In the order of their numbers. The BIOS partition and data may be absent. */
   partitions: readonly LaidPartition[];
+}
+
+/** Ends of the partitions' names, after the product's prefix. */
+export const PARTITION_NAMES: Readonly<Record<PartitionRole, string>> = {
+  bios: 'BIOS',
+  efi: 'EFI',
+  a: 'A',
+  b: 'B',
+  configuration: 'CFG',
+  data: 'DATA',
+};
+
+/** The partition of a role. @throws ExplainedError if there is none */
+export function partitionOf(layout: DiskLayout, role: PartitionRole): LaidPartition {
+  const found = layout.partitions.find((partition) => partition.role === role);
+  if (found !== undefined) return found;
+  throw new ExplainedError({ what: `the disk has no partition for ${PARTITION_NAMES[role]}` });
 }

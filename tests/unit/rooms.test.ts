@@ -42,6 +42,7 @@ const ROOMS = [
   'apps/process',
   'apps/files',
   'apps/log',
+  'apps/disk',
   'apps/http',
   'apps/host',
   'apps/network',

@@ -1,0 +1,140 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { assertInside, type BlockDevice } from '../../build/disk/block-device.ts';
+import { ExplainedError } from '../error.ts';
+import { codeOf } from '../process/code-of.ts';
+import { run } from '../process/run.ts';
+
+/** Milliseconds that the kernel may take to forget what it has read of a device. */
+const FORGETTING = 60_000;
+/** Bytes that the kernel counts sizes of devices in, whatever their sectors have. */
+const KERNEL_SECTOR = 512;
+
+/** A device that is open until it is closed. */
+export interface OpenedBlockDevice extends BlockDevice, AsyncDisposable {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a disk, a partition, or a regular file that stands for one.
+ * A `flush` returns when all is on the medium, and makes the next reads come from there, not from memory.
+ * @param path of the device; links are followed
+ * @param write whether it is written: nobody else may then use it, neither a mount nor LVM
+ * @param fileSectorSize bytes of a sector, for a regular file; 512 if absent
+ * @throws ExplainedError if it is neither of them, is in use, or cannot be opened
+ */
+export async function openBlockDevice(
+  path: string,
+  { write = false, fileSectorSize = 512 }: { write?: boolean; fileSectorSize?: number } = {},
+): Promise<OpenedBlockDevice> {
+  const flags = write ? constants.O_RDWR | constants.O_EXCL : constants.O_RDONLY;
+  const handle = await open(path, flags).catch((error: unknown) => {
+    throw openingError(path, error);
+  });
+  try {
+    const shape = await shapeOf(handle, path, fileSectorSize);
+    return opened(handle, path, shape);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function openingError(path: string, cause: unknown): ExplainedError {
+  const code = codeOf(cause);
+  if (code === 'EBUSY') {
+    return new ExplainedError({
+      what: 'the device is in use: mounted, or part of LVM, RAID or swap',
+      where: path,
+      fix: 'Free it first.',
+      cause,
+    });
+  }
+  return new ExplainedError({ what: `the device cannot be opened: ${code}`, where: path, cause });
+}
+
+interface Shape {
+  sectorSize: number;
+  bytes: number;
+  /** Whether the kernel keeps what it has read of it apart from a file system's files. */
+  isDevice: boolean;
+}
+
+async function shapeOf(handle: FileHandle, path: string, fileSectorSize: number): Promise<Shape> {
+  const facts = await handle.stat();
+  if (facts.isFile()) {
+    const bytes = facts.size - (facts.size % fileSectorSize);
+    return { sectorSize: fileSectorSize, bytes, isDevice: false };
+  }
+  if (!facts.isBlockDevice()) {
+    throw new ExplainedError({ what: 'this is neither a block device nor a file', where: path });
+  }
+  const folder = `/sys/dev/block/${deviceNumber(facts.rdev)}`;
+  const bytes = (await numberIn(`${folder}/size`)) * KERNEL_SECTOR;
+  // A partition has no queue of its own.
+  const sectorSize = await numberIn(`${folder}/queue/logical_block_size`).catch(() =>
+    numberIn(`${folder}/../queue/logical_block_size`),
+  );
+  return { sectorSize, bytes, isDevice: true };
+}
+
+/** Major and minor number as sysfs names devices (makedev(3) of glibc and musl). */
+function deviceNumber(rdev: number): string {
+  const value = BigInt(rdev);
+  const major = ((value >> 8n) & 0xfffn) | ((value >> 32n) & 0xffff_f000n);
+  const minor = (value & 0xffn) | ((value >> 12n) & 0xffff_ff00n);
+  return `${major}:${minor}`;
+}
+
+async function numberIn(file: string): Promise<number> {
+  return Number((await readFile(file, 'utf8')).trim());
+}
+
+function opened(handle: FileHandle, path: string, shape: Shape): OpenedBlockDevice {
+  const { sectorSize, bytes, isDevice } = shape;
+  const failed = (doing: string, cause: unknown) => {
+    const what = `the disk gives errors: ${doing} failed with ${codeOf(cause)}`;
+    return new ExplainedError({ what, where: path, fix: 'Replace it.', cause });
+  };
+  const close = () => handle.close();
+  return {
+    path,
+    sectorSize,
+    bytes,
+    async read(offset, length) {
+      assertInside({ offset, length }, shape);
+      const buffer = Buffer.allocUnsafe(length);
+      for (let done = 0; done < length; ) {
+        const left = length - done;
+        const { bytesRead } = await handle
+          .read(buffer, done, left, offset + done)
+          .catch((cause: unknown) => {
+            throw failed(`reading byte ${offset + done}`, cause);
+          });
+        if (bytesRead === 0) throw failed(`reading byte ${offset + done}`, { code: 'end of file' });
+        done += bytesRead;
+      }
+      return buffer;
+    },
+    async write(offset, data) {
+      assertInside({ offset, length: data.length }, shape);
+      for (let done = 0; done < data.length; ) {
+        const { bytesWritten } = await handle
+          .write(data, done, data.length - done, offset + done)
+          .catch((cause: unknown) => {
+            throw failed(`writing byte ${offset + done}`, cause);
+          });
+        done += bytesWritten;
+      }
+    },
+    async flush() {
+      await handle.sync().catch((cause: unknown) => {
+        throw failed('flushing', cause);
+      });
+      if (isDevice) await run('blockdev', ['--flushbufs', path], { timeout: FORGETTING });
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

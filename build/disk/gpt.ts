@@ -1,0 +1,227 @@
+import { crc32 } from 'node:zlib';
+import { type BlockDevice, readBytes } from './block-device.ts';
+import type { DiskLayout } from './layout.ts';
+
+/** Where the protective MBR has its partitions, and what marks it (UEFI 2.10, 5.2.3). */
+const [MBR_PARTITIONS, MBR_SIGNATURE_AT, MBR_SIGNATURE, PROTECTIVE] = [446, 510, 0xaa55, 0xee];
+/** Bytes of the MBR that belong to boot code. */
+export const BOOT_CODE_BYTES = 440;
+/** GPT header (UEFI 2.10, 5.3.2). */
+const [SIGNATURE, REVISION, HEADER_BYTES] = ['EFI PART', 0x0001_0000, 92];
+/** Entries that are written, and how many bytes each has. */
+const [ENTRIES, ENTRY_BYTES] = [128, 128];
+/** Entries that are believed. */
+const [MOST_ENTRIES, MOST_ENTRY_BYTES] = [1024, 4096];
+const NO_TYPE = '00000000-0000-0000-0000-000000000000';
+
+/** A partition as its table has it. */
+export interface GptPartition {
+  /** From 1. */
+  number: number;
+  name: string;
+  /** GUIDs in lower case. */
+  type: string;
+  guid: string;
+  /** Where it begins, bytes. */
+  offset: number;
+  bytes: number;
+}
+
+/** A partition table. */
+export interface Gpt {
+  /** GUID of the disk, in lower case. */
+  guid: string;
+  /** In the order of their numbers. */
+  partitions: readonly GptPartition[];
+  /** Which of the two copies was believed; GRUB reads the primary one only. */
+  copy: 'primary' | 'backup';
+  /** Whether the other copy says the same; false too if the disk has grown since, and the backup is no longer at its end. */
+  bothCopies: boolean;
+}
+
+/** Bytes that are written to a place. */
+export interface Piece {
+  /** Where, bytes. */
+  offset: number;
+  bytes: Buffer;
+}
+
+/**
+ * The two copies of the partition table of a layout, each with its header, and the protective MBR without boot code.
+ */
+export function encodeGpt(layout: DiskLayout): { mbr: Piece; primary: Piece; backup: Piece } {
+  const { sectorSize, bytes } = layout;
+  const sectors = bytes / sectorSize;
+  const entries = encodeEntries(layout);
+  const entrySectors = entries.length / sectorSize;
+  const [last, backupEntries] = [sectors - 1, sectors - 1 - entrySectors];
+  const usable: [number, number] = [2 + entrySectors, backupEntries - 1];
+  const header = (own: number, other: number, at: number) =>
+    encodeHeader({ own, other, at, usable, guid: layout.guid, entries, sectorSize });
+  return {
+    mbr: { offset: 0, bytes: protectiveMbr(sectors, sectorSize) },
+    primary: { offset: sectorSize, bytes: Buffer.concat([header(1, last, 2), entries]) },
+    backup: {
+      offset: backupEntries * sectorSize,
+      bytes: Buffer.concat([entries, header(last, 1, backupEntries)]),
+    },
+  };
+}
+
+/** Bytes at the beginning and at the end of a disk that the table has. */
+export function gptBytes(sectorSize: number): { begin: number; end: number } {
+  const entries = entriesBytes(sectorSize);
+  return { begin: 2 * sectorSize + entries, end: sectorSize + entries };
+}
+
+function entriesBytes(sectorSize: number): number {
+  return Math.ceil((ENTRIES * ENTRY_BYTES) / sectorSize) * sectorSize;
+}
+
+function encodeEntries({ sectorSize, partitions }: DiskLayout): Buffer {
+  const entries = Buffer.alloc(entriesBytes(sectorSize));
+  for (const { number, type, guid, offset, bytes, name } of partitions) {
+    const entry = entries.subarray((number - 1) * ENTRY_BYTES, number * ENTRY_BYTES);
+    encodeGuid(type).copy(entry, 0);
+    encodeGuid(guid).copy(entry, 16);
+    entry.writeBigUInt64LE(BigInt(offset / sectorSize), 32);
+    entry.writeBigUInt64LE(BigInt((offset + bytes) / sectorSize - 1), 40);
+    entry.write(name, 56, 72, 'utf16le');
+  }
+  return entries;
+}
+
+function encodeHeader(fields: {
+  own: number;
+  other: number;
+  at: number;
+  usable: [number, number];
+  guid: string;
+  entries: Buffer;
+  sectorSize: number;
+}): Buffer {
+  const { own, other, at, usable, guid, entries, sectorSize } = fields;
+  const header = Buffer.alloc(sectorSize);
+  header.write(SIGNATURE, 0, 'latin1');
+  header.writeUInt32LE(REVISION, 8);
+  header.writeUInt32LE(HEADER_BYTES, 12);
+  header.writeBigUInt64LE(BigInt(own), 24);
+  header.writeBigUInt64LE(BigInt(other), 32);
+  header.writeBigUInt64LE(BigInt(usable[0]), 40);
+  header.writeBigUInt64LE(BigInt(usable[1]), 48);
+  encodeGuid(guid).copy(header, 56);
+  header.writeBigUInt64LE(BigInt(at), 72);
+  header.writeUInt32LE(ENTRIES, 80);
+  header.writeUInt32LE(ENTRY_BYTES, 84);
+  header.writeUInt32LE(crc32(entries.subarray(0, ENTRIES * ENTRY_BYTES)), 88);
+  header.writeUInt32LE(crc32(header.subarray(0, HEADER_BYTES)), 16);
+  return header;
+}
+
+function protectiveMbr(sectors: number, sectorSize: number): Buffer {
+  const mbr = Buffer.alloc(sectorSize);
+  const entry = mbr.subarray(MBR_PARTITIONS, MBR_PARTITIONS + 16);
+  entry.set([0x00, 0x00, 0x02, 0x00, PROTECTIVE, 0xff, 0xff, 0xff]);
+  entry.writeUInt32LE(1, 8);
+  entry.writeUInt32LE(Math.min(sectors - 1, 0xffff_ffff), 12);
+  mbr.writeUInt16LE(MBR_SIGNATURE, MBR_SIGNATURE_AT);
+  return mbr;
+}
+
+/**
+ * Reads the partition table of a disk: the first copy, or the last if that is damaged (UEFI 2.10, 5.3).
+ * @returns undefined if there is none; one that is damaged, or contradicts itself, is none
+ * @throws ExplainedError if the disk cannot be read
+ */
+export async function readGpt(device: BlockDevice): Promise<Gpt | undefined> {
+  const { sectorSize, bytes } = device;
+  const sectors = Math.floor(bytes / sectorSize);
+  if (sectors < 3) return undefined;
+  if (!isProtective(await device.read(0, sectorSize))) return undefined;
+  const primary = await readCopy(device, 1);
+  const backup = await readCopy(device, sectors - 1);
+  const found = primary ?? backup;
+  if (found === undefined) return undefined;
+  const same = primary !== undefined && backup !== undefined && sameTable(primary, backup);
+  return { ...found, copy: primary === undefined ? 'backup' : 'primary', bothCopies: same };
+}
+
+/** Whether an MBR says that a GPT follows. */
+export function isProtective(mbr: Buffer): boolean {
+  if (mbr.readUInt16LE(MBR_SIGNATURE_AT) !== MBR_SIGNATURE) return false;
+  return [0, 1, 2, 3].some((index) => mbr[MBR_PARTITIONS + index * 16 + 4] === PROTECTIVE);
+}
+
+type Table = Pick<Gpt, 'guid' | 'partitions'>;
+
+function sameTable(a: Table, b: Table): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** A copy whose header is in a sector; undefined if it is not whole. */
+async function readCopy(device: BlockDevice, at: number): Promise<Table | undefined> {
+  const { sectorSize } = device;
+  const sectors = Math.floor(device.bytes / sectorSize);
+  const header = Buffer.from(await device.read(at * sectorSize, sectorSize));
+  const size = header.readUInt32LE(12);
+  if (header.toString('latin1', 0, 8) !== SIGNATURE || size < HEADER_BYTES || size > sectorSize) {
+    return undefined;
+  }
+  const sum = header.readUInt32LE(16);
+  header.writeUInt32LE(0, 16);
+  if (crc32(header.subarray(0, size)) !== sum || sectorIn(header, 24) !== at) return undefined;
+  const [first, last, table] = [sectorIn(header, 40), sectorIn(header, 48), sectorIn(header, 72)];
+  const [count, entryBytes] = [header.readUInt32LE(80), header.readUInt32LE(84)];
+  const shape = count <= MOST_ENTRIES && entryBytes >= ENTRY_BYTES && entryBytes % 8 === 0;
+  if (!shape || entryBytes > MOST_ENTRY_BYTES || last >= sectors || table < 2) return undefined;
+  if (table * sectorSize + count * entryBytes > device.bytes) return undefined;
+  const entries = await readBytes(device, table * sectorSize, count * entryBytes);
+  if (crc32(entries) !== header.readUInt32LE(88)) return undefined;
+  const partitions: GptPartition[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const entry = entries.subarray(index * entryBytes, (index + 1) * entryBytes);
+    const type = decodeGuid(entry.subarray(0, 16));
+    if (type === NO_TYPE) continue;
+    const [from, to] = [sectorIn(entry, 32), sectorIn(entry, 40)];
+    if (from < first || to > last || to < from) return undefined;
+    partitions.push({
+      number: index + 1,
+      name: entry.toString('utf16le', 56, 128).replace(/\0.*$/s, ''),
+      type,
+      guid: decodeGuid(entry.subarray(16, 32)),
+      offset: from * sectorSize,
+      bytes: (to - from + 1) * sectorSize,
+    });
+  }
+  const inOrder = partitions.toSorted((a, b) => a.offset - b.offset);
+  const overlap = inOrder.some(
+    ({ offset }, index) => index > 0 && offset < endOf(inOrder[index - 1]),
+  );
+  return overlap ? undefined : { guid: decodeGuid(header.subarray(56, 72)), partitions };
+}
+
+function endOf(partition: GptPartition | undefined): number {
+  return partition === undefined ? 0 : partition.offset + partition.bytes;
+}
+
+/** A sector's number; one that no disk has, if it is larger than can be counted with. */
+function sectorIn(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigUInt64LE(at));
+}
+
+/** First three fields little-endian (UEFI 2.10, appendix A). */
+function encodeGuid(guid: string): Buffer {
+  return swapped(Buffer.from(guid.replaceAll('-', ''), 'hex'));
+}
+
+function decodeGuid(bytes: Buffer): string {
+  const hex = swapped(Buffer.from(bytes)).toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+function swapped(bytes: Buffer): Buffer {
+  bytes.subarray(0, 4).reverse();
+  bytes.subarray(4, 6).reverse();
+  bytes.subarray(6, 8).reverse();
+  return bytes;
+}

@@ -1,0 +1,108 @@
+import { ExplainedError } from '../explained-error.ts';
+import { gptBytes } from './gpt.ts';
+import {
+  type DiskLayout,
+  type LaidPartition,
+  PARTITION_NAMES,
+  PARTITION_NUMBERS,
+  type PartitionRole,
+} from './layout.ts';
+import { TRAILER_BYTES } from './slot-trailer.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+/** Where partitions may begin. */
+const ALIGNMENT = MIB;
+const BIOS_BYTES = MIB;
+/** FAT32 must have 65,525 clusters, and on disks of 4 KiB sectors a cluster has no less. */
+const EFI_BYTES = 300 * MIB;
+const CONFIGURATION_BYTES = 256 * MIB;
+/** A slot has room for an image, and for those of later releases, which are larger. */
+const [LEAST_SLOT_BYTES, SLOT_IMAGES] = [4 * GIB, 4];
+const LEAST_DATA_BYTES = 64 * MIB;
+
+const TYPES = {
+  bios: '21686148-6449-6e6f-744e-656564454649',
+  efi: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
+  linux: '0fc63daf-8483-4772-8e79-3d69d8477de4',
+} as const;
+
+export interface LayoutRequest {
+  /** Size of the disk, bytes. */
+  bytes: number;
+  sectorSize: number;
+  /** What names of partitions begin with: `QUANTIX`. */
+  labelPrefix: string;
+  /** Size of the image, bytes. */
+  imageBytes: number;
+  /** Bytes of the data partition, all that is left, or no such partition. */
+  data: 'rest' | 'none' | number;
+  /** Whether a BIOS can boot the disk; one of 4096-byte sectors it cannot in any case, and has no such partition. */
+  bios: boolean;
+  /** Bytes of each slot; from the image's size if absent. */
+  slotBytes?: number | undefined;
+  /** @returns a new GUID, in lower case */
+  newGuid(): string;
+}
+
+/**
+ * Divides a disk.
+ * @throws ExplainedError if it is too small, saying by how much, or has sectors of another size
+ */
+export function planLayout(request: LayoutRequest): DiskLayout {
+  const { bytes, sectorSize, labelPrefix, imageBytes, data, newGuid } = request;
+  if (sectorSize !== 512 && sectorSize !== 4096) {
+    throw new ExplainedError({
+      what: `the disk has sectors of ${sectorSize} bytes`,
+      fix: 'Take one whose logical sectors have 512 or 4096 bytes.',
+    });
+  }
+  const slot = up(
+    request.slotBytes ?? Math.max(LEAST_SLOT_BYTES, SLOT_IMAGES * imageBytes + TRAILER_BYTES),
+  );
+  if (imageBytes + TRAILER_BYTES > slot) {
+    throw new ExplainedError({ what: `an image of ${imageBytes} bytes needs larger slots` });
+  }
+  const guid = newGuid();
+  const partitions: LaidPartition[] = [];
+  let at = up(gptBytes(sectorSize).begin);
+  const end = down(bytes - gptBytes(sectorSize).end);
+  const add = (role: PartitionRole, size: number) => {
+    partitions.push({
+      role,
+      number: PARTITION_NUMBERS[role],
+      name: `${labelPrefix}-${PARTITION_NAMES[role]}`,
+      type: role === 'bios' || role === 'efi' ? TYPES[role] : TYPES.linux,
+      guid: newGuid(),
+      offset: at,
+      bytes: size,
+    });
+    at += size;
+  };
+  if (request.bios && sectorSize === 512) add('bios', BIOS_BYTES);
+  add('efi', EFI_BYTES);
+  add('a', slot);
+  add('b', slot);
+  add('configuration', CONFIGURATION_BYTES);
+  const asked = data === 'none' ? 0 : data === 'rest' ? LEAST_DATA_BYTES : up(data);
+  if (at + asked > end) throw tooSmall(bytes, at + asked - end);
+  if (data !== 'none') add('data', data === 'rest' ? end - at : asked);
+  return { sectorSize, bytes, guid, partitions };
+}
+
+function tooSmall(bytes: number, lacking: number): ExplainedError {
+  const mib = (value: number) => `${Math.ceil(value / MIB).toLocaleString('en')} MiB`;
+  return new ExplainedError({
+    what: `the disk has ${mib(bytes)}, and ${mib(lacking)} more are needed`,
+    fix: 'Take a larger disk, or ask for less data.',
+  });
+}
+
+function up(value: number): number {
+  return Math.ceil(value / ALIGNMENT) * ALIGNMENT;
+}
+
+function down(value: number): number {
+  return Math.floor(value / ALIGNMENT) * ALIGNMENT;
+}

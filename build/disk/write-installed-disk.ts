@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto';
+import { ExplainedError } from '../explained-error.ts';
+import { type BiosBoot, placeBiosBoot } from './bios-boot.ts';
+import { type BlockDevice, sliceDevice } from './block-device.ts';
+import { ENVIRONMENT_PATH, encodeBootState } from './boot-state.ts';
+import { formatFat32 } from './fat32.ts';
+import { BOOT_CODE_BYTES, encodeGpt } from './gpt.ts';
+import { type DiskLayout, type LaidPartition, partitionOf } from './layout.ts';
+import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts';
+
+/** Bytes that are written at once, and read back at once. */
+const CHUNK = 1024 * 1024;
+
+/** What is being done to a disk. */
+export type InstallPhase = 'table' | 'file-systems' | 'image' | 'verify' | 'boot';
+
+export interface InstallProgress {
+  phase: InstallPhase;
+  /** Bytes of the phase that are done, and in all; both 0 where it has no bytes to count. */
+  done: number;
+  total: number;
+}
+
+export interface InstalledDiskRequest {
+  layout: DiskLayout;
+  /** The image's bytes from the first one, in pieces of any size; they must be what `trailer` says. */
+  image: AsyncIterable<Uint8Array>;
+  /** What goes to the end of slot A. */
+  trailer: SlotTrailer;
+  boot: {
+    /** Path on the EFI partition → content: the loader and its `grub.cfg`, names of 8.3 characters. */
+    efi: ReadonlyMap<string, Uint8Array>;
+    /** For a layout with a BIOS partition. */
+    bios?: BiosBoot | undefined;
+  };
+  /** Time stamp of the files on the EFI partition, seconds since 1970. */
+  epoch: number;
+  /** Called for configuration and data, after the table is written: makes their file systems, or keeps those there are. */
+  makeFileSystem(partition: LaidPartition): Promise<void>;
+  onProgress?: ((progress: InstallProgress) => void) | undefined;
+  /** Called when the table was written and before file systems are made: makes the kernel read it. */
+  onTable?: (() => Promise<void>) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes an installed disk, in the order that leaves no half of one that boots when the power goes: what boots is taken
+ * away first, and put there last.
+ * @throws ExplainedError if something cannot be written, reads otherwise than it was written, or the image is not what the
+ *   trailer says; nothing boots from the disk then
+ * @throws what `signal` was aborted with
+ */
+export async function writeInstalledDisk(
+  device: BlockDevice,
+  request: InstalledDiskRequest,
+): Promise<void> {
+  const { layout, trailer, signal } = request;
+  const say = (phase: InstallPhase, done = 0, total = 0) =>
+    request.onProgress?.({ phase, done, total });
+  assertSameDisk(device, layout);
+  const part = (role: Parameters<typeof partitionOf>[1]) => {
+    const { offset, bytes } = partitionOf(layout, role);
+    return sliceDevice(device, offset, bytes);
+  };
+  const boot = prepareBoot(request);
+  say('table');
+  await removeBoot(device, layout);
+  await clearTrailer(part('a'));
+  await clearTrailer(part('b'));
+  await writeGpt(device, layout);
+  await request.onTable?.();
+  for (const partition of layout.partitions) {
+    if (partition.role !== 'configuration' && partition.role !== 'data') continue;
+    signal?.throwIfAborted();
+    say('file-systems');
+    await request.makeFileSystem(partition);
+  }
+  const slot = part('a');
+  await writeImage(slot, request, (done) => say('image', done, trailer.imageBytes));
+  await verifyImage(slot, { trailer, signal }, (done) => say('verify', done, trailer.imageBytes));
+  await writeTrailer(slot, trailer);
+  signal?.throwIfAborted();
+  say('boot');
+  await writeBoot(device, layout, boot);
+}
+
+function assertSameDisk(device: BlockDevice, layout: DiskLayout): void {
+  if (device.bytes === layout.bytes && device.sectorSize === layout.sectorSize) return;
+  throw new ExplainedError({
+    what: `the plan is for a disk of ${layout.bytes} bytes, and this one has ${device.bytes}`,
+    fix: 'Plan again.',
+  });
+}
+
+/** Makes nothing boot from a disk: neither by a BIOS nor from its EFI partition. */
+async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void> {
+  const { sectorSize } = device;
+  const mbr = Buffer.from(await device.read(0, sectorSize));
+  mbr.fill(0, 0, BOOT_CODE_BYTES);
+  await device.write(0, mbr);
+  await device.write(partitionOf(layout, 'efi').offset, Buffer.alloc(sectorSize));
+  await device.flush();
+}
+
+/**
+ * Writes the partition table of a layout where it is not there yet: the last copy first, so that one of both is whole
+ * at any time if one was. The MBR's boot code stays.
+ * @throws ExplainedError if it cannot be written
+ */
+export async function writeGpt(device: BlockDevice, layout: DiskLayout): Promise<void> {
+  const { mbr, primary, backup } = encodeGpt(layout);
+  for (const { offset, bytes } of [backup, primary]) {
+    if (bytes.equals(await device.read(offset, bytes.length))) continue;
+    await device.write(offset, bytes);
+    await device.flush();
+  }
+  const sector = Buffer.from(await device.read(0, device.sectorSize));
+  mbr.bytes.copy(sector, BOOT_CODE_BYTES, BOOT_CODE_BYTES);
+  await device.write(0, sector);
+  await device.flush();
+}
+
+async function writeImage(
+  slot: BlockDevice,
+  { image, trailer, signal }: InstalledDiskRequest,
+  onBytes: (done: number) => void,
+): Promise<void> {
+  const hash = createHash('sha256');
+  let [at, taken] = [0, 0];
+  let waiting: Uint8Array[] = [];
+  let waits = 0;
+  const store = async (last: boolean) => {
+    const bytes = Buffer.concat(waiting);
+    const most = last ? Math.ceil(bytes.length / slot.sectorSize) * slot.sectorSize : CHUNK;
+    for (let from = 0; from < bytes.length; from += most) {
+      const rest = bytes.subarray(from, from + most);
+      if (rest.length < most && !last) {
+        waiting = [rest];
+        waits = rest.length;
+        return;
+      }
+      const sectors = rest.length === most ? rest : Buffer.concat([rest], most);
+      await slot.write(at, sectors);
+      at += sectors.length;
+      onBytes(Math.min(at, trailer.imageBytes));
+    }
+    waiting = [];
+    waits = 0;
+  };
+  for await (const piece of image) {
+    signal?.throwIfAborted();
+    taken += piece.length;
+    if (taken > trailer.imageBytes) break;
+    hash.update(piece);
+    waiting.push(piece);
+    waits += piece.length;
+    if (waits >= CHUNK) await store(false);
+  }
+  if (taken !== trailer.imageBytes || hash.digest('hex') !== trailer.sha256) {
+    throw new ExplainedError({
+      what: 'the image is not the one that was announced',
+      fix: 'The medium or the transfer is damaged: check its SHA-256, and start again.',
+    });
+  }
+  await store(true);
+  await slot.flush();
+}
+
+/**
+ * Reads a slot's image back from the medium.
+ * @throws ExplainedError if it is not what its trailer says
+ */
+export async function verifyImage(
+  slot: BlockDevice,
+  { trailer, signal }: { trailer: SlotTrailer; signal?: AbortSignal | undefined },
+  onBytes?: (done: number) => void,
+): Promise<void> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < trailer.imageBytes; at += CHUNK) {
+    signal?.throwIfAborted();
+    const wanted = Math.min(CHUNK, trailer.imageBytes - at);
+    const whole = Math.ceil(wanted / slot.sectorSize) * slot.sectorSize;
+    hash.update((await slot.read(at, whole)).subarray(0, wanted));
+    onBytes?.(at + wanted);
+  }
+  if (hash.digest('hex') === trailer.sha256) return;
+  throw new ExplainedError({
+    what: 'the image reads otherwise than it was written',
+    fix: 'The disk is failing: replace it.',
+  });
+}
+
+interface PreparedBoot {
+  /** Pieces of the EFI partition's file system, its boot sector first. */
+  efi: ReturnType<typeof formatFat32>;
+  bios: ReturnType<typeof placeBiosBoot> | undefined;
+}
+
+function prepareBoot({ layout, boot, epoch }: InstalledDiskRequest): PreparedBoot {
+  const { offset, bytes, name, guid } = partitionOf(layout, 'efi');
+  const state = encodeBootState({ good: 'a', trial: null, left: 0 });
+  const efi = formatFat32({
+    bytes,
+    offset,
+    sectorSize: layout.sectorSize,
+    label: name,
+    serial: Number.parseInt(guid.slice(0, 8), 16),
+    files: new Map([...boot.efi, [ENVIRONMENT_PATH, state]]),
+    epoch,
+  });
+  const partition = layout.partitions.find(({ role }) => role === 'bios');
+  if (partition === undefined) return { efi, bios: undefined };
+  if (boot.bios === undefined) {
+    throw new ExplainedError({
+      what: 'the disk has a BIOS partition, and there is no GRUB for it',
+    });
+  }
+  return { efi, bios: placeBiosBoot(boot.bios, partition) };
+}
+
+/** The EFI partition's boot sector makes it a file system, and the MBR's code boots a BIOS: each is written when all else is there. */
+async function writeBoot(
+  device: BlockDevice,
+  layout: DiskLayout,
+  { efi: [first, ...rest], bios }: PreparedBoot,
+): Promise<void> {
+  const efi = partitionOf(layout, 'efi');
+  for (const { offset, bytes } of rest) await device.write(efi.offset + offset, bytes);
+  if (bios !== undefined) await device.write(partitionOf(layout, 'bios').offset, bios.core);
+  await device.flush();
+  if (first !== undefined) await device.write(efi.offset, first.bytes);
+  await device.flush();
+  if (bios === undefined) return;
+  const mbr = Buffer.from(await device.read(0, device.sectorSize));
+  bios.code.copy(mbr);
+  await device.write(0, mbr);
+  await device.flush();
+}

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { sliceDevice } from '../../../build/disk/block-device.ts';
+import { readBootState, writeBootState } from '../../../build/disk/boot-state.ts';
+import { readGpt } from '../../../build/disk/gpt.ts';
+import { partitionOf } from '../../../build/disk/layout.ts';
+import { readLayout } from '../../../build/disk/read-layout.ts';
+import { clearTrailer, readTrailer } from '../../../build/disk/slot-trailer.ts';
+import { DISK_BYTES, IMAGE, install, TRAILER } from './installed.ts';
+import { MemoryDevice } from './memory-device.ts';
+
+test.each([512, 4096])(
+  'an installed disk of %i-byte sectors reads as it was written',
+  async (sectorSize) => {
+    const device = new MemoryDevice(DISK_BYTES, sectorSize);
+    const layout = await install(device);
+    expect(await readLayout(device)).toEqual(layout);
+    expect(await readGpt(device)).toMatchObject({ copy: 'primary', bothCopies: true });
+    expect(layout.partitions.some(({ role }) => role === 'bios')).toBe(sectorSize === 512);
+    const part = (role: 'efi' | 'a' | 'b') => {
+      const { offset, bytes } = partitionOf(layout, role);
+      return sliceDevice(device, offset, bytes);
+    };
+    expect(await readTrailer(part('a'))).toEqual(TRAILER);
+    expect(await readTrailer(part('b'))).toBeUndefined();
+    expect((await part('a').read(0, 40_960)).subarray(0, IMAGE.length)).toEqual(IMAGE);
+    expect(await readBootState(part('efi'))).toEqual({ good: 'a', trial: null, left: 0 });
+    const state = { good: 'a', trial: 'b', left: 3 } as const;
+    await writeBootState(part('efi'), state);
+    expect(await readBootState(part('efi'))).toEqual(state);
+    await clearTrailer(part('a'));
+    expect(await readTrailer(part('a'))).toBeUndefined();
+  },
+);
