@@ -8,6 +8,9 @@ KEYS    ?=
 FLAVOUR ?=
 FORMAT  ?=
 RELEASE ?=
+RELEASE_KEYS ?=
+RELEASE_KEY ?=
+CHANNEL ?=
 FIRMWARE ?= uefi
 CHART   ?=
 DOCKER  ?=
@@ -23,19 +26,23 @@ IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
 BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
 IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
-BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release)
+BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release) $(addprefix --release-keys ,$(RELEASE_KEYS))
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso release-tree lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 FIRMWARE=bios|uefi CHART=file.svg'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi CHART=file.svg'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
 	@$(BUILDER) iso $(BUILD)
+
+release-tree: node_modules/.ready ## Publish the ISOs of dist/ as signed updates in dist/updates, for any web server
+	@$(BUILDER) release-tree --key $(or $(RELEASE_KEY),$(error RELEASE_KEY=file is needed: qx-build key new makes one)) \
+	  $(addprefix --channel ,$(CHANNEL)) $(addprefix --release-keys ,$(RELEASE_KEYS)) dist/$(PROFILE)*.iso
 
 lock: node_modules/.ready ## Resolve packages anew and write profiles/*.lock.json
 	@$(BUILDER) lock $(IMAGES)

@@ -19,6 +19,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['docker', async () => (await import('./commands/docker.ts')).dockerCommand],
   ['config-drive', async () => (await import('./commands/config-drive.ts')).configDriveCommand],
   ['answer', async () => (await import('./commands/answer.ts')).answerCommand],
+  ['key', async () => (await import('./commands/key.ts')).keyCommand],
+  ['release-tree', async () => (await import('./commands/release-tree.ts')).releaseTreeCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],

@@ -6,6 +6,7 @@ import {
   packageContent,
 } from '../contract/lock.ts';
 import type { Flavour, Profile } from '../profile/profile.ts';
+import type { TrustedKey } from '../release/keys.ts';
 import type { ProgramFacts } from '../sea/make.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { Step } from '../step/step.ts';
@@ -27,6 +28,8 @@ export interface ImageFacts {
   compression: Compression;
   /** The root filesystem's overlays in order; a later one wins. */
   overlays: readonly Overlay[];
+  /** Whose releases the image takes as updates. */
+  releaseKeys: readonly TrustedKey[];
   /** What the initramfs is made from besides packages: `init` and the list of applets it uses. */
   initramfsOverlay: Overlay;
   /** What the programs of `apps/` are made from; absent if the profile has none. */

@@ -41,6 +41,7 @@ export function buildManifest({
     title: profile.title,
     version,
     base: lock.base,
+    architecture: profile.architecture,
     flavour,
     buildId: plan.buildId,
     sourceDateEpoch: lock.sourceDateEpoch,
@@ -56,6 +57,8 @@ export function buildManifest({
       artifacts: artifacts.map(({ name, version: of, hashes }) => ({ name, version: of, hashes })),
       compression: compression.args.join(' '),
       tools: toolVersions,
+      /** SHA-256 of each key by which releases for it are signed. */
+      releaseKeys: facts.releaseKeys.map(({ id }) => id),
       node: process.version,
     },
     scriptsNotRun: scripts.map(noteScript),

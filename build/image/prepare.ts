@@ -13,6 +13,7 @@ import { toolVersions } from '../process/tool-versions.ts';
 import { loadProfile } from '../profile/load.ts';
 
 import { type Flavour, findSettings, type Profile } from '../profile/profile.ts';
+import { readTrustedKeys, type TrustedKey } from '../release/keys.ts';
 import { readPrograms } from '../sea/make.ts';
 
 import { chooseNode, type ProgramNode } from '../sea/runtime.ts';
@@ -44,6 +45,8 @@ export interface ImageOptions {
   mirror?: string | undefined;
   /** Folder with further keys to believe. */
   keysDirectory?: string | undefined;
+  /** Folder with public keys by which releases for the image are signed; it takes no updates if absent. */
+  releaseKeysDirectory?: string | undefined;
   /** Accept package indexes older than those in the lock. */
   update?: boolean | undefined;
   /** Use nothing but the cache. */
@@ -126,6 +129,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [...profile.overlays, ...findSettings(profile, base.name).overlays].map(overlay),
+    releaseKeys: await releaseKeys(options),
     initramfsOverlay: overlay('initramfs'),
     programs: node && readPrograms(projectDirectory, node),
     installed,
@@ -144,6 +148,18 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   const node = programs && chooseNode(profile, base, { installed, locked, packages });
   const facts = { ...image.facts, lock, programs: programs && { ...programs, ...node } };
   return { ...image, facts, plan: planImage(facts) };
+}
+
+/** @throws ExplainedError if a folder was given and there is no key in it, or what is none */
+async function releaseKeys({ releaseKeysDirectory }: ImageOptions): Promise<TrustedKey[]> {
+  if (releaseKeysDirectory === undefined) return [];
+  const keys = await readTrustedKeys(releaseKeysDirectory);
+  if (keys.length > 0) return keys;
+  throw new BuildError({
+    what: 'there is no key for releases, *.pem',
+    where: releaseKeysDirectory,
+    fix: 'Make a pair with qx-build key new, and put the public key there.',
+  });
 }
 
 function flavourOf({ flavour = 'full' }: Pick<ImageOptions, 'flavour'>): Flavour {

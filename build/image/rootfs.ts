@@ -17,6 +17,7 @@ import { matchPaths } from '../tree/path-patterns.ts';
 import { Tree } from '../tree/tree.ts';
 import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
 import { appletsUsed } from './initramfs.ts';
+import { releaseKeyOverlay } from './release-keys.ts';
 
 /** Facts, and the step that makes the programs, if the image has any. */
 export type RootfsFacts = ImageFacts & { sea: Step | undefined };
@@ -44,7 +45,7 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
     /** In the lock's order. */
     package: packageContents(listPackages(lock, facts.flavour)),
     /** In the profile's order; a later one wins. */
-    overlay: overlayEntries(facts.overlays),
+    overlay: overlayEntries([...facts.overlays, releaseKeyOverlay(facts.releaseKeys)]),
     sea: facts.sea,
     /** Where busybox is, for the audit. */
     busybox: [...BASES[base.name].busybox],

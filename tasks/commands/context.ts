@@ -68,13 +68,14 @@ export function imageOptions(yargs: Argv) {
 export function imagePaths(options: {
   mirror?: string | undefined;
   keysDir?: string | undefined;
+  releaseKeys?: string | undefined;
   output?: string;
 }): CommandPaths {
-  const { mirror = '', keysDir, output } = options;
+  const { mirror = '', keysDir, releaseKeys, output } = options;
   return {
     reads: [
       ...(URL.canParse(mirror) && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
-      ...(keysDir === undefined ? [] : [keysDir]),
+      ...[keysDir, releaseKeys].filter((path) => path !== undefined),
     ],
     writes: output === undefined ? [] : [output],
   };
@@ -106,6 +107,10 @@ export function buildOptions(yargs: Argv) {
       default: false,
       describe: 'Make the smallest image, from the lock as it stands',
     })
+    .option('release-keys', {
+      type: 'string',
+      describe: 'Folder with public keys (*.pem): the image takes updates that these have signed',
+    })
     .option('frozen-lock', {
       type: 'boolean',
       describe: 'Stop if the lock does not fit the profile or the mirror lost a package',
@@ -117,7 +122,7 @@ export function buildOptions(yargs: Argv) {
       describe: 'Use nothing but the cache; stop if something is not in it',
     })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
-    .check(givenOnce('flavour', 'format', 'output'));
+    .check(givenOnce('flavour', 'format', 'output', 'release-keys'));
 }
 
 /** The options of `buildOptions` as the library takes them. */
@@ -130,11 +135,13 @@ export function toImageOptions(
     | 'architecture'
     | 'say'
     | 'keysDirectory'
+    | 'releaseKeysDirectory'
     | 'prepareHost'
   > & {
     output: string;
     arch: ArchitectureName;
     keysDir?: string | undefined;
+    releaseKeys?: string | undefined;
   },
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): ImageOptions {
@@ -145,6 +152,7 @@ export function toImageOptions(
     outputDirectory: options.output,
     architecture: options.arch,
     keysDirectory: options.keysDir,
+    releaseKeysDirectory: options.releaseKeys,
     signal,
     say: output.say,
     prepareHost: (base) => ensureInstalled(baseRequirements(base), { say: output.say, signal }),

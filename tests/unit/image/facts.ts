@@ -30,6 +30,7 @@ export async function sampleFacts(): Promise<ImageFacts> {
     format: 'iso',
     compression: QUICK,
     overlays: [overlayOf('common', { 'etc/motd': 'hello' })],
+    releaseKeys: [],
     initramfsOverlay: overlayOf('initramfs', { init: '#!/bin/sh', applets: 'sh\nmount\n' }),
     programs: {
       runtime: {

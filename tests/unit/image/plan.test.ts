@@ -5,6 +5,7 @@ import { imageName, listSteps, planImage } from '../../../build/image/plan.ts';
 import { smallest } from '../../../build/image/squashfs.ts';
 import { findSettings } from '../../../build/profile/profile.ts';
 import { shippedProfile } from '../profile/profiles.ts';
+import { newPair } from '../release/releases.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
 
 const facts = await sampleFacts();
@@ -47,6 +48,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ['the kernel’s parameters', ['iso'], ({ profile }) => profile.cmdline.push('quiet')],
   ['groups', SQUASHFS, ({ profile }) => set(profile.accounts.groups, { wheel: 10 })],
   ['services', SQUASHFS, ({ profile }) => profile.runlevels.default.push('nginx')],
+  ['whose updates it takes', SQUASHFS, (all) => set(all, { releaseKeys: [newPair().trusted] })],
   ['set-uid files', SQUASHFS, ({ profile }) => set(profile.setuid, { '/x': 'needs to be' })],
   ['programs', SQUASHFS, ({ profile }) => profile.programs.push('qx-more')],
   ['the programs’ Node', SEA, ({ programs }) => set(programs!.runtime, { version: '27.0.0' })],

@@ -81,6 +81,7 @@ test('the manifest names what went in and what came out', async () => {
     format: 1,
     profile: 'qvdc',
     base: 'debian',
+    architecture: 'x86_64',
     flavour: 'virt',
     buildId: plan.buildId,
     iso: { name: 'x.iso', size: 3, sha256: sha256('iso') },

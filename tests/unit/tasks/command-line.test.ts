@@ -30,6 +30,7 @@ test('the help names every command with what it does', async () => {
   expect(await main(['--help'])).toBe(0);
   const lines = printed.split('\n').filter((line) => line.startsWith('  qx-build '));
   for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+){0,2} {2,}[A-Z]/);
+  for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+)* {2,}[A-Z]/);
   const known = ['iso', 'lock', 'rootfs', 'explain', 'qemu', 'doctor', 'clean'];
   expect(await commands()).toEqual(expect.arrayContaining(known));
 });
@@ -105,6 +106,9 @@ describe('the paths that a command line names are found without running it', () 
     ['mirror --key site.rsa --output /stick', ['site.rsa'], ['/stick']],
     ['config-drive --profile qvdc --psk-file p --network a.conf x/y.img', ['a.conf', 'p'], ['x']],
     ['apk-tree --arch x --keys-dir k --repository r --repository http://x -- a', ['k', 'r'], []],
+    ['key new --passphrase-file p x/release.key', ['p'], ['x']],
+    ['release-tree --key k a.iso --output u', ['a.iso', 'a.iso.manifest.json', 'k'], ['u']],
+    ['iso --release-keys k', ['k'], ['dist']],
     ['solve --world w --installed i --repo @edge=f -- add a', ['w', 'i', 'f'], []],
     ['iso --output', [], ['dist']],
     ['iso --no-such-option --output o', [], ['o']],

@@ -1,0 +1,163 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { BuildError } from '../../build/error.ts';
+import { keyIdOf, readTrustedKeys } from '../../build/release/keys.ts';
+import { type PublishedImage, publish, releasePath } from '../../build/release/tree.ts';
+import { givenOnce } from './context.ts';
+import { defineCommand } from './define.ts';
+import { readSigner } from './key.ts';
+
+const EPILOGUE = `Any web server, a folder or a stick serves the tree; docs/updating.md says how hosts find it.
+
+  qx-build release-tree --key release.key --output /srv/updates dist/*.iso`;
+
+/** What is read of a build's manifest. */
+const manifestSchema = z.object({
+  profile: z.string(),
+  version: z.string(),
+  base: z.string(),
+  architecture: z.string(),
+  buildId: z.string(),
+  iso: z.object({ sha256: z.string() }),
+  inputs: z.object({ releaseKeys: z.array(z.string()) }),
+});
+
+/** `qx-build release-tree`: publishes images as updates, signed, in a tree of plain files. */
+export const releaseTreeCommand = defineCommand({
+  command: 'release-tree <images..>',
+  describe: 'Publish ISOs as signed updates, in a folder for any web server',
+  builder: (yargs) =>
+    yargs
+      .positional('images', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'ISOs with their manifests: at most one for a product and CPU',
+      })
+      .option('key', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Private key that signs (qx-build key new)',
+      })
+      .option('passphrase-file', {
+        type: 'string',
+        describe: 'File with its passphrase in the first line',
+        defaultDescription: 'it is asked for',
+      })
+      .option('release-keys', {
+        type: 'string',
+        describe: 'Folder with public keys (*.pem) that signed what is in the tree, after a change',
+      })
+      .option('channel', { type: 'string', default: 'stable', describe: 'Who is to get it' })
+      .option('days', {
+        type: 'number',
+        default: 180,
+        describe: 'Days until hosts refuse it: publish again before',
+      })
+      .option('floor', {
+        type: 'number',
+        describe: 'Lowest serial that hosts take once they run this release',
+        defaultDescription: 'as before',
+      })
+      .option('serial', {
+        type: 'number',
+        describe: 'Serial of the release',
+        defaultDescription: 'one more than before',
+      })
+      .option('output', {
+        type: 'string',
+        default: 'dist/updates',
+        describe: 'Root folder of the tree',
+      })
+      .check(
+        givenOnce(
+          ...['key', 'passphrase-file', 'release-keys', 'channel', 'days', 'floor', 'serial'],
+          'output',
+        ),
+      )
+      .epilogue(EPILOGUE),
+  paths: ({ images, key, passphraseFile, releaseKeys, output }) => ({
+    reads: [...images, ...images.map(manifestOf), key, passphraseFile, releaseKeys].filter(
+      (path) => path !== undefined,
+    ),
+    writes: [output],
+  }),
+  handler: async (options, { output, signal }) => {
+    const { channel, days, floor, serial, releaseKeys, output: tree } = options;
+    if (!(days > 0 && days <= 3650)) {
+      throw new BuildError({ what: `${days} days are no life of a release`, fix: '1 to 3650.' });
+    }
+    const images = await Promise.all(options.images.map(readImage));
+    refuseTwins(images.map(({ image }) => image));
+    const trusted = releaseKeys === undefined ? [] : await readTrustedKeys(releaseKeys);
+    const key = await readSigner(options.key, { file: options.passphraseFile, signal });
+    for (const { image, takes } of images) {
+      if (!takes.includes(keyIdOf(key))) output.say(warning(image.file, takes));
+      const publication = { tree, channel, key, trusted, now: new Date(), days, floor, serial };
+      const release = await publish(image, publication);
+      const { product, version, serial: given, expires } = release;
+      const path = releasePath(release);
+      output.say(
+        `${path}: ${product} ${version}, serial ${given}, until ${expires.slice(0, 10)}, ${release.image.path}`,
+      );
+    }
+  },
+});
+
+/** Hosts that installed it would refuse what comes after it. */
+function warning(file: string, takes: readonly string[]): string {
+  const has = takes.length === 0 ? 'no key for releases' : 'other keys for releases';
+  return `Warning: ${file} was built with ${has}: what runs it takes no update that this key signs. Build it with RELEASE_KEYS=FOLDER.`;
+}
+
+function manifestOf(image: string): string {
+  return `${image}.manifest.json`;
+}
+
+/** An image as its manifest describes it, and the keys whose releases it takes. */
+async function readImage(file: string): Promise<{ image: PublishedImage; takes: string[] }> {
+  if (!file.endsWith('.iso')) {
+    throw new BuildError({
+      what: 'an update is an ISO',
+      where: file,
+      fix: 'Build it with FORMAT=iso: a slot of a disk has the bytes of an ISO.',
+    });
+  }
+  const where = manifestOf(file);
+  const text = await readFile(where, 'utf8').catch((cause: unknown) => {
+    const fix = 'Build the image with make iso, which writes it beside the image.';
+    throw new BuildError({ what: 'the manifest cannot be read', where, fix, cause });
+  });
+  const { profile, iso, inputs, ...known } = parseManifest(text, where);
+  const image = { ...known, product: profile, file, sha256: iso.sha256 };
+  return { image, takes: inputs.releaseKeys };
+}
+
+function parseManifest(text: string, where: string): z.infer<typeof manifestSchema> {
+  try {
+    return manifestSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new BuildError({
+      what: 'this is no manifest of this version',
+      where,
+      fix: 'Build the image again.',
+      cause,
+    });
+  }
+}
+
+/** @throws BuildError if two images would be the newest release of one line */
+function refuseTwins(images: readonly PublishedImage[]): void {
+  const lines = new Map<string, string>();
+  for (const { product, architecture, file } of images) {
+    const line = `${product} for ${architecture}`;
+    const other = lines.get(line);
+    if (other !== undefined) {
+      throw new BuildError({
+        what: `both would be the release of ${line}: ${other} and ${file}`,
+        fix: 'Name one of them.',
+      });
+    }
+    lines.set(line, file);
+  }
+}

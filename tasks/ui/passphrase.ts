@@ -1,0 +1,46 @@
+import { isUtf8 } from 'node:buffer';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { BuildError } from '../../build/error.ts';
+
+/**
+ * A passphrase from a file's first line or, without a file, typed at the terminal, which does not show it. There is no
+ * option for the passphrase itself: every program of the host sees what stands on a command line.
+ * @param question shown on standard error: `Passphrase of release.key`
+ * @throws BuildError if it is empty, the file cannot be read, or there is no terminal to ask at
+ */
+export async function readPassphrase(
+  question: string,
+  { file, signal }: { file: string | undefined; signal: AbortSignal },
+): Promise<string> {
+  const line = file === undefined ? await ask(question, signal) : await firstLine(file);
+  if (line !== '') return line;
+  throw new BuildError({ what: 'the passphrase is empty', where: file, fix: 'Choose one.' });
+}
+
+async function firstLine(file: string): Promise<string> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new BuildError({ what: 'the passphrase cannot be read', where: file, cause });
+  });
+  if (!isUtf8(bytes)) throw new BuildError({ what: 'the passphrase is not UTF-8', where: file });
+  return bytes.toString('utf8').split(/\r?\n/, 1)[0] ?? '';
+}
+
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  if (!process.stdin.isTTY) {
+    throw new BuildError({
+      what: 'there is no terminal to ask for the passphrase at',
+      fix: 'Give --passphrase-file FILE.',
+    });
+  }
+  process.stderr.write(`${question}: `);
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const line = createInterface({ input: process.stdin, output: unseen, terminal: true });
+  try {
+    return await line.question('', { signal });
+  } finally {
+    line.close();
+    process.stderr.write('\n');
+  }
+}
