@@ -107,6 +107,11 @@ async function refuseUsed(
     const [holder] = await readNames(join(place, 'holders'));
     if (holder !== undefined) throw inUse(`a part of ${holder}`);
   }
+  for (const loop of await readNames('/sys/block')) {
+    // Of the system's own medium such a device is all that is mounted.
+    const backing = (await readText(`/sys/block/${loop}/loop/backing_file`)).trim();
+    if (names.includes(backing)) throw inUse(`/dev/${loop} reads ${backing}`);
+  }
   const swaps = await readText('/proc/swaps');
   if (names.some((name) => swaps.includes(`${name} `))) throw inUse('swap');
   const script = 'for link in /proc/[0-9]*/fd/*; do readlink "$link"; done 2>/dev/null | sort -u';

@@ -1,6 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHITECTURES, type Architecture } from '../architecture.ts';
+import { BIOS_BOOT, BIOS_CORE, GRUB_CONFIG, GRUB_FOLDER } from '../disk/boot-files.ts';
+import { PARTITION_NUMBERS } from '../disk/layout.ts';
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
 import { findSettings } from '../profile/profile.ts';
@@ -16,6 +18,7 @@ import {
   pickToolVersions,
 } from './facts.ts';
 import { CORE_MODULES, earlyConfig } from './grub-config.ts';
+import { DISK_MODULES, diskConfig } from './grub-disk.ts';
 
 /** Where GRUB's packages put the modules of each platform. */
 const GRUB = 'usr/lib/grub';
@@ -25,11 +28,14 @@ export const BIOS_IMAGE = 'bios.img';
 export const ESP_IMAGE = 'esp.img';
 /** The boot sector that makes the ISO bootable from a disk under BIOS. */
 export const HYBRID_BOOT_SECTOR = 'boot_hybrid.img';
+/** Folder with what boots an installed disk; see `readBootFiles`. */
+export const DISK_FOLDER = 'disk';
 
 /**
  * The boot loader of an image: `esp.img`, an EFI system partition with GRUB for UEFI, and, where the architecture has a
  * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. Both look for the medium of this
- * build, and for no other. GRUB's modules are those of the image's own packages: they need not be on the host, which
+ * build, and for no other. What an installed disk boots by is in a folder of its own: there GRUB takes the slots of the
+ * disk that it comes from. GRUB's modules are those of the image's own packages: they need not be on the host, which
  * may not have them for another CPU.
  */
 export const planBootLoader = defineStep({
@@ -89,31 +95,32 @@ export async function makeBootLoader(
   const { uefi, bios } = architecture;
   const config = join(directory, 'early.cfg');
   await writeFile(config, earlyConfig(buildId));
-  const core = async (
-    platform: string,
-    format: string,
-    output: string,
-    modules: readonly string[],
-  ) => {
-    const folder = join(directory, platform);
-    await layOut(grub, `${GRUB}/${platform}`, folder);
-    const names = [...CORE_MODULES, ...modules];
-    const prefix = ['--prefix', '/boot/grub', '--config', config];
-    await run(
-      'grub-mkimage',
-      ['--directory', folder, '--format', format, ...prefix, '--output', output, ...names],
-      { signal },
-    );
-    await rm(folder, { recursive: true });
-  };
+  const disk = join(directory, DISK_FOLDER);
+  await mkdir(disk);
+  await writeFile(join(disk, GRUB_CONFIG), diskConfig());
   const loader = join(directory, uefi.loader);
   await Promise.all([
-    core(uefi.grub, uefi.grub, loader, uefi.video),
-    bios && core(bios.grub, bios.format, join(directory, BIOS_IMAGE), ['biosdisk']),
+    inModules({ grub, directory, platform: uefi.grub, signal }, async (make) => {
+      const video = [...CORE_MODULES, ...uefi.video];
+      await make(uefi.grub, loader, ['--prefix', '/boot/grub', '--config', config, ...video]);
+      const modules = [...DISK_MODULES, ...uefi.video];
+      await make(uefi.grub, join(disk, uefi.loader), ['--prefix', GRUB_FOLDER, ...modules]);
+    }),
+    bios &&
+      inModules({ grub, directory, platform: bios.grub, signal }, async (make) => {
+        const cd = [...CORE_MODULES, 'biosdisk'];
+        const output = join(directory, BIOS_IMAGE);
+        await make(bios.format, output, ['--prefix', '/boot/grub', '--config', config, ...cd]);
+        // The disk that the BIOS started this from, and its EFI partition.
+        const prefix = `(,gpt${PARTITION_NUMBERS.efi})${GRUB_FOLDER}`;
+        const modules = [...DISK_MODULES, 'biosdisk'];
+        await make(bios.grub, join(disk, BIOS_CORE), ['--prefix', prefix, ...modules]);
+      }),
   ]);
   if (bios !== undefined) {
-    const sector = bytesOf(grub, `${GRUB}/${bios.grub}/${HYBRID_BOOT_SECTOR}`);
-    await writeFile(join(directory, HYBRID_BOOT_SECTOR), sector);
+    const sector = (name: string) => bytesOf(grub, `${GRUB}/${bios.grub}/${name}`);
+    await writeFile(join(directory, HYBRID_BOOT_SECTOR), sector(HYBRID_BOOT_SECTOR));
+    await writeFile(join(disk, BIOS_BOOT), sector(BIOS_BOOT));
   }
   await makeEsp(join(directory, ESP_IMAGE), {
     files: { [loaderPath(architecture)]: loader },
@@ -121,6 +128,28 @@ export async function makeBootLoader(
     epoch,
     signal,
   });
+}
+
+/** Makes an image of GRUB: its format, where it goes, and further arguments. */
+type MakeCore = (format: string, output: string, more: readonly string[]) => Promise<unknown>;
+
+/** Does something with the modules of one platform laid out in a folder. */
+async function inModules(
+  {
+    grub,
+    directory,
+    platform,
+    signal,
+  }: { grub: Tree; directory: string; platform: string; signal: AbortSignal | undefined },
+  use: (make: MakeCore) => Promise<void>,
+): Promise<void> {
+  const folder = join(directory, platform);
+  await layOut(grub, `${GRUB}/${platform}`, folder);
+  await use((format, output, more) => {
+    const to = ['--directory', folder, '--format', format, '--output', output];
+    return run('grub-mkimage', [...to, ...more], { signal });
+  });
+  await rm(folder, { recursive: true });
 }
 
 /** Path in the EFI system partition of the program that firmware starts. */

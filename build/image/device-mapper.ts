@@ -17,8 +17,8 @@ const SECTOR = 512;
 /** Name of the device; it is /dev/dm-0, being the first. */
 const DEVICE = 'quantix-system';
 
-/** Numbers of the loop devices that `init` puts the system and its tree on: /dev/loop0 and /dev/loop1. */
-const [DATA, TREE] = ['7:0', '7:1'];
+/** Numbers of the loop devices that `init` puts the system and its tree on: /dev/loop1 and /dev/loop2; 0 is the medium. */
+const [DATA, TREE] = ['7:1', '7:2'];
 
 /** A request to the device mapper, by the name of its command. */
 export type DeviceMapperRequest = keyof typeof COMMANDS;

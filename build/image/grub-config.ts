@@ -43,15 +43,20 @@ export function earlyConfig(buildId: string): string {
   ].join('\n');
 }
 
-/** `grub.cfg`: the menu on screen and, where there is one, on the first serial port. */
+/** Has the menu on screen and, where there is one, on the first serial port. */
+export const TERMINALS = [
+  'if serial --unit=0 --speed=115200; then',
+  '  terminal_input console serial',
+  '  terminal_output console serial',
+  'fi',
+] as const;
+
+/** `grub.cfg` of a live image: the menu on screen and, where there is one, on the first serial port. */
 export function menuConfig(menu: BootMenu): string {
   return [
     `set timeout=${menu.timeout}`,
     `set default=${menu.entries[0].id}`,
-    'if serial --unit=0 --speed=115200; then',
-    '  terminal_input console serial',
-    '  terminal_output console serial',
-    'fi',
+    ...TERMINALS,
     ...menu.entries.flatMap(entryConfig),
     "menuentry 'Restart' --id restart {",
     '  reboot',
@@ -69,21 +74,37 @@ export function pathsNamedBy(config: string): string[] {
 }
 
 function entryConfig(entry: BootEntry): string[] {
-  return [
-    `menuentry ${quoted(entry.title)} --id ${word(entry.id)} {`,
-    `  linux ${word(entry.kernel)} ${entry.cmdline.map(word).join(' ')}`,
-    `  initrd ${word(entry.initramfs)}`,
-    '}',
-  ];
+  return entryLines({
+    head: quoted(entry.title),
+    options: `--id ${word(entry.id)}`,
+    body: [
+      `linux ${word(entry.kernel)} ${entry.cmdline.map(word).join(' ')}`,
+      `initrd ${word(entry.initramfs)}`,
+    ],
+  });
 }
 
-function quoted(text: string): string {
+/** A line of the menu: its title and options as GRUB's shell reads them, and what it does. */
+export function entryLines({
+  head,
+  options,
+  body,
+}: {
+  head: string;
+  options: string;
+  body: readonly string[];
+}): string[] {
+  return [`menuentry ${head} ${options} {`, ...body.map((line) => `  ${line}`), '}'];
+}
+
+/** Text as one word of GRUB's shell. @throws BuildError if it has a quote or a line's end */
+export function quoted(text: string): string {
   if (!/['\n]/.test(text)) return `'${text}'`;
   throw new BuildError({ what: `menu title ${JSON.stringify(text)} must not contain quotes` });
 }
 
-/** GRUB's shell reads `; & | $ { }`, quotes and white space specially; words with them are refused. */
-function word(text: string): string {
+/** A word as it is: GRUB's shell reads `; & | $ { }`, quotes and white space specially; words with them are refused. @throws BuildError */
+export function word(text: string): string {
   if (/^[\w./:=,+@%-]+$/.test(text)) return text;
   throw new BuildError({
     what: `${JSON.stringify(text)} cannot stand in grub.cfg`,

@@ -33,20 +33,54 @@ export interface BootMenuRequest {
 export const KERNEL_PATH = '/boot/vmlinuz';
 export const INITRAMFS_PATH = '/boot/initramfs';
 
-/** The boot menu of a live image. */
-export function liveBootMenu({ title, version, flavour, cmdline }: BootMenuRequest): BootMenu {
-  const entry = (id: string, name: string, more: readonly string[]): BootEntry => ({
-    id,
-    title: name,
-    kernel: KERNEL_PATH,
-    initramfs: INITRAMFS_PATH,
-    cmdline: [...cmdline, 'quantix.mode=live', ...more],
+/** A line of the menu of an installed disk; its slot's name stands between title and remark. */
+export type SlotEntry = BootEntry & { remark: string };
+
+/** What an image adds to the menu of a disk that it is installed on. */
+export interface SlotMenu {
+  first: SlotEntry;
+  /** Other ways to boot it. */
+  more: readonly SlotEntry[];
+}
+
+function nameOf({ title, version, flavour }: Omit<BootMenuRequest, 'cmdline'>): string {
+  return `${title} ${version}${flavour === 'virt' ? ' for virtual machines with virtio' : ''}`;
+}
+
+/** What an image adds to the menu of a disk that it is installed on. */
+export function slotMenu({ cmdline, ...named }: BootMenuRequest): SlotMenu {
+  const entry = (id: string, remark: string, more: readonly string[]): SlotEntry => ({
+    ...{ id, title: nameOf(named), remark, kernel: KERNEL_PATH, initramfs: INITRAMFS_PATH },
+    cmdline: [...cmdline, ...more],
   });
-  const name = `${title} ${version}${flavour === 'virt' ? ' for virtual machines with virtio' : ''}`;
+  return {
+    first: entry('', '', []),
+    more: [
+      entry('safe', '(safe graphics)', ['nomodeset']),
+      entry('debug', '(verbose, with a shell if the boot fails)', ['loglevel=7', 'quantix.debug']),
+    ],
+  };
+}
+
+/** The boot menu of a live image. */
+export function liveBootMenu({ cmdline, ...named }: BootMenuRequest): BootMenu {
+  const started = (
+    mode: 'live' | 'install',
+    id: string,
+    name: string,
+    more: readonly string[],
+  ): BootEntry => ({
+    ...{ id, title: name, kernel: KERNEL_PATH, initramfs: INITRAMFS_PATH },
+    cmdline: [...cmdline, `quantix.mode=${mode}`, ...more],
+  });
+  const entry = started.bind(undefined, 'live');
+  const name = nameOf(named);
   return {
     timeout: 3,
     entries: [
       entry('live', name, []),
+      // No data disk is mounted: its disk may be the one that is written anew.
+      started('install', 'install', `Install ${name} on a disk`, ['quantix.data=none']),
       entry('toram', `${name} (copied to memory; the medium can be removed)`, ['quantix.toram']),
       entry('safe', `${name} (safe graphics)`, ['nomodeset']),
       entry('debug', `${name} (verbose, with a shell if the boot fails)`, [

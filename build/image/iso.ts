@@ -1,15 +1,23 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ARCHITECTURES } from '../architecture.ts';
+import { BIOS_BOOT, BIOS_CORE, BOOT_FILES_FOLDER, GRUB_CONFIG } from '../disk/boot-files.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { defineStep, type Step } from '../step/step.ts';
-import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, loaderPath } from './boot-loader.ts';
+import {
+  BIOS_IMAGE,
+  DISK_FOLDER,
+  ESP_IMAGE,
+  HYBRID_BOOT_SECTOR,
+  loaderPath,
+} from './boot-loader.ts';
 import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
-import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu } from './grub-model.ts';
+import { SLOT_CONFIG_PATH, slotConfig } from './grub-disk.ts';
+import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu, slotMenu } from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
 import { hashBootImages, verifyIso } from './verify-iso.ts';
@@ -127,7 +135,14 @@ function mediumFiles(
   { squashfs, initramfs, verity, bootLoader, architecture }: IsoInputs,
   made: ImageWork['made'],
 ): Record<string, string> {
+  const { uefi, bios } = architecture;
+  const ofDisk = [uefi.loader, GRUB_CONFIG, ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE])];
+  const disk = ofDisk.map((name) => [
+    `${BOOT_FILES_FOLDER}/${name}`,
+    join(made(bootLoader), DISK_FOLDER, name),
+  ]);
   return {
+    ...Object.fromEntries(disk),
     [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
     [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
@@ -142,10 +157,10 @@ async function writeTexts(
 ): Promise<Record<string, string>> {
   const consoles = ['console=tty0', `console=${architecture.serial},115200`];
   const cmdline = [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
+  const menu = { title: profile.title, version, flavour, cmdline };
   const texts: Record<string, string> = {
-    '/boot/grub/grub.cfg': menuConfig(
-      liveBootMenu({ title: profile.title, version, flavour, cmdline }),
-    ),
+    '/boot/grub/grub.cfg': menuConfig(liveBootMenu(menu)),
+    [SLOT_CONFIG_PATH]: slotConfig(slotMenu(menu)),
     [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
   };
   const written: Record<string, string> = {};

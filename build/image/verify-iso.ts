@@ -5,13 +5,15 @@ import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { mtoolsImage } from './fat.ts';
 import { pathsNamedBy } from './grub-config.ts';
+import { SLOT_CONFIG_PATH } from './grub-disk.ts';
 import { BIOS_IMAGE_PATH } from './iso.ts';
 import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report.ts';
 
 /** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, as its bytes stand in a GPT. */
 const ESP_TYPE = '28732ac11ff8d211ba4b00a0c93ec93b';
 const SECTOR = 512;
-const MENU = '/boot/grub/grub.cfg';
+/** Menus: the medium's own, and what it adds to the one of a disk that it is installed on. */
+const MENUS = ['/boot/grub/grub.cfg', SLOT_CONFIG_PATH];
 
 /** What an ISO must hold. */
 export interface Expected {
@@ -80,9 +82,9 @@ export async function verifyIso(
     ...checked.map(({ block, size }) => ({ offset: block * ISO_BLOCK, size })),
     ...bootParts(report, expected.boot),
   ];
-  const [hashes, menu, loader] = await Promise.all([
+  const [hashes, menus, loader] = await Promise.all([
     hashFile(file, parts, signal),
-    readMenu(file, report),
+    Promise.all(MENUS.map((path) => readText(file, report, path))),
     espHolds(file, report, { loader: expected.loader, signal }),
   ]);
   const found = new Map(
@@ -94,7 +96,7 @@ export async function verifyIso(
     ...pathProblems(report.paths, expected),
     ...copyProblems(report.paths, expected.loader),
     ...bootProblems(hashes.parts.slice(checked.length), expected.boot),
-    ...menuProblems(menu, report),
+    ...MENUS.flatMap((path, index) => menuProblems(path, menus[index] ?? '', report)),
     ...(loader ? [] : [`the EFI system partition has no ${expected.loader}`]),
   ];
   if (problems.length === 0) return { sha256: hashes.whole };
@@ -204,15 +206,15 @@ function copyProblems(paths: readonly IsoPath[], loader: string): string[] {
     : [...problems, `${loader} is not among the files`];
 }
 
-function menuProblems(menu: string, report: IsoReport): string[] {
+function menuProblems(path: string, menu: string, report: IsoReport): string[] {
   const present = new Set(report.files.map((file) => file.path));
   const named = pathsNamedBy(menu);
-  if (named.length === 0) return [`${MENU} boots nothing`];
-  return named.filter((path) => !present.has(path)).map((path) => `${MENU} names ${path}: missing`);
+  if (named.length === 0) return [`${path} boots nothing`];
+  return named.filter((one) => !present.has(one)).map((one) => `${path} names ${one}: missing`);
 }
 
-async function readMenu(file: string, report: IsoReport): Promise<string> {
-  const place = report.files.find((one) => one.path === MENU);
+async function readText(file: string, report: IsoReport, path: string): Promise<string> {
+  const place = report.files.find((one) => one.path === path);
   if (place === undefined) return '';
   const handle = await open(file, 'r');
   try {

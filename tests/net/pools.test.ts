@@ -190,10 +190,14 @@ pool create ',"destroy":"S1"'
 umount at
 sleep 60 <"$disk" & sleeper=$!
 pool create ',"destroy":"S1"'
-kill "$sleeper"`);
+kill "$sleeper"
+loop=$(losetup -r -f --show "$disk")
+pool create ',"destroy":"S1"'
+losetup -d "$loop"`);
   expect(told).toEqual([
     expect.stringMatching(/^\/dev\/loop\d+ is in use: mounted at \/mnt\/at\.$/),
     expect.stringContaining('is in use: a program has /dev/loop'),
+    expect.stringMatching(/^\/dev\/loop\d+ is in use: \/dev\/loop\d+ reads \/dev\/loop\d+\.$/),
   ]);
 });
 

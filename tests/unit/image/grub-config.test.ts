@@ -29,6 +29,10 @@ menuentry 'Quantix-OS 0.1.0' --id live {
   linux /boot/vmlinuz ${parameters}
   initrd /boot/initramfs
 }
+menuentry 'Install Quantix-OS 0.1.0 on a disk' --id install {
+  linux /boot/vmlinuz console=ttyS0,115200 quantix.build=0123456789abcdef quantix.mode=install quantix.data=none
+  initrd /boot/initramfs
+}
 menuentry 'Quantix-OS 0.1.0 (copied to memory; the medium can be removed)' --id toram {
   linux /boot/vmlinuz ${parameters} quantix.toram
   initrd /boot/initramfs

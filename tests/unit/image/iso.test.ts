@@ -7,8 +7,10 @@ import {
   type Architecture,
   DEFAULT_ARCHITECTURE,
 } from '../../../build/architecture.ts';
+import { readBootFiles } from '../../../build/disk/boot-files.ts';
 import {
   BIOS_IMAGE,
+  DISK_FOLDER,
   ESP_IMAGE,
   HYBRID_BOOT_SECTOR,
   loaderPath,
@@ -31,6 +33,7 @@ const contents: Record<string, string> = {
   [LOADER]: 'loader',
   '/boot/vmlinuz': 'kernel '.repeat(20_000),
   '/boot/grub/grub.cfg': MENU,
+  '/boot/grub/slot.cfg': MENU,
   "/quantix/it's a=b": 'odd',
 };
 const readable = {
@@ -204,6 +207,17 @@ describe('an ISO', () => {
     );
   });
 
+  test('goes with what an installed disk boots by', async () => {
+    const { efi, bios } = await readBootFiles(join(loader, DISK_FOLDER));
+    expect([...efi.keys()]).toEqual(['/EFI/BOOT/BOOTX64.EFI', '/grub/grub.cfg']);
+    expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.subarray(0, 2).toString()).toBe('MZ');
+    expect(bios?.boot.length).toBe(512);
+    // What is loaded begins with a sector that loads the rest, and has room before the first slot.
+    expect(bios?.core.length).toBeLessThan(1024 * 1024);
+    await expect(readBootFiles(loader)).rejects.toThrow('has not what an installed disk boots by');
+    await expect(readBootFiles(join(loader, 'gone'))).rejects.toThrow('cannot be read');
+  });
+
   test('has a loader for UEFI in a file system of its own', async () => {
     const file = await copy();
     const esp = (await reportIso(file)).partitions[1];
@@ -212,22 +226,20 @@ describe('an ISO', () => {
   });
 });
 
-test('a menu that names what is not there is told', async () => {
-  const menu = { ...contents, '/boot/grub/grub.cfg': `${MENU}initrd /boot/initramfs\n` };
-  await expect(
-    verifyIso(await writeSample(await temporaryFolder(), { texts: menu }), {
-      ...expected,
-      files: {},
-    }),
-  ).rejects.toThrow('/boot/grub/grub.cfg names /boot/initramfs: missing');
-  const { '/boot/grub/grub.cfg': _, ...none } = contents;
-  await expect(
-    verifyIso(await writeSample(await temporaryFolder(), { texts: none }), {
-      ...expected,
-      files: {},
-    }),
-  ).rejects.toThrow('/boot/grub/grub.cfg boots nothing');
-});
+test.each(['/boot/grub/grub.cfg', '/boot/grub/slot.cfg'])(
+  'a menu that names what is not there is told: %s',
+  async (path) => {
+    const refusal = async (texts: Record<string, string>) => {
+      const file = await writeSample(await temporaryFolder(), { texts });
+      return verifyIso(file, { ...expected, files: {} }).catch(({ message }) => message);
+    };
+    expect(await refusal({ ...contents, [path]: `${MENU}initrd /boot/initramfs\n` })).toContain(
+      `${path} names /boot/initramfs: missing`,
+    );
+    const { [path]: _, ...none } = contents;
+    expect(await refusal(none)).toContain(`${path} boots nothing`);
+  },
+);
 
 test('an ISO whose check fails, or that cannot be written, leaves nothing', async () => {
   const folder = await temporaryFolder();

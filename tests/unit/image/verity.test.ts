@@ -134,7 +134,7 @@ test('the device mapper is asked for a device that is read by the tree', () => {
   const target = load.subarray(8 + 312);
   expect([target.readBigUInt64LE(0), target.readBigUInt64LE(8)]).toEqual([0n, 80n]);
   expect(target.toString('latin1', 24).replace(/\0+/, ' ').replace(/\0+$/, '')).toBe(
-    `verity 1 7:0 7:1 4096 4096 10 1 sha256 ${'ab'.repeat(32)} -`,
+    `verity 1 7:1 7:2 4096 4096 10 1 sha256 ${'ab'.repeat(32)} -`,
   );
 });
 

@@ -326,7 +326,8 @@ describe('the medium', () => {
     const text = [
       'MEDIUM=medium build=0123',
       'file_system_of() { echo ext4; }',
-      'mount() { for place; do :; done; rm -f medium; ln -s "$5" medium; }',
+      'losetup() { [ "$1" != -r ] || disk=$3; }',
+      'mount() { [ "$5" = /dev/loop0 ]; rm -f medium; ln -s "$disk" medium; }',
       'umount() { rm medium; }',
       `open_system() { case " ${ours.join(' ')} " in *" $(readlink medium) "*) ;; *) return 1 ;; esac; }`,
       'close_system() { echo close; }',
@@ -355,6 +356,56 @@ describe('the medium', () => {
     expect(await taken({ vda: { files, ours: false } })).toBe(`close\n${told}\nclose`);
   });
 
+  test('is read through a loop device, which is free again when it is none', async () => {
+    const text = [
+      'MEDIUM=medium build=0123',
+      'file_system_of() { [ $1 != vdc ] || echo iso9660; }',
+      'losetup() { echo "losetup $*"; }',
+      'umount() { echo "umount $*"; }',
+      'is_medium vda || is_medium vdc || echo none',
+    ];
+    const steps = (await inInit(await temporaryFolder(), text.join('\n'))).split('\n');
+    expect(steps.filter((line) => line !== 'losetup -f')).toEqual([
+      'losetup -r /dev/loop0 vdc',
+      'mount -t iso9660 -o ro,nosuid,nodev,noexec /dev/loop0 medium',
+      'umount medium',
+      'losetup -d /dev/loop0',
+      'none',
+    ]);
+  });
+
+  /** Which of partitions a boot takes for its medium: each has the system; device → its name in the partition table. */
+  async function takenOf(partitions: Record<string, string>, medium: string): Promise<string> {
+    const folder = await temporaryFolder();
+    for (const [device, name] of Object.entries(partitions)) {
+      const entry = join(folder, 'sys/class/block', device);
+      await mkdir(entry, { recursive: true });
+      await writeFile(join(entry, 'uevent'), `DEVTYPE=partition\nPARTNAME=${name}\nPARTN=3\n`);
+    }
+    await writeFile(join(folder, 'devices'), [...Object.keys(partitions), 'sr0'].join('\n'));
+    const text = [
+      `SYS=sys medium=${medium} MEDIUM_DEADLINE=1 MEDIUM_PATIENCE=9`,
+      'cut() { echo 0; }; usleep() { :; }; load_drivers() { :; }',
+      'partuuid_of() { [ $1 = sr0 ] || echo "0000-$1"; }',
+      'is_medium() { echo "takes $1"; }',
+      'whole_disk_of() { echo disk; }',
+      'find_medium || echo none',
+    ];
+    return inInit(folder, text.join('\n'));
+  }
+
+  test('of a system that is not installed is no slot of a disk, which may be written anew', async () => {
+    const both = { vda3: 'QUANTIX-A', vda4: 'QUANTIX-B' };
+    expect(await takenOf(both, '')).toBe('takes sr0');
+    expect(await takenOf({ ...both, vdb2: 'QUANTIX-AB' }, '')).toBe('takes vdb2');
+  });
+
+  test('of one that is installed is its slot, whatever else has the same', async () => {
+    const both = { vda3: 'QUANTIX-A', vda4: 'QUANTIX-B', vdb3: 'QUANTIX-A' };
+    expect(await takenOf(both, 'PARTUUID=0000-VDB3')).toBe('takes vdb3');
+    expect(await takenOf(both, 'PARTUUID=0000-vda4')).toBe('takes vda4');
+  });
+
   /** What is done to open the system of a medium: with loop devices that are there, and a step that fails. */
   async function opening(failing: string): Promise<string> {
     const text = [
@@ -369,8 +420,8 @@ describe('the medium', () => {
   test('is opened as a device whose blocks are checked, and its first block is read', async () => {
     const steps = (await opening('none')).split('\n').filter((line) => line !== 'losetup -f');
     expect(steps).toEqual([
-      'losetup -r /dev/loop0 /medium/quantix/system.squashfs',
-      'losetup -r /dev/loop1 /medium/quantix/system.verity',
+      'losetup -r /dev/loop1 /medium/quantix/system.squashfs',
+      'losetup -r /dev/loop2 /medium/quantix/system.verity',
       'map create',
       'map load',
       'map resume',

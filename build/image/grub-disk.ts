@@ -1,0 +1,129 @@
+import { ENVIRONMENT_PATH } from '../disk/boot-state.ts';
+import { PARTITION_NUMBERS } from '../disk/layout.ts';
+import { CORE_MODULES, entryLines, quoted, TERMINALS, word } from './grub-config.ts';
+import type { SlotMenu } from './grub-model.ts';
+
+/** Modules of GRUB on an installed disk: it loads none from there. */
+export const DISK_MODULES = [...CORE_MODULES, 'loadenv', 'probe'] as const;
+
+/** Path on a medium of what it has to say to the menu of an installed disk. */
+export const SLOT_CONFIG_PATH = '/boot/grub/slot.cfg';
+
+const { a, b, configuration, data } = PARTITION_NUMBERS;
+
+/**
+ * `grub.cfg` of an installed disk, the same for all products and versions, since an update leaves it alone. It decides by
+ * three variables, `good`, `try` and `left`, which slot is booted: the one on trial while it has boots left, each of which
+ * is written down before it is used; else the one that is good; where that one has nothing to boot, the other. Then it has
+ * each slot that is there add its lines to the menu: the slot's `slot.cfg` is sourced twice, with
+ * - `root`: the slot's partition, as GRUB names it,
+ * - `slot`: `a` or `b`, and `slot_name`, the same in upper case,
+ * - `slot_entries`: `first` for the one usual way to boot it, `more` for others,
+ * - `slot_parameters`: what the kernel has to be told of this disk.
+ *
+ * Partitions are named by their numbers and never searched for: another disk, or a guest's, may have the same files.
+ */
+export function diskConfig(): string {
+  return `${DISK_CONFIG_HEAD}${TERMINALS.join('\n')}
+regexp --set=1:disk "^([^,]*)" "$root"
+set efi="$root"
+set good=a
+set try=-
+set left=0
+load_env --file "($efi)${ENVIRONMENT_PATH}" good try left
+if regexp '^[ab],[ab-],[0-3]$' "$good,$try,$left"; then
+  set sound=yes
+else
+  set good=a
+  set try=-
+fi
+if [ -f "($disk,gpt${a})${SLOT_CONFIG_PATH}" ]; then set has_a=yes; fi
+if [ -f "($disk,gpt${b})${SLOT_CONFIG_PATH}" ]; then set has_b=yes; fi
+set chosen=$good
+set next=
+if [ "$try" = a -a "$has_a" = yes -o "$try" = b -a "$has_b" = yes ]; then
+  if [ "$left" = 3 ]; then set next=2; fi
+  if [ "$left" = 2 ]; then set next=1; fi
+  if [ "$left" = 1 ]; then set next=0; fi
+fi
+if [ -n "$next" ]; then
+  set left=$next
+  if save_env --file "($efi)${ENVIRONMENT_PATH}" good try left; then set chosen=$try; fi
+fi
+if [ "$chosen" = a -a "$has_a" != yes ]; then set chosen=b; fi
+if [ "$chosen" = b -a "$has_b" != yes ]; then set chosen=a; fi
+
+set of_disk=
+if probe --set=uuid --part-uuid "($disk,gpt${configuration})"; then
+  set of_disk="quantix.config=PARTUUID=$uuid"
+fi
+if probe --set=uuid --part-uuid "($disk,gpt${data})"; then
+  set of_disk="$of_disk quantix.data=PARTUUID=$uuid"
+fi
+function offer_a {
+  if [ "$has_a" != yes ]; then return; fi
+  set slot=a
+  set slot_name=A
+  set root="$disk,gpt${a}"
+  probe --set=uuid --part-uuid "($root)"
+  set slot_parameters="quantix.slot=a quantix.medium=PARTUUID=$uuid $of_disk"
+  source ${SLOT_CONFIG_PATH}
+}
+function offer_b {
+  if [ "$has_b" != yes ]; then return; fi
+  set slot=b
+  set slot_name=B
+  set root="$disk,gpt${b}"
+  probe --set=uuid --part-uuid "($root)"
+  set slot_parameters="quantix.slot=b quantix.medium=PARTUUID=$uuid $of_disk"
+  source ${SLOT_CONFIG_PATH}
+}
+for slot_entries in first more; do
+  if [ "$chosen" = a ]; then offer_a; offer_b; else offer_b; offer_a; fi
+done
+set root="$efi"
+set default=0
+set fallback=1
+set timeout=3
+if [ "$has_a" != yes -a "$has_b" != yes ]; then
+  set timeout=-1
+  menuentry 'There is no system on this disk: boot the medium that installs it' {
+    reboot
+  }
+fi
+menuentry 'Restart' --id restart {
+  reboot
+}
+menuentry 'Power off' --id poweroff {
+  halt
+}
+`;
+}
+
+const DISK_CONFIG_HEAD = `# The same for all products and versions: what belongs to a version is in ${SLOT_CONFIG_PATH} of its slot.
+`;
+
+/** `slot.cfg`: the lines of the menu of an installed disk for the slot that this is in; see `diskConfig`. */
+export function slotConfig({ first, more }: SlotMenu): string {
+  return [
+    'if [ "$slot_entries" = first ]; then',
+    ...entryLines(slotEntry(first)),
+    'else',
+    ...more.flatMap((entry) => entryLines(slotEntry(entry))),
+    'fi',
+    '',
+  ].join('\n');
+}
+
+function slotEntry({ id, title, remark, kernel, initramfs, cmdline }: SlotMenu['first']) {
+  // The title is the first of the arguments.
+  return {
+    head: `${quoted(`${title}, slot `)}"$slot_name"${remark === '' ? '' : quoted(` ${remark}`)}`,
+    options: `--id "$slot${id === '' ? '' : `-${word(id)}`}" "$root" "$slot_parameters"`,
+    body: [
+      'set root="$2"',
+      `linux ${word(kernel)} ${cmdline.map(word).join(' ')} $3`,
+      `initrd ${word(initramfs)}`,
+    ],
+  };
+}
