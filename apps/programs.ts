@@ -25,5 +25,6 @@ export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   'qx-console': () => interpreted(import('./console/qx-console.ts')),
   'qx-dcui': () => interpreted(import('./console/qx-dcui.ts')),
   'qx-support': () => import('./support/main.ts'),
+  'qx-update': () => import('./update/main.ts'),
   'qx-controlplane': () => import('./control-plane/main.ts'),
 };

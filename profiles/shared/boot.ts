@@ -28,6 +28,7 @@ export const runlevels = {
     'bootmisc',
     'syslog',
     'syslog-files',
+    'quantix-update',
     'quantix-firewall',
     'quantix-network',
     'quantix-password',

@@ -105,6 +105,9 @@ const AGENT = [
 /** Rows of the control plane, whose tests are those of `authority.ts` and `config.ts`. */
 const CONTROL_PLANE = ['vdc/ca.pem', 'vdc/config.yaml'];
 
+/** Rows of updates, whose tests are those of `standing.ts`. */
+const UPDATES = ['update/record.json', 'update/server.json', '.before/*'];
+
 /** Paths of the first list of docs/persistence.md, but for those of what is to come. */
 async function listed(): Promise<string[]> {
   const text = await readFile(join(import.meta.dirname, '../../docs/persistence.md'), 'utf8');
@@ -133,7 +136,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 
 test('each path of the list is written by somebody, and what is written counts after a restart', async () => {
   const agent = AGENT.map((name) => `node/${name}`);
-  const paths = [...Object.keys(ROWS), ...agent, ...CONTROL_PLANE];
+  const paths = [...Object.keys(ROWS), ...agent, ...CONTROL_PLANE, ...UPDATES];
   expect((await listed()).sort()).toEqual(paths.sort());
   await using stack = new AsyncDisposableStack();
   const programs = ['openssl', 'ssh-keygen'];

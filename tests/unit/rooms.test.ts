@@ -62,6 +62,7 @@ const ROOMS = [
   'apps/agent/commands',
   'apps/agent/server',
   'apps/agent',
+  'apps/update',
   'apps/console',
   'apps/installer',
   'apps/dispatch.ts',

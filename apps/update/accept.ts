@@ -1,0 +1,91 @@
+import type { Release } from '../../build/release/release.ts';
+import { ExplainedError } from '../error.ts';
+import { RESERVED_BYTES } from './progress-note.ts';
+
+/** An update is not done; the message says why. */
+export class UpdateRefusal extends ExplainedError {}
+
+/** The system that runs, as its os-release(5) and its processor say. */
+export interface Running {
+  product: string;
+  version: string;
+  base: string;
+  /** Name of the architecture as in a release: `x86_64`. */
+  architecture: string;
+}
+
+/** What a release has to be, to be taken here. */
+export interface Terms {
+  running: Omit<Running, 'version'>;
+  now: Date;
+  /** The least serial that the confirmed version allows. */
+  floor: number;
+  /** The highest serial of its channel that was seen here. */
+  seen: number;
+  /** Bytes of the slot that it is to be written to. */
+  slotBytes: number;
+}
+
+/** Milliseconds that two clocks may differ. */
+const CLOCK_DIFFERENCE = 24 * 60 * 60 * 1000;
+
+/**
+ * Whether a release whose signature was checked is for this machine, and not an old one.
+ * @throws UpdateRefusal why it is not
+ */
+export function acceptRelease(release: Release, terms: Terms): void {
+  const reason = refusalOf(release, terms);
+  if (reason !== undefined) throw new UpdateRefusal({ where: nameOf(release), ...reason });
+}
+
+/** `quantix-os 0.2.0 (stable 7)`. */
+export function nameOf({ product, version, channel, serial }: Release): string {
+  return `${product} ${version}, ${channel} ${serial}`;
+}
+
+function refusalOf(
+  release: Release,
+  { running, now, floor, seen, slotBytes }: Terms,
+): { what: string; fix?: string } | undefined {
+  const { product, architecture, base, serial, channel, issued, expires, image } = release;
+  if (product !== running.product) {
+    return { what: `it is a release of ${product}, and this machine is ${running.product}` };
+  }
+  if (architecture !== running.architecture) {
+    return { what: `it is for ${architecture}, and this machine is ${running.architecture}` };
+  }
+  if (base !== running.base) {
+    return {
+      what: `it is made from ${base}, and this system from ${running.base}`,
+      fix: 'Install it anew: data of one cannot be taken over by the other.',
+    };
+  }
+  if (Date.parse(issued) > now.getTime() + CLOCK_DIFFERENCE) {
+    return {
+      what: `it was issued at ${issued}, which this machine's clock, ${now.toISOString()}, has not come to: whether it has expired is not known`,
+      fix: 'Set the time: `qx-time status` tells how it stands.',
+    };
+  }
+  if (Date.parse(expires) <= now.getTime()) {
+    return {
+      what: `it expired at ${expires}`,
+      fix: 'Take a newer release; the server may be held back, or this machine’s clock wrong.',
+    };
+  }
+  if (serial < floor) {
+    return { what: `its serial is ${serial}, and the version in use takes none below ${floor}` };
+  }
+  if (serial < seen) {
+    return {
+      what: `its serial is ${serial}, and ${channel} has had ${seen} here: it is an old release`,
+    };
+  }
+  const room = slotBytes - RESERVED_BYTES;
+  if (image.bytes > room) {
+    return {
+      what: `its image has ${image.bytes} bytes, and a slot of this disk has room for ${room}`,
+      fix: 'Install it anew, which makes larger slots; configuration and data can be kept.',
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,95 @@
+import { copyFile, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { asDiskError } from '../files/disk-error.ts';
+import { syncFolder } from '../files/durable-file.ts';
+import { UpdateRefusal } from './accept.ts';
+
+/** Folder below `/quantix` with the configuration as it was before an update, by the version that wrote it. */
+export const BEFORE = '.before';
+
+/** What is not configuration: copies, what is remembered of updates, a reset that was asked for, what ext4 keeps. */
+const LEFT_OUT = new Set([BEFORE, 'update', 'reset', 'lost+found']);
+
+/**
+ * Copies the configuration for the version that runs, before another one sees it. The copy is whole or not there.
+ * @param configuration `/quantix`
+ * @param keep versions whose copies stay; those of others go
+ * @throws DiskError
+ */
+export async function copyConfiguration(
+  configuration: string,
+  version: string,
+  keep: readonly string[] = [],
+): Promise<void> {
+  const folder = join(configuration, BEFORE);
+  const copy = join(folder, version);
+  const temporary = join(folder, `.${version}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { mode: 0o700 });
+    for (const name of await readdir(configuration)) {
+      if (!LEFT_OUT.has(name)) await copyTree(join(configuration, name), join(temporary, name));
+    }
+    await syncFolder(temporary);
+    // An older copy for the same version goes only when this one is whole.
+    await rm(copy, { recursive: true, force: true });
+    await rename(temporary, copy);
+    const stays = [version, ...keep];
+    for (const other of (await readdir(folder)).filter((name) => !stays.includes(name))) {
+      await rm(join(folder, other), { recursive: true, force: true });
+    }
+    await syncFolder(folder);
+    await syncFolder(configuration);
+  } catch (error) {
+    throw asDiskError(copy, error);
+  }
+}
+
+/**
+ * Puts the configuration back as a version left it; files that came later stay.
+ * @throws UpdateRefusal if there is no copy of that version; DiskError
+ */
+export async function restoreConfiguration(configuration: string, version: string): Promise<void> {
+  const copy = join(configuration, BEFORE, version);
+  const names = await readdir(copy).catch((cause: unknown) => {
+    throw new UpdateRefusal({
+      what: `there is no copy of the configuration of ${version}`,
+      where: copy,
+      fix: 'Go back without it.',
+      cause,
+    });
+  });
+  for (const name of names) {
+    await copyTree(join(copy, name), join(configuration, name)).catch((error: unknown) => {
+      throw asDiskError(join(configuration, name), error);
+    });
+  }
+  await syncFolder(configuration);
+}
+
+/** Copies files and folders, nothing else; each file is there whole or as it was before. */
+async function copyTree(from: string, to: string): Promise<void> {
+  const found = await lstat(from);
+  if (found.isDirectory()) {
+    await mkdir(to, { recursive: true, mode: found.mode & 0o777 });
+    for (const name of await readdir(from)) await copyTree(join(from, name), join(to, name));
+    await syncFolder(to);
+    return;
+  }
+  if (!found.isFile()) return;
+  const temporary = join(dirname(to), `.${process.pid}.copy.tmp`);
+  await copyFile(from, temporary);
+  {
+    await using file = await open(temporary, 'r+');
+    await file.chmod(found.mode & 0o777);
+    await file.chown(found.uid, found.gid).catch(ignoreUnknownOwners);
+    await file.sync();
+  }
+  await rename(temporary, to);
+}
+
+/** FAT knows no owners: there all is root's anyway. */
+function ignoreUnknownOwners(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPERM') throw error;
+}

@@ -1,0 +1,112 @@
+import { ExplainedError } from '../error.ts';
+import type { Clock } from '../watch/clock.ts';
+import type { Part } from './source.ts';
+
+/** A source does not give what it should just now; another try may help. The message is a clause. */
+export class PassingFailure extends Error {
+  override readonly name = 'PassingFailure';
+}
+
+/** How an image is fetched. */
+export interface Download {
+  /** Where it comes from, for messages. */
+  source: string;
+  /** Gives the image from an offset on. @throws PassingFailure if another try may help */
+  open: (part: Part) => AsyncIterable<Uint8Array>;
+  /** Bytes that are there already, and in all. */
+  from: number;
+  bytes: number;
+  /** Bytes that may be received, those of vain tries too. */
+  budget: number;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Gets each failure that is not the end, and the milliseconds until the next try. */
+  onFailure?: ((problem: string, wait: number) => void) | undefined;
+}
+
+/** Tries without progress after which it is given up: a little more than half an hour. */
+const MOST_TRIES = 36;
+/** Bytes that count as progress: one that sends a byte a try is not waited for. */
+const PROGRESS = 1024 * 1024;
+const LONGEST_WAIT = 60_000;
+
+/**
+ * Milliseconds before the next try: doubled from one second up to a minute, less up to a quarter of it by chance, so that
+ * many machines do not come back at the same moment.
+ * @param failures tries that failed in a row, from 1
+ */
+export function backOff(failures: number, chance = Math.random()): number {
+  const wait = Math.min(1_000 * 2 ** (failures - 1), LONGEST_WAIT);
+  return Math.round(wait * (1 - chance / 4));
+}
+
+/**
+ * An image's bytes from an offset on, in order. What fails for now is tried again from where it was.
+ * @throws ExplainedError if it is too much, or nothing comes for too long; what the source throws for good; the signal's
+ * reason
+ */
+export async function* download({
+  source,
+  open,
+  from,
+  bytes,
+  budget,
+  clock,
+  signal,
+  onFailure,
+}: Download): AsyncGenerator<Uint8Array> {
+  let offset = from;
+  let received = 0;
+  let failures = 0;
+  const count = (more: number) => {
+    received += more;
+    if (received > budget) throw tooMuch(source, budget);
+  };
+  while (offset < bytes) {
+    const start = offset;
+    try {
+      for await (const piece of open({ offset, signal, onVain: count })) {
+        signal.throwIfAborted();
+        count(piece.length);
+        if (offset + piece.length > bytes) throw tooLong(source, bytes);
+        offset += piece.length;
+        yield piece;
+      }
+      if (offset < bytes) throw new PassingFailure(`it ended after ${offset} of ${bytes} bytes`);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof PassingFailure)) throw error;
+      failures = offset - start >= PROGRESS ? 1 : failures + 1;
+      if (failures > MOST_TRIES) throw givenUp(source, failures, error);
+      const wait = backOff(failures);
+      onFailure?.(error.message, wait);
+      await clock.sleep(wait, signal);
+      signal.throwIfAborted();
+    }
+  }
+}
+
+function tooMuch(source: string, budget: number): ExplainedError {
+  return new ExplainedError({
+    what: `the download was ended: it had taken the ${budget} bytes that it may`,
+    where: source,
+    fix: 'The connection breaks too often; --budget MIB allows more.',
+  });
+}
+
+function tooLong(source: string, bytes: number): ExplainedError {
+  return new ExplainedError({
+    what: `it gives more than the ${bytes} bytes that the release names`,
+    where: source,
+    fix: 'The server has another file under this name.',
+  });
+}
+
+function givenUp(source: string, failures: number, cause: PassingFailure): ExplainedError {
+  return new ExplainedError({
+    what: `given up after ${failures} tries without progress: ${cause.message}`,
+    where: source,
+    fix: 'Another try goes on where this one ended.',
+    cause,
+  });
+}

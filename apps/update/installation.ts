@@ -1,0 +1,150 @@
+import { join } from 'node:path';
+import type { BlockDevice } from '../../build/disk/block-device.ts';
+import { readGpt } from '../../build/disk/gpt.ts';
+import { PARTITION_NUMBERS, type Slot } from '../../build/disk/layout.ts';
+import { openBlockDevice } from '../disk/open-block-device.ts';
+import { parseOsRelease } from '../host/os-release.ts';
+import { readNames, readNumber, readText } from '../host/read.ts';
+import { type Running, UpdateRefusal } from './accept.ts';
+
+/** Devices of an installed system's disk. */
+export interface Installation {
+  /** The slot that GRUB booted, as it told the kernel. */
+  booted: Slot;
+  /** `/dev/vda2`. */
+  efi: string;
+  slots: Readonly<Record<Slot, string>>;
+}
+
+/** What a system was booted from: a medium, or a slot of a disk. */
+export interface BootedFrom {
+  slot: Slot;
+  /** Unique GUID of the slot's partition, in lower case. */
+  partition: string;
+}
+
+/**
+ * The slot that GRUB booted, from the kernel's parameters `quantix.slot=a quantix.medium=PARTUUID=…`; `null` where the
+ * system runs from its medium.
+ */
+export function parseBootedFrom(commandLine: string): BootedFrom | null {
+  const valueNamed = (name: string) =>
+    commandLine
+      .split(/\s+/)
+      .findLast((word) => word.startsWith(`${name}=`))
+      ?.slice(name.length + 1);
+  const slot = valueNamed('quantix.slot');
+  const [, partition] =
+    /^PARTUUID=([0-9a-f-]{36})$/i.exec(valueNamed('quantix.medium') ?? '') ?? [];
+  if ((slot !== 'a' && slot !== 'b') || partition === undefined) return null;
+  return { slot, partition: partition.toLowerCase() };
+}
+
+/** Block devices that are no disks. */
+const NO_DISKS = /^(loop|ram|zram|fd|nbd|dm-|md|sr)/;
+
+/**
+ * The disk that this system was booted from; `null` where it runs from its medium.
+ * @param root folder in which dev, proc and sys are
+ * @throws UpdateRefusal if it is not the disk that the boot loader spoke of
+ */
+export async function findInstallation(root = '/'): Promise<Installation | null> {
+  const from = parseBootedFrom(await readText(join(root, 'proc/cmdline')));
+  if (from === null) return null;
+  const disks = (await readNames(join(root, 'sys/block'))).filter((name) => !NO_DISKS.test(name));
+  for (const disk of disks) {
+    const partitions = await partitionsOf(join(root, 'dev', disk));
+    const index = partitions.findIndex(({ guid }) => guid === from.partition);
+    if (index < 0) continue;
+    const number = PARTITION_NUMBERS[from.slot];
+    if (partitions[index]?.number !== number) {
+      throw new UpdateRefusal({
+        what: `the boot loader says that it booted slot ${from.slot}, and the system comes from partition ${partitions[index]?.number} of ${disk}, which is not that`,
+        fix: 'Another boot loader or another disk was used: choose this disk in the firmware, or install anew.',
+      });
+    }
+    return await devicesOf(disk, from.slot, root);
+  }
+  throw new UpdateRefusal({
+    what: `no disk has the partition ${from.partition}, which this system was booted from`,
+    fix: 'The disk was taken out, or does not answer: `dmesg` tells.',
+  });
+}
+
+async function partitionsOf(device: string): Promise<readonly { guid: string; number: number }[]> {
+  try {
+    await using disk = await openBlockDevice(device);
+    return (await readGpt(disk))?.partitions ?? [];
+  } catch {
+    // A drive without a disk in it, or one that is broken, is not the one that this runs from.
+    return [];
+  }
+}
+
+async function devicesOf(disk: string, booted: Slot, root: string): Promise<Installation> {
+  const folder = join(root, 'sys/block', disk);
+  const found = new Map<number, string>();
+  for (const name of await readNames(folder)) {
+    const number = await readNumber(join(folder, name, 'partition'));
+    if (number !== null) found.set(number, join(root, 'dev', name));
+  }
+  const device = (role: 'efi' | Slot) => {
+    const path = found.get(PARTITION_NUMBERS[role]);
+    if (path !== undefined) return path;
+    throw new UpdateRefusal({
+      what: `${disk} has no partition ${PARTITION_NUMBERS[role]}, which an installed disk has`,
+      fix: 'Install anew; configuration and data can be kept.',
+    });
+  };
+  return { booted, efi: device('efi'), slots: { a: device('a'), b: device('b') } };
+}
+
+/** An installed disk's partitions, opened. */
+export interface OpenInstallation extends AsyncDisposable {
+  booted: Slot;
+  efi: BlockDevice;
+  slots: Readonly<Record<Slot, BlockDevice>>;
+}
+
+/** The slot that is not this one. */
+export function otherSlot(slot: Slot): Slot {
+  return slot === 'a' ? 'b' : 'a';
+}
+
+/**
+ * Opens what an update needs.
+ * @param write whether the EFI partition and the slot that is not booted are written: then no other program may do so
+ * @throws ExplainedError
+ */
+export async function openInstallation(
+  { booted, efi, slots }: Installation,
+  { write = false }: { write?: boolean } = {},
+): Promise<OpenInstallation> {
+  await using stack = new AsyncDisposableStack();
+  const target = otherSlot(booted);
+  const state = stack.use(await openBlockDevice(efi, { write }));
+  const other = stack.use(await openBlockDevice(slots[target], { write }));
+  // It is in use: by the system that runs.
+  const own = stack.use(await openBlockDevice(slots[booted]));
+  const kept = stack.move();
+  return {
+    booted,
+    efi: state,
+    slots: booted === 'a' ? { a: own, b: other } : { a: other, b: own },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** Architectures by Node's names, as releases name them. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'arm64' };
+
+/** What system runs. @param root folder in which etc is */
+export async function readRunning(root = '/'): Promise<Running> {
+  const about = parseOsRelease(await readText(join(root, 'etc/os-release')));
+  return {
+    product: about.get('ID') ?? '',
+    version: about.get('VERSION_ID') ?? '',
+    base: about.get('QUANTIX_BASE') ?? '',
+    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+  };
+}

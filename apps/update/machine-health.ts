@@ -1,0 +1,101 @@
+import { askAgent } from '../agent/client/ask-agent.ts';
+import { type Health, healthSchema } from '../api/health.ts';
+import { CONTROL_PLANE_SOCKET, readinessSchema } from '../api/readiness.ts';
+import { messageOf } from '../error.ts';
+import { expectWritable } from '../files/durable-file.ts';
+import { isWritableMount, readMounts } from '../host/mounts.ts';
+import { ask } from '../http/ask.ts';
+import { SYSTEM_URI, virsh } from '../libvirt/virsh.ts';
+import { readServices } from '../services/state.ts';
+import type { Probe } from './health.ts';
+
+/** Milliseconds that one question may take. */
+const LIMIT = 20_000;
+/** Runlevels whose services a machine is to have. */
+const LASTING = ['boot', 'default'];
+
+/** What is looked at. */
+export interface Expected {
+  product: string;
+  /** Whether the control plane must be reached: it was before. */
+  controlPlane: boolean;
+  /** `/quantix`. */
+  configuration: string;
+}
+
+/** Everything that a machine of a product must have to be well: what its services' own probes say, and what they do. */
+export function machineProbe(expected: Expected): Probe {
+  const restarts = new Map<string, number>();
+  const parts: Probe[] = [
+    () => serviceProblems(restarts),
+    () => configurationProblems(expected.configuration),
+    ...(expected.product === 'quantix-os'
+      ? [libvirtProblems, (signal: AbortSignal) => agentProblems(expected.controlPlane, signal)]
+      : [controlPlaneProblems]),
+  ];
+  return async (signal) => {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(LIMIT)]);
+    const found = await Promise.all(
+      parts.map((part) => part(limited).catch((error: unknown) => [messageOf(error)])),
+    );
+    return found.flat();
+  };
+}
+
+/** Services that do not run, or were started anew since the last look: one that crashes again and again runs, mostly. */
+async function serviceProblems(before: Map<string, number>): Promise<string[]> {
+  const needed = (await readServices()).filter(({ runlevels }) =>
+    runlevels.some((level) => LASTING.includes(level)),
+  );
+  return needed.flatMap(({ name, state, restarts }) => {
+    const known = before.get(name) ?? restarts;
+    before.set(name, restarts);
+    if (state !== 'started') return [`${name} is ${state}`];
+    return restarts > known ? [`${name} had to be started anew`] : [];
+  });
+}
+
+async function configurationProblems(folder: string): Promise<string[]> {
+  if (!isWritableMount(folder, await readMounts())) {
+    return [`nothing that can be written is mounted at ${folder}`];
+  }
+  await expectWritable(`${folder}/.health`, 'well\n');
+  return [];
+}
+
+async function libvirtProblems(signal: AbortSignal): Promise<string[]> {
+  await virsh({ uri: SYSTEM_URI, signal }, ['list', '--all', '--name'], LIMIT);
+  return [];
+}
+
+async function agentProblems(controlPlane: boolean, signal: AbortSignal): Promise<string[]> {
+  const told = await readHealth(signal);
+  if (!controlPlane || told.controlPlane.state === 'connected') return [];
+  const { state, problem } = told.controlPlane;
+  return [`the control plane, which was reached before the update, is not: ${problem ?? state}`];
+}
+
+/** Whether the control plane is reached now. A host without an agent that answers does not reach it. */
+export async function reachesControlPlane(signal: AbortSignal): Promise<boolean> {
+  const told = await readHealth(signal).catch(() => undefined);
+  return told?.controlPlane.state === 'connected';
+}
+
+function readHealth(signal: AbortSignal): Promise<Health> {
+  return askAgent({ path: '/healthz', schema: healthSchema, timeLimit: LIMIT, signal });
+}
+
+async function controlPlaneProblems(signal: AbortSignal): Promise<string[]> {
+  const { ready, problem } = await ask({
+    whom: {
+      name: 'the control plane',
+      service: 'qx-controlplane',
+      socketPath: CONTROL_PLANE_SOCKET,
+    },
+    path: '/readyz',
+    schema: readinessSchema,
+    timeLimit: LIMIT,
+    signal,
+  });
+  return ready ? [] : [`the control plane cannot serve: ${problem ?? 'it does not say why'}`];
+}

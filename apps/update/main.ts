@@ -1,0 +1,473 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { dirname } from 'node:path';
+import { readBootState } from '../../build/disk/boot-state.ts';
+import { readTrustedKeys } from '../../build/release/keys.ts';
+import type { Release } from '../../build/release/release.ts';
+import { verifyRelease } from '../../build/release/sign.ts';
+import { ExplainedError, messageOf } from '../error.ts';
+import { readGuests, runs } from '../guests/inventory.ts';
+import { readMaintenance } from '../guests/maintenance.ts';
+import { isWritableMount, readMounts } from '../host/mounts.ts';
+import { readText } from '../host/read.ts';
+import { SYSTEM_URI } from '../libvirt/virsh.ts';
+import { CommandError } from '../process/command-error.ts';
+import {
+  endingSignal,
+  expectOperands,
+  print,
+  refuseCommand,
+  runCommandLine,
+  UsageError,
+} from '../process/command-line.ts';
+import { run } from '../process/run.ts';
+import { withStick } from '../support/stick-mount.ts';
+import { systemClock } from '../watch/clock.ts';
+import { acceptRelease, nameOf, UpdateRefusal } from './accept.ts';
+import { PassingFailure } from './download.ts';
+import { folderSource } from './folder.ts';
+import {
+  findInstallation,
+  type OpenInstallation,
+  openInstallation,
+  otherSlot,
+  readRunning,
+} from './installation.ts';
+import { machineProbe, reachesControlPlane } from './machine-health.ts';
+import { PLACES } from './places.ts';
+import { readServerSetting, writeRecord, writeServerSetting } from './record.ts';
+import { parseServerAddress, serverSource } from './server.ts';
+import type { Source } from './source.ts';
+import { stage } from './stage.ts';
+import { writeStagingNote } from './staging-note.ts';
+import {
+  activate,
+  confirm,
+  expectGood,
+  limitsOf,
+  type Machine,
+  rollBack,
+  settle,
+} from './standing.ts';
+import { describeUpdate, readUpdateStatus } from './status.ts';
+
+const HELP = `Usage: qx-update COMMAND
+
+Brings a new version of the system into the slot that is not used, tries it, and goes back
+where it is not well. docs/updating.md tells how.
+
+  status [--json]     which version is where, and what became of the last update
+  server [ADDRESS|none] [--channel NAME]
+                      where releases come from
+  check               look whether there is a release for this machine
+  stage               bring it here, signature and all checked; nothing is changed by it yet
+  activate            restart into what was staged: it is tried, and confirmed if it is well
+  confirm             stay with what runs, without waiting
+  rollback            go back to the version before; not forward to one that was activated
+
+  of check and stage:
+  --from PATH         a folder, a release.json, or a stick such as /dev/sdb1, in place of the server
+  --server ADDRESS    this server, once
+  --ca FILE           its certificate is of this authority, PEM, and of no other
+  --tls-name NAME     with --ca: the name that its certificate is for
+  --channel NAME      this channel, once
+  --budget MIB        what a download may take; the image and a quarter if absent
+  --background        stage while this command ends; status tells how far it is
+  of activate and rollback:
+  --minutes N         for how long it must be well to be confirmed; 5 if absent
+  --no-restart        leave the restart to somebody
+  of rollback:
+  --with-configuration  and have the configuration that the version before left
+
+  --help              this text
+  --version           the version
+`;
+
+/** Seconds that the guard of a boot waits beyond the deadline: a restart in order takes its time. */
+const GUARD_PATIENCE = 300;
+
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  from: { type: 'string' },
+  server: { type: 'string' },
+  ca: { type: 'string' },
+  'tls-name': { type: 'string' },
+  channel: { type: 'string' },
+  budget: { type: 'string' },
+  background: { type: 'boolean', default: false },
+  minutes: { type: 'string', default: '5' },
+  'no-restart': { type: 'boolean', default: false },
+  'with-configuration': { type: 'boolean', default: false },
+} as const;
+
+interface Values {
+  json: boolean;
+  from?: string | undefined;
+  server?: string | undefined;
+  ca?: string | undefined;
+  'tls-name'?: string | undefined;
+  channel?: string | undefined;
+  budget?: string | undefined;
+  background: boolean;
+  minutes: string;
+  'no-restart': boolean;
+  'with-configuration': boolean;
+}
+
+/** Options that commands have besides `--help` and `--version`. */
+const OF_COMMAND: Readonly<Record<string, readonly (keyof Values)[]>> = {
+  status: ['json'],
+  server: ['channel'],
+  check: ['from', 'server', 'ca', 'tls-name', 'channel', 'json'],
+  stage: ['from', 'server', 'ca', 'tls-name', 'channel', 'budget', 'background'],
+  activate: ['minutes', 'no-restart'],
+  confirm: [],
+  rollback: ['minutes', 'no-restart', 'with-configuration'],
+  settle: [],
+};
+
+/**
+ * The program qx-update.
+ * @param args what stands after its name
+ * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ */
+export async function main(args: string[]): Promise<number> {
+  return await runCommandLine(
+    {
+      program: 'qx-update',
+      help: HELP,
+      options: OPTIONS,
+      isExplained: (error): error is Error =>
+        error instanceof ExplainedError ||
+        error instanceof CommandError ||
+        error instanceof PassingFailure ||
+        (error instanceof DOMException && error.name === 'AbortError'),
+      run: async ({ command, operands }, values) => {
+        expectOptions(command, values);
+        expectOperands(operands, 0, command === 'server' ? 1 : 0);
+        switch (command) {
+          case 'status':
+            return await tellStatus(values.json);
+          case 'server':
+            return await server(operands[0], values.channel);
+          case 'check':
+            return await check(values);
+          case 'stage':
+            return values.background ? startInBackground(args) : await bring(values);
+          case 'activate':
+            return await activateStaged(values);
+          case 'confirm':
+            return await confirmByHand();
+          case 'rollback':
+            return await goBack(values);
+          case 'settle':
+            return await settleBoot();
+          default:
+            return refuseCommand(command);
+        }
+      },
+    },
+    args,
+  );
+}
+
+function expectOptions(command: string | undefined, values: Values): void {
+  const allowed = OF_COMMAND[command ?? ''];
+  if (allowed === undefined) return;
+  const wrong = (Object.keys(OPTIONS) as (keyof Values)[]).find(
+    (name) =>
+      !allowed.includes(name) &&
+      (typeof values[name] === 'boolean'
+        ? values[name]
+        : name !== 'minutes' && values[name] !== undefined),
+  );
+  if (wrong !== undefined) throw new UsageError(`--${wrong} is not of ${command}`);
+  if ((values.ca === undefined) !== (values['tls-name'] === undefined)) {
+    throw new UsageError('--ca and --tls-name belong together');
+  }
+}
+
+async function tellStatus(json: boolean): Promise<number> {
+  const status = await readUpdateStatus();
+  return print(json ? `${JSON.stringify(status)}\n` : `${describeUpdate(status)}\n`);
+}
+
+async function server(address: string | undefined, channel: string | undefined): Promise<number> {
+  const before = await readServerSetting(PLACES.configuration, complain);
+  if (address === undefined && channel === undefined) {
+    return print(`${before.server ?? 'none'}, channel ${before.channel}\n`);
+  }
+  if (channel !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(channel)) {
+    throw new UsageError(`${JSON.stringify(channel)} is no name of a channel`);
+  }
+  const named = address === undefined ? before.server : parsedAddress(address);
+  await expectConfiguration();
+  await writeServerSetting(PLACES.configuration, {
+    ...(named !== undefined && { server: named }),
+    channel: channel ?? before.channel,
+  });
+  return 0;
+}
+
+function parsedAddress(text: string): string | undefined {
+  return text === 'none' ? undefined : parseServerAddress(text);
+}
+
+async function check(values: Values): Promise<number> {
+  await using disk = await openDisk();
+  const release = await withSource(values, endingSignal(), async (source) => {
+    const { release } = await accepted(source, disk, endingSignal());
+    return release;
+  });
+  const own = await readRunning();
+  if (values.json) return print(`${JSON.stringify(release)}\n`);
+  return print(`${nameOf(release)} can be brought here; ${own.version} runs\n`);
+}
+
+/** Asks a source for its release, and checks it by all that is known here. */
+async function accepted(
+  source: Source,
+  disk: OpenInstallation,
+  signal: AbortSignal,
+): Promise<{ release: Release; envelope: string }> {
+  const machine = await thisMachine();
+  const envelope = await source.readRelease(signal);
+  const release = verifyRelease(envelope, machine.keys, source.name);
+  const record = await limitsOf(machine, disk);
+  acceptRelease(release, {
+    running: machine.running,
+    now: new Date(),
+    floor: record.floor,
+    seen: record.seen[release.channel] ?? 0,
+    slotBytes: disk.slots[otherSlot(disk.booted)].bytes,
+  });
+  return { release, envelope };
+}
+
+/** Brings a release into the slot that is not used. */
+async function bring(values: Values): Promise<number> {
+  const signal = endingSignal();
+  const budget = values.budget === undefined ? undefined : mebibytes(values.budget);
+  let note = { version: '?', done: 0, bytes: 1, problem: null as string | null, over: false };
+  try {
+    await expectConfiguration();
+    await using disk = await openDisk({ write: true });
+    expectGood(disk.booted, await readBootState(disk.efi));
+    return await withSource(values, signal, async (source) => {
+      const { release, envelope } = await accepted(source, disk, signal);
+      const { version, channel, serial, image } = release;
+      note = { ...note, version, bytes: image.bytes };
+      await writeStagingNote(note);
+      const record = await limitsOf(await thisMachine(), disk);
+      // What was activated is not any more: its slot is written anew.
+      await writeRecord(PLACES.configuration, {
+        ...record,
+        trial: null,
+        seen: { ...record.seen, [channel]: serial },
+      });
+      const how = await stage({
+        target: { efi: disk.efi, slot: disk.slots[otherSlot(disk.booted)] },
+        accepted: { release, envelope },
+        ...{ source, budget, signal },
+        clock: systemClock,
+        onProgress: (done) => {
+          note = { ...note, done };
+          void writeStagingNote(note).catch(() => undefined);
+        },
+        onFailure: (problem, wait) =>
+          complain(`${source.name}: ${problem}; once more in ${Math.ceil(wait / 1000)} s`),
+      });
+      await writeStagingNote({ ...note, done: image.bytes, over: true });
+      const told = how === 'written' ? 'is staged' : 'was staged already';
+      return print(`${nameOf(release)} ${told}; \`qx-update activate\` restarts into it\n`);
+    });
+  } catch (error) {
+    const problem = signal.aborted ? 'it was ended' : messageOf(error);
+    await writeStagingNote({ ...note, problem, over: true });
+    throw error;
+  }
+}
+
+function mebibytes(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new UsageError('--budget is a number of MiB');
+  return Number(text) * 1024 * 1024;
+}
+
+/** The same in a process of its own, which outlives whoever asked for it. */
+function startInBackground(args: readonly string[]): number {
+  const rest = args.filter((arg) => arg !== '--background');
+  const child = spawn('/usr/lib/quantix/logged', ['qx-update', '/usr/sbin/qx-update', ...rest], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  child.unref();
+  return print('It is being brought here; `qx-update status` tells how far it is\n');
+}
+
+async function withSource<T>(
+  values: Values,
+  signal: AbortSignal,
+  work: (source: Source) => Promise<T>,
+): Promise<T> {
+  const setting = await readServerSetting(PLACES.configuration, complain);
+  const { product, architecture } = await readRunning();
+  const line = { product, architecture, channel: values.channel ?? setting.channel };
+  const { from } = values;
+  if (from !== undefined) {
+    if (!(await stat(from).catch(noSuch(from))).isBlockDevice()) {
+      return await work(await folderSource({ ...line, path: from }));
+    }
+    const stick = { device: from, access: 'ro' as const, signal };
+    return await withStick(stick, async (path) => work(await folderSource({ ...line, path })));
+  }
+  const address = values.server === undefined ? setting.server : parseServerAddress(values.server);
+  if (address === undefined) {
+    throw new UpdateRefusal({
+      what: 'nobody has said where releases come from',
+      fix: '`qx-update server ADDRESS`, or --from a folder or a stick.',
+    });
+  }
+  const { ca, 'tls-name': name } = values;
+  const trust = ca === undefined || name === undefined ? undefined : { ca: await read(ca), name };
+  return await work(serverSource({ ...line, address, trust }));
+}
+
+function noSuch(path: string) {
+  return (cause: unknown): never => {
+    throw new ExplainedError({ what: 'there is no such file or device', where: path, cause });
+  };
+}
+
+async function read(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch(noSuch(file));
+}
+
+async function activateStaged(values: Values): Promise<number> {
+  await expectConfiguration();
+  const machine = await thisMachine();
+  await expectNoGuests(machine);
+  const signal = endingSignal();
+  const version = await (async () => {
+    await using disk = await openDisk({ write: true });
+    return await activate(machine, disk, { to: 'staged', ...(await wanted(values, signal)) });
+  })();
+  print(`The next boot is of ${version}, on trial.\n`);
+  if (!values['no-restart']) await machine.restart();
+  return 0;
+}
+
+async function wanted({ minutes }: Values, signal: AbortSignal) {
+  if (!/^\d{1,4}$/.test(minutes) || Number(minutes) > 1440) {
+    throw new UsageError('--minutes is a number up to 1440');
+  }
+  return {
+    minutes: Number(minutes),
+    controlPlane: await reachesControlPlane(signal),
+    now: new Date(),
+  };
+}
+
+/** On a hypervisor a restart wants that no guest runs, or that the host is in maintenance. @throws UpdateRefusal */
+async function expectNoGuests({ running: { product } }: Machine): Promise<void> {
+  if (product !== 'quantix-os' || (await readMaintenance(PLACES.node)).on) return;
+  const guests = (await readGuests({ uri: SYSTEM_URI })).filter(runs);
+  if (guests.length === 0) return;
+  throw new UpdateRefusal({
+    what: `virtual machines run on this host: ${guests.map(({ name }) => name).join(', ')}`,
+    fix: 'Stop or move them, or begin maintenance (`qx-node maintenance on`): then they are shut down.',
+  });
+}
+
+async function confirmByHand(): Promise<number> {
+  await expectConfiguration();
+  const machine = await thisMachine();
+  await using disk = await openDisk({ write: true });
+  await confirm(machine, disk);
+  await markSettled();
+  return 0;
+}
+
+async function goBack(values: Values): Promise<number> {
+  await expectConfiguration();
+  const machine = await thisMachine();
+  await expectNoGuests(machine);
+  const signal = endingSignal();
+  const { text, restart } = await (async () => {
+    await using disk = await openDisk({ write: true });
+    return await rollBack(machine, disk, {
+      ...(await wanted(values, signal)),
+      restoreConfiguration: values['with-configuration'],
+    });
+  })();
+  print(`${text}\n`);
+  if (restart && !values['no-restart']) await machine.restart();
+  return 0;
+}
+
+/** By the service `quantix-update`, at each boot of an installed system. */
+async function settleBoot(): Promise<number> {
+  const installation = await findInstallation();
+  if (installation === null) return 0;
+  const machine = await thisMachine();
+  const settled = await settle(machine, {
+    open: () => openInstallation(installation, { write: true }),
+    probeFor: (trial) =>
+      machineProbe({
+        product: machine.running.product,
+        controlPlane: trial?.controlPlane ?? false,
+        configuration: PLACES.configuration,
+      }),
+    onDeadline: async (milliseconds) => {
+      const seconds = Math.ceil(uptime() + milliseconds / 1000) + GUARD_PATIENCE;
+      await mkdir(dirname(PLACES.deadline), { recursive: true });
+      await writeFile(PLACES.deadline, `${seconds}\n`);
+    },
+    signal: endingSignal(),
+  });
+  if (settled !== 'taken back') await markSettled();
+  return 0;
+}
+
+/** Tells the guard of this boot that it need not restart the machine. */
+async function markSettled(): Promise<void> {
+  await mkdir(dirname(PLACES.settled), { recursive: true });
+  await writeFile(PLACES.settled, '');
+}
+
+async function openDisk(access?: { write: boolean }): Promise<OpenInstallation> {
+  const installation = await findInstallation();
+  if (installation !== null) return await openInstallation(installation, access);
+  throw new UpdateRefusal({
+    what: 'this system runs from its medium, and is not installed: there is nothing to update',
+    fix: 'Boot a newer medium, or install.',
+  });
+}
+
+/** @throws UpdateRefusal if what is remembered would be forgotten */
+async function expectConfiguration(): Promise<void> {
+  if (isWritableMount(PLACES.configuration, await readMounts())) return;
+  throw new UpdateRefusal({
+    what: `nothing that can be written is mounted at ${PLACES.configuration}, so an update could not be taken back`,
+    fix: 'The console’s status screen says why it is not there.',
+  });
+}
+
+async function thisMachine(): Promise<Machine> {
+  return {
+    running: await readRunning(),
+    keys: await readTrustedKeys(PLACES.keys),
+    configuration: PLACES.configuration,
+    bootId: (await readText('/proc/sys/kernel/random/boot_id')).trim(),
+    clock: systemClock,
+    tell: complain,
+    restart: async () => {
+      await run('/sbin/reboot', [], { timeout: 10_000 });
+    },
+  };
+}
+
+/** Tells whoever called this; the boot service's words go to the log. */
+function complain(line: string): void {
+  process.stderr.write(`qx-update: ${line}\n`);
+}

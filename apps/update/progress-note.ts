@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { BlockDevice } from '../../build/disk/block-device.ts';
+import { TRAILER_BYTES } from '../../build/disk/slot-trailer.ts';
+
+/** Bytes before a slot's trailer that tell how far an image was written: a sector of any disk. */
+const NOTE_BYTES = 4096;
+
+/**
+ * Bytes that an image begins with and that are written to their place last, when all others were read back: without them
+ * GRUB finds no file system in a slot, so one that is half written is not even offered. Until then they lie before the note.
+ */
+export const HEAD_BYTES = 64 * 1024;
+
+/** Bytes at the end of a slot that no image may have: the head that waits, the note, and the trailer. */
+export const RESERVED_BYTES = HEAD_BYTES + NOTE_BYTES + TRAILER_BYTES;
+
+/** How much of an image is in a slot for sure. */
+export interface ProgressNote {
+  /** SHA-256 of the whole image, hex. */
+  sha256: string;
+  /** Bytes from its start that were flushed. */
+  done: number;
+}
+
+const MAGIC = 'QXPROG1\n';
+const HASH_BYTES = 32;
+const BODY_AT = MAGIC.length + HASH_BYTES;
+
+const noteSchema = z.strictObject({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  done: z.int().min(0),
+});
+
+/** The note in the bytes that are kept for one; `null` if there is none that is whole. */
+export function decodeNote(bytes: Buffer): ProgressNote | null {
+  if (bytes.length < NOTE_BYTES || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return null;
+  const body = bytes.subarray(BODY_AT, NOTE_BYTES);
+  const hash = createHash('sha256').update(body).digest();
+  if (!hash.equals(bytes.subarray(MAGIC.length, BODY_AT))) return null;
+  const [text = ''] = body.toString('latin1').split('\0');
+  try {
+    return noteSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** Bytes of a note: a mark, SHA-256 of the rest, and the rest: JSON and zeros. One torn by a power cut is none. */
+export function encodeNote({ sha256, done }: ProgressNote): Buffer {
+  const bytes = Buffer.alloc(NOTE_BYTES);
+  bytes.write(MAGIC, 0, 'latin1');
+  bytes.write(JSON.stringify({ sha256, done }), BODY_AT, 'latin1');
+  const hash = createHash('sha256').update(bytes.subarray(BODY_AT)).digest();
+  hash.copy(bytes, MAGIC.length);
+  return bytes;
+}
+
+/** @throws ExplainedError if the slot cannot be read */
+export async function readNote(slot: BlockDevice): Promise<ProgressNote | null> {
+  return decodeNote(await slot.read(placeOf(slot), NOTE_BYTES));
+}
+
+/** Writes a note; it counts from the next flush on. @throws ExplainedError if the slot cannot be written */
+export async function writeNote(slot: BlockDevice, note: ProgressNote): Promise<void> {
+  await slot.write(placeOf(slot), encodeNote(note));
+}
+
+/** Where the head of an image waits, bytes. */
+export function waitingPlace(slot: BlockDevice): number {
+  return slot.bytes - RESERVED_BYTES;
+}
+
+function placeOf(slot: BlockDevice): number {
+  return slot.bytes - TRAILER_BYTES - NOTE_BYTES;
+}

@@ -1,0 +1,166 @@
+import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { ExplainedError, messageOf } from '../error.ts';
+import { PassingFailure } from './download.ts';
+import { LONGEST_RELEASE, type Part, type Source } from './source.ts';
+
+/** A server with the tree of `qx-build release-tree`: any web server, or a control plane. */
+export interface Server {
+  /** `https://updates.example/quantix`; below it is `PRODUCT/CHANNEL/ARCHITECTURE/release.json`. */
+  address: string;
+  product: string;
+  channel: string;
+  architecture: string;
+  /** The one authority that its certificate may be of, PEM, and the name in it; those of the system where absent. */
+  trust?: { ca: string; name: string } | undefined;
+  /** Milliseconds without a byte after which a connection is given up; 30 s if absent. */
+  patience?: number | undefined;
+}
+
+const PATIENCE = 30_000;
+
+/** Statuses of 4xx that pass by themselves (RFC 9110, 15.5.9; RFC 6585, 4). */
+const PASSING = [408, 425, 429];
+
+/** A server as a source of releases. */
+export function serverSource(server: Server): Source {
+  const { address, product, channel, architecture } = server;
+  const root = address.replace(/\/+$/, '');
+  const name = `${root}/${product}/${channel}/${architecture}/release.json`;
+  return {
+    name: root,
+    readRelease: async (signal) => {
+      const { response, end } = await get(server, { address: name, offset: 0, signal });
+      try {
+        return await textOf(response, name);
+      } finally {
+        end();
+      }
+    },
+    openImage: ({ image }, part) =>
+      openImage(server, { address: `${root}/${image.path}`, bytes: image.bytes, ...part }),
+  };
+}
+
+interface Wanted {
+  address: string;
+  /** Bytes that are there already. */
+  offset: number;
+  signal: AbortSignal;
+}
+
+async function* openImage(
+  server: Server,
+  wanted: Part & { address: string; bytes: number },
+): AsyncGenerator<Uint8Array> {
+  const { address, offset, bytes, onVain } = wanted;
+  const { response, end } = await get(server, wanted);
+  try {
+    const whole = wholeLength(response, offset);
+    if (whole !== undefined && whole !== bytes) {
+      throw new ExplainedError({
+        what: `the server has ${whole} bytes under this name, and the release names ${bytes}`,
+        where: address,
+        fix: 'Its tree is not whole: copy the release there again.',
+      });
+    }
+    // A server that knows no ranges begins at the start: what is there already is passed over.
+    let passOver = response.statusCode === 206 ? 0 : offset;
+    for await (const piece of piecesOf(response)) {
+      const vain = Math.min(passOver, piece.length);
+      passOver -= vain;
+      if (vain > 0) onVain?.(vain);
+      if (vain < piece.length) yield piece.subarray(vain);
+    }
+  } finally {
+    end();
+  }
+}
+
+/** Length of the whole file, as an answer says it; undefined if it does not. @throws PassingFailure if it is another part */
+function wholeLength({ statusCode, headers }: IncomingMessage, offset: number): number | undefined {
+  if (statusCode !== 206) {
+    const length = headers['content-length'];
+    return length === undefined ? undefined : Number(length);
+  }
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? [];
+  if (Number(start) !== offset) {
+    throw new PassingFailure(`the server gave another part than the one from byte ${offset} on`);
+  }
+  return total === '*' ? undefined : Number(total);
+}
+
+async function* piecesOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of response) {
+      if (Buffer.isBuffer(piece)) yield piece;
+    }
+  } catch (error) {
+    throw new PassingFailure(`the connection broke: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function textOf(response: IncomingMessage, where: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of piecesOf(response)) {
+    length += piece.length;
+    if (length > LONGEST_RELEASE) {
+      throw new ExplainedError({ what: 'this is too long for a release.json', where });
+    }
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/** Asks for a file from an offset on. @throws PassingFailure, ExplainedError */
+async function get(
+  { trust, patience = PATIENCE }: Server,
+  { address, offset, signal }: Wanted,
+): Promise<{ response: IncomingMessage; end: () => void }> {
+  const url = new URL(address);
+  const options = {
+    signal,
+    timeout: patience,
+    agent: false,
+    headers: { accept: '*/*', ...(offset > 0 && { range: `bytes=${offset}-` }) },
+    ...(trust && { ca: trust.ca, servername: trust.name }),
+  };
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = url.protocol === 'https:' ? secureRequest : plainRequest;
+    const asked = request(url, options, resolve);
+    asked.on('timeout', () => asked.destroy(new Error(`nothing came for ${patience / 1000} s`)));
+    asked.on('error', reject);
+    asked.end();
+  }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new PassingFailure(`the server cannot be reached: ${messageOf(error)}`, { cause: error });
+  });
+  const status = response.statusCode ?? 0;
+  const end = () => response.destroy();
+  if (status === 200 || status === 206) return { response, end };
+  end();
+  if (status >= 500 || PASSING.includes(status)) {
+    throw new PassingFailure(`the server answers ${status}`);
+  }
+  throw new ExplainedError({
+    what: `the server answers ${status}${response.headers.location === undefined ? '' : ', and sends elsewhere'}`,
+    where: address,
+    fix:
+      status === 404
+        ? 'It has no release for this product, channel and architecture: check its address.'
+        : 'Check its address, and the server’s log.',
+  });
+}
+
+/** The address of a server. @throws ExplainedError if it is none */
+export function parseServerAddress(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && ['http:', 'https:'].includes(url.protocol) && !url.search && !url.hash) {
+    if (url.username === '' && url.password === '') return text.replace(/\/+$/, '');
+  }
+  throw new ExplainedError({
+    what: `${JSON.stringify(text)} is no address of an update server`,
+    fix: 'Write it like https://updates.example/quantix, without a name or a password in it.',
+  });
+}

@@ -1,0 +1,208 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { backOff, download } from '../../../../apps/update/download.ts';
+import { parseServerAddress, serverSource } from '../../../../apps/update/server.ts';
+import { hastyClock, imageOf, releaseOf } from './world.ts';
+
+const IMAGE = imageOf('0.2.0', 3_000_000);
+const { release, envelope } = releaseOf(IMAGE);
+
+let stack = new AsyncDisposableStack();
+afterEach(async () => {
+  await stack.disposeAsync();
+  stack = new AsyncDisposableStack();
+});
+
+/** A real server. @returns its address, and the ranges that it was asked for */
+async function serve(listener: RequestListener): Promise<{ address: string; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers.range ?? 'all');
+    listener(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stack.defer(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+const source = (address: string, patience?: number) =>
+  serverSource({
+    address,
+    product: 'quantix-os',
+    channel: 'stable',
+    architecture: 'x86_64',
+    patience,
+  });
+
+/** Fetches the image from a server. */
+async function fetched(
+  address: string,
+  {
+    from = 0,
+    budget = 10_000_000,
+    signal = new AbortController().signal,
+    patience,
+  }: { from?: number; budget?: number; signal?: AbortSignal; patience?: number } = {},
+): Promise<{ bytes: Buffer; waits: number[]; problems: string[] }> {
+  const clock = hastyClock();
+  const problems: string[] = [];
+  const pieces: Uint8Array[] = [];
+  const found = source(address, patience);
+  for await (const piece of download({
+    source: found.name,
+    open: (part) => found.openImage(release, part),
+    ...{ from, bytes: IMAGE.length, budget, clock, signal },
+    onFailure: (problem) => problems.push(problem),
+  })) {
+    pieces.push(piece);
+  }
+  return { bytes: Buffer.concat(pieces), waits: clock.slept, problems };
+}
+
+/** Answers as web servers do. */
+const ordinary: RequestListener = (request, response) => {
+  if (request.url === '/quantix-os/stable/x86_64/release.json') return response.end(envelope);
+  if (request.url !== `/${release.image.path}`) return response.writeHead(404).end();
+  const [, start] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
+  if (start === undefined) {
+    return response.writeHead(200, { 'content-length': IMAGE.length }).end(IMAGE);
+  }
+  const range = `bytes ${start}-${IMAGE.length - 1}/${IMAGE.length}`;
+  return response.writeHead(206, { 'content-range': range }).end(IMAGE.subarray(Number(start)));
+};
+
+describe('from a server', () => {
+  test('a release and its image come, from any byte on', async () => {
+    const { address, asked } = await serve(ordinary);
+    expect(await source(address).readRelease(new AbortController().signal)).toBe(envelope);
+    expect((await fetched(address)).bytes.equals(IMAGE)).toBe(true);
+    const rest = await fetched(address, { from: 1_000_000 });
+    expect(rest.bytes.equals(IMAGE.subarray(1_000_000))).toBe(true);
+    expect(asked).toEqual(['all', 'all', 'bytes=1000000-']);
+  });
+
+  test('that is gone in the middle and back, an image comes whole, each byte once', async () => {
+    let calls = 0;
+    const { address, asked } = await serve((request, response) => {
+      calls += 1;
+      if (calls === 2) return response.destroy();
+      if (calls === 3) return response.writeHead(503).end();
+      if (calls > 3) return ordinary(request, response);
+      response.writeHead(200, { 'content-length': IMAGE.length });
+      return response.write(IMAGE.subarray(0, 1_500_000), () => response.destroy());
+    });
+    const { bytes, problems, waits } = await fetched(address);
+    expect(bytes.equals(IMAGE)).toBe(true);
+    expect(problems).toHaveLength(3);
+    expect(problems[2]).toBe('the server answers 503');
+    expect(waits).toHaveLength(3);
+    const [first, ...more] = asked;
+    expect(first).toBe('all');
+    expect(new Set(more).size).toBe(1);
+    expect(more[0]).not.toBe('all');
+  });
+
+  test('that knows no ranges, what is there already is passed over', async () => {
+    const { address } = await serve((_request, response) => response.writeHead(200).end(IMAGE));
+    const { bytes } = await fetched(address, { from: 2_000_000 });
+    expect(bytes.equals(IMAGE.subarray(2_000_000))).toBe(true);
+  });
+
+  test('that has no such file, it ends at once, and says what to do', async () => {
+    const { address, asked } = await serve((_request, response) => response.writeHead(404).end());
+    await expect(fetched(address)).rejects.toThrow(/answers 404 .*check its address/);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('that sends elsewhere, it does not go there', async () => {
+    const { address } = await serve((_request, response) =>
+      response.writeHead(302, { location: 'http://192.0.2.1/' }).end(),
+    );
+    await expect(fetched(address)).rejects.toThrow(/answers 302, and sends elsewhere/);
+  });
+
+  test('that fails again and again, it is given up after longer and longer waits', async () => {
+    const { address, asked } = await serve((_request, response) => response.writeHead(500).end());
+    await expect(fetched(address)).rejects.toThrow(/given up after 37 tries/);
+    expect(asked).toHaveLength(37);
+  });
+
+  test('that has another file under the name, it ends', async () => {
+    const { address, asked } = await serve((_request, response) => response.end('something else'));
+    await expect(fetched(address)).rejects.toThrow('the server has 14 bytes under this name');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('that sends more than there is, without saying how much, it ends', async () => {
+    const { address } = await serve((_request, response) => {
+      response.write(IMAGE);
+      response.end('and more');
+    });
+    await expect(fetched(address)).rejects.toThrow(/more than the 3000000 bytes/);
+  });
+
+  test('that gives the wrong part, it is asked again', async () => {
+    let calls = 0;
+    const { address } = await serve((request, response) => {
+      calls += 1;
+      if (calls > 1) return ordinary(request, response);
+      const headers = { 'content-range': `bytes 0-99/${IMAGE.length}` };
+      return response.writeHead(206, headers).end(IMAGE.subarray(0, 100));
+    });
+    const { bytes, problems } = await fetched(address, { from: 1_000 });
+    expect(problems).toEqual(['the server gave another part than the one from byte 1000 on']);
+    expect(bytes.equals(IMAGE.subarray(1_000))).toBe(true);
+  });
+
+  test('that breaks off too often, no more is taken than the budget allows', async () => {
+    const { address } = await serve((_request, response) => {
+      response.writeHead(200, { 'content-length': IMAGE.length });
+      response.write(IMAGE.subarray(0, 1_100_000), () => response.destroy());
+    });
+    await expect(fetched(address, { budget: 4_000_000 })).rejects.toThrow(
+      /had taken the 4000000 bytes/,
+    );
+  });
+
+  test('that says nothing any more, the connection is given up', async () => {
+    let calls = 0;
+    const { address } = await serve((request, response) => {
+      calls += 1;
+      if (calls > 1) return ordinary(request, response);
+      response.writeHead(200, { 'content-length': IMAGE.length });
+      return response.write(IMAGE.subarray(0, 1000));
+    });
+    const { bytes, problems } = await fetched(address, { patience: 100 });
+    expect(bytes.equals(IMAGE)).toBe(true);
+    expect(problems).toHaveLength(1);
+  });
+
+  test('it can be cancelled', async () => {
+    const cancel = new AbortController();
+    const { address } = await serve((_request, response) => {
+      response.writeHead(200, { 'content-length': IMAGE.length });
+      response.write(IMAGE.subarray(0, 1000), () => cancel.abort());
+    });
+    await expect(fetched(address, { signal: cancel.signal })).rejects.toThrow(/abort/);
+  });
+});
+
+test('waits are doubled up to a minute, and differ from machine to machine', () => {
+  expect([1, 2, 3, 7, 30].map((failures) => backOff(failures, 0))).toEqual([
+    1_000, 2_000, 4_000, 60_000, 60_000,
+  ]);
+  expect(backOff(3, 1)).toBe(3_000);
+});
+
+test.each([
+  'ftp://updates.example',
+  'updates.example',
+  'https://name:word@updates.example',
+  'https://u/?a',
+])('%s is no address of a server', (text) => {
+  expect(() => parseServerAddress(text)).toThrow('is no address of an update server');
+});

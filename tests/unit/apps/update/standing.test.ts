@@ -1,0 +1,301 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readRecord } from '../../../../apps/update/record.ts';
+import { stage } from '../../../../apps/update/stage.ts';
+import {
+  type Activation,
+  activate,
+  confirm,
+  expectGood,
+  limitsOf,
+  type Machine,
+  rollBack,
+  settle,
+} from '../../../../apps/update/standing.ts';
+import { readBootState, writeBootState } from '../../../../build/disk/boot-state.ts';
+import type { Slot } from '../../../../build/disk/layout.ts';
+import { DISK_BYTES } from '../../disk/installed.ts';
+import { MemoryDevice } from '../../disk/memory-device.ts';
+import {
+  boot,
+  hastyClock,
+  imageOf,
+  RUNNING,
+  releaseOf,
+  sourceOf,
+  type World,
+  worldOn,
+} from './world.ts';
+
+let device: MemoryDevice;
+let world: World;
+
+beforeEach(async () => {
+  device = new MemoryDevice(DISK_BYTES, 512);
+  world = await worldOn(device);
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const signal = new AbortController().signal;
+const WANTED: Activation = { to: 'staged', minutes: 5, controlPlane: false, now: new Date() };
+
+async function staged(booted: Slot, accepted = releaseOf(imageOf('0.2.0')), version = '0.2.0') {
+  const { efi, slots } = world.open(booted);
+  await stage({
+    target: { efi, slot: slots[booted === 'a' ? 'b' : 'a'] },
+    accepted,
+    source: sourceOf(imageOf(version)),
+    clock: hastyClock(),
+    signal,
+  });
+}
+
+/** Activates what is staged, and boots. */
+async function tried(wanted: Partial<Activation> = {}): Promise<Slot | null> {
+  await activate(world.machine(), world.open('a'), { ...WANTED, ...wanted });
+  return await boot(device, world.layout);
+}
+
+const judged = (booted: Slot, problems: readonly string[] = [], machine: Machine = newVersion()) =>
+  settle(machine, {
+    open: async () => world.open(booted),
+    probeFor: () => async () => problems,
+    signal,
+  });
+
+const newVersion = () => world.machine({ running: { ...RUNNING, version: '0.2.0' } });
+const state = () => readBootState(world.open('a').efi);
+const record = () => readRecord(world.configuration);
+
+describe('a version that is well', () => {
+  test('is confirmed, and its floor holds from then on', async () => {
+    await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5 }));
+    expect(await tried()).toBe('b');
+    expect(await judged('b')).toBe('confirmed');
+    expect(await state()).toEqual({ good: 'b', trial: null, left: 0 });
+    expect(await record()).toMatchObject({
+      floor: 5,
+      seen: { stable: 7 },
+      trial: null,
+      last: { version: '0.2.0', before: '0.1.0', result: 'confirmed' },
+    });
+    expect(await boot(device, world.layout)).toBe('b');
+  });
+
+  test('is confirmed after nothing was wrong for the whole time only', async () => {
+    await staged('a');
+    await tried({ minutes: 5 });
+    const clock = hastyClock();
+    const start = clock.elapsed();
+    let looks = 0;
+    const settled = await settle(world.machine({ clock }), {
+      open: async () => world.open('b'),
+      // Wrong once, in the middle.
+      probeFor: () => async () => (++looks === 30 ? ['libvirtd is stopped'] : []),
+      signal,
+    });
+    expect(settled).toBe('confirmed');
+    expect(clock.elapsed() - start).toBeGreaterThanOrEqual(5 * 60_000 + 29 * 5_000);
+  });
+
+  test('goes on being confirmed where the power was cut between the boot state and the record', async () => {
+    await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5 }));
+    await tried();
+    await writeBootState(world.open('b').efi, { good: 'b', trial: null, left: 0 });
+    expect(await boot(device, world.layout)).toBe('b');
+    expect(await judged('b')).toBe('confirmed');
+    expect(await record()).toMatchObject({ floor: 5, trial: null, last: { result: 'confirmed' } });
+  });
+});
+
+describe('a version that is not well', () => {
+  test('is taken back, and why is kept and told', async () => {
+    await staged('a');
+    await tried();
+    const machine = world.machine();
+    const problems = ['qx-node is crashed', 'the control plane is not reached'];
+    expect(await judged('b', problems, machine)).toBe('taken back');
+    expect(machine).toMatchObject({ restarts: 1 });
+    expect(await boot(device, world.layout)).toBe('a');
+    expect(await judged('a')).toBe('told');
+    expect(await record()).toMatchObject({
+      trial: null,
+      last: { version: '0.2.0', before: '0.1.0', result: 'taken-back', reasons: problems },
+    });
+    expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
+  });
+
+  test('and cannot say why is taken back after its third boot', async () => {
+    await staged('a');
+    expect(await tried()).toBe('b');
+    expect(await boot(device, world.layout)).toBe('b');
+    expect(await boot(device, world.layout)).toBe('b');
+    expect(await boot(device, world.layout)).toBe('a');
+    expect(await judged('a')).toBe('told');
+    const { last } = await record();
+    expect(last).toMatchObject({ version: '0.2.0', result: 'taken-back' });
+    expect(last?.reasons[0]).toMatch(/it crashed or hung/);
+  });
+
+  test('is taken back also where its configuration cannot be written', async () => {
+    await staged('a');
+    await tried();
+    const machine = world.machine({ configuration: '/proc/nowhere' });
+    expect(await judged('b', ['nothing is mounted at /quantix'], machine)).toBe('taken back');
+    expect(await boot(device, world.layout)).toBe('a');
+    expect(await judged('a')).toBe('told');
+    expect((await record()).last).toMatchObject({ result: 'taken-back' });
+  });
+
+  test('whose probe never answers in words is taken back, too', async () => {
+    await staged('a');
+    await tried();
+    const settled = await settle(world.machine(), {
+      open: async () => world.open('b'),
+      probeFor: () => async () => {
+        throw new Error('the agent does not answer');
+      },
+      signal,
+    });
+    expect(settled).toBe('taken back');
+    expect((await record()).trial?.problems).toEqual(['the agent does not answer']);
+  });
+});
+
+describe('before an activation', () => {
+  test('the configuration is copied for the version that runs, with its rights', async () => {
+    await staged('a');
+    await tried();
+    const copy = join(world.configuration, '.before/0.1.0');
+    expect(await readFile(join(copy, 'hostname'), 'utf8')).toBe('node7\n');
+    expect((await stat(join(copy, 'network/eth0.conf'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('something must be staged', async () => {
+    await expect(tried()).rejects.toThrow(/no whole image in slot b.*qx-update stage/);
+  });
+
+  test('what was staged is checked again: it may have expired since', async () => {
+    await staged('a');
+    await expect(tried({ now: new Date(Date.now() + 86_400_000 * 9) })).rejects.toThrow(
+      'it expired at',
+    );
+    expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
+  });
+
+  test('nothing is done where boot loader and boot state disagree, or while a version is on trial', () => {
+    expect(() => expectGood('b', { good: 'a', trial: null, left: 0 })).toThrow(
+      'slot b was booted, and the boot state of this disk names slot a',
+    );
+    expect(() => expectGood('b', { good: 'a', trial: 'b', left: 2 })).toThrow('is on trial');
+    expect(() => expectGood('a', undefined)).toThrow('the boot state of this disk is damaged');
+  });
+
+  test('a full disk for the configuration is told, and nothing is activated', async () => {
+    await staged('a');
+    const machine = world.machine({ configuration: '/dev/null/nowhere' });
+    await expect(activate(machine, world.open('a'), WANTED)).rejects.toThrow();
+    expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
+  });
+});
+
+describe('after an activation', () => {
+  test('until the restart nothing is concluded', async () => {
+    await staged('a');
+    const machine = world.machine();
+    await activate(machine, world.open('a'), WANTED);
+    expect(await judged('a', [], machine)).toBe('nothing to do');
+    expect(await state()).toEqual({ good: 'a', trial: 'b', left: 3 });
+  });
+
+  test('it can be taken back before the restart', async () => {
+    await staged('a');
+    await activate(world.machine(), world.open('a'), WANTED);
+    expect(await rollBack(world.machine(), world.open('a'), WANTED)).toMatchObject({
+      restart: false,
+    });
+    expect(await boot(device, world.layout)).toBe('a');
+    expect((await record()).trial).toBeNull();
+  });
+
+  test('whose power was cut before the boot loader was told, that is told', async () => {
+    await staged('a');
+    await activate(world.machine(), world.open('a'), WANTED);
+    await writeBootState(world.open('a').efi, { good: 'a', trial: null, left: 0 });
+    expect(await judged('a')).toBe('told');
+    expect((await record()).last).toMatchObject({ result: 'not-tried' });
+  });
+
+  test('whom the boot loader passed over, that is told', async () => {
+    await staged('a');
+    await activate(world.machine(), world.open('a'), WANTED);
+    expect(await judged('a')).toBe('told');
+    expect((await record()).last?.reasons[0]).toMatch(/the boot loader passed it over/);
+    expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
+  });
+});
+
+describe('an old version', () => {
+  const upToTwo = async (changes = {}) => {
+    await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5, ...changes }));
+    await tried();
+    await judged('b');
+  };
+
+  test('is refused if its serial is below the floor, or below what was seen', async () => {
+    await upToTwo();
+    const limits = await limitsOf(world.machine(), world.open('b'));
+    expect(limits).toMatchObject({ floor: 5, seen: { stable: 7 } });
+  });
+
+  test('stays refused where the record is lost: the running release says it, too', async () => {
+    await upToTwo();
+    await writeFile(join(world.configuration, 'update/record.json'), 'not JSON');
+    const machine = newVersion();
+    expect(await limitsOf(machine, world.open('b'))).toMatchObject({
+      floor: 5,
+      seen: { stable: 7 },
+    });
+    expect(machine.told[0]).toMatch(/record\.json.*set aside as .*record\.json\.rejected/);
+  });
+
+  test('one can go back to, as a trial, if the floor allows it', async () => {
+    await upToTwo({ floor: 0 });
+    const { restart } = await rollBack(newVersion(), world.open('b'), WANTED);
+    expect(restart).toBe(true);
+    expect(await boot(device, world.layout)).toBe('a');
+    expect(await judged('a', [], world.machine())).toBe('confirmed');
+    expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
+  });
+
+  test('one cannot go back to below the floor', async () => {
+    await upToTwo();
+    await expect(rollBack(newVersion(), world.open('b'), WANTED)).rejects.toThrow(
+      /takes none below serial 5/,
+    );
+    expect(await boot(device, world.layout)).toBe('b');
+  });
+
+  test('has its configuration again if that is wished', async () => {
+    await upToTwo({ floor: 0 });
+    await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
+    const wanted = { ...WANTED, restoreConfiguration: true };
+    await rollBack(newVersion(), world.open('b'), wanted);
+    expect(await readFile(join(world.configuration, 'hostname'), 'utf8')).toBe('node7\n');
+  });
+});
+
+describe('a slot that was chosen in the menu', () => {
+  test('is not judged, and the next boot is of the other one', async () => {
+    await staged('a');
+    expect(await judged('b')).toBe('booted by hand');
+    expect(await boot(device, world.layout)).toBe('a');
+  });
+
+  test('can be stayed with', async () => {
+    await staged('a');
+    await confirm(newVersion(), world.open('b'));
+    expect(await boot(device, world.layout)).toBe('b');
+  });
+});
