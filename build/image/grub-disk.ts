@@ -19,7 +19,7 @@ const { a, b, configuration, data } = PARTITION_NUMBERS;
  * - `root`: the slot's partition, as GRUB names it,
  * - `slot`: `a` or `b`, and `slot_name`, the same in upper case,
  * - `slot_entries`: `first` for the one usual way to boot it, `more` for others,
- * - `slot_parameters`: what the kernel has to be told of this disk.
+ * - `slot_parameters`: what the kernel has to be told of this disk, and with `quantix.trial` that this boot was counted.
  *
  * Partitions are named by their numbers and never searched for: another disk, or a guest's, may have the same files.
  */
@@ -48,7 +48,10 @@ if [ "$try" = a -a "$has_a" = yes -o "$try" = b -a "$has_b" = yes ]; then
 fi
 if [ -n "$next" ]; then
   set left=$next
-  if save_env --file "($efi)${ENVIRONMENT_PATH}" good try left; then set chosen=$try; fi
+  if save_env --file "($efi)${ENVIRONMENT_PATH}" good try left; then
+    set chosen=$try
+    set on_trial=$try
+  fi
 fi
 if [ "$chosen" = a -a "$has_a" != yes ]; then set chosen=b; fi
 if [ "$chosen" = b -a "$has_b" != yes ]; then set chosen=a; fi
@@ -67,6 +70,7 @@ function offer_a {
   set root="$disk,gpt${a}"
   probe --set=uuid --part-uuid "($root)"
   set slot_parameters="quantix.slot=a quantix.medium=PARTUUID=$uuid $of_disk"
+  if [ "$on_trial" = a ]; then set slot_parameters="$slot_parameters quantix.trial"; fi
   source ${SLOT_CONFIG_PATH}
 }
 function offer_b {
@@ -76,6 +80,7 @@ function offer_b {
   set root="$disk,gpt${b}"
   probe --set=uuid --part-uuid "($root)"
   set slot_parameters="quantix.slot=b quantix.medium=PARTUUID=$uuid $of_disk"
+  if [ "$on_trial" = b ]; then set slot_parameters="$slot_parameters quantix.trial"; fi
   source ${SLOT_CONFIG_PATH}
 }
 for slot_entries in first more; do
