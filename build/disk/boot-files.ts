@@ -26,17 +26,21 @@ const LOADER = /^BOOT[A-Z0-9]+\.EFI$/;
 /**
  * Reads what an installed disk boots by.
  * @param folder of a medium, where it is mounted, or of the builder: it has what `BOOT_FILES_FOLDER` has
+ * @param prefix what stands before each name in that folder; nothing on a medium
  * @throws ExplainedError if it has no configuration of GRUB or not one program for UEFI
  */
-export async function readBootFiles(folder: string): Promise<BootFiles> {
-  const names = await readdir(folder).catch((cause: unknown) => {
+export async function readBootFiles(folder: string, prefix = ''): Promise<BootFiles> {
+  const files = await readdir(folder).catch((cause: unknown) => {
     throw missing(folder, 'cannot be read', cause);
   });
+  const names = files
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length));
   const [loader, ...others] = names.filter((name) => LOADER.test(name));
   if (loader === undefined || others.length > 0 || !names.includes(GRUB_CONFIG)) {
     throw missing(folder, 'has not what an installed disk boots by');
   }
-  const bytes = (name: string) => readFile(join(folder, name));
+  const bytes = (name: string) => readFile(join(folder, prefix + name));
   const efi = new Map([
     [`/EFI/BOOT/${loader}`, await bytes(loader)],
     [`${GRUB_FOLDER}/${GRUB_CONFIG}`, await bytes(GRUB_CONFIG)],

@@ -28,14 +28,14 @@ export const BIOS_IMAGE = 'bios.img';
 export const ESP_IMAGE = 'esp.img';
 /** The boot sector that makes the ISO bootable from a disk under BIOS. */
 export const HYBRID_BOOT_SECTOR = 'boot_hybrid.img';
-/** Folder with what boots an installed disk; see `readBootFiles`. */
-export const DISK_FOLDER = 'disk';
+/** What the names of files begin with that boot an installed disk; see `readBootFiles`. */
+export const OF_DISK = 'disk-';
 
 /**
  * The boot loader of an image: `esp.img`, an EFI system partition with GRUB for UEFI, and, where the architecture has a
  * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. Both look for the medium of this
- * build, and for no other. What an installed disk boots by is in a folder of its own: there GRUB takes the slots of the
- * disk that it comes from. GRUB's modules are those of the image's own packages: they need not be on the host, which
+ * build, and for no other. Beside them is what an installed disk boots by: there GRUB takes the slots of the disk that it
+ * comes from. GRUB's modules are those of the image's own packages: they need not be on the host, which
  * may not have them for another CPU.
  */
 export const planBootLoader = defineStep({
@@ -95,16 +95,15 @@ export async function makeBootLoader(
   const { uefi, bios } = architecture;
   const config = join(directory, 'early.cfg');
   await writeFile(config, earlyConfig(buildId));
-  const disk = join(directory, DISK_FOLDER);
-  await mkdir(disk);
-  await writeFile(join(disk, GRUB_CONFIG), diskConfig());
+  const disk = (name: string) => join(directory, `${OF_DISK}${name}`);
+  await writeFile(disk(GRUB_CONFIG), diskConfig());
   const loader = join(directory, uefi.loader);
   await Promise.all([
     inModules({ grub, directory, platform: uefi.grub, signal }, async (make) => {
       const video = [...CORE_MODULES, ...uefi.video];
       await make(uefi.grub, loader, ['--prefix', '/boot/grub', '--config', config, ...video]);
       const modules = [...DISK_MODULES, ...uefi.video];
-      await make(uefi.grub, join(disk, uefi.loader), ['--prefix', GRUB_FOLDER, ...modules]);
+      await make(uefi.grub, disk(uefi.loader), ['--prefix', GRUB_FOLDER, ...modules]);
     }),
     bios &&
       inModules({ grub, directory, platform: bios.grub, signal }, async (make) => {
@@ -114,13 +113,13 @@ export async function makeBootLoader(
         // The disk that the BIOS started this from, and its EFI partition.
         const prefix = `(,gpt${PARTITION_NUMBERS.efi})${GRUB_FOLDER}`;
         const modules = [...DISK_MODULES, 'biosdisk'];
-        await make(bios.grub, join(disk, BIOS_CORE), ['--prefix', prefix, ...modules]);
+        await make(bios.grub, disk(BIOS_CORE), ['--prefix', prefix, ...modules]);
       }),
   ]);
   if (bios !== undefined) {
     const sector = (name: string) => bytesOf(grub, `${GRUB}/${bios.grub}/${name}`);
     await writeFile(join(directory, HYBRID_BOOT_SECTOR), sector(HYBRID_BOOT_SECTOR));
-    await writeFile(join(disk, BIOS_BOOT), sector(BIOS_BOOT));
+    await writeFile(disk(BIOS_BOOT), sector(BIOS_BOOT));
   }
   await makeEsp(join(directory, ESP_IMAGE), {
     files: { [loaderPath(architecture)]: loader },

@@ -1,10 +1,11 @@
+import { rename } from 'node:fs/promises';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 
-/** What an image comes as. All formats have the same content, that of the hybrid ISO. */
+/** What an image comes as. */
 export interface Format {
-  /** What a machine takes it for. */
+  /** The hybrid ISO, or a disk that it is installed on. */
   readonly kind: 'cdrom' | 'disk';
   /** Layout of the file, as qemu-img(1) calls it; `raw` is the content as it is. */
   readonly layout: 'raw' | 'qcow2';
@@ -23,8 +24,8 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
 };
 
 /**
- * Writes content in the layout of a format and reads it back; it appears under its name only if it is the same content.
- * @param content file that holds the content as it is
+ * Brings content into the layout of a format and reads it back; it appears under its name only if it is the same content.
+ * @param content file that holds the content as it is, beside `file`; where the layout is that, it is gone afterwards
  * @returns SHA-256 of what was written, hex
  * @throws BuildError if qemu-img is missing, fails, or reads back something else
  */
@@ -32,6 +33,11 @@ export async function convertTo(
   { layout }: Format,
   { content, file, signal }: { content: string; file: string; signal?: AbortSignal | undefined },
 ): Promise<string> {
+  if (layout === 'raw') {
+    const { whole } = await hashFile(content, [], signal);
+    await rename(content, file);
+    return whole;
+  }
   return makeAtomically(file, async (temporary) => {
     // One thread: with several, where clusters lie in the file would depend on which is done first.
     const one = ['-m', '1', '-f', 'raw', '-O', layout];

@@ -6,13 +6,8 @@ import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 import { defineStep, type Step } from '../step/step.ts';
-import {
-  BIOS_IMAGE,
-  DISK_FOLDER,
-  ESP_IMAGE,
-  HYBRID_BOOT_SECTOR,
-  loaderPath,
-} from './boot-loader.ts';
+import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, loaderPath, OF_DISK } from './boot-loader.ts';
+import { writeDiskImage } from './disk-image.ts';
 import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
@@ -40,7 +35,7 @@ export interface IsoResult {
 }
 
 /**
- * The ISO, in the layout of the image's format, which is read back; it appears under its name only when the check has passed.
+ * The ISO, which is read back, or a disk that it is installed on, in the layout of the image's format; it appears under its name only when the check has passed.
  * Making it throws a BuildError if it cannot be written or does not read back as it should.
  */
 export const planIso = defineStep({
@@ -56,6 +51,7 @@ function readIso(facts: IsoFacts) {
   const { profile, squashfs, initramfs, verity, bootLoader } = facts;
   const { title, volumeId, cmdline } = profile;
   const format = FORMATS[facts.format];
+  const { name, labelPrefix } = profile;
   return {
     squashfs,
     initramfs,
@@ -68,6 +64,9 @@ function readIso(facts: IsoFacts) {
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
     format,
+    ...(format.kind === 'disk' && {
+      disk: { product: name, labelPrefix, base: facts.lock.base, cpu: profile.architecture },
+    }),
     tool: pickToolVersions(
       facts,
       'xorriso',
@@ -103,8 +102,8 @@ async function makeIso(
       hashAll(files, signal),
       hashBootImages({ bios: request.bios?.image, esp: request.espImage }, signal),
     ]);
-    const asItIs = inputs.format.layout === 'raw';
-    const iso = asItIs ? file : join(texts, 'hybrid.iso');
+    const { format, disk, version, epoch, 'build id': buildId } = inputs;
+    const iso = disk === undefined ? file : join(texts, 'hybrid.iso');
     const writing = writeIso(iso, request, {
       signal,
       check: async (written) => {
@@ -119,9 +118,15 @@ async function makeIso(
       },
     });
     const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);
-    if (asItIs) return { sha256, files: hashes };
-    const converted = await convertTo(inputs.format, { content: iso, file, signal });
-    return { sha256: converted, files: hashes };
+    if (disk === undefined) return { sha256, files: hashes };
+    const { product, labelPrefix, base, cpu } = disk;
+    const raw = join(texts, 'disk.raw');
+    await writeDiskImage(raw, {
+      ...{ iso, labelPrefix, epoch, signal },
+      trailer: { product, version, base, architecture: cpu, buildId, sha256 },
+      bootLoader,
+    });
+    return { sha256: await convertTo(format, { content: raw, file, signal }), files: hashes };
   } finally {
     await rm(texts, { recursive: true, force: true });
   }
@@ -139,7 +144,7 @@ function mediumFiles(
   const ofDisk = [uefi.loader, GRUB_CONFIG, ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE])];
   const disk = ofDisk.map((name) => [
     `${BOOT_FILES_FOLDER}/${name}`,
-    join(made(bootLoader), DISK_FOLDER, name),
+    join(made(bootLoader), `${OF_DISK}${name}`),
   ]);
   return {
     ...Object.fromEntries(disk),

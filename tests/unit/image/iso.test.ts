@@ -10,11 +10,11 @@ import {
 import { readBootFiles } from '../../../build/disk/boot-files.ts';
 import {
   BIOS_IMAGE,
-  DISK_FOLDER,
   ESP_IMAGE,
   HYBRID_BOOT_SECTOR,
   loaderPath,
   makeBootLoader,
+  OF_DISK,
 } from '../../../build/image/boot-loader.ts';
 import { isoArguments, writeIso } from '../../../build/image/iso.ts';
 import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
@@ -208,13 +208,15 @@ describe('an ISO', () => {
   });
 
   test('goes with what an installed disk boots by', async () => {
-    const { efi, bios } = await readBootFiles(join(loader, DISK_FOLDER));
+    const { efi, bios } = await readBootFiles(loader, OF_DISK);
     expect([...efi.keys()]).toEqual(['/EFI/BOOT/BOOTX64.EFI', '/grub/grub.cfg']);
     expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.subarray(0, 2).toString()).toBe('MZ');
     expect(bios?.boot.length).toBe(512);
     // What is loaded begins with a sector that loads the rest, and has room before the first slot.
     expect(bios?.core.length).toBeLessThan(1024 * 1024);
-    await expect(readBootFiles(loader)).rejects.toThrow('has not what an installed disk boots by');
+    await expect(readBootFiles(loader, 'x')).rejects.toThrow(
+      'has not what an installed disk boots by',
+    );
     await expect(readBootFiles(join(loader, 'gone'))).rejects.toThrow('cannot be read');
   });
 

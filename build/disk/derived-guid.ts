@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Makes GUIDs of a seed, the same ones each time: version 8 of RFC 9562 (5.8), which says that they are nobody's random
+ * ones. A disk image has such, and its first start draws others.
+ * @returns a function that gives the next one, in lower case
+ */
+export function deriveGuids(seed: string): () => string {
+  let count = 0;
+  return () => {
+    const bytes = createHash('sha256').update(`${seed} ${count}`).digest().subarray(0, 16);
+    count += 1;
+    bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+    bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+    return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  };
+}
+
+/** Whether a GUID is one of `deriveGuids`. */
+export function isDerivedGuid(guid: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-8/.test(guid);
+}

@@ -1,0 +1,104 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { BlockDevice } from '../disk/block-device.ts';
+import { type BootFiles, readBootFiles } from '../disk/boot-files.ts';
+import { deriveGuids } from '../disk/derived-guid.ts';
+import { gptBytes } from '../disk/gpt.ts';
+import type { DiskLayout } from '../disk/layout.ts';
+import { planLayout } from '../disk/plan-layout.ts';
+import type { SlotTrailer } from '../disk/slot-trailer.ts';
+import { writeInstalledDisk } from '../disk/write-installed-disk.ts';
+import { OF_DISK } from './boot-loader.ts';
+
+const MIB = 1024 * 1024;
+
+/** Bytes of the data partition; the first start gives it all that the disk has beyond. */
+const DATA_BYTES = 1024 * MIB;
+
+/** Bytes that planning may take to be the disk's, before its end is known. */
+const AMPLE_BYTES = 2 ** 50;
+
+/** What a disk image is made from. */
+export interface DiskImageRequest {
+  /** ISO that slot A gets, on the host. */
+  iso: string;
+  /** What the slot's trailer says of it besides its size. */
+  trailer: Omit<SlotTrailer, 'imageBytes'>;
+  /** What names of partitions begin with: `QUANTIX`. */
+  labelPrefix: string;
+  /** Folder that `makeBootLoader` filled. */
+  bootLoader: string;
+  /** Time stamp of files on the EFI partition, seconds since 1970. */
+  epoch: number;
+  /** Bytes of a logical sector of the disks that it is for; 512 if absent. */
+  sectorSize?: number | undefined;
+  /** Bytes of each slot; by the ISO's size if absent. */
+  slotBytes?: number | undefined;
+  /** Bytes of the whole disk; as few as are needed if absent. */
+  bytes?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes a disk with an image installed, as the installer does, into a sparse file. The partitions for configuration and
+ * data are empty: the first start makes their file systems, gives data the rest of the disk, and draws new identifiers.
+ * The same request gives the same bytes.
+ * @param file which there must not be yet
+ * @throws ExplainedError if something does not fit
+ */
+export async function writeDiskImage(file: string, request: DiskImageRequest): Promise<void> {
+  const { iso, trailer, epoch, signal } = request;
+  const { size: imageBytes } = await stat(iso);
+  const boot = await readBootFiles(request.bootLoader, OF_DISK);
+  const layout = layOut(request, imageBytes, boot);
+  await using handle = await open(file, 'wx+');
+  await handle.truncate(layout.bytes);
+  await writeInstalledDisk(fileDevice(handle, layout), {
+    layout,
+    image: createReadStream(iso, { highWaterMark: MIB }),
+    trailer: { ...trailer, imageBytes },
+    boot,
+    epoch,
+    makeFileSystem: async () => undefined,
+    signal,
+  });
+}
+
+function layOut(
+  { trailer, labelPrefix, sectorSize = 512, slotBytes, bytes }: DiskImageRequest,
+  imageBytes: number,
+  { bios }: BootFiles,
+): DiskLayout {
+  const layout = planLayout({
+    ...{ bytes: bytes ?? AMPLE_BYTES, sectorSize, labelPrefix, imageBytes, slotBytes },
+    ...{ data: DATA_BYTES, bios: bios !== undefined },
+    newGuid: deriveGuids(`quantix disk image ${trailer.buildId}`),
+  });
+  if (bytes !== undefined) return layout;
+  const used = layout.partitions.map((partition) => partition.offset + partition.bytes);
+  const whole = Math.max(...used) + gptBytes(sectorSize).end;
+  return { ...layout, bytes: Math.ceil(whole / MIB) * MIB };
+}
+
+/** A regular file as a disk. Like all that is built, it is not forced onto the medium. */
+function fileDevice(handle: FileHandle, { sectorSize, bytes }: DiskLayout): BlockDevice {
+  return {
+    ...{ sectorSize, bytes },
+    async read(offset, length) {
+      const buffer = Buffer.alloc(length);
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await handle.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) throw new Error(`the file ends at byte ${offset + done}`);
+        done += bytesRead;
+      }
+      return buffer;
+    },
+    async write(offset, data) {
+      for (let done = 0; done < data.length; ) {
+        const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
+        done += bytesWritten;
+      }
+    },
+    flush: async () => undefined,
+  };
+}
