@@ -1,5 +1,5 @@
 import { ExplainedError } from '../explained-error.ts';
-import type { BlockDevice } from './block-device.ts';
+import { type BlockDevice, readBytes } from './block-device.ts';
 import { locateFile } from './fat32.ts';
 import type { Slot } from './layout.ts';
 
@@ -29,17 +29,42 @@ export function encodeBootState({ good, trial, left }: BootState): Buffer {
   return Buffer.alloc(ENVIRONMENT_BYTES, '#').fill(text, 0, text.length, 'latin1');
 }
 
-/** @returns undefined if the bytes say no boot state; GRUB then boots slot A, or B if A has no image */
+/**
+ * Reads GRUB's environment as GRUB does, so that both always think the same of it (grub-core/lib/envblk.c, and the
+ * check in the `grub.cfg` of an installed disk).
+ * @returns undefined if it says no boot state; GRUB then boots slot A, or B if A has no image
+ */
 export function decodeBootState(bytes: Buffer): BootState | undefined {
-  const text = bytes.toString('latin1', 0, CHANGING_BYTES);
-  const match = /^# GRUB Environment Block\ngood=([ab])\ntry=([ab-])\nleft=([0-3])\n#*$/.exec(text);
-  if (bytes.length < CHANGING_BYTES || match === null) return undefined;
-  const [, good, trial, left] = match;
+  const variables = variablesOf(bytes.toString('latin1'));
+  const [good, trial, left] = [
+    variables.get('good') ?? 'a',
+    variables.get('try') ?? '-',
+    variables.get('left') ?? '0',
+  ];
+  if (variables.size === 0 || !/^[ab],[ab-],[0-3]$/.test(`${good},${trial},${left}`)) {
+    return undefined;
+  }
   return {
     good: good === 'a' ? 'a' : 'b',
     trial: trial === 'a' || trial === 'b' ? trial : null,
     left: Number(left),
   };
+}
+
+/** Variables of an environment; none if it is not marked as one. The last of a name counts. */
+function variablesOf(block: string): Map<string, string> {
+  const variables = new Map<string, string>();
+  if (!block.startsWith(SIGNATURE)) return variables;
+  // A name goes on over lines until there is a `=`; a backslash takes what follows with it; a last line without an end is none.
+  const line = /#(?:\\.|[^\\\n])*\n|([^=#][^=]*|)=((?:\\.|[^\\\n])*)\n/sy;
+  line.lastIndex = SIGNATURE.length;
+  for (let found = line.exec(block); found !== null; found = line.exec(block)) {
+    const [, name, value] = found;
+    if (name !== undefined && value !== undefined) {
+      variables.set(name, value.replace(/\\(.)/gs, '$1'));
+    }
+  }
+  return variables;
 }
 
 /**
@@ -48,9 +73,8 @@ export function decodeBootState(bytes: Buffer): BootState | undefined {
  * @throws ExplainedError if there is no such file, or the partition cannot be read
  */
 export async function readBootState(efi: BlockDevice): Promise<BootState | undefined> {
-  const { sector, at } = await locateEnvironment(efi);
-  const bytes = await efi.read(sector, efi.sectorSize);
-  return decodeBootState(bytes.subarray(at, at + CHANGING_BYTES));
+  const at = await locateEnvironment(efi);
+  return decodeBootState(await readBytes(efi, at, ENVIRONMENT_BYTES));
 }
 
 /**
@@ -58,9 +82,10 @@ export async function readBootState(efi: BlockDevice): Promise<BootState | undef
  * @throws ExplainedError if that cannot be had; the state is then the old one, or the new one
  */
 export async function writeBootState(efi: BlockDevice, state: BootState): Promise<void> {
-  const { sector, at } = await locateEnvironment(efi);
+  const start = await locateEnvironment(efi);
+  const sector = Math.floor(start / efi.sectorSize) * efi.sectorSize;
   const bytes = Buffer.from(await efi.read(sector, efi.sectorSize));
-  encodeBootState(state).copy(bytes, at, 0, CHANGING_BYTES);
+  encodeBootState(state).copy(bytes, start - sector, 0, CHANGING_BYTES);
   await efi.write(sector, bytes);
   await efi.flush();
   if (bytes.equals(await efi.read(sector, efi.sectorSize))) return;
@@ -71,20 +96,19 @@ export async function writeBootState(efi: BlockDevice, state: BootState): Promis
   });
 }
 
-/** The sector that the changing part of the environment is in, and where in it; bytes. */
-async function locateEnvironment(efi: BlockDevice): Promise<{ sector: number; at: number }> {
+/** Where GRUB's environment begins, bytes. @throws ExplainedError unless it is there, in one piece, and of its size */
+async function locateEnvironment(efi: BlockDevice): Promise<number> {
   const file = await locateFile(efi, ENVIRONMENT_PATH);
   const [first] = file?.extents ?? [];
-  if (file === undefined || first === undefined || file.bytes !== ENVIRONMENT_BYTES) {
-    throw new ExplainedError({
-      what:
-        file === undefined
-          ? 'the EFI partition has no boot state'
-          : 'the boot state has another size than 1024 bytes',
-      where: ENVIRONMENT_PATH,
-      fix: 'Install again; configuration and data can be kept.',
-    });
+  if (first !== undefined && file?.bytes === ENVIRONMENT_BYTES) {
+    if (first.length >= ENVIRONMENT_BYTES) return first.offset;
   }
-  const sector = Math.floor(first.offset / efi.sectorSize) * efi.sectorSize;
-  return { sector, at: first.offset - sector };
+  throw new ExplainedError({
+    what:
+      file === undefined
+        ? 'the EFI partition has no boot state'
+        : 'the boot state is not one piece of 1024 bytes',
+    where: ENVIRONMENT_PATH,
+    fix: 'Install again; configuration and data can be kept.',
+  });
 }

@@ -20,7 +20,8 @@ export async function readLayout(device: BlockDevice): Promise<DiskLayout | unde
   return gpt === undefined ? undefined : layoutOf(gpt, device);
 }
 
-function layoutOf(gpt: Gpt, { sectorSize, bytes }: BlockDevice): DiskLayout | undefined {
+/** The layout that a partition table has; undefined if it is not one of an installed disk. */
+export function layoutOf(gpt: Gpt, { sectorSize, bytes }: BlockDevice): DiskLayout | undefined {
   const partitions: LaidPartition[] = [];
   for (const role of ROLES) {
     const number = PARTITION_NUMBERS[role];

@@ -92,12 +92,13 @@ function assertSameDisk(device: BlockDevice, layout: DiskLayout): void {
   });
 }
 
-/** Makes nothing boot from a disk: neither by a BIOS nor from its EFI partition. */
+/** Makes nothing boot from a disk: by a BIOS first, whose GRUB reads the EFI partition. */
 async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void> {
   const { sectorSize } = device;
   const mbr = Buffer.from(await device.read(0, sectorSize));
   mbr.fill(0, 0, BOOT_CODE_BYTES);
   await device.write(0, mbr);
+  await device.flush();
   await device.write(partitionOf(layout, 'efi').offset, Buffer.alloc(sectorSize));
   await device.flush();
 }

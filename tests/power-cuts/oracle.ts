@@ -1,0 +1,148 @@
+import { type BlockDevice, readBytes, sliceDevice } from '../../build/disk/block-device.ts';
+import { type BootState, decodeBootState, ENVIRONMENT_PATH } from '../../build/disk/boot-state.ts';
+import { chooseSlot } from '../../build/disk/choose-slot.ts';
+import { locateFile } from '../../build/disk/fat32.ts';
+import { BOOT_CODE_BYTES, readGpt } from '../../build/disk/gpt.ts';
+import type { DiskLayout, Slot } from '../../build/disk/layout.ts';
+import { layoutOf } from '../../build/disk/read-layout.ts';
+import { readTrailer } from '../../build/disk/slot-trailer.ts';
+import { ExplainedError } from '../../build/explained-error.ts';
+
+/** What is in a slot: a whole image, by its SHA-256; nothing that GRUB could find; or parts of something. */
+export type SlotContent = { sha256: string } | 'nothing' | 'parts';
+
+/** What a boot by a firmware comes to: an image by its SHA-256, nothing, or something broken. */
+export type Outcome = { image: string } | { nothing: true } | { broken: string };
+
+/** What a disk does, looked at with the power off. */
+export interface Forecast {
+  /** Its partitions, as the kernel sees them. */
+  layout: DiskLayout | undefined;
+  /** The boot state; undefined if there is none, or nothing to read it from. */
+  state: BootState | undefined;
+  /** What BIOS and UEFI boot, in all ways that it can come. */
+  bios: readonly Outcome[];
+  uefi: readonly Outcome[];
+  /** Trailers that promise what the slot has not. */
+  lies: readonly Slot[];
+}
+
+/** What cannot be told from a disk's tables. */
+export interface Known {
+  /** What is in a slot. */
+  contentOf(slot: Slot): SlotContent | Promise<SlotContent>;
+  /** Files of the EFI partition that must be whole for GRUB to come to its decision. */
+  loader: { path: string; bytes: Buffer };
+  config: { path: string; bytes: Buffer };
+  /** GRUB for BIOS as it is on disk, but for the place of its rest. */
+  core: Buffer | undefined;
+}
+
+/** Where GRUB's boot sector has the number of the sector that it loads. */
+const CORE_SECTOR_AT = 0x5c;
+/** Bytes of core.img's first sector that do not depend on its place. */
+const PLACELESS = 0x1f4;
+
+/**
+ * Says what a disk boots: firmware, GRUB and its `grub.cfg`, played in the order in which they read the disk.
+ * @throws Error that is no ExplainedError if the readers are wrong
+ */
+export async function forecast(device: BlockDevice, known: Known): Promise<Forecast> {
+  const gpt = await readGpt(device);
+  const layout = gpt === undefined ? undefined : layoutOf(gpt, device);
+  const lies: Slot[] = [];
+  if (layout === undefined || gpt === undefined) {
+    const dead = await biosFirst(device, known);
+    return {
+      layout,
+      state: undefined,
+      bios: [dead ?? { broken: 'no table' }],
+      uefi: NOTHING,
+      lies,
+    };
+  }
+  const part = (role: 'efi' | Slot) => {
+    const found = layout.partitions.find((partition) => partition.role === role);
+    if (found === undefined) throw new Error(`no partition ${role}`);
+    return sliceDevice(device, found.offset, found.bytes);
+  };
+  const contents = { a: await known.contentOf('a'), b: await known.contentOf('b') };
+  for (const slot of ['a', 'b'] as const) {
+    const trailer = await readTrailer(part(slot));
+    if (trailer === undefined) continue;
+    const content = contents[slot];
+    if (typeof content === 'string' || content.sha256 !== trailer.sha256) lies.push(slot);
+  }
+  const efi = part('efi');
+  const loader = await fileIn(efi, known.loader.path);
+  const whole =
+    typeof loader === 'string' ? loader : loader.equals(known.loader.bytes) ? undefined : 'loader';
+  const environment = await fileIn(efi, ENVIRONMENT_PATH);
+  const state = typeof environment === 'string' ? undefined : decodeBootState(environment);
+  const config = await fileIn(efi, known.config.path);
+  const grub = (): readonly Outcome[] => {
+    if (gpt.copy !== 'primary') return [{ broken: 'GRUB reads the first table only' }];
+    if (typeof config === 'string' || !config.equals(known.config.bytes)) {
+      return [{ broken: 'grub.cfg is not whole' }];
+    }
+    return choices(state, contents);
+  };
+  const uefi =
+    whole === 'unreadable' ? NOTHING : whole === undefined ? grub() : [{ broken: `EFI: ${whole}` }];
+  const first = await biosFirst(device, known);
+  return { layout, state, bios: first === undefined ? grub() : [first], uefi, lies };
+}
+
+const NOTHING: readonly Outcome[] = [{ nothing: true }];
+
+/** All that GRUB may come to: its environment may be unwritable, and of parts of an image it may find `slot.cfg` or not. */
+function choices(
+  state: BootState | undefined,
+  contents: Readonly<Record<Slot, SlotContent>>,
+): readonly Outcome[] {
+  const ways = (content: SlotContent) =>
+    content === 'parts' ? [true, false] : [content !== 'nothing'];
+  const outcomes: Outcome[] = [];
+  for (const a of ways(contents.a)) {
+    for (const b of ways(contents.b)) {
+      for (const canSave of [true, false]) {
+        const { slot } = chooseSlot(state, { a, b }, canSave);
+        if (slot === null) outcomes.push({ broken: 'neither slot has an image' });
+        else {
+          const content = contents[slot];
+          if (typeof content !== 'string') outcomes.push({ image: content.sha256 });
+          else outcomes.push({ broken: `slot ${slot} is not whole` });
+        }
+      }
+    }
+  }
+  return outcomes;
+}
+
+/** What a BIOS comes to before GRUB's core reads the disk; undefined if it gets there. */
+async function biosFirst(device: BlockDevice, { core }: Known): Promise<Outcome | undefined> {
+  const mbr = await readBytes(device, 0, 512);
+  if (mbr.subarray(0, BOOT_CODE_BYTES).every((byte) => byte === 0)) return { nothing: true };
+  const at = Number(mbr.readBigUInt64LE(CORE_SECTOR_AT)) * 512;
+  if (core === undefined || at + core.length > device.bytes) return { broken: 'core.img' };
+  const found = await readBytes(device, at, core.length);
+  const same =
+    found.subarray(0, PLACELESS).equals(core.subarray(0, PLACELESS)) &&
+    found.subarray(512).equals(core.subarray(512)) &&
+    Number(found.readBigUInt64LE(PLACELESS)) * 512 === at + 512;
+  return same ? undefined : { broken: 'core.img is not whole' };
+}
+
+/** A file's content, or why there is none. */
+async function fileIn(efi: BlockDevice, path: string): Promise<Buffer | 'unreadable' | 'missing'> {
+  try {
+    const file = await locateFile(efi, path);
+    if (file === undefined) return 'missing';
+    const parts: Buffer[] = [];
+    for (const { offset, length } of file.extents) parts.push(await readBytes(efi, offset, length));
+    return Buffer.concat(parts).subarray(0, file.bytes);
+  } catch (error) {
+    if (error instanceof ExplainedError) return 'unreadable';
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { assertInside, type BlockDevice } from '../../build/disk/block-device.ts';
+
+/** What a disk writes whole or not at all, whatever its logical sectors have. */
+export const UNIT = 512;
+
+/** Contents of units, each kept once: number 0 is zeros. */
+const contents: Buffer[] = [Buffer.alloc(UNIT)];
+const numbers = new Map<string, number>([[contents[0]?.toString('latin1') ?? '', 0]]);
+
+/** The number of a unit's content. */
+export function numberOf(unit: Buffer): number {
+  const text = unit.toString('latin1');
+  const known = numbers.get(text);
+  if (known !== undefined) return known;
+  contents.push(Buffer.from(unit));
+  numbers.set(text, contents.length - 1);
+  return contents.length - 1;
+}
+
+/** What is read where units have contents of these numbers. */
+export function readUnits(
+  contentAt: (unit: number) => number,
+  offset: number,
+  length: number,
+): Buffer {
+  const result = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length; done += UNIT) {
+    const content = contents[contentAt((offset + done) / UNIT)];
+    if (content === undefined) throw new Error('a unit has a content that nobody wrote');
+    content.copy(result, done);
+  }
+  return result;
+}
+
+/** A disk as numbers of the contents of its units; those that are not there are zeros. */
+export type Sectors = Map<number, number>;
+
+/** Something that happened to a disk. */
+export type Operation =
+  | { type: 'write'; offset: number; data: Buffer }
+  | { type: 'flush' }
+  /** What may boot from here on, by the names of images; null for nothing. */
+  | { type: 'mark'; boots: readonly (string | null)[] };
+
+/** A disk that keeps what happened to it. */
+export class RecordingDevice implements BlockDevice {
+  readonly bytes: number;
+  readonly sectorSize: number;
+  readonly operations: Operation[] = [];
+  readonly sectors: Sectors;
+
+  constructor(shape: { bytes: number; sectorSize: number }, sectors: Sectors = new Map()) {
+    this.bytes = shape.bytes;
+    this.sectorSize = shape.sectorSize;
+    this.sectors = new Map(sectors);
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    assertInside({ offset, length }, this);
+    return readUnits((unit) => this.sectors.get(unit) ?? 0, offset, length);
+  }
+
+  async write(offset: number, data: Uint8Array): Promise<void> {
+    assertInside({ offset, length: data.length }, this);
+    const copy = Buffer.from(data);
+    this.operations.push({ type: 'write', offset, data: copy });
+    writeUnits(this.sectors, offset, copy);
+  }
+
+  async flush(): Promise<void> {
+    this.operations.push({ type: 'flush' });
+  }
+
+  /** Says what may boot if the power goes from now on. */
+  mark(...boots: (string | null)[]): void {
+    this.operations.push({ type: 'mark', boots });
+  }
+}
+
+/** Writes whole units. */
+export function writeUnits(sectors: Sectors, offset: number, data: Buffer): void {
+  for (let done = 0; done < data.length; done += UNIT) {
+    sectors.set((offset + done) / UNIT, numberOf(data.subarray(done, done + UNIT)));
+  }
+}

@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import type { BlockDevice } from '../../build/disk/block-device.ts';
+import { writeBootState } from '../../build/disk/boot-state.ts';
+import type { DiskLayout, Slot } from '../../build/disk/layout.ts';
+import { planLayout } from '../../build/disk/plan-layout.ts';
+import { clearTrailer, type SlotTrailer, writeTrailer } from '../../build/disk/slot-trailer.ts';
+import { verifyImage, writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
+import { Random } from '../fuzz/random.ts';
+import { installRequest, trailerOf } from '../unit/disk/installed.ts';
+import type { Story } from './cut.ts';
+import { bootOnce, partOf } from './grub.ts';
+import { RecordingDevice, type Sectors } from './sectors.ts';
+
+const MIB = 1024 * 1024;
+export const SECTOR_SIZES = [512, 4096] as const;
+/** No whole sectors, and more than one piece of what writes them. */
+const IMAGE_BYTES = MIB + 300_001;
+
+export const IMAGES = { one: noise(1), two: noise(2), three: noise(3) } as const;
+export type ImageName = keyof typeof IMAGES;
+
+function noise(seed: number): Buffer {
+  const random = new Random(seed);
+  const bytes = Buffer.alloc(IMAGE_BYTES);
+  for (let at = 0; at + 4 <= bytes.length; at += 4) bytes.writeUInt32LE(random.below(2 ** 32), at);
+  return bytes;
+}
+
+/** A small disk, in numbers. */
+export function smallDisk(sectorSize: number): {
+  shape: { bytes: number; sectorSize: number };
+  layout: DiskLayout;
+} {
+  const shape = { bytes: 640 * MIB, sectorSize };
+  const layout = planLayout({
+    ...shape,
+    labelPrefix: 'QUANTIX',
+    imageBytes: IMAGE_BYTES,
+    slotBytes: 4 * MIB,
+    data: 'rest',
+    bios: true,
+    newGuid: randomUUID,
+  });
+  return { shape, layout };
+}
+
+/** What an image's trailer says. */
+export function trailer(name: ImageName): SlotTrailer {
+  return trailerOf(IMAGES[name], `0.${Object.keys(IMAGES).indexOf(name)}.0`);
+}
+
+/** Writes an installed disk, its file systems as a mark. */
+export async function install(
+  device: BlockDevice,
+  layout: DiskLayout,
+  name: ImageName,
+): Promise<void> {
+  const request = installRequest(layout, {
+    image: IMAGES[name],
+    makeFileSystem: async ({ offset, role }) =>
+      device.write(offset, Buffer.alloc(8192, `file system for ${role} `)),
+  });
+  await writeInstalledDisk(device, { ...request, trailer: trailer(name) });
+}
+
+/** Writes an installed disk over one, keeping configuration and data. */
+export async function reinstall(
+  device: BlockDevice,
+  layout: DiskLayout,
+  name: ImageName,
+): Promise<void> {
+  const request = installRequest(layout, { image: IMAGES[name] });
+  await writeInstalledDisk(device, { ...request, trailer: trailer(name) });
+}
+
+/** The steps of an update, each of which a planted bug may replace. */
+export interface Updater {
+  stage(
+    device: BlockDevice,
+    layout: DiskLayout,
+    to: { slot: Slot; name: ImageName },
+  ): Promise<void>;
+  writeState: typeof writeBootState;
+}
+
+/** The order of writes that an update has to keep. */
+export const RIGHT: Updater = {
+  async stage(device, layout, { slot, name }) {
+    const part = partOf(device, layout, slot);
+    await clearTrailer(part);
+    await writeImage(part, name);
+    await part.flush();
+    await verifyImage(part, { trailer: trailer(name) });
+    await writeTrailer(part, trailer(name));
+  },
+  writeState: writeBootState,
+};
+
+/** Writes an image in pieces. */
+export async function writeImage(part: BlockDevice, name: ImageName): Promise<void> {
+  const image = IMAGES[name];
+  for (let at = 0; at < image.length; at += 256 * 1024) {
+    const piece = Buffer.alloc(
+      Math.min(256 * 1024, Math.ceil((image.length - at) / part.sectorSize) * part.sectorSize),
+    );
+    image.copy(piece, 0, at);
+    await part.write(at, piece);
+  }
+}
+
+/** Where a disk is in its life. */
+interface Standing {
+  good: { slot: Slot; name: ImageName };
+}
+
+/** A disk in the making of a story. */
+export class Teller {
+  readonly device: RecordingDevice;
+  readonly layout: DiskLayout;
+  readonly updater: Updater;
+
+  constructor(device: RecordingDevice, layout: DiskLayout, updater: Updater = RIGHT) {
+    this.device = device;
+    this.layout = layout;
+    this.updater = updater;
+  }
+
+  get efi(): BlockDevice {
+    return partOf(this.device, this.layout, 'efi');
+  }
+
+  /** Brings an image to the slot that is not good, and has it tried. */
+  async update({ good }: Standing, name: ImageName): Promise<{ slot: Slot; name: ImageName }> {
+    const to = { slot: good.slot === 'a' ? 'b' : 'a', name } as const;
+    this.device.mark(good.name);
+    await this.updater.writeState(this.efi, { good: good.slot, trial: null, left: 0 });
+    await this.updater.stage(this.device, this.layout, to);
+    this.device.mark(good.name, name);
+    await this.updater.writeState(this.efi, { good: good.slot, trial: to.slot, left: 3 });
+    return to;
+  }
+
+  async confirm({ slot, name }: { slot: Slot; name: ImageName }): Promise<Standing> {
+    await this.updater.writeState(this.efi, { good: slot, trial: null, left: 0 });
+    this.device.mark(name);
+    return { good: { slot, name } };
+  }
+
+  async boot(): Promise<Slot | null> {
+    return bootOnce(this.device, this.layout);
+  }
+
+  /** Writes to configuration as ext4 does: not at all in order, and flushed now and then. */
+  async changeConfiguration(): Promise<void> {
+    const part = partOf(this.device, this.layout, 'configuration');
+    for (const at of [64, 3, 900, 64, 12, 7]) {
+      await part.write(at * 4096, Buffer.alloc(4096, `change at ${at} `));
+      if (at === 900) await part.flush();
+    }
+    await part.flush();
+  }
+}
+
+/** The disk that stories of updates begin with, made once. */
+const installed = new Map<number, Promise<{ sectors: Sectors } & ReturnType<typeof smallDisk>>>();
+
+function installedDisk(sectorSize: number) {
+  const made = installed.get(sectorSize) ?? makeInstalled(sectorSize);
+  installed.set(sectorSize, made);
+  return made;
+}
+
+async function makeInstalled(sectorSize: number) {
+  const { shape, layout } = smallDisk(sectorSize);
+  const device = new RecordingDevice(shape);
+  await install(device, layout, 'one');
+  return { sectors: device.sectors, shape, layout };
+}
+
+/** Tells a story that begins with an installed disk, whose slot A has image `one`. */
+export async function tell(
+  sectorSize: number,
+  story: (teller: Teller) => Promise<void>,
+  { updater, keeps = true }: { updater?: Updater | undefined; keeps?: boolean } = {},
+): Promise<Story> {
+  const { sectors, shape, layout } = await installedDisk(sectorSize);
+  const device = new RecordingDevice(shape, sectors);
+  device.mark('one');
+  await story(new Teller(device, layout, updater));
+  return storyOf(device, layout, { start: sectors, keeps });
+}
+
+/** The story of an installation onto an empty disk. */
+export async function tellInstall(sectorSize: number): Promise<Story> {
+  const { shape, layout } = smallDisk(sectorSize);
+  const device = new RecordingDevice(shape);
+  device.mark(null, 'one');
+  await install(device, layout, 'one');
+  device.mark('one');
+  await device.flush();
+  return storyOf(device, layout, { start: new Map(), keeps: false });
+}
+
+function storyOf(
+  device: RecordingDevice,
+  layout: DiskLayout,
+  { start, keeps }: { start: Sectors; keeps: boolean },
+): Story {
+  const { boot } = installRequest(layout);
+  const file = (path: string) => ({ path, bytes: Buffer.from(boot.efi.get(path) ?? '') });
+  return {
+    shape: { bytes: device.bytes, sectorSize: device.sectorSize },
+    layout,
+    start,
+    operations: device.operations,
+    images: IMAGES,
+    known: {
+      loader: file('/EFI/BOOT/BOOTX64.EFI'),
+      config: file('/grub/grub.cfg'),
+      core: boot.bios === undefined ? undefined : coreOf(boot.bios.core),
+    },
+    keeps,
+  };
+}
+
+function coreOf(core: Buffer): Buffer {
+  const whole = Buffer.alloc(Math.ceil(core.length / 512) * 512);
+  core.copy(whole);
+  return whole;
+}
