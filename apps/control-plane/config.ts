@@ -16,6 +16,11 @@ const origin = z
   .url({ protocol: /^https$/, error: 'is not an address such as https://192.0.2.5:9443' })
   .refine((text) => new URL(text).origin === text, 'is more than https://host:port');
 
+const names = z
+  .array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'is no name'))
+  .min(1)
+  .max(8);
+
 /** What `config.yaml` may say; each key has a default, and any other key is an error. */
 const configSchema = z
   .strictObject({
@@ -80,6 +85,22 @@ const configSchema = z
         port: z.int().min(0).max(65535).default(NODE_PORT),
         /** Where it can be reached as well, or is going to be: hosts are told before anything changes. */
         announce: z.array(origin).max(16).default([]),
+      })
+      .prefault({}),
+    /** Updates for hosts: where they come from, and how much of them is kept. */
+    updates: z
+      .strictObject({
+        /** Root of the tree that is mirrored; without it, what is put into the folder by hand is served. */
+        upstream: z
+          .url({ protocol: /^https?$/, error: 'is not an address such as https://updates.example' })
+          .transform((text) => text.replace(/\/+$/, ''))
+          .optional(),
+        folder: path.default('/data/updates'),
+        keys: path.default('/usr/share/quantix/release-keys'),
+        products: names.default(['quantix-os', 'qvdc']),
+        channels: names.default(['stable']),
+        architectures: names.default(['x86_64']),
+        limitGiB: z.int().min(1).max(10_000).default(10),
       })
       .prefault({}),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),

@@ -172,6 +172,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const { agents } = config;
     const options = {
       ...{ database, address, authority, state, agents, version, log, signal },
+      updates: config.updates.folder,
       readKept: (nodeId: string) => readKept(database.db, nodeId),
     };
     for (let told = ''; !signal.aborted; ) {
@@ -187,6 +188,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     }
     await monitor.ended;
   };
+  const mirrorUpdates = async () => {
+    const { keepMirror } = await import('./updates/keep-mirror.ts');
+    const mirrored = keepMirror({ ...config, readPinned: async () => [], log, signal });
+    await mirrored.ended;
+  };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {
       await monotonicClock.sleep(LOOK_EVERY, signal);
@@ -199,7 +205,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (signal.aborted) return;
     // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
     await look();
-    await Promise.all([lead(), serveAgents(), lookAgainAndAgain()]);
+    await Promise.all([lead(), serveAgents(), mirrorUpdates(), lookAgainAndAgain()]);
   };
   return {
     database,

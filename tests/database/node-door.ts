@@ -98,6 +98,7 @@ export class NodeDoor implements AsyncDisposable {
     this.#server = await serveNodes({
       ...{ database: this.opened.database, address: this.opened.address, log },
       ...{ authority: this.authority, state: STATE, version: '1.0.0' },
+      updates: '/nonexistent',
       readKept: async () => create(KeptSchema),
       agents: { listen: '127.0.0.1', port: this.#port, announce: [] },
       signal: this.#ending.signal,

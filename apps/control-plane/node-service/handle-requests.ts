@@ -1,3 +1,4 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
 import {
   constants,
   type Http2ServerRequest,
@@ -16,6 +17,7 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import { messageOf } from '../../error.ts';
+import type { FileRequest, FileResponse } from '../updates/serve.ts';
 
 /** Bytes of one message: a part of a full state has at most 1 MiB, and some more for its frame. */
 const LARGEST_MESSAGE = 1024 * 1024 + 64 * 1024;
@@ -23,23 +25,28 @@ const LARGEST_MESSAGE = 1024 * 1024 + 64 * 1024;
 /** Milliseconds that the body of a request may take to come. */
 const BODY_WITHIN = 60_000;
 
+/** Answers a request for a file. */
+type FileHandler = (request: FileRequest, response: FileResponse) => Promise<void>;
+
 export interface RequestHandling {
   readonly routes: (router: ConnectRouter) => void;
+  /** Handles what stands below a path, by any version of HTTP. */
+  readonly files: { readonly below: string; readonly handle: FileHandler };
   readonly valuesOf: (session: Http2Session) => ContextValues;
   /** Bytes that the body of a request on this connection may have. */
   readonly largestBody: (session: Http2Session) => number;
   /** Milliseconds that a body may take. */
   readonly bodyWithin?: number;
   /** Told of what went wrong with a request, for the log. */
-  readonly onFailure: (session: Http2Session, message: string) => void;
+  readonly onFailure: (session: Http2Session | undefined, message: string) => void;
 }
 
 /**
- * Hands requests of HTTP/2 to Connect, without trust in any of it: a body that is too large or too slow, a path or authority
+ * Hands requests of HTTP/2 to Connect, and those for files to their handler, which programs ask for by HTTP/1.1, too: without trust in any of it: a body that is too large or too slow, a path or authority
  * that is none, a caller that leaves in the middle. Nothing compressed is taken, so that what is small stays small.
  */
 export function handleRequests(handling: RequestHandling) {
-  const { routes, valuesOf, largestBody, bodyWithin = BODY_WITHIN, onFailure } = handling;
+  const { routes, files, valuesOf, largestBody, bodyWithin = BODY_WITHIN, onFailure } = handling;
   const router = createConnectRouter({
     ...{ grpc: false, grpcWeb: false, acceptCompression: [], readMaxBytes: LARGEST_MESSAGE },
   });
@@ -60,7 +67,31 @@ export function handleRequests(handling: RequestHandling) {
     const limited = { ...given, body: limit(body, largestBody(session)) };
     await universalResponseToNodeResponse(await handler(limited), response);
   };
-  return (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+  const handleFile = (request: FileRequest, response: FileResponse) => {
+    files.handle(request, response).catch((error: unknown) => {
+      onFailure(undefined, `a file that cannot be served: ${messageOf(error)}`);
+      if (response.headersSent) response.destroy();
+      else {
+        response.writeHead(500);
+        response.end();
+      }
+    });
+  };
+  return (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ): void => {
+    if (request.url?.startsWith(files.below) === true) {
+      request.resume();
+      handleFile(request, response);
+      return;
+    }
+    if (request instanceof IncomingMessage || response instanceof ServerResponse) {
+      // NodeService is spoken by HTTP/2 alone.
+      if (response instanceof ServerResponse) response.writeHead(505, { connection: 'close' });
+      response.end();
+      return;
+    }
     const { stream } = request;
     const { session } = stream;
     const timer = setTimeout(() => {

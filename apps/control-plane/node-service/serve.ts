@@ -14,6 +14,7 @@ import { endOverdueTasks, expireTasks } from '../database/repositories/tasks.ts'
 import { ControlPlaneError } from '../error.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
+import { UPDATES_PATH, updatesHandler } from '../updates/serve.ts';
 import type { Rate } from './allowance.ts';
 import { LanAnswerer } from './answer-lan.ts';
 import { callerKey } from './caller.ts';
@@ -35,6 +36,9 @@ const LOOK_EVERY = 5000;
 /** Milliseconds after its deadline for which a node is waited for to tell what came of a task. */
 const REPORT_WITHIN = 300_000;
 
+/** Connections by HTTP/1.1 at the same time, at most. */
+const MOST_FILE_CONNECTIONS = 256;
+
 /** Bytes that the body of a request may have: a full state of many parts, and the little that a host joins with. */
 const LARGEST_BODY = { node: 80 * 1024 * 1024, stranger: 256 * 1024 };
 
@@ -51,6 +55,8 @@ export interface NodeServiceOptions {
     readonly port: number;
     readonly announce: readonly string[];
   };
+  /** Folder of the tree of updates, which is served below /updates/. */
+  readonly updates: string;
   /** Of the program. */
   readonly version: string;
   readonly log: Logger;
@@ -72,7 +78,8 @@ export interface NodeServer {
 }
 
 /**
- * Serves `NodeService`: TLS 1.3 and HTTP/2 alone, client certificates asked for and looked at with each call.
+ * Serves `NodeService`: TLS 1.3 and HTTP/2 alone, client certificates asked for and looked at with each call; and, to anybody
+ * and by HTTP/1.1, too, the tree of updates.
  * @throws ControlPlaneError if it cannot listen
  */
 export async function serveNodes(options: NodeServiceOptions): Promise<NodeServer> {
@@ -92,6 +99,14 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     if (code === 'ECONNRESET') return;
     told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
   });
+  const files = new Set<TLSSocket>();
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') return;
+    // Of HTTP/1.1 there are downloads of files only.
+    if (files.size >= MOST_FILE_CONNECTIONS) return void socket.destroy();
+    files.add(socket);
+    socket.once('close', () => files.delete(socket));
+  });
   server.on('unknownProtocol', (socket: TLSSocket) => {
     told.warn(socket.remoteAddress ?? 'a caller', 'protocol', 'does not speak HTTP/2');
     socket.destroy();
@@ -109,6 +124,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
           ...{ readKept, log: told },
           ...(callRate === undefined ? {} : { callRate }),
         }),
+      files: { below: UPDATES_PATH, handle: updatesHandler(options.updates) },
       valuesOf: (session) => createContextValues().set(callerKey, sessions.callerOf(session)),
       largestBody: (session) =>
         sessions.callerOf(session).identity === undefined
@@ -116,7 +132,11 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
           : LARGEST_BODY.node,
       ...(bodyWithin === undefined ? {} : { bodyWithin }),
       onFailure: (session, message) =>
-        told.warn(sessions.callerOf(session).address, message, message),
+        told.warn(
+          session === undefined ? 'a caller' : sessions.callerOf(session).address,
+          message,
+          message,
+        ),
     }),
   );
   log.info(
@@ -170,6 +190,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       lan.close();
       streams.close();
       sessions.close();
+      for (const socket of files) socket.destroy();
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
       await closed;
@@ -184,6 +205,7 @@ function tlsOptions({ key, chain }: ServerCertificate, authority: Authority): Se
     minVersion: 'TLSv1.3',
     requestCert: true,
     rejectUnauthorized: false,
+    allowHTTP1: true,
     handshakeTimeout: HANDSHAKE_WITHIN,
     settings: { maxConcurrentStreams: 16, maxHeaderListSize: 16_384 },
   };

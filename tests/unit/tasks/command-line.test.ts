@@ -30,7 +30,6 @@ test('the help names every command with what it does', async () => {
   expect(await main(['--help'])).toBe(0);
   const lines = printed.split('\n').filter((line) => line.startsWith('  qx-build '));
   for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+){0,2} {2,}[A-Z]/);
-  for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+)* {2,}[A-Z]/);
   const known = ['iso', 'lock', 'rootfs', 'explain', 'qemu', 'doctor', 'clean'];
   expect(await commands()).toEqual(expect.arrayContaining(known));
 });

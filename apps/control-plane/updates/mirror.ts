@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { LONGEST_ENVELOPE } from '../../../build/release/envelope.ts';
+import type { TrustedKey } from '../../../build/release/keys.ts';
+import type { Release } from '../../../build/release/release.ts';
+import { verifyRelease } from '../../../build/release/sign.ts';
+import { type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
+import { syncFolder } from '../../files/durable-file.ts';
+import { bytes as inWords } from '../../text/amount.ts';
+import { ControlPlaneError } from '../error.ts';
+import { keep, type PinnedRelease, readKept, sizeOf, sweep } from './tree.ts';
+import { type Fetched, fetchFrom } from './upstream.ts';
+
+/** What a tree is brought from, and what of it. */
+export interface MirrorRequest {
+  /** Root of the other tree: `https://updates.example/quantix`. */
+  readonly upstream: string;
+  readonly folder: string;
+  readonly line: ReleaseLine;
+  /** Keys whose releases are taken. */
+  readonly trusted: readonly TrustedKey[];
+  /** Bytes that all images may have. */
+  readonly limit: number;
+  /** Releases that roll-outs bring to hosts: their images stay. */
+  readonly pinned: readonly PinnedRelease[];
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+/** What came of it: nothing there, nothing new, or a new release. */
+export type Mirrored = 'none' | 'same' | Release;
+
+/**
+ * Brings the newest release of a line, if it is newer than what is here, and its image: what was brought already of an image
+ * is not asked for again. Only what somebody trusted has signed comes into the tree, and only whole.
+ * @throws ExplainedError if the server does not answer, is held back, lies, or there is no room
+ */
+export async function mirror(request: MirrorRequest): Promise<Mirrored> {
+  const { upstream, folder, line, trusted, now } = request;
+  const address = `${upstream}/${releasePath(line)}`;
+  const envelope = await fetchText(address, request.signal);
+  if (envelope === undefined) return 'none';
+  const release = verifyRelease(envelope, trusted, address);
+  const kept = await readKept(folder, line, trusted);
+  refuse(release, { address, line, kept: kept?.release, now });
+  if (kept?.envelope === envelope && kept.isWhole) return 'same';
+  await bringImage(request, release);
+  await keep(folder, release, envelope);
+  return release;
+}
+
+/** @throws ControlPlaneError if a release is not one that may take the place of what is here */
+function refuse(
+  release: Release,
+  {
+    address,
+    line,
+    kept,
+    now,
+  }: { address: string; line: ReleaseLine; kept: Release | undefined; now: Date },
+): void {
+  const { serial, expires, image } = release;
+  const because = (what: string) => {
+    const fix = 'Look after the update server: it may be held back, or its tree mixed up.';
+    return new ControlPlaneError({ what, where: address, fix });
+  };
+  if (releasePath(release) !== releasePath(line)) {
+    throw because(`there is the release of ${releasePath(release)}`);
+  }
+  if (Date.parse(expires) <= now.getTime()) throw because(`the release expired at ${expires}`);
+  if (kept === undefined || serial > kept.serial) return;
+  if (serial < kept.serial) {
+    throw because(`its serial is ${serial}, and ${kept.serial} was here already`);
+  }
+  if (image.sha256 !== kept.image.sha256) {
+    throw because(`it names another image than the release of the same serial that is here`);
+  }
+}
+
+async function fetchText(address: string, signal: AbortSignal): Promise<string | undefined> {
+  const fetched = await fetchFrom(address, { offset: 0, signal });
+  if (fetched === undefined) return undefined;
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const piece of fetched.body) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length > LONGEST_ENVELOPE) {
+        throw new ControlPlaneError({ what: 'it is too long for a release', where: address });
+      }
+    }
+  } finally {
+    fetched.close();
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+async function bringImage(request: MirrorRequest, release: Release): Promise<void> {
+  const { folder, upstream, limit, pinned, signal } = request;
+  const { path, bytes, sha256 } = release.image;
+  const file = join(folder, path);
+  if ((await sizeOf(file)) === bytes) return;
+  const part = `${file}.part`;
+  const begun = (await sizeOf(part)) ?? 0;
+  const others = (await sweep(folder, pinned, [sha256])) - begun;
+  if (others + bytes > limit) {
+    throw new ControlPlaneError({
+      what: `there is no room for ${release.product} ${release.version}, ${inWords(bytes)}: other images have ${inWords(others)} of the ${inWords(limit)} that images may have`,
+      where: folder,
+      fix: 'Let the roll-out of another release end, or raise updates.limitGiB in config.yaml.',
+    });
+  }
+  await mkdir(dirname(file), { recursive: true });
+  const address = `${upstream}/${path}`;
+  const digest = await download({ address, part, begun: begun > bytes ? 0 : begun, bytes, signal });
+  if (digest !== sha256) {
+    await rm(part, { force: true });
+    throw new ControlPlaneError({
+      what: 'the image is not the one that the release names: its SHA-256 differs',
+      where: address,
+      fix: 'It is brought anew; look after the update server if that comes again.',
+    });
+  }
+  await rename(part, file);
+  await syncFolder(dirname(file));
+}
+
+/** Brings what is missing of a file. @returns SHA-256 of all of it, in hex */
+async function download({
+  address,
+  part,
+  begun,
+  bytes,
+  signal,
+}: {
+  address: string;
+  part: string;
+  begun: number;
+  bytes: number;
+  signal: AbortSignal;
+}): Promise<string> {
+  const fetched = begun === bytes ? undefined : await fetchFrom(address, { offset: begun, signal });
+  if (fetched === undefined && begun !== bytes) {
+    throw new ControlPlaneError({ what: 'the update server has no such image', where: address });
+  }
+  const hash = createHash('sha256');
+  // A server that knows no ranges begins at the start.
+  let at = fetched?.isPart === false ? 0 : begun;
+  if (at > 0) for await (const piece of createReadStream(part, { end: at - 1 })) hash.update(piece);
+  await using file = await open(part, at === 0 ? 'w' : 'r+');
+  for await (const piece of bodyOf(fetched, address)) {
+    if (at + piece.length > bytes) {
+      throw new ControlPlaneError({ what: `it has more than ${bytes} bytes`, where: address });
+    }
+    await file.write(piece, 0, piece.length, at);
+    hash.update(piece);
+    at += piece.length;
+  }
+  await file.sync();
+  if (at === bytes) return hash.digest('hex');
+  throw new ControlPlaneError({
+    what: `the connection ended after ${at} of ${bytes} bytes`,
+    where: address,
+    fix: 'It goes on from there by itself.',
+  });
+}
+
+async function* bodyOf(fetched: Fetched | undefined, address: string): AsyncGenerator<Uint8Array> {
+  if (fetched === undefined) return;
+  try {
+    yield* fetched.body;
+  } catch (cause) {
+    const what = 'the connection broke';
+    throw new ControlPlaneError({ what, where: address, fix: 'It goes on by itself.', cause });
+  } finally {
+    fetched.close();
+  }
+}

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { codeOf } from '../../process/code-of.ts';
+
+/** Below which the tree of updates is served. */
+export const UPDATES_PATH = '/updates/';
+
+/** Downloads at the same time, at most: each holds a file open and a connection. */
+const AT_ONCE = 64;
+
+/** Milliseconds for which a caller may take nothing of what it asked for. */
+const PATIENCE = 60_000;
+
+/** A request and its answer, of any version of HTTP. */
+export interface FileRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+export type FileResponse = Writable & {
+  readonly headersSent: boolean;
+  writeHead(status: number, headers?: OutgoingHttpHeaders): unknown;
+  setTimeout(milliseconds: number, onTimeout: () => void): unknown;
+};
+
+/** A file of the tree. */
+interface Served {
+  readonly path: string;
+  readonly type: string;
+  /** SHA-256 that its name says; of others it is that of their content. */
+  readonly sha256?: string;
+}
+
+const IMAGE = /^images\/([0-9a-f]{64})\.iso$/;
+const RELEASE = /^([a-z][a-z0-9-]{0,63}\/[a-z][a-z0-9-]{0,31}\/[a-z0-9_]{1,32})\/release\.json$/;
+const AT = /^at\/([1-9]\d{0,15})\/(.+)$/;
+
+/**
+ * Which file a path stands for. `at/SERIAL/` before it is the same tree with the release of that serial in it, which a
+ * roll-out keeps there while newer ones come.
+ * @param path what follows `/updates/`
+ */
+function servedAt(folder: string, path: string): Served | undefined {
+  const [, serial, rest] = AT.exec(path) ?? [];
+  const name = rest ?? path;
+  const [, sha256] = IMAGE.exec(name) ?? [];
+  if (sha256 !== undefined) {
+    return { path: join(folder, name), type: 'application/octet-stream', sha256 };
+  }
+  const [, line] = RELEASE.exec(name) ?? [];
+  if (line === undefined) return undefined;
+  const file = serial === undefined ? 'release.json' : `${serial}.json`;
+  return { path: join(folder, line, file), type: 'application/json' };
+}
+
+/** A part of a file: from its first byte to the last, both of it. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * What a Range asks for (RFC 9110, 14.2): one range of bytes. Of several, or of another unit, nothing is made: the whole is
+ * a right answer, too.
+ * @returns undefined for the whole file, `none` if there is no such part
+ */
+export function partOf(range: string | undefined, bytes: number): Part | 'none' | undefined {
+  const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range ?? '') ?? [];
+  if (first === '' && last === '') return undefined;
+  if (first === '') {
+    const length = Math.min(Number(last), bytes);
+    return length === 0 ? 'none' : { start: bytes - length, end: bytes - 1 };
+  }
+  const start = Number(first);
+  const end = last === '' ? bytes - 1 : Math.min(Number(last), bytes - 1);
+  if (last !== '' && Number(last) < start) return undefined;
+  return start >= bytes ? 'none' : { start, end };
+}
+
+/**
+ * Serves the tree of updates to anybody: what is in it is public, and signed.
+ * @param folder the tree
+ * @returns what handles a request whose path begins with `UPDATES_PATH`
+ */
+export function updatesHandler(
+  folder: string,
+): (request: FileRequest, response: FileResponse) => Promise<void> {
+  let underWay = 0;
+  return async (request, response) => {
+    const { method = '', headers } = request;
+    if (method !== 'GET' && method !== 'HEAD') return answer(response, 405, { allow: 'GET, HEAD' });
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const served = servedAt(folder, path.slice(UPDATES_PATH.length));
+    if (served === undefined) return answer(response, 404);
+    if (underWay >= AT_ONCE) return answer(response, 503, { 'retry-after': '30' });
+    underWay += 1;
+    try {
+      await send(served, { method, headers, response });
+    } finally {
+      underWay -= 1;
+    }
+  };
+}
+
+async function send(
+  { path, type, sha256 }: Served,
+  {
+    method,
+    headers,
+    response,
+  }: { method: string; headers: IncomingHttpHeaders; response: FileResponse },
+): Promise<void> {
+  const content = sha256 === undefined ? await readIfThere(path) : undefined;
+  const bytes = sha256 === undefined ? content?.length : await sizeOf(path);
+  if (bytes === undefined) return answer(response, 404);
+  const etag = `"${
+    sha256 ??
+    createHash('sha256')
+      .update(content ?? '')
+      .digest('hex')
+  }"`;
+  const known = { etag, 'accept-ranges': 'bytes', 'cache-control': 'no-cache' };
+  if (isNamed(headers['if-none-match'], etag)) return answer(response, 304, known);
+  const ifRange = headers['if-range'];
+  const isSame = ifRange === undefined || ifRange === etag;
+  const part = isSame && method === 'GET' ? partOf(headers.range, bytes) : undefined;
+  if (part === 'none') {
+    return answer(response, 416, { ...known, 'content-range': `bytes */${bytes}` });
+  }
+  const { start, end } = part ?? { start: 0, end: bytes - 1 };
+  response.writeHead(part === undefined ? 200 : 206, {
+    ...known,
+    'content-type': type,
+    'content-length': end - start + 1,
+    ...(part === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${bytes}` }),
+  });
+  if (method === 'HEAD') return void response.end();
+  if (content !== undefined) return void response.end(content.subarray(start, end + 1));
+  response.setTimeout(PATIENCE, () => response.destroy());
+  // Whoever leaves in the middle is no error of ours.
+  await pipeline(createReadStream(path, { start, end }), response).catch(() => undefined);
+}
+
+function isNamed(header: string | undefined, etag: string): boolean {
+  const names = (header ?? '').split(',').map((name) => name.trim().replace(/^W\//, ''));
+  return names.includes(etag) || names.includes('*');
+}
+
+function answer(
+  response: FileResponse,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, headers);
+  response.end();
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    await using file = await open(path);
+    return (await file.stat()).size;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

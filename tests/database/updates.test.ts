@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { request } from 'node:https';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { serverName } from '../../apps/proto/names.ts';
+import { releasePath } from '../../build/release/tree.ts';
+import { LINE, released } from '../unit/apps/control-plane/updates/trees.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { NodeDoor } from './node-door.ts';
+
+let folder: string;
+let door: NodeDoor;
+let image: Buffer;
+let path: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  const made = await released(folder, '0.1.0', { size: 3_000_000 });
+  [image, path] = [made.bytes, `/updates/${made.release.image.path}`];
+  door = await NodeDoor.open({ updates: folder });
+});
+afterEach(() => door[Symbol.asyncDispose]());
+
+/** Asks as qx-update does: by HTTP/1.1, without a certificate, sure of the server by its authority. */
+async function ask(
+  at: string,
+  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<{ status: number; body: Buffer }> {
+  const { bundle, fingerprint } = door.authority;
+  const asked = request(`${door.origin}${at}`, {
+    ...{ method, headers, ca: bundle, servername: serverName(fingerprint), agent: false },
+  });
+  asked.end();
+  const [response] = await once(asked, 'response');
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece);
+  return { status: response.statusCode, body: Buffer.concat(pieces) };
+}
+
+describe('the door of the agents', () => {
+  test('serves updates by HTTP/1.1 and HTTP/2 to whoever trusts its authority', async () => {
+    expect((await ask(`/updates/${releasePath(LINE)}`)).body.toString()).toContain('payloadType');
+    const rest = await ask(path, { headers: { range: 'bytes=2999000-' } });
+    expect([rest.status, rest.body.equals(image.subarray(2_999_000))]).toEqual([206, true]);
+    expect((await ask(path)).body.equals(image)).toBe(true);
+    expect((await ask('/updates/images/nothing')).status).toBe(404);
+
+    // By HTTP/2, too.
+    const session = connectHttp2(door.origin, { rejectUnauthorized: false });
+    const stream = session.request({ ':path': path, range: 'bytes=0-9' });
+    const [headers] = await once(stream, 'response');
+    expect(headers[':status']).toBe(206);
+    const pieces: Buffer[] = [];
+    for await (const piece of stream) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(image.subarray(0, 10))).toBe(true);
+    session.destroy();
+
+    // And nothing else by HTTP/1.1.
+    expect((await ask('/')).status).toBe(505);
+    const method = 'POST';
+    expect((await ask('/quantix.v1.NodeService/Register', { method })).status).toBe(505);
+    expect((await ask(path, { method })).status).toBe(405);
+  });
+
+  test('ends at once while somebody downloads slowly', async () => {
+    const { bundle, fingerprint } = door.authority;
+    const trust = { ca: bundle, servername: serverName(fingerprint), agent: false };
+    const asked = request(`${door.origin}${path}`, trust).on('error', () => undefined);
+    asked.end();
+    const [response] = await once(asked, 'response');
+    response.on('error', () => undefined).pause();
+    await door.stop();
+    response.destroy();
+    await door.start();
+    expect((await ask(path, { method: 'HEAD' })).status).toBe(200);
+  });
+});

@@ -1,0 +1,197 @@
+import { readdirSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type MirrorRequest, mirror } from '../../../../../apps/control-plane/updates/mirror.ts';
+import { updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
+import { pin, readKept, sweep } from '../../../../../apps/control-plane/updates/tree.ts';
+import { releasePath } from '../../../../../build/release/tree.ts';
+import { temporaryFolder } from '../../../folder.ts';
+import { newPair } from '../../../release/releases.ts';
+import { LINE, listening, NOW, OURS, released } from './trees.ts';
+
+let source = '';
+let tree = '';
+let upstream = '';
+const asked: string[] = [];
+/** Does what a server should not, before it serves; says whether it has answered. */
+let prank: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
+
+beforeEach(async () => {
+  const folder = await temporaryFolder();
+  [source, tree] = [join(folder, 'source'), join(folder, 'tree')];
+  prank = () => false;
+  asked.length = 0;
+  const handle = updatesHandler(source);
+  upstream = `${await listening((request, response) => {
+    asked.push(`${request.url} ${request.headers.range ?? ''}`.trim());
+    if (!prank(request, response)) void handle(request, response);
+  })}/updates`;
+});
+
+function bring(changes: Partial<MirrorRequest> = {}) {
+  return mirror({
+    ...{ upstream, folder: tree, line: LINE, trusted: [OURS.trusted], limit: 10_000_000 },
+    ...{ pinned: [], now: NOW, signal: new AbortController().signal },
+    ...changes,
+  });
+}
+
+const kept = async () => (await readKept(tree, LINE, [OURS.trusted]))?.release.version;
+const images = () => readdirSync(join(tree, 'images'));
+
+test('a release comes with its image, byte for byte, and once', async () => {
+  expect(await bring()).toBe('none');
+  const { release, bytes } = await released(source, '0.1.0');
+  expect(await bring()).toEqual(release);
+  expect(await readFile(join(tree, release.image.path))).toEqual(bytes);
+  expect(await readFile(join(tree, releasePath(LINE)))).toEqual(
+    await readFile(join(source, releasePath(LINE))),
+  );
+  asked.length = 0;
+  expect(await bring()).toBe('same');
+  expect(asked).toEqual([`/updates/${releasePath(LINE)}`]);
+});
+
+test('what was brought of an image is not asked for again after the connection broke', async () => {
+  const { release, bytes } = await released(source, '0.1.0');
+  let breaks = 3;
+  prank = (request, response) => {
+    const [, from = '0'] = /bytes=(\d+)-/.exec(request.headers.range ?? '') ?? [];
+    if (!/\.iso$/.test(request.url ?? '') || breaks === 0) return false;
+    breaks -= 1;
+    const headers = { 'content-length': bytes.length - Number(from) };
+    response.writeHead(from === '0' ? 200 : 206, headers);
+    response.write(bytes.subarray(Number(from), Number(from) + 20_000), () => response.destroy());
+    return true;
+  };
+  for (let round = 0; round < 3; round += 1) {
+    await expect(bring()).rejects.toThrow(/the connection (broke|ended)/);
+    expect(await kept()).toBeUndefined();
+  }
+  expect(await bring()).toEqual(release);
+  const starts = asked.flatMap((line) => /\.iso bytes=(\d+)/.exec(line)?.[1] ?? []).map(Number);
+  expect(starts).toHaveLength(3);
+  expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+  expect(await readFile(join(tree, release.image.path))).toEqual(bytes);
+});
+
+test('a server that knows no ranges begins at the start', async () => {
+  const { release, bytes } = await released(source, '0.1.0');
+  await mkdir(join(tree, 'images'), { recursive: true });
+  await writeFile(join(tree, `${release.image.path}.part`), bytes.subarray(0, 3000));
+  prank = (request, response) => {
+    if (!/\.iso$/.test(request.url ?? '')) return false;
+    response.end(bytes);
+    return true;
+  };
+  expect(await bring()).toEqual(release);
+  expect(asked.at(-1)).toBe(`/updates/${release.image.path} bytes=3000-`);
+});
+
+test('two releases of one serial are not one', async () => {
+  await released(source, '0.1.0');
+  await released(tree, '0.0.1');
+  await expect(bring()).rejects.toThrow(/another image than the release of the same serial/);
+});
+
+describe('nothing comes into the tree', () => {
+  test('that nobody trusted has signed', async () => {
+    await released(source, '0.1.0', { key: newPair().secret });
+    await expect(bring()).rejects.toThrow(/by none of the keys that are trusted/);
+    await expect(bring({ trusted: [] })).rejects.toThrow(/no key for releases is trusted here/);
+    expect(await kept()).toBeUndefined();
+  });
+
+  test('that is older than what is here, or has expired', async () => {
+    await released(source, '0.1.0');
+    const old = await readFile(join(source, releasePath(LINE)));
+    await released(source, '0.2.0');
+    await bring();
+    await writeFile(join(source, releasePath(LINE)), old);
+    await expect(bring()).rejects.toThrow('its serial is 1, and 2 was here already');
+    const late = new Date(NOW.getTime() + 31 * 86_400_000);
+    await expect(bring({ now: late })).rejects.toThrow('the release expired at 2026-03-31');
+    expect(await kept()).toBe('0.2.0');
+  });
+
+  test('that is of another line', async () => {
+    await released(source, '0.1.0', { channel: 'beta' });
+    const beta = await readFile(join(source, releasePath({ ...LINE, channel: 'beta' })));
+    prank = (request, response) => {
+      if (!request.url?.endsWith('release.json')) return false;
+      response.end(beta);
+      return true;
+    };
+    await expect(bring()).rejects.toThrow('there is the release of quantix-os/beta/x86_64');
+  });
+
+  test('whose image is another one; it is brought anew then', async () => {
+    const { release, bytes } = await released(source, '0.1.0');
+    const wrong = Buffer.from(bytes);
+    wrong[500] = wrong.readUInt8(500) ^ 1;
+    await writeFile(join(source, release.image.path), wrong);
+    await expect(bring()).rejects.toThrow(/its SHA-256 differs/);
+    expect(images()).toEqual([]);
+    await writeFile(join(source, release.image.path), Buffer.concat([bytes, bytes]));
+    await expect(bring()).rejects.toThrow(`it has more than ${bytes.length} bytes`);
+    await writeFile(join(source, release.image.path), bytes);
+    expect(await bring()).toEqual(release);
+  });
+
+  test('for which there is no room', async () => {
+    await released(source, '0.1.0');
+    await expect(bring({ limit: 99_999 })).rejects.toThrow(/there is no room for quantix-os 0.1.0/);
+    expect(asked.filter((line) => line.includes('.iso'))).toEqual([]);
+  });
+
+  test('from a server that sends elsewhere, fails, or tells endlessly', async () => {
+    await released(source, '0.1.0');
+    prank = (_, response) => {
+      response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
+      return true;
+    };
+    await expect(bring()).rejects.toThrow(/answers 302/);
+    prank = (_, response) => {
+      response.writeHead(500).end();
+      return true;
+    };
+    await expect(bring()).rejects.toThrow(/answers 500/);
+    prank = (_, response) => {
+      response.end(Buffer.alloc(300_000, 32));
+      return true;
+    };
+    await expect(bring()).rejects.toThrow(/too long for a release/);
+    await expect(bring({ upstream: 'http://127.0.0.1:1' })).rejects.toThrow(/does not answer/);
+  });
+});
+
+test('an image stays as long as a release or a roll-out names it', async () => {
+  await released(source, '0.1.0');
+  const first = await bring();
+  const release = await readKept(tree, LINE, [OURS.trusted]);
+  if (release === undefined || typeof first === 'string') throw new Error('nothing is kept');
+  await pin(tree, release);
+  await released(source, '0.2.0');
+  const pinned = [{ ...LINE, serial: 1 }];
+  await bring({ pinned });
+  expect(images()).toHaveLength(2);
+  await sweep(tree, [], []);
+  expect(images()).toHaveLength(1);
+  expect(await kept()).toBe('0.2.0');
+  expect((await readKept(tree, LINE, [OURS.trusted]))?.isWhole).toBe(true);
+});
+
+test('room is made by what no release names any more', async () => {
+  await released(source, '0.1.0');
+  await bring({ limit: 150_000 });
+  await released(source, '0.2.0');
+  // Until the new one is there the old one stays: hosts get one of them.
+  await expect(bring({ limit: 150_000 })).rejects.toThrow(/there is no room/);
+  expect(await kept()).toBe('0.1.0');
+  await bring({ limit: 200_000 });
+  await released(source, '0.3.0');
+  await bring({ limit: 200_000 });
+  expect(await kept()).toBe('0.3.0');
+});

@@ -1,0 +1,110 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { partOf, updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
+import { pin, readKept } from '../../../../../apps/control-plane/updates/tree.ts';
+import { releasePath } from '../../../../../build/release/tree.ts';
+import { temporaryFolder } from '../../../folder.ts';
+import { LINE, listening, OURS, released } from './trees.ts';
+
+let folder = '';
+let address = '';
+let image: Buffer;
+let sha256 = '';
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  const made = await released(join(folder, 'tree'), '0.1.0');
+  image = made.bytes;
+  sha256 = made.release.image.sha256;
+  await writeFile(join(folder, 'secret'), 'secret');
+  const handle = updatesHandler(join(folder, 'tree'));
+  address = `${await listening((request, response) => void handle(request, response))}/updates`;
+});
+
+const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+  fetch(`${address}/${path}`, { headers, method });
+
+test('a tree is served, whole and in parts, with a name for each content', async () => {
+  const whole = await get(`images/${sha256}.iso`);
+  expect(Buffer.from(await whole.arrayBuffer())).toEqual(image);
+  expect(whole.headers.get('etag')).toBe(`"${sha256}"`);
+  const rest = await get(`images/${sha256}.iso`, { range: 'bytes=99000-' });
+  expect(rest.status).toBe(206);
+  expect(rest.headers.get('content-range')).toBe('bytes 99000-99999/100000');
+  expect(Buffer.from(await rest.arrayBuffer())).toEqual(image.subarray(99_000));
+  const head = await get(`images/${sha256}.iso`, {}, 'HEAD');
+  expect([head.headers.get('content-length'), await head.text()]).toEqual(['100000', '']);
+  const release = await get(releasePath(LINE));
+  expect(await release.text()).toContain('vnd.quantix.release+json');
+  const etag = release.headers.get('etag') ?? '';
+  expect((await get(releasePath(LINE), { 'if-none-match': etag })).status).toBe(304);
+  expect((await get(releasePath(LINE), { 'if-none-match': '"other"' })).status).toBe(200);
+});
+
+test('a part of another content than the caller has is the whole', async () => {
+  const headers = { range: 'bytes=5-', 'if-range': '"other"' };
+  expect((await get(`images/${sha256}.iso`, headers)).status).toBe(200);
+  const same = { range: 'bytes=5-', 'if-range': `"${sha256}"` };
+  expect((await get(`images/${sha256}.iso`, same)).status).toBe(206);
+  expect((await get(`images/${sha256}.iso`, { range: 'bytes=100000-' })).status).toBe(416);
+});
+
+test('a release stays where its serial is named, while newer ones come', async () => {
+  const tree = join(folder, 'tree');
+  const kept = await readKept(tree, LINE, [OURS.trusted]);
+  if (kept === undefined) throw new Error('nothing is kept');
+  await pin(tree, kept);
+  await released(tree, '0.2.0');
+  const at = await get(`at/1/${releasePath(LINE)}`);
+  expect(await at.text()).toBe(kept.envelope);
+  expect((await get(`at/1/images/${sha256}.iso`)).status).toBe(200);
+  expect((await get(`at/2/${releasePath(LINE)}`)).status).toBe(404);
+});
+
+test.each([
+  '',
+  'secret',
+  '../secret',
+  '%2e%2e/secret',
+  '..%2fsecret',
+  'quantix-os/stable/x86_64/',
+  'quantix-os/stable/../stable/x86_64/release.json.new',
+  'quantix-os/stable/x86_64/1.json',
+  'at/01/quantix-os/stable/x86_64/release.json',
+  `images/${'0'.repeat(64)}.iso`,
+  `images/${'0'.repeat(64)}.iso.part`,
+  'at/1/at/1/quantix-os/stable/x86_64/release.json',
+])('nothing else is served: %s', async (path) => {
+  await mkdir(join(folder, 'tree/at'), { recursive: true });
+  expect((await get(path)).status).toBe(404);
+});
+
+test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('nothing is changed by %s', async (method) => {
+  expect((await get(releasePath(LINE), {}, method)).status).toBe(405);
+});
+
+describe('of ranges', () => {
+  test.each([
+    ['bytes=0-', { start: 0, end: 99 }],
+    ['bytes=0-0', { start: 0, end: 0 }],
+    ['bytes=90-200', { start: 90, end: 99 }],
+    ['bytes=-10', { start: 90, end: 99 }],
+    ['bytes=-1000', { start: 0, end: 99 }],
+    ['bytes=100-', 'none'],
+    ['bytes=-0', 'none'],
+    ['bytes=5-4', undefined],
+    ['bytes=0-1,3-4', undefined],
+    ['lines=0-1', undefined],
+    ['bytes=-', undefined],
+    ['bytes=a-b', undefined],
+    ['bytes=99999999999999999999-', undefined],
+    [undefined, undefined],
+  ])('%j of a hundred bytes is %j', (range, part) => {
+    expect(partOf(range, 100)).toEqual(part);
+  });
+
+  test('of an empty file there is no part', () => {
+    expect(partOf('bytes=0-', 0)).toBe('none');
+  });
+});
