@@ -28,6 +28,7 @@ import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
+import { bootState, fat32, gpt, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
@@ -214,4 +215,5 @@ export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease],
+  ...[gpt, fat32, bootState, slotTrailer],
 ];
