@@ -31,6 +31,7 @@ import { VERSION } from '../version.ts';
 import { systemClock } from '../watch/clock.ts';
 import type { Commander } from './commands/commander.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
+import { readPeer } from './membership/identity/record.ts';
 import { lazyMembership } from './membership/lazy-membership.ts';
 import { readHardwareIdentity } from './membership/reporting/hardware-identity.ts';
 import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
@@ -202,6 +203,7 @@ export function startMachine(options: MachineOptions): Machine {
             },
           },
           network: { reached: membership.reached },
+          updates: { server: () => readPeer(folder) },
           vmsChanged: async () => {
             definitions.expire();
             await vms.refresh();

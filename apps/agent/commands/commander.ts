@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { stackOf } from '../../error.ts';
 import { isUuid } from '../../libvirt/uuid.ts';
 import {
@@ -28,6 +28,8 @@ export interface Errand {
   readonly signal: AbortSignal;
   /** Whether an earlier run of the agent began it and did not tell its end. */
   readonly again: boolean;
+  /** When it was begun, by this host's clock; before a restart, if `again`. */
+  readonly begunAt: Date;
   /** Tells how far it is. @param percent 0 to 100 */
   readonly progress: (percent: number, message: string) => void;
 }
@@ -169,7 +171,8 @@ export class Commander {
     try {
       const failure = this.#whyNot(task, executor, { expiresAt, again });
       if (failure !== undefined) throw failure;
-      const begun = { state: TaskState.RUNNING, startedAt: timestampFromMs(now()) };
+      const startedAt = this.#open.get(task.id)?.report.startedAt ?? timestampFromMs(now());
+      const begun = { state: TaskState.RUNNING, startedAt };
       if (!again) await this.#note(task.id, begun, expiresAt);
       this.#advance(task.id, begun);
       const left = Math.min(Math.max(expiresAt - now(), 0), LONGEST_TIMER);
@@ -178,6 +181,7 @@ export class Commander {
         ?.carryOut({
           task,
           again,
+          begunAt: timestampDate(startedAt),
           signal: AbortSignal.any([signal, deadline]),
           progress: (progressPercent, message) =>
             this.#advance(task.id, { progressPercent, message }),

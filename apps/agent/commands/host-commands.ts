@@ -16,6 +16,7 @@ import { Journal } from './journal.ts';
 import { KeptSpecs } from './kept-specs.ts';
 import { type NetworkWorld, networkVerb } from './network-verb.ts';
 import { type PoolWorld, poolVerbs } from './pool-verbs.ts';
+import { type UpdateWorld, updateVerb } from './update-verb.ts';
 import { type CheckedSpec, check } from './vm-spec.ts';
 import { vmVerbs } from './vm-verbs.ts';
 import { placeVolume, volumeVerbs } from './volume-verbs.ts';
@@ -28,6 +29,7 @@ export interface HostCommandsOptions {
   readonly findPool: (id: string) => Promise<Pool | undefined>;
   readonly pools: Pick<PoolWorld, 'mount' | 'unmount'>;
   readonly network: NetworkWorld;
+  readonly updates: UpdateWorld;
   /** Called after virtual machines changed. */
   readonly vmsChanged: () => Promise<unknown>;
   /** Called after pools or volumes changed. */
@@ -72,6 +74,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
     }),
     configureNetwork: networkVerb(options.network),
     setMaintenance: maintenanceVerb(folder),
+    updateHost: updateVerb(options.updates),
   };
   const journal = await Journal.open(join(folder, 'tasks.json'), log);
   return new Commander({ journal, executors, log, now: Date.now, signal });

@@ -44,7 +44,7 @@ export const VALUE_SETS = {
   tasks_verb: [
     ...(['defineVm', 'startVm', 'shutdownVm', 'stopVm', 'rebootVm', 'undefineVm'] as const),
     ...(['createVolume', 'deleteVolume', 'mountPool', 'unmountPool'] as const),
-    ...(['configureNetwork', 'setMaintenance'] as const),
+    ...(['configureNetwork', 'setMaintenance', 'updateHost'] as const),
   ],
   users_role: ['admin', 'operator', 'viewer'],
   virtual_machines_origin: ['control-plane', 'host-discovered', 'imported'],

@@ -37,6 +37,20 @@ export interface RecordOptions {
   readonly log: (line: string) => void;
 }
 
+/**
+ * Where the control plane of a node answered last, and the certificates of its authorities, PEM.
+ * @returns undefined if the node has not joined
+ */
+export async function readPeer(
+  folder: string,
+): Promise<{ origin: string; caCertificates: string } | undefined> {
+  const file = join(folder, MEMBERSHIP);
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  const { origin, caCertificates } = parse(text, file);
+  return { origin, caCertificates };
+}
+
 /** Endpoints that are kept, at most. */
 const MOST_ENDPOINTS = 16;
 

@@ -284,6 +284,7 @@ function objectOf(verb: TaskVerb, nodeId: string): TaskObject {
     case 'configureNetwork':
       return { type: 'INTERFACE', id: verb.value.interface };
     case 'setMaintenance':
+    case 'updateHost':
       return { type: 'NODE', id: nodeId };
     default:
       return { type: 'VM', id: verb.value.vmId };

@@ -154,6 +154,14 @@ export declare type Task = Message<"quantix.v1.Task"> & {
      */
     value: SetMaintenance;
     case: "setMaintenance";
+  } | {
+    /**
+     * See there.
+     *
+     * @generated from field: quantix.v1.UpdateHost update_host = 22;
+     */
+    value: UpdateHost;
+    case: "updateHost";
   } | { case: undefined; value?: undefined };
 };
 
@@ -448,6 +456,49 @@ export declare type SetMaintenance = Message<"quantix.v1.SetMaintenance"> & {
  * Use `create(SetMaintenanceSchema)` to create a new message.
  */
 export declare const SetMaintenanceSchema: GenMessage<SetMaintenance>;
+
+/**
+ * Brings a release to the host, which checks it by the keys of its image, and restarts into it unless it is to be staged
+ * only. Done when the host has found it well and stays with it, or has it already; CONFLICT if it went back to the version
+ * before, or guests run and the host is not in maintenance.
+ *
+ * @generated from message quantix.v1.UpdateHost
+ */
+export declare type UpdateHost = Message<"quantix.v1.UpdateHost"> & {
+  /**
+   * Channel of the release.
+   *
+   * @generated from field: string channel = 1;
+   */
+  channel: string;
+
+  /**
+   * Its serial: the control plane serves it below /updates/at/SERIAL/ at the port of NodeService.
+   *
+   * @generated from field: uint64 serial = 2;
+   */
+  serial: bigint;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: string version = 3;
+   */
+  version: string;
+
+  /**
+   * Leaves the restart to somebody.
+   *
+   * @generated from field: bool stage_only = 4;
+   */
+  stageOnly: boolean;
+};
+
+/**
+ * Describes the message quantix.v1.UpdateHost.
+ * Use `create(UpdateHostSchema)` to create a new message.
+ */
+export declare const UpdateHostSchema: GenMessage<UpdateHost>;
 
 /**
  * Why a task was not done.

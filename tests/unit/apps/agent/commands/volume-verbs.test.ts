@@ -36,7 +36,13 @@ async function host(inUse: readonly string[] = []) {
     const executor = executors[verb.case as Verb];
     try {
       const { signal } = new AbortController();
-      await executor?.carryOut({ task, signal, again: false, progress: () => undefined });
+      await executor?.carryOut({
+        task,
+        signal,
+        again: false,
+        begunAt: new Date(),
+        progress: () => undefined,
+      });
       return executor === undefined ? 'unknown' : 'done';
     } catch (error) {
       return TaskErrorCode[failureOf(error).code] ?? '';

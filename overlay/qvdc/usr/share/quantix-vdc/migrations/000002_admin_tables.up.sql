@@ -160,7 +160,7 @@ CREATE TABLE tasks (
   node_id uuid NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
   verb text NOT NULL CONSTRAINT tasks_verb_value CHECK (verb IN (
     'defineVm', 'startVm', 'shutdownVm', 'stopVm', 'rebootVm', 'undefineVm', 'createVolume', 'deleteVolume',
-    'mountPool', 'unmountPool', 'configureNetwork', 'setMaintenance')),
+    'mountPool', 'unmountPool', 'configureNetwork', 'setMaintenance', 'updateHost')),
   object_type text NOT NULL CONSTRAINT tasks_object_type_value CHECK (object_type IN (
     'VM', 'VOLUME', 'POOL', 'INTERFACE', 'NODE')),
   object_id text NOT NULL,

@@ -1,0 +1,199 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import * as z from 'zod';
+import { type UpdateStatus, updateStatusSchema } from '../../api/update.ts';
+import { CommandError } from '../../process/command-error.ts';
+import { run } from '../../process/run.ts';
+import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
+import { serverName } from '../../proto/names.ts';
+import { bytes as inWords } from '../../text/amount.ts';
+import { parseCertificates } from '../membership/identity/chain.ts';
+import { sha256 } from '../membership/identity/pin.ts';
+import type { Errand, Executor } from './commander.ts';
+import { TaskFailure } from './failure.ts';
+import { check } from './vm-spec.ts';
+
+/** What a host is updated with. */
+export interface UpdateWorld {
+  /** The control plane that serves updates, and its authorities, PEM; undefined if the host has left it. */
+  readonly server: () => Promise<{ origin: string; caCertificates: string } | undefined>;
+  /** Another qx-update; the appliance's if absent. */
+  readonly program?: string;
+  /** Milliseconds between two looks at how far it is; 2 s if absent. */
+  readonly lookEvery?: number;
+}
+
+const QX_UPDATE = '/usr/sbin/qx-update';
+
+/** Milliseconds: qx-update gives up a download by itself, and the task has a deadline. */
+const LONGEST = 24 * 60 * 60 * 1000;
+/** Milliseconds within which it tells how updates stand. */
+const TOLD_WITHIN = 60_000;
+const LOOK_EVERY = 2000;
+
+const requestSchema = z.object({
+  channel: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be the name of a channel'),
+  serial: z.bigint().min(1n),
+  version: z.string().regex(/^[0-9A-Za-z.-]{1,80}$/, 'must be a version'),
+  stageOnly: z.boolean(),
+});
+
+type Request = z.infer<typeof requestSchema>;
+
+/**
+ * Updates the host by qx-update, which alone decides what may be installed and whether it is well. A restart belongs to it:
+ * what came of it is asked after that.
+ */
+export function updateVerb(world: UpdateWorld): Executor {
+  return {
+    objectOf: () => 'update',
+    carryOut: async (errand) => {
+      const request = check(requestSchema, errand.task.verb.value, 'update_host');
+      const status = await readStatus(world, errand.signal);
+      if (runs(status, request)) return {};
+      const isUnderWay = errand.again && isSettling(status, request, errand);
+      if (!isUnderWay && !isStaged(status, request)) await stage(request, world, errand);
+      if (request.stageOnly) return {};
+      if (!isUnderWay) {
+        errand.progress(80, `restarts into ${request.version}`);
+        await qxUpdate(['activate'], world, errand.signal);
+      }
+      await settled(request, world, errand);
+      return {};
+    },
+  };
+}
+
+/** Whether a release runs and was confirmed. */
+function runs({ state, slots, booted }: UpdateStatus, { serial, version }: Request): boolean {
+  const own = slots.find(({ slot }) => slot === booted);
+  const isIt = own?.version === version && own.serial === Number(serial);
+  return state === 'good' && isIt;
+}
+
+/** Whether a release is in the slot that is not used. */
+function isStaged({ slots, booted }: UpdateStatus, { serial, version }: Request): boolean {
+  return slots.some(
+    (one) => one.slot !== booted && one.version === version && one.serial === Number(serial),
+  );
+}
+
+/** Whether the restart into it was begun: it is on trial, is to be, or was taken back. */
+function isSettling(status: UpdateStatus, request: Request, { begunAt }: Errand): boolean {
+  return (
+    status.state === 'trial' ||
+    status.trial !== null ||
+    outcomeOf(status, request, begunAt) !== undefined
+  );
+}
+
+/** What came of a trial of this version that ended after the task was begun; an older one says nothing of it. */
+function outcomeOf({ last }: UpdateStatus, { version }: Request, begunAt: Date) {
+  return last?.version === version && Date.parse(last.at) >= begunAt.getTime() ? last : undefined;
+}
+
+async function stage(request: Request, world: UpdateWorld, errand: Errand): Promise<void> {
+  const server = await world.server();
+  if (server === undefined) {
+    throw new TaskFailure(TaskErrorCode.CONFLICT, 'the host belongs to no control plane');
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-update-'));
+  const watching = new AbortController();
+  const signal = AbortSignal.any([errand.signal, watching.signal]);
+  const watched = tellProgress(request, world, { ...errand, signal });
+  try {
+    const ca = join(folder, 'ca.pem');
+    await writeFile(ca, server.caCertificates);
+    const [root] = parseCertificates(server.caCertificates, 'the control plane’s authorities');
+    const name = root === undefined ? '' : serverName(sha256(root));
+    const { channel, serial } = request;
+    errand.progress(0, `asks for ${request.version}`);
+    await qxUpdate(
+      [
+        ...['stage', '--server', `${server.origin}/updates/at/${serial}`, '--channel', channel],
+        ...['--ca', ca, '--tls-name', name],
+      ],
+      world,
+      errand.signal,
+    );
+  } finally {
+    watching.abort();
+    await watched;
+    await rm(folder, { recursive: true, force: true });
+  }
+  if (isStaged(await readStatus(world, errand.signal), request)) return;
+  const what = `what was staged is not ${request.version}, serial ${request.serial}`;
+  throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+}
+
+/** Tells how much of an image is here, until the signal is aborted. */
+async function tellProgress(
+  { version }: Request,
+  world: UpdateWorld,
+  { signal, progress }: Pick<Errand, 'signal' | 'progress'>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await wait(world.lookEvery ?? LOOK_EVERY, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const status = await readStatus(world, signal).catch(() => undefined);
+    const staging = status?.staging;
+    if (staging?.running !== true || staging.version !== version || staging.bytes <= 0) continue;
+    const share = Math.min(staging.done / staging.bytes, 1);
+    const told = `brings ${version}: ${inWords(staging.done)} of ${inWords(staging.bytes)}`;
+    progress(Math.floor(75 * share), told);
+  }
+}
+
+/** Waits until the host stays with a version. @throws TaskFailure if it went back */
+async function settled(
+  request: Request,
+  world: UpdateWorld,
+  { signal, progress, begunAt }: Errand,
+): Promise<void> {
+  const { version } = request;
+  for (;;) {
+    const status = await readStatus(world, signal);
+    if (runs(status, request)) return;
+    const outcome = outcomeOf(status, request, begunAt);
+    if (outcome !== undefined && outcome.result !== 'confirmed') {
+      const why = outcome.reasons.length === 0 ? 'it did not come up' : outcome.reasons.join('; ');
+      const what = `the host went back from ${version} to ${outcome.before}: ${why}`;
+      throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+    }
+    if (status.state === 'refused') {
+      throw new TaskFailure(TaskErrorCode.CONFLICT, status.problem ?? 'updates are refused');
+    }
+    if (status.state === 'trial') progress(90, `${version} is on trial`);
+    await wait(world.lookEvery ?? LOOK_EVERY, undefined, { signal });
+  }
+}
+
+async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<UpdateStatus> {
+  const text = await qxUpdate(['status', '--json'], world, signal, TOLD_WITHIN);
+  try {
+    return updateStatusSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const what = 'qx-update tells how updates stand in a way that this agent does not know';
+    throw new TaskFailure(TaskErrorCode.UNAVAILABLE, what, cause);
+  }
+}
+
+/** @throws TaskFailure in the words of qx-update */
+async function qxUpdate(
+  args: readonly string[],
+  { program = QX_UPDATE }: UpdateWorld,
+  signal: AbortSignal,
+  timeout = LONGEST,
+): Promise<string> {
+  try {
+    return await run(program, args, { timeout, signal });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const [words] = error.stderr.trim().split('\n').slice(-1);
+    const isRefused = error.failure === 'exit' && words !== undefined && words !== '';
+    if (!isRefused) throw new TaskFailure(TaskErrorCode.UNAVAILABLE, error.message, error);
+    throw new TaskFailure(TaskErrorCode.CONFLICT, words.replace(/^qx-update: /, ''), error);
+  }
+}

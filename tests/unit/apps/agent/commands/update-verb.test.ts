@@ -1,0 +1,227 @@
+import { X509Certificate } from 'node:crypto';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Errand } from '../../../../../apps/agent/commands/commander.ts';
+import { failureOf } from '../../../../../apps/agent/commands/failure.ts';
+import { updateVerb } from '../../../../../apps/agent/commands/update-verb.ts';
+import { sha256 } from '../../../../../apps/agent/membership/identity/pin.ts';
+import type { UpdateStatus } from '../../../../../apps/api/update.ts';
+import { makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
+import { TaskErrorCode, TaskSchema } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { serverName } from '../../../../../apps/proto/names.ts';
+import { temporaryFolder } from '../../../folder.ts';
+
+/*
+ * The order of things, with a stand-in for qx-update that notes how it is called and goes from one answer of `status` to
+ * the next: `status.1`, `status.2` after `stage` or `activate`.
+ */
+const STAND_IN = `
+folder=\${0%/*}
+[ ! -e "$folder/refuses-$1" ] || { cat "$folder/refuses-$1" >&2; exit 1; }
+case $1 in
+status) cat "$folder/status" ;;
+stage) [ ! -e "$folder/staged" ] || cp "$folder/staged" "$folder/status" ;;
+activate) [ ! -e "$folder/activated" ] || cp "$folder/activated" "$folder/status" ;;
+esac
+[ "$1" = status ] || echo "$*" >>"$folder/calls"`;
+
+const root = await makeRoot();
+const NAME = serverName(sha256(new X509Certificate(root.certificate)));
+
+let folder = '';
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  await writeFile(join(folder, 'qx-update'), `#!/bin/sh${STAND_IN}\n`);
+  await chmod(join(folder, 'qx-update'), 0o755);
+  await told('status', OLD);
+});
+
+const slot = (name: 'a' | 'b', version: string | null, serial: number | null, good: boolean) => ({
+  ...{ slot: name, version, serial, good },
+});
+
+/** Version 0.1.0 runs in slot a, and nothing else is there. */
+const OLD: UpdateStatus = {
+  ...{ product: 'quantix-os', version: '0.1.0', state: 'good', problem: null, booted: 'a' },
+  slots: [slot('a', '0.1.0', 1, true), slot('b', null, null, false)],
+  ...{ trial: null, staging: null, last: null, floor: 0, server: null, channel: 'stable' },
+  keys: ['2026'],
+};
+const STAGED: UpdateStatus = {
+  ...OLD,
+  slots: [slot('a', '0.1.0', 1, true), slot('b', '0.2.0', 2, false)],
+};
+const RUNS: UpdateStatus = {
+  ...{ ...STAGED, version: '0.2.0', booted: 'b' },
+  slots: [slot('a', '0.1.0', 1, false), slot('b', '0.2.0', 2, true)],
+};
+const TRIAL: UpdateStatus = { ...RUNS, state: 'trial', trial: { slot: 'b', left: 2 } };
+const BEGUN = new Date('2026-03-01T12:00:00Z');
+const BACK: UpdateStatus = {
+  ...STAGED,
+  last: {
+    ...{ version: '0.2.0', before: '0.1.0', result: 'taken-back', at: '2026-03-01T12:09:00Z' },
+    reasons: ['libvirt does not answer'],
+  },
+};
+
+const told = (name: string, status: UpdateStatus) =>
+  writeFile(join(folder, name), JSON.stringify(status));
+const calls = () => readFile(join(folder, 'calls'), 'utf8').catch(() => '');
+
+/** Carries a task out. @returns what it told, and how it ended */
+async function update(
+  value: Partial<{ serial: bigint; version: string; channel: string; stageOnly: boolean }> = {},
+  more: Partial<Errand> = {},
+): Promise<{ code: TaskErrorCode | 'done'; message: string; steps: string[] }> {
+  const steps: string[] = [];
+  const whole = { channel: 'stable', serial: 2n, version: '0.2.0', ...value };
+  const { caCertificates } = { caCertificates: root.certificate };
+  const verb = updateVerb({
+    ...{ program: join(folder, 'qx-update'), lookEvery: 20 },
+    server: async () => ({ origin: 'https://10.0.0.2:9443', caCertificates }),
+  });
+  try {
+    await verb.carryOut({
+      task: create(TaskSchema, { verb: { case: 'updateHost', value: whole } }),
+      ...{ signal: AbortSignal.timeout(20_000), again: false, begunAt: BEGUN },
+      progress: (percent, message) => void steps.push(`${percent} ${message}`),
+      ...more,
+    });
+    return { code: 'done', message: '', steps };
+  } catch (error) {
+    const { code, message } = failureOf(error);
+    return { code, message, steps };
+  }
+}
+
+test('a release is staged from the control plane, tried, and done when the host stays with it', async () => {
+  await told('staged', STAGED);
+  await told('activated', TRIAL);
+  const ended = update();
+  await vi.waitFor(async () => expect(await calls()).toContain('activate'), { timeout: 15_000 });
+  await told('status', RUNS);
+  const { code, steps } = await ended;
+  expect(code).toBe('done');
+  expect(await calls()).toMatch(
+    /^stage --server https:\/\/10\.0\.0\.2:9443\/updates\/at\/2 --channel stable --ca \S+\/ca\.pem --tls-name \S+\nactivate\n$/,
+  );
+  expect(await calls()).toContain(`--tls-name ${NAME}\n`);
+  expect(steps.slice(0, 2)).toEqual(['0 asks for 0.2.0', '80 restarts into 0.2.0']);
+});
+
+test('how much of it is here is told', async () => {
+  const staging = { version: '0.2.0', done: 512, bytes: 1024, running: true, problem: null };
+  await writeFile(
+    join(folder, 'qx-update'),
+    `#!/bin/sh${STAND_IN.replace('stage)', 'stage) while [ ! -e "$folder/go" ]; do sleep 0.02; done; :;')}\n`,
+  );
+  await told('status', { ...OLD, staging });
+  await told('staged', STAGED);
+  const steps: string[] = [];
+  const progress = (percent: number, message: string) => {
+    steps.push(`${percent} ${message}`);
+    if (percent > 0) void writeFile(join(folder, 'go'), '');
+  };
+  expect(await update({ stageOnly: true }, { progress })).toMatchObject({ code: 'done' });
+  expect(steps[1]).toMatch(/^37 brings 0\.2\.0: 512 \S+ of 1\.0 KiB$/);
+});
+
+test('what the host has already is done at once', async () => {
+  await told('status', RUNS);
+  expect(await update()).toMatchObject({ code: 'done', steps: [] });
+  expect(await calls()).toBe('');
+});
+
+test('what is staged already is not brought again; staged only, it is not tried', async () => {
+  await told('status', STAGED);
+  expect(await update({ stageOnly: true })).toMatchObject({ code: 'done' });
+  expect(await calls()).toBe('');
+  await told('activated', RUNS);
+  expect(await update()).toMatchObject({ code: 'done' });
+  expect(await calls()).toBe('activate\n');
+});
+
+describe('after a restart of the host', () => {
+  const again = { again: true };
+
+  test('a trial is waited for', async () => {
+    await told('status', TRIAL);
+    const ended = update({}, again);
+    await told('status', RUNS);
+    expect(await ended).toMatchObject({ code: 'done' });
+    expect(await calls()).toBe('');
+  });
+
+  test('a host that went back says why', async () => {
+    await told('status', BACK);
+    expect(await update({}, again)).toMatchObject({
+      code: TaskErrorCode.CONFLICT,
+      message: 'the host went back from 0.2.0 to 0.1.0: libvirt does not answer.',
+    });
+    expect(await calls()).toBe('');
+  });
+
+  test('what came of an earlier trial of the same version is not taken for this one', async () => {
+    await told('status', BACK);
+    await told('activated', RUNS);
+    const late = { again: true, begunAt: new Date('2026-03-01T13:00:00Z') };
+    expect(await update({}, late)).toMatchObject({ code: 'done' });
+    expect(await calls()).toBe('activate\n');
+  });
+
+  test('an agent that ended while it brought the image goes on with that', async () => {
+    await told('staged', STAGED);
+    await told('activated', RUNS);
+    expect(await update({}, again)).toMatchObject({ code: 'done' });
+    expect(await calls()).toMatch(/^stage .*\nactivate\n$/);
+  });
+});
+
+describe('a host is not updated', () => {
+  test.each(['stage', 'activate'])('if qx-update refuses to %s; in its words', async (command) => {
+    await told('staged', STAGED);
+    const words = 'qx-update: virtual machines run on this host: web. Stop or move them.';
+    await writeFile(join(folder, `refuses-${command}`), `a remark\n${words}\n`);
+    expect(await update()).toMatchObject({
+      code: TaskErrorCode.CONFLICT,
+      message: 'virtual machines run on this host: web. Stop or move them.',
+    });
+  });
+
+  test('if another release was staged', async () => {
+    await told('staged', {
+      ...STAGED,
+      slots: [slot('a', '0.1.0', 1, true), slot('b', '0.2.0', 3, false)],
+    });
+    expect(await update()).toMatchObject({
+      code: TaskErrorCode.CONFLICT,
+      message: 'what was staged is not 0.2.0, serial 2.',
+    });
+  });
+
+  test('without qx-update, or if it tells nonsense', async () => {
+    await writeFile(join(folder, 'status'), 'nonsense');
+    expect(await update()).toMatchObject({ code: TaskErrorCode.UNAVAILABLE });
+    await rm(join(folder, 'qx-update'));
+    expect(await update()).toMatchObject({
+      code: TaskErrorCode.UNAVAILABLE,
+      message: expect.stringContaining('is not installed'),
+    });
+  });
+
+  test.each([
+    [{ channel: '--from=/etc' }, 'channel'],
+    [{ serial: 0n }, 'serial'],
+    [{ version: '1;reboot' }, 'version'],
+  ])('by what is no release (%#)', async (value, key) => {
+    expect(await update(value)).toMatchObject({
+      code: TaskErrorCode.INVALID,
+      message: expect.stringContaining(key),
+    });
+    expect(await calls()).toBe('');
+  });
+});
