@@ -20,6 +20,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['config-drive', async () => (await import('./commands/config-drive.ts')).configDriveCommand],
   ['answer', async () => (await import('./commands/answer.ts')).answerCommand],
   ['key', async () => (await import('./commands/key.ts')).keyCommand],
+  ['agent', async () => (await import('./commands/agent.ts')).agentCommand],
   ['release-tree', async () => (await import('./commands/release-tree.ts')).releaseTreeCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],

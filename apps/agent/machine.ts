@@ -31,6 +31,8 @@ import { VERSION } from '../version.ts';
 import { systemClock } from '../watch/clock.ts';
 import type { Commander } from './commands/commander.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
+import { DEPLOYMENT_PLACES, ID_VARIABLE } from './deployment/places.ts';
+import { tellDeployment } from './deployment/tell.ts';
 import { readPeer } from './membership/identity/record.ts';
 import { lazyMembership } from './membership/lazy-membership.ts';
 import { readHardwareIdentity } from './membership/reporting/hardware-identity.ts';
@@ -88,6 +90,7 @@ export function startMachine(options: MachineOptions): Machine {
   const { uri, folder, configuration, assigned, log, signal } = options;
   const { config, problem } = configuration;
   const libvirt = { uri, signal };
+  const id = process.env[ID_VARIABLE] ?? null;
   const meter = new CpuMeter();
   const keeper = new PoolKeeper();
   const manager = new PoolManager({
@@ -230,6 +233,8 @@ export function startMachine(options: MachineOptions): Machine {
 
   const parts: Parts = {
     version: VERSION,
+    id,
+    deployment: () => tellDeployment(DEPLOYMENT_PLACES, { id, version: VERSION }),
     host,
     network: () => readNetwork({ signal }),
     managementAddress: detectManagementAddress,

@@ -32,7 +32,15 @@ The agent of this host.
   pool import NAME …    take over what is on such a disk, in such a folder or export
   pool remove NAME      take a pool away; what is on it stays
   pool up               bring the pools up; the service quantix-pools does this
+  version [--json]      tell which agent runs, and whether it is the image's own
+  deploy FILE           have the agent in FILE run instead of the image's, until the next image;
+                        one that is not ready in time is taken back
+  deploy --undo         go back to the agent that ran before, or the image's own
+  deployment choose     check which agent is to run, and print its path
+  deployment settle     confirm the agent that is on trial, or take it back; the service qx-node
+                        does both
 
+  --within SECONDS      how long a deployed agent may take to be ready; 120 if absent
   --path PATH           where a pool is mounted; /pools/NAME if absent
   --option OPTION       option of mount, such as nfsvers=3; several times for several
 
@@ -49,6 +57,8 @@ export async function main(args: string[]): Promise<number> {
   const options = {
     json: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
+    undo: { type: 'boolean', default: false },
+    within: { type: 'string' },
     ...POOL_OPTIONS,
   } as const;
   return await runCommandLine(
@@ -57,12 +67,18 @@ export async function main(args: string[]): Promise<number> {
       help: HELP,
       options,
       isExplained: (error) => error instanceof AnswerError || error instanceof ExplainedError,
-      run: ({ command, operands }, { json, force, ...values }) => {
+      run: ({ command, operands }, { json, force, undo, within, ...values }) => {
+        if (command !== 'deploy' && (undo || within !== undefined)) {
+          throw new UsageError('--undo and --within are of deploy only');
+        }
         if (force && command !== 'leave') throw new UsageError('--force is of leave only');
-        if (json && command !== 'status') throw new UsageError('--json is of status only');
+        if (json && command !== 'status' && command !== 'version') {
+          throw new UsageError('--json is of status and version only');
+        }
         if (command === 'pool') return pool(operands, values);
         if (hasPoolValues(values)) throw new UsageError('these options are of pool only');
         if (command === 'leave') return leave(operands, force);
+        if (command === 'deploy') return deploy(operands, undo, within);
         return dispatch(command, operands, json ? 'json' : 'text');
       },
     },
@@ -82,6 +98,12 @@ async function dispatch(
     case 'status':
       expectOperands(operands);
       return await status(form);
+    case 'version':
+      expectOperands(operands);
+      return await version(form);
+    case 'deployment':
+      expectOperands(operands, 1);
+      return await deployment(operands);
     case 'join':
       expectOperands(operands, 1, 2);
       return await join(operands);
@@ -129,6 +151,55 @@ async function status(form: 'text' | 'json'): Promise<number> {
   ]);
   const told = await readStatus(AGENT_SOCKET);
   return print(form === 'json' ? `${JSON.stringify(told, null, 2)}\n` : describe(told));
+}
+
+async function version(form: 'text' | 'json'): Promise<number> {
+  const [{ readVersions, describeVersions }, { DEPLOYMENT_PLACES }] = await Promise.all([
+    import('./deployment/versions.ts'),
+    import('./deployment/places.ts'),
+  ]);
+  const told = await readVersions(DEPLOYMENT_PLACES);
+  return print(form === 'json' ? `${JSON.stringify(told, null, 2)}\n` : describeVersions(told));
+}
+
+async function deploy(
+  operands: readonly string[],
+  undo: boolean,
+  given: string | undefined,
+): Promise<number> {
+  expectOperands(operands, undo ? 0 : 1);
+  const within = Number(given ?? 120);
+  if (!Number.isInteger(within) || within < 30 || within > 3600) {
+    throw new UsageError('--within takes whole seconds, 30 to 3600');
+  }
+  const [{ deployAgent, undoDeployment }, { DEPLOYMENT_PLACES }] = await Promise.all([
+    import('./deployment/deploy.ts'),
+    import('./deployment/places.ts'),
+  ]);
+  const say = (line: string) => void print(`${printable(line)}\n`);
+  const options = { within, say, signal: endingSignal() };
+  const [file = ''] = operands;
+  say(
+    undo
+      ? await undoDeployment(DEPLOYMENT_PLACES, options)
+      : await deployAgent(file, DEPLOYMENT_PLACES, options),
+  );
+  return 0;
+}
+
+/** What the service asks: nothing but a path is printed by `choose`, and what went wrong is told beside it. */
+async function deployment([verb = '']: readonly string[]): Promise<number> {
+  if (verb !== 'choose' && verb !== 'settle') throw new UsageError('deployment choose or settle?');
+  const { DEPLOYMENT_PLACES } = await import('./deployment/places.ts');
+  if (verb === 'settle') {
+    const { settle } = await import('./deployment/settle.ts');
+    await settle(DEPLOYMENT_PLACES);
+    return 0;
+  }
+  const { chooseAgent } = await import('./deployment/choose.ts');
+  const say = (line: string) => void process.stderr.write(`${printable(line)}\n`);
+  const file = await chooseAgent(DEPLOYMENT_PLACES, say);
+  return print(file === undefined ? '' : `${file}\n`);
 }
 
 async function join([address = '', given]: readonly string[]): Promise<number> {

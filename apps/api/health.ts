@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { deploymentSchema } from './agent.ts';
 import { maintenanceSchema } from './maintenance.ts';
 
 /** How the agent fares: `GET /healthz`. */
@@ -16,6 +17,8 @@ export const healthSchema = z.object({
   /** Whether virtual machines outlive a restart of the host: whether libvirt's folders lie on a data disk. */
   dataDisk: z.object({ persistent: z.boolean(), problem: z.string().nullable() }),
   maintenance: maintenanceSchema,
+  /** Agents that were deployed onto the image; `null` where none was. */
+  deployment: deploymentSchema.nullable(),
   problems: z.array(z.string()),
 });
 

@@ -38,6 +38,7 @@ import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
 import { node } from './node-target.ts';
 import { notice } from './notice-target.ts';
+import { program } from './program-target.ts';
 import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
 import { signedRelease } from './release-target.ts';
@@ -216,4 +217,5 @@ export const TARGETS: readonly Target[] = [
   ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease],
   ...[gpt, fat32, bootState, slotTrailer],
+  program,
 ];

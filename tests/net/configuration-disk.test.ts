@@ -96,6 +96,9 @@ const ROWS: Readonly<Record<string, Kept>> = {
   reset: { write: 'qx-reset request "$(hostname)"', read: 'qx-reset status' },
 };
 
+/** Rows of qx-node's own commands, whose tests are those of `apps/agent/deployment`. */
+const COMMANDS = ['node/deployment.json'];
+
 /** Rows that the agent writes; see the test of it below. */
 const AGENT = [
   ...['node.key', 'membership.json', 'epoch', 'node.yaml', 'metrics.pem', 'assigned-pools.json'],
@@ -136,7 +139,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 
 test('each path of the list is written by somebody, and what is written counts after a restart', async () => {
   const agent = AGENT.map((name) => `node/${name}`);
-  const paths = [...Object.keys(ROWS), ...agent, ...CONTROL_PLANE, ...UPDATES];
+  const paths = [...Object.keys(ROWS), ...agent, ...COMMANDS, ...CONTROL_PLANE, ...UPDATES];
   expect((await listed()).sort()).toEqual(paths.sort());
   await using stack = new AsyncDisposableStack();
   const programs = ['openssl', 'ssh-keygen'];

@@ -239,6 +239,7 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes'>> = 
     controlPlane: { state: 'unreachable', address: '10.0.0.2', problem: 'connection refused' },
     dataDisk: { persistent: true, problem: null },
     maintenance: { on: false, reason: null, since: null },
+    deployment: null,
     problems: [],
   }),
   stop: async () => ({ waits: null }),

@@ -54,6 +54,7 @@ const ROOMS = [
   'apps/control-plane',
   'apps/agent/configuration',
   'apps/agent/client',
+  'apps/agent/deployment',
   'apps/agent/membership/identity',
   'apps/agent/membership/connection',
   'apps/agent/membership',

@@ -22,11 +22,16 @@ export function describe(status: Status): string {
 
 function describeHealth(health: Health): string[] {
   const { version, managementAddress, controlPlane, dataDisk, maintenance, problems, ok } = health;
+  const { runs = null, takenBack = null } = health.deployment ?? {};
   const { state, address, problem } = controlPlane;
   const where = address === null ? '' : ` ${address}`;
   return [
     `Agent           qx-node ${version}, ${ok ? 'well' : 'with problems:'}`,
     ...problems.map((one) => `  ! ${one}`),
+    ...(runs === null ? [] : [`                deployed, not the image's own: qx-node version`]),
+    ...(takenBack === null
+      ? []
+      : [`                ${takenBack.version} was taken back: ${takenBack.reason}`]),
     `Management      ${managementAddress ?? 'no address'}`,
     `Data disk       ${dataDisk.persistent ? 'in use' : `virtual machines do not outlive a restart: ${dataDisk.problem}`}`,
     ...(maintenance.on ? [`Maintenance     ${describeMaintenance(maintenance)}`] : []),

@@ -1,3 +1,4 @@
+import type { Deployment } from '../../api/agent.ts';
 import type { Health } from '../../api/health.ts';
 import type { Host } from '../../api/host.ts';
 import type { Maintenance } from '../../api/maintenance.ts';
@@ -17,13 +18,14 @@ export interface HealthFacts {
   changes: Host['changes'];
   controlPlane: ControlPlaneState;
   maintenance: Maintenance;
+  deployment: Deployment | null;
   /** Found by the agent itself. */
   problems: readonly string[];
 }
 
 /** Tells how the agent fares, from what its parts say at this moment. */
 export async function readHealth(parts: Parts): Promise<Health> {
-  const [managementAddress, { libvirt }, storage, dataDisk, changes, maintenance] =
+  const [managementAddress, { libvirt }, storage, dataDisk, changes, maintenance, deployment] =
     await Promise.all([
       parts.managementAddress(),
       parts.vms.current(),
@@ -31,6 +33,7 @@ export async function readHealth(parts: Parts): Promise<Health> {
       parts.dataDisk(),
       parts.changes(),
       parts.maintenance.current(),
+      parts.deployment(),
     ]);
   return judge({
     version: parts.version,
@@ -41,6 +44,7 @@ export async function readHealth(parts: Parts): Promise<Health> {
     changes,
     controlPlane: parts.controlPlane.state(),
     maintenance,
+    deployment,
     problems: parts.problems(),
   });
 }
@@ -70,6 +74,7 @@ export function judge(facts: HealthFacts): Health {
     controlPlane,
     dataDisk: { persistent: dataDisk.state === 'used', problem: dataDisk.problem },
     maintenance: facts.maintenance,
+    deployment: facts.deployment,
     problems,
   };
 }

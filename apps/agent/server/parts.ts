@@ -1,3 +1,4 @@
+import type { Deployment } from '../../api/agent.ts';
 import type { Health } from '../../api/health.ts';
 import type { Host } from '../../api/host.ts';
 import type { Maintenance, MaintenanceRequest } from '../../api/maintenance.ts';
@@ -14,6 +15,9 @@ export type ControlPlaneState = Health['controlPlane'];
 export interface Parts {
   /** Of the agent. */
   version: string;
+  /** The deployed agent that it is; `null` if it is the image's own. */
+  id: string | null;
+  deployment: () => Promise<Deployment | null>;
   host: () => Promise<Host>;
   network: () => Promise<Network>;
   managementAddress: () => Promise<string | null>;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Agent } from '../../api/agent.ts';
 import { maintenanceRequestSchema } from '../../api/maintenance.ts';
 import { poolRequestSchema } from '../../api/storage.ts';
 import { readJson, readText } from '../../http/body.ts';
@@ -28,6 +29,7 @@ export function routes(parts: Parts): Route[] {
       },
     },
     metricsRoute(parts),
+    get('/v1/agent', () => tellAgent(parts)),
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
     get('/v1/storage-pools', async () => (await parts.storage()).pools),
@@ -60,6 +62,11 @@ export function routes(parts: Parts): Route[] {
       },
     },
   ];
+}
+
+async function tellAgent({ version, id, deployment }: Parts): Promise<Agent> {
+  const { pid } = process;
+  return { version, pid, runningFor: process.uptime(), id, deployment: await deployment() };
 }
 
 function poolRoutes({ add, remove, refresh }: PoolParts): Route[] {

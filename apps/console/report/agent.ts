@@ -9,6 +9,19 @@ export function healthTexts({ ok, problems, version }: Health): string[] {
   return [ok ? `ready (${version}), but:` : `not ready (${version}):`, ...problems];
 }
 
+/** That the agent is not the image's own, or that one was taken back, and why; nothing where neither is so. */
+export function deploymentTexts({ deployment }: Health): string[] {
+  const { runs = null, takenBack = null, lost = null, imageVersion = '' } = deployment ?? {};
+  const own =
+    runs === null
+      ? []
+      : [`not the image's own (${imageVersion}): deployed ${runs.since ?? ''}, ${runs.state}`];
+  const gone = lost === null ? [] : [`gone at the next restart: ${lost}`];
+  const failed =
+    takenBack === null ? [] : [`${takenBack.version} was taken back: ${takenBack.reason}`];
+  return [...own, ...gone, ...failed];
+}
+
 /** That virtual machines do not outlive a restart, and why; nothing where they do. */
 export function dataDiskTexts({ dataDisk: { persistent, problem } }: Health): string[] {
   if (persistent) return [];

@@ -6,6 +6,7 @@ import { scrollStep } from '../kit/scroll.ts';
 import {
   controlPlaneTexts,
   dataDiskTexts,
+  deploymentTexts,
   healthTexts,
   maintenanceTexts,
   poolTexts,
@@ -85,6 +86,7 @@ function statusRows(state: State): Row[] {
   if (sources.includes('health')) {
     all.push(...rowsOf('Agent', facts.health, healthTexts));
     if (facts.health.value !== null) {
+      all.push(...rows('', deploymentTexts(facts.health.value)));
       all.push(...rows('Control plane', controlPlaneTexts(facts.health.value)));
       all.push(...rows('Maintenance', maintenanceTexts(facts.health.value)));
       all.push(...rows('Kept', dataDiskTexts(facts.health.value)));

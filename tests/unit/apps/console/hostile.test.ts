@@ -53,6 +53,12 @@ const FACTS: Deps['facts'] = {
     controlPlane: { state: 'connected', address: EVIL, problem: EVIL },
     dataDisk: { persistent: false, problem: EVIL },
     maintenance: { on: true, reason: EVIL, since: EVIL },
+    deployment: {
+      runs: { version: EVIL, serial: 1, since: EVIL, state: 'confirmed' },
+      takenBack: { version: EVIL, serial: 1, since: EVIL, at: EVIL, reason: EVIL },
+      imageVersion: EVIL,
+      lost: EVIL,
+    },
     problems: [EVIL],
   }),
   hardware: async () => ({

@@ -20,7 +20,8 @@ provide_definitions() {
 
 # A guest may pass through, and see nothing but its own.
 make_folders() {
-	mkdir -p "$1/vms" "$1/images" "$1/libvirt/state" "$1/log/libvirt/qemu" && chown root:root "$1/vms" && chmod 711 "$1/vms" "$1/images" || return
+	mkdir -p "$1/vms" "$1/images" "$1/agent" "$1/libvirt/state" "$1/log/libvirt/qemu" && chown root:root "$1/vms" && chmod 711 "$1/vms" "$1/images" &&
+		chmod 700 "$1/agent" || return
 	for name in qemu qemu/networks storage secrets nwfilter; do
 		mkdir -p "$1/libvirt/$name" && chmod 700 "$1/libvirt/$name" || return
 	done

@@ -101,6 +101,7 @@ export class Agent {
     controlPlane: { state: 'connected', address: null, problem: null },
     dataDisk: { persistent: true, problem: null },
     maintenance: { on: true, reason: null, since: null },
+    deployment: null,
     problems: ['a fan stands still'],
   };
   persistent = true;

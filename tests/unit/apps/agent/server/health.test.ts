@@ -9,6 +9,7 @@ test('a node that has joined no control plane lacks nothing', async () => {
     managementAddress: '10.0.0.7',
     controlPlane: { state: 'unconfigured', address: null, problem: null },
     dataDisk: { persistent: true, problem: null },
+    deployment: null,
     maintenance: { on: false, reason: null, since: null },
     problems: [],
   });

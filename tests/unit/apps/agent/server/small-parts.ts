@@ -1,4 +1,5 @@
 import type { ControlPlaneState, Parts } from '../../../../../apps/agent/server/parts.ts';
+import type { Deployment } from '../../../../../apps/api/agent.ts';
 import type { Host } from '../../../../../apps/api/host.ts';
 import type { Maintenance } from '../../../../../apps/api/maintenance.ts';
 import type { Network } from '../../../../../apps/api/network.ts';
@@ -23,6 +24,7 @@ export interface World {
   libvirt: Vms['libvirt'];
   pools: Pool[];
   maintenance: Maintenance;
+  deployment: Deployment | null;
   problems: string[];
   controlPlane: ControlPlaneState;
 }
@@ -132,6 +134,7 @@ export function world(): World {
       },
     ],
     maintenance: { on: false, reason: null, since: null },
+    deployment: null,
     problems: [],
     controlPlane: { state: 'unconfigured', address: null, problem: null },
   };
@@ -149,6 +152,8 @@ export function smallParts(around: World): Parts {
   };
   return {
     version: '0.1.0',
+    id: around.deployment?.runs == null ? null : 'a'.repeat(64),
+    deployment: async () => around.deployment,
     host: async () => around.host,
     network: async () => {
       if (around.network === null) throw new NetworkError('qx-network has no idea');

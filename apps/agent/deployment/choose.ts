@@ -1,0 +1,100 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readTrustedKeys, type TrustedKey } from '../../../build/release/keys.ts';
+import { ExplainedError, messageOf } from '../../error.ts';
+import { lockFile } from '../../files/file-lock.ts';
+import { countStart, type Moment, takeBack } from './decide.ts';
+import { readImage } from './image.ts';
+import { type DeploymentPlaces, RUN_FILES } from './places.ts';
+import { verifyDeployed } from './programs.ts';
+import { type DeploymentRecord, takeRecord, writeRecord } from './record.ts';
+import { markUnsettled, readMoment, readStarts, writeStarts } from './running.ts';
+
+/** Seconds for which somebody may hold the record. */
+const LOCK_PATIENCE = 30;
+
+/** Has the record to oneself. */
+export async function lockRecord({ run }: DeploymentPlaces): Promise<AsyncDisposable> {
+  await mkdir(run, { recursive: true });
+  const holder = 'another look at which agent is to run';
+  return await lockFile(join(run, RUN_FILES.lock), { seconds: LOCK_PATIENCE, holder });
+}
+
+/**
+ * Which agent the service is to start: counts the start of one that is on trial, and takes back one that is not to be
+ * started any more.
+ * @param say tells of an agent that was taken back
+ * @returns path of a deployed agent that was checked; `undefined`: the image's own
+ */
+export async function chooseAgent(
+  places: DeploymentPlaces,
+  say: (line: string) => void,
+): Promise<string | undefined> {
+  await using _ = await lockRecord(places);
+  const [image, moment] = await Promise.all([readImage(places.root), readMoment(places)]);
+  const record = await takeRecord(places.record);
+  if (record === undefined || record.image !== image.build || record.active === null) {
+    return undefined;
+  }
+  const keys = await readTrustedKeys(places.keys);
+  const { active } = record;
+  const starts = [...(await readStarts(places, active.id)), moment.uptime];
+  const counted = countStart(record, starts.slice(0, -1), moment);
+  const chosen = await firstWhole(counted, { places, keys, moment });
+  if (chosen.record.takenBack !== record.takenBack) tellTakenBack(chosen.record, say);
+  try {
+    if (chosen.record !== record) await writeRecord(places.record, chosen.record);
+  } catch (error) {
+    say(messageOf(error));
+    // Nobody could count its starts.
+    if (chosen.record.trial !== null) return await wholePrevious(record, places, keys);
+  }
+  if (chosen.record.trial !== null) await markUnsettled(places);
+  if (chosen.record.active !== null) {
+    const { id } = chosen.record.active;
+    await writeStarts(places, id, id === active.id ? starts : [moment.uptime]);
+  }
+  return chosen.file;
+}
+
+interface Checking {
+  places: DeploymentPlaces;
+  keys: readonly TrustedKey[];
+  moment: Moment;
+}
+
+/** The record's first agent that lies on the disk as it was signed; others are taken back. */
+async function firstWhole(
+  record: DeploymentRecord,
+  { places, keys, moment }: Checking,
+): Promise<{ record: DeploymentRecord; file: string | undefined }> {
+  for (let now = record; ; ) {
+    if (now.active === null) return { record: now, file: undefined };
+    try {
+      const { file } = await verifyDeployed(places.programs, now.active.id, keys);
+      return { record: now, file };
+    } catch (error) {
+      if (!(error instanceof ExplainedError)) throw error;
+      now = takeBack(now, error.message, moment);
+    }
+  }
+}
+
+async function wholePrevious(
+  { previous }: DeploymentRecord,
+  { programs }: DeploymentPlaces,
+  keys: readonly TrustedKey[],
+): Promise<string | undefined> {
+  if (previous === null) return undefined;
+  try {
+    return (await verifyDeployed(programs, previous.id, keys)).file;
+  } catch (error) {
+    if (error instanceof ExplainedError) return undefined;
+    throw error;
+  }
+}
+
+function tellTakenBack({ takenBack }: DeploymentRecord, say: (line: string) => void): void {
+  if (takenBack === null) return;
+  say(`the deployed agent ${takenBack.version} is taken back: ${takenBack.reason}`);
+}

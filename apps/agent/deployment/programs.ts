@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TrustedKey } from '../../../build/release/keys.ts';
+import {
+  headOf,
+  LONGEST_HEAD,
+  type ProgramRelease,
+  verifyProgram,
+} from '../../../build/release/program.ts';
+import { ExplainedError, messageOf } from '../../error.ts';
+import { asDiskError } from '../../files/disk-error.ts';
+import { syncFolder } from '../../files/durable-file.ts';
+
+/** Name of the agent, by which the executable knows what to run. */
+export const PROGRAM = 'qx-node';
+
+/** The head of the file that an agent came in, beside it. */
+const HEAD = 'head.json';
+
+/** Bytes that are read and written at a time. */
+const PIECE = 1024 * 1024;
+
+/** An agent's file, its head checked and the rest not yet. */
+export interface AgentFile extends AsyncDisposable {
+  /** SHA-256 of the head. */
+  readonly id: string;
+  readonly program: ProgramRelease;
+  readonly key: TrustedKey;
+  /**
+   * Writes it into a new folder below another one, and checks it meanwhile.
+   * @returns the folder
+   * @throws ExplainedError if it is not what its head says; DiskError
+   */
+  layDown(programs: string): Promise<string>;
+}
+
+/**
+ * Opens an agent's file and checks its head.
+ * @param keys whose signature counts
+ * @throws ExplainedError if there is none, or nobody trusted has signed it
+ */
+export async function openAgentFile(file: string, keys: readonly TrustedKey[]): Promise<AgentFile> {
+  const handle = await openRegular(file);
+  try {
+    const { size } = await handle.stat();
+    const start = Buffer.alloc(Math.min(LONGEST_HEAD, size));
+    const { bytesRead } = await handle.read(start, 0, start.length, 0);
+    const found = headOf(start.subarray(0, bytesRead));
+    if (found === undefined) throw noAgent(file, 'it does not begin with a signed line');
+    const { head, programAt } = found;
+    const { program, key } = verifyProgram(head, keys, file);
+    if (size - programAt !== program.bytes) {
+      const has = `${size - programAt} bytes instead of ${program.bytes}`;
+      throw noAgent(file, `the program in it has ${has}`);
+    }
+    const id = createHash('sha256').update(head).digest('hex');
+    return {
+      id,
+      program,
+      key,
+      layDown: (programs) => layDown({ handle, file, head, programAt, program, id }, programs),
+      [Symbol.asyncDispose]: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Opens a file without waiting for what may never come, as from a pipe. */
+async function openRegular(file: string): Promise<FileHandle> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw new ExplainedError({
+      what: `it cannot be read: ${messageOf(cause)}`,
+      where: file,
+      cause,
+    });
+  }
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw noAgent(file, 'it is no file');
+}
+
+function noAgent(file: string, why: string): ExplainedError {
+  return new ExplainedError({
+    what: `this is no agent to deploy: ${why}`,
+    where: file,
+    fix: 'Make one with `qx-build agent`, and copy it whole.',
+  });
+}
+
+interface LaidDown {
+  handle: FileHandle;
+  file: string;
+  head: Uint8Array;
+  programAt: number;
+  program: ProgramRelease;
+  id: string;
+}
+
+/** What a folder is called while it is written. */
+const UNFINISHED = '.new-';
+
+async function layDown(
+  { handle, file, head, programAt, program, id }: LaidDown,
+  programs: string,
+): Promise<string> {
+  const folder = join(programs, `${UNFINISHED}${id}`);
+  try {
+    await mkdir(programs, { recursive: true, mode: 0o700 });
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { mode: 0o700 });
+    const digest = await copy(handle, programAt, join(folder, PROGRAM));
+    if (digest !== program.sha256) {
+      throw noAgent(file, 'the program in it is not the one that was signed');
+    }
+    await writeSynced(join(folder, HEAD), head);
+    await syncFolder(folder);
+    return folder;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    throw error instanceof ExplainedError ? error : asDiskError(folder, error);
+  }
+}
+
+/** Copies the rest of a file. @returns its SHA-256, of what was written */
+async function copy(from: FileHandle, start: number, to: string): Promise<string> {
+  const hash = createHash('sha256');
+  const target = await open(to, 'wx', 0o700);
+  try {
+    const piece = Buffer.alloc(PIECE);
+    for (let at = start; ; ) {
+      const { bytesRead } = await from.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) break;
+      const read = piece.subarray(0, bytesRead);
+      hash.update(read);
+      await target.writeFile(read);
+      at += bytesRead;
+    }
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+  return hash.digest('hex');
+}
+
+async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Gives what was laid down its place, for good; one that is there already goes.
+ * @returns path of the program
+ * @throws DiskError
+ */
+export async function settleDown(folder: string, programs: string, id: string): Promise<string> {
+  const place = join(programs, id);
+  try {
+    await rm(place, { recursive: true, force: true });
+    await rename(folder, place);
+    await syncFolder(programs);
+  } catch (error) {
+    throw asDiskError(place, error);
+  }
+  return join(place, PROGRAM);
+}
+
+/**
+ * Checks a deployed agent as it lies on the disk, whoever wrote it: signature and content.
+ * @returns path of the program, and what its head says
+ * @throws ExplainedError why it is not to be run
+ */
+export async function verifyDeployed(
+  programs: string,
+  id: string,
+  keys: readonly TrustedKey[],
+): Promise<{ file: string; program: ProgramRelease }> {
+  const file = join(programs, id, PROGRAM);
+  const head = await readSmall(join(programs, id, HEAD));
+  const { program } = verifyProgram(head, keys, join(programs, id, HEAD));
+  await using handle = await openRegular(file);
+  const { size, mode } = await handle.stat();
+  if (size !== program.bytes || (await digestOf(handle)) !== program.sha256) {
+    throw new ExplainedError({ what: 'it is not what was signed any more', where: file });
+  }
+  if ((mode & 0o100) === 0) throw new ExplainedError({ what: 'it is no program', where: file });
+  return { file, program };
+}
+
+async function readSmall(file: string): Promise<Buffer> {
+  await using handle = await openRegular(file);
+  const bytes = Buffer.alloc(LONGEST_HEAD);
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+  return bytes.subarray(0, bytesRead);
+}
+
+async function digestOf(handle: FileHandle): Promise<string> {
+  const hash = createHash('sha256');
+  const piece = Buffer.alloc(PIECE);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await handle.read(piece, 0, piece.length, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(piece.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
+/** Removes all that is in the folder of agents but these, and what is being laid down. */
+export async function sweep(programs: string, keep: readonly string[]): Promise<void> {
+  for (const name of await namesIn(programs)) {
+    if (keep.includes(name) || name.startsWith(UNFINISHED)) continue;
+    await rm(join(programs, name), { recursive: true, force: true });
+  }
+}
+
+/** Removes what nobody has finished laying down. */
+export async function sweepUnfinished(programs: string): Promise<void> {
+  for (const name of await namesIn(programs)) {
+    if (name.startsWith(UNFINISHED)) {
+      await rm(join(programs, name), { recursive: true, force: true });
+    }
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch(() => []);
+}

@@ -1,0 +1,147 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import * as z from 'zod';
+import { agentSchema } from '../../api/agent.ts';
+import { healthSchema } from '../../api/health.ts';
+import { ExplainedError } from '../../error.ts';
+import { readIfThere } from '../../files/durable-file.ts';
+import { readText } from '../../host/read.ts';
+import { AnswerError } from '../../http/ask.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { askAgent } from '../client/ask-agent.ts';
+import type { Answers, Moment } from './decide.ts';
+import { type DeploymentPlaces, RUN_FILES } from './places.ts';
+
+/** Now. */
+export async function readMoment({ root }: Pick<DeploymentPlaces, 'root'>): Promise<Moment> {
+  const boot = await readText(join(root, 'proc/sys/kernel/random/boot_id'));
+  return { boot: boot.trim(), uptime: uptime(), now: new Date().toISOString() };
+}
+
+/** Milliseconds that an agent has to answer. */
+const PATIENCE = 15_000;
+
+/** Asks whichever agent runs which one it is and how it fares. */
+export async function askRunning({
+  socket: socketPath,
+}: Pick<DeploymentPlaces, 'socket'>): Promise<Answers> {
+  const common = { socketPath, timeLimit: PATIENCE };
+  try {
+    const agent = await askAgent({ ...common, path: '/v1/agent', schema: agentSchema });
+    const health = await askAgent({ ...common, path: '/healthz', schema: healthSchema });
+    return { agent, health };
+  } catch (error) {
+    if (error instanceof AnswerError) return { silent: error.message };
+    throw error;
+  }
+}
+
+/** The supervisor of the agent; `undefined` if the service does not run. */
+export async function readSupervisor({
+  supervisor,
+}: Pick<DeploymentPlaces, 'supervisor'>): Promise<number | undefined> {
+  const pid = parsePid(await readIfThere(supervisor));
+  return pid !== undefined && isAlive(pid) ? pid : undefined;
+}
+
+/** @throws ExplainedError if nobody would start an agent that ends */
+export async function expectSupervisor(places: DeploymentPlaces): Promise<void> {
+  if ((await readSupervisor(places)) !== undefined) return;
+  throw new ExplainedError({
+    what: 'the service qx-node does not run, so no agent would be started',
+    fix: 'rc-service qx-node start',
+  });
+}
+
+/** The process that the service runs as the agent. */
+export interface Running {
+  pid: number;
+  /** The deployed agent that it is; `null`: the image's own. */
+  id: string | null;
+}
+
+/**
+ * The agent that runs, as the service's launcher noted it before it became the agent; `undefined` if none does. No other
+ * process is taken for it, whatever became of the number meanwhile: it is a child of the supervisor.
+ */
+export async function readRunning(places: DeploymentPlaces): Promise<Running | undefined> {
+  const text = await readIfThere(join(places.run, RUN_FILES.pid));
+  const [, number, id] = /^([1-9]\d{0,9}) (image|[0-9a-f]{64})\n$/.exec(text ?? '') ?? [];
+  if (number === undefined || id === undefined) return undefined;
+  const supervisor = await readSupervisor(places);
+  const pid = Number(number);
+  if (supervisor === undefined || (await readParent(pid)) !== supervisor) return undefined;
+  return { pid, id: id === 'image' ? null : id };
+}
+
+/** Milliseconds that an agent has to end in order. */
+const ENDING = 10_000;
+
+/** Ends an agent, so that its supervisor starts the one that is to run; comes back when it has ended. */
+export async function endAgent(pid: number): Promise<void> {
+  const parent = await readParent(pid);
+  send(pid, 'SIGTERM');
+  const killed = Date.now() + ENDING;
+  for (let forced = false; parent !== undefined && (await readParent(pid)) === parent; ) {
+    if (!forced && Date.now() > killed) forced = send(pid, 'SIGKILL');
+    await wait(100);
+  }
+}
+
+function parsePid(text: string | undefined): number | undefined {
+  return text !== undefined && /^[1-9]\d{0,9}\s*$/.test(text) ? Number(text) : undefined;
+}
+
+function isAlive(pid: number): boolean {
+  return send(pid, 0);
+}
+
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** The parent of a process that lives, by proc(5): the second field after the name in parentheses. */
+async function readParent(pid: number): Promise<number | undefined> {
+  const status = await readText(`/proc/${pid}/stat`);
+  const [, state, parent] = /^.*\) (\S) (\d+) /s.exec(status) ?? [];
+  return parent === undefined || state === 'Z' ? undefined : Number(parent);
+}
+
+const startsSchema = z.object({ id: z.string(), starts: z.array(z.number()) });
+
+/** Starts of a deployed agent in this boot: seconds since it. */
+export async function readStarts(places: DeploymentPlaces, id: string): Promise<number[]> {
+  const text = await readFile(join(places.run, RUN_FILES.starts), 'utf8').catch(() => '{}');
+  try {
+    const told = startsSchema.safeParse(JSON.parse(text)).data;
+    return told?.id === id ? told.starts : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Notes starts of a deployed agent. */
+export async function writeStarts(
+  places: DeploymentPlaces,
+  id: string,
+  starts: readonly number[],
+): Promise<void> {
+  const text = JSON.stringify({ id, starts: starts.slice(-10) });
+  await writeFile(join(places.run, RUN_FILES.starts), text, { mode: 0o600 });
+}
+
+/** Has the service look from now on whether the agent that runs is the one that is to, and well. */
+export async function markUnsettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
+  await writeFile(join(run, RUN_FILES.unsettled), '', { mode: 0o600 });
+}
+
+export async function markSettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
+  await rm(join(run, RUN_FILES.unsettled), { force: true });
+}

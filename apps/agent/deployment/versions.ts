@@ -1,0 +1,57 @@
+import { type Agent, agentSchema } from '../../api/agent.ts';
+import { AnswerError } from '../../http/ask.ts';
+import { printable } from '../../text/printable.ts';
+import { askAgent } from '../client/ask-agent.ts';
+import { type Image, readImage } from './image.ts';
+import type { DeploymentPlaces } from './places.ts';
+
+/** What `qx-node version` tells. */
+export interface Versions {
+  image: Image;
+  /** The agent that runs; `null` if it does not answer. */
+  agent: Agent | null;
+  /** Why it does not answer. */
+  problem: string | null;
+}
+
+/** Reads which image and which agent runs. */
+export async function readVersions(places: DeploymentPlaces): Promise<Versions> {
+  const image = await readImage(places.root);
+  try {
+    const question = { socketPath: places.socket, path: '/v1/agent', schema: agentSchema };
+    return { image, agent: await askAgent(question), problem: null };
+  } catch (error) {
+    if (!(error instanceof AnswerError)) throw error;
+    return { image, agent: null, problem: error.message };
+  }
+}
+
+/** The same for people, in lines. */
+export function describeVersions({ image, agent, problem }: Versions): string {
+  const { product, version, base, architecture, build } = image;
+  const lines = [
+    `Image   ${product} ${version} for ${architecture}, ${base}, build ${build ?? 'not known'}`,
+    `Agent   ${agent === null ? `not known: ${problem}` : describeAgent(agent)}`,
+  ];
+  const { runs = null, takenBack = null, lost = null } = agent?.deployment ?? {};
+  if (runs !== null) {
+    lines.push(`        ${[...facts(runs), runs.state].join(', ')}; \`qx-node deploy --undo\``);
+    if (lost !== null) lines.push(`        gone at the next restart: ${lost}`);
+  }
+  if (takenBack !== null) {
+    const what = [`qx-node ${takenBack.version}`, ...facts(takenBack)].join(', ');
+    lines.push(`        taken back on ${takenBack.at}: ${what}`, `        ${takenBack.reason}`);
+  }
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function describeAgent({ version, id }: Agent): string {
+  return `qx-node ${version}, ${id === null ? "the image's own" : "deployed, not the image's own"}`;
+}
+
+function facts({ serial, since }: { serial: number | null; since: string | null }): string[] {
+  return [
+    ...(serial === null ? [] : [`serial ${serial}`]),
+    ...(since === null ? [] : [`deployed on ${since}`]),
+  ];
+}
