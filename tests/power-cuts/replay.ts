@@ -1,0 +1,535 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { type BlockDevice, readBytes, sliceDevice } from '../../build/disk/block-device.ts';
+import { locateFile } from '../../build/disk/fat32.ts';
+import { type DiskLayout, partitionOf, type Slot } from '../../build/disk/layout.ts';
+import { readLayout } from '../../build/disk/read-layout.ts';
+import { Random } from '../fuzz/random.ts';
+import { type Forecast, forecast, type Known, type SlotContent } from './oracle.ts';
+import { UNIT } from './sectors.ts';
+import { type LogEntry, WriteLog } from './write-log.ts';
+
+/** What QEMU kept of a guest's disk, and what must be true of it at any cut. */
+export interface Recording {
+  /** The log of QEMU's blklogwrites. */
+  log: string;
+  /** The disk as it was before, a raw file; empty of the end's size if absent. */
+  start?: string | undefined;
+  /** The disk as it was in the end, a raw file: its loader is what must be whole. */
+  end: string;
+  sectorSize: number;
+  /** Name → file of an image. */
+  images: Readonly<Record<string, string>>;
+  /** What may boot, by the names of the images; null for nothing. */
+  boots: readonly (string | null)[];
+  /** Name of the UEFI loader in `/EFI/BOOT`; `BOOTX64.EFI` if absent. */
+  loader?: string | undefined;
+}
+
+/** A cut of a recording. */
+export interface ReplayedCut {
+  /** Entries of the log before it. */
+  entry: number;
+  seed: number;
+  /** What it boots by BIOS and by UEFI: names of images, and null for nothing. */
+  bios: readonly (string | null)[];
+  uefi: readonly (string | null)[];
+  /** Writes the disk as the cut left it. */
+  writeTo(file: string): void;
+}
+
+export interface ReplayOptions {
+  /** How many cuts. */
+  cuts: number;
+  seed: number;
+  /** A file that is written and removed: the disk, as far as it is replayed. */
+  work: string;
+  /** One of how many cuts has its file systems checked; 20 if absent. */
+  checkEvery?: number;
+  onCut?: ((cut: ReplayedCut) => Promise<void> | void) | undefined;
+}
+
+/** What a replay came to. */
+export interface ReplayReport {
+  entries: number;
+  flushes: number;
+  bytes: number;
+  cuts: number;
+  /** File systems that were checked. */
+  checked: number;
+  /** What the cuts boot by UEFI → how many. */
+  outcomes: Readonly<Record<string, number>>;
+}
+
+/**
+ * Cuts the power at many places of what a guest really wrote: what was flushed is there, and of what was not any part is, in
+ * units of 512 bytes. Each time the boot is forecast, and sometimes the file systems are checked.
+ * @throws Error naming the entry and the seed of the first cut that leaves a disk that it must not leave
+ */
+export async function replayCuts(
+  recording: Recording,
+  options: ReplayOptions,
+): Promise<ReplayReport> {
+  using log = new WriteLog(recording.log);
+  const entries = [...log.entries()];
+  const places = placesOf(entries, options);
+  using disk = await ReplayedDisk.open(recording, log, options.work);
+  const outcomes: Record<string, number> = {};
+  let [cuts, checked, flushes] = [0, 0, 0];
+  let states = new Set([stateKey(await disk.forecast())]);
+  for (const [index, entry] of entries.entries()) {
+    disk.apply(entry);
+    if (entry.flushes) {
+      flushes += 1;
+      states = new Set([stateKey(await disk.forecast())]);
+    } else if (disk.touchesTables(entry)) {
+      disk.chooseAll();
+      states.add(stateKey(await disk.forecast()));
+      disk.chooseNone();
+    }
+    for (let count = places.get(index) ?? 0; count > 0; count -= 1) {
+      const seed = options.seed + index * 1009 + count;
+      disk.choose(new Random(seed));
+      const seen = await disk.forecast();
+      const names = disk.check(seen, states);
+      if (typeof names === 'string') throw new Error(`entry ${index}, seed ${seed}: ${names}`);
+      cuts += 1;
+      const name = names.uefi.map(String).join(' or ');
+      outcomes[name] = (outcomes[name] ?? 0) + 1;
+      const boots = !names.uefi.includes(null);
+      if (boots && cuts % (options.checkEvery ?? 20) === 0) {
+        checked += disk.checkFileSystems(`entry ${index}, seed ${seed}`);
+      }
+      await options.onCut?.({
+        ...{ entry: index, seed, ...names },
+        writeTo: (file) => disk.writeTo(file),
+      });
+      disk.chooseNone();
+    }
+  }
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  return { entries: entries.length, flushes, bytes, cuts, checked, outcomes };
+}
+
+function stateKey({ state }: Forecast): string {
+  return JSON.stringify(state ?? null);
+}
+
+/** How many cuts after which entry: one before each flush, as far as they reach, and the rest anywhere. */
+function placesOf(
+  entries: readonly LogEntry[],
+  { cuts, seed }: ReplayOptions,
+): ReadonlyMap<number, number> {
+  const places = new Map<number, number>();
+  const add = (index: number) => places.set(index, (places.get(index) ?? 0) + 1);
+  const flushes = entries.flatMap(({ flushes: is }, index) => (is && index > 0 ? [index - 1] : []));
+  const step = Math.max(1, Math.ceil(flushes.length / (cuts / 2)));
+  let left = cuts;
+  for (let at = 0; at < flushes.length && left > 0; at += step, left -= 1) add(flushes[at] ?? 0);
+  const random = new Random(seed);
+  for (; left > 0; left -= 1) add(random.below(entries.length));
+  return places;
+}
+
+/** Units of a slot that equal those of an image. */
+interface Likeness {
+  slot: Slot;
+  sha256: string;
+  /** First unit, and the one after the last. */
+  from: number;
+  to: number;
+  file: number;
+  bytes: number;
+  equal: Uint8Array;
+  /** Units that differ, of what is durable. */
+  differing: number;
+}
+
+/** Units that a request has written and that no flush has covered. */
+interface Waiting extends LogEntry {
+  /** For each likeness: for each unit, whether it equals the image's; null if the request is elsewhere. */
+  equal: (Uint8Array | null)[];
+}
+
+class ReplayedDisk implements Disposable {
+  readonly #recording: Recording;
+  readonly #log: WriteLog;
+  readonly #path: string;
+  readonly #file: number;
+  readonly #bytes: number;
+  readonly #layout: DiskLayout;
+  readonly #known: Omit<Known, 'contentOf'>;
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #likenesses: Likeness[];
+  #waiting: Waiting[] = [];
+  /** Chosen units outside the images: unit → place in the log; null for zeros. */
+  #chosen = new Map<number, number | null>();
+  /** Chosen units of images: by likeness, unit → whether it equals. */
+  #chosenEqual: Map<number, boolean>[] = [];
+  /** What was chosen, to be written: request, and which of its units. */
+  #picked: { request: Waiting; units: Uint8Array }[] = [];
+
+  static async open(recording: Recording, log: WriteLog, work: string): Promise<ReplayedDisk> {
+    const bytes = statSync(recording.end).size;
+    const device = fileDevice(recording.end, bytes, recording.sectorSize);
+    const layout = await readLayout(device);
+    if (layout === undefined) throw new Error(`${recording.end} is no installed disk`);
+    const { offset, bytes: size } = partitionOf(layout, 'efi');
+    const efi = sliceDevice(device, offset, size);
+    const file = async (path: string) => {
+      const found = await locateFile(efi, path);
+      if (found === undefined) throw new Error(`${recording.end} has no ${path}`);
+      const parts: Buffer[] = [];
+      for (const extent of found.extents)
+        parts.push(await readBytes(efi, extent.offset, extent.length));
+      return { path, bytes: Buffer.concat(parts).subarray(0, found.bytes) };
+    };
+    const bios = layout.partitions.find(({ role }) => role === 'bios');
+    let core: Buffer | undefined;
+    if (bios !== undefined) {
+      const first = await readBytes(device, bios.offset, 512);
+      core = await readBytes(device, bios.offset, (first.readUInt16LE(0x1f4 + 8) + 1) * 512);
+    }
+    const known = {
+      loader: await file(`/EFI/BOOT/${recording.loader ?? 'BOOTX64.EFI'}`),
+      config: await file('/grub/grub.cfg'),
+      core,
+    };
+    if (recording.start === undefined) closeSync(openSync(work, 'w'));
+    else execFileSync('cp', ['--sparse=always', '--reflink=auto', recording.start, work]);
+    return new ReplayedDisk(recording, { log, work, bytes, layout, known });
+  }
+
+  private constructor(
+    recording: Recording,
+    parts: {
+      log: WriteLog;
+      work: string;
+      bytes: number;
+      layout: DiskLayout;
+      known: Omit<Known, 'contentOf'>;
+    },
+  ) {
+    const { log, work, bytes, layout, known } = parts;
+    this.#recording = recording;
+    this.#log = log;
+    this.#path = work;
+    this.#file = openSync(work, 'r+');
+    ftruncateSync(this.#file, bytes);
+    this.#bytes = bytes;
+    this.#layout = layout;
+    this.#known = known;
+    const names = new Map<string, string>();
+    this.#likenesses = [];
+    for (const [name, path] of Object.entries(recording.images)) {
+      const content = readFileSync(path);
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      names.set(sha256, name);
+      for (const slot of ['a', 'b'] as const) {
+        const from = partitionOf(layout, slot).offset / UNIT;
+        const to = from + Math.ceil(content.length / UNIT);
+        const equal = new Uint8Array(to - from);
+        const likeness: Likeness = {
+          ...{ slot, sha256, from, to, equal, differing: 0 },
+          file: openSync(path, 'r'),
+          bytes: content.length,
+        };
+        const found = this.#durable(from * UNIT, (to - from) * UNIT);
+        this.#compare(likeness, from, found).forEach((is, index) => {
+          equal[index] = is;
+          if (is === 0) likeness.differing += 1;
+        });
+        this.#likenesses.push(likeness);
+      }
+    }
+    this.#names = names;
+    this.chooseNone();
+  }
+
+  #durable(offset: number, length: number): Buffer {
+    const buffer = Buffer.alloc(length);
+    readSync(this.#file, buffer, 0, length, offset);
+    return buffer;
+  }
+
+  /** For each unit of some bytes whether it equals the image's. */
+  #compare(likeness: Likeness, unit: number, found: Buffer): Uint8Array {
+    const wanted = Buffer.alloc(found.length);
+    readSync(likeness.file, wanted, 0, found.length, (unit - likeness.from) * UNIT);
+    const equal = new Uint8Array(found.length / UNIT);
+    for (let index = 0; index < equal.length; index += 1) {
+      const [at, end] = [index * UNIT, (index + 1) * UNIT];
+      equal[index] = wanted.compare(found, at, end, at, end) === 0 ? 1 : 0;
+    }
+    return equal;
+  }
+
+  /** Adds what a guest did to what waits; a flush writes all of that. */
+  apply(entry: LogEntry): void {
+    if (entry.bytes > 0) {
+      const unit = entry.offset / UNIT;
+      const units = entry.bytes / UNIT;
+      let content: Buffer | undefined;
+      const equal = this.#likenesses.map((likeness) => {
+        if (unit + units <= likeness.from || unit >= likeness.to) return null;
+        content ??= this.#contentOf(entry);
+        const [from, to] = [Math.max(unit, likeness.from), Math.min(unit + units, likeness.to)];
+        const result = new Uint8Array(units);
+        const part = content.subarray((from - unit) * UNIT, (to - unit) * UNIT);
+        result.set(this.#compare(likeness, from, part), from - unit);
+        return result;
+      });
+      const request = { ...entry, equal };
+      // It waits on, as what lies below those before it must not come back.
+      if (entry.forced) this.#settle(request);
+      this.#waiting.push(request);
+    }
+    if (!entry.flushes) return;
+    // What a flush carries itself comes after it.
+    const own = entry.bytes > 0 ? this.#waiting.splice(-1) : [];
+    for (const request of this.#waiting) this.#settle(request);
+    this.#waiting = own;
+  }
+
+  #contentOf({ data, bytes }: LogEntry): Buffer {
+    return data === null ? Buffer.alloc(bytes) : this.#log.read(data, bytes);
+  }
+
+  #settle(request: Waiting): void {
+    writeSync(this.#file, this.#contentOf(request), 0, request.bytes, request.offset);
+    const unit = request.offset / UNIT;
+    for (const [index, likeness] of this.#likenesses.entries()) {
+      const equal = request.equal[index];
+      if (equal === null || equal === undefined) continue;
+      const [from, to] = [
+        Math.max(unit, likeness.from),
+        Math.min(unit + equal.length, likeness.to),
+      ];
+      for (let at = from; at < to; at += 1) {
+        const is = equal[at - unit] ?? 0;
+        likeness.differing += (likeness.equal[at - likeness.from] ?? 0) - is;
+        likeness.equal[at - likeness.from] = is;
+      }
+    }
+  }
+
+  /** Whether an entry is outside images, configuration and data. */
+  touchesTables({ offset, bytes }: LogEntry): boolean {
+    const inside = (from: number, size: number) => offset >= from && offset + bytes <= from + size;
+    return !this.#layout.partitions.some(
+      (one) => /^(a|b|configuration|data)$/.test(one.role) && inside(one.offset, one.bytes),
+    );
+  }
+
+  chooseNone(): void {
+    this.#chosen = new Map();
+    this.#chosenEqual = this.#likenesses.map(() => new Map());
+    this.#picked = [];
+  }
+
+  chooseAll(): void {
+    this.#pick((units) => units.fill(1));
+  }
+
+  /** Some of what waits: any units, whole requests, or all up to a request that is torn. */
+  choose(random: Random): void {
+    const [way, share] = [random.below(4), 1 + random.below(9)];
+    const last = random.below(this.#waiting.length + 1);
+    if (way === 3 && random.below(2) === 0) return;
+    this.#pick((units, index) => {
+      if (way === 1) units.fill(random.below(10) < share ? 1 : 0);
+      else if (way >= 2 && index !== last) units.fill(index < last ? 1 : 0);
+      else
+        for (let at = 0; at < units.length; at += 1) units[at] = random.below(10) < share ? 1 : 0;
+    });
+  }
+
+  #pick(fill: (units: Uint8Array, index: number) => void): void {
+    this.chooseNone();
+    for (const [index, request] of this.#waiting.entries()) {
+      const units = new Uint8Array(request.bytes / UNIT);
+      if (request.forced) units.fill(1);
+      else fill(units, index);
+      this.#picked.push({ request, units });
+      const first = request.offset / UNIT;
+      const isImage = request.equal.some((equal) => equal !== null);
+      for (let at = 0; at < units.length; at += 1) {
+        if (units[at] === 0) continue;
+        if (
+          !isImage ||
+          !this.#likenesses.some(({ from, to }) => first + at >= from && first + at < to)
+        ) {
+          this.#chosen.set(first + at, request.data === null ? null : request.data + at * UNIT);
+        }
+        for (const [number, likeness] of this.#likenesses.entries()) {
+          const equal = request.equal[number];
+          if (equal === null || equal === undefined) continue;
+          if (first + at < likeness.from || first + at >= likeness.to) continue;
+          this.#chosenEqual[number]?.set(first + at, equal[at] === 1);
+        }
+      }
+    }
+  }
+
+  #slotContent(slot: Slot): SlotContent {
+    for (const [number, likeness] of this.#likenesses.entries()) {
+      if (likeness.slot !== slot) continue;
+      let { differing } = likeness;
+      for (const [unit, is] of this.#chosenEqual[number] ?? []) {
+        differing += (likeness.equal[unit - likeness.from] ?? 0) - (is ? 1 : 0);
+      }
+      if (differing === 0) return { sha256: likeness.sha256 };
+    }
+    // Where an ISO 9660 file system has its descriptor; without it GRUB finds no file.
+    const { offset } = partitionOf(this.#layout, slot);
+    return this.#unit((offset + 32_768) / UNIT, true).every((byte) => byte === 0)
+      ? 'nothing'
+      : 'parts';
+  }
+
+  /** A unit as chosen. @param inImage whether it is of an image, of which only what was picked is known */
+  #unit(unit: number, inImage = false): Buffer {
+    if (inImage) {
+      for (const { request, units } of this.#picked.toReversed()) {
+        const at = unit - request.offset / UNIT;
+        if (at < 0 || at >= units.length || units[at] === 0) continue;
+        return request.data === null
+          ? Buffer.alloc(UNIT)
+          : this.#log.read(request.data + at * UNIT, UNIT);
+      }
+    }
+    const place = this.#chosen.get(unit);
+    if (place === undefined) return this.#durable(unit * UNIT, UNIT);
+    return place === null ? Buffer.alloc(UNIT) : this.#log.read(place, UNIT);
+  }
+
+  async forecast(): Promise<Forecast> {
+    const { sectorSize } = this.#recording;
+    const device: BlockDevice = {
+      ...{ sectorSize, bytes: this.#bytes },
+      read: async (offset, length) => {
+        const buffer = this.#durable(offset, length);
+        if (this.#chosen.size === 0) return buffer;
+        for (let done = 0; done < length; done += UNIT) {
+          const unit = (offset + done) / UNIT;
+          if (this.#chosen.has(unit)) this.#unit(unit).copy(buffer, done);
+        }
+        return buffer;
+      },
+      write: async () => {},
+      flush: async () => {},
+    };
+    return forecast(device, { ...this.#known, contentOf: (slot) => this.#slotContent(slot) });
+  }
+
+  /** @returns what boots; what must not be, in words */
+  check(seen: Forecast, states: ReadonlySet<string>): Pick<ReplayedCut, 'bios' | 'uefi'> | string {
+    if (seen.lies.length > 0) return `the trailer of slot ${seen.lies} promises another image`;
+    const hasBios = this.#layout.partitions.some(({ role }) => role === 'bios');
+    const names = (outcomes: Forecast['uefi']) => [
+      ...new Set(
+        outcomes.map((outcome) =>
+          'nothing' in outcome
+            ? null
+            : 'image' in outcome
+              ? (this.#names.get(outcome.image) ?? outcome.image)
+              : `nothing whole (${outcome.broken})`,
+        ),
+      ),
+    ];
+    const [bios, uefi] = [hasBios ? names(seen.bios) : [], names(seen.uefi)];
+    for (const name of [...bios, ...uefi]) {
+      if (!this.#recording.boots.includes(name)) return `it boots ${name}`;
+    }
+    if (!uefi.includes(null) && !states.has(stateKey(seen))) {
+      return `the boot state is ${stateKey(seen)}, which nobody wrote`;
+    }
+    return { bios, uefi };
+  }
+
+  /** Writes the disk as it would be. */
+  writeTo(file: string): void {
+    execFileSync('cp', ['--sparse=always', '--reflink=auto', this.#path, file]);
+    const target = openSync(file, 'r+');
+    this.#writePicked(target, 0, this.#bytes);
+    closeSync(target);
+  }
+
+  #writePicked(target: number, offset: number, bytes: number): void {
+    for (const { request, units } of this.#picked) {
+      const [from, to] = [request.offset, request.offset + request.bytes];
+      if (to <= offset || from >= offset + bytes) continue;
+      const content = this.#contentOf(request);
+      for (let at = 0; at < units.length; at += 1) {
+        const place = from + at * UNIT - offset;
+        if (units[at] === 0 || place < 0 || place >= bytes) continue;
+        writeSync(target, content, at * UNIT, UNIT, place);
+      }
+    }
+  }
+
+  /**
+   * Has e2fsck recover and check the file systems.
+   * @returns how many there are
+   * @throws Error with what it says
+   */
+  checkFileSystems(where: string): number {
+    let checked = 0;
+    for (const { role, offset, bytes } of this.#layout.partitions) {
+      if (role !== 'configuration' && role !== 'data') continue;
+      const copy = `${this.#path}.${role}`;
+      const range = [`skip=${offset}`, `count=${bytes}`, 'iflag=skip_bytes,count_bytes'];
+      execFileSync('dd', [
+        `if=${this.#path}`,
+        `of=${copy}`,
+        'bs=1M',
+        ...range,
+        'conv=sparse',
+        'status=none',
+      ]);
+      const target = openSync(copy, 'r+');
+      ftruncateSync(target, bytes);
+      this.#writePicked(target, offset, bytes);
+      closeSync(target);
+      const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+      // The journal is played first, as a mount does; then nothing may be left to mend.
+      spawnSync('e2fsck', ['-y', '-E', 'journal_only', copy], { env });
+      const { status, stdout } = spawnSync('e2fsck', ['-fn', copy], { env, encoding: 'utf8' });
+      rmSync(copy);
+      if (status !== 0) throw new Error(`${where}: ${role}: ${stdout}`);
+      checked += 1;
+    }
+    return checked;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+    for (const { file } of this.#likenesses) closeSync(file);
+    rmSync(this.#path);
+  }
+}
+
+function fileDevice(path: string, bytes: number, sectorSize: number): BlockDevice {
+  return {
+    ...{ bytes, sectorSize },
+    async read(offset, length) {
+      const file = openSync(path, 'r');
+      const buffer = Buffer.alloc(length);
+      readSync(file, buffer, 0, length, offset);
+      closeSync(file);
+      return buffer;
+    },
+    write: async () => {},
+    flush: async () => {},
+  };
+}

@@ -1,0 +1,74 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { UNIT } from './sectors.ts';
+
+/** The log that QEMU's blklogwrites keeps, in the format of the kernel's dm-log-writes (its docs, log-writes.rst). */
+const MAGIC = 0x6a73_6677_7368_72n;
+/** Flags of an entry. */
+const [FLUSH, FUA, DISCARD] = [1n, 2n, 4n];
+/** Fields of an entry: sector, sectors, flags, length of a mark; u64 each, little-endian. */
+const ENTRY_BYTES = 32;
+
+/** Something that a guest did to its disk, in the order in which it was done. */
+export interface LogEntry {
+  /** Where on the disk, and how much, bytes. */
+  offset: number;
+  bytes: number;
+  /** Where in the log the bytes are; null for a discard, whose bytes are zeros. */
+  data: number | null;
+  /** Whether all that was done before it is on the medium. */
+  flushes: boolean;
+  /** Whether it is on the medium itself. */
+  forced: boolean;
+}
+
+/** A log of writes, open for reading. */
+export class WriteLog implements Disposable {
+  readonly #file: number;
+  readonly #bytes: number;
+  readonly #sectorSize: number;
+
+  /** @throws Error if it is none */
+  constructor(path: string) {
+    this.#file = openSync(path, 'r');
+    this.#bytes = statSync(path).size;
+    const head = this.read(0, UNIT);
+    const sectorSize = head.readUInt32LE(24);
+    if (head.readBigUInt64LE(0) !== MAGIC || head.readBigUInt64LE(8) !== 1n) {
+      throw new Error(`${path} is no log of writes`);
+    }
+    if (sectorSize !== 512 && sectorSize !== 4096) throw new Error(`sectors of ${sectorSize}`);
+    this.#sectorSize = sectorSize;
+  }
+
+  /** Bytes of the log. */
+  read(offset: number, length: number): Buffer {
+    const buffer = Buffer.alloc(length);
+    readSync(this.#file, buffer, 0, length, offset);
+    return buffer;
+  }
+
+  /** All entries; their number in the log's head is of its last flush, so it is read to its end. */
+  *entries(): Generator<LogEntry> {
+    const size = this.#sectorSize;
+    for (let at = size; at + size <= this.#bytes; ) {
+      const head = this.read(at, ENTRY_BYTES);
+      const [sector, sectors, flags] = [0, 8, 16].map((place) => head.readBigUInt64LE(place));
+      if (sector === undefined || sectors === undefined || flags === undefined) return;
+      const bytes = Number(sectors) * size;
+      const isDiscard = (flags & DISCARD) !== 0n;
+      const hasData = bytes > 0 && !isDiscard;
+      yield {
+        offset: Number(sector) * size,
+        bytes,
+        data: hasData ? at + size : null,
+        flushes: (flags & FLUSH) !== 0n,
+        forced: (flags & FUA) !== 0n,
+      };
+      at += size + (hasData ? bytes : 0);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+}
