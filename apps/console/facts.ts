@@ -5,6 +5,7 @@ import type { Host } from '../api/host.ts';
 import type { Network } from '../api/network.ts';
 import type { Readiness } from '../api/readiness.ts';
 import type { Pool } from '../api/storage.ts';
+import type { UpdateStatus } from '../api/update.ts';
 import type { Vms } from '../api/vms.ts';
 import type { Keyboard } from '../host/keyboard.ts';
 import type { Reach } from '../network/reach.ts';
@@ -51,6 +52,7 @@ export const FACTS = {
   // Disks are asked how they fare.
   hardware: every<Hardware>(60_000),
   sticks: every<Stick[]>(5_000),
+  update: every<UpdateStatus>(15_000),
   // Asked when somebody wants to know, and never by itself.
   reach: every<Reach[]>(Number.POSITIVE_INFINITY),
   logInKeys: every<LogInKey[]>(10_000),

@@ -1,5 +1,6 @@
 import type { NewToken } from '../../apps/api/fleet.ts';
 import type { Hardware } from '../../apps/api/hardware.ts';
+import type { UpdateStatus } from '../../apps/api/update.ts';
 import type { Deps } from '../../apps/console/deps.ts';
 import { publicKeys } from '../../apps/services/public-key.ts';
 
@@ -221,6 +222,32 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
   return { deps, calls };
 }
 
+/** A newer version was brought here, and waits. */
+export const UPDATES: UpdateStatus = {
+  product: 'quantix-os',
+  version: '0.1.0',
+  state: 'good',
+  problem: null,
+  booted: 'a',
+  slots: [
+    { slot: 'a', version: '0.1.0', serial: 3, good: true },
+    { slot: 'b', version: '0.2.0', serial: 4, good: false },
+  ],
+  trial: null,
+  staging: null,
+  last: {
+    version: '0.1.0',
+    before: '0.0.9',
+    result: 'confirmed',
+    reasons: [],
+    at: '2026-01-27T10:15:00.000Z',
+  },
+  floor: 2,
+  server: 'https://updates.example/quantix',
+  channel: 'stable',
+  keys: ['quantix'],
+};
+
 /** What is known of that machine as a hypervisor host. */
 export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes'>> = {
   host: async () => HOST,
@@ -244,6 +271,7 @@ export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes'>> = 
   }),
   stop: async () => ({ waits: null }),
   hardware: async () => HARDWARE,
+  update: async () => UPDATES,
   sticks: async () => [
     { path: '/dev/sdb1', type: 'vfat', label: 'LOGS', size: 15_502_147_584, model: 'Kingston' },
   ],

@@ -1,5 +1,5 @@
 import type { Deps } from '../../apps/console/deps.ts';
-import { CONTROL_PLANE, HYPERVISOR, machine } from './machine.ts';
+import { CONTROL_PLANE, HYPERVISOR, machine, UPDATES } from './machine.ts';
 
 /** A key or keys to press, and what is seen when they were served. */
 export type Act = readonly [keys: string, seen: RegExp];
@@ -40,6 +40,20 @@ const IN_MAINTENANCE: Partial<Deps> = {
     health: async () => ({
       ...(await HYPERVISOR.health(new AbortController().signal)),
       maintenance: MAINTENANCE,
+    }),
+  },
+};
+
+const TAKEN_BACK: Partial<Deps> = {
+  facts: {
+    ...HYPERVISOR,
+    update: async () => ({
+      ...UPDATES,
+      last: {
+        ...{ version: '0.2.0', before: '0.1.0', result: 'taken-back' },
+        reasons: ['the control plane, which was reached before the update, is not: refused'],
+        at: '2026-01-27T10:15:00.000Z',
+      },
     }),
   },
 };
@@ -169,6 +183,12 @@ export const SCENES: readonly Scene[] = [
     ['\r', /fingerprint/],
   ]),
   scene('hardware', [['6w', /PowerEdge/]]),
+  scene('update', [['6u', /serial 4/]]),
+  scene('update-taken-back', [['6u', /was taken back/]], TAKEN_BACK),
+  scene('update-activate', [
+    ['6u', /serial 4/],
+    ['a', /Restart into/],
+  ]),
   scene('support', [['6b', /LOGS/]]),
   scene('reset', [['6f', /ALL OF IT|stays as it is/]]),
   scene('reset-mistake', [

@@ -29,6 +29,7 @@ import { readServices } from '../../services/state.ts';
 import { readTimeState } from '../../services/time.ts';
 import { keysOnStick } from '../../support/keys.ts';
 import { readSticks } from '../../support/sticks.ts';
+import { readUpdateStatus } from '../../update/status.ts';
 import type { Deps, Read } from '../deps.ts';
 import { askReadiness } from './control-plane.ts';
 import { readGuestStop } from './guest-stop.ts';
@@ -106,6 +107,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       kernelWarnings: readKernelWarnings,
       hardware: readHardware,
       sticks: () => readSticks(),
+      update: () => readUpdateStatus(),
     },
     networkChange: (signal) => changes.next(signal),
     changeNetwork: async (command, signal) => {

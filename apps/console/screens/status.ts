@@ -22,6 +22,7 @@ import { machineRows } from '../report/machine.ts';
 import { interfaceText, networkProblems, routeText } from '../report/network.ts';
 import { type Row, rows, rowsOf } from '../report/row.ts';
 import { serviceTexts, sshText } from '../report/services.ts';
+import { updateTexts } from '../report/update.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { leave, show, stay } from '../steps.ts';
 import { type Body, body, rowLines } from './body.ts';
@@ -36,7 +37,18 @@ export const STATUS = statusScreen(0);
 
 function statusScreen(top: number): Screen {
   return {
-    facts: ['stop', 'host', 'network', 'health', 'readiness', 'vms', 'pools', 'services', 'ssh'],
+    facts: [
+      'stop',
+      'host',
+      'network',
+      'health',
+      'readiness',
+      'vms',
+      'pools',
+      'services',
+      'ssh',
+      'update',
+    ],
     takesText: false,
     view: (state, room) => viewStatus(state, top, room),
     onKey: (state, key) => onStatusKey(state, top, key),
@@ -72,6 +84,7 @@ function statusRows(state: State): Row[] {
       'Going down',
       waits === null ? [] : [`${waits} (c on the screen Power waits no longer)`],
     ),
+    ...rows('Update', facts.update.value === null ? [] : updateTexts(facts.update.value)),
     ...rowsOf('Management', facts.host, (host) => [
       host.managementAddress ?? 'no address by which this machine can be managed',
     ]),

@@ -16,6 +16,7 @@ import { enterReset } from './reset.ts';
 import { STORAGE } from './storage.ts';
 import { SUPPORT } from './support.ts';
 import { timeScreen } from './time.ts';
+import { UPDATE } from './update.ts';
 import { VMS } from './vms.ts';
 
 /** Screens that have no key of their own in the menu: a further one is a line here. */
@@ -40,6 +41,7 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'h', text: 'Host name', run: (state) => enter(state, hostNameScreen(state)) },
   { letter: 'l', text: 'Keyboard layout', run: (state) => enter(state, keyboardScreen()) },
   { letter: 't', text: 'Time', run: (state) => enter(state, timeScreen()) },
+  { letter: 'u', text: 'Update', run: (state) => enter(state, UPDATE) },
   { letter: 'w', text: 'Hardware', run: (state) => enter(state, HARDWARE) },
   { letter: 'b', text: 'Support bundle', run: (state) => enter(state, SUPPORT) },
   { letter: 'f', text: 'Factory reset', run: enterReset },

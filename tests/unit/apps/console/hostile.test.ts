@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Deps } from '../../../../apps/console/deps.ts';
-import { HARDWARE, HOST, HYPERVISOR, machine, NETWORK } from '../../../screens/machine.ts';
+import { HARDWARE, HOST, HYPERVISOR, machine, NETWORK, UPDATES } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
 /** Text that clears the screen, moves the cursor, rings, renames the window and is far too long. */
@@ -29,6 +29,17 @@ const FACTS: Deps['facts'] = {
       ...{ addressSince: null, lastHeard: null, isHeard: false, joinedAt: EVIL, leftAt: null },
     },
   ],
+  update: async () => ({
+    ...UPDATES,
+    version: EVIL,
+    problem: EVIL,
+    state: 'refused',
+    slots: [{ slot: 'a', version: EVIL, serial: 1, good: true }],
+    staging: { version: EVIL, done: 1, bytes: 2, running: false, problem: EVIL },
+    last: { version: EVIL, before: EVIL, result: 'taken-back', reasons: [EVIL], at: EVIL },
+    server: EVIL,
+    keys: [EVIL],
+  }),
   pools: () => Promise.reject(new Error(EVIL)),
   systemLog: async () => [EVIL, EVIL],
   keyboard: async () => ({ chosen: EVIL, layouts: [{ name: EVIL, title: EVIL }] }),
@@ -106,6 +117,7 @@ test.each([
   ['nodes', ['6', 'n']],
   ['a join token that is not made', ['6', 'j', '\r']],
   ['a stick without a token', ['6', 'c', 't', '\r']],
+  ['update', ['6', 'u']],
   ['sticks', ['6', 'b']],
   ['a stick that cannot be written', ['6', 'b', '\r']],
   ['reset', ['6', 'f']],

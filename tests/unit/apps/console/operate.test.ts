@@ -9,6 +9,7 @@ import {
   INVITATION,
   machine,
   TOKEN,
+  UPDATES,
 } from '../../../screens/machine.ts';
 import type { FakeTerminal } from '../../../screens/terminal.ts';
 import { runConsole } from './run.ts';
@@ -258,4 +259,49 @@ test('a join token is made behind the password, and shown with the fingerprint t
   expect(calls.at(-1)).toEqual(['makeJoinToken', request]);
   terminal.type('\x1b');
   await terminal.see(/node7/);
+});
+
+test('an update is looked for, brought here from its server or a stick, tried, and taken back', async () => {
+  const { terminal, calls } = await on('6u', /serial 4/);
+  for (const [keys, seen] of [
+    ['c', /Done/],
+    ['\r', /c Check/],
+    ['b', /Done/],
+    ['\r', /c Check/],
+    ['f', /LOGS/],
+    ['\r', /Done/],
+    ['\r', /Enter Bring it here/],
+    ['\x1b', /c Check/],
+    ['a', /Restart into/],
+    ['y', /Done/],
+    ['\r', /c Check/],
+    ['r', /Go back/],
+    ['y', /Done/],
+  ] as const) {
+    terminal.type(keys);
+    await terminal.see(seen);
+  }
+  const program = 'qx-update';
+  expect(calls).toEqual([
+    ['run', { program, args: ['check'] }],
+    ['run', { program, args: ['stage', '--background'] }],
+    ['run', { program, args: ['stage', '--background', '--from', '/dev/sdb1'] }],
+    ['run', { program, args: ['activate'] }],
+    ['run', { program, args: ['rollback'] }],
+  ]);
+});
+
+test('nothing is updated where nothing is installed, and why is told', async () => {
+  const { terminal, calls } = await on('6u', /is not installed/, {
+    facts: {
+      ...HYPERVISOR,
+      update: async () => ({
+        ...{ ...UPDATES, state: 'live', booted: null, slots: [] },
+        problem: 'this system runs from its medium and is not installed',
+      }),
+    },
+  });
+  terminal.type('cbfark');
+  await terminal.see(/is not installed/);
+  expect(calls).toEqual([]);
 });

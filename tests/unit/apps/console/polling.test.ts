@@ -33,6 +33,7 @@ test('at first everything that the appliance has is asked for, once', () => {
     'services',
     'ssh',
     'stop',
+    'update',
     'vms',
   ]);
   expect(namesOf(tick(state, 5_000).effects)).toEqual([]);

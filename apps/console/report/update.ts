@@ -1,0 +1,71 @@
+import type { UpdateStatus } from '../../api/update.ts';
+import { percent } from '../../text/amount.ts';
+import { type Row, rows } from './row.ts';
+
+const RESULTS = {
+  confirmed: 'is confirmed',
+  'taken-back': 'was taken back',
+  'not-tried': 'was not tried',
+} as const;
+
+const STATES = {
+  live: 'runs from its medium',
+  good: 'confirmed',
+  trial: 'on trial, and not confirmed yet',
+  refused: 'nothing can be updated',
+} as const;
+
+/** All that is known of a machine's updates. */
+export function updateRows(status: UpdateStatus): Row[] {
+  const { version, booted, state, problem, slots, server, channel, floor, keys } = status;
+  const where = booted === null ? '' : `, slot ${booted.toUpperCase()}`;
+  return [
+    ...rows('Runs', [`${version}${where}: ${STATES[state]}`]),
+    ...rows('Attention', problem === null ? [] : [problem]),
+    ...slots.flatMap((slot) => rows(`Slot ${slot.slot.toUpperCase()}`, [slotText(slot, status)])),
+    ...rows('Being brought', stagingTexts(status)),
+    ...rows('Last update', lastTexts(status)),
+    ...rows('Server', [`${server ?? 'none'}, channel ${channel}`]),
+    ...rows('Refused', floor > 0 ? [`releases with a serial below ${floor}`] : []),
+    ...rows(
+      'Keys',
+      keys.length > 0 ? [keys.join(', ')] : ['none is in this image: no release is taken'],
+    ),
+  ];
+}
+
+/** What a person is told of updates without asking: a version on trial, and one that was taken back. */
+export function updateTexts(status: UpdateStatus): string[] {
+  const { version, state, problem, last } = status;
+  if (state === 'trial') return [`${version} is on trial, and not confirmed yet`];
+  if (state === 'refused' && problem !== null) return [problem];
+  if (last === null || last.result === 'confirmed') return [];
+  return [`${last.version} ${RESULTS[last.result]}: System, Update tells why`];
+}
+
+function slotText(
+  { slot, version, serial, good }: UpdateStatus['slots'][number],
+  { booted, trial }: UpdateStatus,
+): string {
+  if (version === null) return 'no whole image';
+  return [
+    version,
+    ...(serial === null ? ['without a release'] : [`serial ${serial}`]),
+    ...(slot === booted ? ['runs'] : []),
+    ...(good ? ['confirmed'] : []),
+    ...(trial?.slot === slot ? [`on trial, boots left: ${trial.left}`] : []),
+  ].join(', ');
+}
+
+function stagingTexts({ staging }: UpdateStatus): string[] {
+  if (staging === null) return [];
+  const share = percent(staging.done / staging.bytes);
+  if (staging.running) return [`${staging.version}, ${share}`];
+  return [`${staging.version} stopped at ${share}: ${staging.problem ?? 'it was ended'}`];
+}
+
+function lastTexts({ last }: UpdateStatus): string[] {
+  if (last === null) return ['none'];
+  const when = last.at.slice(0, 16).replace('T', ' ');
+  return [`${last.version} ${RESULTS[last.result]}, ${when} UTC`, ...last.reasons];
+}

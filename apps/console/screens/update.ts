@@ -1,0 +1,94 @@
+import { request } from '../change.ts';
+import { confirm } from '../dialogs.ts';
+import { line, type Size } from '../kit/frame.ts';
+import { type Key, letter } from '../kit/keys.ts';
+import { wrap } from '../kit/text.ts';
+import { updateRows } from '../report/update.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { enter, stay } from '../steps.ts';
+import { type Body, body, rowLines } from './body.ts';
+import { sticksScreen } from './sticks.ts';
+
+/** Cells of the labels. */
+const LABELS = 15;
+
+/** Versions of the system: which is where, and bringing, trying and taking back one. */
+export const UPDATE: Screen = {
+  facts: ['update'],
+  takesText: false,
+  view: viewUpdate,
+  onKey: onUpdateKey,
+};
+
+const STICK = sticksScreen({
+  title: 'Update from a stick',
+  above: (_state, columns) =>
+    wrap(
+      'A stick with release.json and its image, or with a copy of an update server’s files.',
+      columns,
+    ).map(line),
+  enter: 'Bring it here',
+  choose: (state, { path }) => bring(state, ['--from', path]),
+});
+
+function onUpdateKey(state: State, key: Key): Step {
+  const status = state.facts.update.value;
+  if (status === null || status.state === 'live') return stay(state);
+  const isGood = status.state === 'good';
+  switch (letter(key)) {
+    case 'c':
+      return isGood ? call(state, 'Looking for a release', ['check']) : stay(state);
+    case 'b':
+      return isGood ? bring(state, []) : stay(state);
+    case 'f':
+      return isGood ? enter(state, STICK) : stay(state);
+    case 'a':
+      return isGood ? ask(state, 'Restart into what was brought here?', ['activate']) : stay(state);
+    case 'k':
+      return isGood ? stay(state) : call(state, 'Staying with what runs', ['confirm']);
+    case 'r':
+      return status.state === 'refused'
+        ? stay(state)
+        : ask(state, 'Go back to the version before?', ['rollback']);
+    default:
+      return stay(state);
+  }
+}
+
+function bring(state: State, args: readonly string[]): Step {
+  return call(state, 'Beginning to bring it here', ['stage', '--background', ...args]);
+}
+
+function ask(state: State, title: string, args: readonly string[]): Step {
+  return confirm(state, {
+    title,
+    text: 'The machine restarts. The version is tried, and taken back by itself if it is not well.',
+    next: (sure) => call(sure, 'Telling the boot loader', args),
+  });
+}
+
+function call(state: State, title: string, args: readonly string[]): Step {
+  return request(state, {
+    title,
+    facts: ['update'],
+    leads: 'stay',
+    run: async (deps, signal) =>
+      (await deps.run({ program: 'qx-update', args }, signal)).join(' ') || 'Done.',
+  });
+}
+
+const KEYS = {
+  live: 'Esc Back',
+  good: 'c Check  b Bring  f From stick  a Activate  r Roll back  Esc Back',
+  trial: 'k Keep it   r Roll back   Esc Back',
+  refused: 'k Keep what runs   Esc Back',
+} as const;
+
+function viewUpdate({ facts }: State, { columns }: Size): Body {
+  const { value, problem } = facts.update;
+  if (value === null) {
+    const text = problem === null ? 'The disk is being read ...' : `Not known: ${problem}`;
+    return body('Update', 'Esc Back', wrap(text, columns).map(line));
+  }
+  return body('Update', KEYS[value.state], rowLines(updateRows(value), columns, LABELS));
+}
