@@ -24,6 +24,7 @@ export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   'qx-node': () => interpreted(import('./agent/main.ts')),
   'qx-console': () => interpreted(import('./console/qx-console.ts')),
   'qx-dcui': () => interpreted(import('./console/qx-dcui.ts')),
+  'qx-install': () => import('./installer/main.ts'),
   'qx-support': () => import('./support/main.ts'),
   'qx-update': () => import('./update/main.ts'),
   'qx-controlplane': () => import('./control-plane/main.ts'),

@@ -42,10 +42,16 @@ export interface Segment {
  */
 export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
 
-/** What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. */
+/**
+ * What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. What is written to a
+ * disk stays only if it is kept.
+ */
 export type Medium =
   | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
-  | { as: 'disk'; bus: Bus; image: string; format?: Disk['format'] }
+  | ({ as: 'disk'; image: string; format?: Disk['format']; isKept?: boolean } & Pick<
+      Disk,
+      'bus' | 'sectorSize'
+    >)
   | { as: 'kernel'; kernel: string; initramfs?: string; cmdline: string; cdrom?: string };
 
 /** A disk of a machine. */
@@ -54,6 +60,8 @@ export interface Disk {
   format: 'raw' | 'qcow2';
   bus: Bus;
   readOnly?: boolean;
+  /** Bytes of a sector: 512 if absent. */
+  sectorSize?: 512 | 4096;
 }
 
 /** TCP to a port of the host is handed to an address and port of the guest. */
@@ -156,7 +164,8 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
     file: image,
     format: medium.as === 'disk' ? (medium.format ?? 'raw') : 'raw',
     bus: medium.as === 'kernel' ? ata : (medium.bus ?? ata),
-    readOnly: true,
+    readOnly: medium.as !== 'disk' || medium.isKept !== true,
+    ...(medium.as === 'disk' && medium.sectorSize && { sectorSize: medium.sectorSize }),
     id: 'medium',
     cd: medium.as !== 'disk',
     // An NVMe disk must have a serial number.
@@ -182,7 +191,11 @@ function ataPort(board: Board, index: number): string {
 }
 
 function driveArguments(drive: Drive, ata: string): string[] {
-  const { file, format, bus, readOnly, id, cd, properties } = drive;
+  const { file, format, bus, readOnly, id, cd, properties, sectorSize } = drive;
+  const sectors =
+    sectorSize === undefined
+      ? ''
+      : `,logical_block_size=${sectorSize},physical_block_size=${sectorSize}`;
   const kind = cd ? 'cd' : 'hd';
   const devices = {
     ata: `ide-${kind},bus=${ata}`,
@@ -196,7 +209,7 @@ function driveArguments(drive: Drive, ata: string): string[] {
   const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : ''}`;
   return [
     ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${more}`],
-    ...['-device', `${devices[bus]},drive=${id},${properties}`],
+    ...['-device', `${devices[bus]},drive=${id},${properties}${sectors}`],
   ];
 }
 

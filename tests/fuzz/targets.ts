@@ -26,6 +26,7 @@ import { key } from '../unit/alpine/opened.ts';
 import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
+import { answer } from './answer-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
 import { bootState, fat32, gpt, slotTrailer } from './disk-targets.ts';
@@ -215,7 +216,7 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
-  ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease],
+  ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
   ...[gpt, fat32, bootState, slotTrailer],
   program,
 ];

@@ -111,6 +111,9 @@ const CONTROL_PLANE = ['vdc/ca.pem', 'vdc/config.yaml'];
 /** Rows of updates, whose tests are those of `standing.ts`. */
 const UPDATES = ['update/record.json', 'update/server.json', '.before/*'];
 
+/** The row of the installer, whose test is tests/vm/install.test.ts. */
+const INSTALLER = ['install.json'];
+
 /** Paths of the first list of docs/persistence.md, but for those of what is to come. */
 async function listed(): Promise<string[]> {
   const text = await readFile(join(import.meta.dirname, '../../docs/persistence.md'), 'utf8');
@@ -139,7 +142,8 @@ async function filesBelow(folder: string): Promise<string[]> {
 
 test('each path of the list is written by somebody, and what is written counts after a restart', async () => {
   const agent = AGENT.map((name) => `node/${name}`);
-  const paths = [...Object.keys(ROWS), ...agent, ...COMMANDS, ...CONTROL_PLANE, ...UPDATES];
+  const others = [...COMMANDS, ...CONTROL_PLANE, ...UPDATES, ...INSTALLER];
+  const paths = [...Object.keys(ROWS), ...agent, ...others];
   expect((await listed()).sort()).toEqual(paths.sort());
   await using stack = new AsyncDisposableStack();
   const programs = ['openssl', 'ssh-keygen'];

@@ -7,8 +7,11 @@ export const SIZES: readonly Size[] = [
   { columns: 132, rows: 43 },
 ];
 
-/** The document with the pictures. */
+/** The document with the pictures of the consoles. */
 export const DOCUMENT = resolve(import.meta.dirname, '../../docs/consoles.md');
+
+/** The one with those of the installer. */
+export const INSTALLING = resolve(import.meta.dirname, '../../docs/installing.md');
 
 /** Where the picture of a screen is kept. */
 export function goldenFile(name: string, { columns, rows }: Size): string {

@@ -1,17 +1,34 @@
 import { consoleProgram } from '../../apps/console/console.ts';
 import type { Size } from '../../apps/console/kit/frame.ts';
+import type { Program } from '../../apps/console/kit/program.ts';
 import { runProgram } from '../../apps/console/kit/run.ts';
-import type { Scene } from './scenes.ts';
+import { installerProgram } from '../../apps/installer/screens/program.ts';
+import type { InstallerScene } from './installer-scenes.ts';
+import type { Act, Scene } from './scenes.ts';
 import { FakeTerminal } from './terminal.ts';
 
 /** A clock is shown as it is; a picture has always the same. */
 const CLOCK = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/;
 
 /** Plays a scene on an emulated terminal, with the consoles' own runner. @returns what is seen at its end */
-export async function render({ product, deps, acts }: Scene, size: Size): Promise<string> {
+export function render({ product, deps, acts }: Scene, size: Size): Promise<string> {
+  return play(consoleProgram(product, deps), acts, size);
+}
+
+/** Plays a scene of the installer in the same way. */
+export function renderInstaller({ deps, acts }: InstallerScene, size: Size): Promise<string> {
+  return play(installerProgram('Quantix-OS 0.1.0', deps), acts, size);
+}
+
+/** Runs a program on an emulated terminal, and types. @returns what is seen at the end */
+export async function play<State, Event, Effect>(
+  program: Program<State, Event, Effect>,
+  acts: readonly Act[],
+  size: Size,
+): Promise<string> {
   const terminal = new FakeTerminal(size);
   const ending = new AbortController();
-  const ended = runProgram(consoleProgram(product, deps), terminal, ending.signal);
+  const ended = runProgram(program, terminal, ending.signal);
   for (const [keys, seen] of acts) {
     terminal.type(keys);
     await Promise.race([terminal.see(seen), ended.then(failEarly)]);

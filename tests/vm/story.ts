@@ -32,12 +32,13 @@ export function imageOf(profile: string): Image {
 /**
  * Boots a machine for a test. It has one CPU if it names no number: two machines run at a time, each on a processor of
  * the host.
- * @param menu what happens to the boot loader's menu: nobody is there, or Enter saves its seconds of patience
+ * @param menu what happens to the boot loader's menu: nobody is there, Enter saves its seconds of patience, or the line below
+ *   the first one is taken, which installs
  */
 export async function boot(
   name: string,
   machine: Machine,
-  menu: 'nobody' | 'enter' = 'enter',
+  menu: 'nobody' | 'enter' | 'install' = 'enter',
 ): Promise<Story> {
   const memory = join(cacheDirectory().root, 'acceleration.json');
   const { architecture = DEFAULT_ARCHITECTURE } = machine;
@@ -47,9 +48,9 @@ export async function boot(
   const guest = untilReturned.use(
     await Guest.start({ cpus: 1, ...machine }, { acceleration, log }),
   );
-  if (menu === 'enter') {
+  if (menu !== 'nobody') {
     await guest.waitFor(/GNU GRUB/);
-    guest.send('\r');
+    guest.send(menu === 'install' ? '\x1b[B\r' : '\r');
   }
   const kept = untilReturned.move();
   return {

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { readFile, rename } from 'node:fs/promises';
+import { messageOf } from '../error.ts';
+import { syncFolder } from '../files/durable-file.ts';
+import { readText } from '../host/read.ts';
+import { type Answer, GREATEST_ANSWER, parseAnswer } from './answer.ts';
+import { InstallError } from './error.ts';
+
+/** On the partition with the configuration, which may be a config drive. */
+const FILE = '/quantix/install.yaml';
+
+/** Of the kernel: where else the answer file is. */
+const PARAMETER = /(?:^|\s)quantix\.answer=(\S+)/;
+
+/** Milliseconds that a server may take. */
+const PATIENCE = 60_000;
+
+/** An answer file that was found. */
+export interface FoundAnswer {
+  answer: Answer;
+  /** A path or an address. */
+  where: string;
+}
+
+/** True where the kernel was told that this system is to be installed. @param root folder in which proc is */
+export async function isInstallMode(root = '/'): Promise<boolean> {
+  return /(?:^|\s)quantix\.mode=install(?:\s|$)/.test(await readText(`${root}/proc/cmdline`));
+}
+
+/**
+ * The answer file of an unattended installation: what the kernel's parameter `quantix.answer` names, else `install.yaml` on
+ * the partition with the configuration. `null` if there is neither.
+ * @throws InstallError if it cannot be had, or says something that is not understood
+ */
+export async function findAnswer(signal: AbortSignal): Promise<FoundAnswer | null> {
+  const [, named] = PARAMETER.exec(await readText('/proc/cmdline')) ?? [];
+  if (named !== undefined) return loadAnswer(named, signal);
+  const text = await readText(FILE);
+  return text === '' ? null : { answer: await parseAnswer(text, FILE), where: FILE };
+}
+
+/**
+ * Reads an answer file.
+ * @param where a path, or an address with the file's hash behind it: `https://host/node7.yaml#sha256=<64 hex digits>`
+ * @throws InstallError if it cannot be had, is another one than the hash says, or is not understood
+ */
+export async function loadAnswer(where: string, signal: AbortSignal): Promise<FoundAnswer> {
+  if (!/^https?:/i.test(where)) {
+    const text = await readFile(where, 'utf8').catch((cause: unknown) => {
+      throw new InstallError({ what: 'the answer file cannot be read', where, cause });
+    });
+    return { answer: await parseAnswer(text, where), where };
+  }
+  const [address = '', digest = ''] = where.split('#');
+  const [, sha256] = /^sha256=([0-9a-f]{64})$/i.exec(digest) ?? [];
+  if (sha256 === undefined) {
+    throw new InstallError({
+      what: 'an answer file from a server is pinned by its hash',
+      where: address,
+      fix: 'Append #sha256= and what sha256sum says of it.',
+    });
+  }
+  const bytes = await download(address, signal);
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (found !== sha256.toLowerCase()) {
+    throw new InstallError({
+      what: `the answer file is another one than was meant: its SHA-256 is ${found}`,
+      where: address,
+    });
+  }
+  return { answer: await parseAnswer(bytes.toString('utf8'), address), where: address };
+}
+
+async function download(address: string, signal: AbortSignal): Promise<Buffer> {
+  try {
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    const answer = await fetch(address, { redirect: 'error', signal: ends });
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of answer.body ?? []) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length > GREATEST_ANSWER) throw new Error(`it has more than ${GREATEST_ANSWER} bytes`);
+    }
+    return Buffer.concat(pieces);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    throw new InstallError({
+      what: `the answer file cannot be had: ${messageOf(cause)}`,
+      where: address,
+      cause,
+    });
+  }
+}
+
+/**
+ * Has an answer file that was carried out not be found again.
+ * @returns false if it stays, since it is a server's or what it lies on cannot be written
+ */
+export async function retireAnswer({ where }: FoundAnswer): Promise<boolean> {
+  if (where !== FILE) return false;
+  try {
+    await rename(where, `${where}.done`);
+    await syncFolder('/quantix');
+    return true;
+  } catch {
+    return false;
+  }
+}

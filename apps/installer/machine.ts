@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import { BOOT_FILES_FOLDER, readBootFiles } from '../../build/disk/boot-files.ts';
+import { openBlockDevice } from '../disk/open-block-device.ts';
+import { makeExt4, putFiles } from './file-systems.ts';
+import type { Machinery } from './install.ts';
+import { MEDIUM, type Medium, readImage } from './medium.ts';
+import { readMachine } from './read-facts.ts';
+import { releaseDevice } from './release.ts';
+
+/** This machine, as the installer works on it. */
+export function thisMachine(medium: Medium, signal: AbortSignal): Machinery {
+  return {
+    readMachine: () => readMachine({ image: medium.facts, openToRead: openBlockDevice }),
+    release: releaseDevice,
+    claim: (path) => openBlockDevice(path, { write: true }),
+    readImage: () => readImage(medium.device, medium.facts.bytes, signal),
+    readBootFiles: () => readBootFiles(join(MEDIUM, BOOT_FILES_FOLDER)),
+    makeFileSystem: ({ path }, partition) => makeExt4(path, partition, signal),
+    putFiles: ({ path }, partition, files) => putFiles(path, partition, files, signal),
+  };
+}

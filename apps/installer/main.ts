@@ -1,0 +1,103 @@
+import { ExplainedError } from '../error.ts';
+import {
+  endingSignal,
+  expectOperands,
+  print,
+  refuseCommand,
+  runCommandLine,
+  UsageError,
+} from '../process/command-line.ts';
+import type { Answer } from './answer.ts';
+import { contentsText, diskText, planText, progressText } from './describe.ts';
+import { InstallError } from './error.ts';
+import { type FoundAnswer, findAnswer, loadAnswer, retireAnswer } from './find-answer.ts';
+import type { InstallPlan } from './plan.ts';
+import { runInstaller } from './screens/installer.ts';
+import { finish, Session } from './session.ts';
+
+const HELP = `usage: qx-install              the installer's screens, on a terminal
+       qx-install disks        the disks of this machine, and what is on them
+       qx-install plan [--answer FILE]   what would be done, and nothing more
+       qx-install run [--answer FILE]    does it
+
+FILE is a path, or an address with a hash behind it: https://host/node7.yaml#sha256=HASH. Without it the answer
+file is what the kernel's parameter quantix.answer names, or /quantix/install.yaml.
+`;
+
+/** `qx-install`: installs the system that runs on a disk. @returns exit status */
+export function main(args: string[]): Promise<number> {
+  if (args.length === 0) return runInstaller();
+  return runCommandLine(
+    {
+      program: 'qx-install',
+      help: HELP,
+      options: { answer: { type: 'string' } },
+      isExplained: (error) => error instanceof ExplainedError,
+      run: ({ command, operands }, { answer }) => {
+        expectOperands(operands);
+        if (command === 'disks') return listDisks();
+        if (command === 'plan') return showPlan(answer);
+        if (command === 'run') return carryOut(answer);
+        return refuseCommand(command);
+      },
+    },
+    args,
+  );
+}
+
+async function listDisks(): Promise<number> {
+  const session = await Session.open(endingSignal());
+  const { disks } = await session.look();
+  const lines = disks.map((disk) => `${diskText(disk)}\n    ${contentsText(disk)}\n`);
+  return print(lines.length === 0 ? 'no disks\n' : lines.join(''));
+}
+
+async function showPlan(named: string | undefined): Promise<number> {
+  const signal = endingSignal();
+  const { answer } = await answerOf(named, signal);
+  const plan = await planOf(await Session.open(signal), answer);
+  return print(`${planText(plan).join('\n')}\n`);
+}
+
+async function carryOut(named: string | undefined): Promise<number> {
+  const signal = endingSignal();
+  const found = await answerOf(named, signal);
+  const { answer } = found;
+  const session = await Session.open(signal);
+  const plan = await planOf(session, answer);
+  print(`${planText(plan).join('\n')}\n`);
+  let told = '';
+  const report = await session.carryOut(plan, {
+    answer,
+    signal,
+    tell: (sentence) => process.stderr.write(`qx-install: ${sentence}\n`),
+    onProgress: (progress) => {
+      const text = progressText(progress);
+      if (text !== told) print(`${text}\n`);
+      told = text;
+    },
+  });
+  print(`${JSON.stringify(report)}\n`);
+  if (report.problem !== null) throw new InstallError({ what: report.problem.replace(/\.$/, '') });
+  await finish(answer, await retireAnswer(found), signal);
+  return 0;
+}
+
+async function answerOf(named: string | undefined, signal: AbortSignal): Promise<FoundAnswer> {
+  const found = named === undefined ? await findAnswer(signal) : await loadAnswer(named, signal);
+  if (found === null) {
+    throw new UsageError(
+      'there is no answer file: name one by --answer, or call it alone on a terminal',
+    );
+  }
+  return found;
+}
+
+async function planOf(session: Session, answer: Answer): Promise<InstallPlan> {
+  const planned = await session.plan(answer);
+  if ('plan' in planned) return planned.plan;
+  throw new InstallError({
+    what: `nothing is installed: ${planned.reasons.join('; ')}`,
+    fix: 'See the disks with: qx-install disks',
+  });
+}

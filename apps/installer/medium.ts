@@ -1,0 +1,119 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readMounts } from '../host/mounts.ts';
+import { parseOsRelease } from '../host/os-release.ts';
+import { readAttribute, readNames, readText } from '../host/read.ts';
+import { InstallError } from './error.ts';
+import type { ImageFacts } from './facts.ts';
+
+/** Where the medium is mounted that this system runs from. */
+export const MEDIUM = '/run/quantix/medium';
+
+/** Of ECMA-119 (8.4): the primary volume descriptor, its mark, and where the volume's blocks are counted. */
+const DESCRIPTOR = { at: 32_768, bytes: 2048, mark: 'CD001', blocks: 80, block: 2048 };
+
+/** Bytes of an image that are read at a time. */
+const PIECE = 1024 * 1024;
+
+/** The image that this system runs from. */
+export interface Medium {
+  facts: ImageFacts;
+  base: string;
+  architecture: string;
+  buildId: string;
+  /** The device that holds its bytes from the first one on. */
+  device: string;
+}
+
+/**
+ * The medium of this system. Its image is the ISO that stands at the beginning of the device, and as long as it says.
+ * @param root folder in which proc, sys and run are
+ * @throws InstallError if there is none, or it is no image but has the files of one
+ */
+export async function findMedium(root = '/'): Promise<Medium> {
+  const mount = (await readMounts(root)).find(({ path }) => path === MEDIUM);
+  if (mount === undefined) {
+    throw new InstallError({
+      what: 'the medium that this system was started from is not mounted',
+      fix: 'Start it anew, without quantix.toram.',
+    });
+  }
+  const device = await deviceOf(root, mount.source);
+  const bytes = await imageBytes(device);
+  const system = parseOsRelease(await readText(join(root, 'etc/os-release')));
+  const mark = (await readNames(join(root, MEDIUM, 'quantix'))).find((name) =>
+    name.startsWith('build-'),
+  );
+  const [title, product, version] = ['NAME', 'ID', 'VERSION_ID'].map((key) => system.get(key));
+  const [labelPrefix, base] = ['QUANTIX_PRODUCT', 'QUANTIX_BASE'].map((key) => system.get(key));
+  if (!(mark && title && product && version && labelPrefix && base)) {
+    throw new InstallError({
+      what: 'this system does not say which image it is',
+      where: '/etc/os-release',
+    });
+  }
+  return {
+    facts: { product, title, labelPrefix, version, bytes },
+    base,
+    architecture: process.arch === 'x64' ? 'x86_64' : process.arch,
+    buildId: mark.slice('build-'.length),
+    device,
+  };
+}
+
+/** What a loop device is made of, or the device itself. */
+async function deviceOf(root: string, source: string): Promise<string> {
+  const name = source.replace(/^\/dev\//, '');
+  const file = await readAttribute(join(root, 'sys/block', name, 'loop/backing_file'));
+  return file ?? source;
+}
+
+/** Bytes of the ISO at the beginning of a device. @throws InstallError if there is none */
+async function imageBytes(device: string): Promise<number> {
+  await using file = await open(device, 'r');
+  const { at, bytes, mark, blocks, block } = DESCRIPTOR;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, at);
+  if (bytesRead < bytes || buffer.toString('latin1', 1, 1 + mark.length) !== mark) {
+    throw new InstallError({
+      what: 'the medium has the files of the image, and not the image itself',
+      where: device,
+      fix: 'Write the ISO onto the stick as it is, with `dd` say, and start from that.',
+    });
+  }
+  return buffer.readUInt32LE(blocks) * block;
+}
+
+/** Reads an image from the beginning of a device. @throws InstallError if it ends early or cannot be read */
+export async function* readImage(
+  device: string,
+  bytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  await using file = await open(device, 'r');
+  for (let done = 0; done < bytes; ) {
+    signal.throwIfAborted();
+    const wanted = Math.min(PIECE, bytes - done);
+    const { buffer, bytesRead } = await readPiece(wanted, done);
+    if (bytesRead === 0) {
+      throw new InstallError({
+        what: `the medium ends after ${done} of ${bytes} bytes`,
+        where: device,
+      });
+    }
+    done += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+
+  async function readPiece(length: number, position: number) {
+    try {
+      return await file.read(Buffer.alloc(length), 0, length, position);
+    } catch (cause) {
+      throw new InstallError({
+        what: `the medium cannot be read at byte ${position}`,
+        where: device,
+        fix: 'Write it anew, or use another one.',
+        cause,
+      });
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import type { BlockDevice } from '../../build/disk/block-device.ts';
+import { readGpt } from '../../build/disk/gpt.ts';
+import { readDisks } from '../host/disks.ts';
+import { type Mount, readMounts } from '../host/mounts.ts';
+import { readAttribute, readNames, readNumber, readTarget, readText } from '../host/read.ts';
+import type { DiskFacts, ImageFacts, MachineFacts, OldPartition, Transport } from './facts.ts';
+import { MEDIUM } from './medium.ts';
+import { findSignatures } from './signatures.ts';
+
+/** Bytes of the sectors that /sys counts in, whatever the disk's own are. */
+const SECTOR = 512;
+
+/** Reads disks without claiming them. */
+export type OpenToRead = (path: string) => Promise<BlockDevice & AsyncDisposable>;
+
+export interface FactsOptions {
+  image: ImageFacts;
+  openToRead: OpenToRead;
+  /** Folder in which proc and sys are. */
+  root?: string;
+  /** As Node calls it. */
+  architecture?: NodeJS.Architecture;
+}
+
+/** What is known of this machine and its disks now. @throws ExplainedError if a disk cannot be read */
+export async function readMachine({
+  image,
+  openToRead,
+  root = '/',
+  architecture = process.arch,
+}: FactsOptions): Promise<MachineFacts> {
+  const mounts = await readMounts(root);
+  const disks: DiskFacts[] = [];
+  for (const { path, model, serial, size, readOnly } of await readDisks(root)) {
+    const folder = join(root, 'sys/block', kernelName(path));
+    const above = await devicesAbove(root, folder);
+    const sectorSize = (await readNumber(join(folder, 'queue/logical_block_size'))) ?? SECTOR;
+    const found = await look(path, { folder, openToRead });
+    const places = await usesOf(root, [folder, ...above.folders], mounts);
+    disks.push({
+      path,
+      model,
+      serial,
+      wwn: await wwnOf(folder),
+      bytes: size,
+      sectorSize,
+      transport: await transportOf(folder, kernelName(path)),
+      readOnly,
+      isMedium: places.some((place) => place === `mounted at ${MEDIUM}`),
+      uses: places.filter((place) => place !== `mounted at ${MEDIUM}`),
+      holders: above.made,
+      ...found,
+    });
+  }
+  const hasEfi = (await readNames(join(root, 'sys/firmware/efi'))).length > 0;
+  return { firmware: hasEfi ? 'uefi' : 'bios', hasBios: architecture === 'x64', image, disks };
+}
+
+function kernelName(path: string): string {
+  return path.slice('/dev/'.length).replaceAll('/', '!');
+}
+
+/** What is on a disk. */
+async function look(
+  path: string,
+  { folder, openToRead }: { folder: string; openToRead: OpenToRead },
+): Promise<Pick<DiskFacts, 'partitions' | 'guid' | 'contents'>> {
+  await using device = await openToRead(path);
+  const table = await readGpt(device);
+  const partitions = table?.partitions ?? (await kernelPartitions(folder));
+  return {
+    partitions,
+    guid: table?.guid ?? null,
+    contents: await findSignatures(device, partitions),
+  };
+}
+
+/** Partitions as the kernel has them, of a table of any kind. */
+async function kernelPartitions(folder: string): Promise<OldPartition[]> {
+  const partitions: OldPartition[] = [];
+  for (const name of await readNames(folder)) {
+    const number = await readNumber(join(folder, name, 'partition'));
+    const start = await readNumber(join(folder, name, 'start'));
+    const sectors = await readNumber(join(folder, name, 'size'));
+    if (number === null || start === null || sectors === null) continue;
+    const place = { offset: start * SECTOR, bytes: sectors * SECTOR };
+    partitions.push({ number, name: '', guid: '', type: '', ...place });
+  }
+  return partitions;
+}
+
+/**
+ * Partitions of a disk and what is made of them, and of that.
+ * @returns folders in sys of all; names of those that can be taken apart, in the order in which this is to be done
+ */
+async function devicesAbove(
+  root: string,
+  disk: string,
+): Promise<{ folders: string[]; made: string[] }> {
+  const folders: string[] = [];
+  const made: string[] = [];
+  const climb = async (folder: string) => {
+    for (const name of await readNames(join(folder, 'holders'))) {
+      const holder = join(root, 'sys/block', name);
+      if (made.includes(name)) continue;
+      await climbAll(holder);
+      folders.push(holder);
+      if (!made.includes(name)) made.push(name);
+    }
+  };
+  const climbAll = async (folder: string) => {
+    await climb(folder);
+    for (const name of await readNames(folder)) {
+      const partition = join(folder, name);
+      if ((await readNumber(join(partition, 'partition'))) === null) continue;
+      folders.push(partition);
+      await climb(partition);
+    }
+  };
+  await climbAll(disk);
+  return { folders, made };
+}
+
+/** What devices are used for that only whoever did it can end. */
+async function usesOf(
+  root: string,
+  folders: readonly string[],
+  mounts: readonly Mount[],
+): Promise<string[]> {
+  const uses: string[] = [];
+  const swaps = await readText(join(root, 'proc/swaps'));
+  const loops = await loopDevices(root);
+  for (const folder of folders) {
+    const number = await readAttribute(join(folder, 'dev'));
+    const path = `/dev/${folder.split('/').at(-1)?.replaceAll('!', '/')}`;
+    const numbers = [
+      number,
+      ...loops.filter(({ file }) => file === path).map((loop) => loop.number),
+    ];
+    for (const mount of mounts) {
+      const own = numbers.includes(mount.device) || mount.source === path;
+      const use = `mounted at ${mount.path}`;
+      if (own && !uses.includes(use)) uses.push(use);
+    }
+    if (swaps.split('\n').some((line) => line.startsWith(`${path} `))) uses.push(`swap on ${path}`);
+  }
+  return uses;
+}
+
+/** Loop devices, and the file or device that each of them is. */
+async function loopDevices(
+  root: string,
+): Promise<{ number: string | null; file: string | null }[]> {
+  const names = (await readNames(join(root, 'sys/block'))).filter((name) => /^loop\d+$/.test(name));
+  const loops = names.map(async (name) => {
+    const folder = join(root, 'sys/block', name);
+    const file = await readAttribute(join(folder, 'loop/backing_file'));
+    return { number: await readAttribute(join(folder, 'dev')), file };
+  });
+  return (await Promise.all(loops)).filter(({ file }) => file !== null);
+}
+
+async function wwnOf(folder: string): Promise<string | null> {
+  const wwn =
+    (await readAttribute(join(folder, 'device/wwid'))) ??
+    (await readAttribute(join(folder, 'wwid')));
+  return wwn?.replaceAll(/[^\x20-\x7e]+/g, '?').replaceAll(/ +/g, ' ') ?? null;
+}
+
+async function transportOf(folder: string, name: string): Promise<Transport> {
+  if (name.startsWith('nvme')) return 'nvme';
+  if (name.startsWith('mmcblk')) return 'mmc';
+  const place = (await readTarget(folder)) ?? '';
+  if (/\/usb\d+\//.test(place)) return 'usb';
+  if (/\/ata\d+\//.test(place)) return 'sata';
+  if (/\/virtio\d+\//.test(place)) return 'virtio';
+  return /\/(expander|end_device)-/.test(place) ? 'sas' : 'other';
+}

@@ -1,0 +1,97 @@
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { powerOff, restart } from '../../console/appliance/power.ts';
+import { runProgram } from '../../console/kit/run.ts';
+import { messageOf } from '../../error.ts';
+import { endingSignal } from '../../process/command-line.ts';
+import { planText, progressText } from '../describe.ts';
+import { InstallError } from '../error.ts';
+import { findAnswer, isInstallMode, retireAnswer } from '../find-answer.ts';
+import type { Progress } from '../install.ts';
+import type { Report } from '../report.ts';
+import { finish, isInstalling, Session, sayOnConsole } from '../session.ts';
+import type { Deps, Watch } from './deps.ts';
+import { installerProgram } from './program.ts';
+
+const FOLDER = '/run/quantix/installer';
+/** There is one unattended attempt a boot: what failed is not tried again and again. */
+const ATTEMPTED = `${FOLDER}/attempted`;
+/** Has console-launch start the console although the kernel was told to install. */
+const LIVE = `${FOLDER}/live`;
+
+/** Exit status for what cannot begin: no terminal. */
+const USAGE = 2;
+
+/** Runs the installer's screens on this process's terminal. @returns exit status */
+export async function runInstaller(): Promise<number> {
+  const { stdin: input, stdout: output, stderr } = process;
+  if (!input.isTTY || !output.isTTY) {
+    stderr.write('qx-install: this is no terminal; see qx-install --help\n');
+    return USAGE;
+  }
+  return runProgram(installerProgram('Installer', thisSystem()), { input, output }, endingSignal());
+}
+
+function thisSystem(): Deps {
+  const session = (signal: AbortSignal) => Session.open(signal);
+  return {
+    isInstalling,
+    look: async (signal) => (await session(signal)).look(),
+    plan: async (answer, signal) => (await session(signal)).plan(answer),
+    carryOut: async (plan, answer, { onProgress, signal }) =>
+      (await session(signal)).carryOut(plan, { answer, onProgress, signal, tell: () => undefined }),
+    carryOutAnswer,
+    restart,
+    powerOff,
+    useLive: async () => {
+      await mkdir(FOLDER, { recursive: true, mode: 0o700 });
+      await writeFile(LIVE, '');
+    },
+  };
+}
+
+async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | null> {
+  if (!(await isInstallMode()) || (await isThere(ATTEMPTED))) return null;
+  try {
+    const found = await findAnswer(signal);
+    if (found === null) return null;
+    await mkdir(FOLDER, { recursive: true, mode: 0o700 });
+    await writeFile(ATTEMPTED, '');
+    const { answer } = found;
+    const session = await Session.open(signal);
+    const planned = await session.plan(answer);
+    if ('reasons' in planned) throw new InstallError({ what: planned.reasons.join('; ') });
+    await sayOnConsole(
+      `install: by ${found.where}`,
+      ...planText(planned.plan).map((one) => `install: ${one}`),
+    );
+    const report = await session.carryOut(planned.plan, {
+      answer,
+      signal,
+      tell: (sentence) => void sayOnConsole(`install: ${sentence}`),
+      onProgress: aloud(onProgress),
+    });
+    if (report.problem === null) await finish(answer, await retireAnswer(found), signal);
+    return report;
+  } catch (error) {
+    await sayOnConsole(`install: nothing was installed: ${messageOf(error)}`);
+    throw error;
+  }
+}
+
+/** Tells progress on all consoles, too. */
+function aloud(onProgress: (progress: Progress) => void): (progress: Progress) => void {
+  let told = '';
+  return (progress) => {
+    const text = progressText(progress);
+    if (text !== told) void sayOnConsole(`install: ${text}`);
+    told = text;
+    onProgress(progress);
+  };
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,89 @@
+import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { liveConfiguration, withConfiguration } from '../../../../apps/installer/configuration.ts';
+import { temporaryFolder } from '../../folder.ts';
+
+const HASH = `$6$salt$${'a'.repeat(86)}`;
+
+/** A system with these files. */
+async function systemWith(files: Record<string, string>): Promise<string> {
+  const root = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), text);
+  }
+  return root;
+}
+
+/** What a configuration has, as text. */
+function texts(files: ReadonlyMap<string, Buffer>): Record<string, string> {
+  return Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString()]));
+}
+
+test('what is kept is carried over, but not what belongs to one installation or one boot', async () => {
+  const root = await systemWith({
+    'quantix/hostname': 'node7\n',
+    'quantix/network/eth0.conf': 'METHOD=dhcp\n',
+    'quantix/node/node.key': 'key',
+    'quantix/install.yaml': 'disk: {serial: X}',
+    'quantix/install.json': '{}',
+    'quantix/reset': 'node7',
+    'quantix/network/eth1.conf.rejected': 'nonsense',
+    'quantix/.before/0.1.0/hostname': 'old',
+    'quantix/lost+found/x': '',
+    'etc/shadow': 'root::20780:0:99999:7:::\n',
+  });
+  await symlink('/etc/passwd', join(root, 'quantix/link'));
+  expect(texts(await liveConfiguration(root))).toEqual({
+    hostname: 'node7\n',
+    'network/eth0.conf': 'METHOD=dhcp\n',
+    'node/node.key': 'key',
+  });
+});
+
+test('what was set for this session only, for there was no place to keep it, is kept', async () => {
+  const root = await systemWith({
+    'etc/quantix/network/eth0.conf': 'IP_ADDRESS=10.0.0.7\nPREFIX=24\n',
+    'etc/shadow': `daemon:*:1::::::\nroot:${HASH}:20780:0:99999:7:::\n`,
+    'etc/ssh/authorized_keys.d/root': 'ssh-ed25519 AAAA\n',
+  });
+  expect(texts(await liveConfiguration(root))).toEqual({
+    'network/eth0.conf': 'IP_ADDRESS=10.0.0.7\nPREFIX=24\n',
+    'auth/shadow': `root:${HASH}\n`,
+    'ssh/authorized_keys': 'ssh-ed25519 AAAA\n',
+  });
+});
+
+test('a system without any configuration hands none over; one that is too large is told', async () => {
+  expect(await liveConfiguration(await temporaryFolder())).toEqual(new Map());
+  const root = await systemWith({ 'quantix/vdc/large': '' });
+  await truncate(join(root, 'quantix/vdc/large'), 33 * 1024 ** 2);
+  await expect(liveConfiguration(root)).rejects.toThrow(/more than 33554432 bytes \(.*large\)/);
+});
+
+test('what an answer says stands in place of what was carried over', () => {
+  const carried = new Map(
+    ['hostname', 'network/eth0.conf', 'node/node.key', 'ssh/enabled', 'keyboard'].map((name) => [
+      name,
+      Buffer.from('old'),
+    ]),
+  );
+  const files = withConfiguration(carried, {
+    hostname: 'node8',
+    'password-hash': HASH,
+    'ssh-keys': ['ssh-ed25519 A', 'ssh-ed25519 B'],
+    ssh: false,
+    network: { static: { IP_ADDRESS: '10.0.0.8', PREFIX: '24' } },
+    join: { 'control-plane': 'https://qvdc.example', token: 'qxj1.x' },
+  });
+  expect(texts(files)).toEqual({
+    hostname: 'node8\n',
+    keyboard: 'old',
+    'auth/shadow': `root:${HASH}\n`,
+    'ssh/authorized_keys': 'ssh-ed25519 A\nssh-ed25519 B\n',
+    'network/static.conf': 'IP_ADDRESS=10.0.0.8\nPREFIX=24\n',
+    'node/node.yaml': 'controlPlane: https://qvdc.example\njoinToken: qxj1.x\n',
+  });
+  expect(texts(withConfiguration(carried, {}))).toEqual(texts(carried));
+});

@@ -1,0 +1,126 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readMachine } from '../../../../apps/installer/read-facts.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { soil } from './dirty.ts';
+import { GIB, MIB, machineWith } from './machines.ts';
+import { MemoryDisk } from './memory-disk.ts';
+
+const PCI = 'sys/devices/pci0000:00/0000:00:1f.2';
+
+/** What /sys and /proc say of a machine with a SATA disk in LVM, a stick that it runs from, and an NVMe disk. */
+async function plant(): Promise<string> {
+  const root = await temporaryFolder();
+  const put = async (path: string, text: string) => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  };
+  const link = async (path: string, target: string) => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await symlink(join(root, target), join(root, path));
+  };
+  const disk = async (
+    folder: string,
+    name: string,
+    device: string,
+    facts: Record<string, string>,
+  ) => {
+    await mkdir(join(root, device), { recursive: true });
+    for (const [attribute, text] of Object.entries(facts))
+      await put(`${folder}/${attribute}`, text);
+    await link(`${folder}/device`, device);
+    await link(`sys/block/${name}`, folder);
+  };
+  const sda = `${PCI}/ata1/host0/target0:0:0/0:0:0:0/block/sda`;
+  await disk(sda, 'sda', dirname(dirname(sda)), {
+    size: String((20 * GIB) / 512),
+    dev: '8:0',
+    ro: '0',
+    'queue/logical_block_size': '512',
+    'sda1/partition': '1',
+    'sda1/start': '2048',
+    'sda1/size': String(GIB / 512),
+    'sda1/dev': '8:1',
+    'sda1/holders/dm-0/dev': '253:0',
+  });
+  await put(`${dirname(dirname(sda))}/wwid`, 'naa.5000c500d1e2f304\n');
+  await put(`${dirname(dirname(sda))}/model`, 'ST4000NM000A\n');
+  await put('sys/devices/virtual/block/dm-0/dev', '253:0');
+  await link('sys/block/dm-0', 'sys/devices/virtual/block/dm-0');
+  const sdb =
+    'sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1:1.0/host1/target1:0:0/1:0:0:0/block/sdb';
+  await disk(sdb, 'sdb', dirname(dirname(sdb)), {
+    size: String((4 * GIB) / 512),
+    dev: '8:16',
+    removable: '1',
+    'queue/logical_block_size': '512',
+  });
+  const nvme = 'sys/devices/pci0000:00/0000:00:1d.0/nvme/nvme0/nvme0n1';
+  await disk(nvme, 'nvme0n1', dirname(nvme), {
+    size: String((40 * GIB) / 512),
+    dev: '259:0',
+    wwid: 'eui.0025385b71b01f2a\n',
+    'queue/logical_block_size': '4096',
+  });
+  await put(`${dirname(nvme)}/serial`, 'S64GNE0R911111      \n');
+  await put('sys/devices/virtual/block/loop0/dev', '7:0');
+  await put('sys/devices/virtual/block/loop0/loop/backing_file', '/dev/sdb\n');
+  await link('sys/block/loop0', 'sys/devices/virtual/block/loop0');
+  await put(
+    'proc/self/mountinfo',
+    [
+      '30 1 7:0 / /run/quantix/medium ro - iso9660 /dev/loop0 ro',
+      '31 1 253:0 / /srv rw - ext4 /dev/mapper/a-b rw',
+    ].join('\n'),
+  );
+  await put('proc/swaps', 'Filename Type Size Used Priority\n/dev/nvme0n1 partition 1 0 -2\n');
+  await put('sys/firmware/efi/fw_platform_size', '64');
+  return root;
+}
+
+test('disks are told with what is on them, what is made of them, and what uses them', async () => {
+  const disks = new Map([
+    ['/dev/sda', new MemoryDisk(20 * GIB)],
+    ['/dev/sdb', new MemoryDisk(4 * GIB)],
+    ['/dev/nvme0n1', new MemoryDisk(40 * GIB, 4096)],
+  ]);
+  soil(disks.get('/dev/sda') ?? new MemoryDisk(MIB), 'LVM', { offset: MIB, bytes: GIB });
+  const machine = await readMachine({
+    image: machineWith([]).image,
+    root: await plant(),
+    architecture: 'x64',
+    openToRead: async (path) => disks.get(path) ?? Promise.reject(new Error(path)),
+  });
+  expect(machine.firmware).toBe('uefi');
+  const [nvme, sda, sdb] = machine.disks;
+  expect(machine.disks).toHaveLength(3);
+  expect(sda).toMatchObject({
+    path: '/dev/sda',
+    model: 'ST4000NM000A',
+    wwn: 'naa.5000c500d1e2f304',
+    transport: 'sata',
+    sectorSize: 512,
+    holders: ['dm-0'],
+    uses: ['mounted at /srv'],
+    partitions: [{ number: 1, offset: MIB, bytes: GIB }],
+    isMedium: false,
+  });
+  expect(sda?.contents.map(({ name }) => name)).toContain('LVM');
+  expect(sdb).toMatchObject({
+    path: '/dev/sdb',
+    transport: 'usb',
+    isMedium: true,
+    uses: [],
+    contents: [],
+  });
+  expect(nvme).toMatchObject({
+    path: '/dev/nvme0n1',
+    serial: 'S64GNE0R911111',
+    wwn: 'eui.0025385b71b01f2a',
+    sectorSize: 4096,
+    bytes: 40 * GIB,
+    transport: 'nvme',
+    uses: ['swap on /dev/nvme0n1'],
+  });
+});
