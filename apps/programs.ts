@@ -21,6 +21,7 @@ function interpreted(program: Promise<Program>): Promise<Program> {
 
 /** The programs, each loaded when it is called: what the others import costs it nothing. */
 export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
+  'qx-disk': () => import('./disk/main.ts'),
   'qx-node': () => interpreted(import('./agent/main.ts')),
   'qx-console': () => interpreted(import('./console/qx-console.ts')),
   'qx-dcui': () => interpreted(import('./console/qx-dcui.ts')),

@@ -176,7 +176,7 @@ export default defineProfile({
       'quantix-guests',
     ],
   },
-  programs: ['qx-node', 'qx-console', 'qx-install', 'qx-support', 'qx-update'],
+  programs: ['qx-disk', 'qx-node', 'qx-console', 'qx-install', 'qx-support', 'qx-update'],
   overlays: ['common', 'quantix-os'],
   cmdline,
   kernel,

@@ -130,7 +130,7 @@ export default defineProfile({
     ...runlevels,
     default: ['acpid', 'dbus', 'chronyd', 'postgresql', 'etcd', 'redis', 'qx-controlplane'],
   },
-  programs: ['qx-dcui', 'qx-controlplane', 'qx-install', 'qx-support', 'qx-update'],
+  programs: ['qx-disk', 'qx-dcui', 'qx-controlplane', 'qx-install', 'qx-support', 'qx-update'],
   overlays: ['common', 'qvdc'],
   cmdline,
   kernel,

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { startImage } from '../../../../apps/disk/start-image.ts';
+import { type BlockDevice, sliceDevice } from '../../../../build/disk/block-device.ts';
+import { deriveGuids, isDerivedGuid } from '../../../../build/disk/derived-guid.ts';
+import { readGpt } from '../../../../build/disk/gpt.ts';
+import { partitionOf } from '../../../../build/disk/layout.ts';
+import { readLayout } from '../../../../build/disk/read-layout.ts';
+import { readTrailer } from '../../../../build/disk/slot-trailer.ts';
+import { writeInstalledDisk } from '../../../../build/disk/write-installed-disk.ts';
+import { DISK_BYTES, installRequest, smallLayout, TRAILER } from '../../disk/installed.ts';
+import { MemoryDevice } from '../../disk/memory-device.ts';
+
+const MIB = 1024 * 1024;
+
+/** A disk image, written to a disk of another size. */
+async function imageOn(bytes: number, sectorSize: number): Promise<MemoryDevice> {
+  const image = new MemoryDevice(DISK_BYTES, sectorSize);
+  const layout = smallLayout(image);
+  const newGuid = deriveGuids('an image');
+  const guid = newGuid();
+  const partitions = layout.partitions.map((one) => ({ ...one, guid: newGuid() }));
+  await writeInstalledDisk(image, installRequest({ ...layout, guid, partitions }));
+  const disk = new MemoryDevice(bytes, sectorSize);
+  for (const { offset, bytes: piece } of image.written()) await disk.write(offset, piece);
+  return disk;
+}
+
+/** What is of interest of a disk that was started: file systems that were made, and its table. */
+async function start(disk: MemoryDevice) {
+  const made: string[] = [];
+  const started = await startImage(disk, async ({ name, bytes }) => {
+    made.push(`${name} ${bytes / MIB}`);
+  });
+  return { started, made, gpt: await readGpt(disk) };
+}
+
+test.each([512, 4096])(
+  'the first start gives data the whole disk, and draws every identifier anew, sectors of %d bytes',
+  async (sectorSize) => {
+    const disk = await imageOn(2048 * MIB, sectorSize);
+    const before = await readGpt(disk);
+    expect(before?.bothCopies).toBe(false);
+    const { started, made, gpt } = await start(disk);
+    expect(started).toBe(true);
+    expect(gpt?.bothCopies).toBe(true);
+    const data = gpt?.partitions.at(-1);
+    const end = (data?.offset ?? 0) + (data?.bytes ?? 0);
+    expect(2048 * MIB - end).toBeLessThanOrEqual(MIB);
+    expect(made).toEqual(['QUANTIX-CFG 256', `QUANTIX-DATA ${(data?.bytes ?? 0) / MIB}`]);
+    const guids = [gpt?.guid ?? '', ...(gpt?.partitions ?? []).map(({ guid }) => guid)];
+    expect(guids.filter(isDerivedGuid)).toEqual([]);
+    expect(new Set(guids).size).toBe(guids.length);
+    const layout = await readLayout(disk);
+    if (layout === undefined) throw new Error('the disk is none of an appliance');
+    const { offset, bytes } = partitionOf(layout, 'a');
+    expect(await readTrailer(sliceDevice(disk, offset, bytes))).toEqual(TRAILER);
+    expect(await start(disk)).toEqual({ started: false, made: [], gpt });
+  },
+);
+
+test('a disk that is no larger than the image is started as well', async () => {
+  const { started, gpt } = await start(await imageOn(DISK_BYTES, 512));
+  expect([started, gpt?.bothCopies, isDerivedGuid(gpt?.guid ?? '')]).toEqual([true, true, false]);
+});
+
+test('a disk that is smaller, or none of an appliance, is left alone', async () => {
+  const empty = new MemoryDevice(DISK_BYTES, 512);
+  await expect(start(empty)).rejects.toThrow('no disk of an appliance');
+  expect([...empty.written()]).toEqual([]);
+});
+
+test('a first start that ends early, wherever, is done anew by the next one', async () => {
+  for (let writes = 0; writes < 20; writes += 1) {
+    const disk = await imageOn(1024 * MIB, 512);
+    let left = writes;
+    const cut: BlockDevice = {
+      ...{ sectorSize: disk.sectorSize, bytes: disk.bytes, flush: async () => undefined },
+      read: (offset, length) => disk.read(offset, length),
+      write: async (offset, data) => {
+        if (left === 0) throw new Error('power is gone');
+        left -= 1;
+        await disk.write(offset, data);
+      },
+    };
+    const whole = await startImage(cut, async () => undefined).catch(() => 'cut');
+    expect(await readLayout(disk)).toBeDefined();
+    if (whole !== 'cut') return expect(writes).toBeGreaterThan(4);
+    const { started, gpt } = await start(disk);
+    // The last write that matters is the one of the disk's identifier; what is behind it is a copy.
+    if (started) expect(gpt?.bothCopies).toBe(true);
+    expect(isDerivedGuid(gpt?.guid ?? '')).toBe(false);
+  }
+  expect.unreachable('it never comes to its end');
+});
