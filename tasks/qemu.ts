@@ -50,7 +50,7 @@ export async function runInQemu(
       medium:
         kind === 'cdrom'
           ? { as: 'cdrom', image: file }
-          : { as: 'disk', bus: 'virtio', image: file, format: layout },
+          : { as: 'disk', bus: 'virtio', image: file, format: layout, isKept: 'until end' },
     };
     const variables = await freshVariables(directory, machine);
     const access = { by: 'terminal', window } as const;

@@ -44,11 +44,11 @@ export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
 
 /**
  * What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. What is written to a
- * disk stays only if it is kept.
+ * disk stays only if it is kept, be it until QEMU ends.
  */
 export type Medium =
   | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
-  | ({ as: 'disk'; image: string; format?: Disk['format']; isKept?: boolean } & Pick<
+  | ({ as: 'disk'; image: string; format?: Disk['format']; isKept?: boolean | 'until end' } & Pick<
       Disk,
       'bus' | 'sectorSize'
     >)
@@ -148,6 +148,8 @@ function kernel(medium: Medium): string[] {
 interface Drive extends Disk {
   id: string;
   cd: boolean;
+  /** Whether what is written is dropped when QEMU ends. */
+  isDropped?: boolean;
   /** Further properties of the device. */
   properties: string;
 }
@@ -164,7 +166,8 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
     file: image,
     format: medium.as === 'disk' ? (medium.format ?? 'raw') : 'raw',
     bus: medium.as === 'kernel' ? ata : (medium.bus ?? ata),
-    readOnly: medium.as !== 'disk' || medium.isKept !== true,
+    readOnly: medium.as !== 'disk' || (medium.isKept ?? false) === false,
+    isDropped: medium.as === 'disk' && medium.isKept === 'until end',
     ...(medium.as === 'disk' && medium.sectorSize && { sectorSize: medium.sectorSize }),
     id: 'medium',
     cd: medium.as !== 'disk',
@@ -191,7 +194,7 @@ function ataPort(board: Board, index: number): string {
 }
 
 function driveArguments(drive: Drive, ata: string): string[] {
-  const { file, format, bus, readOnly, id, cd, properties, sectorSize } = drive;
+  const { file, format, bus, readOnly, isDropped, id, cd, properties, sectorSize } = drive;
   const sectors =
     sectorSize === undefined
       ? ''
@@ -206,7 +209,7 @@ function driveArguments(drive: Drive, ata: string): string[] {
   };
   // These cannot be read-only; what a guest writes to them is dropped when it ends.
   const kept = !cd && (bus === 'ata' || bus === 'nvme') ? ',snapshot=on' : ',readonly=on';
-  const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : ''}`;
+  const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : isDropped ? ',snapshot=on' : ''}`;
   return [
     ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${more}`],
     ...['-device', `${devices[bus]},drive=${id},${properties}${sectors}`],

@@ -1,19 +1,18 @@
 import { expect, test } from 'vitest';
-import { buildImage } from './build-images.ts';
-import { boot, untilReady } from './story.ts';
+import { boot, imageOf, untilReady } from './story.ts';
 
 /**
  * The way to boot that no other story has. Others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35` from an
  * AHCI CD under UEFI (quantix-os.test.ts), from a SATA disk under both (config-drive.test.ts), from a USB stick with FAT
  * under UEFI (hardware.test.ts); QvDC with two processors from an AHCI CD under UEFI, from a virtio-scsi CD under BIOS and
  * from NVMe under UEFI (qvdc.test.ts); medium.test.ts has those that differ in nothing but where the medium is. The disk
- * here is a qcow2.
+ * here is read-only.
  */
 test('QvDC boots unattended under BIOS from a disk, says that it is ready, and that it forgets: it has no disk for data', async () => {
-  const image = await buildImage('qvdc', '--format', 'qcow2');
+  const { iso: image } = imageOf('qvdc');
   await using story = await boot(
     'qvdc-bios-disk',
-    { firmware: 'bios', medium: { as: 'disk', bus: 'virtio', image, format: 'qcow2' } },
+    { firmware: 'bios', medium: { as: 'disk', bus: 'virtio', image } },
     'nobody',
   );
   await untilReady(story);

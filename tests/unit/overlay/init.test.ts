@@ -445,6 +445,50 @@ describe('the medium', () => {
   });
 });
 
+describe('a disk image', () => {
+  /** What init does with the disk that it booted from: its table begins with this GUID, as it stands there. */
+  async function started(guid: string, sector: number, words: string): Promise<string> {
+    const folder = await temporaryFolder();
+    const table = Buffer.alloc(2 * sector);
+    table.write(guid, sector + 56, 'hex');
+    await writeFile(join(folder, 'vda'), table);
+    await mkdir(join(folder, 'sys/class/block/vda/queue'), { recursive: true });
+    await writeFile(join(folder, 'sys/class/block/vda/queue/logical_block_size'), `${sector}\n`);
+    const text = [
+      `SYS=sys; boot_disk=vda slot=a; chroot() { echo "chroot $*" >&3; ${words}; }`,
+      'sync() { :; }; reboot() { echo "reboot $*"; }',
+      'start_image 3>&1; echo on',
+    ];
+    return inInit(folder, text.join('\n'));
+  }
+
+  const DERIVED = '00112233445566878899aabbccddeeff';
+  const FIRST = [
+    'say first start of this disk image: its partitions are made, and the machine starts again',
+    'chroot /root /usr/sbin/qx-disk start-image vda',
+  ];
+
+  test.each([512, 4096])(
+    'that was never started becomes the machine’s, sectors of %d',
+    async (sector) => {
+      expect((await started(DERIVED, sector, ':')).split('\n')).toEqual([
+        ...FIRST,
+        'reboot -f',
+        'on',
+      ]);
+    },
+  );
+
+  test('that cannot be written is told, and the machine goes on without', async () => {
+    const told = (await started(DERIVED, 512, 'echo no; return 1')).split('\n');
+    expect(told).toEqual([...FIRST, 'say the partitions cannot be made: no', 'on']);
+  });
+
+  test('that was started, or a disk that was installed, is left as it is', async () => {
+    expect(await started('00112233445566478899aabbccddeeff', 512, ':')).toBe('on');
+  });
+});
+
 describe('where no medium is found', () => {
   /** Name of a PCI device → its class, and whether a driver has it. */
   type Devices = Record<string, readonly [string, driven: boolean]>;

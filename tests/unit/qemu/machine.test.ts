@@ -120,6 +120,22 @@ test('disks are on the buses they are meant for, each with a serial number', () 
   );
 });
 
+test('a disk that a machine boots from is written as it is said to be, and has sectors as it is said', () => {
+  const booted = (more: object) => {
+    const medium = { as: 'disk', bus: 'nvme', image: '/d', ...more } as const;
+    return [values('-drive', { medium })[0], values('-device', { medium })[1]];
+  };
+  const drive = 'if=none,id=medium,format=raw,file=/d';
+  const device = 'nvme,drive=medium,bootindex=1,serial=medium';
+  expect(booted({})).toEqual([`${drive},snapshot=on`, device]);
+  expect(booted({ bus: 'virtio' })[0]).toBe(`${drive},readonly=on`);
+  expect(booted({ isKept: 'until end' })[0]).toBe(`${drive},snapshot=on`);
+  expect(booted({ isKept: true, sectorSize: 4096 })).toEqual([
+    drive,
+    `${device},logical_block_size=4096,physical_block_size=4096`,
+  ]);
+});
+
 test('a port of this host leads into the guest, from this host only', () => {
   const forwards = [{ hostPort: 2222, guestAddress: '10.0.2.15', guestPort: 22 }];
   expect(values('-netdev', { forwards })).toEqual([
