@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { type Staging, stage } from '../../apps/update/stage.ts';
+import { systemClock } from '../../apps/watch/clock.ts';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { writeBootState } from '../../build/disk/boot-state.ts';
 import type { DiskLayout, Slot } from '../../build/disk/layout.ts';
 import { planLayout } from '../../build/disk/plan-layout.ts';
-import { clearTrailer, type SlotTrailer, writeTrailer } from '../../build/disk/slot-trailer.ts';
-import { verifyImage, writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
+import type { SlotTrailer } from '../../build/disk/slot-trailer.ts';
+import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
+import type { Release } from '../../build/release/release.ts';
 import { Random } from '../fuzz/random.ts';
 import { installRequest, trailerOf } from '../unit/disk/installed.ts';
 import type { Story } from './cut.ts';
@@ -83,18 +86,39 @@ export interface Updater {
   writeState: typeof writeBootState;
 }
 
-/** The order of writes that an update has to keep. */
+/** How `qx-update` does it. */
 export const RIGHT: Updater = {
   async stage(device, layout, { slot, name }) {
-    const part = partOf(device, layout, slot);
-    await clearTrailer(part);
-    await writeImage(part, name);
-    await part.flush();
-    await verifyImage(part, { trailer: trailer(name) });
-    await writeTrailer(part, trailer(name));
+    const image = IMAGES[name];
+    const staging: Staging = {
+      target: { efi: partOf(device, layout, 'efi'), slot: partOf(device, layout, slot) },
+      accepted: { release: releaseOf(name), envelope: `signed ${name}` },
+      source: {
+        name: 'memory',
+        async *openImage(_, { offset }) {
+          for (let at = offset; at < image.length; at += 100_000) {
+            yield image.subarray(at, at + 100_000);
+          }
+        },
+      },
+      clock: systemClock,
+      signal: new AbortController().signal,
+      flushEvery: 400_000,
+      pieceBytes: 150_000,
+    };
+    await stage(staging);
   },
   writeState: writeBootState,
 };
+
+function releaseOf(name: ImageName): Release {
+  const { product, version, base, architecture, buildId, imageBytes, sha256 } = trailer(name);
+  return {
+    ...{ format: 1, product, version, base, architecture, buildId, channel: 'stable' },
+    ...{ serial: 1, floor: 0, issued: '2026-01-01T00:00:00Z', expires: '2027-01-01T00:00:00Z' },
+    image: { path: `images/${sha256}.iso`, bytes: imageBytes, sha256 },
+  };
+}
 
 /** Writes an image in pieces. */
 export async function writeImage(part: BlockDevice, name: ImageName): Promise<void> {

@@ -16,7 +16,11 @@ export const BUGS: Readonly<Record<string, Partial<Updater>>> = {
     async stage(device, layout, to) {
       const state = { good: to.slot === 'a' ? 'b' : 'a', trial: to.slot, left: 3 } as const;
       await writeBootState(partOf(device, layout, 'efi'), state);
-      await RIGHT.stage(device, layout, to);
+      const part = partOf(device, layout, to.slot);
+      await clearTrailer(part);
+      await writeImage(part, to.name);
+      await part.flush();
+      await writeTrailer(part, trailer(to.name));
     },
   },
   'no flush': {
