@@ -76,6 +76,7 @@ where it is not well. docs/updating.md tells how.
   --background        stage while this command ends; status tells how far it is
   of activate and rollback:
   --minutes N         for how long it must be well to be confirmed; 5 if absent
+  --patience N        minutes that it has to become well, besides those; 15 if absent
   --no-restart        leave the restart to somebody
   of rollback:
   --with-configuration  and have the configuration that the version before left
@@ -97,6 +98,7 @@ const OPTIONS = {
   budget: { type: 'string' },
   background: { type: 'boolean', default: false },
   minutes: { type: 'string', default: '5' },
+  patience: { type: 'string', default: '15' },
   'no-restart': { type: 'boolean', default: false },
   'with-configuration': { type: 'boolean', default: false },
 } as const;
@@ -111,6 +113,7 @@ interface Values {
   budget?: string | undefined;
   background: boolean;
   minutes: string;
+  patience: string;
   'no-restart': boolean;
   'with-configuration': boolean;
 }
@@ -121,9 +124,9 @@ const OF_COMMAND: Readonly<Record<string, readonly (keyof Values)[]>> = {
   server: ['channel'],
   check: ['from', 'server', 'ca', 'tls-name', 'channel', 'json'],
   stage: ['from', 'server', 'ca', 'tls-name', 'channel', 'budget', 'background'],
-  activate: ['minutes', 'no-restart'],
+  activate: ['minutes', 'patience', 'no-restart'],
   confirm: [],
-  rollback: ['minutes', 'no-restart', 'with-configuration'],
+  rollback: ['minutes', 'patience', 'no-restart', 'with-configuration'],
   settle: [],
 };
 
@@ -180,7 +183,7 @@ function expectOptions(command: string | undefined, values: Values): void {
       !allowed.includes(name) &&
       (typeof values[name] === 'boolean'
         ? values[name]
-        : name !== 'minutes' && values[name] !== undefined),
+        : !['minutes', 'patience'].includes(name) && values[name] !== undefined),
   );
   if (wrong !== undefined) throw new UsageError(`--${wrong} is not of ${command}`);
   if ((values.ca === undefined) !== (values['tls-name'] === undefined)) {
@@ -357,12 +360,15 @@ async function activateStaged(values: Values): Promise<number> {
   return 0;
 }
 
-async function wanted({ minutes }: Values, signal: AbortSignal) {
-  if (!/^\d{1,4}$/.test(minutes) || Number(minutes) > 1440) {
-    throw new UsageError('--minutes is a number up to 1440');
+async function wanted({ minutes, patience }: Values, signal: AbortSignal) {
+  for (const number of [minutes, patience]) {
+    if (!/^\d{1,4}$/.test(number) || Number(number) > 1440) {
+      throw new UsageError('--minutes and --patience are numbers up to 1440');
+    }
   }
   return {
     minutes: Number(minutes),
+    patience: Number(patience),
     controlPlane: await reachesControlPlane(signal),
     now: new Date(),
   };

@@ -19,6 +19,8 @@ const trialSchema = z.strictObject({
   controlPlane: z.boolean(),
   /** Minutes that it must be well for. */
   minutes: z.number().min(0).max(1440),
+  /** Minutes that it has to become well, besides those. */
+  patience: z.number().min(0).max(1440).default(15),
   /** The kernel's number of the boot in which it was activated: no trial has begun before another one. */
   activatedIn: z.string(),
   /** What was wrong with it when it was last looked at. */

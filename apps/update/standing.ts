@@ -30,10 +30,8 @@ export interface Machine {
   restart: () => Promise<void>;
 }
 
-/** Milliseconds that a version on trial has to become well, besides those that it must be well for. */
-const PATIENCE = 15 * 60_000;
-/** Minutes that a version whose activation is not remembered must be well for. */
-const USUAL_MINUTES = 5;
+/** Minutes that a version must be well for, and has to become so, where its activation is not remembered. */
+const USUAL = { minutes: 5, patience: 15 };
 
 /**
  * Refuses to change anything on a machine whose boot loader and whose disk do not agree, or that is on trial.
@@ -97,6 +95,8 @@ export interface Activation {
   to: 'staged' | 'before';
   /** Minutes that it must be well for before it is confirmed. */
   minutes: number;
+  /** Minutes that it has to become well, besides those. */
+  patience: number;
   /** Whether the control plane is reached now. */
   controlPlane: boolean;
   /** Whether the configuration becomes again what the other version left, where it was kept. */
@@ -138,6 +138,7 @@ export async function activate(
     }),
     controlPlane: activation.controlPlane,
     minutes: activation.minutes,
+    patience: activation.patience,
     activatedIn: machine.bootId,
     problems: [],
   };
@@ -230,15 +231,16 @@ export async function settle(
     return 'booted by hand';
   }
   const trial = record.trial?.slot === booted ? record.trial : null;
-  const hold = (trial?.minutes ?? USUAL_MINUTES) * 60_000;
+  const { minutes, patience } = trial ?? USUAL;
+  const [hold, deadline] = [minutes * 60_000, (minutes + patience) * 60_000];
   tell(
-    `${machine.running.version} is on trial: it is confirmed when it was well for ${hold / 60_000} minutes`,
+    `${machine.running.version} is on trial: it is confirmed when it was well for ${minutes} minutes`,
   );
-  await onDeadline?.(hold + PATIENCE);
+  await onDeadline?.(deadline);
   const problems = await awaitHealth({
     probe: probeFor(trial),
     hold,
-    deadline: hold + PATIENCE,
+    deadline,
     clock,
     signal,
     onProblems: (found) => {

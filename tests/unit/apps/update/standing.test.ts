@@ -38,7 +38,13 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 const signal = new AbortController().signal;
-const WANTED: Activation = { to: 'staged', minutes: 5, controlPlane: false, now: new Date() };
+const WANTED: Activation = {
+  to: 'staged',
+  minutes: 5,
+  patience: 15,
+  controlPlane: false,
+  now: new Date(),
+};
 
 async function staged(booted: Slot, accepted = releaseOf(imageOf('0.2.0')), version = '0.2.0') {
   const { efi, slots } = world.open(booted);
