@@ -73,13 +73,27 @@ async function withLoop(
 ): Promise<void> {
   // Cleaning up is not given up when the installation is.
   const always = new AbortController().signal;
-  const loop = await program('losetup', ['-f'], always);
-  await program('losetup', ['-o', String(offset), loop, path], always);
+  const loop = await attach(path, offset, always);
   try {
     await work(loop);
     await program('sync', [], always);
   } finally {
     await program('losetup', ['-d', loop], always);
+  }
+}
+
+/** Times that a loop device is looked for: between looking and taking it another program may take it. */
+const ATTEMPTS = 10;
+
+async function attach(path: string, offset: number, signal: AbortSignal): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const loop = await program('losetup', ['-f'], signal);
+    try {
+      await program('losetup', ['-o', String(offset), loop, path], signal);
+      return loop;
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+    }
   }
 }
 
