@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { assertInside, type BlockDevice } from '../../build/disk/block-device.ts';
-import { ExplainedError } from '../error.ts';
+import { ExplainedError, messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 import { run } from '../process/run.ts';
 
@@ -94,7 +94,7 @@ async function numberIn(file: string): Promise<number> {
 function opened(handle: FileHandle, path: string, shape: Shape): OpenedBlockDevice {
   const { sectorSize, bytes, isDevice } = shape;
   const failed = (doing: string, cause: unknown) => {
-    const what = `the disk gives errors: ${doing} failed with ${codeOf(cause)}`;
+    const what = `the disk gives errors: ${doing} failed with ${codeOf(cause) ?? messageOf(cause)}`;
     return new ExplainedError({ what, where: path, fix: 'Replace it.', cause });
   };
   const close = () => handle.close();
@@ -112,7 +112,8 @@ function opened(handle: FileHandle, path: string, shape: Shape): OpenedBlockDevi
           .catch((cause: unknown) => {
             throw failed(`reading byte ${offset + done}`, cause);
           });
-        if (bytesRead === 0) throw failed(`reading byte ${offset + done}`, { code: 'end of file' });
+        if (bytesRead === 0)
+          throw failed(`reading byte ${offset + done}`, new Error('end of file'));
         done += bytesRead;
       }
       return buffer;

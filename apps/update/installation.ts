@@ -4,7 +4,7 @@ import { readGpt } from '../../build/disk/gpt.ts';
 import { PARTITION_NUMBERS, type Slot } from '../../build/disk/layout.ts';
 import { openBlockDevice } from '../disk/open-block-device.ts';
 import { parseOsRelease } from '../host/os-release.ts';
-import { readNames, readNumber, readText } from '../host/read.ts';
+import { readAttribute, readNames, readNumber, readText } from '../host/read.ts';
 import { type Running, UpdateRefusal } from './accept.ts';
 
 /** Devices of an installed system's disk. */
@@ -46,29 +46,67 @@ const NO_DISKS = /^(loop|ram|zram|fd|nbd|dm-|md|sr)/;
 /**
  * The disk that this system was booted from; `null` where it runs from its medium.
  * @param root folder in which dev, proc and sys are
- * @throws UpdateRefusal if it is not the disk that the boot loader spoke of
+ * @throws UpdateRefusal if it is not the disk that the boot loader spoke of, or a copy of it is there, too
  */
 export async function findInstallation(root = '/'): Promise<Installation | null> {
   const from = parseBootedFrom(await readText(join(root, 'proc/cmdline')));
   if (from === null) return null;
-  const disks = (await readNames(join(root, 'sys/block'))).filter((name) => !NO_DISKS.test(name));
-  for (const disk of disks) {
-    const partitions = await partitionsOf(join(root, 'dev', disk));
-    const index = partitions.findIndex(({ guid }) => guid === from.partition);
-    if (index < 0) continue;
-    const number = PARTITION_NUMBERS[from.slot];
-    if (partitions[index]?.number !== number) {
-      throw new UpdateRefusal({
-        what: `the boot loader says that it booted slot ${from.slot}, and the system comes from partition ${partitions[index]?.number} of ${disk}, which is not that`,
-        fix: 'Another boot loader or another disk was used: choose this disk in the firmware, or install anew.',
-      });
-    }
-    return await devicesOf(disk, from.slot, root);
+  const found = await disksWith(from.partition, root);
+  const [first, second] = found;
+  if (first === undefined) {
+    throw new UpdateRefusal({
+      what: `no disk has the partition ${from.partition}, which this system was booted from`,
+      fix: 'The disk was taken out, or does not answer: `dmesg` tells.',
+    });
+  }
+  if (second !== undefined) {
+    throw new UpdateRefusal({
+      what: `${found.map(({ disk }) => disk).join(' and ')} both have the partition ${from.partition}: one is a copy of the other, and nobody knows which one was booted`,
+      fix: 'Take the copy out of this machine.',
+    });
+  }
+  if (first.number === PARTITION_NUMBERS[from.slot]) {
+    return await devicesOf(first.disk, from.slot, root);
   }
   throw new UpdateRefusal({
-    what: `no disk has the partition ${from.partition}, which this system was booted from`,
-    fix: 'The disk was taken out, or does not answer: `dmesg` tells.',
+    what: `the boot loader says that it booted slot ${from.slot}, and the system comes from partition ${first.number} of ${first.disk}, which is not that`,
+    fix: 'Another boot loader or another disk was used: choose this disk in the firmware, or install anew.',
   });
+}
+
+/** Disks that have a partition, each once by whatever many paths it is reached, and its number there. */
+async function disksWith(
+  partition: string,
+  root: string,
+): Promise<readonly { disk: string; number: number }[]> {
+  const names = (await readNames(join(root, 'sys/block'))).filter((name) => !NO_DISKS.test(name));
+  const found: { disk: string; number: number }[] = [];
+  const known = new Set<string>();
+  for (const disk of names) {
+    // Of what sleeps or hangs the kernel is asked first.
+    if (!(await hasSlots(join(root, 'sys/block', disk)))) continue;
+    const one = (await partitionsOf(join(root, 'dev', disk))).find(
+      ({ guid }) => guid === partition,
+    );
+    if (one === undefined) continue;
+    const folder = join(root, 'sys/block', disk);
+    const wwid =
+      (await readAttribute(join(folder, 'device/wwid'))) ??
+      (await readAttribute(join(folder, 'wwid'))) ??
+      disk;
+    if (!known.has(wwid)) found.push({ disk, number: one.number });
+    known.add(wwid);
+  }
+  return found;
+}
+
+/** Whether a disk has partitions that are named as slots are, as far as the kernel knows. @param folder in sys */
+async function hasSlots(folder: string): Promise<boolean> {
+  for (const name of await readNames(folder)) {
+    const event = await readText(join(folder, name, 'uevent'));
+    if (/^PARTNAME=.*-[AB]$/m.test(event)) return true;
+  }
+  return false;
 }
 
 async function partitionsOf(device: string): Promise<readonly { guid: string; number: number }[]> {
