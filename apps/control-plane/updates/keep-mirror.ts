@@ -3,13 +3,15 @@ import { type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
+import { type Clock, systemClock } from '../../watch/clock.ts';
 import type { Config } from '../config.ts';
 import { mirror } from './mirror.ts';
 import type { PinnedRelease } from './tree.ts';
 
-/** Milliseconds between two looks at the update server, and after a failure. */
+/** Milliseconds between two looks at the update server; after a failure, which is doubled with each more; and at most. */
 const LOOK_EVERY = 30 * 60_000;
 const RETRY_AFTER = 2 * 60_000;
+const LONGEST_WAIT = 6 * 60 * 60_000;
 
 /** How the mirroring of a line stands. */
 export interface MirrorState {
@@ -34,6 +36,7 @@ export interface KeepMirrorOptions {
   readonly readPinned: () => Promise<readonly PinnedRelease[]>;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  readonly clock?: Clock;
 }
 
 /** The lines that a configuration names. */
@@ -47,12 +50,14 @@ export function linesOf({ products, channels, architectures }: Config['updates']
 
 /** Asks the update server again and again for each line, and brings what is new; without a server nothing is done. */
 export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
-  const { updates, log, signal } = options;
+  const { updates, log, signal, clock = systemClock } = options;
   const states = new Map<string, MirrorState>();
   const news = new AutoResetEvent();
+  const failures = new Map<string, number>();
+  const due = new Map<string, number>();
   const bring = async (upstream: string, line: ReleaseLine) => {
     const { folder, keys, limitGiB } = updates;
-    const name = releasePath(line).replace('/release.json', '');
+    const name = nameOf(line);
     const before = states.get(name)?.problem;
     let problem: string | undefined;
     try {
@@ -70,14 +75,34 @@ export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
       if (problem !== before) log.warning(`updates: ${problem}`);
     }
     states.set(name, { line, askedAt: new Date(), problem });
+    // An image that is damaged over there is not to be brought every two minutes for ever.
+    failures.set(name, problem === undefined ? 0 : (failures.get(name) ?? 0) + 1);
+    due.set(name, clock.elapsed() + waitAfter(failures.get(name) ?? 0));
   };
   const work = async () => {
     const { upstream } = updates;
     while (upstream !== undefined && !signal.aborted) {
-      for (const line of linesOf(updates)) if (!signal.aborted) await bring(upstream, line);
-      const isWell = [...states.values()].every(({ problem }) => problem === undefined);
-      await news.wait(isWell ? LOOK_EVERY : RETRY_AFTER, signal);
+      for (const line of linesOf(updates)) {
+        const isDue = (due.get(nameOf(line)) ?? 0) <= clock.elapsed();
+        if (isDue && !signal.aborted) await bring(upstream, line);
+      }
+      const next = Math.min(...due.values(), clock.elapsed() + LOOK_EVERY);
+      await news.wait(Math.max(0, next - clock.elapsed()), signal, clock);
     }
   };
-  return { states: () => [...states.values()], look: () => news.set(), ended: work() };
+  const look = () => {
+    due.clear();
+    news.set();
+  };
+  return { states: () => [...states.values()], look, ended: work() };
+}
+
+function nameOf(line: ReleaseLine): string {
+  return releasePath(line).replace('/release.json', '');
+}
+
+/** Milliseconds until a line is asked for again, after so many failures in a row. */
+function waitAfter(failures: number): number {
+  if (failures === 0) return LOOK_EVERY;
+  return Math.min(RETRY_AFTER * 2 ** (failures - 1), LONGEST_WAIT);
 }

@@ -1,8 +1,8 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MirrorRequest, mirror } from '../../../../../apps/control-plane/updates/mirror.ts';
 import { updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
 import { pin, readKept, sweep } from '../../../../../apps/control-plane/updates/tree.ts';
@@ -63,7 +63,13 @@ test('what was brought of an image is not asked for again after the connection b
     breaks -= 1;
     const headers = { 'content-length': bytes.length - Number(from) };
     response.writeHead(from === '0' ? 200 : 206, headers);
-    response.write(bytes.subarray(Number(from), Number(from) + 20_000), () => response.destroy());
+    const to = Number(from) + 20_000;
+    response.write(bytes.subarray(Number(from), to));
+    // What was sent and not written yet is lost with the connection, as it may be.
+    const part = join(tree, `${release.image.path}.part`);
+    void vi
+      .waitFor(() => expect(statSync(part).size).toBe(to), { timeout: 10_000 })
+      .finally(() => response.destroy());
     return true;
   };
   for (let round = 0; round < 3; round += 1) {
