@@ -1,6 +1,11 @@
 import { ExplainedError } from '../error.ts';
-import { CommandError } from '../process/command-error.ts';
-import { expectOperands, print, refuseCommand, runCommandLine } from '../process/command-line.ts';
+import {
+  endingSignal,
+  expectOperands,
+  print,
+  refuseCommand,
+  runCommandLine,
+} from '../process/command-line.ts';
 import { makeExt4 } from './make-ext4.ts';
 import { openBlockDevice } from './open-block-device.ts';
 import { startImage } from './start-image.ts';
@@ -26,13 +31,14 @@ export async function main(args: string[]): Promise<number> {
       program: 'qx-disk',
       help: HELP,
       options: {},
-      isExplained: (error) => error instanceof ExplainedError || error instanceof CommandError,
+      isExplained: (error) => error instanceof ExplainedError,
       run: async ({ command, operands }) => {
         if (command !== 'start-image') refuseCommand(command);
         expectOperands(operands, 1);
         const [path = ''] = operands;
+        const signal = endingSignal();
         await using device = await openBlockDevice(path, { write: true });
-        const started = await startImage(device, (partition) => makeExt4(path, partition));
+        const started = await startImage(device, (partition) => makeExt4(path, partition, signal));
         return print(started ? `${path} is this machine's disk\n` : `${path} was started before\n`);
       },
     },

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { BOOT_FILES_FOLDER, readBootFiles } from '../../build/disk/boot-files.ts';
+import { makeExt4 } from '../disk/make-ext4.ts';
 import { openBlockDevice } from '../disk/open-block-device.ts';
-import { makeExt4, putFiles } from './file-systems.ts';
+import { putFiles } from './file-systems.ts';
 import type { Machinery } from './install.ts';
 import { MEDIUM, type Medium, readImage } from './medium.ts';
 import { readMachine } from './read-facts.ts';

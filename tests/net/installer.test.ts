@@ -3,10 +3,11 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeExt4 } from '../../apps/disk/make-ext4.ts';
 import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { answerFor } from '../../apps/installer/answer.ts';
 import type { DiskFacts } from '../../apps/installer/facts.ts';
-import { makeExt4, putFiles } from '../../apps/installer/file-systems.ts';
+import { putFiles } from '../../apps/installer/file-systems.ts';
 import { install, type Machinery } from '../../apps/installer/install.ts';
 import { readImage } from '../../apps/installer/medium.ts';
 import { planInstall } from '../../apps/installer/plan.ts';
