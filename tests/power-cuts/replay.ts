@@ -159,6 +159,14 @@ interface Likeness {
 interface Waiting extends LogEntry {
   /** For each likeness: for each unit, whether it equals the image's; null if the request is elsewhere. */
   equal: (Uint8Array | null)[];
+  /** Whether it is all in an image, in configuration or in data: nothing there is read for a forecast. */
+  isContent: boolean;
+}
+
+/** Units of a request that were chosen; null for all. */
+interface Picked {
+  request: Waiting;
+  units: Uint8Array | null;
 }
 
 class ReplayedDisk implements Disposable {
@@ -172,12 +180,12 @@ class ReplayedDisk implements Disposable {
   readonly #names: ReadonlyMap<string, string>;
   readonly #likenesses: Likeness[];
   #waiting: Waiting[] = [];
+  /** Whether two requests that wait have written the same units. */
+  #hasOverlaps = false;
   /** Chosen units outside the images: unit → place in the log; null for zeros. */
   #chosen = new Map<number, number | null>();
-  /** Chosen units of images: by likeness, unit → whether it equals. */
-  #chosenEqual: Map<number, boolean>[] = [];
-  /** What was chosen, to be written: request, and which of its units. */
-  #picked: { request: Waiting; units: Uint8Array }[] = [];
+  /** What was chosen, in order. */
+  #picked: Picked[] = [];
 
   static async open(recording: Recording, log: WriteLog, work: string): Promise<ReplayedDisk> {
     const bytes = statSync(recording.end).size;
@@ -289,7 +297,11 @@ class ReplayedDisk implements Disposable {
         result.set(this.#compare(likeness, from, part), from - unit);
         return result;
       });
-      const request = { ...entry, equal };
+      const request = { ...entry, equal, isContent: !this.touchesTables(entry) };
+      const [begin, end] = [entry.offset, entry.offset + entry.bytes];
+      this.#hasOverlaps ||= this.#waiting.some(
+        ({ offset, bytes }) => begin < offset + bytes && end > offset,
+      );
       // It waits on, as what lies below those before it must not come back.
       if (entry.forced) this.#settle(request);
       this.#waiting.push(request);
@@ -299,6 +311,7 @@ class ReplayedDisk implements Disposable {
     const own = entry.bytes > 0 ? this.#waiting.splice(-1) : [];
     for (const request of this.#waiting) this.#settle(request);
     this.#waiting = own;
+    this.#hasOverlaps = false;
   }
 
   #contentOf({ data, bytes }: LogEntry): Buffer {
@@ -325,58 +338,56 @@ class ReplayedDisk implements Disposable {
 
   /** Whether an entry is outside images, configuration and data. */
   touchesTables({ offset, bytes }: LogEntry): boolean {
-    const inside = (from: number, size: number) => offset >= from && offset + bytes <= from + size;
-    return !this.#layout.partitions.some(
-      (one) => /^(a|b|configuration|data)$/.test(one.role) && inside(one.offset, one.bytes),
-    );
+    const most = Math.max(...this.#likenesses.map((likeness) => likeness.bytes));
+    const image = Math.ceil(most / this.#recording.sectorSize) * this.#recording.sectorSize;
+    return !this.#layout.partitions.some((one) => {
+      const isSlot = one.role === 'a' || one.role === 'b';
+      if (!isSlot && one.role !== 'configuration' && one.role !== 'data') return false;
+      const size = isSlot ? image : one.bytes;
+      return offset >= one.offset && offset + bytes <= one.offset + size;
+    });
   }
 
   chooseNone(): void {
     this.#chosen = new Map();
-    this.#chosenEqual = this.#likenesses.map(() => new Map());
     this.#picked = [];
   }
 
   chooseAll(): void {
-    this.#pick((units) => units.fill(1));
+    this.#pick(() => null);
   }
 
   /** Some of what waits: any units, whole requests, or all up to a request that is torn. */
   choose(random: Random): void {
     const [way, share] = [random.below(4), 1 + random.below(9)];
     const last = random.below(this.#waiting.length + 1);
+    this.chooseNone();
     if (way === 3 && random.below(2) === 0) return;
-    this.#pick((units, index) => {
-      if (way === 1) units.fill(random.below(10) < share ? 1 : 0);
-      else if (way >= 2 && index !== last) units.fill(index < last ? 1 : 0);
-      else
-        for (let at = 0; at < units.length; at += 1) units[at] = random.below(10) < share ? 1 : 0;
+    const some = (count: number) => {
+      const units = new Uint8Array(count);
+      for (let at = 0; at < count; at += 1) units[at] = random.below(10) < share ? 1 : 0;
+      return units;
+    };
+    this.#pick((count, index) => {
+      if (way === 1) return random.below(10) < share ? null : undefined;
+      if (way >= 2 && index !== last) return index < last ? null : undefined;
+      return some(count);
     });
   }
 
-  #pick(fill: (units: Uint8Array, index: number) => void): void {
+  /** @param units gives those that are chosen of a request; null for all, undefined for none */
+  #pick(units: (count: number, index: number) => Uint8Array | null | undefined): void {
     this.chooseNone();
     for (const [index, request] of this.#waiting.entries()) {
-      const units = new Uint8Array(request.bytes / UNIT);
-      if (request.forced) units.fill(1);
-      else fill(units, index);
-      this.#picked.push({ request, units });
+      const count = request.bytes / UNIT;
+      const chosen = request.forced ? null : units(count, index);
+      if (chosen === undefined) continue;
+      this.#picked.push({ request, units: chosen });
+      if (request.isContent) continue;
       const first = request.offset / UNIT;
-      const isImage = request.equal.some((equal) => equal !== null);
-      for (let at = 0; at < units.length; at += 1) {
-        if (units[at] === 0) continue;
-        if (
-          !isImage ||
-          !this.#likenesses.some(({ from, to }) => first + at >= from && first + at < to)
-        ) {
-          this.#chosen.set(first + at, request.data === null ? null : request.data + at * UNIT);
-        }
-        for (const [number, likeness] of this.#likenesses.entries()) {
-          const equal = request.equal[number];
-          if (equal === null || equal === undefined) continue;
-          if (first + at < likeness.from || first + at >= likeness.to) continue;
-          this.#chosenEqual[number]?.set(first + at, equal[at] === 1);
-        }
+      for (let at = 0; at < count; at += 1) {
+        if (chosen?.[at] === 0) continue;
+        this.#chosen.set(first + at, request.data === null ? null : request.data + at * UNIT);
       }
     }
   }
@@ -384,10 +395,7 @@ class ReplayedDisk implements Disposable {
   #slotContent(slot: Slot): SlotContent {
     for (const [number, likeness] of this.#likenesses.entries()) {
       if (likeness.slot !== slot) continue;
-      let { differing } = likeness;
-      for (const [unit, is] of this.#chosenEqual[number] ?? []) {
-        differing += (likeness.equal[unit - likeness.from] ?? 0) - (is ? 1 : 0);
-      }
+      const differing = this.#differing(likeness, number);
       if (differing === 0) return { sha256: likeness.sha256 };
     }
     // Where an ISO 9660 file system has its descriptor; without it GRUB finds no file.
@@ -397,12 +405,36 @@ class ReplayedDisk implements Disposable {
       : 'parts';
   }
 
+  /** Units of a slot that differ from an image's, with what was chosen. */
+  #differing({ from, to, equal: durable, differing }: Likeness, number: number): number {
+    const now = new Map<number, number>();
+    const seen: [number, number][] = [];
+    let result = differing;
+    for (const { request, units } of this.#picked) {
+      const equal = request.equal[number];
+      if (equal === null || equal === undefined) continue;
+      const first = request.offset / UNIT;
+      const [begin, end] = [Math.max(first, from), Math.min(first + equal.length, to)];
+      // Where requests overlap, the last one counts.
+      const overlaps = seen.some(([one, other]) => begin < other && end > one);
+      seen.push([begin, end]);
+      for (let unit = begin; unit < end; unit += 1) {
+        if (units?.[unit - first] === 0) continue;
+        const is = equal[unit - first] ?? 0;
+        const before = (overlaps ? now.get(unit) : undefined) ?? durable[unit - from] ?? 0;
+        result += before - is;
+        if (this.#hasOverlaps) now.set(unit, is);
+      }
+    }
+    return result;
+  }
+
   /** A unit as chosen. @param inImage whether it is of an image, of which only what was picked is known */
   #unit(unit: number, inImage = false): Buffer {
     if (inImage) {
       for (const { request, units } of this.#picked.toReversed()) {
         const at = unit - request.offset / UNIT;
-        if (at < 0 || at >= units.length || units[at] === 0) continue;
+        if (at < 0 || at >= request.bytes / UNIT || units?.[at] === 0) continue;
         return request.data === null
           ? Buffer.alloc(UNIT)
           : this.#log.read(request.data + at * UNIT, UNIT);
@@ -470,9 +502,9 @@ class ReplayedDisk implements Disposable {
       const [from, to] = [request.offset, request.offset + request.bytes];
       if (to <= offset || from >= offset + bytes) continue;
       const content = this.#contentOf(request);
-      for (let at = 0; at < units.length; at += 1) {
+      for (let at = 0; at < content.length / UNIT; at += 1) {
         const place = from + at * UNIT - offset;
-        if (units[at] === 0 || place < 0 || place >= bytes) continue;
+        if (units?.[at] === 0 || place < 0 || place >= bytes) continue;
         writeSync(target, content, at * UNIT, UNIT, place);
       }
     }
