@@ -50,7 +50,7 @@ export type Medium =
   | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
   | ({ as: 'disk'; image: string; format?: Disk['format']; isKept?: boolean | 'until end' } & Pick<
       Disk,
-      'bus' | 'sectorSize'
+      'bus' | 'sectorSize' | 'writeLog'
     >)
   | { as: 'kernel'; kernel: string; initramfs?: string; cmdline: string; cdrom?: string };
 
@@ -62,6 +62,15 @@ export interface Disk {
   readOnly?: boolean;
   /** Bytes of a sector: 512 if absent. */
   sectorSize?: 512 | 4096;
+  /** Keeps what the guest writes and flushes, in order, in the format of the kernel's dm-log-writes. */
+  writeLog?: WriteLogFile | undefined;
+}
+
+/** Where writes to a disk are logged. */
+export interface WriteLogFile {
+  file: string;
+  /** Whether it goes on with a log; else it begins one in an empty file. */
+  append?: boolean;
 }
 
 /** TCP to a port of the host is handed to an address and port of the guest. */
@@ -169,6 +178,7 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
     readOnly: medium.as !== 'disk' || (medium.isKept ?? false) === false,
     isDropped: medium.as === 'disk' && medium.isKept === 'until end',
     ...(medium.as === 'disk' && medium.sectorSize && { sectorSize: medium.sectorSize }),
+    ...(medium.as === 'disk' && { writeLog: medium.writeLog }),
     id: 'medium',
     cd: medium.as !== 'disk',
     // An NVMe disk must have a serial number.
@@ -194,7 +204,7 @@ function ataPort(board: Board, index: number): string {
 }
 
 function driveArguments(drive: Drive, ata: string): string[] {
-  const { file, format, bus, readOnly, isDropped, id, cd, properties, sectorSize } = drive;
+  const { bus, readOnly, isDropped, id, cd, properties, sectorSize } = drive;
   const sectors =
     sectorSize === undefined
       ? ''
@@ -211,9 +221,19 @@ function driveArguments(drive: Drive, ata: string): string[] {
   const kept = !cd && (bus === 'ata' || bus === 'nvme') ? ',snapshot=on' : ',readonly=on';
   const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : isDropped ? ',snapshot=on' : ''}`;
   return [
-    ...['-drive', `if=none,id=${id},format=${format},file=${escaped(file)}${more}`],
+    ...['-drive', `if=none,id=${id},${contentOf(drive)}${more}`],
     ...['-device', `${devices[bus]},drive=${id},${properties}${sectors}`],
   ];
+}
+
+/** Where a drive's content comes from, and goes to. */
+function contentOf({ file, format, writeLog, sectorSize = 512 }: Drive): string {
+  if (writeLog === undefined) return `format=${format},file=${escaped(file)}`;
+  const node = (name: string, driver: string, path: string) =>
+    `${name}.driver=${driver},${name}.file.driver=file,${name}.file.filename=${escaped(path)}`;
+  const more = `log-sector-size=${sectorSize},log-append=${writeLog.append === true ? 'on' : 'off'}`;
+  const nodes = [node('file', format, file), node('log', 'raw', writeLog.file)];
+  return ['driver=blklogwrites', ...nodes, more].join(',');
 }
 
 function network({ forwards = [], segment }: Machine): string[] {

@@ -175,3 +175,16 @@ test('machines on one segment hear each other by a port of this host alone, each
     'virtio-net-pci,netdev=net0,mac=52:54:00:77:00:01',
   );
 });
+
+test('what is written to a disk can be logged', () => {
+  const writeLog = { file: '/l,og' };
+  const log = 'log.driver=raw,log.file.driver=file,log.file.filename=/l,,og';
+  const more = { bus: 'virtio', sectorSize: 4096, writeLog } as const;
+  const disks = [{ file: '/d', format: 'qcow2', ...more }] as const;
+  expect(values('-drive', { disks })[1]).toBe(
+    `if=none,id=disk0,driver=blklogwrites,file.driver=qcow2,file.file.driver=file,file.file.filename=/d,${log},log-sector-size=4096,log-append=off`,
+  );
+  const booted = { as: 'disk', image: '/d', isKept: true, ...more } as const;
+  const medium = { ...booted, writeLog: { ...writeLog, append: true } };
+  expect(values('-drive', { medium })[0]).toMatch(/id=medium,driver=blklogwrites,.*append=on$/);
+});
