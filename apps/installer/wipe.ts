@@ -7,7 +7,9 @@ import { findSignatures, wipeRegions } from './signatures.ts';
 const PIECE = 1024 * 1024;
 
 /**
- * Writes zeros over everything by which a system would find what was on a disk, and reads it back.
+ * Writes zeros over everything by which a system would find what was on a disk, and reads it back. Its first
+ * sector, which a BIOS starts from, goes first, then the rest of its beginning, and the rest when these are on the medium as
+ * zeros: a power cut in the middle leaves nothing that half boots.
  * @param regions partitions that the disk had and will have
  * @throws InstallError if something is still there, or a sector keeps what it had; ExplainedError of the disk
  */
@@ -16,7 +18,10 @@ export async function wipeDisk(
   regions: readonly Region[],
   signal: AbortSignal,
 ): Promise<void> {
-  await zero(device, wipeRegions(device, regions), signal);
+  const [beginning, ...rest] = wipeRegions(device, regions);
+  await zero(device, [{ offset: 0, bytes: device.sectorSize }], signal);
+  if (beginning !== undefined) await zero(device, [beginning], signal);
+  await zero(device, rest, signal);
   const [left] = await findSignatures(device, regions);
   if (left !== undefined) {
     throw new InstallError({

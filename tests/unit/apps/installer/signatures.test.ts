@@ -47,7 +47,7 @@ describe('marks', () => {
         await wipeDisk(disk, [old], signal);
         expect(await findSignatures(disk, [old])).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: 12 },
     );
   });
 
@@ -109,6 +109,26 @@ describe('a wipe', () => {
     await expect(wipeDisk(disk, [], signal)).rejects.toThrow(
       /does not keep what is written to it, near byte 2097152/,
     );
+  });
+
+  test('takes away first what the disk boots by: a power cut later leaves nothing that half boots', async () => {
+    const disk = new MemoryDisk(8 * GIB);
+    const written: (number | 'flush')[] = [];
+    const recorded = {
+      sectorSize: 512,
+      bytes: disk.bytes,
+      read: (offset: number, length: number) => disk.read(offset, length),
+      write: (offset: number, data: Uint8Array) => {
+        written.push(offset);
+        return disk.write(offset, data);
+      },
+      flush: async () => void written.push('flush'),
+    };
+    await wipeDisk(recorded, [{ offset: 302 * MIB, bytes: GIB }], signal);
+    expect(written.slice(0, 2)).toEqual([0, 'flush']);
+    const flushed = written.indexOf('flush', 2);
+    expect(written.slice(0, flushed).every((at) => at === 'flush' || at < 16 * MIB)).toBe(true);
+    expect(written.slice(flushed).some((at) => Number(at) >= 302 * MIB)).toBe(true);
   });
 
   test('can be given up', async () => {
