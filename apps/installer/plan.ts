@@ -42,7 +42,7 @@ export function planInstall(machine: MachineFacts, answer: Answer, newGuid: () =
   if ('reasons' in chosen) return chosen;
   const { disk, remarks } = chosen;
   const own = isOwn(disk, machine.image.labelPrefix);
-  const keeps = own && answer['keep-data'];
+  const keeps = own && answer['keep-data'] && hasFileSystems(disk);
   const reasons = [...refusals(disk, machine)];
   const destroys = keeps ? [] : contentsOf(disk, own, machine.image.title);
   if (destroys.length > 0 && answer.erase !== proofOf(disk)) {
@@ -187,7 +187,25 @@ function partitionOf(disk: DiskFacts, role: PartitionRole) {
   return disk.partitions.find(({ number }) => number === PARTITION_NUMBERS[role]);
 }
 
+/**
+ * Whether there is something to keep: configuration, which is filled before the file system of data is made, and data. The
+ * power may have been cut in the middle of the first installation, before what it was given was kept anywhere.
+ */
+function hasFileSystems(disk: DiskFacts): boolean {
+  return (['configuration', 'data'] as const).every((role) => {
+    const partition = partitionOf(disk, role);
+    if (partition === undefined) return role === 'data';
+    const end = partition.offset + partition.bytes;
+    return disk.contents.some(
+      ({ name, offset }) => name === 'ext' && offset >= partition.offset && offset < end,
+    );
+  });
+}
+
 function contentsOf(disk: DiskFacts, own: boolean, title: string): string[] {
+  if (own && !hasFileSystems(disk)) {
+    return [`a ${title} whose installation was not finished, or whose file systems are damaged`];
+  }
   if (own) return [`a ${title} with its configuration and data`];
   const names = new Set(disk.contents.map(({ name }) => name));
   if (names.size === 0 && disk.partitions.length > 0) names.add('partitions');

@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { readGpt } from '../../build/disk/gpt.ts';
+import { ExplainedError } from '../error.ts';
 import { readDisks } from '../host/disks.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import { readAttribute, readNames, readNumber, readTarget, readText } from '../host/read.ts';
 import type { DiskFacts, ImageFacts, MachineFacts, OldPartition, Transport } from './facts.ts';
 import { MEDIUM } from './medium.ts';
 import { findSignatures } from './signatures.ts';
+
+const MIB = 1024 * 1024;
 
 /** Bytes of the sectors that /sys counts in, whatever the disk's own are. */
 const SECTOR = 512;
@@ -23,7 +26,7 @@ export interface FactsOptions {
   architecture?: NodeJS.Architecture;
 }
 
-/** What is known of this machine and its disks now. @throws ExplainedError if a disk cannot be read */
+/** What is known of this machine and its disks now. A disk that cannot be read is in use by that. */
 export async function readMachine({
   image,
   openToRead,
@@ -36,7 +39,7 @@ export async function readMachine({
     const folder = join(root, 'sys/block', kernelName(path));
     const above = await devicesAbove(root, folder);
     const sectorSize = (await readNumber(join(folder, 'queue/logical_block_size'))) ?? SECTOR;
-    const found = await look(path, { folder, openToRead });
+    const { problem, ...found } = await tryLook(path, { folder, openToRead });
     const places = await usesOf(root, [folder, ...above.folders], mounts);
     disks.push({
       path,
@@ -48,7 +51,7 @@ export async function readMachine({
       transport: await transportOf(folder, kernelName(path)),
       readOnly,
       isMedium: places.some((place) => place === `mounted at ${MEDIUM}`),
-      uses: places.filter((place) => place !== `mounted at ${MEDIUM}`),
+      uses: [...places.filter((place) => place !== `mounted at ${MEDIUM}`), ...problem],
       holders: above.made,
       ...found,
     });
@@ -61,19 +64,65 @@ function kernelName(path: string): string {
   return path.slice('/dev/'.length).replaceAll('/', '!');
 }
 
+type Looked = Pick<DiskFacts, 'partitions' | 'guid' | 'contents'>;
+
+/** What is on a disk; one that is broken keeps nobody from the others, and is not to be used itself. */
+async function tryLook(
+  path: string,
+  how: { folder: string; openToRead: OpenToRead },
+): Promise<Looked & { problem: string[] }> {
+  try {
+    return { ...(await look(path, how)), problem: [] };
+  } catch (error) {
+    if (!(error instanceof ExplainedError)) throw error;
+    const problem = [`it cannot be read: ${error.what}`];
+    return { partitions: await kernelPartitions(how.folder), guid: null, contents: [], problem };
+  }
+}
+
 /** What is on a disk. */
 async function look(
   path: string,
   { folder, openToRead }: { folder: string; openToRead: OpenToRead },
-): Promise<Pick<DiskFacts, 'partitions' | 'guid' | 'contents'>> {
+): Promise<Looked> {
   await using device = await openToRead(path);
   const table = await readGpt(device);
   const partitions = table?.partitions ?? (await kernelPartitions(folder));
+  const marks = await findSignatures(device, partitions);
+  const unknown =
+    marks.length === 0 && partitions.length === 0 ? await findData(device) : undefined;
   return {
     partitions,
     guid: table?.guid ?? null,
-    contents: await findSignatures(device, partitions),
+    contents: unknown === undefined ? marks : [{ name: 'unknown data', offset: unknown }],
   };
+}
+
+/** Where a disk that bears no mark is looked at for data: what it begins and ends with, and so many places between. */
+const [LOOK_BEGIN, LOOK_END, LOOK_PLACES, LOOK_BYTES] = [4 * MIB, MIB, 32, 64 * 1024];
+
+/**
+ * Where there is something on a disk of which nobody knows what it is, such as a database on the bare disk or what is
+ * encrypted without a header; undefined if it seems to be empty: the same byte everywhere.
+ */
+async function findData(device: BlockDevice): Promise<number | undefined> {
+  const { bytes } = device;
+  const step = Math.floor(bytes / LOOK_PLACES / LOOK_BYTES) * LOOK_BYTES;
+  const between = Array.from({ length: LOOK_PLACES }, (_, index) => index * step);
+  const regions = [
+    ...Array.from({ length: LOOK_BEGIN / LOOK_BYTES }, (_, index) => index * LOOK_BYTES),
+    ...between,
+    ...Array.from(
+      { length: LOOK_END / LOOK_BYTES },
+      (_, index) => bytes - LOOK_END + index * LOOK_BYTES,
+    ),
+  ];
+  for (const offset of regions) {
+    if (offset < 0 || offset + LOOK_BYTES > bytes) continue;
+    const piece = await device.read(offset, LOOK_BYTES);
+    if (!piece.equals(Buffer.alloc(LOOK_BYTES, piece[0]))) return offset;
+  }
+  return undefined;
 }
 
 /** Partitions as the kernel has them, of a table of any kind. */

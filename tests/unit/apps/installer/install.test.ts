@@ -69,7 +69,10 @@ class World {
         ]),
         bios: { boot: bootSector(), core: Buffer.alloc(30_000, 2) },
       }),
-      makeFileSystem: async (_, { name }) => void this.done.push(`make ${name}`),
+      makeFileSystem: async (_, { name, offset }) => {
+        this.device.put(offset + 1080, Buffer.from('53ef', 'hex'));
+        this.done.push(`make ${name}`);
+      },
       putFiles: async (_, { name }, files) =>
         void this.done.push(`${name}: ${[...files.keys()].join(' ')}`),
     };

@@ -22,7 +22,12 @@ function installed(changes: Partial<DiskFacts> = {}, prefix = 'QUANTIX'): DiskFa
   return disk({
     guid: layout.guid,
     partitions: layout.partitions.map(({ role: _, ...partition }) => partition),
-    contents: [{ name: 'GPT', offset: empty.sectorSize }],
+    contents: [
+      { name: 'GPT', offset: empty.sectorSize },
+      ...layout.partitions
+        .filter(({ role }) => role === 'configuration' || role === 'data')
+        .map(({ offset }) => ({ name: 'ext', offset: offset + 1080 })),
+    ],
     ...changes,
   });
 }
@@ -143,10 +148,25 @@ describe('an installation', () => {
     expect(expectPlan(machine, allowed).kind).toBe('install');
   });
 
+  test.each([
+    ['neither', 0],
+    ['no data', 1],
+  ])(
+    'that the power cut in its middle, with file systems for %s, has nothing to keep',
+    (_, made) => {
+      const before = installed();
+      const cut = { ...before, contents: before.contents.slice(0, 1 + made) };
+      const answer = bySerial('S45PNA0M500001');
+      expect(expectReasons(machineWith([cut]), answer)).toMatch(/installation was not finished/);
+      const allowed = { ...answer, erase: 'S45PNA0M500001' };
+      expect(expectPlan(machineWith([cut]), allowed).kind).toBe('install');
+    },
+  );
+
   test('of another product is foreign', () => {
     const machine = machineWith([installed({}, 'QVDC')]);
     expect(expectReasons(machine, bySerial('S45PNA0M500001'))).toMatch(
-      /holds GPT, which would be lost/,
+      /holds GPT, ext, which would be lost/,
     );
   });
 

@@ -2,6 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readMachine } from '../../../../apps/installer/read-facts.ts';
+import { ExplainedError } from '../../../../build/explained-error.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { soil } from './dirty.ts';
 import { GIB, MIB, machineWith } from './machines.ts';
@@ -123,4 +124,50 @@ test('disks are told with what is on them, what is made of them, and what uses t
     transport: 'nvme',
     uses: ['swap on /dev/nvme0n1'],
   });
+});
+
+/** What is told of a disk of the planted machine that is like this. */
+async function toldOf(nvme: MemoryDisk | Error) {
+  const disks = new Map<string, MemoryDisk | Error>([
+    ['/dev/sda', new MemoryDisk(20 * GIB)],
+    ['/dev/sdb', new MemoryDisk(4 * GIB)],
+    ['/dev/nvme0n1', nvme],
+  ]);
+  const { disks: told } = await readMachine({
+    image: machineWith([]).image,
+    root: await plant(),
+    architecture: 'x64',
+    openToRead: async (path) => {
+      const disk = disks.get(path) ?? new Error(path);
+      if (disk instanceof Error) throw disk;
+      return disk;
+    },
+  });
+  return told.find(({ path }) => path === '/dev/nvme0n1');
+}
+
+test.each([
+  ['at its beginning', 0],
+  ['behind a first MiB of nothing', MIB + 100 * 1024],
+  ['at its end', 40 * GIB - 4096],
+])(
+  'data of which nobody knows what it is, %s, is told: the disk is not empty',
+  async (_, offset) => {
+    const disk = new MemoryDisk(40 * GIB, 4096);
+    disk.put(offset, Buffer.from('pages of a database that lies on the bare disk'));
+    expect((await toldOf(disk))?.contents.map(({ name }) => name)).toEqual(['unknown data']);
+  },
+);
+
+test('a disk that is filled with one byte, as some are when they are erased, is empty', async () => {
+  const disk = new MemoryDisk(40 * GIB, 4096);
+  for (const offset of [0, 40 * GIB - 16 * MIB]) disk.put(offset, Buffer.alloc(16 * MIB, 0xff));
+  expect((await toldOf(disk))?.contents).toEqual([]);
+});
+
+test('a disk that cannot be read does not keep the others from being told; nothing is installed on it', async () => {
+  const broken = await toldOf(new ExplainedError({ what: 'the disk gives errors' }));
+  expect(broken?.uses).toEqual(
+    expect.arrayContaining([expect.stringContaining('it cannot be read: the disk gives errors')]),
+  );
 });
