@@ -22,7 +22,7 @@ export async function copyConfiguration(
   keep: readonly string[] = [],
 ): Promise<void> {
   const folder = join(configuration, BEFORE);
-  const copy = join(folder, version);
+  const copy = placeOf(configuration, version);
   const temporary = join(folder, `.${version}.tmp`);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -51,7 +51,7 @@ export async function copyConfiguration(
  * @throws UpdateRefusal if there is no copy of that version; DiskError
  */
 export async function restoreConfiguration(configuration: string, version: string): Promise<void> {
-  const copy = join(configuration, BEFORE, version);
+  const copy = placeOf(configuration, version);
   const names = await readdir(copy).catch((cause: unknown) => {
     throw new UpdateRefusal({
       what: `there is no copy of the configuration of ${version}`,
@@ -66,6 +66,12 @@ export async function restoreConfiguration(configuration: string, version: strin
     });
   }
   await syncFolder(configuration);
+}
+
+/** Where the copy of a version is. A version comes from a slot's trailer: it must not lead elsewhere. @throws UpdateRefusal */
+function placeOf(configuration: string, version: string): string {
+  if (/^[0-9A-Za-z][0-9A-Za-z.-]*$/.test(version)) return join(configuration, BEFORE, version);
+  throw new UpdateRefusal({ what: `${JSON.stringify(version)} is no name of a version` });
 }
 
 /** Copies files and folders, nothing else; each file is there whole or as it was before. */

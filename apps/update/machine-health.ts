@@ -42,9 +42,13 @@ export function machineProbe(expected: Expected): Probe {
   };
 }
 
-/** Services that do not run, or were started anew since the last look: one that crashes again and again runs, mostly. */
-async function serviceProblems(before: Map<string, number>): Promise<string[]> {
-  const needed = (await readServices()).filter(({ runlevels }) =>
+/**
+ * Services that do not run, or were started anew since the last look: one that crashes again and again runs, mostly.
+ * @param before how often each was started anew; updated
+ * @param root folder in which etc, proc and run are
+ */
+export async function serviceProblems(before: Map<string, number>, root = '/'): Promise<string[]> {
+  const needed = (await readServices(root)).filter(({ runlevels }) =>
     runlevels.some((level) => LASTING.includes(level)),
   );
   return needed.flatMap(({ name, state, restarts }) => {

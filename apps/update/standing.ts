@@ -257,7 +257,7 @@ export async function settle(
   return 'taken back';
 }
 
-/** Stays with what runs. @throws UpdateRefusal if it is confirmed already and nothing is left to do; ExplainedError */
+/** Stays with what runs; nothing is done if it is confirmed already. @throws UpdateRefusal, ExplainedError */
 export async function confirm(machine: Machine, disk: OpenInstallation): Promise<void> {
   const { configuration, tell, running } = machine;
   const trailer = await readTrailer(disk.slots[disk.booted]);
@@ -265,6 +265,11 @@ export async function confirm(machine: Machine, disk: OpenInstallation): Promise
     throw new UpdateRefusal({ what: `there is no whole image in slot ${disk.booted}` });
   }
   const record = await readRecord(configuration, tell);
+  const state = await readBootState(disk.efi);
+  if (state?.good === disk.booted && state.trial === null && record.trial === null) {
+    tell(`${running.version} is confirmed already`);
+    return;
+  }
   await writeBootState(disk.efi, { good: disk.booted, trial: null, left: 0 });
   await ratchet(machine, { disk, record });
   tell(`${running.version} is confirmed`);

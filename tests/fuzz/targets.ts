@@ -46,6 +46,7 @@ import { signedRelease } from './release-target.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
 import { definition, journal, qcow2, spec } from './task-targets.ts';
+import { update } from './update-target.ts';
 
 const keys = trustedKeys([[key.name, key.pem]]);
 const where = 'fuzz';
@@ -216,6 +217,7 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
+  update,
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
   ...[gpt, fat32, bootState, slotTrailer],
   program,

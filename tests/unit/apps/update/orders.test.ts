@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readRecord } from '../../../../apps/update/record.ts';
@@ -7,6 +8,7 @@ import type { BlockDevice } from '../../../../build/disk/block-device.ts';
 import { readBootState } from '../../../../build/disk/boot-state.ts';
 import type { Slot } from '../../../../build/disk/layout.ts';
 import { readTrailer } from '../../../../build/disk/slot-trailer.ts';
+import { must } from '../../../../build/error.ts';
 import { ExplainedError } from '../../../../build/explained-error.ts';
 import { DISK_BYTES } from '../../disk/installed.ts';
 import { MemoryDevice } from '../../disk/memory-device.ts';
@@ -43,7 +45,7 @@ class PowerCut extends Error {}
 async function live(steps: readonly (readonly [Step, number])[]): Promise<void> {
   const device = new MemoryDevice(DISK_BYTES, 512);
   await using world = await worldOn(device);
-  const versions: Record<Slot, string> = { a: '0.1.0', b: '' };
+  let running = '0.1.0';
   let booted: Slot = 'a';
   let [serial, floor] = [1, 0];
   const restart = async () => {
@@ -51,14 +53,18 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
     expect(slot).not.toBeNull();
     booted = slot ?? 'a';
     // Whatever is booted is whole.
-    const trailer = await readTrailer(world.open(booted).slots[booted]);
-    expect(trailer?.version).toBe(versions[booted]);
+    const own = world.open(booted).slots[booted];
+    const trailer = must(await readTrailer(own), 'trailer');
+    const sectors = await own.read(0, Math.ceil(trailer.imageBytes / 512) * 512);
+    const image = sectors.subarray(0, trailer.imageBytes);
+    expect(createHash('sha256').update(image).digest('hex')).toBe(trailer.sha256);
+    running = trailer.version;
   };
   for (const [step, writes] of steps) {
     const failing = failingAfter(device, writes);
     const disk = world.open(booted, failing);
     const other = booted === 'a' ? 'b' : 'a';
-    const machine = world.machine({ running: { ...RUNNING, version: versions[booted] } });
+    const machine = world.machine({ running: { ...RUNNING, version: running } });
     const wanted = { minutes: 1, patience: 1, controlPlane: false, now: new Date() };
     const judged = (problems: readonly string[]) =>
       settle(machine, {
@@ -73,7 +79,6 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
           if (state?.good !== booted) break;
           serial += 1;
           const version = `0.${serial}.0`;
-          versions[other] = version;
           const image = imageOf(version, 100_000);
           await stage({
             target: { efi: disk.efi, slot: disk.slots[other] },
@@ -113,7 +118,7 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
   // Left alone it comes to rest: on a slot that is good, with nothing on trial.
   for (let boots = 0; boots < 5; boots += 1) {
     await restart();
-    const machine = world.machine({ running: { ...RUNNING, version: versions[booted] } });
+    const machine = world.machine({ running: { ...RUNNING, version: running } });
     await settle(machine, {
       open: async () => world.open(booted),
       probeFor: () => async () => [],

@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { restoreConfiguration } from '../../../../apps/update/configuration-copy.ts';
 import { readRecord } from '../../../../apps/update/record.ts';
 import { stage } from '../../../../apps/update/stage.ts';
 import {
@@ -283,6 +284,12 @@ describe('an old version', () => {
     expect(await boot(device, world.layout)).toBe('b');
   });
 
+  test('cannot name a place outside of the copies', async () => {
+    await expect(restoreConfiguration(world.configuration, '../node')).rejects.toThrow(
+      '"../node" is no name of a version',
+    );
+  });
+
   test('has its configuration again if that is wished', async () => {
     await upToTwo({ floor: 0 });
     await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
@@ -297,6 +304,16 @@ describe('a slot that was chosen in the menu', () => {
     await staged('a');
     expect(await judged('b')).toBe('booted by hand');
     expect(await boot(device, world.layout)).toBe('a');
+  });
+
+  test('is no second confirmation where it is confirmed: what became of the last update stays', async () => {
+    await staged('a');
+    await tried();
+    await judged('b', ['qx-node is crashed']);
+    await boot(device, world.layout);
+    await judged('a');
+    await confirm(world.machine(), world.open('a'));
+    expect((await record()).last).toMatchObject({ result: 'taken-back' });
   });
 
   test('can be stayed with', async () => {

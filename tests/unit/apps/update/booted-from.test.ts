@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openBlockDevice } from '../../../../apps/disk/open-block-device.ts';
+import {
+  findInstallation,
+  openInstallation,
+  parseBootedFrom,
+  readRunning,
+} from '../../../../apps/update/installation.ts';
+import { type DiskLayout, partitionOf } from '../../../../build/disk/layout.ts';
+import { DISK_BYTES, install } from '../../disk/installed.ts';
+
+let root: string;
+let layout: DiskLayout;
+
+async function put(name: string, content: string): Promise<void> {
+  await mkdir(dirname(join(root, name)), { recursive: true });
+  await writeFile(join(root, name), content);
+}
+
+/** A machine with an installed disk, and an empty one before it; files stand for both. */
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'quantix-installation-'));
+  for (const disk of ['sda', 'vda']) {
+    await put(`dev/${disk}`, '');
+    await mkdir(join(root, 'sys/block', disk), { recursive: true });
+  }
+  for (const number of [1, 2, 3, 4, 5, 6]) {
+    await put(`sys/block/vda/vda${number}/partition`, `${number}\n`);
+    const label = number === 3 ? 'QUANTIX-A' : `QUANTIX-${number}`;
+    await put(`sys/block/vda/vda${number}/uevent`, `PARTNAME=${label}\n`);
+  }
+  await truncate(join(root, 'dev/vda'), DISK_BYTES);
+  await using device = await openBlockDevice(join(root, 'dev/vda'), { write: true });
+  layout = await install(device);
+  await put(
+    'etc/os-release',
+    'ID="quantix-os"\nVERSION_ID="0.1.0"\nQUANTIX_BASE="debian"\nNAME="Quantix-OS"\n',
+  );
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const bootedFrom = (slot: string, role: 'a' | 'b') =>
+  put(
+    'proc/cmdline',
+    `BOOT_IMAGE=/boot/vmlinuz quiet quantix.slot=${slot} quantix.medium=PARTUUID=${partitionOf(layout, role).guid.toUpperCase()}\n`,
+  );
+
+describe('an installed system', () => {
+  test('finds the disk that it was booted from, and its partitions', async () => {
+    await bootedFrom('b', 'b');
+    expect(await findInstallation(root)).toEqual({
+      booted: 'b',
+      efi: join(root, 'dev/vda2'),
+      slots: { a: join(root, 'dev/vda3'), b: join(root, 'dev/vda4') },
+    });
+  });
+
+  test('refuses updates where the boot loader speaks of another slot than it runs from', async () => {
+    await bootedFrom('b', 'a');
+    await expect(findInstallation(root)).rejects.toThrow(
+      'the boot loader says that it booted slot b, and the system comes from partition 3 of vda',
+    );
+  });
+
+  test('refuses updates where its disk is gone', async () => {
+    const gone = '00000000-1111-2222-3333-444444444444';
+    await put('proc/cmdline', `quantix.slot=a quantix.medium=PARTUUID=${gone}`);
+    await expect(findInstallation(root)).rejects.toThrow(`no disk has the partition ${gone}`);
+  });
+
+  test('opens each slot under its own name', async () => {
+    for (const name of ['efi', 'a', 'b']) await put(`parts/${name}`, name.padEnd(512));
+    const slots = { a: join(root, 'parts/a'), b: join(root, 'parts/b') };
+    for (const booted of ['a', 'b'] as const) {
+      await using disk = await openInstallation({ booted, slots, efi: join(root, 'parts/efi') });
+      const first = async (slot: 'a' | 'b') =>
+        (await disk.slots[slot].read(0, 512)).toString().trim();
+      expect([await first('a'), await first('b')]).toEqual(['a', 'b']);
+    }
+  });
+});
+
+test('a system that runs from its medium has no installation', async () => {
+  await put('proc/cmdline', 'BOOT_IMAGE=/boot/vmlinuz quiet');
+  expect(await findInstallation(root)).toBeNull();
+});
+
+test.each([
+  ['quantix.slot=a', null],
+  ['quantix.slot=c quantix.medium=PARTUUID=00000000-1111-2222-3333-444444444444', null],
+  ['quantix.slot=a quantix.medium=LABEL=QUANTIX-A', null],
+  ['x.quantix.slot=a quantix.medium=PARTUUID=00000000-1111-2222-3333-444444444444', null],
+  [
+    'quantix.slot=a quantix.medium=PARTUUID=AAAAAAAA-1111-2222-3333-444444444444',
+    { slot: 'a', partition: 'aaaaaaaa-1111-2222-3333-444444444444' },
+  ],
+])('the kernel’s parameters %j', (text, told) => {
+  expect(parseBootedFrom(text)).toEqual(told);
+});
+
+test('what runs is what os-release(5) says', async () => {
+  expect(await readRunning(root)).toMatchObject({
+    product: 'quantix-os',
+    version: '0.1.0',
+    base: 'debian',
+  });
+});
