@@ -177,3 +177,95 @@ export type NodeMaintenanceRequest = z.output<typeof nodeMaintenanceRequestSchem
 /** Asks for a node to be deleted. */
 export const nodeDeleteRequestSchema = z.strictObject({ by, reason: z.string().max(255) });
 export type NodeDeleteRequest = z.output<typeof nodeDeleteRequestSchema>;
+
+/** How a roll-out fares, and each of its hosts. */
+export const fleetRolloutSchema = z.object({
+  id: z.string(),
+  product: z.string(),
+  channel: z.string(),
+  architecture: z.string(),
+  version: z.string(),
+  serial: z.number(),
+  /** How many of the hosts may have it, of a hundred. */
+  percentage: z.number(),
+  /** Hosts that are updated at the same time, at most. */
+  atOnce: z.number(),
+  state: z.enum(['RUNNING', 'PAUSED', 'DONE', 'ENDED']),
+  /** Why it is paused or was ended; empty otherwise. */
+  reason: z.string(),
+  createdBy: z.string(),
+  createdAt: time,
+  finishedAt: time.nullable(),
+  /** In the order in which they have their turn. */
+  hosts: z.array(
+    z.object({
+      nodeId: z.string(),
+      node: z.string(),
+      state: z.enum(['WAITING', 'UNDER_WAY', 'DONE', 'FAILED', 'SKIPPED']),
+      taskId: z.string().nullable(),
+      /** 0 to 100 while it is under way, as it was heard of last. */
+      progress: z.number().nullable(),
+      message: z.string(),
+      /** The version that the host told last; null if it told none. */
+      version: z.string().nullable(),
+      lastHeard: time.nullable(),
+      startedAt: time.nullable(),
+      finishedAt: time.nullable(),
+    }),
+  ),
+});
+export type FleetRollout = z.output<typeof fleetRolloutSchema>;
+
+/** Releases that are here for hosts, how they come here, and roll-outs, the newest first. */
+export const fleetUpdatesSchema = z.object({
+  /** Root of the tree that is mirrored; null if there is none. */
+  upstream: z.string().nullable(),
+  releases: z.array(
+    z.object({
+      product: z.string(),
+      channel: z.string(),
+      architecture: z.string(),
+      /** What is here; null if nothing is that can be used. */
+      release: z
+        .object({
+          version: z.string(),
+          serial: z.number(),
+          issued: time,
+          expires: time,
+          bytes: z.number(),
+          /** Whether its image is here, too. */
+          isWhole: z.boolean(),
+        })
+        .nullable(),
+      /** When the update server was asked last; null if it was not since this program began. */
+      askedAt: time.nullable(),
+      /** What is wrong; null if nothing is. */
+      problem: z.string().nullable(),
+    }),
+  ),
+  rollouts: z.array(fleetRolloutSchema),
+});
+export type FleetUpdates = z.output<typeof fleetUpdatesSchema>;
+
+const percentage = z.int().min(1).max(100);
+
+/** Asks for a roll-out of the release that is here. */
+export const rolloutRequestSchema = z.strictObject({
+  by,
+  channel: z.string().min(1).max(32),
+  architecture: z.string().min(1).max(32),
+  percentage,
+  atOnce: z.int().min(1).max(100),
+  /** It has to be this one. */
+  version: z.string().max(80).optional(),
+});
+export type RolloutRequest = z.output<typeof rolloutRequestSchema>;
+
+/** Asks for a roll-out to go on. */
+export const rolloutResumeSchema = z.strictObject({
+  by,
+  percentage: percentage.optional(),
+  /** Hosts that failed are left out instead of being tried once more. */
+  skipFailed: z.boolean(),
+});
+export type RolloutResume = z.output<typeof rolloutResumeSchema>;

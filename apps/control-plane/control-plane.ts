@@ -26,6 +26,7 @@ import { clearState, writeState } from './health/state-file.ts';
 import type { InventorySources } from './inventory/routes.ts';
 import { databaseAddress, migrateRequest } from './migrate-request.ts';
 import type { Authority } from './trust/authority.ts';
+import type { MirrorState } from './updates/keep-mirror.ts';
 
 /** Milliseconds between two looks at the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
@@ -43,6 +44,8 @@ const NOT_ASKED: AgedStanding = {
 export interface ControlPlane extends InventorySources {
   /** Which hosts trust it, and by which it knows them. */
   readonly authority: Authority;
+  /** How the mirroring of updates stands. */
+  mirrored(): readonly MirrorState[];
   /** What there is to tell now. */
   facts(): Promise<HealthFacts>;
   /** Works until the signal is aborted. */
@@ -78,6 +81,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const cache = openCache(config.redis.socket, log);
   let problem: string | undefined = 'the database is not migrated yet';
   let schemaVersion: number | undefined;
+  let mirrored = (): readonly MirrorState[] => [];
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
   let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
@@ -155,6 +159,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         import('./reconciliation/claim-locks.ts'),
         import('./monitor/monitor.ts'),
       ]);
+    const { rollOut } = await import('./updates/roll-out.ts');
     const begun = (): Election => {
       if (election === undefined) throw new NotLeaderError();
       return election;
@@ -166,6 +171,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const locks = new ClaimLocks();
     const clock = monotonicClock;
     const monitor = startMonitor({ database, leadership, locks, clock, log, signal });
+    const rolled = rollOut({ database, leadership, clock, log, signal });
     const { onHeard } = monitor;
     const state = openNodeState({ database, leadership, locks, onHeard, log });
     const address = databaseAddress(config);
@@ -186,12 +192,18 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       }
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
-    await monitor.ended;
+    await Promise.all([monitor.ended, rolled]);
   };
   const mirrorUpdates = async () => {
-    const { keepMirror } = await import('./updates/keep-mirror.ts');
-    const mirrored = keepMirror({ ...config, readPinned: async () => [], log, signal });
-    await mirrored.ended;
+    const [{ keepMirror }, { readPinned }] = await Promise.all([
+      import('./updates/keep-mirror.ts'),
+      import('./database/repositories/rollouts.ts'),
+    ]);
+    const { updates } = config;
+    const pinned = () => readPinned(database.db);
+    const keeper = keepMirror({ updates, readPinned: pinned, log, signal });
+    mirrored = keeper.states;
+    await keeper.ended;
   };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {
@@ -211,6 +223,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     database,
     cache,
     authority,
+    mirrored: () => mirrored(),
     facts: async () => ({
       version,
       problem,

@@ -46,8 +46,14 @@ The control plane.
   tasks list [--node NODE]  tell what hosts were told to do, and what came of it
   tasks show TASK           tell more of one
   tasks cancel TASK         take one back that was not begun
+  updates list              tell which releases are here, and which roll-outs there were
+  updates show ROLLOUT      tell how each host fares
+  updates start [VERSION]   bring a release to the hosts, one after another; it pauses when the first one fails
+                            --channel stable --arch x86_64 --percent 10 --at-once 1
+  updates pause ROLLOUT     begin no further host
+  updates resume ROLLOUT    go on, hosts that failed once more; --percent 100, --skip-failed
 
-  NODE, VM, POOL, TASK and ID are an id, its beginning, or a name that only one has. All of these take --json.
+  NODE, VM, POOL, TASK, ROLLOUT and ID are an id, its beginning, or a name that only one has. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}
   --help                    this text

@@ -12,6 +12,7 @@ import { healthRoutes } from './health/routes.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
 import { operatorRoutes } from './operator/routes.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
+import { updateRoutes } from './updates/routes.ts';
 
 /**
  * Runs the control plane until it is told to end: the daemon that the service starts.
@@ -48,6 +49,7 @@ async function work(
       ...healthRoutes(() => controlPlane.facts()),
       ...inventoryRoutes(controlPlane),
       ...operatorRoutes({ database: controlPlane.database, fingerprint: authority.fingerprint }),
+      ...updateRoutes({ ...controlPlane, updates: config.updates }),
     ],
     explain: () => undefined,
     onBug: (error) => log.error(stackOf(error)),

@@ -53,6 +53,7 @@ export async function startProgram(
     },
     etcd: { address: etcd },
     redis: { socket: redis },
+    updates: { folder: join(folder, 'updates'), keys: join(folder, 'release-keys') },
     socket,
     authority: join(folder, 'ca.pem'),
     agents: { listen: '127.0.0.1', port: 0 },

@@ -1,11 +1,15 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { execa } from 'execa';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { fleetRolloutSchema } from '../../apps/api/fleet.ts';
 import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
-import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
+import {
+  registerNode,
+  setNodePhase,
+} from '../../apps/control-plane/database/repositories/nodes.ts';
 import {
   listUnfinishedTasks,
   recordTaskReport,
@@ -13,6 +17,7 @@ import {
 import { TaskReportSchema, TaskState } from '../../apps/proto/gen/quantix/v1/task_pb.js';
 import { PROJECT } from '../../tasks/control-plane/image.ts';
 import { type Stack, startStack } from '../../tasks/control-plane/stack.ts';
+import { OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
 import { addressOf, makeDatabase, SILENT } from './database.ts';
 import { DOCUMENT, OPERATOR_DOCUMENT, readCommands, replaceSchema } from './document.ts';
 import { describeSchema } from './generate-schema.ts';
@@ -92,8 +97,18 @@ async function hostAtWork(): Promise<AsyncDisposable> {
   };
 }
 
+/** Version 0.2.0 in the tree that the control plane serves, signed by a key that it trusts. */
+async function publishUpdate(folder: string): Promise<void> {
+  await mkdir(join(folder, 'release-keys'));
+  await writeFile(join(folder, 'release-keys/ours.pem'), OURS.pem);
+  await released(join(folder, 'updates'), '0.2.0', { now: new Date() });
+  const { uid, gid } = await stat(folder);
+  await execa('chown', ['-R', `${uid}:${gid}`, folder]);
+}
+
 test('the commands for operators work, in their order', { timeout: 180_000 }, async () => {
   await using _host = await hostAtWork();
+  await publishUpdate(join(stack.folder, 'controlplane'));
   // As on the appliance, the program is found by its name.
   const programs = join(stack.folder, 'bin');
   await mkdir(programs);
@@ -112,4 +127,36 @@ test('the commands for operators work, in their order', { timeout: 180_000 }, as
     });
     expect(stdout).not.toBe('');
   }
+});
+
+test('a roll-out goes on by itself, while its host is heard of', { timeout: 120_000 }, async () => {
+  const address = addressOf(stack.postgresql.socketFolder, 'quantix_vdc');
+  const database = openDatabase(address, { open: 2, idle: 1 }, SILENT);
+  const { db } = database;
+  const id = '22222222-2222-8222-8222-222222222222';
+  await registerNode(db, { id, hostname: 'node8', managementIp: '10.0.0.8', spec: {} });
+  await setNodePhase(db, id, 'READY');
+  await sql`
+    INSERT INTO node_heartbeats (node_id, epoch, sequence, received_at) VALUES (${id}, 1, 1, now())`.execute(
+    db,
+  );
+  const updates = async (...words: string[]) => {
+    const command = ['apps/qx.ts', 'qx-controlplane', 'updates', ...words];
+    const args = [...command, '--json', '--config', stack.program.configFile];
+    return JSON.parse((await execa(process.execPath, args, { cwd: PROJECT })).stdout);
+  };
+  const rollout = fleetRolloutSchema.parse(await updates('start'));
+  const unfinished = () => listUnfinishedTasks(db, id, new Date());
+  await vi.waitFor(async () => expect(await unfinished()).toHaveLength(1), {
+    ...{ timeout: 60_000, interval: 100 },
+  });
+  const [given] = await unfinished();
+  expect(given?.task.verb).toMatchObject({ case: 'updateHost', value: { version: '0.2.0' } });
+  const done = { taskId: given?.task.id ?? '', number: 1, state: TaskState.DONE };
+  await recordTaskReport(db, id, create(TaskReportSchema, done), new Date());
+  await vi.waitFor(
+    async () => expect(await updates('show', rollout.id)).toMatchObject({ state: 'DONE' }),
+    { timeout: 60_000, interval: 500 },
+  );
+  await database.close();
 });

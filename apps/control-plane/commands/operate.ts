@@ -1,4 +1,9 @@
-import { type FleetTask, LONGEST_TOKEN_LIFE, VM_ACTIONS } from '../../api/fleet.ts';
+import {
+  type FleetRollout,
+  type FleetTask,
+  LONGEST_TOKEN_LIFE,
+  VM_ACTIONS,
+} from '../../api/fleet.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
 import { clock } from '../../text/age.ts';
 import { printable } from '../../text/printable.ts';
@@ -28,7 +33,7 @@ export interface Outcome {
 }
 
 /**
- * `qx-controlplane token|nodes|vms|pools|tasks`, by the control plane that runs on this machine.
+ * `qx-controlplane token|nodes|vms|pools|tasks|updates`, by the control plane that runs on this machine.
  * @throws UsageError; AnswerError in the words of the control plane, or that it does not run
  */
 export async function operate(
@@ -48,6 +53,8 @@ export async function operate(
       return await pools(verb, operands, operating);
     case 'tasks':
       return await tasks(verb, operands, operating);
+    case 'updates':
+      return await updates(verb, operands, operating);
   }
 }
 
@@ -226,6 +233,54 @@ async function tasks(
     default:
       throw new UsageError('tasks list, show or cancel?');
   }
+}
+
+async function updates(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  const { values } = operating;
+  const rolledOut = (rollout: FleetRollout) =>
+    told(operating, rollout, (now) => describe.rolloutText(rollout, now));
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const all = await client.listUpdates(operating);
+      return told(operating, all, (now) => describe.updatesText(all, now));
+    }
+    case 'show':
+      return rolledOut(await client.showRollout(one(operands), operating));
+    case 'start': {
+      expectOperands(operands, 0, 1);
+      const [version] = operands;
+      const request = {
+        channel: values.channel ?? 'stable',
+        architecture: values.arch ?? 'x86_64',
+        percentage: parseUpTo100('percent', values.percent ?? '100'),
+        atOnce: parseUpTo100('at-once', values['at-once'] ?? '1'),
+        ...(version === undefined ? {} : { version }),
+      };
+      return rolledOut(await client.startRollout(request, operating));
+    }
+    case 'pause':
+      return rolledOut(await client.pauseRollout(one(operands), operating));
+    case 'resume': {
+      const { percent } = values;
+      const request = {
+        skipFailed: values['skip-failed'] === true,
+        ...(percent === undefined ? {} : { percentage: parseUpTo100('percent', percent) }),
+      };
+      return rolledOut(await client.resumeRollout(one(operands), request, operating));
+    }
+    default:
+      throw new UsageError('updates list, show, start, pause or resume?');
+  }
+}
+
+function parseUpTo100(option: string, text: string): number {
+  if (/^([1-9]\d?|100)$/.test(text)) return Number(text);
+  throw new UsageError(`--${option} ${JSON.stringify(text)} is no number from 1 to 100`);
 }
 
 /** Seconds that a task may take at most. */

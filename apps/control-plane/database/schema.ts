@@ -474,6 +474,33 @@ export interface Tasks {
   verb: string;
 }
 
+export interface UpdateRolloutHosts {
+  finishedAt: Timestamp | null;
+  message: Generated<string>;
+  nodeId: string;
+  position: number;
+  rolloutId: string;
+  startedAt: Timestamp | null;
+  state: Generated<string>;
+  taskId: string | null;
+}
+
+export interface UpdateRollouts {
+  architecture: string;
+  atOnce: number;
+  channel: string;
+  createdAt: Generated<Timestamp>;
+  createdBy: string;
+  finishedAt: Timestamp | null;
+  id: Generated<string>;
+  percentage: number;
+  product: string;
+  reason: Generated<string>;
+  serial: number;
+  state: Generated<string>;
+  version: string;
+}
+
 export interface UserRoles {
   assignedAt: Generated<Timestamp>;
   assignedBy: string | null;
@@ -613,6 +640,8 @@ export interface DB {
   storagePools: StoragePools;
   subnetPools: SubnetPools;
   tasks: Tasks;
+  updateRolloutHosts: UpdateRolloutHosts;
+  updateRollouts: UpdateRollouts;
   userRoles: UserRoles;
   users: Users;
   virtualMachines: VirtualMachines;

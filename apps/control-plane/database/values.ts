@@ -46,6 +46,8 @@ export const VALUE_SETS = {
     ...(['createVolume', 'deleteVolume', 'mountPool', 'unmountPool'] as const),
     ...(['configureNetwork', 'setMaintenance', 'updateHost'] as const),
   ],
+  update_rollout_hosts_state: ['WAITING', 'UNDER_WAY', 'DONE', 'FAILED', 'SKIPPED'],
+  update_rollouts_state: ['RUNNING', 'PAUSED', 'DONE', 'ENDED'],
   users_role: ['admin', 'operator', 'viewer'],
   virtual_machines_origin: ['control-plane', 'host-discovered', 'imported'],
   virtual_machines_power_state: [

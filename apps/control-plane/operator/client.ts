@@ -3,22 +3,28 @@ import type * as z from 'zod';
 import {
   type FleetNode,
   type FleetPool,
+  type FleetRollout,
   type FleetTask,
   type FleetToken,
+  type FleetUpdates,
   type FleetVm,
   fleetNodeSchema,
   fleetNodesSchema,
   fleetPoolSchema,
   fleetPoolsSchema,
+  fleetRolloutSchema,
   fleetTaskSchema,
   fleetTasksSchema,
   fleetTokenSchema,
   fleetTokensSchema,
+  fleetUpdatesSchema,
   fleetVmSchema,
   fleetVmsSchema,
   type NewToken,
   type NodeMaintenanceRequest,
   newTokenSchema,
+  type RolloutRequest,
+  type RolloutResume,
   type TokenRequest,
   type VmActionRequest,
 } from '../../api/fleet.ts';
@@ -107,6 +113,27 @@ export const createToken = (
 
 export const revokeToken = (token: string, asking: Asking = {}): Promise<FleetToken> =>
   post(`/v1/join-tokens/${segment(token)}/revoke`, {}, fleetTokenSchema, asking);
+
+export const listUpdates = (asking: Asking = {}): Promise<FleetUpdates> =>
+  get('/v1/updates', fleetUpdatesSchema, asking);
+
+export const showRollout = (rollout: string, asking: Asking = {}): Promise<FleetRollout> =>
+  get(`/v1/updates/${segment(rollout)}`, fleetRolloutSchema, asking);
+
+export const startRollout = (
+  request: Unsigned<RolloutRequest>,
+  asking: Asking = {},
+): Promise<FleetRollout> => post('/v1/updates', request, fleetRolloutSchema, asking);
+
+export const pauseRollout = (rollout: string, asking: Asking = {}): Promise<FleetRollout> =>
+  post(`/v1/updates/${segment(rollout)}/pause`, {}, fleetRolloutSchema, asking);
+
+export const resumeRollout = (
+  rollout: string,
+  request: Unsigned<RolloutResume>,
+  asking: Asking = {},
+): Promise<FleetRollout> =>
+  post(`/v1/updates/${segment(rollout)}/resume`, request, fleetRolloutSchema, asking);
 
 function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> {
   return ask({ ...whom(asking), path, schema });

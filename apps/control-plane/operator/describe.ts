@@ -1,4 +1,12 @@
-import type { FleetNode, FleetPool, FleetTask, FleetToken, FleetVm } from '../../api/fleet.ts';
+import type {
+  FleetNode,
+  FleetPool,
+  FleetRollout,
+  FleetTask,
+  FleetToken,
+  FleetUpdates,
+  FleetVm,
+} from '../../api/fleet.ts';
 import { ago, clock, moment } from '../../text/age.ts';
 import { bytes } from '../../text/amount.ts';
 import { printable } from '../../text/printable.ts';
@@ -136,6 +144,63 @@ export function poolText(pool: FleetPool, now: number): string {
     ['managed', pool.isManaged ? 'yes' : 'no: a host has it, and nobody adopted it'],
     ...hosts,
   ]);
+}
+
+export function updatesText({ upstream, releases, rollouts }: FleetUpdates, now: number): string {
+  const source =
+    upstream === null ? 'No update server is mirrored.\n' : `Mirrored: ${printable(upstream)}\n`;
+  const here =
+    releases.length === 0
+      ? 'There is no release here.\n'
+      : table([
+          ['PRODUCT', 'CHANNEL', 'CPU', 'VERSION', 'SERIAL', 'EXPIRES', 'ASKED', ''],
+          ...releases.map(({ product, channel, architecture, release, askedAt, problem }) => [
+            ...[product, channel, architecture, release?.version ?? '-'],
+            ...[String(release?.serial ?? '-'), release?.expires.slice(0, 10) ?? '-'],
+            ...[when(askedAt, now), problem ?? ''],
+          ]),
+        ]);
+  const rolled =
+    rollouts.length === 0
+      ? 'There was no roll-out.\n'
+      : table([
+          ['ID', 'VERSION', 'CHANNEL', 'CPU', 'BEGUN', 'HOSTS', 'STATE'],
+          ...rollouts.map((rollout) => [
+            ...[rollout.id.slice(0, SHORT_ID), rollout.version, rollout.channel],
+            ...[rollout.architecture, when(rollout.createdAt, now)],
+            `${hostsIn(rollout, 'DONE')} of ${rollout.hosts.length}`,
+            rolloutState(rollout),
+          ]),
+        ]);
+  return `${source}\n${here}\n${rolled}`;
+}
+
+function hostsIn({ hosts }: FleetRollout, state: string): number {
+  return hosts.filter((host) => host.state === state).length;
+}
+
+function rolloutState({ state, reason }: FleetRollout): string {
+  const words = state.toLowerCase();
+  return reason === '' ? words : `${words}: ${reason}`;
+}
+
+export function rolloutText(rollout: FleetRollout, now: number): string {
+  const { id, product, version, serial, channel, architecture, hosts } = rollout;
+  const head = table([
+    ['id', id],
+    ['release', `${product} ${version}, ${channel} ${serial}, ${architecture}`],
+    ['state', rolloutState(rollout)],
+    ['begun', `${when(rollout.createdAt, now)} by ${rollout.createdBy}`],
+    ['pace', `${rollout.atOnce} at once, of ${rollout.percentage} % of the hosts`],
+  ]);
+  if (hosts.length === 0) return `${head}\nNo host takes part.\n`;
+  const rows = hosts.map((host) => [
+    ...[host.node, host.state.toLowerCase().replaceAll('_', ' ')],
+    host.version === null ? 'not known' : host.version,
+    when(host.lastHeard, now),
+    host.progress === null ? host.message : `${host.progress} %: ${host.message}`,
+  ]);
+  return `${head}\n${table([['HOST', 'STATE', 'TOLD VERSION', 'LAST HEARD', ''], ...rows])}`;
 }
 
 /** What a task does, in words. */

@@ -9,6 +9,7 @@ const KINDS = {
   vm: { table: 'virtual_machines', name: 'name', noun: 'virtual machine' },
   pool: { table: 'storage_pools', name: 'name', noun: 'storage pool' },
   task: { table: 'tasks', name: undefined, noun: 'task' },
+  rollout: { table: 'update_rollouts', name: 'version', noun: 'roll-out' },
   token: { table: 'join_tokens', name: undefined, noun: 'join token' },
 } as const;
 
@@ -67,6 +68,7 @@ const WHERE: Readonly<Record<Kind, string>> = {
   vm: 'qx-controlplane vms list',
   pool: 'qx-controlplane pools list',
   task: 'qx-controlplane tasks list',
+  rollout: 'qx-controlplane updates list',
   token: 'qx-controlplane token list',
 };
 

@@ -10,6 +10,11 @@ export const OPERATOR_OPTIONS = {
   within: { type: 'string' },
   yes: { type: 'boolean' },
   'no-wait': { type: 'boolean' },
+  channel: { type: 'string' },
+  arch: { type: 'string' },
+  percent: { type: 'string' },
+  'at-once': { type: 'string' },
+  'skip-failed': { type: 'boolean' },
 } as const;
 
 /** What was given of them. */
@@ -22,6 +27,11 @@ export interface OperatorValues {
   readonly within?: string | undefined;
   readonly yes?: boolean | undefined;
   readonly 'no-wait'?: boolean | undefined;
+  readonly channel?: string | undefined;
+  readonly arch?: string | undefined;
+  readonly percent?: string | undefined;
+  readonly 'at-once'?: string | undefined;
+  readonly 'skip-failed'?: boolean | undefined;
 }
 
 /** Which options each command takes. */
@@ -35,6 +45,8 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'vms shutdown': ['no-wait', 'within'],
   'vms stop': ['no-wait', 'within'],
   'vms reboot': ['no-wait', 'within'],
+  'updates start': ['channel', 'arch', 'percent', 'at-once'],
+  'updates resume': ['percent', 'skip-failed'],
 };
 
 /** Whether a command is one of these. */
@@ -42,7 +54,7 @@ export function isOperatorCommand(command: string | undefined): command is Opera
   return OPERATOR_COMMANDS.some((one) => one === command);
 }
 
-const OPERATOR_COMMANDS = ['token', 'nodes', 'vms', 'pools', 'tasks'] as const;
+const OPERATOR_COMMANDS = ['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const;
 /** A command of these. */
 export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];
 

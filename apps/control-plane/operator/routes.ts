@@ -74,7 +74,7 @@ export function operatorRoutes(sources: OperatorSources): Route[] {
 }
 
 /** Errors of the database as answers. */
-function explained(handler: Handler): Handler {
+export function explained(handler: Handler): Handler {
   return async (request, id) => {
     try {
       return await handler(request, id);

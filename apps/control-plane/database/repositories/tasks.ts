@@ -1,6 +1,6 @@
 import { create, fromJsonString, toJson } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import {
   type Task,
   TaskErrorCode,
@@ -49,6 +49,14 @@ const LONGEST_TEXT = 4096;
  * @throws RefusedChangeError if there is no such node
  */
 export async function createTask(db: Kysely<DB>, request: TaskRequest): Promise<TaskRow> {
+  return await db.transaction().execute((transaction) => enterTask(transaction, request));
+}
+
+/** As `createTask`, in a transaction that there is. */
+export async function enterTask(
+  transaction: Transaction<DB>,
+  request: TaskRequest,
+): Promise<TaskRow> {
   const { nodeId, verb, generation = 0, requestedBy, expiresAt, objectName } = request;
   const id = crypto.randomUUID();
   const task = create(TaskSchema, {
@@ -56,20 +64,18 @@ export async function createTask(db: Kysely<DB>, request: TaskRequest): Promise<
     expiresAt: timestampFromDate(expiresAt),
   });
   const object = objectOf(verb, nodeId);
-  return await db.transaction().execute(async (transaction) => {
-    const row = await insertRow(transaction, 'tasks', {
-      ...{ id, nodeId, verb: verb.case, objectType: object.type, objectId: object.id },
-      ...{ generation, requestedBy, expiresAt },
-      request: JSON.stringify(toJson(TaskSchema, task)),
-    });
-    await enterAudit(transaction, {
-      ...{ action: `task.${verb.case}`, username: requestedBy },
-      ...{ resourceType: object.type.toLowerCase(), resourceName: objectName ?? object.id },
-      resourceId: isUuid(object.id) ? object.id : null,
-      details: { task: id, node: nodeId },
-    });
-    return row;
+  const row = await insertRow(transaction, 'tasks', {
+    ...{ id, nodeId, verb: verb.case, objectType: object.type, objectId: object.id },
+    ...{ generation, requestedBy, expiresAt },
+    request: JSON.stringify(toJson(TaskSchema, task)),
   });
+  await enterAudit(transaction, {
+    ...{ action: `task.${verb.case}`, username: requestedBy },
+    ...{ resourceType: object.type.toLowerCase(), resourceName: objectName ?? object.id },
+    resourceId: isUuid(object.id) ? object.id : null,
+    details: { task: id, node: nodeId },
+  });
+  return row;
 }
 
 export const findTask = (db: Executor, id: string) => findRow(db, 'tasks', id);

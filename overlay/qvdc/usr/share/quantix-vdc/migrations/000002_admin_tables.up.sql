@@ -206,6 +206,44 @@ CREATE TRIGGER tasks_news AFTER INSERT OR UPDATE OF cancel_requested_at ON tasks
 CREATE TRIGGER departed_nodes_news AFTER INSERT OR UPDATE ON departed_nodes
   FOR EACH ROW EXECUTE FUNCTION tell_node_news();
 
+-- Releases that are brought to hosts, a few at a time. percentage: how many of the hosts may have it; the rest waits until an
+-- operator raises it. PAUSED has a reason; ENDED: another one took its place.
+CREATE TABLE update_rollouts (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  product text NOT NULL,
+  channel text NOT NULL,
+  architecture text NOT NULL,
+  version text NOT NULL,
+  serial bigint NOT NULL CONSTRAINT update_rollouts_serial_positive CHECK (serial > 0),
+  percentage integer NOT NULL CONSTRAINT update_rollouts_percentage_range CHECK (percentage BETWEEN 1 AND 100),
+  at_once integer NOT NULL CONSTRAINT update_rollouts_at_once_range CHECK (at_once BETWEEN 1 AND 100),
+  state text NOT NULL DEFAULT 'RUNNING' CONSTRAINT update_rollouts_state_value CHECK (state IN (
+    'RUNNING', 'PAUSED', 'DONE', 'ENDED')),
+  reason text NOT NULL DEFAULT '',
+  created_by text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz,
+  CONSTRAINT update_rollouts_finished_is_final CHECK ((finished_at IS NOT NULL) = (state IN ('DONE', 'ENDED')))
+);
+CREATE UNIQUE INDEX update_rollouts_one_at_a_time ON update_rollouts (product, architecture) WHERE finished_at IS NULL;
+CREATE INDEX update_rollouts_created_at_index ON update_rollouts (created_at);
+
+-- How the hosts of a roll-out fare, in the order in which they have their turn. SKIPPED: an operator said so, or it has left.
+CREATE TABLE update_rollout_hosts (
+  rollout_id uuid NOT NULL REFERENCES update_rollouts (id) ON DELETE CASCADE,
+  node_id uuid NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
+  position integer NOT NULL,
+  state text NOT NULL DEFAULT 'WAITING' CONSTRAINT update_rollout_hosts_state_value CHECK (state IN (
+    'WAITING', 'UNDER_WAY', 'DONE', 'FAILED', 'SKIPPED')),
+  task_id uuid REFERENCES tasks (id) ON DELETE SET NULL,
+  message text NOT NULL DEFAULT '',
+  started_at timestamptz,
+  finished_at timestamptz,
+  PRIMARY KEY (rollout_id, node_id)
+);
+CREATE INDEX update_rollout_hosts_node_id_index ON update_rollout_hosts (node_id);
+CREATE INDEX update_rollout_hosts_task_id_index ON update_rollout_hosts (task_id);
+
 -- What nodes are told of the control plane, each with a version that grows with every change: where it can be reached, and
 -- which certificate authorities are to be trusted.
 CREATE TABLE announcements (

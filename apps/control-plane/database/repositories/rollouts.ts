@@ -1,0 +1,280 @@
+import { create } from '@bufbuild/protobuf';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { FleetRollout } from '../../../api/fleet.ts';
+import { UpdateHostSchema } from '../../../proto/gen/quantix/v1/task_pb.js';
+import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../../heartbeat-times.ts';
+import { decide } from '../../updates/decide.ts';
+import type { PinnedRelease } from '../../updates/tree.ts';
+import type { Executor } from '../database.ts';
+import { insertRow, type Row } from '../rows.ts';
+import type { DB } from '../schema.ts';
+import { raiseAlert } from './alerts.ts';
+import { enterAudit } from './audit-log.ts';
+import { enterTask } from './tasks.ts';
+
+export type RolloutRow = Row<'updateRollouts'>;
+
+/** Milliseconds that a host has for its update: the image over a slow line, a restart, and minutes on trial. */
+const UPDATE_LASTS = 6 * 60 * 60 * 1000;
+
+/** Milliseconds for which a host counts as heard of. */
+const HEARD_LASTS = MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000;
+
+/** Roll-outs that are told, at most: the newest. */
+const MOST = 20;
+
+/** Title of the alert about a roll-out that a host has stopped. */
+const STOPPED = 'A roll-out of an update is paused';
+
+/** What a new roll-out is to be. */
+export interface RolloutStart {
+  readonly release: PinnedRelease & { readonly version: string };
+  readonly percentage: number;
+  readonly atOnce: number;
+  readonly by: string;
+  readonly now: Date;
+}
+
+/**
+ * Begins a roll-out over all hosts that are members. One of the same product and architecture that is paused, with no host
+ * under way, ends by that.
+ * @returns its id; undefined if another one is under way
+ */
+export async function startRollout(
+  db: Kysely<DB>,
+  { release, percentage, atOnce, by, now }: RolloutStart,
+): Promise<string | undefined> {
+  const { product, channel, architecture, version, serial } = release;
+  return await db.transaction().execute(async (transaction) => {
+    const reason = `${version} took its place`;
+    await sql`
+      UPDATE update_rollouts AS rollout SET state = 'ENDED', reason = ${reason}, finished_at = ${now}
+      WHERE product = ${product} AND architecture = ${architecture} AND state = 'PAUSED' AND NOT EXISTS (
+        SELECT FROM update_rollout_hosts WHERE rollout_id = rollout.id AND state = 'UNDER_WAY')`.execute(
+      transaction,
+    );
+    const { rows: others } = await sql`
+      SELECT id FROM update_rollouts WHERE product = ${product} AND architecture = ${architecture}
+        AND finished_at IS NULL`.execute(transaction);
+    if (others.length > 0) return undefined;
+    const { id } = await insertRow(transaction, 'updateRollouts', {
+      ...{ product, channel, architecture, version, serial, percentage, atOnce, createdBy: by },
+    });
+    await sql`
+      INSERT INTO update_rollout_hosts (rollout_id, node_id, position)
+      SELECT ${id}, id, row_number() OVER (ORDER BY hostname, id) FROM nodes
+      WHERE NOT EXISTS (SELECT FROM departed_nodes WHERE node_id = nodes.id)`.execute(transaction);
+    await audit(transaction, 'update.start', { id, by, version, percentage, atOnce });
+    return id;
+  });
+}
+
+/** Begins no further host of a roll-out. @returns whether it ran */
+export async function pauseRollout(
+  db: Kysely<DB>,
+  id: string,
+  { by }: { by: string },
+): Promise<boolean> {
+  return await db.transaction().execute(async (transaction) => {
+    const { rows } = await sql`
+      UPDATE update_rollouts SET state = 'PAUSED', reason = ${`${by} said so`}
+      WHERE id = ${id} AND state = 'RUNNING' RETURNING id`.execute(transaction);
+    if (rows.length > 0) await audit(transaction, 'update.pause', { id, by });
+    return rows.length > 0;
+  });
+}
+
+/**
+ * Has a roll-out go on. Hosts that failed are tried once more, first, or left out.
+ * @returns whether it was paused
+ */
+export async function resumeRollout(
+  db: Kysely<DB>,
+  id: string,
+  {
+    by,
+    percentage,
+    skipFailed,
+    now,
+  }: { by: string; percentage?: number | undefined; skipFailed: boolean; now: Date },
+): Promise<boolean> {
+  return await db.transaction().execute(async (transaction) => {
+    const { rows } = await sql`
+      UPDATE update_rollouts SET state = 'RUNNING', reason = '', percentage = coalesce(${percentage ?? null}::integer, percentage)
+      WHERE id = ${id} AND state = 'PAUSED' RETURNING id`.execute(transaction);
+    if (rows.length === 0) return false;
+    await (skipFailed
+      ? sql`UPDATE update_rollout_hosts SET state = 'SKIPPED' WHERE rollout_id = ${id} AND state = 'FAILED'`
+      : sql`
+        UPDATE update_rollout_hosts SET state = 'WAITING', task_id = NULL, message = '', started_at = NULL, finished_at = NULL
+        WHERE rollout_id = ${id} AND state = 'FAILED'`
+    ).execute(transaction);
+    await resolveStop(transaction, id, now);
+    await audit(transaction, 'update.resume', {
+      id,
+      by,
+      skipFailed,
+      percentage: percentage ?? null,
+    });
+    return true;
+  });
+}
+
+interface UnfinishedRow {
+  readonly id: string;
+  readonly product: string;
+  readonly channel: string;
+  readonly version: string;
+  readonly serial: number;
+  readonly percentage: number;
+  readonly atOnce: number;
+  readonly state: 'RUNNING' | 'PAUSED';
+  readonly reason: string;
+  readonly createdBy: string;
+}
+
+/** Notes what became of hosts, and does the next step of every roll-out that is not finished. To be called by the leader alone. */
+export async function advanceRollouts(transaction: Transaction<DB>, now: Date): Promise<void> {
+  const { rows } = await sql<UnfinishedRow>`
+    SELECT id, product, channel, version, serial, percentage, at_once, state, reason, created_by
+    FROM update_rollouts WHERE finished_at IS NULL ORDER BY created_at FOR UPDATE`.execute(
+    transaction,
+  );
+  for (const rollout of rows) await advance(transaction, rollout, now);
+}
+
+async function advance(
+  transaction: Transaction<DB>,
+  rollout: UnfinishedRow,
+  now: Date,
+): Promise<void> {
+  const { id, version, channel, serial, createdBy } = rollout;
+  await noteEnds(transaction, id, now);
+  const hosts = await readHosts(transaction, [id], now);
+  const { begin, state, reason } = decide(rollout, hosts);
+  for (const nodeId of begin) {
+    const value = create(UpdateHostSchema, { channel, serial: BigInt(serial), version });
+    const task = await enterTask(transaction, {
+      ...{ nodeId, requestedBy: createdBy, verb: { case: 'updateHost', value } },
+      objectName: hosts.find((host) => host.nodeId === nodeId)?.hostname ?? nodeId,
+      expiresAt: new Date(now.getTime() + UPDATE_LASTS),
+    });
+    await sql`
+      UPDATE update_rollout_hosts SET state = 'UNDER_WAY', task_id = ${task.id}, started_at = ${now}
+      WHERE rollout_id = ${id} AND node_id = ${nodeId}`.execute(transaction);
+  }
+  if (state === rollout.state && reason === rollout.reason) return;
+  await sql`
+    UPDATE update_rollouts SET state = ${state}, reason = ${reason},
+      finished_at = ${state === 'DONE' ? now : null}::timestamptz
+    WHERE id = ${id}`.execute(transaction);
+  if (state === 'DONE') await resolveStop(transaction, id, now);
+  if (state !== 'PAUSED' || !hosts.some((host) => host.state === 'FAILED')) return;
+  await raiseAlert(transaction, {
+    ...{ severity: 'WARNING', title: STOPPED, message: `${rollout.product} ${version}: ${reason}` },
+    ...{ sourceType: 'CONTROL_PLANE', sourceName: id },
+  });
+}
+
+/** Notes the ends of tasks, and hosts that have left. */
+async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Promise<void> {
+  await sql`
+    UPDATE update_rollout_hosts AS host
+    SET state = CASE WHEN task.state = 'DONE' THEN 'DONE' ELSE 'FAILED' END,
+      message = coalesce(task.error_message, ''), finished_at = ${now}
+    FROM tasks AS task
+    WHERE host.rollout_id = ${id} AND host.state = 'UNDER_WAY' AND task.id = host.task_id
+      AND task.finished_at IS NOT NULL`.execute(transaction);
+  await sql`
+    UPDATE update_rollout_hosts AS host SET state = 'SKIPPED', message = 'it has left', finished_at = ${now}
+    WHERE rollout_id = ${id} AND state IN ('WAITING', 'UNDER_WAY', 'FAILED')
+      AND EXISTS (SELECT FROM departed_nodes WHERE node_id = host.node_id)`.execute(transaction);
+  await sql`
+    UPDATE update_rollout_hosts SET state = 'FAILED', message = 'its task is gone', finished_at = ${now}
+    WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
+}
+
+interface HostRow {
+  readonly rolloutId: string;
+  readonly nodeId: string;
+  readonly hostname: string;
+  readonly state: FleetRollout['hosts'][number]['state'];
+  readonly taskId: string | null;
+  readonly message: string;
+  readonly isHeard: boolean;
+  readonly receivedAt: Date | null;
+  readonly version: string | null;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly progress: number | null;
+  readonly doing: string | null;
+}
+
+async function readHosts(db: Executor, ids: readonly string[], now: Date): Promise<HostRow[]> {
+  const since = new Date(now.getTime() - HEARD_LASTS);
+  const { rows } = await sql<HostRow>`
+    SELECT host.rollout_id, host.node_id, node.hostname, host.state, host.task_id, host.message, host.started_at,
+      host.finished_at, heartbeat.received_at, nullif(node.spec ->> 'productVersion', '') AS version,
+      coalesce(node.phase NOT IN ('UNKNOWN', 'DISCONNECTED', 'PENDING') AND heartbeat.received_at > ${since}, false)
+        AS is_heard,
+      task.progress, task.message AS doing
+    FROM update_rollout_hosts AS host JOIN nodes AS node ON node.id = host.node_id
+    LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = node.id
+    LEFT JOIN tasks AS task ON task.id = host.task_id
+    WHERE host.rollout_id = ANY (${ids}::uuid[]) ORDER BY host.position`.execute(db);
+  return rows;
+}
+
+/** Roll-outs as an operator sees them, the newest first. @param id only this one */
+export async function readFleetRollouts(
+  db: Executor,
+  { now, id }: { now: Date; id?: string },
+): Promise<FleetRollout[]> {
+  const { rows } = await sql<RolloutRow & { state: FleetRollout['state'] }>`
+    SELECT * FROM update_rollouts WHERE ${id ?? null}::uuid IS NULL OR id = ${id ?? null}::uuid
+    ORDER BY created_at DESC, id LIMIT ${MOST}`.execute(db);
+  const ids = rows.map((row) => row.id);
+  const hosts = Map.groupBy(await readHosts(db, ids, now), ({ rolloutId }) => rolloutId);
+  return rows.map(({ createdAt, finishedAt, ...row }) => ({
+    ...row,
+    createdAt: createdAt.toISOString(),
+    finishedAt: finishedAt?.toISOString() ?? null,
+    hosts: (hosts.get(row.id) ?? []).map((host) => ({
+      ...{ nodeId: host.nodeId, node: host.hostname, state: host.state, taskId: host.taskId },
+      ...{ version: host.version, lastHeard: host.receivedAt?.toISOString() ?? null },
+      progress: host.state === 'UNDER_WAY' ? host.progress : null,
+      message: host.state === 'UNDER_WAY' ? (host.doing ?? '') : host.message,
+      startedAt: host.startedAt?.toISOString() ?? null,
+      finishedAt: host.finishedAt?.toISOString() ?? null,
+    })),
+  }));
+}
+
+/** Releases of roll-outs that are not finished. */
+export async function readPinned(db: Executor): Promise<PinnedRelease[]> {
+  const { rows } = await sql<PinnedRelease>`
+    SELECT product, channel, architecture, serial FROM update_rollouts WHERE finished_at IS NULL`.execute(
+    db,
+  );
+  return rows;
+}
+
+async function resolveStop(transaction: Transaction<DB>, id: string, now: Date): Promise<void> {
+  await sql`
+    UPDATE alerts SET resolved_at = ${now}
+    WHERE title = ${STOPPED} AND source_name = ${id} AND resolved_at IS NULL`.execute(transaction);
+}
+
+async function audit(
+  transaction: Transaction<DB>,
+  action: string,
+  {
+    id,
+    by,
+    ...details
+  }: { id: string; by: string } & Record<string, string | number | boolean | null>,
+): Promise<void> {
+  await enterAudit(transaction, {
+    ...{ action, username: by, resourceType: 'rollout', resourceId: id, details },
+  });
+}

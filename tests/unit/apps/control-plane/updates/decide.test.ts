@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type Decision,
+  decide,
+  type Rollout,
+  type RolloutHost,
+} from '../../../../../apps/control-plane/updates/decide.ts';
+import { Random } from '../../../../fuzz/random.ts';
+
+type State = RolloutHost['state'];
+
+function host(nodeId: string, state: State = 'WAITING', changes: Partial<RolloutHost> = {}) {
+  return { nodeId, hostname: `host-${nodeId}`, state, message: '', isHeard: true, ...changes };
+}
+
+const RUNNING: Rollout = { state: 'RUNNING', reason: '', percentage: 100, atOnce: 1 };
+const hosts = (...states: State[]) => states.map((state, at) => host(String(at), state));
+
+describe('a roll-out', () => {
+  test.each<[string, Partial<Rollout>, State[], Partial<Decision>]>([
+    ['begins with the first host', {}, ['WAITING', 'WAITING'], { begin: ['0'] }],
+    ['waits for it', {}, ['UNDER_WAY', 'WAITING'], { begin: [], state: 'RUNNING' }],
+    ['goes on with the next', {}, ['DONE', 'WAITING'], { begin: ['1'] }],
+    [
+      'takes as many as it may',
+      { atOnce: 2 },
+      ['UNDER_WAY', 'WAITING', 'WAITING'],
+      { begin: ['1'] },
+    ],
+    ['is done after the last', {}, ['DONE', 'SKIPPED'], { begin: [], state: 'DONE' }],
+    ['is done without hosts', {}, [], { state: 'DONE' }],
+    ['takes one host at least', { percentage: 1 }, ['WAITING', 'WAITING'], { begin: ['0'] }],
+  ])('%s', (_, rollout, states, decision) => {
+    expect(decide({ ...RUNNING, ...rollout }, hosts(...states))).toMatchObject(decision);
+  });
+
+  test('pauses at the first failure, and says which host and why', () => {
+    const failed = host('1', 'FAILED', { message: 'the host went back' });
+    expect(
+      decide({ ...RUNNING, atOnce: 5 }, [...hosts('DONE', 'UNDER_WAY', 'WAITING'), failed]),
+    ).toEqual({
+      ...{ begin: [], state: 'PAUSED', reason: 'host-1 failed: the host went back' },
+    });
+  });
+
+  test('pauses when as many hosts have it as may', () => {
+    const half = { ...RUNNING, percentage: 50 };
+    expect(decide(half, hosts('DONE', 'DONE', 'WAITING', 'WAITING'))).toMatchObject({
+      ...{ state: 'PAUSED', reason: '2 of 4 hosts have it, and no more may: 50 %' },
+    });
+    expect(decide(half, hosts('DONE', 'UNDER_WAY', 'WAITING', 'WAITING'))).toMatchObject({
+      ...{ begin: [], state: 'RUNNING' },
+    });
+  });
+
+  test('passes over hosts that are not heard of, and is not done without them', () => {
+    const silent = host('0', 'WAITING', { isHeard: false });
+    expect(decide(RUNNING, [silent, host('1')])).toMatchObject({ begin: ['1'] });
+    expect(decide(RUNNING, [silent, host('1', 'DONE')])).toMatchObject({
+      ...{ begin: [], state: 'RUNNING' },
+    });
+  });
+
+  test('begins nobody while it is paused, and keeps why', () => {
+    const paused: Rollout = { ...RUNNING, state: 'PAUSED', reason: 'anna said so' };
+    expect(decide(paused, hosts('WAITING', 'FAILED'))).toEqual({
+      ...{ begin: [], state: 'PAUSED', reason: 'anna said so' },
+    });
+  });
+});
+
+/** A roll-out that is not done. */
+function open(rollout: Omit<Rollout, 'state'> & { state: Decision['state'] }): Rollout {
+  const { state } = rollout;
+  if (state === 'DONE') throw new Error('it is done');
+  return { ...rollout, state };
+}
+
+/** A fleet, and a roll-out over it, as chance has it: hosts come, go, fail and fall silent; an operator resumes. */
+function play(seed: number): void {
+  const random = new Random(seed);
+  const atOnce = 1 + random.below(4);
+  let rollout: Omit<Rollout, 'state'> & { state: Decision['state'] } = {
+    ...{ state: 'RUNNING', reason: '', percentage: 1 + random.below(100), atOnce },
+  };
+  let fleet: RolloutHost[] = Array.from({ length: random.below(12) }, (_, at) => host(String(at)));
+  const change = (nodeId: string, changes: Partial<RolloutHost>) => {
+    fleet = fleet.map((one) => (one.nodeId === nodeId ? { ...one, ...changes } : one));
+  };
+  const begunEver = new Map<string, number>();
+  for (let step = 0; step < 300 && rollout.state !== 'DONE'; step += 1) {
+    const one = fleet[random.below(Math.max(fleet.length, 1))];
+    const wants = random.below(6);
+    if (one !== undefined && wants === 0) change(one.nodeId, { isHeard: !one.isHeard });
+    if (one?.state === 'UNDER_WAY' && wants > 1) {
+      const state = random.below(8) === 0 ? 'FAILED' : 'DONE';
+      change(one.nodeId, { state, message: state === 'FAILED' ? 'bad' : '' });
+    }
+    if (one !== undefined && one.state !== 'DONE' && random.below(60) === 0) {
+      change(one.nodeId, { state: 'SKIPPED' });
+    }
+    if (rollout.state === 'PAUSED' && random.below(4) === 0) {
+      const again = random.below(2) === 0 ? 'WAITING' : 'SKIPPED';
+      for (const each of fleet) if (each.state === 'FAILED') change(each.nodeId, { state: again });
+      const percentage = Math.min(100, rollout.percentage + random.below(40));
+      rollout = { ...rollout, state: 'RUNNING', reason: '', percentage };
+    }
+    const before = fleet;
+    const { begin, state, reason } = decide(open(rollout), fleet);
+    const failed = before.some((each) => each.state === 'FAILED');
+    // Nobody is begun twice in one go, silent, in a pause or after a failure.
+    for (const nodeId of begin) {
+      const begun = before.find((each) => each.nodeId === nodeId);
+      expect(begun).toMatchObject({ state: 'WAITING', isHeard: true });
+      begunEver.set(nodeId, (begunEver.get(nodeId) ?? 0) + 1);
+      change(nodeId, { state: 'UNDER_WAY' });
+    }
+    if (failed) expect([begin, state]).toEqual([[], 'PAUSED']);
+    if (rollout.state === 'PAUSED') expect(begin).toEqual([]);
+    // Never more at once, nor more in all, than may.
+    const count = (...states: State[]) =>
+      fleet.filter((each) => states.includes(each.state)).length;
+    if (begin.length > 0) {
+      expect(count('UNDER_WAY')).toBeLessThanOrEqual(atOnce);
+      const taking = fleet.length - count('SKIPPED');
+      const may = Math.ceil((taking * rollout.percentage) / 100);
+      expect(count('UNDER_WAY', 'DONE', 'FAILED')).toBeLessThanOrEqual(may);
+    }
+    if (state === 'PAUSED') expect(reason).not.toBe('');
+    if (state === 'DONE') expect(count('WAITING', 'UNDER_WAY', 'FAILED')).toBe(0);
+    rollout = { ...rollout, state, reason };
+  }
+  // Left alone, with all hosts heard and an operator who says yes, it comes to its end.
+  for (let step = 0; step < 100 && rollout.state !== 'DONE'; step += 1) {
+    for (const each of fleet) {
+      const state =
+        each.state === 'FAILED' ? 'WAITING' : each.state === 'UNDER_WAY' ? 'DONE' : each.state;
+      change(each.nodeId, { isHeard: true, state });
+    }
+    if (rollout.state === 'PAUSED') rollout = { ...rollout, state: 'RUNNING', percentage: 100 };
+    const { begin, state, reason } = decide(open(rollout), fleet);
+    for (const nodeId of begin) change(nodeId, { state: 'UNDER_WAY' });
+    rollout = { ...rollout, state, reason };
+  }
+  expect(rollout.state).toBe('DONE');
+}
+
+test('in whatever order things happen, the rules of a roll-out hold', () => {
+  for (let seed = 0; seed < 2000; seed += 1) {
+    try {
+      play(seed);
+    } catch (cause) {
+      throw new Error(`seed ${seed}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  }
+});
