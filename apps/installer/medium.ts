@@ -80,7 +80,12 @@ async function imageBytes(device: string): Promise<number> {
       fix: 'Write the ISO onto the stick as it is, with `dd` say, and start from that.',
     });
   }
-  return buffer.readUInt32LE(blocks) * block;
+  const size = buffer.readUInt32LE(blocks) * block;
+  if (size > 0) return size;
+  throw new InstallError({
+    what: 'the image on the medium says that it has no bytes',
+    where: device,
+  });
 }
 
 /** Reads an image from the beginning of a device. @throws InstallError if it ends early or cannot be read */

@@ -2,6 +2,8 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { powerOff, restart } from '../../console/appliance/power.ts';
 import { runProgram } from '../../console/kit/run.ts';
 import { messageOf } from '../../error.ts';
+import { parseOsRelease } from '../../host/os-release.ts';
+import { readText } from '../../host/read.ts';
 import { endingSignal } from '../../process/command-line.ts';
 import { planText, progressText } from '../describe.ts';
 import { InstallError } from '../error.ts';
@@ -28,7 +30,9 @@ export async function runInstaller(): Promise<number> {
     stderr.write('qx-install: this is no terminal; see qx-install --help\n');
     return USAGE;
   }
-  return runProgram(installerProgram('Installer', thisSystem()), { input, output }, endingSignal());
+  const system = parseOsRelease(await readText('/etc/os-release'));
+  const product = `${system.get('NAME') ?? ''} ${system.get('VERSION_ID') ?? ''}`.trim();
+  return runProgram(installerProgram(product, thisSystem()), { input, output }, endingSignal());
 }
 
 function thisSystem(): Deps {

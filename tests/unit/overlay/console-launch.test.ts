@@ -63,6 +63,26 @@ test('a shell and a log-in prompt are had by exit status, after the kernel was l
   expect(await launch({ program: [`exit ${EXIT.login}`] })).toEqual(['hold', 'release', 'log-in']);
 });
 
+describe('where the kernel was told to install', () => {
+  /** What is started on a terminal. */
+  async function program(cmdline: string, isLive = false): Promise<string> {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'cmdline'), `${cmdline}\n`);
+    if (isLive) await writeFile(join(folder, 'live'), '');
+    const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\nCMDLINE=cmdline LIVE=live\nconsole_program`;
+    const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: folder, reject: false });
+    return stdout;
+  }
+
+  test('the installer stands in for the console, until it is left', async () => {
+    const installs = 'console=ttyS0 quantix.build=1 quantix.mode=install quantix.data=none';
+    expect(await program(installs)).toBe('/usr/sbin/qx-install');
+    expect(await program('quantix.mode=install')).toBe('/usr/sbin/qx-install');
+    expect(await program(installs, true)).not.toContain('qx-install');
+    expect(await program('quantix.mode=live quantix.mode=installed')).not.toContain('qx-install');
+  });
+});
+
 describe('the text console of a virtual machine', () => {
   const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
   const leave = (answer: string, virsh = 'true') =>
