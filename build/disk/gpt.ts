@@ -47,20 +47,32 @@ export interface Piece {
 }
 
 /**
- * The two copies of the partition table of a layout, each with its header, and the protective MBR without boot code.
+ * Where the first copy has its entries: right behind its header, as usual, or behind that place. A header is one sector, so
+ * a table changes at once where the new entries stand in the other place before the header names them.
  */
-export function encodeGpt(layout: DiskLayout): { mbr: Piece; primary: Piece; backup: Piece } {
+export type EntriesPlace = 'first' | 'second';
+
+/**
+ * The two copies of the partition table of a layout, and the protective MBR without boot code. The first copy is its
+ * header, and its entries apart.
+ */
+export function encodeGpt(
+  layout: DiskLayout,
+  place: EntriesPlace = 'first',
+): { mbr: Piece; entries: Piece; header: Piece; backup: Piece } {
   const { sectorSize, bytes } = layout;
   const sectors = bytes / sectorSize;
   const entries = encodeEntries(layout);
   const entrySectors = entries.length / sectorSize;
   const [last, backupEntries] = [sectors - 1, sectors - 1 - entrySectors];
-  const usable: [number, number] = [2 + entrySectors, backupEntries - 1];
+  const usable: [number, number] = [2 + 2 * entrySectors, backupEntries - 1];
   const header = (own: number, other: number, at: number) =>
     encodeHeader({ own, other, at, usable, guid: layout.guid, entries, sectorSize });
+  const at = entriesSector(place, sectorSize);
   return {
     mbr: { offset: 0, bytes: protectiveMbr(sectors, sectorSize) },
-    primary: { offset: sectorSize, bytes: Buffer.concat([header(1, last, 2), entries]) },
+    entries: { offset: at * sectorSize, bytes: entries },
+    header: { offset: sectorSize, bytes: header(1, last, at) },
     backup: {
       offset: backupEntries * sectorSize,
       bytes: Buffer.concat([entries, header(last, 1, backupEntries)]),
@@ -68,10 +80,23 @@ export function encodeGpt(layout: DiskLayout): { mbr: Piece; primary: Piece; bac
   };
 }
 
+/** First sector of the first copy's entries. */
+function entriesSector(place: EntriesPlace, sectorSize: number): number {
+  return place === 'first' ? 2 : 2 + entriesBytes(sectorSize) / sectorSize;
+}
+
+/** Where the first copy's entries are; undefined if it is not whole. @throws ExplainedError if the disk cannot be read */
+export async function readEntriesPlace(device: BlockDevice): Promise<EntriesPlace | undefined> {
+  const { sectorSize } = device;
+  if ((await readCopy(device, 1)) === undefined) return undefined;
+  const at = sectorIn(await device.read(sectorSize, sectorSize), 72);
+  return at === entriesSector('second', sectorSize) ? 'second' : 'first';
+}
+
 /** Bytes at the beginning and at the end of a disk that the table has. */
 export function gptBytes(sectorSize: number): { begin: number; end: number } {
   const entries = entriesBytes(sectorSize);
-  return { begin: 2 * sectorSize + entries, end: sectorSize + entries };
+  return { begin: 2 * sectorSize + 2 * entries, end: sectorSize + entries };
 }
 
 function entriesBytes(sectorSize: number): number {

@@ -4,7 +4,7 @@ import { type BiosBoot, placeBiosBoot } from './bios-boot.ts';
 import { type BlockDevice, sliceDevice } from './block-device.ts';
 import { ENVIRONMENT_PATH, encodeBootState } from './boot-state.ts';
 import { formatFat32 } from './fat32.ts';
-import { BOOT_CODE_BYTES, encodeGpt } from './gpt.ts';
+import { BOOT_CODE_BYTES, encodeGpt, type Piece, readEntriesPlace } from './gpt.ts';
 import { type DiskLayout, type LaidPartition, partitionOf } from './layout.ts';
 import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts';
 
@@ -104,21 +104,28 @@ async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void
 }
 
 /**
- * Writes the partition table of a layout where it is not there yet: the last copy first, so that one of both is whole
- * at any time if one was. The MBR's boot code stays.
+ * Writes the partition table of a layout where it is not there yet. The first copy, the only one that GRUB reads, is the old
+ * one or the new one at any time if it was whole; the last copy is written before it. The MBR's boot code stays.
  * @throws ExplainedError if it cannot be written
  */
 export async function writeGpt(device: BlockDevice, layout: DiskLayout): Promise<void> {
-  const { mbr, primary, backup } = encodeGpt(layout);
-  for (const { offset, bytes } of [backup, primary]) {
-    if (bytes.equals(await device.read(offset, bytes.length))) continue;
-    await device.write(offset, bytes);
+  const old = await readEntriesPlace(device);
+  const same = old !== undefined && (await reads(device, encodeGpt(layout, old).entries));
+  const place = old === undefined || same ? (old ?? 'first') : old === 'first' ? 'second' : 'first';
+  const { mbr, entries, header, backup } = encodeGpt(layout, place);
+  for (const piece of [backup, entries, header]) {
+    if (await reads(device, piece)) continue;
+    await device.write(piece.offset, piece.bytes);
     await device.flush();
   }
   const sector = Buffer.from(await device.read(0, device.sectorSize));
   mbr.bytes.copy(sector, BOOT_CODE_BYTES, BOOT_CODE_BYTES);
   await device.write(0, sector);
   await device.flush();
+}
+
+async function reads(device: BlockDevice, { offset, bytes }: Piece): Promise<boolean> {
+  return bytes.equals(await device.read(offset, bytes.length));
 }
 
 async function writeImage(

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { startImage } from '../../apps/disk/start-image.ts';
 import { type Staging, stage } from '../../apps/update/stage.ts';
 import { systemClock } from '../../apps/watch/clock.ts';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { writeBootState } from '../../build/disk/boot-state.ts';
+import { deriveGuids } from '../../build/disk/derived-guid.ts';
 import type { DiskLayout, Slot } from '../../build/disk/layout.ts';
 import { planLayout } from '../../build/disk/plan-layout.ts';
 import type { SlotTrailer } from '../../build/disk/slot-trailer.ts';
@@ -30,7 +32,10 @@ function noise(seed: number): Buffer {
 }
 
 /** A small disk, in numbers. */
-export function smallDisk(sectorSize: number): {
+export function smallDisk(
+  sectorSize: number,
+  newGuid: () => string = randomUUID,
+): {
   shape: { bytes: number; sectorSize: number };
   layout: DiskLayout;
 } {
@@ -42,7 +47,7 @@ export function smallDisk(sectorSize: number): {
     slotBytes: 4 * MIB,
     data: 'rest',
     bios: true,
-    newGuid: randomUUID,
+    newGuid,
   });
   return { shape, layout };
 }
@@ -223,6 +228,20 @@ export async function tellInstall(sectorSize: number): Promise<Story> {
   device.mark('one');
   await device.flush();
   return storyOf(device, layout, { start: new Map(), keeps: false });
+}
+
+/** The story of a disk image's first start, on a disk that is larger than the image. */
+export async function tellFirstStart(sectorSize: number): Promise<Story> {
+  const { shape, layout } = smallDisk(sectorSize, deriveGuids('image'));
+  const image = new RecordingDevice(shape);
+  await install(image, layout, 'one');
+  const device = new RecordingDevice({ sectorSize, bytes: shape.bytes + 64 * MIB }, image.sectors);
+  device.mark('one');
+  await startImage(device, async ({ offset }) => {
+    await device.write(offset, Buffer.alloc(8192, 'new file system '));
+    await device.flush();
+  });
+  return storyOf(device, layout, { start: image.sectors, keeps: false });
 }
 
 function storyOf(

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   ftruncateSync,
   mkdtempSync,
@@ -12,7 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeBootState, encodeBootState } from '../../../build/disk/boot-state.ts';
+import { readEntriesPlace } from '../../../build/disk/gpt.ts';
 import { type DiskLayout, partitionOf } from '../../../build/disk/layout.ts';
+import { writeGpt } from '../../../build/disk/write-installed-disk.ts';
 import { DISK_BYTES, install } from './installed.ts';
 import { MemoryDevice } from './memory-device.ts';
 
@@ -40,7 +43,14 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
 
   beforeAll(async () => {
     const device = new MemoryDevice(DISK_BYTES, sectorSize);
-    layout = await install(device);
+    // The second table of a disk has its entries in another place than the first one had.
+    layout = { ...(await install(device)), guid: '01234567-89ab-4cde-8f01-23456789abcd' };
+    layout = {
+      ...layout,
+      partitions: layout.partitions.map((one) => ({ ...one, guid: randomUUID() })),
+    };
+    await writeGpt(device, layout);
+    expect(await readEntriesPlace(device)).toBe('second');
     const { offset, bytes } = partitionOf(layout, 'efi');
     const [whole, part] = [openSync(join(folder, disk), 'w'), openSync(join(folder, efi), 'w')];
     ftruncateSync(whole, DISK_BYTES);

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { startImage } from '../../../apps/disk/start-image.ts';
 import { readBootState } from '../../../build/disk/boot-state.ts';
+import { readGpt } from '../../../build/disk/gpt.ts';
 import { readLayout } from '../../../build/disk/read-layout.ts';
 import { CutFinding, cutEverywhere, type Story } from '../../power-cuts/cut.ts';
 import { bootOnce, partOf } from '../../power-cuts/grub.ts';
@@ -11,6 +13,7 @@ import {
   SECTOR_SIZES,
   type Teller,
   tell,
+  tellFirstStart,
   tellInstall,
 } from '../../power-cuts/stories.ts';
 import { BUGS } from '../../power-cuts/wrong.ts';
@@ -108,6 +111,19 @@ for (const sectorSize of SECTOR_SIZES) {
         const device = new RecordingDevice(story.shape, sectors);
         await install(device, story.layout, 'one');
         expect(await bootOnce(device, story.layout)).toBe('a');
+      },
+    });
+  });
+
+  test(`${sectorSize} bytes: a cut of the first start of a disk image leaves one that starts`, async () => {
+    const story = await tellFirstStart(sectorSize);
+    total += await cutEverywhere(story, {
+      each: EACH,
+      seed: 1,
+      resume: async (sectors) => {
+        const device = new RecordingDevice(story.shape, sectors);
+        await startImage(device, async () => {});
+        expect(await readGpt(device)).toMatchObject({ copy: 'primary', bothCopies: true });
       },
     });
   });
