@@ -29,6 +29,8 @@ const MOST_TRIES = 36;
 /** Bytes that count as progress: one that sends a byte a try is not waited for. */
 const PROGRESS = 1024 * 1024;
 const LONGEST_WAIT = 60_000;
+/** Milliseconds in which progress must come while a connection lives, else it is as good as broken. */
+const PROGRESS_WITHIN = 10 * 60_000;
 
 /**
  * Milliseconds before the next try: doubled from one second up to a minute, less up to a quarter of it by chance, so that
@@ -64,6 +66,7 @@ export async function* download({
   };
   while (offset < bytes) {
     const start = offset;
+    let mark = { offset, at: clock.elapsed() };
     try {
       for await (const piece of open({ offset, signal, onVain: count })) {
         signal.throwIfAborted();
@@ -71,6 +74,12 @@ export async function* download({
         if (offset + piece.length > bytes) throw tooLong(source, bytes);
         offset += piece.length;
         yield piece;
+        if (offset - mark.offset >= PROGRESS) mark = { offset, at: clock.elapsed() };
+        else if (clock.elapsed() - mark.at > PROGRESS_WITHIN) {
+          throw new PassingFailure(
+            `only ${offset - mark.offset} bytes came in ${PROGRESS_WITHIN / 60_000} minutes`,
+          );
+        }
       }
       if (offset < bytes) throw new PassingFailure(`it ended after ${offset} of ${bytes} bytes`);
     } catch (error) {

@@ -40,7 +40,7 @@ import { readServerSetting, writeRecord, writeServerSetting } from './record.ts'
 import { parseServerAddress, serverSource } from './server.ts';
 import type { Source } from './source.ts';
 import { stage } from './stage.ts';
-import { writeStagingNote } from './staging-note.ts';
+import { cancelStaging, writeStagingNote } from './staging-note.ts';
 import {
   activate,
   confirm,
@@ -62,6 +62,7 @@ where it is not well. docs/updating.md tells how.
                       where releases come from
   check               look whether there is a release for this machine
   stage               bring it here, signature and all checked; nothing is changed by it yet
+  cancel              end what brings a release here; another stage goes on from there
   activate            restart into what was staged: it is tried, and confirmed if it is well
   confirm             stay with what runs, without waiting
   rollback            go back to the version before; not forward to one that was activated
@@ -124,6 +125,7 @@ const OF_COMMAND: Readonly<Record<string, readonly (keyof Values)[]>> = {
   server: ['channel'],
   check: ['from', 'server', 'ca', 'tls-name', 'channel', 'json'],
   stage: ['from', 'server', 'ca', 'tls-name', 'channel', 'budget', 'background'],
+  cancel: [],
   activate: ['minutes', 'patience', 'no-restart'],
   confirm: [],
   rollback: ['minutes', 'patience', 'no-restart', 'with-configuration'],
@@ -158,6 +160,8 @@ export async function main(args: string[]): Promise<number> {
             return await check(values);
           case 'stage':
             return values.background ? startInBackground(args) : await bring(values);
+          case 'cancel':
+            return await cancel();
           case 'activate':
             return await activateStaged(values);
           case 'confirm':
@@ -295,6 +299,11 @@ async function bring(values: Values): Promise<number> {
 function mebibytes(text: string): number {
   if (!/^[1-9]\d{0,6}$/.test(text)) throw new UsageError('--budget is a number of MiB');
   return Number(text) * 1024 * 1024;
+}
+
+async function cancel(): Promise<number> {
+  if (await cancelStaging()) return print('It is ended; `qx-update stage` goes on from there\n');
+  throw new UpdateRefusal({ what: 'no release is being brought here' });
 }
 
 /** The same in a process of its own, which outlives whoever asked for it. */

@@ -41,6 +41,18 @@ export async function readStagingNote(
   return note.over && note.problem === null ? null : { ...note, running };
 }
 
+/**
+ * Ends the process that brings an image here; another call of it goes on from there.
+ * @returns whether there was one
+ */
+export async function cancelStaging(root = '/'): Promise<boolean> {
+  const text = await readIfThere(join(root, FILE));
+  const note = noteSchema.safeParse(parseJson(text ?? '')).data;
+  if (note === undefined || note.over) return false;
+  if (startOf(await readText(`/proc/${note.pid}/stat`)) !== note.started) return false;
+  return process.kill(note.pid, 'SIGTERM');
+}
+
 /** The time at which a process started (proc_pid_stat(5), field 22); its name, in brackets, may have blanks. */
 function startOf(stat: string): string {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { download } from '../../../../apps/update/download.ts';
+import type { Clock } from '../../../../apps/watch/clock.ts';
+
+/** Time that passes where somebody waits. */
+class QuickClock implements Clock {
+  passed = 0;
+  now = () => this.passed;
+  elapsed = () => this.passed;
+  sleep = async (milliseconds: number) => {
+    this.passed += milliseconds;
+  };
+}
+
+const HOUR = 3_600_000;
+
+/** What comes of a server that sends so many bytes every so many milliseconds. */
+async function received(clock: QuickClock, piece: number, every: number): Promise<number> {
+  const bytes = 8 * 1024 * 1024;
+  let done = 0;
+  const pieces = download({
+    source: 'https://updates.example',
+    async *open({ offset }) {
+      for (let at = offset; at < bytes; at += piece) {
+        await clock.sleep(every);
+        if (clock.passed > 100 * 24 * HOUR) throw new Error('it is waited for for ever');
+        yield Buffer.alloc(Math.min(piece, bytes - at));
+      }
+    },
+    ...{ from: 0, bytes, budget: 2 * bytes, clock, signal: new AbortController().signal },
+  });
+  for await (const { length } of pieces) done += length;
+  return done;
+}
+
+test('a server that sends a byte now and then is given up', async () => {
+  const clock = new QuickClock();
+  await expect(received(clock, 1, 20_000)).rejects.toThrow(
+    'given up after 37 tries without progress',
+  );
+  expect(clock.passed).toBeLessThan(12 * HOUR);
+});
+
+test('nothing is left out where a line that drips is tried anew', async () => {
+  const clock = new QuickClock();
+  const bytes = Buffer.from(Array.from({ length: 3 * 1024 * 1024 }, (_, index) => index % 251));
+  let calls = 0;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of download({
+    source: 'https://updates.example',
+    async *open({ offset }) {
+      calls += 1;
+      const size = calls === 1 ? 1000 : 1024 * 1024;
+      for (let at = offset; at < bytes.length; at += size) {
+        await clock.sleep(60_000);
+        yield bytes.subarray(at, at + size);
+      }
+    },
+    ...{ from: 0, bytes: bytes.length, budget: 2 * bytes.length, clock },
+    signal: new AbortController().signal,
+  })) {
+    pieces.push(piece);
+  }
+  expect(calls).toBe(2);
+  expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+});
+
+test('a slow line brings all of it in the end', async () => {
+  const clock = new QuickClock();
+  expect(await received(clock, 64 * 1024, 20_000)).toBe(8 * 1024 * 1024);
+});
