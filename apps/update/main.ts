@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readBootState } from '../../build/disk/boot-state.ts';
 import { readTrustedKeys } from '../../build/release/keys.ts';
 import type { Release } from '../../build/release/release.ts';
@@ -35,7 +35,7 @@ import {
   readRunning,
 } from './installation.ts';
 import { machineProbe, reachesControlPlane } from './machine-health.ts';
-import { PLACES } from './places.ts';
+import { PLACES, type Places } from './places.ts';
 import { readServerSetting, writeRecord, writeServerSetting } from './record.ts';
 import { parseServerAddress, serverSource } from './server.ts';
 import type { Source } from './source.ts';
@@ -135,9 +135,10 @@ const OF_COMMAND: Readonly<Record<string, readonly (keyof Values)[]>> = {
 /**
  * The program qx-update.
  * @param args what stands after its name
+ * @param places where it finds what it works on; the appliance's if absent
  * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
  */
-export async function main(args: string[]): Promise<number> {
+export async function main(args: string[], places: Places = PLACES): Promise<number> {
   return await runCommandLine(
     {
       program: 'qx-update',
@@ -153,23 +154,23 @@ export async function main(args: string[]): Promise<number> {
         expectOperands(operands, 0, command === 'server' ? 1 : 0);
         switch (command) {
           case 'status':
-            return await tellStatus(values.json);
+            return await tellStatus(places, values.json);
           case 'server':
-            return await server(operands[0], values.channel);
+            return await server(places, { address: operands[0], channel: values.channel });
           case 'check':
-            return await check(values);
+            return await check(places, values);
           case 'stage':
-            return values.background ? startInBackground(args) : await bring(values);
+            return values.background ? startInBackground(args) : await bring(places, values);
           case 'cancel':
-            return await cancel();
+            return await cancel(places);
           case 'activate':
-            return await activateStaged(values);
+            return await activateStaged(places, values);
           case 'confirm':
-            return await confirmByHand();
+            return await confirmByHand(places);
           case 'rollback':
-            return await goBack(values);
+            return await goBack(places, values);
           case 'settle':
-            return await settleBoot();
+            return await settleBoot(places);
           default:
             return refuseCommand(command);
         }
@@ -195,13 +196,16 @@ function expectOptions(command: string | undefined, values: Values): void {
   }
 }
 
-async function tellStatus(json: boolean): Promise<number> {
-  const status = await readUpdateStatus();
+async function tellStatus(places: Places, json: boolean): Promise<number> {
+  const status = await readUpdateStatus(places);
   return print(json ? `${JSON.stringify(status)}\n` : `${describeUpdate(status)}\n`);
 }
 
-async function server(address: string | undefined, channel: string | undefined): Promise<number> {
-  const before = await readServerSetting(PLACES.configuration, complain);
+async function server(
+  places: Places,
+  { address, channel }: { address: string | undefined; channel: string | undefined },
+): Promise<number> {
+  const before = await readServerSetting(places.configuration, complain);
   if (address === undefined && channel === undefined) {
     return print(`${before.server ?? 'none'}, channel ${before.channel}\n`);
   }
@@ -209,8 +213,8 @@ async function server(address: string | undefined, channel: string | undefined):
     throw new UsageError(`${JSON.stringify(channel)} is no name of a channel`);
   }
   const named = address === undefined ? before.server : parsedAddress(address);
-  await expectConfiguration();
-  await writeServerSetting(PLACES.configuration, {
+  await expectConfiguration(places);
+  await writeServerSetting(places.configuration, {
     ...(named !== undefined && { server: named }),
     channel: channel ?? before.channel,
   });
@@ -221,24 +225,24 @@ function parsedAddress(text: string): string | undefined {
   return text === 'none' ? undefined : parseServerAddress(text);
 }
 
-async function check(values: Values): Promise<number> {
-  await using disk = await openDisk();
-  const release = await withSource(values, endingSignal(), async (source) => {
-    const { release } = await accepted(source, disk, endingSignal());
+async function check(places: Places, values: Values): Promise<number> {
+  const signal = endingSignal();
+  await using disk = await openDisk(places);
+  const release = await withSource(places, { values, signal }, async (source) => {
+    const { release } = await accepted(places, { source, disk, signal });
     return release;
   });
-  const own = await readRunning();
+  const own = await readRunning(places.root);
   if (values.json) return print(`${JSON.stringify(release)}\n`);
   return print(`${nameOf(release)} can be brought here; ${own.version} runs\n`);
 }
 
 /** Asks a source for its release, and checks it by all that is known here. */
 async function accepted(
-  source: Source,
-  disk: OpenInstallation,
-  signal: AbortSignal,
+  places: Places,
+  { source, disk, signal }: { source: Source; disk: OpenInstallation; signal: AbortSignal },
 ): Promise<{ release: Release; envelope: string }> {
-  const machine = await thisMachine();
+  const machine = await thisMachine(places);
   const envelope = await source.readRelease(signal);
   const release = verifyRelease(envelope, machine.keys, source.name);
   const record = await limitsOf(machine, disk);
@@ -253,22 +257,29 @@ async function accepted(
 }
 
 /** Brings a release into the slot that is not used. */
-async function bring(values: Values): Promise<number> {
+async function bring(places: Places, values: Values): Promise<number> {
   const signal = endingSignal();
   const budget = values.budget === undefined ? undefined : mebibytes(values.budget);
+  // One after the other: the last one says how it ended.
+  let noted = Promise.resolve();
+  const tell = () => {
+    const now = { ...note };
+    noted = noted.then(() => writeStagingNote(now, places.root)).catch(() => undefined);
+    return noted;
+  };
   let note = { version: '?', done: 0, bytes: 1, problem: null as string | null, over: false };
   try {
-    await expectConfiguration();
-    await using disk = await openDisk({ write: true });
+    await expectConfiguration(places);
+    await using disk = await openDisk(places, { write: true });
     expectGood(disk.booted, await readBootState(disk.efi));
-    return await withSource(values, signal, async (source) => {
-      const { release, envelope } = await accepted(source, disk, signal);
+    return await withSource(places, { values, signal }, async (source) => {
+      const { release, envelope } = await accepted(places, { source, disk, signal });
       const { version, channel, serial, image } = release;
       note = { ...note, version, bytes: image.bytes };
-      await writeStagingNote(note);
-      const record = await limitsOf(await thisMachine(), disk);
+      await tell();
+      const record = await limitsOf(await thisMachine(places), disk);
       // What was activated is not any more: its slot is written anew.
-      await writeRecord(PLACES.configuration, {
+      await writeRecord(places.configuration, {
         ...record,
         trial: null,
         seen: { ...record.seen, [channel]: serial },
@@ -280,18 +291,20 @@ async function bring(values: Values): Promise<number> {
         clock: systemClock,
         onProgress: (done) => {
           note = { ...note, done };
-          void writeStagingNote(note).catch(() => undefined);
+          void tell();
         },
         onFailure: (problem, wait) =>
           complain(`${source.name}: ${problem}; once more in ${Math.ceil(wait / 1000)} s`),
       });
-      await writeStagingNote({ ...note, done: image.bytes, over: true });
+      note = { ...note, done: image.bytes, over: true };
+      await tell();
       const told = how === 'written' ? 'is staged' : 'was staged already';
       return print(`${nameOf(release)} ${told}; \`qx-update activate\` restarts into it\n`);
     });
   } catch (error) {
     const problem = signal.aborted ? 'it was ended' : messageOf(error);
-    await writeStagingNote({ ...note, problem, over: true });
+    note = { ...note, problem, over: true };
+    await tell();
     throw error;
   }
 }
@@ -301,8 +314,9 @@ function mebibytes(text: string): number {
   return Number(text) * 1024 * 1024;
 }
 
-async function cancel(): Promise<number> {
-  if (await cancelStaging()) return print('It is ended; `qx-update stage` goes on from there\n');
+async function cancel(places: Places): Promise<number> {
+  if (await cancelStaging(places.root))
+    return print('It is ended; `qx-update stage` goes on from there\n');
   throw new UpdateRefusal({ what: 'no release is being brought here' });
 }
 
@@ -318,12 +332,12 @@ function startInBackground(args: readonly string[]): number {
 }
 
 async function withSource<T>(
-  values: Values,
-  signal: AbortSignal,
+  places: Places,
+  { values, signal }: { values: Values; signal: AbortSignal },
   work: (source: Source) => Promise<T>,
 ): Promise<T> {
-  const setting = await readServerSetting(PLACES.configuration, complain);
-  const { product, architecture } = await readRunning();
+  const setting = await readServerSetting(places.configuration, complain);
+  const { product, architecture } = await readRunning(places.root);
   const line = { product, architecture, channel: values.channel ?? setting.channel };
   const { from } = values;
   if (from !== undefined) {
@@ -355,13 +369,13 @@ async function read(file: string): Promise<string> {
   return await readFile(file, 'utf8').catch(noSuch(file));
 }
 
-async function activateStaged(values: Values): Promise<number> {
-  await expectConfiguration();
-  const machine = await thisMachine();
-  await expectNoGuests(machine);
+async function activateStaged(places: Places, values: Values): Promise<number> {
+  await expectConfiguration(places);
+  const machine = await thisMachine(places);
+  await expectNoGuests(places, machine);
   const signal = endingSignal();
   const version = await (async () => {
-    await using disk = await openDisk({ write: true });
+    await using disk = await openDisk(places, { write: true });
     return await activate(machine, disk, { to: 'staged', ...(await wanted(values, signal)) });
   })();
   print(`The next boot is of ${version}, on trial.\n`);
@@ -384,8 +398,8 @@ async function wanted({ minutes, patience }: Values, signal: AbortSignal) {
 }
 
 /** On a hypervisor a restart wants that no guest runs, or that the host is in maintenance. @throws UpdateRefusal */
-async function expectNoGuests({ running: { product } }: Machine): Promise<void> {
-  if (product !== 'quantix-os' || (await readMaintenance(PLACES.node)).on) return;
+async function expectNoGuests(places: Places, { running: { product } }: Machine): Promise<void> {
+  if (product !== 'quantix-os' || (await readMaintenance(places.node)).on) return;
   const guests = (await readGuests({ uri: SYSTEM_URI })).filter(runs);
   if (guests.length === 0) return;
   throw new UpdateRefusal({
@@ -394,22 +408,22 @@ async function expectNoGuests({ running: { product } }: Machine): Promise<void> 
   });
 }
 
-async function confirmByHand(): Promise<number> {
-  await expectConfiguration();
-  const machine = await thisMachine();
-  await using disk = await openDisk({ write: true });
+async function confirmByHand(places: Places): Promise<number> {
+  await expectConfiguration(places);
+  const machine = await thisMachine(places);
+  await using disk = await openDisk(places, { write: true });
   await confirm(machine, disk);
-  await markSettled();
+  await markSettled(places);
   return 0;
 }
 
-async function goBack(values: Values): Promise<number> {
-  await expectConfiguration();
-  const machine = await thisMachine();
-  await expectNoGuests(machine);
+async function goBack(places: Places, values: Values): Promise<number> {
+  await expectConfiguration(places);
+  const machine = await thisMachine(places);
+  await expectNoGuests(places, machine);
   const signal = endingSignal();
   const { text, restart } = await (async () => {
-    await using disk = await openDisk({ write: true });
+    await using disk = await openDisk(places, { write: true });
     return await rollBack(machine, disk, {
       ...(await wanted(values, signal)),
       restoreConfiguration: values['with-configuration'],
@@ -421,37 +435,37 @@ async function goBack(values: Values): Promise<number> {
 }
 
 /** By the service `quantix-update`, at each boot of an installed system. */
-async function settleBoot(): Promise<number> {
-  const installation = await findInstallation();
+async function settleBoot(places: Places): Promise<number> {
+  const installation = await findInstallation(places.root);
   if (installation === null) return 0;
-  const machine = await thisMachine();
+  const machine = await thisMachine(places);
   const settled = await settle(machine, {
     open: () => openInstallation(installation, { write: true }),
     probeFor: (trial) =>
       machineProbe({
         product: machine.running.product,
         controlPlane: trial?.controlPlane ?? false,
-        configuration: PLACES.configuration,
+        configuration: places.configuration,
       }),
     onDeadline: async (milliseconds) => {
       const seconds = Math.ceil(uptime() + milliseconds / 1000) + GUARD_PATIENCE;
-      await mkdir(dirname(PLACES.deadline), { recursive: true });
-      await writeFile(PLACES.deadline, `${seconds}\n`);
+      await mkdir(dirname(places.deadline), { recursive: true });
+      await writeFile(places.deadline, `${seconds}\n`);
     },
     signal: endingSignal(),
   });
-  if (settled !== 'taken back') await markSettled();
+  if (settled !== 'taken back') await markSettled(places);
   return 0;
 }
 
 /** Tells the guard of this boot that it need not restart the machine. */
-async function markSettled(): Promise<void> {
-  await mkdir(dirname(PLACES.settled), { recursive: true });
-  await writeFile(PLACES.settled, '');
+async function markSettled(places: Places): Promise<void> {
+  await mkdir(dirname(places.settled), { recursive: true });
+  await writeFile(places.settled, '');
 }
 
-async function openDisk(access?: { write: boolean }): Promise<OpenInstallation> {
-  const installation = await findInstallation();
+async function openDisk(places: Places, access?: { write: boolean }): Promise<OpenInstallation> {
+  const installation = await findInstallation(places.root);
   if (installation !== null) return await openInstallation(installation, access);
   throw new UpdateRefusal({
     what: 'this system runs from its medium, and is not installed: there is nothing to update',
@@ -460,24 +474,24 @@ async function openDisk(access?: { write: boolean }): Promise<OpenInstallation> 
 }
 
 /** @throws UpdateRefusal if what is remembered would be forgotten */
-async function expectConfiguration(): Promise<void> {
-  if (isWritableMount(PLACES.configuration, await readMounts())) return;
+async function expectConfiguration(places: Places): Promise<void> {
+  if (isWritableMount(places.configuration, await readMounts(places.root))) return;
   throw new UpdateRefusal({
-    what: `nothing that can be written is mounted at ${PLACES.configuration}, so an update could not be taken back`,
+    what: `nothing that can be written is mounted at ${places.configuration}, so an update could not be taken back`,
     fix: 'The console’s status screen says why it is not there.',
   });
 }
 
-async function thisMachine(): Promise<Machine> {
+async function thisMachine(places: Places): Promise<Machine> {
   return {
-    running: await readRunning(),
-    keys: await readTrustedKeys(PLACES.keys),
-    configuration: PLACES.configuration,
-    bootId: (await readText('/proc/sys/kernel/random/boot_id')).trim(),
+    running: await readRunning(places.root),
+    keys: await readTrustedKeys(places.keys),
+    configuration: places.configuration,
+    bootId: (await readText(join(places.root, 'proc/sys/kernel/random/boot_id'))).trim(),
     clock: systemClock,
     tell: complain,
     restart: async () => {
-      await run('/sbin/reboot', [], { timeout: 10_000 });
+      await run(places.restart, [], { timeout: 10_000 });
     },
   };
 }

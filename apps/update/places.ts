@@ -1,5 +1,9 @@
 /** Where an appliance has what updates need. */
 export const PLACES = {
+  /** In which proc, sys, dev, etc and run are. */
+  root: '/',
+  /** What restarts the machine. */
+  restart: '/sbin/reboot',
   /** What outlives a restart. */
   configuration: '/quantix',
   /** Public keys, `NAME.pem`, that releases may be signed with. */
@@ -11,3 +15,5 @@ export const PLACES = {
   /** Seconds since the start of the kernel by which it is judged, else that guard restarts the machine. */
   deadline: '/run/quantix/update/deadline',
 };
+
+export type Places = typeof PLACES;

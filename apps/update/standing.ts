@@ -142,10 +142,12 @@ export async function activate(
     activatedIn: machine.bootId,
     problems: [],
   };
-  await copyConfiguration(configuration, running.version, [trailer.version]);
-  if (activation.restoreConfiguration) {
-    await restoreConfiguration(configuration, trailer.version);
+  const restores = activation.restoreConfiguration === true;
+  // Of two builds of one version the copy of the other one is still needed.
+  if (!restores || trailer.version !== running.version) {
+    await copyConfiguration(configuration, running.version, [trailer.version]);
   }
+  if (restores) await restoreConfiguration(configuration, trailer.version);
   await writeRecord(configuration, { ...record, trial });
   await writeBootState(disk.efi, trialOf(disk.booted, slot));
   return trailer.version;
@@ -169,7 +171,12 @@ function mayBeTried(
   },
 ): Release | undefined {
   if (to === 'before' && trailer.release === undefined) {
-    if (record.floor === 0 && trailer.product === running.product) return undefined;
+    if (trailer.product !== running.product) {
+      throw new UpdateRefusal({
+        what: `${trailer.product} is in slot ${slot}, and this machine is ${running.product}`,
+      });
+    }
+    if (record.floor === 0) return undefined;
     throw new UpdateRefusal({
       what: `${trailer.version} in slot ${slot} came without a release, and the version in use takes none below serial ${record.floor}`,
     });
@@ -293,7 +300,7 @@ async function ratchet(
     ...known,
     trial: null,
     last: {
-      version: running.version,
+      version: trial?.version ?? running.version,
       before: trial?.before ?? other?.version ?? 'not known',
       result: 'confirmed',
       reasons: [],

@@ -6,23 +6,23 @@ import { verifyRelease } from '../../build/release/sign.ts';
 import type { UpdateStatus } from '../api/update.ts';
 import { messageOf } from '../error.ts';
 import { findInstallation, openInstallation, readRunning } from './installation.ts';
-import { PLACES } from './places.ts';
+import { PLACES, type Places } from './places.ts';
 import { readServerSetting } from './record.ts';
 import { readStagingNote } from './staging-note.ts';
 import { expectGood, limitsOf } from './standing.ts';
 
 /** How updates of this machine stand, read anew. */
-export async function readUpdateStatus(): Promise<UpdateStatus> {
+export async function readUpdateStatus(places: Places = PLACES): Promise<UpdateStatus> {
   const [{ product, version }, { server = null, channel }, staging, keys] = await Promise.all([
-    readRunning(),
-    readServerSetting(PLACES.configuration),
-    readStagingNote(),
-    readTrustedKeys(PLACES.keys).catch(() => []),
+    readRunning(places.root),
+    readServerSetting(places.configuration),
+    readStagingNote(places.root),
+    readTrustedKeys(places.keys).catch(() => []),
   ]);
   const common = { product, version, server, channel, staging, keys: keys.map(({ name }) => name) };
   const nothing = { booted: null, slots: [], trial: null, last: null, floor: 0 };
   try {
-    const installation = await findInstallation();
+    const installation = await findInstallation(places.root);
     if (installation === null) {
       const problem =
         'this system runs from its medium and is not installed: boot a newer medium, or install';
@@ -31,7 +31,7 @@ export async function readUpdateStatus(): Promise<UpdateStatus> {
     await using disk = await openInstallation(installation);
     const state = await readBootState(disk.efi);
     const { floor, last } = await limitsOf(
-      { configuration: PLACES.configuration, keys, tell: () => undefined },
+      { configuration: places.configuration, keys, tell: () => undefined },
       disk,
     );
     const { booted } = disk;
