@@ -45,6 +45,7 @@ import {
   activate,
   confirm,
   expectGood,
+  isOnTrial,
   limitsOf,
   type Machine,
   rollBack,
@@ -400,11 +401,20 @@ async function wanted({ minutes, patience }: Values, signal: AbortSignal) {
 /** On a hypervisor a restart wants that no guest runs, or that the host is in maintenance. @throws UpdateRefusal */
 async function expectNoGuests(places: Places, { running: { product } }: Machine): Promise<void> {
   if (product !== 'quantix-os' || (await readMaintenance(places.node)).on) return;
-  const guests = (await readGuests({ uri: SYSTEM_URI })).filter(runs);
+  const guests = (await readGuests({ uri: SYSTEM_URI }).catch(unknownGuests)).filter(runs);
   if (guests.length === 0) return;
   throw new UpdateRefusal({
     what: `virtual machines run on this host: ${guests.map(({ name }) => name).join(', ')}`,
     fix: 'Stop or move them, or begin maintenance (`qx-node maintenance on`): then they are shut down.',
+  });
+}
+
+/** @throws UpdateRefusal: what cannot be asked may run */
+function unknownGuests(cause: unknown): never {
+  throw new UpdateRefusal({
+    what: `whether virtual machines run on this host is not known: ${messageOf(cause)}`,
+    fix: 'Begin maintenance (`qx-node maintenance on`): then they are shut down.',
+    cause,
   });
 }
 
@@ -418,12 +428,15 @@ async function confirmByHand(places: Places): Promise<number> {
 }
 
 async function goBack(places: Places, values: Values): Promise<number> {
-  await expectConfiguration(places);
   const machine = await thisMachine(places);
-  await expectNoGuests(places, machine);
   const signal = endingSignal();
   const { text, restart } = await (async () => {
     await using disk = await openDisk(places, { write: true });
+    // A version on trial may be left whatever of it does not work.
+    if (!isOnTrial(disk.booted, await readBootState(disk.efi))) {
+      await expectConfiguration(places);
+      await expectNoGuests(places, machine);
+    }
     return await rollBack(machine, disk, {
       ...(await wanted(values, signal)),
       restoreConfiguration: values['with-configuration'],

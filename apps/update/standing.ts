@@ -53,6 +53,11 @@ export function expectGood(booted: Slot, state: BootState | undefined): void {
   });
 }
 
+/** Whether the version that runs is on trial. */
+export function isOnTrial(booted: Slot, state: BootState | undefined): boolean {
+  return state !== undefined && state.trial === booted && state.good !== booted;
+}
+
 /** What a machine remembers, with what the release in the good slot says besides: a lost record lowers nothing. */
 export async function limitsOf(
   { configuration, keys, tell }: Pick<Machine, 'configuration' | 'keys' | 'tell'>,
@@ -394,7 +399,7 @@ export async function rollBack(
   const state = await readBootState(disk.efi);
   if (state === undefined) throw unknownState();
   const record = await readRecord(machine.configuration, machine.tell);
-  if (state.trial === disk.booted && state.good !== disk.booted) {
+  if (isOnTrial(disk.booted, state)) {
     await giveUp(machine, { disk, state, record, problems: ['somebody went back by hand'] });
     return { text: 'The next boot is of the version before.', restart: true };
   }

@@ -182,3 +182,18 @@ test('nothing is changed where what is remembered would be forgotten', async () 
     expect(await update(command)).toMatch(/nothing that can be written is mounted at .*\[1\]/s);
   }
 });
+
+test('a version on trial is left by hand although its configuration cannot be written', async () => {
+  await using efi = await openBlockDevice(join(places.root, 'dev/vda2'), { write: true });
+  await writeBootState(efi, { good: 'b', trial: 'a', left: 2 });
+  await efi.close();
+  await put('proc/self/mountinfo', '');
+  expect(await update('rollback')).toMatch(/The next boot is of the version before\.\n$/);
+  expect(await readFile(join(places.root, 'restarts'), 'utf8')).toBe('restart\n');
+  expect(await restarted()).toBe('b');
+});
+
+test('a hypervisor whose virtual machines cannot be asked for is not restarted', async () => {
+  await put('etc/os-release', 'ID=quantix-os\nVERSION_ID=0.1.0\nQUANTIX_BASE=alpine\n');
+  expect(await update('activate')).toMatch(/whether virtual machines run .* is not known.*\[1\]/s);
+});
