@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { pin, readKept } from '../../apps/control-plane/updates/tree.ts';
 import { serverName } from '../../apps/proto/names.ts';
+import { serverSource } from '../../apps/update/server.ts';
+import { verifyRelease } from '../../build/release/sign.ts';
 import { releasePath } from '../../build/release/tree.ts';
-import { LINE, released } from '../unit/apps/control-plane/updates/trees.ts';
+import { LINE, OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { NodeDoor } from './node-door.ts';
 
@@ -60,6 +63,28 @@ describe('the door of the agents', () => {
     const method = 'POST';
     expect((await ask('/quantix.v1.NodeService/Register', { method })).status).toBe(505);
     expect((await ask(path, { method })).status).toBe(405);
+  });
+
+  test('is a source of releases for qx-update, which goes on where it was', async () => {
+    const kept = await readKept(folder, LINE, [OURS.trusted]);
+    if (kept === undefined) throw new Error('nothing is kept');
+    await pin(folder, kept);
+    await released(folder, '0.2.0');
+    const { bundle, fingerprint } = door.authority;
+    const source = serverSource({
+      ...{ address: `${door.origin}/updates/at/1`, ...LINE },
+      trust: { ca: bundle, name: serverName(fingerprint) },
+    });
+    const { signal } = new AbortController();
+    const release = verifyRelease(await source.readRelease(signal), [OURS.trusted]);
+    expect(release.version).toBe('0.1.0');
+    const pieces: Uint8Array[] = [];
+    for await (const piece of source.openImage(release, { offset: 1_000_000, signal }))
+      pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(image.subarray(1_000_000))).toBe(true);
+    const other = { ca: bundle, name: serverName('0'.repeat(64)) };
+    const stranger = serverSource({ address: `${door.origin}/updates`, ...LINE, trust: other });
+    await expect(stranger.readRelease(signal)).rejects.toThrow(/cannot be reached/);
   });
 
   test('ends at once while somebody downloads slowly', async () => {
