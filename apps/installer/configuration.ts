@@ -7,8 +7,12 @@ import { InstallError } from './error.ts';
 /** Files of a configuration: path below `/quantix` → what is in it. All are root's alone. */
 export type ConfigurationFiles = ReadonlyMap<string, Buffer>;
 
-/** Names at the top of `/quantix` that belong to one installation or to one boot, and are not carried over. */
-const LEFT_BEHIND = /^(install\.yaml.*|install\.json|reset|lost\+found|\..*|.*\.rejected.*)$/;
+/**
+ * Names below `/quantix` of what belongs to one installation, to one boot, or to what lies elsewhere, as deployed agents do: it
+ * is not carried over.
+ */
+const LEFT_BEHIND =
+  /^(install\.yaml.*|install\.json|deployment\.json|reset|lost\+found|\..*|.*\.rejected.*)$/;
 
 /** Bytes of a configuration that is carried over, at most. */
 const MOST = 32 * 1024 * 1024;

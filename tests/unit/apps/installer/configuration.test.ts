@@ -26,6 +26,7 @@ test('what is kept is carried over, but not what belongs to one installation or 
     'quantix/hostname': 'node7\n',
     'quantix/network/eth0.conf': 'METHOD=dhcp\n',
     'quantix/node/node.key': 'key',
+    'quantix/node/deployment.json': '{}',
     'quantix/install.yaml': 'disk: {serial: X}',
     'quantix/install.json': '{}',
     'quantix/reset': 'node7',
