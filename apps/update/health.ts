@@ -22,7 +22,7 @@ const INTERVAL = 5_000;
 
 /**
  * Waits until nothing was wrong for a while.
- * @returns nothing if so; else what is wrong at the deadline, which is never empty
+ * @returns nothing if so; else what is wrong when it can no longer be well for so long before the deadline, never empty
  * @throws the signal's reason
  */
 export async function awaitHealth({
@@ -44,9 +44,9 @@ export async function awaitHealth({
     told = problems.join('\n');
     wellSince = problems.length === 0 ? (wellSince ?? now) : undefined;
     if (wellSince !== undefined && now - wellSince >= hold) return [];
-    if (now - start >= deadline) {
-      return problems.length > 0 ? problems : [`it was not well for ${hold / 60_000} minutes`];
-    }
+    // Becoming well now would be too late already.
+    if (problems.length > 0 && now - start + hold >= deadline) return problems;
+    if (now - start >= deadline) return [`it was not well for ${hold / 60_000} minutes`];
     await clock.sleep(INTERVAL, signal);
     signal.throwIfAborted();
   }

@@ -133,6 +133,14 @@ describe('a version that is not well', () => {
     expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
   });
 
+  test('is taken back as soon as it could not be confirmed in time any more', async () => {
+    await staged('a');
+    await tried({ minutes: 1440, patience: 1 });
+    const clock = hastyClock();
+    expect(await judged('b', ['qx-node is stopped'], world.machine({ clock }))).toBe('taken back');
+    expect(clock.elapsed()).toBe(60_000);
+  });
+
   test('and cannot say why is taken back after its third boot', async () => {
     await staged('a');
     expect(await tried()).toBe('b');
