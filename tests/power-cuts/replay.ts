@@ -73,7 +73,7 @@ export interface ReplayReport {
 
 /**
  * Cuts the power at many places of what a guest really wrote: what was flushed is there, and of what was not any part is, in
- * units of 512 bytes. Each time the boot is forecast, and sometimes the file systems are checked.
+ * units of 512 bytes, in file systems of 4096. Each time the boot is forecast, and sometimes the file systems are checked.
  * @throws Error naming the entry and the seed of the first cut that leaves a disk that it must not leave
  */
 export async function replayCuts(
@@ -348,6 +348,13 @@ class ReplayedDisk implements Disposable {
     });
   }
 
+  #inFileSystem({ offset }: LogEntry): boolean {
+    return this.#layout.partitions.some(
+      ({ role, offset: from, bytes }) =>
+        /^(configuration|data)$/.test(role) && offset >= from && offset < from + bytes,
+    );
+  }
+
   chooseNone(): void {
     this.#chosen = new Map();
     this.#picked = [];
@@ -382,6 +389,7 @@ class ReplayedDisk implements Disposable {
       const count = request.bytes / UNIT;
       const chosen = request.forced ? null : units(count, index);
       if (chosen === undefined) continue;
+      if (chosen !== null && this.#inFileSystem(request)) wholeBlocks(chosen, request.offset);
       this.#picked.push({ request, units: chosen });
       if (request.isContent) continue;
       const first = request.offset / UNIT;
@@ -548,6 +556,18 @@ class ReplayedDisk implements Disposable {
     closeSync(this.#file);
     for (const { file } of this.#likenesses) closeSync(file);
     rmSync(this.#path);
+  }
+}
+
+/** Sectors of a disk as it really is; ext4 has its superblock, of 1024 bytes, written whole or not at all. */
+const BLOCK_UNITS = 4096 / UNIT;
+
+/** Has the units of a block share one fate. */
+function wholeBlocks(units: Uint8Array, offset: number): void {
+  const before = (offset / UNIT) % BLOCK_UNITS;
+  for (let at = 0; at < units.length; at += 1) {
+    const first = at - ((at + before) % BLOCK_UNITS);
+    units[at] = units[Math.max(0, first)] ?? 0;
   }
 }
 
