@@ -1,0 +1,151 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Board } from '../../build/architecture.ts';
+import { run } from '../../build/process/run.ts';
+import type { Bus, Disk, Machine } from '../../build/qemu/machine.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { configurationDisk } from './configuration-disk.ts';
+import { dirtyDisk } from './dirty-disks.ts';
+import { boot, imageOf, logIn, type Story, succeed, untilReady } from './story.ts';
+
+/** Milliseconds for a boot of the medium, an installation, and a boot of the disk. */
+const STORY = 900_000;
+
+/** The serial number that QEMU's first further disk has here. */
+const SERIAL = 'disk0';
+
+/**
+ * Installations in which each of two firmwares, two sizes of sectors, three buses and three foreign systems occurs. By
+ * BIOS no disk of 4096-byte sectors starts.
+ */
+interface Way {
+  profile: string;
+  prefix: string;
+  firmware: Machine['firmware'];
+  board: Board;
+  bus: Bus;
+  sectorSize: 512 | 4096;
+  dirt: Parameters<typeof dirtyDisk>[0];
+}
+
+const BIOS_VIRTIO: Way = {
+  ...{ profile: 'quantix-os', prefix: 'QUANTIX', firmware: 'bios', board: 'pc' },
+  ...{ bus: 'virtio', sectorSize: 512, dirt: 'lvm' },
+};
+const UEFI_NVME: Way = {
+  ...{ profile: 'qvdc', prefix: 'QVDC', firmware: 'uefi', board: 'q35' },
+  ...{ bus: 'nvme', sectorSize: 4096, dirt: 'zfs' },
+};
+const UEFI_SATA: Way = {
+  ...{ profile: 'quantix-os', prefix: 'QUANTIX', firmware: 'uefi', board: 'q35' },
+  ...{ bus: 'ata', sectorSize: 512, dirt: 'raid' },
+};
+
+/** A config drive with an answer file, and a name that is to be carried over. */
+async function driveWith(answer: string, { prefix }: Way): Promise<Disk> {
+  const file = await configurationDisk(`${prefix}-CFG`);
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries({ 'install.yaml': answer, hostname: 'node7\n' })) {
+    await writeFile(join(folder, name), text);
+    await run('mcopy', ['-i', file, join(folder, name), `::/${name}`]);
+  }
+  return { file, format: 'raw', bus: 'virtio' };
+}
+
+/** Starts the medium with disks, the first of which is to be installed on, by the menu's line that installs. */
+async function startInstaller(way: Way, disks: readonly Disk[]): Promise<Story> {
+  const { profile, firmware, board } = way;
+  const medium = { as: 'cdrom', image: imageOf(profile).iso } as const;
+  return boot(`install-${profile}-${way.bus}`, { firmware, board, medium, disks }, 'install');
+}
+
+async function diskOf({ bus, sectorSize, dirt }: Way): Promise<Disk> {
+  return { file: await dirtyDisk(dirt), format: 'raw', bus, sectorSize };
+}
+
+const reportSchema = z.object({
+  result: z.literal('installed'),
+  kind: z.literal('install'),
+  sha256: z.string(),
+  disk: z.object({ serial: z.string(), sectorSize: z.number() }),
+  partitions: z.array(z.object({ name: z.string() })),
+});
+
+/** Starts an installed disk, and looks whether all is as it was asked for. @param hostname that was carried over */
+async function expectInstalled(way: Way, disk: Disk, hostname: string): Promise<void> {
+  const { profile, prefix, firmware, board, bus, sectorSize } = way;
+  const medium = { as: 'disk', bus, image: disk.file, sectorSize, isKept: true } as const;
+  await using story = await boot(`installed-${profile}-${bus}`, { firmware, board, medium });
+  await untilReady(story);
+  await logIn(story);
+  expect(await succeed(story, 'hostname')).toBe(`${hostname}\n`);
+  const report = reportSchema.parse(JSON.parse(await succeed(story, 'cat /quantix/install.json')));
+  expect(report.disk).toMatchObject({ serial: SERIAL, sectorSize });
+  expect(report.partitions.map(({ name }) => name)).toEqual(
+    [...(sectorSize === 512 ? ['BIOS'] : []), 'EFI', 'A', 'B', 'CFG', 'DATA'].map(
+      (name) => `${prefix}-${name}`,
+    ),
+  );
+  // What it runs from is what it was installed from.
+  const slot = 'quantix.slot=a';
+  expect(await succeed(story, 'cat /proc/cmdline')).toContain(slot);
+  const mounts = await succeed(story, 'mount');
+  for (const place of ['/quantix', '/data']) expect(mounts).toMatch(`on ${place} type ext4 (rw`);
+  expect(await succeed(story, 'ls /quantix')).not.toContain('install.yaml');
+  story.expectGoodConsole();
+}
+
+describe.each([BIOS_VIRTIO, UEFI_NVME])(
+  '$profile on a disk of $sectorSize-byte sectors by $bus, under $firmware',
+  (way) => {
+    test(
+      'is installed by an answer file over $dirt, without a key, and starts from it',
+      async () => {
+        const disk = await diskOf(way);
+        const answer = `disk: {serial: ${SERIAL}}\nerase: ${SERIAL}\nafterwards: power-off\n`;
+        const drive = await driveWith(answer, way);
+        {
+          await using story = await startInstaller(way, [disk, drive]);
+          await story.guest.waitFor(/quantix: install report \{"result":"installed"/);
+          await story.guest.waitForEnd();
+          expect(story.guest.log).toMatch(/quantix: install: .*Destroyed: /);
+          story.expectGoodConsole();
+        }
+        await expectInstalled(way, disk, 'node7');
+      },
+      STORY,
+    );
+  },
+);
+
+test(
+  'Quantix-OS is installed by typing on the serial line, over LUKS, RAID and VMFS on a SATA disk under UEFI',
+  async () => {
+    const way = UEFI_SATA;
+    const disk = await diskOf(way);
+    {
+      await using story = await startInstaller(way, [disk]);
+      const { guest } = story;
+      await guest.waitFor(/Press Enter to use the console/);
+      guest.type('');
+      await guest.waitFor(/On which disk/);
+      guest.send('\r');
+      await guest.waitFor(/Destroyed: /);
+      await guest.waitFor(/Esc other disk/);
+      guest.send('\r');
+      await guest.waitFor(/type its serial number/);
+      // Another disk's number erases nothing.
+      guest.send('disk1\r');
+      await guest.waitFor(/It is disk0/);
+      guest.send(`\x7f0\r`);
+      await guest.waitFor(/is installed on/);
+      guest.send('p');
+      await guest.waitForEnd();
+      story.expectGoodConsole();
+    }
+    await expectInstalled(way, disk, 'quantix');
+  },
+  STORY,
+);
