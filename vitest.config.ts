@@ -4,7 +4,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files, and folders of files, that take longest, the longest first: a short one is a better last. */
 const LONGEST = [
   ...['database/power-cut', 'net/walks', 'net/power-cut'],
-  ...['vm/quantix-os', 'vm/hardware', 'vm/qvdc', 'vm/arm64', 'vm/alpine', 'vm/boot', 'docker'],
+  ...[
+    'vm/quantix-os',
+    'vm/qvdc',
+    'vm/install',
+    'vm/update',
+    'vm/hardware',
+    'vm/alpine',
+    'vm/arm64',
+  ],
+  ...['vm/boot', 'docker'],
   ...['build/air-gapped', 'vm', 'build'],
 ];
 

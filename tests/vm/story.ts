@@ -77,6 +77,22 @@ export async function logIn({ guest }: Story): Promise<void> {
   await awaitShell(guest);
 }
 
+/** The same after a further boot. @param from a mark that was taken before it began */
+export async function logInAfter({ guest }: Story, from: number): Promise<void> {
+  await guest.waitForMilestone('ready', from);
+  await guest.waitFor(/Press Enter to use the console/, from);
+  let { mark } = guest;
+  guest.type('');
+  await guest.waitFor(/8 Shell/, mark);
+  mark = guest.mark;
+  guest.send('8');
+  await guest.waitFor(/~ # /, mark);
+  mark = guest.mark;
+  // A command that is longer than the line would be echoed in pieces.
+  guest.type('stty cols 999');
+  await guest.waitFor(/~ # /, mark);
+}
+
 /** The same where root has a password. */
 export async function logInWith(password: string, { guest }: Story): Promise<void> {
   await openShell(guest);
