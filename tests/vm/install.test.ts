@@ -11,7 +11,7 @@ import { dirtyDisk } from './dirty-disks.ts';
 import { boot, imageOf, logIn, type Story, succeed, untilReady } from './story.ts';
 
 /** Milliseconds for a boot of the medium, an installation, and a boot of the disk. */
-const STORY = 900_000;
+const STORY = 1_800_000;
 
 /** The serial number that QEMU's first further disk has here. */
 const SERIAL = 'disk0';
