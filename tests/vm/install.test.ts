@@ -8,7 +8,7 @@ import type { Bus, Disk, Machine } from '../../build/qemu/machine.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { configurationDisk } from './configuration-disk.ts';
 import { dirtyDisk } from './dirty-disks.ts';
-import { boot, imageOf, logIn, type Story, succeed, untilReady } from './story.ts';
+import { boot, imageOf, LONG, logIn, type Story, succeed, untilReady } from './story.ts';
 
 /** Milliseconds for a boot of the medium, an installation, and a boot of the disk. */
 const STORY = 1_800_000;
@@ -120,8 +120,8 @@ describe.each([BIOS_VIRTIO, UEFI_NVME])(
   },
 );
 
-test(
-  'Quantix-OS is installed by typing on the serial line, over LUKS, RAID and VMFS on a SATA disk under UEFI',
+test.skipIf(!LONG)(
+  'Quantix-OS is installed by typing on the serial line, over LUKS, RAID and VMFS on a SATA disk under UEFI (with QUANTIX_LONG=yes)',
   async () => {
     const way = UEFI_SATA;
     const disk = await diskOf(way);

@@ -11,7 +11,7 @@ import { hashFile } from '../../build/process/hash-file.ts';
 import { run } from '../../build/process/run.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { buildImage } from './build-images.ts';
-import { boot, imageOf, logIn, logInAfter, type Story, succeed } from './story.ts';
+import { boot, imageOf, LONG, logIn, logInAfter, type Story, succeed } from './story.ts';
 
 const MIB = 1024 * 1024;
 
@@ -29,107 +29,115 @@ async function untilStartedFirst({ guest }: Story): Promise<number> {
   return guest.mark;
 }
 
-test('a disk image under BIOS: its first start takes the whole disk, the other slot is in the menu by its version, and a live medium besides is not taken for the system', async () => {
-  const base = await buildImage('quantix-os', '--format', 'qcow2');
-  const image = join(await temporaryFolder(), 'disk.qcow2');
-  await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, image, '12G']);
-  await using story = await boot(
-    'installed-disk-bios',
-    {
-      firmware: 'bios',
-      medium: { as: 'disk', bus: 'virtio', image, format: 'qcow2', isKept: true },
-      disks: [{ file: imageOf('quantix-os').iso, format: 'raw', bus: 'ata', readOnly: true }],
-    },
-    'nobody',
-  );
-  const { guest } = story;
-  const again = await untilStartedFirst(story);
-  const first = await pastMenu(story, again);
-  expect(guest.log.slice(again)).not.toContain('slot B');
-  await guest.waitForMilestone('ready', first);
-  await logIn(story);
-  expect(await succeed(story, 'cat /proc/cmdline')).toMatch(
-    /quantix\.slot=a quantix\.medium=PARTUUID=.{8}-.{4}-4.* quantix\.config=PARTUUID=\S+ quantix\.data=PARTUUID=/,
-  );
-  expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toContain('/dev/vda3');
-  expect(
-    await succeed(story, "awk '$2 ~ /^.(quantix|data)$/ {print $1, $2}' /proc/mounts"),
-  ).toMatch(/\/dev\/vda6 \/data\s+\/dev\/vda5 \/quantix/);
-  // 12 GiB less the image's 9.6 GiB, and the data partition that it had.
-  expect(Number(await succeed(story, 'cat /sys/class/block/vda6/size')) / 2048).toBeGreaterThan(
-    3000,
-  );
-  // The same image in the other slot, under another version; the state is lost.
-  await succeed(story, 'dd if=/dev/vda3 of=/dev/vda4 bs=1048576 count=400 2>/dev/null && sync');
-  const digits = await versionsIn(imageOf('quantix-os').iso);
-  const write = digits.map((at) => `printf 9 | dd of=/dev/vda4 bs=1 seek=${at} conv=notrunc`);
-  await succeed(story, `(${write.join(' && ')} && sync) 2>/dev/null`);
-  const before = guest.mark;
-  guest.send('reboot -f\r');
-  const menu = await pastMenu(story, before, '\x1b[B\r');
-  expect(guest.log.slice(before, menu)).toContain('Quantix-OS 9.1.0, slot B');
-  await logInAfter(story, menu);
-  expect(await succeed(story, 'cat /proc/cmdline')).toContain('quantix.slot=b');
-  expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toContain('/dev/vda4');
-  expect(await succeed(story, 'cat /proc/mounts')).toMatch(/^\/dev\/vda5 \/quantix /m);
-  story.expectGoodConsole();
-});
+test.skipIf(!LONG)(
+  'a disk image under BIOS: its first start takes the whole disk, the other slot is in the menu by its version, and a live medium besides is not taken for the system (with QUANTIX_LONG=yes)',
+  async () => {
+    const base = await buildImage('quantix-os', '--format', 'qcow2');
+    const image = join(await temporaryFolder(), 'disk.qcow2');
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, image, '12G']);
+    await using story = await boot(
+      'installed-disk-bios',
+      {
+        firmware: 'bios',
+        medium: { as: 'disk', bus: 'virtio', image, format: 'qcow2', isKept: true },
+        disks: [{ file: imageOf('quantix-os').iso, format: 'raw', bus: 'ata', readOnly: true }],
+      },
+      'nobody',
+    );
+    const { guest } = story;
+    const again = await untilStartedFirst(story);
+    const first = await pastMenu(story, again);
+    expect(guest.log.slice(again)).not.toContain('slot B');
+    await guest.waitForMilestone('ready', first);
+    await logIn(story);
+    expect(await succeed(story, 'cat /proc/cmdline')).toMatch(
+      /quantix\.slot=a quantix\.medium=PARTUUID=.{8}-.{4}-4.* quantix\.config=PARTUUID=\S+ quantix\.data=PARTUUID=/,
+    );
+    expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toContain('/dev/vda3');
+    expect(
+      await succeed(story, "awk '$2 ~ /^.(quantix|data)$/ {print $1, $2}' /proc/mounts"),
+    ).toMatch(/\/dev\/vda6 \/data\s+\/dev\/vda5 \/quantix/);
+    // 12 GiB less the image's 9.6 GiB, and the data partition that it had.
+    expect(Number(await succeed(story, 'cat /sys/class/block/vda6/size')) / 2048).toBeGreaterThan(
+      3000,
+    );
+    // The same image in the other slot, under another version; the state is lost.
+    await succeed(story, 'dd if=/dev/vda3 of=/dev/vda4 bs=1048576 count=400 2>/dev/null && sync');
+    const digits = await versionsIn(imageOf('quantix-os').iso);
+    const write = digits.map((at) => `printf 9 | dd of=/dev/vda4 bs=1 seek=${at} conv=notrunc`);
+    await succeed(story, `(${write.join(' && ')} && sync) 2>/dev/null`);
+    const before = guest.mark;
+    guest.send('reboot -f\r');
+    const menu = await pastMenu(story, before, '\x1b[B\r');
+    expect(guest.log.slice(before, menu)).toContain('Quantix-OS 9.1.0, slot B');
+    await logInAfter(story, menu);
+    expect(await succeed(story, 'cat /proc/cmdline')).toContain('quantix.slot=b');
+    expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toContain('/dev/vda4');
+    expect(await succeed(story, 'cat /proc/mounts')).toMatch(/^\/dev\/vda5 \/quantix /m);
+    story.expectGoodConsole();
+  },
+);
 
-test('a disk with sectors of 4096 bytes under UEFI, whose first slot has nothing to boot and whose state is lost: the second slot boots', async () => {
-  const { iso } = imageOf('qvdc');
-  const folder = await temporaryFolder();
-  const { files } = await reportIso(iso);
-  for (const { path, block, size } of files) {
-    if (!path.startsWith(`${BOOT_FILES_FOLDER}/`)) continue;
-    const bytes = await partOf(iso, block * ISO_BLOCK, size);
-    await using target = await open(join(folder, `${OF_DISK}${path.split('/').at(-1)}`), 'wx');
-    await target.write(bytes);
-  }
-  const image = join(folder, 'disk.raw');
-  const slotBytes = 512 * MIB;
-  await writeDiskImage(image, {
-    ...{ iso, labelPrefix: 'QVDC', bootLoader: folder, epoch: 1_700_000_000 },
-    trailer: {
-      ...{ product: 'qvdc', version: '0.1.0', base: 'debian', architecture: 'x86_64' },
-      ...{ buildId: '00', sha256: (await hashFile(iso, [])).whole },
-    },
-    ...{ sectorSize: 4096, slotBytes, bytes: 3072 * MIB },
-  });
-  // Without a partition for BIOS, the first slot begins behind the EFI partition.
-  const slotA = 301 * MIB;
-  await using disk = await open(image, 'r+');
-  let at = slotA + slotBytes;
-  for await (const piece of createReadStream(iso, { highWaterMark: MIB })) {
-    await disk.write(piece, 0, piece.length, at);
-    at += piece.length;
-  }
-  await disk.write(Buffer.alloc(MIB), 0, MIB, slotA);
-  const efi = await partOf(image, MIB, 300 * MIB);
-  // GRUB itself has the first line of an environment in it, too.
-  const state = efi.indexOf('# GRUB Environment Block\ngood=');
-  await disk.write(Buffer.alloc(512), 0, 512, MIB + state);
-  await using story = await boot(
-    'installed-disk-uefi-4096',
-    {
-      firmware: 'uefi',
-      medium: { as: 'disk', bus: 'nvme', image, isKept: true, sectorSize: 4096 },
-    },
-    'nobody',
-  );
-  const { guest } = story;
-  const again = await untilStartedFirst(story);
-  const menu = await pastMenu(story, again);
-  expect(guest.log.slice(again, menu)).not.toContain('slot A');
-  await guest.waitForMilestone('ready', menu);
-  await logIn(story);
-  expect(await succeed(story, 'cat /proc/cmdline')).toContain('quantix.slot=b');
-  expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toContain(
-    '/dev/nvme0n1p4',
-  );
-  expect(await succeed(story, 'cat /sys/block/nvme0n1/queue/logical_block_size')).toContain('4096');
-  expect(await succeed(story, 'grep -c " /quantix ext4 rw" /proc/mounts')).toContain('1');
-  story.expectGoodConsole();
-});
+test.skipIf(!LONG)(
+  'a disk with sectors of 4096 bytes under UEFI, whose first slot has nothing to boot and whose state is lost: the second slot boots (with QUANTIX_LONG=yes)',
+  async () => {
+    const { iso } = imageOf('qvdc');
+    const folder = await temporaryFolder();
+    const { files } = await reportIso(iso);
+    for (const { path, block, size } of files) {
+      if (!path.startsWith(`${BOOT_FILES_FOLDER}/`)) continue;
+      const bytes = await partOf(iso, block * ISO_BLOCK, size);
+      await using target = await open(join(folder, `${OF_DISK}${path.split('/').at(-1)}`), 'wx');
+      await target.write(bytes);
+    }
+    const image = join(folder, 'disk.raw');
+    const slotBytes = 512 * MIB;
+    await writeDiskImage(image, {
+      ...{ iso, labelPrefix: 'QVDC', bootLoader: folder, epoch: 1_700_000_000 },
+      trailer: {
+        ...{ product: 'qvdc', version: '0.1.0', base: 'debian', architecture: 'x86_64' },
+        ...{ buildId: '00', sha256: (await hashFile(iso, [])).whole },
+      },
+      ...{ sectorSize: 4096, slotBytes, bytes: 3072 * MIB },
+    });
+    // Without a partition for BIOS, the first slot begins behind the EFI partition.
+    const slotA = 301 * MIB;
+    await using disk = await open(image, 'r+');
+    let at = slotA + slotBytes;
+    for await (const piece of createReadStream(iso, { highWaterMark: MIB })) {
+      await disk.write(piece, 0, piece.length, at);
+      at += piece.length;
+    }
+    await disk.write(Buffer.alloc(MIB), 0, MIB, slotA);
+    const efi = await partOf(image, MIB, 300 * MIB);
+    // GRUB itself has the first line of an environment in it, too.
+    const state = efi.indexOf('# GRUB Environment Block\ngood=');
+    await disk.write(Buffer.alloc(512), 0, 512, MIB + state);
+    await using story = await boot(
+      'installed-disk-uefi-4096',
+      {
+        firmware: 'uefi',
+        medium: { as: 'disk', bus: 'nvme', image, isKept: true, sectorSize: 4096 },
+      },
+      'nobody',
+    );
+    const { guest } = story;
+    const again = await untilStartedFirst(story);
+    const menu = await pastMenu(story, again);
+    expect(guest.log.slice(again, menu)).not.toContain('slot A');
+    await guest.waitForMilestone('ready', menu);
+    await logIn(story);
+    expect(await succeed(story, 'cat /proc/cmdline')).toContain('quantix.slot=b');
+    expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toContain(
+      '/dev/nvme0n1p4',
+    );
+    expect(await succeed(story, 'cat /sys/block/nvme0n1/queue/logical_block_size')).toContain(
+      '4096',
+    );
+    expect(await succeed(story, 'grep -c " /quantix ext4 rw" /proc/mounts')).toContain('1');
+    story.expectGoodConsole();
+  },
+);
 
 /** Where the first digits of versions are that an image tells the menu; bytes from its start. */
 async function versionsIn(iso: string): Promise<number[]> {

@@ -22,6 +22,9 @@ export interface Story extends AsyncDisposable {
   expectGoodConsole(): void;
 }
 
+/** Whether guests are booted, too, whose parts are shown by others in less time: `QUANTIX_LONG=yes make test-vm`. */
+export const LONG = process.env.QUANTIX_LONG === 'yes';
+
 /** The image of a profile. */
 export function imageOf(profile: string): Image {
   const image = inject('images')[profile];
