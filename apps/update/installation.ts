@@ -3,7 +3,7 @@ import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { readGpt } from '../../build/disk/gpt.ts';
 import { PARTITION_NUMBERS, type Slot } from '../../build/disk/layout.ts';
 import { openBlockDevice } from '../disk/open-block-device.ts';
-import { parseOsRelease } from '../host/os-release.ts';
+import { readImage } from '../host/image.ts';
 import { readAttribute, readNames, readNumber, readText } from '../host/read.ts';
 import { type Running, UpdateRefusal } from './accept.ts';
 
@@ -173,16 +173,8 @@ export async function openInstallation(
   };
 }
 
-/** Architectures by Node's names, as releases name them. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'arm64' };
-
-/** What system runs. @param root folder in which etc is */
+/** What system runs. @param root folder in which etc and proc are */
 export async function readRunning(root = '/'): Promise<Running> {
-  const about = parseOsRelease(await readText(join(root, 'etc/os-release')));
-  return {
-    product: about.get('ID') ?? '',
-    version: about.get('VERSION_ID') ?? '',
-    base: about.get('QUANTIX_BASE') ?? '',
-    architecture: ARCHITECTURES[process.arch] ?? process.arch,
-  };
+  const { product, version, base, architecture } = await readImage(root);
+  return { product, version, base, architecture };
 }

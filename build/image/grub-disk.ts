@@ -1,5 +1,5 @@
 import { ENVIRONMENT_PATH } from '../disk/boot-state.ts';
-import { PARTITION_NUMBERS } from '../disk/layout.ts';
+import { PARTITION_NUMBERS, type Slot } from '../disk/layout.ts';
 import { CORE_MODULES, entryLines, quoted, TERMINALS, word } from './grub-config.ts';
 import type { SlotMenu } from './grub-model.ts';
 
@@ -63,27 +63,7 @@ fi
 if probe --set=uuid --part-uuid "($disk,gpt${data})"; then
   set of_disk="$of_disk quantix.data=PARTUUID=$uuid"
 fi
-function offer_a {
-  if [ "$has_a" != yes ]; then return; fi
-  set slot=a
-  set slot_name=A
-  set root="$disk,gpt${a}"
-  probe --set=uuid --part-uuid "($root)"
-  set slot_parameters="quantix.slot=a quantix.medium=PARTUUID=$uuid $of_disk"
-  if [ "$on_trial" = a ]; then set slot_parameters="$slot_parameters quantix.trial"; fi
-  source ${SLOT_CONFIG_PATH}
-}
-function offer_b {
-  if [ "$has_b" != yes ]; then return; fi
-  set slot=b
-  set slot_name=B
-  set root="$disk,gpt${b}"
-  probe --set=uuid --part-uuid "($root)"
-  set slot_parameters="quantix.slot=b quantix.medium=PARTUUID=$uuid $of_disk"
-  if [ "$on_trial" = b ]; then set slot_parameters="$slot_parameters quantix.trial"; fi
-  source ${SLOT_CONFIG_PATH}
-}
-for slot_entries in first more; do
+${offer('a', a)}${offer('b', b)}for slot_entries in first more; do
   if [ "$chosen" = a ]; then offer_a; offer_b; else offer_b; offer_a; fi
 done
 set root="$efi"
@@ -101,6 +81,21 @@ menuentry 'Restart' --id restart {
 }
 menuentry 'Power off' --id poweroff {
   halt
+}
+`;
+}
+
+/** A function of GRUB's shell that has a slot add its lines to the menu, if it has something to boot. */
+function offer(slot: Slot, partition: number): string {
+  return `function offer_${slot} {
+  if [ "$has_${slot}" != yes ]; then return; fi
+  set slot=${slot}
+  set slot_name=${slot.toUpperCase()}
+  set root="$disk,gpt${partition}"
+  probe --set=uuid --part-uuid "($root)"
+  set slot_parameters="quantix.slot=${slot} quantix.medium=PARTUUID=$uuid $of_disk"
+  if [ "$on_trial" = ${slot} ]; then set slot_parameters="$slot_parameters quantix.trial"; fi
+  source ${SLOT_CONFIG_PATH}
 }
 `;
 }

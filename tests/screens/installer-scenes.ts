@@ -1,12 +1,10 @@
 import type { Answer } from '../../apps/installer/answer.ts';
-import type { DiskFacts, MachineFacts } from '../../apps/installer/facts.ts';
+import type { DiskFacts } from '../../apps/installer/facts.ts';
 import { planInstall } from '../../apps/installer/plan.ts';
 import type { Report } from '../../apps/installer/report.ts';
 import type { Deps } from '../../apps/installer/screens/deps.ts';
+import { GIB, MIB, machineWith } from '../unit/apps/installer/machines.ts';
 import type { Act } from './scenes.ts';
-
-const MIB = 1024 ** 2;
-const GIB = 1024 * MIB;
 
 /** A state of the installer that is looked at: how it is reached from the start, by typing. */
 export interface InstallerScene {
@@ -58,18 +56,7 @@ const STICK: DiskFacts = {
   isMedium: true,
 };
 
-const MACHINE: MachineFacts = {
-  firmware: 'uefi',
-  hasBios: true,
-  image: {
-    product: 'quantix-os',
-    title: 'Quantix-OS',
-    labelPrefix: 'QUANTIX',
-    version: '0.1.0',
-    bytes: 250 * MIB,
-  },
-  disks: [EMPTY, USED, STICK],
-};
+const MACHINE = machineWith([EMPTY, USED, STICK]);
 
 const REPORT: Report = {
   format: 1,

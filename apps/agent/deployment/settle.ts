@@ -1,6 +1,6 @@
+import { readImage } from '../../host/image.ts';
 import { lockRecord } from './choose.ts';
 import { type Answers, judgeTrial } from './decide.ts';
-import { readImage } from './image.ts';
 import type { DeploymentPlaces } from './places.ts';
 import { sweep } from './programs.ts';
 import { type DeploymentRecord, readRecord, writeRecord } from './record.ts';

@@ -1,5 +1,5 @@
 import type { Deployment } from '../../api/agent.ts';
-import { readImage } from './image.ts';
+import { readImage } from '../../host/image.ts';
 import { readLoss } from './loss.ts';
 import type { DeploymentPlaces } from './places.ts';
 import { type Deployed, readRecord } from './record.ts';

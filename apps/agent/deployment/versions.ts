@@ -1,8 +1,8 @@
 import { type Agent, agentSchema } from '../../api/agent.ts';
+import { type Image, readImage } from '../../host/image.ts';
 import { AnswerError } from '../../http/ask.ts';
 import { printable } from '../../text/printable.ts';
 import { askAgent } from '../client/ask-agent.ts';
-import { type Image, readImage } from './image.ts';
 import type { DeploymentPlaces } from './places.ts';
 
 /** What `qx-node version` tells. */

@@ -8,8 +8,14 @@ import type { Progress } from '../install.ts';
 import { proofOf } from '../plan.ts';
 import type { Report } from '../report.ts';
 import type { Deps } from './deps.ts';
-import { serialFields } from './fields.ts';
-import type { Choices, Effect, Event, State, View } from './state.ts';
+import {
+  type Choices,
+  type Effect,
+  type Event,
+  type State,
+  serialFields,
+  type View,
+} from './state.ts';
 import { view } from './view.ts';
 
 type Next = Step<State, Effect>;
@@ -49,7 +55,7 @@ function update(state: State, event: Event | Happening): Next {
     case 'tick':
       return stay(state);
     case 'shown':
-      return { state: { ...state, view: event.view }, effects: event.next ?? [] };
+      return show(state, event.view);
     case 'left':
       return stay({ ...state, exitStatus: 0 });
     case 'progressed':

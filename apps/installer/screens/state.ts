@@ -1,3 +1,4 @@
+import { type Fields, textField } from '../../console/kit/field.ts';
 import type { Form } from '../../console/kit/form.ts';
 import type { Size } from '../../console/kit/frame.ts';
 import type { List } from '../../console/kit/list.ts';
@@ -59,8 +60,21 @@ export type Effect =
   | { do: 'power-off' }
   | { do: 'live' };
 
-/** What came of it: another view, and what is to be done next. */
+/** What came of it. */
 export type Event =
-  | { type: 'shown'; view: View; next?: readonly Effect[] }
+  | { type: 'shown'; view: View }
   | { type: 'progressed'; progress: Progress }
   | { type: 'left' };
+
+/** The form in which the serial number of a disk is typed that is erased. @param proof what it must be */
+export function serialFields(proof: string): Fields<'serial'> {
+  return [
+    textField({
+      name: 'serial',
+      label: 'Serial number',
+      hint: proof,
+      longest: 256,
+      problem: ({ serial }) => (serial === proof ? null : `It is ${proof}.`),
+    }),
+  ];
+}

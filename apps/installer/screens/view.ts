@@ -3,8 +3,7 @@ import { type Frame, type Line, line, reverse, type Size } from '../../console/k
 import { viewList } from '../../console/kit/list.ts';
 import { column, wrap } from '../../console/kit/text.ts';
 import { contentsText, diskText, planText, progressText } from '../describe.ts';
-import { serialFields } from './fields.ts';
-import type { State, View } from './state.ts';
+import { type State, serialFields, type View } from './state.ts';
 
 /** Rows besides a body: title, two empty ones, keys. */
 const FRAME_ROWS = 4;

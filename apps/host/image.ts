@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { parseOsRelease } from '../../host/os-release.ts';
-import { readText } from '../../host/read.ts';
+import { parseOsRelease } from './os-release.ts';
+import { readText } from './read.ts';
 
 /** The image that runs: what an agent must be made for. */
 export interface Image {
