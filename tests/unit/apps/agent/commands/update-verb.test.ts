@@ -11,6 +11,7 @@ import type { UpdateStatus } from '../../../../../apps/api/update.ts';
 import { makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
 import { TaskErrorCode, TaskSchema } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
 import { serverName } from '../../../../../apps/proto/names.ts';
+import { writeFileAtomically } from '../../../../../build/process/atomic-write.ts';
 import { temporaryFolder } from '../../../folder.ts';
 
 /*
@@ -68,8 +69,9 @@ const BACK: UpdateStatus = {
   },
 };
 
+/** At once: the verb may be reading it. */
 const told = (name: string, status: UpdateStatus) =>
-  writeFile(join(folder, name), JSON.stringify(status));
+  writeFileAtomically(join(folder, name), JSON.stringify(status));
 const calls = () => readFile(join(folder, 'calls'), 'utf8').catch(() => '');
 
 /** Carries a task out. @returns what it told, and how it ended */
