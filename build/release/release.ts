@@ -1,16 +1,24 @@
 import { z } from 'zod';
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex digits');
+/** What a release says of its files, wherever it says so. */
+export const releaseFields = {
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex digits'),
+  /** Name of the product's profile. */
+  product: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+  version: z.string().regex(/^\d+\.\d+\.\d+([.-][0-9A-Za-z.-]{1,64})?$/),
+  architecture: z.string().regex(/^[a-z0-9_]{1,32}$/),
+};
+
+const { sha256, product, version, architecture } = releaseFields;
 
 /** What a `release.json` says, when its signature was checked: one image, and who may take it. */
 export const releaseSchema = z
   .strictObject({
     format: z.literal(1),
-    /** Name of the product's profile. */
-    product: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
-    version: z.string().regex(/^\d+\.\d+\.\d+([.-][0-9A-Za-z.-]{1,64})?$/),
+    product,
+    version,
     channel: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
-    architecture: z.string().regex(/^[a-z0-9_]{1,32}$/),
+    architecture,
     base: z.string().regex(/^[a-z]{1,32}$/),
     buildId: z.string().regex(/^[0-9a-f]{8,64}$/),
     /** Rises with each release of a product and channel; a host never goes below one that it has seen in its channel. */

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { ExplainedError } from '../explained-error.ts';
+import { firstIssue } from './envelope.ts';
+import { releaseFields } from './release.ts';
+
+/** What a file of a release is: the form that an image has there, or a paper that goes with it. */
+export const RELEASE_FILE_KINDS = [
+  ...['iso', 'raw', 'qcow2', 'vmdk', 'ova', 'netboot', 'rootfs', 'oci'],
+  ...['manifest', 'sbom'],
+] as const;
+
+const { sha256, product, version, architecture } = releaseFields;
+
+const releaseFileSchema = z.strictObject({
+  /** File name in the release's folder. */
+  path: z.string().regex(/^[0-9A-Za-z][0-9A-Za-z._-]{0,199}$/, 'must be a plain file name'),
+  /** Bytes. */
+  size: z.int().min(0),
+  /** Hex. */
+  sha256,
+  kind: z.enum(RELEASE_FILE_KINDS),
+  /** Name of the product's profile; absent where the file is about all products. */
+  product: product.optional(),
+  /** Absent where the file is about all architectures. */
+  architecture: architecture.optional(),
+});
+
+/** A file of a release's folder. */
+export type ReleaseFile = z.infer<typeof releaseFileSchema>;
+
+const releaseFilesSchema = z
+  .strictObject({
+    format: z.literal(1),
+    version,
+    files: z.array(releaseFileSchema).min(1, 'has no file').max(10_000),
+  })
+  .superRefine(({ files }, context) => {
+    const seen = new Set<string>();
+    for (const { path } of files) {
+      if (seen.has(path)) {
+        context.addIssue({ code: 'custom', path: ['files'], message: `has ${path} twice` });
+      }
+      seen.add(path);
+    }
+  });
+
+/** A version of the products, and the files that it comes as. */
+export interface ReleaseFiles {
+  version: string;
+  files: readonly ReleaseFile[];
+}
+
+/**
+ * @returns JSON, its files sorted by name: the same for the same files in any order
+ * @throws ExplainedError if `parseReleaseFiles` would not take it
+ */
+export function formatReleaseFiles({ version, files }: ReleaseFiles): string {
+  const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const checked = check({ format: 1, version, files: sorted }, 'the files of the release');
+  return `${JSON.stringify(checked, null, 2)}\n`;
+}
+
+/**
+ * Reads what `formatReleaseFiles` wrote. Whether the files are there and are those, the caller sees.
+ * @param where the file, for errors
+ * @throws ExplainedError if it is something else
+ */
+export function parseReleaseFiles(text: string, where: string): ReleaseFiles {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ExplainedError({ what: 'it is no JSON', where, fix: FETCH_AGAIN, cause });
+  }
+  return check(json, where);
+}
+
+const FETCH_AGAIN = 'Get it from its publisher again.';
+
+function check(json: unknown, where: string) {
+  const { success, data, error } = releaseFilesSchema.safeParse(json);
+  if (success) return data;
+  const what = `it is no list of a release's files: ${firstIssue(error)}`;
+  throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause: error });
+}
