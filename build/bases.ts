@@ -10,6 +10,8 @@ export interface BaseFacts {
     readonly namespace: string;
     readonly supplier: string;
   };
+  /** Number of a release, `VERSION_ID` of os-release(5), where it is not in the release's name: `trixie` → `13`. */
+  readonly releases: Readonly<Record<string, string>>;
   /** Where its packages put busybox, as tree paths: the first that is there counts. */
   readonly busybox: readonly string[];
 }
@@ -20,12 +22,14 @@ export const BASES = {
     title: 'Alpine',
     libc: 'musl',
     packageUrl: { type: 'apk', namespace: 'alpine', supplier: 'Alpine Linux' },
+    releases: {},
     busybox: ['bin/busybox', 'bin/busybox.static'],
   },
   debian: {
     title: 'Debian',
     libc: 'glibc',
     packageUrl: { type: 'deb', namespace: 'debian', supplier: 'Debian' },
+    releases: { bookworm: '12', trixie: '13', forky: '14' },
     busybox: ['bin/busybox'],
   },
 } as const satisfies Readonly<Record<string, BaseFacts>>;

@@ -21,9 +21,9 @@ export interface Built {
   times: readonly StageTime[];
 }
 
-/** Paths of the bill of materials and the manifest of an ISO. */
-export function paperFiles(file: string): [sbom: string, manifest: string] {
-  return [`${file}.cdx.json`, `${file}.manifest.json`];
+/** Paths of what goes with an ISO: the bill of materials in both formats, and the manifest. */
+export function paperFiles(file: string): [cyclonedx: string, spdx: string, manifest: string] {
+  return [`${file}.cdx.json`, `${file}.spdx.json`, `${file}.manifest.json`];
 }
 
 /**
@@ -37,7 +37,7 @@ export async function hasPapers(file: string, sha256: string): Promise<boolean> 
 
 /** Says which host tools differ from those that the image which is there was made with. */
 export function tellOtherTools({ facts, file }: PreparedImage, say: (line: string) => void): void {
-  const [, manifest] = paperFiles(file);
+  const [, , manifest] = paperFiles(file);
   const others = otherTools(manifest, facts);
   if (others.length === 0) return;
   say(
@@ -45,7 +45,7 @@ export function tellOtherTools({ facts, file }: PreparedImage, say: (line: strin
   );
 }
 
-/** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json` and `<iso>.cdx.json`. */
+/** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json`, `<iso>.cdx.json` and `<iso>.spdx.json`. */
 export async function describeBuild(build: ImageBuild, times: readonly StageTime[]): Promise<void> {
   const { iso, scripts } = build;
   const { facts, plan, file } = build.image;
@@ -62,17 +62,22 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
           await readPackages(build.result(plan.sea).directory),
         );
   const { cyclonedx } = await import('../build/sbom/cyclonedx.ts');
-  const sbom = cyclonedx({
+  const { spdx } = await import('../build/sbom/spdx.ts');
+  const materials = {
     appliance: { name: profile.name, title: profile.title, version },
     base: lock.base,
     suite: lock.request.suite,
     packages,
     artifacts,
     sourceDateEpoch: lock.sourceDateEpoch,
-  });
+  };
   const manifest = buildManifest({ facts, plan, iso, file, times, scripts, artifacts });
-  const [sbomFile, manifestFile] = paperFiles(file);
-  const papers = { [sbomFile]: sbom, [manifestFile]: manifest };
+  const [cyclonedxFile, spdxFile, manifestFile] = paperFiles(file);
+  const papers = {
+    [cyclonedxFile]: cyclonedx(materials),
+    [spdxFile]: spdx(materials),
+    [manifestFile]: manifest,
+  };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
   await updateChecksums(
     dirname(file),

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isUnreviewed, type PackageScript } from '../contract/scripts.ts';
-import type { Artifact } from '../sbom/cyclonedx.ts';
+import type { Artifact } from '../sbom/materials.ts';
 import { type ImageFacts, listPackages } from './facts.ts';
 import type { IsoResult } from './iso.ts';
 import type { ImagePlan } from './plan.ts';

@@ -1,5 +1,5 @@
 import { must } from '../error.ts';
-import { type Artifact, formatPackageUrl } from '../sbom/cyclonedx.ts';
+import { type Artifact, formatPackageUrl } from '../sbom/materials.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { NodeArchive, Runtime } from './runtime.ts';
 

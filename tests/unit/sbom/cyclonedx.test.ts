@@ -1,42 +1,9 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import type { LockedPackage } from '../../../build/contract/lock.ts';
-import { type BillOfMaterials, cyclonedx } from '../../../build/sbom/cyclonedx.ts';
-
-function locked(name: string, more: Partial<LockedPackage> = {}): LockedPackage {
-  return {
-    name,
-    version: '1:2.36-9+deb12u10',
-    architecture: 'amd64',
-    repository: 'bookworm',
-    path: `pool/${name}.deb`,
-    size: 1,
-    sha256: 'ab'.repeat(32),
-    ...more,
-  };
-}
-
-const materials: BillOfMaterials = {
-  appliance: { name: 'qvdc', title: 'QvDC', version: '1.2.3' },
-  base: 'debian',
-  suite: 'bookworm',
-  packages: [
-    locked('zlib1g', { source: 'zlib' }),
-    locked('libc6', { license: 'MIT AND (GPL-2.0-only OR Zlib)' }),
-  ],
-  artifacts: [
-    {
-      type: 'application',
-      name: 'node',
-      version: '26.10.0',
-      hashes: { 'SHA-256': 'cd'.repeat(32) },
-      url: 'https://registry.npmjs.org/node.tgz',
-      license: 'mit',
-      supplier: 'OpenJS Foundation',
-    },
-  ],
-  sourceDateEpoch: 1_700_000_000,
-};
+import { cyclonedx } from '../../../build/sbom/cyclonedx.ts';
+import type { BillOfMaterials } from '../../../build/sbom/materials.ts';
+import { locked, materials } from './bill.ts';
+import { schemaErrors } from './schemas.ts';
 
 const bill = z.object({
   bomFormat: z.literal('CycloneDX'),
@@ -48,9 +15,11 @@ const bill = z.object({
   }),
   components: z.array(
     z.object({
+      type: z.string(),
       name: z.string(),
+      version: z.string(),
       purl: z.string().optional(),
-      hashes: z.array(z.object({ alg: z.string(), content: z.string() })),
+      hashes: z.array(z.object({ alg: z.string(), content: z.string() })).optional(),
       licenses: z.array(z.unknown()).optional(),
       supplier: z.object({ name: z.string() }).optional(),
     }),
@@ -61,6 +30,30 @@ function read(of: BillOfMaterials) {
   return bill.parse(JSON.parse(cyclonedx(of)));
 }
 
+/** The components but the base itself. */
+function components(of: BillOfMaterials) {
+  return read(of).components.filter(({ type }) => type !== 'operating-system');
+}
+
+test('the bill is valid by the schema of CycloneDX 1.6', () => {
+  expect(schemaErrors('cyclonedx', cyclonedx(materials))).toEqual([]);
+  const wrong = cyclonedx(materials).replace('"SHA-256"', '"SHA-257"');
+  expect(schemaErrors('cyclonedx', wrong)).not.toEqual([]);
+});
+
+test.each([
+  ['debian', 'bookworm', 'debian', '12'],
+  ['debian', 'sid', 'debian', 'sid'],
+  ['alpine', 'v3.24', 'alpine', '3.24'],
+] as const)(
+  'base %s %s is a component by which scanners know the distribution',
+  (base, suite, name, version) => {
+    const parts = read({ ...materials, base, suite }).components;
+    const systems = parts.filter(({ type }) => type === 'operating-system');
+    expect(systems).toMatchObject([{ name, version }]);
+  },
+);
+
 test('the bill names the appliance, its version and the time of the lock', () => {
   expect(read(materials).metadata).toEqual({
     timestamp: '2023-11-14T22:13:20.000Z',
@@ -69,22 +62,22 @@ test('the bill names the appliance, its version and the time of the lock', () =>
 });
 
 test('every package has a package URL, its hash and its supplier; artifacts come first', () => {
-  const [node, libc, zlib] = read(materials).components;
+  const [node, libc, zlib] = components(materials);
   expect(libc).toMatchObject({
     name: 'libc6',
-    purl: 'pkg:deb/debian/libc6@1:2.36-9%2Bdeb12u10?arch=amd64&distro=bookworm',
+    purl: 'pkg:deb/debian/libc6@1:2.36-9%2Bdeb12u10?arch=amd64&distro=debian-12',
     hashes: [{ alg: 'SHA-256', content: 'ab'.repeat(32) }],
     supplier: { name: 'Debian' },
   });
   expect(node).toMatchObject({ name: 'node', supplier: { name: 'OpenJS Foundation' } });
-  expect(zlib?.purl).toMatch(/\?arch=amd64&distro=bookworm&upstream=zlib$/);
+  expect(zlib?.purl).toMatch(/\?arch=amd64&distro=debian-12&upstream=zlib$/);
 });
 
 test('packages of Alpine have apk package URLs', () => {
   const packages = [locked('musl', { version: '1.2.5-r9', architecture: 'x86_64' })];
   const of = { ...materials, base: 'alpine', suite: 'v3.24', packages, artifacts: [] } as const;
-  expect(read(of).components.map(({ purl }) => purl)).toEqual([
-    'pkg:apk/alpine/musl@1.2.5-r9?arch=x86_64&distro=v3.24',
+  expect(components(of).map(({ purl }) => purl)).toEqual([
+    'pkg:apk/alpine/musl@1.2.5-r9?arch=x86_64&distro=alpine-3.24',
   ]);
 });
 
@@ -102,11 +95,8 @@ test.each([
   ['MIT Zlib', { license: { name: 'MIT Zlib' } }],
   ['custom', { license: { name: 'custom' } }],
 ])('licence %j is an SPDX id or expression where it is one, else a name', (license, expected) => {
-  const [part] = read({
-    ...materials,
-    packages: [locked('a', { license })],
-    artifacts: [],
-  }).components;
+  const packages = [locked('a', { license })];
+  const [part] = components({ ...materials, packages, artifacts: [] });
   expect(part?.licenses).toEqual([expected]);
 });
 
@@ -122,5 +112,5 @@ test('the same content in another order gives the same text, other content anoth
 
 test('a package that is listed for both kernel flavours appears once', () => {
   const packages = [locked('a', { flavour: 'virt' }), locked('a', { flavour: 'full' })];
-  expect(read({ ...materials, packages, artifacts: [] }).components).toHaveLength(1);
+  expect(components({ ...materials, packages, artifacts: [] })).toHaveLength(1);
 });

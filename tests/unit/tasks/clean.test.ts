@@ -33,7 +33,8 @@ test('clean leaves what is not ours in the output folder, and says so', async ()
   const dist = join(folder, 'images');
   const others = ['debian-13.iso', 'notes.txt', 'qvdc-plan.pdf'];
   const leftOver = `.${ISO}.7-0123456789ab.tmp`;
-  const ours = [ISO, `${ISO}.cdx.json`, `${ISO}.manifest.json`, leftOver];
+  const papers = [`${ISO}.cdx.json`, `${ISO}.spdx.json`, `${ISO}.manifest.json`];
+  const ours = [ISO, ...papers, leftOver];
   await plant(dist, [...others, ...ours]);
   await writeFile(join(dist, 'SHA256SUMS'), `${SUM}  debian-13.iso\n${SUM}  ${ISO}\n`);
   expect(await main(['clean', '--output', dist])).toBe(0);

@@ -26,7 +26,7 @@ test('an ISO is up to date only with its checksum, manifest and bill of material
   expect(await hasPapers(file, 'b'.repeat(64))).toBe(false);
 });
 
-test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json'])(
+test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.json'])(
   'an ISO whose %s was deleted gets it again',
   async (name) => {
     const file = await isoWithPapers();
