@@ -1,3 +1,4 @@
+import { zstdDecompressSync } from 'node:zlib';
 import type { Tree } from '../tree/tree.ts';
 import { comparePaths, type Meant } from './compare.ts';
 import { Cursor } from './cursor.ts';
@@ -34,14 +35,49 @@ export interface CpioNode extends ImageNode {
  * @throws BuildError if anything in it is not as the format demands
  */
 export function readCpio(archive: Buffer, where: string): CpioNode[] {
+  const { nodes, end } = readArchive(archive, where);
+  if (end !== archive.length) throw unreadable('it goes on after its end', where);
+  return nodes;
+}
+
+/** Bytes that an initramfs has decompressed at most. */
+const LARGEST_INITRAMFS = 1024 * 1024 * 1024;
+
+/** First bytes of a zstd frame, as a number (RFC 8878, 3.1.1). */
+const ZSTD = 0xfd2f_b528;
+
+/**
+ * Reads an initramfs: cpio archives one behind the other, the last of which may be compressed by zstd (Linux,
+ * Documentation/driver-api/early-userspace/buffer-format.rst).
+ * @returns every path once, as the archive has it that comes last
+ * @throws BuildError if anything in it is not as the formats demand
+ */
+export function readInitramfs(initramfs: Buffer, where: string): CpioNode[] {
+  const paths = new Map<string, CpioNode>();
+  for (let rest = initramfs; rest.length > 0; ) {
+    if (rest.length >= 4 && rest.readUInt32LE() === ZSTD) rest = decompressed(rest, where);
+    const { nodes, end } = readArchive(rest, where);
+    for (const node of nodes) paths.set(node.path, node);
+    rest = rest.subarray(end);
+  }
+  return [...paths.values()];
+}
+
+function decompressed(bytes: Buffer, where: string): Buffer {
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: LARGEST_INITRAMFS });
+  } catch (cause) {
+    throw unreadable('it does not decompress', where, cause);
+  }
+}
+
+/** Reads the archive at the start of some bytes; `end` is where it ends. */
+function readArchive(bytes: Buffer, where: string): { nodes: CpioNode[]; end: number } {
   const nodes: CpioNode[] = [];
   const directories = new Set(['']);
-  for (let cursor = new Cursor(archive, 0, where); ; ) {
+  for (let cursor = new Cursor(bytes, 0, where); ; ) {
     const { name, node } = member(cursor, where);
-    if (name === TRAILER) {
-      if (cursor.at !== archive.length) throw unreadable('it goes on after its end', where);
-      return nodes;
-    }
+    if (name === TRAILER) return { nodes, end: cursor.at };
     // The kernel makes no directories by itself, and passes over what it cannot make.
     const parent = name.slice(0, Math.max(0, name.lastIndexOf('/')));
     if (!directories.has(parent)) throw unreadable(`/${name} comes before its directory`, where);

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
 import { cpioArchive } from '../../build/image/cpio.ts';
 import { comparePaths } from '../../build/readback/compare.ts';
-import { compareCpio } from '../../build/readback/cpio.ts';
+import { compareCpio, readInitramfs } from '../../build/readback/cpio.ts';
 import { readFat } from '../../build/readback/fat.ts';
-import { compareContents } from '../../build/readback/squashfs/contents.ts';
+import { readIso9660 } from '../../build/readback/iso9660.ts';
+import { compareContents } from '../../build/readback/squashfs/compare-contents.ts';
 import { readSquashfs } from '../../build/readback/squashfs/image.ts';
 import { unreadable } from '../../build/readback/verdict.ts';
 import { ContentReader } from '../../build/tree/content.ts';
@@ -29,13 +31,13 @@ const entries = [
 const plain = treeOf(...entries.slice(0, 4));
 const linked = treeOf(...entries, hardlink('bin/link', 'bin/tool'));
 
-let made: { squashfs: Buffer; fat: Buffer } | undefined;
+let made: { squashfs: Buffer; fat: Buffer; iso: Buffer } | undefined;
 
 /** Images as tools make them, tables and all uncompressed so that changes reach the parser. */
-function images(): { squashfs: Buffer; fat: Buffer } {
+function images(): { squashfs: Buffer; fat: Buffer; iso: Buffer } {
   if (made !== undefined) return made;
   const folder = mkdtempSync(join(tmpdir(), 'quantix-fuzz-'));
-  const [squashfs, fat] = [join(folder, 'squashfs'), join(folder, 'fat')];
+  const [squashfs, fat, iso] = [join(folder, 'squashfs'), join(folder, 'fat'), join(folder, 'iso')];
   const plainly = ['-noI', '-noD', '-noF', '-noX', '-comp', 'zstd', '-b', '4096'];
   const tar = Buffer.concat([...tarStream(linked, EPOCH)].map((chunk) => Buffer.from(chunk)));
   execFileSync('mksquashfs', ['-', squashfs, '-tar', '-quiet', '-no-progress', ...plainly], {
@@ -46,7 +48,13 @@ function images(): { squashfs: Buffer; fat: Buffer } {
   execFileSync('mcopy', ['-i', fat, '-', '::/EFI/a long name.efi'], {
     input: 'loader '.repeat(300),
   });
-  made = { squashfs: readFileSync(squashfs), fat: readFileSync(fat) };
+  const content = join(folder, 'content');
+  mkdirSync(join(content, 'boot/grub'), { recursive: true });
+  writeFileSync(join(content, `boot/${'long '.repeat(45)}`), 'x');
+  writeFileSync(join(content, 'boot/grub/grub.cfg'), 'menu');
+  const format = ['-as', 'mkisofs', '-quiet', '-iso-level', '3', '-rational-rock'];
+  execFileSync('xorriso', [...format, '-o', iso, content], { stdio: 'ignore' });
+  made = { squashfs: readFileSync(squashfs), fat: readFileSync(fat), iso: readFileSync(iso) };
   rmSync(folder, { recursive: true });
   return made;
 }
@@ -69,7 +77,9 @@ export const squashfs: Target = {
 export const cpio: Target = {
   name: 'cpio',
   once(random) {
-    compareCpio(mutate(cpioArchive(plain, EPOCH), random), plain, { epoch: EPOCH, where });
+    const archive = cpioArchive(plain, EPOCH);
+    readInitramfs(mutate(Buffer.concat([archive, zstdCompressSync(archive)]), random), where);
+    compareCpio(mutate(archive, random), plain, { epoch: EPOCH, where });
   },
 };
 
@@ -81,6 +91,23 @@ export const fat: Target = {
       if (!path.startsWith('/') || content.length > images().fat.length) {
         throw new Error(`${path} has ${content.length} bytes`);
       }
+    }
+  },
+};
+
+/** An ISO; the changes are made where its directories are. */
+export const iso: Target = {
+  name: 'iso',
+  once(random) {
+    const bytes = Buffer.from(images().iso);
+    const changed = mutate(bytes.subarray(16 * 2048, 40 * 2048), random);
+    changed.copy(bytes, 16 * 2048);
+    const read = (offset: number, length: number) => {
+      if (offset + length > bytes.length) throw unreadable('it ends too early', where);
+      return bytes.subarray(offset, offset + length);
+    };
+    for (const { path, offset, size } of readIso9660({ size: bytes.length, read }, where).nodes) {
+      if (path.startsWith('/') || offset + size > bytes.length) throw new Error(path);
     }
   },
 };

@@ -33,7 +33,7 @@ import { bootState, fat32, gpt, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
-import { cpio, fat, squashfs } from './image-targets.ts';
+import { cpio, fat, iso, squashfs } from './image-targets.ts';
 import { lan, statistics } from './lan-target.ts';
 import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
@@ -216,7 +216,7 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
-  ...[squashfs, cpio, fat, etcd, node, notice, guest, lan, statistics, bootChart, support],
+  ...[squashfs, cpio, fat, iso, etcd, node, notice, guest, lan, statistics, bootChart, support],
   update,
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
   ...[gpt, fat32, bootState, slotTrailer],

@@ -1,8 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ContentReader } from '../../tree/content.ts';
 import { comparePaths, type Meant } from '../compare.ts';
-import { unreadable } from '../verdict.ts';
-import { compareContents } from './contents.ts';
+import { FileRange } from '../file-range.ts';
+import { compareContents } from './compare-contents.ts';
 import { readSquashfs } from './image.ts';
 
 /** Mode of the root directory, which no entry of a tree stands for. */
@@ -17,28 +16,18 @@ const PADDED_TO = 4096;
  * @throws BuildError if it cannot be read
  */
 export async function compareSquashfs(file: string, meant: Meant): Promise<string[]> {
-  const descriptor = openSync(file, 'r');
+  using range = FileRange.open(file);
   using reader = new ContentReader();
-  try {
-    const { size } = fstatSync(descriptor);
-    const image = await readSquashfs((offset, length) => {
-      // Before memory is taken for it: a length may be anything.
-      if (offset + length > size) throw unreadable('it ends too early', file);
-      const bytes = Buffer.allocUnsafeSlow(length);
-      if (readSync(descriptor, bytes, 0, length, offset) === length) return bytes;
-      throw unreadable('it ends too early', file);
-    }, file);
-    const { problems, files } = comparePaths(image.nodes, meant);
-    const root = image.nodes[0];
-    if (root === undefined || root.mode !== ROOT_MODE || root.uid !== 0 || root.gid !== 0) {
-      problems.push('the root directory is not 0755 of root');
-    }
-    if (size !== Math.ceil(image.superblock.bytesUsed / PADDED_TO) * PADDED_TO) {
-      problems.push(`it claims ${image.superblock.bytesUsed} bytes and has ${size}`);
-    }
-    if (image.superblock.madeAt !== meant.epoch) problems.push('it was made at another time');
-    return [...problems, ...(await compareContents(image, files, reader))];
-  } finally {
-    closeSync(descriptor);
+  const { size } = range;
+  const image = await readSquashfs((offset, length) => range.read(offset, length), file);
+  const { problems, files } = comparePaths(image.nodes, meant);
+  const root = image.nodes[0];
+  if (root === undefined || root.mode !== ROOT_MODE || root.uid !== 0 || root.gid !== 0) {
+    problems.push('the root directory is not 0755 of root');
   }
+  if (size !== Math.ceil(image.superblock.bytesUsed / PADDED_TO) * PADDED_TO) {
+    problems.push(`it claims ${image.superblock.bytesUsed} bytes and has ${size}`);
+  }
+  if (image.superblock.madeAt !== meant.epoch) problems.push('it was made at another time');
+  return [...problems, ...(await compareContents(image, files, reader))];
 }

@@ -1,6 +1,3 @@
-import type { ContentReader } from '../../tree/content.ts';
-import type { FileEntry } from '../../tree/entry.ts';
-import type { FilePair } from '../compare.ts';
 import { unreadable } from '../verdict.ts';
 import type { Squashfs, SquashfsNode } from './image.ts';
 
@@ -10,10 +7,22 @@ const UNCOMPRESSED = 1 << 24;
 /** Stored bytes that are read and decompressed at a time. */
 const BATCH = 4 * 1024 * 1024;
 
+/** A part of a file's content. */
+export interface ContentPart {
+  node: SquashfsNode;
+  /** Byte of the file. */
+  from: number;
+  /** Bytes that the file has of it. */
+  length: number;
+  /** What the image has of it: other than `length` bytes if it is damaged. */
+  bytes: Buffer;
+  /** Whether nothing is stored of it, as it is all zeros. */
+  isHole: boolean;
+}
+
 /** A part of a file, and where it is in a decompressed block. */
 interface Use {
-  entry: FileEntry;
-  /** Byte of the file. */
+  node: SquashfsNode;
   from: number;
   length: number;
   /** Byte of the block. */
@@ -31,49 +40,46 @@ interface Block {
 }
 
 /**
- * Compares the contents of files in a squashfs with those in the tree, byte by byte: every stored block is read and
- * decompressed once, in the order in which they lie there.
- * @param files of equal size here and there
- * @returns one clause for each file that differs
+ * Reads the contents of files in a squashfs, part by part: every stored block is read and decompressed once, in the order
+ * in which they lie there, so the parts of one file may come in any order. Holes come first.
+ * @param visit receives each part; its bytes are valid until it returns
  * @throws BuildError if a block cannot be read
  */
-export async function compareContents(
+export async function visitContents(
   image: Squashfs,
-  files: readonly FilePair<SquashfsNode>[],
-  reader: ContentReader,
-): Promise<string[]> {
-  const comparing = new Comparing(image, reader);
-  for (const { entry, node } of files) comparing.add(entry, node);
-  await comparing.run();
-  return [...comparing.different].map((path) => `/${path} has other content`);
+  nodes: readonly SquashfsNode[],
+  visit: (part: ContentPart) => void,
+): Promise<void> {
+  const contents = new Contents(image, visit);
+  for (const node of nodes) contents.add(node);
+  await contents.run();
 }
 
-class Comparing {
-  readonly different = new Set<string>();
+class Contents {
   readonly #image: Squashfs;
-  readonly #reader: ContentReader;
+  readonly #visit: (part: ContentPart) => void;
   readonly #blocks = new Map<number, Block>();
-  readonly #scratch: Buffer;
   readonly #zeros: Buffer;
 
-  constructor(image: Squashfs, reader: ContentReader) {
+  constructor(image: Squashfs, visit: (part: ContentPart) => void) {
     this.#image = image;
-    this.#reader = reader;
-    this.#scratch = Buffer.allocUnsafeSlow(image.superblock.blockSize);
+    this.#visit = visit;
     this.#zeros = Buffer.alloc(image.superblock.blockSize);
   }
 
-  /** Notes in which blocks a file's content is; holes are compared at once. */
-  add(entry: FileEntry, { data }: SquashfsNode): void {
+  /** Notes in which blocks a file's content is; holes are visited at once. */
+  add(node: SquashfsNode): void {
+    const { data } = node;
     if (data === undefined) return;
     const { blockSize } = this.#image.superblock;
     let start = data.start;
     let from = 0;
     for (const stored of data.blocks) {
-      const length = Math.min(blockSize, entry.size - from);
-      const use = { entry, from, length, at: 0 };
-      if (stored === 0) this.#compare(use, this.#zeros);
-      else this.#use({ start, stored, size: length }, use);
+      const length = Math.min(blockSize, node.size - from);
+      if (stored === 0) {
+        const bytes = this.#zeros.subarray(0, length);
+        this.#visit({ node, from, length, bytes, isHole: true });
+      } else this.#use({ start, stored, size: length }, { node, from, length, at: 0 });
       start += stored & (UNCOMPRESSED - 1);
       from += length;
     }
@@ -81,8 +87,8 @@ class Comparing {
     const { index, offset } = data.fragment;
     const fragment = this.#image.fragments[index];
     if (fragment === undefined)
-      throw this.#damaged(`/${entry.path} names a fragment that is not there`);
-    const use = { entry, from, length: entry.size - from, at: offset };
+      throw this.#damaged(`/${node.path} names a fragment that is not there`);
+    const use = { node, from, length: node.size - from, at: offset };
     this.#use({ ...fragment, size: undefined }, use);
   }
 
@@ -106,7 +112,7 @@ class Comparing {
     const block = { start, stored: stored & (UNCOMPRESSED - 1), compressed, size, uses: [use] };
     if (known === undefined) this.#blocks.set(start, block);
     else if (known.stored === block.stored && known.size === size) known.uses.push(use);
-    else throw this.#damaged(`/${use.entry.path} overlaps another file`);
+    else throw this.#damaged(`/${use.node.path} overlaps another file`);
   }
 
   async #batch(blocks: readonly Block[]): Promise<void> {
@@ -120,24 +126,15 @@ class Comparing {
     );
     const packed = stored.filter((_, index) => blocks[index]?.compressed === true);
     const unpacked = (await source.decompress(packed, superblock.blockSize)).values();
-    blocks.forEach((block, index) => {
+    blocks.forEach(({ compressed, size, uses }, index) => {
       const raw = stored[index] ?? this.#zeros;
-      const content = block.compressed ? (unpacked.next().value ?? raw) : raw;
-      if (block.size !== undefined && block.size !== content.length) {
-        for (const { entry } of block.uses) this.different.add(entry.path);
-      } else {
-        for (const use of block.uses) this.#compare(use, content);
+      const content = compressed ? (unpacked.next().value ?? raw) : raw;
+      for (const { at, ...use } of uses) {
+        // A data block is the part as it is; of a fragment block the part is cut out.
+        const part = size === undefined ? content.subarray(at, at + use.length) : content;
+        this.#visit({ ...use, bytes: part, isHole: false });
       }
     });
-  }
-
-  #compare({ entry, from, length, at }: Use, content: Buffer): void {
-    if (this.different.has(entry.path)) return;
-    const meant = this.#scratch.subarray(0, length);
-    this.#reader.read(entry, from, meant);
-    if (meant.compare(content, at, Math.min(at + length, content.length)) !== 0) {
-      this.different.add(entry.path);
-    }
   }
 
   #damaged(what: string): Error {

@@ -33,7 +33,7 @@ const FRAGMENT_SIZE = 16;
 const MOST_NAMES_AT_ONCE = 256;
 
 /**
- * Reads every path of a squashfs 4.0 file system; contents are left to `compareContents`.
+ * Reads every path of a squashfs 4.0 file system; contents are left to `visitContents`.
  * @param read reads bytes, counted from the superblock on
  * @param where the image, for messages
  * @throws BuildError if anything in it is not as the format demands

@@ -1,6 +1,7 @@
+import { zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { cpioArchive } from '../../../build/image/cpio.ts';
-import { compareCpio } from '../../../build/readback/cpio.ts';
+import { compareCpio, readInitramfs } from '../../../build/readback/cpio.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { directory, file, program, symlink, treeOf } from '../tree/trees.ts';
 
@@ -73,4 +74,17 @@ test.each<[string, (bytes: Buffer) => Buffer, string]>([
   expect(() => compareCpio(change(archive()), treeOf(...entries()), meant)).toThrow(
     `the image cannot be read back: ${message}`,
   );
+});
+
+test('an initramfs is its archives one behind the other, the last of them compressed; a later path wins', () => {
+  const first = cpioArchive(
+    treeOf(directory('bin'), file('bin/early', 'a'), file('x', 'old')),
+    EPOCH,
+  );
+  const last = zstdCompressSync(cpioArchive(treeOf(file('x', 'new'), file('y', 'b')), EPOCH));
+  const nodes = readInitramfs(Buffer.concat([first, last]), 'initramfs');
+  const contents = nodes.map(({ path, content }) => [path, content.toString()]);
+  expect(Object.fromEntries(contents)).toEqual({ bin: '', 'bin/early': 'a', x: 'new', y: 'b' });
+  const cut = Buffer.concat([first, last.subarray(0, -9)]);
+  expect(() => readInitramfs(cut, 'initramfs')).toThrow('it does not decompress');
 });

@@ -6,8 +6,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import { QUICK, smallest, writeSquashfs } from '../../../build/image/squashfs.ts';
 import { readHashedFile } from '../../../build/process/hashed-file.ts';
+import { FileRange } from '../../../build/readback/file-range.ts';
 import { compareSquashfs } from '../../../build/readback/squashfs/compare-squashfs.ts';
+import { hashContents } from '../../../build/readback/squashfs/hash-contents.ts';
+import { readSquashfs } from '../../../build/readback/squashfs/image.ts';
 import { verifySquashfs } from '../../../build/readback/squashfs/verify.ts';
+import { sha256 } from '../../../build/step/digest.ts';
 import type { Entry, FileEntry } from '../../../build/tree/entry.ts';
 import type { Tree } from '../../../build/tree/tree.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -79,6 +83,21 @@ test.each([QUICK, smallest(ARCHITECTURES.x86_64)])(
     await verifySquashfs(image, meant(treeOf(...entries())));
   },
 );
+
+test('the hash of every file is that of its content, wherever its parts lie', async () => {
+  using image = FileRange.open(quick);
+  const squashfs = await readSquashfs((offset, length) => image.read(offset, length), quick);
+  const hashes = await hashContents(squashfs);
+  const found = squashfs.nodes
+    .filter(({ type }) => type === 'file')
+    .map(({ path, inode }) => [path, hashes.get(inode)]);
+  const tree = treeOf(...entries());
+  const meantHashes = tree.entries().flatMap((entry) => {
+    const content = entry.type === 'hardlink' ? tree.at(entry.target) : entry;
+    return content?.type === 'file' ? [[entry.path, sha256(tree.bytes(content))]] : [];
+  });
+  expect(Object.fromEntries(found)).toEqual(Object.fromEntries(meantHashes));
+});
 
 test('an image without files reads back', async () => {
   const image = join(await temporaryFolder(), 'x.squashfs');

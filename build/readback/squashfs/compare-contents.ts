@@ -1,0 +1,28 @@
+import type { ContentReader } from '../../tree/content.ts';
+import type { FilePair } from '../compare.ts';
+import { visitContents } from './contents.ts';
+import type { Squashfs, SquashfsNode } from './image.ts';
+
+/**
+ * Compares the contents of files in a squashfs with those in the tree, byte by byte.
+ * @param files of equal size here and there
+ * @returns one clause for each file that differs
+ * @throws BuildError if a block cannot be read
+ */
+export async function compareContents(
+  image: Squashfs,
+  files: readonly FilePair<SquashfsNode>[],
+  reader: ContentReader,
+): Promise<string[]> {
+  const entries = new Map(files.map(({ node, entry }) => [node, entry]));
+  const scratch = Buffer.allocUnsafeSlow(image.superblock.blockSize);
+  const different = new Set<string>();
+  await visitContents(image, [...entries.keys()], ({ node, from, length, bytes }) => {
+    const entry = entries.get(node);
+    if (entry === undefined || different.has(entry.path)) return;
+    const meant = scratch.subarray(0, length);
+    reader.read(entry, from, meant);
+    if (!meant.equals(bytes)) different.add(entry.path);
+  });
+  return [...different].map((path) => `/${path} has other content`);
+}
