@@ -10,6 +10,8 @@ export const readinessSchema = z.object({
   version: z.string(),
   /** Why it cannot serve. */
   problem: z.string().optional(),
+  /** Why it is ready to tell of its health and to do nothing else yet; absent if it does all. */
+  limited: z.string().optional(),
   /** Version of the database's schema. */
   schemaVersion: z.number().optional(),
   services: z.array(

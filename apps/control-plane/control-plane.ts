@@ -14,8 +14,8 @@ import type { ElectionTimes } from './coordination/election-times.ts';
 import { fenceIn } from './coordination/fence.ts';
 import { leaderKeyIn } from './coordination/leader-key.ts';
 import { openDatabase } from './database/database.ts';
-import { migrateUp } from './database/migrate.ts';
-import { readMigrations } from './database/migration-files.ts';
+import { migrateUp, readMigrationStatus, tryMigrations } from './database/migrate.ts';
+import type { Migration } from './database/migration-files.ts';
 import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
 import { takeNotice } from './health/notice.ts';
@@ -23,6 +23,7 @@ import { isPersistent } from './health/persistence.ts';
 import { askServices, type ServiceHealth } from './health/probes.ts';
 import { type HealthFacts, isReady, type OpenAlert } from './health/routes.ts';
 import { clearState, writeState } from './health/state-file.ts';
+import { type Confirmed, reasonToHold } from './held-migrations.ts';
 import type { InventorySources } from './inventory/routes.ts';
 import { databaseAddress, migrateRequest } from './migrate-request.ts';
 import type { Authority } from './trust/authority.ts';
@@ -44,6 +45,8 @@ const NOT_ASKED: AgedStanding = {
 export interface ControlPlane extends InventorySources {
   /** Which hosts trust it, and by which it knows them. */
   readonly authority: Authority;
+  /** Why it tells of its health and does nothing else, for people; undefined if it does all. */
+  limited(): string | undefined;
   /** How the mirroring of updates stands. */
   mirrored(): readonly MirrorState[];
   /** What there is to tell now. */
@@ -55,6 +58,8 @@ export interface ControlPlane extends InventorySources {
 export interface ControlPlaneOptions {
   readonly config: Config;
   readonly authority: Authority;
+  /** Whether the version that runs stays: migrations wait for that. */
+  readonly confirmed: Confirmed;
   readonly version: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -73,13 +78,15 @@ function electionTimes({
 
 /**
  * Starts the control plane: waits for PostgreSQL, migrates, then looks at its services again and again. A database that is not
- * there yet is waited for; one that cannot be used is told in `facts`, and tried again.
+ * there yet is waited for; one that cannot be used is told in `facts`, and tried again. While the version that runs is not
+ * confirmed, migrations are only tried, and all else waits with them.
  */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { config, authority, version, log, signal } = options;
+  const { config, authority, confirmed, version, log, signal } = options;
   const database = openDatabase(databaseAddress(config), config.database.pool, log);
   const cache = openCache(config.redis.socket, log);
   let problem: string | undefined = 'the database is not migrated yet';
+  let limited: string | undefined;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
   let election: Election | undefined;
@@ -91,24 +98,51 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     askedAt: undefined,
   }));
 
-  const migrate = async (): Promise<boolean> => {
+  const request = migrateRequest(config, { version, log });
+  /** Migrations that were tried already, by their names. */
+  let tried = '';
+  const migrate = async (): Promise<'done' | 'held' | 'failed'> => {
     try {
-      const applied = await migrateUp(migrateRequest(config, { version, log }));
-      schemaVersion = (await readMigrations(config.database.migrations)).length;
+      const { applied, pending } = await readMigrationStatus(request);
+      schemaVersion = applied.length;
+      const reason = await reasonToHold(pending, confirmed);
+      if (reason !== undefined) {
+        await hold(pending, reason);
+        return 'held';
+      }
+      if (limited !== undefined) {
+        log.info('this version is confirmed: the migrations are applied now');
+        limited = undefined;
+        problem = 'the database is being migrated';
+        await noteState();
+      }
+      const done = await migrateUp(request);
+      schemaVersion = applied.length + pending.length;
       log.info(
-        `the database has schema version ${schemaVersion}, ${applied.length} migrations were applied now`,
+        `the database has schema version ${schemaVersion}, ${done.length} migrations were applied now`,
       );
       problem = undefined;
-      return true;
+      return 'done';
     } catch (error) {
       if (!(error instanceof ControlPlaneError)) throw error;
       if (error.message !== problem) log.error(error.message);
       problem = error.message;
+      limited = undefined;
       await noteState();
-      return false;
+      return 'failed';
     }
   };
-  const look = async () => {
+  const hold = async (pending: readonly Migration[], reason: string) => {
+    const names = pending.map(({ name }) => name).join();
+    if (tried !== names) await tryMigrations(request);
+    tried = names;
+    if (reason !== limited) log.warning(reason);
+    limited = reason;
+    problem = undefined;
+    await lookAtServices();
+    await noteState();
+  };
+  const lookAtServices = async () => {
     const before = new Map(services.map(({ name, state }) => [name, state]));
     services = await askServices(config, database, { signal });
     for (const { name, state, problem: why } of services) {
@@ -116,6 +150,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       if (state === 'failed') log.warning(`${name} does not answer: ${why}`);
       else if (before.get(name) === 'failed') log.info(`${name} answers again`);
     }
+  };
+  const look = async () => {
+    await lookAtServices();
     if (services.some(({ name, state }) => name === 'postgresql' && state === 'ok')) {
       await lookAtAlerts();
     }
@@ -213,7 +250,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const work = async () => {
     await clearState(config.socket);
-    while (!signal.aborted && !(await migrate())) await monotonicClock.sleep(RETRY_AFTER, signal);
+    while (!signal.aborted) {
+      const became = await migrate();
+      if (became === 'done') break;
+      await monotonicClock.sleep(became === 'held' ? LOOK_EVERY : RETRY_AFTER, signal);
+    }
     if (signal.aborted) return;
     // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
     await look();
@@ -223,10 +264,12 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     database,
     cache,
     authority,
+    limited: () => limited,
     mirrored: () => mirrored(),
     facts: async () => ({
       version,
       problem,
+      limited,
       schemaVersion,
       leadership: election?.standing() ?? NOT_ASKED,
       services,

@@ -3,12 +3,14 @@ import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
+import { openConfirmation } from '../update/confirmation.ts';
 import { VERSION } from '../version.ts';
 import { becomeAccount, findAccount, isRoot } from './account.ts';
 import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { ControlPlaneError } from './error.ts';
-import { healthRoutes } from './health/routes.ts';
+import { healthRoutes, unlessLimited } from './health/routes.ts';
+import type { Confirmed } from './held-migrations.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
 import { operatorRoutes } from './operator/routes.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
@@ -22,11 +24,12 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   try {
     const config = await readConfig(configFile);
-    // Before it is root no more: on FAT, all of /quantix is root's alone.
+    // Before it is root no more: on FAT, all of /quantix is root's alone, and the boot state always is.
     const authority = await openAuthority(config.authority);
+    await using confirmed = await openConfirmation();
     await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
-    await work({ config, authority, log }, signal);
+    await work({ config, authority, confirmed, log }, signal);
     log.info('qx-controlplane ends');
     return 0;
   } catch (error) {
@@ -38,18 +41,27 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
 
 /** Serves and works until told to end, or until one of both fails; then the other ends too. */
 async function work(
-  { config, authority, log }: { config: Config; authority: Authority; log: Logger },
+  { log, ...given }: { config: Config; authority: Authority; confirmed: Confirmed; log: Logger },
   told: AbortSignal,
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([told, failed.signal]);
-  const controlPlane = startControlPlane({ config, authority, version: VERSION, log, signal });
+  const { config, authority } = given;
+  const controlPlane = startControlPlane({ ...given, version: VERSION, log, signal });
   const server = apiServer({
     routes: [
       ...healthRoutes(() => controlPlane.facts()),
-      ...inventoryRoutes(controlPlane),
-      ...operatorRoutes({ database: controlPlane.database, fingerprint: authority.fingerprint }),
-      ...updateRoutes({ ...controlPlane, updates: config.updates }),
+      ...unlessLimited(
+        [
+          ...inventoryRoutes(controlPlane),
+          ...operatorRoutes({
+            database: controlPlane.database,
+            fingerprint: authority.fingerprint,
+          }),
+          ...updateRoutes({ ...controlPlane, updates: config.updates }),
+        ],
+        controlPlane.limited,
+      ),
     ],
     explain: () => undefined,
     onBug: (error) => log.error(stackOf(error)),

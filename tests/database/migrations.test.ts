@@ -12,6 +12,7 @@ import {
   migrateDown,
   migrateUp,
   readMigrationStatus,
+  tryMigrations,
 } from '../../apps/control-plane/database/migrate.ts';
 import { VALUE_SETS } from '../../apps/control-plane/database/values.ts';
 import { MIGRATIONS, makeDatabase, SILENT, withSuperuser } from './database.ts';
@@ -205,6 +206,47 @@ describe('a migration that fails', () => {
     expect(await query(address, `SELECT to_regclass('more') AS more`)).toEqual([{ more: null }]);
     await writeFile(join(known, '000003_more.up.sql'), 'CREATE TABLE more (id integer);\n');
     expect(await migrateUp(request(address, { folder: known }))).toHaveLength(1);
+  });
+});
+
+describe('migrations that are tried', () => {
+  test.each([0, 9])('go through and change nothing: from version %i', async (version) => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    if (version > 0) await migrateUp(request(address, { folder: await migrationsUpTo(version) }));
+    const before = await dumpSchema(address);
+    await tryMigrations(request(address));
+    expect(await dumpSchema(address)).toBe(before);
+    expect((await readMigrationStatus(request(address))).applied).toHaveLength(version);
+  });
+
+  test.each([
+    ['fails', 'SELECT 1 / 0', 'division by zero'],
+    [
+      'is refused when it is committed',
+      `CREATE TABLE child (id uuid REFERENCES nodes DEFERRABLE INITIALLY DEFERRED);
+       INSERT INTO child VALUES ('22222222-2222-8222-8222-222222222222')`,
+      'violates foreign key constraint',
+    ],
+  ])('one that %s is named, and nothing of it stays', async (_how, sql, why) => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    await migrateUp(request(address, { folder: await migrationsUpTo(2) }));
+    const before = await dumpSchema(address);
+    const known = await migrationsUpTo(2, {
+      '000003_more.up.sql': `CREATE TABLE more (id integer); ${sql}`,
+      '000003_more.down.sql': 'DROP TABLE more',
+    });
+    await expect(tryMigrations(request(address, { folder: known }))).rejects.toThrow(
+      new RegExp(`000003_more fails when it is tried: .*${why}`),
+    );
+    expect(await dumpSchema(address)).toBe(before);
+  });
+
+  test('of an older program are refused as others are', async () => {
+    await using made = await makeDatabase('migrated');
+    const older = request(made.address, { folder: await migrationsUpTo(9) });
+    await expect(tryMigrations(older)).rejects.toBeInstanceOf(NewerSchemaError);
   });
 });
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,8 +13,9 @@ import {
   resolveAlert,
 } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { askService, probeRedis } from '../../apps/control-plane/health/probes.ts';
-import { healthRoutes } from '../../apps/control-plane/health/routes.ts';
+import { healthRoutes, unlessLimited } from '../../apps/control-plane/health/routes.ts';
 import { stateFile } from '../../apps/control-plane/health/state-file.ts';
+import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
 import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
@@ -98,14 +99,22 @@ test('a database that cannot be reached is told in one line', async () => {
   expect(stderr).toMatch(/^qx-controlplane: PostgreSQL cannot be reached: .*"nowhere".*$/);
 });
 
-/** A control plane that serves on a socket for as long as the work takes. */
-async function withControlPlane(config: Config, work: () => Promise<void>): Promise<void> {
+/** A control plane that serves on a socket for as long as the work takes. @param trial why its version is not confirmed */
+async function withControlPlane(
+  config: Config,
+  work: () => Promise<void>,
+  trial: () => string | undefined = () => undefined,
+): Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
   const authority = await openAuthority(config.authority);
-  const options = { config, authority, version: '1.0.0', log: SILENT, signal };
+  const confirmed = { problem: async () => trial() };
+  const options = { config, authority, confirmed, version: '1.0.0', log: SILENT, signal };
   const controlPlane = startControlPlane(options);
-  const routes = healthRoutes(() => controlPlane.facts());
+  const routes = [
+    ...healthRoutes(() => controlPlane.facts()),
+    ...unlessLimited(inventoryRoutes(controlPlane), controlPlane.limited),
+  ];
   const server = apiServer({ routes, explain: () => undefined, onBug: () => undefined });
   await bind(server, config.socket);
   try {
@@ -170,6 +179,81 @@ test('the daemon of an older image is not ready, and says which versions meet', 
         services: [{ state: 'unknown' }, { state: 'unknown' }, { state: 'unknown' }],
       });
   });
+});
+
+/** A folder with the image's migrations and one more, and a database that lacks that one. */
+async function oneMigrationMore(made: TestDatabase, sql: string): Promise<Config> {
+  const newer = await mkdtemp(join(folder, 'newer-'));
+  await cp(MIGRATIONS, newer, { recursive: true });
+  await writeFile(join(newer, '000011_more.up.sql'), sql);
+  await writeFile(join(newer, '000011_more.down.sql'), 'DROP TABLE more;\n');
+  const config = await parseConfig(configText(made), 'config.yaml');
+  config.database.migrations = newer;
+  config.database.dumps = await mkdtemp(join(folder, 'dumps-'));
+  return config;
+}
+
+const readyz = async ({ socket }: Config) => JSON.parse(await ask(socket, '/readyz'));
+
+test('a version on trial is ready and leaves the database to the one before; confirmed, it migrates and does all', async () => {
+  await using made = await makeDatabase('migrated');
+  const config = await oneMigrationMore(made, 'CREATE TABLE more (id integer);\n');
+  let trial: string | undefined = 'it is on trial';
+  const held = async () => {
+    await expect.poll(() => readyz(config), { timeout: 30_000 }).toMatchObject({ ready: true });
+    expect(await readyz(config)).toMatchObject({
+      schemaVersion: 10,
+      limited: expect.stringMatching(/000011_more waits until .* confirmed.*: it is on trial/),
+      services: [{ state: 'ok' }, { state: 'failed' }, { state: 'failed' }],
+    });
+    expect(await readFile(stateFile(config.socket), 'utf8')).toBe('ready\n');
+    expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
+      '000011_more waits',
+    );
+    expect(await readdir(config.database.dumps)).toEqual([]);
+  };
+  await withControlPlane(config, held, () => trial);
+  // The version before finds its database as it was.
+  const before = { ...config, database: { ...config.database, migrations: MIGRATIONS } };
+  await withControlPlane(before, async () => {
+    await expect
+      .poll(() => readyz(config), { timeout: 30_000 })
+      .toMatchObject({ ready: true, schemaVersion: 10 });
+    expect(await readyz(config)).not.toHaveProperty('limited');
+  });
+  await withControlPlane(
+    config,
+    async () => {
+      await held();
+      trial = undefined;
+      await expect
+        .poll(() => readyz(config), { timeout: 30_000 })
+        .toMatchObject({ ready: true, schemaVersion: 11 });
+      expect(await readyz(config)).not.toHaveProperty('limited');
+      expect(JSON.parse(await ask(config.socket, '/inventory'))).toHaveProperty('nodes');
+      expect(await readdir(config.database.dumps)).toHaveLength(1);
+    },
+    () => trial,
+  );
+}, 120_000);
+
+test('a version whose migration fails is not ready on trial, and the database is as it was', async () => {
+  await using made = await makeDatabase('migrated');
+  const config = await oneMigrationMore(made, 'CREATE TABLE more (id integer); SELECT 1 / 0;\n');
+  await withControlPlane(
+    config,
+    async () => {
+      await expect
+        .poll(() => readyz(config), { timeout: 30_000 })
+        .toMatchObject({
+          ready: false,
+          problem: expect.stringContaining('000011_more fails when it is tried: division by zero'),
+        });
+    },
+    () => 'it is on trial',
+  );
+  const { stdout } = await call(made, 'migrate', 'status', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: 10, pending: [] });
 });
 
 test('the notice that etcd leaves becomes an alert, once, and health tells it until somebody resolves it', async () => {

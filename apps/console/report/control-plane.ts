@@ -2,8 +2,12 @@ import type { Readiness } from '../../api/readiness.ts';
 import { ago } from '../../text/age.ts';
 
 /** How the control plane fares, and what is wrong. */
-export function readinessTexts({ ready, version, problem, schemaVersion }: Readiness): string[] {
+export function readinessTexts(told: Readiness): string[] {
+  const { ready, version, problem, limited, schemaVersion } = told;
   const schema = schemaVersion === undefined ? '' : `, schema version ${schemaVersion}`;
+  if (ready && limited !== undefined) {
+    return [`no hosts are served yet (${version})${schema}`, limited];
+  }
   if (ready) return [`ready (${version})${schema}`];
   return [`not ready (${version})${schema}`, ...(problem === undefined ? [] : [problem])];
 }

@@ -1,10 +1,12 @@
 import { createLogger } from '../../log/logger.ts';
+import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
 import { ControlPlaneError } from '../error.ts';
 import { isPersistent, readForgetfulness } from '../health/persistence.ts';
 import { askServices } from '../health/probes.ts';
+import { reasonToHold } from '../held-migrations.ts';
 import { databaseAddress, migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
@@ -31,6 +33,7 @@ export async function examine(
   configFile: string,
   form: 'text' | 'json',
 ): Promise<{ text: string; isWell: boolean }> {
+  await using confirmed = await openConfirmation();
   const config = await readConfigAsAccount(configFile);
   const log = createLogger({ level: 'error', write: () => undefined });
   const database = openDatabase(databaseAddress(config), { open: 2, idle: 0 }, log);
@@ -59,7 +62,12 @@ export async function examine(
     try {
       const status = await readMigrationStatus(migrateRequest(config, { version: VERSION, log }));
       const [pending] = status.pending;
-      const told = `version ${status.applied.length}, ${status.pending.length} migrations pending`;
+      const version = `version ${status.applied.length}`;
+      const held = await reasonToHold(status.pending, confirmed);
+      if (held !== undefined) {
+        return { subject, isWell: true, told: `${version}; ${held}`, fix: '' };
+      }
+      const told = `${version}, ${status.pending.length} migrations pending`;
       const fix = pending === undefined ? '' : 'qx-controlplane migrate up';
       return { subject, isWell: pending === undefined, told, fix };
     } catch (error) {

@@ -1,6 +1,9 @@
 import { createLogger, type Logger } from '../../log/logger.ts';
+import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
 import { migrateDown, migrateUp, readMigrationStatus } from '../database/migrate.ts';
+import { ControlPlaneError } from '../error.ts';
+import { reasonToHold } from '../held-migrations.ts';
 import { migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
@@ -24,10 +27,19 @@ export async function showMigrations(configFile: string, form: 'text' | 'json'):
   return `${lines.join('\n')}\n`;
 }
 
-/** `qx-controlplane migrate up`. @returns the text to print */
+/**
+ * `qx-controlplane migrate up`.
+ * @returns the text to print
+ * @throws ControlPlaneError if the version that runs is not confirmed
+ */
 export async function applyMigrations(configFile: string): Promise<string> {
+  await using confirmed = await openConfirmation();
   const config = await readConfigAsAccount(configFile);
-  const done = await migrateUp(migrateRequest(config, { version: VERSION, log: operatorLog() }));
+  const request = migrateRequest(config, { version: VERSION, log: operatorLog() });
+  const { pending } = await readMigrationStatus(request);
+  const what = await reasonToHold(pending, confirmed);
+  if (what !== undefined) throw new ControlPlaneError({ what });
+  const done = await migrateUp(request);
   return told(done, 'applied', 'The database has all migrations.');
 }
 

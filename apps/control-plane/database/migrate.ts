@@ -71,6 +71,41 @@ export async function migrateUp(request: MigrateRequest): Promise<Migration[]> {
 }
 
 /**
+ * Applies all pending migrations in one transaction and takes that back: what the database is and holds does not change.
+ * So it is known beforehand that they go through, with what the database holds now.
+ * @throws as `migrateUp` does
+ */
+export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Promise<void> {
+  const { address, folder, programVersion, log } = request;
+  const migrations = await readMigrations(folder);
+  const client = await openConnection(address);
+  try {
+    // Nothing is committed: ending the session takes back what it has begun.
+    await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK})`);
+    await ensureLedger(client);
+    const applied = await readLedger(client);
+    for (const migration of pendingMigrations(applied, migrations, programVersion)) {
+      log.info(`migration ${migration.name} (tried)`);
+      try {
+        await client.query(migration.up.sql);
+        await client.query(entryStatement(migration, programVersion));
+        // What a commit of this one would check.
+        await client.query('SET CONSTRAINTS ALL IMMEDIATE');
+      } catch (cause) {
+        throw new ControlPlaneError({
+          what: `migration ${migration.name} fails when it is tried: ${firstLineOf(cause)}`,
+          where: folder,
+          fix: 'The database was not changed: the version before can go on with it.',
+          cause,
+        });
+      }
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/**
  * Takes back the newest migrations; what only they can hold is lost. The database is dumped before.
  * @param count how many, from 1
  * @returns the migrations that were taken back, the newest first

@@ -32,10 +32,10 @@ export interface Asking {
 /** Asks a service once. @throws anything, with a message for people, if it does not answer as it should */
 export type Probe = (signal: AbortSignal) => Promise<void>;
 
-/** Asks PostgreSQL a question that it answers from its tables. */
+/** Asks PostgreSQL a question that it answers from its tables, whatever schema the database has. */
 export function probePostgresql({ db }: Database): Probe {
   return async () => {
-    await sql`SELECT epoch FROM leadership`.execute(db);
+    await sql`SELECT to_regclass('migrations.ledger')`.execute(db);
   };
 }
 

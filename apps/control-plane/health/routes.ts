@@ -1,3 +1,4 @@
+import { ApiError } from '../../http/error.ts';
 import { EXPOSITION_TYPE, exposition, type Metric } from '../../http/exposition.ts';
 import { json, type Route } from '../../http/route.ts';
 import type { AgedStanding } from '../coordination/election.ts';
@@ -12,6 +13,8 @@ export interface HealthFacts {
   readonly version: string;
   /** Why the program cannot serve, for people; undefined if it can. */
   readonly problem: string | undefined;
+  /** Why it serves nothing but its health, by plan, for people; undefined if it serves all. */
+  readonly limited: string | undefined;
   /** Version of the database's schema; undefined while it is not known. */
   readonly schemaVersion: number | undefined;
   /** Who leads. */
@@ -49,6 +52,21 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   ];
 }
 
+/** Routes that are refused for as long as nothing but health is told. @param limited why that is so, undefined if it is not */
+export function unlessLimited(
+  routes: readonly Route[],
+  limited: () => string | undefined,
+): Route[] {
+  return routes.map((route) => ({
+    ...route,
+    answer: async (request, id) => {
+      const reason = limited();
+      if (reason !== undefined) throw new ApiError(503, reason);
+      return await route.answer(request, id);
+    },
+  }));
+}
+
 /** Ages in seconds, to the tenth. */
 function leadershipBody({ age, confirmedAgo, ...standing }: AgedStanding) {
   return { ...standing, seconds: seconds(age), confirmedSecondsAgo: seconds(confirmedAgo) };
@@ -59,8 +77,8 @@ function seconds(milliseconds: number | undefined): number | undefined {
 }
 
 /**
- * Whether the control plane can serve. PostgreSQL is the one service without which nothing works; without the others
- * everything works, slower.
+ * Whether the control plane can serve, or could if its version were confirmed. PostgreSQL is the one service without which
+ * nothing works; without the others everything works, slower.
  */
 export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'services'>): boolean {
   return (

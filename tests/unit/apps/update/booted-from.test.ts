@@ -1,14 +1,16 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openBlockDevice } from '../../../../apps/disk/open-block-device.ts';
+import { openConfirmation } from '../../../../apps/update/confirmation.ts';
 import {
   findInstallation,
   openInstallation,
   parseBootedFrom,
   readRunning,
 } from '../../../../apps/update/installation.ts';
+import { type BootState, writeBootState } from '../../../../build/disk/boot-state.ts';
 import { type DiskLayout, partitionOf } from '../../../../build/disk/layout.ts';
 import { DISK_BYTES, install } from '../../disk/installed.ts';
 
@@ -80,6 +82,53 @@ describe('an installed system', () => {
         (await disk.slots[slot].read(0, 512)).toString().trim();
       expect([await first('a'), await first('b')]).toEqual(['a', 'b']);
     }
+  });
+});
+
+describe('whether the version that runs stays', () => {
+  /** The EFI partition as a file of its own: of a disk that is a file the kernel shows no partitions. */
+  const writeState = async (state: BootState) => {
+    await using efi = await openBlockDevice(join(root, 'dev/vda2'), { write: true });
+    await writeBootState(efi, state);
+  };
+
+  beforeEach(async () => {
+    const { offset, bytes } = partitionOf(layout, 'efi');
+    await using disk = await openBlockDevice(join(root, 'dev/vda'));
+    await writeFile(join(root, 'dev/vda2'), await disk.read(offset, bytes));
+    for (const slot of ['vda3', 'vda4']) await put(`dev/${slot}`, '');
+  });
+
+  test('is asked anew each time: not on trial, but once it is confirmed', async () => {
+    await bootedFrom('b', 'b');
+    await writeState({ good: 'a', trial: 'b', left: 2 });
+    await using confirmation = await openConfirmation(root);
+    expect(await confirmation.problem()).toContain('slot b is on trial');
+    await writeState({ good: 'b', trial: null, left: 0 });
+    expect(await confirmation.problem()).toBeUndefined();
+  });
+
+  test('is not so of a slot that was chosen in the menu, nor where the boot state is damaged', async () => {
+    await bootedFrom('b', 'b');
+    await writeState({ good: 'a', trial: null, left: 0 });
+    await using confirmation = await openConfirmation(root);
+    expect(await confirmation.problem()).toContain('it was chosen in the menu');
+    const file = join(root, 'dev/vda2');
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.fill('?', bytes.indexOf('good='), bytes.indexOf('left=') + 6));
+    expect(await confirmation.problem()).toContain('the boot state of this disk is damaged');
+  });
+
+  test('is not known where the boot loader and the disk do not agree', async () => {
+    await bootedFrom('b', 'a');
+    await using confirmation = await openConfirmation(root);
+    expect(await confirmation.problem()).toContain('the boot loader says that it booted slot b');
+  });
+
+  test('is so of what runs from its medium: it has nothing to go back to', async () => {
+    await put('proc/cmdline', 'quiet');
+    await using confirmation = await openConfirmation(root);
+    expect(await confirmation.problem()).toBeUndefined();
   });
 });
 

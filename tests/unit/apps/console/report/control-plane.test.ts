@@ -56,6 +56,13 @@ test('why it cannot serve, and which service fails, is told with the age of the 
   expect(persistenceText({ ...READY, persistent: false })).toMatch(/this machine forgets/);
 });
 
+test('a control plane that waits for its confirmation does not look as if it served', () => {
+  expect(readinessTexts({ ...READY, limited: 'migration 000011_more waits' })).toEqual([
+    'no hosts are served yet (1.2.0), schema version 10',
+    'migration 000011_more waits',
+  ]);
+});
+
 test('a clock that was set back makes no future of an answer', () => {
   expect(databaseTexts(READY, NOW - 3_600_000)).toEqual([
     'postgresql, etcd, redis ready (0 s ago)',
