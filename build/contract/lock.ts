@@ -20,8 +20,10 @@ export const lockedPackageSchema = z.strictObject({
   sha256,
   /** Only in images with this kernel flavour; in all if absent. */
   flavour: z.enum(['virt', 'full']).optional(),
-  /** Name of the source package, for the SBOM. */
+  /** Name of the source package, where it has another one: advisories go by it. */
   source: z.string().min(1).optional(),
+  /** Debian: version of the source package, where it is not that of this one. */
+  sourceVersion: z.string().min(1).optional(),
   /** Licence as the package states it in its index, if it does. */
   license: z.string().min(1).optional(),
   /** Debian: packages of the lock whose files give way to this one's where both have one (Debian Policy 7.6). */

@@ -71,8 +71,9 @@ export function packageUrlOf(
 ): string {
   const { packageUrl, releases } = BASES[base];
   const { type, namespace } = packageUrl;
-  const { name, version, architecture, source = name } = locked;
-  const upstream = source === name ? {} : { upstream: source };
+  const { name, version, architecture, source = name, sourceVersion } = locked;
+  const origin = sourceVersion === undefined ? source : `${source}@${sourceVersion}`;
+  const upstream = origin === name ? {} : { upstream: origin };
   const distro = `${namespace}-${releaseNumber(releases, suite)}`;
   const qualifiers = { arch: architecture, distro, ...upstream };
   return formatPackageUrl({ type, namespace, name, version, qualifiers });

@@ -108,7 +108,7 @@ async function resolveIn(
       request: debianRequest(profile),
       sourceDateEpoch: Math.max(...[...releases.values()].map(({ date }) => date.getTime() / 1000)),
       repositories,
-      packages: await choose({ apt, profile, sources, signal }),
+      packages: await choose({ apt, profile, sources }),
     };
   });
 }
@@ -208,10 +208,9 @@ interface Choosing {
   apt: AptState;
   profile: Profile;
   sources: readonly Source[];
-  signal: AbortSignal | undefined;
 }
 
-async function choose({ apt, profile, sources, signal }: Choosing): Promise<LockedPackage[]> {
+async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackage[]> {
   const { packages, kernel, without } = findSettings(profile, 'debian');
   const where = 'bases.debian.packages';
   const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
@@ -224,7 +223,7 @@ async function choose({ apt, profile, sources, signal }: Choosing): Promise<Lock
   await apt.pretendInstalled(await pretendedStatus(apt, omitted.names));
   const choices = await choosePackages(apt, wanted);
   const stanzas = new Set(choices.flat().map(({ stanza }) => stanza));
-  const replaced = await findReplaced([...stanzas], signal);
+  const replaced = findReplaced([...stanzas]);
   return mergeFlavours(
     new Map(
       FLAVOURS.map((flavour, index) => [
@@ -250,7 +249,9 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
   if (source === undefined) {
     throw new BuildError({ what: `apt takes ${path} from ${uri}, which is none of its sources` });
   }
-  const [origin] = (stanza.get('source') ?? '').split(' ');
+  // `lvm2 (2.03.31-2)`: the version is there where it is another one (deb-control(5)).
+  const [, origin, sourceVersion] =
+    /^(\S+)(?:\s+\((\S+)\))?$/.exec(stanza.get('source') ?? '') ?? [];
   const name = required(stanza, 'package');
   const replaces = replaced.get(name);
   return {
@@ -261,7 +262,8 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
     path,
     size: Number(required(stanza, 'size')),
     sha256: required(stanza, 'sha256'),
-    ...(origin === undefined || origin === '' ? {} : { source: origin }),
+    ...(origin === undefined ? {} : { source: origin }),
+    ...(sourceVersion === undefined ? {} : { sourceVersion }),
     ...(replaces && { replaces }),
   };
 }

@@ -73,6 +73,12 @@ test('every package has a package URL, its hash and its supplier; artifacts come
   expect(zlib?.purl).toMatch(/\?arch=amd64&distro=debian-12&upstream=zlib$/);
 });
 
+test('a package URL has the version of the source package where it is another one', () => {
+  const packages = [locked('dmsetup', { source: 'lvm2', sourceVersion: '2.03.31-2' })];
+  const [part] = components({ ...materials, packages, artifacts: [] });
+  expect(part?.purl).toMatch(/&upstream=lvm2%402\.03\.31-2$/);
+});
+
 test('packages of Alpine have apk package URLs', () => {
   const packages = [locked('musl', { version: '1.2.5-r9', architecture: 'x86_64' })];
   const of = { ...materials, base: 'alpine', suite: 'v3.24', packages, artifacts: [] } as const;

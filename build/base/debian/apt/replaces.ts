@@ -1,17 +1,12 @@
-import { ExecaError } from 'execa';
-import { BuildError } from '../../../error.ts';
-import { run } from '../../../process/run.ts';
+import { isRelated } from '../version.ts';
 import { required, type Stanza } from './stanza.ts';
 
 /**
- * Which of the packages give way to which (`Replaces`, Debian Policy 7.6.1), their versions compared by dpkg.
+ * Which of the packages give way to which (`Replaces`, Debian Policy 7.6.1).
  * @param packages all that are installed together
  * @returns name of a package → names of those whose files its own take the place of, sorted
  */
-export async function findReplaced(
-  packages: readonly Stanza[],
-  signal?: AbortSignal,
-): Promise<Map<string, string[]>> {
+export function findReplaced(packages: readonly Stanza[]): Map<string, string[]> {
   const versions = new Map(
     packages.map((one) => [required(one, 'package'), required(one, 'version')]),
   );
@@ -22,8 +17,7 @@ export async function findReplaced(
     for (const { name, relation, version } of parseReplaces(stanza.get('replaces') ?? '')) {
       const present = versions.get(name);
       if (present === undefined || name === own) continue;
-      if (relation === '' || (await isVersion([present, relation, version], signal)))
-        names.add(name);
+      if (relation === '' || isRelated(present, relation, version)) names.add(name);
     }
     if (names.size > 0) replaced.set(own, [...names].sort());
   }
@@ -39,19 +33,4 @@ function parseReplaces(field: string): { name: string; relation: string; version
     const [, name, relation = '', version = ''] = match ?? [];
     return name === undefined ? [] : [{ name, relation, version }];
   });
-}
-
-/** @param comparison a version, a relation as in a control file, and another version */
-async function isVersion(
-  comparison: readonly [string, string, string],
-  signal?: AbortSignal,
-): Promise<boolean> {
-  try {
-    await run('dpkg', ['--compare-versions', ...comparison], { signal });
-    return true;
-  } catch (error) {
-    const cause = error instanceof BuildError ? error.cause : undefined;
-    if (cause instanceof ExecaError && cause.exitCode === 1) return false;
-    throw error;
-  }
 }

@@ -79,6 +79,7 @@ test('packages of every kernel are locked once, the kernels for their flavour', 
     path: 'pool/main/bash_2.0-1_amd64.deb',
     size: 1234,
     source: 'bash-source',
+    sourceVersion: '2.0',
   });
 });
 
