@@ -9,6 +9,7 @@ import { planLayout } from '../disk/plan-layout.ts';
 import type { SlotTrailer } from '../disk/slot-trailer.ts';
 import { writeInstalledDisk } from '../disk/write-installed-disk.ts';
 import { OF_DISK } from './boot-loader.ts';
+import { type SparseDisk, WrittenGrains } from './sparse-disk.ts';
 
 const MIB = 1024 * 1024;
 
@@ -44,16 +45,18 @@ export interface DiskImageRequest {
  * data are empty: the first start makes their file systems, gives data the rest of the disk, and draws new identifiers.
  * The same request gives the same bytes.
  * @param file which there must not be yet
+ * @returns the disk, with what of it was written
  * @throws ExplainedError if something does not fit
  */
-export async function writeDiskImage(file: string, request: DiskImageRequest): Promise<void> {
+export async function writeDiskImage(file: string, request: DiskImageRequest): Promise<SparseDisk> {
   const { iso, trailer, epoch, signal } = request;
   const { size: imageBytes } = await stat(iso);
   const boot = await readBootFiles(request.bootLoader, OF_DISK);
   const layout = layOut(request, imageBytes, boot);
   await using handle = await open(file, 'wx+');
   await handle.truncate(layout.bytes);
-  await writeInstalledDisk(fileDevice(handle, layout), {
+  const written = new WrittenGrains();
+  await writeInstalledDisk(fileDevice(handle, layout, written), {
     layout,
     image: createReadStream(iso, { highWaterMark: MIB }),
     trailer: { ...trailer, imageBytes },
@@ -62,6 +65,7 @@ export async function writeDiskImage(file: string, request: DiskImageRequest): P
     makeFileSystem: async () => undefined,
     signal,
   });
+  return { file, bytes: layout.bytes, grains: written.list() };
 }
 
 function layOut(
@@ -81,7 +85,11 @@ function layOut(
 }
 
 /** A regular file as a disk. Like all that is built, it is not forced onto the medium. */
-function fileDevice(handle: FileHandle, { sectorSize, bytes }: DiskLayout): BlockDevice {
+function fileDevice(
+  handle: FileHandle,
+  { sectorSize, bytes }: DiskLayout,
+  written: WrittenGrains,
+): BlockDevice {
   return {
     ...{ sectorSize, bytes },
     async read(offset, length) {
@@ -94,6 +102,7 @@ function fileDevice(handle: FileHandle, { sectorSize, bytes }: DiskLayout): Bloc
       return buffer;
     },
     async write(offset, data) {
+      written.add(offset, data.length);
       for (let done = 0; done < data.length; ) {
         const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
         done += bytesWritten;
