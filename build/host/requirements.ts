@@ -104,6 +104,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'gpg-agent', package: 'gpg-agent' },
   { name: 'ssh', package: 'openssh-client' },
   { name: 'openssl', package: 'openssl' },
+  { name: 'xmllint', package: 'libxml2-utils' },
+  { name: 'zstd', package: 'zstd' },
   { name: 'virsh', package: 'libvirt-clients' },
   // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
   { name: 'libvirtd', package: 'libvirt-daemon' },

@@ -41,11 +41,9 @@ const START_WITHIN = 20_000;
 
 /** Takes the daemon that answers, else starts one that leaves the host's network alone; makes the base image. */
 export async function openDocker(): Promise<TestDocker | NoDocker> {
-  const daemon = (await answeringDaemon()) ?? (await startDaemon());
+  const daemon = await openDaemon();
   if (daemon instanceof NoDocker) return daemon;
-  const { host, socket, stop } = daemon;
-  const docker = async (...args: string[]) =>
-    (await execa('docker', args, { env: { DOCKER_HOST: host } })).stdout;
+  const { host, socket, docker, stop } = daemon;
   try {
     const baseImage = await provideBase(docker);
     if (baseImage instanceof NoDocker) {
@@ -62,6 +60,14 @@ export async function openDocker(): Promise<TestDocker | NoDocker> {
     await stop();
     throw error;
   }
+}
+
+/** Takes the daemon that answers, else starts one; it has no image but what it had. */
+export async function openDaemon(): Promise<(Daemon & Pick<TestDocker, 'docker'>) | NoDocker> {
+  const daemon = (await answeringDaemon()) ?? (await startDaemon());
+  if (daemon instanceof NoDocker) return daemon;
+  const env = { DOCKER_HOST: daemon.host };
+  return { ...daemon, docker: async (...args) => (await execa('docker', args, { env })).stdout };
 }
 
 /** Removes the test's base image, and before it what was built on it. */
