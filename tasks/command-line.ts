@@ -22,6 +22,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['key', async () => (await import('./commands/key.ts')).keyCommand],
   ['agent', async () => (await import('./commands/agent.ts')).agentCommand],
   ['release-tree', async () => (await import('./commands/release-tree.ts')).releaseTreeCommand],
+  ['advisories', async () => (await import('./commands/advisories.ts')).advisoriesCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],

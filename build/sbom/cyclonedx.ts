@@ -6,10 +6,15 @@ import { type BillOfMaterials, listParts, type Part } from './materials.ts';
 /**
  * The software bill of materials as CycloneDX 1.6 JSON (ECMA-424). The same content gives the same text:
  * lists are sorted, the time is the lock's, and the serial number is made from the content.
+ * @param vulnerabilities what is known about what is in it; they refer to packages by package URL
  */
-export function cyclonedx(materials: BillOfMaterials): string {
-  const serialNumber = contentUrn(serialize(billOf(materials, undefined)));
-  return `${serialize(billOf(materials, serialNumber))}\n`;
+export function cyclonedx(
+  materials: BillOfMaterials,
+  vulnerabilities: readonly Models.Vulnerability.Vulnerability[] = [],
+): string {
+  const bill = billOf(materials, vulnerabilities);
+  bill.serialNumber = contentUrn(serialize(bill));
+  return `${serialize(bill)}\n`;
 }
 
 function serialize(bill: Models.Bom): string {
@@ -17,7 +22,10 @@ function serialize(bill: Models.Bom): string {
   return new Serialize.JsonSerializer(factory).serialize(bill, { sortLists: true, space: 2 });
 }
 
-function billOf(materials: BillOfMaterials, serialNumber: string | undefined): Models.Bom {
+function billOf(
+  materials: BillOfMaterials,
+  vulnerabilities: readonly Models.Vulnerability.Vulnerability[],
+): Models.Bom {
   const { appliance, sourceDateEpoch } = materials;
   const parts = listParts(materials).map(componentOf);
   const component = new Models.Component(Enums.ComponentType.OperatingSystem, appliance.name, {
@@ -27,9 +35,9 @@ function billOf(materials: BillOfMaterials, serialNumber: string | undefined): M
     dependencies: new Models.BomRefRepository(parts.map(({ bomRef }) => bomRef)),
   });
   return new Models.Bom({
-    ...(serialNumber === undefined ? {} : { serialNumber }),
     metadata: new Models.Metadata({ timestamp: new Date(sourceDateEpoch * 1000), component }),
     components: new Models.ComponentRepository(parts),
+    vulnerabilities: new Models.Vulnerability.VulnerabilityRepository(vulnerabilities),
   });
 }
 

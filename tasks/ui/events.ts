@@ -1,3 +1,6 @@
+import type { AdvisoryReport, DatabaseAge, Finding } from '../../build/advisories/assess.ts';
+import type { AdvisoryPin } from '../../build/advisories/pins.ts';
+
 /** What `--json` prints, one a line; a stable format for CI. */
 export type BuildEvent =
   | { event: 'start'; image: string; step: string }
@@ -6,6 +9,16 @@ export type BuildEvent =
   | { event: 'note'; text: string }
   | { event: 'built'; image: string; file: string; size: number; sha256: string; upToDate: boolean }
   | { event: 'explain'; image: string; step: string; runs: boolean; because: string[] }
+  | ({ event: 'advisory'; image: string; packages: string[]; open: boolean } & Omit<
+      Finding,
+      'packages'
+    >)
+  | ({
+      event: 'advisories';
+      image: string;
+      open: number;
+      data: (AdvisoryPin & Omit<DatabaseAge, 'pin'>)[];
+    } & Pick<AdvisoryReport, 'expired' | 'unknown' | 'malformed'>)
   | { event: 'error'; message: string };
 
 /** Where a command's words go: lines for people, or events for programs. */

@@ -26,6 +26,7 @@ import { key } from '../unit/alpine/opened.ts';
 import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
+import { advisories, reviews } from './advisory-targets.ts';
 import { answer } from './answer-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
@@ -221,4 +222,5 @@ export const TARGETS: readonly Target[] = [
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
   ...[gpt, fat32, bootState, slotTrailer],
   program,
+  ...[advisories, reviews],
 ];

@@ -29,6 +29,7 @@ const ROOMS = [
   'build/host',
   'build/docker',
   'build/sbom',
+  'build/advisories',
   'build/sea',
   'build/image',
   'build/qemu',

@@ -1,0 +1,196 @@
+import { compareVersions } from '../base/alpine/version/compare.ts';
+import { compareDebianVersions } from '../base/debian/version.ts';
+import { BASES, type BaseName } from '../bases.ts';
+import type { Lock, LockedPackage } from '../contract/lock.ts';
+import { BuildError } from '../error.ts';
+import type { Advisory } from './database.ts';
+import type { AdvisoryPin, PinnedDatabase } from './pins.ts';
+import type { Review } from './reviews.ts';
+
+/** What advisories are compared with. */
+export interface Assessment {
+  readonly lock: Pick<Lock, 'base' | 'request' | 'repositories'>;
+  /** The packages in this image, not those of another kernel flavour. */
+  readonly packages: readonly LockedPackage[];
+  readonly databases: readonly PinnedDatabase[];
+  /** What people found out about single vulnerabilities. */
+  readonly reviews: readonly Review[];
+  /** The day that counts as today, `2026-11-28`. */
+  readonly asOf: string;
+  /** Days after which a database is too old. */
+  readonly maxAge: number;
+}
+
+/** A vulnerability that a database knows of in a package of the image. */
+export interface Finding extends Advisory {
+  /** Source package, as the database names it. */
+  readonly source: string;
+  /** Its version in the image. */
+  readonly version: string;
+  /** The packages in the image that are built from it, sorted. */
+  readonly packages: readonly LockedPackage[];
+  /** What a person found out about it, unless that is no longer valid. */
+  readonly review?: Review | undefined;
+}
+
+/** How old a database is. */
+export interface DatabaseAge {
+  readonly pin: AdvisoryPin;
+  /** Days since it was published. */
+  readonly days: number;
+  readonly entries: number;
+  readonly newestYear?: number | undefined;
+  /** Why it is too old to say anything of today; absent if it is not. */
+  readonly outdated?: string | undefined;
+}
+
+/** What is known about an image. */
+export interface AdvisoryReport {
+  readonly data: readonly DatabaseAge[];
+  /** Sorted by source package, then id. */
+  readonly findings: readonly Finding[];
+  /** Reviews whose day has passed; what they are about counts as if there were none. */
+  readonly expired: readonly Review[];
+  /** Reviews of what no database finds in the image. */
+  readonly unknown: readonly Review[];
+  /** What the databases say of versions that are none, a line each, of packages in the image. */
+  readonly malformed: readonly string[];
+}
+
+const COMPARE = {
+  alpine: compareVersions,
+  debian: compareDebianVersions,
+} as const satisfies Record<BaseName, (a: string, b: string) => number>;
+
+/**
+ * What is open in an image, by its lock: advisories are about source packages, whose version in the image is compared
+ * as the base compares it.
+ * @throws BuildError if the databases are not about all repositories of the lock
+ */
+export function assess(assessment: Assessment): AdvisoryReport {
+  const { lock, reviews, asOf, maxAge } = assessment;
+  const { base } = lock;
+  const databases = assessment.databases.filter(({ database }) => database.base === base);
+  checkCoverage(lock, databases);
+  const valid = reviews.filter(({ expires }) => expires > asOf);
+  const sources = sourcesOf(assessment.packages, base);
+  const findings = sources.flatMap((one) =>
+    advisoriesFor(one, lock, databases).map(
+      (advisory): Finding => ({ ...advisory, ...one, review: reviewOf(advisory, one, valid) }),
+    ),
+  );
+  const known = (review: Review) => findings.some((one) => isAbout(review, one, one));
+  const names = new Set(sources.map(({ source }) => source));
+  return {
+    data: databases.map((one) => ageOf(one, asOf, maxAge)),
+    findings,
+    expired: reviews.filter(({ expires }) => expires <= asOf),
+    unknown: valid.filter((review) => !known(review)),
+    malformed: databases
+      .flatMap(({ database }) => database.malformed)
+      .filter((line) => names.has(line.slice(0, line.indexOf(' ')))),
+  };
+}
+
+/** Whether something has to be done about a finding: nobody found out that it does no harm here. */
+export function isOpen({ state, urgency, review }: Finding): boolean {
+  if (review !== undefined) return review.state === 'exploitable' || review.state === 'in_triage';
+  return state !== 'undetermined' && urgency !== 'unimportant';
+}
+
+interface Source {
+  readonly source: string;
+  readonly version: string;
+  readonly packages: readonly LockedPackage[];
+}
+
+/** The source packages of an image, each once per version, sorted. */
+function sourcesOf(packages: readonly LockedPackage[], base: BaseName): Source[] {
+  const groups = Map.groupBy(packages, (locked) => originOf(locked, base).join(' '));
+  return [...groups.values()]
+    .flatMap((of) => {
+      const [first] = of;
+      if (first === undefined) return [];
+      const [source, version] = originOf(first, base);
+      return [{ source, version, packages: of.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }];
+    })
+    .sort((a, b) => (`${a.source} ${a.version}` < `${b.source} ${b.version}` ? -1 : 1));
+}
+
+/** The source package by which a database knows a package, and its version. */
+function originOf(locked: LockedPackage, base: BaseName): [source: string, version: string] {
+  const { name, version, source = name, sourceVersion = version } = locked;
+  // Signed kernels are built again from `linux-signed-amd64`, version 6.12.3+1 for 6.12.3-1; the tracker has `linux` only.
+  if (base === 'debian' && /^linux-signed-/.test(source)) return ['linux', version];
+  return [source, sourceVersion];
+}
+
+/** What still applies to a version of a source package. */
+function advisoriesFor(
+  { source, version }: Source,
+  { base, request }: Assessment['lock'],
+  databases: readonly PinnedDatabase[],
+): Advisory[] {
+  const all = databases.flatMap(({ database }) => database.find(request.suite, source));
+  const compare = COMPARE[base];
+  return all.filter(({ fixed }) => fixed === undefined || compare(version, fixed) < 0);
+}
+
+function reviewOf(
+  advisory: Advisory,
+  source: Source,
+  reviews: readonly Review[],
+): Review | undefined {
+  return reviews.find((review) => isAbout(review, advisory, source));
+}
+
+function isAbout(review: Review, { id }: Advisory, { source }: Source): boolean {
+  return review.id === id && review.package === source;
+}
+
+function checkCoverage(
+  { base, request, repositories }: Assessment['lock'],
+  databases: readonly PinnedDatabase[],
+): void {
+  const about = databases
+    .map(({ database }) => database)
+    .filter(({ suites }) => suites.has(request.suite));
+  const isCovered = (name: string) =>
+    about.some(({ repository }) => repository === undefined || repository === name);
+  const missing = Object.keys(repositories).filter((name) => !isCovered(name));
+  if (missing.length === 0) return;
+  throw new BuildError({
+    what: `there are no advisories for ${BASES[base].title} ${request.suite}: ${missing.join(', ')}`,
+    fix: 'Give the files that are about them, too; docs/papers.md says where they are published.',
+  });
+}
+
+const DAY = 86_400_000;
+
+function ageOf({ pin, database }: PinnedDatabase, asOf: string, maxAge: number): DatabaseAge {
+  const { entries, newestYear } = database;
+  const days = Math.round((Date.parse(asOf) - Date.parse(pin.date)) / DAY);
+  return {
+    pin,
+    days,
+    entries,
+    newestYear,
+    outdated: whyOutdated({ days, newestYear, asOf, maxAge }),
+  };
+}
+
+interface Age extends Pick<Assessment, 'asOf' | 'maxAge'> {
+  days: number;
+  newestYear: number | undefined;
+}
+
+function whyOutdated({ days, newestYear, asOf, maxAge }: Age): string | undefined {
+  if (days > maxAge) return `it is ${days} days old`;
+  if (days < -1) return `its date is ${-days} days ahead`;
+  // Numbers of a year are given from January on, so a database of February has some.
+  const [year = 0, month = 0] = asOf.split('-').map(Number);
+  if (month > 1 && newestYear !== undefined && newestYear < year) {
+    return `its newest entry is of ${newestYear}, whatever its date says`;
+  }
+  return undefined;
+}

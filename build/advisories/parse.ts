@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { BASES } from '../bases.ts';
+import { BuildError } from '../error.ts';
+import type { AdvisoryDatabase } from './database.ts';
+import { isSecdb, parseSecdb } from './secdb.ts';
+import { parseTracker } from './tracker.ts';
+
+/** Longest database that is read, bytes: Debian's has 70 MB, and the text of a file has to fit into a string. */
+export const LARGEST_DATABASE = 400 * 1024 * 1024;
+
+/**
+ * Reads a database of advisories; whose it is shows in what it says.
+ * @param where the file, for errors
+ * @throws BuildError if it is neither Alpine's (secdb) nor Debian's (JSON of the security tracker), or holds nothing
+ */
+export function parseDatabase(text: string, where: string): AdvisoryDatabase {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw refuse(`it is no JSON: ${why}`, where, cause);
+  }
+  try {
+    const database = isSecdb(json) ? parseSecdb(json) : parseTracker(json);
+    if (database.entries === 0) throw refuse('it names no vulnerability', where);
+    return database;
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    const [{ path, message } = { path: [], message: 'is wrong' }] = error.issues;
+    const key = path.map(String).join('.').slice(0, 200);
+    throw refuse(`${key === '' ? '' : `${key}: `}${message}`, where, error);
+  }
+}
+
+function refuse(why: string, where: string, cause?: unknown): BuildError {
+  return new BuildError({
+    what: `this is no database of advisories, neither ${BASES.alpine.title}’s nor ${BASES.debian.title}’s: ${why}`,
+    where,
+    fix: 'docs/papers.md says where they are published; download it again.',
+    cause,
+  });
+}

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { BuildError } from '../error.ts';
+import { WORD } from './database.ts';
+
+/** Bytes of a file of reviews at most. */
+const GREATEST_FILE = 1024 * 1024;
+
+/** Days that a review is valid where it does not say until when. */
+const VALIDITY = 365;
+
+const line = z
+  .string()
+  .regex(/^[^\p{Cc}]+$/u, 'must be text without control characters')
+  .max(1000);
+
+const day = z.iso.date('must be a day such as 2026-11-28');
+
+const reviewSchema = z
+  .strictObject({
+    /** `CVE-2026-1234`, as the database has it. */
+    id: z.string().regex(WORD, 'must be an id such as CVE-2026-1234'),
+    /** The source package that it is about. */
+    package: z.string().regex(WORD, 'must be the name of a source package'),
+    /** CycloneDX 1.6, `vulnerabilities[].analysis.state`. */
+    state: z.enum(['not_affected', 'false_positive', 'resolved', 'exploitable', 'in_triage']),
+    /** CycloneDX 1.6, `vulnerabilities[].analysis.justification`. */
+    justification: z
+      .enum([
+        ...['code_not_present', 'code_not_reachable', 'requires_configuration'],
+        ...['requires_dependency', 'requires_environment', 'protected_by_compiler'],
+        ...['protected_at_runtime', 'protected_at_perimeter', 'protected_by_mitigating_control'],
+      ] as const)
+      .optional(),
+    /** What was found out, for who reads the release. */
+    reason: line.min(10, 'must say why, in a sentence'),
+    /** When it was found out. */
+    date: day,
+    /** From then on somebody has to look again. */
+    expires: day.optional(),
+    /** Who found out. */
+    reviewer: line,
+  })
+  .superRefine(({ state, justification, date, expires }, context) => {
+    const refuse = (key: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [key], message });
+    if (state === 'not_affected' && justification === undefined) {
+      refuse('justification', 'is missing: not_affected needs one');
+    }
+    if (state !== 'not_affected' && justification !== undefined) {
+      refuse('justification', 'is for not_affected only');
+    }
+    if (expires !== undefined && expires <= date) refuse('expires', 'must be later than date');
+  })
+  .transform((review) => ({ ...review, expires: review.expires ?? yearAfter(review.date) }));
+
+const reviewsSchema = z.array(reviewSchema);
+
+/** What a person found out about a vulnerability in the image. */
+export type Review = z.infer<typeof reviewSchema>;
+
+function yearAfter(date: string): string {
+  return new Date(Date.parse(date) + VALIDITY * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** Where reviews of a profile are: beside it. */
+export function reviewsFile(projectDirectory: string, profile: string): string {
+  return join(projectDirectory, 'profiles', `${profile}.vex.yaml`);
+}
+
+/**
+ * Reads the reviews of a profile.
+ * @returns nothing if there is no such file
+ * @throws BuildError with file, line and column of the first mistake
+ */
+export async function readReviews(file: string): Promise<Review[]> {
+  return existsSync(file) ? parseReviews(await readFile(file, 'utf8'), file) : [];
+}
+
+/** Parses the text of a file of reviews; see `readReviews`. */
+export function parseReviews(text: string, file: string): Review[] {
+  if (text.length > GREATEST_FILE) {
+    throw new BuildError({ what: `it has more than ${GREATEST_FILE} bytes`, where: file });
+  }
+  const lines = new LineCounter();
+  const place = (offset: number) => {
+    const { line: row, col } = lines.linePos(offset);
+    return `${file}, line ${row}, column ${col}`;
+  };
+  const document = parseDocument(text, { lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const [what = 'not YAML'] = error.message.split(/ at line|\n/);
+    throw new BuildError({ what, where: place(error.pos[0]) });
+  }
+  const parsed = reviewsSchema.safeParse(contentOf(document, file) ?? []);
+  if (!parsed.success) throw refuse(parsed.error, document, place);
+  const seen = new Set<string>();
+  for (const [index, review] of parsed.data.entries()) {
+    const subject = `${review.id} in ${review.package}`;
+    if (seen.has(subject)) {
+      const what = `${subject} is reviewed twice`;
+      throw new BuildError({ what, where: place(offsetOf(document, [index])) });
+    }
+    seen.add(subject);
+  }
+  return parsed.data;
+}
+
+function contentOf(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases that would multiply without end.
+    throw new BuildError({ what: 'this YAML cannot be read', where: file, cause });
+  }
+}
+
+/** The mistake that stands first in the file. */
+function refuse(
+  error: z.ZodError,
+  document: Document.Parsed,
+  place: (offset: number) => string,
+): BuildError {
+  const mistakes = error.issues.map((issue) => {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+    const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+    const message = unknown === undefined ? issue.message : 'is unknown';
+    const offset = offsetOf(document, path);
+    return { offset, key: path.slice(1).join('.'), message, isUnknown: unknown !== undefined };
+  });
+  // A key that is misspelt is missing, too.
+  const [first = { offset: 0, key: '', message: 'is wrong' }] = mistakes.sort(
+    (a, b) => Number(b.isUnknown) - Number(a.isUnknown) || a.offset - b.offset,
+  );
+  const what = `${first.key === '' ? 'a review' : first.key}: ${first.message}`;
+  const fix = 'docs/papers.md shows what a review is made of.';
+  return new BuildError({ what, where: place(first.offset), fix, cause: error });
+}
+
+/** Where a key stands, or what is around one that is missing: the offset in the text. */
+function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number {
+  const keys = path.map((key) => (typeof key === 'symbol' ? String(key) : key));
+  for (let length = keys.length; length > 0; length -= 1) {
+    const parent = document.getIn(keys.slice(0, length - 1), true) ?? document.contents;
+    const last = String(keys[length - 1]);
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === last)
+      : undefined;
+    if (isNode(pair?.key)) return pair.key.range?.[0] ?? 0;
+    const node = document.getIn(keys.slice(0, length), true);
+    if (isNode(node)) return node.range?.[0] ?? 0;
+  }
+  return 0;
+}

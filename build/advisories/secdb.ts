@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { compareVersions, isValidVersion } from '../base/alpine/version/compare.ts';
+import { type Advisory, type AdvisoryDatabase, newestYearOf, WORD } from './database.ts';
+
+/** The JSON of Alpine's security database, a file for each branch and repository. */
+const secdbSchema = z.object({
+  distroversion: z.string().regex(WORD),
+  reponame: z.string().regex(WORD),
+  packages: z.array(
+    z.object({
+      pkg: z.object({
+        /** Of the source package, which indexes call origin. */
+        name: z.string().regex(WORD),
+        /** Version → what it fixes; version `0` stands for what never was in the package. */
+        secfixes: z.record(
+          z.string().regex(/^\P{Cc}{1,200}$/u),
+          z.array(z.string().max(1000)).nullable(),
+        ),
+      }),
+    }),
+  ),
+});
+
+/** The version of what never was in a package. */
+const NEVER = '0';
+
+/** Whether JSON looks like Alpine's. */
+export function isSecdb(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'distroversion' in json;
+}
+
+/**
+ * Reads Alpine's database. It names what has been fixed, and nothing that is still open.
+ * @throws ZodError if it is none
+ */
+export function parseSecdb(json: unknown): AdvisoryDatabase {
+  const { distroversion, reponame, packages } = secdbSchema.parse(json);
+  const found = new Map<string, Map<string, Advisory>>();
+  const malformed: string[] = [];
+  for (const { pkg } of packages) {
+    const fixes = found.get(pkg.name) ?? new Map<string, Advisory>();
+    found.set(pkg.name, fixes);
+    for (const [written, texts] of Object.entries(pkg.secfixes)) {
+      const version = repair(written);
+      const ids = (texts ?? []).flatMap(identifiersIn);
+      if (version !== NEVER && !isValidVersion(version)) {
+        malformed.push(`${pkg.name} ${written}: ${ids.join(', ')}`);
+        continue;
+      }
+      for (const id of ids) addFix(fixes, id, version);
+    }
+  }
+  const all = [...found.values()].flatMap((fixes) => [...fixes.keys()]);
+  return {
+    base: 'alpine',
+    suites: new Set([distroversion]),
+    repository: reponame,
+    entries: all.length,
+    newestYear: newestYearOf(all),
+    malformed: malformed.sort(),
+    find: (suite, source) =>
+      suite === distroversion ? sorted(found.get(source)?.values() ?? []) : [],
+  };
+}
+
+/** Notes a fix. Of several for one vulnerability the last counts: the earlier ones were not the whole of it. */
+function addFix(fixes: Map<string, Advisory>, id: string, version: string): void {
+  const before = fixes.get(id)?.fixed;
+  if (before !== undefined && (version === NEVER || compareVersions(version, before) <= 0)) return;
+  fixes.set(id, { id, state: 'fixed', fixed: version });
+}
+
+/** `1.2.r3` is written for `1.2-r3` in places. */
+function repair(version: string): string {
+  return version.replace(/\.r(\d+)$/, '-r$1');
+}
+
+/** The ids in `CVE-2017-2616 (+ regression fix)` and `CVE-2019-1234 GHSA-…`; a text without one is its own id. */
+function identifiersIn(text: string): string[] {
+  const words = text
+    .split(/[\s,;]+/)
+    .filter((word) => /^[A-Z][A-Z0-9]*-[\w.:-]*\d[\w.:-]*$/.test(word));
+  if (words.length > 0) return words;
+  const plain = text
+    .replace(/[^\x21-\x7e]+/g, ' ')
+    .trim()
+    .slice(0, 100);
+  return plain === '' ? [] : [plain];
+}
+
+function sorted(advisories: Iterable<Advisory>): Advisory[] {
+  return [...advisories].sort((a, b) => (a.id < b.id ? -1 : 1));
+}

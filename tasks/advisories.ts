@@ -1,0 +1,177 @@
+import { type AdvisoryReport, assess, type Finding, isOpen } from '../build/advisories/assess.ts';
+import type { PinnedDatabase } from '../build/advisories/pins.ts';
+import { readReviews, reviewsFile } from '../build/advisories/reviews.ts';
+import type { ArchitectureName } from '../build/architecture.ts';
+import type { BaseChoice } from '../build/base/select.ts';
+import { BASE_NAMES, BASES } from '../build/bases.ts';
+import type { Lock, LockedPackage } from '../build/contract/lock.ts';
+import { BuildError, must } from '../build/error.ts';
+import { listPackages } from '../build/image/facts.ts';
+import { isLocked, lockFile, readLock } from '../build/lock/file.ts';
+import { writeFileAtomically } from '../build/process/atomic-write.ts';
+import { loadProfile } from '../build/profile/load.ts';
+import type { Flavour, Profile } from '../build/profile/profile.ts';
+import type { Output } from './ui/events.ts';
+import { formatTable } from './ui/format.ts';
+
+/** What is compared with advisories. */
+export interface AdvisoryRequest {
+  projectDirectory: string;
+  profiles: readonly string[];
+  base: BaseChoice;
+  architecture: ArchitectureName;
+  flavour: Flavour;
+  databases: readonly PinnedDatabase[];
+  /** The day that counts as today, `2026-11-28`. */
+  asOf: string;
+  /** Days after which a database is too old. */
+  maxAge: number;
+  /** Writes findings and reviews of an image to the file that this names for a profile, as CycloneDX. */
+  vexFile: ((profile: string) => string) | undefined;
+}
+
+/** What stands in the way of calling the images clean. */
+export interface AdvisoryOutcome {
+  /** Findings about which something has to be done. */
+  open: number;
+  /** Those of them that a newer version mends. */
+  fixable: number;
+  /** Why data is too old, a line each. */
+  outdated: string[];
+}
+
+/**
+ * Tells what is open in images, by their locks.
+ * @throws BuildError if a profile is not locked, or the databases are not about it
+ */
+export async function reportAdvisories(
+  request: AdvisoryRequest,
+  output: Output,
+): Promise<AdvisoryOutcome> {
+  const outcome: AdvisoryOutcome = { open: 0, fixable: 0, outdated: [] };
+  const outdated = new Set<string>();
+  for (const name of request.profiles) {
+    const image = await readImage(name, request);
+    const { lock, packages } = image;
+    const reviews = await readReviews(reviewsFile(request.projectDirectory, name));
+    const { databases, asOf, maxAge } = request;
+    const report = assess({ lock, packages, databases, reviews, asOf, maxAge });
+    if (request.vexFile !== undefined) {
+      await writeFileAtomically(request.vexFile(name), await vexOf(image, report, request));
+    }
+    const open = report.findings.filter(isOpen);
+    outcome.open += open.length;
+    outcome.fixable += open.filter(({ fixed }) => fixed !== undefined).length;
+    for (const { pin, outdated: why } of report.data) {
+      if (why !== undefined) outdated.add(`${pin.name}: ${why}`);
+    }
+    emitReport(name, report, output);
+    if (!output.json) output.say(describeReport(image, report, request));
+  }
+  return { ...outcome, outdated: [...outdated] };
+}
+
+interface LockedImage {
+  profile: Profile;
+  lock: Lock;
+  /** The packages in an image of one kernel flavour. */
+  packages: LockedPackage[];
+}
+
+async function readImage(name: string, request: AdvisoryRequest): Promise<LockedImage> {
+  const { projectDirectory, architecture, flavour } = request;
+  const profile = await loadProfile(projectDirectory, name, architecture);
+  const own = BASE_NAMES.filter((base) => profile.bases[base] !== undefined);
+  const base =
+    request.base === 'auto'
+      ? (own.find((one) => isLocked(projectDirectory, profile, one)) ?? must(own.at(-1), 'base'))
+      : request.base;
+  const file = lockFile(projectDirectory, profile, base);
+  const lock = readLock(file);
+  if (lock === undefined) {
+    const fix = `Write it with \`make lock BASE=${base}\`.`;
+    throw new BuildError({ what: 'there is no lock yet', where: file, fix });
+  }
+  return { profile, lock, packages: listPackages(lock, flavour) };
+}
+
+async function vexOf(
+  { profile, lock, packages }: LockedImage,
+  { findings }: AdvisoryReport,
+  { projectDirectory, asOf }: AdvisoryRequest,
+): Promise<string> {
+  const { productVersion } = await import('../build/image/prepare.ts');
+  const { formatVex } = await import('../build/advisories/vex.ts');
+  const { name, title } = profile;
+  const materials = {
+    appliance: { name, title, version: productVersion(projectDirectory) },
+    base: lock.base,
+    suite: lock.request.suite,
+    packages,
+    sourceDateEpoch: Date.parse(asOf) / 1000,
+  };
+  return formatVex(materials, findings);
+}
+
+function emitReport(image: string, report: AdvisoryReport, output: Output): void {
+  for (const finding of report.findings) {
+    const { packages, review, ...known } = finding;
+    const names = packages.map(({ name }) => name);
+    output.emit({
+      ...{ event: 'advisory', image, ...known, packages: names, open: isOpen(finding) },
+      ...(review === undefined ? {} : { review }),
+    });
+  }
+  const { expired, unknown, malformed } = report;
+  const open = report.findings.filter(isOpen).length;
+  const data = report.data.map(({ pin, ...age }) => ({ ...pin, ...age }));
+  output.emit({ event: 'advisories', image, open, data, expired, unknown, malformed });
+}
+
+/** The report for people. */
+function describeReport(
+  { profile, lock, packages }: LockedImage,
+  report: AdvisoryReport,
+  { asOf, architecture }: AdvisoryRequest,
+): string {
+  const { findings, data } = report;
+  const open = findings.filter(isOpen);
+  const base = `${BASES[lock.base].title} ${lock.request.suite}`;
+  return [
+    `${profile.name}: ${packages.length} packages of ${base}, ${architecture}, on ${asOf}`,
+    ...data.map(
+      ({ pin, days, entries, outdated }) =>
+        `  ${pin.name} of ${pin.date}, ${days} days old, ${entries} entries${outdated === undefined ? '' : `: TOO OLD, ${outdated}`}`,
+    ),
+    ...(open.length === 0 ? [] : ['', formatTable([HEADING, ...open.map(rowOf)])]),
+    '',
+    summaryOf(findings, open),
+    ...notesOf(report),
+    'Node and the npm packages in the programs are in no such data, and not looked at.',
+    '',
+  ].join('\n');
+}
+
+const HEADING = ['Advisory', 'Source package', 'Version', 'Fixed in', 'Urgency', 'Review'];
+
+function rowOf({ id, source, version, fixed = 'none yet', urgency = '', review }: Finding) {
+  return [id, source, version, fixed, urgency, review?.state ?? ''];
+}
+
+function summaryOf(findings: readonly Finding[], open: readonly Finding[]): string {
+  const fixable = open.filter(({ fixed }) => fixed !== undefined).length;
+  const closed = findings.filter((one) => one.review !== undefined && !isOpen(one)).length;
+  const undetermined = findings.filter(
+    ({ state, review }) => state === 'undetermined' && review === undefined,
+  ).length;
+  const rest = findings.length - open.length - closed - undetermined;
+  return `${open.length} open, of which a newer version mends ${fixable}; ${closed} reviewed and closed, ${undetermined} undetermined, ${rest} unimportant`;
+}
+
+function notesOf({ expired, unknown, malformed }: AdvisoryReport): string[] {
+  return [
+    ...expired.map((one) => `Review expired on ${one.expires}: ${one.id} in ${one.package}`),
+    ...unknown.map((one) => `Review of what is not found here: ${one.id} in ${one.package}`),
+    ...malformed.map((line) => `Not compared, as its version is none: ${line}`),
+  ];
+}

@@ -1,0 +1,151 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ARCHITECTURE_NAMES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
+import { BASE_CHOICES } from '../../build/base/select.ts';
+import { BuildError } from '../../build/error.ts';
+import { chooseProfiles, givenOnce, PROJECT } from './context.ts';
+import { CommandExit, defineCommand } from './define.ts';
+
+const EPILOGUE = `Nothing is downloaded: docs/papers.md says where Alpine and Debian publish their advisories.
+
+  qx-build advisories --pin debian.json    notes hash and date in profiles/advisories.lock.json
+  qx-build advisories debian.json          tells what is open in the images, by their locks
+
+Exit codes: 1 a file is too old, or not the pinned one; 3 something is open that --fail-on names.`;
+
+/** Exit code where something is open that must not be. */
+const OPEN = 3;
+
+/** `qx-build advisories`: which known vulnerabilities the packages of the images have. */
+export const advisoriesCommand = defineCommand({
+  command: 'advisories <files..>',
+  describe: 'Tell which known vulnerabilities are open in the images, by their locks',
+  builder: (yargs) =>
+    yargs
+      .positional('files', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: "Alpine's security databases, the JSON of Debian's security tracker",
+      })
+      .option('pin', {
+        type: 'boolean',
+        describe: 'Note these files as those that count, and do no more',
+      })
+      .option('date', {
+        type: 'string',
+        implies: 'pin',
+        describe: 'Day on which they were published',
+        defaultDescription: "each file's own",
+      })
+      .option('pins', {
+        type: 'string',
+        default: 'profiles/advisories.lock.json',
+        describe: 'Where it is noted which files count',
+      })
+      .option('profile', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        defaultDescription: 'all of profiles/',
+        describe: 'Profiles to work on',
+      })
+      .option('base', {
+        choices: BASE_CHOICES,
+        default: 'auto' as const,
+        describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
+      })
+      .option('arch', {
+        choices: ARCHITECTURE_NAMES,
+        default: DEFAULT_ARCHITECTURE,
+        describe: 'CPU that the image is for',
+      })
+      .option('flavour', {
+        choices: ['virt', 'full'] as const,
+        default: 'full' as const,
+        describe: 'Kernel of the image',
+      })
+      .option('max-age', {
+        type: 'number',
+        default: 30,
+        describe: 'Days after which a file is too old',
+      })
+      .option('as-of', {
+        type: 'string',
+        describe: 'Day that counts as today, to make a report again',
+        defaultDescription: 'today',
+      })
+      .option('fail-on', {
+        choices: ['open', 'fixable'] as const,
+        describe: 'End with code 3 if something is open, or open and mended by a newer version',
+      })
+      .option('vex', {
+        type: 'string',
+        describe: 'Folder for <profile>.vex.cdx.json: findings and reviews as CycloneDX 1.6',
+      })
+      .check(
+        givenOnce(
+          ...['date', 'pins', 'base', 'arch', 'flavour', 'max-age', 'as-of', 'fail-on', 'vex'],
+        ),
+      )
+      .epilogue(EPILOGUE),
+  paths: ({ files, vex, pins, pin }) => ({
+    reads: [...files, ...(pin === true ? [] : [pins])],
+    writes: [...(pin === true ? [dirname(pins)] : []), ...(vex === undefined ? [] : [vex])],
+  }),
+  handler: async (options, { output }) => {
+    const { files, vex, maxAge, flavour, base, arch: architecture, failOn } = options;
+    const { pinAdvisories, readPinned } = await import('../../build/advisories/pins.ts');
+    const pinsFile = options.pins;
+    const today = new Date().toISOString().slice(0, 10);
+    if (options.pin === true) {
+      const date = options.date === undefined ? undefined : dayOf(options.date);
+      for (const pin of await pinAdvisories(files, { pinsFile, date })) {
+        const about = [pin.base, pin.suite, pin.repository].filter((word) => word !== undefined);
+        output.say(`${pin.name}: ${about.join(' ')}, of ${pin.date}, SHA-256 ${pin.sha256}`);
+      }
+      return;
+    }
+    if (vex !== undefined) await mkdir(vex, { recursive: true });
+    const { reportAdvisories } = await import('../advisories.ts');
+    const { outdated, open, fixable } = await reportAdvisories(
+      {
+        ...{
+          projectDirectory: PROJECT,
+          profiles: chooseProfiles(options),
+          base,
+          architecture,
+          flavour,
+        },
+        ...{ databases: await readPinned(files, pinsFile), maxAge },
+        asOf: options.asOf === undefined ? today : dayOf(options.asOf),
+        vexFile: vex === undefined ? undefined : (profile) => join(vex, `${profile}.vex.cdx.json`),
+      },
+      output,
+    );
+    if (outdated.length > 0) {
+      throw new BuildError({
+        what: `advisories are too old to say what is open today: ${outdated.join('; ')}`,
+        fix: 'Download them again and pin them with `qx-build advisories --pin FILE…`.',
+      });
+    }
+    if ((failOn === 'open' && open > 0) || (failOn === 'fixable' && fixable > 0)) {
+      throw new CommandExit(OPEN);
+    }
+  },
+});
+
+/** @throws BuildError if it is no day */
+function dayOf(text: string): string {
+  const date = new Date(text);
+  if (
+    /^\d{4}-\d\d-\d\d$/.test(text) &&
+    !Number.isNaN(date.getTime()) &&
+    date.toISOString().startsWith(text)
+  )
+    return text;
+  throw new BuildError({
+    what: `${JSON.stringify(text)} is no day`,
+    fix: 'Write it as 2026-11-28.',
+  });
+}

@@ -1,0 +1,160 @@
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { parseReviews } from '../../../build/advisories/reviews.ts';
+import { readLock } from '../../../build/lock/file.ts';
+import { main } from '../../../tasks/command-line.ts';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+import { schemaErrors } from '../sbom/schemas.ts';
+import { TRACKER } from './databases.ts';
+
+let printed = '';
+let complained = '';
+let folder = '';
+const at = (name: string) => join(folder, name);
+
+/** A database in which something of every version of openssl is open. */
+const OPEN = structuredClone(TRACKER);
+OPEN.openssl['CVE-2026-1000'].releases.trixie.fixed_version = '99:1-1';
+
+beforeEach(async () => {
+  [printed, complained, folder] = ['', '', await temporaryFolder()];
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    complained += String(text);
+    return true;
+  });
+  await writeFile(at('debian.json'), JSON.stringify(OPEN));
+  await utimes(at('debian.json'), new Date('2026-11-20'), new Date('2026-11-20T12:00:00Z'));
+});
+
+function advisories(...words: string[]): Promise<number> {
+  const pins = ['--pins', at('pins.json')];
+  return main(['advisories', at('debian.json'), ...pins, ...words]);
+}
+
+const REPORT = ['--profile', 'qvdc', '--base', 'debian', '--as-of', '2026-11-28'];
+
+test('a file that is pinned tells what is open in the image, and how old it is', async () => {
+  expect(await advisories('--pin')).toBe(0);
+  expect(printed).toMatch(/^debian\.json: debian, of 2026-11-20, SHA-256 [0-9a-f]{64}\n$/);
+  expect(await advisories(...REPORT)).toBe(0);
+  const version = readLock(join(PROJECT, 'profiles/qvdc.debian.x86_64.lock.json'))?.packages.find(
+    ({ name }) => name === 'openssl',
+  )?.version;
+  expect(printed).toContain('debian.json of 2026-11-20, 8 days old, 9 entries\n');
+  expect(printed).toMatch(
+    new RegExp(`CVE-2026-1000 +openssl +${RegExp.escape(version ?? '')} +99:1-1`),
+  );
+  expect(printed).toMatch(/CVE-2026-1001 +openssl +\S+ +none yet +low/);
+  expect(printed).toMatch(/\d open, of which a newer version mends \d;/);
+});
+
+test('exit code 3 says that something is open that must not be', async () => {
+  await advisories('--pin');
+  expect(await advisories(...REPORT, '--fail-on', 'fixable')).toBe(3);
+  const clean = { bash: { 'CVE-2026-1': { releases: { trixie: { status: 'undetermined' } } } } };
+  await writeFile(at('debian.json'), JSON.stringify(clean));
+  expect(await advisories('--pin', '--date', '2026-11-20')).toBe(0);
+  expect(await advisories(...REPORT, '--fail-on', 'open')).toBe(0);
+  expect(printed).toContain('0 open, ');
+});
+
+test('a file of last year tells what it knows, and then that this is too old', async () => {
+  await advisories('--pin', '--date', '2025-11-20');
+  expect(await advisories(...REPORT, '--fail-on', 'open')).toBe(1);
+  expect(printed).toContain('TOO OLD, it is 373 days old');
+  expect(printed).toContain('CVE-2026-1000');
+  expect(complained).toContain(
+    'too old to say what is open today: debian.json: it is 373 days old',
+  );
+  expect(await advisories(...REPORT, '--max-age', '400')).toBe(0);
+});
+
+test('a file that nobody pinned, or that changed since, is refused', async () => {
+  expect(await advisories(...REPORT)).toBe(1);
+  expect(complained).toContain('it is not among the pinned files of advisories');
+  await advisories('--pin');
+  await writeFile(at('debian.json'), JSON.stringify(TRACKER));
+  complained = '';
+  expect(await advisories(...REPORT)).toBe(1);
+  expect(complained).toContain('and another one is pinned');
+});
+
+test('a pin takes the place of the one about the same, and the rest stays', async () => {
+  await advisories('--pin');
+  await advisories('--pin', '--date', '2026-11-21');
+  const { files } = JSON.parse(await readFile(at('pins.json'), 'utf8'));
+  expect(files).toMatchObject([{ name: 'debian.json', base: 'debian', date: '2026-11-21' }]);
+});
+
+test('pins that are none are refused by their first mistake', async () => {
+  await writeFile(at('pins.json'), '{"format":1,"files":[{"name":"a"}]}');
+  expect(await advisories(...REPORT)).toBe(1);
+  expect(complained).toContain('pins of advisories are wrong: files.0.');
+});
+
+test('a base whose packages are not locked is told', async () => {
+  await advisories('--pin');
+  expect(await advisories('--profile', 'qvdc', '--base', 'alpine')).toBe(1);
+  expect(complained).toContain('there is no lock yet');
+});
+
+test('--json tells each finding and the state of the data', async () => {
+  await advisories('--pin');
+  printed = '';
+  expect(await advisories(...REPORT, '--json')).toBe(0);
+  const events = printed
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      ...{ event: 'advisory', image: 'qvdc', id: 'CVE-2026-1000', source: 'openssl' },
+      ...{ state: 'fixed', fixed: '99:1-1', open: true },
+      packages: expect.arrayContaining(['openssl']),
+    }),
+  );
+  expect(events.at(-1)).toMatchObject({
+    event: 'advisories',
+    image: 'qvdc',
+    data: [{ name: 'debian.json', date: '2026-11-20', days: 8, entries: 9 }],
+  });
+});
+
+test('--vex writes findings as CycloneDX, the same each time', async () => {
+  await advisories('--pin');
+  expect(await advisories(...REPORT, '--vex', at('vex'))).toBe(0);
+  const text = await readFile(at('vex/qvdc.vex.cdx.json'), 'utf8');
+  expect(schemaErrors('cyclonedx', text)).toEqual([]);
+  expect(text).toContain('"CVE-2026-1000"');
+  await mkdir(at('again'));
+  await advisories(...REPORT, '--vex', at('again'));
+  expect(await readFile(at('again/qvdc.vex.cdx.json'), 'utf8')).toBe(text);
+});
+
+test.each(['2026-02-30', 'yesterday'])('%s is no day', async (day) => {
+  await advisories('--pin');
+  expect(await advisories('--as-of', day)).toBe(1);
+  expect(complained).toContain(`"${day}" is no day`);
+});
+
+test('the commands of docs/papers.md work, and its review is one', async () => {
+  const text = await readFile(join(PROJECT, 'docs/papers.md'), 'utf8');
+  const block = (language: string) =>
+    new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
+  const today = new Date();
+  await utimes(at('debian.json'), today, today);
+  await mkdir(at('profiles'));
+  const npm = `npm() { shift 4; '${process.execPath}' '${PROJECT}/tasks/qx-build.ts' "$@"; }`;
+  const commands = `${npm}\n${block('sh of advisories')}${block('sh of reviews')}`;
+  const { stdout } = await execa('bash', ['-euc', commands], { cwd: folder });
+  expect(stdout).toContain('qvdc: ');
+  expect(await readFile(at('vex/qvdc.vex.cdx.json'), 'utf8')).toContain('CVE-2026-1000');
+  expect(parseReviews(block('yaml'), 'docs/papers.md')).toMatchObject([{ expires: '2027-02-01' }]);
+});
