@@ -12,6 +12,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['lock', async () => (await import('./commands/lock.ts')).lockCommand],
   ['mirror', async () => (await import('./commands/mirror.ts')).mirrorCommand],
   ['rootfs', async () => (await import('./commands/rootfs.ts')).rootfsCommand],
+  ['diff', async () => (await import('./commands/diff.ts')).diffCommand],
   ['explain', async () => (await import('./commands/explain.ts')).explainCommand],
   ['qemu', async () => (await import('./commands/qemu.ts')).qemuCommand],
   ['controlplane', async () => (await import('./commands/controlplane.ts')).controlplaneCommand],
@@ -60,12 +61,18 @@ export async function main(args: readonly string[]): Promise<number> {
     await parser(args, { context, commands: await commandsFor(args) }).parseAsync();
     return 0;
   } catch (error) {
-    if (error instanceof CommandExit) return error.exitCode;
+    if (error instanceof CommandExit && error.cause === undefined) return error.exitCode;
     if (interrupt.exitCode !== undefined) {
       process.stderr.write('Interrupted. Nothing half-made is left behind.\n');
       return interrupt.exitCode;
     }
-    return report(explainMissingPackage(error) ?? error, output, args.includes('--verbose'));
+    const cause = error instanceof CommandExit ? error.cause : error;
+    const exitCode = report(
+      explainMissingPackage(cause) ?? cause,
+      output,
+      args.includes('--verbose'),
+    );
+    return error instanceof CommandExit ? error.exitCode : exitCode;
   }
 }
 

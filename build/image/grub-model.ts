@@ -33,6 +33,9 @@ export interface BootMenuRequest {
 export const KERNEL_PATH = '/boot/vmlinuz';
 export const INITRAMFS_PATH = '/boot/initramfs';
 
+/** Path on the medium of the root filesystem. */
+export const SYSTEM_PATH = '/quantix/system.squashfs';
+
 /** A line of the menu of an installed disk; its slot's name stands between title and remark. */
 export type SlotEntry = BootEntry & { remark: string };
 

@@ -12,7 +12,7 @@ import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
 import { SLOT_CONFIG_PATH, slotConfig } from './grub-disk.ts';
-import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu, slotMenu } from './grub-model.ts';
+import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu, SYSTEM_PATH, slotMenu } from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
 import { hashBootImages, verifyIso } from './verify-iso.ts';
@@ -151,7 +151,7 @@ function mediumFiles(
     [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
     [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
-    '/quantix/system.squashfs': join(made(squashfs), SQUASHFS_FILE),
+    [SYSTEM_PATH]: join(made(squashfs), SQUASHFS_FILE),
     '/quantix/system.verity': join(made(verity), VERITY_FILE),
   };
 }

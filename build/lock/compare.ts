@@ -11,22 +11,59 @@ export function requestDifferences(locked: Lock['request'], present: Lock['reque
   ];
 }
 
-/** Packages that moved between two locks: `libc6 2.36-9 → 2.36-10`, `+ zstd 1.5.4`, `- xz-utils 5.4.1`. */
-export function packageDifferences(before: Lock['packages'], after: Lock['packages']): string[] {
-  const key = (one: Lock['packages'][number]) =>
+/** What of a package is compared: the lock's, or one of an image. */
+export type ComparedPackage = Pick<Lock['packages'][number], 'name' | 'version' | 'flavour'> & {
+  /** Of its archive; absent where that is not known. */
+  sha256?: string | undefined;
+};
+
+/** A package that is in one of two lists only, or other in each. */
+export interface PackageChange {
+  change: 'added' | 'removed' | 'changed';
+  /** With the flavour in parentheses where it is of one only. */
+  name: string;
+  /** Its versions, the same in both where other bytes have the same version; absent where it is not in the list. */
+  before?: string | undefined;
+  after?: string | undefined;
+}
+
+/** Packages that moved between two lists: those of the new list in its order, then those that it lacks. */
+export function packageChanges(
+  before: readonly ComparedPackage[],
+  after: readonly ComparedPackage[],
+): PackageChange[] {
+  const key = (one: ComparedPackage) =>
     one.flavour === undefined ? one.name : `${one.name} (${one.flavour})`;
   const old = new Map(before.map((one) => [key(one), one]));
   const fresh = new Map(after.map((one) => [key(one), one]));
-  const lines: string[] = [];
-  for (const [name, one] of fresh) {
+  const changes: PackageChange[] = [];
+  for (const [name, { version, sha256 }] of fresh) {
     const previous = old.get(name);
-    if (previous === undefined) lines.push(`+ ${name} ${one.version}`);
-    else if (previous.version !== one.version) {
-      lines.push(`${name} ${previous.version} → ${one.version}`);
-    } else if (previous.sha256 !== one.sha256) lines.push(`${name} ${one.version} (other bytes)`);
+    if (previous === undefined) changes.push({ change: 'added', name, after: version });
+    else if (previous.version !== version || isOther(previous.sha256, sha256)) {
+      changes.push({ change: 'changed', name, before: previous.version, after: version });
+    }
   }
-  for (const [name, one] of old) if (!fresh.has(name)) lines.push(`- ${name} ${one.version}`);
-  return lines;
+  for (const [name, { version }] of old) {
+    if (!fresh.has(name)) changes.push({ change: 'removed', name, before: version });
+  }
+  return changes;
+}
+
+function isOther(before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && after !== undefined && before !== after;
+}
+
+/** A change as a line: `libc6 2.36-9 → 2.36-10`, `+ zstd 1.5.4`, `- xz-utils 5.4.1`, `bash 5.2 (other bytes)`. */
+export function describePackageChange({ change, name, before, after }: PackageChange): string {
+  if (change === 'added') return `+ ${name} ${after}`;
+  if (change === 'removed') return `- ${name} ${before}`;
+  return before === after ? `${name} ${after} (other bytes)` : `${name} ${before} → ${after}`;
+}
+
+/** Packages that moved between two locks, a line each. */
+export function packageDifferences(before: Lock['packages'], after: Lock['packages']): string[] {
+  return packageChanges(before, after).map(describePackageChange);
 }
 
 function listDifferences(key: string, locked: string[], present: string[]): string[] {

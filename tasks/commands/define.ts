@@ -41,12 +41,13 @@ export function defineCommand<Options>(definition: CommandDefinition<Options>): 
   };
 }
 
-/** Thrown by a command that ends with an exit code of its own, after everything about it has been told. */
+/** Thrown by a command that ends with an exit code of its own. */
 export class CommandExit extends Error {
   readonly exitCode: number;
 
-  constructor(exitCode: number) {
-    super(`exit code ${exitCode}`);
+  /** @param options `cause` is an error that is still to be told; without it everything has been */
+  constructor(exitCode: number, options?: { cause: unknown }) {
+    super(`exit code ${exitCode}`, options);
     this.name = 'CommandExit';
     this.exitCode = exitCode;
   }

@@ -1,5 +1,14 @@
 import type { AdvisoryReport, DatabaseAge, Finding } from '../../build/advisories/assess.ts';
 import type { AdvisoryPin } from '../../build/advisories/pins.ts';
+import type { FileChange, FolderChange, SettingChange } from '../../build/comparison/compare.ts';
+import type { PackageChange } from '../../build/lock/compare.ts';
+
+/** What differs between two images or locks: one of the lists of `Differences`, and one thing of it. */
+type DifferenceEvent =
+  | ({ of: 'package' } & PackageChange)
+  | ({ of: 'setting' } & SettingChange)
+  | ({ of: 'file' } & FileChange)
+  | ({ of: 'folder' } & FolderChange);
 
 /** What `--json` prints, one a line; a stable format for CI. */
 export type BuildEvent =
@@ -19,6 +28,7 @@ export type BuildEvent =
       open: number;
       data: (AdvisoryPin & Omit<DatabaseAge, 'pin'>)[];
     } & Pick<AdvisoryReport, 'expired' | 'unknown' | 'malformed'>)
+  | ({ event: 'difference' } & DifferenceEvent)
   | { event: 'error'; message: string };
 
 /** Where a command's words go: lines for people, or events for programs. */

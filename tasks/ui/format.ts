@@ -46,3 +46,24 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     )
     .join('\n');
 }
+
+/** Characters that a terminal obeys or that change the order of others: controls, and Unicode's marks of direction. */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A name from outside as it may be printed: `a\\u{1b}[2J` for one that would clear the screen. */
+export function printable(text: string): string {
+  return text.replace(CONTROLS, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
+}
+
+/** Rows as a table of Markdown, in which no cell has markup; the first row is the heading. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...rest] = rows.map((row) => `| ${row.map(markdownText).join(' | ')} |`);
+  const rule = `|${' --- |'.repeat(rows[0]?.length ?? 0)}`;
+  return [head, rule, ...rest].join('\n');
+}
+
+/** Text without markup of Markdown: what could be some stands as a reference to its character (CommonMark 0.31, 2.5). */
+export function markdownText(text: string): string {
+  const reference = (one: string) => `&#${one.codePointAt(0)};`;
+  return printable(text).replace(/[^\p{L}\p{N} ,./%+→-]/gu, reference);
+}

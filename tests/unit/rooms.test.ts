@@ -32,6 +32,7 @@ const ROOMS = [
   'build/advisories',
   'build/sea',
   'build/image',
+  'build/comparison',
   'build/qemu',
   'profiles',
   'apps/version.ts',

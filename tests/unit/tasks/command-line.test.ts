@@ -108,6 +108,7 @@ describe('the paths that a command line names are found without running it', () 
     ['key new --passphrase-file p x/release.key', ['p'], ['x']],
     ['release-tree --key k a.iso --output u', ['a.iso', 'a.iso.manifest.json', 'k'], ['u']],
     ['iso --release-keys k', ['k'], ['dist']],
+    ['diff a b', ['a', 'a.manifest.json', 'b', 'b.manifest.json'], []],
     ['solve --world w --installed i --repo @edge=f -- add a', ['w', 'i', 'f'], []],
     ['iso --output', [], ['dist']],
     ['iso --no-such-option --output o', [], ['o']],

@@ -5,6 +5,8 @@ import { damagedArchive } from './damaged.ts';
 export interface Extension {
   readonly path?: string | undefined;
   readonly linkpath?: string | undefined;
+  /** Bytes of the content. */
+  readonly size?: number | undefined;
   /** SHA-1 of the content, or of a symbolic link's target: lower-case hex. */
   readonly sha1?: string | undefined;
   /** SHA-1 of the extended attributes as apk computes it, lower-case hex. */
@@ -29,7 +31,7 @@ export function parsePax(bytes: Buffer, where: string): Extension {
     if (key === 'path') extension = { ...extension, path: nameText(value, where) };
     else if (key === 'linkpath') extension = { ...extension, linkpath: nameText(value, where) };
     else if (key === CHECKSUM) extension = { ...extension, sha1: checksum(value, where) };
-    else if (key === 'size') throw damagedArchive('an entry is larger than any package', where);
+    else if (key === 'size') extension = { ...extension, size: Number(value.toString('latin1')) };
     else if (key.startsWith(XATTR)) attributes.push({ name: key.slice(XATTR.length), value });
   }
   if (attributes.length === 0) return extension;

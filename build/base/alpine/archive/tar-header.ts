@@ -18,8 +18,11 @@ const TYPES = {
   '7': 'file',
 } as const;
 
-/** Types of headers that say something of the next entry: pax, pax for all, GNU long name. */
-const EXTENSIONS = new Set(['x', 'g', 'L']);
+/** Types of headers that say something of the next entry, in a package: pax, pax for all, GNU long name. */
+export const PACKAGE_EXTENSIONS: ReadonlySet<string> = new Set(['x', 'g', 'L']);
+
+/** The same in any tar, such as those of `tarStream`: GNU long link target, too. */
+export const TAR_EXTENSIONS: ReadonlySet<string> = new Set([...PACKAGE_EXTENSIONS, 'K']);
 
 /** One entry as its header and those before it describe it. Nothing of it is checked against the tree. */
 export interface TarHeader {
@@ -67,13 +70,18 @@ export interface ExtensionHeader {
 
 /**
  * Recognises a header that only describes the next entry.
+ * @param extensions types of such headers
  * @returns `undefined` if it is an entry's own header
  * @throws BuildError if it is damaged, or too large
  */
-export function extensionHeader(block: Buffer, where: string): ExtensionHeader | undefined {
+export function extensionHeader(
+  block: Buffer,
+  where: string,
+  extensions = PACKAGE_EXTENSIONS,
+): ExtensionHeader | undefined {
   checkSum(block, where);
   const letter = typeOf(block);
-  if (!EXTENSIONS.has(letter)) return undefined;
+  if (!extensions.has(letter)) return undefined;
   const size = octal(block, FIELDS.size, where);
   if (size > MOST_EXTENSION) throw damagedArchive('a pax header is too large', where);
   return { letter, size };
@@ -86,6 +94,7 @@ export function extensionHeader(block: Buffer, where: string): ExtensionHeader |
 export function extend(known: Extension, letter: string, text: Buffer, where: string): Extension {
   if (letter === 'x') return { ...known, ...parsePax(text, where) };
   if (letter === 'L') return { ...known, path: untilNul(text, where) };
+  if (letter === 'K') return { ...known, linkpath: untilNul(text, where) };
   return { ...known };
 }
 
@@ -110,7 +119,7 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
     type,
     name,
     target: isLink ? (known.linkpath ?? untilNul(field(block, FIELDS.linkname), where)) : '',
-    size: octal(block, FIELDS.size, where),
+    size: sizeOf(block, known, where),
     mode: octal(block, FIELDS.mode, where) & 0o7777,
     uid: octal(block, FIELDS.uid, where),
     gid: octal(block, FIELDS.gid, where),
@@ -122,6 +131,13 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
     xattrs: known.xattrs,
     attributes: known.attributes,
   };
+}
+
+/** A size of its own in a pax header is there for what is too large for the header, 8 GiB and more. */
+function sizeOf(block: Buffer, known: Extension, where: string): number {
+  const size = octal(block, FIELDS.size, where);
+  if (known.size === undefined || known.size === size) return size;
+  throw damagedArchive('an entry is larger than any package', where);
 }
 
 type Range = readonly [from: number, to: number];

@@ -7,6 +7,7 @@ import {
   extensionHeader,
   isEndMark,
   NOTHING_KNOWN,
+  PACKAGE_EXTENSIONS,
   padded,
   parseHeader,
   type TarHeader,
@@ -23,11 +24,13 @@ export interface StreamedEntry {
  * Reads a tar as it arrives, entry by entry. The blocks of zeroes at its end may be missing, as apk allows.
  * @param chunks the tar
  * @param where the archive, for messages
+ * @param extensions types of headers that describe the next entry
  * @throws BuildError if it is damaged, has too many entries, ends within one, or something follows its end mark
  */
 export async function* readTarEntries(
   chunks: AsyncIterable<Buffer>,
   where: string,
+  extensions = PACKAGE_EXTENSIONS,
 ): AsyncGenerator<StreamedEntry> {
   const source = new ByteSource(chunks, where);
   let known = NOTHING_KNOWN;
@@ -38,7 +41,7 @@ export async function* readTarEntries(
         await checkEnd(source, where);
         break;
       }
-      const extension = extensionHeader(block, where);
+      const extension = extensionHeader(block, where, extensions);
       if (extension !== undefined) {
         const text = await source.exactly(padded(extension.size));
         known = extend(known, extension.letter, text.subarray(0, extension.size), where);

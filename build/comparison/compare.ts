@@ -1,0 +1,161 @@
+import { BuildError } from '../error.ts';
+import { type PackageChange, packageChanges } from '../lock/compare.ts';
+import { describeCapabilities } from './capabilities.ts';
+import { type Content, type ContentNode, PARTS, type Part } from './content.ts';
+import { folderSizes } from './folder-sizes.ts';
+
+/** What happened to something between one content and another. */
+export type Change = 'added' | 'removed' | 'changed';
+
+/** One thing about a path that is other than it was. */
+export interface Aspect {
+  /** `mode`, `owner`, `size`, … */
+  aspect: string;
+  before: string;
+  after: string;
+}
+
+/** A path that is in one content only, or other in each. */
+export interface FileChange {
+  part: Part;
+  path: string;
+  change: Change;
+  /** What changed; empty of one that was added or removed. */
+  aspects: Aspect[];
+}
+
+/** A folder whose files have more bytes than they had, or fewer. */
+export interface FolderChange {
+  part: Part;
+  /** Empty for the whole part. */
+  path: string;
+  /** Bytes of all files in and below it. */
+  before: number;
+  after: number;
+}
+
+/** A setting that is in one content only, or has another value in each. */
+export interface SettingChange {
+  change: Change;
+  name: string;
+  before?: string | undefined;
+  after?: string | undefined;
+}
+
+/** What differs between two contents. */
+export interface Differences {
+  packages: PackageChange[];
+  settings: SettingChange[];
+  /** By parts, then paths. */
+  files: FileChange[];
+  folders: FolderChange[];
+}
+
+/** Levels of folders whose sizes are told. */
+const DEPTH = 3;
+
+/**
+ * Compares two contents: what both tell of.
+ * @throws BuildError if there is nothing that both tell of
+ */
+export function compareContent(before: Content, after: Content): Differences {
+  const parts = PARTS.flatMap((part) => {
+    const [old, fresh] = [before.parts.get(part), after.parts.get(part)];
+    return old === undefined || fresh === undefined ? [] : [{ part, old, fresh }];
+  });
+  const areLocks = [before, after].every((content) => content.parts.size === 0);
+  const packages =
+    before.packages === undefined || after.packages === undefined
+      ? undefined
+      : packageChanges(before.packages, after.packages);
+  if (parts.length === 0 && packages === undefined) {
+    throw new BuildError({
+      what: `${before.file} and ${after.file} have nothing that both tell of`,
+      fix: 'Compare two images, or two locks.',
+    });
+  }
+  const names = (content: Content) => new Set(content.parts.keys());
+  const sameParts = names(before).symmetricDifference(names(after)).size === 0;
+  return {
+    packages: packages ?? [],
+    // A tar says nothing of boot menus, and a lock nothing of services: that would be no difference of the images.
+    settings: areLocks || sameParts ? settingChanges(before.settings, after.settings) : [],
+    files: parts.flatMap(({ part, old, fresh }) => fileChanges(part, old, fresh)),
+    folders: parts.flatMap(({ part, old, fresh }) => folderChanges(part, old, fresh)),
+  };
+}
+
+/** Whether two contents do not differ at all. */
+export function isSame({ packages, settings, files, folders }: Differences): boolean {
+  return [packages, settings, files, folders].every((list) => list.length === 0);
+}
+
+function settingChanges(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): SettingChange[] {
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return names.flatMap((name) => {
+    const [old, fresh] = [before.get(name), after.get(name)];
+    return old === fresh ? [] : [{ change: changeOf(old, fresh), name, before: old, after: fresh }];
+  });
+}
+
+function changeOf(before: unknown, after: unknown): Change {
+  if (before === undefined) return 'added';
+  return after === undefined ? 'removed' : 'changed';
+}
+
+function fileChanges(
+  part: Part,
+  before: readonly ContentNode[],
+  after: readonly ContentNode[],
+): FileChange[] {
+  const old = new Map(before.map((node) => [node.path, node]));
+  const fresh = new Map(after.map((node) => [node.path, node]));
+  return [...new Set([...old.keys(), ...fresh.keys()])].sort().flatMap((path) => {
+    const [was, is] = [old.get(path), fresh.get(path)];
+    const aspects = was === undefined || is === undefined ? [] : aspectsOf(was, is);
+    if (was !== undefined && is !== undefined && aspects.length === 0) return [];
+    return [{ part, path, change: changeOf(was, is), aspects }];
+  });
+}
+
+function aspectsOf(before: ContentNode, after: ContentNode): Aspect[] {
+  const aspects: [string, (node: ContentNode) => string][] = [
+    ['type', ({ type }) => type],
+    ['mode', ({ mode }) => mode.toString(8).padStart(4, '0')],
+    ['owner', ({ uid, gid }) => `${uid}:${gid}`],
+    ['size', ({ size }) => String(size)],
+    ['sha256', ({ sha256 }) => sha256],
+    ['target', ({ target }) => target],
+    ['device', ({ major, minor }) => `${major}:${minor}`],
+    ['same file as', ({ sameAs }) => sameAs],
+  ];
+  const names = new Set([...Object.keys(before.attributes), ...Object.keys(after.attributes)]);
+  for (const name of [...names].sort()) {
+    aspects.push([name, ({ attributes }) => describeAttribute(name, attributes[name])]);
+  }
+  return aspects.flatMap(([aspect, of]) => {
+    const [was, is] = [of(before), of(after)];
+    return was === is ? [] : [{ aspect, before: was, after: is }];
+  });
+}
+
+function describeAttribute(name: string, hex: string | undefined): string {
+  if (hex === undefined) return '';
+  const capabilities = name === 'security.capability' ? describeCapabilities(hex) : undefined;
+  return capabilities ?? `0x${hex}`;
+}
+
+function folderChanges(
+  part: Part,
+  before: readonly ContentNode[],
+  after: readonly ContentNode[],
+): FolderChange[] {
+  const [old, fresh] = [folderSizes(before, DEPTH), folderSizes(after, DEPTH)];
+  return [...new Set([...old.keys(), ...fresh.keys()])].sort().flatMap((path) => {
+    const [was, is] = [old.get(path) ?? 0, fresh.get(path) ?? 0];
+    return was === is ? [] : [{ part, path, before: was, after: is }];
+  });
+}
