@@ -24,6 +24,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['agent', async () => (await import('./commands/agent.ts')).agentCommand],
   ['release-tree', async () => (await import('./commands/release-tree.ts')).releaseTreeCommand],
   ['advisories', async () => (await import('./commands/advisories.ts')).advisoriesCommand],
+  ['provenance', async () => (await import('./commands/provenance.ts')).provenanceCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],

@@ -5,6 +5,7 @@ import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { otherTools } from '../build/image/other-tools.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
+import { readSourceState } from '../build/image/source-state.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
@@ -71,7 +72,9 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
     artifacts,
     sourceDateEpoch: lock.sourceDateEpoch,
   };
-  const manifest = buildManifest({ facts, plan, iso, file, times, scripts, artifacts });
+  const { projectDirectory, signal } = build.image.lockRequest;
+  const source = await readSourceState(projectDirectory, signal);
+  const manifest = buildManifest({ facts, plan, iso, file, times, scripts, artifacts, source });
   const [cyclonedxFile, spdxFile, manifestFile] = paperFiles(file);
   const papers = {
     [cyclonedxFile]: cyclonedx(materials),
@@ -79,11 +82,7 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
     [manifestFile]: manifest,
   };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
-  await updateChecksums(
-    dirname(file),
-    { [basename(file)]: iso.sha256 },
-    build.image.lockRequest.signal,
-  );
+  await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 }, signal);
 }
 
 /** The table at the end: file, size, SHA-256, and how long each step took. */

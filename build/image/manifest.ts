@@ -5,6 +5,7 @@ import type { Artifact } from '../sbom/materials.ts';
 import { type ImageFacts, listPackages } from './facts.ts';
 import type { IsoResult } from './iso.ts';
 import type { ImagePlan } from './plan.ts';
+import type { SourceState } from './source-state.ts';
 
 /** What a build manifest is made from. */
 export interface ManifestParts {
@@ -19,10 +20,12 @@ export interface ManifestParts {
   scripts: readonly PackageScript[];
   /** Third-party components of the compiled programs: Node and npm packages. */
   artifacts: readonly Artifact[];
+  /** What it was built from, where that is a commit. */
+  source: SourceState | undefined;
 }
 
 /**
- * The build manifest, as JSON: what went in, what came out, what it took. All but `steps` is the same for the
+ * The build manifest, as JSON: what went in, what came out, what it took. All but `steps` and `source` is the same for the
  * same ISO.
  */
 export function buildManifest({
@@ -33,6 +36,7 @@ export function buildManifest({
   times,
   scripts,
   artifacts,
+  source,
 }: ManifestParts): string {
   const { profile, lock, flavour, version, compression, toolVersions } = facts;
   const manifest = {
@@ -43,6 +47,8 @@ export function buildManifest({
     base: lock.base,
     architecture: profile.architecture,
     flavour,
+    imageFormat: facts.format,
+    release: facts.release,
     buildId: plan.buildId,
     sourceDateEpoch: lock.sourceDateEpoch,
     iso: { name: basename(file), size: statSync(file).size, sha256: iso.sha256 },
@@ -61,6 +67,7 @@ export function buildManifest({
       releaseKeys: facts.releaseKeys.map(({ id }) => id),
       node: process.version,
     },
+    source: source ?? null,
     scriptsNotRun: scripts.map(noteScript),
     steps: times,
   };

@@ -6,7 +6,10 @@ import { errorCode } from '../process/errno.ts';
 import { CHECKSUMS, readChecksums, updateChecksums } from './checksums.ts';
 
 /** What stands behind the name of an image in the names of the files that go with it. */
-const PAPERS = ['', '.cdx.json', '.spdx.json', '.manifest.json'];
+const PAPERS = [
+  ...['', '.cdx.json', '.spdx.json', '.manifest.json'],
+  ...['.intoto.json', '.intoto.jsonl'],
+];
 
 /** Milliseconds without a write after which an unfinished file has lost its writer. */
 const ABANDONED_AFTER = 3_600_000;

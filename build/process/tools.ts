@@ -13,6 +13,7 @@ export const TOOL_PACKAGES = {
   'grub-mkimage': 'grub-common',
   fakeroot: 'fakeroot',
   flock: 'util-linux',
+  git: 'git',
   mcopy: 'mtools',
   mdir: 'mtools',
   mformat: 'mtools',

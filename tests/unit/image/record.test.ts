@@ -74,7 +74,9 @@ test('the manifest names what went in and what came out', async () => {
     { ...script, verdict: 'reviewed', reason: 'not needed' },
     { ...script, script: 'trigger', verdict: 'unseen' },
   ] as const;
-  const text = buildManifest({ facts, plan, iso, file: image, times, scripts, artifacts: [] });
+  const source = { commit: '0123456789'.repeat(4), dirty: true };
+  const made = { iso, file: image, times, scripts, artifacts: [] };
+  const text = buildManifest({ facts, plan, source, ...made });
   expect(text.endsWith('}\n')).toBe(true);
   const manifest = JSON.parse(text);
   expect(manifest).toMatchObject({
@@ -83,7 +85,10 @@ test('the manifest names what went in and what came out', async () => {
     base: 'debian',
     architecture: 'x86_64',
     flavour: 'virt',
+    imageFormat: 'iso',
+    release: facts.release,
     buildId: plan.buildId,
+    source,
     iso: { name: 'x.iso', size: 3, sha256: sha256('iso') },
     files: { '/boot/vmlinuz': 'f'.repeat(64) },
     scriptsNotRun: [

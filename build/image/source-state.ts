@@ -1,0 +1,35 @@
+import { realpath } from 'node:fs/promises';
+import { BuildError } from '../error.ts';
+import { run } from '../process/run.ts';
+
+/** Which sources an image is built from. */
+export interface SourceState {
+  /** Hash of the commit, hex. */
+  commit: string;
+  /** Whether files differ from it, or are not in it; those that git ignores do not count. */
+  dirty: boolean;
+}
+
+/**
+ * The commit of a project.
+ * @returns `undefined` if it is no git repository of its own, or git is not there or refuses
+ */
+export async function readSourceState(
+  projectDirectory: string,
+  signal?: AbortSignal,
+): Promise<SourceState | undefined> {
+  // It only looks: whoever uses git meanwhile is not in its way.
+  const options = { cwd: projectDirectory, env: { GIT_OPTIONAL_LOCKS: '0' }, signal };
+  try {
+    const [top, commit] = (
+      await run('git', ['rev-parse', '--show-toplevel', '--verify', 'HEAD'], options)
+    ).split('\n');
+    // A copy somewhere below another repository is none of that one's commits.
+    if (top !== (await realpath(projectDirectory)) || commit === undefined) return undefined;
+    const changed = await run('git', ['status', '--porcelain'], options);
+    return { commit, dirty: changed !== '' };
+  } catch (error) {
+    if (error instanceof BuildError && signal?.aborted !== true) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,124 @@
+import type { KeyObject } from 'node:crypto';
+import { ExplainedError } from '../explained-error.ts';
+import { seal } from './envelope.ts';
+
+/** How images are built, by name; docs/provenance.md describes it. */
+export const BUILD_TYPE = 'https://quantix.internal/build-types/appliance/v1';
+
+/** The builder that nobody vouches for: somebody's machine. */
+export const BY_HAND = 'https://quantix.internal/builders/by-hand';
+
+/** What an envelope with a statement holds (in-toto attestation framework, "envelope"). */
+export const STATEMENT_TYPE = 'application/vnd.in-toto+json';
+
+/** A file by its content. */
+export interface FileDigest {
+  /** File name, without folder. */
+  readonly name: string;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** Something that a build took in. */
+export interface Dependency {
+  readonly name: string;
+  /** Package URL, if it has one. */
+  readonly uri?: string | undefined;
+  /** Where it was downloaded from. */
+  readonly downloadLocation?: string | undefined;
+  /** Algorithm → hex. */
+  readonly digest: Readonly<Partial<Record<'sha256' | 'sha512', string>>>;
+}
+
+/** How images came about. */
+export interface BuildDescription {
+  /** What was built. */
+  readonly subjects: readonly FileDigest[];
+  /** What the caller asked for. */
+  readonly externalParameters: {
+    readonly profile: string;
+    readonly version: string;
+    readonly base: string;
+    readonly architecture: string;
+    readonly flavour: string;
+    readonly format: string;
+    readonly release: boolean;
+  };
+  /** What the builder settled by itself, and what it ran with. */
+  readonly internalParameters: Readonly<Record<string, unknown>>;
+  /** Every package and artifact. */
+  readonly dependencies: readonly Dependency[];
+  /** The sources it was built from; `dirty` if files differed from the commit. */
+  readonly source: { readonly commit: string; readonly dirty: boolean };
+  /** URI of who built it. */
+  readonly builder: string;
+  /** What was made besides. */
+  readonly byproducts: readonly FileDigest[];
+}
+
+/**
+ * The provenance of images: an in-toto Statement v1 with a SLSA provenance v1 predicate
+ * (https://slsa.dev/spec/v1.0/provenance). The same build gives the same bytes: lists are sorted, and there is no time in it.
+ * @returns JSON with its line end
+ * @throws ExplainedError if a release was not built from a commit as it is
+ */
+export function formatProvenance(build: BuildDescription): string {
+  const { externalParameters, internalParameters, source, builder } = build;
+  if (externalParameters.release && source.dirty) {
+    throw new ExplainedError({
+      what: `files differed from commit ${source.commit.slice(0, 12)} when it was built, and a release is built from a commit`,
+      where: build.subjects.map(({ name }) => name).join(', '),
+      fix: 'Commit or remove what `git status` lists, and build again.',
+    });
+  }
+  const { commit, dirty } = source;
+  const sources = {
+    name: 'source',
+    digest: { gitCommit: commit },
+    ...(dirty ? { annotations: { dirty: true } } : {}),
+  };
+  const statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: sortByName(build.subjects).map(describeFile),
+    predicateType: 'https://slsa.dev/provenance/v1',
+    predicate: {
+      buildDefinition: {
+        buildType: BUILD_TYPE,
+        externalParameters,
+        internalParameters,
+        resolvedDependencies: [sources, ...sortByName(build.dependencies).map(describeDependency)],
+      },
+      runDetails: {
+        builder: { id: builder },
+        byproducts: sortByName(build.byproducts).map(describeFile),
+      },
+    },
+  };
+  return `${JSON.stringify(statement)}\n`;
+}
+
+/**
+ * A statement, signed: a DSSE envelope.
+ * @param statement as `formatProvenance` gives it
+ * @param keys private keys, Ed25519
+ */
+export function sealProvenance(statement: string, keys: readonly KeyObject[]): string {
+  return seal(STATEMENT_TYPE, Buffer.from(statement), keys);
+}
+
+function describeFile({ name, sha256 }: FileDigest) {
+  return { name, digest: { sha256 } };
+}
+
+function describeDependency({ name, uri, downloadLocation, digest }: Dependency) {
+  return {
+    ...(uri === undefined ? { name } : { uri }),
+    digest,
+    ...(downloadLocation === undefined ? {} : { downloadLocation }),
+  };
+}
+
+function sortByName<T extends { name: string; uri?: string | undefined }>(list: readonly T[]): T[] {
+  const key = ({ name, uri = '' }: T) => `${name} ${uri}`;
+  return list.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}

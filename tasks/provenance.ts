@@ -1,0 +1,149 @@
+import type { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { BuildError } from '../build/error.ts';
+import { writeFileAtomically } from '../build/process/atomic-write.ts';
+import { hashFile } from '../build/process/hash-file.ts';
+import { type Dependency, formatProvenance, sealProvenance } from '../build/release/provenance.ts';
+import { paperFiles } from './summary.ts';
+
+const AGAIN = 'Build the image again.';
+
+/** What is read of a build manifest; see `buildManifest`. */
+const manifestSchema = z.object({
+  profile: z.string(),
+  version: z.string(),
+  base: z.string(),
+  architecture: z.string(),
+  flavour: z.string(),
+  imageFormat: z.string(),
+  release: z.boolean(),
+  buildId: z.string(),
+  sourceDateEpoch: z.int(),
+  iso: z.object({ sha256: z.string() }),
+  inputs: z.object({
+    packages: z.array(z.object({ name: z.string(), sha256: z.string() })),
+    compression: z.string(),
+    tools: z.record(z.string(), z.string()),
+    releaseKeys: z.array(z.string()),
+    node: z.string(),
+  }),
+  source: z.object({ commit: z.string(), dirty: z.boolean() }).nullable(),
+});
+
+/** What is read of a bill of materials in CycloneDX. */
+const billSchema = z.object({
+  components: z.array(
+    z.object({
+      name: z.string(),
+      purl: z.string().optional(),
+      hashes: z.array(z.object({ alg: z.string(), content: z.string() })).optional(),
+      externalReferences: z.array(z.object({ url: z.string(), type: z.string() })).optional(),
+    }),
+  ),
+});
+
+/** Who vouches for it. */
+interface Voucher {
+  /** URI of who built it. */
+  builder: string;
+  signer: KeyObject | undefined;
+  signal: AbortSignal;
+}
+
+/**
+ * Writes the provenance of an image beside it, as the papers of its build say.
+ * @returns the files, and whether the sources differed from their commit
+ * @throws BuildError if a paper is missing or is of another image; ExplainedError if a release is of no commit
+ */
+export async function writeProvenance(
+  image: string,
+  { builder, signer, signal }: Voucher,
+): Promise<{ files: string[]; dirty: boolean }> {
+  const [billFile, spdxFile, manifestFile] = paperFiles(image);
+  const manifest = await readPaper(manifestFile, manifestSchema);
+  const bill = await readPaper(billFile, billSchema);
+  const { whole: sha256 } = await hashOf(image, signal);
+  if (sha256 !== manifest.iso.sha256) throw foreign('manifest', manifestFile);
+  const dependencies = bill.components.flatMap(dependencyOf);
+  const known = new Set(dependencies.map(({ digest }) => digest.sha256));
+  if (manifest.inputs.packages.some((one) => !known.has(one.sha256))) {
+    throw foreign('bill of materials', billFile);
+  }
+  const { source, profile, version, base, architecture, flavour, release } = manifest;
+  if (source === null) {
+    throw new BuildError({
+      what: 'its manifest names no commit: it was not built in a git repository, or git refused',
+      where: image,
+      fix: 'Build it in a clone in which `git status` works.',
+    });
+  }
+  const { inputs, imageFormat: format, buildId, sourceDateEpoch } = manifest;
+  const { compression, tools, node, releaseKeys } = inputs;
+  const papers = [billFile, spdxFile, manifestFile];
+  const statement = formatProvenance({
+    subjects: [{ name: basename(image), sha256 }],
+    externalParameters: { profile, version, base, architecture, flavour, format, release },
+    internalParameters: { buildId, sourceDateEpoch, compression, releaseKeys, tools, node },
+    dependencies,
+    source,
+    builder,
+    byproducts: await Promise.all(
+      papers.map(async (file) => ({
+        name: basename(file),
+        sha256: (await hashOf(file, signal)).whole,
+      })),
+    ),
+  });
+  const files = new Map([[`${image}.intoto.json`, statement]]);
+  if (signer !== undefined) files.set(`${image}.intoto.jsonl`, sealProvenance(statement, [signer]));
+  for (const [file, text] of files) await writeFileAtomically(file, text);
+  return { files: [...files.keys()], dirty: source.dirty };
+}
+
+/** A component that was downloaded; the base itself was not. */
+function dependencyOf({
+  name,
+  purl,
+  hashes = [],
+  externalReferences = [],
+}: z.infer<typeof billSchema>['components'][number]): Dependency[] {
+  const hash = (name: string) => hashes.find(({ alg }) => alg === name)?.content;
+  const [sha256, sha512] = [hash('SHA-256'), hash('SHA-512')];
+  if (sha256 === undefined && sha512 === undefined) return [];
+  const url = externalReferences.find(({ type }) => type === 'distribution')?.url;
+  const digest = { ...(sha256 && { sha256 }), ...(sha512 && { sha512 }) };
+  return [{ name, uri: purl, downloadLocation: url, digest }];
+}
+
+async function readPaper<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const fix = 'Build the image with make iso, which writes it beside the image.';
+    throw new BuildError({ what: 'it cannot be read', where: file, fix, cause });
+  });
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new BuildError({
+      what: 'it is not as this version writes it',
+      where: file,
+      fix: AGAIN,
+      cause,
+    });
+  }
+}
+
+async function hashOf(file: string, signal: AbortSignal) {
+  return hashFile(file, [], signal).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new BuildError({ what: 'it cannot be read', where: file, cause });
+  });
+}
+
+function foreign(paper: string, where: string): BuildError {
+  return new BuildError({ what: `the ${paper} is that of another image`, where, fix: AGAIN });
+}
