@@ -1,12 +1,10 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { assertInside, type BlockDevice } from '../../build/disk/block-device.ts';
 import { ExplainedError, messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
-import { run } from '../process/run.ts';
+import { DirectMemory } from './direct-memory.ts';
 
-/** Milliseconds that the kernel may take to forget what it has read of a device. */
-const FORGETTING = 60_000;
 /** Bytes that the kernel counts sizes of devices in, whatever their sectors have. */
 const KERNEL_SECTOR = 512;
 
@@ -18,7 +16,8 @@ export interface OpenedBlockDevice extends BlockDevice, AsyncDisposable {
 
 /**
  * Opens a disk, a partition, or a regular file that stands for one.
- * A `flush` returns when all is on the medium, and makes the next reads come from there, not from memory.
+ * A device is read and written past the kernel's cache: what is read comes from it, not from memory. A `flush` returns when
+ * all is on the medium.
  * @param path of the device; links are followed
  * @param write whether it is written: nobody else may then use it, neither a mount nor LVM
  * @param fileSectorSize bytes of a sector, for a regular file; 512 if absent
@@ -28,8 +27,8 @@ export async function openBlockDevice(
   path: string,
   { write = false, fileSectorSize = 512 }: { write?: boolean; fileSectorSize?: number } = {},
 ): Promise<OpenedBlockDevice> {
-  const flags = write ? constants.O_RDWR | constants.O_EXCL : constants.O_RDONLY;
-  const handle = await open(path, flags).catch((error: unknown) => {
+  const access = write ? constants.O_RDWR | constants.O_EXCL : constants.O_RDONLY;
+  const handle = await openDirectly(path, access).catch((error: unknown) => {
     throw openingError(path, error);
   });
   try {
@@ -39,6 +38,12 @@ export async function openBlockDevice(
     await handle.close();
     throw error;
   }
+}
+
+/** Opens a device past the kernel's cache; a file need not lie where that can be had. */
+async function openDirectly(path: string, access: number): Promise<FileHandle> {
+  const isDevice = (await stat(path)).isBlockDevice();
+  return await open(path, isDevice ? access | constants.O_DIRECT : access);
 }
 
 function openingError(path: string, cause: unknown): ExplainedError {
@@ -57,15 +62,13 @@ function openingError(path: string, cause: unknown): ExplainedError {
 interface Shape {
   sectorSize: number;
   bytes: number;
-  /** Whether the kernel keeps what it has read of it apart from a file system's files. */
-  isDevice: boolean;
 }
 
 async function shapeOf(handle: FileHandle, path: string, fileSectorSize: number): Promise<Shape> {
   const facts = await handle.stat();
   if (facts.isFile()) {
     const bytes = facts.size - (facts.size % fileSectorSize);
-    return { sectorSize: fileSectorSize, bytes, isDevice: false };
+    return { sectorSize: fileSectorSize, bytes };
   }
   if (!facts.isBlockDevice()) {
     throw new ExplainedError({ what: 'this is neither a block device nor a file', where: path });
@@ -76,7 +79,7 @@ async function shapeOf(handle: FileHandle, path: string, fileSectorSize: number)
   const sectorSize = await numberIn(`${folder}/queue/logical_block_size`).catch(() =>
     numberIn(`${folder}/../queue/logical_block_size`),
   );
-  return { sectorSize, bytes, isDevice: true };
+  return { sectorSize, bytes };
 }
 
 /** Major and minor number as sysfs names devices (makedev(3) of glibc and musl). */
@@ -92,48 +95,56 @@ async function numberIn(file: string): Promise<number> {
 }
 
 function opened(handle: FileHandle, path: string, shape: Shape): OpenedBlockDevice {
-  const { sectorSize, bytes, isDevice } = shape;
+  const memory = new DirectMemory();
   const failed = (doing: string, cause: unknown) => {
     const what = `the disk gives errors: ${doing} failed with ${codeOf(cause) ?? messageOf(cause)}`;
     return new ExplainedError({ what, where: path, fix: 'Replace it.', cause });
   };
+  const readPart = async (offset: number, part: Buffer) => {
+    for (let done = 0; done < part.length; ) {
+      const { bytesRead } = await handle
+        .read(part, done, part.length - done, offset + done)
+        .catch((cause: unknown) => {
+          throw failed(`reading byte ${offset + done}`, cause);
+        });
+      if (bytesRead === 0) throw failed(`reading byte ${offset + done}`, new Error('end of file'));
+      done += bytesRead;
+    }
+  };
+  const writePart = async (offset: number, part: Buffer) => {
+    for (let done = 0; done < part.length; ) {
+      const { bytesWritten } = await handle
+        .write(part, done, part.length - done, offset + done)
+        .catch((cause: unknown) => {
+          throw failed(`writing byte ${offset + done}`, cause);
+        });
+      done += bytesWritten;
+    }
+  };
   const close = () => handle.close();
   return {
     path,
-    sectorSize,
-    bytes,
+    ...shape,
     async read(offset, length) {
       assertInside({ offset, length }, shape);
-      const buffer = Buffer.allocUnsafe(length);
-      for (let done = 0; done < length; ) {
-        const left = length - done;
-        const { bytesRead } = await handle
-          .read(buffer, done, left, offset + done)
-          .catch((cause: unknown) => {
-            throw failed(`reading byte ${offset + done}`, cause);
-          });
-        if (bytesRead === 0)
-          throw failed(`reading byte ${offset + done}`, new Error('end of file'));
-        done += bytesRead;
-      }
-      return buffer;
+      const bytes = Buffer.allocUnsafe(length);
+      await memory.inParts(length, async (at, part) => {
+        await readPart(offset + at, part);
+        part.copy(bytes, at);
+      });
+      return bytes;
     },
     async write(offset, data) {
       assertInside({ offset, length: data.length }, shape);
-      for (let done = 0; done < data.length; ) {
-        const { bytesWritten } = await handle
-          .write(data, done, data.length - done, offset + done)
-          .catch((cause: unknown) => {
-            throw failed(`writing byte ${offset + done}`, cause);
-          });
-        done += bytesWritten;
-      }
+      await memory.inParts(data.length, async (at, part) => {
+        part.set(data.subarray(at, at + part.length));
+        await writePart(offset + at, part);
+      });
     },
     async flush() {
       await handle.sync().catch((cause: unknown) => {
         throw failed('flushing', cause);
       });
-      if (isDevice) await run('blockdev', ['--flushbufs', path], { timeout: FORGETTING });
     },
     close,
     [Symbol.asyncDispose]: close,

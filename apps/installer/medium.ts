@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readAhead } from '../../build/disk/overlap.ts';
 import { readMounts } from '../host/mounts.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 import { readAttribute, readNames, readText } from '../host/read.ts';
@@ -95,30 +96,30 @@ export async function* readImage(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   await using file = await open(device, 'r');
-  for (let done = 0; done < bytes; ) {
-    signal.throwIfAborted();
-    const wanted = Math.min(PIECE, bytes - done);
-    const { buffer, bytesRead } = await readPiece(wanted, done);
-    if (bytesRead === 0) {
-      throw new InstallError({
-        what: `the medium ends after ${done} of ${bytes} bytes`,
-        where: device,
-      });
-    }
-    done += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
+  yield* readAhead(readPiece, { offset: 0, bytes, pieceBytes: PIECE, signal });
 
-  async function readPiece(length: number, position: number) {
-    try {
-      return await file.read(Buffer.alloc(length), 0, length, position);
-    } catch (cause) {
-      throw new InstallError({
-        what: `the medium cannot be read at byte ${position}`,
-        where: device,
-        fix: 'Write it anew, or use another one.',
-        cause,
-      });
+  async function readPiece(offset: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    for (let done = 0; done < length; ) {
+      const position = offset + done;
+      const { bytesRead } = await file
+        .read(buffer, done, length - done, position)
+        .catch((cause: unknown) => {
+          throw new InstallError({
+            what: `the medium cannot be read at byte ${position}`,
+            where: device,
+            fix: 'Write it anew, or use another one.',
+            cause,
+          });
+        });
+      if (bytesRead === 0) {
+        throw new InstallError({
+          what: `the medium ends after ${position} of ${bytes} bytes`,
+          where: device,
+        });
+      }
+      done += bytesRead;
     }
+    return buffer;
   }
 }

@@ -108,31 +108,34 @@ export const SIGNATURES: readonly Signature[] = [
 /** The table of partitions in a master boot record, and how it ends. */
 const MBR = { entries: 446, end: 510 };
 
-/** A part of a disk of which something is read, kept so that neighbours are read once. */
-interface Reader {
-  read(offset: number, length: number): Promise<Buffer>;
-}
-
 /** Bytes that are read together. */
 const BLOCK = 64 * KIB;
 
-/** Reads a disk in large blocks, and keeps those that were read. */
-function cached(device: BlockDevice): Reader {
-  const blocks = new Map<number, Promise<Buffer>>();
-  const block = (number: number) => {
+/**
+ * Reads what is needed of a disk in large blocks, each once, several at a time.
+ * @returns gives the bytes of a place, which must be one of those that were asked for
+ */
+async function readPlaces(
+  device: BlockDevice,
+  places: readonly { offset: number; length: number }[],
+): Promise<(offset: number, length: number) => Buffer> {
+  const numbers = new Set<number>();
+  for (const { offset, length } of places) {
+    const last = Math.floor((offset + length - 1) / BLOCK);
+    for (let number = Math.floor(offset / BLOCK); number <= last; number += 1) numbers.add(number);
+  }
+  const blocks = new Map<number, Buffer>();
+  const read = async (number: number) => {
     const start = number * BLOCK;
-    const known = blocks.get(number) ?? device.read(start, Math.min(BLOCK, device.bytes - start));
-    blocks.set(number, known);
-    return known;
+    blocks.set(number, await device.read(start, Math.min(BLOCK, device.bytes - start)));
   };
-  return {
-    async read(offset, length) {
-      const [first, last] = [Math.floor(offset / BLOCK), Math.floor((offset + length - 1) / BLOCK)];
-      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-      const parts = await Promise.all(numbers.map(block));
-      const start = offset - first * BLOCK;
-      return Buffer.concat(parts).subarray(start, start + length);
-    },
+  await Promise.all([...numbers].sort((one, other) => one - other).map(read));
+  const block = (number: number) => blocks.get(number) ?? Buffer.alloc(0);
+  return (offset, length) => {
+    const number = Math.floor(offset / BLOCK);
+    const start = offset - number * BLOCK;
+    if (start + length <= BLOCK) return block(number).subarray(start, start + length);
+    return Buffer.concat([block(number), block(number + 1)]).subarray(start, start + length);
   };
 }
 
@@ -157,20 +160,19 @@ export async function findSignatures(
   device: BlockDevice,
   regions: readonly Region[],
 ): Promise<Finding[]> {
-  const reader = cached(device);
   const all = [{ offset: 0, bytes: device.bytes }, ...regions].filter(({ offset, bytes }) =>
     isInside(device, { offset, bytes }),
   );
+  const places = all.flatMap((region) => placesIn(region, device.sectorSize));
+  const bytesAt = await readPlaces(device, [{ offset: 0, length: 512 }, ...places]);
   const found = new Map<string, Finding>();
-  for (const region of all) {
-    for (const { name, marks, offset, length } of placesIn(region, device.sectorSize)) {
-      const bytes = await reader.read(offset, length);
-      if (marks.some((mark) => bytes.subarray(0, mark.length).equals(mark))) {
-        found.set(`${name} ${offset}`, { name, offset });
-      }
+  for (const { name, marks, offset, length } of places) {
+    const bytes = bytesAt(offset, length);
+    if (marks.some((mark) => mark.compare(bytes, 0, mark.length) === 0)) {
+      found.set(`${name} ${offset}`, { name, offset });
     }
   }
-  const record = await reader.read(0, 512);
+  const record = bytesAt(0, 512);
   const isProtective = [...found.values()].some(({ name }) => name === 'GPT');
   if (hasPartitions(record) && !isProtective) found.set('MBR 0', { name: 'MBR', offset: 0 });
   return [...found.values()].sort((one, other) => one.offset - other.offset);

@@ -1,4 +1,5 @@
 import type { BlockDevice } from '../../build/disk/block-device.ts';
+import { readAhead, WritesBehind } from '../../build/disk/overlap.ts';
 import { InstallError } from './error.ts';
 import type { Region } from './facts.ts';
 import { findSignatures, wipeRegions } from './signatures.ts';
@@ -41,19 +42,32 @@ export async function zero(
   signal: AbortSignal,
 ): Promise<void> {
   const zeros = Buffer.alloc(PIECE);
+  await using writes = new WritesBehind();
   for (const { offset, length } of pieces(regions)) {
     signal.throwIfAborted();
-    await device.write(offset, zeros.subarray(0, length));
+    await writes.add(device.write(offset, zeros.subarray(0, length)));
   }
+  await writes.done();
   await device.flush();
-  for (const { offset, length } of pieces(regions)) {
-    signal.throwIfAborted();
-    const bytes = await device.read(offset, length);
-    if (bytes.length === length && bytes.equals(zeros.subarray(0, length))) continue;
-    throw new InstallError({
-      what: `the disk does not keep what is written to it, near byte ${offset}`,
-      fix: 'It is failing, or is smaller than it says: use another one.',
-    });
+  for (const region of regions) await expectZeros(device, region, signal);
+}
+
+async function expectZeros(
+  device: BlockDevice,
+  { offset, bytes }: Region,
+  signal: AbortSignal,
+): Promise<void> {
+  const zeros = Buffer.alloc(PIECE);
+  const read = (at: number, length: number) => device.read(at, length);
+  let at = offset;
+  for await (const piece of readAhead(read, { offset, bytes, pieceBytes: PIECE, signal })) {
+    if (!piece.equals(zeros.subarray(0, piece.length))) {
+      throw new InstallError({
+        what: `the disk does not keep what is written to it, near byte ${at}`,
+        fix: 'It is failing, or is smaller than it says: use another one.',
+      });
+    }
+    at += piece.length;
   }
 }
 

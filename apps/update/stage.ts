@@ -3,6 +3,7 @@ import type { BlockDevice } from '../../build/disk/block-device.ts';
 import type { BootState } from '../../build/disk/boot-state.ts';
 import { readBootState, writeBootState } from '../../build/disk/boot-state.ts';
 import type { Slot } from '../../build/disk/layout.ts';
+import { inSectors, readAhead, WritesBehind } from '../../build/disk/overlap.ts';
 import {
   clearTrailer,
   readTrailer,
@@ -17,8 +18,8 @@ import { download } from './download.ts';
 import { HEAD_BYTES, readNote, waitingPlace, writeNote } from './progress-note.ts';
 import type { Source } from './source.ts';
 
-/** Bytes that are written or read at a time. */
-const PIECE = 4 * 1024 * 1024;
+/** Bytes that are written at a time, and that are read at a time. */
+const [PIECE, READ] = [4 * 1024 * 1024, 1024 * 1024];
 /** Bytes from one flush to the next: what a power cut costs at most. */
 const FLUSH_EVERY = 64 * 1024 * 1024;
 /** A download may take as much more than the image, for what comes twice: a quarter, and 16 MiB. */
@@ -183,13 +184,15 @@ async function write(staging: Staging, from: number): Promise<void> {
     budget: staging.budget ?? image.bytes + Math.ceil(image.bytes / SPARE_SHARE) + SPARE,
     ...{ clock, signal, onFailure },
   });
+  await using writes = new WritesBehind();
   let done = start;
   let flushed = start;
-  for await (const block of inBlocks(pieces, pieceBytes, slot.sectorSize)) {
-    await writeBlock(slot, done, block);
+  for await (const block of inSectors(pieces, { least: pieceBytes, sectorSize: slot.sectorSize })) {
+    await writes.add(writeBlock(slot, done, block));
     done = Math.min(done + block.length, image.bytes);
     onProgress?.(done);
     if (done - flushed < flushEvery && done < image.bytes) continue;
+    await writes.done();
     await slot.flush();
     await writeNote(slot, { sha256: image.sha256, done });
     flushed = done;
@@ -198,35 +201,11 @@ async function write(staging: Staging, from: number): Promise<void> {
 }
 
 /** Writes a part of an image: what is of its head to where that waits. */
-async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise<void> {
+async function writeBlock(slot: BlockDevice, at: number, block: Uint8Array): Promise<void> {
   const head = block.subarray(0, Math.max(0, HEAD_BYTES - at));
   const rest = block.subarray(head.length);
   if (head.length > 0) await slot.write(waitingPlace(slot) + at, head);
   if (rest.length > 0) await slot.write(at + head.length, rest);
-}
-
-/** Pieces as blocks of whole sectors, the last one filled up with zeros. */
-async function* inBlocks(
-  pieces: AsyncIterable<Uint8Array>,
-  least: number,
-  sectorSize: number,
-): AsyncGenerator<Buffer> {
-  let held: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of pieces) {
-    held.push(piece);
-    length += piece.length;
-    if (length < least) continue;
-    const all = Buffer.concat(held);
-    const whole = all.length - (all.length % sectorSize);
-    yield all.subarray(0, whole);
-    held = [all.subarray(whole)];
-    length = all.length - whole;
-  }
-  if (length === 0) return;
-  const rest = Buffer.alloc(Math.ceil(length / sectorSize) * sectorSize);
-  Buffer.concat(held).copy(rest);
-  yield rest;
 }
 
 /** SHA-256 of the image in a slot whose head waits, hex. @throws ExplainedError; the signal's reason */
@@ -234,11 +213,15 @@ async function hashOf(slot: BlockDevice, bytes: number, signal: AbortSignal): Pr
   const hash = createHash('sha256');
   const head = await slot.read(waitingPlace(slot), HEAD_BYTES);
   hash.update(head.subarray(0, bytes));
-  for (let at = HEAD_BYTES; at < bytes; at += PIECE) {
-    signal.throwIfAborted();
-    const wanted = Math.min(PIECE, bytes - at);
-    const read = await slot.read(at, Math.ceil(wanted / slot.sectorSize) * slot.sectorSize);
-    hash.update(read.subarray(0, wanted));
+  const rest = {
+    offset: HEAD_BYTES,
+    bytes: Math.ceil(bytes / slot.sectorSize) * slot.sectorSize - HEAD_BYTES,
+  };
+  const read = (offset: number, length: number) => slot.read(offset, length);
+  let done = HEAD_BYTES;
+  for await (const piece of readAhead(read, { ...rest, pieceBytes: READ, signal })) {
+    hash.update(piece.subarray(0, bytes - done));
+    done += piece.length;
   }
   return hash.digest('hex');
 }

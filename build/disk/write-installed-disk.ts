@@ -6,6 +6,7 @@ import { ENVIRONMENT_PATH, encodeBootState } from './boot-state.ts';
 import { formatFat32 } from './fat32.ts';
 import { BOOT_CODE_BYTES, encodeGpt, type Piece, readEntriesPlace } from './gpt.ts';
 import { type DiskLayout, type LaidPartition, partitionOf } from './layout.ts';
+import { inSectors, readAhead, WritesBehind } from './overlap.ts';
 import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts';
 
 /** Bytes that are written at once, and read back at once. */
@@ -35,7 +36,10 @@ export interface InstalledDiskRequest {
   };
   /** Time stamp of the files on the EFI partition, seconds since 1970. */
   epoch: number;
-  /** Called for configuration and data, after the table is written: makes their file systems, or keeps those there are. */
+  /**
+   * Called for configuration and data, after the table is written and while the image is: makes their file systems, or
+   * keeps those there are.
+   */
   makeFileSystem(partition: LaidPartition): Promise<void>;
   onProgress?: ((progress: InstallProgress) => void) | undefined;
   /** Called when the table was written and before file systems are made: makes the kernel read it. */
@@ -69,14 +73,16 @@ export async function writeInstalledDisk(
   await clearTrailer(part('b'));
   await writeGpt(device, layout);
   await request.onTable?.();
-  for (const partition of layout.partitions) {
-    if (partition.role !== 'configuration' && partition.role !== 'data') continue;
-    signal?.throwIfAborted();
-    say('file-systems');
-    await request.makeFileSystem(partition);
-  }
   const slot = part('a');
-  await writeImage(slot, request, (done) => say('image', done, trailer.imageBytes));
+  say('file-systems');
+  await together(signal, [
+    (ending) => makeFileSystems(request, ending),
+    (ending) =>
+      writeImage(slot, { ...request, signal: ending }, (done) =>
+        say('image', done, trailer.imageBytes),
+      ),
+  ]);
+  await slot.flush();
   await verifyImage(slot, { trailer, signal }, (done) => say('verify', done, trailer.imageBytes));
   await writeTrailer(slot, trailer);
   signal?.throwIfAborted();
@@ -128,50 +134,69 @@ async function reads(device: BlockDevice, { offset, bytes }: Piece): Promise<boo
   return bytes.equals(await device.read(offset, bytes.length));
 }
 
+/**
+ * Does several things at the same time.
+ * @param works get a signal that ends them when another one has failed
+ * @throws what failed first, when all have ended
+ */
+async function together(
+  signal: AbortSignal | undefined,
+  works: readonly ((ending: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failed = new AbortController();
+  const ending = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])]);
+  const settled = works.map((work) => work(ending).catch((error) => failed.abort(error)));
+  await Promise.all(settled);
+  failed.signal.throwIfAborted();
+}
+
+async function makeFileSystems(
+  { layout, makeFileSystem }: Pick<InstalledDiskRequest, 'layout' | 'makeFileSystem'>,
+  ending: AbortSignal,
+): Promise<void> {
+  for (const partition of layout.partitions) {
+    if (partition.role !== 'configuration' && partition.role !== 'data') continue;
+    ending.throwIfAborted();
+    await makeFileSystem(partition);
+  }
+}
+
 async function writeImage(
   slot: BlockDevice,
-  { image, trailer, signal }: InstalledDiskRequest,
+  { image, trailer, signal }: Pick<InstalledDiskRequest, 'image' | 'trailer' | 'signal'>,
   onBytes: (done: number) => void,
 ): Promise<void> {
+  await using writes = new WritesBehind();
+  const announced = expectAnnounced(image, trailer, signal);
+  let at = 0;
+  for await (const block of inSectors(announced, { least: CHUNK, sectorSize: slot.sectorSize })) {
+    await writes.add(slot.write(at, block));
+    at += block.length;
+    onBytes(Math.min(at, trailer.imageBytes));
+  }
+  await writes.done();
+}
+
+/** Passes an image on. @throws ExplainedError, at its end or before more than there should be, if it is another one */
+async function* expectAnnounced(
+  image: AsyncIterable<Uint8Array>,
+  { imageBytes, sha256 }: SlotTrailer,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
-  let [at, taken] = [0, 0];
-  let waiting: Uint8Array[] = [];
-  let waits = 0;
-  const store = async (last: boolean) => {
-    const bytes = Buffer.concat(waiting);
-    const most = last ? Math.ceil(bytes.length / slot.sectorSize) * slot.sectorSize : CHUNK;
-    for (let from = 0; from < bytes.length; from += most) {
-      const rest = bytes.subarray(from, from + most);
-      if (rest.length < most && !last) {
-        waiting = [rest];
-        waits = rest.length;
-        return;
-      }
-      const sectors = rest.length === most ? rest : Buffer.concat([rest], most);
-      await slot.write(at, sectors);
-      at += sectors.length;
-      onBytes(Math.min(at, trailer.imageBytes));
-    }
-    waiting = [];
-    waits = 0;
-  };
+  let taken = 0;
   for await (const piece of image) {
     signal?.throwIfAborted();
     taken += piece.length;
-    if (taken > trailer.imageBytes) break;
+    if (taken > imageBytes) break;
+    yield piece;
     hash.update(piece);
-    waiting.push(piece);
-    waits += piece.length;
-    if (waits >= CHUNK) await store(false);
   }
-  if (taken !== trailer.imageBytes || hash.digest('hex') !== trailer.sha256) {
-    throw new ExplainedError({
-      what: 'the image is not the one that was announced',
-      fix: 'The medium or the transfer is damaged: check its SHA-256, and start again.',
-    });
-  }
-  await store(true);
-  await slot.flush();
+  if (taken === imageBytes && hash.digest('hex') === sha256) return;
+  throw new ExplainedError({
+    what: 'the image is not the one that was announced',
+    fix: 'The medium or the transfer is damaged: check its SHA-256, and start again.',
+  });
 }
 
 /**
@@ -184,12 +209,14 @@ export async function verifyImage(
   onBytes?: (done: number) => void,
 ): Promise<void> {
   const hash = createHash('sha256');
-  for (let at = 0; at < trailer.imageBytes; at += CHUNK) {
-    signal?.throwIfAborted();
-    const wanted = Math.min(CHUNK, trailer.imageBytes - at);
-    const whole = Math.ceil(wanted / slot.sectorSize) * slot.sectorSize;
-    hash.update((await slot.read(at, whole)).subarray(0, wanted));
-    onBytes?.(at + wanted);
+  const bytes = Math.ceil(trailer.imageBytes / slot.sectorSize) * slot.sectorSize;
+  const read = (offset: number, length: number) => slot.read(offset, length);
+  let done = 0;
+  for await (const piece of readAhead(read, { offset: 0, bytes, pieceBytes: CHUNK, signal })) {
+    const wanted = piece.subarray(0, trailer.imageBytes - done);
+    hash.update(wanted);
+    done += wanted.length;
+    onBytes?.(done);
   }
   if (hash.digest('hex') === trailer.sha256) return;
   throw new ExplainedError({

@@ -8,12 +8,12 @@ import { measureBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
 import { measureCommands } from './commands.ts';
 import { measureDatabase } from './database.ts';
+import { measureDisks } from './disks.ts';
 import { measureFleet } from './fleet.ts';
 import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
-import { measureUpdate } from './update.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** Label of the disk on which QvDC keeps its databases. */
@@ -48,7 +48,7 @@ for (const { image, file } of images) {
   if (dataLabel !== undefined) figures.push(await measureMemory(image, file, dataLabel));
 }
 for (const { file } of images.filter(({ image }) => image === 'quantix-os')) {
-  figures.push(...(await measureIdle(file)), ...(await measureUpdate(file, RUNS)));
+  figures.push(...(await measureIdle(file)), ...(await measureDisks(file, RUNS)));
 }
 const rows = figures.map((figure) => {
   const { what, value, limit, unit, note = '' } = figure;

@@ -1,23 +1,23 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { readLayout } from '../../build/disk/read-layout.ts';
 import { DISK_BYTES, install } from '../unit/disk/installed.ts';
+import { type LoopDisk, loopDisk } from './world/loop-disk.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'quantix-loop-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A loop device on a sparse file. */
-function loop(sectorSize: number): Disposable & { path: string; file: string } {
-  const file = join(folder, `disk${sectorSize}`);
-  writeFileSync(file, '');
-  truncateSync(file, DISK_BYTES);
-  const args = ['--find', '--show', '--sector-size', String(sectorSize), file];
-  const path = execFileSync('losetup', args, { encoding: 'utf8' }).trim();
-  return { path, file, [Symbol.dispose]: () => execFileSync('losetup', ['-d', path]) };
+function loop(sectorSize: number): LoopDisk {
+  // The tests of a file run at the same time.
+  return loopDisk(join(mkdtempSync(join(folder, 'disk-')), 'disk'), {
+    bytes: DISK_BYTES,
+    sectorSize,
+  });
 }
 
 test.each([512, 4096])(
@@ -33,11 +33,35 @@ test.each([512, 4096])(
   },
 );
 
-test('what is read after a flush comes from the medium, not from memory', async () => {
+test.each([512, 4096])(
+  'a range of any length is written and read, several at a time, on sectors of %i bytes',
+  async (sectorSize) => {
+    using disk = loop(sectorSize);
+    await using device = await openBlockDevice(disk.path, { write: true });
+    const [small, large] = [randomBytes(sectorSize), randomBytes(9 * 1024 ** 2 + sectorSize)];
+    await Promise.all([
+      device.write(3 * sectorSize, small),
+      device.write(1024 ** 2 + sectorSize, large),
+      device.write(DISK_BYTES - sectorSize, small),
+    ]);
+    const read = await Promise.all([
+      device.read(3 * sectorSize, small.length),
+      device.read(1024 ** 2 + sectorSize, large.length),
+      device.read(DISK_BYTES - sectorSize, small.length),
+    ]);
+    expect([small, large, small].map((bytes, index) => read[index]?.equals(bytes))).toEqual([
+      ...[true, true, true],
+    ]);
+    await expect(device.read(DISK_BYTES, sectorSize)).rejects.toThrow(/not whole sectors/);
+  },
+);
+
+test('what is read comes from the medium, not from memory', async () => {
   using disk = loop(512);
   await using device = await openBlockDevice(disk.path, { write: true });
   await device.write(0, Buffer.alloc(4096, 'x'));
   await device.flush();
+  expect((await device.read(0, 512)).toString()).toBe('x'.repeat(512));
   // Behind the kernel's back, as a disk that does not keep what it was given.
   const bytes = readFileSync(disk.file).subarray(0, 4096).fill('y');
   execFileSync('dd', [`of=${disk.file}`, 'conv=notrunc,fsync', 'status=none'], { input: bytes });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { sliceDevice } from '../../../build/disk/block-device.ts';
 import { readBootState, writeBootState } from '../../../build/disk/boot-state.ts';
@@ -5,7 +6,8 @@ import { readGpt } from '../../../build/disk/gpt.ts';
 import { partitionOf } from '../../../build/disk/layout.ts';
 import { readLayout } from '../../../build/disk/read-layout.ts';
 import { clearTrailer, readTrailer } from '../../../build/disk/slot-trailer.ts';
-import { DISK_BYTES, IMAGE, install, TRAILER } from './installed.ts';
+import { writeInstalledDisk } from '../../../build/disk/write-installed-disk.ts';
+import { DISK_BYTES, IMAGE, install, installRequest, smallLayout, TRAILER } from './installed.ts';
 import { MemoryDevice } from './memory-device.ts';
 
 test.each([512, 4096])(
@@ -31,3 +33,29 @@ test.each([512, 4096])(
     expect(await readTrailer(part('a'))).toBeUndefined();
   },
 );
+
+test('file systems are made while the image is written, and one that cannot be made ends that', async () => {
+  const device = new MemoryDevice(DISK_BYTES, 512);
+  const layout = smallLayout(device);
+  let given = 0;
+  let isWritten = (): void => undefined;
+  const written = new Promise<void>((resolve) => {
+    isWritten = resolve;
+  });
+  async function* image() {
+    for (; given < IMAGE.length; given += 100) {
+      yield IMAGE.subarray(given, given + 100);
+      if (given > IMAGE.length / 2) isWritten();
+      await setImmediate();
+    }
+  }
+  const request = installRequest(layout, { makeFileSystem: () => written });
+  await writeInstalledDisk(device, { ...request, image: image() });
+  given = 0;
+  const failing = {
+    ...installRequest(layout, { makeFileSystem: () => Promise.reject(new Error('mkfs failed')) }),
+    image: image(),
+  };
+  await expect(writeInstalledDisk(device, failing)).rejects.toThrow('mkfs failed');
+  expect(given).toBeLessThan(IMAGE.length);
+});

@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+
+export interface LoopDisk extends Disposable {
+  path: string;
+  /** Its file, which takes what is written only. */
+  file: string;
+}
+
+/**
+ * A disk of the kernel's with nothing on it, until it is disposed of. Root only.
+ * @param file to make
+ * @param direct whether what is read and written goes past the kernel's memory of the file
+ */
+export function loopDisk(
+  file: string,
+  { bytes, sectorSize, direct = false }: { bytes: number; sectorSize: number; direct?: boolean },
+): LoopDisk {
+  writeFileSync(file, '');
+  truncateSync(file, bytes);
+  const shape = ['--sector-size', String(sectorSize), ...(direct ? ['--direct-io=on'] : [])];
+  const path = losetup('--find', '--show', ...shape, file).trim();
+  return {
+    path,
+    file,
+    [Symbol.dispose]: () => {
+      losetup('--detach', path);
+      rmSync(file);
+    },
+  };
+}
+
+function losetup(...args: string[]): string {
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  return execFileSync('losetup', args, { encoding: 'utf8', env });
+}
