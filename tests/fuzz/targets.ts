@@ -44,6 +44,7 @@ import { program } from './program-target.ts';
 import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
 import { signedRelease } from './release-target.ts';
+import { remoteCache } from './remote-cache-target.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
 import { definition, journal, qcow2, spec } from './task-targets.ts';
@@ -221,6 +222,6 @@ export const TARGETS: readonly Target[] = [
   update,
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
   ...[gpt, fat32, bootState, slotTrailer],
-  program,
+  ...[program, remoteCache],
   ...[advisories, reviews],
 ];

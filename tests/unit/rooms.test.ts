@@ -24,6 +24,7 @@ const ROOMS = [
   'build/profile',
   'build/contract',
   'build/cache',
+  'build/remote-cache',
   'build/base',
   'build/lock',
   'build/host',

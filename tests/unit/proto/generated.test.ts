@@ -3,24 +3,31 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../folder.ts';
 
-const PROTO = 'apps/proto';
+/** Folders with definitions: of the programs, and of the builder. */
+const FOLDERS = ['apps/proto', 'build/remote-cache/proto'];
 
 /** Runs buf of the npm package, as `npm run generate` does. */
 function buf(...args: string[]) {
   return execa('buf', args, { preferLocal: true });
 }
 
-test('the generated code is what buf makes of the definitions', async () => {
-  const output = await temporaryFolder();
-  await buf('generate', PROTO, '--template', `${PROTO}/buf.gen.yaml`, '--output', output);
-  const made = await contents(`${output}/gen`);
-  expect(made.size).toBeGreaterThan(0);
-  expect(await contents(`${PROTO}/gen`)).toEqual(made);
-});
+test.each(FOLDERS)(
+  'the generated code in %s is what buf makes of the definitions',
+  async (folder) => {
+    const output = await temporaryFolder();
+    await buf('generate', folder, '--template', `${folder}/buf.gen.yaml`, '--output', output);
+    const made = await contents(`${output}/gen`);
+    expect(made.size).toBeGreaterThan(0);
+    expect(await contents(`${folder}/gen`)).toEqual(made);
+  },
+);
 
-test('the definitions pass buf’s standard rules, and each field has a comment', async () => {
-  await buf('lint', PROTO);
-});
+test.each(FOLDERS)(
+  'the definitions in %s pass buf’s standard rules, and each field has a comment',
+  async (folder) => {
+    await buf('lint', folder);
+  },
+);
 
 async function contents(folder: string): Promise<Map<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
