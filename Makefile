@@ -13,6 +13,7 @@ RELEASE_KEY ?=
 CHANNEL ?=
 FIRMWARE ?= uefi
 CHART   ?=
+REMOTE_CACHE ?=
 DOCKER  ?=
 DOCKER_BASE ?=
 DOCKER_BUILD_FLAGS ?=
@@ -27,6 +28,7 @@ IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
 IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release) $(addprefix --release-keys ,$(RELEASE_KEYS))
+STEPS := $(BUILD) $(if $(filter no,$(REMOTE_CACHE)),--no-remote-cache)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
 .PHONY: help iso release-tree lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
@@ -34,11 +36,11 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi CHART=file.svg'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi CHART=file.svg REMOTE_CACHE=no'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
-	@$(BUILDER) iso $(BUILD)
+	@$(BUILDER) iso $(STEPS)
 
 release-tree: node_modules/.ready ## Publish the ISOs of dist/ as signed updates in dist/updates, for any web server
 	@$(BUILDER) release-tree --key $(or $(RELEASE_KEY),$(error RELEASE_KEY=file is needed: qx-build key new makes one)) \
@@ -48,10 +50,10 @@ lock: node_modules/.ready ## Resolve packages anew and write profiles/*.lock.jso
 	@$(BUILDER) lock $(IMAGES)
 
 rootfs: node_modules/.ready ## Write the root filesystems as tar into dist/, to look into
-	@$(BUILDER) rootfs $(BUILD)
+	@$(BUILDER) rootfs $(STEPS)
 
 explain: node_modules/.ready ## Say what changed since the last build, and what runs because of it
-	@$(BUILDER) explain $(BUILD)
+	@$(BUILDER) explain $(STEPS)
 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE) $(addprefix --boot-chart ,$(CHART))

@@ -1,6 +1,7 @@
 import { explainImage } from '../build/image/explain.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { readRecord } from '../build/image/record.ts';
+import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import { StepCache } from '../build/step/cache.ts';
 import type { InputChange } from '../build/step/step.ts';
 import type { Output } from './ui/events.ts';
@@ -8,22 +9,28 @@ import type { Output } from './ui/events.ts';
 /** Changes shown of one step; the rest is counted. */
 const MOST_SHOWN = 20;
 
-/** Says of each step of an image whether it would run, and because of which inputs. */
+/**
+ * Says of each step of an image whether it would run, and because of which inputs, or who made its result.
+ * @param remote is asked for what is not here
+ */
 export async function explainBuild(
   name: string,
   options: ImageOptions,
   output: Output,
+  remote?: RemoteCache | 'forbidden',
 ): Promise<void> {
   const image = await prepareImage(name, { ...options, withoutTools: true });
   const last = readRecord(options.cache, image.file);
-  const cache = new StepCache(options.cache.steps);
-  for (const { step, runs, changes, lost } of await explainImage(image, last, cache)) {
+  const cache = new StepCache(options.cache.steps, remote);
+  const explained = await explainImage(image, last, cache, remote);
+  for (const { step, runs, origin, comes, changes, lost } of explained) {
     const reasons =
       last === undefined ? ['it was never built here'] : [...changes.map(describe), lost ?? []];
     const because = runs ? reasons.flat() : [];
-    output.emit({ event: 'explain', image: name, step, runs, because });
+    output.emit({ event: 'explain', image: name, step, runs, origin, because });
     if (output.json) continue;
-    output.say(`${name} ${step}: ${runs ? 'runs' : 'stays'}`);
+    const what = runs ? 'runs' : comes ? 'comes from the remote cache' : 'stays';
+    output.say(`${name} ${step}: ${what}${origin === undefined ? '' : `, made by ${origin}`}`);
     for (const line of because.slice(0, MOST_SHOWN)) output.say(`  ${line}`);
     if (because.length > MOST_SHOWN) output.say(`  and ${because.length - MOST_SHOWN} more`);
   }

@@ -5,6 +5,7 @@ import type { PackageScript } from '../build/contract/scripts.ts';
 import type { ImageWork } from '../build/image/facts.ts';
 import type { IsoResult } from '../build/image/iso.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
+import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import type { SeaWork } from '../build/sea/make.ts';
 import { type CheckedResult, StepCache } from '../build/step/cache.ts';
 import type { RunnableStep, Step } from '../build/step/step.ts';
@@ -22,14 +23,17 @@ export class ImageBuild {
   /** Its lock moves if the mirror no longer has a package. */
   image: PreparedImage;
   readonly steps: StepCache;
+  readonly #remote: RemoteCache | undefined;
   readonly #results = new Map<string, CheckedResult>();
   #iso: IsoResult | undefined;
   readonly #packages = new Map<string, readonly Entry[]>();
   #scripts: readonly PackageScript[] = [];
 
-  constructor(image: PreparedImage) {
+  /** @param remote results and packages of others; whether they are `forbidden`, or only not to be had, matters */
+  constructor(image: PreparedImage, remote?: RemoteCache | 'forbidden') {
     this.image = image;
-    this.steps = new StepCache(image.lockRequest.cache.steps);
+    this.steps = new StepCache(image.lockRequest.cache.steps, remote);
+    this.#remote = remote === 'forbidden' ? undefined : remote;
   }
 
   /**
@@ -37,7 +41,11 @@ export class ImageBuild {
    * @throws BuildError if it is to be a release and nobody reviewed a script of a package
    */
   async fetch(report: StageReport): Promise<StageOutcome> {
-    const { image, entries, scripts, downloaded } = await fetchPackages(this.image, report);
+    const { image, entries, scripts, downloaded } = await fetchPackages(
+      this.image,
+      report,
+      this.#remote,
+    );
     this.image = image;
     this.#scripts = scripts;
     tellUnreviewed(scripts, image.facts, report.say);
@@ -53,9 +61,15 @@ export class ImageBuild {
       step,
       (directory) => step.make(directory, work),
       check === undefined ? undefined : (directory) => check(directory, work),
+      work.signal,
     );
     this.#results.set(step.key, result);
     return result;
+  }
+
+  /** Whether something of the image was made by others. */
+  get isOfOthers(): boolean {
+    return [...this.#results.values()].some(({ origin }) => origin !== undefined);
   }
 
   /** What a step's maker is handed besides its inputs. */

@@ -7,6 +7,7 @@ import type { ImageFacts } from '../build/image/facts.ts';
 import { sweepOutputFolder } from '../build/image/output-folder.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
+import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import { ImageBuild } from './image-build.ts';
 import { type Built, describeBuild } from './summary.ts';
 import type { Output } from './ui/events.ts';
@@ -14,9 +15,14 @@ import { Stages } from './ui/stage.ts';
 
 /**
  * Builds one image: the whole way from a lock to a checked ISO, one task an arrow.
+ * @param remote results and packages of others, if there are any to be had; `forbidden` if none may be in it
  * @returns what was built, for the summary
  */
-export async function buildIso(prepared: PreparedImage, output: Output): Promise<Built> {
+export async function buildIso(
+  prepared: PreparedImage,
+  output: Output,
+  remote?: RemoteCache | 'forbidden',
+): Promise<Built> {
   const { lockRequest, facts } = prepared;
   const limit = cacheLimit();
   // What the build would enter itself into at its end has to be right before it begins.
@@ -25,7 +31,7 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
   const { name } = facts.profile;
   const stages = new Stages({ image: name, output, signal: lockRequest.signal });
   const { signal, times } = stages;
-  const build = new ImageBuild({ ...prepared, lockRequest: { ...lockRequest, signal } });
+  const build = new ImageBuild({ ...prepared, lockRequest: { ...lockRequest, signal } }, remote);
   const task = stages.stage.bind(stages);
 
   const packages = task('packages', 'Packages: fetch, verify, open', (report) =>
@@ -62,7 +68,8 @@ export async function buildIso(prepared: PreparedImage, output: Output): Promise
   const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
     const { plan, file } = build.image;
     await describeBuild(build, times);
-    await writeRecord(lockRequest.cache, file, { plan, sha256: build.iso.sha256 });
+    const { iso, isOfOthers } = build;
+    await writeRecord(lockRequest.cache, file, { plan, sha256: iso.sha256, isOfOthers });
     await build.steps.sweep();
     await pruneCache(lockRequest.cache, { limit, since: performance.timeOrigin });
     return {};

@@ -9,6 +9,7 @@ import { BuildError, must } from '../build/error.ts';
 import { listPackages } from '../build/image/facts.ts';
 import { type PreparedImage, withLock } from '../build/image/prepare.ts';
 import { type LockRequest, lockWithout, resolveRequest } from '../build/lock/current.ts';
+import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
@@ -26,10 +27,14 @@ export interface FetchedPackages {
   downloaded: number;
 }
 
-/** Sees to it that all packages of an image are in the cache, verified and opened. */
+/**
+ * Sees to it that all packages of an image are in the cache, verified and opened.
+ * @param remote is asked before the mirrors, and gets what it lacks
+ */
 export async function fetchPackages(
   image: PreparedImage,
   report: StageReport,
+  remote?: RemoteCache,
 ): Promise<FetchedPackages> {
   const { cache, signal } = image.lockRequest;
   const store = new BlobStore(cache, report.say);
@@ -42,16 +47,18 @@ export async function fetchPackages(
       const files = await requireCached(items, store);
       return { image, ...(await openAll(image, files)), downloaded: 0 };
     }
+    await remote?.fetchPackages(items, store, signal);
     const { files, fetched } = await fetchAll(items, {
       store,
       signal,
       findRoute,
       onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
     });
+    remote?.offerPackages(items, store);
     return { image, ...(await openAll(image, files)), downloaded: fetched };
   } catch (error) {
     if (!(error instanceof PackageGone)) throw error;
-    return fetchPackages(await withoutGone(image, error, report), report);
+    return fetchPackages(await withoutGone(image, error, report), report, remote);
   }
 }
 

@@ -8,6 +8,7 @@ import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { assembleRootfs, auditOptions, readRootfs } from '../build/image/rootfs.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
+import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import { tarStream } from '../build/tree/tar-stream.ts';
 import { ImageBuild } from './image-build.ts';
@@ -18,9 +19,13 @@ import { formatBytes } from './ui/format.ts';
  * Writes the root filesystem of an image as a tar beside where its ISO goes.
  * @throws BuildError if the audit finds something; every finding is told
  */
-export async function writeRootfs(prepared: PreparedImage, output: Output): Promise<void> {
+export async function writeRootfs(
+  prepared: PreparedImage,
+  output: Output,
+  remote?: RemoteCache | 'forbidden',
+): Promise<void> {
   const report = { say: output.say, progress: () => {} };
-  const build = new ImageBuild(prepared);
+  const build = new ImageBuild(prepared, remote);
   await build.fetch(report);
   const { image } = build;
   const { facts, plan } = image;

@@ -11,7 +11,7 @@ import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
-import type { StageTime } from './ui/stage.ts';
+import { cameFrom, type StageTime } from './ui/stage.ts';
 
 /** An image that is there, built now or before. */
 export interface Built {
@@ -93,12 +93,7 @@ export function summarize(built: readonly Built[]): string {
     sha256,
   ]);
   const steps = built.flatMap(({ image, times }) =>
-    times.map(({ step, seconds, cached }) => [
-      image,
-      step,
-      formatSeconds(seconds),
-      cached ? 'from the cache' : '',
-    ]),
+    times.map((time) => [image, time.step, formatSeconds(time.seconds), cameFrom(time)]),
   );
   const tables = [formatTable([['File', 'Size', 'SHA-256'], ...files])];
   if (steps.length > 0) tables.push(formatTable([['Image', 'Step', 'Time', ''], ...steps]));

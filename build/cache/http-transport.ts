@@ -1,12 +1,17 @@
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { pipeline } from 'node:stream/promises';
+import { createZstdDecompress } from 'node:zlib';
 import type { FindRoute, Route } from '../contract/route.ts';
-import { answerFailure, bodyStart, redirectTarget } from './response.ts';
+import { errorCode } from '../process/errno.ts';
+import { answerFailure, bodyStart, checkStatus, redirectTarget } from './response.ts';
 import { TransferFailure } from './transfer-failure.ts';
-import type { Body, BodyRequest } from './transport.ts';
-
-/** Redirects followed for one file. */
-const MOST_REDIRECTS = 5;
+import type { Body, BodyRequest, Sending, ServerManners } from './transport.ts';
 
 /** How an `HttpTransport` is made. */
 export interface HttpOptions {
@@ -14,6 +19,7 @@ export interface HttpOptions {
   readonly findRoute: FindRoute;
   /** Milliseconds without a byte after which a connection is given up. */
   readonly stallAfter: number;
+  readonly manners: ServerManners;
 }
 
 /** Reads files at `http:` and `https:` addresses. Connections are kept and shared until it is disposed of. */
@@ -22,10 +28,14 @@ export class HttpTransport implements Disposable {
   readonly #agents = new Map<string, Agents>();
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
+  readonly #manners: ServerManners;
+  /** Bytes of files that have arrived, as they came over the network. */
+  received = 0;
 
-  constructor({ findRoute, stallAfter }: HttpOptions) {
+  constructor({ findRoute, stallAfter, manners }: HttpOptions) {
     this.#findRoute = findRoute;
     this.#stallAfter = stallAfter;
+    this.#manners = manners;
   }
 
   /**
@@ -34,15 +44,19 @@ export class HttpTransport implements Disposable {
    */
   async open(first: URL, request: BodyRequest): Promise<Body> {
     const { from, signal } = request;
+    const { redirects, encoding } = this.#manners;
     let url = first;
-    for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
-      const range = from > 0 ? { range: `bytes=${from}-` } : {};
-      const sent = { 'accept-encoding': 'identity', ...range };
-      const { response, watch } = await this.#ask(url, sent, signal);
+    for (let hops = 0; hops <= redirects; hops += 1) {
+      // Positions are those of the file as it is.
+      const headers: Record<string, string> =
+        from > 0
+          ? { 'accept-encoding': 'identity', range: `bytes=${from}-` }
+          : { 'accept-encoding': encoding };
+      const { response, watch } = await this.#ask(url, { method: 'GET', headers, signal });
       const next = redirectTarget(response, url);
       if (next === undefined) {
         try {
-          return { start: bodyStart(response, request), bytes: bodyOf(response, watch) };
+          return this.#body(response, watch, request);
         } catch (error) {
           watch.stop();
           response.destroy();
@@ -53,7 +67,22 @@ export class HttpTransport implements Disposable {
       response.resume();
       url = next;
     }
-    throw new TransferFailure('refused', `the server redirects more than ${MOST_REDIRECTS} times`);
+    const often = redirects === 0 ? '' : ` more than ${redirects} times`;
+    throw new TransferFailure('refused', `the server redirects${often}`);
+  }
+
+  /**
+   * Asks whether an address has a file (HEAD), or gives it one (PUT); redirects are not followed.
+   * @throws TransferFailure if the answer is none of success
+   */
+  async send(url: URL, sending: Sending): Promise<void> {
+    const { request, response, watch } = await this.#ask(url, sending);
+    response.on('error', () => undefined);
+    // Who answers before it has all of it wants no more of it.
+    if (request.writableFinished) response.resume();
+    else request.destroy();
+    watch.stop();
+    checkStatus(response);
   }
 
   [Symbol.dispose](): void {
@@ -76,20 +105,34 @@ export class HttpTransport implements Disposable {
     }
   }
 
-  #ask(url: URL, headers: Record<string, string>, signal?: AbortSignal): Promise<Answer> {
+  #body(response: IncomingMessage, watch: StallWatch, request: BodyRequest): Body {
+    const encoded = response.headers['content-encoding'] === 'zstd';
+    // What a server says of the length is that of what it sends.
+    const size = encoded ? undefined : request.size;
+    const start = bodyStart(response, { ...request, size });
+    const arriving = bodyOf(response, watch, (bytes) => {
+      this.received += bytes;
+    });
+    return { start, encoded, bytes: encoded ? decompress(arriving) : arriving };
+  }
+
+  #ask(url: URL, { method, headers, body, signal }: Sending): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const { http, https } = this.#agentsTo(url);
+    const options = { method, headers, signal };
     const request =
       url.protocol === 'https:'
-        ? requestHttps(url, { agent: https, headers, signal })
-        : requestHttp(url, { agent: http, headers, signal });
+        ? requestHttps(url, { ...options, agent: https })
+        : requestHttp(url, { ...options, agent: http });
     const watch = new StallWatch(this.#stallAfter, (failure) => request.destroy(failure));
-    request.on('response', (response) => resolve({ response, watch }));
+    request.on('response', (response) => resolve({ request, response, watch }));
     request.on('error', (error) => {
       watch.stop();
       reject(answerFailure(error));
     });
-    request.end();
+    if (body === undefined) request.end();
+    else
+      void pipeline(watched(body, watch), request).catch((error) => reject(answerFailure(error)));
     return promise;
   }
 }
@@ -118,6 +161,7 @@ function makeAgents({ proxy, authorities, certificate }: Route): Agents {
 }
 
 interface Answer {
+  request: ClientRequest;
   response: IncomingMessage;
   watch: StallWatch;
 }
@@ -146,9 +190,33 @@ class StallWatch {
   }
 }
 
-async function* bodyOf(response: IncomingMessage, watch: StallWatch): AsyncGenerator<Uint8Array> {
+/** What is sent: each piece counts as a sign of life. */
+async function* watched(
+  body: AsyncIterable<Uint8Array>,
+  watch: StallWatch,
+): AsyncGenerator<Uint8Array> {
+  let sent = false;
+  try {
+    for await (const chunk of body) {
+      watch.stop();
+      watch.start();
+      yield chunk;
+    }
+    sent = true;
+  } finally {
+    // Of what was sent whole, the answer is still to come.
+    if (!sent) watch.stop();
+  }
+}
+
+async function* bodyOf(
+  response: IncomingMessage,
+  watch: StallWatch,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response) {
+      onBytes(chunk.length);
       // While the reader works, a disk that is slow is no fault of the connection.
       watch.stop();
       yield chunk;
@@ -159,5 +227,20 @@ async function* bodyOf(response: IncomingMessage, watch: StallWatch): AsyncGener
   } finally {
     watch.stop();
     response.destroy();
+  }
+}
+
+/** Decompresses zstd (RFC 8878) as it arrives. */
+async function* decompress(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const decoder = createZstdDecompress();
+  const piping = pipeline(bytes, decoder);
+  // The decoder throws what has ended it.
+  piping.catch(() => undefined);
+  try {
+    yield* decoder;
+  } catch (error) {
+    throw /^(Z_|ZSTD_)/.test(errorCode(error) ?? '')
+      ? new TransferFailure('altered', 'what it sends is no zstd, or half of it', { cause: error })
+      : error;
   }
 }

@@ -6,15 +6,21 @@ import { downloadError } from './download-error.ts';
 import { TransferFailure } from './transfer-failure.ts';
 import type { Transport } from './transport.ts';
 
-/** With what, and how patiently, a file is downloaded. */
-export interface DownloadContext {
-  readonly store: BlobStore;
+/** With what, and how patiently, a file is received. */
+export interface ReceiveContext {
   readonly transport: Transport;
   readonly signal?: AbortSignal | undefined;
   /** Gets the position reached in the file, bytes; it goes back when a download starts again. */
   readonly onBytes?: ((position: number) => void) | undefined;
   /** Waits before the next round through the addresses. */
   readonly pause?: Pause | undefined;
+  /** Rounds through all addresses, without progress between them, after which it is given up; 5 if absent. */
+  readonly rounds?: number | undefined;
+}
+
+/** How a file is received, and where it is kept. */
+export interface DownloadContext extends ReceiveContext {
+  readonly store: BlobStore;
 }
 
 /**
@@ -27,8 +33,8 @@ export type Pause = (
   signal: AbortSignal | undefined,
 ) => Promise<void>;
 
-/** Rounds through all addresses, without progress between them, after which a download is given up. */
-const MOST_ROUNDS = 5;
+/** Rounds without progress where nobody says how many. */
+const USUAL_ROUNDS = 5;
 /** Bytes that count as progress: a server that cuts every connection is used as long as it gets on. */
 const PROGRESS = 64 * 1024;
 
@@ -55,14 +61,14 @@ export interface Expected {
 export async function receive(
   writer: BlobWriter,
   expected: Expected,
-  context: DownloadContext,
+  context: ReceiveContext,
 ): Promise<void> {
-  const { signal, pause = backOff } = context;
+  const { signal, pause = backOff, rounds = USUAL_ROUNDS } = context;
   const failures = new Map<string, TransferFailure>();
   const hopeful = new Set(expected.urls);
   let furthest = writer.length;
   let fruitless = 0;
-  while (hopeful.size > 0 && fruitless < MOST_ROUNDS) {
+  while (hopeful.size > 0 && fruitless < rounds) {
     if (fruitless > 0) await pause(fruitless, longestWait(failures), signal);
     for (const url of hopeful) {
       const failure = await attempt({ writer, url, expected, context });
@@ -84,7 +90,7 @@ interface Attempt {
   writer: BlobWriter;
   url: string;
   expected: Expected;
-  context: DownloadContext;
+  context: ReceiveContext;
 }
 
 /** Tries one address once. @returns why it failed, or `undefined` if the file is complete and right */

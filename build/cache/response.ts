@@ -38,18 +38,32 @@ export function redirectTarget({ statusCode, headers }: Head, from: URL): URL | 
  * @throws TransferFailure if it brings none, or the whole file has another size
  */
 export function bodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>): number {
-  const { statusCode = 0, statusMessage = '', headers } = head;
+  const { statusCode = 0, headers } = head;
   if (statusCode === 200) {
     checkSize(wholeNumber(headers['content-length']), asked.size);
     return 0;
   }
   if (statusCode === 206) return partialStart(headers['content-range'], asked);
+  throw statusFailure(head);
+}
+
+/**
+ * What the status of an answer without a file says (RFC 9110, section 15).
+ * @throws TransferFailure if it is none of success
+ */
+export function checkStatus(head: Head): void {
+  const { statusCode = 0 } = head;
+  if (statusCode < 200 || statusCode > 299) throw statusFailure(head);
+}
+
+function statusFailure(head: Head): TransferFailure {
+  const { statusCode = 0, statusMessage = '' } = head;
   const answer = `the server answered ${statusCode} ${statusMessage}`.trimEnd();
-  if (statusCode === 404 || statusCode === 410) throw new TransferFailure('gone', answer);
+  if (statusCode === 404 || statusCode === 410) return new TransferFailure('gone', answer);
   // The file there ends before what is already here: whatever is here did not come from it.
-  if (statusCode === 416) throw new TransferFailure('altered', answer);
-  if (!PASSING.has(statusCode)) throw new TransferFailure('refused', answer);
-  throw new TransferFailure('interrupted', answer, { retryAfter: retryAfter(head) });
+  if (statusCode === 416) return new TransferFailure('altered', answer);
+  if (!PASSING.has(statusCode)) return new TransferFailure('refused', answer);
+  return new TransferFailure('interrupted', answer, { retryAfter: retryAfter(head) });
 }
 
 function partialStart(

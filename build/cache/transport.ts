@@ -8,6 +8,8 @@ import { TransferFailure } from './transfer-failure.ts';
 export interface Body {
   /** Position in the file of the first byte: what was asked for, or 0 if the server cannot start elsewhere. */
   readonly start: number;
+  /** Whether the server has sent it compressed; `bytes` is the content as it is. */
+  readonly encoded?: boolean;
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
@@ -20,15 +22,40 @@ export interface BodyRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is sent to a server, and how. */
+export interface Sending {
+  readonly method: 'GET' | 'HEAD' | 'PUT';
+  readonly headers: Record<string, string>;
+  readonly body?: AsyncIterable<Uint8Array> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What may be expected of servers. */
+export interface ServerManners {
+  /** Redirects that are followed for one file. */
+  readonly redirects: number;
+  /** Content encodings that are understood, as `Accept-Encoding` names them (RFC 9110, section 12.5.3). */
+  readonly encoding: 'identity' | 'zstd, identity';
+}
+
+/** Mirrors send files as they are; some of them send to another server. */
+const MIRRORS: ServerManners = { redirects: 5, encoding: 'identity' };
+
 /** Reads files at `http:`, `https:` and `file:` addresses. Connections are kept and shared until it is disposed of. */
 export class Transport implements Disposable {
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
+  readonly #manners: ServerManners;
   #http: HttpTransport | undefined;
 
-  constructor({ findRoute = environmentRoute(), stallAfter = 30_000 }: TransportOptions = {}) {
+  constructor({
+    findRoute = environmentRoute(),
+    stallAfter = 30_000,
+    manners = MIRRORS,
+  }: TransportOptions = {}) {
     this.#findRoute = findRoute;
     this.#stallAfter = stallAfter;
+    this.#manners = manners;
   }
 
   /**
@@ -45,10 +72,27 @@ export class Transport implements Disposable {
     throw new TransferFailure('refused', `addresses with ${url.protocol} cannot be read`);
   }
 
+  /**
+   * Asks whether an address of `http:` or `https:` has a file (HEAD), or gives it one (PUT).
+   * @throws TransferFailure if the answer is none of success: `gone` if there is no such file
+   */
+  async send(url: URL, sending: Sending): Promise<void> {
+    await (await this.#loadHttp()).send(url, sending);
+  }
+
+  /** Bytes of files that have arrived from servers, as they came over the network. */
+  get received(): number {
+    return this.#http?.received ?? 0;
+  }
+
   /** Node's modules for HTTP take longer to load than most work that needs no network. */
   async #loadHttp(): Promise<HttpTransport> {
     const { HttpTransport } = await import('./http-transport.ts');
-    this.#http ??= new HttpTransport({ findRoute: this.#findRoute, stallAfter: this.#stallAfter });
+    this.#http ??= new HttpTransport({
+      findRoute: this.#findRoute,
+      stallAfter: this.#stallAfter,
+      manners: this.#manners,
+    });
     return this.#http;
   }
 
@@ -63,4 +107,6 @@ export interface TransportOptions {
   findRoute?: FindRoute | undefined;
   /** Milliseconds without a byte after which a connection is given up. */
   stallAfter?: number;
+  /** What may be expected of servers; what mirrors do if absent. */
+  manners?: ServerManners | undefined;
 }

@@ -1,5 +1,6 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
+import { REMOTE_CACHE_PATHS, REMOTE_CACHE_VARIABLES } from '../remote-cache/settings.ts';
 
 /** The Node that runs the toolchain inside, in the project. */
 export const NODE = 'node_modules/.bin/node';
@@ -70,7 +71,10 @@ export function containerArguments(
   { image, name, command, flags }: ContainerRequest,
   host: HostFacts,
 ): string[] {
-  const variables = namesSet([...PROXY_VARIABLES, ...PASSED_VARIABLES], host.environment);
+  const variables = namesSet(
+    [...PROXY_VARIABLES, ...PASSED_VARIABLES, ...REMOTE_CACHE_VARIABLES],
+    host.environment,
+  );
   return [
     'run',
     '--rm',
@@ -82,7 +86,9 @@ export function containerArguments(
     '--read-only',
     '--tmpfs=/tmp',
     ...writableFolders(host, command.paths.writes).map((path) => mount(path)),
-    ...readOnlyPaths(host, command.paths.reads).map((path) => `${mount(path)},readonly`),
+    ...readOnlyPaths(host, [...command.paths.reads, ...remoteCachePaths(host)]).map(
+      (path) => `${mount(path)},readonly`,
+    ),
     `--workdir=${host.project}`,
     `--env=QUANTIX_CACHE=${host.cache}`,
     '--env=HOME=/tmp',
@@ -101,6 +107,11 @@ export function containerArguments(
  */
 export function writableFolders({ project, cache }: HostFacts, named: readonly string[]): string[] {
   return outermost([project, cache, ...named.map((folder) => resolve(project, folder))]);
+}
+
+/** Keys and certificates for the remote cache. */
+function remoteCachePaths({ environment }: HostFacts): string[] {
+  return namesSet(REMOTE_CACHE_PATHS, environment).map((name) => `${environment[name]}`);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { RemoteCache } from '../remote-cache/remote-cache.ts';
 import type { StepCache } from '../step/cache.ts';
 import { type InputChange, inputChanges } from '../step/step.ts';
 import { listSteps } from './plan.ts';
@@ -9,6 +10,10 @@ import { type ImageRecord, isUpToDate } from './record.ts';
 export interface StepExplanation {
   step: string;
   runs: boolean;
+  /** Who made its result, if that was somebody else. */
+  origin?: string | undefined;
+  /** Whether its result is in the remote cache and not here. */
+  comes: boolean;
   /** What changed since the image was last built; empty if it never was. */
   changes: InputChange[];
   /** Why it runs where no input has changed. */
@@ -19,23 +24,31 @@ export interface StepExplanation {
  * Says what a build would do now: nothing if the ISO is up to date, else the steps whose results are not in the cache,
  * and the ISO.
  * @param last what is remembered of the last build, by which the changes are told
+ * @param remote is asked for what is not here; `forbidden` if results of others do not count
  */
 export async function explainImage(
   { plan, file }: Pick<PreparedImage, 'plan' | 'file'>,
   last: ImageRecord | undefined,
   cache: StepCache,
+  remote?: Pick<RemoteCache, 'find'> | 'forbidden',
 ): Promise<StepExplanation[]> {
-  const upToDate = isUpToDate(last, file, plan);
+  const others = remote === 'forbidden' ? undefined : remote;
+  const upToDate = isUpToDate(last, file, plan, remote === 'forbidden' ? remote : 'allowed');
   const explanations: StepExplanation[] = [];
   for (const step of listSteps(plan)) {
     const isIso = step.key === plan.iso.key;
-    const runs = !upToDate && (isIso || (await cache.find(step)) === undefined);
+    const here = isIso ? undefined : await cache.find(step);
+    const isThere = upToDate || isIso || here !== undefined;
+    const maker = isThere ? undefined : await others?.find(step);
+    const runs = !upToDate && here === undefined && maker === undefined;
     const before = last?.steps.find((one) => one.name === step.name);
     const changes = before === undefined ? [] : inputChanges(before.inputs, step.inputs);
     const lost = isIso ? isoLoss(file) : 'its result is no longer in the cache';
     explanations.push({
       step: step.name,
       runs,
+      origin: here?.origin ?? maker,
+      comes: maker !== undefined,
       changes,
       lost: runs && before?.key === step.key ? lost : undefined,
     });

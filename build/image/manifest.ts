@@ -14,8 +14,13 @@ export interface ManifestParts {
   iso: IsoResult;
   /** The ISO on the host. */
   file: string;
-  /** What each step took, seconds. */
-  times: readonly { step: string; seconds: number; cached: boolean }[];
+  /** What each step took, seconds, and who made it if that was somebody else. */
+  times: readonly {
+    step: string;
+    seconds: number;
+    cached: boolean;
+    origin?: string | undefined;
+  }[];
   /** Scripts of packages that were not run. */
   scripts: readonly PackageScript[];
   /** Third-party components of the compiled programs: Node and npm packages. */

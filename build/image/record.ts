@@ -17,6 +17,8 @@ const recordSchema = z.object({
   size: z.number(),
   mtimeMs: z.number(),
   sha256: z.string(),
+  /** Whether results of others went into it. */
+  isOfOthers: z.boolean().default(false),
   steps: z.array(stepSchema),
 });
 
@@ -35,15 +37,20 @@ export function readRecord(cache: CacheDirectory, image: string): ImageRecord | 
   }
 }
 
-/** Whether an image file is the one this plan makes, untouched since. */
+/**
+ * Whether an image file is the one this plan makes, untouched since.
+ * @param others whether results of others may be in it
+ */
 export function isUpToDate(
   record: ImageRecord | undefined,
   image: string,
   plan: ImagePlan,
+  others: 'allowed' | 'forbidden' = 'allowed',
 ): boolean {
   const file = statSync(image, { throwIfNoEntry: false });
   return (
     record !== undefined &&
+    (others === 'allowed' || !record.isOfOthers) &&
     file?.size === record.size &&
     file.mtimeMs === record.mtimeMs &&
     record.steps.some((step) => step.key === plan.iso.key)
@@ -54,13 +61,18 @@ export function isUpToDate(
 export async function writeRecord(
   cache: CacheDirectory,
   image: string,
-  { plan, sha256: digest }: { plan: ImagePlan; sha256: string },
+  {
+    plan,
+    sha256: digest,
+    isOfOthers = false,
+  }: { plan: ImagePlan; sha256: string; isOfOthers?: boolean },
 ): Promise<void> {
   const { size, mtimeMs } = statSync(image);
   const record: ImageRecord = {
     size,
     mtimeMs,
     sha256: digest,
+    isOfOthers,
     steps: listSteps(plan).map(({ name, key, inputs }) => ({
       name,
       key,

@@ -56,6 +56,15 @@ export function readPublicKey(text: string, name: string, where: string): Truste
   return { name, id: keyIdOf(key), key };
 }
 
+/**
+ * @param key private
+ * @param name what people call it
+ * @returns its public key, as one that is trusted
+ */
+export function publicKeyOf(key: KeyObject, name: string): TrustedKey {
+  return { name, id: keyIdOf(key), key: createPublicKey(key) };
+}
+
 function noKey(where: string, cause?: unknown): ExplainedError {
   return new ExplainedError({
     what: 'it is not one public key, Ed25519, in PEM',

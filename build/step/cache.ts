@@ -12,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { must } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import { holdWhileWriting, isAbandoned } from '../process/file-lock.ts';
 import { hashFile } from '../process/hash-file.ts';
@@ -33,6 +34,8 @@ const JUST_MADE = 60_000;
 const recordSchema = z.object({
   key: z.string(),
   seconds: z.number(),
+  /** Who made it, if that was somebody else. */
+  origin: z.string().optional(),
   outputs: z.record(z.string(), z.object({ size: z.number(), sha256: z.string() })),
 });
 
@@ -46,7 +49,32 @@ export interface StepResult {
   cached: boolean;
   /** How long it took when it was run. */
   seconds: number;
+  /** Who made it, if it comes from a remote cache: the name of the key it was signed by. */
+  origin?: string | undefined;
 }
+
+/** What was made here, and has passed its check. */
+export type MadeResult = Pick<StepResult, 'directory' | 'hashes' | 'seconds'>;
+
+/** Of a result that somebody else made: who that was, and how long it took. */
+export interface FetchedResult {
+  seconds: number;
+  origin: string;
+}
+
+/** Results of steps that others made and checked. */
+export interface ResultSource {
+  /**
+   * Writes the files of a step into an empty folder. That it fails stops nothing: the step is made then.
+   * @returns nothing if it has no such result
+   */
+  fetch(step: Step, directory: string, signal?: AbortSignal): Promise<FetchedResult | undefined>;
+  /** Is told of a result that was made here, for others; returns at once. */
+  offer(step: Step, result: MadeResult): void;
+}
+
+/** Where results may come from besides the cache; one's own work alone is believed if it is `forbidden`. */
+export type Remote = ResultSource | 'forbidden' | undefined;
 
 /** A result, and its check. */
 export interface CheckedResult extends StepResult {
@@ -61,9 +89,11 @@ export interface CheckedResult extends StepResult {
  */
 export class StepCache {
   readonly #directory: string;
+  readonly #remote: Remote;
 
-  constructor(directory: string) {
+  constructor(directory: string, remote?: Remote) {
     this.#directory = directory;
+    this.#remote = remote;
   }
 
   /** The result of a step if it is in the cache and all its files are what they were when they were made. */
@@ -71,30 +101,41 @@ export class StepCache {
     const directory = this.#folder(step);
     const record = await readRecord(join(directory, RECORD));
     if (record === undefined || record.key !== step.key) return undefined;
+    const { seconds, origin } = record;
+    if (origin !== undefined && this.#remote === 'forbidden') return undefined;
     const outputs = Object.entries(record.outputs);
     for (const [name, output] of outputs) {
       if (!(await isIntact(join(directory, name), output))) return undefined;
     }
     await touch(join(directory, RECORD));
     const hashes = Object.fromEntries(outputs.map(([name, { sha256 }]) => [name, sha256]));
-    return { directory, hashes, cached: true, seconds: record.seconds };
+    return { directory, hashes, cached: true, seconds, origin };
   }
 
   /**
-   * The result of a step, from the cache or made now.
+   * The result of a step, from the cache, from others or made now.
    * @param make writes the step's files into the empty folder it is given
    * @param check reads the files in the result's folder back, while later steps work with them already; nothing that
    *   is made of them may get its name before `checked` has resolved. A result that fails is made anew by the next build.
+   *   What others made they have checked.
    */
   async run(
     step: Step,
     make: (directory: string) => Promise<void>,
     check?: (directory: string) => Promise<void>,
+    signal?: AbortSignal,
   ): Promise<CheckedResult> {
-    const result = (await this.find(step)) ?? (await this.#make(step, make));
+    const others = this.#remote === 'forbidden' ? undefined : this.#remote;
+    const result =
+      (await this.find(step)) ??
+      (others && (await this.#fetch(step, others, signal))) ??
+      (await this.#make(step, make));
     const checked = check === undefined ? Promise.resolve() : this.#check(result.directory, check);
-    // Whoever waits for it may come late.
-    checked.catch(() => undefined);
+    checked.then(
+      () => result.origin === undefined && others?.offer(step, result),
+      // Whoever waits for it may come late.
+      () => undefined,
+    );
     return { ...result, checked };
   }
 
@@ -111,17 +152,39 @@ export class StepCache {
   }
 
   async #make(step: Step, make: (directory: string) => Promise<void>): Promise<StepResult> {
+    const made = await this.#fill(step, async (directory) => {
+      const began = performance.now();
+      await make(directory);
+      return { seconds: (performance.now() - began) / 1000 };
+    });
+    return { ...must(made, `result of ${step.name}`), cached: false };
+  }
+
+  async #fetch(
+    step: Step,
+    others: ResultSource,
+    signal: AbortSignal | undefined,
+  ): Promise<StepResult | undefined> {
+    const fetched = await this.#fill(step, (directory) => others.fetch(step, directory, signal));
+    return fetched && { ...fetched, cached: true };
+  }
+
+  /** Has a step's folder filled, and publishes it if it was. */
+  async #fill(
+    step: Step,
+    fill: (directory: string) => Promise<Filled | undefined>,
+  ): Promise<Omit<StepResult, 'cached'> | undefined> {
     const parent = join(this.#directory, step.name);
     await mkdir(parent, { recursive: true });
     const temporary = await mkdtemp(join(parent, MAKING));
     const held = await holdWhileWriting(temporary);
-    const began = performance.now();
     try {
-      await make(temporary);
-      const seconds = (performance.now() - began) / 1000;
-      const hashes = await record(step, temporary, seconds);
+      const filled = await fill(temporary);
+      if (filled === undefined) return undefined;
+      const hashes = await record(step, temporary, filled);
+      if (filled.origin !== undefined) await writeFile(join(temporary, CHECKED), '');
       await this.#publish(temporary, step);
-      return { directory: this.#folder(step), hashes, cached: false, seconds };
+      return { directory: this.#folder(step), hashes, ...filled };
     } finally {
       await discard(temporary).finally(() => held.close());
     }
@@ -173,6 +236,9 @@ export class StepCache {
   }
 }
 
+/** How a step's folder was filled. */
+type Filled = Pick<StepResult, 'seconds' | 'origin'>;
+
 /**
  * Removes the folder of a maker. Half of a maker may still write when the other half has failed: the folder is renamed,
  * so whatever that half opens from then on is not found, and the files that it has open go with the folder.
@@ -188,7 +254,7 @@ async function discard(directory: string): Promise<void> {
 async function record(
   step: Step,
   directory: string,
-  seconds: number,
+  { seconds, origin }: Filled,
 ): Promise<Record<string, string>> {
   const outputs: Record<string, { size: number; sha256: string }> = {};
   for (const name of await readdir(directory)) {
@@ -199,7 +265,7 @@ async function record(
   }
   await using file = await open(join(directory, RECORD), 'wx');
   const { name, key, inputs } = step;
-  await file.writeFile(JSON.stringify({ key, seconds, outputs, name, inputs }, null, 1));
+  await file.writeFile(JSON.stringify({ key, seconds, origin, outputs, name, inputs }, null, 1));
   await file.sync();
   return Object.fromEntries(Object.entries(outputs).map(([one, { sha256 }]) => [one, sha256]));
 }

@@ -125,6 +125,16 @@ export function buildOptions(yargs: Argv) {
     .check(givenOnce('flavour', 'format', 'output', 'release-keys'));
 }
 
+/** Options of every command that makes the steps of an image, or says which would be made. */
+export function stepOptions(yargs: Argv) {
+  return buildOptions(yargs).option('remote-cache', {
+    type: 'boolean',
+    default: true,
+    describe:
+      'Take results of others from the cache at $QUANTIX_REMOTE_CACHE; with --no-remote-cache none may be in it',
+  });
+}
+
 /** The options of `buildOptions` as the library takes them. */
 export function toImageOptions(
   options: Omit<

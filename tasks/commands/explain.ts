@@ -1,16 +1,19 @@
-import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
+import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build explain`: which inputs changed since the last build, and which steps run because of it. */
 export const explainCommand = defineCommand({
   command: 'explain',
   describe: 'Say which inputs changed since the last build, and which steps run because of it',
-  builder: buildOptions,
+  builder: stepOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
     const { explainBuild } = await import('../explain.ts');
-    for (const name of chooseProfiles(options)) {
-      await explainBuild(name, toImageOptions(options, { output, signal }), output);
-    }
+    const { withRemoteCache } = await import('../remote-cache.ts');
+    await withRemoteCache(options, output, async (remote) => {
+      for (const name of chooseProfiles(options)) {
+        await explainBuild(name, toImageOptions(options, { output, signal }), output, remote);
+      }
+    });
   },
 });

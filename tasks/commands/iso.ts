@@ -4,34 +4,39 @@ import { FORMATS } from '../../build/image/format.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { Built } from '../summary.ts';
-import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
+import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build iso`: builds images, or says that they are up to date. */
 export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable images of profiles',
-  builder: buildOptions,
+  builder: stepOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
     const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;
     const requirements = [...buildRequirements(options.arch), ...layout];
     await ensureInstalled(requirements, { say: output.say, signal });
     const { announce, hasPapers, tellOtherTools } = await import('../summary.ts');
-    const built: Built[] = [];
-    for (const name of chooseProfiles(options)) {
-      const image = await prepareImage(name, toImageOptions(options, { output, signal }));
-      const record = readRecord(image.lockRequest.cache, image.file);
-      const made = record !== undefined && isUpToDate(record, image.file, image.plan);
-      if (made && (await hasPapers(image.file, record.sha256))) {
-        output.say(`${name}: up to date, nothing to do`);
-        built.push({ image: name, file: image.file, sha256: record.sha256, times: [] });
-        continue;
+    const { withRemoteCache } = await import('../remote-cache.ts');
+    const built = await withRemoteCache(options, output, async (remote) => {
+      const others = remote === 'forbidden' ? remote : 'allowed';
+      const images: Built[] = [];
+      for (const name of chooseProfiles(options)) {
+        const image = await prepareImage(name, toImageOptions(options, { output, signal }));
+        const record = readRecord(image.lockRequest.cache, image.file);
+        const made = record !== undefined && isUpToDate(record, image.file, image.plan, others);
+        if (made && (await hasPapers(image.file, record.sha256))) {
+          output.say(`${name}: up to date, nothing to do`);
+          images.push({ image: name, file: image.file, sha256: record.sha256, times: [] });
+          continue;
+        }
+        tellOtherTools(image, output.say);
+        const { buildIso } = await import('../iso.ts');
+        images.push(await buildIso(image, output, remote));
       }
-      tellOtherTools(image, output.say);
-      const { buildIso } = await import('../iso.ts');
-      built.push(await buildIso(image, output));
-    }
+      return images;
+    });
     announce(built, output);
   },
 });

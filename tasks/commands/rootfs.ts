@@ -1,21 +1,24 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
-import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
+import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build rootfs`: the root filesystem of an image as a tar, to look into. */
 export const rootfsCommand = defineCommand({
   command: 'rootfs',
   describe: 'Write the audited root filesystem of profiles as a tar, to look into',
-  builder: buildOptions,
+  builder: stepOptions,
   paths: imagePaths,
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { writeRootfs } = await import('../rootfs.ts');
-    for (const name of chooseProfiles(options)) {
-      const image = await prepareImage(name, toImageOptions(options, { output, signal }));
-      await writeRootfs(image, output);
-    }
+    const { withRemoteCache } = await import('../remote-cache.ts');
+    await withRemoteCache(options, output, async (remote) => {
+      for (const name of chooseProfiles(options)) {
+        const image = await prepareImage(name, toImageOptions(options, { output, signal }));
+        await writeRootfs(image, output, remote);
+      }
+    });
   },
 });

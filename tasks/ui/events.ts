@@ -14,10 +14,25 @@ type DifferenceEvent =
 export type BuildEvent =
   | { event: 'start'; image: string; step: string }
   | { event: 'progress'; image: string; step: string; done: number; total: number }
-  | { event: 'done'; image: string; step: string; cached: boolean; seconds: number }
+  | {
+      event: 'done';
+      image: string;
+      step: string;
+      cached: boolean;
+      /** Name of the key by which the result is signed, if it comes from a remote cache. */
+      origin?: string | undefined;
+      seconds: number;
+    }
   | { event: 'note'; text: string }
   | { event: 'built'; image: string; file: string; size: number; sha256: string; upToDate: boolean }
-  | { event: 'explain'; image: string; step: string; runs: boolean; because: string[] }
+  | {
+      event: 'explain';
+      image: string;
+      step: string;
+      runs: boolean;
+      origin?: string | undefined;
+      because: string[];
+    }
   | ({ event: 'advisory'; image: string; packages: string[]; open: boolean } & Omit<
       Finding,
       'packages'

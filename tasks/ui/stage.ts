@@ -19,6 +19,8 @@ export interface StageReport {
 export interface StageOutcome {
   /** True if there was nothing to do, since the result was there already. */
   cached?: boolean;
+  /** Who made the result, if that was somebody else: the name of a key. */
+  origin?: string | undefined;
   /** Appended to the stage's title. */
   note?: string;
 }
@@ -28,6 +30,14 @@ export interface StageTime {
   step: string;
   seconds: number;
   cached: boolean;
+  /** Who made the result, if that was somebody else. */
+  origin?: string | undefined;
+}
+
+/** Where the result of a stage came from; empty if it was made now. */
+export function cameFrom({ cached, origin }: Pick<StageTime, 'cached' | 'origin'>): string {
+  if (origin !== undefined) return `made by ${origin}`;
+  return cached ? 'from the cache' : '';
 }
 
 /** What a stage does. */
@@ -73,16 +83,20 @@ export class Stages {
         output.emit({ event: 'start', image, step });
         const running = run(this.#report(step, title, task));
         this.#running.add(running);
-        const { cached = false, note } = await running.catch((cause: unknown) => {
+        const {
+          cached = false,
+          origin,
+          note,
+        } = await running.catch((cause: unknown) => {
           this.#failed.abort();
           task.title = title;
           throw new StageFailure(cause);
         });
         const seconds = (performance.now() - began) / 1000;
-        const remark = [cached ? 'from the cache' : '', note ?? ''].filter((one) => one !== '');
+        const remark = [cameFrom({ cached, origin }), note ?? ''].filter((one) => one !== '');
         task.title = remark.length === 0 ? title : `${title} (${remark.join(', ')})`;
-        this.times.push({ step, seconds, cached });
-        output.emit({ event: 'done', image, step, cached, seconds });
+        this.times.push({ step, seconds, cached, origin });
+        output.emit({ event: 'done', image, step, cached, origin, seconds });
       },
     };
   }

@@ -124,6 +124,21 @@ test('variables are passed on by name, and only those that a command obeys', () 
   expect(args.join(' ')).not.toMatch(/secret|TOKEN|TERM/);
 });
 
+test('the remote cache is obeyed inside: its settings by name, its keys to be read', () => {
+  const args = argumentsOn({
+    environment: {
+      QUANTIX_REMOTE_CACHE: 'https://me:secret@cache/',
+      QUANTIX_REMOTE_CACHE_KEYS: '/srv/keys',
+    },
+    exists: (path) => path === '/srv/keys',
+  });
+  expect(args).toEqual(
+    expect.arrayContaining(['--env=QUANTIX_REMOTE_CACHE', '--env=QUANTIX_REMOTE_CACHE_KEYS']),
+  );
+  expect(mounts(args)).toContain('--mount=type=bind,source=/srv/keys,target=/srv/keys,readonly');
+  expect(args.join(' ')).not.toContain('secret');
+});
+
 test('node_modules that is a link to elsewhere is there to be read', () => {
   expect(mounts(argumentsOn({ nodeModules: '/srv/modules' }))).toContain(
     '--mount=type=bind,source=/srv/modules,target=/srv/modules,readonly',

@@ -85,3 +85,31 @@ test('of an image that was never built every step runs', async () => {
     'iso',
   ]);
 });
+
+test('what others made is told: what is in the remote cache, and what came from there before', async () => {
+  const { file, rooms } = await built(plan);
+  await rm(file);
+  await rm(join(rooms.steps, 'sea'), { recursive: true });
+  await rm(join(rooms.steps, 'verity'), { recursive: true });
+  const source = {
+    fetch: async () => ({ seconds: 1, origin: 'ci' }),
+    offer: () => undefined,
+    find: async ({ name }: { name: string }) => (name === 'verity' ? 'ci' : undefined),
+  };
+  const cache = new StepCache(rooms.steps, source);
+  if (plan.sea !== undefined) await cache.run(plan.sea, async () => undefined);
+  const last = readRecord(rooms, file);
+  const explained = await explainImage({ plan, file }, last, cache, source);
+  expect(explained.filter(({ runs }) => runs).map(({ step }) => step)).toEqual(['iso']);
+  expect(explained.filter(({ origin }) => origin === 'ci')).toMatchObject([
+    { step: 'sea', comes: false },
+    { step: 'verity', comes: true },
+  ]);
+  const own = new StepCache(rooms.steps, 'forbidden');
+  const alone = await explainImage({ plan, file }, last, own, 'forbidden');
+  expect(alone.filter(({ runs }) => runs).map(({ step }) => step)).toEqual([
+    'sea',
+    'verity',
+    'iso',
+  ]);
+});

@@ -51,6 +51,14 @@ test('an image of another plan is not', async () => {
   expect(isUpToDate(readRecord(cache, image), image, other)).toBe(false);
 });
 
+test('an image with results of others is not, where these are forbidden', async () => {
+  const { cache, image } = await built();
+  const others = () => isUpToDate(readRecord(cache, image), image, plan, 'forbidden');
+  expect(others()).toBe(true);
+  await writeRecord(cache, image, { plan, sha256: sha256('iso'), isOfOthers: true });
+  expect(others()).toBe(false);
+});
+
 test.each(['', '{', '[]', '{"size": "3"}', '{"steps": [{}]}'])(
   'a record that says %j is none',
   async (text) => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { getCACertificates } from 'node:tls';
+import { addLogIn, type LogIn, readLogIns } from '../../../cache/log-ins.ts';
 import { isExempt } from '../../../cache/proxy.ts';
 import type { FindRoute, Route } from '../../../contract/route.ts';
 import {
@@ -9,7 +10,6 @@ import {
   proxyVariables,
 } from '../../../process/environment.ts';
 import { run } from '../../../process/run.ts';
-import { addLogIn, type LogIn, readLogIns } from './log-ins.ts';
 
 /** The certificates that the host believes, as the package ca-certificates keeps them. */
 const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';

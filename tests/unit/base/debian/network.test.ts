@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { addLogIn, parseLogIns, readLogIns } from '../../../../build/base/debian/apt/log-ins.ts';
 import { aptNetwork, parseSettings } from '../../../../build/base/debian/apt/network.ts';
 import { BlobStore } from '../../../../build/cache/blob-store.ts';
 import { cacheRooms } from '../../../../build/cache/directory.ts';
 import { fetchAll } from '../../../../build/cache/fetch.ts';
+import { addLogIn, parseLogIns, readLogIns } from '../../../../build/cache/log-ins.ts';
 import { sample, serve } from '../../cache/room.ts';
 import { temporaryFolder } from '../../folder.ts';
 
@@ -16,7 +16,8 @@ machine http://plain.example:8080/debian
   login me
   password a:b/c@d
 machine https://deep.example/one/ login one password 1
-machine deep.example login other password 2`;
+machine deep.example login other password 2
+default login anybody password 3`;
   const logIns = parseLogIns(text);
 
   test.each([

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../../../process/errno.ts';
+import { errorCode } from '../process/errno.ts';
 
-/** Name and password for some addresses: one `machine` of apt_auth.conf(5). */
+/** Name and password for some addresses: one `machine` of apt_auth.conf(5), or of a `.netrc` (curl(1), `--netrc`). */
 export interface LogIn {
   /** `https://host:port/path`; what stands before the host and after it may be missing. */
   machine: string;
@@ -19,10 +19,13 @@ export interface LogIn {
 export function readLogIns(file: string, folder: string): LogIn[] {
   const names = unlessDenied(() => readdirSync(folder)) ?? [];
   const parts = names.filter((name) => name.endsWith('.conf')).sort();
-  return [file, ...parts.map((name) => join(folder, name))].flatMap((path) => {
-    const text = unlessDenied(() => readFileSync(path, 'utf8'));
-    return text === undefined ? [] : parseLogIns(text);
-  });
+  return [file, ...parts.map((name) => join(folder, name))].flatMap(readLogInFile);
+}
+
+/** The log-ins in one file, such as `~/.netrc`; none if there is no such file, or it may not be read. */
+export function readLogInFile(path: string): LogIn[] {
+  const text = unlessDenied(() => readFileSync(path, 'utf8'));
+  return text === undefined ? [] : parseLogIns(text);
 }
 
 function unlessDenied<T>(read: () => T): T | undefined {
@@ -34,7 +37,10 @@ function unlessDenied<T>(read: () => T): T | undefined {
   }
 }
 
-/** Parses the netrc-like format of apt_auth.conf(5): tokens between blanks, comments from `#` to the end of a line. */
+/**
+ * Parses the format of netrc as apt_auth.conf(5) has it: tokens between blanks, comments from `#` to the end of a line.
+ * A `default` is passed over: it would give a password to whatever server is asked.
+ */
 export function parseLogIns(text: string): LogIn[] {
   const logIns: LogIn[] = [];
   let current: LogIn | undefined;
@@ -47,7 +53,8 @@ export function parseLogIns(text: string): LogIn[] {
     if (token === 'machine') {
       current = { machine: argument(), name: '', password: '' };
       logIns.push(current);
-    } else if (token === 'login' && current !== undefined) current.name = argument();
+    } else if (token === 'default') current = undefined;
+    else if (token === 'login' && current !== undefined) current.name = argument();
     else if (token === 'password' && current !== undefined) current.password = argument();
   }
   return logIns;

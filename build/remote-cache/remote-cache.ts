@@ -1,0 +1,318 @@
+import { chmod, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import type { BlobStore } from '../cache/blob-store.ts';
+import { BlobWriter } from '../cache/blob-writer.ts';
+import { type Download, download } from '../cache/download.ts';
+import { PackageGone } from '../cache/download-error.ts';
+import { receive } from '../cache/receive.ts';
+import { TransferFailure } from '../cache/transfer-failure.ts';
+import { ExplainedError } from '../explained-error.ts';
+import { anySignal } from '../process/child-group.ts';
+import type { FetchedResult, MadeResult, ResultSource } from '../step/cache.ts';
+import type { Step } from '../step/step.ts';
+import { type OpenedEntry, openEntry, type StepOutput, sealEntry } from './entry.ts';
+import { CacheServer, PATIENCE, type Patience, withinTime } from './server.ts';
+import type { RemoteCacheSettings } from './settings.ts';
+
+/** Bytes in a millisecond below which packages are left to the mirrors. */
+const SLOWEST = 4000;
+
+/** Files that are fetched or brought at once. */
+const FILES_AT_ONCE = 8;
+
+/** What came of a remote cache in a run. */
+export interface RemoteCacheReport {
+  /** Its address, without name and password. */
+  address: string;
+  /** Results of steps, and packages, that it was asked for; those that it had; those that were brought to it. */
+  steps: Traffic;
+  packages: Traffic;
+  /** Bytes that have come over the network, and that were sent. */
+  received: number;
+  sent: number;
+  /** What was not believed, each a clause: unsigned or wrongly signed, other bytes than were promised. */
+  refused: readonly string[];
+  /** Why it was no longer asked, if it was given up. */
+  givenUp?: string | undefined;
+  /** Why nothing more was brought there, if it was to be. */
+  closed?: string | undefined;
+}
+
+export interface Traffic {
+  asked: number;
+  had: number;
+  brought: number;
+}
+
+/**
+ * Results of steps that others made, and packages that others downloaded. It is asked once for each and never again: who
+ * is slow, broken or lies costs time, and no more of that than making the thing oneself would. What comes from it is
+ * believed if somebody trusted has signed it, and if each file has the SHA-256 that was signed.
+ */
+export class RemoteCache implements ResultSource, AsyncDisposable {
+  readonly #server: CacheServer;
+  readonly #settings: RemoteCacheSettings;
+  readonly #patience: Patience;
+  /** Aborted with the reason when the cache is given up. */
+  readonly #asking = new AbortController();
+  readonly #bringing = new AbortController();
+  readonly #steps: Traffic = { asked: 0, had: 0, brought: 0 };
+  readonly #packages: Traffic = { asked: 0, had: 0, brought: 0 };
+  readonly #refused: string[] = [];
+  readonly #brought = new Set<Promise<void>>();
+  readonly #limit = pLimit(FILES_AT_ONCE);
+  /** Keys of steps that it has no usable entry of. */
+  readonly #missing = new Set<string>();
+  #sent = 0;
+  #givenUp: string | undefined;
+  #closed: string | undefined;
+
+  constructor(settings: RemoteCacheSettings, patience = PATIENCE) {
+    this.#settings = settings;
+    this.#patience = patience;
+    this.#server = new CacheServer(settings, patience);
+  }
+
+  /** Whose result of a step it has, if it has one that is believed. */
+  async find(step: Step, signal?: AbortSignal): Promise<string | undefined> {
+    return (await this.#entry(step, signal))?.signedBy.name;
+  }
+
+  async fetch(
+    step: Step,
+    directory: string,
+    signal?: AbortSignal,
+  ): Promise<FetchedResult | undefined> {
+    this.#steps.asked += 1;
+    const entry = await this.#entry(step, signal);
+    if (entry === undefined) return undefined;
+    const { seconds, outputs, signedBy } = entry;
+    const { least, most } = this.#patience;
+    const patience = Math.min(Math.max(seconds * 1000, least), most);
+    const had = await this.#try(step.name, signal, (asked) =>
+      withinTime(patience, asked, async (limited) => {
+        for (const output of outputs) await this.#receive(step, output, directory, limited);
+        return true;
+      }),
+    );
+    if (had === undefined) {
+      this.#missing.add(step.key);
+      return undefined;
+    }
+    this.#steps.had += 1;
+    return { seconds, origin: signedBy.name };
+  }
+
+  offer(step: Step, result: MadeResult): void {
+    const { signer } = this.#settings;
+    if (signer === undefined) return;
+    this.#bring(async (signal) => {
+      if (!this.#missing.has(step.key) && (await this.#entry(step, signal)) !== undefined) return;
+      const outputs = await Promise.all(
+        Object.entries(result.hashes).map(async ([name, sha256]): Promise<StepOutput> => {
+          const { size, mode } = await stat(join(result.directory, name));
+          return { name, size, sha256, executable: (mode & 0o111) !== 0 };
+        }),
+      );
+      for (const output of outputs) {
+        await this.#writeBlob(join(result.directory, output.name), output, signal);
+      }
+      const entry = sealEntry(step, { seconds: result.seconds, outputs }, signer);
+      await this.#server.writeEntry(step.key, entry, signal);
+      this.#steps.brought += 1;
+    });
+  }
+
+  /** Downloads what the store lacks and the cache has. The rest is for the mirrors. */
+  async fetchPackages(
+    items: Iterable<Download>,
+    store: BlobStore,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const missing: Download[] = [];
+    for (const item of items) if (!(await store.has(item))) missing.push(item);
+    const bytes = missing.reduce((sum, { size }) => sum + size, 0);
+    const limit = pLimit(FILES_AT_ONCE);
+    await this.#try('packages', signal, (asked) =>
+      withinTime(this.#patience.least + bytes / SLOWEST, asked, (limited) =>
+        Promise.all(missing.map((item) => limit(() => this.#fetchPackage(item, store, limited)))),
+      ),
+    );
+  }
+
+  async #fetchPackage(item: Download, store: BlobStore, signal: AbortSignal): Promise<void> {
+    if (this.#givenUp !== undefined) return;
+    this.#packages.asked += 1;
+    const urls = [this.#server.blobAddress(item.sha256)];
+    const { transport } = this.#server;
+    const path = await this.#try(item.name, signal, (asked) =>
+      download({ ...item, urls }, { store, transport, signal: asked, rounds: 1 }),
+    );
+    if (path !== undefined) this.#packages.had += 1;
+  }
+
+  /** Brings packages of the store that the cache lacks there, in the background. */
+  offerPackages(items: Iterable<Download>, store: BlobStore): void {
+    if (this.#settings.signer === undefined) return;
+    for (const item of items) {
+      this.#bring(async (signal) => {
+        const sent = await this.#writeBlob(store.path(item.sha256), item, signal);
+        if (sent) this.#packages.brought += 1;
+      });
+    }
+  }
+
+  /** Waits a while for what is still being brought, and gives the rest up. */
+  async settle(): Promise<void> {
+    const { bringing } = this.#patience;
+    const brought = Promise.all(this.#brought);
+    const waiting = new AbortController();
+    const late = sleep(bringing, 'late', { signal: waiting.signal }).catch(() => undefined);
+    if ((await Promise.race([brought, late])) === 'late') {
+      this.#close(`it took more than ${bringing / 1000} s after the build`);
+    }
+    waiting.abort();
+    await brought;
+  }
+
+  /** What came of it so far. */
+  report(): RemoteCacheReport {
+    return {
+      address: this.#server.shown,
+      steps: { ...this.#steps },
+      packages: { ...this.#packages },
+      received: this.#server.transport.received,
+      sent: this.#sent,
+      refused: [...this.#refused],
+      givenUp: this.#givenUp,
+      closed: this.#closed,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close('the build has ended');
+    await Promise.all(this.#brought);
+    this.#server[Symbol.dispose]();
+  }
+
+  async #entry(step: Step, signal: AbortSignal | undefined): Promise<OpenedEntry | undefined> {
+    const entry = await this.#try(step.name, signal, async (asked) => {
+      const bytes = await this.#server.readEntry(step.key, asked);
+      const { trusted } = this.#settings;
+      return openEntry(bytes, { step, trusted, where: `${this.#server.shown}/ac/${step.key}` });
+    });
+    if (entry === undefined) this.#missing.add(step.key);
+    return entry;
+  }
+
+  async #receive(
+    step: Step,
+    { name, size, sha256, executable }: StepOutput,
+    directory: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = join(directory, name);
+    const writer = await BlobWriter.create(path);
+    try {
+      // Only some caches have the blob of nothing.
+      if (size > 0) {
+        await receive(
+          writer,
+          {
+            name: `${name} of ${step.name}`,
+            urls: [this.#server.blobAddress(sha256)],
+            size,
+            sha256,
+          },
+          { transport: this.#server.transport, signal, rounds: 1 },
+        );
+      }
+    } finally {
+      await writer.close();
+    }
+    if (executable) await chmod(path, 0o755);
+  }
+
+  /**
+   * Asks the cache for something.
+   * @returns nothing if it has it not, or not as it should be, or is given up
+   * @throws whatever has nothing to do with the cache: the caller cancels, the disk is full
+   */
+  async #try<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (this.#givenUp !== undefined) return undefined;
+    try {
+      await this.#server.connect();
+    } catch (error) {
+      this.#giveUp(failureIn(error)?.message ?? String(error));
+      return undefined;
+    }
+    try {
+      return await work(anySignal(signal, this.#asking.signal));
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      if (this.#asking.signal.aborted) return undefined;
+      const failure = failureIn(error);
+      if (failure?.kind === 'gone' || error instanceof PackageGone) return undefined;
+      if (failure === undefined ? error instanceof ExplainedError : failure.kind === 'altered') {
+        this.#refused.push(`${what}: ${failure?.message ?? whatOf(error)}`);
+        return undefined;
+      }
+      if (failure === undefined) throw error;
+      this.#giveUp(failure.message);
+      return undefined;
+    }
+  }
+
+  #giveUp(why: string): void {
+    this.#givenUp ??= why;
+    this.#asking.abort();
+    this.#bringing.abort();
+  }
+
+  #close(why: string): void {
+    if (this.#brought.size > 0) this.#closed ??= why;
+    this.#bringing.abort();
+  }
+
+  /** Brings something there in the background; what comes of it is in the report. */
+  #bring(work: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = this.#bringing;
+    const bringing = this.#limit(async () => {
+      if (signal.aborted) return;
+      try {
+        await work(signal);
+      } catch (error) {
+        if (!signal.aborted) this.#close(failureIn(error)?.message ?? whatOf(error));
+      }
+    }).finally(() => this.#brought.delete(bringing));
+    this.#brought.add(bringing);
+  }
+
+  /** @returns whether it was not there yet */
+  async #writeBlob(
+    file: string,
+    blob: { sha256: string; size: number },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (await this.#server.hasBlob(blob.sha256, signal)) return false;
+    this.#sent += await this.#server.writeBlob(file, blob, signal);
+    return true;
+  }
+}
+
+/** What a transfer failed of, if that is why something was thrown. */
+function failureIn(error: unknown): TransferFailure | undefined {
+  if (error instanceof TransferFailure) return error;
+  return error instanceof Error && error.cause !== undefined ? failureIn(error.cause) : undefined;
+}
+
+function whatOf(error: unknown): string {
+  if (error instanceof ExplainedError) return error.what;
+  return error instanceof Error ? error.message : String(error);
+}

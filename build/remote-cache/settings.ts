@@ -1,0 +1,142 @@
+import type { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { getCACertificates } from 'node:tls';
+import { addLogIn, readLogInFile } from '../cache/log-ins.ts';
+import { BuildError } from '../error.ts';
+import type { Environment } from '../process/environment.ts';
+import {
+  isEncrypted,
+  publicKeyOf,
+  readPrivateKey,
+  readTrustedKeys,
+  type TrustedKey,
+} from '../release/keys.ts';
+
+/** A remote cache, and what is done with it. */
+export interface RemoteCacheSettings {
+  /** Its address without a slash at the end; with name and password where it asks for them. */
+  address: string;
+  /** Whose results are believed; at least one. */
+  trusted: readonly TrustedKey[];
+  /** Signs the results that are brought to it; none are if absent. */
+  signer?: KeyObject | undefined;
+  /** Certificates of authorities to believe, PEM; those that Node does if absent. */
+  authorities?: readonly string[] | undefined;
+}
+
+/** Variables that name a file or a folder. */
+export const REMOTE_CACHE_PATHS = [
+  'QUANTIX_REMOTE_CACHE_KEYS',
+  'QUANTIX_REMOTE_CACHE_KEY',
+  'QUANTIX_REMOTE_CACHE_CA',
+] as const;
+
+/** Variables about the remote cache. */
+export const REMOTE_CACHE_VARIABLES = [
+  'QUANTIX_REMOTE_CACHE',
+  'QUANTIX_REMOTE_CACHE_WRITE',
+  ...REMOTE_CACHE_PATHS,
+] as const;
+
+/**
+ * The remote cache that the environment names: `QUANTIX_REMOTE_CACHE` its address, `…_KEYS` a folder of public keys
+ * (`*.pem`) whose results are believed, `…_KEY` a file with the private key of one's own, `…_WRITE=yes` to bring results
+ * there, `…_CA` a file with certificates of authorities. Name and password are those of the address, else of `$NETRC` or
+ * `~/.netrc`.
+ * @returns none if there is no address
+ * @throws ExplainedError if something of it is wrong: a cache that silently is not used helps nobody
+ */
+export async function remoteCacheSettings(
+  environment: Environment = process.env,
+): Promise<RemoteCacheSettings | undefined> {
+  const set = (name: (typeof REMOTE_CACHE_VARIABLES)[number]) => environment[name] || undefined;
+  const text = set('QUANTIX_REMOTE_CACHE');
+  if (text === undefined) return undefined;
+  const address = addLogIn(readAddress(text), logInsOf(environment));
+  const writes = readAnswer(set('QUANTIX_REMOTE_CACHE_WRITE'), 'QUANTIX_REMOTE_CACHE_WRITE');
+  const [folder, file] = [set('QUANTIX_REMOTE_CACHE_KEYS'), set('QUANTIX_REMOTE_CACHE_KEY')];
+  const own = file === undefined ? undefined : await readOwnKey(file);
+  const others = folder === undefined ? [] : await readTrustedKeys(folder);
+  if (folder !== undefined && others.length === 0) {
+    throw new BuildError({
+      what: 'there is no public key, *.pem',
+      where: `QUANTIX_REMOTE_CACHE_KEYS=${folder}`,
+      fix: 'Make a pair with qx-build key new, and put the public key there.',
+    });
+  }
+  // Whoever signs may be among those that are trusted, by a name that people gave.
+  const known = own !== undefined && others.some(({ id }) => id === own.trusted.id);
+  const trusted = own === undefined || known ? others : [...others, own.trusted];
+  if (trusted.length === 0) {
+    throw new BuildError({
+      what: 'nobody is trusted whose results could be taken from the remote cache',
+      where: 'QUANTIX_REMOTE_CACHE',
+      fix: 'Set QUANTIX_REMOTE_CACHE_KEYS to a folder with the public key of who fills it.',
+    });
+  }
+  if (writes && own === undefined) {
+    throw new BuildError({
+      what: 'results are to be brought to the remote cache, and there is no key to sign them with',
+      where: 'QUANTIX_REMOTE_CACHE_WRITE',
+      fix: 'Set QUANTIX_REMOTE_CACHE_KEY to the file of a private key: qx-build key new --plain',
+    });
+  }
+  const authorities = await readAuthorities(set('QUANTIX_REMOTE_CACHE_CA'));
+  return { address, trusted, authorities, ...(writes && { signer: own?.key }) };
+}
+
+function readAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  if (url !== undefined && isHttp && url.search === '' && url.hash === '') {
+    return url.href.replace(/\/+$/, '');
+  }
+  throw new BuildError({
+    what: 'this is no address of a remote cache',
+    // What is in it may be a password.
+    where: 'QUANTIX_REMOTE_CACHE',
+    fix: 'Write it as https://host/ or https://host/folder.',
+  });
+}
+
+function readAnswer(text: string | undefined, where: string): boolean {
+  if (text === undefined || text === 'no') return false;
+  if (text === 'yes') return true;
+  const what = `${JSON.stringify(text)} is neither yes nor no`;
+  throw new BuildError({ what, where, fix: 'Write yes or no.' });
+}
+
+function logInsOf({ NETRC: file, HOME: home }: Environment) {
+  return readLogInFile(file || join(home || homedir(), '.netrc'));
+}
+
+async function readOwnKey(file: string): Promise<{ key: KeyObject; trusted: TrustedKey }> {
+  const text = await textOf(file, 'the key of the remote cache cannot be read');
+  if (isEncrypted(text)) {
+    throw new BuildError({
+      what: 'the key of the remote cache has a passphrase, and nobody is there to type it',
+      where: file,
+      fix: 'Make one without: qx-build key new --plain FILE.key',
+    });
+  }
+  const key = readPrivateKey(text, { where: file });
+  return { key, trusted: publicKeyOf(key, basename(file).replace(/\.key$/, '')) };
+}
+
+async function readAuthorities(file: string | undefined): Promise<string[] | undefined> {
+  if (file === undefined) return undefined;
+  const text = await textOf(file, 'the certificates of authorities cannot be read');
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    const what = 'there is no certificate in PEM';
+    throw new BuildError({ what, where: file, fix: 'Name the file of an authority: *.pem.' });
+  }
+  return [...getCACertificates('default'), text];
+}
+
+function textOf(file: string, what: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new BuildError({ what, where: file, cause });
+  });
+}

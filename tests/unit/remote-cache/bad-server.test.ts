@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { RemoteCache } from '../../../build/remote-cache/remote-cache.ts';
+import type { Patience } from '../../../build/remote-cache/server.ts';
+import { StepCache } from '../../../build/step/cache.ts';
+import type { CacheServerOptions } from '../../remote-cache/cache-server.ts';
+import { serve } from '../cache/room.ts';
+import { newPair } from '../release/releases.ts';
+import {
+  ALL,
+  cacheServer,
+  filledServer,
+  Runner,
+  reader,
+  stepOf,
+  TIME,
+  team,
+  UNHURRIED,
+  writer,
+} from './runner.ts';
+
+vi.setConfig({ testTimeout: TIME });
+
+/** For what never comes, and is only waited for. */
+const HURRIED: Patience = { firstAnswer: 200, answer: 200, least: 200, most: 200, bringing: 200 };
+
+type Instead = NonNullable<CacheServerOptions['instead']>;
+
+/** Does something else with requests for blobs, or for entries; the rest is answered as it should be. */
+function insteadOf(kind: 'ac' | 'cas', answer: (...args: Parameters<Instead>) => void): Instead {
+  return (request, response) => {
+    const concerns = request.method === 'GET' && request.url?.includes(`/${kind}/`) === true;
+    // Of nothing: by that it is asked whether it is there.
+    if (!concerns || request.url?.includes('e3b0c442') === true) return false;
+    answer(request, response);
+    return true;
+  };
+}
+
+const status =
+  (code: number): Instead =>
+  (_request, response) => {
+    response.writeHead(code).end('no');
+    return true;
+  };
+
+test.each<[string, Instead, { refused: number; givenUp?: RegExp }]>([
+  ['answers 500 to everything', status(500), { refused: 0, givenUp: /answered 500/ }],
+  ['wants to know who asks', status(401), { refused: 0, givenUp: /answered 401/ }],
+  [
+    'answers 503 to what it has',
+    insteadOf('cas', status(503)),
+    { refused: 0, givenUp: /answered 503/ },
+  ],
+  ['has entries and lost the blobs', insteadOf('cas', status(404)), { refused: 0 }],
+  [
+    'gives a page of HTML for everything',
+    (_request, response) => {
+      response.end('<!doctype html><h1>Log in</h1>');
+      return true;
+    },
+    { refused: 0, givenUp: /more than 0 bytes/ },
+  ],
+  [
+    'gives garbage for entries',
+    insteadOf('ac', (_request, response) => response.end(Buffer.alloc(5000, 'garbage'))),
+    { refused: ALL.length },
+  ],
+  [
+    'gives entries without end',
+    insteadOf('ac', (_request, response) => {
+      const more = () => {
+        response.write(Buffer.alloc(65_536));
+        if (!response.destroyed) setImmediate(more);
+      };
+      more();
+    }),
+    { refused: ALL.length },
+  ],
+  [
+    'gives other bytes',
+    insteadOf('cas', (_request, response) => response.end(randomBytes(3_000_000))),
+    { refused: ALL.length },
+  ],
+  [
+    'gives half of what it compressed',
+    insteadOf('cas', (_request, response) => {
+      response.writeHead(200, { 'content-encoding': 'zstd' });
+      response.end(Buffer.from('28b52ffd200001', 'hex'));
+    }),
+    { refused: ALL.length },
+  ],
+  [
+    'says zstd and sends something else',
+    insteadOf('cas', (_request, response) => {
+      response.writeHead(200, { 'content-encoding': 'zstd' }).end('not compressed at all');
+    }),
+    { refused: ALL.length },
+  ],
+  [
+    'cuts the connection in the middle of a blob',
+    insteadOf('cas', (_request, response) => {
+      response.writeHead(200, { 'content-length': 2_000_002 });
+      response.write(Buffer.alloc(1000), () => response.destroy());
+    }),
+    { refused: 0, givenUp: /cut|aborted|ended after|expected/ },
+  ],
+])('a server that %s changes nothing of what is built', async (_, instead, expected) => {
+  const server = await filledServer({ instead });
+  const { made, report } = await (await Runner.open()).build(reader(server), UNHURRIED);
+  expect(made).toEqual(ALL);
+  expect(report.refused).toHaveLength(expected.refused);
+  expect(`${report.givenUp}`).toMatch(expected.givenUp ?? /^undefined$/);
+});
+
+test('a server that sends elsewhere is not followed: neither there nor back again', async () => {
+  const elsewhere = await serve((_request, response) => response.end('mine'));
+  const server = await filledServer({
+    instead: insteadOf('cas', (_request, response) =>
+      response.writeHead(302, { location: `${elsewhere.url}/x` }).end(),
+    ),
+  });
+  const { made, report } = await (await Runner.open()).build(reader(server));
+  expect([made, elsewhere.asked]).toEqual([ALL, []]);
+  expect(report.givenUp).toBe('the server redirects');
+});
+
+test('one that is given up is not asked again in this build', async () => {
+  const server = await filledServer({ instead: status(500) });
+  await (await Runner.open()).build(writer(server));
+  expect(server.answers).toHaveLength(1);
+});
+
+test('a server that never answers costs the time of one answer', async () => {
+  const silent = createServer();
+  onTestFinished(() => void silent.close());
+  await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
+  const address = silent.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const sockets = new Set<{ destroy: () => void }>();
+  silent.on('connection', (socket) => sockets.add(socket));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const url = `http://127.0.0.1:${address.port}`;
+  const { made, report } = await (await Runner.open()).build(writer({ url }), HURRIED);
+  expect(made).toEqual(ALL);
+  expect(report.givenUp).toBe('it took more than 0.2 s');
+  expect(sockets.size).toBe(1);
+});
+
+test('a server that drips is given up when a step’s files have taken as long as making them may', async () => {
+  const server = await filledServer({
+    instead: insteadOf('cas', (_request, response) => {
+      response.writeHead(200, { 'content-length': 2_000_002 });
+      const drip = setInterval(() => response.write('x'), 20);
+      response.on('close', () => clearInterval(drip));
+    }),
+  });
+  const patience = { ...UNHURRIED, least: 300, most: 300 };
+  const { made, report } = await (await Runner.open()).build(reader(server), patience);
+  expect([made, report.givenUp]).toEqual([ALL, 'it took more than 0.3 s']);
+});
+
+test('a server that nobody listens at is given up, and told', async () => {
+  const { made, report } = await (await Runner.open()).build(writer({ url: 'http://127.0.0.1:9' }));
+  expect([made, report.givenUp]).toEqual([ALL, 'the connection was refused']);
+});
+
+test('a full server is read from still', async () => {
+  const server = await filledServer({ capacity: 0 });
+  const stranger = newPair('stranger');
+  server.blobs.delete([...server.blobs.keys()].at(-1) ?? '');
+  const settings = { ...writer(server), trusted: [team.trusted, stranger.trusted] };
+  const { made, report } = await (await Runner.open()).build(settings);
+  expect(made).toHaveLength(1);
+  expect(report.steps).toMatchObject({ had: ALL.length - 1, brought: 0 });
+  expect([report.closed, report.givenUp]).toEqual([
+    'the server answered 507 Insufficient Storage',
+    undefined,
+  ]);
+});
+
+test('a server that takes and takes is not waited for longer than the build has after its end', async () => {
+  const server = await cacheServer({
+    instead: (request) => {
+      if (request.method !== 'PUT') return false;
+      request.resume();
+      return true;
+    },
+  });
+  const patience = { ...UNHURRIED, bringing: 200 };
+  const { made, report } = await (await Runner.open()).build(writer(server), patience);
+  expect([made, report.steps.brought]).toEqual([ALL, 0]);
+  expect(report.closed).toBe('it took more than 0.2 s after the build');
+});
+
+test('a cache with a password is read with it, and without it given up', async () => {
+  const server = await filledServer({ logIn: 'ci:p@ss' });
+  const address = server.url.replace('//', '//ci:p%40ss@');
+  const { made, report } = await (await Runner.open()).build({ ...reader(server), address });
+  expect([made, report.address]).toEqual([[], `${server.url}/`]);
+  const without = await (await Runner.open()).build(reader(server));
+  expect([without.made, without.report.givenUp]).toEqual([
+    ALL,
+    'the server answered 401 Unauthorized',
+  ]);
+});
+
+test('who cancels the build cancels what is fetched for it', async () => {
+  const cancel = new AbortController();
+  const server = await filledServer({
+    instead: insteadOf('cas', (_request, response) => {
+      response.writeHead(200, { 'content-length': 2_000_002 });
+      response.write('x', () => cancel.abort(new Error('Ctrl-C')));
+    }),
+  });
+  await using remote = new RemoteCache(reader(server), UNHURRIED);
+  const { folder } = await Runner.open();
+  const make = vi.fn();
+  const running = new StepCache(folder, remote).run(stepOf('sea'), make, undefined, cancel.signal);
+  await expect(running).rejects.toThrow();
+  expect(make).not.toHaveBeenCalled();
+  expect(remote.report().givenUp).toBeUndefined();
+});
