@@ -77,7 +77,10 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
 
   /** Whose result of a step it has, if it has one that is believed. */
   async find(step: Step, signal?: AbortSignal): Promise<string | undefined> {
-    return (await this.#entry(step, signal))?.signedBy.name;
+    this.#steps.asked += 1;
+    const entry = await this.#entry(step, signal);
+    if (entry !== undefined) this.#steps.had += 1;
+    return entry?.signedBy.name;
   }
 
   async fetch(
