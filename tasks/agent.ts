@@ -1,4 +1,4 @@
-import { createHash, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import { type ProgramRelease, signProgram } from '../build/release/program.ts';
+import type { Signer } from '../build/release/signer.ts';
 import { EXECUTABLE_FILE } from '../build/sea/make.ts';
 import { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
@@ -25,7 +26,7 @@ const FIRST_MINUTE = Date.UTC(2026, 0, 1);
 
 /** How an agent is signed. */
 export interface AgentSigning {
-  key: KeyObject;
+  signer: Signer;
   /** Minutes since 2026 if absent. */
   serial: number | undefined;
   /** The serial if absent: no older agent is taken where this one was confirmed. */
@@ -42,7 +43,7 @@ export interface AgentSigning {
  */
 export async function writeAgent(
   prepared: PreparedImage,
-  { key, serial: given, floor, days, now }: AgentSigning,
+  { signer, serial: given, floor, days, now }: AgentSigning,
   output: Output,
 ): Promise<string> {
   const report = { say: output.say, progress: () => {} };
@@ -67,7 +68,7 @@ export async function writeAgent(
     bytes: (await stat(executable)).size,
     sha256: await digestOf(executable),
   };
-  const head = signProgram(release, [key]);
+  const head = await signProgram(release, [signer]);
   const name = `${AGENT}-${version}-${lock.base}-${architecture}.agent`;
   const file = join(dirname(prepared.file), name);
   await mkdir(dirname(file), { recursive: true });

@@ -23,6 +23,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['key', async () => (await import('./commands/key.ts')).keyCommand],
   ['agent', async () => (await import('./commands/agent.ts')).agentCommand],
   ['release-tree', async () => (await import('./commands/release-tree.ts')).releaseTreeCommand],
+  ['sign', async () => (await import('./commands/sign.ts')).signCommand],
+  ['verify', async () => (await import('./commands/verify.ts')).verifyCommand],
   ['advisories', async () => (await import('./commands/advisories.ts')).advisoriesCommand],
   ['provenance', async () => (await import('./commands/provenance.ts')).provenanceCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],

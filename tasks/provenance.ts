@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +5,7 @@ import { BuildError } from '../build/error.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { hashFile } from '../build/process/hash-file.ts';
 import { type Dependency, formatProvenance, sealProvenance } from '../build/release/provenance.ts';
+import type { Signer } from '../build/release/signer.ts';
 import { paperFiles } from './summary.ts';
 
 const AGAIN = 'Build the image again.';
@@ -48,7 +48,7 @@ const billSchema = z.object({
 interface Voucher {
   /** URI of who built it. */
   builder: string;
-  signer: KeyObject | undefined;
+  signer: Signer | undefined;
   signal: AbortSignal;
 }
 
@@ -97,7 +97,9 @@ export async function writeProvenance(
     ),
   });
   const files = new Map([[`${image}.intoto.json`, statement]]);
-  if (signer !== undefined) files.set(`${image}.intoto.jsonl`, sealProvenance(statement, [signer]));
+  if (signer !== undefined) {
+    files.set(`${image}.intoto.jsonl`, await sealProvenance(statement, [signer]));
+  }
   for (const [file, text] of files) await writeFileAtomically(file, text);
   return { files: [...files.keys()], dirty: source.dirty };
 }

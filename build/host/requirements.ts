@@ -103,6 +103,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'gpgconf', package: 'gpgconf' },
   { name: 'gpg-agent', package: 'gpg-agent' },
   { name: 'ssh', package: 'openssh-client' },
+  { name: 'minisign', package: 'minisign' },
   { name: 'openssl', package: 'openssl' },
   { name: 'xmllint', package: 'libxml2-utils' },
   { name: 'zstd', package: 'zstd' },

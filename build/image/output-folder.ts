@@ -3,7 +3,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TEMPORARY_NAME } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
-import { CHECKSUMS, readChecksums, updateChecksums } from './checksums.ts';
+import { CHECKSUMS } from '../release/checksums.ts';
+import { readChecksums, updateChecksums } from './checksums.ts';
 
 /** What stands behind the name of an image in the names of the files that go with it. */
 const PAPERS = [

@@ -2,6 +2,7 @@ import { type KeyObject, sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
 import { keyIdOf, type TrustedKey } from './keys.ts';
+import { type Signer, signBy } from './signer.ts';
 
 /** Longest envelope that is read, bytes: a release with many signatures has a few thousand. */
 export const LONGEST_ENVELOPE = 256 * 1024;
@@ -42,12 +43,42 @@ function signedBytes(payloadType: string, payload: Uint8Array): Buffer {
  * @throws TypeError without a key
  */
 export function seal(payloadType: string, payload: Uint8Array, keys: readonly KeyObject[]): string {
-  if (keys.length === 0) throw new TypeError('an envelope needs a signature');
   const bytes = signedBytes(payloadType, payload);
-  const signatures = keys.map((key) => ({
-    keyid: keyIdOf(key),
-    sig: sign(null, bytes, key).toString('base64'),
-  }));
+  const signatures = keys.map((key) => ({ keyid: keyIdOf(key), sig: sign(null, bytes, key) }));
+  return envelopeOf(payloadType, payload, signatures);
+}
+
+/**
+ * The same envelope, signed by whoever has the keys.
+ * @param signers one signature by each
+ * @throws TypeError without a signer
+ * @throws ExplainedError if one of them does not sign
+ */
+export async function sealBy(
+  payloadType: string,
+  payload: Uint8Array,
+  signers: readonly Signer[],
+): Promise<string> {
+  const bytes = signedBytes(payloadType, payload);
+  const signatures: Signature[] = [];
+  for (const signer of signers) {
+    signatures.push({ keyid: keyIdOf(signer.key), sig: await signBy(signer, bytes) });
+  }
+  return envelopeOf(payloadType, payload, signatures);
+}
+
+interface Signature {
+  keyid: string;
+  sig: Buffer;
+}
+
+function envelopeOf(
+  payloadType: string,
+  payload: Uint8Array,
+  signed: readonly Signature[],
+): string {
+  if (signed.length === 0) throw new TypeError('an envelope needs a signature');
+  const signatures = signed.map(({ keyid, sig }) => ({ keyid, sig: sig.toString('base64') }));
   const envelope = { payloadType, payload: Buffer.from(payload).toString('base64'), signatures };
   return `${JSON.stringify(envelope)}\n`;
 }

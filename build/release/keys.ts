@@ -6,6 +6,9 @@ import { ExplainedError } from '../explained-error.ts';
 /** Longest file of a key that is read, bytes. */
 const LONGEST_KEY = 16 * 1024;
 
+/** Bytes of a public key, Ed25519 (RFC 8032). */
+export const PUBLIC_KEY_BYTES = 32;
+
 /** Somebody whose releases are taken. */
 export interface TrustedKey {
   /** What people call it: its file's name without `.pem`. */
@@ -25,6 +28,24 @@ export function keyIdOf(key: KeyObject): string {
   return createHash('sha256')
     .update(open.export({ type: 'spki', format: 'der' }))
     .digest('hex');
+}
+
+/**
+ * @param key public, Ed25519
+ * @returns its 32 bytes (RFC 8032)
+ */
+export function rawPublicKey(key: KeyObject): Buffer {
+  const { x = '' } = key.export({ format: 'jwk' });
+  return Buffer.from(x, 'base64url');
+}
+
+/**
+ * @param bytes 32 of them (RFC 8032)
+ * @returns the public key, Ed25519
+ */
+export function publicKeyFrom(bytes: Uint8Array): KeyObject {
+  const x = Buffer.from(bytes).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
 }
 
 /**

@@ -1,8 +1,8 @@
-import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
-import { firstIssue, LONGEST_ENVELOPE, openEnvelope, seal } from './envelope.ts';
+import { firstIssue, LONGEST_ENVELOPE, openEnvelope, sealBy } from './envelope.ts';
 import type { TrustedKey } from './keys.ts';
+import type { Signer } from './signer.ts';
 
 /** What an envelope around a program says that it holds. */
 export const PROGRAM_TYPE = 'application/vnd.quantix.program+json';
@@ -45,14 +45,17 @@ export const programSchema = z
 export type ProgramRelease = z.infer<typeof programSchema>;
 
 /**
- * @param keys private keys, Ed25519; a signature by each
+ * @param signers a signature by each
  * @returns the head of a program's file, to which the program is to be appended: a DSSE envelope, one line; the same for
  *   the same program and keys
- * @throws ExplainedError if `verifyProgram` would not take it
+ * @throws ExplainedError if `verifyProgram` would not take it, or a signer does not sign
  */
-export function signProgram(program: ProgramRelease, keys: readonly KeyObject[]): string {
+export async function signProgram(
+  program: ProgramRelease,
+  signers: readonly Signer[],
+): Promise<string> {
   const checked = parse(program, 'the program to sign');
-  return seal(PROGRAM_TYPE, Buffer.from(JSON.stringify(checked)), keys);
+  return sealBy(PROGRAM_TYPE, Buffer.from(JSON.stringify(checked)), signers);
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import { ExplainedError } from '../explained-error.ts';
-import { seal } from './envelope.ts';
+import { sealBy } from './envelope.ts';
+import type { Signer } from './signer.ts';
 
 /** How images are built, by name; docs/provenance.md describes it. */
 export const BUILD_TYPE = 'https://quantix.internal/build-types/appliance/v1';
@@ -100,10 +100,10 @@ export function formatProvenance(build: BuildDescription): string {
 /**
  * A statement, signed: a DSSE envelope.
  * @param statement as `formatProvenance` gives it
- * @param keys private keys, Ed25519
+ * @param signers one signature by each
  */
-export function sealProvenance(statement: string, keys: readonly KeyObject[]): string {
-  return seal(STATEMENT_TYPE, Buffer.from(statement), keys);
+export function sealProvenance(statement: string, signers: readonly Signer[]): Promise<string> {
+  return sealBy(STATEMENT_TYPE, Buffer.from(statement), signers);
 }
 
 function describeFile({ name, sha256 }: FileDigest) {

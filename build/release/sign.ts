@@ -1,20 +1,20 @@
-import type { KeyObject } from 'node:crypto';
 import { ExplainedError } from '../explained-error.ts';
-import { firstIssue, openEnvelope, seal } from './envelope.ts';
+import { firstIssue, openEnvelope, sealBy } from './envelope.ts';
 import type { TrustedKey } from './keys.ts';
 import { type Release, releaseSchema } from './release.ts';
+import type { Signer } from './signer.ts';
 
 /** What an envelope around a release says that it holds. */
 export const RELEASE_TYPE = 'application/vnd.quantix.release+json';
 
 /**
- * @param keys private keys, Ed25519; a signature by each
+ * @param signers a signature by each
  * @returns the text of `release.json`: the release in a DSSE envelope; the same for the same release and keys
- * @throws ExplainedError if the release is not one that `verifyRelease` takes
+ * @throws ExplainedError if the release is not one that `verifyRelease` takes, or a signer does not sign
  */
-export function signRelease(release: Release, keys: readonly KeyObject[]): string {
+export async function signRelease(release: Release, signers: readonly Signer[]): Promise<string> {
   const checked = parse(release, 'the release to sign');
-  return seal(RELEASE_TYPE, Buffer.from(JSON.stringify(checked)), keys);
+  return sealBy(RELEASE_TYPE, Buffer.from(JSON.stringify(checked)), signers);
 }
 
 /**

@@ -1,11 +1,11 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
+import { codeOf, digestOf, writeWhole } from './files.ts';
 import { keyIdOf, type TrustedKey } from './keys.ts';
 import type { Release } from './release.ts';
 import { signRelease, verifyRelease } from './sign.ts';
+import type { Signer } from './signer.ts';
 
 /** Milliseconds of a day. */
 const DAY = 24 * 60 * 60 * 1000;
@@ -35,8 +35,7 @@ export interface Publication {
   /** Root of the tree; made if it is missing. */
   tree: string;
   channel: string;
-  /** Signs. */
-  key: KeyObject;
+  signer: Signer;
   /** Keys of earlier releases of the tree, besides the one that signs. */
   trusted?: readonly TrustedKey[];
   /** When it is. */
@@ -57,10 +56,10 @@ export interface Publication {
  *   release before is signed by a key that is not given
  */
 export async function publish(image: PublishedImage, publication: Publication): Promise<Release> {
-  const { tree, channel, key, now, days, trusted = [] } = publication;
+  const { tree, channel, signer, now, days, trusted = [] } = publication;
   const line = { product: image.product, channel, architecture: image.architecture };
   const path = join(tree, releasePath(line));
-  const own = { name: 'the key that signs', id: keyIdOf(key), key: createPublicKey(key) };
+  const own = { name: 'the key that signs', id: keyIdOf(signer.key), key: signer.key };
   const before = await readRelease(path, [own, ...trusted]);
   const serial = publication.serial ?? (before?.serial ?? 0) + 1;
   if (before !== undefined && serial <= before.serial) {
@@ -70,7 +69,7 @@ export async function publish(image: PublishedImage, publication: Publication): 
       fix: 'Leave --serial away.',
     });
   }
-  const { bytes, sha256 } = await digestOf(image.file);
+  const { size: bytes, sha256 } = await digestOf(image.file);
   if (sha256 !== image.sha256) {
     throw new ExplainedError({
       what: 'the image is not the one that was built: its SHA-256 differs from its manifest',
@@ -86,7 +85,7 @@ export async function publish(image: PublishedImage, publication: Publication): 
     expires: wholeSeconds(now.getTime() + days * DAY),
     image: { path: imagePath(sha256), bytes, sha256 },
   };
-  const text = signRelease(release, [key]);
+  const text = await signRelease(release, [signer]);
   await place(image.file, join(tree, release.image.path));
   await writeWhole(path, text);
   return release;
@@ -110,16 +109,6 @@ async function readRelease(
     throw error;
   }
   return verifyRelease(text, trusted, path);
-}
-
-async function digestOf(file: string): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { bytes, sha256: hash.digest('hex') };
 }
 
 /** The same file under another name, or a copy of it where the tree is on another file system. */
@@ -150,19 +139,6 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   }
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-}
-
 async function flush(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
@@ -170,8 +146,4 @@ async function flush(path: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -3,9 +3,9 @@ import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { writeAgent } from '../agent.ts';
+import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
 import { givenOnce, imageOptions, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
-import { readSigner } from './key.ts';
 
 const EPILOGUE = `It runs on hosts whose image is from the same base and has the key (RELEASE_KEYS=FOLDER); docs/agent.md says more.
 
@@ -20,17 +20,7 @@ export const agentCommand = defineCommand({
   command: 'agent',
   describe: 'Make a signed agent for hosts that run, without a new image',
   builder: (yargs) =>
-    imageOptions(yargs)
-      .option('key', {
-        type: 'string',
-        demandOption: true,
-        describe: 'Private key that signs (qx-build key new)',
-      })
-      .option('passphrase-file', {
-        type: 'string',
-        describe: 'File with its passphrase in the first line',
-        defaultDescription: 'it is asked for',
-      })
+    signerOptions(imageOptions(yargs))
       .option('serial', {
         type: 'number',
         describe: 'Rises with each agent',
@@ -52,24 +42,23 @@ export const agentCommand = defineCommand({
         describe: 'Use nothing but the cache; stop if something is not in it',
       })
       .option('output', { type: 'string', default: 'dist', describe: 'Folder for the file' })
-      .check(givenOnce('key', 'passphrase-file', 'serial', 'floor', 'days', 'output'))
+      .check(givenOnce(...SIGNER_OPTIONS, 'serial', 'floor', 'days', 'output'))
       .epilogue(EPILOGUE),
-  paths: ({ key, passphraseFile, ...options }) => {
+  paths: (options) => {
     const { reads, writes } = imagePaths(options);
-    const own = [key, passphraseFile].filter((path) => path !== undefined);
-    return { reads: [...reads, ...own], writes };
+    return { reads: [...reads, ...signerPaths(options)], writes };
   },
   handler: async (options, { output, signal }) => {
-    const { key: file, passphraseFile, days, serial, floor, profile, ...rest } = options;
+    const { days, serial, floor, profile, ...rest } = options;
     if (!(days > 0 && days <= LONGEST_LIFE)) {
       throw new BuildError({ what: `${days} days are no life of an agent`, fix: '1 to 3650.' });
     }
     if (profile.length > 1) throw new BuildError({ what: 'an agent is of one profile' });
-    const key = await readSigner(file, { file: passphraseFile, signal });
+    const signer = await openSigner(options, signal);
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const [name = 'quantix-os'] = profile;
     const images = { ...rest, format: 'iso' as const, release: false };
     const image = await prepareImage(name, toImageOptions(images, { output, signal }));
-    await writeAgent(image, { key, serial, floor, days, now: new Date() }, output);
+    await writeAgent(image, { signer, serial, floor, days, now: new Date() }, output);
   },
 });

@@ -1,9 +1,12 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
-import { isEncrypted, readPrivateKey, readPublicKey } from '../../build/release/keys.ts';
+import { keyIdOf } from '../../build/release/keys.ts';
+import { minisignPublicKey } from '../../build/release/minisign.ts';
+import { allowedSigner } from '../../build/release/ssh-signature.ts';
+import { readKeyText, readPublicKeyFile, readSigner } from '../signer.ts';
 import { readPassphrase } from '../ui/passphrase.ts';
 import { givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -33,7 +36,7 @@ export const keyCommand = defineCommand({
       .positional('file', {
         type: 'string',
         demandOption: true,
-        describe: 'The private key, *.key; show takes a public one, *.pem, too',
+        describe: 'The private key, *.key; show takes a public one, too: PEM, minisign’s or SSH’s',
       })
       .option('passphrase-file', {
         type: 'string',
@@ -44,7 +47,13 @@ export const keyCommand = defineCommand({
         type: 'boolean',
         describe: 'Make a private key without passphrase: whoever has the file can sign',
       })
-      .check(givenOnce('passphrase-file'))
+      .option('as', {
+        choices: ['pem', 'minisign', 'ssh'] as const,
+        describe: 'Show just this form: for minisign -p, or an allowed signer of ssh-keygen',
+        defaultDescription: 'all',
+      })
+      .check(givenOnce('passphrase-file', 'as'))
+      .check(({ action, as }) => as === undefined || action === 'show' || '--as is for show')
       .conflicts('plain', 'passphrase-file')
       .epilogue(EPILOGUE),
   paths: ({ action, file, passphraseFile }) => ({
@@ -53,42 +62,28 @@ export const keyCommand = defineCommand({
     ),
     writes: action === 'new' ? [dirname(file)] : [],
   }),
-  handler: async ({ action, file, passphraseFile, plain }, { output, signal }) => {
+  handler: async ({ action, file, passphraseFile, plain, as: form }, { output, signal }) => {
     if (action === 'show') {
-      const { id, pem } = await publicKeyIn(file, { file: passphraseFile, signal });
-      output.say(`${pem}SHA-256 ${id}`);
+      const key = await publicKeyIn(file, { file: passphraseFile, signal });
+      output.say(form === undefined ? describe(key) : FORMS[form](key).trimEnd());
       return;
     }
     const passphrase =
       plain === true
         ? undefined
         : await newPassphrase(basename(file), { file: passphraseFile, signal });
-    const { pem, id } = await makePair(file, passphrase);
+    const { pem, key } = await makePair(file, passphrase);
     output.say(`${file}: the private key. Keep it where nobody else gets at it, and a copy of it.`);
-    output.say(`${pem}: the public key, SHA-256 ${id}`);
+    output.say(`${pem}: the public key\n${describe(key)}`);
   },
 });
-
-/** A private key that signs, from its file; its passphrase is asked for where it has one. */
-export async function readSigner(
-  file: string,
-  from: { file: string | undefined; signal: AbortSignal },
-): Promise<KeyObject> {
-  const text = await textOf(file);
-  const passphrase = isEncrypted(text)
-    ? await readPassphrase(`Passphrase of ${file}`, from)
-    : undefined;
-  return readPrivateKey(text, { passphrase, where: file });
-}
 
 async function publicKeyIn(
   file: string,
   from: { file: string | undefined; signal: AbortSignal },
-): Promise<{ id: string; pem: string }> {
-  const text = await textOf(file);
-  const pem = text.includes('PRIVATE KEY-----') ? publicPem(await readSigner(file, from)) : text;
-  const { id, key } = readPublicKey(pem, basename(file), file);
-  return { id, pem: key.export({ type: 'spki', format: 'pem' }).toString() };
+): Promise<KeyObject> {
+  const isPrivate = (await readKeyText(file)).includes('PRIVATE KEY-----');
+  return (isPrivate ? await readSigner(file, from) : await readPublicKeyFile(file)).key;
 }
 
 async function newPassphrase(
@@ -105,7 +100,7 @@ async function newPassphrase(
 async function makePair(
   file: string,
   passphrase: string | undefined,
-): Promise<{ pem: string; id: string }> {
+): Promise<{ pem: string; key: KeyObject }> {
   if (!file.endsWith('.key')) {
     throw new BuildError({ what: 'the name of a private key ends in .key', where: file });
   }
@@ -117,13 +112,26 @@ async function makePair(
     ...(passphrase === undefined ? {} : { cipher: CIPHER, passphrase }),
   });
   await writeNew(file, secret, 0o600);
-  const text = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  await writeNew(pem, text, 0o644);
-  return { pem, id: readPublicKey(text, pem, pem).id };
+  await writeNew(pem, publicPem(publicKey), 0o644);
+  return { pem, key: publicKey };
 }
 
 function publicPem(key: KeyObject): string {
-  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+  return key.export({ type: 'spki', format: 'pem' }).toString();
+}
+
+/** A public key as other programs read it, each form one line but the first. */
+const FORMS = {
+  pem: publicPem,
+  minisign: minisignPublicKey,
+  ssh: (key: KeyObject) => `${allowedSigner(key)}\n`,
+} as const;
+
+/** All forms of a public key, for people. */
+function describe(key: KeyObject): string {
+  const [, minisign] = minisignPublicKey(key).split('\n');
+  const lines = [`SHA-256 ${keyIdOf(key)}`, `minisign ${minisign}`, `ssh ${allowedSigner(key)}`];
+  return publicPem(key) + lines.join('\n');
 }
 
 async function writeNew(path: string, text: string | Buffer, mode: number): Promise<void> {
@@ -137,10 +145,4 @@ async function writeNew(path: string, text: string | Buffer, mode: number): Prom
       cause,
     });
   }
-}
-
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new BuildError({ what: 'the key cannot be read', where: path, cause });
-  });
 }

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { BuildError } from '../../build/error.ts';
 import { keyIdOf, readTrustedKeys } from '../../build/release/keys.ts';
 import { type PublishedImage, publish, releasePath } from '../../build/release/tree.ts';
+import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
 import { givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
-import { readSigner } from './key.ts';
 
 const EPILOGUE = `Any web server, a folder or a stick serves the tree; docs/updating.md says how hosts find it.
 
@@ -27,22 +27,12 @@ export const releaseTreeCommand = defineCommand({
   command: 'release-tree <images..>',
   describe: 'Publish ISOs as signed updates, in a folder for any web server',
   builder: (yargs) =>
-    yargs
+    signerOptions(yargs)
       .positional('images', {
         type: 'string',
         array: true,
         demandOption: true,
         describe: 'ISOs with their manifests: at most one for a product and CPU',
-      })
-      .option('key', {
-        type: 'string',
-        demandOption: true,
-        describe: 'Private key that signs (qx-build key new)',
-      })
-      .option('passphrase-file', {
-        type: 'string',
-        describe: 'File with its passphrase in the first line',
-        defaultDescription: 'it is asked for',
       })
       .option('release-keys', {
         type: 'string',
@@ -71,15 +61,16 @@ export const releaseTreeCommand = defineCommand({
       })
       .check(
         givenOnce(
-          ...['key', 'passphrase-file', 'release-keys', 'channel', 'days', 'floor', 'serial'],
-          'output',
+          ...SIGNER_OPTIONS,
+          ...['release-keys', 'channel', 'days', 'floor', 'serial', 'output'],
         ),
       )
       .epilogue(EPILOGUE),
-  paths: ({ images, key, passphraseFile, releaseKeys, output }) => ({
-    reads: [...images, ...images.map(manifestOf), key, passphraseFile, releaseKeys].filter(
-      (path) => path !== undefined,
-    ),
+  paths: ({ images, releaseKeys, output, ...options }) => ({
+    reads: [
+      ...[...images, ...images.map(manifestOf), ...signerPaths(options)],
+      ...(releaseKeys === undefined ? [] : [releaseKeys]),
+    ],
     writes: [output],
   }),
   handler: async (options, { output, signal }) => {
@@ -90,10 +81,10 @@ export const releaseTreeCommand = defineCommand({
     const images = await Promise.all(options.images.map(readImage));
     refuseTwins(images.map(({ image }) => image));
     const trusted = releaseKeys === undefined ? [] : await readTrustedKeys(releaseKeys);
-    const key = await readSigner(options.key, { file: options.passphraseFile, signal });
+    const signer = await openSigner(options, signal);
     for (const { image, takes } of images) {
-      if (!takes.includes(keyIdOf(key))) output.say(warning(image.file, takes));
-      const publication = { tree, channel, key, trusted, now: new Date(), days, floor, serial };
+      if (!takes.includes(keyIdOf(signer.key))) output.say(warning(image.file, takes));
+      const publication = { tree, channel, signer, trusted, now: new Date(), days, floor, serial };
       const release = await publish(image, publication);
       const { product, version, serial: given, expires } = release;
       const path = releasePath(release);

@@ -44,6 +44,7 @@ export type BuildEvent =
       data: (AdvisoryPin & Omit<DatabaseAge, 'pin'>)[];
     } & Pick<AdvisoryReport, 'expired' | 'unknown' | 'malformed'>)
   | ({ event: 'difference' } & DifferenceEvent)
+  | { event: 'finding'; kind: string; file: string; what: string }
   | { event: 'error'; message: string };
 
 /** Where a command's words go: lines for people, or events for programs. */

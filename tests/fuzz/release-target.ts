@@ -5,9 +5,9 @@ import { newPair, release } from '../unit/release/releases.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
 
-const { secret, trusted, pem } = newPair();
+const { secret, signer, trusted, pem } = newPair();
 const good = release();
-const text = Buffer.from(signRelease(good, [secret]));
+const text = Buffer.from(await signRelease(good, [signer]));
 const payload = Buffer.from(JSON.stringify(good));
 
 /** Signed releases, changed outside and inside of their signature, and files of public keys. */

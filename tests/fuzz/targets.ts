@@ -45,6 +45,7 @@ import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
 import { signedRelease } from './release-target.ts';
 import { remoteCache } from './remote-cache-target.ts';
+import { checksums, minisign, sshAgent, sshSignature } from './signature-targets.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
 import { definition, journal, qcow2, spec } from './task-targets.ts';
@@ -224,4 +225,5 @@ export const TARGETS: readonly Target[] = [
   ...[gpt, fat32, bootState, slotTrailer],
   ...[program, remoteCache],
   ...[advisories, reviews],
+  ...[checksums, minisign, sshSignature, sshAgent],
 ];

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { updateStatusSchema } from '../../apps/api/update.ts';
 import { signRelease } from '../../build/release/sign.ts';
+import { keySigner } from '../../build/release/signer.ts';
 import { buildImage } from './build-images.ts';
 import { boot, imageOf, logIn, logInAfter, type Story, succeed, untilSucceeds } from './story.ts';
 
@@ -46,15 +47,15 @@ async function serve(
   const now = Date.now();
   return {
     address: `http://10.0.2.2:${(server.address() as AddressInfo).port}`,
-    release: (serial) => {
-      envelope = signRelease(
+    release: async (serial) => {
+      envelope = await signRelease(
         {
           ...{ format: 1, product: 'quantix-os', base: 'debian', architecture: 'x86_64' },
           ...{ version: `0.${serial}.0`, channel: 'stable', buildId: '0123456789abcdef', serial },
           ...{ floor: 0, image, issued: new Date(now).toISOString() },
           expires: new Date(now + 86_400_000).toISOString(),
         },
-        [privateKey],
+        [keySigner(privateKey)],
       );
     },
     [Symbol.asyncDispose]: async () => {
@@ -89,7 +90,7 @@ test(
     await succeed(story, 'qx-hostname before && touch /data/before && sync');
     const trust = `mkdir -p /usr/share/quantix/release-keys && echo '${PEM.replaceAll('\n', '|')}' | tr '|' '\\n' >/usr/share/quantix/release-keys/tests.pem`;
 
-    server.release(2);
+    await server.release(2);
     await succeed(story, trust);
     await succeed(
       story,

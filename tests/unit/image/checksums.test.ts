@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  formatChecksums,
-  parseChecksums,
-  readChecksums,
-  updateChecksums,
-} from '../../../build/image/checksums.ts';
+import { readChecksums, updateChecksums } from '../../../build/image/checksums.ts';
+import { formatChecksums, parseChecksums } from '../../../build/release/checksums.ts';
 
 const a = 'a'.repeat(64);
 const b = 'b'.repeat(64);

@@ -1,10 +1,12 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readPublicKey, type TrustedKey } from '../../../build/release/keys.ts';
 import type { Release } from '../../../build/release/release.ts';
+import { keySigner, type Signer } from '../../../build/release/signer.ts';
 
 /** A pair of keys: one signs, the other is trusted. */
 export interface Pair {
   secret: KeyObject;
+  signer: Signer;
   trusted: TrustedKey;
   /** The public key, PEM. */
   pem: string;
@@ -13,7 +15,8 @@ export interface Pair {
 export function newPair(name = 'test'): Pair {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  return { secret: privateKey, trusted: readPublicKey(pem, name, `${name}.pem`), pem };
+  const trusted = readPublicKey(pem, name, `${name}.pem`);
+  return { secret: privateKey, signer: keySigner(privateKey), trusted, pem };
 }
 
 /** A release as one should be, with some of it changed. */

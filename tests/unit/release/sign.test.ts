@@ -12,7 +12,7 @@ import { newPair, release } from './releases.ts';
 
 const ours = newPair('ours');
 const others = newPair('others');
-const text = signRelease(release(), [ours.secret]);
+const text = await signRelease(release(), [ours.signer]);
 
 interface Envelope {
   payloadType: string;
@@ -42,16 +42,16 @@ function refusal(envelope: string, keys = [ours.trusted]): string {
 }
 
 describe('a signed release', () => {
-  test('is what was signed, by any key that is trusted', () => {
+  test('is what was signed, by any key that is trusted', async () => {
     expect(verifyRelease(text, [ours.trusted])).toEqual(release());
     expect(verifyRelease(Buffer.from(text), [others.trusted, ours.trusted])).toEqual(release());
-    const both = signRelease(release(), [others.secret, ours.secret]);
+    const both = await signRelease(release(), [others.signer, ours.signer]);
     expect(verifyRelease(both, [ours.trusted])).toEqual(release());
     expect(verifyRelease(both, [others.trusted])).toEqual(release());
   });
 
-  test('is the same text each time', () => {
-    expect(signRelease(release(), [ours.secret])).toBe(text);
+  test('is the same text each time', async () => {
+    expect(await signRelease(release(), [ours.signer])).toBe(text);
   });
 
   test('is taken in the other alphabet of Base64 and with things that are added later', () => {
@@ -87,9 +87,9 @@ describe('a signed release', () => {
     );
   });
 
-  test('is refused by another key, whatever its envelope says of its key', () => {
+  test('is refused by another key, whatever its envelope says of its key', async () => {
     expect(refusal(text, [others.trusted])).toMatch(/by none of the keys .*: others [0-9a-f]{16}/);
-    const foreign = signRelease(release(), [others.secret]);
+    const foreign = await signRelease(release(), [others.signer]);
     const lie = JSON.parse(foreign);
     lie.signatures[0].keyid = ours.trusted.id;
     expect(refusal(JSON.stringify(lie))).toMatch(/by none of the keys/);
@@ -144,9 +144,20 @@ describe('a signed release', () => {
     expect(refusal(sealed(payload))).toMatch(why);
   });
 
-  test('is not made of what would be refused', () => {
-    expect(() => signRelease(release({ floor: 9 }), [ours.secret])).toThrow(/floor/);
+  test('is not made of what would be refused', async () => {
+    await expect(signRelease(release({ floor: 9 }), [ours.signer])).rejects.toThrow(/floor/);
   });
+});
+
+test.each([
+  ['another key’s signature', (bytes: Uint8Array) => others.signer.sign(bytes)],
+  ['a signature of other bytes', () => ours.signer.sign(Buffer.from('other'))],
+  ['too little', async () => Buffer.alloc(63)],
+  ['nothing', async () => Buffer.alloc(0)],
+])('a signer that answers %s is not believed', async (_, sign) => {
+  const lying = { ...ours.signer, name: 'the HSM', sign };
+  const signing = signRelease(release(), [lying]);
+  await expect(signing).rejects.toThrow(/no signature by its public key: \d+ bytes \(the HSM\)/);
 });
 
 test('an envelope of one kind is never one of another', () => {

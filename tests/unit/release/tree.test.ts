@@ -28,7 +28,7 @@ function publication(changes: Partial<Publication> = {}): Publication {
   return {
     tree: join(folder, 'tree'),
     channel: 'stable',
-    key: ours.secret,
+    signer: ours.signer,
     now,
     days: 30,
     ...changes,
@@ -103,7 +103,7 @@ describe('nothing is published', () => {
   test('after a release by a key that is not given; with it the key may change', async () => {
     await publish(await image('0.1.0'), publication());
     const second = await image('0.2.0');
-    const changed = publication({ key: later.secret });
+    const changed = publication({ signer: later.signer });
     await expect(publish(second, changed)).rejects.toThrow(/by none of the keys that are trusted/);
     await publish(second, { ...changed, trusted: [ours.trusted] });
     expect(await published([later.trusted])).toMatchObject({ version: '0.2.0', serial: 2 });

@@ -12,9 +12,10 @@ import { type BlockDevice, sliceDevice } from '../../../../build/disk/block-devi
 import { readBootState, writeBootState } from '../../../../build/disk/boot-state.ts';
 import { chooseSlot } from '../../../../build/disk/choose-slot.ts';
 import { type DiskLayout, partitionOf, type Slot } from '../../../../build/disk/layout.ts';
+import { seal } from '../../../../build/release/envelope.ts';
 import { keyIdOf, type TrustedKey } from '../../../../build/release/keys.ts';
 import type { Release } from '../../../../build/release/release.ts';
-import { signRelease } from '../../../../build/release/sign.ts';
+import { RELEASE_TYPE } from '../../../../build/release/sign.ts';
 import { install } from '../../disk/installed.ts';
 
 const { privateKey } = generateKeyPairSync('ed25519');
@@ -58,7 +59,8 @@ export function releaseOf(image: Buffer, changes: Partial<Release> = {}): Accept
     image: { path: `images/${sha256}.iso`, bytes: image.length, sha256 },
     ...changes,
   };
-  return { release, envelope: signRelease(release, [privateKey]) };
+  const payload = Buffer.from(JSON.stringify(release));
+  return { release, envelope: seal(RELEASE_TYPE, payload, [privateKey]) };
 }
 
 /** A source that has an image, and notes from where it was asked for. */

@@ -2,7 +2,8 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeploymentPlaces } from '../../../../../apps/agent/deployment/places.ts';
-import { type ProgramRelease, signProgram } from '../../../../../build/release/program.ts';
+import { seal } from '../../../../../build/release/envelope.ts';
+import { PROGRAM_TYPE, type ProgramRelease } from '../../../../../build/release/program.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { placesIn } from './places.ts';
 
@@ -91,7 +92,8 @@ export function agentFile({ says = {}, ...parts }: AgentFileParts = {}): Buffer 
     sha256: createHash('sha256').update(program).digest('hex'),
     ...says,
   };
-  return Buffer.concat([Buffer.from(signProgram(release, [key])), Buffer.from(program)]);
+  const head = seal(PROGRAM_TYPE, Buffer.from(JSON.stringify(release)), [key]);
+  return Buffer.concat([Buffer.from(head), Buffer.from(program)]);
 }
 
 /** Writes an agent's file. @returns its path */

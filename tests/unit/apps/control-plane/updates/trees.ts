@@ -16,7 +16,7 @@ export const NOW = new Date('2026-03-01T12:00:00Z');
 export async function released(
   tree: string,
   version: string,
-  { key = OURS.secret, size = 100_000, now = NOW, channel = LINE.channel } = {},
+  { signer = OURS.signer, size = 100_000, now = NOW, channel = LINE.channel } = {},
 ): Promise<{ release: Release; bytes: Buffer }> {
   await mkdir(tree, { recursive: true });
   const bytes = randomBytes(size);
@@ -26,7 +26,7 @@ export async function released(
   const { product, architecture } = LINE;
   const release = await publish(
     { product, version, architecture, base: 'debian', buildId: '01234567', file, sha256 },
-    { tree, channel, key, now, days: 30 },
+    { tree, channel, signer, now, days: 30 },
   );
   await rm(file);
   return { release, bytes };

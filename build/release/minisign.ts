@@ -1,0 +1,170 @@
+import { createHash, type KeyObject, verify } from 'node:crypto';
+import { ExplainedError } from '../explained-error.ts';
+import { keyIdOf, PUBLIC_KEY_BYTES, publicKeyFrom, rawPublicKey } from './keys.ts';
+import { SIGNATURE_BYTES, type Signer, signBy } from './signer.ts';
+
+// minisign's formats, https://jedisct1.github.io/minisign/, section "Formats".
+
+/** Longest file that is read, characters: minisign takes comments of 1 and 8 KiB. */
+export const LONGEST_MINISIGN = 16 * 1024;
+
+/** Longest trusted comment that is written, bytes. */
+const LONGEST_COMMENT = 1024;
+
+/** Marks: of a public key, of a signature of the file itself, and of one of the file's BLAKE2b-512. */
+const KEY_MARK = 'Ed';
+const LEGACY_MARK = 'Ed';
+const PREHASHED_MARK = 'ED';
+
+const KEY_NUMBER_BYTES = 8;
+
+const UNTRUSTED = 'untrusted comment: ';
+const TRUSTED = 'trusted comment: ';
+
+/** A file that minisign writes beside the one that it signs. */
+export interface Minisignature {
+  /** Over BLAKE2b-512 of the file. */
+  signature: Buffer;
+  /** One line, signed together with the signature. */
+  trustedComment: string;
+  /** Over the signature and the trusted comment. */
+  commentSignature: Buffer;
+}
+
+/** What a signature is worth by a key: whether it is by that key at all and, if so, whether it is of these bytes. */
+export type MinisignVerdict = 'valid' | 'of other bytes' | 'of another key';
+
+/**
+ * Signs bytes as `minisign -S` does, prehashed.
+ * @param trustedComment one line that the signature covers
+ * @returns the text of a `.minisig`
+ * @throws ExplainedError if the comment is none, or the signer does not sign
+ */
+export async function signMinisign(
+  bytes: Uint8Array,
+  signer: Signer,
+  trustedComment: string,
+): Promise<string> {
+  if (!isComment(trustedComment) || Buffer.byteLength(trustedComment) > LONGEST_COMMENT) {
+    throw new ExplainedError({
+      what: `a trusted comment is one line of at most ${LONGEST_COMMENT} bytes`,
+      where: JSON.stringify(trustedComment.slice(0, 100)),
+    });
+  }
+  const signature = await signBy(signer, blake2b(bytes));
+  const commentSignature = await signBy(signer, signedComment(signature, trustedComment));
+  const marked = Buffer.concat([Buffer.from(PREHASHED_MARK), keyNumber(signer.key), signature]);
+  const lines = [
+    `${UNTRUSTED}signature by the key ${shownNumber(signer.key)}`,
+    marked.toString('base64'),
+    `${TRUSTED}${trustedComment}`,
+    commentSignature.toString('base64'),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/**
+ * Reads a `.minisig`. What it says of its key is not read: whether it is by one is for `verifyMinisign`.
+ * @param where its file, for errors
+ * @throws ExplainedError if it is none, or was made in the old way, without hashing the file first
+ */
+export function readMinisign(text: string, where: string): Minisignature {
+  if (text.length > LONGEST_MINISIGN) throw noMinisign('it is too long', where);
+  const [untrusted = '', marked = '', trusted = '', last = '', ...more] = text
+    .replace(/\r?\n$/, '')
+    .split(/\r?\n/);
+  if (more.length > 0 || !untrusted.startsWith(UNTRUSTED) || !trusted.startsWith(TRUSTED)) {
+    throw noMinisign('it does not have its four lines', where);
+  }
+  const bytes = fromBase64(marked, 2 + KEY_NUMBER_BYTES + SIGNATURE_BYTES);
+  const commentSignature = fromBase64(last, SIGNATURE_BYTES);
+  if (bytes === undefined || commentSignature === undefined) {
+    throw noMinisign('a signature in it is not whole', where);
+  }
+  const mark = bytes.toString('latin1', 0, 2);
+  if (mark === LEGACY_MARK) {
+    throw noMinisign('it is of the old kind, not of BLAKE2b-512 (minisign before 0.10)', where);
+  }
+  if (mark !== PREHASHED_MARK) throw noMinisign('it is of an unknown kind', where);
+  const trustedComment = trusted.slice(TRUSTED.length);
+  if (!isComment(trustedComment)) throw noMinisign('its comment is not plain text', where);
+  return {
+    signature: bytes.subarray(2 + KEY_NUMBER_BYTES),
+    trustedComment,
+    commentSignature,
+  };
+}
+
+/**
+ * What a signature says of some bytes by a key. By the trusted comment, which is signed with the signature but not with
+ * the bytes, a signature of something else is told from one by somebody else.
+ * @param key public, Ed25519
+ */
+export function verifyMinisign(
+  { signature, trustedComment, commentSignature }: Minisignature,
+  bytes: Uint8Array,
+  key: KeyObject,
+): MinisignVerdict {
+  const comment = signedComment(signature, trustedComment);
+  if (!verify(null, comment, key, commentSignature)) return 'of another key';
+  return verify(null, blake2b(bytes), key, signature) ? 'valid' : 'of other bytes';
+}
+
+/** A public key as `minisign -p` reads it from a file, two lines; the second is what `-P` takes. */
+export function minisignPublicKey(key: KeyObject): string {
+  const bytes = Buffer.concat([Buffer.from(KEY_MARK), keyNumber(key), rawPublicKey(key)]);
+  return `${UNTRUSTED}minisign public key ${shownNumber(key)}\n${bytes.toString('base64')}\n`;
+}
+
+/**
+ * Reads a public key as minisign writes it into a file or takes it from the command line. Its number is passed over.
+ * @returns undefined if it is none
+ */
+export function readMinisignPublicKey(text: string): KeyObject | undefined {
+  const [first = '', second, ...more] = text.trimEnd().split(/\r?\n/);
+  if (more.length > 0 || (second !== undefined && !first.startsWith(UNTRUSTED))) return undefined;
+  const bytes = fromBase64(second ?? first, 2 + KEY_NUMBER_BYTES + PUBLIC_KEY_BYTES);
+  if (bytes?.toString('latin1', 0, 2) !== KEY_MARK) return undefined;
+  return publicKeyFrom(bytes.subarray(2 + KEY_NUMBER_BYTES));
+}
+
+/**
+ * The number by which minisign says which key a file is of. It is any number for minisign; here it is made from the key, so
+ * that the key's SHA-256 begins with what minisign shows: the number, little-endian, in hex.
+ */
+function keyNumber(key: KeyObject): Buffer {
+  return Buffer.from(keyIdOf(key).slice(0, 2 * KEY_NUMBER_BYTES), 'hex').reverse();
+}
+
+function shownNumber(key: KeyObject): string {
+  return keyIdOf(key)
+    .slice(0, 2 * KEY_NUMBER_BYTES)
+    .toUpperCase();
+}
+
+function signedComment(signature: Uint8Array, trustedComment: string): Buffer {
+  return Buffer.concat([signature, Buffer.from(trustedComment, 'utf8')]);
+}
+
+function blake2b(bytes: Uint8Array): Buffer {
+  return createHash('blake2b512').update(bytes).digest();
+}
+
+/** Whether a text is one line that can be shown on a terminal. */
+function isComment(text: string): boolean {
+  return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
+}
+
+/** Bytes of Base64 with padding (RFC 4648), in its one spelling; undefined if they are not this many. */
+function fromBase64(text: string, bytes: number): Buffer | undefined {
+  const decoded = Buffer.from(text, 'base64');
+  return decoded.length === bytes && decoded.toString('base64') === text ? decoded : undefined;
+}
+
+function noMinisign(why: string, where: string): ExplainedError {
+  return new ExplainedError({
+    what: `it is no signature of minisign: ${why}`,
+    where,
+    fix: 'Get it from its publisher again.',
+  });
+}

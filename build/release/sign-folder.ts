@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExplainedError } from '../explained-error.ts';
+import { CHECKSUMS, formatChecksums } from './checksums.ts';
+import { sealBy } from './envelope.ts';
+import { type ContentDigest, codeOf, digestOf, writeWhole } from './files.ts';
+import { signMinisign } from './minisign.ts';
+import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
+import type { Signer } from './signer.ts';
+import { signSsh } from './ssh-signature.ts';
+
+/** The list of a release's files, with sizes and kinds; written by whoever makes them. */
+export const RELEASE_LIST = 'release.json';
+
+/** The same list in an envelope, signed, and what the envelope says that it holds. */
+export const RELEASE_ENVELOPE = 'release.dsse.json';
+export const RELEASE_LIST_TYPE = 'application/vnd.quantix.release-files+json';
+
+/** Signatures of `SHA256SUMS`: for minisign, and for ssh-keygen. */
+export const MINISIGNATURE = `${CHECKSUMS}.minisig`;
+export const SSH_SIGNATURE = `${CHECKSUMS}.sig`;
+
+/** What no checksum can be of: it comes after them. */
+const AFTER_CHECKSUMS: readonly string[] = [CHECKSUMS, MINISIGNATURE, SSH_SIGNATURE];
+
+/** What was signed. */
+export interface SignedFolder {
+  /** Names of the files that were written. */
+  written: readonly string[];
+  /** Files that `SHA256SUMS` names. */
+  files: number;
+  /** Bytes of these. */
+  bytes: number;
+}
+
+/**
+ * Signs a folder of release files: writes `SHA256SUMS`, its signatures for minisign and ssh-keygen and, where there is a
+ * `release.json` (`formatReleaseFiles`), that in an envelope. Earlier ones are replaced. Nothing is written before all of it
+ * is signed; the same files and key give the same texts.
+ * @returns what was signed
+ * @throws ExplainedError if something in it is no file, `release.json` says something else of the files, or the signer does
+ *   not sign
+ */
+export async function signFolder(
+  folder: string,
+  { signer, signal }: { signer: Signer; signal?: AbortSignal },
+): Promise<SignedFolder> {
+  const digests = new Map<string, ContentDigest>();
+  for (const { name, isFile } of await listReleaseFolder(folder)) {
+    const file = join(folder, name);
+    if (!isFile) {
+      throw new ExplainedError({
+        what: 'this is no plain file, and cannot be part of a release',
+        where: file,
+        fix: 'Take it away.',
+      });
+    }
+    if (name !== RELEASE_ENVELOPE) digests.set(name, await digestOf(file, signal));
+  }
+  if (digests.size === 0) {
+    throw new ExplainedError({
+      what: 'there is no file to sign',
+      where: folder,
+      fix: 'Name the folder with the files of a release.',
+    });
+  }
+  const texts = new Map<string, string>();
+  const release = digests.has(RELEASE_LIST)
+    ? await readList(join(folder, RELEASE_LIST), digests)
+    : undefined;
+  if (release !== undefined) {
+    const envelope = await sealBy(RELEASE_LIST_TYPE, Buffer.from(release.text), [signer]);
+    const size = Buffer.byteLength(envelope);
+    digests.set(RELEASE_ENVELOPE, { size, sha256: sha256(envelope) });
+    texts.set(RELEASE_ENVELOPE, envelope);
+  }
+  const sums = formatChecksums(new Map([...digests].map(([name, one]) => [name, one.sha256])));
+  const comment = describeSums(sums, digests.size, release?.list.version);
+  texts.set(CHECKSUMS, sums);
+  texts.set(MINISIGNATURE, await signMinisign(Buffer.from(sums), signer, comment));
+  texts.set(SSH_SIGNATURE, await signSsh(Buffer.from(sums), signer));
+  for (const [name, text] of texts) await writeWhole(join(folder, name), text);
+  const bytes = [...digests.values()].reduce((sum, { size }) => sum + size, 0);
+  return { written: [...texts.keys()], files: digests.size, bytes };
+}
+
+/** Something in a folder of a release. */
+export interface FolderEntry {
+  name: string;
+  /** Whether it is a plain file, and can have a checksum. */
+  isFile: boolean;
+}
+
+/**
+ * What is in a folder and belongs to a release, by name: all but `SHA256SUMS`, its signatures, and hidden things, such as
+ * locks and what a desktop leaves.
+ * @throws ExplainedError if the folder cannot be read
+ */
+export async function listReleaseFolder(folder: string): Promise<FolderEntry[]> {
+  const all = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    const what = codeOf(cause) === 'ENOENT' ? 'there is no such folder' : 'it cannot be read';
+    throw new ExplainedError({ what, where: folder, cause });
+  });
+  return all
+    .filter(({ name }) => !name.startsWith('.') && !AFTER_CHECKSUMS.includes(name))
+    .map((entry) => ({ name: entry.name, isFile: entry.isFile() }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What the comment that minisign shows says: enough to tell from which release a signature is. */
+function describeSums(sums: string, files: number, version: string | undefined): string {
+  const release = version === undefined ? '' : `release ${version}, `;
+  return `${release}${files} files, ${CHECKSUMS} ${sha256(sums).slice(0, 16)}`;
+}
+
+/** @throws ExplainedError if the list is not of the files that are there */
+async function readList(
+  path: string,
+  digests: ReadonlyMap<string, ContentDigest>,
+): Promise<{ list: ReleaseFiles; text: string }> {
+  const text = await readFile(path, 'utf8');
+  const list = parseReleaseFiles(text, path);
+  for (const { path: name, size, sha256: expected } of list.files) {
+    const there = digests.get(name);
+    if (there?.size === size && there.sha256 === expected) continue;
+    throw new ExplainedError({
+      what: `it names ${name}, which is ${there === undefined ? 'not there' : 'another file here'}`,
+      where: path,
+      fix: 'Make the release anew: what is signed has to be what was made.',
+    });
+  }
+  return { list, text };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

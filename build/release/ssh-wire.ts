@@ -1,0 +1,66 @@
+import { ExplainedError } from '../explained-error.ts';
+
+// Data types of SSH (RFC 4251, section 5): numbers are big-endian, a string is its length, 32 bits, and its bytes.
+
+/** A string of SSH. */
+export function sshString(data: string | Uint8Array): Buffer {
+  const bytes = Buffer.from(data);
+  return Buffer.concat([sshNumber(bytes.length), bytes]);
+}
+
+/** A `uint32` of SSH. */
+export function sshNumber(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** Reads what SSH wrote, from the start to the end. Every method throws an ExplainedError where there is too little. */
+export class SshReader {
+  readonly #bytes: Buffer;
+  readonly #where: string;
+  #at = 0;
+
+  /** @param where what it is, for errors */
+  constructor(bytes: Uint8Array, where: string) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#where = where;
+  }
+
+  /** Bytes as they are. */
+  take(length: number): Buffer {
+    if (length > this.#bytes.length - this.#at) {
+      throw new ExplainedError({
+        what: `it ends too early: ${length} bytes should follow byte ${this.#at}, and ${this.#bytes.length - this.#at} do`,
+        where: this.#where,
+      });
+    }
+    const taken = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return taken;
+  }
+
+  byte(): number {
+    return this.take(1).readUInt8();
+  }
+
+  number(): number {
+    return this.take(4).readUInt32BE();
+  }
+
+  string(): Buffer {
+    return this.take(this.number());
+  }
+
+  /** A string that holds text. */
+  text(): string {
+    return this.string().toString('utf8');
+  }
+
+  /** @throws ExplainedError if something is left */
+  end(): void {
+    const left = this.#bytes.length - this.#at;
+    if (left === 0) return;
+    throw new ExplainedError({ what: `${left} bytes too many are in it`, where: this.#where });
+  }
+}

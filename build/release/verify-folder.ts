@@ -1,0 +1,266 @@
+import { createHash } from 'node:crypto';
+import { lstat, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExplainedError } from '../explained-error.ts';
+import { CHECKSUMS, type Checksums, parseChecksums } from './checksums.ts';
+import { openEnvelope } from './envelope.ts';
+import { codeOf, digestOf } from './files.ts';
+import type { TrustedKey } from './keys.ts';
+import { readMinisign, verifyMinisign } from './minisign.ts';
+import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
+import {
+  listReleaseFolder,
+  MINISIGNATURE,
+  RELEASE_ENVELOPE,
+  RELEASE_LIST_TYPE,
+  SSH_SIGNATURE,
+} from './sign-folder.ts';
+import { readSshSignature, verifySsh } from './ssh-signature.ts';
+
+/** Longest text of a release that is read whole, bytes: 10,000 files have a `SHA256SUMS` of less. */
+const LONGEST_TEXT = 4 * 1024 * 1024;
+
+/** What is wrong with a file of a folder. */
+export interface Finding {
+  kind: 'missing' | 'extra' | 'truncated' | 'changed' | 'not trusted' | 'mixed up';
+  /** Its name in the folder. */
+  file: string;
+  /** In words, as a clause. */
+  what: string;
+}
+
+/** What a folder of a release is. */
+export interface Verdict {
+  /** Version of the release, where the folder says it and that is signed. */
+  version: string | undefined;
+  /** Who has signed its list of files; undefined if nobody who is trusted has, and then no file was looked at. */
+  key: TrustedKey | undefined;
+  /** Files that were read and are as they were signed. */
+  files: number;
+  /** Bytes of these. */
+  bytes: number;
+  findings: readonly Finding[];
+}
+
+/** How strictly a folder is verified. */
+export interface VerifyOptions {
+  /** Keys whose signatures count. */
+  trusted: readonly TrustedKey[];
+  /** Files that are not there are no finding: somebody took only some of the release. */
+  ignoreMissing?: boolean;
+  signal?: AbortSignal;
+}
+
+/**
+ * Verifies a folder that `signFolder` has signed, with nothing but the keys: first the signatures, then each file by size
+ * and SHA-256, in one reading.
+ * @returns all that is wrong, in the order in which it was found
+ * @throws ExplainedError if it is no such folder, or cannot be read
+ */
+export async function verifyFolder(
+  folder: string,
+  { trusted, ignoreMissing = false, signal }: VerifyOptions,
+): Promise<Verdict> {
+  const sumsText = await readText(folder, CHECKSUMS);
+  if (sumsText === undefined) {
+    throw new ExplainedError({
+      what: `it has no ${CHECKSUMS}, so nothing says what belongs to it`,
+      where: folder,
+      fix: 'Name the folder of a release, and get this file and its signatures, too.',
+    });
+  }
+  const signatures = await checkSignatures(folder, sumsText, trusted);
+  const key = signatures.find((one) => one.key !== undefined)?.key;
+  const found = signatures.flatMap(({ finding }) => finding ?? []);
+  if (key === undefined) return { version: undefined, key, files: 0, bytes: 0, findings: found };
+  const sums = parseChecksums(sumsText.toString('utf8'), join(folder, CHECKSUMS));
+  const { list, finding } = await checkList(folder, sums, trusted);
+  if (finding !== undefined) found.push(finding);
+  const told = new Set(found.map(({ file }) => file));
+  const { files, bytes, findings } = await checkFiles(folder, { sums, list, told, signal });
+  found.push(...findings, ...(await extraFiles(folder, sums)));
+  const counts = ({ kind }: Finding) => !(ignoreMissing && kind === 'missing');
+  return { version: list?.version, key, files, bytes, findings: found.filter(counts) };
+}
+
+/** What a signature of `SHA256SUMS` is worth: whose it is, or what is wrong with it. */
+interface SignatureCheck {
+  key?: TrustedKey;
+  finding?: Finding;
+}
+
+async function checkSignatures(
+  folder: string,
+  sums: Buffer,
+  trusted: readonly TrustedKey[],
+): Promise<SignatureCheck[]> {
+  const checks: SignatureCheck[] = [];
+  for (const [file, check] of [
+    [MINISIGNATURE, checkMinisignature],
+    [SSH_SIGNATURE, checkSshSignature],
+  ] as const) {
+    const text = await readText(folder, file);
+    if (text === undefined) {
+      checks.push({ finding: { kind: 'missing', file, what: 'the signature is not there' } });
+      continue;
+    }
+    try {
+      checks.push(check(text.toString('utf8'), { sums, trusted, file }));
+    } catch (error) {
+      if (!(error instanceof ExplainedError)) throw error;
+      checks.push({ finding: { kind: 'changed', file, what: error.what } });
+    }
+  }
+  return checks;
+}
+
+/** What a signature is looked at with. */
+interface SignatureTerms {
+  sums: Buffer;
+  trusted: readonly TrustedKey[];
+  /** Its name. */
+  file: string;
+}
+
+function checkMinisignature(text: string, { sums, trusted, file }: SignatureTerms): SignatureCheck {
+  const signature = readMinisign(text, file);
+  for (const key of trusted) {
+    const verdict = verifyMinisign(signature, sums, key.key);
+    if (verdict === 'valid') return { key };
+    if (verdict === 'of other bytes') return { finding: mixedUp(file, key, signature) };
+  }
+  return { finding: notTrusted(file, trusted) };
+}
+
+function checkSshSignature(text: string, { sums, trusted, file }: SignatureTerms): SignatureCheck {
+  const signature = readSshSignature(text, file);
+  const key = trusted.find((one) => one.key.equals(signature.key));
+  if (key === undefined) return { finding: notTrusted(file, trusted) };
+  return verifySsh(signature, sums, file) ? { key } : { finding: mixedUp(file, key) };
+}
+
+function mixedUp(file: string, key: TrustedKey, signature?: { trustedComment: string }): Finding {
+  const of = signature === undefined ? '' : `, which says “${signature.trustedComment}”`;
+  const what = `it does not belong to this ${CHECKSUMS}, but to another one that ${key.name} has signed${of}`;
+  return { kind: 'mixed up', file, what };
+}
+
+function notTrusted(file: string, trusted: readonly TrustedKey[]): Finding {
+  const names = trusted.map(({ name, id }) => `${name} ${id.slice(0, 16)}`).join(', ');
+  const what = `the signature is by none of the keys that are trusted here: ${names}`;
+  return { kind: 'not trusted', file, what };
+}
+
+/** The signed list with the sizes of the files, where there is one. */
+async function checkList(
+  folder: string,
+  sums: Checksums,
+  trusted: readonly TrustedKey[],
+): Promise<{ list?: ReleaseFiles; finding?: Finding }> {
+  const file = RELEASE_ENVELOPE;
+  const text = sums.has(file) ? await readText(folder, file) : undefined;
+  // If it is not there, it is told with the other files.
+  if (text === undefined) return {};
+  const belongs = sums.get(file) === sha256(text);
+  try {
+    const expected = { payloadType: RELEASE_LIST_TYPE, trusted, where: file };
+    const { payload, key } = openEnvelope(text, expected);
+    const list = parseReleaseFiles(payload.toString('utf8'), file);
+    if (belongs) return { list };
+    const what = `it is that of release ${list.version}, which ${key.name} has signed, and does not belong to this ${CHECKSUMS}`;
+    return { finding: { kind: 'mixed up', file, what } };
+  } catch (error) {
+    if (!(error instanceof ExplainedError)) throw error;
+    // What was changed on its way is told with the other files.
+    return belongs ? { finding: { kind: 'not trusted', file, what: error.what } } : {};
+  }
+}
+
+/** Looks at each file that the checksums name, but those of which something was told. */
+async function checkFiles(
+  folder: string,
+  {
+    sums,
+    list,
+    told,
+    signal,
+  }: {
+    sums: Checksums;
+    list: ReleaseFiles | undefined;
+    told: ReadonlySet<string>;
+    signal: AbortSignal | undefined;
+  },
+): Promise<Pick<Verdict, 'files' | 'bytes' | 'findings'>> {
+  const sizes = new Map(list?.files.map(({ path, size }) => [path, size]));
+  const findings: Finding[] = [];
+  let [files, bytes] = [0, 0];
+  for (const [file, sha256] of sums) {
+    if (told.has(file)) continue;
+    const outcome = await checkFile(join(folder, file), { size: sizes.get(file), sha256 }, signal);
+    if (typeof outcome === 'number') {
+      files += 1;
+      bytes += outcome;
+    } else {
+      findings.push({ ...outcome, file });
+    }
+  }
+  return { files, bytes, findings };
+}
+
+/** @returns its bytes if it is as it was signed, else what is wrong */
+async function checkFile(
+  path: string,
+  { size, sha256: expected }: { size: number | undefined; sha256: string },
+  signal: AbortSignal | undefined,
+): Promise<number | Omit<Finding, 'file'>> {
+  try {
+    const stats = await lstat(path);
+    if (!stats.isFile()) return { kind: 'changed', what: 'it is no plain file' };
+    if (size !== undefined && stats.size < size) {
+      return { kind: 'truncated', what: `it ends after ${stats.size} of ${size} bytes` };
+    }
+    if (size !== undefined && stats.size > size) {
+      return { kind: 'changed', what: `it has ${stats.size} bytes instead of ${size}` };
+    }
+    const digest = await digestOf(path, signal);
+    if (digest.sha256 === expected) return digest.size;
+    return { kind: 'changed', what: 'its SHA-256 is not the one that was signed' };
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return { kind: 'missing', what: 'it is not there' };
+    throw unreadable(path, cause);
+  }
+}
+
+async function extraFiles(folder: string, sums: Checksums): Promise<Finding[]> {
+  const extra = (await listReleaseFolder(folder)).filter(({ name }) => !sums.has(name));
+  return extra.map(({ name }) => ({
+    ...{ kind: 'extra', file: name },
+    what: 'it is no part of what was signed',
+  }));
+}
+
+/** @returns the bytes of a text; undefined if it is not there */
+async function readText(folder: string, name: string): Promise<Buffer | undefined> {
+  const path = join(folder, name);
+  try {
+    const { size } = await stat(path);
+    if (size <= LONGEST_TEXT) return await readFile(path);
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined;
+    throw unreadable(path, cause);
+  }
+  throw new ExplainedError({
+    what: `it is longer than ${LONGEST_TEXT / 1024 / 1024} MiB`,
+    where: path,
+    fix: 'It cannot be what a release has under this name: get it from its publisher again.',
+  });
+}
+
+function unreadable(path: string, cause: unknown): unknown {
+  if (codeOf(cause) === '' || cause instanceof ExplainedError) return cause;
+  return new ExplainedError({ what: 'it cannot be read', where: path, cause });
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

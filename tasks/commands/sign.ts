@@ -1,0 +1,34 @@
+import { signFolder } from '../../build/release/sign-folder.ts';
+import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
+import { formatBytes } from '../ui/format.ts';
+import { givenOnce } from './context.ts';
+import { defineCommand } from './define.ts';
+
+const EPILOGUE = `Writes SHA256SUMS, SHA256SUMS.minisig for minisign and SHA256SUMS.sig for ssh-keygen, namespace "file";
+where there is a release.json, release.dsse.json, too. Hidden files are left out.
+
+  qx-build sign --key release.key dist/0.2.0
+  qx-build sign --ssh-agent dist/0.2.0
+  qx-build sign --signer 'kms-sign release' --public-key release.pem dist/0.2.0`;
+
+/** `qx-build sign`: signs a folder of release files. */
+export const signCommand = defineCommand({
+  command: 'sign <folder>',
+  describe: 'Sign the files of a release, for minisign, ssh-keygen and qx-build verify',
+  builder: (yargs) =>
+    signerOptions(yargs)
+      .positional('folder', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Folder with the files of one release',
+      })
+      .check(givenOnce(...SIGNER_OPTIONS))
+      .epilogue(EPILOGUE),
+  paths: ({ folder, ...options }) => ({ reads: signerPaths(options), writes: [folder] }),
+  handler: async ({ folder, ...options }, { output, signal }) => {
+    const signer = await openSigner(options, signal);
+    const { written, files, bytes } = await signFolder(folder, { signer, signal });
+    output.say(`${folder}: ${files} files, ${formatBytes(bytes)}, signed by ${signer.name}`);
+    for (const name of written) output.say(`  ${name}`);
+  },
+});

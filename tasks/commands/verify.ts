@@ -1,0 +1,74 @@
+import { BuildError } from '../../build/error.ts';
+import type { TrustedKey } from '../../build/release/keys.ts';
+import { type Verdict, verifyFolder } from '../../build/release/verify-folder.ts';
+import { readPublicKeyFile } from '../signer.ts';
+import { formatBytes } from '../ui/format.ts';
+import { defineCommand } from './define.ts';
+
+const EPILOGUE = `Needs no network. It ends with 0 if a key that you name has signed the list of files, and each file is as listed;
+with 1 it says which file is missing, extra, truncated or changed, or which signature is by somebody else or of another
+release.
+
+  qx-build verify --key release.pem dist/0.2.0`;
+
+/** `qx-build verify`: whether a folder is the release that somebody has signed. */
+export const verifyCommand = defineCommand({
+  command: 'verify <folder>',
+  describe: 'Check the signatures of a release and each of its files, without network',
+  builder: (yargs) =>
+    yargs
+      .positional('folder', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Folder with the files of one release',
+      })
+      .option('key', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'Public key whose signature counts: PEM, minisign’s or SSH’s; may be repeated',
+      })
+      .option('ignore-missing', {
+        type: 'boolean',
+        default: false,
+        describe: 'Check the files that are there, as sha256sum does',
+      })
+      .epilogue(EPILOGUE),
+  paths: ({ folder, key }) => ({ reads: [folder, ...key], writes: [] }),
+  handler: async ({ folder, key, ignoreMissing }, { output, signal }) => {
+    const trusted: TrustedKey[] = [];
+    for (const file of key) trusted.push(await readPublicKeyFile(file));
+    const verdict = await verifyFolder(folder, { trusted, ignoreMissing, signal });
+    for (const { kind, file, what } of verdict.findings) {
+      output.emit({ event: 'finding', kind, file, what });
+      if (!output.json) output.say(`${kind}: ${file}: ${what}`);
+    }
+    refuse(folder, verdict);
+    const { version, files, bytes, key: by } = verdict;
+    const release = version === undefined ? '' : `release ${version}, `;
+    output.say(
+      `${folder}: ${release}${files} files, ${formatBytes(bytes)}, all as ${by?.name} ${by?.id.slice(0, 16)} has signed them`,
+    );
+  },
+});
+
+/** @throws BuildError if something is wrong with a release, or nothing of it was looked at */
+function refuse(folder: string, { key, files, findings }: Verdict): void {
+  if (key === undefined) {
+    throw new BuildError({
+      what: 'this is no release that a key which you trust has signed, so no file in it was looked at',
+      where: folder,
+      fix: 'Get SHA256SUMS and its signatures from the publisher again, and the public key from a second place.',
+    });
+  }
+  const [{ kind, file } = { kind: undefined, file: undefined }] = findings;
+  if (kind !== undefined) {
+    throw new BuildError({
+      what: `this is not the release as it was signed: ${file} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
+      where: folder,
+      fix: 'Get what is told above from the publisher again.',
+    });
+  }
+  if (files > 0) return;
+  throw new BuildError({ what: 'none of the files of the release is there', where: folder });
+}

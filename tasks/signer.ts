@@ -1,0 +1,166 @@
+import type { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { ExecaError, execa } from 'execa';
+import type { Argv } from 'yargs';
+import { BuildError } from '../build/error.ts';
+import { inGroup, KILL_AFTER } from '../build/process/child-group.ts';
+import { callerEnvironment } from '../build/process/environment.ts';
+import { childFailure } from '../build/process/run.ts';
+import { isEncrypted, readPrivateKey, type TrustedKey } from '../build/release/keys.ts';
+import { readAnyPublicKey } from '../build/release/public-key.ts';
+import { keySigner, SIGNATURE_BYTES, type Signer } from '../build/release/signer.ts';
+import { agentSigner } from '../build/release/ssh-agent.ts';
+import { readPassphrase } from './ui/passphrase.ts';
+
+/** Most that a command may write, bytes; a signature has 64. */
+const LONGEST_ANSWER = 64 * 1024;
+
+/** Who signs, as the options of `signerOptions` say it. */
+export interface SignerChoice {
+  key?: string | undefined;
+  passphraseFile?: string | undefined;
+  sshAgent?: boolean | undefined;
+  signer?: string | undefined;
+  publicKey?: string | undefined;
+}
+
+/** Names of those options that may be given once. */
+export const SIGNER_OPTIONS = ['key', 'passphrase-file', 'signer', 'public-key'] as const;
+
+/** Options of every command that signs, or does something else where none of them is given. */
+export function optionalSignerOptions<Options>(yargs: Argv<Options>) {
+  return yargs
+    .option('key', { type: 'string', describe: 'Private key that signs (qx-build key new)' })
+    .option('passphrase-file', {
+      type: 'string',
+      describe: 'File with its passphrase in the first line',
+      defaultDescription: 'it is asked for',
+    })
+    .option('ssh-agent', {
+      type: 'boolean',
+      describe: 'Sign with a key, Ed25519, that the agent at SSH_AUTH_SOCK has',
+    })
+    .option('signer', {
+      type: 'string',
+      describe: 'Shell command that signs: bytes on its standard input, Ed25519 on its output',
+    })
+    .option('public-key', {
+      type: 'string',
+      describe: 'Public key of the agent or command; an agent with one key needs none',
+    })
+    .conflicts({ key: ['ssh-agent', 'signer', 'public-key'], signer: ['ssh-agent'] })
+    .conflicts('passphrase-file', ['ssh-agent', 'signer'])
+    .check(({ key, passphraseFile, sshAgent, signer, publicKey }) => {
+      if (signer !== undefined && publicKey === undefined) {
+        return '--signer needs --public-key FILE, by which its signatures are checked';
+      }
+      const more = passphraseFile !== undefined || publicKey !== undefined;
+      return !more || saysSigner({ key, sshAgent: sshAgent === true, signer }) || WHO_SIGNS;
+    });
+}
+
+const WHO_SIGNS = 'Who signs? Give --key FILE, --ssh-agent or --signer COMMAND';
+
+/** Options of every command that signs. */
+export function signerOptions<Options>(yargs: Argv<Options>) {
+  return optionalSignerOptions(yargs).check(
+    ({ key, sshAgent, signer }) =>
+      saysSigner({ key, sshAgent: sshAgent === true, signer }) || WHO_SIGNS,
+  );
+}
+
+/** Whether the options say who signs. */
+export function saysSigner({ key, sshAgent, signer }: SignerChoice): boolean {
+  return key !== undefined || sshAgent === true || signer !== undefined;
+}
+
+/** The files that the options name. */
+export function signerPaths({ key, passphraseFile, publicKey }: SignerChoice): string[] {
+  return [key, passphraseFile, publicKey].filter((path) => path !== undefined);
+}
+
+/**
+ * Who signs.
+ * @throws BuildError or ExplainedError if it cannot: no such file, no passphrase and no terminal to ask at, no such agent
+ */
+export async function openSigner(
+  { key, passphraseFile, sshAgent, signer, publicKey }: SignerChoice,
+  signal: AbortSignal,
+): Promise<Signer> {
+  if (key !== undefined) return readSigner(key, { file: passphraseFile, signal });
+  const open = publicKey === undefined ? undefined : (await readPublicKeyFile(publicKey)).key;
+  if (sshAgent === true) {
+    return agentSigner({ socket: process.env.SSH_AUTH_SOCK, key: open, signal });
+  }
+  if (signer !== undefined && open !== undefined) return commandSigner(signer, open, signal);
+  throw new Error('no option says who signs');
+}
+
+/** A private key that signs, from its file; its passphrase is asked for where it has one. */
+export async function readSigner(
+  file: string,
+  from: { file: string | undefined; signal: AbortSignal },
+): Promise<Signer> {
+  const text = await readKeyText(file);
+  const passphrase = isEncrypted(text)
+    ? await readPassphrase(`Passphrase of ${file}`, from)
+    : undefined;
+  return keySigner(readPrivateKey(text, { passphrase, where: file }), file);
+}
+
+/** A public key from its file, as any of `qx-build key show`'s forms, named after the file. */
+export async function readPublicKeyFile(file: string): Promise<TrustedKey> {
+  const name = basename(file).replace(/\.(pem|pub)$/, '');
+  return readAnyPublicKey(await readKeyText(file), name, file);
+}
+
+/** The text of a key's file. */
+export async function readKeyText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new BuildError({ what: 'the key cannot be read', where: path, cause });
+  });
+}
+
+/**
+ * A signer that is a command of the caller: it gets the bytes on its standard input, and writes the 64 bytes of the
+ * signature, or these in Base64, to its standard output.
+ * @param command for `sh -c`, with the caller's environment
+ */
+export function commandSigner(command: string, key: KeyObject, signal: AbortSignal): Signer {
+  return {
+    name: command,
+    key,
+    sign: async (bytes) => {
+      try {
+        const child = execa('sh', ['-c', command], {
+          ...{ env: callerEnvironment(), extendEnv: false, cancelSignal: signal },
+          ...{ detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER },
+          input: bytes,
+          encoding: 'buffer',
+          // The last byte of a signature may be a line feed.
+          ...{ stripFinalNewline: false, maxBuffer: LONGEST_ANSWER },
+        });
+        const { stdout } = await inGroup(child, signal);
+        return signatureOf(stdout);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof ExecaError)) throw error;
+        const { exitCode, signal: ended }: ExecaError = error;
+        const words: unknown = error.stderr;
+        const stderr = words instanceof Uint8Array ? Buffer.from(words).toString('utf8') : '';
+        throw childFailure(`the command that signs, ${command},`, {
+          ...{ exitCode, signal: ended, stderr, cause: error },
+        });
+      }
+    },
+  };
+}
+
+/** What a command wrote, as it is or out of Base64; `signBy` sees whether it is a signature. */
+function signatureOf(written: Uint8Array): Uint8Array {
+  if (written.length === SIGNATURE_BYTES) return written;
+  const text = Buffer.from(written).toString('latin1').trim();
+  const decoded = Buffer.from(text, 'base64');
+  return decoded.toString('base64') === text ? decoded : written;
+}

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { openEnvelope } from '../../../build/release/envelope.ts';
+import { minisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
+import { formatReleaseFiles } from '../../../build/release/release-files.ts';
+import { RELEASE_LIST_TYPE, signFolder } from '../../../build/release/sign-folder.ts';
+import type { Signer } from '../../../build/release/signer.ts';
+import { allowedSigner, signSsh } from '../../../build/release/ssh-signature.ts';
+import { type VerifyOptions, verifyFolder } from '../../../build/release/verify-folder.ts';
+import { temporaryFolder } from '../folder.ts';
+import { newPair } from './releases.ts';
+
+const ours = newPair('ours');
+const others = newPair('others');
+
+let folder = '';
+const at = (name: string) => join(folder, name);
+
+/** A release of two files, as it is before it is signed. */
+async function makeRelease(path: string, version: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  const files = ['quantix-os.iso', 'qvdc.ova'].map((name) => {
+    const bytes = Buffer.from(`${name} ${version}\n`.repeat(1000));
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    const kind = name.endsWith('iso') ? ('iso' as const) : ('ova' as const);
+    return { bytes, file: { path: name, size: bytes.length, sha256: digest, kind } };
+  });
+  for (const { bytes, file } of files) await writeFile(join(path, file.path), bytes);
+  const list = { version, files: files.map(({ file }) => file) };
+  await writeFile(join(path, 'release.json'), formatReleaseFiles(list));
+}
+
+async function signed(path: string, version: string, signer: Signer = ours.signer) {
+  await makeRelease(path, version);
+  return signFolder(path, { signer });
+}
+
+/** What is told of the folder, a line each. */
+async function told(options: Partial<VerifyOptions> = {}): Promise<string[]> {
+  const { findings } = await verifyFolder(folder, { trusted: [ours.trusted], ...options });
+  return findings.map(({ kind, file, what }) => `${kind}: ${file}: ${what}`);
+}
+
+beforeEach(async () => {
+  folder = join(await temporaryFolder(), 'release');
+});
+
+describe('a signed release', () => {
+  test('is all right by any key that is trusted, and says how much was checked', async () => {
+    const { written, files, bytes } = await signed(folder, '0.2.0');
+    expect(written).toEqual([
+      ...['release.dsse.json', 'SHA256SUMS', 'SHA256SUMS.minisig', 'SHA256SUMS.sig'],
+    ]);
+    const trusted = [others.trusted, ours.trusted];
+    const verdict = await verifyFolder(folder, { trusted });
+    expect(verdict).toEqual({ version: '0.2.0', key: ours.trusted, files, bytes, findings: [] });
+    expect(files).toBe(4);
+  });
+
+  test('is signed alike each time, also where it was signed by another key before', async () => {
+    await signed(folder, '0.2.0', others.signer);
+    await signFolder(folder, { signer: ours.signer });
+    const other = join(await temporaryFolder(), 'other');
+    await signed(other, '0.2.0');
+    await execa('diff', ['-r', folder, other]);
+    expect(await told()).toEqual([]);
+  });
+
+  test('is taken by sha256sum, minisign and ssh-keygen, and by openssl from its minisignature', async () => {
+    await signed(folder, '0.2.0');
+    await writeFile(at('.release.pub'), minisignPublicKey(ours.trusted.key));
+    await writeFile(at('.allowed'), allowedSigner(ours.trusted.key));
+    await writeFile(at('.release.pem'), ours.pem);
+    const script = `
+      sha256sum -c --strict SHA256SUMS
+      minisign -V -p .release.pub -m SHA256SUMS
+      ssh-keygen -Y verify -f .allowed -I release -n file -s SHA256SUMS.sig < SHA256SUMS
+      sed -n 2p SHA256SUMS.minisig | base64 -d | tail -c 64 > .signature
+      openssl dgst -blake2b512 -binary -out .digest SHA256SUMS
+      openssl pkeyutl -verify -pubin -inkey .release.pem -rawin -in .digest -sigfile .signature`;
+    const { stdout } = await execa('bash', ['-euc', script], { cwd: folder });
+    expect(stdout).toMatch(/^Trusted comment: release 0\.2\.0, 4 files, SHA256SUMS [0-9a-f]{16}$/m);
+    expect(stdout).toMatch(/Good "file" signature for release/);
+    expect(stdout).toMatch(/Signature Verified Successfully/);
+  });
+
+  test('has its list in an envelope, byte for byte', async () => {
+    await signed(folder, '0.2.0');
+    const expected = { payloadType: RELEASE_LIST_TYPE, trusted: [ours.trusted], where: 'f' };
+    const { payload } = openEnvelope(await readFile(at('release.dsse.json')), expected);
+    expect(payload).toEqual(await readFile(at('release.json')));
+  });
+
+  test('may be without a list of its own, such as what a build leaves in dist', async () => {
+    await mkdir(folder);
+    await writeFile(at('a.iso'), 'a');
+    await writeFile(at('.SHA256SUMS.lock'), '');
+    expect(await signFolder(folder, { signer: ours.signer })).toMatchObject({ files: 1, bytes: 1 });
+    const verdict = await verifyFolder(folder, { trusted: [ours.trusted] });
+    expect(verdict).toMatchObject({ version: undefined, files: 1, findings: [] });
+  });
+});
+
+describe('of a release is told', () => {
+  beforeEach(() => signed(folder, '0.2.0'));
+
+  test('each file that is missing, extra, truncated, longer or changed', async () => {
+    await rm(at('release.json'));
+    await writeFile(at('evil.iso'), 'x');
+    await mkdir(at('folder'));
+    await truncate(at('qvdc.ova'), 5000);
+    await appendFile(at('quantix-os.iso'), 'x');
+    expect(await told()).toEqual([
+      'changed: quantix-os.iso: it has 21001 bytes instead of 21000',
+      'truncated: qvdc.ova: it ends after 5000 of 15000 bytes',
+      'missing: release.json: it is not there',
+      'extra: evil.iso: it is no part of what was signed',
+      'extra: folder: it is no part of what was signed',
+    ]);
+  });
+
+  test('a byte that was changed, and a link in place of a file', async () => {
+    const bytes = await readFile(at('qvdc.ova'));
+    bytes[9000] = (bytes[9000] ?? 0) ^ 1;
+    await writeFile(at('qvdc.ova'), bytes);
+    await cp(at('quantix-os.iso'), `${folder}.iso`);
+    await rm(at('quantix-os.iso'));
+    await symlink(`${folder}.iso`, at('quantix-os.iso'));
+    expect(await told()).toEqual([
+      'changed: quantix-os.iso: it is no plain file',
+      'changed: qvdc.ova: its SHA-256 is not the one that was signed',
+    ]);
+  });
+
+  test('that it is by somebody else, and then no file is looked at', async () => {
+    const trusted = [others.trusted];
+    const verdict = await verifyFolder(folder, { trusted });
+    expect(verdict).toMatchObject({ key: undefined, files: 0 });
+    const by = `none of the keys that are trusted here: others ${others.trusted.id.slice(0, 16)}`;
+    expect(await told({ trusted })).toEqual([
+      `not trusted: SHA256SUMS.minisig: the signature is by ${by}`,
+      `not trusted: SHA256SUMS.sig: the signature is by ${by}`,
+    ]);
+  });
+
+  test.each(['SHA256SUMS.minisig', 'SHA256SUMS.sig'])(
+    'that %s is by somebody else, broken or missing, while the other one is good',
+    async (name) => {
+      const other = `${folder}-others`;
+      await signed(other, '0.2.0', others.signer);
+      await cp(join(other, name), at(name));
+      expect(await told()).toEqual([
+        expect.stringMatching(`not trusted: ${name}: the signature is by none of the keys`),
+      ]);
+      await truncate(at(name), 100);
+      expect(await told()).toEqual([expect.stringMatching(`changed: ${name}: it is no signature`)]);
+      await rm(at(name));
+      expect(await told()).toEqual([`missing: ${name}: the signature is not there`]);
+      expect(await told({ ignoreMissing: true })).toEqual([]);
+    },
+  );
+
+  test('which other release its signatures or its list are of', async () => {
+    const newer = `${folder}-newer`;
+    await signed(newer, '0.3.0');
+    for (const name of ['SHA256SUMS.minisig', 'SHA256SUMS.sig', 'release.dsse.json']) {
+      await cp(at(name), `${folder}.saved`);
+      await cp(join(newer, name), at(name));
+      const [finding, ...more] = await told();
+      expect(more).toEqual([]);
+      expect(finding).toMatch(`mixed up: ${name}: `);
+      expect(finding).toMatch(name.endsWith('.sig') ? 'that ours has signed' : 'release 0.3.0');
+      await cp(`${folder}.saved`, at(name));
+    }
+    await cp(join(newer, 'SHA256SUMS'), at('SHA256SUMS'));
+    const findings = await told();
+    expect(findings).toHaveLength(2);
+    expect(findings[0]).toMatch(
+      'it does not belong to this SHA256SUMS, but to another one that ours has signed, which says “release 0.2.0, 4 files',
+    );
+  });
+
+  test('that its list is signed by somebody else', async () => {
+    await signFolder(folder, { signer: others.signer });
+    const sums = await readFile(at('SHA256SUMS'));
+    await writeFile(at('SHA256SUMS.minisig'), await signMinisign(sums, ours.signer, ''));
+    await writeFile(at('SHA256SUMS.sig'), await signSsh(sums, ours.signer));
+    expect(await told()).toEqual([
+      expect.stringMatching('not trusted: release.dsse.json: its signature is by none of the keys'),
+    ]);
+  });
+
+  test('nothing of what is not there, where only some was fetched', async () => {
+    await rm(at('qvdc.ova'));
+    await rm(at('SHA256SUMS.sig'));
+    expect(await told({ ignoreMissing: true })).toEqual([]);
+    expect(await verifyFolder(folder, { trusted: [ours.trusted] })).toMatchObject({ files: 3 });
+  });
+});
+
+describe('nothing is signed', () => {
+  test('where the list names other files than there are', async () => {
+    await makeRelease(folder, '0.2.0');
+    await appendFile(at('qvdc.ova'), 'x');
+    const signing = () => signFolder(folder, { signer: ours.signer });
+    await expect(signing()).rejects.toThrow('it names qvdc.ova, which is another file here');
+    await rm(at('qvdc.ova'));
+    await expect(signing()).rejects.toThrow('it names qvdc.ova, which is not there');
+    await writeFile(at('release.json'), '{}');
+    await expect(signing()).rejects.toThrow('it is no list of a release');
+    await expect(readFile(at('SHA256SUMS'))).rejects.toThrow('ENOENT');
+  });
+
+  test('where there is nothing, or something that is no file', async () => {
+    const signing = () => signFolder(folder, { signer: ours.signer });
+    await expect(signing()).rejects.toThrow(`there is no such folder (${folder})`);
+    await mkdir(folder);
+    await expect(signing()).rejects.toThrow(`there is no file to sign (${folder})`);
+    await mkdir(at('oci'));
+    await expect(signing()).rejects.toThrow(
+      `no plain file, and cannot be part of a release (${at('oci')})`,
+    );
+  });
+
+  test('where the signer fails: what was signed before stays', async () => {
+    await signed(folder, '0.2.0');
+    await writeFile(at('notes.txt'), 'new');
+    const before = await readFile(at('SHA256SUMS'), 'utf8');
+    const sign = async () => Buffer.alloc(64);
+    const signing = signFolder(folder, { signer: { ...ours.signer, name: 'the HSM', sign } });
+    await expect(signing).rejects.toThrow('(the HSM)');
+    expect(await readFile(at('SHA256SUMS'), 'utf8')).toBe(before);
+  });
+});
+
+test('a folder that is no release is told as such', async () => {
+  const verifying = () => verifyFolder(folder, { trusted: [ours.trusted] });
+  await expect(verifying()).rejects.toThrow('it has no SHA256SUMS');
+  await mkdir(folder);
+  await expect(verifying()).rejects.toThrow(`so nothing says what belongs to it (${folder})`);
+  await writeFile(at('SHA256SUMS'), '');
+  await truncate(at('SHA256SUMS'), 5 * 1024 * 1024);
+  await expect(verifying()).rejects.toThrow('it is longer than 4 MiB');
+});

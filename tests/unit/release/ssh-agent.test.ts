@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { signBy } from '../../../build/release/signer.ts';
+import { agentSigner } from '../../../build/release/ssh-agent.ts';
+import { readSshKeyLine, sshKey } from '../../../build/release/ssh-key.ts';
+import { sshNumber, sshString } from '../../../build/release/ssh-wire.ts';
+import { temporaryFolder } from '../folder.ts';
+import { newPair } from './releases.ts';
+
+const ours = newPair('ours');
+const signal = new AbortController().signal;
+
+/** An agent of OpenSSH without keys. @returns its socket */
+async function realAgent(): Promise<string> {
+  const socket = join(await temporaryFolder(), 'agent');
+  const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+  onTestFinished(() => void agent.kill());
+  await vi.waitFor(() => stat(socket), { timeout: 20_000, interval: 20 });
+  return socket;
+}
+
+/** Makes a key and adds it to an agent. @returns its public key's line */
+async function add(socket: string, ...kind: string[]): Promise<string> {
+  const file = join(await temporaryFolder(), 'id');
+  await execa('ssh-keygen', ['-q', ...kind, '-N', '', '-C', 'who signs', '-f', file]);
+  await execa('ssh-add', ['-q', file], { env: { SSH_AUTH_SOCK: socket } });
+  return await readFile(`${file}.pub`, 'utf8');
+}
+
+/** An agent that answers each message with bytes of ours, or leaves it unanswered. @returns its socket */
+async function falseAgent(answer: (kind: number) => Uint8Array | undefined): Promise<string> {
+  const socket = join(await temporaryFolder(), 'agent');
+  const server = createServer((connection) => {
+    connection.on('error', () => undefined);
+    connection.once('data', (message: Buffer) => {
+      const bytes = answer(message.readUInt8(4));
+      if (bytes !== undefined) connection.end(bytes);
+    });
+    onTestFinished(() => void connection.destroy());
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(socket, resolve);
+  await promise;
+  onTestFinished(() => void server.close());
+  return socket;
+}
+
+const message = (...parts: (string | Uint8Array)[]) =>
+  sshString(Buffer.concat(parts.map((part) => Buffer.from(part))));
+const identities = (...keys: Uint8Array[]) =>
+  message(
+    Buffer.of(12),
+    sshNumber(keys.length),
+    ...keys.map((one) => Buffer.concat([sshString(one), sshString('c')])),
+  );
+
+describe('ssh-agent', () => {
+  test('signs with its one key of Ed25519, or with the one that is named', async () => {
+    const socket = await realAgent();
+    const options = { socket, key: undefined, signal };
+    await expect(agentSigner(options)).rejects.toThrow(/not clear: it has none .* --public-key/);
+    await add(socket, '-t', 'ecdsa');
+    await expect(agentSigner(options)).rejects.toThrow(
+      'it has 1 of other kinds than ssh-ed25519 (ssh-agent)',
+    );
+    const first = readSshKeyLine(await add(socket, '-t', 'ed25519'), 'id.pub');
+    const signer = await agentSigner(options);
+    expect(signer.key.equals(first)).toBe(true);
+    expect(await signBy(signer, Buffer.from('bytes'))).toHaveLength(64);
+    const second = readSshKeyLine(await add(socket, '-t', 'ed25519'), 'id.pub');
+    await expect(agentSigner(options)).rejects.toThrow(
+      /not clear: .*"who signs", ssh-ed25519 AAAA/,
+    );
+    const named = await agentSigner({ ...options, key: second });
+    expect(await signBy(named, Buffer.from('bytes'))).toHaveLength(64);
+    const missing = agentSigner({ ...options, key: ours.trusted.key });
+    await expect(missing).rejects.toThrow(
+      `the key ${ours.trusted.id.slice(0, 16)} is not in the agent: it has ssh-ed25519 AAAA`,
+    );
+    await execa('ssh-add', ['-q', '-D'], { env: { SSH_AUTH_SOCK: socket } });
+    await expect(signBy(signer, Buffer.from('x'))).rejects.toThrow('it refuses (ssh-agent)');
+  });
+
+  test.each([
+    ['unset', undefined, 'SSH_AUTH_SOCK is not set'],
+    ['of none', '/nonexistent/agent', 'it cannot be reached at /nonexistent/agent (ssh-agent)'],
+  ])('with a socket that is %s is told', async (_, socket, why) => {
+    await expect(agentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
+  });
+
+  const key = sshKey(ours.trusted.key);
+  test.each([
+    ['nothing', Buffer.alloc(0), 'ends the connection without a reply'],
+    ['half a length', Buffer.of(0, 0), 'ends the connection without a reply'],
+    ['half a reply', identities(key).subarray(0, 30), 'ends the connection without a reply'],
+    ['an empty message', message(), 'it ends too early'],
+    ['a refusal', message(Buffer.of(5)), 'it refuses'],
+    ['another message', message(Buffer.of(99)), 'a message of kind 99'],
+    ['without end', sshNumber(0xffffffff), 'its reply would have 4294967295 bytes'],
+    ['with keys that do not come', message(Buffer.of(12), sshNumber(0xffffffff)), 'too early'],
+    ['with more after the keys', message(Buffer.of(12), sshNumber(0), 'x'), '1 bytes too many'],
+    ['with a short key', identities(key.subarray(0, -1)), 'it ends too early'],
+    ['with a key that is none', identities(Buffer.from('x')), 'it ends too early'],
+  ])('that answers %s is refused', async (_, bytes, why) => {
+    const socket = await falseAgent(() => bytes);
+    await expect(agentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
+  });
+
+  test.each([
+    ['zeroes', Buffer.alloc(64), 'no signature by its public key: 64 bytes (ssh-agent)'],
+    ['too little', Buffer.alloc(8), 'a signature of 8 bytes is not Ed25519'],
+  ])('that signs with %s is not believed', async (_, bytes, why) => {
+    const blob = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(bytes)]));
+    const socket = await falseAgent((kind) =>
+      kind === 11 ? identities(key) : message(Buffer.of(14), blob),
+    );
+    const signer = await agentSigner({ socket, key: undefined, signal });
+    await expect(signBy(signer, Buffer.from('x'))).rejects.toThrow(why);
+  });
+
+  test('that does not answer is waited for only so long, and not after Ctrl-C', async () => {
+    const socket = await falseAgent(() => undefined);
+    const options = { socket, key: undefined };
+    await expect(agentSigner({ ...options, signal, patience: 50 })).rejects.toThrow(
+      'it does not reply within 0.05 seconds (ssh-agent)',
+    );
+    const ending = AbortSignal.timeout(50);
+    await expect(agentSigner({ ...options, signal: ending })).rejects.toThrow(
+      'aborted due to timeout',
+    );
+  });
+});

@@ -1,0 +1,125 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { readSshKeyLine, sshKey, sshKeyLine } from '../../../build/release/ssh-key.ts';
+import {
+  allowedSigner,
+  LONGEST_SSH_SIGNATURE,
+  readSshSignature,
+  signSsh,
+  verifySsh,
+} from '../../../build/release/ssh-signature.ts';
+import { sshNumber, sshString } from '../../../build/release/ssh-wire.ts';
+import { temporaryFolder } from '../folder.ts';
+import { newPair } from './releases.ts';
+
+const ours = newPair('ours');
+const others = newPair('others');
+const BYTES = Buffer.from('aa  quantix.iso\n');
+const text = await signSsh(BYTES, ours.signer);
+
+/** A signature of other parts than it should have. */
+function armoured(...parts: (string | Uint8Array)[]): string {
+  const base64 = Buffer.concat(parts.map((part) => Buffer.from(part))).toString('base64');
+  return `-----BEGIN SSH SIGNATURE-----\n${base64}\n-----END SSH SIGNATURE-----\n`;
+}
+
+const version = sshNumber(1);
+const key = sshString(sshKey(ours.trusted.key));
+const signature = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(Buffer.alloc(64))]));
+const rest = [sshString('file'), sshString(''), sshString('sha512'), signature];
+
+describe('a signature for ssh-keygen', () => {
+  test('is taken by ssh-keygen itself, for files and by this key only', async () => {
+    const folder = await temporaryFolder();
+    const [file, allowed] = [join(folder, 'SHA256SUMS.sig'), join(folder, 'allowed')];
+    await writeFile(file, text);
+    const verify = (input: Uint8Array, namespace = 'file') =>
+      execa(
+        'ssh-keygen',
+        ['-Y', 'verify', '-f', allowed, '-I', 'release', '-n', namespace, '-s', file],
+        { input },
+      );
+    await writeFile(allowed, `${allowedSigner(ours.trusted.key)}\n`);
+    const { stdout } = await verify(BYTES);
+    expect(stdout).toContain('Good "file" signature for release with ED25519 key');
+    await expect(verify(Buffer.from('changed'))).rejects.toThrow('Signature verification failed');
+    await expect(verify(BYTES, 'git')).rejects.toThrow();
+    await writeFile(allowed, `${allowedSigner(others.trusted.key)}\n`);
+    await expect(verify(BYTES)).rejects.toThrow();
+  });
+
+  test.each(['sha256', 'sha512'])('made by ssh-keygen itself with %s is taken', async (hash) => {
+    const folder = await temporaryFolder();
+    const [file, secret] = [join(folder, 'f'), join(folder, 'id')];
+    await writeFile(file, BYTES);
+    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'ü x', '-f', secret]);
+    const words = ['-q', '-Y', 'sign', '-f', secret, '-n', 'file', '-O', `hashalg=${hash}`];
+    await execa('ssh-keygen', [...words, file]);
+    const read = readSshSignature(await readFile(`${file}.sig`, 'utf8'), 'f.sig');
+    expect(verifySsh(read, BYTES, 'f.sig')).toBe(true);
+    const line = await readFile(`${secret}.pub`, 'utf8');
+    expect(read.key.equals(readSshKeyLine(line, 'id.pub'))).toBe(true);
+    expect(line).toContain(`${sshKeyLine(read.key)} `);
+  });
+
+  test('is the same each time, and of these bytes', async () => {
+    expect(await signSsh(BYTES, ours.signer)).toBe(text);
+    const read = readSshSignature(text, 'f.sig');
+    expect(read.key.equals(ours.trusted.key)).toBe(true);
+    expect(verifySsh(read, BYTES, 'f.sig')).toBe(true);
+    expect(verifySsh(read, Buffer.from('x'), 'f.sig')).toBe(false);
+    expect(() => verifySsh({ ...read, namespace: 'git' }, BYTES, 'f.sig')).toThrow(
+      'it is for "git", not for a file (f.sig)',
+    );
+  });
+
+  test.each([
+    ['', /first and last line/],
+    [text.replace('BEGIN', 'END'), /first and last line/],
+    [text.replace(/\n(.)/, '\n@'), /first and last line/],
+    [armoured('SSHSIGN', version, key, ...rest), /version is/],
+    [armoured('SSHCERT', version, key, ...rest), /does not begin with SSHSIG/],
+    [armoured('SSH'), /ends too early/],
+    [armoured('SSHSIG', sshNumber(2), key, ...rest), /version is 2/],
+    [armoured('SSHSIG', version, sshNumber(0xffffffff)), /ends too early/],
+    [armoured('SSHSIG', version, key, ...rest.slice(0, 3)), /ends too early/],
+    [armoured('SSHSIG', version, key, ...rest, 'x'), /1 bytes too many/],
+    [armoured('SSHSIG', version, sshString(sshString('ssh-rsa')), ...rest), /kind "ssh-rsa"/],
+    [
+      armoured(
+        'SSHSIG',
+        version,
+        key,
+        sshString('file'),
+        sshString(''),
+        sshString('md5'),
+        signature,
+      ),
+      /"md5" is no hash/,
+    ],
+    [
+      armoured(
+        ...['SSHSIG', version, key, ...rest.slice(0, 3)],
+        sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(Buffer.alloc(63))])),
+      ),
+      /63 bytes is not Ed25519/,
+    ],
+    ['-'.repeat(LONGEST_SSH_SIGNATURE + 1), /too long/],
+  ])('is refused if it is broken: %.60j', (broken, why) => {
+    expect(() => readSshSignature(broken, 'f.sig')).toThrow(why);
+    expect(() => readSshSignature(broken, 'f.sig')).toThrow('(f.sig)');
+  });
+});
+
+test.each([
+  ['', /kind ""/],
+  ['ssh-rsa AAAA', /kind "ssh-rsa"/],
+  ['ssh-ed25519', /ends too early/],
+  ['ssh-ed25519 AAAA', /ends too early/],
+  [`${sshKeyLine(ours.trusted.key)}\n${sshKeyLine(others.trusted.key)}`, /kind/],
+  [`no-pty ${sshKeyLine(ours.trusted.key)}`, /kind "no-pty"/],
+])('a line that is no key of SSH, Ed25519, is refused: %.40j', (line, why) => {
+  expect(() => readSshKeyLine(line, 'id.pub')).toThrow(why);
+});

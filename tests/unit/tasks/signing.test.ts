@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { main } from '../../../tasks/command-line.ts';
+import { commandSigner, readSigner } from '../../../tasks/signer.ts';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+let printed = '';
+let complained = '';
+let folder = '';
+const at = (name: string) => join(folder, name);
+
+beforeEach(async () => {
+  [printed, complained, folder] = ['', '', await temporaryFolder()];
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    complained += String(text);
+    return true;
+  });
+  await mkdir(at('r'));
+  await writeFile(at('r/a.iso'), 'an image');
+});
+
+async function newKey(name = 'release', ...options: string[]): Promise<void> {
+  const words = options.length > 0 ? options : ['--plain'];
+  expect(await main(['key', 'new', at(`${name}.key`), ...words])).toBe(0);
+}
+
+const signal = new AbortController().signal;
+
+const sign = (...words: string[]) => main(['sign', at('r'), ...words]);
+const verify = (...words: string[]) => main(['verify', at('r'), ...words]);
+
+describe('who signs a release', () => {
+  test('is a key in a file, and then it is verified by any form of the public one', async () => {
+    await newKey();
+    expect(await sign('--key', at('release.key'))).toBe(0);
+    expect(printed).toContain(`${at('r')}: 1 files, 8 B, signed by ${at('release.key')}`);
+    for (const form of ['pem', 'minisign', 'ssh']) {
+      printed = '';
+      expect(await main(['key', 'show', at('release.pem'), '--as', form])).toBe(0);
+      await writeFile(at(form), printed);
+      expect(await verify('--key', at(form)), form).toBe(0);
+      expect(printed).toContain(`1 files, 8 B, all as ${form} `);
+    }
+  });
+
+  test('is an agent, with the key that is named or its only one', async () => {
+    const socket = at('agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    onTestFinished(async () => {
+      agent.kill();
+      await once(agent, 'exit');
+    });
+    await vi.waitFor(() => stat(socket), { timeout: 20_000, interval: 20 });
+    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at('id')]);
+    vi.stubEnv('SSH_AUTH_SOCK', socket);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await execa('ssh-add', ['-q', at('id')]);
+    expect(await sign('--ssh-agent', '--public-key', at('id.pub'))).toBe(0);
+    expect(await verify('--key', at('id.pub'))).toBe(0);
+    await rm(at('r/SHA256SUMS.sig'));
+    expect(await sign('--ssh-agent')).toBe(0);
+    expect(await verify('--key', at('id.pub'))).toBe(0);
+    await newKey();
+    expect(await sign('--ssh-agent', '--public-key', at('release.pem'))).toBe(1);
+    expect(complained).toMatch(/the key [0-9a-f]{16} is not in the agent: it has ssh-ed25519 AAAA/);
+    vi.stubEnv('SSH_AUTH_SOCK', undefined);
+    expect(await sign('--ssh-agent')).toBe(1);
+    expect(complained).toContain('there is no ssh-agent: SSH_AUTH_SOCK is not set');
+  });
+
+  test.each([
+    ['64 bytes', 'cat'],
+    ['Base64', 'base64 -w 0'],
+    ['Base64 with its line feed', 'base64 -w 0; echo'],
+  ])('is any command, which answers %s', async (_, last) => {
+    await newKey();
+    const openssl = `openssl pkeyutl -sign -rawin -inkey '${at('release.key')}'`;
+    const command = `cat > '${at('m')}'; ${openssl} -in '${at('m')}' | { ${last}; }`;
+    expect(await sign('--signer', command, '--public-key', at('release.pem'))).toBe(0);
+    expect(await verify('--key', at('release.pem'))).toBe(0);
+  });
+
+  test('is a command of whose answer no byte is lost, also if the last is a line feed', async () => {
+    await newKey();
+    const { key } = await readSigner(at('release.key'), { file: undefined, signal });
+    const signer = commandSigner('head -c 63 /dev/zero; echo', key, signal);
+    const answer = Buffer.concat([Buffer.alloc(63), Buffer.from('\n')]);
+    expect(Buffer.from(await signer.sign(Buffer.from('x')))).toEqual(answer);
+  });
+
+  test.each([
+    ['head -c 64 /dev/zero', 'no signature by its public key: 64 bytes (head -c 64 /dev/zero)'],
+    ['echo no', 'no signature by its public key: 3 bytes (echo no)'],
+    ['cat', 'no signature by its public key: '],
+    ['echo denied >&2; exit 3', 'exited with 3: denied'],
+    ['yes', 'the command that signs, yes,'],
+    ['exec 0<&-; exit 4', 'exited with 4'],
+  ])('is believed only if its public key verifies it: %s', async (command, why) => {
+    await newKey();
+    expect(await sign('--signer', command, '--public-key', at('release.pem'))).toBe(1);
+    expect(complained).toContain(why);
+    await expect(stat(at('r/SHA256SUMS'))).rejects.toThrow('ENOENT');
+  });
+
+  test('has to be said, once and wholly', async () => {
+    await newKey();
+    expect(await sign()).toBe(2);
+    expect(complained).toContain('Who signs? Give --key FILE, --ssh-agent or --signer COMMAND.');
+    expect(await sign('--signer', 'x')).toBe(2);
+    expect(complained).toContain('--signer needs --public-key FILE');
+    expect(await sign('--key', at('release.key'), '--ssh-agent')).toBe(2);
+    expect(await sign('--key', at('release.key'), '--key', at('release.key'))).toBe(2);
+    expect(complained).toContain('--key may be given once');
+  });
+
+  test('is told at once what is missing where nobody can be asked for a passphrase', async () => {
+    await writeFile(at('word'), 'correct horse\n');
+    await newKey('release', '--passphrase-file', at('word'));
+    const words = ['tasks/qx-build.ts', 'sign', at('r'), '--key', at('release.key')];
+    // Its standard input is a pipe that never ends, as CI has it.
+    const signing = execa(process.execPath, words, { cwd: PROJECT, stdin: 'pipe', reject: false });
+    const { exitCode, stderr } = await signing;
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(
+      'qx-build: there is no terminal to ask for the passphrase at. Give --passphrase-file FILE.',
+    );
+    expect(await sign('--key', at('release.key'), '--passphrase-file', at('word'))).toBe(0);
+  });
+});
+
+describe('qx-build verify', () => {
+  beforeEach(async () => {
+    await newKey();
+    await newKey('others');
+    await sign('--key', at('release.key'));
+    printed = '';
+  });
+
+  test('ends with 1 and names what is wrong, for people and for programs', async () => {
+    await appendFile(at('r/a.iso'), 'x');
+    await writeFile(at('r/b.iso'), '');
+    expect(await verify('--key', at('release.pem'))).toBe(1);
+    expect(printed).toBe(
+      'changed: a.iso: its SHA-256 is not the one that was signed\nextra: b.iso: it is no part of what was signed\n',
+    );
+    expect(complained).toContain(
+      `not the release as it was signed: a.iso is changed, and 1 more (${at('r')})`,
+    );
+    printed = '';
+    expect(await verify('--json', '--key', at('release.pem'))).toBe(1);
+    const [event = '{}'] = printed.split('\n');
+    expect(JSON.parse(event)).toMatchObject({ event: 'finding', kind: 'changed', file: 'a.iso' });
+  });
+
+  test('ends with 1 where nobody who is trusted has signed, with 0 where one of several has', async () => {
+    expect(await verify('--key', at('others.pem'))).toBe(1);
+    expect(printed).toContain('not trusted: SHA256SUMS.minisig: the signature is by none of the');
+    expect(complained).toContain('so no file in it was looked at');
+    expect(await verify('--key', at('others.pem'), '--key', at('release.pem'))).toBe(0);
+  });
+
+  test('takes no release without a file, a key that is none, and no missing key', async () => {
+    await rm(at('r/a.iso'));
+    expect(await verify('--key', at('release.pem'), '--ignore-missing')).toBe(1);
+    expect(complained).toContain('none of the files of the release is there');
+    expect(await verify('--key', at('r/SHA256SUMS'))).toBe(1);
+    expect(complained).toContain('it is not one public key, Ed25519, in PEM');
+    expect(await verify('--key', at('release.key'))).toBe(1);
+    expect(complained).toContain('there is a private key where public keys belong');
+    expect(await verify()).toBe(2);
+    expect(await readFile(at('r/SHA256SUMS'), 'utf8')).toContain('a.iso');
+  });
+});
