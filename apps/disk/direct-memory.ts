@@ -1,56 +1,66 @@
-/** Bytes of a piece of memory, and how many pieces there are: what is under way at once. */
-const [PIECE, PIECES] = [1024 * 1024, 4];
-/** Bytes of a page of WebAssembly's memory. */
-const WASM_PAGE = 65_536;
-/** The types of Node have no value of this name. */
-declare const WebAssembly: { Memory: new (shape: { initial: number }) => { buffer: ArrayBuffer } };
+import { isPageMemory, pageMemory } from '../../build/disk/page-memory.ts';
 
-/**
- * Memory that a disk is read into and written from past the kernel's cache. For that it must begin at a sector (open(2),
- * O_DIRECT): WebAssembly's memory begins at a page, and a Buffer anywhere.
- */
+/** Bytes of a part, and how many parts have memory at once. */
+const [PART, PARTS] = [1024 * 1024, 4];
+
+/** Lends memory that a disk can be read into and written from past the kernel's cache. */
 export class DirectMemory {
   readonly #free: Buffer[] = [];
-  readonly #waiting: ((piece: Buffer) => void)[] = [];
-  #taken = 0;
+  readonly #waiting: ((memory: Buffer) => void)[] = [];
+  #made = 0;
 
-  /**
-   * Works on a range part by part, several at a time, each with memory of its length.
-   * @param length of the range, bytes
-   * @param work gets where in the range a part begins, and memory that is its own until it is done
-   * @throws what `work` throws
-   */
-  async inParts(
-    length: number,
-    work: (at: number, memory: Buffer) => Promise<void>,
-  ): Promise<void> {
-    const parts: Promise<void>[] = [];
-    for (let at = 0; at < length; at += PIECE) parts.push(this.#part(at, length, work));
-    const results = await Promise.allSettled(parts);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  /** Reads into any memory, in parts, several at a time. @throws what `read` throws */
+  async read(target: Buffer, read: (at: number, memory: Buffer) => Promise<void>): Promise<void> {
+    await inParts(target, async (at, part) => {
+      if (isPageMemory(part)) return await read(at, part);
+      await this.#lend(part.length, async (memory) => {
+        await read(at, memory);
+        memory.copy(part);
+      });
+    });
   }
 
-  async #part(
-    at: number,
-    length: number,
-    work: (at: number, memory: Buffer) => Promise<void>,
-  ): Promise<void> {
-    const piece = await this.#take();
+  /** Writes from any memory, in parts, several at a time. @throws what `write` throws */
+  async write(source: Buffer, write: (at: number, memory: Buffer) => Promise<void>): Promise<void> {
+    await inParts(source, async (at, part) => {
+      if (isPageMemory(part)) return await write(at, part);
+      await this.#lend(part.length, async (memory) => {
+        part.copy(memory);
+        await write(at, memory);
+      });
+    });
+  }
+
+  async #lend(bytes: number, work: (memory: Buffer) => Promise<void>): Promise<void> {
+    const memory = await this.#take();
     try {
-      await work(at, piece.subarray(0, Math.min(PIECE, length - at)));
+      await work(memory.subarray(0, bytes));
     } finally {
       const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(piece);
-      else next(piece);
+      if (next === undefined) this.#free.push(memory);
+      else next(memory);
     }
   }
 
   async #take(): Promise<Buffer> {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if (this.#taken === PIECES) return new Promise((resolve) => this.#waiting.push(resolve));
-    this.#taken += 1;
-    const { buffer } = new WebAssembly.Memory({ initial: PIECE / WASM_PAGE });
-    return Buffer.from(buffer);
+    if (this.#made === PARTS) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#made += 1;
+    const [memory = Buffer.alloc(0)] = pageMemory(1, PART);
+    return memory;
   }
+}
+
+/** Works on parts of memory at the same time. @throws what failed, when all have ended */
+async function inParts(
+  whole: Buffer,
+  work: (at: number, part: Buffer) => Promise<void>,
+): Promise<void> {
+  const parts: Promise<void>[] = [];
+  for (let at = 0; at < whole.length; at += PART) {
+    parts.push(work(at, whole.subarray(at, at + PART)));
+  }
+  const results = await Promise.allSettled(parts);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

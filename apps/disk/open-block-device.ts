@@ -125,21 +125,16 @@ function opened(handle: FileHandle, path: string, shape: Shape): OpenedBlockDevi
   return {
     path,
     ...shape,
-    async read(offset, length) {
+    async read(offset, length, into = Buffer.allocUnsafe(length)) {
       assertInside({ offset, length }, shape);
-      const bytes = Buffer.allocUnsafe(length);
-      await memory.inParts(length, async (at, part) => {
-        await readPart(offset + at, part);
-        part.copy(bytes, at);
-      });
+      const bytes = into.subarray(0, length);
+      await memory.read(bytes, (at, part) => readPart(offset + at, part));
       return bytes;
     },
     async write(offset, data) {
       assertInside({ offset, length: data.length }, shape);
-      await memory.inParts(data.length, async (at, part) => {
-        part.set(data.subarray(at, at + part.length));
-        await writePart(offset + at, part);
-      });
+      const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+      await memory.write(bytes, (at, part) => writePart(offset + at, part));
     },
     async flush() {
       await handle.sync().catch((cause: unknown) => {

@@ -1,3 +1,4 @@
+import type { Region } from '../../build/disk/block-device.ts';
 /** How a disk is attached. */
 export type Transport = 'nvme' | 'sata' | 'sas' | 'usb' | 'virtio' | 'mmc' | 'other';
 
@@ -7,13 +8,6 @@ export interface Finding {
   name: string;
   /** Where, bytes from the beginning of the disk. */
   offset: number;
-}
-
-/** A part of a disk. */
-export interface Region {
-  /** Where it begins, bytes. */
-  offset: number;
-  bytes: number;
 }
 
 /** A partition that a disk has now. */

@@ -20,7 +20,7 @@ export interface Machinery {
   /** Takes a device apart that is made of the disk, as `DiskFacts.holders` names it. */
   release(holder: string): Promise<void>;
   claim(path: string): Promise<ClaimedDisk>;
-  /** The image's bytes from the first one; read twice. */
+  /** The image's bytes from the first one; read twice. A piece may change when the next one is asked for. */
   readImage(): AsyncIterable<Buffer>;
   /** What an installed disk boots by. */
   readBootFiles(): Promise<BootFiles>;

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readAhead } from '../../build/disk/overlap.ts';
+import { inPieces, readAhead } from '../../build/disk/overlap.ts';
 import { readMounts } from '../host/mounts.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 import { readAttribute, readNames, readText } from '../host/read.ts';
@@ -89,21 +89,25 @@ async function imageBytes(device: string): Promise<number> {
   });
 }
 
-/** Reads an image from the beginning of a device. @throws InstallError if it ends early or cannot be read */
+/**
+ * Reads an image from the beginning of a device.
+ * @returns pieces, each of which stays as it is only until the next one is asked for
+ * @throws InstallError if it ends early or cannot be read
+ */
 export async function* readImage(
   device: string,
   bytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   await using file = await open(device, 'r');
-  yield* readAhead(readPiece, { offset: 0, bytes, pieceBytes: PIECE, signal });
+  const pieces = readAhead(readPiece, inPieces({ offset: 0, bytes }, PIECE), signal);
+  for await (const { content } of pieces) yield content;
 
-  async function readPiece(offset: number, length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafe(length);
-    for (let done = 0; done < length; ) {
+  async function readPiece(offset: number, into: Buffer): Promise<Buffer> {
+    for (let done = 0; done < into.length; ) {
       const position = offset + done;
       const { bytesRead } = await file
-        .read(buffer, done, length - done, position)
+        .read(into, done, into.length - done, position)
         .catch((cause: unknown) => {
           throw new InstallError({
             what: `the medium cannot be read at byte ${position}`,
@@ -120,6 +124,6 @@ export async function* readImage(
       }
       done += bytesRead;
     }
-    return buffer;
+    return into;
   }
 }

@@ -1,5 +1,5 @@
-import type { BlockDevice } from '../../build/disk/block-device.ts';
-import type { Finding, Region } from './facts.ts';
+import type { BlockDevice, Region } from '../../build/disk/block-device.ts';
+import type { Finding } from './facts.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

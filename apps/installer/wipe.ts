@@ -1,7 +1,7 @@
-import type { BlockDevice } from '../../build/disk/block-device.ts';
-import { readAhead, WritesBehind } from '../../build/disk/overlap.ts';
+import type { BlockDevice, Region } from '../../build/disk/block-device.ts';
+import { inPieces, readAhead, WritesBehind } from '../../build/disk/overlap.ts';
+import { pageMemory } from '../../build/disk/page-memory.ts';
 import { InstallError } from './error.ts';
-import type { Region } from './facts.ts';
 import { findSignatures, wipeRegions } from './signatures.ts';
 
 /** Bytes that are written or read at a time. */
@@ -41,40 +41,21 @@ export async function zero(
   regions: readonly Region[],
   signal: AbortSignal,
 ): Promise<void> {
-  const zeros = Buffer.alloc(PIECE);
+  const [zeros = Buffer.alloc(0)] = pageMemory(1, PIECE);
+  const places = regions.flatMap((region) => inPieces(region, PIECE));
   await using writes = new WritesBehind();
-  for (const { offset, length } of pieces(regions)) {
+  for (const { offset, bytes } of places) {
     signal.throwIfAborted();
-    await writes.add(device.write(offset, zeros.subarray(0, length)));
+    await writes.add(device.write(offset, zeros.subarray(0, bytes)));
   }
   await writes.done();
   await device.flush();
-  for (const region of regions) await expectZeros(device, region, signal);
-}
-
-async function expectZeros(
-  device: BlockDevice,
-  { offset, bytes }: Region,
-  signal: AbortSignal,
-): Promise<void> {
-  const zeros = Buffer.alloc(PIECE);
-  const read = (at: number, length: number) => device.read(at, length);
-  let at = offset;
-  for await (const piece of readAhead(read, { offset, bytes, pieceBytes: PIECE, signal })) {
-    if (!piece.equals(zeros.subarray(0, piece.length))) {
-      throw new InstallError({
-        what: `the disk does not keep what is written to it, near byte ${at}`,
-        fix: 'It is failing, or is smaller than it says: use another one.',
-      });
-    }
-    at += piece.length;
-  }
-}
-
-function* pieces(regions: readonly Region[]): Generator<{ offset: number; length: number }> {
-  for (const { offset, bytes } of regions) {
-    for (let done = 0; done < bytes; done += PIECE) {
-      yield { offset: offset + done, length: Math.min(PIECE, bytes - done) };
-    }
+  const read = (offset: number, into: Buffer) => device.read(offset, into.length, into);
+  for await (const { offset, content } of readAhead(read, places, signal)) {
+    if (content.equals(zeros.subarray(0, content.length))) continue;
+    throw new InstallError({
+      what: `the disk does not keep what is written to it, near byte ${offset}`,
+      fix: 'It is failing, or is smaller than it says: use another one.',
+    });
   }
 }

@@ -3,7 +3,7 @@ import type { BlockDevice } from '../../build/disk/block-device.ts';
 import type { BootState } from '../../build/disk/boot-state.ts';
 import { readBootState, writeBootState } from '../../build/disk/boot-state.ts';
 import type { Slot } from '../../build/disk/layout.ts';
-import { inSectors, readAhead, WritesBehind } from '../../build/disk/overlap.ts';
+import { BlockWriter, inPieces, readAhead } from '../../build/disk/overlap.ts';
 import {
   clearTrailer,
   readTrailer,
@@ -18,8 +18,8 @@ import { download } from './download.ts';
 import { HEAD_BYTES, readNote, waitingPlace, writeNote } from './progress-note.ts';
 import type { Source } from './source.ts';
 
-/** Bytes that are written at a time, and that are read at a time. */
-const [PIECE, READ] = [4 * 1024 * 1024, 1024 * 1024];
+/** Bytes that are written or read at a time. */
+const PIECE = 1024 * 1024;
 /** Bytes from one flush to the next: what a power cut costs at most. */
 const FLUSH_EVERY = 64 * 1024 * 1024;
 /** A download may take as much more than the image, for what comes twice: a quarter, and 16 MiB. */
@@ -53,7 +53,7 @@ export interface Staging {
   onFailure?: ((problem: string, wait: number) => void) | undefined;
   /** Bytes from one flush to the next; 64 MiB if absent. */
   flushEvery?: number;
-  /** Bytes that are written at a time; 4 MiB if absent. */
+  /** Bytes that are written at a time; 1 MiB if absent. */
   pieceBytes?: number;
 }
 
@@ -184,24 +184,29 @@ async function write(staging: Staging, from: number): Promise<void> {
     budget: staging.budget ?? image.bytes + Math.ceil(image.bytes / SPARE_SHARE) + SPARE,
     ...{ clock, signal, onFailure },
   });
-  await using writes = new WritesBehind();
-  let done = start;
+  await using writer = new BlockWriter((at, block) => writeBlock(slot, at, block), {
+    ...{ offset: start, blockBytes: pieceBytes, sectorSize: slot.sectorSize },
+  });
   let flushed = start;
-  for await (const block of inSectors(pieces, { least: pieceBytes, sectorSize: slot.sectorSize })) {
-    await writes.add(writeBlock(slot, done, block));
-    done = Math.min(done + block.length, image.bytes);
+  for await (const piece of pieces) {
+    await writer.put(piece);
+    const done = writer.begun;
     onProgress?.(done);
-    if (done - flushed < flushEvery && done < image.bytes) continue;
-    await writes.done();
+    if (done - flushed < flushEvery) continue;
+    await writer.settle();
     await slot.flush();
     await writeNote(slot, { sha256: image.sha256, done });
     flushed = done;
   }
+  await writer.end();
+  onProgress?.(image.bytes);
+  await slot.flush();
+  await writeNote(slot, { sha256: image.sha256, done: image.bytes });
   await slot.flush();
 }
 
 /** Writes a part of an image: what is of its head to where that waits. */
-async function writeBlock(slot: BlockDevice, at: number, block: Uint8Array): Promise<void> {
+async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise<void> {
   const head = block.subarray(0, Math.max(0, HEAD_BYTES - at));
   const rest = block.subarray(head.length);
   if (head.length > 0) await slot.write(waitingPlace(slot) + at, head);
@@ -213,15 +218,11 @@ async function hashOf(slot: BlockDevice, bytes: number, signal: AbortSignal): Pr
   const hash = createHash('sha256');
   const head = await slot.read(waitingPlace(slot), HEAD_BYTES);
   hash.update(head.subarray(0, bytes));
-  const rest = {
-    offset: HEAD_BYTES,
-    bytes: Math.ceil(bytes / slot.sectorSize) * slot.sectorSize - HEAD_BYTES,
-  };
-  const read = (offset: number, length: number) => slot.read(offset, length);
-  let done = HEAD_BYTES;
-  for await (const piece of readAhead(read, { ...rest, pieceBytes: READ, signal })) {
-    hash.update(piece.subarray(0, bytes - done));
-    done += piece.length;
+  const end = Math.ceil(bytes / slot.sectorSize) * slot.sectorSize;
+  const places = inPieces({ offset: HEAD_BYTES, bytes: end - HEAD_BYTES }, PIECE);
+  const read = (offset: number, into: Buffer) => slot.read(offset, into.length, into);
+  for await (const { offset, content } of readAhead(read, places, signal)) {
+    hash.update(content.subarray(0, bytes - offset));
   }
   return hash.digest('hex');
 }

@@ -12,13 +12,21 @@ export interface BlockDevice {
   /**
    * @param offset where to begin, bytes
    * @param length how much to read, bytes
+   * @param into memory of so many bytes that the result may be in; new memory if absent
    * @throws ExplainedError if it cannot be read
    */
-  read(offset: number, length: number): Promise<Buffer>;
+  read(offset: number, length: number, into?: Buffer): Promise<Buffer>;
   /** @throws ExplainedError if it cannot be written */
   write(offset: number, data: Uint8Array): Promise<void>;
   /** Resolves when all that was written before is on the medium. @throws ExplainedError if that cannot be had */
   flush(): Promise<void>;
+}
+
+/** A part of a device. */
+export interface Region {
+  /** Where it begins, bytes. */
+  offset: number;
+  bytes: number;
 }
 
 /**
@@ -32,9 +40,9 @@ export function sliceDevice(device: BlockDevice, offset: number, bytes: number):
   const inside = { sectorSize, bytes };
   return {
     ...inside,
-    async read(at, length) {
+    async read(at, length, into) {
       assertInside({ offset: at, length }, inside);
-      return device.read(offset + at, length);
+      return device.read(offset + at, length, into);
     },
     async write(at, data) {
       assertInside({ offset: at, length: data.length }, inside);

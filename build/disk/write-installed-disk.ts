@@ -6,7 +6,7 @@ import { ENVIRONMENT_PATH, encodeBootState } from './boot-state.ts';
 import { formatFat32 } from './fat32.ts';
 import { BOOT_CODE_BYTES, encodeGpt, type Piece, readEntriesPlace } from './gpt.ts';
 import { type DiskLayout, type LaidPartition, partitionOf } from './layout.ts';
-import { inSectors, readAhead, WritesBehind } from './overlap.ts';
+import { BlockWriter, inPieces, readAhead } from './overlap.ts';
 import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts';
 
 /** Bytes that are written at once, and read back at once. */
@@ -24,7 +24,10 @@ export interface InstallProgress {
 
 export interface InstalledDiskRequest {
   layout: DiskLayout;
-  /** The image's bytes from the first one, in pieces of any size; they must be what `trailer` says. */
+  /**
+   * The image's bytes from the first one, in pieces of any size; they must be what `trailer` says. A piece may change when the
+   * next one is asked for.
+   */
   image: AsyncIterable<Uint8Array>;
   /** What goes to the end of slot A. */
   trailer: SlotTrailer;
@@ -166,37 +169,26 @@ async function writeImage(
   { image, trailer, signal }: Pick<InstalledDiskRequest, 'image' | 'trailer' | 'signal'>,
   onBytes: (done: number) => void,
 ): Promise<void> {
-  await using writes = new WritesBehind();
-  const announced = expectAnnounced(image, trailer, signal);
-  let at = 0;
-  for await (const block of inSectors(announced, { least: CHUNK, sectorSize: slot.sectorSize })) {
-    await writes.add(slot.write(at, block));
-    at += block.length;
-    onBytes(Math.min(at, trailer.imageBytes));
-  }
-  await writes.done();
-}
-
-/** Passes an image on. @throws ExplainedError, at its end or before more than there should be, if it is another one */
-async function* expectAnnounced(
-  image: AsyncIterable<Uint8Array>,
-  { imageBytes, sha256 }: SlotTrailer,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
+  await using writer = new BlockWriter((offset, block) => slot.write(offset, block), {
+    ...{ offset: 0, blockBytes: CHUNK, sectorSize: slot.sectorSize },
+  });
   let taken = 0;
   for await (const piece of image) {
     signal?.throwIfAborted();
     taken += piece.length;
-    if (taken > imageBytes) break;
-    yield piece;
+    if (taken > trailer.imageBytes) break;
+    await writer.put(piece);
     hash.update(piece);
+    onBytes(taken);
   }
-  if (taken === imageBytes && hash.digest('hex') === sha256) return;
-  throw new ExplainedError({
-    what: 'the image is not the one that was announced',
-    fix: 'The medium or the transfer is damaged: check its SHA-256, and start again.',
-  });
+  if (taken !== trailer.imageBytes || hash.digest('hex') !== trailer.sha256) {
+    throw new ExplainedError({
+      what: 'the image is not the one that was announced',
+      fix: 'The medium or the transfer is damaged: check its SHA-256, and start again.',
+    });
+  }
+  await writer.end();
 }
 
 /**
@@ -210,13 +202,12 @@ export async function verifyImage(
 ): Promise<void> {
   const hash = createHash('sha256');
   const bytes = Math.ceil(trailer.imageBytes / slot.sectorSize) * slot.sectorSize;
-  const read = (offset: number, length: number) => slot.read(offset, length);
-  let done = 0;
-  for await (const piece of readAhead(read, { offset: 0, bytes, pieceBytes: CHUNK, signal })) {
-    const wanted = piece.subarray(0, trailer.imageBytes - done);
+  const read = (offset: number, into: Buffer) => slot.read(offset, into.length, into);
+  const places = inPieces({ offset: 0, bytes }, CHUNK);
+  for await (const { offset, content } of readAhead(read, places, signal)) {
+    const wanted = content.subarray(0, trailer.imageBytes - offset);
     hash.update(wanted);
-    done += wanted.length;
-    onBytes?.(done);
+    onBytes?.(offset + wanted.length);
   }
   if (hash.digest('hex') === trailer.sha256) return;
   throw new ExplainedError({

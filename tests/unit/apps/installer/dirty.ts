@@ -1,5 +1,5 @@
-import type { Region } from '../../../../apps/installer/facts.ts';
 import { SIGNATURES } from '../../../../apps/installer/signatures.ts';
+import type { Region } from '../../../../build/disk/block-device.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
 /** Leaves every mark of a system in a region, wherever it may be. @returns how many */
