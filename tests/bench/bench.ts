@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { formatTable } from '../../tasks/ui/format.ts';
 import { measureApk } from './apk.ts';
 import { measureBases } from './bases.ts';
-import { measureBoots, measureMemory } from './boots.ts';
+import { measureBoots, measureInstalledBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
 import { measureCommands } from './commands.ts';
 import { measureDatabase } from './database.ts';
@@ -45,6 +45,7 @@ for (const { image, file } of images) {
   figures.push(...(await measureBases(PROJECT, image, { image: file, runs: RUNS })));
   const dataLabel = image === 'qvdc' ? QVDC_DATA : undefined;
   figures.push(...(await measureBoots(image, file, { runs: RUNS, dataLabel })));
+  figures.push(await measureInstalledBoots(image, file, { runs: RUNS, dataLabel }));
   if (dataLabel !== undefined) figures.push(await measureMemory(image, file, dataLabel));
 }
 for (const { file } of images.filter(({ image }) => image === 'quantix-os')) {

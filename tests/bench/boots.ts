@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { run } from '../../build/process/run.ts';
 import { directBoot } from '../../build/qemu/direct-boot.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Disk, Machine } from '../../build/qemu/machine.ts';
+import { buildImage } from '../vm/build-images.ts';
 import { dataDisk } from '../vm/data-disk.ts';
 import { openShell } from './idle.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
@@ -38,6 +40,41 @@ export async function measureBoots(
       { what: `${profile}: first boot to ready`, value: median(first), limit: 60, unit: 's' },
       { what: `${what}, later`, value: whole / least, limit: 1.6, unit: '×', note },
     ];
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Measures boots of a disk that an image is installed on against boots of the image as a CD: both by a BIOS and GRUB with its
+ * menu's seconds, under TCG. What is done at the first start only is done before.
+ * @param dataLabel label of the disk for data that the CD is booted with
+ */
+export async function measureInstalledBoots(
+  profile: string,
+  iso: string,
+  { runs, dataLabel }: { runs: number; dataLabel?: string | undefined },
+): Promise<Figure> {
+  const directory = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
+  try {
+    const base = await buildImage(profile, '--format', 'qcow2');
+    const image = join(directory, 'disk.qcow2');
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, image, '12G']);
+    const installed = { as: 'disk', bus: 'virtio', image, format: 'qcow2' } as const;
+    const disks = await dataDisks(directory, dataLabel);
+    const live = { medium: { as: 'cdrom', image: iso }, disks } as const;
+    await secondsUntil(directory, { medium: { ...installed, isKept: true } }, READY);
+    await secondsUntil(directory, live, READY);
+    const fromDisk: number[] = [];
+    const fromCd: number[] = [];
+    for (let attempt = 0; attempt < runs; attempt += 1) {
+      fromCd.push(await secondsUntil(directory, live, READY));
+      fromDisk.push(await secondsUntil(directory, { medium: installed }, READY));
+    }
+    const [disk, cd] = [median(fromDisk), median(fromCd)];
+    const note = `${disk.toFixed(1)} s, CD ${cd.toFixed(1)} s`;
+    const what = `${profile}: boot from a disk, against from CD`;
+    return { what, value: disk / cd, limit: 0.8, unit: '×', note };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
