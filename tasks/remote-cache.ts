@@ -1,6 +1,6 @@
 import type { RemoteCache, RemoteCacheReport } from '../build/remote-cache/remote-cache.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes } from './ui/format.ts';
+import { count, formatBytes } from './ui/format.ts';
 
 /** Refusals that are told in full. */
 const MOST_TOLD = 3;
@@ -62,8 +62,4 @@ export function describeRemote(report: RemoteCacheReport): string[] {
     ...refused.slice(0, MOST_TOLD).map((what) => `  refused ${what}`),
     ...more,
   ];
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

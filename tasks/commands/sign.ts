@@ -1,6 +1,6 @@
 import { signFolder } from '../../build/release/sign-folder.ts';
 import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
-import { formatBytes } from '../ui/format.ts';
+import { count, formatBytes } from '../ui/format.ts';
 import { givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -28,7 +28,9 @@ export const signCommand = defineCommand({
   handler: async ({ folder, ...options }, { output, signal }) => {
     const signer = await openSigner(options, signal);
     const { written, files, bytes } = await signFolder(folder, { signer, signal });
-    output.say(`${folder}: ${files} files, ${formatBytes(bytes)}, signed by ${signer.name}`);
+    output.say(
+      `${folder}: ${count(files, 'file')}, ${formatBytes(bytes)}, signed by ${signer.name}`,
+    );
     for (const name of written) output.say(`  ${name}`);
   },
 });

@@ -2,7 +2,7 @@ import { BuildError } from '../../build/error.ts';
 import type { TrustedKey } from '../../build/release/keys.ts';
 import { type Verdict, verifyFolder } from '../../build/release/verify-folder.ts';
 import { readPublicKeyFile } from '../signer.ts';
-import { formatBytes } from '../ui/format.ts';
+import { count, formatBytes } from '../ui/format.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `Needs no network. It ends with 0 if a key that you name has signed the list of files, and each file is as listed;
@@ -25,6 +25,8 @@ export const verifyCommand = defineCommand({
       .option('key', {
         type: 'string',
         array: true,
+        // A second word after it is the folder.
+        nargs: 1,
         demandOption: true,
         describe: 'Public key whose signature counts: PEM, minisign’s or SSH’s; may be repeated',
       })
@@ -41,16 +43,21 @@ export const verifyCommand = defineCommand({
     const verdict = await verifyFolder(folder, { trusted, ignoreMissing, signal });
     for (const { kind, file, what } of verdict.findings) {
       output.emit({ event: 'finding', kind, file, what });
-      if (!output.json) output.say(`${kind}: ${file}: ${what}`);
+      if (!output.json) output.say(`${kind}: ${shown(file)}: ${what}`);
     }
     refuse(folder, verdict);
     const { version, files, bytes, key: by } = verdict;
     const release = version === undefined ? '' : `release ${version}, `;
     output.say(
-      `${folder}: ${release}${files} files, ${formatBytes(bytes)}, all as ${by?.name} ${by?.id.slice(0, 16)} has signed them`,
+      `${folder}: ${release}${count(files, 'file')}, ${formatBytes(bytes)}, all as ${by?.name} ${by?.id.slice(0, 16)} has signed them`,
     );
   },
 });
+
+/** A file's name as a terminal may have it: whoever put the file there chose the name. */
+function shown(file: string): string {
+  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(file) ? encodeURIComponent(file) : file;
+}
 
 /** @throws BuildError if something is wrong with a release, or nothing of it was looked at */
 function refuse(folder: string, { key, files, findings }: Verdict): void {
@@ -64,7 +71,7 @@ function refuse(folder: string, { key, files, findings }: Verdict): void {
   const [{ kind, file } = { kind: undefined, file: undefined }] = findings;
   if (kind !== undefined) {
     throw new BuildError({
-      what: `this is not the release as it was signed: ${file} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
+      what: `this is not the release as it was signed: ${shown(file)} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
       where: folder,
       fix: 'Get what is told above from the publisher again.',
     });

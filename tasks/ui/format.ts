@@ -67,3 +67,8 @@ export function markdownText(text: string): string {
   const reference = (one: string) => `&#${one.codePointAt(0)};`;
   return printable(text).replace(/[^\p{L}\p{N} ,./%+→-]/gu, reference);
 }
+
+/** A number of things: `1 file`, `2 files`. */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -8,6 +8,9 @@ import { main } from '../../../tasks/command-line.ts';
 import { commandSigner, readSigner } from '../../../tasks/signer.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
+
+/** Milliseconds for a test that starts several programs; the machine may be busy with other tests. */
+const TIME = 120_000;
 
 let printed = '';
 let complained = '';
@@ -38,17 +41,17 @@ const signal = new AbortController().signal;
 const sign = (...words: string[]) => main(['sign', at('r'), ...words]);
 const verify = (...words: string[]) => main(['verify', at('r'), ...words]);
 
-describe('who signs a release', () => {
+describe('who signs a release', { timeout: TIME }, () => {
   test('is a key in a file, and then it is verified by any form of the public one', async () => {
     await newKey();
     expect(await sign('--key', at('release.key'))).toBe(0);
-    expect(printed).toContain(`${at('r')}: 1 files, 8 B, signed by ${at('release.key')}`);
+    expect(printed).toContain(`${at('r')}: 1 file, 8 B, signed by ${at('release.key')}`);
     for (const form of ['pem', 'minisign', 'ssh']) {
       printed = '';
       expect(await main(['key', 'show', at('release.pem'), '--as', form])).toBe(0);
       await writeFile(at(form), printed);
       expect(await verify('--key', at(form)), form).toBe(0);
-      expect(printed).toContain(`1 files, 8 B, all as ${form} `);
+      expect(printed).toContain(`1 file, 8 B, all as ${form} `);
     }
   });
 
@@ -137,7 +140,7 @@ describe('who signs a release', () => {
   });
 });
 
-describe('qx-build verify', () => {
+describe('qx-build verify', { timeout: TIME }, () => {
   beforeEach(async () => {
     await newKey();
     await newKey('others');
@@ -155,6 +158,11 @@ describe('qx-build verify', () => {
     expect(complained).toContain(
       `not the release as it was signed: a.iso is changed, and 1 more (${at('r')})`,
     );
+    await writeFile(at('r/\u001b[2J.iso'), '');
+    printed = '';
+    expect(await verify('--key', at('release.pem'))).toBe(1);
+    expect(printed).toContain('extra: %1B%5B2J.iso: ');
+    expect(printed + complained).not.toContain('\u001b');
     printed = '';
     expect(await verify('--json', '--key', at('release.pem'))).toBe(1);
     const [event = '{}'] = printed.split('\n');
@@ -180,3 +188,58 @@ describe('qx-build verify', () => {
     expect(await readFile(at('r/SHA256SUMS'), 'utf8')).toContain('a.iso');
   });
 });
+
+test(
+  'a stranger verifies a release by docs/releases.md',
+  async () => {
+    const page = await readFile(join(PROJECT, 'docs/releases.md'), 'utf8');
+    const blocks = (where: string) =>
+      [...page.matchAll(new RegExp(`^\`\`\`sh ${where}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+        ([, lines]) => lines ?? '',
+      );
+    await newKey();
+    for (const [form, name] of [
+      ['minisign', 'release.pub'],
+      ['ssh', 'allowed_signers'],
+    ] as const) {
+      printed = '';
+      await main(['key', 'show', at('release.pem'), '--as', form]);
+      await writeFile(at(name), printed);
+    }
+    await rename(at('r'), at('0.2.0'));
+    expect(await main(['sign', at('0.2.0'), '--key', at('release.key')])).toBe(0);
+    const npm = `npm() { shift 4; '${process.execPath}' '${PROJECT}/tasks/qx-build.ts' "$@"; }`;
+    const follow = (lines: string, cwd: string) =>
+      execa('bash', ['-euc', `${npm}\n${lines}`], { cwd, reject: false });
+    const steps = [
+      ...blocks('in the folder').map((lines) => [lines, at('0.2.0')] as const),
+      ...blocks('of the builder').map((lines) => [lines, folder] as const),
+    ];
+    expect(steps).toHaveLength(3);
+    for (const [lines, cwd] of steps) expect((await follow(lines, cwd)).exitCode, lines).toBe(0);
+    const sums = await readFile(at('0.2.0/SHA256SUMS'), 'utf8');
+    await writeFile(at('0.2.0/SHA256SUMS'), sums.replace('a', 'b'));
+    for (const [lines, cwd] of steps) expect((await follow(lines, cwd)).exitCode, lines).toBe(1);
+  },
+  TIME,
+);
+
+test(
+  'the commands of docs/releasing.md sign a folder of files',
+  async () => {
+    const page = await readFile(join(PROJECT, 'docs/releasing.md'), 'utf8');
+    const lines = /^```sh of who signs\n([\s\S]*?)^```/m.exec(page)?.[1] ?? '';
+    await writeFile(at('passphrase'), 'correct horse\n');
+    await newKey('release', '--passphrase-file', at('passphrase'));
+    await mkdir(at('dist'));
+    await rename(at('r'), at('dist/0.2.0'));
+    const npm = `npm() { shift 4; '${process.execPath}' '${PROJECT}/tasks/qx-build.ts' "$@"; }`;
+    const { stdout } = await execa('bash', ['-euc', `${npm}\n${lines}`], { cwd: folder });
+    expect(stdout).toMatch(
+      /dist\/0.2.0: 1 file, 8 B, all as release [0-9a-f]{16} has signed them$/,
+    );
+    expect(await readFile(at('allowed_signers'), 'utf8')).toMatch(/^release .* ssh-ed25519 \S+\n$/);
+    await execa('minisign', ['-V', '-p', at('release.pub'), '-m', at('dist/0.2.0/SHA256SUMS')]);
+  },
+  TIME,
+);
