@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['verify', async () => (await import('./commands/verify.ts')).verifyCommand],
   ['advisories', async () => (await import('./commands/advisories.ts')).advisoriesCommand],
   ['provenance', async () => (await import('./commands/provenance.ts')).provenanceCommand],
+  ['licenses', async () => (await import('./commands/licenses.ts')).licensesCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],

@@ -9,7 +9,7 @@ import { readChecksums, updateChecksums } from './checksums.ts';
 /** What stands behind the name of an image in the names of the files that go with it. */
 const PAPERS = [
   ...['', '.cdx.json', '.spdx.json', '.manifest.json'],
-  ...['.intoto.json', '.intoto.jsonl'],
+  ...['.intoto.json', '.intoto.jsonl', '.licenses.txt'],
 ];
 
 /** Milliseconds without a write after which an unfinished file has lost its writer. */

@@ -1,5 +1,5 @@
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -7,6 +7,7 @@ import { addHello } from './hello.ts';
 import { stepsDone } from './steps-done.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
+const PROJECT = resolve(import.meta.dirname, '../..');
 const ISO = ['iso', '--json', '--profile', 'qvdc'];
 
 let workshop: Workshop;
@@ -51,6 +52,20 @@ test('Node and the npm packages in the executable are in the bill of materials, 
   const names = components.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(['node', 'zod']));
   expect(names).not.toContain('yargs');
+});
+
+test('the command of docs/papers.md writes the licences of all that is in the image, with their texts', async () => {
+  const papers = await readFile(join(PROJECT, 'docs/papers.md'), 'utf8');
+  const command = /^```sh of licenses\nnpm run -s qx-build -- (.*)\n```$/m.exec(papers)?.[1] ?? '';
+  const told = await workshop.run([...command.split(' '), '--offline']);
+  expect(told.exitCode, told.stderr).toBe(0);
+  const text = await readFile(`${firstBuild.built.get('qvdc')?.file}.licenses.txt`, 'utf8');
+  expect(text).toMatch(/^bash \S+: .*text \d+(?:, \d+)*$/m);
+  expect(text).toMatch(/^node \S+: MIT, text \d+$/m);
+  expect(text).toMatch(/^zod \S+: MIT, text \d+$/m);
+  expect(text).toContain('Text 1: /usr/share/doc/');
+  expect(text).toContain('GNU GENERAL PUBLIC LICENSE');
+  expect(text).toContain('Nothing: each part has a text of its licence.');
 });
 
 test('a change of a program compiles and compresses again, and nothing else', async () => {
