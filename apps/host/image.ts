@@ -13,8 +13,11 @@ export interface Image {
   build: string | null;
 }
 
-/** What Node calls processors, and what packages do. */
+/** What Node calls processors, and what releases do. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'arm64' };
+
+/** The architecture of this machine as releases name it: `x86_64`. */
+export const ARCHITECTURE = ARCHITECTURES[process.arch] ?? process.arch;
 
 /** Reads what the image says it is. @param root folder in which etc and proc are */
 export async function readImage(root = '/'): Promise<Image> {
@@ -29,7 +32,7 @@ export async function readImage(root = '/'): Promise<Image> {
     product: values.get('ID') ?? 'not known',
     version: values.get('VERSION_ID') ?? 'not known',
     base: values.get('QUANTIX_BASE') ?? 'not known',
-    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    architecture: ARCHITECTURE,
     build: builds.at(-1)?.[1] ?? null,
   };
 }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inPieces, readAhead } from '../../build/disk/overlap.ts';
+import { ARCHITECTURE } from '../host/image.ts';
 import { readMounts } from '../host/mounts.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 import { readAttribute, readNames, readText } from '../host/read.ts';
@@ -56,7 +57,7 @@ export async function findMedium(root = '/'): Promise<Medium> {
   return {
     facts: { product, title, labelPrefix, version, bytes },
     base,
-    architecture: process.arch === 'x64' ? 'x86_64' : process.arch,
+    architecture: ARCHITECTURE,
     buildId: mark.slice('build-'.length),
     device,
   };

@@ -3,6 +3,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readBootState } from '../../build/disk/boot-state.ts';
+import { readTrailer } from '../../build/disk/slot-trailer.ts';
 import { readTrustedKeys } from '../../build/release/keys.ts';
 import type { Release } from '../../build/release/release.ts';
 import { verifyRelease } from '../../build/release/sign.ts';
@@ -233,9 +234,12 @@ async function check(places: Places, values: Values): Promise<number> {
     const { release } = await accepted(places, { source, disk, signal });
     return release;
   });
-  const own = await readRunning(places.root);
-  if (values.json) return print(`${JSON.stringify(release)}\n`);
-  return print(`${nameOf(release)} can be brought here; ${own.version} runs\n`);
+  const own = await readTrailer(disk.slots[disk.booted]);
+  const runs = own?.version === release.version && own.sha256 === release.image.sha256;
+  if (values.json) return print(`${JSON.stringify({ ...release, runs })}\n`);
+  const { version } = await readRunning(places.root);
+  const told = runs ? 'is what runs' : `can be brought here; ${version} runs`;
+  return print(`${nameOf(release)} ${told}\n`);
 }
 
 /** Asks a source for its release, and checks it by all that is known here. */

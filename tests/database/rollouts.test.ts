@@ -223,6 +223,28 @@ describe('a roll-out', () => {
     expect((await show(rollout)).state).toBe('DONE');
   });
 
+  test('leaves out hosts of another architecture, and tells; those that do not tell theirs take part', async () => {
+    const tells = async (id: string, architecture: string) => {
+      const spec = { productVersion: '0.1.0', architecture };
+      await sql`UPDATE nodes SET spec = ${JSON.stringify(spec)}::jsonb WHERE id = ${id}`.execute(
+        db,
+      );
+    };
+    await tells(ONE, 'arm64');
+    await tells(TWO, 'x86_64');
+    const rollout = await start();
+    expect(await states(rollout)).toEqual(['SKIPPED', 'WAITING', 'WAITING']);
+    expect(await run('show 0.2.0')).toMatch(
+      /host1 +skipped .*it is arm64, and the release is for x86_64/,
+    );
+    await tells(THREE, 'arm64');
+    await advance();
+    expect(await states(rollout)).toEqual(['SKIPPED', 'UNDER_WAY', 'SKIPPED']);
+    await report(TWO);
+    await advance();
+    expect(await show(rollout)).toMatchObject({ state: 'DONE', reason: '' });
+  });
+
   test('is one at a time; one that is paused makes room', async () => {
     const first = await start();
     await expect(start()).rejects.toThrow('a roll-out of quantix-os for x86_64 is under way');

@@ -54,7 +54,15 @@ export function updateVerb(world: UpdateWorld): Executor {
       const status = await readStatus(world, errand.signal);
       if (runs(status, request)) return {};
       const isUnderWay = errand.again && isSettling(status, request, errand);
-      if (!isUnderWay && !isStaged(status, request)) await stage(request, world, errand);
+      if (!isUnderWay && !isStaged(status, request)) {
+        const isHere = await fromServer(world, request, async (server) => {
+          const same = ownVersion(status) === request.version;
+          if (same && (await isWhatRuns(request, { server, world, errand }))) return true;
+          await stage(request, { server, world, errand });
+          return false;
+        });
+        if (isHere) return {};
+      }
       if (request.stageOnly) return {};
       if (!isUnderWay) {
         errand.progress(80, `restarts into ${request.version}`);
@@ -71,6 +79,37 @@ function runs({ state, slots, booted }: UpdateStatus, { serial, version }: Reque
   const own = slots.find(({ slot }) => slot === booted);
   const isIt = own?.version === version && own.serial === Number(serial);
   return state === 'good' && isIt;
+}
+
+/** The version that runs and was confirmed; undefined if none is. */
+function ownVersion({ state, slots, booted }: UpdateStatus): string | null | undefined {
+  return state === 'good' ? slots.find(({ slot }) => slot === booted)?.version : undefined;
+}
+
+/** What qx-update tells of a release, beside all that is in it; one that does not tell what runs is an older one. */
+const checkedSchema = z.object({ serial: z.number(), runs: z.boolean().default(false) });
+
+/** What a question or a download is made with. */
+interface Asked {
+  /** Options of qx-update that name the server. */
+  readonly server: readonly string[];
+  readonly world: UpdateWorld;
+  readonly errand: Errand;
+}
+
+/**
+ * Whether the image that runs is that of a release, byte for byte, although it came without one: from a medium, which has no
+ * serial. Of what is of the same version and not known to be it this is told, and the release brought as any other.
+ */
+async function isWhatRuns(
+  { version, serial }: Request,
+  { server, world, errand }: Asked,
+): Promise<boolean> {
+  const text = await qxUpdate(['check', '--json', ...server], world, errand.signal, TOLD_WITHIN);
+  const checked = checkedSchema.parse(JSON.parse(text));
+  if (checked.serial === Number(serial) && checked.runs) return true;
+  errand.progress(0, `${version} runs, and is not known to be this release`);
+  return false;
 }
 
 /** Whether a release is in the slot that is not used. */
@@ -94,34 +133,41 @@ function outcomeOf({ last }: UpdateStatus, { version }: Request, begunAt: Date) 
   return last?.version === version && Date.parse(last.at) >= begunAt.getTime() ? last : undefined;
 }
 
-async function stage(request: Request, world: UpdateWorld, errand: Errand): Promise<void> {
+/** Works with the options of qx-update that name the control plane as the server of a release. @throws TaskFailure if there is none */
+async function fromServer<T>(
+  world: UpdateWorld,
+  { channel, serial }: Request,
+  work: (server: readonly string[]) => Promise<T>,
+): Promise<T> {
   const server = await world.server();
   if (server === undefined) {
     throw new TaskFailure(TaskErrorCode.CONFLICT, 'the host belongs to no control plane');
   }
   const folder = await mkdtemp(join(tmpdir(), 'quantix-update-'));
-  const watching = new AbortController();
-  const signal = AbortSignal.any([errand.signal, watching.signal]);
-  const watched = tellProgress(request, world, { ...errand, signal });
   try {
     const ca = join(folder, 'ca.pem');
     await writeFile(ca, server.caCertificates);
     const [root] = parseCertificates(server.caCertificates, 'the control plane’s authorities');
     const name = root === undefined ? '' : serverName(sha256(root));
-    const { channel, serial } = request;
+    return await work([
+      ...['--server', `${server.origin}/updates/at/${serial}`, '--channel', channel],
+      ...['--ca', ca, '--tls-name', name],
+    ]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function stage(request: Request, { server, world, errand }: Asked): Promise<void> {
+  const watching = new AbortController();
+  const signal = AbortSignal.any([errand.signal, watching.signal]);
+  const watched = tellProgress(request, world, { ...errand, signal });
+  try {
     errand.progress(0, `asks for ${request.version}`);
-    await qxUpdate(
-      [
-        ...['stage', '--server', `${server.origin}/updates/at/${serial}`, '--channel', channel],
-        ...['--ca', ca, '--tls-name', name],
-      ],
-      world,
-      errand.signal,
-    );
+    await qxUpdate(['stage', ...server], world, errand.signal);
   } finally {
     watching.abort();
     await watched;
-    await rm(folder, { recursive: true, force: true });
   }
   if (isStaged(await readStatus(world, errand.signal), request)) return;
   const what = `what was staged is not ${request.version}, serial ${request.serial}`;

@@ -41,6 +41,35 @@ export class Allowance {
   }
 }
 
+/** Places that many take for a while, of which each may have a share at the same time. */
+export class Shares {
+  readonly #all: number;
+  readonly #each: number;
+  readonly #taken = new Map<string, number>();
+  #sum = 0;
+
+  /** @param all places in all @param each places that one may have */
+  constructor({ all, each }: { all: number; each: number }) {
+    this.#all = all;
+    this.#each = each;
+  }
+
+  /** Takes a place. @returns what gives it back, once; or whether this one's share is taken, or all places are */
+  take(who: string): (() => void) | 'share' | 'all' {
+    const own = this.#taken.get(who) ?? 0;
+    if (own >= this.#each) return 'share';
+    if (this.#sum >= this.#all) return 'all';
+    this.#taken.set(who, own + 1);
+    this.#sum += 1;
+    return () => {
+      const left = (this.#taken.get(who) ?? 0) - 1;
+      if (left > 0) this.#taken.set(who, left);
+      else this.#taken.delete(who);
+      this.#sum -= 1;
+    };
+  }
+}
+
 /** Who shares an allowance: an address, and of IPv6 the network of 64 bits that one host may have to itself. */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '');

@@ -15,7 +15,7 @@ import { ControlPlaneError } from '../error.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
 import { UPDATES_PATH, updatesHandler } from '../updates/serve.ts';
-import type { Rate } from './allowance.ts';
+import { networkOf, type Rate, Shares } from './allowance.ts';
 import { LanAnswerer } from './answer-lan.ts';
 import { callerKey } from './caller.ts';
 import { CommandStreams } from './command-streams.ts';
@@ -36,8 +36,8 @@ const LOOK_EVERY = 5000;
 /** Milliseconds after its deadline for which a node is waited for to tell what came of a task. */
 const REPORT_WITHIN = 300_000;
 
-/** Connections by HTTP/1.1 at the same time, at most. */
-const MOST_FILE_CONNECTIONS = 256;
+/** Connections by HTTP/1.1 at the same time, at most, and those of one address. */
+const FILE_CONNECTIONS = { all: 256, each: 32 };
 
 /** Bytes that the body of a request may have: a full state of many parts, and the little that a host joins with. */
 const LARGEST_BODY = { node: 80 * 1024 * 1024, stranger: 256 * 1024 };
@@ -100,12 +100,17 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
   });
   const files = new Set<TLSSocket>();
+  const places = new Shares(FILE_CONNECTIONS);
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === 'h2') return;
     // Of HTTP/1.1 there are downloads of files only.
-    if (files.size >= MOST_FILE_CONNECTIONS) return void socket.destroy();
+    const taken = places.take(networkOf(socket.remoteAddress ?? ''));
+    if (typeof taken === 'string') return void socket.destroy();
     files.add(socket);
-    socket.once('close', () => files.delete(socket));
+    socket.once('close', () => {
+      files.delete(socket);
+      taken();
+    });
   });
   server.on('unknownProtocol', (socket: TLSSocket) => {
     told.warn(socket.remoteAddress ?? 'a caller', 'protocol', 'does not speak HTTP/2');

@@ -6,18 +6,22 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { codeOf } from '../../process/code-of.ts';
+import { networkOf, Shares } from '../node-service/allowance.ts';
 
 /** Below which the tree of updates is served. */
 export const UPDATES_PATH = '/updates/';
 
-/** Downloads at the same time, at most: each holds a file open and a connection. */
-const AT_ONCE = 64;
+/** Downloads at the same time, at most, and those of one address: each holds a file open and a connection. */
+const DOWNLOADS = { all: 64, each: 8 };
+/** Seconds after which somebody who was refused may ask again. */
+const ASK_AGAIN = '30';
 
 /** Milliseconds for which a caller may take nothing of what it asked for. */
 const PATIENCE = 60_000;
 
 /** A request and its answer, of any version of HTTP. */
 export interface FileRequest {
+  readonly socket: { readonly remoteAddress?: string | undefined };
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -83,26 +87,29 @@ export function partOf(range: string | undefined, bytes: number): Part | 'none' 
 }
 
 /**
- * Serves the tree of updates to anybody: what is in it is public, and signed.
+ * Serves the tree of updates to anybody: what is in it is public, and signed. One address, of IPv6 one network of 64 bits, has
+ * a share of the downloads at most (429, RFC 6585, 4).
  * @param folder the tree
  * @returns what handles a request whose path begins with `UPDATES_PATH`
  */
 export function updatesHandler(
   folder: string,
 ): (request: FileRequest, response: FileResponse) => Promise<void> {
-  let underWay = 0;
+  const shares = new Shares(DOWNLOADS);
   return async (request, response) => {
     const { method = '', headers } = request;
     if (method !== 'GET' && method !== 'HEAD') return answer(response, 405, { allow: 'GET, HEAD' });
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const served = servedAt(folder, path.slice(UPDATES_PATH.length));
     if (served === undefined) return answer(response, 404);
-    if (underWay >= AT_ONCE) return answer(response, 503, { 'retry-after': '30' });
-    underWay += 1;
+    const taken = shares.take(networkOf(request.socket.remoteAddress ?? ''));
+    if (typeof taken === 'string') {
+      return answer(response, taken === 'share' ? 429 : 503, { 'retry-after': ASK_AGAIN });
+    }
     try {
       await send(served, { method, headers, response });
     } finally {
-      underWay -= 1;
+      taken();
     }
   };
 }

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Health } from '../../../api/health.ts';
 import type { Build, Host } from '../../../api/host.ts';
+import { ARCHITECTURE } from '../../../host/image.ts';
 import {
   DiskType,
   type HardwareIdentity,
@@ -53,6 +54,7 @@ export function hostInfo(
     hostname: host.hostname,
     product: host.product,
     productVersion: host.version,
+    architecture: ARCHITECTURE,
     agentVersion,
     hardware,
     cpu: {

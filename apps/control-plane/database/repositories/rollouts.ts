@@ -36,7 +36,7 @@ export interface RolloutStart {
 }
 
 /**
- * Begins a roll-out over all hosts that are members. One of the same product and architecture that is paused, with no host
+ * Begins a roll-out over all hosts that are members; those of another architecture are left out. One of the same product and architecture that is paused, with no host
  * under way, ends by that.
  * @returns its id; undefined if another one is under way
  */
@@ -64,6 +64,7 @@ export async function startRollout(
       INSERT INTO update_rollout_hosts (rollout_id, node_id, position)
       SELECT ${id}, id, row_number() OVER (ORDER BY hostname, id) FROM nodes
       WHERE NOT EXISTS (SELECT FROM departed_nodes WHERE node_id = nodes.id)`.execute(transaction);
+    await leaveOutOthers(transaction, id, now);
     await audit(transaction, 'update.start', { id, by, version, percentage, atOnce });
     return id;
   });
@@ -150,6 +151,7 @@ async function advance(
 ): Promise<void> {
   const { id, version, channel, serial, createdBy } = rollout;
   await noteEnds(transaction, id, now);
+  await leaveOutOthers(transaction, id, now);
   const hosts = await readHosts(transaction, [id], now);
   const { begin, state, reason } = decide(rollout, hosts);
   for (const nodeId of begin) {
@@ -192,6 +194,19 @@ async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Pr
   await sql`
     UPDATE update_rollout_hosts SET state = 'FAILED', message = 'its task is gone', finished_at = ${now}
     WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
+}
+
+/**
+ * Leaves out hosts of another architecture than that of the release, which they would refuse. A host whose agent does not tell
+ * its architecture takes part: it was there before agents told it.
+ */
+async function leaveOutOthers(transaction: Transaction<DB>, id: string, now: Date): Promise<void> {
+  await sql`
+    UPDATE update_rollout_hosts AS host SET state = 'SKIPPED', finished_at = ${now},
+      message = format('it is %s, and the release is for %s', node.spec ->> 'architecture', rollout.architecture)
+    FROM nodes AS node, update_rollouts AS rollout
+    WHERE host.rollout_id = ${id} AND host.state = 'WAITING' AND node.id = host.node_id AND rollout.id = ${id}
+      AND nullif(node.spec ->> 'architecture', '') <> rollout.architecture`.execute(transaction);
 }
 
 interface HostRow {

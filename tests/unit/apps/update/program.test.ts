@@ -12,7 +12,7 @@ import { readBootState, writeBootState } from '../../../../build/disk/boot-state
 import { chooseSlot } from '../../../../build/disk/choose-slot.ts';
 import { type DiskLayout, PARTITION_NUMBERS, partitionOf } from '../../../../build/disk/layout.ts';
 import { writeTrailer } from '../../../../build/disk/slot-trailer.ts';
-import { DISK_BYTES, install, TRAILER } from '../../disk/installed.ts';
+import { DISK_BYTES, IMAGE, install, TRAILER } from '../../disk/installed.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { imageOf, KEY, releaseOf } from './world.ts';
 
@@ -174,6 +174,21 @@ test('what was tampered with, expired, or is for another product is refused in w
   });
   expect(await offer({})).toMatch(/is staged/);
   expect(await offer({ serial: 1 })).toMatch(/stable has had 2 here: it is an old release.*\[1\]/s);
+});
+
+test('a release whose image is the one that runs is known by its hash, though that came without a release', async () => {
+  const from = join(places.root, 'stick');
+  const checked = async (image: Buffer, version: string) => {
+    await put('stick/release.json', releaseOf(image, { ...QVDC, version }).envelope);
+    await writeFile(join(from, 'image.iso'), image);
+    const { runs } = JSON.parse(await update('check', '--json', '--from', from));
+    return { runs, text: await update('check', '--from', from) };
+  };
+  expect(await checked(IMAGE, '0.1.0')).toEqual({
+    ...{ runs: true, text: 'qvdc 0.1.0, stable 2 is what runs\n' },
+  });
+  expect(await checked(imageOf('0.1.0'), '0.1.0')).toMatchObject({ runs: false });
+  expect(await checked(IMAGE, '0.2.0')).toMatchObject({ runs: false });
 });
 
 test('nothing is changed where what is remembered would be forgotten', async () => {

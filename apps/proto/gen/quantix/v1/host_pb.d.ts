@@ -114,6 +114,13 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
    * @generated from field: repeated string virtual_networks = 14;
    */
   virtualNetworks: string[];
+
+  /**
+   * Architecture of the host as releases name it: `x86_64`, `arm64`; empty if the agent does not tell it.
+   *
+   * @generated from field: string architecture = 15;
+   */
+  architecture: string;
 };
 
 /**

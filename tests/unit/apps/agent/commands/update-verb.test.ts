@@ -23,6 +23,7 @@ folder=\${0%/*}
 [ ! -e "$folder/refuses-$1" ] || { cat "$folder/refuses-$1" >&2; exit 1; }
 case $1 in
 status) cat "$folder/status" ;;
+check) cat "$folder/checked" ;;
 stage) [ ! -e "$folder/staged" ] || cp "$folder/staged" "$folder/status" ;;
 activate) [ ! -e "$folder/activated" ] || cp "$folder/activated" "$folder/status" ;;
 esac
@@ -113,6 +114,43 @@ test('a release is staged from the control plane, tried, and done when the host 
   );
   expect(await calls()).toContain(`--tls-name ${NAME}\n`);
   expect(steps.slice(0, 2)).toEqual(['0 asks for 0.2.0', '80 restarts into 0.2.0']);
+});
+
+describe('a host that was installed from a medium, without a release', () => {
+  const MEDIUM: UpdateStatus = {
+    ...{ ...OLD, version: '0.2.0' },
+    slots: [slot('a', '0.2.0', null, true), slot('b', null, null, false)],
+  };
+  const checked = (answer: object) =>
+    writeFile(join(folder, 'checked'), JSON.stringify({ version: '0.2.0', ...answer }));
+
+  test('has the version of a roll-out if its image is the same', async () => {
+    await told('status', MEDIUM);
+    await checked({ serial: 2, runs: true });
+    expect((await update()).code).toBe('done');
+    expect(await calls()).toMatch(/^check --json --server \S+\/updates\/at\/2 .*\n$/);
+  });
+
+  test.each([
+    ['another image of that version', { serial: 2, runs: false }],
+    ['another release', { serial: 3, runs: true }],
+    ['what an older qx-update does not tell', { serial: 2 }],
+  ])('gets it if what is there is %s, and says so', async (_what, answer) => {
+    await told('status', MEDIUM);
+    await checked(answer);
+    await told('staged', {
+      ...STAGED,
+      slots: [...MEDIUM.slots.slice(0, 1), ...STAGED.slots.slice(1)],
+    });
+    await told('activated', RUNS);
+    const { code, steps } = await update();
+    expect(code).toBe('done');
+    expect(steps.slice(0, 2)).toEqual([
+      '0 0.2.0 runs, and is not known to be this release',
+      '0 asks for 0.2.0',
+    ]);
+    expect(await calls()).toMatch(/^check .*\nstage .*\nactivate\n$/);
+  });
 });
 
 test('how much of it is here is told', async () => {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { partOf, updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
 import { pin, readKept } from '../../../../../apps/control-plane/updates/tree.ts';
 import { releasePath } from '../../../../../build/release/tree.ts';
@@ -19,7 +20,12 @@ beforeEach(async () => {
   sha256 = made.release.image.sha256;
   await writeFile(join(folder, 'secret'), 'secret');
   const handle = updatesHandler(join(folder, 'tree'));
-  address = `${await listening((request, response) => void handle(request, response))}/updates`;
+  address = `${await listening((request, response) => {
+    // Who calls is what a test says it is.
+    const remoteAddress = request.headers['x-from']?.toString() ?? '192.0.2.1';
+    const { method, url, headers } = request;
+    void handle({ method, url, headers, socket: { remoteAddress } }, response);
+  })}/updates`;
 });
 
 const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
@@ -78,6 +84,47 @@ test.each([
 ])('nothing else is served: %s', async (path) => {
   await mkdir(join(folder, 'tree/at'), { recursive: true });
   expect((await get(path)).status).toBe(404);
+});
+
+describe('downloads at the same time', () => {
+  /** Begins a download of what is too large to be on its way at once, and takes nothing of it. */
+  const begin = async (from: string) => {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const headers = { 'x-from': from };
+    request(`${address}/images/${sha256}.iso`, { headers, agent: false }, resolve)
+      .once('error', reject)
+      .end();
+    const response = await promise;
+    const end = () => void response.destroy();
+    onTestFinished(end);
+    return { status: response.statusCode, retry: response.headers['retry-after'], end };
+  };
+  const LARGE = 32 * 1024 * 1024;
+
+  beforeEach(async () => {
+    ({ sha256 } = (await released(join(folder, 'tree'), '0.3.0', { size: LARGE })).release.image);
+  });
+
+  test.each([
+    ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2'],
+    ['2001:db8::1', '2001:db8:0:0:ffff::2', '2001:db8:0:1::1'],
+  ])('are eight for %s, which %s is, too, and leave some for %s', async (one, same, other) => {
+    const own = [];
+    for (let at = 0; at < 8; at += 1) own.push(await begin(one));
+    expect(own.map(({ status }) => status)).toEqual(Array(8).fill(200));
+    expect(await begin(one)).toMatchObject({ status: 429, retry: '30' });
+    expect(await begin(same)).toMatchObject({ status: 429 });
+    expect(await begin(other)).toMatchObject({ status: 200 });
+    own[0]?.end();
+    await expect.poll(async () => (await begin(one)).status).toBe(200);
+  });
+
+  test('are sixty-four for all', async () => {
+    for (let at = 0; at < 64; at += 1) {
+      expect(await begin(`192.0.2.${Math.floor(at / 8)}`)).toMatchObject({ status: 200 });
+    }
+    expect(await begin('192.0.2.100')).toMatchObject({ status: 503, retry: '30' });
+  });
 });
 
 test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('nothing is changed by %s', async (method) => {
