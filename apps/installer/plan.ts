@@ -188,8 +188,8 @@ function partitionOf(disk: DiskFacts, role: PartitionRole) {
 }
 
 /**
- * Whether there is something to keep: configuration, which is filled before the file system of data is made, and data. The
- * power may have been cut in the middle of the first installation, before what it was given was kept anywhere.
+ * Whether there is something to keep: configuration and data, which are made and filled before the table that names them is
+ * written. Where one of them is no file system it is damaged.
  */
 function hasFileSystems(disk: DiskFacts): boolean {
   return (['configuration', 'data'] as const).every((role) => {

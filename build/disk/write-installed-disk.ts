@@ -13,7 +13,7 @@ import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts'
 const CHUNK = 1024 * 1024;
 
 /** What is being done to a disk. */
-export type InstallPhase = 'table' | 'file-systems' | 'image' | 'verify' | 'boot';
+export type InstallPhase = 'file-systems' | 'image' | 'table' | 'verify' | 'boot';
 
 export interface InstallProgress {
   phase: InstallPhase;
@@ -40,13 +40,11 @@ export interface InstalledDiskRequest {
   /** Time stamp of the files on the EFI partition, seconds since 1970. */
   epoch: number;
   /**
-   * Called for configuration and data, after the table is written and while the image is: makes their file systems, or
-   * keeps those there are.
+   * Called for configuration and data, before the table is written and while the image is: makes their file systems and fills
+   * them, on the disk when it resolves, or keeps those there are. So no table names one that is not filled yet.
    */
   makeFileSystem(partition: LaidPartition): Promise<void>;
   onProgress?: ((progress: InstallProgress) => void) | undefined;
-  /** Called when the table was written and before file systems are made: makes the kernel read it. */
-  onTable?: (() => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -70,12 +68,9 @@ export async function writeInstalledDisk(
     return sliceDevice(device, offset, bytes);
   };
   const boot = prepareBoot(request);
-  say('table');
   await removeBoot(device, layout);
   await clearTrailer(part('a'));
   await clearTrailer(part('b'));
-  await writeGpt(device, layout);
-  await request.onTable?.();
   const slot = part('a');
   say('file-systems');
   await together(signal, [
@@ -86,6 +81,8 @@ export async function writeInstalledDisk(
       ),
   ]);
   await slot.flush();
+  say('table');
+  await writeGpt(device, layout);
   await verifyImage(slot, { trailer, signal }, (done) => say('verify', done, trailer.imageBytes));
   await writeTrailer(slot, trailer);
   signal?.throwIfAborted();

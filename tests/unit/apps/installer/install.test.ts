@@ -126,9 +126,9 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
       'look',
       'read',
       'wipe',
-      'table',
       'file-systems',
       'image',
+      'table',
       'verify',
       'boot',
       'finish',
@@ -207,6 +207,28 @@ describe('nothing is written', () => {
     expect(await readGpt(world.device)).toBeUndefined();
   });
 });
+
+describe.each(['rest', 'none'] as const)(
+  'a cut while configuration is filled, with data: %s',
+  (data) => {
+    test('leaves an installation that is not finished: the next one fills it', async () => {
+      const world = new World();
+      const { machinery } = world;
+      const cut = Object.create(world, {
+        machinery: {
+          value: { ...machinery, putFiles: () => Promise.reject(new Error('the power was cut')) },
+        },
+      }) as World;
+      await expect(cut.install(await world.plan({ data }))).rejects.toThrow('the power was cut');
+      world.done.length = 0;
+      const plan = await world.plan({ data });
+      expect(plan.kind).toBe('install');
+      await world.install(plan);
+      expect(world.done.slice(0, 2)).toEqual(['make QUANTIX-CFG', 'QUANTIX-CFG: hostname']);
+      expect((await world.plan({ data })).kind).toBe('reinstall');
+    });
+  },
+);
 
 test('an image that reads otherwise the second time boots nothing', async () => {
   const world = new World();
