@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** A file's content in short. */
 export interface ContentDigest {
@@ -26,10 +26,13 @@ export async function digestOf(file: string, signal?: AbortSignal): Promise<Cont
   return { size, sha256: hash.digest('hex') };
 }
 
-/** Writes a text under a temporary name, synced and renamed: it is there whole or not at all. Its folder is made. */
+/**
+ * Writes a text under a hidden temporary name, synced and renamed: it is there whole or not at all, and what a power cut
+ * leaves of it is no file of a release. Its folder is made.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.new`;
+  const temporary = join(dirname(path), `.${basename(path)}.new`);
   const file = await open(temporary, 'w', 0o644);
   try {
     await file.writeFile(text);

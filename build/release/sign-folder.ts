@@ -111,7 +111,7 @@ export async function listReleaseFolder(folder: string): Promise<FolderEntry[]> 
 /** What the comment that minisign shows says: enough to tell from which release a signature is. */
 function describeSums(sums: string, files: number, version: string | undefined): string {
   const release = version === undefined ? '' : `release ${version}, `;
-  return `${release}${files} files, ${CHECKSUMS} ${sha256(sums).slice(0, 16)}`;
+  return `${release}${files} ${files === 1 ? 'file' : 'files'}, ${CHECKSUMS} ${sha256(sums).slice(0, 16)}`;
 }
 
 /** @throws ExplainedError if the list is not of the files that are there */

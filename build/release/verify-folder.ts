@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, readFile, stat } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, type Checksums, parseChecksums } from './checksums.ts';
@@ -9,6 +9,7 @@ import type { TrustedKey } from './keys.ts';
 import { readMinisign, verifyMinisign } from './minisign.ts';
 import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
 import {
+  type FolderEntry,
   listReleaseFolder,
   MINISIGNATURE,
   RELEASE_ENVELOPE,
@@ -61,6 +62,7 @@ export async function verifyFolder(
   folder: string,
   { trusted, ignoreMissing = false, signal }: VerifyOptions,
 ): Promise<Verdict> {
+  const entries = await listReleaseFolder(folder);
   const sumsText = await readText(folder, CHECKSUMS);
   if (sumsText === undefined) {
     throw new ExplainedError({
@@ -78,7 +80,7 @@ export async function verifyFolder(
   if (finding !== undefined) found.push(finding);
   const told = new Set(found.map(({ file }) => file));
   const { files, bytes, findings } = await checkFiles(folder, { sums, list, told, signal });
-  found.push(...findings, ...(await extraFiles(folder, sums)));
+  found.push(...findings, ...extraFiles(entries, sums));
   const counts = ({ kind }: Finding) => !(ignoreMissing && kind === 'missing');
   return { version: list?.version, key, files, bytes, findings: found.filter(counts) };
 }
@@ -231,8 +233,8 @@ async function checkFile(
   }
 }
 
-async function extraFiles(folder: string, sums: Checksums): Promise<Finding[]> {
-  const extra = (await listReleaseFolder(folder)).filter(({ name }) => !sums.has(name));
+function extraFiles(entries: readonly FolderEntry[], sums: Checksums): Finding[] {
+  const extra = entries.filter(({ name }) => !sums.has(name));
   return extra.map(({ name }) => ({
     ...{ kind: 'extra', file: name },
     what: 'it is no part of what was signed',
@@ -242,15 +244,18 @@ async function extraFiles(folder: string, sums: Checksums): Promise<Finding[]> {
 /** @returns the bytes of a text; undefined if it is not there */
 async function readText(folder: string, name: string): Promise<Buffer | undefined> {
   const path = join(folder, name);
+  let what = 'it is no plain file';
   try {
-    const { size } = await stat(path);
-    if (size <= LONGEST_TEXT) return await readFile(path);
+    const stats = await lstat(path);
+    // Reading a pipe would wait for ever.
+    if (stats.isFile() && stats.size <= LONGEST_TEXT) return await readFile(path);
+    if (stats.isFile()) what = `it is longer than ${LONGEST_TEXT / 1024 / 1024} MiB`;
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return undefined;
     throw unreadable(path, cause);
   }
   throw new ExplainedError({
-    what: `it is longer than ${LONGEST_TEXT / 1024 / 1024} MiB`,
+    what,
     where: path,
     fix: 'It cannot be what a release has under this name: get it from its publisher again.',
   });

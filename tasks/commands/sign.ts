@@ -4,8 +4,8 @@ import { count, formatBytes } from '../ui/format.ts';
 import { givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
-const EPILOGUE = `Writes SHA256SUMS, SHA256SUMS.minisig for minisign and SHA256SUMS.sig for ssh-keygen, namespace "file";
-where there is a release.json, release.dsse.json, too. Hidden files are left out.
+const EPILOGUE = `Writes SHA256SUMS, SHA256SUMS.minisig for minisign, SHA256SUMS.sig for ssh-keygen and, where there is
+a release.json, release.dsse.json. Hidden files are left out.
 
   qx-build sign --key release.key dist/0.2.0
   qx-build sign --ssh-agent dist/0.2.0

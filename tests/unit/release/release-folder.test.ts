@@ -78,6 +78,13 @@ describe('a signed release', () => {
     expect(await told()).toEqual([]);
   });
 
+  test('is signed as if nothing was, where a power cut ended an earlier signing', async () => {
+    await makeRelease(folder, '0.2.0');
+    await writeFile(at('.SHA256SUMS.new'), 'half');
+    expect(await signFolder(folder, { signer: ours.signer })).toMatchObject({ files: 4 });
+    expect(await told()).toEqual([]);
+  });
+
   test('is taken by sha256sum, minisign and ssh-keygen, and by openssl from its minisignature', async () => {
     await signed(folder, '0.2.0');
     await writeFile(at('.release.pub'), minisignPublicKey(ours.trusted.key));
@@ -108,6 +115,7 @@ describe('a signed release', () => {
     await writeFile(at('a.iso'), 'a');
     await writeFile(at('.SHA256SUMS.lock'), '');
     expect(await signFolder(folder, { signer: ours.signer })).toMatchObject({ files: 1, bytes: 1 });
+    expect(await readFile(at('SHA256SUMS.minisig'), 'utf8')).toContain(': 1 file, SHA256SUMS ');
     const verdict = await verifyFolder(folder, { trusted: [ours.trusted] });
     expect(verdict).toMatchObject({ version: undefined, files: 1, findings: [] });
   });
@@ -247,10 +255,15 @@ describe('nothing is signed', () => {
 
 test('a folder that is no release is told as such', async () => {
   const verifying = () => verifyFolder(folder, { trusted: [ours.trusted] });
-  await expect(verifying()).rejects.toThrow('it has no SHA256SUMS');
+  await expect(verifying()).rejects.toThrow(`there is no such folder (${folder})`);
   await mkdir(folder);
-  await expect(verifying()).rejects.toThrow(`so nothing says what belongs to it (${folder})`);
+  await expect(verifying()).rejects.toThrow(
+    `it has no SHA256SUMS, so nothing says what belongs to it (${folder})`,
+  );
   await writeFile(at('SHA256SUMS'), '');
   await truncate(at('SHA256SUMS'), 5 * 1024 * 1024);
   await expect(verifying()).rejects.toThrow('it is longer than 4 MiB');
+  await rm(at('SHA256SUMS'));
+  await execa('mkfifo', [at('SHA256SUMS')]);
+  await expect(verifying()).rejects.toThrow(`it is no plain file (${at('SHA256SUMS')})`);
 });
