@@ -13,6 +13,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['mirror', async () => (await import('./commands/mirror.ts')).mirrorCommand],
   ['rootfs', async () => (await import('./commands/rootfs.ts')).rootfsCommand],
   ['diff', async () => (await import('./commands/diff.ts')).diffCommand],
+  ['report', async () => (await import('./commands/report.ts')).reportCommand],
   ['explain', async () => (await import('./commands/explain.ts')).explainCommand],
   ['qemu', async () => (await import('./commands/qemu.ts')).qemuCommand],
   ['controlplane', async () => (await import('./commands/controlplane.ts')).controlplaneCommand],

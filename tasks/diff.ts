@@ -7,9 +7,10 @@ import {
   type SettingChange,
 } from '../build/comparison/compare.ts';
 import { readContent } from '../build/comparison/read-content.ts';
+import { printable } from '../build/drawing/printable.ts';
 import { describePackageChange } from '../build/lock/compare.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes, formatTable, markdownTable, markdownText, printable } from './ui/format.ts';
+import { formatBytes, formatTable, markdownTable, markdownText } from './ui/format.ts';
 
 /** Rows of a table in Markdown; GitHub cuts a summary of more than 1 MiB off. */
 const MOST_ROWS = 200;

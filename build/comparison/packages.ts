@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { parseInstalled } from '../base/alpine/installed/read.ts';
 import type { ComparedPackage } from '../lock/compare.ts';
+import { readJson } from '../process/read-json.ts';
 import { FileRange } from '../readback/file-range.ts';
 import { hashRange } from './nodes.ts';
 
@@ -32,6 +33,7 @@ export function packagesOf(
     const records = parseInstalled(installed, `/${INSTALLED} in ${image}`);
     return records.map(({ fields }) => ({
       ...{ name: fields.get('P') ?? '', version: fields.get('V') ?? '' },
+      size: sizeIn(fields.get('S')),
     }));
   }
   const found = packagesOfManifest(`${image}.manifest.json`, image);
@@ -40,21 +42,18 @@ export function packagesOf(
   return undefined;
 }
 
+/** Bytes of an archive as apk's databases have them. */
+function sizeIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
 /** The packages in a manifest, or why they are not those of the image. */
 function packagesOfManifest(manifest: string, image: string): ComparedPackage[] | string {
   if (!existsSync(manifest)) return 'there is no database of them in it, and no manifest beside it';
-  const parsed = manifestSchema.safeParse(parseJson(readFileSync(manifest, 'utf8')));
+  const parsed = manifestSchema.safeParse(readJson(manifest));
   if (!parsed.success) return `${manifest} is no manifest of a build`;
   using range = FileRange.open(image);
   const { iso, inputs } = parsed.data;
   if (hashRange(range).digest('hex') === iso.sha256) return inputs.packages;
   return `${manifest} is the manifest of another image`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

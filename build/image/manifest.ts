@@ -14,9 +14,10 @@ export interface ManifestParts {
   iso: IsoResult;
   /** The ISO on the host. */
   file: string;
-  /** What each step took, seconds, and who made it if that was somebody else. */
+  /** When each step began, since the build did, and what it took, in seconds; and who made it if that was somebody else. */
   times: readonly {
     step: string;
+    began: number;
     seconds: number;
     cached: boolean;
     origin?: string | undefined;

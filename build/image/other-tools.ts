@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readJson } from '../process/read-json.ts';
 import type { ImageFacts } from './facts.ts';
 
 /** What of a build manifest says which tools made an image; see `buildManifest`. */
@@ -26,18 +26,8 @@ export function otherTools(
 }
 
 function readTools(manifest: string): Map<string, string> | undefined {
-  if (!existsSync(manifest)) return undefined;
-  const parsed = toolsSchema.safeParse(parseJson(readFileSync(manifest, 'utf8')));
+  const parsed = toolsSchema.safeParse(readJson(manifest));
   if (!parsed.success) return undefined;
   const { tools, node } = parsed.data.inputs;
   return new Map([...Object.entries(tools), ['Node', node]]);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -15,6 +15,8 @@ export function requestDifferences(locked: Lock['request'], present: Lock['reque
 export type ComparedPackage = Pick<Lock['packages'][number], 'name' | 'version' | 'flavour'> & {
   /** Of its archive; absent where that is not known. */
   sha256?: string | undefined;
+  /** Bytes of its archive; absent where that is not known. */
+  size?: number | undefined;
 };
 
 /** A package that is in one of two lists only, or other in each. */
@@ -25,6 +27,9 @@ export interface PackageChange {
   /** Its versions, the same in both where other bytes have the same version; absent where it is not in the list. */
   before?: string | undefined;
   after?: string | undefined;
+  /** Bytes of its archives, where they are known. */
+  bytesBefore?: number | undefined;
+  bytesAfter?: number | undefined;
 }
 
 /** Packages that moved between two lists: those of the new list in its order, then those that it lacks. */
@@ -37,15 +42,18 @@ export function packageChanges(
   const old = new Map(before.map((one) => [key(one), one]));
   const fresh = new Map(after.map((one) => [key(one), one]));
   const changes: PackageChange[] = [];
-  for (const [name, { version, sha256 }] of fresh) {
+  for (const [name, { version, sha256, size }] of fresh) {
     const previous = old.get(name);
-    if (previous === undefined) changes.push({ change: 'added', name, after: version });
+    const now = { after: version, bytesAfter: size };
+    if (previous === undefined) changes.push({ change: 'added', name, ...now });
     else if (previous.version !== version || isOther(previous.sha256, sha256)) {
-      changes.push({ change: 'changed', name, before: previous.version, after: version });
+      const then = { before: previous.version, bytesBefore: previous.size };
+      changes.push({ change: 'changed', name, ...then, ...now });
     }
   }
-  for (const [name, { version }] of old) {
-    if (!fresh.has(name)) changes.push({ change: 'removed', name, before: version });
+  for (const [name, { version, size }] of old) {
+    if (fresh.has(name)) continue;
+    changes.push({ change: 'removed', name, before: version, bytesBefore: size });
   }
   return changes;
 }

@@ -1,3 +1,4 @@
+import { barChart } from '../drawing/bar-chart.ts';
 import { MILESTONES, milestonesIn } from './milestones.ts';
 
 /** A part of a boot: between two milestones, or the start of a service. */
@@ -75,30 +76,13 @@ export function textChart(bars: readonly Bar[]): string {
   return `${[head, ...lines].join('\n')}\n`;
 }
 
-/** Pixels of a chart as SVG. */
-const [ROW, LEFT, WIDTH] = [18, 170, 800];
-
-/** A chart as SVG 1.1. */
+/** A chart as SVG. */
 export function svgChart(bars: readonly Bar[], title: string): string {
-  const end = endOf(bars);
-  const rows = bars.map(({ kind, name, from, to, ended }, index) => {
-    const [x, width] = [from, to - from].map((seconds) => ((seconds / end) * WIDTH).toFixed(1));
-    const y = ROW * (index + 2);
-    const fill = kind === 'stage' ? '#4a6fa5' : '#d08c2f';
-    const seconds = `${(to - from).toFixed(2)} s${ended ? '' : ' …'}`;
-    return [
-      `<text x="${LEFT - 6}" y="${y + 13}" text-anchor="end">${escaped(name)}</text>`,
-      `<rect x="${LEFT + Number(x)}" y="${y + 2}" width="${Math.max(1, Number(width))}" height="${ROW - 4}" fill="${fill}"/>`,
-      `<text x="${LEFT + Number(x) + Math.max(1, Number(width)) + 4}" y="${y + 13}" fill="#555">${seconds}</text>`,
-    ].join('');
-  });
-  const [width, height] = [LEFT + WIDTH + 90, ROW * (bars.length + 3)];
-  return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
-    `<text x="${LEFT}" y="${ROW + 4}" font-weight="bold">${escaped(title)}</text>`,
-    ...rows,
-    '</svg>',
-  ].join('\n')}\n`;
+  const drawn = bars.map(({ kind, name, from, to, ended }) => ({
+    ...{ name, from, to, tone: kind === 'stage' ? ('first' as const) : ('second' as const) },
+    note: `${(to - from).toFixed(2)} s${ended ? '' : ' …'}`,
+  }));
+  return barChart(drawn, title);
 }
 
 function endOf(bars: readonly Bar[]): number {
@@ -107,8 +91,4 @@ function endOf(bars: readonly Bar[]): number {
 
 function nameWidth(bars: readonly Bar[]): number {
   return Math.max(0, ...bars.map(({ name }) => name.length));
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }

@@ -1,3 +1,5 @@
+import { printable } from '../../build/drawing/printable.ts';
+
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** A number of bytes as people read it: `36.2 MB` (powers of 1000). */
@@ -45,14 +47,6 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join('\n');
-}
-
-/** Characters that a terminal obeys or that change the order of others: controls, and Unicode's marks of direction. */
-const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
-
-/** A name from outside as it may be printed: `a\\u{1b}[2J` for one that would clear the screen. */
-export function printable(text: string): string {
-  return text.replace(CONTROLS, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
 /** Rows as a table of Markdown, in which no cell has markup; the first row is the heading. */

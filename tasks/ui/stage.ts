@@ -28,6 +28,8 @@ export interface StageOutcome {
 /** What a stage took, for the table at the end. */
 export interface StageTime {
   step: string;
+  /** When it began, in seconds since the first stage could. */
+  began: number;
   seconds: number;
   cached: boolean;
   /** Who made the result, if that was somebody else. */
@@ -58,6 +60,7 @@ export class Stages {
   readonly times: StageTime[] = [];
   /** Aborted when the caller cancels or a stage fails; everything that a stage starts takes it. */
   readonly signal: AbortSignal;
+  readonly #began = performance.now();
   readonly #image: string;
   readonly #output: Output;
   readonly #failed = new AbortController();
@@ -95,7 +98,8 @@ export class Stages {
         const seconds = (performance.now() - began) / 1000;
         const remark = [cameFrom({ cached, origin }), note ?? ''].filter((one) => one !== '');
         task.title = remark.length === 0 ? title : `${title} (${remark.join(', ')})`;
-        this.times.push({ step, seconds, cached, origin });
+        const since = (began - this.#began) / 1000;
+        this.times.push({ step, began: since, seconds, cached, origin });
         output.emit({ event: 'done', image, step, cached, origin, seconds });
       },
     };

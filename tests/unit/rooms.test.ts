@@ -11,6 +11,7 @@ const ROOMS = [
   'build/architecture.ts',
   'build/bases.ts',
   'build/spelling.ts',
+  'build/drawing',
   'build/process',
   'build/step',
   'build/tree',

@@ -73,7 +73,7 @@ test.each(['', '{', '[]', '{"size": "3"}', '{"steps": [{}]}'])(
 test('the manifest names what went in and what came out', async () => {
   const { image } = await built();
   const iso = { sha256: sha256('iso'), files: { '/boot/vmlinuz': 'f'.repeat(64) } };
-  const times = [{ step: 'iso', seconds: 1.5, cached: false }];
+  const times = [{ step: 'iso', began: 0, seconds: 1.5, cached: false }];
   const script = {
     ...{ package: 'bash', version: '1', script: 'post-install' },
     ...{ sha256: sha256('text'), text: 'text' },

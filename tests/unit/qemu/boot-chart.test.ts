@@ -46,9 +46,9 @@ test('the longest bar of the text is the longest part of the boot', () => {
 test('the drawing has a bar for each, within its frame, and what comes from outside is text', () => {
   const bars = parseBootChart(LOG);
   const svg = svgChart(bars, 'a "b" <c> & d');
-  expect(svg).toContain('>a &quot;b&quot; &lt;c> &amp; d</text>');
+  expect(svg).toContain('>a &quot;b&quot; &lt;c&gt; &amp; d</text>');
   const [, width] = /<svg [^>]*width="(\d+)"/.exec(svg) ?? [];
-  const drawn = [...svg.matchAll(/<rect x="([\d.]+)" y="\d+" width="([\d.]+)"/g)];
+  const drawn = [...svg.matchAll(/<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/g)];
   expect(drawn).toHaveLength(bars.length);
   for (const [, x, length] of drawn) {
     expect(Number(x) + Number(length)).toBeLessThan(Number(width));

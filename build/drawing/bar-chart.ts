@@ -1,0 +1,40 @@
+import { shortened } from './printable.ts';
+import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
+
+/** A bar of a chart, in any unit. */
+export interface ChartBar {
+  name: string;
+  from: number;
+  /** Not before `from`. */
+  to: number;
+  tone: Tone;
+  /** Stands behind the bar. */
+  note: string;
+}
+
+/** Pixels: of a row, of names, of the longest bar, and of what stands behind it. */
+const [ROW, LEFT, WIDTH, RIGHT] = [18, 220, 760, 300];
+
+/** Characters of a name, and of a note, that have room. */
+const [LONGEST_NAME, LONGEST_NOTE] = [32, 46];
+
+/** A chart of bars below one another, on one scale that begins at 0 or below, as SVG. */
+export function barChart(bars: readonly ChartBar[], title: string): string {
+  const least = Math.min(0, ...bars.map(({ from }) => from));
+  const most = Math.max(0, ...bars.map(({ to }) => to));
+  const scale = WIDTH / Math.max(most - least, 0.01);
+  const rows = bars.flatMap(({ name, from, to, tone, note }, index) => {
+    const y = ROW * (index + 2);
+    const x = LEFT + (from - least) * scale;
+    const width = Math.max(1, (to - from) * scale);
+    const bar = { x, y: y + 2, width, height: ROW - 4 };
+    return [
+      svgText(shortened(name, LONGEST_NAME), { x: LEFT - 6, y: y + 13, anchor: 'end' }),
+      svgRectangle(bar, tone, `${name}: ${note}`),
+      svgText(shortened(note, LONGEST_NOTE), { x: x + width + 4, y: y + 13, look: 'faint' }),
+    ];
+  });
+  const [width, height] = [LEFT + WIDTH + RIGHT, ROW * (bars.length + 3)];
+  const head = svgText(shortened(title, 130), { x: 12, y: ROW + 4, look: 'title' });
+  return svgDocument({ width, height, title }, [head, ...rows]);
+}

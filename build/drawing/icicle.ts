@@ -1,0 +1,44 @@
+import { shortened } from './printable.ts';
+import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
+
+/** A part of a whole, with the parts that it is made of. */
+export interface IcicleNode {
+  name: string;
+  /** At least as much as the parts have together. */
+  size: number;
+  tone: Tone;
+  /** Shown where the pointer rests on it. */
+  hint: string;
+  parts: readonly IcicleNode[];
+}
+
+/** Pixels: of the whole, of a level, of a character, and what is too narrow to be seen. */
+const [WIDTH, LEVEL, CHARACTER, NARROWEST] = [1180, 24, 7, 1];
+const [LEFT, TOP] = [10, 32];
+
+/** A tree of sizes as SVG: each part below the whole that it belongs to, as wide as it is large. Tiny parts are left out. */
+export function icicleChart(root: IcicleNode, title: string): string {
+  const scale = WIDTH / Math.max(root.size, 1);
+  const shapes: string[] = [];
+  let deepest = 0;
+  const draw = (node: IcicleNode, x: number, level: number): void => {
+    const width = node.size * scale;
+    if (width < NARROWEST) return;
+    deepest = Math.max(deepest, level);
+    const y = TOP + level * LEVEL;
+    // A gap on the right and below keeps neighbours apart in any colours.
+    const place = { x, y, width: Math.max(width - 1, 0.5), height: LEVEL - 1 };
+    shapes.push(svgRectangle(place, node.tone, node.hint));
+    const room = Math.floor((width - 8) / CHARACTER);
+    if (room >= 3) shapes.push(svgText(shortened(node.name, room), { x: x + 4, y: y + 16 }));
+    let at = x;
+    for (const part of node.parts) {
+      draw(part, at, level + 1);
+      at += part.size * scale;
+    }
+  };
+  draw(root, LEFT, 0);
+  const head = svgText(shortened(title, 150), { x: LEFT, y: 20, look: 'title' });
+  const height = TOP + (deepest + 1) * LEVEL + 8;
+  return svgDocument({ width: WIDTH + 2 * LEFT, height, title }, [head, ...shapes]);
+}

@@ -1,0 +1,87 @@
+import { printable } from './printable.ts';
+
+/** What a shape stands for, which gives it its colour. */
+export const TONES = ['first', 'second', 'good', 'bad', 'quiet'] as const;
+export type Tone = (typeof TONES)[number];
+
+/** Colours of tones, on a light and on a dark ground; both have contrast to the ground and to the text in them. */
+const COLOURS: Readonly<Record<Tone | 'ground' | 'text' | 'faint', readonly [string, string]>> = {
+  ground: ['#ffffff', '#1c2128'],
+  text: ['#1f2328', '#e6edf3'],
+  faint: ['#59636e', '#9198a1'],
+  first: ['#8db4e2', '#2f5f9e'],
+  second: ['#f0b35e', '#8a5a14'],
+  good: ['#8fd19e', '#2a6b3c'],
+  bad: ['#f2a097', '#9c3a31'],
+  quiet: ['#d0d7de', '#444c56'],
+};
+
+/** Text as XML holds it, between tags and in attributes. */
+export function xmlText(text: string): string {
+  return printable(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+/** Where a text is, in pixels, and how it looks. */
+export interface TextPlace {
+  x: number;
+  y: number;
+  /** `end`: it ends at `x`. */
+  anchor?: 'end';
+  look?: 'title' | 'faint';
+}
+
+/** A line of text. */
+export function svgText(text: string, { x, y, anchor, look }: TextPlace): string {
+  const attributes = [
+    `x="${pixels(x)}" y="${pixels(y)}"`,
+    ...(anchor === undefined ? [] : [`text-anchor="${anchor}"`]),
+    ...(look === undefined ? [] : [`class="${look}"`]),
+  ];
+  return `<text ${attributes.join(' ')}>${xmlText(text)}</text>`;
+}
+
+/** A rectangle, in pixels; `hint` is shown where the pointer rests on it. */
+export function svgRectangle(
+  { x, y, width, height }: { x: number; y: number; width: number; height: number },
+  tone: Tone,
+  hint: string,
+): string {
+  const place = `x="${pixels(x)}" y="${pixels(y)}" width="${pixels(width)}" height="${pixels(height)}"`;
+  return `<rect ${place} class="${tone}"><title>${xmlText(hint)}</title></rect>`;
+}
+
+/**
+ * A drawing as SVG 1.1, in colours for a light ground or, where whoever looks at it prefers that, a dark one.
+ * @param shapes what `svgText` and `svgRectangle` give, in the order of drawing
+ */
+export function svgDocument(
+  { width, height, title }: { width: number; height: number; title: string },
+  shapes: readonly string[],
+): string {
+  const size = `width="${pixels(width)}" height="${pixels(height)}" viewBox="0 0 ${pixels(width)} ${pixels(height)}"`;
+  return `${[
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" font-family="sans-serif" font-size="12">`,
+    `<title>${xmlText(title)}</title>`,
+    `<style>${style(0)}@media (prefers-color-scheme: dark) { ${style(1)}}</style>`,
+    '<rect class="ground" width="100%" height="100%"/>',
+    ...shapes,
+    '</svg>',
+  ].join('\n')}\n`;
+}
+
+function style(ground: 0 | 1): string {
+  const fills = Object.entries(COLOURS).map(([name, colours]) => {
+    const selector = name === 'text' ? 'text' : `.${name}`;
+    return `${selector} { fill: ${colours[ground]}; } `;
+  });
+  return `${fills.join('')}.title { font-weight: bold; } `;
+}
+
+/** A number of pixels, to a hundredth: the same number always gives the same digits. */
+function pixels(value: number): string {
+  return String(Math.round(value * 100) / 100);
+}
