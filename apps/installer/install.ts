@@ -20,6 +20,8 @@ export interface Machinery {
   /** Takes a device apart that is made of the disk, as `DiskFacts.holders` names it. */
   release(holder: string): Promise<void>;
   claim(path: string): Promise<ClaimedDisk>;
+  /** Compares the files on the medium with what they were made as. @throws InstallError if one is damaged */
+  checkMedium(): Promise<void>;
   /** The image's bytes from the first one; read twice. A piece may change when the next one is asked for. */
   readImage(): AsyncIterable<Buffer>;
   /** What an installed disk boots by. */
@@ -62,6 +64,7 @@ export async function install(options: InstallOptions): Promise<string> {
   const tell = (step: Progress['step'], done = 0, total = 0) => onProgress({ step, done, total });
   tell('look');
   await expectUnchanged(disk, machinery);
+  await machinery.checkMedium();
   const boot = await machinery.readBootFiles();
   const sha256 = await hashImage(options, (done, total) => tell('read', done, total));
   for (const holder of plan.release) await machinery.release(holder);

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ARCHITECTURES } from '../architecture.ts';
 import { BIOS_BOOT, BIOS_CORE, BOOT_FILES_FOLDER, GRUB_CONFIG } from '../disk/boot-files.ts';
+import { formatMediumFiles, MEDIUM_FILES } from '../disk/medium-files.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
@@ -82,7 +83,14 @@ async function makeIso(
 ): Promise<IsoResult> {
   const texts = await mkdtemp(join(dirname(file), `.${basename(file)}.`));
   try {
-    const files = { ...mediumFiles(inputs, made), ...(await writeTexts(texts, inputs)) };
+    const listed = { ...mediumFiles(inputs, made), ...(await writeTexts(texts, inputs)) };
+    const list = join(texts, basename(MEDIUM_FILES));
+    await writeFile(
+      list,
+      formatMediumFiles(new Map(Object.entries(await hashAll(listed, signal)))),
+    );
+    const system = join(made(inputs.squashfs), SQUASHFS_FILE);
+    const files = { ...listed, [MEDIUM_FILES]: list, [SYSTEM_PATH]: system };
     const { volumeId } = inputs.profile;
     const { architecture } = inputs;
     const loader = loaderPath(architecture);
@@ -133,11 +141,11 @@ async function makeIso(
 }
 
 /**
- * Path on the medium → file on the host, of what the earlier steps made. The program that UEFI starts is among the files
+ * Path on the medium → file on the host, of what the earlier steps made besides the root filesystem. The program that UEFI starts is among the files
  * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
  */
 function mediumFiles(
-  { squashfs, initramfs, verity, bootLoader, architecture }: IsoInputs,
+  { initramfs, verity, bootLoader, architecture }: IsoInputs,
   made: ImageWork['made'],
 ): Record<string, string> {
   const { uefi, bios } = architecture;
@@ -151,7 +159,6 @@ function mediumFiles(
     [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
     [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
-    [SYSTEM_PATH]: join(made(squashfs), SQUASHFS_FILE),
     '/quantix/system.verity': join(made(verity), VERITY_FILE),
   };
 }

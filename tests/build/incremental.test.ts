@@ -1,6 +1,10 @@
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { MEDIUM_FILES, parseMediumFiles } from '../../build/disk/medium-files.ts';
+import { KERNEL_PATH, SYSTEM_PATH } from '../../build/image/grub-model.ts';
+import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
+import { readManifest } from './manifest.ts';
 import { stepsDone } from './steps-done.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
@@ -25,6 +29,23 @@ test('a second build does nothing and says so', async () => {
   expect(again.stdout).toContain('up to date');
   expect(again.built.get('qvdc')).toMatchObject({ upToDate: true });
   expect(stepsDone(again)).toEqual([]);
+});
+
+test('an ISO lists its files as sha256sum(1) does, all but the root filesystem', async () => {
+  const file = firstBuild.built.get('qvdc')?.file ?? '';
+  const { files } = readManifest(file);
+  const place = (await reportIso(file)).files.find(({ path }) => path === MEDIUM_FILES);
+  if (place === undefined) throw new Error(`it has no ${MEDIUM_FILES}`);
+  await using iso = await open(file);
+  const { buffer } = await iso.read(
+    Buffer.alloc(place.size),
+    0,
+    place.size,
+    place.block * ISO_BLOCK,
+  );
+  const { [MEDIUM_FILES]: _list, [SYSTEM_PATH]: _system, ...listed } = files;
+  expect(Object.fromEntries(parseMediumFiles(buffer.toString()))).toEqual(listed);
+  expect(Object.keys(listed)).toContain(KERNEL_PATH);
 });
 
 test('an ISO that was deleted is written again from the cache', async () => {

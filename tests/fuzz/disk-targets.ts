@@ -10,8 +10,10 @@ import {
 import { locateFile } from '../../build/disk/fat32.ts';
 import { readGpt } from '../../build/disk/gpt.ts';
 import { type DiskLayout, partitionOf } from '../../build/disk/layout.ts';
+import { formatMediumFiles, parseMediumFiles } from '../../build/disk/medium-files.ts';
 import { readLayout } from '../../build/disk/read-layout.ts';
 import { decodeTrailer, encodeTrailer, readTrailer } from '../../build/disk/slot-trailer.ts';
+import { ExplainedError } from '../../build/explained-error.ts';
 import { DISK_BYTES, install, TRAILER } from '../unit/disk/installed.ts';
 import { MemoryDevice } from '../unit/disk/memory-device.ts';
 import { mutate } from './mutate.ts';
@@ -155,5 +157,30 @@ export const slotTrailer: Target = {
     const slot = sliceDevice(device, offset, size);
     const read = await readTrailer(patched(slot, size - 1024 * 1024, bytes));
     if (read !== undefined && read.imageBytes > size) throw new Error('it is larger than its slot');
+  },
+};
+
+/** Lists of a medium's files: refused in words, or read as what is written the same again. */
+export const mediumFiles: Target = {
+  name: 'medium-files',
+  async once(random) {
+    const files = new Map(
+      Array.from({ length: 1 + random.below(4) }, (_, at): [string, string] => [
+        random.pick([`/boot/file${at}`, `/quantix/disk/GRUB${at}.CFG`, `/a_${at}`]),
+        createHash('sha256').update(String(at)).digest('hex'),
+      ]),
+    );
+    const text = mutate(Buffer.from(formatMediumFiles(files)), random).toString('utf8');
+    try {
+      const found = parseMediumFiles(text);
+      const again = parseMediumFiles(formatMediumFiles(found));
+      if (again.size !== found.size) throw new Error('it reads otherwise');
+      for (const [path, sha256] of found) {
+        if (again.get(path) !== sha256) throw new Error(`${path} reads otherwise`);
+        if (path.includes('..')) throw new Error(`${path} leads elsewhere`);
+      }
+    } catch (error) {
+      if (!(error instanceof ExplainedError)) throw error;
+    }
   },
 };

@@ -30,7 +30,7 @@ import { advisories, reviews } from './advisory-targets.ts';
 import { answer } from './answer-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
-import { bootState, fat32, gpt, slotTrailer } from './disk-targets.ts';
+import { bootState, fat32, gpt, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
@@ -222,7 +222,7 @@ export const TARGETS: readonly Target[] = [
   ...[squashfs, cpio, fat, iso, etcd, node, notice, guest, lan, statistics, bootChart, support],
   update,
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
-  ...[gpt, fat32, bootState, slotTrailer],
+  ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
   ...[program, remoteCache],
   ...[advisories, reviews],
   ...[checksums, minisign, sshSignature, sshAgent],

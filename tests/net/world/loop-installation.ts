@@ -33,6 +33,7 @@ export async function planOnLoop(
     release: () => Promise.reject(new Error('nothing is made of it')),
     claim: (of) => openBlockDevice(of, { write: true }),
     readImage: () => readImage(image, imageBytes, signal),
+    checkMedium: async () => undefined,
     readBootFiles: async () => ({
       efi: new Map([['/EFI/BOOT/BOOTX64.EFI', Buffer.alloc(9000, 1)]]),
     }),

@@ -59,6 +59,7 @@ class World {
         this.holders = this.holders.filter((one) => one !== holder);
       },
       claim: async () => this.device,
+      checkMedium: async () => undefined,
       readImage: async function* (this: World) {
         yield* this.image;
       }.bind(this),
@@ -199,6 +200,16 @@ describe('nothing is written', () => {
     }) as World;
     await expect(failing.install(plan)).rejects.toThrow('a scratch');
     expect(await findSignatures(world.device, [])).not.toEqual([]);
+  });
+
+  test('if a file of the medium is damaged', async () => {
+    const world = new World();
+    const checkMedium = () => Promise.reject(new Error('/boot/vmlinuz is not as it was made'));
+    const failing = Object.create(world, {
+      machinery: { value: { ...world.machinery, checkMedium } },
+    }) as World;
+    await expect(failing.install(await world.plan())).rejects.toThrow('/boot/vmlinuz');
+    expect(await readGpt(world.device)).toBeUndefined();
   });
 
   test('if it is given up in time', async () => {

@@ -1,0 +1,47 @@
+import { ExplainedError } from '../explained-error.ts';
+
+/**
+ * Path on a medium of the list of its files, as sha256sum(1) writes it, so that `sha256sum -c` in the medium's root checks
+ * them: of all but the root filesystem, whose blocks have hashes of their own, and the list itself.
+ */
+export const MEDIUM_FILES = '/quantix/SHA256SUMS';
+
+/** Path on the medium, from `/` on → SHA-256, hex. */
+export type FileHashes = ReadonlyMap<string, string>;
+
+const LINE = /^([0-9a-f]{64}) {2}((?:[0-9A-Za-z_][0-9A-Za-z._-]*\/)*[0-9A-Za-z_][0-9A-Za-z._-]*)$/;
+
+/** The text of the list, in order of the paths. @throws ExplainedError if a path cannot stand in it */
+export function formatMediumFiles(files: FileHashes): string {
+  return [...files]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([path, sha256]) => {
+      const line = `${sha256}  ${path.replace(/^\//, '')}`;
+      if (path.startsWith('/') && LINE.test(line)) return `${line}\n`;
+      throw new ExplainedError({ what: `${path} cannot be listed`, where: MEDIUM_FILES });
+    })
+    .join('');
+}
+
+/** Reads the list. @throws ExplainedError if it is empty, cut off, or has a line that is none */
+export function parseMediumFiles(text: string): FileHashes {
+  const files = new Map<string, string>();
+  const lines = text.split('\n');
+  if (lines.pop() !== '' || lines.length === 0) throw damaged('its end is missing');
+  for (const [at, line] of lines.entries()) {
+    const [, sha256, path] = LINE.exec(line) ?? [];
+    if (sha256 === undefined || path === undefined || files.has(`/${path}`)) {
+      throw damaged(`line ${at + 1} is none`);
+    }
+    files.set(`/${path}`, sha256);
+  }
+  return files;
+}
+
+function damaged(why: string): ExplainedError {
+  return new ExplainedError({
+    what: `the list of the medium's files is damaged: ${why}`,
+    where: MEDIUM_FILES,
+    fix: 'Write the medium anew, or use another one.',
+  });
+}

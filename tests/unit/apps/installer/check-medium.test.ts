@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { checkMedium } from '../../../../apps/installer/check-medium.ts';
+import {
+  formatMediumFiles,
+  MEDIUM_FILES,
+  parseMediumFiles,
+} from '../../../../build/disk/medium-files.ts';
+import { temporaryFolder } from '../../folder.ts';
+
+const FILES = {
+  '/boot/vmlinuz': 'a kernel',
+  '/boot/initramfs': 'an initramfs',
+  '/quantix/disk/BOOTX64.EFI': 'a loader',
+};
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const HASHES = new Map(Object.entries(FILES).map(([path, text]) => [path, sha256(text)]));
+
+const { signal } = new AbortController();
+let medium = '';
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(medium, path)), { recursive: true });
+  await writeFile(join(medium, path), text);
+}
+
+beforeEach(async () => {
+  medium = await temporaryFolder();
+  for (const [path, text] of Object.entries(FILES)) await put(path, text);
+  await put(MEDIUM_FILES, formatMediumFiles(HASHES));
+});
+
+test('a medium whose files are as they were made is taken', async () => {
+  await expect(checkMedium(medium, signal)).resolves.toBeUndefined();
+});
+
+test('files that are damaged or gone are all named', async () => {
+  await put('/boot/vmlinuz', 'a kernfl');
+  await rm(join(medium, 'quantix/disk/BOOTX64.EFI'));
+  await expect(checkMedium(medium, signal)).rejects.toThrow(
+    /^the medium is damaged: \/boot\/vmlinuz is not as it was made; \/quantix\/disk\/BOOTX64\.EFI cannot be read: .*Nothing was written/,
+  );
+});
+
+test('a medium without its list is damaged', async () => {
+  await rm(join(medium, MEDIUM_FILES));
+  await expect(checkMedium(medium, signal)).rejects.toThrow(/SHA256SUMS cannot be read/);
+});
+
+test('the list is as sha256sum(1) has it, in order', () => {
+  expect(formatMediumFiles(HASHES)).toBe(
+    `${sha256('an initramfs')}  boot/initramfs\n${sha256('a kernel')}  boot/vmlinuz\n${sha256('a loader')}  quantix/disk/BOOTX64.EFI\n`,
+  );
+  expect(parseMediumFiles(formatMediumFiles(HASHES))).toEqual(
+    new Map([...HASHES].toSorted(([one], [other]) => (one < other ? -1 : 1))),
+  );
+});
+
+const GOOD = `${sha256('a kernel')}  boot/vmlinuz\n`;
+test.each([
+  ['nothing', ''],
+  ['a line that is cut off', GOOD.slice(0, -1)],
+  ['a line that is cut off further', `${GOOD}${GOOD.slice(0, 70)}`],
+  ['a path twice', `${GOOD}${GOOD}`],
+  ['a path that leads elsewhere', GOOD.replace('boot/', '../')],
+  ['a path from the root', GOOD.replace('boot/', '/boot/')],
+  ['a hidden path', GOOD.replace('boot/', '.boot/')],
+  ['a hash that is none', GOOD.replace(/^./, 'g')],
+  ['zeros', '\0'.repeat(4096)],
+])('a list with %s is damaged', (_what, text) => {
+  expect(() => parseMediumFiles(text)).toThrow(/the list of the medium's files is damaged/);
+});
+
+test.each(['boot/vmlinuz', '/boot/../x', '/a b', '/'])('%j cannot be listed', (path) => {
+  expect(() => formatMediumFiles(new Map([[path, sha256('')]]))).toThrow('cannot be listed');
+});
