@@ -31,7 +31,7 @@ BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FO
 STEPS := $(BUILD) $(if $(filter no,$(REMOTE_CACHE)),--no-remote-cache)
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
-.PHONY: help iso release-tree lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
+.PHONY: help iso release release-tree lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ help: ## Show this help
 
 iso: node_modules/.ready ## Build the ISOs into dist/
 	@$(BUILDER) iso $(STEPS)
+
+release: node_modules/.ready ## Build a release into dist/VERSION: all images in all formats, from the locks as they stand
+	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS))
 
 release-tree: node_modules/.ready ## Publish the ISOs of dist/ as signed updates in dist/updates, for any web server
 	@$(BUILDER) release-tree --key $(or $(RELEASE_KEY),$(error RELEASE_KEY=file is needed: qx-build key new makes one)) \

@@ -23,6 +23,8 @@ export interface Architecture {
   readonly bios?: BiosPlatform | undefined;
   /** Filter (`-Xbcj`) by which mksquashfs compresses its programs better; absent where squashfs has none. */
   readonly branchFilter?: string;
+  /** VMware's name of a guest with Linux, whose images are made for it; absent where they are not. */
+  readonly vmware?: string;
   /** First serial port, by the kernel's name. */
   readonly serial: string;
   readonly qemu: QemuPlatform;
@@ -134,6 +136,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     },
     bios: { grub: 'i386-pc', package: 'grub-pc-bin', format: 'i386-pc-eltorito' },
     branchFilter: 'x86',
+    vmware: 'other3xLinux64Guest',
     serial: 'ttyS0',
     qemu: {
       program: 'qemu-system-x86_64',

@@ -13,15 +13,22 @@ import { type Built, describeBuild } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { Stages } from './ui/stage.ts';
 
+/** What a build may be told besides. */
+export interface BuildOptions {
+  /** Results and packages of others, if there are any to be had; `forbidden` if none may be in it. */
+  remote?: RemoteCache | 'forbidden' | undefined;
+  /** Stages that make something else of the finished image, before its papers. */
+  further?: (build: ImageBuild, stage: Stages['stage']) => ListrTask[];
+}
+
 /**
  * Builds one image: the whole way from a lock to a checked ISO, one task an arrow.
- * @param remote results and packages of others, if there are any to be had; `forbidden` if none may be in it
  * @returns what was built, for the summary
  */
 export async function buildIso(
   prepared: PreparedImage,
   output: Output,
-  remote?: RemoteCache | 'forbidden',
+  { remote, further = () => [] }: BuildOptions = {},
 ): Promise<Built> {
   const { lockRequest, facts } = prepared;
   const limit = cacheLimit();
@@ -81,6 +88,7 @@ export async function buildIso(
     sideBySide('System', system),
     trust,
     medium,
+    ...besides(further(build, task)),
     papers,
   ]);
   return { image: name, file: build.image.file, sha256: build.iso.sha256, times };
@@ -91,6 +99,10 @@ function sourcesOf({ programs }: ImageFacts, packages: ListrTask, made: ListrTas
   if (programs === undefined) return [packages];
   if (programs.runtime.from === 'package') return [packages, made];
   return [sideBySide('Sources', [packages, made])];
+}
+
+function besides(stages: ListrTask[]): ListrTask[] {
+  return stages.length === 0 ? [] : [sideBySide('Formats', stages)];
 }
 
 function sideBySide(title: string, tasks: ListrTask[]): ListrTask {

@@ -74,7 +74,10 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
   };
   const { projectDirectory, signal } = build.image.lockRequest;
   const source = await readSourceState(projectDirectory, signal);
-  const manifest = buildManifest({ facts, plan, iso, file, times, scripts, artifacts, source });
+  // What it took differs each time, and a release does not.
+  const steps = facts.release ? [] : times;
+  const parts = { facts, plan, iso, file, times: steps, scripts, artifacts, source };
+  const manifest = buildManifest(parts);
   const [cyclonedxFile, spdxFile, manifestFile] = paperFiles(file);
   const papers = {
     [cyclonedxFile]: cyclonedx(materials),

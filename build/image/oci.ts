@@ -16,7 +16,7 @@ export interface OciImage {
   /** Name for people. */
   title: string;
   version: string;
-  /** Name that Go gives the CPU: `amd64`, `arm64`. */
+  /** Name that Go, and so OCI, gives the CPU; it is the one that Debian does. */
   architecture: string;
   /** Program that starts the system, absolute path. */
   init: string;

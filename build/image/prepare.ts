@@ -38,6 +38,8 @@ export interface ImageOptions {
   flavour?: Flavour | undefined;
   /** What the image comes as; `iso` if absent. */
   format?: FormatName | undefined;
+  /** Whether qemu-img will make something of the image, so that its version is to be known; by the format if absent. */
+  converts?: boolean | undefined;
   /** Smallest instead of quickest compression. */
   release: boolean;
   /** Stop when the lock does not fit or a package is gone; by default for a release. */
@@ -192,15 +194,16 @@ export function productVersion(projectDirectory: string): string {
 async function versions({
   architecture,
   format = 'iso',
+  converts = FORMATS[format].layout !== 'raw',
   cache,
   withoutTools = false,
-}: Pick<ImageOptions, 'architecture' | 'format' | 'cache' | 'withoutTools'>): Promise<
+}: Pick<ImageOptions, 'architecture' | 'format' | 'converts' | 'cache' | 'withoutTools'>): Promise<
   Record<ImageTool, string>
 > {
   const { strip } = ARCHITECTURES[architecture];
   const always = ['mksquashfs', 'grub-mkimage', 'mformat', 'xorriso', strip] as const;
   // Not every host has it, and the raw layout is made without.
-  const converter = FORMATS[format].layout === 'raw' ? [] : (['qemu-img'] as const);
+  const converter = converts ? (['qemu-img'] as const) : [];
   const memory = join(cache.root, TOOL_VERSIONS);
   const known = await toolVersions([...always, ...converter], memory, withoutTools);
   const of = (tool: Exclude<ImageTool, 'strip'> | typeof strip) => known.get(tool) ?? 'not used';

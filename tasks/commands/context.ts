@@ -28,8 +28,19 @@ export interface CommandContext {
 /** The project this toolchain belongs to. */
 export const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** Options of every command that is about images. */
+/** Options of every command that is about images of one architecture. */
 export function imageOptions(yargs: Argv) {
+  return packageOptions(yargs)
+    .option('arch', {
+      choices: ARCHITECTURE_NAMES,
+      default: DEFAULT_ARCHITECTURE,
+      describe: 'CPU that the image is for',
+    })
+    .check(givenOnce('arch'));
+}
+
+/** Options of every command that is about images: which, and where their packages come from. */
+export function packageOptions(yargs: Argv) {
   return yargs
     .option('profile', {
       type: 'string',
@@ -42,11 +53,6 @@ export function imageOptions(yargs: Argv) {
       choices: BASE_CHOICES,
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
-    })
-    .option('arch', {
-      choices: ARCHITECTURE_NAMES,
-      default: DEFAULT_ARCHITECTURE,
-      describe: 'CPU that the image is for',
     })
     .option('mirror', {
       type: 'string',
@@ -61,7 +67,7 @@ export function imageOptions(yargs: Argv) {
       default: false,
       describe: 'Accept package indexes that are older than those in the lock, or no longer valid',
     })
-    .check(givenOnce('base', 'arch', 'mirror', 'keys-dir'));
+    .check(givenOnce('base', 'mirror', 'keys-dir'));
 }
 
 /** The paths that options of `imageOptions` name, and the folder that `--output` does where there is one. */

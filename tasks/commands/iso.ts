@@ -33,7 +33,7 @@ export const isoCommand = defineCommand({
         }
         tellOtherTools(image, output.say);
         const { buildIso } = await import('../iso.ts');
-        images.push(await buildIso(image, output, remote));
+        images.push(await buildIso(image, output, { remote }));
       }
       return images;
     });

@@ -2,6 +2,7 @@ import type { AdvisoryReport, DatabaseAge, Finding } from '../../build/advisorie
 import type { AdvisoryPin } from '../../build/advisories/pins.ts';
 import type { FileChange, FolderChange, SettingChange } from '../../build/comparison/compare.ts';
 import type { PackageChange } from '../../build/lock/compare.ts';
+import type { ReleaseFile } from '../../build/release/release-files.ts';
 
 /** What differs between two images or locks: one of the lists of `Differences`, and one thing of it. */
 type DifferenceEvent =
@@ -25,6 +26,7 @@ export type BuildEvent =
     }
   | { event: 'note'; text: string }
   | { event: 'built'; image: string; file: string; size: number; sha256: string; upToDate: boolean }
+  | { event: 'released'; list: string; files: ReleaseFile[]; kept: number; peak: number }
   | {
       event: 'explain';
       image: string;

@@ -1,8 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createZstdDecompress } from 'node:zlib';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { zstdStream } from '../../../build/image/raw-zst.ts';
@@ -16,7 +15,7 @@ async function write(disk: SparseDisk, name = 'disk.raw.zst') {
   return file;
 }
 
-test('zstd makes it the disk again, with holes, and so does Node', async () => {
+test('zstd makes it the disk again, with holes', async () => {
   const disk = await sparseDisk();
   const file = await write(disk);
   const back = `${disk.file}.back`;
@@ -25,11 +24,6 @@ test('zstd makes it the disk again, with holes, and so does Node', async () => {
   expect(await run('qemu-img', compared)).toContain('Images are identical');
   expect((await stat(back)).size).toBe(disk.bytes);
   expect((await stat(back)).blocks * 512).toBeLessThan(64 * 1024 * 1024);
-  let bytes = 0;
-  await pipeline(createReadStream(file), createZstdDecompress(), async (chunks) => {
-    for await (const chunk of chunks) bytes += chunk.length;
-  });
-  expect(bytes).toBe(disk.bytes);
 });
 
 test('the same disk gives the same bytes; holes take hardly any', async () => {

@@ -176,8 +176,8 @@ test('the commands of docs/releasing.md work', async () => {
   const blocks = [...text.matchAll(/^```sh(?: of the builder)?\n([\s\S]*?)^```/gm)].map(
     ([, lines]) => lines ?? '',
   );
-  expect(blocks).toHaveLength(2);
-  const [keys = '', images = ''] = blocks;
+  expect(blocks).toHaveLength(3);
+  const [release = '', keys = '', images = ''] = blocks;
   await writeFile(at('passphrase'), 'correct horse\n');
   const npm = `npm() { shift 3; '${process.execPath}' '${PROJECT}/tasks/qx-build.ts' "$@"; }`;
   const { stdout } = await execa('bash', ['-euc', `${npm}\n${keys}`], { cwd: folder });
@@ -185,12 +185,13 @@ test('the commands of docs/releasing.md work', async () => {
   expect(stdout).toContain(`SHA-256 ${key?.id}`);
   const { stdout: told } = await execa(
     'bash',
-    ['-euc', `make() { command make -n "$@"; }\n${images}`],
+    ['-euc', `make() { command make -n "$@"; }\n${release}${images}`],
     {
       cwd: PROJECT,
     },
   );
   const run = told.replaceAll(/[\\\s]+/g, ' ');
+  expect(run).toContain('ts release --base auto --release-keys release-keys');
   expect(run).toContain('iso --base auto --release --release-keys release-keys');
   expect(run).toContain('release-tree --key release.key dist/*.iso');
 });

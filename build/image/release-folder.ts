@@ -1,0 +1,65 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BuildError } from '../error.ts';
+import { TEMPORARY_NAME } from '../process/atomic-write.ts';
+import { errorCode } from '../process/errno.ts';
+import { parseReleaseFiles } from '../release/release-files.ts';
+
+/** Name of the list of a release's files, in its folder. */
+export const RELEASE_FILES = 'release.json';
+
+/**
+ * Makes a folder ready for a release: a list that is there goes, since it is right again only when all is made.
+ * @param planned names of the files that the release will have
+ * @param profiles whose images may be in the folder
+ * @throws BuildError if another release's images are there; nothing is removed then
+ */
+export async function openReleaseFolder(
+  directory: string,
+  {
+    version,
+    planned,
+    profiles,
+  }: { version: string; planned: readonly string[]; profiles: readonly string[] },
+): Promise<void> {
+  const list = join(directory, RELEASE_FILES);
+  const names = await namesIn(directory);
+  const before = names.includes(RELEASE_FILES)
+    ? parseReleaseFiles(await readFile(list, 'utf8'), list).version
+    : version;
+  if (before !== version) {
+    throw new BuildError({
+      what: `this folder is the release ${before}, and not ${version}`,
+      where: directory,
+      fix: FIX,
+    });
+  }
+  const ours = new Set(planned);
+  const others = names.filter(
+    (name) =>
+      profiles.some((profile) => name.startsWith(`${profile}-`)) &&
+      !ours.has(name) &&
+      !TEMPORARY_NAME.test(name),
+  );
+  if (others.length > 0) {
+    const [first = '', ...more] = others;
+    const rest = more.length === 0 ? '' : ` and ${more.length} more`;
+    throw new BuildError({
+      what: `the folder has what would not be of this release: ${first}${rest}`,
+      where: directory,
+      fix: FIX,
+    });
+  }
+  await rm(list, { force: true });
+}
+
+const FIX = 'Remove what is there, or choose another folder: --output.';
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).sort();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
+import { BuildError } from '../error.ts';
+import type { ReleaseFile } from '../release/release-files.ts';
+
+/** A form that an image has in a release. */
+export interface ReleaseFormat {
+  kind: ReleaseFile['kind'];
+  /** What it is made of: the ISO as it is, a disk that this is installed on, or the root file system. */
+  from: 'iso' | 'disk' | 'rootfs';
+  /** What its file name has behind what names the image. */
+  ending: string;
+  /** Whether it is for VMware, which not every architecture has. */
+  forVmware?: boolean;
+}
+
+/** Names of all formats of a release, as `--format` has them. */
+export const RELEASE_FORMAT_NAMES = [
+  'iso',
+  'raw.zst',
+  'qcow2',
+  'vmdk',
+  'ova',
+  'rootfs',
+  'oci',
+] as const;
+
+export type ReleaseFormatName = (typeof RELEASE_FORMAT_NAMES)[number];
+
+/** Every format of a release. */
+export const RELEASE_FORMATS: Readonly<Record<ReleaseFormatName, ReleaseFormat>> = {
+  iso: { kind: 'iso', from: 'iso', ending: '.iso' },
+  'raw.zst': { kind: 'raw', from: 'disk', ending: '.raw.zst' },
+  qcow2: { kind: 'qcow2', from: 'disk', ending: '.qcow2' },
+  vmdk: { kind: 'vmdk', from: 'disk', ending: '.vmdk', forVmware: true },
+  ova: { kind: 'ova', from: 'disk', ending: '.ova', forVmware: true },
+  rootfs: { kind: 'rootfs', from: 'rootfs', ending: '-rootfs.tar' },
+  oci: { kind: 'oci', from: 'rootfs', ending: '-oci.tar' },
+};
+
+/**
+ * The formats that a release of an architecture has, in the order of their names. The ISO is always among them: what is
+ * installed, and what updates are, has its bytes.
+ * @param asked what a user asked for; all that there are if that is nothing
+ * @throws BuildError if the architecture does not have one that was asked for
+ */
+export function chooseFormats(
+  asked: readonly ReleaseFormatName[],
+  architecture: ArchitectureName,
+): ReleaseFormatName[] {
+  const onVmware = ARCHITECTURES[architecture].vmware !== undefined;
+  const has = (name: ReleaseFormatName) => onVmware || RELEASE_FORMATS[name].forVmware !== true;
+  const lacking = asked.find((name) => !has(name));
+  if (lacking !== undefined) {
+    throw new BuildError({
+      what: `there is no ${lacking} for ${architecture}: its images are not made for VMware`,
+      fix: 'Leave it out, or choose another architecture.',
+    });
+  }
+  const wanted = new Set<ReleaseFormatName>(asked.length === 0 ? RELEASE_FORMAT_NAMES : asked);
+  return RELEASE_FORMAT_NAMES.filter((name) => name === 'iso' || (wanted.has(name) && has(name)));
+}
+
+/**
+ * Path of an image in a format.
+ * @param iso path of its ISO
+ */
+export function formatPath(iso: string, format: ReleaseFormatName): string {
+  return iso.replace(/\.iso$/, RELEASE_FORMATS[format].ending);
+}

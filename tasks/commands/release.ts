@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import {
+  ARCHITECTURE_NAMES,
+  type ArchitectureName,
+  DEFAULT_ARCHITECTURE,
+} from '../../build/architecture.ts';
+import { BuildError } from '../../build/error.ts';
+import { ensureInstalled } from '../../build/host/install.ts';
+import { buildRequirements, LAYOUT_REQUIREMENTS } from '../../build/host/requirements.ts';
+import { prepareImage, productVersion } from '../../build/image/prepare.ts';
+import {
+  chooseFormats,
+  RELEASE_FORMAT_NAMES,
+  type ReleaseFormatName,
+} from '../../build/image/release-formats.ts';
+import { profileNames } from '../../build/profile/load.ts';
+import {
+  chooseProfiles,
+  givenOnce,
+  imagePaths,
+  PROJECT,
+  packageOptions,
+  toImageOptions,
+} from './context.ts';
+import { defineCommand } from './define.ts';
+
+const EPILOGUE = `Everything goes to one folder, dist/VERSION, and is listed in its release.json and SHA256SUMS.
+
+  qx-build release --base alpine --release-keys release-keys
+  qx-build release --profile qvdc --format iso --format ova`;
+
+/** `qx-build release`: all images of a version, each in all formats from one build. */
+export const releaseCommand = defineCommand({
+  command: 'release',
+  describe: 'Build a release: all images in all formats, from the locks as they stand',
+  builder: (yargs) =>
+    packageOptions(yargs)
+      .option('arch', {
+        choices: ARCHITECTURE_NAMES,
+        array: true,
+        default: [DEFAULT_ARCHITECTURE] as ArchitectureName[],
+        describe: 'CPUs that the images are for',
+      })
+      .option('format', {
+        choices: RELEASE_FORMAT_NAMES,
+        array: true,
+        default: [] as ReleaseFormatName[],
+        defaultDescription: 'all that there are for the CPU',
+        describe: 'What each image comes as besides its ISO',
+      })
+      .option('flavour', {
+        choices: ['virt', 'full'] as const,
+        describe: 'Kernel: full boots everywhere; virt is small, for virtual machines with virtio',
+        defaultDescription: 'full',
+      })
+      .option('release-keys', {
+        type: 'string',
+        describe: 'Folder with public keys (*.pem): the images take updates that these have signed',
+      })
+      .option('offline', {
+        type: 'boolean',
+        default: false,
+        describe: 'Use nothing but the cache; stop if something is not in it',
+      })
+      .option('output', {
+        type: 'string',
+        default: 'dist',
+        describe: 'Folder that the folder of the version is made in',
+      })
+      .check(givenOnce('flavour', 'release-keys', 'output'))
+      .epilogue(EPILOGUE),
+  paths: (options) => imagePaths(options),
+  handler: async (options, { output, signal }) => {
+    const architectures = [...new Set(options.arch)];
+    const wanted = architectures.map((arch) => chooseFormats(options.format, arch));
+    const layouts = wanted.flat().includes('qcow2') ? LAYOUT_REQUIREMENTS : [];
+    const requirements = [...architectures.flatMap(buildRequirements), ...layouts];
+    await ensureInstalled(requirements, { say: output.say, signal });
+    const directory = join(options.output, productVersion(PROJECT));
+    const prepare = async (name: string, arch: ArchitectureName) => {
+      const { format: _, ...asked } = options;
+      const one = {
+        ...asked,
+        arch,
+        release: true,
+        output: directory,
+        converts: layouts.length > 0,
+      };
+      const image = await prepareImage(name, toImageOptions(one, { output, signal }));
+      return { image, formats: chooseFormats(options.format, arch) };
+    };
+    const [first, ...others] = await Promise.all(
+      architectures.flatMap((arch) => chooseProfiles(options).map((name) => prepare(name, arch))),
+    );
+    if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
+    const { buildRelease } = await import('../release.ts');
+    await buildRelease([first, ...others], profileNames(PROJECT), output);
+  },
+});

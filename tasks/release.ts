@@ -1,0 +1,200 @@
+import { rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { ListrTask } from 'listr2';
+import { ARCHITECTURES } from '../build/architecture.ts';
+import { updateChecksums } from '../build/image/checksums.ts';
+import { writeDiskFormats } from '../build/image/disk-formats.ts';
+import { writeDiskImage } from '../build/image/disk-image.ts';
+import type { PreparedImage } from '../build/image/prepare.ts';
+import { openReleaseFolder, RELEASE_FILES } from '../build/image/release-folder.ts';
+import {
+  formatPath,
+  RELEASE_FORMATS,
+  type ReleaseFormatName,
+} from '../build/image/release-formats.ts';
+import { assembleRootfs, readRootfs } from '../build/image/rootfs.ts';
+import { writeRootfsFormats } from '../build/image/rootfs-formats.ts';
+import { temporaryName, writeFileAtomically } from '../build/process/atomic-write.ts';
+import { DiskUse } from '../build/process/disk-use.ts';
+import { hashFile } from '../build/process/hash-file.ts';
+import { formatReleaseFiles, type ReleaseFile } from '../build/release/release-files.ts';
+import { ContentReader } from '../build/tree/content.ts';
+import type { ImageBuild } from './image-build.ts';
+import { buildIso } from './iso.ts';
+import { announce, type Built, paperFiles } from './summary.ts';
+import type { Output } from './ui/events.ts';
+import { formatBytes, formatTable } from './ui/format.ts';
+import type { StageReport, Stages } from './ui/stage.ts';
+
+/** Processors and MiB of memory of the machine that an import of an OVA makes; the memory as much as is needed, at least. */
+const MACHINE = { processors: 2, memory: 2048 };
+
+/** An image of a release, and the formats that it is to have. */
+export interface ReleaseImage {
+  image: PreparedImage;
+  formats: readonly ReleaseFormatName[];
+}
+
+/**
+ * Builds the images of a version into one folder, each in all its formats from one build, and lists what is there in
+ * `SHA256SUMS` and `release.json`, which is the last file to be written.
+ * @param images of one version, whose files go to one folder; at least one
+ * @param profiles whose images may be in the folder already
+ * @returns what the release consists of
+ */
+export async function buildRelease(
+  images: readonly [ReleaseImage, ...ReleaseImage[]],
+  profiles: readonly string[],
+  output: Output,
+): Promise<ReleaseFile[]> {
+  const { file, facts, lockRequest } = images[0].image;
+  const { version } = facts;
+  const directory = dirname(file);
+  const planned = images.flatMap(({ image, formats }) => [
+    ...formats.map((format) => formatPath(image.file, format)),
+    ...paperFiles(image.file),
+  ]);
+  await openReleaseFolder(directory, {
+    ...{ version, profiles },
+    planned: planned.map((path) => basename(path)),
+  });
+  using use = new DiskUse(directory);
+  const built: Built[] = [];
+  const files: ReleaseFile[] = [];
+  for (const { image, formats } of images) {
+    const digests: Digests = {};
+    const done = await buildIso(image, output, {
+      remote: 'forbidden',
+      further: (build, stage) => formatStages(build, stage, { formats, digests }),
+    });
+    built.push(done);
+    files.push(...(await listFiles(image, formats, { ...digests, iso: done.sha256 })));
+  }
+  const sums = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
+  await updateChecksums(directory, sums, lockRequest.signal);
+  const list = join(directory, RELEASE_FILES);
+  await writeFileAtomically(list, formatReleaseFiles({ version, files }));
+  announce(built, output);
+  tellRelease({ list, files, peak: use.peak }, output);
+  return files;
+}
+
+/** SHA-256 of each format that was made, hex. */
+type Digests = Partial<Record<ReleaseFormatName, string>>;
+
+function formatStages(
+  build: ImageBuild,
+  stage: Stages['stage'],
+  { formats, digests }: { formats: readonly ReleaseFormatName[]; digests: Digests },
+): ListrTask[] {
+  const pathsFrom = (from: 'disk' | 'rootfs') => {
+    const names = formats.filter((name) => RELEASE_FORMATS[name].from === from);
+    return Object.fromEntries(names.map((name) => [name, formatPath(build.image.file, name)]));
+  };
+  const [ofDisk, ofRootfs] = [pathsFrom('disk'), pathsFrom('rootfs')];
+  const stages = [];
+  if (Object.keys(ofDisk).length > 0) {
+    stages.push(
+      stage('disk', `Disk: ${Object.keys(ofDisk).join(', ')}`, async () => {
+        Object.assign(digests, await writeDisk(build, ofDisk));
+        return {};
+      }),
+    );
+  }
+  if (Object.keys(ofRootfs).length > 0) {
+    stages.push(
+      stage('rootfs', `Root filesystem: ${Object.keys(ofRootfs).join(', ')}`, async (report) => {
+        Object.assign(digests, await writeRootfs(build, ofRootfs, report));
+        return {};
+      }),
+    );
+  }
+  return stages;
+}
+
+async function writeDisk(build: ImageBuild, paths: Digests): Promise<Digests> {
+  const { facts, plan, file, lockRequest } = build.image;
+  const { profile, lock, version } = facts;
+  const { buildId } = plan;
+  const epoch = lock.sourceDateEpoch;
+  const { signal } = lockRequest;
+  const raw = temporaryName(file);
+  try {
+    const disk = await writeDiskImage(raw, {
+      ...{ iso: file, labelPrefix: profile.labelPrefix, epoch, signal },
+      trailer: {
+        ...{ product: profile.name, version, base: lock.base },
+        ...{ architecture: profile.architecture, buildId, sha256: build.iso.sha256 },
+      },
+      bootLoader: build.result(plan.bootLoader).directory,
+    });
+    const machine = {
+      ...{ name: `${profile.name}-${version}`, title: profile.title, version },
+      ...{ diskBytes: disk.bytes, guest: ARCHITECTURES[profile.architecture].vmware ?? '' },
+      ...{ processors: MACHINE.processors, memory: Math.max(MACHINE.memory, profile.memory) },
+    };
+    return await writeDiskFormats({ disk, paths, machine, identity: buildId, epoch, signal });
+  } finally {
+    await rm(raw, { force: true });
+  }
+}
+
+async function writeRootfs(
+  build: ImageBuild,
+  paths: Digests,
+  report: StageReport,
+): Promise<Digests> {
+  const { facts, plan, lockRequest } = build.image;
+  const { profile, lock, version } = facts;
+  using reader = new ContentReader();
+  const inputs = readRootfs({ ...facts, sea: plan.sea });
+  // The stage of the squashfs has audited it.
+  const tree = assembleRootfs(inputs, build.work(report), reader);
+  return await writeRootfsFormats({
+    ...{ tree, paths, signal: lockRequest.signal },
+    image: {
+      ...{ name: profile.name, title: profile.title, version, init: '/sbin/init' },
+      architecture: ARCHITECTURES[profile.architecture].debian,
+      epoch: lock.sourceDateEpoch,
+    },
+  });
+}
+
+async function listFiles(
+  { facts, file, lockRequest }: PreparedImage,
+  formats: readonly ReleaseFormatName[],
+  digests: Digests,
+): Promise<ReleaseFile[]> {
+  const { name: product, architecture } = facts.profile;
+  const images = formats.map((format) => ({
+    ...{ path: formatPath(file, format), kind: RELEASE_FORMATS[format].kind },
+    sha256: digests[format],
+  }));
+  const papers = paperFiles(file).map((path) => ({
+    ...{ path, sha256: undefined },
+    kind: path.endsWith('.manifest.json') ? ('manifest' as const) : ('sbom' as const),
+  }));
+  return await Promise.all(
+    [...images, ...papers].map(async ({ path, kind, sha256 }) => ({
+      path: basename(path),
+      size: (await stat(path)).size,
+      sha256: sha256 ?? (await hashFile(path, [], lockRequest.signal)).whole,
+      ...{ kind, product, architecture },
+    })),
+  );
+}
+
+function tellRelease(
+  { list, files, peak }: { list: string; files: readonly ReleaseFile[]; peak: number },
+  output: Output,
+): void {
+  const kept = files.reduce((sum, { size }) => sum + size, 0);
+  if (!output.json) {
+    const rows = files.map(({ path, size, sha256 }) => [path, formatBytes(size), sha256]);
+    output.say(`\n${formatTable([['File', 'Size', 'SHA-256'], ...rows])}`);
+  }
+  output.say(
+    `${list}: ${files.length} files, ${formatBytes(kept)}; the folder had ${formatBytes(peak)} of the disk at most, ${(peak / kept).toFixed(1)} times as much`,
+  );
+  output.emit({ event: 'released', list, files: [...files], kept, peak });
+}

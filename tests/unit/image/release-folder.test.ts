@@ -1,0 +1,61 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openReleaseFolder } from '../../../build/image/release-folder.ts';
+import { formatReleaseFiles } from '../../../build/release/release-files.ts';
+import { temporaryFolder } from '../folder.ts';
+
+const RELEASE = {
+  version: '1.2.3',
+  planned: ['qvdc-1.2.3-debian-x86_64.iso', 'qvdc-1.2.3-debian-x86_64.ova'],
+  profiles: ['quantix-os', 'qvdc'],
+};
+
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+function listOf(version: string): string {
+  const [path, sha256] = ['qvdc-1.2.3-debian-x86_64.iso', 'a'.repeat(64)];
+  return formatReleaseFiles({ version, files: [{ path, size: 1, sha256, kind: 'iso' }] });
+}
+
+test('a folder that is not there yet will do', async () => {
+  await openReleaseFolder(join(await temporaryFolder(), 'dist/1.2.3'), RELEASE);
+});
+
+test('files that will be made anew and files of others stay, and the list goes until it is right again', async () => {
+  const folder = await folderWith({
+    'qvdc-1.2.3-debian-x86_64.iso': 'as it was',
+    'release.json': listOf('1.2.3'),
+    '.qvdc-1.2.3-debian-x86_64.iso.17-0123456789ab.tmp': 'of a build that was killed',
+    notes: 'mine',
+  });
+  await openReleaseFolder(folder, RELEASE);
+  expect((await readdir(folder)).sort()).toEqual([
+    '.qvdc-1.2.3-debian-x86_64.iso.17-0123456789ab.tmp',
+    'notes',
+    'qvdc-1.2.3-debian-x86_64.iso',
+  ]);
+});
+
+test.each([
+  ['another version', 'qvdc-1.2.2-debian-x86_64.iso'],
+  ['a format that is not asked for', 'qvdc-1.2.3-debian-x86_64.qcow2'],
+  ['another product', 'quantix-os-1.2.3-debian-x86_64.iso'],
+])('a folder with an image of %s is refused, and left as it is', async (_, name) => {
+  const folder = await folderWith({ [name]: '', 'release.json': listOf('1.2.3') });
+  await expect(openReleaseFolder(folder, RELEASE)).rejects.toThrow(
+    `the folder has what would not be of this release: ${name} (${folder}). Remove what is there`,
+  );
+  expect((await readdir(folder)).sort()).toEqual([name, 'release.json'].sort());
+});
+
+test('a folder whose list is of another version, or is none, is refused', async () => {
+  const other = await folderWith({ 'release.json': listOf('1.2.2') });
+  await expect(openReleaseFolder(other, RELEASE)).rejects.toThrow('is the release 1.2.2, and not');
+  const broken = await folderWith({ 'release.json': '{' });
+  await expect(openReleaseFolder(broken, RELEASE)).rejects.toThrow('it is no JSON');
+});

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import {
+  chooseFormats,
+  formatPath,
+  RELEASE_FORMAT_NAMES,
+} from '../../../build/image/release-formats.ts';
+
+test('a release has all formats that there are for its architecture, if none is asked for', () => {
+  expect(chooseFormats([], 'x86_64')).toEqual([...RELEASE_FORMAT_NAMES]);
+  expect(chooseFormats([], 'arm64')).toEqual(['iso', 'raw.zst', 'qcow2', 'rootfs', 'oci']);
+});
+
+test('the ISO is in every release, and what is asked for twice once', () => {
+  expect(chooseFormats(['oci', 'qcow2', 'oci'], 'x86_64')).toEqual(['iso', 'qcow2', 'oci']);
+});
+
+test('a format that an architecture does not have is refused', () => {
+  expect(() => chooseFormats(['qcow2', 'ova'], 'arm64')).toThrow('there is no ova for arm64');
+});
+
+test('no two formats of an image have one name', () => {
+  const names = RELEASE_FORMAT_NAMES.map((name) => formatPath('/d/qvdc-1.2.3-debian.iso', name));
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain('/d/qvdc-1.2.3-debian.raw.zst');
+});
