@@ -39,7 +39,10 @@ const figures: Figure[] = [
   ...(await measureFleet()),
 ];
 const profiles = images.map(({ image }) => image);
-for (const profile of profiles) figures.push(...(await measureBuilds(profile, RUNS)));
+for (const profile of profiles) {
+  figures.push(...(await measureBuilds(profile, RUNS)));
+  figures.push(...(await measureRemoteCache(profile, RUNS)));
+}
 figures.push(...(await measureTogether(profiles, RUNS)));
 for (const { image, file } of images) {
   figures.push(...(await measureBases(PROJECT, image, { image: file, runs: RUNS })));

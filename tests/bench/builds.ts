@@ -66,7 +66,7 @@ export async function measureTogether(
 }
 
 /** Forgets what was built; downloads and opened packages stay. */
-async function forgetAll({ cache, directory }: Workshop): Promise<void> {
+export async function forgetAll({ cache, directory }: Workshop): Promise<void> {
   await rm(cache.steps, { recursive: true });
   await rm(join(directory, 'dist'), { recursive: true });
 }
@@ -127,8 +127,13 @@ export async function measureBuilds(profile: string, runs: number): Promise<Figu
 }
 
 /** Builds; returns the peak resident memory of the Node process, kB. */
-async function buildOnce(workshop: Workshop, args: readonly string[]): Promise<number> {
-  const { exitCode, stderr } = await workshop.run(args, { env: { NODE_OPTIONS: TELL_MEMORY } });
+export async function buildOnce(
+  workshop: Workshop,
+  args: readonly string[],
+  variables: Record<string, string> = {},
+): Promise<number> {
+  const env = { NODE_OPTIONS: TELL_MEMORY, ...variables };
+  const { exitCode, stderr } = await workshop.run(args, { env });
   if (exitCode !== 0) throw new Error(`the build failed: ${stderr}`);
   return Number(/maxrss (\d+)/.exec(stderr)?.[1]);
 }

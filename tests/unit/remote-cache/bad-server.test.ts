@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { must } from '../../../build/error.ts';
 import { RemoteCache } from '../../../build/remote-cache/remote-cache.ts';
 import type { Patience } from '../../../build/remote-cache/server.ts';
+import { remoteCacheSettings } from '../../../build/remote-cache/settings.ts';
 import { StepCache } from '../../../build/step/cache.ts';
 import type { CacheServerOptions } from '../../remote-cache/cache-server.ts';
+import { selfSigned } from '../../remote-cache/certificate.ts';
 import { serve } from '../cache/room.ts';
+import { temporaryFolder } from '../folder.ts';
 import { newPair } from '../release/releases.ts';
 import {
   ALL,
@@ -206,6 +212,28 @@ test('a cache with a password is read with it, and without it given up', async (
     ALL,
     'the server answered 401 Unauthorized',
   ]);
+});
+
+test('a cache whose certificate an authority of one’s own has signed is believed by that file', async () => {
+  const { certificate, key } = await selfSigned('127.0.0.1');
+  const server = await cacheServer({ tls: { cert: certificate, key } });
+  const folder = await temporaryFolder();
+  const ca = join(folder, 'ca.pem');
+  const own = join(folder, 'ci.key');
+  await writeFile(ca, certificate);
+  await writeFile(own, team.secret.export({ type: 'pkcs8', format: 'pem' }));
+  const named = {
+    HOME: folder,
+    QUANTIX_REMOTE_CACHE: server.url,
+    QUANTIX_REMOTE_CACHE_KEY: own,
+    QUANTIX_REMOTE_CACHE_WRITE: 'yes',
+    QUANTIX_REMOTE_CACHE_CA: ca,
+  };
+  const settings = must(await remoteCacheSettings(named), 'settings');
+  const { report } = await (await Runner.open()).build(settings, UNHURRIED);
+  expect(report.steps.brought).toBe(ALL.length);
+  const stranger = await (await Runner.open()).build(reader(server));
+  expect(stranger.report.givenUp).toMatch(/certificate is not trusted/);
 });
 
 test('who cancels the build cancels what is fetched for it', async () => {
