@@ -47,7 +47,7 @@ export async function fetchPackages(
       const files = await requireCached(items, store);
       return { image, ...(await openAll(image, files)), downloaded: 0 };
     }
-    await remote?.fetchPackages(items, store, signal);
+    const came = (await remote?.fetchPackages(items, store, signal)) ?? 0;
     const { files, fetched } = await fetchAll(items, {
       store,
       signal,
@@ -55,7 +55,7 @@ export async function fetchPackages(
       onProgress: ({ bytesDone, bytesTotal }) => report.progress(bytesDone, bytesTotal),
     });
     remote?.offerPackages(items, store);
-    return { image, ...(await openAll(image, files)), downloaded: fetched };
+    return { image, ...(await openAll(image, files)), downloaded: came + fetched };
   } catch (error) {
     if (!(error instanceof PackageGone)) throw error;
     return fetchPackages(await withoutGone(image, error, report), report, remote);

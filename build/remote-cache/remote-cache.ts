@@ -128,21 +128,27 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     });
   }
 
-  /** Downloads what the store lacks and the cache has. The rest is for the mirrors. */
+  /**
+   * Downloads what the store lacks and the cache has. The rest is for the mirrors.
+   * @returns how many packages have come
+   */
   async fetchPackages(
     items: Iterable<Download>,
     store: BlobStore,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
+    const before = this.#packages.had;
     const missing: Download[] = [];
     for (const item of items) if (!(await store.has(item))) missing.push(item);
     const bytes = missing.reduce((sum, { size }) => sum + size, 0);
+    if (missing.length === 0) return 0;
     const limit = pLimit(FILES_AT_ONCE);
     await this.#try('packages', signal, (asked) =>
       withinTime(this.#patience.least + bytes / SLOWEST, asked, (limited) =>
         Promise.all(missing.map((item) => limit(() => this.#fetchPackage(item, store, limited)))),
       ),
     );
+    return this.#packages.had - before;
   }
 
   async #fetchPackage(item: Download, store: BlobStore, signal: AbortSignal): Promise<void> {

@@ -14,6 +14,7 @@ import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
+import { measureRemoteCache } from './remote-cache.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** Label of the disk on which QvDC keeps its databases. */
