@@ -66,6 +66,8 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   /** Keys of steps that it has no usable entry of. */
   readonly #missing = new Set<string>();
   #sent = 0;
+  /** Milliseconds after which it had nothing. */
+  #inVain = 0;
   #givenUp: string | undefined;
   #closed: string | undefined;
 
@@ -207,13 +209,18 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   }
 
   async #entry(step: Step, signal: AbortSignal | undefined): Promise<OpenedEntry | undefined> {
+    const began = performance.now();
     const entry = await this.#try(step.name, signal, async (asked) => {
       const bytes = await this.#server.readEntry(step.key, asked);
       const { trusted } = this.#settings;
       return openEntry(bytes, { step, trusted, where: `${this.#server.shown}/ac/${step.key}` });
     });
-    if (entry === undefined) this.#missing.add(step.key);
-    return entry;
+    if (entry !== undefined) return entry;
+    this.#missing.add(step.key);
+    this.#inVain += performance.now() - began;
+    const { answer } = this.#patience;
+    if (this.#inVain > answer) this.#giveUp(`to say no it took more than ${answer / 1000} s`);
+    return undefined;
   }
 
   async #receive(

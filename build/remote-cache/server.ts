@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createZstdCompress } from 'node:zlib';
+import { createZstdCompress, zstdCompressSync } from 'node:zlib';
 import type { Blob } from '../cache/blob-store.ts';
 import { environmentRoute } from '../cache/proxy.ts';
 import { shownUrl, TransferFailure } from '../cache/transfer-failure.ts';
@@ -20,7 +21,7 @@ export interface Patience {
   readonly least: number;
   /** For the files of a step at most. */
   readonly most: number;
-  /** After a build, for what is still being brought. */
+  /** After a build, for what is still being brought, and for an answer to it. */
   readonly bringing: number;
 }
 
@@ -42,6 +43,8 @@ const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
  */
 export class CacheServer implements Disposable {
   readonly transport: Transport;
+  /** Brings things there; who takes them may be slow, as nobody waits for it. */
+  readonly #bringing: Transport;
   readonly #address: string;
   readonly #patience: Patience;
   #understandsZstd: Promise<boolean> | undefined;
@@ -53,12 +56,13 @@ export class CacheServer implements Disposable {
     this.#address = address;
     this.#patience = patience;
     const route = environmentRoute();
-    this.transport = new Transport({
-      findRoute: (url) => ({ ...route(url), authorities }),
-      stallAfter: patience.answer,
+    const options = {
+      findRoute: (url: URL) => ({ ...route(url), authorities }),
       // It is asked itself: what another server has is not its to give.
       manners: { redirects: 0, encoding: 'zstd, identity' },
-    });
+    } as const;
+    this.transport = new Transport({ ...options, stallAfter: patience.answer });
+    this.#bringing = new Transport({ ...options, stallAfter: patience.bringing });
   }
 
   /** Its address without name and password. */
@@ -116,7 +120,7 @@ export class CacheServer implements Disposable {
 
   async writeEntry(key: string, entry: Uint8Array, signal?: AbortSignal): Promise<void> {
     await this.connect();
-    await this.transport.send(new URL(this.entryAddress(key)), {
+    await this.#bringing.send(new URL(this.entryAddress(key)), {
       method: 'PUT',
       headers: { 'content-length': String(entry.length) },
       body: Readable.from([entry]),
@@ -128,7 +132,7 @@ export class CacheServer implements Disposable {
     await this.connect();
     try {
       const url = new URL(this.blobAddress(sha256));
-      await this.transport.send(url, { method: 'HEAD', headers: {}, signal });
+      await this.#bringing.send(url, { method: 'HEAD', headers: {}, signal });
       return true;
     } catch (error) {
       if (error instanceof TransferFailure && error.kind === 'gone') return false;
@@ -137,13 +141,13 @@ export class CacheServer implements Disposable {
   }
 
   /**
-   * Brings a blob there: compressed, where the server understands it.
+   * Brings a blob there: compressed, where the server understands it and that makes it smaller.
    * @returns bytes that were sent
    * @throws TransferFailure if it does not take it
    */
   async writeBlob(file: string, { sha256, size }: Blob, signal?: AbortSignal): Promise<number> {
-    const compresses = await this.connect();
-    const length = compresses
+    const compresses = (await this.connect()) && (await shrinks(file));
+    const headers = compresses
       ? { 'content-encoding': 'zstd', 'x-digest-sizebytes': String(size) }
       : { 'content-length': String(size) };
     let sent = 0;
@@ -153,7 +157,7 @@ export class CacheServer implements Disposable {
     });
     try {
       const url = new URL(this.blobAddress(sha256));
-      await this.transport.send(url, { method: 'PUT', headers: length, body, signal });
+      await this.#bringing.send(url, { method: 'PUT', headers, body, signal });
       return sent;
     } finally {
       content.destroy();
@@ -162,6 +166,7 @@ export class CacheServer implements Disposable {
 
   [Symbol.dispose](): void {
     this.transport[Symbol.dispose]();
+    this.#bringing[Symbol.dispose]();
   }
 }
 
@@ -195,6 +200,16 @@ async function readAll(bytes: AsyncIterable<Uint8Array>, most: number): Promise<
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** Bytes of a file by which it is told whether the rest can be compressed. */
+const SAMPLE = 256 * 1024;
+
+/** Whether a file is not compressed already, as packages and root file systems are: by its start. */
+async function shrinks(path: string): Promise<boolean> {
+  await using file = await open(path, 'r');
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE), 0, SAMPLE, 0);
+  return zstdCompressSync(buffer.subarray(0, bytesRead)).length < 0.9 * bytesRead;
 }
 
 /** Compresses with zstd (RFC 8878), quickly. */

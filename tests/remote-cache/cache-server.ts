@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { buffer } from 'node:stream/consumers';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { zstdCompressSync, zstdDecompress } from 'node:zlib';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   type ActionResult,
@@ -11,6 +12,9 @@ import {
 
 /** SHA-256 of nothing. */
 const NOTHING = createHash('sha256').digest('hex');
+const EMPTY = Buffer.alloc(0);
+
+const decompress = promisify(zstdDecompress);
 
 /** What a server is like; one as bazel-remote with its usual settings if nothing is said. */
 export interface CacheServerOptions {
@@ -41,6 +45,8 @@ export class TestCacheServer implements AsyncDisposable {
   url = '';
   options: CacheServerOptions;
   readonly #server: Server;
+  /** Blobs that came compressed, as they came, by their content. */
+  readonly #packed = new Map<Buffer, Buffer>();
 
   private constructor(options: CacheServerOptions) {
     this.options = options;
@@ -58,6 +64,7 @@ export class TestCacheServer implements AsyncDisposable {
   /** Opens one on a free port of this host. */
   static async open(options: CacheServerOptions = {}): Promise<TestCacheServer> {
     const one = new TestCacheServer(options);
+    if (options.kind !== 'webdav') one.#packed.set(EMPTY, zstdCompressSync(EMPTY));
     const { promise, resolve } = Promise.withResolvers<void>();
     one.#server.listen(0, '127.0.0.1', resolve);
     await promise;
@@ -87,13 +94,14 @@ export class TestCacheServer implements AsyncDisposable {
     }
     const content = kind === 'ac' ? this.#action(hash) : this.#blob(hash);
     if (content === undefined) return end(response, 404);
+    const packed = this.#packed.get(content);
     const zstd = kind === 'cas' && /\bzstd\b/.test(`${request.headers['accept-encoding']}`);
     if (request.method === 'HEAD') {
       response.writeHead(200, { 'content-length': content.length }).end();
-    } else if (zstd && !this.#isPlain) {
-      // Without a length, which it does not know beforehand.
+    } else if (zstd && packed !== undefined) {
+      // Without a length: that of the content is another one.
       response.writeHead(200, { 'content-encoding': 'zstd' });
-      response.end(zstdCompressSync(content));
+      response.end(packed);
     } else {
       response.writeHead(200, { 'content-length': content.length }).end(content);
     }
@@ -104,9 +112,7 @@ export class TestCacheServer implements AsyncDisposable {
   }
 
   #blob(hash: string): Buffer | undefined {
-    return (
-      this.blobs.get(hash) ?? (hash === NOTHING && !this.#isPlain ? Buffer.alloc(0) : undefined)
-    );
+    return this.blobs.get(hash) ?? (hash === NOTHING && !this.#isPlain ? EMPTY : undefined);
   }
 
   #action(key: string): Buffer | undefined {
@@ -132,13 +138,14 @@ export class TestCacheServer implements AsyncDisposable {
     }
     if (encoding !== 'identity' && encoding !== 'zstd') return 400;
     if (encoding === 'zstd') this.compressed += 1;
-    const content = encoding === 'zstd' ? zstdDecompressSync(body) : body;
+    const content = encoding === 'zstd' ? await decompress(body) : body;
     if (content.length !== Number(length)) return 400;
     const held = [...this.blobs.values()].reduce((sum, one) => sum + one.length, 0);
     if (held + content.length > (this.options.capacity ?? Number.POSITIVE_INFINITY)) return 507;
     if (kind === 'cas') {
       if (createHash('sha256').update(content).digest('hex') !== name) return 400;
       this.blobs.set(name, content);
+      if (encoding === 'zstd') this.#packed.set(content, body);
       return 200;
     }
     const action = validAction(content, `${request.socket.remoteAddress}`);
