@@ -4,7 +4,12 @@ import { z } from 'zod';
 import { BuildError } from '../build/error.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { hashFile } from '../build/process/hash-file.ts';
-import { type Dependency, formatProvenance, sealProvenance } from '../build/release/provenance.ts';
+import {
+  type Dependency,
+  type FileDigest,
+  formatProvenance,
+  sealProvenance,
+} from '../build/release/provenance.ts';
 import type { Signer } from '../build/release/signer.ts';
 import { paperFiles } from './summary.ts';
 
@@ -44,12 +49,19 @@ const billSchema = z.object({
   ),
 });
 
-/** Who vouches for it. */
+/** What a provenance is about besides the image, and who vouches for it. */
 interface Voucher {
+  /** Other forms of the same image, which were made from it in the same build. */
+  forms?: readonly FileDigest[] | undefined;
   /** URI of who built it. */
   builder: string;
   signer: Signer | undefined;
-  signal: AbortSignal;
+  signal?: AbortSignal | undefined;
+}
+
+/** Path of the provenance of an image. */
+export function provenanceFile(image: string): string {
+  return `${image}.intoto.json`;
 }
 
 /**
@@ -59,7 +71,7 @@ interface Voucher {
  */
 export async function writeProvenance(
   image: string,
-  { builder, signer, signal }: Voucher,
+  { forms = [], builder, signer, signal }: Voucher,
 ): Promise<{ files: string[]; dirty: boolean }> {
   const [billFile, spdxFile, manifestFile] = paperFiles(image);
   const manifest = await readPaper(manifestFile, manifestSchema);
@@ -83,7 +95,7 @@ export async function writeProvenance(
   const { compression, tools, node, releaseKeys } = inputs;
   const papers = [billFile, spdxFile, manifestFile];
   const statement = formatProvenance({
-    subjects: [{ name: basename(image), sha256 }],
+    subjects: [{ name: basename(image), sha256 }, ...forms],
     externalParameters: { profile, version, base, architecture, flavour, format, release },
     internalParameters: { buildId, sourceDateEpoch, compression, releaseKeys, tools, node },
     dependencies,
@@ -96,9 +108,9 @@ export async function writeProvenance(
       })),
     ),
   });
-  const files = new Map([[`${image}.intoto.json`, statement]]);
+  const files = new Map([[provenanceFile(image), statement]]);
   if (signer !== undefined) {
-    files.set(`${image}.intoto.jsonl`, await sealProvenance(statement, [signer]));
+    files.set(`${provenanceFile(image)}l`, await sealProvenance(statement, [signer]));
   }
   for (const [file, text] of files) await writeFileAtomically(file, text);
   return { files: [...files.keys()], dirty: source.dirty };
@@ -139,9 +151,9 @@ async function readPaper<Schema extends z.ZodType>(
   }
 }
 
-async function hashOf(file: string, signal: AbortSignal) {
+async function hashOf(file: string, signal?: AbortSignal) {
   return hashFile(file, [], signal).catch((cause: unknown) => {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     throw new BuildError({ what: 'it cannot be read', where: file, cause });
   });
 }

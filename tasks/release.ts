@@ -21,6 +21,7 @@ import { formatReleaseFiles, type ReleaseFile } from '../build/release/release-f
 import { ContentReader } from '../build/tree/content.ts';
 import type { ImageBuild } from './image-build.ts';
 import { buildIso } from './iso.ts';
+import { provenanceFile, writeProvenance } from './provenance.ts';
 import { announce, type Built, paperFiles } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatTable } from './ui/format.ts';
@@ -40,11 +41,12 @@ export interface ReleaseImage {
  * `SHA256SUMS` and `release.json`, which is the last file to be written.
  * @param images of one version, whose files go to one folder; at least one
  * @param profiles whose images may be in the folder already
+ * @param builder URI of who builds, for the provenance
  * @returns what the release consists of
  */
 export async function buildRelease(
   images: readonly [ReleaseImage, ...ReleaseImage[]],
-  profiles: readonly string[],
+  { profiles, builder }: { profiles: readonly string[]; builder: string },
   output: Output,
 ): Promise<ReleaseFile[]> {
   const { file, facts, lockRequest } = images[0].image;
@@ -53,6 +55,7 @@ export async function buildRelease(
   const planned = images.flatMap(({ image, formats }) => [
     ...formats.map((format) => formatPath(image.file, format)),
     ...paperFiles(image.file),
+    provenanceFile(image.file),
   ]);
   await openReleaseFolder(directory, {
     ...{ version, profiles },
@@ -68,7 +71,8 @@ export async function buildRelease(
       further: (build, stage) => formatStages(build, stage, { formats, digests }),
     });
     built.push(done);
-    files.push(...(await listFiles(image, formats, { ...digests, iso: done.sha256 })));
+    const made = await listFiles(image, formats, { ...digests, iso: done.sha256 });
+    files.push(...made, await addProvenance(image, made, builder));
   }
   const sums = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
   await updateChecksums(directory, sums, lockRequest.signal);
@@ -182,6 +186,28 @@ async function listFiles(
       ...{ kind, product, architecture },
     })),
   );
+}
+
+/** Writes how an image and its other forms were built; see docs/provenance.md. */
+async function addProvenance(
+  { facts, file, lockRequest }: PreparedImage,
+  made: readonly ReleaseFile[],
+  builder: string,
+): Promise<ReleaseFile> {
+  const { signal } = lockRequest;
+  const forms = made
+    .filter(({ path, kind }) => path !== basename(file) && kind !== 'manifest' && kind !== 'sbom')
+    .map(({ path, sha256 }) => ({ name: path, sha256 }));
+  await writeProvenance(file, { forms, builder, signer: undefined, signal });
+  const path = provenanceFile(file);
+  return {
+    path: basename(path),
+    size: (await stat(path)).size,
+    sha256: (await hashFile(path, [], signal)).whole,
+    kind: 'provenance',
+    product: facts.profile.name,
+    architecture: facts.profile.architecture,
+  };
 }
 
 function tellRelease(

@@ -33,3 +33,24 @@ export async function readSourceState(
     throw error;
   }
 }
+
+/**
+ * Sees to it that a project can be released: it is a commit, as it is.
+ * @throws BuildError if it is none, or files differ from it
+ */
+export async function requireCommit(projectDirectory: string, signal?: AbortSignal): Promise<void> {
+  const state = await readSourceState(projectDirectory, signal);
+  if (state?.dirty === false) return;
+  if (state === undefined) {
+    throw new BuildError({
+      what: 'a release is built from a commit, and this is no git repository, or git refuses',
+      where: projectDirectory,
+      fix: 'Build it in a clone in which `git status` works.',
+    });
+  }
+  throw new BuildError({
+    what: `a release is built from a commit, and files differ from ${state.commit.slice(0, 12)}`,
+    where: projectDirectory,
+    fix: 'Commit or remove what `git status` lists.',
+  });
+}

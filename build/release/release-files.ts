@@ -6,7 +6,7 @@ import { releaseFields } from './release.ts';
 /** What a file of a release is: the form that an image has there, or a paper that goes with it. */
 export const RELEASE_FILE_KINDS = [
   ...['iso', 'raw', 'qcow2', 'vmdk', 'ova', 'netboot', 'rootfs', 'oci'],
-  ...['manifest', 'sbom'],
+  ...['manifest', 'sbom', 'provenance'],
 ] as const;
 
 const { sha256, product, version, architecture } = releaseFields;

@@ -13,7 +13,9 @@ import {
   RELEASE_FORMAT_NAMES,
   type ReleaseFormatName,
 } from '../../build/image/release-formats.ts';
+import { requireCommit } from '../../build/image/source-state.ts';
 import { profileNames } from '../../build/profile/load.ts';
+import { BY_HAND } from '../../build/release/provenance.ts';
 import {
   chooseProfiles,
   givenOnce,
@@ -62,15 +64,21 @@ export const releaseCommand = defineCommand({
         default: false,
         describe: 'Use nothing but the cache; stop if something is not in it',
       })
+      .option('builder', {
+        type: 'string',
+        default: BY_HAND,
+        describe: 'URI of who builds, for the provenance, such as that of a workflow',
+      })
       .option('output', {
         type: 'string',
         default: 'dist',
         describe: 'Folder that the folder of the version is made in',
       })
-      .check(givenOnce('flavour', 'release-keys', 'output'))
+      .check(givenOnce('flavour', 'release-keys', 'builder', 'output'))
       .epilogue(EPILOGUE),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
+    await requireCommit(PROJECT, signal);
     const architectures = [...new Set(options.arch)];
     const wanted = architectures.map((arch) => chooseFormats(options.format, arch));
     const layouts = wanted.flat().includes('qcow2') ? LAYOUT_REQUIREMENTS : [];
@@ -94,6 +102,7 @@ export const releaseCommand = defineCommand({
     );
     if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
     const { buildRelease } = await import('../release.ts');
-    await buildRelease([first, ...others], profileNames(PROJECT), output);
+    const { builder } = options;
+    await buildRelease([first, ...others], { profiles: profileNames(PROJECT), builder }, output);
   },
 });

@@ -3,13 +3,14 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { readSourceState } from '../../../build/image/source-state.ts';
+import { readSourceState, requireCommit } from '../../../build/image/source-state.ts';
 import { openEnvelope } from '../../../build/release/envelope.ts';
 import { readPublicKey } from '../../../build/release/keys.ts';
 import { BUILD_TYPE, STATEMENT_TYPE } from '../../../build/release/provenance.ts';
 import { cyclonedx } from '../../../build/sbom/cyclonedx.ts';
 import { spdx } from '../../../build/sbom/spdx.ts';
 import { main } from '../../../tasks/command-line.ts';
+import { provenanceFile, writeProvenance } from '../../../tasks/provenance.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { locked, materials } from '../sbom/bill.ts';
@@ -150,6 +151,18 @@ test('a development build of changed files is told and marked, a release of such
   expect(complained).toContain('a release is built from a commit (qvdc.iso)');
 });
 
+test('other forms of an image are subjects beside it', async () => {
+  const file = await built();
+  const forms = [{ name: 'qvdc.ova', sha256: 'ef'.repeat(32) }];
+  await writeProvenance(file, { forms, builder: 'https://ci.example/', signer: undefined });
+  const { subject, predicate } = JSON.parse(await readFile(provenanceFile(file), 'utf8'));
+  expect(subject).toEqual([
+    { name: 'qvdc.iso', digest: { sha256: sha256('bytes') } },
+    { name: 'qvdc.ova', digest: { sha256: 'ef'.repeat(32) } },
+  ]);
+  expect(predicate.runDetails.builder.id).toBe('https://ci.example/');
+});
+
 test.each([
   ['of no commit', { source: null }, 'its manifest names no commit'],
   [
@@ -179,6 +192,7 @@ test('the state of sources is the commit, and whether files differ from it', asy
     });
   await mkdir(at('below'));
   expect(await readSourceState(folder)).toBeUndefined();
+  await expect(requireCommit(folder)).rejects.toThrow('this is no git repository');
   await git('init', '-q');
   expect(await readSourceState(folder)).toBeUndefined();
   await writeFile(at('.gitignore'), '/dist/\n');
@@ -187,7 +201,9 @@ test('the state of sources is the commit, and whether files differ from it', asy
   const { stdout: commit } = await git('rev-parse', 'HEAD');
   await built();
   expect(await readSourceState(folder)).toEqual({ commit, dirty: false });
+  await requireCommit(folder);
   expect(await readSourceState(at('below'))).toBeUndefined();
   await writeFile(at('new'), '');
   expect(await readSourceState(folder)).toEqual({ commit, dirty: true });
+  await expect(requireCommit(folder)).rejects.toThrow(`files differ from ${commit.slice(0, 12)}`);
 });
