@@ -126,7 +126,7 @@ function sizeNode(tree: SizeTree, above: string, index: number): IcicleNode {
   const plain: Tone = index % 2 === 0 ? 'first' : 'quiet';
   const compared: Tone = grown === 0 ? 'quiet' : grown > 0 ? 'bad' : 'good';
   return {
-    ...{ name: `${tree.name} ${formatBytes(size)}${growth(grown)}`, size },
+    ...{ name: tree.name, note: `${formatBytes(size)}${growth(grown)}`, size },
     tone: before === undefined ? plain : compared,
     hint: `${path}: ${formatBytes(size)}${growth(grown)}`,
     parts: tree.parts.map((part, at) => sizeNode(part, path, at)),

@@ -3,6 +3,7 @@ import { type PackageChange, packageChanges } from '../lock/compare.ts';
 import { describeCapabilities } from './capabilities.ts';
 import { type Content, type ContentNode, PARTS, type Part } from './content.ts';
 import { folderSizes } from './folder-sizes.ts';
+import { KERNEL_RELEASE } from './settings.ts';
 
 /** What happened to something between one content and another. */
 export type Change = 'added' | 'removed' | 'changed';
@@ -75,14 +76,33 @@ export function compareContent(before: Content, after: Content): Differences {
     });
   }
   const names = (content: Content) => new Set(content.parts.keys());
-  const sameParts = names(before).symmetricDifference(names(after)).size === 0;
+  // A tar says nothing of boot menus, and a lock nothing of services: that would be no difference of the images.
+  const tellsSettings = areLocks || names(before).symmetricDifference(names(after)).size === 0;
+  const settings = tellsSettings ? settingChanges(before.settings, after.settings) : [];
+  const release = settings.find(({ name }) => name === KERNEL_RELEASE);
+  const paired = parts.map(({ part, old, fresh }) => ({
+    ...{ part, fresh },
+    old: release === undefined ? old : underRelease(old, release),
+  }));
   return {
     packages: packages ?? [],
-    // A tar says nothing of boot menus, and a lock nothing of services: that would be no difference of the images.
-    settings: areLocks || sameParts ? settingChanges(before.settings, after.settings) : [],
-    files: parts.flatMap(({ part, old, fresh }) => fileChanges(part, old, fresh)),
-    folders: parts.flatMap(({ part, old, fresh }) => folderChanges(part, old, fresh)),
+    settings,
+    files: paired.flatMap(({ part, old, fresh }) => fileChanges(part, old, fresh)),
+    folders: paired.flatMap(({ part, old, fresh }) => folderChanges(part, old, fresh)),
   };
+}
+
+/**
+ * Nodes as if the kernel's modules had been in the folder of the new release: each is compared with the one of the same
+ * name then, and what the folder is called is told once, as a setting.
+ */
+function underRelease(nodes: readonly ContentNode[], { before, after }: SettingChange) {
+  if (before === undefined || after === undefined) return nodes;
+  return nodes.map((node) => {
+    const [, modules = '', release, rest = ''] =
+      /^((?:usr\/)?lib\/modules\/)([^/]+)(.*)$/s.exec(node.path) ?? [];
+    return release === before ? { ...node, path: `${modules}${after}${rest}` } : node;
+  });
 }
 
 /** Whether two contents do not differ at all. */

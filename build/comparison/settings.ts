@@ -16,6 +16,9 @@ export const TOLD_BY_SETTINGS: ReadonlySet<string> = new Set([
   ...[OS_RELEASE, HOSTNAME, INITRAMFS_SETTINGS, MENU],
 ]);
 
+/** Name of the setting that says which kernel the modules are for, as `uname -r` does. */
+export const KERNEL_RELEASE = 'kernel release';
+
 type Texts = ReadonlyMap<string, string>;
 
 /** What a root filesystem says of itself: os-release(5), host name, services by run level, kernel and its modules. */
@@ -34,7 +37,7 @@ export function rootfsSettings(
       const [, release] = /^(?:usr\/)?lib\/modules\/([^/]+)\/.+$/.exec(path) ?? [];
       if (release === undefined || type !== 'file' || !MODULE_FILE.test(path)) return [];
       const name = moduleName(nameOf(path).replace(MODULE_FILE, ''));
-      return [[`module ${name}`, 'there'] as const, ['kernel release', release] as const];
+      return [[`module ${name}`, 'there'] as const, [KERNEL_RELEASE, release] as const];
     }),
   ];
 }

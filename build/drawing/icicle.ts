@@ -1,9 +1,11 @@
-import { shortened } from './printable.ts';
+import { printable, shortened } from './printable.ts';
 import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
 
 /** A part of a whole, with the parts that it is made of. */
 export interface IcicleNode {
   name: string;
+  /** Stands behind the name where there is room. */
+  note: string;
   /** At least as much as the parts have together. */
   size: number;
   tone: Tone;
@@ -30,7 +32,9 @@ export function icicleChart(root: IcicleNode, title: string): string {
     const place = { x, y, width: Math.max(width - 1, 0.5), height: LEVEL - 1 };
     shapes.push(svgRectangle(place, node.tone, node.hint));
     const room = Math.floor((width - 8) / CHARACTER);
-    if (room >= 3) shapes.push(svgText(shortened(node.name, room), { x: x + 4, y: y + 16 }));
+    const full = printable(`${node.name} ${node.note}`);
+    const words = full.length <= room ? full : shortened(node.name, room);
+    if (room >= 3) shapes.push(svgText(words, { x: x + 4, y: y + 16 }));
     let at = x;
     for (const part of node.parts) {
       draw(part, at, level + 1);

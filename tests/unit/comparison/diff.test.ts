@@ -103,6 +103,20 @@ test('a file that changed says what about it did, capabilities in words', async 
   expect(files[1].aspects[3]).toEqual({ aspect: 'sha256', before: sha256('x'), after: '' });
 });
 
+test('modules of another kernel are paired by their names', async () => {
+  const folder = await temporaryFolder();
+  const [old, fresh] = [join(folder, 'a.tar'), join(folder, 'b.tar')];
+  const modules = (release: string, ...names: string[]) =>
+    tarOf(names.map((name) => file(`lib/modules/${release}/${name}.ko`, name.slice(0, 4))));
+  await writeFile(old, modules('6.12.1', 'zram', 'loop-old', 'nvme'));
+  await writeFile(fresh, modules('6.12.2', 'zram', 'ext4', 'nvme'));
+  expect(await diff(old, fresh)).toBe(1);
+  expect(printed).toContain('  kernel release: 6.12.1 → 6.12.2\n');
+  expect(printed.split('Files:\n')[1]).toBe(
+    '  + rootfs /lib/modules/6.12.2/ext4.ko\n  - rootfs /lib/modules/6.12.2/loop-old.ko\n',
+  );
+});
+
 test('a root filesystem is the same as a tar, compressed or not, and in an ISO', async () => {
   const folder = await temporaryFolder();
   const tar = join(folder, 'a-rootfs.tar');

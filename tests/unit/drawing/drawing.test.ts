@@ -23,12 +23,20 @@ const bars = HOSTILE.map((name, at) => ({
 }));
 const parts = HOSTILE.map((name) => ({
   name,
+  note: name,
   hint: name,
   size: 10,
   tone: 'bad' as const,
   parts: [],
 }));
-const tree: IcicleNode = { name: 'all', hint: 'all', size: 100, tone: 'first', parts };
+const tree: IcicleNode = {
+  name: 'all',
+  note: '100 B',
+  hint: 'all',
+  size: 100,
+  tone: 'first',
+  parts,
+};
 
 test.each([
   ['a bar chart', () => barChart(bars, HOSTILE.join())],
@@ -61,6 +69,13 @@ test('what is not as wide as a pixel is left out, and the rest lies within the w
   const [[, x = '', , width = ''] = [], [, at = '', , wide = ''] = []] = places;
   expect(Number(at)).toBe(Number(x));
   expect(Number(wide) / Number(width)).toBeCloseTo(5 / 6, 2);
+});
+
+test('where name and note have no room together, the name has it alone', () => {
+  const part = (name: string, size: number) => ({ ...tree, name, note: '24.0 MB', size });
+  const svg = icicleChart({ ...tree, parts: [part('rootfs', 90), part('initramfs', 10)] }, 'x');
+  expect(svg).toContain('>rootfs 24.0 MB</text>');
+  expect(svg).toContain('>initramfs</text>');
 });
 
 test('nothing to draw is a drawing, too', async () => {
