@@ -116,7 +116,18 @@ export class HttpTransport implements Disposable {
     return { start, encoded, bytes: encoded ? decompress(arriving) : arriving };
   }
 
-  #ask(url: URL, { method, headers, body, signal }: Sending): Promise<Answer> {
+  async #ask(url: URL, sending: Sending): Promise<Answer> {
+    for (;;) {
+      try {
+        return await this.#askOnce(url, sending);
+      } catch (error) {
+        // A server may close a kept connection at the moment at which it is used again. It is not kept any more then.
+        if (!(error instanceof StaleConnection)) throw error;
+      }
+    }
+  }
+
+  #askOnce(url: URL, { method, headers, body, signal }: Sending): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const { http, https } = this.#agentsTo(url);
     const options = { method, headers, signal };
@@ -125,16 +136,28 @@ export class HttpTransport implements Disposable {
         ? requestHttps(url, { ...options, agent: https })
         : requestHttp(url, { ...options, agent: http });
     const watch = new StallWatch(this.#stallAfter, (failure) => request.destroy(failure));
-    request.on('response', (response) => resolve({ request, response, watch }));
-    request.on('error', (error) => {
+    const fail = (error: unknown) => {
       watch.stop();
-      reject(answerFailure(error));
-    });
+      const isStale = request.reusedSocket && isCut(error);
+      reject(
+        isStale
+          ? new StaleConnection('interrupted', 'the connection was cut')
+          : answerFailure(error),
+      );
+    };
+    request.on('response', (response) => resolve({ request, response, watch }));
+    request.on('error', fail);
     if (body === undefined) request.end();
-    else
-      void pipeline(watched(body, watch), request).catch((error) => reject(answerFailure(error)));
+    else void pipeline(watched(body(), watch), request).catch(fail);
     return promise;
   }
+}
+
+/** A connection that was kept from an earlier request was cut before there was an answer. */
+class StaleConnection extends TransferFailure {}
+
+function isCut(error: unknown): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
 }
 
 interface Agents {

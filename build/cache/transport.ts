@@ -26,7 +26,8 @@ export interface BodyRequest {
 export interface Sending {
   readonly method: 'GET' | 'HEAD' | 'PUT';
   readonly headers: Record<string, string>;
-  readonly body?: AsyncIterable<Uint8Array> | undefined;
+  /** Begins to read what is sent; called again if it has to be sent anew. */
+  readonly body?: (() => AsyncIterable<Uint8Array>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -123,7 +123,7 @@ export class CacheServer implements Disposable {
     await this.#bringing.send(new URL(this.entryAddress(key)), {
       method: 'PUT',
       headers: { 'content-length': String(entry.length) },
-      body: Readable.from([entry]),
+      body: () => Readable.from([entry]),
       signal,
     });
   }
@@ -151,17 +151,15 @@ export class CacheServer implements Disposable {
       ? { 'content-encoding': 'zstd', 'x-digest-sizebytes': String(size) }
       : { 'content-length': String(size) };
     let sent = 0;
-    const content = createReadStream(file, { highWaterMark: 1024 * 1024 });
-    const body = counted(compresses ? compress(content) : content, (bytes) => {
-      sent += bytes;
-    });
-    try {
-      const url = new URL(this.blobAddress(sha256));
-      await this.#bringing.send(url, { method: 'PUT', headers, body, signal });
-      return sent;
-    } finally {
-      content.destroy();
-    }
+    const body = () => {
+      const content = createReadStream(file, { highWaterMark: 1024 * 1024 });
+      return counted(compresses ? compress(content) : content, (bytes) => {
+        sent += bytes;
+      });
+    };
+    const url = new URL(this.blobAddress(sha256));
+    await this.#bringing.send(url, { method: 'PUT', headers, body, signal });
+    return sent;
   }
 
   [Symbol.dispose](): void {
@@ -180,7 +178,7 @@ export async function withinTime<T>(
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = AbortSignal.timeout(time);
+  const limit = AbortSignal.timeout(Math.ceil(time));
   try {
     return await work(anySignal(signal, limit));
   } catch (error) {

@@ -50,6 +50,20 @@ test('where the server has zstd, less than the files goes over the network, both
   expect(shared.received).toBeGreaterThan(3_000_000);
 });
 
+test('a connection that the server closes between two requests is no trouble', async () => {
+  const server = await filledServer({
+    instead: (request, response) => {
+      response.on('finish', () => setImmediate(() => request.socket.destroy()));
+      return false;
+    },
+  });
+  server.actions.clear();
+  const first = await (await Runner.open()).build(writer(server));
+  expect([first.report.steps.brought, first.report.closed]).toEqual([ALL.length, undefined]);
+  const second = await (await Runner.open()).build(reader(server));
+  expect([second.made, second.report.givenUp]).toEqual([[], undefined]);
+});
+
 test('a program stays one, and each file is sealed as if it had been made here', async () => {
   const server = await filledServer();
   const second = await Runner.open();
