@@ -7,6 +7,7 @@ import type { ImageFacts } from '../build/image/facts.ts';
 import { sweepOutputFolder } from '../build/image/output-folder.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
+import { readSourceState } from '../build/image/source-state.ts';
 import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import { ImageBuild } from './image-build.ts';
 import { type Built, describeBuild } from './summary.ts';
@@ -32,6 +33,7 @@ export async function buildIso(
 ): Promise<Built> {
   const { lockRequest, facts } = prepared;
   const limit = cacheLimit();
+  const source = await readSourceState(lockRequest.projectDirectory, lockRequest.signal);
   // What the build would enter itself into at its end has to be right before it begins.
   await readChecksums(dirname(prepared.file));
   await sweepOutputFolder(dirname(prepared.file), [prepared.facts.profile.name]);
@@ -74,7 +76,7 @@ export async function buildIso(
 
   const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
     const { plan, file } = build.image;
-    await describeBuild(build, times);
+    await describeBuild(build, times, source);
     const { iso, isOfOthers } = build;
     await writeRecord(lockRequest.cache, file, { plan, sha256: iso.sha256, isOfOthers });
     await build.steps.sweep();

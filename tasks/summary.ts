@@ -5,7 +5,7 @@ import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { otherTools } from '../build/image/other-tools.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
-import { readSourceState } from '../build/image/source-state.ts';
+import { readSourceState, type SourceState, stateThroughout } from '../build/image/source-state.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
@@ -46,8 +46,15 @@ export function tellOtherTools({ facts, file }: PreparedImage, say: (line: strin
   );
 }
 
-/** Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json`, `<iso>.cdx.json` and `<iso>.spdx.json`. */
-export async function describeBuild(build: ImageBuild, times: readonly StageTime[]): Promise<void> {
+/**
+ * Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json`, `<iso>.cdx.json` and `<iso>.spdx.json`.
+ * @param before the sources when the build began
+ */
+export async function describeBuild(
+  build: ImageBuild,
+  times: readonly StageTime[],
+  before: SourceState | undefined,
+): Promise<void> {
   const { iso, scripts } = build;
   const { facts, plan, file } = build.image;
   const packages = listPackages(facts.lock, facts.flavour);
@@ -73,7 +80,7 @@ export async function describeBuild(build: ImageBuild, times: readonly StageTime
     sourceDateEpoch: lock.sourceDateEpoch,
   };
   const { projectDirectory, signal } = build.image.lockRequest;
-  const source = await readSourceState(projectDirectory, signal);
+  const source = stateThroughout(before, await readSourceState(projectDirectory, signal));
   // What it took differs each time, and a release does not.
   const steps = facts.release ? [] : times;
   const parts = { facts, plan, iso, file, times: steps, scripts, artifacts, source };

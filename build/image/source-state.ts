@@ -35,6 +35,20 @@ export async function readSourceState(
 }
 
 /**
+ * What was built from, of the states before and after a build: the commit before it, and whether all the while the files
+ * were those of that commit.
+ * @returns `undefined` if either is
+ */
+export function stateThroughout(
+  before: SourceState | undefined,
+  after: SourceState | undefined,
+): SourceState | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  const { commit } = before;
+  return { commit, dirty: before.dirty || after.dirty || after.commit !== commit };
+}
+
+/**
  * Sees to it that a project can be released: it is a commit, as it is.
  * @throws BuildError if it is none, or files differ from it
  */

@@ -3,7 +3,11 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { readSourceState, requireCommit } from '../../../build/image/source-state.ts';
+import {
+  readSourceState,
+  requireCommit,
+  stateThroughout,
+} from '../../../build/image/source-state.ts';
 import { openEnvelope } from '../../../build/release/envelope.ts';
 import { readPublicKey } from '../../../build/release/keys.ts';
 import { BUILD_TYPE, STATEMENT_TYPE } from '../../../build/release/provenance.ts';
@@ -207,3 +211,18 @@ test('the state of sources is the commit, and whether files differ from it', asy
   expect(await readSourceState(folder)).toEqual({ commit, dirty: true });
   await expect(requireCommit(folder)).rejects.toThrow(`files differ from ${commit.slice(0, 12)}`);
 });
+
+test.each([
+  ['nothing changed', COMMIT, false, false],
+  ['a file was changed', COMMIT, true, true],
+  ['another commit was checked out', COMMIT.replace('0', 'f'), false, true],
+])(
+  'where %s during a build, its sources are told by the commit before it',
+  (_, commit, changed, dirty) => {
+    const before = { commit: COMMIT, dirty: false };
+    const state = stateThroughout(before, { commit, dirty: changed });
+    expect(state).toEqual({ commit: COMMIT, dirty });
+    expect(stateThroughout({ ...before, dirty: true }, before)).toMatchObject({ dirty: true });
+    expect(stateThroughout(undefined, before)).toBeUndefined();
+  },
+);
