@@ -30,6 +30,7 @@ import { advisories, reviews } from './advisory-targets.ts';
 import { answer } from './answer-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
+import { comparison } from './comparison-target.ts';
 import { bootState, fat32, gpt, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { guest } from './guest-target.ts';
@@ -223,7 +224,7 @@ export const TARGETS: readonly Target[] = [
   update,
   ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
   ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
-  ...[program, remoteCache],
+  ...[program, remoteCache, comparison],
   ...[advisories, reviews],
   ...[checksums, minisign, sshSignature, sshAgent],
 ];
