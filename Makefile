@@ -43,7 +43,7 @@ iso: node_modules/.ready ## Build the ISOs into dist/
 	@$(BUILDER) iso $(STEPS)
 
 release: node_modules/.ready ## Build a release into dist/VERSION: all images in all formats, from the locks as they stand
-	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS))
+	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS)) $(addprefix --key ,$(RELEASE_KEY))
 
 release-tree: node_modules/.ready ## Publish the ISOs of dist/ as signed updates in dist/updates, for any web server
 	@$(BUILDER) release-tree --key $(or $(RELEASE_KEY),$(error RELEASE_KEY=file is needed: qx-build key new makes one)) \

@@ -6,7 +6,7 @@ import { updateChecksums } from '../build/image/checksums.ts';
 import { writeDiskFormats } from '../build/image/disk-formats.ts';
 import { writeDiskImage } from '../build/image/disk-image.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
-import { openReleaseFolder, RELEASE_FILES } from '../build/image/release-folder.ts';
+import { openReleaseFolder } from '../build/image/release-folder.ts';
 import {
   formatPath,
   RELEASE_FORMATS,
@@ -18,6 +18,7 @@ import { temporaryName, writeFileAtomically } from '../build/process/atomic-writ
 import { DiskUse } from '../build/process/disk-use.ts';
 import { hashFile } from '../build/process/hash-file.ts';
 import { formatReleaseFiles, type ReleaseFile } from '../build/release/release-files.ts';
+import { RELEASE_LIST } from '../build/release/sign-folder.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import type { ImageBuild } from './image-build.ts';
 import { buildIso } from './iso.ts';
@@ -76,7 +77,7 @@ export async function buildRelease(
   }
   const sums = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
   await updateChecksums(directory, sums, lockRequest.signal);
-  const list = join(directory, RELEASE_FILES);
+  const list = join(directory, RELEASE_LIST);
   await writeFileAtomically(list, formatReleaseFiles({ version, files }));
   announce(built, output);
   tellRelease({ list, files, peak: use.peak }, output);

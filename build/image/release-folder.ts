@@ -4,12 +4,19 @@ import { BuildError } from '../error.ts';
 import { TEMPORARY_NAME } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
 import { parseReleaseFiles } from '../release/release-files.ts';
+import {
+  MINISIGNATURE,
+  RELEASE_ENVELOPE,
+  RELEASE_LIST,
+  SSH_SIGNATURE,
+} from '../release/sign-folder.ts';
 
-/** Name of the list of a release's files, in its folder. */
-export const RELEASE_FILES = 'release.json';
+/** What a signer wrote of an earlier build. */
+const SIGNATURES = [RELEASE_ENVELOPE, MINISIGNATURE, SSH_SIGNATURE] as const;
 
 /**
- * Makes a folder ready for a release: a list that is there goes, since it is right again only when all is made.
+ * Makes a folder ready for a release: a list that is there goes with its signatures, since they are right again only when
+ * all is made.
  * @param planned names of the files that the release will have
  * @param profiles whose images may be in the folder
  * @throws BuildError if another release's images are there; nothing is removed then
@@ -22,9 +29,9 @@ export async function openReleaseFolder(
     profiles,
   }: { version: string; planned: readonly string[]; profiles: readonly string[] },
 ): Promise<void> {
-  const list = join(directory, RELEASE_FILES);
+  const list = join(directory, RELEASE_LIST);
   const names = await namesIn(directory);
-  const before = names.includes(RELEASE_FILES)
+  const before = names.includes(RELEASE_LIST)
     ? parseReleaseFiles(await readFile(list, 'utf8'), list).version
     : version;
   if (before !== version) {
@@ -50,7 +57,9 @@ export async function openReleaseFolder(
       fix: FIX,
     });
   }
-  await rm(list, { force: true });
+  for (const name of [RELEASE_LIST, ...SIGNATURES]) {
+    await rm(join(directory, name), { force: true });
+  }
 }
 
 const FIX = 'Remove what is there, or choose another folder: --output.';

@@ -17,6 +17,13 @@ import { requireCommit } from '../../build/image/source-state.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import { BY_HAND } from '../../build/release/provenance.ts';
 import {
+  openSigner,
+  optionalSignerOptions,
+  SIGNER_OPTIONS,
+  saysSigner,
+  signerPaths,
+} from '../signer.ts';
+import {
   chooseProfiles,
   givenOnce,
   imagePaths,
@@ -25,10 +32,12 @@ import {
   toImageOptions,
 } from './context.ts';
 import { defineCommand } from './define.ts';
+import { signAndTell } from './sign.ts';
 
-const EPILOGUE = `Everything goes to one folder, dist/VERSION, and is listed in its release.json and SHA256SUMS.
+const EPILOGUE = `Everything goes to one folder, dist/VERSION, and is listed in its release.json and SHA256SUMS. Where somebody
+signs (--key, --ssh-agent, --signer), the folder is signed as qx-build sign does.
 
-  qx-build release --base alpine --release-keys release-keys
+  qx-build release --base alpine --release-keys release-keys --key release.key
   qx-build release --profile qvdc --format iso --format ova`;
 
 /** `qx-build release`: all images of a version, each in all formats from one build. */
@@ -36,7 +45,7 @@ export const releaseCommand = defineCommand({
   command: 'release',
   describe: 'Build a release: all images in all formats, from the locks as they stand',
   builder: (yargs) =>
-    packageOptions(yargs)
+    optionalSignerOptions(packageOptions(yargs))
       .option('arch', {
         choices: ARCHITECTURE_NAMES,
         array: true,
@@ -74,10 +83,15 @@ export const releaseCommand = defineCommand({
         default: 'dist',
         describe: 'Folder that the folder of the version is made in',
       })
-      .check(givenOnce('flavour', 'release-keys', 'builder', 'output'))
+      .check(givenOnce(...SIGNER_OPTIONS, 'flavour', 'release-keys', 'builder', 'output'))
       .epilogue(EPILOGUE),
-  paths: (options) => imagePaths(options),
+  paths: (options) => {
+    const { reads, writes } = imagePaths(options);
+    return { reads: [...reads, ...signerPaths(options)], writes };
+  },
   handler: async (options, { output, signal }) => {
+    // Before hours of building: who signs may be missing, or have to type a passphrase.
+    const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
     await requireCommit(PROJECT, signal);
     const architectures = [...new Set(options.arch)];
     const wanted = architectures.map((arch) => chooseFormats(options.format, arch));
@@ -104,5 +118,6 @@ export const releaseCommand = defineCommand({
     const { buildRelease } = await import('../release.ts');
     const { builder } = options;
     await buildRelease([first, ...others], { profiles: profileNames(PROJECT), builder }, output);
+    if (signer !== undefined) await signAndTell(directory, signer, { output, signal });
   },
 });

@@ -1,7 +1,8 @@
 import { signFolder } from '../../build/release/sign-folder.ts';
+import type { Signer } from '../../build/release/signer.ts';
 import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
 import { count, formatBytes } from '../ui/format.ts';
-import { givenOnce } from './context.ts';
+import { type CommandContext, givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `Writes SHA256SUMS, SHA256SUMS.minisig for minisign, SHA256SUMS.sig for ssh-keygen and, where there is
@@ -27,10 +28,17 @@ export const signCommand = defineCommand({
   paths: ({ folder, ...options }) => ({ reads: signerPaths(options), writes: [folder] }),
   handler: async ({ folder, ...options }, { output, signal }) => {
     const signer = await openSigner(options, signal);
-    const { written, files, bytes } = await signFolder(folder, { signer, signal });
-    output.say(
-      `${folder}: ${count(files, 'file')}, ${formatBytes(bytes)}, signed by ${signer.name}`,
-    );
-    for (const name of written) output.say(`  ${name}`);
+    await signAndTell(folder, signer, { output, signal });
   },
 });
+
+/** Signs a folder of release files, and says what was written. */
+export async function signAndTell(
+  folder: string,
+  signer: Signer,
+  { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
+): Promise<void> {
+  const { written, files, bytes } = await signFolder(folder, { signer, signal });
+  output.say(`${folder}: ${count(files, 'file')}, ${formatBytes(bytes)}, signed by ${signer.name}`);
+  for (const name of written) output.say(`  ${name}`);
+}

@@ -26,10 +26,13 @@ test('a folder that is not there yet will do', async () => {
   await openReleaseFolder(join(await temporaryFolder(), 'dist/1.2.3'), RELEASE);
 });
 
-test('files that will be made anew and files of others stay, and the list goes until it is right again', async () => {
+test('files that will be made anew and files of others stay, and the list and signatures go until they are right again', async () => {
   const folder = await folderWith({
     'qvdc-1.2.3-debian-x86_64.iso': 'as it was',
     'release.json': listOf('1.2.3'),
+    'release.dsse.json': 'signed',
+    'SHA256SUMS.minisig': 'signed',
+    'SHA256SUMS.sig': 'signed',
     '.qvdc-1.2.3-debian-x86_64.iso.17-0123456789ab.tmp': 'of a build that was killed',
     notes: 'mine',
   });

@@ -191,7 +191,7 @@ test('the commands of docs/releasing.md work', async () => {
     },
   );
   const run = told.replaceAll(/[\\\s]+/g, ' ');
-  expect(run).toContain('ts release --base auto --release-keys release-keys');
+  expect(run).toContain('ts release --base auto --release-keys release-keys --key release.key');
   expect(run).toContain('iso --base auto --release --release-keys release-keys');
   expect(run).toContain('release-tree --key release.key dist/*.iso');
 });

@@ -138,6 +138,16 @@ describe('who signs a release', { timeout: TIME }, () => {
     );
     expect(await sign('--key', at('release.key'), '--passphrase-file', at('word'))).toBe(0);
   });
+
+  test('is asked before a release is built, and not after', async () => {
+    const release = (...words: string[]) =>
+      main(['release', '--offline', '--output', at('dist'), ...words]);
+    expect(await release('--key', at('none.key'))).toBe(1);
+    expect(complained).toBe(`qx-build: the key cannot be read (${at('none.key')}).\n`);
+    expect(await release('--public-key', at('release.pem'))).toBe(2);
+    expect(complained).toContain('Who signs?');
+    await expect(stat(at('dist'))).rejects.toThrow('ENOENT');
+  });
 });
 
 describe('qx-build verify', { timeout: TIME }, () => {
