@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { execa } from 'execa';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { fleetRolloutSchema } from '../../apps/api/fleet.ts';
+import { fleetRolloutSchema, fleetUpdatesSchema } from '../../apps/api/fleet.ts';
 import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
 import {
   registerNode,
@@ -135,21 +135,30 @@ test('a roll-out goes on by itself, while its host is heard of', { timeout: 120_
   const { db } = database;
   const id = '22222222-2222-8222-8222-222222222222';
   await registerNode(db, { id, hostname: 'node8', managementIp: '10.0.0.8', spec: {} });
-  await setNodePhase(db, id, 'READY');
-  await sql`
-    INSERT INTO node_heartbeats (node_id, epoch, sequence, received_at) VALUES (${id}, 1, 1, now())`.execute(
-    db,
-  );
+  const beat = async () => {
+    await setNodePhase(db, id, 'READY');
+    await sql`
+      INSERT INTO node_heartbeats (node_id, epoch, sequence, received_at) VALUES (${id}, 1, 1, now())
+      ON CONFLICT (node_id) DO UPDATE SET received_at = now()`.execute(db);
+  };
   const updates = async (...words: string[]) => {
     const command = ['apps/qx.ts', 'qx-controlplane', 'updates', ...words];
     const args = [...command, '--json', '--config', stack.program.configFile];
     return JSON.parse((await execa(process.execPath, args, { cwd: PROJECT })).stdout);
   };
+  // The roll-out of the document ends when its host is seen to have been deleted.
+  const running = async () => {
+    const { rollouts } = fleetUpdatesSchema.parse(await updates('list'));
+    return rollouts.filter(({ state }) => state === 'RUNNING');
+  };
+  await vi.waitFor(async () => expect(await running()).toEqual([]), 30_000);
   const rollout = fleetRolloutSchema.parse(await updates('start'));
   const unfinished = () => listUnfinishedTasks(db, id, new Date());
-  await vi.waitFor(async () => expect(await unfinished()).toHaveLength(1), {
-    ...{ timeout: 60_000, interval: 100 },
-  });
+  const begun = async () => {
+    await beat();
+    expect(await unfinished()).toHaveLength(1);
+  };
+  await vi.waitFor(begun, { timeout: 60_000, interval: 100 });
   const [given] = await unfinished();
   expect(given?.task.verb).toMatchObject({ case: 'updateHost', value: { version: '0.2.0' } });
   const done = { taskId: given?.task.id ?? '', number: 1, state: TaskState.DONE };
