@@ -61,12 +61,13 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   readonly #steps: Traffic = { asked: 0, had: 0, brought: 0 };
   readonly #packages: Traffic = { asked: 0, had: 0, brought: 0 };
   readonly #refused: string[] = [];
-  readonly #brought = new Set<Promise<void>>();
+  /** What is being brought now. */
+  readonly #underWay = new Set<Promise<void>>();
   readonly #limit = pLimit(FILES_AT_ONCE);
   /** Keys of steps that it has no usable entry of. */
   readonly #missing = new Set<string>();
   #sent = 0;
-  /** Milliseconds after which it had nothing. */
+  /** Milliseconds that were waited for nothing. */
   #inVain = 0;
   #givenUp: string | undefined;
   #closed: string | undefined;
@@ -178,7 +179,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   /** Waits a while for what is still being brought, and gives the rest up. */
   async settle(): Promise<void> {
     const { bringing } = this.#patience;
-    const brought = Promise.all(this.#brought);
+    const brought = Promise.all(this.#underWay);
     const waiting = new AbortController();
     const late = sleep(bringing, 'late', { signal: waiting.signal }).catch(() => undefined);
     if ((await Promise.race([brought, late])) === 'late') {
@@ -204,7 +205,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close('the build has ended');
-    await Promise.all(this.#brought);
+    await Promise.all(this.#underWay);
     this.#server[Symbol.dispose]();
   }
 
@@ -292,7 +293,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   }
 
   #close(why: string): void {
-    if (this.#brought.size > 0) this.#closed ??= why;
+    if (this.#underWay.size > 0) this.#closed ??= why;
     this.#bringing.abort();
   }
 
@@ -306,8 +307,8 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
       } catch (error) {
         if (!signal.aborted) this.#close(failureIn(error)?.message ?? whatOf(error));
       }
-    }).finally(() => this.#brought.delete(bringing));
-    this.#brought.add(bringing);
+    }).finally(() => this.#underWay.delete(bringing));
+    this.#underWay.add(bringing);
   }
 
   /** @returns whether it was not there yet */

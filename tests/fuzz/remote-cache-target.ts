@@ -17,7 +17,7 @@ const good = sealEntry(step, { seconds: 4.5, outputs }, secret);
 
 /** Entries of a remote cache: whatever a server makes of them, what is believed is what was signed. */
 export const remoteCache: Target = {
-  name: 'remote cache',
+  name: 'remote-cache',
   once(random) {
     const action = fromBinary(ActionResultSchema, good);
     const [note] = action.executionMetadata?.auxiliaryMetadata ?? [];
