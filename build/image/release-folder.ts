@@ -4,15 +4,7 @@ import { BuildError } from '../error.ts';
 import { TEMPORARY_NAME } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
 import { parseReleaseFiles } from '../release/release-files.ts';
-import {
-  MINISIGNATURE,
-  RELEASE_ENVELOPE,
-  RELEASE_LIST,
-  SSH_SIGNATURE,
-} from '../release/sign-folder.ts';
-
-/** What a signer wrote of an earlier build. */
-const SIGNATURES = [RELEASE_ENVELOPE, MINISIGNATURE, SSH_SIGNATURE] as const;
+import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
 
 /**
  * Makes a folder ready for a release: a list that is there goes with its signatures, since they are right again only when
@@ -41,7 +33,8 @@ export async function openReleaseFolder(
       fix: FIX,
     });
   }
-  const ours = new Set(planned);
+  const signatures = signatureNames(planned);
+  const ours = new Set([...planned, ...signatures]);
   const others = names.filter(
     (name) =>
       profiles.some((profile) => name.startsWith(`${profile}-`)) &&
@@ -57,7 +50,7 @@ export async function openReleaseFolder(
       fix: FIX,
     });
   }
-  for (const name of [RELEASE_LIST, ...SIGNATURES]) {
+  for (const name of [RELEASE_LIST, ...signatures]) {
     await rm(join(directory, name), { force: true });
   }
 }

@@ -128,6 +128,14 @@ export function openEnvelope(
   });
 }
 
+/**
+ * What an envelope carries, whoever has signed it: nothing to be believed.
+ * @throws ExplainedError if it is no envelope
+ */
+export function peekEnvelope(text: string | Uint8Array, where: string): Buffer {
+  return fromBase64(parseEnvelope(text, where).payload, 'payload', where);
+}
+
 function parseEnvelope(text: string | Uint8Array, where: string): z.infer<typeof envelopeSchema> {
   if (text.length > LONGEST_ENVELOPE) {
     throw noEnvelope(`is longer than ${LONGEST_ENVELOPE / 1024} KiB`, where);

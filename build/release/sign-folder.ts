@@ -3,9 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, formatChecksums } from './checksums.ts';
-import { sealBy } from './envelope.ts';
+import { peekEnvelope, sealBy } from './envelope.ts';
 import { type ContentDigest, codeOf, digestOf, writeWhole } from './files.ts';
 import { signMinisign } from './minisign.ts';
+import { STATEMENT_TYPE } from './provenance.ts';
 import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
 import type { Signer } from './signer.ts';
 import { signSsh } from './ssh-signature.ts';
@@ -16,6 +17,22 @@ export const RELEASE_LIST = 'release.json';
 /** The same list in an envelope, signed, and what the envelope says that it holds. */
 export const RELEASE_ENVELOPE = 'release.dsse.json';
 export const RELEASE_LIST_TYPE = 'application/vnd.quantix.release-files+json';
+
+/** How a provenance is called, an in-toto statement; the same in an envelope, signed, is called one letter more. */
+const PROVENANCE = '.intoto.json';
+
+/** Where a file is signed by itself, for programs that take it without the folder: its envelope's name, and what that holds. */
+function envelopeOf(name: string): { name: string; payloadType: string } | undefined {
+  if (name === RELEASE_LIST) return { name: RELEASE_ENVELOPE, payloadType: RELEASE_LIST_TYPE };
+  if (!name.endsWith(PROVENANCE)) return undefined;
+  return { name: `${name}l`, payloadType: STATEMENT_TYPE };
+}
+
+/** Names of what a signer adds to some files of a release. */
+export function signatureNames(files: readonly string[]): string[] {
+  const envelopes = [RELEASE_LIST, ...files].flatMap((file) => envelopeOf(file)?.name ?? []);
+  return [...envelopes, MINISIGNATURE, SSH_SIGNATURE];
+}
 
 /** Signatures of `SHA256SUMS`: for minisign, and for ssh-keygen. */
 export const MINISIGNATURE = `${CHECKSUMS}.minisig`;
@@ -36,8 +53,9 @@ export interface SignedFolder {
 
 /**
  * Signs a folder of release files: writes `SHA256SUMS`, its signatures for minisign and ssh-keygen and, where there is a
- * `release.json` (`formatReleaseFiles`), that in an envelope. Earlier ones are replaced. Nothing is written before all of it
- * is signed; the same files and key give the same texts.
+ * `release.json` (`formatReleaseFiles`) or a provenance (`*.intoto.json`), these in envelopes. Earlier ones are replaced, but
+ * that of a provenance stays where it holds the same: whoever built it has signed it. Nothing is written before all of it is
+ * signed; the same files and key give the same texts.
  * @returns what was signed
  * @throws ExplainedError if something in it is no file, `release.json` says something else of the files, or the signer does
  *   not sign
@@ -47,7 +65,9 @@ export async function signFolder(
   { signer, signal }: { signer: Signer; signal?: AbortSignal },
 ): Promise<SignedFolder> {
   const digests = new Map<string, ContentDigest>();
-  for (const { name, isFile } of await listReleaseFolder(folder)) {
+  const entries = await listReleaseFolder(folder);
+  const remade = new Set(signatureNames(entries.map(({ name }) => name)));
+  for (const { name, isFile } of entries) {
     const file = join(folder, name);
     if (!isFile) {
       throw new ExplainedError({
@@ -56,7 +76,7 @@ export async function signFolder(
         fix: 'Take it away.',
       });
     }
-    if (name !== RELEASE_ENVELOPE) digests.set(name, await digestOf(file, signal));
+    if (!remade.has(name)) digests.set(name, await digestOf(file, signal));
   }
   if (digests.size === 0) {
     throw new ExplainedError({
@@ -66,17 +86,21 @@ export async function signFolder(
     });
   }
   const texts = new Map<string, string>();
-  const release = digests.has(RELEASE_LIST)
+  const list = digests.has(RELEASE_LIST)
     ? await readList(join(folder, RELEASE_LIST), digests)
     : undefined;
-  if (release !== undefined) {
-    const envelope = await sealBy(RELEASE_LIST_TYPE, Buffer.from(release.text), [signer]);
-    const size = Buffer.byteLength(envelope);
-    digests.set(RELEASE_ENVELOPE, { size, sha256: sha256(envelope) });
-    texts.set(RELEASE_ENVELOPE, envelope);
+  for (const file of [...digests.keys()]) {
+    const sealed = envelopeOf(file);
+    if (sealed === undefined) continue;
+    const payload = await readFile(join(folder, file));
+    const signed =
+      file === RELEASE_LIST ? undefined : await signedBefore(join(folder, sealed.name), payload);
+    const envelope = signed ?? (await sealBy(sealed.payloadType, payload, [signer]));
+    digests.set(sealed.name, { size: Buffer.byteLength(envelope), sha256: sha256(envelope) });
+    if (signed === undefined) texts.set(sealed.name, envelope);
   }
   const sums = formatChecksums(new Map([...digests].map(([name, one]) => [name, one.sha256])));
-  const comment = describeSums(sums, digests.size, release?.list.version);
+  const comment = describeSums(sums, digests.size, list?.version);
   texts.set(CHECKSUMS, sums);
   texts.set(MINISIGNATURE, await signMinisign(Buffer.from(sums), signer, comment));
   texts.set(SSH_SIGNATURE, await signSsh(Buffer.from(sums), signer));
@@ -114,13 +138,23 @@ function describeSums(sums: string, files: number, version: string | undefined):
   return `${release}${files} ${files === 1 ? 'file' : 'files'}, ${CHECKSUMS} ${sha256(sums).slice(0, 16)}`;
 }
 
+/** @returns the text of an envelope that holds this already; undefined if there is none */
+async function signedBefore(path: string, payload: Uint8Array): Promise<string | undefined> {
+  try {
+    const text = await readFile(path, 'utf8');
+    return peekEnvelope(text, path).equals(payload) ? text : undefined;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || error instanceof ExplainedError) return undefined;
+    throw error;
+  }
+}
+
 /** @throws ExplainedError if the list is not of the files that are there */
 async function readList(
   path: string,
   digests: ReadonlyMap<string, ContentDigest>,
-): Promise<{ list: ReleaseFiles; text: string }> {
-  const text = await readFile(path, 'utf8');
-  const list = parseReleaseFiles(text, path);
+): Promise<ReleaseFiles> {
+  const list = parseReleaseFiles(await readFile(path, 'utf8'), path);
   for (const { path: name, size, sha256: expected } of list.files) {
     const there = digests.get(name);
     if (there?.size === size && there.sha256 === expected) continue;
@@ -130,7 +164,7 @@ async function readList(
       fix: 'Make the release anew: what is signed has to be what was made.',
     });
   }
-  return { list, text };
+  return list;
 }
 
 function sha256(text: string): string {

@@ -7,7 +7,11 @@ import { temporaryFolder } from '../folder.ts';
 
 const RELEASE = {
   version: '1.2.3',
-  planned: ['qvdc-1.2.3-debian-x86_64.iso', 'qvdc-1.2.3-debian-x86_64.ova'],
+  planned: [
+    'qvdc-1.2.3-debian-x86_64.iso',
+    'qvdc-1.2.3-debian-x86_64.iso.intoto.json',
+    'qvdc-1.2.3-debian-x86_64.ova',
+  ],
   profiles: ['quantix-os', 'qvdc'],
 };
 
@@ -33,6 +37,7 @@ test('files that will be made anew and files of others stay, and the list and si
     'release.dsse.json': 'signed',
     'SHA256SUMS.minisig': 'signed',
     'SHA256SUMS.sig': 'signed',
+    'qvdc-1.2.3-debian-x86_64.iso.intoto.jsonl': 'signed',
     '.qvdc-1.2.3-debian-x86_64.iso.17-0123456789ab.tmp': 'of a build that was killed',
     notes: 'mine',
   });

@@ -14,6 +14,7 @@ import { execa } from 'execa';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openEnvelope } from '../../../build/release/envelope.ts';
 import { minisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
+import { STATEMENT_TYPE } from '../../../build/release/provenance.ts';
 import { formatReleaseFiles } from '../../../build/release/release-files.ts';
 import { RELEASE_LIST_TYPE, signFolder } from '../../../build/release/sign-folder.ts';
 import type { Signer } from '../../../build/release/signer.ts';
@@ -108,6 +109,33 @@ describe('a signed release', () => {
     const expected = { payloadType: RELEASE_LIST_TYPE, trusted: [ours.trusted], where: 'f' };
     const { payload } = openEnvelope(await readFile(at('release.dsse.json')), expected);
     expect(payload).toEqual(await readFile(at('release.json')));
+  });
+
+  test('has each provenance in an envelope, byte for byte', async () => {
+    await makeRelease(folder, '0.2.0');
+    await writeFile(at('qvdc.ova.intoto.json'), '{"_type":"statement"}\n');
+    const { written } = await signFolder(folder, { signer: ours.signer });
+    expect(written).toContain('qvdc.ova.intoto.jsonl');
+    const expected = { payloadType: STATEMENT_TYPE, trusted: [ours.trusted], where: 'f' };
+    const { payload } = openEnvelope(await readFile(at('qvdc.ova.intoto.jsonl')), expected);
+    expect(payload).toEqual(await readFile(at('qvdc.ova.intoto.json')));
+    const before = await readFile(at('qvdc.ova.intoto.jsonl'), 'utf8');
+    await signFolder(folder, { signer: others.signer });
+    expect(await told({ trusted: [others.trusted] })).toEqual([]);
+    expect(await readFile(at('qvdc.ova.intoto.jsonl'), 'utf8')).toBe(before);
+    for (const other of ['{}', before.replace('"payload":"e', '"payload":"f')]) {
+      await writeFile(at('qvdc.ova.intoto.jsonl'), other);
+      await signFolder(folder, { signer: others.signer });
+      const made = openEnvelope(await readFile(at('qvdc.ova.intoto.jsonl')), {
+        ...expected,
+        trusted: [others.trusted],
+      });
+      expect(made.payload).toEqual(payload);
+    }
+    await rm(at('qvdc.ova.intoto.jsonl'));
+    expect(await told({ trusted: [others.trusted] })).toEqual([
+      'missing: qvdc.ova.intoto.jsonl: it is not there',
+    ]);
   });
 
   test('may be without a list of its own, such as what a build leaves in dist', async () => {
