@@ -1,10 +1,13 @@
-import { rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ListrTask } from 'listr2';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { updateChecksums } from '../build/image/checksums.ts';
 import { writeDiskFormats } from '../build/image/disk-formats.ts';
 import { writeDiskImage } from '../build/image/disk-image.ts';
+import { INITRAMFS_FILE, KERNEL_FILE } from '../build/image/initramfs.ts';
+import { kernelParameters } from '../build/image/iso.ts';
+import { writeNetboot } from '../build/image/netboot.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { openReleaseFolder } from '../build/image/release-folder.ts';
 import {
@@ -14,11 +17,14 @@ import {
 } from '../build/image/release-formats.ts';
 import { assembleRootfs, readRootfs } from '../build/image/rootfs.ts';
 import { writeRootfsFormats } from '../build/image/rootfs-formats.ts';
+import { SQUASHFS_FILE } from '../build/image/squashfs.ts';
+import { VERITY_FILE } from '../build/image/verity.ts';
 import { temporaryName, writeFileAtomically } from '../build/process/atomic-write.ts';
 import { DiskUse } from '../build/process/disk-use.ts';
 import { hashFile } from '../build/process/hash-file.ts';
 import { formatReleaseFiles, type ReleaseFile } from '../build/release/release-files.ts';
 import { RELEASE_LIST } from '../build/release/sign-folder.ts';
+import type { Step } from '../build/step/step.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import type { ImageBuild } from './image-build.ts';
 import { buildIso } from './iso.ts';
@@ -92,16 +98,25 @@ function formatStages(
   stage: Stages['stage'],
   { formats, digests }: { formats: readonly ReleaseFormatName[]; digests: Digests },
 ): ListrTask[] {
-  const pathsFrom = (from: 'disk' | 'rootfs') => {
+  const pathsFrom = (from: 'disk' | 'parts' | 'rootfs') => {
     const names = formats.filter((name) => RELEASE_FORMATS[name].from === from);
     return Object.fromEntries(names.map((name) => [name, formatPath(build.image.file, name)]));
   };
   const [ofDisk, ofRootfs] = [pathsFrom('disk'), pathsFrom('rootfs')];
+  const { netboot } = pathsFrom('parts');
   const stages = [];
   if (Object.keys(ofDisk).length > 0) {
     stages.push(
       stage('disk', `Disk: ${Object.keys(ofDisk).join(', ')}`, async () => {
         Object.assign(digests, await writeDisk(build, ofDisk));
+        return {};
+      }),
+    );
+  }
+  if (netboot !== undefined) {
+    stages.push(
+      stage('netboot', 'Files to boot from a network', async () => {
+        digests.netboot = await writeNetbootSet(build, netboot);
         return {};
       }),
     );
@@ -142,6 +157,25 @@ async function writeDisk(build: ImageBuild, paths: Digests): Promise<Digests> {
   } finally {
     await rm(raw, { force: true });
   }
+}
+
+async function writeNetbootSet(build: ImageBuild, path: string): Promise<string> {
+  const { facts, plan, projectDirectory, lockRequest } = build.image;
+  const { profile, lock, version } = facts;
+  const { buildId } = plan;
+  const made = (step: Step, name: string) => join(build.result(step).directory, name);
+  const architecture = ARCHITECTURES[profile.architecture];
+  return await writeNetboot(path, {
+    kernel: made(plan.initramfs, KERNEL_FILE),
+    initramfs: made(plan.verity, INITRAMFS_FILE),
+    system: made(plan.squashfs, SQUASHFS_FILE),
+    tree: made(plan.verity, VERITY_FILE),
+    init: await readFile(join(projectDirectory, 'overlay/netboot/netboot-init')),
+    title: `${profile.title} ${version}`,
+    parameters: [...kernelParameters({ profile, architecture, buildId }), 'quantix.mode=live'],
+    epoch: lock.sourceDateEpoch,
+    signal: lockRequest.signal,
+  });
 }
 
 async function writeRootfs(

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { BuildError } from '../error.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -11,6 +12,9 @@ const TYPE_BITS = {
   block: 0o060000,
   fifo: 0o010000,
 } as const;
+
+/** Bytes that are read at a time. */
+const CHUNK = 1024 * 1024;
 
 /** Bytes of an initramfs at most: the kernel keeps all of it in memory, and so does the builder. */
 const LARGEST = 512 * 1024 * 1024;
@@ -28,8 +32,68 @@ export function cpioArchive(tree: Tree, epoch: number): Buffer {
   entries.forEach((entry, index) => {
     parts.push(...member(tree, entry, { inode: index + 1, epoch }));
   });
-  parts.push(header('TRAILER!!!', { nlink: 1 }));
+  parts.push(TRAILER);
   return Buffer.concat(parts);
+}
+
+/** A file or, without content, a directory of an archive of root's. */
+export interface CpioMember {
+  path: string;
+  /** Permissions. */
+  mode: number;
+  /** Bytes, or a file on the host with its size; absent for a directory. */
+  content?: Buffer | { file: string; size: number };
+}
+
+/** Bytes of what `cpioStream` gives. */
+export function cpioSize(members: readonly CpioMember[]): number {
+  const sizes = members.map((member, index) => {
+    const size = sizeOf(member);
+    return memberHeader(member, index, 0).length + size + pad(size).length;
+  });
+  return sizes.reduce((sum, size) => sum + size, TRAILER.length);
+}
+
+/**
+ * Files and directories as an archive, for what is too large to be held: see `cpioArchive`.
+ * @param members each after the directory that it is in
+ * @throws if a file of the host cannot be read, or has another size
+ */
+export async function* cpioStream(
+  members: readonly CpioMember[],
+  epoch: number,
+): AsyncGenerator<Buffer> {
+  for (const [index, member] of members.entries()) {
+    const { content = Buffer.alloc(0) } = member;
+    yield memberHeader(member, index, epoch);
+    const size = sizeOf(member);
+    let read = 0;
+    for await (const chunk of Buffer.isBuffer(content)
+      ? [content]
+      : createReadStream(content.file, { highWaterMark: CHUNK })) {
+      read += chunk.length;
+      yield chunk;
+    }
+    if (read !== size) throw new Error(`${member.path} has ${read} bytes, and not ${size}`);
+    yield pad(size);
+  }
+  yield TRAILER;
+}
+
+function sizeOf({ content }: CpioMember): number {
+  if (content === undefined) return 0;
+  return Buffer.isBuffer(content) ? content.length : content.size;
+}
+
+function memberHeader(member: CpioMember, index: number, epoch: number): Buffer {
+  const type = member.content === undefined ? 'directory' : 'file';
+  return header(member.path, {
+    inode: index + 1,
+    mode: TYPE_BITS[type] | member.mode,
+    nlink: type === 'directory' ? 2 : 1,
+    mtime: epoch,
+    size: sizeOf(member),
+  });
 }
 
 function member(tree: Tree, entry: Fitting, { inode, epoch }: { inode: number; epoch: number }) {
@@ -105,3 +169,6 @@ function header(name: string, fields: Partial<Fields>): Buffer {
 function pad(length: number): Buffer {
   return Buffer.alloc((4 - (length % 4)) % 4);
 }
+
+/** What ends an archive. */
+const TRAILER = header('TRAILER!!!', { nlink: 1 });

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ARCHITECTURES } from '../architecture.ts';
+import { ARCHITECTURES, type Architecture } from '../architecture.ts';
 import { BIOS_BOOT, BIOS_CORE, BOOT_FILES_FOLDER, GRUB_CONFIG } from '../disk/boot-files.ts';
 import { formatMediumFiles, MEDIUM_FILES } from '../disk/medium-files.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
@@ -163,12 +163,25 @@ function mediumFiles(
   };
 }
 
+/** What the kernel is told however an image is booted. */
+export function kernelParameters({
+  profile,
+  architecture,
+  buildId,
+}: {
+  profile: { cmdline: readonly string[] };
+  architecture: Architecture;
+  buildId: string;
+}): string[] {
+  const consoles = ['console=tty0', `console=${architecture.serial},115200`];
+  return [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
+}
+
 async function writeTexts(
   directory: string,
   { profile, architecture, flavour, version, 'build id': buildId }: IsoInputs,
 ): Promise<Record<string, string>> {
-  const consoles = ['console=tty0', `console=${architecture.serial},115200`];
-  const cmdline = [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
+  const cmdline = kernelParameters({ profile, architecture, buildId });
   const menu = { title: profile.title, version, flavour, cmdline };
   const texts: Record<string, string> = {
     '/boot/grub/grub.cfg': menuConfig(liveBootMenu(menu)),

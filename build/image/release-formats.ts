@@ -5,8 +5,9 @@ import type { ReleaseFile } from '../release/release-files.ts';
 /** A form that an image has in a release. */
 export interface ReleaseFormat {
   kind: ReleaseFile['kind'];
-  /** What it is made of: the ISO as it is, a disk that this is installed on, or the root file system. */
-  from: 'iso' | 'disk' | 'rootfs';
+  /** What it is made of: the ISO as it is, a disk that this is installed on, its parts, or the root
+   * file system. */
+  from: 'iso' | 'disk' | 'parts' | 'rootfs';
   /** What its file name has behind what names the image. */
   ending: string;
   /** Whether it is for VMware, which not every architecture has. */
@@ -20,6 +21,7 @@ export const RELEASE_FORMAT_NAMES = [
   'qcow2',
   'vmdk',
   'ova',
+  'netboot',
   'rootfs',
   'oci',
 ] as const;
@@ -33,6 +35,7 @@ export const RELEASE_FORMATS: Readonly<Record<ReleaseFormatName, ReleaseFormat>>
   qcow2: { kind: 'qcow2', from: 'disk', ending: '.qcow2' },
   vmdk: { kind: 'vmdk', from: 'disk', ending: '.vmdk', forVmware: true },
   ova: { kind: 'ova', from: 'disk', ending: '.ova', forVmware: true },
+  netboot: { kind: 'netboot', from: 'parts', ending: '-netboot.tar' },
   rootfs: { kind: 'rootfs', from: 'rootfs', ending: '-rootfs.tar' },
   oci: { kind: 'oci', from: 'rootfs', ending: '-oci.tar' },
 };

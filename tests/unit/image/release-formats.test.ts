@@ -7,7 +7,14 @@ import {
 
 test('a release has all formats that there are for its architecture, if none is asked for', () => {
   expect(chooseFormats([], 'x86_64')).toEqual([...RELEASE_FORMAT_NAMES]);
-  expect(chooseFormats([], 'arm64')).toEqual(['iso', 'raw.zst', 'qcow2', 'rootfs', 'oci']);
+  expect(chooseFormats([], 'arm64')).toEqual([
+    'iso',
+    'raw.zst',
+    'qcow2',
+    'netboot',
+    'rootfs',
+    'oci',
+  ]);
 });
 
 test('the ISO is in every release, and what is asked for twice once', () => {

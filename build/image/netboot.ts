@@ -1,0 +1,95 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { BuildError } from '../error.ts';
+import { makeAtomically } from '../process/atomic-write.ts';
+import { type WrittenFile, writeStream } from '../process/write-stream.ts';
+import { type CpioMember, cpioSize, cpioStream } from './cpio.ts';
+import { TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
+
+/** What boots from a network; files are on the host. */
+export interface NetbootSet {
+  kernel: string;
+  initramfs: string;
+  /** The squashfs, and its hash tree. */
+  system: string;
+  tree: string;
+  /** `/netboot-init`, which finds the system in the initramfs. */
+  init: Buffer;
+  /** For people. */
+  title: string;
+  /** What the kernel is told. */
+  parameters: readonly string[];
+  /** Time stamp, seconds since 1970. */
+  epoch: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes what a machine boots from over a network, as a tar to be unpacked on a server: `vmlinuz`, `initramfs`,
+ * `medium.cpio`, a second initramfs with the system, and `boot.ipxe`, a script for iPXE that names them. Any loader that
+ * takes two initramfs will do. The same set gives the same bytes.
+ * @returns SHA-256, hex
+ * @throws BuildError if the disk is full, or a parameter means something to iPXE
+ */
+export async function writeNetboot(path: string, set: NetbootSet): Promise<string> {
+  const script = tarMember('boot.ipxe', Buffer.from(ipxeScript(set)), set.epoch);
+  const chunks = async function* () {
+    yield script;
+    yield* fileMember('vmlinuz', set.kernel, set.epoch);
+    yield* fileMember('initramfs', set.initramfs, set.epoch);
+    yield* mediumMember(set);
+    yield TAR_END;
+  };
+  const { sha256 } = await makeAtomically<WrittenFile>(path, (file) => writeStream(file, chunks()));
+  return sha256;
+}
+
+async function* fileMember(path: string, file: string, epoch: number): AsyncGenerator<Buffer> {
+  const { size } = await stat(file);
+  yield tarHeader(path, { size, epoch });
+  yield* createReadStream(file, { highWaterMark: 1024 * 1024 });
+  yield tarPadding(size);
+}
+
+async function* mediumMember({ system, tree, init, epoch, signal }: NetbootSet) {
+  const content = async (file: string) => ({ file, size: (await stat(file)).size });
+  const members: CpioMember[] = [
+    { path: 'netboot-init', mode: 0o755, content: init },
+    { path: 'medium', mode: 0o755 },
+    { path: 'medium/quantix', mode: 0o755 },
+    { path: 'medium/quantix/system.squashfs', mode: 0o644, content: await content(system) },
+    { path: 'medium/quantix/system.verity', mode: 0o644, content: await content(tree) },
+  ];
+  const size = cpioSize(members);
+  yield tarHeader('medium.cpio', { size, epoch });
+  for await (const chunk of cpioStream(members, epoch)) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+  yield tarPadding(size);
+}
+
+/** A script for iPXE (ipxe.org/scripting), whose files are beside it. Kernels started by UEFI take `initrd=` from it. */
+export function ipxeScript({
+  title,
+  parameters,
+}: Pick<NetbootSet, 'title' | 'parameters'>): string {
+  const strange = parameters.find((one) => !/^[\w.,:=/@+-]+$/.test(one));
+  if (strange !== undefined) {
+    throw new BuildError({
+      what: `iPXE would not hand the kernel's parameter ${JSON.stringify(strange)} on as it is`,
+      where: 'cmdline of the profile',
+      fix: 'Do without it, or leave the format netboot out.',
+    });
+  }
+  const initramfs = ['initramfs', 'medium.cpio'];
+  const words = ['vmlinuz', ...initramfs.map((name) => `initrd=${name}`), 'rdinit=/netboot-init'];
+  return [
+    '#!ipxe',
+    `echo ${title.replaceAll(/[^\w. -]/g, ' ')}`,
+    `kernel ${[...words, ...parameters].join(' ')}`,
+    ...initramfs.map((name) => `initrd ${name}`),
+    'boot',
+    '',
+  ].join('\n');
+}
