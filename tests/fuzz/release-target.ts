@@ -1,5 +1,6 @@
 import { seal } from '../../build/release/envelope.ts';
 import { readPublicKey } from '../../build/release/keys.ts';
+import { formatReleaseFiles, parseReleaseFiles } from '../../build/release/release-files.ts';
 import { RELEASE_TYPE, signRelease, verifyRelease } from '../../build/release/sign.ts';
 import { newPair, release } from '../unit/release/releases.ts';
 import { mutate } from './mutate.ts';
@@ -25,5 +26,24 @@ export const signedRelease: Target = {
     } else {
       readPublicKey(mutate(Buffer.from(pem), random).toString('utf8'), 'key', 'key.pem');
     }
+  },
+};
+
+const list = Buffer.from(
+  formatReleaseFiles({
+    version: '0.1.0',
+    files: ['a.iso', 'b.ova'].map((path) => {
+      const of = { product: 'qvdc', architecture: 'x86_64' };
+      return { path, size: 5, sha256: 'ab'.repeat(32), kind: 'iso', ...of };
+    }),
+  }),
+);
+
+/** Lists of what a release consists of. */
+export const releaseFiles: Target = {
+  name: 'release files',
+  once(random) {
+    const { files } = parseReleaseFiles(mutate(list, random).toString('utf8'), 'release.json');
+    for (const { path } of files) if (/^\.|[/\\\0]/.test(path)) throw new Error(path);
   },
 };

@@ -44,7 +44,7 @@ import { notice } from './notice-target.ts';
 import { program } from './program-target.ts';
 import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
-import { signedRelease } from './release-target.ts';
+import { releaseFiles, signedRelease } from './release-target.ts';
 import { remoteCache } from './remote-cache-target.ts';
 import { checksums, minisign, sshAgent, sshSignature } from './signature-targets.ts';
 import { support } from './support-target.ts';
@@ -222,7 +222,17 @@ export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, iso, etcd, node, notice, guest, lan, statistics, bootChart, support],
   update,
-  ...[spec, journal, qcow2, definition, publicKey, certificateRequests, signedRelease, answer],
+  ...[
+    spec,
+    journal,
+    qcow2,
+    definition,
+    publicKey,
+    certificateRequests,
+    signedRelease,
+    answer,
+    releaseFiles,
+  ],
   ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
   ...[program, remoteCache, comparison],
   ...[advisories, reviews],
