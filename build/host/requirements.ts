@@ -67,6 +67,9 @@ export function buildRequirements(architecture: ArchitectureName): readonly Requ
 /** What bringing an image into a layout of qemu-img(1) needs. */
 export const LAYOUT_REQUIREMENTS: readonly Requirement[] = [tool('qemu-img')];
 
+/** What a release needs besides: it is built from a commit. */
+export const RELEASE_REQUIREMENTS: readonly Requirement[] = [tool('git')];
+
 /** What booting an image of an architecture needs. */
 export function qemuRequirements(architecture: ArchitectureName): readonly Requirement[] {
   const { program, firmware } = ARCHITECTURES[architecture].qemu;
@@ -87,6 +90,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
   ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
   ...LAYOUT_REQUIREMENTS,
+  ...RELEASE_REQUIREMENTS,
   ...CONTROL_PLANE_REQUIREMENTS,
   ...grubModules(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
   tool('shellcheck'),

@@ -6,7 +6,11 @@ import {
 } from '../../build/architecture.ts';
 import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
-import { buildRequirements, LAYOUT_REQUIREMENTS } from '../../build/host/requirements.ts';
+import {
+  buildRequirements,
+  LAYOUT_REQUIREMENTS,
+  RELEASE_REQUIREMENTS,
+} from '../../build/host/requirements.ts';
 import { prepareImage, productVersion } from '../../build/image/prepare.ts';
 import {
   chooseFormats,
@@ -90,6 +94,7 @@ export const releaseCommand = defineCommand({
     return { reads: [...reads, ...signerPaths(options)], writes };
   },
   handler: async (options, { output, signal }) => {
+    await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
     // Before hours of building: who signs may be missing, or have to type a passphrase.
     const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
     await requireCommit(PROJECT, signal);
