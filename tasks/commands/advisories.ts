@@ -1,9 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARCHITECTURE_NAMES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
-import { BASE_CHOICES } from '../../build/base/select.ts';
 import { BuildError } from '../../build/error.ts';
-import { chooseProfiles, givenOnce, PROJECT } from './context.ts';
+import { chooseProfiles, givenOnce, PROJECT, profileOptions } from './context.ts';
 import { CommandExit, defineCommand } from './define.ts';
 
 const EPILOGUE = `Nothing is downloaded: docs/papers.md says where Alpine and Debian publish their advisories.
@@ -21,7 +20,7 @@ export const advisoriesCommand = defineCommand({
   command: 'advisories <files..>',
   describe: 'Tell which known vulnerabilities are open in the images, by their locks',
   builder: (yargs) =>
-    yargs
+    profileOptions(yargs)
       .positional('files', {
         type: 'string',
         array: true,
@@ -42,18 +41,6 @@ export const advisoriesCommand = defineCommand({
         type: 'string',
         default: 'profiles/advisories.lock.json',
         describe: 'Where it is noted which files count',
-      })
-      .option('profile', {
-        type: 'string',
-        array: true,
-        default: [] as string[],
-        defaultDescription: 'all of profiles/',
-        describe: 'Profiles to work on',
-      })
-      .option('base', {
-        choices: BASE_CHOICES,
-        default: 'auto' as const,
-        describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
       })
       .option('arch', {
         choices: ARCHITECTURE_NAMES,
@@ -84,9 +71,7 @@ export const advisoriesCommand = defineCommand({
         describe: 'Folder for <profile>.vex.cdx.json: findings and reviews as CycloneDX 1.6',
       })
       .check(
-        givenOnce(
-          ...['date', 'pins', 'base', 'arch', 'flavour', 'max-age', 'as-of', 'fail-on', 'vex'],
-        ),
+        givenOnce(...['date', 'pins', 'arch', 'flavour', 'max-age', 'as-of', 'fail-on', 'vex']),
       )
       .epilogue(EPILOGUE),
   paths: ({ files, vex, pins, pin }) => ({

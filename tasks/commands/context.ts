@@ -39,8 +39,8 @@ export function imageOptions(yargs: Argv) {
     .check(givenOnce('arch'));
 }
 
-/** Options of every command that is about images: which, and where their packages come from. */
-export function packageOptions(yargs: Argv) {
+/** Options of every command that is about images: which. */
+export function profileOptions(yargs: Argv) {
   return yargs
     .option('profile', {
       type: 'string',
@@ -54,6 +54,12 @@ export function packageOptions(yargs: Argv) {
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
     })
+    .check(givenOnce('base'));
+}
+
+/** Options of every command that takes packages: for which images, and where they come from. */
+export function packageOptions(yargs: Argv) {
+  return profileOptions(yargs)
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
@@ -67,7 +73,7 @@ export function packageOptions(yargs: Argv) {
       default: false,
       describe: 'Accept package indexes that are older than those in the lock, or no longer valid',
     })
-    .check(givenOnce('base', 'mirror', 'keys-dir'));
+    .check(givenOnce('mirror', 'keys-dir'));
 }
 
 /** The paths that options of `imageOptions` name, and the folder that `--output` does where there is one. */
