@@ -49,7 +49,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
-          testTimeout: 20_000,
+          // For what hangs: beside other work a test takes many times as long as alone.
+          testTimeout: 120_000,
           // Most of a file's time would go into loading the same modules anew.
           isolate: false,
           restoreMocks: true,

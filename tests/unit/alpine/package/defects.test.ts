@@ -263,4 +263,4 @@ test('with any one bit changed it is refused, or what is read of it is the same'
     expect(at, 'a byte behind the signature was changed').toBeLessThan(signed.length);
     expect(result).toEqual(whole);
   }
-}, 120_000);
+}, 300_000);

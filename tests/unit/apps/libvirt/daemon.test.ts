@@ -144,5 +144,5 @@ test.runIf(LIBVIRT_IS_HERE)(
     await daemon.start();
     await vi.waitFor(() => expect(seen.at(-1)?.vms).toHaveLength(1), soon);
   },
-  60_000,
+  300_000,
 );

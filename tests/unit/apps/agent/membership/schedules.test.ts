@@ -195,4 +195,4 @@ test('whatever becomes of messages, counts and records, the control plane comes 
     }),
     { numRuns: 20 },
   );
-}, 120_000);
+}, 300_000);
