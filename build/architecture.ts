@@ -59,6 +59,8 @@ export interface QemuPlatform {
   readonly boards: readonly [Board, ...Board[]];
   /** CPU of a guest whose instructions are translated. */
   readonly translatedCpu: string;
+  /** The same with which KVM works in the guest; where there is none it cannot. */
+  readonly nestingCpu?: string;
   /** Graphics adapter that both firmware and kernel draw on, and a keyboard where the board has none. */
   readonly screen: readonly string[];
   /** Kernel parameter that makes the kernel write to the serial port from its first line on. */
@@ -146,6 +148,9 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
       // mitigations of speculation (cpu_vuln_whitelist in arch/x86/kernel/cpu/common.c), which translation makes dear.
       translatedCpu:
         'max,-la57,-smap,-smep,-pku,-xsave,-erms,-svm,vendor=GenuineIntel,family=6,model=54,stepping=1',
+      // TCG has AMD's instructions for virtual machines. Of a processor that old Linux knows which mitigations it can do without.
+      nestingCpu:
+        'max,-la57,-smap,-smep,-pku,-xsave,-erms,vendor=AuthenticAMD,family=16,model=2,stepping=3',
       screen: ['-vga', 'std'],
       earlyConsole: 'earlyprintk=ttyS0',
       firmware: {

@@ -22,6 +22,8 @@ export interface Machine {
   cpus?: number;
   /** Whether the watchdog of a `q35` restarts it, as a real board's does; false if absent: then it has none. */
   watchdog?: boolean;
+  /** Whether KVM works in it, as far as QEMU can do that; false if absent. */
+  nesting?: boolean;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
   forwards?: readonly Forward[];
   /** A network that it shares with other machines, in place of QEMU's own. */
@@ -110,12 +112,12 @@ export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
 
 /** QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
-  const { translatedCpu, screen, boards } = findPlatform(machine);
-  const { board = boards[0], memory = 2048, cpus = 2, watchdog } = machine;
+  const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
+  const { board = boards[0], memory = 2048, cpus = 2, watchdog, nesting = false } = machine;
   const cpu =
     setup.acceleration === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', translatedCpu];
+      : ['-accel', 'tcg,thread=multi', '-cpu', nesting ? nestingCpu : translatedCpu];
   return [
     ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
     ...[...screen, '-device', 'virtio-rng-pci'],

@@ -5,12 +5,16 @@ import { execa } from 'execa';
 /** Bytes of a data disk; its file takes what is written only. */
 const SIZE = 2 * 1024 ** 3;
 
-/** A disk in a folder, with an empty file system for data, whose label is the appliance's. */
-export async function dataDisk(folder: string, label: string): Promise<string> {
+/**
+ * A disk in a folder, with a file system for data, whose label is the appliance's.
+ * @param content a folder whose content is on it; it is empty if absent
+ */
+export async function dataDisk(folder: string, label: string, content?: string): Promise<string> {
   const disk = join(folder, 'data.img');
   await writeFile(disk, '');
   await truncate(disk, SIZE);
   const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-  await execa('mkfs.ext4', ['-q', '-L', label, disk], { env });
+  const filled = content === undefined ? [] : ['-d', content];
+  await execa('mkfs.ext4', ['-q', '-L', label, ...filled, disk], { env });
   return disk;
 }

@@ -42,6 +42,16 @@ test('the watchdog of a q35 restarts it where that is wanted', () => {
   expect(values('-global', { board: 'q35' }, {})).toEqual([]);
 });
 
+test('one in which KVM is to work has AMD’s instructions for that, where its CPU is translated', () => {
+  const nesting = (acceleration: Setup['acceleration']) =>
+    values('-cpu', { nesting: true }, { acceleration });
+  expect(nesting('kvm')).toEqual(['host']);
+  expect(nesting('tcg')).toEqual([expect.stringMatching(/^max,.*,vendor=AuthenticAMD,/)]);
+  expect(values('-cpu', { nesting: true, architecture: 'arm64' }, { acceleration: 'tcg' })).toEqual(
+    values('-cpu', { architecture: 'arm64' }, { acceleration: 'tcg' }),
+  );
+});
+
 test.each([
   ['pc', { as: 'cdrom' }, 'ide-cd,bus=ide.0,unit=0,'],
   ['q35', { as: 'cdrom' }, 'ide-cd,bus=ide.0,'],
