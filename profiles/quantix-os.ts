@@ -165,9 +165,7 @@ export default defineProfile({
   runlevels: {
     ...runlevels,
     default: [
-      'acpid',
       'dbus',
-      'chronyd',
       'quantix-pools',
       'virtlogd',
       'libvirtd',

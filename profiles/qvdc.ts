@@ -128,7 +128,7 @@ export default defineProfile({
   },
   runlevels: {
     ...runlevels,
-    default: ['acpid', 'dbus', 'chronyd', 'postgresql', 'etcd', 'redis', 'qx-controlplane'],
+    default: ['dbus', 'postgresql', 'etcd', 'redis', 'qx-controlplane'],
   },
   programs: ['qx-disk', 'qx-dcui', 'qx-controlplane', 'qx-install', 'qx-support', 'qx-update'],
   overlays: ['common', 'qvdc'],

@@ -14,6 +14,7 @@ export const initramfs = {
 
 export const kernel = { drivers, drop };
 
+/** What is in `boot` also runs beside the installer, and what is in a profile's `default` does not. */
 export const runlevels = {
   sysinit: ['devfs', 'sysfs', 'mdev'],
   boot: [
@@ -33,6 +34,8 @@ export const runlevels = {
     'quantix-network',
     'quantix-password',
     'quantix-ssh',
+    'acpid',
+    'chronyd',
   ],
   shutdown: ['killprocs', 'mount-ro'],
 };

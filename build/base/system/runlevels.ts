@@ -5,8 +5,9 @@ import type { Tree } from '../../tree/tree.ts';
 import { generatedLink } from './generated.ts';
 
 /**
- * Links that put OpenRC's services into their runlevels. Those of `boot` are in `default` too, and inittab starts only
- * that: OpenRC waits for a runlevel to end before it begins the next, and so all of them start side by side.
+ * Links that put OpenRC's services into their runlevels. Those of `boot` are in `default` too, and init starts only that:
+ * OpenRC waits for a runlevel to end before it begins the next, and so all of them start side by side. Beside the installer
+ * those of `boot` alone are started.
  * @throws BuildError naming a service that no package and no overlay has
  */
 export function runlevelLinks(tree: Tree, { runlevels }: Pick<Profile, 'runlevels'>): Entry[] {

@@ -64,12 +64,22 @@ test('a shell and a log-in prompt are had by exit status, after the kernel was l
 });
 
 describe('where the kernel was told to install', () => {
-  /** What is started on a terminal. */
+  /** The program that is started on a terminal; after it the runlevel that is. */
   async function program(cmdline: string, isLive = false): Promise<string> {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'cmdline'), `${cmdline}\n`);
     if (isLive) await writeFile(join(folder, 'live'), '');
-    const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\nCMDLINE=cmdline LIVE=live\nconsole_program`;
+    const openrc = {
+      'rc-status': 'cat runlevel 2>/dev/null || echo boot',
+      openrc: 'echo "$1" >>runlevel',
+    };
+    for (const [name, text] of Object.entries(openrc)) {
+      await writeFile(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    }
+    const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\nCMDLINE=cmdline LIVE=live PATH=.:$PATH
+      console_program
+      wait
+      [ ! -e runlevel ] || cat runlevel`;
     const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: folder, reject: false });
     return stdout;
   }
@@ -78,7 +88,7 @@ describe('where the kernel was told to install', () => {
     const installs = 'console=ttyS0 quantix.build=1 quantix.mode=install quantix.data=none';
     expect(await program(installs)).toBe('/usr/sbin/qx-install');
     expect(await program('quantix.mode=install')).toBe('/usr/sbin/qx-install');
-    expect(await program(installs, true)).not.toContain('qx-install');
+    expect(await program(installs, true)).toBe('default');
     expect(await program('quantix.mode=live quantix.mode=installed')).not.toContain('qx-install');
   });
 });
