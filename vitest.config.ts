@@ -9,6 +9,7 @@ const LONGEST = [
     'vm/qvdc',
     'vm/install',
     'vm/update',
+    'vm/guests',
     'vm/hardware',
     'vm/alpine',
     'vm/arm64',

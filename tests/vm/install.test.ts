@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Board } from '../../build/architecture.ts';
 import { run } from '../../build/process/run.ts';
 import type { Bus, Disk, Machine } from '../../build/qemu/machine.ts';
+import { replayCuts } from '../power-cuts/replay.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { configurationDisk } from './configuration-disk.ts';
 import { dirtyDisk } from './dirty-disks.ts';
@@ -65,6 +66,22 @@ async function diskOf({ bus, sectorSize, dirt }: Way): Promise<Disk> {
   return { file: await dirtyDisk(dirt), format: 'raw', bus, sectorSize };
 }
 
+/** Cuts the power at 1,000 places of an installation: until it ends nothing boots, or all of it. */
+async function expectCutsBearable({ profile, dirt }: Way, disk: Disk): Promise<void> {
+  const { file, sectorSize = 512, writeLog } = disk;
+  const report = await replayCuts(
+    {
+      ...{ log: writeLog?.file ?? '', start: await dirtyDisk(dirt), end: file, sectorSize },
+      ...{ images: { [profile]: imageOf(profile).iso }, boots: [null, profile] },
+    },
+    { cuts: 1000, seed: 1, work: join(await temporaryFolder(), 'work.img') },
+  );
+  expect(report).toMatchObject({
+    cuts: 1000,
+    outcomes: { null: expect.any(Number), [profile]: expect.any(Number) },
+  });
+}
+
 const reportSchema = z.object({
   result: z.literal('installed'),
   kind: z.literal('install'),
@@ -101,9 +118,11 @@ describe.each([BIOS_VIRTIO, UEFI_NVME])(
   '$profile on a disk of $sectorSize-byte sectors by $bus, under $firmware',
   (way) => {
     test(
-      'is installed by an answer file over $dirt, without a key, and starts from it',
+      'is installed by an answer file over $dirt, without a key, bears a cut of the power at any write, and starts from it',
       async () => {
-        const disk = await diskOf(way);
+        const writeLog = { file: join(await temporaryFolder(), 'writes.log') };
+        await writeFile(writeLog.file, '');
+        const disk = { ...(await diskOf(way)), writeLog };
         const answer = `disk: {serial: ${SERIAL}}\nerase: ${SERIAL}\nafterwards: power-off\n`;
         const drive = await driveWith(answer, way);
         {
@@ -113,6 +132,7 @@ describe.each([BIOS_VIRTIO, UEFI_NVME])(
           expect(story.guest.log).toMatch(/quantix: install: .*Destroyed: /);
           story.expectGoodConsole();
         }
+        await expectCutsBearable(way, disk);
         await expectInstalled(way, disk, 'node7');
       },
       STORY,
