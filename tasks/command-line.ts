@@ -46,6 +46,12 @@ async function commandsFor(words: readonly string[]): Promise<Command[]> {
   return Promise.all(loaders.map((load) => load()));
 }
 
+/** A `--` before the command goes: behind it yargs looks for no command, does nothing, and says nothing. */
+function dropSeparator(words: readonly string[]): readonly string[] {
+  const at = words.findIndex((word) => word === '--' || !word.startsWith('-'));
+  return words[at] === '--' ? words.toSpliced(at, 1) : words;
+}
+
 /** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug. */
 const REFUSED = 1;
 const USAGE = 2;
@@ -56,10 +62,11 @@ class UsageError extends Error {}
 
 /**
  * Runs a command line.
- * @param args what follows the program's name
+ * @param words what follows the program's name
  * @returns the exit code
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(words: readonly string[]): Promise<number> {
+  const args = dropSeparator(words);
   const output = commandOutput({ json: args.includes('--json') });
   using interrupt = new Interrupt();
   try {
@@ -107,7 +114,8 @@ function parser(
 }
 
 /** See `CommandContext.findPaths`: what is wrong with the command line, the command says when it is run. */
-export async function findPaths(args: readonly string[]): Promise<CommandPaths> {
+export async function findPaths(words: readonly string[]): Promise<CommandPaths> {
+  const args = dropSeparator(words);
   let found = NO_PATHS;
   const line = yargs([...args])
     .help(false)

@@ -70,6 +70,19 @@ describe('words that are wrong end with 2 and lead to the help', () => {
   });
 });
 
+test.each([
+  [['--', 'explain', '--profile', 'nope']],
+  [['--verbose', '--', 'explain', '--profile', 'nope']],
+])('a -- before the command changes nothing: %j', async (args) => {
+  expect(await main(args)).toBe(1);
+  expect(complained).toContain('there is no profile "nope"');
+});
+
+test('a -- alone is no command', async () => {
+  expect(await main(['--'])).toBe(2);
+  expect(complained).toContain('Which command?');
+});
+
 test('a mistake that is told ends with 1 and without a stack trace, unless it is asked for', async () => {
   expect(await main(['explain', '--profile', 'nope'])).toBe(1);
   expect(complained).toMatch(/^qx-build: there is no profile "nope" .*\n$/);
