@@ -4,8 +4,11 @@ import { ExplainedError } from '../explained-error.ts';
 import { keyIdOf, type TrustedKey } from './keys.ts';
 import { type Signer, signBy } from './signer.ts';
 
-/** Longest envelope that is read, bytes: a release with many signatures has a few thousand. */
+/** Longest envelope that hosts and control planes read, bytes: a release with many signatures has a few thousand. */
 export const LONGEST_ENVELOPE = 256 * 1024;
+
+/** Longest envelope in a release's folder, bytes: its list has a line for each file, a provenance one for each package. */
+export const LONGEST_OF_FOLDER = 16 * 1024 * 1024;
 
 /** Most signatures of an envelope: each is tried with each trusted key. */
 const MOST_SIGNATURES = 16;
@@ -51,20 +54,27 @@ export function seal(payloadType: string, payload: Uint8Array, keys: readonly Ke
 /**
  * The same envelope, signed by whoever has the keys.
  * @param signers one signature by each
+ * @param longest bytes of an envelope that those who open it read
  * @throws TypeError without a signer
- * @throws ExplainedError if one of them does not sign
+ * @throws ExplainedError if one of them does not sign, or nobody would open it as it is too long
  */
 export async function sealBy(
   payloadType: string,
   payload: Uint8Array,
   signers: readonly Signer[],
+  longest = LONGEST_ENVELOPE,
 ): Promise<string> {
   const bytes = signedBytes(payloadType, payload);
   const signatures: Signature[] = [];
   for (const signer of signers) {
     signatures.push({ keyid: keyIdOf(signer.key), sig: await signBy(signer, bytes) });
   }
-  return envelopeOf(payloadType, payload, signatures);
+  const envelope = envelopeOf(payloadType, payload, signatures);
+  if (envelope.length <= longest) return envelope;
+  throw new ExplainedError({
+    what: `what is to be signed has ${payload.length} bytes, and nobody opens an envelope of more than ${longest}`,
+    where: payloadType,
+  });
 }
 
 interface Signature {
@@ -83,23 +93,28 @@ function envelopeOf(
   return `${JSON.stringify(envelope)}\n`;
 }
 
+/** What an envelope must be, to be read. */
+interface Expected {
+  /** What must be inside. */
+  payloadType: string;
+  /** File or address, for errors. */
+  where: string;
+  /** Bytes that it may have; `LONGEST_ENVELOPE` if absent. */
+  longest?: number;
+}
+
 /**
  * Opens an envelope (DSSE 1.0) if one signature of it is by a trusted key. What the envelope says of its keys is not
  * believed: each signature is tried with each key.
  * @param text the file as it is, or bytes of it
- * @param payloadType what must be inside
  * @param trusted keys whose signature counts
- * @param where file or address, for errors
  * @throws ExplainedError if it is no envelope, holds something else, or nobody who is trusted has signed it
  */
 export function openEnvelope(
   text: string | Uint8Array,
-  {
-    payloadType,
-    trusted,
-    where,
-  }: { payloadType: string; trusted: readonly TrustedKey[]; where: string },
+  { trusted, ...expected }: Expected & { trusted: readonly TrustedKey[] },
 ): Opened {
+  const { payloadType, where } = expected;
   if (trusted.length === 0) {
     throw new ExplainedError({
       what: 'no key for releases is trusted here, so nothing can be checked',
@@ -107,14 +122,7 @@ export function openEnvelope(
       fix: 'Build the image with RELEASE_KEYS=FOLDER, a folder of public keys (qx-build key show).',
     });
   }
-  const envelope = parseEnvelope(text, where);
-  if (envelope.payloadType !== payloadType) {
-    throw new ExplainedError({
-      what: `it holds ${JSON.stringify(envelope.payloadType)}, not ${payloadType}`,
-      where,
-      fix: 'Give the file that was made for this.',
-    });
-  }
+  const envelope = parseEnvelope(text, expected);
   const payload = fromBase64(envelope.payload, 'payload', where);
   const bytes = signedBytes(payloadType, payload);
   const signatures = envelope.signatures.map(({ sig }) => fromBase64(sig, 'signature', where));
@@ -130,16 +138,17 @@ export function openEnvelope(
 
 /**
  * What an envelope carries, whoever has signed it: nothing to be believed.
- * @throws ExplainedError if it is no envelope
+ * @throws ExplainedError if it is no envelope, or holds something else
  */
-export function peekEnvelope(text: string | Uint8Array, where: string): Buffer {
-  return fromBase64(parseEnvelope(text, where).payload, 'payload', where);
+export function peekEnvelope(text: string | Uint8Array, expected: Expected): Buffer {
+  return fromBase64(parseEnvelope(text, expected).payload, 'payload', expected.where);
 }
 
-function parseEnvelope(text: string | Uint8Array, where: string): z.infer<typeof envelopeSchema> {
-  if (text.length > LONGEST_ENVELOPE) {
-    throw noEnvelope(`is longer than ${LONGEST_ENVELOPE / 1024} KiB`, where);
-  }
+function parseEnvelope(
+  text: string | Uint8Array,
+  { payloadType, where, longest = LONGEST_ENVELOPE }: Expected,
+): z.infer<typeof envelopeSchema> {
+  if (text.length > longest) throw noEnvelope(`is longer than ${longest / 1024} KiB`, where);
   let json: unknown;
   try {
     json = JSON.parse(typeof text === 'string' ? text : Buffer.from(text).toString('utf8'));
@@ -147,8 +156,13 @@ function parseEnvelope(text: string | Uint8Array, where: string): z.infer<typeof
     throw noEnvelope('is no JSON', where, cause);
   }
   const { success, data, error } = envelopeSchema.safeParse(json);
-  if (success) return data;
-  throw noEnvelope(firstIssue(error), where, error);
+  if (!success) throw noEnvelope(firstIssue(error), where, error);
+  if (data.payloadType === payloadType) return data;
+  throw new ExplainedError({
+    what: `it holds ${JSON.stringify(data.payloadType)}, not ${payloadType}`,
+    where,
+    fix: 'Give the file that was made for this.',
+  });
 }
 
 /** The first thing that a schema has against something, in words: `image.path: must be …`. */

@@ -1,5 +1,5 @@
 import { ExplainedError } from '../explained-error.ts';
-import { sealBy } from './envelope.ts';
+import { LONGEST_OF_FOLDER, sealBy } from './envelope.ts';
 import type { Signer } from './signer.ts';
 
 /** How images are built, by name; docs/provenance.md describes it. */
@@ -103,7 +103,7 @@ export function formatProvenance(build: BuildDescription): string {
  * @param signers one signature by each
  */
 export function sealProvenance(statement: string, signers: readonly Signer[]): Promise<string> {
-  return sealBy(STATEMENT_TYPE, Buffer.from(statement), signers);
+  return sealBy(STATEMENT_TYPE, Buffer.from(statement), signers, LONGEST_OF_FOLDER);
 }
 
 function describeFile({ name, sha256 }: FileDigest) {

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, formatChecksums } from './checksums.ts';
-import { peekEnvelope, sealBy } from './envelope.ts';
+import { LONGEST_OF_FOLDER, peekEnvelope, sealBy } from './envelope.ts';
 import { type ContentDigest, codeOf, digestOf, writeWhole } from './files.ts';
 import { signMinisign } from './minisign.ts';
 import { STATEMENT_TYPE } from './provenance.ts';
@@ -92,12 +92,15 @@ export async function signFolder(
   for (const file of [...digests.keys()]) {
     const sealed = envelopeOf(file);
     if (sealed === undefined) continue;
+    const { name, payloadType } = sealed;
     const payload = await readFile(join(folder, file));
     const signed =
-      file === RELEASE_LIST ? undefined : await signedBefore(join(folder, sealed.name), payload);
-    const envelope = signed ?? (await sealBy(sealed.payloadType, payload, [signer]));
-    digests.set(sealed.name, { size: Buffer.byteLength(envelope), sha256: sha256(envelope) });
-    if (signed === undefined) texts.set(sealed.name, envelope);
+      file === RELEASE_LIST
+        ? undefined
+        : await signedBefore(join(folder, name), { payloadType, payload });
+    const envelope = signed ?? (await sealBy(payloadType, payload, [signer], LONGEST_OF_FOLDER));
+    digests.set(name, { size: Buffer.byteLength(envelope), sha256: sha256(envelope) });
+    if (signed === undefined) texts.set(name, envelope);
   }
   const sums = formatChecksums(new Map([...digests].map(([name, one]) => [name, one.sha256])));
   const comment = describeSums(sums, digests.size, list?.version);
@@ -139,10 +142,14 @@ function describeSums(sums: string, files: number, version: string | undefined):
 }
 
 /** @returns the text of an envelope that holds this already; undefined if there is none */
-async function signedBefore(path: string, payload: Uint8Array): Promise<string | undefined> {
+async function signedBefore(
+  path: string,
+  { payloadType, payload }: { payloadType: string; payload: Uint8Array },
+): Promise<string | undefined> {
   try {
     const text = await readFile(path, 'utf8');
-    return peekEnvelope(text, path).equals(payload) ? text : undefined;
+    const expected = { payloadType, where: path, longest: LONGEST_OF_FOLDER };
+    return peekEnvelope(text, expected).equals(payload) ? text : undefined;
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || error instanceof ExplainedError) return undefined;
     throw error;

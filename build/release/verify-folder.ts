@@ -3,7 +3,7 @@ import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, type Checksums, parseChecksums } from './checksums.ts';
-import { openEnvelope } from './envelope.ts';
+import { LONGEST_OF_FOLDER, openEnvelope } from './envelope.ts';
 import { codeOf, digestOf } from './files.ts';
 import type { TrustedKey } from './keys.ts';
 import { readMinisign, verifyMinisign } from './minisign.ts';
@@ -17,9 +17,6 @@ import {
   SSH_SIGNATURE,
 } from './sign-folder.ts';
 import { readSshSignature, verifySsh } from './ssh-signature.ts';
-
-/** Longest text of a release that is read whole, bytes: 10,000 files have a `SHA256SUMS` of less. */
-const LONGEST_TEXT = 4 * 1024 * 1024;
 
 /** What is wrong with a file of a folder. */
 export interface Finding {
@@ -165,7 +162,8 @@ async function checkList(
   if (text === undefined) return {};
   const belongs = sums.get(file) === sha256(text);
   try {
-    const expected = { payloadType: RELEASE_LIST_TYPE, trusted, where: file };
+    const longest = LONGEST_OF_FOLDER;
+    const expected = { payloadType: RELEASE_LIST_TYPE, trusted, where: file, longest };
     const { payload, key } = openEnvelope(text, expected);
     const list = parseReleaseFiles(payload.toString('utf8'), file);
     if (belongs) return { list };
@@ -248,8 +246,8 @@ async function readText(folder: string, name: string): Promise<Buffer | undefine
   try {
     const stats = await lstat(path);
     // Reading a pipe would wait for ever.
-    if (stats.isFile() && stats.size <= LONGEST_TEXT) return await readFile(path);
-    if (stats.isFile()) what = `it is longer than ${LONGEST_TEXT / 1024 / 1024} MiB`;
+    if (stats.isFile() && stats.size <= LONGEST_OF_FOLDER) return await readFile(path);
+    if (stats.isFile()) what = `it is longer than ${LONGEST_OF_FOLDER / 1024 / 1024} MiB`;
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return undefined;
     throw unreadable(path, cause);

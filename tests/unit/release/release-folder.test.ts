@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { openEnvelope } from '../../../build/release/envelope.ts';
+import { LONGEST_OF_FOLDER, openEnvelope } from '../../../build/release/envelope.ts';
 import { minisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
 import { STATEMENT_TYPE } from '../../../build/release/provenance.ts';
 import { formatReleaseFiles } from '../../../build/release/release-files.ts';
@@ -123,7 +123,8 @@ describe('a signed release', () => {
     await signFolder(folder, { signer: others.signer });
     expect(await told({ trusted: [others.trusted] })).toEqual([]);
     expect(await readFile(at('qvdc.ova.intoto.jsonl'), 'utf8')).toBe(before);
-    for (const other of ['{}', before.replace('"payload":"e', '"payload":"f')]) {
+    const typed = before.replace(STATEMENT_TYPE, RELEASE_LIST_TYPE);
+    for (const other of ['{}', before.replace('"payload":"e', '"payload":"f'), typed]) {
       await writeFile(at('qvdc.ova.intoto.jsonl'), other);
       await signFolder(folder, { signer: others.signer });
       const made = openEnvelope(await readFile(at('qvdc.ova.intoto.jsonl')), {
@@ -136,6 +137,34 @@ describe('a signed release', () => {
     expect(await told({ trusted: [others.trusted] })).toEqual([
       'missing: qvdc.ova.intoto.jsonl: it is not there',
     ]);
+  });
+
+  test('has a provenance of many packages in an envelope that can be opened, and is signed once', async () => {
+    await makeRelease(folder, '0.2.0');
+    const statement = JSON.stringify({ packages: 'p'.repeat(600_000) });
+    await writeFile(at('qvdc.ova.intoto.json'), statement);
+    const { written } = await signFolder(folder, { signer: ours.signer });
+    expect(written).toContain('qvdc.ova.intoto.jsonl');
+    const { payload } = openEnvelope(await readFile(at('qvdc.ova.intoto.jsonl')), {
+      ...{ payloadType: STATEMENT_TYPE, trusted: [ours.trusted], where: 'f' },
+      longest: LONGEST_OF_FOLDER,
+    });
+    expect(payload.toString()).toBe(statement);
+    const again = await signFolder(folder, { signer: others.signer });
+    expect(again.written).not.toContain('qvdc.ova.intoto.jsonl');
+  });
+
+  test('has a list of many files that is verified', async () => {
+    const files = Array.from({ length: 600 }, (_, index) => ({
+      ...{ path: `qvdc-${index}-${'x'.repeat(180)}.iso`, size: 0, kind: 'iso' as const },
+      sha256: createHash('sha256').digest('hex'),
+    }));
+    await mkdir(folder);
+    await Promise.all(files.map(({ path }) => writeFile(at(path), '')));
+    await writeFile(at('release.json'), formatReleaseFiles({ version: '0.2.0', files }));
+    await signFolder(folder, { signer: ours.signer });
+    const verdict = await verifyFolder(folder, { trusted: [ours.trusted] });
+    expect(verdict).toMatchObject({ version: '0.2.0', findings: [] });
   });
 
   test('may be without a list of its own, such as what a build leaves in dist', async () => {
@@ -289,8 +318,8 @@ test('a folder that is no release is told as such', async () => {
     `it has no SHA256SUMS, so nothing says what belongs to it (${folder})`,
   );
   await writeFile(at('SHA256SUMS'), '');
-  await truncate(at('SHA256SUMS'), 5 * 1024 * 1024);
-  await expect(verifying()).rejects.toThrow('it is longer than 4 MiB');
+  await truncate(at('SHA256SUMS'), 17 * 1024 * 1024);
+  await expect(verifying()).rejects.toThrow('it is longer than 16 MiB');
   await rm(at('SHA256SUMS'));
   await execa('mkfifo', [at('SHA256SUMS')]);
   await expect(verifying()).rejects.toThrow(`it is no plain file (${at('SHA256SUMS')})`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { ExplainedError } from '../../../build/explained-error.ts';
-import { openEnvelope, seal } from '../../../build/release/envelope.ts';
+import { openEnvelope, seal, sealBy } from '../../../build/release/envelope.ts';
 import { readPrivateKey, readTrustedKeys } from '../../../build/release/keys.ts';
 import { RELEASE_TYPE, signRelease, verifyRelease } from '../../../build/release/sign.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -158,6 +158,11 @@ test.each([
   const lying = { ...ours.signer, name: 'the HSM', sign };
   const signing = signRelease(release(), [lying]);
   await expect(signing).rejects.toThrow(/no signature by its public key: \d+ bytes \(the HSM\)/);
+});
+
+test('what nobody would open is not sealed', async () => {
+  const sealing = sealBy('text/plain', Buffer.alloc(200_000), [ours.signer]);
+  await expect(sealing).rejects.toThrow(/has 200000 bytes, and nobody opens an envelope of more/);
 });
 
 test('an envelope of one kind is never one of another', () => {
