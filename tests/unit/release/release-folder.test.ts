@@ -3,6 +3,7 @@ import {
   appendFile,
   cp,
   mkdir,
+  readdir,
   readFile,
   rm,
   symlink,
@@ -84,6 +85,13 @@ describe('a signed release', () => {
     await writeFile(at('.SHA256SUMS.new'), 'half');
     expect(await signFolder(folder, { signer: ours.signer })).toMatchObject({ files: 4 });
     expect(await told()).toEqual([]);
+  });
+
+  test('is left without anything half-made by a signing that cannot write', async () => {
+    await makeRelease(folder, '0.2.0');
+    await mkdir(at('SHA256SUMS'));
+    await expect(signFolder(folder, { signer: ours.signer })).rejects.toThrow('EISDIR');
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
   test('is taken by sha256sum, minisign and ssh-keygen, and by openssl from its minisignature', async () => {
