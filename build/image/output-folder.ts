@@ -1,10 +1,15 @@
 import { statSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ExplainedError } from '../explained-error.ts';
 import { TEMPORARY_NAME } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
 import { CHECKSUMS } from '../release/checksums.ts';
+import { releaseFields } from '../release/release.ts';
+import { parseReleaseFiles } from '../release/release-files.ts';
+import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
 import { readChecksums, updateChecksums } from './checksums.ts';
+import { formatPath, RELEASE_FORMAT_NAMES } from './release-formats.ts';
 
 /** What stands behind the name of an image in the names of the files that go with it. */
 const PAPERS = [
@@ -23,20 +28,37 @@ export interface Cleaned {
 }
 
 /**
- * Removes from a folder what builds wrote: images that `SHA256SUMS` names or that have a manifest beside them, and
- * that are called as builds of these profiles are; what goes with them; what a killed build left of them.
- * @throws BuildError if `SHA256SUMS` is malformed; nothing is removed then
+ * Removes from a folder, and from the folders of releases in it, what builds wrote: images that `SHA256SUMS` names or that
+ * have a manifest beside them, and that are called as builds of these profiles are; what goes with them; the list of a
+ * release and its signatures; what a killed build left of them. A folder of a release that is empty then goes, too.
+ * @throws BuildError if a `SHA256SUMS` is malformed; nothing is removed then
  */
 export async function cleanOutputFolder(
   directory: string,
   profiles: readonly string[],
 ): Promise<Cleaned> {
+  const releases = await releaseFoldersIn(directory);
+  for (const folder of ['', ...releases]) await readChecksums(join(directory, folder));
+  const { removed, left } = await cleanFolder(directory, profiles);
+  for (const folder of releases) {
+    const inside = await cleanFolder(join(directory, folder), profiles);
+    if (inside.left.length === 0) await rmdir(join(directory, folder));
+    removed.push(...inside.removed.map((name) => join(folder, name)));
+    left.splice(left.indexOf(folder), 1, ...inside.left.map((name) => join(folder, name)));
+  }
+  return { removed, left };
+}
+
+async function cleanFolder(directory: string, profiles: readonly string[]): Promise<Cleaned> {
   const names = await namesIn(directory);
   const listed = await readChecksums(directory);
   const present = new Set(names);
   const built = (name: string) =>
     isOurName(name, profiles) && (listed.has(name) || present.has(`${name}.manifest.json`));
-  const ours = new Set(names.filter(built).flatMap((name) => PAPERS.map((paper) => name + paper)));
+  const ours = new Set(names.filter(built).flatMap(namesWith));
+  if (await hasReleaseList(directory)) {
+    for (const name of [RELEASE_LIST, ...signatureNames(names)]) ours.add(name);
+  }
   const removed = names.filter(
     (name) => ours.has(name) || isRootfs(name, profiles) || isLeftOver(name, profiles),
   );
@@ -48,6 +70,34 @@ export async function cleanOutputFolder(
     removed.push(CHECKSUMS);
   }
   return { removed, left: names.filter((name) => !removed.includes(name)) };
+}
+
+/** Names of an image in all formats of a release, and of what goes with it. */
+function namesWith(image: string): string[] {
+  const formats = RELEASE_FORMAT_NAMES.map((format) => formatPath(image, format));
+  return [...formats, ...PAPERS.map((paper) => image + paper)];
+}
+
+/** Names of the folders in a folder that are called as a version is. */
+async function releaseFoldersIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(ifThere);
+  return (entries ?? [])
+    .filter((entry) => entry.isDirectory() && releaseFields.version.safeParse(entry.name).success)
+    .map(({ name }) => name);
+}
+
+/** Whether a folder has the list of a release; another file of its name is somebody else's. */
+async function hasReleaseList(directory: string): Promise<boolean> {
+  const file = join(directory, RELEASE_LIST);
+  const text = await readFile(file, 'utf8').catch(ifThere);
+  if (text === undefined) return false;
+  try {
+    parseReleaseFiles(text, file);
+    return true;
+  } catch (error) {
+    if (error instanceof ExplainedError) return false;
+    throw error;
+  }
 }
 
 /**
@@ -83,10 +133,10 @@ function isLeftOver(name: string, profiles: readonly string[]): boolean {
 }
 
 async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).sort();
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return (await readdir(directory).catch(ifThere))?.sort() ?? [];
+}
+
+/** @throws any other error than that something is not there */
+function ifThere(error: unknown): undefined {
+  if (errorCode(error) !== 'ENOENT') throw error;
 }

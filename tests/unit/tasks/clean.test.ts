@@ -1,8 +1,9 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { markCache } from '../../../build/cache/mark.ts';
+import { formatReleaseFiles } from '../../../build/release/release-files.ts';
 import { main } from '../../../tasks/command-line.ts';
 import { temporaryFolder } from '../folder.ts';
 
@@ -48,6 +49,51 @@ test('clean removes all of a folder that only builds wrote to', async () => {
   await writeFile(join(dist, 'SHA256SUMS'), `${SUM}  ${ISO}\n`);
   expect(await main(['clean', '--output', dist])).toBe(0);
   expect(await readdir(dist)).toEqual([]);
+});
+
+/** A release of one image in two formats, signed, and a provenance that its builder signed. */
+async function plantRelease(directory: string): Promise<void> {
+  const papers = [`${ISO}.manifest.json`, `${ISO}.intoto.json`, `${ISO}.intoto.jsonl`];
+  const images = [ISO, ISO.replace('.iso', '-netboot.tar'), ISO.replace('.iso', '.ova'), ...papers];
+  await plant(directory, [...images, 'release.dsse.json', 'SHA256SUMS.minisig', 'SHA256SUMS.sig']);
+  const files = images.map((path) => ({ path, size: 1, sha256: SUM, kind: 'iso' as const }));
+  const list = formatReleaseFiles({ version: '0.2.0', files });
+  await writeFile(join(directory, 'release.json'), list);
+  const names = [...images, 'release.json', 'release.dsse.json'];
+  const sums = names.map((name) => `${SUM}  ${name}\n`);
+  await writeFile(join(directory, 'SHA256SUMS'), sums.join(''));
+}
+
+test('clean removes the folders of releases, signed and half-made ones, with what is in them', async () => {
+  const dist = join(folder, 'dist');
+  await plantRelease(join(dist, '0.2.0'));
+  await plant(join(dist, '0.3.0'), [ISO, `${ISO}.manifest.json`, ISO.replace('.iso', '-oci.tar')]);
+  expect(await main(['clean', '--output', dist])).toBe(0);
+  expect(await readdir(dist)).toEqual([]);
+  expect(printed).toContain(`${dist}: removed 14 files.`);
+  expect(printed).not.toContain('left');
+});
+
+test('clean leaves in folders of releases what is not ours, and folders that are none', async () => {
+  const dist = join(folder, 'dist');
+  await plantRelease(join(dist, '0.2.0'));
+  await plant(join(dist, '0.2.0'), ['notes.txt']);
+  await plant(join(dist, 'mine'), [ISO, `${ISO}.manifest.json`]);
+  await plant(join(dist, '1.0.0'), ['release.json', 'SHA256SUMS.sig']);
+  await symlink(join(dist, 'mine'), join(dist, '4.0.0'));
+  expect(await main(['clean', '--output', dist])).toBe(0);
+  expect(await readdir(join(dist, '0.2.0'))).toEqual(['notes.txt']);
+  expect(await readdir(join(dist, '1.0.0'))).toEqual(['SHA256SUMS.sig', 'release.json']);
+  expect(await readdir(join(dist, 'mine'))).toHaveLength(2);
+  expect(printed).toMatch(/left what is not ours: 0\.2\.0\/notes\.txt, .*4\.0\.0, mine/);
+});
+
+test('clean removes nothing at all where the checksums of a release are malformed', async () => {
+  const dist = join(folder, 'dist');
+  await plant(dist, [ISO, `${ISO}.manifest.json`]);
+  await plant(join(dist, '0.2.0'), ['SHA256SUMS']);
+  expect(await main(['clean', '--output', dist])).toBe(1);
+  expect(await readdir(dist)).toHaveLength(3);
 });
 
 test('clean removes nothing from a folder that is no cache', async () => {
