@@ -31,7 +31,7 @@ import { buildIso } from './iso.ts';
 import { provenanceFile, writeProvenance } from './provenance.ts';
 import { announce, type Built, paperFiles } from './summary.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes, formatTable } from './ui/format.ts';
+import { formatBytes } from './ui/format.ts';
 import type { StageReport, Stages } from './ui/stage.ts';
 
 /** Processors and MiB of memory of the machine that an import of an OVA makes; the memory as much as is needed, at least. */
@@ -85,7 +85,7 @@ export async function buildRelease(
   await updateChecksums(directory, sums, lockRequest.signal);
   const list = join(directory, RELEASE_LIST);
   await writeFileAtomically(list, formatReleaseFiles({ version, files }));
-  announce(built, output);
+  announce(built, output, files);
   tellRelease({ list, files, peak: use.peak }, output);
   return files;
 }
@@ -250,10 +250,6 @@ function tellRelease(
   output: Output,
 ): void {
   const kept = files.reduce((sum, { size }) => sum + size, 0);
-  if (!output.json) {
-    const rows = files.map(({ path, size, sha256 }) => [path, formatBytes(size), sha256]);
-    output.say(`\n${formatTable([['File', 'Size', 'SHA-256'], ...rows])}`);
-  }
   output.say(
     `${list}: ${files.length} files, ${formatBytes(kept)}; the folder had ${formatBytes(peak)} of the disk at most, ${(peak / kept).toFixed(1)} times as much`,
   );

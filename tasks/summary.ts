@@ -95,27 +95,44 @@ export async function describeBuild(
   await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 }, signal);
 }
 
-/** The table at the end: file, size, SHA-256, and how long each step took. */
-export function summarize(built: readonly Built[]): string {
-  const files = built.map(({ file, sha256 }) => [
-    basename(file),
-    formatBytes(statSync(file).size),
-    sha256,
-  ]);
+/** A file that there is now. */
+export interface MadeFile {
+  /** Without folder. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** Hex. */
+  sha256: string;
+}
+
+/** The tables at the end: each file with size and SHA-256, and how long each step took. */
+function summarize(built: readonly Built[], files: readonly MadeFile[]): string {
+  const rows = files.map(({ path, size, sha256 }) => [path, formatBytes(size), sha256]);
   const steps = built.flatMap(({ image, times }) =>
     times.map((time) => [image, time.step, formatSeconds(time.seconds), cameFrom(time)]),
   );
-  const tables = [formatTable([['File', 'Size', 'SHA-256'], ...files])];
+  const tables = [formatTable([['File', 'Size', 'SHA-256'], ...rows])];
   if (steps.length > 0) tables.push(formatTable([['Image', 'Step', 'Time', ''], ...steps]));
   return tables.join('\n\n');
 }
 
-/** Tells what is there now: a table for people, an event an image for programs. */
-export function announce(built: readonly Built[], output: Output): void {
-  if (!output.json) output.say(`\n${summarize(built)}`);
-  for (const { image, file, sha256, times } of built) {
-    const upToDate = times.length === 0;
-    const { size } = statSync(file);
-    output.emit({ event: 'built', image, file, size, sha256, upToDate });
+/**
+ * Tells what is there now: tables for people, an event an image for programs.
+ * @param files that people are told of; the images if absent
+ */
+export function announce(
+  built: readonly Built[],
+  output: Output,
+  files: readonly MadeFile[] = built.map(fileOf),
+): void {
+  if (!output.json) output.say(`\n${summarize(built, files)}`);
+  for (const one of built) {
+    const { image, file, times } = one;
+    const { size, sha256 } = fileOf(one);
+    output.emit({ event: 'built', image, file, size, sha256, upToDate: times.length === 0 });
   }
+}
+
+function fileOf({ file, sha256 }: Built): MadeFile {
+  return { path: basename(file), size: statSync(file).size, sha256 };
 }
