@@ -34,12 +34,17 @@ export async function* zstdStream(disk: SparseDisk, signal?: AbortSignal): Async
       piece = (await pieces.next()).value;
     }
   }
-  while (piece !== undefined) {
-    yield* skip(piece.offset - at);
-    at = piece.offset;
-    yield* frame(untilHole());
+  try {
+    while (piece !== undefined) {
+      yield* skip(piece.offset - at);
+      at = piece.offset;
+      yield* frame(untilHole());
+    }
+    yield* skip(disk.bytes - at);
+  } finally {
+    // Whoever writes may stop in between, and the disk's file is open.
+    await pieces.return(undefined);
   }
-  yield* skip(disk.bytes - at);
 }
 
 function* zeros(bytes: number): Generator<Buffer> {

@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readdirSync, readlinkSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -34,6 +34,19 @@ test('the same disk gives the same bytes; holes take hardly any', async () => {
   ];
   expect(one.equals(other)).toBe(true);
   expect(one.length).toBeLessThan(2.5 * 1024 * 1024);
+});
+
+test('whoever stops reading, as a full disk makes it, leaves the file closed', async () => {
+  const disk = await sparseDisk();
+  for await (const chunk of zstdStream(disk)) if (chunk.length > 10_000) break;
+  const open = readdirSync('/proc/self/fd').map((one) => {
+    try {
+      return readlinkSync(join('/proc/self/fd', one));
+    } catch {
+      return '';
+    }
+  });
+  expect(open).not.toContain(disk.file);
 });
 
 test('a disk of zeros, and one that is full to its end', async () => {
