@@ -84,11 +84,12 @@ const TONES: Readonly<Record<PackageChange['change'], Tone>> = {
   changed: 'second',
 };
 
-/** What a package's archive has grown by, from 0 to the right; to the left what it shrank by. */
+/** What a package's archive has grown by, from 0 to the right; to the left what it shrank by. Nothing where that is not known. */
 function packageBar(change: PackageChange) {
   const { name, bytesBefore, bytesAfter } = change;
-  const known = change.change !== 'changed' || (bytesBefore ?? bytesAfter) !== undefined;
-  const grown = known ? (bytesAfter ?? 0) - (bytesBefore ?? 0) : 0;
+  const isKnown =
+    change.change !== 'changed' || (bytesBefore !== undefined && bytesAfter !== undefined);
+  const grown = isKnown ? (bytesAfter ?? 0) - (bytesBefore ?? 0) : 0;
   const sides = [0, grown].sort((a, b) => a - b);
   const [from = 0, to = 0] = sides;
   const words = describePackageChange(change).replace(`${name} `, '');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -56,6 +57,21 @@ test('packages of two locks: what moved, and by how much', async () => {
   expect(hintsIn(svg)[0]).toBe('musl: 1.0 → 2, +2.0 kB');
   expect(data.packages[0]).toMatchObject({ name: 'musl', bytesBefore: 3000, bytesAfter: 5000 });
   expect(await inDrawing(svg, 'count(//*[local-name()="rect"])')).toBe('4');
+});
+
+test('a package of which only one of both says how large it is neither grew nor shrank', async () => {
+  const folder = await temporaryFolder();
+  const [image, lock] = [join(folder, 'a.tar'), join(folder, 'b.lock.json')];
+  const tar = tarOf(rootfs('1'));
+  await writeFile(image, tar);
+  const sha256 = createHash('sha256').update(tar).digest('hex');
+  const packages = [{ name: 'musl', version: '1.0', sha256: 'ab'.repeat(32) }];
+  const manifest = { iso: { sha256 }, inputs: { packages } };
+  await writeFile(`${image}.manifest.json`, JSON.stringify(manifest));
+  const fresh = [locked('musl', { size: 5000, version: '2' })];
+  await writeFile(lock, JSON.stringify({ ...sampleLock(), packages: fresh }));
+  expect(await report('packages', lock, '--before', image, '--output', folder)).toBe(0);
+  expect(hintsIn((await written(folder, 'packages')).svg)).toEqual(['musl: 1.0 → 2']);
 });
 
 test('sizes of an image, as a tree, beside those of another', async () => {
