@@ -71,7 +71,7 @@ export async function pinAdvisories(
 }
 
 /**
- * Reads files of advisories that are pinned.
+ * Reads files of advisories that are pinned, each once.
  * @throws BuildError if a file is not pinned, or is not the one that was
  */
 export async function readPinned(
@@ -79,10 +79,15 @@ export async function readPinned(
   pinsFile: string,
 ): Promise<PinnedDatabase[]> {
   const pins = await readAdvisoryPins(pinsFile);
-  const read = async (file: string) => {
+  // One after the other: a database takes a few hundred MB while it is read.
+  const databases = new Map<AdvisoryPin, PinnedDatabase>();
+  for (const file of files) {
     const { text, sha256 } = await readBytes(file);
     const pin = pins.find((one) => one.sha256 === sha256);
-    if (pin !== undefined) return { pin, database: parseDatabase(text, file) };
+    if (pin !== undefined) {
+      if (!databases.has(pin)) databases.set(pin, { pin, database: parseDatabase(text, file) });
+      continue;
+    }
     const known = pins.some(({ name }) => name === basename(file));
     throw new BuildError({
       what: known
@@ -91,11 +96,8 @@ export async function readPinned(
       where: file,
       fix: `Pin it with \`qx-build advisories --pin ${file}\` if it is to count (${pinsFile}).`,
     });
-  };
-  // One after the other: a database takes a few hundred MB while it is read.
-  const databases: PinnedDatabase[] = [];
-  for (const file of files) databases.push(await read(file));
-  return databases;
+  }
+  return [...databases.values()];
 }
 
 /** What two files cannot both be about. */

@@ -73,6 +73,10 @@ export const advisoriesCommand = defineCommand({
       .check(
         givenOnce(...['date', 'pins', 'arch', 'flavour', 'max-age', 'as-of', 'fail-on', 'vex']),
       )
+      .check(({ maxAge }) => {
+        const days = Number(maxAge);
+        return (days >= 0 && days < Infinity) || '--max-age is a number of days';
+      })
       .epilogue(EPILOGUE),
   paths: ({ files, vex, pins, pin }) => ({
     reads: [...files, ...(pin === true ? [] : [pins])],

@@ -76,6 +76,24 @@ test('a file of last year tells what it knows, and then that this is too old', a
   expect(await advisories(...REPORT, '--max-age', '400')).toBe(0);
 });
 
+test.each(['never', '-1', 'Infinity'])(
+  '%s days are no age after which a file is too old',
+  async (age) => {
+    await advisories('--pin', '--date', '2025-11-20');
+    expect(await advisories(...REPORT, `--max-age=${age}`)).toBe(2);
+    expect(complained).toContain('--max-age is a number of days');
+  },
+);
+
+test('a file that is named twice counts once', async () => {
+  await advisories('--pin');
+  expect(await advisories(...REPORT)).toBe(0);
+  const once = /\d+ open, .*/.exec(printed)?.[0];
+  printed = '';
+  expect(await advisories(at('debian.json'), ...REPORT)).toBe(0);
+  expect(printed).toContain(once);
+});
+
 test('a file that nobody pinned, or that changed since, is refused', async () => {
   expect(await advisories(...REPORT)).toBe(1);
   expect(complained).toContain('it is not among the pinned files of advisories');
