@@ -45,7 +45,10 @@ export interface CpioMember {
   content?: Buffer | { file: string; size: number };
 }
 
-/** Bytes of what `cpioStream` gives. */
+/** Bytes of a file in an archive at most: what eight hex digits can say. */
+const LARGEST_MEMBER = 2 ** 32 - 1;
+
+/** Bytes of what `cpioStream` gives. @throws BuildError if a file has 4 GiB or more */
 export function cpioSize(members: readonly CpioMember[]): number {
   const sizes = members.map((member, index) => {
     const size = sizeOf(member);
@@ -87,6 +90,12 @@ function sizeOf({ content }: CpioMember): number {
 
 function memberHeader(member: CpioMember, index: number, epoch: number): Buffer {
   const type = member.content === undefined ? 'directory' : 'file';
+  if (sizeOf(member) > LARGEST_MEMBER) {
+    throw new BuildError({
+      what: `${member.path} has ${sizeOf(member)} bytes, and a file in a cpio archive has less than 4 GiB`,
+      fix: 'Leave the format netboot out (--format).',
+    });
+  }
   return header(member.path, {
     inode: index + 1,
     mode: TYPE_BITS[type] | member.mode,

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { cpioSize } from '../../../build/image/cpio.ts';
 import { ipxeScript, type NetbootSet, writeNetboot } from '../../../build/image/netboot.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -48,6 +49,12 @@ test('unpacked on a server there is all that the script names, and the second in
   expect(system).toBe(await readFile(set.system, 'utf8'));
   expect(await readFile(join(root, 'medium/quantix/system.verity'), 'utf8')).toBe('T');
   expect((await execa('stat', ['-c', '%A', join(root, 'netboot-init')])).stdout).toBe('-rwxr-xr-x');
+});
+
+test('a system that is too large for an initramfs is refused before anything is written', () => {
+  const system = (size: number) => [{ path: 's', mode: 0o644, content: { file: 's', size } }];
+  expect(cpioSize(system(2 ** 32 - 4))).toBeGreaterThan(2 ** 32);
+  expect(() => cpioSize(system(2 ** 32))).toThrow(/s has 4294967296 bytes, .* less than 4 GiB/);
 });
 
 test('the kernel is told which program starts, its initramfs, and what it is told elsewhere', () => {
