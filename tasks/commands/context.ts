@@ -181,7 +181,7 @@ export function toImageOptions(
   };
 }
 
-/** The profiles that a command works on: those named, else all. */
+/** The profiles that a command works on: those named, each once, else all. */
 export function chooseProfiles({ profile }: { profile: readonly string[] }): readonly string[] {
-  return profile.length > 0 ? profile : profileNames(PROJECT);
+  return profile.length > 0 ? [...new Set(profile)] : profileNames(PROJECT);
 }
