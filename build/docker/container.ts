@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
-import { REMOTE_CACHE_PATHS, REMOTE_CACHE_VARIABLES } from '../remote-cache/settings.ts';
+import { logInFile, REMOTE_CACHE_PATHS, REMOTE_CACHE_VARIABLES } from '../remote-cache/settings.ts';
 
 /** The Node that runs the toolchain inside, in the project. */
 export const NODE = 'node_modules/.bin/node';
@@ -92,6 +92,7 @@ export function containerArguments(
     `--workdir=${host.project}`,
     `--env=QUANTIX_CACHE=${host.cache}`,
     '--env=HOME=/tmp',
+    ...logIns(host).map((file) => `--env=NETRC=${file}`),
     ...variables.map((variable) => `--env=${variable}`),
     ...flags,
     image,
@@ -109,9 +110,17 @@ export function writableFolders({ project, cache }: HostFacts, named: readonly s
   return outermost([project, cache, ...named.map((folder) => resolve(project, folder))]);
 }
 
-/** Keys and certificates for the remote cache. */
-function remoteCachePaths({ environment }: HostFacts): string[] {
-  return namesSet(REMOTE_CACHE_PATHS, environment).map((name) => `${environment[name]}`);
+/** Keys, certificates and log-ins for the remote cache. */
+function remoteCachePaths(host: HostFacts): string[] {
+  const { environment } = host;
+  const named = namesSet(REMOTE_CACHE_PATHS, environment).map((name) => `${environment[name]}`);
+  return [...named, ...logIns(host)];
+}
+
+/** The file with log-ins, if the remote cache may ask for one. Inside, the home of the caller is another one. */
+function logIns({ environment, project, exists }: HostFacts): string[] {
+  if (namesSet(['QUANTIX_REMOTE_CACHE'], environment).length === 0) return [];
+  return [resolve(project, logInFile(environment))].filter(exists);
 }
 
 /**

@@ -54,7 +54,7 @@ export async function remoteCacheSettings(
   const set = (name: (typeof REMOTE_CACHE_VARIABLES)[number]) => environment[name] || undefined;
   const text = set('QUANTIX_REMOTE_CACHE');
   if (text === undefined) return undefined;
-  const address = addLogIn(readAddress(text), logInsOf(environment));
+  const address = addLogIn(readAddress(text), readLogInFile(logInFile(environment)));
   const writes = readAnswer(set('QUANTIX_REMOTE_CACHE_WRITE'), 'QUANTIX_REMOTE_CACHE_WRITE');
   const [folder, file] = [set('QUANTIX_REMOTE_CACHE_KEYS'), set('QUANTIX_REMOTE_CACHE_KEY')];
   const own = file === undefined ? undefined : await readOwnKey(file);
@@ -87,6 +87,11 @@ export async function remoteCacheSettings(
   return { address, trusted, authorities, ...(writes && { signer: own?.key }) };
 }
 
+/** File with names and passwords: `$NETRC`, else `~/.netrc`. */
+export function logInFile({ NETRC: file, HOME: home }: Environment): string {
+  return file || join(home || homedir(), '.netrc');
+}
+
 function readAddress(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
@@ -106,10 +111,6 @@ function readAnswer(text: string | undefined, where: string): boolean {
   if (text === 'yes') return true;
   const what = `${JSON.stringify(text)} is neither yes nor no`;
   throw new BuildError({ what, where, fix: 'Write yes or no.' });
-}
-
-function logInsOf({ NETRC: file, HOME: home }: Environment) {
-  return readLogInFile(file || join(home || homedir(), '.netrc'));
 }
 
 async function readOwnKey(file: string): Promise<{ key: KeyObject; trusted: TrustedKey }> {

@@ -139,6 +139,18 @@ test('the remote cache is obeyed inside: its settings by name, its keys to be re
   expect(args.join(' ')).not.toContain('secret');
 });
 
+test.each([
+  [{ HOME: '/home/me' }, '/home/me/.netrc'],
+  [{ HOME: '/home/me', NETRC: '/run/secrets/netrc' }, '/run/secrets/netrc'],
+])('a remote cache is logged in to from inside as from outside: %j', (variables, file) => {
+  const exists = (path: string) => path === file;
+  const QUANTIX_REMOTE_CACHE = 'https://cache/';
+  const args = argumentsOn({ environment: { ...variables, QUANTIX_REMOTE_CACHE }, exists });
+  expect(args).toContain(`--env=NETRC=${file}`);
+  expect(mounts(args)).toContain(`--mount=type=bind,source=${file},target=${file},readonly`);
+  expect(argumentsOn({ environment: variables, exists }).join(' ')).not.toContain('netrc');
+});
+
 test('node_modules that is a link to elsewhere is there to be read', () => {
   expect(mounts(argumentsOn({ nodeModules: '/srv/modules' }))).toContain(
     '--mount=type=bind,source=/srv/modules,target=/srv/modules,readonly',
