@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
+import { digestOf } from '../build/release/files.ts';
 import { type ProgramRelease, signProgram } from '../build/release/program.ts';
 import type { Signer } from '../build/release/signer.ts';
 import { EXECUTABLE_FILE } from '../build/sea/make.ts';
@@ -59,14 +59,14 @@ export async function writeAgent(
   const executable = join(directory, EXECUTABLE_FILE);
   const serial = given ?? Math.floor((now.getTime() - FIRST_MINUTE) / MINUTE);
   const { architecture } = profile;
+  const { size: bytes, sha256 } = await digestOf(executable);
   const release: ProgramRelease = {
     ...{ format: 1, product: profile.name, program: AGENT, version, architecture, serial },
     base: lock.base,
     floor: floor ?? serial,
     issued: now.toISOString(),
     expires: new Date(now.getTime() + days * DAY).toISOString(),
-    bytes: (await stat(executable)).size,
-    sha256: await digestOf(executable),
+    ...{ bytes, sha256 },
   };
   const head = await signProgram(release, [signer]);
   const name = `${AGENT}-${version}-${lock.base}-${architecture}.agent`;
@@ -84,10 +84,4 @@ export async function writeAgent(
 async function* parts(head: string, executable: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(head);
   yield* createReadStream(executable);
-}
-
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(file)) hash.update(piece);
-  return hash.digest('hex');
 }

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { xmlText } from '../drawing/svg.ts';
 import { appendStream, type WrittenFile } from '../process/write-stream.ts';
 import { sha256 } from '../step/digest.ts';
 import { SIZE_DIGITS, TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
@@ -70,8 +71,8 @@ function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): 
  */
 export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): string {
   const { processors, memory, diskBytes, guest, version } = machine;
-  const [name, title] = [escapeXml(machine.name), escapeXml(machine.title)];
-  const disk = escapeXml(ovaMembers(machine).disk);
+  const [name, title] = [xmlText(machine.name), xmlText(machine.title)];
+  const disk = xmlText(ovaMembers(machine).disk);
   const rest = ' '.repeat(SIZE_DIGITS - String(diskFileBytes).length);
   return `<?xml version="1.0" encoding="UTF-8"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1"
@@ -94,15 +95,15 @@ export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): s
     </Network>
   </NetworkSection>
   <VirtualSystem ovf:id="${name}">
-    <Info>${title} ${escapeXml(version)}</Info>
+    <Info>${title} ${xmlText(version)}</Info>
     <Name>${name}</Name>
-    <OperatingSystemSection ovf:id="101" vmw:osType="${escapeXml(guest)}">
+    <OperatingSystemSection ovf:id="101" vmw:osType="${xmlText(guest)}">
       <Info>Linux, 64 bits</Info>
     </OperatingSystemSection>
     <ProductSection>
       <Info>The appliance</Info>
       <Product>${title}</Product>
-      <FullVersion>${escapeXml(version)}</FullVersion>
+      <FullVersion>${xmlText(version)}</FullVersion>
     </ProductSection>
     <VirtualHardwareSection>
       <Info>Virtual hardware</Info>
@@ -156,14 +157,4 @@ export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): s
   </VirtualSystem>
 </Envelope>
 ${rest}`;
-}
-
-function escapeXml(text: string): string {
-  const entities: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-  };
-  return text.replace(/[&<>"]/g, (character) => entities[character] ?? character);
 }

@@ -1,3 +1,4 @@
+import { printable } from '../../build/drawing/printable.ts';
 import { BuildError } from '../../build/error.ts';
 import type { TrustedKey } from '../../build/release/keys.ts';
 import { type Verdict, verifyFolder } from '../../build/release/verify-folder.ts';
@@ -43,7 +44,7 @@ export const verifyCommand = defineCommand({
     const verdict = await verifyFolder(folder, { trusted, ignoreMissing, signal });
     for (const { kind, file, what } of verdict.findings) {
       output.emit({ event: 'finding', kind, file, what });
-      if (!output.json) output.say(`${kind}: ${shown(file)}: ${what}`);
+      if (!output.json) output.say(`${kind}: ${printable(file)}: ${what}`);
     }
     refuse(folder, verdict);
     const { version, files, bytes, key: by } = verdict;
@@ -53,11 +54,6 @@ export const verifyCommand = defineCommand({
     );
   },
 });
-
-/** A file's name as a terminal may have it: whoever put the file there chose the name. */
-function shown(file: string): string {
-  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(file) ? encodeURIComponent(file) : file;
-}
 
 /** @throws BuildError if something is wrong with a release, or nothing of it was looked at */
 function refuse(folder: string, { key, files, findings }: Verdict): void {
@@ -71,7 +67,7 @@ function refuse(folder: string, { key, files, findings }: Verdict): void {
   const [{ kind, file } = { kind: undefined, file: undefined }] = findings;
   if (kind !== undefined) {
     throw new BuildError({
-      what: `this is not the release as it was signed: ${shown(file)} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
+      what: `this is not the release as it was signed: ${printable(file)} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
       where: folder,
       fix: 'Get what is told above from the publisher again.',
     });
