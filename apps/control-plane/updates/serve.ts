@@ -11,7 +11,7 @@ import { networkOf, Shares } from '../node-service/allowance.ts';
 /** Below which the tree of updates is served. */
 export const UPDATES_PATH = '/updates/';
 
-/** Downloads at the same time, at most, and those of one address: each holds a file open and a connection. */
+/** Downloads of images at the same time, at most, and those of one address: each holds a file open and a connection. */
 const DOWNLOADS = { all: 64, each: 8 };
 /** Seconds after which somebody who was refused may ask again. */
 const ASK_AGAIN = '30';
@@ -88,7 +88,8 @@ export function partOf(range: string | undefined, bytes: number): Part | 'none' 
 
 /**
  * Serves the tree of updates to anybody: what is in it is public, and signed. One address, of IPv6 one network of 64 bits, has
- * a share of the downloads at most (429, RFC 6585, 4).
+ * a share of the downloads at most (429, RFC 6585, 4). What release there is, everybody is told: a host that were refused
+ * would give its update up, while it asks for an image again.
  * @param folder the tree
  * @returns what handles a request whose path begins with `UPDATES_PATH`
  */
@@ -102,6 +103,7 @@ export function updatesHandler(
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const served = servedAt(folder, path.slice(UPDATES_PATH.length));
     if (served === undefined) return answer(response, 404);
+    if (served.sha256 === undefined) return send(served, { method, headers, response });
     const taken = shares.take(networkOf(request.socket.remoteAddress ?? ''));
     if (typeof taken === 'string') {
       return answer(response, taken === 'share' ? 429 : 503, { 'retry-after': ASK_AGAIN });

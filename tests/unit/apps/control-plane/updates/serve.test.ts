@@ -88,12 +88,10 @@ test.each([
 
 describe('downloads at the same time', () => {
   /** Begins a download of what is too large to be on its way at once, and takes nothing of it. */
-  const begin = async (from: string) => {
+  const begin = async (from: string, path = `images/${sha256}.iso`) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const headers = { 'x-from': from };
-    request(`${address}/images/${sha256}.iso`, { headers, agent: false }, resolve)
-      .once('error', reject)
-      .end();
+    request(`${address}/${path}`, { headers, agent: false }, resolve).once('error', reject).end();
     const response = await promise;
     const end = () => void response.destroy();
     onTestFinished(end);
@@ -117,6 +115,12 @@ describe('downloads at the same time', () => {
     expect(await begin(other)).toMatchObject({ status: 200 });
     own[0]?.end();
     await expect.poll(async () => (await begin(one)).status).toBe(200);
+  });
+
+  test('are no reason to be told of no release', async () => {
+    for (let at = 0; at < 8; at += 1) await begin('192.0.2.1');
+    expect(await begin('192.0.2.1')).toMatchObject({ status: 429 });
+    expect(await begin('192.0.2.1', releasePath(LINE))).toMatchObject({ status: 200 });
   });
 
   test('are sixty-four for all', async () => {
