@@ -1,4 +1,5 @@
 import type { Region } from '../../build/disk/block-device.ts';
+
 /** How a disk is attached. */
 export type Transport = 'nvme' | 'sata' | 'sas' | 'usb' | 'virtio' | 'mmc' | 'other';
 

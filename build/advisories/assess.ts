@@ -120,7 +120,8 @@ function sourcesOf(packages: readonly LockedPackage[], base: BaseName): Source[]
 /** The source package by which a database knows a package, and its version. */
 function originOf(locked: LockedPackage, base: BaseName): [source: string, version: string] {
   const { name, version, source = name, sourceVersion = version } = locked;
-  // Signed kernels are built again from `linux-signed-` and the architecture, version 6.12.3+1 for 6.12.3-1; the tracker has `linux` only.
+  // Signed kernels are built again from `linux-signed-` and the architecture, version 6.12.3+1 for 6.12.3-1; the tracker
+  // has `linux` only.
   if (base === 'debian' && /^linux-signed-/.test(source)) return ['linux', version];
   return [source, sourceVersion];
 }

@@ -141,8 +141,9 @@ async function makeIso(
 }
 
 /**
- * Path on the medium → file on the host, of what the earlier steps made besides the root filesystem. The program that UEFI starts is among the files
- * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
+ * Path on the medium → file on the host, of what the earlier steps made besides the root filesystem. The program that UEFI
+ * starts is among the files too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody
+ * copied the files.
  */
 function mediumFiles(
   { initramfs, verity, bootLoader, architecture }: IsoInputs,

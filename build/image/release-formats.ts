@@ -5,8 +5,7 @@ import type { ReleaseFile } from '../release/release-files.ts';
 /** A form that an image has in a release. */
 export interface ReleaseFormat {
   kind: ReleaseFile['kind'];
-  /** What it is made of: the ISO as it is, a disk that this is installed on, its parts, or the root
-   * file system. */
+  /** What it is made of: the ISO as it is, a disk that this is installed on, its parts, or the root file system. */
   from: 'iso' | 'disk' | 'parts' | 'rootfs';
   /** What its file name has behind what names the image. */
   ending: string;

@@ -133,7 +133,10 @@ function outcomeOf({ last }: UpdateStatus, { version }: Request, begunAt: Date) 
   return last?.version === version && Date.parse(last.at) >= begunAt.getTime() ? last : undefined;
 }
 
-/** Works with the options of qx-update that name the control plane as the server of a release. @throws TaskFailure if there is none */
+/**
+ * Works with the options of qx-update that name the control plane as the server of a release.
+ * @throws TaskFailure if there is none
+ */
 async function fromServer<T>(
   world: UpdateWorld,
   { channel, serial }: Request,

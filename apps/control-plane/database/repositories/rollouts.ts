@@ -36,8 +36,8 @@ export interface RolloutStart {
 }
 
 /**
- * Begins a roll-out over all hosts that are members; those of another architecture are left out. One of the same product and architecture that is paused, with no host
- * under way, ends by that.
+ * Begins a roll-out over all hosts that are members; those of another architecture are left out. One of the same product and
+ * architecture that is paused, with no host under way, ends by that.
  * @returns its id; undefined if another one is under way
  */
 export async function startRollout(
