@@ -87,6 +87,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const cache = openCache(config.redis.socket, log);
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
+  /** Whether the database has the schema of this version: nothing works on it before. */
+  let migrated = false;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
   let election: Election | undefined;
@@ -122,6 +124,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         `the database has schema version ${schemaVersion}, ${done.length} migrations were applied now`,
       );
       problem = undefined;
+      migrated = true;
       return 'done';
     } catch (error) {
       if (!(error instanceof ControlPlaneError)) throw error;
@@ -264,7 +267,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     database,
     cache,
     authority,
-    limited: () => limited,
+    limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),
     facts: async () => ({
       version,

@@ -178,6 +178,9 @@ test('the daemon of an older image is not ready, and says which versions meet', 
         // Nobody has asked them: that is not the same as an answer.
         services: [{ state: 'unknown' }, { state: 'unknown' }, { state: 'unknown' }],
       });
+    expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
+      'schema version 10',
+    );
   });
 });
 
@@ -249,6 +252,10 @@ test('a version whose migration fails is not ready on trial, and the database is
           ready: false,
           problem: expect.stringContaining('000011_more fails when it is tried: division by zero'),
         });
+      // Its commands would work on what they do not know.
+      expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
+        'fails when it is tried',
+      );
     },
     () => 'it is on trial',
   );
