@@ -1,10 +1,11 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
-import type { CommandContext } from './commands/context.ts';
+import { type CommandContext, PROJECT } from './commands/context.ts';
 import { type Command, CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
 import { commandOutput, type Output } from './ui/events.ts';
+import { placeIn } from './ui/place.ts';
 
 /** Commands by their names, in the order of the help; each is loaded when it is asked for. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -14,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['rootfs', async () => (await import('./commands/rootfs.ts')).rootfsCommand],
   ['diff', async () => (await import('./commands/diff.ts')).diffCommand],
   ['report', async () => (await import('./commands/report.ts')).reportCommand],
+  ['annotate', async () => (await import('./commands/annotate.ts')).annotateCommand],
   ['explain', async () => (await import('./commands/explain.ts')).explainCommand],
   ['qemu', async () => (await import('./commands/qemu.ts')).qemuCommand],
   ['controlplane', async () => (await import('./commands/controlplane.ts')).controlplaneCommand],
@@ -142,7 +144,8 @@ function report(error: unknown, output: Output, verbose: boolean): number {
   const message = error instanceof Error ? error.message : String(error);
   const stop = /[.?!]$/.test(message) ? '' : '.';
   const hint = error instanceof UsageError ? `${stop} See qx-build --help.` : '';
-  output.emit({ event: 'error', message });
+  const where = error instanceof ExplainedError ? error.where : undefined;
+  output.emit({ event: 'error', message, ...(where && placeIn(PROJECT, where)) });
   process.stderr.write(`qx-build: ${message}${hint}\n`);
   if (verbose || !expected) process.stderr.write(`${stackOf(error)}\n`);
   if (error instanceof UsageError) return USAGE;

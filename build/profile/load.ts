@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { type ArchitectureName, DEFAULT_ARCHITECTURE } from '../architecture.ts';
@@ -37,7 +37,7 @@ export async function loadProfile(
     (cause: unknown) => {
       throw new BuildError({
         what: `profile cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-        where: file,
+        where: mistakenLine(cause, file) ?? file,
         cause,
       });
     },
@@ -49,6 +49,15 @@ export async function loadProfile(
     where: file,
     fix: 'Give both the same name.',
   });
+}
+
+/** The line of a profile, or of a file beside it that it imports, at which Node met an error: `FILE:3`. */
+function mistakenLine(error: unknown, profile: string): string | undefined {
+  const folder = dirname(profile);
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const [, ...rest] = stack.replaceAll(pathToFileURL(folder).href, folder).split(`${folder}/`);
+  const lines = rest.flatMap((text) => /^[\w./-]+\.ts:\d+/.exec(text) ?? []);
+  return lines[0] && join(folder, lines[0]);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { AdvisoryPin } from '../../build/advisories/pins.ts';
 import type { FileChange, FolderChange, SettingChange } from '../../build/comparison/compare.ts';
 import type { PackageChange } from '../../build/lock/compare.ts';
 import type { ReleaseFile } from '../../build/release/release-files.ts';
+import type { Place } from './place.ts';
 
 /** What differs between two images or locks: one of the lists of `Differences`, and one thing of it. */
 type DifferenceEvent =
@@ -47,7 +48,7 @@ export type BuildEvent =
     } & Pick<AdvisoryReport, 'expired' | 'unknown' | 'malformed'>)
   | ({ event: 'difference' } & DifferenceEvent)
   | { event: 'finding'; kind: string; file: string; what: string }
-  | { event: 'error'; message: string };
+  | ({ event: 'error'; message: string } & Partial<Place>);
 
 /** Where a command's words go: lines for people, or events for programs. */
 export interface Output {

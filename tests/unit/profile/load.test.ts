@@ -41,15 +41,18 @@ test('a name that differs from the file’s is told', async () => {
 });
 
 test.each([
-  ['does not parse', 'export default {'],
-  ['throws', 'throw new Error("no network");'],
-  ['throws no error', 'throw "no network";'],
-  ['imports what is not there', 'import "./nowhere.ts"; export default {};'],
-])('a file that %s is told with its path', async (_, text) => {
-  const failure = await loadProfile(await projectWith('lab', text), 'lab').catch((one) => one);
+  ['does not parse', '\n\nexport default {', /\/lab\.ts:3$/],
+  ['throws', '\nthrow new Error("no network");', /\/lab\.ts:2$/],
+  ['throws no error', 'throw "no network";', /\/lab\.ts$/],
+  ['imports what is not there', 'import "./nowhere.ts"; export default {};', /\/lab\.ts(:1)?$/],
+  ['imports what throws', 'import "./shared/part.ts";', /\/shared\/part\.ts:3$/],
+])('a file that %s is told with its path, and the line if there is one', async (_, text, place) => {
+  const project = await projectWith('lab', text);
+  await writeFile(join(project, 'profiles/shared/part.ts'), '\n\nnowhere();\n');
+  const failure = await loadProfile(project, 'lab').catch((one) => one);
   expect(failure).toBeInstanceOf(BuildError);
   expect(failure.what).toMatch(/^profile cannot be loaded: ./);
-  expect(failure.where).toMatch(/profiles\/lab\.ts$/);
+  expect(failure.where).toMatch(place);
 });
 
 test('a file without a default export is told', async () => {
