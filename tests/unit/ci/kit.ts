@@ -1,0 +1,212 @@
+import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { parse } from 'yaml';
+import yargs from 'yargs';
+import { z } from 'zod';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+/** Milliseconds for a test: a job calls programs a hundred times. */
+export const TIME = 90_000;
+
+export const KIT = join(PROJECT, 'docs/ci');
+
+const text = z.record(z.string(), z.string());
+
+/** A step of a job of GitHub, as far as it is looked at. */
+const stepSchema = z.object({
+  name: z.string().optional(),
+  uses: z.string().optional(),
+  run: z.string().optional(),
+  env: text.optional(),
+  with: z.record(z.string(), z.unknown()).optional(),
+});
+export type Step = z.infer<typeof stepSchema>;
+
+const workflowSchema = z.object({
+  permissions: text,
+  jobs: z.record(
+    z.string(),
+    z.object({ permissions: text.optional(), steps: z.array(stepSchema).default([]) }),
+  ),
+});
+
+const actionSchema = z.object({ runs: z.object({ steps: z.array(stepSchema) }) });
+
+const gitlabJobSchema = z.object({
+  script: z.array(z.string()).default([]),
+  before_script: z.array(z.string()).default([]),
+});
+
+/** A file of the kit, by its path in `docs/ci`, as text. */
+export function readKit(path: string): Promise<string> {
+  return readFile(join(KIT, path), 'utf8');
+}
+
+/** A workflow by its name. */
+export async function readWorkflow(name: string) {
+  return workflowSchema.parse(parse(await readKit(`github/workflows/${name}.yml`)));
+}
+
+/** The steps of the composite action. */
+export async function readAction(): Promise<Step[]> {
+  return actionSchema.parse(parse(await readKit('github/actions/build/action.yml'))).runs.steps;
+}
+
+/** The commands of a job of GitLab, each as a script. */
+export async function readGitlabJob(name: string) {
+  const jobs = z.record(z.string(), z.unknown()).parse(parse(await readKit('gitlab-ci.yml')));
+  return gitlabJobSchema.parse(jobs[name]);
+}
+
+/** What shellcheck says of scripts that bash runs; nothing if it finds nothing. */
+export async function shellComplaints(scripts: readonly string[]): Promise<string> {
+  const folder = await temporaryFolder();
+  const files = scripts.map((_, index) => join(folder, `${index}.sh`));
+  for (const [index, script] of scripts.entries()) {
+    await writeFile(join(folder, `${index}.sh`), `#!/bin/bash\nset -eo pipefail\n${script}`);
+  }
+  const { stdout } = await execa('shellcheck', ['--format=gcc', ...files], { reject: false });
+  return stdout;
+}
+
+/** What stands in for programs that a step calls: shell that is run when a call has been recorded. */
+const PROGRAMS = {
+  'apt-get': '',
+  make: '',
+  curl: '',
+  gh: 'case "$1 $2" in "pr list") cat "$HOME/proposed" 2>/dev/null ;; esac; exit 0',
+  npm: `
+    case $1 in
+      pkg) echo '"0.2.0"'; exit ;;
+      version) git commit --quiet --allow-empty --message "$2"; git tag --annotate --message "$2" "v$2"; exit ;;
+    esac
+    shift 4
+    case $1 in
+      annotate) exec cat >/dev/null ;;
+      lock) [ -e "$HOME/moves" ] && echo '{"moved":1}' >"profiles/$4.$6.$8.lock.json" ;;
+      diff) echo 'openssl 1 → 2'; exit 1 ;;
+      key) echo private >"$3"; echo public >"\${3%.key}.pem" ;;
+      release) mkdir -p dist/0.2.0; echo >dist/0.2.0/a.iso; echo >dist/0.2.0/SHA256SUMS ;;
+      qemu) echo '<svg/>' >"\${10}" ;;
+      sign) grep -q secret "$(printf '%s\\n' "$@" | sed -n '/^--passphrase-file$/{n;p}')" ;;
+    esac
+    exit 0`,
+};
+
+/** A fork of the project with locks of both bases, and what stands in for the programs of a runner. */
+export interface Fork {
+  folder: string;
+  /** The home folder: `moves` there makes locks move, `proposed` is what `gh pr list` prints. */
+  home: string;
+  /** Runs scripts one after the other in one job, each with its environment, until one fails. */
+  job(scripts: readonly { run: string; env?: Record<string, string> }[]): Promise<void>;
+  /** Program and arguments of what was called. */
+  calls(): Promise<string[][]>;
+}
+
+/** @param env variables that the service sets in each of its jobs */
+export async function makeFork(env: Record<string, string>): Promise<Fork> {
+  const [folder, home] = [await temporaryFolder(), await temporaryFolder()];
+  const origin = join(home, 'origin.git');
+  const git = (...args: string[]) => execa('git', args, { cwd: folder, env: { HOME: home } });
+  await cp(KIT, join(folder, 'docs/ci'), { recursive: true });
+  for (const path of ['profiles', 'release-keys']) await mkdir(join(folder, path));
+  await writeFile(join(folder, 'release-keys/2026.pem'), '');
+  for (const name of ['qvdc.alpine.x86_64', 'qvdc.debian.arm64']) {
+    await writeFile(join(folder, `profiles/${name}.lock.json`), '{}\n');
+  }
+  await git('init', '--quiet', '--bare', origin);
+  await git('init', '--quiet', '--initial-branch=main');
+  await git('remote', 'add', 'origin', origin);
+  await git('add', '.');
+  const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.org'];
+  await git(...author, 'commit', '--quiet', '--message', 'All');
+  const log = join(home, 'calls');
+  await writeFile(log, '');
+  await mkdir(join(home, 'bin'));
+  for (const [name, body] of Object.entries(PROGRAMS)) {
+    const record = `{ printf '%s\\0' ${name} "$@"; echo; } >>'${log}'`;
+    const file = join(home, 'bin', name);
+    await writeFile(file, `#!/bin/bash\n${record}\n${body}\n`);
+    await chmod(file, 0o755);
+  }
+  const temporary = join(home, 'temp');
+  await mkdir(temporary);
+  const common = {
+    ...{ GITHUB_ENV: join(home, 'env'), GITHUB_OUTPUT: join(home, 'output') },
+    ...{ GITHUB_STEP_SUMMARY: join(home, 'summary'), RUNNER_TEMP: temporary },
+    ...{ PATH: `${join(home, 'bin')}:/usr/bin:/bin`, HOME: home },
+    ...{ GITHUB_WORKSPACE: folder, CI_PROJECT_DIR: folder, ...env },
+  };
+  await writeFile(common.GITHUB_ENV, '');
+  return {
+    folder,
+    home,
+    async job(scripts) {
+      for (const { run, env: own = {} } of scripts) {
+        const lines = (await readFile(common.GITHUB_ENV, 'utf8')).split('\n').filter(Boolean);
+        const set = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)));
+        const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run];
+        const options = { cwd: folder, env: { ...common, ...set, ...own }, extendEnv: false };
+        await execa('/bin/bash', bash, options);
+      }
+    },
+    async calls() {
+      const lines = (await readFile(log, 'utf8')).split('\0\n').filter(Boolean);
+      return lines.map((line) => line.split('\0'));
+    },
+  };
+}
+
+/** Arguments of each call of a program. */
+export async function programs(fork: Fork, name: string): Promise<string[][]> {
+  return (await fork.calls()).filter(([program]) => program === name).map(([, ...args]) => args);
+}
+
+/**
+ * Commands of qx-build that were called, as lines in which `~` is the home folder.
+ * @throws what is wrong with the first that it would not take
+ */
+export async function commandsOf(fork: Fork): Promise<string[]> {
+  const calls = (await programs(fork, 'npm')).filter(([word]) => word === 'run');
+  const commands = calls.map((args) => args.slice(4));
+  for (const command of commands) await checkCommand(command);
+  return commands.map((words) => words.join(' ').replaceAll(fork.home, '~'));
+}
+
+/** @throws what is wrong with a command line of qx-build, which is not run */
+export async function checkCommand([name = '', ...args]: readonly string[]): Promise<void> {
+  const module: Record<string, { registerPaths?: unknown }> = await import(
+    `../../../tasks/commands/${name}.ts`
+  );
+  const command = module[`${name}Command`];
+  if (typeof command?.registerPaths !== 'function') throw new Error(`there is no command ${name}`);
+  const line = yargs([name, ...args])
+    .option('json', { type: 'boolean' })
+    .strict()
+    .exitProcess(false)
+    .fail((message, error: unknown) => {
+      throw error instanceof Error ? error : new Error(message);
+    });
+  command.registerPaths(line, () => {});
+  await line.parseAsync();
+}
+
+/** Steps of GitHub that run something, their expressions replaced. */
+export function runSteps(steps: readonly Step[], values: Record<string, string>) {
+  return steps.flatMap(({ run, env = {} }) => {
+    if (run === undefined) return [];
+    const filled = Object.entries(env).map(([name, value]) => [name, fill(value, values)]);
+    return [{ run, env: Object.fromEntries(filled) }];
+  });
+}
+
+function fill(value: string, values: Record<string, string>): string {
+  return value.replace(/\$\{\{ (.*?) \}\}/g, (_, expression: string) => {
+    const known = values[expression];
+    if (known === undefined) throw new Error(`what is \${{ ${expression} }}?`);
+    return known;
+  });
+}
