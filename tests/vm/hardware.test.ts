@@ -43,7 +43,10 @@ test('Quantix-OS boots under UEFI from a USB stick that its files were copied on
   await expectReset(story);
   expect(await succeed(story, 'uname -r')).not.toContain('cloud');
   expect(await succeed(story, 'mount')).toMatch(
-    /^\/dev\/sd[a-z]1 on \/run\/quantix\/medium type vfat \(ro,/m,
+    /^\/dev\/loop0 on \/run\/quantix\/medium type vfat \(ro,/m,
+  );
+  expect(await succeed(story, 'cat /sys/block/loop0/loop/backing_file')).toMatch(
+    /^\/dev\/sd[a-z]1$/m,
   );
   await expectSupportBundle(story);
 

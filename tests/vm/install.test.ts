@@ -115,10 +115,10 @@ async function expectInstalled(way: Way, disk: Disk, hostname: string): Promise<
 }
 
 describe.each([BIOS_VIRTIO, UEFI_NVME])(
-  '$profile on a disk of $sectorSize-byte sectors by $bus, under $firmware',
+  '$profile on a disk of $sectorSize-byte sectors by $bus, under $firmware, over $dirt',
   (way) => {
     test(
-      'is installed by an answer file over $dirt, without a key, bears a cut of the power at any write, and starts from it',
+      'is installed by an answer file, without a key, bears a cut of the power at any write, and starts from it',
       async () => {
         const writeLog = { file: join(await temporaryFolder(), 'writes.log') };
         await writeFile(writeLog.file, '');
