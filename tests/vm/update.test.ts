@@ -85,14 +85,6 @@ async function status(story: Story) {
   return updateStatusSchema.parse(JSON.parse(await succeed(story, 'qx-update status --json')));
 }
 
-/** A disk image that was never started, in a folder of its own. */
-async function newDisk(product: string): Promise<string> {
-  const image = await buildImage(product, '--format', 'raw');
-  const file = join(await temporaryFolder(), 'disk.img');
-  await execa('cp', ['--sparse=always', '--reflink=auto', image, file]);
-  return file;
-}
-
 /** Boots an installed disk, by UEFI if nothing else is said: by BIOS, GRUB of a warm start reads a hundred times slower under emulation. */
 async function bootDisk(
   name: string,
@@ -107,6 +99,23 @@ async function bootDisk(
     },
     'nobody',
   );
+}
+
+/** A copy of a disk, which takes what is written only. */
+async function copyOf(disk: string): Promise<string> {
+  const copy = join(await temporaryFolder(), 'disk.img');
+  await execa('cp', ['--sparse=always', '--reflink=auto', disk, copy]);
+  return copy;
+}
+
+/** A disk that has had its first start, in which a disk image becomes one of its own. */
+async function startedDisk(product: string): Promise<string> {
+  const image = await copyOf(await buildImage(product, '--format', 'raw'));
+  await using story = await bootDisk(`${product}-first-start`, { image });
+  await story.guest.waitFor(
+    /quantix: first start of this disk image[\s\S]*reboot: Restarting system/,
+  );
+  return image;
 }
 
 /** Brings the release of a server into the slot that is not used. */
@@ -148,7 +157,8 @@ const KEPT = {
 } as const;
 
 async function expectUpdated(product: keyof typeof KEPT): Promise<void> {
-  const [image, start] = [await newDisk(product), await newDisk(product)];
+  const image = await startedDisk(product);
+  const start = await copyOf(image);
   const log = join(await temporaryFolder(), 'writes.log');
   await writeFile(log, '');
   const { iso } = imageOf(product);
@@ -217,7 +227,7 @@ test.skipIf(!LONG)(
   async () => {
     await using server = await serve('quantix-os', imageOf('quantix-os').iso);
     await using story = await bootDisk('quantix-os-bad-update', {
-      image: await newDisk('quantix-os'),
+      image: await startedDisk('quantix-os'),
     });
     const { guest } = story;
     await guest.waitForMilestone('ready');
