@@ -52,6 +52,7 @@ export default defineConfig({
           include: ['tests/unit/**/*.test.ts'],
           // For what hangs: beside other work a test takes many times as long as alone.
           testTimeout: 120_000,
+          hookTimeout: 120_000,
           // Most of a file's time would go into loading the same modules anew.
           isolate: false,
           restoreMocks: true,
