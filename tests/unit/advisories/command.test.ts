@@ -1,17 +1,17 @@
 import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { parseReviews } from '../../../build/advisories/reviews.ts';
 import { readLock } from '../../../build/lock/file.ts';
 import { main } from '../../../tasks/command-line.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { schemaErrors } from '../sbom/schemas.ts';
+import { captureOutput } from '../tasks/captured-output.ts';
 import { TRACKER } from './databases.ts';
 
-let printed = '';
-let complained = '';
+const output = captureOutput();
 let folder = '';
 const at = (name: string) => join(folder, name);
 
@@ -20,15 +20,7 @@ const OPEN = structuredClone(TRACKER);
 OPEN.openssl['CVE-2026-1000'].releases.trixie.fixed_version = '99:1-1';
 
 beforeEach(async () => {
-  [printed, complained, folder] = ['', '', await temporaryFolder()];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
+  folder = await temporaryFolder();
   await writeFile(at('debian.json'), JSON.stringify(OPEN));
   await utimes(at('debian.json'), new Date('2026-11-20'), new Date('2026-11-20T12:00:00Z'));
 });
@@ -42,17 +34,17 @@ const REPORT = ['--profile', 'qvdc', '--base', 'debian', '--as-of', '2026-11-28'
 
 test('a file that is pinned tells what is open in the image, and how old it is', async () => {
   expect(await advisories('--pin')).toBe(0);
-  expect(printed).toMatch(/^debian\.json: debian, of 2026-11-20, SHA-256 [0-9a-f]{64}\n$/);
+  expect(output.printed).toMatch(/^debian\.json: debian, of 2026-11-20, SHA-256 [0-9a-f]{64}\n$/);
   expect(await advisories(...REPORT)).toBe(0);
   const version = readLock(join(PROJECT, 'profiles/qvdc.debian.x86_64.lock.json'))?.packages.find(
     ({ name }) => name === 'openssl',
   )?.version;
-  expect(printed).toContain('debian.json of 2026-11-20, 8 days old, 9 entries\n');
-  expect(printed).toMatch(
+  expect(output.printed).toContain('debian.json of 2026-11-20, 8 days old, 9 entries\n');
+  expect(output.printed).toMatch(
     new RegExp(`CVE-2026-1000 +openssl +${RegExp.escape(version ?? '')} +99:1-1`),
   );
-  expect(printed).toMatch(/CVE-2026-1001 +openssl +\S+ +none yet +low/);
-  expect(printed).toMatch(/\d open, of which a newer version mends \d;/);
+  expect(output.printed).toMatch(/CVE-2026-1001 +openssl +\S+ +none yet +low/);
+  expect(output.printed).toMatch(/\d open, of which a newer version mends \d;/);
 });
 
 test('exit code 3 says that something is open that must not be', async () => {
@@ -62,15 +54,15 @@ test('exit code 3 says that something is open that must not be', async () => {
   await writeFile(at('debian.json'), JSON.stringify(clean));
   expect(await advisories('--pin', '--date', '2026-11-20')).toBe(0);
   expect(await advisories(...REPORT, '--fail-on', 'open')).toBe(0);
-  expect(printed).toContain('0 open, ');
+  expect(output.printed).toContain('0 open, ');
 });
 
 test('a file of last year tells what it knows, and then that this is too old', async () => {
   await advisories('--pin', '--date', '2025-11-20');
   expect(await advisories(...REPORT, '--fail-on', 'open')).toBe(1);
-  expect(printed).toContain('TOO OLD, it is 373 days old');
-  expect(printed).toContain('CVE-2026-1000');
-  expect(complained).toContain(
+  expect(output.printed).toContain('TOO OLD, it is 373 days old');
+  expect(output.printed).toContain('CVE-2026-1000');
+  expect(output.complained).toContain(
     'too old to say what is open today: debian.json: it is 373 days old',
   );
   expect(await advisories(...REPORT, '--max-age', '400')).toBe(0);
@@ -81,27 +73,27 @@ test.each(['never', '-1', 'Infinity'])(
   async (age) => {
     await advisories('--pin', '--date', '2025-11-20');
     expect(await advisories(...REPORT, `--max-age=${age}`)).toBe(2);
-    expect(complained).toContain('--max-age is a number of days');
+    expect(output.complained).toContain('--max-age is a number of days');
   },
 );
 
 test('a file that is named twice counts once', async () => {
   await advisories('--pin');
   expect(await advisories(...REPORT)).toBe(0);
-  const once = /\d+ open, .*/.exec(printed)?.[0];
-  printed = '';
+  const once = /\d+ open, .*/.exec(output.printed)?.[0];
+  output.printed = '';
   expect(await advisories(at('debian.json'), ...REPORT)).toBe(0);
-  expect(printed).toContain(once);
+  expect(output.printed).toContain(once);
 });
 
 test('a file that nobody pinned, or that changed since, is refused', async () => {
   expect(await advisories(...REPORT)).toBe(1);
-  expect(complained).toContain('it is not among the pinned files of advisories');
+  expect(output.complained).toContain('it is not among the pinned files of advisories');
   await advisories('--pin');
   await writeFile(at('debian.json'), JSON.stringify(TRACKER));
-  complained = '';
+  output.complained = '';
   expect(await advisories(...REPORT)).toBe(1);
-  expect(complained).toContain('and another one is pinned');
+  expect(output.complained).toContain('and another one is pinned');
 });
 
 test('a pin takes the place of the one about the same, and the rest stays', async () => {
@@ -114,20 +106,20 @@ test('a pin takes the place of the one about the same, and the rest stays', asyn
 test('pins that are none are refused by their first mistake', async () => {
   await writeFile(at('pins.json'), '{"format":1,"files":[{"name":"a"}]}');
   expect(await advisories(...REPORT)).toBe(1);
-  expect(complained).toContain('pins of advisories are wrong: files.0.');
+  expect(output.complained).toContain('pins of advisories are wrong: files.0.');
 });
 
 test('a base whose packages are not locked is told', async () => {
   await advisories('--pin');
   expect(await advisories('--profile', 'qvdc', '--base', 'alpine')).toBe(1);
-  expect(complained).toContain('there is no lock yet');
+  expect(output.complained).toContain('there is no lock yet');
 });
 
 test('--json tells each finding and the state of the data', async () => {
   await advisories('--pin');
-  printed = '';
+  output.printed = '';
   expect(await advisories(...REPORT, '--json')).toBe(0);
-  const events = printed
+  const events = output.printed
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
@@ -159,7 +151,7 @@ test('--vex writes findings as CycloneDX, the same each time', async () => {
 test.each(['2026-02-30', 'yesterday'])('%s is no day', async (day) => {
   await advisories('--pin');
   expect(await advisories('--as-of', day)).toBe(1);
-  expect(complained).toContain(`"${day}" is no day`);
+  expect(output.complained).toContain(`"${day}" is no day`);
 });
 
 test('the commands of docs/papers.md work, and its review is one', async () => {

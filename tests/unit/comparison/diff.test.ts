@@ -2,28 +2,17 @@ import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { run } from '../../../build/process/run.ts';
 import { sha256 } from '../../../build/step/digest.ts';
 import { main } from '../../../tasks/command-line.ts';
 import { temporaryFolder } from '../folder.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
+import { captureOutput } from '../tasks/captured-output.ts';
 import { file, program, symlink } from '../tree/trees.ts';
 import { installed, rootfs, tarOf, writeSmallDisk, writeSmallIso } from './images.ts';
 
-let [printed, complained] = ['', ''];
-beforeEach(() => {
-  [printed, complained] = ['', ''];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const output = captureOutput();
 
 /** Two ISOs, made once. */
 let [before, after] = ['', ''];
@@ -48,14 +37,14 @@ function newer() {
 
 const diff = (...words: string[]) => main(['diff', ...words]);
 const events = () =>
-  printed
+  output.printed
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
 
 test('an image is the same as itself, which ends with 0', async () => {
   expect(await diff(before, before)).toBe(0);
-  expect(printed).toContain('They are the same.\n');
+  expect(output.printed).toContain('They are the same.\n');
 });
 
 test('settings, sizes and files of two ISOs are told, part by part, which ends with 1', async () => {
@@ -73,12 +62,12 @@ test('settings, sizes and files of two ISOs are told, part by part, which ends w
     '  - medium /quantix/build-aaaa',
     '  + medium /quantix/build-bbbb',
   ]) {
-    expect(printed).toContain(`${line}\n`);
+    expect(output.printed).toContain(`${line}\n`);
   }
-  expect(printed).toMatch(/ {2}rootfs \/usr\/bin +500 kB +500 kB +\+4 B\n/);
+  expect(output.printed).toMatch(/ {2}rootfs \/usr\/bin +500 kB +500 kB +\+4 B\n/);
   // What is the same is not told.
   for (const same of ['kernel parameters', 'esp', 'vmlinuz', 'hostname', 'sshd', 'alias']) {
-    expect(printed).not.toContain(same);
+    expect(output.printed).not.toContain(same);
   }
 });
 
@@ -111,8 +100,8 @@ test('modules of another kernel are paired by their names', async () => {
   await writeFile(old, modules('6.12.1', 'zram', 'loop-old', 'nvme'));
   await writeFile(fresh, modules('6.12.2', 'zram', 'ext4', 'nvme'));
   expect(await diff(old, fresh)).toBe(1);
-  expect(printed).toContain('  kernel release: 6.12.1 → 6.12.2\n');
-  expect(printed.split('Files:\n')[1]).toBe(
+  expect(output.printed).toContain('  kernel release: 6.12.1 → 6.12.2\n');
+  expect(output.printed.split('Files:\n')[1]).toBe(
     '  + rootfs /lib/modules/6.12.2/ext4.ko\n  - rootfs /lib/modules/6.12.2/loop-old.ko\n',
   );
 });
@@ -123,7 +112,7 @@ test('a root filesystem is the same as a tar, compressed or not, and in an ISO',
   await writeFile(tar, tarOf(rootfs('1')));
   await writeFile(`${tar}.gz`, gzipSync(await readFile(tar)));
   expect(await diff(tar, `${tar}.gz`)).toBe(0);
-  printed = '';
+  output.printed = '';
   expect(await diff(tar, before)).toBe(0);
 });
 
@@ -133,7 +122,7 @@ test('an installed disk, raw or qcow2, has what the ISO in it has', async () => 
   const qcow2 = join(folder, 'disk.qcow2');
   await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2]);
   expect(await diff(raw, qcow2)).toBe(0);
-  expect(printed).toContain(`${raw}: slot a, qvdc 0.1.0\n`);
+  expect(output.printed).toContain(`${raw}: slot a, qvdc 0.1.0\n`);
   expect(await diff(after, raw)).toBe(0);
   expect(await diff(before, raw)).toBe(1);
 });
@@ -146,8 +135,8 @@ test('packages come from the database in it or the manifest beside it, but of no
   await writeFile(old, tarOf([database(['musl', '1.2'], ['gone', '1'])]));
   await writeFile(fresh, tarOf([database(['musl', '1.3'], ['zstd', '1.5'])]));
   expect(await diff(old, fresh)).toBe(1);
-  expect(printed).toContain('Packages:\n  musl 1.2 → 1.3\n  + zstd 1.5\n  - gone 1\n');
-  printed = '';
+  expect(output.printed).toContain('Packages:\n  musl 1.2 → 1.3\n  + zstd 1.5\n  - gone 1\n');
+  output.printed = '';
   const iso = join(folder, 'x.iso');
   await copyFile(before, iso);
   const manifest = {
@@ -156,12 +145,12 @@ test('packages come from the database in it or the manifest beside it, but of no
   };
   await writeFile(`${iso}.manifest.json`, JSON.stringify(manifest));
   expect(await diff(old, iso)).toBe(1);
-  expect(printed).toContain('Packages:\n  musl 1.2 → 1.4\n  - gone 1\n');
-  printed = '';
+  expect(output.printed).toContain('Packages:\n  musl 1.2 → 1.4\n  - gone 1\n');
+  output.printed = '';
   manifest.iso.sha256 = 'b'.repeat(64);
   await writeFile(`${iso}.manifest.json`, JSON.stringify(manifest));
   await diff(old, iso);
-  expect(printed).toContain(`${iso}.manifest.json is the manifest of another image\n`);
+  expect(output.printed).toContain(`${iso}.manifest.json is the manifest of another image\n`);
 });
 
 test('two locks: packages, and what was asked for', async () => {
@@ -173,12 +162,14 @@ test('two locks: packages, and what was asked for', async () => {
   const packages = [...lock.packages, locked('zstd-new')];
   await writeFile(fresh, JSON.stringify({ ...lock, request, packages }));
   expect(await diff(old, fresh)).toBe(1);
-  expect(printed).toContain('  + zstd-new 1.0\n');
-  expect(printed).toMatch(/ {2}suite: \w+ → trixie\n/);
-  printed = '';
+  expect(output.printed).toContain('  + zstd-new 1.0\n');
+  expect(output.printed).toMatch(/ {2}suite: \w+ → trixie\n/);
+  output.printed = '';
   expect(await diff(old, fresh, '--markdown')).toBe(1);
-  expect(printed).toContain('<summary>Packages: 1</summary>\n\n| Package | Before | After |\n');
-  expect(printed).toContain('| zstd-new |  | 1.0 |\n');
+  expect(output.printed).toContain(
+    '<summary>Packages: 1</summary>\n\n| Package | Before | After |\n',
+  );
+  expect(output.printed).toContain('| zstd-new |  | 1.0 |\n');
 });
 
 test('names with markup or control characters are text, for a terminal and in Markdown', async () => {
@@ -188,11 +179,11 @@ test('names with markup or control characters are text, for a terminal and in Ma
   const hostile = ['\u001b[2J', 'a|b', '<img src=x>', '`x`', '[l](http:x)', '@team', '\u202Eb\na'];
   await writeFile(fresh, tarOf([file('a'), ...hostile.map((name) => file(name))]));
   expect(await diff(old, fresh)).toBe(1);
-  expect(printed).toContain('+ rootfs /\\u{1b}[2J\n');
-  expect(printed).toContain('+ rootfs /\\u{202e}b\\u{a}a\n');
-  printed = '';
+  expect(output.printed).toContain('+ rootfs /\\u{1b}[2J\n');
+  expect(output.printed).toContain('+ rootfs /\\u{202e}b\\u{a}a\n');
+  output.printed = '';
   await diff(old, fresh, '--markdown');
-  const cells = printed.split('\n').filter((line) => line.startsWith('| rootfs | /'));
+  const cells = output.printed.split('\n').filter((line) => line.startsWith('| rootfs | /'));
   expect(cells).toHaveLength(hostile.length);
   for (const line of cells) {
     expect(line.split('|')).toHaveLength(5);
@@ -220,8 +211,8 @@ test.each<[string, (folder: string) => Promise<string>, string]>([
 ])('%s cannot be compared, which ends with 2', async (_what, make, words) => {
   const folder = await temporaryFolder();
   expect(await diff(before, await make(folder))).toBe(2);
-  expect(complained).toContain(words);
-  expect(complained).toMatch(/^qx-build: .*\n$/);
+  expect(output.complained).toContain(words);
+  expect(output.complained).toMatch(/^qx-build: .*\n$/);
 });
 
 async function write(folder: string, bytes: string | Uint8Array): Promise<string> {
@@ -240,5 +231,5 @@ async function half(folder: string): Promise<string> {
 test('a lock and an image without packages have nothing to compare', async () => {
   const lock = await write(await temporaryFolder(), JSON.stringify(sampleLock()));
   expect(await diff(lock, before)).toBe(2);
-  expect(complained).toContain('have nothing that both tell of');
+  expect(output.complained).toContain('have nothing that both tell of');
 });

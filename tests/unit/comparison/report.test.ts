@@ -1,34 +1,23 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { main } from '../../../tasks/command-line.ts';
 import { inDrawing } from '../drawing/xml.ts';
 import { temporaryFolder } from '../folder.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
+import { captureOutput } from '../tasks/captured-output.ts';
 import { file } from '../tree/trees.ts';
 import { rootfs, tarOf, writeSmallIso } from './images.ts';
 
-let [printed, complained] = ['', ''];
-beforeEach(() => {
-  [printed, complained] = ['', ''];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const output = captureOutput();
 
 const report = (...words: string[]) => main(['report', ...words]);
 
 /** The two files of a report; both are told. */
 async function written(folder: string, subject: string) {
   const [svg, json] = ['svg', 'json'].map((kind) => join(folder, `${subject}.${kind}`));
-  expect(printed).toContain(`${svg}\n${json}\n`);
+  expect(output.printed).toContain(`${svg}\n${json}\n`);
   return {
     svg: await readFile(svg ?? '', 'utf8'),
     data: JSON.parse(await readFile(json ?? '', 'utf8')),
@@ -129,10 +118,10 @@ test.each([
   await writeFile(at('old.manifest.json'), JSON.stringify({ steps }));
   const options = rest.map((word) => (word.startsWith('-') ? word : at(word)));
   expect(await report(subject, at(image), ...options, '--output', folder)).toBe(1);
-  expect(complained).toContain(words);
+  expect(output.complained).toContain(words);
 });
 
 test('a comparison without something to compare with is a wrong command line', async () => {
   expect(await report('packages', 'x')).toBe(2);
-  expect(complained).toContain('Since when? --before names it');
+  expect(output.complained).toContain('Since when? --before names it');
 });

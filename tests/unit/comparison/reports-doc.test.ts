@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { main } from '../../../tasks/command-line.ts';
 import { temporaryFolder } from '../folder.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
+import { captureOutput } from '../tasks/captured-output.ts';
 import { file } from '../tree/trees.ts';
 import { rootfs, writeSmallIso } from './images.ts';
 
@@ -20,18 +21,7 @@ const MOVED = [
   ['nftables', undefined, '1.1.3-1', 0, 321_000],
 ] as const;
 
-let [printed, complained] = ['', ''];
-beforeEach(() => {
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const output = captureOutput();
 
 /** The words of a command of the document for `qx-build`, run as in a folder. */
 function wordsOf(line: string, folder: string): string[] {
@@ -73,9 +63,9 @@ test('the commands of docs/reports.md work, and its picture is what they draw', 
     .filter((line) => line !== '');
   const codes: number[] = [];
   for (const line of lines) codes.push(await main(wordsOf(line, folder)));
-  expect(complained).toBe('');
+  expect(output.complained).toBe('');
   expect(codes).toEqual([1, 1, 0, 0, 0]);
-  expect(printed).toContain('<summary>Packages: 7</summary>');
+  expect(output.printed).toContain('<summary>Packages: 7</summary>');
   const drawn = await readFile(join(folder, 'report/packages.svg'), 'utf8');
   await expect(drawn).toMatchFileSnapshot(join(PROJECT, 'docs/report-packages.svg'));
 });

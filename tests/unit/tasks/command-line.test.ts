@@ -1,34 +1,25 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findPaths, main } from '../../../tasks/command-line.ts';
+import { captureOutput } from './captured-output.ts';
 
-let printed = '';
-let complained = '';
+const output = captureOutput();
 
 beforeEach(() => {
-  [printed, complained] = ['', ''];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
   vi.spyOn(console, 'log').mockImplementation((text) => {
-    printed += `${text}\n`;
+    output.printed += `${text}\n`;
   });
 });
 
 /** Commands that the help names. */
 async function commands(): Promise<string[]> {
-  printed = '';
+  output.printed = '';
   await main(['--help']);
-  return [...printed.matchAll(/^ {2}qx-build (\S+)/gm)].map((match) => match[1] ?? '');
+  return [...output.printed.matchAll(/^ {2}qx-build (\S+)/gm)].map((match) => match[1] ?? '');
 }
 
 test('the help names every command with what it does', async () => {
   expect(await main(['--help'])).toBe(0);
-  const lines = printed.split('\n').filter((line) => line.startsWith('  qx-build '));
+  const lines = output.printed.split('\n').filter((line) => line.startsWith('  qx-build '));
   for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+){0,2} {2,}[A-Z]/);
   const known = ['iso', 'lock', 'rootfs', 'explain', 'qemu', 'doctor', 'clean'];
   expect(await commands()).toEqual(expect.arrayContaining(known));
@@ -38,9 +29,9 @@ test('the help of every command describes every option', async () => {
   const names = await commands();
   expect(names.length).toBeGreaterThan(6);
   for (const name of names) {
-    printed = '';
+    output.printed = '';
     expect(await main([name, '--help'])).toBe(0);
-    const options = printed.split('\n').filter((line) => /^ {2}--/.test(line));
+    const options = output.printed.split('\n').filter((line) => /^ {2}--/.test(line));
     expect(options.length).toBeGreaterThan(2);
     for (const option of options) expect(option).toMatch(/^ +--[\w-]+ {2,}[A-Z]\w*\W/);
   }
@@ -64,9 +55,9 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['iso', '--arch', 'vax'], 'Given: "vax", Choices: "x86_64", "arm64"'],
   ])('%j', async (args, words) => {
     expect(await main(args)).toBe(2);
-    expect(complained).toContain(words);
-    expect(complained).toMatch(/^qx-build: [\s\S]* See qx-build --help\.\n$/);
-    expect(printed).toBe('');
+    expect(output.complained).toContain(words);
+    expect(output.complained).toMatch(/^qx-build: [\s\S]* See qx-build --help\.\n$/);
+    expect(output.printed).toBe('');
   });
 });
 
@@ -75,27 +66,27 @@ test.each([
   [['--verbose', '--', 'explain', '--profile', 'nope']],
 ])('a -- before the command changes nothing: %j', async (args) => {
   expect(await main(args)).toBe(1);
-  expect(complained).toContain('there is no profile "nope"');
+  expect(output.complained).toContain('there is no profile "nope"');
 });
 
 test('a -- alone is no command', async () => {
   expect(await main(['--'])).toBe(2);
-  expect(complained).toContain('Which command?');
+  expect(output.complained).toContain('Which command?');
 });
 
 test('a mistake that is told ends with 1 and without a stack trace, unless it is asked for', async () => {
   expect(await main(['explain', '--profile', 'nope'])).toBe(1);
-  expect(complained).toMatch(/^qx-build: there is no profile "nope" .*\n$/);
-  complained = '';
+  expect(output.complained).toMatch(/^qx-build: there is no profile "nope" .*\n$/);
+  output.complained = '';
   expect(await main(['explain', '--profile', 'nope', '--verbose'])).toBe(1);
-  expect(complained).toMatch(
+  expect(output.complained).toMatch(
     /^qx-build: there is no profile "nope" .*\nBuildError: [\s\S]*\n {4}at /,
   );
 });
 
 test('programs are told of a mistake as an event', async () => {
   expect(await main(['explain', '--profile', 'nope', '--json'])).toBe(1);
-  const event = JSON.parse(printed);
+  const event = JSON.parse(output.printed);
   expect(event).toMatchObject({ event: 'error' });
   expect(event.message).toContain('there is no profile "nope"');
 });
@@ -130,6 +121,6 @@ describe('the paths that a command line names are found without running it', () 
     ['iso --help', [], ['dist']],
   ])('%s', async (line, reads, writes) => {
     expect(await findPaths(line.split(' '))).toEqual({ reads, writes });
-    expect(complained).toBe('');
+    expect(output.complained).toBe('');
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import {
   readSourceState,
   requireCommit,
@@ -18,23 +18,15 @@ import { provenanceFile, writeProvenance } from '../../../tasks/provenance.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { locked, materials } from '../sbom/bill.ts';
+import { captureOutput } from './captured-output.ts';
 
-let printed = '';
-let complained = '';
+const output = captureOutput();
 let folder = '';
 const at = (name: string) => join(folder, name);
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 beforeEach(async () => {
-  [printed, complained, folder] = ['', '', await temporaryFolder()];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
+  folder = await temporaryFolder();
 });
 
 function sha256(text: string): string {
@@ -71,7 +63,7 @@ async function built(changes: object = {}, packages = materials.packages) {
 test('the statement names the image, the commit, all packages and artifacts, and the papers', async () => {
   const file = await built();
   expect(await main(['provenance', file])).toBe(0);
-  expect(printed).toBe(`${file}.intoto.json\n`);
+  expect(output.printed).toBe(`${file}.intoto.json\n`);
   const text = await readFile(`${file}.intoto.json`, 'utf8');
   expect(JSON.parse(text)).toEqual({
     _type: 'https://in-toto.io/Statement/v1',
@@ -146,13 +138,13 @@ test('a development build of changed files is told and marked, a release of such
   const source = { commit: COMMIT, dirty: true };
   const file = await built({ source, release: false });
   expect(await main(['provenance', file])).toBe(0);
-  expect(printed).toContain(`Warning: ${file} was built from files that no commit has.`);
+  expect(output.printed).toContain(`Warning: ${file} was built from files that no commit has.`);
   const { predicate } = JSON.parse(await readFile(`${file}.intoto.json`, 'utf8'));
   const [first] = predicate.buildDefinition.resolvedDependencies;
   expect(first).toMatchObject({ digest: { gitCommit: COMMIT }, annotations: { dirty: true } });
   await built({ source });
   expect(await main(['provenance', file])).toBe(1);
-  expect(complained).toContain('a release is built from a commit (qvdc.iso)');
+  expect(output.complained).toContain('a release is built from a commit (qvdc.iso)');
 });
 
 test('other forms of an image are subjects beside it', async () => {
@@ -178,14 +170,14 @@ test.each([
 ])('an image %s is refused, and nothing is written', async (_, changes, message) => {
   const file = await built(changes);
   expect(await main(['provenance', file])).toBe(1);
-  expect(complained).toContain(message);
+  expect(output.complained).toContain(message);
   expect((await readdir(at('dist'))).filter((name) => name.includes('intoto'))).toEqual([]);
 });
 
 test('a bill of materials of another image is refused', async () => {
   const file = await built({}, [locked('other', { sha256: 'ef'.repeat(32) })]);
   expect(await main(['provenance', file])).toBe(1);
-  expect(complained).toContain('the bill of materials is that of another image');
+  expect(output.complained).toContain('the bill of materials is that of another image');
 });
 
 test('the state of sources is the commit, and whether files differ from it', async () => {

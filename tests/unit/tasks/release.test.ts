@@ -11,22 +11,14 @@ import { verifyRelease } from '../../../build/release/sign.ts';
 import { main } from '../../../tasks/command-line.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
+import { captureOutput } from './captured-output.ts';
 
-let printed = '';
-let complained = '';
+const output = captureOutput();
 let folder = '';
 const at = (name: string) => join(folder, name);
 
 beforeEach(async () => {
-  [printed, complained, folder] = ['', '', await temporaryFolder()];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
+  folder = await temporaryFolder();
 });
 
 /** An ISO with its manifest, as `qx-build iso` leaves them, that takes releases of some keys. */
@@ -55,13 +47,15 @@ async function newKey() {
 describe('qx-build key', () => {
   test('makes a pair, of which the private one is for its owner only', async () => {
     const { id } = await newKey();
-    expect(printed).toContain(`release.pem: the public key\n-----BEGIN PUBLIC KEY-----`);
+    expect(output.printed).toContain(`release.pem: the public key\n-----BEGIN PUBLIC KEY-----`);
     expect((await stat(at('release.key'))).mode & 0o777).toBe(0o600);
     expect(isEncrypted(await readFile(at('release.key'), 'utf8'))).toBe(false);
     for (const file of ['release.key', 'release.pem']) {
-      printed = '';
+      output.printed = '';
       expect(await main(['key', 'show', at(file)])).toBe(0);
-      expect(printed).toContain(`${await readFile(at('release.pem'), 'utf8')}SHA-256 ${id}\n`);
+      expect(output.printed).toContain(
+        `${await readFile(at('release.pem'), 'utf8')}SHA-256 ${id}\n`,
+      );
     }
   });
 
@@ -71,10 +65,10 @@ describe('qx-build key', () => {
     expect(await main(words)).toBe(0);
     expect(isEncrypted(await readFile(at('a.key'), 'utf8'))).toBe(true);
     expect(await main(['key', 'show', at('a.key'), '--passphrase-file', at('word')])).toBe(0);
-    expect(printed).toContain(await readFile(at('a.pem'), 'utf8'));
+    expect(output.printed).toContain(await readFile(at('a.pem'), 'utf8'));
     await writeFile(at('word'), 'wrong\n');
     expect(await main(['key', 'show', at('a.key'), '--passphrase-file', at('word')])).toBe(1);
-    expect(complained).toContain(`the passphrase does not open the key (${at('a.key')})`);
+    expect(output.complained).toContain(`the passphrase does not open the key (${at('a.key')})`);
   });
 
   test('has no option for the passphrase itself', async () => {
@@ -95,7 +89,7 @@ describe('qx-build key', () => {
     await writeFile(at('rsa'), 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQ== who\n');
     const words = options.map((word) => (word.startsWith('--') ? word : at(word)));
     expect(await main([command, action, at(file), ...words])).toBe(1);
-    expect(complained).toContain(why);
+    expect(output.complained).toContain(why);
   });
 });
 
@@ -106,8 +100,10 @@ describe('qx-build release-tree', () => {
     const vdc = await built('qvdc', '0.2.0', [key.id]);
     const words = ['release-tree', '--key', key.file, '--output', at('updates')];
     expect(await main([...words, os.file, vdc.file])).toBe(0);
-    expect(printed).toContain('qvdc/stable/x86_64/release.json: qvdc 0.2.0, serial 1, until 20');
-    expect(printed).not.toContain('Warning');
+    expect(output.printed).toContain(
+      'qvdc/stable/x86_64/release.json: qvdc 0.2.0, serial 1, until 20',
+    );
+    expect(output.printed).not.toContain('Warning');
     const root = await serve(at('updates'));
     const text = await (await fetch(`${root}/quantix-os/stable/x86_64/release.json`)).text();
     const release = verifyRelease(text, await readTrustedKeys(at('keys')));
@@ -123,7 +119,7 @@ describe('qx-build release-tree', () => {
     const key = await newKey();
     const { file } = await built('quantix-os', '0.2.0');
     expect(await main(['release-tree', '--key', key.file, '--output', at('u'), file])).toBe(0);
-    expect(printed).toMatch(
+    expect(output.printed).toMatch(
       /Warning: .* was built with no key for releases: .*RELEASE_KEYS=FOLDER/,
     );
   });
@@ -134,14 +130,14 @@ describe('qx-build release-tree', () => {
     const newer = await built('quantix-os', '0.3.0');
     const words = ['release-tree', '--key', key.file, '--output', at('u')];
     expect(await main([...words, file, newer.file])).toBe(1);
-    expect(complained).toContain('both would be the release of quantix-os for x86_64');
+    expect(output.complained).toContain('both would be the release of quantix-os for x86_64');
     expect(await main([...words, at('nothing.iso')])).toBe(1);
-    expect(complained).toContain('the manifest cannot be read');
+    expect(output.complained).toContain('the manifest cannot be read');
     expect(await main([...words, at('release.key')])).toBe(1);
-    expect(complained).toContain('an update is an ISO');
+    expect(output.complained).toContain('an update is an ISO');
     await writeFile(`${file}.manifest.json`, '{}');
     expect(await main([...words, file])).toBe(1);
-    expect(complained).toContain('this is no manifest of this version');
+    expect(output.complained).toContain('this is no manifest of this version');
     await expect(stat(at('u'))).rejects.toThrow(/ENOENT/);
   });
 });

@@ -8,25 +8,17 @@ import { main } from '../../../tasks/command-line.ts';
 import { commandSigner, readSigner } from '../../../tasks/signer.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
+import { captureOutput } from './captured-output.ts';
 
 /** Milliseconds for a test that starts several programs; the machine may be busy with other tests. */
 const TIME = 120_000;
 
-let printed = '';
-let complained = '';
+const output = captureOutput();
 let folder = '';
 const at = (name: string) => join(folder, name);
 
 beforeEach(async () => {
-  [printed, complained, folder] = ['', '', await temporaryFolder()];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    complained += String(text);
-    return true;
-  });
+  folder = await temporaryFolder();
   await mkdir(at('r'));
   await writeFile(at('r/a.iso'), 'an image');
 });
@@ -45,13 +37,13 @@ describe('who signs a release', { timeout: TIME }, () => {
   test('is a key in a file, and then it is verified by any form of the public one', async () => {
     await newKey();
     expect(await sign('--key', at('release.key'))).toBe(0);
-    expect(printed).toContain(`${at('r')}: 1 file, 8 B, signed by ${at('release.key')}`);
+    expect(output.printed).toContain(`${at('r')}: 1 file, 8 B, signed by ${at('release.key')}`);
     for (const form of ['pem', 'minisign', 'ssh']) {
-      printed = '';
+      output.printed = '';
       expect(await main(['key', 'show', at('release.pem'), '--as', form])).toBe(0);
-      await writeFile(at(form), printed);
+      await writeFile(at(form), output.printed);
       expect(await verify('--key', at(form)), form).toBe(0);
-      expect(printed).toContain(`1 file, 8 B, all as ${form} `);
+      expect(output.printed).toContain(`1 file, 8 B, all as ${form} `);
     }
   });
 
@@ -74,10 +66,12 @@ describe('who signs a release', { timeout: TIME }, () => {
     expect(await verify('--key', at('id.pub'))).toBe(0);
     await newKey();
     expect(await sign('--ssh-agent', '--public-key', at('release.pem'))).toBe(1);
-    expect(complained).toMatch(/the key [0-9a-f]{16} is not in the agent: it has ssh-ed25519 AAAA/);
+    expect(output.complained).toMatch(
+      /the key [0-9a-f]{16} is not in the agent: it has ssh-ed25519 AAAA/,
+    );
     vi.stubEnv('SSH_AUTH_SOCK', undefined);
     expect(await sign('--ssh-agent')).toBe(1);
-    expect(complained).toContain('there is no ssh-agent: SSH_AUTH_SOCK is not set');
+    expect(output.complained).toContain('there is no ssh-agent: SSH_AUTH_SOCK is not set');
   });
 
   test.each([
@@ -110,19 +104,21 @@ describe('who signs a release', { timeout: TIME }, () => {
   ])('is believed only if its public key verifies it: %s', async (command, why) => {
     await newKey();
     expect(await sign('--signer', command, '--public-key', at('release.pem'))).toBe(1);
-    expect(complained).toContain(why);
+    expect(output.complained).toContain(why);
     await expect(stat(at('r/SHA256SUMS'))).rejects.toThrow('ENOENT');
   });
 
   test('has to be said, once and wholly', async () => {
     await newKey();
     expect(await sign()).toBe(2);
-    expect(complained).toContain('Who signs? Give --key FILE, --ssh-agent or --signer COMMAND.');
+    expect(output.complained).toContain(
+      'Who signs? Give --key FILE, --ssh-agent or --signer COMMAND.',
+    );
     expect(await sign('--signer', 'x')).toBe(2);
-    expect(complained).toContain('--signer needs --public-key FILE');
+    expect(output.complained).toContain('--signer needs --public-key FILE');
     expect(await sign('--key', at('release.key'), '--ssh-agent')).toBe(2);
     expect(await sign('--key', at('release.key'), '--key', at('release.key'))).toBe(2);
-    expect(complained).toContain('--key may be given once');
+    expect(output.complained).toContain('--key may be given once');
   });
 
   test('is told at once what is missing where nobody can be asked for a passphrase', async () => {
@@ -143,9 +139,9 @@ describe('who signs a release', { timeout: TIME }, () => {
     const release = (...words: string[]) =>
       main(['release', '--offline', '--output', at('dist'), ...words]);
     expect(await release('--key', at('none.key'))).toBe(1);
-    expect(complained).toBe(`qx-build: the key cannot be read (${at('none.key')}).\n`);
+    expect(output.complained).toBe(`qx-build: the key cannot be read (${at('none.key')}).\n`);
     expect(await release('--public-key', at('release.pem'))).toBe(2);
-    expect(complained).toContain('Who signs?');
+    expect(output.complained).toContain('Who signs?');
     await expect(stat(at('dist'))).rejects.toThrow('ENOENT');
   });
 });
@@ -155,45 +151,47 @@ describe('qx-build verify', { timeout: TIME }, () => {
     await newKey();
     await newKey('others');
     await sign('--key', at('release.key'));
-    printed = '';
+    output.printed = '';
   });
 
   test('ends with 1 and names what is wrong, for people and for programs', async () => {
     await appendFile(at('r/a.iso'), 'x');
     await writeFile(at('r/b.iso'), '');
     expect(await verify('--key', at('release.pem'))).toBe(1);
-    expect(printed).toBe(
+    expect(output.printed).toBe(
       'changed: a.iso: its SHA-256 is not the one that was signed\nextra: b.iso: it is no part of what was signed\n',
     );
-    expect(complained).toContain(
+    expect(output.complained).toContain(
       `not the release as it was signed: a.iso is changed, and 1 more (${at('r')})`,
     );
     await writeFile(at('r/\u001b[2J.iso'), '');
-    printed = '';
+    output.printed = '';
     expect(await verify('--key', at('release.pem'))).toBe(1);
-    expect(printed).toContain(String.raw`extra: \u{1b}[2J.iso: `);
-    expect(printed + complained).not.toContain('\u001b');
-    printed = '';
+    expect(output.printed).toContain(String.raw`extra: \u{1b}[2J.iso: `);
+    expect(output.printed + output.complained).not.toContain('\u001b');
+    output.printed = '';
     expect(await verify('--json', '--key', at('release.pem'))).toBe(1);
-    const [event = '{}'] = printed.split('\n');
+    const [event = '{}'] = output.printed.split('\n');
     expect(JSON.parse(event)).toMatchObject({ event: 'finding', kind: 'changed', file: 'a.iso' });
   });
 
   test('ends with 1 where nobody who is trusted has signed, with 0 where one of several has', async () => {
     expect(await verify('--key', at('others.pem'))).toBe(1);
-    expect(printed).toContain('not trusted: SHA256SUMS.minisig: the signature is by none of the');
-    expect(complained).toContain('so no file in it was looked at');
+    expect(output.printed).toContain(
+      'not trusted: SHA256SUMS.minisig: the signature is by none of the',
+    );
+    expect(output.complained).toContain('so no file in it was looked at');
     expect(await verify('--key', at('others.pem'), '--key', at('release.pem'))).toBe(0);
   });
 
   test('takes no release without a file, a key that is none, and no missing key', async () => {
     await rm(at('r/a.iso'));
     expect(await verify('--key', at('release.pem'), '--ignore-missing')).toBe(1);
-    expect(complained).toContain('none of the files of the release is there');
+    expect(output.complained).toContain('none of the files of the release is there');
     expect(await verify('--key', at('r/SHA256SUMS'))).toBe(1);
-    expect(complained).toContain('it is not one public key, Ed25519, in PEM');
+    expect(output.complained).toContain('it is not one public key, Ed25519, in PEM');
     expect(await verify('--key', at('release.key'))).toBe(1);
-    expect(complained).toContain('there is a private key where public keys belong');
+    expect(output.complained).toContain('there is a private key where public keys belong');
     expect(await verify()).toBe(2);
     expect(await readFile(at('r/SHA256SUMS'), 'utf8')).toContain('a.iso');
   });
@@ -212,9 +210,9 @@ test(
       ['minisign', 'release.pub'],
       ['ssh', 'allowed_signers'],
     ] as const) {
-      printed = '';
+      output.printed = '';
       await main(['key', 'show', at('release.pem'), '--as', form]);
-      await writeFile(at(name), printed);
+      await writeFile(at(name), output.printed);
     }
     await rename(at('r'), at('0.2.0'));
     expect(await main(['sign', at('0.2.0'), '--key', at('release.key')])).toBe(0);
