@@ -2,7 +2,6 @@ import { BuildError } from '../error.ts';
 import { type PackageChange, packageChanges } from '../lock/compare.ts';
 import { describeCapabilities } from './capabilities.ts';
 import { type Content, type ContentNode, PARTS, type Part } from './content.ts';
-import { folderSizes } from './folder-sizes.ts';
 import { KERNEL_RELEASE } from './settings.ts';
 
 /** What happened to something between one content and another. */
@@ -178,4 +177,22 @@ function folderChanges(
     const [was, is] = [old.get(path) ?? 0, fresh.get(path) ?? 0];
     return was === is ? [] : [{ part, path, before: was, after: is }];
   });
+}
+
+/**
+ * Sizes of folders: the bytes of all files in and below each, where a file of several names counts once.
+ * @param depth levels of folders; what is deeper counts for those above it
+ * @returns path → bytes; the empty path is all
+ */
+function folderSizes(nodes: readonly ContentNode[], depth: number): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { path, type, size, sameAs } of nodes) {
+    if (type !== 'file' || sameAs !== '') continue;
+    const folders = path.split('/').slice(0, -1).slice(0, depth);
+    for (let level = 0; level <= folders.length; level += 1) {
+      const folder = folders.slice(0, level).join('/');
+      sizes.set(folder, (sizes.get(folder) ?? 0) + size);
+    }
+  }
+  return sizes;
 }
