@@ -127,7 +127,8 @@ export async function makeFork(env: Record<string, string>): Promise<Fork> {
   await writeFile(log, '');
   await mkdir(join(home, 'bin'));
   for (const [name, body] of Object.entries(PROGRAMS)) {
-    const record = `{ printf '%s\\0' ${name} "$@"; echo; } >>'${log}'`;
+    // Both ends of a pipe call programs at the same time: a record is written whole.
+    const record = `{ flock 1; printf '%s\\0' ${name} "$@"; echo; } >>'${log}'`;
     const file = join(home, 'bin', name);
     await writeFile(file, `#!/bin/bash\n${record}\n${body}\n`);
     await chmod(file, 0o755);
