@@ -38,7 +38,7 @@ export const updateStatusSchema = z.object({
   ),
   /** What the next boots try, and how many of them are left. */
   trial: z.object({ slot: slotName, left: z.number() }).nullable(),
-  /** What is being written just now, bytes; with why it ended where it did not end well. */
+  /** What is being written just now, bytes; with why it waits before it asks again, or did not end well. */
   staging: z
     .object({
       version: z.string(),

@@ -1,16 +1,24 @@
 import { ExplainedError } from '../error.ts';
 import type { Clock } from '../watch/clock.ts';
-import type { Part } from './source.ts';
+import type { Part, Source } from './source.ts';
 
 /** A source does not give what it should just now; another try may help. The message is a clause. */
 export class PassingFailure extends Error {
   override readonly name = 'PassingFailure';
 }
 
-/** How an image is fetched. */
-export interface Download {
+/** How something is tried again and again. */
+interface Tries {
   /** Where it comes from, for messages. */
   source: string;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Gets each failure that is not the end, and the milliseconds until the next try. */
+  onFailure?: ((problem: string, wait: number) => void) | undefined;
+}
+
+/** How an image is fetched. */
+export interface Download extends Tries {
   /** Gives the image from an offset on. @throws PassingFailure if another try may help */
   open: (part: Part) => AsyncIterable<Uint8Array>;
   /** Bytes that are there already, and in all. */
@@ -18,10 +26,13 @@ export interface Download {
   bytes: number;
   /** Bytes that may be received, those of vain tries too. */
   budget: number;
-  clock: Clock;
-  signal: AbortSignal;
-  /** Gets each failure that is not the end, and the milliseconds until the next try. */
-  onFailure?: ((problem: string, wait: number) => void) | undefined;
+}
+
+/** How a `release.json` is fetched. */
+export interface ReleaseFetch extends Omit<Tries, 'source'> {
+  source: Pick<Source, 'name' | 'readRelease'>;
+  /** Milliseconds after which no further try begins. */
+  within: number;
 }
 
 /** Tries without progress after which it is given up: a little more than half an hour. */
@@ -47,16 +58,8 @@ export function backOff(failures: number, chance = Math.random()): number {
  * @throws ExplainedError if it is too much, or nothing comes for too long; what the source throws for good; the signal's
  * reason
  */
-export async function* download({
-  source,
-  open,
-  from,
-  bytes,
-  budget,
-  clock,
-  signal,
-  onFailure,
-}: Download): AsyncGenerator<Uint8Array> {
+export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
+  const { source, open, from, bytes, budget, clock, signal } = fetch;
   let offset = from;
   let received = 0;
   let failures = 0;
@@ -83,16 +86,69 @@ export async function* download({
       }
       if (offset < bytes) throw new PassingFailure(`it ended after ${offset} of ${bytes} bytes`);
     } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof PassingFailure)) throw error;
       failures = offset - start >= PROGRESS ? 1 : failures + 1;
-      if (failures > MOST_TRIES) throw givenUp(source, failures, error);
-      const wait = backOff(failures);
-      onFailure?.(error.message, wait);
-      await clock.sleep(wait, signal);
-      signal.throwIfAborted();
+      await awaitNextTry(error, failures, {
+        ...fetch,
+        isLast: () => failures > MOST_TRIES,
+        givenUp: {
+          what: `given up after ${failures} tries without progress`,
+          fix: 'Another try goes on where this one ended.',
+        },
+      });
     }
   }
+}
+
+/**
+ * The text of a source's `release.json`. What fails for now is tried again until the time is over.
+ * @throws ExplainedError if no try succeeds in time; what the source throws for good; the signal's reason
+ */
+export async function fetchRelease(fetch: ReleaseFetch): Promise<string> {
+  const { source, within, clock, signal } = fetch;
+  const begun = clock.elapsed();
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await source.readRelease(signal);
+    } catch (error) {
+      await awaitNextTry(error, failures, {
+        ...{ ...fetch, source: source.name },
+        isLast: (wait) => clock.elapsed() - begun + wait > within,
+        givenUp: {
+          what: `there is no release.json after ${failures} tries`,
+          fix: 'See that the server runs and is reached from here (`qx-network status`), and ask again.',
+        },
+      });
+    }
+  }
+}
+
+/** When it is given up, and what is told then. */
+interface End {
+  /** @param wait milliseconds until the next try would begin */
+  isLast: (wait: number) => boolean;
+  givenUp: { what: string; fix: string };
+}
+
+/**
+ * Waits after a try that failed, longer with each.
+ * @param failures tries that failed in a row, from 1
+ * @throws the failure itself if another try does not help; ExplainedError if it was the last try; the signal's reason
+ */
+async function awaitNextTry(
+  failure: unknown,
+  failures: number,
+  { source, clock, signal, onFailure, isLast, givenUp }: Tries & End,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (!(failure instanceof PassingFailure)) throw failure;
+  const wait = backOff(failures);
+  if (isLast(wait)) {
+    const what = `${givenUp.what}: ${failure.message}`;
+    throw new ExplainedError({ what, where: source, fix: givenUp.fix, cause: failure });
+  }
+  onFailure?.(failure.message, wait);
+  await clock.sleep(wait, signal);
+  signal.throwIfAborted();
 }
 
 function tooMuch(source: string, budget: number): ExplainedError {
@@ -108,14 +164,5 @@ function tooLong(source: string, bytes: number): ExplainedError {
     what: `it gives more than the ${bytes} bytes that the release names`,
     where: source,
     fix: 'The server has another file under this name.',
-  });
-}
-
-function givenUp(source: string, failures: number, cause: PassingFailure): ExplainedError {
-  return new ExplainedError({
-    what: `given up after ${failures} tries without progress: ${cause.message}`,
-    where: source,
-    fix: 'Another try goes on where this one ended.',
-    cause,
   });
 }

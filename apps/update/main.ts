@@ -26,7 +26,7 @@ import { run } from '../process/run.ts';
 import { withStick } from '../support/stick-mount.ts';
 import { systemClock } from '../watch/clock.ts';
 import { acceptRelease, nameOf, UpdateRefusal } from './accept.ts';
-import { PassingFailure } from './download.ts';
+import { fetchRelease, type ReleaseFetch } from './download.ts';
 import { folderSource } from './folder.ts';
 import {
   findInstallation,
@@ -41,7 +41,7 @@ import { readServerSetting, writeRecord, writeServerSetting } from './record.ts'
 import { parseServerAddress, serverSource } from './server.ts';
 import type { Source } from './source.ts';
 import { stage } from './stage.ts';
-import { cancelStaging, writeStagingNote } from './staging-note.ts';
+import { cancelStaging, isStagingElsewhere, keepStagingNote } from './staging-note.ts';
 import {
   activate,
   confirm,
@@ -87,6 +87,10 @@ where it is not well. docs/updating.md tells how.
   --help              this text
   --version           the version
 `;
+
+/** Milliseconds in which a server is asked for its release: by one who waits, and where an image is to follow. */
+const CHECKED_WITHIN = 60_000;
+const STAGED_WITHIN = 30 * 60_000;
 
 /** Seconds that the guard of a boot waits beyond the deadline: a restart in order takes its time. */
 const GUARD_PATIENCE = 300;
@@ -149,7 +153,6 @@ export async function main(args: string[], places: Places = PLACES): Promise<num
       isExplained: (error): error is Error =>
         error instanceof ExplainedError ||
         error instanceof CommandError ||
-        error instanceof PassingFailure ||
         (error instanceof DOMException && error.name === 'AbortError'),
       run: async ({ command, operands }, values) => {
         expectOptions(command, values);
@@ -231,8 +234,9 @@ async function check(places: Places, values: Values): Promise<number> {
   const signal = endingSignal();
   await using disk = await openDisk(places);
   const release = await withSource(places, { values, signal }, async (source) => {
-    const { release } = await accepted(places, { source, disk, signal });
-    return release;
+    const onFailure = complainOf(source);
+    const fetch = { source, within: CHECKED_WITHIN, clock: systemClock, signal, onFailure };
+    return (await accepted(places, disk, fetch)).release;
   });
   const own = await readTrailer(disk.slots[disk.booted]);
   const runs = own?.version === release.version && own.sha256 === release.image.sha256;
@@ -245,11 +249,12 @@ async function check(places: Places, values: Values): Promise<number> {
 /** Asks a source for its release, and checks it by all that is known here. */
 async function accepted(
   places: Places,
-  { source, disk, signal }: { source: Source; disk: OpenInstallation; signal: AbortSignal },
+  disk: OpenInstallation,
+  fetch: ReleaseFetch,
 ): Promise<{ release: Release; envelope: string }> {
   const machine = await thisMachine(places);
-  const envelope = await source.readRelease(signal);
-  const release = verifyRelease(envelope, machine.keys, source.name);
+  const envelope = await fetchRelease(fetch);
+  const release = verifyRelease(envelope, machine.keys, fetch.source.name);
   const record = await limitsOf(machine, disk);
   acceptRelease(release, {
     running: machine.running,
@@ -265,23 +270,23 @@ async function accepted(
 async function bring(places: Places, values: Values): Promise<number> {
   const signal = endingSignal();
   const budget = values.budget === undefined ? undefined : mebibytes(values.budget);
-  // One after the other: the last one says how it ended.
-  let noted = Promise.resolve();
-  const tell = () => {
-    const now = { ...note };
-    noted = noted.then(() => writeStagingNote(now, places.root)).catch(() => undefined);
-    return noted;
-  };
-  let note = { version: '?', done: 0, bytes: 1, problem: null as string | null, over: false };
+  const note = keepStagingNote(places.root);
   try {
     await expectConfiguration(places);
     await using disk = await openDisk(places, { write: true });
     expectGood(disk.booted, await readBootState(disk.efi));
     return await withSource(places, { values, signal }, async (source) => {
-      const { release, envelope } = await accepted(places, { source, disk, signal });
+      const complain = complainOf(source);
+      const onFailure = (problem: string, wait: number) => {
+        void note({ problem });
+        complain(problem, wait);
+      };
+      const tries = { clock: systemClock, signal, onFailure };
+      await note({});
+      const fetch = { ...tries, source, within: STAGED_WITHIN };
+      const { release, envelope } = await accepted(places, disk, fetch);
       const { version, channel, serial, image } = release;
-      note = { ...note, version, bytes: image.bytes };
-      await tell();
+      await note({ version, bytes: image.bytes, problem: null });
       const record = await limitsOf(await thisMachine(places), disk);
       // What was activated is not any more: its slot is written anew.
       await writeRecord(places.configuration, {
@@ -292,26 +297,25 @@ async function bring(places: Places, values: Values): Promise<number> {
       const how = await stage({
         target: { efi: disk.efi, slot: disk.slots[otherSlot(disk.booted)] },
         accepted: { release, envelope },
-        ...{ source, budget, signal },
-        clock: systemClock,
-        onProgress: (done) => {
-          note = { ...note, done };
-          void tell();
-        },
-        onFailure: (problem, wait) =>
-          complain(`${source.name}: ${problem}; once more in ${Math.ceil(wait / 1000)} s`),
+        ...{ ...tries, source, budget },
+        onProgress: (done) => void note({ done, problem: null }),
       });
-      note = { ...note, done: image.bytes, over: true };
-      await tell();
+      await note({ done: image.bytes, problem: null, over: true });
       const told = how === 'written' ? 'is staged' : 'was staged already';
       return print(`${nameOf(release)} ${told}; \`qx-update activate\` restarts into it\n`);
     });
   } catch (error) {
     const problem = signal.aborted ? 'it was ended' : messageOf(error);
-    note = { ...note, problem, over: true };
-    await tell();
+    // The note of another one that runs is how that is ended.
+    if (!(await isStagingElsewhere(places.root))) await note({ problem, over: true });
     throw error;
   }
+}
+
+/** Tells whoever called this what goes wrong with a source, and when it is asked again. */
+function complainOf({ name }: Source): (problem: string, wait: number) => void {
+  return (problem, wait) =>
+    complain(`${name}: ${problem}; once more in ${Math.ceil(wait / 1000)} s`);
 }
 
 function mebibytes(text: string): number {
@@ -483,6 +487,12 @@ async function markSettled(places: Places): Promise<void> {
 
 async function openDisk(places: Places, access?: { write: boolean }): Promise<OpenInstallation> {
   const installation = await findInstallation(places.root);
+  if (access?.write && (await isStagingElsewhere(places.root))) {
+    throw new UpdateRefusal({
+      what: 'a release is being brought here',
+      fix: '`qx-update status` tells how far it is, and `qx-update cancel` ends it.',
+    });
+  }
   if (installation !== null) return await openInstallation(installation, access);
   throw new UpdateRefusal({
     what: 'this system runs from its medium, and is not installed: there is nothing to update',

@@ -29,17 +29,30 @@ export function serverSource(server: Server): Source {
   const name = `${root}/${product}/${channel}/${architecture}/release.json`;
   return {
     name: root,
-    readRelease: async (signal) => {
-      const { response, end } = await get(server, { address: name, offset: 0, signal });
-      try {
-        return await textOf(response, name);
-      } finally {
-        end();
-      }
-    },
+    readRelease: (signal) => readRelease(server, name, signal),
     openImage: ({ image }, part) =>
       openImage(server, { address: `${root}/${image.path}`, bytes: image.bytes, ...part }),
   };
+}
+
+/** Reads a `release.json`, which is short: all of it has as long as an image has for its next byte. */
+async function readRelease(server: Server, address: string, signal: AbortSignal): Promise<string> {
+  const { patience = PATIENCE } = server;
+  const tooLate = AbortSignal.timeout(patience);
+  try {
+    const either = AbortSignal.any([signal, tooLate]);
+    const { response, end } = await get(server, { address, offset: 0, signal: either });
+    try {
+      return await textOf(response, address);
+    } finally {
+      end();
+    }
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (!tooLate.aborted || cause instanceof ExplainedError) throw cause;
+    const told = `the release did not come within ${patience / 1000} s`;
+    throw new PassingFailure(told, { cause });
+  }
 }
 
 interface Wanted {

@@ -31,6 +31,8 @@ const QX_UPDATE = '/usr/sbin/qx-update';
 const LONGEST = 24 * 60 * 60 * 1000;
 /** Milliseconds within which it tells how updates stand. */
 const TOLD_WITHIN = 60_000;
+/** The same of a release, for which it asks the server again and again for a minute. */
+const CHECKED_WITHIN = 120_000;
 const LOOK_EVERY = 2000;
 
 const requestSchema = z.object({
@@ -105,7 +107,8 @@ async function isWhatRuns(
   { version, serial }: Request,
   { server, world, errand }: Asked,
 ): Promise<boolean> {
-  const text = await qxUpdate(['check', '--json', ...server], world, errand.signal, TOLD_WITHIN);
+  const args = ['check', '--json', ...server];
+  const text = await qxUpdate(args, world, errand.signal, CHECKED_WITHIN);
   const checked = checkedSchema.parse(JSON.parse(text));
   if (checked.serial === Number(serial) && checked.runs) return true;
   errand.progress(0, `${version} runs, and is not known to be this release`);

@@ -60,8 +60,9 @@ function slotText(
 function stagingTexts({ staging }: UpdateStatus): string[] {
   if (staging === null) return [];
   const share = percent(staging.done / staging.bytes);
-  if (staging.running) return [`${staging.version}, ${share}`];
-  return [`${staging.version} stopped at ${share}: ${staging.problem ?? 'it was ended'}`];
+  const { version, running, problem } = staging;
+  if (!running) return [`${version} stopped at ${share}: ${problem ?? 'it was ended'}`];
+  return [`${version}, ${share}`, ...(problem === null ? [] : [problem])];
 }
 
 function lastTexts({ last }: UpdateStatus): string[] {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -153,6 +155,48 @@ test('a machine is updated by the commands alone, from a server, and goes back',
   expect(await restarted()).toBe('a');
   expect(await status()).toMatchObject({ state: 'trial', booted: 'a' });
 }, 300_000);
+
+test('a server that answers 503 is asked again; meanwhile nobody else writes, and a cancel ends it', async () => {
+  const { envelope } = releaseOf(imageOf('0.2.0', 200_000), QVDC);
+  await using stack = new AsyncDisposableStack();
+  let isOverloaded = true;
+  const server = createServer((_request, response) => {
+    if (isOverloaded) response.writeHead(503).end();
+    else response.end(envelope);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stack.defer(() => void server.close());
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const module = join(import.meta.dirname, '../../../../apps/update/main.ts');
+  const text = `import { main } from ${JSON.stringify(module)};
+process.exitCode = await main(['stage', '--server', ${JSON.stringify(address)}], ${JSON.stringify(places)});`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: 'ignore' });
+  stack.defer(() => void child.kill('SIGKILL'));
+  const ended = once(child, 'close');
+  await vi.waitFor(
+    async () =>
+      expect((await status()).staging).toMatchObject({
+        ...{ version: 'the release', running: true, problem: 'the server answers 503' },
+      }),
+    { timeout: 30_000, interval: 200 },
+  );
+  expect(await update('status')).toContain(
+    'the release is being brought here: 0 %; the server answers 503',
+  );
+  for (const command of ['stage', 'activate', 'confirm', 'rollback']) {
+    expect(await update(command, ...(command === 'stage' ? ['--server', address] : []))).toMatch(
+      /a release is being brought here\. .*`qx-update cancel` ends it.*\[1\]/s,
+    );
+  }
+  expect(await update('cancel')).toMatch(/^It is ended/);
+  expect(await ended).toEqual([1, null]);
+  expect((await status()).staging).toMatchObject({ running: false, problem: 'it was ended' });
+
+  const checking = update('check', '--server', address);
+  isOverloaded = false;
+  expect(await checking).toMatch(/qvdc 0\.2\.0, stable 2 can be brought here/);
+});
 
 test('what was tampered with, expired, or is for another product is refused in words, from a folder too', async () => {
   const image = imageOf('0.2.0', 100_000);
