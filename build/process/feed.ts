@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises';
-import { execa } from 'execa';
 import { anySignal, inGroup } from './child-group.ts';
 import { errorCode } from './errno.ts';
 import { groupOptions, type RunOptions, toolError } from './run.ts';
@@ -19,6 +18,7 @@ export async function feed(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = anySignal(options.signal, failed.signal);
+  const { execa } = await import('execa');
   const started = execa(tool, args, { ...groupOptions(options), stdin: 'pipe', stdout: 'ignore' });
   const child = inGroup(started, signal);
   const [fed, ended] = await Promise.allSettled([

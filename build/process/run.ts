@@ -1,4 +1,4 @@
-import { ExecaError, execa, type Options } from 'execa';
+import type { ExecaError, Options } from 'execa';
 import { BuildError } from '../error.ts';
 import { inGroup, KILL_AFTER } from './child-group.ts';
 import { type Environment, isolatedEnvironment } from './environment.ts';
@@ -49,6 +49,8 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
+  // Loaded by whoever starts a child: most commands start none, and it is a third of what they would load.
+  const { execa } = await import('execa');
   try {
     const child = execa(tool, [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args], {
       ...groupOptions(options),
@@ -62,9 +64,17 @@ export async function run(
   }
 }
 
+/**
+ * Whether an error is what execa throws about a child. It is told by its name: its class would have to be loaded, and most
+ * commands start no child.
+ */
+export function isChildError(error: unknown): error is ExecaError {
+  return error instanceof Error && error.name === 'ExecaError';
+}
+
 /** Turns what execa threw about a child into a message for a person; anything else passes through. */
 export function toolError(tool: Tool, error: unknown): unknown {
-  if (!(error instanceof ExecaError)) return error;
+  if (!isChildError(error)) return error;
   if (error.isCanceled) return new BuildError({ what: `${tool} was cancelled`, cause: error });
   if (error.code === 'ENOENT') {
     return new BuildError({

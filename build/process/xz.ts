@@ -1,7 +1,6 @@
-import { ExecaError, execa } from 'execa';
 import { BuildError } from '../error.ts';
 import { isolatedEnvironment } from './environment.ts';
-import { toolError } from './run.ts';
+import { isChildError, toolError } from './run.ts';
 
 /** Bytes of a stream's footer: CRC32, backward size, flags, `YZ` (The .xz File Format 1.2.1, 2.1.2). */
 const FOOTER = 12;
@@ -32,6 +31,7 @@ export async function decompressXz(
 }
 
 async function decompressAll(streams: readonly Buffer[], where: string): Promise<Buffer> {
+  const { execa } = await import('execa');
   try {
     const { stdout } = await execa('xz', ['--decompress', '--stdout', '--no-warn'], {
       env: isolatedEnvironment(),
@@ -43,7 +43,7 @@ async function decompressAll(streams: readonly Buffer[], where: string): Promise
     });
     return Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength);
   } catch (error) {
-    if (error instanceof ExecaError && error.exitCode === 1) {
+    if (isChildError(error) && error.exitCode === 1) {
       throw damaged('an xz stream is damaged', where, error);
     }
     throw toolError('xz', error);

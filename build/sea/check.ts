@@ -1,9 +1,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import { ExecaError, execa } from 'execa';
 import { parseElf } from '../elf/elf.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
-import { groupOptions } from '../process/run.ts';
+import { groupOptions, isChildError } from '../process/run.ts';
 import type { Command, OwnLoader } from './own-node.ts';
 
 /**
@@ -34,6 +33,7 @@ async function answer(
   { command, before, environment = {} }: Command,
   signal: AbortSignal | undefined,
 ): Promise<string> {
+  const { execa } = await import('execa');
   try {
     const child = execa(command, [...before, '--version'], {
       ...groupOptions({ signal }),
@@ -44,7 +44,7 @@ async function answer(
     const { all } = await inGroup(child, signal);
     return typeof all === 'string' ? all : '';
   } catch (error) {
-    if (!(error instanceof ExecaError)) throw error;
+    if (!isChildError(error)) throw error;
     if (error.code === 'EACCES') throw refusedToRun(command, error);
     throw new BuildError({
       what: `the programs were compiled, and do not start: ${error.shortMessage}`,

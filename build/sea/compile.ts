@@ -1,10 +1,9 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ExecaError, execa } from 'execa';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
-import { groupOptions, run } from '../process/run.ts';
+import { groupOptions, isChildError, run } from '../process/run.ts';
 import { injectPrograms } from './inject.ts';
 import type { Command } from './own-node.ts';
 
@@ -94,10 +93,11 @@ async function prepare(
 ) {
   const options = { ...groupOptions({ cwd, signal }), env: environment };
   const args = [...before, SAME_EACH_TIME, '--experimental-sea-config', 'sea.json'];
+  const { execa } = await import('execa');
   try {
     await inGroup(execa(command, args, options), signal);
   } catch (error) {
-    if (!(error instanceof ExecaError)) throw error;
+    if (!isChildError(error)) throw error;
     throw new BuildError({
       what: error.isCanceled
         ? 'compiling the programs was cancelled'

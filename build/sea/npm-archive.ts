@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { execa } from 'execa';
 import { downloadUnpinned } from '../cache/download-unpinned.ts';
 import { IdentityStore } from '../cache/identity-store.ts';
 import type { DownloadContext } from '../cache/receive.ts';
@@ -31,6 +30,7 @@ const MOST_BYTES = 512 * 1024 * 1024;
 export async function npmRegistry(projectDirectory: string): Promise<string> {
   const { npm_config_registry: configured = '' } = process.env;
   if (configured !== '') return configured;
+  const { execa } = await import('execa');
   try {
     const options = childOptions({ cwd: projectDirectory });
     const { stdout } = await execa('npm', ['config', 'get', 'registry'], options);

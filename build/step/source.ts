@@ -68,9 +68,21 @@ export function importedPackages(sources: Sources): Set<string> {
   return new Set(Object.entries(sources).flatMap(([file, text]) => importsOf(text, file).packages));
 }
 
+/** Text → what it says it imports. Several steps have most of their files in common, and so have several images. */
+const specifiersOf = new Map<string, readonly string[]>();
+
+function readSpecifiers(text: string): readonly string[] {
+  const before = specifiersOf.get(text);
+  if (before !== undefined) return before;
+  const matches = text.replaceAll(TYPES_ONLY, '').matchAll(IMPORT);
+  const specifiers = Array.from(matches, ([, specifier = '']) => specifier);
+  specifiersOf.set(text, specifiers);
+  return specifiers;
+}
+
 function importsOf(text: string, file: string): Imports {
   const imports: Imports = { files: [], packages: [] };
-  for (const [, specifier = ''] of text.replaceAll(TYPES_ONLY, '').matchAll(IMPORT)) {
+  for (const specifier of readSpecifiers(text)) {
     if (specifier.startsWith('.')) imports.files.push(join(dirname(file), specifier));
     else if (!isBuiltin(specifier)) {
       const name = /^(?:@[^/\s]+\/)?[^/\s]+/.exec(specifier)?.[0];

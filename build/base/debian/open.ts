@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import type { PackageArchive } from '../../contract/base.ts';
 import { ModuleUnpacker } from '../../kmod/unpack-modules.ts';
 import { anySignal, inGroup } from '../../process/child-group.ts';
@@ -20,6 +19,7 @@ export async function openDebianPackage(
   sink: EntrySink,
   signal?: AbortSignal,
 ): Promise<void> {
+  const { execa } = await import('execa');
   const started = execa('dpkg-deb', ['--fsys-tarfile', file], {
     ...groupOptions({ signal }),
     stdout: 'pipe',

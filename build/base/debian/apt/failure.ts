@@ -1,5 +1,5 @@
-import { ExecaError } from 'execa';
 import { BuildError } from '../../../error.ts';
+import { isChildError } from '../../../process/run.ts';
 
 /** What apt wrote before it failed. */
 interface Words {
@@ -79,7 +79,7 @@ export function explainChoice(error: BuildError, where: string): BuildError {
 }
 
 function wordsOf({ cause }: BuildError): Words {
-  if (!(cause instanceof ExecaError)) return { stdout: '', complaints: [] };
+  if (!isChildError(cause)) return { stdout: '', complaints: [] };
   const text = (output: unknown) => (typeof output === 'string' ? output : '');
   const lines = text(cause.stderr).split('\n');
   const complaints = lines.flatMap((line) => /^[EW]: (.*)$/.exec(line)?.[1] ?? []);
