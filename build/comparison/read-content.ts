@@ -60,7 +60,8 @@ export async function readContent(file: string, options: ReadOptions): Promise<C
     if (kind === 'lock') return readLockContent(file, size);
     if (kind === 'qcow2') return await readQcow2(file, options);
     if (kind === 'tar' || kind === 'tar.gz' || kind === 'tar.zst') {
-      const part = await readRootfsTar(tarChunks(file, kind, options), isTold, file);
+      const chunks = refuseOtherForms(tarChunks(file, kind, options), file);
+      const part = await readRootfsTar(chunks, isTold, file);
       return contentOf(file, new Map([['rootfs', part]]), options);
     }
     using range = FileRange.open(file);
@@ -252,6 +253,55 @@ function contentOf(
   ]);
   const packages = packagesOf(file, textsOf('rootfs').get(INSTALLED), say);
   return { file, packages, settings, parts: new Map(nodes) };
+}
+
+/** Forms of an image in a release that are a tar, or compressed as one, and no root filesystem: what their beginning says. */
+const OTHER_FORMS: readonly { name: string; is: (head: Buffer, firstName: string) => boolean }[] = [
+  { name: 'an OVA', is: (_, first) => first.endsWith('.ovf') },
+  { name: 'a set of files to boot from a network', is: (_, first) => first === 'boot.ipxe' },
+  {
+    name: 'an OCI image',
+    is: (_, first) => /^(\.\/)?(blobs\/sha256\/|oci-layout$|index\.json$)/.test(first),
+  },
+  {
+    name: 'a compressed disk',
+    is: (head) =>
+      SECTOR_SIZES.some((size) => head.toString('latin1', size, size + 8) === 'EFI PART'),
+  },
+];
+
+/** Bytes by which one of these is known. */
+const HEAD = 4096 + 8;
+
+/** @throws BuildError if the bytes are no root filesystem, but another form of an image */
+async function* refuseOtherForms(
+  chunks: AsyncIterable<Buffer>,
+  where: string,
+): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    if (head !== undefined) {
+      head = Buffer.concat([head, chunk]);
+      if (head.length < HEAD) continue;
+      refuseOtherForm(head, where);
+    }
+    yield head ?? chunk;
+    head = undefined;
+  }
+  if (head === undefined) return;
+  refuseOtherForm(head, where);
+  yield head;
+}
+
+function refuseOtherForm(head: Buffer, where: string): void {
+  const firstName = head.toString('latin1', 0, 100).replace(/\0.*$/s, '');
+  const form = OTHER_FORMS.find(({ is }) => is(head, firstName));
+  if (form === undefined) return;
+  throw new BuildError({
+    what: `this is ${form.name}, which is not looked into`,
+    where,
+    fix: 'Compare the ISO, the qcow2 or the tar of the root filesystem of the same image: they hold the same system.',
+  });
 }
 
 async function* tarChunks(

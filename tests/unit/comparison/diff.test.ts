@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { beforeAll, expect, test } from 'vitest';
+import { tarMember } from '../../../build/image/tar-member.ts';
 import { run } from '../../../build/process/run.ts';
 import { sha256 } from '../../../build/step/digest.ts';
 import { main } from '../../../tasks/command-line.ts';
@@ -125,6 +126,24 @@ test('an installed disk, raw or qcow2, has what the ISO in it has', async () => 
   expect(output.printed).toContain(`${raw}: slot a, qvdc 0.1.0\n`);
   expect(await diff(after, raw)).toBe(0);
   expect(await diff(before, raw)).toBe(1);
+});
+
+test('other forms of an image, which would look like a root filesystem, are refused with what to compare instead', async () => {
+  const folder = await temporaryFolder();
+  const forms = {
+    'an OVA': tarMember('qvdc-0.1.0.ovf', Buffer.from('<Envelope/>'), 0),
+    'a set of files to boot from a network': tarMember('boot.ipxe', Buffer.from('#!ipxe'), 0),
+    'an OCI image': tarMember(`blobs/sha256/${'a'.repeat(64)}`, Buffer.alloc(9000), 0),
+    'a compressed disk': zstdCompressSync(await readFile(await writeSmallDisk(folder, after))),
+  };
+  for (const [name, bytes] of Object.entries(forms)) {
+    const path = join(folder, 'form');
+    await writeFile(path, bytes);
+    expect(await diff(path, before), name).toBe(2);
+    expect(output.complained).toContain(
+      `this is ${name}, which is not looked into (${path}). Compare the ISO, the qcow2 or the tar`,
+    );
+  }
 });
 
 test('packages come from the database in it or the manifest beside it, but of no other image', async () => {
