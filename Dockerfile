@@ -20,6 +20,7 @@ RUN if [ -e /etc/alpine-release ]; then \
         ca-certificates-bundle \
         fakeroot \
         flock \
+        git \
         grub \
         mtools \
         musl-utils \
@@ -43,6 +44,7 @@ RUN if [ -e /etc/alpine-release ]; then \
         debian-archive-keyring \
         dpkg \
         fakeroot \
+        git \
         grub-common \
         libatomic1 \
         mtools \

@@ -7,8 +7,8 @@ import { parseReleaseFiles } from '../release/release-files.ts';
 import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
 
 /**
- * Makes a folder ready for a release: a list that is there goes with its signatures, since they are right again only when
- * all is made.
+ * Makes a folder ready for a release: a list that is there goes with its signatures, and licences of the images
+ * (`qx-build licenses`), since they are right again only when all is made.
  * @param planned names of the files that the release will have
  * @param profiles whose images may be in the folder
  * @throws BuildError if another release's images are there; nothing is removed then
@@ -33,8 +33,11 @@ export async function openReleaseFolder(
       fix: FIX,
     });
   }
-  const signatures = signatureNames(planned);
-  const ours = new Set([...planned, ...signatures]);
+  const afterwards = [
+    ...signatureNames(planned),
+    ...planned.filter((name) => name.endsWith('.iso')).map((name) => `${name}.licenses.txt`),
+  ];
+  const ours = new Set([...planned, ...afterwards]);
   const others = names.filter(
     (name) =>
       profiles.some((profile) => name.startsWith(`${profile}-`)) &&
@@ -50,7 +53,7 @@ export async function openReleaseFolder(
       fix: FIX,
     });
   }
-  for (const name of [RELEASE_LIST, ...signatures]) {
+  for (const name of [RELEASE_LIST, ...afterwards]) {
     await rm(join(directory, name), { force: true });
   }
 }

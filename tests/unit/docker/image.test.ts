@@ -12,7 +12,11 @@ import {
   imageTag,
   needsBuilding,
 } from '../../../build/docker/image.ts';
-import { baseRequirements, buildRequirements } from '../../../build/host/requirements.ts';
+import {
+  baseRequirements,
+  buildRequirements,
+  RELEASE_REQUIREMENTS,
+} from '../../../build/host/requirements.ts';
 import { TOOL_PACKAGES } from '../../../build/process/tools.ts';
 import { haveAlpine319, realIndex } from '../alpine/alpine-3.19.ts';
 
@@ -32,6 +36,7 @@ test('the Dockerfile installs what building requires of anyone but root, and wha
   const required = [
     ...BASE_NAMES.flatMap(baseRequirements),
     ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
+    ...RELEASE_REQUIREMENTS,
   ].map((one) => one.package);
   const others = [TOOL_PACKAGES.fakeroot, 'ca-certificates', 'libatomic1'];
   expect(installed('apt-get install')).toEqual([...new Set([...required, ...others])].sort());
@@ -58,6 +63,7 @@ describe.skipIf(!haveAlpine319)('on Alpine', () => {
       name.replace(/^(\w+)-linux-gnu-strip$/, '$1-alpine-linux-musl-strip');
     const required = [
       ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
+      ...RELEASE_REQUIREMENTS,
       { name: 'fakeroot' },
       { name: 'ldd' },
       { name: 'node' },
