@@ -13,6 +13,9 @@ import { keySigner, SIGNATURE_BYTES, type Signer } from '../build/release/signer
 import { agentSigner } from '../build/release/ssh-agent.ts';
 import { readPassphrase } from './ui/passphrase.ts';
 
+/** What a command that signs is called in messages. */
+const COMMAND = 'the command of --signer';
+
 /** Most that a command may write, bytes; a signature has 64. */
 const LONGEST_ANSWER = 64 * 1024;
 
@@ -125,11 +128,11 @@ export async function readKeyText(path: string): Promise<string> {
 /**
  * A signer that is a command of the caller: it gets the bytes on its standard input, and writes the 64 bytes of the
  * signature, or these in Base64, to its standard output.
- * @param command for `sh -c`, with the caller's environment
+ * @param command for `sh -c`, with the caller's environment; it is never told, since there may be a password in it
  */
 export function commandSigner(command: string, key: KeyObject, signal: AbortSignal): Signer {
   return {
-    name: command,
+    name: COMMAND,
     key,
     sign: async (bytes) => {
       try {
@@ -149,9 +152,8 @@ export function commandSigner(command: string, key: KeyObject, signal: AbortSign
         const { exitCode, signal: ended }: ExecaError = error;
         const words: unknown = error.stderr;
         const stderr = words instanceof Uint8Array ? Buffer.from(words).toString('utf8') : '';
-        throw childFailure(`the command that signs, ${command},`, {
-          ...{ exitCode, signal: ended, stderr, cause: error },
-        });
+        // The command is in execa's own message.
+        throw childFailure(COMMAND, { exitCode, signal: ended, stderr, cause: undefined });
       }
     },
   };
