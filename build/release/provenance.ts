@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
-import { LONGEST_OF_FOLDER, sealBy } from './envelope.ts';
+import { firstIssue, LONGEST_OF_FOLDER, sealBy } from './envelope.ts';
+import { releaseFields } from './release.ts';
 import type { Signer } from './signer.ts';
 
 /** How images are built, by name; docs/provenance.md describes it. */
@@ -96,6 +98,42 @@ export function formatProvenance(build: BuildDescription): string {
   };
   return `${JSON.stringify(statement)}\n`;
 }
+
+/** What a statement says of files (in-toto Statement v1, "subject"). */
+const statementSchema = z.object({
+  subject: z
+    .array(z.object({ name: z.string(), digest: z.object({ sha256: releaseFields.sha256 }) }))
+    .min(1, 'names no file'),
+});
+
+/**
+ * The files that an in-toto statement is about, whatever it says of them.
+ * @param where the file, for errors
+ * @throws ExplainedError if it is no such statement
+ */
+export function readSubjects(statement: Uint8Array, where: string): FileDigest[] {
+  const { subject } = parseStatement(statement, statementSchema, where);
+  return subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 }));
+}
+
+function parseStatement<Schema extends z.ZodType>(
+  statement: Uint8Array,
+  schema: Schema,
+  where: string,
+): z.infer<Schema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(statement).toString('utf8'));
+  } catch (cause) {
+    throw new ExplainedError({ what: 'it is no JSON', where, fix: FETCH_AGAIN, cause });
+  }
+  const { success, data, error } = schema.safeParse(json);
+  if (success) return data;
+  const what = `it is no provenance: ${firstIssue(error)}`;
+  throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause: error });
+}
+
+const FETCH_AGAIN = 'Get it from its publisher again.';
 
 /**
  * A statement, signed: a DSSE envelope.

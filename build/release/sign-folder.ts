@@ -18,8 +18,8 @@ export const RELEASE_LIST = 'release.json';
 export const RELEASE_ENVELOPE = 'release.dsse.json';
 export const RELEASE_LIST_TYPE = 'application/vnd.quantix.release-files+json';
 
-/** How a provenance is called, an in-toto statement; the same in an envelope, signed, is called one letter more. */
-const PROVENANCE = '.intoto.json';
+/** How the name of a provenance ends, an in-toto statement; the same in an envelope, signed, is called one letter more. */
+export const PROVENANCE = '.intoto.json';
 
 /** Where a file is signed by itself, for programs that take it without the folder: its envelope's name, and what that holds. */
 function envelopeOf(name: string): { name: string; payloadType: string } | undefined {
@@ -65,6 +65,8 @@ export async function signFolder(
   { signer, signal }: { signer: Signer; signal?: AbortSignal },
 ): Promise<SignedFolder> {
   const digests = new Map<string, ContentDigest>();
+  // Read once: what is signed is what the checksums are of, whoever writes meanwhile.
+  const payloads = new Map<string, Buffer>();
   const entries = await listReleaseFolder(folder);
   const remade = new Set(signatureNames(entries.map(({ name }) => name)));
   for (const { name, isFile } of entries) {
@@ -76,7 +78,14 @@ export async function signFolder(
         fix: 'Take it away.',
       });
     }
-    if (!remade.has(name)) digests.set(name, await digestOf(file, signal));
+    if (remade.has(name)) continue;
+    if (envelopeOf(name) === undefined) {
+      digests.set(name, await digestOf(file, signal));
+      continue;
+    }
+    const payload = await readFile(file);
+    payloads.set(name, payload);
+    digests.set(name, { size: payload.length, sha256: sha256(payload) });
   }
   if (digests.size === 0) {
     throw new ExplainedError({
@@ -86,14 +95,12 @@ export async function signFolder(
     });
   }
   const texts = new Map<string, string>();
-  const list = digests.has(RELEASE_LIST)
-    ? await readList(join(folder, RELEASE_LIST), digests)
-    : undefined;
-  for (const file of [...digests.keys()]) {
+  const listed = payloads.get(RELEASE_LIST);
+  const list = listed && readList(listed, join(folder, RELEASE_LIST), digests);
+  for (const [file, payload] of payloads) {
     const sealed = envelopeOf(file);
     if (sealed === undefined) continue;
     const { name, payloadType } = sealed;
-    const payload = await readFile(join(folder, file));
     const signed =
       file === RELEASE_LIST
         ? undefined
@@ -157,11 +164,12 @@ async function signedBefore(
 }
 
 /** @throws ExplainedError if the list is not of the files that are there */
-async function readList(
+function readList(
+  bytes: Buffer,
   path: string,
   digests: ReadonlyMap<string, ContentDigest>,
-): Promise<ReleaseFiles> {
-  const list = parseReleaseFiles(await readFile(path, 'utf8'), path);
+): ReleaseFiles {
+  const list = parseReleaseFiles(bytes.toString('utf8'), path);
   for (const { path: name, size, sha256: expected } of list.files) {
     const there = digests.get(name);
     if (there?.size === size && there.sha256 === expected) continue;
@@ -174,6 +182,6 @@ async function readList(
   return list;
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

@@ -7,11 +7,13 @@ import { LONGEST_OF_FOLDER, openEnvelope } from './envelope.ts';
 import { codeOf, digestOf } from './files.ts';
 import type { TrustedKey } from './keys.ts';
 import { readMinisign, verifyMinisign } from './minisign.ts';
+import { readSubjects, STATEMENT_TYPE } from './provenance.ts';
 import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
 import {
   type FolderEntry,
   listReleaseFolder,
   MINISIGNATURE,
+  PROVENANCE,
   RELEASE_ENVELOPE,
   RELEASE_LIST_TYPE,
   SSH_SIGNATURE,
@@ -50,8 +52,8 @@ export interface VerifyOptions {
 }
 
 /**
- * Verifies a folder that `signFolder` has signed, with nothing but the keys: first the signatures, then each file by size
- * and SHA-256, in one reading.
+ * Verifies a folder that `signFolder` has signed, with nothing but the keys: first the signatures, those of each provenance,
+ * too, then each file by size and SHA-256, in one reading.
  * @returns all that is wrong, in the order in which it was found
  * @throws ExplainedError if it is no such folder, or cannot be read
  */
@@ -75,6 +77,7 @@ export async function verifyFolder(
   const sums = parseChecksums(sumsText.toString('utf8'), join(folder, CHECKSUMS));
   const { list, finding } = await checkList(folder, sums, trusted);
   if (finding !== undefined) found.push(finding);
+  found.push(...(await checkProvenances(folder, sums, trusted)));
   const told = new Set(found.map(({ file }) => file));
   const { files, bytes, findings } = await checkFiles(folder, { sums, list, told, signal });
   found.push(...findings, ...extraFiles(entries, sums));
@@ -174,6 +177,45 @@ async function checkList(
     // What was changed on its way is told with the other files.
     return belongs ? { finding: { kind: 'not trusted', file, what: error.what } } : {};
   }
+}
+
+/** What is wrong with the signed provenances: who has signed each, and whether it is of these files. */
+async function checkProvenances(
+  folder: string,
+  sums: Checksums,
+  trusted: readonly TrustedKey[],
+): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const [file, expected] of sums) {
+    if (!file.endsWith(`${PROVENANCE}l`)) continue;
+    const text = await readText(folder, file);
+    // What is not there or was changed on its way is told with the other files.
+    if (text === undefined || sha256(text) !== expected) continue;
+    try {
+      const longest = LONGEST_OF_FOLDER;
+      const envelope = { payloadType: STATEMENT_TYPE, trusted, where: file, longest };
+      const { payload, key } = openEnvelope(text, envelope);
+      const what = foreignIn(payload, sums, file);
+      if (what !== undefined) {
+        found.push({ kind: 'mixed up', file, what: `${key.name} has signed it, but ${what}` });
+      }
+    } catch (error) {
+      if (!(error instanceof ExplainedError)) throw error;
+      found.push({ kind: 'not trusted', file, what: error.what });
+    }
+  }
+  return found;
+}
+
+/** What of a statement is not of the files that these checksums are of, as a clause; undefined if all is. */
+function foreignIn(statement: Buffer, sums: Checksums, envelope: string): string | undefined {
+  const plain = sums.get(envelope.slice(0, -1));
+  if (plain !== undefined && plain !== sha256(statement)) {
+    return `${envelope.slice(0, -1)} says something else`;
+  }
+  const subjects = readSubjects(statement, envelope);
+  const foreign = subjects.find((subject) => sums.get(subject.name) !== subject.sha256);
+  return foreign && `it is about another ${foreign.name} than ${CHECKSUMS}`;
 }
 
 /** Looks at each file that the checksums name, but those of which something was told. */

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { LONGEST_OF_FOLDER, openEnvelope } from '../../../build/release/envelope.ts';
+import { LONGEST_OF_FOLDER, openEnvelope, sealBy } from '../../../build/release/envelope.ts';
 import { minisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
 import { STATEMENT_TYPE } from '../../../build/release/provenance.ts';
 import { formatReleaseFiles } from '../../../build/release/release-files.ts';
@@ -47,6 +47,25 @@ async function makeRelease(path: string, version: string): Promise<void> {
 async function signed(path: string, version: string, signer: Signer = ours.signer) {
   await makeRelease(path, version);
   return signFolder(path, { signer });
+}
+
+/** A provenance of a file of the release, by which nothing but the file is told. */
+async function statementOf(name: string, more: object = {}): Promise<string> {
+  const sha256 = createHash('sha256')
+    .update(await readFile(at(name)))
+    .digest('hex');
+  return `${JSON.stringify({ subject: [{ name, digest: { sha256 } }], ...more })}\n`;
+}
+
+/** Signs what is in the folder as it is, as somebody who has the key and means ill could. */
+async function signSums(): Promise<void> {
+  const { stdout } = await execa('bash', ['-c', 'sha256sum $(ls | grep -v SHA256SUMS)'], {
+    cwd: folder,
+  });
+  const sums = Buffer.from(`${stdout}\n`);
+  await writeFile(at('SHA256SUMS'), sums);
+  await writeFile(at('SHA256SUMS.minisig'), await signMinisign(sums, ours.signer, ''));
+  await writeFile(at('SHA256SUMS.sig'), await signSsh(sums, ours.signer));
 }
 
 /** What is told of the folder, a line each. */
@@ -121,7 +140,7 @@ describe('a signed release', () => {
 
   test('has each provenance in an envelope, byte for byte', async () => {
     await makeRelease(folder, '0.2.0');
-    await writeFile(at('qvdc.ova.intoto.json'), '{"_type":"statement"}\n');
+    await writeFile(at('qvdc.ova.intoto.json'), await statementOf('qvdc.ova'));
     const { written } = await signFolder(folder, { signer: ours.signer });
     expect(written).toContain('qvdc.ova.intoto.jsonl');
     const expected = { payloadType: STATEMENT_TYPE, trusted: [ours.trusted], where: 'f' };
@@ -129,8 +148,13 @@ describe('a signed release', () => {
     expect(payload).toEqual(await readFile(at('qvdc.ova.intoto.json')));
     const before = await readFile(at('qvdc.ova.intoto.jsonl'), 'utf8');
     await signFolder(folder, { signer: others.signer });
-    expect(await told({ trusted: [others.trusted] })).toEqual([]);
     expect(await readFile(at('qvdc.ova.intoto.jsonl'), 'utf8')).toBe(before);
+    expect(await told({ trusted: [others.trusted, ours.trusted] })).toEqual([]);
+    expect(await told({ trusted: [others.trusted] })).toEqual([
+      expect.stringMatching(
+        'not trusted: qvdc.ova.intoto.jsonl: its signature is by none of the keys',
+      ),
+    ]);
     const typed = before.replace(STATEMENT_TYPE, RELEASE_LIST_TYPE);
     for (const other of ['{}', before.replace('"payload":"e', '"payload":"f'), typed]) {
       await writeFile(at('qvdc.ova.intoto.jsonl'), other);
@@ -147,9 +171,27 @@ describe('a signed release', () => {
     ]);
   });
 
+  test('is one of which all was read once: who writes to it meanwhile is found out', async () => {
+    await makeRelease(folder, '0.2.0');
+    await writeFile(at('qvdc.ova.intoto.json'), await statementOf('qvdc.ova'));
+    const before = await readFile(at('release.json'));
+    const { signer } = ours;
+    const sign = async (bytes: Uint8Array) => {
+      await writeFile(at('release.json'), '{}');
+      return signer.sign(bytes);
+    };
+    await signFolder(folder, { signer: { ...signer, sign } });
+    const expected = { payloadType: RELEASE_LIST_TYPE, trusted: [ours.trusted], where: 'f' };
+    const { payload } = openEnvelope(await readFile(at('release.dsse.json')), expected);
+    expect(payload).toEqual(before);
+    expect(await told()).toEqual([
+      'changed: release.json: its SHA-256 is not the one that was signed',
+    ]);
+  });
+
   test('has a provenance of many packages in an envelope that can be opened, and is signed once', async () => {
     await makeRelease(folder, '0.2.0');
-    const statement = JSON.stringify({ packages: 'p'.repeat(600_000) });
+    const statement = await statementOf('qvdc.ova', { packages: 'p'.repeat(600_000) });
     await writeFile(at('qvdc.ova.intoto.json'), statement);
     const { written } = await signFolder(folder, { signer: ours.signer });
     expect(written).toContain('qvdc.ova.intoto.jsonl');
@@ -272,6 +314,38 @@ describe('of a release is told', () => {
     await writeFile(at('SHA256SUMS.sig'), await signSsh(sums, ours.signer));
     expect(await told()).toEqual([
       expect.stringMatching('not trusted: release.dsse.json: its signature is by none of the keys'),
+    ]);
+  });
+
+  test('that a provenance is of other files, or says something else than the one beside it', async () => {
+    const statement = await statementOf('qvdc.ova');
+    const sealed = (text: string) =>
+      sealBy(STATEMENT_TYPE, Buffer.from(text), [ours.signer], LONGEST_OF_FOLDER);
+    const jsonl = 'qvdc.ova.intoto.jsonl';
+    const elsewhere = statement.replace(/[0-9a-f]{64}/, '0'.repeat(64));
+    for (const [text, what] of [
+      [
+        elsewhere,
+        'mixed up: .*: ours has signed it, but it is about another qvdc.ova than SHA256SUMS',
+      ],
+      [
+        statement.replace('.ova', '.iso'),
+        'mixed up: .* it is about another qvdc.iso than SHA256SUMS',
+      ],
+      ['{}', 'not trusted: .*: it is no provenance: subject: '],
+      ['{', 'not trusted: .*: it is no JSON'],
+    ] as const) {
+      await writeFile(at(jsonl), await sealed(text));
+      await signFolder(folder, { signer: ours.signer });
+      expect(await told(), text).toEqual([expect.stringMatching(what)]);
+    }
+    await writeFile(at('qvdc.ova.intoto.json'), statement);
+    await signFolder(folder, { signer: ours.signer });
+    expect(await told()).toEqual([]);
+    await writeFile(at(jsonl), await sealed(`${statement} `));
+    await signSums();
+    expect(await told()).toEqual([
+      `mixed up: ${jsonl}: ours has signed it, but qvdc.ova.intoto.json says something else`,
     ]);
   });
 

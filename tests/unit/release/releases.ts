@@ -1,4 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { connect } from 'node:net';
+import { vi } from 'vitest';
 import { readPublicKey, type TrustedKey } from '../../../build/release/keys.ts';
 import type { Release } from '../../../build/release/release.ts';
 import { keySigner, type Signer } from '../../../build/release/signer.ts';
@@ -17,6 +19,19 @@ export function newPair(name = 'test'): Pair {
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const trusted = readPublicKey(pem, name, `${name}.pem`);
   return { secret: privateKey, signer: keySigner(privateKey), trusted, pem };
+}
+
+/** Waits until an ssh-agent takes connections: its socket is there a moment earlier. */
+export async function untilListening(socket: string): Promise<void> {
+  const connecting = () =>
+    new Promise<void>((resolve, reject) => {
+      const connection = connect(socket, () => {
+        connection.destroy();
+        resolve();
+      });
+      connection.once('error', reject);
+    });
+  await vi.waitFor(connecting, { timeout: 20_000, interval: 20 });
 }
 
 /** A release as one should be, with some of it changed. */

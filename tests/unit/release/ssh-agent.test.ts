@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { signBy } from '../../../build/release/signer.ts';
 import { agentSigner } from '../../../build/release/ssh-agent.ts';
 import { readSshKeyLine, sshKey } from '../../../build/release/ssh-key.ts';
 import { sshNumber, sshString } from '../../../build/release/ssh-wire.ts';
 import { temporaryFolder } from '../folder.ts';
-import { newPair } from './releases.ts';
+import { newPair, untilListening } from './releases.ts';
 
 const ours = newPair('ours');
 const signal = new AbortController().signal;
@@ -19,7 +19,7 @@ async function realAgent(): Promise<string> {
   const socket = join(await temporaryFolder(), 'agent');
   const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
   onTestFinished(() => void agent.kill());
-  await vi.waitFor(() => stat(socket), { timeout: 20_000, interval: 20 });
+  await untilListening(socket);
   return socket;
 }
 

@@ -8,6 +8,7 @@ import { main } from '../../../tasks/command-line.ts';
 import { commandSigner, readSigner } from '../../../tasks/signer.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
+import { untilListening } from '../release/releases.ts';
 import { captureOutput } from './captured-output.ts';
 
 /** Milliseconds for a test that starts several programs; the machine may be busy with other tests. */
@@ -54,7 +55,7 @@ describe('who signs a release', { timeout: TIME }, () => {
       agent.kill();
       await once(agent, 'exit');
     });
-    await vi.waitFor(() => stat(socket), { timeout: 20_000, interval: 20 });
+    await untilListening(socket);
     await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at('id')]);
     vi.stubEnv('SSH_AUTH_SOCK', socket);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -95,17 +96,30 @@ describe('who signs a release', { timeout: TIME }, () => {
   });
 
   test.each([
-    ['head -c 64 /dev/zero', 'no signature by its public key: 64 bytes (head -c 64 /dev/zero)'],
-    ['echo no', 'no signature by its public key: 3 bytes (echo no)'],
+    ['head -c 64 /dev/zero', 'no signature by its public key: 64 bytes (the command of --signer)'],
+    ['echo no', 'no signature by its public key: 3 bytes (the command of --signer)'],
     ['cat', 'no signature by its public key: '],
     ['echo denied >&2; exit 3', 'exited with 3: denied'],
-    ['yes', 'the command that signs, yes,'],
+    ['yes', 'the command of --signer '],
     ['exec 0<&-; exit 4', 'exited with 4'],
   ])('is believed only if its public key verifies it: %s', async (command, why) => {
     await newKey();
     expect(await sign('--signer', command, '--public-key', at('release.pem'))).toBe(1);
     expect(output.complained).toContain(why);
     await expect(stat(at('r/SHA256SUMS'))).rejects.toThrow('ENOENT');
+  });
+
+  test('is a command that is told nowhere, since there may be a password in it', async () => {
+    await newKey();
+    const words = ['--verbose', '--public-key', at('release.pem'), '--signer'];
+    const openssl = `openssl pkeyutl -sign -rawin -inkey '${at('release.key')}'`;
+    const command = `: hunter2; cat > '${at('m')}'; ${openssl} -in '${at('m')}'`;
+    expect(await sign(...words, command)).toBe(0);
+    for (const failing of ['exit 3', 'echo no', 'yes', 'kill $$']) {
+      expect(await sign(...words, `: hunter2; ${failing}`)).toBe(1);
+    }
+    expect(output.printed).toContain('signed by the command of --signer');
+    expect(output.printed + output.complained).not.toContain('hunter2');
   });
 
   test('has to be said, once and wholly', async () => {
