@@ -12,6 +12,21 @@ export const MIGRATIONS = resolve(
   '../../overlay/qvdc/usr/share/quantix-vdc/migrations',
 );
 
+/** The migrations of the image: the ten of the first version, and those that were added since. */
+export const MIGRATION_NAMES = [
+  '000001_initial_schema',
+  '000002_admin_tables',
+  '000003_storage_pool_extended',
+  '000004_volume_extended',
+  '000005_pool_host_statuses',
+  '000006_folders',
+  '000007_customization_specs',
+  '000008_ipam',
+  '000009_storage_pool_origin',
+  '000010_state_reconciliation',
+  '000011_events',
+];
+
 /** The migrated database that tests copy. */
 export const TEMPLATE = 'quantix_template';
 

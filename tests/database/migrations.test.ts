@@ -15,21 +15,8 @@ import {
   tryMigrations,
 } from '../../apps/control-plane/database/migrate.ts';
 import { VALUE_SETS } from '../../apps/control-plane/database/values.ts';
-import { MIGRATIONS, makeDatabase, SILENT, withSuperuser } from './database.ts';
+import { MIGRATION_NAMES, MIGRATIONS, makeDatabase, SILENT } from './database.ts';
 import { generateSchema } from './generate-schema.ts';
-
-const TEN = [
-  '000001_initial_schema',
-  '000002_admin_tables',
-  '000003_storage_pool_extended',
-  '000004_volume_extended',
-  '000005_pool_host_statuses',
-  '000006_folders',
-  '000007_customization_specs',
-  '000008_ipam',
-  '000009_storage_pool_origin',
-  '000010_state_reconciliation',
-];
 
 let folder: string;
 beforeAll(async () => {
@@ -78,16 +65,16 @@ async function query<T>({ socketFolder, ...rest }: DatabaseAddress, sql: string)
   }
 }
 
-test('there are ten migrations, applied in order, each once', async () => {
+test('the migrations are applied in order, each once', async () => {
   await using made = await makeDatabase('empty');
   const { address } = made;
   expect((await readMigrationStatus(request(address))).pending.map(({ name }) => name)).toEqual(
-    TEN,
+    MIGRATION_NAMES,
   );
-  expect((await migrateUp(request(address))).map(({ name }) => name)).toEqual(TEN);
+  expect((await migrateUp(request(address))).map(({ name }) => name)).toEqual(MIGRATION_NAMES);
   const { applied, pending } = await readMigrationStatus(request(address));
   expect(applied.map(({ name, programVersion }) => [name, programVersion])).toEqual(
-    TEN.map((name) => [name, '1.0.0']),
+    MIGRATION_NAMES.map((name) => [name, '1.0.0']),
   );
   expect(pending).toEqual([]);
   expect(await migrateUp(request(address))).toEqual([]);
@@ -97,13 +84,15 @@ test('each migration taken back leaves the schema from before it, and applied ag
   await using made = await makeDatabase('empty');
   const { address } = made;
   const schemas = [await dumpSchema(address)];
-  for (const version of TEN.keys()) {
+  for (const version of MIGRATION_NAMES.keys()) {
     await migrateUp(request(address, { folder: await migrationsUpTo(version + 1) }));
     schemas.push(await dumpSchema(address));
   }
-  for (const version of [...TEN.keys()].reverse()) {
+  for (const version of [...MIGRATION_NAMES.keys()].reverse()) {
     const known = request(address, { folder: await migrationsUpTo(version + 1) });
-    expect((await migrateDown(known, 1)).map(({ name }) => name)).toEqual([TEN[version]]);
+    expect((await migrateDown(known, 1)).map(({ name }) => name)).toEqual([
+      MIGRATION_NAMES[version],
+    ]);
     expect(await dumpSchema(address)).toBe(schemas[version]);
   }
   await migrateUp(request(address));
@@ -128,7 +117,7 @@ const DATA: Readonly<Record<number, string>> = {
 test('what was there before a migration is there after it', async () => {
   await using made = await makeDatabase('empty');
   const { address } = made;
-  for (const version of TEN.keys()) {
+  for (const version of MIGRATION_NAMES.keys()) {
     await migrateUp(request(address, { folder: await migrationsUpTo(version + 1) }));
     const data = DATA[version + 1];
     if (data !== undefined) await query(address, data);
@@ -173,9 +162,11 @@ test('a database of a newer program is refused, naming both versions, and not to
   for (const act of acts) {
     const error: unknown = await act().catch((one: unknown) => one);
     expect(error).toBeInstanceOf(NewerSchemaError);
-    expect(error).toMatchObject({ schemaVersion: 10, knownVersion: 9 });
+    expect(error).toMatchObject({ schemaVersion: MIGRATION_NAMES.length, knownVersion: 9 });
     expect(String(error)).toMatch(
-      /schema version 10, made by qx-controlplane 2\.0\.0.* this is 1\.0\.0/,
+      new RegExp(
+        `schema version ${MIGRATION_NAMES.length}, made by qx-controlplane 2\\.0\\.0.* this is 1\\.0\\.0`,
+      ),
     );
   }
   expect(await dumpSchema(address)).toBe(before);
@@ -184,7 +175,12 @@ test('a database of a newer program is refused, naming both versions, and not to
 test('programs that start at the same time migrate once', async () => {
   await using made = await makeDatabase('empty');
   const all = await Promise.all(Array.from({ length: 4 }, () => migrateUp(request(made.address))));
-  expect(all.map((applied) => applied.length).sort((a, b) => a - b)).toEqual([0, 0, 0, 10]);
+  expect(all.map((applied) => applied.length).sort((a, b) => a - b)).toEqual([
+    0,
+    0,
+    0,
+    MIGRATION_NAMES.length,
+  ]);
 });
 
 describe('a migration that fails', () => {
@@ -368,38 +364,4 @@ test('each value set of the program is that of the schema, and there is no other
     Object.entries(VALUE_SETS).map(([name, values]) => [name, [...values].sort()]),
   );
   expect(inProgram).toEqual(inSchema);
-});
-
-test('the audit log takes no change, and a row that was changed behind its back breaks the chain', async () => {
-  await using made = await makeDatabase('migrated');
-  const { address } = made;
-  await query(address, `INSERT INTO audit_log (action) VALUES ('one'), ('two'), ('three')`);
-  for (const change of [
-    `UPDATE audit_log SET action = 'other'`,
-    'DELETE FROM audit_log',
-    'TRUNCATE audit_log',
-  ]) {
-    await expect(query(address, change)).rejects.toThrow('audit_log is append-only');
-  }
-  await withSuperuser(address.socketFolder, async () => {
-    const client = new Client({
-      host: address.socketFolder,
-      user: 'postgres',
-      database: address.database,
-    });
-    await client.connect();
-    await client.query(`SET session_replication_role = replica`);
-    await client.query(`UPDATE audit_log SET action = 'other' WHERE sequence = 2`);
-    await client.end();
-  });
-  expect(
-    await query(
-      address,
-      `SELECT sequence::int, hash = sha256(previous_hash || audit_log_content(a)) AS whole FROM audit_log a ORDER BY 1`,
-    ),
-  ).toEqual([
-    { sequence: 1, whole: true },
-    { sequence: 2, whole: false },
-    { sequence: 3, whole: true },
-  ]);
 });

@@ -161,7 +161,7 @@ describe('full states', () => {
     expect(await written(() => sync(A, at(1, 2), content))).toEqual({});
     items[7] = { ...items[7]!, powerState: PowerState.PAUSED };
     expect(await written(() => sync(A, at(1, 3), content))).toEqual({
-      ...{ node_states: 1, reported_vms: 1, virtual_machines: 1 },
+      ...{ node_states: 1, reported_vms: 1, virtual_machines: 1, unnumbered_events: 1 },
     });
   });
 

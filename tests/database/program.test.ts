@@ -19,7 +19,19 @@ import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
 import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
-import { MIGRATIONS, makeDatabase, SILENT, type TestDatabase } from './database.ts';
+import {
+  MIGRATION_NAMES,
+  MIGRATIONS,
+  makeDatabase,
+  SILENT,
+  type TestDatabase,
+} from './database.ts';
+
+/** Version of the schema. */
+const LAST = MIGRATION_NAMES.length;
+
+/** A migration that comes after it. */
+const MORE = `${String(LAST + 1).padStart(6, '0')}_more`;
 
 const PROGRAM = resolve(import.meta.dirname, '../../apps/qx.ts');
 
@@ -58,13 +70,19 @@ test('migrations are applied, shown and taken back on the command line', async (
   expect((await call(made, 'migrate', 'status')).stdout).toMatch(
     /^000001_initial_schema {2}pending$/m,
   );
-  expect((await call(made, 'migrate', 'up')).stdout.split('\n')).toHaveLength(10);
+  expect((await call(made, 'migrate', 'up')).stdout.split('\n')).toHaveLength(LAST);
   expect((await call(made, 'migrate', 'up')).stdout).toBe('The database has all migrations.');
   expect((await call(made, 'migrate', 'down', '2')).stdout).toBe(
-    '000010_state_reconciliation  taken back\n000009_storage_pool_origin  taken back',
+    MIGRATION_NAMES.slice(-2)
+      .reverse()
+      .map((name) => `${name}  taken back`)
+      .join('\n'),
   );
   const status = JSON.parse((await call(made, 'migrate', 'status', '--json')).stdout);
-  expect(status).toMatchObject({ schemaVersion: 8, pending: [{ version: 9 }, { version: 10 }] });
+  expect(status).toMatchObject({
+    schemaVersion: LAST - 2,
+    pending: [{ version: LAST - 1 }, { version: LAST }],
+  });
 });
 
 test('doctor names each service that does not answer, with what to do, and fails', async () => {
@@ -72,7 +90,7 @@ test('doctor names each service that does not answer, with what to do, and fails
   const { exitCode, stdout } = await call(made, 'doctor');
   expect(exitCode).toBe(1);
   expect(stdout).toMatch(/^postgresql {2}ok: answers$/m);
-  expect(stdout).toMatch(/^schema {6}ok: version 10, 0 migrations pending$/m);
+  expect(stdout).toMatch(new RegExp(`^schema {6}ok: version ${LAST}, 0 migrations pending$`, 'm'));
   expect(stdout).toMatch(/^etcd {8}PROBLEM: .*\n {12}rc-service etcd status/m);
   expect(stdout).toMatch(/^redis {7}PROBLEM: /m);
   const { findings } = JSON.parse((await call(made, 'doctor', '--json')).stdout);
@@ -138,7 +156,7 @@ test('the daemon migrates an empty database and is ready without etcd and Redis,
     expect(JSON.parse(await ask(config.socket, '/healthz'))).toEqual({ status: 'ok' });
     await expect
       .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
-      .toMatchObject({ ready: true, schemaVersion: 10 });
+      .toMatchObject({ ready: true, schemaVersion: LAST });
     const { services } = JSON.parse(await ask(config.socket, '/readyz'));
     expect(services).toMatchObject([
       { name: 'postgresql', state: 'ok', problem: '' },
@@ -157,7 +175,7 @@ test('the daemon migrates an empty database and is ready without etcd and Redis,
       });
     const metrics = await ask(config.socket, '/metrics');
     expect(metrics).toContain('quantix_controlplane_leadership{role="unknown"} 1\n');
-    expect(metrics).toContain('quantix_controlplane_schema_version 10\n');
+    expect(metrics).toContain(`quantix_controlplane_schema_version ${LAST}\n`);
     expect(metrics).toContain('quantix_controlplane_service_up{service="postgresql"} 1\n');
     expect(metrics).toContain('quantix_controlplane_service_up{service="etcd"} 0\n');
   });
@@ -174,12 +192,12 @@ test('the daemon of an older image is not ready, and says which versions meet', 
       .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
       .toMatchObject({
         ready: false,
-        problem: expect.stringContaining('schema version 10'),
+        problem: expect.stringContaining(`schema version ${LAST}`),
         // Nobody has asked them: that is not the same as an answer.
         services: [{ state: 'unknown' }, { state: 'unknown' }, { state: 'unknown' }],
       });
     expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
-      'schema version 10',
+      `schema version ${LAST}`,
     );
   });
 });
@@ -188,8 +206,8 @@ test('the daemon of an older image is not ready, and says which versions meet', 
 async function oneMigrationMore(made: TestDatabase, sql: string): Promise<Config> {
   const newer = await mkdtemp(join(folder, 'newer-'));
   await cp(MIGRATIONS, newer, { recursive: true });
-  await writeFile(join(newer, '000011_more.up.sql'), sql);
-  await writeFile(join(newer, '000011_more.down.sql'), 'DROP TABLE more;\n');
+  await writeFile(join(newer, `${MORE}.up.sql`), sql);
+  await writeFile(join(newer, `${MORE}.down.sql`), 'DROP TABLE more;\n');
   const config = await parseConfig(configText(made), 'config.yaml');
   config.database.migrations = newer;
   config.database.dumps = await mkdtemp(join(folder, 'dumps-'));
@@ -205,13 +223,15 @@ test('a version on trial is ready and leaves the database to the one before; con
   const held = async () => {
     await expect.poll(() => readyz(config), { timeout: 30_000 }).toMatchObject({ ready: true });
     expect(await readyz(config)).toMatchObject({
-      schemaVersion: 10,
-      limited: expect.stringMatching(/000011_more waits until .* confirmed.*: it is on trial/),
+      schemaVersion: LAST,
+      limited: expect.stringMatching(
+        new RegExp(`${MORE} waits until .* confirmed.*: it is on trial`),
+      ),
       services: [{ state: 'ok' }, { state: 'failed' }, { state: 'failed' }],
     });
     expect(await readFile(stateFile(config.socket), 'utf8')).toBe('ready\n');
     expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
-      '000011_more waits',
+      `${MORE} waits`,
     );
     expect(await readdir(config.database.dumps)).toEqual([]);
   };
@@ -221,7 +241,7 @@ test('a version on trial is ready and leaves the database to the one before; con
   await withControlPlane(before, async () => {
     await expect
       .poll(() => readyz(config), { timeout: 30_000 })
-      .toMatchObject({ ready: true, schemaVersion: 10 });
+      .toMatchObject({ ready: true, schemaVersion: LAST });
     expect(await readyz(config)).not.toHaveProperty('limited');
   });
   await withControlPlane(
@@ -231,7 +251,7 @@ test('a version on trial is ready and leaves the database to the one before; con
       trial = undefined;
       await expect
         .poll(() => readyz(config), { timeout: 30_000 })
-        .toMatchObject({ ready: true, schemaVersion: 11 });
+        .toMatchObject({ ready: true, schemaVersion: LAST + 1 });
       expect(await readyz(config)).not.toHaveProperty('limited');
       expect(JSON.parse(await ask(config.socket, '/inventory'))).toHaveProperty('nodes');
       expect(await readdir(config.database.dumps)).toHaveLength(1);
@@ -250,7 +270,7 @@ test('a version whose migration fails is not ready on trial, and the database is
         .poll(() => readyz(config), { timeout: 30_000 })
         .toMatchObject({
           ready: false,
-          problem: expect.stringContaining('000011_more fails when it is tried: division by zero'),
+          problem: expect.stringContaining(`${MORE} fails when it is tried: division by zero`),
         });
       // Its commands would work on what they do not know.
       expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
@@ -260,7 +280,7 @@ test('a version whose migration fails is not ready on trial, and the database is
     () => 'it is on trial',
   );
   const { stdout } = await call(made, 'migrate', 'status', '--json');
-  expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: 10, pending: [] });
+  expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: LAST, pending: [] });
 });
 
 test('the notice that etcd leaves becomes an alert, once, and health tells it until somebody resolves it', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { MIGRATION_NAMES } from '../database/database.ts';
 import { readCommands } from '../database/document.ts';
 import { type Story, succeed, untilSucceeds } from './story.ts';
 
@@ -23,7 +24,10 @@ const QUICK_REFERENCE = [
 /** The database has all migrations. */
 async function expectMigrations(story: Story): Promise<void> {
   const status = await succeed(story, 'qx-controlplane migrate status --json');
-  expect(migrationsSchema.parse(JSON.parse(status))).toEqual({ schemaVersion: 10, pending: [] });
+  expect(migrationsSchema.parse(JSON.parse(status))).toEqual({
+    schemaVersion: MIGRATION_NAMES.length,
+    pending: [],
+  });
 }
 
 /** The database has all migrations, and answers what an operator asks first. */
@@ -39,7 +43,7 @@ export async function expectMigrationsReversible(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-controlplane stop');
   const before = await succeed(story, schema);
   await expectMigrations(story);
-  await succeed(story, 'qx-controlplane migrate down 10');
+  await succeed(story, `qx-controlplane migrate down ${MIGRATION_NAMES.length}`);
   expect(await succeed(story, schema)).not.toBe(before);
   await succeed(story, 'qx-controlplane migrate up');
   expect(await succeed(story, schema)).toBe(before);

@@ -35,6 +35,15 @@ export interface AdminEmails {
   verifiedAt: Timestamp | null;
 }
 
+export interface AlertReceivers {
+  deliveredAt: Timestamp | null;
+  deliveredThrough: number;
+  failingSince: Timestamp | null;
+  lost: Generated<number>;
+  name: string;
+  problem: Generated<string>;
+}
+
 export interface Alerts {
   acknowledgedAt: Timestamp | null;
   acknowledgedBy: string | null;
@@ -84,6 +93,12 @@ export interface AuditLog {
   userAgent: string | null;
   userId: string | null;
   username: Generated<string>;
+}
+
+export interface AuditLogHead {
+  hash: Buffer;
+  onlyRow: Generated<boolean>;
+  sequence: number;
 }
 
 export interface Certificates {
@@ -161,6 +176,23 @@ export interface DrsRecommendations {
   status: Generated<string>;
   targetNodeId: string | null;
   vmId: string;
+}
+
+export interface EventNumbering {
+  last: Generated<number>;
+  onlyRow: Generated<boolean>;
+  resumableFrom: Generated<number>;
+}
+
+export interface Events {
+  data: Json;
+  happenedAt: Timestamp;
+  id: number;
+  kind: string;
+  nodeId: string | null;
+  subjectId: string;
+  subjectName: string;
+  subjectType: string;
 }
 
 export interface Folders {
@@ -474,6 +506,17 @@ export interface Tasks {
   verb: string;
 }
 
+export interface UnnumberedEvents {
+  data: Generated<Json>;
+  draft: Generated<number>;
+  happenedAt: Generated<Timestamp>;
+  kind: string;
+  nodeId: string | null;
+  subjectId: string;
+  subjectName: Generated<string>;
+  subjectType: string;
+}
+
 export interface UpdateRolloutHosts {
   finishedAt: Timestamp | null;
   message: Generated<string>;
@@ -606,16 +649,20 @@ export interface Volumes {
 
 export interface DB {
   adminEmails: AdminEmails;
+  alertReceivers: AlertReceivers;
   alerts: Alerts;
   announcements: Announcements;
   apiKeys: ApiKeys;
   auditLog: AuditLog;
+  auditLogHead: AuditLogHead;
   certificates: Certificates;
   clusters: Clusters;
   customizationSpecs: CustomizationSpecs;
   departedNodes: DepartedNodes;
   dhcpStaticBindings: DhcpStaticBindings;
   drsRecommendations: DrsRecommendations;
+  eventNumbering: EventNumbering;
+  events: Events;
   folders: Folders;
   globalRules: GlobalRules;
   images: Images;
@@ -640,6 +687,7 @@ export interface DB {
   storagePools: StoragePools;
   subnetPools: SubnetPools;
   tasks: Tasks;
+  unnumberedEvents: UnnumberedEvents;
   updateRolloutHosts: UpdateRolloutHosts;
   updateRollouts: UpdateRollouts;
   userRoles: UserRoles;

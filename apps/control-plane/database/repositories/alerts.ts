@@ -1,7 +1,10 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import { ALERT_SEVERITIES, type FleetAlert } from '../../../api/alerts.ts';
 import type { Executor } from '../database.ts';
 import { explainRefusal } from '../refusal.ts';
-import { listRows, type NewRow, type Row } from '../rows.ts';
+import { findRow, listRows, type NewRow, type Row } from '../rows.ts';
+import type { DB } from '../schema.ts';
+import { enterAudit } from './audit-log.ts';
 
 export type Alert = Row<'alerts'>;
 
@@ -35,6 +38,50 @@ export async function raiseAlert(db: Executor, alert: NewAlert): Promise<Alert> 
 /** Alerts that nothing resolved yet, oldest first. */
 export const listOpenAlerts = (db: Executor) => listRows(db, 'alerts', sql`resolved_at IS NULL`);
 
+/** Which alerts are wanted; all if nothing is said. */
+export interface AlertFilter {
+  readonly isOpen?: boolean | undefined;
+  readonly isAcknowledged?: boolean | undefined;
+  readonly severity?: Alert['severity'] | undefined;
+  readonly sourceType?: Alert['sourceType'] | undefined;
+  readonly sourceId?: string | undefined;
+}
+
+/** Alerts, the newest first. @param before id of the last one that was read; those that were raised before it follow */
+export async function listAlerts(
+  db: Executor,
+  { filter = {}, before, limit }: { filter?: AlertFilter; before?: string; limit: number },
+): Promise<Alert[]> {
+  const { isOpen, isAcknowledged, severity, sourceType, sourceId } = filter;
+  let query = db.selectFrom('alerts').selectAll();
+  if (isOpen !== undefined) query = query.where('resolvedAt', isOpen ? 'is' : 'is not', null);
+  if (isAcknowledged !== undefined) {
+    query = query.where('acknowledgedAt', isAcknowledged ? 'is not' : 'is', null);
+  }
+  if (severity !== undefined) query = query.where('severity', '=', severity);
+  if (sourceType !== undefined) query = query.where('sourceType', '=', sourceType);
+  if (sourceId !== undefined) query = query.where(sql`source_id::text`, '=', sourceId);
+  if (before !== undefined) {
+    query = query.where(
+      sql<boolean>`(created_at, id) < (SELECT created_at, id FROM alerts WHERE id::text = ${before})`,
+    );
+  }
+  return await query.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(limit).execute();
+}
+
+/** An alert as people see it. */
+export function describeAlert(alert: Alert): FleetAlert {
+  const { id, title, message, sourceType, sourceId, sourceName, acknowledgedBy } = alert;
+  return {
+    ...{ id, title, message, acknowledgedBy },
+    severity: ALERT_SEVERITIES.find((one) => one === alert.severity) ?? 'INFO',
+    source: { type: sourceType, id: sourceId, name: sourceName },
+    raisedAt: alert.createdAt.toISOString(),
+    acknowledgedAt: alert.acknowledgedAt?.toISOString() ?? null,
+    clearedAt: alert.resolvedAt?.toISOString() ?? null,
+  };
+}
+
 /** Open alerts about one kind of thing, oldest first, without who has seen them. */
 export async function listOpenAlertsOf(
   db: Executor,
@@ -49,18 +96,33 @@ export async function listOpenAlertsOf(
     .execute();
 }
 
-/** Notes who has seen an alert; the first one stays. */
+/** Who does something to an alert, and when. */
+export interface AlertAct {
+  readonly by: string;
+  readonly at: Date;
+}
+
+/**
+ * Notes who has seen an alert, with an entry in the audit log; the first one stays.
+ * @returns the alert as it is now; undefined if there is none
+ */
 export async function acknowledgeAlert(
-  db: Executor,
+  db: Kysely<DB>,
   id: string,
-  { by, at }: { by: string; at: Date },
-): Promise<void> {
-  await db
-    .updateTable('alerts')
-    .set({ acknowledgedBy: by, acknowledgedAt: at })
-    .where('id', '=', id)
-    .where('acknowledgedAt', 'is', null)
-    .execute();
+  { by, at }: AlertAct,
+): Promise<Alert | undefined> {
+  return await db.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .updateTable('alerts')
+      .set({ acknowledgedBy: by, acknowledgedAt: at })
+      .where('id', '=', id)
+      .where('acknowledgedAt', 'is', null)
+      .returningAll()
+      .executeTakeFirst();
+    if (row === undefined) return await findRow(transaction, 'alerts', id);
+    await auditAlert(transaction, 'alert.acknowledge', { alert: row, by });
+    return row;
+  });
 }
 
 /** Notes that what an alert is about is over. @returns whether it was open */
@@ -72,4 +134,34 @@ export async function resolveAlert(db: Executor, id: string, at: Date): Promise<
     .where('resolvedAt', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+}
+
+/**
+ * The same where somebody says so, with an entry in the audit log. What is still so is noticed again.
+ * @returns the alert as it is now; undefined if there is none
+ */
+export async function clearAlert(
+  db: Kysely<DB>,
+  id: string,
+  { by, at }: AlertAct,
+): Promise<Alert | undefined> {
+  return await db.transaction().execute(async (transaction) => {
+    const isCleared = await resolveAlert(transaction, id, at);
+    const alert = await findRow(transaction, 'alerts', id);
+    if (alert !== undefined && isCleared) {
+      await auditAlert(transaction, 'alert.clear', { alert, by });
+    }
+    return alert;
+  });
+}
+
+async function auditAlert(
+  db: Executor,
+  action: string,
+  { alert: { id, title, sourceType, sourceName }, by }: { alert: Alert; by: string },
+): Promise<void> {
+  await enterAudit(db, {
+    ...{ action, username: by, resourceType: 'alert', resourceId: id, resourceName: title },
+    details: { sourceType, sourceName },
+  });
 }

@@ -1,6 +1,8 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import type { AuditFinding, AuditVerdict, FleetAuditEntry } from '../../../api/audit.ts';
 import type { Executor } from '../database.ts';
 import { insertRow, type NewRow, type Row } from '../rows.ts';
+import type { DB } from '../schema.ts';
 
 export type AuditEntry = Row<'auditLog'>;
 
@@ -10,39 +12,171 @@ export type NewAuditEntry = Omit<
   'sequence' | 'id' | 'createdAt' | 'hash' | 'previousHash'
 >;
 
-/** Enters an action. In the transaction of the action itself both are kept or neither. */
+/** Which entries are wanted; all if nothing is said. */
+export interface AuditFilter {
+  /** Actions, or the first words of actions: `node` is all that begin with `node.`. */
+  readonly action?: string | undefined;
+  readonly username?: string | undefined;
+  readonly resourceId?: string | undefined;
+  readonly result?: 'success' | 'failure' | undefined;
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+}
+
+/** Entries that are read at once where all are. */
+const PAGE = 5000;
+
+/** Findings that are told at most. */
+const MOST_FINDINGS = 100;
+
+/** Enters an action. In the transaction of the action itself both are kept or neither. Nothing of it may be secret. */
 export async function enterAudit(db: Executor, entry: NewAuditEntry): Promise<AuditEntry> {
   // A trigger sets these from the entry before.
   const chained = { sequence: 0, previousHash: Buffer.alloc(0), hash: Buffer.alloc(0) };
   return await insertRow(db, 'auditLog', { ...entry, ...chained });
 }
 
-/** Entries after one, in order. @param after number of the entry before the first, 0 for all */
+/**
+ * Entries in their order: the first ones after a number, or the last ones before one.
+ * @param after number of the entry before the first, 0 for all
+ * @param before number of the entry after the last; without both, the newest entries
+ */
 export async function listAudit(
   db: Executor,
-  { after, limit }: { after: number; limit: number },
+  {
+    after,
+    before,
+    limit,
+    filter = {},
+  }: {
+    after?: number | undefined;
+    before?: number | undefined;
+    limit: number;
+    filter?: AuditFilter;
+  },
 ): Promise<AuditEntry[]> {
-  return await db
-    .selectFrom('auditLog')
-    .selectAll()
-    .where('sequence', '>', after)
-    .orderBy('sequence')
+  const { action, username, resourceId, result, since, until } = filter;
+  let query = db.selectFrom('auditLog').selectAll();
+  if (after !== undefined) query = query.where('sequence', '>', after);
+  if (before !== undefined) query = query.where('sequence', '<', before);
+  if (action !== undefined) {
+    query = query.where((where) =>
+      where.or([where('action', '=', action), sql<boolean>`starts_with(action, ${`${action}.`})`]),
+    );
+  }
+  if (username !== undefined) query = query.where('username', '=', username);
+  if (resourceId !== undefined) query = query.where(sql`resource_id::text`, '=', resourceId);
+  if (result !== undefined) query = query.where('status', '=', result);
+  if (since !== undefined) query = query.where('createdAt', '>=', since);
+  if (until !== undefined) query = query.where('createdAt', '<', until);
+  const isForward = after !== undefined;
+  const rows = await query
+    .orderBy('sequence', isForward ? 'asc' : 'desc')
     .limit(limit)
     .execute();
+  return isForward ? rows : rows.reverse();
+}
+
+/** An entry as people see it. */
+export function describeAuditEntry(entry: AuditEntry): FleetAuditEntry {
+  const { sequence, id, username, userId, action, details, userAgent } = entry;
+  return {
+    ...{ sequence, id, username, userId, action, userAgent },
+    at: entry.createdAt.toISOString(),
+    resource: { type: entry.resourceType, id: entry.resourceId, name: entry.resourceName },
+    result: entry.status === 'failure' ? 'failure' : 'success',
+    details: { ...(details as Record<string, unknown>) },
+    address: entry.ipAddress,
+    hash: entry.hash.toString('hex'),
+  };
+}
+
+/** An entry as the chain has it. */
+export interface ChainLink {
+  readonly sequence: number;
+  readonly previousHash: string;
+  readonly hash: string;
+  /** Whether its hash is the one over the hash before and what it says now. */
+  readonly isOwnHash: boolean;
+}
+
+/** The end of the chain, as it is kept beside it. */
+export type ChainHead = Pick<ChainLink, 'sequence' | 'hash'>;
+
+/**
+ * Looks through the chain of hashes, entry by entry; `docs/database.md` has its form.
+ * - changed: what the entry says is not what its hash covers.
+ * - removed: there are no such entries, though later ones, or the head, tell that there were.
+ * - inserted: the entry after it follows the one before it; or it comes after the head.
+ * - unlinked: the entry follows none that is there: the one before it was replaced, or one between them removed.
+ */
+export class ChainCheck {
+  readonly findings: AuditFinding[] = [];
+  #last: ChainLink = { sequence: 0, previousHash: '', hash: '', isOwnHash: true };
+  #lastButOne: ChainLink | undefined;
+  #entries = 0;
+
+  /** The next entry in the order of numbers. */
+  add(link: ChainLink): void {
+    const last = this.#last;
+    const isGap = link.sequence !== last.sequence + 1;
+    if (isGap) this.#find('removed', last.sequence + 1, link.sequence - 1);
+    else if (link.previousHash !== last.hash) {
+      if (link.previousHash === this.#lastButOne?.hash) this.#find('inserted', last.sequence);
+      else this.#find('unlinked', link.sequence);
+    }
+    if (!link.isOwnHash) this.#find('changed', link.sequence);
+    this.#lastButOne = isGap ? undefined : last;
+    this.#last = link;
+    this.#entries += 1;
+  }
+
+  /** All entries were added. */
+  end(head: ChainHead): AuditVerdict {
+    const { sequence, hash } = this.#last;
+    if (sequence < head.sequence) this.#find('removed', sequence + 1, head.sequence);
+    else if (sequence > head.sequence) this.#find('inserted', head.sequence + 1, sequence);
+    else if (hash !== head.hash && this.#last.isOwnHash) this.#find('changed', sequence);
+    const findings = this.findings.slice(0, MOST_FINDINGS);
+    return { entries: this.#entries, head, findings };
+  }
+
+  #find(what: AuditFinding['what'], from: number, to = from): void {
+    if (this.findings.length < MOST_FINDINGS) this.findings.push({ what, from, to });
+  }
 }
 
 /**
- * Counts the chain of hashes again.
- * @returns number of the first entry that was changed, or before which one was removed; `undefined` if the chain is whole
+ * Counts the chain of hashes again, over all entries that there are at this moment.
+ * @param noted the last entry, as it was told and noted before: it has to be there still
  */
-export async function findBrokenAudit(db: Executor): Promise<number | undefined> {
-  const { rows } = await sql<{ sequence: number }>`
-    SELECT sequence FROM (
-      SELECT sequence, hash, previous_hash, audit_log_content(entry) AS content,
-        lag(hash, 1, '\\x') OVER ascending AS expected_hash, lag(sequence, 1, 0::bigint) OVER ascending AS before
-      FROM audit_log AS entry WINDOW ascending AS (ORDER BY sequence)
-    ) AS entry
-    WHERE sequence <> before + 1 OR previous_hash <> expected_hash OR hash <> sha256(previous_hash || content)
-    ORDER BY sequence LIMIT 1`.execute(db);
-  return rows[0]?.sequence;
+export async function verifyAudit(db: Kysely<DB>, noted?: ChainHead): Promise<AuditVerdict> {
+  return await db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (transaction) => {
+      const check = new ChainCheck();
+      const { rows: heads } = await sql<ChainHead>`
+        SELECT sequence, encode(hash, 'hex') AS hash FROM audit_log_head`.execute(transaction);
+      let notedHash: string | undefined;
+      for (let after = 0, isEnd = false; !isEnd; ) {
+        const { rows } = await sql<ChainLink>`
+          SELECT sequence, encode(previous_hash, 'hex') AS previous_hash, encode(hash, 'hex') AS hash,
+            hash = sha256(previous_hash || audit_log_content(entry)) AS is_own_hash
+          FROM audit_log AS entry WHERE sequence > ${after} ORDER BY sequence LIMIT ${PAGE}`.execute(
+          transaction,
+        );
+        for (const link of rows) {
+          check.add(link);
+          if (link.sequence === noted?.sequence) notedHash = link.hash;
+        }
+        after = rows.at(-1)?.sequence ?? after;
+        isEnd = rows.length < PAGE;
+      }
+      const verdict = check.end(heads[0] ?? { sequence: 0, hash: '' });
+      if (noted === undefined || notedHash === noted.hash) return verdict;
+      const what = notedHash === undefined ? 'removed' : 'changed';
+      const finding = { what, from: noted.sequence, to: noted.sequence } as const;
+      return { ...verdict, findings: [...verdict.findings, finding] };
+    });
 }

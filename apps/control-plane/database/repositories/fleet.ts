@@ -167,7 +167,7 @@ export async function readFleetPools(
 /** Tasks as an operator sees them, the newest first. */
 export async function readFleetTasks(
   db: Executor,
-  choice: { nodeId?: string | undefined; limit: number },
+  choice: Parameters<typeof listTasks>[1],
 ): Promise<FleetTask[]> {
   return await withNodes(db, await listTasks(db, choice));
 }

@@ -80,14 +80,39 @@ export async function enterTask(
 
 export const findTask = (db: Executor, id: string) => findRow(db, 'tasks', id);
 
-/** Tasks, the newest first. @param limit at most as many */
+/** Which tasks are wanted; all if nothing is said. */
+export interface TaskFilter {
+  readonly nodeId?: string | undefined;
+  readonly states?: readonly ValueOf<'tasks_state'>[] | undefined;
+  readonly verbs?: readonly ValueOf<'tasks_verb'>[] | undefined;
+  readonly objectType?: TaskObject['type'] | undefined;
+  readonly objectId?: string | undefined;
+  readonly requestedBy?: string | undefined;
+}
+
+/**
+ * Tasks, the newest first.
+ * @param limit at most as many
+ * @param before id of the last one that was read; those that were made before it follow
+ */
 export async function listTasks(
   db: Executor,
-  { nodeId, limit }: { nodeId?: string | undefined; limit: number },
+  { limit, before, ...filter }: TaskFilter & { limit: number; before?: string | undefined },
 ): Promise<TaskRow[]> {
+  const { nodeId, states, verbs, objectType, objectId, requestedBy } = filter;
   let query = db.selectFrom('tasks').selectAll();
   if (nodeId !== undefined) query = query.where('nodeId', '=', nodeId);
-  return await query.orderBy('createdAt', 'desc').orderBy('id').limit(limit).execute();
+  if (states !== undefined) query = query.where('state', 'in', [...states]);
+  if (verbs !== undefined) query = query.where('verb', 'in', [...verbs]);
+  if (objectType !== undefined) query = query.where('objectType', '=', objectType);
+  if (objectId !== undefined) query = query.where('objectId', '=', objectId);
+  if (requestedBy !== undefined) query = query.where('requestedBy', '=', requestedBy);
+  if (before !== undefined) {
+    query = query.where(
+      sql<boolean>`(created_at, id) < (SELECT created_at, id FROM tasks WHERE id::text = ${before})`,
+    );
+  }
+  return await query.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(limit).execute();
 }
 
 /** A task that a node is to be sent. */
