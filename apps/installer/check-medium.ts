@@ -1,27 +1,43 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { MEDIUM_FILES, parseMediumFiles } from '../../build/disk/medium-files.ts';
 import { messageOf } from '../error.ts';
 import { InstallError } from './error.ts';
 
+/** Bytes that are read at a time. */
+const PIECE = 1024 * 1024;
+
 /**
- * Compares the files that a medium starts by with the hashes that it has of them. An image with a damaged one would be
- * installed as it is otherwise: it reads the same each time. Blocks of the root filesystem are checked by the kernel.
+ * Compares the files of a medium, the root filesystem among them, with the hashes that it has of them. An image with a
+ * damaged one would be installed as it is otherwise: it reads the same each time, and the kernel checks a block of the root
+ * filesystem only when somebody wants it.
  * @param medium where it is mounted
+ * @param onBytes gets how many bytes were read, and are to be read in all
  * @throws InstallError that names every file that is damaged; ExplainedError if the list is
  */
-export async function checkMedium(medium: string, signal: AbortSignal): Promise<void> {
+export async function checkMedium(
+  medium: string,
+  signal: AbortSignal,
+  onBytes: (done: number, total: number) => void = () => undefined,
+): Promise<void> {
   const list = await readFile(join(medium, MEDIUM_FILES), 'utf8').catch((cause: unknown) => {
     throw damaged(`${MEDIUM_FILES} cannot be read: ${messageOf(cause)}`, medium, cause);
   });
+  const files = parseMediumFiles(list);
+  const total = await bytesOf(medium, [...files.keys()]);
+  let done = 0;
   const problems: string[] = [];
-  for (const [path, sha256] of parseMediumFiles(list)) {
+  for (const [path, sha256] of files) {
     try {
       const hash = createHash('sha256');
-      await pipeline(createReadStream(join(medium, path)), hash, { signal });
+      const options = { highWaterMark: PIECE, signal };
+      for await (const piece of createReadStream(join(medium, path), options)) {
+        hash.update(piece);
+        done += piece.length;
+        onBytes(done, total);
+      }
       if (hash.digest('hex') !== sha256) problems.push(`${path} is not as it was made`);
     } catch (error) {
       signal.throwIfAborted();
@@ -29,6 +45,17 @@ export async function checkMedium(medium: string, signal: AbortSignal): Promise<
     }
   }
   if (problems.length > 0) throw damaged(problems.join('; '), medium);
+}
+
+/** Bytes of all files that are there. */
+async function bytesOf(medium: string, paths: readonly string[]): Promise<number> {
+  const sizes = paths.map((path) =>
+    stat(join(medium, path)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 function damaged(why: string, medium: string, cause?: unknown): InstallError {

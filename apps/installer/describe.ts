@@ -71,6 +71,7 @@ export function progressText({ step, done, total }: Progress): string {
 /** What is being done. */
 const STEPS: Readonly<Record<Progress['step'], string>> = {
   look: 'looking at the disk once more',
+  check: 'checking the medium',
   read: 'reading the medium',
   wipe: 'wiping what was on the disk',
   table: 'writing the partition table',

@@ -20,8 +20,12 @@ export interface Machinery {
   /** Takes a device apart that is made of the disk, as `DiskFacts.holders` names it. */
   release(holder: string): Promise<void>;
   claim(path: string): Promise<ClaimedDisk>;
-  /** Compares the files on the medium with what they were made as. @throws InstallError if one is damaged */
-  checkMedium(): Promise<void>;
+  /**
+   * Compares the files on the medium with what they were made as.
+   * @param onBytes gets how many bytes were read, and are to be read in all
+   * @throws InstallError if one is damaged
+   */
+  checkMedium(onBytes: (done: number, total: number) => void): Promise<void>;
   /** The image's bytes from the first one; read twice. A piece may change when the next one is asked for. */
   readImage(): AsyncIterable<Buffer>;
   /** What an installed disk boots by. */
@@ -34,7 +38,7 @@ export interface Machinery {
 
 /** How far an installation is. */
 export interface Progress {
-  step: 'look' | 'read' | 'wipe' | InstallPhase | 'finish';
+  step: 'look' | 'check' | 'read' | 'wipe' | InstallPhase | 'finish';
   /** Bytes of the step that are done, and in all; both 0 where it has none to count. */
   done: number;
   total: number;
@@ -64,7 +68,7 @@ export async function install(options: InstallOptions): Promise<string> {
   const tell = (step: Progress['step'], done = 0, total = 0) => onProgress({ step, done, total });
   tell('look');
   await expectUnchanged(disk, machinery);
-  await machinery.checkMedium();
+  await machinery.checkMedium((done, total) => tell('check', done, total));
   const boot = await machinery.readBootFiles();
   const sha256 = await hashImage(options, (done, total) => tell('read', done, total));
   for (const holder of plan.release) await machinery.release(holder);

@@ -16,7 +16,7 @@ export function thisMachine(medium: Medium, signal: AbortSignal): Machinery {
     release: releaseDevice,
     claim: (path) => openBlockDevice(path, { write: true }),
     readImage: () => readImage(medium.device, medium.facts.bytes, signal),
-    checkMedium: () => checkMedium(MEDIUM, signal),
+    checkMedium: (onBytes) => checkMedium(MEDIUM, signal, onBytes),
     readBootFiles: () => readBootFiles(join(MEDIUM, BOOT_FILES_FOLDER)),
     makeFileSystem: ({ path }, partition) => makeExt4(path, partition, signal),
     putFiles: ({ path }, partition, files) => putFiles(path, partition, files, signal),

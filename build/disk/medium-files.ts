@@ -2,7 +2,7 @@ import { ExplainedError } from '../explained-error.ts';
 
 /**
  * Path on a medium of the list of its files, as sha256sum(1) writes it, so that `sha256sum -c` in the medium's root checks
- * them: of all but the root filesystem, whose blocks have hashes of their own, and the list itself.
+ * them: of all but the list itself, and GRUB's image for BIOS, which gets its place on the medium when that is written.
  */
 export const MEDIUM_FILES = '/quantix/SHA256SUMS';
 

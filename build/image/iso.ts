@@ -84,13 +84,11 @@ async function makeIso(
   const texts = await mkdtemp(join(dirname(file), `.${basename(file)}.`));
   try {
     const listed = { ...mediumFiles(inputs, made), ...(await writeTexts(texts, inputs)) };
+    const listedHashes = await hashAll(listed, signal);
     const list = join(texts, basename(MEDIUM_FILES));
-    await writeFile(
-      list,
-      formatMediumFiles(new Map(Object.entries(await hashAll(listed, signal)))),
-    );
-    const system = join(made(inputs.squashfs), SQUASHFS_FILE);
-    const files = { ...listed, [MEDIUM_FILES]: list, [SYSTEM_PATH]: system };
+    await writeFile(list, formatMediumFiles(new Map(Object.entries(listedHashes))));
+    const files = { ...listed, [MEDIUM_FILES]: list };
+    const hashes = { ...listedHashes, ...(await hashAll({ [MEDIUM_FILES]: list }, signal)) };
     const { volumeId } = inputs.profile;
     const { architecture } = inputs;
     const loader = loaderPath(architecture);
@@ -105,17 +103,13 @@ async function makeIso(
       espImage: join(bootLoader, ESP_IMAGE),
       epoch: inputs.epoch,
     };
-    // The files are hashed here while xorriso, a process of its own, copies them.
-    const hashing = Promise.all([
-      hashAll(files, signal),
-      hashBootImages({ bios: request.bios?.image, esp: request.espImage }, signal),
-    ]);
+    const bootImages = { bios: request.bios?.image, esp: request.espImage };
+    const boot = await hashBootImages(bootImages, signal);
     const { format, disk, version, epoch, 'build id': buildId } = inputs;
     const iso = disk === undefined ? file : join(texts, 'hybrid.iso');
-    const writing = writeIso(iso, request, {
+    const { sha256 } = await writeIso(iso, request, {
       signal,
       check: async (written) => {
-        const [hashes, boot] = await hashing;
         const verified = await verifyIso(
           written,
           { volumeId, files: hashes, boot, loader },
@@ -125,7 +119,6 @@ async function makeIso(
         return verified;
       },
     });
-    const [[hashes], { sha256 }] = await Promise.all([hashing, writing]);
     if (disk === undefined) return { sha256, files: hashes };
     const { product, labelPrefix, base, cpu } = disk;
     const raw = join(texts, 'disk.raw');
@@ -141,12 +134,11 @@ async function makeIso(
 }
 
 /**
- * Path on the medium → file on the host, of what the earlier steps made besides the root filesystem. The program that UEFI
- * starts is among the files too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody
- * copied the files.
+ * Path on the medium → file on the host, of what the earlier steps made. The program that UEFI starts is among the files
+ * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
  */
 function mediumFiles(
-  { initramfs, verity, bootLoader, architecture }: IsoInputs,
+  { squashfs, initramfs, verity, bootLoader, architecture }: IsoInputs,
   made: ImageWork['made'],
 ): Record<string, string> {
   const { uefi, bios } = architecture;
@@ -160,6 +152,7 @@ function mediumFiles(
     [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
     [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
+    [SYSTEM_PATH]: join(made(squashfs), SQUASHFS_FILE),
     '/quantix/system.verity': join(made(verity), VERITY_FILE),
   };
 }

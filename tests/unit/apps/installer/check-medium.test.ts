@@ -14,6 +14,7 @@ const FILES = {
   '/boot/vmlinuz': 'a kernel',
   '/boot/initramfs': 'an initramfs',
   '/quantix/disk/BOOTX64.EFI': 'a loader',
+  '/quantix/system.squashfs': 'a root filesystem '.repeat(200_000),
 };
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const HASHES = new Map(Object.entries(FILES).map(([path, text]) => [path, sha256(text)]));
@@ -44,6 +45,25 @@ test('files that are damaged or gone are all named', async () => {
   );
 });
 
+test('a root filesystem with one wrong bit is named, and how much was read is told', async () => {
+  const text = FILES['/quantix/system.squashfs'];
+  const told: number[] = [];
+  const check = () =>
+    checkMedium(medium, signal, (done, total) => void told.push(Math.round((100 * done) / total)));
+  await check();
+  expect(told.at(-1)).toBe(100);
+  expect(told.length).toBeGreaterThan(4);
+  await put('/quantix/system.squashfs', `${text.slice(0, 3_000_000)}!${text.slice(3_000_001)}`);
+  await expect(check()).rejects.toThrow(
+    /the medium is damaged: \/quantix\/system\.squashfs is not as it was made .*Nothing was written/,
+  );
+});
+
+test('a check that is given up ends', async () => {
+  const giveUp = new AbortController();
+  await expect(checkMedium(medium, giveUp.signal, () => giveUp.abort())).rejects.toThrow(/abort/);
+});
+
 test('a medium without its list is damaged', async () => {
   await rm(join(medium, MEDIUM_FILES));
   await expect(checkMedium(medium, signal)).rejects.toThrow(/SHA256SUMS cannot be read/);
@@ -51,7 +71,7 @@ test('a medium without its list is damaged', async () => {
 
 test('the list is as sha256sum(1) has it, in order', () => {
   expect(formatMediumFiles(HASHES)).toBe(
-    `${sha256('an initramfs')}  boot/initramfs\n${sha256('a kernel')}  boot/vmlinuz\n${sha256('a loader')}  quantix/disk/BOOTX64.EFI\n`,
+    `${sha256('an initramfs')}  boot/initramfs\n${sha256('a kernel')}  boot/vmlinuz\n${sha256('a loader')}  quantix/disk/BOOTX64.EFI\n${sha256(FILES['/quantix/system.squashfs'])}  quantix/system.squashfs\n`,
   );
   expect(parseMediumFiles(formatMediumFiles(HASHES))).toEqual(
     new Map([...HASHES].toSorted(([one], [other]) => (one < other ? -1 : 1))),
