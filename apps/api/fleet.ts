@@ -184,6 +184,8 @@ export const fleetRolloutSchema = z.object({
   product: z.string(),
   channel: z.string(),
   architecture: z.string(),
+  /** What its system is made from. */
+  base: z.string(),
   version: z.string(),
   serial: z.number(),
   /** How many of the hosts may have it, of a hundred. */
@@ -202,6 +204,8 @@ export const fleetRolloutSchema = z.object({
       nodeId: z.string(),
       node: z.string(),
       state: z.enum(['WAITING', 'UNDER_WAY', 'DONE', 'FAILED', 'SKIPPED']),
+      /** Whether the release is for it, by what it told of its CPU and base last. */
+      fit: z.enum(['FITTING', 'OTHER', 'UNKNOWN']),
       taskId: z.string().nullable(),
       /** 0 to 100 while it is under way, as it was heard of last. */
       progress: z.number().nullable(),

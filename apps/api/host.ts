@@ -29,6 +29,8 @@ export const hostSchema = z.object({
   /** `NAME` and `VERSION_ID` of `/etc/os-release`. */
   product: z.string(),
   version: z.string(),
+  /** `QUANTIX_BASE` of it: what the system is made from; empty where it does not tell. */
+  base: z.string().default(''),
   hostname: z.string(),
   /** Seconds since the kernel started. */
   uptime: z.number(),

@@ -59,6 +59,7 @@ export async function readHost({
   return {
     product: about.get('NAME') ?? 'Linux',
     version: about.get('VERSION_ID') ?? '',
+    base: about.get('QUANTIX_BASE') ?? '',
     hostname: hostname ?? '',
     managementAddress,
     cpu,

@@ -245,6 +245,33 @@ describe('a roll-out', () => {
     expect(await show(rollout)).toMatchObject({ state: 'DONE', reason: '' });
   });
 
+  test('leaves out hosts of another base, and takes those last that do not tell theirs', async () => {
+    const tells = async (id: string, base?: string) => {
+      const spec = { productVersion: '0.1.0', architecture: 'x86_64', base };
+      await sql`UPDATE nodes SET spec = ${JSON.stringify(spec)}::jsonb WHERE id = ${id}`.execute(
+        db,
+      );
+    };
+    await tells(ONE);
+    await tells(TWO, 'alpine');
+    await tells(THREE, 'debian');
+    const rollout = await start();
+    expect(rollout.base).toBe('debian');
+    expect(rollout.hosts.map(({ state, fit }) => [state, fit])).toEqual([
+      ['WAITING', 'UNKNOWN'],
+      ['SKIPPED', 'OTHER'],
+      ['WAITING', 'FITTING'],
+    ]);
+    const shown = await run('show 0.2.0');
+    expect(shown).toMatch(/host2 +skipped .*it is made from alpine, and the release from debian/);
+    expect(shown).toMatch(/host1 +waiting .*it does not tell what it is made from/);
+    await advance();
+    expect(await states(rollout)).toEqual(['WAITING', 'SKIPPED', 'UNDER_WAY']);
+    await report(THREE);
+    await advance();
+    expect(await states(rollout)).toEqual(['UNDER_WAY', 'SKIPPED', 'DONE']);
+  });
+
   test('is one at a time; one that is paused makes room', async () => {
     const first = await start();
     await expect(start()).rejects.toThrow('a roll-out of quantix-os for x86_64 is under way');

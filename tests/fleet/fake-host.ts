@@ -19,6 +19,7 @@ const GIB = 2 ** 30;
 const HOST: Omit<Host, 'hostname'> = {
   product: 'Quantix-OS',
   version: '1.0.0',
+  base: 'alpine',
   uptime: 3600,
   managementAddress: null,
   cpu: {

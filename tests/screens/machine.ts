@@ -10,6 +10,7 @@ const GIB = 1024 ** 3;
 export const HOST = {
   product: 'Quantix-OS',
   version: '0.1.0',
+  base: 'alpine',
   hostname: 'node7',
   uptime: 273_900,
   managementAddress: '10.0.0.7',

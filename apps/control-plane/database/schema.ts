@@ -531,6 +531,7 @@ export interface UpdateRolloutHosts {
 export interface UpdateRollouts {
   architecture: string;
   atOnce: number;
+  base: string;
   channel: string;
   createdAt: Generated<Timestamp>;
   createdBy: string;

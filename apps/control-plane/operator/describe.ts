@@ -185,10 +185,10 @@ function rolloutState({ state, reason }: FleetRollout): string {
 }
 
 export function rolloutText(rollout: FleetRollout, now: number): string {
-  const { id, product, version, serial, channel, architecture, hosts } = rollout;
+  const { id, product, version, serial, channel, architecture, base, hosts } = rollout;
   const head = table([
     ['id', id],
-    ['release', `${product} ${version}, ${channel} ${serial}, ${architecture}`],
+    ['release', `${product} ${version}, ${channel} ${serial}, ${architecture}, ${base}`],
     ['state', rolloutState(rollout)],
     ['begun', `${when(rollout.createdAt, now)} by ${rollout.createdBy}`],
     ['pace', `${rollout.atOnce} at once, of ${rollout.percentage} % of the hosts`],

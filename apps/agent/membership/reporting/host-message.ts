@@ -55,6 +55,7 @@ export function hostInfo(
     product: host.product,
     productVersion: host.version,
     architecture: ARCHITECTURE,
+    base: host.base,
     agentVersion,
     hardware,
     cpu: {

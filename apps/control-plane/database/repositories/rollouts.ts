@@ -3,7 +3,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { FleetRollout } from '../../../api/fleet.ts';
 import { UpdateHostSchema } from '../../../proto/gen/quantix/v1/task_pb.js';
 import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../../heartbeat-times.ts';
-import { decide } from '../../updates/decide.ts';
+import { type Decision, decide, fitOf, type MadeFor } from '../../updates/decide.ts';
 import type { PinnedRelease } from '../../updates/tree.ts';
 import type { Executor } from '../database.ts';
 import { insertRow, type Row } from '../rows.ts';
@@ -28,7 +28,7 @@ const STOPPED = 'A roll-out of an update is paused';
 
 /** What a new roll-out is to be. */
 export interface RolloutStart {
-  readonly release: PinnedRelease & { readonly version: string };
+  readonly release: PinnedRelease & { readonly version: string; readonly base: string };
   readonly percentage: number;
   readonly atOnce: number;
   readonly by: string;
@@ -36,15 +36,15 @@ export interface RolloutStart {
 }
 
 /**
- * Begins a roll-out over all hosts that are members; those of another architecture are left out. One of the same product and
- * architecture that is paused, with no host under way, ends by that.
+ * Begins a roll-out over all hosts that are members; those of another architecture or base are left out. One of the same
+ * product and architecture that is paused, with no host under way, ends by that.
  * @returns its id; undefined if another one is under way
  */
 export async function startRollout(
   db: Kysely<DB>,
   { release, percentage, atOnce, by, now }: RolloutStart,
 ): Promise<string | undefined> {
-  const { product, channel, architecture, version, serial } = release;
+  const { product, channel, architecture, base, version, serial } = release;
   return await db.transaction().execute(async (transaction) => {
     const reason = `${version} took its place`;
     await sql`
@@ -58,13 +58,16 @@ export async function startRollout(
         AND finished_at IS NULL`.execute(transaction);
     if (others.length > 0) return undefined;
     const { id } = await insertRow(transaction, 'updateRollouts', {
-      ...{ product, channel, architecture, version, serial, percentage, atOnce, createdBy: by },
+      ...{ product, channel, architecture, base, version, serial },
+      ...{ percentage, atOnce, createdBy: by },
     });
     await sql`
       INSERT INTO update_rollout_hosts (rollout_id, node_id, position)
       SELECT ${id}, id, row_number() OVER (ORDER BY hostname, id) FROM nodes
       WHERE NOT EXISTS (SELECT FROM departed_nodes WHERE node_id = nodes.id)`.execute(transaction);
-    await leaveOutOthers(transaction, id, now);
+    const rollout = { ...release, percentage, atOnce, state: 'RUNNING', reason: '' } as const;
+    const { leaveOut } = decide(rollout, await readHosts(transaction, [id], now));
+    await leaveOutOthers(transaction, id, leaveOut, now);
     await audit(transaction, 'update.start', { id, by, version, percentage, atOnce });
     return id;
   });
@@ -125,6 +128,8 @@ interface UnfinishedRow {
   readonly id: string;
   readonly product: string;
   readonly channel: string;
+  readonly architecture: string;
+  readonly base: string;
   readonly version: string;
   readonly serial: number;
   readonly percentage: number;
@@ -137,7 +142,7 @@ interface UnfinishedRow {
 /** Notes what became of hosts, and does the next step of every roll-out that is not finished. To be called by the leader alone. */
 export async function advanceRollouts(transaction: Transaction<DB>, now: Date): Promise<void> {
   const { rows } = await sql<UnfinishedRow>`
-    SELECT id, product, channel, version, serial, percentage, at_once, state, reason, created_by
+    SELECT id, product, channel, architecture, base, version, serial, percentage, at_once, state, reason, created_by
     FROM update_rollouts WHERE finished_at IS NULL ORDER BY created_at FOR UPDATE`.execute(
     transaction,
   );
@@ -151,9 +156,9 @@ async function advance(
 ): Promise<void> {
   const { id, version, channel, serial, createdBy } = rollout;
   await noteEnds(transaction, id, now);
-  await leaveOutOthers(transaction, id, now);
   const hosts = await readHosts(transaction, [id], now);
-  const { begin, state, reason } = decide(rollout, hosts);
+  const { begin, leaveOut, state, reason } = decide(rollout, hosts);
+  await leaveOutOthers(transaction, id, leaveOut, now);
   for (const nodeId of begin) {
     const value = create(UpdateHostSchema, { channel, serial: BigInt(serial), version });
     const task = await enterTask(transaction, {
@@ -196,17 +201,18 @@ async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Pr
     WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
 }
 
-/**
- * Leaves out hosts of another architecture than that of the release, which they would refuse. A host whose agent does not tell
- * its architecture takes part: it was there before agents told it.
- */
-async function leaveOutOthers(transaction: Transaction<DB>, id: string, now: Date): Promise<void> {
-  await sql`
-    UPDATE update_rollout_hosts AS host SET state = 'SKIPPED', finished_at = ${now},
-      message = format('it is %s, and the release is for %s', node.spec ->> 'architecture', rollout.architecture)
-    FROM nodes AS node, update_rollouts AS rollout
-    WHERE host.rollout_id = ${id} AND host.state = 'WAITING' AND node.id = host.node_id AND rollout.id = ${id}
-      AND nullif(node.spec ->> 'architecture', '') <> rollout.architecture`.execute(transaction);
+/** Notes that a release is not for hosts. */
+async function leaveOutOthers(
+  transaction: Transaction<DB>,
+  id: string,
+  others: Decision['leaveOut'],
+  now: Date,
+): Promise<void> {
+  for (const { nodeId, why } of others) {
+    await sql`
+      UPDATE update_rollout_hosts SET state = 'SKIPPED', message = ${why}, finished_at = ${now}
+      WHERE rollout_id = ${id} AND node_id = ${nodeId} AND state = 'WAITING'`.execute(transaction);
+  }
 }
 
 interface HostRow {
@@ -219,6 +225,8 @@ interface HostRow {
   readonly isHeard: boolean;
   readonly receivedAt: Date | null;
   readonly version: string | null;
+  readonly architecture: string | null;
+  readonly base: string | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
   readonly progress: number | null;
@@ -230,6 +238,7 @@ async function readHosts(db: Executor, ids: readonly string[], now: Date): Promi
   const { rows } = await sql<HostRow>`
     SELECT host.rollout_id, host.node_id, node.hostname, host.state, host.task_id, host.message, host.started_at,
       host.finished_at, heartbeat.received_at, nullif(node.spec ->> 'productVersion', '') AS version,
+      nullif(node.spec ->> 'architecture', '') AS architecture, nullif(node.spec ->> 'base', '') AS base,
       coalesce(node.phase NOT IN ('UNKNOWN', 'DISCONNECTED', 'PENDING') AND heartbeat.received_at > ${since}, false)
         AS is_heard,
       task.progress, task.message AS doing
@@ -257,12 +266,20 @@ export async function readFleetRollouts(
     hosts: (hosts.get(row.id) ?? []).map((host) => ({
       ...{ nodeId: host.nodeId, node: host.hostname, state: host.state, taskId: host.taskId },
       ...{ version: host.version, lastHeard: host.receivedAt?.toISOString() ?? null },
+      fit: fitOf(row, host).is,
       progress: host.state === 'UNDER_WAY' ? host.progress : null,
-      message: host.state === 'UNDER_WAY' ? (host.doing ?? '') : host.message,
+      message: wordsFor(row, host),
       startedAt: host.startedAt?.toISOString() ?? null,
       finishedAt: host.finishedAt?.toISOString() ?? null,
     })),
   }));
+}
+
+/** What is told of a host: what it does, why it failed or was left out, or what is not known of it. */
+function wordsFor(release: MadeFor, host: HostRow): string {
+  if (host.state === 'UNDER_WAY') return host.doing ?? '';
+  const fit = fitOf(release, host);
+  return host.state === 'WAITING' && fit.is === 'UNKNOWN' ? fit.why : host.message;
 }
 
 /** Releases of roll-outs that are not finished. */

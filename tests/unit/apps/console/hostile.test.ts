@@ -13,7 +13,7 @@ const EVIL_KEY = { type: EVIL, fingerprint: EVIL, comment: EVIL, text: EVIL };
 const [eth0, wlan0] = NETWORK.interfaces;
 const FACTS: Deps['facts'] = {
   ...HYPERVISOR,
-  host: async () => ({ ...HOST, hostname: EVIL, product: EVIL, version: EVIL }),
+  host: async () => ({ ...HOST, hostname: EVIL, product: EVIL, version: EVIL, base: EVIL }),
   network: async () => ({
     ...NETWORK,
     hostname: EVIL,

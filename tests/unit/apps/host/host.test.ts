@@ -16,6 +16,7 @@ test('a server is told with its sockets, real disks and cards', async () => {
   expect(await look(SERVER)).toEqual({
     product: 'Quantix-OS',
     version: '0.1.0',
+    base: 'alpine',
     hostname: 'rack4-node2',
     uptime: 350735.47,
     managementAddress: '192.0.2.7',

@@ -121,6 +121,13 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
    * @generated from field: string architecture = 15;
    */
   architecture: string;
+
+  /**
+   * What its system is made from, as releases name it: `alpine`, `debian`; empty if the agent does not tell it.
+   *
+   * @generated from field: string base = 16;
+   */
+  base: string;
 };
 
 /**

@@ -20,6 +20,7 @@ import { FakeClock } from './fake-clock.ts';
 export const HOST: Host = {
   product: 'Quantix-OS',
   version: '1.0.0',
+  base: 'alpine',
   hostname: 'host-a',
   uptime: 12.5,
   managementAddress: null,

@@ -36,6 +36,7 @@ export function world(): World {
     host: {
       product: 'Quantix-OS',
       version: '1.2',
+      base: 'alpine',
       hostname: 'node-1',
       uptime: 93_784.5,
       managementAddress: '10.0.0.7',

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import {
   type Decision,
   decide,
+  fitOf,
+  type MadeFor,
   type Rollout,
   type RolloutHost,
 } from '../../../../../apps/control-plane/updates/decide.ts';
@@ -10,10 +12,17 @@ import { Random } from '../../../../fuzz/random.ts';
 type State = RolloutHost['state'];
 
 function host(nodeId: string, state: State = 'WAITING', changes: Partial<RolloutHost> = {}) {
-  return { nodeId, hostname: `host-${nodeId}`, state, message: '', isHeard: true, ...changes };
+  return {
+    ...{ nodeId, hostname: `host-${nodeId}`, state, message: '', isHeard: true, ...MADE_FOR },
+    ...changes,
+  };
 }
 
-const RUNNING: Rollout = { state: 'RUNNING', reason: '', percentage: 100, atOnce: 1 };
+const MADE_FOR: MadeFor = { architecture: 'x86_64', base: 'alpine' };
+const RUNNING: Rollout = {
+  ...{ state: 'RUNNING', reason: '', percentage: 100, atOnce: 1 },
+  ...MADE_FOR,
+};
 const hosts = (...states: State[]) => states.map((state, at) => host(String(at), state));
 
 describe('a roll-out', () => {
@@ -39,7 +48,8 @@ describe('a roll-out', () => {
     expect(
       decide({ ...RUNNING, atOnce: 5 }, [...hosts('DONE', 'UNDER_WAY', 'WAITING'), failed]),
     ).toEqual({
-      ...{ begin: [], state: 'PAUSED', reason: 'host-1 failed: the host went back' },
+      ...{ begin: [], leaveOut: [], state: 'PAUSED' },
+      reason: 'host-1 failed: the host went back',
     });
   });
 
@@ -64,8 +74,49 @@ describe('a roll-out', () => {
   test('begins nobody while it is paused, and keeps why', () => {
     const paused: Rollout = { ...RUNNING, state: 'PAUSED', reason: 'anna said so' };
     expect(decide(paused, hosts('WAITING', 'FAILED'))).toEqual({
-      ...{ begin: [], state: 'PAUSED', reason: 'anna said so' },
+      ...{ begin: [], leaveOut: [], state: 'PAUSED', reason: 'anna said so' },
     });
+  });
+});
+
+describe('a release', () => {
+  test.each([
+    ['x86_64', 'alpine', { is: 'FITTING' }],
+    ['arm64', 'alpine', { is: 'OTHER', why: 'it is arm64, and the release is for x86_64' }],
+    ['arm64', null, { is: 'OTHER' }],
+    [
+      'x86_64',
+      'debian',
+      { is: 'OTHER', why: 'it is made from debian, and the release from alpine' },
+    ],
+    [null, 'debian', { is: 'OTHER' }],
+    ['x86_64', null, { is: 'UNKNOWN', why: expect.stringContaining('what it is made from') }],
+    [null, 'alpine', { is: 'UNKNOWN', why: expect.stringContaining('which CPU it has') }],
+    [null, null, { is: 'UNKNOWN' }],
+  ])('for x86_64 and of alpine, and a host of %s and %s', (architecture, base, fit) => {
+    expect(fitOf(MADE_FOR, { architecture, base })).toMatchObject(fit);
+  });
+
+  test('is not offered to hosts of another base, paused or not; they do not count', () => {
+    const fleet = [
+      host('0', 'WAITING', { base: 'debian' }),
+      host('1'),
+      host('2', 'DONE', { base: 'debian' }),
+    ];
+    const leaveOut = [{ nodeId: '0', why: 'it is made from debian, and the release from alpine' }];
+    expect(decide(RUNNING, fleet)).toMatchObject({ leaveOut, begin: ['1'] });
+    expect(decide({ ...RUNNING, state: 'PAUSED', reason: 'r' }, fleet)).toMatchObject({
+      ...{ leaveOut, begin: [], state: 'PAUSED' },
+    });
+    expect(decide(RUNNING, fleet.slice(0, 1))).toMatchObject({ leaveOut, state: 'DONE' });
+  });
+
+  test('is offered to hosts that do not tell their base after all that do', () => {
+    const fleet = [host('0', 'WAITING', { base: null }), host('1'), host('2')];
+    expect(decide({ ...RUNNING, atOnce: 2 }, fleet)).toMatchObject({
+      ...{ leaveOut: [], begin: ['1', '2'] },
+    });
+    expect(decide(RUNNING, fleet.slice(0, 1))).toMatchObject({ leaveOut: [], begin: ['0'] });
   });
 });
 
@@ -81,7 +132,7 @@ function play(seed: number): void {
   const random = new Random(seed);
   const atOnce = 1 + random.below(4);
   let rollout: Omit<Rollout, 'state'> & { state: Decision['state'] } = {
-    ...{ state: 'RUNNING', reason: '', percentage: 1 + random.below(100), atOnce },
+    ...{ state: 'RUNNING', reason: '', percentage: 1 + random.below(100), atOnce, ...MADE_FOR },
   };
   let fleet: RolloutHost[] = Array.from({ length: random.below(12) }, (_, at) => host(String(at)));
   const change = (nodeId: string, changes: Partial<RolloutHost>) => {
@@ -92,6 +143,8 @@ function play(seed: number): void {
     const one = fleet[random.below(Math.max(fleet.length, 1))];
     const wants = random.below(6);
     if (one !== undefined && wants === 0) change(one.nodeId, { isHeard: !one.isHeard });
+    const [base = null] = [['alpine', 'debian', null][random.below(3)]];
+    if (one !== undefined && random.below(10) === 0) change(one.nodeId, { base });
     if (one?.state === 'UNDER_WAY' && wants > 1) {
       const state = random.below(8) === 0 ? 'FAILED' : 'DONE';
       change(one.nodeId, { state, message: state === 'FAILED' ? 'bad' : '' });
@@ -106,12 +159,14 @@ function play(seed: number): void {
       rollout = { ...rollout, state: 'RUNNING', reason: '', percentage };
     }
     const before = fleet;
-    const { begin, state, reason } = decide(open(rollout), fleet);
+    const { begin, leaveOut, state, reason } = decide(open(rollout), fleet);
+    for (const { nodeId } of leaveOut) change(nodeId, { state: 'SKIPPED' });
     const failed = before.some((each) => each.state === 'FAILED');
     // Nobody is begun twice in one go, silent, in a pause or after a failure.
     for (const nodeId of begin) {
       const begun = before.find((each) => each.nodeId === nodeId);
       expect(begun).toMatchObject({ state: 'WAITING', isHeard: true });
+      expect(begun?.base).not.toBe('debian');
       begunEver.set(nodeId, (begunEver.get(nodeId) ?? 0) + 1);
       change(nodeId, { state: 'UNDER_WAY' });
     }
@@ -138,7 +193,8 @@ function play(seed: number): void {
       change(each.nodeId, { isHeard: true, state });
     }
     if (rollout.state === 'PAUSED') rollout = { ...rollout, state: 'RUNNING', percentage: 100 };
-    const { begin, state, reason } = decide(open(rollout), fleet);
+    const { begin, leaveOut, state, reason } = decide(open(rollout), fleet);
+    for (const { nodeId } of leaveOut) change(nodeId, { state: 'SKIPPED' });
     for (const nodeId of begin) change(nodeId, { state: 'UNDER_WAY' });
     rollout = { ...rollout, state, reason };
   }

@@ -213,6 +213,7 @@ CREATE TABLE update_rollouts (
   product text NOT NULL,
   channel text NOT NULL,
   architecture text NOT NULL,
+  base text NOT NULL,
   version text NOT NULL,
   serial bigint NOT NULL CONSTRAINT update_rollouts_serial_positive CHECK (serial > 0),
   percentage integer NOT NULL CONSTRAINT update_rollouts_percentage_range CHECK (percentage BETWEEN 1 AND 100),
@@ -228,7 +229,8 @@ CREATE TABLE update_rollouts (
 CREATE UNIQUE INDEX update_rollouts_one_at_a_time ON update_rollouts (product, architecture) WHERE finished_at IS NULL;
 CREATE INDEX update_rollouts_created_at_index ON update_rollouts (created_at);
 
--- How the hosts of a roll-out fare, in the order in which they have their turn. SKIPPED: an operator said so, or it has left.
+-- How the hosts of a roll-out fare, in the order in which they have their turn. SKIPPED: an operator said so, it has left, or
+-- the release is not for it.
 CREATE TABLE update_rollout_hosts (
   rollout_id uuid NOT NULL REFERENCES update_rollouts (id) ON DELETE CASCADE,
   node_id uuid NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
