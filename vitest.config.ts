@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -28,6 +29,11 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Programs that tests start as they are in the sources come compiled from the cache that `make` uses, too. */
+const COMPILED = {
+  NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/compiled'),
+};
+
 /** For files whose work is done by other processes, builds and guests; both ISOs are built before. */
 const IMAGES = {
   globalSetup: 'tests/vm/build-images.ts',
@@ -50,6 +56,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
+          env: COMPILED,
           // For what hangs: beside other work a test takes many times as long as alone.
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -64,6 +71,7 @@ export default defineConfig({
         test: {
           name: 'net',
           include: ['tests/net/**/*.test.ts'],
+          env: COMPILED,
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 240_000,
           sequence: { concurrent: true, groupOrder: 1 },
@@ -76,6 +84,7 @@ export default defineConfig({
         test: {
           name: 'database',
           include: ['tests/{database,fleet}/**/*.test.ts'],
+          env: COMPILED,
           globalSetup: 'tests/database/server.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -1,21 +1,25 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { main } from '../../../../apps/agent/main.ts';
+import { captureOutput } from '../../tasks/captured-output.ts';
 
 const QX = join(import.meta.dirname, '../../../../apps/qx.ts');
 
-async function qxNode(...args: string[]) {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [QX, 'qx-node', ...args], {
-    reject: false,
-  });
-  return { exitCode, stdout, stderr };
-}
+const output = captureOutput();
 
 test('qx-node says how it is called', async () => {
-  const { exitCode, stdout } = await qxNode('--help');
-  expect(exitCode).toBe(0);
-  expect(stdout).toContain('Usage: qx-node COMMAND');
-  expect(await qxNode('--version')).toMatchObject({ exitCode: 0, stdout: 'source' });
+  expect(await main(['--help'])).toBe(0);
+  expect(output.printed).toContain('Usage: qx-node COMMAND');
+  output.printed = '';
+  expect(await main(['--version'])).toBe(0);
+  expect(output.printed).toBe('source\n');
+});
+
+test('the program ends with the status that qx-node gave', async () => {
+  const called = await execa(process.execPath, [QX, 'qx-node', 'dance'], { reject: false });
+  expect(called).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(called.stderr).toMatch(/^qx-node: [^\n]*"dance"[^\n]*$/);
 });
 
 test.each([
@@ -35,9 +39,8 @@ test.each([
   [['pool', 'create', 'a'], 'a pool is of one of --disk, --iscsi, --nfs and --directory'],
   [['pool', 'create', '--lvm'], 'something is missing'],
 ])('%j is refused in one line', async (args, what) => {
-  const { exitCode, stdout, stderr } = await qxNode(...args);
-  expect(exitCode).toBe(2);
-  expect(stdout).toBe('');
-  expect(stderr.split('\n')).toHaveLength(1);
-  expect(stderr).toContain(what);
+  expect(await main(args)).toBe(2);
+  expect(output.printed).toBe('');
+  expect(output.complained).toMatch(/^[^\n]+\n$/);
+  expect(output.complained).toContain(what);
 });

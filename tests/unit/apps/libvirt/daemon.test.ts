@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Vms } from '../../../../apps/api/vms.ts';
 import {
   defineVm,
@@ -11,6 +11,7 @@ import type { VmEvent } from '../../../../apps/libvirt/event.ts';
 import { followEvents } from '../../../../apps/libvirt/follow-events.ts';
 import { readVms } from '../../../../apps/libvirt/read-vms.ts';
 import { watchVms } from '../../../../apps/libvirt/watch-vms.ts';
+import type { Finished } from '../../folder.ts';
 import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
@@ -23,30 +24,36 @@ function definition({ name, id }: { name: string; id?: string }): string {
   return `<domain type='test'><name>${name}</name>${uuid}<memory unit='MiB'>64</memory><vcpu>2</vcpu>${os}</domain>`;
 }
 
-async function startedDaemon() {
-  const daemon = await libvirtDaemon();
+async function startedDaemon(finished: Finished) {
+  const daemon = await libvirtDaemon(finished);
   await daemon.start();
   return daemon;
 }
 
 /** Watches, and keeps what the watch tells. */
-function watching(uri: string): Vms[] {
+function watching(uri: string, finished: Finished): Vms[] {
   const seen: Vms[] = [];
   const stop = new AbortController();
   const watch = watchVms({ uri, signal: stop.signal, onChange: (vms) => seen.push(vms) });
-  onTestFinished(async () => {
+  finished(async () => {
     stop.abort();
     await watch.ended;
   });
   return seen;
 }
 
-const soon = { timeout: 15_000, interval: 20 };
+const soon = { timeout: 30_000, interval: 20 };
 
-test.runIf(LIBVIRT_IS_HERE)(
+/** Each has a daemon of its own, and mostly waits for it. */
+const AT_ONCE = { concurrent: true, timeout: 300_000 };
+
+const here = test.runIf(LIBVIRT_IS_HERE);
+
+here(
   'a VM is defined, started, ended and undefined through libvirt',
-  async () => {
-    const { uri } = await startedDaemon();
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const { uri } = await startedDaemon(onTestFinished);
     const vm = async () => (await readVms({ uri })).vms.find(({ id }) => id === ID);
 
     await expect(defineVm({ uri }, definition({ name: NAME, id: ID }))).resolves.toBe(ID);
@@ -75,35 +82,40 @@ test.runIf(LIBVIRT_IS_HERE)(
   },
 );
 
-test.runIf(LIBVIRT_IS_HERE)(
+here(
   'a definition without a UUID gets one, also if its name is a number',
-  async () => {
-    const { uri, virsh } = await startedDaemon();
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const { uri, virsh } = await startedDaemon(onTestFinished);
     const id = await defineVm({ uri }, definition({ name: '1' }));
     expect(await virsh('domname', id)).toBe('1');
   },
 );
 
-test.runIf(LIBVIRT_IS_HERE)('what can be no VM is refused with the words of libvirt', async () => {
-  const { uri } = await startedDaemon();
-  await expect(defineVm({ uri }, '<domain>')).rejects.toMatchObject({
-    failure: 'invalid',
-    message: expect.stringContaining('Premature end of data in tag domain'),
-  });
-  await expect(defineVm({ uri }, '')).rejects.toMatchObject({ failure: 'invalid' });
-  await expect(defineVm({ uri }, definition({ name: 'a/b' }))).rejects.toMatchObject({
-    failure: 'invalid',
-    message: expect.stringContaining("name a/b cannot contain '/'"),
-  });
-  await expect(defineVm({ uri }, definition({ name: 'test' }))).rejects.toMatchObject({
-    failure: 'refused',
-    message: expect.stringContaining('already exists'),
-  });
-});
+here(
+  'what can be no VM is refused with the words of libvirt',
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const { uri } = await startedDaemon(onTestFinished);
+    await expect(defineVm({ uri }, '<domain>')).rejects.toMatchObject({
+      failure: 'invalid',
+      message: expect.stringContaining('Premature end of data in tag domain'),
+    });
+    await expect(defineVm({ uri }, '')).rejects.toMatchObject({ failure: 'invalid' });
+    await expect(defineVm({ uri }, definition({ name: 'a/b' }))).rejects.toMatchObject({
+      failure: 'invalid',
+      message: expect.stringContaining("name a/b cannot contain '/'"),
+    });
+    await expect(defineVm({ uri }, definition({ name: 'test' }))).rejects.toMatchObject({
+      failure: 'refused',
+      message: expect.stringContaining('already exists'),
+    });
+  },
+);
 
-test.runIf(LIBVIRT_IS_HERE)('a watch tells what other clients of libvirt do', async () => {
-  const { uri, virsh, define } = await startedDaemon();
-  const seen = watching(uri);
+here('a watch tells what other clients of libvirt do', AT_ONCE, async ({ onTestFinished }) => {
+  const { uri, virsh, define } = await startedDaemon(onTestFinished);
+  const seen = watching(uri, onTestFinished);
   const states = () => seen.at(-1)?.vms.map(({ name, state }) => `${name} ${state}`);
   await vi.waitFor(() => expect(states()).toEqual(['test running']), soon);
   await define(definition({ name: 'web' }));
@@ -115,25 +127,30 @@ test.runIf(LIBVIRT_IS_HERE)('a watch tells what other clients of libvirt do', as
   await vi.waitFor(() => expect(states()).toEqual(['test running']), soon);
 });
 
-test.runIf(LIBVIRT_IS_HERE)('libvirt tells of each change of a VM until it goes away', async () => {
-  const { uri, virsh, kill } = await startedDaemon();
-  const events: VmEvent[] = [];
-  const { signal } = new AbortController();
-  const ended = followEvents({ uri, signal }, (event) => events.push(event));
-  await vi.waitFor(async () => {
-    await virsh('destroy', 'test');
-    await virsh('start', 'test');
-    expect(events).toContainEqual({ event: 'lifecycle', name: 'test', detail: 'Started Booted' });
-  }, soon);
-  await kill();
-  expect(await ended).toContain('Disconnected');
-});
+here(
+  'libvirt tells of each change of a VM until it goes away',
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const { uri, virsh, kill } = await startedDaemon(onTestFinished);
+    const events: VmEvent[] = [];
+    const { signal } = new AbortController();
+    const ended = followEvents({ uri, signal }, (event) => events.push(event));
+    await vi.waitFor(async () => {
+      await virsh('destroy', 'test');
+      await virsh('start', 'test');
+      expect(events).toContainEqual({ event: 'lifecycle', name: 'test', detail: 'Started Booted' });
+    }, soon);
+    await kill();
+    expect(await ended).toContain('Disconnected');
+  },
+);
 
-test.runIf(LIBVIRT_IS_HERE)(
+here(
   'a daemon that dies takes the VMs out of sight, and one that comes back brings them',
-  async () => {
-    const daemon = await libvirtDaemon();
-    const seen = watching(daemon.uri);
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const daemon = await libvirtDaemon(onTestFinished);
+    const seen = watching(daemon.uri, onTestFinished);
     await vi.waitFor(() => expect(seen).toHaveLength(1), soon);
     expect(seen[0]).toMatchObject({ libvirt: { available: false }, vms: [] });
     await daemon.start();
@@ -144,5 +161,4 @@ test.runIf(LIBVIRT_IS_HERE)(
     await daemon.start();
     await vi.waitFor(() => expect(seen.at(-1)?.vms).toHaveLength(1), soon);
   },
-  300_000,
 );

@@ -3,7 +3,7 @@ import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, vi } from 'vitest';
-import { temporaryFolder } from '../../folder.ts';
+import { type Finished, temporaryFolder } from '../../folder.ts';
 
 /** An account that owns nothing: as root, libvirtd would take the host's own files for its own. */
 const NOBODY = 65_534;
@@ -28,9 +28,12 @@ export interface Daemon {
   define: (xml: string) => Promise<string>;
 }
 
-/** A libvirt daemon that is not started yet, and is gone after the test. */
-export async function libvirtDaemon(): Promise<Daemon> {
-  const folder = await temporaryFolder();
+/**
+ * A libvirt daemon that is not started yet, and is gone after the test.
+ * @param finished the one of the test's context, where tests of a file run at the same time
+ */
+export async function libvirtDaemon(finished: Finished = onTestFinished): Promise<Daemon> {
+  const folder = await temporaryFolder(finished);
   const uri = `test+unix:///default?socket=${folder}/libvirt-sock`;
   const root = process.getuid?.() === 0;
   const configuration = [
@@ -82,6 +85,6 @@ export async function libvirtDaemon(): Promise<Daemon> {
     }, PATIENCE);
     await virsh('autostart', 'test', '--disable');
   };
-  onTestFinished(() => kill());
+  finished(() => kill());
   return { uri, start, kill: () => kill(), virsh, define };
 }

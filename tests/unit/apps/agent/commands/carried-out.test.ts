@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { PoolType } from '../../../../../apps/proto/gen/quantix/v1/storage_pb.js';
 import {
   TaskErrorCode,
@@ -36,14 +36,17 @@ function state({ daemon }: RealAgent): Promise<string> {
   return daemon.virsh('domstate', ID);
 }
 
-/** Milliseconds: agents are started as processes, and wait a while before their first full state. */
-const PATIENCE = 120_000;
-const soon = { timeout: 15_000, interval: 50 };
+/** All of them mostly wait, for agents that are started as processes and for virsh. */
+const AT_ONCE = { concurrent: true, timeout: 240_000 };
+const soon = { timeout: 30_000, interval: 50 };
 
-test.runIf(LIBVIRT_IS_HERE)(
+const here = test.runIf(LIBVIRT_IS_HERE);
+
+here(
   'a machine is defined, started, shut down, stopped, changed and undefined, each doubled; what cannot be is refused',
-  async () => {
-    const agent = await realAgent();
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const agent = await realAgent(onTestFinished);
     await agent.start();
     const define = (changes: Parameters<typeof spec>[0]) =>
       done(agent, { case: 'defineVm', value: { spec: spec(changes) } });
@@ -91,13 +94,13 @@ test.runIf(LIBVIRT_IS_HERE)(
     expect(unplaced).toMatchObject(failed(TaskErrorCode.NOT_FOUND));
     expect(await agent.daemon.virsh('list', '--all', '--uuid')).not.toContain(ID);
   },
-  PATIENCE,
 );
 
-test.runIf(LIBVIRT_IS_HERE)(
+here(
   'a pool is brought up, a volume made in it and given to a machine; what is in use stays',
-  async () => {
-    const agent = await realAgent();
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const agent = await realAgent(onTestFinished);
     await agent.start();
     // No pool is below /tmp.
     const source = await mkdtemp('/var/tmp/quantix-pool-');
@@ -136,34 +139,36 @@ test.runIf(LIBVIRT_IS_HERE)(
     const refused = await done(agent, { case: 'mountPool', value: { pool: nowhere } });
     expect(refused).toMatchObject(failed(TaskErrorCode.CONFLICT));
   },
-  PATIENCE,
 );
 
-test.runIf(LIBVIRT_IS_HERE)(
+here(
   'a guest that does not care to be shut down makes the task end as a timeout, and runs on',
-  async () => {
-    const agent = await realAgent({ virsh: 'case "$*" in *" shutdown "*) exit 0 ;; esac' });
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const agent = await realAgent(onTestFinished, {
+      virsh: 'case "$*" in *" shutdown "*) exit 0 ;; esac',
+    });
     await agent.start();
     await done(agent, { case: 'defineVm', value: { spec: spec() } });
     await done(agent, { case: 'startVm', value: ON_VM });
     const report = await done(
       agent,
       { case: 'shutdownVm', value: ON_VM },
-      { expiresAt: timestampFromMs(Date.now() + 3000) },
+      { expiresAt: timestampFromMs(Date.now() + 6000) },
     );
     expect(report).toMatchObject(failed(TaskErrorCode.TIMEOUT));
     expect(report.error?.message).toMatch(/still runs/);
     expect(await state(agent)).toMatch(/running/);
     expect(await done(agent, { case: 'stopVm', value: ON_VM })).toMatchObject(DONE);
   },
-  PATIENCE,
 );
 
-test.runIf(LIBVIRT_IS_HERE)(
+here(
   'a start in whose middle the agent was killed is not made twice',
-  async () => {
+  AT_ONCE,
+  async ({ onTestFinished }) => {
     // The start goes through, and its end never reaches the agent.
-    const agent = await realAgent({
+    const agent = await realAgent(onTestFinished, {
       virsh: 'case "$*" in *" start "*) PATH="$REST" virsh "$@"; sleep 1000 ;; esac',
     });
     await agent.start();
@@ -177,13 +182,13 @@ test.runIf(LIBVIRT_IS_HERE)(
     expect(await agent.node().tasks.ended(id)).toMatchObject(failed(TaskErrorCode.INTERRUPTED));
     expect(await state(agent)).toMatch(/shut off/);
   },
-  PATIENCE,
 );
 
-test.runIf(LIBVIRT_IS_HERE)(
+here(
   'in maintenance nothing is started; what is given while the agent is away is done when it is back',
-  async () => {
-    const agent = await realAgent();
+  AT_ONCE,
+  async ({ onTestFinished }) => {
+    const agent = await realAgent(onTestFinished);
     await agent.start();
     await done(agent, { case: 'defineVm', value: { spec: spec() } });
     const maintenance = (enabled: boolean): Verb => ({
@@ -214,5 +219,4 @@ test.runIf(LIBVIRT_IS_HERE)(
     expect(tasks.reports.findLast(({ taskId }) => taskId === start)?.state).toBe(TaskState.DONE);
     expect(await state(agent)).toMatch(/shut off/);
   },
-  PATIENCE,
 );

@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
-import { onTestFinished } from 'vitest';
 import { ControlPlane, type Node } from '../../../../control-plane/control-plane.ts';
-import { temporaryFolder } from '../../../folder.ts';
+import { type Finished, temporaryFolder } from '../../../folder.ts';
 import { type Daemon, libvirtDaemon } from '../../libvirt/daemon.ts';
 
 /** A control plane, a real libvirt daemon, and an agent that is a process of its own. */
@@ -21,14 +20,15 @@ export interface RealAgent {
 
 /**
  * An agent that joins by itself when it is started.
+ * @param finished the one of the test's context: tests with such agents run at the same time, as they mostly wait
  * @param virsh lines of a shell script that see virsh's arguments first
  */
-export async function realAgent({ virsh = '' } = {}): Promise<RealAgent> {
+export async function realAgent(finished: Finished, { virsh = '' } = {}): Promise<RealAgent> {
   const plane = await ControlPlane.open();
-  onTestFinished(() => plane.door.close());
-  const daemon = await libvirtDaemon();
+  finished(() => plane.door.close());
+  const daemon = await libvirtDaemon(finished);
   await daemon.start();
-  const folder = await temporaryFolder();
+  const folder = await temporaryFolder(finished);
   const config = `controlPlane: ${plane.door.origin}\njoinToken: ${plane.token()}\n`;
   await writeFile(join(folder, 'node.yaml'), config);
   const programs = join(folder, 'bin');
@@ -37,8 +37,9 @@ export async function realAgent({ virsh = '' } = {}): Promise<RealAgent> {
   const script = `#!/bin/sh\n${virsh}\nPATH="$REST" exec virsh "$@"\n`;
   await writeFile(join(programs, 'virsh'), script, { mode: 0o755 });
 
-  let end = async (): Promise<void> => undefined;
-  onTestFinished(() => end());
+  let end = async (_signal: NodeJS.Signals): Promise<void> => undefined;
+  // In order, so that what was compiled of it is kept for the next one.
+  finished(() => end('SIGTERM'));
   return {
     plane,
     daemon,
@@ -51,14 +52,14 @@ export async function realAgent({ virsh = '' } = {}): Promise<RealAgent> {
         stdio: 'ignore',
         env: { PATH: `${programs}${delimiter}${path}`, REST: path },
       });
-      end = async () => {
-        child.kill('SIGKILL');
+      end = async (signal) => {
+        child.kill(signal);
         await child;
       };
       const before = plane.calls.filter(({ method }) => method === 'watch').length;
       await plane.answered('watch', before + 1);
       await plane.node().tasks.watched();
     },
-    kill: () => end(),
+    kill: () => end('SIGKILL'),
   };
 }

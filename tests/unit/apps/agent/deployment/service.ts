@@ -12,10 +12,11 @@ const COMMAND = join(import.meta.dirname, 'command.ts');
 const LAUNCHER = join(PROJECT, 'overlay/quantix-os/usr/lib/quantix/agent');
 const SERVICE = join(PROJECT, 'overlay/quantix-os/etc/init.d/qx-node');
 const OPENRC_RUN = join(PROJECT, 'overlay/debian/lib/rc/sh/openrc-run.sh');
+const COMPILED = join(PROJECT, 'node_modules/.cache/compiled');
 
 /** The text of an agent that fares in this way: `well`, `ill`, `lost`, `silent`, `deaf` or `crashes`. */
 export function standIn(host: Host, mode: string, version: string): string {
-  const start = `export NODE_COMPILE_CACHE=${host.root}/compiled; exec ${process.execPath} ${STAND_IN} ${host.root} ${mode} ${version}`;
+  const start = `export NODE_COMPILE_CACHE=${COMPILED}; exec ${process.execPath} ${STAND_IN} ${host.root} ${mode} ${version}`;
   return `#!/bin/sh\n[ "$1" != --version ] || { echo ${version}; exit; }\n${start}\n`;
 }
 
