@@ -18,6 +18,7 @@ import { migrateUp, readMigrationStatus, tryMigrations } from './database/migrat
 import type { Migration } from './database/migration-files.ts';
 import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
+import { EventFeed } from './events/feed.ts';
 import { takeNotice } from './health/notice.ts';
 import { isPersistent } from './health/persistence.ts';
 import { askServices, type ServiceHealth } from './health/probes.ts';
@@ -47,6 +48,8 @@ export interface ControlPlane extends InventorySources {
   readonly authority: Authority;
   /** Why it tells of its health and does nothing else, for people; undefined if it does all. */
   limited(): string | undefined;
+  /** What happens, for whoever listens. */
+  readonly events: EventFeed;
   /** How the mirroring of updates stands. */
   mirrored(): readonly MirrorState[];
   /** What there is to tell now. */
@@ -85,6 +88,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { config, authority, confirmed, version, log, signal } = options;
   const database = openDatabase(databaseAddress(config), config.database.pool, log);
   const cache = openCache(config.redis.socket, log);
+  const address = databaseAddress(config);
+  const events = new EventFeed({ database, address, log, signal });
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
   /** Whether the database has the schema of this version: nothing works on it before. */
@@ -214,7 +219,6 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const rolled = rollOut({ database, leadership, clock, log, signal });
     const { onHeard } = monitor;
     const state = openNodeState({ database, leadership, locks, onHeard, log });
-    const address = databaseAddress(config);
     const { agents } = config;
     const options = {
       ...{ database, address, authority, state, agents, version, log, signal },
@@ -261,12 +265,15 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (signal.aborted) return;
     // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
     await look();
-    await Promise.all([lead(), serveAgents(), mirrorUpdates(), lookAgainAndAgain()]);
+    await Promise.all([
+      ...[lead(), events.work(), serveAgents(), mirrorUpdates(), lookAgainAndAgain()],
+    ]);
   };
   return {
     database,
     cache,
     authority,
+    events,
     limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),
     facts: async () => ({

@@ -9,6 +9,7 @@ import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { systemClock } from '../../watch/clock.ts';
 import type { DatabaseAddress } from '../database/connection.ts';
 import type { Database } from '../database/database.ts';
+import { listenForNews } from '../database/listen.ts';
 import { announce } from '../database/repositories/announcements.ts';
 import { endOverdueTasks, expireTasks } from '../database/repositories/tasks.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -22,7 +23,6 @@ import { CommandStreams } from './command-streams.ts';
 import { EndpointList } from './endpoints.ts';
 import { handleRequests } from './handle-requests.ts';
 import { nodeRoutes } from './node-calls.ts';
-import { listenForNews } from './node-news.ts';
 import { Sessions } from './sessions.ts';
 import { ThrottledLog } from './throttled-log.ts';
 import { ourVersion } from './version.ts';
@@ -188,7 +188,14 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   };
   const work = async () => {
     try {
-      const news = { address: options.address, log, signal };
+      const news = {
+        ...({
+          address: options.address,
+          channel: 'node_news',
+          late: 'tasks reach nodes late',
+        } as const),
+        ...{ log, signal },
+      };
       const onNews = (nodeId: string | undefined) => streams.wake(nodeId);
       await Promise.all([lookAgainAndAgain(), listenForNews({ ...news, onNews })]);
     } finally {

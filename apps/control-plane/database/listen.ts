@@ -1,24 +1,29 @@
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { systemClock } from '../../watch/clock.ts';
-import { type DatabaseAddress, openConnection } from '../database/connection.ts';
+import { type DatabaseAddress, openConnection } from './connection.ts';
 
 /** Milliseconds between two attempts to listen. */
 const RETRY_AFTER = 2000;
 
-export interface NewsOptions {
+export interface ListenOptions {
   readonly address: DatabaseAddress;
-  /** There is something new of this node; of any node where none is said. */
-  readonly onNews: (nodeId: string | undefined) => void;
+  /** Name of the channel: see NOTIFY of PostgreSQL. */
+  readonly channel: 'node_news' | 'event_news';
+  /** What comes late while nobody listens, for the log. */
+  readonly late: string;
+  /** There is something new, with what was said of it; undefined: there may be anything. */
+  readonly onNews: (payload: string | undefined) => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /**
- * Listens to the database for news of nodes, by whichever program they come, until the signal. After a time without a
- * connection there may be news of any node.
+ * Listens to the database for news, by whichever program they come, until the signal. After a time without a connection there
+ * may be anything new.
  */
-export async function listenForNews({ address, onNews, log, signal }: NewsOptions): Promise<void> {
+export async function listenForNews(options: ListenOptions): Promise<void> {
+  const { address, channel, late, onNews, log, signal } = options;
   for (let isWell = true; !signal.aborted; ) {
     try {
       const client = await openConnection(address);
@@ -26,7 +31,7 @@ export async function listenForNews({ address, onNews, log, signal }: NewsOption
         const { promise: lost, resolve } = Promise.withResolvers<void>();
         client.on('end', resolve);
         client.on('notification', ({ payload }) => onNews(payload));
-        await client.query('LISTEN node_news');
+        await client.query(`LISTEN ${channel}`);
         isWell = true;
         onNews(undefined);
         const stop = () => resolve();
@@ -38,7 +43,7 @@ export async function listenForNews({ address, onNews, log, signal }: NewsOption
         await client.end();
       }
     } catch (error) {
-      if (isWell) log.warning(`tasks reach nodes late: ${messageOf(error)}`);
+      if (isWell) log.warning(`${late}: ${messageOf(error)}`);
       isWell = false;
     }
     await systemClock.sleep(RETRY_AFTER, signal);
