@@ -31,7 +31,7 @@ import { answer } from './answer-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
 import { comparison } from './comparison-target.ts';
-import { bootState, fat32, gpt, mediumFiles, slotTrailer } from './disk-targets.ts';
+import { bootState, fat32, gpt, loadOption, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { events } from './event-target.ts';
 import { guest } from './guest-target.ts';
@@ -234,7 +234,7 @@ export const TARGETS: readonly Target[] = [
     answer,
     releaseFiles,
   ],
-  ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
+  ...[gpt, fat32, bootState, slotTrailer, mediumFiles, loadOption],
   ...[program, remoteCache, comparison],
   ...[advisories, reviews, events],
   ...[checksums, minisign, sshSignature, sshAgent],
