@@ -33,3 +33,26 @@ export function becomeAccount({ uid, gid, groups }: Account): void {
   process.setgid?.(gid);
   process.setuid?.(uid);
 }
+
+/**
+ * Works as an account for as long as it takes, where this process is root, and is root again then. What else the process does
+ * meanwhile is done by that account, too.
+ * @param account undefined where there is none of that name: the process stays who it is
+ */
+export async function asAccount<T>(
+  account: Account | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (account === undefined || !isRoot()) return await work();
+  const own = process.getgroups?.() ?? [];
+  process.setgroups?.([account.gid, ...account.groups]);
+  process.setegid?.(account.gid);
+  process.seteuid?.(account.uid);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+    process.setgroups?.(own);
+  }
+}

@@ -103,6 +103,13 @@ const configSchema = z
         limitGiB: z.int().min(1).max(10_000).default(10),
       })
       .prefault({}),
+    /** Backups, and the passphrase of those that are made by themselves. */
+    backup: z
+      .strictObject({
+        folder: path.default('/data/backup'),
+        passphrase: path.default('/quantix/vdc/backup.passphrase'),
+      })
+      .prefault({}),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),
     socket: path.default('/run/quantix-vdc/controlplane.sock'),
   })

@@ -1,3 +1,4 @@
+import { ExplainedError } from '../error.ts';
 import { AnswerError } from '../http/ask.ts';
 import {
   endingSignal,
@@ -7,7 +8,6 @@ import {
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
-import { ControlPlaneError } from './error.ts';
 import {
   givenOptions,
   isOperatorCommand,
@@ -27,6 +27,11 @@ The control plane.
   migrate status [--json]   tell which migrations the database has
   migrate up                apply the migrations that it lacks; the database is dumped before
   migrate down [COUNT]      take the newest migrations back, one if no COUNT is given; the database is dumped before
+  backup [FILE]             make an encrypted backup of database, certificate authority and configuration
+  backup verify FILE        restore one into a scratch database, and tell what is in it
+  restore FILE              put one in the place of what is there, while the service is stopped; --yes asks no question,
+                            --keep-configuration leaves config.yaml as it is
+                            --passphrase-file FILE has the passphrase; else it is the kept one, or is asked for
   doctor [--json]           tell how database, etcd and Redis fare, and what to do
 
   token create              make a join token: --uses 1 --expires 1h --description TEXT
@@ -69,6 +74,8 @@ export async function main(args: string[]): Promise<number> {
   const options = {
     config: { type: 'string', default: CONFIG_FILE },
     json: { type: 'boolean', default: false },
+    'passphrase-file': { type: 'string' },
+    'keep-configuration': { type: 'boolean' },
     ...OPERATOR_OPTIONS,
   } as const;
   return await runCommandLine(
@@ -76,9 +83,14 @@ export async function main(args: string[]): Promise<number> {
       program: 'qx-controlplane',
       help: HELP,
       options,
-      isExplained: (error) => error instanceof ControlPlaneError || error instanceof AnswerError,
+      isExplained: (error) => error instanceof ExplainedError || error instanceof AnswerError,
       run: ({ command, operands }, { config, json, ...values }) => {
         const given: Options = { config, form: json ? 'json' : 'text' };
+        if (command === 'backup' || command === 'restore') {
+          return secure(command, operands, { ...given, values });
+        }
+        const foreign = BACKUP_OPTIONS.find((one) => values[one] !== undefined);
+        if (foreign !== undefined) throw new UsageError(`--${foreign} is not of ${command ?? ''}`);
         if (isOperatorCommand(command)) return operate(command, operands, { ...given, values });
         const [name] = givenOptions(values);
         if (name !== undefined) throw new UsageError(`--${name} is not of ${command ?? 'nothing'}`);
@@ -119,6 +131,44 @@ async function dispatch(
     default:
       return refuseCommand(command);
   }
+}
+
+/** Options of `backup` and `restore`. */
+const BACKUP_OPTIONS = ['passphrase-file', 'keep-configuration'] as const;
+
+interface BackupValues extends OperatorValues {
+  readonly 'passphrase-file'?: string | undefined;
+  readonly 'keep-configuration'?: boolean | undefined;
+}
+
+/** What an operator does about backups. */
+async function secure(
+  command: 'backup' | 'restore',
+  operands: readonly string[],
+  { config, form, values }: Options & { values: BackupValues },
+): Promise<number> {
+  const keeps = values['keep-configuration'] === true;
+  const isAgreed = values.yes === true;
+  const [foreign] = givenOptions(values).filter((one) => one !== 'yes' || command !== 'restore');
+  if (foreign !== undefined) throw new UsageError(`--${foreign} is not of ${command}`);
+  if (keeps && command !== 'restore') throw new UsageError('--keep-configuration is of restore');
+  const { makeOne, restoreOne, verifyOne } = await import('./commands/backup.ts');
+  const given = {
+    ...{ configFile: config, form, signal: endingSignal() },
+    passphraseFile: values['passphrase-file'],
+  };
+  const [first, second] = operands;
+  if (command === 'backup' && first !== 'verify') {
+    expectOperands(operands, 0, 1);
+    return print(await makeOne(first, given));
+  }
+  if (command === 'backup') {
+    expectOperands(operands, 2);
+    return print(await verifyOne(second ?? '', given));
+  }
+  expectOperands(operands, 1);
+  const configuration = keeps ? 'keep' : 'replace';
+  return print(await restoreOne(first ?? '', { ...given, configuration, isAgreed }));
 }
 
 /** What an operator does with tokens, nodes and what is on them. */

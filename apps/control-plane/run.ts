@@ -6,8 +6,10 @@ import { writeToStandardOutput } from '../log/standard-output.ts';
 import { openConfirmation } from '../update/confirmation.ts';
 import { VERSION } from '../version.ts';
 import { becomeAccount, findAccount, isRoot } from './account.ts';
+import { isSwitchOrdered, switchFolders } from './backup/switch.ts';
 import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
+import { monotonicClock } from './coordination/clock.ts';
 import { ControlPlaneError } from './error.ts';
 import { healthRoutes, unlessLimited } from './health/routes.ts';
 import type { Confirmed } from './held-migrations.ts';
@@ -16,6 +18,9 @@ import { operatorRoutes } from './operator/routes.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
 import { updateRoutes } from './updates/routes.ts';
 
+/** Milliseconds between two attempts to go on with a restore. */
+const RETRY_AFTER = 2_000;
+
 /**
  * Runs the control plane until it is told to end: the daemon that the service starts.
  * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
@@ -23,6 +28,7 @@ import { updateRoutes } from './updates/routes.ts';
 export async function runControlPlane(configFile: string, signal: AbortSignal): Promise<number> {
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   try {
+    await goOnWithRestore(configFile, { log, signal });
     const config = await readConfig(configFile);
     // Before it is root no more: on FAT, all of /quantix is root's alone, and the boot state always is.
     const authority = await openAuthority(config.authority);
@@ -36,6 +42,32 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
     const isExplained = error instanceof ExplainedError || error instanceof TakenError;
     log.error(isExplained ? error.message : stackOf(error));
     return 1;
+  }
+}
+
+/**
+ * Goes on with a restore that was cut off after it had been decided: until that is done, database and files are not one whole.
+ * PostgreSQL is waited for.
+ */
+async function goOnWithRestore(
+  configFile: string,
+  { log, signal }: { log: Logger; signal: AbortSignal },
+): Promise<void> {
+  const folders = switchFolders(configFile);
+  let told = '';
+  while (!signal.aborted && (await isSwitchOrdered(folders))) {
+    const { finishRestore } = await import('./backup/restore.ts');
+    const config = await readConfig(configFile);
+    const account = isRoot() ? await findAccount(config.database.user) : undefined;
+    try {
+      await finishRestore(config, folders, account);
+      log.warning('a restore from a backup had been cut off, and is done now');
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError)) throw error;
+      if (error.message !== told) log.error(error.message);
+      told = error.message;
+      await monotonicClock.sleep(RETRY_AFTER, signal);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findServerAccount } from './account.ts';
@@ -59,7 +59,7 @@ export async function startPostgresql(
   return { ...service, socketFolder: places.socket };
 }
 
-/** The appliance's configuration, with both accounts allowed to be both roles, in any database. */
+/** The appliance's configuration, with both accounts allowed to be both roles. */
 async function writeConfiguration(
   folder: string,
   serverAccount: string,
@@ -68,8 +68,7 @@ async function writeConfiguration(
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
   const shipped = await readFile(join(IMAGE.postgresql, 'postgresql.conf'), 'utf8');
   await writeFile(join(folder, 'postgresql.conf'), shipped + lines.join(''));
-  const rules = await readFile(join(IMAGE.postgresql, 'pg_hba.conf'), 'utf8');
-  await writeFile(join(folder, 'pg_hba.conf'), `${rules}local all quantix peer map=application\n`);
+  await copyFile(join(IMAGE.postgresql, 'pg_hba.conf'), join(folder, 'pg_hba.conf'));
   const accounts = [...new Set([serverAccount, userInfo().username])];
   const maps = accounts.flatMap((name) => [
     `superuser "${name}" postgres\n`,

@@ -18,9 +18,14 @@ export const DOCUMENT = resolve(import.meta.dirname, '../../docs/database.md');
 
 const FENCE = /^```(.*)$/;
 const MARK = /^sh on (appliance|development)$/;
+/** What a block begins with that is part of a file, and no command. */
+const FILE_MARK = 'yaml';
 
 /** The document for operators of nodes. */
 export const OPERATOR_DOCUMENT = resolve(import.meta.dirname, '../../docs/operator.md');
+
+/** The document about the port of agents, and backups. */
+export const CONTROL_PLANE_DOCUMENT = resolve(import.meta.dirname, '../../docs/control-plane.md');
 
 /**
  * Reads the commands of a document, `docs/database.md` if none is named, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
@@ -29,24 +34,25 @@ export const OPERATOR_DOCUMENT = resolve(import.meta.dirname, '../../docs/operat
  */
 export async function readCommands(document = DOCUMENT): Promise<DocumentCommand[]> {
   const commands: DocumentCommand[] = [];
-  let place: Place | undefined;
+  let place: Place | 'file' | undefined;
   const lines = (await readFile(document, 'utf8')).split('\n');
   for (const [index, text] of lines.entries()) {
     const line = index + 1;
     const [, mark] = FENCE.exec(text) ?? [];
     if (mark !== undefined && place !== undefined) place = undefined;
     else if (mark !== undefined) place = placeOf(mark, line);
-    else if (place !== undefined) commands.push({ place, command: text, line });
+    else if (place !== undefined && place !== 'file') commands.push({ place, command: text, line });
   }
   if (place !== undefined) throw new Error('the last block is not closed');
   return commands;
 }
 
-function placeOf(mark: string, line: number): Place {
+function placeOf(mark: string, line: number): Place | 'file' {
+  if (mark === FILE_MARK) return 'file';
   const [, place] = MARK.exec(mark) ?? [];
   if (place === 'appliance' || place === 'development') return place;
   throw new Error(
-    `line ${line}: a block is "sh on appliance" or "sh on development", not "${mark}"`,
+    `line ${line}: a block is "sh on appliance", "sh on development" or "yaml", not "${mark}"`,
   );
 }
 

@@ -28,10 +28,11 @@ import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
 import { advisories, reviews } from './advisory-targets.ts';
 import { answer } from './answer-target.ts';
+import { backup } from './backup-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
 import { comparison } from './comparison-target.ts';
-import { bootState, fat32, gpt, loadOption, mediumFiles, slotTrailer } from './disk-targets.ts';
+import { bootState, fat32, gpt, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { events } from './event-target.ts';
 import { guest } from './guest-target.ts';
@@ -222,6 +223,7 @@ function randomVersion(random: Random): string {
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
   ...[squashfs, cpio, fat, iso, etcd, node, notice, guest, lan, statistics, bootChart, support],
+  backup,
   update,
   ...[
     spec,
@@ -234,7 +236,7 @@ export const TARGETS: readonly Target[] = [
     answer,
     releaseFiles,
   ],
-  ...[gpt, fat32, bootState, slotTrailer, mediumFiles, loadOption],
+  ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
   ...[program, remoteCache, comparison],
   ...[advisories, reviews, events],
   ...[checksums, minisign, sshSignature, sshAgent],

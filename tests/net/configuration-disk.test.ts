@@ -105,8 +105,11 @@ const AGENT = [
   ...['maintenance', 'tasks.json', 'vms/*.json'],
 ];
 
-/** Rows of the control plane, whose tests are those of `authority.ts` and `config.ts`. */
-const CONTROL_PLANE = ['vdc/ca.pem', 'vdc/config.yaml'];
+/** Rows of the control plane, whose tests are those of `authority.ts`, `config.ts` and backups. */
+const CONTROL_PLANE = [
+  ...['vdc/ca.pem', 'vdc/config.yaml'],
+  ...['vdc/backup.passphrase', 'vdc/restore/*', 'vdc/before-restore/*'],
+];
 
 /** Rows of updates, whose tests are those of `standing.ts`. */
 const UPDATES = ['update/record.json', 'update/server.json', '.before/*'];

@@ -58,12 +58,10 @@ const STICK: DiskFacts = {
 
 const MACHINE = machineWith([EMPTY, USED, STICK]);
 
-/** Of an installation that is done. */
-export const REPORT: Report = {
+const REPORT: Report = {
   format: 1,
   result: 'installed',
   problem: null,
-  warnings: [],
   product: 'quantix-os',
   version: '0.1.0',
   kind: 'install',

@@ -150,7 +150,7 @@ function whom({ socket = CONTROL_PLANE_SOCKET, signal }: Asking) {
 }
 
 /** Who asks, for the audit log: the account, or the one that became root by sudo. */
-function whoAsks(): string {
+export function whoAsks(): string {
   const { SUDO_USER } = process.env;
   return SUDO_USER !== undefined && SUDO_USER !== '' ? SUDO_USER.slice(0, 100) : accountName();
 }

@@ -1,0 +1,192 @@
+import type { Client } from 'pg';
+import type { Logger } from '../../log/logger.ts';
+import { type Account, asAccount } from '../account.ts';
+import { type Config, parseConfig } from '../config.ts';
+import { openDatabase } from '../database/database.ts';
+import { pendingMigrations } from '../database/ledger.ts';
+import { migrateUp } from '../database/migrate.ts';
+import { type Migration, readMigrations } from '../database/migration-files.ts';
+import { ControlPlaneError } from '../error.ts';
+import { type Confirmed, reasonToHold } from '../held-migrations.ts';
+import { databaseAddress } from '../migrate-request.ts';
+import { Authority } from '../trust/authority.ts';
+import type { Archive, Manifest } from './archive.ts';
+import type { Counts } from './count-rows.ts';
+import { beginGeneration } from './generation.ts';
+import { PRODUCT } from './make-backup.ts';
+import { dropDatabase, openBeside, restoreBeside } from './scratch-database.ts';
+import { damaged } from './sealed-stream.ts';
+import { finishSwitch, orderSwitch, type SwitchFolders, switchFolders } from './switch.ts';
+
+/** What is put in place of what. */
+export interface RestoreRequest {
+  readonly archive: Archive;
+  readonly config: Config;
+  readonly configFile: string;
+  /** What becomes of the present configuration. */
+  readonly configuration: 'replace' | 'keep';
+  /** Whom PostgreSQL knows the control plane by; undefined where this process is that already. */
+  readonly account: Account | undefined;
+  readonly confirmed: Confirmed;
+  /** Version of the program. */
+  readonly program: string;
+  /** Who restores it, for the audit log. */
+  readonly by: string;
+  readonly now: Date;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Whether a backup is one that this program can restore, by what it says of itself.
+ * @returns the migrations that it lacks
+ * @throws ControlPlaneError if it is another product's, of a newer version, or has other migrations
+ */
+export async function expectRestorable(
+  { product, program, migrations }: Manifest,
+  own: { readonly program: string; readonly migrations: string },
+): Promise<Migration[]> {
+  if (product !== PRODUCT) {
+    throw new ControlPlaneError({ what: `this is a backup of ${product}, not of ${PRODUCT}` });
+  }
+  if (isNewer(program, own.program)) {
+    throw new ControlPlaneError({
+      what: `the backup was made by version ${program}, and this is ${own.program}`,
+      fix: 'Restore it with that version, or a newer one.',
+    });
+  }
+  const applied = migrations.map((one) => ({
+    ...{ ...one, appliedAt: new Date(0), milliseconds: 0, programVersion: program },
+  }));
+  return pendingMigrations(applied, await readMigrations(own.migrations), own.program);
+}
+
+/** Whether a version such as 1.10.0 is newer than another; of what is no such version nobody can tell. */
+function isNewer(one: string, other: string): boolean {
+  const isVersion = (text: string) => /^\d+(\.\d+)*$/.test(text);
+  const byNumber = new Intl.Collator('en', { numeric: true });
+  return isVersion(one) && isVersion(other) && byNumber.compare(one, other) > 0;
+}
+
+/**
+ * Puts a backup in the place of the present database, certificate authority and configuration. All is made and checked beside
+ * them; then they are switched, and a cut at any moment leaves the one or the other. What was there is kept: the database as
+ * `<name>_before_restore`, the files in `before-restore`.
+ * @returns rows of each table
+ * @throws ControlPlaneError if it cannot be restored, or the control plane runs; nothing was changed then
+ */
+export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
+  const { archive, config, configFile, account, confirmed, program, by, now, log, signal } =
+    request;
+  const { manifest } = archive;
+  const own = { program, migrations: config.database.migrations };
+  const lacking = await expectRestorable(manifest, own);
+  const what = await reasonToHold(lacking, confirmed);
+  if (what !== undefined) throw new ControlPlaneError({ what });
+  const files = await newFiles(request);
+  const present = databaseAddress(config);
+  const restored = { ...present, database: `${present.database}_restored` };
+  const folders = switchFolders(configFile);
+  const beside = await asAccount(account, () => openBeside(present));
+  try {
+    await finishSwitch(folders, beside);
+    await expectStopped(beside, present.database);
+    await asAccount(account, async () => {
+      const scratch = await restoreBeside(beside, present, archive, signal);
+      const { address } = scratch;
+      if (lacking.length > 0) {
+        const { folder, dump } = { folder: own.migrations, dump: async () => undefined };
+        await migrateUp({ address, folder, programVersion: program, log, dump });
+      }
+      const database = openDatabase(address, { open: 1, idle: 0 }, log);
+      await beginGeneration(database, { madeAt: manifest.madeAt, by, now }).finally(() =>
+        database.close(),
+      );
+      await dropDatabase(beside, restored.database);
+      await renameDatabase(beside, address.database, restored.database);
+    });
+    await expectStopped(beside, present.database);
+    await orderSwitch(
+      folders,
+      {
+        restored: restored.database,
+        present: present.database,
+        before: `${present.database}_before_restore`,
+      },
+      files,
+    );
+    await finishSwitch(folders, beside);
+    return manifest.counts;
+  } finally {
+    await beside.end();
+  }
+}
+
+/**
+ * Goes on with a restore that was cut off when it had been decided; what was cut off before that has changed nothing.
+ * @returns whether there was one
+ * @throws as `finishSwitch` does, or if PostgreSQL does not answer
+ */
+export async function finishRestore(
+  config: Config,
+  folders: SwitchFolders,
+  account: Account | undefined,
+): Promise<boolean> {
+  const beside = await asAccount(account, () => openBeside(databaseAddress(config)));
+  try {
+    return await finishSwitch(folders, beside);
+  } finally {
+    await beside.end();
+  }
+}
+
+/** The files that take the places of present ones. @throws ControlPlaneError if they do not fit this machine */
+async function newFiles({
+  archive: { manifest, files },
+  config,
+  configFile,
+  configuration,
+}: RestoreRequest): Promise<Parameters<typeof orderSwitch>[2]> {
+  const pem = files.get('ca.pem');
+  if (pem === undefined) throw damaged('it has no certificate authority');
+  if (new Authority(pem.toString('utf8'), 'ca.pem').fingerprint !== manifest.authority) {
+    throw damaged('its certificate authority is not the one that its manifest names');
+  }
+  const authority = { name: 'ca.pem', place: config.authority, content: pem } as const;
+  const text = configuration === 'keep' ? undefined : files.get('config.yaml');
+  if (text === undefined) return [authority];
+  const restored = await parseConfig(text.toString('utf8'), 'config.yaml of the backup');
+  if (JSON.stringify(placesOf(restored)) !== JSON.stringify(placesOf(config))) {
+    throw new ControlPlaneError({
+      what: 'the backup’s configuration has the database or the certificate authority in another place than this machine',
+      where: configFile,
+      fix: 'Keep the present configuration with --keep-configuration, or give it the same places.',
+    });
+  }
+  return [authority, { name: 'config.yaml', place: configFile, content: text }];
+}
+
+function placesOf(config: Config) {
+  return { ...databaseAddress(config), authority: config.authority };
+}
+
+async function renameDatabase(beside: Client, from: string, to: string): Promise<void> {
+  const [quotedFrom, quotedTo] = [from, to].map((name) => beside.escapeIdentifier(name));
+  await beside.query(`ALTER DATABASE ${quotedFrom} RENAME TO ${quotedTo}`);
+}
+
+/** @throws ControlPlaneError if somebody is connected to the database: the control plane, or a person */
+async function expectStopped(beside: Client, database: string): Promise<void> {
+  const { rows } = await beside.query<{ name: string; user: string }>(
+    `SELECT application_name AS name, usename AS user FROM pg_stat_activity
+     WHERE datname = $1 AND backend_type = 'client backend' LIMIT 1`,
+    [database],
+  );
+  const [first] = rows;
+  if (first === undefined) return;
+  throw new ControlPlaneError({
+    what: `${first.name === '' ? 'a program' : first.name} is connected to the database as ${first.user}`,
+    where: database,
+    fix: 'rc-service qx-controlplane stop, and leave psql.',
+  });
+}

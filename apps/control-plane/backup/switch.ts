@@ -1,0 +1,164 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Client } from 'pg';
+import * as z from 'zod';
+import { messageOf } from '../../error.ts';
+import { asDiskError } from '../../files/disk-error.ts';
+import { readIfThere, syncFolder, writeDurably } from '../../files/durable-file.ts';
+import { ControlPlaneError } from '../error.ts';
+import { FILE_NAMES, type FileName } from './archive.ts';
+import { dropDatabase, endSessions } from './scratch-database.ts';
+
+/** In the folder of the new files: what is to be done. It is written last, and from then on it is done, whatever happens. */
+const ORDER = 'order.json';
+
+/** How often the database's last connections are ended before the switch is given up, and milliseconds between. */
+const TRIES = 20;
+const PAUSE = 100;
+
+const orderSchema = z.strictObject({
+  /** The database that takes the place of the present one, and the name of that afterwards. */
+  restored: z.string(),
+  present: z.string(),
+  before: z.string(),
+  /** Where files go that lie beside the order. */
+  places: z.partialRecord(z.enum(FILE_NAMES), z.string().startsWith('/')),
+});
+
+/** What a switch is to do. */
+type Order = z.output<typeof orderSchema>;
+
+/** Where a switch is noted while it is under way, and where files go that it replaces. Both are root's alone. */
+export interface SwitchFolders {
+  readonly restore: string;
+  readonly before: string;
+}
+
+/** @param configFile path of the configuration, beside which these folders are */
+export function switchFolders(configFile: string): SwitchFolders {
+  const folder = dirname(configFile);
+  return { restore: join(folder, 'restore'), before: join(folder, 'before-restore') };
+}
+
+/**
+ * Decides that a restored database and files take the places of the present ones. When this has come to its end, they do, even if
+ * the machine is switched off: `finishSwitch` goes on. Before that, nothing has happened.
+ * @throws DiskError
+ */
+export async function orderSwitch(
+  { restore }: SwitchFolders,
+  order: Omit<Order, 'places'>,
+  files: readonly { name: FileName; place: string; content: Uint8Array }[],
+): Promise<void> {
+  try {
+    await rm(restore, { recursive: true, force: true });
+    await mkdir(restore, { recursive: true, mode: 0o700 });
+    await syncFolder(dirname(restore));
+  } catch (error) {
+    throw asDiskError(restore, error);
+  }
+  for (const { name, content } of files) await writeDurably(join(restore, name), content, 0o600);
+  const places = Object.fromEntries(files.map(({ name, place }) => [name, place]));
+  const text = JSON.stringify({ ...order, places } satisfies Order);
+  await writeDurably(join(restore, ORDER), text, 0o600);
+}
+
+/** Whether a switch was decided and is not done yet. */
+export async function isSwitchOrdered({ restore }: SwitchFolders): Promise<boolean> {
+  return (await readIfThere(join(restore, ORDER))) !== undefined;
+}
+
+/**
+ * Does what was decided, or the rest of it: names of databases change in one transaction, then files take their places; those
+ * before are kept. Each step can be done again.
+ * @param beside a connection to another database of the server
+ * @returns whether there was something to do
+ * @throws ControlPlaneError if somebody stays connected to the database, or the order cannot be read
+ * @throws DiskError
+ */
+export async function finishSwitch(folders: SwitchFolders, beside: Client): Promise<boolean> {
+  const text = await readIfThere(join(folders.restore, ORDER));
+  if (text === undefined) return false;
+  const order = parseOrder(text, folders.restore);
+  await renameDatabases(beside, order);
+  for (const name of FILE_NAMES) {
+    const place = order.places[name];
+    if (place !== undefined) await replaceFile(join(folders.restore, name), place, folders.before);
+  }
+  try {
+    await rm(join(folders.restore, ORDER));
+    await syncFolder(folders.restore);
+    await rm(folders.restore, { recursive: true });
+  } catch (error) {
+    throw asDiskError(folders.restore, error);
+  }
+  return true;
+}
+
+function parseOrder(text: string, where: string): Order {
+  try {
+    return orderSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ControlPlaneError({
+      what: 'a restore was cut off, and what is left of it cannot be read',
+      where,
+      fix: 'Remove the folder, and restore again.',
+      cause,
+    });
+  }
+}
+
+async function renameDatabases(
+  beside: Client,
+  { restored, present, before }: Order,
+): Promise<void> {
+  const exists = async (name: string) => {
+    const found = await beside.query('SELECT FROM pg_database WHERE datname = $1', [name]);
+    return found.rowCount !== 0;
+  };
+  const quoted = (name: string) => beside.escapeIdentifier(name);
+  // Nobody but this takes its name from a restored database whose switch was decided.
+  if (!(await exists(restored))) return;
+  await dropDatabase(beside, before);
+  const hasPresent = await exists(present);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await beside.query('BEGIN');
+      if (hasPresent) {
+        await beside.query(`ALTER DATABASE ${quoted(present)} RENAME TO ${quoted(before)}`);
+      }
+      await beside.query(`ALTER DATABASE ${quoted(restored)} RENAME TO ${quoted(present)}`);
+      await beside.query('COMMIT');
+      return;
+    } catch (cause) {
+      await beside.query('ROLLBACK');
+      if (tries === TRIES) {
+        throw new ControlPlaneError({
+          what: `the database cannot be replaced yet: ${messageOf(cause)}`,
+          where: present,
+          fix: 'End what is connected to it, and start qx-controlplane: it goes on with the restore.',
+          cause,
+        });
+      }
+    }
+    await endSessions(beside, [present, restored]);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
+
+/** Puts a new file in its place. One that is there already was put there before. */
+async function replaceFile(from: string, place: string, before: string): Promise<void> {
+  const content = await readFile(from);
+  const present = await readIfThere(place);
+  if (present !== undefined && content.equals(Buffer.from(present))) return;
+  try {
+    await mkdir(before, { recursive: true, mode: 0o700 });
+    await mkdir(dirname(place), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw asDiskError(place, error);
+  }
+  if (present !== undefined) {
+    await writeDurably(join(before, place.slice(place.lastIndexOf('/') + 1)), present, 0o600);
+  }
+  await writeDurably(place, content, 0o600);
+}

@@ -1,0 +1,419 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { sql } from 'kysely';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type ArchiveContent,
+  type Manifest,
+  openArchive,
+  writeArchive,
+} from '../../apps/control-plane/backup/archive.ts';
+import { finishRestore, restoreBackup } from '../../apps/control-plane/backup/restore.ts';
+import { switchFolders } from '../../apps/control-plane/backup/switch.ts';
+import { parseConfig } from '../../apps/control-plane/config.ts';
+import { openDatabase } from '../../apps/control-plane/database/database.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import * as tokens from '../../apps/control-plane/database/repositories/join-tokens.ts';
+import { enterLeader } from '../../apps/control-plane/database/repositories/leadership.ts';
+import {
+  findNode,
+  readStanding,
+  registerNode,
+} from '../../apps/control-plane/database/repositories/nodes.ts';
+import { createTask, findTask } from '../../apps/control-plane/database/repositories/tasks.ts';
+import { ControlPlaneError } from '../../apps/control-plane/error.ts';
+import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
+import { Random } from '../fuzz/random.ts';
+import { MIGRATIONS, makeDatabase, SILENT, type TestDatabase, withSuperuser } from './database.ts';
+import { CONTROL_PLANE_DOCUMENT, readCommands } from './document.ts';
+
+const PROGRAM = resolve(import.meta.dirname, '../../apps/qx.ts');
+/** Milliseconds: each call of the program is a start of Node and a derivation of a key, beside whatever else the machine does. */
+const TIMEOUT = 300_000;
+const PASSPHRASE = 'correct horse battery';
+
+const ONE = '11111111-1111-8111-8111-111111111111';
+const LATER = '22222222-2222-8222-8222-222222222222';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quantix-backup-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A machine with a control plane's database and files, and nothing that runs. */
+class Site implements AsyncDisposable {
+  readonly made: TestDatabase;
+  readonly folder: string;
+
+  constructor(made: TestDatabase) {
+    this.made = made;
+    this.folder = join(folder, made.address.database);
+  }
+
+  get configFile(): string {
+    return join(this.folder, 'config.yaml');
+  }
+
+  get authorityFile(): string {
+    return join(this.folder, 'ca.pem');
+  }
+
+  configText(note = ''): string {
+    const { socketFolder, database } = this.made.address;
+    const config = {
+      database: { socketFolder, database, migrations: MIGRATIONS },
+      authority: this.authorityFile,
+      backup: {
+        folder: this.folder,
+        passphrase: join(this.folder, 'passphrase'),
+      },
+      agents: { port: 0 },
+    };
+    return `${note}${JSON.stringify(config)}\n`;
+  }
+
+  config() {
+    return parseConfig(this.configText(), this.configFile);
+  }
+
+  async call(...args: string[]) {
+    const command = [PROGRAM, 'qx-controlplane', ...args, '--config', this.configFile];
+    return await execa(process.execPath, command, { reject: false });
+  }
+
+  async with<T>(work: (db: ReturnType<typeof openDatabase>) => Promise<T>): Promise<T> {
+    const database = openDatabase(this.made.address, { open: 2, idle: 0 }, SILENT);
+    try {
+      return await work(database);
+    } finally {
+      await database.close();
+    }
+  }
+
+  /** Which databases there are whose name begins as this one's. */
+  async databases(): Promise<string[]> {
+    return await withSuperuser(this.made.address.socketFolder, async (client: Client) => {
+      const { rows } = await client.query<{ datname: string }>(
+        'SELECT datname FROM pg_database WHERE datname LIKE $1 ORDER BY 1',
+        [`${this.made.address.database}%`],
+      );
+      return rows.map(({ datname }) => datname.slice(this.made.address.database.length));
+    });
+  }
+
+  /** Databases that a restore left are no test's own any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { socketFolder, database } = this.made.address;
+    const rest = (await this.databases()).filter((name) => name !== '');
+    await withSuperuser(socketFolder, async (client) => {
+      for (const name of rest) await client.query(`DROP DATABASE ${database}${name} (FORCE)`);
+    });
+    await this.made[Symbol.asyncDispose]();
+  }
+}
+
+async function makeSite(): Promise<Site> {
+  const site = new Site(await makeDatabase('migrated'));
+  await mkdir(site.folder, { recursive: true });
+  await writeFile(site.configFile, site.configText());
+  await writeFile(join(site.folder, 'passphrase'), `${PASSPHRASE}\n`, { mode: 0o600 });
+  await openAuthority(site.authorityFile);
+  return site;
+}
+
+const node = (id: string) => ({ id, hostname: `host-${id[0]}`, managementIp: null, spec: {} });
+const DAY = 86_400_000;
+
+test('a backup brings back database, authority and configuration, and begins a new generation', {
+  timeout: TIMEOUT,
+}, async () => {
+  await using site = await makeSite();
+  const before = await site.with(async (database) => {
+    const { db } = database;
+    await registerNode(db, node(ONE));
+    const expiresAt = new Date(Date.now() + DAY);
+    const request = { description: 'rack 1', createdBy: 'ada', maxUses: 1, expiresAt };
+    const { secret } = await tokens.createJoinToken(db, request);
+    const verb = {
+      case: 'startVm',
+      value: { $typeName: 'quantix.v1.StartVm', vmId: ONE },
+    } as const;
+    const task = await createTask(db, {
+      ...{ nodeId: ONE, verb, requestedBy: 'ada', objectName: 'web', expiresAt },
+    });
+    const epoch = await enterLeader(database, { epoch: 7, holder: 'this program' });
+    return { secret, task, epoch };
+  });
+  const authority = await readFile(site.authorityFile, 'utf8');
+  const backup = join(site.folder, 'one.backup');
+  const made = await site.call('backup', backup);
+  expect(made.stderr).toBe('');
+  expect(made.stdout).toContain(`${backup}: 1 hosts, 0 virtual machines`);
+  expect((await stat(backup)).mode & 0o777).toBe(0o600);
+  expect((await readFile(backup)).includes('PRIVATE KEY')).toBe(false);
+  const verified = await site.call('backup', 'verify', backup);
+  expect(verified.stderr).toBe('');
+  expect(verified.stdout).toMatch(/^ {7}1 {2}nodes$/m);
+  expect(verified.stdout).toContain('is whole');
+  expect(await site.databases()).toEqual(['']);
+
+  // What happens after the backup, and then the machine is another one.
+  const epoch = await site.with(async (database) => {
+    const bearer = { secret: before.secret, nodeId: LATER, hostname: 'later', address: '10.0.0.2' };
+    const verdict = await tokens.useJoinToken(database.db, { ...bearer, now: new Date() });
+    expect(verdict).toBe('accepted');
+    await registerNode(database.db, node(LATER));
+    return await enterLeader(database, { epoch: 9, holder: 'another program' });
+  });
+  await rm(site.authorityFile);
+  await openAuthority(site.authorityFile);
+  const another = await readFile(site.authorityFile, 'utf8');
+  await writeFile(site.configFile, site.configText('# another one\n'));
+
+  const restored = await site.call('restore', backup, '--yes');
+  expect(restored.stderr).toBe('');
+  expect(restored.stdout).toContain('1 hosts, 0 virtual machines');
+  expect(await site.databases()).toEqual(['', '_before_restore']);
+  expect(await readFile(site.authorityFile, 'utf8')).toBe(authority);
+  expect(await readFile(site.configFile, 'utf8')).toBe(site.configText());
+  expect(await readFile(join(site.folder, 'before-restore/ca.pem'), 'utf8')).toBe(another);
+  await expect(access(join(site.folder, 'restore'))).rejects.toThrow('ENOENT');
+  await site.with(async (database) => {
+    const { db } = database;
+    expect((await findNode(db, ONE))?.fullStateWantedAt).toBeInstanceOf(Date);
+    // The node that joined later has a certificate and no record: it waits for being adopted.
+    expect(await readStanding(db, LATER)).toBe('unknown');
+    const bearer = { secret: before.secret, nodeId: LATER, hostname: 'later', address: '10.0.0.2' };
+    expect(await tokens.useJoinToken(db, { ...bearer, now: new Date() })).toBe('unknown');
+    expect(await findTask(db, before.task.id)).toMatchObject({ state: 'CANCELED' });
+    const { rows } = await sql<{ epoch: number; last: number; resumable: number; may: boolean }>`
+      SELECT epoch, last, resumable_from AS resumable, has_table_privilege('audit_log', 'DELETE') AS may
+      FROM leadership, event_numbering`.execute(db);
+    expect(rows[0]?.epoch).toBeGreaterThan(epoch);
+    expect(rows[0]?.last).toBe(rows[0]?.resumable);
+    expect(rows[0]?.may).toBe(false);
+    expect((await listAudit(db, { after: 0, limit: 100 })).at(-1)?.action).toBe(
+      'control-plane.restore',
+    );
+  });
+});
+
+/** What a test changes in a good backup's content. */
+async function forge(
+  site: Site,
+  from: string,
+  change: (content: { manifest: Manifest } & ArchiveContent) => Partial<ArchiveContent>,
+): Promise<string> {
+  const bytes = await readFile(from);
+  const source = (async function* () {
+    yield bytes;
+  })();
+  const { manifest, files, dump } = await openArchive(source, PASSPHRASE);
+  const content = { manifest, files, dump };
+  const file = join(site.folder, 'forged.backup');
+  const forged = writeArchive({ ...content, ...change(content) }, PASSPHRASE);
+  await writeFile(file, Buffer.concat(await Array.fromAsync(forged)));
+  return file;
+}
+
+describe('what cannot be restored is refused, and changes nothing', () => {
+  let site: Site;
+  let backup: string;
+  beforeAll(async () => {
+    site = await makeSite();
+    await site.with(({ db }) => registerNode(db, node(ONE)));
+    backup = join(site.folder, 'one.backup');
+    await site.call('backup', backup);
+    await site.with(({ db }) => registerNode(db, node(LATER)));
+  });
+  afterAll(() => site[Symbol.asyncDispose]());
+
+  const refused = async (file: string, told: string | RegExp, ...args: string[]) => {
+    const authority = await readFile(site.authorityFile, 'utf8');
+    const { exitCode, stderr } = await site.call('restore', file, '--yes', ...args);
+    expect(stderr).toMatch(told);
+    expect(exitCode).toBe(1);
+    expect(await site.databases()).toEqual(['']);
+    expect(await readFile(site.authorityFile, 'utf8')).toBe(authority);
+    expect(await site.with(({ db }) => readStanding(db, LATER))).toBe('member');
+    await expect(access(join(site.folder, 'restore'))).rejects.toThrow('ENOENT');
+  };
+
+  test('a wrong passphrase', async () => {
+    const other = join(site.folder, 'other');
+    await writeFile(other, 'another passphrase\n');
+    await refused(backup, 'the passphrase is not the one', '--passphrase-file', other);
+  });
+
+  test('an archive that was cut off or changed, at seeded places', {
+    timeout: TIMEOUT,
+  }, async () => {
+    const bytes = await readFile(backup);
+    const random = new Random(20);
+    const restoring = async (content: Uint8Array) => {
+      const source = (async function* () {
+        yield content;
+      })();
+      const { configFile } = site;
+      const choice = {
+        configuration: 'keep',
+        confirmed: { problem: async () => undefined },
+      } as const;
+      await restoreBackup({
+        ...{ ...choice, configFile, config: await site.config(), account: undefined, log: SILENT },
+        ...{ program: 'source', by: 'ada', now: new Date(), signal: new AbortController().signal },
+        archive: await openArchive(source, PASSPHRASE),
+      });
+    };
+    const places = [
+      bytes.length - 1,
+      ...Array.from({ length: 2 }, () => random.below(bytes.length)),
+    ];
+    for (const at of places) {
+      await expect(restoring(bytes.subarray(0, at))).rejects.toThrow(ControlPlaneError);
+      const changed = Buffer.from(bytes);
+      changed[at] = (changed[at] ?? 0) ^ (1 << random.below(8));
+      await expect(restoring(changed)).rejects.toThrow(ControlPlaneError);
+      expect(await site.databases()).toEqual(['']);
+    }
+    const file = join(site.folder, 'damaged.backup');
+    await writeFile(file, bytes.subarray(0, -1));
+    await refused(file, 'is damaged');
+  });
+
+  test.each<[string, (manifest: Manifest) => Partial<Manifest>, string]>([
+    ['another product', () => ({ product: 'quantix-os' }), 'a backup of quantix-os, not of qvdc'],
+    ['a newer PostgreSQL', () => ({ postgresql: 99 }), 'the backup is of PostgreSQL 99'],
+    [
+      'a newer schema',
+      ({ migrations }) => ({
+        migrations: [
+          ...migrations,
+          { ...migrations[0]!, version: migrations.length + 1, name: '999999_newer' },
+        ],
+      }),
+      'the database has schema version',
+    ],
+    [
+      'other counts',
+      () => ({ counts: { nodes: 5 } }),
+      'has 1 rows, and had 0|nodes has 1 rows, and had 5',
+    ],
+  ])('one of %s', async (_name, change, told) => {
+    const file = await forge(site, backup, ({ manifest }) => ({
+      manifest: { ...manifest, ...change(manifest) },
+    }));
+    await refused(file, new RegExp(told));
+  });
+
+  test('one whose dump is none', async () => {
+    const dump = (async function* () {
+      yield Buffer.from('PGDMP and nothing more');
+    })();
+    await refused(await forge(site, backup, () => ({ dump })), 'cannot be restored: pg_restore');
+  });
+
+  test('any, while somebody is connected to the database', async () => {
+    const { socketFolder, database } = site.made.address;
+    const client = new Client({ host: socketFolder, user: 'quantix', database });
+    await client.connect();
+    await refused(backup, 'is connected to the database as quantix').finally(() => client.end());
+  });
+});
+
+test('the commands of docs/control-plane.md make, verify and restore a backup, in their order', {
+  timeout: TIMEOUT,
+}, async () => {
+  await using site = await makeSite();
+  await rm(join(site.folder, 'passphrase'));
+  await site.with(({ db }) => registerNode(db, node(ONE)));
+  const programs = join(site.folder, 'bin');
+  await mkdir(programs);
+  const program = `exec '${process.execPath}' '${PROGRAM}' qx-controlplane "$@" --config '${site.configFile}'`;
+  await writeFile(join(programs, 'qx-controlplane'), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
+  // Nothing runs here that could be stopped; that it would be is looked at.
+  const service = `echo "$*" >>'${join(site.folder, 'services')}'`;
+  await writeFile(join(programs, 'rc-service'), `#!/bin/sh\n${service}\n`, { mode: 0o755 });
+  const PATH = `${programs}${delimiter}${process.env.PATH ?? ''}`;
+  const commands = await readCommands(CONTROL_PLANE_DOCUMENT);
+  expect(commands.length).toBeGreaterThan(5);
+  for (const { command, line } of commands) {
+    const here = command
+      .replaceAll('/quantix/vdc/backup.passphrase', join(site.folder, 'passphrase'))
+      .replaceAll('/data/backup', site.folder);
+    const { stderr, exitCode } = await execa('sh', ['-ec', here], { env: { PATH }, reject: false });
+    expect({ line, stderr, exitCode }).toEqual({ line, stderr: '', exitCode: 0 });
+  }
+  expect((await stat(join(site.folder, 'passphrase'))).mode & 0o777).toBe(0o600);
+  expect(await readFile(join(site.folder, 'services'), 'utf8')).toBe(
+    'qx-controlplane stop\nqx-controlplane start\n',
+  );
+  expect(await site.databases()).toEqual(['', '_before_restore']);
+});
+
+/** Ends a process without a word. */
+async function killed(args: readonly string[], after: (child: { pid: number }) => Promise<void>) {
+  const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  await Promise.race([after({ pid: child.pid ?? 0 }), ended]);
+  child.kill('SIGKILL');
+  await ended;
+}
+
+test('a restore that is killed at any moment leaves the old or the new, and the next one works', {
+  timeout: 900_000,
+}, async () => {
+  await using site = await makeSite();
+  const backup = join(site.folder, 'one.backup');
+  const old = await readFile(site.authorityFile, 'utf8');
+  await site.with(({ db }) => registerNode(db, node(ONE)));
+  await site.call('backup', backup);
+  const restoring = ['restore', backup, '--yes', '--config', site.configFile];
+  const args = [PROGRAM, 'qx-controlplane', ...restoring];
+  const random = new Random(20);
+  /** The present control plane is not the backup's: a node more, and another authority. */
+  const become = async () => {
+    await site.with(({ db }) => registerNode(db, node(LATER)));
+    await rm(site.authorityFile);
+    await openAuthority(site.authorityFile);
+  };
+  await become();
+  const started = performance.now();
+  expect((await site.call(...restoring.slice(0, -2))).exitCode).toBe(0);
+  const whole = performance.now() - started;
+  const seen = { old: 0, new: 0 };
+  const restoreFolder = join(site.folder, 'restore');
+  const ordered = async () => {
+    while (!(await readdir(restoreFolder).catch((): string[] => [])).includes('order.json')) {
+      await new Promise((done) => setTimeout(done, 1));
+    }
+  };
+  for (let moment = 0; moment < 20; moment += 1) {
+    if ((await readFile(site.authorityFile, 'utf8')) === old) await become();
+    const share = random.below(1000) / 1000;
+    // Half of the moments are anywhere, and half are around the switch, which is short.
+    await killed(args, async () => {
+      if (moment % 2 === 1) await ordered();
+      const pause = moment % 2 === 1 ? share * 30 : share * whole;
+      await new Promise((done) => setTimeout(done, pause));
+    });
+    // What the service does before all else.
+    await finishRestore(await site.config(), switchFolders(site.configFile), undefined);
+    const isOld = (await readFile(site.authorityFile, 'utf8')) !== old;
+    expect(await site.with(({ db }) => readStanding(db, LATER))).toBe(isOld ? 'member' : 'unknown');
+    expect(await site.with(({ db }) => readStanding(db, ONE))).toBe('member');
+    await expect(access(restoreFolder).then(() => readdir(restoreFolder))).rejects.toThrow();
+    seen[isOld ? 'old' : 'new'] += 1;
+  }
+  expect(seen.old).toBeGreaterThan(0);
+  expect(seen.new).toBeGreaterThan(0);
+  await become();
+  expect((await site.call(...restoring.slice(0, -2))).exitCode).toBe(0);
+  expect(await readFile(site.authorityFile, 'utf8')).toBe(old);
+});
