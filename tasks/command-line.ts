@@ -26,6 +26,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['key', async () => (await import('./commands/key.ts')).keyCommand],
   ['agent', async () => (await import('./commands/agent.ts')).agentCommand],
   ['release', async () => (await import('./commands/release.ts')).releaseCommand],
+  ['rebuild', async () => (await import('./commands/rebuild.ts')).rebuildCommand],
   ['release-tree', async () => (await import('./commands/release-tree.ts')).releaseTreeCommand],
   ['sign', async () => (await import('./commands/sign.ts')).signCommand],
   ['verify', async () => (await import('./commands/verify.ts')).verifyCommand],

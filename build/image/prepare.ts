@@ -115,7 +115,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
   const { projectDirectory, release } = options;
   const [prepared, toolVersions] = await Promise.all([
     prepareLock(name, options),
-    versions(options),
+    hostToolVersions(options),
   ]);
   const { profile, lock, lockRequest, frozen, installed, node } = prepared;
   const { base } = lockRequest;
@@ -191,7 +191,11 @@ export function productVersion(projectDirectory: string): string {
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
-async function versions({
+/**
+ * Version of each host tool that shapes images of an architecture; `not used` for one that makes nothing of them.
+ * @throws BuildError if one is missing, unless `withoutTools`
+ */
+export async function hostToolVersions({
   architecture,
   format = 'iso',
   converts = FORMATS[format].layout !== 'raw',

@@ -116,6 +116,87 @@ export function readSubjects(statement: Uint8Array, where: string): FileDigest[]
   return subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 }));
 }
 
+/** Package URLs of what comes from a base's mirror (purl-spec, types `deb` and `apk`). */
+const OF_BASE = /^pkg:(?:deb|apk)\//;
+
+const word = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/);
+const { product, version, architecture, sha256 } = releaseFields;
+
+/** What is read of a statement of `formatProvenance`. */
+const provenanceSchema = statementSchema.extend({
+  predicateType: z.literal('https://slsa.dev/provenance/v1'),
+  predicate: z.object({
+    buildDefinition: z.object({
+      buildType: z.literal(BUILD_TYPE),
+      externalParameters: z.object({
+        ...{ profile: product, version, base: word, architecture, flavour: word },
+        release: z.boolean(),
+      }),
+      internalParameters: z.object({
+        tools: z.record(z.string(), z.string()),
+        node: z.string(),
+        releaseKeys: z.array(sha256),
+      }),
+      resolvedDependencies: z.array(
+        z.object({
+          uri: z.string().optional(),
+          digest: z.object({
+            sha256: sha256.optional(),
+            gitCommit: z
+              .string()
+              .regex(/^[0-9a-f]{40,64}$/)
+              .optional(),
+          }),
+          annotations: z.object({ dirty: z.boolean() }).optional(),
+        }),
+      ),
+    }),
+  }),
+});
+
+/** What a provenance says of how images can be made again. */
+export interface Provenance {
+  /** The image, and its other forms. */
+  subjects: readonly FileDigest[];
+  parameters: Omit<BuildDescription['externalParameters'], 'format'>;
+  /** Version of each host tool. */
+  tools: Readonly<Record<string, string>>;
+  /** Version of the toolchain's Node. */
+  node: string;
+  /** SHA-256 of each key by which updates are signed, hex. */
+  releaseKeys: readonly string[];
+  source: BuildDescription['source'];
+  /** The packages of the base, by package URL. */
+  packages: readonly FileDigest[];
+}
+
+/**
+ * Reads what `formatProvenance` wrote.
+ * @param where the file, for errors
+ * @throws ExplainedError if it is something else, or names no commit
+ */
+export function parseProvenance(text: Uint8Array, where: string): Provenance {
+  const { subject, predicate } = parseStatement(text, provenanceSchema, where);
+  const { externalParameters, internalParameters, resolvedDependencies } =
+    predicate.buildDefinition;
+  const source = resolvedDependencies.find(({ digest }) => digest.gitCommit !== undefined);
+  const commit = source?.digest.gitCommit;
+  if (commit === undefined) {
+    throw new ExplainedError({ what: 'it names no commit', where, fix: FETCH_AGAIN });
+  }
+  return {
+    subjects: subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 })),
+    parameters: externalParameters,
+    ...internalParameters,
+    source: { commit, dirty: source?.annotations?.dirty === true },
+    packages: resolvedDependencies.flatMap(({ uri = '', digest }) =>
+      OF_BASE.test(uri) && digest.sha256 !== undefined
+        ? [{ name: uri, sha256: digest.sha256 }]
+        : [],
+    ),
+  };
+}
+
 function parseStatement<Schema extends z.ZodType>(
   statement: Uint8Array,
   schema: Schema,

@@ -2,6 +2,7 @@ import type { AdvisoryReport, DatabaseAge, Finding } from '../../build/advisorie
 import type { AdvisoryPin } from '../../build/advisories/pins.ts';
 import type { FileChange, FolderChange, SettingChange } from '../../build/comparison/compare.ts';
 import type { PackageChange } from '../../build/lock/compare.ts';
+import type { RemadeFile } from '../../build/release/rebuild.ts';
 import type { ReleaseFile } from '../../build/release/release-files.ts';
 import type { Place } from './place.ts';
 
@@ -47,6 +48,7 @@ export type BuildEvent =
       data: (AdvisoryPin & Omit<DatabaseAge, 'pin'>)[];
     } & Pick<AdvisoryReport, 'expired' | 'unknown' | 'malformed'>)
   | ({ event: 'difference' } & DifferenceEvent)
+  | ({ event: 'remade' } & RemadeFile)
   | { event: 'finding'; kind: string; file: string; what: string }
   | ({ event: 'error'; message: string } & Partial<Place>);
 

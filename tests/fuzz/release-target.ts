@@ -1,5 +1,6 @@
 import { seal } from '../../build/release/envelope.ts';
 import { readPublicKey } from '../../build/release/keys.ts';
+import { formatProvenance, parseProvenance } from '../../build/release/provenance.ts';
 import { formatReleaseFiles, parseReleaseFiles } from '../../build/release/release-files.ts';
 import { RELEASE_TYPE, signRelease, verifyRelease } from '../../build/release/sign.ts';
 import { newPair, release } from '../unit/release/releases.ts';
@@ -45,5 +46,32 @@ export const releaseFiles: Target = {
   once(random) {
     const { files } = parseReleaseFiles(mutate(list, random).toString('utf8'), 'release.json');
     for (const { path } of files) if (/^\.|[/\\\0]/.test(path)) throw new Error(path);
+  },
+};
+
+const provenance = Buffer.from(
+  formatProvenance({
+    subjects: [{ name: 'a.iso', sha256: 'ab'.repeat(32) }],
+    externalParameters: {
+      ...{ profile: 'qvdc', version: '0.1.0', base: 'debian', architecture: 'x86_64' },
+      ...{ flavour: 'full', format: 'iso', release: true },
+    },
+    internalParameters: { tools: { xorriso: '1.5.6' }, node: 'v26.0.0', releaseKeys: [] },
+    dependencies: [{ name: 'a', uri: 'pkg:deb/debian/a@1', digest: { sha256: 'cd'.repeat(32) } }],
+    source: { commit: '01'.repeat(20), dirty: false },
+    builder: 'https://ci.example/',
+    byproducts: [],
+  }),
+);
+
+/** Provenances, by which a release is made again: what they name becomes words of command lines. */
+export const provenances: Target = {
+  name: 'provenance',
+  once(random) {
+    const { parameters, source } = parseProvenance(mutate(provenance, random), 'provenance');
+    const { profile, base, architecture, flavour, version } = parameters;
+    for (const word of [profile, base, architecture, flavour, version, source.commit]) {
+      if (!/^[0-9a-z][0-9A-Za-z._-]*$/.test(word)) throw new Error(word);
+    }
   },
 };

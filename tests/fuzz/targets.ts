@@ -46,7 +46,7 @@ import { notice } from './notice-target.ts';
 import { program } from './program-target.ts';
 import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
-import { releaseFiles, signedRelease } from './release-target.ts';
+import { provenances, releaseFiles, signedRelease } from './release-target.ts';
 import { remoteCache } from './remote-cache-target.ts';
 import { checksums, minisign, sshAgent, sshSignature } from './signature-targets.ts';
 import { support } from './support-target.ts';
@@ -234,6 +234,7 @@ export const TARGETS: readonly Target[] = [
     certificateRequests,
     signedRelease,
     answer,
+    provenances,
     releaseFiles,
   ],
   ...[gpt, fat32, bootState, slotTrailer, mediumFiles],

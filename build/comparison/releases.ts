@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hashFile } from '../process/hash-file.ts';
+import type { RemadeFile } from '../release/rebuild.ts';
+import type { ReleaseFile } from '../release/release-files.ts';
+import { describePlace, firstDifference } from './first-difference.ts';
+
+/** A release in its folder. */
+export interface ReleaseInFolder {
+  folder: string;
+  files: readonly ReleaseFile[];
+}
+
+/**
+ * Compares a release that was published with one that was made again. A file that has the SHA-256 of the published list is
+ * the same, whether or not it is in the published folder; of another one is told where it begins to differ. What a manifest
+ * and a provenance say of the one run that made them, times and who built, is left out of the comparison.
+ * @returns every file of both, by name
+ * @throws if a file that was made cannot be read
+ */
+export async function compareReleases(
+  published: ReleaseInFolder,
+  remade: ReleaseInFolder,
+  signal?: AbortSignal,
+): Promise<RemadeFile[]> {
+  const made = new Map(remade.files.map((file) => [file.path, file]));
+  const results: RemadeFile[] = [];
+  for (const file of published.files) {
+    const { path, sha256 } = file;
+    const other = made.get(path);
+    made.delete(path);
+    if (other === undefined) results.push({ path, result: 'missing', sha256 });
+    else if (await isSame(file, other, [published.folder, remade.folder])) {
+      results.push({ path, result: 'same', sha256, remade: other.sha256 });
+    } else {
+      const difference = await describeDifference(file, published.folder, remade.folder, signal);
+      results.push({ path, result: 'differs', sha256, remade: other.sha256, ...difference });
+    }
+  }
+  for (const { path, sha256 } of made.values()) {
+    results.push({ path, result: 'extra', remade: sha256 });
+  }
+  return results.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function describeDifference(
+  { path, sha256 }: ReleaseFile,
+  published: string,
+  remade: string,
+  signal: AbortSignal | undefined,
+): Promise<{ offset?: number; place?: string }> {
+  const [before, after] = [join(published, path), join(remade, path)];
+  const there = await stat(before).catch(() => undefined);
+  if (there?.isFile() !== true) {
+    return { place: 'the published one is not here to be compared with' };
+  }
+  if ((await hashFile(before, [], signal)).whole !== sha256) {
+    return { place: 'the one that is here is not the one that was published' };
+  }
+  const offset = await firstDifference(before, after, signal);
+  if (offset === undefined) return {};
+  const place = describePlace(after, offset);
+  return { offset, ...(place === undefined ? {} : { place }) };
+}
+
+const record = z.record(z.string(), z.unknown());
+
+const statementSchema = z.looseObject({
+  predicate: z.looseObject({
+    runDetails: z.looseObject({
+      byproducts: z.array(z.looseObject({ name: z.string() })),
+    }),
+  }),
+});
+
+/** Of kinds of papers: what they say, without what is of one run only; undefined if it cannot be read. */
+const SAID: Partial<Record<ReleaseFile['kind'], (json: unknown) => unknown>> = {
+  manifest: (json) => {
+    const { success, data } = record.safeParse(json);
+    return success ? { ...data, steps: undefined } : undefined;
+  },
+  provenance: (json) => {
+    const { success, data } = statementSchema.safeParse(json);
+    if (!success) return undefined;
+    const { predicate, ...said } = data;
+    const { runDetails, ...of } = predicate;
+    // The manifest, whose times are in its hash, is compared by itself.
+    const byproducts = runDetails.byproducts.filter(({ name }) => !name.endsWith('.manifest.json'));
+    return { ...said, predicate: { ...of, runDetails: { byproducts } } };
+  },
+};
+
+async function isSame(
+  file: ReleaseFile,
+  remade: ReleaseFile,
+  folders: readonly [string, string],
+): Promise<boolean> {
+  if (file.sha256 === remade.sha256) return true;
+  const said = SAID[file.kind];
+  if (said === undefined) return false;
+  const [before, after] = await Promise.all(
+    folders.map((folder) => readFile(join(folder, file.path)).catch(() => undefined)),
+  );
+  // What stands in for the published one says nothing.
+  if (before === undefined || after === undefined || sha256(before) !== file.sha256) return false;
+  const [one, other] = [said(parse(before)), said(parse(after))];
+  return one !== undefined && JSON.stringify(one) === JSON.stringify(other);
+}
+
+function parse(text: Buffer): unknown {
+  try {
+    return JSON.parse(text.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

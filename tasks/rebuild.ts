@@ -1,0 +1,322 @@
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { type CacheDirectory, cacheRooms } from '../build/cache/directory.ts';
+import { markCache } from '../build/cache/mark.ts';
+import { temporaryPath } from '../build/cache/temporary.ts';
+import { compareReleases } from '../build/comparison/releases.ts';
+import { BuildError } from '../build/error.ts';
+import { hostToolVersions } from '../build/image/prepare.ts';
+import { planRun, type ReleaseRun } from '../build/image/release-run.ts';
+import { parseLock } from '../build/lock/file.ts';
+import { inGroup, KILL_AFTER } from '../build/process/child-group.ts';
+import { run } from '../build/process/run.ts';
+import { readTrustedKeys } from '../build/release/keys.ts';
+import type { PublishedRelease } from '../build/release/published.ts';
+import type { Rebuild } from '../build/release/rebuild.ts';
+import { parseReleaseFiles, type ReleaseFile } from '../build/release/release-files.ts';
+import { RELEASE_LIST } from '../build/release/sign-folder.ts';
+import type { Output } from './ui/events.ts';
+
+/** How a release is made again. */
+export interface RebuildRequest {
+  /** The clone that has the commit; it stays as it is. */
+  project: string;
+  /** Downloads are taken from here, and results are not. */
+  cache: CacheDirectory;
+  /** Where the release is left, in a folder of its version; it is removed if absent. */
+  output?: string | undefined;
+  /** Folder with the public keys that are in the images. */
+  releaseKeys?: string | undefined;
+  /** Further options of `qx-build release`: where packages come from. */
+  options: readonly string[];
+  /** Makes it with tools of other versions, too. */
+  otherTools: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * Makes a release again: checks its commit out into a folder of its own, and runs that commit's `qx-build release` there with
+ * nothing but downloads in its cache.
+ * @param look sees the release while it is there, and by what it was made: `node` is the Node that did
+ * @returns what `look` returns
+ * @throws ExplainedError if this host or clone cannot make it, or it cannot be made
+ */
+export async function remakeRelease<Result>(
+  published: PublishedRelease,
+  request: RebuildRequest,
+  output: Output,
+  look: (
+    remade: { folder: string; files: readonly ReleaseFile[] },
+    run: ReleaseRun,
+  ) => Promise<Result>,
+): Promise<Result> {
+  const { project, cache, signal } = request;
+  const release = planRun(published);
+  const folder = resolve(request.output ?? '', published.list.version);
+  if (request.output !== undefined && folder === published.folder) {
+    throw new BuildError({
+      what: 'this is the release that is to be made again',
+      where: folder,
+      fix: 'Give another folder: --output.',
+    });
+  }
+  await requireKeys(release, request.releaseKeys);
+  await requireCommitHere(project, release.commit, signal);
+  requireVersions(release.tools, await toolsHere(release, request), request, output);
+  const scratch = await temporaryPath(cache, 'rebuild');
+  try {
+    const sources = await checkOut(release.commit, { project, scratch, signal });
+    await requireLocks(published, sources);
+    const node = await installPackages(sources, request, output);
+    const { stdout: version } = await execa(node, ['--version']);
+    requireVersions({ Node: release.node }, { Node: version }, request, output);
+    const remade =
+      request.output === undefined ? join(scratch, 'release') : resolve(request.output);
+    const privateCache = await openPrivateCache(cache, join(scratch, 'cache'));
+    output.say(
+      `making release ${published.list.version} again from commit ${release.commit.slice(0, 12)}`,
+    );
+    await runRelease(
+      { node, sources, release, cache: privateCache, output: remade },
+      request,
+      output,
+    );
+    const made = join(remade, published.list.version);
+    const list = join(made, RELEASE_LIST);
+    const { files } = parseReleaseFiles(await readFile(list, 'utf8'), list);
+    return await look({ folder: made, files }, { ...release, node: version });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes a release again, and compares.
+ * @returns what came of it, to be recorded
+ */
+export async function checkRelease(
+  published: PublishedRelease,
+  request: RebuildRequest,
+  output: Output,
+): Promise<Rebuild> {
+  const { list, sha256: ofList } = published;
+  return remakeRelease(published, request, output, async (remade, release) => ({
+    ...{ version: list.version, list: { name: RELEASE_LIST, sha256: ofList } },
+    ...{ commit: release.commit, node: release.node, tools: await toolsHere(release, request) },
+    files: await compareReleases({ ...published, files: list.files }, remade, request.signal),
+  }));
+}
+
+/** @throws BuildError if the folder has other keys than the images */
+async function requireKeys({ releaseKeys }: ReleaseRun, folder: string | undefined): Promise<void> {
+  const keys = folder === undefined ? [] : await readTrustedKeys(folder);
+  const here = keys.map(({ id }) => id).toSorted();
+  if (here.join() === releaseKeys.join()) return;
+  const wanted = releaseKeys.map((id) => id.slice(0, 16)).join(', ');
+  throw new BuildError({
+    what:
+      releaseKeys.length === 0
+        ? 'the images were built without keys for updates'
+        : `the images were built with other keys for updates: ${wanted}`,
+    where: folder ?? 'no --release-keys',
+    fix:
+      releaseKeys.length === 0
+        ? 'Leave --release-keys out.'
+        : 'Give --release-keys a folder with those; they are in each image: usr/share/quantix/release-keys.',
+  });
+}
+
+/** @throws BuildError if the clone does not have the commit */
+async function requireCommitHere(
+  project: string,
+  commit: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const git = (...words: string[]) => run('git', words, { cwd: project, signal });
+  const refuse = (what: string, fix: string) => (cause: unknown) => {
+    signal.throwIfAborted();
+    throw new BuildError({ what, where: project, fix, cause });
+  };
+  await git('rev-parse', '--git-dir').catch(
+    refuse(
+      'this is no clone of the sources, or git refuses',
+      'Run it in a clone in which `git status` works.',
+    ),
+  );
+  await git('cat-file', '-e', `${commit}^{commit}`).catch(
+    refuse(
+      `commit ${commit} is not in this clone`,
+      'Fetch it (git fetch --tags, in a shallow clone git fetch --unshallow), or take the clone of the publisher.',
+    ),
+  );
+}
+
+async function toolsHere(
+  { architectures, tools }: ReleaseRun,
+  { cache }: Pick<RebuildRequest, 'cache'>,
+): Promise<Record<string, string>> {
+  const converts = tools['qemu-img'] !== undefined && tools['qemu-img'] !== 'not used';
+  const here = await Promise.all(
+    architectures.map((architecture) => hostToolVersions({ architecture, cache, converts })),
+  );
+  return Object.assign({}, ...here);
+}
+
+/** @throws BuildError naming each tool whose version is another one, unless that is wanted */
+function requireVersions(
+  made: Readonly<Record<string, string>>,
+  here: Readonly<Record<string, string>>,
+  { otherTools }: RebuildRequest,
+  output: Output,
+): void {
+  const others = Object.entries(made).flatMap(([tool, version]) => {
+    const present = here[tool] ?? 'none';
+    return present === version ? [] : [`${tool} ${version}, here ${present}`];
+  });
+  if (others.length === 0) return;
+  const what = `the release was made with other tools: ${others.join('; ')}`;
+  if (otherTools) {
+    output.say(`${what}. Other bytes may come of it.`);
+    return;
+  }
+  throw new BuildError({
+    what,
+    fix: 'Install those versions, such as in the image of the Dockerfile, or try it with these: --other-tools.',
+  });
+}
+
+/** Checks a commit out into a clone of its own, which takes its objects from the project's. @returns its folder */
+async function checkOut(
+  commit: string,
+  { project, scratch, signal }: { project: string; scratch: string; signal: AbortSignal },
+): Promise<string> {
+  const sources = join(scratch, 'sources');
+  // Whatever git is set to do on this host: the files are the commit's, and no hook is run.
+  const plain = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.autocrlf=false'];
+  const bare = ['--quiet', '--shared', '--no-checkout', '--template='];
+  await run('git', [...plain, 'clone', ...bare, '--', project, sources], { signal });
+  await run('git', [...plain, 'checkout', '--quiet', '--detach', commit], { cwd: sources, signal });
+  return sources;
+}
+
+/** @throws BuildError if a lock of the commit has other packages than the release was made from */
+async function requireLocks({ provenances }: PublishedRelease, sources: string): Promise<void> {
+  for (const { parameters, packages, source } of provenances) {
+    const { profile, base, architecture, flavour } = parameters;
+    const name = `profiles/${profile}.${base}.${architecture}.lock.json`;
+    const where = `${name} of commit ${source.commit.slice(0, 12)}`;
+    const text = await readFile(join(sources, name), 'utf8').catch((cause: unknown) => {
+      throw new BuildError({
+        what: 'the commit has no lock of an image of the release',
+        where,
+        cause,
+      });
+    });
+    const locked = new Map(
+      parseLock(text, where)
+        .packages.filter((one) => one.flavour === undefined || one.flavour === flavour)
+        .map((one) => [one.sha256, `${one.name} ${one.version}`]),
+    );
+    const made = new Set(packages.map((one) => one.sha256));
+    const differences = [
+      ...[...locked].flatMap(([hash, words]) => (made.has(hash) ? [] : [`+ ${words}`])),
+      ...packages.flatMap((one) => (locked.has(one.sha256) ? [] : [`- ${one.name}`])),
+    ];
+    const [first, ...more] = differences;
+    if (first === undefined) continue;
+    const rest = more.length === 0 ? '' : ` and ${more.length} more`;
+    throw new BuildError({
+      what: `the release was not made from this lock: ${first}${rest}`,
+      where,
+      fix: 'Its provenance names another commit than it was built from: ask its publisher.',
+    });
+  }
+}
+
+/**
+ * Gives a clone the npm packages that its lock asks for: those of the project where they are the same, else npm installs them.
+ * @returns the Node to run it with
+ */
+async function installPackages(
+  sources: string,
+  { project, signal }: RebuildRequest,
+  output: Output,
+): Promise<string> {
+  const locks = [project, sources].map((folder) => readFile(join(folder, 'package-lock.json')));
+  const [here, there] = await Promise.all(locks);
+  if (here !== undefined && there?.equals(here) === true) {
+    await symlink(join(project, 'node_modules'), join(sources, 'node_modules'));
+    return process.execPath;
+  }
+  output.say('installing the npm packages of the commit');
+  await runAsCaller('make', ['-C', sources, 'node_modules/.ready'], { output, signal });
+  return join(sources, 'node_modules/.bin/node');
+}
+
+/** A cache that has the downloads of another one, which are believed by their hashes, and no result. */
+async function openPrivateCache(cache: CacheDirectory, root: string): Promise<CacheDirectory> {
+  const own = cacheRooms(root);
+  markCache(own);
+  for (const room of ['blobs', 'apk', 'npm', 'apt'] as const) {
+    await mkdir(cache[room], { recursive: true });
+    await symlink(cache[room], own[room]);
+  }
+  return own;
+}
+
+/** With what `qx-build release` is run. */
+interface Making {
+  /** Path of Node. */
+  node: string;
+  sources: string;
+  release: ReleaseRun;
+  cache: CacheDirectory;
+  /** Folder that the folder of the version is made in. */
+  output: string;
+}
+
+async function runRelease(
+  { node, sources, release, cache, output: folder }: Making,
+  { releaseKeys, options, signal }: RebuildRequest,
+  output: Output,
+): Promise<void> {
+  const { base, flavour, profiles, architectures, formats } = release;
+  const repeated = (option: string, values: readonly string[]) =>
+    values.flatMap((value) => [option, value]);
+  const words = [
+    ...[join(sources, 'tasks/qx-build.ts'), 'release', '--base', base, '--flavour', flavour],
+    ...repeated('--profile', profiles),
+    ...repeated('--arch', architectures),
+    ...repeated('--format', formats),
+    ...(releaseKeys === undefined ? [] : ['--release-keys', resolve(releaseKeys)]),
+    ...['--output', folder, ...options, ...(output.json ? ['--json'] : [])],
+  ];
+  const env = { QUANTIX_CACHE: cache.root };
+  await runAsCaller(node, words, { output, signal, env });
+}
+
+/** Runs a program that tells people what it does by itself; with `--json`, only one that writes events is heard. */
+async function runAsCaller(
+  program: string,
+  words: readonly string[],
+  {
+    output,
+    signal,
+    env = {},
+  }: { output: Output; signal: AbortSignal; env?: Record<string, string> },
+): Promise<void> {
+  const isHeard = !output.json || words.includes('--json');
+  const child = execa(program, words, {
+    ...{ env, reject: false, cancelSignal: signal, forceKillAfterDelay: KILL_AFTER },
+    ...{ detached: true, cleanup: false },
+    stdio: ['ignore', isHeard ? 'inherit' : 'ignore', 'inherit'],
+  });
+  const { exitCode } = await inGroup(child, signal);
+  signal.throwIfAborted();
+  if (exitCode === 0) return;
+  throw new BuildError({
+    what: `the release could not be made again: ${basename(program)} ended with ${exitCode}`,
+    fix: 'Why is told above.',
+  });
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { describePlace, firstDifference } from '../../../build/comparison/first-difference.ts';
+import { compareReleases } from '../../../build/comparison/releases.ts';
+import { tarMember } from '../../../build/image/tar-member.ts';
+import type { ReleaseFile } from '../../../build/release/release-files.ts';
+import { temporaryFolder } from '../folder.ts';
+import { rootfs, writeSmallIso } from './images.ts';
+
+const MIB = 1024 * 1024;
+let [published, remade] = ['', ''];
+
+beforeEach(async () => {
+  [published, remade] = [await temporaryFolder(), await temporaryFolder()];
+});
+
+/** Writes a file of a release. @returns what its list says of it */
+async function put(
+  folder: string,
+  path: string,
+  bytes: string | Buffer,
+  kind: ReleaseFile['kind'] = 'raw',
+): Promise<ReleaseFile> {
+  await writeFile(join(folder, path), bytes);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { path, size: Buffer.byteLength(bytes), sha256, kind };
+}
+
+/** Compares one file that was published with one that was made. */
+async function compared(before: ReleaseFile, after: ReleaseFile) {
+  const [result, ...more] = await compareReleases(
+    { folder: published, files: [before] },
+    { folder: remade, files: [after] },
+  );
+  expect(more).toEqual([]);
+  return result;
+}
+
+test.each([
+  ['the first byte', 0],
+  ['a byte in the middle of a piece', MIB + 17],
+  ['the last byte of a piece', MIB - 1],
+  ['the last byte', 3 * MIB + 4],
+])('files that differ in %s are told apart there', async (_, offset) => {
+  const bytes = Buffer.alloc(3 * MIB + 5, 7);
+  const [a, b] = [join(published, 'a'), join(remade, 'a')];
+  await writeFile(a, bytes);
+  bytes[offset] = 8;
+  await writeFile(b, bytes);
+  expect(await firstDifference(a, b)).toBe(offset);
+});
+
+test('a file that is the beginning of another one differs where it ends, and equal ones nowhere', async () => {
+  const [a, b] = [join(published, 'a'), join(remade, 'a')];
+  await writeFile(a, Buffer.alloc(2 * MIB, 7));
+  await writeFile(b, Buffer.alloc(2 * MIB, 7));
+  expect(await firstDifference(a, b)).toBeUndefined();
+  for (const length of [MIB + 1, MIB, 0]) {
+    await truncate(b, length);
+    expect(await firstDifference(a, b)).toBe(length);
+    expect(await firstDifference(b, a)).toBe(length);
+  }
+});
+
+test('of an ISO is told which file has the byte, and of a tar which member', async () => {
+  const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
+  const bytes = await readFile(iso);
+  const kernel = bytes.indexOf('kernel');
+  expect(describePlace(iso, kernel + 3)).toBe('in /boot/vmlinuz, at byte 3 of it');
+  expect(describePlace(iso, 440)).toBe('in boot code and partition tables');
+  expect(describePlace(iso, 32 * 1024 + 40)).toBeUndefined();
+  const tar = join(remade, 'a.ova');
+  const members = ['a.ovf', 'a.mf', 'a.vmdk'].map((name) => tarMember(name, Buffer.alloc(700), 0));
+  await writeFile(tar, Buffer.concat([...members, Buffer.alloc(1024)]));
+  const member = 512 + 1024;
+  expect(describePlace(tar, member + 100)).toBe('in the header of a.mf');
+  expect(describePlace(tar, 2 * member + 512 + 699)).toBe('in a.vmdk, at byte 699 of it');
+  expect(describePlace(tar, 2 * member + 512 + 700)).toBeUndefined();
+  expect(describePlace(tar, 3 * member)).toBeUndefined();
+});
+
+test('no place is told in what is damaged, or is of another format', async () => {
+  const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
+  await truncate(iso, 34 * 1024);
+  expect(describePlace(iso, 33 * 1024)).toBeUndefined();
+  const file = join(remade, 'a');
+  for (const bytes of ['', 'QFI\xfb', Buffer.alloc(5000, 0xff), Buffer.alloc(100_000, 'x')]) {
+    await writeFile(file, bytes);
+    expect(describePlace(file, 0)).toBeUndefined();
+    expect(describePlace(file, 90_000)).toBeUndefined();
+  }
+});
+
+test('every file of both releases is told, by name', async () => {
+  const before = [
+    await put(published, 'b.iso', 'same'),
+    await put(published, 'c.iso', 'gone'),
+    await put(published, 'a.iso', 'one'),
+  ];
+  const after = [
+    await put(remade, 'd.iso', 'new'),
+    await put(remade, 'a.iso', 'onetwo'),
+    await put(remade, 'b.iso', 'same'),
+  ];
+  const [same, gone, old] = before.map(({ sha256 }) => sha256);
+  const [extra, now] = after.map(({ sha256 }) => sha256);
+  const releases = [
+    { folder: published, files: before },
+    { folder: remade, files: after },
+  ] as const;
+  expect(await compareReleases(...releases)).toEqual([
+    { path: 'a.iso', result: 'differs', sha256: old, remade: now, offset: 3 },
+    { path: 'b.iso', result: 'same', sha256: same, remade: same },
+    { path: 'c.iso', result: 'missing', sha256: gone },
+    { path: 'd.iso', result: 'extra', remade: extra },
+  ]);
+});
+
+test('what is the same need not be here, and of what differs is told why no byte can be named', async () => {
+  const files = [await put(remade, 'a.iso', 'made')];
+  const [file] = files;
+  if (file === undefined) throw new Error('no file');
+  expect(await compared(file, file)).toMatchObject({ result: 'same' });
+  const other = { ...file, sha256: '0'.repeat(64) };
+  expect(await compared(other, file)).toMatchObject({
+    result: 'differs',
+    place: 'the published one is not here to be compared with',
+  });
+  await writeFile(join(published, 'a.iso'), 'made');
+  expect(await compared(other, file)).toMatchObject({
+    result: 'differs',
+    place: 'the one that is here is not the one that was published',
+  });
+});
+
+test('a manifest is the same if only the times of its run differ', async () => {
+  const manifest = (seconds: number, buildId: string) =>
+    JSON.stringify({ buildId, steps: [{ step: 'iso', seconds }] });
+  const before = await put(published, 'm', manifest(1, 'a'), 'manifest');
+  const again = await put(remade, 'm', manifest(2, 'a'), 'manifest');
+  expect(await compared(before, again)).toMatchObject({ result: 'same', remade: again.sha256 });
+  const other = await put(remade, 'm', manifest(1, 'b'), 'manifest');
+  expect(await compared(before, other)).toMatchObject({ result: 'differs', offset: 12 });
+  await put(published, 'm', manifest(3, 'b'));
+  expect(await compared(before, other)).toMatchObject({ result: 'differs' });
+  await put(published, 'm', manifest(3, 'a'));
+  const forged = { ...before, sha256: '0'.repeat(64) };
+  expect(await compared(forged, again)).toMatchObject({ result: 'differs' });
+});
+
+test('a provenance is the same whoever has built, and whenever', async () => {
+  const provenance = ({ id = 'ci', times = 'a', bill = 'b' }) =>
+    JSON.stringify({
+      subject: [],
+      predicate: {
+        buildDefinition: {},
+        runDetails: {
+          builder: { id },
+          byproducts: [
+            { name: 'x.iso.cdx.json', digest: { sha256: bill } },
+            { name: 'x.iso.manifest.json', digest: { sha256: times } },
+          ],
+        },
+      },
+    });
+  const before = await put(published, 'p', provenance({}), 'provenance');
+  const again = await put(remade, 'p', provenance({ id: 'me', times: 'c' }), 'provenance');
+  expect(await compared(before, again)).toMatchObject({ result: 'same' });
+  const other = await put(remade, 'p', provenance({ bill: 'd' }), 'provenance');
+  expect(await compared(before, other)).toMatchObject({ result: 'differs' });
+  const broken = await put(remade, 'p', '{', 'provenance');
+  expect(await compared(before, broken)).toMatchObject({ result: 'differs' });
+});
