@@ -8,6 +8,8 @@ export interface Report {
   result: 'installed' | 'failed';
   /** Why it failed; `null` if it did not. */
   problem: string | null;
+  /** What is to be minded of an installation that is done, a sentence or more each. */
+  warnings: readonly string[];
   product: string;
   version: string;
   kind: InstallPlan['kind'];
@@ -34,17 +36,28 @@ export interface ReportParts {
   started: Date;
   ended: Date;
   sha256: string | null;
+  /** What is to be minded; nothing if absent. */
+  warnings?: readonly string[];
   /** What was thrown; absent if all went well. */
   error?: unknown;
 }
 
 /** Writes the report of an installation. */
-export function reportOf({ plan, image, started, ended, sha256, error }: ReportParts): Report {
+export function reportOf({
+  plan,
+  image,
+  started,
+  ended,
+  sha256,
+  warnings = [],
+  error,
+}: ReportParts): Report {
   const { path, model, serial, wwn, bytes, sectorSize } = plan.disk;
   return {
     format: 1,
     result: error === undefined ? 'installed' : 'failed',
     problem: error === undefined ? null : messageOf(error),
+    warnings,
     product: image.product,
     version: image.version,
     kind: plan.kind,

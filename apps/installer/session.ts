@@ -5,6 +5,7 @@ import { powerOff, restart } from '../console/appliance/power.ts';
 import { messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 import type { Answer } from './answer.ts';
+import { keepBootEntry } from './boot-entry.ts';
 import { liveConfiguration, withConfiguration } from './configuration.ts';
 import { InstallError } from './error.ts';
 import type { MachineFacts } from './facts.ts';
@@ -16,6 +17,9 @@ import { type Report, reportOf, sendReport } from './report.ts';
 
 /** On the installed system: what the installer did. */
 export const REPORT_FILE = 'install.json';
+
+/** The program in the EFI partition that UEFI starts. */
+const LOADER = /^\/EFI\/BOOT\/BOOT[A-Z0-9]+\.EFI$/;
 
 const FOLDER = '/run/quantix/installer';
 /** Holds the number of the process that installs. */
@@ -74,10 +78,9 @@ export class Session {
         onProgress,
         signal,
       });
-      report = reportOf({ ...common, ended: new Date(), sha256 });
-      const text = Buffer.from(`${JSON.stringify(report, null, 2)}\n`);
-      const partition = partitionOf(plan.layout, 'configuration');
-      await this.#machinery.putFiles(plan.disk, partition, new Map([[REPORT_FILE, text]]));
+      const warnings = await this.#enterInBootMenu(plan);
+      report = reportOf({ ...common, ended: new Date(), sha256, warnings });
+      report = { ...report, warnings: [...warnings, ...(await this.#keepReport(plan, report))] };
     } catch (error) {
       report = reportOf({ ...common, ended: new Date(), sha256: null, error });
     }
@@ -88,6 +91,34 @@ export class Session {
       if (problem !== null) tell(`The report could not be sent: ${problem}.`);
     }
     return report;
+  }
+
+  /** What is installed is there from here on, whatever the firmware says. @returns what is to be minded */
+  async #enterInBootMenu(plan: InstallPlan): Promise<string[]> {
+    const { title } = this.medium.facts;
+    return await warningsOf(async () => {
+      const { efi } = await this.#machinery.readBootFiles();
+      const loader = [...efi.keys()].find((path) => LOADER.test(path));
+      if (loader !== undefined) await keepBootEntry({ title, plan, loader });
+    });
+  }
+
+  /** Puts the report onto the installed disk. @returns what is to be minded */
+  async #keepReport(plan: InstallPlan, report: Report): Promise<string[]> {
+    const text = Buffer.from(`${JSON.stringify(report, null, 2)}\n`);
+    const partition = partitionOf(plan.layout, 'configuration');
+    const files = new Map([[REPORT_FILE, text]]);
+    return await warningsOf(() => this.#machinery.putFiles(plan.disk, partition, files));
+  }
+}
+
+/** Does what an installation is whole without. @returns why it could not be done; nothing if it was */
+async function warningsOf(work: () => Promise<void>): Promise<string[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
   }
 }
 
@@ -114,13 +145,13 @@ export async function sayOnConsole(...lines: readonly string[]): Promise<void> {
 
 /** Tells what came of an installation: for people, and as JSON. */
 async function sayReport(report: Report): Promise<void> {
-  const { result, product, version, disk, problem, partitions: _, ...rest } = report;
+  const { result, product, version, disk, problem, partitions: _, warnings, ...rest } = report;
   const text =
     result === 'installed'
       ? `${product} ${version} is installed on ${disk.path}`
       : `${product} was not installed: ${problem}`;
   const json = JSON.stringify({ result, product, version, disk, ...rest });
-  await sayOnConsole(text, `install report ${json}`);
+  await sayOnConsole(text, ...warnings, `install report ${json}`);
 }
 
 /** @throws InstallError if another process installs */

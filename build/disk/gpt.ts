@@ -234,12 +234,13 @@ function sectorIn(bytes: Buffer, at: number): number {
   return Number(bytes.readBigUInt64LE(at));
 }
 
-/** First three fields little-endian (UEFI 2.10, appendix A). */
-function encodeGuid(guid: string): Buffer {
+/** The 16 bytes of a GUID, of which the first three fields are little-endian (UEFI 2.10, appendix A). */
+export function encodeGuid(guid: string): Buffer {
   return swapped(Buffer.from(guid.replaceAll('-', ''), 'hex'));
 }
 
-function decodeGuid(bytes: Buffer): string {
+/** A GUID as text, in lower case. */
+export function decodeGuid(bytes: Buffer): string {
   const hex = swapped(Buffer.from(bytes)).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

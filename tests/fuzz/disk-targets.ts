@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
+import { decodeLoadOption, encodeLoadOption } from '../../apps/installer/boot-entry.ts';
 import { assertInside, type BlockDevice, sliceDevice } from '../../build/disk/block-device.ts';
 import {
   decodeBootState,
@@ -157,6 +159,30 @@ export const slotTrailer: Target = {
     const slot = sliceDevice(device, offset, size);
     const read = await readTrailer(patched(slot, size - 1024 * 1024, bytes));
     if (read !== undefined && read.imageBytes > size) throw new Error('it is larger than its slot');
+  },
+};
+
+/** Entries of a firmware's boot menu: one that can be read and names a file of a partition is written the same again. */
+export const loadOption: Target = {
+  name: 'load-option',
+  async once(random) {
+    const entry = encodeLoadOption({
+      ...{
+        isActive: true,
+        label: random.pick(['QvDC', '', 'ä𝄞']),
+        loader: '\\EFI\\BOOT\\BOOTX64.EFI',
+      },
+      partition: {
+        ...{ number: random.below(128), firstSector: 4096n, sectors: 614_400n },
+        guid: '81635ccd-1b4f-4d3f-b7b7-f78a5b029f35',
+      },
+    });
+    const option = decodeLoadOption(mutate(entry, random));
+    if (option === undefined) return;
+    const { partition, loader } = option;
+    if (partition === null || loader === null) return;
+    const again = decodeLoadOption(encodeLoadOption({ ...option, partition, loader }));
+    if (!isDeepStrictEqual(again, option)) throw new Error('it reads otherwise');
   },
 };
 

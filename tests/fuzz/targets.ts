@@ -32,7 +32,7 @@ import { backup } from './backup-target.ts';
 import { bootChart } from './boot-chart-target.ts';
 import { certificateRequests } from './certificate-request-target.ts';
 import { comparison } from './comparison-target.ts';
-import { bootState, fat32, gpt, mediumFiles, slotTrailer } from './disk-targets.ts';
+import { bootState, fat32, gpt, loadOption, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { events } from './event-target.ts';
 import { guest } from './guest-target.ts';
@@ -237,7 +237,7 @@ export const TARGETS: readonly Target[] = [
     provenances,
     releaseFiles,
   ],
-  ...[gpt, fat32, bootState, slotTrailer, mediumFiles],
+  ...[gpt, fat32, bootState, slotTrailer, mediumFiles, loadOption],
   ...[program, remoteCache, comparison],
   ...[advisories, reviews, events],
   ...[checksums, minisign, sshSignature, sshAgent],

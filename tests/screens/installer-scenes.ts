@@ -58,10 +58,12 @@ const STICK: DiskFacts = {
 
 const MACHINE = machineWith([EMPTY, USED, STICK]);
 
-const REPORT: Report = {
+/** Of an installation that is done. */
+export const REPORT: Report = {
   format: 1,
   result: 'installed',
   problem: null,
+  warnings: [],
   product: 'quantix-os',
   version: '0.1.0',
   kind: 'install',

@@ -59,7 +59,7 @@ function bodyOf(shown: View, room: Size): Body {
       };
     }
     case 'installed': {
-      const { product, version, disk, seconds } = shown.report;
+      const { product, version, disk, seconds, warnings } = shown.report;
       return {
         lines: [
           ...text(`${product} ${version} is installed on ${disk.path}, in ${seconds} s.`, room),
@@ -68,6 +68,7 @@ function bodyOf(shown: View, room: Size): Body {
             'Take the medium out when the machine restarts, or it starts from that again.',
             room,
           ),
+          ...warnings.flatMap((warning) => [line(''), ...text(`To be minded: ${warning}`, room)]),
         ],
         keys: 'Enter restart   p power off',
       };

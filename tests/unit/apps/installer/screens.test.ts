@@ -4,7 +4,7 @@ import type { Deps } from '../../../../apps/installer/screens/deps.ts';
 import { installerProgram } from '../../../../apps/installer/screens/program.ts';
 import { withScreens } from '../../../screens/document.ts';
 import { goldenFile, INSTALLING, SIZES } from '../../../screens/files.ts';
-import { INSTALLER_SCENES, installerMachine } from '../../../screens/installer-scenes.ts';
+import { INSTALLER_SCENES, installerMachine, REPORT } from '../../../screens/installer-scenes.ts';
 import { play, renderInstaller } from '../../../screens/render.ts';
 import type { Act } from '../../../screens/scenes.ts';
 
@@ -101,6 +101,14 @@ test('an answer file is carried out without a key, and its failure stays on the 
   });
   expect(text).toMatch(/no disk is serial X/);
   expect(calls).toEqual([]);
+});
+
+test('what is to be minded of an installation is shown, and it is done all the same', async () => {
+  const warnings = ['the firmware’s boot menu did not take an entry of this disk: ENOSPC.'];
+  const { text } = await type([['', /is installed on[\s\S]*To be minded:[\s\S]*ENOSPC/]], {
+    carryOutAnswer: async () => ({ ...REPORT, warnings }),
+  });
+  expect(text).toContain('Enter restart');
 });
 
 test('the live system can be used instead', async () => {
