@@ -12,7 +12,6 @@ const [SIGNATURE, REVISION, HEADER_BYTES] = ['EFI PART', 0x0001_0000, 92];
 const [ENTRIES, ENTRY_BYTES] = [128, 128];
 /** Entries that are believed. */
 const [MOST_ENTRIES, MOST_ENTRY_BYTES] = [1024, 4096];
-const NO_TYPE = '00000000-0000-0000-0000-000000000000';
 
 /** A partition as its table has it. */
 export interface GptPartition {
@@ -204,15 +203,14 @@ async function readCopy(device: BlockDevice, at: number): Promise<Table | undefi
   if (crc32(entries) !== header.readUInt32LE(88)) return undefined;
   const partitions: GptPartition[] = [];
   for (let index = 0; index < count; index += 1) {
+    if (isUnused(entries, index * entryBytes)) continue;
     const entry = entries.subarray(index * entryBytes, (index + 1) * entryBytes);
-    const type = decodeGuid(entry.subarray(0, 16));
-    if (type === NO_TYPE) continue;
     const [from, to] = [sectorIn(entry, 32), sectorIn(entry, 40)];
     if (from < first || to > last || to < from) return undefined;
     partitions.push({
       number: index + 1,
       name: entry.toString('utf16le', 56, 128).replace(/\0.*$/s, ''),
-      type,
+      type: decodeGuid(entry.subarray(0, 16)),
       guid: decodeGuid(entry.subarray(16, 32)),
       offset: from * sectorSize,
       bytes: (to - from + 1) * sectorSize,
@@ -223,6 +221,11 @@ async function readCopy(device: BlockDevice, at: number): Promise<Table | undefi
     ({ offset }, index) => index > 0 && offset < endOf(inOrder[index - 1]),
   );
   return overlap ? undefined : { guid: decodeGuid(header.subarray(56, 72)), partitions };
+}
+
+/** Whether the entry at a byte has no type: nearly all of a table have none. */
+function isUnused(entries: Buffer, at: number): boolean {
+  return [0, 4, 8, 12].every((more) => entries.readUInt32LE(at + more) === 0);
 }
 
 function endOf(partition: GptPartition | undefined): number {
