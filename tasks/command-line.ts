@@ -92,6 +92,11 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+/** Yargs puts the help together for every command line, and breaks its lines; most never show it. */
+function asksForHelp(args: readonly string[]): boolean {
+  return args.includes('--help') || args.includes('help');
+}
+
 function parser(
   args: readonly string[],
   { context, commands }: { context: CommandContext; commands: readonly Command[] },
@@ -107,7 +112,7 @@ function parser(
     .strict()
     .recommendCommands()
     .version(false)
-    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .wrap(asksForHelp(args) ? Math.min(100, process.stdout.columns ?? 100) : null)
     .exitProcess(false)
     .fail((message, error: unknown) => {
       throw error instanceof Error ? error : new UsageError(message);

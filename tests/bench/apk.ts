@@ -27,6 +27,8 @@ import {
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const INDEX = resolve(PROJECT, '../shared/testdata/alpine-3.17-main-aarch64/APKINDEX.tar.gz');
+/** As `make` and npm start the builder. */
+const COMPILED = { NODE_COMPILE_CACHE: join(PROJECT, 'node_modules/.cache/compiled') };
 const PACKAGES = 200;
 /** Bytes of each; such that compression neither gains nor costs much. */
 const SIZE = 750_000;
@@ -135,7 +137,7 @@ async function openTree(
 ): Promise<void> {
   await execa(process.execPath, ['tasks/qx-build.ts', 'apk-tree', ...options, '--', ...names], {
     cwd: PROJECT,
-    env: { QUANTIX_CACHE: cache },
+    env: { ...COMPILED, QUANTIX_CACHE: cache },
     stdout: { file },
   });
 }

@@ -77,8 +77,10 @@ export async function openWorkshop({
   await mkdir(cache.steps, { recursive: true });
   for (const room of ['blobs', 'opened', 'apt'] as const) await share(shared[room], cache[room]);
   if (programs === 'shared') await share(join(shared.steps, 'sea'), join(cache.steps, 'sea'));
+  // As `make` and npm start the builder.
+  const compiled = { NODE_COMPILE_CACHE: join(directory, 'node_modules/.cache/compiled') };
   const child = (args: readonly string[], { env = {} }: RunOptions = {}) =>
-    startChild(directory, args, { QUANTIX_CACHE: cache.root, ...env });
+    startChild(directory, args, { ...compiled, QUANTIX_CACHE: cache.root, ...env });
   return {
     directory,
     cache,
