@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { ALERT_SEVERITIES } from '../api/alerts.ts';
 import { messageOf } from '../error.ts';
 import { contentOf, parseYaml } from '../files/yaml.ts';
 import { codeOf } from '../process/code-of.ts';
@@ -20,6 +21,45 @@ const names = z
   .array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'is no name'))
   .min(1)
   .max(8);
+
+/** Words that name a receiver of alerts. */
+const receiverName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'is no name');
+
+const severities = z
+  .array(z.enum(ALERT_SEVERITIES))
+  .min(1)
+  .default([...ALERT_SEVERITIES]);
+
+const webhook = z.strictObject({
+  name: receiverName,
+  url: z.url({
+    protocol: /^https$/,
+    error: 'is not an address such as https://pager.example/qvdc',
+  }),
+  secret: z
+    .string()
+    .regex(
+      /^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+      'is not whsec_ and a key of 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32) makes one',
+    ),
+  /** A file with certificates that its certificate has to go back to, in place of those that are known. */
+  authority: path.optional(),
+  severities,
+});
+
+const syslog = z
+  .strictObject({
+    name: receiverName,
+    host: z.union([z.ipv4(), z.ipv6(), z.hostname()], 'is no host'),
+    transport: z.enum(['udp', 'tcp', 'tls']).default('udp'),
+    port: z.int().min(1).max(65535).optional(),
+    authority: path.optional(),
+    severities,
+  })
+  .transform(({ port, ...rest }) => ({
+    ...rest,
+    port: port ?? (rest.transport === 'tls' ? 6514 : 514),
+  }));
 
 /** What `config.yaml` may say; each key has a default, and any other key is an error. */
 const configSchema = z
@@ -110,12 +150,41 @@ const configSchema = z
         passphrase: path.default('/quantix/vdc/backup.passphrase'),
       })
       .prefault({}),
+    /** How long what happened is kept: events beyond either are removed. */
+    events: z
+      .strictObject({
+        most: z.int().min(1000).max(100_000_000).default(200_000),
+        days: z.int().min(1).max(3650).default(30),
+      })
+      .prefault({}),
+    /** Who is told of alerts. */
+    alerts: z
+      .strictObject({
+        webhooks: z.array(webhook).max(16).default([]),
+        syslog: z.array(syslog).max(16).default([]),
+      })
+      .prefault({})
+      .refine(
+        (told) => new Set(receiversOf(told)).size === receiversOf(told).length,
+        'two receivers have one name',
+      ),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),
     socket: path.default('/run/quantix-vdc/controlplane.sock'),
   })
   .prefault({});
 
 export type Config = z.output<typeof configSchema>;
+
+/** Names of those who are told of alerts. */
+export function receiversOf({
+  webhooks,
+  syslog: servers,
+}: {
+  webhooks: readonly { name: string }[];
+  syslog: readonly { name: string }[];
+}): string[] {
+  return [...webhooks, ...servers].map(({ name }) => name);
+}
 
 /**
  * Reads the control plane's configuration; without a file it is the default.

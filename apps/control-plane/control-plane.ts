@@ -195,6 +195,14 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       etcd.close();
     }
   };
+  const begun = (): Election => {
+    if (election === undefined) throw new NotLeaderError();
+    return election;
+  };
+  const leadership: Pick<Election, 'asLeader' | 'untilOvertaken'> = {
+    asLeader: async (task) => await begun().asLeader(task),
+    untilOvertaken: async (task) => await begun().untilOvertaken(task),
+  };
   const serveAgents = async () => {
     // Loaded after the first look, as etcd's client is.
     const [{ serveNodes }, { openNodeState, readKept }, { ClaimLocks }, { startMonitor }] =
@@ -205,14 +213,6 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         import('./monitor/monitor.ts'),
       ]);
     const { rollOut } = await import('./updates/roll-out.ts');
-    const begun = (): Election => {
-      if (election === undefined) throw new NotLeaderError();
-      return election;
-    };
-    const leadership: Pick<Election, 'asLeader' | 'untilOvertaken'> = {
-      asLeader: async (task) => await begun().asLeader(task),
-      untilOvertaken: async (task) => await begun().untilOvertaken(task),
-    };
     const locks = new ClaimLocks();
     const clock = monotonicClock;
     const monitor = startMonitor({ database, leadership, locks, clock, log, signal });
@@ -237,6 +237,20 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
     await Promise.all([monitor.ended, rolled]);
+  };
+  const tellAlerts = async () => {
+    const [{ deliverAlerts, openReceivers }, { pruneAgainAndAgain }] = await Promise.all([
+      import('./alerts/deliver.ts'),
+      import('./events/prune.ts'),
+    ]);
+    const clock = monotonicClock;
+    await Promise.all([
+      deliverAlerts({
+        ...{ database, leadership, feed: events, log, signal },
+        receivers: openReceivers(config.alerts),
+      }),
+      pruneAgainAndAgain({ config, database, leadership, clock, log, signal }),
+    ]);
   };
   const mirrorUpdates = async () => {
     const [{ keepMirror }, { readPinned }] = await Promise.all([
@@ -266,7 +280,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
     await look();
     await Promise.all([
-      ...[lead(), events.work(), serveAgents(), mirrorUpdates(), lookAgainAndAgain()],
+      ...[lead(), events.work(), serveAgents()],
+      ...[tellAlerts(), mirrorUpdates(), lookAgainAndAgain()],
     ]);
   };
   return {

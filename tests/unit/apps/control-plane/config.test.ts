@@ -3,6 +3,8 @@ import { parseConfig } from '../../../../apps/control-plane/config.ts';
 
 const FILE = '/quantix/vdc/config.yaml';
 
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
 describe('config.yaml of the control plane', () => {
   test('is the default where it is empty or says a part', async () => {
     const standard = await parseConfig('', FILE);
@@ -20,6 +22,19 @@ describe('config.yaml of the control plane', () => {
     });
   });
 
+  test('names who is told of alerts', async () => {
+    const text = `alerts:
+  webhooks: [{ name: pager, url: "https://pager.example/q", secret: "${SECRET}", severities: [CRITICAL] }]
+  syslog: [{ name: logs, host: logs.example }, { name: safe, host: "2001:db8::1", transport: tls }]`;
+    expect((await parseConfig(text, FILE)).alerts).toMatchObject({
+      webhooks: [{ name: 'pager', severities: ['CRITICAL'] }],
+      syslog: [
+        { name: 'logs', transport: 'udp', port: 514, severities: ['CRITICAL', 'WARNING', 'INFO'] },
+        { name: 'safe', transport: 'tls', port: 6514 },
+      ],
+    });
+  });
+
   test.each([
     ['an unknown key', 'databse: {}', 'databse'],
     ['an unknown key further in', 'database:\n  pol: 1', 'pol'],
@@ -31,6 +46,22 @@ describe('config.yaml of the control plane', () => {
     ['a name to listen on', 'agents: { listen: qvdc }', 'config.yaml, agents.listen'],
     ['an origin without TLS', 'agents: { announce: ["http://a:1"] }', 'agents.announce.0'],
     ['an origin with a path', 'agents: { announce: ["https://a:1/b"] }', 'agents.announce.0'],
+    [
+      'a webhook without TLS',
+      `alerts: { webhooks: [{ name: a, url: "http://a/", secret: "${SECRET}" }] }`,
+      'alerts.webhooks.0.url',
+    ],
+    [
+      'a short secret',
+      'alerts: { webhooks: [{ name: a, url: "https://a/", secret: "whsec_YWJj" }] }',
+      'openssl rand',
+    ],
+    [
+      'two receivers of one name',
+      `alerts: { syslog: [{ name: a, host: h }], webhooks: [{ name: a, url: "https://a/", secret: "${SECRET}" }] }`,
+      'two receivers have one name',
+    ],
+    ['no host', 'alerts: { syslog: [{ name: a, host: "a b" }] }', 'alerts.syslog.0.host'],
     ['what is no YAML', 'a: [', 'config.yaml, line'],
     ['what is no list of keys', '- 1', 'config.yaml'],
     ['aliases without end', `a: &a [x]\n${'b: *a\n'.repeat(3)}`, 'config.yaml'],

@@ -1,0 +1,144 @@
+import { messageOf } from '../../error.ts';
+import type { Logger } from '../../log/logger.ts';
+import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
+import { systemClock } from '../../watch/clock.ts';
+import type { Config } from '../config.ts';
+import { type Election, NotLeaderError } from '../coordination/election.ts';
+import type { Database } from '../database/database.ts';
+import {
+  dropOverdueNews,
+  readReceiver,
+  recordDelivery,
+  recordFailure,
+} from '../database/repositories/alert-receivers.ts';
+import { listEvents } from '../database/repositories/events.ts';
+import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
+import type { EventFeed } from '../events/feed.ts';
+import { type AlertReceiver, newsOf } from './receiver.ts';
+import { syslogReceiver } from './syslog.ts';
+import { webhookReceiver } from './webhook.ts';
+
+/** Events of alerts that may wait for a receiver; the oldest ones beyond are given up, and counted. */
+export const MOST_WAITING = 1000;
+
+/** Milliseconds between two looks where nothing was told. */
+const LOOK_EVERY = 10_000;
+
+/** Milliseconds after a failure until the next attempt; it doubles with each, up to the most. */
+export interface RetryTimes {
+  readonly first: number;
+  readonly most: number;
+}
+const RETRY: RetryTimes = { first: 1000, most: 300_000 };
+
+/** Those who are told of alerts, by the configuration. */
+export function openReceivers({ webhooks, syslog }: Config['alerts']): AlertReceiver[] {
+  return [...webhooks.map((one) => webhookReceiver(one)), ...syslog.map(syslogReceiver)];
+}
+
+export interface DeliverOptions {
+  readonly database: Database;
+  /** Only the leader delivers. */
+  readonly leadership: Pick<Election, 'asLeader'>;
+  readonly feed: Pick<EventFeed, 'listen'>;
+  readonly receivers: readonly AlertReceiver[];
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly retry?: RetryTimes;
+  readonly mostWaiting?: number;
+}
+
+/**
+ * Tells receivers of alerts, while this program leads, until the signal: to each all events in their order, from the moment on
+ * that it was configured. Events wait in the database, and outlive a restart; a receiver that fails keeps no other one waiting.
+ */
+export async function deliverAlerts(options: DeliverOptions): Promise<void> {
+  const { receivers } = options;
+  const wakes = receivers.map(() => new AutoResetEvent());
+  await Promise.all([
+    ...(receivers.length === 0 ? [] : [wakeWithNews(options, wakes)]),
+    ...receivers.map((receiver, index) => deliverTo(receiver, wakes[index]!, options)),
+  ]);
+}
+
+async function wakeWithNews(
+  { feed, signal }: DeliverOptions,
+  wakes: readonly AutoResetEvent[],
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const filter = { subjectTypes: ['ALERT'] } as const;
+      for await (const _event of await feed.listen({ filter, signal })) {
+        for (const wake of wakes) wake.set();
+      }
+    } catch {
+      // Cut off: what was missed is found in the database.
+      for (const wake of wakes) wake.set();
+    }
+  }
+}
+
+async function deliverTo(
+  receiver: AlertReceiver,
+  wake: AutoResetEvent,
+  options: DeliverOptions,
+): Promise<void> {
+  const { leadership, log, signal, retry = RETRY } = options;
+  let failures = 0;
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      const isMore = await leadership.asLeader((epoch) => deliverNext(receiver, epoch, options));
+      failures = 0;
+      if (told !== '') log.info(`alerts reach ${receiver.name} again`);
+      told = '';
+      if (isMore) continue;
+    } catch (error) {
+      if (!(error instanceof NotLeaderError || error instanceof FencedError)) {
+        const why = messageOf(error);
+        if (why !== told) log.warning(`alerts do not reach ${receiver.name}: ${why}`);
+        told = why;
+        // No news makes it try sooner.
+        const wait = Math.min(retry.first * 2 ** failures, retry.most);
+        failures += 1;
+        await systemClock.sleep(wait * (0.8 + 0.4 * Math.random()), signal);
+        continue;
+      }
+    }
+    await wake.wait(LOOK_EVERY, signal);
+  }
+}
+
+/** Delivers the next event. @returns whether there may be more @throws Error if it did not arrive */
+async function deliverNext(
+  receiver: AlertReceiver,
+  epoch: number,
+  { database, log, signal, mostWaiting = MOST_WAITING }: DeliverOptions,
+): Promise<boolean> {
+  const { name } = receiver;
+  const state = await writeAsLeader(database, epoch, async (transaction) => {
+    const lost = await dropOverdueNews(transaction, name, mostWaiting);
+    if (lost > 0) log.warning(`${lost} events of alerts were given up: too many wait for ${name}`);
+    return await readReceiver(transaction, name);
+  });
+  const [event] = await listEvents(database.db, {
+    ...{ after: state.deliveredThrough, limit: 1, filter: { subjectTypes: ['ALERT'] } },
+  });
+  if (event === undefined) return false;
+  const record = (why: string | undefined) =>
+    writeAsLeader(database, epoch, async (transaction) => {
+      const at = new Date();
+      if (why === undefined) await recordDelivery(transaction, name, { through: event.id, at });
+      else await recordFailure(transaction, name, { why, at });
+    });
+  if (receiver.severities.has(newsOf(event).severity)) {
+    try {
+      await receiver.deliver(event, signal);
+    } catch (error) {
+      if (!signal.aborted) await record(messageOf(error));
+      throw error;
+    }
+  }
+  await record(undefined);
+  return true;
+}

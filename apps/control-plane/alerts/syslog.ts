@@ -1,0 +1,123 @@
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import type { FleetEvent } from '../../api/events.ts';
+import { printable } from '../../text/printable.ts';
+import { type AlertReceiver, newsOf, readAuthority, type SyslogSettings } from './receiver.ts';
+
+/** Milliseconds that the server may take to let go of the connection, and for which a datagram's refusal is waited for. */
+const CLOSED_WITHIN = 10_000;
+const REFUSED_WITHIN = 200;
+
+/** Facility "daemon", and severities, of RFC 5424, 6.2.1. */
+const FACILITY = 3;
+const SEVERITIES: Readonly<Record<string, number>> = { CRITICAL: 2, WARNING: 4, INFO: 6 };
+const NOTICE = 5;
+
+/** Bytes of a text: what every receiver should take (RFC 5424, 6.1), less the header. */
+const LONGEST_TEXT = 1800;
+
+const WORDS: Readonly<Record<string, string>> = {
+  'alert.raised': 'raised',
+  'alert.changed': 'changed',
+  'alert.acknowledged': 'acknowledged',
+  'alert.cleared': 'cleared',
+};
+
+/**
+ * Sends RFC 5424: a datagram each (RFC 5426), or one connection each, with the length before the message (RFC 6587, 3.4.1; RFC
+ * 5425 for TLS). A connection that the server ends in order after ours means that it arrived. Of a datagram only a refusal is
+ * told.
+ */
+export function syslogReceiver(settings: SyslogSettings): AlertReceiver {
+  const { name, transport } = settings;
+  return {
+    name,
+    severities: new Set(settings.severities),
+    deliver: async (event, signal) => {
+      const message = Buffer.from(syslogMessage(event, hostname()));
+      if (transport === 'udp') await sendDatagram(settings, message);
+      else await sendStream(settings, message, signal);
+    },
+  };
+}
+
+/** @param host name of this machine */
+export function syslogMessage(event: FleetEvent, host: string): string {
+  const { severity, message, sourceType, sourceName, acknowledgedBy } = newsOf(event);
+  const isNews = event.kind === 'alert.raised' || event.kind === 'alert.changed';
+  const priority = FACILITY * 8 + (isNews ? (SEVERITIES[severity] ?? NOTICE) : NOTICE);
+  const named = host.replaceAll(/[^\x21-\x7e]/g, '').slice(0, 255);
+  const header = `<${priority}>1 ${event.happenedAt} ${named === '' ? '-' : named} qx-controlplane ${process.pid} ${event.kind} -`;
+  const source = `${sourceType} ${sourceName}`.trim();
+  const by = acknowledgedBy === null ? '' : ` by ${acknowledgedBy}`;
+  const more = message === '' ? '' : `: ${message}`;
+  const told = `${WORDS[event.kind] ?? event.kind}${by}, ${severity}: ${event.subject.name} (${source})${more} [alert ${event.subject.id}, event ${event.id}]`;
+  // The byte order mark says that it is UTF-8.
+  return `${header} \uFEFF${cut(printable(told))}`;
+}
+
+/** Cut to so many bytes that no character is. */
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= LONGEST_TEXT) return text;
+  return new TextDecoder().decode(bytes.subarray(0, LONGEST_TEXT)).replace(/\uFFFD$/, '');
+}
+
+async function sendDatagram({ host, port }: SyslogSettings, message: Buffer): Promise<void> {
+  const { address, family } = await lookup(host);
+  const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  socket.on('error', reject);
+  try {
+    socket.connect(port, address, () =>
+      socket.send(message, (error) => {
+        if (error !== null) reject(error);
+      }),
+    );
+    await Promise.race([failed, pause(REFUSED_WITHIN)]);
+  } finally {
+    socket.close();
+  }
+}
+
+async function sendStream(
+  { host, port, transport, authority }: SyslogSettings,
+  message: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket: Socket =
+    transport === 'tcp'
+      ? connectTcp({ host, port })
+      : connectTls({
+          ...{ host, port },
+          ...(isIP(host) === 0 ? { servername: host } : {}),
+          ...(await readAuthority(authority)),
+        });
+  const stop = () => reject(new Error('it was told to end'));
+  signal.addEventListener('abort', stop, { once: true });
+  socket.setTimeout(CLOSED_WITHIN, () =>
+    reject(new Error(`${host}, port ${port}, does not answer`)),
+  );
+  socket.on('error', reject);
+  // A server that has read all ends the connection after us; one that has not resets it, or ended it before.
+  socket.on('end', () => {
+    if (socket.writableFinished) resolve();
+    else reject(new Error(`${host}, port ${port}, ends the connection before it has the message`));
+  });
+  socket.resume();
+  socket.once(transport === 'tcp' ? 'connect' : 'secureConnect', () => {
+    socket.end(Buffer.concat([Buffer.from(`${message.length} `), message]));
+  });
+  try {
+    if (signal.aborted) stop();
+    await promise;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    socket.destroy();
+  }
+}

@@ -1,0 +1,101 @@
+import { sql } from 'kysely';
+import type { AlertReceiverState } from '../../../api/alerts.ts';
+import type { Executor } from '../database.ts';
+import type { Row } from '../rows.ts';
+import { raiseAlert } from './alerts.ts';
+
+/** Who is told of alerts, and how that stands. */
+export type AlertReceiverRow = Row<'alertReceivers'>;
+
+/** Title of the alert about a receiver that nothing reaches. */
+const UNREACHED = 'Alerts do not reach a receiver';
+
+/** Milliseconds for which nothing may arrive before that is an alert itself. */
+const TOLD_AFTER = 60_000;
+
+/** Where the delivery to a receiver stands. One that is new begins with the present. */
+export async function readReceiver(db: Executor, name: string): Promise<AlertReceiverRow> {
+  await sql`
+    INSERT INTO alert_receivers (name, delivered_through) SELECT ${name}, last FROM event_numbering
+    ON CONFLICT (name) DO NOTHING`.execute(db);
+  return await db
+    .selectFrom('alertReceivers')
+    .selectAll()
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow();
+}
+
+/** Notes that an event arrived, or was not for this receiver. */
+export async function recordDelivery(
+  db: Executor,
+  name: string,
+  { through, at }: { through: number; at: Date },
+): Promise<void> {
+  await sql`
+    UPDATE alert_receivers
+    SET delivered_through = ${through}, delivered_at = ${at}, problem = '', failing_since = NULL
+    WHERE name = ${name}`.execute(db);
+  await sql`
+    UPDATE alerts SET resolved_at = ${at}
+    WHERE title = ${UNREACHED} AND source_name = ${name} AND resolved_at IS NULL`.execute(db);
+}
+
+/** Notes that an event did not arrive; where that goes on, it is an alert itself. */
+export async function recordFailure(
+  db: Executor,
+  name: string,
+  { why, at }: { why: string; at: Date },
+): Promise<void> {
+  const { rows } = await sql<{ failingSince: Date }>`
+    UPDATE alert_receivers SET problem = ${why}, failing_since = coalesce(failing_since, ${at})
+    WHERE name = ${name} RETURNING failing_since`.execute(db);
+  const since = rows[0]?.failingSince;
+  if (since === undefined || at.getTime() - since.getTime() < TOLD_AFTER) return;
+  await raiseAlert(db, {
+    ...{ severity: 'WARNING', title: UNREACHED, message: `since ${since.toISOString()}` },
+    ...{ sourceType: 'CONTROL_PLANE', sourceName: name },
+  });
+}
+
+/**
+ * Gives up the oldest events of alerts that wait for a receiver, where there are more than so many.
+ * @returns how many were given up
+ */
+export async function dropOverdueNews(db: Executor, name: string, most: number): Promise<number> {
+  const { rows } = await sql<{ lost: number }>`
+    WITH waiting AS (
+      SELECT id, row_number() OVER (ORDER BY id DESC) AS place FROM events
+      WHERE subject_type = 'ALERT' AND id > (SELECT delivered_through FROM alert_receivers WHERE name = ${name})
+    ), overdue AS (SELECT count(*) AS lost, max(id) AS through FROM waiting WHERE place > ${most})
+    UPDATE alert_receivers AS receiver SET lost = receiver.lost + overdue.lost, delivered_through = overdue.through
+    FROM overdue WHERE receiver.name = ${name} AND overdue.lost > 0
+    RETURNING overdue.lost`.execute(db);
+  return rows[0]?.lost ?? 0;
+}
+
+/** Forgets receivers that are configured no more. */
+export async function forgetReceivers(
+  db: Executor,
+  names: readonly string[],
+  at: Date,
+): Promise<void> {
+  const { rows } = await sql<{ name: string }>`
+    DELETE FROM alert_receivers WHERE name <> ALL (${names}::text[]) RETURNING name`.execute(db);
+  await sql`
+    UPDATE alerts SET resolved_at = ${at}
+    WHERE title = ${UNREACHED} AND source_name = ANY (${rows.map(({ name }) => name)}::text[])
+      AND resolved_at IS NULL`.execute(db);
+}
+
+/** How the delivery to each receiver stands. */
+export async function listReceivers(db: Executor): Promise<AlertReceiverState[]> {
+  const { rows } = await sql<AlertReceiverRow & { waiting: number }>`
+    SELECT receiver.*, (SELECT count(*) FROM events
+      WHERE subject_type = 'ALERT' AND id > receiver.delivered_through) AS waiting
+    FROM alert_receivers AS receiver ORDER BY name`.execute(db);
+  return rows.map(({ name, problem, lost, waiting, deliveredAt, failingSince }) => ({
+    ...{ name, problem, lost, waiting },
+    deliveredAt: deliveredAt?.toISOString() ?? null,
+    failingSince: failingSince?.toISOString() ?? null,
+  }));
+}

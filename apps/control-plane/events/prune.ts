@@ -1,0 +1,47 @@
+import { messageOf } from '../../error.ts';
+import type { Logger } from '../../log/logger.ts';
+import { type Config, receiversOf } from '../config.ts';
+import type { MonotonicClock } from '../coordination/clock.ts';
+import { type Election, NotLeaderError } from '../coordination/election.ts';
+import type { Database } from '../database/database.ts';
+import { forgetReceivers } from '../database/repositories/alert-receivers.ts';
+import { pruneEvents } from '../database/repositories/events.ts';
+import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
+
+/** Milliseconds between two looks, and in a day. */
+const LOOK_EVERY = 10 * 60_000;
+const DAY = 24 * 60 * 60_000;
+
+export interface PruneOptions {
+  readonly config: Pick<Config, 'events' | 'alerts'>;
+  readonly database: Database;
+  /** Only the leader removes. */
+  readonly leadership: Pick<Election, 'asLeader'>;
+  readonly clock: MonotonicClock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Removes, while this program leads, events and receivers of alerts beyond what the configuration keeps, until the signal. */
+export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
+  const { config, database, leadership, clock, log, signal } = options;
+  const { most, days } = config.events;
+  const look = (epoch: number) =>
+    writeAsLeader(database, epoch, async (transaction) => {
+      const now = new Date();
+      await forgetReceivers(transaction, receiversOf(config.alerts), now);
+      const before = new Date(now.getTime() - days * DAY);
+      return await pruneEvents(transaction, { keep: most, before });
+    });
+  while (!signal.aborted) {
+    try {
+      const count = await leadership.asLeader(look);
+      if (count > 0) log.info(`${count} old events were removed`);
+    } catch (error) {
+      if (!(error instanceof NotLeaderError || error instanceof FencedError)) {
+        log.warning(`old events cannot be removed: ${messageOf(error)}`);
+      }
+    }
+    await clock.sleep(LOOK_EVERY, signal);
+  }
+}
