@@ -145,7 +145,7 @@ export async function parseAnswer(text: string, file: string): Promise<Answer> {
   const key = path.map(String).join('.');
   const what =
     unknown === undefined
-      ? `${key === '' ? 'the file' : key} ${wording(issue.message)}`
+      ? `${key === '' ? 'the file' : key} ${wording(issue)}`
       : `${key} is unknown`;
   throw new InstallError({ what, where: placeOf({ document, text, file }, path) });
 }
@@ -163,7 +163,11 @@ function innermost(issue: Issue): Issue {
 }
 
 /** Complaints of zod begin with a capital and name no subject. */
-function wording(message: string): string {
+function wording({ code, message, ...issue }: Issue): string {
+  // What YAML takes for a number has lost its zeros, and `no` is a text to YAML 1.2.
+  const expected = code === 'invalid_type' && 'expected' in issue ? issue.expected : undefined;
+  if (expected === 'boolean') return 'is neither true nor false';
+  if (expected === 'string') return 'is no text: write it in quotation marks';
   return /^(is|names|has) /.test(message) ? message : `is wrong: ${message}`;
 }
 

@@ -8,11 +8,11 @@ import { InstallError } from './error.ts';
 export type ConfigurationFiles = ReadonlyMap<string, Buffer>;
 
 /**
- * Names below `/quantix` of what belongs to one installation, to one boot, or to what lies elsewhere, as deployed agents do: it
- * is not carried over.
+ * Names below `/quantix` of what belongs to one installation, to one boot, or to what lies elsewhere, as deployed agents and the
+ * versions in the slots of another disk do: it is not carried over.
  */
 const LEFT_BEHIND =
-  /^(install\.yaml.*|install\.json|deployment\.json|reset|lost\+found|\..*|.*\.rejected.*)$/;
+  /^(install\.yaml.*|install\.json|deployment\.json|record\.json|reset|lost\+found|\..*|.*\.rejected.*)$/;
 
 /** Bytes of a configuration that is carried over, at most. */
 const MOST = 32 * 1024 * 1024;

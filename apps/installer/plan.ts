@@ -248,7 +248,7 @@ function newLayout(
 /** The layout that a disk has, to be filled anew but for configuration and data. */
 function keptLayout(disk: DiskFacts, { image, firmware }: MachineFacts): Laid {
   const refuse = (what: string): Laid => ({
-    reason: `${disk.path}: the installation on it cannot be kept: ${what}. \`keep-data: no\` with \`erase\` makes it anew`,
+    reason: `${disk.path}: the installation on it cannot be kept: ${what}. \`keep-data: false\` with \`erase\` makes it anew`,
   });
   const roles = Object.keys(PARTITION_NUMBERS) as PartitionRole[];
   const partitions = roles.flatMap((role): LaidPartition[] => {

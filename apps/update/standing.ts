@@ -293,8 +293,9 @@ async function ratchet(
   { disk, record }: { disk: OpenInstallation; record: UpdateRecord },
 ): Promise<void> {
   const other = await readTrailer(disk.slots[otherSlot(disk.booted)]);
-  const release = releaseOf(await readTrailer(disk.slots[disk.booted]), keys);
-  const trial = record.trial?.slot === disk.booted ? record.trial : null;
+  const own = await readTrailer(disk.slots[disk.booted]);
+  const release = releaseOf(own, keys);
+  const trial = isTrialOf(record.trial, disk.booted, own) ? record.trial : null;
   // The keys of the new image may be others than those that its release was checked with.
   const { channel, serial, floor } = release ?? trial ?? {};
   const known =
@@ -345,7 +346,7 @@ async function concludeTrial(
   { disk, state, record }: { disk: OpenInstallation; state: BootState; record: UpdateRecord },
 ): Promise<Settled> {
   const { trial } = record;
-  if (trial?.slot === disk.booted) {
+  if (isTrialOf(trial, disk.booted, await readTrailer(disk.slots[disk.booted]))) {
     // The power was cut between the two writes of the confirmation.
     await ratchet(machine, { disk, record });
     return 'confirmed';
@@ -368,13 +369,25 @@ async function concludeTrial(
   return trial === null ? 'nothing to do' : 'told';
 }
 
+/**
+ * Whether a trial is of what is in a slot. An installation that keeps the configuration puts another image there, which nobody
+ * has tried.
+ */
+function isTrialOf(trial: Trial | null, slot: Slot, image: SlotTrailer | undefined): boolean {
+  if (trial?.slot !== slot) return false;
+  if (image === undefined) return true;
+  const cameAlike = (image.release === undefined) === (trial.serial === undefined);
+  return image.version === trial.version && cameAlike;
+}
+
 function whatBecame(
   trial: Trial,
   state: BootState,
 ): { result: 'taken-back' | 'not-tried'; reasons: string[] } {
   if (trial.problems.length > 0) return { result: 'taken-back', reasons: trial.problems };
   if (state.trial !== trial.slot) {
-    return { result: 'not-tried', reasons: ['the power was cut while it was activated'] };
+    const reason = 'the power was cut while it was activated, or the system was installed anew';
+    return { result: 'not-tried', reasons: [reason] };
   }
   if (state.left > 0) {
     const reason =

@@ -64,7 +64,16 @@ describe('an answer file', () => {
       'disk: {}',
       /^disk names no disk: serial, wwn, path or model is missing \(install.yaml, line 1, column 1\)/,
     ],
-    ['disk:\n  serial: X\nerase: 5\n', /^erase is wrong: .* \(install.yaml, line 3, column 1\)/],
+    [
+      'disk:\n  serial: X\nerase: 5\n',
+      /^erase is no text: write it in quotation marks \(install.yaml, line 3, column 1\)/,
+    ],
+    ['disk: {serial: 0123}\n', /^disk.serial is no text: write it in quotation marks \(/],
+    ['disk: {serial: 12E5}\n', /^disk.serial is no text: write it in quotation marks \(/],
+    [
+      'disk: {serial: X}\nkeep-data: no\n',
+      /^keep-data is neither true nor false \(install.yaml, line 2, column 1\)/,
+    ],
     ['disk:\n  serail: X\n', /^disk.serail is unknown \(install.yaml, line 2, column 3\)/],
     ['disk: {serial: X}\nwipe: 1\n', /^wipe is unknown \(install.yaml, line 2, column 1\)/],
     [

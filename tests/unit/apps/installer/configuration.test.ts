@@ -27,6 +27,8 @@ test('what is kept is carried over, but not what belongs to one installation or 
     'quantix/network/eth0.conf': 'METHOD=dhcp\n',
     'quantix/node/node.key': 'key',
     'quantix/node/deployment.json': '{}',
+    'quantix/update/record.json': '{}',
+    'quantix/update/server.json': '{}',
     'quantix/install.yaml': 'disk: {serial: X}',
     'quantix/install.json': '{}',
     'quantix/reset': 'node7',
@@ -40,6 +42,7 @@ test('what is kept is carried over, but not what belongs to one installation or 
     hostname: 'node7\n',
     'network/eth0.conf': 'METHOD=dhcp\n',
     'node/node.key': 'key',
+    'update/server.json': '{}',
   });
 });
 

@@ -16,7 +16,8 @@ import {
 } from '../../../../apps/update/standing.ts';
 import { readBootState, writeBootState } from '../../../../build/disk/boot-state.ts';
 import type { Slot } from '../../../../build/disk/layout.ts';
-import { DISK_BYTES } from '../../disk/installed.ts';
+import { writeTrailer } from '../../../../build/disk/slot-trailer.ts';
+import { DISK_BYTES, TRAILER } from '../../disk/installed.ts';
 import { MemoryDevice } from '../../disk/memory-device.ts';
 import {
   boot,
@@ -113,6 +114,28 @@ describe('a version that is well', () => {
     expect(await boot(device, world.layout)).toBe('b');
     expect(await judged('b')).toBe('confirmed');
     expect(await record()).toMatchObject({ floor: 5, trial: null, last: { result: 'confirmed' } });
+  });
+});
+
+describe('a version that was activated, and in whose slot the system was installed anew', () => {
+  test('is not confirmed by the start of that, and its floor does not hold', async () => {
+    await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5 }));
+    await tried();
+    await judged('b');
+    const release = { version: '0.3.0', serial: 9, floor: 9 };
+    await staged('b', releaseOf(imageOf('0.3.0'), release), '0.3.0');
+    await activate(newVersion(), world.open('b'), WANTED);
+    const { efi, slots } = world.open('b');
+    await writeTrailer(slots.a, TRAILER);
+    await writeBootState(efi, { good: 'a', trial: null, left: 0 });
+    expect(await judged('a', [], world.machine())).toBe('told');
+    expect(await record()).toMatchObject({
+      ...{ floor: 5, trial: null },
+      last: {
+        ...{ version: '0.3.0', result: 'not-tried' },
+        reasons: ['the power was cut while it was activated, or the system was installed anew'],
+      },
+    });
   });
 });
 
