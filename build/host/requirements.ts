@@ -93,6 +93,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...RELEASE_REQUIREMENTS,
   ...CONTROL_PLANE_REQUIREMENTS,
   ...grubModules(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
+  // A release is made again by another user than root.
+  tool('fakeroot'),
   tool('shellcheck'),
   tool('unsquashfs'),
   { name: 'ip', package: 'iproute2' },

@@ -1,0 +1,82 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { ProfileInput } from '../../build/profile/schema.ts';
+import qvdc from '../../profiles/qvdc.ts';
+import * as debian from '../../profiles/shared/debian.ts';
+import { PROJECT } from '../vm/build-images.ts';
+
+/** Name of the small profile. */
+export const SMALL = 'small';
+
+/** Path of its lock, in the project. */
+export const SMALL_LOCK = `profiles/${SMALL}.debian.x86_64.lock.json`;
+
+/** Paths that are left out of it. */
+function because(paths: readonly string[]): Record<string, string> {
+  return Object.fromEntries(paths.map((path) => [path, 'nobody boots it']));
+}
+
+/** An appliance that nobody boots: a kernel, a busybox, and no program of ours. It is built in seconds. */
+const small: ProfileInput = {
+  ...qvdc,
+  name: SMALL,
+  title: 'Small',
+  bases: {
+    debian: {
+      ...{ suite: debian.suite, components: debian.components, busybox: debian.busybox },
+      packages: ['base-files', 'bash', 'busybox-static', 'ca-certificates', 'openrc'],
+      ...{ without: debian.without, links: {}, accept: {}, overlays: [] },
+      drop: {
+        ...debian.drop,
+        ...because(['/usr/lib/grub', '/usr/share/grub', '/usr/bin/grub-*', '/usr/sbin/grub-*']),
+        ...because(['/usr/lib/*-linux-gnu/gconv', '/usr/bin/openssl']),
+      },
+      architectures: { x86_64: debian.architectures.x86_64 },
+    },
+  },
+  runlevels: { sysinit: [], boot: [], default: [], shutdown: [] },
+  kernel: {
+    drivers: qvdc.kernel.drivers,
+    drop: because([
+      'arch',
+      'block',
+      'crypto',
+      'drivers',
+      'fs',
+      'lib',
+      'mm',
+      'net',
+      'sound',
+      'virt',
+    ]),
+  },
+  programs: [],
+  overlays: ['small'],
+  setuid: {},
+};
+
+/** Adds the small profile to a copy of the project. */
+export async function writeSmallProfile(project: string): Promise<void> {
+  const overlay = join(project, 'overlay/small/etc');
+  await mkdir(overlay, { recursive: true });
+  await writeFile(join(overlay, 'motd'), 'small\n');
+  await writeFile(
+    join(project, `profiles/${SMALL}.ts`),
+    `export default ${JSON.stringify(small)};\n`,
+  );
+}
+
+/** Makes a copy of the project a repository. @returns its one commit */
+export async function commitSmallProject(project: string): Promise<string> {
+  await copyFile(join(PROJECT, '.gitignore'), join(project, '.gitignore'));
+  const git = (...words: string[]) =>
+    execa('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], {
+      cwd: project,
+      env: { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
+    });
+  await git('init', '-q');
+  await git('add', '.');
+  await git('commit', '-qm', 'a release');
+  return (await git('rev-parse', 'HEAD')).stdout;
+}
