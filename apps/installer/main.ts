@@ -7,11 +7,10 @@ import {
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
-import type { Answer } from './answer.ts';
 import { contentsText, diskText, planText, progressText } from './describe.ts';
 import { InstallError } from './error.ts';
 import { type FoundAnswer, findAnswer, loadAnswer, retireAnswer } from './find-answer.ts';
-import type { InstallPlan } from './plan.ts';
+import type { InstallPlan, Planned } from './plan.ts';
 import { runInstaller } from './screens/installer.ts';
 import { finish, Session } from './session.ts';
 
@@ -55,7 +54,7 @@ async function listDisks(): Promise<number> {
 async function showPlan(named: string | undefined): Promise<number> {
   const signal = endingSignal();
   const { answer } = await answerOf(named, signal);
-  const plan = await planOf(await Session.open(signal), answer);
+  const plan = planIn(await (await Session.open(signal)).plan(answer));
   return print(`${planText(plan).join('\n')}\n`);
 }
 
@@ -64,13 +63,14 @@ async function carryOut(named: string | undefined): Promise<number> {
   const found = await answerOf(named, signal);
   const { answer } = found;
   const session = await Session.open(signal);
-  const plan = await planOf(session, answer);
+  const tell = (sentence: string) => void process.stderr.write(`qx-install: ${sentence}\n`);
+  const planned = await session.plan(answer);
+  if ('reasons' in planned) await session.refuse(planned.reasons, { answer, tell });
+  const plan = planIn(planned);
   print(`${planText(plan).join('\n')}\n`);
   let told = '';
   const report = await session.carryOut(plan, {
-    answer,
-    signal,
-    tell: (sentence) => process.stderr.write(`qx-install: ${sentence}\n`),
+    ...{ answer, signal, tell },
     onProgress: (progress) => {
       const text = progressText(progress);
       if (text !== told) print(`${text}\n`);
@@ -93,8 +93,8 @@ async function answerOf(named: string | undefined, signal: AbortSignal): Promise
   return found;
 }
 
-async function planOf(session: Session, answer: Answer): Promise<InstallPlan> {
-  const planned = await session.plan(answer);
+/** @throws InstallError with all reasons why there is none */
+function planIn(planned: Planned): InstallPlan {
   if ('plan' in planned) return planned.plan;
   throw new InstallError({
     what: `nothing is installed: ${planned.reasons.join('; ')}`,

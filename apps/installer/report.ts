@@ -1,5 +1,5 @@
 import { messageOf } from '../error.ts';
-import type { ImageFacts } from './facts.ts';
+import type { DiskFacts, ImageFacts } from './facts.ts';
 import type { InstallPlan } from './plan.ts';
 
 /** What came of an installation, for people and programs. */
@@ -12,15 +12,9 @@ export interface Report {
   warnings: readonly string[];
   product: string;
   version: string;
-  kind: InstallPlan['kind'];
-  disk: {
-    path: string;
-    model: string | null;
-    serial: string | null;
-    wwn: string | null;
-    bytes: number;
-    sectorSize: number;
-  };
+  /** `null` where nothing could be planned, as no disk is what was asked for, say. */
+  kind: InstallPlan['kind'] | null;
+  disk: ReportedDisk | null;
   partitions: { name: string; guid: string; offset: number; bytes: number }[];
   /** SHA-256 of the image, hex; `null` if it was not read to its end. */
   sha256: string | null;
@@ -29,9 +23,19 @@ export interface Report {
   seconds: number;
 }
 
+interface ReportedDisk {
+  path: string;
+  model: string | null;
+  serial: string | null;
+  wwn: string | null;
+  bytes: number;
+  sectorSize: number;
+}
+
 /** What a report is made from. */
 export interface ReportParts {
-  plan: InstallPlan;
+  /** `null` if there was none. */
+  plan: InstallPlan | null;
   image: ImageFacts;
   started: Date;
   ended: Date;
@@ -52,7 +56,6 @@ export function reportOf({
   warnings = [],
   error,
 }: ReportParts): Report {
-  const { path, model, serial, wwn, bytes, sectorSize } = plan.disk;
   return {
     format: 1,
     result: error === undefined ? 'installed' : 'failed',
@@ -60,18 +63,19 @@ export function reportOf({
     warnings,
     product: image.product,
     version: image.version,
-    kind: plan.kind,
-    disk: { path, model, serial, wwn, bytes, sectorSize },
-    partitions: plan.layout.partitions.map(({ name, guid, offset, bytes: size }) => ({
-      name,
-      guid,
-      offset,
-      bytes: size,
+    kind: plan?.kind ?? null,
+    disk: plan === null ? null : reportedDisk(plan.disk),
+    partitions: (plan?.layout.partitions ?? []).map(({ name, guid, offset, bytes }) => ({
+      ...{ name, guid, offset, bytes },
     })),
     sha256,
     startedAt: started.toISOString(),
     seconds: Math.round((ended.getTime() - started.getTime()) / 1000),
   };
+}
+
+function reportedDisk({ path, model, serial, wwn, bytes, sectorSize }: DiskFacts): ReportedDisk {
+  return { path, model, serial, wwn, bytes, sectorSize };
 }
 
 /** Milliseconds that a server may take to have a report. */

@@ -84,12 +84,20 @@ export class Session {
     } catch (error) {
       report = reportOf({ ...common, ended: new Date(), sha256: null, error });
     }
-    await sayReport(report);
-    if (answer.report !== undefined) {
-      // One that was given up is reported all the same.
-      const problem = await sendReport(answer.report, report, new AbortController().signal);
-      if (problem !== null) tell(`The report could not be sent: ${problem}.`);
-    }
+    await publish(report, answer, tell);
+    return report;
+  }
+
+  /** Reports that nothing can be installed as an answer asks for. @param reasons why, a clause each */
+  async refuse(
+    reasons: readonly string[],
+    { answer, tell }: Pick<CarryOutOptions, 'answer' | 'tell'>,
+  ): Promise<Report> {
+    const now = new Date();
+    const error = new InstallError({ what: reasons.join('; ') });
+    const common = { plan: null, image: this.medium.facts, started: now, ended: now };
+    const report = reportOf({ ...common, sha256: null, error });
+    await publish(report, answer, tell);
     return report;
   }
 
@@ -143,11 +151,24 @@ export async function sayOnConsole(...lines: readonly string[]): Promise<void> {
   }
 }
 
+/** Tells what came of an installation: on the consoles, and to whom an answer names. */
+async function publish(
+  report: Report,
+  answer: Answer,
+  tell: CarryOutOptions['tell'],
+): Promise<void> {
+  await sayReport(report);
+  if (answer.report === undefined) return;
+  // One that was given up is reported all the same.
+  const problem = await sendReport(answer.report, report, new AbortController().signal);
+  if (problem !== null) tell(`The report could not be sent: ${problem}.`);
+}
+
 /** Tells what came of an installation: for people, and as JSON. */
 async function sayReport(report: Report): Promise<void> {
   const { result, product, version, disk, problem, partitions: _, warnings, ...rest } = report;
   const text =
-    result === 'installed'
+    disk !== null && result === 'installed'
       ? `${product} ${version} is installed on ${disk.path}`
       : `${product} was not installed: ${problem}`;
   const json = JSON.stringify({ result, product, version, disk, ...rest });

@@ -6,7 +6,6 @@ import { parseOsRelease } from '../../host/os-release.ts';
 import { readText } from '../../host/read.ts';
 import { endingSignal } from '../../process/command-line.ts';
 import { planText, progressText } from '../describe.ts';
-import { InstallError } from '../error.ts';
 import { findAnswer, isInstallMode, retireAnswer } from '../find-answer.ts';
 import type { Progress } from '../install.ts';
 import type { Report } from '../report.ts';
@@ -63,15 +62,15 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
     const { answer } = found;
     const session = await Session.open(signal);
     const planned = await session.plan(answer);
-    if ('reasons' in planned) throw new InstallError({ what: planned.reasons.join('; ') });
+    const tell = (sentence: string) => void sayOnConsole(`install: ${sentence}`);
+    if ('reasons' in planned) return await session.refuse(planned.reasons, { answer, tell });
     await sayOnConsole(
       `install: by ${found.where}`,
       ...planText(planned.plan).map((one) => `install: ${one}`),
     );
     const report = await session.carryOut(planned.plan, {
       answer,
-      signal,
-      tell: (sentence) => void sayOnConsole(`install: ${sentence}`),
+      ...{ signal, tell },
       onProgress: aloud(onProgress),
     });
     if (report.problem === null) await finish(answer, await retireAnswer(found), signal);

@@ -189,8 +189,9 @@ async function look(deps: Deps, signal: AbortSignal): Promise<Event> {
 }
 
 function ended(report: Report): Event {
-  if (report.problem === null) return { type: 'shown', view: { at: 'installed', report } };
-  return { type: 'shown', view: { at: 'failed', problem: report.problem } };
+  const { problem, disk } = report;
+  if (problem !== null) return { type: 'shown', view: { at: 'failed', problem } };
+  return { type: 'shown', view: { at: 'installed', disk: disk?.path ?? 'the disk', report } };
 }
 
 async function plan(

@@ -39,7 +39,7 @@ export type View =
       form: Form<'serial'> | null;
     }
   | { at: 'installing'; progress: Progress | null }
-  | { at: 'installed'; report: Report }
+  | { at: 'installed'; disk: string; report: Report }
   | { at: 'failed'; problem: string }
   | { at: 'leaving'; what: string };
 

@@ -59,10 +59,10 @@ function bodyOf(shown: View, room: Size): Body {
       };
     }
     case 'installed': {
-      const { product, version, disk, seconds, warnings } = shown.report;
+      const { product, version, seconds, warnings } = shown.report;
       return {
         lines: [
-          ...text(`${product} ${version} is installed on ${disk.path}, in ${seconds} s.`, room),
+          ...text(`${product} ${version} is installed on ${shown.disk}, in ${seconds} s.`, room),
           line(''),
           ...text(
             'Take the medium out when the machine restarts, or it starts from that again.',

@@ -84,6 +84,14 @@ describe('a report', () => {
     expect(JSON.parse(got)).toMatchObject({ result: 'installed', seconds: 41, problem: null });
   });
 
+  test('is made of an answer that no disk fits, too', () => {
+    const error = new Error('no disk is serial X; there are: none');
+    expect(reportOf({ ...parts, plan: null, sha256: null, error })).toMatchObject({
+      ...{ result: 'failed', problem: error.message, kind: null, disk: null, partitions: [] },
+      ...{ product: 'quantix-os', warnings: [] },
+    });
+  });
+
   test('that cannot be sent is no error, and why is told', async () => {
     const report = reportOf({ ...parts, sha256: null, error: new Error('the disk gives errors') });
     expect(report).toMatchObject({ result: 'failed', problem: 'the disk gives errors' });
