@@ -57,8 +57,14 @@ The control plane.
                             --channel stable --arch x86_64 --percent 10 --at-once 1
   updates pause ROLLOUT     begin no further host
   updates resume ROLLOUT    go on, hosts that failed once more; --percent 100, --skip-failed
+  events list               tell what happened last: --after EVENT --kind vm --node NODE --limit 100
+  alerts list [--all]       tell which alerts are open, and whether their receivers are reached
+  alerts acknowledge ALERT  note that you have seen one
+  alerts clear ALERT        end one that is over
+  audit list                tell who did what: --after ENTRY --before ENTRY --action node --user NAME --limit 100
+  audit verify              look through the audit log for what was changed; --head N:HASH as it was told before
 
-  NODE, VM, POOL, TASK, ROLLOUT and ID are an id, its beginning, or a name that only one has. All of these take --json.
+  NODE, VM, POOL, TASK, ROLLOUT, ALERT and ID are an id, its beginning, or a name that only one has. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}
   --help                    this text

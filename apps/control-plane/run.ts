@@ -14,6 +14,7 @@ import { ControlPlaneError } from './error.ts';
 import { healthRoutes, unlessLimited } from './health/routes.ts';
 import type { Confirmed } from './held-migrations.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
+import { oversightRoutes } from './operator/oversight-routes.ts';
 import { operatorRoutes } from './operator/routes.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
 import { updateRoutes } from './updates/routes.ts';
@@ -90,6 +91,7 @@ async function work(
             database: controlPlane.database,
             fingerprint: authority.fingerprint,
           }),
+          ...oversightRoutes(controlPlane),
           ...updateRoutes({ ...controlPlane, updates: config.updates }),
         ],
         controlPlane.limited,

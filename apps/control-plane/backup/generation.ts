@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
+import { leaveEventNumbersOut } from '../database/repositories/events.ts';
 
 /**
- * By how much the leader's epoch and the events' numbers are raised: more than they grew between a backup and its restore. So a
- * program that led after the backup and was paused leads no more, and no event has a number that another one had.
+ * By how much the leader's epoch is raised: more than it grew between a backup and its restore. So a program that led after the
+ * backup and was paused leads no more.
  */
 const LEAP = 1_000_000;
 
@@ -43,9 +44,9 @@ export async function beginGeneration(
         WHERE finished_at IS NULL`,
       sql`UPDATE update_rollouts SET state = 'PAUSED', reason = ${REASON} WHERE state = 'RUNNING'`,
       sql`UPDATE nodes SET full_state_wanted_at = ${now}`,
-      sql`UPDATE event_numbering SET last = last + ${LEAP}, resumable_from = last + ${LEAP}`,
     ];
     for (const statement of statements) await statement.execute(transaction);
+    await leaveEventNumbersOut(transaction);
     await enterAudit(transaction, {
       ...{ action: 'control-plane.restore', username: by, resourceType: 'control-plane' },
       details: { madeAt },

@@ -10,30 +10,12 @@ import { printable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe.ts';
-import { type OperatorCommand, type OperatorValues, refuseOptions } from '../operator/options.ts';
-
-/** How a command is carried out. */
-export interface Operating {
-  readonly form: 'json' | 'text';
-  readonly values: OperatorValues;
-  /** Where the control plane listens. */
-  readonly socket: string;
-  readonly signal: AbortSignal;
-  /** Prints for people while something is waited for. */
-  readonly tell: (text: string) => void;
-  /** Asks the operator for a line; undefined if there is nobody to be asked. */
-  readonly askLine: (question: string) => Promise<string | undefined>;
-}
-
-/** What a command came to. */
-export interface Outcome {
-  readonly text: string;
-  /** 0; 1: a task failed; 3: what came of a task is not known yet. */
-  readonly status: number;
-}
+import { type OperatorCommand, refuseOptions } from '../operator/options.ts';
+import { type Operating, type Outcome, one, told } from './operating.ts';
+import * as oversee from './oversee.ts';
 
 /**
- * `qx-controlplane token|nodes|vms|pools|tasks|updates`, by the control plane that runs on this machine.
+ * `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit`, by the control plane that runs on this machine.
  * @throws UsageError; AnswerError in the words of the control plane, or that it does not run
  */
 export async function operate(
@@ -55,6 +37,12 @@ export async function operate(
       return await tasks(verb, operands, operating);
     case 'updates':
       return await updates(verb, operands, operating);
+    case 'events':
+      return await oversee.events(verb, operands, operating);
+    case 'alerts':
+      return await oversee.alerts(verb, operands, operating);
+    case 'audit':
+      return await oversee.audit(verb, operands, operating);
   }
 }
 
@@ -346,16 +334,6 @@ function isEnded({ finishedAt }: FleetTask): boolean {
 
 function hasFailed({ state }: FleetTask): boolean {
   return state === 'FAILED' || state === 'CANCELED';
-}
-
-function told({ form }: Operating, value: object, text: (now: number) => string): Outcome {
-  const json = () => `${JSON.stringify(value, null, 2)}\n`;
-  return { text: form === 'json' ? json() : text(Date.now()), status: 0 };
-}
-
-function one(operands: readonly string[]): string {
-  expectOperands(operands, 1);
-  return operands[0] ?? '';
 }
 
 function parseUses(text: string): number {

@@ -1,6 +1,14 @@
 import { userInfo } from 'node:os';
 import type * as z from 'zod';
 import {
+  type FleetAlert,
+  type FleetAlerts,
+  fleetAlertSchema,
+  fleetAlertsSchema,
+} from '../../api/alerts.ts';
+import { auditVerdictSchema, fleetAuditSchema } from '../../api/audit.ts';
+import { type FleetEvents, fleetEventsSchema } from '../../api/events.ts';
+import {
   type FleetNode,
   type FleetPool,
   type FleetRollout,
@@ -68,7 +76,7 @@ export const listVms = (
   node: string | undefined,
   asking: Asking = {},
 ): Promise<{ vms: FleetVm[]; more: boolean }> =>
-  get(`/v1/vms${query(node)}`, fleetVmsSchema, asking);
+  get(`/v1/vms${query({ node })}`, fleetVmsSchema, asking);
 
 export const showVm = (vm: string, asking: Asking = {}): Promise<FleetVm> =>
   get(`/v1/vms/${segment(vm)}`, fleetVmSchema, asking);
@@ -92,7 +100,7 @@ export async function listTasks(
   node: string | undefined,
   asking: Asking = {},
 ): Promise<FleetTask[]> {
-  return (await get(`/v1/tasks${query(node)}`, fleetTasksSchema, asking)).tasks;
+  return (await get(`/v1/tasks${query({ node })}`, fleetTasksSchema, asking)).tasks;
 }
 
 export const showTask = (task: string, asking: Asking = {}): Promise<FleetTask> =>
@@ -135,6 +143,44 @@ export const resumeRollout = (
 ): Promise<FleetRollout> =>
   post(`/v1/updates/${segment(rollout)}/resume`, request, fleetRolloutSchema, asking);
 
+/** Milliseconds that the audit log may take to be looked through: some seconds for a million entries. */
+const VERIFIED_WITHIN = 600_000;
+
+/** What stands after the question mark. */
+type Asked<Name extends string> = Readonly<Partial<Record<Name, string | undefined>>>;
+
+export const listEvents = (
+  asked: Asked<'after' | 'kind' | 'node' | 'limit'>,
+  asking: Asking = {},
+): Promise<FleetEvents> => get(`/v1/events${query(asked)}`, fleetEventsSchema, asking);
+
+export const listAlerts = (
+  asked: Asked<'all' | 'limit'>,
+  asking: Asking = {},
+): Promise<FleetAlerts> => get(`/v1/alerts${query(asked)}`, fleetAlertsSchema, asking);
+
+export const actOnAlert = (
+  alert: string,
+  action: 'acknowledge' | 'clear',
+  asking: Asking = {},
+): Promise<FleetAlert> =>
+  post(`/v1/alerts/${segment(alert)}/${action}`, {}, fleetAlertSchema, asking);
+
+export const listAudit = (
+  asked: Asked<'after' | 'before' | 'action' | 'user' | 'limit'>,
+  asking: Asking = {},
+): Promise<z.output<typeof fleetAuditSchema>> =>
+  get(`/v1/audit${query(asked)}`, fleetAuditSchema, asking);
+
+export const verifyAudit = (
+  asked: Asked<'head'>,
+  asking: Asking = {},
+): Promise<z.output<typeof auditVerdictSchema>> =>
+  ask({
+    ...{ ...whom(asking), path: `/v1/audit/verify${query(asked)}`, schema: auditVerdictSchema },
+    timeLimit: VERIFIED_WITHIN,
+  });
+
 function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> {
   return ask({ ...whom(asking), path, schema });
 }
@@ -168,6 +214,9 @@ function segment(name: string): string {
   return encodeURIComponent(name);
 }
 
-function query(node: string | undefined): string {
-  return node === undefined ? '' : `?node=${encodeURIComponent(node)}`;
+function query(asked: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(asked).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return given.length === 0 ? '' : `?${given.join('&')}`;
 }

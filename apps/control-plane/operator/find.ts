@@ -11,6 +11,7 @@ const KINDS = {
   task: { table: 'tasks', name: undefined, noun: 'task' },
   rollout: { table: 'update_rollouts', name: 'version', noun: 'roll-out' },
   token: { table: 'join_tokens', name: undefined, noun: 'join token' },
+  alert: { table: 'alerts', name: undefined, noun: 'alert' },
 } as const;
 
 export type Kind = keyof typeof KINDS;
@@ -70,6 +71,7 @@ const WHERE: Readonly<Record<Kind, string>> = {
   task: 'qx-controlplane tasks list',
   rollout: 'qx-controlplane updates list',
   token: 'qx-controlplane token list',
+  alert: 'qx-controlplane alerts list --all',
 };
 
 /** @throws ApiError saying when and by whom a node was deleted, if it was */

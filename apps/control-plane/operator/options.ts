@@ -15,6 +15,14 @@ export const OPERATOR_OPTIONS = {
   percent: { type: 'string' },
   'at-once': { type: 'string' },
   'skip-failed': { type: 'boolean' },
+  after: { type: 'string' },
+  before: { type: 'string' },
+  limit: { type: 'string' },
+  kind: { type: 'string' },
+  action: { type: 'string' },
+  user: { type: 'string' },
+  head: { type: 'string' },
+  all: { type: 'boolean' },
 } as const;
 
 /** What was given of them. */
@@ -32,6 +40,14 @@ export interface OperatorValues {
   readonly percent?: string | undefined;
   readonly 'at-once'?: string | undefined;
   readonly 'skip-failed'?: boolean | undefined;
+  readonly after?: string | undefined;
+  readonly before?: string | undefined;
+  readonly limit?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly action?: string | undefined;
+  readonly user?: string | undefined;
+  readonly head?: string | undefined;
+  readonly all?: boolean | undefined;
 }
 
 /** Which options each command takes. */
@@ -47,6 +63,10 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'vms reboot': ['no-wait', 'within'],
   'updates start': ['channel', 'arch', 'percent', 'at-once'],
   'updates resume': ['percent', 'skip-failed'],
+  'events list': ['after', 'kind', 'node', 'limit'],
+  'alerts list': ['all', 'limit'],
+  'audit list': ['after', 'before', 'action', 'user', 'limit'],
+  'audit verify': ['head'],
 };
 
 /** Whether a command is one of these. */
@@ -54,7 +74,10 @@ export function isOperatorCommand(command: string | undefined): command is Opera
   return OPERATOR_COMMANDS.some((one) => one === command);
 }
 
-const OPERATOR_COMMANDS = ['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const;
+const OPERATOR_COMMANDS = [
+  ...(['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const),
+  ...(['events', 'alerts', 'audit'] as const),
+] as const;
 /** A command of these. */
 export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];
 

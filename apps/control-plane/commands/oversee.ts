@@ -1,0 +1,69 @@
+import { expectOperands, UsageError } from '../../process/command-line.ts';
+import { printable } from '../../text/printable.ts';
+import * as client from '../operator/client.ts';
+import * as describe from '../operator/describe-oversight.ts';
+import { type Operating, type Outcome, one, told } from './operating.ts';
+
+/** `qx-controlplane events`; see `operate`. */
+export async function events(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  if (verb !== 'list') throw new UsageError('events list?');
+  expectOperands(operands);
+  const { after, kind, node, limit } = operating.values;
+  const answer = await client.listEvents({ after, kind, node, limit }, operating);
+  return told(operating, answer, (now) => describe.eventsTable(answer, now));
+}
+
+/** `qx-controlplane alerts`; see `operate`. */
+export async function alerts(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const { all, limit } = operating.values;
+      const asked = { all: all === true ? '1' : undefined, limit };
+      const answer = await client.listAlerts(asked, operating);
+      return told(operating, answer, (now) => describe.alertsText(answer, now));
+    }
+    case 'acknowledge':
+    case 'clear': {
+      const alert = await client.actOnAlert(one(operands), verb, operating);
+      return told(operating, alert, (now) => {
+        const state = describe.alertState(alert, now);
+        return `${printable(`${alert.title}: ${alert.source.name}: ${state}`)}\n`;
+      });
+    }
+    default:
+      throw new UsageError('alerts list, acknowledge or clear?');
+  }
+}
+
+/** `qx-controlplane audit`; see `operate`. The status is 1 where the log is not whole. */
+export async function audit(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  expectOperands(operands);
+  switch (verb) {
+    case 'list': {
+      const { after, before, action, user, limit } = operating.values;
+      const answer = await client.listAudit({ after, before, action, user, limit }, operating);
+      const { entries, more } = answer;
+      return told(operating, answer, (now) => describe.auditTable(entries, more, now));
+    }
+    case 'verify': {
+      const verdict = await client.verifyAudit({ head: operating.values.head }, operating);
+      const { text } = told(operating, verdict, () => describe.verdictText(verdict));
+      return { text, status: verdict.findings.length === 0 ? 0 : 1 };
+    }
+    default:
+      throw new UsageError('audit list or verify?');
+  }
+}

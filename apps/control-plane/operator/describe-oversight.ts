@@ -1,0 +1,109 @@
+import type { FleetAlerts } from '../../api/alerts.ts';
+import type { AuditFinding, AuditVerdict, FleetAuditEntry } from '../../api/audit.ts';
+import type { FleetEvents } from '../../api/events.ts';
+import { moment } from '../../text/age.ts';
+import { printable } from '../../text/printable.ts';
+import { table } from './describe.ts';
+
+/** Characters of an id in a list. */
+const SHORT_ID = 8;
+
+/** Longest text of details in a list. */
+const LONGEST = 100;
+
+export function eventsTable({ events }: FleetEvents, now: number): string {
+  if (events.length === 0) return 'There is no such event.\n';
+  return table([
+    ['EVENT', 'WHEN', 'KIND', 'WHAT', ''],
+    ...events.map(({ id, happenedAt, kind, subject, data }) => [
+      ...[String(id), moment(Date.parse(happenedAt), now), kind],
+      ...[subject.name === '' ? subject.id : subject.name, detailsText(data)],
+    ]),
+  ]);
+}
+
+/** Details in one line: what is simple, by name. */
+function detailsText(data: Readonly<Record<string, unknown>>): string {
+  const parts = Object.entries(data).flatMap(([name, value]) =>
+    value === null || value === '' || typeof value === 'object' ? [] : [`${name} ${String(value)}`],
+  );
+  const text = parts.join(', ');
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
+}
+
+export function alertsText({ alerts, more, receivers }: FleetAlerts, now: number): string {
+  const list =
+    alerts.length === 0
+      ? 'There is no such alert.\n'
+      : table([
+          ['ID', 'SEVERITY', 'RAISED', 'WHAT', 'STATE', ''],
+          ...alerts.map((alert) => [
+            ...[
+              alert.id.slice(0, SHORT_ID),
+              alert.severity,
+              moment(Date.parse(alert.raisedAt), now),
+            ],
+            `${alert.title}: ${alert.source.name}`,
+            ...[alertState(alert, now), alert.message],
+          ]),
+        ]);
+  const rest = more ? 'There are older ones.\n' : '';
+  if (receivers.length === 0) return `${list}${rest}`;
+  const told = table([
+    ['RECEIVER', 'DELIVERED', 'WAITING', 'LOST', ''],
+    ...receivers.map(({ name, deliveredAt, waiting, lost, problem, failingSince }) => [
+      ...[name, deliveredAt === null ? 'never' : moment(Date.parse(deliveredAt), now)],
+      ...[String(waiting), String(lost)],
+      failingSince === null ? 'ok' : `since ${moment(Date.parse(failingSince), now)}: ${problem}`,
+    ]),
+  ]);
+  return `${list}${rest}\n${told}`;
+}
+
+/** Whether an alert is over, or somebody has seen it. */
+export function alertState(
+  { clearedAt, acknowledgedBy }: FleetAlerts['alerts'][number],
+  now: number,
+): string {
+  if (clearedAt !== null) return `cleared ${moment(Date.parse(clearedAt), now)}`;
+  return acknowledgedBy === null ? 'open' : `seen by ${acknowledgedBy}`;
+}
+
+export function auditTable(
+  entries: readonly FleetAuditEntry[],
+  more: boolean,
+  now: number,
+): string {
+  if (entries.length === 0) return 'There is no such entry.\n';
+  const list = table([
+    ['ENTRY', 'WHEN', 'WHO', 'FROM', 'WHAT', 'OF', 'RESULT'],
+    ...entries.map(({ sequence, at, username, address, action, resource, result }) => [
+      ...[String(sequence), moment(Date.parse(at), now), username, address ?? '-', action],
+      ...[resource.name ?? resource.id ?? '-', result],
+    ]),
+  ]);
+  return more ? `${list}There are more: --before or --after ENTRY goes on.\n` : list;
+}
+
+export function verdictText({ entries, head, findings }: AuditVerdict): string {
+  const note = `head ${head.sequence}:${head.hash}\n`;
+  if (findings.length === 0) {
+    return `The audit log is whole: ${entries} entries.\n${note}`;
+  }
+  return `${findings.map((finding) => `${printable(findingText(finding))}\n`).join('')}${note}`;
+}
+
+function findingText({ what, from, to }: AuditFinding): string {
+  const which = from === to ? `entry ${from}` : `entries ${from} to ${to}`;
+  const are = from === to ? 'was' : 'were';
+  switch (what) {
+    case 'changed':
+      return `${which} ${are} changed`;
+    case 'removed':
+      return `${which} ${are} removed`;
+    case 'inserted':
+      return `${which} ${are} put in`;
+    case 'unlinked':
+      return `${which} does not follow the one before it: that one was replaced, or one between was removed`;
+  }
+}

@@ -1,0 +1,159 @@
+import type { IncomingMessage } from 'node:http';
+import * as z from 'zod';
+import { byRequestSchema } from '../../api/fleet.ts';
+import { readJson } from '../../http/body.ts';
+import { ApiError } from '../../http/error.ts';
+import { json, type Route } from '../../http/route.ts';
+import type { Database } from '../database/database.ts';
+import { listReceivers } from '../database/repositories/alert-receivers.ts';
+import {
+  type Alert,
+  type AlertAct,
+  acknowledgeAlert,
+  clearAlert,
+  describeAlert,
+  listAlerts,
+} from '../database/repositories/alerts.ts';
+import { describeAuditEntry, listAudit, verifyAudit } from '../database/repositories/audit-log.ts';
+import {
+  listEvents,
+  listNewestEvents,
+  numberEvents,
+  readEventBounds,
+} from '../database/repositories/events.ts';
+import { find } from './find.ts';
+import { explained } from './routes.ts';
+
+/** What the routes work with. */
+export interface OversightSources {
+  readonly database: Database;
+  readonly now?: () => Date;
+}
+
+/** Things in one answer. */
+const MOST = 1000;
+
+const number = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const limit = z.coerce.number().int().min(1).max(MOST).default(100);
+
+const eventsAsked = z.strictObject({
+  after: number.optional(),
+  kind: z.string().max(100).optional(),
+  node: z.string().max(255).optional(),
+  limit,
+});
+const alertsAsked = z.strictObject({ all: z.literal('1').optional(), limit });
+const auditAsked = z.strictObject({
+  after: number.optional(),
+  before: number.optional(),
+  action: z.string().max(100).optional(),
+  user: z.string().max(255).optional(),
+  limit,
+});
+const verifyAsked = z.strictObject({
+  head: z
+    .string()
+    .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'is no head such as 12:HASH')
+    .optional(),
+});
+
+/** What `qx-controlplane events|alerts|audit` ask; bodies are in `apps/api/`. */
+export function oversightRoutes(sources: OversightSources): Route[] {
+  return [...eventRoutes(sources), ...alertRoutes(sources), ...auditRoutes(sources)].map(
+    (route) => ({ ...route, answer: explained(route.answer) }),
+  );
+}
+
+function eventRoutes({ database: { db } }: OversightSources): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/events',
+      answer: async (request) => {
+        const { after, kind, node, limit: most } = asked(request, eventsAsked);
+        const nodeId = node === undefined ? undefined : await find(db, 'node', node);
+        const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
+        await numberEvents(db, MOST);
+        // Before the events: whoever listens from there misses none.
+        const bounds = await readEventBounds(db);
+        const events =
+          after === undefined
+            ? await listNewestEvents(db, { limit: most, filter })
+            : await listEvents(db, { after, limit: most, filter });
+        return json({ events, ...bounds });
+      },
+    },
+  ];
+}
+
+function alertRoutes({ database: { db }, now = () => new Date() }: OversightSources): Route[] {
+  const act =
+    (
+      does: (db: Database['db'], id: string, act: AlertAct) => Promise<Alert | undefined>,
+    ): Route['answer'] =>
+    async (request, given) => {
+      const { by } = await readJson(request, byRequestSchema);
+      const alert = await does(db, await find(db, 'alert', given), { by, at: now() });
+      if (alert === undefined) throw new ApiError(404, 'the alert is gone by now');
+      return json(describeAlert(alert));
+    };
+  return [
+    {
+      method: 'GET',
+      path: '/v1/alerts',
+      answer: async (request) => {
+        const { all, limit: most } = asked(request, alertsAsked);
+        const filter = all === undefined ? { isOpen: true } : {};
+        const alerts = await listAlerts(db, { filter, limit: most + 1 });
+        return json({
+          alerts: alerts.slice(0, most).map(describeAlert),
+          more: alerts.length > most,
+          receivers: await listReceivers(db),
+        });
+      },
+    },
+    { method: 'POST', path: '/v1/alerts/:id/acknowledge', answer: act(acknowledgeAlert) },
+    { method: 'POST', path: '/v1/alerts/:id/clear', answer: act(clearAlert) },
+  ];
+}
+
+function auditRoutes({ database: { db } }: OversightSources): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/audit',
+      answer: async (request) => {
+        const { after, before, action, user, limit: most } = asked(request, auditAsked);
+        const filter = { action, username: user };
+        const entries = await listAudit(db, { after, before, limit: most + 1, filter });
+        const isMore = entries.length > most;
+        // The one too many is at the end that is read towards.
+        const shown = !isMore
+          ? entries
+          : after === undefined
+            ? entries.slice(1)
+            : entries.slice(0, most);
+        return json({ entries: shown.map(describeAuditEntry), more: isMore });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/audit/verify',
+      answer: async (request) => {
+        const { head } = asked(request, verifyAsked);
+        const [sequence, hash = ''] = head?.split(':') ?? [];
+        const noted = sequence === undefined ? undefined : { sequence: Number(sequence), hash };
+        return json(await verifyAudit(db, noted));
+      },
+    },
+  ];
+}
+
+/** Reads what stands after the question mark. @throws ApiError 400 naming what is wrong */
+function asked<T extends z.ZodType>({ url = '' }: IncomingMessage, schema: T): z.output<T> {
+  const given = Object.fromEntries(new URL(url, 'http://localhost').searchParams);
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new ApiError(400, `${issue?.path.join('.') ?? 'the question'}: ${issue?.message ?? ''}`);
+}

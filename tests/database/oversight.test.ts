@@ -1,0 +1,183 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fleetAlertsSchema } from '../../apps/api/alerts.ts';
+import { auditVerdictSchema } from '../../apps/api/audit.ts';
+import { fleetEventsSchema } from '../../apps/api/events.ts';
+import { operate } from '../../apps/control-plane/commands/operate.ts';
+import {
+  readReceiver,
+  recordFailure,
+} from '../../apps/control-plane/database/repositories/alert-receivers.ts';
+import { raiseAlert } from '../../apps/control-plane/database/repositories/alerts.ts';
+import { enterAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import {
+  registerNode,
+  setNodePhase,
+} from '../../apps/control-plane/database/repositories/nodes.ts';
+import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import { oversightRoutes } from '../../apps/control-plane/operator/oversight-routes.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+
+const ONE = '11111111-1111-8111-8111-111111111111';
+const TWO = '22222222-2222-8222-8222-222222222222';
+
+let opened: OpenTestDatabase;
+let folder: string;
+let socket: string;
+let server: Server;
+beforeAll(async () => {
+  opened = await openTestDatabase();
+  const { db } = opened.database;
+  folder = await mkdtemp(join(tmpdir(), 'quantix-oversight-'));
+  socket = join(folder, 'controlplane.sock');
+  server = apiServer({
+    routes: oversightRoutes(opened),
+    explain: () => undefined,
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  await bind(server, socket);
+  for (const [id, hostname] of [
+    [ONE, 'alpha'],
+    [TWO, 'beta'],
+  ] as const) {
+    await registerNode(db, { id, hostname, managementIp: null, spec: {} });
+  }
+  await setNodePhase(db, ONE, 'MAINTENANCE');
+});
+afterAll(async () => {
+  server.close();
+  server.closeAllConnections();
+  await opened[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+/** Runs a command of the operator. @returns what it prints, and its status */
+async function run(
+  command: OperatorCommand,
+  words: string,
+  values: OperatorValues = {},
+  form: 'json' | 'text' = 'text',
+): Promise<{ text: string; status: number }> {
+  return await operate(command, words.split(' '), {
+    ...{ form, values, socket, signal: new AbortController().signal },
+    tell: () => undefined,
+    askLine: async () => undefined,
+  });
+}
+
+describe('events', () => {
+  test('are listed with what they are about, from where one is, and of one host', async () => {
+    const { text } = await run('events', 'list');
+    expect(text).toMatch(/^EVENT +WHEN +KIND +WHAT$/m);
+    expect(text).toMatch(/^1 +.* node\.joined +alpha +phase /m);
+    expect(text).toMatch(/^3 +.* node\.phase +alpha +phase MAINTENANCE, before /m);
+    const ids = async (values: OperatorValues) => {
+      const { text: told } = await run('events', 'list', values, 'json');
+      const { events, ...bounds } = fleetEventsSchema.parse(JSON.parse(told));
+      expect(bounds).toEqual({ last: 3, resumableFrom: 0 });
+      return events.map(({ id }) => id);
+    };
+    expect(await ids({ after: '1' })).toEqual([2, 3]);
+    expect(await ids({ after: '1', limit: '1' })).toEqual([2]);
+    expect(await ids({ limit: '1' })).toEqual([3]);
+    expect(await ids({ node: 'beta' })).toEqual([2]);
+    expect(await ids({ kind: 'node.phase' })).toEqual([3]);
+    expect((await run('events', 'list', { after: '3' })).text).toBe('There is no such event.\n');
+  });
+
+  test.each([
+    ['no number', { after: '-1' }, 'after'],
+    ['a number beyond all', { after: '99999999999999999999' }, 'after'],
+    ['more than there is in an answer', { limit: '1001' }, 'limit'],
+    ['a host that is none', { node: 'gamma' }, 'there is no node "gamma"'],
+  ])('%s is refused', async (_what, values, told) => {
+    await expect(run('events', 'list', values)).rejects.toThrow(told);
+  });
+});
+
+describe('alerts', () => {
+  test('are seen and cleared by name of who did it, and their receivers are told of', async () => {
+    const { db } = opened.database;
+    expect((await run('alerts', 'list')).text).toBe('There is no such alert.\n');
+    const { id } = await raiseAlert(db, {
+      ...{ severity: 'CRITICAL', title: 'It burns', message: 'badly\u001b[2J' },
+      ...{ sourceType: 'HOST', sourceId: ONE, sourceName: 'alpha' },
+    });
+    await readReceiver(db, 'pager');
+    await recordFailure(db, 'pager', { why: 'connect ECONNREFUSED', at: new Date() });
+    const { text } = await run('alerts', 'list');
+    expect(text).toMatch(
+      new RegExp(`^${id.slice(0, 8)} +CRITICAL +.* It burns: alpha +open +badly\\?\\[2J$`, 'm'),
+    );
+    expect(text).toMatch(/^pager +never +\d+ +0 +since .*: connect ECONNREFUSED$/m);
+    expect((await run('alerts', `acknowledge ${id.slice(0, 8)}`)).text).toMatch(
+      /^It burns: alpha: seen by \S+\n$/,
+    );
+    expect((await run('alerts', `clear ${id}`)).text).toMatch(/^It burns: alpha: cleared /);
+    const json = async (values: OperatorValues) =>
+      fleetAlertsSchema.parse(JSON.parse((await run('alerts', 'list', values, 'json')).text))
+        .alerts;
+    expect(await json({})).toEqual([]);
+    expect(await json({ all: true })).toMatchObject([{ id, severity: 'CRITICAL' }]);
+    await expect(run('alerts', 'clear ffffffff')).rejects.toThrow('there is no alert "ffffffff"');
+    const actions = (await run('audit', 'list', { action: 'alert' })).text;
+    expect(actions).toMatch(/alert\.acknowledge +It burns +success$/m);
+    expect(actions).toMatch(/alert\.clear +It burns +success$/m);
+  });
+});
+
+describe('the audit log', () => {
+  test('is listed page by page, and looked through', async () => {
+    const { db } = opened.database;
+    for (const action of ['x.one', 'x.two', 'x.three']) {
+      await enterAudit(db, { action, username: 'ada', ipAddress: '192.0.2.7', status: 'failure' });
+    }
+    const { text } = await run('audit', 'list', { user: 'ada', limit: '2' });
+    expect(text).not.toContain('x.one');
+    expect(text).toMatch(/ada +192\.0\.2\.7 +x\.two +- +failure$/m);
+    expect(text).toMatch(/There are more/);
+    const whole = await run('audit', 'verify');
+    expect(whole).toMatchObject({ status: 0 });
+    const [, head = ''] =
+      /^The audit log is whole: \d+ entries\.\nhead (\d+:[0-9a-f]{64})\n$/.exec(whole.text) ?? [];
+    expect(await run('audit', 'verify', { head })).toMatchObject({ status: 0 });
+    await expect(run('audit', 'verify', { head: 'x' })).rejects.toThrow('is no head');
+    const superuser = new Client({
+      ...{ host: opened.address.socketFolder, user: 'postgres' },
+      database: opened.address.database,
+    });
+    await superuser.connect();
+    await superuser.query("SET session_replication_role = 'replica'");
+    await superuser.query("UPDATE audit_log SET username = 'bob' WHERE action = 'x.two'");
+    await superuser.query("DELETE FROM audit_log WHERE action = 'x.three'");
+    await superuser.end();
+    const broken = await run('audit', 'verify');
+    expect(broken.status).toBe(1);
+    expect(broken.text).toMatch(/^entry \d+ was changed\nentry \d+ was removed\nhead /);
+    const json = await run('audit', 'verify', {}, 'json');
+    expect(json.status).toBe(1);
+    expect(auditVerdictSchema.parse(JSON.parse(json.text)).findings).toHaveLength(2);
+  });
+});
+
+test.each([
+  ['events', 'show', 'events list?'],
+  ['alerts', 'raise', 'alerts list, acknowledge or clear?'],
+  ['audit', 'remove', 'audit list or verify?'],
+] as const)('%s knows no %s', async (command, words, told) => {
+  await expect(run(command, words)).rejects.toThrow(told);
+});
+
+test('an option of another command is refused', async () => {
+  await expect(run('events', 'list', { head: '1' })).rejects.toThrow(
+    '--head is not of events list',
+  );
+});
