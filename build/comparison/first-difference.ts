@@ -1,14 +1,21 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { pipeline, type Readable } from 'node:stream';
+import { createZstdDecompress } from 'node:zlib';
 import { Header } from 'tar';
+import { readGpt } from '../disk/gpt.ts';
 import { BuildError } from '../error.ts';
+import { errorCode } from '../process/errno.ts';
 import { FileRange } from '../readback/file-range.ts';
 import { readIso9660 } from '../readback/iso9660.ts';
 
-/** Bytes that are compared at a time. */
+/** Bytes that are read at a time. */
 const CHUNK = 1024 * 1024;
 
 /** Bytes of a tar's block, and members that are believed; a damaged archive may have any number of empty ones. */
 const [BLOCK, MOST_MEMBERS] = [512, 100_000];
+
+/** Sizes of sectors that a disk may have, and bytes that no disk has more of. */
+const [SECTOR_SIZES, LARGEST_DISK] = [[512, 4096], 2 ** 52];
 
 /** First sector of an ISO's file system, bytes; before it are boot code and partition tables (ECMA-119, 6.2.1). */
 const SYSTEM_AREA = 32 * 1024;
@@ -19,27 +26,118 @@ const SYSTEM_AREA = 32 * 1024;
  *   undefined if they are the same
  * @throws if one of them cannot be read
  */
-export async function firstDifference(
+export function firstDifference(
   before: string,
   after: string,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
-  await using one = await open(before);
-  await using other = await open(after);
-  const [a, b] = [Buffer.allocUnsafeSlow(CHUNK), Buffer.allocUnsafeSlow(CHUNK)];
+  return firstDifferenceOf(readChunks(before, signal), readChunks(after, signal));
+}
+
+function readChunks(file: string, signal: AbortSignal | undefined): Readable {
+  return createReadStream(file, { highWaterMark: CHUNK, signal });
+}
+
+async function firstDifferenceOf(
+  before: AsyncIterable<Buffer>,
+  after: AsyncIterable<Buffer>,
+): Promise<number | undefined> {
+  await using one = new Chunks(before);
+  await using other = new Chunks(after);
   for (let offset = 0; ; ) {
-    signal?.throwIfAborted();
-    const [ofOne, ofOther] = await Promise.all([
-      one.read(a, 0, CHUNK, offset),
-      other.read(b, 0, CHUNK, offset),
-    ]);
-    const common = Math.min(ofOne.bytesRead, ofOther.bytesRead);
-    if (a.compare(b, 0, common, 0, common) !== 0) {
-      return offset + a.subarray(0, common).findIndex((byte, index) => byte !== b[index]);
-    }
+    const [a, b] = [await one.next(), await other.next()];
+    const common = Math.min(a.length, b.length);
+    const [left, right] = [a.subarray(0, common), b.subarray(0, common)];
+    if (!left.equals(right)) return offset + left.findIndex((byte, index) => byte !== right[index]);
+    if (common === 0) return a.length === b.length ? undefined : offset;
+    one.take(common);
+    other.take(common);
     offset += common;
-    if (common === 0) return ofOne.bytesRead === ofOther.bytesRead ? undefined : offset;
   }
+}
+
+/** A stream in pieces that are taken in part. */
+class Chunks implements AsyncDisposable {
+  readonly #stream: AsyncIterator<Buffer>;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(stream: AsyncIterable<Buffer>) {
+    this.#stream = stream[Symbol.asyncIterator]();
+  }
+
+  /** What comes next; nothing at the end. */
+  async next(): Promise<Buffer> {
+    while (this.#rest.length === 0) {
+      const { done, value } = await this.#stream.next();
+      if (done === true) break;
+      this.#rest = value;
+    }
+    return this.#rest;
+  }
+
+  take(bytes: number): void {
+    this.#rest = this.#rest.subarray(bytes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stream.return?.();
+  }
+}
+
+/**
+ * Where two disks begin to differ that zstd(1) has compressed (`.raw.zst`).
+ * @returns a clause, such as `byte 1048576 of the disk, in partition QVDC-A`; undefined if one of them is damaged
+ * @throws if one of them cannot be read
+ */
+export async function describeDiskDifference(
+  before: string,
+  after: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const disks = [decompress(before, signal), decompress(after, signal)] as const;
+    const offset = await firstDifferenceOf(...disks);
+    if (offset === undefined) return 'and the disks in them are the same';
+    const partition = await partitionWith(after, offset, signal);
+    return `byte ${offset} of the disk${partition === undefined ? '' : `, in partition ${partition}`}`;
+  } catch (error) {
+    // What zstd says of bytes that are none of its own, and of an end that comes too early.
+    if (/^Z(STD|_BUF)_/.test(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function decompress(file: string, signal: AbortSignal | undefined): Readable {
+  const disk = createZstdDecompress({ chunkSize: CHUNK });
+  // Its errors are those of the stream that is read.
+  pipeline(readChunks(file, signal), disk, () => undefined);
+  return disk;
+}
+
+/** Name of the partition that has a byte of a compressed disk, by the table at its beginning. */
+async function partitionWith(
+  file: string,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  await using disk = new Chunks(decompress(file, signal));
+  const head = await disk.next();
+  const refuse = async () => {
+    throw new Error('a disk that is compared is not written to');
+  };
+  for (const sectorSize of SECTOR_SIZES) {
+    const table = await readGpt({
+      ...{ sectorSize, bytes: LARGEST_DISK, write: refuse, flush: refuse },
+      // The second copy, at the end, is not looked for.
+      read: async (at, length) =>
+        Buffer.concat([head.subarray(at, at + length), Buffer.alloc(length)], length),
+    });
+    const found = table?.partitions.find(
+      (one) => offset >= one.offset && offset < one.offset + one.bytes,
+    );
+    if (found !== undefined) return found.name;
+  }
+  return undefined;
 }
 
 /**

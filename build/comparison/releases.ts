@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { hashFile } from '../process/hash-file.ts';
 import type { RemadeFile } from '../release/rebuild.ts';
 import type { ReleaseFile } from '../release/release-files.ts';
-import { describePlace, firstDifference } from './first-difference.ts';
+import { describeDiskDifference, describePlace, firstDifference } from './first-difference.ts';
 
 /** A release in its folder. */
 export interface ReleaseInFolder {
@@ -46,7 +46,7 @@ export async function compareReleases(
 }
 
 async function describeDifference(
-  { path, sha256 }: ReleaseFile,
+  { path, sha256, kind }: ReleaseFile,
   published: string,
   remade: string,
   signal: AbortSignal | undefined,
@@ -61,7 +61,10 @@ async function describeDifference(
   }
   const offset = await firstDifference(before, after, signal);
   if (offset === undefined) return {};
-  const place = describePlace(after, offset);
+  const place =
+    kind === 'raw'
+      ? await describeDiskDifference(before, after, signal)
+      : describePlace(after, offset);
   return { offset, ...(place === undefined ? {} : { place }) };
 }
 

@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
-import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
-import { describePlace, firstDifference } from '../../../build/comparison/first-difference.ts';
+import {
+  describeDiskDifference,
+  describePlace,
+  firstDifference,
+} from '../../../build/comparison/first-difference.ts';
 import { compareReleases } from '../../../build/comparison/releases.ts';
 import { tarMember } from '../../../build/image/tar-member.ts';
 import type { ReleaseFile } from '../../../build/release/release-files.ts';
 import { temporaryFolder } from '../folder.ts';
-import { rootfs, writeSmallIso } from './images.ts';
+import { rootfs, writeSmallDisk, writeSmallIso } from './images.ts';
 
 const MIB = 1024 * 1024;
 let [published, remade] = ['', ''];
@@ -21,7 +26,7 @@ async function put(
   folder: string,
   path: string,
   bytes: string | Buffer,
-  kind: ReleaseFile['kind'] = 'raw',
+  kind: ReleaseFile['kind'] = 'iso',
 ): Promise<ReleaseFile> {
   await writeFile(join(folder, path), bytes);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -79,6 +84,45 @@ test('of an ISO is told which file has the byte, and of a tar which member', asy
   expect(describePlace(tar, 2 * member + 512 + 699)).toBe('in a.vmdk, at byte 699 of it');
   expect(describePlace(tar, 2 * member + 512 + 700)).toBeUndefined();
   expect(describePlace(tar, 3 * member)).toBeUndefined();
+});
+
+test('of a compressed disk is told where the disk differs, and in which partition', async () => {
+  const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
+  // The beginning, with the partition table and the beginning of the first partitions.
+  const disk = Buffer.alloc(8 * MIB);
+  {
+    await using file = await open(await writeSmallDisk(remade, iso));
+    await file.read(disk, 0, disk.length, 0);
+  }
+  const half = disk.length >> 1;
+  const frames = (bytes: Buffer) =>
+    Buffer.concat(
+      [bytes.subarray(0, half), bytes.subarray(half)].map((one) => zstdCompressSync(one)),
+    );
+  const [a, b] = [join(published, 'a'), join(remade, 'a')];
+  await writeFile(a, frames(disk));
+  const at = 5 * MIB + 3;
+  const changed = Buffer.from(disk);
+  changed[at] = (changed[at] ?? 0) ^ 1;
+  await writeFile(b, frames(changed));
+  expect(await describeDiskDifference(a, b)).toBe(`byte ${at} of the disk, in partition QVDC-EFI`);
+  const table = Buffer.from(disk);
+  table[440] = (table[440] ?? 0) ^ 1;
+  await writeFile(b, frames(table));
+  expect(await describeDiskDifference(a, b)).toBe('byte 440 of the disk');
+  await writeFile(b, zstdCompressSync(disk));
+  expect(await describeDiskDifference(a, b)).toBe('and the disks in them are the same');
+  for (const bytes of ['no zstd', frames(disk).subarray(0, -10)]) {
+    await writeFile(b, bytes);
+    expect(await describeDiskDifference(a, b)).toBeUndefined();
+  }
+  const before = await put(published, 'a', frames(disk), 'raw');
+  const after = await put(remade, 'a', frames(changed), 'raw');
+  expect(await compared(before, after)).toMatchObject({
+    result: 'differs',
+    offset: expect.any(Number),
+    place: `byte ${at} of the disk, in partition QVDC-EFI`,
+  });
 });
 
 test('no place is told in what is damaged, or is of another format', async () => {
