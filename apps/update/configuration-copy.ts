@@ -1,7 +1,7 @@
 import { copyFile, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asDiskError } from '../files/disk-error.ts';
-import { syncFolder } from '../files/durable-file.ts';
+import { readIfThere, syncFolder, writeDurably } from '../files/durable-file.ts';
 import { UpdateRefusal } from './accept.ts';
 
 /** Folder below `/quantix` with the configuration as it was before an update, by the version that wrote it. */
@@ -52,7 +52,18 @@ export async function copyConfiguration(
  */
 export async function restoreConfiguration(configuration: string, version: string): Promise<void> {
   const copy = placeOf(configuration, version);
-  const names = await readdir(copy).catch((cause: unknown) => {
+  for (const name of await namesInCopy(configuration, version)) {
+    await copyTree(join(copy, name), join(configuration, name)).catch((error: unknown) => {
+      throw asDiskError(join(configuration, name), error);
+    });
+  }
+  await syncFolder(configuration);
+}
+
+/** What the copy of a version has. @throws UpdateRefusal if there is none */
+export async function namesInCopy(configuration: string, version: string): Promise<string[]> {
+  const copy = placeOf(configuration, version);
+  return await readdir(copy).catch((cause: unknown) => {
     throw new UpdateRefusal({
       what: `there is no copy of the configuration of ${version}`,
       where: copy,
@@ -60,12 +71,43 @@ export async function restoreConfiguration(configuration: string, version: strin
       cause,
     });
   });
-  for (const name of names) {
-    await copyTree(join(copy, name), join(configuration, name)).catch((error: unknown) => {
-      throw asDiskError(join(configuration, name), error);
-    });
-  }
-  await syncFolder(configuration);
+}
+
+/**
+ * Puts the configuration back as the version left it that is to be tried. Until that is confirmed it is known which version had
+ * the one that was there.
+ * @param running the version that runs, of whose configuration there is a copy
+ * @throws UpdateRefusal if there is no copy of the other one; DiskError
+ */
+export async function exchangeConfiguration(
+  configuration: string,
+  { running, to }: { running: string; to: string },
+): Promise<void> {
+  await writeDurably(exchangeNote(configuration), `${running}\n`, 0o600);
+  await restoreConfiguration(configuration, to);
+}
+
+/**
+ * Gives a version its configuration again, if that was exchanged for one that is not tried any more.
+ * @returns whether it was
+ * @throws UpdateRefusal if its copy is gone; DiskError
+ */
+export async function undoExchange(configuration: string, running: string): Promise<boolean> {
+  const note = exchangeNote(configuration);
+  if ((await readIfThere(note))?.trim() !== running) return false;
+  await restoreConfiguration(configuration, running);
+  await rm(note);
+  return true;
+}
+
+/** Stays with the configuration that is there. */
+export async function keepExchange(configuration: string): Promise<void> {
+  await rm(exchangeNote(configuration), { force: true });
+}
+
+/** Names the version whose configuration was exchanged; the next copy removes it as it does copies of other versions. */
+function exchangeNote(configuration: string): string {
+  return join(configuration, BEFORE, '.exchanged');
 }
 
 /** Where the copy of a version is. A version comes from a slot's trailer: it must not lead elsewhere. @throws UpdateRefusal */

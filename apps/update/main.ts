@@ -26,6 +26,7 @@ import { run } from '../process/run.ts';
 import { withStick } from '../support/stick-mount.ts';
 import { systemClock } from '../watch/clock.ts';
 import { acceptRelease, nameOf, UpdateRefusal } from './accept.ts';
+import { undoExchange } from './configuration-copy.ts';
 import { fetchRelease, type ReleaseFetch } from './download.ts';
 import { folderSource } from './folder.ts';
 import {
@@ -289,6 +290,7 @@ async function bring(places: Places, values: Values): Promise<number> {
       await note({ version, bytes: image.bytes, problem: null });
       const record = await limitsOf(await thisMachine(places), disk);
       // What was activated is not any more: its slot is written anew.
+      await undoExchange(places.configuration, (await readRunning(places.root)).version);
       await writeRecord(places.configuration, {
         ...record,
         trial: null,

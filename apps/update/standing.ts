@@ -8,7 +8,14 @@ import { verifyRelease } from '../../build/release/sign.ts';
 import { ExplainedError } from '../error.ts';
 import type { Clock } from '../watch/clock.ts';
 import { acceptRelease, type Running, UpdateRefusal } from './accept.ts';
-import { copyConfiguration, restoreConfiguration } from './configuration-copy.ts';
+import {
+  copyConfiguration,
+  exchangeConfiguration,
+  keepExchange,
+  namesInCopy,
+  restoreConfiguration,
+  undoExchange,
+} from './configuration-copy.ts';
 import { awaitHealth, type Probe } from './health.ts';
 import { type OpenInstallation, otherSlot } from './installation.ts';
 import { readRecord, type Trial, type UpdateRecord, writeRecord } from './record.ts';
@@ -147,15 +154,35 @@ export async function activate(
     activatedIn: machine.bootId,
     problems: [],
   };
+  // Of an activation that another one follows: what is copied is the configuration of the version that runs.
+  await undoExchange(configuration, running.version);
   const restores = activation.restoreConfiguration === true;
+  if (restores) await namesInCopy(configuration, trailer.version);
   // Of two builds of one version the copy of the other one is still needed.
   if (!restores || trailer.version !== running.version) {
     await copyConfiguration(configuration, running.version, [trailer.version]);
   }
-  if (restores) await restoreConfiguration(configuration, trailer.version);
+  // From here on whoever boots the version that runs finds that this was begun.
   await writeRecord(configuration, { ...record, trial });
+  if (restores) {
+    await restoreFor(machine, trailer.version).catch(async (error: unknown) => {
+      await writeRecord(configuration, { ...record, trial: null });
+      throw error;
+    });
+  }
   await writeBootState(disk.efi, trialOf(disk.booted, slot));
   return trailer.version;
+}
+
+/** Puts the configuration back for a version that is to be tried; where that cannot be, it is as it was. */
+async function restoreFor({ configuration, running }: Machine, version: string): Promise<void> {
+  if (version === running.version) return await restoreConfiguration(configuration, version);
+  try {
+    await exchangeConfiguration(configuration, { running: running.version, to: version });
+  } catch (error) {
+    await undoExchange(configuration, running.version);
+    throw error;
+  }
 }
 
 /** @throws UpdateRefusal if an image may not be booted here. @returns its release, if it came with one */
@@ -313,6 +340,7 @@ async function ratchet(
       at: new Date(clock.now()).toISOString(),
     },
   });
+  await keepExchange(configuration);
 }
 
 /** Has the next boot be of the good slot, and keeps why. */
@@ -358,6 +386,9 @@ async function concludeTrial(
     const { result, reasons } = whatBecame(trial, state);
     const at = new Date(machine.clock.now()).toISOString();
     const { version, before } = trial;
+    if (await undoExchange(machine.configuration, machine.running.version)) {
+      machine.tell(`the configuration is that of ${machine.running.version} again`);
+    }
     await writeRecord(machine.configuration, {
       ...record,
       trial: null,
@@ -418,6 +449,7 @@ export async function rollBack(
   }
   if (state.good === disk.booted && state.trial !== null && state.left > 0) {
     await withoutTrial(disk.efi);
+    await undoExchange(machine.configuration, machine.running.version);
     await writeRecord(machine.configuration, { ...record, trial: null });
     return {
       text: 'The version that was activated is not tried; it stays staged.',

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readRecord } from '../../../../apps/update/record.ts';
@@ -15,7 +17,10 @@ import { MemoryDevice } from '../../disk/memory-device.ts';
 import { boot, hastyClock, imageOf, RUNNING, releaseOf, sourceOf, worldOn } from './world.ts';
 
 /** What can happen to a machine, in any order. */
-const STEPS = ['stage', 'activate', 'roll back', 'restart', 'well', 'not well'] as const;
+const STEPS = [
+  ...['stage', 'activate', 'roll back', 'roll back with configuration'],
+  ...['restart', 'well', 'not well'],
+] as const;
 type Step = (typeof STEPS)[number];
 
 /** What people do may be refused, in words. */
@@ -97,6 +102,9 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
         case 'roll back':
           await mayBeRefused(rollBack(machine, disk, wanted));
           break;
+        case 'roll back with configuration':
+          await mayBeRefused(rollBack(machine, disk, { ...wanted, restoreConfiguration: true }));
+          break;
         case 'restart':
           await restart();
           break;
@@ -131,6 +139,8 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
     left: 0,
   });
   expect((await readRecord(world.configuration)).trial).toBeNull();
+  const copies = await readdir(join(world.configuration, '.before')).catch(() => []);
+  expect(copies).not.toContain('.exchanged');
 }
 
 test('whatever is done in whatever order, with cuts of the power in between, what boots is whole, floors only rise, and it comes to rest', async () => {

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { restoreConfiguration } from '../../../../apps/update/configuration-copy.ts';
@@ -75,6 +75,7 @@ const judged = (booted: Slot, problems: readonly string[] = [], machine: Machine
 const newVersion = () => world.machine({ running: { ...RUNNING, version: '0.2.0' } });
 const state = () => readBootState(world.open('a').efi);
 const record = () => readRecord(world.configuration);
+const hostname = () => readFile(join(world.configuration, 'hostname'), 'utf8');
 
 describe('a version that is well', () => {
   test('is confirmed, and its floor holds from then on', async () => {
@@ -326,7 +327,58 @@ describe('an old version', () => {
     await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
     const wanted = { ...WANTED, restoreConfiguration: true };
     await rollBack(newVersion(), world.open('b'), wanted);
-    expect(await readFile(join(world.configuration, 'hostname'), 'utf8')).toBe('node7\n');
+    expect(await hostname()).toBe('node7\n');
+    await boot(device, world.layout);
+    await judged('a', [], world.machine());
+    expect(await hostname()).toBe('node7\n');
+    expect(await readdir(join(world.configuration, '.before'))).not.toContain('.exchanged');
+  });
+
+  test.each<[string, () => Promise<unknown>]>([
+    [
+      'is not well',
+      async () => {
+        await boot(device, world.layout);
+        await judged('a', ['qx-node is crashed'], world.machine());
+        expect(await boot(device, world.layout)).toBe('b');
+        await judged('b');
+      },
+    ],
+    [
+      'was never booted, as the power was cut',
+      async () => {
+        await writeBootState(world.open('b').efi, { good: 'b', trial: null, left: 0 });
+        await judged('b');
+      },
+    ],
+    [
+      'is not tried after all',
+      async () => void (await rollBack(newVersion(), world.open('b'), WANTED)),
+    ],
+    [
+      'is activated once more, with the newer configuration',
+      async () => {
+        await activate(newVersion(), world.open('b'), { ...WANTED, to: 'before' });
+      },
+    ],
+  ])('that had its configuration again and %s leaves the newer version its own', async (_, end) => {
+    await upToTwo({ floor: 0 });
+    await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
+    const wanted = { ...WANTED, restoreConfiguration: true };
+    await rollBack(newVersion(), world.open('b'), wanted);
+    expect(await hostname()).toBe('node7\n');
+    await end();
+    expect(await hostname()).toBe('of the new version\n');
+  });
+
+  test('of whose configuration there is no copy is not activated with it', async () => {
+    await upToTwo({ floor: 0 });
+    await rm(join(world.configuration, '.before'), { recursive: true });
+    const wanted = { ...WANTED, restoreConfiguration: true };
+    await expect(rollBack(newVersion(), world.open('b'), wanted)).rejects.toThrow(
+      'there is no copy of the configuration of 0.1.0',
+    );
+    expect((await record()).trial).toBeNull();
   });
 });
 
