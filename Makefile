@@ -36,7 +36,7 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi CHART=file.svg REMOTE_CACHE=no'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/

@@ -40,6 +40,8 @@ export interface UefiPlatform {
   readonly video: readonly string[];
   /** File that firmware starts on a removable medium (UEFI 2.10, 3.5.1.1). */
   readonly loader: string;
+  /** Names of the programs that Debian ships signed for Secure Boot: shim, and the GRUB that it starts by this name. */
+  readonly signed: { readonly shim: string; readonly grub: string };
 }
 
 /** How an architecture boots under BIOS. */
@@ -69,8 +71,17 @@ export interface QemuPlatform {
   readonly firmware: {
     readonly code: string;
     readonly variables: string;
-    /** Debian package that brings both. */
+    /** Debian package that brings all of these. */
     readonly package: string;
+    /** The same with Secure Boot on and Microsoft's keys in it, and what the machine must have for it. */
+    readonly secure: {
+      readonly code: string;
+      readonly variables: string;
+      /** Properties of the machine type, each after a comma. */
+      readonly board: string;
+      /** Further arguments. */
+      readonly arguments: readonly string[];
+    };
   };
 }
 
@@ -135,6 +146,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
       package: 'grub-efi-amd64-bin',
       video: ['efi_gop', 'efi_uga'],
       loader: 'BOOTX64.EFI',
+      signed: { shim: 'shimx64.efi', grub: 'grubx64.efi' },
     },
     bios: { grub: 'i386-pc', package: 'grub-pc-bin', format: 'i386-pc-eltorito' },
     branchFilter: 'x86',
@@ -157,6 +169,13 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
         code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
         variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
         package: 'ovmf',
+        secure: {
+          code: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd',
+          variables: '/usr/share/OVMF/OVMF_VARS_4M.ms.fd',
+          // Only code in system management mode may write the variables.
+          board: ',smm=on',
+          arguments: ['-global', 'driver=cfi.pflash01,property=secure,value=on'],
+        },
       },
     },
   },
@@ -187,6 +206,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
       package: 'grub-efi-arm64-bin',
       video: ['efi_gop'],
       loader: 'BOOTAA64.EFI',
+      signed: { shim: 'shimaa64.efi', grub: 'grubaa64.efi' },
     },
     serial: 'ttyAMA0',
     qemu: {
@@ -200,6 +220,12 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
         code: '/usr/share/AAVMF/AAVMF_CODE.fd',
         variables: '/usr/share/AAVMF/AAVMF_VARS.fd',
         package: 'qemu-efi-aarch64',
+        secure: {
+          code: '/usr/share/AAVMF/AAVMF_CODE.ms.fd',
+          variables: '/usr/share/AAVMF/AAVMF_VARS.ms.fd',
+          board: '',
+          arguments: [],
+        },
       },
     },
   },

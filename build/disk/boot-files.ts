@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import type { BiosBoot } from './bios-boot.ts';
 
-/** Folder on a medium with what an installed disk boots by: these names, and the program that UEFI starts. */
+/**
+ * Folder on a medium with what an installed disk boots by: these names, and the program that UEFI starts; where that is shim,
+ * the GRUB that it starts, too.
+ */
 export const BOOT_FILES_FOLDER = '/quantix/disk';
 export const GRUB_CONFIG = 'grub.cfg';
 export const BIOS_BOOT = 'boot.img';
@@ -11,6 +14,12 @@ export const BIOS_CORE = 'core.img';
 
 /** Folder of the EFI partition that GRUB reads; `ENVIRONMENT_PATH` is in it, too. */
 export const GRUB_FOLDER = '/grub';
+
+/** Folder of an EFI partition with the configuration of a GRUB that Debian signed: the signature covers this name. */
+export const SIGNED_GRUB_FOLDER = '/EFI/debian';
+
+/** Folder of an EFI partition with the program that firmware starts from a removable medium, and with what that starts. */
+export const LOADER_FOLDER = '/EFI/BOOT';
 
 /** What an installed disk boots by. */
 export interface BootFiles {
@@ -22,6 +31,11 @@ export interface BootFiles {
 
 /** Names of the programs that UEFI starts on a removable medium (UEFI 2.10, 3.5.1.1). */
 const LOADER = /^BOOT[A-Z0-9]+\.EFI$/;
+/** Names of the GRUB that shim starts. */
+const SIGNED_GRUB = /^grub[a-z0-9]+\.efi$/;
+
+/** Has a GRUB that Debian signed do what the one of a BIOS does. */
+const SIGNED_GRUB_CONFIG = `set prefix=($root)${GRUB_FOLDER}\nsource $prefix/${GRUB_CONFIG}\n`;
 
 /**
  * Reads what an installed disk boots by.
@@ -42,9 +56,13 @@ export async function readBootFiles(folder: string, prefix = ''): Promise<BootFi
   }
   const bytes = (name: string) => readFile(join(folder, prefix + name));
   const efi = new Map([
-    [`/EFI/BOOT/${loader}`, await bytes(loader)],
+    [`${LOADER_FOLDER}/${loader}`, await bytes(loader)],
     [`${GRUB_FOLDER}/${GRUB_CONFIG}`, await bytes(GRUB_CONFIG)],
   ]);
+  for (const name of names.filter((one) => SIGNED_GRUB.test(one))) {
+    efi.set(`${LOADER_FOLDER}/${name}`, await bytes(name));
+    efi.set(`${SIGNED_GRUB_FOLDER}/${GRUB_CONFIG}`, Buffer.from(SIGNED_GRUB_CONFIG));
+  }
   if (!names.includes(BIOS_BOOT) || !names.includes(BIOS_CORE)) return { efi };
   return { efi, bios: { boot: await bytes(BIOS_BOOT), core: await bytes(BIOS_CORE) } };
 }

@@ -1,7 +1,14 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHITECTURES, type Architecture } from '../architecture.ts';
-import { BIOS_BOOT, BIOS_CORE, GRUB_CONFIG, GRUB_FOLDER } from '../disk/boot-files.ts';
+import {
+  BIOS_BOOT,
+  BIOS_CORE,
+  GRUB_CONFIG,
+  GRUB_FOLDER,
+  LOADER_FOLDER,
+  SIGNED_GRUB_FOLDER,
+} from '../disk/boot-files.ts';
 import { PARTITION_NUMBERS } from '../disk/layout.ts';
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
@@ -17,11 +24,13 @@ import {
   packageContents,
   pickToolVersions,
 } from './facts.ts';
-import { CORE_MODULES, earlyConfig } from './grub-config.ts';
+import { CORE_MODULES, earlyConfig, signedConfig } from './grub-config.ts';
 import { DISK_MODULES, diskConfig } from './grub-disk.ts';
 
 /** Where GRUB's packages put the modules of each platform. */
 const GRUB = 'usr/lib/grub';
+/** Where the package with shim puts it. */
+const SHIM = 'usr/lib/shim';
 
 /** Files that the step makes. */
 export const BIOS_IMAGE = 'bios.img';
@@ -30,13 +39,16 @@ export const ESP_IMAGE = 'esp.img';
 export const HYBRID_BOOT_SECTOR = 'boot_hybrid.img';
 /** What the names of files begin with that boot an installed disk; see `readBootFiles`. */
 export const OF_DISK = 'disk-';
+/** What the GRUB that shim starts reads on the medium. */
+const SIGNED_CONFIG = 'signed.cfg';
 
 /**
  * The boot loader of an image: `esp.img`, an EFI system partition with GRUB for UEFI, and, where the architecture has a
  * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. Both look for the medium of this
  * build, and for no other. Beside them is what an installed disk boots by: there GRUB takes the slots of the disk that it
  * comes from. GRUB's modules are those of the image's own packages: they need not be on the host, which
- * may not have them for another CPU.
+ * may not have them for another CPU. Where the profile names packages with signed programs, UEFI boots by these, shim and
+ * GRUB, as they are: then firmware with Secure Boot starts them, and they the kernel.
  */
 export const planBootLoader = defineStep({
   name: 'boot-loader',
@@ -49,11 +61,13 @@ type BootLoaderInputs = ReturnType<typeof readBootLoader>;
 
 function readBootLoader(facts: ImageFacts & { buildId: string }) {
   const { profile, lock, base, flavour } = facts;
-  const { grub } = findSettings(profile, base.name);
-  const packages = listPackages(lock, flavour).filter(({ name }) => grub.includes(name));
+  const { grub, signed } = findSettings(profile, base.name);
+  const named = new Set([...grub, ...signed]);
+  const packages = listPackages(lock, flavour).filter(({ name }) => named.has(name));
   return {
     skeleton: base.skeleton(),
     package: packageContents(packages),
+    'is signed': signed.length > 0,
     architecture: ARCHITECTURES[profile.architecture],
     'build id': facts.buildId,
     epoch: lock.sourceDateEpoch,
@@ -63,21 +77,25 @@ function readBootLoader(facts: ImageFacts & { buildId: string }) {
 
 async function makeFromPackages(
   directory: string,
-  { skeleton, package: packages, architecture, 'build id': buildId, epoch }: BootLoaderInputs,
+  inputs: BootLoaderInputs,
   { opened, signal }: ImageWork,
 ): Promise<void> {
+  const { skeleton, package: packages, architecture, 'build id': buildId, epoch } = inputs;
   using reader = new ContentReader();
   const grub = new Tree(reader);
   const shipped = opened(Object.values(packages)).flatMap(({ entries }) => entries);
   for (const entry of [...skeleton, ...shipped]) grub.add(entry);
-  await makeBootLoader(directory, { architecture, grub, buildId, epoch, signal });
+  const isSigned = inputs['is signed'];
+  await makeBootLoader(directory, { architecture, grub, isSigned, buildId, epoch, signal });
 }
 
 /** What a boot loader is made from. */
 export interface BootLoaderRequest {
   architecture: Architecture;
-  /** Tree of the packages with GRUB's modules. */
+  /** Tree of the packages with GRUB's modules, and with signed programs. */
   grub: Tree;
+  /** Whether UEFI boots by the signed programs. */
+  isSigned: boolean;
   buildId: string;
   epoch: number;
   signal?: AbortSignal | undefined;
@@ -90,21 +108,24 @@ export interface BootLoaderRequest {
  */
 export async function makeBootLoader(
   directory: string,
-  { architecture, grub, buildId, epoch, signal }: BootLoaderRequest,
+  { architecture, grub, isSigned, buildId, epoch, signal }: BootLoaderRequest,
 ): Promise<void> {
   const { uefi, bios } = architecture;
+  const signed = isSigned && signedPrograms(grub, architecture);
   const config = join(directory, 'early.cfg');
   await writeFile(config, earlyConfig(buildId));
   const disk = (name: string) => join(directory, `${OF_DISK}${name}`);
   await writeFile(disk(GRUB_CONFIG), diskConfig());
   const loader = join(directory, uefi.loader);
   await Promise.all([
-    inModules({ grub, directory, platform: uefi.grub, signal }, async (make) => {
-      const video = [...CORE_MODULES, ...uefi.video];
-      await make(uefi.grub, loader, ['--prefix', '/boot/grub', '--config', config, ...video]);
-      const modules = [...DISK_MODULES, ...uefi.video];
-      await make(uefi.grub, disk(uefi.loader), ['--prefix', GRUB_FOLDER, ...modules]);
-    }),
+    signed
+      ? writeSigned(directory, signed, buildId)
+      : inModules({ grub, directory, platform: uefi.grub, signal }, async (make) => {
+          const video = [...CORE_MODULES, ...uefi.video];
+          await make(uefi.grub, loader, ['--prefix', '/boot/grub', '--config', config, ...video]);
+          const modules = [...DISK_MODULES, ...uefi.video];
+          await make(uefi.grub, disk(uefi.loader), ['--prefix', GRUB_FOLDER, ...modules]);
+        }),
     bios &&
       inModules({ grub, directory, platform: bios.grub, signal }, async (make) => {
         const cd = [...CORE_MODULES, 'biosdisk'];
@@ -121,8 +142,9 @@ export async function makeBootLoader(
     await writeFile(join(directory, HYBRID_BOOT_SECTOR), sector(HYBRID_BOOT_SECTOR));
     await writeFile(disk(BIOS_BOOT), sector(BIOS_BOOT));
   }
+  const files = Object.entries(uefiFiles(architecture, isSigned));
   await makeEsp(join(directory, ESP_IMAGE), {
-    files: { [loaderPath(architecture)]: loader },
+    files: Object.fromEntries(files.map(([path, name]) => [path, join(directory, name)])),
     serial: buildId.slice(0, 8),
     epoch,
     signal,
@@ -151,9 +173,40 @@ async function inModules(
   await rm(folder, { recursive: true });
 }
 
-/** Path in the EFI system partition of the program that firmware starts. */
-export function loaderPath({ uefi }: Architecture): string {
-  return `/EFI/BOOT/${uefi.loader}`;
+/** The signed programs of packages, by the names that they have where UEFI boots by them. */
+function signedPrograms(grub: Tree, { uefi }: Architecture): Record<string, Buffer> {
+  const { signed } = uefi;
+  return {
+    [uefi.loader]: bytesOf(grub, `${SHIM}/${signed.shim}.signed`),
+    [signed.grub]: bytesOf(grub, `${GRUB}/${uefi.grub}-signed/${signed.grub}.signed`),
+  };
+}
+
+/** Writes them for the medium and for a disk, and what GRUB reads on the medium. */
+async function writeSigned(
+  directory: string,
+  programs: Readonly<Record<string, Buffer>>,
+  buildId: string,
+): Promise<void> {
+  for (const [name, bytes] of Object.entries(programs)) {
+    await writeFile(join(directory, name), bytes);
+    await writeFile(join(directory, `${OF_DISK}${name}`), bytes);
+  }
+  await writeFile(join(directory, SIGNED_CONFIG), signedConfig(buildId));
+}
+
+/**
+ * What UEFI boots the medium by.
+ * @returns path in the EFI system partition, and among the files of the medium → name of the file that the step makes
+ */
+export function uefiFiles({ uefi }: Architecture, isSigned: boolean): Record<string, string> {
+  return {
+    [`${LOADER_FOLDER}/${uefi.loader}`]: uefi.loader,
+    ...(isSigned && {
+      [`${LOADER_FOLDER}/${uefi.signed.grub}`]: uefi.signed.grub,
+      [`${SIGNED_GRUB_FOLDER}/${GRUB_CONFIG}`]: SIGNED_CONFIG,
+    }),
+  };
 }
 
 /** Writes the files of one folder of a tree. */
@@ -175,8 +228,8 @@ function bytesOf(tree: Tree, path: string): Buffer {
 
 function missing(path: string): BuildError {
   return new BuildError({
-    what: `the packages with GRUB have no /${path}`,
-    where: 'bases.*.architectures.*.grub of the profile',
-    fix: 'Name the packages there that have GRUB for this architecture.',
+    what: `the packages with the boot loader have no /${path}`,
+    where: 'bases.*.architectures.*.grub and signed of the profile',
+    fix: 'Name the packages there that have it for this architecture.',
   });
 }

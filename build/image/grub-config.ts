@@ -43,6 +43,14 @@ export function earlyConfig(buildId: string): string {
   ].join('\n');
 }
 
+/**
+ * The configuration of a GRUB that is signed and so has none embedded: it does what the embedded one does. Such a GRUB reads
+ * it where firmware loaded it from; from a CD, that is the file system of the CD and not the EFI system partition in it.
+ */
+export function signedConfig(buildId: string): string {
+  return `${earlyConfig(buildId)}source $prefix/grub.cfg\n`;
+}
+
 /** Has the menu on screen and, where there is one, on the first serial port. */
 export const TERMINALS = [
   'if serial --unit=0 --speed=115200; then',

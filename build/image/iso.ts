@@ -6,8 +6,9 @@ import { formatMediumFiles, MEDIUM_FILES } from '../disk/medium-files.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
+import { findSettings } from '../profile/profile.ts';
 import { defineStep, type Step } from '../step/step.ts';
-import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, loaderPath, OF_DISK } from './boot-loader.ts';
+import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, OF_DISK, uefiFiles } from './boot-loader.ts';
 import { writeDiskImage } from './disk-image.ts';
 import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
@@ -61,6 +62,7 @@ function readIso(facts: IsoFacts) {
     'build id': facts.buildId,
     profile: { title, volumeId, cmdline },
     architecture: ARCHITECTURES[profile.architecture],
+    'is signed': findSettings(profile, facts.base.name).signed.length > 0,
     flavour: facts.flavour,
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
@@ -91,8 +93,8 @@ async function makeIso(
     const hashes = { ...listedHashes, ...(await hashAll({ [MEDIUM_FILES]: list }, signal)) };
     const { volumeId } = inputs.profile;
     const { architecture } = inputs;
-    const loader = loaderPath(architecture);
     const bootLoader = made(inputs.bootLoader);
+    const uefi = uefiFiles(architecture, inputs['is signed']);
     const request = {
       volumeId,
       files,
@@ -112,7 +114,7 @@ async function makeIso(
       check: async (written) => {
         const verified = await verifyIso(
           written,
-          { volumeId, files: hashes, boot, loader },
+          { volumeId, files: hashes, boot, uefi: Object.keys(uefi) },
           signal,
         );
         await checked(inputs.squashfs);
@@ -134,22 +136,26 @@ async function makeIso(
 }
 
 /**
- * Path on the medium → file on the host, of what the earlier steps made. The program that UEFI starts is among the files
- * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
+ * Path on the medium → file on the host, of what the earlier steps made. What UEFI boots by is among the files too, and not
+ * in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
  */
 function mediumFiles(
-  { squashfs, initramfs, verity, bootLoader, architecture }: IsoInputs,
+  { squashfs, initramfs, verity, bootLoader, architecture, 'is signed': isSigned }: IsoInputs,
   made: ImageWork['made'],
 ): Record<string, string> {
   const { uefi, bios } = architecture;
-  const ofDisk = [uefi.loader, GRUB_CONFIG, ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE])];
-  const disk = ofDisk.map((name) => [
-    `${BOOT_FILES_FOLDER}/${name}`,
-    join(made(bootLoader), `${OF_DISK}${name}`),
-  ]);
+  const file = (name: string) => join(made(bootLoader), name);
+  const ofDisk = [GRUB_CONFIG, ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE])];
+  const loaders = isSigned ? [uefi.loader, uefi.signed.grub] : [uefi.loader];
+  const disk = [
+    ...ofDisk.map((name) => [name, OF_DISK + name]),
+    // Signed programs are those of the medium; what is one file of the host is on the medium once, whatever its paths.
+    ...loaders.map((name) => [name, isSigned ? name : OF_DISK + name]),
+  ].map(([name = '', source = '']) => [`${BOOT_FILES_FOLDER}/${name}`, file(source)]);
+  const medium = Object.entries(uefiFiles(architecture, isSigned));
   return {
     ...Object.fromEntries(disk),
-    [loaderPath(architecture)]: join(made(bootLoader), architecture.uefi.loader),
+    ...Object.fromEntries(medium.map(([path, name]) => [path, file(name)])),
     [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
     [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
     [SYSTEM_PATH]: join(made(squashfs), SQUASHFS_FILE),

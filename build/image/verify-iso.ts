@@ -21,8 +21,8 @@ export interface Expected {
   /** Path on the medium → SHA-256. */
   files: Readonly<Record<string, string>>;
   boot: BootHashes;
-  /** Path of the program that firmware starts, in the EFI system partition and among the files. */
-  loader: string;
+  /** Paths of what UEFI boots by, in the EFI system partition and among the files. */
+  uefi: readonly string[];
 }
 
 /** What is known of the boot images before an ISO is written. */
@@ -82,10 +82,10 @@ export async function verifyIso(
     ...checked.map(({ block, size }) => ({ offset: block * ISO_BLOCK, size })),
     ...bootParts(report, expected.boot),
   ];
-  const [hashes, menus, loader] = await Promise.all([
+  const [hashes, menus, lacking] = await Promise.all([
     hashFile(file, parts, signal),
     Promise.all(MENUS.map((path) => readText(file, report, path))),
-    espHolds(file, report, { loader: expected.loader, signal }),
+    lackingInEsp(file, report, { paths: expected.uefi, signal }),
   ]);
   const found = new Map(
     checked.map(({ path }, index) => [path, must(hashes.parts[index], `hash of ${path}`)]),
@@ -94,10 +94,10 @@ export async function verifyIso(
     ...structureProblems(report, expected),
     ...fileProblems(found, expected.files),
     ...pathProblems(report.paths, expected),
-    ...copyProblems(report.paths, expected.loader),
+    ...copyProblems(report.paths, expected.uefi),
     ...bootProblems(hashes.parts.slice(checked.length), expected.boot),
     ...MENUS.flatMap((path, index) => menuProblems(path, menus[index] ?? '', report)),
-    ...(loader ? [] : [`the EFI system partition has no ${expected.loader}`]),
+    ...lacking.map((path) => `the EFI system partition has no ${path}`),
   ];
   if (problems.length === 0) return { sha256: hashes.whole };
   throw new BuildError({
@@ -192,7 +192,7 @@ function pathProblems(
 const UNCOPYABLE = /["*:<>?\\|\p{Cc}]|[. ]$|^.{65}/u;
 
 /** People copy the files of a medium onto a stick with FAT, which must boot then. */
-function copyProblems(paths: readonly IsoPath[], loader: string): string[] {
+function copyProblems(paths: readonly IsoPath[], uefi: readonly string[]): string[] {
   const seen = new Set<string>();
   const problems: string[] = [];
   for (const { path } of paths) {
@@ -201,9 +201,9 @@ function copyProblems(paths: readonly IsoPath[], loader: string): string[] {
     if (seen.has(folded)) problems.push(`${path} differs from another name in case only`);
     seen.add(folded);
   }
-  return paths.some(({ path }) => path === loader)
-    ? problems
-    : [...problems, `${loader} is not among the files`];
+  const present = new Set(paths.map(({ path }) => path));
+  const lacking = uefi.filter((path) => !present.has(path));
+  return [...problems, ...lacking.map((path) => `${path} is not among the files`)];
 }
 
 function menuProblems(path: string, menu: string, report: IsoReport): string[] {
@@ -226,14 +226,16 @@ async function readText(file: string, report: IsoReport, path: string): Promise<
   }
 }
 
-async function espHolds(
+/** Those of some paths that the EFI system partition does not have. */
+async function lackingInEsp(
   file: string,
   report: IsoReport,
-  { loader, signal }: { loader: string; signal: AbortSignal | undefined },
-): Promise<boolean> {
+  { paths, signal }: { paths: readonly string[]; signal: AbortSignal | undefined },
+): Promise<readonly string[]> {
   const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
-  if (esp === undefined) return false;
+  if (esp === undefined) return paths;
   const { image, cwd } = mtoolsImage(file, esp.start * SECTOR);
   const listing = await run('mdir', ['-b', '-/', '-i', image, '::'], { cwd, signal });
-  return listing.split('\n').includes(`::${loader}`);
+  const present = new Set(listing.split('\n'));
+  return paths.filter((path) => !present.has(`::${path}`));
 }

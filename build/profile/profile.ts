@@ -71,10 +71,10 @@ export function listDrivers(
   );
 }
 
-type Additions = Pick<Specific<BaseName>, 'grub' | 'packages' | 'without' | 'drop'>;
+type Additions = Pick<Specific<BaseName>, 'grub' | 'signed' | 'packages' | 'without' | 'drop'>;
 
 /** Lists and records of one architecture are added to those of all; its other keys stand as they are. */
-function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub'>>(
+function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub' | 'signed'>>(
   base: (Common & { architectures: { [Name in ArchitectureName]?: Own | undefined } }) | undefined,
   architecture: ArchitectureName,
 ) {
@@ -84,7 +84,7 @@ function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub
   return {
     ...common,
     ...own,
-    packages: [...new Set([...base.packages, ...own.grub, ...own.packages])],
+    packages: [...new Set([...base.packages, ...own.grub, ...own.signed, ...own.packages])],
     without: { ...base.without, ...own.without },
     drop: { ...base.drop, ...own.drop },
   };

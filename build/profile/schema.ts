@@ -68,6 +68,11 @@ const specific = {
   kernel: kernelPackages,
   /** Packages with the modules of GRUB: of these the boot loader of the image is made, and the installer's. */
   grub: z.array(packageName).min(1),
+  /**
+   * Packages with shim and a GRUB that are signed for Secure Boot: with these UEFI boots by them, and not by a GRUB that is
+   * made of modules. The kernel must be signed by whom shim believes. Bases that sign nothing have none.
+   */
+  signed: z.array(packageName).default([]),
   packages: z.array(packageName).default([]),
   without: z.record(packageName, reason).default({}),
   drop: z.record(treePath, reason).default({}),

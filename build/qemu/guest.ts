@@ -234,7 +234,9 @@ export async function freshVariables(
 ): Promise<string | undefined> {
   if (machine.firmware === 'bios') return undefined;
   const variables = join(directory, 'variables.fd');
-  await copyFile(findPlatform(machine).firmware.variables, variables);
+  const { secure, ...plain } = findPlatform(machine).firmware;
+  const shipped = machine.firmware === 'uefi-secure' ? secure : plain;
+  await copyFile(shipped.variables, variables);
   return variables;
 }
 

@@ -5,11 +5,16 @@ import {
   DEFAULT_ARCHITECTURE,
 } from '../architecture.ts';
 
+export const FIRMWARES = ['bios', 'uefi', 'uefi-secure'] as const;
+
+export type Firmware = (typeof FIRMWARES)[number];
+
 /** A virtual machine, as a test or a person wants it. */
 export interface Machine {
   /** Whose instructions it runs; `DEFAULT_ARCHITECTURE` if absent. */
   architecture?: ArchitectureName | undefined;
-  firmware: 'bios' | 'uefi';
+  /** `uefi-secure` starts only what Microsoft's keys vouch for (Secure Boot), and not on the board `pc`. */
+  firmware: Firmware;
   /** QEMU's machine type; the architecture's usual one if absent. */
   board?: Board | undefined;
   /** What it boots from. */
@@ -119,7 +124,16 @@ export function machineArguments(machine: Machine, setup: Setup): string[] {
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi', '-cpu', nesting ? nestingCpu : translatedCpu];
   return [
-    ...['-nodefaults', '-machine', board, ...cpu, '-smp', String(cpus), '-m', String(memory)],
+    ...[
+      '-nodefaults',
+      '-machine',
+      board + boardProperties(machine),
+      ...cpu,
+      '-smp',
+      String(cpus),
+      '-m',
+      String(memory),
+    ],
     ...[...screen, '-device', 'virtio-rng-pci'],
     ...(watchdog && board === 'q35' ? ['-global', 'ICH9-LPC.noreboot=false'] : []),
     ...channels(setup.access),
@@ -143,9 +157,18 @@ function channels(access: Access): string[] {
 
 function firmware(machine: Machine, { variables }: Setup): string[] {
   if (machine.firmware === 'bios' || variables === undefined) return [];
-  const { code } = findPlatform(machine).firmware;
+  const { code, secure } = findPlatform(machine).firmware;
   const flash = (options: string) => ['-drive', `if=pflash,format=raw,${options}`];
-  return [...flash(`readonly=on,file=${code}`), ...flash(`file=${escaped(variables)}`)];
+  const isSecure = machine.firmware === 'uefi-secure';
+  return [
+    ...(isSecure ? secure.arguments : []),
+    ...flash(`readonly=on,file=${isSecure ? secure.code : code}`),
+    ...flash(`file=${escaped(variables)}`),
+  ];
+}
+
+function boardProperties(machine: Machine): string {
+  return machine.firmware === 'uefi-secure' ? findPlatform(machine).firmware.secure.board : '';
 }
 
 function kernel(medium: Medium): string[] {

@@ -56,6 +56,7 @@ export const hardware = ['dmidecode', 'pciutils', 'usbutils'];
 const OTHER_INIT = 'for another init system than OpenRC';
 const SCRIPTS = 'only package scripts use it, and no package script is run';
 const PERL = 'nothing on the appliance runs Perl';
+const NO_OWN_KEYS = 'enrols keys of a machine’s owner; what is booted is signed by Debian';
 const PYTHON = 'nothing on the appliance runs Python';
 
 export const without = {
@@ -93,6 +94,7 @@ export const links = {
   '/usr/bin/awk': 'mawk',
 };
 
+const BOOT_LOADER = 'on the medium, and there for the disk, too';
 const DOCUMENTATION = 'documentation; it is on the project’s pages';
 
 export const drop = {
@@ -109,7 +111,9 @@ export const drop = {
   '/usr/bin/c_rehash': PERL,
   '/usr/bin/routel': PYTHON,
   '/usr/bin/su': 'needs PAM; busybox has this program',
+  '/usr/lib/grub/*-signed': BOOT_LOADER,
   '/usr/lib/openssh/ssh-keysign': 'set-uid, for host-based log-in, which is not used',
+  '/usr/lib/shim': BOOT_LOADER,
   '/usr/lib/ssl/misc': PERL,
   '/usr/lib/*-linux-gnu/tc/q_atm.so': 'traffic control on ATM networks',
   '/usr/sbin/pam-auth-update': PERL,
@@ -147,6 +151,13 @@ export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' },
     grub: ['grub-efi-amd64-bin', 'grub-pc-bin'],
+    signed: ['grub-efi-amd64-signed', 'shim-signed'],
+    without: {
+      'grub2-common': 'programs that install GRUB; the installer puts it on a disk itself',
+      mokutil: NO_OWN_KEYS,
+      'shim-helpers-amd64-signed': NO_OWN_KEYS,
+      'shim-signed-common': SCRIPTS,
+    },
   },
   arm64: {
     kernel: { virt: 'linux-image-cloud-arm64', full: 'linux-image-arm64' },

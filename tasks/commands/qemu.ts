@@ -1,5 +1,6 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
+import { FIRMWARES } from '../../build/qemu/machine.ts';
 import { buildOptions, chooseProfiles, givenOnce, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -15,9 +16,9 @@ export const qemuCommand = defineCommand({
   builder: (yargs) =>
     buildOptions(yargs)
       .option('firmware', {
-        choices: ['bios', 'uefi'] as const,
+        choices: FIRMWARES,
         default: 'uefi' as const,
-        describe: 'Firmware to boot with',
+        describe: 'Firmware to boot with; uefi-secure has Secure Boot on',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
       .option('boot-chart', {

@@ -34,6 +34,8 @@ export interface Known {
   /** Files of the EFI partition that must be whole for GRUB to come to its decision. */
   loader: { path: string; bytes: Buffer };
   config: { path: string; bytes: Buffer };
+  /** The same under UEFI, where the loader is shim: GRUB, and what that reads first; none where the loader is GRUB. */
+  afterShim: readonly { path: string; bytes: Buffer }[];
   /** GRUB for BIOS as it is on disk, but for the place of its rest. */
   core: Buffer | undefined;
 }
@@ -75,8 +77,12 @@ export async function forecast(device: BlockDevice, known: Known): Promise<Forec
   }
   const efi = part('efi');
   const loader = await fileIn(efi, known.loader.path);
-  const whole =
+  let whole =
     typeof loader === 'string' ? loader : loader.equals(known.loader.bytes) ? undefined : 'loader';
+  for (const { path, bytes } of known.afterShim) {
+    const found = await fileIn(efi, path);
+    if (typeof found === 'string' || !found.equals(bytes)) whole ??= path;
+  }
   const environment = await fileIn(efi, ENVIRONMENT_PATH);
   const state = typeof environment === 'string' ? undefined : decodeBootState(environment);
   const config = await fileIn(efi, known.config.path);

@@ -11,9 +11,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { type BlockDevice, readBytes, sliceDevice } from '../../build/disk/block-device.ts';
+import { GRUB_CONFIG, SIGNED_GRUB_FOLDER } from '../../build/disk/boot-files.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
 import { type DiskLayout, partitionOf, type Slot } from '../../build/disk/layout.ts';
 import { readLayout } from '../../build/disk/read-layout.ts';
+import { must } from '../../build/error.ts';
 import { Random } from '../fuzz/random.ts';
 import { type Forecast, forecast, type Known, type SlotContent } from './oracle.ts';
 import { UNIT } from './sectors.ts';
@@ -35,6 +37,9 @@ export interface Recording {
   /** Name of the UEFI loader in `/EFI/BOOT`; `BOOTX64.EFI` if absent. */
   loader?: string | undefined;
 }
+
+/** What shim starts on a disk that boots by it, and what that reads first. */
+const AFTER_SHIM = ['/EFI/BOOT/grubx64.efi', `${SIGNED_GRUB_FOLDER}/${GRUB_CONFIG}`];
 
 /** A cut of a recording. */
 export interface ReplayedCut {
@@ -194,14 +199,16 @@ class ReplayedDisk implements Disposable {
     if (layout === undefined) throw new Error(`${recording.end} is no installed disk`);
     const { offset, bytes: size } = partitionOf(layout, 'efi');
     const efi = sliceDevice(device, offset, size);
-    const file = async (path: string) => {
+    const fileOf = async (path: string) => {
       const found = await locateFile(efi, path);
-      if (found === undefined) throw new Error(`${recording.end} has no ${path}`);
+      if (found === undefined) return undefined;
       const parts: Buffer[] = [];
       for (const extent of found.extents)
         parts.push(await readBytes(efi, extent.offset, extent.length));
       return { path, bytes: Buffer.concat(parts).subarray(0, found.bytes) };
     };
+    const file = async (path: string) => must(await fileOf(path), `${path} on ${recording.end}`);
+    const afterShim = await Promise.all(AFTER_SHIM.map(fileOf));
     const bios = layout.partitions.find(({ role }) => role === 'bios');
     let core: Buffer | undefined;
     if (bios !== undefined) {
@@ -211,6 +218,7 @@ class ReplayedDisk implements Disposable {
     const known = {
       loader: await file(`/EFI/BOOT/${recording.loader ?? 'BOOTX64.EFI'}`),
       config: await file('/grub/grub.cfg'),
+      afterShim: afterShim.filter((one) => one !== undefined),
       core,
     };
     if (recording.start === undefined) closeSync(openSync(work, 'w'));

@@ -260,6 +260,7 @@ function storyOf(
     known: {
       loader: file('/EFI/BOOT/BOOTX64.EFI'),
       config: file('/grub/grub.cfg'),
+      afterShim: [],
       core: boot.bios === undefined ? undefined : coreOf(boot.bios.core),
     },
     keeps,

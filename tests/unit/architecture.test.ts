@@ -12,6 +12,7 @@ const names = Object.values(ARCHITECTURES)
     triplet,
     uefi.grub,
     uefi.loader,
+    ...Object.values(uefi.signed),
     qemu.program,
   ])
   .filter((name) => name !== 'arm64');

@@ -40,7 +40,7 @@ export interface Way {
 
 /**
  * A machine with a disk for its configuration, whose static address is answered for by a port of the host: as it boots
- * under BIOS, and as it boots under UEFI in another way, which is nothing to its configuration.
+ * under BIOS, and as it boots under UEFI with Secure Boot in another way, which is nothing to its configuration.
  */
 export async function reachableMachine(
   profile: string,
@@ -58,7 +58,7 @@ export async function reachableMachine(
   };
   const otherwise: Machine = {
     ...machine,
-    firmware: 'uefi',
+    firmware: 'uefi-secure',
     board: uefi.board,
     medium: { ...uefi.drive, image },
   };

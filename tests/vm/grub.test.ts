@@ -22,7 +22,7 @@ import {
   type Slot,
 } from '../../build/disk/layout.ts';
 import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
-import { makeBootLoader, OF_DISK } from '../../build/image/boot-loader.ts';
+import { ESP_IMAGE, makeBootLoader, OF_DISK } from '../../build/image/boot-loader.ts';
 import { SLOT_CONFIG_PATH } from '../../build/image/grub-disk.ts';
 import { run } from '../../build/process/run.ts';
 import { Guest } from '../../build/qemu/guest.ts';
@@ -39,6 +39,8 @@ menuentry 'Test, slot '"$slot_name" --id "$slot" "$root" "$slot_parameters" {
 fi
 `;
 
+/** Folder with a boot loader. */
+let loader: string;
 let disk: string;
 let layout: DiskLayout;
 /** An image, and one whose kernel is gone. */
@@ -48,7 +50,7 @@ let broken: Buffer;
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-grub-'));
   disk = join(folder, 'disk.raw');
-  const loader = join(folder, 'loader');
+  loader = join(folder, 'loader');
   await mkdir(loader);
   {
     using reader = new ContentReader();
@@ -57,6 +59,7 @@ beforeAll(async () => {
     await makeBootLoader(loader, {
       architecture,
       grub: hostGrub(reader),
+      isSigned: false,
       buildId,
       epoch: 1_700_000_000,
     });
@@ -143,6 +146,22 @@ test('GRUB boots the slot that its state says, and leaves the state that it shou
   await prepare(undefined, { a: false, b: false });
   await guest.reset();
   await guest.waitFor(/There is no system on this disk/, from);
+});
+
+test('firmware with Secure Boot says that it does not start a GRUB that is made here, as some images have it', async () => {
+  await using guest = await Guest.start(
+    {
+      firmware: 'uefi-secure',
+      memory: 256,
+      cpus: 1,
+      medium: { as: 'disk', bus: 'virtio', image: join(loader, ESP_IMAGE) },
+    },
+    {
+      acceleration: 'tcg',
+      log: resolve(import.meta.dirname, '../../dist/tests/grub-refused.log'),
+    },
+  );
+  await guest.waitFor(/failed to load Boot\d+.*Access Denied/);
 });
 
 function partOf(device: Awaited<ReturnType<typeof openBlockDevice>>, role: PartitionRole) {

@@ -9,6 +9,7 @@ import { replayCuts } from '../power-cuts/replay.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { configurationDisk } from './configuration-disk.ts';
 import { dirtyDisk } from './dirty-disks.ts';
+import { expectSecureBoot } from './kernel.ts';
 import { boot, imageOf, LONG, logIn, type Story, succeed, untilReady } from './story.ts';
 
 /** Milliseconds for a boot of the medium, an installation, and a boot of the disk. */
@@ -36,7 +37,7 @@ const BIOS_VIRTIO: Way = {
   ...{ bus: 'virtio', sectorSize: 512, dirt: 'lvm' },
 };
 const UEFI_NVME: Way = {
-  ...{ profile: 'qvdc', prefix: 'QVDC', firmware: 'uefi', board: 'q35' },
+  ...{ profile: 'qvdc', prefix: 'QVDC', firmware: 'uefi-secure', board: 'q35' },
   ...{ bus: 'nvme', sectorSize: 4096, dirt: 'zfs' },
 };
 const UEFI_SATA: Way = {
@@ -97,6 +98,7 @@ async function expectInstalled(way: Way, disk: Disk, hostname: string): Promise<
   await using story = await boot(`installed-${profile}-${bus}`, { firmware, board, medium });
   await untilReady(story);
   await logIn(story);
+  if (firmware === 'uefi-secure') await expectSecureBoot(story);
   expect(await succeed(story, 'hostname')).toBe(`${hostname}\n`);
   const report = reportSchema.parse(JSON.parse(await succeed(story, 'cat /quantix/install.json')));
   expect(report.disk).toMatchObject({ serial: SERIAL, sectorSize });

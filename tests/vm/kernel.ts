@@ -25,6 +25,17 @@ export async function expectKernelSettings(story: Story): Promise<void> {
   expect(await succeed(story, asNobody('head -n 1 /proc/kallsyms'))).toMatch(/^0+ /);
 }
 
+/** Firmware starts what is signed only, and the kernel, which knows, takes no module and changes nothing unsigned. */
+export async function expectSecureBoot(story: Story): Promise<void> {
+  // Four bytes of attributes, then 1 where it is on (UEFI 2.10, 3.3; efivarfs of the kernel's documentation).
+  const variable = 'SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
+  const told = await succeed(
+    story,
+    `od -An -tu1 /sys/firmware/efi/efivars/${variable}; cat /sys/kernel/security/lockdown`,
+  );
+  expect(told).toMatch(/^( +\d+){4} +1\nnone \[integrity\] confidentiality\n$/);
+}
+
 /** The board's watchdog is fed, and restarts the machine a minute after it is not. */
 export async function expectWatchdog(story: Story): Promise<void> {
   const told = 'cd /sys/class/watchdog/watchdog0 && cat state timeout; cd';

@@ -47,9 +47,9 @@ async function makeFat(file: string, { type, start, size }: Partition): Promise<
   return image;
 }
 
-/** The files of an ISO, in a folder. */
-async function extract(iso: string, folder: string): Promise<void> {
-  await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', '/', folder]);
+/** The files of an ISO, all or those of one folder of it, in a folder. */
+async function extract(iso: string, folder: string, from = '/'): Promise<void> {
+  await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', from, folder]);
   // Folders are read-only on the medium; these have to go again.
   const paths = await readdir(folder, { recursive: true, withFileTypes: true });
   for (const one of paths) {
@@ -78,7 +78,7 @@ export async function copiedOntoStick(iso: string): Promise<string> {
 }
 
 /**
- * A disk with an ISO, as it is, in its second partition; the first has the program that UEFI starts, and nothing else.
+ * A disk with an ISO, as it is, in its second partition; the first has what UEFI boots it by, and nothing else.
  */
 export async function writtenIntoPartition(iso: string): Promise<string> {
   const folder = await temporaryFolder();
@@ -87,11 +87,9 @@ export async function writtenIntoPartition(iso: string): Promise<string> {
   const medium = { type: LINUX, start: 33 * MIB, size: await roundedSize(iso) };
   await partitionedDisk(disk, [esp, medium]);
   const image = await makeFat(disk, esp);
-  const loader = join(folder, 'BOOTX64.EFI');
-  const from = '/EFI/BOOT/BOOTX64.EFI';
-  await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', from, loader]);
-  await run('mmd', ['-i', image, '::/EFI', '::/EFI/BOOT']);
-  await run('mcopy', ['-i', image, loader, `::${from}`]);
+  const files = join(folder, 'EFI');
+  await extract(iso, files, '/EFI');
+  await run('mcopy', ['-s', '-i', image, files, '::/']);
   const target = createWriteStream(disk, { flags: 'r+', start: medium.start });
   await pipeline(createReadStream(iso), target);
   return disk;

@@ -11,7 +11,7 @@ import {
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
 import { expectBond, expectDocumentedPorts, expectNatNetwork, layWire } from './guest-networks.ts';
-import { expectKernelSettings, expectWatchdog } from './kernel.ts';
+import { expectKernelSettings, expectSecureBoot, expectWatchdog } from './kernel.ts';
 import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
@@ -28,7 +28,7 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
 }
 
 test(
-  'Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again, and goes back without a trace; the agent tells it at once; only documented ports answer, guests get addresses, a bond outlives a cable; the agent tells of VMs as they change, and comes back when it is killed; storage pools are made and are up after the restart',
+  'Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again with Secure Boot, and goes back without a trace; the agent tells it at once; only documented ports answer, guests get addresses, a bond outlives a cable; the agent tells of VMs as they change, and comes back when it is killed; storage pools are made and are up after the restart',
   async () => {
     const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
       bios: { board: 'pc', drive: { as: 'cdrom', bus: 'ata' } },
@@ -53,6 +53,7 @@ test(
     await using story = await boot('quantix-os-network-again', { ...otherwise, watchdog: true });
     await untilReady(story);
     await logIn(story);
+    await expectSecureBoot(story);
     await expectWatchdog(story);
     await expectStatic(story);
     await expectPoolsUpAgain(story);

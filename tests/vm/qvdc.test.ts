@@ -23,6 +23,7 @@ import {
   expectMigrationsReversible,
   expectThrowAwaysMended,
 } from './databases.ts';
+import { expectSecureBoot } from './kernel.ts';
 import { setStaticOnSerialLine } from './set-address.ts';
 import { boot, imageOf, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
@@ -95,7 +96,7 @@ test.each(cuts.slice(1))(
 );
 
 test(
-  'QvDC, whose power is cut while it migrates its database for the first time, comes up with all of it; it takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again, and goes back without a trace; so is its database, and what else is damaged meanwhile starts empty, with an alert',
+  'QvDC, whose power is cut while it migrates its database for the first time, comes up with all of it; it takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again with Secure Boot, and goes back without a trace; so is its database, and what else is damaged meanwhile starts empty, with an alert',
   async () => {
     const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
       bios: { board: 'q35', drive: { as: 'cdrom', bus: 'scsi' } },
@@ -122,6 +123,7 @@ test(
     await untilReady(story);
     await untilConsoleTells(story, /ready \(.*schema version \d+/);
     await logIn(story);
+    await expectSecureBoot(story);
     await expectDatabase(story);
     expect(await countRows(story)).toBe(rows);
     await expectThrowAwaysMended(story);

@@ -12,7 +12,6 @@ import {
   BIOS_IMAGE,
   ESP_IMAGE,
   HYBRID_BOOT_SECTOR,
-  loaderPath,
   makeBootLoader,
   OF_DISK,
 } from '../../../build/image/boot-loader.ts';
@@ -28,7 +27,7 @@ import { hostGrub } from './host-grub.ts';
 const EPOCH = 1_700_000_000;
 const ARCHITECTURE = ARCHITECTURES[DEFAULT_ARCHITECTURE];
 const MENU = "menuentry 'x' {\n  linux /boot/vmlinuz quiet\n}\n";
-const LOADER = loaderPath(ARCHITECTURE);
+const LOADER = '/EFI/BOOT/BOOTX64.EFI';
 const contents: Record<string, string> = {
   [LOADER]: 'loader',
   '/boot/vmlinuz': 'kernel '.repeat(20_000),
@@ -51,7 +50,7 @@ beforeAll(async () => {
   await makeLoader(loader);
   const [bios, esp] = [join(loader, BIOS_IMAGE), join(loader, ESP_IMAGE)];
   const boot = await hashBootImages({ bios, esp });
-  expected = { ...readable, boot, loader: LOADER };
+  expected = { ...readable, boot, uefi: [LOADER] };
   return () => rm(loader, { recursive: true });
 });
 
@@ -59,7 +58,7 @@ async function makeLoader(folder: string, architecture: Architecture = ARCHITECT
   using reader = new ContentReader();
   const grub = hostGrub(reader);
   const buildId = '0123456789abcdef';
-  await makeBootLoader(folder, { architecture, grub, buildId, epoch: EPOCH });
+  await makeBootLoader(folder, { architecture, grub, isSigned: false, buildId, epoch: EPOCH });
 }
 
 /** Writes an ISO with these texts into a folder and returns its path. */

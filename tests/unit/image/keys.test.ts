@@ -30,6 +30,7 @@ const SHAPES_NOTHING = [
   'profile.bases.debian.without.*',
   // It chooses among the locked packages, and those that are chosen are in the key.
   'profile.bases.debian.grub.*',
+  'profile.bases.debian.signed.*',
   // An ISO is made without it.
   'toolVersions.qemu-img',
   // The facts have them as they were read.

@@ -16,6 +16,7 @@ const changes: readonly (readonly [readonly string[], unknown])[] = [
     ['firmware', 'bash'],
   ],
   [[...DEBIAN, 'architectures', 'arm64', 'grub'], ['grub-arm']],
+  [[...DEBIAN, 'architectures', 'arm64', 'signed'], ['shim-arm']],
   [[...DEBIAN, 'architectures', 'arm64', 'drop'], { '/arm': 'nobody wants it' }],
   [[...DEBIAN, 'architectures', 'arm64', 'kernel'], { virt: 'virt-arm', full: 'full-arm' }],
   [['kernel', 'drivers', 'full'], { servers: { medium: ['nvme', 'vmd'], system: ['ast', 'vmd'] } }],
@@ -26,7 +27,7 @@ const profile = checkProfile(changed, 'test');
 
 test('an architecture adds to what all have, and has a kernel of its own', () => {
   expect(findSettings(profileFor(profile, 'arm64'), 'debian')).toMatchObject({
-    packages: ['bash', 'busybox', 'grub-arm', 'firmware'],
+    packages: ['bash', 'busybox', 'grub-arm', 'shim-arm', 'firmware'],
     drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
     kernel: { virt: 'virt-arm', full: 'full-arm' },
   });

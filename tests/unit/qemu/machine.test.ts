@@ -106,6 +106,19 @@ test('UEFI has its code read only and variables of its own', () => {
   expect(values('-drive').join()).not.toContain('pflash');
 });
 
+test('UEFI with Secure Boot has firmware with keys, which only system management mode may write', () => {
+  const secure = { firmware: 'uefi-secure' } as const;
+  const variables = { variables: '/tmp/v.fd' };
+  expect(values('-machine', secure, variables)).toEqual(['q35,smm=on']);
+  expect(values('-global', secure, variables)).toEqual([
+    'driver=cfi.pflash01,property=secure,value=on',
+  ]);
+  expect(values('-drive', secure, variables)[0]).toContain('/OVMF_CODE_4M.secboot.fd');
+  const arm = { ...secure, architecture: 'arm64' } as const;
+  expect(values('-machine', arm, variables)).toEqual(['virt,gic-version=max']);
+  expect(values('-global', arm, variables)).toEqual([]);
+});
+
 test('disks are on the buses they are meant for, each with a serial number', () => {
   const disk = (bus: Bus) => ({ file: `/d,${bus}`, format: 'qcow2', bus }) as const;
   const disks = [disk('virtio'), { ...disk('ata'), readOnly: true }, disk('nvme'), disk('ata')];
