@@ -148,6 +148,16 @@ const configSchema = z
       .strictObject({
         folder: path.default('/data/backup'),
         passphrase: path.default('/quantix/vdc/backup.passphrase'),
+        /** Time of day, UTC. */
+        at: z
+          .string()
+          .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is no time such as "02:30"')
+          .default('02:30'),
+        /** Of how many days, and of how many weeks, the last one is kept. */
+        days: z.int().min(1).max(1000).default(7),
+        weeks: z.int().min(0).max(1000).default(4),
+        /** Hours after which the last good one is too old. */
+        alertAfter: z.int().min(1).max(10_000).default(48),
       })
       .prefault({}),
     /** How long what happened is kept: events beyond either are removed. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { messageOf } from '../error.ts';
 import type { Logger } from '../log/logger.ts';
+import type { BackupSecrets } from './backup/nightly.ts';
 import { openCache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
@@ -61,6 +62,8 @@ export interface ControlPlane extends InventorySources {
 export interface ControlPlaneOptions {
   readonly config: Config;
   readonly authority: Authority;
+  /** What is backed up beside the database each night; nothing is, where this is absent. */
+  readonly secrets?: BackupSecrets;
   /** Whether the version that runs stays: migrations wait for that. */
   readonly confirmed: Confirmed;
   readonly version: string;
@@ -85,7 +88,7 @@ function electionTimes({
  * confirmed, migrations are only tried, and all else waits with them.
  */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { config, authority, confirmed, version, log, signal } = options;
+  const { config, authority, secrets, confirmed, version, log, signal } = options;
   const database = openDatabase(databaseAddress(config), config.database.pool, log);
   const cache = openCache(config.redis.socket, log);
   const address = databaseAddress(config);
@@ -263,6 +266,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     mirrored = keeper.states;
     await keeper.ended;
   };
+  const backUp = async () => {
+    if (secrets === undefined) return;
+    const { makeNightly } = await import('./backup/nightly.ts');
+    await makeNightly({ config, secrets, database, version, log, signal });
+  };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {
       await monotonicClock.sleep(LOOK_EVERY, signal);
@@ -281,7 +289,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     await look();
     await Promise.all([
       ...[lead(), events.work(), serveAgents()],
-      ...[tellAlerts(), mirrorUpdates(), lookAgainAndAgain()],
+      ...[tellAlerts(), mirrorUpdates(), lookAgainAndAgain(), backUp()],
     ]);
   };
   return {

@@ -6,6 +6,9 @@ import { writeToStandardOutput } from '../log/standard-output.ts';
 import { openConfirmation } from '../update/confirmation.ts';
 import { VERSION } from '../version.ts';
 import { becomeAccount, findAccount, isRoot } from './account.ts';
+import { readBackupFiles } from './backup/make-backup.ts';
+import type { BackupSecrets } from './backup/nightly.ts';
+import { readPassphrase } from './backup/passphrase.ts';
 import { isSwitchOrdered, switchFolders } from './backup/switch.ts';
 import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
@@ -33,10 +36,14 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
     const config = await readConfig(configFile);
     // Before it is root no more: on FAT, all of /quantix is root's alone, and the boot state always is.
     const authority = await openAuthority(config.authority);
+    const secrets = {
+      ...(await readBackupFiles(config.authority, configFile)),
+      passphrase: await readNightlyPassphrase(config.backup.passphrase, log),
+    };
     await using confirmed = await openConfirmation();
     await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
-    await work({ config, authority, confirmed, log }, signal);
+    await work({ config, authority, secrets, confirmed, log }, signal);
     log.info('qx-controlplane ends');
     return 0;
   } catch (error) {
@@ -72,9 +79,29 @@ async function goOnWithRestore(
   }
 }
 
+/** One that cannot be used is told, and is none: the control plane does without backups rather than not at all. */
+async function readNightlyPassphrase(file: string, log: Logger): Promise<string | undefined> {
+  try {
+    return await readPassphrase(file);
+  } catch (error) {
+    if (!(error instanceof ControlPlaneError)) throw error;
+    log.error(`no backups are made: ${error.message}`);
+    return undefined;
+  }
+}
+
 /** Serves and works until told to end, or until one of both fails; then the other ends too. */
 async function work(
-  { log, ...given }: { config: Config; authority: Authority; confirmed: Confirmed; log: Logger },
+  {
+    log,
+    ...given
+  }: {
+    config: Config;
+    authority: Authority;
+    secrets: BackupSecrets;
+    confirmed: Confirmed;
+    log: Logger;
+  },
   told: AbortSignal,
 ): Promise<void> {
   const failed = new AbortController();

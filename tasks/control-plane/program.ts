@@ -53,6 +53,7 @@ export async function startProgram(
     },
     etcd: { address: etcd },
     redis: { socket: redis },
+    backup: { folder: join(folder, 'backup'), passphrase: join(folder, 'backup.passphrase') },
     updates: { folder: join(folder, 'updates'), keys: join(folder, 'release-keys') },
     socket,
     authority: join(folder, 'ca.pem'),

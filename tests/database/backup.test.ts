@@ -6,17 +6,20 @@ import { delimiter, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { sql } from 'kysely';
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   type ArchiveContent,
   type Manifest,
   openArchive,
   writeArchive,
 } from '../../apps/control-plane/backup/archive.ts';
+import { readBackupFiles } from '../../apps/control-plane/backup/make-backup.ts';
+import { makeNightly } from '../../apps/control-plane/backup/nightly.ts';
 import { finishRestore, restoreBackup } from '../../apps/control-plane/backup/restore.ts';
 import { switchFolders } from '../../apps/control-plane/backup/switch.ts';
 import { parseConfig } from '../../apps/control-plane/config.ts';
 import { openDatabase } from '../../apps/control-plane/database/database.ts';
+import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import * as tokens from '../../apps/control-plane/database/repositories/join-tokens.ts';
 import { enterLeader } from '../../apps/control-plane/database/repositories/leadership.ts';
@@ -355,6 +358,55 @@ test('the commands of docs/control-plane.md make, verify and restore a backup, i
     'qx-controlplane stop\nqx-controlplane start\n',
   );
   expect(await site.databases()).toEqual(['', '_before_restore']);
+});
+
+test('each night a backup is made and restored once; what is wrong is an alert that ends by itself', {
+  timeout: TIMEOUT,
+}, async () => {
+  await using site = await makeSite();
+  const config = await site.config();
+  const nightly = join(site.folder, 'nightly');
+  await mkdir(nightly);
+  const old = ['qvdc-20200101T023000Z.backup', 'qvdc-20200102T023000Z.backup'];
+  for (const name of [...old, `${old[0]}.unverified`]) await writeFile(join(nightly, name), '');
+  await site.with(async (database) => {
+    const { db } = database;
+    const files = await readBackupFiles(config.authority, site.configFile);
+    /** Works until something is so. */
+    const until = async (
+      { passphrase = PASSPHRASE, migrations = MIGRATIONS },
+      isSo: () => Promise<void>,
+    ) => {
+      const ending = new AbortController();
+      const working = makeNightly({
+        ...{ database, version: '1.0.0', log: SILENT, signal: ending.signal },
+        config: {
+          ...config,
+          database: { ...config.database, migrations },
+          backup: { ...config.backup, days: 1, weeks: 1 },
+        },
+        secrets: { ...files, passphrase: passphrase === '' ? undefined : passphrase },
+      });
+      await vi.waitFor(isSo, { timeout: TIMEOUT / 2, interval: 50 });
+      ending.abort();
+      await working;
+    };
+    const messages = async () => (await listOpenAlerts(db)).map(({ message }) => message);
+    const alerted = (message: string | RegExp) => async () =>
+      expect(await messages()).toEqual([expect.stringMatching(message)]);
+
+    await registerNode(db, node(ONE));
+    await until({ passphrase: '' }, alerted('there is no passphrase'));
+    // Without migrations no backup can be restored.
+    await until({ migrations: site.folder }, alerted('the last backup failed'));
+    expect((await readdir(nightly)).filter((name) => name.endsWith('.backup')).sort()).toEqual(old);
+    await until({}, async () => expect(await messages()).toEqual([]));
+    const [newest, ...rest] = (await readdir(nightly)).sort().reverse();
+    expect(rest).toEqual([]);
+    const verified = await site.call('backup', 'verify', join(nightly, newest ?? ''));
+    expect(verified.stderr).toBe('');
+  });
+  expect(await site.databases()).toEqual(['']);
 });
 
 /** Ends a process without a word. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -12,6 +13,7 @@ import {
   listOpenAlerts,
   resolveAlert,
 } from '../../apps/control-plane/database/repositories/alerts.ts';
+import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
 import { askService, probeRedis } from '../../apps/control-plane/health/probes.ts';
 import { healthRoutes, unlessLimited } from '../../apps/control-plane/health/routes.ts';
 import { stateFile } from '../../apps/control-plane/health/state-file.ts';
@@ -19,6 +21,7 @@ import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
 import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
 import {
   MIGRATION_NAMES,
   MIGRATIONS,
@@ -54,6 +57,7 @@ function configText({ address }: TestDatabase): string {
     redis: { socket: join(folder, 'no-redis.sock') },
     socket: join(folder, 'controlplane.sock'),
     authority: join(folder, 'ca.pem'),
+    backup: { folder, passphrase: join(folder, 'backup.passphrase') },
     agents: { port: 0 },
   });
 }
@@ -93,8 +97,29 @@ test('doctor names each service that does not answer, with what to do, and fails
   expect(stdout).toMatch(new RegExp(`^schema {6}ok: version ${LAST}, 0 migrations pending$`, 'm'));
   expect(stdout).toMatch(/^etcd {8}PROBLEM: .*\n {12}rc-service etcd status/m);
   expect(stdout).toMatch(/^redis {7}PROBLEM: /m);
+  expect(stdout).toMatch(/^backup {6}ok: none yet, and no host has joined$/m);
   const { findings } = JSON.parse((await call(made, 'doctor', '--json')).stdout);
-  expect(findings).toHaveLength(5);
+  expect(findings.map(({ subject }: { subject: string }) => subject)).toEqual([
+    ...['postgresql', 'etcd', 'redis', 'schema', 'data disk'],
+    ...['disk', 'clock', 'backup', 'hosts'],
+  ]);
+});
+
+test('doctor says that a control plane with hosts is not backed up, and that hosts are not served', async () => {
+  await using made = await makeDatabase('migrated');
+  const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
+  const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+  await registerNode(database.db, host).finally(() => database.close());
+  const file = join(folder, 'served.yaml');
+  const port = await freePort();
+  await writeFile(file, configText(made).replace('"port":0', `"port":${port}`));
+  const command = [PROGRAM, 'qx-controlplane', 'doctor', '--config', file];
+  const { stdout } = await execa(process.execPath, command, { reject: false });
+  expect(stdout).toMatch(/^backup {6}PROBLEM: no backups are made: there is no passphrase/m);
+  expect(stdout).toMatch(
+    new RegExp(`^agents {6}PROBLEM: nothing serves hosts on port ${port}: `, 'm'),
+  );
+  expect(stdout).toMatch(/^hosts {7}ok: 1, none older/m);
 });
 
 test.each([

@@ -12,15 +12,8 @@ import { ControlPlaneError } from '../error.ts';
 import { Authority } from '../trust/authority.ts';
 import { type FileName, type Manifest, writeArchive } from './archive.ts';
 import { countRows } from './count-rows.ts';
+import { PRODUCT } from './keep.ts';
 import { majorVersion } from './scratch-database.ts';
-
-/** Whose backups these are. */
-export const PRODUCT = 'qvdc';
-
-/** What a backup is called: names are in the order of time. */
-export function backupName(now: Date): string {
-  return `${PRODUCT}-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}.backup`;
-}
 
 /** What is backed up beside the database. */
 export interface BackupFiles {

@@ -9,11 +9,12 @@ import { type Migration, readMigrations } from '../database/migration-files.ts';
 import { ControlPlaneError } from '../error.ts';
 import { type Confirmed, reasonToHold } from '../held-migrations.ts';
 import { databaseAddress } from '../migrate-request.ts';
+import { isNewerVersion } from '../newer-version.ts';
 import { Authority } from '../trust/authority.ts';
 import type { Archive, Manifest } from './archive.ts';
 import type { Counts } from './count-rows.ts';
 import { beginGeneration } from './generation.ts';
-import { PRODUCT } from './make-backup.ts';
+import { PRODUCT } from './keep.ts';
 import { dropDatabase, openBeside, restoreBeside } from './scratch-database.ts';
 import { damaged } from './sealed-stream.ts';
 import { finishSwitch, orderSwitch, type SwitchFolders, switchFolders } from './switch.ts';
@@ -49,7 +50,7 @@ export async function expectRestorable(
   if (product !== PRODUCT) {
     throw new ControlPlaneError({ what: `this is a backup of ${product}, not of ${PRODUCT}` });
   }
-  if (isNewer(program, own.program)) {
+  if (isNewerVersion(program, own.program)) {
     throw new ControlPlaneError({
       what: `the backup was made by version ${program}, and this is ${own.program}`,
       fix: 'Restore it with that version, or a newer one.',
@@ -59,13 +60,6 @@ export async function expectRestorable(
     ...{ ...one, appliedAt: new Date(0), milliseconds: 0, programVersion: program },
   }));
   return pendingMigrations(applied, await readMigrations(own.migrations), own.program);
-}
-
-/** Whether a version such as 1.10.0 is newer than another; of what is no such version nobody can tell. */
-function isNewer(one: string, other: string): boolean {
-  const isVersion = (text: string) => /^\d+(\.\d+)*$/.test(text);
-  const byNumber = new Intl.Collator('en', { numeric: true });
-  return isVersion(one) && isVersion(other) && byNumber.compare(one, other) > 0;
 }
 
 /**

@@ -1,27 +1,41 @@
+import { access } from 'node:fs/promises';
+import { sql } from 'kysely';
+import { DatabaseError } from 'pg';
+import { readSpace } from '../../host/file-system-space.ts';
 import { createLogger } from '../../log/logger.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { CommandError } from '../../process/command-error.ts';
+import { ServiceError } from '../../services/control.ts';
+import { readTimeState, type TimeState } from '../../services/time.ts';
 import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
+import { backupProblem, backupTime } from '../backup/keep.ts';
+import { listNightly } from '../backup/nightly.ts';
+import { type Config, readConfig } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
 import { ControlPlaneError } from '../error.ts';
+import {
+  askPort,
+  type Finding,
+  type HostVersion,
+  judgeBackups,
+  judgeClock,
+  judgeHosts,
+  judgePort,
+  judgeSpace,
+} from '../health/findings.ts';
 import { isPersistent, readForgetfulness } from '../health/persistence.ts';
 import { askServices } from '../health/probes.ts';
 import { reasonToHold } from '../held-migrations.ts';
 import { databaseAddress, migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
-/** One thing that was looked at. */
-interface Finding {
-  readonly subject: string;
-  readonly isWell: boolean;
-  /** What was found, for people. */
-  readonly told: string;
-  /** What to do; empty if all is well. */
-  readonly fix: string;
-}
-
 /** Milliseconds that a service has to answer: this program is a new one, whose first question takes longest. */
 const WITHIN = 20_000;
+
+/** Milliseconds that other programs have to answer. */
+const PATIENCE = 10_000;
 
 const SERVICE_FIX = 'rc-service NAME status; rc-service NAME restart; logread | grep NAME';
 
@@ -34,11 +48,13 @@ export async function examine(
   form: 'text' | 'json',
 ): Promise<{ text: string; isWell: boolean }> {
   await using confirmed = await openConfirmation();
+  const hasPassphrase = await isThere((await readConfig(configFile)).backup.passphrase);
   const config = await readConfigAsAccount(configFile);
   const log = createLogger({ level: 'error', write: () => undefined });
   const database = openDatabase(databaseAddress(config), { open: 2, idle: 0 }, log);
   try {
     const services = await askServices(config, database, { within: WITHIN });
+    const isAnswering = services.some(({ name, state }) => name === 'postgresql' && state === 'ok');
     const findings: Finding[] = [
       ...services.map(({ name, state, problem }) => ({
         subject: name,
@@ -48,6 +64,9 @@ export async function examine(
       })),
       await examineSchema(),
       await examineData(),
+      ...(await examineSpace(config)),
+      ...(isAnswering ? await examineFleet() : []),
+      ...(await examinePort()),
     ];
     const isWell = findings.every((one) => one.isWell);
     const text =
@@ -55,6 +74,41 @@ export async function examine(
     return { text, isWell };
   } finally {
     await database.close();
+  }
+
+  /** What the database and its hosts tell: clocks, versions, backups. */
+  async function examineFleet(): Promise<Finding[]> {
+    try {
+      const now = Date.now();
+      const { rows } = await sql<HostVersion & { offset: number | null }>`
+        SELECT hostname, coalesce(version ->> 'program', '') AS version,
+          CASE WHEN received_at > now() - interval '5 minutes' THEN clock_offset_ms END AS offset
+        FROM nodes LEFT JOIN node_heartbeats ON node_id = id ORDER BY hostname`.execute(
+        database.db,
+      );
+      const offsets = rows.flatMap(({ offset }) => (offset === null ? [] : [offset]));
+      const [newest] = await listNightly(config);
+      const standing = {
+        ...{ hasPassphrase, hasHosts: rows.length > 0, failure: undefined },
+        newest: newest === undefined ? undefined : backupTime(newest),
+      };
+      return [
+        judgeClock(await askTime(), offsets),
+        judgeBackups(backupProblem(standing, config.backup, now), newest),
+        judgeHosts(rows, VERSION),
+      ];
+    } catch (error) {
+      // Another version's schema is told already.
+      if (error instanceof DatabaseError) return [];
+      throw error;
+    }
+  }
+
+  /** A port that is any free one cannot be asked, and one that waits for the version's confirmation is not open yet. */
+  async function examinePort(): Promise<Finding[]> {
+    const { agents } = config;
+    if (agents.port === 0 || (await confirmed.problem()) !== undefined) return [];
+    return [judgePort(await askPort(agents), agents.port, Date.now())];
   }
 
   async function examineSchema(): Promise<Finding> {
@@ -74,6 +128,31 @@ export async function examine(
       if (!(error instanceof ControlPlaneError)) throw error;
       return { subject, isWell: false, told: error.message, fix: '' };
     }
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Room where backups go; nothing is told of a folder that is not there. */
+async function examineSpace({ backup: { folder } }: Config): Promise<Finding[]> {
+  if (!(await isThere(folder))) return [];
+  return [judgeSpace(await readSpace(folder, { timeout: PATIENCE }), folder)];
+}
+
+async function askTime(): Promise<TimeState | undefined> {
+  try {
+    return await readTimeState(AbortSignal.timeout(PATIENCE));
+  } catch (error) {
+    if (error instanceof CommandError || error instanceof ServiceError) return undefined;
+    throw error;
   }
 }
 

@@ -1,0 +1,159 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExplainedError, messageOf } from '../../error.ts';
+import { syncFolder } from '../../files/durable-file.ts';
+import type { Logger } from '../../log/logger.ts';
+import { codeOf } from '../../process/code-of.ts';
+import type { Config } from '../config.ts';
+import { monotonicClock } from '../coordination/clock.ts';
+import type { Database } from '../database/database.ts';
+import { listOpenAlerts, raiseAlert, resolveAlert } from '../database/repositories/alerts.ts';
+import { databaseAddress } from '../migrate-request.ts';
+import { openArchive } from './archive.ts';
+import { backupName, backupProblem, backupTime, lastDue, listBackups, outdated } from './keep.ts';
+import { type BackupFiles, makeBackup } from './make-backup.ts';
+import { verifyBackup } from './verify.ts';
+
+/** Milliseconds between two looks at the clock, and after which what failed is tried again. */
+const LOOK_EVERY = 60_000;
+const RETRY_AFTER = 3_600_000;
+
+/** What an alert about backups is called. */
+const ALERT = { title: 'There is no good backup', sourceType: 'CONTROL_PLANE' } as const;
+const SOURCE = 'backup';
+
+/** What the program read of root's files when it was root. */
+export interface BackupSecrets extends BackupFiles {
+  readonly passphrase: string | undefined;
+}
+
+export interface NightlyOptions {
+  readonly config: Config;
+  readonly secrets: BackupSecrets;
+  readonly database: Database;
+  /** Version of the program. */
+  readonly version: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Folder of the backups that are made by themselves. */
+export function nightlyFolder({ backup }: Config): string {
+  return join(backup.folder, 'nightly');
+}
+
+/**
+ * Makes a backup each night, restores it into a scratch database, and gives up old ones, until the signal is aborted. One that is
+ * not known to be good has another name. What is wrong is an alert, which ends by itself.
+ */
+export async function makeNightly(options: NightlyOptions): Promise<void> {
+  const { config, secrets, database, log, signal } = options;
+  let failure: string | undefined;
+  let tried = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    const now = Date.now();
+    try {
+      const [newest] = await listNightly(config);
+      const made = newest === undefined ? undefined : backupTime(newest);
+      const isDue = (made ?? 0) < lastDue(config.backup.at, now);
+      const isTime = performance.now() - tried >= RETRY_AFTER;
+      if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
+        tried = performance.now();
+        failure = await attempt({ ...options, passphrase: secrets.passphrase, now: new Date(now) });
+      }
+      await tell(options, failure);
+    } catch (error) {
+      log.warning(`backups cannot be looked at: ${messageOf(error)}`);
+    }
+    await monotonicClock.sleep(LOOK_EVERY, signal);
+  }
+}
+
+/** @returns why it failed; undefined if it did not */
+async function attempt(
+  options: NightlyOptions & { passphrase: string; now: Date },
+): Promise<string | undefined> {
+  const { config, log } = options;
+  try {
+    const file = await makeGoodBackup(options);
+    log.info(`a backup was made and restored once: ${file}`);
+    const folder = nightlyFolder(config);
+    for (const name of outdated(await listNightly(config), config.backup)) {
+      await rm(join(folder, name));
+    }
+    return undefined;
+  } catch (error) {
+    if (options.signal.aborted || !(error instanceof ExplainedError)) throw error;
+    log.error(`the backup failed: ${error.message}`);
+    return error.message;
+  }
+}
+
+/** @returns path of the backup, which gets its name when it was restored into a scratch database */
+async function makeGoodBackup({
+  config,
+  secrets,
+  passphrase,
+  version,
+  now,
+  signal,
+}: NightlyOptions & { passphrase: string; now: Date }): Promise<string> {
+  const folder = nightlyFolder(config);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // What an attempt left that was cut off.
+  for (const name of await readdir(folder)) {
+    if (backupTime(name) === undefined) await rm(join(folder, name), { recursive: true });
+  }
+  const file = join(folder, backupName(now));
+  const unverified = `${file}.unverified`;
+  const address = databaseAddress(config);
+  const { files, authority } = secrets;
+  await makeBackup(unverified, {
+    ...{ address, account: undefined, files, authority, passphrase, program: version, now, signal },
+  });
+  const own = { program: version, migrations: config.database.migrations };
+  const archive = await openArchive(createReadStream(unverified), passphrase);
+  await verifyBackup(archive, { address, own, signal });
+  await rename(unverified, file);
+  await syncFolder(folder);
+  return file;
+}
+
+/** Names of the good backups that were made by themselves, the newest first. */
+export async function listNightly(config: Config): Promise<string[]> {
+  try {
+    return await listBackups(nightlyFolder(config));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Raises the alert that says what is wrong, or ends it. */
+async function tell(
+  { config, secrets, database }: NightlyOptions,
+  failure: string | undefined,
+): Promise<void> {
+  const [newest] = await listNightly(config);
+  const standing = {
+    newest: newest === undefined ? undefined : backupTime(newest),
+    hasPassphrase: secrets.passphrase !== undefined,
+    hasHosts: await hasHosts(database),
+    failure,
+  };
+  const message = backupProblem(standing, config.backup, Date.now());
+  const { db } = database;
+  if (message !== undefined) {
+    await raiseAlert(db, { ...ALERT, severity: 'WARNING', message, sourceName: SOURCE });
+    return;
+  }
+  for (const { id, title, sourceName } of await listOpenAlerts(db)) {
+    if (title === ALERT.title && sourceName === SOURCE) await resolveAlert(db, id, new Date());
+  }
+}
+
+/** Whether any host has joined. */
+export async function hasHosts({ db }: Database): Promise<boolean> {
+  return (await db.selectFrom('nodes').select('id').limit(1).executeTakeFirst()) !== undefined;
+}

@@ -1,0 +1,152 @@
+import { connect, type PeerCertificate } from 'node:tls';
+import { messageOf } from '../../error.ts';
+import type { Space } from '../../host/file-system-space.ts';
+import type { TimeState } from '../../services/time.ts';
+import { bytes } from '../../text/amount.ts';
+import { isNewerVersion } from '../newer-version.ts';
+
+const DAY = 86_400_000;
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly subject: string;
+  readonly isWell: boolean;
+  /** What was found, for people. */
+  readonly told: string;
+  /** What to do; empty if there is nothing to do. */
+  readonly fix: string;
+}
+
+/** A part of a file system that has to stay free. */
+const LEAST_FREE = 0.1;
+
+/** Whether there is room for what grows: the database, backups, updates. */
+export function judgeSpace({ total, available }: Space, folder: string): Finding {
+  const share = total === 0 ? 1 : available / total;
+  const isWell = share >= LEAST_FREE;
+  const told = `${bytes(available)} of ${bytes(total)} are free (${folder})`;
+  const fix = `Remove backups that nobody needs (${folder}), lower updates.limitGiB, or use a larger disk.`;
+  return { subject: 'disk', isWell, told, fix: isWell ? '' : fix };
+}
+
+/** Milliseconds by which the hosts' clocks may differ from this one. */
+const CLOCK_DIFFERENCE = 5_000;
+
+/**
+ * Whether the clock is right, as far as it can be told.
+ * @param time what chronyd knows; undefined if it cannot be asked
+ * @param offsets the hosts' clocks minus this one, in milliseconds
+ */
+export function judgeClock(time: TimeState | undefined, offsets: readonly number[]): Finding {
+  const subject = 'clock';
+  const sorted = offsets.toSorted((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  const source =
+    time?.synchronized === true
+      ? `set by ${time.reference}`
+      : 'not known to be right: no time server sets it';
+  const ask = time?.synchronized === true ? '' : 'qx-time status tells which time servers answer.';
+  if (Math.abs(median) <= CLOCK_DIFFERENCE)
+    return { subject, isWell: true, told: source, fix: ask };
+  const seconds = Math.round(Math.abs(median) / 1000);
+  const side = median > 0 ? 'ahead of' : 'behind';
+  const told = `most hosts’ clocks are ${seconds} s ${side} this one, which is ${source}`;
+  return {
+    subject,
+    isWell: false,
+    told,
+    fix: 'Give this machine and the hosts the same time servers: qx-time.',
+  };
+}
+
+/** Milliseconds that the port of the agents has to answer. */
+const WITHIN = 5_000;
+
+/** What answers at the port of the agents. */
+export type PortAnswer = { readonly endsAt: number } | { readonly problem: string };
+
+/** Calls the port of the hosts' agents on this machine. */
+export async function askPort({
+  listen,
+  port,
+}: {
+  listen: string;
+  port: number;
+}): Promise<PortAnswer> {
+  const host = listen === '::' ? '::1' : listen === '0.0.0.0' ? '127.0.0.1' : listen;
+  const { promise, resolve } = Promise.withResolvers<PortAnswer>();
+  // Whose certificate it is does not matter here: nothing is said to it.
+  const socket = connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => {
+    const { valid_to: end }: PeerCertificate = socket.getPeerCertificate();
+    const endsAt = Date.parse(end);
+    resolve(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
+  });
+  socket.setTimeout(WITHIN, () => resolve({ problem: 'no answer in time' }));
+  socket.once('error', (error) => resolve({ problem: messageOf(error) }));
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Days before its end at which a certificate should have been made anew: that is done when thirty are left. */
+const LEAST_DAYS = 20;
+
+/** Whether agents are served, and the server's certificate is made anew in time. */
+export function judgePort(answer: PortAnswer, port: number, now: number): Finding {
+  const subject = 'agents';
+  const restart = 'rc-service qx-controlplane restart; logread | grep qx-controlplane';
+  if ('problem' in answer) {
+    const told = `nothing serves hosts on port ${port}: ${answer.problem}`;
+    return { subject, isWell: false, told, fix: restart };
+  }
+  const days = Math.floor((answer.endsAt - now) / DAY);
+  if (days < 0) {
+    const told = `the certificate on port ${port} has ended, or the clock is wrong`;
+    return { subject, isWell: false, told, fix: `qx-time status; then ${restart}` };
+  }
+  const isWell = days >= LEAST_DAYS;
+  const told = `hosts are served on port ${port}, with a certificate for ${days} days more`;
+  return { subject, isWell, told, fix: isWell ? '' : restart };
+}
+
+/** How the backups fare that are made by themselves. @param problem from `backupProblem` */
+export function judgeBackups(problem: string | undefined, newest: string | undefined): Finding {
+  const told = problem ?? (newest === undefined ? 'none yet, and no host has joined' : newest);
+  const fix =
+    'Write a passphrase to /quantix/vdc/backup.passphrase, rc-service qx-controlplane restart; docs/control-plane.md.';
+  return {
+    subject: 'backup',
+    isWell: problem === undefined,
+    told,
+    fix: problem === undefined ? '' : fix,
+  };
+}
+
+/** A host, and the version of what runs there; empty if it has not told. */
+export interface HostVersion {
+  readonly hostname: string;
+  readonly version: string;
+}
+
+/** Hosts that are named; of others their number. */
+const NAMED = 5;
+
+/** Which hosts run versions before this one's. They work, so that is no problem yet. */
+export function judgeHosts(hosts: readonly HostVersion[], own: string): Finding {
+  const subject = 'hosts';
+  const older = hosts.filter(({ version }) => isNewerVersion(own, version));
+  if (older.length === 0) {
+    return { subject, isWell: true, told: `${hosts.length}, none older than ${own}`, fix: '' };
+  }
+  const names = older.slice(0, NAMED).map(({ hostname, version }) => `${hostname} (${version})`);
+  const more = older.length > NAMED ? ` and ${older.length - NAMED} more` : '';
+  const told = `${older.length} of ${hosts.length} are older than ${own}: ${names.join(', ')}${more}`;
+  return {
+    subject,
+    isWell: true,
+    told,
+    fix: 'qx-controlplane updates start brings them the release that is here.',
+  };
+}

@@ -1,0 +1,6 @@
+/** Whether a version such as 1.10.0 is newer than another; of what is no such version nobody can tell. */
+export function isNewerVersion(one: string, other: string): boolean {
+  const isVersion = (text: string) => /^\d+(\.\d+)*$/.test(text);
+  const byNumber = new Intl.Collator('en', { numeric: true });
+  return isVersion(one) && isVersion(other) && byNumber.compare(one, other) > 0;
+}

@@ -1,0 +1,87 @@
+import { createServer } from 'node:tls';
+import { describe, expect, test } from 'vitest';
+import {
+  askPort,
+  judgeBackups,
+  judgeClock,
+  judgeHosts,
+  judgePort,
+  judgeSpace,
+} from '../../../../apps/control-plane/health/findings.ts';
+import { Authority } from '../../../control-plane/authority.ts';
+
+const GIB = 1024 ** 3;
+const DAY = 86_400_000;
+
+describe('doctor says what is wrong and what to do:', () => {
+  test.each([
+    [11, true, '11.0 GiB of 100 GiB are free'],
+    [9, false, '9.0 GiB of 100 GiB are free'],
+  ])('a disk with %d of 100 GiB', (available, isWell, told) => {
+    const space = { total: 100 * GIB, used: (100 - available) * GIB, available: available * GIB };
+    const finding = judgeSpace(space, '/data/backup');
+    expect(finding).toMatchObject({ isWell });
+    expect(finding.told).toContain(told);
+    expect(finding.fix === '').toBe(isWell);
+  });
+
+  test('a clock that most hosts do not agree with; one host alone says nothing of this machine', () => {
+    const right = {
+      ...{ servers: null, synchronized: true, reference: '192.0.2.1', offset: 0, sources: [] },
+    };
+    expect(judgeClock(right, [-20, 10, 90_000])).toMatchObject({ isWell: true, fix: '' });
+    const wrong = judgeClock(right, [89_000, 90_000, 0]);
+    expect(wrong.told).toContain('most hosts’ clocks are 89 s ahead of this one');
+    expect(wrong.isWell).toBe(false);
+    expect(judgeClock(undefined, [-7000]).told).toContain('7 s behind');
+    expect(judgeClock({ ...right, synchronized: false }, [])).toMatchObject({
+      ...{ isWell: true, told: 'not known to be right: no time server sets it' },
+    });
+  });
+
+  test.each([
+    [{ problem: 'connect ECONNREFUSED' }, false, 'nothing serves hosts on port 9443'],
+    [{ endsAt: 61 * DAY }, true, 'for 60 days more'],
+    [{ endsAt: 10 * DAY }, false, 'for 9 days more'],
+    [{ endsAt: 0 }, false, 'has ended, or the clock is wrong'],
+  ])('the port of the agents: %j', (answer, isWell, told) => {
+    const finding = judgePort(answer, 9443, DAY);
+    expect(finding).toMatchObject({ isWell });
+    expect(finding.told).toContain(told);
+  });
+
+  test('hosts of older versions, by name', () => {
+    const hosts = [
+      { hostname: 'node1', version: '1.9.0' },
+      { hostname: 'node2', version: '1.10.0' },
+      { hostname: 'node3', version: '' },
+      { hostname: 'node4', version: 'source' },
+    ];
+    expect(judgeHosts(hosts, '1.10.0')).toMatchObject({
+      ...{ isWell: true, told: '1 of 4 are older than 1.10.0: node1 (1.9.0)' },
+      fix: expect.stringContaining('updates start'),
+    });
+    expect(judgeHosts(hosts, 'source').fix).toBe('');
+  });
+
+  test('backups that are not made', () => {
+    expect(judgeBackups('there is no backup yet', undefined)).toMatchObject({
+      ...{ isWell: false, fix: expect.stringContaining('backup.passphrase') },
+    });
+    expect(judgeBackups(undefined, 'qvdc-20300101T023000Z.backup')).toMatchObject({ isWell: true });
+  });
+});
+
+test('the port is asked for its certificate, and one that nobody listens on says so', async () => {
+  const authority = await Authority.create('ours');
+  const server = createServer(await authority.server());
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const answer = await askPort({ listen: '127.0.0.1', port });
+  expect('endsAt' in answer && (answer.endsAt - Date.now()) / DAY).toBeCloseTo(90, 0);
+  await new Promise((closed) => server.close(closed));
+  expect(await askPort({ listen: '127.0.0.1', port })).toMatchObject({
+    problem: expect.stringContaining('ECONNREFUSED'),
+  });
+});
