@@ -27,7 +27,14 @@ export interface MirrorRequest {
   readonly pinned: readonly PinnedRelease[];
   readonly now: Date;
   readonly signal: AbortSignal;
+  /** Milliseconds for a release, and for each MiB of an image; 10 minutes if absent. */
+  readonly patience?: number;
 }
+
+/** A server that sends a byte now and then would keep the releases of all other lines away. */
+const PATIENCE = 10 * 60_000;
+/** Bytes that count as progress. */
+const PROGRESS = 1024 * 1024;
 
 /** What came of it: nothing there, nothing new, or a new release. */
 export type Mirrored = 'none' | 'same' | Release;
@@ -40,7 +47,7 @@ export type Mirrored = 'none' | 'same' | Release;
 export async function mirror(request: MirrorRequest): Promise<Mirrored> {
   const { upstream, folder, line, trusted, now } = request;
   const address = `${upstream}/${releasePath(line)}`;
-  const envelope = await fetchText(address, request.signal);
+  const envelope = await fetchText(address, request);
   if (envelope === undefined) return 'none';
   const release = verifyRelease(envelope, trusted, address);
   const kept = await readKept(folder, line, trusted);
@@ -79,15 +86,20 @@ function refuse(
   }
 }
 
-async function fetchText(address: string, signal: AbortSignal): Promise<string | undefined> {
+async function fetchText(
+  address: string,
+  { signal, patience = PATIENCE }: Pick<MirrorRequest, 'signal' | 'patience'>,
+): Promise<string | undefined> {
   const fetched = await fetchFrom(address, { offset: 0, signal });
   if (fetched === undefined) return undefined;
+  const begun = performance.now();
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const piece of fetched.body) {
       pieces.push(piece);
       length += piece.length;
+      if (performance.now() - begun > patience) throw tooSlow(length, patience, address);
       if (length > LONGEST_ENVELOPE) {
         throw new ControlPlaneError({ what: 'it is too long for a release', where: address });
       }
@@ -99,7 +111,7 @@ async function fetchText(address: string, signal: AbortSignal): Promise<string |
 }
 
 async function bringImage(request: MirrorRequest, release: Release): Promise<void> {
-  const { folder, upstream, limit, pinned, signal } = request;
+  const { folder, upstream, limit, pinned, signal, patience } = request;
   const { path, bytes, sha256 } = release.image;
   const file = join(folder, path);
   if ((await sizeOf(file)) === bytes) return;
@@ -115,7 +127,8 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
   }
   await mkdir(dirname(file), { recursive: true });
   const address = `${upstream}/${path}`;
-  const digest = await download({ address, part, begun: begun > bytes ? 0 : begun, bytes, signal });
+  const from = begun > bytes ? 0 : begun;
+  const digest = await download({ address, part, begun: from, bytes, signal, patience });
   if (digest !== sha256) {
     await rm(part, { force: true });
     throw new ControlPlaneError({
@@ -135,12 +148,14 @@ async function download({
   begun,
   bytes,
   signal,
+  patience = PATIENCE,
 }: {
   address: string;
   part: string;
   begun: number;
   bytes: number;
   signal: AbortSignal;
+  patience?: number | undefined;
 }): Promise<string> {
   const fetched = begun === bytes ? undefined : await fetchFrom(address, { offset: begun, signal });
   if (fetched === undefined && begun !== bytes) {
@@ -151,6 +166,7 @@ async function download({
   let at = fetched?.isPart === false ? 0 : begun;
   if (at > 0) for await (const piece of createReadStream(part, { end: at - 1 })) hash.update(piece);
   await using file = await open(part, at === 0 ? 'w' : 'r+');
+  let mark = { at, time: performance.now() };
   for await (const piece of bodyOf(fetched, address)) {
     if (at + piece.length > bytes) {
       throw new ControlPlaneError({ what: `it has more than ${bytes} bytes`, where: address });
@@ -158,6 +174,10 @@ async function download({
     await file.write(piece, 0, piece.length, at);
     hash.update(piece);
     at += piece.length;
+    if (at - mark.at >= PROGRESS) mark = { at, time: performance.now() };
+    else if (performance.now() - mark.time > patience) {
+      throw tooSlow(at - mark.at, patience, address);
+    }
   }
   await file.sync();
   if (at === bytes) return hash.digest('hex');
@@ -165,6 +185,14 @@ async function download({
     what: `the connection ended after ${at} of ${bytes} bytes`,
     where: address,
     fix: 'It goes on from there by itself.',
+  });
+}
+
+function tooSlow(bytes: number, patience: number, where: string): ControlPlaneError {
+  return new ControlPlaneError({
+    what: `only ${bytes} bytes came in ${Math.round(patience / 1000)} s`,
+    where,
+    fix: 'It goes on by itself, later.',
   });
 }
 

@@ -83,6 +83,27 @@ test('what was brought of an image is not asked for again after the connection b
   expect(await readFile(join(tree, release.image.path))).toEqual(bytes);
 });
 
+test.each([/\.json$/, /\.iso$/])(
+  'a server that sends %s a byte at a time is not waited for, and what came is kept',
+  async (file) => {
+    const { release, bytes } = await released(source, '0.1.0');
+    const whole = await readFile(join(source, releasePath(LINE)));
+    prank = (request, response) => {
+      if (!file.test(request.url ?? '')) return false;
+      const content = file.test('x.iso') ? bytes : whole;
+      response.writeHead(200, { 'content-length': content.length });
+      let at = 0;
+      const dripping = setInterval(() => response.write(content.subarray(at, ++at)), 5);
+      response.on('close', () => clearInterval(dripping));
+      return true;
+    };
+    await expect(bring({ patience: 200 })).rejects.toThrow(/only \d+ bytes came in 0 s/);
+    prank = () => false;
+    expect(await bring()).toEqual(release);
+    if (file.test('x.iso')) expect(asked.at(-1)).toMatch(/bytes=[1-9]/);
+  },
+);
+
 test('a server that knows no ranges begins at the start', async () => {
   const { release, bytes } = await released(source, '0.1.0');
   await mkdir(join(tree, 'images'), { recursive: true });
