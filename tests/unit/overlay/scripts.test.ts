@@ -49,9 +49,9 @@ test('shellcheck finds nothing in services, whose variables openrc-run reads', {
 });
 
 test('busybox can read every script', async () => {
-  for (const file of [...scripts, ...services]) {
-    expect(`${file}: ${await complaints('busybox', ['sh', '-n'], [file])}`).toBe(`${file}: `);
-  }
+  const reading = 'status=0; for file; do busybox sh -n "$file" || status=1; done; exit $status';
+  const args = ['sh', '-c', reading, 'sh'];
+  expect(await complaints('busybox', args, [...scripts, ...services])).toBe('');
 });
 
 /** Parts of a program, which it reads. */

@@ -1,12 +1,16 @@
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { selectPackages, Unsatisfiable } from '../../../build/base/alpine/repository/select.ts';
+import {
+  type SelectedPackage,
+  selectPackages,
+  Unsatisfiable,
+} from '../../../build/base/alpine/repository/select.ts';
 import { composeWorld } from '../../../build/base/alpine/request.ts';
 import { readScripts } from '../../../build/base/alpine/scripts.ts';
 import { FLAVOURS } from '../../../build/base/system/flavours.ts';
 import { nameScripts, unreviewed } from '../../../build/contract/scripts.ts';
 import { loadProfile } from '../../../build/profile/load.ts';
-import { findSettings } from '../../../build/profile/profile.ts';
+import { type Flavour, findSettings } from '../../../build/profile/profile.ts';
 import { haveAlpine319, realIndex, realPackage } from '../alpine/alpine-3.19.ts';
 import { locked as sampleLocked } from '../lock/locks.ts';
 
@@ -39,6 +43,19 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
   const settingsOf = async (name: string) =>
     findSettings(await loadProfile(PROJECT, name), 'alpine');
 
+  const selections = new Map<string, Promise<readonly SelectedPackage[]>>();
+  /** The packages that an image gets; they are selected once, which takes a second. */
+  function selected(name: string, flavour: Flavour): Promise<readonly SelectedPackage[]> {
+    const key = `${name} ${flavour}`;
+    const known = selections.get(key) ?? select(name, flavour);
+    selections.set(key, known);
+    return known;
+  }
+  async function select(name: string, flavour: Flavour): Promise<readonly SelectedPackage[]> {
+    const wanted = composeWorld(await settingsOf(name), flavour).filter((one) => !NEWER.has(one));
+    return selectPackages({ repositories, wanted, architecture: 'x86_64' }).packages;
+  }
+
   test('ask for nothing that nobody knows but for what came later', async () => {
     const all = await Promise.all(PROFILES.map(settingsOf));
     const asked = all.flatMap(({ packages, kernel, busybox, grub }) => [
@@ -65,12 +82,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
 
   test.each(PROFILES)('of scripts that %s has at hand, every text was reviewed', async (name) => {
     const profile = await loadProfile(PROJECT, name);
-    const wanted = composeWorld(findSettings(profile, 'alpine'), 'full');
-    const { packages } = selectPackages({
-      ...{ repositories, architecture: 'x86_64' },
-      wanted: wanted.filter((one) => !NEWER.has(one)),
-    });
-    const archives = packages.flatMap(({ fields }) => {
+    const archives = (await selected(name, 'full')).flatMap(({ fields }) => {
       const own = fields.get('P') ?? '';
       const file = realPackage(own);
       return file === undefined ? [] : [{ locked: sampleLocked(own), file }];
@@ -82,12 +94,10 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
 
   // A change of profile or solver shows as a diff of the list; `vitest run -u` writes it anew.
   test.each(PROFILES)('%s gets these packages', async (name) => {
-    const settings = await settingsOf(name);
-    const flavours = FLAVOURS.map((flavour) => {
-      const wanted = composeWorld(settings, flavour).filter((one) => !NEWER.has(one));
-      const { packages } = selectPackages({ repositories, wanted, architecture: 'x86_64' });
-      return new Set(packages.map(({ fields }) => `${fields.get('P')} ${fields.get('V')}`));
-    });
+    const ofFlavours = await Promise.all(FLAVOURS.map((flavour) => selected(name, flavour)));
+    const flavours = ofFlavours.map(
+      (packages) => new Set(packages.map(({ fields }) => `${fields.get('P')} ${fields.get('V')}`)),
+    );
     const all = new Set(flavours.flatMap((packages) => [...packages]));
     const lines = [...all].sort().map((line) => {
       const [only, ...others] = FLAVOURS.filter((_, index) => flavours[index]?.has(line));
