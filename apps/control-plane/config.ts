@@ -127,6 +127,15 @@ const configSchema = z
         announce: z.array(origin).max(16).default([]),
       })
       .prefault({}),
+    /** The port of people. */
+    people: z
+      .strictObject({
+        /** An address of this machine; `::` is all of them, by IPv4 as well. */
+        listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
+        /** 0 is any that is free. */
+        port: z.int().min(0).max(65535).default(443),
+      })
+      .prefault({}),
     /** Updates for hosts: where they come from, and how much of them is kept. */
     updates: z
       .strictObject({

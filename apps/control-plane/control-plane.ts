@@ -28,6 +28,7 @@ import { clearState, writeState } from './health/state-file.ts';
 import { type Confirmed, reasonToHold } from './held-migrations.ts';
 import type { InventorySources } from './inventory/routes.ts';
 import { databaseAddress, migrateRequest } from './migrate-request.ts';
+import type { OpenPort } from './people/port.ts';
 import type { Authority } from './trust/authority.ts';
 import type { MirrorState } from './updates/keep-mirror.ts';
 
@@ -66,6 +67,8 @@ export interface ControlPlaneOptions {
   readonly secrets?: BackupSecrets;
   /** Whether the version that runs stays: migrations wait for that. */
   readonly confirmed: Confirmed;
+  /** The port of people, where it was opened before this process left root. */
+  readonly port?: OpenPort | undefined;
   readonly version: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -228,9 +231,14 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       updates: config.updates.folder,
       readKept: (nodeId: string) => readKept(database.db, nodeId),
     };
+    await serveAgain(() => serveNodes(options));
+    await Promise.all([monitor.ended, rolled]);
+  };
+  /** Serves until told to end: what cannot be served now is tried again. */
+  const serveAgain = async (serve: () => Promise<{ ended: Promise<void> }>) => {
     for (let told = ''; !signal.aborted; ) {
       try {
-        const server = await serveNodes(options);
+        const server = await serve();
         await server.ended;
       } catch (error) {
         const why = messageOf(error);
@@ -239,7 +247,14 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       }
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
-    await Promise.all([monitor.ended, rolled]);
+  };
+  const servePeople = async () => {
+    const { servePeople: serve } = await import('./people/serve.ts');
+    const { people } = config;
+    const { port } = options;
+    await serveAgain(() =>
+      serve({ database, authority, people, port, health: facts, log, signal }),
+    );
   };
   const tellAlerts = async () => {
     const [{ deliverAlerts, openReceivers }, { pruneAgainAndAgain }] = await Promise.all([
@@ -288,10 +303,25 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
     await look();
     await Promise.all([
-      ...[lead(), events.work(), serveAgents()],
+      ...[lead(), events.work(), serveAgents(), servePeople()],
       ...[tellAlerts(), mirrorUpdates(), lookAgainAndAgain(), backUp()],
     ]);
   };
+  const facts = async (): Promise<HealthFacts> => ({
+    version,
+    problem,
+    limited,
+    schemaVersion,
+    leadership: election?.standing() ?? NOT_ASKED,
+    services,
+    alerts,
+    persistent: await isPersistent(),
+    pool: {
+      total: database.pool.totalCount,
+      idle: database.pool.idleCount,
+      waiting: database.pool.waitingCount,
+    },
+  });
   return {
     database,
     cache,
@@ -299,21 +329,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     events,
     limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),
-    facts: async () => ({
-      version,
-      problem,
-      limited,
-      schemaVersion,
-      leadership: election?.standing() ?? NOT_ASKED,
-      services,
-      alerts,
-      persistent: await isPersistent(),
-      pool: {
-        total: database.pool.totalCount,
-        idle: database.pool.idleCount,
-        waiting: database.pool.waitingCount,
-      },
-    }),
+    facts,
     ended: work().finally(async () => {
       cache.close();
       await database.close();

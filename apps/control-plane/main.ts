@@ -64,7 +64,13 @@ The control plane.
   audit list                tell who did what: --after ENTRY --before ENTRY --action node --user NAME --limit 100
   audit verify              look through the audit log for what was changed; --head N:HASH as it was told before
 
-  NODE, VM, POOL, TASK, ROLLOUT, ALERT and ID are an id, its beginning, or a name that only one has. All of these take --json.
+  users list                tell which accounts there are
+  users add NAME            make one, and tell its password; --role viewer, operator or admin
+  users first-password      tell a password of the account admin, until somebody has logged in
+  users reset-password USER tell another password of one; its sessions end
+  users disable USER        end its sessions, and let nobody in by it or its API keys; users enable USER takes that back
+
+  NODE, VM, POOL, TASK, ROLLOUT, ALERT, USER and ID are an id, its beginning, or a name that only one has. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}
   --help                    this text

@@ -19,6 +19,8 @@ import type { Confirmed } from './held-migrations.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
 import { oversightRoutes } from './operator/oversight-routes.ts';
 import { operatorRoutes } from './operator/routes.ts';
+import { userRoutes } from './people/operator-routes.ts';
+import { type OpenPort, openPort } from './people/port.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
 import { updateRoutes } from './updates/routes.ts';
 
@@ -41,9 +43,11 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
       passphrase: await readNightlyPassphrase(config.backup.passphrase, log),
     };
     await using confirmed = await openConfirmation();
+    // A port below 1024 is root's to open.
+    const port = isRoot() ? await openEarly(config, log) : undefined;
     await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
-    await work({ config, authority, secrets, confirmed, log }, signal);
+    await work({ config, authority, secrets, confirmed, port, log }, signal);
     log.info('qx-controlplane ends');
     return 0;
   } catch (error) {
@@ -100,6 +104,7 @@ async function work(
     authority: Authority;
     secrets: BackupSecrets;
     confirmed: Confirmed;
+    port: OpenPort | undefined;
     log: Logger;
   },
   told: AbortSignal,
@@ -119,6 +124,7 @@ async function work(
             fingerprint: authority.fingerprint,
           }),
           ...oversightRoutes(controlPlane),
+          ...userRoutes(controlPlane),
           ...updateRoutes({ ...controlPlane, updates: config.updates }),
         ],
         controlPlane.limited,
@@ -136,6 +142,18 @@ async function work(
     server.close();
     server.closeAllConnections();
     await Promise.allSettled([controlPlane.ended]);
+    given.port?.close();
+  }
+}
+
+/** Opens the port of people. Where that fails it is tried again later, and hosts are served all the same. */
+async function openEarly({ people }: Config, log: Logger): Promise<OpenPort | undefined> {
+  try {
+    return await openPort(people);
+  } catch (error) {
+    if (!(error instanceof ControlPlaneError)) throw error;
+    log.error(error.message);
+    return undefined;
   }
 }
 

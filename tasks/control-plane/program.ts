@@ -58,6 +58,7 @@ export async function startProgram(
     socket,
     authority: join(folder, 'ca.pem'),
     agents: { listen: '127.0.0.1', port: 0 },
+    people: { listen: '127.0.0.1', port: 0 },
     ...config,
   };
   // JSON is YAML.

@@ -28,7 +28,9 @@ import {
   readStanding,
   registerNode,
 } from '../../apps/control-plane/database/repositories/nodes.ts';
+import * as sessions from '../../apps/control-plane/database/repositories/sessions.ts';
 import { createTask, findTask } from '../../apps/control-plane/database/repositories/tasks.ts';
+import { createUser } from '../../apps/control-plane/database/repositories/users.ts';
 import { ControlPlaneError } from '../../apps/control-plane/error.ts';
 import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import { Random } from '../fuzz/random.ts';
@@ -151,7 +153,12 @@ test('a backup brings back database, authority and configuration, and begins a n
       ...{ nodeId: ONE, verb, requestedBy: 'ada', objectName: 'web', expiresAt },
     });
     const epoch = await enterLeader(database, { epoch: 7, holder: 'this program' });
-    return { secret, task, epoch };
+    const user = await createUser(db, { username: 'ada' });
+    const address = '192.0.2.1';
+    const session = await sessions.beginSession(db, {
+      ...{ userId: user.id, address, network: address, userAgent: '', now: new Date() },
+    });
+    return { secret, task, epoch, session };
   });
   const authority = await readFile(site.authorityFile, 'utf8');
   const backup = join(site.folder, 'one.backup');
@@ -194,6 +201,7 @@ test('a backup brings back database, authority and configuration, and begins a n
     expect(await readStanding(db, LATER)).toBe('unknown');
     const bearer = { secret: before.secret, nodeId: LATER, hostname: 'later', address: '10.0.0.2' };
     expect(await tokens.useJoinToken(db, { ...bearer, now: new Date() })).toBe('unknown');
+    expect(await sessions.useSession(db, before.session.secret, new Date())).toBeUndefined();
     expect(await findTask(db, before.task.id)).toMatchObject({ state: 'CANCELED' });
     const { rows } = await sql<{ epoch: number; last: number; resumable: number; may: boolean }>`
       SELECT epoch, last, resumable_from AS resumable, has_table_privilege('audit_log', 'DELETE') AS may

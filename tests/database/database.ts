@@ -25,6 +25,7 @@ export const MIGRATION_NAMES = [
   '000009_storage_pool_origin',
   '000010_state_reconciliation',
   '000011_events',
+  '000012_people',
 ];
 
 /** The migrated database that tests copy. */

@@ -13,6 +13,7 @@ import {
   fleetVmSchema,
   newTokenSchema,
 } from '../../apps/api/fleet.ts';
+import { issuedUserSchema } from '../../apps/api/users.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import type { Database } from '../../apps/control-plane/database/database.ts';
 import {
@@ -30,8 +31,11 @@ import {
   recordTaskReport,
   recordTaskSent,
 } from '../../apps/control-plane/database/repositories/tasks.ts';
+import { findUserByName } from '../../apps/control-plane/database/repositories/users.ts';
 import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { operatorRoutes } from '../../apps/control-plane/operator/routes.ts';
+import { userRoutes } from '../../apps/control-plane/people/operator-routes.ts';
+import { checkPassword } from '../../apps/control-plane/people/password.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
 import {
@@ -62,7 +66,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quantix-operator-'));
   socket = join(folder, 'controlplane.sock');
   server = apiServer({
-    routes: operatorRoutes({ database, fingerprint: CA }),
+    routes: [...operatorRoutes({ database, fingerprint: CA }), ...userRoutes({ database })],
     explain: () => undefined,
     onBug: (error) => {
       throw error;
@@ -369,7 +373,54 @@ describe('a task of a virtual machine', () => {
   });
 });
 
+describe('accounts of people', () => {
+  const hashOf = async (name: string) => (await findUserByName(db, name))?.passwordHash;
+  beforeEach(async () => {
+    await sql`DELETE FROM users`.execute(db);
+  });
+
+  test('the first is admin, whose password is another each time until somebody has logged in', async () => {
+    expect((await run('users', 'list')).text).toBe(
+      'There is no account: qx-controlplane users first-password makes one.\n',
+    );
+    const first = issuedUserSchema.parse(await json('users', 'first-password'));
+    expect(first).toMatchObject({ username: 'admin', role: 'admin', mustChangePassword: true });
+    const { text } = await run('users', 'first-password');
+    const [, password = ''] = /^admin: ([a-z0-9-]+)\nIt is shown this once/.exec(text) ?? [];
+    expect(await checkPassword(first.password, await hashOf('admin'))).toMatchObject({
+      isRight: false,
+    });
+    expect(await checkPassword(password, await hashOf('admin'))).toMatchObject({ isRight: true });
+    await sql`UPDATE users SET last_login = now()`.execute(db);
+    await expect(run('users', 'first-password')).rejects.toThrow('somebody has logged in already');
+  });
+
+  test('are added, disabled and enabled, and get another password', async () => {
+    await run('users', 'first-password');
+    const added = issuedUserSchema.parse(await json('users', 'add ada', { role: 'operator' }));
+    expect(added).toMatchObject({ username: 'ada', role: 'operator', enabled: true });
+    expect((await run('users', 'list')).text).toMatch(
+      /ada +operator +has to change its password +never\n/,
+    );
+    expect((await run('users', 'disable ada')).text).toBe('ada is disabled.\n');
+    expect((await run('users', 'list')).text).toMatch(/ada +operator +disabled +never\n/);
+    expect((await run('users', 'enable ada')).text).toBe('ada is enabled.\n');
+    const reset = issuedUserSchema.parse(await json('users', 'reset-password ada'));
+    expect(await checkPassword(reset.password, await hashOf('ada'))).toMatchObject({
+      isRight: true,
+    });
+    await expect(run('users', 'add ada')).rejects.toThrow('already exists');
+    await expect(run('users', 'add Ada')).rejects.toThrow('is no name of an account');
+    await expect(run('users', 'disable bob')).rejects.toThrow('there is no account "bob"');
+    await expect(run('users', 'disable admin')).rejects.toThrow('nobody would be left');
+  });
+});
+
 test.each<[OperatorCommand, string, OperatorValues, string]>([
+  ['users', 'add', {}, 'something is missing'],
+  ['users', 'add ada', { role: 'root' }, '--role "root" is none of admin, operator, viewer'],
+  ['users', 'list', { role: 'admin' }, '--role is not of users list'],
+  ['users', 'forget', {}, 'users list, add,'],
   ['token', '', {}, 'token create, list or revoke?'],
   ['token', 'create', { uses: '0' }, 'no number from 1 to 10000'],
   ['token', 'create', { expires: '1 hour' }, 'no time such as'],

@@ -59,6 +59,7 @@ function configText({ address }: TestDatabase): string {
     authority: join(folder, 'ca.pem'),
     backup: { folder, passphrase: join(folder, 'backup.passphrase') },
     agents: { port: 0 },
+    people: { listen: '127.0.0.1', port: 0 },
   });
 }
 

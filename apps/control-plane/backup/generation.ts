@@ -25,6 +25,7 @@ export interface Origin {
  * Makes a restored database the beginning of something new, since what happened after the backup is not known to it:
  *  - whoever led, leads no more;
  *  - join tokens are revoked: they may have been used, or revoked, since;
+ *  - sessions end: people may have logged out, or lost their accounts, since; requests that were answered are forgotten;
  *  - tasks that were under way are canceled, and roll-outs pause: hosts may have done them, or be told otherwise, since;
  *  - every host is asked for its full state;
  *  - listeners to events begin anew: what they heard last is not known.
@@ -39,6 +40,8 @@ export async function beginGeneration(
     const statements = [
       sql`UPDATE leadership SET epoch = epoch + ${LEAP}, holder = '', since = ${now}`,
       sql`UPDATE join_tokens SET revoked_at = ${now} WHERE revoked_at IS NULL`,
+      sql`UPDATE sessions SET ended_at = ${now} WHERE ended_at IS NULL`,
+      sql`DELETE FROM idempotent_requests`,
       sql`
         UPDATE tasks SET state = 'CANCELED', error_code = 'INTERRUPTED', error_message = ${REASON}, finished_at = ${now}
         WHERE finished_at IS NULL`,

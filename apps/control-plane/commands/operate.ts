@@ -4,6 +4,7 @@ import {
   LONGEST_TOKEN_LIFE,
   VM_ACTIONS,
 } from '../../api/fleet.ts';
+import { type IssuedUser, USER_ROLES, type UserRole } from '../../api/users.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
 import { clock } from '../../text/age.ts';
 import { printable } from '../../text/printable.ts';
@@ -15,7 +16,7 @@ import { type Operating, type Outcome, one, told } from './operating.ts';
 import * as oversee from './oversee.ts';
 
 /**
- * `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit`, by the control plane that runs on this machine.
+ * `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users`, by the control plane that runs on this machine.
  * @throws UsageError; AnswerError in the words of the control plane, or that it does not run
  */
 export async function operate(
@@ -43,6 +44,8 @@ export async function operate(
       return await oversee.alerts(verb, operands, operating);
     case 'audit':
       return await oversee.audit(verb, operands, operating);
+    case 'users':
+      return await users(verb, operands, operating);
   }
 }
 
@@ -264,6 +267,52 @@ async function updates(
     default:
       throw new UsageError('updates list, show, start, pause or resume?');
   }
+}
+
+async function users(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<Outcome> {
+  const issued = (user: IssuedUser) =>
+    told(operating, user, () =>
+      [
+        `${user.username}: ${user.password}`,
+        'It is shown this once, and has to be changed with the first log-in.',
+        '',
+      ].join('\n'),
+    );
+  switch (verb) {
+    case 'list': {
+      expectOperands(operands);
+      const all = await client.listUsers(operating);
+      return told(operating, { users: all }, (now) => describe.usersTable(all, now));
+    }
+    case 'add': {
+      const username = one(operands);
+      const role = parseRole(operating.values.role ?? 'viewer');
+      return issued(await client.addUser({ username, role }, operating));
+    }
+    case 'first-password': {
+      expectOperands(operands);
+      return issued(await client.issueFirstPassword(operating));
+    }
+    case 'reset-password':
+      return issued(await client.resetUserPassword(one(operands), operating));
+    case 'disable':
+    case 'enable': {
+      const user = await client.setUserEnabled(one(operands), verb, operating);
+      return told(operating, user, () => `${user.username} is ${verb}d.\n`);
+    }
+    default:
+      throw new UsageError('users list, add, first-password, reset-password, disable or enable?');
+  }
+}
+
+function parseRole(text: string): UserRole {
+  const role = USER_ROLES.find((known) => known === text);
+  if (role !== undefined) return role;
+  throw new UsageError(`--role ${JSON.stringify(text)} is none of ${USER_ROLES.join(', ')}`);
 }
 
 function parseUpTo100(option: string, text: string): number {

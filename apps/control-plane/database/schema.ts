@@ -222,6 +222,15 @@ export interface GlobalRules {
   updatedAt: Generated<Timestamp>;
 }
 
+export interface IdempotentRequests {
+  body: string | null;
+  createdAt: Timestamp;
+  key: string;
+  requestHash: Buffer;
+  status: number | null;
+  userId: string;
+}
+
 export interface Images {
   createdAt: Generated<Timestamp>;
   description: Generated<string>;
@@ -425,6 +434,19 @@ export interface SecurityRules {
   remoteCidr: string | null;
   remoteGroupId: string | null;
   securityGroupId: string;
+}
+
+export interface Sessions {
+  address: string;
+  createdAt: Generated<Timestamp>;
+  endedAt: Timestamp | null;
+  expiresAt: Timestamp;
+  id: Generated<string>;
+  lastUsedAt: Timestamp;
+  network: string;
+  tokenHash: Buffer;
+  userAgent: Generated<string>;
+  userId: string;
 }
 
 export interface SsoConfigs {
@@ -666,6 +688,7 @@ export interface DB {
   events: Events;
   folders: Folders;
   globalRules: GlobalRules;
+  idempotentRequests: IdempotentRequests;
   images: Images;
   ipAllocations: IpAllocations;
   joinTokens: JoinTokens;
@@ -684,6 +707,7 @@ export interface DB {
   roles: Roles;
   securityGroups: SecurityGroups;
   securityRules: SecurityRules;
+  sessions: Sessions;
   ssoConfigs: SsoConfigs;
   storagePools: StoragePools;
   subnetPools: SubnetPools;

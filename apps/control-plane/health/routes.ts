@@ -46,7 +46,7 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       answer: async () => ({
         status: 200,
         type: EXPOSITION_TYPE,
-        body: exposition(metrics(await facts())),
+        body: metricsText(await facts()),
       }),
     },
   ];
@@ -85,6 +85,11 @@ export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'se
     problem === undefined &&
     services.some(({ name, state }) => name === 'postgresql' && state === 'ok')
   );
+}
+
+/** What there is to tell, in the text format of Prometheus. */
+export function metricsText(facts: HealthFacts): string {
+  return exposition(metrics(facts));
 }
 
 function metrics({

@@ -39,6 +39,11 @@ export class Allowance {
     const [oldest] = this.#full.keys();
     if (this.#full.size > MOST && oldest !== undefined) this.#full.delete(oldest);
   }
+
+  /** Gives one its whole burst again. */
+  forget(who: string): void {
+    this.#full.delete(who);
+  }
 }
 
 /** Places that many take for a while, of which each may have a share at the same time. */

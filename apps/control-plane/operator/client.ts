@@ -37,6 +37,14 @@ import {
   type VmActionRequest,
 } from '../../api/fleet.ts';
 import { CONTROL_PLANE_SOCKET } from '../../api/readiness.ts';
+import {
+  type IssuedUser,
+  issuedUserSchema,
+  type User,
+  type UserRequest,
+  userSchema,
+  usersSchema,
+} from '../../api/users.ts';
 import { ask } from '../../http/ask.ts';
 
 /** How the control plane of this machine is asked. Everything rejects with an AnswerError for people. */
@@ -180,6 +188,28 @@ export const verifyAudit = (
     ...{ ...whom(asking), path: `/v1/audit/verify${query(asked)}`, schema: auditVerdictSchema },
     timeLimit: VERIFIED_WITHIN,
   });
+
+export async function listUsers(asking: Asking = {}): Promise<User[]> {
+  return (await get('/v1/users', usersSchema, asking)).users;
+}
+
+/** @returns the account with its password, which is told this once */
+export const addUser = (request: Unsigned<UserRequest>, asking: Asking = {}): Promise<IssuedUser> =>
+  post('/v1/users', request, issuedUserSchema, asking);
+
+/** The password for the first log-in; each time it is another. */
+export const issueFirstPassword = (asking: Asking = {}): Promise<IssuedUser> =>
+  post('/v1/first-password', {}, issuedUserSchema, asking);
+
+/** @returns the account with its new password, which is told this once */
+export const resetUserPassword = (user: string, asking: Asking = {}): Promise<IssuedUser> =>
+  post(`/v1/users/${segment(user)}/reset-password`, {}, issuedUserSchema, asking);
+
+export const setUserEnabled = (
+  user: string,
+  verb: 'disable' | 'enable',
+  asking: Asking = {},
+): Promise<User> => post(`/v1/users/${segment(user)}/${verb}`, {}, userSchema, asking);
 
 function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> {
   return ask({ ...whom(asking), path, schema });

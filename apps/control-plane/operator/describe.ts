@@ -7,6 +7,7 @@ import type {
   FleetUpdates,
   FleetVm,
 } from '../../api/fleet.ts';
+import type { User } from '../../api/users.ts';
 import { ago, clock, moment } from '../../text/age.ts';
 import { bytes } from '../../text/amount.ts';
 import { printable } from '../../text/printable.ts';
@@ -27,6 +28,26 @@ export function table(rows: readonly (readonly string[])[]): string {
       .trimEnd(),
   );
   return `${lines.join('\n')}\n`;
+}
+
+export function usersTable(users: readonly User[], now: number): string {
+  if (users.length === 0)
+    return 'There is no account: qx-controlplane users first-password makes one.\n';
+  return table([
+    ['ID', 'NAME', 'ROLE', 'STATE', 'LAST LOG-IN'],
+    ...users.map((user) => [
+      user.id.slice(0, SHORT_ID),
+      user.username,
+      user.role,
+      userStateText(user),
+      when(user.lastLogin, now),
+    ]),
+  ]);
+}
+
+function userStateText({ enabled, mustChangePassword }: User): string {
+  if (!enabled) return 'disabled';
+  return mustChangePassword ? 'has to change its password' : 'enabled';
 }
 
 /** When something was, or that it never was. */

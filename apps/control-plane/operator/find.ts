@@ -12,6 +12,7 @@ const KINDS = {
   rollout: { table: 'update_rollouts', name: 'version', noun: 'roll-out' },
   token: { table: 'join_tokens', name: undefined, noun: 'join token' },
   alert: { table: 'alerts', name: undefined, noun: 'alert' },
+  user: { table: 'users', name: 'username', noun: 'account' },
 } as const;
 
 export type Kind = keyof typeof KINDS;
@@ -72,6 +73,7 @@ const WHERE: Readonly<Record<Kind, string>> = {
   rollout: 'qx-controlplane updates list',
   token: 'qx-controlplane token list',
   alert: 'qx-controlplane alerts list --all',
+  user: 'qx-controlplane users list',
 };
 
 /** @throws ApiError saying when and by whom a node was deleted, if it was */

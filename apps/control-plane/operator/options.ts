@@ -23,6 +23,7 @@ export const OPERATOR_OPTIONS = {
   user: { type: 'string' },
   head: { type: 'string' },
   all: { type: 'boolean' },
+  role: { type: 'string' },
 } as const;
 
 /** What was given of them. */
@@ -48,6 +49,7 @@ export interface OperatorValues {
   readonly user?: string | undefined;
   readonly head?: string | undefined;
   readonly all?: boolean | undefined;
+  readonly role?: string | undefined;
 }
 
 /** Which options each command takes. */
@@ -67,6 +69,7 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'alerts list': ['all', 'limit'],
   'audit list': ['after', 'before', 'action', 'user', 'limit'],
   'audit verify': ['head'],
+  'users add': ['role'],
 };
 
 /** Whether a command is one of these. */
@@ -76,7 +79,7 @@ export function isOperatorCommand(command: string | undefined): command is Opera
 
 const OPERATOR_COMMANDS = [
   ...(['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const),
-  ...(['events', 'alerts', 'audit'] as const),
+  ...(['events', 'alerts', 'audit', 'users'] as const),
 ] as const;
 /** A command of these. */
 export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];

@@ -9,6 +9,7 @@ import {
 } from '../../../api/fleet.ts';
 import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../../heartbeat-times.ts';
 import type { Executor } from '../database.ts';
+import { explainRefusal } from '../refusal.ts';
 import { type JoinToken, type JoinTokenUse, listJoinTokens } from './join-tokens.ts';
 import { listTasks, type TaskRow } from './tasks.ts';
 
@@ -28,11 +29,28 @@ function isHeard({ phase, receivedAt }: Heard, now: Date): boolean {
   return now.getTime() - receivedAt.getTime() < HEARD_LASTS;
 }
 
-/** Nodes as an operator sees them, by host name. @param id only this one */
+/** Which nodes. */
+export interface NodeChoice {
+  readonly now: Date;
+  readonly id?: string;
+  readonly phase?: string | undefined;
+  /** How their host names begin. */
+  readonly name?: string | undefined;
+  readonly after?: Order['after'];
+  readonly limit?: number;
+}
+
+/** Nodes as an operator sees them, by host name. */
 export async function readFleetNodes(
   db: Executor,
-  { now, id }: { now: Date; id?: string },
+  { now, id, phase, name, after, limit }: NodeChoice,
 ): Promise<FleetNode[]> {
+  const conditions = [
+    onlyId(id, sql`node.id`),
+    onlyId(phase, sql`node.phase`),
+    name === undefined ? sql`true` : sql`starts_with(node.hostname, ${name})`,
+    beyond({ sorted: sql`node.hostname`, id: sql`node.id` }, { descending: false, after }),
+  ];
   const { rows } = await sql<{
     id: string;
     hostname: string;
@@ -49,7 +67,9 @@ export async function readFleetNodes(
       (SELECT count(*) FROM virtual_machines WHERE node_id = node.id AND lost_at IS NULL) AS vms
     FROM nodes AS node LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = node.id
     LEFT JOIN departed_nodes AS gone ON gone.node_id = node.id
-    WHERE ${onlyId(id, sql`node.id`)} ORDER BY node.hostname, node.id`.execute(db);
+    WHERE ${sql.join(conditions, sql` AND `)} ORDER BY node.hostname, node.id LIMIT ${limit ?? null}`.execute(
+    db,
+  );
   return rows.map((row) => ({
     ...{ id: row.id, hostname: row.hostname, phase: row.phase, vms: row.vms },
     managementAddress: row.address,
@@ -61,21 +81,55 @@ export async function readFleetNodes(
   }));
 }
 
+/** The order of a list. */
+export interface Order {
+  readonly descending: boolean;
+  /** Only what comes after the row with this id that is sorted by this text. */
+  readonly after: { readonly key: string; readonly id: string } | undefined;
+}
+
+/** What a list of virtual machines can be sorted by; each has an index. */
+export const VM_ORDERS = ['name', 'createdAt'] as const;
+
 /** Which virtual machines. */
 export interface VmChoice {
   readonly now: Date;
   readonly id?: string;
   readonly nodeId?: string | undefined;
+  readonly powerState?: string | undefined;
+  /** How their names begin. */
+  readonly name?: string | undefined;
+  readonly order?: Order & { readonly by: (typeof VM_ORDERS)[number] };
   readonly limit: number;
 }
 
-/** Virtual machines as an operator sees them, by name. */
-export async function readFleetVms(
-  db: Executor,
-  { now, id, nodeId, limit }: VmChoice,
-): Promise<FleetVm[]> {
-  const ofNode = nodeId === undefined ? sql`true` : sql`vm.node_id = ${nodeId}`;
-  const { rows } = await sql<{
+/** A virtual machine in a list, with what the list is sorted by. */
+export type ListedVm = FleetVm & { readonly key: string };
+
+/** Virtual machines as an operator sees them, by name unless another order is given. */
+export async function readFleetVms(db: Executor, choice: VmChoice): Promise<FleetVm[]> {
+  return (await listFleetVms(db, choice)).map(({ key: _key, ...vm }) => vm);
+}
+
+/** Largest character there is, after which no name goes on: the database's order is that of code points. */
+const LAST_CHARACTER = String.fromCodePoint(0x10ffff);
+
+/** As `readFleetVms`, with what they are sorted by. */
+export async function listFleetVms(db: Executor, choice: VmChoice): Promise<ListedVm[]> {
+  const { now, id, nodeId, powerState, name, limit } = choice;
+  const { order = { by: 'name', descending: false, after: undefined } } = choice;
+  const { by, descending } = order;
+  const sorted = by === 'name' ? sql`vm.name` : sql`vm.created_at`;
+  const conditions = [
+    onlyId(id, sql`vm.id`),
+    onlyId(nodeId, sql`vm.node_id`),
+    onlyId(powerState, sql`vm.power_state`),
+    name === undefined
+      ? sql`true`
+      : sql`vm.name >= ${name} AND vm.name <= ${`${name}${LAST_CHARACTER}`}`,
+    beyond({ sorted, id: sql`vm.id` }, order),
+  ];
+  const query = sql<{
     id: string;
     name: string;
     nodeId: string | null;
@@ -87,20 +141,22 @@ export async function readFleetVms(
     lostAt: Date | null;
     phase: string | null;
     receivedAt: Date | null;
+    key: string;
   }>`
-    SELECT vm.id, vm.name, vm.node_id, hostname, power_state, is_managed, last_seen, lost_reason, lost_at, phase, received_at
+    SELECT vm.id, vm.name, vm.node_id, hostname, power_state, is_managed, last_seen, lost_reason, lost_at, phase, received_at,
+      ${sorted}::text AS key
     FROM virtual_machines AS vm
     LEFT JOIN nodes AS node ON node.id = vm.node_id
     LEFT JOIN node_heartbeats AS heartbeat ON heartbeat.node_id = vm.node_id
-    WHERE ${onlyId(id, sql`vm.id`)} AND ${ofNode} ORDER BY vm.name, vm.id LIMIT ${limit}`.execute(
-    db,
-  );
+    WHERE ${sql.join(conditions, sql` AND `)}
+    ORDER BY ${sorted} ${direction(descending)}, vm.id ${direction(descending)} LIMIT ${limit}`;
+  const { rows } = await explainRefusal(query.execute(db));
   return rows.map((row) => {
     const { known, asOf } = standingOf(row, now);
     return {
       ...{ id: row.id, name: row.name, nodeId: row.nodeId, node: row.hostname },
       ...{ powerState: row.powerState, known, asOf: iso(asOf) },
-      ...{ isManaged: row.isManaged, lostReason: row.lostReason },
+      ...{ isManaged: row.isManaged, lostReason: row.lostReason, key: row.key },
     };
   });
 }
@@ -162,6 +218,34 @@ export async function readFleetPools(
       }),
     ),
   }));
+}
+
+/** Which tasks. */
+export interface TaskChoice {
+  readonly nodeId?: string | undefined;
+  readonly objectId?: string | undefined;
+  readonly state?: FleetTask['state'] | undefined;
+  readonly after?: Order['after'];
+  readonly limit: number;
+}
+
+/** Tasks as an operator sees them, the newest first, with what they are sorted by. */
+export async function listFleetTasks(
+  db: Executor,
+  { nodeId, objectId, state, after, limit }: TaskChoice,
+): Promise<(FleetTask & { readonly key: string })[]> {
+  const conditions = [
+    onlyId(nodeId, sql`node_id`),
+    onlyId(objectId, sql`object_id`),
+    onlyId(state, sql`state`),
+    beyond({ sorted: sql`created_at`, id: sql`id` }, { descending: true, after }),
+  ];
+  const query = sql<TaskRow & { key: string }>`
+    SELECT *, created_at::text AS key FROM tasks WHERE ${sql.join(conditions, sql` AND `)}
+    ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
+  const { rows } = await explainRefusal(query.execute(db));
+  const tasks = await withNodes(db, rows);
+  return tasks.map((task, index) => ({ ...task, key: rows[index]?.key ?? '' }));
 }
 
 /** Tasks as an operator sees them, the newest first. */
@@ -228,6 +312,20 @@ function tokenState(
 
 function iso(date: Date | null): string | null {
   return date === null ? null : date.toISOString();
+}
+
+function direction(descending: boolean): RawBuilder<unknown> {
+  return descending ? sql`DESC` : sql`ASC`;
+}
+
+/** What comes after a row in a list: compared as pairs, so that an index of both is gone through from there on. */
+function beyond(
+  column: { readonly sorted: RawBuilder<unknown>; readonly id: RawBuilder<unknown> },
+  { descending, after }: Order,
+): RawBuilder<unknown> {
+  if (after === undefined) return sql`true`;
+  const sign = descending ? sql`<` : sql`>`;
+  return sql`(${column.sorted}, ${column.id}) ${sign} (${after.key}, ${after.id})`;
 }
 
 function onlyId(id: string | undefined, column: RawBuilder<unknown>): RawBuilder<unknown> {

@@ -13,6 +13,7 @@ describe('config.yaml of the control plane', () => {
       etcd: { address: 'http://127.0.0.1:2379' },
       authority: '/quantix/vdc/ca.pem',
       agents: { listen: '::', port: 9443, announce: [] },
+      people: { listen: '::', port: 443 },
       redis: { socket: '/run/redis/redis.sock' },
       leadership: { lease: 15, renewEvery: 5, stepDownAfter: 10 },
     });

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+
+const time = z.iso.datetime();
+
+export const USER_ROLES = ['admin', 'operator', 'viewer'] as const;
+export type UserRole = (typeof USER_ROLES)[number];
+
+/** An account of a person. Times are ISO 8601, in UTC. */
+export const userSchema = z.object({
+  id: z.guid(),
+  username: z.string(),
+  email: z.string().nullable(),
+  role: z.enum(USER_ROLES),
+  enabled: z.boolean(),
+  /** Whoever logs in can do nothing else before that. */
+  mustChangePassword: z.boolean(),
+  lastLogin: time.nullable(),
+  createdAt: time,
+});
+export type User = z.output<typeof userSchema>;
+export const usersSchema = z.object({ users: z.array(userSchema) });
+
+/** An account with the password for its first log-in, which has it changed; it is shown this once. */
+export const issuedUserSchema = z.object({ ...userSchema.shape, password: z.string() });
+export type IssuedUser = z.output<typeof issuedUserSchema>;
+
+export const username = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._@-]{0,254}$/, 'is no name of an account');
+
+/** Asks for an account, on the control plane's own machine. */
+export const userRequestSchema = z.strictObject({
+  /** For the audit log. */
+  by: z.string().min(1).max(100),
+  username,
+  role: z.enum(USER_ROLES),
+});
+export type UserRequest = z.output<typeof userRequestSchema>;

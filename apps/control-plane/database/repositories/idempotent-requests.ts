@@ -1,0 +1,86 @@
+import type { Executor } from '../database.ts';
+
+/** Milliseconds for which an answer is kept for a second request. */
+const KEPT = 24 * 60 * 60 * 1000;
+
+/** A request that may come twice. */
+export interface IdempotentRequest {
+  readonly userId: string;
+  /** What the caller calls it. */
+  readonly key: string;
+  /** SHA-256 of method, path and body. */
+  readonly requestHash: Buffer;
+}
+
+/** What was found of a request. */
+export type Earlier =
+  /** It came for the first time. */
+  | { readonly kind: 'new' }
+  /** The key was used for another request. */
+  | { readonly kind: 'other' }
+  /** It was begun, and its end is not known, or not yet. */
+  | { readonly kind: 'begun' }
+  /** Its answer; the body is null where it had a secret. */
+  | { readonly kind: 'answered'; readonly status: number; readonly body: string | null };
+
+/** Notes that a request begins, unless it was there before. */
+export async function beginRequest(
+  db: Executor,
+  { userId, key, requestHash }: IdempotentRequest,
+  now: Date,
+): Promise<Earlier> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('idempotentRequests')
+    .values({ userId, key, requestHash, createdAt: now })
+    .onConflict((one) =>
+      one
+        .columns(['userId', 'key'])
+        .doUpdateSet({ requestHash, createdAt: now, status: null, body: null })
+        .where('idempotentRequests.createdAt', '<', new Date(now.getTime() - KEPT)),
+    )
+    .executeTakeFirst();
+  if (numInsertedOrUpdatedRows === 1n) return { kind: 'new' };
+  const row = await db
+    .selectFrom('idempotentRequests')
+    .selectAll()
+    .where('userId', '=', userId)
+    .where('key', '=', key)
+    .executeTakeFirst();
+  if (row === undefined || row.status === null) return { kind: 'begun' };
+  if (!row.requestHash.equals(requestHash)) return { kind: 'other' };
+  return { kind: 'answered', status: row.status, body: row.body };
+}
+
+/** Keeps the answer to a request. @param body null where it has a secret */
+export async function keepAnswer(
+  db: Executor,
+  { userId, key }: IdempotentRequest,
+  { status, body }: { status: number; body: string | null },
+): Promise<void> {
+  await db
+    .updateTable('idempotentRequests')
+    .set({ status, body })
+    .where('userId', '=', userId)
+    .where('key', '=', key)
+    .execute();
+}
+
+/** Forgets a request that came to nothing: it may come again. */
+export async function forgetRequest(
+  db: Executor,
+  { userId, key }: IdempotentRequest,
+): Promise<void> {
+  await db
+    .deleteFrom('idempotentRequests')
+    .where('userId', '=', userId)
+    .where('key', '=', key)
+    .execute();
+}
+
+/** Removes what is kept for longer than a second request may come. */
+export async function removeOldRequests(db: Executor, now: Date): Promise<void> {
+  await db
+    .deleteFrom('idempotentRequests')
+    .where('createdAt', '<', new Date(now.getTime() - KEPT))
+    .execute();
+}

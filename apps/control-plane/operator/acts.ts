@@ -1,0 +1,133 @@
+import { create } from '@bufbuild/protobuf';
+import type { FleetNode, FleetTask, FleetVm, VmAction } from '../../api/fleet.ts';
+import { ApiError } from '../../http/error.ts';
+import {
+  RebootVmSchema,
+  SetMaintenanceSchema,
+  ShutdownVmSchema,
+  StartVmSchema,
+  StopVmSchema,
+} from '../../proto/gen/quantix/v1/task_pb.js';
+import type { Database, Executor } from '../database/database.ts';
+import { tellNews } from '../database/repositories/announcements.ts';
+import { readFleetNodes, readFleetVms, withNodes } from '../database/repositories/fleet.ts';
+import { setNodePhase, wantFullState } from '../database/repositories/nodes.ts';
+import {
+  createTask,
+  expireTasks,
+  findTask,
+  type TaskVerb,
+} from '../database/repositories/tasks.ts';
+
+/*
+ * What people do to nodes and what is on them, at the command line and over the network alike.
+ */
+
+/** Milliseconds that a host has to be told of its maintenance: it may be off. */
+const MAINTENANCE_LASTS = 24 * 60 * 60 * 1000;
+
+type Db = Database['db'];
+
+/** Who does something, and when. */
+export interface Act {
+  readonly by: string;
+  readonly now: Date;
+}
+
+/** @throws ApiError 404 */
+export async function readNode(db: Executor, id: string, now: Date): Promise<FleetNode> {
+  const [node] = await readFleetNodes(db, { now, id });
+  if (node === undefined) throw new ApiError(404, 'there is no such node, or no more');
+  return node;
+}
+
+/** @throws ApiError 404 */
+export async function readVm(db: Executor, id: string, now: Date): Promise<FleetVm> {
+  const [vm] = await readFleetVms(db, { now, id, limit: 1 });
+  if (vm === undefined) throw new ApiError(404, 'there is no such virtual machine, or no more');
+  return vm;
+}
+
+/** @throws ApiError 404 */
+export async function readTask(db: Executor, id: string, now: Date): Promise<FleetTask> {
+  await expireTasks(db, now);
+  const row = await findTask(db, id);
+  const [task] = row === undefined ? [] : await withNodes(db, [row]);
+  if (task === undefined)
+    throw new ApiError(404, 'there is no such task, or it went with its node');
+  return task;
+}
+
+/** @throws ApiError 409 if a node has left: nothing that it is told reaches it */
+function refuseLeft({ hostname, leftAt }: FleetNode): void {
+  if (leftAt === null) return;
+  throw new ApiError(409, `${hostname} has left, at ${leftAt}`, {
+    fix: 'It comes back with a new join token.',
+  });
+}
+
+/** Has a node send its full state, at once where it is connected. @throws ApiError 404; 409 if it has left */
+export async function resyncNode(db: Db, id: string, { by, now }: Act): Promise<FleetNode> {
+  refuseLeft(await readNode(db, id, now));
+  await wantFullState(db, id, { by, now });
+  await tellNews(db, id);
+  return await readNode(db, id, now);
+}
+
+/** Begins or ends a node's maintenance. @returns the task that tells the host @throws ApiError 404; 409 if it has left */
+export async function setMaintenance(
+  db: Db,
+  id: string,
+  { on, reason, by, now }: Act & { on: boolean; reason: string },
+): Promise<FleetTask> {
+  const node = await readNode(db, id, now);
+  refuseLeft(node);
+  const { phase, hostname, isHeard } = node;
+  // Whether it can be reached shows only after it: a node that is not heard of is DISCONNECTED again then.
+  const after = isHeard ? 'READY' : 'DISCONNECTED';
+  if (on) await setNodePhase(db, id, 'MAINTENANCE');
+  else if (phase === 'MAINTENANCE') await setNodePhase(db, id, after);
+  const value = create(SetMaintenanceSchema, { enabled: on, reason });
+  const task = await createTask(db, {
+    ...{ nodeId: id, requestedBy: by, objectName: hostname },
+    verb: { case: 'setMaintenance', value },
+    expiresAt: new Date(now.getTime() + MAINTENANCE_LASTS),
+  });
+  return (await withNodes(db, [task]))[0]!;
+}
+
+/**
+ * Has a virtual machine's node do something.
+ * @returns the task, which has just begun
+ * @throws ApiError 404; 409 if there is no node to do it
+ */
+export async function actOnVm(
+  db: Db,
+  id: string,
+  { action, expiresInSeconds, by, now }: Act & { action: VmAction; expiresInSeconds: number },
+): Promise<FleetTask> {
+  const { name, nodeId, known, lostReason } = await readVm(db, id, now);
+  if (nodeId === null || known === 'lost') {
+    const why = lostReason === null ? 'it is on no node' : `it is lost: ${lostReason}`;
+    throw new ApiError(409, `${name} cannot be told anything: ${why}`);
+  }
+  refuseLeft(await readNode(db, nodeId, now));
+  const task = await createTask(db, {
+    ...{ nodeId, verb: verbOf(action, id), requestedBy: by, objectName: name },
+    expiresAt: new Date(now.getTime() + expiresInSeconds * 1000),
+  });
+  return (await withNodes(db, [task]))[0]!;
+}
+
+function verbOf(action: VmAction, vmId: string): TaskVerb {
+  switch (action) {
+    case 'start':
+      return { case: 'startVm', value: create(StartVmSchema, { vmId }) };
+    case 'shutdown':
+      return { case: 'shutdownVm', value: create(ShutdownVmSchema, { vmId }) };
+    case 'stop':
+      return { case: 'stopVm', value: create(StopVmSchema, { vmId }) };
+    case 'reboot':
+      return { case: 'rebootVm', value: create(RebootVmSchema, { vmId }) };
+  }
+}

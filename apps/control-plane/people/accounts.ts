@@ -1,0 +1,173 @@
+import type { Kysely, Transaction } from 'kysely';
+import { sql } from 'kysely';
+import { type User as ShownUser, USER_ROLES, type UserRole } from '../../api/users.ts';
+import { ApiError } from '../../http/error.ts';
+import type { Executor } from '../database/database.ts';
+import { enterAudit, type NewAuditEntry } from '../database/repositories/audit-log.ts';
+import { endSessions } from '../database/repositories/sessions.ts';
+import {
+  createUser,
+  findUserByName,
+  removeUser,
+  type User,
+  updateUser,
+} from '../database/repositories/users.ts';
+import type { DB } from '../database/schema.ts';
+import { drawPassword, hashPassword } from './password.ts';
+
+/** Who does something to an account, as the audit log names him. */
+export type Signature = Pick<NewAuditEntry, 'userId' | 'username' | 'ipAddress' | 'userAgent'>;
+
+/** An account, and the password with which its owner logs in first: it is shown this once, and changed then. */
+export interface Issued {
+  readonly user: User;
+  readonly password: string;
+}
+
+/** Name of the account that the first start makes. */
+export const FIRST_ACCOUNT = 'admin';
+
+/** What a new account is to be. */
+export interface NewAccount {
+  readonly username: string;
+  readonly email: string | null;
+  readonly role: UserRole;
+}
+
+/** An account as people see it. */
+export function describeUser(user: User): ShownUser {
+  const { id, username, email, role, enabled, mustChangePassword } = user;
+  return {
+    ...{ id, username, email, enabled, mustChangePassword },
+    role: USER_ROLES.find((one) => one === role) ?? 'viewer',
+    lastLogin: user.lastLogin?.toISOString() ?? null,
+    createdAt: user.createdAt.toISOString(),
+  };
+}
+
+/** Makes an account with a drawn password. @throws RefusedChangeError if there is one of this name or address, or it is no name */
+export async function addAccount(
+  db: Kysely<DB>,
+  account: NewAccount,
+  by: Signature,
+): Promise<Issued> {
+  const password = drawPassword();
+  const passwordHash = await hashPassword(password);
+  const user = await db.transaction().execute(async (transaction) => {
+    const made = await createUser(transaction, {
+      ...{ ...account, passwordHash, mustChangePassword: true },
+    });
+    await enter(transaction, 'user.create', made, by, { role: account.role });
+    return made;
+  });
+  return { user, password };
+}
+
+/** Gives an account a drawn password; its sessions end. */
+export async function resetPassword(
+  db: Kysely<DB>,
+  user: User,
+  { by, now }: { by: Signature; now: Date },
+): Promise<Issued> {
+  const password = drawPassword();
+  const passwordHash = await hashPassword(password);
+  const changed = await db.transaction().execute(async (transaction) => {
+    const after = await updateUser(transaction, user.id, {
+      ...{ passwordHash, mustChangePassword: true },
+    });
+    await endSessions(transaction, user.id, { now });
+    await enter(transaction, 'user.reset-password', user, by);
+    return after;
+  });
+  return { user: present(changed), password };
+}
+
+/** What can be changed of an account. */
+export interface AccountChanges {
+  readonly email?: string | null | undefined;
+  readonly role?: UserRole | undefined;
+  readonly enabled?: boolean | undefined;
+}
+
+/**
+ * Changes an account, in a transaction; if it is disabled its sessions end, and its API keys are good for nothing meanwhile.
+ * @throws ApiError 409 if nobody would be left who may do everything
+ */
+export async function changeAccount(
+  transaction: Transaction<DB>,
+  user: User,
+  changes: AccountChanges,
+  { by, now }: { by: Signature; now: Date },
+): Promise<User> {
+  const changed = present(await updateUser(transaction, user.id, changes));
+  if (!changed.enabled) await endSessions(transaction, user.id, { now });
+  await refuseLastAdmin(transaction);
+  await enter(transaction, 'user.update', user, by, { ...changes });
+  return changed;
+}
+
+/** Removes an account with its sessions and API keys, in a transaction. @throws ApiError 409 as `changeAccount` */
+export async function removeAccount(
+  transaction: Transaction<DB>,
+  user: User,
+  by: Signature,
+): Promise<void> {
+  await removeUser(transaction, user.id);
+  await refuseLastAdmin(transaction);
+  await enter(transaction, 'user.delete', user, by);
+}
+
+/** Whether nobody has ever logged in: then the console gives out the first password. */
+export async function isFirstLogInOpen(db: Executor): Promise<boolean> {
+  const { rows } = await sql<{ used: boolean }>`
+    SELECT EXISTS (SELECT FROM users WHERE last_login IS NOT NULL) AS used`.execute(db);
+  return rows[0]?.used === false;
+}
+
+/**
+ * Gives out a password for the first log-in, and makes its account if it is not there. Each has another one, and makes the one
+ * before worthless: none is kept anywhere.
+ * @throws ApiError 409 if somebody has logged in
+ */
+export async function issueFirstPassword(
+  db: Kysely<DB>,
+  { by, now }: { by: Signature; now: Date },
+): Promise<Issued> {
+  if (!(await isFirstLogInOpen(db))) {
+    throw new ApiError(409, 'somebody has logged in already', {
+      fix: 'qx-controlplane users reset-password NAME gives an account another password.',
+    });
+  }
+  const user = await findUserByName(db, FIRST_ACCOUNT);
+  if (user !== undefined) return await resetPassword(db, user, { by, now });
+  return await addAccount(db, { username: FIRST_ACCOUNT, email: null, role: 'admin' }, by);
+}
+
+async function refuseLastAdmin(transaction: Transaction<DB>): Promise<void> {
+  // Two that disable one another at the same time wait for each other.
+  const { rows } = await sql<{ enabled: boolean }>`
+    SELECT enabled FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE`.execute(transaction);
+  if (rows.some(({ enabled }) => enabled)) return;
+  throw new ApiError(409, 'nobody would be left who may do everything', {
+    fix: 'Make another account an admin first.',
+  });
+}
+
+async function enter(
+  transaction: Transaction<DB>,
+  action: string,
+  user: User,
+  by: Signature,
+  details: Readonly<Record<string, string | boolean | null | undefined>> = {},
+): Promise<void> {
+  await enterAudit(transaction, {
+    ...{ ...by, action, details },
+    ...{ resourceType: 'user', resourceId: user.id, resourceName: user.username },
+  });
+}
+
+/** @throws ApiError 404 if an account went meanwhile */
+export function present(user: User | undefined): User {
+  if (user === undefined) throw new ApiError(404, 'the account is gone by now');
+  return user;
+}

@@ -1,0 +1,37 @@
+import * as z from 'zod';
+import { ApiError } from '../../http/error.ts';
+import { EXPOSITION_TYPE } from '../../http/exposition.ts';
+import { type HealthFacts, isReady, metricsText } from '../health/routes.ts';
+import { openRoute, type Route, route } from './route.ts';
+
+/** How the control plane fares: that it lives and can serve is for anybody, figures are not. */
+export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
+  return [
+    openRoute({
+      ...{ method: 'GET', path: '/healthz', status: 200 },
+      summary: 'Whether the program lives',
+      answer: z.object({ status: z.literal('ok') }),
+      handle: async () => ({ body: { status: 'ok' } }),
+    }),
+    openRoute({
+      ...{ method: 'GET', path: '/readyz', status: 200 },
+      summary: 'Whether it can serve; 503 if not',
+      answer: z.object({ ready: z.literal(true) }),
+      handle: async () => {
+        if (isReady(await facts())) return { body: { ready: true } };
+        throw new ApiError(503, 'the control plane cannot serve', {
+          fix: 'qx-controlplane doctor on its machine says why.',
+        });
+      },
+    }),
+    route('metrics:read', {
+      ...{ method: 'GET', path: '/metrics', status: 200 },
+      summary: 'Metrics in the text format of Prometheus',
+      answer: z.string(),
+      handle: async () => ({
+        body: metricsText(await facts()),
+        headers: { 'content-type': EXPOSITION_TYPE },
+      }),
+    }),
+  ];
+}

@@ -1,0 +1,87 @@
+import * as z from 'zod';
+import { ApiError } from '../../http/error.ts';
+
+/** Rows of a page, if nothing is said, and at most. */
+const USUAL = 50;
+const MOST = 500;
+
+/** What a list can be asked for, besides its filters: how many rows, and those after which. */
+export const pageQuery = {
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'is no number from 1 to 500')
+    .transform(Number)
+    .refine((limit) => limit <= MOST, 'is no number from 1 to 500')
+    .optional(),
+  /** `next` of the page before. */
+  cursor: z.string().max(2000).optional(),
+};
+
+/** Where a page begins: after the row that is sorted by this text and has this id. */
+export interface Position {
+  readonly key: string;
+  readonly id: string;
+}
+
+/** The page that is asked for. */
+export interface PageChoice {
+  readonly limit: number;
+  readonly after: Position | undefined;
+}
+
+const positionSchema = z.tuple([
+  z.string().refine((one) => one.isWellFormed() && !one.includes('\0')),
+  z.guid(),
+]);
+
+/** @throws ApiError 400 if the cursor is none */
+export function pageOf({
+  limit = USUAL,
+  cursor,
+}: {
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}): PageChoice {
+  return { limit, after: cursor === undefined ? undefined : parseCursor(cursor) };
+}
+
+function parseCursor(cursor: string): Position {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    value = undefined;
+  }
+  const parsed = positionSchema.safeParse(value);
+  if (!parsed.success) {
+    throw new ApiError(400, 'cursor of the query: is none', {
+      fix: 'Take it from next of the page before.',
+    });
+  }
+  const [key, id] = parsed.data;
+  return { key, id };
+}
+
+/** What a list answers: rows, and the cursor of the next page, null on the last one. */
+export function pageSchema<Row extends z.ZodType>(row: Row) {
+  return z.object({ items: z.array(row), next: z.string().nullable() });
+}
+
+/**
+ * A page of rows of which one more than asked for was read.
+ * @param positionOf where a row stands
+ */
+export function page<Row, Shown>(
+  rows: readonly Row[],
+  { limit }: PageChoice,
+  { show, positionOf }: { show: (row: Row) => Shown; positionOf: (row: Row) => Position },
+): { items: Shown[]; next: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return { items: shown.map(show), next: more ? cursorOf(positionOf(last)) : null };
+}
+
+function cursorOf({ key, id }: Position): string {
+  return Buffer.from(JSON.stringify([key, id])).toString('base64url');
+}

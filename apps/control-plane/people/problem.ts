@@ -1,0 +1,67 @@
+import { STATUS_CODES } from 'node:http';
+import { ApiError } from '../../http/error.ts';
+import { type RefusalReason, RefusedChangeError } from '../database/refusal.ts';
+import { ControlPlaneError } from '../error.ts';
+
+/** Media type of an error. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** What went wrong, as RFC 9457 has it; `detail` is for people, `fix` says what they can do. */
+export interface Problem {
+  readonly type: 'about:blank';
+  /** The status in words. */
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly fix?: string | undefined;
+}
+
+/** A problem as text. */
+export function problemText(status: number, detail: string, fix?: string): string {
+  const title = STATUS_CODES[status] ?? 'Error';
+  const problem: Problem = { type: 'about:blank', title, status, detail, fix };
+  return `${JSON.stringify(problem)}\n`;
+}
+
+const STATUS_OF: Readonly<Record<RefusalReason, number>> = {
+  exists: 409,
+  'in-use': 409,
+  missing: 400,
+  invalid: 400,
+};
+
+/** Codes of PostgreSQL (its appendix A), or of a socket, that mean that it cannot be asked now. */
+const AWAY = /^(08...|53...|57...|55P03|25P0[34]|40...|ECONN[A-Z]+|ENOENT|EPIPE|ETIMEDOUT|EACCES)$/;
+
+/**
+ * What went wrong, for who asked.
+ * @returns `undefined` if it is a bug of the program
+ */
+export function explain(error: unknown): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  if (error instanceof RefusedChangeError) {
+    return new ApiError(STATUS_OF[error.reason], error.what);
+  }
+  if (error instanceof ControlPlaneError)
+    return new ApiError(409, error.what, error.fix === undefined ? {} : { fix: error.fix });
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (
+    AWAY.test(code) ||
+    /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
+  ) {
+    return new ApiError(503, 'the database does not answer', {
+      fix: 'Try again in a moment; qx-controlplane doctor says how it fares.',
+      headers: { 'retry-after': '5' },
+    });
+  }
+  return fromServer(error);
+}
+
+/** What fastify refuses has a status of its own. */
+function fromServer(error: Error): ApiError | undefined {
+  if (!('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
+  const { statusCode } = error;
+  if (statusCode < 400 || statusCode > 499) return undefined;
+  return new ApiError(statusCode, error.message.replace(/\.$/, ''));
+}

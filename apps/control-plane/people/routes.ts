@@ -1,0 +1,33 @@
+import type { Database } from '../database/database.ts';
+import type { HealthFacts } from '../health/routes.ts';
+import { accountRoutes } from './account-routes.ts';
+import { fleetRoutes } from './fleet-routes.ts';
+import { healthRoutes } from './health-routes.ts';
+import { LogIn } from './log-in.ts';
+import type { Route } from './route.ts';
+import { sessionRoutes } from './session-routes.ts';
+
+/** What the routes for people work with. */
+export interface PeopleSources {
+  readonly database: Database;
+  readonly health: () => Promise<HealthFacts>;
+  /** SHA-256 of the control plane's CA, 64 hex digits. */
+  readonly fingerprint: string;
+  readonly now: () => Date;
+}
+
+/** All routes for people. */
+export function peopleRoutes({
+  database: { db },
+  health,
+  fingerprint,
+  now,
+}: PeopleSources): Route[] {
+  const logIn = new LogIn(db, { now });
+  return [
+    ...healthRoutes(health),
+    ...sessionRoutes({ db, logIn, now }),
+    ...accountRoutes({ db, now }),
+    ...fleetRoutes({ db, fingerprint, now }),
+  ];
+}

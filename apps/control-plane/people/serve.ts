@@ -1,0 +1,135 @@
+import type { RequestListener, Server } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { messageOf } from '../../error.ts';
+import type { Logger } from '../../log/logger.ts';
+import { codeOf } from '../../process/code-of.ts';
+import { systemClock } from '../../watch/clock.ts';
+import type { Database } from '../database/database.ts';
+import { removeOldRequests } from '../database/repositories/idempotent-requests.ts';
+import { removeOldSessions } from '../database/repositories/sessions.ts';
+import type { HealthFacts } from '../health/routes.ts';
+import { networkOf, Shares } from '../node-service/allowance.ts';
+import { ThrottledLog } from '../node-service/throttled-log.ts';
+import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
+import { type OpenPort, openPort, type PeopleAddress } from './port.ts';
+import { peopleRoutes } from './routes.ts';
+import { peopleServer } from './server.ts';
+
+/** Milliseconds that TLS, the head of a request and all of it may take, and that a connection may be idle. */
+const WITHIN = { tls: 10_000, head: 10_000, request: 30_000, idle: 60_000 };
+
+/** Connections at the same time, and those of one address. */
+const CONNECTIONS = { all: 2048, each: 1024 };
+
+/** Milliseconds between two looks at the certificate, and at what is too old. */
+const LOOK_EVERY = 60_000;
+
+export interface ServePeopleOptions {
+  readonly database: Database;
+  readonly authority: Authority;
+  readonly people: PeopleAddress;
+  /** Its port, where it is open already. */
+  readonly port?: OpenPort | undefined;
+  /** How the control plane fares. */
+  readonly health: () => Promise<HealthFacts>;
+  readonly now?: () => Date;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Milliseconds that the head of a request, and all of it, may take. */
+  readonly within?: Partial<typeof WITHIN>;
+}
+
+/** The server for people. */
+export interface PeopleDoor {
+  /** The port that it listens on. */
+  readonly port: number;
+  /** Works until the signal is aborted. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Serves the API for people: HTTPS, by TLS 1.2 and 1.3, with a certificate of the control plane's authority.
+ * @throws ControlPlaneError if it cannot listen
+ */
+export async function servePeople(options: ServePeopleOptions): Promise<PeopleDoor> {
+  const { database, authority, log, signal, now = () => new Date() } = options;
+  const within = { ...WITHIN, ...options.within };
+  const told = new ThrottledLog(log);
+  let certificate = await authority.serverCertificate();
+  const places = new Shares(CONNECTIONS);
+  const serverOf = (listener: RequestListener): Server => {
+    const server = createServer(
+      {
+        ...tlsOptions(certificate),
+        handshakeTimeout: within.tls,
+        headersTimeout: within.head,
+        requestTimeout: within.request,
+        keepAliveTimeout: within.idle,
+        connectionsCheckingInterval: Math.min(5000, within.head),
+      },
+      listener,
+    );
+    server.on('connection', (socket: Socket) => {
+      const taken = places.take(networkOf(socket.remoteAddress ?? ''));
+      if (typeof taken === 'string') return void socket.destroy();
+      socket.once('close', taken);
+    });
+    server.on('tlsClientError', (error, socket: TLSSocket) => {
+      const code = codeOf(error) ?? messageOf(error);
+      if (code !== 'ECONNRESET')
+        told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
+    });
+    return server;
+  };
+  const app = await peopleServer({
+    ...{
+      db: database.db,
+      routes: peopleRoutes({ ...options, fingerprint: authority.fingerprint, now }),
+      now,
+      serverOf,
+    },
+    onBug: (error) =>
+      log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    onRefused: (address, problem) => told.warn(address, problem, problem),
+  });
+  const server = app.server as ReturnType<typeof createServer>;
+  const { promise: listening, resolve } = Promise.withResolvers<void>();
+  server.listen(options.port ?? (await openPort(options.people)), resolve);
+  await listening;
+  const { port } = server.address() as AddressInfo;
+  log.info(`people are served on port ${port}`);
+
+  const look = async () => {
+    if (isDue(certificate, now().getTime())) {
+      certificate = await authority.serverCertificate();
+      server.setSecureContext(tlsOptions(certificate));
+      log.info('the server’s certificate for people was made anew');
+    }
+    await removeOldSessions(database.db, now());
+    await removeOldRequests(database.db, now());
+  };
+  const work = async () => {
+    try {
+      for (let isWell = true; !signal.aborted; ) {
+        await systemClock.sleep(LOOK_EVERY, signal);
+        if (signal.aborted) break;
+        try {
+          await look();
+          isWell = true;
+        } catch (error) {
+          if (isWell) log.warning(`sessions of people: ${messageOf(error)}`);
+          isWell = false;
+        }
+      }
+    } finally {
+      await app.close();
+    }
+  };
+  return { port, ended: work() };
+}
+
+function tlsOptions({ key, chain }: ServerCertificate) {
+  return { key, cert: chain, minVersion: 'TLSv1.2' } as const;
+}

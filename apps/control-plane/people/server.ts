@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto';
+import { type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { ApiError } from '../../http/error.ts';
+import type { Executor } from '../database/database.ts';
+import {
+  beginRequest,
+  forgetRequest,
+  type IdempotentRequest,
+  keepAnswer,
+} from '../database/repositories/idempotent-requests.ts';
+import { type Caller, findCaller } from './caller.ts';
+import type { Origin } from './log-in.ts';
+import { explain, PROBLEM_TYPE, problemText } from './problem.ts';
+import { entityTag, type Reply, type Route } from './route.ts';
+
+/** Bytes that the body of a request may have. */
+const LARGEST_BODY = 64 * 1024;
+
+/** Characters that what stands in a path for an id may have. */
+const LONGEST_PARAMETER = 100;
+
+/** What the routes are served with. */
+export interface PeopleServing {
+  readonly db: Executor;
+  readonly routes: readonly Route[];
+  readonly now: () => Date;
+  /** Called with what went wrong in the program itself. */
+  readonly onBug: (error: unknown) => void;
+  /** Called with what is refused. */
+  readonly onRefused: (address: string, problem: string) => void;
+  /** Makes the server of a listener. */
+  readonly serverOf: (listener: RequestListener) => Server;
+}
+
+/** Headers of every answer: nothing is kept, framed, or taken for something else. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+/** What is no request, or no whole one, by the code of node:http. */
+const NO_HTTP = { status: 400, what: 'the request is no HTTP' };
+const UNREADABLE: Readonly<Record<string, typeof NO_HTTP>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, what: 'the request took too long' },
+  HPE_HEADER_OVERFLOW: { status: 431, what: 'the head of the request is too long' },
+};
+
+/** Makes the HTTP server of routes for people; it listens nowhere yet. */
+export async function peopleServer(serving: PeopleServing): Promise<FastifyInstance> {
+  const { onBug, onRefused, serverOf } = serving;
+  const app = fastify({
+    bodyLimit: LARGEST_BODY,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    // Two keys of one object: the last one counts, in every reader alike.
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    clientErrorHandler: ({ code }, socket) => {
+      const { status, what } = UNREADABLE[code ?? ''] ?? NO_HTTP;
+      const body = problemText(status, what);
+      const head = [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+        `content-type: ${PROBLEM_TYPE}`,
+        `content-length: ${Buffer.byteLength(body)}`,
+        'connection: close',
+      ];
+      if (socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+      else socket.destroy();
+    },
+    frameworkErrors: (error, request, reply) => fail(error, request, reply),
+    serverFactory: (listener) => serverOf(listener),
+  });
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const told = explain(error);
+    if (told === undefined) onBug(error);
+    const { status, message, fix, headers } =
+      told ?? new ApiError(500, 'the program failed', { fix: 'Its log says why.' });
+    if (status < 500 && status !== 404) onRefused(addressOf(request), `${status}: ${message}`);
+    return reply
+      .code(status)
+      .headers({ ...HEADERS, ...headers })
+      .type(PROBLEM_TYPE)
+      .send(problemText(status, message, fix));
+  };
+  app.setErrorHandler(fail);
+  app.setNotFoundHandler((request, reply) =>
+    fail(new ApiError(404, 'there is nothing here'), request, reply),
+  );
+  // Only JSON, so that no form of another site is one.
+  app.removeContentTypeParser('text/plain');
+  for (const route of serving.routes) {
+    app.route({
+      method: route.method,
+      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      // Before the body is read: a stranger's is not.
+      onRequest: async (request) => {
+        refuseOtherSites(request);
+        callers.set(request, await admit(serving, route, request));
+      },
+      handler: async (request, reply) => {
+        const caller = callers.get(request);
+        const key = request.headers['idempotency-key'];
+        if (caller !== undefined && route.method === 'POST' && key !== undefined) {
+          await workOnce(serving, route, { caller, key, request, reply });
+          return reply;
+        }
+        const outcome = await work(route, caller, request, reply);
+        const { body } = outcome;
+        const tag = route.method === 'GET' && body instanceof Object ? entityTag(body) : undefined;
+        const headers = { ...(tag === undefined ? {} : { etag: tag }), ...outcome.headers };
+        await send(reply, route.status, { text: textOf(outcome), headers });
+        return reply;
+      },
+    });
+  }
+  await app.ready();
+  return app;
+}
+
+/** Who makes a request, from its head on. */
+const callers = new WeakMap<FastifyRequest, Caller | undefined>();
+
+/** @throws ApiError 403 if a page of another site makes a request: browsers say so */
+function refuseOtherSites({ headers }: FastifyRequest): void {
+  const site = headers['sec-fetch-site'];
+  const isOwn = site === undefined || site === 'same-origin' || site === 'none';
+  const { origin, host } = headers;
+  if (isOwn && (origin === undefined || origin === `https://${host}`)) return;
+  throw new ApiError(403, 'a page of another site asks');
+}
+
+/** @throws ApiError 401, 403 if a route is not for who asks */
+async function admit(
+  { db, now }: PeopleServing,
+  { access }: Route,
+  request: FastifyRequest,
+): Promise<Caller | undefined> {
+  if (access === 'anybody') return undefined;
+  const caller = await findCaller(db, request.headers, originOf(request), now());
+  if (caller === undefined) {
+    throw new ApiError(401, 'nobody is logged in', {
+      fix: 'Log in by POST /v1/session, or come with an API key.',
+    });
+  }
+  const isOwn = access === 'session' || access === 'session-before-change';
+  if (isOwn && caller.sessionId === undefined) {
+    throw new ApiError(403, 'this is not for API keys', { fix: 'Log in.' });
+  }
+  if (caller.mustChangePassword && access !== 'session-before-change') {
+    throw new ApiError(403, 'the password has to be changed first', {
+      fix: 'POST /v1/session/password changes it.',
+    });
+  }
+  if (!isOwn && access !== 'account' && !caller.permissions.has(access)) {
+    throw new ApiError(403, `${caller.username} has not the permission ${access}`);
+  }
+  return caller;
+}
+
+/** Where a request comes from: IPv4 as such, IPv6 without the interface. */
+function addressOf({ socket }: FastifyRequest): string {
+  const address = socket.remoteAddress ?? '';
+  return address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '');
+}
+
+function originOf(request: FastifyRequest): Origin {
+  return { address: addressOf(request), userAgent: request.headers['user-agent'] ?? '' };
+}
+
+/** Does what a route is for. */
+async function work(
+  route: Route,
+  caller: Caller | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Reply> {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return await route.handle({
+    ...{ params: request.params, query: request.query, body: request.body, caller },
+    ...{ origin: originOf(request), headers: request.headers, signal: gone.signal },
+  });
+}
+
+async function send(
+  reply: FastifyReply,
+  status: number,
+  { text, headers = {} }: { text: string; headers?: Readonly<Record<string, string>> },
+): Promise<void> {
+  reply.code(status).headers({ ...HEADERS, 'content-type': 'application/json', ...headers });
+  if (status === 204) reply.removeHeader('content-type');
+  await reply.send(status === 204 ? undefined : text);
+}
+
+/** What a route answers, as text: JSON, unless it is text already. */
+function textOf({ body }: Reply): string {
+  if (body === undefined) return '';
+  return typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
+}
+
+/**
+ * As `work`, but done once for an Idempotency-Key: a second request gets the answer of the first
+ * (draft-ietf-httpapi-idempotency-key-header).
+ */
+async function workOnce(
+  { db, now }: PeopleServing,
+  route: Route,
+  {
+    caller,
+    key,
+    request,
+    reply,
+  }: { caller: Caller; key: string | string[]; request: FastifyRequest; reply: FastifyReply },
+): Promise<void> {
+  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new ApiError(400, 'the Idempotency-Key is not 1 to 255 characters of ASCII');
+  }
+  const requestHash = createHash('sha256')
+    .update(JSON.stringify([request.method, request.url, request.body ?? null]))
+    .digest();
+  const once: IdempotentRequest = { userId: caller.userId, key, requestHash };
+  const earlier = await beginRequest(db, once, now());
+  switch (earlier.kind) {
+    case 'other':
+      throw new ApiError(422, 'the Idempotency-Key was used for another request');
+    case 'begun':
+      throw new ApiError(409, 'the request with this Idempotency-Key was begun before', {
+        fix: 'Its end is not known yet: look at what it was about.',
+      });
+    case 'answered': {
+      const { status, body } = earlier;
+      if (body === null) throw new ApiError(409, 'it was done before; its secret was shown once');
+      return await send(reply, status, { text: body });
+    }
+    case 'new': {
+      const outcome = await work(route, caller, request, reply).catch(async (error: unknown) => {
+        await forgetRequest(db, once);
+        throw error;
+      });
+      const text = textOf(outcome);
+      await keepAnswer(db, once, { status: route.status, body: route.isSecret ? null : text });
+      await send(reply, route.status, { ...outcome, text });
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import type { Kysely } from 'kysely';
+import * as z from 'zod';
+import { ApiError } from '../../http/error.ts';
+import { enterAudit } from '../database/repositories/audit-log.ts';
+import { endSessions, listSessions } from '../database/repositories/sessions.ts';
+import type { DB } from '../database/schema.ts';
+import { ENDED_COOKIE, sessionCookie, signed } from './caller.ts';
+import type { Begun, LogIn } from './log-in.ts';
+import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from './password.ts';
+import { idParams, openRoute, type Route, route, text } from './route.ts';
+
+const time = z.iso.datetime();
+
+/** Who is logged in. */
+export const accountSchema = z.object({
+  userId: z.guid(),
+  username: z.string(),
+  permissions: z.array(z.string()),
+  /** Nothing else answers until it was changed. */
+  mustChangePassword: z.boolean(),
+});
+
+const sessionSchema = z.object({
+  id: z.guid(),
+  address: z.string(),
+  userAgent: z.string(),
+  createdAt: time,
+  lastUsedAt: time,
+  expiresAt: time,
+  isPresent: z.boolean(),
+});
+
+/** Logging in and out, and sessions. */
+export function sessionRoutes({
+  db,
+  logIn,
+  now,
+}: {
+  db: Kysely<DB>;
+  logIn: LogIn;
+  now: () => Date;
+}): Route[] {
+  return [
+    openRoute({
+      ...{ method: 'POST', path: '/v1/session', status: 204 },
+      summary: 'Log in: the answer sets a cookie',
+      body: z.strictObject({ username: text(1, 255), password: text(1, LONGEST_PASSWORD) }),
+      handle: async ({ body, origin }) => begun(await logIn.begin(body, origin)),
+    }),
+    route('session-before-change', {
+      ...{ method: 'GET', path: '/v1/session', status: 200 },
+      summary: 'Who is logged in, and what he may',
+      answer: accountSchema,
+      handle: async ({ caller: { userId, username, permissions, mustChangePassword } }) => ({
+        body: { userId, username, permissions: [...permissions].sort(), mustChangePassword },
+      }),
+    }),
+    route('session-before-change', {
+      ...{ method: 'DELETE', path: '/v1/session', status: 204 },
+      summary: 'Log out',
+      handle: async ({ caller }) => {
+        const id = caller.sessionId;
+        await db.transaction().execute(async (transaction) => {
+          await endSessions(transaction, caller.userId, {
+            now: now(),
+            ...(id === undefined ? {} : { id }),
+          });
+          await enterAudit(transaction, {
+            ...{ action: 'session.end', ...signed(caller), details: { session: id ?? '' } },
+          });
+        });
+        return { headers: { 'set-cookie': ENDED_COOKIE } };
+      },
+    }),
+    route('session-before-change', {
+      ...{ method: 'POST', path: '/v1/session/password', status: 204 },
+      summary: 'Change one’s own password: all sessions end, and a new one begins',
+      body: z.strictObject({
+        current: text(1, LONGEST_PASSWORD),
+        next: text(SHORTEST_PASSWORD, LONGEST_PASSWORD),
+      }),
+      handle: async ({ body, caller }) =>
+        begun(await logIn.changePassword(caller.userId, body, caller)),
+    }),
+    route('session', {
+      ...{ method: 'GET', path: '/v1/sessions', status: 200 },
+      summary: 'One’s own open sessions, the newest first',
+      answer: z.object({ sessions: z.array(sessionSchema) }),
+      handle: async ({ caller }) => {
+        const sessions = await listSessions(db, caller.userId, now());
+        return {
+          body: {
+            sessions: sessions.map((one) => ({
+              ...{ id: one.id, address: one.address, userAgent: one.userAgent },
+              createdAt: one.createdAt.toISOString(),
+              lastUsedAt: one.lastUsedAt.toISOString(),
+              expiresAt: one.expiresAt.toISOString(),
+              isPresent: one.id === caller.sessionId,
+            })),
+          },
+        };
+      },
+    }),
+    route('session', {
+      ...{ method: 'DELETE', path: '/v1/sessions', status: 204 },
+      summary: 'Log out everywhere',
+      handle: async ({ caller }) => {
+        await db.transaction().execute(async (transaction) => {
+          const ended = await endSessions(transaction, caller.userId, { now: now() });
+          await enterAudit(transaction, {
+            ...{ action: 'session.end-all', ...signed(caller), details: { ended } },
+          });
+        });
+        return { headers: { 'set-cookie': ENDED_COOKIE } };
+      },
+    }),
+    route('session', {
+      ...{ method: 'DELETE', path: '/v1/sessions/{id}', status: 204 },
+      summary: 'End one of one’s own sessions',
+      params: idParams,
+      handle: async ({ caller, params: { id } }) => {
+        await db.transaction().execute(async (transaction) => {
+          const ended = await endSessions(transaction, caller.userId, { now: now(), id });
+          if (ended === 0) throw new ApiError(404, 'there is no such session');
+          await enterAudit(transaction, {
+            ...{ action: 'session.end', ...signed(caller), details: { session: id } },
+          });
+        });
+        return {};
+      },
+    }),
+  ];
+}
+
+function begun({ secret }: Begun) {
+  return { headers: { 'set-cookie': sessionCookie(secret) } };
+}

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beginSession } from '../../apps/control-plane/database/repositories/sessions.ts';
+import { createUser } from '../../apps/control-plane/database/repositories/users.ts';
+import type { ValueOf } from '../../apps/control-plane/database/values.ts';
+import type { HealthFacts } from '../../apps/control-plane/health/routes.ts';
+import { sessionCookie } from '../../apps/control-plane/people/caller.ts';
+import { hashPassword } from '../../apps/control-plane/people/password.ts';
+import {
+  type PeopleDoor as Door,
+  type ServePeopleOptions,
+  servePeople,
+} from '../../apps/control-plane/people/serve.ts';
+import { type Authority, openAuthority } from '../../apps/control-plane/trust/authority.ts';
+import type { Logger } from '../../apps/log/logger.ts';
+import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+
+/** An answer of the API. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The text as JSON; undefined where it is none. */
+  readonly body: unknown;
+}
+
+/** What is asked of the API. */
+export interface Ask {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** As JSON. */
+  readonly body?: unknown;
+  /** As it is, instead. */
+  readonly raw?: string | Buffer;
+  readonly cookie?: string | undefined;
+  readonly key?: string;
+}
+
+const HEALTH: HealthFacts = {
+  ...{ version: '1.0.0', problem: undefined, limited: undefined, schemaVersion: 12 },
+  leadership: { role: 'unknown', problem: '', age: undefined, confirmedAgo: undefined },
+  services: [{ name: 'postgresql', state: 'ok', problem: '', askedAt: undefined }],
+  ...{ alerts: [], persistent: true, pool: { total: 0, idle: 0, waiting: 0 } },
+};
+
+/** The door of people over a database of its own. */
+export class PeopleDoor implements AsyncDisposable {
+  readonly opened: OpenTestDatabase;
+  readonly authority: Authority;
+  readonly lines: string[];
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  readonly #door: Door;
+  readonly #ending: AbortController;
+
+  private constructor(
+    opened: OpenTestDatabase,
+    authority: Authority,
+    { lines, door, ending }: { lines: string[]; door: Door; ending: AbortController },
+  ) {
+    this.opened = opened;
+    this.authority = authority;
+    this.lines = lines;
+    this.#door = door;
+    this.#ending = ending;
+  }
+
+  static async open(options: Partial<ServePeopleOptions> = {}): Promise<PeopleDoor> {
+    const folder = await mkdtemp(join(tmpdir(), 'quantix-people-'));
+    const authority = await openAuthority(join(folder, 'ca.pem'));
+    await rm(folder, { recursive: true });
+    const opened = await openTestDatabase();
+    const lines: string[] = [];
+    const note = (line: string) => lines.push(line);
+    const log: Logger = { error: note, warning: note, info: note, debug: note };
+    const ending = new AbortController();
+    const door = await servePeople({
+      ...{ database: opened.database, authority, log, signal: ending.signal },
+      ...{ people: { listen: '127.0.0.1', port: 0 }, health: async () => HEALTH },
+      ...options,
+    });
+    return new PeopleDoor(opened, authority, { lines, door, ending });
+  }
+
+  get db() {
+    return this.opened.database.db;
+  }
+
+  get port(): number {
+    return this.#door.port;
+  }
+
+  /** Asks over TLS. */
+  async ask(
+    path: string,
+    { method = 'GET', headers = {}, body, raw, cookie, key }: Ask = {},
+  ): Promise<Answer> {
+    const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+    const options: RequestOptions = {
+      ...{ host: '127.0.0.1', port: this.port, method, path, agent: this.#agent },
+      ca: this.authority.bundle,
+      checkServerIdentity: () => undefined,
+      headers: {
+        ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(sent === undefined ? {} : { 'content-length': String(Buffer.byteLength(sent)) }),
+        ...(cookie === undefined ? {} : { cookie }),
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        ...headers,
+      },
+    };
+    return await new Promise((resolve, reject) => {
+      const asked = httpsRequest(options, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => {
+          text += piece;
+        });
+        response.on('end', () => {
+          const { statusCode: status = 0 } = response;
+          resolve({ status, headers: response.headers, text, body: parse(text) });
+        });
+        response.on('error', reject);
+      });
+      asked.on('error', reject);
+      asked.end(sent);
+    });
+  }
+
+  /** An account with `PASSWORD`, which need not be changed. @returns its id */
+  async account(username: string, role: ValueOf<'users_role'>): Promise<string> {
+    hashed ??= hashPassword(PASSWORD);
+    const user = await createUser(this.db, { username, role, passwordHash: await hashed });
+    return user.id;
+  }
+
+  /** A session, without a log-in. @returns the cookie to send */
+  async session(userId: string): Promise<string> {
+    const address = '127.0.0.1';
+    const { secret } = await beginSession(this.db, {
+      ...{ userId, address, network: address, userAgent: 'a test', now: new Date() },
+    });
+    return sessionCookie(secret).split(';', 1)[0] ?? '';
+  }
+
+  /** Logs in. @returns the cookie to send */
+  async logIn(username: string, password = PASSWORD): Promise<string> {
+    const answer = await this.ask('/v1/session', {
+      ...{ method: 'POST', body: { username, password } },
+    });
+    const [cookie] = answer.headers['set-cookie'] ?? [];
+    if (answer.status !== 204 || cookie === undefined) throw new Error(answer.text);
+    return cookie.split(';', 1)[0] ?? '';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#agent.destroy();
+    this.#ending.abort();
+    await this.#door.ended;
+    await this.opened[Symbol.asyncDispose]();
+  }
+}
+
+export const PASSWORD = 'a long password';
+
+/** Counted once for all accounts. */
+let hashed: Promise<string> | undefined;
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

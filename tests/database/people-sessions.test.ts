@@ -1,0 +1,380 @@
+import { connect } from 'node:tls';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createApiKey } from '../../apps/control-plane/database/repositories/api-keys.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { issueFirstPassword } from '../../apps/control-plane/people/accounts.ts';
+import { LogIn, RATES } from '../../apps/control-plane/people/log-in.ts';
+import { PASSWORD, PeopleDoor } from './people-door.ts';
+
+let door: PeopleDoor;
+let now = new Date();
+
+beforeAll(async () => {
+  door = await PeopleDoor.open({
+    now: () => now,
+    within: { tls: 2000, head: 500, request: 1000 },
+  });
+});
+afterAll(() => door[Symbol.asyncDispose]());
+beforeEach(async () => {
+  now = new Date();
+  await sql`DELETE FROM users`.execute(door.db);
+});
+
+const wrong = { username: 'ada', password: 'not her password' };
+const right = { username: 'ada', password: PASSWORD };
+const post = (body: unknown, headers: Record<string, string> = {}) =>
+  door.ask('/v1/session', { method: 'POST', body, headers });
+
+function minutesLater(minutes: number): void {
+  now = new Date(now.getTime() + minutes * 60_000);
+}
+
+describe('a session', () => {
+  test('is a cookie that scripts, other sites and plain HTTP never see, and the database has no more than its hash', async () => {
+    await door.account('ada', 'viewer');
+    const { status, headers } = await post(right);
+    expect(status).toBe(204);
+    expect(headers['set-cookie']).toEqual([
+      expect.stringMatching(
+        /^__Host-qx-session=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Strict$/,
+      ),
+    ]);
+    const secret = /=([\w-]{43});/.exec(headers['set-cookie']?.[0] ?? '')?.[1] ?? '';
+    const { rows } = await sql<{
+      row: string;
+    }>`SELECT session::text AS row FROM sessions AS session`.execute(door.db);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.row).not.toContain(secret);
+  });
+
+  test('tells who is logged in and what he may, and ends with its log-out', async () => {
+    const userId = await door.account('ada', 'viewer');
+    const cookie = await door.logIn('ada');
+    const { body, headers } = await door.ask('/v1/session', { cookie });
+    expect(body).toMatchObject({ userId, username: 'ada', mustChangePassword: false });
+    expect(body).toHaveProperty('permissions', expect.arrayContaining(['vm:read', 'task:read']));
+    expect(body).not.toHaveProperty('permissions', expect.arrayContaining(['vm:start']));
+    expect(headers).toMatchObject({ 'cache-control': 'no-store' });
+    const out = await door.ask('/v1/session', { method: 'DELETE', cookie });
+    expect(out.status).toBe(204);
+    expect(out.headers['set-cookie']?.[0]).toMatch(/Max-Age=0$/);
+    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+  });
+
+  test('ends an hour after its last use, and twelve hours after its begin', async () => {
+    await door.account('ada', 'viewer');
+    const idle = await door.logIn('ada');
+    const used = await door.logIn('ada');
+    for (let minutes = 0; minutes < 690; minutes += 50) {
+      minutesLater(50);
+      expect((await door.ask('/v1/session', { cookie: used })).status).toBe(200);
+    }
+    expect((await door.ask('/v1/session', { cookie: idle })).status).toBe(401);
+    minutesLater(30);
+    expect((await door.ask('/v1/session', { cookie: used })).status).toBe(401);
+  });
+
+  test('ends with all others of its account where somebody logs out everywhere', async () => {
+    await door.account('ada', 'viewer');
+    await door.account('bob', 'viewer');
+    const one = await door.logIn('ada');
+    minutesLater(1);
+    const [two, bob] = [await door.logIn('ada'), await door.logIn('bob')];
+    const { body } = await door.ask('/v1/sessions', { cookie: one });
+    expect(body).toMatchObject({ sessions: [{ isPresent: false }, { isPresent: true }] });
+    expect((await door.ask('/v1/sessions', { method: 'DELETE', cookie: one })).status).toBe(204);
+    const after = await Promise.all(
+      [one, two, bob].map((cookie) => door.ask('/v1/session', { cookie })),
+    );
+    expect(after.map(({ status }) => status)).toEqual([401, 401, 200]);
+  });
+
+  test('of somebody else cannot be ended', async () => {
+    await door.account('ada', 'viewer');
+    await door.account('bob', 'viewer');
+    const ada = await door.logIn('ada');
+    const bob = await door.logIn('bob');
+    const { body } = await door.ask('/v1/sessions', { cookie: bob });
+    const [{ id }] = (body as { sessions: [{ id: string }] }).sessions;
+    const ended = await door.ask(`/v1/sessions/${id}`, { method: 'DELETE', cookie: ada });
+    expect(ended.status).toBe(404);
+    expect((await door.ask('/v1/session', { cookie: bob })).status).toBe(200);
+  });
+
+  test('is worth nothing once its account is disabled', async () => {
+    const id = await door.account('ada', 'viewer');
+    const cookie = await door.logIn('ada');
+    await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
+    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+    expect((await post(right)).status).toBe(401);
+  });
+
+  test.each(['x', '', 'a'.repeat(43), 'a'.repeat(5000), "' OR 1=1 --", '%00'])(
+    'is not made up: %j',
+    async (value) => {
+      const cookie = `__Host-qx-session=${value}`;
+      expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+    },
+  );
+});
+
+describe('a log-in', () => {
+  test('answers a wrong password, an unknown name and a disabled account alike', async () => {
+    await door.account('ada', 'viewer');
+    const id = await door.account('off', 'viewer');
+    await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
+    const answers = [
+      await post(wrong),
+      await post({ ...wrong, username: 'nobody' }),
+      await post({ ...right, username: 'off' }),
+    ];
+    expect(answers[0]?.status).toBe(401);
+    expect(answers[0]?.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    const entries = await listAudit(door.db, { after: 0, limit: 1000 });
+    expect(
+      entries.filter(({ status }) => status === 'failure').map(({ username }) => username),
+    ).toEqual(expect.arrayContaining(['ada', 'nobody', 'off']));
+  });
+
+  test('hashes for an unknown name, too, so that the answer takes as long', async () => {
+    await door.account('ada', 'viewer');
+    const took = async (body: object) => {
+      const { user } = process.cpuUsage();
+      expect((await post(body)).status).toBe(401);
+      return process.cpuUsage().user - user;
+    };
+    const [known, unknown] = [await took(wrong), await took({ ...wrong, username: 'nobody' })];
+    expect(unknown).toBeGreaterThan(known / 3);
+  });
+
+  test('is refused after ten wrong passwords, for as long as the answer says, whatever the password', async () => {
+    await door.account('ada', 'viewer');
+    let elapsed = 0;
+    const logIn = new LogIn(door.db, { now: () => now, elapsed: () => elapsed });
+    const origin = { address: '192.0.2.1', userAgent: '' };
+    for (let round = 0; round < 10; round += 1) {
+      await expect(logIn.begin(wrong, origin)).rejects.toMatchObject({ status: 401 });
+    }
+    await expect(logIn.begin(right, origin)).rejects.toMatchObject({
+      ...{ status: 429, headers: { 'retry-after': '15' } },
+    });
+    elapsed += 15_000;
+    expect((await logIn.begin(right, origin)).session.address).toBe('192.0.2.1');
+  });
+
+  test('of many that come at once no more are tried than one after another', async () => {
+    await door.account('ada', 'viewer');
+    const logIn = new LogIn(door.db, { now: () => now });
+    const origin = { address: '192.0.2.1', userAgent: '' };
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 40 }, () => logIn.begin(wrong, origin)),
+    );
+    const statuses = outcomes.map((one) => one.status === 'rejected' && one.reason.status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(30);
+  });
+
+  test('strangers who guess keep nobody out of where he logged in before', async () => {
+    await door.account('ada', 'viewer');
+    const rates = { ...RATES, strangers: { burst: 5, every: 15_000 } };
+    const logIn = new LogIn(door.db, { now: () => now, elapsed: () => 0, rates });
+    const home = { address: '192.0.2.1', userAgent: '' };
+    await logIn.begin(right, home);
+    let refused = 0;
+    for (let host = 1; host <= 8; host += 1) {
+      const stranger = { address: `198.51.100.${host}`, userAgent: '' };
+      const outcome = await logIn.begin(wrong, stranger).catch((error) => error);
+      if (outcome.status === 429) refused += 1;
+    }
+    // The log-in from home was the first of five that may be made from where nobody has logged in.
+    expect(refused).toBe(4);
+    const away = { address: '203.0.113.9', userAgent: '' };
+    await expect(logIn.begin(right, away)).rejects.toMatchObject({ status: 429 });
+    await expect(logIn.begin(right, home)).resolves.toMatchObject({ user: { username: 'ada' } });
+  });
+});
+
+describe('a password that was given out', () => {
+  test('has to be changed before anything else answers, and then its sessions are over', async () => {
+    const { password } = await issueFirstPassword(door.db, { by: { username: 'console' }, now });
+    expect(password).toMatch(/^([a-z2-9]{5}-){3}[a-z2-9]{5}$/);
+    const cookie = await door.logIn('admin', password);
+    expect((await door.ask('/v1/session', { cookie })).body).toMatchObject({
+      mustChangePassword: true,
+    });
+    expect((await door.ask('/v1/sessions', { cookie })).status).toBe(403);
+    const change = (body: object) =>
+      door.ask('/v1/session/password', { method: 'POST', cookie, body });
+    expect((await change({ current: 'another', next: PASSWORD })).status).toBe(403);
+    expect((await change({ current: password, next: password })).status).toBe(400);
+    expect((await change({ current: password, next: 'short' })).status).toBe(400);
+    expect((await change({ current: password, next: 'aaaaaaaaaaaa' })).status).toBe(400);
+    const changed = await change({ current: password, next: PASSWORD });
+    expect(changed.status).toBe(204);
+    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+    const fresh = (changed.headers['set-cookie']?.[0] ?? '').split(';', 1)[0];
+    expect((await door.ask('/v1/sessions', { cookie: fresh })).status).toBe(200);
+    expect((await post({ username: 'admin', password })).status).toBe(401);
+  });
+
+  test('is another each time until somebody has logged in, and then there is none', async () => {
+    const by = { username: 'console' };
+    const first = await issueFirstPassword(door.db, { by, now });
+    const second = await issueFirstPassword(door.db, { by, now });
+    expect(second.password).not.toBe(first.password);
+    expect((await post({ username: 'admin', password: first.password })).status).toBe(401);
+    await door.logIn('admin', second.password);
+    await expect(issueFirstPassword(door.db, { by, now })).rejects.toMatchObject({ status: 409 });
+  });
+});
+
+describe('what other sites have a browser ask', () => {
+  test.each([
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ])('is refused: %o', async (headers) => {
+    await door.account('ada', 'admin');
+    const cookie = await door.logIn('ada');
+    expect((await post(right, headers)).status).toBe(403);
+    const out = await door.ask('/v1/sessions', { method: 'DELETE', cookie, headers });
+    expect(out.status).toBe(403);
+    expect((await door.ask('/v1/session', { cookie, headers })).status).toBe(403);
+    expect((await door.ask('/v1/session', { cookie })).status).toBe(200);
+  });
+
+  test('as a form is refused, and no other site may read an answer', async () => {
+    await door.account('ada', 'admin');
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data']) {
+      const answer = await post(right, { 'content-type': type });
+      expect(answer.status).toBe(415);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+    const asked = await door.ask('/v1/session', { method: 'OPTIONS' });
+    expect(asked.status).toBe(404);
+    expect(Object.keys(asked.headers).filter((name) => name.startsWith('access-control'))).toEqual(
+      [],
+    );
+  });
+
+  test('from its own origin is not', async () => {
+    await door.account('ada', 'admin');
+    const own = { origin: `https://127.0.0.1:${door.port}`, 'sec-fetch-site': 'same-origin' };
+    expect((await post(right, own)).status).toBe(204);
+  });
+});
+
+describe('the server', () => {
+  test('takes no body of 100 MB, and goes on', async () => {
+    const huge = Buffer.alloc(100 * 1024 * 1024, 0x20);
+    // Whoever still sends may see no answer.
+    const status = await door.ask('/v1/session', { method: 'POST', raw: huge }).then(
+      (answer) => answer.status,
+      () => 'cut off',
+    );
+    expect([400, 408, 413, 'cut off']).toContain(status);
+    expect((await door.ask('/healthz')).body).toEqual({ status: 'ok' });
+  });
+
+  test.each([
+    ['sends nothing', ''],
+    ['sends half of a head', 'GET /healthz HTTP/1.1\r\nhost: q\r\n'],
+    [
+      'sends half of a body',
+      'POST /v1/session HTTP/1.1\r\nhost: q\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{',
+    ],
+  ])(
+    'lets go of who %s',
+    async (_what, sent) => {
+      const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
+      const ended = new Promise((resolve) => socket.once('close', resolve));
+      socket.on('error', () => undefined);
+      socket.resume();
+      socket.write(sent);
+      await ended;
+      expect((await door.ask('/healthz')).status).toBe(200);
+    },
+    20_000,
+  );
+
+  test.each([
+    ['NOT HTTP\r\n\r\n', /^HTTP\/1\.1 400 /],
+    ['GET /healthz HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
+    [
+      'POST /v1/session HTTP/1.1\r\nhost: q\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
+      /^HTTP\/1\.1 400 /,
+    ],
+  ])('answers what is no HTTP by a problem: %j', async (sent, expected) => {
+    const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
+    socket.on('error', () => undefined);
+    socket.write(sent);
+    let text = '';
+    for await (const piece of socket.setEncoding('utf8')) text += piece;
+    expect(text).toMatch(expected);
+  });
+
+  test.each([
+    '/',
+    '/v1',
+    '/v1/session/',
+    '/v1//session',
+    '/v1/./session',
+    '/v1/session/../session',
+    '/v1/%73ession/x',
+    '/%2e%2e/%2e%2e/etc/passwd',
+    '/../../quantix/vdc/ca.pem',
+    '/v1/session%00',
+    '/v1/sessions/%ff',
+    '/v1/sessions/%',
+    `/v1/sessions/${'a'.repeat(5000)}`,
+    '/V1/session',
+    '//healthz',
+  ])('knows nothing at %s', async (path) => {
+    const { status, headers } = await door.ask(path);
+    expect([400, 404, 414]).toContain(status);
+    expect(headers['content-type']).toMatch(/^application\/problem\+json/);
+  });
+
+  test.each([
+    ['{"username":"ada"', 400],
+    ['', 400],
+    ['null', 400],
+    ['[]', 400],
+    ['{"username":"ada","password":"x","__proto__":{"admin":true}}', 400],
+    ['{"username":"ada","password":"x","more":1}', 400],
+    ['{"username":"a\\u0000da","password":"x"}', 400],
+    ['{"username":"\\ud800","password":"x"}', 400],
+    ['{"username":"ada\' OR \'1\'=\'1","password":"x"}', 401],
+    ['{"username":"bob","username":"ada","password":"x"}', 401],
+    [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 400],
+  ])('answers a body by its meaning: %.60s', async (raw, status) => {
+    const answer = await door.ask('/v1/session', { method: 'POST', raw });
+    expect(answer.status).toBe(status);
+  });
+
+  test('tells strangers that it is ready, and no figures', async () => {
+    expect((await door.ask('/readyz')).body).toEqual({ ready: true });
+    expect((await door.ask('/metrics')).status).toBe(401);
+    await door.account('ada', 'viewer');
+    const { text, headers } = await door.ask('/metrics', { cookie: await door.logIn('ada') });
+    expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(text).toContain('quantix_controlplane_info{version="1.0.0"} 1');
+  });
+
+  test('takes an API key where it may come, and no session of its own', async () => {
+    const id = await door.account('ada', 'viewer');
+    const { secret } = await createApiKey(door.db, {
+      ...{ name: 'k', createdBy: id, permissions: ['metrics:read'], expiresAt: null },
+    });
+    expect((await door.ask('/metrics', { key: secret })).status).toBe(200);
+    expect((await door.ask('/v1/session', { key: secret })).status).toBe(403);
+    expect((await door.ask('/metrics', { key: `${secret.slice(0, -1)}_` })).status).toBe(401);
+    expect((await door.ask('/metrics', { headers: { authorization: 'Basic YTpi' } })).status).toBe(
+      401,
+    );
+  });
+});

@@ -1,0 +1,37 @@
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../../../../apps/control-plane/database/database.ts';
+import { describeApi } from '../../../../../apps/control-plane/people/openapi.ts';
+import { PERMISSIONS } from '../../../../../apps/control-plane/people/permissions.ts';
+import { peopleRoutes } from '../../../../../apps/control-plane/people/routes.ts';
+
+const DOCUMENT = resolve(import.meta.dirname, '../../../../../docs/openapi.json');
+
+const ignore = () => undefined;
+
+/** The routes, over a database that nobody asks. */
+function routes() {
+  const address = { socketFolder: '/nonexistent', database: 'none', user: 'nobody' };
+  const log = { error: ignore, warning: ignore, info: ignore, debug: ignore };
+  return peopleRoutes({
+    database: openDatabase(address, { open: 2, idle: 0 }, log),
+    health: () => Promise.reject(new Error('nobody asks')),
+    ...{ fingerprint: '', now: () => new Date() },
+  });
+}
+
+test('docs/openapi.json is what the routes are; vitest --update writes it anew', async () => {
+  const text = `${JSON.stringify(describeApi(routes()), null, 2)}\n`;
+  await expect(text).toMatchFileSnapshot(DOCUMENT);
+});
+
+test('every route says who may ask it, and what changes anything is never for anybody but to log in', () => {
+  const known = ['account', 'session', 'session-before-change', ...PERMISSIONS];
+  for (const { method, path, access } of routes()) {
+    if (access !== 'anybody') expect(known).toContain(access);
+    else
+      expect([`${method} ${path}`]).toEqual([
+        expect.stringMatching(/^(GET \/healthz|GET \/readyz|POST \/v1\/session)$/),
+      ]);
+  }
+});
