@@ -6,6 +6,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONGEST = [
   ...['database/power-cut', 'net/walks', 'net/power-cut'],
   ...[
+    'unit/power-cuts',
+    'unit/apps/agent/deployment/service',
+    'unit/apps/agent/commands/carried-out',
+  ],
+  ...['unit/base/debian/isolation', 'unit/alpine/fuzz', 'unit/apps/agent/deployment/cuts'],
+  ...['unit/apps/update/power-cuts', 'unit/apps/guests', 'unit/apps/agent/membership/protocol'],
+  ...[
     'vm/quantix-os',
     'vm/qvdc',
     'vm/install',
