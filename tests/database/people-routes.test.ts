@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { raiseAlert } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { createApiKey } from '../../apps/control-plane/database/repositories/api-keys.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import {
@@ -522,4 +523,23 @@ test('a join token is made, listed without its secret, and revoked', async () =>
   expect(list.text).not.toContain(joinToken.split('.')[1]);
   expect((await asAdmin(`/v1/join-tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
   expect(itemsOf((await asAdmin('/v1/join-tokens')).body)).toMatchObject([{ state: 'revoked' }]);
+});
+
+test('alerts are listed page by page, seen by who says so, and cleared', async () => {
+  await reset();
+  const raise = (title: string) =>
+    raiseAlert(door.db, { severity: 'WARNING', title, sourceType: 'CONTROL_PLANE' });
+  for (const title of ['first', 'second', 'third']) await raise(title);
+  const first = await asAdmin('/v1/alerts?limit=2&state=open');
+  expect(itemsOf(first.body).map(({ title }) => title)).toEqual(['third', 'second']);
+  const { next } = z.object({ next: z.string() }).parse(first.body);
+  const second = await asAdmin(`/v1/alerts?limit=2&state=open&cursor=${next}`);
+  expect(itemsOf(second.body)).toMatchObject([{ title: 'first', acknowledgedBy: null }]);
+  const path = `/v1/alerts/${itemsOf(second.body)[0]?.id}`;
+  expect((await asAdmin(`${path}/acknowledge`, { method: 'POST' })).body).toMatchObject({
+    ...{ acknowledgedBy: 'admin', clearedAt: null },
+  });
+  await asAdmin(`${path}/clear`, { method: 'POST' });
+  const cleared = itemsOf((await asAdmin('/v1/alerts?state=cleared')).body);
+  expect(cleared.map(({ title }) => title)).toEqual(['first']);
 });

@@ -32,5 +32,7 @@ export async function openPort({ listen: host, port }: PeopleAddress): Promise<O
     });
   }
   server.removeListener('error', reject);
+  // It alone keeps no program running: one that fails before it serves ends.
+  server.unref();
   return server;
 }

@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.ts';
 import type { HealthFacts } from '../health/routes.ts';
 import { accountRoutes } from './account-routes.ts';
+import { alertRoutes } from './alert-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { LogIn } from './log-in.ts';
@@ -29,5 +30,6 @@ export function peopleRoutes({
     ...sessionRoutes({ db, logIn, now }),
     ...accountRoutes({ db, now }),
     ...fleetRoutes({ db, fingerprint, now }),
+    ...alertRoutes({ db, now }),
   ];
 }
