@@ -5,8 +5,10 @@ import pLimit from 'p-limit';
 import { DATABASE } from '../../apps/control-plane/database/connection.ts';
 import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
 import { migrateUp } from '../../apps/control-plane/database/migrate.ts';
+import { writeEvent } from '../../apps/control-plane/database/repositories/events.ts';
 import { enterLeader } from '../../apps/control-plane/database/repositories/leadership.ts';
 import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
+import { EventFeed } from '../../apps/control-plane/events/feed.ts';
 import {
   type NodeState,
   openNodeState,
@@ -29,6 +31,10 @@ const MACHINES = 50;
 
 /** Hosts that report at once. */
 const AT_ONCE = 10;
+
+/** Listeners to events, and how many events they wait for, one after another. */
+const LISTENERS = 1_000;
+const EVENTS = 50;
 
 /** One host's full state, as it sends it. */
 interface Report {
@@ -55,11 +61,21 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   const epoch = await enterLeader(database, { epoch: 1, holder: 'bench' });
   const leadership = { untilOvertaken: <T>(work: (own: number) => Promise<T>) => work(epoch) };
   const state = openNodeState({ database, leadership, log: SILENT });
+  // As in the program: what happens is numbered and read while it happens.
+  const ending = new AbortController();
+  const { signal } = ending;
+  const feed = new EventFeed({ database, address, log: SILENT, signal });
+  const told = feed.work();
+  stack.defer(async () => {
+    ending.abort();
+    await told;
+  });
   const single = await measureOneByOne(database, state, runs * 10);
   const reports = await makeReports(database, HOSTS);
   const fleet = await secondsOf(() => sendAll(state, reports, 1));
   const again = await secondsOf(() => sendAll(state, reports, 2));
   const beats = await secondsOf(() => Promise.all(reports.map(({ host }) => beat(state, host))));
+  const heard = await measureEvents(database, feed, signal);
   const of = `${HOSTS * MACHINES} virtual machines, ${AT_ONCE} hosts at once`;
   return [
     { what: 'full state of 50 new virtual machines', value: single.first, limit: 40, unit: 'ms' },
@@ -73,7 +89,37 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
       unit: 'ms',
       note: 'all at once',
     },
+    {
+      what: `an event, from its commit to the last of ${LISTENERS.toLocaleString('en')} listeners`,
+      value: heard,
+      limit: 100,
+      unit: 'ms',
+      note: '95th percentile',
+    },
   ];
+}
+
+/** Milliseconds from the commit of an event until every listener has it: as long as 95 of a hundred take at most. */
+async function measureEvents(
+  { db }: Database,
+  feed: EventFeed,
+  signal: AbortSignal,
+): Promise<number> {
+  const filter = { kinds: ['user.measured'] };
+  const listeners = await Promise.all(
+    Array.from({ length: LISTENERS }, async () => {
+      const events = await feed.listen({ filter, signal });
+      return events[Symbol.asyncIterator]();
+    }),
+  );
+  const times: number[] = [];
+  for (let number = 0; number < EVENTS; number += 1) {
+    const heard = Promise.all(listeners.map((listener) => listener.next()));
+    const subject = { type: 'USER', id: String(number), name: '' } as const;
+    await writeEvent(db, { kind: 'user.measured', subject });
+    times.push(1000 * (await secondsOf(() => heard)));
+  }
+  return times.sort((a, b) => a - b)[Math.floor(0.95 * EVENTS)] ?? 0;
 }
 
 /** Milliseconds of a report, when nothing else goes on. */
