@@ -110,7 +110,10 @@ async function startHook() {
     const { answer } = hook;
     const body = await text(request);
     if (answer === 'hang') return;
-    if (answer < 300) posted.push({ headers: request.headers, body });
+    const { headers } = request;
+    // What comes again, as the answer to it came too late, is taken once: a receiver knows it by its id.
+    const isNew = !posted.some((one) => one.headers['webhook-id'] === headers['webhook-id']);
+    if (answer < 300 && isNew) posted.push({ headers, body });
     response.writeHead(answer, { location: 'https://127.0.0.1:1/' }).end('x'.repeat(100_000));
   });
   const port = await listen(server);
@@ -333,6 +336,35 @@ describe('a syslog server', () => {
       }
     },
   );
+
+  test('to which no datagram may be sent is told', async () => {
+    // Connecting to the address of a broadcast is refused where nobody asked for broadcasts.
+    const receiver = syslogReceiver({ ...settings('udp', 514), host: '255.255.255.255' });
+    await delivering([receiver], async () => {
+      await raise('It burns');
+      await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(
+        /EACCES|ENETUNREACH/,
+      );
+    });
+  });
+
+  test('that talks without end, and never lets go, is not waited for any longer', async () => {
+    const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
+      const talk = setInterval(() => socket.write('.'), 10);
+      socket.on('error', () => undefined).on('close', () => clearInterval(talk));
+    });
+    const port = await listen(server);
+    try {
+      await delivering([syslogReceiver(settings('tcp', port), 300)], async () => {
+        await raise('It burns');
+        await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(
+          /does not answer/,
+        );
+      });
+    } finally {
+      server.close();
+    }
+  });
 
   test('that is not there is told', async () => {
     await delivering([syslogReceiver(settings('tcp', 1))], async () => {

@@ -33,7 +33,10 @@ const RETRY: RetryTimes = { first: 1000, most: 300_000 };
 
 /** Those who are told of alerts, by the configuration. */
 export function openReceivers({ webhooks, syslog }: Config['alerts']): AlertReceiver[] {
-  return [...webhooks.map((one) => webhookReceiver(one)), ...syslog.map(syslogReceiver)];
+  return [
+    ...webhooks.map((one) => webhookReceiver(one)),
+    ...syslog.map((one) => syslogReceiver(one)),
+  ];
 }
 
 export interface DeliverOptions {

@@ -8,7 +8,10 @@ import type { FleetEvent } from '../../api/events.ts';
 import { printable } from '../../text/printable.ts';
 import { type AlertReceiver, newsOf, readAuthority, type SyslogSettings } from './receiver.ts';
 
-/** Milliseconds that the server may take to let go of the connection, and for which a datagram's refusal is waited for. */
+/**
+ * Milliseconds that the server may take in all until it has let go of the connection, whatever it says meanwhile, and for which a
+ * datagram's refusal is waited for.
+ */
 const CLOSED_WITHIN = 10_000;
 const REFUSED_WITHIN = 200;
 
@@ -32,7 +35,10 @@ const WORDS: Readonly<Record<string, string>> = {
  * 5425 for TLS). A connection that the server ends in order after ours means that it arrived. Of a datagram only a refusal is
  * told.
  */
-export function syslogReceiver(settings: SyslogSettings): AlertReceiver {
+export function syslogReceiver(
+  settings: SyslogSettings,
+  closedWithin = CLOSED_WITHIN,
+): AlertReceiver {
   const { name, transport } = settings;
   return {
     name,
@@ -40,7 +46,7 @@ export function syslogReceiver(settings: SyslogSettings): AlertReceiver {
     deliver: async (event, signal) => {
       const message = Buffer.from(syslogMessage(event, hostname()));
       if (transport === 'udp') await sendDatagram(settings, message);
-      else await sendStream(settings, message, signal);
+      else await sendStream(settings, message, { closedWithin, signal });
     },
   };
 }
@@ -73,11 +79,13 @@ async function sendDatagram({ host, port }: SyslogSettings, message: Buffer): Pr
   const { promise: failed, reject } = Promise.withResolvers<never>();
   socket.on('error', reject);
   try {
-    socket.connect(port, address, () =>
+    // Not as the callback of connect(): that is called where it fails, too.
+    socket.once('connect', () =>
       socket.send(message, (error) => {
         if (error !== null) reject(error);
       }),
     );
+    socket.connect(port, address);
     await Promise.race([failed, pause(REFUSED_WITHIN)]);
   } finally {
     socket.close();
@@ -87,7 +95,7 @@ async function sendDatagram({ host, port }: SyslogSettings, message: Buffer): Pr
 async function sendStream(
   { host, port, transport, authority }: SyslogSettings,
   message: Buffer,
-  signal: AbortSignal,
+  { closedWithin, signal }: { closedWithin: number; signal: AbortSignal },
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket: Socket =
@@ -100,9 +108,8 @@ async function sendStream(
         });
   const stop = () => reject(new Error('it was told to end'));
   signal.addEventListener('abort', stop, { once: true });
-  socket.setTimeout(CLOSED_WITHIN, () =>
-    reject(new Error(`${host}, port ${port}, does not answer`)),
-  );
+  const late = () => reject(new Error(`${host}, port ${port}, does not answer`));
+  const limit = setTimeout(late, closedWithin);
   socket.on('error', reject);
   // A server that has read all ends the connection after us; one that has not resets it, or ended it before.
   socket.on('end', () => {
@@ -117,6 +124,7 @@ async function sendStream(
     if (signal.aborted) stop();
     await promise;
   } finally {
+    clearTimeout(limit);
     signal.removeEventListener('abort', stop);
     socket.destroy();
   }

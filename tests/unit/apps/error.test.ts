@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { messageOf } from '../../../apps/error.ts';
+
+test.each<[string, unknown, string]>([
+  ['an error', new Error('it burns'), 'it burns'],
+  // What Node tells where a name has two addresses, and neither is reached.
+  [
+    'several at once',
+    new AggregateError([new Error('refused by ::1'), new Error('refused by 127.0.0.1')]),
+    'refused by ::1; refused by 127.0.0.1',
+  ],
+  ['one without words', new RangeError(), 'RangeError'],
+  ['something else', 'words', 'words'],
+])('the message of %s says something', (_name, thrown, told) => {
+  expect(messageOf(thrown)).toBe(told);
+});
