@@ -41,6 +41,7 @@ The control plane.
   nodes show NODE           tell more of one
   nodes resync NODE         have it send its full state
   nodes maintenance NODE on|off   have it start no virtual machine; --reason TEXT
+  nodes adopt ID            let in a host that joined after the backup that was restored, by its whole id
   nodes delete NODE         forget it, and refuse it until it joins anew; --yes, else its name is asked for
   vms list [--node NODE]    tell which virtual machines there are, and how they fare
   vms show VM               tell more of one

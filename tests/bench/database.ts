@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import pLimit from 'p-limit';
-import { DATABASE } from '../../apps/control-plane/database/connection.ts';
+import { openArchive } from '../../apps/control-plane/backup/archive.ts';
+import { makeBackup, readBackupFiles } from '../../apps/control-plane/backup/make-backup.ts';
+import { verifyBackup } from '../../apps/control-plane/backup/verify.ts';
+import { DATABASE, type DatabaseAddress } from '../../apps/control-plane/database/connection.ts';
 import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
 import { migrateUp } from '../../apps/control-plane/database/migrate.ts';
 import { writeEvent } from '../../apps/control-plane/database/repositories/events.ts';
@@ -13,6 +18,7 @@ import {
   type NodeState,
   openNodeState,
 } from '../../apps/control-plane/reconciliation/node-state.ts';
+import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import {
   HeartbeatRequestSchema,
   type SyncFullStateRequest,
@@ -76,6 +82,7 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   const again = await secondsOf(() => sendAll(state, reports, 2));
   const beats = await secondsOf(() => Promise.all(reports.map(({ host }) => beat(state, host))));
   const heard = await measureEvents(database, feed, signal);
+  const { making, verifying } = await measureBackup(address, folder);
   const of = `${HOSTS * MACHINES} virtual machines, ${AT_ONCE} hosts at once`;
   return [
     { what: 'full state of 50 new virtual machines', value: single.first, limit: 40, unit: 'ms' },
@@ -96,7 +103,30 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
       unit: 'ms',
       note: '95th percentile',
     },
+    { what: 'backup of 1,000 hosts', value: making, limit: 5, unit: 's' },
+    { what: 'that backup verified', value: verifying, limit: 15, unit: 's' },
   ];
+}
+
+/** Seconds of a backup, and of restoring it into a scratch database. */
+async function measureBackup(
+  address: DatabaseAddress,
+  folder: string,
+): Promise<{ making: number; verifying: number }> {
+  const authority = join(folder, 'ca.pem');
+  await openAuthority(authority);
+  const files = await readBackupFiles(authority, join(folder, 'config.yaml'));
+  const file = join(folder, 'fleet.backup');
+  const passphrase = 'correct horse battery';
+  const { signal } = new AbortController();
+  const request = { ...files, address, account: undefined, passphrase, program: '0', signal };
+  const making = await secondsOf(() => makeBackup(file, { ...request, now: new Date() }));
+  const own = { program: '0', migrations: MIGRATIONS };
+  const verifying = await secondsOf(async () => {
+    const archive = await openArchive(createReadStream(file), passphrase);
+    await verifyBackup(archive, { address, own, signal });
+  });
+  return { making, verifying };
 }
 
 /** Milliseconds from the commit of an event until every listener has it: as long as 95 of a hundred take at most. */

@@ -11,6 +11,7 @@ import { ourVersion } from '../../apps/agent/membership/version.ts';
 import { tellNews } from '../../apps/control-plane/database/repositories/announcements.ts';
 import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import {
+  adoptNode,
   findNode,
   setNodePhase,
   wantFullState,
@@ -124,6 +125,14 @@ test('a node of which a restored database has no record waits for its adoption',
   const host = await door.host(await door.token());
   await sql`DELETE FROM nodes`.execute(door.db);
   expect(await refusal(heartbeat(host))).toMatch(/restored from a backup/);
+  const { nodeId } = host.key;
+  expect(await adoptNode(door.db, nodeId, { by: 'ada' })).toBe('unknown');
+  expect(await heartbeat(host)).toMatchObject({ applied: true });
+  expect(await adoptNode(door.db, nodeId, { by: 'ada' })).toBe('member');
+  const departure = { nodeId, how: 'DELETED', by: 'ada', reason: '', now: new Date() } as const;
+  await departNode(door.db, departure);
+  expect(await adoptNode(door.db, nodeId, { by: 'ada' })).toBe('departed');
+  expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
 });
 
 test('a node of an older or newer version by one works, and one of a version further on is told both', async () => {

@@ -16,6 +16,7 @@ import {
 import { issuedUserSchema } from '../../apps/api/users.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import type { Database } from '../../apps/control-plane/database/database.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import {
   departNode,
   findDepartedNode,
@@ -285,6 +286,22 @@ describe('nodes and what is on them', () => {
     await expect(run('nodes', 'show alpha')).rejects.toThrow(/alpha was deleted by \S+ at /);
     expect((await run('nodes', 'delete beta', { yes: true, reason: 'sold' })).status).toBe(0);
     expect(await findDepartedNode(db, TWO)).toMatchObject({ reason: 'sold' });
+  });
+
+  test('a host without a record is adopted by its whole id; one with a record or a departure is not', async () => {
+    const id = '33333333-3333-8333-8333-333333333333';
+    expect((await run('nodes', `adopt ${id}`)).text).toBe(
+      `${id} is let in, and tells its name itself.\n`,
+    );
+    expect(await json('nodes', `show ${id}`)).toMatchObject({ id, phase: 'PENDING' });
+    await expect(run('nodes', `adopt ${id}`)).rejects.toThrow('it is a node already');
+    await expect(run('nodes', 'adopt 3333')).rejects.toThrow('not the whole id');
+    await run('nodes', `delete ${id}`, { yes: true });
+    await expect(run('nodes', `adopt ${id}`)).rejects.toThrow('comes back with a new join token');
+    const [adopted] = (await listAudit(db, { after: 0, limit: 1000 })).filter(
+      ({ action }) => action === 'node.adopt',
+    );
+    expect(adopted).toMatchObject({ resourceId: id });
   });
 
   test('a node that has left is said to have, is told nothing, and can be deleted', async () => {

@@ -122,6 +122,10 @@ async function nodes(
       const task = await client.setNodeMaintenance(name, request, operating);
       return await follow([task], operating);
     }
+    case 'adopt': {
+      const node = await client.adoptNode(one(operands), operating);
+      return told(operating, node, () => `${node.id} is let in, and tells its name itself.\n`);
+    }
     case 'delete': {
       const node = await client.showNode(one(operands), operating);
       await confirmDelete(node.hostname, operating);
@@ -134,7 +138,7 @@ async function nodes(
       );
     }
     default:
-      throw new UsageError('nodes list, show, resync, maintenance or delete?');
+      throw new UsageError('nodes list, show, resync, maintenance, adopt or delete?');
   }
 }
 

@@ -68,6 +68,10 @@ export const showNode = (node: string, asking: Asking = {}): Promise<FleetNode> 
 export const resyncNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
   post(`/v1/nodes/${segment(node)}/resync`, {}, fleetNodeSchema, asking);
 
+/** @param node its whole id */
+export const adoptNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
+  post(`/v1/nodes/${segment(node)}/adopt`, {}, fleetNodeSchema, asking);
+
 export const setNodeMaintenance = (
   node: string,
   request: Unsigned<NodeMaintenanceRequest>,

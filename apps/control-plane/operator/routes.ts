@@ -10,6 +10,7 @@ import { messageOf } from '../../error.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
 import { json, type Route } from '../../http/route.ts';
+import { isUuid } from '../../libvirt/uuid.ts';
 import type { Database } from '../database/database.ts';
 import { RefusedChangeError } from '../database/refusal.ts';
 import { departNode } from '../database/repositories/departed-nodes.ts';
@@ -22,6 +23,7 @@ import {
   readFleetVms,
 } from '../database/repositories/fleet.ts';
 import { createJoinToken, revokeJoinToken } from '../database/repositories/join-tokens.ts';
+import { adoptNode } from '../database/repositories/nodes.ts';
 import { cancelTask, expireTasks } from '../database/repositories/tasks.ts';
 import { actOnVm, readNode, readTask, readVm, resyncNode, setMaintenance } from './acts.ts';
 import { find } from './find.ts';
@@ -140,6 +142,23 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
         const asked = await readJson(request, nodeMaintenanceRequestSchema);
         const id = await find(db, 'node', given);
         return json(await setMaintenance(db, id, { ...asked, now: now() }));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/nodes/:id/adopt',
+      answer: async (request, given) => {
+        const { by } = await readJson(request, byRequestSchema);
+        const id = given.toLowerCase();
+        if (!isUuid(id)) throw new ApiError(400, 'this is not the whole id of a node');
+        const standing = await adoptNode(db, id, { by });
+        if (standing === 'member') throw new ApiError(409, 'it is a node already');
+        if (standing === 'departed') {
+          throw new ApiError(409, 'it was deleted or has left', {
+            fix: 'It comes back with a new join token.',
+          });
+        }
+        return json(await readNode(db, id, now()));
       },
     },
     {

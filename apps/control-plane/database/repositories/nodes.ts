@@ -173,3 +173,23 @@ export async function readStanding(db: Executor, id: string): Promise<Standing> 
       ELSE 'unknown' END AS standing`.execute(db);
   return rows[0]!.standing;
 }
+
+/**
+ * Takes in a node of which there is no record, as after a restore: whoever has its key is let in, and tells the rest with its full
+ * state. Until then its host name is its id. An entry of the audit log says so.
+ * @returns how it stood; of one that was not unknown nothing is changed
+ */
+export async function adoptNode(
+  db: Kysely<DB>,
+  id: string,
+  { by }: { by: string },
+): Promise<Standing> {
+  return await db.transaction().execute(async (transaction) => {
+    const standing = await readStanding(transaction, id);
+    if (standing !== 'unknown') return standing;
+    await registerNode(transaction, { id, hostname: id, managementIp: null, spec: {} });
+    const resource = { resourceType: 'node', resourceId: id };
+    await enterAudit(transaction, { action: 'node.adopt', username: by, ...resource });
+    return standing;
+  });
+}
