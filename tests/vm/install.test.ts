@@ -87,6 +87,7 @@ const reportSchema = z.object({
   result: z.literal('installed'),
   kind: z.literal('install'),
   sha256: z.string(),
+  warnings: z.array(z.string()),
   disk: z.object({ serial: z.string(), sectorSize: z.number() }),
   partitions: z.array(z.object({ name: z.string() })),
 });
@@ -102,6 +103,8 @@ async function expectInstalled(way: Way, disk: Disk, hostname: string): Promise<
   expect(await succeed(story, 'hostname')).toBe(`${hostname}\n`);
   const report = reportSchema.parse(JSON.parse(await succeed(story, 'cat /quantix/install.json')));
   expect(report.disk).toMatchObject({ serial: SERIAL, sectorSize });
+  // Under UEFI the firmware has taken the boot entry, too.
+  expect(report.warnings).toEqual([]);
   expect(report.partitions.map(({ name }) => name)).toEqual(
     [...(sectorSize === 512 ? ['BIOS'] : []), 'EFI', 'A', 'B', 'CFG', 'DATA'].map(
       (name) => `${prefix}-${name}`,

@@ -235,7 +235,7 @@ test.skipIf(!LONG)(
     await succeed(story, 'touch /data/before && sync');
     await server.release(2);
     await stage(story, server.address);
-    await activate(story, '--minutes 20 --patience 4');
+    await activate(story, '--minutes 5 --patience 1');
     expect(await status(story)).toMatchObject({ state: 'trial', trial: { slot: 'b', left: 2 } });
 
     // Nothing feeds the board's watchdog any more.
