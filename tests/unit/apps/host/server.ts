@@ -58,7 +58,8 @@ function card(name: string, number: number): Files {
 
 /** A server with two sockets, an NVMe and a SAS disk, a USB stick and two cards in a bond that a bridge is on. */
 export const SERVER: Files = {
-  'etc/os-release': 'NAME="Quantix-OS"\nID=quantix\nVERSION_ID="0.1.0"\nQUANTIX_BASE="alpine"\nPRETTY_NAME=\'Q "1"\'\n',
+  'etc/os-release':
+    'NAME="Quantix-OS"\nID=quantix\nVERSION_ID="0.1.0"\nQUANTIX_BASE="alpine"\nPRETTY_NAME=\'Q "1"\'\n',
   'proc/sys/kernel/hostname': 'rack4-node2\n',
   'proc/uptime': '350735.47 5509174.21\n',
   'proc/loadavg': '0.52 1.25 11.04 3/1412 90210\n',
