@@ -253,7 +253,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const { people } = config;
     const { port } = options;
     await serveAgain(() =>
-      serve({ database, authority, people, port, health: facts, log, signal }),
+      serve({ database, authority, people, port, events, health: facts, log, signal }),
     );
   };
   const tellAlerts = async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { beginSession } from '../../apps/control-plane/database/repositories/sessions.ts';
 import { createUser } from '../../apps/control-plane/database/repositories/users.ts';
 import type { ValueOf } from '../../apps/control-plane/database/values.ts';
+import { EventFeed } from '../../apps/control-plane/events/feed.ts';
 import type { HealthFacts } from '../../apps/control-plane/health/routes.ts';
 import { sessionCookie } from '../../apps/control-plane/people/caller.ts';
 import { hashPassword } from '../../apps/control-plane/people/password.ts';
@@ -37,6 +38,8 @@ export interface Ask {
   readonly raw?: string | Buffer;
   readonly cookie?: string | undefined;
   readonly key?: string;
+  /** Events of a stream that are waited for. */
+  readonly events?: number;
 }
 
 const HEALTH: HealthFacts = {
@@ -54,17 +57,19 @@ export class PeopleDoor implements AsyncDisposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
   readonly #door: Door;
   readonly #ending: AbortController;
+  readonly #feeding: Promise<void>;
 
   private constructor(
     opened: OpenTestDatabase,
     authority: Authority,
-    { lines, door, ending }: { lines: string[]; door: Door; ending: AbortController },
+    { ...given }: { lines: string[]; door: Door; ending: AbortController; feeding: Promise<void> },
   ) {
     this.opened = opened;
     this.authority = authority;
-    this.lines = lines;
-    this.#door = door;
-    this.#ending = ending;
+    this.lines = given.lines;
+    this.#door = given.door;
+    this.#ending = given.ending;
+    this.#feeding = given.feeding;
   }
 
   static async open(options: Partial<ServePeopleOptions> = {}): Promise<PeopleDoor> {
@@ -76,12 +81,15 @@ export class PeopleDoor implements AsyncDisposable {
     const note = (line: string) => lines.push(line);
     const log: Logger = { error: note, warning: note, info: note, debug: note };
     const ending = new AbortController();
+    const { database, address } = opened;
+    const events = new EventFeed({ database, address, log, signal: ending.signal });
+    const feeding = events.work();
     const door = await servePeople({
-      ...{ database: opened.database, authority, log, signal: ending.signal },
+      ...{ database, events, authority, log, signal: ending.signal },
       ...{ people: { listen: '127.0.0.1', port: 0 }, health: async () => HEALTH },
       ...options,
     });
-    return new PeopleDoor(opened, authority, { lines, door, ending });
+    return new PeopleDoor(opened, authority, { lines, door, ending, feeding });
   }
 
   get db() {
@@ -95,7 +103,7 @@ export class PeopleDoor implements AsyncDisposable {
   /** Asks over TLS. */
   async ask(
     path: string,
-    { method = 'GET', headers = {}, body, raw, cookie, key }: Ask = {},
+    { method = 'GET', headers = {}, body, raw, cookie, key, events = 0 }: Ask = {},
   ): Promise<Answer> {
     const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     const options: RequestOptions = {
@@ -114,8 +122,16 @@ export class PeopleDoor implements AsyncDisposable {
       const asked = httpsRequest(options, (response) => {
         let text = '';
         response.setEncoding('utf8');
+        // A stream of events is read until there are as many as are waited for.
+        const isStream = response.headers['content-type'] === 'text/event-stream';
+        const isRead = () => isStream && text.split('\nid: ').length > events;
         response.on('data', (piece: string) => {
           text += piece;
+          if (isRead()) response.destroy();
+        });
+        response.on('close', () => {
+          const { statusCode: status = 0, headers: told } = response;
+          if (isStream) resolve({ status, headers: told, text, body: undefined });
         });
         response.on('end', () => {
           const { statusCode: status = 0 } = response;
@@ -157,7 +173,7 @@ export class PeopleDoor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#agent.destroy();
     this.#ending.abort();
-    await this.#door.ended;
+    await Promise.all([this.#door.ended, this.#feeding]);
     await this.opened[Symbol.asyncDispose]();
   }
 }

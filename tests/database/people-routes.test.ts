@@ -543,3 +543,36 @@ test('alerts are listed page by page, seen by who says so, and cleared', async (
   const cleared = itemsOf((await asAdmin('/v1/alerts?state=cleared')).body);
   expect(cleared.map(({ title }) => title)).toEqual(['first']);
 });
+
+describe('events', () => {
+  beforeEach(reset);
+  const idsOf = (answer: { text: string }) =>
+    [...answer.text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+
+  test('are heard as they happen, and from the last one that was seen on', async () => {
+    const listening = asAdmin('/v1/events?kind=alert', { events: 1 });
+    // The first one may happen before it is listened.
+    const raised = setInterval(() => void raise(), 200);
+    const raise = () =>
+      raiseAlert(door.db, {
+        ...{ severity: 'INFO', title: crypto.randomUUID(), sourceType: 'CONTROL_PLANE' },
+      });
+    const first = await listening.finally(() => clearInterval(raised));
+    expect(first.status).toBe(200);
+    const [seen = 0] = idsOf(first);
+    await raise();
+    await raise();
+    const headers = { 'last-event-id': String(seen) };
+    const then = await asAdmin('/v1/events?kind=alert', { headers, events: 2 });
+    expect(idsOf(then)[0]).toBeGreaterThan(seen);
+    expect(idsOf(then)).toEqual(idsOf(then).toSorted((a, b) => a - b));
+    expect(then.text).toMatch(/^event: alert\.\S+\ndata: \{.*"subject":\{"type":"ALERT"/m);
+  });
+
+  test('that are gone, or never were, are told so; what is no number is refused', async () => {
+    const statusAfter = async (id: string) =>
+      (await asAdmin('/v1/events', { headers: { 'last-event-id': id } })).status;
+    expect(await statusAfter('999999999')).toBe(410);
+    expect(await statusAfter('1; DROP TABLE events')).toBe(400);
+  });
+});

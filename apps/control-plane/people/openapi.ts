@@ -88,7 +88,8 @@ function describeRoute(route: Route): Json {
 }
 
 function mediaTypeOf(answer: z.ZodType): string {
-  return answer instanceof z.ZodString ? 'text/plain' : 'application/json';
+  if (!(answer instanceof z.ZodString)) return 'application/json';
+  return z.string().default('text/plain').parse(answer.meta()?.contentMediaType);
 }
 
 function securityOf(access: Access): Json {

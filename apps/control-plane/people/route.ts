@@ -35,7 +35,7 @@ export interface Given<Params, Query, Body, Who> {
 
 /** What a route answers. */
 export interface Reply {
-  /** As the schema of the answer has it; nothing for 204. */
+  /** As the schema of the answer has it, or a stream of its text; nothing for 204. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,7 +1,9 @@
 import type { Database } from '../database/database.ts';
+import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
 import { accountRoutes } from './account-routes.ts';
 import { alertRoutes } from './alert-routes.ts';
+import { eventRoutes } from './event-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { LogIn } from './log-in.ts';
@@ -11,6 +13,7 @@ import { sessionRoutes } from './session-routes.ts';
 /** What the routes for people work with. */
 export interface PeopleSources {
   readonly database: Database;
+  readonly events: Pick<EventFeed, 'listen'>;
   readonly health: () => Promise<HealthFacts>;
   /** SHA-256 of the control plane's CA, 64 hex digits. */
   readonly fingerprint: string;
@@ -20,6 +23,7 @@ export interface PeopleSources {
 /** All routes for people. */
 export function peopleRoutes({
   database: { db },
+  events,
   health,
   fingerprint,
   now,
@@ -31,5 +35,6 @@ export function peopleRoutes({
     ...accountRoutes({ db, now }),
     ...fleetRoutes({ db, fingerprint, now }),
     ...alertRoutes({ db, now }),
+    ...eventRoutes({ events }),
   ];
 }

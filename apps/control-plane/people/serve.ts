@@ -9,6 +9,7 @@ import { systemClock } from '../../watch/clock.ts';
 import type { Database } from '../database/database.ts';
 import { removeOldRequests } from '../database/repositories/idempotent-requests.ts';
 import { removeOldSessions } from '../database/repositories/sessions.ts';
+import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
 import { networkOf, Shares } from '../node-service/allowance.ts';
 import { ThrottledLog } from '../node-service/throttled-log.ts';
@@ -32,6 +33,8 @@ export interface ServePeopleOptions {
   readonly people: PeopleAddress;
   /** Its port, where it is open already. */
   readonly port?: OpenPort | undefined;
+  /** What happens. */
+  readonly events: Pick<EventFeed, 'listen'>;
   /** How the control plane fares. */
   readonly health: () => Promise<HealthFacts>;
   readonly now?: () => Date;

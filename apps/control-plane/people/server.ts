@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ApiError } from '../../http/error.ts';
 import type { Executor } from '../database/database.ts';
@@ -110,6 +111,13 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
         }
         const outcome = await work(route, caller, request, reply);
         const { body } = outcome;
+        if (body instanceof Readable) {
+          await reply
+            .code(route.status)
+            .headers({ ...HEADERS, ...outcome.headers })
+            .send(body);
+          return reply;
+        }
         const tag = route.method === 'GET' && body instanceof Object ? entityTag(body) : undefined;
         const headers = { ...(tag === undefined ? {} : { etag: tag }), ...outcome.headers };
         await send(reply, route.status, { text: textOf(outcome), headers });

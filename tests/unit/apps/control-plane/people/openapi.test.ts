@@ -15,6 +15,7 @@ function routes() {
   const log = { error: ignore, warning: ignore, info: ignore, debug: ignore };
   return peopleRoutes({
     database: openDatabase(address, { open: 2, idle: 0 }, log),
+    events: { listen: () => Promise.reject(new Error('nobody listens')) },
     health: () => Promise.reject(new Error('nobody asks')),
     ...{ fingerprint: '', now: () => new Date() },
   });

@@ -1,0 +1,67 @@
+import { Readable } from 'node:stream';
+import * as z from 'zod';
+import type { FleetEvent } from '../../api/events.ts';
+import { ApiError } from '../../http/error.ts';
+import { type EventFeed, EventsGoneError } from '../events/feed.ts';
+import { type Route, route, text } from './route.ts';
+
+/** Milliseconds after which a stream ends: whoever listens comes back, and it is looked at again whether he may. */
+const LISTENED_FOR = 120_000;
+
+/** What is said first: how long to wait before coming back, in milliseconds. It has the head go out at once. */
+const FIRST = 'retry: 1000\n\n';
+
+/** What happens, as it happens: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): Route[] {
+  return [
+    route('event:read', {
+      ...{ method: 'GET', path: '/v1/events', status: 200 },
+      summary:
+        'What happens, as server-sent events; Last-Event-ID resumes after an event, 410 says that events are gone',
+      query: z.strictObject({
+        /** The first word of kinds, such as `vm`, or a whole one. */
+        kind: text(1, 100).optional(),
+        nodeId: z.guid().optional(),
+      }),
+      answer: z.string().meta({ contentMediaType: 'text/event-stream' }),
+      handle: async ({ query: { kind, nodeId }, headers, signal }) => {
+        const after = lastSeen(headers['last-event-id']);
+        const ending = AbortSignal.any([signal, AbortSignal.timeout(LISTENED_FOR)]);
+        const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
+        const heard = await listen(events, { after, filter, signal: ending });
+        return {
+          body: Readable.from(frames(heard), { objectMode: false }),
+          headers: { 'content-type': 'text/event-stream' },
+        };
+      },
+    }),
+  ];
+}
+
+/** @throws ApiError 400 if it is no number of an event */
+function lastSeen(header: string | string[] | undefined): number | undefined {
+  if (header === undefined || header === '') return undefined;
+  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header);
+  throw new ApiError(400, 'Last-Event-ID is no number of an event');
+}
+
+/** @throws ApiError 410 if events after the last one that was seen are gone */
+async function listen(
+  events: Pick<EventFeed, 'listen'>,
+  request: Parameters<EventFeed['listen']>[0],
+): Promise<AsyncIterable<FleetEvent>> {
+  try {
+    return await events.listen(request);
+  } catch (error) {
+    if (!(error instanceof EventsGoneError)) throw error;
+    const { what, fix = '' } = error;
+    throw new ApiError(410, what, { fix });
+  }
+}
+
+async function* frames(heard: AsyncIterable<FleetEvent>): AsyncGenerator<string> {
+  yield FIRST;
+  for await (const event of heard) {
+    yield `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+  }
+}
