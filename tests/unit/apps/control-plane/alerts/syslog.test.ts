@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { FleetEvent } from '../../../../../apps/api/events.ts';
+import { syslogMessage } from '../../../../../apps/control-plane/alerts/syslog.ts';
+
+function raised(title: string, data: Record<string, unknown>): FleetEvent {
+  return {
+    ...{ id: 7, kind: 'alert.raised', nodeId: null, data },
+    subject: { type: 'ALERT', id: 'a', name: title },
+    happenedAt: '2026-01-31T12:00:00.000Z',
+  };
+}
+
+test('whatever hosts and people put into an alert, it is one message of RFC 5424 with a header of its own', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 3000 });
+  fc.assert(
+    fc.property(text, text, text, text, (title, message, sourceName, host) => {
+      const data = { severity: 'WARNING', message, sourceType: 'HOST', sourceName };
+      const told = syslogMessage(raised(title, data), host);
+      expect(told).toMatch(
+        /^<28>1 2026-01-31T12:00:00\.000Z [\x21-\x7e]{1,255} qx-controlplane \d+ alert\.raised - \uFEFF[^\p{Cc}]+$/u,
+      );
+      expect(Buffer.byteLength(told)).toBeLessThanOrEqual(2200);
+    }),
+  );
+});
+
+test('an alert that is over or seen is a notice', () => {
+  const data = { severity: 'CRITICAL', acknowledgedBy: 'ada', sourceType: 'HOST', sourceName: 'h' };
+  const seen = syslogMessage({ ...raised('It burns', data), kind: 'alert.acknowledged' }, 'qvdc');
+  expect(seen).toMatch(/^<29>1 .* \uFEFFacknowledged by ada, CRITICAL: It burns \(HOST h\) /);
+});
