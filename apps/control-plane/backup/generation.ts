@@ -4,8 +4,9 @@ import { enterAudit } from '../database/repositories/audit-log.ts';
 import { leaveEventNumbersOut } from '../database/repositories/events.ts';
 
 /**
- * By how much the leader's epoch is raised: more than it grew between a backup and its restore. So a program that led after the
- * backup and was paused leads no more.
+ * By how much the leader's epoch is raised at least: more than it grew between a backup and its restore. So a program that led
+ * after the backup and was paused leads no more. That it is no smaller than the time in milliseconds tells restores of one backup
+ * apart.
  */
 const LEAP = 1_000_000;
 
@@ -38,7 +39,7 @@ export async function beginGeneration(
 ): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     const statements = [
-      sql`UPDATE leadership SET epoch = epoch + ${LEAP}, holder = '', since = ${now}`,
+      sql`UPDATE leadership SET epoch = greatest(epoch + ${LEAP}, ${now.getTime()}::bigint), holder = '', since = ${now}`,
       sql`UPDATE join_tokens SET revoked_at = ${now} WHERE revoked_at IS NULL`,
       sql`UPDATE sessions SET ended_at = ${now} WHERE ended_at IS NULL`,
       sql`DELETE FROM idempotent_requests`,

@@ -45,6 +45,27 @@ export async function listBackups(folder: string): Promise<string[]> {
     .reverse();
 }
 
+/**
+ * The newest backup. One of the future is none: a clock that had gone ahead made it, and it would be the newest for years.
+ * @param names of backups
+ * @param now milliseconds since 1970
+ */
+export function newestOf(
+  names: readonly string[],
+  now: number,
+): { name: string; time: number } | undefined {
+  return newestFirst(names, now)[0];
+}
+
+function newestFirst(names: readonly string[], now: number): { name: string; time: number }[] {
+  return names
+    .flatMap((name) => {
+      const time = backupTime(name);
+      return time === undefined || time > now ? [] : [{ name, time }];
+    })
+    .sort((a, b) => b.time - a.time);
+}
+
 /** When a backup was due last, in milliseconds since 1970. @param at `02:30`, UTC */
 export function lastDue(at: string, now: number): number {
   const [hours = 0, minutes = 0] = at.split(':').map(Number);
@@ -54,32 +75,29 @@ export function lastDue(at: string, now: number): number {
 
 /**
  * Which backups are given up: all but the last one of each of the last days, and of each of the last weeks (from Monday), that
- * have one. The newest always stays.
+ * have one. The newest always stays, and so does one of the future, which takes no other one's place.
  * @param names of backups
+ * @param now milliseconds since 1970
  */
 export function outdated(
   names: readonly string[],
   { days, weeks }: Pick<BackupRule, 'days' | 'weeks'>,
+  now: number,
 ): string[] {
-  const newestFirst = names
-    .flatMap((name) => {
-      const time = backupTime(name);
-      return time === undefined ? [] : [{ name, time }];
-    })
-    .sort((a, b) => b.time - a.time);
+  const there = newestFirst(names, now);
   const lastOfEach = (span: (time: number) => number, most: number) => {
     const spans = new Map<number, string>();
-    for (const { name, time } of newestFirst) {
+    for (const { name, time } of there) {
       if (!spans.has(span(time))) spans.set(span(time), name);
     }
     return [...spans.values()].slice(0, most);
   };
   const kept = new Set([
-    ...newestFirst.slice(0, 1).map(({ name }) => name),
+    ...there.slice(0, 1).map(({ name }) => name),
     ...lastOfEach((time) => Math.floor(time / DAY), days),
     ...lastOfEach((time) => Math.floor((time - MONDAY) / (7 * DAY)), weeks),
   ]);
-  return newestFirst.map(({ name }) => name).filter((name) => !kept.has(name));
+  return there.map(({ name }) => name).filter((name) => !kept.has(name));
 }
 
 /** What there is to know of the backups that are made by themselves. */

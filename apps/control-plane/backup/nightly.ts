@@ -11,7 +11,7 @@ import type { Database } from '../database/database.ts';
 import { listOpenAlerts, raiseAlert, resolveAlert } from '../database/repositories/alerts.ts';
 import { databaseAddress } from '../migrate-request.ts';
 import { openArchive } from './archive.ts';
-import { backupName, backupProblem, backupTime, lastDue, listBackups, outdated } from './keep.ts';
+import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } from './keep.ts';
 import { type BackupFiles, makeBackup } from './make-backup.ts';
 import { verifyBackup } from './verify.ts';
 
@@ -22,6 +22,9 @@ const RETRY_AFTER = 3_600_000;
 /** What an alert about backups is called. */
 const ALERT = { title: 'There is no good backup', sourceType: 'CONTROL_PLANE' } as const;
 const SOURCE = 'backup';
+
+/** What is left of a backup that was cut off, by its name; whatever else is in the folder is somebody's. */
+const CUT_OFF = /^qvdc-\d{8}T\d{6}Z\.backup\.unverified(\.\d+\.partial)?$/;
 
 /** What the program read of root's files when it was root. */
 export interface BackupSecrets extends BackupFiles {
@@ -54,8 +57,7 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
   while (!signal.aborted) {
     const now = Date.now();
     try {
-      const [newest] = await listNightly(config);
-      const made = newest === undefined ? undefined : backupTime(newest);
+      const made = newestOf(await listNightly(config), now)?.time;
       const isDue = (made ?? 0) < lastDue(config.backup.at, now);
       const isTime = performance.now() - tried >= RETRY_AFTER;
       if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
@@ -74,12 +76,12 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
 async function attempt(
   options: NightlyOptions & { passphrase: string; now: Date },
 ): Promise<string | undefined> {
-  const { config, log } = options;
+  const { config, log, now } = options;
   try {
     const file = await makeGoodBackup(options);
     log.info(`a backup was made and restored once: ${file}`);
     const folder = nightlyFolder(config);
-    for (const name of outdated(await listNightly(config), config.backup)) {
+    for (const name of outdated(await listNightly(config), config.backup, now.getTime())) {
       await rm(join(folder, name));
     }
     return undefined;
@@ -103,7 +105,7 @@ async function makeGoodBackup({
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // What an attempt left that was cut off.
   for (const name of await readdir(folder)) {
-    if (backupTime(name) === undefined) await rm(join(folder, name), { recursive: true });
+    if (CUT_OFF.test(name)) await rm(join(folder, name));
   }
   const file = join(folder, backupName(now));
   const unverified = `${file}.unverified`;
@@ -113,8 +115,14 @@ async function makeGoodBackup({
     ...{ address, account: undefined, files, authority, passphrase, program: version, now, signal },
   });
   const own = { program: version, migrations: config.database.migrations };
-  const archive = await openArchive(createReadStream(unverified), passphrase);
-  await verifyBackup(archive, { address, own, signal });
+  const content = createReadStream(unverified);
+  try {
+    const archive = await openArchive(content, passphrase);
+    await verifyBackup(archive, { address, own, signal });
+  } finally {
+    // One that is no good is not read to its end.
+    content.destroy();
+  }
   await rename(unverified, file);
   await syncFolder(folder);
   return file;
@@ -135,14 +143,14 @@ async function tell(
   { config, secrets, database }: NightlyOptions,
   failure: string | undefined,
 ): Promise<void> {
-  const [newest] = await listNightly(config);
+  const now = Date.now();
   const standing = {
-    newest: newest === undefined ? undefined : backupTime(newest),
+    newest: newestOf(await listNightly(config), now)?.time,
     hasPassphrase: secrets.passphrase !== undefined,
     hasHosts: await hasHosts(database),
     failure,
   };
-  const message = backupProblem(standing, config.backup, Date.now());
+  const message = backupProblem(standing, config.backup, now);
   const { db } = database;
   if (message !== undefined) {
     await raiseAlert(db, { ...ALERT, severity: 'WARNING', message, sourceName: SOURCE });

@@ -172,8 +172,9 @@ async function renameDatabase(beside: Client, from: string, to: string): Promise
 /** @throws ControlPlaneError if somebody is connected to the database: the control plane, or a person */
 async function expectStopped(beside: Client, database: string): Promise<void> {
   const { rows } = await beside.query<{ name: string; user: string }>(
+    // What kind another account's session is, is not told; the server's own have no account.
     `SELECT application_name AS name, usename AS user FROM pg_stat_activity
-     WHERE datname = $1 AND backend_type = 'client backend' LIMIT 1`,
+     WHERE datname = $1 AND usename IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend' LIMIT 1`,
     [database],
   );
   const [first] = rows;

@@ -9,7 +9,7 @@ import { ServiceError } from '../../services/control.ts';
 import { readTimeState, type TimeState } from '../../services/time.ts';
 import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
-import { backupProblem, backupTime } from '../backup/keep.ts';
+import { backupProblem, newestOf } from '../backup/keep.ts';
 import { listNightly } from '../backup/nightly.ts';
 import { type Config, readConfig } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
@@ -87,14 +87,14 @@ export async function examine(
         database.db,
       );
       const offsets = rows.flatMap(({ offset }) => (offset === null ? [] : [offset]));
-      const [newest] = await listNightly(config);
+      const newest = newestOf(await listNightly(config), now);
       const standing = {
         ...{ hasPassphrase, hasHosts: rows.length > 0, failure: undefined },
-        newest: newest === undefined ? undefined : backupTime(newest),
+        newest: newest?.time,
       };
       return [
         judgeClock(await askTime(), offsets),
-        judgeBackups(backupProblem(standing, config.backup, now), newest),
+        judgeBackups(backupProblem(standing, config.backup, now), newest?.name),
         judgeHosts(rows, VERSION),
       ];
     } catch (error) {

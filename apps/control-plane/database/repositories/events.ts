@@ -31,7 +31,7 @@ export interface EventBounds {
   readonly resumableFrom: number;
 }
 
-/** Numbers that a restore leaves out: more than there can be events between two backups. */
+/** Numbers that a restore leaves out at least: more than there can be events between two backups. */
 const NUMBERS_LEFT_OUT = 1_000_000_000;
 
 /**
@@ -122,14 +122,17 @@ export async function pruneEvents(
 
 /**
  * Leaves numbers out, so that those that were given after a backup, and are lost with a restore of it, are not given again:
- * listeners that saw them are told to start from a list. To be called once after each restore.
+ * listeners that saw them are told to start from a list. To be called once after each restore. What was given after an earlier
+ * restore of the same backup is known to nobody here: numbers go on from the time in microseconds, which there are more of than
+ * events.
  */
 export async function leaveEventNumbersOut(db: Executor): Promise<void> {
   await sql`
-    UPDATE event_numbering
-    SET last = last + ${NUMBERS_LEFT_OUT}::bigint, resumable_from = last + ${NUMBERS_LEFT_OUT}::bigint`.execute(
-    db,
-  );
+    UPDATE event_numbering SET last = first, resumable_from = first
+    FROM (
+      SELECT greatest(last + ${NUMBERS_LEFT_OUT}::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS first
+      FROM event_numbering
+    ) AS beginning`.execute(db);
 }
 
 interface EventRow {

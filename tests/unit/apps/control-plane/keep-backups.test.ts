@@ -4,6 +4,7 @@ import {
   backupProblem,
   backupTime,
   lastDue,
+  newestOf,
   outdated,
 } from '../../../../apps/control-plane/backup/keep.ts';
 
@@ -36,7 +37,7 @@ describe('of old backups', () => {
       backupName(new Date(at('2030-03-31T02:30:00Z') - night * 86_400_000)),
     );
   const kept = (names: string[], rule = { days: 3, weeks: 3 }) => {
-    const gone = new Set(outdated(names, rule));
+    const gone = new Set(outdated(names, rule, at('2030-04-01T00:00:00Z')));
     return names.filter((name) => !gone.has(name)).map((name) => name.slice(5, 13));
   };
 
@@ -53,7 +54,15 @@ describe('of old backups', () => {
 
   test('of a day with many the last one stays, and what is no backup is left alone', () => {
     const names = [nameAt('2030-01-02T10:00:00Z'), nameAt('2030-01-02T09:00:00Z'), 'notes.txt'];
-    expect(outdated(names, { days: 7, weeks: 4 })).toEqual([names[1]]);
+    expect(outdated(names, { days: 7, weeks: 4 }, at('2030-01-03T00:00:00Z'))).toEqual([names[1]]);
+  });
+
+  test('one that a clock gone ahead has put into the future is not the newest, and costs no other one its place', () => {
+    const now = at('2030-01-03T00:00:00Z');
+    const names = [nameAt('2037-01-01T02:30:00Z'), nameAt('2030-01-02T02:30:00Z')];
+    expect(newestOf(names, now)?.name).toBe(names[1]);
+    expect(outdated(names, { days: 1, weeks: 0 }, now)).toEqual([]);
+    expect(newestOf(names.slice(0, 1), now)).toBeUndefined();
   });
 });
 
