@@ -253,7 +253,10 @@ test.skipIf(!LONG)(
     expect(await status(story)).toMatchObject({ state: 'trial', trial: { slot: 'b', left: 0 } });
 
     mark = guest.mark;
-    guest.type('mount --bind /bin/false /usr/sbin/qx-node && pkill -9 qx-node');
+    const agent = '/usr/lib/quantix/agent';
+    guest.type(
+      `mount --bind /bin/false ${agent} && kill -9 $(cut -d ' ' -f 1 /run/quantix/agent.pid)`,
+    );
     await logInAfter(story, mark);
     const { state, booted, last } = await status(story);
     expect({ state, booted }).toEqual({ state: 'good', booted: 'a' });
