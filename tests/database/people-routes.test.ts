@@ -503,6 +503,15 @@ describe('an API key', () => {
     expect((await door.ask('/v1/vms', { key })).status).toBe(401);
   });
 
+  test('does not take over its owner, who may more', async () => {
+    const key = await keyWith(ids.admin, ['user:read', 'user:update', 'user:delete']);
+    const path = `/v1/users/${ids.admin}`;
+    const asked = async (ask: Ask, of = path) => (await door.ask(of, { ...ask, key })).status;
+    expect(await asked({ method: 'POST' }, `${path}/reset-password`)).toBe(403);
+    expect(await asked({ method: 'PATCH', body: { email: 'a@example.org' } })).toBe(403);
+    expect(await asked({ method: 'DELETE' })).toBe(403);
+  });
+
   test('of somebody else cannot be revoked', async () => {
     await keyWith(ids.operator, ['vm:read']);
     const { rows } = await sql<{

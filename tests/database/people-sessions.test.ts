@@ -139,6 +139,34 @@ describe('a log-in', () => {
     ).toEqual(expect.arrayContaining(['ada', 'nobody', 'off']));
   });
 
+  test.each([
+    ['was disabled', sql`UPDATE users SET enabled = false`],
+    ['got another password', sql`UPDATE users SET password_hash = password_hash || 'A'`],
+  ])(
+    'to an account that %s while its password was looked at begins nothing',
+    async (_what, change) => {
+      await door.account('ada', 'viewer');
+      const { begun } = await door.db.transaction().execute(async (transaction) => {
+        await change.execute(transaction);
+        // It reads the account as it was before, and then waits for the end of this.
+        const begun = post(right);
+        const waiting = sql<{ count: number }>`
+        SELECT count(*) AS count FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        await expect
+          .poll(async () => (await waiting.execute(door.db)).rows[0]?.count, { interval: 20 })
+          .toBe(1);
+        return { begun };
+      });
+      expect((await begun).status).toBe(401);
+      const { rows } = await sql`SELECT FROM sessions`.execute(door.db);
+      expect(rows).toEqual([]);
+      expect((await listAudit(door.db, { limit: 1 }))[0]).toMatchObject({
+        ...{ action: 'session.begin', status: 'failure', username: 'ada' },
+      });
+    },
+  );
+
   test('hashes for an unknown name, too, so that the answer takes as long', async () => {
     await door.account('ada', 'viewer');
     const took = async (body: object) => {

@@ -367,9 +367,12 @@ async function refuseToGive(db: Executor, caller: Caller, name: string): Promise
   refuseMore(caller, role === undefined ? [] : await permissionsOfRole(db, role.id));
 }
 
-/** @throws ApiError 403 if an account may more than who would change it: he could take it over */
+/**
+ * Of one's own account nobody is refused, but an API key, which may less than its owner, is.
+ * @throws ApiError 403 if an account may more than who would change it: he could take it over
+ */
 async function refuseMightier(db: Executor, caller: Caller, userId: string): Promise<void> {
-  if (userId === caller.userId) return;
+  if (userId === caller.userId && caller.sessionId !== undefined) return;
   const user = await readUser(db, userId);
   const system = (await listRoles(db)).find(
     ({ name, type }) => name === user.role && type === 'system',

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { ApiError } from '../../http/error.ts';
+import type { Executor } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import {
   beginSession,
@@ -78,7 +79,14 @@ export class LogIn {
     const user = await findUserByName(this.#db, username);
     await this.#allow({ username, network, user });
     const { isRight, isOutdated } = await checkPassword(password, user?.passwordHash);
-    if (user === undefined || !isRight || !user.enabled) {
+    const begun =
+      user !== undefined && isRight && user.enabled
+        ? await this.#beginFor(user, {
+            ...{ address, userAgent, network },
+            passwordHash: isOutdated ? await hashPassword(password) : undefined,
+          })
+        : undefined;
+    if (begun === undefined) {
       await enterAudit(this.#db, {
         ...{ action: 'session.begin', status: 'failure', username, userId: user?.id ?? null },
         ...{ ipAddress: address, userAgent },
@@ -86,16 +94,33 @@ export class LogIn {
       throw new ApiError(401, 'name and password do not belong together');
     }
     this.#pair.forget(pairOf(username, network));
+    return begun;
+  }
+
+  /**
+   * Begins a session of whose password was right.
+   * @param passwordHash of the same password, at the present cost; undefined if it has that
+   * @returns undefined if the account was disabled, removed or given another password meanwhile
+   */
+  async #beginFor(
+    user: User,
+    {
+      address,
+      userAgent,
+      network,
+      passwordHash,
+    }: Origin & { network: string; passwordHash: string | undefined },
+  ): Promise<Begun | undefined> {
     const now = this.#now();
-    const passwordHash = isOutdated ? await hashPassword(password) : undefined;
     return await this.#db.transaction().execute(async (transaction) => {
+      if (!(await isUnchanged(transaction, user))) return undefined;
       const changes = passwordHash === undefined ? {} : { passwordHash };
       const logged = await updateUser(transaction, user.id, { lastLogin: now, ...changes });
       const begun = await beginSession(transaction, {
         ...{ userId: user.id, address, network, userAgent, now },
       });
       await enterAudit(transaction, {
-        ...{ action: 'session.begin', username, userId: user.id },
+        ...{ action: 'session.begin', username: user.username, userId: user.id },
         ...{ ipAddress: address, userAgent, details: { session: begun.session.id } },
       });
       return { ...begun, user: logged ?? user };
@@ -124,6 +149,9 @@ export class LogIn {
     const passwordHash = await hashPassword(next);
     const now = this.#now();
     return await this.#db.transaction().execute(async (transaction) => {
+      if (!(await isUnchanged(transaction, user))) {
+        throw new ApiError(403, 'the present password is another');
+      }
       const changed = await updateUser(transaction, userId, {
         ...{ passwordHash, mustChangePassword: false },
       });
@@ -172,6 +200,23 @@ export function refuseWeak(username: string, password: string): void {
       fix: 'Take another than the name of the account, and more than one character again and again.',
     });
   }
+}
+
+/**
+ * Whether an account is as it was read before its password was looked at, which takes a while, and stays so until the end of the
+ * transaction. Sessions that are ended with a password or an account would begin again otherwise.
+ */
+async function isUnchanged(
+  transaction: Executor,
+  { id, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
+): Promise<boolean> {
+  const present = await transaction
+    .selectFrom('users')
+    .select(['passwordHash', 'enabled'])
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
+  return present?.enabled === true && present.passwordHash === passwordHash;
 }
 
 function pairOf(username: string, network: string): string {
