@@ -41,7 +41,7 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
 /** @throws ApiError 400 if it is no number of an event */
 function lastSeen(header: string | string[] | undefined): number | undefined {
   if (header === undefined || header === '') return undefined;
-  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header);
+  if (typeof header === 'string' && /^\d{1,16}$/.test(header)) return Number(header);
   throw new ApiError(400, 'Last-Event-ID is no number of an event');
 }
 
