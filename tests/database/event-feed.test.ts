@@ -134,7 +134,7 @@ describe('a listener', () => {
     const before = new Date(0);
     await world.say(...numbered(1, 10));
     expect(await take(await world.listen({ after: world.base }), 10)).toEqual(numbered(1, 10));
-    await db.transaction().execute((one) => pruneEvents(one, { keep: 5, before }));
+    await db.transaction().execute((one) => pruneEvents(one, { keep: 5, before, most: 10_000 }));
     const refusal = async (after: number) =>
       await world.listen({ after: world.base + after }).catch((error: unknown) => error);
     for (const after of [0, 4, 11]) {
@@ -162,7 +162,7 @@ describe('a listener', () => {
     const listener = await world.listen({ after: world.base });
     expect(await take(listener, 1)).toEqual(['1']);
     const before = new Date(0);
-    await db.transaction().execute((one) => pruneEvents(one, { keep: 100, before }));
+    await db.transaction().execute((one) => pruneEvents(one, { keep: 100, before, most: 10_000 }));
     await expect(take(listener, 1199)).rejects.toBeInstanceOf(EventsGoneError);
   });
 

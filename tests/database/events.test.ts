@@ -254,14 +254,17 @@ describe('numbers', () => {
     const { db } = own.database;
     for (const text of ['a', 'b', 'c', 'd', 'e']) await writeEvent(db, said(text));
     await numberEvents(db, 1000);
-    const prune = (keep: number, before: Date) =>
-      db.transaction().execute((transaction) => pruneEvents(transaction, { keep, before }));
+    const prune = (keep: number, before: Date, most = 1000) =>
+      db.transaction().execute((transaction) => pruneEvents(transaction, { keep, before, most }));
     expect(await prune(10, new Date(0))).toBe(0);
     expect(await readEventBounds(db)).toEqual({ last: 5, resumableFrom: 0 });
-    expect(await prune(3, new Date(0))).toBe(2);
+    expect(await prune(3, new Date(0), 1)).toBe(1);
+    expect(await readEventBounds(db)).toEqual({ last: 5, resumableFrom: 1 });
+    expect(await prune(3, new Date(0))).toBe(1);
     expect(await readEventBounds(db)).toEqual({ last: 5, resumableFrom: 2 });
     expect((await listNewestEvents(db, { limit: 9 })).map(({ id }) => id)).toEqual([3, 4, 5]);
-    expect(await prune(3, new Date(Date.now() + 60_000))).toBe(3);
+    expect(await prune(3, new Date(Date.now() + 60_000), 2)).toBe(2);
+    expect(await prune(3, new Date(Date.now() + 60_000))).toBe(1);
     expect(await readEventBounds(db)).toEqual({ last: 5, resumableFrom: 5 });
     await leaveEventNumbersOut(db);
     const { last, resumableFrom } = await readEventBounds(db);

@@ -12,6 +12,9 @@ import { FencedError, writeAsLeader } from '../database/repositories/leadership.
 const LOOK_EVERY = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
+/** Events that are removed in one transaction. */
+const AT_ONCE = 10_000;
+
 export interface PruneOptions {
   readonly config: Pick<Config, 'events' | 'alerts'>;
   readonly database: Database;
@@ -31,11 +34,16 @@ export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
       const now = new Date();
       await forgetReceivers(transaction, receiversOf(config.alerts), now);
       const before = new Date(now.getTime() - days * DAY);
-      return await pruneEvents(transaction, { keep: most, before });
+      return await pruneEvents(transaction, { keep: most, before, most: AT_ONCE });
     });
   while (!signal.aborted) {
     try {
-      const count = await leadership.asLeader(look);
+      let count = 0;
+      for (let isMore = true; isMore && !signal.aborted; ) {
+        const gone = await leadership.asLeader(look);
+        count += gone;
+        isMore = gone === AT_ONCE;
+      }
       if (count > 0) log.info(`${count} old events were removed`);
     } catch (error) {
       if (!(error instanceof NotLeaderError || error instanceof FencedError)) {

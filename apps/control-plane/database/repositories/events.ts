@@ -99,18 +99,21 @@ export function isWanted(event: FleetEvent, filter: EventFilter): boolean {
 }
 
 /**
- * Removes old events.
+ * Removes old events. No more are looked at than go at once: a statement may take a few seconds only, however many there are.
  * @param keep events that stay at most, the newest
  * @param before those that happened before go, too
- * @returns how many were removed
+ * @param most events that go at once, at most
+ * @returns how many were removed; if that is `most`, there may be more
  */
 export async function pruneEvents(
   db: Transaction<DB>,
-  { keep, before }: { keep: number; before: Date },
+  { keep, before, most }: { keep: number; before: Date; most: number },
 ): Promise<number> {
   const { rows } = await sql<{ through: number | null }>`
-    SELECT greatest((SELECT last FROM event_numbering) - ${keep}::bigint,
-      (SELECT max(id) FROM events WHERE happened_at < ${before})) AS through`.execute(db);
+    WITH oldest AS (SELECT id, happened_at FROM events ORDER BY id LIMIT ${most})
+    SELECT greatest(
+      least((SELECT last FROM event_numbering) - ${keep}::bigint, (SELECT max(id) FROM oldest)),
+      (SELECT max(id) FROM oldest WHERE happened_at < ${before})) AS through`.execute(db);
   const through = rows[0]?.through ?? 0;
   if (through <= 0) return 0;
   const { numAffectedRows } = await sql`DELETE FROM events WHERE id <= ${through}`.execute(db);
