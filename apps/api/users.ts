@@ -24,6 +24,15 @@ export const usersSchema = z.object({ users: z.array(userSchema) });
 export const issuedUserSchema = z.object({ ...userSchema.shape, password: z.string() });
 export type IssuedUser = z.output<typeof issuedUserSchema>;
 
+/** Where people log in for the first time, and whether somebody has. */
+export const firstLogInSchema = z.object({
+  /** Whether nobody has ever logged in: only then is there a first password. */
+  open: z.boolean(),
+  /** The port of people and the SHA-256 of its certificate, in hexadecimal digits; `null` while people are not served. */
+  people: z.object({ port: z.int(), fingerprint: z.hex() }).nullable(),
+});
+export type FirstLogIn = z.output<typeof firstLogInSchema>;
+
 export const username = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._@-]{0,254}$/, 'is no name of an account');

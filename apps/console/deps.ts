@@ -2,6 +2,7 @@ import type { VmVerb } from '../agent/client/vms.ts';
 import type { NewToken, TokenRequest } from '../api/fleet.ts';
 import type { MaintenanceRequest } from '../api/maintenance.ts';
 import type { PoolRequest } from '../api/storage.ts';
+import type { IssuedUser } from '../api/users.ts';
 import type { NetworkCommand } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
 import type { OwnCommand } from '../process/own-program.ts';
@@ -77,6 +78,8 @@ export interface Deps {
 
   /** Has the control plane of this machine make a join token. */
   makeJoinToken(request: Omit<TokenRequest, 'by'>, signal: AbortSignal): Promise<NewToken>;
+  /** Has it give the first account a password, which is another one each time. */
+  issueFirstPassword(signal: AbortSignal): Promise<IssuedUser>;
 
   /** Writes the support bundle to a stick, `/dev/sdb1` say. Resolves with what it is called there. */
   writeSupport(device: string, signal: AbortSignal): Promise<string>;

@@ -6,6 +6,7 @@ import type { Network } from '../api/network.ts';
 import type { Readiness } from '../api/readiness.ts';
 import type { Pool } from '../api/storage.ts';
 import type { UpdateStatus } from '../api/update.ts';
+import type { FirstLogIn } from '../api/users.ts';
 import type { Vms } from '../api/vms.ts';
 import type { Keyboard } from '../host/keyboard.ts';
 import type { Reach } from '../network/reach.ts';
@@ -43,6 +44,7 @@ export const FACTS = {
   health: every<Health>(5_000),
   readiness: every<Readiness>(5_000),
   nodes: every<FleetNode[]>(5_000),
+  firstLogIn: every<FirstLogIn>(5_000),
   vms: every<Vms>(5_000),
   services: every<Service[]>(5_000),
   pools: every<Pool[]>(15_000),

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { FirstLogIn } from '../api/users.ts';
 import { messageOf } from '../error.ts';
 import type { Logger } from '../log/logger.ts';
 import type { BackupSecrets } from './backup/nightly.ts';
@@ -54,6 +55,8 @@ export interface ControlPlane extends InventorySources {
   readonly events: EventFeed;
   /** How the mirroring of updates stands. */
   mirrored(): readonly MirrorState[];
+  /** The port of people and its certificate; `null` while they are not served. */
+  servedPeople(): FirstLogIn['people'];
   /** What there is to tell now. */
   facts(): Promise<HealthFacts>;
   /** Works until the signal is aborted. */
@@ -102,6 +105,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let migrated = false;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
+  let servedPeople: ControlPlane['servedPeople'] = () => null;
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
   let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
@@ -252,9 +256,16 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const { servePeople: serve } = await import('./people/serve.ts');
     const { people } = config;
     const { port } = options;
-    await serveAgain(() =>
-      serve({ database, authority, people, port, events, health: facts, log, signal }),
-    );
+    await serveAgain(async () => {
+      const door = await serve({
+        ...{ database, authority, people, port, events, health: facts, log, signal },
+      });
+      servedPeople = () => ({ port: door.port, fingerprint: door.fingerprint });
+      const ended = door.ended.finally(() => {
+        servedPeople = () => null;
+      });
+      return { ended };
+    });
   };
   const tellAlerts = async () => {
     const [{ deliverAlerts, openReceivers }, { pruneAgainAndAgain }] = await Promise.all([
@@ -329,6 +340,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     events,
     limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),
+    servedPeople: () => servedPeople(),
     facts,
     ended: work().finally(async () => {
       cache.close();

@@ -33,6 +33,7 @@ import {
   recordTaskSent,
 } from '../../apps/control-plane/database/repositories/tasks.ts';
 import { findUserByName } from '../../apps/control-plane/database/repositories/users.ts';
+import { readFirstLogIn } from '../../apps/control-plane/operator/client.ts';
 import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { operatorRoutes } from '../../apps/control-plane/operator/routes.ts';
 import { userRoutes } from '../../apps/control-plane/people/operator-routes.ts';
@@ -52,6 +53,7 @@ const WEB = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
 const MAIL = 'bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb';
 const POOL = 'cccccccc-cccc-4ccc-8ccc-cccccccccccc';
 const CA = 'ca'.repeat(32);
+const PEOPLE = { port: 8443, fingerprint: 'fe'.repeat(32) };
 
 let opened: OpenTestDatabase;
 let database: Database;
@@ -67,7 +69,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quantix-operator-'));
   socket = join(folder, 'controlplane.sock');
   server = apiServer({
-    routes: [...operatorRoutes({ database, fingerprint: CA }), ...userRoutes({ database })],
+    routes: [
+      ...operatorRoutes({ database, fingerprint: CA }),
+      ...userRoutes({ database, servedPeople: () => PEOPLE }),
+    ],
     explain: () => undefined,
     onBug: (error) => {
       throw error;
@@ -400,6 +405,7 @@ describe('accounts of people', () => {
     expect((await run('users', 'list')).text).toBe(
       'There is no account: qx-controlplane users first-password makes one.\n',
     );
+    expect(await readFirstLogIn({ socket })).toEqual({ open: true, people: PEOPLE });
     const first = issuedUserSchema.parse(await json('users', 'first-password'));
     expect(first).toMatchObject({ username: 'admin', role: 'admin', mustChangePassword: true });
     const { text } = await run('users', 'first-password');
@@ -409,6 +415,7 @@ describe('accounts of people', () => {
     });
     expect(await checkPassword(password, await hashOf('admin'))).toMatchObject({ isRight: true });
     await sql`UPDATE users SET last_login = now()`.execute(db);
+    expect(await readFirstLogIn({ socket })).toEqual({ open: false, people: PEOPLE });
     await expect(run('users', 'first-password')).rejects.toThrow('somebody has logged in already');
   });
 

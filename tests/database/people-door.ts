@@ -100,6 +100,10 @@ export class PeopleDoor implements AsyncDisposable {
     return this.#door.port;
   }
 
+  get fingerprint(): string {
+    return this.#door.fingerprint;
+  }
+
   /** Asks over TLS. */
   async ask(
     path: string,

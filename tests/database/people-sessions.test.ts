@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -297,6 +298,14 @@ describe('what other sites have a browser ask', () => {
 });
 
 describe('the server', () => {
+  test('tells the fingerprint of the certificate that callers see', async () => {
+    const socket = connect({ port: door.port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    expect(door.fingerprint.toUpperCase()).toBe(fingerprint256.replaceAll(':', ''));
+  });
+
   test('takes no body of 100 MB, and goes on', async () => {
     const huge = Buffer.alloc(100 * 1024 * 1024, 0x20);
     // Whoever still sends may see no answer.

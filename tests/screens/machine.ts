@@ -1,6 +1,7 @@
 import type { NewToken } from '../../apps/api/fleet.ts';
 import type { Hardware } from '../../apps/api/hardware.ts';
 import type { UpdateStatus } from '../../apps/api/update.ts';
+import type { IssuedUser } from '../../apps/api/users.ts';
 import type { Deps } from '../../apps/console/deps.ts';
 import { publicKeys } from '../../apps/services/public-key.ts';
 
@@ -178,6 +179,19 @@ export const TOKEN: NewToken = {
   fingerprint: '0123456789abcdef'.repeat(4),
 };
 
+/** The first account, and its password. */
+export const ISSUED: IssuedUser = {
+  id: '2d4f6a8c-1b3d-4e5f-8a9b-0c1d2e3f4a5b',
+  username: 'admin',
+  email: null,
+  role: 'admin',
+  enabled: true,
+  mustChangePassword: true,
+  lastLogin: null,
+  createdAt: '2126-11-24T22:15:09.000Z',
+  password: 'k7m2x-9pq4v-tdwz3-h5rn8',
+};
+
 /** A machine that answers as it should and notes what it was told. */
 export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[] } {
   const calls: Call[] = [];
@@ -216,6 +230,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     leaveControlPlane: note('leaveControlPlane', 'left; this host belongs to no control plane'),
     readInvitation: note('readInvitation', INVITATION),
     makeJoinToken: note('makeJoinToken', TOKEN),
+    issueFirstPassword: note('issueFirstPassword', ISSUED),
     writeSupport: note('writeSupport', 'support-node7-20260127T101500Z.tar.gz is on it'),
     reset: note('reset', 'The next boot removes configuration.'),
     ...changes,
@@ -250,7 +265,7 @@ export const UPDATES: UpdateStatus = {
 };
 
 /** What is known of that machine as a hypervisor host. */
-export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes'>> = {
+export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes' | 'firstLogIn'>> = {
   host: async () => HOST,
   network: async () => NETWORK,
   services: async () => [
@@ -384,6 +399,10 @@ export const CONTROL_PLANE: Deps['facts'] = {
       leftAt: null,
     },
   ],
+  firstLogIn: async () => ({
+    open: true,
+    people: { port: 443, fingerprint: 'fedcba9876543210'.repeat(4) },
+  }),
   readiness: async () => ({
     ready: true,
     version: '0.1.0',

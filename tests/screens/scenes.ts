@@ -20,8 +20,12 @@ function scene(name: string, acts: readonly Act[], changes: Partial<Deps> = {}):
 }
 
 /** A scene of QvDC. */
-function ofControlPlane(name: string, acts: readonly Act[]): Scene {
-  const { deps } = machine({ facts: CONTROL_PLANE });
+function ofControlPlane(
+  name: string,
+  acts: readonly Act[],
+  facts: Partial<Deps['facts']> = {},
+): Scene {
+  const { deps } = machine({ facts: { ...CONTROL_PLANE, ...facts } });
   return { name, product: 'QvDC', deps, acts: [['', /this machine forgets/], ...acts] };
 }
 
@@ -76,6 +80,14 @@ export const SCENES: readonly Scene[] = [
     ['6j', /shown once/],
     ['\r', /not shown again/],
   ]),
+  ofControlPlane('first-password', [['6a', /Enter Show it/]]),
+  ofControlPlane('first-password-shown', [
+    ['6a', /Enter Show it/],
+    ['\r', /not shown again/],
+  ]),
+  ofControlPlane('first-password-used', [['6a', /has logged in/]], {
+    firstLogIn: async () => ({ open: false, people: null }),
+  }),
   scene('network', [NETWORK]),
   scene('network-static', [NETWORK, ['s', /comes back/]]),
   scene('network-static-mistake', [

@@ -8,7 +8,12 @@ import { type Host, hostSchema } from '../../api/host.ts';
 import { AGENT_SOCKET } from '../../api/socket.ts';
 import { poolsSchema } from '../../api/storage.ts';
 import { vmsSchema } from '../../api/vms.ts';
-import { createToken, listNodes } from '../../control-plane/operator/client.ts';
+import {
+  createToken,
+  issueFirstPassword,
+  listNodes,
+  readFirstLogIn,
+} from '../../control-plane/operator/client.ts';
 import { messageOf } from '../../error.ts';
 import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
 import { CpuMeter } from '../../host/cpu-usage.ts';
@@ -80,6 +85,7 @@ export function controlPlaneDeps(): Deps {
       ...deps.facts,
       readiness: (signal) => askReadiness(signal),
       nodes: (signal) => listNodes({ signal }),
+      firstLogIn: (signal) => readFirstLogIn({ signal }),
     },
   };
 }
@@ -139,6 +145,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     leaveControlPlane: (force) => leaveControlPlane(AGENT_SOCKET, force),
     readInvitation,
     makeJoinToken: (request, signal) => createToken(request, { signal }),
+    issueFirstPassword: (signal) => issueFirstPassword({ signal }),
     writeSupport,
     reset: async (what, signal) => {
       const told = await requestReset(what, { signal });

@@ -5,6 +5,7 @@ import { enter, show } from '../steps.ts';
 import { body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
 import { CONTROL_PLANE } from './control-plane.ts';
+import { FIRST_PASSWORD } from './first-password.ts';
 import { HARDWARE } from './hardware.ts';
 import { hostNameScreen } from './host-name.ts';
 import { joinTokenScreen } from './join-token.ts';
@@ -27,6 +28,12 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
     text: 'Join token',
     needs: 'nodes',
     run: (state) => enter(state, joinTokenScreen()),
+  },
+  {
+    letter: 'a',
+    text: 'First password',
+    needs: 'firstLogIn',
+    run: (state) => enter(state, FIRST_PASSWORD),
   },
   { letter: 'v', text: 'Virtual machines', needs: 'vms', run: (state) => enter(state, VMS) },
   { letter: 's', text: 'Disks and pools', needs: 'pools', run: (state) => enter(state, STORAGE) },

@@ -38,6 +38,8 @@ import {
 } from '../../api/fleet.ts';
 import { CONTROL_PLANE_SOCKET } from '../../api/readiness.ts';
 import {
+  type FirstLogIn,
+  firstLogInSchema,
   type IssuedUser,
   issuedUserSchema,
   type User,
@@ -200,6 +202,10 @@ export async function listUsers(asking: Asking = {}): Promise<User[]> {
 /** @returns the account with its password, which is told this once */
 export const addUser = (request: Unsigned<UserRequest>, asking: Asking = {}): Promise<IssuedUser> =>
   post('/v1/users', request, issuedUserSchema, asking);
+
+/** Where people log in for the first time, and whether somebody has. */
+export const readFirstLogIn = (asking: Asking = {}): Promise<FirstLogIn> =>
+  get('/v1/first-password', firstLogInSchema, asking);
 
 /** The password for the first log-in; each time it is another. */
 export const issueFirstPassword = (asking: Asking = {}): Promise<IssuedUser> =>

@@ -1,5 +1,5 @@
 import { byRequestSchema } from '../../api/fleet.ts';
-import { userRequestSchema } from '../../api/users.ts';
+import { type FirstLogIn, userRequestSchema } from '../../api/users.ts';
 import { readJson } from '../../http/body.ts';
 import { json, type Route } from '../../http/route.ts';
 import type { Database } from '../database/database.ts';
@@ -11,6 +11,7 @@ import {
   changeAccount,
   describeUser,
   type Issued,
+  isFirstLogInOpen,
   issueFirstPassword,
   present,
   resetPassword,
@@ -19,9 +20,12 @@ import {
 /** `/v1/users…`: what `qx-controlplane users` and the console ask; their bodies are in `apps/api/users.ts`. */
 export function userRoutes({
   database: { db },
+  servedPeople,
   now = () => new Date(),
 }: {
   database: Database;
+  /** How people are served at the moment. */
+  servedPeople: () => FirstLogIn['people'];
   now?: () => Date;
 }): Route[] {
   const read = async (given: string): Promise<User> =>
@@ -52,6 +56,14 @@ export function userRoutes({
       answer: async (request) => {
         const { by, ...account } = await readJson(request, userRequestSchema);
         return issued(await addAccount(db, { ...account, email: null }, { username: by }));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/first-password',
+      answer: async () => {
+        const told: FirstLogIn = { open: await isFirstLogInOpen(db), people: servedPeople() };
+        return json(told);
       },
     },
     {

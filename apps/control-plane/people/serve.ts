@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { RequestListener, Server } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -13,7 +14,12 @@ import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
 import { networkOf, Shares } from '../node-service/allowance.ts';
 import { ThrottledLog } from '../node-service/throttled-log.ts';
-import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
+import {
+  type Authority,
+  fingerprintOf,
+  isDue,
+  type ServerCertificate,
+} from '../trust/authority.ts';
 import { type OpenPort, openPort, type PeopleAddress } from './port.ts';
 import { peopleRoutes } from './routes.ts';
 import { peopleServer } from './server.ts';
@@ -48,6 +54,8 @@ export interface ServePeopleOptions {
 export interface PeopleDoor {
   /** The port that it listens on. */
   readonly port: number;
+  /** SHA-256 of the certificate that it shows now, in hexadecimal digits. */
+  readonly fingerprint: string;
   /** Works until the signal is aborted. */
   readonly ended: Promise<void>;
 }
@@ -130,7 +138,13 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
       await app.close();
     }
   };
-  return { port, ended: work() };
+  return {
+    port,
+    get fingerprint() {
+      return fingerprintOf(new X509Certificate(certificate.chain));
+    },
+    ended: work(),
+  };
 }
 
 function tlsOptions({ key, chain }: ServerCertificate) {

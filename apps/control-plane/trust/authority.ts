@@ -81,7 +81,7 @@ export class Authority {
 
   /** Those of all roots, the one that signs first. */
   get fingerprints(): string[] {
-    return this.#roots.map(sha256);
+    return this.#roots.map(fingerprintOf);
   }
 
   /** PEM: all that nodes are to trust. */
@@ -166,6 +166,7 @@ async function read(file: string): Promise<string | undefined> {
   }
 }
 
-function sha256(certificate: X509Certificate): string {
+/** SHA-256 of a certificate's DER, lower case hex: what people compare. */
+export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }

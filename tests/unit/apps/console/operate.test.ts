@@ -5,8 +5,10 @@ import { EXIT } from '../../../../apps/console/exit-status.ts';
 import {
   type Call,
   CONTROL_PLANE,
+  HOST,
   HYPERVISOR,
   INVITATION,
+  ISSUED,
   machine,
   TOKEN,
   UPDATES,
@@ -259,6 +261,55 @@ test('a join token is made behind the password, and shown with the fingerprint t
   expect(calls.at(-1)).toEqual(['makeJoinToken', request]);
   terminal.type('\x1b');
   await terminal.see(/node7/);
+});
+
+test('the first password is made behind root’s, and shown with the address and the certificate to compare', async () => {
+  const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
+  const { terminal, calls } = await on('6a', /Enter Show it/, facts);
+  terminal.type('\r');
+  await terminal.see(/Password of root/);
+  expect(calls).toEqual([]);
+  terminal.type('right password\r');
+  await terminal.see(/https:\/\/10\.0\.0\.7\b(?!:)[\s\S]*FEDC BA98 7654 3210 FEDC/);
+  const shown = await terminal.text();
+  expect(shown).toContain(`Password    ${ISSUED.password}`);
+  expect(shown).toContain('User name   admin');
+  expect(calls).toEqual([['issueFirstPassword']]);
+  terminal.type('\x1b');
+  await terminal.see(/Enter Show it/);
+  expect(await terminal.text()).not.toContain(ISSUED.password);
+});
+
+test.each([
+  [{ open: true, people: { port: 8443, fingerprint: 'ab'.repeat(32) } }, /\[2001:db8::7\]:8443/],
+  [{ open: true, people: null }, /not served at the moment/],
+])('the address of people is told as it is: %j', async (firstLogIn, seen) => {
+  const host = async () => ({ ...HOST, managementAddress: '2001:db8::7' });
+  const { deps } = machine({
+    facts: { ...CONTROL_PLANE, host, firstLogIn: async () => firstLogIn },
+  });
+  const { terminal } = runConsole(deps);
+  await terminal.see(/Management +2001/);
+  terminal.type('6a');
+  await terminal.see(/Enter Show it/);
+  terminal.type('\r');
+  await terminal.see(seen);
+});
+
+test('there is no first password once somebody has logged in, nor while nobody answers', async () => {
+  const used = async () => ({ open: false, people: null });
+  const { terminal, calls } = await on('6a', /users reset-password NAME/, {
+    facts: { ...CONTROL_PLANE, firstLogIn: used },
+  });
+  terminal.type('\r');
+  await terminal.see(/has logged in already/);
+  const silent = () => Promise.reject(new Error('qx-controlplane does not answer'));
+  const other = await on('6a', /Not known: qx-controlplane does not answer/, {
+    facts: { ...CONTROL_PLANE, firstLogIn: silent },
+  });
+  other.terminal.type('\r');
+  await other.terminal.see(/Not known/);
+  expect([...calls, ...other.calls]).toEqual([]);
 });
 
 test('an update is looked for, brought here from its server or a stick, tried, and taken back', async () => {
