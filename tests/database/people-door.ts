@@ -164,7 +164,10 @@ export class PeopleDoor implements AsyncDisposable {
     return sessionCookie(secret).split(';', 1)[0] ?? '';
   }
 
-  /** Logs in. @returns the cookie to send */
+  /**
+   * Logs in, where that is what is tested: thirty log-ins from one address, those of all tests of a file, are what the door allows
+   * at once, however fast the machine is. @returns the cookie to send
+   */
   async logIn(username: string, password = PASSWORD): Promise<string> {
     const answer = await this.ask('/v1/session', {
       ...{ method: 'POST', body: { username, password } },

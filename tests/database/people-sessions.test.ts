@@ -93,10 +93,8 @@ describe('a session', () => {
   });
 
   test('of somebody else cannot be ended', async () => {
-    await door.account('ada', 'viewer');
-    await door.account('bob', 'viewer');
-    const ada = await door.logIn('ada');
-    const bob = await door.logIn('bob');
+    const ada = await door.session(await door.account('ada', 'viewer'));
+    const bob = await door.session(await door.account('bob', 'viewer'));
     const { body } = await door.ask('/v1/sessions', { cookie: bob });
     const [{ id }] = (body as { sessions: [{ id: string }] }).sessions;
     const ended = await door.ask(`/v1/sessions/${id}`, { method: 'DELETE', cookie: ada });
@@ -106,7 +104,7 @@ describe('a session', () => {
 
   test('is worth nothing once its account is disabled', async () => {
     const id = await door.account('ada', 'viewer');
-    const cookie = await door.logIn('ada');
+    const cookie = await door.session(id);
     await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
     expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
     expect((await post(right)).status).toBe(401);
@@ -170,12 +168,17 @@ describe('a log-in', () => {
 
   test('hashes for an unknown name, too, so that the answer takes as long', async () => {
     await door.account('ada', 'viewer');
-    const took = async (body: object) => {
+    const logIn = new LogIn(door.db, { now: () => now });
+    const took = async (body: typeof wrong) => {
       const { user } = process.cpuUsage();
-      expect((await post(body)).status).toBe(401);
+      const outcome = logIn.begin(body, { address: '192.0.2.1', userAgent: '' });
+      await expect(outcome).rejects.toMatchObject({ status: 401 });
       return process.cpuUsage().user - user;
     };
-    const [known, unknown] = [await took(wrong), await took({ ...wrong, username: 'nobody' })];
+    // The least of some: whatever else this process does takes its time, too.
+    const least = async (body: typeof wrong) =>
+      Math.min(await took(body), await took(body), await took(body));
+    const [known, unknown] = [await least(wrong), await least({ ...wrong, username: 'nobody' })];
     expect(unknown).toBeGreaterThan(known / 3);
   });
 
@@ -267,8 +270,7 @@ describe('what other sites have a browser ask', () => {
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
   ])('is refused: %o', async (headers) => {
-    await door.account('ada', 'admin');
-    const cookie = await door.logIn('ada');
+    const cookie = await door.session(await door.account('ada', 'admin'));
     expect((await post(right, headers)).status).toBe(403);
     const out = await door.ask('/v1/sessions', { method: 'DELETE', cookie, headers });
     expect(out.status).toBe(403);
@@ -396,8 +398,8 @@ describe('the server', () => {
   test('tells strangers that it is ready, and no figures', async () => {
     expect((await door.ask('/readyz')).body).toEqual({ ready: true });
     expect((await door.ask('/metrics')).status).toBe(401);
-    await door.account('ada', 'viewer');
-    const { text, headers } = await door.ask('/metrics', { cookie: await door.logIn('ada') });
+    const cookie = await door.session(await door.account('ada', 'viewer'));
+    const { text, headers } = await door.ask('/metrics', { cookie });
     expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(text).toContain('quantix_controlplane_info{version="1.0.0"} 1');
   });
