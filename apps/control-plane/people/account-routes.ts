@@ -29,9 +29,10 @@ import {
   removeAccount,
   resetPassword,
 } from './accounts.ts';
-import { type Caller, signed } from './caller.ts';
+import { accountOf, type Caller, signed } from './caller.ts';
 import { PERMISSIONS } from './permissions.ts';
 import { entityTag, idParams, type Route, requireMatch, route, text } from './route.ts';
+import { type UserEvent, writeUserEvent } from './user-events.ts';
 
 const time = z.iso.datetime();
 
@@ -165,7 +166,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
           await refuseMightier(transaction, caller, id);
           refuseMore(caller, await permissionsOfRole(transaction, role.id));
           await assignRole(transaction, { userId: id, roleId, assignedBy: caller.userId });
-          await enter(transaction, 'user.assign-role', caller, user, { role: role.name });
+          await enterRoles(transaction, 'user.assign-role', caller, user, role);
         });
         return {};
       },
@@ -180,7 +181,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
           const role = await readRole(transaction, roleId);
           await refuseMightier(transaction, caller, id);
           await withdrawRole(transaction, id, roleId);
-          await enter(transaction, 'user.withdraw-role', caller, user, { role: role.name });
+          await enterRoles(transaction, 'user.withdraw-role', caller, user, role);
         });
         return {};
       },
@@ -212,7 +213,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
         refuseMore(caller, body.permissions);
         const role = await db.transaction().execute(async (transaction) => {
           const made = await createRole(transaction, body);
-          await enterRole(transaction, 'role.create', caller, made);
+          await enterRole(transaction, ['role.create', 'role-created'], caller, made);
           return made;
         });
         return { body: describeRole(role) };
@@ -235,7 +236,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
           requireMatch(headers, describeRole(before));
           refuseMore(caller, [...before.permissions, ...(body.permissions ?? [])]);
           const after = (await updateRole(transaction, id, body)) ?? before;
-          await enterRole(transaction, 'role.update', caller, after);
+          await enterRole(transaction, ['role.update', 'role-changed'], caller, after);
           return after;
         });
         const shown = describeRole(role);
@@ -253,7 +254,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
           requireMatch(headers, describeRole(role));
           refuseMore(caller, role.permissions);
           await removeRole(transaction, id);
-          await enterRole(transaction, 'role.delete', caller, role);
+          await enterRole(transaction, ['role.delete', 'role-removed'], caller, role);
         });
         return {};
       },
@@ -293,7 +294,7 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
           const made = await createApiKey(transaction, {
             ...{ name, createdBy: caller.userId, permissions: body.permissions, expiresAt },
           });
-          await enterKey(transaction, 'api-key.create', caller, made.key);
+          await enterKey(transaction, ['api-key.create', 'key-created'], caller, made.key);
           return made;
         });
         return { body: { ...describeKey(key), key: secret } };
@@ -309,7 +310,7 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
           if (key === undefined || !(await revokeApiKey(transaction, id, now()))) {
             throw new ApiError(404, 'there is no such API key, or it was revoked before');
           }
-          await enterKey(transaction, 'api-key.revoke', caller, key);
+          await enterKey(transaction, ['api-key.revoke', 'key-revoked'], caller, key);
         });
         return {};
       },
@@ -382,37 +383,45 @@ async function refuseMightier(db: Executor, caller: Caller, userId: string): Pro
   refuseMore(caller, [...new Set([...ofRole, ...(await listPermissions(db, userId))])]);
 }
 
-async function enter(
+/** Enters a change of an account's further roles, and tells it. */
+async function enterRoles(
   transaction: Executor,
   action: string,
   caller: Caller,
-  { id, username: name }: User,
-  details: Readonly<Record<string, string>>,
+  user: User,
+  role: Role,
 ): Promise<void> {
-  const resource = { resourceType: 'user', resourceId: id, resourceName: name };
+  const resource = { resourceType: 'user', resourceId: user.id, resourceName: user.username };
+  const details = { role: role.name };
   await enterAudit(transaction, { ...signed(caller), action, details, ...resource });
+  const data = { changed: ['roles'], by: caller.username };
+  await writeUserEvent(transaction, 'changed', user, data);
 }
 
 async function enterRole(
   transaction: Executor,
-  action: string,
+  [action, event]: [action: string, event: UserEvent],
   caller: Caller,
   { id, name, permissions: allowed }: Role,
 ): Promise<void> {
   const resource = { resourceType: 'role', resourceId: id, resourceName: name };
   const details = { permissions: allowed };
   await enterAudit(transaction, { ...signed(caller), action, details, ...resource });
+  const data = { role: name, permissions: allowed };
+  await writeUserEvent(transaction, event, accountOf(caller), data);
 }
 
 async function enterKey(
   transaction: Executor,
-  action: string,
+  [action, event]: [action: string, event: UserEvent],
   caller: Caller,
   { id, name, permissions: allowed }: ApiKey,
 ): Promise<void> {
   const resource = { resourceType: 'api-key', resourceId: id, resourceName: name };
   const details = { permissions: allowed };
   await enterAudit(transaction, { ...signed(caller), action, details, ...resource });
+  const data = { key: name, permissions: allowed };
+  await writeUserEvent(transaction, event, accountOf(caller), data);
 }
 
 function describeRole({ id, name, description, type, parentId, permissions: allowed }: Role) {

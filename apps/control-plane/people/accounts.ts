@@ -14,6 +14,7 @@ import {
 } from '../database/repositories/users.ts';
 import type { DB } from '../database/schema.ts';
 import { drawPassword, hashPassword } from './password.ts';
+import { writeUserEvent } from './user-events.ts';
 
 /** Who does something to an account, as the audit log names him. */
 export type Signature = Pick<NewAuditEntry, 'userId' | 'username' | 'ipAddress' | 'userAgent'>;
@@ -58,6 +59,8 @@ export async function addAccount(
       ...{ ...account, passwordHash, mustChangePassword: true },
     });
     await enter(transaction, 'user.create', made, by, { role: account.role });
+    const data = { role: account.role, by: by.username };
+    await writeUserEvent(transaction, 'created', made, data);
     return made;
   });
   return { user, password };
@@ -77,6 +80,8 @@ export async function resetPassword(
     });
     await endSessions(transaction, user.id, { now });
     await enter(transaction, 'user.reset-password', user, by);
+    const data = { changed: ['password'], by: by.username };
+    await writeUserEvent(transaction, 'changed', user, data);
     return after;
   });
   return { user: present(changed), password };
@@ -103,6 +108,14 @@ export async function changeAccount(
   if (!changed.enabled) await endSessions(transaction, user.id, { now });
   await refuseLastAdmin(transaction);
   await enter(transaction, 'user.update', user, by, { ...changes });
+  const names = (['email', 'role', 'enabled'] as const).filter(
+    (name) => changed[name] !== user[name],
+  );
+  const { role, enabled } = changed;
+  if (names.length > 0) {
+    const data = { changed: names, role, enabled, by: by.username };
+    await writeUserEvent(transaction, 'changed', user, data);
+  }
   return changed;
 }
 
@@ -115,6 +128,7 @@ export async function removeAccount(
   await removeUser(transaction, user.id);
   await refuseLastAdmin(transaction);
   await enter(transaction, 'user.delete', user, by);
+  await writeUserEvent(transaction, 'removed', user, { by: by.username });
 }
 
 /** Whether nobody has ever logged in: then the console gives out the first password. */

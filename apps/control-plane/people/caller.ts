@@ -83,6 +83,11 @@ export function sessionCookie(secret: string): string {
 /** The `Set-Cookie` that has a browser forget it. */
 export const ENDED_COOKIE = `${COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`;
 
+/** The account of who asks, as events name it. */
+export function accountOf({ userId: id, username }: Caller): { id: string; username: string } {
+  return { id, username };
+}
+
 /** Who did something, for the audit log. */
 export function signed({
   userId,

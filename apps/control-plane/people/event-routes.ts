@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import * as z from 'zod';
-import type { FleetEvent } from '../../api/events.ts';
+import { EVENT_SUBJECTS, type FleetEvent } from '../../api/events.ts';
 import { ApiError } from '../../http/error.ts';
 import { type EventFeed, EventsGoneError } from '../events/feed.ts';
 import { type Route, route, text } from './route.ts';
@@ -24,10 +24,15 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
         nodeId: z.guid().optional(),
       }),
       answer: z.string().meta({ contentMediaType: 'text/event-stream' }),
-      handle: async ({ query: { kind, nodeId }, headers, signal }) => {
+      handle: async ({ query: { kind, nodeId }, headers, caller, signal }) => {
         const after = lastSeen(headers['last-event-id']);
         const ending = AbortSignal.any([signal, AbortSignal.timeout(LISTENED_FOR)]);
-        const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
+        const kinds = kind === undefined ? undefined : [kind];
+        // Who logs in, and who may what, is nobody's business who may not look at accounts.
+        const subjectTypes = caller.permissions.has('user:read')
+          ? undefined
+          : EVENT_SUBJECTS.filter((type) => type !== 'USER');
+        const filter = { nodeId, kinds, subjectTypes };
         const heard = await listen(events, { after, filter, signal: ending });
         return {
           body: Readable.from(frames(heard), { objectMode: false }),

@@ -12,6 +12,7 @@ import { findUser, findUserByName, type User, updateUser } from '../database/rep
 import type { DB } from '../database/schema.ts';
 import { Allowance, networkOf } from '../node-service/allowance.ts';
 import { checkPassword, hashPassword } from './password.ts';
+import { RefusedLogIns, writeUserEvent } from './user-events.ts';
 
 /** Where a request comes from. */
 export interface Origin {
@@ -50,6 +51,7 @@ export class LogIn {
   readonly #network: Allowance;
   readonly #pair: Allowance;
   readonly #strangers: Allowance;
+  readonly #refused: RefusedLogIns;
 
   /** @param elapsed milliseconds that passed since some moment */
   constructor(
@@ -65,10 +67,12 @@ export class LogIn {
     this.#network = new Allowance(rates.network, elapsed);
     this.#pair = new Allowance(rates.pair, elapsed);
     this.#strangers = new Allowance(rates.strangers, elapsed);
+    this.#refused = new RefusedLogIns(elapsed);
   }
 
   /**
-   * Begins a session. A name that nobody has is answered as a wrong password is, and as late. Both ends are in the audit log.
+   * Begins a session. A name that nobody has is answered as a wrong password is, and as late. Both ends are in the audit log,
+   * and events; of many refusals only some are.
    * @throws ApiError 401 if name and password do not belong together, or the account is disabled; 429 if it was tried too often
    */
   async begin(
@@ -87,9 +91,16 @@ export class LogIn {
           })
         : undefined;
     if (begun === undefined) {
-      await enterAudit(this.#db, {
-        ...{ action: 'session.begin', status: 'failure', username, userId: user?.id ?? null },
-        ...{ ipAddress: address, userAgent },
+      // A name that nobody has may be a password in the wrong place.
+      const account = user ?? { id: NOBODY, username: '' };
+      const untold = this.#refused.count(account.id);
+      await this.#db.transaction().execute(async (transaction) => {
+        await enterAudit(transaction, {
+          ...{ action: 'session.begin', status: 'failure', username, userId: user?.id ?? null },
+          ...{ ipAddress: address, userAgent },
+        });
+        if (untold === undefined) return;
+        await writeUserEvent(transaction, 'refused', account, { address, untold });
       });
       throw new ApiError(401, 'name and password do not belong together');
     }
@@ -123,6 +134,7 @@ export class LogIn {
         ...{ action: 'session.begin', username: user.username, userId: user.id },
         ...{ ipAddress: address, userAgent, details: { session: begun.session.id } },
       });
+      await writeUserEvent(transaction, 'logged-in', user, { address });
       return { ...begun, user: logged ?? user };
     });
   }
@@ -161,6 +173,7 @@ export class LogIn {
         ...{ action: 'user.change-password', username, userId, ipAddress: address, userAgent },
         ...{ resourceType: 'user', resourceId: userId, resourceName: username },
       });
+      await writeUserEvent(transaction, 'changed', user, { changed: ['password'], by: username });
       return { ...begun, user: changed ?? user };
     });
   }

@@ -1,13 +1,15 @@
 import type { Kysely } from 'kysely';
 import * as z from 'zod';
 import { ApiError } from '../../http/error.ts';
+import type { Executor } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import { endSessions, listSessions } from '../database/repositories/sessions.ts';
 import type { DB } from '../database/schema.ts';
-import { ENDED_COOKIE, sessionCookie, signed } from './caller.ts';
+import { accountOf, type Caller, ENDED_COOKIE, sessionCookie, signed } from './caller.ts';
 import type { Begun, LogIn } from './log-in.ts';
 import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from './password.ts';
 import { idParams, openRoute, type Route, route, text } from './route.ts';
+import { writeUserEvent } from './user-events.ts';
 
 const time = z.iso.datetime();
 
@@ -61,13 +63,14 @@ export function sessionRoutes({
       handle: async ({ caller }) => {
         const id = caller.sessionId;
         await db.transaction().execute(async (transaction) => {
-          await endSessions(transaction, caller.userId, {
+          const sessions = await endSessions(transaction, caller.userId, {
             now: now(),
             ...(id === undefined ? {} : { id }),
           });
           await enterAudit(transaction, {
             ...{ action: 'session.end', ...signed(caller), details: { session: id ?? '' } },
           });
+          await tellLogOut(transaction, caller, sessions);
         });
         return { headers: { 'set-cookie': ENDED_COOKIE } };
       },
@@ -110,6 +113,7 @@ export function sessionRoutes({
           await enterAudit(transaction, {
             ...{ action: 'session.end-all', ...signed(caller), details: { ended } },
           });
+          await tellLogOut(transaction, caller, ended);
         });
         return { headers: { 'set-cookie': ENDED_COOKIE } };
       },
@@ -125,11 +129,17 @@ export function sessionRoutes({
           await enterAudit(transaction, {
             ...{ action: 'session.end', ...signed(caller), details: { session: id } },
           });
+          await tellLogOut(transaction, caller, ended);
         });
         return {};
       },
     }),
   ];
+}
+
+async function tellLogOut(transaction: Executor, caller: Caller, sessions: number): Promise<void> {
+  const data = { address: caller.address, sessions };
+  await writeUserEvent(transaction, 'logged-out', accountOf(caller), data);
 }
 
 function begun({ secret }: Begun) {
