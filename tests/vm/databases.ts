@@ -72,6 +72,16 @@ export async function addNode(story: Story): Promise<void> {
   );
 }
 
+/** A host has joined, so that backups are wanted: they get a passphrase, and one is made and restored into a scratch database. */
+export async function makeFirstBackup(story: Story): Promise<void> {
+  const backup = '/data/backup/first.backup';
+  await succeed(
+    story,
+    `(umask 077; echo 'a passphrase of our own' >/quantix/vdc/backup.passphrase) && qx-controlplane backup ${backup}`,
+  );
+  await succeed(story, `qx-controlplane backup verify ${backup}`);
+}
+
 /** Damages the folders of etcd and of Redis in a way that neither starts with. */
 export async function damageThrowAways(story: Story): Promise<void> {
   const garbage = 'head -c 20000 /dev/urandom';

@@ -22,6 +22,7 @@ import {
   expectDocumentedCommands,
   expectMigrationsReversible,
   expectThrowAwaysMended,
+  makeFirstBackup,
 } from './databases.ts';
 import { expectSecureBoot } from './kernel.ts';
 import { setStaticOnSerialLine } from './set-address.ts';
@@ -112,8 +113,9 @@ test(
       await expectStatic(story);
       await expectReachedFromOutside(story, hostPort);
       await expectMigrationsReversible(story);
-      await addNode(story);
       await expectDocumentedCommands(story);
+      await addNode(story);
+      await makeFirstBackup(story);
       rows = await countRows(story);
       await story.screenshot();
       await damageThrowAways(story);

@@ -68,7 +68,7 @@ export async function examine(
       ...(isAnswering ? await examineFleet() : []),
       ...(await examinePort()),
     ];
-    const isWell = findings.every((one) => one.isWell);
+    const isWell = findings.every((one) => one.isWell !== false);
     const text =
       form === 'json' ? `${JSON.stringify({ isWell, findings }, null, 2)}\n` : describe(findings);
     return { text, isWell };
@@ -170,7 +170,8 @@ async function examineData(): Promise<Finding> {
 function describe(findings: readonly Finding[]): string {
   const lines = findings.map(({ subject, isWell, told, fix }) => {
     const advice = fix === '' ? '' : `\n            ${fix}`;
-    return `${subject.padEnd(11)} ${isWell ? 'ok' : 'PROBLEM'}: ${told}${advice}`;
+    const state = isWell === null ? 'not known' : isWell ? 'ok' : 'PROBLEM';
+    return `${subject.padEnd(11)} ${state}: ${told}${advice}`;
   });
   return `${lines.join('\n')}\n`;
 }

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type PeerCertificate } from 'node:tls';
 import { messageOf } from '../../error.ts';
 import type { Space } from '../../host/file-system-space.ts';
+import { codeOf } from '../../process/code-of.ts';
 import type { TimeState } from '../../services/time.ts';
 import { bytes } from '../../text/amount.ts';
 import { isNewerVersion } from '../newer-version.ts';
@@ -10,7 +12,8 @@ const DAY = 86_400_000;
 /** One thing that was looked at. */
 export interface Finding {
   readonly subject: string;
-  readonly isWell: boolean;
+  /** `null` if it is not known: that alone is no problem. */
+  readonly isWell: boolean | null;
   /** What was found, for people. */
   readonly told: string;
   /** What to do; empty if there is nothing to do. */
@@ -41,13 +44,12 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
   const subject = 'clock';
   const sorted = offsets.toSorted((a, b) => a - b);
   const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const source =
-    time?.synchronized === true
-      ? `set by ${time.reference}`
-      : 'not known to be right: no time server sets it';
-  const ask = time?.synchronized === true ? '' : 'qx-time status tells which time servers answer.';
-  if (Math.abs(median) <= CLOCK_DIFFERENCE)
-    return { subject, isWell: true, told: source, fix: ask };
+  const isSet = time?.synchronized === true;
+  const source = isSet ? `set by ${time.reference}` : 'set by no time server';
+  if (Math.abs(median) <= CLOCK_DIFFERENCE) {
+    const ask = 'qx-time status tells which time servers answer.';
+    return { subject, isWell: isSet || null, told: source, fix: isSet ? '' : ask };
+  }
   const seconds = Math.round(Math.abs(median) / 1000);
   const side = median > 0 ? 'ahead of' : 'behind';
   const told = `most hosts’ clocks are ${seconds} s ${side} this one, which is ${source}`;
@@ -59,30 +61,52 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
   };
 }
 
-/** Milliseconds that the port of the agents has to answer. */
+/** Milliseconds that the port of the agents has to answer, and to be opened: that comes after the start of the service. */
 const WITHIN = 5_000;
+const OPENED_WITHIN = 15_000;
 
 /** What answers at the port of the agents. */
 export type PortAnswer = { readonly endsAt: number } | { readonly problem: string };
 
-/** Calls the port of the hosts' agents on this machine. */
-export async function askPort({
+/** Where the port of the hosts' agents is. */
+interface PortAddress {
+  readonly listen: string;
+  readonly port: number;
+}
+
+/**
+ * Calls the port of the hosts' agents on this machine, for a while if nothing listens there.
+ * @param openedWithin milliseconds after which it is not called again
+ */
+export async function askPort(
+  address: PortAddress,
+  openedWithin = OPENED_WITHIN,
+): Promise<PortAnswer> {
+  const giveUp = performance.now() + openedWithin;
+  for (;;) {
+    const { answer, isRefused } = await callPort(address);
+    if (!isRefused || performance.now() >= giveUp) return answer;
+    await sleep(500);
+  }
+}
+
+async function callPort({
   listen,
   port,
-}: {
-  listen: string;
-  port: number;
-}): Promise<PortAnswer> {
+}: PortAddress): Promise<{ answer: PortAnswer; isRefused: boolean }> {
   const host = listen === '::' ? '::1' : listen === '0.0.0.0' ? '127.0.0.1' : listen;
-  const { promise, resolve } = Promise.withResolvers<PortAnswer>();
+  const { promise, resolve } = Promise.withResolvers<{ answer: PortAnswer; isRefused: boolean }>();
+  const end = (answer: PortAnswer, isRefused = false) => resolve({ answer, isRefused });
   // Whose certificate it is does not matter here: nothing is said to it.
   const socket = connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => {
-    const { valid_to: end }: PeerCertificate = socket.getPeerCertificate();
-    const endsAt = Date.parse(end);
-    resolve(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
+    const { valid_to: last }: PeerCertificate = socket.getPeerCertificate();
+    const endsAt = Date.parse(last);
+    end(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
   });
-  socket.setTimeout(WITHIN, () => resolve({ problem: 'no answer in time' }));
-  socket.once('error', (error) => resolve({ problem: messageOf(error) }));
+  socket.setTimeout(WITHIN, () => end({ problem: 'no answer in time' }));
+  socket.once('error', (error) =>
+    end({ problem: messageOf(error) }, codeOf(error) === 'ECONNREFUSED'),
+  );
   try {
     return await promise;
   } finally {
