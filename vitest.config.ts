@@ -41,8 +41,12 @@ const COMPILED = {
   NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/compiled'),
 };
 
+/** What a test waits for may take long beside other work; the second that vitest gives it is one of an idle machine. */
+const POLLED = { poll: { timeout: 30_000 } };
+
 /** For files whose work is done by other processes, builds and guests; both ISOs are built before. */
 const IMAGES = {
+  expect: POLLED,
   globalSetup: 'tests/vm/build-images.ts',
   testTimeout: 300_000,
   hookTimeout: 300_000,
@@ -64,6 +68,7 @@ export default defineConfig({
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
           env: COMPILED,
+          expect: POLLED,
           // For what hangs: beside other work a test takes many times as long as alone.
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -79,6 +84,7 @@ export default defineConfig({
           name: 'net',
           include: ['tests/net/**/*.test.ts'],
           env: COMPILED,
+          expect: POLLED,
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 240_000,
           sequence: { concurrent: true, groupOrder: 1 },
@@ -92,6 +98,7 @@ export default defineConfig({
           name: 'database',
           include: ['tests/{database,fleet}/**/*.test.ts'],
           env: COMPILED,
+          expect: POLLED,
           globalSetup: 'tests/database/server.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -36,10 +36,10 @@ test.each([
   const cancel = new AbortController();
   const running = run('fakeroot', [], { ...options, signal: cancel.signal });
   const rejected = expect(running).rejects.toThrow('fakeroot was cancelled.');
-  await vi.waitFor(async () => expect(await pids()).toHaveLength(2));
+  await vi.waitFor(async () => expect(await pids()).toHaveLength(2), 30_000);
   cancel.abort();
   await rejected;
-  await vi.waitFor(async () => expect(await living(pids)).toEqual([false, false]));
+  await vi.waitFor(async () => expect(await living(pids)).toEqual([false, false]), 30_000);
 });
 
 test('when the source of a fed tool fails, what the tool started ends too', async () => {
@@ -49,5 +49,5 @@ test('when the source of a fed tool fails, what the tool started ends too', asyn
     throw new Error('the file is gone');
   }
   await expect(feed(['fakeroot'], broken(), options)).rejects.toThrow('the file is gone');
-  await vi.waitFor(async () => expect(await living(pids)).toEqual([false, false]));
+  await vi.waitFor(async () => expect(await living(pids)).toEqual([false, false]), 30_000);
 });

@@ -16,7 +16,7 @@ test('what a folder had at most is told when it is gone, without holes of files'
     await using sparse = await open(join(folder, 'sparse'), 'w');
     await sparse.truncate(1024 * MIB);
   }
-  await vi.waitUntil(() => use.peak >= 3 * MIB);
+  await vi.waitUntil(() => use.peak >= 3 * MIB, 30_000);
   await rm(file);
   expect(use.peak).toBeGreaterThanOrEqual(3 * MIB);
   expect(use.peak).toBeLessThan(4 * MIB);

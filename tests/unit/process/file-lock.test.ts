@@ -86,6 +86,6 @@ test('what is being written is not abandoned until its writer is gone', async ()
   expect(await isAbandoned(folder)).toBe(false);
   writer.kill('SIGKILL');
   await writer;
-  await vi.waitFor(async () => expect(await isAbandoned(folder)).toBe(true));
+  await vi.waitFor(async () => expect(await isAbandoned(folder)).toBe(true), 30_000);
   expect(await isAbandoned(join(folder, 'nowhere'))).toBe(false);
 });

@@ -108,7 +108,7 @@ test('a stage that fails ends those beside it with the programs they run, before
     return {};
   });
   const failing = stages.stage('initramfs', 'x', async () => {
-    await vi.waitFor(() => expect(existsSync(join(folder, 'started'))).toBe(true));
+    await vi.waitFor(() => expect(existsSync(join(folder, 'started'))).toBe(true), 30_000);
     throw new Error('a module is missing');
   });
   const both: ListrTask = {

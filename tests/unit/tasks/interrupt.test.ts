@@ -21,7 +21,7 @@ test('a second signal ends a program that hangs, and the programs it runs', asyn
   const { exitCode, stderr } = await program;
   expect(exitCode).toBe(143);
   expect(stderr).toContain('Ended at once.');
-  await vi.waitFor(async () => expect(await isRunning(child)).toBe(false));
+  await vi.waitFor(async () => expect(await isRunning(child)).toBe(false), 30_000);
 });
 
 /** Runs a command line of qx-build in a shell, with `qx` in the place of it. */
@@ -81,7 +81,7 @@ test('a second Ctrl-C ends a program in the midst of work that does not end, and
   expect(exitCode).toBe(137);
   const child = Number(/^(\d+)\r?$/m.exec(output)?.[1]);
   expect(child).toBeGreaterThan(1);
-  await vi.waitFor(async () => expect(await isRunning(child)).toBe(false));
+  await vi.waitFor(async () => expect(await isRunning(child)).toBe(false), 30_000);
 });
 
 test('a program that ends in order is left to do so, however often Ctrl-C is pressed', async () => {

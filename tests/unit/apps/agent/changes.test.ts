@@ -29,12 +29,12 @@ test('a change of the management address is told with what it was, and the first
     onChange: (before, after) => changes.push(`${before} → ${after}`),
     signal: signalOfTest(),
   });
-  await vi.waitFor(() => expect(looks).toBe(1));
+  await vi.waitFor(() => expect(looks).toBe(1), 30_000);
   for (const next of ['10.0.0.8', '10.0.0.8', null, '10.0.0.7']) {
     const before = looks;
     address = next;
     watch.refreshSoon();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(before), 30_000);
   }
   expect(changes).toEqual(['10.0.0.7 → 10.0.0.8', '10.0.0.8 → null', 'null → 10.0.0.7']);
 });
@@ -49,9 +49,9 @@ test('the address is detected with nothing of the one before, also when there wa
     onChange: () => undefined,
     signal: signalOfTest(),
   });
-  await vi.waitFor(() => expect(given).toHaveLength(1));
+  await vi.waitFor(() => expect(given).toHaveLength(1), 30_000);
   watch.refreshSoon();
-  await vi.waitFor(() => expect(given).toEqual([[], []]));
+  await vi.waitFor(() => expect(given).toEqual([[], []]), 30_000);
 });
 
 test('pools are looked at anew as soon as something is mounted', async () => {
@@ -66,7 +66,7 @@ test('pools are looked at anew as soon as something is mounted', async () => {
     mounts,
     signal: signalOfTest(),
   });
-  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  await vi.waitFor(() => expect(seen).toHaveLength(1), 30_000);
   state = { pools, problems: [] };
   await writeFile(mounts, 'two');
   await vi.waitFor(() => expect(seen.at(-1)).toEqual(state), { timeout: 15_000 });

@@ -149,7 +149,10 @@ here('a libvirt that answers late is waited for, and the guests start then', asy
   const { promise: isBack, resolve: goOn } = Promise.withResolvers<void>();
   const clock = { sleep: () => isBack };
   const started = startGuests({ ...common, settings: { startWhatRan: false }, clock });
-  await vi.waitFor(() => expect(said).toEqual([expect.stringMatching(/^libvirt is waited for: /)]));
+  await vi.waitFor(
+    () => expect(said).toEqual([expect.stringMatching(/^libvirt is waited for: /)]),
+    30_000,
+  );
   await daemon.start();
   await daemon.virsh('destroy', 'test');
   await daemon.define(definition('mail', 1));
