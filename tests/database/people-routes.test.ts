@@ -554,6 +554,33 @@ test('alerts are listed page by page, seen by who says so, and cleared', async (
   expect(cleared.map(({ title }) => title)).toEqual(['first']);
 });
 
+test('the audit log is listed page by page, by what is asked for', async () => {
+  await reset();
+  const since = new Date().toISOString();
+  const viewer = `/v1/users/${ids.viewer}`;
+  await asAdmin(viewer, { method: 'PATCH', body: { role: 'operator' } });
+  await asAdmin(`${viewer}/reset-password`, { method: 'POST' });
+  await door.ask('/v1/session', { method: 'POST', body: { username: 'viewer', password: 'no' } });
+  const list = async (query: string) => {
+    const { status, body, text } = await asAdmin(`/v1/audit?since=${since}${query}`);
+    expect(status, text).toBe(200);
+    const actions = itemsOf(body).map(({ action }) => action);
+    return { actions, next: z.object({ next: z.string().nullable() }).parse(body).next };
+  };
+  const first = await list('&limit=2');
+  expect(first.actions).toEqual(['session.begin', 'user.reset-password']);
+  const second = await list(`&limit=2&cursor=${first.next}`);
+  expect(second).toEqual({ actions: ['user.update'], next: null });
+  const changes = ['user.reset-password', 'user.update'];
+  expect((await list('&action=user')).actions).toEqual(changes);
+  expect((await list(`&resourceId=${ids.viewer.toUpperCase()}`)).actions).toEqual(changes);
+  expect((await list('&username=viewer&result=failure')).actions).toEqual(['session.begin']);
+  expect((await list(`&until=${since}`)).actions).toEqual([]);
+  const foreign = Buffer.from(JSON.stringify(['1; DROP', NOTHING])).toString('base64url');
+  const refused = await asAdmin(`/v1/audit?cursor=${foreign}`);
+  expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('cursor')]);
+});
+
 describe('events', () => {
   beforeEach(reset);
   const idsOf = (answer: { text: string }) =>

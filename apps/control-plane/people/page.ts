@@ -53,13 +53,16 @@ function parseCursor(cursor: string): Position {
     value = undefined;
   }
   const parsed = positionSchema.safeParse(value);
-  if (!parsed.success) {
-    throw new ApiError(400, 'cursor of the query: is none', {
-      fix: 'Take it from next of the page before.',
-    });
-  }
+  if (!parsed.success) throw invalidCursor();
   const [key, id] = parsed.data;
   return { key, id };
+}
+
+/** What is thrown for a cursor that no page gave. */
+export function invalidCursor(): ApiError {
+  return new ApiError(400, 'cursor of the query: is none', {
+    fix: 'Take it from next of the page before.',
+  });
 }
 
 /** What a list answers: rows, and the cursor of the next page, null on the last one. */

@@ -3,6 +3,7 @@ import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
 import { accountRoutes } from './account-routes.ts';
 import { alertRoutes } from './alert-routes.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -36,5 +37,6 @@ export function peopleRoutes({
     ...fleetRoutes({ db, fingerprint, now }),
     ...alertRoutes({ db, now }),
     ...eventRoutes({ events }),
+    ...auditRoutes({ db }),
   ];
 }

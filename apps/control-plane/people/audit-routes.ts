@@ -1,0 +1,57 @@
+import * as z from 'zod';
+import { fleetAuditEntrySchema } from '../../api/audit.ts';
+import type { Database } from '../database/database.ts';
+import {
+  type AuditEntry,
+  describeAuditEntry,
+  listAudit,
+} from '../database/repositories/audit-log.ts';
+import { invalidCursor, page, pageOf, pageQuery, pageSchema } from './page.ts';
+import { type Route, route, text } from './route.ts';
+
+const time = z.iso.datetime();
+
+/** Who did what, when, from where and with what result. */
+export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
+  return [
+    route('system:audit', {
+      ...{ method: 'GET', path: '/v1/audit', status: 200 },
+      summary: 'The audit log, the newest entries first',
+      query: z.strictObject({
+        ...pageQuery,
+        /** The first word of actions, such as `user`, or a whole one. */
+        action: text(1, 100).optional(),
+        username: text(1, 255).optional(),
+        /** What was acted on. */
+        resourceId: z.guid().optional(),
+        result: z.enum(['success', 'failure']).optional(),
+        /** Entries from this moment on, and before that one. */
+        since: time.optional(),
+        until: time.optional(),
+      }),
+      answer: pageSchema(fleetAuditEntrySchema),
+      handle: async ({ query: { limit, cursor, resourceId, since, until, ...query } }) => {
+        const choice = pageOf({ limit, cursor });
+        const entries = await listAudit(db, {
+          before: choice.after === undefined ? undefined : sequenceOf(choice.after.key),
+          limit: choice.limit + 1,
+          filter: {
+            ...query,
+            resourceId: resourceId?.toLowerCase(),
+            since: since === undefined ? undefined : new Date(since),
+            until: until === undefined ? undefined : new Date(until),
+          },
+        });
+        const positionOf = ({ sequence, id }: AuditEntry) => ({ key: String(sequence), id });
+        const newestFirst = entries.toReversed();
+        return { body: page(newestFirst, choice, { show: describeAuditEntry, positionOf }) };
+      },
+    }),
+  ];
+}
+
+/** The number of an entry, of a cursor. @throws ApiError 400 if it is none */
+function sequenceOf(key: string): number {
+  if (/^\d{1,15}$/.test(key)) return Number(key);
+  throw invalidCursor();
+}
