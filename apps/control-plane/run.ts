@@ -1,4 +1,5 @@
 import { ExplainedError, stackOf } from '../error.ts';
+import { DiskError } from '../files/disk-error.ts';
 import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
@@ -9,7 +10,7 @@ import { becomeAccount, findAccount, isRoot } from './account.ts';
 import { readBackupFiles } from './backup/make-backup.ts';
 import type { BackupSecrets } from './backup/nightly.ts';
 import { readPassphrase } from './backup/passphrase.ts';
-import { isSwitchOrdered, switchFolders } from './backup/switch.ts';
+import { isSwitchOrdered, removeUndecided, switchFolders } from './backup/switch.ts';
 import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { monotonicClock } from './coordination/clock.ts';
@@ -80,6 +81,13 @@ async function goOnWithRestore(
       told = error.message;
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
+  }
+  if (signal.aborted) return;
+  try {
+    await removeUndecided(folders);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    log.warning(`what is left of a restore that came to nothing stays: ${error.message}`);
   }
 }
 

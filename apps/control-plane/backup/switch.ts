@@ -70,7 +70,7 @@ export async function isSwitchOrdered({ restore }: SwitchFolders): Promise<boole
 
 /**
  * Does what was decided, or the rest of it: names of databases change in one transaction, then files take their places; those
- * before are kept. Each step can be done again.
+ * before are kept. Each step can be done again. What is left of a restore that was cut off before it had decided is removed.
  * @param beside a connection to another database of the server
  * @returns whether there was something to do
  * @throws ControlPlaneError if somebody stays connected to the database, or the order cannot be read
@@ -78,7 +78,10 @@ export async function isSwitchOrdered({ restore }: SwitchFolders): Promise<boole
  */
 export async function finishSwitch(folders: SwitchFolders, beside: Client): Promise<boolean> {
   const text = await readIfThere(join(folders.restore, ORDER));
-  if (text === undefined) return false;
+  if (text === undefined) {
+    await removeUndecided(folders);
+    return false;
+  }
   const order = parseOrder(text, folders.restore);
   await renameDatabases(beside, order);
   for (const name of FILE_NAMES) {
@@ -88,11 +91,24 @@ export async function finishSwitch(folders: SwitchFolders, beside: Client): Prom
   try {
     await rm(join(folders.restore, ORDER));
     await syncFolder(folders.restore);
-    await rm(folders.restore, { recursive: true });
   } catch (error) {
     throw asDiskError(folders.restore, error);
   }
+  await removeUndecided(folders);
   return true;
+}
+
+/**
+ * Removes what is left of a restore that was cut off before it had decided anything; the authority's key is in it. There must be
+ * no order.
+ * @throws DiskError
+ */
+export async function removeUndecided({ restore }: SwitchFolders): Promise<void> {
+  try {
+    await rm(restore, { recursive: true, force: true });
+  } catch (error) {
+    throw asDiskError(restore, error);
+  }
 }
 
 function parseOrder(text: string, where: string): Order {
