@@ -71,13 +71,14 @@ async function writeSynced(
  */
 export async function setAside(file: string): Promise<string> {
   let target = `${file}.rejected`;
-  for (let number = 2; await exists(target); number += 1) target = `${file}.rejected-${number}`;
+  for (let number = 2; await isThere(target); number += 1) target = `${file}.rejected-${number}`;
   await rename(file, target);
   await syncFolder(dirname(file));
   return target;
 }
 
-async function exists(file: string): Promise<boolean> {
+/** Whether there is a file or folder. @throws what else is wrong with its path, such as EACCES */
+export async function isThere(file: string): Promise<boolean> {
   try {
     await access(file);
     return true;

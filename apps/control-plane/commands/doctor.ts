@@ -1,9 +1,8 @@
-import { access } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { DatabaseError } from 'pg';
+import { isThere } from '../../files/durable-file.ts';
 import { readSpace } from '../../host/file-system-space.ts';
 import { createLogger } from '../../log/logger.ts';
-import { codeOf } from '../../process/code-of.ts';
 import { CommandError } from '../../process/command-error.ts';
 import { ServiceError } from '../../services/control.ts';
 import { readTimeState, type TimeState } from '../../services/time.ts';
@@ -128,16 +127,6 @@ export async function examine(
       if (!(error instanceof ControlPlaneError)) throw error;
       return { subject, isWell: false, told: error.message, fix: '' };
     }
-  }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
-    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import { createSecureServer, type SecureServerOptions } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { createContextValues } from '@connectrpc/connect';
@@ -12,7 +12,7 @@ import type { Database } from '../database/database.ts';
 import { listenForNews } from '../database/listen.ts';
 import { announce } from '../database/repositories/announcements.ts';
 import { endOverdueTasks, expireTasks } from '../database/repositories/tasks.ts';
-import { ControlPlaneError } from '../error.ts';
+import { listenOn } from '../listen-on.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
 import { UPDATES_PATH, updatesHandler } from '../updates/serve.ts';
@@ -117,7 +117,9 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     socket.destroy();
   });
   server.on('sessionError', () => undefined);
-  const port = await listen(server, agents);
+  await listenOn(server, agents, 'agents');
+  server.on('error', () => undefined);
+  const { port } = server.address() as AddressInfo;
   const endpoints = new EndpointList(db, { ...agents, port, announced: agents.announce });
   const { bodyWithin, callRate, readKept } = options;
   server.on(
@@ -221,26 +223,4 @@ function tlsOptions({ key, chain }: ServerCertificate, authority: Authority): Se
     handshakeTimeout: HANDSHAKE_WITHIN,
     settings: { maxConcurrentStreams: 16, maxHeaderListSize: 16_384 },
   };
-}
-
-async function listen(
-  server: Http2SecureServer,
-  { listen: host, port }: NodeServiceOptions['agents'],
-): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen({ host, port }, resolve);
-  try {
-    await promise;
-  } catch (cause) {
-    throw new ControlPlaneError({
-      what: `agents cannot be served: ${messageOf(cause)}`,
-      where: `${host}, port ${port}`,
-      fix: 'config.yaml names address and port: agents.listen, agents.port.',
-      cause,
-    });
-  }
-  server.removeListener('error', reject);
-  server.on('error', () => undefined);
-  return (server.address() as AddressInfo).port;
 }
