@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
 import { readCertificateRequest } from '../../apps/control-plane/trust/certificate-request.ts';
 import { nodeId } from '../../apps/proto/names.ts';
-import { mutate } from './mutate.ts';
+import { mutateMost } from './mutate.ts';
 import type { Target } from './target.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -13,7 +13,7 @@ const request = Buffer.from(await certificateRequest(key));
 export const certificateRequests: Target = {
   name: 'certificate-request',
   async once(random) {
-    const read = await readCertificateRequest(mutate(request, random));
+    const read = await readCertificateRequest(mutateMost(request, random));
     if (read.nodeId !== key.nodeId) throw new Error(`it is of ${read.nodeId}`);
   },
 };
