@@ -112,7 +112,7 @@ screens: node_modules/.ready ## Draw the pictures of the consoles' screens anew
 fuzz: node_modules/.ready ## Fire 100,000 mutations at every parser of foreign data
 	@$(NODE) tests/fuzz/run.ts
 
-bench: node_modules/.ready ## Measure builds and boots against their limits
+bench: node_modules/.ready ## Measure builds and boots against their limits; PARTS=builds,boots measures these alone
 	@$(NODE) tests/bench/bench.ts
 
 doctor: node_modules/.ready ## Say what this host can do and what it lacks
