@@ -1,7 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
-import { type CommandContext, PROJECT } from './commands/context.ts';
-import { type Command, CommandExit, type CommandPaths, NO_PATHS } from './commands/define.ts';
+import { type CommandContext, type CommandPaths, PROJECT } from './commands/context.ts';
+import { type Command, CommandExit, NO_PATHS } from './commands/define.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
 import { commandOutput, type Output } from './ui/events.ts';

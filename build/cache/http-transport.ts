@@ -10,8 +10,8 @@ import { createZstdDecompress } from 'node:zlib';
 import type { FindRoute, Route } from '../contract/route.ts';
 import { errorCode } from '../process/errno.ts';
 import { answerFailure, bodyStart, checkStatus, redirectTarget } from './response.ts';
+import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
-import type { Body, BodyRequest, Sending, ServerManners } from './transport.ts';
 
 /** How an `HttpTransport` is made. */
 export interface HttpOptions {

@@ -2,8 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '../process/errno.ts';
 import { answerFailure, checkSize } from './response.ts';
+import type { Body, BodyRequest } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
-import type { Body, BodyRequest } from './transport.ts';
 
 /**
  * Opens the file at a `file:` address, as a folder of vendored packages has them.

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { errorCode } from '../process/errno.ts';
+import type { BodyRequest } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
-import type { BodyRequest } from './transport.ts';
 
 /** Statuses that promise to answer otherwise later (RFC 9110, RFC 6585). */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);

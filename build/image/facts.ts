@@ -12,7 +12,6 @@ import type { NpmPackages } from '../step/npm.ts';
 import type { Step } from '../step/step.ts';
 import type { Overlay } from '../tree/overlay.ts';
 import type { FormatName } from './format.ts';
-import type { Compression } from './squashfs.ts';
 
 /** Everything that an image is made from; nothing else may influence it. */
 export interface ImageFacts {
@@ -38,6 +37,13 @@ export interface ImageFacts {
   installed: NpmPackages;
   /** Version of each host tool that shapes the image. */
   toolVersions: Readonly<Record<ImageTool, string>>;
+}
+
+/** How hard a squashfs is compressed; see mksquashfs(1). */
+export interface Compression {
+  readonly algorithm: 'zstd' | 'xz';
+  /** Arguments of mksquashfs that choose it. */
+  readonly args: readonly string[];
 }
 
 /** Host tools whose version decides the bytes of an image. */

@@ -33,6 +33,9 @@ export interface BootMenuRequest {
 export const KERNEL_PATH = '/boot/vmlinuz';
 export const INITRAMFS_PATH = '/boot/initramfs';
 
+/** Path on the medium of GRUB for BIOS. */
+export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
+
 /** Path on the medium of the root filesystem. */
 export const SYSTEM_PATH = '/quantix/system.squashfs';
 

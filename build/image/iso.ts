@@ -14,7 +14,14 @@ import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
 import { SLOT_CONFIG_PATH, slotConfig } from './grub-disk.ts';
-import { INITRAMFS_PATH, KERNEL_PATH, liveBootMenu, SYSTEM_PATH, slotMenu } from './grub-model.ts';
+import {
+  BIOS_IMAGE_PATH,
+  INITRAMFS_PATH,
+  KERNEL_PATH,
+  liveBootMenu,
+  SYSTEM_PATH,
+  slotMenu,
+} from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
 import { hashBootImages, verifyIso } from './verify-iso.ts';
@@ -223,9 +230,6 @@ export interface IsoRequest {
   /** Time stamp of everything, seconds since 1970. */
   epoch: number;
 }
-
-/** Path on the medium of GRUB for BIOS. */
-export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
 
 /**
  * Writes a hybrid ISO that boots under UEFI and, where there is one, BIOS, from CD and, written as it is, from a disk.

@@ -12,7 +12,7 @@ import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import { tarSize, tarStream } from '../tree/tar-stream.ts';
 import type { Tree } from '../tree/tree.ts';
-import { type ImageWork, pickToolVersions } from './facts.ts';
+import { type Compression, type ImageWork, pickToolVersions } from './facts.ts';
 import {
   assembleRootfs,
   auditOptions,
@@ -21,13 +21,6 @@ import {
   readRootfs,
 } from './rootfs.ts';
 import { assertFitsSquashfs } from './squashfs-limits.ts';
-
-/** How hard a squashfs is compressed; see mksquashfs(1). */
-export interface Compression {
-  readonly algorithm: 'zstd' | 'xz';
-  /** Arguments of mksquashfs that choose it. */
-  readonly args: readonly string[];
-}
 
 /** Fast to make and to read: for development. */
 export const QUICK: Compression = {

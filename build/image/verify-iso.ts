@@ -6,7 +6,7 @@ import { run } from '../process/run.ts';
 import { mtoolsImage } from './fat.ts';
 import { pathsNamedBy } from './grub-config.ts';
 import { SLOT_CONFIG_PATH } from './grub-disk.ts';
-import { BIOS_IMAGE_PATH } from './iso.ts';
+import { BIOS_IMAGE_PATH } from './grub-model.ts';
 import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report.ts';
 
 /** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, as its bytes stand in a GPT. */

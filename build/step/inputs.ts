@@ -1,5 +1,4 @@
 import { digestOf } from './digest.ts';
-import type { Step } from './step.ts';
 
 /** What a step depends on: a name for people (`package libc6`, `overlay common/etc/motd`) → value or digest. */
 export type StepInputs = Readonly<Record<string, string | number>>;
@@ -25,7 +24,7 @@ export function namedInputs(values: object): StepInputs {
   );
 }
 
-function isStep(value: object): value is Step {
+function isStep(value: object): value is { name: string; key: string } {
   return 'name' in value && 'inputs' in value && 'key' in value;
 }
 

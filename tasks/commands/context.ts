@@ -14,7 +14,6 @@ import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import type { Output } from '../ui/events.ts';
-import type { CommandPaths } from './define.ts';
 
 /** What every command is given besides its options. */
 export interface CommandContext {
@@ -23,6 +22,14 @@ export interface CommandContext {
   signal: AbortSignal;
   /** The paths that a command line names; none where the command itself will refuse it. */
   findPaths: (args: readonly string[]) => Promise<CommandPaths>;
+}
+
+/** Paths on the host that a command was given, as they were written. */
+export interface CommandPaths {
+  /** Files and folders that it reads. */
+  reads: readonly string[];
+  /** Folders that it writes into; it makes them if they are not there. */
+  writes: readonly string[];
 }
 
 /** The project this toolchain belongs to. */

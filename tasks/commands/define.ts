@@ -1,5 +1,5 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import type { CommandContext } from './context.ts';
+import type { CommandContext, CommandPaths } from './context.ts';
 
 /** A command of `qx-build`, with the types of its options. */
 export interface CommandDefinition<Options> {
@@ -10,14 +10,6 @@ export interface CommandDefinition<Options> {
   /** The paths that its options name, for running it where only those are there. */
   paths: (options: ArgumentsCamelCase<Options>) => CommandPaths;
   handler: (options: ArgumentsCamelCase<Options>, context: CommandContext) => Promise<void>;
-}
-
-/** Paths on the host that a command was given, as they were written. */
-export interface CommandPaths {
-  /** Files and folders that it reads. */
-  reads: readonly string[];
-  /** Folders that it writes into; it makes them if they are not there. */
-  writes: readonly string[];
 }
 
 export const NO_PATHS: CommandPaths = { reads: [], writes: [] };

@@ -3,8 +3,11 @@ import type { Requirement } from '../database/model.ts';
 import { NO_TAG } from '../database/tags.ts';
 import { formatDependency } from '../dependency/dependency.ts';
 import { type Solution, solve } from '../solver/solve.ts';
-import { type AppletContext, type AppletPlan, planApplet } from './plan.ts';
-import { planSelfUpgrade } from './upgrade.ts';
+import { planAdd } from './add.ts';
+import { planDel } from './del.ts';
+import { planFix } from './fix.ts';
+import type { AppletContext, AppletPlan } from './plan.ts';
+import { planSelfUpgrade, planUpgrade } from './upgrade.ts';
 import { AppletError } from './words.ts';
 
 /** The outcome of a command. */
@@ -33,6 +36,23 @@ export function transact(context: AppletContext): Transaction | undefined {
   const plan = planApplet({ call, database, world });
   checkTags(context, plan.world);
   return solvePlan(context, plan, { selfUpgrade: false });
+}
+
+/**
+ * The world that a command leads to, and its preferences. `add --virtual` adds a package to the database.
+ * @throws AppletError if its arguments are malformed or name an unknown package
+ */
+function planApplet(context: AppletContext): AppletPlan {
+  switch (context.call.applet) {
+    case 'add':
+      return planAdd(context);
+    case 'del':
+      return planDel(context);
+    case 'upgrade':
+      return planUpgrade(context);
+    case 'fix':
+      return planFix(context);
+  }
 }
 
 function solvePlan(
