@@ -100,11 +100,11 @@ async function vexOf(
   { findings }: AdvisoryReport,
   { projectDirectory, asOf }: AdvisoryRequest,
 ): Promise<string> {
-  const { productVersion } = await import('../build/image/prepare.ts');
+  const { readProductVersion } = await import('../build/image/product-version.ts');
   const { formatVex } = await import('../build/advisories/vex.ts');
   const { name, title } = profile;
   const materials = {
-    appliance: { name, title, version: productVersion(projectDirectory) },
+    appliance: { name, title, version: readProductVersion(projectDirectory) },
     base: lock.base,
     suite: lock.request.suite,
     packages,

@@ -36,9 +36,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],
-  ['solve', async () => (await import('./commands/solve.ts')).solveCommand],
-  ['apk-tree', async () => (await import('./commands/apk-tree.ts')).apkTreeCommand],
-  ['version', async () => (await import('./commands/version.ts')).versionCommand],
+  ['apk', async () => (await import('./commands/apk.ts')).apkCommand],
 ]);
 
 /** The command that words ask for, or all where that is not plain: to list them, or what is close to a wrong one. */
@@ -73,6 +71,11 @@ export async function main(words: readonly string[]): Promise<number> {
   const output = commandOutput({ json: args.includes('--json') });
   using interrupt = new Interrupt();
   try {
+    if (asksForVersion(args)) {
+      const { tellVersion } = await import('./builder-version.ts');
+      await tellVersion(PROJECT, output);
+      return 0;
+    }
     const context = { output, signal: interrupt.signal, findPaths };
     await parser(args, { context, commands: await commandsFor(args) }).parseAsync();
     return 0;
@@ -97,21 +100,32 @@ function asksForHelp(args: readonly string[]): boolean {
   return args.includes('--help') || args.includes('help');
 }
 
+/** Whether the version is asked for, before any command or behind one. */
+function asksForVersion(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).includes('--version');
+}
+
 function parser(
   args: readonly string[],
   { context, commands }: { context: CommandContext; commands: readonly Command[] },
 ): Argv {
   const line = yargs([...args])
     .scriptName('qx-build')
+    .version(false)
     .usage(
       'qx-build turns a profile into a bootable appliance ISO.\n\nqx-build <command> [options]',
     )
     .option('json', { type: 'boolean', global: true, describe: 'Print one event a line, as JSON' })
     .option('verbose', { type: 'boolean', global: true, describe: 'Show stack traces of errors' })
+    .option('version', {
+      type: 'boolean',
+      global: true,
+      describe: 'Say which version and commit of the builder this is',
+    })
     .demandCommand(1, 'Which command?')
     .strict()
     .recommendCommands()
-    .version(false)
     .wrap(asksForHelp(args) ? Math.min(100, process.stdout.columns ?? 100) : null)
     .exitProcess(false)
     .fail((message, error: unknown) => {

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { BaseName } from '../bases.ts';
@@ -22,6 +20,7 @@ import { readOverlay } from '../tree/overlay.ts';
 import { type ImageFacts, type ImageTool, listPackages } from './facts.ts';
 import { FORMATS, type FormatName } from './format.ts';
 import { type ImagePlan, imageName, planImage } from './plan.ts';
+import { readProductVersion } from './product-version.ts';
 import { QUICK, smallest } from './squashfs.ts';
 
 /** File in the cache that remembers versions of host tools. */
@@ -126,7 +125,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     lock,
     base,
     flavour: flavourOf(options),
-    version: productVersion(projectDirectory),
+    version: readProductVersion(projectDirectory),
     release,
     format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
@@ -183,12 +182,6 @@ function tellDifferences(
   });
   if (frozen) throw told;
   say(told.message);
-}
-
-/** The product's version: that of the project. */
-export function productVersion(projectDirectory: string): string {
-  const text = readFileSync(join(projectDirectory, 'package.json'), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /**

@@ -13,12 +13,12 @@ apk takes: name, name@tag, name>=1.2 (also = < > <= ~), !name. --world-arg is on
 an option, so that a constraint stands apart from what is wanted: --world-arg 'openssl>=3' --world-arg '!mdev'.
 Time stamps are those of the newest package, or SOURCE_DATE_EPOCH.
 
-  qx-build apk-tree --arch aarch64 --keys-dir keys --repository http://…/main -- alpine-base > rootfs.tar`;
+  qx-build apk tree --arch aarch64 --keys-dir keys --repository http://…/main -- alpine-base > rootfs.tar`;
 
-/** `qx-build apk-tree`: the root filesystem that `apk add` would make, as a tar on standard output. */
+/** `qx-build apk tree`: the root filesystem that `apk add` would make, as a tar on standard output. */
 export const apkTreeCommand = defineCommand({
-  command: 'apk-tree',
-  describe: 'Print the tar of the root filesystem that apk add would make: apk-tree … -- NAMES',
+  command: 'tree',
+  describe: 'Print the tar of the root filesystem that apk add would make: tree … -- NAMES',
   builder: (yargs) =>
     yargs
       .parserConfiguration({ 'populate--': true })

@@ -33,6 +33,27 @@ export function defineCommand<Options>(definition: CommandDefinition<Options>): 
   };
 }
 
+/** Makes one command of several: the first word that follows its name says which. */
+export function defineGroup({
+  command,
+  describe,
+  commands,
+}: {
+  command: string;
+  describe: string;
+  commands: readonly Command[];
+}): Command {
+  const add = (yargs: Argv, addEach: (inner: Argv, one: Command) => void) =>
+    yargs.command(command, describe, (inner) => {
+      for (const one of commands) addEach(inner, one);
+      return inner.demandCommand(1, `Which command of ${command}?`);
+    });
+  return {
+    register: (yargs, context) => void add(yargs, (inner, one) => one.register(inner, context)),
+    registerPaths: (yargs, tell) => void add(yargs, (inner, one) => one.registerPaths(inner, tell)),
+  };
+}
+
 /** Thrown by a command that ends with an exit code of its own. */
 export class CommandExit extends Error {
   readonly exitCode: number;

@@ -11,7 +11,8 @@ import {
   LAYOUT_REQUIREMENTS,
   RELEASE_REQUIREMENTS,
 } from '../../build/host/requirements.ts';
-import { prepareImage, productVersion } from '../../build/image/prepare.ts';
+import { prepareImage } from '../../build/image/prepare.ts';
+import { readProductVersion } from '../../build/image/product-version.ts';
 import {
   chooseFormats,
   RELEASE_FORMAT_NAMES,
@@ -103,7 +104,7 @@ export const releaseCommand = defineCommand({
     const layouts = wanted.flat().includes('qcow2') ? LAYOUT_REQUIREMENTS : [];
     const requirements = [...architectures.flatMap(buildRequirements), ...layouts];
     await ensureInstalled(requirements, { say: output.say, signal });
-    const directory = join(options.output, productVersion(PROJECT));
+    const directory = join(options.output, readProductVersion(PROJECT));
     const prepare = async (name: string, arch: ArchitectureName) => {
       const { format: _, ...asked } = options;
       const one = {

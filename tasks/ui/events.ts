@@ -1,6 +1,7 @@
 import type { AdvisoryReport, DatabaseAge, Finding } from '../../build/advisories/assess.ts';
 import type { AdvisoryPin } from '../../build/advisories/pins.ts';
 import type { FileChange, FolderChange, SettingChange } from '../../build/comparison/compare.ts';
+import type { SourceState } from '../../build/image/source-state.ts';
 import type { PackageChange } from '../../build/lock/compare.ts';
 import type { RemadeFile } from '../../build/release/rebuild.ts';
 import type { ReleaseFile } from '../../build/release/release-files.ts';
@@ -27,6 +28,7 @@ export type BuildEvent =
       seconds: number;
     }
   | { event: 'note'; text: string }
+  | { event: 'version'; version: string; source: SourceState | null }
   | { event: 'built'; image: string; file: string; size: number; sha256: string; upToDate: boolean }
   | { event: 'released'; list: string; files: ReleaseFile[]; kept: number; peak: number }
   | {

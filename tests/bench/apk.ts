@@ -119,7 +119,7 @@ async function besideOpen(apk: RealApk, runs: number): Promise<Figure[]> {
       value: (middle('small') - middle('node')) * 1000,
       limit: 150,
       unit: 'ms',
-      note: `qx-build apk-tree of one small package; floor: Node’s start, ${ms(middle('node'))}, is taken off`,
+      note: `qx-build apk tree of one small package; floor: Node’s start, ${ms(middle('node'))}, is taken off`,
     },
     {
       what: `apk: opening ${Math.round(LARGE / 1e6)} MB from a cold cache, to apk`,
@@ -135,7 +135,7 @@ async function openTree(
   names: readonly string[],
   { options, cache, file }: { options: readonly string[]; cache: string; file: string },
 ): Promise<void> {
-  await execa(process.execPath, ['tasks/qx-build.ts', 'apk-tree', ...options, '--', ...names], {
+  await execa(process.execPath, ['tasks/qx-build.ts', 'apk', 'tree', ...options, '--', ...names], {
     cwd: PROJECT,
     env: { ...COMPILED, QUANTIX_CACHE: cache },
     stdout: { file },

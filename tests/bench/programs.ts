@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
-import { productVersion } from '../../build/image/prepare.ts';
+import { readProductVersion } from '../../build/image/product-version.ts';
 import { QUICK, writeSquashfs } from '../../build/image/squashfs.ts';
 import { bundle } from '../../build/sea/bundle.ts';
 import { compile } from '../../build/sea/compile.ts';
@@ -37,7 +37,7 @@ export async function measurePrograms(project: string, runs: number): Promise<Fi
 
 async function make(projectDirectory: string, output: string): Promise<void> {
   const node = toolchainNode(projectDirectory);
-  const version = productVersion(projectDirectory);
+  const version = readProductVersion(projectDirectory);
   const entry = 'apps/qx.ts';
   const sources = readSources(projectDirectory, [entry]);
   const request = { projectDirectory, entry, sources, version, node: process.versions.node };

@@ -10,7 +10,7 @@ import { key } from './opened.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
 
-/** Runs `qx-build apk-tree` on a mirror with package `a` in it. */
+/** Runs `qx-build apk tree` on a mirror with package `a` in it. */
 async function apkTree(words: string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-apk-tree-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -18,7 +18,7 @@ async function apkTree(words: string[]) {
   const entries = [directory('usr'), file('usr/a', 'content', { mode: 0o4755, uid: 7 })];
   await packRepository({ folder, key, packages: [{ name: 'a', version: '1-r0', entries }] });
   const options = ['--arch', 'x86_64', '--keys-dir', folder, '--repository', folder];
-  return execa(process.execPath, ['tasks/qx-build.ts', 'apk-tree', ...options, ...words], {
+  return execa(process.execPath, ['tasks/qx-build.ts', 'apk', 'tree', ...options, ...words], {
     cwd: PROJECT,
     env: { QUANTIX_CACHE: join(folder, 'cache') },
     encoding: 'buffer',

@@ -10,19 +10,27 @@ beforeEach(() => {
   });
 });
 
-/** Commands that the help names. */
-async function commands(): Promise<string[]> {
-  output.printed = '';
-  await main(['--help']);
-  return [...output.printed.matchAll(/^ {2}qx-build (\S+)/gm)].map((match) => match[1] ?? '');
+/** Commands that the help names, and those of the command `apk`. */
+async function commands(): Promise<string[][]> {
+  const words = async (args: string[], line: RegExp) => {
+    output.printed = '';
+    await main([...args, '--help']);
+    return [...output.printed.matchAll(line)].map((match) => [...args, match[1] ?? '']);
+  };
+  return [
+    ...(await words([], /^ {2}qx-build (\S+)/gm)),
+    ...(await words(['apk'], /^ {2}qx-build apk (\S+)/gm)),
+  ];
 }
 
 test('the help names every command with what it does', async () => {
   expect(await main(['--help'])).toBe(0);
   const lines = output.printed.split('\n').filter((line) => line.startsWith('  qx-build '));
   for (const line of lines) expect(line).toMatch(/^ {2}qx-build \S+( \S+){0,2} {2,}[A-Z]/);
-  const known = ['iso', 'lock', 'rootfs', 'explain', 'qemu', 'doctor', 'clean'];
-  expect(await commands()).toEqual(expect.arrayContaining(known));
+  const known = ['iso', 'lock', 'rootfs', 'explain', 'qemu', 'doctor', 'clean', 'apk'];
+  const ofApk = ['solve', 'tree', 'version', 'verify'].map((name) => ['apk', name]);
+  const told = await commands();
+  expect(told).toEqual(expect.arrayContaining([...known.map((name) => [name]), ...ofApk]));
 });
 
 test('the help of every command describes every option', async () => {
@@ -30,7 +38,7 @@ test('the help of every command describes every option', async () => {
   expect(names.length).toBeGreaterThan(6);
   for (const name of names) {
     output.printed = '';
-    expect(await main([name, '--help'])).toBe(0);
+    expect(await main([...name, '--help'])).toBe(0);
     const options = output.printed.split('\n').filter((line) => /^ {2}--/.test(line));
     expect(options.length).toBeGreaterThan(2);
     for (const option of options) expect(option).toMatch(/^ +--[\w-]+ {2,}[A-Z]\w*\W/);
@@ -42,6 +50,9 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [[], 'Which command?'],
     [['isso'], 'Did you mean iso?'],
     [['xyzzy-plugh'], 'Unknown argument: xyzzy-plugh.'],
+    [['apk'], 'Which command of apk?'],
+    [['apk', 'slove'], 'Did you mean solve?'],
+    [['solve', '--world', 'w'], 'Unknown argument'],
     [['iso', '--colour'], 'Unknown argument: colour.'],
     [['iso', 'quantix-os'], 'Unknown argument: quantix-os.'],
     [['iso', '--base', 'gentoo'], 'Given: "gentoo", Choices: "auto", "alpine", "debian"'],
@@ -108,12 +119,14 @@ describe('the paths that a command line names are found without running it', () 
     ['lock --mirror http://mirror', [], []],
     ['mirror --key site.rsa --output /stick', ['site.rsa'], ['/stick']],
     ['config-drive --profile qvdc --psk-file p --network a.conf x/y.img', ['a.conf', 'p'], ['x']],
-    ['apk-tree --arch x --keys-dir k --repository r --repository http://x -- a', ['k', 'r'], []],
+    ['apk tree --arch x --keys-dir k --repository r --repository http://x -- a', ['k', 'r'], []],
     ['key new --passphrase-file p x/release.key', ['p'], ['x']],
     ['release-tree --key k a.iso --output u', ['a.iso', 'a.iso.manifest.json', 'k'], ['u']],
     ['iso --release-keys k', ['k'], ['dist']],
     ['diff a b', ['a', 'a.manifest.json', 'b', 'b.manifest.json'], []],
-    ['solve --world w --installed i --repo @edge=f -- add a', ['w', 'i', 'f'], []],
+    ['apk solve --world w --installed i --repo @edge=f -- add a', ['w', 'i', 'f'], []],
+    ['apk verify --keys-dir k a.apk b.apk', ['k', 'a.apk', 'b.apk'], []],
+    ['apk verify', [], []],
     ['iso --output', [], ['dist']],
     ['iso --no-such-option --output o', [], ['o']],
     ['mirror', [], []],

@@ -37,6 +37,7 @@ async function run(args: readonly string[]): Promise<{ code: number; out: string
 
 function solve(repositories: readonly string[], words: readonly string[]) {
   return run([
+    'apk',
     'solve',
     '--arch=x86_64',
     `--world=${join(folder, 'world')}`,
@@ -86,5 +87,5 @@ test('an index in format v3 is refused in one line, whatever its name', async ()
 });
 
 test('a wrong option of its own is a usage error', async () => {
-  expect(await run(['solve', '--', 'add', 'a'])).toMatchObject({ code: 2, out: '' });
+  expect(await run(['apk', 'solve', '--', 'add', 'a'])).toMatchObject({ code: 2, out: '' });
 });

@@ -16,7 +16,7 @@ export interface Given {
   architecture?: string;
 }
 
-/** What `qx-build solve` prints for it. */
+/** What `qx-build apk solve` prints for it. */
 export function outcome(given: Given, words: string): string[] {
   const repositories = given.repositories ?? [['', given.repository ?? '']];
   return simulate(

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline';
 import { defineCommand, NO_PATHS } from './define.ts';
 
-/** `qx-build version`: answers questions about versions of packages, a line each. */
-export const versionCommand = defineCommand({
+/** `qx-build apk version`: answers questions about versions of packages, a line each. */
+export const apkVersionCommand = defineCommand({
   command: 'version',
   describe: 'Compare versions as apk does: reads cmp A B, match A OP B, valid V, a line each',
   builder: (yargs) => yargs,

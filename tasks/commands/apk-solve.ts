@@ -13,8 +13,8 @@ const EPILOGUE =
 /** An index with a tag: `@TAG=FILE`. */
 const TAGGED = /^@([^=]+)=(.*)$/s;
 
-/** `qx-build solve`: says what apk would do, without doing it. */
-export const solveCommand = defineCommand({
+/** `qx-build apk solve`: says what apk would do, without doing it. */
+export const apkSolveCommand = defineCommand({
   command: 'solve',
   describe: 'Say what apk would do, given a system and repositories: solve … -- add nginx',
   builder: (yargs) =>
@@ -38,7 +38,7 @@ export const solveCommand = defineCommand({
         type: 'string',
         describe: 'List of packages in its cache that no repository has any more',
       })
-      .example('$0 solve --world world --installed installed --repo main -- add -u nginx', '')
+      .example('$0 apk solve --world world --installed installed --repo main -- add -u nginx', '')
       .epilogue(EPILOGUE),
   paths: ({ world, installed, repo, cacheInstalled }) => ({
     reads: [

@@ -1,0 +1,21 @@
+import { readProductVersion } from '../build/image/product-version.ts';
+import { readSourceState } from '../build/image/source-state.ts';
+import type { Output } from './ui/events.ts';
+
+/**
+ * Tells which builder this is: its version, its commit, and whether its files are those of that commit.
+ * @param projectDirectory where it lies
+ */
+export async function tellVersion(projectDirectory: string, output: Output): Promise<void> {
+  const version = readProductVersion(projectDirectory);
+  const source = await readSourceState(projectDirectory);
+  if (output.json) {
+    output.emit({ event: 'version', version, source: source ?? null });
+    return;
+  }
+  const state =
+    source === undefined
+      ? 'commit unknown: this is no git repository of its own, or git is not there'
+      : `commit ${source.commit}${source.dirty ? ', and files differ from it' : ''}`;
+  output.say(`qx-build ${version} (${state})`);
+}

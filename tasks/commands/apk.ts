@@ -1,0 +1,12 @@
+import { apkSolveCommand } from './apk-solve.ts';
+import { apkTreeCommand } from './apk-tree.ts';
+import { apkVerifyCommand } from './apk-verify.ts';
+import { apkVersionCommand } from './apk-version.ts';
+import { defineGroup } from './define.ts';
+
+/** `qx-build apk`: the apk engine by itself, without profile and image. */
+export const apkCommand = defineGroup({
+  command: 'apk',
+  describe: 'Ask the apk engine by itself: solve, tree, version, verify',
+  commands: [apkSolveCommand, apkTreeCommand, apkVersionCommand, apkVerifyCommand],
+});
