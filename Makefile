@@ -13,6 +13,12 @@ RELEASE_KEY ?=
 CHANNEL ?=
 FIRMWARE ?= uefi
 CHART   ?=
+CPUS    ?=
+MEMORY  ?=
+DISK    ?=
+FORWARD ?=
+NETWORK ?=
+GUEST   ?=
 REMOTE_CACHE ?=
 DOCKER  ?=
 DOCKER_BASE ?=
@@ -37,6 +43,7 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
 	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no'
+	@echo 'of qemu: CPUS=2 MEMORY=2048 DISK=data=20G FORWARD=8443:443 NETWORK=lab GUEST=name'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
@@ -59,7 +66,9 @@ explain: node_modules/.ready ## Say what changed since the last build, and what 
 	@$(BUILDER) explain $(STEPS)
 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
-	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE) $(addprefix --boot-chart ,$(CHART))
+	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE) $(addprefix --boot-chart ,$(CHART)) $(addprefix --cpus ,$(CPUS)) \
+	  $(addprefix --memory ,$(MEMORY)) $(addprefix --disk ,$(DISK)) $(addprefix --forward ,$(FORWARD)) \
+	  $(addprefix --network ,$(NETWORK)) $(addprefix --name ,$(GUEST))
 
 controlplane: node_modules/.ready ## Run a control plane with PostgreSQL, etcd and Redis from this host's packages, until Ctrl-C
 	@$(QX) controlplane

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { FORMATS } from '../build/image/format.ts';
@@ -13,20 +13,34 @@ import { findAcceleration } from '../build/qemu/acceleration.ts';
 import { CHART_PARAMETER, parseBootChart, svgChart, textChart } from '../build/qemu/boot-chart.ts';
 import { directBoot } from '../build/qemu/direct-boot.ts';
 import { freshVariables, Guest } from '../build/qemu/guest.ts';
-import { type Machine, machineArguments } from '../build/qemu/machine.ts';
+import { hardwareAddress, joinSegment } from '../build/qemu/guest-network.ts';
+import { ensureLastingDisk, type LastingDisk } from '../build/qemu/lasting-disk.ts';
+import { type Disk, type Forward, type Machine, machineArguments } from '../build/qemu/machine.ts';
 import { StepCache } from '../build/step/cache.ts';
 import type { Output } from './ui/events.ts';
 
+/** A machine as a person wants it. */
+export interface GuestOptions extends Pick<Machine, 'firmware' | 'memory' | 'cpus'> {
+  /** Disks that outlive it, in `disks/NAME` of the output folder. */
+  disks: readonly LastingDisk[];
+  forwards: readonly Forward[];
+  /** Name of a network that it shares with other guests; none if absent. */
+  network?: string | undefined;
+  /** By which its disks and its network cards are told from those of others; the profile's if absent. */
+  name?: string | undefined;
+}
+
 /**
  * Boots the ISO of a profile for a person, until the machine is switched off.
- * @throws BuildError if the ISO was not built, or not of what the source is now
+ * @throws BuildError if the ISO was not built, or not of what the source is now, or a disk is there with another size
  */
 export async function runInQemu(
   profile: string,
-  { firmware, memory }: Pick<Machine, 'firmware' | 'memory'>,
+  wanted: GuestOptions,
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
+  const { firmware, memory, cpus, forwards, name = profile } = wanted;
   const { architecture, kind, layout, file, acceleration } = await findBuilt(profile, options);
   const { bios, qemu } = ARCHITECTURES[architecture];
   if (firmware === 'bios' && bios === undefined) {
@@ -41,12 +55,32 @@ export async function runInQemu(
       ? `${file} under ${firmware}, ${acceleration}; the serial port is this terminal`
       : `${file} under ${firmware}, ${acceleration}; Ctrl-A X ends it`,
   );
+  const folder = join(resolve(options.projectDirectory, options.outputDirectory), 'disks', name);
+  const disks: Disk[] = [];
+  for (const disk of wanted.disks) {
+    const path = await ensureLastingDisk(disk, { folder, signal: options.signal });
+    output.say(`disk ${disk.name}: ${path}`);
+    disks.push({ file: path, format: 'qcow2', bus: 'virtio', serial: disk.name });
+  }
+  for (const { hostPort, guestPort } of forwards) {
+    output.say(`127.0.0.1:${hostPort} leads to port ${guestPort} of the guest`);
+  }
+  const { network } = wanted;
+  const segment = network === undefined ? undefined : joinSegment(network, name);
+  if (segment !== undefined) {
+    output.say(`its second card, ${segment.mac}, is on the network ${network}, as ${name}`);
+  }
   const directory = await makeScratchFolder('quantix-vm-');
   try {
     const machine: Machine = {
       architecture,
       firmware,
       memory,
+      cpus,
+      disks,
+      forwards,
+      segment,
+      mac: segment && hardwareAddress(name),
       medium:
         kind === 'cdrom'
           ? { as: 'cdrom', image: file }
@@ -69,7 +103,7 @@ export async function runInQemu(
  */
 export async function chartBoot(
   profile: string,
-  { memory, chart }: { memory: number; chart: string },
+  { memory, cpus, chart }: { memory: number; cpus: number; chart: string },
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
@@ -84,7 +118,7 @@ export async function chartBoot(
     output.say(`${file} boots, ${acceleration}`);
     const { signal } = options;
     await using guest = await Guest.start(
-      { architecture, firmware, memory, medium },
+      { architecture, firmware, memory, cpus, medium },
       { acceleration, log: join(directory, 'serial.log'), signal },
     );
     await guest.waitForMilestone('ready');

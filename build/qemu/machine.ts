@@ -24,15 +24,17 @@ export interface Machine {
   /** MiB; 2048 if absent. */
   memory?: number | undefined;
   /** Virtual CPUs; 2 if absent. */
-  cpus?: number;
+  cpus?: number | undefined;
   /** Whether the watchdog of a `q35` restarts it, as a real board's does; false if absent: then it has none. */
   watchdog?: boolean;
   /** Whether KVM works in it, as far as QEMU can do that; false if absent. */
   nesting?: boolean;
   /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
   forwards?: readonly Forward[];
-  /** A network that it shares with other machines, in place of QEMU's own. */
-  segment?: Segment;
+  /** A network that it shares with other machines, in place of QEMU's own or beside it. */
+  segment?: Segment | undefined;
+  /** Hardware address of its card on QEMU's own network; 52:54:00:12:34:56 if absent. */
+  mac?: string | undefined;
 }
 
 /** A machine's place on a network of machines on this host, by multicast (qemu(1), `-netdev socket`). No root is needed. */
@@ -41,6 +43,8 @@ export interface Segment {
   port: number;
   /** Hardware address of its card, which no other has. */
   mac: string;
+  /** Whether it is a second card, and the first is on QEMU's own network; false if absent. */
+  isBesideOwn?: boolean;
 }
 
 /**
@@ -66,6 +70,8 @@ export interface Disk {
   file: string;
   format: 'raw' | 'qcow2';
   bus: Bus;
+  /** Serial number; `disk0` and so on if absent. */
+  serial?: string;
   readOnly?: boolean;
   /** Bytes of a sector: 512 if absent. */
   sectorSize?: 512 | 4096;
@@ -192,7 +198,7 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
   const ata = board.startsWith('virt') ? 'scsi' : 'ata';
   const further = disks.map((disk, index): Drive => {
     const id = `disk${index}`;
-    return { ...disk, id, cd: false, properties: `serial=${id}` };
+    return { ...disk, id, cd: false, properties: `serial=${disk.serial ?? id}` };
   });
   const image = medium.as === 'kernel' ? medium.cdrom : medium.image;
   if (image === undefined) return further;
@@ -261,19 +267,24 @@ function contentOf({ file, format, writeLog, sectorSize = 512 }: Drive): string 
   return ['driver=blklogwrites', ...nodes, more].join(',');
 }
 
-function network({ forwards = [], segment }: Machine): string[] {
-  const card = (mac: string) => ['-device', `virtio-net-pci,netdev=net0,mac=${mac}`];
-  if (segment !== undefined) {
+function network({ forwards = [], segment, mac: own = OWN_CARD }: Machine): string[] {
+  const card = (id: string, mac: string) => ['-device', `virtio-net-pci,netdev=${id},mac=${mac}`];
+  const shared = (id: string) => {
+    if (segment === undefined) return [];
     const { port, mac } = segment;
-    const socket = `socket,id=net0,mcast=${SEGMENT_GROUP}:${port},localaddr=127.0.0.1`;
-    return ['-netdev', socket, ...card(mac)];
-  }
+    const socket = `socket,id=${id},mcast=${SEGMENT_GROUP}:${port},localaddr=127.0.0.1`;
+    return ['-netdev', socket, ...card(id, mac)];
+  };
+  if (segment !== undefined && segment.isBesideOwn !== true) return shared('net0');
   const rules = forwards.map(
     ({ hostPort, guestAddress, guestPort }) =>
       `,hostfwd=tcp:127.0.0.1:${hostPort}-${guestAddress}:${guestPort}`,
   );
-  return ['-netdev', `user,id=net0${rules.join('')}`, ...card('52:54:00:12:34:56')];
+  return ['-netdev', `user,id=net0${rules.join('')}`, ...card('net0', own), ...shared('net1')];
 }
+
+/** Hardware address of a card on QEMU's own network, where nobody else is. */
+const OWN_CARD = '52:54:00:12:34:56';
 
 /** A group for use within an organisation (RFC 2365); what is sent to it from 127.0.0.1 does not leave the host. */
 const SEGMENT_GROUP = '239.77.83.1';

@@ -9,6 +9,29 @@ function onlyOne(profiles: readonly string[]): true | string {
   return profiles.length === 1 || `Which image is to boot? One of: ${profiles.join(', ')}`;
 }
 
+const EPILOGUE = `Boots an image only if it is of this source: else it says so, and how to build it. What the guest writes to the
+medium is dropped when it ends; what it writes to a --disk is kept in OUTPUT/disks/NAME/DISK.qcow2 until that
+file is removed, and the guest sees the disk's name as its serial number.
+Several guests on one network, each in a terminal of its own:
+
+  qx-build qemu --profile qvdc --network lab --forward 9443:443
+  qx-build qemu --profile quantix-os --network lab --name host-a --disk data=20G
+  qx-build qemu --profile quantix-os --network lab --name host-b --disk data=20G
+
+Nobody gives out addresses on that network: configure them at the consoles of the guests. Its first card is on
+QEMU's own network, where each guest is alone and has 10.0.2.15 by DHCP.`;
+
+/** Names become folders and parts of hardware addresses. */
+const NAME_RULE = 'at most 40 of a-z, 0-9, . and -, with a letter or digit first';
+
+function isName(text: string | undefined): boolean {
+  return text === undefined || /^[a-z0-9][a-z0-9.-]{0,39}$/.test(text);
+}
+
+function isWhole(number: number): boolean {
+  return Number.isInteger(number) && number >= 1;
+}
+
 /** `qx-build qemu`: boots an ISO for a person, in a window or on this terminal. */
 export const qemuCommand = defineCommand({
   command: 'qemu',
@@ -21,22 +44,64 @@ export const qemuCommand = defineCommand({
         describe: 'Firmware to boot with; uefi-secure has Secure Boot on',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
+      .option('cpus', { type: 'number', default: 2, describe: 'CPUs of the machine' })
+      .option('disk', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        defaultDescription: 'none',
+        describe: 'Disk that outlives the machine, made if it is not there: data=20G, then data',
+      })
+      .option('forward', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        defaultDescription: 'none',
+        describe: 'Port of this host that leads to one of the guest (TCP): 8443:443',
+      })
+      .option('network', {
+        type: 'string',
+        describe: 'Network that it shares, by a second card, with guests that name the same one',
+      })
+      .option('name', {
+        type: 'string',
+        describe: 'Name of the guest: tells its disks and cards from those of others',
+        defaultDescription: "the profile's",
+      })
       .option('boot-chart', {
         type: 'string',
         describe: 'Boot until ready, print what took how long, and draw it into this file as SVG',
       })
-      .check(givenOnce('firmware', 'memory', 'boot-chart'))
-      .check(({ profile }) => onlyOne(chooseProfiles({ profile }))),
+      .check(givenOnce('firmware', 'memory', 'cpus', 'network', 'name', 'boot-chart'))
+      .check(({ memory }) => isWhole(memory) || '--memory is a number of MiB, 1 or more')
+      .check(({ cpus }) => isWhole(cpus) || '--cpus is a number, 1 or more')
+      .check(({ name }) => isName(name) || `--name is ${NAME_RULE}`)
+      .check(({ network }) => isName(network) || `--network is ${NAME_RULE}`)
+      .check(
+        ({ bootChart, disk, forward, network, name }) =>
+          bootChart === undefined ||
+          [...disk, ...forward, network, name].every((one) => one === undefined) ||
+          '--boot-chart is of a machine without --disk, --forward, --network and --name',
+      )
+      .check(({ profile }) => onlyOne(chooseProfiles({ profile })))
+      .epilogue(EPILOGUE),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
     await ensureInstalled(requirements, { say: output.say, signal });
     const { chartBoot, runInQemu } = await import('../qemu.ts');
-    const { firmware, memory, bootChart: chart } = options;
+    const { parseForward } = await import('../../build/qemu/guest-network.ts');
+    const { parseLastingDisk } = await import('../../build/qemu/lasting-disk.ts');
+    const { firmware, memory, cpus, network, name, bootChart: chart } = options;
+    const disks = options.disk.map(parseLastingDisk);
+    const forwards = options.forward.map(parseForward);
+    const guest = { firmware, memory, cpus, disks, forwards, network, name };
     const image = toImageOptions(options, { output, signal });
     for (const profile of chooseProfiles(options)) {
-      if (chart === undefined) await runInQemu(profile, { firmware, memory }, image, output);
-      else await chartBoot(profile, { memory, chart }, image, output);
+      if (chart === undefined) await runInQemu(profile, guest, image, output);
+      else await chartBoot(profile, { memory, cpus, chart }, image, output);
     }
   },
 });

@@ -199,6 +199,28 @@ test('machines on one segment hear each other by a port of this host alone, each
   );
 });
 
+test('a machine may be on a segment and on a network of its own, into which ports lead', () => {
+  const mac = '52:54:00:00:00:01';
+  const both: Partial<Machine> = {
+    segment: { port: 50_000, mac, isBesideOwn: true },
+    mac: '52:54:00:00:00:02',
+    forwards: [{ hostPort: 8443, guestAddress: '10.0.2.15', guestPort: 443 }],
+  };
+  expect(values('-netdev', both)).toEqual([
+    'user,id=net0,hostfwd=tcp:127.0.0.1:8443-10.0.2.15:443',
+    'socket,id=net1,mcast=239.77.83.1:50000,localaddr=127.0.0.1',
+  ]);
+  expect(values('-device', both).filter((device) => device.includes('netdev'))).toEqual([
+    'virtio-net-pci,netdev=net0,mac=52:54:00:00:00:02',
+    `virtio-net-pci,netdev=net1,mac=${mac}`,
+  ]);
+});
+
+test('a disk may have a serial number of its own', () => {
+  const disks = [{ file: '/d', format: 'qcow2', bus: 'virtio', serial: 'data' }] as const;
+  expect(values('-device', { disks })).toContain('virtio-blk-pci,drive=disk0,serial=data');
+});
+
 test('what is written to a disk can be logged', () => {
   const writeLog = { file: '/l,og' };
   const log = 'log.driver=raw,log.file.driver=file,log.file.filename=/l,,og';

@@ -62,6 +62,13 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['qemu', '--firmware', 'coreboot'], 'Given: "coreboot"'],
     [['qemu'], 'Which image is to boot? One of: quantix-os, qvdc.'],
     [['qemu', '--profile', 'quantix-os', '--profile', 'qvdc'], 'Which image is to boot?'],
+    [['qemu', '--profile', 'qvdc', '--cpus', 'two'], '--cpus is a number, 1 or more.'],
+    [['qemu', '--profile', 'qvdc', '--memory', '0'], '--memory is a number of MiB, 1 or more.'],
+    [['qemu', '--profile', 'qvdc', '--name', '../x'], '--name is at most 40 of a-z'],
+    [
+      ['qemu', '--profile', 'qvdc', '--boot-chart', 'x.svg', '--disk', 'data=1G'],
+      '--boot-chart is of a machine without --disk',
+    ],
     [['iso', '--format', 'vmdk'], 'Given: "vmdk", Choices: "iso", "raw", "qcow2"'],
     [['iso', '--arch', 'vax'], 'Given: "vax", Choices: "x86_64", "arm64"'],
   ])('%j', async (args, words) => {

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { BuildError } from '../error.ts';
+import type { Forward, Segment } from './machine.ts';
+
+/** Address that QEMU's own network gives the guest (qemu(1), `-netdev user`). */
+const GUEST_ADDRESS = '10.0.2.15';
+
+/** Ports that systems use for nothing else (RFC 6335, dynamic). */
+const DYNAMIC_PORTS = { from: 49_152, count: 16_384 };
+
+/**
+ * Reads `PORT:PORT`: one of this host, and the one of the guest that it leads to.
+ * @throws BuildError if it is anything else
+ */
+export function parseForward(text: string): Forward {
+  const [, host, guest] = /^(\d{1,5}):(\d{1,5})$/.exec(text) ?? [];
+  const [hostPort, guestPort] = [Number(host), Number(guest)];
+  const isPort = (port: number) => port >= 1 && port <= 65_535;
+  if (isPort(hostPort) && isPort(guestPort)) {
+    return { hostPort, guestAddress: GUEST_ADDRESS, guestPort };
+  }
+  throw new BuildError({
+    what: `${JSON.stringify(text)} is no forward of a port`,
+    where: '--forward',
+    fix: 'Write the port of this host and that of the guest, 1 to 65535: --forward 8443:443',
+  });
+}
+
+/**
+ * A guest's place on a network that has a name: guests that name the same one hear each other.
+ * @param guest its name, which no other on that network has
+ */
+export function joinSegment(network: string, guest: string): Segment {
+  const port = DYNAMIC_PORTS.from + (digest(network).readUInt16BE() % DYNAMIC_PORTS.count);
+  return { port, mac: hardwareAddress(`${network}/${guest}`), isBesideOwn: true };
+}
+
+/** A hardware address for a name, always the same: of those that are QEMU's, 52:54:00. */
+export function hardwareAddress(name: string): string {
+  const own = digest(name).subarray(0, 3);
+  return ['52', '54', '00', ...[...own].map((byte) => byte.toString(16).padStart(2, '0'))].join(
+    ':',
+  );
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,81 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { BuildError } from '../error.ts';
+import { makeAtomically } from '../process/atomic-write.ts';
+import { run } from '../process/run.ts';
+
+/** A disk of a machine that outlives it, as a person names it. */
+export interface LastingDisk {
+  /** Serial number that the guest sees, and name of the file: at most 20 of a-z 0-9 -. */
+  name: string;
+  /** Bytes; that of the disk which is there if absent. */
+  size?: number | undefined;
+}
+
+/** Powers of 1024, as qemu-img(1) has them. */
+const UNITS: Readonly<Record<string, number>> = { M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** What is read of `qemu-img info --output=json`. */
+const infoSchema = z.object({ 'virtual-size': z.number() });
+
+/**
+ * Reads `NAME=SIZE` or `NAME`: `data=20G`, `data`.
+ * @throws BuildError if it is neither
+ */
+export function parseLastingDisk(text: string): LastingDisk {
+  // 20 bytes are what a virtio disk tells of its serial number (virtio 1.2, 5.2.6).
+  const match = /^([a-z0-9][a-z0-9-]{0,19})(?:=(\d{1,6})([MGT]))?$/.exec(text);
+  if (match === null) {
+    throw new BuildError({
+      what: `${JSON.stringify(text)} is not a disk`,
+      where: '--disk',
+      fix: 'Write a name (a-z, 0-9, -) and a size in M, G or T: --disk data=20G. The name alone is for a disk that is there.',
+    });
+  }
+  const [, name = '', number, unit = ''] = match;
+  const size = number === undefined ? undefined : Number(number) * (UNITS[unit] ?? 0);
+  if (size !== 0) return { name, size };
+  throw new BuildError({ what: 'a disk of no bytes is none', where: `--disk ${text}` });
+}
+
+/**
+ * Sees to it that a disk is there: made empty, as sparse qcow2, where it is not.
+ * @param folder for its file, `NAME.qcow2`; made if need be
+ * @returns path of the file
+ * @throws BuildError if it is there with another size, or is not there and no size is given, or qemu-img fails
+ */
+export async function ensureLastingDisk(
+  { name, size }: LastingDisk,
+  { folder, signal }: { folder: string; signal?: AbortSignal | undefined },
+): Promise<string> {
+  const file = join(folder, `${name}.qcow2`);
+  if (await exists(file)) {
+    const text = await run('qemu-img', ['info', '--force-share', '--output=json', file], {
+      signal,
+    });
+    const there = infoSchema.parse(JSON.parse(text))['virtual-size'];
+    if (size === undefined || size === there) return file;
+    throw new BuildError({
+      what: `the disk ${name} is there, and has ${there} bytes, not ${size}`,
+      where: file,
+      fix: `Leave out the size: --disk ${name}. Or enlarge the file with qemu-img resize, or remove it.`,
+    });
+  }
+  if (size === undefined) {
+    throw new BuildError({
+      what: `there is no disk ${name}`,
+      where: file,
+      fix: `Give it a size, and it is made: --disk ${name}=20G`,
+    });
+  }
+  await mkdir(dirname(file), { recursive: true });
+  await makeAtomically(file, async (temporary) => {
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', temporary, String(size)], { signal });
+  });
+  return file;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
+}
