@@ -50,10 +50,11 @@ export async function reportAdvisories(
 ): Promise<AdvisoryOutcome> {
   const outcome: AdvisoryOutcome = { open: 0, fixable: 0, outdated: [] };
   const outdated = new Set<string>();
-  for (const name of request.profiles) {
-    const image = await readImage(name, request);
+  for (const wanted of request.profiles) {
+    const image = await readImage(wanted, request);
+    const { name } = image.profile;
     const { lock, packages } = image;
-    const reviews = await readReviews(reviewsFile(request.projectDirectory, name));
+    const reviews = await readReviews(reviewsFile(image.profile));
     const { databases, asOf, maxAge } = request;
     const report = assess({ lock, packages, databases, reviews, asOf, maxAge });
     if (request.vexFile !== undefined) {
@@ -84,9 +85,9 @@ async function readImage(name: string, request: AdvisoryRequest): Promise<Locked
   const own = BASE_NAMES.filter((base) => profile.bases[base] !== undefined);
   const base =
     request.base === 'auto'
-      ? (own.find((one) => isLocked(projectDirectory, profile, one)) ?? must(own.at(-1), 'base'))
+      ? (own.find((one) => isLocked(profile, one)) ?? must(own.at(-1), 'base'))
       : request.base;
-  const file = lockFile(projectDirectory, profile, base);
+  const file = lockFile(profile, base);
   const lock = readLock(file);
   if (lock === undefined) {
     const fix = `Write it with \`make lock BASE=${base}\`.`;

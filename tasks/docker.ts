@@ -52,6 +52,7 @@ export async function runInDocker(
   const image = await ensureBuilderImage({ project, baseImage, buildFlags, signal }, output);
   const host: HostFacts = {
     project,
+    folder: process.cwd(),
     nodeModules: realpathSync(join(project, 'node_modules')),
     cache: cacheDirectory().root,
     user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },

@@ -14,12 +14,13 @@ const MOST_SHOWN = 20;
  * @param remote is asked for what is not here
  */
 export async function explainBuild(
-  name: string,
+  profile: string,
   options: ImageOptions,
   output: Output,
   remote?: RemoteCache | 'forbidden',
 ): Promise<void> {
-  const image = await prepareImage(name, { ...options, withoutTools: true });
+  const image = await prepareImage(profile, { ...options, withoutTools: true });
+  const { name } = image.facts.profile;
   const last = readRecord(options.cache, image.file);
   const cache = new StepCache(options.cache.steps, remote);
   const explained = await explainImage(image, last, cache, remote);

@@ -7,7 +7,7 @@ import type { ImageFacts } from '../build/image/facts.ts';
 import { sweepOutputFolder } from '../build/image/output-folder.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
-import { readSourceState } from '../build/image/source-state.ts';
+import { readImageSource } from '../build/image/source-state.ts';
 import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import { ImageBuild } from './image-build.ts';
 import { type Built, describeBuild } from './summary.ts';
@@ -33,7 +33,7 @@ export async function buildIso(
 ): Promise<Built> {
   const { lockRequest, facts } = prepared;
   const limit = cacheLimit();
-  const source = await readSourceState(lockRequest.projectDirectory, lockRequest.signal);
+  const source = await readImageSource(lockRequest);
   // What the build would enter itself into at its end has to be right before it begins.
   await readChecksums(dirname(prepared.file));
   await sweepOutputFolder(dirname(prepared.file), [prepared.facts.profile.name]);

@@ -63,12 +63,12 @@ async function lockProfile(name: string, options: LockOptions): Promise<readonly
   const base = await selectBase(options.base, {
     ...options,
     profile,
-    isLocked: (one) => isLocked(projectDirectory, profile, one),
+    isLocked: (one) => isLocked(profile, one),
     mayFallBack: false,
   });
   await options.prepareHost(base.name);
   const { moved, scripts } = await renewLock({ ...options, profile, base });
-  say(`${name}.${base.name}.${architecture}: ${moved.length === 0 ? 'nothing moved' : ''}`);
+  say(`${profile.name}.${base.name}.${architecture}: ${moved.length === 0 ? 'nothing moved' : ''}`);
   for (const line of moved) say(`  ${line}`);
   return scripts;
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, resolve } from 'node:path';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { FORMATS } from '../build/image/format.ts';
@@ -145,7 +145,9 @@ export async function findBuilt(profile: string, options: ImageOptions) {
     throw new BuildError({
       what: existsSync(file) ? 'the image is not of this source' : 'the image is not there',
       where: file,
-      fix: `Build it first, with the same options: make iso PROFILE=${profile}`,
+      fix: isAbsolute(profile)
+        ? `Build it first, with the same options: qx-build iso --profile ${profile}`
+        : `Build it first, with the same options: make iso PROFILE=${profile}`,
     });
   }
   const answers = join(options.cache.root, 'acceleration.json');

@@ -5,7 +5,7 @@ import { listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { otherTools } from '../build/image/other-tools.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
-import { readSourceState, type SourceState, stateThroughout } from '../build/image/source-state.ts';
+import { readImageSource, type SourceState, stateThroughout } from '../build/image/source-state.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
 import type { ImageBuild } from './image-build.ts';
@@ -79,8 +79,8 @@ export async function describeBuild(
     artifacts,
     sourceDateEpoch: lock.sourceDateEpoch,
   };
-  const { projectDirectory, signal } = build.image.lockRequest;
-  const source = stateThroughout(before, await readSourceState(projectDirectory, signal));
+  const { lockRequest } = build.image;
+  const source = stateThroughout(before, await readImageSource(lockRequest));
   // What it took differs each time, and a release does not.
   const steps = facts.release ? [] : times;
   const parts = { facts, plan, iso, file, times: steps, scripts, artifacts, source };
@@ -92,7 +92,7 @@ export async function describeBuild(
     [manifestFile]: manifest,
   };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
-  await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 }, signal);
+  await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 }, lockRequest.signal);
 }
 
 /** A file that there is now. */

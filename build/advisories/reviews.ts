@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
+import type { Profile } from '../profile/profile.ts';
 import { WORD } from './database.ts';
 
 /** Bytes of a file of reviews at most. */
@@ -67,8 +68,8 @@ function yearAfter(date: string): string {
 }
 
 /** Where reviews of a profile are: beside it. */
-export function reviewsFile(projectDirectory: string, profile: string): string {
-  return join(projectDirectory, 'profiles', `${profile}.vex.yaml`);
+export function reviewsFile({ file, name }: Pick<Profile, 'file' | 'name'>): string {
+  return join(dirname(file), `${name}.vex.yaml`);
 }
 
 /**

@@ -23,6 +23,8 @@ const HOST_SETTINGS = ['/etc/apt', '/etc/ssl/certs/ca-certificates.crt'] as cons
 
 /** What of the host a container depends on. */
 export interface HostFacts {
+  /** Folder that the command is called in: relative paths start there. */
+  folder: string;
   /** Folder of the project. */
   project: string;
   /** Folder that `node_modules` of the project really is. */
@@ -40,7 +42,7 @@ export interface HostFacts {
   exists: (path: string) => boolean;
 }
 
-/** A command line of `qx-build`, and what it needs of the host's files; relative paths start at the project. */
+/** A command line of `qx-build`, and what it needs of the host's files; relative paths start where it is called. */
 export interface ContainerCommand {
   line: readonly string[];
   paths: {
@@ -71,6 +73,7 @@ export function containerArguments(
   { image, name, command, flags }: ContainerRequest,
   host: HostFacts,
 ): string[] {
+  const writable = writableFolders(host, command.paths.writes);
   const variables = namesSet(
     [...PROXY_VARIABLES, ...PASSED_VARIABLES, ...REMOTE_CACHE_VARIABLES],
     host.environment,
@@ -85,11 +88,12 @@ export function containerArguments(
     '--security-opt=no-new-privileges',
     '--read-only',
     '--tmpfs=/tmp',
-    ...writableFolders(host, command.paths.writes).map((path) => mount(path)),
-    ...readOnlyPaths(host, [...command.paths.reads, ...remoteCachePaths(host)]).map(
-      (path) => `${mount(path)},readonly`,
-    ),
-    `--workdir=${host.project}`,
+    ...writable.map((path) => mount(path)),
+    ...readOnlyPaths(host, {
+      named: [...command.paths.reads, ...remoteCachePaths(host)],
+      writable,
+    }).map((path) => `${mount(path)},readonly`),
+    `--workdir=${host.folder}`,
     `--env=QUANTIX_CACHE=${host.cache}`,
     '--env=HOME=/tmp',
     ...logIns(host).map((file) => `--env=NETRC=${file}`),
@@ -97,7 +101,7 @@ export function containerArguments(
     ...flags,
     image,
     join(host.project, NODE),
-    'tasks/qx-build.ts',
+    join(host.project, 'tasks/qx-build.ts'),
     ...command.line,
   ];
 }
@@ -106,8 +110,9 @@ export function containerArguments(
  * Folders to be written into: project, cache, and those that the command names, each only if it lies in none of the
  * others. They must be there before the container is made, or Docker makes them as root.
  */
-export function writableFolders({ project, cache }: HostFacts, named: readonly string[]): string[] {
-  return outermost([project, cache, ...named.map((folder) => resolve(project, folder))]);
+export function writableFolders(host: HostFacts, named: readonly string[]): string[] {
+  const { project, cache, folder } = host;
+  return outermost([project, cache, ...named.map((path) => resolve(folder, path))]);
 }
 
 /** Keys, certificates and log-ins for the remote cache. */
@@ -118,24 +123,26 @@ function remoteCachePaths(host: HostFacts): string[] {
 }
 
 /** The file with log-ins, if the remote cache may ask for one. Inside, the home of the caller is another one. */
-function logIns({ environment, project, exists }: HostFacts): string[] {
+function logIns({ environment, folder, exists }: HostFacts): string[] {
   if (namesSet(['QUANTIX_REMOTE_CACHE'], environment).length === 0) return [];
-  return [resolve(project, logInFile(environment))].filter(exists);
+  return [resolve(folder, logInFile(environment))].filter(exists);
 }
 
 /**
- * What is only read: the project's `node_modules` where it is a link to elsewhere, settings of the host, and what the
- * command names, such as a mirror and keys.
+ * What is only read: the project's `node_modules` where it is a link to elsewhere, settings of the host, the folder that the
+ * command is called in, and what it names, such as a mirror and keys.
  */
 function readOnlyPaths(
-  { project, cache, nodeModules, environment, exists }: HostFacts,
-  named: readonly string[],
+  { project, folder, nodeModules, environment, exists }: HostFacts,
+  { named, writable }: { named: readonly string[]; writable: readonly string[] },
 ): string[] {
   const authorities = environment.NODE_EXTRA_CA_CERTS ?? '';
   const settings = [...HOST_SETTINGS, ...(isAbsolute(authorities) ? [authorities] : [])];
   const modules = isWithin(nodeModules, project) ? [] : [nodeModules];
-  const elsewhere = outermost(named.map((path) => resolve(project, path))).filter(
-    (path) => !isWithin(path, project) && !isWithin(path, cache),
+  // A folder around a mounted one is there because of that.
+  const called = writable.some((path) => isWithin(path, folder)) ? [] : [folder];
+  const elsewhere = outermost([...called, ...named.map((path) => resolve(folder, path))]).filter(
+    (path) => !writable.some((other) => isWithin(path, other)),
   );
   return [...modules, ...new Set([...settings, ...elsewhere].filter(exists))];
 }

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { type BaseChoice, selectBase } from '../base/select.ts';
 import type { BaseName } from '../bases.ts';
@@ -84,15 +84,15 @@ export interface LockedProfile {
   node: ProgramNode | undefined;
 }
 
-/** Loads a profile and its lock. Runs no tools, and downloads nothing, unless the lock is stale. */
-export async function prepareLock(name: string, options: ImageOptions): Promise<LockedProfile> {
+/** Loads a profile, see `loadProfile`, and its lock. Runs no tools, and downloads nothing, unless the lock is stale. */
+export async function prepareLock(wanted: string, options: ImageOptions): Promise<LockedProfile> {
   const { projectDirectory, release } = options;
-  const profile = await loadProfile(projectDirectory, name, options.architecture);
+  const profile = await loadProfile(projectDirectory, wanted, options.architecture);
   const frozen = options.frozenLock ?? release;
   const base = await selectBase(options.base, {
     ...options,
     profile,
-    isLocked: (name) => isLocked(projectDirectory, profile, name),
+    isLocked: (one) => isLocked(profile, one),
     mayFallBack: !frozen && options.offline !== true,
   });
   if (options.withoutTools !== true) await options.prepareHost?.(base.name);
@@ -109,17 +109,19 @@ export async function prepareLock(name: string, options: ImageOptions): Promise<
   return { profile, lock, lockRequest, frozen, installed, node };
 }
 
-/** Loads a profile and its lock, and plans its image. Asks tools for their versions, where these are not known. */
-export async function prepareImage(name: string, options: ImageOptions): Promise<PreparedImage> {
+/** Loads a profile, see `loadProfile`, and its lock, and plans its image. Asks tools for their versions, where these are not known. */
+export async function prepareImage(wanted: string, options: ImageOptions): Promise<PreparedImage> {
   const { projectDirectory, release } = options;
   const [prepared, toolVersions] = await Promise.all([
-    prepareLock(name, options),
+    prepareLock(wanted, options),
     hostToolVersions(options),
   ]);
   const { profile, lock, lockRequest, frozen, installed, node } = prepared;
   const { base } = lockRequest;
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
+  const ownOrShared = (name: string) =>
+    name.startsWith('.') ? readOverlay(resolve(dirname(profile.file), name), name) : overlay(name);
   const facts: ImageFacts = {
     profile,
     lock,
@@ -129,7 +131,7 @@ export async function prepareImage(name: string, options: ImageOptions): Promise
     release,
     format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
-    overlays: [...profile.overlays, ...findSettings(profile, base.name).overlays].map(overlay),
+    overlays: [...profile.overlays, ...findSettings(profile, base.name).overlays].map(ownOrShared),
     releaseKeys: await releaseKeys(options),
     initramfsOverlay: overlay('initramfs'),
     programs: node && readPrograms(projectDirectory, node),

@@ -1,6 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
+import type { LockRequest } from '../lock/current.ts';
 import { run } from '../process/run.ts';
+import { isOfProject } from '../profile/load.ts';
 
 /** Which sources an image is built from. */
 export interface SourceState {
@@ -32,6 +34,19 @@ export async function readSourceState(
     if (error instanceof BuildError && signal?.aborted !== true) return undefined;
     throw error;
   }
+}
+
+/**
+ * The commit that an image is made from: that of the project.
+ * @returns see `readSourceState`; `undefined` also for a profile from outside, of which the project's commit says nothing
+ */
+export async function readImageSource({
+  profile,
+  projectDirectory,
+  signal,
+}: Pick<LockRequest, 'profile' | 'projectDirectory' | 'signal'>): Promise<SourceState | undefined> {
+  if (!isOfProject(profile, projectDirectory)) return undefined;
+  return readSourceState(projectDirectory, signal);
 }
 
 /**

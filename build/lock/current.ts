@@ -7,6 +7,7 @@ import type { Base, ResolveRequest } from '../contract/base.ts';
 import type { Lock } from '../contract/lock.ts';
 import type { PackageScript } from '../contract/scripts.ts';
 import { BuildError } from '../error.ts';
+import { isOfProject } from '../profile/load.ts';
 import type { Profile } from '../profile/profile.ts';
 import { digestOf } from '../step/digest.ts';
 import { packageDifferences, requestDifferences } from './compare.ts';
@@ -38,8 +39,8 @@ export interface LockRequest {
  * @throws BuildError if frozen and the lock does not fit; whatever resolving throws
  */
 export async function currentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
-  const { profile, base, projectDirectory } = request;
-  const file = lockFile(projectDirectory, profile, base.name);
+  const { profile, base } = request;
+  const file = lockFile(profile, base.name);
   const locked = readLock(file);
   const differences =
     locked === undefined ? [NO_LOCK] : requestDifferences(locked.request, base.request(profile));
@@ -71,11 +72,11 @@ export async function lockWithout(
   request: LockRequest,
   frozen: boolean,
 ): Promise<Lock> {
-  const { profile, base, projectDirectory } = request;
+  const { profile, base } = request;
   if (frozen) {
     throw new BuildError({
       what: `the mirror no longer has ${gone.join(', ')}`,
-      where: lockFile(projectDirectory, profile, base.name),
+      where: lockFile(profile, base.name),
       fix: `Write the lock again with \`${lockCommand(request)}\` and commit it, or name a mirror that has them: MIRROR=…`,
     });
   }
@@ -87,7 +88,11 @@ export async function lockWithout(
 }
 
 /** The command that writes a lock like this one's. */
-function lockCommand({ base, profile: { architecture } }: LockRequest): string {
+function lockCommand({ base, profile, projectDirectory }: LockRequest): string {
+  const { architecture, file } = profile;
+  if (!isOfProject(profile, projectDirectory)) {
+    return `qx-build lock --profile ${file} --base ${base.name} --arch ${architecture}`;
+  }
   const cpu = architecture === DEFAULT_ARCHITECTURE ? '' : ` ARCH=${architecture}`;
   return `make lock BASE=${base.name}${cpu}`;
 }
@@ -102,8 +107,8 @@ export interface RenewedLock {
 
 /** Resolves a profile and writes its lock. */
 export async function renewLock(request: LockRequest): Promise<RenewedLock> {
-  const { profile, base, projectDirectory } = request;
-  const file = lockFile(projectDirectory, profile, base.name);
+  const { profile, base } = request;
+  const file = lockFile(profile, base.name);
   const before = readLock(file);
   const { lock, scripts } = await resolve(request, before);
   await writeLock(file, lock);

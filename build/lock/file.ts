@@ -1,27 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { BaseName } from '../bases.ts';
 import { type Lock, lockSchema } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import type { Profile } from '../profile/profile.ts';
 
-/** Path of the lock of a profile, which is for one architecture, and a base. */
-export function lockFile(
-  projectDirectory: string,
-  { name, architecture }: Pick<Profile, 'name' | 'architecture'>,
-  base: BaseName,
-): string {
-  return join(projectDirectory, 'profiles', `${name}.${base}.${architecture}.lock.json`);
+/** What of a profile tells where its locks are. */
+type Locked = Pick<Profile, 'file' | 'name' | 'architecture'>;
+
+/** Path of the lock of a profile, which is for one architecture, and a base: beside the profile. */
+export function lockFile({ file, name, architecture }: Locked, base: BaseName): string {
+  return join(dirname(file), `${name}.${base}.${architecture}.lock.json`);
 }
 
 /** Whether packages of a base were locked for a profile. */
-export function isLocked(
-  projectDirectory: string,
-  profile: Pick<Profile, 'name' | 'architecture'>,
-  base: BaseName,
-): boolean {
-  return existsSync(lockFile(projectDirectory, profile, base));
+export function isLocked(profile: Locked, base: BaseName): boolean {
+  return existsSync(lockFile(profile, base));
 }
 
 /**

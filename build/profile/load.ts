@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { type ArchitectureName, DEFAULT_ARCHITECTURE } from '../architecture.ts';
@@ -16,21 +16,25 @@ export function profileNames(projectDirectory: string): string[] {
 }
 
 /**
- * Loads and checks `profiles/<name>.ts`.
+ * Loads and checks a profile.
+ * @param wanted the name of one of the project, `profiles/<name>.ts`, or the absolute path of any other
  * @returns what it says for one architecture
  * @throws BuildError if there is no such profile, it cannot be loaded, or a key in it is wrong (all wrong keys are named)
  */
 export async function loadProfile(
   projectDirectory: string,
-  name: string,
+  wanted: string,
   architecture: ArchitectureName = DEFAULT_ARCHITECTURE,
 ): Promise<Profile> {
-  const file = join(projectDirectory, 'profiles', `${name}.ts`);
+  const isNamed = !isAbsolute(wanted);
+  const file = isNamed ? join(projectDirectory, 'profiles', `${wanted}.ts`) : wanted;
   if (!existsSync(file)) {
     throw new BuildError({
-      what: `there is no profile ${JSON.stringify(name)}`,
+      what: isNamed ? `there is no profile ${JSON.stringify(wanted)}` : 'there is no such profile',
       where: file,
-      fix: `Profiles here: ${profileNames(projectDirectory).join(', ')}.`,
+      fix: isNamed
+        ? `Profiles here: ${profileNames(projectDirectory).join(', ')}. One from elsewhere is named by its path: ./${wanted}.ts`
+        : 'Name a file that exports a profile by default.',
     });
   }
   const module: { default?: unknown } = await import(pathToFileURL(file).href).catch(
@@ -43,12 +47,17 @@ export async function loadProfile(
     },
   );
   const profile = checkProfile(module.default, file);
-  if (profile.name === name) return profileFor(profile, architecture);
+  if (!isNamed || profile.name === wanted) return profileFor(profile, architecture, file);
   throw new BuildError({
-    what: `key name is ${JSON.stringify(profile.name)} but the file says ${JSON.stringify(name)}`,
+    what: `key name is ${JSON.stringify(profile.name)} but the file says ${JSON.stringify(wanted)}`,
     where: file,
     fix: 'Give both the same name.',
   });
+}
+
+/** Whether a profile is one of a project's own, which are files of its `profiles/`. */
+export function isOfProject({ file }: Pick<Profile, 'file'>, projectDirectory: string): boolean {
+  return dirname(file) === join(projectDirectory, 'profiles');
 }
 
 /** The line of a profile, or of a file beside it that it imports, at which Node met an error: `FILE:3`. */

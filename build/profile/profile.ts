@@ -16,6 +16,8 @@ type Bases = { [Name in BaseName]: BaseSettings<Name> };
 
 /** An appliance for one architecture. */
 export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
+  /** Absolute path of its file. Its locks and reviews are beside it, and there its own overlays begin. */
+  file: string;
   architecture: ArchitectureName;
   /** Only the bases that it is built from for this architecture. */
   bases: Partial<Bases>;
@@ -31,8 +33,15 @@ export type MachineDrivers = CheckedProfile['kernel']['drivers']['full'];
 /** Kernel flavour of an image. */
 export type Flavour = keyof BaseSettings<'debian'>['kernel'];
 
-/** What a profile says for one architecture. */
-export function profileFor(profile: CheckedProfile, architecture: ArchitectureName): Profile {
+/**
+ * What a profile says for one architecture.
+ * @param file absolute path of its file
+ */
+export function profileFor(
+  profile: CheckedProfile,
+  architecture: ArchitectureName,
+  file: string,
+): Profile {
   // All of them, so that the compiler misses a new one.
   const { alpine, debian }: { [Name in BaseName]: Bases[Name] | undefined } = {
     alpine: settingsFor(profile.bases.alpine, architecture),
@@ -42,6 +51,7 @@ export function profileFor(profile: CheckedProfile, architecture: ArchitectureNa
   const lacking = new Set(Object.keys(drivers.without[architecture] ?? {}));
   return {
     ...profile,
+    file,
     architecture,
     bases: { ...(alpine && { alpine }), ...(debian && { debian }) },
     kernel: {

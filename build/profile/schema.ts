@@ -15,7 +15,13 @@ const treePath = z
   .regex(/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]*[^/\0]$/, 'is not an absolute path without . and ..');
 const id = z.int().min(0).max(65_534);
 const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service name');
-const overlayName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not a folder of overlay/');
+/** A folder of the project's `overlay/`, or one of its own: a path from where the profile is. */
+const overlayName = z
+  .string()
+  .regex(
+    /^(?:[a-z][a-z0-9-]*|\.{1,2}\/[^\0]*[^/\0])$/,
+    'is neither a folder of overlay/ nor a path that begins with ./ or ../',
+  );
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
 const programName = z.string().regex(/^qx-[a-z][a-z0-9-]*$/, 'is not the name of a program (qx-…)');
 
@@ -110,7 +116,7 @@ const common = {
   links: z.record(treePath, z.string().min(1)),
   /** Findings of the audit that are right as they are: path → reason. Paths as in `drop`. */
   accept: z.record(treePath, reason),
-  /** Folders of `overlay/` injected for this base only, after the common ones. */
+  /** Folders injected for this base only, after the common ones. */
   overlays: z.array(overlayName),
 };
 
@@ -197,7 +203,7 @@ export const profileSchema = z.strictObject({
   }),
   /** Programs of `apps/` that the appliance has, by the names in `apps/programs.ts`; each is in `/usr/sbin`. */
   programs: z.array(programName),
-  /** Folders of `overlay/` injected in this order; a later one wins. */
+  /** Folders injected in this order; a later one wins. */
   overlays: z.array(overlayName).min(1),
   /** Kernel parameters besides those that find the medium and that name the consoles. */
   cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),

@@ -5,7 +5,7 @@ import { BuildError } from '../../build/error.ts';
 import { planConfigDrive } from '../../build/image/config-drive/plan.ts';
 import { WRITERS } from '../../build/image/config-drive/write.ts';
 import { loadProfile } from '../../build/profile/load.ts';
-import { PROJECT } from './context.ts';
+import { findProfile, PROJECT } from './context.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `Attach the drive to a machine as a disk or CD: at boot it is /quantix there, and configures it.
@@ -63,7 +63,7 @@ export const configDriveCommand = defineCommand({
   handler: async (options, { output, signal }) => {
     const { file, format, network, pskFile, authorizedKeys, ...others } = options;
     const { passwordHashFile, joinTokenFile, ...rest } = others;
-    const { labelPrefix } = await loadProfile(PROJECT, options.profile);
+    const { labelPrefix } = await loadProfile(PROJECT, findProfile(options.profile));
     const texts = network.map(async (path) => [basename(path), await textOf(path)] as const);
     const files = planConfigDrive({
       ...rest,

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import {
@@ -54,7 +54,7 @@ export function profileOptions(yargs: Argv) {
       array: true,
       default: [] as string[],
       defaultDescription: 'all of profiles/',
-      describe: 'Profiles to work on',
+      describe: 'Profiles to work on: their names, or paths of files from anywhere',
     })
     .option('base', {
       choices: BASE_CHOICES,
@@ -85,15 +85,17 @@ export function packageOptions(yargs: Argv) {
 
 /** The paths that options of `imageOptions` name, and the folder that `--output` does where there is one. */
 export function imagePaths(options: {
+  profile?: readonly string[];
   mirror?: string | undefined;
   keysDir?: string | undefined;
   releaseKeys?: string | undefined;
   output?: string;
 }): CommandPaths {
-  const { mirror = '', keysDir, releaseKeys, output } = options;
+  const { profile, mirror = '', keysDir, releaseKeys, output } = options;
   return {
     reads: [
       ...(URL.canParse(mirror) && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
+      ...profileFolders(profile),
       ...[keysDir, releaseKeys].filter((path) => path !== undefined),
     ],
     writes: output === undefined ? [] : [output],
@@ -178,7 +180,7 @@ export function toImageOptions(
     ...options,
     projectDirectory: PROJECT,
     cache: openCache(),
-    outputDirectory: options.output,
+    outputDirectory: resolve(options.output),
     architecture: options.arch,
     keysDirectory: options.keysDir,
     releaseKeysDirectory: options.releaseKeys,
@@ -190,5 +192,21 @@ export function toImageOptions(
 
 /** The profiles that a command works on: those named, each once, else all. */
 export function chooseProfiles({ profile }: { profile: readonly string[] }): readonly string[] {
-  return profile.length > 0 ? [...new Set(profile)] : profileNames(PROJECT);
+  return profile.length > 0 ? [...new Set(profile.map(findProfile))] : profileNames(PROJECT);
+}
+
+/** A profile as the library takes it: the name of one of the project, or the absolute path of another. */
+export function findProfile(wanted: string): string {
+  if (!isPath(wanted)) return wanted;
+  const file = resolve(wanted);
+  return dirname(file) === join(PROJECT, 'profiles') ? basename(file, '.ts') : file;
+}
+
+/** Folders of the profiles that are named by their paths: what they are made of is in these, too. */
+export function profileFolders(profiles: readonly string[] = []): string[] {
+  return profiles.filter(isPath).map((path) => dirname(path));
+}
+
+function isPath(profile: string): boolean {
+  return profile.includes('/') || /\.[cm]?[jt]s$/.test(profile);
 }

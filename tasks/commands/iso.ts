@@ -27,8 +27,9 @@ export const isoCommand = defineCommand({
         const record = readRecord(image.lockRequest.cache, image.file);
         const made = record !== undefined && isUpToDate(record, image.file, image.plan, others);
         if (made && (await hasPapers(image.file, record.sha256))) {
-          output.say(`${name}: up to date, nothing to do`);
-          images.push({ image: name, file: image.file, sha256: record.sha256, times: [] });
+          const { name: product } = image.facts.profile;
+          output.say(`${product}: up to date, nothing to do`);
+          images.push({ image: product, file: image.file, sha256: record.sha256, times: [] });
           continue;
         }
         tellOtherTools(image, output.say);

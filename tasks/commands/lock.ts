@@ -2,7 +2,7 @@ import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { lockRequirements } from '../../build/host/requirements.ts';
 import { lockProfiles } from '../lock.ts';
-import { chooseProfiles, imageOptions, imagePaths, PROJECT } from './context.ts';
+import { chooseProfiles, imageOptions, imagePaths, PROJECT, profileFolders } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build lock`: resolves profiles anew and writes their locks. */
@@ -10,7 +10,10 @@ export const lockCommand = defineCommand({
   command: 'lock',
   describe: 'Resolve the packages of profiles and write their lock files',
   builder: imageOptions,
-  paths: imagePaths,
+  paths: (options) => ({
+    reads: imagePaths(options).reads,
+    writes: profileFolders(options.profile),
+  }),
   handler: async (options, { output, signal }) => {
     const { base, arch: architecture, mirror, keysDir: keysDirectory, update } = options;
     await lockProfiles(chooseProfiles(options), {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import {
   ARCHITECTURE_NAMES,
   type ArchitectureName,
@@ -98,6 +98,8 @@ export const releaseCommand = defineCommand({
     await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
     // Before hours of building: who signs may be missing, or have to type a passphrase.
     const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
+    const profiles = chooseProfiles(options);
+    refuseOutside(profiles);
     await requireCommit(PROJECT, signal);
     const architectures = [...new Set(options.arch)];
     const wanted = architectures.map((arch) => chooseFormats(options.format, arch));
@@ -118,7 +120,7 @@ export const releaseCommand = defineCommand({
       return { image, formats: chooseFormats(options.format, arch) };
     };
     const [first, ...others] = await Promise.all(
-      architectures.flatMap((arch) => chooseProfiles(options).map((name) => prepare(name, arch))),
+      architectures.flatMap((arch) => profiles.map((name) => prepare(name, arch))),
     );
     if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
     const { buildRelease } = await import('../release.ts');
@@ -127,3 +129,14 @@ export const releaseCommand = defineCommand({
     if (signer !== undefined) await signAndTell(directory, signer, { output, signal });
   },
 });
+
+/** A release is made again from one commit, and by the names of the profiles in it. */
+function refuseOutside(profiles: readonly string[]): void {
+  const outside = profiles.find((profile) => isAbsolute(profile));
+  if (outside === undefined) return;
+  throw new BuildError({
+    what: 'a release is made of profiles of the project only, for its provenance names one commit',
+    where: outside,
+    fix: 'Commit the profile to profiles/ of the project, or build the image with qx-build iso --release.',
+  });
+}

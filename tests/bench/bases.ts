@@ -107,7 +107,7 @@ async function publishedSizes(
   const world = composeWorld(findSettings(profile, 'alpine'), 'full');
   const wanted = world.filter((one) => !isEtcd(one)).map((one) => OLDER.get(one) ?? one);
   const { packages } = selectPackages({ repositories, wanted, architecture: 'x86_64' });
-  const locked = readLock(lockFile(project, profile, 'debian'))?.packages ?? [];
+  const locked = readLock(lockFile(profile, 'debian'))?.packages ?? [];
   const counted = locked.filter((one) => one.flavour !== 'virt' && !isEtcd(one.name));
   return [
     packages.reduce((sum, { fields }) => sum + Number(fields.get('S')), 0),

@@ -7,6 +7,7 @@ import {
 
 const HOST: HostFacts = {
   project: '/home/me/quantix',
+  folder: '/home/me/quantix',
   nodeModules: '/home/me/quantix/node_modules',
   cache: '/home/me/.cache/quantix',
   user: { uid: 1000, gid: 100 },
@@ -53,7 +54,7 @@ test('a command runs as the calling user, without privileges, and sees project a
     '--env=HOME=/tmp',
     'quantix-builder:abc',
     '/home/me/quantix/node_modules/.bin/node',
-    'tasks/qx-build.ts',
+    '/home/me/quantix/tasks/qx-build.ts',
     'iso',
     '--profile',
     'qvdc',
@@ -90,7 +91,7 @@ test('further flags come after ours, before the image', () => {
     '--memory=4g',
     'quantix-builder:abc',
     '/home/me/quantix/node_modules/.bin/node',
-    'tasks/qx-build.ts',
+    '/home/me/quantix/tasks/qx-build.ts',
     'iso',
   ]);
 });
@@ -185,4 +186,21 @@ test('what a command reads outside of project and cache is mounted to be read', 
   const reads = ['/media/stick', '/media/stick/keys', '../site.rsa', 'keys', `${HOST.cache}/x`];
   const named = mounts(argumentsOn(all, { reads })).slice(4);
   expect(named).toEqual([mount('/media/stick'), mount('/home/me/site.rsa')]);
+});
+
+test('called from elsewhere, a command runs there, and finds there what it names', () => {
+  const host = { folder: '/home/me/appliance', exists: () => true };
+  const mount = (path: string) => `--mount=type=bind,source=${path},target=${path}`;
+  const built = argumentsOn(host, { reads: ['.', '../keys'], writes: ['dist'] });
+  expect(built).toContain('--workdir=/home/me/appliance');
+  expect(mounts(built)).toEqual(
+    expect.arrayContaining([
+      mount('/home/me/appliance/dist'),
+      `${mount('/home/me/keys')},readonly`,
+    ]),
+  );
+  const locked = argumentsOn(host, { reads: ['.'], writes: ['.'] });
+  expect(mounts(locked).filter((one) => one.includes('appliance'))).toEqual([
+    mount('/home/me/appliance'),
+  ]);
 });

@@ -38,6 +38,7 @@ interface World {
 async function world(): Promise<World> {
   const projectDirectory = await temporaryFolder();
   await mkdir(join(projectDirectory, 'profiles'));
+  const own = { ...profile, file: join(projectDirectory, 'profiles/qvdc.ts') };
   const said: string[] = [];
   const base: Base = {
     name: 'debian',
@@ -58,7 +59,7 @@ async function world(): Promise<World> {
   const cache = cacheRooms(join(projectDirectory, 'cache'));
   const say = (line: string) => said.push(line);
   const made: World = {
-    request: { projectDirectory, cache, profile, base, say },
+    request: { projectDirectory, cache, profile: own, base, say },
     resolved: 0,
     packages: [locked('bash')],
     said,
@@ -66,8 +67,7 @@ async function world(): Promise<World> {
   return made;
 }
 
-const fileOf = ({ request: { projectDirectory } }: World) =>
-  lockFile(projectDirectory, profile, 'debian');
+const fileOf = ({ request }: World) => lockFile(request.profile, 'debian');
 
 test('a lock that says what the profile asks for is taken, without a word', async () => {
   const here = await world();
@@ -102,7 +102,7 @@ test('a stale lock is resolved anew, and again when the profile changes again', 
   const here = await world();
   await writeLock(fileOf(here), sampleLock({ request: requestOf(profile) }));
   for (const suite of ['forky', 'duke', 'forky']) {
-    const changed = structuredClone(profile);
+    const changed = structuredClone(here.request.profile);
     findSettings(changed, 'debian').suite = suite;
     const lock = await currentLock({ ...here.request, profile: changed }, false);
     expect(lock.request.suite).toBe(suite);
@@ -204,4 +204,13 @@ test.each([
   for (const name of await readdir(resolved)) await writeFile(join(resolved, name), text);
   expect(await currentLock(here.request, false)).toEqual(lock);
   expect(here.resolved).toBe(2);
+});
+
+test('the lock of a profile from outside is kept by a command that names it', async () => {
+  const here = await world();
+  const file = join(await temporaryFolder(), 'appliance.ts');
+  await currentLock({ ...here.request, profile: { ...profile, file } }, false);
+  expect(here.said.join()).toContain(
+    `\`qx-build lock --profile ${file} --base debian --arch x86_64\` keeps the result`,
+  );
 });

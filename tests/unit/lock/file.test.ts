@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { formatLock, lockFile, parseLock, readLock, writeLock } from '../../../build/lock/file.ts';
+import { loadProfile } from '../../../build/profile/load.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT, withKey, withoutKey } from '../profile/profiles.ts';
 import { sampleLock } from './locks.ts';
@@ -40,7 +41,7 @@ test('a lock without packages is JSON too', () => {
 });
 
 test.each(['quantix-os', 'qvdc'])('the lock of %s is as it would be written', async (name) => {
-  const file = lockFile(PROJECT, { name, architecture: 'x86_64' }, 'debian');
+  const file = lockFile(await loadProfile(PROJECT, name), 'debian');
   const shipped = await readFile(file, 'utf8');
   expect(formatLock(parseLock(shipped, file))).toBe(shipped);
 });

@@ -54,7 +54,11 @@ test.each([
   [['accounts', 'users', 'root', 'comment'], 'a:b', 'accounts.users.root.comment: must not'],
   [['accounts', 'users', 'root', 'shell'], 'sh', 'accounts.users.root.shell: is not an absolute'],
   [['runlevels', 'boot'], ['../x'], 'runlevels.boot.0: is not a service name'],
-  [['overlays'], ['../common'], 'overlays.0: is not a folder of overlay/'],
+  [
+    ['overlays'],
+    ['/common'],
+    'overlays.0: is neither a folder of overlay/ nor a path that begins with ./ or ../',
+  ],
   [['cmdline'], ['quiet splash'], 'cmdline.0: must be one word'],
   [['cmdline'], ['a=$(reboot)'], 'cmdline.0: must be one word'],
   [['initramfs', 'modules'], ['../x'], 'initramfs.modules.0: is not a kernel module'],

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
+import { lockFile } from '../../../build/lock/file.ts';
 import { loadProfile, profileNames } from '../../../build/profile/load.ts';
 import written from '../../../profiles/qvdc.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -29,7 +30,7 @@ test('a profile is loaded by the name of its file', async () => {
 test('a name without a file is told with the names there are', async () => {
   const project = await projectWith('lab', textOf('lab'));
   await expect(loadProfile(project, 'lap')).rejects.toThrow(
-    /^there is no profile "lap" \(.*\/profiles\/lap\.ts\)\. Profiles here: lab\.$/,
+    /^there is no profile "lap" \(.*\/profiles\/lap\.ts\)\. Profiles here: lab\. /,
   );
 });
 
@@ -58,4 +59,20 @@ test.each([
 test('a file without a default export is told', async () => {
   const project = await projectWith('lab', 'export const profile = {};');
   await expect(loadProfile(project, 'lab')).rejects.toThrow('the default export: ');
+});
+
+test('a profile from outside is loaded by its path, whatever it is called', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'appliance.ts');
+  await writeFile(file, textOf('lab'));
+  const profile = await loadProfile(await projectWith('other', ''), file);
+  expect(profile).toMatchObject({ name: 'lab', file });
+  expect(lockFile(profile, 'debian')).toBe(join(folder, 'lab.debian.x86_64.lock.json'));
+});
+
+test('a path without a file is told', async () => {
+  const file = join(await temporaryFolder(), 'nowhere.ts');
+  await expect(loadProfile(await projectWith('lab', ''), file)).rejects.toThrow(
+    `there is no such profile (${file}).`,
+  );
 });

@@ -26,33 +26,37 @@ const changed = changes.reduce<unknown>((all, [key, value]) => withKey(all, key,
 const profile = checkProfile(changed, 'test');
 
 test('an architecture adds to what all have, and has a kernel of its own', () => {
-  expect(findSettings(profileFor(profile, 'arm64'), 'debian')).toMatchObject({
+  expect(findSettings(profileFor(profile, 'arm64', '/x.ts'), 'debian')).toMatchObject({
     packages: ['bash', 'busybox', 'grub-arm', 'shim-arm', 'firmware'],
     drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
     kernel: { virt: 'virt-arm', full: 'full-arm' },
   });
-  const { packages, drop } = findSettings(profileFor(profile, 'x86_64'), 'debian');
+  const { packages, drop } = findSettings(profileFor(profile, 'x86_64', '/x.ts'), 'debian');
   expect(packages).not.toContain('firmware');
   expect(Object.keys(drop)).toEqual(['/boot']);
 });
 
 test('drivers that its kernels do not have are not asked for', () => {
-  expect(profileFor(profile, 'arm64').kernel.drivers.full).toEqual({
+  expect(profileFor(profile, 'arm64', '/x.ts').kernel.drivers.full).toEqual({
     servers: { medium: ['nvme'], system: ['ast'] },
   });
-  expect(profileFor(profile, 'x86_64').kernel.drivers.full).toEqual({
+  expect(profileFor(profile, 'x86_64', '/x.ts').kernel.drivers.full).toEqual({
     servers: { medium: ['nvme', 'vmd'], system: ['ast', 'vmd'] },
   });
 });
 
 test('a base that a profile does not have for its architecture is told, with those that it has', () => {
   const message = 'qvdc has no packages from alpine for arm64';
-  expect(() => findSettings(profileFor(profile, 'arm64'), 'alpine')).toThrow(message);
-  expect(() => findSettings(profileFor(profile, 'arm64'), 'alpine')).toThrow(/BASE=debian\.$/);
+  expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(message);
+  expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(
+    /BASE=debian\.$/,
+  );
 });
 
 test('a profile may be built from one base only', () => {
   const { debian } = written.bases;
   const single = checkProfile({ ...written, bases: { debian } }, 'test');
-  expect(() => findSettings(profileFor(single, 'x86_64'), 'alpine')).toThrow(/BASE=debian\.$/);
+  expect(() => findSettings(profileFor(single, 'x86_64', '/x.ts'), 'alpine')).toThrow(
+    /BASE=debian\.$/,
+  );
 });

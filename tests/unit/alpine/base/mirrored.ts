@@ -60,7 +60,11 @@ export function profileOf(
   keys: Record<string, string> = { [KEY.name]: KEY.pem },
   programs: string[] = [],
 ): Profile {
-  return profileFor(checkProfile(profileInput(changes, keys, programs), 'test'), 'x86_64');
+  return profileFor(
+    checkProfile(profileInput(changes, keys, programs), 'test'),
+    'x86_64',
+    '/test.ts',
+  );
 }
 
 /** The same as a file in `profiles/` has it. */
