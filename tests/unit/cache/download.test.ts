@@ -257,11 +257,11 @@ test('a reader that is slower than the patience with servers is waited for', asy
     response.write(content.subarray(0, 1000));
     setImmediate(() => response.end(content.subarray(1000)));
   });
-  const { transport } = await testContext({ stallAfter: 100 });
+  const { transport } = await testContext({ stallAfter: 1000 });
   const { bytes } = await transport.open(url, { from: 0 });
   const got: Uint8Array[] = [];
   for await (const chunk of bytes) {
-    if (got.length === 0) await sleep(300);
+    if (got.length === 0) await sleep(2000);
     got.push(chunk);
   }
   expect(Buffer.concat(got).equals(content)).toBe(true);

@@ -19,32 +19,33 @@ async function otherProcess(code: string) {
   return { child };
 }
 
-/** Runs work for each kind of lock at once, and writes down who begins and ends. */
-async function together(kinds: ('exclusive' | 'shared')[]): Promise<string[]> {
-  const file = join(await temporaryFolder(), 'x.lock');
-  const events: string[] = [];
-  let inside = 0;
-  await Promise.all(
-    kinds.map((kind) =>
-      withFileLock({ file, kind }, async () => {
-        inside += 1;
-        events.push(`${inside} inside`);
-        await sleep(50);
-        inside -= 1;
-      }),
-    ),
-  );
-  return events;
-}
-
 test('one at a time holds an exclusive lock', async () => {
-  expect(await together(['exclusive', 'exclusive', 'exclusive'])).toEqual(
-    Array.from({ length: 3 }, () => '1 inside'),
-  );
+  const file = join(await temporaryFolder(), 'x.lock');
+  const seen: number[] = [];
+  let inside = 0;
+  const work = async () => {
+    inside += 1;
+    seen.push(inside);
+    await sleep(50);
+    inside -= 1;
+  };
+  await Promise.all([1, 2, 3].map(() => withFileLock({ file, kind: 'exclusive' }, work)));
+  expect(seen).toEqual([1, 1, 1]);
 });
 
 test('readers hold a shared lock together', async () => {
-  expect(await together(['shared', 'shared'])).toContain('2 inside');
+  const file = join(await temporaryFolder(), 'x.lock');
+  const inside = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const everyone = Promise.all(inside.map(({ promise }) => promise));
+  await Promise.all(
+    inside.map(({ resolve }) =>
+      withFileLock({ file, kind: 'shared' }, async () => {
+        resolve();
+        // Neither lets go before the other one has it, too.
+        await everyone;
+      }),
+    ),
+  );
 });
 
 test('what the work returns and throws comes out, and the lock is free afterwards', async () => {

@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { Guest } from '../../../build/qemu/guest.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -23,6 +23,7 @@ test('QEMU that crashes as it starts is told in its own words', async () => {
   await writeFile(program, CRASHING);
   await chmod(program, 0o755);
   vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
   const starting = Guest.start(
     {
       architecture: 'x86_64',
