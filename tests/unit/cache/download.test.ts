@@ -245,7 +245,7 @@ test('a silent server is left after the time limit, before and within a body', a
     response.write(content.subarray(0, 1000));
   };
   const { url, asked } = await serve(inTurn(silent, stopsMidway, fileHandler(content)));
-  const context = await testContext({ stallAfter: 100 });
+  const context = await testContext({ stallAfter: 1500 });
   await download({ ...item, urls: [url] }, context);
   expect(asked).toEqual(['/', '/', '/ bytes=1000-']);
 });
