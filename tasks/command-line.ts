@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
 import { type CommandContext, type CommandPaths, PROJECT } from './commands/context.ts';
 import { type Command, CommandExit, NO_PATHS } from './commands/define.ts';
+import { COMPLETION_WORD, completeWords, separateValue } from './completion.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
 import { commandOutput, type Output } from './ui/events.ts';
@@ -33,6 +34,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['advisories', async () => (await import('./commands/advisories.ts')).advisoriesCommand],
   ['provenance', async () => (await import('./commands/provenance.ts')).provenanceCommand],
   ['licenses', async () => (await import('./commands/licenses.ts')).licensesCommand],
+  ['completion', async () => (await import('./commands/completion.ts')).completionCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
   ['clean', async () => (await import('./commands/clean.ts')).cleanCommand],
   ['cache', async () => (await import('./commands/cache.ts')).cacheCommand],
@@ -71,6 +73,10 @@ export async function main(words: readonly string[]): Promise<number> {
   const output = commandOutput({ json: args.includes('--json') });
   using interrupt = new Interrupt();
   try {
+    if (args[0] === COMPLETION_WORD) {
+      await complete(args.slice(2), { output, signal: interrupt.signal, findPaths });
+      return 0;
+    }
     if (asksForVersion(args)) {
       const { tellVersion } = await import('./builder-version.ts');
       await tellVersion(PROJECT, output);
@@ -93,6 +99,16 @@ export async function main(words: readonly string[]): Promise<number> {
     );
     return error instanceof CommandExit ? error.exitCode : exitCode;
   }
+}
+
+/** Prints what the last of some words may become, a line each. */
+async function complete(line: readonly string[], context: CommandContext): Promise<void> {
+  const { words, prefix } = separateValue(line);
+  const commands = await commandsFor(words.slice(0, -1));
+  const args = [COMPLETION_WORD, 'qx-build', ...words];
+  const { profileNames } = await import('../build/profile/load.ts');
+  const values = new Map([['--profile', () => profileNames(PROJECT)]]);
+  await completeWords(parser(args, { context, commands }), { words, prefix, values }).parseAsync();
 }
 
 /** Yargs puts the help together for every command line, and breaks its lines; most never show it. */

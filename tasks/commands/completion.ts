@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { completionScript, SHELLS } from '../completion.ts';
+import { PROJECT } from './context.ts';
+import { defineCommand, NO_PATHS } from './define.ts';
+
+const EPILOGUE = `The script makes qx-build a command of the shell, in any folder, and completes commands, options and what these
+may be. Into ~/.bashrc, or ~/.zshrc with zsh, where /src/quantix is this project:
+
+  source <(npm run -s --prefix /src/quantix qx-build -- completion bash)`;
+
+/** `qx-build completion`: prints the script by which a shell completes words of `qx-build`. */
+export const completionCommand = defineCommand({
+  command: 'completion <shell>',
+  describe: 'Print the script that completes words of qx-build in a shell',
+  builder: (yargs) =>
+    yargs
+      .positional('shell', { choices: SHELLS, demandOption: true, describe: 'Whose' })
+      .epilogue(EPILOGUE),
+  paths: () => NO_PATHS,
+  handler: async ({ shell }, { output }) => {
+    const main = join(PROJECT, 'tasks/qx-build.ts');
+    output.say(completionScript(shell, [join(PROJECT, 'node_modules/.bin/node'), main]).trimEnd());
+  },
+});

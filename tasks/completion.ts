@@ -1,0 +1,108 @@
+import type { Argv } from 'yargs';
+
+/** Shells whose completion there is a script for. */
+export const SHELLS = ['bash', 'zsh'] as const;
+
+export type Shell = (typeof SHELLS)[number];
+
+/** The word by which yargs is asked for completions; the words of the line follow it. */
+export const COMPLETION_WORD = '--get-yargs-completions';
+
+/**
+ * Script that makes `qx-build` a command of the shell, from any folder, and completes its words.
+ * @param program Node and the toolchain's main file
+ */
+export function completionScript(
+  shell: Shell,
+  program: readonly [node: string, main: string],
+): string {
+  const call = program.map(quote).join(' ');
+  return shell === 'bash' ? bashScript(call) : zshScript(call);
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** SHELL tells yargs how to write the answers: with descriptions for zsh, without for bash. */
+function bashScript(call: string): string {
+  return `# Completion of qx-build for bash: source <(… qx-build completion bash)
+qx-build() { ${call} "$@"; }
+_qx_build() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" answers=()
+  # Bash takes the = of --option=value for a word of its own.
+  [ "$word" = = ] && word=
+  mapfile -t answers < <(SHELL=bash ${call} ${COMPLETION_WORD} qx-build "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  mapfile -t COMPREPLY < <(compgen -W "$(printf '%q ' "\${answers[@]}")" -- "$word")
+}
+complete -o default -F _qx_build qx-build
+`;
+}
+
+function zshScript(call: string): string {
+  return `# Completion of qx-build for zsh: source <(… qx-build completion zsh)
+qx-build() { ${call} "$@" }
+_qx_build() {
+  local -a answers
+  answers=("\${(@f)$(SHELL=zsh ${call} ${COMPLETION_WORD} qx-build "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if (( \${#answers[1]} )); then _describe qx-build answers; else _files; fi
+}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _qx_build qx-build
+`;
+}
+
+/**
+ * The words of a line as yargs completes them: an option and its value are two, however they were written.
+ * @param words those behind `qx-build`, to the one that the cursor is in
+ */
+export function separateValue(words: readonly string[]): { words: string[]; prefix: string } {
+  const plain = words.flatMap((word, index) => {
+    const isSign = word === '=' && words[index - 1]?.startsWith('--') === true;
+    // At the end it is an empty value; before a value it is dropped.
+    return isSign ? (index === words.length - 1 ? [''] : []) : [word];
+  });
+  const [, option, value] = /^(--[\w-]+)=(.*)$/s.exec(plain.at(-1) ?? '') ?? [];
+  if (option === undefined || value === undefined) return { words: plain, prefix: '' };
+  return { words: [...plain.slice(0, -1), option, value], prefix: `${option}=` };
+}
+
+/**
+ * Lets yargs complete the words of a command line in place of running it.
+ * @param values what options may be besides their choices: name of an option, to what may stand behind it
+ * @param prefix stands before each answer
+ */
+export function completeWords(
+  line: Argv,
+  {
+    words,
+    prefix,
+    values,
+  }: {
+    words: readonly string[];
+    prefix: string;
+    values: ReadonlyMap<string, () => readonly string[]>;
+  },
+): Argv {
+  return line.completion(
+    'completion-words',
+    false,
+    (
+      current: string,
+      _argv: unknown,
+      completeByDefault: (then: (error: Error | null, answers?: string[]) => void) => unknown,
+      done: (answers: string[]) => void,
+    ) => {
+      const own = values.get(words.at(-2) ?? '');
+      if (own !== undefined) {
+        done(
+          own()
+            .filter((value) => value.startsWith(current))
+            .map((value) => prefix + value),
+        );
+        return;
+      }
+      completeByDefault((_error, answers = []) => done(answers.map((answer) => prefix + answer)));
+    },
+  );
+}

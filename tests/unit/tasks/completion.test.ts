@@ -1,0 +1,62 @@
+import { resolve } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { completionScript } from '../../../tasks/completion.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../../..');
+const MAIN = resolve(PROJECT, 'tasks/qx-build.ts');
+const script = completionScript('bash', [process.execPath, MAIN]);
+
+/**
+ * Answers of bash's own completion for a line, as it calls the function: words are split at COMP_WORDBREAKS.
+ * @param words of which the cursor is in the last
+ */
+async function complete(...words: string[]): Promise<string[]> {
+  const call = `${script}
+complete -p qx-build >/dev/null || exit 3
+COMP_WORDS=(qx-build "$@"); COMP_CWORD=$#
+_qx_build && printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const env = { SHELL: '/bin/zsh' };
+  const { stdout } = await execa('bash', ['-c', call, 'bash', ...words], { cwd: '/', env });
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+describe('bash completes', { timeout: 300_000 }, () => {
+  test('commands, and those of apk', async () => {
+    expect(await complete('')).toEqual(expect.arrayContaining(['iso', 'qemu', 'apk']));
+    expect(await complete('apk', '')).toEqual(['solve', 'tree', 'version', 'verify']);
+  });
+
+  test('options, and what they may be', async () => {
+    expect(await complete('iso', '--fr')).toEqual(['--frozen-lock']);
+    expect(await complete('iso', '--format', '')).toEqual(['iso', 'raw', 'qcow2']);
+    expect(await complete('iso', '--format', '=', 'q')).toEqual(['qcow2']);
+    expect(await complete('iso', '--format', '=')).toEqual(['iso', 'raw', 'qcow2']);
+  });
+
+  test('profiles of the project', async () => {
+    const profiles = await complete('qemu', '--firmware', 'bios', '--profile', 'q');
+    expect(profiles).toEqual(['quantix-os', 'qvdc']);
+  });
+
+  test('nothing where there is nothing to choose from, so that bash offers files', async () => {
+    expect(await complete('iso', '--keys-dir', 'x')).toEqual([]);
+  });
+});
+
+test('the script makes qx-build a command in any folder, whatever the project is called', async () => {
+  const [node, main] = [process.execPath, "/srv/it's $HOME/qx-build.ts"];
+  const text = completionScript('bash', [node, main]).replaceAll(`'${node}'`, "printf '%s|'");
+  const { stdout } = await execa('bash', ['-c', `${text}\nqx-build iso 'a b'`], { cwd: '/' });
+  expect(stdout).toBe(`${main}|iso|a b|`);
+});
+
+test('zsh is told of each answer what it is', async () => {
+  const line = [MAIN, '--get-yargs-completions', 'qx-build', 'iso', '--format=r'];
+  const env = { SHELL: '/bin/zsh' };
+  expect((await execa(process.execPath, line, { env })).stdout).toBe('--format=raw');
+  const options = [MAIN, '--get-yargs-completions', 'qx-build', 'iso', '--fro'];
+  expect((await execa(process.execPath, options, { env })).stdout).toContain(
+    '--frozen-lock:Stop if the lock does not fit',
+  );
+});
