@@ -79,6 +79,7 @@ export class ImageBuild {
       projectDirectory,
       signal: lockRequest.signal,
       made: (step) => this.result(step).directory,
+      hashes: (step) => this.result(step).hashes,
       checked: (step) => this.result(step).checked,
       opened: (packages) => packages.map((one) => this.#opened(one)),
       archive: (runtime) =>

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import type { ListrTask } from 'listr2';
 import { cacheLimit, pruneCache } from '../build/cache/contents.ts';
 import { readChecksums } from '../build/image/checksums.ts';
-import type { ImageFacts } from '../build/image/facts.ts';
 import { sweepOutputFolder } from '../build/image/output-folder.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { writeRecord } from '../build/image/record.ts';
@@ -47,20 +46,35 @@ export async function buildIso(
     build.fetch(report),
   );
 
-  const programs = task('sea', 'Programs: bundle, compile, try', async (report) =>
-    build.image.plan.sea === undefined ? {} : build.make(build.image.plan.sea, report),
+  // Programs are made while packages are fetched, unless they run on a Node that is among these.
+  const programs = task(
+    'sea',
+    'Programs: bundle, compile, try',
+    async (report) =>
+      build.image.plan.sea === undefined ? {} : build.make(build.image.plan.sea, report),
+    { after: facts.programs?.runtime.from === 'package' ? [packages] : [] },
+  );
+  const sources = facts.programs === undefined ? [packages] : [packages, programs];
+
+  const rootfs = task(
+    'squashfs',
+    'Root filesystem: merge, audit, compress',
+    (report) => build.make(build.image.plan.squashfs, report),
+    { after: sources },
   );
 
-  const rootfs = task('squashfs', 'Root filesystem: merge, audit, compress', (report) =>
-    build.make(build.image.plan.squashfs, report),
+  const kernel = task(
+    'initramfs',
+    'Kernel and initramfs',
+    (report) => build.make(build.image.plan.initramfs, report),
+    { after: [packages] },
   );
 
-  const kernel = task('initramfs', 'Kernel and initramfs', (report) =>
-    build.make(build.image.plan.initramfs, report),
-  );
-
-  const loader = task('boot-loader', 'Boot loader for BIOS and UEFI', (report) =>
-    build.make(build.image.plan.bootLoader, report),
+  const loader = task(
+    'boot-loader',
+    'Boot loader for BIOS and UEFI',
+    (report) => build.make(build.image.plan.bootLoader, report),
+    { after: [packages] },
   );
 
   const trust = task('verity', 'Hash tree of the root filesystem', (report) =>
@@ -84,23 +98,14 @@ export async function buildIso(
     return {};
   });
 
-  const system = [kernel, loader, rootfs];
   await stages.run([
-    ...sourcesOf(facts, packages, programs),
-    sideBySide('System', system),
+    sideBySide('System', [...sources, kernel, loader, rootfs]),
     trust,
     medium,
     ...besides(further(build, task)),
     papers,
   ]);
   return { image: name, file: build.image.file, sha256: build.iso.sha256, times };
-}
-
-/** Programs are made while packages are fetched, unless they run on a Node that is among these. */
-function sourcesOf({ programs }: ImageFacts, packages: ListrTask, made: ListrTask): ListrTask[] {
-  if (programs === undefined) return [packages];
-  if (programs.runtime.from === 'package') return [packages, made];
-  return [sideBySide('Sources', [packages, made])];
 }
 
 function besides(stages: ListrTask[]): ListrTask[] {

@@ -59,6 +59,8 @@ export type ImageTool =
 export interface ImageWork {
   /** Folder with what an earlier step made. */
   made: (step: Step) => string;
+  /** SHA-256 in hex of what an earlier step made, by name of the file in its folder, from when it was made. */
+  hashes: (step: Step) => Readonly<Record<string, string>>;
   /** Resolves when what an earlier step made has passed its check. */
   checked: (step: Step) => Promise<void>;
   /** Opened packages, in this order. */

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { ARCHITECTURES, type Architecture } from '../architecture.ts';
 import { BIOS_BOOT, BIOS_CORE, BOOT_FILES_FOLDER, GRUB_CONFIG } from '../disk/boot-files.ts';
 import { formatMediumFiles, MEDIUM_FILES } from '../disk/medium-files.ts';
+import { must } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
@@ -88,12 +89,26 @@ function readIso(facts: IsoFacts) {
 async function makeIso(
   file: string,
   inputs: IsoInputs,
-  { made, checked, signal }: ImageWork,
+  { made, hashes: hashesOf, checked, signal }: ImageWork,
 ): Promise<IsoResult> {
   const texts = await mkdtemp(join(dirname(file), `.${basename(file)}.`));
   try {
-    const listed = { ...mediumFiles(inputs, made), ...(await writeTexts(texts, inputs)) };
-    const listedHashes = await hashAll(listed, signal);
+    const placed = Object.entries(mediumFiles(inputs));
+    const written = await writeTexts(texts, inputs);
+    const listed = {
+      ...Object.fromEntries(placed.map(([path, { step, name }]) => [path, join(made(step), name)])),
+      ...written,
+    };
+    const listedHashes = {
+      // What was written to since its step hashed it does not read back as that.
+      ...Object.fromEntries(
+        placed.map(([path, { step, name }]) => [
+          path,
+          must(hashesOf(step)[name], `hash of ${name}`),
+        ]),
+      ),
+      ...(await hashAll(written, signal)),
+    };
     const list = join(texts, basename(MEDIUM_FILES));
     await writeFile(list, formatMediumFiles(new Map(Object.entries(listedHashes))));
     const files = { ...listed, [MEDIUM_FILES]: list };
@@ -124,7 +139,7 @@ async function makeIso(
           { volumeId, files: hashes, boot, uefi: Object.keys(uefi) },
           signal,
         );
-        await checked(inputs.squashfs);
+        await Promise.all([checked(inputs.squashfs), checked(inputs.verity)]);
         return verified;
       },
     });
@@ -143,30 +158,34 @@ async function makeIso(
 }
 
 /**
- * Path on the medium → file on the host, of what the earlier steps made. What UEFI boots by is among the files too, and not
- * in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
+ * Path on the medium → what an earlier step made, by its name in the folder of the step. What UEFI boots by is among the files
+ * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
  */
-function mediumFiles(
-  { squashfs, initramfs, verity, bootLoader, architecture, 'is signed': isSigned }: IsoInputs,
-  made: ImageWork['made'],
-): Record<string, string> {
+function mediumFiles({
+  squashfs,
+  initramfs,
+  verity,
+  bootLoader,
+  architecture,
+  'is signed': isSigned,
+}: IsoInputs): Record<string, { step: Step; name: string }> {
   const { uefi, bios } = architecture;
-  const file = (name: string) => join(made(bootLoader), name);
+  const file = (name: string) => ({ step: bootLoader, name });
   const ofDisk = [GRUB_CONFIG, ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE])];
   const loaders = isSigned ? [uefi.loader, uefi.signed.grub] : [uefi.loader];
   const disk = [
     ...ofDisk.map((name) => [name, OF_DISK + name]),
     // Signed programs are those of the medium; what is one file of the host is on the medium once, whatever its paths.
     ...loaders.map((name) => [name, isSigned ? name : OF_DISK + name]),
-  ].map(([name = '', source = '']) => [`${BOOT_FILES_FOLDER}/${name}`, file(source)]);
+  ].map(([name = '', source = '']) => [`${BOOT_FILES_FOLDER}/${name}`, file(source)] as const);
   const medium = Object.entries(uefiFiles(architecture, isSigned));
   return {
     ...Object.fromEntries(disk),
     ...Object.fromEntries(medium.map(([path, name]) => [path, file(name)])),
-    [KERNEL_PATH]: join(made(initramfs), KERNEL_FILE),
-    [INITRAMFS_PATH]: join(made(verity), INITRAMFS_FILE),
-    [SYSTEM_PATH]: join(made(squashfs), SQUASHFS_FILE),
-    '/quantix/system.verity': join(made(verity), VERITY_FILE),
+    [KERNEL_PATH]: { step: initramfs, name: KERNEL_FILE },
+    [INITRAMFS_PATH]: { step: verity, name: INITRAMFS_FILE },
+    [SYSTEM_PATH]: { step: squashfs, name: SQUASHFS_FILE },
+    '/quantix/system.verity': { step: verity, name: VERITY_FILE },
   };
 }
 

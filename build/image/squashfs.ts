@@ -113,7 +113,7 @@ export async function writeSquashfs(
   assertFitsSquashfs(tree);
   const total = tarSize(tree);
   await makeAtomically(file, (temporary) =>
-    feed(squashfsCommand(temporary, compression), tarStream(tree, epoch), {
+    feed(squashfsCommand(temporary, compression), tarStream(tree, epoch, { reuse: true }), {
       env: { SOURCE_DATE_EPOCH: String(epoch) },
       signal,
       onBytes: (done) => onProgress?.(Math.min(done, total), total),

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 
 /** Bytes of a block, of the data and of the tree. */
@@ -9,6 +8,8 @@ export const HASH_ALGORITHM = 'sha256';
 /** Bytes of a hash; so many fit into a block without a rest. */
 const HASH = 32;
 const HASHES_PER_BLOCK = VERITY_BLOCK / HASH;
+/** Blocks of data that are read at once. */
+const AT_ONCE = 256;
 
 /** The hash tree of a file, by which dm-verity checks each block that is read from it. */
 export interface VerityTree {
@@ -36,15 +37,15 @@ export async function makeVerityTree(file: string, signal?: AbortSignal): Promis
       fix: 'This is a bug of the builder: mksquashfs pads what it writes to such blocks.',
     });
   }
-  const levels = [await hashFileByBlocks(file, signal)];
+  const levels = [await hashFileByBlocks(file, dataBlocks, signal)];
   for (let below = levels[0]; below !== undefined && below.length > VERITY_BLOCK; ) {
-    below = padded(hashBlocks(below));
+    below = hashBlocks(below);
     levels.unshift(below);
   }
   const [top] = levels;
   // One block of data has no tree: its own hash is the root.
-  const rootHash = top === undefined || dataBlocks === 1 ? top?.subarray(0, HASH) : hashBlock(top);
-  if (rootHash === undefined) throw new Error('a tree has no top');
+  if (top === undefined) throw new Error('a tree has no top');
+  const rootHash = (dataBlocks === 1 ? top : hashBlocks(top)).subarray(0, HASH);
   const superblock = superblockOf(rootHash, dataBlocks);
   const tree = dataBlocks === 1 ? [] : levels;
   return {
@@ -54,33 +55,43 @@ export async function makeVerityTree(file: string, signal?: AbortSignal): Promis
   };
 }
 
-async function hashFileByBlocks(file: string, signal: AbortSignal | undefined): Promise<Buffer> {
-  const hashes: Buffer[] = [];
-  // A multiple of a block, and a file gives no less before its end.
-  const highWaterMark = 256 * VERITY_BLOCK;
-  for await (const chunk of createReadStream(file, { highWaterMark, signal })) {
-    hashes.push(hashBlocks(chunk));
-  }
-  return padded(Buffer.concat(hashes));
-}
-
-/** The hashes of blocks, one behind the other. */
-function hashBlocks(blocks: Buffer): Buffer {
-  const hashes = Buffer.alloc((blocks.length / VERITY_BLOCK) * HASH);
-  for (let at = 0; at < blocks.length; at += VERITY_BLOCK) {
-    hashBlock(blocks.subarray(at, at + VERITY_BLOCK)).copy(hashes, (at / VERITY_BLOCK) * HASH);
+async function hashFileByBlocks(
+  path: string,
+  dataBlocks: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  const hashes = roomFor(dataBlocks);
+  const buffer = Buffer.allocUnsafeSlow(AT_ONCE * VERITY_BLOCK);
+  await using file = await open(path, 'r');
+  for (let first = 0; first < dataBlocks; first += AT_ONCE) {
+    signal?.throwIfAborted();
+    const blocks = buffer.subarray(0, Math.min(AT_ONCE, dataBlocks - first) * VERITY_BLOCK);
+    const { bytesRead } = await file.read(blocks, 0, blocks.length, first * VERITY_BLOCK);
+    if (bytesRead !== blocks.length) throw new Error(`${path} has become shorter`);
+    writeHashes(blocks, hashes, first);
   }
   return hashes;
 }
 
-function hashBlock(block: Buffer): Buffer {
-  return hash(HASH_ALGORITHM, block, 'buffer');
+/** The hashes of blocks, one behind the other, and zeros behind them up to whole blocks. */
+function hashBlocks(blocks: Buffer): Buffer {
+  const hashes = roomFor(blocks.length / VERITY_BLOCK);
+  writeHashes(blocks, hashes, 0);
+  return hashes;
 }
 
-/** With zeros up to whole blocks. */
-function padded(hashes: Buffer): Buffer {
-  const blocks = Math.ceil(hashes.length / HASH / HASHES_PER_BLOCK);
-  return Buffer.concat([hashes], blocks * VERITY_BLOCK);
+/** @param first number of the first block, whose hash goes to this place */
+function writeHashes(blocks: Buffer, hashes: Buffer, first: number): void {
+  for (let at = 0; at < blocks.length; at += VERITY_BLOCK) {
+    // As text, byte for byte: a buffer for each of some ten thousand hashes costs as much as the hashes themselves.
+    const text = hash(HASH_ALGORITHM, blocks.subarray(at, at + VERITY_BLOCK), 'latin1');
+    hashes.write(text, (first + at / VERITY_BLOCK) * HASH, 'latin1');
+  }
+}
+
+/** Zeros, as many as the hashes of so many blocks take, up to whole blocks. */
+function roomFor(count: number): Buffer {
+  return Buffer.alloc(Math.ceil(count / HASHES_PER_BLOCK) * VERITY_BLOCK);
 }
 
 /** The kernel does without it; veritysetup(8) reads from it what the tree is of. */

@@ -32,7 +32,10 @@ export const planVerity = defineStep({
   module: import.meta.filename,
   read: readVerity,
   make: makeVerity,
+  check: checkVerity,
 });
+
+type VerityInputs = ReturnType<typeof readVerity>;
 
 function readVerity({ squashfs, initramfs, profile, lock }: VerityFacts) {
   const { elf, ioctl } = ARCHITECTURES[profile.architecture];
@@ -46,18 +49,14 @@ function readVerity({ squashfs, initramfs, profile, lock }: VerityFacts) {
 
 async function makeVerity(
   directory: string,
-  { squashfs, initramfs, architecture, epoch }: ReturnType<typeof readVerity>,
+  inputs: VerityInputs,
   { made, signal }: ImageWork,
 ): Promise<void> {
+  const { squashfs, initramfs, architecture, epoch } = inputs;
   const system = join(made(squashfs), SQUASHFS_FILE);
   const tree = await makeVerityTree(system, signal);
-  const file = join(directory, VERITY_FILE);
-  await writeFile(file, tree.bytes);
-  const problems = await compareVerity(
-    { data: system, tree: file, rootHash: tree.rootHash },
-    signal,
-  );
-  assertNone(problems, { what: 'the hash tree of the root filesystem', where: file });
+  rootHashes.set(inputs, tree.rootHash);
+  await writeFile(join(directory, VERITY_FILE), tree.bytes);
   const trust = trustTree(tree, architecture);
   const archive = cpioArchive(trust, epoch);
   const rest = await readFile(join(made(initramfs), INITRAMFS_FILE));
@@ -68,6 +67,23 @@ async function makeVerity(
     what: 'the initramfs',
     where: target,
   });
+}
+
+/** Root hashes of trees until these were read back. */
+const rootHashes = new WeakMap<VerityInputs, string>();
+
+/** Reads the data by their hash tree, whose root is found anew if an earlier build was cut off before it did so. */
+async function checkVerity(
+  directory: string,
+  inputs: VerityInputs,
+  { made, signal }: ImageWork,
+): Promise<void> {
+  const data = join(made(inputs.squashfs), SQUASHFS_FILE);
+  const rootHash = rootHashes.get(inputs) ?? (await makeVerityTree(data, signal)).rootHash;
+  rootHashes.delete(inputs);
+  const tree = join(directory, VERITY_FILE);
+  const problems = await compareVerity({ data, tree, rootHash }, signal);
+  assertNone(problems, { what: 'the hash tree of the root filesystem', where: tree });
 }
 
 /**

@@ -3,7 +3,7 @@ import { readHeader } from '../elf/header.ts';
 import { readSection } from '../elf/sections.ts';
 import { type ElfSource, memorySource, treeSource } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
-import type { FileEntry } from '../tree/entry.ts';
+import type { Content, FileEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** Longest `.modinfo` that is believed, bytes; the longest of Debian's cloud kernel 6.1 has 6 KiB. */
@@ -14,14 +14,16 @@ const LARGEST_MODULE = 256 * 1024 * 1024;
 /** What a kernel module says about itself (`MODULE_INFO` of the kernel's `include/linux/module.h`). */
 export interface ModuleInfo {
   /** `alias=`: patterns of device ids and names that it answers to. */
-  aliases: string[];
+  readonly aliases: readonly string[];
   /** `depends=`: names of modules whose symbols it uses. */
-  depends: string[];
+  readonly depends: readonly string[];
   /** `softdep=`: what modprobe should load before or after it, as written: `pre: a b post: c`. */
-  softdeps: string[];
+  readonly softdeps: readonly string[];
   /** `firmware=`: files below /lib/firmware that it may ask for. */
-  firmware: string[];
+  readonly firmware: readonly string[];
 }
+
+type Lists = Record<keyof ModuleInfo, string[]>;
 
 /** End of the file name of a module, packed or not. */
 export const MODULE_FILE = /\.ko(\.gz|\.zst|\.xz)?$/;
@@ -32,12 +34,22 @@ export const MODULE_FILE = /\.ko(\.gz|\.zst|\.xz)?$/;
  * @throws BuildError if the module is damaged, or packed in a way Node cannot unpack (xz)
  */
 export function readModuleInfo(tree: Tree, file: FileEntry): ModuleInfo {
+  const known = readBefore.get(file.content);
+  if (known !== undefined) return known;
   const source = moduleSource(tree, file);
   const wanted = { name: '.modinfo', most: LONGEST_MODINFO };
   const section = readSection(source, readHeader(source), wanted);
   if (section === undefined) throw unreadable(file, 'has no .modinfo section');
-  return parseModuleInfo(section, file.path);
+  const info = parseModuleInfo(section, file.path);
+  if (file.content.in === 'file') readBefore.set(file.content, info);
+  return info;
 }
+
+/**
+ * What modules in opened packages said, whose content is sealed: the initramfs and the root filesystem are made from the
+ * same ones.
+ */
+const readBefore = new WeakMap<Content, ModuleInfo>();
 
 /**
  * Parses the content of a `.modinfo` section: strings `key=value`, each ended by NUL.
@@ -45,7 +57,7 @@ export function readModuleInfo(tree: Tree, file: FileEntry): ModuleInfo {
  * @throws BuildError if a value would break the text files it goes into
  */
 export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
-  const info: ModuleInfo = { aliases: [], depends: [], softdeps: [], firmware: [] };
+  const info: Lists = { aliases: [], depends: [], softdeps: [], firmware: [] };
   for (const line of section.toString('latin1').split('\0')) {
     const list = listOf(info, line);
     if (list === undefined) continue;
@@ -69,7 +81,7 @@ export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
   return info;
 }
 
-function listOf(info: ModuleInfo, line: string): string[] | undefined {
+function listOf(info: Lists, line: string): string[] | undefined {
   if (line.startsWith('alias=')) return info.aliases;
   if (line.startsWith('depends=')) return info.depends;
   if (line.startsWith('softdep=')) return info.softdeps;

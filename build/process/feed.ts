@@ -1,4 +1,5 @@
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { anySignal, inGroup } from './child-group.ts';
 import { errorCode } from './errno.ts';
 import { groupOptions, type RunOptions, toolError } from './run.ts';
@@ -7,7 +8,8 @@ import type { Tool } from './tools.ts';
 /**
  * Runs a host tool that reads its standard input from a stream.
  * @param command tool and arguments
- * @param chunks what the tool reads; taken as fast as it reads, no faster
+ * @param chunks what the tool reads; taken as fast as it reads, no faster: one is asked for when the one before is in the
+ * pipe as a whole, and its memory may be used again
  * @param options `onBytes` is called with the number of bytes handed over so far
  * @throws BuildError if the tool is missing or fails; whatever `chunks` throws
  */
@@ -22,7 +24,7 @@ export async function feed(
   const started = execa(tool, args, { ...groupOptions(options), stdin: 'pipe', stdout: 'ignore' });
   const child = inGroup(started, signal);
   const [fed, ended] = await Promise.allSettled([
-    pipeline(counting(chunks, options.onBytes), child.stdin).catch((error: unknown) => {
+    writeAll(child.stdin, chunks, options.onBytes).catch((error: unknown) => {
       if (!brokenPipe(error)) failed.abort();
       throw error;
     }),
@@ -33,18 +35,38 @@ export async function feed(
   if (ended.status === 'rejected') throw toolError(tool, ended.reason);
 }
 
+/** What is said of a pipe that nobody reads from any more. */
+const BROKEN = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
+
 function brokenPipe(error: unknown): boolean {
-  return errorCode(error) === 'EPIPE' || errorCode(error) === 'ERR_STREAM_PREMATURE_CLOSE';
+  return BROKEN.includes(errorCode(error) ?? '');
 }
 
-function* counting(
+async function writeAll(
+  pipe: Writable,
   chunks: Iterable<Uint8Array>,
   onBytes: ((bytes: number) => void) | undefined,
-): Generator<Uint8Array> {
-  let bytes = 0;
-  for (const chunk of chunks) {
-    yield chunk;
-    bytes += chunk.length;
-    onBytes?.(bytes);
+): Promise<void> {
+  const closed = finished(pipe);
+  closed.catch(() => undefined);
+  try {
+    let bytes = 0;
+    for (const chunk of chunks) {
+      await Promise.race([write(pipe, chunk), closed]);
+      bytes += chunk.length;
+      onBytes?.(bytes);
+    }
+    pipe.end();
+    await closed;
+  } finally {
+    pipe.destroy();
   }
+}
+
+function write(pipe: Writable, chunk: Uint8Array): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  pipe.write(chunk, (error) => (error ? reject(error) : resolve()));
+  // The pipe may be closed before, and nobody waits for this any more.
+  promise.catch(() => undefined);
+  return promise;
 }

@@ -19,16 +19,29 @@ const TYPES = {
   fifo: 'FIFO',
 } as const;
 
+/** What a tar is handed out in; everything is optional. */
+export interface TarOptions {
+  /**
+   * Hands out the same memory again and again: a chunk is valid until the next one is asked for. Fresh memory for each
+   * makes V8 collect garbage, all of its heap, every few dozens of them.
+   */
+  reuse?: boolean;
+}
+
 /**
  * The tree as a POSIX tar (ustar with pax headers for long names, big numbers and extended attributes, IEEE Std 1003.1
  * pax; and GNU's for long link targets),
  * parents before children, files before their hard links. The same tree gives the same bytes.
  * @param epoch time stamp of every entry, seconds since 1970
- * @returns chunks of at most 1 MiB
+ * @returns chunks of at most 1 MiB, each in memory of its own unless `reuse`
  * @throws BuildError if the content of a file cannot be read
  */
-export function* tarStream(tree: Tree, epoch: number): Generator<Buffer> {
-  const chunk = new Chunk();
+export function* tarStream(
+  tree: Tree,
+  epoch: number,
+  { reuse = false }: TarOptions = {},
+): Generator<Buffer> {
+  const chunk = new Chunk(reuse);
   const mtime = new Date(epoch * 1000);
   for (const entry of inTarOrder(tree)) {
     yield* chunk.fill(headerBlocks(entry, mtime));
@@ -56,8 +69,13 @@ export function tarSize(tree: Tree): number {
 
 /** Collects small pieces into buffers of `CHUNK` bytes. */
 class Chunk {
+  readonly #reuse: boolean;
   #buffer = Buffer.allocUnsafeSlow(CHUNK);
   #used = 0;
+
+  constructor(reuse: boolean) {
+    this.#reuse = reuse;
+  }
 
   /** Free room to write into, at most `most` bytes; `taken` says how much was used. */
   space(most: number): Buffer {
@@ -68,7 +86,7 @@ class Chunk {
     this.#used += bytes;
     if (this.#used < CHUNK) return;
     const full = this.#buffer;
-    this.#buffer = Buffer.allocUnsafeSlow(CHUNK);
+    if (!this.#reuse) this.#buffer = Buffer.allocUnsafeSlow(CHUNK);
     this.#used = 0;
     yield full;
   }

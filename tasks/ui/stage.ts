@@ -65,6 +65,8 @@ export class Stages {
   readonly #output: Output;
   readonly #failed = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  /** When a stage has ended. */
+  readonly #ended = new Map<ListrTask, Promise<void>>();
 
   constructor({ image, output, signal }: StagesOptions) {
     this.#image = image;
@@ -75,12 +77,25 @@ export class Stages {
   /**
    * A stage as a Listr2 task: with progress on a terminal, quiet elsewhere, events for programs.
    * @param step its name in events and tables
+   * @param after stages beside it that must have ended before it begins
    */
-  stage(step: string, title: string, run: StageRun): ListrTask {
-    return {
+  stage(
+    step: string,
+    title: string,
+    run: StageRun,
+    { after = [] }: { after?: readonly ListrTask[] } = {},
+  ): ListrTask {
+    const ended = Promise.withResolvers<void>();
+    // Whoever waits for it may come late, or never.
+    ended.promise.catch(() => undefined);
+    const made: ListrTask = {
       title,
       rendererOptions: { persistentOutput: true },
       task: async (_context, task) => {
+        await Promise.all(after.map((one) => this.#ended.get(one))).catch((failure: unknown) => {
+          ended.reject(failure);
+          throw failure;
+        });
         const began = performance.now();
         const [image, output] = [this.#image, this.#output];
         output.emit({ event: 'start', image, step });
@@ -93,7 +108,9 @@ export class Stages {
         } = await running.catch((cause: unknown) => {
           this.#failed.abort();
           task.title = title;
-          throw new StageFailure(cause);
+          const failure = new StageFailure(cause);
+          ended.reject(failure);
+          throw failure;
         });
         const seconds = (performance.now() - began) / 1000;
         const remark = [cameFrom({ cached, origin }), note ?? ''].filter((one) => one !== '');
@@ -101,8 +118,11 @@ export class Stages {
         const since = (began - this.#began) / 1000;
         this.times.push({ step, began: since, seconds, cached, origin });
         output.emit({ event: 'done', image, step, cached, origin, seconds });
+        ended.resolve();
       },
     };
+    this.#ended.set(made, ended.promise);
+    return made;
   }
 
   /**

@@ -120,6 +120,7 @@ async function makeStep(
   const directory = await temporaryFolder();
   await step.make(directory, {
     made: () => directory,
+    hashes: () => ({}),
     checked: async () => undefined,
     opened: (all) =>
       all.map((one) => ({ locked: one, entries: packages[one.name]?.entries ?? [] })),

@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { moduleIndexFiles } from '../../../build/kmod/index-files.ts';
@@ -6,6 +8,7 @@ import { parseModuleInfo } from '../../../build/kmod/modinfo.ts';
 import type { ModuleIndex } from '../../../build/kmod/module-index.ts';
 import { kernelRelease, kernelReleases } from '../../../build/kmod/release.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
+import { temporaryFolder } from '../folder.ts';
 import { directory, file, symlink, treeOf } from '../tree/trees.ts';
 import { kernelModule, kernelText, RELEASE } from './modules.ts';
 
@@ -202,4 +205,17 @@ describe('the kernel of a tree', () => {
     expect(kernelReleases(tree)).toEqual([RELEASE, '6.12'].sort());
     expect(() => kernelRelease(tree)).toThrow(`more than one kernel: ${RELEASE}, 6.12`);
   });
+});
+
+test('a module of an opened package is read once, in whatever trees it is', async () => {
+  const path = `lib/modules/${RELEASE}/kernel/a.ko`;
+  const plain = kernelModule('kernel/a.ko', 'alias=fs-a', 'depends=');
+  const contents = join(await temporaryFolder(), 'package.blob');
+  await writeFile(contents, plain.content.in === 'memory' ? plain.content.bytes : '');
+  const opened: Entry = { ...plain, content: { in: 'file', file: contents, offset: 0 } };
+  const first = indexOf(opened);
+  await rm(contents);
+  const second = indexOf({ ...opened, path: `usr/${path}` }, symlink('lib', 'usr/lib'));
+  expect(second.modules).toEqual(first.modules);
+  expect(() => indexOf({ ...opened, content: { ...opened.content } })).toThrow(BuildError);
 });

@@ -64,6 +64,17 @@ test('what the source throws is thrown, and the tool is ended', async () => {
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
 
+test('the memory of a chunk may be used again for the next one', async () => {
+  const { folder, options } = await tool('sleep 0.2; cat >got');
+  function* reused() {
+    const memory = Buffer.alloc(1000);
+    for (const letter of 'abcdefghij') yield memory.fill(letter);
+  }
+  await feed(['mksquashfs'], reused(), options);
+  const got = await readFile(join(folder, 'got'), 'utf8');
+  expect(got.replace(/(.)\1*/g, '$1')).toBe('abcdefghij');
+});
+
 test('a slow tool is not overrun', async () => {
   const { options } = await tool('sleep 0.5; head -c 10 >/dev/null');
   let taken = 0;

@@ -126,3 +126,49 @@ test('what cancels a build cancels its stages', async () => {
   cancel.abort();
   await ended;
 });
+
+test('a stage begins when those that it needs have ended, whatever runs beside it', async () => {
+  const stages = stagesOf();
+  const order: string[] = [];
+  const gates = new Map(['packages', 'sea'].map((step) => [step, Promise.withResolvers<void>()]));
+  const stage = (step: string, after: readonly ListrTask[] = []) =>
+    stages.stage(
+      step,
+      step,
+      async () => {
+        order.push(step);
+        await gates.get(step)?.promise;
+        return {};
+      },
+      { after },
+    );
+  const packages = stage('packages');
+  const sea = stage('sea');
+  const kernel = stage('initramfs', [packages]);
+  const rootfs = stage('squashfs', [packages, sea]);
+  const all: ListrTask = {
+    task: (_context, parent) =>
+      parent.newListr([rootfs, kernel, packages, sea], { concurrent: true }),
+  };
+  const running = stages.run([all]);
+  await vi.waitFor(() => expect(order).toEqual(['packages', 'sea']));
+  gates.get('packages')?.resolve();
+  await vi.waitFor(() => expect(order).toEqual(['packages', 'sea', 'initramfs']));
+  gates.get('sea')?.resolve();
+  await running;
+  expect(order).toEqual(['packages', 'sea', 'initramfs', 'squashfs']);
+});
+
+test('a stage does not begin when one that it needs has failed, and nor do those that need it', async () => {
+  const stages = stagesOf();
+  const cause = new Error('a package is damaged');
+  const packages = stages.stage('packages', 'x', () => Promise.reject(cause));
+  const never = vi.fn(async () => ({}));
+  const programs = stages.stage('sea', 'x', never, { after: [packages] });
+  const rootfs = stages.stage('squashfs', 'x', never, { after: [programs] });
+  const all: ListrTask = {
+    task: (_context, parent) => parent.newListr([packages, programs, rootfs], { concurrent: true }),
+  };
+  await expect(stages.run([all])).rejects.toBe(cause);
+  expect(never).not.toHaveBeenCalled();
+});

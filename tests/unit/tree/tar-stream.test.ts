@@ -98,6 +98,19 @@ test('chunks are a mebibyte at most, and none is changed after it was given', ()
   expect(Buffer.concat(chunks).equals(tarOf(tree))).toBe(true);
 });
 
+test('chunks in the same memory are the same bytes', () => {
+  const tree = treeOf(file('big', Buffer.alloc(5_000_000, 'quantix')), file('small', 'x'));
+  const memories = new Set<ArrayBufferLike>();
+  const chunks = [
+    ...tarStream(tree, EPOCH, { reuse: true }).map((chunk) => {
+      memories.add(chunk.buffer);
+      return Buffer.from(chunk);
+    }),
+  ];
+  expect(Buffer.concat(chunks).equals(tarOf(tree))).toBe(true);
+  expect(memories.size).toBe(1);
+});
+
 /** A link's own mode means nothing and is not kept by every tar. */
 function modeOf(entry: Entry): number {
   return entry.type === 'symlink' ? 0o777 : entry.mode;
