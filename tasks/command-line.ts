@@ -1,10 +1,11 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
-import { type CommandContext, type CommandPaths, PROJECT } from './commands/context.ts';
+import type { CommandContext, CommandPaths } from './commands/context.ts';
 import { type Command, CommandExit, NO_PATHS } from './commands/define.ts';
 import { COMPLETION_WORD, completeWords, separateValue } from './completion.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
+import { PROJECT } from './project.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 import { placeIn } from './ui/place.ts';
 

@@ -6,7 +6,8 @@ import { isMarked } from '../../build/cache/mark.ts';
 import { BuildError } from '../../build/error.ts';
 import { cleanOutputFolder } from '../../build/image/output-folder.ts';
 import { profileNames } from '../../build/profile/load.ts';
-import { givenOnce, PROJECT } from './context.ts';
+import { PROJECT } from '../project.ts';
+import { givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build clean`: removes what was built. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { completionScript, SHELLS } from '../completion.ts';
-import { PROJECT } from './context.ts';
+import { PROJECT } from '../project.ts';
 import { defineCommand, NO_PATHS } from './define.ts';
 
 const EPILOGUE = `The script makes qx-build a command of the shell, in any folder, and completes commands, options and what these

@@ -5,7 +5,8 @@ import { BuildError } from '../../build/error.ts';
 import { planConfigDrive } from '../../build/image/config-drive/plan.ts';
 import { WRITERS } from '../../build/image/config-drive/write.ts';
 import { loadProfile } from '../../build/profile/load.ts';
-import { findProfile, PROJECT } from './context.ts';
+import { PROJECT } from '../project.ts';
+import { findProfile } from './context.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `Attach the drive to a machine as a disk or CD: at boot it is /quantix there, and configures it.

@@ -13,6 +13,7 @@ import { baseRequirements } from '../../build/host/requirements.ts';
 import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
+import { PROJECT } from '../project.ts';
 import type { Output } from '../ui/events.ts';
 
 /** What every command is given besides its options. */
@@ -31,9 +32,6 @@ export interface CommandPaths {
   /** Folders that it writes into; it makes them if they are not there. */
   writes: readonly string[];
 }
-
-/** The project this toolchain belongs to. */
-export const PROJECT = resolve(import.meta.dirname, '../..');
 
 /** Options of every command that is about images of one architecture. */
 export function imageOptions(yargs: Argv) {

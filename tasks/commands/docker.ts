@@ -1,4 +1,4 @@
-import { PROJECT } from './context.ts';
+import { PROJECT } from '../project.ts';
 import { CommandExit, defineCommand, NO_PATHS } from './define.ts';
 
 /** `qx-build docker -- <command>`: runs a command in the builder image. */

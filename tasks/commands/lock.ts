@@ -2,7 +2,8 @@ import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { lockRequirements } from '../../build/host/requirements.ts';
 import { lockProfiles } from '../lock.ts';
-import { chooseProfiles, imageOptions, imagePaths, PROJECT, profileFolders } from './context.ts';
+import { PROJECT } from '../project.ts';
+import { chooseProfiles, imageOptions, imagePaths, profileFolders } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build lock`: resolves profiles anew and writes their locks. */

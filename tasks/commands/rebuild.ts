@@ -9,6 +9,7 @@ import type { TrustedKey } from '../../build/release/keys.ts';
 import { sealProvenance } from '../../build/release/provenance.ts';
 import { readPublished } from '../../build/release/published.ts';
 import { formatRebuild, isReproduced, type Rebuild } from '../../build/release/rebuild.ts';
+import { PROJECT } from '../project.ts';
 import {
   openSigner,
   optionalSignerOptions,
@@ -19,7 +20,7 @@ import {
 } from '../signer.ts';
 import type { Output } from '../ui/events.ts';
 import { count } from '../ui/format.ts';
-import { givenOnce, imagePaths, PROJECT } from './context.ts';
+import { givenOnce, imagePaths } from './context.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `The commit and the tools that made a release are in its provenance. It is made in a folder of its own, from the

@@ -21,6 +21,7 @@ import {
 import { requireCommit } from '../../build/image/source-state.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import { BY_HAND } from '../../build/release/provenance.ts';
+import { PROJECT } from '../project.ts';
 import {
   openSigner,
   optionalSignerOptions,
@@ -32,7 +33,6 @@ import {
   chooseProfiles,
   givenOnce,
   imagePaths,
-  PROJECT,
   packageOptions,
   toImageOptions,
 } from './context.ts';

@@ -1,7 +1,5 @@
-import { join, resolve } from 'node:path';
-
-/** The project's folder. */
-export const PROJECT = resolve(import.meta.dirname, '../..');
+import { join } from 'node:path';
+import { PROJECT } from '../project.ts';
 
 const OVERLAY = join(PROJECT, 'overlay/qvdc');
 

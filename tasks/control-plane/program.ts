@@ -3,8 +3,9 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { errorCode } from '../../build/process/errno.ts';
+import { PROJECT } from '../project.ts';
 import { findServerAccount } from './account.ts';
-import { IMAGE, PROJECT } from './image.ts';
+import { IMAGE } from './image.ts';
 import { makeFolderFor, type Service, startService } from './service.ts';
 
 /** Where the services are that a control plane uses. */

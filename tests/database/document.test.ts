@@ -15,8 +15,8 @@ import {
   recordTaskReport,
 } from '../../apps/control-plane/database/repositories/tasks.ts';
 import { TaskReportSchema, TaskState } from '../../apps/proto/gen/quantix/v1/task_pb.js';
-import { PROJECT } from '../../tasks/control-plane/image.ts';
 import { type Stack, startStack } from '../../tasks/control-plane/stack.ts';
+import { PROJECT } from '../../tasks/project.ts';
 import { OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
 import { addressOf, makeDatabase, SILENT } from './database.ts';
 import { DOCUMENT, OPERATOR_DOCUMENT, readCommands, replaceSchema } from './document.ts';
