@@ -1,7 +1,7 @@
 import { BuildError } from '../../../error.ts';
 import type { Dependency } from '../dependency/dependency.ts';
 import type { Stanza } from '../index/stanza.ts';
-import type { Name, Package, Requirement } from './model.ts';
+import type { Name, Package, Provider, Requirement } from './model.ts';
 import { inTableOrder } from './name-hash.ts';
 import {
   identityOf,
@@ -16,8 +16,9 @@ import { Tags } from './tags.ts';
 const MOST_REPOSITORIES = 30;
 /** The bit of the cache among repositories. */
 export const CACHE = 1;
-/** Most names have no `install_if` dependents; they share one empty list. */
+/** Most names have no `install_if` dependents, and many no provider; they share empty lists. */
 const NO_NAMES: readonly Name[] = [];
+const NO_PROVIDERS: Provider[] = [];
 
 /**
  * All packages that are known, with their names as a graph: what is installed, what the cache holds and what
@@ -51,8 +52,9 @@ export class Database {
     const made: Name = {
       name,
       id: this.#names.size,
-      providers: [],
+      providers: NO_PROVIDERS,
       reverseInstallIf: NO_NAMES,
+      plain: undefined,
     };
     this.#names.set(name, made);
     return made;
@@ -178,12 +180,18 @@ export class Database {
     if (one.installedSize === 0) one.repositories = CACHE;
     this.#packages.set(identity, one);
     const isConditional = one.installIf.length > 0;
-    one.name.providers.push({ package: one, version: one.version });
+    addProvider(one.name, { package: one, version: one.version });
     if (isConditional) this.#conditional.add(one.name);
     for (const { name, version } of one.provides) {
-      name.providers.push({ package: one, version });
+      addProvider(name, { package: one, version });
       if (isConditional) this.#conditional.add(name);
     }
     return one;
   }
+}
+
+/** Most names have one provider: a list of one takes less memory than a list that one is added to. */
+function addProvider(name: Name, provider: Provider): void {
+  if (name.providers === NO_PROVIDERS) name.providers = [provider];
+  else name.providers.push(provider);
 }

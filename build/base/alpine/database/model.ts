@@ -6,9 +6,11 @@ export interface Name {
   /** Its place in the order in which names were first seen, from 0. */
   readonly id: number;
   /** Packages of this name and those that provide it, in the order in which they were read. */
-  readonly providers: Provider[];
+  providers: Provider[];
   /** Names of packages that install themselves when this one, among others, is there. */
   reverseInstallIf: readonly Name[];
+  /** The dependency on it in any version, which most dependencies are: one for all that have it. */
+  plain: Requirement | undefined;
 }
 
 /** A package, as what provides a name. */

@@ -1,7 +1,6 @@
 /** Buckets of apk's hash table of names. */
 const BUCKETS = 20_000;
 const SEED = 5381;
-const NOT_ASCII = /[^\0-\x7f]/;
 
 /**
  * Names in the order in which apk iterates over its hash table: bucket by bucket, the newest of a bucket first. Some
@@ -11,14 +10,14 @@ const NOT_ASCII = /[^\0-\x7f]/;
 export function inTableOrder<N extends { readonly name: string }>(names: readonly N[]): N[] {
   const youngest = new Int32Array(BUCKETS).fill(-1);
   const older = new Int32Array(names.length);
-  names.forEach(({ name }, index) => {
-    const bucket = murmur3(name) % BUCKETS;
+  for (let index = 0; index < names.length; index += 1) {
+    const bucket = murmur3(names[index]?.name ?? '') % BUCKETS;
     older[index] = youngest[bucket] ?? -1;
     youngest[bucket] = index;
-  });
+  }
   const ordered: N[] = [];
-  for (const first of youngest) {
-    for (let index = first; index >= 0; index = older[index] ?? -1) {
+  for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+    for (let index = youngest[bucket] ?? -1; index >= 0; index = older[index] ?? -1) {
       const name = names[index];
       if (name !== undefined) ordered.push(name);
     }
@@ -28,7 +27,7 @@ export function inTableOrder<N extends { readonly name: string }>(names: readonl
 
 /** MurmurHash3 (x86, 32 bits) of the UTF-8 of a text. */
 export function murmur3(text: string, seed = SEED): number {
-  const key = NOT_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text;
+  const key = isAscii(text) ? text : Buffer.from(text).toString('latin1');
   const { length } = key;
   const whole = length & ~3;
   let hash = seed;
@@ -48,6 +47,11 @@ export function murmur3(text: string, seed = SEED): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
 }
 
 function scramble(block: number): number {

@@ -1,5 +1,5 @@
 import { BuildError } from '../../../error.ts';
-import { formatDependency, isSound, parseAtoms } from '../dependency/dependency.ts';
+import { formatDependency, isSound, parseAtoms, plain } from '../dependency/dependency.ts';
 import { type Stanza, solverFields } from '../index/stanza.ts';
 import { canonicalIdentity } from './identity.ts';
 import type { Installed, Name, Package, Requirement } from './model.ts';
@@ -97,11 +97,11 @@ class ReadPackage implements Package {
   }
 
   get depends(): readonly Requirement[] {
-    return this.#dependsList().atoms;
+    return (this.#depends ?? this.#readDepends()).atoms;
   }
 
   get defect(): string | undefined {
-    const unreadable = firstDefect(this.#dependsList());
+    const unreadable = firstDefect(this.#depends ?? this.#readDepends());
     if (unreadable !== undefined) {
       return `its dependency ${JSON.stringify(unreadable)} cannot be read`;
     }
@@ -113,8 +113,8 @@ class ReadPackage implements Package {
     return `it is for ${own}, not ${architecture}`;
   }
 
-  #dependsList(): ReturnType<typeof listOf> {
-    this.#depends ??= listOf(solverFields(this.#source).D, this.#context);
+  #readDepends(): ReturnType<typeof listOf> {
+    this.#depends = listOf(solverFields(this.#source).D, this.#context);
     return this.#depends;
   }
 }
@@ -123,7 +123,13 @@ function listOf(
   text: string | undefined,
   { intern }: PackageContext,
 ): { readonly atoms: readonly Requirement[]; readonly unreadable: string | undefined } {
-  return text === undefined ? NOTHING : parseAtoms(text, intern);
+  return text === undefined ? NOTHING : parseAtoms(text, intern, plainOf);
+}
+
+/** The dependency on any version of a name. */
+function plainOf(name: Name): Requirement {
+  name.plain ??= plain(name);
+  return name.plain;
 }
 
 /** The first of a list that is no dependency: it cannot be read, has the tag of a repository, or no valid version. */

@@ -23,22 +23,38 @@ const SIGN = /[!<>=~@]/;
 const OPERATOR_SIGN = /[<>=~]/;
 const BLANK = /[ \n]/;
 const SEPARATOR = /[ \n]+/;
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
 
 /**
  * Parses a list of atoms, which blanks or ends of lines separate.
  * @param intern makes what stands for a name
+ * @param plainOf makes the atom that is a name alone; the same one may stand in many lists
  * @returns the atoms, and the first part that is none: without a name, or with an operator that apk does not have
  */
 export function parseAtoms<N>(
   text: string,
   intern: (name: string) => N,
+  plainOf: (name: N) => Dependency<N> = plain,
 ): { atoms: Dependency<N>[]; unreadable: string | undefined } {
   const atoms: Dependency<N>[] = [];
   let unreadable: string | undefined;
-  for (const part of splitList(text)) {
-    const atom = readAtom(part, intern);
-    if (atom === undefined) unreadable ??= part;
-    else atoms.push(atom);
+  for (let start = 0, sign = -1, at = 0; at <= text.length; at += 1) {
+    const code = at < text.length ? text.charCodeAt(at) : SPACE;
+    if (code !== SPACE && code !== NEWLINE) {
+      if (sign < 0 && isSign(code)) sign = at;
+      continue;
+    }
+    if (sign >= 0) {
+      const part = text.slice(start, at);
+      const atom = readSigned(part, sign - start, intern);
+      if (atom === undefined) unreadable ??= part;
+      else atoms.push(atom);
+    } else if (at > start) {
+      atoms.push(plainOf(intern(text.slice(start, at))));
+    }
+    start = at + 1;
+    sign = -1;
   }
   return { atoms, unreadable };
 }
@@ -49,13 +65,20 @@ export function parseAtoms<N>(
  * @returns `undefined` if it is none: without a name, with an operator that apk does not have, or with blanks
  */
 export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
-  return text === '' || BLANK.test(text) ? undefined : readAtom(text, intern);
+  if (text === '' || BLANK.test(text)) return undefined;
+  const at = text.search(SIGN);
+  return at < 0 ? plain(intern(text)) : readSigned(text, at, intern);
 }
 
-/** Parses an atom without blanks. Plain names and names with `=` are most of an index, and take a short path. */
-function readAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
-  const at = text.search(SIGN);
-  if (at < 0) return plain(intern(text));
+/**
+ * Parses an atom that is more than a name. Most of an index is names with `=`, which take a short path.
+ * @param at where the first sign is
+ */
+function readSigned<N>(
+  text: string,
+  at: number,
+  intern: (name: string) => N,
+): Dependency<N> | undefined {
   if (at > 0 && text[at] === '=' && !OPERATOR_SIGN.test(text.charAt(at + 1))) {
     const version = text.slice(at + 1);
     const name = intern(text.slice(0, at));
@@ -67,8 +90,14 @@ function readAtom<N>(text: string, intern: (name: string) => N): Dependency<N> |
   return { name: intern(name), operator, version, conflict: bang === '!', tag };
 }
 
-function plain<N>(name: N): Dependency<N> {
+/** The atom that is a name alone. */
+export function plain<N>(name: N): Dependency<N> {
   return { name, operator: ANY, version: undefined, conflict: false, tag: undefined };
+}
+
+/** Whether a character is one of `SIGN`. */
+function isSign(code: number): boolean {
+  return (code >= 0x3c && code <= 0x40 && code !== 0x3f) || code === 0x21 || code === 0x7e;
 }
 
 /** The parts of a list, which blanks or ends of lines separate. */

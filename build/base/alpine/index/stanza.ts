@@ -37,23 +37,41 @@ export class SolverFields {
   /** The first field in a capital letter that nothing is known of. */
   unknown: string | undefined = undefined;
 
-  /** Takes one field, as `Stanza.fields` does. */
-  take(letter: string, value: string): void {
+  /** Takes one field, as `Stanza.fields` does: its value is the text between two places. Others are not cut out. */
+  take(letter: string, text: string, from: number, to: number): void {
     switch (letter) {
       case 'P':
+        this.P = text.slice(from, to);
+        return;
       case 'V':
+        this.V = text.slice(from, to);
+        return;
       case 'A':
+        this.A = text.slice(from, to);
+        return;
       case 'C':
+        this.C = text.slice(from, to);
+        return;
       case 'I':
+        this.I = text.slice(from, to);
+        return;
       case 'k':
+        this.k = text.slice(from, to);
+        return;
       case 's':
+        this.s = text.slice(from, to);
+        return;
       case 'f':
-        this[letter] = value;
+        this.f = text.slice(from, to);
         return;
       case 'D':
+        this.D = joined(this.D, text.slice(from, to));
+        return;
       case 'p':
+        this.p = joined(this.p, text.slice(from, to));
+        return;
       case 'i':
-        this[letter] = this[letter] === undefined ? value : `${this[letter]} ${value}`;
+        this.i = joined(this.i, text.slice(from, to));
         return;
       case 'T':
       case 'U':
@@ -70,11 +88,16 @@ export class SolverFields {
   }
 }
 
-/** What the solver looks at of a package. */
-export function solverFields({ fields, picked }: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
-  if (picked !== undefined) return picked;
+/** A list that may stand on several lines, with one more of them. */
+function joined(list: string | undefined, more: string): string {
+  return list === undefined ? more : `${list} ${more}`;
+}
+
+/** What the solver looks at of a package. Asks for the other fields only if it has to: a parsed stanza makes them then. */
+export function solverFields(stanza: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
+  if (stanza.picked !== undefined) return stanza.picked;
   const made = new SolverFields();
-  for (const [letter, value] of fields) made.take(letter, value);
+  for (const [letter, value] of stanza.fields) made.take(letter, value, 0, value.length);
   return made;
 }
 
@@ -129,7 +152,7 @@ export function parseStanzas(text: string, where: string): Stanza[] {
       }
       if (text.charCodeAt(from + 1) !== COLON || end < from + 2)
         throw notAField(text.slice(from, end), number, where);
-      picked.take(text.charAt(from), text.slice(from + 2, end));
+      picked.take(text.charAt(from), text, from + 2, end);
     }
     from = end + 1;
   }

@@ -1,55 +1,91 @@
 import { CACHE } from '../database/database.ts';
-import type { Name, Package } from '../database/model.ts';
+import type { Name, Package, Requirement } from '../database/model.ts';
 import { Flag } from './flags.ts';
-import { carryOut, type Work } from './recursion.ts';
 import { type NameState, ONLY_UNTAGGED, type PackageState, type SolverState } from './state.ts';
 
 /**
  * Finds everything reachable from a name: its packages, what they depend on and provide, and packages with an
- * `install_if` on them. Numbers the names in the order in which their search ends.
+ * `install_if` on them. Numbers the names in the order in which their search ends. Searches are on a stack of their own:
+ * a hostile index can have a chain of dependencies longer than the call stack allows.
  */
 export function discover(solver: SolverState, name: Name): void {
-  carryOut(discoverName(solver, name));
+  if (solver.of(name).seen) return;
+  const stack = [new NameSearch(solver, name)];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const next = top.next();
+    if (next === undefined) stack.pop();
+    else stack.push(new NameSearch(solver, next));
+  }
 }
 
 /**
- * One generator for each name: only what is found for the first time is a task of its own. After the packages with what
- * they depend on come packages with an `install_if` on the name or on its packages, the other names that these provide,
- * and, when the name has its number, the names that its packages wait for.
+ * The search of one name, which goes on whenever it is asked for the next name. After the packages with what they depend
+ * on come packages with an `install_if` on the name or on its packages, the other names that these provide, and, when
+ * the name has its number, the names that its packages wait for.
  */
-function* discoverName(solver: SolverState, name: Name): Work {
-  const state = solver.of(name);
-  if (state.seen) return;
-  state.seen = true;
-  state.noInstallIf = true;
-  for (const { package: one } of name.providers) {
-    const known = solver.ofPackage(one);
-    if (!known.seen) {
-      discoverPackage(solver, one, known);
-      for (const on of one.depends) {
-        if (!solver.of(on.name).seen) yield discoverName(solver, on.name);
+class NameSearch {
+  readonly #solver: SolverState;
+  readonly #state: NameState;
+  /** What is gone through now, how far, and which step is next. */
+  #list: readonly (Name | Requirement)[] = NONE;
+  #done = 0;
+  #step = 0;
+
+  constructor(solver: SolverState, name: Name) {
+    this.#solver = solver;
+    this.#state = solver.of(name);
+    this.#state.seen = true;
+    this.#state.noInstallIf = true;
+  }
+
+  /** The next name that was not found before; `undefined` at the end. */
+  next(): Name | undefined {
+    for (;;) {
+      while (this.#done < this.#list.length) {
+        const item = this.#list[this.#done];
+        this.#done += 1;
+        if (item === undefined) continue;
+        const name = 'providers' in item ? item : item.name;
+        if (!this.#solver.of(name).seen) return name;
       }
-    }
-    if (!known.installIfFailed) state.noInstallIf = false;
-  }
-  for (const beside of name.reverseInstallIf) {
-    if (!solver.of(beside).seen) yield discoverName(solver, beside);
-  }
-  for (const { package: one } of name.providers) {
-    for (const beside of one.name.reverseInstallIf) {
-      if (!solver.of(beside).seen) yield discoverName(solver, beside);
-    }
-    for (const provided of one.provides) {
-      if (!solver.of(provided.name).seen) yield discoverName(solver, provided.name);
+      const list = this.#begin(this.#step);
+      if (list === undefined) return undefined;
+      this.#step += 1;
+      this.#list = list;
+      this.#done = 0;
     }
   }
-  state.order = nextOrder(solver, state);
-  for (const { package: one } of name.providers) {
-    for (const condition of one.installIf) {
-      if (!solver.of(condition.name).seen) yield discoverName(solver, condition.name);
+
+  /**
+   * Begins a step. Where `n` packages have the name, these are: what each of them depends on (`n` steps), what is beside
+   * the name (1), what is beside each package and what it provides (`2n`), what each waits for (`n`).
+   * @returns where names may be found; `undefined` after the last step
+   */
+  #begin(step: number): readonly (Name | Requirement)[] | undefined {
+    const { name } = this.#state;
+    const { providers } = name;
+    const count = providers.length;
+    if (step < count) return this.#beginPackage(providers[step]?.package);
+    if (step === count) return name.reverseInstallIf;
+    if (step <= 3 * count) {
+      const one = providers[(step - count - 1) >> 1]?.package;
+      return (step - count) % 2 === 1 ? one?.name.reverseInstallIf : one?.provides;
     }
+    if (step === 3 * count + 1) this.#state.order = nextOrder(this.#solver, this.#state);
+    return providers[step - 3 * count - 1]?.package.installIf;
+  }
+
+  #beginPackage(one: Package | undefined): readonly Requirement[] {
+    if (one === undefined) return NONE;
+    const known = this.#solver.ofPackage(one);
+    const isNew = !known.seen;
+    if (isNew) discoverPackage(this.#solver, one, known);
+    if (!known.installIfFailed) this.#state.noInstallIf = false;
+    return isNew ? one.depends : NONE;
   }
 }
+
+const NONE: readonly never[] = [];
 
 /** Added to the order of names that a package has; to that of names that the user named. */
 const OWN_PACKAGE = 2 ** 30;

@@ -1,6 +1,6 @@
 import type { Name, Package } from '../database/model.ts';
 import { inTableOrder } from '../database/name-hash.ts';
-import { type NameState, NO_STATES, type SolverState } from './state.ts';
+import { NO_STATES, type SolverState } from './state.ts';
 
 /**
  * Joins the names a run is about to those that depend on them: what was discovered, and what is installed. Their
@@ -20,12 +20,18 @@ export function linkReverseDepends(solver: SolverState): void {
 /** Links the dependencies of a name's packages to it; for a name that nothing requires, only those of installed ones. */
 function linkName(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
-  for (const { package: one } of name.providers) {
-    const counts = dependent.seen || one.installed !== undefined;
-    if (!counts || solver.database.isLate(one)) continue;
-    for (const on of one.depends) {
-      const list = listOf(solver.of(on.name));
-      if (list[list.length - 1] !== dependent) list.push(dependent);
+  for (let at = 0; at < name.providers.length; at += 1) {
+    const one = name.providers[at]?.package;
+    if (one === undefined || (!dependent.seen && one.installed === undefined)) continue;
+    if (solver.database.isLate(one)) continue;
+    const { depends } = one;
+    for (let on = 0; on < depends.length; on += 1) {
+      const required = depends[on];
+      if (required === undefined) continue;
+      const state = solver.of(required.name);
+      const list = state.reverseDepends;
+      if (list === NO_STATES) state.reverseDepends = [dependent];
+      else if (list[list.length - 1] !== dependent) list.push(dependent);
     }
   }
 }
@@ -36,16 +42,11 @@ function linkLate(solver: SolverState, name: Name): void {
   for (const { package: one } of name.providers) {
     if (!solver.database.isLate(one)) continue;
     for (const on of one.depends) {
-      const list = listOf(solver.of(on.name));
-      if (!list.includes(dependent)) list.push(dependent);
+      const state = solver.of(on.name);
+      if (state.reverseDepends === NO_STATES) state.reverseDepends = [dependent];
+      else if (!state.reverseDepends.includes(dependent)) state.reverseDepends.push(dependent);
     }
   }
-}
-
-/** The list of a name; until it has one it shares an empty list with others. */
-function listOf(state: NameState): NameState[] {
-  if (state.reverseDepends === NO_STATES) state.reverseDepends = [];
-  return state.reverseDepends;
 }
 
 function namesOf(one: Package): readonly Name[] {

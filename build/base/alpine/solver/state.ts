@@ -97,9 +97,10 @@ export class SolverState {
   readonly #others: NameState[] = [];
   readonly #queue: NameState[] = [];
   #queueHead = 0;
-  readonly #names: (NameState | undefined)[] = [];
+  /** Both by number, and of the size that is needed: an array that is filled in no order becomes a slow one. */
+  readonly #names: (NameState | undefined)[];
+  readonly #packages: (PackageState | undefined)[];
   readonly #known: NameState[] = [];
-  readonly #packages: (PackageState | undefined)[] = [];
 
   constructor(
     database: Database,
@@ -109,6 +110,8 @@ export class SolverState {
     this.selfUpgrade = selfUpgrade;
     this.ignoreConflicts = ignoreConflicts;
     this.defaultRepositories = database.tags.repositories(NO_TAG);
+    this.#names = new Array(database.nameCount);
+    this.#packages = new Array(database.packageCount);
   }
 
   of(name: Name): NameState {

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { parseStanzas, required } from '../../../../build/base/alpine/index/stanza.ts';
+import {
+  parseStanzas,
+  required,
+  solverFields,
+} from '../../../../build/base/alpine/index/stanza.ts';
 import { BuildError } from '../../../../build/error.ts';
 
 test('stanzas are separated by blank lines, as many as there are, and the last may end without one', () => {
@@ -31,6 +35,17 @@ test('dependencies on several lines are one list; of other letters the last line
   const [stanza] = parseStanzas('D:a b\nD:c\nT:one\nT:two\n', 'x');
   expect(stanza?.fields.get('D')).toBe('a b c');
   expect(stanza?.fields.get('T')).toBe('two');
+});
+
+test('what the solver looks at is known without making the other fields of each package', () => {
+  const picked = parseStanzas('P:a\nV:1\nD:b\nD:c\nT:one\n', 'x')[0]?.picked;
+  const unread = {
+    picked,
+    get fields(): ReadonlyMap<string, string> {
+      throw new Error('the fields were made');
+    },
+  };
+  expect(solverFields(unread)).toMatchObject({ P: 'a', V: '1', D: 'b c', unknown: undefined });
 });
 
 test('lines about files stay in the text', () => {
