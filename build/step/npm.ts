@@ -51,9 +51,16 @@ function readPackages(file: string, fix: string): NpmPackages {
   }
 }
 
+/** Text of a lock → its packages: a build of several images reads the same one for each, and most of its time is parsing. */
+const parsed = new Map<string, NpmPackages>();
+
 /** Parses the text of a lock of npm; see `readLocked`. */
 export function parseNpmLock(text: string): NpmPackages {
-  return new Map(Object.entries(lockSchema.parse(JSON.parse(text)).packages));
+  const before = parsed.get(text);
+  if (before !== undefined) return before;
+  const packages = new Map(Object.entries(lockSchema.parse(JSON.parse(text)).packages));
+  parsed.set(text, packages);
+  return packages;
 }
 
 /**

@@ -13,9 +13,9 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-/** What one file imports, in the order in which it names them. */
+/** What a text imports, in the order in which it names them. */
 interface Imports {
-  /** Files, by absolute path; whether they exist was not looked at. */
+  /** Files, as they are written: `./step.ts`; whether they exist was not looked at. */
   files: string[];
   /** npm packages: `zod`, `@connectrpc/connect`. */
   packages: string[];
@@ -41,8 +41,9 @@ export function readSources(
 ): Sources {
   const texts = new Map<string, string>();
   const waiting = entries.map((entry) => join(projectDirectory, entry));
+  const folder = join(projectDirectory, '/');
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    const name = relative(projectDirectory, file);
+    const name = file.startsWith(folder) ? file.slice(folder.length) : relative(folder, file);
     if (texts.has(name)) continue;
     const source = known.get(file) ?? readIfThere(file);
     if (source === undefined) continue;
@@ -53,10 +54,18 @@ export function readSources(
   return Object.fromEntries([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Absolute path → the file when it was last read: where it is the same, its imports are. */
+const lastRead = new Map<string, SourceFile>();
+
 function readIfThere(file: string): SourceFile | undefined {
   try {
     const text = readFileSync(file, 'utf8');
-    return { text, imports: importsOf(text, file).files };
+    const before = lastRead.get(file);
+    if (before?.text === text) return before;
+    const imports = importsOf(text).files.map((specifier) => join(dirname(file), specifier));
+    const source = { text, imports };
+    lastRead.set(file, source);
+    return source;
   } catch (error) {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'EISDIR') return undefined;
     throw error;
@@ -65,29 +74,23 @@ function readIfThere(file: string): SourceFile | undefined {
 
 /** The npm packages that source files import by name. */
 export function importedPackages(sources: Sources): Set<string> {
-  return new Set(Object.entries(sources).flatMap(([file, text]) => importsOf(text, file).packages));
+  return new Set(Object.values(sources).flatMap((text) => importsOf(text).packages));
 }
 
 /** Text → what it says it imports. Several steps have most of their files in common, and so have several images. */
-const specifiersOf = new Map<string, readonly string[]>();
+const knownImports = new Map<string, Imports>();
 
-function readSpecifiers(text: string): readonly string[] {
-  const before = specifiersOf.get(text);
+function importsOf(text: string): Imports {
+  const before = knownImports.get(text);
   if (before !== undefined) return before;
-  const matches = text.replaceAll(TYPES_ONLY, '').matchAll(IMPORT);
-  const specifiers = Array.from(matches, ([, specifier = '']) => specifier);
-  specifiersOf.set(text, specifiers);
-  return specifiers;
-}
-
-function importsOf(text: string, file: string): Imports {
   const imports: Imports = { files: [], packages: [] };
-  for (const specifier of readSpecifiers(text)) {
-    if (specifier.startsWith('.')) imports.files.push(join(dirname(file), specifier));
+  for (const [, specifier = ''] of text.replaceAll(TYPES_ONLY, '').matchAll(IMPORT)) {
+    if (specifier.startsWith('.')) imports.files.push(specifier);
     else if (!isBuiltin(specifier)) {
       const name = /^(?:@[^/\s]+\/)?[^/\s]+/.exec(specifier)?.[0];
       if (name !== undefined) imports.packages.push(name);
     }
   }
+  knownImports.set(text, imports);
   return imports;
 }
