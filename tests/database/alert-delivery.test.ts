@@ -85,7 +85,7 @@ async function delivering(
   ]);
   try {
     await expect
-      .poll(async () => (await listReceivers(database.db)).length, { timeout: 20_000 })
+      .poll(async () => (await listReceivers(database.db)).length)
       .toBeGreaterThanOrEqual(changed.leadership === undefined ? receivers.length : 0);
     await work();
   } finally {
@@ -94,7 +94,7 @@ async function delivering(
   }
 }
 
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 20 });
+const eventually = <T>(look: () => T) => expect.poll(look, { interval: 20 });
 
 interface Posted {
   readonly headers: IncomingHttpHeaders;

@@ -31,7 +31,7 @@ export async function untilListening(socket: string): Promise<void> {
       });
       connection.once('error', reject);
     });
-  await vi.waitFor(connecting, { timeout: 20_000, interval: 20 });
+  await vi.waitFor(connecting, { timeout: 30_000, interval: 20 });
 }
 
 /** A release as one should be, with some of it changed. */

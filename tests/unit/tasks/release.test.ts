@@ -153,7 +153,7 @@ async function serve(directory: string): Promise<string> {
     await once(server, 'exit');
   });
   const root = `http://127.0.0.1:${port}`;
-  await vi.waitFor(() => fetch(root), { timeout: 20_000, interval: 20 });
+  await vi.waitFor(() => fetch(root), { timeout: 30_000, interval: 20 });
   return root;
 }
 

@@ -69,7 +69,7 @@ test('pools are looked at anew as soon as something is mounted', async () => {
   await vi.waitFor(() => expect(seen).toHaveLength(1), 30_000);
   state = { pools, problems: [] };
   await writeFile(mounts, 'two');
-  await vi.waitFor(() => expect(seen.at(-1)).toEqual(state), { timeout: 15_000 });
+  await vi.waitFor(() => expect(seen.at(-1)).toEqual(state), { timeout: 30_000 });
 });
 
 test('a watch that cannot look says so, and one that was ended does not', async () => {

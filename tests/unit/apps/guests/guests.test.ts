@@ -95,7 +95,7 @@ here('waiting is told while it lasts, and can be cut short', async () => {
   await vi.waitFor(
     async () => expect(await told()).toMatch(/^1 of 1 guests still run, \d+ s left: deaf$/m),
     {
-      timeout: 15_000,
+      timeout: 30_000,
     },
   );
   await writeFile(places.cutShort, '');

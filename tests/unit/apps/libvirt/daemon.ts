@@ -8,7 +8,7 @@ import { type Finished, temporaryFolder } from '../../folder.ts';
 /** An account that owns nothing: as root, libvirtd would take the host's own files for its own. */
 const NOBODY = 65_534;
 
-const PATIENCE = { timeout: 15_000, interval: 50 };
+const PATIENCE = { timeout: 30_000, interval: 50 };
 
 /** Whether virsh and libvirtd are here. */
 export const LIBVIRT_IS_HERE = ['virsh', 'libvirtd'].every(

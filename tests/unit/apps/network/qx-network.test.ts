@@ -113,7 +113,7 @@ describe('a change of the network', () => {
     );
     const cancel = new AbortController();
     const change = changeNetwork(applyCommand(), { program, signal: cancel.signal });
-    await vi.waitFor(() => access(begun), { timeout: 10_000 });
+    await vi.waitFor(() => access(begun), { timeout: 30_000 });
     cancel.abort();
     await expect(change).rejects.toThrow();
     await access(restored);

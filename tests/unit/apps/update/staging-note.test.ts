@@ -21,7 +21,7 @@ setInterval(() => undefined, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: 'inherit' });
   onTestFinished(() => void child.kill('SIGKILL'));
   await vi.waitFor(async () => expect((await readStagingNote(root))?.running).toBe(true), {
-    timeout: 15_000,
+    timeout: 30_000,
   });
   return child;
 }

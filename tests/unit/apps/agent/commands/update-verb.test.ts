@@ -90,7 +90,7 @@ async function update(
   try {
     await verb.carryOut({
       task: create(TaskSchema, { verb: { case: 'updateHost', value: whole } }),
-      ...{ signal: AbortSignal.timeout(20_000), again: false, begunAt: BEGUN },
+      ...{ signal: AbortSignal.timeout(60_000), again: false, begunAt: BEGUN },
       progress: (percent, message) => void steps.push(`${percent} ${message}`),
       ...more,
     });
@@ -105,7 +105,7 @@ test('a release is staged from the control plane, tried, and done when the host 
   await told('staged', STAGED);
   await told('activated', TRIAL);
   const ended = update();
-  await vi.waitFor(async () => expect(await calls()).toContain('activate'), { timeout: 15_000 });
+  await vi.waitFor(async () => expect(await calls()).toContain('activate'), { timeout: 30_000 });
   await told('status', RUNS);
   const { code, steps } = await ended;
   expect(code).toBe('done');

@@ -9,9 +9,7 @@ import { Agent, members, WEB } from './agent.ts';
 async function heard(plane: ControlPlane, agent: Agent): Promise<void> {
   const { ledger } = plane.node();
   await expect
-    .poll(() => [ledger.managementAddress, [...ledger.vms.values()].map(({ name }) => name)], {
-      timeout: 10_000,
-    })
+    .poll(() => [ledger.managementAddress, [...ledger.vms.values()].map(({ name }) => name)])
     .toEqual([agent.address, agent.vms.map(({ name }) => name)]);
 }
 

@@ -46,8 +46,7 @@ async function opened(
     await metrics.ended;
   };
   onTestFinished(stop);
-  const said = (pattern: RegExp) =>
-    expect.poll(() => lines.join('\n'), { timeout: 10_000 }).toMatch(pattern);
+  const said = (pattern: RegExp) => expect.poll(() => lines.join('\n')).toMatch(pattern);
   return { ...metrics, stop, said, lines, clock, log: () => readFile(`${program}.log`, 'utf8') };
 }
 

@@ -68,7 +68,7 @@ test('what was brought of an image is not asked for again after the connection b
     // What was sent and not written yet is lost with the connection, as it may be.
     const part = join(tree, `${release.image.path}.part`);
     void vi
-      .waitFor(() => expect(statSync(part).size).toBe(to), { timeout: 10_000 })
+      .waitFor(() => expect(statSync(part).size).toBe(to), { timeout: 30_000 })
       .finally(() => response.destroy());
     return true;
   };
