@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
 
 const SCRIPTS = resolve(import.meta.dirname, '../../overlay/qvdc/usr/lib/quantix/vdc');
 
@@ -55,12 +54,31 @@ class Supervised implements AsyncDisposable {
   }
 }
 
+/**
+ * An address of the loopback network that this process has for itself: an etcd is not always there, and whoever else had taken
+ * its port meanwhile would make it start empty.
+ */
+const LOOPBACK = [
+  127,
+  64 + (process.pid >> 16),
+  (process.pid >> 8) & 0xff,
+  process.pid & 0xff,
+].join('.');
+
+/** The last port of it that was given out. */
+let lastPort = 20_000;
+
+function ownAddress(): string {
+  lastPort += 1;
+  return `http://${LOOPBACK}:${lastPort}`;
+}
+
 /** Where an etcd of a test's own is; it is told how long a start may take. */
 async function etcdEnvironment(readyWithin = 60) {
   return {
     QX_ROOT: await mkdtemp(join(folder, 'etcd-')),
-    QX_CLIENT_URL: `http://127.0.0.1:${await freePort()}`,
-    QX_PEER_URL: `http://127.0.0.1:${await freePort()}`,
+    QX_CLIENT_URL: ownAddress(),
+    QX_PEER_URL: ownAddress(),
     QX_READY_WITHIN: String(readyWithin),
   };
 }
@@ -144,7 +162,7 @@ describe.concurrent('etcd', () => {
     await writeFile(join(root, 'data/mark'), 'of the folder that worked');
     const other = createServer((connection) => connection.destroy()).listen(
       Number(new URL(environment.QX_CLIENT_URL).port),
-      '127.0.0.1',
+      LOOPBACK,
     );
     await once(other, 'listening');
     for (let start = 0; start < 5; start += 1) {
