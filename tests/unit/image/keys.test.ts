@@ -22,6 +22,7 @@ const SHAPES_NOTHING = [
   'lock.packages.*.license',
   'lock.packages.3.*',
   'profile.bases.alpine.*',
+  'profile.file',
   // The lock says what became of them.
   'profile.bases.debian.suite',
   'profile.bases.debian.components.*',

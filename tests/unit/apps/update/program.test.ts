@@ -61,8 +61,7 @@ beforeEach(async () => {
   await put('restart', `#!/bin/sh\necho restart >>${below('restarts')}\n`);
   await chmod(places.restart, 0o755);
   await runsFrom('a');
-  // A copy of 300 MB.
-}, 60_000);
+});
 afterEach(async () => {
   vi.restoreAllMocks();
   await rm(places.root, { recursive: true, force: true });
