@@ -40,8 +40,10 @@ export async function runInQemu(
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
-  const { firmware, memory, cpus, forwards, name = profile } = wanted;
-  const { architecture, kind, layout, file, acceleration } = await findBuilt(profile, options);
+  const { firmware, memory, cpus, forwards } = wanted;
+  const built = await findBuilt(profile, options);
+  const { architecture, kind, layout, file, acceleration } = built;
+  const { name = built.product } = wanted;
   const { bios, qemu } = ARCHITECTURES[architecture];
   if (firmware === 'bios' && bios === undefined) {
     throw new BuildError({
@@ -138,7 +140,7 @@ export async function chartBoot(
  */
 export async function findBuilt(profile: string, options: ImageOptions) {
   const { facts, plan, file } = await prepareImage(profile, options);
-  const { architecture } = facts.profile;
+  const { architecture, name: product } = facts.profile;
   const { kind, layout } = FORMATS[facts.format];
   const initramfs = await new StepCache(options.cache.steps).find(plan.initramfs);
   if (initramfs === undefined || !isUpToDate(readRecord(options.cache, file), file, plan)) {
@@ -153,5 +155,5 @@ export async function findBuilt(profile: string, options: ImageOptions) {
   const answers = join(options.cache.root, 'acceleration.json');
   const kernel = join(initramfs.directory, KERNEL_FILE);
   const acceleration = await findAcceleration(kernel, architecture, answers);
-  return { architecture, kind, layout, file, acceleration };
+  return { product, architecture, kind, layout, file, acceleration };
 }

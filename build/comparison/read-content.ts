@@ -133,8 +133,12 @@ function lockSettings(lock: Lock): Map<string, string> {
     ...Object.entries({ profile, base, architecture }),
     ['time of all files', new Date(sourceDateEpoch * 1000).toISOString()],
     ['suite', request.suite],
-    ['kernel package of virt', request.kernel.virt],
-    ['kernel package of full', request.kernel.full],
+    ...Object.entries(request.kernel).flatMap(([flavour, name]) =>
+      name === undefined ? [] : [[`kernel package of ${flavour}`, name] as const],
+    ),
+    ...Object.entries(request.flavours ?? {}).flatMap(([flavour, names = []]) =>
+      names.map((name) => [`wanted ${name} (${flavour})`, 'yes'] as const),
+    ),
     ...request.packages.map((name) => [`wanted ${name}`, 'yes'] as const),
     ...request.without.map((name) => [`unwanted ${name}`, 'yes'] as const),
     ...Object.entries(repositories).map(

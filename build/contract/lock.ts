@@ -42,7 +42,14 @@ export const lockSchema = z.strictObject({
   /** What the profile asked for when this was resolved; tells which names differ when it changed. */
   request: z.strictObject({
     packages: z.array(z.string()),
-    kernel: z.strictObject({ virt: z.string(), full: z.string() }),
+    kernel: z.strictObject({ virt: z.string().optional(), full: z.string().optional() }),
+    /** Packages of one flavour only; absent if there are none. */
+    flavours: z
+      .strictObject({
+        virt: z.array(z.string()).optional(),
+        full: z.array(z.string()).optional(),
+      })
+      .optional(),
     without: z.array(z.string()),
     suite: z.string(),
   }),

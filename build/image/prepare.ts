@@ -9,9 +9,11 @@ import { currentLock, type LockRequest } from '../lock/current.ts';
 import { isLocked } from '../lock/file.ts';
 import { toolVersions } from '../process/tool-versions.ts';
 import { loadProfile } from '../profile/load.ts';
+import { readPathOverlay } from '../profile/path-overlay.ts';
 
-import { type Flavour, findSettings, type Profile } from '../profile/profile.ts';
+import { type Flavour, findSettings, listFlavours, type Profile } from '../profile/profile.ts';
 import { readTrustedKeys, type TrustedKey } from '../release/keys.ts';
+import { checkPrograms } from '../sea/known-programs.ts';
 import { readPrograms } from '../sea/make.ts';
 
 import { chooseNode, type ProgramNode } from '../sea/runtime.ts';
@@ -33,7 +35,7 @@ export interface ImageOptions {
   outputDirectory: string;
   base: BaseChoice;
   architecture: ArchitectureName;
-  /** The kernel; `full` if absent. */
+  /** The kernel; `full` if absent, or the only one that the profile has. */
   flavour?: Flavour | undefined;
   /** What the image comes as; `iso` if absent. */
   format?: FormatName | undefined;
@@ -76,6 +78,7 @@ export interface PreparedImage {
 export interface LockedProfile {
   profile: Profile;
   lock: Lock;
+  flavour: Flavour;
   lockRequest: LockRequest;
   frozen: boolean;
   /** The npm packages that npm installed. */
@@ -89,6 +92,7 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
   const { projectDirectory, release } = options;
   const profile = await loadProfile(projectDirectory, wanted, options.architecture);
   const frozen = options.frozenLock ?? release;
+  await checkPrograms(projectDirectory, profile);
   const base = await selectBase(options.base, {
     ...options,
     profile,
@@ -101,12 +105,13 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
   tellDifferences(installed, locked, { ...options, frozen });
   const lockRequest = { ...options, profile, base };
   const lock = await currentLock(lockRequest, frozen);
-  const packages = listPackages(lock, flavourOf(options));
+  const flavour = chooseFlavour(profile, base.name, options.flavour);
+  const packages = listPackages(lock, flavour);
   const node =
     profile.programs.length === 0
       ? undefined
       : chooseNode(profile, base, { installed, locked, packages });
-  return { profile, lock, lockRequest, frozen, installed, node };
+  return { profile, lock, flavour, lockRequest, frozen, installed, node };
 }
 
 /** Loads a profile, see `loadProfile`, and its lock, and plans its image. Asks tools for their versions, where these are not known. */
@@ -116,7 +121,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     prepareLock(wanted, options),
     hostToolVersions(options),
   ]);
-  const { profile, lock, lockRequest, frozen, installed, node } = prepared;
+  const { profile, lock, flavour, lockRequest, frozen, installed, node } = prepared;
   const { base } = lockRequest;
   const overlay = (folder: string) =>
     readOverlay(join(projectDirectory, 'overlay', folder), folder);
@@ -126,12 +131,15 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     profile,
     lock,
     base,
-    flavour: flavourOf(options),
+    flavour,
     version: readProductVersion(projectDirectory),
     release,
     format: options.format ?? 'iso',
     compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
-    overlays: [...profile.overlays, ...findSettings(profile, base.name).overlays].map(ownOrShared),
+    overlays: [
+      ...[...profile.overlays, ...findSettings(profile, base.name).overlays].map(ownOrShared),
+      readPathOverlay(profile),
+    ],
     releaseKeys: await releaseKeys(options),
     initramfsOverlay: overlay('initramfs'),
     programs: node && readPrograms(projectDirectory, node),
@@ -165,8 +173,19 @@ async function releaseKeys({ releaseKeysDirectory }: ImageOptions): Promise<Trus
   });
 }
 
-function flavourOf({ flavour = 'full' }: Pick<ImageOptions, 'flavour'>): Flavour {
-  return flavour;
+/**
+ * The kernel flavour of an image: the one that is asked for, else `full`, else the only one that there is.
+ * @throws BuildError if the profile has no such kernel
+ */
+function chooseFlavour(profile: Profile, base: BaseName, asked: Flavour | undefined): Flavour {
+  const own = listFlavours(findSettings(profile, base));
+  const flavour = asked ?? own.at(-1);
+  if (flavour !== undefined && own.includes(flavour)) return flavour;
+  throw new BuildError({
+    what: `${profile.name} has no kernel of the flavour ${flavour} from ${base} for ${profile.architecture}`,
+    where: `bases.${base}.architectures.${profile.architecture}.kernel of the profile`,
+    fix: `Choose another: FLAVOUR=${own.join(' or ')}.`,
+  });
 }
 
 /** Says, or with a lock that is not to move refuses, that npm has installed other packages than are asked for. */

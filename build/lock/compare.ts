@@ -2,11 +2,19 @@ import type { Lock } from '../contract/lock.ts';
 
 /** What a lock's request and a profile's present request differ in, a line each; empty if the lock still holds. */
 export function requestDifferences(locked: Lock['request'], present: Lock['request']): string[] {
+  const ofFlavour = (flavour: 'virt' | 'full') => [
+    ...valueDifference(`kernel.${flavour}`, locked.kernel[flavour], present.kernel[flavour]),
+    ...listDifferences(
+      `flavours.${flavour}.packages`,
+      locked.flavours?.[flavour] ?? [],
+      present.flavours?.[flavour] ?? [],
+    ),
+  ];
   return [
     ...listDifferences('packages', locked.packages, present.packages),
     ...listDifferences('without', locked.without, present.without),
-    ...valueDifference('kernel.virt', locked.kernel.virt, present.kernel.virt),
-    ...valueDifference('kernel.full', locked.kernel.full, present.kernel.full),
+    ...ofFlavour('virt'),
+    ...ofFlavour('full'),
     ...valueDifference('suite', locked.suite, present.suite),
   ];
 }
@@ -83,6 +91,10 @@ function listDifferences(key: string, locked: string[], present: string[]): stri
   ];
 }
 
-function valueDifference(key: string, locked: string, present: string): string[] {
-  return locked === present ? [] : [`${key}: ${locked} → ${present}`];
+function valueDifference(
+  key: string,
+  locked: string | undefined,
+  present: string | undefined,
+): string[] {
+  return locked === present ? [] : [`${key}: ${locked ?? 'none'} → ${present ?? 'none'}`];
 }

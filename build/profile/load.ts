@@ -113,12 +113,21 @@ function findContradictions(profile: CheckedProfile): string[] {
   problems.push(...sameIds('accounts.groups', Object.entries(groups)));
   const uids = Object.entries(users).map(([name, user]): [string, number] => [name, user.uid]);
   problems.push(...sameIds('accounts.users', uids));
+  for (const [path, entry] of Object.entries(profile.paths)) {
+    if (entry.type === 'symlink') continue;
+    const { user, group } = entry;
+    if (!Object.hasOwn(users, user)) problems.push(`paths.${path}: there is no user ${user}`);
+    if (group !== undefined && !Object.hasOwn(groups, group))
+      problems.push(`paths.${path}: there is no group ${group}`);
+  }
   for (const [base, settings] of Object.entries(profile.bases)) {
     if (settings === undefined) continue;
-    problems.push(...contradictions(`bases.${base}`, settings));
+    const ofFlavours = Object.values(settings.flavours).flatMap((one) => one?.packages ?? []);
+    const everywhere = { ...settings, packages: [...settings.packages, ...ofFlavours] };
+    problems.push(...contradictions(`bases.${base}`, everywhere));
     for (const [architecture, own] of Object.entries(settings.architectures)) {
       const all = {
-        packages: [...settings.packages, ...own.packages],
+        packages: [...settings.packages, ...own.packages, ...ofFlavours],
         without: { ...settings.without, ...own.without },
       };
       problems.push(...contradictions(`bases.${base}.architectures.${architecture}`, all));

@@ -30,8 +30,36 @@ export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
 /** Drivers that an image must have, by the kind of machine that needs them. */
 export type MachineDrivers = CheckedProfile['kernel']['drivers']['full'];
 
+/** Kernel flavours, in the order in which they are resolved. */
+export const FLAVOURS = ['virt', 'full'] as const;
+
 /** Kernel flavour of an image. */
-export type Flavour = keyof BaseSettings<'debian'>['kernel'];
+export type Flavour = (typeof FLAVOURS)[number];
+
+/** The flavours that an appliance has a kernel for. */
+export function listFlavours({ kernel }: Pick<BaseSettings<BaseName>, 'kernel'>): Flavour[] {
+  return FLAVOURS.filter((flavour) => kernel[flavour] !== undefined);
+}
+
+/** The packages that images of one flavour are asked for besides those of all: its kernel, and what it has alone. */
+export function flavourPackages(
+  { kernel, flavours }: Pick<BaseSettings<BaseName>, 'kernel' | 'flavours'>,
+  flavour: Flavour,
+): string[] {
+  return [kernel[flavour] ?? [], flavours[flavour]?.packages ?? []].flat();
+}
+
+/** What a lock remembers of flavours: the kernels, and what only one of them has. */
+export function requestedFlavours({
+  kernel,
+  flavours,
+}: Pick<BaseSettings<BaseName>, 'kernel' | 'flavours'>) {
+  const own = FLAVOURS.flatMap((flavour) => {
+    const { packages = [] } = flavours[flavour] ?? {};
+    return packages.length === 0 ? [] : [[flavour, [...packages].sort()] as const];
+  });
+  return { kernel, ...(own.length > 0 && { flavours: Object.fromEntries(own) }) };
+}
 
 /**
  * What a profile says for one architecture.

@@ -45,10 +45,17 @@ const machineDrivers = z.record(
   }),
 );
 
-/** Kernel package of each flavour: `virt` is small and for virtual machines, `full` drives real hardware. */
-const kernelPackages = z.strictObject({
-  virt: packageName,
-  full: packageName,
+/**
+ * Kernel package of each flavour that there is: `virt` is small and for virtual machines, `full` drives real hardware. An
+ * appliance may have one of them.
+ */
+const kernelPackages = z
+  .strictObject({ virt: packageName.optional(), full: packageName.optional() })
+  .refine((kernel) => Object.keys(kernel).length > 0, 'names no kernel');
+
+/** What images of one flavour have besides. */
+const flavourAdditions = z.strictObject({
+  packages: z.array(packageName).default([]),
 });
 
 const address = z
@@ -103,21 +110,25 @@ export type NodeArchive = z.input<typeof nodeArchive>;
 const common = {
   /** Packages that the appliance asks for; what they depend on comes with them. */
   packages: z.array(packageName).min(1),
+  /** What images of one kernel flavour have besides: `{ full: { packages: [...] } }`. */
+  flavours: z
+    .strictObject({ virt: flavourAdditions.optional(), full: flavourAdditions.optional() })
+    .default({}),
   /** Package with the statically linked busybox that runs the initramfs. */
   busybox: packageName,
   /** Packages left out although others depend on them, each with the reason. */
-  without: z.record(packageName, reason),
+  without: z.record(packageName, reason).default({}),
   /**
    * Paths of packages that stay out of the image, each with the reason. A path names itself and all below it;
    * `*` stands for any characters but `/`.
    */
-  drop: z.record(treePath, reason),
+  drop: z.record(treePath, reason).default({}),
   /** Links a package script would have made (alternatives and the like): path → target. */
-  links: z.record(treePath, z.string().min(1)),
+  links: z.record(treePath, z.string().min(1)).default({}),
   /** Findings of the audit that are right as they are: path → reason. Paths as in `drop`. */
-  accept: z.record(treePath, reason),
+  accept: z.record(treePath, reason).default({}),
   /** Folders injected for this base only, after the common ones. */
-  overlays: z.array(overlayName),
+  overlays: z.array(overlayName).default([]),
 };
 
 const debian = z.strictObject({
@@ -136,7 +147,7 @@ const alpine = z.strictObject({
   /** Addresses of mirrors, best first; a repository is at `<mirror>/<release>/<repository>`. */
   mirrors: z.array(address).min(1),
   /** Packages with scripts that apk would run where they come into an empty root → what a look at these showed. */
-  scripts: z.record(packageName, scriptReview),
+  scripts: z.record(packageName, scriptReview).default({}),
   ...common,
   /** The architectures that the appliance is built for from this base, and what differs between them. */
   architectures: forArchitectures({
@@ -148,6 +159,30 @@ const alpine = z.strictObject({
     ),
   }),
 });
+
+const owner = {
+  /** Name of an account; without `group`, its group. */
+  user: accountName.default('root'),
+  group: accountName.optional(),
+};
+const mode = z.int().min(0).max(0o7777, 'is not a mode such as 0o755');
+const hostPath = z
+  .string()
+  .regex(/^\.{1,2}\/[^\0]*[^/\0]$/, 'is not a path that begins with ./ or ../');
+
+/** Something at a path of the image. */
+const pathEntry = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('file'),
+    text: z.string(),
+    mode: mode.default(0o644),
+    ...owner,
+  }),
+  /** A file of the host, by its path from where the profile is. */
+  z.strictObject({ type: z.literal('copy'), of: hostPath, mode: mode.default(0o644), ...owner }),
+  z.strictObject({ type: z.literal('directory'), mode: mode.default(0o755), ...owner }),
+  z.strictObject({ type: z.literal('symlink'), target: z.string().min(1) }),
+]);
 
 const accounts = z.strictObject({
   /** Group name → fixed gid. */
@@ -196,36 +231,42 @@ export const profileSchema = z.strictObject({
   accounts,
   /** OpenRC services per runlevel. */
   runlevels: z.strictObject({
-    sysinit: z.array(serviceName),
-    boot: z.array(serviceName),
-    default: z.array(serviceName),
-    shutdown: z.array(serviceName),
+    sysinit: z.array(serviceName).default([]),
+    boot: z.array(serviceName).default([]),
+    default: z.array(serviceName).default([]),
+    shutdown: z.array(serviceName).default([]),
   }),
   /** Programs of `apps/` that the appliance has, by the names in `apps/programs.ts`; each is in `/usr/sbin`. */
-  programs: z.array(programName),
+  programs: z.array(programName).default([]),
   /** Folders injected in this order; a later one wins. */
-  overlays: z.array(overlayName).min(1),
+  overlays: z.array(overlayName).default([]),
+  /** Files, links and directories, each at its path in the image, over the overlays: what these cannot say of them. */
+  paths: z.record(treePath, pathEntry).default({}),
   /** Kernel parameters besides those that find the medium and that name the consoles. */
-  cmdline: z.array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes')),
+  cmdline: z
+    .array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes'))
+    .default([]),
   kernel: z.strictObject({
     drivers: z.strictObject({
-      virt: machineDrivers,
-      full: machineDrivers,
+      virt: machineDrivers.default({}),
+      full: machineDrivers.default({}),
       /** Drivers that the kernels of an architecture do not have, each with the reason. */
-      without: z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason)),
+      without: z
+        .partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason))
+        .default({}),
     }),
     /**
      * Modules that stay out of the image, each with the reason. A path names itself and all below it. Drivers named
      * above stay, and so does what any module that stays needs.
      */
-    drop: z.record(sourcePath, reason),
+    drop: z.record(sourcePath, reason).default({}),
   }),
   initramfs: z.strictObject({
     /** Kernel modules that the initramfs loads before it looks for the medium. What they depend on comes with them. */
     modules: z.array(moduleName).min(1),
   }),
   /** Set-uid and set-gid files allowed in the image, each with the reason. */
-  setuid: z.record(treePath, reason),
+  setuid: z.record(treePath, reason).default({}),
 });
 
 /** A profile as its author writes it, with optional keys left out. */

@@ -10,7 +10,7 @@ import {
 import { dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { readHashedFile } from '../process/hashed-file.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, FileEntry } from './entry.ts';
 
 /** A folder of `overlay/`, read. */
 export interface Overlay {
@@ -86,19 +86,24 @@ function readOne(file: string, path: string, origin: string): Entry {
     });
   }
   const mode = (stat.mode & 0o111) === 0 ? 0o644 : 0o755;
-  if (stat.size > LARGEST_TEXT) {
+  return { ...owner, type: 'file', mode, ...readFileContent(file, stat) };
+}
+
+/**
+ * The content of a file of the host that is injected as it is.
+ * @throws BuildError if it has CRLF line ends
+ */
+export function readFileContent(
+  file: string,
+  { size }: Pick<Stats, 'size'>,
+): Pick<FileEntry, 'size' | 'content'> {
+  if (size > LARGEST_TEXT) {
     const hashed = readHashedFile(file);
-    return {
-      ...owner,
-      type: 'file',
-      mode,
-      size: hashed.size,
-      content: { in: 'hashed', file: hashed },
-    };
+    return { size: hashed.size, content: { in: 'hashed', file: hashed } };
   }
   const bytes = readFileSync(file);
   checkLineEnds(bytes, file);
-  return { ...owner, type: 'file', mode, size: bytes.length, content: { in: 'memory', bytes } };
+  return { size: bytes.length, content: { in: 'memory', bytes } };
 }
 
 /** What overlays put where, `common/etc/motd` → entry: in the overlays' order, and parents before children. */

@@ -114,7 +114,7 @@ export function buildOptions(yargs: Argv) {
     .option('flavour', {
       choices: ['virt', 'full'] as const,
       describe: 'Kernel: full boots everywhere; virt is small, for virtual machines with virtio',
-      defaultDescription: 'full',
+      defaultDescription: 'full, or the one that the profile has',
     })
     .option('format', {
       choices: FORMAT_NAMES,

@@ -59,8 +59,8 @@ export const smallProfile: ProfileInput = {
   },
   runlevels: {
     ...quantixOs.runlevels,
-    boot: quantixOs.runlevels.boot.filter((name) => !services.has(name)),
-    default: quantixOs.runlevels.default.filter((name) => !services.has(name)),
+    boot: quantixOs.runlevels.boot?.filter((name) => !services.has(name)),
+    default: quantixOs.runlevels.default?.filter((name) => !services.has(name)),
   },
   setuid: {},
 };

@@ -1,6 +1,12 @@
 import { ARCHITECTURES } from '../../architecture.ts';
 import type { Lock } from '../../contract/lock.ts';
-import { type Flavour, findSettings, type Profile } from '../../profile/profile.ts';
+import {
+  type Flavour,
+  findSettings,
+  flavourPackages,
+  type Profile,
+  requestedFlavours,
+} from '../../profile/profile.ts';
 
 /** The architecture of an image, as Alpine calls it. */
 export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture'>): string {
@@ -9,10 +15,11 @@ export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture
 
 /** What a profile asks of Alpine. */
 export function alpineRequest(profile: Profile): Lock['request'] {
-  const { packages, kernel, without, release, repositories } = findSettings(profile, 'alpine');
+  const settings = findSettings(profile, 'alpine');
+  const { packages, without, release, repositories } = settings;
   return {
     packages: [...packages].sort(),
-    kernel,
+    ...requestedFlavours(settings),
     without: Object.keys(without).sort(),
     suite: [release, ...repositories].join(' '),
   };
@@ -35,10 +42,12 @@ export function alpineSettings(profile: Profile) {
 
 /** The world of an image: what apk's `add` is asked for. What is left out is forbidden. */
 export function composeWorld(
-  { packages, kernel, without }: Pick<AlpineSettings, 'packages' | 'kernel' | 'without'>,
+  settings: Pick<AlpineSettings, 'packages' | 'kernel' | 'flavours' | 'without'>,
   flavour: Flavour,
 ): string[] {
-  return [...packages, kernel[flavour], ...Object.keys(without).map((name) => `!${name}`)];
+  const { packages, without } = settings;
+  const forbidden = Object.keys(without).map((name) => `!${name}`);
+  return [...packages, ...flavourPackages(settings, flavour), ...forbidden];
 }
 
 /**

@@ -8,8 +8,8 @@ import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import type { PackageScript } from '../../contract/scripts.ts';
 import { Unresolved } from '../../contract/unresolved.ts';
 import { BuildError, must } from '../../error.ts';
-import { type Flavour, findSettings, type Profile } from '../../profile/profile.ts';
-import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
+import { type Flavour, findSettings, listFlavours, type Profile } from '../../profile/profile.ts';
+import { mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
 import { repositoryState } from './freshness.ts';
 import { problemOfNode } from './node.ts';
@@ -50,7 +50,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   const repositories = new Map(named);
   const states = statesOf(profile, repositories);
   assertNotOlder(states, notOlderThan);
-  const selections = FLAVOURS.map((flavour) => {
+  const selections = listFlavours(settings).map((flavour) => {
     const wanted = composeWorld(settings, flavour);
     const list = [...repositories.values()];
     const chosen = choose({ repositories: list, wanted, architecture });

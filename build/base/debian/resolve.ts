@@ -6,9 +6,15 @@ import type { Resolution, ResolveRequest } from '../../contract/base.ts';
 import type { Lock, LockedPackage } from '../../contract/lock.ts';
 import { BuildError, must } from '../../error.ts';
 import { withFileLock } from '../../process/file-lock.ts';
-import { findSettings, type Profile } from '../../profile/profile.ts';
+import {
+  findSettings,
+  flavourPackages,
+  listFlavours,
+  type Profile,
+  requestedFlavours,
+} from '../../profile/profile.ts';
 import { sha256 } from '../../step/digest.ts';
-import { FLAVOURS, mergeFlavours } from '../system/flavours.ts';
+import { mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder, assertValid } from '../system/freshness.ts';
 import { findCandidates, type Source } from './apt/candidates.ts';
 import { type AptNetwork, readAptNetwork } from './apt/network.ts';
@@ -41,8 +47,14 @@ const HOST = {
 
 /** What a profile asks of Debian. */
 export function debianRequest(profile: Profile): Lock['request'] {
-  const { packages, kernel, without, suite } = findSettings(profile, 'debian');
-  return { packages: [...packages].sort(), kernel, without: Object.keys(without).sort(), suite };
+  const settings = findSettings(profile, 'debian');
+  const { packages, without, suite } = settings;
+  return {
+    packages: [...packages].sort(),
+    ...requestedFlavours(settings),
+    without: Object.keys(without).sort(),
+    suite,
+  };
 }
 
 /** The archives that may have each suite, best first; see `findCandidates`. */
@@ -211,14 +223,25 @@ interface Choosing {
 }
 
 async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackage[]> {
-  const { packages, kernel, without } = findSettings(profile, 'debian');
+  const settings = findSettings(profile, 'debian');
+  const { packages, kernel, without } = settings;
+  const flavours = listFlavours(settings);
   const where = 'bases.debian.packages';
   const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
-  const wanted = FLAVOURS.map((flavour) => ({ names: [...packages, kernel[flavour]], where }));
+  const wanted = flavours.map((flavour) => ({
+    names: [...packages, ...flavourPackages(settings, flavour)],
+    where,
+  }));
   await assertKnown(apt, [
     omitted,
     { names: packages, where },
-    { names: Object.values(kernel), where: 'bases.debian.kernel' },
+    ...flavours.flatMap((flavour) => [
+      { names: [kernel[flavour] ?? []].flat(), where: 'bases.debian.kernel' },
+      {
+        names: settings.flavours[flavour]?.packages ?? [],
+        where: `bases.debian.flavours.${flavour}.packages`,
+      },
+    ]),
   ]);
   await apt.pretendInstalled(await pretendedStatus(apt, omitted.names));
   const choices = await choosePackages(apt, wanted);
@@ -226,7 +249,7 @@ async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackag
   const replaced = findReplaced([...stanzas]);
   return mergeFlavours(
     new Map(
-      FLAVOURS.map((flavour, index) => [
+      flavours.map((flavour, index) => [
         flavour,
         must(choices[index], `choice for ${flavour}`).map((one) =>
           lockPackage(one, { sources, replaced }),

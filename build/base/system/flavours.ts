@@ -1,9 +1,6 @@
 import type { LockedPackage } from '../../contract/lock.ts';
 import type { Flavour } from '../../profile/profile.ts';
 
-/** Kernel flavours that a lock is resolved for. */
-export const FLAVOURS: readonly Flavour[] = ['virt', 'full'];
-
 /** One list of the packages of all flavours: those that only one of them has are marked with it. */
 export function mergeFlavours(
   chosen: ReadonlyMap<Flavour, readonly LockedPackage[]>,

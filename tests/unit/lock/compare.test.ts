@@ -48,3 +48,12 @@ test('a package of two flavours is two packages', () => {
     'linux (full) 1.0 → 2',
   ]);
 });
+
+test('what only one flavour has is told with the flavour', () => {
+  const { request } = sampleLock();
+  const present = { ...request, kernel: { full: 'linux' }, flavours: { full: ['ovmf'] } };
+  expect(requestDifferences(request, present)).toEqual([
+    'kernel.virt: linux-cloud → none',
+    'flavours.full.packages: + ovmf',
+  ]);
+});

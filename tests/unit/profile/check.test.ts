@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkProfile, loadProfile, profileNames } from '../../../build/profile/load.ts';
+import { findSettings, listFlavours, profileFor } from '../../../build/profile/profile.ts';
 import written from '../../../profiles/qvdc.ts';
 import { PROJECT, withKey, withoutKey } from './profiles.ts';
 
@@ -88,6 +89,14 @@ test.each([
   ],
   [['bases', 'debian', 'architectures', 'vax'], {}, 'bases.debian.architectures.vax is not a key'],
   [['bases'], {}, 'bases: names no base'],
+  [['bases', 'debian', 'architectures', 'arm64', 'kernel'], {}, 'arm64.kernel: names no kernel'],
+  [['bases', 'debian', 'flavours'], { tiny: {} }, 'bases.debian.flavours.tiny is not a key'],
+  [['paths', 'etc/x'], { type: 'directory' }, 'paths.etc/x: the key is not an absolute path'],
+  [['paths', '/etc/x'], { type: 'file' }, 'paths./etc/x.text: Invalid input'],
+  [['paths', '/etc/x'], { type: 'copy', of: '/etc/passwd' }, 'paths./etc/x.of: is not a path'],
+  [['paths', '/etc/x'], { type: 'directory', mode: 0o10_000 }, 'paths./etc/x.mode: is not a mode'],
+  [['paths', '/etc/x'], { type: 'directory', user: 'nobody2' }, 'paths./etc/x: there is no user'],
+  [['paths', '/etc/x'], { type: 'directory', group: 'no' }, 'paths./etc/x: there is no group no'],
   [['kernel', 'drivers', 'without', 'arm64', 'vmd'], '', 'without.arm64.vmd: needs a reason'],
   [['setuid', '/usr/bin/sudo'], '', 'setuid./usr/bin/sudo: needs a reason'],
 ])('%j as %j is told with its key', (path, value, message) => {
@@ -96,14 +105,12 @@ test.each([
   expect(refusal).toContain('(profiles/qvdc.ts)');
 });
 
-test.each([
-  [['title']],
-  [['bases', 'debian', 'architectures', 'arm64', 'kernel', 'full']],
-  [['accounts', 'users', 'root', 'home']],
-  [['runlevels', 'shutdown']],
-])('%j left out is told with its key', (path) => {
-  expect(refusalOf(withoutKey(good, path))).toContain(`${path.join('.')}: Invalid input`);
-});
+test.each([[['title']], [['accounts', 'users', 'root', 'home']], [['runlevels']]])(
+  '%j left out is told with its key',
+  (path) => {
+    expect(refusalOf(withoutKey(good, path))).toContain(`${path.join('.')}: Invalid input`);
+  },
+);
 
 test('all mistakes are told at once', () => {
   const refusal = refusalOf(withKey(withKey(good, ['hostname'], ''), ['volumeId'], ''));
@@ -138,4 +145,29 @@ test('a package that is wanted and left out is told, and no other one', () => {
   expect(refusalOf(late)).toContain(`${own.join('.')}.without.bash: is also among the packages`);
   const packages = withKey(good, ['bases', 'debian', 'packages'], ['constructor']);
   expect(refusalOf(packages)).toBe('it was taken');
+});
+
+test('a package of one flavour that is left out is told', () => {
+  const flavours = { full: { packages: ['ovmf'] } };
+  const wanted = withKey(good, ['bases', 'debian', 'flavours'], flavours);
+  const both = withKey(wanted, ['bases', 'debian', 'without', 'ovmf'], 'nobody boots by UEFI');
+  expect(refusalOf(wanted)).toBe('it was taken');
+  expect(refusalOf(both)).toContain('bases.debian.without.ovmf: is also among the packages');
+});
+
+test('a profile says no more than it needs to', () => {
+  const { debian } = good.bases;
+  const { suite, components, busybox } = { ...debian };
+  const { name, title, volumeId, labelPrefix, hostname, memory, accounts, initramfs } = good;
+  const architectures = { x86_64: { kernel: { virt: 'linux' }, grub: ['grub'] } };
+  const least = checkProfile(
+    {
+      ...{ name, title, volumeId, labelPrefix, hostname, memory, accounts, initramfs },
+      ...{ runlevels: {}, kernel: { drivers: {} } },
+      bases: { debian: { suite, components, busybox, packages: ['bash'], architectures } },
+    },
+    'least.ts',
+  );
+  const settings = findSettings(profileFor(least, 'x86_64', '/least.ts'), 'debian');
+  expect(listFlavours(settings)).toEqual(['virt']);
 });

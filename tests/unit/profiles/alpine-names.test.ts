@@ -7,10 +7,9 @@ import {
 } from '../../../build/base/alpine/repository/select.ts';
 import { composeWorld } from '../../../build/base/alpine/request.ts';
 import { readScripts } from '../../../build/base/alpine/scripts.ts';
-import { FLAVOURS } from '../../../build/base/system/flavours.ts';
 import { nameScripts, unreviewed } from '../../../build/contract/scripts.ts';
 import { loadProfile } from '../../../build/profile/load.ts';
-import { type Flavour, findSettings } from '../../../build/profile/profile.ts';
+import { FLAVOURS, type Flavour, findSettings } from '../../../build/profile/profile.ts';
 import { haveAlpine319, realIndex, realPackage } from '../alpine/alpine-3.19.ts';
 import { locked as sampleLocked } from '../lock/locks.ts';
 
@@ -60,7 +59,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     const all = await Promise.all(PROFILES.map(settingsOf));
     const asked = all.flatMap(({ packages, kernel, busybox, grub }) => [
       ...[...packages, busybox, ...grub],
-      ...Object.values(kernel),
+      ...Object.values(kernel).flatMap((one) => one ?? []),
     ]);
     const unknown = new Set(asked.filter((name) => !known.has(name)));
     expect([...unknown].sort()).toEqual([...NEWER]);
