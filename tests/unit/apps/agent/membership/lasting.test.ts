@@ -140,5 +140,6 @@ test('a day on which nothing changes is heartbeats over one connection, and no l
   );
   expect(plane.calls.length - calls).toBeLessThan(300);
   expect(agent.lines.slice(lines)).toEqual([]);
-  expect(sockets()).toBe(open);
+  // Those of what ran before in this process may have gone meanwhile.
+  expect(sockets()).toBeLessThanOrEqual(open);
 });
