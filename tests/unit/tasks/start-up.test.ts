@@ -9,14 +9,24 @@ const TELL_MODULES = `data:text/javascript,${encodeURIComponent(`
   registerHooks({ load: (url, context, next) => { writeSync(2, url + '\\n'); return next(url, context); } });
 `)}`;
 
-test('what starts programs is loaded when one is started, and with a build that starts none it is not', async () => {
-  const args = ['--import', TELL_MODULES, 'tasks/qx-build.ts', 'iso', '--help'];
+/** The npm packages of which a command line loads something. */
+async function packagesOf(...words: readonly string[]): Promise<Set<string>> {
+  const args = ['--import', TELL_MODULES, 'tasks/qx-build.ts', ...words];
   const { stderr } = await execa(process.execPath, args, {
     cwd: resolve(import.meta.dirname, '../../..'),
   });
-  const packages = new Set(
-    Array.from(stderr.matchAll(/\/node_modules\/([^/]+)\//g), (one) => one[1]),
-  );
+  const names = stderr.matchAll(/\/node_modules\/([^/]+)\//g);
+  return new Set(Array.from(names, ([, name = '']) => name));
+}
+
+test('what starts programs is loaded when one is started, and with a build that starts none it is not', async () => {
+  const packages = await packagesOf('iso', '--help');
   expect(packages).toContain('zod');
   expect(packages).not.toContain('execa');
+});
+
+test('the apk engine is asked by itself without loading what checks profiles', async () => {
+  const packages = await packagesOf('apk', 'solve', '--help');
+  expect(packages).toContain('yargs');
+  expect(packages).not.toContain('zod');
 });
