@@ -163,7 +163,7 @@ test('of 100 MB little is taken, from strangers and nodes alike', async () => {
 });
 
 test('a body that does not come in time is cut off', async () => {
-  const { door, host } = await opened({ bodyWithin: 300 });
+  const { door, host } = await opened({ bodyWithin: 2000 });
   await using _door = door;
   const session = await raw(door);
   const { stream, outcome } = begin(session, 'Register');
