@@ -29,6 +29,7 @@ import { clearState, writeState } from './health/state-file.ts';
 import { type Confirmed, reasonToHold } from './held-migrations.ts';
 import type { InventorySources } from './inventory/routes.ts';
 import { databaseAddress, migrateRequest } from './migrate-request.ts';
+import { PeopleCertificate } from './people/certificate.ts';
 import type { OpenPort } from './people/port.ts';
 import type { Authority } from './trust/authority.ts';
 import type { MirrorState } from './updates/keep-mirror.ts';
@@ -51,6 +52,8 @@ export interface ControlPlane extends InventorySources {
   readonly authority: Authority;
   /** Why it tells of its health and does nothing else, for people; undefined if it does all. */
   limited(): string | undefined;
+  /** What people are shown. */
+  readonly certificate: PeopleCertificate;
   /** What happens, for whoever listens. */
   readonly events: EventFeed;
   /** How the mirroring of updates stands. */
@@ -99,6 +102,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const cache = openCache(config.redis.socket, log);
   const address = databaseAddress(config);
   const events = new EventFeed({ database, address, log, signal });
+  const certificate = new PeopleCertificate({ database, authority, log });
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
   /** Whether the database has the schema of this version: nothing works on it before. */
@@ -258,7 +262,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const { port } = options;
     await serveAgain(async () => {
       const door = await serve({
-        ...{ database, authority, people, port, events, health: facts, log, signal },
+        ...{ database, authority, certificate, people, port, events, health: facts, log, signal },
       });
       servedPeople = () => ({ port: door.port, fingerprint: door.fingerprint });
       const ended = door.ended.finally(() => {
@@ -337,6 +341,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     database,
     cache,
     authority,
+    certificate,
     events,
     limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),

@@ -71,6 +71,10 @@ The control plane.
   users reset-password USER tell another password of one; its sessions end
   users disable USER        end its sessions, and let nobody in by it or its API keys; users enable USER takes that back
 
+  certificate show          tell which certificate people are shown on port 443, and until when it is good
+  certificate set           show another one from now on: --cert FILE, with all that lead to its root, --key FILE; PEM
+  certificate reset         show one of the control plane’s own authority again
+
   NODE, VM, POOL, TASK, ROLLOUT, ALERT, USER and ID are an id, its beginning, or a name that only one has. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}

@@ -20,6 +20,7 @@ import type { Confirmed } from './held-migrations.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
 import { oversightRoutes } from './operator/oversight-routes.ts';
 import { operatorRoutes } from './operator/routes.ts';
+import { localCertificateRoutes } from './people/certificate-routes.ts';
 import { userRoutes } from './people/operator-routes.ts';
 import { type OpenPort, openPort } from './people/port.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
@@ -133,6 +134,7 @@ async function work(
           }),
           ...oversightRoutes(controlPlane),
           ...userRoutes(controlPlane),
+          ...localCertificateRoutes(controlPlane.certificate),
           ...updateRoutes({ ...controlPlane, updates: config.updates }),
         ],
         controlPlane.limited,

@@ -26,6 +26,7 @@ export const MIGRATION_NAMES = [
   '000010_state_reconciliation',
   '000011_events',
   '000012_people',
+  '000013_people_certificate',
 ];
 
 /** The migrated database that tests copy. */

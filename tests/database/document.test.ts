@@ -17,6 +17,7 @@ import {
 import { TaskReportSchema, TaskState } from '../../apps/proto/gen/quantix/v1/task_pb.js';
 import { type Stack, startStack } from '../../tasks/control-plane/stack.ts';
 import { PROJECT } from '../../tasks/project.ts';
+import { makeCertificate } from '../control-plane/certificates.ts';
 import { OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
 import { addressOf, makeDatabase, SILENT } from './database.ts';
 import { DOCUMENT, OPERATOR_DOCUMENT, readCommands, replaceSchema } from './document.ts';
@@ -115,10 +116,14 @@ test('the commands for operators work, in their order', { timeout: 180_000 }, as
   const program = `exec '${process.execPath}' '${join(PROJECT, 'apps/qx.ts')}' qx-controlplane "$@" --config "$QX_CONFIG"`;
   await writeFile(join(programs, 'qx-controlplane'), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
   const PATH = `${programs}${delimiter}${process.env.PATH ?? ''}`;
+  const { pem, key: certificateKey } = await makeCertificate();
+  await writeFile(join(stack.folder, 'qvdc.pem'), pem);
+  await writeFile(join(stack.folder, 'qvdc.key'), certificateKey);
   const operator = await readCommands(OPERATOR_DOCUMENT);
   expect(operator.length).toBeGreaterThan(10);
   for (const { command, line } of operator) {
-    const script = `. '${stack.variablesFile}'\n${command}`;
+    const here = command.replaceAll('/root/', `${stack.folder}/`);
+    const script = `. '${stack.variablesFile}'\n${here}`;
     const { stdout, stderr, exitCode } = await execa('sh', ['-ec', script], {
       ...{ cwd: PROJECT, env: { PATH }, reject: false },
     });

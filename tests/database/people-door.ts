@@ -9,6 +9,7 @@ import type { ValueOf } from '../../apps/control-plane/database/values.ts';
 import { EventFeed } from '../../apps/control-plane/events/feed.ts';
 import type { HealthFacts } from '../../apps/control-plane/health/routes.ts';
 import { sessionCookie } from '../../apps/control-plane/people/caller.ts';
+import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
 import { hashPassword } from '../../apps/control-plane/people/password.ts';
 import {
   type PeopleDoor as Door,
@@ -53,7 +54,10 @@ const HEALTH: HealthFacts = {
 export class PeopleDoor implements AsyncDisposable {
   readonly opened: OpenTestDatabase;
   readonly authority: Authority;
+  readonly certificate: PeopleCertificate;
   readonly lines: string[];
+  /** PEM: authorities that who asks believes beside the control plane's own. */
+  alsoTrusted: readonly string[] = [];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
   readonly #door: Door;
   readonly #ending: AbortController;
@@ -62,10 +66,19 @@ export class PeopleDoor implements AsyncDisposable {
   private constructor(
     opened: OpenTestDatabase,
     authority: Authority,
-    { ...given }: { lines: string[]; door: Door; ending: AbortController; feeding: Promise<void> },
+    {
+      ...given
+    }: {
+      certificate: PeopleCertificate;
+      lines: string[];
+      door: Door;
+      ending: AbortController;
+      feeding: Promise<void>;
+    },
   ) {
     this.opened = opened;
     this.authority = authority;
+    this.certificate = given.certificate;
     this.lines = given.lines;
     this.#door = given.door;
     this.#ending = given.ending;
@@ -84,12 +97,14 @@ export class PeopleDoor implements AsyncDisposable {
     const { database, address } = opened;
     const events = new EventFeed({ database, address, log, signal: ending.signal });
     const feeding = events.work();
+    const certificate = new PeopleCertificate({ database, authority, log });
     const door = await servePeople({
       ...{ database, events, authority, log, signal: ending.signal },
+      certificate,
       ...{ people: { listen: '127.0.0.1', port: 0 }, health: async () => HEALTH },
       ...options,
     });
-    return new PeopleDoor(opened, authority, { lines, door, ending, feeding });
+    return new PeopleDoor(opened, authority, { certificate, lines, door, ending, feeding });
   }
 
   get db() {
@@ -112,7 +127,7 @@ export class PeopleDoor implements AsyncDisposable {
     const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     const options: RequestOptions = {
       ...{ host: '127.0.0.1', port: this.port, method, path, agent: this.#agent },
-      ca: this.authority.bundle,
+      ca: [this.authority.bundle, ...this.alsoTrusted],
       checkServerIdentity: () => undefined,
       headers: {
         ...(sent === undefined ? {} : { 'content-type': 'application/json' }),

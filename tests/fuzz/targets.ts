@@ -35,6 +35,7 @@ import { comparison } from './comparison-target.ts';
 import { bootState, fat32, gpt, loadOption, mediumFiles, slotTrailer } from './disk-targets.ts';
 import { etcd } from './etcd-target.ts';
 import { events } from './event-target.ts';
+import { givenCertificates } from './given-certificate-target.ts';
 import { guest } from './guest-target.ts';
 import { hostileTar } from './hostile-tar.ts';
 import { cpio, fat, iso, squashfs } from './image-targets.ts';
@@ -232,6 +233,7 @@ export const TARGETS: readonly Target[] = [
     definition,
     publicKey,
     certificateRequests,
+    givenCertificates,
     signedRelease,
     answer,
     provenances,

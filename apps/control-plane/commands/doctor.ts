@@ -13,6 +13,7 @@ import { listNightly } from '../backup/nightly.ts';
 import { type Config, readConfig } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
+import { readPeopleCertificate } from '../database/repositories/people-certificate.ts';
 import { ControlPlaneError } from '../error.ts';
 import {
   askPort,
@@ -65,7 +66,7 @@ export async function examine(
       await examineData(),
       ...(await examineSpace(config)),
       ...(isAnswering ? await examineFleet() : []),
-      ...(await examinePort()),
+      ...(await examinePorts(isAnswering)),
     ];
     const isWell = findings.every((one) => one.isWell !== false);
     const text =
@@ -104,10 +105,28 @@ export async function examine(
   }
 
   /** A port that is any free one cannot be asked, and one that waits for the version's confirmation is not open yet. */
-  async function examinePort(): Promise<Finding[]> {
-    const { agents } = config;
-    if (agents.port === 0 || (await confirmed.problem()) !== undefined) return [];
-    return [judgePort(await askPort(agents), agents.port, Date.now())];
+  async function examinePorts(isAnswering: boolean): Promise<Finding[]> {
+    if ((await confirmed.problem()) !== undefined) return [];
+    const given = isAnswering && (await hasGivenCertificate());
+    const { agents, people } = config;
+    const ports = [
+      { ...agents, whom: 'agents', protocol: 'h2', certificate: 'own' },
+      { ...people, whom: 'people', protocol: 'http/1.1', certificate: given ? 'given' : 'own' },
+    ] as const;
+    const asked = ports.filter(({ port }) => port !== 0);
+    return await Promise.all(
+      asked.map(async (one) => judgePort(await askPort(one), one, Date.now())),
+    );
+  }
+
+  async function hasGivenCertificate(): Promise<boolean> {
+    try {
+      return (await readPeopleCertificate(database.db)) !== undefined;
+    } catch (error) {
+      // Another version's schema is told already.
+      if (error instanceof DatabaseError) return false;
+      throw error;
+    }
   }
 
   async function examineSchema(): Promise<Finding> {

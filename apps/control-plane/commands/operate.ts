@@ -12,11 +12,12 @@ import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe.ts';
 import { type OperatorCommand, refuseOptions } from '../operator/options.ts';
+import { certificate } from './certificate.ts';
 import { type Operating, type Outcome, one, told } from './operating.ts';
 import * as oversee from './oversee.ts';
 
 /**
- * `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users`, by the control plane that runs on this machine.
+ * `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users|certificate`, by the control plane that runs on this machine.
  * @throws UsageError; AnswerError in the words of the control plane, or that it does not run
  */
 export async function operate(
@@ -46,6 +47,8 @@ export async function operate(
       return await oversee.audit(verb, operands, operating);
     case 'users':
       return await users(verb, operands, operating);
+    case 'certificate':
+      return await certificate(verb, operands, operating);
   }
 }
 

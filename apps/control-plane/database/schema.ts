@@ -363,6 +363,14 @@ export interface Organizations {
   updatedAt: Generated<Timestamp>;
 }
 
+export interface PeopleCertificate {
+  chain: string;
+  privateKey: string;
+  setAt: Timestamp;
+  setBy: string;
+  single: Generated<boolean>;
+}
+
 export interface PoolHostStatuses {
   availableBytes: number | null;
   health: Generated<string>;
@@ -700,6 +708,7 @@ export interface DB {
   nodes: Nodes;
   nodeStates: NodeStates;
   organizations: Organizations;
+  peopleCertificate: PeopleCertificate;
   poolHostStatuses: PoolHostStatuses;
   projects: Projects;
   reportedPools: ReportedPools;

@@ -65,17 +65,18 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
 const WITHIN = 5_000;
 const OPENED_WITHIN = 15_000;
 
-/** What answers at the port of the agents. */
+/** What answers at a port. */
 export type PortAnswer = { readonly endsAt: number } | { readonly problem: string };
 
-/** Where the port of the hosts' agents is. */
+/** Where a port is, and what is spoken there, as TLS names it (RFC 7301). */
 interface PortAddress {
   readonly listen: string;
   readonly port: number;
+  readonly protocol: 'h2' | 'http/1.1';
 }
 
 /**
- * Calls the port of the hosts' agents on this machine, for a while if nothing listens there.
+ * Calls a port of this machine by TLS, for a while if nothing listens there.
  * @param openedWithin milliseconds after which it is not called again
  */
 export async function askPort(
@@ -93,12 +94,14 @@ export async function askPort(
 async function callPort({
   listen,
   port,
+  protocol,
 }: PortAddress): Promise<{ answer: PortAnswer; isRefused: boolean }> {
   const host = listen === '::' ? '::1' : listen === '0.0.0.0' ? '127.0.0.1' : listen;
   const { promise, resolve } = Promise.withResolvers<{ answer: PortAnswer; isRefused: boolean }>();
   const end = (answer: PortAnswer, isRefused = false) => resolve({ answer, isRefused });
   // Whose certificate it is does not matter here: nothing is said to it.
-  const socket = connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => {
+  const asked = { host, port, rejectUnauthorized: false, ALPNProtocols: [protocol] };
+  const socket = connect(asked, () => {
     const { valid_to: last }: PeerCertificate = socket.getPeerCertificate();
     const endsAt = Date.parse(last);
     end(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
@@ -114,25 +117,43 @@ async function callPort({
   }
 }
 
-/** Days before its end at which a certificate should have been made anew: that is done when thirty are left. */
-const LEAST_DAYS = 20;
+/**
+ * Days before its end at which a certificate should have been made anew. The control plane makes its own ones when thirty are
+ * left; one that was given is people's business, who need time.
+ */
+const LEAST_DAYS = { own: 20, given: 30 };
 
-/** Whether agents are served, and the server's certificate is made anew in time. */
-export function judgePort(answer: PortAnswer, port: number, now: number): Finding {
-  const subject = 'agents';
+/** Whom a port is for, and where its certificate comes from. */
+export interface ServedPort {
+  readonly port: number;
+  readonly whom: 'agents' | 'people';
+  readonly certificate: 'own' | 'given';
+}
+
+/** Whether hosts or people are served, and the certificate that they are shown is made anew in time. */
+export function judgePort(
+  answer: PortAnswer,
+  { port, whom: subject, certificate }: ServedPort,
+  now: number,
+): Finding {
+  const whom = subject === 'agents' ? 'hosts' : 'people';
   const restart = 'rc-service qx-controlplane restart; logread | grep qx-controlplane';
   if ('problem' in answer) {
-    const told = `nothing serves hosts on port ${port}: ${answer.problem}`;
+    const told = `nothing serves ${whom} on port ${port}: ${answer.problem}`;
     return { subject, isWell: false, told, fix: restart };
   }
+  const renew =
+    certificate === 'own'
+      ? restart
+      : 'Have it renewed, then qx-controlplane certificate set --cert FILE --key FILE; or certificate reset.';
   const days = Math.floor((answer.endsAt - now) / DAY);
   if (days < 0) {
     const told = `the certificate on port ${port} has ended, or the clock is wrong`;
-    return { subject, isWell: false, told, fix: `qx-time status; then ${restart}` };
+    return { subject, isWell: false, told, fix: `qx-time status; then ${renew}` };
   }
-  const isWell = days >= LEAST_DAYS;
-  const told = `hosts are served on port ${port}, with a certificate for ${days} days more`;
-  return { subject, isWell, told, fix: isWell ? '' : restart };
+  const isWell = days >= LEAST_DAYS[certificate];
+  const told = `${whom} are served on port ${port}, with a certificate for ${days} days more`;
+  return { subject, isWell, told, fix: isWell ? '' : renew };
 }
 
 /** How the backups fare that are made by themselves. @param problem from `backupProblem` */

@@ -7,6 +7,11 @@ import {
   fleetAlertsSchema,
 } from '../../api/alerts.ts';
 import { auditVerdictSchema, fleetAuditSchema } from '../../api/audit.ts';
+import {
+  type CertificateRequest,
+  type ShownCertificate,
+  shownCertificateSchema,
+} from '../../api/certificate.ts';
 import { type FleetEvents, fleetEventsSchema } from '../../api/events.ts';
 import {
   type FleetNode,
@@ -220,6 +225,20 @@ export const setUserEnabled = (
   verb: 'disable' | 'enable',
   asking: Asking = {},
 ): Promise<User> => post(`/v1/users/${segment(user)}/${verb}`, {}, userSchema, asking);
+
+/** What the port of people shows. */
+export const showCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>
+  get('/v1/certificate', shownCertificateSchema, asking);
+
+/** Has it show another one. */
+export const setCertificate = (
+  request: Unsigned<CertificateRequest>,
+  asking: Asking = {},
+): Promise<ShownCertificate> => post('/v1/certificate', request, shownCertificateSchema, asking);
+
+/** Has it show the control plane's own again. */
+export const resetCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>
+  post('/v1/certificate/reset', {}, shownCertificateSchema, asking);
 
 function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> {
   return ask({ ...whom(asking), path, schema });

@@ -24,6 +24,8 @@ export const OPERATOR_OPTIONS = {
   head: { type: 'string' },
   all: { type: 'boolean' },
   role: { type: 'string' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
 } as const;
 
 /** What was given of them. */
@@ -50,6 +52,8 @@ export interface OperatorValues {
   readonly head?: string | undefined;
   readonly all?: boolean | undefined;
   readonly role?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** Which options each command takes. */
@@ -70,6 +74,7 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'audit list': ['after', 'before', 'action', 'user', 'limit'],
   'audit verify': ['head'],
   'users add': ['role'],
+  'certificate set': ['cert', 'key'],
 };
 
 /** Whether a command is one of these. */
@@ -79,7 +84,7 @@ export function isOperatorCommand(command: string | undefined): command is Opera
 
 const OPERATOR_COMMANDS = [
   ...(['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const),
-  ...(['events', 'alerts', 'audit', 'users'] as const),
+  ...(['events', 'alerts', 'audit', 'users', 'certificate'] as const),
 ] as const;
 /** A command of these. */
 export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];

@@ -4,6 +4,8 @@ import type { HealthFacts } from '../health/routes.ts';
 import { accountRoutes } from './account-routes.ts';
 import { alertRoutes } from './alert-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
+import type { PeopleCertificate } from './certificate.ts';
+import { certificateRoutes } from './certificate-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -15,6 +17,7 @@ import { sessionRoutes } from './session-routes.ts';
 export interface PeopleSources {
   readonly database: Database;
   readonly events: Pick<EventFeed, 'listen'>;
+  readonly certificate: PeopleCertificate;
   readonly health: () => Promise<HealthFacts>;
   /** SHA-256 of the control plane's CA, 64 hex digits. */
   readonly fingerprint: string;
@@ -25,6 +28,7 @@ export interface PeopleSources {
 export function peopleRoutes({
   database: { db },
   events,
+  certificate,
   health,
   fingerprint,
   now,
@@ -38,5 +42,6 @@ export function peopleRoutes({
     ...alertRoutes({ db, now }),
     ...eventRoutes({ events }),
     ...auditRoutes({ db }),
+    ...certificateRoutes(certificate),
   ];
 }

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import type { RequestListener, Server } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,12 +13,8 @@ import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
 import { networkOf, Shares } from '../node-service/allowance.ts';
 import { ThrottledLog } from '../node-service/throttled-log.ts';
-import {
-  type Authority,
-  fingerprintOf,
-  isDue,
-  type ServerCertificate,
-} from '../trust/authority.ts';
+import type { Authority, ServerCertificate } from '../trust/authority.ts';
+import type { PeopleCertificate } from './certificate.ts';
 import { type OpenPort, openPort, type PeopleAddress } from './port.ts';
 import { peopleRoutes } from './routes.ts';
 import { peopleServer } from './server.ts';
@@ -36,6 +31,8 @@ const LOOK_EVERY = 60_000;
 export interface ServePeopleOptions {
   readonly database: Database;
   readonly authority: Authority;
+  /** What it shows. */
+  readonly certificate: PeopleCertificate;
   readonly people: PeopleAddress;
   /** Its port, where it is open already. */
   readonly port?: OpenPort | undefined;
@@ -61,19 +58,24 @@ export interface PeopleDoor {
 }
 
 /**
- * Serves the API for people: HTTPS, by TLS 1.2 and 1.3, with a certificate of the control plane's authority.
+ * Serves the API for people: HTTPS, by TLS 1.2 and 1.3, with the certificate that is to be shown, from the moment on that it is.
  * @throws ControlPlaneError if it cannot listen
  */
 export async function servePeople(options: ServePeopleOptions): Promise<PeopleDoor> {
-  const { database, authority, log, signal, now = () => new Date() } = options;
+  const { database, authority, certificate, log, signal, now = () => new Date() } = options;
   const within = { ...WITHIN, ...options.within };
   const told = new ThrottledLog(log);
-  let certificate = await authority.serverCertificate();
+  let server: ReturnType<typeof createServer> | undefined;
+  let present = await certificate.look();
+  certificate.onChange((changed) => {
+    present = changed;
+    server?.setSecureContext(tlsOptions(changed));
+  });
   const places = new Shares(CONNECTIONS);
   const serverOf = (listener: RequestListener): Server => {
-    const server = createServer(
+    const made = createServer(
       {
-        ...tlsOptions(certificate),
+        ...tlsOptions(present),
         handshakeTimeout: within.tls,
         headersTimeout: within.head,
         requestTimeout: within.request,
@@ -82,17 +84,18 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
       },
       listener,
     );
-    server.on('connection', (socket: Socket) => {
+    server = made;
+    made.on('connection', (socket: Socket) => {
       const taken = places.take(networkOf(socket.remoteAddress ?? ''));
       if (typeof taken === 'string') return void socket.destroy();
       socket.once('close', taken);
     });
-    server.on('tlsClientError', (error, socket: TLSSocket) => {
+    made.on('tlsClientError', (error, socket: TLSSocket) => {
       const code = codeOf(error) ?? messageOf(error);
       if (code !== 'ECONNRESET')
         told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
     });
-    return server;
+    return made;
   };
   const app = await peopleServer({
     ...{
@@ -105,19 +108,14 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
       log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     onRefused: (address, problem) => told.warn(address, problem, problem),
   });
-  const server = app.server as ReturnType<typeof createServer>;
   const { promise: listening, resolve } = Promise.withResolvers<void>();
-  server.listen(options.port ?? (await openPort(options.people)), resolve);
+  app.server.listen(options.port ?? (await openPort(options.people)), resolve);
   await listening;
-  const { port } = server.address() as AddressInfo;
+  const { port } = app.server.address() as AddressInfo;
   log.info(`people are served on port ${port}`);
 
   const look = async () => {
-    if (isDue(certificate, now().getTime())) {
-      certificate = await authority.serverCertificate();
-      server.setSecureContext(tlsOptions(certificate));
-      log.info('the server’s certificate for people was made anew');
-    }
+    await certificate.look();
     await removeOldSessions(database.db, now());
     await removeOldRequests(database.db, now());
   };
@@ -141,7 +139,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
   return {
     port,
     get fingerprint() {
-      return fingerprintOf(new X509Certificate(certificate.chain));
+      return present.shown.fingerprint;
     },
     ended: work(),
   };

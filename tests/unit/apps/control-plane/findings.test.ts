@@ -45,9 +45,19 @@ describe('doctor says what is wrong and what to do:', () => {
     [{ endsAt: 10 * DAY }, false, 'for 9 days more'],
     [{ endsAt: 0 }, false, 'has ended, or the clock is wrong'],
   ])('the port of the agents: %j', (answer, isWell, told) => {
-    const finding = judgePort(answer, 9443, DAY);
+    const agents = { port: 9443, whom: 'agents', certificate: 'own' } as const;
+    const finding = judgePort(answer, agents, DAY);
     expect(finding).toMatchObject({ isWell });
     expect(finding.told).toContain(told);
+  });
+
+  test('a certificate that was given for people ends within thirty days', () => {
+    const people = { port: 443, whom: 'people', certificate: 'given' } as const;
+    expect(judgePort({ endsAt: 31 * DAY }, people, DAY)).toMatchObject({ isWell: true, fix: '' });
+    expect(judgePort({ endsAt: 31 * DAY - 1 }, people, DAY)).toMatchObject({
+      ...{ isWell: false, fix: expect.stringContaining('certificate set') },
+      told: 'people are served on port 443, with a certificate for 29 days more',
+    });
   });
 
   test('hosts of older versions, by name', () => {
@@ -78,14 +88,14 @@ test('the port is asked for its certificate, and one that nobody listens on says
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const answer = await askPort({ listen: '127.0.0.1', port });
+  const answer = await askPort({ listen: '127.0.0.1', port, protocol: 'h2' });
   expect('endsAt' in answer && (answer.endsAt - Date.now()) / DAY).toBeCloseTo(90, 0);
   await new Promise((closed) => server.close(closed));
-  expect(await askPort({ listen: '127.0.0.1', port }, 0)).toMatchObject({
+  expect(await askPort({ listen: '127.0.0.1', port, protocol: 'h2' }, 0)).toMatchObject({
     problem: expect.stringContaining('ECONNREFUSED'),
   });
   // A service that has just started opens it soon.
-  const asked = askPort({ listen: '127.0.0.1', port });
+  const asked = askPort({ listen: '127.0.0.1', port, protocol: 'h2' });
   await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
   expect(await asked).toHaveProperty('endsAt');
   await new Promise((closed) => server.close(closed));

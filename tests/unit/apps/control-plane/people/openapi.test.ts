@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../../../apps/control-plane/database/database.ts';
+import { PeopleCertificate } from '../../../../../apps/control-plane/people/certificate.ts';
 import { describeApi } from '../../../../../apps/control-plane/people/openapi.ts';
 import { PERMISSIONS } from '../../../../../apps/control-plane/people/permissions.ts';
 import { peopleRoutes } from '../../../../../apps/control-plane/people/routes.ts';
@@ -13,8 +14,11 @@ const ignore = () => undefined;
 function routes() {
   const address = { socketFolder: '/nonexistent', database: 'none', user: 'nobody' };
   const log = { error: ignore, warning: ignore, info: ignore, debug: ignore };
+  const database = openDatabase(address, { open: 2, idle: 0 }, log);
+  const authority = { serverCertificate: () => Promise.reject(new Error('nobody asks')) };
   return peopleRoutes({
-    database: openDatabase(address, { open: 2, idle: 0 }, log),
+    database,
+    certificate: new PeopleCertificate({ database, authority, log }),
     events: { listen: () => Promise.reject(new Error('nobody listens')) },
     health: () => Promise.reject(new Error('nobody asks')),
     ...{ fingerprint: '', now: () => new Date() },

@@ -1,0 +1,80 @@
+import * as z from 'zod';
+import {
+  certificateGiven,
+  certificateRequestSchema,
+  shownCertificateSchema,
+} from '../../api/certificate.ts';
+import { byRequestSchema } from '../../api/fleet.ts';
+import { readJson } from '../../http/body.ts';
+import { ApiError } from '../../http/error.ts';
+import { json, type Route as LocalRoute } from '../../http/route.ts';
+import { explained } from '../operator/routes.ts';
+import { CertificateError } from '../trust/given-certificate.ts';
+import { signed } from './caller.ts';
+import type { PeopleCertificate, PresentCertificate } from './certificate.ts';
+import { type Route, route } from './route.ts';
+
+/** Works on the certificate. @throws ApiError 400 where it is not one that can be shown */
+async function changed(work: () => Promise<PresentCertificate>) {
+  try {
+    return (await work()).shown;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    throw new ApiError(400, error.what, error.fix === undefined ? {} : { fix: error.fix });
+  }
+}
+
+/** The certificate that people are shown, for admins. */
+export function certificateRoutes(certificate: PeopleCertificate): Route[] {
+  const answer = shownCertificateSchema;
+  return [
+    route('system:config', {
+      ...{ method: 'GET', path: '/v1/certificate', status: 200, answer },
+      summary: 'The certificate of this port',
+      handle: async () => ({ body: (await certificate.look()).shown }),
+    }),
+    route('system:config', {
+      ...{ method: 'POST', path: '/v1/certificate', status: 200, answer },
+      summary: 'Show another one from now on; the one before stays if it cannot be shown',
+      body: z.strictObject(certificateGiven),
+      handle: async ({ body, caller }) => ({
+        body: await changed(() => certificate.replace(body, signed(caller))),
+      }),
+    }),
+    route('system:config', {
+      ...{ method: 'DELETE', path: '/v1/certificate', status: 200, answer },
+      summary: 'Show one of the control plane’s own authority again',
+      handle: async ({ caller }) => ({
+        body: await changed(() => certificate.reset(signed(caller))),
+      }),
+    }),
+  ];
+}
+
+/** The same for `qx-controlplane certificate`. */
+export function localCertificateRoutes(certificate: PeopleCertificate): LocalRoute[] {
+  const routes: LocalRoute[] = [
+    {
+      method: 'GET',
+      path: '/v1/certificate',
+      answer: async () => json((await certificate.look()).shown),
+    },
+    {
+      method: 'POST',
+      path: '/v1/certificate',
+      answer: async (request) => {
+        const { by, ...given } = await readJson(request, certificateRequestSchema);
+        return json(await changed(() => certificate.replace(given, { username: by })));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/certificate/reset',
+      answer: async (request) => {
+        const { by } = await readJson(request, byRequestSchema);
+        return json(await changed(() => certificate.reset({ username: by })));
+      },
+    },
+  ];
+  return routes.map((one) => ({ ...one, answer: explained(one.answer) }));
+}

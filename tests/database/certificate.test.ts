@@ -1,0 +1,159 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { operate } from '../../apps/control-plane/commands/operate.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { setPeopleCertificate } from '../../apps/control-plane/database/repositories/people-certificate.ts';
+import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
+import { localCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
+import { fingerprintOf } from '../../apps/control-plane/trust/authority.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import { type Made, makeCertificate } from '../control-plane/certificates.ts';
+import { PeopleDoor } from './people-door.ts';
+
+let door: PeopleDoor;
+let folder: string;
+let server: Server;
+let root: Made;
+let given: Made;
+let cookie: string;
+
+beforeAll(async () => {
+  door = await PeopleDoor.open();
+  folder = await mkdtemp(join(tmpdir(), 'quantix-certificate-'));
+  server = apiServer({
+    routes: localCertificateRoutes(door.certificate),
+    explain: () => undefined,
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  await bind(server, join(folder, 'controlplane.sock'));
+  root = await makeCertificate({ name: 'root', isAuthority: true });
+  door.alsoTrusted = [root.pem];
+  given = await makeCertificate({ by: root });
+  cookie = await door.session(await door.account('ada', 'admin'));
+});
+afterAll(async () => {
+  server.close();
+  server.closeAllConnections();
+  await door[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+beforeEach(async () => {
+  await door.certificate.reset({ username: 'a test' });
+});
+
+/** Fingerprint of what a new connection is shown. */
+async function shownNow(): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const certificate = socket.getPeerX509Certificate();
+  socket.destroy();
+  return certificate === undefined ? '' : fingerprintOf(certificate);
+}
+
+const printOf = ({ pem }: Made) => fingerprintOf(new X509Certificate(pem));
+
+const post = (made: Made, chain = made.pem + root.pem) =>
+  door.ask('/v1/certificate', { method: 'POST', cookie, body: { chain, key: made.key } });
+
+async function run(words: string, values: OperatorValues = {}): Promise<string> {
+  const { text } = await operate('certificate', words.split(' '), {
+    ...{ form: 'text', values, socket: join(folder, 'controlplane.sock') },
+    ...{ signal: new AbortController().signal, tell: () => undefined },
+    askLine: async () => undefined,
+  });
+  return text;
+}
+
+test('one that an admin gives is shown to the next who comes, and is taken back, without a restart', async () => {
+  const own = await shownNow();
+  const answer = await post(given);
+  expect(answer).toMatchObject({
+    status: 200,
+    body: {
+      ...{ origin: 'given', fingerprint: printOf(given), names: ['qvdc.example'] },
+      ...{ certificates: 2, setBy: 'ada' },
+    },
+  });
+  expect(answer.text).not.toContain('PRIVATE');
+  expect(await shownNow()).toBe(printOf(given));
+  expect(door.fingerprint).toBe(printOf(given));
+  const read = await door.ask('/v1/certificate', { cookie });
+  expect(read.body).toMatchObject({ origin: 'given' });
+  expect(read.text).not.toContain('PRIVATE');
+  const reset = await door.ask('/v1/certificate', { method: 'DELETE', cookie });
+  expect(reset.body).toMatchObject({ origin: 'own', setBy: null });
+  expect(await shownNow()).not.toBe(printOf(given));
+  expect(await shownNow()).not.toBe(own);
+  const entries = await listAudit(door.db, { limit: 2, filter: { username: 'ada' } });
+  expect(entries.map(({ action, details }) => ({ action, details }))).toEqual([
+    {
+      action: 'certificate.set',
+      details: { fingerprint: printOf(given), names: 'qvdc.example' },
+    },
+    { action: 'certificate.reset', details: {} },
+  ]);
+});
+
+test('one that cannot be shown is refused with the reason, and the one before stays', async () => {
+  await post(given);
+  const other = await makeCertificate({ by: root });
+  const refused = await door.ask('/v1/certificate', {
+    ...{ method: 'POST', cookie },
+    body: { chain: other.pem, key: given.key },
+  });
+  expect(refused).toMatchObject({
+    status: 400,
+    body: { detail: expect.stringContaining('the key is not that of the first certificate') },
+  });
+  expect(await shownNow()).toBe(printOf(given));
+  expect((await door.ask('/v1/certificate', { cookie })).body).toMatchObject({ setBy: 'ada' });
+});
+
+test('qx-controlplane shows it, sets it from files and takes it back', async () => {
+  const [cert, key] = [join(folder, 'qvdc.pem'), join(folder, 'qvdc.key')];
+  await writeFile(cert, given.pem + root.pem);
+  await writeFile(key, given.key);
+  expect(await run('show')).toContain('signed by the control plane’s own authority');
+  const text = await run('set', { cert, key });
+  expect(text).toMatch(/^names {8}qvdc\.example\nvalid until {2}\d{4}-\d\d-\d\d, 8\d days more$/m);
+  expect(text).toContain(printOf(given));
+  expect(await shownNow()).toBe(printOf(given));
+  await expect(run('set', { cert: key, key: cert })).rejects.toThrow('have a key among them');
+  await expect(run('set', { cert: join(folder, 'none'), key })).rejects.toThrow('ENOENT');
+  await expect(run('set', { cert })).rejects.toThrow('certificate set --cert FILE --key FILE');
+  expect(await shownNow()).toBe(printOf(given));
+  expect(await run('reset')).toContain('own authority');
+});
+
+test('it is there after a start, and another program takes it over; one that is no good there is not shown', async () => {
+  await post(given);
+  const lines: string[] = [];
+  const note = (line: string) => lines.push(line);
+  const log = { error: note, warning: note, info: note, debug: note };
+  const { authority } = door;
+  const other = new PeopleCertificate({ database: door.opened.database, authority, log });
+  expect((await other.look()).shown).toMatchObject({ origin: 'given' });
+  await door.certificate.reset({ username: 'ada' });
+  expect((await other.look()).shown).toMatchObject({ origin: 'own' });
+  const kept = { chain: given.pem, privateKey: 'damaged', setBy: 'ada', setAt: new Date() };
+  await setPeopleCertificate(door.db, kept);
+  expect((await other.look()).shown).toMatchObject({ origin: 'own' });
+  expect(lines.join('\n')).toContain('cannot be shown');
+});
+
+test('of many who change it at once, the last one in the database is the one that is shown', async () => {
+  const made = await Promise.all([1, 2, 3].map(() => makeCertificate({ by: root })));
+  await Promise.all([...made.map((one) => post(one)), door.certificate.look(), post(given)]);
+  const { body } = await door.ask('/v1/certificate', { cookie });
+  expect(body).toMatchObject({ fingerprint: await shownNow() });
+});
