@@ -104,6 +104,7 @@ export async function changeAccount(
   changes: AccountChanges,
   { by, now }: { by: Signature; now: Date },
 ): Promise<User> {
+  await lockAdmins(transaction);
   const changed = present(await updateUser(transaction, user.id, changes));
   if (!changed.enabled) await endSessions(transaction, user.id, { now });
   await refuseLastAdmin(transaction);
@@ -125,6 +126,7 @@ export async function removeAccount(
   user: User,
   by: Signature,
 ): Promise<void> {
+  await lockAdmins(transaction);
   await removeUser(transaction, user.id);
   await refuseLastAdmin(transaction);
   await enter(transaction, 'user.delete', user, by);
@@ -157,10 +159,17 @@ export async function issueFirstPassword(
   return await addAccount(db, { username: FIRST_ACCOUNT, email: null, role: 'admin' }, by);
 }
 
+/**
+ * Has one transaction at a time change who the admins are. All of them are locked in one order, before any is changed: of two that
+ * disable one another at the same time, the second waits, and then sees what the first did.
+ */
+async function lockAdmins(transaction: Transaction<DB>): Promise<void> {
+  await sql`SELECT FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE`.execute(transaction);
+}
+
 async function refuseLastAdmin(transaction: Transaction<DB>): Promise<void> {
-  // Two that disable one another at the same time wait for each other.
   const { rows } = await sql<{ enabled: boolean }>`
-    SELECT enabled FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE`.execute(transaction);
+    SELECT enabled FROM users WHERE role = 'admin'`.execute(transaction);
   if (rows.some(({ enabled }) => enabled)) return;
   throw new ApiError(409, 'nobody would be left who may do everything', {
     fix: 'Make another account an admin first.',

@@ -4,7 +4,7 @@ import type { Executor } from '../database.ts';
 import { explainRefusal } from '../refusal.ts';
 import { findRow, listRows, type NewRow, type Row } from '../rows.ts';
 import type { DB } from '../schema.ts';
-import { enterAudit } from './audit-log.ts';
+import { enterAudit, holdAudit } from './audit-log.ts';
 
 export type Alert = Row<'alerts'>;
 
@@ -112,6 +112,7 @@ export async function acknowledgeAlert(
   { by, at }: AlertAct,
 ): Promise<Alert | undefined> {
   return await db.transaction().execute(async (transaction) => {
+    await holdAudit(transaction);
     const row = await transaction
       .updateTable('alerts')
       .set({ acknowledgedBy: by, acknowledgedAt: at })
@@ -146,6 +147,7 @@ export async function clearAlert(
   { by, at }: AlertAct,
 ): Promise<Alert | undefined> {
   return await db.transaction().execute(async (transaction) => {
+    await holdAudit(transaction);
     const isCleared = await resolveAlert(transaction, id, at);
     const alert = await findRow(transaction, 'alerts', id);
     if (alert !== undefined && isCleared) {

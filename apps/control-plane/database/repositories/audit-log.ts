@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { AuditFinding, AuditVerdict, FleetAuditEntry } from '../../../api/audit.ts';
 import type { Executor } from '../database.ts';
 import { insertRow, type NewRow, type Row } from '../rows.ts';
@@ -34,6 +34,14 @@ export async function enterAudit(db: Executor, entry: NewAuditEntry): Promise<Au
   // A trigger sets these from the entry before.
   const chained = { sequence: 0, previousHash: Buffer.alloc(0), hash: Buffer.alloc(0) };
   return await insertRow(db, 'auditLog', { ...entry, ...chained });
+}
+
+/**
+ * Has a transaction write the next entry of the log, before anybody else does. One that enters something in it and changes alerts
+ * does the former first, or this: two of which each waits for what the other has would end by failing.
+ */
+export async function holdAudit(transaction: Transaction<DB>): Promise<void> {
+  await sql`SELECT FROM audit_log_head FOR UPDATE`.execute(transaction);
 }
 
 /**

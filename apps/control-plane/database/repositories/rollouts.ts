@@ -113,13 +113,13 @@ export async function resumeRollout(
         UPDATE update_rollout_hosts SET state = 'WAITING', task_id = NULL, message = '', started_at = NULL, finished_at = NULL
         WHERE rollout_id = ${id} AND state = 'FAILED'`
     ).execute(transaction);
-    await resolveStop(transaction, id, now);
     await audit(transaction, 'update.resume', {
       id,
       by,
       skipFailed,
       percentage: percentage ?? null,
     });
+    await resolveStop(transaction, id, now);
     return true;
   });
 }

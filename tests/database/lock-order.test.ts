@@ -1,0 +1,95 @@
+import { sql, type Transaction } from 'kysely';
+import { Pool } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  acknowledgeAlert,
+  clearAlert,
+  raiseAlert,
+} from '../../apps/control-plane/database/repositories/alerts.ts';
+import { enterAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { createUser, type User } from '../../apps/control-plane/database/repositories/users.ts';
+import type { DB } from '../../apps/control-plane/database/schema.ts';
+import { changeAccount, removeAccount } from '../../apps/control-plane/people/accounts.ts';
+import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+
+let opened: OpenTestDatabase;
+beforeAll(async () => {
+  opened = await openTestDatabase();
+  // A slow machine is no deadlock.
+  const { pool } = opened.database;
+  if (!(pool instanceof Pool)) throw new Error('the connections are none of pg');
+  pool.on('connect', (client) => void client.query('SET lock_timeout = 0'));
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+/** Waits until as many transactions of this database wait for others. */
+async function untilWaiting(count: number): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { rows } = await sql<{ waiting: number }>`
+        SELECT count(*)::int AS waiting FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(
+        opened.database.db,
+      );
+      return rows[0]?.waiting;
+    })
+    .toBe(count);
+}
+
+const ALERT = {
+  ...({ severity: 'WARNING', sourceType: 'CONTROL_PLANE' } as const),
+  ...{ title: 'A roll-out has stopped', sourceName: 'one' },
+};
+
+test.each([
+  ['acknowledges', acknowledgeAlert],
+  ['clears', clearAlert],
+])(
+  'who %s an alert waits for a transaction that was in the audit log first and raises it again',
+  async (_, act) => {
+    const { db } = opened.database;
+    const { id } = await raiseAlert(db, { ...ALERT, message: 'the first host failed' });
+    const acting: Promise<PromiseSettledResult<unknown>[]>[] = [];
+    await db.transaction().execute(async (transaction) => {
+      await enterAudit(transaction, {
+        action: 'task.updateHost',
+        username: 'a test',
+        resourceType: 'node',
+      });
+      acting.push(Promise.allSettled([act(db, id, { by: 'ada', at: new Date() })]));
+      await untilWaiting(1);
+      await raiseAlert(transaction, { ...ALERT, message: 'the second one, too' });
+    });
+    const outcomes = (await Promise.all(acting)).flat();
+    const value = { id, message: 'the second one, too' };
+    expect(outcomes).toMatchObject([{ status: 'fulfilled', value }]);
+  },
+);
+
+type Act = (transaction: Transaction<DB>, user: User) => Promise<unknown>;
+
+const signed = { by: { username: 'a test' }, now: new Date() };
+
+test.each<[string, Act]>([
+  ['disable', (transaction, user) => changeAccount(transaction, user, { enabled: false }, signed)],
+  ['remove', (transaction, user) => removeAccount(transaction, user, signed.by)],
+])('two admins who %s one another at the same time both come to their end', async (_, act) => {
+  const { db } = opened.database;
+  await sql`DELETE FROM users`.execute(db);
+  const make = (username: string) => createUser(db, { username, role: 'admin' });
+  const all = await Promise.all(['ada', 'bob', 'eve'].map(make));
+  const [first, second, third] = all.sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (first === undefined || second === undefined || third === undefined)
+    throw new Error('no users');
+  const acting: Promise<PromiseSettledResult<unknown>[]>[] = [];
+  await db.transaction().execute(async (transaction) => {
+    // Both come as far as they can, before either goes on.
+    await sql`SELECT FROM users WHERE id = ${first.id} FOR UPDATE`.execute(transaction);
+    for (const user of [second, third]) {
+      acting.push(Promise.allSettled([db.transaction().execute((own) => act(own, user))]));
+    }
+    await untilWaiting(2);
+  });
+  const outcomes = (await Promise.all(acting)).flat();
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+});
