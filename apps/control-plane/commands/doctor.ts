@@ -94,7 +94,9 @@ export async function examine(
       };
       return [
         judgeClock(await askTime(), offsets),
-        judgeBackups(backupProblem(standing, config.backup, now), newest?.name),
+        judgeBackups(backupProblem(standing, config.backup, now), {
+          ...{ hasPassphrase, newest: newest?.name },
+        }),
         judgeHosts(rows, VERSION),
       ];
     } catch (error) {

@@ -156,11 +156,19 @@ export function judgePort(
   return { subject, isWell, told, fix: isWell ? '' : renew };
 }
 
-/** How the backups fare that are made by themselves. @param problem from `backupProblem` */
-export function judgeBackups(problem: string | undefined, newest: string | undefined): Finding {
+/**
+ * How the backups fare that are made by themselves.
+ * @param problem from `backupProblem`
+ * @param there whether there is a passphrase for them, and the name of the newest one
+ */
+export function judgeBackups(
+  problem: string | undefined,
+  { hasPassphrase, newest }: { hasPassphrase: boolean; newest: string | undefined },
+): Finding {
   const told = problem ?? (newest === undefined ? 'none yet, and no host has joined' : newest);
-  const fix =
-    'Write a passphrase to /quantix/vdc/backup.passphrase, rc-service qx-controlplane restart; docs/control-plane.md.';
+  const fix = hasPassphrase
+    ? 'logread | grep backup says why; qx-controlplane backup makes one now.'
+    : 'Write a passphrase to /quantix/vdc/backup.passphrase, rc-service qx-controlplane restart; docs/control-plane.md.';
   return {
     subject: 'backup',
     isWell: problem === undefined,

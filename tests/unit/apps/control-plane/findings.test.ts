@@ -75,10 +75,16 @@ describe('doctor says what is wrong and what to do:', () => {
   });
 
   test('backups that are not made', () => {
-    expect(judgeBackups('there is no backup yet', undefined)).toMatchObject({
+    const newest = 'qvdc-20300101T023000Z.backup';
+    expect(judgeBackups('no backups are made', { hasPassphrase: false, newest })).toMatchObject({
       ...{ isWell: false, fix: expect.stringContaining('backup.passphrase') },
     });
-    expect(judgeBackups(undefined, 'qvdc-20300101T023000Z.backup')).toMatchObject({ isWell: true });
+    const old = judgeBackups('the last one is old', { hasPassphrase: true, newest });
+    expect(old).toMatchObject({ isWell: false, fix: expect.stringContaining('logread') });
+    expect(old.fix).not.toContain('passphrase');
+    expect(judgeBackups(undefined, { hasPassphrase: true, newest })).toMatchObject({
+      ...{ isWell: true, told: newest, fix: '' },
+    });
   });
 });
 
