@@ -18,6 +18,7 @@ const PARTS = [
   'tasks',
   'package.json',
   'package-lock.json',
+  'qx-build',
 ];
 
 /** A copy of the project with a cache of its own: downloads and opened packages are shared, results are not. */

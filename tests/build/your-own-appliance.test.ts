@@ -1,0 +1,42 @@
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { PROJECT } from '../vm/build-images.ts';
+import { openWorkshop } from './workshop.ts';
+
+/** A block of the page: what a file is to hold where a path is beside its kind, else commands or something to look at. */
+const BLOCK = /^```(?<kind>ts|sh|text)(?: (?<path>\S+))?\n(?<text>[\s\S]*?)^```$/gm;
+
+/** Milliseconds: it resolves and builds, at a time when the machine may be busy with guests. */
+const TIME = 600_000;
+
+test('by docs/your-own-appliance.md an appliance is built in a folder outside of the project', {
+  timeout: TIME,
+}, async () => {
+  await using workshop = await openWorkshop({ within: 'desk' });
+  const desk = dirname(workshop.directory);
+  await symlink(workshop.directory, join(desk, 'quantix'));
+  const folder = join(desk, 'hello');
+  await mkdir(folder);
+  const env = { QUANTIX_CACHE: workshop.cache.root };
+  const page = await readFile(join(PROJECT, 'docs/your-own-appliance.md'), 'utf8');
+  for (const { groups = {} } of page.matchAll(BLOCK)) {
+    const { kind, path, text = '' } = groups;
+    if (path !== undefined) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    } else if (kind === 'sh') {
+      await execa('sh', ['-e', '-c', text], { cwd: folder, env });
+    }
+  }
+  expect(await readdir(folder)).toContain('hello.debian.x86_64.lock.json');
+  const made = await readdir(join(folder, 'dist'));
+  const [iso = ''] = made.filter((name) => name.endsWith('.iso'));
+  expect(iso).toMatch(/^hello-.*-debian-x86_64-virt-dev\.iso$/);
+  const tar = iso.replace(/\.iso$/, '-rootfs.tar');
+  const { stdout } = await execa('tar', ['-tvf', tar, 'srv/www/index.html'], {
+    cwd: join(folder, 'dist'),
+  });
+  expect(stdout).toMatch(/^-rw-r----- 200\/200 +24 /);
+});
