@@ -18,6 +18,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['diff', async () => (await import('./commands/diff.ts')).diffCommand],
   ['report', async () => (await import('./commands/report.ts')).reportCommand],
   ['annotate', async () => (await import('./commands/annotate.ts')).annotateCommand],
+  ['show', async () => (await import('./commands/show.ts')).showCommand],
   ['explain', async () => (await import('./commands/explain.ts')).explainCommand],
   ['qemu', async () => (await import('./commands/qemu.ts')).qemuCommand],
   ['controlplane', async () => (await import('./commands/controlplane.ts')).controlplaneCommand],

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { basename, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { FORMATS } from '../build/image/format.ts';
@@ -57,7 +57,7 @@ export async function runInQemu(
       ? `${file} under ${firmware}, ${acceleration}; the serial port is this terminal`
       : `${file} under ${firmware}, ${acceleration}; Ctrl-A X ends it`,
   );
-  const folder = join(resolve(options.projectDirectory, options.outputDirectory), 'disks', name);
+  const folder = join(dirname(file), 'disks', name);
   const disks: Disk[] = [];
   for (const disk of wanted.disks) {
     const path = await ensureLastingDisk(disk, { folder, signal: options.signal });

@@ -6,6 +6,7 @@ import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Lock, LockedPackage, PackageContent } from './lock.ts';
 import type { PackagedNode } from './node.ts';
+import type { PackageRelations } from './relations.ts';
 import type { FindRoute } from './route.ts';
 import type { PackageScript } from './scripts.ts';
 
@@ -137,6 +138,16 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
    * reviews, since all that scripts of this base do is declared or derived.
    */
   scripts?(archives: readonly PackageArchive[], profile: Profile): Promise<PackageScript[]>;
+
+  /**
+   * What packages say of each other, and of their sizes.
+   * @param packages those of an image; `file` is absent where the archive is not in the cache
+   * @returns by name of a package; without those of which it is not known, as their archive is not there
+   */
+  relations(
+    packages: readonly (Pick<PackageArchive, 'locked'> & Partial<Pick<PackageArchive, 'file'>>)[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, PackageRelations>>;
 
   /** What `merge` and `finish` read of the base's settings. */
   settings(profile: Profile): Settings;

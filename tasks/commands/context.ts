@@ -108,14 +108,25 @@ export function givenOnce(...names: string[]): (options: Record<string, unknown>
   };
 }
 
-/** Options of every command that plans or builds an image. */
-export function buildOptions(yargs: Argv) {
+/** Options of every command that takes the packages of one image. */
+export function lockOptions(yargs: Argv) {
   return imageOptions(yargs)
     .option('flavour', {
       choices: ['virt', 'full'] as const,
       describe: 'Kernel: full boots everywhere; virt is small, for virtual machines with virtio',
       defaultDescription: 'full, or the one that the profile has',
     })
+    .option('offline', {
+      type: 'boolean',
+      default: false,
+      describe: 'Use nothing but the cache; stop if something is not in it',
+    })
+    .check(givenOnce('flavour'));
+}
+
+/** Options of every command that plans or builds an image. */
+export function buildOptions(yargs: Argv) {
+  return lockOptions(yargs)
     .option('format', {
       choices: FORMAT_NAMES,
       default: 'iso' as const,
@@ -135,13 +146,8 @@ export function buildOptions(yargs: Argv) {
       describe: 'Stop if the lock does not fit the profile or the mirror lost a package',
       defaultDescription: 'only with --release',
     })
-    .option('offline', {
-      type: 'boolean',
-      default: false,
-      describe: 'Use nothing but the cache; stop if something is not in it',
-    })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
-    .check(givenOnce('flavour', 'format', 'output', 'release-keys'));
+    .check(givenOnce('format', 'output', 'release-keys'));
 }
 
 /** Options of every command that makes the steps of an image, or says which would be made. */

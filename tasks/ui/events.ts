@@ -3,9 +3,30 @@ import type { AdvisoryPin } from '../../build/advisories/pins.ts';
 import type { FileChange, FolderChange, SettingChange } from '../../build/comparison/compare.ts';
 import type { SourceState } from '../../build/image/source-state.ts';
 import type { PackageChange } from '../../build/lock/compare.ts';
+import type { Reason } from '../../build/lock/reasons.ts';
 import type { RemadeFile } from '../../build/release/rebuild.ts';
 import type { ReleaseFile } from '../../build/release/release-files.ts';
 import type { Place } from './place.ts';
+
+/** A package of an image, and why it is there. */
+export interface ShownPackage {
+  name: string;
+  version: string;
+  /** Bytes of its archive. */
+  archiveSize: number;
+  /** Bytes of its files, as it states them; null if it does not, or its archive is not in the cache. */
+  installedSize: number | null;
+  /** See `Reason`; null if it is not known. */
+  why: Reason | null;
+}
+
+/** Which image is shown. */
+interface ShownImage {
+  image: string;
+  base: string;
+  architecture: string;
+  flavour: string;
+}
 
 /** What differs between two images or locks: one of the lists of `Differences`, and one thing of it. */
 type DifferenceEvent =
@@ -28,6 +49,8 @@ export type BuildEvent =
       seconds: number;
     }
   | { event: 'note'; text: string }
+  | ({ event: 'profile'; profile: object } & ShownImage)
+  | ({ event: 'packages'; packages: ShownPackage[] } & ShownImage)
   | { event: 'version'; version: string; source: SourceState | null }
   | { event: 'built'; image: string; file: string; size: number; sha256: string; upToDate: boolean }
   | { event: 'released'; list: string; files: ReleaseFile[]; kept: number; peak: number }

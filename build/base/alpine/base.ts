@@ -5,6 +5,7 @@ import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
 import { findNode } from './node.ts';
 import { openForImage, readerVersion } from './open.ts';
+import { alpineRelations } from './relations.ts';
 import {
   type AlpineSettings,
   alpineArchitecture,
@@ -28,6 +29,7 @@ export const alpine: Base<AlpineSettings> = {
   probes: indexAddresses,
   reader,
   scripts: readScripts,
+  relations: async (packages) => alpineRelations(packages.map(({ locked }) => locked)),
   settings: alpineSettings,
   merge: mergeAlpine,
   node: findNode,

@@ -5,6 +5,7 @@ import { readAptNetwork } from './apt/network.ts';
 import { finishDebian } from './finish.ts';
 import { mergeDebian } from './merge.ts';
 import { openDebianPackage, readerVersion } from './open.ts';
+import { debianRelations } from './relations.ts';
 import { debianRequest, listCandidates, resolveDebian } from './resolve.ts';
 
 /** Packages from Debian: apt resolves and verifies, dpkg-deb opens. */
@@ -19,6 +20,7 @@ export const debian: Base = {
     readerVersion: readerVersion(),
     open: openDebianPackage,
   }),
+  relations: debianRelations,
   settings: (profile) => {
     const { drop, links, accept } = findSettings(profile, 'debian');
     return { drop, links, accept };

@@ -52,6 +52,7 @@ async function world(): Promise<World> {
     reader: () => ({ name: 'debian', readerVersion: '', open: async () => undefined }),
     module: import.meta.filename,
     settings: () => ({ drop: {}, links: {}, accept: {} }),
+    relations: async () => new Map(),
     merge: () => [],
     skeleton: () => [],
     finish: () => undefined,

@@ -1,0 +1,25 @@
+import type { LockedPackage } from '../../contract/lock.ts';
+import type { PackageRelations } from '../../contract/relations.ts';
+import { parseAtom, splitList } from './dependency/dependency.ts';
+
+/**
+ * What the signed index says of packages, as their lock has it (apk-package(5)).
+ * @returns by name of the package
+ */
+export function alpineRelations(packages: readonly LockedPackage[]): Map<string, PackageRelations> {
+  return new Map(packages.map((one) => [one.name, relationsOf(one)]));
+}
+
+function relationsOf({ apk = {} }: LockedPackage): PackageRelations {
+  const names = (letter: string) =>
+    splitList(apk[letter] ?? '').flatMap((text) => {
+      const atom = parseAtom(text, (one) => one);
+      return atom === undefined || atom.conflict ? [] : [atom.name];
+    });
+  return {
+    installedSize: apk.I === undefined ? undefined : Number(apk.I),
+    needs: names('D').map((one) => [one]),
+    provides: names('p'),
+    comesWith: names('i'),
+  };
+}

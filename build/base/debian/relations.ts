@@ -1,0 +1,57 @@
+import pLimit from 'p-limit';
+import type { PackageArchive } from '../../contract/base.ts';
+import type { PackageRelations } from '../../contract/relations.ts';
+import { run } from '../../process/run.ts';
+import { parseStanzas, type Stanza } from './apt/stanza.ts';
+
+/** Archives that are read at once. */
+const READ_AT_ONCE = 4;
+
+const FIELDS = ['Installed-Size', 'Pre-Depends', 'Depends', 'Provides'];
+
+/**
+ * What packages say of each other, by the control files in their archives (deb-control(5)).
+ * @returns by name of a package; without those whose archives are not there
+ * @throws BuildError if dpkg-deb is missing, or an archive is damaged
+ */
+export async function debianRelations(
+  packages: readonly (Pick<PackageArchive, 'locked'> & Partial<Pick<PackageArchive, 'file'>>)[],
+  signal?: AbortSignal,
+): Promise<Map<string, PackageRelations>> {
+  const limit = pLimit(READ_AT_ONCE);
+  const there = packages.flatMap(({ locked, file }) =>
+    file === undefined ? [] : { locked, file },
+  );
+  const read = there.map(({ locked, file }) =>
+    limit(async () => {
+      const text = await run('dpkg-deb', ['--field', file, ...FIELDS], { signal });
+      const [stanza = new Map()] = parseStanzas(text, `package ${locked.name} ${locked.version}`);
+      return [locked.name, relationsOf(stanza)] as const;
+    }),
+  );
+  return new Map(await Promise.all(read));
+}
+
+/** What a control file says (Debian Policy 7.1): names without versions, architectures and build profiles. */
+export function relationsOf(stanza: Stanza): PackageRelations {
+  const kibibytes = Number(stanza.get('installed-size') ?? Number.NaN);
+  const needs = ['pre-depends', 'depends'].flatMap((field) => listOf(stanza.get(field)));
+  return {
+    installedSize: Number.isInteger(kibibytes) ? kibibytes * 1024 : undefined,
+    needs: needs.map((one) => one.split('|').map(nameOf)),
+    provides: listOf(stanza.get('provides')).map(nameOf),
+    comesWith: [],
+  };
+}
+
+function listOf(text = ''): string[] {
+  return text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+}
+
+/** `libc6 (>= 2.36)` and `python3:any` are the packages `libc6` and `python3`. */
+function nameOf(text: string): string {
+  return text.trim().replace(/[\s:([<].*$/s, '');
+}

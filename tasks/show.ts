@@ -1,0 +1,97 @@
+import { BlobStore } from '../build/cache/blob-store.ts';
+import { listPackages } from '../build/image/facts.ts';
+import { type ImageOptions, prepareLock } from '../build/image/prepare.ts';
+import { findReasons, type Reason } from '../build/lock/reasons.ts';
+import { findSettings } from '../build/profile/profile.ts';
+import type { Output, ShownPackage } from './ui/events.ts';
+import { count, formatBytes, formatTable } from './ui/format.ts';
+
+/** What there is to show of an image. */
+export type Subject = 'profile' | 'packages';
+
+/**
+ * Tells what a profile comes to for one base, architecture and kernel: its keys, and its packages by their lock.
+ * @param wanted see `loadProfile`
+ * @throws BuildError if the profile or its lock is wrong
+ */
+export async function showImage(
+  wanted: string,
+  { subjects, ...options }: ImageOptions & { subjects: readonly Subject[] },
+  output: Output,
+): Promise<void> {
+  const { profile, lock, flavour, lockRequest } = await prepareLock(wanted, {
+    ...options,
+    withoutTools: true,
+  });
+  const { base, cache, signal } = lockRequest;
+  const { bases: _, ...keys } = profile;
+  const { name } = profile;
+  const effective = { ...keys, base: base.name, [base.name]: findSettings(profile, base.name) };
+  const heading = { image: name, base: base.name, architecture: profile.architecture, flavour };
+  if (subjects.includes('profile')) {
+    if (output.json) output.emit({ event: 'profile', ...heading, profile: effective });
+    else output.say(await yamlOf(effective));
+  }
+  if (!subjects.includes('packages')) return;
+  const store = new BlobStore(cache, output.say);
+  const archives = await Promise.all(
+    listPackages(lock, flavour).map(async (locked) =>
+      (await store.has(locked)) ? { locked, file: store.path(locked.sha256) } : { locked },
+    ),
+  );
+  const relations = await base.relations(archives, signal);
+  const { packages: always, flavours, kernel } = lock.request;
+  const asked = [...always, ...(flavours?.[flavour] ?? []), kernel[flavour] ?? []].flat();
+  const reasons = findReasons({
+    packages: archives.map(({ locked }) => locked.name),
+    // `name@tag`: apk's, and the lock's, but no part of the name.
+    asked: asked.map((one) => one.replace(/@.*$/, '')),
+    relations,
+  });
+  const packages = archives.map(
+    ({ locked }): ShownPackage => ({
+      name: locked.name,
+      version: locked.version,
+      archiveSize: locked.size,
+      installedSize: relations.get(locked.name)?.installedSize ?? null,
+      why: reasons.get(locked.name) ?? null,
+    }),
+  );
+  if (output.json) output.emit({ event: 'packages', ...heading, packages });
+  else output.say(describePackages(packages));
+  const unknown = archives.length - relations.size;
+  if (unknown > 0) {
+    output.say(
+      `${name}: ${count(unknown, 'package')} are not in the cache, so neither their sizes are known nor what they need. A build fetches them.`,
+    );
+  }
+}
+
+async function yamlOf(value: object): Promise<string> {
+  const { stringify } = await import('yaml');
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
+}
+
+/** A table, the largest first, and what it comes to. */
+function describePackages(packages: readonly ShownPackage[]): string {
+  const bySize = packages.toSorted(
+    (a, b) => (b.installedSize ?? 0) - (a.installedSize ?? 0) || (a.name < b.name ? -1 : 1),
+  );
+  const rows = bySize.map(({ name, version, installedSize, why }) => [
+    name,
+    version,
+    installedSize === null ? '?' : formatBytes(installedSize),
+    describeReason(why),
+  ]);
+  const sum = packages.reduce((all, { installedSize }) => all + (installedSize ?? 0), 0);
+  const table = formatTable([['Package', 'Version', 'Installed', 'Why'], ...rows]);
+  return `${table}\n${count(packages.length, 'package')}, ${formatBytes(sum)} installed`;
+}
+
+/** `needed by a ← b`: a needs the package, and b needs a; the profile asks for the last one. */
+function describeReason(why: Reason | null): string {
+  if (why === null) return 'not known';
+  const [, ...above] = why.chain;
+  if (above.length === 0) return 'asked for';
+  return `${why.comesWith ? 'comes with' : 'needed by'} ${above.join(' ← ')}`;
+}

@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { parse } from 'yaml';
+import { main } from '../../../tasks/command-line.ts';
+import { captureOutput } from './captured-output.ts';
+
+const output = captureOutput();
+const IMAGE = ['--profile', 'qvdc', '--base', 'debian', '--offline'];
+
+/** Sees to it that the test's cache is an empty one. */
+async function emptyCache(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-show-'));
+  vi.stubEnv('QUANTIX_CACHE', folder);
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
+}
+
+test('show profile tells the keys for one base and architecture, as YAML and as an event', async () => {
+  await emptyCache();
+  expect(await main(['show', 'profile', ...IMAGE])).toBe(0);
+  const profile = parse(output.printed);
+  expect(profile).toMatchObject({ name: 'qvdc', architecture: 'x86_64', base: 'debian' });
+  expect(profile.debian.packages).toContain('openrc');
+  expect(profile).not.toHaveProperty('bases');
+  output.printed = '';
+  expect(await main(['show', 'profile', ...IMAGE, '--json'])).toBe(0);
+  expect(JSON.parse(output.printed)).toEqual({
+    ...{ event: 'profile', image: 'qvdc', base: 'debian', architecture: 'x86_64', flavour: 'full' },
+    profile,
+  });
+});
+
+test('show packages tells what is asked for, and which packages it knows nothing of', async () => {
+  await emptyCache();
+  expect(await main(['show', 'packages', ...IMAGE])).toBe(0);
+  const lines = output.printed.trimEnd().split('\n');
+  expect(lines[0]).toMatch(/^Package +Version +Installed +Why$/);
+  expect(lines.find((line) => line.startsWith('openrc '))).toMatch(/ \? +asked for$/);
+  expect(lines.find((line) => line.startsWith('libc6 '))).toMatch(/ \? +not known$/);
+  expect(lines.at(-1)).toMatch(
+    /^qvdc: \d+ packages are not in the cache, .+ A build fetches them\.$/,
+  );
+});
