@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
+import { failedCommand } from '../build/process/run.ts';
 import type { CommandContext, CommandPaths } from './commands/context.ts';
 import { type Command, CommandExit, NO_PATHS } from './commands/define.ts';
 import { COMPLETION_WORD, completeWords, separateValue } from './completion.ts';
@@ -135,7 +136,11 @@ function parser(
       'qx-build turns a profile into a bootable appliance ISO.\n\nqx-build <command> [options]',
     )
     .option('json', { type: 'boolean', global: true, describe: 'Print one event a line, as JSON' })
-    .option('verbose', { type: 'boolean', global: true, describe: 'Show stack traces of errors' })
+    .option('verbose', {
+      type: 'boolean',
+      global: true,
+      describe: 'Show the command line of a tool that failed, and stack traces of errors',
+    })
     .option('version', {
       type: 'boolean',
       global: true,
@@ -185,6 +190,8 @@ function report(error: unknown, output: Output, verbose: boolean): number {
   const where = error instanceof ExplainedError ? error.where : undefined;
   output.emit({ event: 'error', message, ...(where && placeIn(PROJECT, where)) });
   process.stderr.write(`qx-build: ${message}${hint}\n`);
+  const command = verbose ? failedCommand(error) : undefined;
+  if (command !== undefined) process.stderr.write(`Command: ${command}\n`);
   if (verbose || !expected) process.stderr.write(`${stackOf(error)}\n`);
   if (error instanceof UsageError) return USAGE;
   return expected ? REFUSED : BUG;

@@ -72,6 +72,15 @@ export function isChildError(error: unknown): error is ExecaError {
   return error instanceof Error && error.name === 'ExecaError';
 }
 
+/**
+ * The command line of the tool that an error came from, as a shell would take it.
+ * @returns `undefined` if neither it nor what is underneath it is a tool's
+ */
+export function failedCommand(error: unknown): string | undefined {
+  if (isChildError(error)) return error.escapedCommand;
+  return error instanceof Error ? failedCommand(error.cause) : undefined;
+}
+
 /** Turns what execa threw about a child into a message for a person; anything else passes through. */
 export function toolError(tool: Tool, error: unknown): unknown {
   if (!isChildError(error)) return error;

@@ -1,4 +1,7 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { findPaths, main } from '../../../tasks/command-line.ts';
 import { captureOutput } from './captured-output.ts';
 
@@ -100,6 +103,19 @@ test('a mistake that is told ends with 1 and without a stack trace, unless it is
   expect(output.complained).toMatch(
     /^qx-build: there is no profile "nope" .*\nBuildError: [\s\S]*\n {4}at /,
   );
+});
+
+test('the command line of a tool that failed is told where it is asked for', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-command-line-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const image = join(folder, 'cut off.qcow2');
+  // The first bytes of a qcow2 (docs/interop/qcow2.txt of QEMU), and no more.
+  await writeFile(image, Buffer.from('514649fb', 'hex'));
+  expect(await main(['diff', image, image])).toBe(2);
+  expect(output.complained).toMatch(/^qx-build: qemu-img exited with 1: .*\n$/);
+  output.complained = '';
+  expect(await main(['diff', image, image, '--verbose'])).toBe(2);
+  expect(output.complained).toMatch(/\nCommand: qemu-img .*'[^']*cut off\.qcow2'.*\n/);
 });
 
 test('programs are told of a mistake as an event', async () => {
