@@ -44,7 +44,8 @@ export async function sampleFacts(): Promise<ImageFacts> {
       sources: { 'apps/qx.ts': "import { z } from 'zod';" },
       modules: { type: 'module' },
     },
-    installed: readInstalled(PROJECT),
+    // Tests change it, and it is read once for all.
+    installed: structuredClone(readInstalled(PROJECT)),
     toolVersions: {
       mksquashfs: '4.5',
       'grub-mkimage': '2.06',
