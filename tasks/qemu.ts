@@ -9,6 +9,7 @@ import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../build/image/record.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
 import { callerShell } from '../build/process/shell.ts';
+import type { Flavour } from '../build/profile/profile.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
 import { CHART_PARAMETER, parseBootChart, svgChart, textChart } from '../build/qemu/boot-chart.ts';
 import { directBoot } from '../build/qemu/direct-boot.ts';
@@ -42,7 +43,7 @@ export async function runInQemu(
 ): Promise<void> {
   const { firmware, memory, cpus, forwards } = wanted;
   const built = await findBuilt(profile, options);
-  const { architecture, kind, layout, file, acceleration } = built;
+  const { architecture, flavour, kind, layout, file, acceleration } = built;
   const { name = built.product } = wanted;
   const { bios, qemu } = ARCHITECTURES[architecture];
   if (firmware === 'bios' && bios === undefined) {
@@ -85,7 +86,7 @@ export async function runInQemu(
       mac: segment && hardwareAddress(name),
       medium:
         kind === 'cdrom'
-          ? { as: 'cdrom', image: file }
+          ? { as: 'cdrom', image: file, ...cdBus(flavour) }
           : { as: 'disk', bus: 'virtio', image: file, format: layout, isKept: 'until end' },
     };
     const variables = await freshVariables(directory, machine);
@@ -96,6 +97,11 @@ export async function runInQemu(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** What its CD is connected to: the kernel for virtual machines has no driver for the AHCI controller of a q35 board. */
+function cdBus(flavour: Flavour): { bus?: 'scsi' } {
+  return flavour === 'virt' ? { bus: 'scsi' } : {};
 }
 
 /**
@@ -109,7 +115,7 @@ export async function chartBoot(
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
-  const { architecture, kind, file, acceleration } = await findBuilt(profile, options);
+  const { architecture, flavour, kind, file, acceleration } = await findBuilt(profile, options);
   if (kind !== 'cdrom') {
     throw new BuildError({ what: 'a boot chart is made of an ISO', fix: 'Leave out FORMAT.' });
   }
@@ -120,7 +126,7 @@ export async function chartBoot(
     output.say(`${file} boots, ${acceleration}`);
     const { signal } = options;
     await using guest = await Guest.start(
-      { architecture, firmware, memory, cpus, medium },
+      { architecture, firmware, memory, cpus, medium: { ...medium, ...cdBus(flavour) } },
       { acceleration, log: join(directory, 'serial.log'), signal },
     );
     await guest.waitForMilestone('ready');
@@ -155,5 +161,5 @@ export async function findBuilt(profile: string, options: ImageOptions) {
   const answers = join(options.cache.root, 'acceleration.json');
   const kernel = join(initramfs.directory, KERNEL_FILE);
   const acceleration = await findAcceleration(kernel, architecture, answers);
-  return { product, architecture, kind, layout, file, acceleration };
+  return { product, architecture, flavour: facts.flavour, kind, layout, file, acceleration };
 }

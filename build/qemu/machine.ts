@@ -63,7 +63,9 @@ export type Medium =
       Disk,
       'bus' | 'sectorSize' | 'writeLog'
     >)
-  | { as: 'kernel'; kernel: string; initramfs?: string; cmdline: string; cdrom?: string };
+  | ({ as: 'kernel'; kernel: string; initramfs?: string; cmdline: string; cdrom?: string } & {
+      bus?: 'ata' | 'scsi';
+    });
 
 /** A disk of a machine. */
 export interface Disk {
@@ -205,7 +207,7 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
   const first: Drive = {
     file: image,
     format: medium.as === 'disk' ? (medium.format ?? 'raw') : 'raw',
-    bus: medium.as === 'kernel' ? ata : (medium.bus ?? ata),
+    bus: medium.bus ?? ata,
     readOnly: medium.as !== 'disk' || (medium.isKept ?? false) === false,
     isDropped: medium.as === 'disk' && medium.isKept === 'until end',
     ...(medium.as === 'disk' && medium.sectorSize && { sectorSize: medium.sectorSize }),

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { openWorkshop } from './workshop.ts';
 
@@ -11,7 +12,7 @@ const BLOCK = /^```(?<kind>ts|sh|text)(?: (?<path>\S+))?\n(?<text>[\s\S]*?)^```$
 /** Milliseconds: it resolves and builds, at a time when the machine may be busy with guests. */
 const TIME = 600_000;
 
-test('by docs/your-own-appliance.md an appliance is built in a folder outside of the project', {
+test('by docs/your-own-appliance.md an appliance is built in a folder outside of the project, boots, and serves its page', {
   timeout: TIME,
 }, async () => {
   await using workshop = await openWorkshop({ within: 'desk' });
@@ -20,6 +21,7 @@ test('by docs/your-own-appliance.md an appliance is built in a folder outside of
   const folder = join(desk, 'hello');
   await mkdir(folder);
   const env = { QUANTIX_CACHE: workshop.cache.root };
+  const port = await freePort();
   const page = await readFile(join(PROJECT, 'docs/your-own-appliance.md'), 'utf8');
   for (const { groups = {} } of page.matchAll(BLOCK)) {
     const { kind, path, text = '' } = groups;
@@ -27,9 +29,12 @@ test('by docs/your-own-appliance.md an appliance is built in a folder outside of
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     } else if (kind === 'sh') {
-      await execa('sh', ['-e', '-c', text], { cwd: folder, env });
+      // What it starts in the background ends with it. Another server of the host may have the page's port.
+      const script = text.replaceAll('8080', String(port));
+      await execa('timeout', ['540', 'sh', '-e', '-c', script], { cwd: folder, env });
     }
   }
+  expect(await readFile(join(folder, 'page.txt'), 'utf8')).toBe('Hello from my appliance\n');
   expect(await readdir(folder)).toContain('hello.debian.x86_64.lock.json');
   const made = await readdir(join(folder, 'dist'));
   const [iso = ''] = made.filter((name) => name.endsWith('.iso'));
