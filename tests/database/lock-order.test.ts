@@ -10,17 +10,20 @@ import { enterAudit } from '../../apps/control-plane/database/repositories/audit
 import { createUser, type User } from '../../apps/control-plane/database/repositories/users.ts';
 import type { DB } from '../../apps/control-plane/database/schema.ts';
 import { changeAccount, removeAccount } from '../../apps/control-plane/people/accounts.ts';
-import { type OpenTestDatabase, openTestDatabase } from './database.ts';
+import type { OpenTestDatabase } from './database.ts';
+import { type Answer, PeopleDoor } from './people-door.ts';
 
+let door: PeopleDoor;
 let opened: OpenTestDatabase;
 beforeAll(async () => {
-  opened = await openTestDatabase();
+  door = await PeopleDoor.open();
+  opened = door.opened;
   // A slow machine is no deadlock.
   const { pool } = opened.database;
   if (!(pool instanceof Pool)) throw new Error('the connections are none of pg');
-  pool.on('connect', (client) => void client.query('SET lock_timeout = 0'));
+  pool.on('acquire', (client) => void client.query('SET lock_timeout = 0'));
 });
-afterAll(() => opened[Symbol.asyncDispose]());
+afterAll(() => door[Symbol.asyncDispose]());
 
 /** Waits until as many transactions of this database wait for others. */
 async function untilWaiting(count: number): Promise<void> {
@@ -93,3 +96,26 @@ test.each<[string, Act]>([
   const outcomes = (await Promise.all(acting)).flat();
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
 });
+
+test.each([
+  ['disable', { method: 'PATCH', body: { enabled: false } }, 200],
+  ['remove', { method: 'DELETE' }, 204],
+] as const)(
+  'two requests that %s an admin each both come to their end',
+  async (_, asked, status) => {
+    const { db } = opened.database;
+    await sql`DELETE FROM users`.execute(db);
+    const make = (username: string) => door.account(username, 'admin');
+    const all = await Promise.all(['ada', 'bob', 'eve'].map(make));
+    const [first = '', ...others] = all.sort();
+    const cookie = await door.session(first);
+    const asking: Promise<Answer>[] = [];
+    await db.transaction().execute(async (transaction) => {
+      await sql`SELECT FROM users WHERE id = ${first} FOR UPDATE`.execute(transaction);
+      for (const id of others) asking.push(door.ask(`/v1/users/${id}`, { ...asked, cookie }));
+      await untilWaiting(2);
+    });
+    const answers = await Promise.all(asking);
+    expect(answers.map((answer) => answer.status)).toEqual([status, status]);
+  },
+);

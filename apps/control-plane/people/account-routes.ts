@@ -1,3 +1,4 @@
+import type { Transaction } from 'kysely';
 import * as z from 'zod';
 import { issuedUserSchema, USER_ROLES, username, userSchema } from '../../api/users.ts';
 import { ApiError } from '../../http/error.ts';
@@ -21,11 +22,13 @@ import {
   withdrawRole,
 } from '../database/repositories/roles.ts';
 import { findUser, listUsers, type User } from '../database/repositories/users.ts';
+import type { DB } from '../database/schema.ts';
 import { VALUE_SETS } from '../database/values.ts';
 import {
   addAccount,
   changeAccount,
   describeUser,
+  lockAdmins,
   removeAccount,
   resetPassword,
 } from './accounts.ts';
@@ -324,8 +327,12 @@ async function readUser(db: Executor, id: string): Promise<User> {
   return user;
 }
 
-/** Reads an account that nobody else changes until the end of the transaction. */
-async function lockUser(transaction: Executor, id: string): Promise<User> {
+/**
+ * Reads an account that nobody else changes until the end of the transaction. All admins are locked before it, as whoever
+ * changes accounts locks them: who has one of them and then asks for the others could wait for somebody who waits for that one.
+ */
+async function lockUser(transaction: Transaction<DB>, id: string): Promise<User> {
+  await lockAdmins(transaction);
   const query = transaction.selectFrom('users').selectAll().where('id', '=', id).forUpdate();
   const user = await query.executeTakeFirst();
   if (user === undefined) throw new ApiError(404, 'there is no such account');

@@ -163,7 +163,7 @@ export async function issueFirstPassword(
  * Has one transaction at a time change who the admins are. All of them are locked in one order, before any is changed: of two that
  * disable one another at the same time, the second waits, and then sees what the first did.
  */
-async function lockAdmins(transaction: Transaction<DB>): Promise<void> {
+export async function lockAdmins(transaction: Transaction<DB>): Promise<void> {
   await sql`SELECT FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE`.execute(transaction);
 }
 
