@@ -12,7 +12,7 @@ const packageName = z
 const reason = z.string().min(10, 'needs a reason of at least 10 characters');
 const treePath = z
   .string()
-  .regex(/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]*[^/\0]$/, 'is not an absolute path without . and ..');
+  .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/, 'is not an absolute path without //, . and ..');
 const id = z.int().min(0).max(65_534);
 const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service name');
 /** A folder of the project's `overlay/`, or one of its own: a path from where the profile is. */

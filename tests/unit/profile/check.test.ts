@@ -92,6 +92,8 @@ test.each([
   [['bases', 'debian', 'architectures', 'arm64', 'kernel'], {}, 'arm64.kernel: names no kernel'],
   [['bases', 'debian', 'flavours'], { tiny: {} }, 'bases.debian.flavours.tiny is not a key'],
   [['paths', 'etc/x'], { type: 'directory' }, 'paths.etc/x: the key is not an absolute path'],
+  [['paths', '/../x'], { type: 'directory' }, 'paths./../x: the key is not an absolute path'],
+  [['paths', '/etc//x'], { type: 'directory' }, 'paths./etc//x: the key is not an absolute path'],
   [['paths', '/etc/x'], { type: 'file' }, 'paths./etc/x.text: Invalid input'],
   [['paths', '/etc/x'], { type: 'copy', of: '/etc/passwd' }, 'paths./etc/x.of: is not a path'],
   [['paths', '/etc/x'], { type: 'directory', mode: 0o10_000 }, 'paths./etc/x.mode: is not a mode'],
