@@ -5,9 +5,9 @@ import { cacheDirectory } from '../../build/cache/directory.ts';
 import { isMarked } from '../../build/cache/mark.ts';
 import { BuildError } from '../../build/error.ts';
 import { cleanOutputFolder } from '../../build/image/output-folder.ts';
-import { profileNames } from '../../build/profile/load.ts';
+import { loadProfile, profileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
-import { givenOnce } from './context.ts';
+import { findProfile, givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build clean`: removes what was built. */
@@ -18,11 +18,21 @@ export const cleanCommand = defineCommand({
     yargs
       .option('downloads', { type: 'boolean', default: false, describe: 'Remove downloads too' })
       .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
+      .option('profile', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        defaultDescription: 'none',
+        describe: 'Paths of profiles from elsewhere whose images are removed, too',
+      })
       .check(givenOnce('output')),
   paths: ({ output }) => ({ reads: [], writes: [output] }),
-  handler: async ({ downloads, output: folder }, { output }) => {
-    const directory = resolve(PROJECT, folder);
-    const { removed, left } = await cleanOutputFolder(directory, profileNames(PROJECT));
+  handler: async ({ downloads, output: folder, profile }, { output }) => {
+    const directory = resolve(folder);
+    const named = profile.map((one) => loadProfile(PROJECT, findProfile(one)));
+    const others = (await Promise.all(named)).map(({ name }) => name);
+    const names = [...profileNames(PROJECT), ...others];
+    const { removed, left } = await cleanOutputFolder(directory, names);
     output.say(`${directory}: removed ${removed.length} files.`);
     if (left.length > 0) output.say(`${directory}: left what is not ours: ${shortList(left)}`);
     const cache = cacheDirectory();

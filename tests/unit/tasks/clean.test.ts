@@ -5,6 +5,7 @@ import { cacheRooms } from '../../../build/cache/directory.ts';
 import { markCache } from '../../../build/cache/mark.ts';
 import { formatReleaseFiles } from '../../../build/release/release-files.ts';
 import { main } from '../../../tasks/command-line.ts';
+import { PROJECT } from '../../../tasks/project.ts';
 import { temporaryFolder } from '../folder.ts';
 
 const SUM = 'a'.repeat(64);
@@ -49,6 +50,17 @@ test('clean removes all of a folder that only builds wrote to', async () => {
   await writeFile(join(dist, 'SHA256SUMS'), `${SUM}  ${ISO}\n`);
   expect(await main(['clean', '--output', dist])).toBe(0);
   expect(await readdir(dist)).toEqual([]);
+});
+
+test('clean works where it is called, and removes the images of a profile from there', async () => {
+  const names = ['mine-0.1.0-debian-x86_64-dev-rootfs.tar', 'others-0.1.0-rootfs.tar'];
+  await plant(join(folder, 'dist'), names);
+  const shipped = JSON.stringify(join(PROJECT, 'profiles/qvdc.ts'));
+  const text = `import qvdc from ${shipped};\nexport default { ...qvdc, name: 'mine' };\n`;
+  await writeFile(join(folder, 'mine.ts'), text);
+  vi.spyOn(process, 'cwd').mockReturnValue(folder);
+  expect(await main(['clean', '--profile', './mine.ts'])).toBe(0);
+  expect(await readdir(join(folder, 'dist'))).toEqual(names.slice(1));
 });
 
 /** A release of one image in two formats, signed, and a provenance that its builder signed. */
