@@ -80,6 +80,11 @@ export const qemuCommand = defineCommand({
       .check(({ name }) => isName(name) || `--name is ${NAME_RULE}`)
       .check(({ network }) => isName(network) || `--network is ${NAME_RULE}`)
       .check(
+        ({ disk }) =>
+          new Set(disk.map((one) => one.split('=', 1)[0])).size === disk.length ||
+          '--disk may name each disk once',
+      )
+      .check(
         ({ bootChart, disk, forward, network, name }) =>
           bootChart === undefined ||
           [...disk, ...forward, network, name].every((one) => one === undefined) ||

@@ -69,6 +69,10 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['qemu', '--profile', 'qvdc', '--memory', '0'], '--memory is a number of MiB, 1 or more.'],
     [['qemu', '--profile', 'qvdc', '--name', '../x'], '--name is at most 40 of a-z'],
     [
+      ['qemu', '--profile', 'qvdc', '--disk', 'data=1G', '--disk', 'data'],
+      '--disk may name each disk once',
+    ],
+    [
       ['qemu', '--profile', 'qvdc', '--boot-chart', 'x.svg', '--disk', 'data=1G'],
       '--boot-chart is of a machine without --disk',
     ],
@@ -140,6 +144,8 @@ describe('the paths that a command line names are found without running it', () 
       ['/srv/isos'],
     ],
     ['lock --mirror http://mirror', [], []],
+    ['lock --profile ../mine/a.ts', ['../mine'], ['../mine']],
+    ['iso --profile ../mine/a.ts --profile qvdc', ['../mine'], ['dist']],
     ['mirror --key site.rsa --output /stick', ['site.rsa'], ['/stick']],
     ['config-drive --profile qvdc --psk-file p --network a.conf x/y.img', ['a.conf', 'p'], ['x']],
     ['apk tree --arch x --keys-dir k --repository r --repository http://x -- a', ['k', 'r'], []],
