@@ -7,6 +7,7 @@ import { BASE_NAMES, BASES } from '../build/bases.ts';
 import type { Lock, LockedPackage } from '../build/contract/lock.ts';
 import { BuildError, must } from '../build/error.ts';
 import { listPackages } from '../build/image/facts.ts';
+import { lockCommand } from '../build/lock/current.ts';
 import { isLocked, lockFile, readLock } from '../build/lock/file.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { loadProfile } from '../build/profile/load.ts';
@@ -90,7 +91,8 @@ async function readImage(name: string, request: AdvisoryRequest): Promise<Locked
   const file = lockFile(profile, base);
   const lock = readLock(file);
   if (lock === undefined) {
-    const fix = `Write it with \`make lock BASE=${base}\`.`;
+    const command = lockCommand({ base: { name: base }, profile, projectDirectory });
+    const fix = `Write it with \`${command}\`.`;
     throw new BuildError({ what: 'there is no lock yet', where: file, fix });
   }
   return { profile, lock, packages: listPackages(lock, flavour) };

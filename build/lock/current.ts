@@ -87,8 +87,12 @@ export async function lockWithout(
   return lock;
 }
 
-/** The command that writes a lock like this one's. */
-function lockCommand({ base, profile, projectDirectory }: LockRequest): string {
+/** The command that writes the lock of a profile for its architecture. */
+export function lockCommand({
+  base,
+  profile,
+  projectDirectory,
+}: Pick<LockRequest, 'profile' | 'projectDirectory'> & { base: Pick<Base, 'name'> }): string {
   const { architecture, file } = profile;
   if (!isOfProject(profile, projectDirectory)) {
     return `qx-build lock --profile ${file} --base ${base.name} --arch ${architecture}`;

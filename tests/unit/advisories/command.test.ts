@@ -115,6 +115,14 @@ test('a base whose packages are not locked is told', async () => {
   expect(output.complained).toContain('there is no lock yet');
 });
 
+test('the lock of a profile from elsewhere is written by a command that names it', async () => {
+  await advisories('--pin');
+  const shipped = JSON.stringify(join(PROJECT, 'profiles/qvdc.ts'));
+  await writeFile(at('mine.ts'), `export { default } from ${shipped};\n`);
+  expect(await advisories('--profile', at('mine.ts'), '--base', 'debian')).toBe(1);
+  expect(output.complained).toContain(`\`qx-build lock --profile ${at('mine.ts')} --base debian`);
+});
+
 test('--json tells each finding and the state of the data', async () => {
   await advisories('--pin');
   output.printed = '';
