@@ -97,6 +97,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   tool('fakeroot'),
   tool('shellcheck'),
   tool('unsquashfs'),
+  { name: 'curl', package: 'curl' },
   { name: 'ip', package: 'iproute2' },
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
