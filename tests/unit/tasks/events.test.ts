@@ -151,9 +151,9 @@ test('a stage begins when those that it needs have ended, whatever runs beside i
       parent.newListr([rootfs, kernel, packages, sea], { concurrent: true }),
   };
   const running = stages.run([all]);
-  await vi.waitFor(() => expect(order).toEqual(['packages', 'sea']));
+  await vi.waitFor(() => expect(order).toEqual(['packages', 'sea']), 30_000);
   gates.get('packages')?.resolve();
-  await vi.waitFor(() => expect(order).toEqual(['packages', 'sea', 'initramfs']));
+  await vi.waitFor(() => expect(order).toEqual(['packages', 'sea', 'initramfs']), 30_000);
   gates.get('sea')?.resolve();
   await running;
   expect(order).toEqual(['packages', 'sea', 'initramfs', 'squashfs']);
