@@ -1,46 +1,46 @@
-/** A CPU that images are built for, and the names that everybody who takes part in a build has for it. */
+/** A CPU architecture that images are built for, with its name in each tool and project that a build uses. */
 export interface Architecture {
-  /** Name that the kernel (`uname -m`) and Alpine give it. */
+  /** Name in the kernel (`uname -m`) and in Alpine. */
   readonly machine: string;
-  /** Name that Debian gives it, in apt and in package names. */
+  /** Name in Debian: in apt and in package names. */
   readonly debian: string;
-  /** Debian's multiarch directory of libraries, below `/usr/lib`. */
+  /** Debian's multiarch directory for libraries, below `/usr/lib`. */
   readonly triplet: string;
-  /** Name that Node gives it: `process.arch`, and the end of `node-linux-…` on npm. */
+  /** Name in Node: `process.arch`, and the end of `node-linux-…` on npm. */
   readonly node: string;
-  /** Program that removes symbols from its programs. */
+  /** Program that strips symbols from executables of this architecture. */
   readonly strip: StripProgram;
   /** `e_machine` of its ELF files (gABI, chapter 4). */
   readonly elf: number;
   /**
-   * Code, hex, that reads up to 4 KiB from file 0, takes the first four bytes as the number of a request, does ioctl(2) with
-   * it, file 3 and what stands from the eighth byte on, and exits with the error's number; one line an instruction, with
-   * what it is in assembly.
+   * Machine code in hex, one instruction per line, each followed by its assembly. It reads up to 4 KiB from file
+   * descriptor 0, calls ioctl(2) on descriptor 3 with the first four bytes as the request number and the bytes from the
+   * eighth on as the argument, and exits with the errno.
    */
   readonly ioctl: string;
   readonly uefi: UefiPlatform;
-  /** Absent where machines have no BIOS. */
+  /** Absent if machines of this architecture have no BIOS. */
   readonly bios?: BiosPlatform | undefined;
-  /** Filter (`-Xbcj`) by which mksquashfs compresses its programs better; absent where squashfs has none. */
+  /** Filter for executables (`-Xbcj` of mksquashfs) that improves compression; absent if squashfs has none. */
   readonly branchFilter?: string;
-  /** VMware's name of a guest with Linux, whose images are made for it; absent where they are not. */
+  /** VMware's guest type for Linux; absent if no images for VMware are made. */
   readonly vmware?: string;
-  /** First serial port, by the kernel's name. */
+  /** Name of the first serial port in the kernel. */
   readonly serial: string;
   readonly qemu: QemuPlatform;
 }
 
 /** How an architecture boots under UEFI. */
 export interface UefiPlatform {
-  /** GRUB's name of the platform: the folder of its modules, and the format of its image. */
+  /** GRUB's name of the platform: the folder of its modules and the format of its image. */
   readonly grub: string;
-  /** Debian package that brings these modules. */
+  /** Debian package with these modules. */
   readonly package: string;
-  /** Modules of GRUB that draw on the screen there. */
+  /** GRUB modules that draw on the screen. */
   readonly video: readonly string[];
-  /** File that firmware starts on a removable medium (UEFI 2.10, 3.5.1.1). */
+  /** File that the firmware starts from a removable medium (UEFI 2.10, 3.5.1.1). */
   readonly loader: string;
-  /** Names of the programs that Debian ships signed for Secure Boot: shim, and the GRUB that it starts by this name. */
+  /** File names of the programs that Debian signs for Secure Boot: shim, and the GRUB that shim starts by this name. */
   readonly signed: { readonly shim: string; readonly grub: string };
 }
 
@@ -48,36 +48,36 @@ export interface UefiPlatform {
 export interface BiosPlatform {
   /** GRUB's name of the platform: the folder of its modules. */
   readonly grub: string;
-  /** Debian package that brings these modules. */
+  /** Debian package with these modules. */
   readonly package: string;
-  /** Format of GRUB's image for a CD. */
+  /** Format of GRUB's image on a CD. */
   readonly format: string;
 }
 
-/** The virtual machine that QEMU makes of an architecture. */
+/** The virtual machine of an architecture in QEMU. */
 export interface QemuPlatform {
   readonly program: QemuProgram;
-  /** Machine types, the usual one first. */
+  /** Machine types, the default first. */
   readonly boards: readonly [Board, ...Board[]];
-  /** CPU of a guest whose instructions are translated. */
+  /** CPU model of a guest without KVM (TCG). */
   readonly translatedCpu: string;
-  /** The same with which KVM works in the guest; where there is none it cannot. */
+  /** CPU model of a guest without KVM in which KVM works; absent if there is none. */
   readonly nestingCpu?: string;
-  /** Graphics adapter that both firmware and kernel draw on, and a keyboard where the board has none. */
+  /** Graphics adapter that both firmware and kernel can draw on, and a keyboard if the machine type has none. */
   readonly screen: readonly string[];
-  /** Kernel parameter that makes the kernel write to the serial port from its first line on. */
+  /** Kernel parameter that sends kernel messages to the serial port from the first line on. */
   readonly earlyConsole: string;
-  /** UEFI firmware: its code, and its variables as it ships them, of which each boot gets a copy. */
+  /** UEFI firmware: its code, and the template of its variables, of which each boot gets a copy. */
   readonly firmware: {
     readonly code: string;
     readonly variables: string;
-    /** Debian package that brings all of these. */
+    /** Debian package with all of these files. */
     readonly package: string;
-    /** The same with Secure Boot on and Microsoft's keys in it, and what the machine must have for it. */
+    /** Firmware with Secure Boot enabled and Microsoft's keys enrolled, and what the machine needs for it. */
     readonly secure: {
       readonly code: string;
       readonly variables: string;
-      /** Properties of the machine type, each after a comma. */
+      /** Properties of the machine type, each preceded by a comma. */
       readonly board: string;
       /** Further arguments. */
       readonly arguments: readonly string[];
@@ -85,7 +85,7 @@ export interface QemuPlatform {
   };
 }
 
-/** Debian package that brings each of QEMU's programs. */
+/** QEMU program → Debian package that contains it. */
 export const QEMU_PACKAGES = {
   'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
@@ -93,7 +93,7 @@ export const QEMU_PACKAGES = {
 
 export type QemuProgram = keyof typeof QEMU_PACKAGES;
 
-/** Debian package that brings each strip(1), which understands the programs of one architecture. */
+/** strip(1) for one architecture → Debian package that contains it. */
 export const STRIP_PACKAGES = {
   'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
   'x86_64-linux-gnu-strip': 'binutils-x86-64-linux-gnu',
@@ -104,19 +104,19 @@ export type StripProgram = keyof typeof STRIP_PACKAGES;
 /** QEMU's machine types: `pc` has IDE, `q35` has AHCI, `virt` has neither. */
 export type Board = 'pc' | 'q35' | 'virt,gic-version=max';
 
-/** Names of all architectures, as they are in options and file names. */
+/** Names of all architectures, as used in options and file names. */
 export const ARCHITECTURE_NAMES = ['x86_64', 'arm64'] as const;
 
 export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
 
-/** Something for every architecture. */
+/** Makes a record with one value per architecture. */
 export function forArchitectures<T>(
   make: (name: ArchitectureName) => T,
 ): Readonly<Record<ArchitectureName, T>> {
   return { x86_64: make('x86_64'), arm64: make('arm64') };
 }
 
-/** Every architecture that images are built for. */
+/** All architectures that images are built for. */
 export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
   x86_64: {
     machine: 'x86_64',
@@ -155,12 +155,13 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     qemu: {
       program: 'qemu-system-x86_64',
       boards: ['q35', 'pc'],
-      // TCG's `max` without the features that slow translated code down and that no guest here needs. As an Intel Atom
-      // Saltwell it has a TSC that Linux takes for its clock (reading the HPET leaves translated code) and needs no
-      // mitigations of speculation (cpu_vuln_whitelist in arch/x86/kernel/cpu/common.c), which translation makes dear.
+      // TCG's `max` without the features that slow emulation down and that no guest here needs. Posing as an Intel Atom
+      // Saltwell, it has a TSC that Linux accepts as its clock (each read of the HPET leaves translated code), and it
+      // needs no mitigations of speculation (cpu_vuln_whitelist in arch/x86/kernel/cpu/common.c), which are slow under
+      // TCG.
       translatedCpu:
         'max,-la57,-smap,-smep,-pku,-xsave,-erms,-svm,vendor=GenuineIntel,family=6,model=54,stepping=1',
-      // TCG has AMD's instructions for virtual machines. Of a processor that old Linux knows which mitigations it can do without.
+      // TCG implements AMD's virtualisation only. For an AMD processor this old, Linux leaves out most mitigations.
       nestingCpu:
         'max,-la57,-smap,-smep,-pku,-xsave,-erms,vendor=AuthenticAMD,family=16,model=2,stepping=3',
       screen: ['-vga', 'std'],
@@ -212,7 +213,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     qemu: {
       program: 'qemu-system-aarch64',
       boards: ['virt,gic-version=max'],
-      // Pointer authentication with QEMU's own algorithm: the architecture's takes most of the time of a guest.
+      // QEMU's own pointer authentication algorithm: the architected one takes most of a guest's time under TCG.
       translatedCpu: 'max,pauth-impdef=on',
       screen: ['virtio-gpu-pci', 'qemu-xhci', 'usb-kbd'].flatMap((one) => ['-device', one]),
       earlyConsole: 'earlycon',
@@ -231,10 +232,10 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
   },
 };
 
-/** The architecture of an image unless another one is asked for; the same on every host. */
+/** The architecture of an image unless another one is asked for, whatever the host is. */
 export const DEFAULT_ARCHITECTURE: ArchitectureName = 'x86_64';
 
-/** Whether this host's CPU runs the programs of an architecture. */
+/** Whether this host can run programs of an architecture. */
 export function runsHere(architecture: Architecture): boolean {
   return process.platform === 'linux' && process.arch === architecture.node;
 }

@@ -1,22 +1,25 @@
-/** A supplier of packages, and what those who take part in a build have to know of it. */
+/** A supplier of packages: the facts that other parts of a build need about it. */
 export interface BaseFacts {
-  /** Name for people. */
+  /** Name shown to people. */
   readonly title: string;
   /** C library of its programs. */
   readonly libc: 'glibc' | 'musl';
-  /** How package URLs name its packages (purl specification, `PURL-TYPES`), and who supplies them. */
+  /** How package URLs name its packages (purl specification, `PURL-TYPES`), and the supplier of the packages. */
   readonly packageUrl: {
     readonly type: string;
     readonly namespace: string;
     readonly supplier: string;
   };
-  /** Number of a release, `VERSION_ID` of os-release(5), where it is not in the release's name: `trixie` → `13`. */
+  /**
+   * Release name → release number (`VERSION_ID` of os-release(5)), for releases whose name does not contain it:
+   * `trixie` → `13`.
+   */
   readonly releases: Readonly<Record<string, string>>;
-  /** Where its packages put busybox, as tree paths: the first that is there counts. */
+  /** Tree paths at which its packages may have busybox; the first one that exists is used. */
   readonly busybox: readonly string[];
 }
 
-/** Every base; where a profile leaves the choice, the first one that is locked is taken. */
+/** All bases. If a profile leaves the choice open, the first base with a lock is used. */
 export const BASES = {
   alpine: {
     title: 'Alpine',
@@ -34,7 +37,7 @@ export const BASES = {
   },
 } as const satisfies Readonly<Record<string, BaseFacts>>;
 
-/** The supplier of packages, by name. */
+/** Name of a base. */
 export type BaseName = keyof typeof BASES;
 
 /** Names of all bases. */

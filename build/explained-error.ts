@@ -1,8 +1,8 @@
-/** The parts of a message for a person: what went wrong, where, and what to do about it. */
+/** The parts of an error message: what went wrong, where, and how to fix it. */
 export interface Explanation {
   /** One clause without a full stop: `package "libvirtt" is unknown`. */
   what: string;
-  /** File, key, address, device or package in which it went wrong. */
+  /** File, key, address, device or package that the error is about. */
   where?: string | undefined;
   /** What the reader can do, as a sentence: `Check the spelling in profiles/qvdc.ts.` */
   fix?: string | undefined;
@@ -10,7 +10,7 @@ export interface Explanation {
   cause?: unknown;
 }
 
-/** An error that is not a bug: its message is for a person, on one line. */
+/** An error that is not a bug; its message is one line for the user. */
 export class ExplainedError extends Error {
   readonly what: string;
   readonly where: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * Names that a misspelt one may have meant, best first: for the `fix` of an error.
- * @returns at most three, each with no more than a third of its letters wrong
+ * Suggests known names close to a misspelt one, for the `fix` of an error.
+ * @returns at most three, best first, each with no more than a third of its letters wrong
  */
 export function closeSpellings(name: string, known: Iterable<string>): string[] {
   const most = Math.max(1, Math.floor(name.length / 3));
@@ -14,7 +14,7 @@ export function closeSpellings(name: string, known: Iterable<string>): string[] 
   return close.slice(0, 3).map(({ word }) => word);
 }
 
-/** Letters to insert, delete or change to make one word another (Levenshtein). */
+/** Number of letters to insert, delete or change to turn one word into another (Levenshtein). */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {

@@ -7,20 +7,20 @@ import * as debian from './shared/debian.ts';
 const NOLOGIN = '/usr/sbin/nologin';
 
 /**
- * Programs of PostgreSQL for the path. On Alpine a script of `postgresql-common` makes these links, on Debian wrappers in Perl
- * are there instead.
+ * PostgreSQL's programs that are linked into `/usr/bin`. On Alpine a script of `postgresql-common` would create these
+ * links; Debian has wrappers in Perl instead.
  */
 const POSTGRESQL = [
   ...['createdb', 'createuser', 'dropdb', 'dropuser', 'initdb', 'pg_ctl', 'pg_dump', 'pg_dumpall'],
   ...['pg_isready', 'pg_restore', 'postgres', 'psql', 'vacuumdb'],
 ];
 
-/** Links to them from `/usr/bin`. */
+/** Links to these programs in `/usr/bin`. */
 function postgresqlLinks(folder: string): Record<string, string> {
   return Object.fromEntries(POSTGRESQL.map((name) => [`/usr/bin/${name}`, `${folder}/${name}`]));
 }
 
-/** QvDC: the control plane of many hosts. */
+/** QvDC: the control plane for many hosts. */
 export default defineProfile({
   name: 'qvdc',
   title: 'QvDC',

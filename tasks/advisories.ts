@@ -15,7 +15,7 @@ import type { Flavour, Profile } from '../build/profile/profile.ts';
 import type { Output } from './ui/events.ts';
 import { formatTable } from './ui/format.ts';
 
-/** What is compared with advisories. */
+/** Input of `reportAdvisories`. */
 export interface AdvisoryRequest {
   projectDirectory: string;
   profiles: readonly string[];
@@ -23,27 +23,27 @@ export interface AdvisoryRequest {
   architecture: ArchitectureName;
   flavour: Flavour;
   databases: readonly PinnedDatabase[];
-  /** The day that counts as today, `2026-11-28`. */
+  /** The date to use as today, `2026-11-28`. */
   asOf: string;
-  /** Days after which a database is too old. */
+  /** Days after which a database is out of date. */
   maxAge: number;
-  /** Writes findings and reviews of an image to the file that this names for a profile, as CycloneDX. */
+  /** Returns the file for a profile's findings and reviews in CycloneDX format; absent to write none. */
   vexFile: ((profile: string) => string) | undefined;
 }
 
-/** What stands in the way of calling the images clean. */
+/** Reasons not to call the images clean. */
 export interface AdvisoryOutcome {
-  /** Findings about which something has to be done. */
+  /** Number of findings that need action. */
   open: number;
-  /** Those of them that a newer version mends. */
+  /** Number of those that a newer version fixes. */
   fixable: number;
-  /** Why data is too old, a line each. */
+  /** Why data is out of date, one line each. */
   outdated: string[];
 }
 
 /**
- * Tells what is open in images, by their locks.
- * @throws BuildError if a profile is not locked, or the databases are not about it
+ * Reports the open findings of images, according to their locks.
+ * @throws BuildError if a profile has no lock, or the databases are for other releases
  */
 export async function reportAdvisories(
   request: AdvisoryRequest,
@@ -76,7 +76,7 @@ export async function reportAdvisories(
 interface LockedImage {
   profile: Profile;
   lock: Lock;
-  /** The packages in an image of one kernel flavour. */
+  /** The packages of an image of one kernel flavour. */
   packages: LockedPackage[];
 }
 
@@ -131,7 +131,7 @@ function emitReport(image: string, report: AdvisoryReport, output: Output): void
   output.emit({ event: 'advisories', image, open, data, expired, unknown, malformed });
 }
 
-/** The report for people. */
+/** Formats the report as text. */
 function describeReport(
   { profile, lock, packages }: LockedImage,
   report: AdvisoryReport,

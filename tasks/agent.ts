@@ -17,27 +17,27 @@ import { formatBytes } from './ui/format.ts';
 /** Name of the agent among the programs. */
 const AGENT = 'qx-node';
 
-/** Milliseconds of a minute and of a day. */
+/** A minute and a day in milliseconds. */
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** Since when minutes are counted where nobody names a serial. */
+/** Start of the count of minutes that is the default serial. */
 const FIRST_MINUTE = Date.UTC(2026, 0, 1);
 
-/** How an agent is signed. */
+/** How to sign an agent. */
 export interface AgentSigning {
   signer: Signer;
-  /** Minutes since 2026 if absent. */
+  /** Serial number; minutes since 2026 if absent. */
   serial: number | undefined;
-  /** The serial if absent: no older agent is taken where this one was confirmed. */
+  /** Oldest serial that a host accepts once it has confirmed this agent; the serial itself if absent. */
   floor: number | undefined;
-  /** Days until hosts refuse it. */
+  /** Days after which hosts refuse it. */
   days: number;
   now: Date;
 }
 
 /**
- * Makes the programs of an image, and of them the file of an agent.
+ * Makes the programs of an image and, from them, the file of an agent.
  * @returns its path
  * @throws BuildError if the profile has no agent, or it cannot be made
  */
@@ -53,7 +53,7 @@ export async function writeAgent(
   if (sea === undefined || !profile.programs.includes(AGENT)) {
     throw new BuildError({ what: `${profile.name} has no ${AGENT}`, where: 'programs' });
   }
-  // The base's own Node is in its packages.
+  // The base's own Node is in its packages, which have to be fetched first.
   if (programs?.runtime.from === 'package') await build.fetch(report);
   const { directory } = await build.make(sea, report);
   const executable = join(directory, EXECUTABLE_FILE);

@@ -12,7 +12,7 @@ import { cameFrom } from './ui/stage.ts';
 const text = z.string();
 const position = z.int().min(1).optional();
 
-/** What of `BuildEvent` is told in CI. */
+/** The events of `BuildEvent` that are reported in CI. */
 const eventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('note'), text }),
   z.object({
@@ -51,26 +51,26 @@ const eventSchema = z.discriminatedUnion('event', [
 
 type Event = z.infer<typeof eventSchema>;
 
-/** A message, and where it belongs if that is in the project. */
+/** A message, and its place if that is in the project. */
 interface Annotation {
   level: 'error' | 'warning';
   message: string;
   place?: Place | undefined;
 }
 
-/** Where events are told besides the log. */
+/** Where events are reported in addition to the log. */
 export interface AnnotateOptions {
-  /** Mark errors and warnings in the log by GitHub's commands. */
+  /** Mark errors and warnings in the log with GitHub's workflow commands. */
   github: boolean;
-  /** File that a summary in Markdown is appended to. */
+  /** File to which a summary in Markdown is appended. */
   summary?: string | undefined;
-  /** File for errors and warnings as GitLab's report of code quality. */
+  /** File for errors and warnings in GitLab's code quality format. */
   codeQuality?: string | undefined;
 }
 
 /**
- * Tells events of `--json` in CI: as lines of the log, as annotations of files, as a summary.
- * @param lines an event each; other lines are told as they are, events that it does not know are passed over
+ * Reports events of `--json` in CI: as lines of the log, as annotations of files, as a summary.
+ * @param lines one event each; lines that are no events are printed unchanged, unknown events are skipped
  * @throws BuildError if a report cannot be written
  */
 export async function annotate(
@@ -100,14 +100,14 @@ export async function annotate(
   await appendFile(summary, markdown).catch(refuse(summary));
 }
 
-/** Explains why a report was not written. */
+/** Returns a function that explains why a report could not be written. */
 function refuse(file: string): (cause: unknown) => never {
   return (cause) => {
     throw new BuildError({ what: 'the report cannot be written', where: file, cause });
   };
 }
 
-/** What a line says; nothing if it is an event that is not told here. */
+/** Parses a line; returns nothing if it is an event that is not reported. */
 function readEvent(line: string): Event | undefined {
   let json: unknown;
   try {
@@ -135,13 +135,13 @@ function annotationOf(event: Event): Annotation | undefined {
   return { level: 'warning', message, place: { file: `profiles/${image}.ts` } };
 }
 
-/** Files that an event says to be there: path, size, SHA-256. */
+/** Rows for the files that an event reports: path, size, SHA-256. */
 function fileRows(event: Event): string[][] {
   const files = event.event === 'built' ? [event] : event.event === 'released' ? event.files : [];
   return files.map(({ path, size, sha256 }) => [path, formatBytes(size), sha256]);
 }
 
-/** The step that has ended: image, step, time, where its result came from. */
+/** Row for a completed step: image, step, time, origin of its result. */
 function stepRows(event: Event): string[][] {
   if (event.event !== 'done') return [];
   return [[event.image, event.step, formatSeconds(event.seconds), cameFrom(event)]];
@@ -149,7 +149,7 @@ function stepRows(event: Event): string[][] {
 
 function logLines(event: Event): string[] {
   const lines = event.event === 'note' ? event.text.split('\n') : stepRows(event).map(stepLine);
-  // A release says its files in a note.
+  // A release reports its files in a note.
   const built = event.event === 'built' ? fileRows(event).map((row) => row.join('  ')) : [];
   return [...lines, ...built].map(plainLine);
 }
@@ -159,8 +159,8 @@ function stepLine([image = '', step = '', time = '', from = '']: readonly string
 }
 
 /**
- * A line that is nothing but text. GitHub obeys `::command::` at the start of a line of the log and `##[command]`
- * anywhere in it, and what is told may come from a package or a proposed change.
+ * Makes a line safe to print. GitHub executes `::command::` at the start of a log line and `##[command]` anywhere in
+ * it, and the text may come from a package or a pull request.
  */
 function plainLine(line: string): string {
   return printable(line)
@@ -179,7 +179,7 @@ function placeWords({ file, line, column }: Place): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
-/** An annotation as GitHub's runner takes it (“Workflow commands for GitHub Actions”, setting an error message). */
+/** Formats an annotation for GitHub's runner (“Workflow commands for GitHub Actions”, setting an error message). */
 function githubCommand({ level, message, place }: Annotation): string {
   const { file, line, column: col } = place ?? {};
   const properties = Object.entries({ file, line, col, title: 'qx-build' }).flatMap(
@@ -196,7 +196,7 @@ function escapeProperty(value: string): string {
   return escapeData(value).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }
 
-/** The annotations that have a place, as GitLab reads them (“Code Quality”, report format). */
+/** Formats the annotations that have a place for GitLab (“Code Quality”, report format). */
 function qualityReport(annotations: readonly Annotation[]): string {
   const issues = annotations.flatMap(({ level, message, place }) => {
     if (place === undefined) return [];
@@ -213,7 +213,7 @@ function qualityReport(annotations: readonly Annotation[]): string {
   return `${JSON.stringify(issues, null, 2)}\n`;
 }
 
-/** What a summary is made of. */
+/** Content of a summary. */
 interface Told {
   annotations: readonly Annotation[];
   /** Rows of a table. */
@@ -221,7 +221,7 @@ interface Told {
   steps: readonly string[][];
 }
 
-/** Tables in Markdown; empty if there is nothing to tell. */
+/** Formats tables in Markdown; empty if there is nothing to report. */
 function summaryOf({ annotations, files, steps }: Told): string {
   const wrong = annotations.map(({ level, message, place }) => [
     level,

@@ -3,8 +3,8 @@ import { readSourceState } from '../build/image/source-state.ts';
 import type { Output } from './ui/events.ts';
 
 /**
- * Tells which builder this is: its version, its commit, and whether its files are those of that commit.
- * @param projectDirectory where it lies
+ * Prints the builder's version, its commit, and whether its files are those of that commit.
+ * @param projectDirectory folder of the builder's project
  */
 export async function tellVersion(projectDirectory: string, output: Output): Promise<void> {
   const version = readProductVersion(projectDirectory);

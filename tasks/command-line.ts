@@ -10,7 +10,7 @@ import { PROJECT } from './project.ts';
 import { commandOutput, type Output } from './ui/events.ts';
 import { placeIn } from './ui/place.ts';
 
-/** Commands by their names, in the order of the help; each is loaded when it is asked for. */
+/** Commands by name, in the order of the help; each is loaded on use. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['iso', async () => (await import('./commands/iso.ts')).isoCommand],
   ['lock', async () => (await import('./commands/lock.ts')).lockCommand],
@@ -44,7 +44,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['apk', async () => (await import('./commands/apk.ts')).apkCommand],
 ]);
 
-/** The command that words ask for, or all where that is not plain: to list them, or what is close to a wrong one. */
+/** Returns the command that words name; if they name none, all commands, to list them or to suggest a similar one. */
 async function commandsFor(words: readonly string[]): Promise<Command[]> {
   const name = words.find((word) => word === '--' || !word.startsWith('-')) ?? '';
   const asked = COMMANDS.get(name);
@@ -52,23 +52,23 @@ async function commandsFor(words: readonly string[]): Promise<Command[]> {
   return Promise.all(loaders.map((load) => load()));
 }
 
-/** A `--` before the command goes: behind it yargs looks for no command, does nothing, and says nothing. */
+/** Removes a `--` before the command: yargs looks for no command after it, and does nothing without a message. */
 function dropSeparator(words: readonly string[]): readonly string[] {
   const at = words.findIndex((word) => word === '--' || !word.startsWith('-'));
   return words[at] === '--' ? words.toSpliced(at, 1) : words;
 }
 
-/** Exit codes: a message said what is wrong, the words of the command line are wrong, a bug. */
+/** Exit codes: an error was reported; the command line is wrong; a bug. */
 const REFUSED = 1;
 const USAGE = 2;
 const BUG = 70;
 
-/** Words of the command line that are wrong; told together with how to get help. */
+/** A mistake in the command line; reported with a hint on how to get help. */
 class UsageError extends Error {}
 
 /**
  * Runs a command line.
- * @param words what follows the program's name
+ * @param words arguments after the program's name
  * @returns the exit code
  */
 export async function main(words: readonly string[]): Promise<number> {
@@ -104,7 +104,7 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Prints what the last of some words may become, a line each. */
+/** Prints the completions of the last word, one per line. */
 async function complete(line: readonly string[], context: CommandContext): Promise<void> {
   const { words, prefix } = separateValue(line);
   const commands = await commandsFor(words.slice(0, -1));
@@ -114,12 +114,12 @@ async function complete(line: readonly string[], context: CommandContext): Promi
   await completeWords(parser(args, { context, commands }), { words, prefix, values }).parseAsync();
 }
 
-/** Yargs puts the help together for every command line, and breaks its lines; most never show it. */
+/** yargs formats the help for every command line, which is rarely shown; only then is it worth the time. */
 function asksForHelp(args: readonly string[]): boolean {
   return args.includes('--help') || args.includes('help');
 }
 
-/** Whether the version is asked for, before any command or behind one. */
+/** Whether the version is asked for, either before any command or after one. */
 function asksForVersion(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return args.slice(0, end < 0 ? undefined : end).includes('--version');
@@ -158,7 +158,7 @@ function parser(
   return line;
 }
 
-/** See `CommandContext.findPaths`: what is wrong with the command line, the command says when it is run. */
+/** Finds the paths in a command line; see `CommandContext.findPaths`. Its mistakes are reported when it runs. */
 export async function findPaths(words: readonly string[]): Promise<CommandPaths> {
   const args = dropSeparator(words);
   let found = NO_PATHS;

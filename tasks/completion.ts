@@ -1,15 +1,15 @@
 import type { Argv } from 'yargs';
 
-/** Shells whose completion there is a script for. */
+/** Shells that have a completion script. */
 export const SHELLS = ['bash', 'zsh'] as const;
 
 export type Shell = (typeof SHELLS)[number];
 
-/** The word by which yargs is asked for completions; the words of the line follow it. */
+/** Option with which yargs prints completions; the words of the line follow it. */
 export const COMPLETION_WORD = '--get-yargs-completions';
 
 /**
- * Script that makes `qx-build` a command of the shell, from any folder, and completes its words.
+ * Returns a script that defines `qx-build` as a shell function for any folder, and completes its words.
  * @param program Node and the toolchain's main file
  */
 export function completionScript(
@@ -24,7 +24,7 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** SHELL tells yargs how to write the answers: with descriptions for zsh, without for bash. */
+/** SHELL tells yargs which format to print: with descriptions for zsh, without for bash. */
 function bashScript(call: string): string {
   return `# Completion of qx-build for bash: source <(… qx-build completion bash)
 qx-build() { ${call} "$@"; }
@@ -53,8 +53,8 @@ compdef _qx_build qx-build
 }
 
 /**
- * The words of a line as yargs completes them: an option and its value are two, however they were written.
- * @param words those behind `qx-build`, to the one that the cursor is in
+ * Splits the words of a line as yargs expects them: an option and its value are two words, however they were written.
+ * @param words words after `qx-build`, up to the one at the cursor
  */
 export function separateValue(words: readonly string[]): { words: string[]; prefix: string } {
   const plain = words.flatMap((word, index) => {
@@ -68,9 +68,9 @@ export function separateValue(words: readonly string[]): { words: string[]; pref
 }
 
 /**
- * Lets yargs complete the words of a command line in place of running it.
- * @param values what options may be besides their choices: name of an option, to what may stand behind it
- * @param prefix stands before each answer
+ * Lets yargs complete a command line instead of running it.
+ * @param values option name → further values that it can have besides its choices
+ * @param prefix prepended to each completion
  */
 export function completeWords(
   line: Argv,

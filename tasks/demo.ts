@@ -12,19 +12,19 @@ import { awaitShell, openShell, runInShell } from '../build/qemu/shell.ts';
 import { findBuilt } from './qemu.ts';
 import type { Output } from './ui/events.ts';
 
-/** QvDC's address on the demo's own network, and where hosts reach it. */
+/** QvDC's address on the demo's network, and its URL for hosts. */
 const CONTROL_PLANE = { address: '10.77.0.1/24', origin: 'https://10.77.0.1:9443' };
-/** Hosts, each with the virtual machine that is started on it. */
+/** Hosts, each with the virtual machine to start on it. */
 const HOSTS = [
   { name: 'host-a', address: '10.77.0.11/24', vm: 'web' },
   { name: 'host-b', address: '10.77.0.12/24', vm: 'mail' },
 ] as const;
-/** Ports that systems use for nothing else (RFC 6335, dynamic). */
+/** Ports for dynamic use (RFC 6335). */
 const PORTS = { from: 49_152, to: 65_536 };
-/** Seconds that a wait lasts at most: three machines share the processors, perhaps in emulation. */
+/** Timeout of every wait in seconds: three machines share the processors, perhaps in emulation. */
 const PATIENCE = 1800;
 
-/** What is read of `qx-controlplane token create --json`, `nodes list --json` and `vms list --json`. */
+/** The fields that are read from `qx-controlplane token create --json`, `nodes list --json` and `vms list --json`. */
 const tokenSchema = z.object({ joinToken: z.string() });
 const nodesSchema = z.object({
   nodes: z.array(z.object({ hostname: z.string(), phase: z.string(), isHeard: z.boolean() })),
@@ -34,9 +34,9 @@ const vmsSchema = z.object({
 });
 
 /**
- * Boots QvDC and two hosts on one virtual network, has the hosts join without anyone at their consoles, starts a virtual
- * machine on each, shows what the control plane says of them, and goes on until the signal is given.
- * @throws BuildError if the ISOs were not built, or something does not come about
+ * Boots QvDC and two hosts on one virtual network, joins the hosts without access to their consoles, starts a virtual
+ * machine on each, shows their state in the control plane, and keeps running until the signal is aborted.
+ * @throws BuildError if the ISOs were not built, or something fails or times out
  */
 export async function runDemo(
   options: ImageOptions & { readonly signal: AbortSignal },
@@ -66,13 +66,13 @@ export async function runDemo(
 }
 
 interface DemoOptions {
-  /** For disks and logs. */
+  /** Folder for disks and logs. */
   readonly folder: string;
   readonly options: ImageOptions;
   readonly output: Output;
 }
 
-/** The machines of a demo, as they come up. Disposing of it ends them. */
+/** The machines of a demo. Disposing of it ends them. */
 class Demo implements AsyncDisposable {
   readonly #options: DemoOptions;
   readonly #machines = new AsyncDisposableStack();
@@ -98,7 +98,7 @@ class Demo implements AsyncDisposable {
     return await this.#boot('quantix-os', 'QUANTIX-CFG', { ...machine, files });
   }
 
-  /** Defines and starts a small virtual machine on a host; it has no disk, and stays in its firmware. */
+  /** Defines and starts a small virtual machine on a host; it has no disk and stays in its firmware. */
   async startVm(guest: Guest, name: string): Promise<void> {
     this.#options.output.say(`${name} is started`);
     const definition =
@@ -113,7 +113,7 @@ class Demo implements AsyncDisposable {
     );
   }
 
-  /** Waits until the control plane has every host ready, and every virtual machine running. */
+  /** Waits until the control plane reports every host as ready and every virtual machine as running. */
   async untilAllIsTold(qvdc: Guest): Promise<void> {
     for (;;) {
       const { nodes } = nodesSchema.parse(
@@ -134,13 +134,13 @@ class Demo implements AsyncDisposable {
     }
   }
 
-  /** Has a command answer in JSON, as soon as it succeeds. */
+  /** Runs a command until it succeeds. @returns its JSON output */
   async ask(guest: Guest, command: string): Promise<unknown> {
     const text = await this.#untilSucceeds(guest, command);
     return JSON.parse(text);
   }
 
-  /** @throws BuildError with what the command wrote, if it fails */
+  /** @throws BuildError with the output of the command if it fails */
   async succeed(guest: Guest, command: string): Promise<string> {
     const { output, status } = await runInShell(guest, command);
     if (status === 0) return output;
@@ -153,7 +153,7 @@ class Demo implements AsyncDisposable {
     await this.#machines.disposeAsync();
   }
 
-  /** Runs a command again and again until it succeeds. @returns what it wrote then */
+  /** Repeats a command until it succeeds. @returns its output */
   async #untilSucceeds(guest: Guest, command: string): Promise<string> {
     const file = '/tmp/demo-answer';
     await this.succeed(guest, `until ${command} >${file} 2>/tmp/demo-errors; do sleep 1; done`);

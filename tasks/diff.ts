@@ -12,22 +12,22 @@ import { describePackageChange } from '../build/lock/compare.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatTable, markdownTable, markdownText } from './ui/format.ts';
 
-/** Rows of a table in Markdown; GitHub cuts a summary of more than 1 MiB off. */
+/** Most rows of a table in Markdown; GitHub truncates summaries of more than 1 MiB. */
 const MOST_ROWS = 200;
 
-/** What is compared, and how it is told. */
+/** What to compare, and the output format. */
 export interface DiffRequest {
   /** Paths of images or locks. */
   before: string;
   after: string;
-  /** Tell it as Markdown instead of plain text. */
+  /** Print Markdown instead of plain text. */
   markdown: boolean;
   signal: AbortSignal;
 }
 
 /**
- * Tells what differs between two images or locks: as text or Markdown for people, or as events.
- * @returns whether nothing does
+ * Prints the differences between two images or locks: as text or Markdown for people, or as events.
+ * @returns whether there are none
  * @throws BuildError if one of them cannot be read, or they cannot be compared
  */
 export async function tellDifferences(
@@ -57,12 +57,12 @@ function emit({ packages, settings, folders, files }: Differences, output: Outpu
   for (const one of files) output.emit({ event: 'difference', of: 'file', ...one });
 }
 
-/** One list of differences, as people read it. */
+/** One list of differences, formatted for people. */
 interface Section {
   title: string;
   head: readonly string[];
   rows: readonly (readonly string[])[];
-  /** What each difference is in plain text, a line each. */
+  /** Each difference in plain text, one line each. */
   lines: readonly string[];
 }
 
@@ -100,7 +100,7 @@ function sectionsOf({ packages, settings, folders, files }: Differences): Sectio
   return sections.filter(({ rows }) => rows.length > 0);
 }
 
-/** A setting as a line: `+ module zram`, `os-release VERSION: 0.1.0 → 0.2.0`. */
+/** Formats a setting: `+ module zram`, `os-release VERSION: 0.1.0 → 0.2.0`. */
 function settingLine({ change, name, before, after }: SettingChange): string {
   if (change === 'changed') return `${name}: ${before} → ${after}`;
   return `${change === 'added' ? '+' : '-'} ${name}: ${after ?? before}`;
@@ -121,7 +121,7 @@ function aspectWords({ aspect, before, after }: Aspect): string {
   return `${aspect} ${before === '' ? 'none' : before} → ${after === '' ? 'none' : after}`;
 }
 
-/** What is told of a comparison. */
+/** Content of a report. */
 interface Told {
   before: string;
   after: string;

@@ -22,25 +22,25 @@ import { BuildError } from '../build/error.ts';
 import type { Output } from './ui/events.ts';
 import { Stages } from './ui/stage.ts';
 
-/** How the builder image is made and run. */
+/** Options for building and running the builder image. */
 export interface DockerOptions {
   /** Folder of the project. */
   project: string;
   /** Base image; `DEFAULT_BASE_IMAGE` if absent. */
   baseImage?: string | undefined;
-  /** Further flags of `docker build`. */
+  /** Additional flags of `docker build`. */
   buildFlags: readonly string[];
-  /** Further flags of `docker run`. */
+  /** Additional flags of `docker run`. */
   runFlags: readonly string[];
   signal: AbortSignal;
 }
 
 /**
- * Runs a command of `qx-build` in the builder image, which is built first if there is none of this Dockerfile,
- * or an old one.
+ * Runs a command of `qx-build` in the builder image; builds the image first if there is none for this Dockerfile, or
+ * only an old one.
  * @param command command line of `qx-build`, and the paths in it
- * @returns the command's exit code; it has told its errors itself
- * @throws BuildError if there is no Node for Linux or no Docker, or Docker cannot build the image or start the container
+ * @returns the command's exit code; it has printed its errors itself
+ * @throws BuildError if Node for Linux or Docker is missing, or Docker cannot build the image or start the container
  */
 export async function runInDocker(
   command: ContainerCommand,
@@ -68,7 +68,7 @@ export async function runInDocker(
   return runContainer(args, { name, terminal: host.terminal, signal });
 }
 
-/** The image has no Node: it takes the one for Linux that `npm ci` brings on Linux. */
+/** The image has no Node: it uses the one for Linux that `npm ci` installs on Linux. */
 function requireNode(project: string): void {
   const node = join(project, NODE);
   if (existsSync(node)) return;
@@ -80,7 +80,7 @@ function requireNode(project: string): void {
 }
 
 /**
- * Sees to it that there is a builder image, built within the last weeks if that is possible.
+ * Makes sure that there is a builder image, if possible one built within the last weeks.
  * @returns its name
  */
 async function ensureBuilderImage(

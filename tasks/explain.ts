@@ -6,12 +6,12 @@ import { StepCache } from '../build/step/cache.ts';
 import type { InputChange } from '../build/step/step.ts';
 import type { Output } from './ui/events.ts';
 
-/** Changes shown of one step; the rest is counted. */
+/** Most changes of a step that are shown; the others are only counted. */
 const MOST_SHOWN = 20;
 
 /**
- * Says of each step of an image whether it would run, and because of which inputs, or who made its result.
- * @param remote is asked for what is not here
+ * Shows for each step of an image whether it would run, because of which inputs, or who made its result.
+ * @param remote remote cache to look for results that are not here
  */
 export async function explainBuild(
   profile: string,

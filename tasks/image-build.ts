@@ -15,12 +15,12 @@ import { fetchNode } from './programs.ts';
 import { tellUnreviewed } from './scripts.ts';
 import type { StageOutcome, StageReport } from './ui/stage.ts';
 
-/** What every step of an image may be handed. */
+/** Everything that a step of an image may get besides its inputs. */
 export type Work = ImageWork & SeaWork;
 
-/** One image while it is built: what its stages have made, for those after them. */
+/** An image while it is built: the results of its stages, for later stages. */
 export class ImageBuild {
-  /** Its lock moves if the mirror no longer has a package. */
+  /** Its lock changes if the mirror no longer has a package. */
   image: PreparedImage;
   readonly steps: StepCache;
   readonly #remote: RemoteCache | undefined;
@@ -29,7 +29,7 @@ export class ImageBuild {
   readonly #packages = new Map<string, readonly Entry[]>();
   #scripts: readonly PackageScript[] = [];
 
-  /** @param remote results and packages of others; whether they are `forbidden`, or only not to be had, matters */
+  /** @param remote results and packages of others; `forbidden` also excludes earlier results of others in the cache */
   constructor(image: PreparedImage, remote?: RemoteCache | 'forbidden') {
     this.image = image;
     this.steps = new StepCache(image.lockRequest.cache.steps, remote);
@@ -37,8 +37,8 @@ export class ImageBuild {
   }
 
   /**
-   * Has all packages in the cache, verified and opened.
-   * @throws BuildError if it is to be a release and nobody reviewed a script of a package
+   * Makes sure that all packages are in the cache, verified and opened.
+   * @throws BuildError if it is a release and a package script is unreviewed
    */
   async fetch(report: StageReport): Promise<StageOutcome> {
     const { image, entries, scripts, downloaded } = await fetchPackages(
@@ -53,7 +53,7 @@ export class ImageBuild {
     return { cached: downloaded === 0, note: `${entries.size} packages` };
   }
 
-  /** Has the result of a step, from the cache or made now. */
+  /** Returns the result of a step, from the cache or made now. */
   async make(step: RunnableStep<Work>, report: StageReport): Promise<CheckedResult> {
     const work = this.work(report);
     const { check } = step;
@@ -67,12 +67,12 @@ export class ImageBuild {
     return result;
   }
 
-  /** Whether something of the image was made by others. */
+  /** Whether any part of the image was made by others. */
   get isOfOthers(): boolean {
     return [...this.#results.values()].some(({ origin }) => origin !== undefined);
   }
 
-  /** What a step's maker is handed besides its inputs. */
+  /** Returns what a step gets besides its inputs. */
   work(report: StageReport): Work {
     const { projectDirectory, lockRequest } = this.image;
     return {
@@ -107,7 +107,7 @@ export class ImageBuild {
     this.#iso = iso;
   }
 
-  /** What became of a step that was made before. */
+  /** Returns the result of a step that has been made. */
   result({ name, key }: Step): CheckedResult {
     const result = this.#results.get(key);
     if (result === undefined) throw new Error(`the step ${name} was not made yet`);

@@ -3,18 +3,18 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { killChildren } from '../build/process/child-group.ts';
 
-/** Signals that ask the toolchain to end: Ctrl-C, `kill`, and a terminal that was closed. */
+/** Signals that ask the toolchain to end: Ctrl-C, `kill`, and a closed terminal. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 type EndSignal = (typeof SIGNALS)[number];
 
 /**
- * Milliseconds in which a second signal counts as the first one: the terminal sends Ctrl-C to everybody, and npm
- * passes its own copy on.
+ * Milliseconds within which a second signal counts as the same key press: the terminal sends Ctrl-C to all processes,
+ * and npm sends it again.
  */
 const SAME_KEY_PRESS = 500;
 
-/** Heeds the signals that ask the process to end, from its making until it is disposed of. */
+/** Handles the signals that ask the process to end, from its creation until it is disposed of. */
 export class Interrupt implements Disposable {
   readonly #cancel = new AbortController();
   #received: EndSignal | undefined;
@@ -24,16 +24,16 @@ export class Interrupt implements Disposable {
   /** @param terminal whether a person may press Ctrl-C */
   constructor({ terminal = process.stdin.isTTY === true } = {}) {
     if (terminal) this.#watcher = watchForHang();
-    // Not `once`: what draws on terminals takes a signal that nobody else listens to any more as the end of the process.
+    // Not `once`: the terminal renderer ends the process on a signal that has no other listener.
     for (const signal of SIGNALS) process.on(signal, this.#heed);
   }
 
-  /** Aborted by the first signal, to end in order; a second one ends the process and its children at once. */
+  /** Aborted by the first signal, to end in an orderly way; a second one ends the process and its children at once. */
   get signal(): AbortSignal {
     return this.#cancel.signal;
   }
 
-  /** The exit code that tells which signal came: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. */
+  /** Exit code for the signal received: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. */
   get exitCode(): number | undefined {
     return this.#received === undefined ? undefined : exitCodeOf(this.#received);
   }
@@ -57,11 +57,11 @@ export class Interrupt implements Disposable {
   };
 }
 
-/** Starts the program that ends this one if it hangs; it is in the same process group, and hears of Ctrl-C too. */
+/** Starts the program that ends this one if it hangs; it is in the same process group and also receives Ctrl-C. */
 function watchForHang(): ChildProcess {
   const script = join(import.meta.dirname, 'watch-hang.sh');
   const watcher = spawn('sh', [script], { stdio: ['pipe', 'ignore', 'inherit'] });
-  // Without it, and when it has ended, everything works but that.
+  // It is optional: errors of the watcher are ignored.
   watcher.on('error', () => undefined);
   watcher.stdin?.on('error', () => undefined);
   // It must not keep this process alive.
@@ -69,7 +69,7 @@ function watchForHang(): ChildProcess {
   return watcher;
 }
 
-/** As shells have it: 128 and the number of the signal. */
+/** As in shells: 128 plus the number of the signal. */
 function exitCodeOf(signal: EndSignal): number {
   return 128 + constants.signals[signal];
 }

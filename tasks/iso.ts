@@ -13,16 +13,16 @@ import { type Built, describeBuild } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { Stages } from './ui/stage.ts';
 
-/** What a build may be told besides. */
+/** Further options of a build. */
 export interface BuildOptions {
-  /** Results and packages of others, if there are any to be had; `forbidden` if none may be in it. */
+  /** Results and packages of others, if available; `forbidden` if the image must not contain any. */
   remote?: RemoteCache | 'forbidden' | undefined;
-  /** Stages that make something else of the finished image, before its papers. */
+  /** Stages that make other formats of the finished image, before its manifest and bill of materials. */
   further?: (build: ImageBuild, stage: Stages['stage']) => ListrTask[];
 }
 
 /**
- * Builds one image: the whole way from a lock to a checked ISO, one task an arrow.
+ * Builds one image from its lock to a checked ISO, one task per step.
  * @returns what was built, for the summary
  */
 export async function buildIso(
@@ -33,7 +33,7 @@ export async function buildIso(
   const { lockRequest, facts } = prepared;
   const limit = cacheLimit();
   const source = await readImageSource(lockRequest);
-  // What the build would enter itself into at its end has to be right before it begins.
+  // Checked first, because the build updates this file at its end.
   await readChecksums(dirname(prepared.file));
   await sweepOutputFolder(dirname(prepared.file), [prepared.facts.profile.name]);
   const { name } = facts.profile;
@@ -46,7 +46,7 @@ export async function buildIso(
     build.fetch(report),
   );
 
-  // Programs are made while packages are fetched, unless they run on a Node that is among these.
+  // Programs are made while packages are fetched, unless they run on a Node that is one of these packages.
   const programs = task(
     'sea',
     'Programs: bundle, compile, try',

@@ -17,7 +17,7 @@ import { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import type { StageReport } from './ui/stage.ts';
 
-/** Writes the licences of all that is in an image beside where it goes: `<image>.licenses.txt`. */
+/** Writes the licences of everything in an image beside its ISO: `<image>.licenses.txt`. */
 export async function writeLicenses(prepared: PreparedImage, output: Output): Promise<void> {
   const report = { say: output.say, progress: () => {} };
   const build = new ImageBuild(prepared);
@@ -48,7 +48,7 @@ export async function writeLicenses(prepared: PreparedImage, output: Output): Pr
   output.say(`${file}: ${parts.length} parts, ${lacking.length} of which lack a text`);
 }
 
-/** The licences of what the programs are made of: Node, unless it is a package of the base, and npm packages. */
+/** Returns the licences of the programs' components: Node, unless it is a package of the base, and npm packages. */
 async function programLicenses(
   build: ImageBuild,
   folders: readonly string[],

@@ -14,7 +14,7 @@ import { renewLock } from '../build/lock/current.ts';
 import { isLocked } from '../build/lock/file.ts';
 import { loadProfile } from '../build/profile/load.ts';
 
-/** What profiles are resolved with. */
+/** Options for resolving profiles. */
 export interface LockOptions {
   projectDirectory: string;
   cache: CacheDirectory;
@@ -26,14 +26,14 @@ export interface LockOptions {
   update: boolean;
   signal: AbortSignal;
   say: (line: string) => void;
-  /** Sees to it that the host has what resolving from a base needs. */
+  /** Makes sure that the host has the tools for resolving from a base. */
   prepareHost: (base: BaseName) => Promise<void>;
 }
 
 /**
- * Resolves profiles and writes the lock of each that can be had; tells what moved and which scripts of packages nobody
- * reviewed.
- * @throws Unresolved with all that is wrong with any of them, once; BuildError if that is one thing for all
+ * Resolves profiles and writes a lock for each that can be resolved; prints what changed, and the unreviewed package
+ * scripts.
+ * @throws Unresolved with the problems of all profiles; BuildError if they have a single common cause
  */
 export async function lockProfiles(names: readonly string[], options: LockOptions): Promise<void> {
   const found: Obstacles[] = [];
@@ -49,7 +49,7 @@ export async function lockProfiles(names: readonly string[], options: LockOption
     }
   }
   const [only, ...others] = failures.values();
-  // A mirror that does not answer is the same news for all profiles.
+  // A mirror that does not answer is the same error for all profiles.
   if (only !== undefined && others.length === 0 && !(only instanceof Unresolved)) throw only;
   if (found.some(({ problems }) => problems.length > 0)) throw new Unresolved(found);
   const open = describeUnreviewed(found.flatMap(({ scripts }) => scripts));

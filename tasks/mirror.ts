@@ -13,15 +13,15 @@ import { nodeDownload } from './programs.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
-/** Who signs a mirror's indexes. */
+/** The key that signs a mirror's indexes. */
 export interface MirrorKey {
   /** Path of the RSA private key. */
   file: string;
-  /** Name under which the public key is trusted; by default that of the file and `.pub`. */
+  /** Name under which the public key is trusted; by default the name of the file with `.pub`. */
   name?: string | undefined;
 }
 
-/** Writes a partial mirror with the packages of the locks of some profiles. */
+/** Writes a partial mirror with the packages in the locks of some profiles. */
 export async function mirrorProfiles(
   profiles: readonly string[],
   key: MirrorKey,

@@ -2,10 +2,10 @@ import { BuildError } from '../build/error.ts';
 import { errorCode } from '../build/process/errno.ts';
 
 /**
- * What to do about a npm package of the toolchain that is not installed, as after `npm install --omit=dev`. Imports
- * nothing that is in a package itself.
- * @param error what an import threw
- * @returns `undefined` if it threw for another reason
+ * Explains how to install an npm package of the toolchain that is missing, as after `npm install --omit=dev`. This
+ * module must not import npm packages itself.
+ * @param error the error of an import
+ * @returns `undefined` if the error has another reason
  */
 export function explainMissingPackage(error: unknown): BuildError | undefined {
   if (errorCode(error) !== 'ERR_MODULE_NOT_FOUND' || !(error instanceof Error)) return undefined;

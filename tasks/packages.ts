@@ -13,23 +13,23 @@ import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
-/** Archives opened at once: decompressing one takes one core. */
+/** Archives opened at the same time: decompressing one uses one core. */
 const OPEN_AT_ONCE = 2;
 
-/** Packages in the cache, and the image whose packages they are: its lock may have moved on the way. */
+/** Packages in the cache, and their image, whose lock may have changed during the download. */
 export interface FetchedPackages {
   image: PreparedImage;
-  /** SHA-256 of each package → what is in it, in the archive's order. */
+  /** SHA-256 of each package → its entries, in the archive's order. */
   entries: ReadonlyMap<string, readonly Entry[]>;
   /** Scripts of the packages, none of which is run. */
   scripts: readonly PackageScript[];
-  /** How many had to be downloaded. */
+  /** Number of packages that had to be downloaded. */
   downloaded: number;
 }
 
 /**
- * Sees to it that all packages of an image are in the cache, verified and opened.
- * @param remote is asked before the mirrors, and gets what it lacks
+ * Makes sure that all packages of an image are in the cache, verified and opened.
+ * @param remote remote cache that is tried before the mirrors, and receives what it lacks
  */
 export async function fetchPackages(
   image: PreparedImage,
@@ -63,7 +63,7 @@ export async function fetchPackages(
 }
 
 /**
- * Resolves the image anew from what the mirror has now. The lock is frozen afterwards: a mirror that changes twice
+ * Resolves the image again from what the mirror has now. The lock is frozen afterwards: a mirror that changes twice
  * during a build is an error.
  */
 async function withoutGone(
@@ -76,7 +76,7 @@ async function withoutGone(
   return { ...withLock(image, lock), frozen: true };
 }
 
-/** Packages as files to download, with every address they may be at, and the way there. */
+/** Lists packages as files to download, with all their addresses and the routes to these. */
 export async function listDownloads(request: LockRequest, packages: readonly LockedPackage[]) {
   const { addresses: mirrors, findRoute } = await request.base.mirrors(resolveRequest(request));
   const items = packages.map((one) => {
@@ -95,7 +95,7 @@ export async function listDownloads(request: LockRequest, packages: readonly Loc
   return { items, findRoute };
 }
 
-/** Path of an address. Stores in the manner of S3 take a plain `+` for a blank. */
+/** Encodes a path for an address, including `+`, which S3-compatible stores read as a blank. */
 function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }

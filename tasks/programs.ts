@@ -5,19 +5,19 @@ import { must } from '../build/error.ts';
 import { fetchNpmArchive, npmRegistry } from '../build/sea/npm-archive.ts';
 import { type ArchivedRuntime, archiveAddresses, type NodeArchive } from '../build/sea/runtime.ts';
 
-/** How an archive with Node is got. */
+/** How to get a Node archive. */
 export interface NodeFetching {
   projectDirectory: string;
   store: BlobStore;
   /** A mirror of packages that may have it too. */
   mirror?: string | undefined;
-  /** Use nothing but the cache. */
+  /** Use only the cache. */
   offline?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress: (done: number, total: number) => void;
 }
 
-/** Path of the archive that a Node comes in, downloaded and checked. */
+/** Returns the path of a Node archive, downloaded and checked. */
 export async function fetchNode(
   runtime: NodeArchive,
   { projectDirectory, store, mirror, offline, signal, onProgress }: NodeFetching,
@@ -39,7 +39,7 @@ export async function fetchNode(
   return must(files.get(runtime.sha256), 'file of Node');
 }
 
-/** The archive as a file to download. */
+/** Returns the archive as a file to download. */
 export function nodeDownload(runtime: ArchivedRuntime, mirror: string | undefined) {
   const { version, sha256, size } = runtime;
   return { name: `Node ${version}`, urls: archiveAddresses(runtime, mirror), sha256, size };

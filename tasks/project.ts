@@ -1,4 +1,4 @@
 import { resolve } from 'node:path';
 
-/** The project this toolchain belongs to. In a file of its own, so that whoever needs no more loads no more. */
+/** The project that contains this toolchain. In a separate file, so that importing it loads nothing else. */
 export const PROJECT = resolve(import.meta.dirname, '..');

@@ -15,7 +15,7 @@ import { paperFiles } from './summary.ts';
 
 const AGAIN = 'Build the image again.';
 
-/** What is read of a build manifest; see `buildManifest`. */
+/** The fields of a build manifest that are read; see `buildManifest`. */
 const manifestSchema = z.object({
   profile: z.string(),
   version: z.string(),
@@ -37,7 +37,7 @@ const manifestSchema = z.object({
   source: z.object({ commit: z.string(), dirty: z.boolean() }).nullable(),
 });
 
-/** What is read of a bill of materials in CycloneDX. */
+/** The fields of a CycloneDX bill of materials that are read. */
 const billSchema = z.object({
   components: z.array(
     z.object({
@@ -49,25 +49,26 @@ const billSchema = z.object({
   ),
 });
 
-/** What a provenance is about besides the image, and who vouches for it. */
+/** What a provenance states besides the image, and who signs it. */
 interface Voucher {
-  /** Other forms of the same image, which were made from it in the same build. */
+  /** Other formats of the same image, made from it in the same build. */
   forms?: readonly FileDigest[] | undefined;
-  /** URI of who built it. */
+  /** URI of the builder. */
   builder: string;
   signer: Signer | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Path of the provenance of an image. */
+/** Returns the path of an image's provenance. */
 export function provenanceFile(image: string): string {
   return `${image}.intoto.json`;
 }
 
 /**
- * Writes the provenance of an image beside it, as the papers of its build say.
+ * Writes the provenance of an image beside it, from its manifest and bill of materials.
  * @returns the files, and whether the sources differed from their commit
- * @throws BuildError if a paper is missing or is of another image; ExplainedError if a release is of no commit
+ * @throws BuildError if one of these is missing or of another image; ExplainedError if a release was not built from a
+ *   commit
  */
 export async function writeProvenance(
   image: string,
@@ -116,7 +117,7 @@ export async function writeProvenance(
   return { files: [...files.keys()], dirty: source.dirty };
 }
 
-/** A component that was downloaded; the base itself was not. */
+/** Converts a component that was downloaded; the base itself was not. */
 function dependencyOf({
   name,
   purl,

@@ -20,20 +20,20 @@ import { type Disk, type Forward, type Machine, machineArguments } from '../buil
 import { StepCache } from '../build/step/cache.ts';
 import type { Output } from './ui/events.ts';
 
-/** A machine as a person wants it. */
+/** A machine as requested by a user. */
 export interface GuestOptions extends Pick<Machine, 'firmware' | 'memory' | 'cpus'> {
-  /** Disks that outlive it, in `disks/NAME` of the output folder. */
+  /** Disks that are kept after it ends, in `disks/NAME` of the output folder. */
   disks: readonly LastingDisk[];
   forwards: readonly Forward[];
   /** Name of a network that it shares with other guests; none if absent. */
   network?: string | undefined;
-  /** By which its disks and its network cards are told from those of others; the profile's if absent. */
+  /** Name that its disks and hardware addresses are derived from; the profile's name if absent. */
   name?: string | undefined;
 }
 
 /**
  * Boots the ISO of a profile for a person, until the machine is switched off.
- * @throws BuildError if the ISO was not built, or not of what the source is now, or a disk is there with another size
+ * @throws BuildError if the ISO was not built or is out of date, or an existing disk has another size
  */
 export async function runInQemu(
   profile: string,
@@ -99,15 +99,15 @@ export async function runInQemu(
   }
 }
 
-/** What its CD is connected to: the kernel for virtual machines has no driver for the AHCI controller of a q35 board. */
+/** The bus of the CD: the kernel for virtual machines has no driver for the AHCI controller of a q35 board. */
 function cdBus(flavour: Flavour): { bus?: 'scsi' } {
   return flavour === 'virt' ? { bus: 'scsi' } : {};
 }
 
 /**
- * Boots the ISO of a profile without firmware and boot loader until it is ready, and draws what took how long: as text for
- * a person, and as SVG into a file.
- * @throws BuildError if the ISO was not built, or does not come up
+ * Boots the ISO of a profile directly, without firmware and boot loader, until it is ready, and draws how long each
+ * part took: as text for a person, and as an SVG file.
+ * @throws BuildError if the ISO was not built, or does not become ready
  */
 export async function chartBoot(
   profile: string,
@@ -141,8 +141,8 @@ export async function chartBoot(
 }
 
 /**
- * The image of a profile, as it was built, and how a machine would run it.
- * @throws BuildError if it was not built, or not of what the source is now
+ * Finds the built image of a profile, and the machine to run it in.
+ * @throws BuildError if it was not built or is out of date
  */
 export async function findBuilt(profile: string, options: ImageOptions) {
   const { facts, plan, file } = await prepareImage(profile, options);

@@ -2,10 +2,10 @@ import { enableCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { explainMissingPackage } from './missing-package.ts';
 
-// Before anything else is loaded, so that all of it comes compiled from the cache the next time. It is beside what it is
-// made from: in a folder that everybody may write to, somebody else could leave code there.
+// First of all, so that all other modules are loaded from the compile cache. The cache is inside the project: in a
+// folder that everyone can write to, someone else could place code in it.
 enableCompileCache(resolve(import.meta.dirname, '../node_modules/.cache/compiled'));
-// It is for this program only, not for those that it runs.
+// The cache is for this program only, not for those that it runs.
 delete process.env.NODE_COMPILE_CACHE;
 const { prepareStreams } = await import('./ui/streams.ts');
 prepareStreams();

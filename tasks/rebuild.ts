@@ -18,29 +18,29 @@ import { parseReleaseFiles, type ReleaseFile } from '../build/release/release-fi
 import { RELEASE_LIST } from '../build/release/sign-folder.ts';
 import type { Output } from './ui/events.ts';
 
-/** How a release is made again. */
+/** How to rebuild a release. */
 export interface RebuildRequest {
-  /** The clone that has the commit; it stays as it is. */
+  /** A clone that has the commit; it is not changed. */
   project: string;
-  /** Downloads are taken from here, and results are not. */
+  /** Source of downloads; its step results are not used. */
   cache: CacheDirectory;
-  /** Where the release is left, in a folder of its version; it is removed if absent. */
+  /** Where to keep the release, in a folder named by its version; it is removed if absent. */
   output?: string | undefined;
-  /** Folder with the public keys that are in the images. */
+  /** Folder with the public keys in the images. */
   releaseKeys?: string | undefined;
-  /** Further options of `qx-build release`: where packages come from. */
+  /** Additional options of `qx-build release`: where packages come from. */
   options: readonly string[];
-  /** Makes it with tools of other versions, too. */
+  /** Continue even if the tools have other versions. */
   otherTools: boolean;
   signal: AbortSignal;
 }
 
 /**
- * Makes a release again: checks its commit out into a folder of its own, and runs that commit's `qx-build release` there with
- * nothing but downloads in its cache.
- * @param look sees the release while it is there, and by what it was made: `node` is the Node that did
- * @returns what `look` returns
- * @throws ExplainedError if this host or clone cannot make it, or it cannot be made
+ * Rebuilds a release: checks its commit out into a new folder, and runs that commit's `qx-build release` there, with
+ * only downloads in its cache.
+ * @param look inspects the release before it is removed; `node` is the Node that made it
+ * @returns the result of `look`
+ * @throws ExplainedError if this host or clone cannot rebuild it, or the build fails
  */
 export async function remakeRelease<Result>(
   published: PublishedRelease,
@@ -92,8 +92,8 @@ export async function remakeRelease<Result>(
 }
 
 /**
- * Makes a release again, and compares.
- * @returns what came of it, to be recorded
+ * Rebuilds a release and compares it with the published one.
+ * @returns the result, to be recorded
  */
 export async function checkRelease(
   published: PublishedRelease,
@@ -163,7 +163,7 @@ async function toolsHere(
   return Object.assign({}, ...here);
 }
 
-/** @throws BuildError naming each tool whose version is another one, unless that is wanted */
+/** @throws BuildError naming each tool whose version differs, unless that is accepted */
 function requireVersions(
   made: Readonly<Record<string, string>>,
   here: Readonly<Record<string, string>>,
@@ -186,13 +186,13 @@ function requireVersions(
   });
 }
 
-/** Checks a commit out into a clone of its own, which takes its objects from the project's. @returns its folder */
+/** Checks a commit out into a new clone, which shares the project's objects. @returns its folder */
 async function checkOut(
   commit: string,
   { project, scratch, signal }: { project: string; scratch: string; signal: AbortSignal },
 ): Promise<string> {
   const sources = join(scratch, 'sources');
-  // Whatever git is set to do on this host: the files are the commit's, and no hook is run.
+  // Independent of the host's git configuration: files exactly as in the commit, and no hooks.
   const plain = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.autocrlf=false'];
   const bare = ['--quiet', '--shared', '--no-checkout', '--template='];
   await run('git', [...plain, 'clone', ...bare, '--', project, sources], { signal });
@@ -235,7 +235,8 @@ async function requireLocks({ provenances }: PublishedRelease, sources: string):
 }
 
 /**
- * Gives a clone the npm packages that its lock asks for: those of the project where they are the same, else npm installs them.
+ * Provides a clone with the npm packages of its lock: those of the project if they are the same, else npm installs
+ * them.
  * @returns the Node to run it with
  */
 async function installPackages(
@@ -254,7 +255,7 @@ async function installPackages(
   return join(sources, 'node_modules/.bin/node');
 }
 
-/** A cache that has the downloads of another one, which are believed by their hashes, and no result. */
+/** Opens a cache with the downloads of another one, which are checked by their hashes, and without results. */
 async function openPrivateCache(cache: CacheDirectory, root: string): Promise<CacheDirectory> {
   const own = cacheRooms(root);
   markCache(own);
@@ -265,14 +266,14 @@ async function openPrivateCache(cache: CacheDirectory, root: string): Promise<Ca
   return own;
 }
 
-/** With what `qx-build release` is run. */
+/** How to run `qx-build release`. */
 interface Making {
   /** Path of Node. */
   node: string;
   sources: string;
   release: ReleaseRun;
   cache: CacheDirectory;
-  /** Folder that the folder of the version is made in. */
+  /** Folder in which the folder of the version is made. */
   output: string;
 }
 
@@ -296,7 +297,7 @@ async function runRelease(
   await runAsCaller(node, words, { output, signal, env });
 }
 
-/** Runs a program that tells people what it does by itself; with `--json`, only one that writes events is heard. */
+/** Runs a program that prints its own progress; with `--json`, only one that prints events may write to the output. */
 async function runAsCaller(
   program: string,
   words: readonly string[],

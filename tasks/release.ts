@@ -34,22 +34,22 @@ import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 import type { StageReport, Stages } from './ui/stage.ts';
 
-/** Processors and MiB of memory of the machine that an import of an OVA makes; the memory as much as is needed, at least. */
+/** Processors, and least memory in MiB, of the machine that an import of an OVA creates. */
 const MACHINE = { processors: 2, memory: 2048 };
 
-/** An image of a release, and the formats that it is to have. */
+/** An image of a release, and its formats. */
 export interface ReleaseImage {
   image: PreparedImage;
   formats: readonly ReleaseFormatName[];
 }
 
 /**
- * Builds the images of a version into one folder, each in all its formats from one build, and lists what is there in
- * `SHA256SUMS` and `release.json`, which is the last file to be written.
- * @param images of one version, whose files go to one folder; at least one
- * @param profiles whose images may be in the folder already
- * @param builder URI of who builds, for the provenance
- * @returns what the release consists of
+ * Builds the images of a version into one folder, each built once and written in all its formats, and lists the files
+ * in `SHA256SUMS` and `release.json`, which is written last.
+ * @param images at least one image, all of one version and for one folder
+ * @param profiles profiles whose images may already be in the folder
+ * @param builder URI of the builder, for the provenance
+ * @returns the contents of the release
  */
 export async function buildRelease(
   images: readonly [ReleaseImage, ...ReleaseImage[]],
@@ -90,7 +90,7 @@ export async function buildRelease(
   return files;
 }
 
-/** SHA-256 of each format that was made, hex. */
+/** SHA-256 in hex of each format that was made. */
 type Digests = Partial<Record<ReleaseFormatName, string>>;
 
 function formatStages(
@@ -187,7 +187,7 @@ async function writeRootfs(
   const { profile, lock, version } = facts;
   using reader = new ContentReader();
   const inputs = readRootfs({ ...facts, sea: plan.sea });
-  // The stage of the squashfs has audited it.
+  // Not audited here: the stage of the squashfs has done so.
   const tree = assembleRootfs(inputs, build.work(report), reader);
   return await writeRootfsFormats({
     ...{ tree, paths, signal: lockRequest.signal },
@@ -223,7 +223,7 @@ async function listFiles(
   );
 }
 
-/** Writes how an image and its other forms were built; see docs/provenance.md. */
+/** Writes the provenance of an image and its other formats; see docs/provenance.md. */
 async function addProvenance(
   { facts, file, lockRequest }: PreparedImage,
   made: readonly ReleaseFile[],

@@ -2,21 +2,21 @@ import type { RemoteCache, RemoteCacheReport } from '../build/remote-cache/remot
 import type { Output } from './ui/events.ts';
 import { count, formatBytes } from './ui/format.ts';
 
-/** Refusals that are told in full. */
+/** Most refusals that are printed in full. */
 const MOST_TOLD = 3;
 
-/** What a command line says about results of others. */
+/** Options about results of others. */
 export interface RemoteCacheOptions {
-  /** False if none may be taken, nor those that were taken before. */
+  /** False if no results of others may be used, including those in the local cache. */
   remoteCache: boolean;
-  /** Use nothing but the cache of this host. */
+  /** Use only the cache of this host. */
   offline: boolean;
 }
 
 /**
- * Does something with the remote cache that the environment names, where there is one and it may be used, and says at
- * the end what came of it. What is still being brought to it then is waited for.
- * @throws ExplainedError if its settings are wrong; whatever `work` throws
+ * Calls a function with the remote cache of the environment, if there is one and it may be used, waits for its uploads,
+ * and reports the outcome.
+ * @throws ExplainedError if its settings are wrong; errors of `work`
  */
 export async function withRemoteCache<T>(
   { remoteCache, offline }: RemoteCacheOptions,
@@ -24,7 +24,7 @@ export async function withRemoteCache<T>(
   work: (remote: RemoteCache | 'forbidden' | undefined) => Promise<T>,
 ): Promise<T> {
   if (!remoteCache) return work('forbidden');
-  // Loading what follows takes longer than a build with nothing to do has left.
+  // Loading the modules below takes longer than a build that has nothing to do.
   if (offline || (process.env.QUANTIX_REMOTE_CACHE ?? '') === '') return work(undefined);
   const { remoteCacheSettings } = await import('../build/remote-cache/settings.ts');
   const settings = await remoteCacheSettings();
@@ -37,10 +37,7 @@ export async function withRemoteCache<T>(
   return done;
 }
 
-/**
- * What came of a remote cache, in lines for people: `remote cache: 4 of 5 steps, 212 MB down, 0 refused`; what is wrong
- * with it follows.
- */
+/** Describes the use of a remote cache and its problems: `remote cache: 4 of 5 steps, 212 MB down, 0 refused`, … */
 export function describeRemote(report: RemoteCacheReport): string[] {
   const { steps, packages, refused, givenUp, closed, address } = report;
   const brought = [

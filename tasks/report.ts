@@ -19,18 +19,18 @@ import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds } from './ui/format.ts';
 import { cameFrom } from './ui/stage.ts';
 
-/** What a report is of. */
+/** Input of `writeReport`. */
 export interface ReportRequest {
   /** Path of an image or a lock. */
   image: string;
-  /** What it is compared with. */
+  /** Path of the image to compare with. */
   before: string | undefined;
-  /** Where the report goes. */
+  /** Output folder. */
   folder: string;
   signal: AbortSignal;
 }
 
-/** A picture, and what it shows. */
+/** A picture, and the data that it shows. */
 interface Report {
   svg: string;
   data: object;
@@ -39,9 +39,9 @@ interface Report {
 const REPORTS = { packages: reportPackages, sizes: reportSizes, build: reportBuild };
 
 /**
- * Writes `<subject>.svg` and `<subject>.json` into a folder, which is made if it is not there. The same images give the
- * same bytes.
- * @throws BuildError if an image cannot be read, or says nothing of the subject
+ * Writes `<subject>.svg` and `<subject>.json` into a folder, which is created if missing. The same images give the same
+ * bytes.
+ * @throws BuildError if an image cannot be read, or has no data on the subject
  */
 export async function writeReport(
   subject: keyof typeof REPORTS,
@@ -84,7 +84,7 @@ const TONES: Readonly<Record<PackageChange['change'], Tone>> = {
   changed: 'second',
 };
 
-/** What a package's archive has grown by, from 0 to the right; to the left what it shrank by. Nothing where that is not known. */
+/** Draws growth of a package's archive to the right, shrinkage to the left. Nothing if the sizes are unknown. */
 function packageBar(change: PackageChange) {
   const { name, bytesBefore, bytesAfter } = change;
   const isKnown =
@@ -119,7 +119,7 @@ async function reportSizes(
   return { svg: icicleChart(sizeNode(tree, '', 0), title), data };
 }
 
-/** Colours tell what grew; without an image to compare with, they tell neighbours apart. */
+/** Colours show growth; without an image to compare with, they only distinguish neighbours. */
 function sizeNode(tree: SizeTree, above: string, index: number): IcicleNode {
   const path = above === '' ? tree.name : `${above}/${tree.name}`;
   const { before, size } = tree;
@@ -134,10 +134,10 @@ function sizeNode(tree: SizeTree, above: string, index: number): IcicleNode {
   };
 }
 
-/** Seconds that no build takes: such a number is a mistake. */
+/** Longest plausible build in seconds; a larger number is an error. */
 const LONGEST = 1e9;
 
-/** What of a build manifest says how the build went; see `buildManifest`. */
+/** The part of a build manifest about the course of the build; see `buildManifest`. */
 const stepsSchema = z.object({
   steps: z.array(
     z.object({

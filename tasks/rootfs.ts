@@ -16,8 +16,8 @@ import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
 /**
- * Writes the root filesystem of an image as a tar beside where its ISO goes.
- * @throws BuildError if the audit finds something; every finding is told
+ * Writes the root filesystem of an image as a tar in the folder of its ISO.
+ * @throws BuildError with all findings if the audit fails
  */
 export async function writeRootfs(
   prepared: PreparedImage,

@@ -9,8 +9,8 @@ import { BuildError } from '../build/error.ts';
 import type { ImageFacts } from '../build/image/facts.ts';
 
 /**
- * Says of a development build, in a line, which scripts of packages nobody reviewed.
- * @throws BuildError that lists them with what they do if it is to be a release
+ * Prints, for a development build, one line that names the unreviewed package scripts.
+ * @throws BuildError that lists them with their texts, for a release
  */
 export function tellUnreviewed(
   scripts: readonly PackageScript[],

@@ -6,11 +6,11 @@ import { findSettings } from '../build/profile/profile.ts';
 import type { Output, ShownPackage } from './ui/events.ts';
 import { count, formatBytes, formatTable } from './ui/format.ts';
 
-/** What there is to show of an image. */
+/** What to show of an image. */
 export type Subject = 'profile' | 'packages';
 
 /**
- * Tells what a profile comes to for one base, architecture and kernel: its keys, and its packages by their lock.
+ * Shows the effective profile for one base, architecture and flavour, and the packages in its lock.
  * @param wanted see `loadProfile`
  * @throws BuildError if the profile or its lock is wrong
  */
@@ -44,7 +44,7 @@ export async function showImage(
   const asked = [...always, ...(flavours?.[flavour] ?? []), kernel[flavour] ?? []].flat();
   const reasons = findReasons({
     packages: archives.map(({ locked }) => locked.name),
-    // `name@tag`: apk's, and the lock's, but no part of the name.
+    // Without the repository tag of `name@tag`, which is not part of the name.
     asked: asked.map((one) => one.replace(/@.*$/, '')),
     relations,
   });
@@ -72,7 +72,7 @@ async function yamlOf(value: object): Promise<string> {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
 }
 
-/** A table, the largest first, and what it comes to. */
+/** Formats a table of packages, largest first, with their number and total size. */
 function describePackages(packages: readonly ShownPackage[]): string {
   const bySize = packages.toSorted(
     (a, b) => (b.installedSize ?? 0) - (a.installedSize ?? 0) || (a.name < b.name ? -1 : 1),
@@ -88,7 +88,7 @@ function describePackages(packages: readonly ShownPackage[]): string {
   return `${table}\n${count(packages.length, 'package')}, ${formatBytes(sum)} installed`;
 }
 
-/** `needed by a ← b`: a needs the package, and b needs a; the profile asks for the last one. */
+/** Formats a reason: `needed by a ← b` if a needs the package, b needs a, and the profile asks for b. */
 function describeReason(why: Reason | null): string {
   if (why === null) return 'not known';
   const [, ...above] = why.chain;

@@ -13,13 +13,13 @@ import { keySigner, SIGNATURE_BYTES, type Signer } from '../build/release/signer
 import { agentSigner } from '../build/release/ssh-agent.ts';
 import { readPassphrase } from './ui/passphrase.ts';
 
-/** What a command that signs is called in messages. */
+/** Name of a signing command in messages. */
 const COMMAND = 'the command of --signer';
 
-/** Most that a command may write, bytes; a signature has 64. */
+/** Most bytes that a command may write; a signature has 64. */
 const LONGEST_ANSWER = 64 * 1024;
 
-/** Who signs, as the options of `signerOptions` say it. */
+/** The choice of a signer, in the options of `signerOptions`. */
 export interface SignerChoice {
   key?: string | undefined;
   passphraseFile?: string | undefined;
@@ -28,10 +28,10 @@ export interface SignerChoice {
   publicKey?: string | undefined;
 }
 
-/** Names of those options that may be given once. */
+/** Names of the options that may be given only once. */
 export const SIGNER_OPTIONS = ['key', 'passphrase-file', 'signer', 'public-key'] as const;
 
-/** Options of every command that signs, or does something else where none of them is given. */
+/** Options of all commands that can sign, but need not. */
 export function optionalSignerOptions<Options>(yargs: Argv<Options>) {
   return yargs
     .option('key', { type: 'string', describe: 'Private key that signs (qx-build key new)' })
@@ -65,7 +65,7 @@ export function optionalSignerOptions<Options>(yargs: Argv<Options>) {
 
 const WHO_SIGNS = 'Who signs? Give --key FILE, --ssh-agent or --signer COMMAND';
 
-/** Options of every command that signs. */
+/** Options of all commands that sign. */
 export function signerOptions<Options>(yargs: Argv<Options>) {
   return optionalSignerOptions(yargs).check(
     ({ key, sshAgent, signer }) =>
@@ -73,19 +73,20 @@ export function signerOptions<Options>(yargs: Argv<Options>) {
   );
 }
 
-/** Whether the options say who signs. */
+/** Whether the options choose a signer. */
 export function saysSigner({ key, sshAgent, signer }: SignerChoice): boolean {
   return key !== undefined || sshAgent === true || signer !== undefined;
 }
 
-/** The files that the options name. */
+/** Returns the files that the options name. */
 export function signerPaths({ key, passphraseFile, publicKey }: SignerChoice): string[] {
   return [key, passphraseFile, publicKey].filter((path) => path !== undefined);
 }
 
 /**
- * Who signs.
- * @throws BuildError or ExplainedError if it cannot: no such file, no passphrase and no terminal to ask at, no such agent
+ * Opens the signer that the options choose.
+ * @throws BuildError or ExplainedError if that is impossible: no such file, no passphrase and no terminal, no such
+ *   agent
  */
 export async function openSigner(
   { key, passphraseFile, sshAgent, signer, publicKey }: SignerChoice,
@@ -100,7 +101,7 @@ export async function openSigner(
   throw new Error('no option says who signs');
 }
 
-/** A private key that signs, from its file; its passphrase is asked for where it has one. */
+/** Reads a private key for signing from its file; asks for its passphrase if it has one. */
 export async function readSigner(
   file: string,
   from: { file: string | undefined; signal: AbortSignal },
@@ -112,13 +113,13 @@ export async function readSigner(
   return keySigner(readPrivateKey(text, { passphrase, where: file }), file);
 }
 
-/** A public key from its file, as any of `qx-build key show`'s forms, named after the file. */
+/** Reads a public key from a file, in any format of `qx-build key show`; its name is that of the file. */
 export async function readPublicKeyFile(file: string): Promise<TrustedKey> {
   const name = basename(file).replace(/\.(pem|pub)$/, '');
   return readAnyPublicKey(await readKeyText(file), name, file);
 }
 
-/** The text of a key's file. */
+/** Reads a key file as text. */
 export async function readKeyText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new BuildError({ what: 'the key cannot be read', where: path, cause });
@@ -126,9 +127,10 @@ export async function readKeyText(path: string): Promise<string> {
 }
 
 /**
- * A signer that is a command of the caller: it gets the bytes on its standard input, and writes the 64 bytes of the
- * signature, or these in Base64, to its standard output.
- * @param command for `sh -c`, with the caller's environment; it is never told, since there may be a password in it
+ * Makes a signer from a command: it gets the data on standard input and writes the 64 bytes of the signature, plain or
+ * in Base64, to standard output.
+ * @param command command for `sh -c`, run with the caller's environment; it is never printed, because it may contain a
+ *   password
  */
 export function commandSigner(command: string, key: KeyObject, signal: AbortSignal): Signer {
   return {
@@ -152,14 +154,14 @@ export function commandSigner(command: string, key: KeyObject, signal: AbortSign
         const { exitCode, signal: ended }: ExecaError = error;
         const words: unknown = error.stderr;
         const stderr = words instanceof Uint8Array ? Buffer.from(words).toString('utf8') : '';
-        // The command is in execa's own message.
+        // Not execa's own message, which contains the command.
         throw childFailure(COMMAND, { exitCode, signal: ended, stderr, cause: undefined });
       }
     },
   };
 }
 
-/** What a command wrote, as it is or out of Base64; `signBy` sees whether it is a signature. */
+/** Decodes the output of a command, plain or Base64; `signBy` checks that it is a signature. */
 function signatureOf(written: Uint8Array): Uint8Array {
   if (written.length === SIGNATURE_BYTES) return written;
   const text = Buffer.from(written).toString('latin1').trim();

@@ -13,22 +13,22 @@ import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
 import { cameFrom, type StageTime } from './ui/stage.ts';
 
-/** An image that is there, built now or before. */
+/** An image, built now or earlier. */
 export interface Built {
   image: string;
   file: string;
   sha256: string;
-  /** What each step took; empty if nothing was to be done. */
+  /** Time of each step; empty if there was nothing to do. */
   times: readonly StageTime[];
 }
 
-/** Paths of what goes with an ISO: the bill of materials in both formats, and the manifest. */
+/** Paths of the documents of an ISO: the bill of materials in both formats, and the manifest. */
 export function paperFiles(file: string): [cyclonedx: string, spdx: string, manifest: string] {
   return [`${file}.cdx.json`, `${file}.spdx.json`, `${file}.manifest.json`];
 }
 
 /**
- * Whether everything that goes with an ISO is there.
+ * Whether all documents of an ISO exist.
  * @throws BuildError if `SHA256SUMS` is malformed
  */
 export async function hasPapers(file: string, sha256: string): Promise<boolean> {
@@ -36,7 +36,7 @@ export async function hasPapers(file: string, sha256: string): Promise<boolean> 
   return (await readChecksums(dirname(file))).get(basename(file)) === sha256;
 }
 
-/** Says which host tools differ from those that the image which is there was made with. */
+/** Prints which host tools differ from those that the existing image was made with. */
 export function tellOtherTools({ facts, file }: PreparedImage, say: (line: string) => void): void {
   const [, , manifest] = paperFiles(file);
   const others = otherTools(manifest, facts);
@@ -47,8 +47,8 @@ export function tellOtherTools({ facts, file }: PreparedImage, say: (line: strin
 }
 
 /**
- * Writes what goes with an ISO: `SHA256SUMS`, `<iso>.manifest.json`, `<iso>.cdx.json` and `<iso>.spdx.json`.
- * @param before the sources when the build began
+ * Writes the documents of an ISO: `SHA256SUMS`, `<iso>.manifest.json`, `<iso>.cdx.json` and `<iso>.spdx.json`.
+ * @param before state of the sources at the start of the build
  */
 export async function describeBuild(
   build: ImageBuild,
@@ -81,7 +81,7 @@ export async function describeBuild(
   };
   const { lockRequest } = build.image;
   const source = stateThroughout(before, await readImageSource(lockRequest));
-  // What it took differs each time, and a release does not.
+  // Times differ between builds, and a release has to be reproducible.
   const steps = facts.release ? [] : times;
   const parts = { facts, plan, iso, file, times: steps, scripts, artifacts, source };
   const manifest = buildManifest(parts);
@@ -95,17 +95,17 @@ export async function describeBuild(
   await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 }, lockRequest.signal);
 }
 
-/** A file that there is now. */
+/** An output file. */
 export interface MadeFile {
-  /** Without folder. */
+  /** File name without folder. */
   path: string;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
-  /** Hex. */
+  /** SHA-256, hex. */
   sha256: string;
 }
 
-/** The tables at the end: each file with size and SHA-256, and how long each step took. */
+/** Formats the tables at the end: each file with size and SHA-256, and the time of each step. */
 function summarize(built: readonly Built[], files: readonly MadeFile[]): string {
   const rows = files.map(({ path, size, sha256 }) => [path, formatBytes(size), sha256]);
   const steps = built.flatMap(({ image, times }) =>
@@ -117,8 +117,8 @@ function summarize(built: readonly Built[], files: readonly MadeFile[]): string 
 }
 
 /**
- * Tells what is there now: tables for people, an event an image for programs.
- * @param files that people are told of; the images if absent
+ * Reports the result: tables for people, one event per image for programs.
+ * @param files files shown to people; the images if absent
  */
 export function announce(
   built: readonly Built[],

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Ends a program that hangs: one in whose process group a second Ctrl-C comes, and that does not react to it. Node calls
-# its signal handlers between pieces of work; in the midst of one that does not end none is ever called.
-# Started by that program, which writes a line to standard input for each signal that it reacts to.
+# Ends a program that hangs, that is, does not react to a second Ctrl-C in its process group. Node runs signal handlers
+# only between tasks; during a task that does not end, it runs none. The program starts this script and writes a line to
+# its standard input for each signal that it handles.
 
 pressed=0 heard=0 heard_before='' late=''
 trap 'pressed=$((pressed + 1))' INT
 trap 'late=yes' USR1
 trap '' HUP TERM
 
-# Each program that it runs leads a process group.
+# Each of the program's children leads a process group.
 end_at_once() {
 	grep -lx "PPid:[[:blank:]]*$PPID" /proc/[0-9]*/status | while read -r status; do
 		child=${status#/proc/} child=${child%/status}
@@ -22,7 +22,7 @@ while :; do
 	if read -r _; then
 		heard=$((heard + 1))
 	elif [ "$pressed$late" = "$before" ]; then
-		# Nobody writes any more: the program has ended.
+		# End of input: the program has ended.
 		exit 0
 	fi
 	if [ "$pressed" -ge 2 ] && [ -z "$heard_before" ]; then

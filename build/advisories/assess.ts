@@ -7,53 +7,53 @@ import type { Advisory } from './database.ts';
 import type { AdvisoryPin, PinnedDatabase } from './pins.ts';
 import type { Review } from './reviews.ts';
 
-/** What advisories are compared with. */
+/** Input of `assess`. */
 export interface Assessment {
   readonly lock: Pick<Lock, 'base' | 'request' | 'repositories'>;
-  /** The packages in this image, not those of another kernel flavour. */
+  /** The packages of this image, without those of another kernel flavour. */
   readonly packages: readonly LockedPackage[];
   readonly databases: readonly PinnedDatabase[];
-  /** What people found out about single vulnerabilities. */
+  /** Reviews of single vulnerabilities. */
   readonly reviews: readonly Review[];
-  /** The day that counts as today, `2026-11-28`. */
+  /** The date to use as today, `2026-11-28`. */
   readonly asOf: string;
-  /** Days after which a database is too old. */
+  /** Days after which a database is out of date. */
   readonly maxAge: number;
 }
 
-/** A vulnerability that a database knows of in a package of the image. */
+/** A known vulnerability of a package of the image. */
 export interface Finding extends Advisory {
-  /** Source package, as the database names it. */
+  /** Name of the source package in the database. */
   readonly source: string;
   /** Its version in the image. */
   readonly version: string;
   /** The packages in the image that are built from it, sorted. */
   readonly packages: readonly LockedPackage[];
-  /** What a person found out about it, unless that is no longer valid. */
+  /** The review of it, if there is a valid one. */
   readonly review?: Review | undefined;
 }
 
-/** How old a database is. */
+/** Age of a database. */
 export interface DatabaseAge {
   readonly pin: AdvisoryPin;
   /** Days since it was published. */
   readonly days: number;
   readonly entries: number;
   readonly newestYear?: number | undefined;
-  /** Why it is too old to say anything of today; absent if it is not. */
+  /** Why it is out of date; absent if it is not. */
   readonly outdated?: string | undefined;
 }
 
-/** What is known about an image. */
+/** The known vulnerabilities of an image. */
 export interface AdvisoryReport {
   readonly data: readonly DatabaseAge[];
   /** Sorted by source package, then id. */
   readonly findings: readonly Finding[];
-  /** Reviews whose day has passed; what they are about counts as if there were none. */
+  /** Reviews that have expired; their findings count as unreviewed. */
   readonly expired: readonly Review[];
-  /** Reviews of what no database finds in the image. */
+  /** Reviews of vulnerabilities that no database reports for the image. */
   readonly unknown: readonly Review[];
-  /** What the databases say of versions that are none, a line each, of packages in the image. */
+  /** Invalid versions in the databases, for packages of the image, one line each. */
   readonly malformed: readonly string[];
 }
 
@@ -63,9 +63,9 @@ const COMPARE = {
 } as const satisfies Record<BaseName, (a: string, b: string) => number>;
 
 /**
- * What is open in an image, by its lock: advisories are about source packages, whose version in the image is compared
- * as the base compares it.
- * @throws BuildError if the databases are not about all repositories of the lock
+ * Finds the vulnerabilities of an image from its lock. Advisories are for source packages, whose versions are compared
+ * by the rules of the base.
+ * @throws BuildError if the databases do not cover all repositories of the lock
  */
 export function assess(assessment: Assessment): AdvisoryReport {
   const { lock, reviews, asOf, maxAge } = assessment;
@@ -92,7 +92,7 @@ export function assess(assessment: Assessment): AdvisoryReport {
   };
 }
 
-/** Whether something has to be done about a finding: nobody found out that it does no harm here. */
+/** Whether a finding needs action: no review says that it does no harm here. */
 export function isOpen({ state, urgency, review }: Finding): boolean {
   if (review !== undefined) return review.state === 'exploitable' || review.state === 'in_triage';
   return state !== 'undetermined' && urgency !== 'unimportant';
@@ -104,7 +104,7 @@ interface Source {
   readonly packages: readonly LockedPackage[];
 }
 
-/** The source packages of an image, each once per version, sorted. */
+/** Lists the source packages of an image, once per version, sorted. */
 function sourcesOf(packages: readonly LockedPackage[], base: BaseName): Source[] {
   const groups = Map.groupBy(packages, (locked) => originOf(locked, base).join(' '));
   return [...groups.values()]
@@ -117,16 +117,16 @@ function sourcesOf(packages: readonly LockedPackage[], base: BaseName): Source[]
     .sort((a, b) => (`${a.source} ${a.version}` < `${b.source} ${b.version}` ? -1 : 1));
 }
 
-/** The source package by which a database knows a package, and its version. */
+/** Returns the name and version of a package's source package in the databases. */
 function originOf(locked: LockedPackage, base: BaseName): [source: string, version: string] {
   const { name, version, source = name, sourceVersion = version } = locked;
-  // Signed kernels are built again from `linux-signed-` and the architecture, version 6.12.3+1 for 6.12.3-1; the tracker
-  // has `linux` only.
+  // The source of signed kernels is `linux-signed-` and the architecture, with version 6.12.3+1 for 6.12.3-1; the
+  // tracker only has `linux`.
   if (base === 'debian' && /^linux-signed-/.test(source)) return ['linux', version];
   return [source, sourceVersion];
 }
 
-/** What still applies to a version of a source package. */
+/** Lists the advisories that affect a version of a source package. */
 function advisoriesFor(
   { source, version }: Source,
   { base, request }: Assessment['lock'],
@@ -188,7 +188,7 @@ interface Age extends Pick<Assessment, 'asOf' | 'maxAge'> {
 function whyOutdated({ days, newestYear, asOf, maxAge }: Age): string | undefined {
   if (days > maxAge) return `it is ${days} days old`;
   if (days < -1) return `its date is ${-days} days ahead`;
-  // Numbers of a year are given from January on, so a database of February has some.
+  // CVE numbers of a year are assigned from January on, so a database of February or later contains some.
   const [year = 0, month = 0] = asOf.split('-').map(Number);
   if (month > 1 && newestYear !== undefined && newestYear < year) {
     return `its newest entry is of ${newestYear}, whatever its date says`;

@@ -1,35 +1,35 @@
 import type { BaseName } from '../bases.ts';
 
-/** What a database says of one vulnerability of a source package. */
+/** What a database says about one vulnerability of a source package. */
 export interface Advisory {
-  /** `CVE-2026-1234`, or what the database calls one that has no such number. */
+  /** `CVE-2026-1234`, or the database's own id if there is no CVE number. */
   readonly id: string;
-  /** `fixed` in a version, `open` where no version has the fix, `undetermined` where nobody has found out. */
+  /** `fixed` in a version, `open` if no version has the fix, `undetermined` if that is unknown. */
   readonly state: 'fixed' | 'open' | 'undetermined';
-  /** The first version of the source package with the fix; with `fixed` only. */
+  /** The first version of the source package with the fix; only if the state is `fixed`. */
   readonly fixed?: string | undefined;
-  /** As the database has it: `high`, `unimportant`. */
+  /** In the database's words: `high`, `unimportant`. */
   readonly urgency?: string | undefined;
 }
 
-/** A database of advisories: one file, for one base. */
+/** A database of advisories: one file for one base. */
 export interface AdvisoryDatabase {
   readonly base: BaseName;
-  /** Releases that it is about: `trixie`, `v3.24`. */
+  /** Releases that it covers: `trixie`, `v3.24`. */
   readonly suites: ReadonlySet<string>;
-  /** The only repository that it is about; all of them if absent. */
+  /** The only repository that it covers; absent if it covers all. */
   readonly repository?: string | undefined;
-  /** Vulnerabilities that it names, each as often as it does for a package. */
+  /** Number of advisories in it, counted once per package. */
   readonly entries: number;
   /** Year of its newest CVE. */
   readonly newestYear?: number | undefined;
-  /** What it says of versions that are none, a line each; it cannot be compared. */
+  /** Invalid versions in it, one line each; they cannot be compared. */
   readonly malformed: readonly string[];
-  /** What it says of a source package of a release, sorted by id. */
+  /** Returns the advisories for a source package of a release, sorted by id. */
   find(suite: string, source: string): readonly Advisory[];
 }
 
-/** The newest year in numbers of CVEs; `undefined` if there is none. */
+/** Returns the newest year in CVE numbers; `undefined` if there is none. */
 export function newestYearOf(ids: Iterable<string>): number | undefined {
   let newest: number | undefined;
   for (const id of ids) {
@@ -39,5 +39,5 @@ export function newestYearOf(ids: Iterable<string>): number | undefined {
   return newest;
 }
 
-/** Ids and names as databases have them: no spaces, nothing that a terminal obeys. */
+/** Ids and names in databases: without spaces and control characters. */
 export const WORD = /^[\x21-\x7e]{1,200}$/;

@@ -5,13 +5,13 @@ import type { AdvisoryDatabase } from './database.ts';
 import { isSecdb, parseSecdb } from './secdb.ts';
 import { parseTracker } from './tracker.ts';
 
-/** Longest database that is read, bytes: Debian's has 70 MB, and the text of a file has to fit into a string. */
+/** Size limit of a database in bytes: Debian's has 70 MB, and the text has to fit into a string. */
 export const LARGEST_DATABASE = 400 * 1024 * 1024;
 
 /**
- * Reads a database of advisories; whose it is shows in what it says.
+ * Parses a database of advisories; the format shows which base it is for.
  * @param where the file, for errors
- * @throws BuildError if it is neither Alpine's (secdb) nor Debian's (JSON of the security tracker), or holds nothing
+ * @throws BuildError if it is neither Alpine's (secdb) nor Debian's (JSON of the security tracker), or is empty
  */
 export function parseDatabase(text: string, where: string): AdvisoryDatabase {
   let json: unknown;

@@ -10,35 +10,35 @@ import type { AdvisoryDatabase } from './database.ts';
 import { LARGEST_DATABASE, parseDatabase } from './parse.ts';
 
 const pinSchema = z.strictObject({
-  /** Name of the file, without folder. */
+  /** Name of the file without folder. */
   name: z.string().min(1).max(255),
   base: z.enum(BASE_NAMES),
-  /** Release that it is about; all of the base's if absent. */
+  /** Release that it covers; all of the base's if absent. */
   suite: z.string().optional(),
-  /** Repository that it is about; all if absent. */
+  /** Repository that it covers; all if absent. */
   repository: z.string().optional(),
-  /** Bytes. */
+  /** Size in bytes. */
   size: z.int().positive(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex'),
-  /** Day on which it was published. */
+  /** Date of publication. */
   date: z.iso.date(),
 });
 
 const pinsSchema = z.strictObject({ format: z.literal(1), files: z.array(pinSchema) });
 
-/** A file of advisories, to the byte, and how old it is. */
+/** An exact file of advisories, and its date. */
 export type AdvisoryPin = z.infer<typeof pinSchema>;
 
-/** A database whose file is the pinned one. */
+/** A database read from its pinned file. */
 export interface PinnedDatabase {
   readonly pin: AdvisoryPin;
   readonly database: AdvisoryDatabase;
 }
 
 /**
- * Reads which files of advisories are pinned.
- * @returns nothing if there is no such file yet
- * @throws BuildError if it is not of this format, naming the first wrong key
+ * Reads the pins of advisory files.
+ * @returns nothing if the file does not exist yet
+ * @throws BuildError naming the first wrong key if it is malformed
  */
 async function readAdvisoryPins(file: string): Promise<AdvisoryPin[]> {
   if (!existsSync(file)) return [];
@@ -53,10 +53,10 @@ async function readAdvisoryPins(file: string): Promise<AdvisoryPin[]> {
 }
 
 /**
- * Pins files of advisories: each takes the place of one that is about the same.
- * @param date day on which they were published, `2026-11-28`; if absent that of each file, which `curl -R` and `wget` keep
+ * Pins files of advisories: each replaces the pin for the same subject.
+ * @param date date of publication, `2026-11-28`; by default that of each file, which `curl -R` and `wget` preserve
  * @returns the new pins
- * @throws BuildError if a file is no database of advisories
+ * @throws BuildError if a file is not a database of advisories
  */
 export async function pinAdvisories(
   files: readonly string[],
@@ -71,15 +71,15 @@ export async function pinAdvisories(
 }
 
 /**
- * Reads files of advisories that are pinned, each once.
- * @throws BuildError if a file is not pinned, or is not the one that was
+ * Reads pinned files of advisories, each once.
+ * @throws BuildError if a file is not pinned, or has changed since
  */
 export async function readPinned(
   files: readonly string[],
   pinsFile: string,
 ): Promise<PinnedDatabase[]> {
   const pins = await readAdvisoryPins(pinsFile);
-  // One after the other: a database takes a few hundred MB while it is read.
+  // Sequentially: reading a database takes a few hundred MB of memory.
   const databases = new Map<AdvisoryPin, PinnedDatabase>();
   for (const file of files) {
     const { text, sha256 } = await readBytes(file);
@@ -100,7 +100,7 @@ export async function readPinned(
   return [...databases.values()];
 }
 
-/** What two files cannot both be about. */
+/** Identifies the subject of a file, for which there can be only one pin. */
 function subjectOf({ base, suite = '', repository = '' }: AdvisoryPin): string {
   return [base, suite, repository].join(' ');
 }
@@ -110,7 +110,7 @@ interface DatabaseFile {
   text: string;
   size: number;
   sha256: string;
-  /** When it was changed last, as its server said if the client kept that. */
+  /** Time of its last change; that on the server, if the download preserved it. */
   changed: Date;
 }
 

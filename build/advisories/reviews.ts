@@ -7,10 +7,10 @@ import { BuildError } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
 import { WORD } from './database.ts';
 
-/** Bytes of a file of reviews at most. */
+/** Most bytes of a file of reviews. */
 const GREATEST_FILE = 1024 * 1024;
 
-/** Days that a review is valid where it does not say until when. */
+/** Days for which a review without `expires` is valid. */
 const VALIDITY = 365;
 
 const line = z
@@ -22,9 +22,9 @@ const day = z.iso.date('must be a day such as 2026-11-28');
 
 const reviewSchema = z
   .strictObject({
-    /** `CVE-2026-1234`, as the database has it. */
+    /** `CVE-2026-1234`, the id in the database. */
     id: z.string().regex(WORD, 'must be an id such as CVE-2026-1234'),
-    /** The source package that it is about. */
+    /** Name of the source package. */
     package: z.string().regex(WORD, 'must be the name of a source package'),
     /** CycloneDX 1.6, `vulnerabilities[].analysis.state`. */
     state: z.enum(['not_affected', 'false_positive', 'resolved', 'exploitable', 'in_triage']),
@@ -36,13 +36,13 @@ const reviewSchema = z
         ...['protected_at_runtime', 'protected_at_perimeter', 'protected_by_mitigating_control'],
       ] as const)
       .optional(),
-    /** What was found out, for who reads the release. */
+    /** The result, for readers of the release. */
     reason: line.min(10, 'must say why, in a sentence'),
-    /** When it was found out. */
+    /** Date of the review. */
     date: day,
-    /** From then on somebody has to look again. */
+    /** Date from which on a new review is needed. */
     expires: day.optional(),
-    /** Who found out. */
+    /** Name of the reviewer. */
     reviewer: line,
   })
   .superRefine(({ state, justification, date, expires }, context) => {
@@ -60,28 +60,28 @@ const reviewSchema = z
 
 const reviewsSchema = z.array(reviewSchema);
 
-/** What a person found out about a vulnerability in the image. */
+/** A review of a vulnerability of the image. */
 export type Review = z.infer<typeof reviewSchema>;
 
 function yearAfter(date: string): string {
   return new Date(Date.parse(date) + VALIDITY * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Where reviews of a profile are: beside it. */
+/** Returns the path of a profile's reviews, which is beside the profile. */
 export function reviewsFile({ file, name }: Pick<Profile, 'file' | 'name'>): string {
   return join(dirname(file), `${name}.vex.yaml`);
 }
 
 /**
  * Reads the reviews of a profile.
- * @returns nothing if there is no such file
+ * @returns nothing if the file does not exist
  * @throws BuildError with file, line and column of the first mistake
  */
 export async function readReviews(file: string): Promise<Review[]> {
   return existsSync(file) ? parseReviews(await readFile(file, 'utf8'), file) : [];
 }
 
-/** Parses the text of a file of reviews; see `readReviews`. */
+/** Parses a file of reviews; see `readReviews`. */
 export function parseReviews(text: string, file: string): Review[] {
   if (text.length > GREATEST_FILE) {
     throw new BuildError({ what: `it has more than ${GREATEST_FILE} bytes`, where: file });
@@ -115,12 +115,12 @@ function contentOf(document: Document.Parsed, file: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {
-    // Aliases that would multiply without end.
+    // Thrown for aliases that expand without limit.
     throw new BuildError({ what: 'this YAML cannot be read', where: file, cause });
   }
 }
 
-/** The mistake that stands first in the file. */
+/** Reports the first mistake in the file. */
 function refuse(
   error: z.ZodError,
   document: Document.Parsed,
@@ -133,7 +133,7 @@ function refuse(
     const offset = offsetOf(document, path);
     return { offset, key: path.slice(1).join('.'), message, isUnknown: unknown !== undefined };
   });
-  // A key that is misspelt is missing, too.
+  // Unknown keys first: a misspelt key also counts as missing.
   const [first = { offset: 0, key: '', message: 'is wrong' }] = mistakes.sort(
     (a, b) => Number(b.isUnknown) - Number(a.isUnknown) || a.offset - b.offset,
   );
@@ -142,7 +142,7 @@ function refuse(
   return new BuildError({ what, where: place(first.offset), fix, cause: error });
 }
 
-/** Where a key stands, or what is around one that is missing: the offset in the text. */
+/** Returns the offset of a key in the text or, if it is missing, of the object that should contain it. */
 function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number {
   const keys = path.map((key) => (typeof key === 'symbol' ? String(key) : key));
   for (let length = keys.length; length > 0; length -= 1) {

@@ -2,16 +2,16 @@ import { z } from 'zod';
 import { compareVersions, isValidVersion } from '../base/alpine/version/compare.ts';
 import { type Advisory, type AdvisoryDatabase, newestYearOf, WORD } from './database.ts';
 
-/** The JSON of Alpine's security database, a file for each branch and repository. */
+/** JSON of Alpine's security database, which has one file per branch and repository. */
 const secdbSchema = z.object({
   distroversion: z.string().regex(WORD),
   reponame: z.string().regex(WORD),
   packages: z.array(
     z.object({
       pkg: z.object({
-        /** Of the source package, which indexes call origin. */
+        /** Name of the source package, called origin in indexes. */
         name: z.string().regex(WORD),
-        /** Version → what it fixes; version `0` stands for what never was in the package. */
+        /** Version → vulnerabilities fixed in it; version `0` means that the package never had them. */
         secfixes: z.record(
           z.string().regex(/^\P{Cc}{1,200}$/u),
           z.array(z.string().max(1000)).nullable(),
@@ -21,17 +21,17 @@ const secdbSchema = z.object({
   ),
 });
 
-/** The version of what never was in a package. */
+/** The version of vulnerabilities that the package never had. */
 const NEVER = '0';
 
-/** Whether JSON looks like Alpine's. */
+/** Whether JSON looks like Alpine's database. */
 export function isSecdb(json: unknown): boolean {
   return typeof json === 'object' && json !== null && 'distroversion' in json;
 }
 
 /**
- * Reads Alpine's database. It names what has been fixed, and nothing that is still open.
- * @throws ZodError if it is none
+ * Parses Alpine's database. It lists fixed vulnerabilities only, not open ones.
+ * @throws ZodError if it is in another format
  */
 export function parseSecdb(json: unknown): AdvisoryDatabase {
   const { distroversion, reponame, packages } = secdbSchema.parse(json);
@@ -63,19 +63,19 @@ export function parseSecdb(json: unknown): AdvisoryDatabase {
   };
 }
 
-/** Notes a fix. Of several for one vulnerability the last counts: the earlier ones were not the whole of it. */
+/** Records a fix. If a vulnerability has several, the last one counts: earlier ones were incomplete. */
 function addFix(fixes: Map<string, Advisory>, id: string, version: string): void {
   const before = fixes.get(id)?.fixed;
   if (before !== undefined && (version === NEVER || compareVersions(version, before) <= 0)) return;
   fixes.set(id, { id, state: 'fixed', fixed: version });
 }
 
-/** `1.2.r3` is written for `1.2-r3` in places. */
+/** Some entries have `1.2.r3` instead of `1.2-r3`. */
 function repair(version: string): string {
   return version.replace(/\.r(\d+)$/, '-r$1');
 }
 
-/** The ids in `CVE-2017-2616 (+ regression fix)` and `CVE-2019-1234 GHSA-…`; a text without one is its own id. */
+/** Extracts the ids from `CVE-2017-2616 (+ regression fix)` or `CVE-2019-1234 GHSA-…`; other text is its own id. */
 function identifiersIn(text: string): string[] {
   const words = text
     .split(/[\s,;]+/)

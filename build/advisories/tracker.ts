@@ -3,7 +3,7 @@ import { type Advisory, type AdvisoryDatabase, newestYearOf, WORD } from './data
 
 const releaseSchema = z.object({
   status: z.enum(['open', 'resolved', 'undetermined']),
-  /** With `resolved`; `0` where the package never had it. */
+  /** Only if `resolved`; `0` if the package never had it. */
   fixed_version: z.string().regex(WORD).optional(),
   urgency: z
     .string()
@@ -21,8 +21,8 @@ const trackerSchema = z.record(
 );
 
 /**
- * Reads the database of Debian's security tracker, which is about all releases.
- * @throws ZodError if it is none
+ * Parses the database of Debian's security tracker, which covers all releases.
+ * @throws ZodError if it is in another format
  */
 export function parseTracker(json: unknown): AdvisoryDatabase {
   const packages = new Map(Object.entries(trackerSchema.parse(json)));

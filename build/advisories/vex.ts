@@ -7,17 +7,17 @@ import type { Review } from './reviews.ts';
 
 const { AnalysisJustification, AnalysisState } = Enums.Vulnerability;
 
-/** Who publishes the advisories of a base, and the page of one. */
+/** Publisher of a base's advisories, and the URL of an advisory. */
 const PUBLISHERS = {
   alpine: { name: 'Alpine Linux', page: 'https://security.alpinelinux.org/vuln/' },
   debian: { name: 'Debian', page: 'https://security-tracker.debian.org/tracker/' },
 } as const satisfies Record<BaseName, { name: string; page: string }>;
 
 /**
- * The vulnerabilities of an image as CycloneDX 1.6 JSON: its packages, what the databases know of them
- * (`vulnerabilities`), and what people found out about that (`analysis`; absent where nobody did). The same content
- * gives the same text.
- * @param materials the packages; its time is that of the document
+ * Formats the vulnerabilities of an image as CycloneDX 1.6 JSON: its packages, their vulnerabilities
+ * (`vulnerabilities`), and the reviews of these (`analysis`; absent if unreviewed). The same content gives the same
+ * text.
+ * @param materials the packages; its time is the document's time
  */
 export function formatVex(materials: BillOfMaterials, findings: readonly Finding[]): string {
   return cyclonedx(

@@ -2,8 +2,8 @@ import { matchPaths } from '../tree/path-patterns.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * Leaves out findings that the profile accepts; an entry of its list that accepts nothing is itself a finding.
- * @param allow pattern as `matchPaths` takes it → reason
+ * Removes findings that the profile accepts. An entry that accepts nothing becomes a finding.
+ * @param allow pattern for `matchPaths` → reason
  */
 export function withoutAllowed(
   findings: readonly Finding[],

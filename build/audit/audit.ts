@@ -14,7 +14,7 @@ import { unexpectedSetuid, worldWritable } from './rules/permissions.ts';
 import { brokenServices } from './rules/services.ts';
 import { survey } from './survey.ts';
 
-/** What would keep any system from starting. */
+/** Rules about what prevents any system from starting. */
 const START_RULES: readonly Rule[] = [
   unrunnableInit,
   missingLibraries,
@@ -23,7 +23,7 @@ const START_RULES: readonly Rule[] = [
   (surveyed, { drivers = {} }) => missingDrivers(surveyed.tree, drivers),
 ];
 
-/** Everything an audit of a root filesystem looks for, in the order of its report. */
+/** All rules for a root filesystem, in the order of the report. */
 const RULES: readonly Rule[] = [
   ...START_RULES,
   brokenServices,
@@ -34,15 +34,15 @@ const RULES: readonly Rule[] = [
   worldWritable,
 ];
 
-/** The same of an initramfs, which has no accounts and no services, and root's programs only. */
+/** Rules for an initramfs, which has no accounts, no services, and only root's programs. */
 const INITRAMFS_RULES: readonly Rule[] = [...START_RULES, danglingLinks, carriageReturns];
 
-/** Lines of findings that an error lists. */
+/** Most lines of findings in an error. */
 const MOST_LISTED = 20;
 
 /**
- * Looks for what would fail in the booted system only: every rule over one pass through the finished tree.
- * @returns what was found and the options do not accept, in a fixed order
+ * Looks for problems that would appear only in the booted system: runs every rule on one survey of the finished tree.
+ * @returns the findings that the options do not accept, in a fixed order
  */
 export function auditTree(tree: Tree, options: AuditOptions): Finding[] {
   return withoutAllowed(applyRules(RULES, tree, options), options.allow ?? {});
@@ -55,16 +55,16 @@ function applyRules(rules: readonly Rule[], tree: Tree, options: AuditOptions): 
 
 /**
  * Refuses a root filesystem that would not work.
- * @param options a profile can be passed as it is
- * @throws BuildError listing what the audit found
+ * @param options a profile can be passed directly
+ * @throws BuildError listing the findings
  */
 export function assertAudited(tree: Tree, options: AuditOptions): void {
   refuse(auditTree(tree, options), 'the root filesystem');
 }
 
 /**
- * Refuses an initramfs that would not start, or not find its medium everywhere.
- * @throws BuildError listing what the audit found
+ * Refuses an initramfs that would not start, or would not find its medium on every machine.
+ * @throws BuildError listing the findings
  */
 export function assertStarts(tree: Tree, options: Omit<AuditOptions, 'setuid' | 'allow'>): void {
   refuse(applyRules(INITRAMFS_RULES, tree, { ...options, setuid: {} }), 'the initramfs');
@@ -85,7 +85,7 @@ function refuse(findings: readonly Finding[], where: string): void {
 
 /**
  * Groups identical findings into one line, since one missing library usually breaks many files.
- * Names come from packages, so nothing in them may steer the terminal.
+ * Names come from packages, so control characters in them are removed.
  */
 function line(group: readonly Finding[]): string {
   const [first] = group;

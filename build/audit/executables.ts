@@ -4,12 +4,12 @@ import type { Tree } from '../tree/tree.ts';
 /** `PATH` of services and consoles. */
 const PATH = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
 
-/** Whether a file may be executed by someone. */
+/** Whether anyone may execute a file. */
 export function isExecutable({ mode }: FileEntry): boolean {
   return (mode & 0o111) !== 0;
 }
 
-/** The executable file that a command means: at its path, or on `PATH` if it has no slash. */
+/** Returns the executable file of a command: at its path, or on `PATH` if it has no slash. */
 export function executable(tree: Tree, command: string): FileEntry | undefined {
   const paths = command.includes('/') ? [command] : PATH.map((path) => `${path}/${command}`);
   return paths

@@ -1,29 +1,29 @@
 import type { Survey } from './survey.ts';
 
-/** Something in a root filesystem that cannot work, or must not be there. */
+/** Something in a root filesystem that cannot work, or must not exist. */
 export interface Finding {
-  /** Which rule found it. */
+  /** Name of the rule. */
   rule: string;
   /** Tree path. */
   path: string;
-  /** One clause without a full stop, without the path: `needs libz.so.1, which is missing`. */
+  /** One clause without full stop and path: `needs libz.so.1, which is missing`. */
   what: string;
   /** What the reader can do, as a sentence. */
   fix: string;
 }
 
-/** What an audit must know besides the tree. A profile can be passed as it is. */
+/** What an audit needs besides the tree. A profile can be passed directly. */
 export interface AuditOptions {
-  /** Set-uid and set-gid files that are wanted: absolute path → reason. */
+  /** Intended set-uid and set-gid files: absolute path → reason. */
   setuid: Readonly<Record<string, string>>;
   /**
-   * Findings that are accepted: absolute path → reason. A path names itself and all below it;
-   * `*` stands for any characters but `/`.
+   * Findings to accept: absolute path → reason. A path includes everything below it; `*` stands for any characters
+   * except `/`.
    */
   allow?: Readonly<Record<string, string>> | undefined;
-  /** The program that the kernel starts first: tree path, and the `e_machine` of the CPU it is for. */
+  /** The program that the kernel starts first: its tree path, and the `e_machine` of the image's architecture. */
   init?: { path: string; machine: number } | undefined;
-  /** Tree paths at which busybox may be; `bin/busybox` if absent. */
+  /** Tree paths at which to look for busybox; `bin/busybox` if absent. */
   busybox?: readonly string[] | undefined;
   /** Busybox applets that init, the initramfs and others call by name. */
   applets?: readonly string[] | undefined;
@@ -31,5 +31,5 @@ export interface AuditOptions {
   drivers?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
-/** One thing an audit looks for; every rule sees the same survey, none changes it. */
+/** One kind of problem to look for; all rules get the same survey and do not change it. */
 export type Rule = (survey: Survey, options: AuditOptions) => Finding[];

@@ -3,16 +3,16 @@ import type { Elf } from '../elf/elf.ts';
 import { parentOf } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** `e_machine` → the architecture: its triplet names Debian's directories, its machine musl's files and `$PLATFORM`. */
+/** `e_machine` → architecture: its names are part of Debian's and musl's paths, and the value of `$PLATFORM`. */
 const MACHINES = new Map(Object.values(ARCHITECTURES).map((one) => [one.elf, one]));
 
-/** Where glibc looks besides the directory of the machine (ld.so(8)), and musl (its `ldso/dynlink.c`). */
+/** Default directories of glibc besides the multiarch ones (ld.so(8)), and of musl (its `ldso/dynlink.c`). */
 const GLIBC = ['lib', 'usr/lib', 'lib64', 'usr/lib64'];
 const MUSL = ['lib', 'usr/local/lib', 'usr/lib'];
 
 /**
- * Directories that a tree's dynamic loader searches for every program of a machine.
- * `/etc/ld.so.conf` counts only where its cache is: glibc's loader never reads it.
+ * Returns the directories that a tree's dynamic loader searches for all programs of a machine.
+ * `/etc/ld.so.conf` counts only if there is a loader cache, because glibc's loader does not read the file itself.
  */
 export function defaultLibraryPaths(tree: Tree, machine: number): string[] {
   const names = MACHINES.get(machine);
@@ -35,8 +35,8 @@ function configuredPaths(tree: Tree): string[] {
 }
 
 /**
- * `RUNPATH`, or else `RPATH`, of the program or library at a path, with `$ORIGIN`, `$LIB` and `$PLATFORM` filled in;
- * what is then relative depends on who calls the program, and does not count.
+ * Returns the `RUNPATH`, or else `RPATH`, of the program or library at a path, with `$ORIGIN`, `$LIB` and `$PLATFORM`
+ * replaced; relative directories are dropped, because they depend on the working directory.
  */
 export function ownLibraryPaths(path: string, { rpath, runpath, machine, bits }: Elf): string[] {
   const paths = runpath.length > 0 ? runpath : rpath;

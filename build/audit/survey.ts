@@ -5,28 +5,28 @@ import { BuildError } from '../error.ts';
 import type { Entry, FileEntry, SymlinkEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Bytes read of every file; the kernel reads as many to find a script's interpreter (`BINPRM_BUF_SIZE`). */
+/** Bytes read of every file; as many as the kernel reads to find a script's interpreter (`BINPRM_BUF_SIZE`). */
 export const SNIFFED = 256;
 
 /** A file that begins with `#!`. */
 export interface Script {
   file: FileEntry;
-  /** What follows `#!` in its first 256 bytes, up to the line feed; a carriage return is still there. */
+  /** The text after `#!` in its first 256 bytes, up to the line feed; it may include a carriage return. */
   line: string;
 }
 
-/** A symbolic link and where it leads, `undefined` if nowhere. */
+/** A symbolic link and its target, `undefined` if that does not exist. */
 export interface Link {
   entry: SymlinkEntry;
   canonical: string | undefined;
 }
 
-/** What one pass over all files of a tree tells; the rules of an audit work on this. */
+/** Results of one pass over all files of a tree; the rules of an audit use them. */
 export interface Survey {
   tree: Tree;
   entries: readonly Entry[];
   links: readonly Link[];
-  /** By path. */
+  /** Scripts by path. */
   scripts: ReadonlyMap<string, Script>;
   /** Programs and libraries, by path. */
   elf: ReadonlyMap<string, Elf>;
@@ -34,10 +34,10 @@ export interface Survey {
   damaged: ReadonlyMap<string, string>;
 }
 
-/** Not for this machine's processor (firmware), read by the module index already, or never loaded (debug). */
+/** Firmware is not for the machine's CPU, modules are read by the module index, debug files are never loaded. */
 const NOT_SNIFFED = /^(usr\/)?lib\/(firmware|modules|debug)\//;
 
-/** Looks at the first bytes of every file of a tree, once. */
+/** Reads the first bytes of every file of a tree, once. */
 export function survey(tree: Tree): Survey {
   const entries = tree.entries();
   const scripts = new Map<string, Script>();
@@ -75,7 +75,7 @@ function parsedOrWhy(source: ElfSource): Elf | string {
   }
 }
 
-/** A file whose first bytes have been read; they are only good until the next file is looked at. */
+/** Makes an ELF source from the first bytes of a file, which are valid only until the next file is read. */
 function headSource(tree: Tree, file: FileEntry, head: Buffer): ElfSource {
   return {
     name: file.path,

@@ -1,11 +1,11 @@
 import { TransferFailure } from '../cache/transfer-failure.ts';
 
-/** Milliseconds in which a mirror that can be reached has begun to answer. */
+/** Milliseconds within which a reachable mirror begins to answer. */
 const PATIENCE = 2_000;
 
-/** Whether a file can be had at an address; nothing of it is kept. */
+/** Whether a file can be fetched from an address; its content is discarded. */
 export async function canFetch(address: string): Promise<boolean> {
-  // Loaded when it is needed: Node's own HTTP modules take some 30 ms.
+  // Loaded on use: Node's HTTP modules take about 30 ms.
   const { Transport } = await import('../cache/transport.ts');
   using transport = new Transport({ stallAfter: PATIENCE });
   const signal = AbortSignal.timeout(PATIENCE);

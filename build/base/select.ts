@@ -4,36 +4,37 @@ import { must } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
 import { canFetch } from './probe.ts';
 
-/** What a user may ask for. */
+/** Values of the option `--base`. */
 export const BASE_CHOICES = ['auto', ...BASE_NAMES] as const;
 
 export type BaseChoice = (typeof BASE_CHOICES)[number];
 
-/** Bases are loaded when they are asked for: their readers are not small. */
+/** Bases are loaded on use, because their readers are large. */
 const LOADERS: { readonly [Name in BaseName]: () => Promise<Base> } = {
   alpine: async () => (await import('./alpine/base.ts')).alpine,
   debian: async () => (await import('./debian/base.ts')).debian,
 };
 
-/** What `auto` is decided by. */
+/** What the choice of `auto` depends on. */
 export interface BaseCircumstances {
-  /** Whether packages of a base were locked for the profile. */
+  /** Whether the profile has a lock for a base. */
   isLocked: (base: BaseName) => boolean;
   /**
-   * Whether the last base may stand in for one whose mirrors do not answer: in a development build that may use the
-   * network, and in nothing that is kept.
+   * Whether the last base may be used if the mirrors of another do not answer: only in a development build with network
+   * access, and never for anything that is kept.
    */
   mayFallBack: boolean;
   profile: Profile;
   /** A mirror to use instead of the profile's. */
   mirror?: string | undefined;
-  /** Receives one line for people about what `auto` means here. */
+  /** Receives a line that says what `auto` means here. */
   say: (line: string) => void;
 }
 
 /**
- * The base a user asked for. `auto` is the first base of the profile that was locked, in the order of `BASES`, or its
- * last one if none was. No mirror is asked unless that last one may stand in.
+ * Returns the base that a user asked for. `auto` is the first base of the profile that has a lock, in the order of
+ * `BASES`, or its last base if none has. If `mayFallBack` is set, the mirrors of that base are probed, and the last
+ * base replaces it if they do not answer.
  */
 export async function selectBase(
   choice: BaseChoice,
@@ -58,7 +59,7 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
   return LOADERS[last]();
 }
 
-/** Why a base is what `auto` means, where no mirror had a say. */
+/** Explains the choice of `auto` in cases where no mirror was probed. */
 function reasonFor(chosen: BaseName, own: readonly BaseName[]): string {
   if (own.length === 1) return 'the profile has no other base';
   const [passed] = own.slice(0, own.indexOf(chosen));
@@ -66,7 +67,7 @@ function reasonFor(chosen: BaseName, own: readonly BaseName[]): string {
   return `${BASES[passed].title} is not locked (BASE=${passed} takes it all the same)`;
 }
 
-/** Whether any mirror has what has to be there; one whose mirrors are not known counts as reachable. */
+/** Whether any mirror has the files that must exist; a base without known mirror addresses counts as reachable. */
 async function isReachable(base: Base, { profile, mirror }: BaseCircumstances): Promise<boolean> {
   const addresses = base.probes?.(profile, mirror);
   if (addresses === undefined) return true;

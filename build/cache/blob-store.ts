@@ -10,35 +10,36 @@ import type { CacheDirectory } from './directory.ts';
 import { diskError } from './disk-error.ts';
 import { temporaryPath } from './temporary.ts';
 
-/** What identifies a download: its bytes' hash, and how many there are. */
+/** Identity of a download: hash and size of its bytes. */
 export interface Blob {
-  /** Lower case hex. */
+  /** In lower-case hex. */
   readonly sha256: string;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
 }
 
 /**
- * Downloads under their SHA-256. A file gets its name only after its bytes were hashed, and is sealed then
- * (see `process/seal.ts`). On use one `stat` decides: right size and sealed is trusted, right size but touched since is
- * hashed again, anything else is removed. Damage that a disk does without a write is what `verify` is for.
+ * Downloads by SHA-256. A file gets its name only after its bytes have been hashed, and is then sealed (see
+ * `process/seal.ts`). When a file is used, one `stat` decides: with the right size and an intact seal it is trusted;
+ * with the right size but modified since, it is hashed again; otherwise it is removed. `verify` finds damage that does
+ * not change the file's time, such as disk errors.
  */
 export class BlobStore {
   readonly directory: CacheDirectory;
   readonly #onNote: (line: string) => void;
 
-  /** @param onNote gets a line for a person whenever a damaged file is removed */
+  /** @param onNote receives a line for the user when a damaged file is removed */
   constructor(directory: CacheDirectory, onNote: (line: string) => void = () => {}) {
     this.directory = directory;
     this.#onNote = onNote;
   }
 
-  /** Where a blob is or would be. */
+  /** Returns the path of a blob, whether or not it exists. */
   path(sha256: string): string {
     return join(this.directory.blobs, 'sha256', sha256.slice(0, 2), sha256);
   }
 
-  /** Whether the blob is there and can be trusted; a damaged one is removed, with a note. */
+  /** Whether a blob exists and can be trusted; a damaged one is removed, with a note. */
   async has(blob: Blob): Promise<boolean> {
     const path = this.path(blob.sha256);
     const stats = await statIfThere(path);
@@ -51,7 +52,7 @@ export class BlobStore {
     return true;
   }
 
-  /** Hashes a blob again. A damaged one is removed, with a note. @returns whether an intact one is there */
+  /** Hashes a blob again. A damaged one is removed, with a note. @returns whether an intact one exists */
   async verify(sha256: string, signal?: AbortSignal): Promise<boolean> {
     const path = this.path(sha256);
     const hash = createHash('sha256');
@@ -70,8 +71,8 @@ export class BlobStore {
 
   /**
    * Stores a stream of bytes.
-   * @returns where it is
-   * @throws BuildError if hash or size differ, or the disk is full; nothing is left then
+   * @returns its path
+   * @throws BuildError if hash or size differ, or the disk is full; nothing is stored then
    */
   async put(stream: AsyncIterable<Uint8Array>, blob: Blob): Promise<string> {
     const path = await temporaryPath(this.directory, blob.sha256);
@@ -90,9 +91,9 @@ export class BlobStore {
   }
 
   /**
-   * Takes over a file that was written completely.
-   * @returns where it is
-   * @throws BuildError if its hash is another one; the file is not touched then
+   * Moves a completely written file into the store.
+   * @returns its path
+   * @throws BuildError if its hash differs; the file is not changed then
    */
   async adopt(writer: BlobWriter, { sha256 }: Blob): Promise<string> {
     const got = writer.digest();

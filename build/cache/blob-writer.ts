@@ -2,10 +2,10 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { seal } from '../process/seal.ts';
 
-/** Bytes read at once when the start of a resumed file is hashed. */
+/** Bytes per read when the existing part of a resumed file is hashed. */
 const READ_SIZE = 1024 * 1024;
 
-/** A file under a temporary name that is hashed while it is written, front to back. */
+/** A temporary file that is hashed while it is written, front to back. */
 export class BlobWriter {
   readonly path: string;
   readonly #file: FileHandle;
@@ -17,16 +17,16 @@ export class BlobWriter {
     this.#file = file;
   }
 
-  /** Starts a new file; nothing may be at the path. */
+  /** Creates a file; the path must not exist. */
   static async create(path: string): Promise<BlobWriter> {
     return new BlobWriter(path, await open(path, 'wx'));
   }
 
-  /** Goes on at the end of a file that this process owns; what is in it is hashed first. */
+  /** Continues at the end of a file that this process owns; hashes its existing part first. */
   static async resume(path: string): Promise<BlobWriter> {
     const writer = new BlobWriter(path, await open(path, 'r+'));
     try {
-      // Nobody takes it for what a killed process left.
+      // Marks it as in use, so that it is not removed as the leftover of a killed process.
       await writer.#file.utimes(new Date(), new Date());
       await writer.#hashWhatIsThere();
     } catch (error) {
@@ -36,7 +36,7 @@ export class BlobWriter {
     return writer;
   }
 
-  /** Bytes written so far. */
+  /** Number of bytes written so far. */
   get length(): number {
     return this.#length;
   }
@@ -51,26 +51,26 @@ export class BlobWriter {
     this.#length += bytes.length;
   }
 
-  /** Throws away what was written. */
+  /** Discards what was written. */
   async restart(): Promise<void> {
     await this.#file.truncate(0);
     this.#hash = createHash('sha256');
     this.#length = 0;
   }
 
-  /** SHA-256 of everything written so far, in hex. */
+  /** Returns the SHA-256 of everything written so far, in hex. */
   digest(): string {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Seals the file and gives it its final name; the writer is done. */
+  /** Seals the file and gives it its final name; the writer must not be used afterwards. */
   async commit(target: string): Promise<void> {
     await seal(this.#file);
     await this.#file.close();
     await rename(this.path, target);
   }
 
-  /** Closes the file and leaves it where it is. */
+  /** Closes the file without removing it. */
   async close(): Promise<void> {
     await this.#file.close();
   }

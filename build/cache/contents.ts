@@ -6,25 +6,25 @@ import { errorCode } from '../process/errno.ts';
 import { USE_GRAIN } from '../process/seal.ts';
 import type { CacheDirectory } from './directory.ts';
 
-/** Rooms of the cache that grow with use, and can be had again. */
+/** Folders of the cache that grow with use and whose contents can be made again. */
 export const GROWING_ROOMS = ['blobs', 'opened', 'steps', 'resolved'] as const;
 
 export type GrowingRoom = (typeof GROWING_ROOMS)[number];
 
-/** One thing in the cache, which is there whole or not at all. */
+/** An item of the cache; it exists completely or not at all. */
 export interface CacheItem {
   room: GrowingRoom;
-  /** A file, or a folder with all that is in it. */
+  /** A file, or a folder with everything in it. */
   path: string;
   bytes: number;
-  /** When a build last used it, to the hour; milliseconds since 1970. */
+  /** When a build last used it, with a resolution of an hour; milliseconds since 1970. */
   usedAt: number;
 }
 
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, TB: 1e12 };
 
 /**
- * How large the cache may get: `$QUANTIX_CACHE_SIZE`, 20 GB if it is not set.
+ * Returns the size limit of the cache: `$QUANTIX_CACHE_SIZE`, by default 20 GB.
  * @returns bytes
  * @throws BuildError if it is not a number with a unit
  */
@@ -36,9 +36,9 @@ export function cacheLimit(
 }
 
 /**
- * Reads a size such as `500MB`, `20 GB` or `1.5TB`, in powers of 1000.
+ * Parses a size such as `500MB`, `20 GB` or `1.5TB`, in powers of 1000.
  * @param where option or variable, for the message
- * @throws BuildError if it is anything else
+ * @throws BuildError if it is malformed
  */
 export function parseSize(text: string, where: string): number {
   const [, number, unit] = /^(\d{1,6}(?:\.\d{1,3})?) ?(MB|GB|TB)$/.exec(text) ?? [];
@@ -51,7 +51,7 @@ export function parseSize(text: string, where: string): number {
   });
 }
 
-/** Everything in the rooms that grow. */
+/** Lists everything in the folders that grow. */
 export function listItems(cache: CacheDirectory): CacheItem[] {
   const files = GROWING_ROOMS.filter((room) => room !== 'steps').flatMap((room) =>
     filesBelow(cache[room]).map((path) => ({ room, path, ...measure([path]) })),
@@ -65,10 +65,10 @@ export function listItems(cache: CacheDirectory): CacheItem[] {
 }
 
 /**
- * Removes what was not used for longest until the rest fits.
- * @param limit bytes that may stay
- * @param since milliseconds since 1970; what was used then or later stays, since a build may be using it
- * @returns what was removed
+ * Removes the items that have not been used for longest, until the rest fits.
+ * @param limit bytes that may remain
+ * @param since milliseconds since 1970; items used later stay, because a build may be using them
+ * @returns the removed items
  */
 export async function pruneCache(
   cache: CacheDirectory,
@@ -86,7 +86,7 @@ export async function pruneCache(
   return removed;
 }
 
-/** Reading also moves the time of access on most systems; a builder sets it where they do not. */
+/** Most systems update the access time on reading; the builder sets it on those that do not. */
 function measure(files: readonly string[]): Pick<CacheItem, 'bytes' | 'usedAt'> {
   const all = files.map((file) => statSync(file, { throwIfNoEntry: false }));
   const bytes = all.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
@@ -110,7 +110,7 @@ function entriesIn(folder: string, recursive: boolean): Dirent[] {
   try {
     return readdirSync(folder, { recursive, withFileTypes: true });
   } catch (error) {
-    // Not there yet, or taken away by another build.
+    // Not created yet, or removed by another build.
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }

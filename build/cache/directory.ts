@@ -2,33 +2,33 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { BuildError } from '../error.ts';
 
-/** Absolute paths of the cache and its rooms. They share one file system, so a rename between them is atomic. */
+/** Absolute paths of the cache and its folders. All are on one file system, so that renames between them are atomic. */
 export interface CacheDirectory {
   readonly root: string;
-  /** Downloads under their SHA-256: `blobs/sha256/<first 2 digits>/<all 64>`; see `blob-store.ts`. */
+  /** Downloads by SHA-256: `blobs/sha256/<first 2 digits>/<all 64>`; see `blob-store.ts`. */
   readonly blobs: string;
-  /** Packages read into entries; see `opened.ts`. */
+  /** Opened packages; see `opened.ts`. */
   readonly opened: string;
-  /** Outputs of build steps under their keys. */
+  /** Outputs of build steps, by key. */
   readonly steps: string;
-  /** Which download an apk package is, under its identity; see `identity-store.ts`. */
+  /** Identity of an apk package → download; see `identity-store.ts`. */
   readonly apk: string;
-  /** Which download an npm package is, under its SHA-512; see `identity-store.ts`. */
+  /** SHA-512 of an npm package → download; see `identity-store.ts`. */
   readonly npm: string;
   /** Private state of apt. */
   readonly apt: string;
-  /** Locks that were resolved anew and not kept. */
+  /** Locks that were resolved again and not saved with the profile. */
   readonly resolved: string;
-  /** What is remembered of images that were built. */
+  /** Records of built images. */
   readonly images: string;
-  /** Files that are still being written, and downloads to resume. */
+  /** Unfinished files, and downloads to resume. */
   readonly tmp: string;
 }
 
 /**
- * Where the cache is: `$QUANTIX_CACHE`, else `$XDG_CACHE_HOME/quantix`, else `~/.cache/quantix`.
- * A relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory Specification 0.8 asks. Makes no folder.
- * @throws BuildError if nothing names a place
+ * Returns the location of the cache: `$QUANTIX_CACHE`, else `$XDG_CACHE_HOME/quantix`, else `~/.cache/quantix`. A
+ * relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory Specification 0.8 requires. Creates no folder.
+ * @throws BuildError if no variable names a location
  */
 export function cacheDirectory(
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -36,7 +36,7 @@ export function cacheDirectory(
   return cacheRooms(cacheRoot(env));
 }
 
-/** The rooms of a cache in a given folder. */
+/** Returns the folders of a cache at a given path. */
 export function cacheRooms(root: string): CacheDirectory {
   return {
     root,

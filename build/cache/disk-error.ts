@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 
-/** What is wrong and what helps, for the ways in which a disk refuses to be written. */
+/** Error code of a disk that cannot be written → explanation and fix. */
 const REFUSALS: Readonly<Record<string, readonly [what: string, fix: string]>> = {
   ENOSPC: [
     'the disk is full',
@@ -16,7 +16,7 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, fix: string]>> =
   EPERM: ['the folder cannot be written', 'Set QUANTIX_CACHE to a folder of your own.'],
 };
 
-/** Turns what a full or forbidden disk throws into a message for a person; anything else passes through. */
+/** Converts errors about a full or read-only disk to messages for the user; returns any other error unchanged. */
 export function diskError(error: unknown, folder: string): unknown {
   const refusal = REFUSALS[errorCode(error) ?? ''];
   if (refusal === undefined) return error;

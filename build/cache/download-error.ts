@@ -1,14 +1,14 @@
 import { BuildError } from '../error.ts';
 import { type FailureKind, shownUrl, type TransferFailure } from './transfer-failure.ts';
 
-/** What was to be downloaded, for messages. */
+/** A file to download, for messages. */
 interface Wanted {
   readonly name: string;
-  /** Addresses that were asked. */
+  /** Addresses that were tried. */
   readonly urls: readonly string[];
 }
 
-/** No mirror has a file any more; for a locked package, resolving again finds its successor. */
+/** No mirror has a file any more. For a locked package, resolving again finds its successor. */
 export class PackageGone extends BuildError {
   readonly item: Wanted;
 
@@ -23,7 +23,7 @@ export class PackageGone extends BuildError {
   }
 }
 
-/** What matters most to the reader comes first: altered bytes may be an attack. */
+/** Most important failure first: altered bytes may be an attack. */
 const GRAVITY: readonly FailureKind[] = ['altered', 'refused', 'interrupted', 'gone'];
 
 const FIXES: Readonly<Record<Exclude<FailureKind, 'gone'>, string>> = {
@@ -33,7 +33,7 @@ const FIXES: Readonly<Record<Exclude<FailureKind, 'gone'>, string>> = {
   interrupted: 'Check the network and the proxy settings; what has arrived is kept and is resumed.',
 };
 
-/** The one error to show for a file that no address gave. */
+/** Chooses the one error to show for a file that no address provides. */
 export function downloadError(
   item: Wanted,
   failures: ReadonlyMap<string, TransferFailure>,
@@ -54,7 +54,7 @@ export function downloadError(
   });
 }
 
-/** What is thrown when the caller ends a download. */
+/** Returns the error for a download that the caller has cancelled. */
 export function cancelled(item: Pick<Wanted, 'name'>, cause: unknown): BuildError {
   return new BuildError({ what: `download of ${item.name} was cancelled`, cause });
 }

@@ -5,31 +5,31 @@ import { cancelled } from './download-error.ts';
 import { type DownloadContext, receive } from './receive.ts';
 import { temporaryPath } from './temporary.ts';
 
-/** A file to download whose hash nobody knows yet. */
+/** A file to download whose hash is unknown. */
 export interface UnpinnedDownload {
-  /** For messages: `index of http://…/main`. */
+  /** Name for messages: `index of http://…/main`. */
   readonly name: string;
   readonly url: string;
-  /** Bytes it must have, if anyone knows. */
+  /** Expected size in bytes, if known. */
   readonly size?: number | undefined;
   /** Most bytes it may have. */
   readonly most: number;
   /**
-   * Decides, before the file is kept, whether it is the right one.
-   * @param file where it is meanwhile
-   * @throws BuildError if it is not
+   * Checks the file before it is stored.
+   * @param file its temporary path
+   * @throws BuildError if it is not the right one
    */
   readonly check: (file: string) => Promise<void>;
 }
 
-/** A file that was downloaded: where it is in the store, and what identifies it from now on. */
+/** A downloaded file: its path in the store, and its identity. */
 export interface Downloaded extends Blob {
   readonly file: string;
 }
 
 /**
- * Downloads a file into the store without knowing its hash: whoever asks decides by the file itself.
- * @throws BuildError if it is not the right one, too large, cannot be had, or the disk is full; nothing is kept then
+ * Downloads a file into the store without knowing its hash; the caller's `check` decides whether it is the right one.
+ * @throws BuildError if it is the wrong file, too large, unavailable, or the disk is full; nothing is stored then
  */
 export async function downloadUnpinned(
   item: UnpinnedDownload,

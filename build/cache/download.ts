@@ -7,18 +7,18 @@ import { type DownloadContext, receive } from './receive.ts';
 
 /** A file to download. */
 export interface Download extends Blob {
-  /** For messages: `package libc6 2.36-9`. */
+  /** Name for messages: `package libc6 2.36-9`. */
   readonly name: string;
-  /** Addresses that have it, best first. */
+  /** Its addresses, best first. */
   readonly urls: readonly string[];
 }
 
 /**
- * Downloads a file into the store: from the first address that gives it, going on where an earlier try stopped.
- * Its hash and size are checked before it gets its name; bytes that turn out wrong are deleted.
+ * Downloads a file into the store, from the first address that provides it, continuing an earlier attempt. Hash and
+ * size are checked before it gets its name; wrong bytes are deleted.
  * @returns its path
- * @throws PackageGone if every address answered that it does not have it
- * @throws BuildError naming the address if it gives something else, cannot be reached, or the disk is full
+ * @throws PackageGone if every address answers that it does not have it
+ * @throws BuildError naming the address if it provides something else or cannot be reached, or if the disk is full
  */
 export async function download(item: Download, context: DownloadContext): Promise<string> {
   const { directory } = context.store;
@@ -39,7 +39,7 @@ export async function download(item: Download, context: DownloadContext): Promis
   }
 }
 
-/** Whether an earlier run left the file complete; what cannot be its beginning is thrown away. */
+/** Whether an earlier attempt left the complete file; discards a file that cannot be its beginning. */
 async function isComplete(part: BlobWriter, item: Blob): Promise<boolean> {
   if (part.length < item.size) return false;
   if (part.length === item.size && part.digest() === item.sha256) return true;

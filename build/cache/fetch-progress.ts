@@ -1,10 +1,10 @@
-/** How far a fetch is. What was in the cache before is not part of it. */
+/** Progress of a fetch. Files that were already in the cache are not counted. */
 export interface FetchProgress {
   readonly bytesDone: number;
   readonly bytesTotal: number;
 }
 
-/** Shortest time between two reports, milliseconds. */
+/** Least time between two reports, in milliseconds. */
 const REPORT_EVERY = 100;
 
 /** Adds up the positions of parallel downloads and reports them, at most ten times a second. */
@@ -16,8 +16,9 @@ export class ProgressMeter {
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   /**
+   * Creates a meter.
    * @param bytesTotal bytes of all downloads
-   * @param clock milliseconds, never going back
+   * @param clock monotonic time in milliseconds
    */
   constructor(
     bytesTotal: number,
@@ -29,7 +30,7 @@ export class ProgressMeter {
     this.#clock = clock;
   }
 
-  /** Records a download's position in bytes; the first one is what an earlier run left of it. */
+  /** Records a download's position in bytes; the first one is the resumed part. */
   moved(sha256: string, position: number): void {
     this.#positions.set(sha256, position);
     const now = this.#clock();

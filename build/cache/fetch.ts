@@ -9,21 +9,21 @@ import type { Pause } from './receive.ts';
 import { sweepTemporary } from './temporary.ts';
 import { Transport } from './transport.ts';
 
-/** How files are fetched; everything but the store is optional. */
+/** Options of a fetch; only the store is required. */
 export interface FetchOptions {
   readonly store: BlobStore;
-  /** Downloads at once. */
+  /** Number of parallel downloads. */
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
-  /** Reads the addresses; one is made, and closed at the end, if absent. */
+  /** Reads the addresses; if absent, one is created and closed at the end. */
   readonly transport?: Transport | undefined;
-  /** The way to each server, for a transport that is made; by default the proxies of the environment. */
+  /** Route to each server, for a transport that is created; by default the proxies of the environment. */
   readonly findRoute?: FindRoute | undefined;
   readonly pause?: Pause | undefined;
 }
 
-/** Where the files are, and how many of them had to come over the network. */
+/** Paths of the files, and the number of downloads. */
 export interface FetchResult {
   /** SHA-256 → path on the host. */
   readonly files: ReadonlyMap<string, string>;
@@ -31,11 +31,11 @@ export interface FetchResult {
 }
 
 /**
- * Makes sure that all files are in the store: those that are missing are downloaded in parallel.
- * A file that is asked for twice, also by another call in this process, is downloaded once.
- * The first failure ends the other downloads; what they have got is resumed next time.
+ * Makes sure that all files are in the store: downloads missing ones in parallel.
+ * A file that is requested twice, even by another call in this process, is downloaded once. The first failure cancels
+ * the other downloads; the next attempt resumes them.
  * @throws PackageGone naming the item that no mirror has any more
- * @throws BuildError for everything else that keeps a file from being had
+ * @throws BuildError if a file cannot be fetched for any other reason
  */
 export async function fetchAll(
   items: Iterable<Download>,
@@ -52,9 +52,9 @@ export async function fetchAll(
 }
 
 /**
- * The files of a build that must not use the network.
+ * Returns the files of a build that must not use the network.
  * @returns SHA-256 → path on the host
- * @throws BuildError naming what is not in the store
+ * @throws BuildError naming the missing files
  */
 export async function requireCached(
   items: Iterable<Download>,
@@ -112,10 +112,10 @@ async function downloadAll(items: readonly Download[], options: FetchOptions): P
   }
 }
 
-/** Downloads that run in this process: path in the store → settles when it ends, however it ends. */
+/** Downloads running in this process: path in the store → resolves when it ends, with or without success. */
 const running = new Map<string, Promise<unknown>>();
 
-/** Downloads a file unless another call is at it; then waits, and takes over if that one failed. */
+/** Downloads a file unless another call is downloading it; in that case waits, and retries if it failed. */
 async function downloadOnce(
   item: Download,
   context: Parameters<typeof download>[1],

@@ -13,23 +13,23 @@ import { answerFailure, bodyStart, checkStatus, redirectTarget } from './respons
 import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
-/** How an `HttpTransport` is made. */
+/** Options of an `HttpTransport`. */
 export interface HttpOptions {
-  /** The way to each server. */
+  /** Route to each server. */
   readonly findRoute: FindRoute;
-  /** Milliseconds without a byte after which a connection is given up. */
+  /** Milliseconds without data after which a connection is closed. */
   readonly stallAfter: number;
   readonly manners: ServerManners;
 }
 
-/** Reads files at `http:` and `https:` addresses. Connections are kept and shared until it is disposed of. */
+/** Reads files from `http:` and `https:` addresses. Connections are kept alive and shared until it is disposed of. */
 export class HttpTransport implements Disposable {
-  /** Origin of a server → the agents that reach it. */
+  /** Origin of a server → agents for connections to it. */
   readonly #agents = new Map<string, Agents>();
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
   readonly #manners: ServerManners;
-  /** Bytes of files that have arrived, as they came over the network. */
+  /** Bytes received for files, as transferred over the network. */
   received = 0;
 
   constructor({ findRoute, stallAfter, manners }: HttpOptions) {
@@ -39,15 +39,15 @@ export class HttpTransport implements Disposable {
   }
 
   /**
-   * Asks an address for a file.
-   * @throws TransferFailure if it cannot be had there
+   * Requests a file.
+   * @throws TransferFailure if this address does not provide it
    */
   async open(first: URL, request: BodyRequest): Promise<Body> {
     const { from, signal } = request;
     const { redirects, encoding } = this.#manners;
     let url = first;
     for (let hops = 0; hops <= redirects; hops += 1) {
-      // Positions are those of the file as it is.
+      // No compression on the way: positions refer to the file itself.
       const headers: Record<string, string> =
         from > 0
           ? { 'accept-encoding': 'identity', range: `bytes=${from}-` }
@@ -72,13 +72,13 @@ export class HttpTransport implements Disposable {
   }
 
   /**
-   * Asks whether an address has a file (HEAD), or gives it one (PUT); redirects are not followed.
-   * @throws TransferFailure if the answer is none of success
+   * Asks whether an address has a file (HEAD), or uploads one (PUT); redirects are not followed.
+   * @throws TransferFailure if the answer is not a success
    */
   async send(url: URL, sending: Sending): Promise<void> {
     const { request, response, watch } = await this.#ask(url, sending);
     response.on('error', () => undefined);
-    // Who answers before it has all of it wants no more of it.
+    // A server that answers before it has received everything does not want the rest.
     if (request.writableFinished) response.resume();
     else request.destroy();
     watch.stop();
@@ -107,7 +107,7 @@ export class HttpTransport implements Disposable {
 
   #body(response: IncomingMessage, watch: StallWatch, request: BodyRequest): Body {
     const encoded = response.headers['content-encoding'] === 'zstd';
-    // What a server says of the length is that of what it sends.
+    // With an encoding, the server's length is that of the encoded data.
     const size = encoded ? undefined : request.size;
     const start = bodyStart(response, { ...request, size });
     const arriving = bodyOf(response, watch, (bytes) => {
@@ -121,7 +121,7 @@ export class HttpTransport implements Disposable {
       try {
         return await this.#askOnce(url, sending);
       } catch (error) {
-        // A server may close a kept connection at the moment at which it is used again. It is not kept any more then.
+        // A server may close an idle connection just when it is used again; the next attempt uses a new connection.
         if (!(error instanceof StaleConnection)) throw error;
       }
     }
@@ -153,7 +153,7 @@ export class HttpTransport implements Disposable {
   }
 }
 
-/** A connection that was kept from an earlier request was cut before there was an answer. */
+/** An idle connection was closed before an answer arrived. */
 class StaleConnection extends TransferFailure {}
 
 function isCut(error: unknown): boolean {
@@ -165,7 +165,7 @@ interface Agents {
   https: HttpsAgent;
 }
 
-/** @throws TransferFailure if the proxy is of another kind: Node would pass over it and connect directly */
+/** @throws TransferFailure if the proxy is of an unsupported kind: Node would ignore it and connect directly */
 function makeAgents({ proxy, authorities, certificate }: Route): Agents {
   const [, kind] = /^([^:]*):/.exec(proxy ?? '') ?? [];
   if (kind !== undefined && !/^https?$/i.test(kind)) {
@@ -189,13 +189,13 @@ interface Answer {
   watch: StallWatch;
 }
 
-/** Ends a connection on which nothing moves for a time, from its making until it is stopped. */
+/** Closes a connection on which nothing is transferred for some time, until it is stopped. */
 class StallWatch {
   readonly #after: number;
   readonly #end: (failure: TransferFailure) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param after milliseconds */
+  /** @param after time in milliseconds */
   constructor(after: number, end: (failure: TransferFailure) => void) {
     this.#after = after;
     this.#end = end;
@@ -213,7 +213,7 @@ class StallWatch {
   }
 }
 
-/** What is sent: each piece counts as a sign of life. */
+/** Passes on the data to send; each piece restarts the timer. */
 async function* watched(
   body: AsyncIterable<Uint8Array>,
   watch: StallWatch,
@@ -227,7 +227,7 @@ async function* watched(
     }
     sent = true;
   } finally {
-    // Of what was sent whole, the answer is still to come.
+    // After complete sending, the timer also covers the wait for the answer.
     if (!sent) watch.stop();
   }
 }
@@ -240,7 +240,7 @@ async function* bodyOf(
   try {
     for await (const chunk of response) {
       onBytes(chunk.length);
-      // While the reader works, a disk that is slow is no fault of the connection.
+      // The timer does not run while the reader works: a slow disk is not a stalled connection.
       watch.stop();
       yield chunk;
       watch.start();
@@ -257,7 +257,7 @@ async function* bodyOf(
 async function* decompress(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const decoder = createZstdDecompress();
   const piping = pipeline(bytes, decoder);
-  // The decoder throws what has ended it.
+  // The decoder throws the same error.
   piping.catch(() => undefined);
   try {
     yield* decoder;

@@ -6,23 +6,23 @@ import type { Blob } from './blob-store.ts';
 import type { CacheDirectory } from './directory.ts';
 
 /**
- * Remembers which file of the cache something is that others know by another hash than the SHA-256 of its file: an
- * apk package by the SHA-1 of a part of it, an npm package by its SHA-512. One small file each; a wrong one is found
- * out by what it leads to.
+ * Maps other hashes to files of the cache: of an apk package, the SHA-1 of a part of it; of an npm package, its
+ * SHA-512. One small file each. A wrong entry is detected when the file that it refers to is checked.
  */
 export class IdentityStore {
   readonly #directory: CacheDirectory;
   readonly #room: string;
 
-  /** @param room folder of the cache for identities of this kind */
+  /** @param room folder of the cache for this kind of identity */
   constructor(directory: CacheDirectory, room: string) {
     this.#directory = directory;
     this.#room = room;
   }
 
   /**
+   * Looks an identity up.
    * @param identity hash in hex
-   * @returns the file, or `undefined` if it is not known
+   * @returns the file, or `undefined` if unknown
    */
   async lookup(identity: string): Promise<Blob | undefined> {
     try {

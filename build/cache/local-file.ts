@@ -6,8 +6,8 @@ import type { Body, BodyRequest } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
 /**
- * Opens the file at a `file:` address, as a folder of vendored packages has them.
- * @throws TransferFailure if it is not there, cannot be read or has another size
+ * Opens the file at a `file:` address, for example in a folder of vendored packages.
+ * @throws TransferFailure if it is missing, cannot be read or has another size
  */
 export async function openLocalFile(url: URL, { from, size, signal }: BodyRequest): Promise<Body> {
   const file = await openForReading(url);

@@ -2,17 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../process/errno.ts';
 
-/** Name and password for some addresses: one `machine` of apt_auth.conf(5), or of a `.netrc` (curl(1), `--netrc`). */
+/** Name and password for some addresses: a `machine` of apt_auth.conf(5), or of a `.netrc` (curl(1), `--netrc`). */
 export interface LogIn {
-  /** `https://host:port/path`; what stands before the host and after it may be missing. */
+  /** `https://host:port/path`; the parts other than the host are optional. */
   machine: string;
   name: string;
   password: string;
 }
 
 /**
- * The log-ins that apt uses, in the order in which it looks through them. Files that only root may read are passed
- * over, as apt does then; the server says what is missing.
+ * Reads apt's log-ins, in apt's order. Files that only root may read are skipped, as apt does; a server then reports
+ * the missing log-in.
  * @param file `/etc/apt/auth.conf`
  * @param folder `/etc/apt/auth.conf.d`
  */
@@ -22,7 +22,7 @@ export function readLogIns(file: string, folder: string): LogIn[] {
   return [file, ...parts.map((name) => join(folder, name))].flatMap(readLogInFile);
 }
 
-/** The log-ins in one file, such as `~/.netrc`; none if there is no such file, or it may not be read. */
+/** Reads the log-ins of a file such as `~/.netrc`; none if it does not exist or must not be read. */
 export function readLogInFile(path: string): LogIn[] {
   const text = unlessDenied(() => readFileSync(path, 'utf8'));
   return text === undefined ? [] : parseLogIns(text);
@@ -38,8 +38,8 @@ function unlessDenied<T>(read: () => T): T | undefined {
 }
 
 /**
- * Parses the format of netrc as apt_auth.conf(5) has it: tokens between blanks, comments from `#` to the end of a line.
- * A `default` is passed over: it would give a password to whatever server is asked.
+ * Parses the netrc format of apt_auth.conf(5): tokens separated by blanks, comments from `#` to the end of the line. A
+ * `default` entry is ignored: it would send a password to every server.
  */
 export function parseLogIns(text: string): LogIn[] {
   const logIns: LogIn[] = [];
@@ -61,8 +61,8 @@ export function parseLogIns(text: string): LogIn[] {
 }
 
 /**
- * An address with name and password: its own, or those of the first log-in that fits it. Without a protocol, a log-in
- * is for https only.
+ * Returns an address with name and password: its own, or those of the first matching log-in. A log-in without a
+ * protocol is used for https only.
  */
 export function addLogIn(address: string, logIns: readonly LogIn[]): string {
   if (!URL.canParse(address)) return address;

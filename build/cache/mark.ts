@@ -4,18 +4,18 @@ import { BuildError } from '../error.ts';
 import { type CacheDirectory, cacheDirectory } from './directory.ts';
 import { diskError } from './disk-error.ts';
 
-/** The Cache Directory Tagging Specification's file (https://bford.info/cachedir/): backups leave such a folder out. */
+/** File of the Cache Directory Tagging Specification (https://bford.info/cachedir/): backups skip its folder. */
 const TAG = 'CACHEDIR.TAG';
 
 const SIGNATURE = 'Signature: 8a477f597d28d172789f06886806bc55';
 
-/** Our own line in it: only a folder with it is swept, pruned or cleaned. */
+/** The builder's own line in that file: only a folder with this line is swept, pruned or cleaned. */
 const OURS = '# This folder is the cache of the Quantix appliance builder (qx-build).';
 
-/** What a cache from before there were marks has besides its rooms, and a file system of its own. */
+/** Further contents of a cache created before there were marks, and of the root of a file system. */
 const BESIDE_ROOMS = ['acceleration.json', 'lost+found'];
 
-/** Whether a folder carries our mark. */
+/** Whether a folder has the builder's mark. */
 export function isMarked({ root }: CacheDirectory): boolean {
   const file = join(root, TAG);
   if (!existsSync(file)) return false;
@@ -24,8 +24,8 @@ export function isMarked({ root }: CacheDirectory): boolean {
 }
 
 /**
- * The cache that the environment names (see `cacheDirectory`), made and marked.
- * @throws BuildError if the folder holds other things, or cannot be written
+ * Opens the cache of the environment (see `cacheDirectory`): creates and marks it if needed.
+ * @throws BuildError if the folder contains other files, or cannot be written
  */
 export function openCache(): CacheDirectory {
   const cache = cacheDirectory();
@@ -38,8 +38,8 @@ export function openCache(): CacheDirectory {
 }
 
 /**
- * Marks a folder as a cache, and makes it if it is missing.
- * @throws BuildError if it holds other things: what the cache no longer needs is deleted some day
+ * Marks a folder as a cache, and creates it if it is missing.
+ * @throws BuildError if it contains other files, because the contents of a cache are deleted over time
  */
 export function markCache(directory: CacheDirectory): void {
   if (isMarked(directory)) return;
@@ -49,7 +49,7 @@ export function markCache(directory: CacheDirectory): void {
   const names = readdirSync(root);
   const foreign = names.find((name) => !known.has(join(root, name)));
   const besides = names.filter((name) => name !== 'lost+found');
-  // Names alone prove nothing: a folder of somebody else may have one called images. Every cache has downloads.
+  // Names alone are no proof: any folder may contain one called images. But every cache has downloads.
   const hasDownloads = existsSync(join(directory.blobs, 'sha256'));
   const hasResults = existsSync(directory.opened) && existsSync(directory.steps);
   const isOlder = hasDownloads && (foreign === undefined || hasResults);

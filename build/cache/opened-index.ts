@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import type { Entry } from '../tree/entry.ts';
 
-/** The code that knows the format; what other code has written is not read. */
+/** The code that defines the format; results written by other code are not read. */
 export const FORMAT_MODULE = import.meta.filename;
 
 /*
@@ -19,13 +19,13 @@ const LETTERS = {
   fifo: 'p',
 } as const satisfies Record<Entry['type'], string>;
 
-/** An archive's entries and the size of the file that has their contents, bytes. */
+/** An archive's entries, and the size in bytes of the file with their contents. */
 export interface OpenedIndex {
   readonly size: number;
   readonly entries: Entry[];
 }
 
-/** The index as text. All entries must have one origin, which is what an archive's entries have. */
+/** Formats an index. All entries must have the same origin, as the entries of one archive do. */
 export function formatIndex({ size, entries }: OpenedIndex): string {
   const origin = entries[0]?.origin ?? '';
   const rows = entries.map((entry) => {
@@ -59,9 +59,9 @@ function plainRow(entry: Entry): Row {
 }
 
 /**
- * Reads an index. Checked by hand, since there are tens of thousands of rows per build.
- * @param file the content file that file entries point into
- * @throws BuildError if the text is not an index, or an entry points outside the content file
+ * Parses an index. Checked by hand, because a build reads tens of thousands of rows.
+ * @param file the content file that file entries refer to
+ * @throws BuildError if the text is not an index, or an entry refers to a position outside the content file
  */
 export function parseIndex(text: string, file: string): OpenedIndex {
   const index = parseJson(text, file);

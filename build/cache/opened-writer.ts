@@ -4,10 +4,10 @@ import { seal } from '../process/seal.ts';
 import type { Entry, FileEntry } from '../tree/entry.ts';
 import type { EntrySink } from '../tree/sink.ts';
 
-/** Bytes collected before they are written; packages have many small files. */
+/** Bytes that are buffered before they are written; packages have many small files. */
 const BUFFER_SIZE = 1024 * 1024;
 
-/** Collects an archive's entries, and their contents one after the other in a file. */
+/** Collects the entries of an archive, and writes their contents one after the other to a file. */
 export class OpenedWriter implements EntrySink {
   readonly entries: Entry[] = [];
   readonly #path: string;
@@ -25,14 +25,15 @@ export class OpenedWriter implements EntrySink {
   }
 
   /**
-   * @param path temporary name; nothing may be there
-   * @param target name that the file will get
+   * Creates a writer.
+   * @param path temporary name; it must not exist
+   * @param target final name of the file
    */
   static async create(path: string, target: string): Promise<OpenedWriter> {
     return new OpenedWriter(path, target, await open(path, 'wx'));
   }
 
-  /** Bytes of all contents so far. */
+  /** Size of all contents so far, in bytes. */
   get size(): number {
     return this.#written + this.#buffered;
   }
@@ -55,7 +56,7 @@ export class OpenedWriter implements EntrySink {
     this.#busy = false;
   }
 
-  /** Seals the file and gives it its name; the writer is done. */
+  /** Seals the file and gives it its final name; the writer must not be used afterwards. */
   async commit(): Promise<void> {
     await this.#flush();
     await seal(this.#file);

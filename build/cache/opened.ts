@@ -16,23 +16,23 @@ import { OpenedWriter } from './opened-writer.ts';
 import { temporaryPath } from './temporary.ts';
 
 /**
- * Packages read once: per archive a file with all its contents, and an index of its entries, both sealed
- * (see `process/seal.ts`). The index gets its name last, so where it is, the contents are; reading one archive gives the
- * same bytes each time, so processes that do it at once replace each other's files by equal ones.
+ * Opened packages: per archive a file with all contents, and an index of its entries, both sealed (see
+ * `process/seal.ts`). The index gets its name last, so if it exists, the contents do. Reading an archive always gives
+ * the same bytes, so processes that do it at the same time replace each other's files with equal ones.
  */
 export class OpenedStore {
   readonly #directory: CacheDirectory;
   readonly #onNote: (line: string) => void;
 
-  /** @param onNote gets a line for a person whenever a damaged file is removed */
+  /** @param onNote receives a line for the user when a damaged file is removed */
   constructor(directory: CacheDirectory, onNote: (line: string) => void = () => {}) {
     this.#directory = directory;
     this.#onNote = onNote;
   }
 
   /**
-   * Entries of a package, in the archive's order; file contents are slices of a file in the cache.
-   * @throws BuildError if the archive is damaged or hostile, or the disk is full; nothing is left then
+   * Returns the entries of a package, in the archive's order; file contents are slices of a file in the cache.
+   * @throws BuildError if the archive is damaged or hostile, or the disk is full; nothing is stored then
    */
   async open(base: ArchiveReader, archive: PackageArchive, signal?: AbortSignal): Promise<Entry[]> {
     const paths = this.#paths(base, archive);
@@ -56,7 +56,7 @@ export class OpenedStore {
     return { contents: `${start}.blob`, index: `${start}.json` };
   }
 
-  /** Synchronous reads: hundreds of small files load several times faster so. */
+  /** Synchronous, because this loads hundreds of small files several times faster. */
   async #load(paths: Paths): Promise<Entry[] | undefined> {
     try {
       const text = readSealed(paths.index);
@@ -95,7 +95,7 @@ export class OpenedStore {
   }
 }
 
-/** Name of the folder for what a base has read: another one when the code that reads changes, or the index's format. */
+/** Returns the folder name for opened packages of a base; it changes with the reading code and the index format. */
 export function openedFolder({ name, readerVersion }: Omit<ArchiveReader, 'open'>): string {
   return `${name}-${digestOf([readerVersion, codeDigest(FORMAT_MODULE)]).slice(0, 16)}`;
 }
@@ -113,8 +113,9 @@ interface Reading {
 }
 
 /**
- * @returns the text, or `undefined` if there is no such file
- * @throws BuildError if it was written to since it was sealed
+ * Reads a sealed file.
+ * @returns the text, or `undefined` if the file does not exist
+ * @throws BuildError if it was modified after it was sealed
  */
 function readSealed(path: string): string | undefined {
   const descriptor = openIfThere(path);

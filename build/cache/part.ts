@@ -4,8 +4,8 @@ import type { CacheDirectory } from './directory.ts';
 import { partPath, renameIfThere, temporaryPath } from './temporary.ts';
 
 /**
- * Takes the beginning of a download that an earlier run left, or starts a new file.
- * Taking is a rename to a name of this process's own, so of two processes one resumes and the other starts anew.
+ * Takes over the part of a download that an earlier run left, or creates a new file. The part is renamed to a name of
+ * this process, so that of two processes one resumes it and the other starts from the beginning.
  */
 export async function takePart(directory: CacheDirectory, sha256: string): Promise<BlobWriter> {
   const own = await temporaryPath(directory, `${sha256}.part`);
@@ -13,7 +13,7 @@ export async function takePart(directory: CacheDirectory, sha256: string): Promi
   return resumed ? BlobWriter.resume(own) : BlobWriter.create(own);
 }
 
-/** Leaves what has arrived for the next run to resume; nothing is kept of an empty file. */
+/** Leaves a partial download for the next run to resume; an empty file is removed. */
 export async function leavePart(
   directory: CacheDirectory,
   sha256: string,

@@ -1,15 +1,15 @@
 import type { FindRoute } from '../contract/route.ts';
 import { type Environment, proxyVariables } from '../process/environment.ts';
 
-/** The way to servers by the proxies of an environment; see `proxyVariables`. */
+/** Returns the routes through the proxies of an environment; see `proxyVariables`. */
 export function environmentRoute(environment: Environment = process.env): FindRoute {
   const { http_proxy: http, https_proxy: https, no_proxy: exempt } = proxyVariables(environment);
   return (url) => ({ proxy: isExempt(url, exempt) ? undefined : isSecure(url) ? https : http });
 }
 
 /**
- * Whether `no_proxy` names the host of an address: `host`, `host:port`, `.domain` and `domain` for all below it, and
- * `*` for every host, as curl(1) reads it.
+ * Whether `no_proxy` lists the host of an address: `host`, `host:port`, `.domain` and `domain` for everything below it,
+ * and `*` for every host, as in curl(1).
  */
 export function isExempt(url: URL, exempt = ''): boolean {
   const port = url.port === '' ? (isSecure(url) ? '443' : '80') : url.port;

@@ -6,25 +6,26 @@ import { downloadError } from './download-error.ts';
 import { TransferFailure } from './transfer-failure.ts';
 import type { Transport } from './transport.ts';
 
-/** With what, and how patiently, a file is received. */
+/** Options for receiving a file. */
 export interface ReceiveContext {
   readonly transport: Transport;
   readonly signal?: AbortSignal | undefined;
-  /** Gets the position reached in the file, bytes; it goes back when a download starts again. */
+  /** Receives the position reached in the file, in bytes; it decreases when a download starts again. */
   readonly onBytes?: ((position: number) => void) | undefined;
   /** Waits before the next round through the addresses. */
   readonly pause?: Pause | undefined;
-  /** Rounds through all addresses, without progress between them, after which it is given up; 5 if absent. */
+  /** Rounds through all addresses, without progress in between, after which the download fails; 5 if absent. */
   readonly rounds?: number | undefined;
 }
 
-/** How a file is received, and where it is kept. */
+/** Options for downloading a file into a store. */
 export interface DownloadContext extends ReceiveContext {
   readonly store: BlobStore;
 }
 
 /**
- * @param round rounds without progress so far, from 1
+ * Waits between two rounds.
+ * @param round number of rounds without progress so far, from 1
  * @param asked milliseconds that a server asked to wait; 0 if none did
  */
 export type Pause = (
@@ -33,30 +34,30 @@ export type Pause = (
   signal: AbortSignal | undefined,
 ) => Promise<void>;
 
-/** Rounds without progress where nobody says how many. */
+/** Default number of rounds without progress. */
 const USUAL_ROUNDS = 5;
-/** Bytes that count as progress: a server that cuts every connection is used as long as it gets on. */
+/** Bytes that count as progress: a server that closes every connection is used as long as it makes progress. */
 const PROGRESS = 64 * 1024;
 
-/** A file that is to be received. */
+/** A file to receive. */
 export interface Expected {
-  /** For messages: `package libc6 2.36-9`. */
+  /** Name for messages: `package libc6 2.36-9`. */
   readonly name: string;
-  /** Addresses that have it, best first. */
+  /** Its addresses, best first. */
   readonly urls: readonly string[];
-  /** Bytes it must have, if anyone knows. */
+  /** Expected size in bytes, if known. */
   readonly size?: number | undefined;
-  /** Most bytes it may have; must be there where `size` is not. */
+  /** Most bytes it may have; required if `size` is absent. */
   readonly most?: number | undefined;
-  /** What its bytes must hash to, if anyone knows. */
+  /** Expected SHA-256, if known. */
   readonly sha256?: string | undefined;
 }
 
 /**
- * Receives a file, round after round through its addresses, going on where the try before stopped.
- * @param writer may hold the beginning of the file already
- * @throws PackageGone if every address answered that it does not have it
- * @throws BuildError naming the address if it gives something else or cannot be reached
+ * Receives a file: tries its addresses round after round, each continuing where the last one stopped.
+ * @param writer may already contain the beginning of the file
+ * @throws PackageGone if every address answers that it does not have the file
+ * @throws BuildError naming the address if it provides something else or cannot be reached
  */
 export async function receive(
   writer: BlobWriter,
@@ -93,7 +94,7 @@ interface Attempt {
   context: ReceiveContext;
 }
 
-/** Tries one address once. @returns why it failed, or `undefined` if the file is complete and right */
+/** Tries one address once. @returns why it failed, or `undefined` if the file is complete and correct */
 async function attempt(trying: Attempt): Promise<TransferFailure | undefined> {
   const { writer, expected, context } = trying;
   const resumed = writer.length > 0;
@@ -108,12 +109,13 @@ async function attempt(trying: Attempt): Promise<TransferFailure | undefined> {
     if (context.signal?.aborted === true || !(error instanceof TransferFailure)) throw error;
     if (error.kind !== 'altered') return error;
     await writer.restart();
-    // The wrong bytes may be those of an earlier try, from another address: this one gets a fair trial.
+    // The wrong bytes may be from an earlier attempt at another address: this address is tried again from the
+    // beginning.
     return resumed ? new TransferFailure('interrupted', error.message) : error;
   }
 }
 
-/** Appends what an address gives until the file has its size, or ends. */
+/** Appends what an address sends, until the file has its size or the data end. */
 async function transfer({ writer, url, expected, context }: Attempt): Promise<void> {
   const { signal, transport, onBytes } = context;
   const { size } = expected;
@@ -140,7 +142,7 @@ function assertFits(length: number, { name, size, most }: Expected): void {
   );
 }
 
-/** 0.5 s, 1 s, 2 s, 4 s, each give or take a half, so that many builders do not come back at once. */
+/** 0.5 s, 1 s, 2 s, 4 s, varied at random by up to a half, so that many builders do not retry at the same time. */
 export const backOff: Pause = async (round, asked, signal) => {
   const wait = 500 * 2 ** (round - 1) * (0.5 + Math.random());
   await sleep(Math.max(wait, asked), undefined, signal === undefined ? {} : { signal });

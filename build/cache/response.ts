@@ -3,19 +3,19 @@ import { errorCode } from '../process/errno.ts';
 import type { BodyRequest } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
-/** Statuses that promise to answer otherwise later (RFC 9110, RFC 6585). */
+/** Status codes of temporary failures (RFC 9110, RFC 6585). */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** Longest wait a server may ask for, milliseconds. */
+/** Longest wait that a server may ask for, in milliseconds. */
 const LONGEST_WAIT = 60_000;
 
-/** What a response is compared with; a part of node:http's. */
+/** The part of node:http's response that is used here. */
 export type Head = Pick<IncomingMessage, 'statusCode' | 'statusMessage' | 'headers'>;
 
 /**
- * Where a response redirects to, or `undefined` if it does not.
- * @throws TransferFailure if it leads from https to http, or out of HTTP
+ * Returns the address that a response redirects to, or `undefined` if it is not a redirect.
+ * @throws TransferFailure if it redirects from https to http, or to another protocol
  */
 export function redirectTarget({ statusCode, headers }: Head, from: URL): URL | undefined {
   if (!REDIRECTS.has(statusCode ?? 0)) return undefined;
@@ -33,9 +33,9 @@ export function redirectTarget({ statusCode, headers }: Head, from: URL): URL | 
 }
 
 /**
- * Which part of a file a response brings (RFC 9110, section 14).
- * @returns position in the file of its first byte
- * @throws TransferFailure if it brings none, or the whole file has another size
+ * Determines which part of a file a response contains (RFC 9110, section 14).
+ * @returns position of its first byte in the file
+ * @throws TransferFailure if it contains none, or the whole file has another size
  */
 export function bodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>): number {
   const { statusCode = 0, headers } = head;
@@ -48,8 +48,8 @@ export function bodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>)
 }
 
 /**
- * What the status of an answer without a file says (RFC 9110, section 15).
- * @throws TransferFailure if it is none of success
+ * Checks the status of a response without content (RFC 9110, section 15).
+ * @throws TransferFailure if it is not a success
  */
 export function checkStatus(head: Head): void {
   const { statusCode = 0 } = head;
@@ -60,7 +60,7 @@ function statusFailure(head: Head): TransferFailure {
   const { statusCode = 0, statusMessage = '' } = head;
   const answer = `the server answered ${statusCode} ${statusMessage}`.trimEnd();
   if (statusCode === 404 || statusCode === 410) return new TransferFailure('gone', answer);
-  // The file there ends before what is already here: whatever is here did not come from it.
+  // The server's file is shorter than the part already here, so that part is not from the same file.
   if (statusCode === 416) return new TransferFailure('altered', answer);
   if (!PASSING.has(statusCode)) return new TransferFailure('refused', answer);
   return new TransferFailure('interrupted', answer, { retryAfter: retryAfter(head) });
@@ -79,13 +79,13 @@ function partialStart(
   return from;
 }
 
-/** @throws TransferFailure if an address has a file of another size */
+/** @throws TransferFailure if the sizes differ */
 export function checkSize(found: number | undefined, expected: number | undefined): void {
   if (found === undefined || expected === undefined || found === expected) return;
   throw new TransferFailure('altered', `expected ${expected} bytes, there are ${found}`);
 }
 
-/** Seconds only; a date would need the server's clock to be right. */
+/** Only seconds are accepted; a date would depend on the server's clock. */
 function retryAfter({ headers }: Head): number | undefined {
   const seconds = wholeNumber(headers['retry-after']);
   return seconds === undefined ? undefined : Math.min(seconds * 1000, LONGEST_WAIT);
@@ -95,7 +95,7 @@ function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** What a broken connection means; anything that is not from the network passes through. */
+/** Converts network errors to transfer failures; returns any other error unchanged. */
 export function answerFailure(error: unknown): unknown {
   if (error instanceof TransferFailure) return error;
   const code = errorCode(error);
@@ -113,7 +113,7 @@ export function answerFailure(error: unknown): unknown {
   return new TransferFailure('interrupted', why, { cause: error });
 }
 
-/** OpenSSL's verification errors, as Node names them. */
+/** OpenSSL's verification errors, in Node's names. */
 const CERTIFICATE_ERROR = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|HOSTNAME_)/;
 
 const EXPLAINED: Readonly<Record<string, string>> = {

@@ -7,16 +7,16 @@ import { diskError } from './disk-error.ts';
 
 const HOUR = 3_600_000;
 
-/** Milliseconds without a write after which an unfinished download has lost its process and may be resumed. */
+/** Milliseconds without a write after which an unfinished download counts as abandoned and may be resumed. */
 const ORPHANED_AFTER = HOUR;
-/** Milliseconds after which a left-over of a killed process is removed, and a download nobody resumed. */
+/** Milliseconds after which leftovers of killed processes, and downloads that nobody resumed, are removed. */
 const STALE_AFTER = 24 * HOUR;
 const PART_STALE_AFTER = 30 * 24 * HOUR;
 
 /**
- * A path in the cache's `tmp` that no other process uses; makes the folder.
- * @param name start of the file's name
- * @throws BuildError if the folder cannot be made
+ * Returns a path in the cache's `tmp` that no other process uses; creates the folder.
+ * @param name prefix of the file's name
+ * @throws BuildError if the folder cannot be created
  */
 export async function temporaryPath(directory: CacheDirectory, name: string): Promise<string> {
   try {
@@ -27,13 +27,13 @@ export async function temporaryPath(directory: CacheDirectory, name: string): Pr
   return join(directory.tmp, `${name}.${process.pid}-${randomBytes(6).toString('hex')}`);
 }
 
-/** Where an interrupted download waits to be resumed. */
+/** Path of an interrupted download that can be resumed. */
 export function partPath(directory: CacheDirectory, sha256: string): string {
   return join(directory.tmp, `${sha256}.part`);
 }
 
 /**
- * Clears away what killed processes left in `tmp`: an unfinished download becomes resumable, the rest goes.
+ * Removes what killed processes left in `tmp`; unfinished downloads are kept for resuming.
  * @param now milliseconds since 1970
  */
 export async function sweepTemporary(directory: CacheDirectory, now = Date.now()): Promise<void> {
@@ -70,8 +70,9 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * When a file was last written or sealed: sealing moves the time of modification to 1970, and that of access to now.
- * @returns milliseconds since 1970; never old for a file that another process just took away
+ * Returns when a file was last written or sealed: sealing sets the modification time to 1970 and the access time to
+ * now.
+ * @returns milliseconds since 1970; infinity for a file that another process has just moved
  */
 async function touchedAt(path: string): Promise<number> {
   try {

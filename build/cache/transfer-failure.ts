@@ -1,17 +1,17 @@
 /**
- * Why an address did not give a file:
- * `gone` it does not have it, `refused` it will not give it, `altered` it gives something else,
- * `interrupted` it may give it when asked again.
+ * Why an address did not provide a file:
+ * `gone`: it does not have it; `refused`: it denies access; `altered`: it provides something else; `interrupted`: a
+ * retry may succeed.
  */
 export type FailureKind = 'gone' | 'refused' | 'altered' | 'interrupted';
 
-/** A failed try to get a file from one address. Becomes a `BuildError` when no address is left. */
+/** A failed attempt to get a file from one address. Becomes a `BuildError` when no address is left. */
 export class TransferFailure extends Error {
   readonly kind: FailureKind;
-  /** Milliseconds the server asks to wait before the next try. */
+  /** Milliseconds that the server asks to wait before a retry. */
   readonly retryAfter: number | undefined;
 
-  /** @param message a clause that can follow the file's name: `the server answered 403 Forbidden` */
+  /** @param message a clause to follow the file's name: `the server answered 403 Forbidden` */
   constructor(
     kind: FailureKind,
     message: string,
@@ -24,7 +24,7 @@ export class TransferFailure extends Error {
   }
 }
 
-/** An address for a message: without user name and password. */
+/** Returns an address for messages: without user name and password. */
 export function shownUrl(url: string | URL): string {
   if (!URL.canParse(url)) return String(url);
   const shown = new URL(url);

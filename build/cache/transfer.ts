@@ -1,34 +1,34 @@
-/** Content of a file, from `start` on; each read ends in bytes or a `TransferFailure`. */
+/** Content of a file from `start` on; each read returns bytes or throws a `TransferFailure`. */
 export interface Body {
-  /** Position in the file of the first byte: what was asked for, or 0 if the server cannot start elsewhere. */
+  /** Position of the first byte in the file: the requested one, or 0 if the server cannot start elsewhere. */
   readonly start: number;
-  /** Whether the server has sent it compressed; `bytes` is the content as it is. */
+  /** Whether the server sent it compressed; `bytes` is the decompressed content. */
   readonly encoded?: boolean;
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** What is asked of an address. */
+/** A request for a file. */
 export interface BodyRequest {
-  /** Position to start at, bytes. */
+  /** Position of the first byte. */
   readonly from: number;
-  /** Bytes that the whole file must have, if anyone knows. */
+  /** Expected size of the whole file in bytes, if known. */
   readonly size?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is sent to a server, and how. */
+/** A request without content in the answer, or an upload. */
 export interface Sending {
   readonly method: 'GET' | 'HEAD' | 'PUT';
   readonly headers: Record<string, string>;
-  /** Begins to read what is sent; called again if it has to be sent anew. */
+  /** Opens the data to upload; called again for a retry. */
   readonly body?: (() => AsyncIterable<Uint8Array>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What may be expected of servers. */
+/** What servers may do. */
 export interface ServerManners {
-  /** Redirects that are followed for one file. */
+  /** Most redirects per file. */
   readonly redirects: number;
-  /** Content encodings that are understood, as `Accept-Encoding` names them (RFC 9110, section 12.5.3). */
+  /** Accepted content encodings, a value of `Accept-Encoding` (RFC 9110, section 12.5.3). */
   readonly encoding: 'identity' | 'zstd, identity';
 }

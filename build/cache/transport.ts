@@ -5,10 +5,10 @@ import { environmentRoute } from './proxy.ts';
 import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
-/** Mirrors send files as they are; some of them send to another server. */
+/** Mirrors send files unchanged; some redirect to another server. */
 const MIRRORS: ServerManners = { redirects: 5, encoding: 'identity' };
 
-/** Reads files at `http:`, `https:` and `file:` addresses. Connections are kept and shared until it is disposed of. */
+/** Reads files from `http:`, `https:` and `file:` addresses. Connections are shared until it is disposed of. */
 export class Transport implements Disposable {
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
@@ -26,8 +26,8 @@ export class Transport implements Disposable {
   }
 
   /**
-   * Asks an address for a file.
-   * @throws TransferFailure if it cannot be had there
+   * Requests a file.
+   * @throws TransferFailure if this address does not provide it
    */
   async open(address: string, request: BodyRequest): Promise<Body> {
     if (!URL.canParse(address)) throw new TransferFailure('refused', 'the address is not a URL');
@@ -40,19 +40,19 @@ export class Transport implements Disposable {
   }
 
   /**
-   * Asks whether an address of `http:` or `https:` has a file (HEAD), or gives it one (PUT).
-   * @throws TransferFailure if the answer is none of success: `gone` if there is no such file
+   * Asks whether an `http:` or `https:` address has a file (HEAD), or uploads one (PUT).
+   * @throws TransferFailure if the answer is not a success: `gone` if there is no such file
    */
   async send(url: URL, sending: Sending): Promise<void> {
     await (await this.#loadHttp()).send(url, sending);
   }
 
-  /** Bytes of files that have arrived from servers, as they came over the network. */
+  /** Bytes of files received from servers, as transferred over the network. */
   get received(): number {
     return this.#http?.received ?? 0;
   }
 
-  /** Node's modules for HTTP take longer to load than most work that needs no network. */
+  /** Loaded on use: Node's HTTP modules take longer to load than most work without network. */
   async #loadHttp(): Promise<HttpTransport> {
     const { HttpTransport } = await import('./http-transport.ts');
     this.#http ??= new HttpTransport({
@@ -68,12 +68,12 @@ export class Transport implements Disposable {
   }
 }
 
-/** How a `Transport` is made. */
+/** Options of a `Transport`. */
 export interface TransportOptions {
-  /** The way to each server; by default the proxies of the environment. */
+  /** Route to each server; by default the proxies of the environment. */
   findRoute?: FindRoute | undefined;
-  /** Milliseconds without a byte after which a connection is given up. */
+  /** Milliseconds without data after which a connection is closed. */
   stallAfter?: number;
-  /** What may be expected of servers; what mirrors do if absent. */
+  /** What servers may do; the rules for mirrors if absent. */
   manners?: ServerManners | undefined;
 }

@@ -1,4 +1,4 @@
-/** Names of capabilities by their numbers, without `cap_` (Linux, include/uapi/linux/capability.h). */
+/** Names of capabilities by number, without `cap_` (Linux, include/uapi/linux/capability.h). */
 const NAMES = (
   'chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service ' +
   'net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin ' +
@@ -6,14 +6,14 @@ const NAMES = (
   'mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore'
 ).split(' ');
 
-/** Revisions whose sets have two words (`VFS_CAP_REVISION_2`, `VFS_CAP_REVISION_3`), and the bit for effective ones. */
+/** Revisions whose sets have two words (`VFS_CAP_REVISION_2`, `VFS_CAP_REVISION_3`), and the effective flag. */
 const [REVISION_2, REVISION_3, EFFECTIVE] = [0x0200_0000, 0x0300_0000, 0x01];
 
 /**
- * Capabilities of a file in words, by the value of its attribute `security.capability` (capabilities(7); struct
+ * Describes the capabilities of a file, from its attribute `security.capability` (capabilities(7); struct
  * `vfs_cap_data`): `net_raw (permitted, effective)`.
  * @param hex the attribute's value
- * @returns `undefined` if it is of a form that is not known
+ * @returns `undefined` if the format is unknown
  */
 export function describeCapabilities(hex: string): string | undefined {
   const bytes = Buffer.from(hex, 'hex');
@@ -32,7 +32,7 @@ export function describeCapabilities(hex: string): string | undefined {
   return [...(told.length === 0 ? ['none'] : told), ...owner].join(', ');
 }
 
-/** Names of the bits of a set: its lower word, and its upper one eight bytes further. */
+/** Names the bits of a set: its lower word is at `at`, its upper one eight bytes later. */
 function namesOf(bytes: Buffer, at: number): string {
   const set = BigInt(bytes.readUInt32LE(at)) | (BigInt(bytes.readUInt32LE(at + 8)) << 32n);
   const numbers = Array.from({ length: 64 }, (_, number) => number);

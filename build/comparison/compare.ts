@@ -4,10 +4,10 @@ import { describeCapabilities } from './capabilities.ts';
 import { type Content, type ContentNode, PARTS, type Part } from './content.ts';
 import { KERNEL_RELEASE } from './settings.ts';
 
-/** What happened to something between one content and another. */
+/** How something differs between two contents. */
 export type Change = 'added' | 'removed' | 'changed';
 
-/** One thing about a path that is other than it was. */
+/** One property of a path that differs. */
 export interface Aspect {
   /** `mode`, `owner`, `size`, … */
   aspect: string;
@@ -15,26 +15,26 @@ export interface Aspect {
   after: string;
 }
 
-/** A path that is in one content only, or other in each. */
+/** A path that exists in one content only, or differs. */
 export interface FileChange {
   part: Part;
   path: string;
   change: Change;
-  /** What changed; empty of one that was added or removed. */
+  /** What changed; empty if it was added or removed. */
   aspects: Aspect[];
 }
 
-/** A folder whose files have more bytes than they had, or fewer. */
+/** A folder whose files differ in total size. */
 export interface FolderChange {
   part: Part;
   /** Empty for the whole part. */
   path: string;
-  /** Bytes of all files in and below it. */
+  /** Total size of all files below it, in bytes. */
   before: number;
   after: number;
 }
 
-/** A setting that is in one content only, or has another value in each. */
+/** A setting that exists in one content only, or has different values. */
 export interface SettingChange {
   change: Change;
   name: string;
@@ -42,21 +42,21 @@ export interface SettingChange {
   after?: string | undefined;
 }
 
-/** What differs between two contents. */
+/** All differences of two contents. */
 export interface Differences {
   packages: PackageChange[];
   settings: SettingChange[];
-  /** By parts, then paths. */
+  /** Sorted by part, then path. */
   files: FileChange[];
   folders: FolderChange[];
 }
 
-/** Levels of folders whose sizes are told. */
+/** Levels of folders whose sizes are compared. */
 const DEPTH = 3;
 
 /**
- * Compares two contents: what both tell of.
- * @throws BuildError if there is nothing that both tell of
+ * Compares two contents in what both contain.
+ * @throws BuildError if they have nothing in common to compare
  */
 export function compareContent(before: Content, after: Content): Differences {
   const parts = PARTS.flatMap((part) => {
@@ -75,7 +75,7 @@ export function compareContent(before: Content, after: Content): Differences {
     });
   }
   const names = (content: Content) => new Set(content.parts.keys());
-  // A tar says nothing of boot menus, and a lock nothing of services: that would be no difference of the images.
+  // Settings that a format cannot contain are not differences: a tar has no boot menu, a lock no services.
   const tellsSettings = areLocks || names(before).symmetricDifference(names(after)).size === 0;
   const settings = tellsSettings ? settingChanges(before.settings, after.settings) : [];
   const release = settings.find(({ name }) => name === KERNEL_RELEASE);
@@ -92,8 +92,8 @@ export function compareContent(before: Content, after: Content): Differences {
 }
 
 /**
- * Nodes as if the kernel's modules had been in the folder of the new release: each is compared with the one of the same
- * name then, and what the folder is called is told once, as a setting.
+ * Moves the old modules to the folder of the new kernel release: each module is compared with the one of the same name,
+ * and the folder's name is reported once, as a setting.
  */
 function underRelease(nodes: readonly ContentNode[], { before, after }: SettingChange) {
   if (before === undefined || after === undefined) return nodes;
@@ -104,7 +104,7 @@ function underRelease(nodes: readonly ContentNode[], { before, after }: SettingC
   });
 }
 
-/** Whether two contents do not differ at all. */
+/** Whether two contents are equal. */
 export function isSame({ packages, settings, files, folders }: Differences): boolean {
   return [packages, settings, files, folders].every((list) => list.length === 0);
 }
@@ -180,9 +180,9 @@ function folderChanges(
 }
 
 /**
- * Sizes of folders: the bytes of all files in and below each, where a file of several names counts once.
- * @param depth levels of folders; what is deeper counts for those above it
- * @returns path → bytes; the empty path is all
+ * Returns the total size of the files below each folder; a file with several names counts once.
+ * @param depth levels of folders; deeper files count for the folders above
+ * @returns path → bytes; the empty path is the total
  */
 function folderSizes(nodes: readonly ContentNode[], depth: number): Map<string, number> {
   const sizes = new Map<string, number>();

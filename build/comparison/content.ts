@@ -1,28 +1,28 @@
 import type { ComparedPackage } from '../lock/compare.ts';
 import type { ImageNode } from '../readback/node.ts';
 
-/** Parts of an image that have files of their own. */
+/** Parts of an image that contain files. */
 export const PARTS = ['rootfs', 'initramfs', 'medium', 'esp'] as const;
 
-/** The root filesystem, the initramfs, the ISO around them, or the EFI system partition in it. */
+/** The root filesystem, the initramfs, the ISO that contains both, or its EFI system partition. */
 export type Part = (typeof PARTS)[number];
 
 /** A path of a part. */
 export interface ContentNode extends Omit<ImageNode, 'mtime' | 'inode'> {
-  /** SHA-256 of a file's content, hex; else empty. */
+  /** SHA-256 of a file's content in hex; empty for other types. */
   readonly sha256: string;
-  /** The first other path, in the order of paths, that is the same file; empty if there is none before. */
+  /** First other path, in the order of paths, that is the same file; empty if no earlier path is. */
   readonly sameAs: string;
 }
 
-/** What is in an image or a lock. */
+/** The content of an image or a lock. */
 export interface Content {
-  /** As it was named. */
+  /** Path as given by the user. */
   file: string;
-  /** Absent where it does not say. */
+  /** Absent if unknown. */
   packages: readonly ComparedPackage[] | undefined;
-  /** What it says of itself: name → value. */
+  /** Settings read from its files: name → value. */
   settings: ReadonlyMap<string, string>;
-  /** Only the parts that it has. Every path but the root, each once. */
+  /** The parts that it has: every path except the root, once. */
   parts: ReadonlyMap<Part, readonly ContentNode[]>;
 }

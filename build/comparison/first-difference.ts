@@ -8,22 +8,21 @@ import { errorCode } from '../process/errno.ts';
 import { FileRange } from '../readback/file-range.ts';
 import { readIso9660 } from '../readback/iso9660.ts';
 
-/** Bytes that are read at a time. */
+/** Bytes per read. */
 const CHUNK = 1024 * 1024;
 
-/** Bytes of a tar's block, and members that are believed; a damaged archive may have any number of empty ones. */
+/** Block size of a tar in bytes, and most members that are read: a damaged one may have endless empty ones. */
 const [BLOCK, MOST_MEMBERS] = [512, 100_000];
 
-/** Sizes of sectors that a disk may have, and bytes that no disk has more of. */
+/** Possible sector sizes of a disk, and an upper limit of disk sizes, in bytes. */
 const [SECTOR_SIZES, LARGEST_DISK] = [[512, 4096], 2 ** 52];
 
-/** First sector of an ISO's file system, bytes; before it are boot code and partition tables (ECMA-119, 6.2.1). */
+/** Offset of an ISO's file system in bytes; boot code and partition tables come before it (ECMA-119, 6.2.1). */
 const SYSTEM_AREA = 32 * 1024;
 
 /**
- * Where two files begin to differ. Both are read in pieces.
- * @returns offset in bytes of the first one that is not the same; where one file is the beginning of the other, its length;
- *   undefined if they are the same
+ * Finds the first difference of two files, reading both in blocks.
+ * @returns its offset in bytes; if one file is the beginning of the other, its length; undefined if they are equal
  * @throws if one of them cannot be read
  */
 export function firstDifference(
@@ -56,7 +55,7 @@ async function firstDifferenceOf(
   }
 }
 
-/** A stream in pieces that are taken in part. */
+/** A stream whose chunks can be consumed in parts. */
 class Chunks implements AsyncDisposable {
   readonly #stream: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -65,7 +64,7 @@ class Chunks implements AsyncDisposable {
     this.#stream = stream[Symbol.asyncIterator]();
   }
 
-  /** What comes next; nothing at the end. */
+  /** Returns the next bytes; an empty buffer at the end. */
   async next(): Promise<Buffer> {
     while (this.#rest.length === 0) {
       const { done, value } = await this.#stream.next();
@@ -85,7 +84,7 @@ class Chunks implements AsyncDisposable {
 }
 
 /**
- * Where two disks begin to differ that zstd(1) has compressed (`.raw.zst`).
+ * Describes where two disks compressed by zstd(1) (`.raw.zst`) first differ.
  * @returns a clause, such as `byte 1048576 of the disk, in partition QVDC-A`; undefined if one of them is damaged
  * @throws if one of them cannot be read
  */
@@ -101,7 +100,7 @@ export async function describeDiskDifference(
     const partition = await partitionWith(after, offset, signal);
     return `byte ${offset} of the disk${partition === undefined ? '' : `, in partition ${partition}`}`;
   } catch (error) {
-    // What zstd says of bytes that are none of its own, and of an end that comes too early.
+    // Errors of zstd for bytes that are not zstd data, and for truncated data.
     if (/^Z(STD|_BUF)_/.test(errorCode(error) ?? '')) return undefined;
     throw error;
   }
@@ -109,12 +108,12 @@ export async function describeDiskDifference(
 
 function decompress(file: string, signal: AbortSignal | undefined): Readable {
   const disk = createZstdDecompress({ chunkSize: CHUNK });
-  // Its errors are those of the stream that is read.
+  // Errors are reported by the stream being read.
   pipeline(readChunks(file, signal), disk, () => undefined);
   return disk;
 }
 
-/** Name of the partition that has a byte of a compressed disk, by the table at its beginning. */
+/** Returns the name of the partition that contains a byte of a compressed disk, from the table at its beginning. */
 async function partitionWith(
   file: string,
   offset: number,
@@ -128,7 +127,7 @@ async function partitionWith(
   for (const sectorSize of SECTOR_SIZES) {
     const table = await readGpt({
       ...{ sectorSize, bytes: LARGEST_DISK, write: refuse, flush: refuse },
-      // The second copy, at the end, is not looked for.
+      // The second copy of the table, at the end, is not read.
       read: async (at, length) =>
         Buffer.concat([head.subarray(at, at + length), Buffer.alloc(length)], length),
     });
@@ -141,8 +140,10 @@ async function partitionWith(
 }
 
 /**
- * What of an image has the byte at an offset: a file of an ISO, a member of a tar. Nothing but directories is read.
- * @returns a clause, such as `in /boot/vmlinuz, at byte 12 of it`; undefined where the format, or a damage, does not tell
+ * Describes what contains the byte at an offset of an image: a file of an ISO, a member of a tar. Only directories are
+ * read.
+ * @returns a clause, such as `in /boot/vmlinuz, at byte 12 of it`; undefined if the format is unknown or the image
+ *   damaged
  */
 export function describePlace(file: string, offset: number): string | undefined {
   using range = FileRange.open(file);
@@ -168,7 +169,7 @@ function placeInIso(range: FileRange, where: string, offset: number): string | u
   }
 }
 
-/** Something with a name that has some bytes of an image. */
+/** A named range of bytes of an image. */
 interface Placed {
   path: string;
   offset: number;

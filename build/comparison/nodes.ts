@@ -15,19 +15,19 @@ import { sha256 } from '../step/digest.ts';
 import { treePath } from '../tree/path.ts';
 import type { ContentNode } from './content.ts';
 
-/** Paths of a part, and the text of those of its files that say what the image is. */
+/** The paths of a part, and the text of the files from which settings are read. */
 export interface ReadPart {
   nodes: ContentNode[];
   texts: ReadonlyMap<string, string>;
 }
 
-/** Files of a part that are read whole, by their paths. */
+/** Whether the text of the file at a path is needed. */
 export type IsTold = (path: string) => boolean;
 
-/** Bytes of a file that is read whole at most. */
+/** Most bytes of a file that is read whole. */
 const LARGEST_TEXT = 32 * 1024 * 1024;
 
-/** Bytes of an initramfs, and of an EFI system partition, that are taken into memory at most. */
+/** Most bytes of an initramfs, and of an EFI system partition, that are read into memory. */
 const LARGEST_IN_MEMORY = 512 * 1024 * 1024;
 
 /** Reads a squashfs. @throws BuildError if it cannot be read */
@@ -50,7 +50,7 @@ export async function readRootfs(
   return { nodes: contentNodes(nodes, ({ inode }) => hashes.get(inode)), texts: new Map(texts) };
 }
 
-/** Reads a tar of a root filesystem, as it arrives. @throws BuildError if it cannot be read */
+/** Reads a tar of a root filesystem as a stream. @throws BuildError if it cannot be read */
 export async function readRootfsTar(
   chunks: AsyncIterable<Buffer>,
   isTold: IsTold,
@@ -118,7 +118,7 @@ export function readEsp(range: FileRange, where: string): ContentNode[] {
   ].sort(byPath);
 }
 
-/** The files of an ISO, each of which is hashed, and the text of those that are told. */
+/** Hashes the files of an ISO, and reads the text of those that are needed. */
 export function readMedium(
   image: FileRange,
   { nodes }: Pick<Iso, 'nodes'>,
@@ -134,7 +134,7 @@ export function readMedium(
   return { nodes: content.sort(byPath), texts };
 }
 
-/** The hash of a part of a file, read piece by piece. */
+/** Hashes a part of a file, block by block. */
 export function hashRange(range: FileRange): Hash {
   const hash = createHash('sha256');
   for (const piece of range.pieces()) hash.update(piece);
@@ -153,7 +153,7 @@ function whole(range: FileRange, where: string): Buffer {
   return range.read(0, range.size);
 }
 
-/** Nodes in the order of their paths, with hashes in place of inode numbers. */
+/** Sorts nodes by path, and replaces inode numbers with hashes. */
 function contentNodes(
   nodes: readonly ImageNode[],
   hashOf: (node: ImageNode) => string | undefined,

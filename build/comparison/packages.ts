@@ -6,10 +6,10 @@ import { readJson } from '../process/read-json.ts';
 import { FileRange } from '../readback/file-range.ts';
 import { hashRange } from './nodes.ts';
 
-/** Database of installed packages in a root filesystem from Alpine. */
+/** Database of installed packages in Alpine's root filesystem. */
 export const INSTALLED = 'lib/apk/db/installed';
 
-/** What of a build manifest says which packages are in an image; see `buildManifest`. */
+/** The part of a build manifest that lists the packages of an image; see `buildManifest`. */
 const manifestSchema = z.object({
   iso: z.object({ sha256: z.string() }),
   inputs: z.object({
@@ -18,10 +18,10 @@ const manifestSchema = z.object({
 });
 
 /**
- * The packages of an image: those of the database in it (Alpine) or, as Debian's is left out of images, those of the
- * manifest beside it, if that is the manifest of this very image.
- * @param installed the text of the database, if it has one
- * @param say receives a line for people if they cannot be told
+ * Returns the packages of an image: from the database in it (Alpine) or, because images contain no database of Debian,
+ * from the manifest beside it, if that belongs to exactly this image.
+ * @param installed text of the database, if there is one
+ * @param say receives a line for the user if the packages are unknown
  * @throws BuildError if the database is malformed
  */
 export function packagesOf(
@@ -42,12 +42,12 @@ export function packagesOf(
   return undefined;
 }
 
-/** Bytes of an archive as apk's databases have them. */
+/** Parses the size of an archive in apk's databases, in bytes. */
 function sizeIn(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The packages in a manifest, or why they are not those of the image. */
+/** Returns the packages in a manifest, or why the manifest is not that of the image. */
 function packagesOfManifest(manifest: string, image: string): ComparedPackage[] | string {
   if (!existsSync(manifest)) return 'there is no database of them in it, and no manifest beside it';
   const parsed = manifestSchema.safeParse(readJson(manifest));

@@ -32,26 +32,26 @@ import { initramfsSettings, mediumSettings, rootfsSettings, TOLD_BY_SETTINGS } f
 /** Type of an EFI system partition (UEFI 2.10, 5.3.3). */
 const ESP_TYPE = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
 
-/** Sizes of sectors that a disk image may be for, bytes. */
+/** Possible sector sizes of a disk image in bytes. */
 const SECTOR_SIZES = [512, 4096];
 
-/** Bytes of a lock at most. */
+/** Most bytes of a lock. */
 const LARGEST_LOCK = 64 * 1024 * 1024;
 
-/** What a content is read with. */
+/** Options for reading a content. */
 export interface ReadOptions {
   signal?: AbortSignal | undefined;
-  /** Receives a line for people when something of it cannot be told. */
+  /** Receives a line for the user when a part cannot be read. */
   say: (line: string) => void;
 }
 
-/** Kinds of files, by their first bytes. */
+/** Types of files, recognised by their first bytes. */
 type Kind = 'lock' | 'qcow2' | 'iso' | 'squashfs' | 'tar' | 'tar.gz' | 'tar.zst' | 'disk';
 
 /**
- * Reads what is in an image or a lock, to be compared: an ISO, a disk with an image installed (raw or qcow2), a root
- * filesystem (tar, plain or compressed by gzip or zstd, or squashfs), a lock. Nothing is mounted or unpacked.
- * @throws BuildError if the file cannot be read, or is none of these
+ * Reads the content of an image or a lock for a comparison: an ISO, a disk with an image installed (raw or qcow2), a
+ * root filesystem (tar, plain or compressed with gzip or zstd, or squashfs), or a lock. Nothing is mounted or unpacked.
+ * @throws BuildError if the file cannot be read, or has another format
  */
 export async function readContent(file: string, options: ReadOptions): Promise<Content> {
   const size = sizeOf(file);
@@ -107,7 +107,7 @@ function kindOf(file: string): Kind {
   });
 }
 
-/** What reading back says of a damaged image is for one that was built a moment ago; this one is anybody's. */
+/** Adapts an error about a damaged image: the original message assumes that the image was just built. */
 function explained(error: unknown, file: string): unknown {
   if (!(error instanceof BuildError) || !error.what.startsWith('the image cannot be read back')) {
     return error;
@@ -147,7 +147,7 @@ function lockSettings(lock: Lock): Map<string, string> {
   ]);
 }
 
-/** qemu-img brings it into the layout that can be read at any offset; what is not used takes no room. */
+/** Converts a qcow2 to a raw file, which can be read at any offset; unused space takes no space on disk. */
 async function readQcow2(file: string, options: ReadOptions): Promise<Content> {
   const folder = await makeScratchFolder('quantix-diff-');
   try {
@@ -175,7 +175,7 @@ async function readImage(
   return readIso(file, iso, options);
 }
 
-/** The ISO in the slot that an installed disk boots. */
+/** Finds the ISO in the slot that an installed disk boots. */
 async function bootedSlot(
   file: string,
   range: FileRange,
@@ -238,7 +238,7 @@ async function readIso(file: string, range: FileRange, options: ReadOptions): Pr
   return contentOf(file, parts, { ...options, volumeId: iso.volumeId });
 }
 
-/** What is in an image of these parts: their paths, and what their texts say of it. */
+/** Builds the content of an image from its parts: their paths, and settings from their texts. */
 function contentOf(
   file: string,
   parts: ReadonlyMap<Part, ReadPart>,
@@ -259,7 +259,7 @@ function contentOf(
   return { file, packages, settings, parts: new Map(nodes) };
 }
 
-/** Forms of an image in a release that are a tar, or compressed as one, and no root filesystem: what their beginning says. */
+/** Release formats that are a tar, or look like one, but are no root filesystem; recognised by their first bytes. */
 const OTHER_FORMS: readonly { name: string; is: (head: Buffer, firstName: string) => boolean }[] = [
   { name: 'an OVA', is: (_, first) => first.endsWith('.ovf') },
   { name: 'a set of files to boot from a network', is: (_, first) => first === 'boot.ipxe' },
@@ -274,10 +274,10 @@ const OTHER_FORMS: readonly { name: string; is: (head: Buffer, firstName: string
   },
 ];
 
-/** Bytes by which one of these is known. */
+/** Bytes needed to recognise them. */
 const HEAD = 4096 + 8;
 
-/** @throws BuildError if the bytes are no root filesystem, but another form of an image */
+/** @throws BuildError if the data are another format of an image instead of a root filesystem */
 async function* refuseOtherForms(
   chunks: AsyncIterable<Buffer>,
   where: string,

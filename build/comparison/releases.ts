@@ -14,11 +14,11 @@ export interface ReleaseInFolder {
 }
 
 /**
- * Compares a release that was published with one that was made again. A file that has the SHA-256 of the published list is
- * the same, whether or not it is in the published folder; of another one is told where it begins to differ. What a manifest
- * and a provenance say of the one run that made them, times and who built, is left out of the comparison.
- * @returns every file of both, by name
- * @throws if a file that was made cannot be read
+ * Compares a published release with a rebuilt one. A file is equal if it has the SHA-256 of the published list, even if
+ * the published folder lacks it; for a different file, the first difference is reported. Parts of manifests and
+ * provenances that differ between runs, such as times and the builder, are ignored.
+ * @returns all files of both, by name
+ * @throws if a rebuilt file cannot be read
  */
 export async function compareReleases(
   published: ReleaseInFolder,
@@ -78,7 +78,7 @@ const statementSchema = z.looseObject({
   }),
 });
 
-/** Of kinds of papers: what they say, without what is of one run only; undefined if it cannot be read. */
+/** Kind of file → its content without parts that differ between runs; undefined if it cannot be read. */
 const SAID: Partial<Record<ReleaseFile['kind'], (json: unknown) => unknown>> = {
   manifest: (json) => {
     const { success, data } = record.safeParse(json);
@@ -89,7 +89,7 @@ const SAID: Partial<Record<ReleaseFile['kind'], (json: unknown) => unknown>> = {
     if (!success) return undefined;
     const { predicate, ...said } = data;
     const { runDetails, ...of } = predicate;
-    // The manifest, whose times are in its hash, is compared by itself.
+    // The manifest's hash depends on its times; it is compared separately.
     const byproducts = runDetails.byproducts.filter(({ name }) => !name.endsWith('.manifest.json'));
     return { ...said, predicate: { ...of, runDetails: { byproducts } } };
   },
@@ -106,7 +106,7 @@ async function isSame(
   const [before, after] = await Promise.all(
     folders.map((folder) => readFile(join(folder, file.path)).catch(() => undefined)),
   );
-  // What stands in for the published one says nothing.
+  // A file that is not the published one proves nothing.
   if (before === undefined || after === undefined || sha256(before) !== file.sha256) return false;
   const [one, other] = [said(parse(before)), said(parse(after))];
   return one !== undefined && JSON.stringify(one) === JSON.stringify(other);

@@ -5,23 +5,23 @@ import type { ContentNode } from './content.ts';
 const OS_RELEASE = 'etc/os-release';
 const HOSTNAME = 'etc/hostname';
 
-/** Settings of the init script of an initramfs; see `initramfsTree`. */
+/** Settings for the init script of an initramfs; see `initramfsTree`. */
 const INITRAMFS_SETTINGS = 'etc/quantix-initramfs';
 
-/** The menu of a live image. */
+/** Boot menu of a live image. */
 const MENU = 'boot/grub/grub.cfg';
 
-/** Files of any part that say what an image is. */
+/** Files of any part from which settings are read. */
 export const TOLD_BY_SETTINGS: ReadonlySet<string> = new Set([
   ...[OS_RELEASE, HOSTNAME, INITRAMFS_SETTINGS, MENU],
 ]);
 
-/** Name of the setting that says which kernel the modules are for, as `uname -r` does. */
+/** Name of the setting with the kernel release of the modules, as from `uname -r`. */
 export const KERNEL_RELEASE = 'kernel release';
 
 type Texts = ReadonlyMap<string, string>;
 
-/** What a root filesystem says of itself: os-release(5), host name, services by run level, kernel and its modules. */
+/** Reads the settings of a root filesystem: os-release(5), host name, services per runlevel, kernel and its modules. */
 export function rootfsSettings(
   nodes: readonly ContentNode[],
   texts: Texts,
@@ -42,12 +42,12 @@ export function rootfsSettings(
   ];
 }
 
-/** What an initramfs is told. */
+/** Reads the settings of an initramfs. */
 export function initramfsSettings(texts: Texts): Iterable<readonly [string, string]> {
   return assignments(texts.get(INITRAMFS_SETTINGS) ?? '').map(named('initramfs'));
 }
 
-/** Volume id, build id, and the kernel's parameters by lines of the boot menu. */
+/** Reads the settings of a medium: volume id, build id, and the kernel parameters of each boot menu entry. */
 export function mediumSettings(
   volumeId: string | undefined,
   texts: Texts,
@@ -59,7 +59,7 @@ export function mediumSettings(
     const parameters = /^\s*linux\s+\S+(.*)$/.exec(line)?.[1]?.trim();
     if (parameters === undefined) continue;
     const build = /(?:^| )quantix\.build=(\S+)/;
-    // It is another one with every change, and would hide whether the others are the same.
+    // Without the build id: it changes with every build and would hide that the other parameters are equal.
     settings.push([`kernel parameters of ${entry}`, parameters.replace(build, '').trim()]);
     const id = build.exec(parameters)?.[1];
     if (id !== undefined) settings.push(['build id', id]);
@@ -71,7 +71,7 @@ function named(group: string): (pair: readonly [string, string]) => readonly [st
   return ([name, value]) => [`${group} ${name}`, value];
 }
 
-/** Lines `NAME=value` or `NAME="value"`, as os-release(5) has them. */
+/** Parses lines `NAME=value` or `NAME="value"`, as in os-release(5). */
 function assignments(text: string): (readonly [string, string])[] {
   return text.split('\n').flatMap((line) => {
     const [, name, value = ''] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];

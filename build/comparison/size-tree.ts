@@ -1,21 +1,21 @@
 import { INITRAMFS_PATH, SYSTEM_PATH } from '../image/grub-model.ts';
 import { type Content, type ContentNode, PARTS } from './content.ts';
 
-/** A folder or file, and its bytes. */
+/** A folder or file and its size. */
 export interface SizeTree {
   name: string;
-  /** Bytes of all files in and below it; 0 if it is no longer there. */
+  /** Total size of all files below it in bytes; 0 if it no longer exists. */
   size: number;
-  /** The same in the image that it is compared with; 0 if it was not there, absent if there is no such image. */
+  /** The same in the earlier image; 0 if it did not exist, absent if there is no such image. */
   before?: number | undefined;
-  /** What is in it, the largest first. */
+  /** Its contents, largest first. */
   parts: SizeTree[];
 }
 
-/** What the medium has packed that is there unpacked, as another part. */
+/** Files of the medium that are also present unpacked, as another part. */
 const PACKED = new Set([SYSTEM_PATH, INITRAMFS_PATH]);
 
-/** The sizes of an image's parts as a tree, everything unpacked, beside those of an image before. */
+/** Returns the sizes of an image's unpacked parts as a tree, together with those of an earlier image. */
 export function sizeTree(image: Content, before?: Content): SizeTree {
   const root = new Growing('unpacked');
   for (const part of PARTS) {
@@ -35,7 +35,7 @@ class Growing {
   }
 
   add(part: string, { path, type, size, sameAs }: ContentNode, of: 'size' | 'before'): void {
-    // A file of several names counts once.
+    // A file with several names counts once.
     if (type !== 'file' || sameAs !== '') return;
     if (part === 'medium' && PACKED.has(`/${path}`)) return;
     let at: Growing = this;

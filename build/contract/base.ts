@@ -10,169 +10,167 @@ import type { PackageRelations } from './relations.ts';
 import type { FindRoute } from './route.ts';
 import type { PackageScript } from './scripts.ts';
 
-/** What a base is given to resolve with. */
+/** Input of `Base.resolve`. */
 export interface ResolveRequest {
   profile: Profile;
-  /** A mirror to use instead of the host's own or the default one. */
+  /** Mirror to use instead of the host's own or the default one. */
   mirror?: string | undefined;
-  /** Root of the cache: the base's private state is kept there between runs, and so is what it downloads. */
+  /** Root of the cache: holds the base's private state between runs, and its downloads. */
   cacheDirectory: string;
-  /** Folder with further keys to believe, for a mirror of one's own; only where the base reads keys itself. */
+  /** Folder with additional trusted keys, for a private mirror; only for bases that check signatures themselves. */
   keysDirectory?: string | undefined;
-  /** Repository states recorded in the lock. An older index is refused; leave out to accept any. */
+  /** Repository states recorded in the lock. An older index is refused; absent accepts any. */
   notOlderThan?: Lock['repositories'] | undefined;
-  /** Takes indexes that say of themselves that they are no longer the newest. */
+  /** Accept indexes that have expired by their own date. */
   acceptOutdated?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** Receives a line for people when something is passed over. */
+  /** Receives a line to show to the user when something is skipped. */
   say?: ((line: string) => void) | undefined;
 }
 
-/** The part of a lock that a base knows, and what it came across. */
+/** The part of a lock that a base determines, and the package scripts it found. */
 export interface Resolution
   extends Pick<Lock, 'request' | 'sourceDateEpoch' | 'repositories' | 'packages'> {
   /** See `Base.scripts`. */
   scripts?: readonly PackageScript[];
 }
 
-/** Where packages are. */
+/** Where packages can be downloaded. */
 export interface Mirrors {
-  /** Key of a repository → addresses, best first. A package is at `<address>/<path>`. */
+  /** Key of a repository → its addresses, best first. A package is at `<address>/<path>`. */
   addresses: ReadonlyMap<string, readonly string[]>;
-  /** How their servers are reached, if not by the proxies of the environment. */
+  /** How to reach their servers, if not through the proxies of the environment. */
   findRoute?: FindRoute | undefined;
 }
 
-/** One downloaded package: what the lock says of it, and where it lies. */
+/** A downloaded package: its entry in the lock, and its file. */
 export interface PackageArchive {
   locked: LockedPackage;
-  /** Path on the host; its size and SHA-256 were checked. */
+  /** Path on the host; size and SHA-256 have been checked. */
   file: string;
 }
 
 /** Reads packages of a base. */
 export interface ArchiveReader {
   readonly name: BaseName;
-  /** Stands for the code of `open`, see `codeDigest`: what other code has read and cached is left. */
+  /** Identifies the code of `open`, see `codeDigest`: cached results of other code are not used. */
   readonly readerVersion: string;
   /**
    * Reads an archive into entries, once per package; the result is cached by the archive's SHA-256.
-   * Paths have passed `treePath`; nothing is unpacked and no script is run.
+   * Paths have been checked by `treePath`; nothing is unpacked and no script is run.
    * @throws BuildError if the archive is damaged or hostile
    */
   open(archive: PackageArchive, sink: EntrySink, signal?: AbortSignal): Promise<void>;
 }
 
-/** A package that was opened. */
+/** A package whose archive has been read. */
 export interface OpenedPackage {
   locked: PackageContent;
   /** In the archive's order. */
   entries: readonly Entry[];
 }
 
-/** What of a profile's settings for a base shapes a root filesystem; all bases have these. */
+/** The settings of a base that affect a root filesystem; every base has these. */
 export type RootfsSettings = Pick<BaseSettings<BaseName>, 'drop' | 'links' | 'accept'>;
 
-/** What of a profile shapes a root filesystem; a base is handed no more of it. */
+/** The parts of a profile that affect a root filesystem; a base gets nothing else of it. */
 export interface RootfsProfile<Settings extends RootfsSettings = RootfsSettings>
   extends Pick<
     Profile,
     'name' | 'title' | 'architecture' | 'labelPrefix' | 'hostname' | 'accounts' | 'runlevels'
   > {
-  /** As the base's `settings` gives them. */
+  /** Result of the base's `settings`. */
   settings: Settings;
 }
 
-/** What packages are merged with. */
+/** Input of `merge` besides the tree and the packages. */
 export interface MergeContext<Settings extends RootfsSettings = RootfsSettings> {
   profile: RootfsProfile<Settings>;
   flavour: Flavour;
-  /** Reads what is in the packages. */
+  /** Reads the contents of the packages' files. */
   reader: ContentReader;
 }
 
-/** What `finish` may look at besides the tree. */
+/** Input of `finish` besides the tree. */
 export interface FinishContext {
   profile: RootfsProfile;
   base: BaseName;
-  /** Version of the product, for `/etc/os-release`. */
+  /** Product version, for `/etc/os-release`. */
   version: string;
-  /** Time stamp of all files, seconds since 1970. */
+  /** Time stamp of all files, in seconds since 1970. */
   epoch: number;
 }
 
-/** A supplier of packages. Both bases give the same appliance from the same profile. */
+/** A supplier of packages. Every base gives the same appliance from the same profile. */
 export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   readonly name: BaseName;
 
-  /** The module of this base, `import.meta.filename`: in keys, its source stands for the functions below. */
+  /** The module of this base, `import.meta.filename`: its source represents the functions below in step keys. */
   readonly module: string;
 
-  /** What the profile asks of this base; a lock that was resolved from another request is stale. */
+  /** What the profile asks of this base; a lock that was resolved from a different request is stale. */
   request(profile: Profile): Lock['request'];
 
   /**
-   * Turns the profile's package names into exact packages, signatures checked.
-   * @throws Unresolved with all that keeps the packages from being installed; BuildError naming the mirror that does
-   *   not answer, or the index that is older than it must be
+   * Resolves the profile's package names to exact packages, with signatures checked.
+   * @throws Unresolved listing everything that prevents the packages from being installed; BuildError naming the mirror
+   *   that does not answer, or the index that is too old
    */
   resolve(request: ResolveRequest): Promise<Resolution>;
 
-  /**
-   * Where the packages of the lock's repositories are, and how to get there.
-   */
+  /** Where to download the packages of the lock's repositories, and how to reach the servers. */
   mirrors(request: ResolveRequest): Promise<Mirrors>;
 
   /**
-   * Addresses of what every mirror of the profile's first repository has; one that can be had tells that the base can
-   * be reached. Absent where that is not known before packages are resolved.
+   * Addresses of files that every mirror of the profile's first repository has; if one can be fetched, the base is
+   * reachable. Absent if no such address is known before packages are resolved.
    * @param mirror a mirror to use instead of the profile's
    */
   probes?(profile: Profile, mirror: string | undefined): string[];
 
-  /** Reads the packages that a profile asks for. */
+  /** Returns the reader of the packages that a profile asks for. */
   reader(profile: Profile): ArchiveReader;
 
   /**
-   * Scripts of packages, none of which is run, and what the profile says of each. Absent where the profile has no
-   * reviews, since all that scripts of this base do is declared or derived.
+   * Lists the scripts of packages, none of which is run, with the profile's verdict on each. Absent if profiles hold no
+   * reviews for this base, because everything its scripts do is declared or derived.
    */
   scripts?(archives: readonly PackageArchive[], profile: Profile): Promise<PackageScript[]>;
 
   /**
-   * What packages say of each other, and of their sizes.
-   * @param packages those of an image; `file` is absent where the archive is not in the cache
-   * @returns by name of a package; without those of which it is not known, as their archive is not there
+   * Reads the relations of packages to each other, and their sizes.
+   * @param packages packages of an image; `file` is absent if the archive is not in the cache
+   * @returns package name → relations; packages whose relations are unknown without their archive are left out
    */
   relations(
     packages: readonly (Pick<PackageArchive, 'locked'> & Partial<Pick<PackageArchive, 'file'>>)[],
     signal?: AbortSignal,
   ): Promise<ReadonlyMap<string, PackageRelations>>;
 
-  /** What `merge` and `finish` read of the base's settings. */
+  /** Returns the settings that `merge` and `finish` read. */
   settings(profile: Profile): Settings;
 
   /**
-   * Adds packages to the tree, which holds the skeleton.
+   * Adds packages to the tree, which holds the skeleton already.
    * @param packages in the lock's order
-   * @throws BuildError if two packages claim one path
+   * @throws BuildError if two packages have different files at one path
    */
   merge(tree: Tree, packages: readonly OpenedPackage[], context: MergeContext<Settings>): void;
 
   /**
-   * The Node among the packages of an image, on which the programs run. Absent where they run on that of npm.
-   * @returns `undefined` if it is not among them
-   * @throws BuildError if the programs do not run on one that is so old
+   * Finds the Node among the packages of an image, for its programs. Absent if programs run on npm's Node.
+   * @returns `undefined` if the packages contain no Node
+   * @throws BuildError if that Node is too old for the programs
    */
   node?(packages: readonly LockedPackage[]): PackagedNode | undefined;
 
-  /** What must be in the tree before the first package: the links of a merged /usr, mount points. */
+  /** Returns the entries that come before the first package: the links of a merged /usr, mount points. */
   skeleton(): Entry[];
 
   /**
-   * Adds what package scripts would have made: applet links, CA bundle, module index, accounts, runlevels.
+   * Adds what package scripts would have created: applet links, CA bundle, module index, accounts, runlevels.
    * The tree holds all packages, links and overlays.
-   * @throws BuildError if something it derives from is missing
+   * @throws BuildError if a file that something is derived from is missing
    */
   finish(tree: Tree, context: FinishContext): void;
 }

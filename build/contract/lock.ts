@@ -11,35 +11,35 @@ export const lockedPackageSchema = z.strictObject({
   name: z.string().min(1),
   version: z.string().min(1),
   architecture: z.string().min(1),
-  /** Key of the repository (in `repositories`) it comes from. */
+  /** Key of its repository in `repositories`. */
   repository: z.string().min(1),
   /** Path below the repository's address. */
   path: relativePath,
-  /** Bytes of the archive. */
+  /** Size of the archive in bytes. */
   size: z.int().positive(),
   sha256,
-  /** Only in images with this kernel flavour; in all if absent. */
+  /** The kernel flavour whose images contain it; absent if all do. */
   flavour: z.enum(['virt', 'full']).optional(),
-  /** Name of the source package, where it has another one: advisories go by it. */
+  /** Name of the source package if it differs; advisories refer to source packages. */
   source: z.string().min(1).optional(),
-  /** Debian: version of the source package, where it is not that of this one. */
+  /** Debian: version of the source package if it differs. */
   sourceVersion: z.string().min(1).optional(),
-  /** Licence as the package states it in its index, if it does. */
+  /** Licence stated in the package index, if any. */
   license: z.string().min(1).optional(),
-  /** Debian: packages of the lock whose files give way to this one's where both have one (Debian Policy 7.6). */
+  /** Debian: packages of the lock whose files this package may overwrite (Debian Policy 7.6). */
   replaces: z.array(z.string().min(1)).min(1).optional(),
-  /** apk: what the signed index says of it, letter → value; `C` is its identity. */
+  /** apk: the package's stanza in the signed index, letter → value; `C` is its identity. */
   apk: z.record(z.string().length(1), z.string()).optional(),
 });
 
 export const lockSchema = z.strictObject({
-  /** Format of this file. */
+  /** Format version of this file. */
   format: z.literal(1),
   profile: z.string(),
   base: z.enum(BASE_NAMES),
-  /** What the packages are built for; each package says its own name of it. */
+  /** Architecture of all packages. */
   architecture: z.enum(ARCHITECTURE_NAMES),
-  /** What the profile asked for when this was resolved; tells which names differ when it changed. */
+  /** What the profile asked for when this was resolved; shows which names differ once the profile changes. */
   request: z.strictObject({
     packages: z.array(z.string()),
     kernel: z.strictObject({ virt: z.string().optional(), full: z.string().optional() }),
@@ -53,9 +53,9 @@ export const lockSchema = z.strictObject({
     without: z.array(z.string()),
     suite: z.string(),
   }),
-  /** Seconds since 1970 of every file in the image, and of the image itself. */
+  /** Time stamp of every file in the image and of the image itself, in seconds since 1970. */
   sourceDateEpoch: z.int().positive(),
-  /** The state of each repository it was resolved against. */
+  /** The state of each repository that the packages were resolved from. */
   repositories: z.record(
     z.string(),
     z.strictObject({
@@ -70,16 +70,16 @@ export const lockSchema = z.strictObject({
   packages: z.array(lockedPackageSchema),
 });
 
-/** One package, to the byte. */
+/** One exact package. */
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 
-/** What of a locked package shapes an image; where its archive lies does not. */
+/** The fields of a locked package that affect an image; where its archive can be found does not. */
 export type PackageContent = Pick<
   LockedPackage,
   'name' | 'version' | 'sha256' | 'replaces' | 'apk'
 >;
 
-/** What of a locked package shapes an image. */
+/** Returns the fields of a locked package that affect an image. */
 export function packageContent({
   name,
   version,
@@ -90,5 +90,5 @@ export function packageContent({
   return { name, version, sha256, ...(replaces && { replaces }), ...(apk && { apk }) };
 }
 
-/** Everything that is needed to build an image again: `profiles/<name>.<base>.<architecture>.lock.json`. */
+/** Everything needed to build the same image again: `profiles/<name>.<base>.<architecture>.lock.json`. */
 export type Lock = z.infer<typeof lockSchema>;

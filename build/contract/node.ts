@@ -1,14 +1,14 @@
 import type { LockedPackage } from './lock.ts';
 
-/** Major version of the oldest Node that the programs of `apps/` run on. */
+/** Major version of the oldest Node that can run the programs of `apps/`. */
 export const OLDEST_NODE = 24;
 
-/** A Node that is among the packages of a base. */
+/** A Node among the packages of a base. */
 export interface PackagedNode {
-  /** Its own version, without that of the package: `24.19.0`. */
+  /** Version of Node itself, without the package's revision: `24.19.0`. */
   readonly version: string;
-  /** Where its package has the program, as a tree path. */
+  /** Tree path of the executable. */
   readonly program: string;
-  /** Its package, and then those that it cannot run without. */
+  /** Its package, followed by the packages that it depends on. */
   readonly packages: readonly LockedPackage[];
 }

@@ -1,11 +1,11 @@
-/** What a package says of others, and of its size. */
+/** Relations of a package to others, and its size. */
 export interface PackageRelations {
-  /** Bytes of its files when they are installed, as it states them; absent if it does not. */
+  /** Size of its files when installed, in bytes, as stated in the package; absent if not stated. */
   installedSize?: number | undefined;
-  /** What it depends on: one of the names of each is enough. */
+  /** Its dependencies, each as a list of alternative names. */
   needs: readonly (readonly string[])[];
-  /** Names besides its own that count as it. */
+  /** Names that it provides in addition to its own. */
   provides: readonly string[];
-  /** Names of packages together with which it comes although nothing needs it; none if it does not. */
+  /** Names of packages that it is installed with although nothing needs it (apk's `install_if`); usually empty. */
   comesWith: readonly string[];
 }

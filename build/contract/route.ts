@@ -1,12 +1,12 @@
 /** How a server is reached. */
 export interface Route {
-  /** Address of the proxy (`http://name:password@host:port`); none for a direct connection. */
+  /** Address of the proxy (`http://name:password@host:port`); absent for a direct connection. */
   readonly proxy?: string | undefined;
-  /** Certificates of authorities to believe, PEM, instead of those that Node brings. */
+  /** Certificates of trusted authorities, PEM, in place of those built into Node. */
   readonly authorities?: readonly string[] | undefined;
-  /** Certificate and key, PEM, to show to servers that ask for one. */
+  /** Client certificate and key, PEM, for servers that ask for one. */
   readonly certificate?: { readonly certificate: string; readonly key: string } | undefined;
 }
 
-/** The way to the server of an address. */
+/** Returns the route to the server of a URL. */
 export type FindRoute = (url: URL) => Route;

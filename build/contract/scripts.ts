@@ -1,41 +1,43 @@
-/** What a profile says of a script of a package; see `PackageScript`. */
+/** The profile's verdict on a package script; see `PackageScript`. */
 export type ScriptVerdict = 'reviewed' | 'idle' | 'changed' | 'unseen';
 
-/** A script of a package. None is ever run, neither in a build nor on an appliance. */
+/** A script of a package. None is ever run, neither during a build nor on an appliance. */
 export interface PackageScript {
   readonly package: string;
   readonly version: string;
   /** `post-install`, `trigger`, … */
   readonly script: string;
-  /** Of its text, hex. */
+  /** SHA-256 of its text, hex. */
   readonly sha256: string;
   readonly text: string;
   /**
-   * `reviewed`: the profile says why this very text need not run; `idle`: it would not run when an image is made;
-   * `changed`: the profile's review is of another text; `unseen`: there is no review of this script.
+   * - `reviewed`: the profile says why exactly this text need not run
+   * - `idle`: apk would not run it while an image is made
+   * - `changed`: the profile's review is of a different text
+   * - `unseen`: the profile has no review of this script
    */
   readonly verdict: ScriptVerdict;
-  /** Why it need not run; also the reason of a review that no longer holds. */
+  /** Why it need not run; also the reason given in an outdated review. */
   readonly reason?: string | undefined;
 }
 
-/** Lines of a script that are told at most; a script of this length is to be read in its package. */
+/** Most lines of a script that are printed; a longer one has to be read in its package. */
 const MOST_LINES = 200;
 
-/** Longest line that is told. */
+/** Most characters of a line that are printed. */
 const LONGEST_LINE = 400;
 
-/** Whether somebody has to look at a script before a release can be made. */
+/** Whether a script needs a review before a release can be made. */
 export function isUnreviewed({ verdict }: PackageScript): boolean {
   return verdict === 'changed' || verdict === 'unseen';
 }
 
-/** The scripts that somebody has to look at before a release can be made. */
+/** Returns the scripts that need a review before a release can be made. */
 export function unreviewed(scripts: readonly PackageScript[]): PackageScript[] {
   return scripts.filter(isUnreviewed);
 }
 
-/** Scripts in a few words: `busybox (post-install, changed since its review), dbus (trigger)`. */
+/** Lists scripts briefly: `busybox (post-install, changed since its review), dbus (trigger)`. */
 export function nameScripts(scripts: readonly PackageScript[]): string {
   const packages = Map.groupBy(scripts, (one) => one.package);
   return [...packages]
@@ -48,10 +50,10 @@ function nameScript({ script, verdict }: PackageScript): string {
 }
 
 /**
- * Unreviewed scripts for whoever is to review them: of each package what they do, and the entry of
- * `bases.alpine.scripts` that says it was looked at.
- * @param scripts all scripts of the packages, also those that were reviewed, of one or more profiles
- * @returns lines; none if everything was reviewed
+ * Describes unreviewed scripts for a reviewer: per package the text of its scripts, and the entry of
+ * `bases.alpine.scripts` that records a review.
+ * @param scripts all scripts of the packages of one or more profiles, including the reviewed ones
+ * @returns lines; none if everything is reviewed
  */
 export function describeUnreviewed(scripts: readonly PackageScript[]): string[] {
   const packages = Map.groupBy(withoutDuplicates(scripts), (one) => one.package);
@@ -68,7 +70,7 @@ function describePackage(scripts: readonly PackageScript[]): string[] {
   return [`${name} ${version}`, ...texts, '  Its entry:', `    ${reviewEntry(name, scripts)}`];
 }
 
-/** The entry of `bases.alpine.scripts`. The reason is left to who looked; a profile with this one is refused. */
+/** Returns the entry for `bases.alpine.scripts`. The reviewer has to replace its reason, or the profile is refused. */
 function reviewEntry(name: string, scripts: readonly PackageScript[]): string {
   const counted = scripts.filter(({ verdict }) => verdict !== 'idle');
   const reason = scripts.find((one) => one.verdict !== 'idle' && one.reason !== undefined)?.reason;
@@ -81,7 +83,7 @@ function quotedKey(name: string): string {
   return /^[a-z]\w*$/i.test(name) ? name : `'${name}'`;
 }
 
-/** Lines that a terminal takes for nothing but text. */
+/** Splits a text into lines that are safe to print on a terminal. */
 function linesOf(text: string): string[] {
   const lines = text.replace(/\n+$/, '').split('\n');
   const shown = lines.slice(0, MOST_LINES).map((line) => {
@@ -92,7 +94,7 @@ function linesOf(text: string): string[] {
   return more > 0 ? [...shown, `… and ${more} more lines`] : shown;
 }
 
-/** A package that two profiles take is told once. */
+/** Drops repeated scripts, which packages common to two profiles have. */
 function withoutDuplicates(scripts: readonly PackageScript[]): PackageScript[] {
   const key = (one: PackageScript) => `${one.package} ${one.script} ${one.sha256} ${one.verdict}`;
   return [...new Map(scripts.map((one) => [key(one), one])).values()];

@@ -1,16 +1,16 @@
 import { BuildError } from '../error.ts';
 import { describeUnreviewed, type PackageScript } from './scripts.ts';
 
-/** What stands between a profile and its lock. */
+/** What prevents a profile from being resolved to a lock. */
 export interface Obstacles {
   readonly profile: string;
-  /** A line each. */
+  /** One line each. */
   readonly problems: readonly string[];
-  /** Scripts of the packages that can be had. */
+  /** Scripts of the packages that were found. */
   readonly scripts: readonly PackageScript[];
 }
 
-/** What profiles ask for cannot be had: all that is wrong, at once. */
+/** The packages that profiles ask for cannot be resolved: lists all problems at once. */
 export class Unresolved extends BuildError {
   readonly obstacles: readonly Obstacles[];
 
@@ -40,10 +40,10 @@ function describeObstacles(obstacles: readonly Obstacles[]): { what: string; fix
   };
 }
 
-/** Stands over a list of unreviewed scripts. */
+/** Heading of a list of unreviewed scripts. */
 export const SCRIPTS_HEAD =
   'Scripts of packages that nobody reviewed. None is ever run; development builds warn, releases are refused:';
 
-/** Stands below it. */
+/** Text below that list. */
 export const SCRIPTS_FIX =
   'See to it that the profile or `finish` does what each would do, then enter each package with the reason in `bases.alpine.scripts` of the profile: profiles/shared/alpine.ts has those of all profiles.';

@@ -2,26 +2,26 @@ import { ExplainedError } from '../explained-error.ts';
 import { BOOT_CODE_BYTES } from './gpt.ts';
 import type { LaidPartition } from './layout.ts';
 
-/** Places in GRUB's `boot.img` (grub-core/boot/i386/pc/boot.S): the sector it loads, and a check that only diskettes need. */
+/** Offsets in GRUB's `boot.img` (grub-core/boot/i386/pc/boot.S): sector to load, and a check for floppy disks. */
 const [CORE_SECTOR_AT, DRIVE_CHECK_AT, NO_CHECK] = [0x5c, 0x66, 0x9090];
-/** Where the first sector of GRUB's `core.img` has the place of the rest: sector (u64), count (u16), segment (u16). */
+/** Offset in GRUB's `core.img` of the location of its rest: sector (u64), count (u16), segment (u16). */
 const REST_AT = 0x1f4;
 const SECTOR = 512;
-/** Segment that the rest is loaded at. */
+/** Segment to which the rest is loaded. */
 const REST_SEGMENT = 0x820;
 
-/** GRUB for a BIOS, as `grub-mkimage` and Debian's grub-pc-bin have it. */
+/** GRUB for BIOS, as made by `grub-mkimage` and contained in Debian's grub-pc-bin. */
 export interface BiosBoot {
   /** `boot.img`, 512 bytes. */
   boot: Buffer;
-  /** `core.img` for i386-pc, which looks for its `grub.cfg` on the EFI partition. */
+  /** `core.img` for i386-pc, which reads its `grub.cfg` from the EFI partition. */
   core: Buffer;
 }
 
 /**
- * Fits GRUB to the place of its BIOS partition, on a disk of 512-byte sectors.
- * @returns the MBR's boot code, and what goes into the partition
- * @throws ExplainedError if these are no images of GRUB, or do not fit
+ * Adapts GRUB to the position of its BIOS partition, on a disk with 512-byte sectors.
+ * @returns the MBR's boot code, and the content of the partition
+ * @throws ExplainedError if these are not GRUB images, or do not fit
  */
 export function placeBiosBoot(
   { boot, core }: BiosBoot,

@@ -1,38 +1,39 @@
 import { ExplainedError } from '../explained-error.ts';
 
 /**
- * A disk, a partition of one, or a file that stands for one. What is written may be lost at a power cut, in any part and
- * any order of sectors, until a `flush` after it has returned.
+ * A disk, a partition, or a file used as one. In a power cut, writes may be lost, in any part and order of sectors,
+ * unless a later `flush` has returned.
  */
 export interface BlockDevice {
-  /** Bytes of a logical sector: 512 or 4096. Offsets and lengths of reads and writes are multiples of it. */
+  /** Size of a logical sector in bytes: 512 or 4096. Offsets and lengths of reads and writes are multiples of it. */
   readonly sectorSize: number;
-  /** Its size, bytes. */
+  /** Size in bytes. */
   readonly bytes: number;
   /**
-   * @param offset where to begin, bytes
-   * @param length how much to read, bytes
-   * @param into memory of so many bytes that the result may be in; new memory if absent
+   * Reads bytes.
+   * @param offset position of the first byte
+   * @param length number of bytes
+   * @param into buffer of that size that may be used for the result; a new one if absent
    * @throws ExplainedError if it cannot be read
    */
   read(offset: number, length: number, into?: Buffer): Promise<Buffer>;
   /** @throws ExplainedError if it cannot be written */
   write(offset: number, data: Uint8Array): Promise<void>;
-  /** Resolves when all that was written before is on the medium. @throws ExplainedError if that cannot be had */
+  /** Resolves when all earlier writes are on the medium. @throws ExplainedError if that fails */
   flush(): Promise<void>;
 }
 
 /** A part of a device. */
 export interface Region {
-  /** Where it begins, bytes. */
+  /** Offset in bytes. */
   offset: number;
   bytes: number;
 }
 
 /**
- * A part of a device as a device of its own, as a partition is.
- * @param offset where it begins, bytes; a multiple of the sector
- * @throws ExplainedError from its methods if they would leave it
+ * Presents a part of a device as a device, like a partition.
+ * @param offset offset in bytes; a multiple of the sector size
+ * @throws ExplainedError from its methods for accesses outside the part
  */
 export function sliceDevice(device: BlockDevice, offset: number, bytes: number): BlockDevice {
   const { sectorSize } = device;
@@ -53,7 +54,8 @@ export function sliceDevice(device: BlockDevice, offset: number, bytes: number):
 }
 
 /**
- * @throws ExplainedError if a range is not whole sectors of a device of this size
+ * Checks a range.
+ * @throws ExplainedError if it is not a range of whole sectors within a device of this size
  */
 export function assertInside(
   { offset, length }: { offset: number; length: number },
@@ -67,7 +69,7 @@ export function assertInside(
 }
 
 /**
- * Reads any bytes, by way of the whole sectors that they are in.
+ * Reads bytes at any position, by reading the sectors that contain them.
  * @throws ExplainedError if they are not on the device, or it cannot be read
  */
 export async function readBytes(

@@ -4,44 +4,44 @@ import { ExplainedError } from '../explained-error.ts';
 import type { BiosBoot } from './bios-boot.ts';
 
 /**
- * Folder on a medium with what an installed disk boots by: these names, and the program that UEFI starts; where that is shim,
- * the GRUB that it starts, too.
+ * Folder on a medium with the boot files for an installed disk: the files below, and the program that UEFI starts; if
+ * that is shim, also the GRUB that shim starts.
  */
 export const BOOT_FILES_FOLDER = '/quantix/disk';
 export const GRUB_CONFIG = 'grub.cfg';
 export const BIOS_BOOT = 'boot.img';
 export const BIOS_CORE = 'core.img';
 
-/** Folder of the EFI partition that GRUB reads; `ENVIRONMENT_PATH` is in it, too. */
+/** Folder of the EFI partition that GRUB reads; also the folder of `ENVIRONMENT_PATH`. */
 export const GRUB_FOLDER = '/grub';
 
-/** Folder of an EFI partition with the configuration of a GRUB that Debian signed: the signature covers this name. */
+/** Folder of an EFI partition with the configuration for a GRUB signed by Debian, which contains this path. */
 export const SIGNED_GRUB_FOLDER = '/EFI/debian';
 
-/** Folder of an EFI partition with the program that firmware starts from a removable medium, and with what that starts. */
+/** Folder of an EFI partition with the program for removable media, and the GRUB that shim starts. */
 export const LOADER_FOLDER = '/EFI/BOOT';
 
-/** What an installed disk boots by. */
+/** The boot files of an installed disk. */
 export interface BootFiles {
-  /** Path in the EFI partition → content; without the state, which `ENVIRONMENT_PATH` has. */
+  /** Path in the EFI partition → content; without the boot state at `ENVIRONMENT_PATH`. */
   efi: ReadonlyMap<string, Buffer>;
-  /** Absent where the architecture has no BIOS. */
+  /** Absent if the architecture has no BIOS. */
   bios?: BiosBoot | undefined;
 }
 
-/** Names of the programs that UEFI starts on a removable medium (UEFI 2.10, 3.5.1.1). */
+/** Names of programs that UEFI starts from a removable medium (UEFI 2.10, 3.5.1.1). */
 const LOADER = /^BOOT[A-Z0-9]+\.EFI$/;
 /** Names of the GRUB that shim starts. */
 const SIGNED_GRUB = /^grub[a-z0-9]+\.efi$/;
 
-/** Has a GRUB that Debian signed do what the one of a BIOS does. */
+/** Makes a GRUB signed by Debian read the same configuration as the GRUB for BIOS. */
 const SIGNED_GRUB_CONFIG = `set prefix=($root)${GRUB_FOLDER}\nsource $prefix/${GRUB_CONFIG}\n`;
 
 /**
- * Reads what an installed disk boots by.
- * @param folder of a medium, where it is mounted, or of the builder: it has what `BOOT_FILES_FOLDER` has
- * @param prefix what stands before each name in that folder; nothing on a medium
- * @throws ExplainedError if it has no configuration of GRUB or not one program for UEFI
+ * Reads the boot files of an installed disk.
+ * @param folder the folder of a mounted medium, or the builder's, with the files of `BOOT_FILES_FOLDER`
+ * @param prefix prefix of the file names in that folder; empty on a medium
+ * @throws ExplainedError if it lacks GRUB's configuration, or does not have exactly one program for UEFI
  */
 export async function readBootFiles(folder: string, prefix = ''): Promise<BootFiles> {
   const files = await readdir(folder).catch((cause: unknown) => {

@@ -3,26 +3,26 @@ import { type BlockDevice, readBytes } from './block-device.ts';
 import { locateFile } from './fat32.ts';
 import type { Slot } from './layout.ts';
 
-/** What GRUB reads in the first 512 bytes of `grubenv`: which slot is booted. */
+/** Content of the first 512 bytes of `grubenv`, from which GRUB decides which slot to boot. */
 export interface BootState {
   /** The slot that was confirmed last. */
   good: Slot;
-  /** The slot that is tried while it has boots left; null if none is. */
+  /** The slot on trial, which is booted while `left` is not 0; null if there is none. */
   trial: Slot | null;
-  /** Boots of the slot on trial that are left: 0 to 3. */
+  /** Remaining boots of the slot on trial: 0 to 3. */
   left: number;
 }
 
-/** Where GRUB's environment is on the EFI partition. */
+/** Path of GRUB's environment on the EFI partition. */
 export const ENVIRONMENT_PATH = '/grub/grubenv';
-/** Bytes of GRUB's environment, and of its part that ever changes: what a disk writes whole or not at all. */
+/** Size of GRUB's environment, and of the part that changes, which a disk writes atomically; bytes. */
 const [ENVIRONMENT_BYTES, CHANGING_BYTES] = [1024, 512];
-/** What GRUB knows an environment by. */
+/** First line of an environment. */
 const SIGNATURE = '# GRUB Environment Block\n';
 
 /**
- * GRUB's environment that says a boot state, in variables `good` (a, b), `try` (a, b, -) and `left` (0 to 3). It has the
- * same shape whatever it says, so that GRUB, which replaces values in place, writes the same bytes as this does.
+ * Encodes a boot state as GRUB's environment, in the variables `good` (a, b), `try` (a, b, -) and `left` (0 to 3). Its
+ * layout does not depend on the state, so that GRUB, which replaces values in place, writes the same bytes.
  */
 export function encodeBootState({ good, trial, left }: BootState): Buffer {
   const text = `${SIGNATURE}good=${good}\ntry=${trial ?? '-'}\nleft=${left}\n`;
@@ -30,9 +30,9 @@ export function encodeBootState({ good, trial, left }: BootState): Buffer {
 }
 
 /**
- * Reads GRUB's environment as GRUB does, so that both always think the same of it (grub-core/lib/envblk.c, and the
+ * Parses GRUB's environment exactly as GRUB does, so that both come to the same result (grub-core/lib/envblk.c, and the
  * check in the `grub.cfg` of an installed disk).
- * @returns undefined if it says no boot state; GRUB then boots slot A, or B if A has no image
+ * @returns undefined if it contains no valid boot state; GRUB then boots slot A, or B if A has no image
  */
 export function decodeBootState(bytes: Buffer): BootState | undefined {
   const variables = variablesOf(bytes.toString('latin1'));
@@ -51,11 +51,12 @@ export function decodeBootState(bytes: Buffer): BootState | undefined {
   };
 }
 
-/** Variables of an environment; none if it is not marked as one. The last of a name counts. */
+/** Parses the variables of an environment; none if its first line is wrong. The last value of a name counts. */
 function variablesOf(block: string): Map<string, string> {
   const variables = new Map<string, string>();
   if (!block.startsWith(SIGNATURE)) return variables;
-  // A name goes on over lines until there is a `=`; a backslash takes what follows with it; a last line without an end is none.
+  // A name may span lines up to its `=`; a backslash escapes the next character; a last line without line feed is
+  // ignored.
   const line = /#(?:\\.|[^\\\n])*\n|([^=#][^=]*|)=((?:\\.|[^\\\n])*)\n/sy;
   line.lastIndex = SIGNATURE.length;
   for (let found = line.exec(block); found !== null; found = line.exec(block)) {
@@ -68,8 +69,8 @@ function variablesOf(block: string): Map<string, string> {
 }
 
 /**
- * Reads the boot state in an EFI partition.
- * @returns undefined if GRUB's environment says none
+ * Reads the boot state from an EFI partition.
+ * @returns undefined if GRUB's environment contains none
  * @throws ExplainedError if there is no such file, or the partition cannot be read
  */
 export async function readBootState(efi: BlockDevice): Promise<BootState | undefined> {
@@ -78,8 +79,8 @@ export async function readBootState(efi: BlockDevice): Promise<BootState | undef
 }
 
 /**
- * Writes the boot state whole, in one sector, and returns when it is on the medium and was read back.
- * @throws ExplainedError if that cannot be had; the state is then the old one, or the new one
+ * Writes the boot state atomically, in one sector; returns when it is on the medium and has been read back.
+ * @throws ExplainedError if that fails; the state is then the old one or the new one
  */
 export async function writeBootState(efi: BlockDevice, state: BootState): Promise<void> {
   const start = await locateEnvironment(efi);
@@ -96,7 +97,10 @@ export async function writeBootState(efi: BlockDevice, state: BootState): Promis
   });
 }
 
-/** Where GRUB's environment begins, bytes. @throws ExplainedError unless it is there, in one piece, and of its size */
+/**
+ * Offset of GRUB's environment in bytes.
+ * @throws ExplainedError unless it exists, is contiguous, and has the right size
+ */
 async function locateEnvironment(efi: BlockDevice): Promise<number> {
   const file = await locateFile(efi, ENVIRONMENT_PATH);
   const [first] = file?.extents ?? [];

@@ -1,18 +1,18 @@
 import type { BootState } from './boot-state.ts';
 import type { Slot } from './layout.ts';
 
-/** What GRUB does with an installed disk. */
+/** Result of booting an installed disk with GRUB. */
 export interface BootChoice {
-  /** The slot that it boots; null if neither has an image. */
+  /** The slot that is booted; null if neither has an image. */
   slot: Slot | null;
-  /** The boot state that it leaves; undefined if there was none. */
+  /** The boot state afterwards; undefined if there was none. */
   state: BootState | undefined;
 }
 
 /**
- * What the `grub.cfg` of an installed disk decides, when nobody picks an entry of its menu.
- * @param state what the environment says; undefined if nothing that can be used
- * @param present which slots have `/boot/grub/slot.cfg`
+ * Returns the decision of the `grub.cfg` of an installed disk if nobody selects a menu entry.
+ * @param state boot state in the environment; undefined if it is not valid
+ * @param present slots that have `/boot/grub/slot.cfg`
  * @param canSave whether GRUB can write its environment
  */
 export function chooseSlot(

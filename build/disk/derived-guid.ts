@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Makes GUIDs of a seed, the same ones each time: version 8 of RFC 9562 (5.8), which says that they are nobody's random
- * ones. A disk image has such, and its first start draws others.
- * @returns a function that gives the next one, in lower case
+ * Derives GUIDs from a seed, always the same ones: version 8 of RFC 9562 (5.8), which is distinct from random GUIDs. A
+ * disk image has such GUIDs; its first boot replaces them with random ones.
+ * @returns a function that returns the next GUID, in lower case
  */
 export function deriveGuids(seed: string): () => string {
   let count = 0;

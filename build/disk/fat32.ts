@@ -2,41 +2,42 @@ import { ExplainedError } from '../explained-error.ts';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import type { Piece } from './gpt.ts';
 
-/** A FAT file system with fewer clusters is no FAT32, whatever it says of itself (Microsoft FAT specification, 3.5). */
+/** A FAT file system with fewer clusters is not FAT32, whatever its header says (Microsoft FAT specification, 3.5). */
 const LEAST_CLUSTERS = 65_525;
-/** Clusters that have a number. */
+/** Most clusters that can be numbered. */
 const MOST_CLUSTERS = 0x0fff_fff5;
 const CLUSTER_BYTES = 4096;
 const [RESERVED_SECTORS, COPIES, INFO_SECTOR, BACKUP_SECTOR] = [32, 2, 1, 6];
 const [ENTRY, MEDIUM, END_OF_CHAIN, CHAIN_MASK] = [32, 0xf8, 0x0fff_ffff, 0x0fff_ffff];
 const FIRST_END = 0x0fff_fff8;
 const [DIRECTORY, VOLUME_LABEL, ARCHIVE] = [0x10, 0x08, 0x20];
-/** Code of the boot sector: interrupt 18h, by which a BIOS goes on to the next device, and then nothing. */
+/** Code of the boot sector: calls interrupt 18h, with which a BIOS continues with the next device, then halts. */
 const [BOOT_CODE_AT, BOOT_CODE] = [90, Buffer.from('cd18f4ebfd', 'hex')];
-/** Bytes of a directory that are searched. */
+/** Most bytes of a directory that are searched. */
 const MOST_DIRECTORY_BYTES = 2 * 1024 * 1024;
 
 export interface Fat32Request {
-  /** Size of the partition, bytes. */
+  /** Size of the partition in bytes. */
   bytes: number;
-  /** Bytes of a logical sector of the disk. */
+  /** Logical sector size of the disk in bytes. */
   sectorSize: number;
-  /** Where the partition begins on its disk, bytes. */
+  /** Offset of the partition on its disk in bytes. */
   offset: number;
   /** Volume label, at most 11 characters. */
   label: string;
-  /** Serial number of the volume. */
+  /** Volume serial number. */
   serial: number;
-  /** Path in the file system → content. Names have 8.3 characters, each part in one case. */
+  /** Path in the file system → content. Names have at most 8.3 characters, each part in one case. */
   files: ReadonlyMap<string, Uint8Array>;
-  /** Time stamp of the files, seconds since 1970. */
+  /** Time stamp of the files, in seconds since 1970. */
   epoch: number;
 }
 
 /**
- * Makes a FAT32 file system (Microsoft FAT specification, 2000). The same request gives the same pieces.
- * @returns all that must be written: the boot sector first, without which it is none; the rest of the partition is free
- * @throws ExplainedError if the partition is too small for FAT32 or for the files, or a name has not 8.3 characters
+ * Formats a FAT32 file system (Microsoft FAT specification, 2000). The same request gives the same pieces.
+ * @returns everything that must be written; first the boot sector, which makes it a file system; the rest of the
+ *   partition is free
+ * @throws ExplainedError if the partition is too small for FAT32 or for the files, or a name is not an 8.3 name
  */
 export function formatFat32(request: Fat32Request): Piece[] {
   const { sectorSize, files } = request;
@@ -62,7 +63,7 @@ export function formatFat32(request: Fat32Request): Piece[] {
   };
   const root = treeOf(files);
   const stamp = timeStamp(request.epoch);
-  // A directory's cluster is known before its content, which names those below it: theirs come first, its own is kept free.
+  // A directory's cluster is reserved before its content is placed, because entries below it refer to it.
   const place = (folder: Folder, parent: number, label: string | undefined): number => {
     const length = (folder.size + (label === undefined ? 2 : 1)) * ENTRY;
     const own = store(Buffer.alloc(length));
@@ -77,7 +78,7 @@ export function formatFat32(request: Fat32Request): Piece[] {
     for (const [name, child] of folder) {
       const { short, cases } = shortName(name);
       const [flags, size] = child instanceof Map ? [DIRECTORY, 0] : [ARCHIVE, child.length];
-      // The root is named 0 by those in it.
+      // Entries in directories below the root refer to the root as 0.
       const above = label === undefined ? own : 0;
       const first = child instanceof Map ? place(child, above, undefined) : store(child);
       entries.push(encodeEntry({ name: short, flags, first, stamp, size, cases }));
@@ -108,7 +109,7 @@ interface Geometry {
   clusterBytes: number;
   clusters: number;
   tableSectors: number;
-  /** Sector that the first cluster begins with. */
+  /** First sector of the first cluster. */
   dataSector: number;
 }
 
@@ -116,7 +117,7 @@ function geometryOf({ bytes, sectorSize }: Fat32Request): Geometry {
   const clusterBytes = Math.max(CLUSTER_BYTES, sectorSize);
   const sectors = Math.floor(bytes / sectorSize);
   const perCluster = clusterBytes / sectorSize;
-  // A table for more clusters than there will be, as it takes of their room itself.
+  // Upper limit: the table itself takes space from the clusters.
   const most = Math.floor((sectors - RESERVED_SECTORS) / perCluster);
   const tableSectors = Math.ceil(((most + 2) * 4) / sectorSize);
   const dataSector = RESERVED_SECTORS + COPIES * tableSectors;
@@ -140,12 +141,12 @@ function bootSector(request: Fat32Request, geometry: Geometry): Buffer {
   sector.writeUInt16LE(RESERVED_SECTORS, 14);
   sector[16] = COPIES;
   sector[21] = MEDIUM;
-  sector.writeUInt16LE(63, 24); // Sectors of a track, and heads: nobody asks any more.
+  sector.writeUInt16LE(63, 24); // Sectors per track and heads, which are obsolete.
   sector.writeUInt16LE(255, 26);
   sector.writeUInt32LE(Math.min(request.offset / sectorSize, 0xffff_ffff), 28);
   sector.writeUInt32LE(geometry.sectors, 32);
   sector.writeUInt32LE(geometry.tableSectors, 36);
-  sector.writeUInt32LE(2, 44); // The root's first cluster.
+  sector.writeUInt32LE(2, 44); // First cluster of the root directory.
   sector.writeUInt16LE(INFO_SECTOR, 48);
   sector.writeUInt16LE(BACKUP_SECTOR, 50);
   sector[64] = 0x80;
@@ -196,7 +197,7 @@ function treeOf(files: ReadonlyMap<string, Uint8Array>): Folder {
   return root;
 }
 
-/** A name as a directory has it, and bits that say which of its parts are in lower case (as Windows NT and Linux do). */
+/** Returns a name as stored in a directory, and flags for parts in lower case (as in Windows NT and Linux). */
 function shortName(name: string): { short: string; cases: number } {
   const match = /^([A-Z0-9_-]{1,8}|[a-z0-9_-]{1,8})(?:\.([A-Z0-9]{1,3}|[a-z0-9]{1,3}))?$/.exec(
     name,
@@ -238,7 +239,7 @@ function encodeEntry(fields: {
   return entry;
 }
 
-/** FAT begins with 1980. */
+/** FAT cannot express times before 1980. */
 function timeStamp(epoch: number): { date: number; time: number } {
   const moment = new Date(Math.max(epoch, Date.UTC(1980) / 1000) * 1000);
   const date = ((moment.getUTCFullYear() - 1980) << 9) | ((moment.getUTCMonth() + 1) << 5);
@@ -246,10 +247,10 @@ function timeStamp(epoch: number): { date: number; time: number } {
   return { date: date | moment.getUTCDate(), time: time | (moment.getUTCSeconds() >> 1) };
 }
 
-/** Where a file is on its device. */
+/** Location of a file on its device. */
 export interface LocatedFile {
   bytes: number;
-  /** Its places one after the other, bytes; together at least as long as the file. */
+  /** Its extents in order, in bytes; together at least as long as the file. */
   extents: readonly { offset: number; length: number }[];
 }
 
@@ -257,7 +258,7 @@ export interface LocatedFile {
  * Finds a file in a FAT32 file system by its short name, in either case.
  * @param path names separated by `/`
  * @returns undefined if there is none
- * @throws ExplainedError if it is no FAT32 file system, is damaged on the way to the file, or cannot be read
+ * @throws ExplainedError if it is not a FAT32 file system, is damaged on the path to the file, or cannot be read
  */
 export async function locateFile(
   device: BlockDevice,
@@ -303,7 +304,7 @@ class Volume {
   readonly #device: BlockDevice;
   readonly #clusterBytes: number;
   readonly #clusters: number;
-  /** Bytes before the first table, and before the first cluster. */
+  /** Offsets of the first table and of the first cluster in bytes. */
   readonly #table: number;
   readonly #data: number;
 
@@ -340,7 +341,7 @@ class Volume {
     this.root = boot.readUInt32LE(44) & CHAIN_MASK;
   }
 
-  /** The content of a directory. */
+  /** Reads the content of a directory. */
   async directory(first: number): Promise<Buffer> {
     const parts: Buffer[] = [];
     let read = 0;
@@ -352,7 +353,7 @@ class Volume {
     return Buffer.concat(parts);
   }
 
-  /** The places of a file, neighbours as one. */
+  /** Returns the extents of a file; adjacent ones are merged. */
   async extents({ first, bytes }: Entry): Promise<LocatedFile['extents']> {
     const extents: { offset: number; length: number }[] = [];
     let left = Math.ceil(bytes / this.#clusterBytes);
@@ -368,7 +369,7 @@ class Volume {
     throw damaged('a file has fewer clusters than bytes');
   }
 
-  /** Where each cluster of a chain is, bytes. */
+  /** Yields the offset of each cluster of a chain in bytes. */
   async *#chain(first: number): AsyncGenerator<number> {
     let cluster = first;
     for (let count = 0; cluster < FIRST_END; count += 1) {

@@ -2,26 +2,26 @@ import { crc32 } from 'node:zlib';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import type { DiskLayout } from './layout.ts';
 
-/** Where the protective MBR has its partitions, and what marks it (UEFI 2.10, 5.2.3). */
+/** Offset of the partitions in the protective MBR, and its signatures (UEFI 2.10, 5.2.3). */
 const [MBR_PARTITIONS, MBR_SIGNATURE_AT, MBR_SIGNATURE, PROTECTIVE] = [446, 510, 0xaa55, 0xee];
-/** Bytes of the MBR that belong to boot code. */
+/** Bytes of the MBR for boot code. */
 export const BOOT_CODE_BYTES = 440;
 /** GPT header (UEFI 2.10, 5.3.2). */
 const [SIGNATURE, REVISION, HEADER_BYTES] = ['EFI PART', 0x0001_0000, 92];
-/** Entries that are written, and how many bytes each has. */
+/** Number and size of the entries that are written. */
 const [ENTRIES, ENTRY_BYTES] = [128, 128];
-/** Entries that are believed. */
+/** Most entries, and largest entry size, that are accepted. */
 const [MOST_ENTRIES, MOST_ENTRY_BYTES] = [1024, 4096];
 
-/** A partition as its table has it. */
+/** A partition as recorded in its table. */
 export interface GptPartition {
-  /** From 1. */
+  /** Counted from 1. */
   number: number;
   name: string;
   /** GUIDs in lower case. */
   type: string;
   guid: string;
-  /** Where it begins, bytes. */
+  /** Offset in bytes. */
   offset: number;
   bytes: number;
 }
@@ -32,28 +32,29 @@ export interface Gpt {
   guid: string;
   /** In the order of their numbers. */
   partitions: readonly GptPartition[];
-  /** Which of the two copies was believed; GRUB reads the primary one only. */
+  /** The copy that was read; GRUB reads the primary one only. */
   copy: 'primary' | 'backup';
-  /** Whether the other copy says the same; false too if the disk has grown since, and the backup is no longer at its end. */
+  /** Whether the other copy is equal; false if the disk has grown, so that the backup is not at its end. */
   bothCopies: boolean;
 }
 
-/** Bytes that are written to a place. */
+/** Bytes to write at an offset. */
 export interface Piece {
-  /** Where, bytes. */
+  /** Offset in bytes. */
   offset: number;
   bytes: Buffer;
 }
 
 /**
- * Where the first copy has its entries: right behind its header, as usual, or behind that place. A header is one sector, so
- * a table changes at once where the new entries stand in the other place before the header names them.
+ * Position of the first copy's entries: directly after its header, as usual, or after that position. A header is one
+ * sector, so a table can be changed atomically: the new entries are written to the unused position before the header
+ * refers to them.
  */
 export type EntriesPlace = 'first' | 'second';
 
 /**
- * The two copies of the partition table of a layout, and the protective MBR without boot code. The first copy is its
- * header, and its entries apart.
+ * Encodes a layout as both copies of the partition table, and the protective MBR without boot code. Header and entries
+ * of the first copy are separate.
  */
 export function encodeGpt(
   layout: DiskLayout,
@@ -84,7 +85,10 @@ function entriesSector(place: EntriesPlace, sectorSize: number): number {
   return place === 'first' ? 2 : 2 + entriesBytes(sectorSize) / sectorSize;
 }
 
-/** Where the first copy's entries are; undefined if it is not whole. @throws ExplainedError if the disk cannot be read */
+/**
+ * Returns the position of the first copy's entries; undefined if the copy is damaged.
+ * @throws ExplainedError if the disk cannot be read
+ */
 export async function readEntriesPlace(device: BlockDevice): Promise<EntriesPlace | undefined> {
   const { sectorSize } = device;
   if ((await readCopy(device, 1)) === undefined) return undefined;
@@ -92,7 +96,7 @@ export async function readEntriesPlace(device: BlockDevice): Promise<EntriesPlac
   return at === entriesSector('second', sectorSize) ? 'second' : 'first';
 }
 
-/** Bytes at the beginning and at the end of a disk that the table has. */
+/** Bytes of the table at the beginning and at the end of a disk. */
 export function gptBytes(sectorSize: number): { begin: number; end: number } {
   const entries = entriesBytes(sectorSize);
   return { begin: 2 * sectorSize + 2 * entries, end: sectorSize + entries };
@@ -153,8 +157,8 @@ function protectiveMbr(sectors: number, sectorSize: number): Buffer {
 }
 
 /**
- * Reads the partition table of a disk: the first copy, or the last if that is damaged (UEFI 2.10, 5.3).
- * @returns undefined if there is none; one that is damaged, or contradicts itself, is none
+ * Reads the partition table of a disk: the first copy, or the backup if that is damaged (UEFI 2.10, 5.3).
+ * @returns undefined if there is no valid table
  * @throws ExplainedError if the disk cannot be read
  */
 export async function readGpt(device: BlockDevice): Promise<Gpt | undefined> {
@@ -170,7 +174,7 @@ export async function readGpt(device: BlockDevice): Promise<Gpt | undefined> {
   return { ...found, copy: primary === undefined ? 'backup' : 'primary', bothCopies: same };
 }
 
-/** Whether an MBR says that a GPT follows. */
+/** Whether an MBR announces a GPT. */
 export function isProtective(mbr: Buffer): boolean {
   if (mbr.readUInt16LE(MBR_SIGNATURE_AT) !== MBR_SIGNATURE) return false;
   return [0, 1, 2, 3].some((index) => mbr[MBR_PARTITIONS + index * 16 + 4] === PROTECTIVE);
@@ -182,7 +186,7 @@ function sameTable(a: Table, b: Table): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** A copy whose header is in a sector; undefined if it is not whole. */
+/** Reads the copy whose header is in a sector; undefined if it is damaged. */
 async function readCopy(device: BlockDevice, at: number): Promise<Table | undefined> {
   const { sectorSize } = device;
   const sectors = Math.floor(device.bytes / sectorSize);
@@ -223,7 +227,7 @@ async function readCopy(device: BlockDevice, at: number): Promise<Table | undefi
   return overlap ? undefined : { guid: decodeGuid(header.subarray(56, 72)), partitions };
 }
 
-/** Whether the entry at a byte has no type: nearly all of a table have none. */
+/** Whether the entry at an offset has no type, as nearly all entries of a table. */
 function isUnused(entries: Buffer, at: number): boolean {
   return [0, 4, 8, 12].every((more) => entries.readUInt32LE(at + more) === 0);
 }
@@ -232,17 +236,17 @@ function endOf(partition: GptPartition | undefined): number {
   return partition === undefined ? 0 : partition.offset + partition.bytes;
 }
 
-/** A sector's number; one that no disk has, if it is larger than can be counted with. */
+/** Reads a sector number; if it is too large for a number, returns one that no disk has. */
 function sectorIn(bytes: Buffer, at: number): number {
   return Number(bytes.readBigUInt64LE(at));
 }
 
-/** The 16 bytes of a GUID, of which the first three fields are little-endian (UEFI 2.10, appendix A). */
+/** Encodes a GUID in 16 bytes, of which the first three fields are little-endian (UEFI 2.10, appendix A). */
 export function encodeGuid(guid: string): Buffer {
   return swapped(Buffer.from(guid.replaceAll('-', ''), 'hex'));
 }
 
-/** A GUID as text, in lower case. */
+/** Decodes a GUID to text in lower case. */
 export function decodeGuid(bytes: Buffer): string {
   const hex = swapped(Buffer.from(bytes)).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

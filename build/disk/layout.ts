@@ -1,9 +1,9 @@
 import { ExplainedError } from '../explained-error.ts';
 
-/** A place for one image. */
+/** A partition for one image. */
 export type Slot = 'a' | 'b';
 
-/** Partitions of an installed disk and their numbers in its GPT, which its `grub.cfg` names them by. */
+/** Partitions of an installed disk and their numbers in its GPT, by which its `grub.cfg` refers to them. */
 export const PARTITION_NUMBERS = {
   bios: 1,
   efi: 2,
@@ -13,7 +13,7 @@ export const PARTITION_NUMBERS = {
   data: 6,
 } as const;
 
-/** What a partition of an installed disk is for. */
+/** Purpose of a partition of an installed disk. */
 export type PartitionRole = keyof typeof PARTITION_NUMBERS;
 
 /** A partition of an installed disk. */
@@ -21,30 +21,30 @@ export interface LaidPartition {
   role: PartitionRole;
   /** Its number in the GPT. */
   number: number;
-  /** Its name in the GPT, which is the label of its file system, too: `QUANTIX-CFG`. */
+  /** Its name in the GPT, which is also the label of its file system: `QUANTIX-CFG`. */
   name: string;
   /** Its type, a GUID in lower case (UEFI 2.10, 5.3.3). */
   type: string;
   /** Its unique GUID, in lower case; the kernel's PARTUUID. */
   guid: string;
-  /** Where it begins, bytes. */
+  /** Offset in bytes. */
   offset: number;
   bytes: number;
 }
 
-/** What an installed disk is divided into. */
+/** The partitions of an installed disk. */
 export interface DiskLayout {
-  /** Bytes of a logical sector of the disk. */
+  /** Logical sector size of the disk in bytes. */
   sectorSize: number;
-  /** Size of the disk, bytes. */
+  /** Size of the disk in bytes. */
   bytes: number;
   /** GUID of the disk, in lower case. */
   guid: string;
-  /** In the order of their numbers. The BIOS partition and data may be absent. */
+  /** Sorted by number. There may be no BIOS partition and no data partition. */
   partitions: readonly LaidPartition[];
 }
 
-/** Ends of the partitions' names, after the product's prefix. */
+/** Suffixes of the partitions' names, after the product's prefix. */
 export const PARTITION_NAMES: Readonly<Record<PartitionRole, string>> = {
   bios: 'BIOS',
   efi: 'EFI',
@@ -54,7 +54,7 @@ export const PARTITION_NAMES: Readonly<Record<PartitionRole, string>> = {
   data: 'DATA',
 };
 
-/** The partition of a role. @throws ExplainedError if there is none */
+/** Returns the partition of a role. @throws ExplainedError if there is none */
 export function partitionOf(layout: DiskLayout, role: PartitionRole): LaidPartition {
   const found = layout.partitions.find((partition) => partition.role === role);
   if (found !== undefined) return found;

@@ -1,17 +1,17 @@
 import { ExplainedError } from '../explained-error.ts';
 
 /**
- * Path on a medium of the list of its files, as sha256sum(1) writes it, so that `sha256sum -c` in the medium's root checks
- * them: of all but the list itself, and GRUB's image for BIOS, which gets its place on the medium when that is written.
+ * Path on a medium of the list of its files, in the format of sha256sum(1), for `sha256sum -c` in the medium's root. It
+ * lists all files but itself and GRUB's image for BIOS, which is patched while the medium is written.
  */
 export const MEDIUM_FILES = '/quantix/SHA256SUMS';
 
-/** Path on the medium, from `/` on → SHA-256, hex. */
+/** Absolute path on the medium → SHA-256, hex. */
 export type FileHashes = ReadonlyMap<string, string>;
 
 const LINE = /^([0-9a-f]{64}) {2}((?:[0-9A-Za-z_][0-9A-Za-z._-]*\/)*[0-9A-Za-z_][0-9A-Za-z._-]*)$/;
 
-/** The text of the list, in order of the paths. @throws ExplainedError if a path cannot stand in it */
+/** Formats the list, sorted by path. @throws ExplainedError if the list cannot contain a path */
 export function formatMediumFiles(files: FileHashes): string {
   return [...files]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
@@ -23,7 +23,7 @@ export function formatMediumFiles(files: FileHashes): string {
     .join('');
 }
 
-/** Reads the list. @throws ExplainedError if it is empty, cut off, or has a line that is none */
+/** Parses the list. @throws ExplainedError if it is empty, truncated, or has a malformed line */
 export function parseMediumFiles(text: string): FileHashes {
   const files = new Map<string, string>();
   const lines = text.split('\n');

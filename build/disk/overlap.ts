@@ -1,10 +1,10 @@
 import type { Region } from './block-device.ts';
 import { pageMemory } from './page-memory.ts';
 
-/** Reads or writes of a disk that are under way while others are worked on. */
+/** Most reads or writes of a disk at the same time. */
 const MOST = 4;
 
-/** Divides a region into ones of so many bytes, the last of which may have fewer. */
+/** Splits a region into regions of a given size; the last one may be smaller. */
 export function inPieces({ offset, bytes }: Region, pieceBytes: number): Region[] {
   return Array.from({ length: Math.ceil(Math.max(bytes, 0) / pieceBytes) }, (_, index) => {
     const done = index * pieceBytes;
@@ -13,10 +13,10 @@ export function inPieces({ offset, bytes }: Region, pieceBytes: number): Region[
 }
 
 /**
- * Reads regions in order; the next ones are read already while one is worked on.
- * @param read gives the bytes of a region; it may read them into the memory that it gets, which has as many
- * @returns what each region has; it stays as it is only until the next one is asked for
- * @throws what `read` throws; the signal's reason
+ * Reads regions in order, and reads ahead while one is processed.
+ * @param read reads the bytes of a region; it may use the given buffer, which has the region's size
+ * @returns the content of each region; valid only until the next one is requested
+ * @throws errors of `read`; the signal's reason
  */
 export async function* readAhead(
   read: (offset: number, into: Buffer) => Promise<Buffer>,
@@ -35,7 +35,7 @@ export async function* readAhead(
         if (region === undefined) break;
         const { offset, bytes } = region;
         const content = read(offset, memory.next().subarray(0, bytes));
-        // It is told when its turn comes.
+        // An error is reported when this region's turn comes.
         content.catch(() => undefined);
         reading.push({ offset, content });
       }
@@ -48,7 +48,7 @@ export async function* readAhead(
   }
 }
 
-/** Pieces of memory that are used in turn. */
+/** Buffers that are used in turn. */
 class Turns {
   readonly #pieces: readonly Buffer[];
   #used = 0;
@@ -57,7 +57,7 @@ class Turns {
     this.#pieces = pieces;
   }
 
-  /** The piece that was not used for longest. */
+  /** Returns the buffer that has not been used for longest. */
   next(): Buffer {
     const piece = this.#pieces[this.#used % this.#pieces.length];
     this.#used += 1;
@@ -65,34 +65,34 @@ class Turns {
   }
 }
 
-/** Writes of which some are under way while what comes next is made. */
+/** Runs writes in the background while the next data are prepared. */
 export class WritesBehind implements AsyncDisposable {
   readonly #writing: Promise<void>[] = [];
 
-  /** Takes a write that has begun. Resolves when fewer than `MOST` are under way. @throws what an earlier one threw */
+  /** Adds a write that has begun. Resolves when fewer than `MOST` are running. @throws the error of an earlier one */
   async add(write: Promise<void>): Promise<void> {
-    // It is told when its turn comes.
+    // An error is reported when this write's turn comes.
     write.catch(() => undefined);
     this.#writing.push(write);
     if (this.#writing.length === MOST) await this.#writing.shift();
   }
 
-  /** Resolves when all have ended. @throws what one of them threw */
+  /** Resolves when all have ended. @throws the error of one of them */
   async done(): Promise<void> {
     while (this.#writing.length > 0) await this.#writing.shift();
   }
 
-  /** Waits for those that are under way, whatever comes of them. */
+  /** Waits for running writes, ignoring errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#writing);
   }
 }
 
-/** Writes bytes that come in pieces of any size in blocks of whole sectors, several of which are under way at once. */
+/** Collects data of any size into blocks of whole sectors, and writes several blocks at the same time. */
 export class BlockWriter implements AsyncDisposable {
   readonly #write: (offset: number, block: Buffer) => Promise<void>;
   readonly #sectorSize: number;
-  /** Of as many blocks as may be under way, the next one's write has ended. */
+  /** `MOST` buffers: `add` returns when fewer writes are running, so the write of the next buffer has ended. */
   readonly #memory: Turns;
   #block: Buffer;
   readonly #writes = new WritesBehind();
@@ -100,8 +100,9 @@ export class BlockWriter implements AsyncDisposable {
   #filled = 0;
 
   /**
-   * @param offset where the first block goes; a multiple of the sector
-   * @param blockBytes bytes of a block; rounded up to whole sectors
+   * Creates a writer.
+   * @param offset offset of the first block; a multiple of the sector size
+   * @param blockBytes size of a block in bytes; rounded up to whole sectors
    */
   constructor(
     write: (offset: number, block: Buffer) => Promise<void>,
@@ -115,12 +116,12 @@ export class BlockWriter implements AsyncDisposable {
     this.#begun = offset;
   }
 
-  /** Where the writes that have begun end. */
+  /** Offset at which the writes that have begun end. */
   get begun(): number {
     return this.#begun;
   }
 
-  /** Takes bytes, which may change when it has resolved. @throws what an earlier write threw */
+  /** Adds bytes; the caller may reuse the buffer once this resolves. @throws the error of an earlier write */
   async put(piece: Uint8Array): Promise<void> {
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + this.#block.length - this.#filled);
@@ -131,12 +132,12 @@ export class BlockWriter implements AsyncDisposable {
     }
   }
 
-  /** Resolves when the writes that have begun have ended. @throws what one of them threw */
+  /** Resolves when all writes that have begun have ended. @throws the error of one of them */
   async settle(): Promise<void> {
     await this.#writes.done();
   }
 
-  /** Writes the rest, filled up with zeros, and resolves when all is written. @throws what a write threw */
+  /** Writes the rest, padded with zeros; resolves when everything is written. @throws the error of a write */
   async end(): Promise<void> {
     if (this.#filled > 0) await this.#begin();
     await this.settle();
@@ -152,7 +153,7 @@ export class BlockWriter implements AsyncDisposable {
     this.#block = this.#memory.next();
   }
 
-  /** Waits for writes that are under way, whatever comes of them. */
+  /** Waits for running writes, ignoring errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writes[Symbol.asyncDispose]();
   }

@@ -1,15 +1,15 @@
-/** Bytes of a page of this memory, and of what the kernel calls one: no sector is larger. */
+/** Page size of WebAssembly memory, and the kernel's page size, which no sector exceeds; bytes. */
 const [WASM_PAGE, PAGE] = [65_536, 4096];
 
-/** The types of Node have no value of this name. */
+/** Node's types do not declare this value. */
 declare const WebAssembly: { Memory: new (shape: { initial: number }) => { buffer: ArrayBuffer } };
 
 const known = new WeakSet<ArrayBufferLike>();
 
 /**
- * Pieces of memory that begin at pages, as what is read and written past the kernel's cache must (open(2), O_DIRECT), with zeros
- * in them: WebAssembly's memory does, and a Buffer begins anywhere.
- * @param bytes of each piece
+ * Allocates zeroed buffers that begin at a page boundary, as required for reading and writing without the kernel's
+ * cache (open(2), O_DIRECT). They are WebAssembly memory, because a Buffer may begin anywhere.
+ * @param bytes size of each buffer
  */
 export function pageMemory(pieces: number, bytes: number): Buffer[] {
   const each = Math.ceil(bytes / PAGE) * PAGE;
@@ -18,7 +18,7 @@ export function pageMemory(pieces: number, bytes: number): Buffer[] {
   return Array.from({ length: pieces }, (_, index) => Buffer.from(buffer, index * each, bytes));
 }
 
-/** Whether memory is of such pieces, and begins at a page. */
+/** Whether a buffer was allocated by `pageMemory` and begins at a page boundary. */
 export function isPageMemory({ buffer, byteOffset }: Uint8Array): boolean {
   return known.has(buffer) && byteOffset % PAGE === 0;
 }

@@ -12,13 +12,13 @@ import { TRAILER_BYTES } from './slot-trailer.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
-/** Where partitions may begin. */
+/** Alignment of partitions. */
 const ALIGNMENT = MIB;
 const BIOS_BYTES = MIB;
-/** FAT32 must have 65,525 clusters, and on disks of 4 KiB sectors a cluster has no less. */
+/** FAT32 needs 65,525 clusters, whose smallest size on disks with 4 KiB sectors is 4 KiB. */
 const EFI_BYTES = 300 * MIB;
 const CONFIGURATION_BYTES = 256 * MIB;
-/** A slot has room for an image, and for those of later releases, which are larger. */
+/** A slot has space for the image, and for those of later releases, which are larger. */
 const [LEAST_SLOT_BYTES, SLOT_IMAGES] = [4 * GIB, 4];
 const LEAST_DATA_BYTES = 64 * MIB;
 
@@ -29,26 +29,26 @@ const TYPES = {
 } as const;
 
 export interface LayoutRequest {
-  /** Size of the disk, bytes. */
+  /** Size of the disk in bytes. */
   bytes: number;
   sectorSize: number;
-  /** What names of partitions begin with: `QUANTIX`. */
+  /** Prefix of partition names: `QUANTIX`. */
   labelPrefix: string;
-  /** Size of the image, bytes. */
+  /** Size of the image in bytes. */
   imageBytes: number;
-  /** Bytes of the data partition, all that is left, or no such partition. */
+  /** Size of the data partition in bytes, the rest of the disk, or no such partition. */
   data: 'rest' | 'none' | number;
-  /** Whether a BIOS can boot the disk; one of 4096-byte sectors it cannot in any case, and has no such partition. */
+  /** Whether a BIOS can boot the disk; never true for 4096-byte sectors, which get no BIOS partition. */
   bios: boolean;
-  /** Bytes of each slot; from the image's size if absent. */
+  /** Size of each slot in bytes; derived from the image's size if absent. */
   slotBytes?: number | undefined;
-  /** @returns a new GUID, in lower case */
+  /** @returns a new GUID in lower case */
   newGuid(): string;
 }
 
 /**
- * Divides a disk.
- * @throws ExplainedError if it is too small, saying by how much, or has sectors of another size
+ * Plans the partitions of a disk.
+ * @throws ExplainedError if it is too small, saying by how much, or has an unsupported sector size
  */
 export function planLayout(request: LayoutRequest): DiskLayout {
   const { bytes, sectorSize, labelPrefix, imageBytes, data, newGuid } = request;

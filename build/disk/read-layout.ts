@@ -11,8 +11,8 @@ import {
 const ROLES = Object.keys(PARTITION_NUMBERS) as readonly PartitionRole[];
 
 /**
- * The layout of a disk that this product, or another by the same builder, was installed on.
- * @returns undefined if it has no partition table, or another one
+ * Reads the layout of a disk on which this product, or another one of this builder, is installed.
+ * @returns undefined if it has no partition table, or a different one
  * @throws ExplainedError if it cannot be read
  */
 export async function readLayout(device: BlockDevice): Promise<DiskLayout | undefined> {
@@ -20,7 +20,7 @@ export async function readLayout(device: BlockDevice): Promise<DiskLayout | unde
   return gpt === undefined ? undefined : layoutOf(gpt, device);
 }
 
-/** The layout that a partition table has; undefined if it is not one of an installed disk. */
+/** Returns the layout in a partition table; undefined if it is not that of an installed disk. */
 export function layoutOf(gpt: Gpt, { sectorSize, bytes }: BlockDevice): DiskLayout | undefined {
   const partitions: LaidPartition[] = [];
   for (const role of ROLES) {

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
 import type { BlockDevice } from './block-device.ts';
 
-/** Bytes at the end of a slot that its trailer has. */
+/** Bytes at the end of a slot that are reserved for its trailer. */
 export const TRAILER_BYTES = 1024 * 1024;
 
-/** Bytes of a signed `release.json` at most. */
+/** Most bytes of a signed `release.json`. */
 const MOST_RELEASE_BYTES = 512 * 1024;
 
 const trailerSchema = z.strictObject({
@@ -16,23 +16,23 @@ const trailerSchema = z.strictObject({
   version: z.string().min(1).max(128),
   base: z.string().min(1).max(64),
   architecture: z.string().min(1).max(32),
-  /** What the image's marker file is named by, hex. */
+  /** Build id in the name of the image's marker file, hex. */
   buildId: z.string().regex(/^[0-9a-f]{1,64}$/),
-  /** Bytes of the image, from the slot's first byte. */
+  /** Size of the image in bytes; it begins at the slot's first byte. */
   imageBytes: z.int().min(1),
-  /** SHA-256 of these bytes, hex. */
+  /** SHA-256 of the image, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** The signed `release.json` that the image came with, as it was; absent if it came from a live medium without one. */
+  /** The image's signed `release.json`, unchanged; absent if it was installed from a live medium without one. */
   release: z.string().max(MOST_RELEASE_BYTES).optional(),
 });
 
-/** What stands at the end of a slot: which image is in it. A slot without a trailer has none. */
+/** Data at the end of a slot that describe its image. A slot without a trailer has no image. */
 export type SlotTrailer = z.infer<typeof trailerSchema>;
 
-/** The head of a trailer: a mark, the length of the text behind it (u32, little-endian), and the text's SHA-256. */
+/** Fields of a trailer: a mark, the length of its text (u32, little-endian), the text's SHA-256, and the text. */
 const [MARK, LENGTH_AT, SUM_AT, TEXT_AT] = ['QXSLOT1\n', 8, 16, 48];
 
-/** The sectors of a trailer, with zeros after its text. @throws ExplainedError if it is too long */
+/** Encodes a trailer in whole sectors, padded with zeros. @throws ExplainedError if it is too long */
 export function encodeTrailer(trailer: SlotTrailer, sectorSize: number): Buffer {
   const text = Buffer.from(JSON.stringify(trailerSchema.parse(trailer)));
   const bytes = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / sectorSize) * sectorSize);
@@ -46,7 +46,7 @@ export function encodeTrailer(trailer: SlotTrailer, sectorSize: number): Buffer 
   return bytes;
 }
 
-/** @returns undefined if the bytes are no whole trailer */
+/** @returns undefined if the bytes are not a complete trailer */
 export function decodeTrailer(bytes: Buffer): SlotTrailer | undefined {
   const length = trailerLength(bytes);
   if (length === undefined || TEXT_AT + length > bytes.length) return undefined;
@@ -60,7 +60,7 @@ export function decodeTrailer(bytes: Buffer): SlotTrailer | undefined {
   }
 }
 
-/** Bytes of the text behind a head; undefined if it is none. */
+/** Returns the length of the text after the first fields; undefined if these are invalid. */
 function trailerLength(head: Buffer): number | undefined {
   if (head.length < TEXT_AT || head.toString('latin1', 0, MARK.length) !== MARK) return undefined;
   const length = head.readUInt32LE(LENGTH_AT);
@@ -68,8 +68,8 @@ function trailerLength(head: Buffer): number | undefined {
 }
 
 /**
- * Says which image a slot has.
- * @returns undefined if it has none: no trailer, or one that is not whole
+ * Reads which image a slot contains.
+ * @returns undefined if it has none: its trailer is missing or incomplete
  * @throws ExplainedError if the slot cannot be read
  */
 export async function readTrailer(slot: BlockDevice): Promise<SlotTrailer | undefined> {
@@ -84,7 +84,7 @@ export async function readTrailer(slot: BlockDevice): Promise<SlotTrailer | unde
 }
 
 /**
- * Writes a slot's trailer, when its image is on the medium; returns when the trailer is, too, and was read back.
+ * Writes a slot's trailer, after its image is on the medium; returns when the trailer is, too, and has been read back.
  * @throws ExplainedError if it cannot be written, or is too long
  */
 export async function writeTrailer(slot: BlockDevice, trailer: SlotTrailer): Promise<void> {
@@ -101,7 +101,7 @@ export async function writeTrailer(slot: BlockDevice, trailer: SlotTrailer): Pro
 }
 
 /**
- * Makes a slot have no image, before another is written into it; returns when that is on the medium.
+ * Removes a slot's trailer, before another image is written to it; returns when that is on the medium.
  * @throws ExplainedError if it cannot be written
  */
 export async function clearTrailer(slot: BlockDevice): Promise<void> {

@@ -9,15 +9,15 @@ import { type DiskLayout, type LaidPartition, partitionOf } from './layout.ts';
 import { BlockWriter, inPieces, readAhead } from './overlap.ts';
 import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts';
 
-/** Bytes that are written at once, and read back at once. */
+/** Bytes per write and per read. */
 const CHUNK = 1024 * 1024;
 
-/** What is being done to a disk. */
+/** Phase of an installation. */
 export type InstallPhase = 'file-systems' | 'image' | 'table' | 'verify' | 'boot';
 
 export interface InstallProgress {
   phase: InstallPhase;
-  /** Bytes of the phase that are done, and in all; both 0 where it has no bytes to count. */
+  /** Bytes of the phase that are done, and in all; both 0 if the phase has no bytes to count. */
   done: number;
   total: number;
 }
@@ -25,23 +25,24 @@ export interface InstallProgress {
 export interface InstalledDiskRequest {
   layout: DiskLayout;
   /**
-   * The image's bytes from the first one, in pieces of any size; they must be what `trailer` says. A piece may change when the
-   * next one is asked for.
+   * The image's bytes from the first one, in chunks of any size; they must match `trailer`. The caller may reuse a
+   * chunk when the next one is requested.
    */
   image: AsyncIterable<Uint8Array>;
-  /** What goes to the end of slot A. */
+  /** Trailer of slot A. */
   trailer: SlotTrailer;
   boot: {
-    /** Path on the EFI partition → content: the loader and its `grub.cfg`, names of 8.3 characters. */
+    /** Path on the EFI partition → content: the boot loader and its `grub.cfg`; 8.3 names. */
     efi: ReadonlyMap<string, Uint8Array>;
     /** For a layout with a BIOS partition. */
     bios?: BiosBoot | undefined;
   };
-  /** Time stamp of the files on the EFI partition, seconds since 1970. */
+  /** Time stamp of the files on the EFI partition, in seconds since 1970. */
   epoch: number;
   /**
-   * Called for configuration and data, before the table is written and while the image is: makes their file systems and fills
-   * them, on the disk when it resolves, or keeps those there are. So no table names one that is not filled yet.
+   * Called for the configuration and data partitions while the image is written, before the partition table. Creates
+   * and fills their file systems, on the disk when it resolves, or keeps existing ones. So no table refers to an
+   * unfinished file system.
    */
   makeFileSystem(partition: LaidPartition): Promise<void>;
   onProgress?: ((progress: InstallProgress) => void) | undefined;
@@ -49,11 +50,11 @@ export interface InstalledDiskRequest {
 }
 
 /**
- * Writes an installed disk, in the order that leaves no half of one that boots when the power goes: what boots is taken
- * away first, and put there last.
- * @throws ExplainedError if something cannot be written, reads otherwise than it was written, or the image is not what the
- *   trailer says; nothing boots from the disk then
- * @throws what `signal` was aborted with
+ * Writes an installed disk in an order that never leaves a partial system that boots after a power cut: the boot code
+ * is removed first and written last.
+ * @throws ExplainedError if something cannot be written, reads back differently, or the image does not match the
+ *   trailer; the disk does not boot then
+ * @throws the reason of `signal` if it was aborted
  */
 export async function writeInstalledDisk(
   device: BlockDevice,
@@ -98,7 +99,7 @@ function assertSameDisk(device: BlockDevice, layout: DiskLayout): void {
   });
 }
 
-/** Makes nothing boot from a disk: by a BIOS first, whose GRUB reads the EFI partition. */
+/** Makes a disk unbootable: first for BIOS, whose GRUB reads the EFI partition. */
 async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void> {
   const { sectorSize } = device;
   const mbr = Buffer.from(await device.read(0, sectorSize));
@@ -110,8 +111,9 @@ async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void
 }
 
 /**
- * Writes the partition table of a layout where it is not there yet. The first copy, the only one that GRUB reads, is the old
- * one or the new one at any time if it was whole; the last copy is written before it. The MBR's boot code stays.
+ * Writes the partition table of a layout unless it is already there. If the first copy, the only one that GRUB reads,
+ * was intact, it is at any time either the old one or the new one; the backup is written before it. The MBR's boot code
+ * is kept.
  * @throws ExplainedError if it cannot be written
  */
 export async function writeGpt(device: BlockDevice, layout: DiskLayout): Promise<void> {
@@ -135,9 +137,9 @@ async function reads(device: BlockDevice, { offset, bytes }: Piece): Promise<boo
 }
 
 /**
- * Does several things at the same time.
- * @param works get a signal that ends them when another one has failed
- * @throws what failed first, when all have ended
+ * Runs several tasks at the same time.
+ * @param works get a signal that is aborted when another task has failed
+ * @throws the first error, when all have ended
  */
 async function together(
   signal: AbortSignal | undefined,
@@ -190,7 +192,7 @@ async function writeImage(
 
 /**
  * Reads a slot's image back from the medium.
- * @throws ExplainedError if it is not what its trailer says
+ * @throws ExplainedError if it does not match its trailer
  */
 export async function verifyImage(
   slot: BlockDevice,
@@ -214,7 +216,7 @@ export async function verifyImage(
 }
 
 interface PreparedBoot {
-  /** Pieces of the EFI partition's file system, its boot sector first. */
+  /** Pieces of the EFI partition's file system, the boot sector first. */
   efi: ReturnType<typeof formatFat32>;
   bios: ReturnType<typeof placeBiosBoot> | undefined;
 }
@@ -241,7 +243,10 @@ function prepareBoot({ layout, boot, epoch }: InstalledDiskRequest): PreparedBoo
   return { efi, bios: placeBiosBoot(boot.bios, partition) };
 }
 
-/** The EFI partition's boot sector makes it a file system, and the MBR's code boots a BIOS: each is written when all else is there. */
+/**
+ * Makes the disk bootable. The EFI partition's boot sector, which makes it a file system, and the MBR's code, which a
+ * BIOS boots, are written last.
+ */
 async function writeBoot(
   device: BlockDevice,
   layout: DiskLayout,

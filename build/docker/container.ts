@@ -2,10 +2,10 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
 import { logInFile, REMOTE_CACHE_PATHS, REMOTE_CACHE_VARIABLES } from '../remote-cache/settings.ts';
 
-/** The Node that runs the toolchain inside, in the project. */
+/** The Node that runs the toolchain in the container, relative to the project. */
 export const NODE = 'node_modules/.bin/node';
 
-/** Variables a command obeys, passed on by name besides those of proxies: how to draw, that it is CI, npm's registry. */
+/** Variables passed on by name, in addition to those of proxies: for drawing, CI, and npm's registry. */
 const PASSED_VARIABLES = [
   'CI',
   'FORCE_COLOR',
@@ -16,58 +16,58 @@ const PASSED_VARIABLES = [
 ] as const;
 
 /**
- * Settings of the host that decide where packages come from and whom to trust for them, if they are there: apt's
+ * Settings of the host that determine where packages come from and which keys are trusted, if they exist: apt's
  * sources, proxies and keys, and the certificate authorities.
  */
 const HOST_SETTINGS = ['/etc/apt', '/etc/ssl/certs/ca-certificates.crt'] as const;
 
-/** What of the host a container depends on. */
+/** Facts about the host that a container depends on. */
 export interface HostFacts {
-  /** Folder that the command is called in: relative paths start there. */
+  /** Working folder of the command; relative paths start there. */
   folder: string;
   /** Folder of the project. */
   project: string;
-  /** Folder that `node_modules` of the project really is. */
+  /** Real path of the project's `node_modules`. */
   nodeModules: string;
   /** Root of the cache. */
   cache: string;
-  /** Who calls; files are written as this user. */
+  /** The calling user, who will own written files. */
   user: { uid: number; gid: number };
-  /** Whether the daemon runs without root; its containers' root is then the user it belongs to. */
+  /** Whether the daemon runs without root; root in a container is then the daemon's user. */
   rootless: boolean;
-  /** Whether standard input, output and errors are a terminal. */
+  /** Whether standard input, output and error are a terminal. */
   terminal: boolean;
   environment: Environment;
-  /** Whether there is something to read at a path. */
+  /** Whether a path exists and is readable. */
   exists: (path: string) => boolean;
 }
 
-/** A command line of `qx-build`, and what it needs of the host's files; relative paths start where it is called. */
+/** A command line of `qx-build`, and the host paths it needs; relative paths start at the working folder. */
 export interface ContainerCommand {
   line: readonly string[];
   paths: {
     /** Files and folders that it reads. */
     reads: readonly string[];
-    /** Folders that it writes into. */
+    /** Folders that it writes to. */
     writes: readonly string[];
   };
 }
 
-/** What to run, and how. */
+/** What to run in a container. */
 export interface ContainerRequest {
   /** Name of the image. */
   image: string;
-  /** Name for the container, by which it can be ended. */
+  /** Name of the container, for removing it. */
   name: string;
   command: ContainerCommand;
-  /** Further flags of `docker run`; they win over ours. */
+  /** Additional flags of `docker run`, which override the builder's. */
   flags: readonly string[];
 }
 
 /**
- * Arguments of `docker` that run a command of the toolchain in the builder image: as the calling user, with no
- * privileges and a root filesystem that cannot be written, with the project, the cache and all that the command names at
- * the paths they have on the host, so that records and messages say the same inside and outside.
+ * Returns the arguments of `docker` that run a command of the toolchain in the builder image: as the calling user,
+ * without privileges, with a read-only root filesystem. The project, the cache and all paths that the command names are
+ * mounted at the same paths as on the host, so that records and messages are the same inside and outside.
  */
 export function containerArguments(
   { image, name, command, flags }: ContainerRequest,
@@ -107,30 +107,30 @@ export function containerArguments(
 }
 
 /**
- * Folders to be written into: project, cache, and those that the command names, each only if it lies in none of the
- * others. They must be there before the container is made, or Docker makes them as root.
+ * Lists the folders to mount writable: project, cache, and those that the command names, without folders inside another
+ * one. They must exist before the container is created, because Docker would create them as root.
  */
 export function writableFolders(host: HostFacts, named: readonly string[]): string[] {
   const { project, cache, folder } = host;
   return outermost([project, cache, ...named.map((path) => resolve(folder, path))]);
 }
 
-/** Keys, certificates and log-ins for the remote cache. */
+/** Lists the keys, certificates and log-in files for the remote cache. */
 function remoteCachePaths(host: HostFacts): string[] {
   const { environment } = host;
   const named = namesSet(REMOTE_CACHE_PATHS, environment).map((name) => `${environment[name]}`);
   return [...named, ...logIns(host)];
 }
 
-/** The file with log-ins, if the remote cache may ask for one. Inside, the home of the caller is another one. */
+/** Returns the log-in file if the remote cache may need it. In the container, the home folder is a different one. */
 function logIns({ environment, folder, exists }: HostFacts): string[] {
   if (namesSet(['QUANTIX_REMOTE_CACHE'], environment).length === 0) return [];
   return [resolve(folder, logInFile(environment))].filter(exists);
 }
 
 /**
- * What is only read: the project's `node_modules` where it is a link to elsewhere, settings of the host, the folder that the
- * command is called in, and what it names, such as a mirror and keys.
+ * Lists the paths to mount read-only: the project's `node_modules` if it is a link to another place, settings of the
+ * host, the working folder, and paths that the command names, such as a mirror and keys.
  */
 function readOnlyPaths(
   { project, folder, nodeModules, environment, exists }: HostFacts,
@@ -139,7 +139,7 @@ function readOnlyPaths(
   const authorities = environment.NODE_EXTRA_CA_CERTS ?? '';
   const settings = [...HOST_SETTINGS, ...(isAbsolute(authorities) ? [authorities] : [])];
   const modules = isWithin(nodeModules, project) ? [] : [nodeModules];
-  // A folder around a mounted one is there because of that.
+  // The parents of a mounted folder exist in the container anyway.
   const called = writable.some((path) => isWithin(path, folder)) ? [] : [folder];
   const elsewhere = outermost([...called, ...named.map((path) => resolve(folder, path))]).filter(
     (path) => !writable.some((other) => isWithin(path, other)),
@@ -147,14 +147,14 @@ function readOnlyPaths(
   return [...modules, ...new Set([...settings, ...elsewhere].filter(exists))];
 }
 
-/** Root keeps the right to write into a project of somebody else's, as it has outside; nobody has any other right. */
+/** Root may write to another user's project, as on the host; no other privilege is granted. */
 function identity({ user, rootless }: HostFacts): string[] {
   const { uid, gid } = rootless ? { uid: 0, gid: 0 } : user;
   const rights = uid === 0 ? ['--cap-add=DAC_OVERRIDE'] : [];
   return [`--user=${uid}:${gid}`, '--cap-drop=ALL', ...rights];
 }
 
-/** A mount of a path of the host at the same path; a field of CSV, as `--mount` is read, since a path may have commas. */
+/** Mounts a host path at the same path. `--mount` takes CSV, so paths with commas are quoted. */
 function mount(path: string): string {
   const field = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return `--mount=type=bind,${field(`source=${path}`)},${field(`target=${path}`)}`;

@@ -6,28 +6,28 @@ import { callerEnvironment } from '../process/environment.ts';
 import { errorCode } from '../process/errno.ts';
 import { childOptions, run, toolError } from '../process/run.ts';
 
-/** Milliseconds that a container has to end by itself after Ctrl-C before it is removed. */
+/** Milliseconds after Ctrl-C within which a container has to end before it is removed. */
 const END_WITHIN = 15_000;
 
-/** Exit codes of `docker run` that are not the command's: the daemon refused, the command cannot be run, is not there. */
+/** Exit codes of `docker run` itself: the daemon refused, or the command cannot be run or does not exist. */
 const NOT_STARTED = [125, 126, 127];
 
-/** Lines of a failed `docker build` that are told: the program's own complaint, then Docker's. */
+/** Lines of a failed `docker build` that are shown: the program's message, then Docker's. */
 const LAST_LINES = 3;
 
-/** What `docker build` says to everybody. */
+/** Lines that `docker build` always prints. */
 const CHATTER =
   /^(?:Step \d|--->|DEPRECATED: |Install the buildx |https:\/\/docs\.docker|Sending build )/;
 
-/** What is to be known of the daemon. */
+/** Facts about the daemon. */
 export interface DockerDaemon {
-  /** Whether it runs without root, as the user who calls. */
+  /** Whether it runs without root, as the calling user. */
   rootless: boolean;
 }
 
 /**
- * Asks the Docker daemon whether it is there.
- * @throws BuildError if there is no docker, or no daemon that answers
+ * Checks that the Docker daemon answers.
+ * @throws BuildError if docker is missing, or no daemon answers
  */
 export async function findDaemon(signal?: AbortSignal): Promise<DockerDaemon> {
   const ask = (question: string, format: string) =>
@@ -59,8 +59,8 @@ function noDaemon(error: unknown): unknown {
 }
 
 /**
- * When the daemon's image of this name was built or pulled.
- * @returns `undefined` if it has none
+ * Returns when the daemon's image of this name was built or pulled.
+ * @returns `undefined` if there is none
  */
 export async function imageTime(tag: string, signal?: AbortSignal): Promise<Date | undefined> {
   const options = { env: callerEnvironment(), signal };
@@ -72,10 +72,10 @@ export async function imageTime(tag: string, signal?: AbortSignal): Promise<Date
 
 /**
  * Builds an image.
- * @param args of `docker`, from `imageArguments`
- * @param options path of the Dockerfile, which it reads from standard input, and the base image, for the message
- * @returns digest of the base image, `sha256:…`, if it is from a registry
- * @throws BuildError with the last words of the build if it fails
+ * @param args arguments of `docker`, from `imageArguments`
+ * @param options path of the Dockerfile, which is passed on standard input, and the base image, for the message
+ * @returns digest of the base image, `sha256:…`, if it comes from a registry
+ * @throws BuildError with the last lines of the build's output if it fails
  */
 export async function buildImage(
   args: readonly string[],
@@ -99,12 +99,12 @@ export async function buildImage(
   });
 }
 
-/** The digest of the base image in what a build printed: BuildKit has it in its step `FROM`, Docker where it pulls. */
+/** Finds the base image's digest in a build's output: BuildKit prints it in the step `FROM`, Docker when it pulls. */
 export function baseDigest(printed: string): string | undefined {
   return /^(?:#\d+ .*\bFROM \S+@|Digest: )(sha256:[0-9a-f]{64})/m.exec(printed)?.[1];
 }
 
-/** The digest under which the daemon has pulled an image; none if it was made here, or is not among its images. */
+/** Returns the digest under which the daemon has pulled an image; none if it was built locally or does not exist. */
 async function storedDigest(image: string, signal?: AbortSignal): Promise<string | undefined> {
   const format = ['--no-trunc', '--format', '{{.Digest}}'];
   const options = { env: callerEnvironment(), signal };
@@ -112,7 +112,7 @@ async function storedDigest(image: string, signal?: AbortSignal): Promise<string
   return digests.split('\n').find((digest) => digest.startsWith('sha256:'));
 }
 
-/** The last lines of what a build printed, as one line; what Docker says to everybody left out. */
+/** Returns the last lines of a build's output as one line, without lines that Docker always prints. */
 export function lastWords(printed: string): string {
   const lines = printed.split('\n').map((line) => line.trim());
   const said = lines.filter((line) => line !== '' && !CHATTER.test(line));
@@ -120,19 +120,19 @@ export function lastWords(printed: string): string {
 }
 
 /**
- * Runs a container to its end, with this process's terminal or, without one, its output and errors. Ctrl-C reaches
- * the command once; if it has not ended in time, the container is removed.
- * @param args of `docker`, from `containerArguments`
+ * Runs a container to its end, with this process's terminal or, if there is none, its output and error streams. The
+ * command receives Ctrl-C once; if it does not end in time, the container is removed.
+ * @param args arguments of `docker`, from `containerArguments`
  * @returns the exit code of the command
- * @throws BuildError if Docker did not start the command; Docker has told why
+ * @throws BuildError if Docker did not start the command; Docker has printed the reason
  */
 export async function runContainer(
   args: readonly string[],
   { name, terminal, signal }: { name: string; terminal: boolean; signal?: AbortSignal | undefined },
 ): Promise<number> {
   signal?.throwIfAborted();
-  // With a terminal, the client hands Ctrl-C on as a key. Without one, it is put out of reach of the terminal's
-  // signals and gets one from here instead: a second one would end the command before it has tidied up.
+  // With a terminal, the client passes Ctrl-C on as a key. Without one, it is protected from the terminal's signals and
+  // gets one from here instead: a second signal would end the command before it has cleaned up.
   const child = execa('docker', args, {
     stdio: terminal ? 'inherit' : ['ignore', 'inherit', 'inherit'],
     detached: !terminal,

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
 
-/** Base image of the builder image where the user names none; the Dockerfile has the same default. */
+/** Default base image of the builder image; the Dockerfile has the same default. */
 export const DEFAULT_BASE_IMAGE = 'debian:trixie-slim';
 
-/** Days after which the builder image is built anew, so that its tools get what the distribution has mended. */
+/** Days after which the builder image is rebuilt, so that its tools get the distribution's fixes. */
 const FRESH_DAYS = 30;
 
-/** Flags of `docker build` by which the user asks for a new image. */
+/** Flags of `docker build` with which the user asks for a new image. */
 const ASKS_FOR_NEW = ['--pull', '--no-cache'];
 
 /**
  * Whether the builder image has to be built.
- * @param built when it was; `undefined` if there is none
- * @param flags further flags of `docker build`
+ * @param built when it was built; `undefined` if there is none
+ * @param flags additional flags of `docker build`
  */
 export function needsBuilding(
   built: Date | undefined,
@@ -29,9 +29,9 @@ export function daysBetween(from: Date, to: Date): number {
 }
 
 /**
- * Name of the builder image, by which it is found again. It changes when the Dockerfile or the base image's name does.
+ * Returns the name of the builder image. It depends on the Dockerfile and the base image's name.
  * @param dockerfile text of the Dockerfile
- * @param baseImage name of the base image, as `FROM` takes it
+ * @param baseImage name of the base image for `FROM`
  */
 export function imageTag(dockerfile: string, baseImage: string): string {
   const hash = createHash('sha256').update(`${baseImage}\0${dockerfile}`).digest('hex');
@@ -39,10 +39,10 @@ export function imageTag(dockerfile: string, baseImage: string): string {
 }
 
 /**
- * Arguments of `docker` that build the builder image from a Dockerfile on standard input, without a context.
- * A proxy is passed on by the name of its variable, so that a password in it is in no list of processes.
- * @param refresh runs all of its commands again, though Docker has the results
- * @param flags further flags of `docker build`; they win over ours
+ * Returns the arguments of `docker` that build the builder image from a Dockerfile on standard input, without a
+ * context. A proxy is passed on by the name of its variable, so that no process list shows a password in it.
+ * @param refresh runs all commands again, even if Docker has cached their results
+ * @param flags additional flags of `docker build`, which override the builder's
  */
 export function imageArguments({
   tag,

@@ -5,20 +5,20 @@ import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
 export interface ChartBar {
   name: string;
   from: number;
-  /** Not before `from`. */
+  /** At least `from`. */
   to: number;
   tone: Tone;
-  /** Stands behind the bar. */
+  /** Text after the bar. */
   note: string;
 }
 
-/** Pixels: of a row, of names, of the longest bar, and of what stands behind it. */
+/** Sizes in pixels: height of a row, width of names, of the longest bar, and of notes. */
 const [ROW, LEFT, WIDTH, RIGHT] = [18, 220, 760, 300];
 
-/** Characters of a name, and of a note, that have room. */
+/** Most characters of a name and of a note. */
 const [LONGEST_NAME, LONGEST_NOTE] = [32, 46];
 
-/** A chart of bars below one another, on one scale that begins at 0 or below, as SVG. */
+/** Draws bars below one another as SVG, on one scale that begins at 0 or below. */
 export function barChart(bars: readonly ChartBar[], title: string): string {
   const least = Math.min(0, ...bars.map(({ from }) => from));
   const most = Math.max(0, ...bars.map(({ to }) => to));

@@ -1,24 +1,24 @@
 import { printable, shortened } from './printable.ts';
 import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
 
-/** A part of a whole, with the parts that it is made of. */
+/** A part of a whole, with its own parts. */
 export interface IcicleNode {
   name: string;
-  /** Stands behind the name where there is room. */
+  /** Text after the name if there is space. */
   note: string;
-  /** At least as much as the parts have together. */
+  /** At least the total of the parts. */
   size: number;
   tone: Tone;
-  /** Shown where the pointer rests on it. */
+  /** Text shown when the pointer is on it. */
   hint: string;
   parts: readonly IcicleNode[];
 }
 
-/** Pixels: of the whole, of a level, of a character, and what is too narrow to be seen. */
+/** Sizes in pixels: total width, height of a level, width of a character, and the narrowest part that is drawn. */
 const [WIDTH, LEVEL, CHARACTER, NARROWEST] = [1180, 24, 7, 1];
 const [LEFT, TOP] = [10, 32];
 
-/** A tree of sizes as SVG: each part below the whole that it belongs to, as wide as it is large. Tiny parts are left out. */
+/** Draws a tree of sizes as SVG: each part is below its whole, as wide as it is large. Tiny parts are left out. */
 export function icicleChart(root: IcicleNode, title: string): string {
   const scale = WIDTH / Math.max(root.size, 1);
   const shapes: string[] = [];
@@ -28,7 +28,7 @@ export function icicleChart(root: IcicleNode, title: string): string {
     if (width < NARROWEST) return;
     deepest = Math.max(deepest, level);
     const y = TOP + level * LEVEL;
-    // A gap on the right and below keeps neighbours apart in any colours.
+    // A gap at the right and the bottom separates neighbours of the same colour.
     const place = { x, y, width: Math.max(width - 1, 0.5), height: LEVEL - 1 };
     shapes.push(svgRectangle(place, node.tone, node.hint));
     const room = Math.floor((width - 8) / CHARACTER);

@@ -1,10 +1,10 @@
 import { printable } from './printable.ts';
 
-/** What a shape stands for, which gives it its colour. */
+/** Meaning of a shape, which determines its colour. */
 export const TONES = ['first', 'second', 'good', 'bad', 'quiet'] as const;
 export type Tone = (typeof TONES)[number];
 
-/** Colours of tones, on a light and on a dark ground; both have contrast to the ground and to the text in them. */
+/** Colours of tones for a light and a dark background; both contrast with the background and with text on them. */
 const COLOURS: Readonly<Record<Tone | 'ground' | 'text' | 'faint', readonly [string, string]>> = {
   ground: ['#ffffff', '#1c2128'],
   text: ['#1f2328', '#e6edf3'],
@@ -16,7 +16,7 @@ const COLOURS: Readonly<Record<Tone | 'ground' | 'text' | 'faint', readonly [str
   quiet: ['#d0d7de', '#444c56'],
 };
 
-/** Text as XML holds it, between tags and in attributes. */
+/** Escapes text for XML, between tags and in attributes. */
 export function xmlText(text: string): string {
   return printable(text)
     .replaceAll('&', '&amp;')
@@ -25,16 +25,16 @@ export function xmlText(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
-/** Where a text is, in pixels, and how it looks. */
+/** Position in pixels and style of a text. */
 export interface TextPlace {
   x: number;
   y: number;
-  /** `end`: it ends at `x`. */
+  /** `end`: the text ends at `x`. */
   anchor?: 'end';
   look?: 'title' | 'faint';
 }
 
-/** A line of text. */
+/** Draws a line of text. */
 export function svgText(text: string, { x, y, anchor, look }: TextPlace): string {
   const attributes = [
     `x="${pixels(x)}" y="${pixels(y)}"`,
@@ -44,7 +44,7 @@ export function svgText(text: string, { x, y, anchor, look }: TextPlace): string
   return `<text ${attributes.join(' ')}>${xmlText(text)}</text>`;
 }
 
-/** A rectangle, in pixels; `hint` is shown where the pointer rests on it. */
+/** Draws a rectangle, in pixels; `hint` is shown when the pointer is on it. */
 export function svgRectangle(
   { x, y, width, height }: { x: number; y: number; width: number; height: number },
   tone: Tone,
@@ -55,8 +55,8 @@ export function svgRectangle(
 }
 
 /**
- * A drawing as SVG 1.1, in colours for a light ground or, where whoever looks at it prefers that, a dark one.
- * @param shapes what `svgText` and `svgRectangle` give, in the order of drawing
+ * Returns a drawing as SVG 1.1, with colours for a light background or, if the viewer prefers it, a dark one.
+ * @param shapes results of `svgText` and `svgRectangle`, in drawing order
  */
 export function svgDocument(
   { width, height, title }: { width: number; height: number; title: string },
@@ -81,7 +81,7 @@ function style(ground: 0 | 1): string {
   return `${fills.join('')}.title { font-weight: bold; } `;
 }
 
-/** A number of pixels, to a hundredth: the same number always gives the same digits. */
+/** Formats a number of pixels with two decimals, always in the same way. */
 function pixels(value: number): string {
   return String(Math.round(value * 100) / 100);
 }

@@ -13,24 +13,24 @@ const DT = {
   RUNPATH: 29,
 } as const;
 
-/** Longest dynamic section that is believed, bytes; QEMU's, a long one, has 1 KiB. */
+/** Largest dynamic section that is accepted, in bytes; QEMU's, a large one, has 1 KiB. */
 const LONGEST_DYNAMIC = 64 * 1024;
-/** Longest name or search path, bytes. */
+/** Longest name or search path, in bytes. */
 const LONGEST_STRING = 4096;
-/** Bytes read at once around a string: the names of one file are often neighbours. */
+/** Bytes read at once around a string: the names of one file are often adjacent. */
 const WINDOW = 512;
 
 /** What the dynamic section says about libraries. */
 export interface DynamicSection {
-  /** Libraries it needs, by soname or, with a slash in it, by path. */
+  /** Required libraries, by soname or, if it contains a slash, by path. */
   needed: string[];
   soname: string | undefined;
-  /** Search paths of `DT_RPATH` and `DT_RUNPATH`, as they stand there. */
+  /** Search paths of `DT_RPATH` and `DT_RUNPATH`, unchanged. */
   rpath: string[];
   runpath: string[];
 }
 
-/** Offsets into the string table, and where that is in memory. */
+/** Offsets in the string table, and the table's address in memory. */
 interface Tags {
   strings: number;
   stringsSize: number;
@@ -41,8 +41,8 @@ interface Tags {
 }
 
 /**
- * Reads the dynamic section through the segments, as the loader does: files may have no section headers.
- * @throws BuildError if it points outside of the file
+ * Reads the dynamic section through the segments, as the loader does, because files may have no section headers.
+ * @throws BuildError if it refers to positions outside the file
  */
 export function readDynamic(
   source: ElfSource,
@@ -91,7 +91,7 @@ function readTags(section: Buffer, { bits, numbers }: ElfHeader): Tags {
   return tags;
 }
 
-/** A function from an offset in the string table to its string; reads a window of the file at a time. */
+/** Returns a function from an offset in the string table to its string; it reads blocks of the file. */
 function stringReader(source: ElfSource, tags: Tags, loads: Segment[]): (at: number) => string {
   const load = loads.find(
     ({ address, size }) => tags.strings >= address && tags.strings < address + size,

@@ -3,10 +3,10 @@ import { readHeader } from './header.ts';
 import { PT, readSegments, type Segment } from './segments.ts';
 import { damaged, type ElfSource, readPart } from './source.ts';
 
-/** Longest interpreter path, as the kernel takes it (`PATH_MAX`), bytes. */
+/** Longest path of an interpreter in the kernel (`PATH_MAX`), in bytes. */
 const LONGEST_INTERPRETER = 4096;
 
-/** What the kernel and the dynamic loader need of an ELF file. */
+/** The parts of an ELF file that the kernel and the dynamic loader use. */
 export interface Elf extends DynamicSection {
   bits: 32 | 64;
   littleEndian: boolean;
@@ -19,8 +19,8 @@ export interface Elf extends DynamicSection {
 }
 
 /**
- * Parses the headers, the interpreter and the dynamic section of an ELF file (gABI; elf(5)).
- * Reads a few hundred bytes, wherever they are; nothing is loaded as a whole.
+ * Parses the headers, the interpreter and the dynamic section of an ELF file (gABI; elf(5)). Reads only a few hundred
+ * bytes.
  * @throws BuildError if the file is not ELF, or is damaged in a part that is read
  */
 export function parseElf(source: ElfSource): Elf {

@@ -1,29 +1,29 @@
 import { damaged, type ElfSource, readPart } from './source.ts';
 
-/** Bytes of the longer (64-bit) ELF header. */
+/** Size of the longer (64-bit) ELF header in bytes. */
 const HEADER = 64;
-/** Most entries of a program header table that are believed; the linker makes about a dozen. */
+/** Most entries of a program header table that are accepted; linkers write about a dozen. */
 const MOST_PROGRAMS = 1024;
-/** Above this (`SHN_LORESERVE`) a count is kept elsewhere; no file of an image has so many sections. */
+/** From this value (`SHN_LORESERVE`) on, a count is stored elsewhere; no file of an image has so many sections. */
 const MOST_SECTIONS = 0xff00;
 
 /** Names of the types used here (gABI, `e_type`). */
 export const ET = { REL: 1, EXEC: 2, DYN: 3 } as const;
 
-/** Reads numbers of the file's byte order and word size. Offsets are not checked: they are the caller's own. */
+/** Reads numbers in the file's byte order and word size. Positions are not checked. */
 export interface Numbers {
   u16(bytes: Buffer, at: number): number;
   u32(bytes: Buffer, at: number): number;
-  /** An address, offset or size; what exceeds 2^53 becomes infinite, hence outside of every file. */
+  /** Reads an address, offset or size; values above 2^53 become infinite and are thus outside every file. */
   word(bytes: Buffer, at: number): number;
 }
 
 /** A table in the file. */
 export interface Table {
   offset: number;
-  /** Entries. */
+  /** Number of entries. */
   count: number;
-  /** Bytes of an entry. */
+  /** Size of an entry in bytes. */
   stride: number;
 }
 
@@ -37,7 +37,7 @@ export interface ElfHeader {
   machine: number;
   programs: Table;
   sections: Table;
-  /** Index of the section that holds the sections' names. */
+  /** Index of the section with the sections' names. */
   names: number;
   numbers: Numbers;
 }

@@ -3,15 +3,15 @@ import { type ElfSource, readPart } from './source.ts';
 
 /** `SHT_NOBITS`: a section without bytes in the file. */
 const NOBITS = 8;
-/** Longest table of section names that is believed, bytes. */
+/** Largest table of section names that is accepted, in bytes. */
 const LONGEST_NAMES = 4 * 1024 * 1024;
 
 /**
  * Reads a section by its name (gABI chapter 4, "Sections").
  * @param name `.modinfo`
- * @param most longest content that is believed, bytes
+ * @param most size limit in bytes
  * @returns its bytes, or `undefined` if there is no such section
- * @throws BuildError if the section headers are damaged, or the section is longer than `most`
+ * @throws BuildError if the section headers are damaged, or the section is larger than `most`
  */
 export function readSection(
   source: ElfSource,

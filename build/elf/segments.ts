@@ -4,20 +4,20 @@ import { type ElfSource, readPart } from './source.ts';
 /** Segment types (gABI, `p_type`). */
 export const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3, NOTE: 4 } as const;
 
-/** A program header, as far as it matters here. */
+/** The fields of a program header that are needed here. */
 export interface Segment {
   type: number;
   offset: number;
   address: number;
-  /** Bytes in the file. */
+  /** Size in the file in bytes. */
   size: number;
-  /** Bytes in memory: what the file does not have of them is zero. */
+  /** Size in memory in bytes; bytes beyond the size in the file are zero. */
   memory: number;
 }
 
 /**
  * Reads the program header table (gABI chapter 5).
- * @throws BuildError if it lies outside of the file
+ * @throws BuildError if it is outside the file
  */
 export function readSegments(source: ElfSource, { bits, programs, numbers }: ElfHeader): Segment[] {
   const { offset, count, stride } = programs;

@@ -2,13 +2,13 @@ import { BuildError } from '../error.ts';
 import type { FileEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Where the bytes of an ELF file come from: only the parts that are asked for are read. */
+/** Source of the bytes of an ELF file, of which only the requested parts are read. */
 export interface ElfSource {
-  /** For messages. */
+  /** Name for messages. */
   readonly name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Copies bytes `[from, from + into.length)`; only called inside of `size`. */
+  /** Copies bytes `[from, from + into.length)`; the range must be within `size`. */
   read(from: number, into: Uint8Array): void;
 }
 
@@ -30,15 +30,15 @@ export function memorySource(name: string, bytes: Uint8Array): ElfSource {
   };
 }
 
-/** What a part is called in messages, and how long it may be at most (bytes). */
+/** Name of a part in messages, and its largest size in bytes. */
 export interface Part {
   part: string;
   most: number;
 }
 
 /**
- * Reads a part of an ELF file whose place the file itself told.
- * @throws BuildError if it lies outside of the file or is longer than `most`
+ * Reads a part of an ELF file whose position comes from the file itself.
+ * @throws BuildError if it is outside the file or larger than `most`
  */
 export function readPart(source: ElfSource, from: number, length: number, limit: Part): Buffer {
   if (length > limit.most) throw damaged(source, `its ${limit.part} is too long (${length} bytes)`);
@@ -48,7 +48,7 @@ export function readPart(source: ElfSource, from: number, length: number, limit:
   return bytes;
 }
 
-/** An ELF file that contradicts itself. */
+/** Returns the error for an ELF file that contradicts itself. */
 export function damaged(source: ElfSource, why: string): BuildError {
   return new BuildError({
     what: `damaged ELF file: ${why}`,

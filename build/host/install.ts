@@ -5,9 +5,10 @@ import { missing, type Requirement } from './requirements.ts';
 const APT = 'apt-get';
 
 /**
- * Sees to it that the host has what is required: root on a Debian host installs it, anyone else is told how.
- * @param say called with one line before something is installed
- * @throws BuildError that names what is missing and the one command that brings it
+ * Makes sure that the host has everything that is required: as root on a Debian host, installs it; otherwise reports
+ * what to install.
+ * @param say receives one line before something is installed
+ * @throws BuildError that names what is missing and the command that installs it
  */
 export async function ensureInstalled(
   requirements: readonly Requirement[],
@@ -31,7 +32,7 @@ export async function ensureInstalled(
     });
   }
   say(`This host lacks ${names}; installing ${packages.join(', ')}.`);
-  // Loaded here only: hardly any run installs something.
+  // Loaded on use, because hardly any run installs something.
   const { callerShell } = await import('../process/shell.ts');
   const shell = callerShell({ env: { DEBIAN_FRONTEND: 'noninteractive' }, signal });
   await shell`apt-get -qq update && apt-get -qq install --yes --no-install-recommends ${packages}`;

@@ -11,7 +11,7 @@ import { BASE_NAMES, type BaseName } from '../bases.ts';
 import { isRoot } from '../process/environment.ts';
 import { TOOL_PACKAGES, type Tool } from '../process/tools.ts';
 
-/** Something that must be on the host: a program on PATH or a file, and the Debian package that brings it. */
+/** A program on PATH or a file that must exist on the host, and the Debian package that contains it. */
 export interface Requirement {
   /** Name of the program, or absolute path of the file. */
   name: string;
@@ -22,7 +22,7 @@ export interface Requirement {
 const tool = (name: Tool): Requirement => ({ name, package: TOOL_PACKAGES[name] });
 const file = (name: string, from: string): Requirement => ({ name, package: from });
 
-/** What resolving the packages of a base needs, and what opening them needs besides. */
+/** Requirements for resolving a base's packages; and the additional ones for opening them. */
 const RESOLVE_REQUIREMENTS: { readonly [Name in BaseName]: readonly Requirement[] } = {
   alpine: [],
   debian: [
@@ -37,17 +37,17 @@ const OPEN_REQUIREMENTS: { readonly [Name in BaseName]: readonly Requirement[] }
   debian: [tool('dpkg-deb')],
 };
 
-/** What writing the lock of a profile on a base needs. */
+/** Returns the requirements for writing a profile's lock for a base. */
 export function lockRequirements(base: BaseName): readonly Requirement[] {
   return RESOLVE_REQUIREMENTS[base];
 }
 
-/** What the packages of a base need in a build. */
+/** Returns the requirements for using the packages of a base in a build. */
 export function baseRequirements(base: BaseName): readonly Requirement[] {
   return [...RESOLVE_REQUIREMENTS[base], ...OPEN_REQUIREMENTS[base]];
 }
 
-/** What building an image of any architecture needs, whatever the base. */
+/** Requirements for building any image. */
 const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('flock'),
   tool('mksquashfs'),
@@ -59,24 +59,24 @@ const BUILD_REQUIREMENTS: readonly Requirement[] = [
   tool('xz'),
 ];
 
-/** What building an image of an architecture needs besides what its base does. */
+/** Returns the requirements for building an image of an architecture, in addition to those of its base. */
 export function buildRequirements(architecture: ArchitectureName): readonly Requirement[] {
   return [...BUILD_REQUIREMENTS, tool(ARCHITECTURES[architecture].strip)];
 }
 
-/** What bringing an image into a layout of qemu-img(1) needs. */
+/** Requirements for converting an image to a format of qemu-img(1). */
 export const LAYOUT_REQUIREMENTS: readonly Requirement[] = [tool('qemu-img')];
 
-/** What a release needs besides: it is built from a commit. */
+/** Additional requirements for a release, which is built from a commit. */
 export const RELEASE_REQUIREMENTS: readonly Requirement[] = [tool('git')];
 
-/** What booting an image of an architecture needs. */
+/** Returns the requirements for booting an image of an architecture. */
 export function qemuRequirements(architecture: ArchitectureName): readonly Requirement[] {
   const { program, firmware } = ARCHITECTURES[architecture].qemu;
   return [tool(program), file(firmware.code, firmware.package)];
 }
 
-/** What running the control plane from the sources needs; the image's scripts, which start its services, need a busybox. */
+/** Requirements for running the control plane from the sources; the image's service scripts need busybox. */
 export const CONTROL_PLANE_REQUIREMENTS: readonly Requirement[] = [
   file('/bin/busybox', 'busybox-static'),
   { name: 'etcd', package: 'etcd-server' },
@@ -84,7 +84,7 @@ export const CONTROL_PLANE_REQUIREMENTS: readonly Requirement[] = [
   { name: 'redis-server', package: 'redis-server' },
 ];
 
-/** What the tests need besides: they build and boot images of every architecture. */
+/** Additional requirements for the tests, which build and boot images of every architecture. */
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...BASE_NAMES.flatMap(baseRequirements),
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
@@ -93,7 +93,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...RELEASE_REQUIREMENTS,
   ...CONTROL_PLANE_REQUIREMENTS,
   ...grubModules(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
-  // A release is made again by another user than root.
+  // For rebuilding a release as a user other than root.
   tool('fakeroot'),
   tool('shellcheck'),
   tool('unsquashfs'),
@@ -104,7 +104,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'nft', package: 'nftables' },
   { name: 'faketime', package: 'faketime' },
   { name: 'strace', package: 'strace' },
-  // A wrong clock for apt, and keys that sign archives of tests.
+  // For giving apt a wrong clock, and for keys that sign test archives.
   { name: 'faketime', package: 'faketime' },
   { name: 'gpg', package: 'gpg' },
   { name: 'gpgconf', package: 'gpgconf' },
@@ -115,24 +115,24 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'xmllint', package: 'libxml2-utils' },
   { name: 'zstd', package: 'zstd' },
   { name: 'virsh', package: 'libvirt-clients' },
-  // The daemon itself, with its driver of virtual virtual machines; started by nobody but the tests.
+  // The daemon itself, with its driver for emulated virtual machines; only tests start it.
   { name: 'libvirtd', package: 'libvirt-daemon' },
 ];
 
-/** What the tests of the Docker builder need besides; they are skipped without it. */
+/** Additional requirements for the tests of the Docker builder; without them these tests are skipped. */
 export const DOCKER_TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'dockerd', package: 'docker.io' },
   { name: 'mmdebstrap', package: 'mmdebstrap' },
 ];
 
-/** GRUB's modules on the host; what tests without packages make boot loaders of. */
+/** GRUB's modules on the host, for tests that make boot loaders without packages. */
 function grubModules({ uefi, bios }: Architecture): Requirement[] {
   return [uefi, ...(bios === undefined ? [] : [bios])].map((platform) =>
     file(`/usr/lib/grub/${platform.grub}/kernel.img`, platform.package),
   );
 }
 
-/** The requirements that this host does not meet. */
+/** Returns the requirements that this host does not meet. */
 export function missing(requirements: readonly Requirement[]): Requirement[] {
   return requirements.filter(({ name }) => !present(name));
 }

@@ -27,28 +27,28 @@ import {
 import { CORE_MODULES, earlyConfig, signedConfig } from './grub-config.ts';
 import { DISK_MODULES, diskConfig } from './grub-disk.ts';
 
-/** Where GRUB's packages put the modules of each platform. */
+/** Folder in which GRUB's packages have the modules of each platform. */
 const GRUB = 'usr/lib/grub';
-/** Where the package with shim puts it. */
+/** Folder in which the shim package has shim. */
 const SHIM = 'usr/lib/shim';
 
-/** Files that the step makes. */
+/** Output files of the step. */
 export const BIOS_IMAGE = 'bios.img';
 export const ESP_IMAGE = 'esp.img';
-/** The boot sector that makes the ISO bootable from a disk under BIOS. */
+/** The boot sector with which the ISO boots under BIOS from a disk. */
 export const HYBRID_BOOT_SECTOR = 'boot_hybrid.img';
-/** What the names of files begin with that boot an installed disk; see `readBootFiles`. */
+/** Prefix of the files that boot an installed disk; see `readBootFiles`. */
 export const OF_DISK = 'disk-';
-/** What the GRUB that shim starts reads on the medium. */
+/** Configuration for the GRUB that shim starts on the medium. */
 const SIGNED_CONFIG = 'signed.cfg';
 
 /**
- * The boot loader of an image: `esp.img`, an EFI system partition with GRUB for UEFI, and, where the architecture has a
- * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. Both look for the medium of this
- * build, and for no other. Beside them is what an installed disk boots by: there GRUB takes the slots of the disk that it
- * comes from. GRUB's modules are those of the image's own packages: they need not be on the host, which
- * may not have them for another CPU. Where the profile names packages with signed programs, UEFI boots by these, shim and
- * GRUB, as they are: then firmware with Secure Boot starts them, and they the kernel.
+ * The boot loader of an image: `esp.img`, an EFI system partition with GRUB for UEFI, and, for architectures with a
+ * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. All of them look for the medium of
+ * exactly this build. The step also makes the boot files of an installed disk, where GRUB boots the slots of the disk
+ * it was loaded from. GRUB's modules come from the image's own packages, because the host may not have them for this
+ * architecture. If the profile names packages with signed programs, UEFI boots these (shim and GRUB) unchanged, so that
+ * firmware with Secure Boot accepts them and they accept the kernel.
  */
 export const planBootLoader = defineStep({
   name: 'boot-loader',
@@ -89,12 +89,12 @@ async function makeFromPackages(
   await makeBootLoader(directory, { architecture, grub, isSigned, buildId, epoch, signal });
 }
 
-/** What a boot loader is made from. */
+/** Input of `makeBootLoader`. */
 export interface BootLoaderRequest {
   architecture: Architecture;
-  /** Tree of the packages with GRUB's modules, and with signed programs. */
+  /** Tree of the packages with GRUB's modules and the signed programs. */
   grub: Tree;
-  /** Whether UEFI boots by the signed programs. */
+  /** Whether UEFI boots the signed programs. */
   isSigned: boolean;
   buildId: string;
   epoch: number;
@@ -103,7 +103,7 @@ export interface BootLoaderRequest {
 
 /**
  * Makes the files of a boot loader.
- * @param directory where they go
+ * @param directory output folder
  * @throws BuildError if GRUB's tools or modules are missing
  */
 export async function makeBootLoader(
@@ -131,7 +131,7 @@ export async function makeBootLoader(
         const cd = [...CORE_MODULES, 'biosdisk'];
         const output = join(directory, BIOS_IMAGE);
         await make(bios.format, output, ['--prefix', '/boot/grub', '--config', config, ...cd]);
-        // The disk that the BIOS started this from, and its EFI partition.
+        // The disk that the BIOS booted from, and its EFI partition.
         const prefix = `(,gpt${PARTITION_NUMBERS.efi})${GRUB_FOLDER}`;
         const modules = [...DISK_MODULES, 'biosdisk'];
         await make(bios.grub, disk(BIOS_CORE), ['--prefix', prefix, ...modules]);
@@ -151,10 +151,10 @@ export async function makeBootLoader(
   });
 }
 
-/** Makes an image of GRUB: its format, where it goes, and further arguments. */
+/** Makes a GRUB image from its format, its path and further arguments. */
 type MakeCore = (format: string, output: string, more: readonly string[]) => Promise<unknown>;
 
-/** Does something with the modules of one platform laid out in a folder. */
+/** Calls a function while the modules of one platform are in a folder on disk. */
 async function inModules(
   {
     grub,
@@ -173,7 +173,7 @@ async function inModules(
   await rm(folder, { recursive: true });
 }
 
-/** The signed programs of packages, by the names that they have where UEFI boots by them. */
+/** Returns the signed programs by the file names under which UEFI boots them. */
 function signedPrograms(grub: Tree, { uefi }: Architecture): Record<string, Buffer> {
   const { signed } = uefi;
   return {
@@ -182,7 +182,7 @@ function signedPrograms(grub: Tree, { uefi }: Architecture): Record<string, Buff
   };
 }
 
-/** Writes them for the medium and for a disk, and what GRUB reads on the medium. */
+/** Writes the signed programs for the medium and for a disk, and GRUB's configuration for the medium. */
 async function writeSigned(
   directory: string,
   programs: Readonly<Record<string, Buffer>>,
@@ -196,8 +196,8 @@ async function writeSigned(
 }
 
 /**
- * What UEFI boots the medium by.
- * @returns path in the EFI system partition, and among the files of the medium → name of the file that the step makes
+ * Lists the files with which UEFI boots the medium.
+ * @returns path, both in the EFI system partition and on the medium → name of the step's output file
  */
 export function uefiFiles({ uefi }: Architecture, isSigned: boolean): Record<string, string> {
   return {
@@ -209,7 +209,7 @@ export function uefiFiles({ uefi }: Architecture, isSigned: boolean): Record<str
   };
 }
 
-/** Writes the files of one folder of a tree. */
+/** Writes the files of one folder of a tree to disk. */
 async function layOut(tree: Tree, path: string, folder: string): Promise<void> {
   await mkdir(folder);
   const names = tree.names(path);

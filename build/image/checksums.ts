@@ -11,7 +11,7 @@ import {
 } from '../release/checksums.ts';
 
 /**
- * The checksums of a folder; none if it has no `SHA256SUMS`, or is not there.
+ * Reads the checksums of a folder; empty if it has no `SHA256SUMS` or does not exist.
  * @throws ExplainedError if the file is malformed
  */
 export async function readChecksums(directory: string): Promise<Checksums> {
@@ -20,10 +20,10 @@ export async function readChecksums(directory: string): Promise<Checksums> {
 }
 
 /**
- * Enters files into a folder's `SHA256SUMS`, one process at a time. Lines of other files stay as long as the files
- * exist.
+ * Adds or updates lines of a folder's `SHA256SUMS`, one process at a time. Lines of other files are kept as long as the
+ * files exist.
  * @param changed file name → SHA-256 in hex
- * @throws ExplainedError if the present file is malformed
+ * @throws ExplainedError if the existing file is malformed
  */
 export async function updateChecksums(
   directory: string,

@@ -13,17 +13,17 @@ const TYPE_BITS = {
   fifo: 0o010000,
 } as const;
 
-/** Bytes that are read at a time. */
+/** Bytes per read. */
 const CHUNK = 1024 * 1024;
 
-/** Bytes of an initramfs at most: the kernel keeps all of it in memory, and so does the builder. */
+/** Most bytes of an initramfs: both the kernel and the builder hold it in memory. */
 const LARGEST = 512 * 1024 * 1024;
 
 /**
- * A tree as a cpio archive in the "newc" format that the kernel unpacks as initramfs
- * (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). The same tree gives the same bytes.
- * @param epoch time stamp of every entry, seconds since 1970
- * @throws BuildError on a hard link or extended attributes, or if it is larger than 512 MiB, before anything is read
+ * Writes a tree as a cpio archive in the "newc" format, which the kernel unpacks as initramfs (Linux,
+ * Documentation/driver-api/early-userspace/buffer-format.rst). The same tree gives the same bytes.
+ * @param epoch time stamp of every entry, in seconds since 1970
+ * @throws BuildError on a hard link or extended attributes, or if it would be larger than 512 MiB; nothing is read then
  */
 export function cpioArchive(tree: Tree, epoch: number): Buffer {
   const parts: Buffer[] = [];
@@ -36,19 +36,19 @@ export function cpioArchive(tree: Tree, epoch: number): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A file or, without content, a directory of an archive of root's. */
+/** A file of an archive, or a directory if it has no content; owned by root. */
 export interface CpioMember {
   path: string;
-  /** Permissions. */
+  /** Permission bits. */
   mode: number;
-  /** Bytes, or a file on the host with its size; absent for a directory. */
+  /** The content in memory, or a file on the host with its size in bytes; absent for a directory. */
   content?: Buffer | { file: string; size: number };
 }
 
-/** Bytes of a file in an archive at most: what eight hex digits can say. */
+/** Most bytes of a file in an archive: what eight hex digits can express. */
 const LARGEST_MEMBER = 2 ** 32 - 1;
 
-/** Bytes of what `cpioStream` gives. @throws BuildError if a file has 4 GiB or more */
+/** Size in bytes of the output of `cpioStream`. @throws BuildError if a file has 4 GiB or more */
 export function cpioSize(members: readonly CpioMember[]): number {
   const sizes = members.map((member, index) => {
     const size = sizeOf(member);
@@ -58,9 +58,9 @@ export function cpioSize(members: readonly CpioMember[]): number {
 }
 
 /**
- * Files and directories as an archive, for what is too large to be held: see `cpioArchive`.
- * @param members each after the directory that it is in
- * @throws if a file of the host cannot be read, or has another size
+ * Writes files and directories as an archive without holding it in memory; see `cpioArchive`.
+ * @param members each after its directory
+ * @throws if a file on the host cannot be read, or its size has changed
  */
 export async function* cpioStream(
   members: readonly CpioMember[],
@@ -120,7 +120,7 @@ function member(tree: Tree, entry: Fitting, { inode, epoch }: { inode: number; e
   return [header(entry.path, fields), data, pad(data.length)];
 }
 
-/** What the format can hold. */
+/** Entries that the format can express. */
 type Fitting = Exclude<Entry, { type: 'hardlink' }>;
 
 function fitting(entry: Entry): Fitting {
@@ -179,5 +179,5 @@ function pad(length: number): Buffer {
   return Buffer.alloc((4 - (length % 4)) % 4);
 }
 
-/** What ends an archive. */
+/** The record that ends an archive. */
 const TRAILER = header('TRAILER!!!', { nlink: 1 });

@@ -2,36 +2,39 @@ import type { Architecture } from '../architecture.ts';
 import { HASH_ALGORITHM, VERITY_BLOCK, type VerityTree } from './verity-tree.ts';
 
 /**
- * How the initramfs has the kernel check what is read: requests to the device mapper, made here, and a program that hands
- * one over. What bases have for it, dmsetup, would bring six packages and three megabytes of libraries into the initramfs.
+ * Sets up verification of the root filesystem (dm-verity) in the initramfs: the builder prepares the requests to the
+ * device mapper, and a small program passes each to the kernel. dmsetup would need six packages and three megabytes of
+ * libraries in the initramfs.
  */
 
-/** Version of the interface, numbers of its commands, and flags: Linux, include/uapi/linux/dm-ioctl.h. */
+/** Version of the interface, command numbers and flags: Linux, include/uapi/linux/dm-ioctl.h. */
 const VERSION = [4, 0, 0];
 const COMMANDS = { create: 3, remove: 4, resume: 6, load: 9 } as const;
 const [READ_ONLY, OWN_MINOR] = [1 << 0, 1 << 3];
-/** Bytes of `struct dm_ioctl`, where its name stands, and bytes of `struct dm_target_spec`. */
+/** Size of `struct dm_ioctl`, offset of its name field, and size of `struct dm_target_spec`; bytes. */
 const [HEADER, NAME_AT, TARGET] = [312, 48, 40];
 const SECTOR = 512;
 
-/** Name of the device; it is /dev/dm-0, being the first. */
+/** Name of the device; as the first one it is /dev/dm-0. */
 const DEVICE = 'quantix-system';
 
-/** Numbers of the loop devices that `init` puts the system and its tree on: /dev/loop1 and /dev/loop2; 0 is the medium. */
+/** Loop devices on which `init` puts the system and its hash tree: /dev/loop1 and /dev/loop2; loop0 is the medium. */
 const [DATA, TREE] = ['7:1', '7:2'];
 
-/** A request to the device mapper, by the name of its command. */
+/** Command of a request to the device mapper. */
 export type DeviceMapperRequest = keyof typeof COMMANDS;
 
 /**
- * The requests by which `init` sets up the system's device and takes it down, as `ioctlProgram` reads them.
+ * Returns the requests with which `init` creates and removes the system's device, in the format that `ioctlProgram`
+ * reads.
  * @returns command → bytes
  */
 export function verityRequests({
   rootHash,
   dataBlocks,
 }: Pick<VerityTree, 'rootHash' | 'dataBlocks'>): Record<DeviceMapperRequest, Buffer> {
-  // verity.rst: version, data, tree, sizes of blocks, blocks of data, the tree's first block, algorithm, root, salt.
+  // verity.rst: version, data device, hash device, block sizes, number of data blocks, first hash block, algorithm,
+  // root hash, salt.
   const blocks = [VERITY_BLOCK, VERITY_BLOCK, dataBlocks, 1].join(' ');
   const parameters = `1 ${DATA} ${TREE} ${blocks} ${HASH_ALGORITHM} ${rootHash} -\0`;
   const target = Buffer.alloc(TARGET + Math.ceil(parameters.length / 8) * 8);
@@ -46,7 +49,7 @@ export function verityRequests({
   };
 }
 
-/** A command's number as ioctl(2) takes it, in eight bytes, and the structure that it is about. */
+/** Encodes a request: the number for ioctl(2) in eight bytes, then its argument. */
 function request(command: DeviceMapperRequest, flags: number, target = Buffer.alloc(0)): Buffer {
   const bytes = Buffer.alloc(8 + HEADER);
   // _IOWR(0xfd, command, struct dm_ioctl)
@@ -61,14 +64,14 @@ function request(command: DeviceMapperRequest, flags: number, target = Buffer.al
   return Buffer.concat([bytes, target]);
 }
 
-/** Where the program lies in memory, and how pages are aligned at most. */
+/** Address of the program in memory, and the largest page size, to which it is aligned. */
 const [ADDRESS, ALIGNMENT] = [0x40_0000n, 0x1_0000n];
-/** Bytes of an ELF header and of a program header, 64 bits (gABI, chapters 4 and 5). */
+/** Size in bytes of an ELF header and of a program header, 64-bit (gABI, chapters 4 and 5). */
 const [ELF_HEADER, PROGRAM_HEADER] = [64, 56];
 
 /**
- * A program, as ELF, that reads a request from its standard input and does it with file 3; it exits with the error's number
- * (errno(3)), or 0.
+ * Returns an ELF program that reads a request from its standard input and makes the ioctl on file descriptor 3; it
+ * exits with the errno (errno(3)), or 0.
  */
 export function ioctlProgram({ elf, ioctl }: Pick<Architecture, 'elf' | 'ioctl'>): Buffer {
   const lines = [...ioctl.matchAll(/^ *([0-9a-f]+) /gm)];
@@ -76,7 +79,7 @@ export function ioctlProgram({ elf, ioctl }: Pick<Architecture, 'elf' | 'ioctl'>
   const start = ELF_HEADER + PROGRAM_HEADER;
   const size = BigInt(start + code.length);
   const headers = Buffer.alloc(start);
-  // 64 bits, little-endian, version 1.
+  // 64-bit, little-endian, version 1.
   headers.write('\x7fELF\x02\x01\x01', 0, 'latin1');
   headers.writeUInt16LE(2, 16);
   headers.writeUInt16LE(elf, 18);
@@ -86,7 +89,7 @@ export function ioctlProgram({ elf, ioctl }: Pick<Architecture, 'elf' | 'ioctl'>
   headers.writeUInt16LE(ELF_HEADER, 52);
   headers.writeUInt16LE(PROGRAM_HEADER, 54);
   headers.writeUInt16LE(1, 56);
-  // One segment, PT_LOAD, to be read and run; what is read lies on the stack.
+  // One segment, PT_LOAD, readable and executable; the request is read onto the stack.
   const segment = headers.subarray(ELF_HEADER);
   segment.writeUInt32LE(1, 0);
   segment.writeUInt32LE(5, 4);

@@ -9,24 +9,24 @@ import type { ReleaseFormatName } from './release-formats.ts';
 import type { SparseDisk } from './sparse-disk.ts';
 import { vmdkStream } from './vmdk.ts';
 
-/** What the formats of a disk are made of, and where they go. */
+/** Input of `writeDiskFormats`. */
 export interface DiskFormatsRequest {
   disk: SparseDisk;
-  /** Path of each format that is wanted. */
+  /** Output path of each requested format. */
   paths: Readonly<Partial<Record<ReleaseFormatName, string>>>;
-  /** What an import of the OVA makes. */
+  /** The virtual machine that importing the OVA creates. */
   machine: VirtualMachine;
-  /** By what the disk's content is known, and no other one. */
+  /** Text that identifies the disk's content; it is different for every content. */
   identity: string;
-  /** Time stamp of files in archives, seconds since 1970. */
+  /** Time stamp of files in archives, in seconds since 1970. */
   epoch: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes a disk in several formats, each whole or not at all. The same request gives the same bytes.
+ * Writes a disk in several formats; each file is complete or missing. The same request gives the same bytes.
  * @returns format → SHA-256, hex
- * @throws BuildError if the disk is full, or qemu-img is missing or reads back something else
+ * @throws BuildError if the host's disk is full, or qemu-img is missing or reads back different content
  */
 export async function writeDiskFormats(
   request: DiskFormatsRequest,
@@ -64,8 +64,8 @@ function streamOf({ disk, identity, signal }: DiskFormatsRequest) {
 }
 
 /**
- * Writes an OVA, and its VMDK as a file of its own, too, in one go.
- * @param beside where the VMDK goes; nowhere if absent
+ * Writes an OVA, and optionally its VMDK as a separate file, in one pass.
+ * @param beside path of the separate VMDK; none if absent
  */
 async function writeWithin(
   ova: string,

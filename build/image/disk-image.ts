@@ -13,39 +13,39 @@ import { type SparseDisk, WrittenGrains } from './sparse-disk.ts';
 
 const MIB = 1024 * 1024;
 
-/** Bytes of the data partition; the first start gives it all that the disk has beyond. */
+/** Size of the data partition in bytes; the first boot extends it to the rest of the disk. */
 const DATA_BYTES = 1024 * MIB;
 
-/** Bytes that planning may take to be the disk's, before its end is known. */
+/** Size in bytes that planning assumes for a disk of unknown size. */
 const AMPLE_BYTES = 2 ** 50;
 
-/** What a disk image is made from. */
+/** Input of `writeDiskImage`. */
 export interface DiskImageRequest {
-  /** ISO that slot A gets, on the host. */
+  /** Path of the ISO for slot A on the host. */
   iso: string;
-  /** What the slot's trailer says of it besides its size. */
+  /** Fields of the slot's trailer besides the image size. */
   trailer: Omit<SlotTrailer, 'imageBytes'>;
-  /** What names of partitions begin with: `QUANTIX`. */
+  /** Prefix of partition names: `QUANTIX`. */
   labelPrefix: string;
-  /** Folder that `makeBootLoader` filled. */
+  /** Output folder of `makeBootLoader`. */
   bootLoader: string;
-  /** Time stamp of files on the EFI partition, seconds since 1970. */
+  /** Time stamp of files on the EFI partition, in seconds since 1970. */
   epoch: number;
-  /** Bytes of a logical sector of the disks that it is for; 512 if absent. */
+  /** Logical sector size of the target disks in bytes; 512 if absent. */
   sectorSize?: number | undefined;
-  /** Bytes of each slot; by the ISO's size if absent. */
+  /** Size of each slot in bytes; derived from the ISO's size if absent. */
   slotBytes?: number | undefined;
-  /** Bytes of the whole disk; as few as are needed if absent. */
+  /** Size of the whole disk in bytes; the smallest possible if absent. */
   bytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes a disk with an image installed, as the installer does, into a sparse file. The partitions for configuration and
- * data are empty: the first start makes their file systems, gives data the rest of the disk, and draws new identifiers.
- * The same request gives the same bytes.
- * @param file which there must not be yet
- * @returns the disk, with what of it was written
+ * Writes a disk with an image installed into a sparse file, like the installer does on a disk. The partitions for
+ * configuration and data are empty: the first boot makes their file systems, extends data to the rest of the disk, and
+ * generates new identifiers. The same request gives the same bytes.
+ * @param file path of the new file, which must not exist
+ * @returns the disk, with the ranges that were written
  * @throws ExplainedError if something does not fit
  */
 export async function writeDiskImage(file: string, request: DiskImageRequest): Promise<SparseDisk> {
@@ -84,7 +84,7 @@ function layOut(
   return { ...layout, bytes: Math.ceil(whole / MIB) * MIB };
 }
 
-/** A regular file as a disk. Like all that is built, it is not forced onto the medium. */
+/** Presents a regular file as a disk. It is not synced, like all build output. */
 function fileDevice(
   handle: FileHandle,
   { sectorSize, bytes }: DiskLayout,

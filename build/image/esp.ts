@@ -2,17 +2,16 @@ import { stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 import { type FatRequest, makeFat } from './fat.ts';
 
-/** What El Torito's 16-bit count of 512-byte sectors can express, less a MiB for the file system itself; bytes. */
+/** Most bytes: El Torito's 16-bit count of 512-byte sectors, less a MiB for the file system itself. */
 const MOST_BYTES = 31 * 1024 * 1024 - 512;
 
 /** An EFI system partition. */
 export type EspRequest = Omit<FatRequest, 'label'>;
 
 /**
- * Makes a FAT image to be used as EFI system partition (UEFI 2.10, 13.3).
- * The same request gives the same bytes.
- * @param file where the image goes
- * @throws BuildError if mtools is missing or fails, or the files are larger than El Torito can say
+ * Makes a FAT image for use as EFI system partition (UEFI 2.10, 13.3). The same request gives the same bytes.
+ * @param file path of the image
+ * @throws BuildError if mtools is missing or fails, or the files are too large for El Torito
  */
 export async function makeEsp(file: string, request: EspRequest): Promise<void> {
   const sizes = await Promise.all(

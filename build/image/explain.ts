@@ -6,25 +6,25 @@ import { listSteps } from './plan.ts';
 import type { PreparedImage } from './prepare.ts';
 import { type ImageRecord, isUpToDate } from './record.ts';
 
-/** Why a step would run, or not. */
+/** Whether and why a step would run. */
 export interface StepExplanation {
   step: string;
   runs: boolean;
-  /** Who made its result, if that was somebody else. */
+  /** Who made its result, if not made here. */
   origin?: string | undefined;
-  /** Whether its result is in the remote cache and not here. */
+  /** Whether its result is in the remote cache and not in the local one. */
   comes: boolean;
-  /** What changed since the image was last built; empty if it never was. */
+  /** Inputs that changed since the last build of the image; empty if it was never built. */
   changes: InputChange[];
-  /** Why it runs where no input has changed. */
+  /** Why it runs although no input has changed. */
   lost?: string | undefined;
 }
 
 /**
- * Says what a build would do now: nothing if the ISO is up to date, else the steps whose results are not in the cache,
- * and the ISO.
- * @param last what is remembered of the last build, by which the changes are told
- * @param remote is asked for what is not here; `forbidden` if results of others do not count
+ * Explains what a build would do now: nothing if the ISO is up to date, else which steps are not in the cache and have
+ * to run, and the ISO.
+ * @param last record of the last build, for comparing inputs
+ * @param remote remote cache to look for results that are not here; `forbidden` if results of others are not accepted
  */
 export async function explainImage(
   { plan, file }: Pick<PreparedImage, 'plan' | 'file'>,

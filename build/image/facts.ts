@@ -13,7 +13,7 @@ import type { Step } from '../step/step.ts';
 import type { Overlay } from '../tree/overlay.ts';
 import type { FormatName } from './format.ts';
 
-/** Everything that an image is made from; nothing else may influence it. */
+/** Everything that an image is made from; nothing else may affect it. */
 export interface ImageFacts {
   profile: Profile;
   lock: Lock;
@@ -21,32 +21,32 @@ export interface ImageFacts {
   flavour: Flavour;
   /** Product version: `0.1.0`. */
   version: string;
-  /** Whether the image is a release, and no development build. */
+  /** Whether the image is a release rather than a development build. */
   release: boolean;
   format: FormatName;
   compression: Compression;
-  /** The root filesystem's overlays in order; a later one wins. */
+  /** Overlays of the root filesystem in order; a later one wins. */
   overlays: readonly Overlay[];
-  /** Whose releases the image takes as updates. */
+  /** Keys whose releases the image accepts as updates. */
   releaseKeys: readonly TrustedKey[];
-  /** What the initramfs is made from besides packages: `init` and the list of applets it uses. */
+  /** Contents of the initramfs besides packages: `init` and the list of the applets it uses. */
   initramfsOverlay: Overlay;
-  /** What the programs of `apps/` are made from; absent if the profile has none. */
+  /** Inputs of the programs of `apps/`; absent if the profile has none. */
   programs?: ProgramFacts | undefined;
-  /** The npm packages that npm installed for the toolchain and the programs. */
+  /** The installed npm packages of the toolchain and the programs. */
   installed: NpmPackages;
-  /** Version of each host tool that shapes the image. */
+  /** Version of each host tool that affects the image. */
   toolVersions: Readonly<Record<ImageTool, string>>;
 }
 
-/** How hard a squashfs is compressed; see mksquashfs(1). */
+/** Compression settings of a squashfs; see mksquashfs(1). */
 export interface Compression {
   readonly algorithm: 'zstd' | 'xz';
-  /** Arguments of mksquashfs that choose it. */
+  /** Arguments of mksquashfs for these settings. */
   readonly args: readonly string[];
 }
 
-/** Host tools whose version decides the bytes of an image. */
+/** Host tools whose version affects the bytes of an image. */
 export type ImageTool =
   | 'mksquashfs'
   | 'grub-mkimage'
@@ -55,34 +55,34 @@ export type ImageTool =
   | 'strip'
   | 'qemu-img';
 
-/** What the makers of an image's steps are handed besides their inputs; they can get at what these name, and no more. */
+/** What an image's steps get besides their inputs; it gives access only to objects that the inputs identify. */
 export interface ImageWork {
-  /** Folder with what an earlier step made. */
+  /** Returns the output folder of an earlier step. */
   made: (step: Step) => string;
-  /** SHA-256 in hex of what an earlier step made, by name of the file in its folder, from when it was made. */
+  /** Returns the SHA-256 in hex of each output file of an earlier step, by name, computed when it was made. */
   hashes: (step: Step) => Readonly<Record<string, string>>;
-  /** Resolves when what an earlier step made has passed its check. */
+  /** Resolves when the result of an earlier step has passed its check. */
   checked: (step: Step) => Promise<void>;
-  /** Opened packages, in this order. */
+  /** Returns opened packages, in this order. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
   signal?: AbortSignal | undefined;
-  /** How far it is, in bytes. */
+  /** Reports progress in bytes. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** The packages of an image: those of all flavours and those of its own. */
+/** Lists the packages of an image: those of all flavours and those of its own. */
 export function listPackages(lock: Lock, flavour: Flavour): LockedPackage[] {
   return lock.packages.filter((one) => one.flavour === undefined || one.flavour === flavour);
 }
 
-/** What of packages shapes an image, by name. */
+/** Returns the fields of packages that affect an image, by package name. */
 export function packageContents(
   packages: readonly LockedPackage[],
 ): Record<string, PackageContent> {
   return Object.fromEntries(packages.map((one) => [one.name, packageContent(one)]));
 }
 
-/** The versions of some host tools. */
+/** Returns the versions of some host tools. */
 export function pickToolVersions<Tool extends ImageTool>(
   { toolVersions }: ImageFacts,
   ...tools: Tool[]

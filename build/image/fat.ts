@@ -9,13 +9,13 @@ const MIB = 1024 * 1024;
 const SECTOR = 512;
 
 /**
- * Code of the boot sector, 62 bytes into it: interrupt 18h, by which a BIOS goes on to the next device, and then nothing. What
- * mtools writes there loads the same sector again, for ever, where it is on the first disk that a BIOS tries.
+ * Code of the boot sector, at byte 62: calls interrupt 18h, with which a BIOS continues with the next device, then
+ * halts. The code of mtools would load the same sector again forever if this is the first disk that the BIOS tries.
  */
 const [BOOT_CODE_AT, BOOT_CODE_SPACE] = [62, 448];
 const BOOT_CODE = Buffer.from('cd18f4ebfd', 'hex');
 
-/** Room left on the file system. */
+/** Free space of the file system in bytes. */
 const SPARE_BYTES = MIB;
 
 export interface FatRequest {
@@ -25,15 +25,15 @@ export interface FatRequest {
   files: Readonly<Record<string, string>>;
   /** Volume serial number, 8 hex digits. */
   serial: string;
-  /** Time stamp of all files in it, seconds since 1970; FAT begins with 1980. */
+  /** Time stamp of all files in it, in seconds since 1970; FAT cannot express times before 1980. */
   epoch: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
  * Makes an image of a FAT file system with mtools, without a partition table. The same request gives the same bytes.
- * @param file where the image goes
- * @throws BuildError if mtools is missing or fails, cannot name the file, or wrote something else than it was told
+ * @param file path of the image
+ * @throws BuildError if mtools is missing or fails, cannot handle the file's name, or wrote different content
  */
 export async function makeFat(file: string, request: FatRequest): Promise<void> {
   const { label, files, serial, epoch, signal } = request;
@@ -45,7 +45,7 @@ export async function makeFat(file: string, request: FatRequest): Promise<void> 
   const directories = directoriesOf(Object.keys(files)).map((directory) => `::${directory}`);
   if (directories.length > 0) await run('mmd', ['-i', image, ...directories], options);
   for (const [path, source] of Object.entries(files)) {
-    // Through a pipe: a copy on the disk could stay there, and there may be a password in it.
+    // Through a pipe: the file may contain a password, and a temporary copy could be left on disk.
     const input = await readFile(source);
     await run('mcopy', ['-i', image, '-', `::${path}`], { ...options, input });
   }
@@ -58,7 +58,7 @@ async function passOnBoot(file: string): Promise<void> {
   await image.write(Buffer.concat([BOOT_CODE], BOOT_CODE_SPACE), 0, BOOT_CODE_SPACE, BOOT_CODE_AT);
 }
 
-/** Reads the image back by other means than mtools', which takes liberties with names. */
+/** Reads the image back without mtools, which changes some names. */
 async function verify(file: string, { label, files: sources }: FatRequest): Promise<void> {
   const files = new Map<string, Buffer>();
   for (const [path, source] of Object.entries(sources)) files.set(path, await readFile(source));
@@ -67,10 +67,10 @@ async function verify(file: string, { label, files: sources }: FatRequest): Prom
 }
 
 /**
- * How mtools is told of an image: by a name relative to the image's folder, so that characters in the folder's path
- * which mean something to mtools do not reach it.
- * @param offset bytes in the file before the file system
- * @throws BuildError if the name itself has such characters
+ * Returns the name of an image for mtools, and the working directory that it is relative to: this way, special
+ * characters in the folder's path do not reach mtools.
+ * @param offset byte offset of the file system in the file
+ * @throws BuildError if the name itself has characters that are special to mtools
  */
 export function mtoolsImage(file: string, offset = 0): { image: string; cwd: string } {
   const name = basename(file);
@@ -88,7 +88,7 @@ async function imageSize(sources: string[]): Promise<number> {
   return Math.ceil(needed / MIB) * MIB;
 }
 
-/** Every directory on the way to the files, parents first. */
+/** Lists all directories of the files, parents first. */
 function directoriesOf(paths: string[]): string[] {
   const found = new Set<string>();
   for (const path of paths) {

@@ -3,15 +3,15 @@ import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
 
-/** What an image comes as. */
+/** An output format of an image. */
 export interface Format {
-  /** The hybrid ISO, or a disk that it is installed on. */
+  /** The hybrid ISO, or a disk with the image installed. */
   readonly kind: 'cdrom' | 'disk';
-  /** Layout of the file, as qemu-img(1) calls it; `raw` is the content as it is. */
+  /** Format of the file in the terms of qemu-img(1); `raw` is the plain content. */
   readonly layout: 'raw' | 'qcow2';
 }
 
-/** Names of all formats: the ends of file names. */
+/** Names of all formats, which are also the file name extensions. */
 export const FORMAT_NAMES = ['iso', 'raw', 'qcow2'] as const;
 
 export type FormatName = (typeof FORMAT_NAMES)[number];
@@ -24,10 +24,10 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
 };
 
 /**
- * Brings content into the layout of a format and reads it back; it appears under its name only if it is the same content.
- * @param content file that holds the content as it is, beside `file`; where the layout is that, it is gone afterwards
- * @returns SHA-256 of what was written, hex
- * @throws BuildError if qemu-img is missing, fails, or reads back something else
+ * Converts content to a format and compares the result with it; the file gets its name only if both are equal.
+ * @param content file with the raw content, in the same folder as `file`; for the layout `raw` it is renamed to `file`
+ * @returns SHA-256 of the written file, hex
+ * @throws BuildError if qemu-img is missing, fails, or finds a difference
  */
 export async function convertTo(
   { layout }: Format,
@@ -39,7 +39,7 @@ export async function convertTo(
     return whole;
   }
   return makeAtomically(file, async (temporary) => {
-    // One thread: with several, where clusters lie in the file would depend on which is done first.
+    // One thread: with several, the positions of clusters in the file depend on timing.
     const one = ['-m', '1', '-f', 'raw', '-O', layout];
     await run('qemu-img', ['convert', ...one, content, temporary], { signal });
     await run('qemu-img', ['compare', '-f', 'raw', '-F', layout, content, temporary], { signal });

@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import type { BootEntry, BootMenu } from './grub-model.ts';
 
-/** Modules of every GRUB core image: it loads nothing from the medium before it has found the medium. */
+/** Modules in every GRUB core image, which cannot load any before it has found the medium. */
 export const CORE_MODULES = [
   'all_video',
   'configfile',
@@ -25,14 +25,14 @@ export const CORE_MODULES = [
   'test',
 ] as const;
 
-/** Path on the medium of the file that no other system has; how GRUB and the initramfs find the medium. */
+/** Path on the medium of a file that no other system has; GRUB and the initramfs find the medium by it. */
 export function markerPath(buildId: string): string {
   return `/quantix/build-${buildId}`;
 }
 
 /**
- * The configuration embedded in the core images: finds the medium by its marker, then reads the menu there. The disk that
- * this was loaded from, as firmware chose it, comes first: the marker is no secret, and another disk may carry it.
+ * Returns the configuration embedded in the core images: it finds the medium by its marker and reads the menu there.
+ * The disk that the firmware loaded GRUB from is tried first: the marker is not secret, and another disk may have it.
  */
 export function earlyConfig(buildId: string): string {
   return [
@@ -44,14 +44,15 @@ export function earlyConfig(buildId: string): string {
 }
 
 /**
- * The configuration of a GRUB that is signed and so has none embedded: it does what the embedded one does. Such a GRUB reads
- * it where firmware loaded it from; from a CD, that is the file system of the CD and not the EFI system partition in it.
+ * Returns the configuration for a signed GRUB, which has none embedded; it does the same as the embedded one. Such a
+ * GRUB reads it from the file system that the firmware loaded it from; on a CD, that is the CD's and not that of the
+ * EFI system partition in it.
  */
 export function signedConfig(buildId: string): string {
   return `${earlyConfig(buildId)}source $prefix/grub.cfg\n`;
 }
 
-/** Has the menu on screen and, where there is one, on the first serial port. */
+/** Shows the menu on the screen and, if there is one, on the first serial port. */
 export const TERMINALS = [
   'if serial --unit=0 --speed=115200; then',
   '  terminal_input console serial',
@@ -59,7 +60,7 @@ export const TERMINALS = [
   'fi',
 ] as const;
 
-/** `grub.cfg` of a live image: the menu on screen and, where there is one, on the first serial port. */
+/** Returns the `grub.cfg` of a live image; see `TERMINALS`. */
 export function menuConfig(menu: BootMenu): string {
   return [
     `set timeout=${menu.timeout}`,
@@ -76,7 +77,7 @@ export function menuConfig(menu: BootMenu): string {
   ].join('\n');
 }
 
-/** Files on the medium that a `grub.cfg` names. */
+/** Lists the files on the medium that a `grub.cfg` refers to. */
 export function pathsNamedBy(config: string): string[] {
   return [...config.matchAll(/^\s*(?:linux|initrd)\s+(\S+)/gm)].map((match) => match[1] ?? '');
 }
@@ -92,7 +93,7 @@ function entryConfig(entry: BootEntry): string[] {
   });
 }
 
-/** A line of the menu: its title and options as GRUB's shell reads them, and what it does. */
+/** Returns the lines of a menu entry: title and options, quoted for GRUB's shell, and commands. */
 export function entryLines({
   head,
   options,
@@ -105,13 +106,16 @@ export function entryLines({
   return [`menuentry ${head} ${options} {`, ...body.map((line) => `  ${line}`), '}'];
 }
 
-/** Text as one word of GRUB's shell. @throws BuildError if it has a quote or a line's end */
+/** Quotes a text as one word of GRUB's shell. @throws BuildError if it contains a quote or a line break */
 export function quoted(text: string): string {
   if (!/['\n]/.test(text)) return `'${text}'`;
   throw new BuildError({ what: `menu title ${JSON.stringify(text)} must not contain quotes` });
 }
 
-/** A word as it is: GRUB's shell reads `; & | $ { }`, quotes and white space specially; words with them are refused. @throws BuildError */
+/**
+ * Returns a word that needs no quotes.
+ * @throws BuildError if it contains `; & | $ { }`, quotes or white space, which are special to GRUB's shell
+ */
 export function word(text: string): string {
   if (/^[\w./:=,+@%-]+$/.test(text)) return text;
   throw new BuildError({

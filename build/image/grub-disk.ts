@@ -3,25 +3,25 @@ import { PARTITION_NUMBERS, type Slot } from '../disk/layout.ts';
 import { CORE_MODULES, entryLines, quoted, TERMINALS, word } from './grub-config.ts';
 import type { SlotMenu } from './grub-model.ts';
 
-/** Modules of GRUB on an installed disk: it loads none from there. */
+/** GRUB modules of an installed disk; they are built in, none is loaded from the disk. */
 export const DISK_MODULES = [...CORE_MODULES, 'loadenv', 'probe'] as const;
 
-/** Path on a medium of what it has to say to the menu of an installed disk. */
+/** Path on a medium of its part of an installed disk's menu. */
 export const SLOT_CONFIG_PATH = '/boot/grub/slot.cfg';
 
 const { a, b, configuration, data } = PARTITION_NUMBERS;
 
 /**
- * `grub.cfg` of an installed disk, the same for all products and versions, since an update leaves it alone. It decides by
- * three variables, `good`, `try` and `left`, which slot is booted: the one on trial while it has boots left, each of which
- * is written down before it is used; else the one that is good; where that one has nothing to boot, the other. Then it has
- * each slot that is there add its lines to the menu: the slot's `slot.cfg` is sourced twice, with
- * - `root`: the slot's partition, as GRUB names it,
+ * Returns the `grub.cfg` of an installed disk. It is the same for all products and versions, because updates do not
+ * change it. Three variables, `good`, `try` and `left`, decide which slot is booted: the slot on trial while it has
+ * boots left (the decremented count is saved before each boot), else the good slot; if that slot has nothing to boot,
+ * the other. Then each existing slot adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
+ * - `root`: the slot's partition in GRUB's notation,
  * - `slot`: `a` or `b`, and `slot_name`, the same in upper case,
- * - `slot_entries`: `first` for the one usual way to boot it, `more` for others,
- * - `slot_parameters`: what the kernel has to be told of this disk, and with `quantix.trial` that this boot was counted.
+ * - `slot_entries`: `first` for the default entry, `more` for the others,
+ * - `slot_parameters`: kernel parameters for this disk, including `quantix.trial` if this boot is a counted trial.
  *
- * Partitions are named by their numbers and never searched for: another disk, or a guest's, may have the same files.
+ * Partitions are addressed by number and never searched for: another disk, or a guest's, may have the same files.
  */
 export function diskConfig(): string {
   return `${DISK_CONFIG_HEAD}${TERMINALS.join('\n')}
@@ -85,7 +85,7 @@ menuentry 'Power off' --id poweroff {
 `;
 }
 
-/** A function of GRUB's shell that has a slot add its lines to the menu, if it has something to boot. */
+/** Returns a function of GRUB's shell that lets a slot add its entries to the menu, if it has something to boot. */
 function offer(slot: Slot, partition: number): string {
   return `function offer_${slot} {
   if [ "$has_${slot}" != yes ]; then return; fi
@@ -103,7 +103,7 @@ function offer(slot: Slot, partition: number): string {
 const DISK_CONFIG_HEAD = `# The same for all products and versions: what belongs to a version is in ${SLOT_CONFIG_PATH} of its slot.
 `;
 
-/** `slot.cfg`: the lines of the menu of an installed disk for the slot that this is in; see `diskConfig`. */
+/** Returns the `slot.cfg` of a medium: its entries in the menu of an installed disk; see `diskConfig`. */
 export function slotConfig({ first, more }: SlotMenu): string {
   return [
     'if [ "$slot_entries" = first ]; then',
@@ -116,7 +116,7 @@ export function slotConfig({ first, more }: SlotMenu): string {
 }
 
 function slotEntry({ id, title, remark, kernel, initramfs, cmdline }: SlotMenu['first']) {
-  // The title is the first of the arguments.
+  // The title is the first argument.
   return {
     head: `${quoted(`${title}, slot `)}"$slot_name"${remark === '' ? '' : quoted(` ${remark}`)}`,
     options: `--id "$slot${id === '' ? '' : `-${word(id)}`}" "$root" "$slot_parameters"`,

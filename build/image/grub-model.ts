@@ -1,15 +1,15 @@
 import type { Flavour } from '../profile/profile.ts';
 
-/** A boot menu, from which every GRUB configuration of an image is written. */
+/** A boot menu; all GRUB configurations of an image are generated from it. */
 export interface BootMenu {
   /** Seconds until the first entry is booted. */
   timeout: number;
   entries: readonly [BootEntry, ...BootEntry[]];
 }
 
-/** One line of the boot menu. */
+/** An entry of a boot menu. */
 export interface BootEntry {
-  /** Stable name, for tests and for `--default`. */
+  /** Stable name for tests and for `--default`. */
   id: string;
   title: string;
   /** Path of the kernel on the medium. */
@@ -20,11 +20,11 @@ export interface BootEntry {
   cmdline: readonly string[];
 }
 
-/** What distinguishes an image's boot menu. */
+/** Properties of an image that affect its boot menu. */
 export interface BootMenuRequest {
   title: string;
   version: string;
-  /** Kernel of the image; the menu says what the one of `virt` is for. */
+  /** Kernel flavour; for `virt`, the titles mention what it is for. */
   flavour: Flavour;
   /** Kernel parameters of every entry. */
   cmdline: readonly string[];
@@ -39,13 +39,13 @@ export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
 /** Path on the medium of the root filesystem. */
 export const SYSTEM_PATH = '/quantix/system.squashfs';
 
-/** A line of the menu of an installed disk; its slot's name stands between title and remark. */
+/** A menu entry of an installed disk; the slot's name is inserted between title and remark. */
 export type SlotEntry = BootEntry & { remark: string };
 
-/** What an image adds to the menu of a disk that it is installed on. */
+/** Entries of an image in the menu of a disk that it is installed on. */
 export interface SlotMenu {
   first: SlotEntry;
-  /** Other ways to boot it. */
+  /** Further entries. */
   more: readonly SlotEntry[];
 }
 
@@ -53,7 +53,7 @@ function nameOf({ title, version, flavour }: Omit<BootMenuRequest, 'cmdline'>): 
   return `${title} ${version}${flavour === 'virt' ? ' for virtual machines with virtio' : ''}`;
 }
 
-/** What an image adds to the menu of a disk that it is installed on. */
+/** Plans the entries of an image in the menu of a disk that it is installed on. */
 export function slotMenu({ cmdline, ...named }: BootMenuRequest): SlotMenu {
   const entry = (id: string, remark: string, more: readonly string[]): SlotEntry => ({
     ...{ id, title: nameOf(named), remark, kernel: KERNEL_PATH, initramfs: INITRAMFS_PATH },
@@ -68,7 +68,7 @@ export function slotMenu({ cmdline, ...named }: BootMenuRequest): SlotMenu {
   };
 }
 
-/** The boot menu of a live image. */
+/** Plans the boot menu of a live image. */
 export function liveBootMenu({ cmdline, ...named }: BootMenuRequest): BootMenu {
   const started = (
     mode: 'live' | 'install',
@@ -85,7 +85,7 @@ export function liveBootMenu({ cmdline, ...named }: BootMenuRequest): BootMenu {
     timeout: 3,
     entries: [
       entry('live', name, []),
-      // No data disk is mounted: its disk may be the one that is written anew.
+      // No data disk is mounted, because it may be the disk that is installed to.
       started('install', 'install', `Install ${name} on a disk`, ['quantix.data=none']),
       entry('toram', `${name} (copied to memory; the medium can be removed)`, ['quantix.toram']),
       entry('safe', `${name} (safe graphics)`, ['nomodeset']),

@@ -23,16 +23,16 @@ import { Tree } from '../tree/tree.ts';
 import { cpioArchive } from './cpio.ts';
 import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
 
-/** Files that the step makes. */
+/** Output files of the step. */
 export const INITRAMFS_FILE = 'initramfs';
 export const KERNEL_FILE = 'vmlinuz';
 
-/** zstd(1) level: half a second for 15 MB; higher ones take seconds for a few per cent. */
+/** zstd(1) level: takes half a second for 15 MB; higher ones take seconds and save a few per cent. */
 const LEVEL = 9;
 
 /**
- * Kernel and initramfs, from the packages that they come from.
- * Making them throws a BuildError if the packages hold no kernel, no static busybox or not every module and driver.
+ * Step that takes the kernel from its packages and makes the initramfs.
+ * Throws a BuildError if the packages lack the kernel, a static busybox, or one of the modules and drivers.
  */
 export const planInitramfs = defineStep({
   name: 'initramfs',
@@ -49,13 +49,13 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
   const own = all.filter((one) => one.flavour === flavour);
   return {
     skeleton: base.skeleton(),
-    /** The kernel is in what only this flavour has; where the flavours have one kernel, in any of all. */
+    /** The kernel is among the flavour's own packages or, if the flavours share a kernel, among the common ones. */
     kernel: packageContents(own.length > 0 ? own : all),
     shell: packageContents(all.filter((one) => one.name === busybox)),
     busybox: [...BASES[base.name].busybox],
     overlay: overlayEntries([initramfsOverlay]),
     modules: profile.initramfs.modules,
-    /** Kind of machine → drivers that find the medium there. */
+    /** Kind of machine → drivers for finding the medium. */
     drivers: listDrivers(profile.kernel.drivers[flavour], ({ medium }) => medium),
     flavour,
     machine: ARCHITECTURES[profile.architecture].elf,
@@ -87,7 +87,7 @@ async function makeInitramfs(
   const init = { path: 'init', machine: inputs.machine };
   const applets = appletsUsed(Object.values(overlay));
   assertStarts(tree, { init, applets, drivers });
-  // Nothing is heard of Ctrl-C while a tree is put together.
+  // Handle Ctrl-C now: building a tree blocks the event loop.
   await nextTurn(undefined, { signal });
   const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
@@ -98,12 +98,12 @@ async function makeInitramfs(
   await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
 }
 
-/** What of a kernel's packages the initramfs is made from: the kernel itself and its modules. */
+/** Whether the initramfs uses an entry of the kernel packages: the kernel itself, or a module. */
 function isOfKernel({ path }: Entry): boolean {
   return /^(?:boot|(?:usr\/)?lib\/modules)(?:\/|$)/.test(path);
 }
 
-/** Reads the initramfs back as the kernel will, and compares it with its tree. */
+/** Unpacks the initramfs as the kernel does, and compares it with its tree. */
 async function verifyInitramfs(file: string, tree: Tree, epoch: number): Promise<void> {
   const archive = await promisify(zstdDecompress)(await readFile(file));
   const problems = compareCpio(archive, tree, { epoch, where: file });
@@ -122,30 +122,30 @@ function kernelOf(tree: Tree): Buffer {
   });
 }
 
-/** What an initramfs is made from besides packages. */
+/** Input of `initramfsTree` besides packages. */
 export interface InitramfsRequest {
-  /** `init`, and `applets`: the names of busybox's applets it calls, one a line. */
+  /** `init`, and `applets`: the names of the busybox applets that it uses, one per line. */
   overlay: readonly Entry[];
   /** Tree paths at which the packages may have busybox. */
   busybox: readonly string[];
-  /** Kernel modules that `init` loads in any case, by name, in this order. */
+  /** Names of kernel modules that `init` always loads, in this order. */
   modules: readonly string[];
-  /** Kernel modules that `init` loads where there is a device for them, by name. */
+  /** Names of kernel modules that `init` loads if there is a device for them. */
   drivers: readonly string[];
   flavour: Flavour;
-  /** Start of the labels of the appliance's partitions. */
+  /** Prefix of the appliance's partition labels. */
   product: string;
-  /** MiB of memory that a machine must have. */
+  /** MiB of memory that a machine needs. */
   memory: number;
   reader: ContentReader;
 }
 
-/** Directories that `init` mounts on or writes to. */
+/** Mount points of `init`, and directories that it writes to. */
 const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
 
 /**
- * The files of the initramfs: busybox, `init`, and of the kernel's modules only those it needs to find and
- * mount the medium, with what they depend on.
+ * Builds the tree of the initramfs: busybox, `init`, and the kernel modules needed to find and mount the medium, with
+ * their dependencies.
  * @param source tree of the kernel's and busybox's packages
  * @throws BuildError if a module is unknown, or busybox is missing
  */
@@ -178,14 +178,14 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
 }
 
 /**
- * Names in the order of loading, with what they want loaded before them: busybox's modprobe loads what a module needs, but
- * not that. Without crc32c, for one, ext4 mounts nothing.
+ * Lists modules in loading order, including their soft dependencies, which busybox's modprobe does not load. Without
+ * crc32c, for example, ext4 cannot be mounted.
  */
 function listInOrder(index: ModuleIndex, names: readonly string[]): string[] {
   const loaded = findClosure(index, names).map((path) =>
     moduleName(nameOf(path).replace(MODULE_FILE, '')),
   );
-  // What is built into this kernel is no module.
+  // Drivers that are built into this kernel have no module.
   return [...new Set([...loaded, ...names])];
 }
 
@@ -198,7 +198,7 @@ function busyboxOf(source: Tree, places: readonly string[]): Entry {
   });
 }
 
-/** Names of busybox's applets that the initramfs calls: the lines of its overlay's `applets`. */
+/** Lists the busybox applets that the initramfs uses: the lines of `applets` in its overlay. */
 export function appletsUsed(overlay: readonly Entry[]): string[] {
   const list = overlay.find(({ path }) => path === 'applets');
   if (list?.type !== 'file' || list.content.in !== 'memory') {

@@ -1,21 +1,21 @@
 import { BuildError } from '../error.ts';
 import { run } from '../process/run.ts';
 
-/** Bytes of an ISO 9660 block. */
+/** Size of an ISO 9660 block in bytes. */
 export const ISO_BLOCK = 2048;
 
-/** What xorriso reads back from an ISO. */
+/** The structure of an ISO as reported by xorriso. */
 export interface IsoReport {
   volumeId: string;
   /** Boot images of the El Torito catalog (El Torito 1.0), in order. */
   bootImages: { platform: string; path: string | undefined; block: number }[];
   /** Partitions of the GPT: type GUID in GPT byte order as hex, start and size in 512-byte sectors. */
   partitions: { type: string; start: number; sectors: number }[];
-  /** Whether a BIOS that boots the image as a disk finds GRUB in the first sector. */
+  /** Whether the first sector has GRUB's boot code for booting as a disk under BIOS. */
   hybrid: boolean;
-  /** Everything in its file system, by Rock Ridge. */
+  /** All paths of its file system, from Rock Ridge. */
   paths: IsoPath[];
-  /** Regular files: where their bytes are, without a gap. */
+  /** Regular files, with the position of their contiguous bytes. */
   files: { path: string; block: number; size: number }[];
 }
 
@@ -23,14 +23,14 @@ export interface IsoReport {
 export interface IsoPath {
   path: string;
   kind: 'file' | 'directory' | 'boot catalog' | 'other';
-  /** As `ls -l` shows it, without the type: `r-xr-xr-x`. */
+  /** Permissions in the format of `ls -l`, without the type: `r-xr-xr-x`. */
   mode: string;
   /** `uid:gid`. */
   owner: string;
 }
 
 /**
- * Reads an ISO back with xorriso: boot catalog, partition table, every path, and where each file's bytes are.
+ * Reads an ISO with xorriso: boot catalog, partition table, every path, and the position of each file.
  * @throws BuildError if xorriso cannot read it
  */
 export async function reportIso(file: string, signal?: AbortSignal): Promise<IsoReport> {
@@ -47,9 +47,9 @@ export async function reportIso(file: string, signal?: AbortSignal): Promise<Iso
 }
 
 /**
- * Parses what xorriso prints for `-pvd_info -report_el_torito plain -report_system_area plain` and
- * for `report_lba` and `lsdl` of every path; see xorriso(1).
- * @throws BuildError on a file line that cannot be read, so that no file stays unchecked
+ * Parses the output of xorriso for `-pvd_info -report_el_torito plain -report_system_area plain` and for `report_lba`
+ * and `lsdl` of every path; see xorriso(1).
+ * @throws BuildError on a file line that cannot be parsed, because the file would remain unchecked
  */
 export function parseIsoReport(text: string, where: string): IsoReport {
   const lines = text.split('\n');
@@ -90,7 +90,7 @@ function partitions(lines: string[]): IsoReport['partitions'] {
   });
 }
 
-/** The extents of each file, which follow one another: a file larger than 4 GiB has several. */
+/** Joins the extents of each file, which are contiguous; files larger than 4 GiB have several. */
 function filesOf(lines: string[], where: string): IsoReport['files'] {
   const files: (IsoReport['files'][number] & { extents: number; blocks: number })[] = [];
   for (const line of lines.filter((one) => one.startsWith('File data lba:'))) {
@@ -131,7 +131,7 @@ const KINDS: Readonly<Record<string, IsoPath['kind']>> = {
   e: 'boot catalog',
 };
 
-/** A line as `ls -dl` prints it, with the path in quotes. */
+/** Parses lines in the format of `ls -dl`, with quoted paths. */
 function pathsOf(lines: string[]): IsoPath[] {
   const pattern =
     /^(\S)([-rwxsStT]{9})[ +]\s*\d+\s+(\d+)\s+(\d+)\s+\d+ \w{3} [\d ]\d [\d: ]{5} '(.*)'$/;

@@ -28,7 +28,7 @@ import { SQUASHFS_FILE } from './squashfs.ts';
 import { hashBootImages, verifyIso } from './verify-iso.ts';
 import { VERITY_FILE } from './verity.ts';
 
-/** Facts, the id by which the medium is found, and the steps before. */
+/** The facts, the id of the medium, and the preceding steps. */
 export interface IsoFacts extends ImageFacts {
   buildId: string;
   squashfs: Step;
@@ -37,7 +37,7 @@ export interface IsoFacts extends ImageFacts {
   bootLoader: Step;
 }
 
-/** What a finished ISO is known by. */
+/** The hashes of a finished ISO. */
 export interface IsoResult {
   sha256: string;
   /** Path on the medium → SHA-256. */
@@ -45,8 +45,9 @@ export interface IsoResult {
 }
 
 /**
- * The ISO, which is read back, or a disk that it is installed on, in the layout of the image's format; it appears under its name only when the check has passed.
- * Making it throws a BuildError if it cannot be written or does not read back as it should.
+ * Step that writes the ISO and reads it back or, for a disk format, writes a disk with the ISO installed. The image
+ * gets its name only after all checks.
+ * Throws a BuildError if it cannot be written, or if it differs when read back.
  */
 export const planIso = defineStep({
   name: 'iso',
@@ -100,7 +101,7 @@ async function makeIso(
       ...written,
     };
     const listedHashes = {
-      // What was written to since its step hashed it does not read back as that.
+      // Hashes from when the steps made the files: a file that has changed since fails the comparison.
       ...Object.fromEntries(
         placed.map(([path, { step, name }]) => [
           path,
@@ -158,8 +159,8 @@ async function makeIso(
 }
 
 /**
- * Path on the medium → what an earlier step made, by its name in the folder of the step. What UEFI boots by is among the files
- * too, and not in the EFI system partition alone: so a stick with FAT boots onto which somebody copied the files.
+ * Path on the medium → step and name of its output file. UEFI's boot files are both in the EFI system partition and on
+ * the medium itself, so that a FAT stick with the copied files boots.
  */
 function mediumFiles({
   squashfs,
@@ -175,7 +176,7 @@ function mediumFiles({
   const loaders = isSigned ? [uefi.loader, uefi.signed.grub] : [uefi.loader];
   const disk = [
     ...ofDisk.map((name) => [name, OF_DISK + name]),
-    // Signed programs are those of the medium; what is one file of the host is on the medium once, whatever its paths.
+    // Signed programs are the same for disk and medium; xorriso stores a host file once, whatever the number of paths.
     ...loaders.map((name) => [name, isSigned ? name : OF_DISK + name]),
   ].map(([name = '', source = '']) => [`${BOOT_FILES_FOLDER}/${name}`, file(source)] as const);
   const medium = Object.entries(uefiFiles(architecture, isSigned));
@@ -189,7 +190,7 @@ function mediumFiles({
   };
 }
 
-/** What the kernel is told however an image is booted. */
+/** Kernel parameters of all ways to boot an image. */
 export function kernelParameters({
   profile,
   architecture,
@@ -240,21 +241,23 @@ export interface IsoRequest {
   /** Path on the medium → file on the host. */
   files: Readonly<Record<string, string>>;
   /**
-   * GRUB for BIOS, on the host, which goes to `BIOS_IMAGE_PATH`, and the boot sector that loads it from a disk; absent
-   * where the architecture has no BIOS.
+   * GRUB for BIOS on the host, for `BIOS_IMAGE_PATH`, and the boot sector that loads it from a disk; absent if the
+   * architecture has no BIOS.
    */
   bios?: { image: string; bootSector: string } | undefined;
-  /** EFI system partition, on the host; appended behind the file system. */
+  /** EFI system partition on the host; appended after the file system. */
   espImage: string;
-  /** Time stamp of everything, seconds since 1970. */
+  /** Time stamp of everything, in seconds since 1970. */
   epoch: number;
 }
 
 /**
- * Writes a hybrid ISO that boots under UEFI and, where there is one, BIOS, from CD and, written as it is, from a disk.
- * The same files and time stamp give the same bytes.
- * @param check reads the ISO back before it gets its name; what it returns is returned
- * @throws BuildError if xorriso is missing or fails (a full disk, say), or `check` does; nothing is left then
+ * Writes a hybrid ISO that boots under UEFI and, if the architecture has one, BIOS, from a CD and from a disk that it
+ * is written to unchanged. The same files and time stamp give the same bytes.
+ * @param check reads the ISO back before it gets its name
+ * @returns the result of `check`
+ * @throws BuildError if xorriso is missing or fails (for example, if the disk is full), or `check` fails; no file is
+ *   left then
  */
 export async function writeIso<T>(
   file: string,
@@ -270,7 +273,7 @@ export async function writeIso<T>(
   });
 }
 
-/** xorriso's arguments (xorrisofs(1)): El Torito for each firmware, and a real EFI system partition in a GPT. */
+/** Returns xorriso's arguments (xorrisofs(1)): an El Torito entry per firmware, an EFI system partition in a GPT. */
 export function isoArguments(output: string, request: IsoRequest): string[] {
   const { volumeId, files, bios, espImage, epoch } = request;
   const grafts = Object.entries({ ...files, ...(bios && { [BIOS_IMAGE_PATH]: bios.image }) })
@@ -288,7 +291,7 @@ export function isoArguments(output: string, request: IsoRequest): string[] {
   ];
 }
 
-/** The boot image for BIOS, and the end of what the options say of it. */
+/** The boot image for BIOS. The last option begins the next El Torito entry. */
 function biosArguments(bootSector: string): string[] {
   return [
     ...['--grub2-mbr', bootSector, '-b', BIOS_IMAGE_PATH, '-no-emul-boot'],
@@ -296,13 +299,13 @@ function biosArguments(bootSector: string): string[] {
   ];
 }
 
-/** A file on the host and its path on the medium as xorrisofs(1) takes them, `PATH=FILE`; `=` and `\` are escaped. */
+/** Formats a path on the medium and a host file for xorrisofs(1), `PATH=FILE`; `=` and `\` are escaped. */
 export function graftPoint([path, source]: readonly [path: string, source: string]): string {
   const [target, file] = [path, source].map((text) => text.replace(/[\\=]/g, '\\$&'));
   return `${target}=${file}`;
 }
 
-/** `YYYYMMDDhhmmsscc` in UTC, as `-volume_date` and `--set_all_file_dates` take it. */
+/** `YYYYMMDDhhmmsscc` in UTC, the format of `-volume_date` and `--set_all_file_dates`. */
 function isoDate(epoch: number): string {
   const [date = '', time = ''] = new Date(epoch * 1000).toISOString().split('T');
   return `${date.replaceAll('-', '')}${time.slice(0, 8).replaceAll(':', '')}00`;

@@ -7,14 +7,17 @@ import type { IsoResult } from './iso.ts';
 import type { ImagePlan } from './plan.ts';
 import type { SourceState } from './source-state.ts';
 
-/** What a build manifest is made from. */
+/** Input of `buildManifest`. */
 export interface ManifestParts {
   facts: ImageFacts;
   plan: ImagePlan;
   iso: IsoResult;
-  /** The ISO on the host. */
+  /** Path of the ISO on the host. */
   file: string;
-  /** When each step began, since the build did, and what it took, in seconds; and who made it if that was somebody else. */
+  /**
+   * For each step: when it began (seconds since the start of the build), how many seconds it took, and who made it if
+   * it was not made here.
+   */
   times: readonly {
     step: string;
     began: number;
@@ -22,18 +25,15 @@ export interface ManifestParts {
     cached: boolean;
     origin?: string | undefined;
   }[];
-  /** Scripts of packages that were not run. */
+  /** Package scripts, which were not run. */
   scripts: readonly PackageScript[];
   /** Third-party components of the compiled programs: Node and npm packages. */
   artifacts: readonly Artifact[];
-  /** What it was built from, where that is a commit. */
+  /** The commit it was built from, if known. */
   source: SourceState | undefined;
 }
 
-/**
- * The build manifest, as JSON: what went in, what came out, what it took. All but `steps` and `source` is the same for the
- * same ISO.
- */
+/** Formats the build manifest as JSON. Except for `steps` and `source`, it is the same for the same ISO. */
 export function buildManifest({
   facts,
   plan,
@@ -69,7 +69,7 @@ export function buildManifest({
       artifacts: artifacts.map(({ name, version: of, hashes }) => ({ name, version: of, hashes })),
       compression: compression.args.join(' '),
       tools: toolVersions,
-      /** SHA-256 of each key by which releases for it are signed. */
+      /** SHA-256 of each key that signs releases for the image. */
       releaseKeys: facts.releaseKeys.map(({ id }) => id),
       node: process.version,
     },
@@ -80,7 +80,7 @@ export function buildManifest({
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** A script as the manifest has it: why it need not run or, where nobody said so, what it would have done. */
+/** Describes a script in the manifest: why it need not run or, if unreviewed, its text. */
 function noteScript(script: PackageScript) {
   const { version: _, verdict, text, ...noted } = script;
   return { ...noted, verdict, ...(isUnreviewed(script) ? { text } : {}) };

@@ -6,30 +6,30 @@ import { type WrittenFile, writeStream } from '../process/write-stream.ts';
 import { type CpioMember, cpioSize, cpioStream } from './cpio.ts';
 import { TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
 
-/** What boots from a network; files are on the host. */
+/** Files and parameters for booting from a network; files are on the host. */
 export interface NetbootSet {
   kernel: string;
   initramfs: string;
-  /** The squashfs, and its hash tree. */
+  /** The squashfs and its hash tree. */
   system: string;
   tree: string;
-  /** `/netboot-init`, which finds the system in the initramfs. */
+  /** `/netboot-init`, which finds the system within the initramfs. */
   init: Buffer;
-  /** For people. */
+  /** Name shown to people. */
   title: string;
-  /** What the kernel is told. */
+  /** Kernel parameters. */
   parameters: readonly string[];
-  /** Time stamp, seconds since 1970. */
+  /** Time stamp, in seconds since 1970. */
   epoch: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes what a machine boots from over a network, as a tar to be unpacked on a server: `vmlinuz`, `initramfs`,
- * `medium.cpio`, a second initramfs with the system, and `boot.ipxe`, a script for iPXE that names them. Any loader that
- * takes two initramfs will do. The same set gives the same bytes.
+ * Writes the files for booting from a network as a tar to unpack on a server: `vmlinuz`, `initramfs`, `medium.cpio` (a
+ * second initramfs with the system), and `boot.ipxe`, an iPXE script that names them. Any boot loader that supports two
+ * initramfs files can be used. The same set gives the same bytes.
  * @returns SHA-256, hex
- * @throws BuildError if the disk is full, or a parameter means something to iPXE
+ * @throws BuildError if the disk is full, or a parameter is special to iPXE
  */
 export async function writeNetboot(path: string, set: NetbootSet): Promise<string> {
   const script = tarMember('boot.ipxe', Buffer.from(ipxeScript(set)), set.epoch);
@@ -69,7 +69,7 @@ async function* mediumMember({ system, tree, init, epoch, signal }: NetbootSet) 
   yield tarPadding(size);
 }
 
-/** A script for iPXE (ipxe.org/scripting), whose files are beside it. Kernels started by UEFI take `initrd=` from it. */
+/** Returns the iPXE script (ipxe.org/scripting) for files in its folder. Kernels started by UEFI need `initrd=`. */
 export function ipxeScript({
   title,
   parameters,

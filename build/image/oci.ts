@@ -6,21 +6,21 @@ import { appendStream, type WrittenFile } from '../process/write-stream.ts';
 import { sha256 } from '../step/digest.ts';
 import { TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
 
-/** gzip(1) level: higher ones take several times as long for a few per cent. */
+/** gzip(1) level: higher ones take several times as long and save a few per cent. */
 const LEVEL = 6;
 
-/** What an image says of itself. */
+/** Metadata of an image. */
 export interface OciImage {
   /** `quantix-os`. */
   name: string;
-  /** Name for people. */
+  /** Name shown to people. */
   title: string;
   version: string;
-  /** Name that Go, and so OCI, gives the CPU; it is the one that Debian does. */
+  /** Go's name of the architecture, which OCI uses; it equals Debian's. */
   architecture: string;
-  /** Program that starts the system, absolute path. */
+  /** Absolute path of the program that starts the system. */
   init: string;
-  /** Time stamp, seconds since 1970. */
+  /** Time stamp, in seconds since 1970. */
   epoch: number;
 }
 
@@ -33,11 +33,11 @@ const TYPES = {
 
 /**
  * Writes an image of one layer as the tar of an OCI image layout (OCI Image Format 1.1, image-layout.md), with the
- * `manifest.json` by which `docker load` takes it. The layer goes where it belongs, and its name before it afterwards:
- * nothing is copied. The same tree gives the same bytes.
- * @param file open for writing and empty
- * @param tar the root file system, as `tarStream` gives it; read once
- * @throws BuildError if the disk is full; what `tar` throws
+ * `manifest.json` that `docker load` needs. The layer is streamed directly into the archive, and its header, which
+ * contains its hash, is written afterwards: nothing is copied. The same tree gives the same bytes.
+ * @param file empty and open for writing
+ * @param tar the root filesystem, as from `tarStream`; read once
+ * @throws BuildError if the disk is full; errors of `tar`
  */
 export async function writeOciArchive(
   file: FileHandle,
@@ -66,7 +66,7 @@ export async function writeOciArchive(
   await file.write(header, 0, header.length, 0);
 }
 
-/** Everything of the layout but the layer: path → text. */
+/** Returns all documents of the layout except the layer: path → text. */
 function ociDocuments(
   { name, title, version, architecture, init, epoch }: OciImage,
   layer: WrittenFile & { plainSha256: string },

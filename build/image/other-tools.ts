@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { readJson } from '../process/read-json.ts';
 import type { ImageFacts } from './facts.ts';
 
-/** What of a build manifest says which tools made an image; see `buildManifest`. */
+/** The part of a build manifest that lists the tools that made an image; see `buildManifest`. */
 const toolsSchema = z.object({
   inputs: z.object({ tools: z.record(z.string(), z.string()), node: z.string() }),
 });
 
 /**
- * Tools that are not those that an image was made with, which by itself is reason enough for other bytes.
- * @param manifest path of the manifest that is beside that image
- * @returns a text each, `mksquashfs 4.5.1 → 4.6.1`; none if the manifest is missing or says nothing of tools
+ * Lists tools whose version differs from the one that made an image, which by itself can change the bytes.
+ * @param manifest path of the manifest beside that image
+ * @returns one text per tool, `mksquashfs 4.5.1 → 4.6.1`; none if the manifest is missing or lists no tools
  */
 export function otherTools(
   manifest: string,

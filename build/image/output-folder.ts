@@ -11,26 +11,26 @@ import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
 import { readChecksums, updateChecksums } from './checksums.ts';
 import { formatPath, RELEASE_FORMAT_NAMES } from './release-formats.ts';
 
-/** What stands behind the name of an image in the names of the files that go with it. */
+/** Suffixes that turn an image's name into the names of the files that belong to it. */
 const PAPERS = [
   ...['', '.cdx.json', '.spdx.json', '.manifest.json'],
   ...['.intoto.json', '.intoto.jsonl', '.licenses.txt'],
 ];
 
-/** Milliseconds without a write after which an unfinished file has lost its writer. */
+/** Milliseconds without a write after which an unfinished file counts as abandoned. */
 const ABANDONED_AFTER = 3_600_000;
 
-/** What became of an output folder. */
+/** Result of cleaning an output folder. */
 export interface Cleaned {
   removed: string[];
-  /** What is not ours and stays. */
+  /** Files that builds did not write, which stay. */
   left: string[];
 }
 
 /**
- * Removes from a folder, and from the folders of releases in it, what builds wrote: images that `SHA256SUMS` names or that
- * have a manifest beside them, and that are called as builds of these profiles are; what goes with them; the list of a
- * release and its signatures; what a killed build left of them. A folder of a release that is empty then goes, too.
+ * Removes the output of builds from a folder and from the release folders in it: images of these profiles that
+ * `SHA256SUMS` lists or that have a manifest, the files that belong to them, the list of a release with its signatures,
+ * and unfinished files of killed builds. A release folder that is empty afterwards is removed, too.
  * @throws BuildError if a `SHA256SUMS` is malformed; nothing is removed then
  */
 export async function cleanOutputFolder(
@@ -72,13 +72,13 @@ async function cleanFolder(directory: string, profiles: readonly string[]): Prom
   return { removed, left: names.filter((name) => !removed.includes(name)) };
 }
 
-/** Names of an image in all formats of a release, and of what goes with it. */
+/** Lists the names of an image in all formats of a release, and of the files that belong to it. */
 function namesWith(image: string): string[] {
   const formats = RELEASE_FORMAT_NAMES.map((format) => formatPath(image, format));
   return [...formats, ...PAPERS.map((paper) => image + paper)];
 }
 
-/** Names of the folders in a folder that are called as a version is. */
+/** Lists the folders whose name is a version. */
 async function releaseFoldersIn(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(ifThere);
   return (entries ?? [])
@@ -86,7 +86,7 @@ async function releaseFoldersIn(directory: string): Promise<string[]> {
     .map(({ name }) => name);
 }
 
-/** Whether a folder has the list of a release; another file of its name is somebody else's. */
+/** Whether a folder has the list of a release; any other file of that name was not written by a build. */
 async function hasReleaseList(directory: string): Promise<boolean> {
   const file = join(directory, RELEASE_LIST);
   const text = await readFile(file, 'utf8').catch(ifThere);
@@ -101,8 +101,7 @@ async function hasReleaseList(directory: string): Promise<boolean> {
 }
 
 /**
- * Removes the unfinished files that killed builds of some profiles left in a folder: those that nobody wrote to for an
- * hour.
+ * Removes the unfinished files of killed builds of some profiles from a folder: files not written to for an hour.
  * @param now milliseconds since 1970
  */
 export async function sweepOutputFolder(
@@ -118,7 +117,7 @@ export async function sweepOutputFolder(
   }
 }
 
-/** `<profile>-<version>-<base>-…`, as `imageName` has it. */
+/** Whether a name has the form `<profile>-<version>-<base>-…` of `imageName`. */
 function isOurName(name: string, profiles: readonly string[]): boolean {
   return profiles.some((profile) => name.startsWith(`${profile}-`));
 }
@@ -136,7 +135,7 @@ async function namesIn(directory: string): Promise<string[]> {
   return (await readdir(directory).catch(ifThere))?.sort() ?? [];
 }
 
-/** @throws any other error than that something is not there */
+/** @throws every error except that a file does not exist */
 function ifThere(error: unknown): undefined {
   if (errorCode(error) !== 'ENOENT') throw error;
 }

@@ -4,37 +4,38 @@ import { appendStream, type WrittenFile } from '../process/write-stream.ts';
 import { sha256 } from '../step/digest.ts';
 import { SIZE_DIGITS, TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
 
-/** The machine that an import makes. */
+/** The virtual machine that an import creates. */
 export interface VirtualMachine {
-  /** Name of the machine, and of the files in the archive: `quantix-os-0.1.0`. */
+  /** Name of the machine, and prefix of the files in the archive: `quantix-os-0.1.0`. */
   name: string;
-  /** Name for people: `Quantix-OS`. */
+  /** Name shown to people: `Quantix-OS`. */
   title: string;
   version: string;
   processors: number;
-  /** MiB. */
+  /** In MiB. */
   memory: number;
-  /** Size of its disk, bytes. */
+  /** Size of its disk in bytes. */
   diskBytes: number;
-  /** VMware's name of the guest's kind: `other3xLinux64Guest`. */
+  /** VMware's guest type: `other3xLinux64Guest`. */
   guest: string;
 }
 
-/** Newest machine that vSphere 6.5 makes: the oldest that reads a manifest of SHA-256. */
+/** Newest machine version of vSphere 6.5, the oldest vSphere that reads a SHA-256 manifest. */
 const HARDWARE = 'vmx-13';
 
-/** Names of the files in an archive, in its order. */
+/** Names of the files in an archive, in the order in which they are stored. */
 export function ovaMembers({ name }: Pick<VirtualMachine, 'name'>) {
   return { descriptor: `${name}.ovf`, manifest: `${name}.mf`, disk: `${name}-disk1.vmdk` };
 }
 
 /**
- * Writes an OVA (DSP0243 2.1.1, "OVF package"): a ustar with descriptor, manifest, and the disk. The disk is written where
- * it belongs, and what is said of it, which has the same length for any disk, before it afterwards: nothing is copied.
- * @param file open for writing and empty
- * @param writeDisk writes the disk's file, front to back, to the end of `file`
- * @param epoch time stamp of the files, seconds since 1970
- * @throws BuildError if ustar cannot hold so large a disk; what `writeDisk` throws
+ * Writes an OVA (DSP0243 2.1.1, "OVF package"): a ustar with descriptor, manifest and disk. The disk is streamed
+ * directly into the archive; descriptor and manifest, whose length is the same for every disk, are written before it
+ * afterwards: nothing is copied.
+ * @param file empty and open for writing
+ * @param writeDisk appends the disk's file to `file`, front to back
+ * @param epoch time stamp of the files, in seconds since 1970
+ * @throws BuildError if the disk is too large for ustar; errors of `writeDisk`
  */
 export async function writeOva(
   file: FileHandle,
@@ -52,7 +53,7 @@ export async function writeOva(
 function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): Buffer {
   const names = ovaMembers(machine);
   const descriptor = ovfDescriptor(machine, disk.size);
-  // No blank before the bracket and one after the equals sign: ESXi takes no other form (DSP0243 2.1.1, 5.2).
+  // No blank before the bracket, one after the equals sign: ESXi accepts no other form (DSP0243 2.1.1, 5.2).
   const manifest =
     `SHA256(${names.descriptor})= ${sha256(descriptor)}\n` +
     `SHA256(${names.disk})= ${disk.sha256}\n`;
@@ -64,10 +65,10 @@ function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): 
 }
 
 /**
- * The descriptor of a machine with one disk on a SCSI adapter and one network card, which boots under UEFI (DSP0243, and
- * VMware's settings for what OVF has no words for). VMware and VirtualBox make the machine of it.
+ * Returns the descriptor of a machine with one disk on a SCSI adapter and one network card, which boots under UEFI
+ * (DSP0243, with VMware's extensions for settings that OVF lacks). VMware and VirtualBox can import it.
  * @param diskFileBytes size of the disk's file
- * @returns XML, padded behind its end to a length that does not depend on that size
+ * @returns XML, padded at its end to a length that does not depend on that size
  */
 export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): string {
   const { processors, memory, diskBytes, guest, version } = machine;

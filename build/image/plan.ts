@@ -8,7 +8,7 @@ import { planIso } from './iso.ts';
 import { planSquashfs } from './squashfs.ts';
 import { planVerity } from './verity.ts';
 
-/** The steps of an image, before any of them is run. */
+/** The planned steps of an image. */
 export type ImagePlan = ReturnType<typeof planImage>;
 
 /** Plans the steps of an image. */
@@ -19,20 +19,20 @@ export function planImage(facts: ImageFacts) {
   const squashfs = planSquashfs({ ...facts, sea });
   const initramfs = planInitramfs(facts);
   const verity = planVerity({ ...facts, squashfs, initramfs });
-  /** 16 hex digits, the same for the same inputs and for no others: by it a booting system finds its medium. */
+  /** 16 hex digits, different for different inputs: a booting system finds its medium by them. */
   const buildId = sha256(verity.key).slice(0, 16);
   const bootLoader = planBootLoader({ ...facts, buildId });
   const iso = planIso({ ...facts, buildId, squashfs, initramfs, verity, bootLoader });
   return { buildId, sea, squashfs, initramfs, verity, bootLoader, iso };
 }
 
-/** The steps of a plan, in the order in which they can be run. */
+/** Lists the steps of a plan in an order in which they can run. */
 export function listSteps(plan: ImagePlan): Step[] {
   const { sea, squashfs, initramfs, verity, bootLoader, iso } = plan;
   return [...(sea === undefined ? [] : [sea]), squashfs, initramfs, verity, bootLoader, iso];
 }
 
-/** File name of an image, without folder. It says what the image is: no two different ones share a name. */
+/** Returns the file name of an image, without folder. Different kinds of image have different names. */
 export function imageName({
   profile,
   lock,

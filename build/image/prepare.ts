@@ -25,45 +25,45 @@ import { type ImagePlan, imageName, planImage } from './plan.ts';
 import { readProductVersion } from './product-version.ts';
 import { QUICK, smallest } from './squashfs.ts';
 
-/** File in the cache that remembers versions of host tools. */
+/** File in the cache with the versions of host tools. */
 const TOOL_VERSIONS = 'tool-versions.json';
 
-/** What a user asks for, about one image or several. */
+/** Options for building one image or several. */
 export interface ImageOptions {
   projectDirectory: string;
   cache: CacheDirectory;
   outputDirectory: string;
   base: BaseChoice;
   architecture: ArchitectureName;
-  /** The kernel; `full` if absent, or the only one that the profile has. */
+  /** Kernel flavour; if absent, `full`, or the profile's only flavour. */
   flavour?: Flavour | undefined;
-  /** What the image comes as; `iso` if absent. */
+  /** Output format; `iso` if absent. */
   format?: FormatName | undefined;
-  /** Whether qemu-img will make something of the image, so that its version is to be known; by the format if absent. */
+  /** Whether qemu-img converts the image, so that its version matters; if absent, that depends on the format. */
   converts?: boolean | undefined;
-  /** Smallest instead of quickest compression. */
+  /** Build a release: compress for size rather than speed. */
   release: boolean;
-  /** Stop when the lock does not fit or a package is gone; by default for a release. */
+  /** Fail if the lock is stale or a package is unavailable; default for releases. */
   frozenLock?: boolean | undefined;
   mirror?: string | undefined;
-  /** Folder with further keys to believe. */
+  /** Folder with additional trusted keys. */
   keysDirectory?: string | undefined;
-  /** Folder with public keys by which releases for the image are signed; it takes no updates if absent. */
+  /** Folder with the public keys that sign releases for the image; without it, the image accepts no updates. */
   releaseKeysDirectory?: string | undefined;
   /** Accept package indexes older than those in the lock. */
   update?: boolean | undefined;
-  /** Use nothing but the cache. */
+  /** Use only the cache, not the network. */
   offline?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** Receives lines for people. */
+  /** Receives lines for the user. */
   say: (line: string) => void;
-  /** Sees to it that the host has what packages of a base need; not called where nothing is built. */
+  /** Makes sure that the host has the tools for a base's packages; not called if nothing is built. */
   prepareHost?: ((base: BaseName) => Promise<void>) | undefined;
-  /** Plans also where host tools are missing, as nothing is built. */
+  /** Plan even if host tools are missing, because nothing is built. */
   withoutTools?: boolean | undefined;
 }
 
-/** An image that is planned and not yet built. */
+/** An image that is planned but not built. */
 export interface PreparedImage {
   facts: ImageFacts;
   plan: ImagePlan;
@@ -74,20 +74,20 @@ export interface PreparedImage {
   file: string;
 }
 
-/** A profile, and the packages that it is built from. */
+/** A profile and its lock. */
 export interface LockedProfile {
   profile: Profile;
   lock: Lock;
   flavour: Flavour;
   lockRequest: LockRequest;
   frozen: boolean;
-  /** The npm packages that npm installed. */
+  /** The installed npm packages. */
   installed: NpmPackages;
   /** The Node of its programs; absent if it has none. */
   node: ProgramNode | undefined;
 }
 
-/** Loads a profile, see `loadProfile`, and its lock. Runs no tools, and downloads nothing, unless the lock is stale. */
+/** Loads a profile (see `loadProfile`) and its lock. Runs no tools and downloads nothing, unless the lock is stale. */
 export async function prepareLock(wanted: string, options: ImageOptions): Promise<LockedProfile> {
   const { projectDirectory, release } = options;
   const profile = await loadProfile(projectDirectory, wanted, options.architecture);
@@ -114,7 +114,7 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
   return { profile, lock, flavour, lockRequest, frozen, installed, node };
 }
 
-/** Loads a profile, see `loadProfile`, and its lock, and plans its image. Asks tools for their versions, where these are not known. */
+/** Loads a profile (see `loadProfile`) and its lock, and plans its image. Runs tools whose version is unknown. */
 export async function prepareImage(wanted: string, options: ImageOptions): Promise<PreparedImage> {
   const { projectDirectory, release } = options;
   const [prepared, toolVersions] = await Promise.all([
@@ -150,7 +150,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
   return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, file };
 }
 
-/** The same image with another lock, and with the Node that is in it. */
+/** Returns the same image with another lock, and with that lock's Node. */
 export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   const { projectDirectory } = image;
   const { profile, base, installed, flavour, programs } = image.facts;
@@ -161,7 +161,7 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   return { ...image, facts, plan: planImage(facts) };
 }
 
-/** @throws ExplainedError if a folder was given and there is no key in it, or what is none */
+/** @throws ExplainedError if a folder is given and contains no key, or a file that is not a key */
 async function releaseKeys({ releaseKeysDirectory }: ImageOptions): Promise<TrustedKey[]> {
   if (releaseKeysDirectory === undefined) return [];
   const keys = await readTrustedKeys(releaseKeysDirectory);
@@ -174,7 +174,7 @@ async function releaseKeys({ releaseKeysDirectory }: ImageOptions): Promise<Trus
 }
 
 /**
- * The kernel flavour of an image: the one that is asked for, else `full`, else the only one that there is.
+ * Returns the kernel flavour of an image: the one asked for, else `full`, else the only one available.
  * @throws BuildError if the profile has no such kernel
  */
 function chooseFlavour(profile: Profile, base: BaseName, asked: Flavour | undefined): Flavour {
@@ -188,7 +188,7 @@ function chooseFlavour(profile: Profile, base: BaseName, asked: Flavour | undefi
   });
 }
 
-/** Says, or with a lock that is not to move refuses, that npm has installed other packages than are asked for. */
+/** Warns if the installed npm packages differ from package-lock.json; with a frozen lock, refuses them. */
 function tellDifferences(
   installed: NpmPackages,
   locked: NpmPackages,
@@ -206,8 +206,8 @@ function tellDifferences(
 }
 
 /**
- * Version of each host tool that shapes images of an architecture; `not used` for one that makes nothing of them.
- * @throws BuildError if one is missing, unless `withoutTools`
+ * Returns the version of each host tool that affects images of an architecture; `not used` for unneeded tools.
+ * @throws BuildError if a tool is missing, unless `withoutTools` is set
  */
 export async function hostToolVersions({
   architecture,
@@ -220,7 +220,7 @@ export async function hostToolVersions({
 > {
   const { strip } = ARCHITECTURES[architecture];
   const always = ['mksquashfs', 'grub-mkimage', 'mformat', 'xorriso', strip] as const;
-  // Not every host has it, and the raw layout is made without.
+  // Not every host has qemu-img, and the raw layout does not need it.
   const converter = converts ? (['qemu-img'] as const) : [];
   const memory = join(cache.root, TOOL_VERSIONS);
   const known = await toolVersions([...always, ...converter], memory, withoutTools);

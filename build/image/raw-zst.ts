@@ -2,19 +2,19 @@ import { Readable } from 'node:stream';
 import { constants, createZstdCompress } from 'node:zlib';
 import { readPieces, type SparseDisk } from './sparse-disk.ts';
 
-/** zstd(1) level: what an appliance's disk holds is compressed already. */
+/** zstd(1) level: the contents of an appliance's disk are already compressed. */
 const LEVEL = 3;
 
-/** Bytes of zeros that one frame stands for, or less at the end of a hole. */
+/** Bytes of zeros per frame; the last frame of a hole may have fewer. */
 const HOLE_BYTES = 64 * 1024 * 1024;
 
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 /**
- * A disk as zstd(1) compresses it: frames behind each other (RFC 8878, 3.1), those of holes made once and not read.
- * The same disk gives the same bytes. `zstd -d --sparse` makes it the disk again.
+ * Compresses a disk to the format of zstd(1): a sequence of frames (RFC 8878, 3.1). Holes are not read; their frames
+ * are made once. The same disk gives the same bytes. `zstd -d --sparse` restores the disk.
  * @returns the file in pieces, front to back
- * @throws what reading the disk throws
+ * @throws errors of reading the disk
  */
 export async function* zstdStream(disk: SparseDisk, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const hole = await frameOf(zeros(HOLE_BYTES));
@@ -26,7 +26,7 @@ export async function* zstdStream(disk: SparseDisk, signal?: AbortSignal): Async
   const pieces = readPieces(disk, signal);
   let at = 0;
   let piece = (await pieces.next()).value;
-  /** The content up to the next hole; afterwards `piece` is what follows that. */
+  /** Yields the content up to the next hole; afterwards `piece` is the first piece after the hole. */
   async function* untilHole() {
     while (piece?.offset === at) {
       yield piece.data;
@@ -42,7 +42,7 @@ export async function* zstdStream(disk: SparseDisk, signal?: AbortSignal): Async
     }
     yield* skip(disk.bytes - at);
   } finally {
-    // Whoever writes may stop in between, and the disk's file is open.
+    // The consumer may stop early; this closes the disk's file.
     await pieces.return(undefined);
   }
 }
@@ -55,7 +55,7 @@ async function frameOf(content: Iterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(frame(content)));
 }
 
-/** One frame, with a checksum. */
+/** Compresses content to one frame with a checksum. */
 async function* frame(content: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const params = { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 };
   const compressed = Readable.from(content).compose(createZstdCompress({ params }));

@@ -13,19 +13,19 @@ const stepSchema = z.object({
 });
 
 const recordSchema = z.object({
-  /** Of the file, when it was made. */
+  /** Size and time of the file when it was made. */
   size: z.number(),
   mtimeMs: z.number(),
   sha256: z.string(),
-  /** Whether results of others went into it. */
+  /** Whether it contains results made by others. */
   isOfOthers: z.boolean().default(false),
   steps: z.array(stepSchema),
 });
 
-/** What is remembered of an image that was built: by it an unchanged build does nothing, and a changed one is explained. */
+/** Record of a built image: lets an unchanged build stop early, and `explain` say what has changed. */
 export type ImageRecord = z.infer<typeof recordSchema>;
 
-/** The record of an image file, or `undefined` if it was never built or the record is unreadable. */
+/** Reads the record of an image file; `undefined` if it was never built or the record is unreadable. */
 export function readRecord(cache: CacheDirectory, image: string): ImageRecord | undefined {
   const file = recordFile(cache, image);
   if (!existsSync(file)) return undefined;
@@ -38,8 +38,8 @@ export function readRecord(cache: CacheDirectory, image: string): ImageRecord | 
 }
 
 /**
- * Whether an image file is the one this plan makes, untouched since.
- * @param others whether results of others may be in it
+ * Whether an image file is the result of this plan, unchanged since it was built.
+ * @param others whether it may contain results made by others
  */
 export function isUpToDate(
   record: ImageRecord | undefined,
@@ -57,7 +57,7 @@ export function isUpToDate(
   );
 }
 
-/** Remembers an image file that was just built. */
+/** Writes the record of an image file that was just built. */
 export async function writeRecord(
   cache: CacheDirectory,
   image: string,

@@ -7,11 +7,11 @@ import { parseReleaseFiles } from '../release/release-files.ts';
 import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
 
 /**
- * Makes a folder ready for a release: a list that is there goes with its signatures, and licences of the images
- * (`qx-build licenses`), since they are right again only when all is made.
- * @param planned names of the files that the release will have
- * @param profiles whose images may be in the folder
- * @throws BuildError if another release's images are there; nothing is removed then
+ * Prepares a folder for a release: removes an existing list with its signatures, and licence texts of the images
+ * (`qx-build licenses`), because these are valid only after all files are made.
+ * @param planned names of the files of the release
+ * @param profiles profiles whose images may be in the folder
+ * @throws BuildError if images of another release are there; nothing is removed then
  */
 export async function openReleaseFolder(
   directory: string,

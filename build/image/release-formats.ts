@@ -2,18 +2,18 @@ import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import type { ReleaseFile } from '../release/release-files.ts';
 
-/** A form that an image has in a release. */
+/** A format of an image in a release. */
 export interface ReleaseFormat {
   kind: ReleaseFile['kind'];
-  /** What it is made of: the ISO as it is, a disk that this is installed on, its parts, or the root file system. */
+  /** What it is made from: the ISO, a disk with the ISO installed, the parts of the ISO, or the root filesystem. */
   from: 'iso' | 'disk' | 'parts' | 'rootfs';
-  /** What its file name has behind what names the image. */
+  /** Suffix of its file name, after the name of the image. */
   ending: string;
-  /** Whether it is for VMware, which not every architecture has. */
+  /** Whether it is for VMware, which does not support every architecture. */
   forVmware?: boolean;
 }
 
-/** Names of all formats of a release, as `--format` has them. */
+/** Names of all release formats, as in `--format`. */
 export const RELEASE_FORMAT_NAMES = [
   'iso',
   'raw.zst',
@@ -27,7 +27,7 @@ export const RELEASE_FORMAT_NAMES = [
 
 export type ReleaseFormatName = (typeof RELEASE_FORMAT_NAMES)[number];
 
-/** Every format of a release. */
+/** All release formats. */
 export const RELEASE_FORMATS: Readonly<Record<ReleaseFormatName, ReleaseFormat>> = {
   iso: { kind: 'iso', from: 'iso', ending: '.iso' },
   'raw.zst': { kind: 'raw', from: 'disk', ending: '.raw.zst' },
@@ -40,10 +40,10 @@ export const RELEASE_FORMATS: Readonly<Record<ReleaseFormatName, ReleaseFormat>>
 };
 
 /**
- * The formats that a release of an architecture has, in the order of their names. The ISO is always among them: what is
- * installed, and what updates are, has its bytes.
- * @param asked what a user asked for; all that there are if that is nothing
- * @throws BuildError if the architecture does not have one that was asked for
+ * Returns the formats of a release for an architecture, in the order of their names. The ISO is always included:
+ * installations and updates use its bytes.
+ * @param asked formats that the user asked for; if empty, all that the architecture supports
+ * @throws BuildError if the architecture does not support one that was asked for
  */
 export function chooseFormats(
   asked: readonly ReleaseFormatName[],
@@ -63,7 +63,7 @@ export function chooseFormats(
 }
 
 /**
- * Path of an image in a format.
+ * Returns the path of an image in a format.
  * @param iso path of its ISO
  */
 export function formatPath(iso: string, format: ReleaseFormatName): string {

@@ -1,10 +1,10 @@
 import type { TrustedKey } from '../release/keys.ts';
 import type { Overlay } from '../tree/overlay.ts';
 
-/** Where an image has the keys by which releases for it are signed. */
+/** Folder in an image with the keys that sign releases for it. */
 export const RELEASE_KEYS_FOLDER = 'usr/share/quantix/release-keys';
 
-/** The files of keys in an image: PEM as written by OpenSSL, whatever stands around the keys in the files given. */
+/** The key files of an image: PEM as written by OpenSSL, without other text of the original files. */
 export function releaseKeyOverlay(keys: readonly TrustedKey[]): Overlay {
   const name = 'release-keys';
   const owner = { uid: 0, gid: 0, origin: name };

@@ -10,24 +10,24 @@ import {
   type ReleaseFormatName,
 } from './release-formats.ts';
 
-/** The one run of `qx-build release` that made a release. */
+/** The single run of `qx-build release` that made a release. */
 export interface ReleaseRun {
   commit: string;
   base: string;
   flavour: string;
   profiles: readonly string[];
   architectures: readonly ArchitectureName[];
-  /** Formats that it was asked for; none for all. */
+  /** Formats that the run was asked for; empty for all. */
   formats: readonly ReleaseFormatName[];
   tools: Readonly<Record<string, string>>;
   node: string;
-  /** SHA-256 of each key by which updates are signed. */
+  /** SHA-256 of each key that signs updates. */
   releaseKeys: readonly string[];
 }
 
 /**
- * Finds out how a release was made.
- * @throws ExplainedError if it was not made from a commit, by one run
+ * Determines how a release was made.
+ * @throws ExplainedError if it was not made from one commit by one run
  */
 export function planRun({ folder, list, provenances }: PublishedRelease): ReleaseRun {
   const where = join(folder, RELEASE_LIST);

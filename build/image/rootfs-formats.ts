@@ -9,18 +9,18 @@ import type { Tree } from '../tree/tree.ts';
 import { type OciImage, writeOciArchive } from './oci.ts';
 import type { ReleaseFormatName } from './release-formats.ts';
 
-/** What the formats of a root file system are made of, and where they go. */
+/** Input of `writeRootfsFormats`. */
 export interface RootfsFormatsRequest {
   tree: Tree;
-  /** Path of each format that is wanted. */
+  /** Output path of each requested format. */
   paths: Readonly<Partial<Record<ReleaseFormatName, string>>>;
   image: OciImage;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes a root file system as tar and as OCI image, each whole or not at all; files are read once for both. The same
- * request gives the same bytes.
+ * Writes a root filesystem as tar and as OCI image; each file is complete or missing, and the tree is read only once.
+ * The same request gives the same bytes.
  * @returns format → SHA-256, hex
  * @throws BuildError if the disk is full, or a file of the tree cannot be read
  */
@@ -62,7 +62,7 @@ export async function writeRootfsFormats(
 async function* chunksOf({ tree, image, signal }: RootfsFormatsRequest): AsyncGenerator<Buffer> {
   for (const chunk of tarStream(tree, image.epoch)) {
     yield chunk;
-    // Nothing is heard of Ctrl-C while a tar is put together.
+    // Handle Ctrl-C now: writing a tar blocks the event loop.
     await nextTurn(undefined, { signal });
   }
 }

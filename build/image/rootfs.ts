@@ -19,10 +19,10 @@ import { type ImageFacts, type ImageWork, listPackages, packageContents } from '
 import { appletsUsed } from './initramfs.ts';
 import { releaseKeyOverlay } from './release-keys.ts';
 
-/** Facts, and the step that makes the programs, if the image has any. */
+/** The facts, and the step that makes the programs, if the image has any. */
 export type RootfsFacts = ImageFacts & { sea: Step | undefined };
 
-/** What a root filesystem is put together from. */
+/** The inputs of a root filesystem. */
 export type RootfsInputs = ReturnType<typeof readRootfs>;
 
 export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
@@ -47,9 +47,9 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
     /** In the profile's order; a later one wins. */
     overlay: overlayEntries([...facts.overlays, releaseKeyOverlay(facts.releaseKeys)]),
     sea: facts.sea,
-    /** Where busybox is, for the audit. */
+    /** Tree paths of busybox, for the audit. */
     busybox: [...BASES[base.name].busybox],
-    /** Applets of busybox that the initramfs calls, for the audit. */
+    /** Applets of busybox that the initramfs uses, for the audit. */
     applets: appletsUsed(facts.initramfsOverlay.entries),
     version: facts.version,
     epoch: lock.sourceDateEpoch,
@@ -57,10 +57,11 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
 }
 
 /**
- * Puts a root filesystem together: packages, less what the profile drops, then the overlays and our own programs
- * over them, then what package scripts would have made.
- * @param reader reads file contents; stays open as long as the tree is used
- * @throws BuildError if two packages claim one path, or something that is derived has nothing to derive from
+ * Builds the root filesystem: the packages without the paths that the profile drops, then overlays and programs, then
+ * what package scripts would have created.
+ * @param reader reads file contents; must stay open while the tree is used
+ * @throws BuildError if two packages have different files at one path, or a file that something is derived from is
+ *   missing
  */
 export function assembleRootfs(
   inputs: RootfsInputs,
@@ -94,7 +95,7 @@ function drop(tree: Tree, patterns: readonly string[]): void {
   for (const { path } of tree.entries()) if (dropped(path)) tree.remove(path);
 }
 
-/** What the audit of a root filesystem is told of it. */
+/** Returns the options for auditing a root filesystem. */
 export function auditOptions(inputs: RootfsInputs): AuditOptions {
   const { profile, settings, applets, drivers, busybox } = inputs;
   const init = { path: 'sbin/init', machine: ARCHITECTURES[profile.architecture].elf };

@@ -4,29 +4,29 @@ import type { LockRequest } from '../lock/current.ts';
 import { run } from '../process/run.ts';
 import { isOfProject } from '../profile/load.ts';
 
-/** Which sources an image is built from. */
+/** The source code that an image is built from. */
 export interface SourceState {
   /** Hash of the commit, hex. */
   commit: string;
-  /** Whether files differ from it, or are not in it; those that git ignores do not count. */
+  /** Whether files differ from the commit or are not in it; files that git ignores do not count. */
   dirty: boolean;
 }
 
 /**
- * The commit of a project.
- * @returns `undefined` if it is no git repository of its own, or git is not there or refuses
+ * Reads the commit of a project.
+ * @returns `undefined` if the project is not the root of a git repository, or git is missing or refuses
  */
 export async function readSourceState(
   projectDirectory: string,
   signal?: AbortSignal,
 ): Promise<SourceState | undefined> {
-  // It only looks: whoever uses git meanwhile is not in its way.
+  // Read only, without locks, so that it does not disturb other git commands.
   const options = { cwd: projectDirectory, env: { GIT_OPTIONAL_LOCKS: '0' }, signal };
   try {
     const [top, commit] = (
       await run('git', ['rev-parse', '--show-toplevel', '--verify', 'HEAD'], options)
     ).split('\n');
-    // A copy somewhere below another repository is none of that one's commits.
+    // For a copy inside another repository, that repository's commit says nothing.
     if (top !== (await realpath(projectDirectory)) || commit === undefined) return undefined;
     const changed = await run('git', ['status', '--porcelain'], options);
     return { commit, dirty: changed !== '' };
@@ -37,8 +37,8 @@ export async function readSourceState(
 }
 
 /**
- * The commit that an image is made from: that of the project.
- * @returns see `readSourceState`; `undefined` also for a profile from outside, of which the project's commit says nothing
+ * Reads the commit that an image is made from: that of the project.
+ * @returns see `readSourceState`; `undefined` also for a profile outside the project, which the commit does not contain
  */
 export async function readImageSource({
   profile,
@@ -50,9 +50,9 @@ export async function readImageSource({
 }
 
 /**
- * What was built from, of the states before and after a build: the commit before it, and whether all the while the files
- * were those of that commit.
- * @returns `undefined` if either is
+ * Combines the states before and after a build: the commit before it, and `dirty` unless the files were those of that
+ * commit at both times.
+ * @returns `undefined` if either state is
  */
 export function stateThroughout(
   before: SourceState | undefined,
@@ -64,8 +64,8 @@ export function stateThroughout(
 }
 
 /**
- * Sees to it that a project can be released: it is a commit, as it is.
- * @throws BuildError if it is none, or files differ from it
+ * Requires that a project's files are those of a commit, so that it can be released.
+ * @throws BuildError if it has no commit, or files differ from it
  */
 export async function requireCommit(projectDirectory: string, signal?: AbortSignal): Promise<void> {
   const state = await readSourceState(projectDirectory, signal);

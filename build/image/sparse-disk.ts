@@ -1,30 +1,30 @@
 import { open } from 'node:fs/promises';
 
-/** Bytes of the pieces in which it is known what of a disk was written; the grain of a VMDK, and a cluster of a qcow2. */
+/** Unit in which written parts of a disk are tracked, in bytes: the grain of a VMDK, and a cluster of a qcow2. */
 export const GRAIN_BYTES = 64 * 1024;
 
-/** Most bytes that are read at once, whole grains. */
+/** Most bytes per read: a multiple of the grain. */
 const PIECE_BYTES = 16 * GRAIN_BYTES;
 
-/** A disk in a file with holes. */
+/** A disk image in a sparse file. */
 export interface SparseDisk {
   file: string;
-  /** Size of the disk, bytes: whole grains. */
+  /** Size of the disk in bytes: a multiple of the grain. */
   bytes: number;
-  /** Numbers of the grains that may hold other than zeros, in rising order; the first of the disk is 0. */
+  /** Numbers of the grains that may contain anything but zeros, ascending from 0. */
   grains: readonly number[];
 }
 
-/** A part of a disk: whole grains. */
+/** A part of a disk: a multiple of the grain. */
 export interface DiskPiece {
-  /** Where it begins, bytes. */
+  /** Offset in bytes. */
   offset: number;
   data: Buffer;
 }
 
 /**
- * What a disk holds besides zeros, in its order, each piece at most 1 MiB. Holes are not read.
- * @throws if the file cannot be read, or is shorter than it should be
+ * Reads all of a disk that is not zero, in order, in pieces of at most 1 MiB. Holes are not read.
+ * @throws if the file cannot be read, or is shorter than expected
  */
 export async function* readPieces(
   { file, grains }: SparseDisk,
@@ -43,7 +43,7 @@ export async function* readPieces(
   }
 }
 
-/** Grains that follow each other, as ranges of bytes. */
+/** Joins consecutive grains to byte ranges. */
 function* runsOf(grains: readonly number[]): Generator<{ offset: number; length: number }> {
   let [offset, length] = [0, 0];
   for (const grain of grains) {
@@ -60,7 +60,7 @@ function* runsOf(grains: readonly number[]): Generator<{ offset: number; length:
 
 const ZEROS = Buffer.alloc(GRAIN_BYTES);
 
-/** The parts of a piece between grains of zeros. */
+/** Splits a piece at grains of zeros, and drops these. */
 function* withoutZeros({ offset, data }: DiskPiece): Generator<DiskPiece> {
   let from = 0;
   for (let at = 0; at < data.length; at += GRAIN_BYTES) {
@@ -71,18 +71,18 @@ function* withoutZeros({ offset, data }: DiskPiece): Generator<DiskPiece> {
   if (data.length > from) yield { offset: offset + from, data: data.subarray(from) };
 }
 
-/** The grains that writes reach. */
+/** Tracks the grains that have been written to. */
 export class WrittenGrains {
   readonly #numbers = new Set<number>();
 
-  /** @param offset where a write begins, bytes @param length how long it is, bytes */
+  /** @param offset offset of a write in bytes @param length its length in bytes */
   add(offset: number, length: number): void {
     for (let at = Math.floor(offset / GRAIN_BYTES); at * GRAIN_BYTES < offset + length; at += 1) {
       this.#numbers.add(at);
     }
   }
 
-  /** In rising order. */
+  /** Lists the grains in ascending order. */
   list(): number[] {
     return [...this.#numbers].sort((a, b) => a - b);
   }

@@ -2,19 +2,19 @@ import { BuildError } from '../error.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Name spaces of extended attributes that squashfs 4.0 has numbers for, and the kernel's longest value, bytes. */
+/** Namespaces of extended attributes that squashfs 4.0 supports, and the kernel's longest value in bytes. */
 const SPACES = /^(?:user|trusted|security)\../;
 const LONGEST_VALUE = 65_535;
 
-/** Owners are numbered in 16 bits. */
+/** Most owners: they are numbered with 16 bits. */
 const MOST_OWNERS = 65_535;
 
-/** Bits of device numbers (`new_encode_dev`). */
+/** Largest device numbers (`new_encode_dev`). */
 const [LARGEST_MAJOR, LARGEST_MINOR] = [0xfff, 0xf_ffff];
 
 /**
- * Refuses what a squashfs cannot hold, before anything is compressed.
- * @throws BuildError that names the path and who brought it
+ * Refuses trees that a squashfs cannot hold, before anything is compressed.
+ * @throws BuildError naming the path and its origin
  */
 export function assertFitsSquashfs(tree: Tree): void {
   const owners = new Set<number>();

@@ -22,24 +22,24 @@ import {
 } from './rootfs.ts';
 import { assertFitsSquashfs } from './squashfs-limits.ts';
 
-/** Fast to make and to read: for development. */
+/** Fast to write and to read: for development. */
 export const QUICK: Compression = {
   algorithm: 'zstd',
   args: ['-comp', 'zstd', '-Xcompression-level', '3', '-b', '128K'],
 };
 
-/** As small as it gets: for releases. */
+/** Returns the settings for the smallest file: for releases. */
 export function smallest({ branchFilter }: Architecture): Compression {
   const filter = branchFilter === undefined ? [] : ['-Xbcj', branchFilter];
   return { algorithm: 'xz', args: ['-comp', 'xz', ...filter, '-b', '1M'] };
 }
 
-/** File that the step makes. */
+/** Output file of the step. */
 export const SQUASHFS_FILE = 'system.squashfs';
 
 /**
- * The root filesystem as squashfs.
- * Making it throws a BuildError if parts contradict each other or the audit finds something.
+ * Step that makes the root filesystem as squashfs.
+ * Throws a BuildError if packages contradict each other or the audit finds something.
  */
 export const planSquashfs = defineStep({
   name: 'squashfs',
@@ -63,7 +63,7 @@ async function makeSquashfs(
   const { signal, onProgress } = work;
   using reader = new ContentReader();
   const tree = assembleRootfs(inputs, work, reader);
-  // Nothing is heard of Ctrl-C while a tree is put together.
+  // Handle Ctrl-C now: building a tree blocks the event loop.
   await nextTurn(undefined, { signal });
   assertAudited(tree, auditOptions(inputs));
   await nextTurn(undefined, { signal });
@@ -72,10 +72,10 @@ async function makeSquashfs(
   assembled.set(inputs, { entries: tree.entries(), epoch });
 }
 
-/** What was put together from inputs, until it was read back. */
+/** Inputs → the tree that was built from them, until it has been compared with the squashfs. */
 const assembled = new WeakMap<RootfsInputs, Meant>();
 
-/** Compares the squashfs with its tree, which is put together anew if an earlier build was cut off before it did so. */
+/** Compares the squashfs with its tree; the tree is built again if an earlier build ended before the comparison. */
 async function checkSquashfs(
   directory: string,
   inputs: ReturnType<typeof readSquashfs>,
@@ -93,17 +93,18 @@ function meantBy(inputs: RootfsInputs, work: ImageWork): Meant {
 
 export interface SquashfsOptions {
   compression: Compression;
-  /** Time stamp of all files and of the file system, seconds since 1970. */
+  /** Time stamp of all files and of the file system, in seconds since 1970. */
   epoch: number;
   signal?: AbortSignal | undefined;
-  /** Bytes of the tar handed over so far, and in all. */
+  /** Receives the bytes of the tar passed on so far, and in all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Writes a tree as a squashfs file system: streamed as a tar into mksquashfs, nothing is unpacked.
- * The same tree, time stamp and mksquashfs give the same bytes, whoever runs it.
- * @throws BuildError if a squashfs cannot hold something of it, or mksquashfs is missing or fails (a full disk, say)
+ * Writes a tree as a squashfs file system: it is streamed as a tar into mksquashfs, nothing is unpacked. The same tree,
+ * time stamp and mksquashfs give the same bytes, independent of the user.
+ * @throws BuildError if a squashfs cannot hold the tree, or mksquashfs is missing or fails (for example, if the disk is
+ *   full)
  */
 export async function writeSquashfs(
   tree: Tree,
@@ -122,8 +123,8 @@ export async function writeSquashfs(
 }
 
 /**
- * The command that reads a tar and writes a squashfs. In tar mode mksquashfs 4.5 gives the root directory to
- * whoever runs it and ignores `-root-uid`; anyone but root therefore runs it under fakeroot.
+ * Returns the command that reads a tar and writes a squashfs. In tar mode, mksquashfs 4.5 ignores `-root-uid` and makes
+ * the current user the owner of the root directory; users other than root therefore run it under fakeroot.
  */
 export function squashfsCommand(
   file: string,

@@ -3,20 +3,21 @@ import { BuildError } from '../error.ts';
 
 const BLOCK = 512;
 
-/** Bytes that a file can have in a plain ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). */
+/** Most bytes of a file in a plain ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). */
 const LARGEST_MEMBER = 8 ** 11 - 1;
 
-/** Digits of such a size, at most. */
+/** Most digits of such a size. */
 export const SIZE_DIGITS = String(LARGEST_MEMBER).length;
 
-/** What ends an archive. */
+/** The end mark of an archive. */
 export const TAR_END = Buffer.alloc(2 * BLOCK);
 
 /**
- * The header of a file of root's, in plain ustar, which every reader knows. It is as long for any size.
- * @param size bytes
- * @param epoch time stamp, seconds since 1970
- * @throws BuildError if the file is larger than 8 GiB, or its name does not fit
+ * Returns the header of a file owned by root, in plain ustar, which every reader supports. Its length is the same for
+ * any file.
+ * @param size size of the file in bytes
+ * @param epoch time stamp, in seconds since 1970
+ * @throws BuildError if the file is larger than 8 GiB, or its name is too long
  */
 export function tarHeader(path: string, { size, epoch }: { size: number; epoch: number }): Buffer {
   if (size > LARGEST_MEMBER) {
@@ -34,12 +35,12 @@ export function tarHeader(path: string, { size, epoch }: { size: number; epoch: 
   throw new BuildError({ what: 'the name does not fit into a ustar', where: path });
 }
 
-/** What comes behind a file of some bytes, up to a whole block. */
+/** Returns the padding after a file of some size, up to a whole block. */
 export function tarPadding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** A small file: header, content and what is behind it. */
+/** Returns a small file: header, content and padding. */
 export function tarMember(path: string, content: Buffer, epoch: number): Buffer {
   const header = tarHeader(path, { size: content.length, epoch });
   return Buffer.concat([header, content, tarPadding(content.length)]);

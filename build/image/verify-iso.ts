@@ -9,37 +9,37 @@ import { SLOT_CONFIG_PATH } from './grub-disk.ts';
 import { BIOS_IMAGE_PATH } from './grub-model.ts';
 import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report.ts';
 
-/** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, as its bytes stand in a GPT. */
+/** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, in the byte order of a GPT. */
 const ESP_TYPE = '28732ac11ff8d211ba4b00a0c93ec93b';
 const SECTOR = 512;
-/** Menus: the medium's own, and what it adds to the one of a disk that it is installed on. */
+/** Menu files: the medium's own, and its part of an installed disk's menu. */
 const MENUS = ['/boot/grub/grub.cfg', SLOT_CONFIG_PATH];
 
-/** What an ISO must hold. */
+/** Expected content of an ISO. */
 export interface Expected {
   volumeId: string;
   /** Path on the medium → SHA-256. */
   files: Readonly<Record<string, string>>;
   boot: BootHashes;
-  /** Paths of what UEFI boots by, in the EFI system partition and among the files. */
+  /** Paths of UEFI's boot files, both in the EFI system partition and on the medium. */
   uefi: readonly string[];
 }
 
-/** What is known of the boot images before an ISO is written. */
+/** Hashes of the boot images, computed before the ISO is written. */
 export interface BootHashes {
   /** The EFI system partition. */
   esp: { sha256: string; size: number };
-  /** SHA-256 of GRUB for BIOS from byte `BIOS_PATCHED` on; absent where there is no BIOS. */
+  /** SHA-256 of GRUB for BIOS from byte `BIOS_PATCHED` on; absent if there is no BIOS. */
   bios?: string | undefined;
 }
 
 /**
- * Bytes at the start of GRUB for BIOS into which xorriso writes where the image is: the boot info table at 8 to 63 and
- * GRUB's own at 2548 to 2555 (xorrisofs(1), `-boot-info-table`, `--grub2-boot-info`).
+ * Bytes at the start of GRUB for BIOS that xorriso patches with the image's position: the boot info table at 8 to 63
+ * and GRUB's own at 2548 to 2555 (xorrisofs(1), `-boot-info-table`, `--grub2-boot-info`).
  */
 const BIOS_PATCHED = 2556;
 
-/** Hashes boot images, for `Expected`. */
+/** Hashes the boot images for `Expected`. */
 export async function hashBootImages(
   { bios, esp }: { bios?: string | undefined; esp: string },
   signal?: AbortSignal,
@@ -59,16 +59,16 @@ async function hashUnpatched(bios: string, signal: AbortSignal | undefined): Pro
   return must(parts[0], 'hash of GRUB for BIOS');
 }
 
-/** What reading an ISO back yields. */
+/** Hashes of an ISO that was read back. */
 export interface Verified {
   /** SHA-256 of the whole ISO. */
   sha256: string;
 }
 
 /**
- * Reads a written ISO back and checks that it holds what it should and that firmware can boot it:
- * an El Torito entry for UEFI and a true EFI system partition with a loader; where there is a BIOS, an entry for it and
- * GRUB in the boot sector; every path that `grub.cfg` names, and the hash of every file and boot image.
+ * Reads a written ISO back and checks that it has the expected content and that firmware can boot it: an El Torito
+ * entry for UEFI and an EFI system partition with a loader; if there is a BIOS, an entry for it and GRUB in the boot
+ * sector; every path in `grub.cfg`, and the hash of every file and boot image.
  * @throws BuildError that lists everything that is wrong
  */
 export async function verifyIso(
@@ -107,7 +107,7 @@ export async function verifyIso(
   });
 }
 
-/** Where the bytes of the boot images are: GRUB for BIOS, then the EFI system partition; nothing where one is missing. */
+/** Positions of the boot images: GRUB for BIOS, then the EFI system partition; missing ones are omitted. */
 function bootParts(report: IsoReport, { esp }: BootHashes): Part[] {
   const bios = report.files.find(({ path }) => path === BIOS_IMAGE_PATH);
   const partition = report.partitions.find(({ type }) => type === ESP_TYPE);
@@ -129,7 +129,7 @@ function bootProblems([bios, esp]: readonly string[], expected: BootHashes): str
   ];
 }
 
-/** What is wrong with an ISO's boot structures. */
+/** Lists what is wrong with an ISO's boot structures. */
 export function structureProblems(
   report: IsoReport,
   { volumeId, boot }: Pick<Expected, 'volumeId' | 'boot'>,
@@ -162,7 +162,7 @@ function fileProblems(found: Map<string, string>, expected: Expected['files']): 
 /** Path on the medium of El Torito's boot catalog. */
 const CATALOG = '/boot/grub/boot.cat';
 
-/** Everybody may read everything, nobody may write; and nothing is on the medium that was not put there. */
+/** Checks that everything is readable and nothing writable for everyone, and that there are no unexpected paths. */
 function pathProblems(
   paths: readonly IsoPath[],
   { files, boot }: Pick<Expected, 'files' | 'boot'>,
@@ -186,12 +186,12 @@ function pathProblems(
 }
 
 /**
- * Names that FAT and Joliet do not have: some characters, a dot or blank at the end, more than Joliet's 64 characters
- * (Joliet 1995, 3.2; Microsoft FAT specification, 7).
+ * Names that FAT or Joliet does not support: some characters, a dot or blank at the end, more than Joliet's 64
+ * characters (Joliet 1995, 3.2; Microsoft FAT specification, 7).
  */
 const UNCOPYABLE = /["*:<>?\\|\p{Cc}]|[. ]$|^.{65}/u;
 
-/** People copy the files of a medium onto a stick with FAT, which must boot then. */
+/** Checks that the files of a medium can be copied onto a FAT stick, which must boot then. */
 function copyProblems(paths: readonly IsoPath[], uefi: readonly string[]): string[] {
   const seen = new Set<string>();
   const problems: string[] = [];
@@ -226,7 +226,7 @@ async function readText(file: string, report: IsoReport, path: string): Promise<
   }
 }
 
-/** Those of some paths that the EFI system partition does not have. */
+/** Lists the paths that are missing in the EFI system partition. */
 async function lackingInEsp(
   file: string,
   report: IsoReport,

@@ -2,30 +2,30 @@ import { hash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 
-/** Bytes of a block, of the data and of the tree. */
+/** Block size of the data and of the tree in bytes. */
 export const VERITY_BLOCK = 4096;
 export const HASH_ALGORITHM = 'sha256';
-/** Bytes of a hash; so many fit into a block without a rest. */
+/** Size of a hash in bytes; it divides the block size. */
 const HASH = 32;
 const HASHES_PER_BLOCK = VERITY_BLOCK / HASH;
-/** Blocks of data that are read at once. */
+/** Data blocks per read. */
 const AT_ONCE = 256;
 
-/** The hash tree of a file, by which dm-verity checks each block that is read from it. */
+/** The hash tree of a file, with which dm-verity verifies each block that is read. */
 export interface VerityTree {
-  /** The superblock in a block of its own, and behind it the tree: what goes into a file. */
+  /** The content of the tree's file: a block with the superblock, then the tree. */
   bytes: Buffer;
-  /** Hash of the tree's top, hex. Who has it can trust nothing else and yet read the file. */
+  /** Hash of the top block, hex. It alone has to be trusted to verify everything else. */
   rootHash: string;
-  /** Blocks of the file. */
+  /** Number of blocks of the file. */
   dataBlocks: number;
 }
 
 /**
- * Makes the hash tree of a file, reading it once. It has no salt, so that the same file gives the same tree.
- * The form is that of veritysetup(8), version 1: Linux, Documentation/admin-guide/device-mapper/verity.rst; the superblock
- * is in cryptsetup's wiki, DMVerity.
- * @throws BuildError if the file is empty or is not whole blocks
+ * Computes the hash tree of a file, reading it once. There is no salt, so that the same file gives the same tree. The
+ * format is version 1 of veritysetup(8): Linux, Documentation/admin-guide/device-mapper/verity.rst; the superblock is
+ * described in cryptsetup's wiki, DMVerity.
+ * @throws BuildError if the file is empty or not a whole number of blocks
  */
 export async function makeVerityTree(file: string, signal?: AbortSignal): Promise<VerityTree> {
   const { size } = await stat(file);
@@ -43,7 +43,7 @@ export async function makeVerityTree(file: string, signal?: AbortSignal): Promis
     levels.unshift(below);
   }
   const [top] = levels;
-  // One block of data has no tree: its own hash is the root.
+  // A single data block has no tree: its own hash is the root hash.
   if (top === undefined) throw new Error('a tree has no top');
   const rootHash = (dataBlocks === 1 ? top : hashBlocks(top)).subarray(0, HASH);
   const superblock = superblockOf(rootHash, dataBlocks);
@@ -73,28 +73,28 @@ async function hashFileByBlocks(
   return hashes;
 }
 
-/** The hashes of blocks, one behind the other, and zeros behind them up to whole blocks. */
+/** Hashes blocks; the hashes are concatenated and padded with zeros to whole blocks. */
 function hashBlocks(blocks: Buffer): Buffer {
   const hashes = roomFor(blocks.length / VERITY_BLOCK);
   writeHashes(blocks, hashes, 0);
   return hashes;
 }
 
-/** @param first number of the first block, whose hash goes to this place */
+/** @param first number of the first block, which determines the position of its hash */
 function writeHashes(blocks: Buffer, hashes: Buffer, first: number): void {
   for (let at = 0; at < blocks.length; at += VERITY_BLOCK) {
-    // As text, byte for byte: a buffer for each of some ten thousand hashes costs as much as the hashes themselves.
+    // As a string, one character per byte: a buffer for each of some ten thousand hashes costs as much as hashing.
     const text = hash(HASH_ALGORITHM, blocks.subarray(at, at + VERITY_BLOCK), 'latin1');
     hashes.write(text, (first + at / VERITY_BLOCK) * HASH, 'latin1');
   }
 }
 
-/** Zeros, as many as the hashes of so many blocks take, up to whole blocks. */
+/** Returns zeros for the hashes of a number of blocks, rounded up to whole blocks. */
 function roomFor(count: number): Buffer {
   return Buffer.alloc(Math.ceil(count / HASHES_PER_BLOCK) * VERITY_BLOCK);
 }
 
-/** The kernel does without it; veritysetup(8) reads from it what the tree is of. */
+/** The kernel does not need the superblock; veritysetup(8) reads the tree's parameters from it. */
 function superblockOf(rootHash: Buffer, dataBlocks: number): Buffer {
   const block = Buffer.alloc(VERITY_BLOCK);
   block.write('verity\0\0', 0, 'latin1');

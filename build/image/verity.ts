@@ -14,18 +14,19 @@ import { INITRAMFS_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
 import { makeVerityTree, type VerityTree } from './verity-tree.ts';
 
-/** File that the step makes, besides the initramfs that trusts in it. */
+/** Output file of the step, in addition to the initramfs with the root hash. */
 export const VERITY_FILE = 'system.verity';
 
-/** Facts, and the steps before. */
+/** The facts, and the preceding steps. */
 export interface VerityFacts extends ImageFacts {
   squashfs: Step;
   initramfs: Step;
 }
 
 /**
- * The hash tree of the root filesystem, and the initramfs with its root hash: it believes no other root filesystem.
- * Making it throws a BuildError if one of them does not read back as it should.
+ * Step that makes the hash tree of the root filesystem, and the initramfs with its root hash, which accepts no other
+ * root filesystem.
+ * Throws a BuildError if either differs when read back.
  */
 export const planVerity = defineStep({
   name: 'verity',
@@ -69,10 +70,10 @@ async function makeVerity(
   });
 }
 
-/** Root hashes of trees until these were read back. */
+/** Inputs → root hash of their tree, until the tree has been read back. */
 const rootHashes = new WeakMap<VerityInputs, string>();
 
-/** Reads the data by their hash tree, whose root is found anew if an earlier build was cut off before it did so. */
+/** Verifies the data with their hash tree; recomputes the root hash if an earlier build ended before this check. */
 async function checkVerity(
   directory: string,
   inputs: VerityInputs,
@@ -87,8 +88,8 @@ async function checkVerity(
 }
 
 /**
- * What an initramfs has that trusts in one root filesystem. It comes first, and not compressed: the kernel unpacks one
- * archive behind the other (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+ * Returns the part of the initramfs that refers to one root filesystem. It comes first and is not compressed: the
+ * kernel unpacks several concatenated archives (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
  */
 export function trustTree(
   verity: Pick<VerityTree, 'rootHash' | 'dataBlocks'>,

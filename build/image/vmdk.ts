@@ -5,37 +5,38 @@ import { type DiskPiece, GRAIN_BYTES, readPieces, type SparseDisk } from './spar
 
 const SECTOR = 512;
 const GRAIN_SECTORS = GRAIN_BYTES / SECTOR;
-/** Entries of a grain table: all that is said of 32 MiB. */
+/** Entries of a grain table, which covers 32 MiB. */
 const TABLE_ENTRIES = 512;
 
-/** Sectors before the first grain: header, descriptor, and what is left of one grain. */
+/** Sectors before the first grain: header, descriptor, and padding to one grain. */
 const OVERHEAD = GRAIN_SECTORS;
-/** Where the descriptor is, and the room that it has, sectors. */
+/** Position and size of the descriptor in sectors. */
 const DESCRIPTOR = { offset: 1, sectors: 20 };
 
-/** Says in the header that the directory's place stands in the footer. */
+/** Value in the header that means: the position of the grain directory is in the footer. */
 const AT_END = 2n ** 64n - 1n;
 
-/** What stands between grains: see `marker`. */
+/** Types of markers between grains; see `marker`. */
 const MARKERS = { end: 0, table: 1, directory: 2, footer: 3 } as const;
 
-/** A quick level: what an appliance's disk holds is compressed already. */
+/** A fast zlib level: the contents of an appliance's disk are already compressed. */
 const LEVEL = 1;
 
 const compress = promisify<Buffer, { level: number }, Buffer>(deflate);
 
-/** What a VMDK says of its disk. */
+/** Options of `vmdkStream`. */
 export interface VmdkOptions {
-  /** By what the content is known, and no other one: the disk's content id, which VMware compares, is made of it. */
+  /** Text that identifies the content; the disk's content id, which VMware compares, is derived from it. */
   identity: string;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A disk as a stream-optimised VMDK, the form that VMware and VirtualBox import ("Virtual Disk Format 1.1", VMware
- * technical note: hosted sparse extents, compressed grains and markers). The same disk and identity give the same bytes.
+ * Writes a disk as a stream-optimised VMDK, which VMware and VirtualBox can import ("Virtual Disk Format 1.1", VMware
+ * technical note: hosted sparse extents, compressed grains and markers). The same disk and identity give the same
+ * bytes.
  * @returns the file in pieces, front to back
- * @throws what reading the disk throws
+ * @throws errors of reading the disk
  */
 export async function* vmdkStream(
   disk: SparseDisk,
@@ -71,7 +72,7 @@ export async function* vmdkStream(
   yield* written.take(header(capacity, BigInt(at)), marker('end', 0));
 }
 
-/** Says in which sector the next piece begins, and fills pieces up to whole sectors. */
+/** Pads pieces to whole sectors, and counts sectors: `next` is the sector of the next piece. */
 class Sectors {
   next = 0;
 
@@ -84,7 +85,7 @@ class Sectors {
   }
 }
 
-/** The grains of a piece, each behind its own marker: first sector, bytes, what zlib (RFC 1950) made of it. */
+/** Compresses the grains of a piece, each after its own marker: first sector, size in bytes, zlib data (RFC 1950). */
 async function packGrains({ offset, data }: DiskPiece) {
   const starts = Array.from({ length: data.length / GRAIN_BYTES }, (_, n) => n * GRAIN_BYTES);
   return await Promise.all(
@@ -99,7 +100,7 @@ async function packGrains({ offset, data }: DiskPiece) {
   );
 }
 
-/** What says of the sectors behind it what they are: how many, no bytes of a grain, and the kind. */
+/** Returns the sector that describes the following sectors: their number, a grain size of 0, and their type. */
 function marker(kind: keyof typeof MARKERS, bytes: number): Buffer {
   const sector = Buffer.alloc(SECTOR);
   sector.writeBigUInt64LE(BigInt(Math.ceil(bytes / SECTOR)), 0);
@@ -120,26 +121,26 @@ function header(capacity: number, directory: bigint): Buffer {
   sector.write('KDMV', 0, 'latin1');
   // Version 3: grains are compressed.
   sector.writeUInt32LE(3, 4);
-  // Bit 0: the line ends below are to be tested; 16: compressed grains; 17: markers.
+  // Bit 0: the line ends below are valid; 16: compressed grains; 17: markers.
   sector.writeUInt32LE(0x30001, 8);
   sector.writeBigUInt64LE(BigInt(capacity), 12);
   sector.writeBigUInt64LE(BigInt(GRAIN_SECTORS), 20);
   sector.writeBigUInt64LE(BigInt(DESCRIPTOR.offset), 28);
   sector.writeBigUInt64LE(BigInt(DESCRIPTOR.sectors), 36);
   sector.writeUInt32LE(TABLE_ENTRIES, 44);
-  // No second directory: 0 at 48.
+  // No redundant directory: 0 at 48.
   sector.writeBigUInt64LE(directory, 56);
   sector.writeBigUInt64LE(BigInt(OVERHEAD), 64);
-  // Closed cleanly: 0 at 72. A transfer as text would change these.
+  // Closed cleanly: 0 at 72. These characters show whether a text-mode transfer has altered the file.
   sector.write('\n \r\n', 73, 'latin1');
   // Deflate.
   sector.writeUInt16LE(1, 77);
   return sector;
 }
 
-/** Text that says what the file is. The name of the extent is no file's: renaming changes nothing. */
+/** Returns the descriptor. The extent's name is not a real file name, so the file can be renamed. */
 function descriptor(capacity: number, identity: string): string {
-  // The highest bit is clear: ffffffff means that there is none.
+  // The highest bit is cleared, because ffffffff means "no content id".
   const contentId = Number.parseInt(sha256(identity).slice(0, 8), 16) & 0x7fffffff;
   const cylinders = Math.min(Math.ceil(capacity / (255 * 63)), 65_535);
   return `# Disk DescriptorFile
@@ -162,7 +163,7 @@ ddb.virtualHWVersion = "13"
 `;
 }
 
-/** Numbers of 32 bits, little-endian. */
+/** Encodes 32-bit numbers, little-endian. */
 function little(numbers: Uint32Array): Buffer {
   const bytes = Buffer.alloc(numbers.length * 4);
   numbers.forEach((number, index) => {

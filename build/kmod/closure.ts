@@ -8,11 +8,11 @@ import type { KernelModule, ModuleIndex } from './module-index.ts';
 const DEEPEST = 200;
 
 /**
- * The modules to load for some names, with all they depend on, in the order of loading. What a module wants
- * loaded before it (`softdep pre:`) is included if it is there; names built into the kernel yield nothing.
+ * Returns the modules to load for some names, including all dependencies, in loading order. Soft dependencies
+ * (`softdep pre:`) are included if they exist; names built into the kernel give nothing.
  * @param names with `-` or `_`: `virtio-blk`
  * @returns paths relative to `lib/modules/<release>`, each once
- * @throws BuildError naming a module that is unknown, with names spelt like it
+ * @throws BuildError naming an unknown module, with similar names
  */
 export function findClosure(index: ModuleIndex, names: readonly string[]): string[] {
   const builtin = builtinNames(index.builtin);
@@ -36,12 +36,12 @@ export function findClosure(index: ModuleIndex, names: readonly string[]): strin
   return [...loaded].map(({ path }) => path);
 }
 
-/** Normalised names of what is built into the kernel, of the lines of its `modules.builtin`. */
+/** Reads the normalised names of drivers built into the kernel from the lines of its `modules.builtin`. */
 export function builtinNames(lines: readonly string[]): Set<string> {
   return new Set(lines.map((path) => moduleName(nameOf(path).replace(MODULE_FILE, ''))));
 }
 
-/** Modules that one wants loaded before it (modprobe.d(5), `softdep`), by name or by exact alias. */
+/** Returns the modules to load before a module (modprobe.d(5), `softdep`), by name or by exact alias. */
 function softDependencies(index: ModuleIndex, module: KernelModule): KernelModule[] {
   return module.softdeps
     .flatMap((line) => preNames(line))
@@ -55,7 +55,7 @@ function softDependencies(index: ModuleIndex, module: KernelModule): KernelModul
     });
 }
 
-/** The names after `pre:` of `pre: a b post: c`. */
+/** Returns the names after `pre:` in `pre: a b post: c`. */
 function preNames(line: string): string[] {
   let before = false;
   const names: string[] = [];

@@ -3,9 +3,9 @@ import type { KernelModule, ModuleIndex } from './module-index.ts';
 import { MODULES } from './release.ts';
 
 /**
- * The text files that busybox's modprobe and mdev read (modules.dep(5), depmod(8)), as depmod would write them.
- * kmod's own modprobe reads binary twins of them, which are not made. Some kernel packages ship such files:
- * put these into a tree with `replace`.
+ * Returns the text files that busybox's modprobe and mdev read (modules.dep(5), depmod(8)), as depmod writes them. The
+ * binary versions for kmod's modprobe are not made. Add the files with `replace`, because some kernel packages contain
+ * them.
  */
 export function moduleIndexFiles(index: ModuleIndex): Entry[] {
   const modules = [...index.modules.values()];
@@ -27,13 +27,13 @@ export function moduleIndexFiles(index: ModuleIndex): Entry[] {
   }).map(([name, lines]) => textFile(`${MODULES}/${index.release}/${name}`, lines));
 }
 
-/** modprobe loads what follows the colon from the last to the first. */
+/** modprobe loads the modules after the colon from last to first. */
 function dependencyLine(index: ModuleIndex, module: KernelModule): string {
   const paths = index.dependencies(module).map(({ path }) => path);
   return [`${module.path}:`, ...paths.reverse()].join(' ');
 }
 
-/** `fuse fuse c10:229`, if the module gives its device node a name and a number. */
+/** Returns `fuse fuse c10:229` if the module names its device node and number. */
 function deviceLine({ name, aliases }: KernelModule): string | undefined {
   const node = aliases.find((alias) => alias.startsWith('devname:'))?.slice('devname:'.length);
   if (node === undefined) return undefined;

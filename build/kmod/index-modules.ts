@@ -9,15 +9,15 @@ import { MODULES } from './release.ts';
 export { builtinNames, findClosure } from './closure.ts';
 export { MODULE_FILE, moduleName } from './modinfo.ts';
 
-/** Where modules override those of the same name elsewhere (depmod.d(5), `search`). */
+/** Folder whose modules override those of the same name elsewhere (depmod.d(5), `search`). */
 const OVERRIDES = 'updates/';
 
 /**
- * Indexes the modules of a kernel as depmod(8) would, from their `.modinfo` sections alone.
- * @param release as `kernelRelease` tells
- * @param leaveOut says of a module's path, relative to `lib/modules/<release>`, whether the index does without it; one
- * that another depends on is in the index all the same
- * @throws BuildError if there is no such kernel, a module is damaged, or one needs a module that is not there
+ * Indexes the modules of a kernel as depmod(8) does, from their `.modinfo` sections only.
+ * @param release result of `kernelRelease`
+ * @param leaveOut whether to leave out the module at a path relative to `lib/modules/<release>`; dependencies of other
+ *   modules are indexed nevertheless
+ * @throws BuildError if there is no such kernel, a module is damaged, or a dependency is missing
  */
 export function indexModules(
   tree: Tree,
@@ -36,7 +36,7 @@ export function indexModules(
   const paths = new Map([...files.keys()].map((path) => [nameAt(path), path]));
   const modules = new Map<string, KernelModule>();
   const wanted = [...files.keys()].filter((path) => !leaveOut(path));
-  // What they depend on is added while this goes on.
+  // Dependencies are added to the set during the loop.
   for (const path of wanted) {
     const file = files.get(path);
     if (file === undefined || modules.has(path)) continue;
@@ -53,7 +53,7 @@ function nameAt(path: string): string {
   return moduleName(nameOf(path).replace(MODULE_FILE, ''));
 }
 
-/** Path relative to `directory` → file; of modules of the same name only the one that counts. */
+/** Path relative to `directory` → file; of several modules with the same name, only the one with precedence. */
 function moduleFiles(tree: Tree, directory: string): Map<string, FileEntry> {
   const byName = new Map<string, { path: string; file: FileEntry }>();
   const walk = (here: string): void => {
@@ -72,7 +72,7 @@ function moduleFiles(tree: Tree, directory: string): Map<string, FileEntry> {
   return new Map([...byName.values()].map(({ path, file }) => [path, file]));
 }
 
-/** In the order of `modules.order`, which is the kernel's order of probing; what is not in it comes last. */
+/** Sorts by `modules.order`, the kernel's probing order; modules not listed there come last. */
 function ordered<Value>(values: Map<string, Value>, order: string[]): Map<string, Value> {
   const sorted = new Map<string, Value>();
   const plain = new Map([...values.keys()].map((path) => [path.replace(MODULE_FILE, '.ko'), path]));

@@ -7,19 +7,19 @@ import { MODULE_FILE, moduleName } from './modinfo.ts';
 import type { ModuleIndex } from './module-index.ts';
 import { MODULES } from './release.ts';
 
-/** Which modules of a kernel an image does without. */
+/** Which modules of a kernel to leave out of an image. */
 export interface ModuleChoice {
-  /** Paths in the kernel's source; each names itself and all below it, `*` stands for any characters but `/`. */
+  /** Paths in the kernel's source; each includes everything below it, `*` stands for any characters except `/`. */
   drop: readonly string[];
-  /** Names of modules that stay wherever they are. */
+  /** Names of modules to keep wherever they are. */
   keep: readonly string[];
 }
 
 /**
- * Takes modules that nobody needs out of a tree. One that a module that stays depends on stays too, so that a choice
- * made for one version of the kernel holds for others.
- * @param release as `kernelRelease` tells
- * @returns the modules that are left
+ * Removes the modules of a tree that are not needed. Dependencies of modules that stay are kept, so that a choice made
+ * for one kernel version works for others.
+ * @param release result of `kernelRelease`
+ * @returns the remaining modules
  * @throws BuildError as `indexModules` does
  */
 export function keepModules(
@@ -38,7 +38,7 @@ export function keepModules(
   return index;
 }
 
-/** Removes module files that are not among the paths, and directories that this leaves empty. */
+/** Removes module files other than the given paths, and directories that become empty. */
 function removeOthers(tree: Tree, directory: string, paths: ReadonlySet<string>): void {
   for (const { type, path } of tree.entries()) {
     if (!path.startsWith(`${directory}/`) || type === 'directory' || !MODULE_FILE.test(path))

@@ -6,32 +6,32 @@ import { BuildError } from '../error.ts';
 import type { Content, FileEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Longest `.modinfo` that is believed, bytes; the longest of Debian's cloud kernel 6.1 has 6 KiB. */
+/** Largest `.modinfo` that is accepted, in bytes; the largest of Debian's cloud kernel 6.1 has 6 KiB. */
 const LONGEST_MODINFO = 4 * 1024 * 1024;
-/** Largest unpacked module that is believed, bytes. */
+/** Largest decompressed module that is accepted, in bytes. */
 const LARGEST_MODULE = 256 * 1024 * 1024;
 
-/** What a kernel module says about itself (`MODULE_INFO` of the kernel's `include/linux/module.h`). */
+/** Metadata of a kernel module (`MODULE_INFO` of the kernel's `include/linux/module.h`). */
 export interface ModuleInfo {
-  /** `alias=`: patterns of device ids and names that it answers to. */
+  /** `alias=`: patterns of device ids and names that it handles. */
   readonly aliases: readonly string[];
   /** `depends=`: names of modules whose symbols it uses. */
   readonly depends: readonly string[];
-  /** `softdep=`: what modprobe should load before or after it, as written: `pre: a b post: c`. */
+  /** `softdep=`: modules that modprobe should load before or after it, as written: `pre: a b post: c`. */
   readonly softdeps: readonly string[];
-  /** `firmware=`: files below /lib/firmware that it may ask for. */
+  /** `firmware=`: files below /lib/firmware that it may load. */
   readonly firmware: readonly string[];
 }
 
 type Lists = Record<keyof ModuleInfo, string[]>;
 
-/** End of the file name of a module, packed or not. */
+/** File name extension of a module, compressed or not. */
 export const MODULE_FILE = /\.ko(\.gz|\.zst|\.xz)?$/;
 
 /**
- * Reads a module's `.modinfo` section. Of a plain module only the headers and that section are read,
- * a packed one is unpacked.
- * @throws BuildError if the module is damaged, or packed in a way Node cannot unpack (xz)
+ * Reads a module's `.modinfo` section. Of an uncompressed module only the headers and that section are read; a
+ * compressed one is decompressed.
+ * @throws BuildError if the module is damaged, or compressed in a way that Node does not support (xz)
  */
 export function readModuleInfo(tree: Tree, file: FileEntry): ModuleInfo {
   const known = readBefore.get(file.content);
@@ -45,16 +45,13 @@ export function readModuleInfo(tree: Tree, file: FileEntry): ModuleInfo {
   return info;
 }
 
-/**
- * What modules in opened packages said, whose content is sealed: the initramfs and the root filesystem are made from the
- * same ones.
- */
+/** Metadata of modules in opened packages, which never change: initramfs and root filesystem use the same modules. */
 const readBefore = new WeakMap<Content, ModuleInfo>();
 
 /**
- * Parses the content of a `.modinfo` section: strings `key=value`, each ended by NUL.
+ * Parses a `.modinfo` section: strings `key=value`, each terminated by NUL.
  * @param where path of the module, for messages
- * @throws BuildError if a value would break the text files it goes into
+ * @throws BuildError if a value would break the index files that it is written to
  */
 export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
   const info: Lists = { aliases: [], depends: [], softdeps: [], firmware: [] };
@@ -89,7 +86,7 @@ function listOf(info: Lists, line: string): string[] | undefined {
   return undefined;
 }
 
-/** The name under which the kernel knows a module: `-` and `_` are the same. */
+/** Normalises the name of a module as the kernel does: `-` and `_` are equivalent. */
 export function moduleName(name: string): string {
   return name.replaceAll('-', '_');
 }

@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import type { ModuleInfo } from './modinfo.ts';
 
-/** Modules that one may need, directly or not; in Debian's cloud kernel 6.1 the most is 11. */
+/** Most direct and indirect dependencies of a module; in Debian's cloud kernel 6.1, no module has more than 11. */
 const MOST_DEPENDENCIES = 1000;
 
 /** A loadable module of the kernel. */
@@ -12,17 +12,17 @@ export interface KernelModule extends ModuleInfo {
   path: string;
 }
 
-/** The modules of one kernel, in the order of its `modules.order`, and what is built into it. */
+/** The modules of one kernel, in the order of its `modules.order`, and its built-in drivers. */
 export class ModuleIndex {
   readonly release: string;
   /** Name → module. */
   readonly modules: ReadonlyMap<string, KernelModule>;
   /** Lines of `modules.builtin`. */
   readonly builtin: readonly string[];
-  /** Module → all it depends on, directly or not, those to load first coming first. */
+  /** Module → its direct and indirect dependencies, in loading order. */
   readonly #dependencies = new Map<KernelModule, readonly KernelModule[]>();
 
-  /** @throws BuildError if a module needs one that is not there, or they need each other in a circle */
+  /** @throws BuildError if a dependency is missing, or dependencies form a cycle */
   constructor(release: string, modules: readonly KernelModule[], builtin: readonly string[]) {
     this.release = release;
     this.modules = new Map(modules.map((module) => [module.name, module]));
@@ -30,15 +30,15 @@ export class ModuleIndex {
     for (const module of this.modules.values()) this.#resolve(module);
   }
 
-  /** All that a module depends on, directly or not, those to load first coming first. */
+  /** Returns the direct and indirect dependencies of a module, in loading order. */
   dependencies(module: KernelModule): readonly KernelModule[] {
     return this.#dependencies.get(module) ?? [];
   }
 
   /**
-   * The index of some of the modules, as for an initramfs.
-   * @param paths as `findClosure` returns them
-   * @throws BuildError if what one of them depends on is not among them
+   * Returns an index of some of the modules, for example for an initramfs.
+   * @param paths result of `findClosure`
+   * @throws BuildError if a dependency of one of them is not among them
    */
   only(paths: readonly string[]): ModuleIndex {
     const wanted = new Set(paths);

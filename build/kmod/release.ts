@@ -1,10 +1,10 @@
 import { BuildError } from '../error.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Where the kernel's modules are, one directory per release. */
+/** Folder of the kernel's modules, with one subfolder per release. */
 export const MODULES = 'lib/modules';
 
-/** Releases of the kernels (`uname -r`) whose modules are in a tree, sorted. */
+/** Lists the releases of the kernels (`uname -r`) whose modules are in a tree, sorted. */
 export function kernelReleases(tree: Tree): string[] {
   const directory = tree.canonical(MODULES);
   if (directory === undefined) return [];
@@ -15,7 +15,7 @@ export function kernelReleases(tree: Tree): string[] {
 }
 
 /**
- * The release of the one kernel of a tree.
+ * Returns the release of the only kernel in a tree.
  * @throws BuildError if there is none, or more than one
  */
 export function kernelRelease(tree: Tree): string {

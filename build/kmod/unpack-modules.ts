@@ -4,25 +4,25 @@ import { BuildError } from '../error.ts';
 import { decompressXz } from '../process/xz.ts';
 import type { EntrySink } from '../tree/sink.ts';
 
-/** Largest module that is believed, bytes decompressed. */
+/** Largest module that is accepted, in decompressed bytes. */
 const LARGEST_MODULE = 256 * 1024 * 1024;
-/** Compressed bytes that one process gets, about five times as much decompressed; fewer modules cost more processes. */
+/** Compressed bytes per process, which become about five times as many; smaller batches need more processes. */
 const BATCH_SIZE = 4 * 1024 * 1024;
 
 const PACKED_MODULE = /\.ko\.(?<by>xz|gz)$/;
 
 /**
- * Passes a kernel package on with its modules decompressed. Debian compresses modules with xz since release 13, Alpine
- * with gzip. Plain ones load faster, and without a complaint of the kernel for each, to which busybox hands them as they
- * are first; they can be indexed without decompressing them in every build, and compress better together in the
- * squashfs than each alone.
+ * Passes the entries of a kernel package on with decompressed modules. Debian compresses modules with xz since release
+ * 13, Alpine with gzip. Uncompressed modules load faster, and without a kernel message for each, because busybox first
+ * passes a compressed module to the kernel unchanged. They can be indexed without decompressing them in every build,
+ * and compress better together in the squashfs than individually.
  */
 export class ModuleUnpacker implements EntrySink {
   readonly #sink: EntrySink;
   readonly #where: string;
   #batch: { entry: FileHead; packed: Buffer }[] = [];
   #size = 0;
-  /** The batch before, which is decompressed and written while the next one is read. */
+  /** The previous batch, which is decompressed and written while the next one is read. */
   #writing: Promise<void> = Promise.resolve();
 
   /** @param where the package, for messages */
@@ -35,7 +35,7 @@ export class ModuleUnpacker implements EntrySink {
     this.#sink.add(entry);
   }
 
-  /** @throws BuildError if a module before this one is damaged */
+  /** @throws BuildError if an earlier module is damaged */
   async file(...[entry, content]: Parameters<EntrySink['file']>): Promise<void> {
     if (!PACKED_MODULE.test(entry.path)) {
       await this.#writing;

@@ -1,6 +1,6 @@
 import type { Lock } from '../contract/lock.ts';
 
-/** What a lock's request and a profile's present request differ in, a line each; empty if the lock still holds. */
+/** Lists how a lock's request differs from the profile's current one, one line each; empty if the lock is valid. */
 export function requestDifferences(locked: Lock['request'], present: Lock['request']): string[] {
   const ofFlavour = (flavour: 'virt' | 'full') => [
     ...valueDifference(`kernel.${flavour}`, locked.kernel[flavour], present.kernel[flavour]),
@@ -19,28 +19,28 @@ export function requestDifferences(locked: Lock['request'], present: Lock['reque
   ];
 }
 
-/** What of a package is compared: the lock's, or one of an image. */
+/** The compared fields of a package, of a lock or of an image. */
 export type ComparedPackage = Pick<Lock['packages'][number], 'name' | 'version' | 'flavour'> & {
-  /** Of its archive; absent where that is not known. */
+  /** SHA-256 of its archive, if known. */
   sha256?: string | undefined;
-  /** Bytes of its archive; absent where that is not known. */
+  /** Size of its archive in bytes, if known. */
   size?: number | undefined;
 };
 
-/** A package that is in one of two lists only, or other in each. */
+/** A package that is in only one of two lists, or differs. */
 export interface PackageChange {
   change: 'added' | 'removed' | 'changed';
-  /** With the flavour in parentheses where it is of one only. */
+  /** Followed by the flavour in parentheses if only one flavour has it. */
   name: string;
-  /** Its versions, the same in both where other bytes have the same version; absent where it is not in the list. */
+  /** Its versions, equal if only the bytes differ; absent if the package is not in that list. */
   before?: string | undefined;
   after?: string | undefined;
-  /** Bytes of its archives, where they are known. */
+  /** Sizes of its archives in bytes, if known. */
   bytesBefore?: number | undefined;
   bytesAfter?: number | undefined;
 }
 
-/** Packages that moved between two lists: those of the new list in its order, then those that it lacks. */
+/** Lists the packages that differ between two lists: those of the new list in its order, then the removed ones. */
 export function packageChanges(
   before: readonly ComparedPackage[],
   after: readonly ComparedPackage[],
@@ -70,14 +70,14 @@ function isOther(before: string | undefined, after: string | undefined): boolean
   return before !== undefined && after !== undefined && before !== after;
 }
 
-/** A change as a line: `libc6 2.36-9 → 2.36-10`, `+ zstd 1.5.4`, `- xz-utils 5.4.1`, `bash 5.2 (other bytes)`. */
+/** Formats a change: `libc6 2.36-9 → 2.36-10`, `+ zstd 1.5.4`, `- xz-utils 5.4.1`, `bash 5.2 (other bytes)`. */
 export function describePackageChange({ change, name, before, after }: PackageChange): string {
   if (change === 'added') return `+ ${name} ${after}`;
   if (change === 'removed') return `- ${name} ${before}`;
   return before === after ? `${name} ${after} (other bytes)` : `${name} ${before} → ${after}`;
 }
 
-/** Packages that moved between two locks, a line each. */
+/** Lists the packages that differ between two locks, one line each. */
 export function packageDifferences(before: Lock['packages'], after: Lock['packages']): string[] {
   return packageChanges(before, after).map(describePackageChange);
 }

@@ -15,7 +15,7 @@ import { lockFile, readLock, writeLock } from './file.ts';
 
 const NO_LOCK = 'there is no lock yet';
 
-/** What locks are read or resolved with. */
+/** Options for reading or resolving a lock. */
 export interface LockRequest {
   projectDirectory: string;
   cache: CacheDirectory;
@@ -25,18 +25,18 @@ export interface LockRequest {
   keysDirectory?: string | undefined;
   /** Accept package indexes older than those in the lock. */
   update?: boolean | undefined;
-  /** Use nothing but the cache. */
+  /** Use only the cache. */
   offline?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** Receives a line for people when something differs from the lock. */
+  /** Receives a line for the user when something differs from the lock. */
   say: (line: string) => void;
 }
 
 /**
- * The lock to build with: the profile's own if it still says what the profile asks for. If not, or if there is
- * none, it is resolved anew for this build and only `make lock` keeps it.
- * @param frozen stop instead of resolving anew
- * @throws BuildError if frozen and the lock does not fit; whatever resolving throws
+ * Returns the lock to build with: the profile's own if it matches the profile. Otherwise, or if there is none, packages
+ * are resolved for this build; only `make lock` saves the result.
+ * @param frozen fail instead of resolving
+ * @throws BuildError if frozen and the lock is stale; errors of resolving
  */
 export async function currentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
   const { profile, base } = request;
@@ -62,9 +62,9 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
 }
 
 /**
- * A lock in place of one whose packages the mirror no longer has.
- * @param gone the packages that are gone
- * @throws BuildError if frozen; whatever resolving throws
+ * Resolves a new lock in place of one whose packages the mirror no longer has.
+ * @param gone the missing packages
+ * @throws BuildError if frozen; errors of resolving
  */
 export async function lockWithout(
   gone: readonly string[],
@@ -87,7 +87,7 @@ export async function lockWithout(
   return lock;
 }
 
-/** The command that writes the lock of a profile for its architecture. */
+/** Returns the command that writes a profile's lock for its architecture. */
 export function lockCommand({
   base,
   profile,
@@ -101,9 +101,9 @@ export function lockCommand({
   return `make lock BASE=${base.name}${cpu}`;
 }
 
-/** What `make lock` did for a profile. */
+/** Result of `make lock` for a profile. */
 export interface RenewedLock {
-  /** Packages that moved, a line each. */
+  /** Packages that changed, one line each. */
   moved: string[];
   /** Scripts of the packages, none of which is run. */
   scripts: readonly PackageScript[];
@@ -119,7 +119,7 @@ export async function renewLock(request: LockRequest): Promise<RenewedLock> {
   return { moved: packageDifferences(before?.packages ?? [], lock.packages), scripts };
 }
 
-/** Resolves once for the same question: the answer stays in the cache until the question changes. */
+/** Resolves once per question: the answer is kept in the cache until the question changes. */
 async function resolvedAnew(
   request: LockRequest,
   before: Lock | undefined,
@@ -139,7 +139,7 @@ async function resolvedAnew(
   return writeLock(file, (await resolve(request, before)).lock);
 }
 
-/** A lock in the cache; one that is damaged, or that an older toolchain wrote, is as good as none. */
+/** Reads a lock from the cache; a damaged one, or one of an older toolchain, is ignored. */
 function readRemembered(file: string): Lock | undefined {
   try {
     return readLock(file);
@@ -149,7 +149,7 @@ function readRemembered(file: string): Lock | undefined {
   }
 }
 
-/** Name → content of what is in a folder with keys. A folder that cannot be read is for the base to tell. */
+/** File name → content of the files in a folder with keys. If it cannot be read, the base reports that. */
 async function keysIn(directory: string): Promise<Record<string, string>> {
   const names = existsSync(directory) ? await readdir(directory) : [];
   const keys = names.filter((name) => name.endsWith('.pub'));
@@ -184,7 +184,7 @@ async function resolve(
   };
 }
 
-/** What a base is asked with. */
+/** Returns the input for the base's `resolve`. */
 export function resolveRequest(request: LockRequest): ResolveRequest {
   const { profile, mirror, keysDirectory, signal, cache } = request;
   return { profile, mirror, keysDirectory, signal, cacheDirectory: cache.root };

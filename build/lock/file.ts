@@ -6,23 +6,23 @@ import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import type { Profile } from '../profile/profile.ts';
 
-/** What of a profile tells where its locks are. */
+/** The fields of a profile that determine the paths of its locks. */
 type Locked = Pick<Profile, 'file' | 'name' | 'architecture'>;
 
-/** Path of the lock of a profile, which is for one architecture, and a base: beside the profile. */
+/** Returns the path of a profile's lock for its architecture and a base; it is beside the profile. */
 export function lockFile({ file, name, architecture }: Locked, base: BaseName): string {
   return join(dirname(file), `${name}.${base}.${architecture}.lock.json`);
 }
 
-/** Whether packages of a base were locked for a profile. */
+/** Whether a profile has a lock for a base. */
 export function isLocked(profile: Locked, base: BaseName): boolean {
   return existsSync(lockFile(profile, base));
 }
 
 /**
  * Reads a lock.
- * @returns `undefined` if there is none yet
- * @throws BuildError if it is not a lock of this format, naming the first wrong key
+ * @returns `undefined` if there is none
+ * @throws BuildError naming the first wrong key if it is malformed
  */
 export function readLock(file: string): Lock | undefined {
   if (!existsSync(file)) return undefined;
@@ -61,9 +61,9 @@ function parseJson(text: string, file: string): unknown {
 }
 
 /**
- * Writes a lock: keys and packages sorted, one package a line, so that a diff reads as a list of changes.
- * @returns the lock as the file says it, in its order: the order of packages is part of the keys of steps
- * @throws BuildError if a base made of it what is no lock
+ * Writes a lock: keys and packages sorted, one package per line, so that a diff reads as a list of changes.
+ * @returns the lock as in the file, in its order, because the order of packages affects step keys
+ * @throws BuildError if the base's result is not a valid lock
  */
 export async function writeLock(file: string, lock: Lock): Promise<Lock> {
   const text = formatLock(lock);
@@ -71,9 +71,9 @@ export async function writeLock(file: string, lock: Lock): Promise<Lock> {
   return parseLock(text, file);
 }
 
-/** The text of a lock; the same lock always gives the same text. */
+/** Formats a lock; the same lock always gives the same text. */
 export function formatLock(lock: Lock): string {
-  // The schema gives keys its own order, whoever made the lock.
+  // The schema puts keys in its own order.
   const { packages, ...rest } = checkedLock(
     lock,
     `${lock.profile}.${lock.base}.${lock.architecture}`,

@@ -1,26 +1,26 @@
 import type { PackageRelations } from '../contract/relations.ts';
 
-/** Packages of an image, and what is asked for. */
+/** Input of `findReasons`. */
 export interface ReasonRequest {
-  /** Names of the packages. */
+  /** Names of the packages of an image. */
   packages: readonly string[];
-  /** Names that the profile asks for. */
+  /** Names in the profile. */
   asked: readonly string[];
-  /** By name of a package; of one that is not there nothing is known. */
+  /** Package name → its relations; packages with unknown relations are left out. */
   relations: ReadonlyMap<string, PackageRelations>;
 }
 
 /** Why a package is in an image. */
 export interface Reason {
-  /** From the package to one that the profile asks for: each is needed by the next. Only itself if it is asked for. */
+  /** The package, then one that needs it, and so on up to a package that the profile asks for. */
   chain: readonly string[];
-  /** Whether the first comes together with the second, which does not need it (apk's `install_if`). */
+  /** Whether the first package is installed because of the second, which does not need it (apk's `install_if`). */
   comesWith: boolean;
 }
 
 /**
- * Why each package is in an image, by the shortest chain; of chains as short, by the first in the order of names.
- * @returns by name of the package; without those of which it is not known
+ * Finds out why each package is in an image: the shortest chain; of equally short chains, the first by name.
+ * @returns package name → reason; packages without a known reason are left out
  */
 export function findReasons({ packages, asked, relations }: ReasonRequest): Map<string, Reason> {
   const there = providers(packages, relations);
@@ -53,7 +53,7 @@ export function findReasons({ packages, asked, relations }: ReasonRequest): Map<
   return reasons;
 }
 
-/** Each name that a package has or provides → packages, that of the name first. */
+/** Name → packages that have or provide it, the package of that name first. */
 function providers(
   packages: readonly string[],
   relations: ReadonlyMap<string, PackageRelations>,

@@ -1,16 +1,16 @@
 import { BuildError } from '../error.ts';
 
-/** Words of `depend()` in a service script; openrc-run(8). */
+/** Keywords of `depend()` in a service script; openrc-run(8). */
 const VERBS = ['after', 'before', 'config', 'keyword', 'need', 'provide', 'use', 'want'] as const;
 
 /** One line of `depend()`. */
 export interface Dependency {
   verb: (typeof VERBS)[number];
-  /** Names of services; for `config` and `keyword` what openrc-run(8) says of them. */
+  /** Names of services; for `config` and `keyword`, other words (see openrc-run(8)). */
   names: string[];
 }
 
-/** What a service script of OpenRC says of itself. */
+/** Properties of an OpenRC service, read from its script. */
 export interface Service {
   name: string;
   dependencies: Dependency[];
@@ -18,16 +18,16 @@ export interface Service {
   command: string | undefined;
 }
 
-/** Whether a file is a service script of OpenRC: its first line says so. */
+/** Whether a file is a service script of OpenRC, by its first line. */
 export function isServiceScript(text: string): boolean {
   return /^#!.*\bopenrc-run\b/.test(text);
 }
 
 /**
- * Reads a service script without running it.
+ * Parses a service script without running it.
  * @param name file name in `/etc/init.d`
- * @throws BuildError if `depend()` holds more than plain words, which only a shell could evaluate, or is written in
- *   another style
+ * @throws BuildError if `depend()` contains more than plain words, which only a shell could evaluate, or has an unknown
+ *   style
  */
 export function parseService(name: string, script: string): Service {
   const dependencies = dependLines(name, script).map((line) => parseDependency(name, line));
@@ -35,7 +35,7 @@ export function parseService(name: string, script: string): Service {
   return { name, dependencies, command };
 }
 
-/** All names that the lines of `depend()` with this verb have. */
+/** Returns all names in the lines of `depend()` with this keyword. */
 export function namesAfter(verb: Dependency['verb'], { dependencies }: Service): string[] {
   return dependencies.flatMap((dependency) => (dependency.verb === verb ? dependency.names : []));
 }

@@ -4,20 +4,20 @@ import { basename, dirname, join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { errorCode } from './errno.ts';
 
-/** How a file is made; everything is optional. */
+/** Options for making a file; all are optional. */
 export interface AtomicOptions {
-  /** Folder of the temporary name, on the same file system; the file's own if absent. */
+  /** Folder of the temporary file, on the same file system; the file's own folder if absent. */
   folder?: string;
-  /** Permissions of the file, also while it is written; what the umask leaves of 0666 if absent. */
+  /** Permissions of the file, including while it is written; 0666 less the umask if absent. */
   mode?: number;
 }
 
-/** Names that `temporaryName` gives: a dot, the file's own name, process id and random digits, `.tmp`. */
+/** Format of the names from `temporaryName`: a dot, the file's name, process id and random digits, `.tmp`. */
 export const TEMPORARY_NAME = /^\.(?<of>.+)\.\d+-[0-9a-f]{12}\.tmp$/;
 
 /**
- * A hidden name for a file before it is complete. It is unique: processes in containers have the same ids.
- * @param folder where it is; beside the file if absent
+ * Returns a hidden name for an unfinished file. It is unique even between containers, whose processes have equal ids.
+ * @param folder its folder; that of the file if absent
  */
 export function temporaryName(file: string, folder = dirname(file)): string {
   const unique = `${process.pid}-${randomBytes(6).toString('hex')}`;
@@ -25,9 +25,9 @@ export function temporaryName(file: string, folder = dirname(file)): string {
 }
 
 /**
- * Makes a file under a temporary name, synced and renamed, so that it is there whole or not at all. Its folder is
- * made if it is missing.
- * @param make writes the file under the name it is given
+ * Makes a file under a temporary name, syncs and renames it, so that it exists completely or not at all. Its folder is
+ * created if needed.
+ * @param make writes the file at the path it is given
  * @throws BuildError if something other than a file has the name: a device is never replaced by a file
  */
 export async function makeAtomically<T>(
@@ -52,7 +52,7 @@ export async function makeAtomically<T>(
   }
 }
 
-/** Writes text or bytes to a file, whole or not at all. */
+/** Writes text or bytes to a file, completely or not at all. */
 export async function writeFileAtomically(
   file: string,
   data: string | Uint8Array,

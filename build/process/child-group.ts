@@ -1,20 +1,20 @@
 import { errorCode } from './errno.ts';
 
-/** Milliseconds between SIGTERM and SIGKILL for children that are being ended. */
+/** Milliseconds between SIGTERM and SIGKILL when children are ended. */
 export const KILL_AFTER = 500;
 
-/** The part of one of execa's children that is needed to end it; settles when it has ended and closed its output. */
+/** The part of execa's child that is needed to end it; settles when the child has ended and closed its output. */
 interface Child extends PromiseLike<unknown> {
   readonly pid?: number | undefined;
 }
 
-/** Process ids of the children that run now; each leads a process group of its own. */
+/** Process ids of running children; each leads its own process group. */
 const running = new Set<number>();
 
 /**
- * Makes a child that leads a process group (`detached`) end together with its own children. When the signal is
- * aborted, the whole group gets SIGTERM and, `KILL_AFTER` later, SIGKILL: a leader such as fakeroot's shell script
- * would leave the tool that it runs behind.
+ * Ends a child that leads a process group (`detached`) together with its own children. When the signal is aborted, the
+ * whole group gets SIGTERM and, `KILL_AFTER` later, SIGKILL: ending only the leader, such as fakeroot's shell script,
+ * would leave the tool that it runs.
  * @returns the child
  */
 export function inGroup<T extends Child>(child: T, signal: AbortSignal | undefined): T {
@@ -39,12 +39,12 @@ export function inGroup<T extends Child>(child: T, signal: AbortSignal | undefin
   return child;
 }
 
-/** Ends the children that run now, and all that they started, at once. For a process that is about to exit. */
+/** Kills all running children and everything they started; for a process that is about to exit. */
 export function killChildren(): void {
   for (const pid of running) signalGroup(pid, 'SIGKILL');
 }
 
-/** A signal that is aborted when any of these is; those that are absent never are. */
+/** Returns a signal that is aborted when any of these is; absent ones are ignored. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
@@ -53,7 +53,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    // All of the group has ended already.
+    // The whole group has already ended.
     if (errorCode(error) !== 'ESRCH') throw error;
   }
 }

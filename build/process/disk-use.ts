@@ -1,10 +1,10 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two measurements. */
 const EVERY = 200;
 
-/** Says how much a folder has of a disk at most, until it is disposed of. */
+/** Measures the largest disk usage of a folder, until it is disposed of. */
 export class DiskUse implements Disposable {
   readonly #folder: string;
   readonly #timer: NodeJS.Timeout;
@@ -15,7 +15,7 @@ export class DiskUse implements Disposable {
     this.#timer = setInterval(() => this.#look(), EVERY).unref();
   }
 
-  /** Bytes on the disk that it had at most when it was looked at, holes of files not counted. */
+  /** Largest measured disk usage in bytes, without holes of files. */
   get peak(): number {
     this.#look();
     return this.#peak;
@@ -30,14 +30,14 @@ export class DiskUse implements Disposable {
   }
 }
 
-/** What is gone meanwhile counts nothing. */
+/** Files that have been removed meanwhile are not counted. */
 function bytesOf(folder: string): number {
   let bytes = 0;
   for (const name of namesIn(folder)) {
     const path = join(folder, name);
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat?.isDirectory()) bytes += bytesOf(path);
-    // stat(2) counts in blocks of 512 bytes.
+    // stat(2) counts blocks of 512 bytes.
     else bytes += (stat?.blocks ?? 0) * 512;
   }
   return bytes;

@@ -1,7 +1,7 @@
 /** The environment of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables by which programs find their proxy. */
+/** Variables that name proxies. */
 export const PROXY_VARIABLES = [
   'http_proxy',
   'https_proxy',
@@ -13,12 +13,12 @@ export const PROXY_VARIABLES = [
   'NO_PROXY',
 ] as const;
 
-/** The language, time zone and sort order of every child, so that its output does not depend on the host's. */
+/** Language, time zone and sort order of every child, so that its output does not depend on the host's. */
 const LANGUAGE = { LC_ALL: 'C.UTF-8', TZ: 'UTC' } as const;
 
 /**
- * The defaults of mtools (mtools(5)), spelled out: a variable outranks the configuration files, which mtools reads in
- * `/etc` whatever it is told. `MTOOLS_SKIP_CHECK` set to 1 would turn on `MTOOLS_FAT_COMPATIBILITY` too.
+ * The defaults of mtools (mtools(5)), written out: variables override the configuration files in `/etc`, which mtools
+ * always reads. `MTOOLS_SKIP_CHECK=1` would also turn on `MTOOLS_FAT_COMPATIBILITY`.
  */
 const MTOOLS = {
   DEFAULT_CODEPAGE: '850',
@@ -33,19 +33,19 @@ const MTOOLS = {
   MTOOLS_USE_XDF: '0',
 } as const;
 
-/** Variables of the caller that children get besides the proxies: where programs are, where scratch files go. */
+/** Variables of the caller that children inherit in addition to proxies: search path and scratch folder. */
 const INHERITED = ['PATH', 'TMPDIR'] as const;
 
 /**
- * The environment of the tools that make an image: small and fixed, so that nothing the caller has set, and no
- * configuration file in a home directory, shapes what they write.
+ * Returns the environment of the tools that make an image: small and fixed, so that neither the caller's variables nor
+ * configuration files in the home directory affect their output.
  */
 export function isolatedEnvironment(caller: Environment = process.env): Environment {
   const inherited = namesSet(INHERITED, caller).map((name) => [name, caller[name]] as const);
   return {
     ...Object.fromEntries(inherited),
     ...proxyVariables(caller),
-    // Not a folder that is missing: root's tools would make it.
+    // Not a missing folder, which some tools would create when run by root.
     HOME: '/dev/null',
     ...MTOOLS,
     ...LANGUAGE,
@@ -53,8 +53,8 @@ export function isolatedEnvironment(caller: Environment = process.env): Environm
 }
 
 /**
- * The proxies that the caller names, in the one form that apt and Node both read: variables in lower case, which win
- * over those in upper case, and addresses with a scheme. `all_proxy` counts where there is no other.
+ * Returns the caller's proxies in the form that both apt and Node read: variables in lower case, which override those
+ * in upper case, and addresses with a scheme. `all_proxy` is used where no other is set.
  */
 export function proxyVariables(caller: Environment = process.env): Record<string, string> {
   const find = (name: string) => caller[name] || caller[name.toUpperCase()] || undefined;
@@ -69,14 +69,14 @@ export function proxyVariables(caller: Environment = process.env): Record<string
 }
 
 /**
- * The environment of programs that act for the caller rather than make an image: Docker, the host's own apt, QEMU in
- * a window. All of the caller's, except for the language.
+ * Returns the environment of programs that act for the caller rather than make an image, such as Docker, the host's own
+ * apt, or QEMU in a window: the caller's, except for the language.
  */
 export function callerEnvironment(caller: Environment = process.env): Environment {
   return { ...caller, ...LANGUAGE };
 }
 
-/** Those of the names whose variables are set and not empty. */
+/** Returns the names whose variables are set and not empty. */
 export function namesSet<Name extends string>(
   names: readonly Name[],
   environment: Environment,
@@ -85,8 +85,8 @@ export function namesSet<Name extends string>(
 }
 
 /**
- * Whether this process really is root. Under fakeroot it only looks so, and its children, which do not inherit
- * fakeroot, are the caller.
+ * Whether this process is really root. Under fakeroot it only appears to be, and children that do not inherit fakeroot
+ * run as the caller.
  */
 export function isRoot(environment: Environment = process.env): boolean {
   return process.getuid?.() === 0 && environment.FAKEROOTKEY === undefined;

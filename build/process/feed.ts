@@ -8,10 +8,10 @@ import type { Tool } from './tools.ts';
 /**
  * Runs a host tool that reads its standard input from a stream.
  * @param command tool and arguments
- * @param chunks what the tool reads; taken as fast as it reads, no faster: one is asked for when the one before is in the
- * pipe as a whole, and its memory may be used again
- * @param options `onBytes` is called with the number of bytes handed over so far
- * @throws BuildError if the tool is missing or fails; whatever `chunks` throws
+ * @param chunks the tool's input. A chunk is requested only when the previous one is completely in the pipe, so its
+ *   buffer may be reused
+ * @param options `onBytes` receives the number of bytes passed on so far
+ * @throws BuildError if the tool is missing or fails; errors of `chunks`
  */
 export async function feed(
   [tool, ...args]: readonly [Tool, ...string[]],
@@ -30,12 +30,12 @@ export async function feed(
     }),
     child,
   ]);
-  // A tool that ends early breaks the pipe: its own words say more than EPIPE does.
+  // A tool that ends early breaks the pipe; its own message is more useful than EPIPE.
   if (fed.status === 'rejected' && !brokenPipe(fed.reason)) throw fed.reason;
   if (ended.status === 'rejected') throw toolError(tool, ended.reason);
 }
 
-/** What is said of a pipe that nobody reads from any more. */
+/** Error codes of a pipe without a reader. */
 const BROKEN = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
 
 function brokenPipe(error: unknown): boolean {
@@ -66,7 +66,7 @@ async function writeAll(
 function write(pipe: Writable, chunk: Uint8Array): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   pipe.write(chunk, (error) => (error ? reject(error) : resolve()));
-  // The pipe may be closed before, and nobody waits for this any more.
+  // The pipe may be closed first, and then nothing awaits this promise.
   promise.catch(() => undefined);
   return promise;
 }

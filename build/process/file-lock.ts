@@ -4,17 +4,17 @@ import { BuildError } from '../error.ts';
 import { errorCode } from './errno.ts';
 import { TOOL_PACKAGES } from './tools.ts';
 
-/** Exit code of flock(1) when somebody else holds the lock. */
+/** Exit code of flock(1) if the lock is held by another process. */
 const HELD = 75;
 
-/** Who may hold a lock at the same time: one writer alone, or any number of readers. */
+/** Which locks can be held at the same time: one exclusive lock, or any number of shared ones. */
 export type LockKind = 'exclusive' | 'shared';
 
 /**
- * Does some work while this process holds a lock on a file (flock(2)), and waits until it is free. The kernel releases
- * the lock when the process ends, however it ends. An exclusive lock takes its file away when it is released.
- * @param file made if it is not there; its folder must be
- * @throws BuildError if `flock` is missing, the file cannot be made, or the signal is aborted; whatever `work` throws
+ * Calls a function while this process holds a lock on a file (flock(2)); waits for the lock first. The kernel releases
+ * the lock when the process ends in any way. The file of an exclusive lock is removed when it is released.
+ * @param file created if needed, but not its folder
+ * @throws BuildError if `flock` is missing, the file cannot be created, or the signal is aborted; errors of `work`
  */
 export async function withFileLock<T>(
   { file, kind, signal }: { file: string; kind: LockKind; signal?: AbortSignal | undefined },
@@ -24,16 +24,13 @@ export async function withFileLock<T>(
   try {
     return await work();
   } finally {
-    // Before it is released: whoever waited for it sees that the name is gone, and takes a new file.
+    // Before the release: whoever waits for the lock notices that the file was removed, and uses a new one.
     if (kind === 'exclusive') await rm(file, { force: true });
     await held.close();
   }
 }
 
-/**
- * Marks a file or folder that is being written as having a living writer, until the result is closed or the process
- * ends; see `isAbandoned`.
- */
+/** Marks a file or folder as being written until the result is closed or the process ends; see `isAbandoned`. */
 export async function holdWhileWriting(path: string): Promise<FileHandle> {
   const handle = await open(path, 'r');
   try {
@@ -45,7 +42,7 @@ export async function holdWhileWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Whether the process that wrote a file or folder, and held it meanwhile, is gone. */
+/** Whether the process that was writing a file or folder, and held it with `holdWhileWriting`, has ended. */
 export async function isAbandoned(path: string): Promise<boolean> {
   const handle = await openIfThere(path);
   if (handle === undefined) return false;
@@ -74,7 +71,7 @@ async function acquire(
   }
 }
 
-/** Whether a file still has its name; the holder before may have removed it. */
+/** Whether a path still refers to the open file, which the previous holder may have removed. */
 async function isStill(file: string, handle: FileHandle): Promise<boolean> {
   const held = await handle.stat();
   try {
@@ -87,9 +84,9 @@ async function isStill(file: string, handle: FileHandle): Promise<boolean> {
 }
 
 /**
- * Locks an open file. flock(1) gets it as its standard input and locks what both processes have open, so the lock
- * stays when flock has ended, for as long as this process has the file open.
- * @returns false if somebody else holds the lock and `--nonblock` was asked for
+ * Locks an open file. flock(1) gets it as standard input and locks the open file that both processes share, so the lock
+ * remains after flock has ended, as long as this process has the file open.
+ * @returns false if another process holds the lock and `--nonblock` was given
  */
 async function flock(
   { fd }: FileHandle,
@@ -98,7 +95,7 @@ async function flock(
 ): Promise<boolean> {
   const args = [...options, '--conflict-exit-code', String(HELD), '0'];
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  // execa passes on none but the standard streams; this is an open file.
+  // Not with execa, which can only pass on standard streams.
   const child = spawn('flock', args, { stdio: [fd, 'ignore', 'ignore'], signal });
   child.on('error', (cause) => reject(flockError(cause)));
   child.on('close', (code) => {

@@ -3,24 +3,24 @@ import { open } from 'node:fs/promises';
 
 const CHUNK = 1024 * 1024;
 
-/** A part of a file to be hashed by itself. */
+/** A part of a file to hash separately. */
 export interface Part {
-  /** First byte. */
+  /** Offset of the first byte. */
   offset: number;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
 }
 
-/** SHA-256 of a file, and of parts of it, in one reading. */
+/** SHA-256 of a file and of parts of it. */
 export interface Hashes {
-  /** Of the whole file, hex. */
+  /** SHA-256 of the whole file, hex. */
   whole: string;
-  /** Of each part, hex, in the order in which they were asked for. */
+  /** SHA-256 of each part, hex, in the requested order. */
   parts: string[];
 }
 
 /**
- * Reads a file once and hashes it whole and in parts.
+ * Reads a file once, and hashes the whole and parts of it.
  * @throws if the file cannot be read
  */
 export async function hashFile(

@@ -5,16 +5,16 @@ import { BuildError } from '../error.ts';
 const CHUNK = 1024 * 1024;
 
 /**
- * A file on the host as it was when it was hashed: too large to be kept in memory, known by its SHA-256. A digest of
- * plain data takes it for its bytes, wherever it lies.
+ * A host file as it was when it was hashed, for files too large to keep in memory. In digests of plain data, its
+ * SHA-256 represents its content, independent of its path.
  */
 export class HashedFile {
   readonly path: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Hex. */
+  /** In hex. */
   readonly sha256: string;
-  /** Changes with every write to the file, and when another file takes its place. */
+  /** Changes when the file is written to or replaced. */
   readonly stamp: string;
 
   constructor({ path, size, sha256, stamp }: HashedFile) {
@@ -26,7 +26,7 @@ export class HashedFile {
 }
 
 /**
- * Hashes a file in small pieces.
+ * Hashes a file in small blocks.
  * @throws BuildError if it is written to meanwhile
  */
 export function readHashedFile(path: string): HashedFile {
@@ -51,8 +51,9 @@ export function readHashedFile(path: string): HashedFile {
 }
 
 /**
- * @param descriptor of the file, opened again
- * @throws BuildError if it is not what was hashed
+ * Checks that a file is unchanged since it was hashed.
+ * @param descriptor the file, opened again
+ * @throws BuildError if it has changed
  */
 export function assertUnchanged({ path, stamp }: HashedFile, descriptor: number): void {
   if (stampOf(fstatSync(descriptor, { bigint: true })) === stamp) return;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { errorCode } from './errno.ts';
 
-/** The value in a file of JSON; `undefined` if there is no such file, or it is no JSON. @throws if it cannot be read */
+/** Parses a JSON file; `undefined` if it does not exist or is not JSON. @throws if it cannot be read */
 export function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));

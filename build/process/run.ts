@@ -4,10 +4,10 @@ import { inGroup, KILL_AFTER } from './child-group.ts';
 import { type Environment, isolatedEnvironment } from './environment.ts';
 import { ISOLATING_ARGUMENTS, TOOL_PACKAGES, type Tool } from './tools.ts';
 
-/** What tools say of a disk without space: the C library's words, and xorriso's. */
+/** Messages of tools about a full disk: the C library's, and xorriso's. */
 const FULL_DISK = /No space left on device|exceeds free space on media/;
 
-/** How a tool is run; everything is optional. */
+/** Options for running a tool; all are optional. */
 export interface RunOptions {
   /** Working directory; the current one if absent. */
   cwd?: string;
@@ -15,20 +15,20 @@ export interface RunOptions {
   env?: Environment;
   /** Text or bytes for the tool's standard input; empty if absent. */
   input?: string | Uint8Array;
-  /** Ends the tool and all that it started (SIGTERM, half a second later SIGKILL) when aborted. */
+  /** When aborted, ends the tool and everything it started (SIGTERM, half a second later SIGKILL). */
   signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds between SIGTERM and SIGKILL for a child that leads no group, such as apt-get installing host tools. */
+/** Milliseconds between SIGTERM and SIGKILL for a child without a process group, such as apt-get on the host. */
 const FORCE_KILL_AFTER = 3_000;
 
-/** Options of execa for a child that leads a process group of its own; pass the child on to `inGroup`. */
+/** Options of execa for a child that leads its own process group; pass the child to `inGroup`. */
 export function groupOptions(options: RunOptions): Options {
   const group = { detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER };
   return { ...childOptions(options), ...group };
 }
 
-/** Options of execa that every child of the toolchain shares. */
+/** Options of execa for all children of the toolchain. */
 export function childOptions({ cwd, env, signal }: RunOptions): Options {
   return {
     ...(cwd === undefined ? {} : { cwd }),
@@ -41,15 +41,15 @@ export function childOptions({ cwd, env, signal }: RunOptions): Options {
 
 /**
  * Runs a host tool to its end.
- * @returns what it wrote to standard output, without the last line feed
- * @throws BuildError if the tool is missing or exits with other than 0; names the tool and its last words
+ * @returns its standard output without the last line feed
+ * @throws BuildError naming the tool and its last message if it is missing or its exit code is not 0
  */
 export async function run(
   tool: Tool,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  // Loaded by whoever starts a child: most commands start none, and it is a third of what they would load.
+  // Loaded on use: most commands start no child, and execa is a third of what they would load.
   const { execa } = await import('execa');
   try {
     const child = execa(tool, [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args], {
@@ -65,23 +65,23 @@ export async function run(
 }
 
 /**
- * Whether an error is what execa throws about a child. It is told by its name: its class would have to be loaded, and most
- * commands start no child.
+ * Whether an error is execa's about a child. Recognised by its name, because its class would have to be loaded, and
+ * most commands start no child.
  */
 export function isChildError(error: unknown): error is ExecaError {
   return error instanceof Error && error.name === 'ExecaError';
 }
 
 /**
- * The command line of the tool that an error came from, as a shell would take it.
- * @returns `undefined` if neither it nor what is underneath it is a tool's
+ * Returns the command line of the tool that caused an error, quoted for a shell.
+ * @returns `undefined` if neither the error nor one of its causes is about a tool
  */
 export function failedCommand(error: unknown): string | undefined {
   if (isChildError(error)) return error.escapedCommand;
   return error instanceof Error ? failedCommand(error.cause) : undefined;
 }
 
-/** Turns what execa threw about a child into a message for a person; anything else passes through. */
+/** Converts execa's error about a child to one for the user; returns any other error unchanged. */
 export function toolError(tool: Tool, error: unknown): unknown {
   if (!isChildError(error)) return error;
   if (error.isCanceled) return new BuildError({ what: `${tool} was cancelled`, cause: error });
@@ -101,17 +101,17 @@ export function toolError(tool: Tool, error: unknown): unknown {
   });
 }
 
-/** How a program ended that failed. */
+/** How a failed program ended. */
 export interface ChildEnd {
   exitCode?: number | null | undefined;
-  /** Name of the signal that ended it, if one did. */
+  /** Name of the signal that ended it, if any. */
   signal?: string | null | undefined;
-  /** What it wrote to standard error. */
+  /** Its standard error. */
   stderr: string;
   cause: unknown;
 }
 
-/** A message for a person about a program that failed: a full disk as such, else how it ended and its last words. */
+/** Returns the error for a failed program: that the disk is full, or how it ended and its last message. */
 export function childFailure(
   name: string,
   { exitCode, signal, stderr, cause }: ChildEnd,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { BuildError } from '../error.ts';
 
 /**
- * Makes a folder for scratch files that only this user can enter. Whoever asks for it removes it.
- * @param purpose the beginning of its name, before random characters: `quantix-vm-`
+ * Creates a folder for scratch files that only this user can access. The caller has to remove it.
+ * @param purpose prefix of its name, followed by random characters: `quantix-vm-`
  * @throws BuildError if the system's folder for such files, `$TMPDIR` or `/tmp`, cannot be used
  */
 export async function makeScratchFolder(purpose: string): Promise<string> {

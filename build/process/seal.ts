@@ -4,13 +4,13 @@ import { utimes } from 'node:fs/promises';
 import { errorCode } from './errno.ts';
 
 /**
- * Modification time of every file in the cache whose content was checked, seconds since 1970.
- * Whoever writes to the file later moves its time, so one `stat` tells whether it may have changed since;
- * archivers such as tar keep the time, so a cache restored by a CI service stays trusted.
+ * Modification time of every file in the cache whose content has been checked, in seconds since 1970. Later writes
+ * change the time, so one `stat` shows whether the file may have changed. Archivers such as tar keep it, so a cache
+ * restored by a CI service stays trusted.
  */
 const SEALED_TIME = 1;
 
-/** Marks a file as checked: read-only, with the sealed time, and synced to disk. A program stays one. */
+/** Marks a file as checked: read-only, with the sealed time, and synced to disk. Executables stay executable. */
 export async function seal(file: FileHandle): Promise<void> {
   const { mode } = await file.stat();
   await file.chmod(0o444 | (mode & 0o111));
@@ -18,17 +18,17 @@ export async function seal(file: FileHandle): Promise<void> {
   await file.sync();
 }
 
-/** Marks a file as checked once more. */
+/** Marks a file as checked again. */
 export async function resealPath(path: string): Promise<void> {
   await utimes(path, new Date(), SEALED_TIME);
 }
 
-/** Milliseconds within which a file is not marked as used a second time. */
+/** Milliseconds within which a file is not marked as used again. */
 export const USE_GRAIN = 3_600_000;
 
 /**
- * Notes in a sealed file's time of access that it is used now. Whoever may not write to the cache cannot do so.
- * @param stats of the file, from before
+ * Records the use of a sealed file in its access time. Ignored if the cache is not writable.
+ * @param stats the file's stats from before
  */
 export async function markUsed(path: string, stats: Pick<Stats, 'atimeMs'>): Promise<void> {
   const now = new Date();
@@ -40,7 +40,7 @@ export async function markUsed(path: string, stats: Pick<Stats, 'atimeMs'>): Pro
   }
 }
 
-/** Whether nothing wrote to the file since it was sealed. */
+/** Whether the file is unchanged since it was sealed. */
 export function isSealed(stats: Pick<Stats, 'mtimeMs'>): boolean {
   return stats.mtimeMs === SEALED_TIME * 1000;
 }

@@ -2,26 +2,26 @@ import { $, ProcessOutput } from 'zx/core';
 import { callerEnvironment, type Environment } from './environment.ts';
 import { childFailure } from './run.ts';
 
-/** Runs one line of shell. A value in it is one word, an array several; none of it is read as shell. */
+/** Runs one line of shell. A value in it becomes one word, an array several; values are never read as shell. */
 export type ShellLine = (
   text: TemplateStringsArray,
   ...values: (string | readonly string[])[]
 ) => Promise<void>;
 
-/** How lines are run; everything is optional. */
+/** Options for running lines; all are optional. */
 export interface ShellOptions {
   /** Variables added to the caller's. */
   env?: Environment;
-  /** Whose terminal, or files, the programs have; they have none if absent, and their errors are told if they fail. */
+  /** `inherit`: programs use this process's terminal or files. If absent they have none, and errors are reported. */
   stdio?: 'inherit';
   /** Ends the programs when aborted. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A shell for steps that act for the caller, such as installing packages on the host. What makes an image is run by
- * `run` and `feed` instead, in an environment of its own.
- * @returns a function for templates, which throws a BuildError with the last words of a line that fails
+ * Returns a shell for actions on behalf of the caller, such as installing packages on the host. Tools that make an
+ * image are run with `run` and `feed` instead, in an isolated environment.
+ * @returns a template function, which throws a BuildError with the last message of a line that fails
  */
 export function callerShell({ env, stdio, signal }: ShellOptions): ShellLine {
   const shell = $({

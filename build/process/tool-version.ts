@@ -3,7 +3,7 @@ import { BuildError } from '../error.ts';
 import { run } from './run.ts';
 import type { Tool } from './tools.ts';
 
-/** How a tool is asked for its version, and where in its answer the version stands. */
+/** How to ask a tool for its version, and how to find the version in its output. */
 interface Question {
   args: readonly string[];
   pattern: RegExp;
@@ -20,7 +20,7 @@ const QUESTIONS = {
 const QEMU: Question = { args: ['--version'], pattern: /^QEMU emulator version (.+)$/m };
 const STRIP: Question = { args: ['--version'], pattern: /^GNU strip \(GNU Binutils.*\) (.+)$/m };
 
-/** A tool that can be asked for its version. */
+/** A tool whose version can be determined. */
 export type VersionedTool = keyof typeof QUESTIONS | QemuProgram | StripProgram;
 
 function questionFor(tool: VersionedTool): Question {
@@ -36,8 +36,8 @@ function isOneOf<Name extends string>(
 }
 
 /**
- * The version a host tool says it has.
- * @throws BuildError if the tool is missing, or its answer is not understood
+ * Returns the version of a host tool.
+ * @throws BuildError if the tool is missing, or its output is not understood
  */
 export async function toolVersion(tool: VersionedTool): Promise<string> {
   const { args, pattern } = questionFor(tool);

@@ -18,8 +18,8 @@ import { run } from './run.ts';
 import { toolVersion, type VersionedTool } from './tool-version.ts';
 
 /**
- * Libraries that decide, as the tool itself does, which bytes it writes: compressors, and the writers of ISO 9660.
- * `fakeroot` does not: it tells mksquashfs other owners, and hands it the same bytes.
+ * Libraries that affect the bytes that a tool writes: compressors, and the writers of ISO 9660. `fakeroot` is not
+ * listed: it reports other owners to mksquashfs, but its version does not affect the bytes.
  */
 const SHAPING_LIBRARIES: { readonly [Tool in VersionedTool]?: RegExp } = {
   mksquashfs: /^lib(?:zstd|lzma)\.so/,
@@ -27,7 +27,7 @@ const SHAPING_LIBRARIES: { readonly [Tool in VersionedTool]?: RegExp } = {
   xorriso: /^lib(?:isofs|isoburn|burn)\.so/,
 };
 
-/** What is remembered: path of a tool → its version, and the files it was seen with, each with its stamp. */
+/** Path of a tool → its version, and the files it was determined with, each with its stamp. */
 const memorySchema = z.record(
   z.string(),
   z.object({ version: z.string(), files: z.record(z.string(), z.string()) }),
@@ -36,11 +36,11 @@ const memorySchema = z.record(
 type Memory = z.infer<typeof memorySchema>;
 
 /**
- * The versions of host tools, with those of the libraries that shape what they write. A tool is asked once, and anew
- * when one of its files is another than before; a script, which may call anything, is asked each time.
- * @param memoryFile where the answers are remembered
- * @param mayLack whether a tool may be missing; its version says so then
- * @throws BuildError if another tool is missing, or its answer is not understood
+ * Determines the versions of host tools, including the libraries that affect their output. A tool is asked once, and
+ * again if one of its files has changed; a script, which may run anything, is asked each time.
+ * @param memoryFile file in which the answers are kept
+ * @param mayLack whether a tool may be missing; its version then says so
+ * @throws BuildError if another tool is missing, or its output is not understood
  */
 export async function toolVersions<Tool extends VersionedTool>(
   tools: readonly Tool[],
@@ -80,18 +80,18 @@ function readMemory(file: string): Memory {
   }
 }
 
-/** Path of the program that a name stands for, as execvp(3) finds it. */
+/** Returns the path of a program, as execvp(3) finds it. */
 function findProgram(name: string): string | undefined {
   return findPrograms(name)[0];
 }
 
-/** Paths of all programs of a name on PATH, the one that counts first. */
+/** Returns the paths of all programs of a name on PATH, in order of precedence. */
 function findPrograms(name: string): string[] {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.map((folder) => join(folder, name)).filter(isProgram);
 }
 
-/** Whether a path is a program that the caller may run; a folder of PATH that he may not enter has none for him. */
+/** Whether a path is a program that the caller may run; in inaccessible folders of PATH there are none. */
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -102,8 +102,8 @@ function isProgram(path: string): boolean {
 }
 
 /**
- * Paths of a tool's libraries as the loader finds them: `/lib/…/libzstd.so.1`. Of a script they are those of the next
- * program of its name on PATH, which such a script calls.
+ * Returns the paths of a tool's libraries, as the loader finds them: `/lib/…/libzstd.so.1`. For a script, they are
+ * those of the next program of its name on PATH, which such scripts call.
  */
 async function shapingLibraries(tool: VersionedTool): Promise<string[]> {
   const shaping = SHAPING_LIBRARIES[tool];
@@ -114,7 +114,7 @@ async function shapingLibraries(tool: VersionedTool): Promise<string[]> {
   return [...lines].flatMap(([, name = '', file = '']) => (shaping.test(name) ? file : []));
 }
 
-/** A library's name with its version, `libzstd.so.1.5.4`, or with a digest where its file has none. */
+/** Returns a library's file name with its version, `libzstd.so.1.5.4`, or with a digest if the name has no version. */
 function versionedName(library: string): string {
   const name = basename(realpathSync(library));
   if (/\.so\.\d+\.\d/.test(name)) return name;

@@ -1,6 +1,6 @@
 import { QEMU_PACKAGES, STRIP_PACKAGES } from '../architecture.ts';
 
-/** Debian package that brings each host tool which the toolchain or a test runs. */
+/** Host tool that the toolchain or a test runs → Debian package that contains it. */
 export const TOOL_PACKAGES = {
   '/usr/lib/apt/apt-helper': 'apt',
   'apt-cache': 'apt',
@@ -29,10 +29,10 @@ export const TOOL_PACKAGES = {
   ...STRIP_PACKAGES,
 } as const;
 
-/** Arguments that come before all others: they keep a tool from reading configuration files of the host. */
+/** First arguments of tools, which keep them from reading the host's configuration files. */
 export const ISOLATING_ARGUMENTS: Readonly<Partial<Record<Tool, readonly string[]>>> = {
   xorriso: ['-no_rc'],
 };
 
-/** A host tool the toolchain may run. */
+/** A host tool that the toolchain may run. */
 export type Tool = keyof typeof TOOL_PACKAGES;

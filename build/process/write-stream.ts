@@ -3,20 +3,20 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 import { errorCode } from './errno.ts';
 
-/** A file that was written. */
+/** Size and hash of a written file. */
 export interface WrittenFile {
-  /** Bytes. */
+  /** In bytes. */
   size: number;
-  /** Hex. */
+  /** In hex. */
   sha256: string;
 }
 
 /**
- * Writes a stream to the end of one or several files, as fast as the slowest takes it.
- * @param files which are open for writing
- * @param chunks are handed to all at once, and may be used again when the next one is asked for
+ * Appends a stream to one or several files, no faster than the slowest.
+ * @param files files open for writing
+ * @param chunks the data; a chunk's buffer may be reused when the next one is requested
  * @returns size and SHA-256 of the stream
- * @throws BuildError if the disk is full; what the stream throws
+ * @throws BuildError if the disk is full; errors of the stream
  */
 export async function appendStream(
   files: readonly FileHandle[],
@@ -33,7 +33,7 @@ export async function appendStream(
   return { size, sha256: hash.digest('hex') };
 }
 
-/** Writes a stream into a new file, as `appendStream` does. */
+/** Writes a stream to a new file; see `appendStream`. */
 export async function writeStream(
   file: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,

@@ -2,15 +2,15 @@ import { BuildError } from '../error.ts';
 import { isolatedEnvironment } from './environment.ts';
 import { isChildError, toolError } from './run.ts';
 
-/** Bytes of a stream's footer: CRC32, backward size, flags, `YZ` (The .xz File Format 1.2.1, 2.1.2). */
+/** Size of a stream's footer in bytes: CRC32, backward size, flags, `YZ` (The .xz File Format 1.2.1, 2.1.2). */
 const FOOTER = 12;
 
 /**
- * Decompresses complete .xz streams by one process: `xz` reads such streams one after the other, and their indexes tell
- * where in its output each one ends.
- * @param most bytes that one of them may have decompressed
- * @param where what they are part of, for messages
- * @throws BuildError if one is damaged or larger, or xz is missing
+ * Decompresses complete .xz streams with one process: `xz` accepts concatenated streams, and the streams' indexes tell
+ * where each one ends in its output.
+ * @param most size limit of each decompressed stream in bytes
+ * @param where the file that contains them, for messages
+ * @throws BuildError if one is damaged or too large, or xz is missing
  */
 export async function decompressXz(
   streams: readonly Buffer[],
@@ -50,7 +50,7 @@ async function decompressAll(streams: readonly Buffer[], where: string): Promise
   }
 }
 
-/** The sizes in the index at the end of a stream (The .xz File Format 1.2.1, 4), summed up. */
+/** Adds up the sizes in the index at the end of a stream (The .xz File Format 1.2.1, 4). */
 function uncompressedSize(stream: Buffer, where: string): number {
   if (stream.length < 2 * FOOTER || stream.toString('latin1', stream.length - 2) !== 'YZ') {
     throw damaged('what should be an xz stream is none', where);
@@ -72,7 +72,7 @@ function uncompressedSize(stream: Buffer, where: string): number {
   let size = 0;
   for (let records = number(); records > 0; records -= 1) {
     if (at >= stream.length - FOOTER) throw damaged('what should be an xz stream is none', where);
-    number(); // Compressed.
+    number(); // Compressed size.
     size += number();
   }
   return size;

@@ -1,6 +1,6 @@
 import type { ProfileInput } from './schema.ts';
 
-/** What the file of a profile exports by default: gives its author types while writing; the check is at load. */
+/** What a profile's file exports by default. Gives its author types; values are checked when it is loaded. */
 export function defineProfile(profile: ProfileInput): ProfileInput {
   return profile;
 }

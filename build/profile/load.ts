@@ -7,7 +7,7 @@ import { BuildError } from '../error.ts';
 import { type Profile, profileFor } from './profile.ts';
 import { type CheckedProfile, profileSchema } from './schema.ts';
 
-/** Names of the profiles in a project: every `profiles/*.ts`, sorted. */
+/** Lists the names of a project's profiles: every `profiles/*.ts`, sorted. */
 export function profileNames(projectDirectory: string): string[] {
   return readdirSync(join(projectDirectory, 'profiles'), { withFileTypes: true })
     .filter((file) => file.isFile() && file.name.endsWith('.ts'))
@@ -17,9 +17,10 @@ export function profileNames(projectDirectory: string): string[] {
 
 /**
  * Loads and checks a profile.
- * @param wanted the name of one of the project, `profiles/<name>.ts`, or the absolute path of any other
- * @returns what it says for one architecture
- * @throws BuildError if there is no such profile, it cannot be loaded, or a key in it is wrong (all wrong keys are named)
+ * @param wanted the name of a profile in the project, `profiles/<name>.ts`, or the absolute path of any other
+ * @returns the profile for one architecture
+ * @throws BuildError if there is no such profile, it cannot be loaded, or any of its keys is wrong (all wrong keys are
+ *   named)
  */
 export async function loadProfile(
   projectDirectory: string,
@@ -55,12 +56,12 @@ export async function loadProfile(
   });
 }
 
-/** Whether a profile is one of a project's own, which are files of its `profiles/`. */
+/** Whether a profile is in the project's `profiles/` folder. */
 export function isOfProject({ file }: Pick<Profile, 'file'>, projectDirectory: string): boolean {
   return dirname(file) === join(projectDirectory, 'profiles');
 }
 
-/** The line of a profile, or of a file beside it that it imports, at which Node met an error: `FILE:3`. */
+/** Returns the line of an error, `FILE:3`, if it is in the profile or in a file beside it that it imports. */
 function mistakenLine(error: unknown, profile: string): string | undefined {
   const folder = dirname(profile);
   const stack = error instanceof Error ? (error.stack ?? '') : '';
@@ -70,7 +71,7 @@ function mistakenLine(error: unknown, profile: string): string | undefined {
 }
 
 /**
- * Checks a profile as written, also what keys say of each other.
+ * Checks a profile as written, including rules that involve several keys.
  * @throws BuildError that names every wrong key
  */
 export function checkProfile(written: unknown, where: string): CheckedProfile {

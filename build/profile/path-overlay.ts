@@ -8,8 +8,8 @@ import type { Profile } from './profile.ts';
 type PathEntry = Profile['paths'][string];
 
 /**
- * The files, links and directories that a profile declares one by one, as an overlay.
- * @throws BuildError if a file of the host is not there, is no file, or has CRLF line ends
+ * Reads the files, links and directories that a profile declares under `paths`, as an overlay.
+ * @throws BuildError if a host file is missing, is not a regular file, or has CRLF line ends
  */
 export function readPathOverlay(profile: Pick<Profile, 'file' | 'paths' | 'accounts'>): Overlay {
   const entries = Object.entries(profile.paths).map(([path, entry]) =>

@@ -8,26 +8,28 @@ type Specific<Name extends BaseName> = NonNullable<
   CheckedBase<Name>['architectures'][ArchitectureName]
 >;
 
-/** What an appliance takes from a base, for one architecture. */
+/** A profile's settings for one base and one architecture. */
 export type BaseSettings<Name extends BaseName> = Omit<CheckedBase<Name>, 'architectures'> &
   Specific<Name>;
 
 type Bases = { [Name in BaseName]: BaseSettings<Name> };
 
-/** An appliance for one architecture. */
+/** A profile for one architecture. */
 export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
-  /** Absolute path of its file. Its locks and reviews are beside it, and there its own overlays begin. */
+  /**
+   * Absolute path of its file. Locks and reviews are beside it; paths of its own overlays are relative to its folder.
+   */
   file: string;
   architecture: ArchitectureName;
-  /** Only the bases that it is built from for this architecture. */
+  /** Only the bases that support this architecture. */
   bases: Partial<Bases>;
   kernel: Pick<CheckedProfile['kernel'], 'drop'> & {
-    /** Without those that the kernels of this architecture do not have. */
+    /** Without the drivers that this architecture's kernels do not have. */
     drivers: Record<Flavour, MachineDrivers>;
   };
 }
 
-/** Drivers that an image must have, by the kind of machine that needs them. */
+/** Drivers that an image must have, by kind of machine. */
 export type MachineDrivers = CheckedProfile['kernel']['drivers']['full'];
 
 /** Kernel flavours, in the order in which they are resolved. */
@@ -36,12 +38,12 @@ export const FLAVOURS = ['virt', 'full'] as const;
 /** Kernel flavour of an image. */
 export type Flavour = (typeof FLAVOURS)[number];
 
-/** The flavours that an appliance has a kernel for. */
+/** Lists the flavours that an appliance has a kernel for. */
 export function listFlavours({ kernel }: Pick<BaseSettings<BaseName>, 'kernel'>): Flavour[] {
   return FLAVOURS.filter((flavour) => kernel[flavour] !== undefined);
 }
 
-/** The packages that images of one flavour are asked for besides those of all: its kernel, and what it has alone. */
+/** Lists what images of one flavour have in addition to the common packages: its kernel and its own packages. */
 export function flavourPackages(
   { kernel, flavours }: Pick<BaseSettings<BaseName>, 'kernel' | 'flavours'>,
   flavour: Flavour,
@@ -49,7 +51,7 @@ export function flavourPackages(
   return [kernel[flavour] ?? [], flavours[flavour]?.packages ?? []].flat();
 }
 
-/** What a lock remembers of flavours: the kernels, and what only one of them has. */
+/** Returns the part of a lock's `request` that is about flavours: the kernels, and the packages of one flavour only. */
 export function requestedFlavours({
   kernel,
   flavours,
@@ -62,15 +64,15 @@ export function requestedFlavours({
 }
 
 /**
- * What a profile says for one architecture.
- * @param file absolute path of its file
+ * Reduces a checked profile to one architecture.
+ * @param file absolute path of the profile's file
  */
 export function profileFor(
   profile: CheckedProfile,
   architecture: ArchitectureName,
   file: string,
 ): Profile {
-  // All of them, so that the compiler misses a new one.
+  // Spelled out, so that the compiler reports a base that is missing here.
   const { alpine, debian }: { [Name in BaseName]: Bases[Name] | undefined } = {
     alpine: settingsFor(profile.bases.alpine, architecture),
     debian: settingsFor(profile.bases.debian, architecture),
@@ -99,7 +101,7 @@ function without(machines: MachineDrivers, lacking: ReadonlySet<string>): Machin
   );
 }
 
-/** Kind of machine → some of the drivers that it needs. */
+/** Kind of machine → the drivers that `choose` takes from it. */
 export function listDrivers(
   machines: MachineDrivers,
   choose: (drivers: MachineDrivers[string]) => readonly string[],
@@ -111,7 +113,7 @@ export function listDrivers(
 
 type Additions = Pick<Specific<BaseName>, 'grub' | 'signed' | 'packages' | 'without' | 'drop'>;
 
-/** Lists and records of one architecture are added to those of all; its other keys stand as they are. */
+/** Adds the lists and records of one architecture to the common ones; other keys are taken unchanged. */
 function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub' | 'signed'>>(
   base: (Common & { architectures: { [Name in ArchitectureName]?: Own | undefined } }) | undefined,
   architecture: ArchitectureName,
@@ -129,8 +131,8 @@ function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub
 }
 
 /**
- * What a profile takes from a base.
- * @throws BuildError if it takes nothing from it, or not for its architecture
+ * Returns a profile's settings for a base.
+ * @throws BuildError if it does not support that base, or not for its architecture
  */
 export function findSettings<Name extends BaseName>(
   { name, architecture, bases }: Profile,

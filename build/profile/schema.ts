@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ARCHITECTURE_NAMES } from '../architecture.ts';
 import type { BaseName } from '../bases.ts';
 
-/** Alpine has names with capitals, such as `R`; which names a base has is for its index to say. */
+/** Alpine has names with capitals, such as `R`. Whether a package exists is checked against the base's index. */
 const packageName = z
   .string()
   .regex(
@@ -15,7 +15,7 @@ const treePath = z
   .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/, 'is not an absolute path without //, . and ..');
 const id = z.int().min(0).max(65_534);
 const serviceName = z.string().regex(/^[a-z][a-z0-9_-]*$/, 'is not a service name');
-/** A folder of the project's `overlay/`, or one of its own: a path from where the profile is. */
+/** A folder of the project's `overlay/`, or a path relative to the profile. */
 const overlayName = z
   .string()
   .regex(
@@ -29,31 +29,31 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex');
 
 const moduleName = z.string().regex(/^[A-Za-z0-9_-]+$/, 'is not a kernel module name');
 
-/** A path in the kernel's source, where `*` stands for any characters but `/`. */
+/** A path in the kernel's source tree, where `*` stands for any characters except `/`. */
 const sourcePath = z
   .string()
   .regex(/^[\w*-]+(?:\/[\w*-]+)*$/, 'is not a path in the kernel’s source, such as drivers/media');
 
-/** Drivers that an image must have, by the kind of machine that needs them. */
+/** Drivers that an image must have, by kind of machine. */
 const machineDrivers = z.record(
   z.string().min(1),
   z.strictObject({
-    /** Those that find the medium: they are in the initramfs and in the root filesystem. */
+    /** Drivers needed to find the boot medium: they are in the initramfs and in the root filesystem. */
     medium: z.array(moduleName),
-    /** Those that the root filesystem has besides. */
+    /** Drivers that only the root filesystem has. */
     system: z.array(moduleName),
   }),
 );
 
 /**
- * Kernel package of each flavour that there is: `virt` is small and for virtual machines, `full` drives real hardware. An
- * appliance may have one of them.
+ * Kernel package per flavour: `virt` is small and for virtual machines, `full` supports real hardware. An appliance may
+ * have only one of them.
  */
 const kernelPackages = z
   .strictObject({ virt: packageName.optional(), full: packageName.optional() })
   .refine((kernel) => Object.keys(kernel).length > 0, 'names no kernel');
 
-/** What images of one flavour have besides. */
+/** What images of one flavour have in addition. */
 const flavourAdditions = z.strictObject({
   packages: z.array(packageName).default([]),
 });
@@ -65,69 +65,69 @@ const address = z
     'is not an address (http, https or file) without / at its end',
   );
 
-/** An archive of Node as nodejs.org has them: a `.tar.gz` with `<folder>/bin/node`. */
+/** A Node archive as published on nodejs.org: a `.tar.gz` with `<folder>/bin/node`. */
 const nodeArchive = z.strictObject({
-  /** `24.19.0`; with the toolchain's own version programs start faster. */
+  /** `24.19.0`; programs start faster if it equals the toolchain's own version. */
   version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is not a version such as 26.10.0'),
   url: address,
-  /** Bytes. */
+  /** Size in bytes. */
   size: z.int().positive(),
   sha256,
 });
 
-/** What an appliance takes from a base for one architecture only, in addition to what it takes for all. */
+/** A base's settings for one architecture, in addition to the common ones. */
 const specific = {
-  /** Package of the kernel, per flavour. */
+  /** Kernel package per flavour. */
   kernel: kernelPackages,
-  /** Packages with the modules of GRUB: of these the boot loader of the image is made, and the installer's. */
+  /** Packages with GRUB modules, from which the boot loaders of the image and of installed disks are made. */
   grub: z.array(packageName).min(1),
   /**
-   * Packages with shim and a GRUB that are signed for Secure Boot: with these UEFI boots by them, and not by a GRUB that is
-   * made of modules. The kernel must be signed by whom shim believes. Bases that sign nothing have none.
+   * Packages with shim and a GRUB that are signed for Secure Boot. If given, UEFI boots these and not a GRUB built from
+   * modules. The kernel must be signed with a key that shim trusts. Empty for bases that sign nothing.
    */
   signed: z.array(packageName).default([]),
   packages: z.array(packageName).default([]),
   without: z.record(packageName, reason).default({}),
   drop: z.record(treePath, reason).default({}),
-  /** The Node that `programs` run on; without it, that of npm or, where its C library is not the base's, the base's. */
+  /** The Node that `programs` run on. If absent: npm's Node, or the base's if npm's needs a different C library. */
   node: nodeArchive.optional(),
 };
 
 const forArchitectures = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.partialRecord(z.enum(ARCHITECTURE_NAMES), z.strictObject(shape));
 
-/** What somebody who looked at a package's scripts found. */
+/** Result of a review of a package's scripts. */
 const scriptReview = z.strictObject({
-  /** Why it is right that these are not run. */
+  /** Why it is correct not to run them. */
   reason,
-  /** SHA-256 of the text that was looked at, per script. One with another text, or not named here, is unreviewed. */
+  /** SHA-256 of the reviewed text, per script. A script with a different text, or not listed here, is unreviewed. */
   sha256: z.partialRecord(z.enum(['pre-install', 'post-install', 'trigger']), sha256).default({}),
 });
 
-/** Where a Node is, and which one it is. */
+/** Location and version of a Node archive. */
 export type NodeArchive = z.input<typeof nodeArchive>;
 
 const common = {
-  /** Packages that the appliance asks for; what they depend on comes with them. */
+  /** Packages that the appliance asks for; their dependencies are added. */
   packages: z.array(packageName).min(1),
-  /** What images of one kernel flavour have besides: `{ full: { packages: [...] } }`. */
+  /** What images of one kernel flavour have in addition: `{ full: { packages: [...] } }`. */
   flavours: z
     .strictObject({ virt: flavourAdditions.optional(), full: flavourAdditions.optional() })
     .default({}),
-  /** Package with the statically linked busybox that runs the initramfs. */
+  /** Package with the statically linked busybox of the initramfs. */
   busybox: packageName,
   /** Packages left out although others depend on them, each with the reason. */
   without: z.record(packageName, reason).default({}),
   /**
-   * Paths of packages that stay out of the image, each with the reason. A path names itself and all below it;
-   * `*` stands for any characters but `/`.
+   * Paths of packages that are left out of the image, each with the reason. A path includes everything below it; `*`
+   * stands for any characters except `/`.
    */
   drop: z.record(treePath, reason).default({}),
-  /** Links a package script would have made (alternatives and the like): path → target. */
+  /** Links that a package script would have created (alternatives and the like): path → target. */
   links: z.record(treePath, z.string().min(1)).default({}),
-  /** Findings of the audit that are right as they are: path → reason. Paths as in `drop`. */
+  /** Findings of the audit to accept: path → reason. Paths are written as in `drop`. */
   accept: z.record(treePath, reason).default({}),
-  /** Folders injected for this base only, after the common ones. */
+  /** Overlays for this base only, applied after the common ones. */
   overlays: z.array(overlayName).default([]),
 };
 
@@ -135,24 +135,24 @@ const debian = z.strictObject({
   suite: z.string().regex(/^[a-z]+$/, 'is not a Debian suite name such as trixie'),
   components: z.array(z.enum(['main', 'contrib', 'non-free', 'non-free-firmware'])).min(1),
   ...common,
-  /** The architectures that the appliance is built for from this base, and what differs between them. */
+  /** Architectures that this base supports for the appliance, and the settings that differ between them. */
   architectures: forArchitectures(specific),
 });
 
 const alpine = z.strictObject({
   /** Branch: `v3.24`. */
   release: z.string().regex(/^(?:v\d+\.\d+|edge)$/, 'is not an Alpine branch such as v3.24'),
-  /** Repositories of the branch, in apk's order. */
+  /** Repositories of the branch, in apk's order of preference. */
   repositories: z.array(z.enum(['main', 'community', 'testing'])).min(1),
   /** Addresses of mirrors, best first; a repository is at `<mirror>/<release>/<repository>`. */
   mirrors: z.array(address).min(1),
-  /** Packages with scripts that apk would run where they come into an empty root → what a look at these showed. */
+  /** Packages whose scripts apk would run when installing into an empty root → the review of those scripts. */
   scripts: z.record(packageName, scriptReview).default({}),
   ...common,
-  /** The architectures that the appliance is built for from this base, and what differs between them. */
+  /** Architectures that this base supports for the appliance, and the settings that differ between them. */
   architectures: forArchitectures({
     ...specific,
-    /** Keys whose signatures are believed: file name → PEM. */
+    /** Trusted signing keys: file name → PEM. */
     keys: z.record(
       z.string().regex(/^[\w@.+-]+\.rsa\.pub$/, 'is not the name of a key (NAME.rsa.pub)'),
       z.string().startsWith('-----BEGIN PUBLIC KEY-----'),
@@ -161,7 +161,7 @@ const alpine = z.strictObject({
 });
 
 const owner = {
-  /** Name of an account; without `group`, its group. */
+  /** Name of an account. The group defaults to the account's own. */
   user: accountName.default('root'),
   group: accountName.optional(),
 };
@@ -170,7 +170,7 @@ const hostPath = z
   .string()
   .regex(/^\.{1,2}\/[^\0]*[^/\0]$/, 'is not a path that begins with ./ or ../');
 
-/** Something at a path of the image. */
+/** An entry at a path of the image. */
 const pathEntry = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('file'),
@@ -178,7 +178,7 @@ const pathEntry = z.discriminatedUnion('type', [
     mode: mode.default(0o644),
     ...owner,
   }),
-  /** A file of the host, by its path from where the profile is. */
+  /** A copy of a host file; its path is relative to the profile. */
   z.strictObject({ type: z.literal('copy'), of: hostPath, mode: mode.default(0o644), ...owner }),
   z.strictObject({ type: z.literal('directory'), mode: mode.default(0o755), ...owner }),
   z.strictObject({ type: z.literal('symlink'), target: z.string().min(1) }),
@@ -187,7 +187,7 @@ const pathEntry = z.discriminatedUnion('type', [
 const accounts = z.strictObject({
   /** Group name → fixed gid. */
   groups: z.record(accountName, id),
-  /** User name → fixed ids and what else `/etc/passwd` holds. Every user's group must be among the groups. */
+  /** User name → fixed ids and the other fields of `/etc/passwd`. Every user's group must be listed in `groups`. */
   users: z.record(
     accountName,
     z.strictObject({
@@ -196,37 +196,37 @@ const accounts = z.strictObject({
       comment: z.string().regex(/^[^:\n]*$/, 'must not contain a colon'),
       home: treePath,
       shell: treePath,
-      /** Further groups. */
+      /** Supplementary groups. */
       member: z.array(accountName).default([]),
     }),
   ),
 });
 
 /**
- * One appliance. Read by `defineProfile`; every key is checked when the profile is loaded,
- * and a mistake is reported with the path of the key.
+ * An appliance. `defineProfile` takes this type; every key is checked when the profile is loaded, and a mistake is
+ * reported with the path of the key.
  */
 export const profileSchema = z.strictObject({
   /** Name in file names: `quantix-os`. */
   name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be lower case letters, digits and -'),
-  /** Name for people: `Quantix-OS`. */
+  /** Name shown to people: `Quantix-OS`. */
   title: z.string().min(1),
   /** Volume id of the ISO (ECMA-119: at most 32 of A-Z 0-9 _; we also use -). */
   volumeId: z.string().regex(/^[A-Z0-9_-]{1,32}$/, 'must be 1 to 32 of A-Z 0-9 _ -'),
-  /** Start of the labels of the appliance's partitions: `QUANTIX` gives `QUANTIX-CFG`. */
+  /** Prefix of the appliance's partition labels: `QUANTIX` gives `QUANTIX-CFG`. */
   labelPrefix: z
     .string()
     .regex(/^[A-Z]{1,7}$/, 'must be 1 to 7 of A-Z (labels have at most 12 characters)'),
   /** Host name until one is configured. */
   hostname: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'is not a host name'),
-  /** What it takes from each base that it can be built from; at least one. */
+  /** Settings for each base that the appliance can be built from; at least one. */
   bases: z
     .strictObject({
       debian: debian.optional(),
       alpine: alpine.optional(),
     } satisfies Record<BaseName, z.ZodType>)
     .refine((bases) => Object.keys(bases).length > 0, 'names no base'),
-  /** MiB of memory that a machine must have to run it; with less the initramfs says so and goes no further. */
+  /** MiB of memory that a machine needs; with less, the initramfs prints a message and stops. */
   memory: z.int().min(64),
   accounts,
   /** OpenRC services per runlevel. */
@@ -236,13 +236,15 @@ export const profileSchema = z.strictObject({
     default: z.array(serviceName).default([]),
     shutdown: z.array(serviceName).default([]),
   }),
-  /** Programs of `apps/` that the appliance has, by the names in `apps/programs.ts`; each is in `/usr/sbin`. */
+  /** Programs from `apps/` to include, by their names in `apps/programs.ts`; each is installed in `/usr/sbin`. */
   programs: z.array(programName).default([]),
-  /** Folders injected in this order; a later one wins. */
+  /** Overlays in the order in which they are applied; a later one wins. */
   overlays: z.array(overlayName).default([]),
-  /** Files, links and directories, each at its path in the image, over the overlays: what these cannot say of them. */
+  /**
+   * Files, links and directories by image path, applied over the overlays, which cannot express owners, for example.
+   */
   paths: z.record(treePath, pathEntry).default({}),
-  /** Kernel parameters besides those that find the medium and that name the consoles. */
+  /** Kernel parameters in addition to those that locate the medium and name the consoles. */
   cmdline: z
     .array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes'))
     .default([]),
@@ -250,27 +252,27 @@ export const profileSchema = z.strictObject({
     drivers: z.strictObject({
       virt: machineDrivers.default({}),
       full: machineDrivers.default({}),
-      /** Drivers that the kernels of an architecture do not have, each with the reason. */
+      /** Drivers that an architecture's kernels do not have, each with the reason. */
       without: z
         .partialRecord(z.enum(ARCHITECTURE_NAMES), z.record(moduleName, reason))
         .default({}),
     }),
     /**
-     * Modules that stay out of the image, each with the reason. A path names itself and all below it. Drivers named
-     * above stay, and so does what any module that stays needs.
+     * Modules left out of the image, each with the reason. A path includes everything below it. The drivers above stay,
+     * and so do the dependencies of every module that stays.
      */
     drop: z.record(sourcePath, reason).default({}),
   }),
   initramfs: z.strictObject({
-    /** Kernel modules that the initramfs loads before it looks for the medium. What they depend on comes with them. */
+    /** Kernel modules that the initramfs loads before it looks for the medium. Their dependencies are added. */
     modules: z.array(moduleName).min(1),
   }),
   /** Set-uid and set-gid files allowed in the image, each with the reason. */
   setuid: z.record(treePath, reason).default({}),
 });
 
-/** A profile as its author writes it, with optional keys left out. */
+/** A profile as its author writes it, with optional keys omitted. */
 export type ProfileInput = z.input<typeof profileSchema>;
 
-/** A profile that was checked, for all architectures. */
+/** A checked profile, for all architectures. */
 export type CheckedProfile = z.output<typeof profileSchema>;

@@ -11,21 +11,21 @@ import { toolVersion } from '../process/tool-version.ts';
 import { Guest } from './guest.ts';
 import type { Acceleration } from './machine.ts';
 
-/** Variable by which a person decides. */
+/** Variable with which the user chooses. */
 const OVERRIDE = 'QUANTIX_QEMU_ACCEL';
 
-/** Seconds in which a kernel that really runs on the CPU has written its first line. */
+/** Seconds within which a kernel under working KVM writes its first line. */
 const FIRST_LINE = 8;
 
 const answerSchema = z.object({ host: z.string(), acceleration: z.enum(['kvm', 'tcg']) });
 
 /**
- * Finds out whether guests really run under KVM here, by running one: that /dev/kvm exists says little, where
- * guests hang under it. The answer is remembered until QEMU or the host's kernel changes.
+ * Determines whether guests really run under KVM, by running one: /dev/kvm may exist although guests hang. The result
+ * is kept until QEMU or the host's kernel changes.
  * @param kernel a Linux kernel to run
- * @param architecture what the kernel is built for; under another CPU than this host's nothing runs under KVM
- * @param memory file that holds the answer
- * @throws BuildError if the variable `QUANTIX_QEMU_ACCEL` says neither kvm nor tcg
+ * @param architecture the kernel's architecture; KVM is possible only if it is the host's
+ * @param memory file in which the result is kept
+ * @throws BuildError if the variable `QUANTIX_QEMU_ACCEL` is neither kvm nor tcg
  */
 export async function findAcceleration(
   kernel: string,

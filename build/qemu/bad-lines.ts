@@ -1,9 +1,9 @@
-/** A line that no good boot writes. */
+/** A pattern of console lines that indicate a problem. */
 export interface BadLine {
-  /** What it is a sign of. */
+  /** The problem. */
   sign: string;
   line: string;
-  /** Whether nothing good can follow: waiting for more is in vain. */
+  /** Whether the boot cannot succeed after it, so that waiting is pointless. */
   fatal: boolean;
 }
 
@@ -15,7 +15,7 @@ interface Sign {
 
 const SIGNS: readonly Sign[] = [
   { sign: 'kernel panic', pattern: /Kernel panic - not syncing/, fatal: true },
-  // Before the kernel's bugs, for the kernel calls a soft lockup one; a slow guest lives on after it.
+  // Before kernel bugs, because the kernel also calls a soft lockup a bug; a slow guest survives it.
   { sign: 'hung task', pattern: /blocked for more than \d+ seconds|soft lockup/ },
   { sign: 'kernel bug', pattern: /\bkernel BUG at\b|\bBUG: /, fatal: true },
   { sign: 'kernel oops', pattern: /\bOops: |general protection fault/, fatal: true },
@@ -40,7 +40,7 @@ const SIGNS: readonly Sign[] = [
   },
 ];
 
-/** Looks for bad lines in what a guest wrote. */
+/** Finds bad lines in a guest's output. */
 export function badLines(text: string): BadLine[] {
   return text.split('\n').flatMap((line) => {
     const sign = SIGNS.find(({ pattern }) => pattern.test(line));

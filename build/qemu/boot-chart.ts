@@ -1,30 +1,30 @@
 import { barChart } from '../drawing/bar-chart.ts';
 import { MILESTONES, milestonesIn } from './milestones.ts';
 
-/** A part of a boot: between two milestones, or the start of a service. */
+/** A period of a boot: from one milestone to the next, or the start of a service. */
 export interface Bar {
   kind: 'stage' | 'service';
   name: string;
-  /** Seconds since the kernel started. */
+  /** In seconds since the kernel started. */
   from: number;
   to: number;
-  /** False for a service that had not come up when the log ended: `to` is where that was. */
+  /** False for a service that was still starting when the log ended; `to` is then the end of the log. */
   ended: boolean;
 }
 
-/** The kernel's parameter with which services' scripts tell when they begin and end, where they are Debian's. */
+/** Kernel parameter that makes service scripts log their start and end. */
 export const CHART_PARAMETER = 'QX_BOOT_CHART=yes';
 
-/** Seconds that no boot takes: such a number is a mistake. */
+/** Longest plausible boot in seconds; a larger number is an error. */
 const FOREVER = 1e9;
 
-/** What a service's script tells the kernel's log: `[   31.250000] quantix: begin chronyd`. */
+/** A service script's line in the kernel's log: `[   31.250000] quantix: begin chronyd`. */
 const EVENT = /\[ *(\d{1,9}\.\d{1,6})\] quantix: (begin|end) ([A-Za-z0-9][\w.+-]{0,63})\r?$/gm;
 
 /**
- * What took how long in a boot, by what it wrote to its serial port: stages in their order, then services as they began.
- * Other lines are passed over, and so is what cannot be: an end without a beginning, a second beginning, seconds that run
- * backwards.
+ * Reads from a serial log how long each part of a boot took: stages in their order, then services in the order of their
+ * start. Other lines are ignored, and so are inconsistent ones: an end without a beginning, a second beginning,
+ * decreasing times.
  */
 export function parseBootChart(log: string): Bar[] {
   const events = [...log.matchAll(EVENT)].map(([, seconds, what, name = '']) => ({
@@ -44,7 +44,7 @@ export function parseBootChart(log: string): Bar[] {
   return [...stages, ...[...services.values()].sort((a, b) => a.from - b.from)];
 }
 
-/** Each stage ends with its milestone, and begins with the one before; the network comes up beside the services. */
+/** A stage lasts from the previous milestone to its own; the network starts in parallel with the services. */
 function stagesOf(milestones: ReturnType<typeof milestonesIn>): Bar[] {
   const bars: Bar[] = [];
   let from = 0;
@@ -57,10 +57,10 @@ function stagesOf(milestones: ReturnType<typeof milestonesIn>): Bar[] {
   return bars;
 }
 
-/** Columns of the longest bar in a chart of text. */
+/** Columns of the longest bar in a text chart. */
 const COLUMNS = 60;
 
-/** A chart as text: a line for each bar, with its beginning, its length and its name. */
+/** Draws a chart as text: a line per bar, with its start, its length and its name. */
 export function textChart(bars: readonly Bar[]): string {
   const end = endOf(bars);
   const lines = bars.map((bar) => {
@@ -76,7 +76,7 @@ export function textChart(bars: readonly Bar[]): string {
   return `${[head, ...lines].join('\n')}\n`;
 }
 
-/** A chart as SVG. */
+/** Draws a chart as SVG. */
 export function svgChart(bars: readonly Bar[], title: string): string {
   const drawn = bars.map(({ kind, name, from, to, ended }) => ({
     ...{ name, from, to, tone: kind === 'stage' ? ('first' as const) : ('second' as const) },

@@ -7,9 +7,9 @@ import type { Medium } from './machine.ts';
 const [KERNEL, INITRAMFS, MENU] = ['/boot/vmlinuz', '/boot/initramfs', '/boot/grub/grub.cfg'];
 
 /**
- * Takes the kernel, the initramfs and the first menu entry's parameters out of an ISO, so that a machine boots from it without
- * firmware and boot loader, with further parameters.
- * @param directory where kernel and initramfs are put
+ * Extracts the kernel, the initramfs and the parameters of the first menu entry from an ISO, so that a machine can boot
+ * it without firmware and boot loader, with additional parameters.
+ * @param directory output folder for kernel and initramfs
  * @throws BuildError if the ISO has no such files
  */
 export async function directBoot(

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { BuildError } from '../error.ts';
 import type { Forward, Segment } from './machine.ts';
 
-/** Address that QEMU's own network gives the guest (qemu(1), `-netdev user`). */
+/** Address that QEMU's user network assigns to the guest (qemu(1), `-netdev user`). */
 const GUEST_ADDRESS = '10.0.2.15';
 
-/** Ports that systems use for nothing else (RFC 6335, dynamic). */
+/** Ports for dynamic use (RFC 6335). */
 const DYNAMIC_PORTS = { from: 49_152, count: 16_384 };
 
 /**
- * Reads `PORT:PORT`: one of this host, and the one of the guest that it leads to.
- * @throws BuildError if it is anything else
+ * Parses `PORT:PORT`: a port of this host, and the guest's port that it is forwarded to.
+ * @throws BuildError if it is malformed
  */
 export function parseForward(text: string): Forward {
   const [, host, guest] = /^(\d{1,5}):(\d{1,5})$/.exec(text) ?? [];
@@ -27,15 +27,15 @@ export function parseForward(text: string): Forward {
 }
 
 /**
- * A guest's place on a network that has a name: guests that name the same one hear each other.
- * @param guest its name, which no other on that network has
+ * Connects a guest to a named network: guests on the network of the same name can reach each other.
+ * @param guest its name, which must be unique on that network
  */
 export function joinSegment(network: string, guest: string): Segment {
   const port = DYNAMIC_PORTS.from + (digest(network).readUInt16BE() % DYNAMIC_PORTS.count);
   return { port, mac: hardwareAddress(`${network}/${guest}`), isBesideOwn: true };
 }
 
-/** A hardware address for a name, always the same: of those that are QEMU's, 52:54:00. */
+/** Derives a hardware address from a name, in QEMU's range 52:54:00. */
 export function hardwareAddress(name: string): string {
   const own = digest(name).subarray(0, 3);
   return ['52', '54', '00', ...[...own].map((byte) => byte.toString(16).padStart(2, '0'))].join(

@@ -15,25 +15,25 @@ import { type Milestone, milestonePattern } from './milestones.ts';
 import { Qmp } from './qmp.ts';
 import { Transcript } from './transcript.ts';
 
-/** Seconds that a wait lasts at most; translated instructions are some ten times slower than the CPU's own. */
+/** Default timeout of a wait in seconds; TCG is about ten times slower than KVM. */
 const PATIENCE = { kvm: 60, tcg: 480 } as const;
 
-/** Milliseconds between attempts to reach a socket that QEMU is about to make. */
+/** Milliseconds between attempts to connect to a socket that QEMU is about to create. */
 const SOCKET_PAUSE = 20;
 
-/** Milliseconds that a key is held down. */
+/** Milliseconds for which a key is held down. */
 const KEY_HOLD = 30;
 
 export interface GuestOptions {
   acceleration: Acceleration;
-  /** File that gets every byte of the serial port. */
+  /** File to which all output of the serial port is written. */
   log: string;
-  /** Seconds that a wait lasts at most; by default what the acceleration takes. */
+  /** Timeout of a wait in seconds; the default depends on the acceleration. */
   patience?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** A running virtual machine. Disposing of it ends QEMU and removes its sockets and variables. */
+/** A running virtual machine. Disposing of it ends QEMU and removes its sockets and its copy of the UEFI variables. */
 export class Guest implements AsyncDisposable {
   readonly #stop: () => void;
   readonly #serial: Socket;
@@ -42,7 +42,7 @@ export class Guest implements AsyncDisposable {
   readonly #directory: string;
   readonly #patience: number;
   readonly #transcript = new Transcript();
-  /** Resolves with QEMU's own error, or with nothing, when QEMU has ended. */
+  /** Resolves when QEMU has ended: with QEMU's error, or with nothing. */
   readonly #ended: Promise<unknown>;
 
   private constructor(parts: {
@@ -61,7 +61,7 @@ export class Guest implements AsyncDisposable {
     this.#log = parts.log;
     this.#directory = parts.directory;
     this.#patience = parts.patience;
-    // The socket breaks when QEMU ends, which every wait sees by itself.
+    // The socket breaks when QEMU ends, which every wait detects itself.
     this.#serial.on('error', () => undefined);
     this.#serial.on('data', (bytes: Buffer) => {
       this.#log.write(bytes);
@@ -71,7 +71,7 @@ export class Guest implements AsyncDisposable {
 
   /**
    * Starts a machine.
-   * @throws BuildError if QEMU is missing or does not take the machine
+   * @throws BuildError if QEMU is missing or refuses the machine
    */
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
     const directory = await makeScratchFolder('quantix-vm-');
@@ -101,51 +101,51 @@ export class Guest implements AsyncDisposable {
       stop();
       const failure = await ended;
       await rm(directory, { recursive: true, force: true });
-      // A socket breaks when QEMU ends by itself, as under a KVM that it cannot use: its own words say why.
+      // The socket breaks if QEMU ends, for example because KVM is unusable; QEMU's own message gives the reason.
       throw error instanceof BuildError ? error : (failure ?? error);
     }
   }
 
-  /** What the guest wrote to its serial port, without control sequences. */
+  /** The guest's output on its serial port, without control sequences. */
   get log(): string {
     return this.#transcript.text;
   }
 
-  /** Where the log ends now: a wait from here on sees only what comes later. */
+  /** Current end of the log; a wait from here ignores earlier output. */
   get mark(): number {
     return this.#transcript.end;
   }
 
   /**
    * Waits for text on the serial port.
-   * @param from a `mark` taken earlier; the whole log if absent
-   * @throws BuildError with the last lines of the log if it does not come, the guest ends, or a fatal line appears
+   * @param from an earlier `mark`; the whole log if absent
+   * @throws BuildError with the last lines of the log on a timeout, if the guest ends, or if a fatal line appears
    */
   waitFor(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
     const found = this.#transcript.waitFor((text) => pattern.exec(text) ?? undefined, from);
     return this.#inTime(found, String(pattern), from);
   }
 
-  /** Waits for a milestone of the boot; returns the seconds since the kernel started. */
+  /** Waits for a milestone of the boot. @returns seconds since the kernel started */
   async waitForMilestone(milestone: Milestone, from = 0): Promise<number> {
     return Number((await this.waitFor(milestonePattern(milestone), from))[1]);
   }
 
-  /** Types on the serial port; the line ends with Enter. */
+  /** Types a line and Enter on the serial port. */
   type(line: string): void {
     this.#serial.write(`${line}\n`);
   }
 
-  /** Sends bytes to the serial port as they are: keys of a terminal. */
+  /** Sends bytes to the serial port unchanged, such as terminal keys. */
   send(bytes: string): void {
     this.#serial.write(bytes);
   }
 
-  /** Presses keys of the keyboard together, as QEMU names them: `f2`, `ret`, `ctrl`. */
+  /** Presses several keys of the keyboard together, in QEMU's names: `f2`, `ret`, `ctrl`. */
   async press(...keys: readonly string[]): Promise<void> {
     const pressed = keys.map((data) => ({ type: 'qcode', data }));
     await this.#qmp.execute('send-key', { keys: pressed, 'hold-time': KEY_HOLD });
-    // QEMU lets the keys go by itself, and those that are pressed before that are lost.
+    // QEMU releases the keys by itself, and ignores keys that are pressed before.
     await wait(2 * KEY_HOLD);
   }
 
@@ -154,24 +154,24 @@ export class Guest implements AsyncDisposable {
     for (const chord of findChords(text)) await this.press(...chord);
   }
 
-  /** Takes a picture of the screen as PNG. */
+  /** Saves the screen as PNG. */
   async screenshot(file: string): Promise<void> {
     await mkdir(dirname(file), { recursive: true });
     await this.#qmp.execute('screendump', { filename: file, format: 'png' });
   }
 
-  /** Presses the power button and waits until the guest has shut down by itself. */
+  /** Presses the power button and waits until the guest has shut down. */
   async powerOff(): Promise<void> {
     await this.#qmp.execute('system_powerdown');
     await this.#inTime(this.#ended, 'power-off', this.mark);
   }
 
-  /** Resolves when QEMU has ended, because the guest powered off by itself. */
+  /** Resolves when QEMU has ended because the guest powered off. */
   async waitForEnd(): Promise<void> {
     await this.#inTime(this.#ended, 'the guest to end', this.mark);
   }
 
-  /** Pulls the plug and puts it in again. */
+  /** Resets the machine, like a short power cut. */
   async reset(): Promise<void> {
     await this.#qmp.execute('system_reset');
   }
@@ -192,7 +192,7 @@ export class Guest implements AsyncDisposable {
       awaited.then((value) => ({ value })),
       fatal.then((match) => ({ failure: `the guest says: ${match.trim()}` })),
       deadline.passed.then(() => ({ failure: `it did not come in ${this.#patience} s` })),
-      // What was written last may still be on its way through the socket.
+      // The last output may still be in the socket.
       this.#ended.then((error) => wait(200, { failure: endOf(error) })),
     ]);
     if ('value' in outcome) return outcome.value;
@@ -207,7 +207,7 @@ function endOf(error: unknown): string {
   return error instanceof Error ? `the guest ended: ${error.message}` : 'the guest ended';
 }
 
-/** The first line after which nothing good comes. */
+/** Finds the first line after which a boot cannot succeed. */
 function fatalLine(text: string): string | undefined {
   return badLines(text).find((one) => one.fatal)?.line;
 }
@@ -227,7 +227,7 @@ class Deadline implements Disposable {
   }
 }
 
-/** A copy of the firmware's variables for one boot; nothing for BIOS, which has none. */
+/** Makes a copy of the firmware's variables for one boot; nothing for BIOS, which has none. */
 export async function freshVariables(
   directory: string,
   machine: Machine,
@@ -240,7 +240,7 @@ export async function freshVariables(
   return variables;
 }
 
-/** Connects to a socket that QEMU makes as it starts. */
+/** Connects to a socket that QEMU creates when it starts. */
 async function reach(path: string, ended: Promise<unknown>): Promise<Socket> {
   let failure: unknown;
   let over = false;

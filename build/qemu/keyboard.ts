@@ -1,6 +1,6 @@
 import { BuildError } from '../error.ts';
 
-/** Keys that are pressed together, as QEMU names them (`QKeyCode` of its qapi/ui.json). */
+/** Keys that are pressed together, in QEMU's names (`QKeyCode` of its qapi/ui.json). */
 export type Chord = readonly string[];
 
 const NAMED: Readonly<Record<string, Chord>> = {
@@ -20,7 +20,7 @@ const NAMED: Readonly<Record<string, Chord>> = {
   '`': ['grave_accent'],
 };
 
-/** Characters that need shift, and the key that has them: a keyboard of the United States. */
+/** Characters that need shift → their key on a US keyboard. */
 const SHIFTED: Readonly<Record<string, string>> = {
   ...{ '!': '1', '@': '2', '#': '3', $: '4', '%': '5', '^': '6', '&': '7', '*': '8', '(': '9' },
   ...{ ')': '0', _: '-', '+': '=', ':': ';', '"': "'", '<': ',', '>': '.', '?': '/', '|': '\\' },
@@ -28,7 +28,7 @@ const SHIFTED: Readonly<Record<string, string>> = {
 };
 
 /**
- * The keys to press, one after the other, so that text appears.
+ * Returns the keys to press, one after the other, to type a text.
  * @throws BuildError for a character that the keyboard lacks
  */
 export function findChords(text: string): Chord[] {

@@ -5,26 +5,26 @@ import { BuildError } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { run } from '../process/run.ts';
 
-/** A disk of a machine that outlives it, as a person names it. */
+/** A disk that is kept after its machine ends, as specified by the user. */
 export interface LastingDisk {
-  /** Serial number that the guest sees, and name of the file: at most 20 of a-z 0-9 -. */
+  /** Serial number in the guest, and name of the file: at most 20 of a-z 0-9 -. */
   name: string;
-  /** Bytes; that of the disk which is there if absent. */
+  /** Size in bytes; that of the existing disk if absent. */
   size?: number | undefined;
 }
 
-/** Powers of 1024, as qemu-img(1) has them. */
+/** Powers of 1024, as in qemu-img(1). */
 const UNITS: Readonly<Record<string, number>> = { M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
-/** What is read of `qemu-img info --output=json`. */
+/** The fields of `qemu-img info --output=json` that are read. */
 const infoSchema = z.object({ 'virtual-size': z.number() });
 
 /**
- * Reads `NAME=SIZE` or `NAME`: `data=20G`, `data`.
- * @throws BuildError if it is neither
+ * Parses `NAME=SIZE` or `NAME`: `data=20G`, `data`.
+ * @throws BuildError if it is malformed
  */
 export function parseLastingDisk(text: string): LastingDisk {
-  // 20 bytes are what a virtio disk tells of its serial number (virtio 1.2, 5.2.6).
+  // A virtio disk's serial number has 20 bytes (virtio 1.2, 5.2.6).
   const match = /^([a-z0-9][a-z0-9-]{0,19})(?:=(\d{1,6})([MGT]))?$/.exec(text);
   if (match === null) {
     throw new BuildError({
@@ -40,10 +40,10 @@ export function parseLastingDisk(text: string): LastingDisk {
 }
 
 /**
- * Sees to it that a disk is there: made empty, as sparse qcow2, where it is not.
- * @param folder for its file, `NAME.qcow2`; made if need be
+ * Makes sure that a disk exists: creates an empty sparse qcow2 if needed.
+ * @param folder folder of its file, `NAME.qcow2`; created if needed
  * @returns path of the file
- * @throws BuildError if it is there with another size, or is not there and no size is given, or qemu-img fails
+ * @throws BuildError if it exists with another size, if it does not exist and no size is given, or if qemu-img fails
  */
 export async function ensureLastingDisk(
   { name, size }: LastingDisk,

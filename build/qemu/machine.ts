@@ -9,53 +9,50 @@ export const FIRMWARES = ['bios', 'uefi', 'uefi-secure'] as const;
 
 export type Firmware = (typeof FIRMWARES)[number];
 
-/** A virtual machine, as a test or a person wants it. */
+/** A virtual machine. */
 export interface Machine {
-  /** Whose instructions it runs; `DEFAULT_ARCHITECTURE` if absent. */
+  /** Its architecture; `DEFAULT_ARCHITECTURE` if absent. */
   architecture?: ArchitectureName | undefined;
-  /** `uefi-secure` starts only what Microsoft's keys vouch for (Secure Boot), and not on the board `pc`. */
+  /** `uefi-secure` starts only programs signed with Microsoft's keys (Secure Boot); not available on the board `pc`. */
   firmware: Firmware;
-  /** QEMU's machine type; the architecture's usual one if absent. */
+  /** QEMU's machine type; the architecture's default if absent. */
   board?: Board | undefined;
-  /** What it boots from. */
+  /** Medium that it boots from. */
   medium: Medium;
-  /** Further disks. */
+  /** Additional disks. */
   disks?: readonly Disk[];
-  /** MiB; 2048 if absent. */
+  /** Memory in MiB; 2048 if absent. */
   memory?: number | undefined;
-  /** Virtual CPUs; 2 if absent. */
+  /** Number of virtual CPUs; 2 if absent. */
   cpus?: number | undefined;
-  /** Whether the watchdog of a `q35` restarts it, as a real board's does; false if absent: then it has none. */
+  /** Whether a `q35` has a watchdog that restarts it, like a real board; false if absent. */
   watchdog?: boolean;
-  /** Whether KVM works in it, as far as QEMU can do that; false if absent. */
+  /** Whether KVM works in the guest, if QEMU supports that; false if absent. */
   nesting?: boolean;
-  /** Ports of the host on 127.0.0.1 that lead into the guest, by QEMU's own network; none if absent. */
+  /** Ports of the host on 127.0.0.1 that are forwarded to the guest by QEMU's user network; none if absent. */
   forwards?: readonly Forward[];
-  /** A network that it shares with other machines, in place of QEMU's own or beside it. */
+  /** A network shared with other machines, instead of QEMU's user network or in addition to it. */
   segment?: Segment | undefined;
-  /** Hardware address of its card on QEMU's own network; 52:54:00:12:34:56 if absent. */
+  /** Hardware address of its card on QEMU's user network; 52:54:00:12:34:56 if absent. */
   mac?: string | undefined;
 }
 
-/** A machine's place on a network of machines on this host, by multicast (qemu(1), `-netdev socket`). No root is needed. */
+/** A connection to a network of machines on this host, by multicast (qemu(1), `-netdev socket`); needs no root. */
 export interface Segment {
-  /** UDP; machines that name the same one hear each other. */
+  /** UDP port; machines with the same port can reach each other. */
   port: number;
-  /** Hardware address of its card, which no other has. */
+  /** Hardware address of its card, unique on the network. */
   mac: string;
-  /** Whether it is a second card, and the first is on QEMU's own network; false if absent. */
+  /** Whether it is a second card, in addition to one on QEMU's user network; false if absent. */
   isBesideOwn?: boolean;
 }
 
-/**
- * What a drive is connected to: `ata` is the board's own IDE or AHCI, `scsi` a virtio-scsi controller, which a board
- * without ATA has in its place.
- */
+/** Bus of a drive: `ata` is the board's IDE or AHCI; `scsi` is virtio-scsi, which boards without ATA have instead. */
 export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
 
 /**
- * What a machine boots from: an image as CD, as disk, or a kernel handed over without firmware's help. What is written to a
- * disk stays only if it is kept, be it until QEMU ends.
+ * What a machine boots from: an image as a CD or a disk, or a kernel loaded without firmware. Writes to a disk stay
+ * only if `isKept` is set; with `until end`, they stay until QEMU ends.
  */
 export type Medium =
   | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
@@ -72,58 +69,58 @@ export interface Disk {
   file: string;
   format: 'raw' | 'qcow2';
   bus: Bus;
-  /** Serial number; `disk0` and so on if absent. */
+  /** Serial number; by default `disk0` and so on. */
   serial?: string;
   readOnly?: boolean;
-  /** Bytes of a sector: 512 if absent. */
+  /** Sector size in bytes: 512 if absent. */
   sectorSize?: 512 | 4096;
-  /** Keeps what the guest writes and flushes, in order, in the format of the kernel's dm-log-writes. */
+  /** Log of the guest's writes and flushes in order, in the format of the kernel's dm-log-writes. */
   writeLog?: WriteLogFile | undefined;
 }
 
-/** Where writes to a disk are logged. */
+/** File to which writes to a disk are logged. */
 export interface WriteLogFile {
   file: string;
-  /** Whether it goes on with a log; else it begins one in an empty file. */
+  /** Whether to append to an existing log; otherwise the file must be empty. */
   append?: boolean;
 }
 
-/** TCP to a port of the host is handed to an address and port of the guest. */
+/** Forwards TCP connections from a port of the host to an address and port of the guest. */
 export interface Forward {
   hostPort: number;
-  /** In 10.0.2.0/24. */
+  /** An address in 10.0.2.0/24. */
   guestAddress: string;
   guestPort: number;
 }
 
-/** How QEMU runs a guest's instructions: on the CPU, or by translation. */
+/** How a guest's instructions are executed: by the CPU (KVM), or by emulation (TCG). */
 export type Acceleration = 'kvm' | 'tcg';
 
-/** What leads into a running machine: sockets for a program, or this terminal, with or without a window, for a person. */
+/** Access to a running machine: sockets for a program, or this terminal, with or without a window, for a person. */
 export type Access =
   | {
       by: 'sockets';
-      /** Unix socket of the serial port. */
+      /** Path of the serial port's Unix socket. */
       serial: string;
-      /** Unix socket of QMP. */
+      /** Path of QMP's Unix socket. */
       control: string;
     }
   | { by: 'terminal'; window: boolean };
 
-/** How one run of a machine is set up. */
+/** Settings of one run of a machine. */
 export interface Setup {
   acceleration: Acceleration;
   access: Access;
-  /** Fresh copy of the UEFI variables; only for UEFI. */
+  /** Path of a fresh copy of the UEFI variables; only for UEFI. */
   variables?: string | undefined;
 }
 
-/** What QEMU makes of a machine's architecture. */
+/** Returns QEMU's settings for a machine's architecture. */
 export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
   return ARCHITECTURES[architecture].qemu;
 }
 
-/** QEMU's arguments for a machine (qemu(1)). */
+/** Returns QEMU's arguments for a machine (qemu(1)). */
 export function machineArguments(machine: Machine, setup: Setup): string[] {
   const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
   const { board = boards[0], memory = 2048, cpus = 2, watchdog, nesting = false } = machine;
@@ -186,13 +183,13 @@ function kernel(medium: Medium): string[] {
   return ['-kernel', file, '-append', cmdline, ...initrd];
 }
 
-/** A drive as QEMU is told of it. */
+/** A drive with its properties for QEMU. */
 interface Drive extends Disk {
   id: string;
   cd: boolean;
-  /** Whether what is written is dropped when QEMU ends. */
+  /** Whether writes are discarded when QEMU ends. */
   isDropped?: boolean;
-  /** Further properties of the device. */
+  /** Additional properties of the device. */
   properties: string;
 }
 
@@ -220,7 +217,7 @@ function drivesOf({ medium, disks = [] }: Machine, board: Board): Drive[] {
   return [first, ...further];
 }
 
-/** Drives, and before them the controllers that the board lacks. */
+/** Returns arguments for drives, preceded by controllers that the board lacks. */
 function connected(drives: readonly Drive[], board: Board): string[] {
   const has = (wanted: Bus) => drives.some(({ bus }) => bus === wanted);
   const onAta = drives.filter(({ bus }) => bus === 'ata');
@@ -231,7 +228,7 @@ function connected(drives: readonly Drive[], board: Board): string[] {
   ];
 }
 
-/** IDE has two drives on a bus, AHCI one. */
+/** IDE has two drives per bus, AHCI one. */
 function ataPort(board: Board, index: number): string {
   return board === 'pc' ? `ide.${index >> 1},unit=${index & 1}` : `ide.${index}`;
 }
@@ -250,7 +247,7 @@ function driveArguments(drive: Drive, ata: string): string[] {
     virtio: 'virtio-blk-pci',
     nvme: 'nvme',
   };
-  // These cannot be read-only; what a guest writes to them is dropped when it ends.
+  // These buses do not support read-only disks; the guest's writes are discarded when it ends.
   const kept = !cd && (bus === 'ata' || bus === 'nvme') ? ',snapshot=on' : ',readonly=on';
   const more = `${cd ? ',media=cdrom' : ''}${readOnly ? kept : isDropped ? ',snapshot=on' : ''}`;
   return [
@@ -259,7 +256,7 @@ function driveArguments(drive: Drive, ata: string): string[] {
   ];
 }
 
-/** Where a drive's content comes from, and goes to. */
+/** Returns the storage behind a drive, for QEMU. */
 function contentOf({ file, format, writeLog, sectorSize = 512 }: Drive): string {
   if (writeLog === undefined) return `format=${format},file=${escaped(file)}`;
   const node = (name: string, driver: string, path: string) =>
@@ -285,13 +282,13 @@ function network({ forwards = [], segment, mac: own = OWN_CARD }: Machine): stri
   return ['-netdev', `user,id=net0${rules.join('')}`, ...card('net0', own), ...shared('net1')];
 }
 
-/** Hardware address of a card on QEMU's own network, where nobody else is. */
+/** Hardware address of the only card on QEMU's user network. */
 const OWN_CARD = '52:54:00:12:34:56';
 
-/** A group for use within an organisation (RFC 2365); what is sent to it from 127.0.0.1 does not leave the host. */
+/** A multicast group for local use (RFC 2365); packets sent to it from 127.0.0.1 do not leave the host. */
 const SEGMENT_GROUP = '239.77.83.1';
 
-/** In QEMU's option lists a comma is written twice. */
+/** In QEMU's options, a comma in a value is doubled. */
 function escaped(path: string): string {
   return path.replaceAll(',', ',,');
 }

@@ -1,13 +1,13 @@
-/** Points that every boot passes, in this order; `network` only where there is one. */
+/** Milestones of every boot, in order; `network` only if there is one. */
 export const MILESTONES = ['kernel', 'medium', 'root', 'network', 'ready'] as const;
 export type Milestone = (typeof MILESTONES)[number];
 
-/** The line that a milestone writes: `quantix: ready 9.80`, with or without the kernel's time before it. */
+/** Matches the line of a milestone: `quantix: ready 9.80`, optionally preceded by the kernel's time. */
 export function milestonePattern(milestone: Milestone): RegExp {
   return new RegExp(`quantix: ${milestone} (\\d+\\.\\d+)$`, 'm');
 }
 
-/** Milestones in what a guest wrote → seconds since the kernel started; the first of each counts. */
+/** Finds milestones in a guest's output: milestone → seconds since the kernel started, at its first occurrence. */
 export function milestonesIn(text: string): Map<Milestone, number> {
   const found = new Map<Milestone, number>();
   for (const milestone of MILESTONES) {

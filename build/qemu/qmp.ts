@@ -10,7 +10,7 @@ const messageSchema = z.union([
   z.object({ error: z.object({ desc: z.string() }), id: z.number().optional() }),
 ]);
 
-/** A client of the QEMU Machine Protocol (docs/interop/qmp-spec of QEMU): one JSON object a line. */
+/** A client of the QEMU Machine Protocol (docs/interop/qmp-spec of QEMU): one JSON object per line. */
 export class Qmp implements Disposable {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -23,13 +23,13 @@ export class Qmp implements Disposable {
     this.#greeted.promise.catch(() => undefined);
     createInterface({ input: socket })
       .on('line', (line) => this.#take(line))
-      // readline passes the socket's errors on, and they are told below.
+      // readline passes on the socket's errors, which are handled below.
       .on('error', () => undefined);
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new BuildError({ what: 'QEMU closed its control socket' })));
   }
 
-  /** Begins to talk over a connected socket. */
+  /** Starts the protocol on a connected socket. */
   static async over(socket: Socket): Promise<Qmp> {
     const qmp = new Qmp(socket);
     await qmp.#greeted.promise;
@@ -39,8 +39,8 @@ export class Qmp implements Disposable {
 
   /**
    * Executes a command.
-   * @returns what QEMU returns
-   * @throws BuildError with QEMU's words if it refuses
+   * @returns the result from QEMU
+   * @throws BuildError with QEMU's message if it refuses
    */
   execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
     this.#lastId += 1;
@@ -51,7 +51,7 @@ export class Qmp implements Disposable {
     return waiting.promise;
   }
 
-  /** Resolves when an event comes for the next time: `SHUTDOWN`, `RESET`, … */
+  /** Resolves on the next occurrence of an event: `SHUTDOWN`, `RESET`, … */
   event(name: string): Promise<void> {
     const known = this.#events.get(name) ?? Promise.withResolvers<void>();
     this.#events.set(name, known);

@@ -1,9 +1,9 @@
 import type { Guest } from './guest.ts';
 
-/** A message of the kernel among what a command writes: the serial port is its console too. */
+/** A kernel message within a command's output: the serial port is also the kernel's console. */
 const KERNEL_MESSAGE = /^\[ *\d+\.\d{6}\] .*\n/gm;
 
-/** Goes from the console of an appliance on its serial port to a shell of root, or to the question for root's password. */
+/** Switches from an appliance's console on the serial port to a root shell, or to the prompt for root's password. */
 export async function openShell(guest: Guest): Promise<void> {
   await guest.waitFor(/Press Enter to use the console/);
   guest.type('');
@@ -11,23 +11,23 @@ export async function openShell(guest: Guest): Promise<void> {
   guest.send('8');
 }
 
-/** Waits until the shell on the serial port asks for a command. */
+/** Waits for the prompt of the shell on the serial port. */
 export async function awaitShell(guest: Guest): Promise<void> {
   await guest.waitFor(/~ # /);
   const prompt = guest.mark;
-  // A command that is longer than the line would be echoed in pieces.
+  // The shell would echo a command that is longer than the line in pieces.
   guest.type('stty cols 999');
   await guest.waitFor(/~ # /, prompt);
 }
 
-/** Runs a command in the shell on the serial port. @returns what it wrote, and its exit status */
+/** Runs a command in the shell on the serial port. @returns its output and exit status */
 export async function runInShell(
   guest: Guest,
   command: string,
 ): Promise<{ output: string; status: number }> {
   const from = guest.mark;
   guest.type(`${command}; echo "[exit $?]"`);
-  // Until it asks for the next command the shell does not read, and what is typed would be echoed twice.
+  // Wait for the next prompt: text typed before it would be echoed twice.
   const done = /\$\?\]"\n([\s\S]*?)\[exit (\d+)\]\n[\s\S]*?~ # /;
   const [, output = '', status] = await guest.waitFor(done, from);
   return { output: output.replace(KERNEL_MESSAGE, ''), status: Number(status) };

@@ -1,37 +1,37 @@
-/** Control sequences of terminals (ECMA-48), which say nothing about what was written. */
+/** Control sequences of terminals (ECMA-48), which are removed from the output. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][0-9A-B]|[=>78DEHMc])|\r|\x00/g;
 
-/** The beginning of a control sequence whose end has not come yet. */
+/** The beginning of a control sequence whose end has not arrived yet. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNFINISHED = /\x1b(?:\[[0-?]{0,16}[ -/]{0,4}|[()])?$/;
 
-/** Characters kept; a guest that never stops writing must not fill the memory. */
+/** Most characters kept, because a guest may write without end. */
 const MOST_KEPT = 8 * 1024 * 1024;
 
-/** Serves a wait if what it looks for is in the text from a place on; says whether it did. */
+/** Resolves a wait if its condition is met; gets a function that returns the text from a position. */
 type Waiter = (text: (from: number) => string) => boolean;
 
-/** What a guest wrote, as text without control sequences, and who waits for what in it. */
+/** A guest's output as text without control sequences, and the waits for parts of it. */
 export class Transcript {
   #text = '';
-  /** The beginning of a control sequence that is not complete yet. */
+  /** The beginning of a control sequence that is incomplete. */
   #rest = '';
   readonly #decoder = new TextDecoder();
   #waiters: Waiter[] = [];
   #dropped = 0;
 
-  /** Everything so far. */
+  /** All text so far. */
   get text(): string {
     return this.#text;
   }
 
-  /** Where the text ends now; a wait from here on sees only what comes later. */
+  /** Current end of the text; a wait from here ignores earlier output. */
   get end(): number {
     return this.#dropped + this.#text.length;
   }
 
-  /** Takes what was read. */
+  /** Adds output. */
   append(bytes: Uint8Array): void {
     const raw = this.#rest + this.#decoder.decode(bytes, { stream: true });
     this.#rest = UNFINISHED.exec(raw)?.[0] ?? '';
@@ -41,10 +41,10 @@ export class Transcript {
   }
 
   /**
-   * Waits for something in the text, also in what is there already, also on a line that has not ended.
+   * Waits for something in the text, including existing text and unfinished lines.
    * @param find looks for it
-   * @param from `end` at an earlier time; the beginning if absent
-   * @returns what was found; waits for ever if it never comes, so race it with a deadline
+   * @param from an earlier `end`; the beginning if absent
+   * @returns what `find` returned; waits forever if it never finds anything, so combine it with a timeout
    */
   waitFor<T>(find: (text: string) => T | undefined, from = 0): Promise<T> {
     return new Promise((resolve) => {
@@ -58,7 +58,7 @@ export class Transcript {
     });
   }
 
-  /** The last lines, for a message. */
+  /** Returns the last lines, for a message. */
   tail(lines = 20): string {
     return this.#text.trimEnd().split('\n').slice(-lines).join('\n');
   }

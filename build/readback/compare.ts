@@ -1,31 +1,31 @@
 import type { Entry, FileEntry } from '../tree/entry.ts';
 import type { ImageNode } from './node.ts';
 
-/** What of a tree an image is compared with. */
+/** The expected content of an image. */
 export interface Meant {
-  /** Every path but the root, each once. */
+  /** Every path except the root, once. */
   entries: readonly Entry[];
-  /** Time stamp of all of them, seconds since 1970. */
+  /** Time stamp of all entries, in seconds since 1970. */
   epoch: number;
 }
 
-/** A file of the tree, and the node of the image with its content. */
+/** A file of the tree, and the image's node with its content. */
 export interface FilePair<Node extends ImageNode> {
   entry: FileEntry;
   node: Node;
 }
 
-/** What comparing paths yields. */
+/** Result of comparing paths. */
 export interface Comparison<Node extends ImageNode> {
-  /** What differs, one clause for each. */
+  /** Differences, one clause each. */
   problems: string[];
-  /** Files of one size whose contents are still to be compared; one name of each. */
+  /** Files of equal size whose contents still have to be compared; one name of each. */
   files: FilePair<Node>[];
 }
 
 /**
- * Compares every path of an image with those that were meant to be in it: type, mode, owner, time, target, device,
- * size, extended attributes, and which names are one file.
+ * Compares every path of an image with the expected ones: type, mode, owner, time, target, device, size, extended
+ * attributes, and which names are the same file.
  */
 export function comparePaths<Node extends ImageNode>(
   nodes: readonly Node[],

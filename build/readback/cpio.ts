@@ -8,10 +8,10 @@ import { unreadable } from './verdict.ts';
 const MAGIC = '070701';
 const TRAILER = 'TRAILER!!!';
 
-/** Bytes of a header: the magic number and 13 numbers of eight hex digits. */
+/** Size of a header in bytes: the magic number and 13 numbers of eight hex digits. */
 const HEADER = 110;
 
-/** Types by the upper four bits of `st_mode`; inode(7). */
+/** Type by the upper four bits of `st_mode`; inode(7). */
 const TYPES: Readonly<Record<number, ImageNode['type']>> = {
   1: 'fifo',
   2: 'character',
@@ -24,15 +24,15 @@ const TYPES: Readonly<Record<number, ImageNode['type']>> = {
 
 /** A path of a cpio archive, with its content. */
 export interface CpioNode extends ImageNode {
-  /** Of a file, else empty. */
+  /** Content of a file; empty for other types. */
   content: Buffer;
 }
 
 /**
  * Reads a cpio archive in the "newc" format as the kernel unpacks it (Linux,
- * Documentation/driver-api/early-userspace/buffer-format.rst), but with nothing behind its trailer.
+ * Documentation/driver-api/early-userspace/buffer-format.rst), but refuses data after its trailer.
  * @param where the archive, for messages
- * @throws BuildError if anything in it is not as the format demands
+ * @throws BuildError if anything in it violates the format
  */
 export function readCpio(archive: Buffer, where: string): CpioNode[] {
   const { nodes, end } = readArchive(archive, where);
@@ -40,17 +40,17 @@ export function readCpio(archive: Buffer, where: string): CpioNode[] {
   return nodes;
 }
 
-/** Bytes that an initramfs has decompressed at most. */
+/** Most bytes of a decompressed initramfs. */
 const LARGEST_INITRAMFS = 1024 * 1024 * 1024;
 
-/** First bytes of a zstd frame, as a number (RFC 8878, 3.1.1). */
+/** Magic number of a zstd frame (RFC 8878, 3.1.1). */
 const ZSTD = 0xfd2f_b528;
 
 /**
- * Reads an initramfs: cpio archives one behind the other, the last of which may be compressed by zstd (Linux,
+ * Reads an initramfs: concatenated cpio archives, of which the last may be compressed with zstd (Linux,
  * Documentation/driver-api/early-userspace/buffer-format.rst).
- * @returns every path once, as the archive has it that comes last
- * @throws BuildError if anything in it is not as the formats demand
+ * @returns every path once, as in the last archive that has it
+ * @throws BuildError if anything in it violates the formats
  */
 export function readInitramfs(initramfs: Buffer, where: string): CpioNode[] {
   const paths = new Map<string, CpioNode>();
@@ -71,14 +71,14 @@ function decompressed(bytes: Buffer, where: string): Buffer {
   }
 }
 
-/** Reads the archive at the start of some bytes; `end` is where it ends. */
+/** Reads the archive at the start of some bytes; `end` is the position after it. */
 function readArchive(bytes: Buffer, where: string): { nodes: CpioNode[]; end: number } {
   const nodes: CpioNode[] = [];
   const directories = new Set(['']);
   for (let cursor = new Cursor(bytes, 0, where); ; ) {
     const { name, node } = member(cursor, where);
     if (name === TRAILER) return { nodes, end: cursor.at };
-    // The kernel makes no directories by itself, and passes over what it cannot make.
+    // The kernel does not create parent directories, and silently skips what it cannot create.
     const parent = name.slice(0, Math.max(0, name.lastIndexOf('/')));
     if (!directories.has(parent)) throw unreadable(`/${name} comes before its directory`, where);
     if (node.type === 'directory') directories.add(name);
@@ -129,7 +129,7 @@ function skipPadding(cursor: Cursor, start: number, where: string): void {
 
 /**
  * Compares a cpio archive with the tree that it was made from.
- * @returns what differs, one clause for each
+ * @returns the differences, one clause each
  * @throws BuildError if it cannot be read
  */
 export function compareCpio(

@@ -1,15 +1,16 @@
 import { unreadable } from './verdict.ts';
 
-/** Reads little-endian numbers and bytes one after the other; past the end nothing is read. */
+/** Reads consecutive little-endian numbers and bytes; refuses to read past the end. */
 export class Cursor {
   readonly #bytes: Buffer;
   readonly #where: string;
   #at: number;
 
   /**
-   * @param at where to begin
+   * Creates a cursor.
+   * @param at start position
    * @param where the image, for messages
-   * @throws BuildError if `at` is not in `bytes`
+   * @throws BuildError if `at` is outside `bytes`
    */
   constructor(bytes: Buffer, at: number, where: string) {
     this.#bytes = bytes;
@@ -18,7 +19,7 @@ export class Cursor {
     if (!Number.isSafeInteger(at) || at < 0 || at > bytes.length) this.#past();
   }
 
-  /** Offset of what is read next. */
+  /** Current position. */
   get at(): number {
     return this.#at;
   }
@@ -39,7 +40,7 @@ export class Cursor {
     return this.#bytes.readUInt32LE(this.#skip(4));
   }
 
-  /** @throws BuildError if the number is beyond 2^53, which no size or offset of an image is */
+  /** @throws BuildError if the number exceeds 2^53, which no size or offset of an image does */
   u64(): number {
     const value = this.#bytes.readBigUInt64LE(this.#skip(8));
     if (value > BigInt(Number.MAX_SAFE_INTEGER))
@@ -47,13 +48,13 @@ export class Cursor {
     return Number(value);
   }
 
-  /** The next bytes; they are not copied. */
+  /** Returns the next bytes without copying them. */
   take(count: number): Buffer {
     const from = this.#skip(count);
     return this.#bytes.subarray(from, from + count);
   }
 
-  /** The next bytes as text. @throws BuildError if they are not UTF-8 */
+  /** Returns the next bytes as text. @throws BuildError if they are not UTF-8 */
   text(count: number): string {
     const bytes = this.take(count);
     const text = bytes.toString('utf8');

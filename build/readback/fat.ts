@@ -2,21 +2,21 @@ import { dirname } from 'node:path';
 import { Cursor } from './cursor.ts';
 import { unreadable } from './verdict.ts';
 
-/** Bytes of an entry of a directory. */
+/** Size of a directory entry in bytes. */
 const ENTRY = 32;
-/** Attributes of a directory's entry (Microsoft FAT specification, 6): read-only, hidden and archive do not matter here. */
+/** Attributes of a directory entry (Microsoft FAT specification, 6); read-only, hidden and archive are ignored. */
 const [LABEL, DIRECTORY, LONG_NAME] = [0x08, 0x10, 0x0f];
-/** First byte of a name: the end of the directory, and an entry that is free. */
+/** Special first bytes of a name: end of the directory, and a free entry. */
 const [END, FREE] = [0x00, 0xe5];
-/** Clusters of FAT12 and FAT16 at most; the kind is told by their number and by nothing else. */
+/** Most clusters of FAT12 and of FAT16; the number of clusters alone determines the type. */
 const [MOST_FAT12, MOST_FAT16] = [4084, 65_524];
 const [END12, END16] = [0xff8, 0xfff8];
-/** Files and directories that are believed; a damaged one might go in a circle. */
+/** Most files and directories that are read; a damaged file system might have a cycle. */
 const MOST_ENTRIES = 10_000;
 
-/** What a FAT file system holds. */
+/** Content of a FAT file system. */
 export interface FatContent {
-  /** Volume label, without blanks at its end. */
+  /** Volume label without trailing blanks. */
   label: string;
   /** Path → content. */
   files: Map<string, Buffer>;
@@ -24,9 +24,9 @@ export interface FatContent {
 }
 
 /**
- * Reads a FAT12 or FAT16 file system whole (Microsoft FAT specification, 2000; names of more than 8.3 characters too).
+ * Reads a whole FAT12 or FAT16 file system (Microsoft FAT specification, 2000; including long file names).
  * @param where the image, for messages
- * @throws BuildError if it is none, or anything in it is not as the format demands
+ * @throws BuildError if it is not one, or anything in it violates the format
  */
 export function readFat(image: Buffer, where: string): FatContent {
   const volume = new Volume(image, where);
@@ -36,8 +36,8 @@ export function readFat(image: Buffer, where: string): FatContent {
 }
 
 /**
- * Compares a FAT file system with what was meant to be in it.
- * @returns what differs, one clause for each
+ * Compares a FAT file system with its expected content.
+ * @returns the differences, one clause each
  * @throws BuildError if it cannot be read
  */
 export function compareFat(
@@ -82,9 +82,9 @@ class Volume {
     const copies = cursor.u8();
     const rootEntries = cursor.u16();
     const few = cursor.u16();
-    cursor.u8(); // Medium.
+    cursor.u8(); // Media type.
     const tableSectors = cursor.u16();
-    cursor.take(8); // Geometry, and sectors before it.
+    cursor.take(8); // Geometry, and number of sectors before the file system.
     const sectors = few === 0 ? cursor.u32() : few;
     const powers = [sectorSize / 512, sectorsPerCluster];
     const signature = new Cursor(image, 510, where).u16();
@@ -117,7 +117,7 @@ class Volume {
     );
   }
 
-  /** Reads a directory and all below it into `content`. */
+  /** Reads a directory and everything below it into `content`. */
   walk(path: string, directory: Buffer, content: FatContent): void {
     let longName: string[] = [];
     for (let at = 0; at + ENTRY <= directory.length; at += ENTRY) {
@@ -163,7 +163,7 @@ class Volume {
     content.files.set(path, bytes.subarray(0, size));
   }
 
-  /** The clusters of a file or directory, one after the other. */
+  /** Returns the content of a chain of clusters. */
   #chain(first: number, path: string): Buffer {
     const parts: Buffer[] = [];
     for (let cluster = first; cluster < this.#end; cluster = this.#next[cluster] ?? 0) {
@@ -179,13 +179,13 @@ class Volume {
   }
 }
 
-/** Two neighbours share three bytes. */
+/** Two adjacent 12-bit entries share three bytes. */
 function twelveBits(table: Buffer, index: number): number {
   const pair = table.readUInt16LE(Math.floor((index * 3) / 2));
   return index % 2 === 0 ? pair & 0xfff : pair >>> 4;
 }
 
-/** Case is kept in two bits (Windows NT and Linux), else it is upper. */
+/** Lower case is recorded in two flags (Windows NT and Linux); the name itself is upper case. */
 function shortName(entry: Buffer): string {
   const flags = entry[12] ?? 0;
   const part = (from: number, to: number, lower: boolean) => {

@@ -1,16 +1,16 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { unreadable } from './verdict.ts';
 
-/** What an image is read from. */
+/** Source of an image's bytes. */
 export interface ImageBytes {
   readonly size: number;
-  /** @throws BuildError if it has not so many bytes there */
+  /** @throws BuildError if these bytes do not exist */
   read(offset: number, length: number): Buffer;
 }
 
-/** A file that is open for reading, or a part of one, as an image of its own. */
+/** An open file, or a part of one that is treated as an image. */
 export class FileRange implements ImageBytes, Disposable {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   readonly #descriptor: number;
   readonly #start: number;
@@ -23,15 +23,15 @@ export class FileRange implements ImageBytes, Disposable {
     this.#where = where;
   }
 
-  /** Opens a file whole; disposing of it closes it, and all parts with it. @throws if it cannot be opened */
+  /** Opens a whole file; disposing of it closes it for all its parts. @throws if it cannot be opened */
   static open(file: string): FileRange {
     const descriptor = openSync(file, 'r');
     return new FileRange(descriptor, 0, fstatSync(descriptor).size, file);
   }
 
-  /** @throws BuildError if it has not so many bytes there */
+  /** @throws BuildError if these bytes do not exist */
   read(offset: number, length: number): Buffer {
-    // Before memory is taken for it: a length may be anything.
+    // Before memory is allocated, because the length is not trusted.
     this.#assertInside(offset, length);
     const bytes = Buffer.allocUnsafeSlow(length);
     for (let done = 0; done < length; ) {
@@ -43,13 +43,13 @@ export class FileRange implements ImageBytes, Disposable {
     return bytes;
   }
 
-  /** A part of it. @throws BuildError if it has not so many bytes there */
+  /** Returns a part of it. @throws BuildError if these bytes do not exist */
   part(offset: number, size: number): FileRange {
     this.#assertInside(offset, size);
     return new FileRange(this.#descriptor, this.#start + offset, size, this.#where);
   }
 
-  /** All of it, in pieces of at most 1 MiB. */
+  /** Yields its content in chunks of at most 1 MiB. */
   *pieces(): Generator<Buffer> {
     for (let at = 0; at < this.size; at += PIECE)
       yield this.read(at, Math.min(PIECE, this.size - at));

@@ -2,7 +2,7 @@ import { Cursor } from './cursor.ts';
 import type { ImageBytes } from './file-range.ts';
 import { unreadable } from './verdict.ts';
 
-/** Bytes of a sector, and of a logical block of every image that is made. */
+/** Size in bytes of a sector, and of a logical block of all images that are built. */
 const SECTOR = 2048;
 
 /** Sector of the first volume descriptor (ECMA-119, 6.2.1). */
@@ -11,41 +11,41 @@ const FIRST_DESCRIPTOR = 16;
 /** Flags of a directory record (ECMA-119, 9.1.6). */
 const [DIRECTORY, CONTINUED] = [0x02, 0x80];
 
-/** Paths and bytes of directories that are believed; a damaged one might go in a circle. */
+/** Most paths, and largest directory in bytes, that are read; a damaged image might have a cycle. */
 const [MOST_PATHS, LARGEST_DIRECTORY] = [100_000, 16 * 1024 * 1024];
 
-/** Longest path that Linux takes, bytes. */
+/** Longest path in Linux, in bytes. */
 const LONGEST_PATH = 4095;
 
-/** Types by the upper four bits of `st_mode`; inode(7). */
+/** Type by the upper four bits of `st_mode`; inode(7). */
 const TYPES: Readonly<Record<number, IsoNode['type']>> = { 4: 'directory', 8: 'file' };
 
 /** A path of an ISO. */
 export interface IsoNode {
-  /** Relative, as a tree has it. */
+  /** Relative, as in a tree. */
   path: string;
   type: 'file' | 'directory';
   /** Permission bits. */
   mode: number;
   uid: number;
   gid: number;
-  /** Where a file's bytes begin, and how many they are. */
+  /** Offset and size of a file's content in bytes. */
   offset: number;
   size: number;
 }
 
-/** An ISO, but for the contents of its files. */
+/** The structure of an ISO without file contents. */
 export interface Iso {
   volumeId: string;
-  /** Every path but the root. */
+  /** Every path except the root. */
   nodes: IsoNode[];
 }
 
 /**
- * Reads every path of an ISO 9660 file system (ECMA-119) with names and modes of Rock Ridge (IEEE P1282), as `writeIso`
- * makes it: files and directories, no links.
+ * Reads every path of an ISO 9660 file system (ECMA-119) with Rock Ridge names and modes (IEEE P1282), as made by
+ * `writeIso`: files and directories, no links.
  * @param where the image, for messages
- * @throws BuildError if anything in it is not as the formats demand
+ * @throws BuildError if anything in it violates the formats
  */
 export function readIso9660(image: ImageBytes, where: string): Iso {
   const descriptor = new Cursor(image.read(FIRST_DESCRIPTOR * SECTOR, SECTOR), 0, where);
@@ -63,14 +63,14 @@ export function readIso9660(image: ImageBytes, where: string): Iso {
   return { volumeId, nodes: walk.nodes };
 }
 
-/** What a directory says of a file or directory. */
+/** A directory record of a file or directory. */
 interface DirectoryRecord {
-  /** As ISO 9660 has it; `\0` and `\x01` are the directory itself and the one above. */
+  /** Name in ISO 9660; `\0` and `\x01` are the directory itself and its parent. */
   identifier: string;
   block: number;
   size: number;
   flags: number;
-  /** Where Rock Ridge's fields are. */
+  /** The Rock Ridge fields. */
   systemUse: Buffer;
 }
 
@@ -79,16 +79,16 @@ function recordOf(bytes: Buffer, where: string): DirectoryRecord {
   const attributeBlocks = cursor.u8();
   const block = bothOrders(cursor) + attributeBlocks;
   const size = bothOrders(cursor);
-  cursor.take(7); // The time.
+  cursor.take(7); // Time.
   const flags = cursor.u8();
-  cursor.take(6); // Interleaving and number of the volume.
+  cursor.take(6); // Interleaving and volume number.
   const length = cursor.u8();
   const identifier = cursor.take(length).toString('latin1');
   if (length % 2 === 0) cursor.take(1);
   return { identifier, block, size, flags, systemUse: bytes.subarray(cursor.at) };
 }
 
-/** A number that is there little-endian and, behind that, big-endian (ECMA-119, 7.3.3). */
+/** Reads a number that is stored little-endian, then big-endian (ECMA-119, 7.3.3). */
 function bothOrders(cursor: Cursor): number {
   const value = cursor.u32();
   cursor.take(4);
@@ -128,14 +128,14 @@ class Walk {
     if (before !== undefined) throw this.#damaged(`/${before.path} has no end`);
   }
 
-  /** A file of 4 GiB and more has several records, whose bytes follow one another. */
+  /** A file of 4 GiB or more has several records, whose contents are contiguous. */
   #append(before: IsoNode, { path, type, offset, size }: IsoNode): void {
     const follows = path === before.path && offset === before.offset + before.size;
     if (!follows || type !== 'file') throw this.#damaged(`/${before.path} is in pieces`);
     before.size += size;
   }
 
-  /** No record goes over the end of a sector; what is left of it is zero (ECMA-119, 6.8.1.1). */
+  /** Records do not cross sector boundaries; the rest of a sector is zero (ECMA-119, 6.8.1.1). */
   *#records(block: number, size: number): Generator<DirectoryRecord> {
     if (size > LARGEST_DIRECTORY) throw this.#damaged('a directory is too long');
     const bytes = this.#image.read(block * SECTOR, size);
@@ -167,7 +167,9 @@ class Walk {
     return { path, type, mode: mode & 0o7777, uid, gid, ...place };
   }
 
-  /** Name, mode and owner (IEEE P1282, 4.1.1 and 4.1.4) of the fields of a record and of where they go on (P1281, 5.1). */
+  /**
+   * Reads name, mode and owner (IEEE P1282, 4.1.1, 4.1.4) from a record's fields and their continuation (P1281, 5.1).
+   */
   #rockRidge(systemUse: Buffer): Pick<IsoNode, 'mode' | 'uid' | 'gid'> & { name: string } {
     const found = { mode: 0, uid: 0, gid: 0 };
     const names: Buffer[] = [];

@@ -1,23 +1,23 @@
-/** One path as an image holds it. */
+/** A path of an image. */
 export interface ImageNode {
-  /** As a tree has it; the empty string is the root directory. */
+  /** Path as in a tree; the empty string is the root directory. */
   readonly path: string;
   readonly type: 'file' | 'directory' | 'symlink' | 'character' | 'block' | 'fifo' | 'socket';
   /** Permission bits with setuid, setgid and sticky. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Seconds since 1970. */
+  /** In seconds since 1970. */
   readonly mtime: number;
-  /** Bytes of a file. */
+  /** Size of a file in bytes. */
   readonly size: number;
-  /** Of a symbolic link, else empty. */
+  /** Target of a symbolic link; empty for other types. */
   readonly target: string;
-  /** Of a device, else 0. */
+  /** Numbers of a device; 0 for other types. */
   readonly major: number;
   readonly minor: number;
   /** Extended attributes: name → value in hex. */
   readonly attributes: Readonly<Record<string, string>>;
-  /** Names with one number are one file. */
+  /** Paths with the same number are the same file. */
   readonly inode: number;
 }

@@ -1,12 +1,12 @@
 import { BuildError } from '../error.ts';
 
-/** Differences that a message lists. */
+/** Most differences in a message. */
 const MOST_LISTED = 20;
 
 const FIX =
   'Check disk and memory of this machine, then build again; if it stays, this is a bug of the builder.';
 
-/** An image that was made a moment ago and cannot be read as its format demands. */
+/** Returns the error for an image that was just made and violates its format. */
 export function unreadable(what: string, where: string, cause?: unknown): BuildError {
   return new BuildError({
     what: `the image cannot be read back: ${what}`,
@@ -17,8 +17,8 @@ export function unreadable(what: string, where: string, cause?: unknown): BuildE
 }
 
 /**
- * Refuses an image that is not as it was meant.
- * @param problems one clause for each difference
+ * Refuses an image that differs from its expected content.
+ * @param problems one clause per difference
  * @throws BuildError that lists them, if there are any
  */
 export function assertNone(

@@ -4,28 +4,28 @@ import { Cursor } from './cursor.ts';
 import { unreadable } from './verdict.ts';
 
 const SIGNATURE = 'verity\0\0';
-/** Bytes of the superblock; the rest of its block is empty. */
+/** Size of the superblock in bytes; the rest of its block is empty. */
 const SUPERBLOCK = 512;
-/** Bytes of a SHA-256. */
+/** Size of a SHA-256 in bytes. */
 const HASH = 32;
-/** Blocks of data that are read at once. */
+/** Data blocks per read. */
 const AT_ONCE = 256;
 
-/** What is to fit together. */
+/** Files to check against each other. */
 export interface VerityFiles {
-  /** File whose blocks the tree has the hashes of. */
+  /** File with the data. */
   data: string;
-  /** Superblock and tree, as veritysetup(8) has them. */
+  /** File with superblock and hash tree, in the format of veritysetup(8). */
   tree: string;
-  /** Hex. */
+  /** In hex. */
   rootHash: string;
 }
 
 /**
- * Reads data by their hash tree as the kernel does, from the root hash down, all of it (Linux,
+ * Verifies all data with their hash tree as the kernel does, from the root hash down (Linux,
  * Documentation/admin-guide/device-mapper/verity.rst).
- * @returns which blocks are not what the tree says, one clause for each
- * @throws BuildError if the tree cannot be read as one, or is not of this file
+ * @returns the blocks that do not match the tree, one clause each
+ * @throws BuildError if the tree cannot be read, or belongs to another file
  */
 export async function compareVerity(
   { data, tree, rootHash }: VerityFiles,
@@ -68,7 +68,7 @@ interface Levels {
   where: string;
 }
 
-/** Goes through the levels, of which the topmost comes first. @returns the hashes of the data */
+/** Verifies the levels of the tree from top to bottom. @returns the hashes of the data blocks */
 function readLevels(bytes: Buffer, { block, dataBlocks, rootHash, where }: Levels) {
   const perBlock = block / HASH;
   const counts: number[] = [];
@@ -78,7 +78,7 @@ function readLevels(bytes: Buffer, { block, dataBlocks, rootHash, where }: Level
   }
   const problems: string[] = [];
   const cursor = new Cursor(bytes, block, where);
-  // A hash is text of which each character is a byte: buffers for some ten thousand of them take longer than hashing.
+  // Hashes are strings with one character per byte: creating some ten thousand buffers takes longer than hashing.
   let hashes: Buffer = Buffer.from(rootHash, 'hex');
   for (const [level, count] of counts.entries()) {
     const blocks = cursor.take(count * block);

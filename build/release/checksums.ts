@@ -1,15 +1,16 @@
 import { ExplainedError } from '../explained-error.ts';
 
-/** File name of the checksums of a folder with images. */
+/** Name of the checksum file in a folder with images. */
 export const CHECKSUMS = 'SHA256SUMS';
 
 /** File name → SHA-256 in hex. */
 export type Checksums = ReadonlyMap<string, string>;
 
 /**
- * Reads checksums as sha256sum(1) writes them: hex digest, a space, a space or `*`, file name.
- * @param where file, for the message
- * @throws ExplainedError naming the line that is malformed, leaves the folder, or comes twice with another digest
+ * Parses checksums in the format of sha256sum(1): hex digest, a space, a space or `*`, file name.
+ * @param where the file, for the message
+ * @throws ExplainedError naming the line that is malformed, has a path outside the folder, or repeats a name with
+ *   another digest
  */
 export function parseChecksums(text: string, where: string): Checksums {
   const checksums = new Map<string, string>();
@@ -27,13 +28,13 @@ export function parseChecksums(text: string, where: string): Checksums {
   return checksums;
 }
 
-/** The text of a checksum file, sorted by file name. */
+/** Formats a checksum file, sorted by file name. */
 export function formatChecksums(checksums: Checksums): string {
   const lines = [...checksums].map(([name, sha256]) => `${sha256}  ${checkedName(name)}\n`);
   return lines.sort((a, b) => (a.slice(64) < b.slice(64) ? -1 : 1)).join('');
 }
 
-/** sha256sum(1) escapes these names; none of ours has them. */
+/** Refuses names that sha256sum(1) would escape; the builder's own names need no escaping. */
 function checkedName(name: string): string {
   if (/^[^\0/\\\n\r]+$/.test(name)) return name;
   throw new ExplainedError({

@@ -4,13 +4,13 @@ import { ExplainedError } from '../explained-error.ts';
 import { keyIdOf, type TrustedKey } from './keys.ts';
 import { type Signer, signBy } from './signer.ts';
 
-/** Longest envelope that hosts and control planes read, bytes: a release with many signatures has a few thousand. */
+/** Longest envelope that hosts and control planes read, in bytes: a release with many signatures has a few thousand. */
 export const LONGEST_ENVELOPE = 256 * 1024;
 
-/** Longest envelope in a release's folder, bytes: its list has a line for each file, a provenance one for each package. */
+/** Longest envelope in a release's folder, in bytes: its list has a line per file, a provenance one per package. */
 export const LONGEST_OF_FOLDER = 16 * 1024 * 1024;
 
-/** Most signatures of an envelope: each is tried with each trusted key. */
+/** Most signatures of an envelope, because each is tried with each trusted key. */
 const MOST_SIGNATURES = 16;
 
 const envelopeSchema = z.object({
@@ -22,16 +22,16 @@ const envelopeSchema = z.object({
     .max(MOST_SIGNATURES, `has more than ${MOST_SIGNATURES} signatures`),
 });
 
-/** What an envelope carries, by one whose key is trusted. */
+/** Content of an envelope signed with a trusted key. */
 export interface Opened {
   payload: Buffer;
-  /** The trusted key by which it is signed; the first in their order if several are. */
+  /** The trusted key that signed it; if several did, the first of the trusted keys. */
   key: TrustedKey;
 }
 
 /**
- * What is signed: the type and the payload, each with its length before it (DSSE 1.0, "PAE").
- * So no other bytes signed by the same key can be taken for it.
+ * Returns the bytes that are signed: type and payload, each preceded by its length (DSSE 1.0, "PAE"). Thus no other
+ * data signed with the same key can be mistaken for an envelope.
  */
 function signedBytes(payloadType: string, payload: Uint8Array): Buffer {
   const type = Buffer.from(payloadType, 'utf8');
@@ -40,10 +40,10 @@ function signedBytes(payloadType: string, payload: Uint8Array): Buffer {
 }
 
 /**
- * An envelope around some bytes: DSSE 1.0 as JSON, signed with Ed25519. The same bytes and keys give the same envelope.
- * @param keys private keys, Ed25519; one signature for each
- * @returns one line of JSON with its end
- * @throws TypeError without a key
+ * Makes an envelope: DSSE 1.0 as JSON, signed with Ed25519. The same bytes and keys give the same envelope.
+ * @param keys private Ed25519 keys; each makes one signature
+ * @returns one line of JSON, with a line feed
+ * @throws TypeError if there are no keys
  */
 export function seal(payloadType: string, payload: Uint8Array, keys: readonly KeyObject[]): string {
   const bytes = signedBytes(payloadType, payload);
@@ -52,11 +52,11 @@ export function seal(payloadType: string, payload: Uint8Array, keys: readonly Ke
 }
 
 /**
- * The same envelope, signed by whoever has the keys.
- * @param signers one signature by each
- * @param longest bytes of an envelope that those who open it read
- * @throws TypeError without a signer
- * @throws ExplainedError if one of them does not sign, or nobody would open it as it is too long
+ * Makes an envelope like `seal`, signed by signers.
+ * @param signers each makes one signature
+ * @param longest most bytes that readers of the envelope accept
+ * @throws TypeError if there are no signers
+ * @throws ExplainedError if a signer fails, or the envelope is too long for its readers
  */
 export async function sealBy(
   payloadType: string,
@@ -93,22 +93,22 @@ function envelopeOf(
   return `${JSON.stringify(envelope)}\n`;
 }
 
-/** What an envelope must be, to be read. */
+/** Requirements for an envelope to be read. */
 interface Expected {
-  /** What must be inside. */
+  /** Expected type of the payload. */
   payloadType: string;
   /** File or address, for errors. */
   where: string;
-  /** Bytes that it may have; `LONGEST_ENVELOPE` if absent. */
+  /** Most bytes of the envelope; `LONGEST_ENVELOPE` if absent. */
   longest?: number;
 }
 
 /**
- * Opens an envelope (DSSE 1.0) if one signature of it is by a trusted key. What the envelope says of its keys is not
- * believed: each signature is tried with each key.
- * @param text the file as it is, or bytes of it
- * @param trusted keys whose signature counts
- * @throws ExplainedError if it is no envelope, holds something else, or nobody who is trusted has signed it
+ * Opens an envelope (DSSE 1.0) if one of its signatures is by a trusted key. The envelope's own key ids are ignored:
+ * each signature is tried with each key.
+ * @param text the file, or its bytes
+ * @param trusted trusted keys
+ * @throws ExplainedError if it is not an envelope, has another payload type, or is not signed with a trusted key
  */
 export function openEnvelope(
   text: string | Uint8Array,
@@ -137,8 +137,8 @@ export function openEnvelope(
 }
 
 /**
- * What an envelope carries, whoever has signed it: nothing to be believed.
- * @throws ExplainedError if it is no envelope, or holds something else
+ * Returns the payload of an envelope without verifying signatures; it must not be trusted.
+ * @throws ExplainedError if it is not an envelope, or has another payload type
  */
 export function peekEnvelope(text: string | Uint8Array, expected: Expected): Buffer {
   return fromBase64(parseEnvelope(text, expected).payload, 'payload', expected.where);
@@ -165,7 +165,7 @@ function parseEnvelope(
   });
 }
 
-/** The first thing that a schema has against something, in words: `image.path: must be …`. */
+/** Returns the first issue of a schema as text: `image.path: must be …`. */
 export function firstIssue({ issues }: z.ZodError): string {
   const [issue] = issues;
   return issue === undefined ? 'is wrong' : [issue.path.join('.'), issue.message].join(': ');
@@ -176,7 +176,7 @@ function noEnvelope(why: string, where: string, cause?: unknown): ExplainedError
   return new ExplainedError({ what, where, fix: 'Get it from its publisher again.', cause });
 }
 
-/** Bytes of Base64 in either alphabet (DSSE allows both), with or without padding. */
+/** Decodes Base64 in either alphabet (DSSE allows both), with or without padding. */
 function fromBase64(text: string, name: string, where: string): Buffer {
   if (!/^[0-9A-Za-z+/_-]*={0,2}$/.test(text)) throw noEnvelope(`its ${name} is no Base64`, where);
   return Buffer.from(text, 'base64');

@@ -3,16 +3,16 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** A file's content in short. */
+/** Size and hash of a file's content. */
 export interface ContentDigest {
-  /** Bytes. */
+  /** In bytes. */
   size: number;
-  /** Hex. */
+  /** In hex. */
   sha256: string;
 }
 
 /**
- * Reads a file in small pieces.
+ * Hashes a file, reading it in small blocks.
  * @throws if it cannot be read, or the signal is aborted
  */
 export async function digestOf(file: string, signal?: AbortSignal): Promise<ContentDigest> {
@@ -27,8 +27,8 @@ export async function digestOf(file: string, signal?: AbortSignal): Promise<Cont
 }
 
 /**
- * Writes a text under a hidden temporary name, synced and renamed: it is there whole or not at all, and what a power cut
- * leaves of it is no file of a release. Its folder is made.
+ * Writes a text under a hidden temporary name, syncs and renames it: the file exists completely or not at all, and the
+ * leftover of a power cut does not look like a file of a release. Creates its folder.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -48,7 +48,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-/** The code of a failed system call; empty for other errors. */
+/** Returns the error code of a failed system call; empty for other errors. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

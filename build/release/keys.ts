@@ -3,24 +3,25 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 
-/** Longest file of a key that is read, bytes. */
+/** Longest key file that is read, in bytes. */
 const LONGEST_KEY = 16 * 1024;
 
-/** Bytes of a public key, Ed25519 (RFC 8032). */
+/** Size of an Ed25519 public key in bytes (RFC 8032). */
 export const PUBLIC_KEY_BYTES = 32;
 
-/** Somebody whose releases are taken. */
+/** A public key whose releases are accepted. */
 export interface TrustedKey {
-  /** What people call it: its file's name without `.pem`. */
+  /** Name shown to people: that of its file without `.pem`. */
   name: string;
   /** SHA-256 of the public key (SubjectPublicKeyInfo, DER), hex. */
   id: string;
-  /** A public key, Ed25519. */
+  /** The Ed25519 public key. */
   key: KeyObject;
 }
 
 /**
- * @param key private or public
+ * Returns the id of a key.
+ * @param key private or public key
  * @returns SHA-256 of its public key (SubjectPublicKeyInfo, DER), hex
  */
 export function keyIdOf(key: KeyObject): string {
@@ -31,7 +32,8 @@ export function keyIdOf(key: KeyObject): string {
 }
 
 /**
- * @param key public, Ed25519
+ * Returns the raw bytes of a key.
+ * @param key Ed25519 public key
  * @returns its 32 bytes (RFC 8032)
  */
 export function rawPublicKey(key: KeyObject): Buffer {
@@ -40,8 +42,9 @@ export function rawPublicKey(key: KeyObject): Buffer {
 }
 
 /**
- * @param bytes 32 of them (RFC 8032)
- * @returns the public key, Ed25519
+ * Makes a key from its raw bytes.
+ * @param bytes 32 bytes (RFC 8032)
+ * @returns the Ed25519 public key
  */
 export function publicKeyFrom(bytes: Uint8Array): KeyObject {
   const x = Buffer.from(bytes).toString('base64url');
@@ -49,10 +52,10 @@ export function publicKeyFrom(bytes: Uint8Array): KeyObject {
 }
 
 /**
- * Reads a public key, Ed25519, PEM (RFC 7468, `PUBLIC KEY`).
- * @param name what people call it
+ * Reads an Ed25519 public key in PEM (RFC 7468, `PUBLIC KEY`).
+ * @param name name shown to people
  * @param where its file, for errors
- * @throws ExplainedError if it is none; a private key is refused, as it must not go where public keys go
+ * @throws ExplainedError if it is not one; a private key is refused, because it must not be published
  */
 export function readPublicKey(text: string, name: string, where: string): TrustedKey {
   if (text.includes('PRIVATE KEY-----')) {
@@ -62,7 +65,7 @@ export function readPublicKey(text: string, name: string, where: string): Truste
       fix: 'Take it away, and put the public key there that qx-build key show prints.',
     });
   }
-  // Node makes the public key of a certificate's text, too, which would trust what its issuer never meant.
+  // Node also accepts the text of a certificate, which was not issued for this purpose.
   const blocks = text.match(/-----BEGIN [A-Z0-9 ]+-----/g) ?? [];
   if (text.length > LONGEST_KEY || blocks.join() !== '-----BEGIN PUBLIC KEY-----') {
     throw noKey(where);
@@ -78,9 +81,10 @@ export function readPublicKey(text: string, name: string, where: string): Truste
 }
 
 /**
- * @param key private
- * @param name what people call it
- * @returns its public key, as one that is trusted
+ * Returns the public key of a private key as a trusted key.
+ * @param key private key
+ * @param name name shown to people
+ * @returns its public key
  */
 export function publicKeyOf(key: KeyObject, name: string): TrustedKey {
   return { name, id: keyIdOf(key), key: createPublicKey(key) };
@@ -96,9 +100,9 @@ function noKey(where: string, cause?: unknown): ExplainedError {
 }
 
 /**
- * Reads the keys that are trusted, from a folder: each file that ends in `.pem`, by name.
- * @returns none if there is no such folder; the same key is there once, by its first name
- * @throws ExplainedError if one of them is not a public key, Ed25519, or cannot be read
+ * Reads the trusted keys in a folder: all files that end in `.pem`, sorted by name.
+ * @returns none if the folder does not exist; a key with several files is returned once, with its first name
+ * @throws ExplainedError if one of them is not an Ed25519 public key, or cannot be read
  */
 export async function readTrustedKeys(folder: string): Promise<TrustedKey[]> {
   const names = await namesIn(folder);
@@ -123,16 +127,16 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Whether the PEM of a private key is encrypted (PKCS#8, `ENCRYPTED PRIVATE KEY`), so that it needs a passphrase. */
+/** Whether the PEM of a private key is encrypted (PKCS#8, `ENCRYPTED PRIVATE KEY`) and thus needs a passphrase. */
 export function isEncrypted(text: string): boolean {
   return text.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----');
 }
 
 /**
- * Reads a private key, Ed25519, PEM (PKCS#8).
- * @param passphrase for an encrypted one
+ * Reads an Ed25519 private key in PEM (PKCS#8).
+ * @param passphrase passphrase of an encrypted key
  * @param where its file, for errors
- * @throws ExplainedError if it is none, or the passphrase is missing or wrong
+ * @throws ExplainedError if it is not one, or the passphrase is missing or wrong
  */
 export function readPrivateKey(
   text: string,

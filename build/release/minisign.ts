@@ -3,15 +3,15 @@ import { ExplainedError } from '../explained-error.ts';
 import { keyIdOf, PUBLIC_KEY_BYTES, publicKeyFrom, rawPublicKey } from './keys.ts';
 import { SIGNATURE_BYTES, type Signer, signBy } from './signer.ts';
 
-// minisign's formats, https://jedisct1.github.io/minisign/, section "Formats".
+// Formats of minisign: https://jedisct1.github.io/minisign/, section "Formats".
 
-/** Longest file that is read, characters: minisign takes comments of 1 and 8 KiB. */
+/** Longest file that is read, in characters: minisign accepts comments of 1 and 8 KiB. */
 export const LONGEST_MINISIGN = 16 * 1024;
 
-/** Longest trusted comment that is written, bytes. */
+/** Longest trusted comment that is written, in bytes. */
 const LONGEST_COMMENT = 1024;
 
-/** Marks: of a public key, of a signature of the file itself, and of one of the file's BLAKE2b-512. */
+/** Algorithm marks: of a public key, of a signature of the file itself, and of a signature of its BLAKE2b-512. */
 const KEY_MARK = 'Ed';
 const LEGACY_MARK = 'Ed';
 const PREHASHED_MARK = 'ED';
@@ -21,24 +21,24 @@ const KEY_NUMBER_BYTES = 8;
 const UNTRUSTED = 'untrusted comment: ';
 const TRUSTED = 'trusted comment: ';
 
-/** A file that minisign writes beside the one that it signs. */
+/** Content of a `.minisig`, the signature file that minisign writes. */
 export interface Minisignature {
-  /** Over BLAKE2b-512 of the file. */
+  /** Signature of the BLAKE2b-512 of the file. */
   signature: Buffer;
-  /** One line, signed together with the signature. */
+  /** One line, which `commentSignature` covers. */
   trustedComment: string;
-  /** Over the signature and the trusted comment. */
+  /** Signature of `signature` and the trusted comment. */
   commentSignature: Buffer;
 }
 
-/** What a signature is worth by a key: whether it is by that key at all and, if so, whether it is of these bytes. */
+/** Result of verifying a signature with a key: valid, by this key but of other bytes, or not by this key. */
 export type MinisignVerdict = 'valid' | 'of other bytes' | 'of another key';
 
 /**
- * Signs bytes as `minisign -S` does, prehashed.
- * @param trustedComment one line that the signature covers
- * @returns the text of a `.minisig`
- * @throws ExplainedError if the comment is none, or the signer does not sign
+ * Signs bytes like `minisign -S`, with hashing.
+ * @param trustedComment one line that is also signed
+ * @returns the content of a `.minisig`
+ * @throws ExplainedError if the comment is not one line, or the signer fails
  */
 export async function signMinisign(
   bytes: Uint8Array,
@@ -64,9 +64,9 @@ export async function signMinisign(
 }
 
 /**
- * Reads a `.minisig`. What it says of its key is not read: whether it is by one is for `verifyMinisign`.
+ * Parses a `.minisig`. Its key number is ignored: `verifyMinisign` tries the key itself.
  * @param where its file, for errors
- * @throws ExplainedError if it is none, or was made in the old way, without hashing the file first
+ * @throws ExplainedError if it is malformed, or uses the legacy format without hashing
  */
 export function readMinisign(text: string, where: string): Minisignature {
   if (text.length > LONGEST_MINISIGN) throw noMinisign('it is too long', where);
@@ -96,9 +96,9 @@ export function readMinisign(text: string, where: string): Minisignature {
 }
 
 /**
- * What a signature says of some bytes by a key. By the trusted comment, which is signed with the signature but not with
- * the bytes, a signature of something else is told from one by somebody else.
- * @param key public, Ed25519
+ * Verifies a signature of some bytes with a key. The trusted comment, which is signed together with the signature but
+ * not with the bytes, shows whether an invalid signature is by this key at all.
+ * @param key Ed25519 public key
  */
 export function verifyMinisign(
   { signature, trustedComment, commentSignature }: Minisignature,
@@ -110,15 +110,15 @@ export function verifyMinisign(
   return verify(null, blake2b(bytes), key, signature) ? 'valid' : 'of other bytes';
 }
 
-/** A public key as `minisign -p` reads it from a file, two lines; the second is what `-P` takes. */
+/** Formats a public key as a key file for `minisign -p`, two lines; the second is the argument of `-P`. */
 export function minisignPublicKey(key: KeyObject): string {
   const bytes = Buffer.concat([Buffer.from(KEY_MARK), keyNumber(key), rawPublicKey(key)]);
   return `${UNTRUSTED}minisign public key ${shownNumber(key)}\n${bytes.toString('base64')}\n`;
 }
 
 /**
- * Reads a public key as minisign writes it into a file or takes it from the command line. Its number is passed over.
- * @returns undefined if it is none
+ * Parses a public key from a key file of minisign, or from its command line argument. The key number is ignored.
+ * @returns undefined if it is not one
  */
 export function readMinisignPublicKey(text: string): KeyObject | undefined {
   const [first = '', second, ...more] = text.trimEnd().split(/\r?\n/);
@@ -129,8 +129,8 @@ export function readMinisignPublicKey(text: string): KeyObject | undefined {
 }
 
 /**
- * The number by which minisign says which key a file is of. It is any number for minisign; here it is made from the key, so
- * that the key's SHA-256 begins with what minisign shows: the number, little-endian, in hex.
+ * Returns the key number, with which minisign identifies keys. minisign accepts any number; this one is derived from
+ * the key, so that the number as shown by minisign (little-endian, hex) is the beginning of the key's SHA-256.
  */
 function keyNumber(key: KeyObject): Buffer {
   return Buffer.from(keyIdOf(key).slice(0, 2 * KEY_NUMBER_BYTES), 'hex').reverse();
@@ -150,12 +150,12 @@ function blake2b(bytes: Uint8Array): Buffer {
   return createHash('blake2b512').update(bytes).digest();
 }
 
-/** Whether a text is one line that can be shown on a terminal. */
+/** Whether a text is a single line that is safe to print on a terminal. */
 function isComment(text: string): boolean {
   return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
 }
 
-/** Bytes of Base64 with padding (RFC 4648), in its one spelling; undefined if they are not this many. */
+/** Decodes canonical Base64 with padding (RFC 4648); undefined if it is not exactly this many bytes. */
 function fromBase64(text: string, bytes: number): Buffer | undefined {
   const decoded = Buffer.from(text, 'base64');
   return decoded.length === bytes && decoded.toString('base64') === text ? decoded : undefined;

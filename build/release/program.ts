@@ -4,31 +4,31 @@ import { firstIssue, LONGEST_ENVELOPE, openEnvelope, sealBy } from './envelope.t
 import type { TrustedKey } from './keys.ts';
 import type { Signer } from './signer.ts';
 
-/** What an envelope around a program says that it holds. */
+/** Payload type of an envelope for a program. */
 export const PROGRAM_TYPE = 'application/vnd.quantix.program+json';
 
-/** Largest program that is taken, bytes; the agent has an eighth of that. */
+/** Largest program that is accepted, in bytes; the agent has an eighth of that. */
 const LARGEST_PROGRAM = 1024 ** 3;
 
-/** What the head of a program's file says, when its signature was checked: one executable, and who may run it. */
+/** The signed head of a program file: describes one executable, and which hosts may run it. */
 export const programSchema = z
   .strictObject({
     format: z.literal(1),
-    /** Name of the profile of the product that it is for. */
+    /** Name of the product's profile. */
     product: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
-    /** Name that it is called by. */
+    /** Name of the program. */
     program: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
     version: z.string().regex(/^\d+\.\d+\.\d+([.-][0-9A-Za-z.-]{1,64})?$/),
     architecture: z.string().regex(/^[a-z0-9_]{1,32}$/),
-    /** The base whose C library and other libraries it needs: `debian`. */
+    /** Base whose C library and other libraries it needs: `debian`. */
     base: z.string().regex(/^[a-z]{1,32}$/),
-    /** Rises with each one of a product and program. */
+    /** Increases with each release of the program for a product. */
     serial: z.int().min(1),
-    /** Those with a serial below this one are refused once this one was confirmed. */
+    /** After this one is confirmed, programs with a lower serial are refused. */
     floor: z.int().min(0),
     /** RFC 3339, UTC. */
     issued: z.iso.datetime(),
-    /** RFC 3339, UTC. From then on it is not taken; where it runs already, it runs on. */
+    /** RFC 3339, UTC. From then on it cannot be installed; where it runs already, it keeps running. */
     expires: z.iso.datetime(),
     bytes: z.int().min(1).max(LARGEST_PROGRAM),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex digits'),
@@ -45,10 +45,10 @@ export const programSchema = z
 export type ProgramRelease = z.infer<typeof programSchema>;
 
 /**
- * @param signers a signature by each
- * @returns the head of a program's file, to which the program is to be appended: a DSSE envelope, one line; the same for
- *   the same program and keys
- * @throws ExplainedError if `verifyProgram` would not take it, or a signer does not sign
+ * Makes the head of a program file, to which the program is appended.
+ * @param signers each makes one signature
+ * @returns a DSSE envelope in one line; the same for the same program and keys
+ * @throws ExplainedError if `verifyProgram` would refuse it, or a signer fails
  */
 export async function signProgram(
   program: ProgramRelease,
@@ -59,11 +59,11 @@ export async function signProgram(
 }
 
 /**
- * What the head of a program's file says, if somebody trusted has signed it. Whether it has expired or is for another
- * machine, and whether the program is the one that it names, is for the caller to say.
+ * Verifies and parses the head of a program file. The caller has to check whether it has expired, is for another
+ * machine, and describes the program that follows.
  * @param head the first line of the file
  * @param where its file, for errors
- * @throws ExplainedError if it is no envelope, nobody trusted has signed it, or it does not say what it must
+ * @throws ExplainedError if it is not an envelope, not signed with a trusted key, or malformed
  */
 export function verifyProgram(
   head: string | Uint8Array,
@@ -81,9 +81,9 @@ export function verifyProgram(
 }
 
 /**
- * The head of a program's file, which ends with its first line feed; the program is all that follows.
- * @param start the file's first bytes, LONGEST_HEAD of them or all
- * @returns `undefined` if there is no line feed, and so no head
+ * Splits a program file into its head, which ends with the first line feed, and the program.
+ * @param start the first LONGEST_HEAD bytes of the file, or all of it
+ * @returns `undefined` if there is no line feed, and thus no head
  */
 export function headOf(start: Uint8Array): { head: Uint8Array; programAt: number } | undefined {
   const end = start.indexOf(0x0a);
@@ -91,7 +91,7 @@ export function headOf(start: Uint8Array): { head: Uint8Array; programAt: number
   return { head: start.subarray(0, end), programAt: end + 1 };
 }
 
-/** Bytes of a head, with its line feed, at most. */
+/** Most bytes of a head, including its line feed. */
 export const LONGEST_HEAD = LONGEST_ENVELOPE + 1;
 
 function parse(json: unknown, where: string): ProgramRelease {

@@ -4,39 +4,39 @@ import { firstIssue, LONGEST_OF_FOLDER, sealBy } from './envelope.ts';
 import { releaseFields } from './release.ts';
 import type { Signer } from './signer.ts';
 
-/** How images are built, by name; docs/provenance.md describes it. */
+/** Build type of images, described in docs/provenance.md. */
 export const BUILD_TYPE = 'https://quantix.internal/build-types/appliance/v1';
 
-/** The builder that nobody vouches for: somebody's machine. */
+/** Builder id for builds on any machine, for which nobody vouches. */
 export const BY_HAND = 'https://quantix.internal/builders/by-hand';
 
-/** What an envelope with a statement holds (in-toto attestation framework, "envelope"). */
+/** Payload type of an envelope with a statement (in-toto attestation framework, "envelope"). */
 export const STATEMENT_TYPE = 'application/vnd.in-toto+json';
 
-/** A file by its content. */
+/** Name and hash of a file. */
 export interface FileDigest {
-  /** File name, without folder. */
+  /** File name without folder. */
   readonly name: string;
-  /** Hex. */
+  /** In hex. */
   readonly sha256: string;
 }
 
-/** Something that a build took in. */
+/** An input of a build. */
 export interface Dependency {
   readonly name: string;
   /** Package URL, if it has one. */
   readonly uri?: string | undefined;
-  /** Where it was downloaded from. */
+  /** Address that it was downloaded from. */
   readonly downloadLocation?: string | undefined;
-  /** Algorithm → hex. */
+  /** Algorithm → digest in hex. */
   readonly digest: Readonly<Partial<Record<'sha256' | 'sha512', string>>>;
 }
 
-/** How images came about. */
+/** How images were built. */
 export interface BuildDescription {
-  /** What was built. */
+  /** The files that were built. */
   readonly subjects: readonly FileDigest[];
-  /** What the caller asked for. */
+  /** Parameters given by the caller. */
   readonly externalParameters: {
     readonly profile: string;
     readonly version: string;
@@ -46,23 +46,23 @@ export interface BuildDescription {
     readonly format: string;
     readonly release: boolean;
   };
-  /** What the builder settled by itself, and what it ran with. */
+  /** Parameters chosen by the builder, and its environment. */
   readonly internalParameters: Readonly<Record<string, unknown>>;
-  /** Every package and artifact. */
+  /** All packages and artifacts. */
   readonly dependencies: readonly Dependency[];
-  /** The sources it was built from; `dirty` if files differed from the commit. */
+  /** The sources; `dirty` if files differed from the commit. */
   readonly source: { readonly commit: string; readonly dirty: boolean };
-  /** URI of who built it. */
+  /** URI of the builder. */
   readonly builder: string;
-  /** What was made besides. */
+  /** Other output files. */
   readonly byproducts: readonly FileDigest[];
 }
 
 /**
- * The provenance of images: an in-toto Statement v1 with a SLSA provenance v1 predicate
- * (https://slsa.dev/spec/v1.0/provenance). The same build gives the same bytes: lists are sorted, and there is no time in it.
- * @returns JSON with its line end
- * @throws ExplainedError if a release was not built from a commit as it is
+ * Formats the provenance of images: an in-toto Statement v1 with a SLSA provenance v1 predicate
+ * (https://slsa.dev/spec/v1.0/provenance). The same build gives the same bytes: lists are sorted, and there is no time.
+ * @returns JSON with a final line feed
+ * @throws ExplainedError if a release was not built from an unchanged commit
  */
 export function formatProvenance(build: BuildDescription): string {
   const { externalParameters, internalParameters, source, builder } = build;
@@ -99,7 +99,7 @@ export function formatProvenance(build: BuildDescription): string {
   return `${JSON.stringify(statement)}\n`;
 }
 
-/** What a statement says of files (in-toto Statement v1, "subject"). */
+/** Subjects of a statement (in-toto Statement v1, "subject"). */
 const statementSchema = z.object({
   subject: z
     .array(z.object({ name: z.string(), digest: z.object({ sha256: releaseFields.sha256 }) }))
@@ -107,22 +107,22 @@ const statementSchema = z.object({
 });
 
 /**
- * The files that an in-toto statement is about, whatever it says of them.
+ * Returns the subjects of an in-toto statement, whatever its predicate.
  * @param where the file, for errors
- * @throws ExplainedError if it is no such statement
+ * @throws ExplainedError if it is not such a statement
  */
 export function readSubjects(statement: Uint8Array, where: string): FileDigest[] {
   const { subject } = parseStatement(statement, statementSchema, where);
   return subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 }));
 }
 
-/** Package URLs of what comes from a base's mirror (purl-spec, types `deb` and `apk`). */
+/** Package URLs of packages from a base's mirror (purl-spec, types `deb` and `apk`). */
 const OF_BASE = /^pkg:(?:deb|apk)\//;
 
 const word = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/);
 const { product, version, architecture, sha256 } = releaseFields;
 
-/** What is read of a statement of `formatProvenance`. */
+/** The fields of a statement of `formatProvenance` that are read. */
 const provenanceSchema = statementSchema.extend({
   predicateType: z.literal('https://slsa.dev/provenance/v1'),
   predicate: z.object({
@@ -154,26 +154,26 @@ const provenanceSchema = statementSchema.extend({
   }),
 });
 
-/** What a provenance says of how images can be made again. */
+/** The parts of a provenance that are needed to rebuild images. */
 export interface Provenance {
-  /** The image, and its other forms. */
+  /** The image and its other formats. */
   subjects: readonly FileDigest[];
   parameters: Omit<BuildDescription['externalParameters'], 'format'>;
   /** Version of each host tool. */
   tools: Readonly<Record<string, string>>;
   /** Version of the toolchain's Node. */
   node: string;
-  /** SHA-256 of each key by which updates are signed, hex. */
+  /** SHA-256 of each key that signs updates, hex. */
   releaseKeys: readonly string[];
   source: BuildDescription['source'];
-  /** The packages of the base, by package URL. */
+  /** Packages of the base; their names are package URLs. */
   packages: readonly FileDigest[];
 }
 
 /**
- * Reads what `formatProvenance` wrote.
+ * Parses the output of `formatProvenance`.
  * @param where the file, for errors
- * @throws ExplainedError if it is something else, or names no commit
+ * @throws ExplainedError if it is something else, or has no commit
  */
 export function parseProvenance(text: Uint8Array, where: string): Provenance {
   const { subject, predicate } = parseStatement(text, provenanceSchema, where);
@@ -217,9 +217,9 @@ function parseStatement<Schema extends z.ZodType>(
 const FETCH_AGAIN = 'Get it from its publisher again.';
 
 /**
- * A statement, signed: a DSSE envelope.
- * @param statement as `formatProvenance` gives it
- * @param signers one signature by each
+ * Signs a statement: returns it in a DSSE envelope.
+ * @param statement output of `formatProvenance`
+ * @param signers each makes one signature
  */
 export function sealProvenance(statement: string, signers: readonly Signer[]): Promise<string> {
   return sealBy(STATEMENT_TYPE, Buffer.from(statement), signers, LONGEST_OF_FOLDER);

@@ -4,11 +4,11 @@ import { readMinisignPublicKey } from './minisign.ts';
 import { readSshKeyLine } from './ssh-key.ts';
 
 /**
- * Reads a public key, Ed25519, in any form in which it is published: PEM, a file or line of minisign, or a line
- * of SSH, also as an allowed signer.
- * @param name what people call it
+ * Reads an Ed25519 public key in any format in which it is published: PEM, a key file or line of minisign, or a line of
+ * SSH, including an allowed signer.
+ * @param name name shown to people
  * @param where its file, for errors
- * @throws ExplainedError if it is none
+ * @throws ExplainedError if it is in another format
  */
 export function readAnyPublicKey(text: string, name: string, where: string): TrustedKey {
   const named = (key: KeyObject) => ({ name, id: keyIdOf(key), key });

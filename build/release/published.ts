@@ -11,21 +11,21 @@ import { RELEASE_ENVELOPE, RELEASE_LIST, RELEASE_LIST_TYPE } from './sign-folder
 
 const FETCH_AGAIN = 'Get it from its publisher again.';
 
-/** A release as somebody published it. */
+/** A published release. */
 export interface PublishedRelease {
   folder: string;
   list: ReleaseFiles;
   /** SHA-256 of `release.json`, hex. */
   sha256: string;
-  /** How its images were made, one for each image. */
+  /** Provenance of each image. */
   provenances: readonly Provenance[];
 }
 
 /**
- * Reads what a release says of itself: its list, and the papers that the list names, whose bytes have to be those.
- * @param path its `release.json`
- * @param trusted keys of which one has to have signed the list; undefined where nobody need have
- * @throws ExplainedError if it is damaged or incomplete, or is signed by nobody who is trusted
+ * Reads the description of a release: its list, and the documents in the list, whose hashes are verified.
+ * @param path path of its `release.json`
+ * @param trusted trusted keys, one of which must have signed the list; undefined to accept any list
+ * @throws ExplainedError if it is damaged, incomplete, or not signed with a trusted key
  */
 export async function readPublished(
   path: string,

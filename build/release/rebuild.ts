@@ -1,48 +1,48 @@
 import type { FileDigest } from './provenance.ts';
 
-/** What the record of a rebuild says; docs/provenance.md describes it. */
+/** Predicate type of the record of a rebuild, described in docs/provenance.md. */
 export const REBUILD_TYPE = 'https://quantix.internal/rebuilds/v1';
 
-/** What became of a file of a release that was made again. */
+/** Result of comparing a file of a rebuilt release. */
 export type RemadeFile = { path: string } & (
   | { result: 'same'; sha256: string; remade: string }
   | {
       result: 'differs';
       sha256: string;
       remade: string;
-      /** First byte that is not the same; absent where there is nothing to compare with. */
+      /** Offset of the first different byte; absent if the files could not be compared. */
       offset?: number;
-      /** In words, as a clause: what has this byte, or why there is no offset. */
+      /** What contains this byte, or why there is no offset, as a clause. */
       place?: string;
     }
-  /** Was published, and was not made. */
+  /** In the published release only. */
   | { result: 'missing'; sha256: string }
-  /** Was made, and had not been published. */
+  /** In the rebuilt release only. */
   | { result: 'extra'; remade: string }
 );
 
-/** A release that was made again, and what came of it. */
+/** Result of rebuilding a release. */
 export interface Rebuild {
   version: string;
   /** The list of the release, `release.json`. */
   list: FileDigest;
   commit: string;
-  /** Version of each host tool, and of the toolchain's Node, with which it was made again. */
+  /** Versions of the host tools, and of the toolchain's Node, that were used for the rebuild. */
   tools: Readonly<Record<string, string>>;
   node: string;
-  /** Every file of both, by name. */
+  /** All files of both releases, sorted by name. */
   files: readonly RemadeFile[];
 }
 
-/** Whether all of a release was made again. */
+/** Whether the rebuilt release is identical to the published one. */
 export function isReproduced({ files }: Pick<Rebuild, 'files'>): boolean {
   return files.every(({ result }) => result === 'same');
 }
 
 /**
- * The record of a rebuild: an in-toto Statement v1 about the list of the release and each of its files, to be signed as a
- * provenance is (`sealProvenance`). The same rebuild gives the same bytes: there is no time in it.
- * @returns JSON with its line end
+ * Formats the record of a rebuild: an in-toto Statement v1 about the list of the release and each of its files, to be
+ * signed like a provenance (`sealProvenance`). The same rebuild gives the same bytes: there is no time.
+ * @returns JSON with a final line feed
  */
 export function formatRebuild({ version, list, commit, tools, node, files }: Rebuild): string {
   const published = files.flatMap((file) =>

@@ -3,7 +3,7 @@ import { ExplainedError } from '../explained-error.ts';
 import { firstIssue } from './envelope.ts';
 import { releaseFields } from './release.ts';
 
-/** What a file of a release is: the form that an image has there, or a paper that goes with it. */
+/** Kind of a release file: the format of an image, or the type of a document. */
 export const RELEASE_FILE_KINDS = [
   ...['iso', 'raw', 'qcow2', 'vmdk', 'ova', 'netboot', 'rootfs', 'oci'],
   ...['manifest', 'sbom', 'provenance'],
@@ -14,14 +14,14 @@ const { sha256, product, version, architecture } = releaseFields;
 const releaseFileSchema = z.strictObject({
   /** File name in the release's folder. */
   path: z.string().regex(/^[0-9A-Za-z][0-9A-Za-z._-]{0,199}$/, 'must be a plain file name'),
-  /** Bytes. */
+  /** In bytes. */
   size: z.int().min(0),
-  /** Hex. */
+  /** In hex. */
   sha256,
   kind: z.enum(RELEASE_FILE_KINDS),
-  /** Name of the product's profile; absent where the file is about all products. */
+  /** Name of the product's profile; absent if the file is for all products. */
   product: product.optional(),
-  /** Absent where the file is about all architectures. */
+  /** Absent if the file is for all architectures. */
   architecture: architecture.optional(),
 });
 
@@ -44,15 +44,16 @@ const releaseFilesSchema = z
     }
   });
 
-/** A version of the products, and the files that it comes as. */
+/** A version of the products and its files. */
 export interface ReleaseFiles {
   version: string;
   files: readonly ReleaseFile[];
 }
 
 /**
- * @returns JSON, its files sorted by name: the same for the same files in any order
- * @throws ExplainedError if `parseReleaseFiles` would not take it
+ * Formats the list of a release's files.
+ * @returns JSON, with files sorted by name: independent of their order in the input
+ * @throws ExplainedError if `parseReleaseFiles` would refuse it
  */
 export function formatReleaseFiles({ version, files }: ReleaseFiles): string {
   const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
@@ -61,7 +62,7 @@ export function formatReleaseFiles({ version, files }: ReleaseFiles): string {
 }
 
 /**
- * Reads what `formatReleaseFiles` wrote. Whether the files are there and are those, the caller sees.
+ * Parses the output of `formatReleaseFiles`. The caller has to check that the files exist and match.
  * @param where the file, for errors
  * @throws ExplainedError if it is something else
  */

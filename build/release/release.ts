@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a release says of its files, wherever it says so. */
+/** Fields common to all descriptions of releases. */
 export const releaseFields = {
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex digits'),
   /** Name of the product's profile. */
@@ -11,7 +11,7 @@ export const releaseFields = {
 
 const { sha256, product, version, architecture } = releaseFields;
 
-/** What a `release.json` says, when its signature was checked: one image, and who may take it. */
+/** A signed `release.json` of an update tree: describes one image, and which hosts may install it. */
 export const releaseSchema = z
   .strictObject({
     format: z.literal(1),
@@ -21,9 +21,9 @@ export const releaseSchema = z
     architecture,
     base: z.string().regex(/^[a-z]{1,32}$/),
     buildId: z.string().regex(/^[0-9a-f]{8,64}$/),
-    /** Rises with each release of a product and channel; a host never goes below one that it has seen in its channel. */
+    /** Increases with each release of a product and channel; hosts refuse one lower than any they have seen there. */
     serial: z.int().min(1),
-    /** Releases with a serial below this one are refused once this release was confirmed. */
+    /** After this release is confirmed, releases with a lower serial are refused. */
     floor: z.int().min(0),
     /** RFC 3339, UTC. */
     issued: z.iso.datetime(),

@@ -11,24 +11,24 @@ import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
 import type { Signer } from './signer.ts';
 import { signSsh } from './ssh-signature.ts';
 
-/** The list of a release's files, with sizes and kinds; written by whoever makes them. */
+/** List of a release's files, with sizes and kinds; written by the build. */
 export const RELEASE_LIST = 'release.json';
 
-/** The same list in an envelope, signed, and what the envelope says that it holds. */
+/** The same list in a signed envelope, and its payload type. */
 export const RELEASE_ENVELOPE = 'release.dsse.json';
 export const RELEASE_LIST_TYPE = 'application/vnd.quantix.release-files+json';
 
-/** How the name of a provenance ends, an in-toto statement; the same in an envelope, signed, is called one letter more. */
+/** Suffix of a provenance, an in-toto statement. Its signed envelope has one letter more: `.intoto.jsonl`. */
 export const PROVENANCE = '.intoto.json';
 
-/** Where a file is signed by itself, for programs that take it without the folder: its envelope's name, and what that holds. */
+/** Returns name and payload type of the envelope for files that are also signed separately. */
 function envelopeOf(name: string): { name: string; payloadType: string } | undefined {
   if (name === RELEASE_LIST) return { name: RELEASE_ENVELOPE, payloadType: RELEASE_LIST_TYPE };
   if (!name.endsWith(PROVENANCE)) return undefined;
   return { name: `${name}l`, payloadType: STATEMENT_TYPE };
 }
 
-/** Names of what a signer adds to some files of a release. */
+/** Names of the files that signing adds for some files of a release. */
 export function signatureNames(files: readonly string[]): string[] {
   const envelopes = [RELEASE_LIST, ...files].flatMap((file) => envelopeOf(file)?.name ?? []);
   return [...envelopes, MINISIGNATURE, SSH_SIGNATURE];
@@ -38,34 +38,34 @@ export function signatureNames(files: readonly string[]): string[] {
 export const MINISIGNATURE = `${CHECKSUMS}.minisig`;
 export const SSH_SIGNATURE = `${CHECKSUMS}.sig`;
 
-/** What no checksum can be of: it comes after them. */
+/** Files that cannot be in the checksums, because they are made from them. */
 const AFTER_CHECKSUMS: readonly string[] = [CHECKSUMS, MINISIGNATURE, SSH_SIGNATURE];
 
-/** What was signed. */
+/** Result of signing a folder. */
 export interface SignedFolder {
   /** Names of the files that were written. */
   written: readonly string[];
-  /** Files that `SHA256SUMS` names. */
+  /** Number of files in `SHA256SUMS`. */
   files: number;
-  /** Bytes of these. */
+  /** Total size of these in bytes. */
   bytes: number;
 }
 
 /**
- * Signs a folder of release files: writes `SHA256SUMS`, its signatures for minisign and ssh-keygen and, where there is a
- * `release.json` (`formatReleaseFiles`) or a provenance (`*.intoto.json`), these in envelopes. Earlier ones are replaced, but
- * that of a provenance stays where it holds the same: whoever built it has signed it. Nothing is written before all of it is
- * signed; the same files and key give the same texts.
+ * Signs a folder of release files: writes `SHA256SUMS`, its signatures for minisign and ssh-keygen, and signed
+ * envelopes of `release.json` (`formatReleaseFiles`) and of provenances (`*.intoto.json`), if there are any. Existing
+ * signatures are replaced, except that a provenance's envelope with the same content is kept, because it is signed by
+ * its builder. Nothing is written before everything is signed; the same files and key give the same texts.
  * @returns what was signed
- * @throws ExplainedError if something in it is no file, `release.json` says something else of the files, or the signer does
- *   not sign
+ * @throws ExplainedError if the folder contains anything but files, `release.json` does not match the files, or the
+ *   signer fails
  */
 export async function signFolder(
   folder: string,
   { signer, signal }: { signer: Signer; signal?: AbortSignal },
 ): Promise<SignedFolder> {
   const digests = new Map<string, ContentDigest>();
-  // Read once: what is signed is what the checksums are of, whoever writes meanwhile.
+  // Read once, so that the signed bytes are those of the checksums, even if a file is written meanwhile.
   const payloads = new Map<string, Buffer>();
   const entries = await listReleaseFolder(folder);
   const remade = new Set(signatureNames(entries.map(({ name }) => name)));
@@ -119,16 +119,16 @@ export async function signFolder(
   return { written: [...texts.keys()], files: digests.size, bytes };
 }
 
-/** Something in a folder of a release. */
+/** An entry of a release folder. */
 export interface FolderEntry {
   name: string;
-  /** Whether it is a plain file, and can have a checksum. */
+  /** Whether it is a regular file, which can have a checksum. */
   isFile: boolean;
 }
 
 /**
- * What is in a folder and belongs to a release, by name: all but `SHA256SUMS`, its signatures, and hidden things, such as
- * locks and what a desktop leaves.
+ * Lists the entries of a folder that belong to a release, sorted by name: all except `SHA256SUMS`, its signatures, and
+ * hidden files, such as locks and files of desktop programs.
  * @throws ExplainedError if the folder cannot be read
  */
 export async function listReleaseFolder(folder: string): Promise<FolderEntry[]> {
@@ -142,13 +142,13 @@ export async function listReleaseFolder(folder: string): Promise<FolderEntry[]> 
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** What the comment that minisign shows says: enough to tell from which release a signature is. */
+/** Returns the trusted comment for minisign, which tells which release a signature is for. */
 function describeSums(sums: string, files: number, version: string | undefined): string {
   const release = version === undefined ? '' : `release ${version}, `;
   return `${release}${files} ${files === 1 ? 'file' : 'files'}, ${CHECKSUMS} ${sha256(sums).slice(0, 16)}`;
 }
 
-/** @returns the text of an envelope that holds this already; undefined if there is none */
+/** @returns the text of an existing envelope with this content; undefined if there is none */
 async function signedBefore(
   path: string,
   { payloadType, payload }: { payloadType: string; payload: Uint8Array },
@@ -163,7 +163,7 @@ async function signedBefore(
   }
 }
 
-/** @throws ExplainedError if the list is not of the files that are there */
+/** @throws ExplainedError if the list does not match the files */
 function readList(
   bytes: Buffer,
   path: string,

@@ -4,13 +4,14 @@ import type { TrustedKey } from './keys.ts';
 import { type Release, releaseSchema } from './release.ts';
 import type { Signer } from './signer.ts';
 
-/** What an envelope around a release says that it holds. */
+/** Payload type of an envelope for a release. */
 export const RELEASE_TYPE = 'application/vnd.quantix.release+json';
 
 /**
- * @param signers a signature by each
+ * Signs a release.
+ * @param signers each makes one signature
  * @returns the text of `release.json`: the release in a DSSE envelope; the same for the same release and keys
- * @throws ExplainedError if the release is not one that `verifyRelease` takes, or a signer does not sign
+ * @throws ExplainedError if `verifyRelease` would refuse the release, or a signer fails
  */
 export async function signRelease(release: Release, signers: readonly Signer[]): Promise<string> {
   const checked = parse(release, 'the release to sign');
@@ -18,12 +19,12 @@ export async function signRelease(release: Release, signers: readonly Signer[]):
 }
 
 /**
- * What a `release.json` says, if somebody trusted has signed it. Whether it has expired, is older than what was seen, or
- * is for another product is for the caller to say: these are no properties of the file.
- * @param envelopeText the file as it is
- * @param trustedKeys keys whose signature counts; with none, nothing is taken
+ * Verifies and parses a `release.json`. The caller has to check whether it has expired, is older than one already seen,
+ * or is for another product.
+ * @param envelopeText the file's content
+ * @param trustedKeys trusted keys; if there are none, everything is refused
  * @param where its file or address, for errors
- * @throws ExplainedError if it is no envelope, nobody trusted has signed it, or it does not say what a release says
+ * @throws ExplainedError if it is not an envelope, not signed with a trusted key, or malformed
  */
 export function verifyRelease(
   envelopeText: string | Uint8Array,

@@ -1,32 +1,29 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { ExplainedError } from '../explained-error.ts';
 
-/** Bytes of a signature, Ed25519 (RFC 8032). */
+/** Size of an Ed25519 signature in bytes (RFC 8032). */
 export const SIGNATURE_BYTES = 64;
 
-/** Whatever holds a private key, Ed25519, and signs with it: a file's key, an agent, a program. */
+/** Anything that signs with an Ed25519 private key: a key file, an agent, a program. */
 export interface Signer {
-  /** What it is, for errors: the key's file, `ssh-agent`, the command. */
+  /** Name for errors: the key's file, `ssh-agent`, the command. */
   name: string;
-  /** Its public key, Ed25519. */
+  /** Its Ed25519 public key. */
   key: KeyObject;
-  /**
-   * Signs bytes as they are, with pure Ed25519 (RFC 8032). What it answers is not believed before it was checked:
-   * call `signBy`.
-   */
+  /** Signs bytes with pure Ed25519 (RFC 8032). The result is unverified; use `signBy`, which verifies it. */
   sign: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
-/** A signer that is a private key, Ed25519, of this process. */
+/** Makes a signer from an Ed25519 private key in this process. */
 export function keySigner(secret: KeyObject, name = 'the key'): Signer {
   const key = createPublicKey(secret);
   return { name, key, sign: async (bytes) => sign(null, bytes, secret) };
 }
 
 /**
- * A signature of some bytes; the same each time, as Ed25519 has it.
+ * Signs bytes and verifies the signature. Ed25519 signatures are deterministic.
  * @returns 64 bytes that the signer's public key verifies
- * @throws ExplainedError if the signer answers anything else
+ * @throws ExplainedError if the signer returns anything else
  */
 export async function signBy(signer: Signer, bytes: Uint8Array): Promise<Buffer> {
   const signature = await signer.sign(bytes);

@@ -6,46 +6,47 @@ import type { Signer } from './signer.ts';
 import { readSshKey, readSshSignatureBlob, SSH_ED25519, sshKey, sshKeyLine } from './ssh-key.ts';
 import { SshReader, sshNumber, sshString } from './ssh-wire.ts';
 
-// The protocol of SSH agents, draft-miller-ssh-agent: a message is its length, 32 bits, its kind, a byte, and the rest.
+// The protocol of SSH agents, draft-miller-ssh-agent: a message is its length (32 bits), its type (one byte), and
+// content.
 
-/** Kinds of messages. */
+/** Message types. */
 const FAILURE = 5;
 const REQUEST_IDENTITIES = 11;
 const IDENTITIES_ANSWER = 12;
 const SIGN_REQUEST = 13;
 const SIGN_RESPONSE = 14;
 
-/** Longest reply that is read, bytes: what OpenSSH takes. */
+/** Longest reply that is read, in bytes: OpenSSH's limit. */
 const LONGEST_REPLY = 256 * 1024;
 
-/** Milliseconds that an agent has for a reply: its owner may have to touch a key or confirm. */
+/** Milliseconds within which an agent must reply: its owner may have to touch a key or to confirm. */
 const PATIENCE = 60_000;
 
-/** What the agent is called in errors. */
+/** Name of the agent in errors. */
 const NAME = 'ssh-agent';
 
-/** A key that an agent has. */
+/** A key of an agent. */
 export interface AgentIdentity {
-  /** Public, Ed25519. */
+  /** Ed25519 public key. */
   key: KeyObject;
-  /** What its owner called it. */
+  /** Comment of the key. */
   comment: string;
 }
 
-/** Where an agent is, and which of its keys is meant. */
+/** Address of an agent, and the choice of its key. */
 export interface AgentOptions {
   /** Path of its socket: `SSH_AUTH_SOCK`. */
   socket: string | undefined;
-  /** The public key; if absent, the agent has to have just one, Ed25519. */
+  /** Public key to use; if absent, the agent must have exactly one Ed25519 key. */
   key: KeyObject | undefined;
   signal: AbortSignal;
-  /** Milliseconds that it has for a reply; a minute if absent. */
+  /** Milliseconds within which it must reply; a minute if absent. */
   patience?: number;
 }
 
 /**
- * A signer that is an SSH agent with a key, Ed25519.
- * @throws ExplainedError if there is no agent, it does not have the key, or which one is meant is not clear
+ * Makes a signer from an SSH agent with an Ed25519 key.
+ * @throws ExplainedError if there is no agent, it does not have the key, or the choice of key is ambiguous
  */
 export async function agentSigner({
   socket,
@@ -74,10 +75,10 @@ export async function agentSigner({
 }
 
 /**
- * Reads what an agent answers to the question for its keys.
+ * Parses an agent's list of keys.
  * @param where the agent, for errors
- * @returns those of Ed25519, and how many others there are
- * @throws ExplainedError if it is no such answer
+ * @returns the Ed25519 keys, and the number of other keys
+ * @throws ExplainedError if the reply is malformed
  */
 export function readIdentities(
   message: Uint8Array,
@@ -101,10 +102,10 @@ export function readIdentities(
 }
 
 /**
- * Reads what an agent answers to the wish for a signature.
+ * Parses an agent's signature.
  * @param where the agent, for errors
- * @returns 64 bytes, which nobody has checked
- * @throws ExplainedError if it is no such answer
+ * @returns 64 bytes, not verified
+ * @throws ExplainedError if the reply is malformed
  */
 export function readAgentSignature(message: Uint8Array, where: string): Buffer {
   const reader = new SshReader(message, where);

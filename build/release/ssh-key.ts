@@ -4,20 +4,20 @@ import { PUBLIC_KEY_BYTES, publicKeyFrom, rawPublicKey } from './keys.ts';
 import { SIGNATURE_BYTES } from './signer.ts';
 import { SshReader, sshString } from './ssh-wire.ts';
 
-// Keys and signatures of Ed25519 as SSH has them: RFC 8709.
+// Ed25519 keys and signatures in SSH's formats: RFC 8709.
 
-/** How SSH calls the kind. */
+/** SSH's name of the key type. */
 export const SSH_ED25519 = 'ssh-ed25519';
 
-/** The bytes of a public key. */
+/** Encodes a public key. */
 export function sshKey(key: KeyObject): Buffer {
   return Buffer.concat([sshString(SSH_ED25519), sshString(rawPublicKey(key))]);
 }
 
 /**
- * Reads the bytes of a public key.
- * @param where what it is in, for errors
- * @throws ExplainedError if it is none, or of another kind than Ed25519
+ * Decodes a public key.
+ * @param where the key's source, for errors
+ * @throws ExplainedError if it is malformed, or not an Ed25519 key
  */
 export function readSshKey(bytes: Uint8Array, where: string): KeyObject {
   const reader = new SshReader(bytes, where);
@@ -29,15 +29,15 @@ export function readSshKey(bytes: Uint8Array, where: string): KeyObject {
   throw new ExplainedError({ what: `a key of ${raw.length} bytes is not Ed25519`, where });
 }
 
-/** The bytes of a signature, from its 64 ones. */
+/** Encodes the 64 bytes of a signature. */
 export function sshSignatureBlob(signature: Uint8Array): Buffer {
   return Buffer.concat([sshString(SSH_ED25519), sshString(signature)]);
 }
 
 /**
- * Reads the bytes of a signature.
+ * Decodes a signature.
  * @returns the 64 bytes of Ed25519
- * @throws ExplainedError if it is none, or of another kind
+ * @throws ExplainedError if it is malformed, or not an Ed25519 signature
  */
 export function readSshSignatureBlob(bytes: Uint8Array, where: string): Buffer {
   const reader = new SshReader(bytes, where);
@@ -52,14 +52,14 @@ export function readSshSignatureBlob(bytes: Uint8Array, where: string): Buffer {
   });
 }
 
-/** A public key as `ssh-keygen` writes it into a `.pub`, without a comment and a line feed. */
+/** Formats a public key as in a `.pub` of `ssh-keygen`, without comment and line feed. */
 export function sshKeyLine(key: KeyObject): string {
   return `${SSH_ED25519} ${sshKey(key).toString('base64')}`;
 }
 
 /**
- * Reads the public key of a `.pub`.
- * @throws ExplainedError if it is not one line with a key, Ed25519
+ * Parses the public key of a `.pub`.
+ * @throws ExplainedError if it is not one line with an Ed25519 key
  */
 export function readSshKeyLine(text: string, where: string): KeyObject {
   const [line = '', ...more] = text.trim().split('\n');

@@ -10,15 +10,15 @@ import {
 } from './ssh-key.ts';
 import { SshReader, sshNumber, sshString } from './ssh-wire.ts';
 
-// Signatures of files by keys of SSH: PROTOCOL.sshsig of OpenSSH.
+// Signatures of files by SSH keys: PROTOCOL.sshsig of OpenSSH.
 
 const MAGIC = 'SSHSIG';
 const VERSION = 1;
 
-/** What a signature is for, which it covers; `file` is what `ssh-keygen -Y sign -n file` is told for files. */
+/** Purpose of a signature, which it covers; `file` is the usual namespace for files (`ssh-keygen -Y sign -n file`). */
 export const SSH_NAMESPACE = 'file';
 
-/** Hashes that the format knows, and that which is written here. */
+/** Hash algorithms of the format, and the one that is used for new signatures. */
 const HASHES = ['sha256', 'sha512'] as const;
 const HASH = 'sha512';
 const NOTHING = Buffer.alloc(0);
@@ -27,12 +27,12 @@ const BEGIN = '-----BEGIN SSH SIGNATURE-----';
 const END = '-----END SSH SIGNATURE-----';
 const LINE = 70;
 
-/** Longest file that is read, characters; one by Ed25519 has 300. */
+/** Longest file that is read, in characters; an Ed25519 signature has 300. */
 export const LONGEST_SSH_SIGNATURE = 16 * 1024;
 
-/** A file that `ssh-keygen -Y sign` writes beside the one that it signs. */
+/** Content of the signature file that `ssh-keygen -Y sign` writes. */
 export interface SshSignature {
-  /** The public key, Ed25519, that it says it is by. */
+  /** The Ed25519 public key in the file, with which the signature has to be verified. */
   key: KeyObject;
   namespace: string;
   reserved: Buffer;
@@ -41,9 +41,9 @@ export interface SshSignature {
 }
 
 /**
- * Signs bytes as `ssh-keygen -Y sign -n file` does.
- * @returns the text of a `.sig`
- * @throws ExplainedError if the signer does not sign
+ * Signs bytes like `ssh-keygen -Y sign -n file`.
+ * @returns the content of a `.sig`
+ * @throws ExplainedError if the signer fails
  */
 export async function signSsh(bytes: Uint8Array, signer: Signer): Promise<string> {
   const signed = signedBytes(bytes, { namespace: SSH_NAMESPACE, reserved: NOTHING, hash: HASH });
@@ -62,9 +62,9 @@ export async function signSsh(bytes: Uint8Array, signer: Signer): Promise<string
 }
 
 /**
- * Reads a `.sig`. Whether it is by the key that it names is for `verifySsh`, and whether that key is trusted for the caller.
+ * Parses a `.sig`. `verifySsh` verifies it with the key in it; the caller has to check that this key is trusted.
  * @param where its file, for errors
- * @throws ExplainedError if it is none, or by another kind of key than Ed25519
+ * @throws ExplainedError if it is malformed, or by a key other than Ed25519
  */
 export function readSshSignature(text: string, where: string): SshSignature {
   if (text.length > LONGEST_SSH_SIGNATURE) throw noSignature('it is too long', where);
@@ -81,7 +81,7 @@ export function readSshSignature(text: string, where: string): SshSignature {
   if (version !== VERSION) throw noSignature(`its version is ${version}, not ${VERSION}`, where);
   const key = readSshKey(reader.string(), where);
   const namespace = reader.text();
-  // Room for later versions: whoever signs leaves it empty, whoever reads passes it over, and it is signed as it is.
+  // Reserved for later versions: empty when written, ignored when read, and covered by the signature.
   const reserved = reader.string();
   const hashName = reader.text();
   const hash = HASHES.find((name) => name === hashName);
@@ -92,8 +92,8 @@ export function readSshSignature(text: string, where: string): SshSignature {
 }
 
 /**
- * Whether a signature is of these bytes, by the key that it names.
- * @throws ExplainedError if it is for something other than files: what is signed for one thing is not for another
+ * Verifies a signature of bytes with the key in it.
+ * @throws ExplainedError if its namespace is not `file`: a signature for one purpose is not valid for another
  */
 export function verifySsh(signature: SshSignature, bytes: Uint8Array, where: string): boolean {
   if (signature.namespace !== SSH_NAMESPACE) {
@@ -103,8 +103,8 @@ export function verifySsh(signature: SshSignature, bytes: Uint8Array, where: str
 }
 
 /**
- * A line of a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS): the key may sign files as `release`, which is what
- * `ssh-keygen -Y verify -I release` asks for.
+ * Returns the line for a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS) that lets the key sign files as
+ * `release`, for `ssh-keygen -Y verify -I release`.
  */
 export function allowedSigner(key: KeyObject): string {
   return `release namespaces="${SSH_NAMESPACE}" ${sshKeyLine(key)}`;

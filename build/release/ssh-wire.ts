@@ -1,33 +1,33 @@
 import { ExplainedError } from '../explained-error.ts';
 
-// Data types of SSH (RFC 4251, section 5): numbers are big-endian, a string is its length, 32 bits, and its bytes.
+// Data types of SSH (RFC 4251, section 5): numbers are big-endian; a string is its length (32 bits) and its bytes.
 
-/** A string of SSH. */
+/** Encodes a string of SSH. */
 export function sshString(data: string | Uint8Array): Buffer {
   const bytes = Buffer.from(data);
   return Buffer.concat([sshNumber(bytes.length), bytes]);
 }
 
-/** A `uint32` of SSH. */
+/** Encodes a `uint32` of SSH. */
 export function sshNumber(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-/** Reads what SSH wrote, from the start to the end. Every method throws an ExplainedError where there is too little. */
+/** Decodes SSH data from start to end. All methods throw an ExplainedError if data are missing. */
 export class SshReader {
   readonly #bytes: Buffer;
   readonly #where: string;
   #at = 0;
 
-  /** @param where what it is, for errors */
+  /** @param where the data's source, for errors */
   constructor(bytes: Uint8Array, where: string) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#where = where;
   }
 
-  /** Bytes as they are. */
+  /** Returns the next bytes. */
   take(length: number): Buffer {
     if (length > this.#bytes.length - this.#at) {
       throw new ExplainedError({
@@ -52,12 +52,12 @@ export class SshReader {
     return this.take(this.number());
   }
 
-  /** A string that holds text. */
+  /** Returns the next string as text. */
   text(): string {
     return this.string().toString('utf8');
   }
 
-  /** @throws ExplainedError if something is left */
+  /** @throws ExplainedError if there are bytes left */
   end(): void {
     const left = this.#bytes.length - this.#at;
     if (left === 0) return;

@@ -7,18 +7,18 @@ import type { Release } from './release.ts';
 import { signRelease, verifyRelease } from './sign.ts';
 import type { Signer } from './signer.ts';
 
-/** Milliseconds of a day. */
+/** A day in milliseconds. */
 const DAY = 24 * 60 * 60 * 1000;
 
-/** Which releases follow each other. */
+/** The line of releases in which each one replaces the last. */
 export type ReleaseLine = Pick<Release, 'product' | 'channel' | 'architecture'>;
 
-/** Where the newest release of a line is in a tree; its image's path is relative to the tree's root, too. */
+/** Returns the path of a line's newest release, relative to the tree's root like all paths. */
 export function releasePath({ product, channel, architecture }: ReleaseLine): string {
   return `${product}/${channel}/${architecture}/release.json`;
 }
 
-/** Where an image is in a tree. */
+/** Returns the path of an image in a tree. */
 export function imagePath(sha256: string): string {
   return `images/${sha256}.iso`;
 }
@@ -27,33 +27,33 @@ export function imagePath(sha256: string): string {
 export interface PublishedImage
   extends Pick<Release, 'product' | 'version' | 'architecture' | 'base' | 'buildId'> {
   file: string;
-  /** SHA-256 that its build wrote down, hex; the file has to have it. */
+  /** SHA-256 recorded by the build, hex; the file must have it. */
   sha256: string;
 }
 
 export interface Publication {
-  /** Root of the tree; made if it is missing. */
+  /** Root of the tree; created if needed. */
   tree: string;
   channel: string;
   signer: Signer;
-  /** Keys of earlier releases of the tree, besides the one that signs. */
+  /** Keys that signed earlier releases of the tree, in addition to the current one. */
   trusted?: readonly TrustedKey[];
-  /** When it is. */
+  /** Current time. */
   now: Date;
-  /** Days until hosts refuse it. */
+  /** Days after which hosts refuse it. */
   days: number;
-  /** Lowest serial that hosts take after this release was confirmed; that of the release before if absent. */
+  /** Lowest serial that hosts accept after this release is confirmed; that of the previous release if absent. */
   floor?: number | undefined;
-  /** Serial of the release; one more than that of the release before if absent. */
+  /** Serial of the release; that of the previous release plus one if absent. */
   serial?: number | undefined;
 }
 
 /**
- * Puts an image into a tree and makes it the newest release of its line: `release.json` changes last and at once, so
- * whoever reads the tree meanwhile gets the release before or this one, whole. Images of earlier releases stay.
+ * Adds an image to a tree and makes it the newest release of its line. `release.json` is replaced last and atomically,
+ * so that readers always see either the previous or the new release. Images of earlier releases are kept.
  * @returns the release
- * @throws ExplainedError if the image is not the one that its build wrote down, the serial does not rise, or the
- *   release before is signed by a key that is not given
+ * @throws ExplainedError if the image differs from the one that was built, the serial does not increase, or the
+ *   previous release is signed with a key that is not given
  */
 export async function publish(image: PublishedImage, publication: Publication): Promise<Release> {
   const { tree, channel, signer, now, days, trusted = [] } = publication;
@@ -91,12 +91,12 @@ export async function publish(image: PublishedImage, publication: Publication): 
   return release;
 }
 
-/** RFC 3339, without the fraction of a second. */
+/** Formats a time in RFC 3339 without fractions of a second. */
 function wholeSeconds(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
 }
 
-/** @returns the release that is there; undefined if there is none */
+/** @returns the existing release; undefined if there is none */
 async function readRelease(
   path: string,
   trusted: readonly TrustedKey[],
@@ -111,7 +111,7 @@ async function readRelease(
   return verifyRelease(text, trusted, path);
 }
 
-/** The same file under another name, or a copy of it where the tree is on another file system. */
+/** Links a file to another name, or copies it if the tree is on another file system. */
 async function place(from: string, to: string): Promise<void> {
   if (await isSameFile(from, to)) return;
   const temporary = `${to}.new`;
@@ -125,7 +125,7 @@ async function place(from: string, to: string): Promise<void> {
   }
   await flush(temporary);
   await rename(temporary, to);
-  // A rename onto another name of the same file does nothing.
+  // Needed because a rename to another name of the same file does nothing.
   await rm(temporary, { force: true });
 }
 

@@ -20,42 +20,42 @@ import {
 } from './sign-folder.ts';
 import { readSshSignature, verifySsh } from './ssh-signature.ts';
 
-/** What is wrong with a file of a folder. */
+/** A problem with a file of a folder. */
 export interface Finding {
   kind: 'missing' | 'extra' | 'truncated' | 'changed' | 'not trusted' | 'mixed up';
   /** Its name in the folder. */
   file: string;
-  /** In words, as a clause. */
+  /** The problem as a clause. */
   what: string;
 }
 
-/** What a folder of a release is. */
+/** Result of verifying a release folder. */
 export interface Verdict {
-  /** Version of the release, where the folder says it and that is signed. */
+  /** Version of the release, if it is part of the signed data. */
   version: string | undefined;
-  /** Who has signed its list of files; undefined if nobody who is trusted has, and then no file was looked at. */
+  /** The key that signed the list of files; undefined if no trusted key did, and then no file was read. */
   key: TrustedKey | undefined;
-  /** Files that were read and are as they were signed. */
+  /** Number of files that were verified successfully. */
   files: number;
-  /** Bytes of these. */
+  /** Total size of these in bytes. */
   bytes: number;
   findings: readonly Finding[];
 }
 
-/** How strictly a folder is verified. */
+/** Options for verifying a folder. */
 export interface VerifyOptions {
-  /** Keys whose signatures count. */
+  /** Trusted keys. */
   trusted: readonly TrustedKey[];
-  /** Files that are not there are no finding: somebody took only some of the release. */
+  /** Whether missing files are accepted, because only a part of the release was downloaded. */
   ignoreMissing?: boolean;
   signal?: AbortSignal;
 }
 
 /**
- * Verifies a folder that `signFolder` has signed, with nothing but the keys: first the signatures, those of each provenance,
- * too, then each file by size and SHA-256, in one reading.
- * @returns all that is wrong, in the order in which it was found
- * @throws ExplainedError if it is no such folder, or cannot be read
+ * Verifies a folder signed by `signFolder`, using only the keys: first the signatures, including those of provenances,
+ * then size and SHA-256 of each file, reading each once.
+ * @returns all problems, in the order in which they were found
+ * @throws ExplainedError if it is not such a folder, or cannot be read
  */
 export async function verifyFolder(
   folder: string,
@@ -85,7 +85,7 @@ export async function verifyFolder(
   return { version: list?.version, key, files, bytes, findings: found.filter(counts) };
 }
 
-/** What a signature of `SHA256SUMS` is worth: whose it is, or what is wrong with it. */
+/** Result of verifying a signature of `SHA256SUMS`: the key that made it, or the problem. */
 interface SignatureCheck {
   key?: TrustedKey;
   finding?: Finding;
@@ -116,11 +116,11 @@ async function checkSignatures(
   return checks;
 }
 
-/** What a signature is looked at with. */
+/** Input for verifying a signature. */
 interface SignatureTerms {
   sums: Buffer;
   trusted: readonly TrustedKey[];
-  /** Its name. */
+  /** Name of the signature file. */
   file: string;
 }
 
@@ -153,7 +153,7 @@ function notTrusted(file: string, trusted: readonly TrustedKey[]): Finding {
   return { kind: 'not trusted', file, what };
 }
 
-/** The signed list with the sizes of the files, where there is one. */
+/** Reads the signed list with the sizes of the files, if there is one. */
 async function checkList(
   folder: string,
   sums: Checksums,
@@ -161,7 +161,7 @@ async function checkList(
 ): Promise<{ list?: ReleaseFiles; finding?: Finding }> {
   const file = RELEASE_ENVELOPE;
   const text = sums.has(file) ? await readText(folder, file) : undefined;
-  // If it is not there, it is told with the other files.
+  // A missing file is reported with the other files.
   if (text === undefined) return {};
   const belongs = sums.get(file) === sha256(text);
   try {
@@ -174,12 +174,12 @@ async function checkList(
     return { finding: { kind: 'mixed up', file, what } };
   } catch (error) {
     if (!(error instanceof ExplainedError)) throw error;
-    // What was changed on its way is told with the other files.
+    // A damaged file is reported with the other files.
     return belongs ? { finding: { kind: 'not trusted', file, what: error.what } } : {};
   }
 }
 
-/** What is wrong with the signed provenances: who has signed each, and whether it is of these files. */
+/** Verifies the signed provenances: the signature of each, and that it is about these files. */
 async function checkProvenances(
   folder: string,
   sums: Checksums,
@@ -189,7 +189,7 @@ async function checkProvenances(
   for (const [file, expected] of sums) {
     if (!file.endsWith(`${PROVENANCE}l`)) continue;
     const text = await readText(folder, file);
-    // What is not there or was changed on its way is told with the other files.
+    // A missing or damaged file is reported with the other files.
     if (text === undefined || sha256(text) !== expected) continue;
     try {
       const longest = LONGEST_OF_FOLDER;
@@ -207,7 +207,7 @@ async function checkProvenances(
   return found;
 }
 
-/** What of a statement is not of the files that these checksums are of, as a clause; undefined if all is. */
+/** Describes a subject of a statement that is not in the checksums, as a clause; undefined if all are. */
 function foreignIn(statement: Buffer, sums: Checksums, envelope: string): string | undefined {
   const plain = sums.get(envelope.slice(0, -1));
   if (plain !== undefined && plain !== sha256(statement)) {
@@ -218,7 +218,7 @@ function foreignIn(statement: Buffer, sums: Checksums, envelope: string): string
   return foreign && `it is about another ${foreign.name} than ${CHECKSUMS}`;
 }
 
-/** Looks at each file that the checksums name, but those of which something was told. */
+/** Verifies each file in the checksums, except those that already have a problem. */
 async function checkFiles(
   folder: string,
   {
@@ -249,7 +249,7 @@ async function checkFiles(
   return { files, bytes, findings };
 }
 
-/** @returns its bytes if it is as it was signed, else what is wrong */
+/** @returns the file's size if it is as signed, else the problem */
 async function checkFile(
   path: string,
   { size, sha256: expected }: { size: number | undefined; sha256: string },
@@ -281,13 +281,13 @@ function extraFiles(entries: readonly FolderEntry[], sums: Checksums): Finding[]
   }));
 }
 
-/** @returns the bytes of a text; undefined if it is not there */
+/** @returns the content of a file; undefined if it does not exist */
 async function readText(folder: string, name: string): Promise<Buffer | undefined> {
   const path = join(folder, name);
   let what = 'it is no plain file';
   try {
     const stats = await lstat(path);
-    // Reading a pipe would wait for ever.
+    // Reading a pipe would wait forever.
     if (stats.isFile() && stats.size <= LONGEST_OF_FOLDER) return await readFile(path);
     if (stats.isFile()) what = `it is longer than ${LONGEST_OF_FOLDER / 1024 / 1024} MiB`;
   } catch (cause) {

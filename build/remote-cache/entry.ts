@@ -8,27 +8,27 @@ import type { TrustedKey } from '../release/keys.ts';
 import type { Step } from '../step/step.ts';
 import { type ActionResult, ActionResultSchema } from './proto/gen/remote_execution_pb.js';
 
-/** What an envelope around a step's result says that it holds. */
+/** Payload type of an envelope for a step's result. */
 const RESULT_TYPE = 'application/vnd.quantix.step-result+json';
 
-/** Who ran an action, for a cache: where nothing is said, bazel-remote enters the address of who brought it. */
+/** Worker name in an entry: if it is missing, bazel-remote inserts the client's address. */
 const WORKER = 'qx-build';
 
-/** Longest entry that is read, bytes; one with a dozen files has some 5,000. */
+/** Longest entry that is read, in bytes; one with a dozen files has about 5,000. */
 export const LONGEST_ENTRY = 64 * 1024;
 
-/** Most files that a step makes. */
+/** Most output files of a step. */
 const MOST_OUTPUTS = 64;
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex');
 
 const outputSchema = z.strictObject({
-  /** Name of a file in the step's folder; none that the local cache has a meaning for. */
+  /** Name of an output file; names with a meaning in the local cache are not allowed. */
   name: z
     .string()
     .regex(/^[0-9A-Za-z][0-9A-Za-z._+-]{0,127}$/, 'must be the plain name of a file')
     .refine((name) => !['step.json', 'checked'].includes(name), 'is a name of the local cache'),
-  /** Bytes. */
+  /** In bytes. */
   size: z.int().min(0),
   sha256: sha256Schema,
   executable: z.boolean(),
@@ -40,7 +40,7 @@ const resultSchema = z
     /** Name of the step. */
     step: z.string().max(64),
     key: sha256Schema,
-    /** How long it took to make. */
+    /** Seconds that the step took. */
     seconds: z.number().min(0).max(86_400),
     outputs: z.array(outputSchema).max(MOST_OUTPUTS),
   })
@@ -49,29 +49,29 @@ const resultSchema = z
     message: 'must have each name once',
   });
 
-/** A file that a step made. */
+/** An output file of a step. */
 export type StepOutput = z.infer<typeof outputSchema>;
 
-/** What a remote cache knows of a step. */
+/** Result of a step in a remote cache. */
 export interface EntryResult {
-  /** How long it took to make. */
+  /** Seconds that the step took. */
   seconds: number;
   outputs: readonly StepOutput[];
 }
 
-/** A result that somebody trusted has made and checked. */
+/** A result signed with a trusted key. */
 export interface OpenedEntry extends EntryResult {
-  /** Whose key it is signed by. */
+  /** The key that signed it. */
   signedBy: TrustedKey;
 }
 
 /**
- * The entry of a step that was made, and whose result passed its check: an `ActionResult` of Bazel's Remote Execution
- * API. What is believed of it is a DSSE envelope in its auxiliary metadata, signed with Ed25519; its output files say the
- * same for the cache, which keeps an entry and its blobs together.
+ * Makes the entry of a step whose result has passed its check: an `ActionResult` of Bazel's Remote Execution API. Only
+ * the DSSE envelope in its auxiliary metadata, signed with Ed25519, is trusted; its output files repeat the same data
+ * for the cache, which keeps an entry together with its blobs.
  * @param signer private key
  * @returns bytes for `/ac/<key of the step>`; the same for the same result and key
- * @throws ZodError if the result is none that `openEntry` takes
+ * @throws ZodError if `openEntry` would refuse the result
  */
 export function sealEntry(step: Step, result: EntryResult, signer: KeyObject): Uint8Array {
   const signed = resultSchema.parse({
@@ -101,12 +101,12 @@ export function sealEntry(step: Step, result: EntryResult, signer: KeyObject): U
 }
 
 /**
- * Reads the entry of a step.
- * @param bytes what a cache gave
- * @param trusted whose results are believed
+ * Verifies and parses the entry of a step.
+ * @param bytes the cache's answer
+ * @param trusted trusted keys
  * @param where its address, for errors
- * @throws ExplainedError if it is no entry, nobody trusted has signed it, it is of another step, or what it tells the
- *   cache is not what was signed
+ * @throws ExplainedError if it is not an entry, not signed with a trusted key, of another step, or its unsigned part
+ *   differs from the signed one
  */
 export function openEntry(
   bytes: Uint8Array,
@@ -127,7 +127,7 @@ export function openEntry(
 
 type Refuse = (what: string, cause?: unknown) => BuildError;
 
-/** The message, and the text of the envelope in it. */
+/** Decodes the message, and the text of the envelope in it. */
 function readAction(bytes: Uint8Array, refuse: Refuse): [ActionResult, string] {
   let action: ActionResult;
   let envelope: string | undefined;
@@ -152,7 +152,7 @@ function parseJson(payload: Buffer, refuse: Refuse): unknown {
   }
 }
 
-/** Whether the cache was told of the files that were signed, in whatever order. */
+/** Whether the unsigned list of output files equals the signed one, in any order. */
 function agrees({ outputFiles }: ActionResult, outputs: readonly StepOutput[]): boolean {
   const told = outputFiles.map(({ path, digest, isExecutable }) =>
     [path, digest?.hash, digest?.sizeBytes, isExecutable].join(' '),

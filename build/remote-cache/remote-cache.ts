@@ -16,27 +16,27 @@ import { type OpenedEntry, openEntry, type StepOutput, sealEntry } from './entry
 import { CacheServer, PATIENCE, type Patience, withinTime } from './server.ts';
 import type { RemoteCacheSettings } from './settings.ts';
 
-/** Bytes in a millisecond below which packages are left to the mirrors. */
+/** Speed in bytes per millisecond below which packages are left to the mirrors. */
 const SLOWEST = 4000;
 
-/** Files that are fetched or brought at once. */
+/** Files that are downloaded or uploaded at the same time. */
 const FILES_AT_ONCE = 8;
 
-/** What came of a remote cache in a run. */
+/** Statistics of a remote cache during a run. */
 export interface RemoteCacheReport {
-  /** Its address, without name and password. */
+  /** Its address without name and password. */
   address: string;
-  /** Results of steps, and packages, that it was asked for; those that it had; those that were brought to it. */
+  /** Results of steps, and packages: number requested, found, and uploaded. */
   steps: Traffic;
   packages: Traffic;
-  /** Bytes that have come over the network, and that were sent. */
+  /** Bytes received and sent over the network. */
   received: number;
   sent: number;
-  /** What was not believed, each a clause: unsigned or wrongly signed, other bytes than were promised. */
+  /** Answers that were not trusted, one clause each: unsigned, wrongly signed, or with other bytes than promised. */
   refused: readonly string[];
-  /** Why it was no longer asked, if it was given up. */
+  /** Why it is no longer used, if it was given up. */
   givenUp?: string | undefined;
-  /** Why nothing more was brought there, if it was to be. */
+  /** Why uploads stopped, if they were intended. */
   closed?: string | undefined;
 }
 
@@ -47,9 +47,9 @@ export interface Traffic {
 }
 
 /**
- * Results of steps that others made, and packages that others downloaded. It is asked once for each and never again: who
- * is slow, broken or lies costs time, and no more of that than making the thing oneself would. What comes from it is
- * believed if somebody trusted has signed it, and if each file has the SHA-256 that was signed.
+ * A remote cache with results of steps and packages. Each item is requested only once. A slow, broken or lying cache
+ * costs time, but never more than making the item locally would take. An answer is trusted if it is signed with a
+ * trusted key and every file has the signed SHA-256.
  */
 export class RemoteCache implements ResultSource, AsyncDisposable {
   readonly #server: CacheServer;
@@ -61,13 +61,13 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   readonly #steps: Traffic = { asked: 0, had: 0, brought: 0 };
   readonly #packages: Traffic = { asked: 0, had: 0, brought: 0 };
   readonly #refused: string[] = [];
-  /** What is being brought now. */
+  /** Running uploads. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #limit = pLimit(FILES_AT_ONCE);
-  /** Keys of steps that it has no usable entry of. */
+  /** Keys of steps for which it has no usable entry. */
   readonly #missing = new Set<string>();
   #sent = 0;
-  /** Milliseconds that were waited for nothing. */
+  /** Milliseconds spent on requests without result. */
   #inVain = 0;
   #givenUp: string | undefined;
   #closed: string | undefined;
@@ -78,7 +78,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#server = new CacheServer(settings, patience);
   }
 
-  /** Whose result of a step it has, if it has one that is believed. */
+  /** Returns who made the result of a step, if the cache has a trusted one. */
   async find(step: Step, signal?: AbortSignal): Promise<string | undefined> {
     this.#steps.asked += 1;
     const entry = await this.#entry(step, signal);
@@ -132,8 +132,8 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   }
 
   /**
-   * Downloads what the store lacks and the cache has. The rest is for the mirrors.
-   * @returns how many packages have come
+   * Downloads packages that the store lacks and the cache has; the mirrors provide the others.
+   * @returns the number of downloaded packages
    */
   async fetchPackages(
     items: Iterable<Download>,
@@ -165,7 +165,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     if (path !== undefined) this.#packages.had += 1;
   }
 
-  /** Brings packages of the store that the cache lacks there, in the background. */
+  /** Uploads packages that the cache lacks from the store, in the background. */
   offerPackages(items: Iterable<Download>, store: BlobStore): void {
     if (this.#settings.signer === undefined) return;
     for (const item of items) {
@@ -176,7 +176,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     }
   }
 
-  /** Waits a while for what is still being brought, and gives the rest up. */
+  /** Waits some time for running uploads, then cancels them. */
   async settle(): Promise<void> {
     const { bringing } = this.#patience;
     const brought = Promise.all(this.#underWay);
@@ -189,7 +189,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     await brought;
   }
 
-  /** What came of it so far. */
+  /** Returns the statistics so far. */
   report(): RemoteCacheReport {
     return {
       address: this.#server.shown,
@@ -233,7 +233,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     const path = join(directory, name);
     const writer = await BlobWriter.create(path);
     try {
-      // Only some caches have the blob of nothing.
+      // Not all caches have the empty blob.
       if (size > 0) {
         await receive(
           writer,
@@ -253,9 +253,9 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   }
 
   /**
-   * Asks the cache for something.
-   * @returns nothing if it has it not, or not as it should be, or is given up
-   * @throws whatever has nothing to do with the cache: the caller cancels, the disk is full
+   * Sends a request to the cache.
+   * @returns nothing if the cache does not have the item, or a wrong one, or has been given up
+   * @throws errors that are not about the cache: the caller cancels, the disk is full
    */
   async #try<T>(
     what: string,
@@ -297,7 +297,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#bringing.abort();
   }
 
-  /** Brings something there in the background; what comes of it is in the report. */
+  /** Runs an upload in the background; its outcome is part of the report. */
   #bring(work: (signal: AbortSignal) => Promise<void>): void {
     const { signal } = this.#bringing;
     const bringing = this.#limit(async () => {
@@ -311,7 +311,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#underWay.add(bringing);
   }
 
-  /** @returns whether it was not there yet */
+  /** @returns whether the cache did not have it yet */
   async #writeBlob(
     file: string,
     blob: { sha256: string; size: number },
@@ -323,7 +323,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   }
 }
 
-/** What a transfer failed of, if that is why something was thrown. */
+/** Returns the transfer failure that caused an error, if any. */
 function failureIn(error: unknown): TransferFailure | undefined {
   if (error instanceof TransferFailure) return error;
   return error instanceof Error && error.cause !== undefined ? failureIn(error.cause) : undefined;

@@ -11,21 +11,21 @@ import { anySignal } from '../process/child-group.ts';
 import { LONGEST_ENTRY } from './entry.ts';
 import type { RemoteCacheSettings } from './settings.ts';
 
-/** How long the cache is waited for, milliseconds. */
+/** Timeouts for the cache in milliseconds. */
 export interface Patience {
-  /** For the first answer, with looking up its name and connecting. */
+  /** For the first answer, including name lookup and connection. */
   readonly firstAnswer: number;
-  /** For an answer later on, and without a byte of one. */
+  /** For later answers, and for a pause during an answer. */
   readonly answer: number;
-  /** For the files of a step at least, however quickly it would be made. */
+  /** Least time for the files of a step, even if the step is made faster. */
   readonly least: number;
-  /** For the files of a step at most. */
+  /** Most time for the files of a step. */
   readonly most: number;
-  /** After a build, for what is still being brought, and for an answer to it. */
+  /** After a build, for running uploads and the answers to them. */
   readonly bringing: number;
 }
 
-/** What a build can bear. */
+/** Timeouts that a build can tolerate. */
 export const PATIENCE: Patience = {
   firstAnswer: 2000,
   answer: 5000,
@@ -34,16 +34,16 @@ export const PATIENCE: Patience = {
   bringing: 60_000,
 };
 
-/** SHA-256 of nothing. Bazel's caches have it without being given it. */
+/** SHA-256 of no data. Bazel's caches have this blob without an upload. */
 const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /**
- * A cache that speaks Bazel's HTTP protocol (https://bazel.build/remote/caching#http-caching): GET, HEAD and PUT of
- * `/ac/<key of an action>` and `/cas/<SHA-256 of a blob>`. Nothing that it says is believed here: who reads has to check.
+ * A cache with Bazel's HTTP protocol (https://bazel.build/remote/caching#http-caching): GET, HEAD and PUT of
+ * `/ac/<key of an action>` and `/cas/<SHA-256 of a blob>`. Answers are not verified here: callers must do so.
  */
 export class CacheServer implements Disposable {
   readonly transport: Transport;
-  /** Brings things there; who takes them may be slow, as nobody waits for it. */
+  /** For uploads, which may be slow because nothing waits for them. */
   readonly #bringing: Transport;
   readonly #address: string;
   readonly #patience: Patience;
@@ -58,7 +58,7 @@ export class CacheServer implements Disposable {
     const route = environmentRoute();
     const options = {
       findRoute: (url: URL) => ({ ...route(url), authorities }),
-      // It is asked itself: what another server has is not its to give.
+      // No redirects: another server's answers would not be the cache's.
       manners: { redirects: 0, encoding: 'zstd, identity' },
     } as const;
     this.transport = new Transport({ ...options, stallAfter: patience.answer });
@@ -70,20 +70,20 @@ export class CacheServer implements Disposable {
     return shownUrl(this.#address);
   }
 
-  /** Where it has the entry of an action. */
+  /** Returns the address of an action's entry. */
   entryAddress(key: string): string {
     return `${this.#address}/ac/${key}`;
   }
 
-  /** Where it has a blob. */
+  /** Returns the address of a blob. */
   blobAddress(sha256: string): string {
     return `${this.#address}/cas/${sha256}`;
   }
 
   /**
-   * Asks it for the first time, once.
-   * @returns whether it sends and takes blobs compressed with zstd, as bazel-remote does
-   * @throws TransferFailure if it is no cache, does not answer in time, or wants to know who asks
+   * Sends the first request, only once.
+   * @returns whether it sends and accepts blobs compressed with zstd, like bazel-remote
+   * @throws TransferFailure if it is not a cache, does not answer in time, or requires authentication
    */
   connect(): Promise<boolean> {
     this.#understandsZstd ??= withinTime(this.#patience.firstAnswer, undefined, async (signal) => {
@@ -95,7 +95,7 @@ export class CacheServer implements Disposable {
         await readAll(bytes, 0);
         return encoded;
       } catch (error) {
-        // A web server with folders has what it was given.
+        // A web server with plain folders has only what was uploaded.
         if (error instanceof TransferFailure && error.kind === 'gone') return false;
         throw error;
       }
@@ -104,8 +104,8 @@ export class CacheServer implements Disposable {
   }
 
   /**
-   * The entry of an action, as it is there.
-   * @throws TransferFailure if it has none, or does not give it
+   * Returns the entry of an action, not verified.
+   * @throws TransferFailure if there is none, or it cannot be read
    */
   async readEntry(key: string, signal?: AbortSignal): Promise<Uint8Array> {
     await this.connect();
@@ -141,9 +141,9 @@ export class CacheServer implements Disposable {
   }
 
   /**
-   * Brings a blob there: compressed, where the server understands it and that makes it smaller.
-   * @returns bytes that were sent
-   * @throws TransferFailure if it does not take it
+   * Uploads a blob: compressed if the server supports that and it makes the blob smaller.
+   * @returns number of bytes sent
+   * @throws TransferFailure if the server does not accept it
    */
   async writeBlob(file: string, { sha256, size }: Blob, signal?: AbortSignal): Promise<number> {
     const compresses = (await this.connect()) && (await shrinks(file));
@@ -169,9 +169,9 @@ export class CacheServer implements Disposable {
 }
 
 /**
- * Does something that must not take longer than a time.
+ * Limits the time of some work.
  * @param time milliseconds
- * @throws TransferFailure if it does; whatever `work` throws
+ * @throws TransferFailure after that time; errors of `work`
  */
 export async function withinTime<T>(
   time: number,
@@ -188,7 +188,7 @@ export async function withinTime<T>(
   }
 }
 
-/** @throws TransferFailure if there is more than `most` bytes */
+/** @throws TransferFailure if there are more than `most` bytes */
 async function readAll(bytes: AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -200,21 +200,21 @@ async function readAll(bytes: AsyncIterable<Uint8Array>, most: number): Promise<
   return Buffer.concat(chunks);
 }
 
-/** Bytes of a file by which it is told whether the rest can be compressed. */
+/** Bytes at the beginning of a file that are compressed to see whether the file is worth compressing. */
 const SAMPLE = 256 * 1024;
 
-/** Whether a file is not compressed already, as packages and root file systems are: by its start. */
+/** Whether a file's beginning can be compressed; packages and root filesystems are already compressed. */
 async function shrinks(path: string): Promise<boolean> {
   await using file = await open(path, 'r');
   const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE), 0, SAMPLE, 0);
   return zstdCompressSync(buffer.subarray(0, bytesRead)).length < 0.9 * bytesRead;
 }
 
-/** Compresses with zstd (RFC 8878), quickly. */
+/** Compresses with zstd (RFC 8878) at a fast level. */
 async function* compress(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const encoder = createZstdCompress();
   const piping = pipeline(content, encoder);
-  // The encoder throws what has ended it.
+  // The encoder throws the same error.
   piping.catch(() => undefined);
   yield* encoder;
 }

@@ -14,19 +14,19 @@ import {
   type TrustedKey,
 } from '../release/keys.ts';
 
-/** A remote cache, and what is done with it. */
+/** Settings of a remote cache. */
 export interface RemoteCacheSettings {
-  /** Its address without a slash at the end; with name and password where it asks for them. */
+  /** Its address without a trailing slash; with name and password if it requires them. */
   address: string;
-  /** Whose results are believed; at least one. */
+  /** Keys whose results are trusted; at least one. */
   trusted: readonly TrustedKey[];
-  /** Signs the results that are brought to it; none are if absent. */
+  /** Key that signs uploaded results; nothing is uploaded if absent. */
   signer?: KeyObject | undefined;
-  /** Certificates of authorities to believe, PEM; those that Node does if absent. */
+  /** Certificates of trusted authorities, PEM; those of Node if absent. */
   authorities?: readonly string[] | undefined;
 }
 
-/** Variables that name a file or a folder. */
+/** Variables whose values are paths. */
 export const REMOTE_CACHE_PATHS = [
   'QUANTIX_REMOTE_CACHE_KEYS',
   'QUANTIX_REMOTE_CACHE_KEY',
@@ -41,12 +41,12 @@ export const REMOTE_CACHE_VARIABLES = [
 ] as const;
 
 /**
- * The remote cache that the environment names: `QUANTIX_REMOTE_CACHE` its address, `…_KEYS` a folder of public keys
- * (`*.pem`) whose results are believed, `…_KEY` a file with the private key of one's own, `…_WRITE=yes` to bring results
- * there, `…_CA` a file with certificates of authorities. Name and password are those of the address, else of `$NETRC` or
+ * Reads the settings of the remote cache from the environment: `QUANTIX_REMOTE_CACHE` is its address, `…_KEYS` a folder
+ * with the trusted public keys (`*.pem`), `…_KEY` a file with this builder's private key, `…_WRITE=yes` allows uploads,
+ * `…_CA` is a file with certificates of authorities. Name and password are those in the address, else in `$NETRC` or
  * `~/.netrc`.
  * @returns none if there is no address
- * @throws ExplainedError if something of it is wrong: a cache that silently is not used helps nobody
+ * @throws ExplainedError if a setting is wrong, because a cache that is silently not used helps nobody
  */
 export async function remoteCacheSettings(
   environment: Environment = process.env,
@@ -66,7 +66,7 @@ export async function remoteCacheSettings(
       fix: 'Make a pair with qx-build key new, and put the public key there.',
     });
   }
-  // Whoever signs may be among those that are trusted, by a name that people gave.
+  // This builder's key may also be in the folder of trusted keys, under a name chosen by its owner.
   const known = own !== undefined && others.some(({ id }) => id === own.trusted.id);
   const trusted = own === undefined || known ? others : [...others, own.trusted];
   if (trusted.length === 0) {
@@ -87,7 +87,7 @@ export async function remoteCacheSettings(
   return { address, trusted, authorities, ...(writes && { signer: own?.key }) };
 }
 
-/** File with names and passwords: `$NETRC`, else `~/.netrc`. */
+/** Returns the file with names and passwords: `$NETRC`, else `~/.netrc`. */
 export function logInFile({ NETRC: file, HOME: home }: Environment): string {
   return file || join(home || homedir(), '.netrc');
 }
@@ -100,7 +100,7 @@ function readAddress(text: string): string {
   }
   throw new BuildError({
     what: 'this is no address of a remote cache',
-    // What is in it may be a password.
+    // Not the value, which may contain a password.
     where: 'QUANTIX_REMOTE_CACHE',
     fix: 'Write it as https://host/ or https://host/folder.',
   });

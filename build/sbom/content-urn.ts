@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * A name-based UUID of version 8 (RFC 9562, section 5.8) as a URN: 122 bits of a SHA-256. The same text has the
- * same one.
+ * Returns a name-based UUID of version 8 (RFC 9562, section 5.8) as a URN: 122 bits of a SHA-256. The same text gives
+ * the same URN.
  */
 export function contentUrn(text: string): string {
   const bytes = createHash('sha256').update(text).digest().subarray(0, 16);

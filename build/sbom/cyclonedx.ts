@@ -4,9 +4,9 @@ import { readLicense } from './license.ts';
 import { type BillOfMaterials, listParts, type Part } from './materials.ts';
 
 /**
- * The software bill of materials as CycloneDX 1.6 JSON (ECMA-424). The same content gives the same text:
- * lists are sorted, the time is the lock's, and the serial number is made from the content.
- * @param vulnerabilities what is known about what is in it; they refer to packages by package URL
+ * Formats the software bill of materials as CycloneDX 1.6 JSON (ECMA-424). The same content gives the same text: lists
+ * are sorted, the time is the lock's, and the serial number is derived from the content.
+ * @param vulnerabilities known vulnerabilities of the parts; they refer to packages by package URL
  */
 export function cyclonedx(
   materials: BillOfMaterials,

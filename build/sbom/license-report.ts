@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { LicensedPart, LicenseText } from './license-texts.ts';
 
-/** Rules between the parts of a report. */
+/** Line between the parts of a report. */
 const RULE = `${'='.repeat(100)}\n`;
 
 /**
- * The licences of an image, as text for people: what each part says of its licence and which texts it has, what is
- * lacking, and then each text once. One text is in memory at a time. The same parts give the same bytes.
+ * Formats the licences of an image as text for people: the stated licence and the texts of each part, what is missing,
+ * and then each text once. Only one text is in memory at a time. The same parts give the same bytes.
  * @param title first line
  */
 export async function* formatLicenses(

@@ -9,39 +9,39 @@ import type { LockedPackage } from '../contract/lock.ts';
 import type { ContentReader } from '../tree/content.ts';
 import type { Entry, FileEntry } from '../tree/entry.ts';
 
-/** A text of a licence, read when it is asked for. */
+/** A licence text, read on use. */
 export interface LicenseText {
-  /** Where it is: `/usr/share/doc/bash/copyright`. */
+  /** Its path: `/usr/share/doc/bash/copyright`. */
   readonly from: string;
   read(): Promise<Uint8Array>;
 }
 
-/** A part of an image, and the texts of its licences. */
+/** A part of an image and its licence texts. */
 export interface LicensedPart {
   readonly name: string;
   readonly version: string;
-  /** As the index of its repository, or its manifest, states it. */
+  /** Licence stated in the package index or in its manifest. */
   readonly license?: string | undefined;
-  /** Texts that it carries, and those that these refer to. */
+  /** Its own licence texts, and texts that they refer to. */
   readonly texts: readonly LicenseText[];
-  /** What of its licences could not be found, a line each. */
+  /** Licence texts that were not found, one line each. */
   readonly lacking: readonly string[];
 }
 
-/** Names of files with licences, in folders of documentation. */
+/** Names of licence files in documentation folders. */
 const LICENSE_FILE = /^(?:copyright|licen[cs]es?|copying|notice|unlicense)(?:[-._][\w.-]*)?$/i;
 
-/** Documents of these kinds are not text. */
+/** Extensions of files that are not plain text. */
 const NO_TEXT = /\.(?:gz|xz|zst|bz2|html?|js|json|xml|py)$/i;
 
-/** How Debian's files refer to texts that they do not repeat (Debian Policy 12.5). */
+/** References of Debian's copyright files to common texts (Debian Policy 12.5). */
 const COMMON = /\/usr\/share\/common-licenses\/[A-Za-z0-9.+-]*[A-Za-z0-9]/g;
 
 /**
- * The licences of packages: the texts in their folders of documentation (`usr/share/doc/NAME`, `usr/share/licenses`), and
- * the common texts of Debian that these refer to; where there is none, the standard texts of the licences that the index
- * names.
- * @param packages all of an image, opened: a package may have its documents in another one
+ * Collects the licences of packages: the texts in their documentation folders (`usr/share/doc/NAME`,
+ * `usr/share/licenses`), and Debian's common texts that these refer to; if there are none, the standard texts of the
+ * licences named in the index.
+ * @param packages all opened packages of an image: the documentation of one may be in another
  */
 export function packageLicenses(
   packages: readonly (OpenedPackage & { stated: LockedPackage })[],
@@ -67,7 +67,7 @@ export function packageLicenses(
   });
 }
 
-/** Files with licences of a package, sorted. */
+/** Lists the licence files of a package, sorted. */
 function documentsOf(
   { name }: LockedPackage,
   entries: readonly Entry[],
@@ -88,9 +88,9 @@ function isLicense(path: string): boolean {
   return /^usr\/share\/doc\/[^/]+\//.test(path) && LICENSE_FILE.test(posix.basename(path));
 }
 
-/** The file at a path, by way of links of files and of folders. */
+/** Returns the file at a path, following links of files and folders. */
 function follow(path: string, paths: ReadonlyMap<string, Entry>, depth = 0): FileEntry | undefined {
-  // Links may go round.
+  // Links may form a cycle.
   if (depth > 8) return undefined;
   const entry = paths.get(path);
   if (entry?.type === 'file') return entry;
@@ -106,12 +106,12 @@ function follow(path: string, paths: ReadonlyMap<string, Entry>, depth = 0): Fil
   return undefined;
 }
 
-/** Where a link leads, as a tree path; never out of the tree. */
+/** Returns the target of a link as a tree path; never outside the tree. */
 function targetOf(path: string, target: string): string {
   return posix.resolve('/', posix.dirname(path), target).slice(1);
 }
 
-/** Texts that files refer to. */
+/** Returns the common texts that files refer to. */
 function commonTexts(
   files: readonly FileEntry[],
   paths: ReadonlyMap<string, Entry>,
@@ -128,7 +128,7 @@ function commonTexts(
   return { found, missing };
 }
 
-/** The standard texts of what an SPDX expression names, where a part carries none of its own. */
+/** Returns the standard texts of the licences in an SPDX expression, for a part without its own texts. */
 function standardTexts(license: string | undefined): Pick<LicensedPart, 'texts' | 'lacking'> {
   if (license === undefined)
     return { texts: [], lacking: ['any text, and the name of its licence'] };
@@ -153,7 +153,7 @@ function standardTexts(license: string | undefined): Pick<LicensedPart, 'texts' 
   };
 }
 
-/** Ids of licences and exceptions in an SPDX expression, sorted; none if it is no such expression. */
+/** Returns the ids of licences and exceptions in an SPDX expression, sorted; none if it is not an SPDX expression. */
 function namesIn(license: string): { ids: string[]; exceptions: string[] } {
   const ids = new Set<string>();
   const exceptions = new Set<string>();
@@ -192,8 +192,8 @@ async function standardText(file: string): Promise<Uint8Array> {
 }
 
 /**
- * The licences of an npm package: the files with them in its folder; where there is none, the standard texts of the
- * licences that it names.
+ * Collects the licences of an npm package: the licence files in its folder; if there are none, the standard texts of
+ * the licences that it names.
  */
 export async function npmLicenses(
   part: Pick<LicensedPart, 'name' | 'version' | 'license'>,

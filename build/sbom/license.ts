@@ -3,7 +3,7 @@ import parseLicense from 'spdx-expression-parse';
 
 const LICENSES = new Contrib.License.Factories.LicenseFactory(parseLicense);
 
-/** Makes of a licence's text an SPDX id, an SPDX expression, or, where it is neither, just a name. */
+/** Parses a licence as an SPDX id, an SPDX expression or, if it is neither, a name. */
 export function readLicense(text: string): Models.License {
   return LICENSES.makeFromString(text);
 }

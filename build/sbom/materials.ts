@@ -2,42 +2,42 @@ import { PackageURL } from 'packageurl-js';
 import { BASES, type BaseName } from '../bases.ts';
 import type { LockedPackage } from '../contract/lock.ts';
 
-/** A part of an image that is no package of the base: the Node runtime, a library in a compiled program. */
+/** A part of an image that is not a package of the base: the Node runtime, a library in a compiled program. */
 export interface Artifact {
   readonly type: 'application' | 'library';
   readonly name: string;
   readonly version: string;
-  /** Of what was downloaded, hex. */
+  /** Hashes of the downloaded file, hex. */
   readonly hashes: Readonly<Partial<Record<'SHA-256' | 'SHA-512', string>>>;
   /** Package URL, if it has one. */
   readonly purl?: string | undefined;
-  /** Where it was downloaded from. */
+  /** Address that it was downloaded from. */
   readonly url?: string | undefined;
   readonly license?: string | undefined;
   readonly supplier?: string | undefined;
 }
 
-/** What an image is made of. */
+/** The parts of an image. */
 export interface BillOfMaterials {
   readonly appliance: { readonly name: string; readonly title: string; readonly version: string };
   readonly base: BaseName;
   /** Release of the base: `trixie`, `v3.24`. */
   readonly suite: string;
-  /** The packages in this image, not those of another kernel flavour. */
+  /** The packages of this image, without those of another kernel flavour. */
   readonly packages: readonly LockedPackage[];
   readonly artifacts?: readonly Artifact[] | undefined;
-  /** Seconds since 1970. */
+  /** In seconds since 1970. */
   readonly sourceDateEpoch: number;
 }
 
-/** One entry of a bill of materials, whatever its format. */
+/** An entry of a bill of materials, in any format. */
 export interface Part extends Omit<Artifact, 'type'> {
   readonly type: Artifact['type'] | 'operating-system';
-  /** Its only name in the bill: the package URL where it has one. */
+  /** Its unique name in the bill: the package URL if there is one. */
   readonly ref: string;
 }
 
-/** The entries of a bill of materials, each once: the base, its packages, artifacts. */
+/** Lists the entries of a bill of materials, each once: the base, its packages, artifacts. */
 export function listParts(materials: BillOfMaterials): Part[] {
   const { packages, artifacts = [] } = materials;
   const parts = [
@@ -48,7 +48,7 @@ export function listParts(materials: BillOfMaterials): Part[] {
   return [...new Map(parts.map((part) => [part.ref, part])).values()];
 }
 
-/** The base itself: scanners compare its packages with the advisories of the distribution that is named here. */
+/** Returns the entry of the base itself, by which scanners choose the distribution's advisories. */
 function basePart({ base, suite }: BillOfMaterials): Part {
   const { packageUrl, releases } = BASES[base];
   const version = releaseNumber(releases, suite);
@@ -64,7 +64,7 @@ function basePart({ base, suite }: BillOfMaterials): Part {
   };
 }
 
-/** The package URL of a locked package. Scanners find advisories by `distro`, and by `upstream`, its source package. */
+/** Returns a locked package's URL. Scanners find advisories by `distro` and by `upstream`, the source package. */
 export function packageUrlOf(
   locked: LockedPackage,
   { base, suite }: Pick<BillOfMaterials, 'base' | 'suite'>,
@@ -79,7 +79,7 @@ export function packageUrlOf(
   return formatPackageUrl({ type, namespace, name, version, qualifiers });
 }
 
-/** `VERSION_ID` of os-release(5) in a release of a base; the release's name where it is not known. */
+/** Returns the `VERSION_ID` of os-release(5) for a release of a base; the release's name if unknown. */
 function releaseNumber(releases: Readonly<Record<string, string>>, suite: string): string {
   return releases[suite] ?? suite.replace(/^v(?=\d)/, '');
 }
@@ -105,7 +105,7 @@ export interface PackageUrl {
   readonly qualifiers?: Readonly<Record<string, string>>;
 }
 
-/** Writes a package URL. packageurl-js leaves `+` as it is; ECMA-427 has it encoded, and some readers take it for a space. */
+/** Formats a package URL. Unlike packageurl-js, encodes `+` as ECMA-427 requires: some readers take it for a space. */
 export function formatPackageUrl(parts: PackageUrl): string {
   const { type, namespace, name, version, qualifiers } = parts;
   return new PackageURL(type, namespace, name, version, qualifiers)

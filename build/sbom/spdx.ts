@@ -4,7 +4,7 @@ import { contentUrn } from './content-urn.ts';
 import { readLicense } from './license.ts';
 import { type BillOfMaterials, listParts, type Part } from './materials.ts';
 
-/** What SPDX has for all that nobody has looked into. */
+/** SPDX's value for unknown facts. */
 const UNKNOWN = 'NOASSERTION';
 
 const PURPOSES = {
@@ -14,8 +14,8 @@ const PURPOSES = {
 } as const satisfies Record<Part['type'], string>;
 
 /**
- * The software bill of materials as SPDX 2.3 JSON, from the same parts as the CycloneDX one. The same content gives
- * the same text: lists are sorted, the time is the lock's, and the namespace is made from the content.
+ * Formats the software bill of materials as SPDX 2.3 JSON, with the same parts as the CycloneDX one. The same content
+ * gives the same text: lists are sorted, the time is the lock's, and the namespace is derived from the content.
  */
 export function spdx(materials: BillOfMaterials): string {
   const unnamed = documentOf(materials);
@@ -49,7 +49,7 @@ function documentOf(materials: BillOfMaterials) {
     SPDXID: 'SPDXRef-DOCUMENT',
     name: `${name}-${version}`,
     creationInfo: {
-      // No fraction of a second: SPDX 2.3, 6.9.
+      // Without fractions of a second: SPDX 2.3, 6.9.
       created: new Date(sourceDateEpoch * 1000).toISOString().replace(/\.\d+Z$/, 'Z'),
       creators: [`Tool: qx-build-${version}`],
     },
@@ -97,12 +97,14 @@ function relate(spdxElementId: string, relationshipType: string, relatedSpdxElem
   return { spdxElementId, relationshipType, relatedSpdxElement };
 }
 
-/** An identifier (SPDX 2.3, 3.2: letters, digits, `.` and `-`) that no other part has: its name, and of its reference a hash. */
+/**
+ * Returns a part's unique identifier (SPDX 2.3, 3.2: letters, digits, `.` and `-`): its name and a hash of its `ref`.
+ */
 function idOf({ name, ref }: Pick<Part, 'name' | 'ref'>): string {
   return `SPDXRef-${plain(name)}-${createHash('sha256').update(ref).digest('hex').slice(0, 16)}`;
 }
 
-/** A licence as an SPDX expression; one that is just a name becomes a reference to what the document says of it. */
+/** Converts a licence to an SPDX expression; a plain name becomes a reference to its entry in the document. */
 function expressionOf(text: string): string {
   const license = readLicense(text);
   if (license instanceof Models.SpdxLicense) return license.id;
@@ -110,7 +112,7 @@ function expressionOf(text: string): string {
   return referenceOf(text);
 }
 
-/** What the document says of a licence that SPDX does not know. */
+/** Returns the document's entry for a licence that SPDX does not know. */
 function namedLicense({ license }: Part) {
   if (license === undefined || expressionOf(license) !== referenceOf(license)) return [];
   const extractedText = `The package names its licence "${license}"; the text is in the package.`;

@@ -4,33 +4,33 @@ import { z } from 'zod';
 import { BuildError, must } from '../error.ts';
 import type { Sources } from '../step/source.ts';
 
-/** Characters in a line of the bundle, about: Node prints the line of an uncaught error. */
+/** Approximate length of a line in the bundle: Node prints the line of an uncaught error. */
 const LINE = 160;
 
 /** The programs as one CommonJS file. */
 export interface Bundle {
   code: string;
-  /** Folders in the project of the npm packages that some of the code is from, sorted. */
+  /** Folders of the npm packages whose code is in the bundle, relative to the project, sorted. */
   packages: string[];
 }
 
-/** What is bundled. */
+/** Input of `bundle`. */
 export interface BundleRequest {
   projectDirectory: string;
-  /** Path in the project of the module to begin with. */
+  /** Path of the first module, relative to the project. */
   entry: string;
-  /** The source of the programs; no other file of the project is bundled, and none is read anew. */
+  /** The source of the programs; no other files of the project are bundled, and these are not read again. */
   sources: Sources;
-  /** What `apps/version.ts` says. */
+  /** Version for `apps/version.ts`. */
   version: string;
-  /** Version of the Node that runs it: `26.10.0`. */
+  /** Version of the Node that runs the bundle: `26.10.0`. */
   node: string;
 }
 
 /**
- * Bundles the programs and all they import. The same source gives the same text,
- * wherever the project is: no path is in it.
- * @throws BuildError naming file and line of what cannot be bundled, and if another esbuild would be run
+ * Bundles the programs and all their imports. The same source gives the same text, wherever the project is: the text
+ * contains no paths.
+ * @throws BuildError naming file and line of what cannot be bundled; or if a different esbuild would be run
  */
 export async function bundle({
   projectDirectory,
@@ -45,7 +45,7 @@ export async function bundle({
   try {
     const options = {
       absWorkingDir: root,
-      // Relative: esbuild takes a path with `*` in it, such as the project's own, for a pattern.
+      // Relative, because esbuild treats a path with `*`, which the project's own path may contain, as a pattern.
       entryPoints: [`./${entry}`],
       bundle: true,
       write: false,
@@ -53,12 +53,12 @@ export async function bundle({
       platform: 'node',
       target: `node${node}`,
       format: 'cjs',
-      // Text beyond ASCII would make V8 keep all of the source as two bytes a character.
+      // With characters beyond ASCII, V8 would store the whole source with two bytes per character.
       charset: 'ascii',
       minify: true,
       lineLimit: LINE,
       legalComments: 'none',
-      // A `node_modules` that is a link counts as the folder it stands for, so that its place does not show.
+      // A `node_modules` that is a link is treated as a folder, so that its real path does not appear.
       preserveSymlinks: true,
       tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
       plugins: [serve(root, sources)],
@@ -73,12 +73,12 @@ export async function bundle({
 }
 
 /**
- * What a Go program is told that ends soon (https://pkg.go.dev/runtime): a fifth of esbuild's time would go into collecting
- * memory, of which it takes no more than a sixth less then.
+ * Settings for a short-lived Go program (https://pkg.go.dev/runtime): garbage collection would take a fifth of
+ * esbuild's time and save only a sixth of its memory.
  */
 const ROOM = { GOGC: 'off', GOMEMLIMIT: '1GiB' };
 
-/** Starts something with these variables; esbuild hands on those of this process when it starts its program. */
+/** Runs a function with these variables set; esbuild passes this process's environment on to its program. */
 function withRoom<T>(start: () => T): T {
   const before = process.env;
   process.env = { ...before, ...ROOM };
@@ -89,7 +89,7 @@ function withRoom<T>(start: () => T): T {
   }
 }
 
-/** esbuild would run another program than the one that npm installed, of which no step's key knows. */
+/** Refuses a custom esbuild program: step keys cover only the one that npm installed. */
 function refuseOtherEsbuild(path: string | undefined): void {
   if (path === undefined || path === '') return;
   throw new BuildError({
@@ -99,7 +99,7 @@ function refuseOtherEsbuild(path: string | undefined): void {
   });
 }
 
-/** Hands esbuild the source as it was read before; from npm packages it reads the files themselves. */
+/** Provides esbuild with the source that was already read; it reads files of npm packages itself. */
 function serve(root: string, sources: Sources): Plugin {
   return {
     name: 'sources',
@@ -119,7 +119,7 @@ function serve(root: string, sources: Sources): Plugin {
   };
 }
 
-/** The npm packages whose code is in the output: of what is imported, much is left out as unused. */
+/** Returns the npm packages whose code is in the output; unused imports are left out. */
 function packagesIn({ outputs }: Metafile): string[] {
   const folders = new Set<string>();
   for (const { inputs } of Object.values(outputs)) {
@@ -131,7 +131,7 @@ function packagesIn({ outputs }: Metafile): string[] {
   return [...folders].sort();
 }
 
-/** What esbuild throws: its messages, and what a plugin threw as the detail of one. */
+/** Errors of esbuild: its messages, and an error of a plugin as the detail of one. */
 const failureSchema = z.object({
   errors: z
     .array(
@@ -144,7 +144,7 @@ const failureSchema = z.object({
     .min(1),
 });
 
-/** What esbuild says is wrong, as one line; anything else passes through. */
+/** Converts an error of esbuild to one line; returns any other error unchanged. */
 function explained(cause: unknown): unknown {
   const [first] = failureSchema.safeParse(cause).data?.errors ?? [];
   if (first === undefined) return cause;

@@ -6,13 +6,13 @@ import { groupOptions, isChildError } from '../process/run.ts';
 import type { Command, OwnLoader } from './own-node.ts';
 
 /**
- * Runs a compiled executable and looks at what it says: its version, and nothing on standard error, where Node would
- * say that it does not believe the code cache. Where its loader is neither given nor on this host, as for another C
- * library, it cannot run here and is left unchecked; that its loader and libraries are in the image, the audit sees.
+ * Runs a compiled executable and checks its output: its version, and nothing on standard error, where Node reports a
+ * rejected code cache. If its loader is neither given nor on this host, as for another C library, it cannot run here
+ * and is not checked; the audit checks that its loader and libraries are in the image.
  * @param file absolute path
- * @param version what it must say
- * @param loader runs it, where it is not to be the host's
- * @throws BuildError if it does not start or says something else
+ * @param version expected version
+ * @param loader loader to run it with, instead of the host's
+ * @throws BuildError if it does not start or its output differs
  */
 export async function checkExecutable(
   file: string,
@@ -54,7 +54,7 @@ async function answer(
   }
 }
 
-/** The file may be run by its mode, so it is the file system that refuses: mount(8), `noexec`. */
+/** The file's mode allows execution, so the file system forbids it: mount(8), `noexec`. */
 function refusedToRun(file: string, cause: Error): BuildError {
   return new BuildError({
     what: 'the programs were compiled, and cannot be tried: their file system runs no programs (noexec)',
@@ -64,7 +64,7 @@ function refusedToRun(file: string, cause: Error): BuildError {
   });
 }
 
-/** The dynamic loader that an executable names; none if it is linked statically. */
+/** Returns the dynamic loader that an executable names; none if it is statically linked. */
 function loaderOf(file: string): string | undefined {
   const descriptor = openSync(file, 'r');
   try {

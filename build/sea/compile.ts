@@ -8,38 +8,38 @@ import { injectPrograms } from './inject.ts';
 import type { Command } from './own-node.ts';
 
 /**
- * Options of V8 in the executable. Programs that are mostly idle need no young generation of 16 MB: one of 1 MB keeps
- * the agent's memory 1 MB smaller at rest, and more under load.
+ * Options of V8 in the executable. Mostly idle programs do not need a young generation of 16 MB: with 1 MB, the agent
+ * takes 1 MB less memory at rest, and more is saved under load.
  */
 const V8_OPTIONS = ['--max-semi-space-size=1'];
 
-/** Makes the code cache the same each time: V8 draws the seed of its hashes from it. */
+/** Makes the code cache reproducible: V8 derives the seed of its hashes from this option. */
 const SAME_EACH_TIME = '--random-seed=1';
 
-/** What an executable is made of. */
+/** Input of `compile`. */
 export interface CompileRequest {
-  /** The bundled programs, or what they will be: Node is made ready meanwhile. */
+  /** The bundled programs, or a promise of them: Node is prepared at the same time. */
   code: string | Promise<string>;
-  /** What `node` is built for. */
+  /** Architecture of `node`. */
   architecture: ArchitectureName;
-  /** How the Node that prepares the programs is called on this host. */
+  /** How to run the Node that prepares the programs on this host. */
   preparer: Command;
-  /** Whether they get a code cache; then the preparer is of the version and for the CPU of `node`. */
+  /** Whether the programs get a code cache, which needs a preparer with the version and architecture of `node`. */
   codeCache: boolean;
-  /** Path of the Node that the executable is made from. */
+  /** Path of the Node from which the executable is made. */
   node: string;
   /** Path of the result. */
   output: string;
   signal?: AbortSignal | undefined;
 }
 
-/** Name of what the preparer makes. */
+/** Name of the preparer's output file. */
 const BLOB = 'qx.blob';
 
 /**
- * Makes a single executable application: Node without its symbols, with the programs in it and, where it is asked for,
- * their code cache (https://nodejs.org/api/single-executable-applications.html). The same input gives the same bytes.
- * @throws BuildError if strip or Node fails, or if programs cannot be put into this Node
+ * Makes a single executable application: Node without symbols, the programs and, if requested, their code cache
+ * (https://nodejs.org/api/single-executable-applications.html). The same input gives the same bytes.
+ * @throws BuildError if strip or Node fails, or if programs cannot be added to this Node
  */
 export async function compile(request: CompileRequest): Promise<void> {
   const { code, architecture, preparer, codeCache, node, output, signal } = request;
@@ -53,7 +53,7 @@ export async function compile(request: CompileRequest): Promise<void> {
       await prepare(preparer, folder, signal);
     };
     await bothOf(
-      // Before the programs are put in: strip would move the note that they are in.
+      // Before the programs are added: strip would move the note that contains them.
       run(strip, ['--strip-all', '-o', inFolder('node'), node], { signal }),
       prepared(),
     );
@@ -64,15 +64,15 @@ export async function compile(request: CompileRequest): Promise<void> {
   }
 }
 
-/** Waits for both, also where one fails: they write into one folder. @throws what the first that failed throws */
+/** Waits for both even if one fails, because they write to the same folder. @throws the first error */
 async function bothOf(one: Promise<unknown>, other: Promise<unknown>): Promise<void> {
   await Promise.allSettled([one, other]);
   await Promise.all([one, other]);
 }
 
 /**
- * The configuration; the names of files in it are in the executable, and are therefore relative. The code cache is
- * machine code of the CPU that prepares: without it programs start slower.
+ * Returns the configuration. The file names in it become part of the executable, so they are relative. The code cache
+ * is machine code for the preparer's CPU; without it, programs start more slowly.
  */
 function seaConfig(useCodeCache: boolean) {
   return {

@@ -4,9 +4,9 @@ import type { NpmPackages } from '../step/npm.ts';
 import type { NodeArchive, Runtime } from './runtime.ts';
 
 /**
- * Third-party components in the executable, for the bill of materials: Node, unless it is among the packages of the
+ * Lists the third-party components in the executable for the bill of materials: Node, unless it is a package of the
  * base, and npm packages.
- * @param folders of the npm packages in the bundle: `node_modules/zod`
+ * @param folders folders of the npm packages in the bundle: `node_modules/zod`
  */
 export function listComponents(
   runtime: Runtime,
@@ -36,7 +36,7 @@ function npmComponent(folder: string, npm: NpmPackages): Artifact {
   return { type: 'library', name, version, purl, license, hashes: hashesIn({ integrity }) };
 }
 
-/** The SHA-512 of a package as npm notes it (Subresource Integrity, W3C): `sha512-<base64>`, or several of them. */
+/** Returns the SHA-512 in a package's integrity (Subresource Integrity, W3C): one or several `sha512-<base64>`. */
 function hashesIn({ integrity = '' }: { integrity?: string | undefined }): Artifact['hashes'] {
   const base64 = /(?:^|\s)sha512-([A-Za-z0-9+/]{86}==)/.exec(integrity)?.[1];
   return base64 === undefined ? {} : { 'SHA-512': Buffer.from(base64, 'base64').toString('hex') };

@@ -2,15 +2,16 @@ import { statSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Entry } from '../tree/entry.ts';
 
-/** Where the executable is in an image. */
+/** Path of the executable in an image. */
 const EXECUTABLE = 'usr/lib/quantix/qx';
 
-/** Where its names are. */
+/** Folder of the links to it. */
 const FOLDER = 'usr/sbin';
 
 /**
- * The executable in an image, and a link to it for each program, by whose name it knows what to run.
- * @param file the executable on the host
+ * Returns the executable's entry in an image, and a link for each program, whose name tells the executable which
+ * program to run.
+ * @param file path of the executable on the host
  */
 export function programEntries(file: string, programs: readonly string[]): Entry[] {
   const common = { uid: 0, gid: 0, origin: 'programs' } as const;

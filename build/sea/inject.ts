@@ -5,42 +5,42 @@ import { PT, readSegments, type Segment } from '../elf/segments.ts';
 import { type ElfSource, memorySource, readPart } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
 
-/** By the digit after the colon Node knows whether there are programs in it; it is `0` in every Node. */
+/** The digit after the colon tells Node whether it contains programs; it is `0` in every Node as distributed. */
 const FUSE = Buffer.from('NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:');
 
-/** Name of the note with the programs, with the zero at its end. */
+/** Name of the note with the programs, including the final NUL. */
 const NAME = Buffer.from('NODE_SEA_BLOB\0');
 
-/** Padding of names and contents: notes are aligned to 4 or 8 bytes (gABI chapter 5), and this fits both. */
+/** Alignment of names and contents: notes are aligned to 4 or 8 bytes (gABI chapter 5), and 8 suits both. */
 const NOTE_ALIGNMENT = 8;
 
-/** Largest executable that is made, bytes; Node has 120 MB, and its data 1 MB that are not in the file. */
+/** Largest executable in bytes; Node has 120 MB, and 1 MB of its data is not in the file. */
 const LARGEST = 2 ** 30;
 
-/** Largest note of a Node that is kept, bytes; they have a few hundred. */
+/** Largest existing note of a Node that is kept, in bytes; they have a few hundred. */
 const LARGEST_NOTE = 1024 * 1024;
 
-/** Most bytes of memory that are made bytes of the file. */
+/** Most zero bytes of memory that are written to the file. */
 const MOST_ZEROS = 64 * 1024 * 1024;
 
-/** Bytes of a Node that are looked at together. */
+/** Bytes of a Node that are searched at once. */
 const CHUNK = 1024 * 1024;
 
-/** What a Node with programs differs in from the one without. */
+/** Differences between a Node with programs and the one without. */
 interface Changes {
   /** Bytes of the Node that are kept; zeros follow up to the last part. */
   kept: number;
-  /** Bytes and their place. */
+  /** Bytes and their offsets. */
   parts: { at: number; bytes: Buffer }[];
 }
 
 /**
- * Puts programs into a Node, as a note that Node finds in memory
- * (https://nodejs.org/api/single-executable-applications.html). They become the end of its last segment, and one of its
- * program headers of notes names that place, so that nothing of the file moves; notes that were there follow.
- * Section headers, which only debuggers read, are left out. The same input gives the same bytes.
- * @param node path of a Node without symbols, 64 bits wide, little-endian; it is changed
- * @param blob path of what `node --experimental-sea-config` has made
+ * Adds programs to a Node, as a note that Node finds in memory
+ * (https://nodejs.org/api/single-executable-applications.html). They are appended to its last segment, and one of its
+ * note program headers is changed to refer to them, so that nothing in the file moves; existing notes are placed after
+ * them. Section headers, which only debuggers read, are removed. The same input gives the same bytes.
+ * @param node path of a Node without symbols, 64-bit, little-endian; it is changed
+ * @param blob path of the output of `node --experimental-sea-config`
  * @throws BuildError if the file is not such a Node
  */
 export async function injectPrograms(node: string, blob: string): Promise<void> {
@@ -60,8 +60,8 @@ export async function injectPrograms(node: string, blob: string): Promise<void> 
 }
 
 /**
- * See `injectPrograms`, for files in memory.
- * @param name of the Node, for messages
+ * Adds programs to a Node, with files in memory; see `injectPrograms`.
+ * @param name name of the Node, for messages
  */
 export function withPrograms(program: Buffer, blob: Buffer, name: string): Buffer {
   const { kept, parts } = changesOf(memorySource(name, program), blob);
@@ -102,7 +102,7 @@ function changesOf(source: ElfSource, blob: Buffer): Changes {
   };
 }
 
-/** The segment with the highest address: behind it there is room in memory, and in the file. */
+/** Returns the segment with the highest address: there is free space after it, in memory and in the file. */
 function lastLoaded(segments: readonly Segment[], name: string): Segment {
   const loaded = segments.filter(({ type }) => type === PT.LOAD);
   const [last] = loaded.toSorted((a, b) => b.address - a.address);
@@ -116,7 +116,7 @@ function lastLoaded(segments: readonly Segment[], name: string): Segment {
   throw unfit(name, 'the last segment in memory is not the last one in the file');
 }
 
-/** A note (gABI chapter 5): sizes, type, name and content. Node asks for the name only. */
+/** Returns a note (gABI chapter 5): sizes, type, name and content. Node looks only at the name. */
 function noteOf(content: Buffer): Buffer {
   const start = 12 + padded(NAME.length, NOTE_ALIGNMENT);
   const note = Buffer.alloc(padded(start + content.length, NOTE_ALIGNMENT));
@@ -127,14 +127,14 @@ function noteOf(content: Buffer): Buffer {
   return note;
 }
 
-/** The place of the digit after the mark for programs, which is to become 1. @param end bytes that are looked at */
+/** Finds the position of the digit after the mark, which is to become 1. @param end number of bytes to search */
 function findFuse(source: ElfSource, end: number): number {
   const places: number[] = [];
   for (let from = 0; from < end; from += CHUNK) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK + FUSE.length, end - from));
     source.read(from, chunk);
     for (let at = chunk.indexOf(FUSE); at >= 0; at = chunk.indexOf(FUSE, at + 1)) {
-      // One that begins in the part that two chunks share is found in the later one.
+      // A mark that begins where two chunks overlap is found in the later one.
       if (at < CHUNK) places.push(from + at + FUSE.length);
     }
   }
@@ -147,7 +147,7 @@ function findFuse(source: ElfSource, end: number): number {
   return digit;
 }
 
-/** From `p_offset` on, a program header of a 64-bit file: its addresses, and its size in file and memory. */
+/** Encodes the fields of a 64-bit program header from `p_offset` on: addresses, and sizes in file and memory. */
 function placement({
   offset,
   address,
@@ -160,7 +160,7 @@ function placement({
   return bytes;
 }
 
-/** `e_shoff`, and `e_shnum` and `e_shstrndx`, of a 64-bit file: what they would name is no longer in it. */
+/** `e_shoff`, and `e_shnum` and `e_shstrndx`, of a 64-bit file, as for a file without section headers. */
 const NO_SECTION_HEADERS = [
   { at: 40, bytes: Buffer.alloc(8) },
   { at: 60, bytes: Buffer.alloc(4) },

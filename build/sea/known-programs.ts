@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { BuildError } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
 
-/** Where the programs are listed by their names. */
+/** File with the list of programs. */
 const LIST = 'apps/programs.ts';
 
 const listSchema = z.object({ PROGRAMS: z.record(z.string(), z.unknown()) });
 
 /**
- * Sees to it that there are the programs that a profile names.
- * @throws BuildError that names each that there is not, and those that there are
+ * Checks that the programs in a profile exist.
+ * @throws BuildError that names the unknown programs and the existing ones
  */
 export async function checkPrograms(
   projectDirectory: string,

@@ -3,7 +3,7 @@ import { must } from '../error.ts';
 import type { NpmArchive } from './npm-archive.ts';
 
 const VERSION = '24.20.0';
-/** Of its packages on npm, by the names that Node gives architectures. */
+/** Integrity of its npm packages, by Node's names of architectures. */
 const INTEGRITY = new Map([
   [
     'x64',
@@ -16,9 +16,9 @@ const INTEGRITY = new Map([
 ]);
 
 /**
- * Node of the line that Alpine ships, of the oldest major version that the programs run on: their tests run on it, and
- * it prepares the programs of a Node that this host cannot run. It is no dependency in `package.json`: npm links one
- * program of each name, and of two packages with a `node` it may link the wrong one or none.
+ * The Node release line that Alpine has, with the oldest major version that the programs run on: their tests run on it,
+ * and it prepares programs for a Node that this host cannot run. It is not a dependency in `package.json`, because npm
+ * links only one program per name: with two packages that contain `node`, it may link the wrong one or none.
  */
 export const LTS_NODE = forArchitectures((name: ArchitectureName): NpmArchive => {
   const { node } = ARCHITECTURES[name];

@@ -19,22 +19,22 @@ import { type Command, layOutNode, type OwnNode } from './own-node.ts';
 import { type NodeArchive, type ProgramNode, toolchainNode } from './runtime.ts';
 import { unpackNode } from './unpack.ts';
 
-/** Files that the step makes. */
+/** Output files of the step. */
 export const EXECUTABLE_FILE = 'qx';
 const PACKAGES_FILE = 'packages.json';
 
-/** The module that the programs begin with. */
+/** The programs' first module. */
 const ENTRY = 'apps/qx.ts';
 
-/** What the programs of `apps/` are made from. */
+/** Inputs of the programs of `apps/`. */
 export interface ProgramFacts extends ProgramNode {
-  /** Their source; what is bundled is this text, whatever becomes of the files meanwhile. */
+  /** Their source; this text is bundled even if the files change meanwhile. */
   sources: Sources;
-  /** What the project's `package.json` says about how its modules are read. */
+  /** The fields of the project's `package.json` that determine how its modules are read. */
   modules: ModuleKind;
 }
 
-/** Facts of an image of which the programs are made. */
+/** The facts of an image that its programs depend on. */
 export interface SeaFacts {
   programs: ProgramFacts;
   profile: { architecture: ArchitectureName };
@@ -44,12 +44,12 @@ export interface SeaFacts {
   toolVersions: Readonly<Record<'strip', string>>;
 }
 
-/** What making the executable needs besides. */
+/** What the step gets besides its inputs. */
 export interface SeaWork {
   projectDirectory: string;
-  /** Downloads an archive with Node; the result is its path. */
+  /** Downloads a Node archive and returns its path. */
   archive: (archive: NodeArchive) => Promise<string>;
-  /** Opened packages, in this order; those of the base's own Node. */
+  /** Returns opened packages, in this order, for the base's own Node. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
   signal?: AbortSignal | undefined;
 }
@@ -73,10 +73,9 @@ function readModuleKind(projectDirectory: string): ModuleKind {
 }
 
 /**
- * The executable with the programs, and the list of npm packages in it. It is the same for all appliances of a base and
- * an architecture.
- * Making it throws a BuildError if the source cannot be bundled, the archive of Node is damaged, or the executable does
- * not run.
+ * Step that makes the executable with the programs, and the list of npm packages in it. The result is the same for all
+ * appliances of a base and an architecture.
+ * Throws a BuildError if the source cannot be bundled, the Node archive is damaged, or the executable does not run.
  */
 export const planSea = defineStep({
   name: 'sea',
@@ -101,7 +100,7 @@ function readSea({ programs, profile, version, installed, toolVersions }: SeaFac
   };
 }
 
-/** The npm packages that may be bundled: those that the source imports, and all that they depend on. */
+/** Returns the npm packages that may be bundled: those that the source imports, with their dependencies. */
 function libraries(sources: Sources, installed: NpmPackages) {
   return npmIdentities(installed, npmClosure(installed, importedPackages(sources)));
 }
@@ -115,7 +114,7 @@ async function makeSea(
   const output = join(directory, EXECUTABLE_FILE);
   const request = { projectDirectory, entry: ENTRY, sources: source, version };
   const bundling = bundle({ ...request, node: runtime.version }).then((bundled) => {
-    // The bundler has read these by itself.
+    // These files were read by the bundler itself.
     const read = {
       library: libraries(source, readInstalled(projectDirectory)),
       modules: readModuleKind(projectDirectory),
@@ -126,7 +125,7 @@ async function makeSea(
       fix: 'Build again.',
     });
   });
-  // Told by whoever needs it first.
+  // The error is reported by whoever awaits the result first.
   bundling.catch(() => undefined);
   const scratch = await mkdtemp(join(directory, '.node-'));
   try {
@@ -153,7 +152,7 @@ async function makeSea(
 
 type LayingOut = Pick<SeaWork, 'projectDirectory' | 'archive'> & { scratch: string };
 
-/** The Node that the executable is made from, in the scratch folder unless it is the toolchain's. */
+/** Provides the Node from which the executable is made, in the scratch folder unless it is the toolchain's. */
 async function layOut(
   { runtime, architecture }: ReturnType<typeof readSea>,
   { projectDirectory, archive, opened, scratch }: LayingOut & Pick<SeaWork, 'opened'>,
@@ -169,7 +168,7 @@ async function layOut(
   return { node, loader: undefined };
 }
 
-/** The Node that prepares the programs, if it is another one than they run on. */
+/** Provides the Node that prepares the programs, if it is not the one they run on. */
 async function layOutPreparer(
   { preparer }: ReturnType<typeof readSea>,
   { projectDirectory, archive, scratch }: LayingOut,
@@ -181,7 +180,7 @@ async function layOutPreparer(
   return { command, before: [] };
 }
 
-/** Folders of the npm packages in the executable, as the step noted them. */
+/** Reads the folders of the npm packages in the executable, as recorded by the step. */
 export async function readPackages(directory: string): Promise<string[]> {
   const text = await readFile(join(directory, PACKAGES_FILE), 'utf8');
   return z.array(z.string()).parse(JSON.parse(text));

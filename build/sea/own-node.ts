@@ -12,39 +12,39 @@ import type { FileEntry } from '../tree/entry.ts';
 import { nameOf } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
 
-/** How a program is called on this host. */
+/** How to run a program on this host. */
 export interface Command {
-  /** Path of what is run. */
+  /** Path of the command. */
   readonly command: string;
-  /** What comes before the program's own arguments. */
+  /** Arguments before the program's own. */
   readonly before: readonly string[];
   /** Variables that it needs. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Programs of a base, laid out to be run on this host by their own dynamic loader. */
+/** Programs of a base in a folder, to be run on this host with their own dynamic loader. */
 export interface OwnLoader {
-  /** How one of them is called, by a name of its own. */
+  /** Returns how to run one of them, under a given name. */
   call(file: string, name: string): Command;
 }
 
-/** A Node from packages that was laid out in a folder. */
+/** A Node from packages, copied to a folder. */
 export interface OwnNode {
-  /** Path of the program. */
+  /** Path of the executable. */
   readonly node: string;
-  /** Absent if it needs no loader: it is linked statically. */
+  /** Absent if it needs no loader because it is statically linked. */
   readonly loader: OwnLoader | undefined;
 }
 
-/** Where ICU has its data, of which Node makes dates and numbers; without them it does not start. */
+/** Folder of ICU's data, which Node needs for dates and numbers; it does not start without them. */
 const ICU_DATA = 'usr/share/icu';
 
 /**
- * Lays out a Node from packages in a folder, with its loader and the libraries that it needs, and nothing else: it is
- * not installed, and no script is run.
- * @param program where the packages have it, as a tree path
+ * Copies Node from packages to a folder, with only its loader and the libraries that it needs: it is not installed, and
+ * no script is run.
+ * @param program tree path of the executable in the packages
  * @param directory an empty folder
- * @throws BuildError if the packages lack the program, its loader or a library
+ * @throws BuildError if the packages lack the executable, its loader or a library
  */
 export async function layOutNode(
   packages: readonly OpenedPackage[],
@@ -82,7 +82,7 @@ export async function layOutNode(
   };
 }
 
-/** The packages as they are on a system with a merged `/usr`; of two files with one path the last one counts. */
+/** Returns the tree of packages on a system with a merged `/usr`; of two files with one path, the last one is used. */
 function treeOf(packages: readonly OpenedPackage[], reader: ContentReader): Tree {
   const tree = new Tree(reader);
   for (const entry of skeleton()) tree.add(entry);
@@ -92,12 +92,12 @@ function treeOf(packages: readonly OpenedPackage[], reader: ContentReader): Tree
   return tree;
 }
 
-/** A package may bring a link of the merged `/usr`, which is there already. */
+/** Whether a path is a link of the merged `/usr`, which exists already and may also be in a package. */
 function isMergedLink(path: string): boolean {
   return /^(?:bin|sbin|lib|lib64)$/.test(path);
 }
 
-/** The libraries that a program needs, and those that these need: name → file. */
+/** Returns the direct and indirect libraries of a program: name → file. */
 function librariesOf(
   tree: Tree,
   program: FileEntry,
@@ -118,7 +118,7 @@ function librariesOf(
   return found;
 }
 
-/** ICU's data in one folder, and the variables that say so to ICU and to Node; nothing if ICU is in Node itself. */
+/** Copies ICU's data to a folder, and returns the variables that name it; nothing if ICU is part of Node. */
 async function layOutData(
   tree: Tree,
   reader: ContentReader,

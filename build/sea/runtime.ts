@@ -10,45 +10,45 @@ import type { NpmPackages } from '../step/npm.ts';
 import { LTS_NODE } from './lts.ts';
 import type { NpmArchive } from './npm-archive.ts';
 
-/** The npm package with the Node of an architecture, for the GNU C library. */
+/** Returns the npm package with Node for an architecture and the GNU C library. */
 function nodePackage(node: string): string {
   return `node-linux-${node}`;
 }
 
-/** The Node that an appliance's executable is made from: that of npm, one that the profile names, or the base's own. */
+/** The Node from which an appliance's executable is made: npm's, one that the profile names, or the base's own. */
 export type Runtime = NpmRuntime | ArchivedRuntime | PackagedRuntime;
 
-/** The Node in a package of npm: the toolchain's own, or that of another CPU, which npm does not install here. */
+/** The Node of an npm package: the toolchain's own, or that of another architecture, which is not installed here. */
 export interface NpmRuntime extends NpmArchive {
   readonly from: 'npm';
 }
 
-/** A downloaded archive with a Node for the C library of the base. */
+/** A downloaded Node archive for the base's C library. */
 export interface ArchivedRuntime {
   readonly from: 'archive';
   readonly version: string;
   readonly url: string;
   readonly sha256: string;
-  /** Bytes of the archive. */
+  /** Size of the archive in bytes. */
   readonly size: number;
 }
 
-/** A Node that is downloaded by itself. */
+/** A Node that is downloaded separately. */
 export type NodeArchive = NpmRuntime | ArchivedRuntime;
 
-/** A package of the base, which is in the lock as all others are. */
+/** A Node that is a package of the base, in the lock like all other packages. */
 export interface PackagedRuntime {
   readonly from: 'package';
   readonly version: string;
-  /** Where the first of the packages has the program, as a tree path. */
+  /** Tree path of the executable in the first package. */
   readonly program: string;
-  /** Its package, and then those that it cannot run without. */
+  /** Its package, followed by the packages that it depends on. */
   readonly packages: readonly PackageContent[];
 }
 
 /**
- * The Node that prepares the programs for the one that runs them. A code cache comes only from one of the same version
- * and for the same CPU: the runtime itself, or the toolchain's Node. Without it programs start slower.
+ * The Node that prepares the programs. A code cache can only be made by a Node of the same version and architecture:
+ * the runtime itself, or the toolchain's Node. Without a code cache, programs start more slowly.
  */
 export type Preparer =
   | { readonly by: 'runtime' }
@@ -63,26 +63,26 @@ export interface ProgramNode {
   readonly codeCache: boolean;
 }
 
-/** The program of the toolchain's own Node, which is for this host's CPU. */
+/** Returns the path of the toolchain's own Node, which is for this host's architecture. */
 export function toolchainNode(projectDirectory: string): string {
   return join(projectDirectory, 'node_modules', nodePackage(process.arch), 'bin/node');
 }
 
-/** What there is to choose a Node from. */
+/** The Nodes to choose from. */
 export interface NodeChoice {
-  /** npm packages on this host, of which one is the toolchain's Node. */
+  /** npm packages installed on this host, including the toolchain's Node. */
   installed: NpmPackages;
-  /** npm packages that `package-lock.json` names, also for other CPUs. */
+  /** npm packages in `package-lock.json`, including those for other architectures. */
   locked: NpmPackages;
   /** The packages of the image. */
   packages: readonly LockedPackage[];
 }
 
 /**
- * The Node for a profile's programs on a base: the one that the profile names, else that of npm where its C library is
- * the base's, else the base's own package.
- * @throws BuildError if the base needs a Node that the profile neither names nor asks for, or one that the programs
- *   do not run on or that nothing here can prepare them for
+ * Chooses the Node for a profile's programs on a base: the one that the profile names; else npm's, if its C library is
+ * the base's; else the base's own package.
+ * @throws BuildError if the base needs a Node that the profile neither names nor asks for, or one that is too old or
+ *   cannot be prepared for on this host
  */
 export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): ProgramNode {
   const own = findNode(choice.installed, process.arch);
@@ -111,7 +111,7 @@ export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): Pr
   };
 }
 
-/** npm's Node for the image's CPU, which the toolchain's prepares: both have the same version. */
+/** Returns npm's Node for the image's architecture, prepared by the toolchain's Node, which has the same version. */
 function npmNode({ architecture }: Profile, own: NpmArchive, locked: NpmPackages): ProgramNode {
   const here = runsHere(ARCHITECTURES[architecture]);
   const target = here ? own : findNode(locked, ARCHITECTURES[architecture].node);
@@ -125,7 +125,7 @@ function npmNode({ architecture }: Profile, own: NpmArchive, locked: NpmPackages
   });
 }
 
-/** A Node of this host that prepares programs for another one of its major version. */
+/** Returns a Node on this host that can prepare programs for another one of the same major version. */
 function preparerOf(version: string, own: string): Preparer {
   if (major(version) < OLDEST_NODE) {
     throw new BuildError({
@@ -148,7 +148,7 @@ function major(version: string): number {
   return Number(version.split('.')[0]);
 }
 
-/** The Node of a CPU among npm packages. */
+/** Finds the Node of an architecture among npm packages. */
 function findNode(npm: NpmPackages, node: string): NpmArchive {
   const name = nodePackage(node);
   const { version, integrity } = npm.get(`node_modules/${name}`) ?? {};
@@ -161,16 +161,16 @@ function findNode(npm: NpmPackages, node: string): NpmArchive {
   });
 }
 
-/** Where the archives are below a mirror of packages that has them too. */
+/** Folder of archives in a mirror of packages. */
 export const ARCHIVE_FOLDER = 'artifacts';
 
-/** Where an archive may be: first at the mirror that the user named, where `qx-build mirror` puts it. */
+/** Returns the possible addresses of an archive: first at the user's mirror, where `qx-build mirror` puts it. */
 export function archiveAddresses({ url }: ArchivedRuntime, mirror: string | undefined): string[] {
   if (mirror === undefined) return [url];
   return [`${mirror.replace(/\/+$/, '')}/${ARCHIVE_FOLDER}/${archiveName(url)}`, url];
 }
 
-/** File name of an archive. */
+/** Returns the file name of an archive. */
 export function archiveName(url: string): string {
   return url.slice(url.lastIndexOf('/') + 1);
 }

@@ -3,14 +3,14 @@ import { pipeline } from 'node:stream/promises';
 import { list, type ReadEntry } from 'tar';
 import { BuildError } from '../error.ts';
 
-/** Where Node lies in its archives, below their one folder. */
+/** Path of Node in its archives, below their top folder. */
 const PROGRAM = /^(?:\.\/)?[^/]+\/bin\/node$/;
 
 /**
- * Takes the program out of an archive of Node, as nodejs.org has them: a gzipped tar with one folder.
+ * Extracts the executable from a Node archive of nodejs.org: a gzipped tar with one top folder.
  * @param archive path on the host
- * @param into path for the program; written only if the archive has it
- * @throws BuildError if the archive is damaged, or has no or several such programs
+ * @param into output path; written only if the archive contains the executable
+ * @throws BuildError if the archive is damaged, or does not contain exactly one executable
  */
 export async function unpackNode(archive: string, into: string): Promise<void> {
   const writing: Promise<void>[] = [];

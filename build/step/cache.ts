@@ -19,73 +19,73 @@ import { hashFile } from '../process/hash-file.ts';
 import { isSealed, resealPath, seal } from '../process/seal.ts';
 import type { Step } from './step.ts';
 
-/** File in a step's folder that says what made it; written last, so a folder with it is complete. */
+/** File in a step's folder that records what made it; written last, so a folder that has it is complete. */
 const RECORD = 'step.json';
 
-/** File in a step's folder that says that its result was checked; see `run`. */
+/** File in a step's folder that marks its result as checked; see `run`. */
 const CHECKED = 'checked';
 
-/** Start of the names of folders in which a step is being made. */
+/** Prefix of folders in which a step is being made. */
 const MAKING = '.making-';
 
-/** Milliseconds for which an unfinished folder is left alone: its maker may be about to hold it. */
+/** Milliseconds for which an unfinished folder is not swept: its maker may not have locked it yet. */
 const JUST_MADE = 60_000;
 
 const recordSchema = z.object({
   key: z.string(),
   seconds: z.number(),
-  /** Who made it, if that was somebody else. */
+  /** Who made it, if it was not made here. */
   origin: z.string().optional(),
   outputs: z.record(z.string(), z.object({ size: z.number(), sha256: z.string() })),
 });
 
-/** What became of a step. */
+/** The result of a step. */
 export interface StepResult {
-  /** Folder with the files the step made. */
+  /** Folder with the step's output files. */
   directory: string;
-  /** SHA-256 in hex of each of them, by name, from when they were made. */
+  /** File name → SHA-256 in hex, computed when the file was made. */
   hashes: Readonly<Record<string, string>>;
-  /** True if it was not run because its result was in the cache. */
+  /** True if the step did not run because its result was in the cache. */
   cached: boolean;
-  /** How long it took when it was run. */
+  /** Seconds that the step took when it ran. */
   seconds: number;
-  /** Who made it, if it comes from a remote cache: the name of the key it was signed by. */
+  /** Name of the key that signed it, if it comes from a remote cache. */
   origin?: string | undefined;
 }
 
-/** What was made here, and has passed its check. */
+/** A result that was made here and has passed its check. */
 export type MadeResult = Pick<StepResult, 'directory' | 'hashes' | 'seconds'>;
 
-/** Of a result that somebody else made: who that was, and how long it took. */
+/** Facts about a result made elsewhere: who made it, and how many seconds it took. */
 export interface FetchedResult {
   seconds: number;
   origin: string;
 }
 
-/** Results of steps that others made and checked. */
+/** A source of results that others have made and checked. */
 export interface ResultSource {
   /**
-   * Writes the files of a step into an empty folder. That it fails stops nothing: the step is made then.
+   * Writes the files of a step into an empty folder. If this fails, the step is made here.
    * @returns nothing if it has no such result
    */
   fetch(step: Step, directory: string, signal?: AbortSignal): Promise<FetchedResult | undefined>;
-  /** Is told of a result that was made here, for others; returns at once. */
+  /** Offers a result made here to others; returns at once. */
   offer(step: Step, result: MadeResult): void;
 }
 
-/** Where results may come from besides the cache; one's own work alone is believed if it is `forbidden`. */
+/** Where results may come from besides the cache; `forbidden` accepts only results made here. */
 export type Remote = ResultSource | 'forbidden' | undefined;
 
-/** A result, and its check. */
+/** A result whose check may still be running. */
 export interface CheckedResult extends StepResult {
-  /** Resolves when the result has passed its check, at once if it did so before. */
+  /** Resolves when the result has passed its check; at once if it already had. */
   checked: Promise<void>;
 }
 
 /**
- * Results of steps, one folder per key. A result appears whole, by rename, or not at all; two builds that
- * make the same step at once each make it, and the first one stays. Its files are hashed when they are made and sealed
- * (see `process/seal.ts`): one that was written to since is hashed again before it is believed.
+ * Results of steps, one folder per key. A result is published by a rename, complete or not at all. Two builds that
+ * make the same step at the same time each make it, and the first result is kept. Output files are hashed when they
+ * are made and sealed (see `process/seal.ts`): a file that was written to since is hashed again before it is used.
  */
 export class StepCache {
   readonly #directory: string;
@@ -96,7 +96,7 @@ export class StepCache {
     this.#remote = remote;
   }
 
-  /** The result of a step if it is in the cache and all its files are what they were when they were made. */
+  /** Returns the result of a step if it is in the cache and all its files are unchanged since they were made. */
   async find(step: Step): Promise<StepResult | undefined> {
     const directory = this.#folder(step);
     const record = await readRecord(join(directory, RECORD));
@@ -113,11 +113,11 @@ export class StepCache {
   }
 
   /**
-   * The result of a step, from the cache, from others or made now.
+   * Returns the result of a step: from the cache, from a remote cache, or made now.
    * @param make writes the step's files into the empty folder it is given
-   * @param check reads the files in the result's folder back, while later steps work with them already; nothing that
-   *   is made of them may get its name before `checked` has resolved. A result that fails is made anew by the next build.
-   *   What others made they have checked.
+   * @param check reads the files of the result back while later steps already use them; nothing made from them may be
+   *   published before `checked` has resolved. The next build makes a failed result anew. Results of others are not
+   *   checked again.
    */
   async run(
     step: Step,
@@ -133,7 +133,7 @@ export class StepCache {
     const checked = check === undefined ? Promise.resolve() : this.#check(result.directory, check);
     checked.then(
       () => result.origin === undefined && others?.offer(step, result),
-      // Whoever waits for it may come late.
+      // The promise may be awaited only later; until then a rejection counts as handled.
       () => undefined,
     );
     return { ...result, checked };
@@ -169,7 +169,7 @@ export class StepCache {
     return fetched && { ...fetched, cached: true };
   }
 
-  /** Has a step's folder filled, and publishes it if it was. */
+  /** Has a step's folder filled, and publishes it if that succeeds. */
   async #fill(
     step: Step,
     fill: (directory: string) => Promise<Filled | undefined>,
@@ -190,7 +190,7 @@ export class StepCache {
     }
   }
 
-  /** Removes what makers that were killed left. */
+  /** Removes the unfinished folders of makers that were killed. */
   async sweep(): Promise<void> {
     for (const path of await this.#folders()) {
       if (basename(path).startsWith(MAKING) && (await isLeftOver(path))) {
@@ -199,7 +199,7 @@ export class StepCache {
     }
   }
 
-  /** Hashes all results again. @returns how many there are, and the folders of damaged ones, which are removed */
+  /** Hashes all results again. @returns their number, and the folders of damaged ones, which have been removed */
   async verify(signal?: AbortSignal): Promise<{ checked: number; damaged: string[] }> {
     const damaged: string[] = [];
     const folders = (await this.#folders()).filter((path) => !basename(path).startsWith(MAKING));
@@ -240,17 +240,17 @@ export class StepCache {
 type Filled = Pick<StepResult, 'seconds' | 'origin'>;
 
 /**
- * Removes the folder of a maker. Half of a maker may still write when the other half has failed: the folder is renamed,
- * so whatever that half opens from then on is not found, and the files that it has open go with the folder.
+ * Removes a maker's folder. Parts of a failed maker may still be writing: the folder is renamed first, so that they
+ * cannot open further files in it; files that are already open are removed with the folder.
  */
 async function discard(directory: string): Promise<void> {
   const discarded = `${directory}-discarded`;
-  // Not there any more when the step was published.
+  // The folder no longer exists if the step was published.
   if ((await ifThere(rename(directory, discarded).then(() => true))) === undefined) return;
   await rm(discarded, { recursive: true, force: true, maxRetries: 10 });
 }
 
-/** Hashes and seals what a step made, and writes its record; all of it is on the disk afterwards. */
+/** Hashes and seals the files that a step made and writes its record; everything is synced to disk. */
 async function record(
   step: Step,
   directory: string,
@@ -292,7 +292,7 @@ async function readRecord(file: string): Promise<z.infer<typeof recordSchema> | 
   }
 }
 
-/** The time of a record says when its result was last used. Whoever may not write to the cache cannot say so. */
+/** Sets a record's time, which says when its result was last used. Ignored if the cache is not writable. */
 async function touch(file: string): Promise<void> {
   const now = new Date();
   try {
@@ -323,7 +323,7 @@ async function isWhole(folder: string, signal: AbortSignal | undefined): Promise
   return true;
 }
 
-/** What is asked of the file system, or `undefined` where there is nothing (any more). */
+/** The answer of a file system call, or `undefined` if the file does not exist. */
 async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -4,15 +4,15 @@ import { namedInputs, type StepInputs } from './inputs.ts';
 import { type NpmPackages, npmClosure, npmIdentities, readInstalled } from './npm.ts';
 import { importedPackages, readSources, type SourceFile } from './source.ts';
 
-/** The project whose code this is. */
+/** The project that contains this code. */
 const TOOLCHAIN = join(import.meta.dirname, '../..');
 
-/** Functions that a step is handed; in its key the source of their module stands for them. */
+/** A function that is passed to a step; the source of its module represents it in the step's key. */
 export class Code<T> {
   readonly run: T;
   readonly module: string;
 
-  /** @param module absolute path of the module that they are in: its `import.meta.filename` */
+  /** @param module absolute path of the module that defines it: its `import.meta.filename` */
   constructor(run: T, module: string) {
     this.run = run;
     this.module = module;
@@ -20,8 +20,8 @@ export class Code<T> {
 }
 
 /**
- * The code of modules as inputs of a step: their source and all that it imports, the npm packages among that with all
- * they depend on, as they are installed, and the Node that runs it.
+ * Returns the code of modules as inputs of a step: their source and everything it imports, including the installed npm
+ * packages with their dependencies, and the version of Node that runs it.
  * @param modules absolute paths
  */
 export function codeInputs(modules: readonly string[], installed: NpmPackages): StepInputs {
@@ -33,7 +33,7 @@ export function codeInputs(modules: readonly string[], installed: NpmPackages): 
   };
 }
 
-/** Stands for the code of modules, where what it made is kept: another one when the code changes. */
+/** Digest of the code of modules, for keys of cached results; it changes when the code does. */
 export function codeDigest(...modules: readonly string[]): string {
   installedHere ??= readInstalled(TOOLCHAIN);
   return digestOf(codeInputs(modules, installedHere));
@@ -44,11 +44,11 @@ let installedHere: NpmPackages | undefined;
 interface ModuleCode {
   /** `source <path>` → digest of each of its files. */
   digests: StepInputs;
-  /** Names of the npm packages it imports. */
+  /** Names of the npm packages that it imports. */
   packages: Set<string>;
 }
 
-/** What was read before: the code of a running process is what was loaded when it started. */
+/** Modules read before: a running process keeps the code that it loaded when it started. */
 const known = new Map<string, ModuleCode>();
 const files = new Map<string, SourceFile>();
 

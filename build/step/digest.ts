@@ -7,16 +7,16 @@ export function sha256(data: string | Uint8Array): string {
 }
 
 /**
- * SHA-256 in hex of plain data: scalars, bytes, hashed files, arrays and objects of these. The order of keys counts, since whoever
- * goes through an object sees it; a key without a value does not.
- * @throws TypeError on nothing, and on anything whose content cannot be seen from outside, such as a function or a Map
+ * SHA-256 in hex of plain data: scalars, bytes, hashed files, and arrays and objects of these. The order of keys
+ * counts, because code that iterates over an object depends on it; keys whose value is undefined do not count.
+ * @throws TypeError on undefined, and on values whose content cannot be read from outside, such as a function or a Map
  */
 export function digestOf(value: unknown): string {
   if (value === undefined) throw new TypeError('nothing has no digest');
   return sha256(JSON.stringify(withoutBytes(value)));
 }
 
-/** The value with each run of bytes replaced by its SHA-256. */
+/** Returns the value with all byte arrays replaced by their SHA-256. */
 function withoutBytes(value: unknown): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') {
     throw new TypeError(`a ${typeof value} has no digest`);

@@ -1,14 +1,14 @@
 import { digestOf } from './digest.ts';
 
-/** What a step depends on: a name for people (`package libc6`, `overlay common/etc/motd`) → value or digest. */
+/** Inputs of a step: readable name (`package libc6`, `overlay common/etc/motd`) → value or digest. */
 export type StepInputs = Readonly<Record<string, string | number>>;
 
-/** Longest text that stands for itself. */
+/** Longest text that is recorded itself; longer text is recorded as a digest. */
 const LONGEST = 80;
 
 /**
- * Values as inputs of a step. An object gives one input for each of its keys, in their order; the plan of a step is
- * known by its key.
+ * Converts values to inputs of a step. An object gives one input per key, in their order; the plan of another step is
+ * represented by its key.
  */
 export function namedInputs(values: object): StepInputs {
   return Object.fromEntries(
@@ -28,7 +28,7 @@ function isStep(value: object): value is { name: string; key: string } {
   return 'name' in value && 'inputs' in value && 'key' in value;
 }
 
-/** What stands for a value: itself if it can be shown to people, else its version, where it has one, and a digest. */
+/** Represents a value: itself if it is short enough to show, else its version, if it has one, and a digest. */
 function inputOf(value: unknown): string | number {
   if (typeof value === 'number') return value;
   if (typeof value === 'string' && value.length <= LONGEST) return value;

@@ -12,7 +12,7 @@ const packageSchema = z.object({
   peerDependencies: z.record(z.string(), z.string()).optional(),
 });
 
-/** Version 3 is npm's since 7 (package-lock.json(5)). */
+/** Version 3 is written by npm 7 and later (package-lock.json(5)). */
 const lockSchema = z.object({
   lockfileVersion: z.literal(3),
   packages: z.record(z.string(), packageSchema),
@@ -24,8 +24,8 @@ export type NpmPackages = ReadonlyMap<string, NpmPackage>;
 export type NpmPackage = z.infer<typeof packageSchema>;
 
 /**
- * Reads which packages npm has installed: it notes them in `node_modules/.package-lock.json` whenever it changes
- * something there. What `package-lock.json` asks for may be something else.
+ * Reads which packages npm has installed, from `node_modules/.package-lock.json`, which npm updates with every change.
+ * `package-lock.json` may ask for different ones.
  * @throws BuildError if npm has installed nothing
  */
 export function readInstalled(projectDirectory: string): NpmPackages {
@@ -34,8 +34,8 @@ export function readInstalled(projectDirectory: string): NpmPackages {
 }
 
 /**
- * Reads which packages the project asks for, in `package-lock.json`.
- * @throws BuildError if the file is missing or is no lock of npm
+ * Reads which packages the project asks for, from `package-lock.json`.
+ * @throws BuildError if the file is missing or not an npm lock
  */
 export function readLocked(projectDirectory: string): NpmPackages {
   const file = join(projectDirectory, 'package-lock.json');
@@ -51,10 +51,10 @@ function readPackages(file: string, fix: string): NpmPackages {
   }
 }
 
-/** Text of a lock → its packages: a build of several images reads the same one for each, and most of its time is parsing. */
+/** Text of a lock → its packages. Builds of several images read the same lock for each, and parsing is slow. */
 const parsed = new Map<string, NpmPackages>();
 
-/** Parses the text of a lock of npm; see `readLocked`. */
+/** Parses the text of an npm lock; see `readLocked`. */
 export function parseNpmLock(text: string): NpmPackages {
   const before = parsed.get(text);
   if (before !== undefined) return before;
@@ -64,7 +64,7 @@ export function parseNpmLock(text: string): NpmPackages {
 }
 
 /**
- * The installed packages that are not as the project asks for them.
+ * Lists the installed packages that differ from what the project asks for.
  * @returns one clause each: `tar is 7.5.22 instead of 7.5.23`
  */
 export function installedDifferently(installed: NpmPackages, locked: NpmPackages): string[] {
@@ -78,7 +78,7 @@ export function installedDifferently(installed: NpmPackages, locked: NpmPackages
   });
 }
 
-/** What packages are known by, name → version, and the hash by which npm checked the archive. */
+/** Identifies packages by name → version and integrity hash of the archive, as npm checked it. */
 export function npmIdentities(
   npm: NpmPackages,
   folders: readonly string[],
@@ -91,16 +91,16 @@ export function npmIdentities(
   );
 }
 
-/** A package's name, with that of the package it is installed in, if it is. */
+/** Returns a package's name, preceded by that of the package in whose folder it is installed, if any. */
 function nameOf(folder: string): string {
   return folder.replace(/^node_modules\//, '');
 }
 
 /**
- * Packages and all that they depend on, as npm lays them out: a dependency is looked for in the package's own
- * `node_modules`, then in those of the folders above it. What is not there is passed over: it is optional,
- * or the bundler tells where it is missing.
- * @param names what the project's own source imports: `zod`, `@connectrpc/connect`
+ * Returns packages and all their dependencies. As in npm's layout, a dependency is looked for in the package's own
+ * `node_modules`, then in those of the folders above it. A missing dependency is skipped: either it is optional, or the
+ * bundler reports it.
+ * @param names the packages that the project's own source imports: `zod`, `@connectrpc/connect`
  * @returns folders in the project, sorted
  */
 export function npmClosure(npm: NpmPackages, names: Iterable<string>): string[] {
@@ -120,7 +120,7 @@ export function npmClosure(npm: NpmPackages, names: Iterable<string>): string[] 
   return [...found].sort();
 }
 
-/** Where Node would find a package that a file in `folder` imports. */
+/** Returns the folder in which Node finds a package that a file in `folder` imports. */
 function resolve(npm: NpmPackages, folder: string, name: string): string | undefined {
   for (let from = folder; ; from = from.replace(/(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/]+$/, '')) {
     const candidate = from === '' ? `node_modules/${name}` : `${from}/node_modules/${name}`;

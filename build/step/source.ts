@@ -6,16 +6,16 @@ import { errorCode } from '../process/errno.ts';
 /** Path relative to the project → text, sorted by path. */
 export type Sources = Readonly<Record<string, string>>;
 
-/** A file that was read. */
+/** A source file that has been read. */
 export interface SourceFile {
   readonly text: string;
   /** Absolute paths of the files that it imports. */
   readonly imports: readonly string[];
 }
 
-/** What a text imports, in the order in which it names them. */
+/** Imports found in a text, in order of appearance. */
 interface Imports {
-  /** Files, as they are written: `./step.ts`; whether they exist was not looked at. */
+  /** Relative imports as written: `./step.ts`; they may not exist. */
   files: string[];
   /** npm packages: `zod`, `@connectrpc/connect`. */
   packages: string[];
@@ -23,16 +23,16 @@ interface Imports {
 
 const IMPORT = /\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
 
-/** An import of types alone: it is erased before the code runs. */
+/** Imports of types only, which are erased before the code runs. */
 const TYPES_ONLY =
   /\b(?:import|export)\s+type\s+(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+)\s+from\s*['"][^'"]+['"]/g;
 
 /**
- * Reads source files and all the files that they import, directly or not. Imports of types alone are passed over, and
- * what only looks like an import of a file.
- * @param projectDirectory where paths start
- * @param entries files to begin with, relative to it
- * @param known files that were read before, by absolute path; they are not read anew
+ * Reads source files and, transitively, all files that they import. Imports of types only are ignored, and so is text
+ * that only looks like an import of a file.
+ * @param projectDirectory folder that paths are relative to
+ * @param entries files to start with, relative to it
+ * @param known files read before, by absolute path; they are not read again
  */
 export function readSources(
   projectDirectory: string,
@@ -54,7 +54,7 @@ export function readSources(
   return Object.fromEntries([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Absolute path → the file when it was last read: where it is the same, its imports are. */
+/** Absolute path → the file as last read: if its text is unchanged, its imports are too. */
 const lastRead = new Map<string, SourceFile>();
 
 function readIfThere(file: string): SourceFile | undefined {
@@ -72,12 +72,12 @@ function readIfThere(file: string): SourceFile | undefined {
   }
 }
 
-/** The npm packages that source files import by name. */
+/** Returns the names of the npm packages that source files import. */
 export function importedPackages(sources: Sources): Set<string> {
   return new Set(Object.values(sources).flatMap((text) => importsOf(text).packages));
 }
 
-/** Text → what it says it imports. Several steps have most of their files in common, and so have several images. */
+/** Text → its imports. Several steps, and several images, share most of their files. */
 const knownImports = new Map<string, Imports>();
 
 function importsOf(text: string): Imports {

@@ -3,55 +3,58 @@ import { digestOf } from './digest.ts';
 import { namedInputs, type StepInputs } from './inputs.ts';
 import type { NpmPackages } from './npm.ts';
 
-/** One arrow of the build: everything it depends on is in `inputs`, and its key is their hash. */
+/** A node of the build graph: everything it depends on is in `inputs`, and its key is their hash. */
 export interface Step {
   /** `squashfs`, `initramfs`, … */
   readonly name: string;
   readonly inputs: StepInputs;
-  /** SHA-256 over name and inputs, in their order; a step whose key is in the cache is skipped. */
+  /** SHA-256 of the name and the inputs, in their order; a step whose key is in the cache is skipped. */
   readonly key: string;
 }
 
-/** A step that can be run. */
+/** A step that can run. */
 export interface RunnableStep<Work, Result = void> extends Step {
   /**
-   * Makes what the step is there for, from the inputs that its key was made from.
-   * @param output the empty folder, or the file, to write
+   * Makes the step's result from the inputs that its key was computed from.
+   * @param output the empty folder, or the file, to write to
    */
   make(output: string, work: Work): Promise<Result>;
-  /** Checks what was made; see `StepDefinition`. */
+  /** Checks the result; see `StepDefinition`. */
   readonly check?: ((output: string, work: Work) => Promise<void>) | undefined;
 }
 
-/** What a step is: what it reads, and what it makes of that. */
+/** The definition of a step: what it reads, and what it makes from that. */
 export interface StepDefinition<Facts, Inputs extends object, Work, Result> {
   name: string;
-  /** The module of this definition: `import.meta.filename`. Its source and all it imports is an input too. */
+  /** The module of this definition: `import.meta.filename`. Its source and all its imports are inputs too. */
   module: string;
   /**
-   * Takes from the facts what the step is made from. Each value becomes an input of its own, one level deep: objects
-   * give one for each of their keys. A value is plain data, the plan of an earlier step (its key stands for what it
-   * makes), or `Code`.
+   * Selects from the facts what the step is made from. Each value becomes an input of its own; an object becomes one
+   * input per key, one level deep. A value is plain data, the plan of an earlier step (represented by its key), or
+   * `Code`.
    */
   read(facts: Facts): Inputs;
   /**
-   * Makes it. The inputs are the very values whose digest is the step's key, and there are no facts to read more from.
-   * @param work what results do not depend on (the signal, progress), and what the inputs name, such as opened packages
+   * Makes the result. `inputs` holds exactly the values that the step's key was computed from; the facts are not
+   * available here.
+   * @param work what results do not depend on (the signal, progress), and objects that the inputs identify, such as
+   *   opened packages
    */
   make(output: string, inputs: Inputs, work: Work): Promise<Result>;
   /**
-   * Reads what was made back, while later steps work with it already; nothing that they make may get its name before.
-   * @param inputs the very object that `make` was given, if this build made it
+   * Reads the result back to check it, while later steps already use it; nothing that they make may be published
+   * before.
+   * @param inputs the same object that `make` got, if this build made the result
    */
   check?(output: string, inputs: Inputs, work: Work): Promise<void>;
 }
 
-/** Facts say which npm packages are installed: those that a step's code imports are inputs of it. */
+/** The installed npm packages: those that a step's code imports are inputs of the step. */
 interface CodeFacts {
   readonly installed: NpmPackages;
 }
 
-/** Defines a step; the function that is returned plans it. */
+/** Defines a step; the returned function plans it. */
 export function defineStep<Facts extends CodeFacts, Inputs extends object, Work, Result>(
   definition: StepDefinition<Facts, Inputs, Work, Result>,
 ): (facts: Facts) => RunnableStep<Work, Result> {
@@ -80,7 +83,7 @@ export function planStep(name: string, inputs: StepInputs): Step {
   return { name, inputs, key: digestOf({ name, inputs }) };
 }
 
-/** How one input differs between two builds. */
+/** A difference in one input between two builds. */
 export interface InputChange {
   input: string;
   change: 'added' | 'removed' | 'changed';
@@ -88,7 +91,7 @@ export interface InputChange {
   after?: string | number;
 }
 
-/** What changed between the inputs of a step then and now, sorted by name. */
+/** Compares the earlier and the current inputs of a step. @returns the differences, sorted by name */
 export function inputChanges(before: StepInputs, after: StepInputs): InputChange[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names.flatMap((input): InputChange[] => {

@@ -7,7 +7,7 @@ export function isNameOf(entry: Entry, path: string): boolean {
   return entry.type === 'file' && entry.path === path;
 }
 
-/** Whether two entries have one owner, and the same permissions and extended attributes. */
+/** Whether two entries have the same owner, permissions and extended attributes. */
 export function sameOwner(a: Entry, b: Entry): boolean {
   return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && sameAttributes(a, b);
 }
@@ -17,7 +17,7 @@ function sameAttributes({ attributes: a = {} }: Entry, { attributes: b = {} }: E
   return [...names].every((name) => a[name] === b[name]);
 }
 
-/** Whether two entries without content say the same. A symbolic link's mode and owner mean nothing. */
+/** Whether two entries without content are equal. Mode and owner of a symbolic link are ignored. */
 export function sameNode(a: Entry, b: Entry): boolean {
   if (a.type === 'symlink' && b.type === 'symlink') return a.target === b.target;
   if (a.type === 'fifo' && b.type === 'fifo') return sameOwner(a, b);
@@ -25,7 +25,7 @@ export function sameNode(a: Entry, b: Entry): boolean {
   return a.type === b.type && sameOwner(a, b) && a.major === b.major && a.minor === b.minor;
 }
 
-/** Two packages, or a package and an overlay, that contradict each other. */
+/** Returns the error for two packages, or a package and an overlay, that have different entries at one path. */
 export function conflict(present: Entry, added: Entry): BuildError {
   const where = present.path === added.path ? present.path : `${present.path}, ${added.path}`;
   return new BuildError({

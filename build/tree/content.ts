@@ -3,18 +3,18 @@ import { BuildError } from '../error.ts';
 import { assertUnchanged } from '../process/hashed-file.ts';
 import type { Content, FileEntry } from './entry.ts';
 
-/** Open files a `ContentReader` keeps at most; a root filesystem's bytes come from some hundred archives. */
+/** Most files that a `ContentReader` keeps open; the files of a root filesystem come from a few hundred archives. */
 const MOST_OPEN = 512;
 
-/** Bytes that are read at once at most. */
+/** Most bytes per read. */
 const MOST_READ = 1024 * 1024 * 1024;
 
-/** Largest file that is handed out whole, and pieces in which larger ones are compared; bytes. */
+/** Size in bytes of the largest file that is read whole, and of the blocks in which larger ones are compared. */
 const LARGEST_WHOLE = 128 * 1024 * 1024;
 const PIECE = 1024 * 1024;
 
 /**
- * Reads file contents of a tree at any offset, keeping the archives behind it open.
+ * Reads file contents of a tree at any offset, keeping the underlying archives open.
  * Synchronous on purpose: the archives are in the page cache, and a read is a copy from memory.
  */
 export class ContentReader implements Disposable {
@@ -43,7 +43,7 @@ export class ContentReader implements Disposable {
     const descriptor = this.#descriptor(content);
     if (content.in === 'hashed') assertUnchanged(content.file, descriptor);
     const start = content.in === 'file' ? content.offset : 0;
-    // One read gives at most 2 GiB, and fewer bytes than asked for at any time (read(2)).
+    // One read returns at most 2 GiB, and may return fewer bytes than asked for (read(2)).
     for (let done = 0; ; ) {
       const at = start + from + done;
       const got = readSync(descriptor, into, done, Math.min(into.length - done, MOST_READ), at);
@@ -53,8 +53,8 @@ export class ContentReader implements Disposable {
   }
 
   /**
-   * The whole content of a file.
-   * @throws BuildError if it is larger than anything that has to be looked at whole
+   * Returns the whole content of a file.
+   * @throws BuildError if it is larger than any file that has to be read whole
    */
   bytes(entry: FileEntry): Buffer {
     if (entry.size > LARGEST_WHOLE) {
@@ -69,7 +69,7 @@ export class ContentReader implements Disposable {
     return bytes;
   }
 
-  /** The whole content of a file as UTF-8. */
+  /** Returns the whole content of a file as UTF-8. */
   text(entry: FileEntry): string {
     return this.bytes(entry).toString('utf8');
   }
@@ -104,7 +104,7 @@ export class ContentReader implements Disposable {
   }
 }
 
-/** Where a file's bytes are, for messages. */
+/** Describes where a file's bytes are, for messages. */
 function placeOf({ content, origin }: FileEntry): string {
   if (content.in === 'memory') return origin;
   return content.in === 'file' ? content.file : content.file.path;

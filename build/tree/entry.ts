@@ -1,12 +1,12 @@
 import type { HashedFile } from '../process/hashed-file.ts';
 
-/** Most that one archive may hold: bytes of content, and entries. More is taken for an attack. */
+/** Most that one archive may contain: bytes of content, and entries. More is treated as an attack. */
 export const MOST_BYTES = 8 * 1024 ** 3;
 export const MOST_ENTRIES = 500_000;
 
 /**
- * Where the bytes of a file are: in memory, a slice of a file in the cache (of an opened package, an artifact), or
- * a whole file of somebody else's, such as a large one of an overlay. The length is the entry's `size`.
+ * Where the bytes of a file are: in memory, in a slice of a cached file (an opened package, an artifact), or in a file
+ * outside the cache, such as a large one of an overlay. The length is the entry's `size`.
  */
 export type Content =
   | { readonly in: 'memory'; readonly bytes: Uint8Array }
@@ -14,7 +14,7 @@ export type Content =
   | { readonly in: 'hashed'; readonly file: HashedFile };
 
 interface Common {
-  /** Place in the root filesystem: relative, `/`-separated, without `.`, `..` or empty parts. */
+  /** Path in the root filesystem: relative, `/`-separated, without `.`, `..` or empty parts. */
   readonly path: string;
   /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
   readonly mode: number;
@@ -22,13 +22,13 @@ interface Common {
   readonly gid: number;
   /** Extended attributes (xattr(7)): name, such as `security.capability`, → value in hex. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
-  /** Who put it there, for messages: `package libc6`, `overlay common`, `profile`, `finish`. */
+  /** What added it, for messages: `package libc6`, `overlay common`, `profile`, `finish`. */
   readonly origin: string;
 }
 
 export interface FileEntry extends Common {
   readonly type: 'file';
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   readonly content: Content;
 }
@@ -39,13 +39,13 @@ export interface DirectoryEntry extends Common {
 
 export interface SymlinkEntry extends Common {
   readonly type: 'symlink';
-  /** Target as it stands in the link: absolute (from the root filesystem's root) or relative. */
+  /** Target as written in the link: absolute (from the root of the root filesystem) or relative. */
   readonly target: string;
 }
 
 export interface HardLinkEntry extends Common {
   readonly type: 'hardlink';
-  /** `path` of the file that it is another name of. */
+  /** `path` of the file that this is another name of. */
   readonly target: string;
 }
 
@@ -59,7 +59,7 @@ export interface FifoEntry extends Common {
   readonly type: 'fifo';
 }
 
-/** One path of a root filesystem. Times are not kept: every file of an image gets the lock's time stamp. */
+/** One path of a root filesystem. It has no times: every file of an image gets the lock's time stamp. */
 export type Entry =
   | FileEntry
   | DirectoryEntry

@@ -12,19 +12,19 @@ import { BuildError } from '../error.ts';
 import { readHashedFile } from '../process/hashed-file.ts';
 import type { Entry, FileEntry } from './entry.ts';
 
-/** A folder of `overlay/`, read. */
+/** The contents of a folder of `overlay/`. */
 export interface Overlay {
   name: string;
-  /** Files, links and directories, all root's: 0755 if executable or a directory, else 0644. */
+  /** Files, links and directories, all owned by root: 0755 if executable or a directory, else 0644. */
   entries: Entry[];
 }
 
 /**
- * Reads a folder whose files are injected into the root filesystem as they are.
+ * Reads a folder whose files are added to the root filesystem unchanged.
  * @param directory the folder: `overlay/common`
  * @param name its name for messages: `common`
- * @throws BuildError if there is no such folder, or something in it is neither file, link nor directory, has a name that
- *   is not UTF-8, permissions that would be lost, or CRLF line ends
+ * @throws BuildError if there is no such folder, or if it contains something other than files, links and directories, a
+ *   name that is not UTF-8, permissions that would be lost, or CRLF line ends
  */
 export function readOverlay(directory: string, name: string): Overlay {
   if (!existsSync(directory)) {
@@ -50,7 +50,7 @@ export function readOverlay(directory: string, name: string): Overlay {
   return overlay;
 }
 
-/** Sorted names in a folder. */
+/** Names in a folder, sorted. */
 function namesIn(folder: string): string[] {
   const names = readdirSync(folder, { encoding: 'buffer' });
   return names.map((name) => utf8(name, 'a name in an overlay', folder)).sort();
@@ -58,7 +58,7 @@ function namesIn(folder: string): string[] {
 
 function utf8(bytes: Buffer, what: string, where: string): string {
   if (isUtf8(bytes)) return bytes.toString('utf8');
-  // Latin-1 has every byte; what is left of control characters must not reach the terminal.
+  // Latin-1 maps every byte; control characters must not reach the terminal.
   const shown = JSON.stringify(bytes.toString('latin1').replace(/\p{Cc}/gu, '?'));
   throw new BuildError({
     what: `${what} is not UTF-8 (in Latin-1 ${shown})`,
@@ -90,7 +90,7 @@ function readOne(file: string, path: string, origin: string): Entry {
 }
 
 /**
- * The content of a file of the host that is injected as it is.
+ * Returns the content of a host file that is added unchanged.
  * @throws BuildError if it has CRLF line ends
  */
 export function readFileContent(
@@ -106,7 +106,7 @@ export function readFileContent(
   return { size: bytes.length, content: { in: 'memory', bytes } };
 }
 
-/** What overlays put where, `common/etc/motd` → entry: in the overlays' order, and parents before children. */
+/** Lists the entries of overlays, `common/etc/motd` → entry, in the overlays' order, parents before children. */
 export function overlayEntries(overlays: readonly Overlay[]): Record<string, Entry> {
   return Object.fromEntries(
     overlays.flatMap(({ name, entries }) =>
@@ -118,9 +118,9 @@ export function overlayEntries(overlays: readonly Overlay[]): Record<string, Ent
 const [SETUID, SETGID, STICKY, READ_BY_ALL] = [0o4000, 0o2000, 0o1000, 0o044];
 
 /**
- * Git keeps no permissions but the executable bit; those of its files and folders follow the umask of whoever cloned.
- * What goes beyond that was meant to be something, and would be lost: special bits, and a file that is more private
- * than the folder it is in. A set-gid folder is no such thing: it has the bit from the folder that it was made in.
+ * Refuses permissions that would be lost. Git keeps only the executable bit; the other bits of a checkout follow the
+ * umask of whoever cloned it. Bits beyond that were set on purpose: special bits, and a file that is more private than
+ * its folder. A set-gid folder is accepted: it inherits the bit from its parent folder.
  */
 function checkMode(stat: Stats, file: string): void {
   const special = stat.isDirectory() ? STICKY : SETUID | SETGID | STICKY;
@@ -139,10 +139,10 @@ function isMorePrivate({ mode }: Stats, folder: string): boolean {
   return (lstatSync(folder).mode & READ_BY_ALL & ~mode) !== 0;
 }
 
-/** Larger ones are no text that somebody edits, and are not kept in memory; bytes. */
+/** Larger files are not text that somebody edits, and are not kept in memory; bytes. */
 const LARGEST_TEXT = 1024 * 1024;
 
-/** Shells, OpenRC and what else reads the files of an overlay take a carriage return for a part of the line. */
+/** Refuses CRLF: shells, OpenRC and other readers of overlay files take a carriage return as part of the line. */
 function checkLineEnds(bytes: Buffer, file: string): void {
   if (!bytes.includes('\r\n') || bytes.includes(0)) return;
   throw new BuildError({

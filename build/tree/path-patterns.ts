@@ -1,7 +1,7 @@
 /**
- * Matches tree paths against the patterns that profiles write, in `drop` and `accept`.
- * @param patterns absolute paths; each names itself and all below it, `*` stands for any characters but `/`
- * @returns a test of tree paths
+ * Matches tree paths against the patterns that profiles use in `drop` and `accept`.
+ * @param patterns absolute paths; each includes everything below it, `*` stands for any characters except `/`
+ * @returns a predicate on tree paths
  */
 export function matchPaths(patterns: readonly string[]): (path: string) => boolean {
   if (patterns.length === 0) return () => false;

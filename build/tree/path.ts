@@ -1,17 +1,17 @@
 import { BuildError } from '../error.ts';
 import type { SymlinkEntry } from './entry.ts';
 
-/** Longest path and longest name that Linux takes (`PATH_MAX` less the NUL, `NAME_MAX`), bytes. */
+/** Longest path and longest name in Linux (`PATH_MAX` without the NUL, `NAME_MAX`), in bytes. */
 const LONGEST_PATH = 4095;
 const LONGEST_NAME = 255;
 
 /**
- * The tree path of a name found in an archive: a leading `./` and trailing slashes go; everything that could
- * point outside the tree or cannot be a file name is refused.
- * @param name as it stands in the archive
- * @param where archive, for the message
+ * Converts a name found in an archive to a tree path: strips a leading `./` and trailing slashes, and refuses
+ * everything that could point outside the tree or cannot be a file name.
+ * @param name as written in the archive
+ * @param where the archive, for the message
  * @returns a tree path; the empty string for the root directory itself
- * @throws BuildError on an absolute name, `..`, NUL, what was not UTF-8, or a name or path too long for Linux
+ * @throws BuildError on an absolute name, `..`, NUL, invalid UTF-8, or a name or path too long for Linux
  */
 export function treePath(name: string, where: string): string {
   if (name.startsWith('/')) throw refused(name, 'is absolute', where);
@@ -39,7 +39,7 @@ function refused(name: string, why: string, where: string): BuildError {
 }
 
 /**
- * Refuses a symbolic link that Linux could not make.
+ * Refuses a symbolic link that Linux cannot create.
  * @throws BuildError on an empty target, a NUL, or a target longer than 4095 bytes
  */
 export function checkLinkTarget({ path, target, origin }: SymlinkEntry): void {

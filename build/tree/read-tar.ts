@@ -5,18 +5,18 @@ import { type Entry, MOST_BYTES, MOST_ENTRIES } from './entry.ts';
 import { treePath } from './path.ts';
 import type { EntrySink } from './sink.ts';
 
-/** Largest uid or gid; (uid_t) -1 stands for none (chown(2)). */
+/** Largest uid or gid; (uid_t) -1 means "unchanged" (chown(2)). */
 const LARGEST_ID = 0xffff_fffe;
 
-/** First byte of what gzip(1) writes; the parser would decompress it, past the limits here. */
+/** First byte of gzip data, which the parser would decompress without the limits here. */
 const GZIP = 0x1f;
 
 /**
- * Reads an uncompressed tar into a sink, entry by entry, as fast as the sink takes it.
+ * Reads an uncompressed tar into a sink, entry by entry, no faster than the sink accepts them.
  * @param stream the tar (POSIX.1 pax, ustar or GNU)
  * @param where the archive, for messages
- * @throws BuildError if it is truncated, damaged, compressed, larger than any package, or holds what a package must
- *   not: names that leave the tree, entries of unknown type, or extended attributes
+ * @throws BuildError if it is truncated, damaged, compressed, larger than any package, or contains something that
+ *   packages must not: names outside the tree, entries of unknown type, or extended attributes
  */
 export async function readTar(
   stream: AsyncIterable<Uint8Array>,
@@ -35,7 +35,7 @@ export async function readTar(
   });
   parser.on('meta', (text: string) => {
     const [attribute] = /(?:SCHILY|LIBARCHIVE)\.xattr\.[^=]*/.exec(text) ?? [];
-    // dpkg would not set them either: what a program needs of them would be missing on any Debian.
+    // dpkg does not set them either, so a program that depends on them is broken on every Debian.
     if (attribute !== undefined) failure ??= new Error(`it has extended attributes (${attribute})`);
   });
   parser.on('eof', () => {
@@ -60,10 +60,10 @@ export async function readTar(
   if (!complete) throw damaged(new Error('it ends before its end mark'), where);
 }
 
-/** What every entry has. */
+/** Fields that every entry has. */
 type Head = Pick<Entry, 'path' | 'mode' | 'uid' | 'gid' | 'origin'>;
 
-/** Takes the entries of one archive, one after the other. */
+/** Converts the entries of one archive, one after the other. */
 class TarReading {
   readonly #sink: EntrySink;
   readonly #where: string;
@@ -83,7 +83,7 @@ class TarReading {
     return this.#failure.promise;
   }
 
-  /** Resolves when every entry taken so far is in the sink. */
+  /** Resolves when every entry received so far is in the sink. */
   done(): Promise<void> {
     return this.#last;
   }
@@ -148,7 +148,7 @@ function specialEntry(entry: ReadEntry, head: Head): Exclude<Entry, { type: 'fil
   }
 }
 
-/** The parser finds device numbers in POSIX archives only; of GNU's it tells 0, 0, which no device has. */
+/** The parser reads device numbers in POSIX archives only. For GNU archives it gives 0, 0, which no device has. */
 function deviceOf({ header }: ReadEntry, { path, origin }: Head): { major: number; minor: number } {
   const { devmaj: major = 0, devmin: minor = 0 } = header ?? {};
   if ([major, minor].every((part) => Number.isSafeInteger(part) && part >= 0) && major > 0) {

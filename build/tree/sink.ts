@@ -1,11 +1,11 @@
 import type { Entry } from './entry.ts';
 
-/** Receives the content of an archive while it is read. */
+/** Receives the entries of an archive while it is read. */
 export interface EntrySink {
-  /** An entry without content of its own. */
+  /** Adds an entry without content. */
   add(entry: Exclude<Entry, { type: 'file' }>): void;
   /**
-   * A regular file; `content` is read to its end.
+   * Adds a regular file; reads `content` to its end.
    * @throws BuildError if `content` is not exactly `size` bytes long
    */
   file(

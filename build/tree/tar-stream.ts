@@ -2,13 +2,13 @@ import { Header, Pax } from 'tar';
 import type { Entry } from './entry.ts';
 import type { Tree } from './tree.ts';
 
-/** Bytes handed on at a time. */
+/** Bytes per chunk. */
 const CHUNK = 1024 * 1024;
 const BLOCK = 512;
-/** Bytes of a link's target in a header. */
+/** Longest link target in a header, in bytes. */
 const LONGEST_TARGET = 100;
 
-/** tar(5) type of each entry type, as the `tar` library names it. */
+/** Entry type → its tar(5) type, in the names of the `tar` library. */
 const TYPES = {
   file: 'File',
   directory: 'Directory',
@@ -19,21 +19,21 @@ const TYPES = {
   fifo: 'FIFO',
 } as const;
 
-/** What a tar is handed out in; everything is optional. */
+/** Options of `tarStream`. */
 export interface TarOptions {
   /**
-   * Hands out the same memory again and again: a chunk is valid until the next one is asked for. Fresh memory for each
-   * makes V8 collect garbage, all of its heap, every few dozens of them.
+   * Reuses one buffer: a chunk is valid until the next one is requested. With a new buffer per chunk, V8 runs a full
+   * garbage collection every few dozen chunks.
    */
   reuse?: boolean;
 }
 
 /**
- * The tree as a POSIX tar (ustar with pax headers for long names, big numbers and extended attributes, IEEE Std 1003.1
- * pax; and GNU's for long link targets),
- * parents before children, files before their hard links. The same tree gives the same bytes.
- * @param epoch time stamp of every entry, seconds since 1970
- * @returns chunks of at most 1 MiB, each in memory of its own unless `reuse`
+ * Writes the tree as a tar: ustar, with pax headers (IEEE Std 1003.1) for long names, big numbers and extended
+ * attributes, and GNU headers for long link targets. Parents come before children, files before their hard links. The
+ * same tree gives the same bytes.
+ * @param epoch time stamp of every entry, in seconds since 1970
+ * @returns chunks of at most 1 MiB, each in a buffer of its own unless `reuse` is set
  * @throws BuildError if the content of a file cannot be read
  */
 export function* tarStream(
@@ -58,7 +58,7 @@ export function* tarStream(
   yield chunk.rest();
 }
 
-/** Bytes that `tarStream` will give, pax headers aside; for progress. */
+/** Number of bytes that `tarStream` produces, not counting pax headers; for progress. */
 export function tarSize(tree: Tree): number {
   let size = 2 * BLOCK;
   for (const entry of tree.entries()) {
@@ -77,7 +77,7 @@ class Chunk {
     this.#reuse = reuse;
   }
 
-  /** Free room to write into, at most `most` bytes; `taken` says how much was used. */
+  /** Returns free space of at most `most` bytes to write into; `taken` reports how much was used. */
   space(most: number): Buffer {
     return this.#buffer.subarray(this.#used, Math.min(CHUNK, this.#used + most));
   }
@@ -108,7 +108,7 @@ function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-/** Hard links go last: a name sorted before its file would point at nothing while being read. */
+/** Puts hard links last: a link that comes before its file has no target while the tar is read. */
 function inTarOrder(tree: Tree): Entry[] {
   const entries = tree.entries();
   return [
@@ -149,14 +149,14 @@ function fitsHeader(target: string): boolean {
 }
 
 /**
- * A long target, as GNU tar writes it (tar(5), type `K`). Of a `linkpath` in a pax header mksquashfs 4.5 and 4.6 take
- * `/`, `./` and `../` at the start away, also where the link is symbolic and they are a part of what it says.
+ * GNU tar's header for a long link target (tar(5), type `K`). A pax `linkpath` is no alternative: mksquashfs 4.5 and
+ * 4.6 strip a leading `/`, `./` or `../` from it, even if the link is symbolic and that changes its target.
  */
 function longTarget(target: string): Buffer[] {
   return preceding('NextFileHasLongLinkpath', Buffer.from(`${target}\0`));
 }
 
-/** A pax header of records and of attributes, whose values are bytes: `Pax` knows only text (star(5), `SCHILY.xattr.`). */
+/** A pax header with text records and binary attributes; `Pax` can write text only (star(5), `SCHILY.xattr.`). */
 function extended(text: string, attributes: Readonly<Record<string, string>>): Buffer[] {
   const records = Object.entries(attributes).map(([name, hex]) => {
     const rest = Buffer.concat([
@@ -172,7 +172,7 @@ function extended(text: string, attributes: Readonly<Record<string, string>>): B
   return preceding('ExtendedHeader', Buffer.concat([Buffer.from(text), ...records]));
 }
 
-/** A header that says something of the next one, with what it says. */
+/** A header that describes the next header, followed by its body. */
 function preceding(type: 'ExtendedHeader' | 'NextFileHasLongLinkpath', body: Buffer): Buffer[] {
   const block = Buffer.alloc(BLOCK);
   const size = body.length;

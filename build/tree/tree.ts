@@ -4,14 +4,14 @@ import type { ContentReader } from './content.ts';
 import type { Entry, FileEntry, SymlinkEntry } from './entry.ts';
 import { checkLinkTarget, nameOf, parentOf } from './path.ts';
 
-/** Links followed before a chain counts as endless, as Linux does (`ELOOP`). */
+/** Number of links that are followed before a chain counts as endless, as in Linux (`ELOOP`). */
 const MOST_LINKS = 40;
 
 /**
- * A root filesystem as a value: every path with its type, owner, mode and where its bytes are.
+ * A root filesystem as a value: every path with its type, owner, mode and the location of its bytes.
  *
  * Paths are canonical: adding `bin/ls` where `bin` is a link to `usr/bin` adds `usr/bin/ls`, as unpacking would.
- * Every entry's parents exist as directories; parents nobody ships are made 0755 root:root.
+ * The parents of every entry exist as directories; missing parents are added as 0755 root:root.
  */
 export class Tree {
   readonly #entries = new Map<string, Entry>();
@@ -20,7 +20,7 @@ export class Tree {
   readonly #links = new Map<string, Set<string>>();
   readonly #reader: ContentReader;
 
-  /** @param reader reads file contents; whoever makes it closes it */
+  /** @param reader reads file contents; the caller closes it */
   constructor(reader: ContentReader) {
     this.#reader = reader;
   }
@@ -30,8 +30,8 @@ export class Tree {
   }
 
   /**
-   * Entries by name, directory by directory, parents before children: the same for the same content,
-   * in whatever order it was added. The tree may be changed while the result is walked.
+   * Returns all entries, directory by directory, sorted by name, parents before children: the order depends on the
+   * content only, not on the order of additions. The tree may be changed while the result is iterated.
    */
   entries(): Entry[] {
     const sorted: Entry[] = [];
@@ -47,21 +47,21 @@ export class Tree {
     return sorted;
   }
 
-  /** The entry at exactly this canonical path; links are not followed. */
+  /** Returns the entry at exactly this canonical path; links are not followed. */
   at(path: string): Entry | undefined {
     return this.#entries.get(path);
   }
 
-  /** Sorted names in a directory (canonical path; empty for the root). */
+  /** Returns the sorted names in a directory (canonical path; empty for the root). */
   names(directory: string): string[] {
     return [...(this.#children.get(directory) ?? [])].sort();
   }
 
   /**
-   * What a program in the booted system would find at a path: links are followed, also in the middle,
-   * and absolute targets start at the tree's root.
+   * Returns what a program in the booted system finds at a path: all links are followed, and absolute targets start at
+   * the tree's root.
    * @param path absolute or relative to the root
-   * @returns the entry (a hard link's file), or `undefined` if there is nothing
+   * @returns the entry (for a hard link, its file), or `undefined` if there is none
    */
   lookup(path: string): Entry | undefined {
     const canonical = this.canonical(path);
@@ -69,32 +69,32 @@ export class Tree {
     return entry?.type === 'hardlink' ? this.#entries.get(entry.target) : entry;
   }
 
-  /** The regular file a program would read at a path, or `undefined`. */
+  /** Returns the regular file that a program reads at a path, or `undefined`. */
   file(path: string): FileEntry | undefined {
     const entry = this.lookup(path);
     return entry?.type === 'file' ? entry : undefined;
   }
 
-  /** Text of the regular file at a path, or `undefined` if there is none. */
+  /** Returns the text of the regular file at a path, or `undefined` if there is none. */
   text(path: string): string | undefined {
     const file = this.file(path);
     return file === undefined ? undefined : this.#reader.text(file);
   }
 
-  /** Bytes of a file of this tree. */
+  /** Returns the content of a file of this tree. */
   bytes(entry: FileEntry): Buffer {
     return this.#reader.bytes(entry);
   }
 
-  /** Copies part of a file of this tree: bytes `[from, from + into.length)`. */
+  /** Copies bytes `[from, from + into.length)` of a file of this tree. */
   read(entry: FileEntry, from: number, into: Uint8Array): void {
     this.#reader.read(entry, from, into);
   }
 
   /**
-   * Adds an entry that must not contradict what is there.
-   * The same directory, the same link or a file with the same content may come twice; the first one stays.
-   * @throws BuildError naming both origins if two of them claim one path differently
+   * Adds an entry that must not conflict with an existing one.
+   * The same directory, the same link or a file with the same content may be added again; the first one stays.
+   * @throws BuildError naming both origins if they add different entries at one path
    */
   add(entry: Entry): void {
     const path = this.#place(entry);
@@ -106,10 +106,10 @@ export class Tree {
   }
 
   /**
-   * Adds an entry in place of whatever is there, except that a directory with content stays a directory, and
-   * that a directory does not replace a link to a directory (`lib` of an overlay under a merged `/usr`).
-   * Other names of a replaced file keep what they hold.
-   * @throws BuildError if something else than a directory would replace a directory with content
+   * Adds an entry in place of an existing one, with two exceptions: a directory with content stays a directory, and a
+   * directory does not replace a link to a directory (`lib` of an overlay under a merged `/usr`).
+   * Hard links to a replaced file keep its content.
+   * @throws BuildError if anything but a directory would replace a directory with content
    */
   replace(entry: Entry): void {
     const path = this.#place(entry);
@@ -134,7 +134,7 @@ export class Tree {
     this.#set(placed);
   }
 
-  /** Takes a path, and all below it, out of the tree. Names of a removed file that is also hard linked stay. */
+  /** Removes a path and everything below it. Hard links to a removed file stay. */
   remove(path: string): void {
     const entry = this.#entries.get(path);
     if (entry === undefined) return;
@@ -143,9 +143,9 @@ export class Tree {
   }
 
   /**
-   * Follows every link on the way to a path, including its last part.
-   * @returns the canonical path (empty for the root), or `undefined` if a part on the way does not exist or
-   * links go in a circle
+   * Follows all links in a path, including its last part.
+   * @returns the canonical path (empty for the root), or `undefined` if a part of the path does not exist or links form
+   *   a cycle
    */
   canonical(path: string): string | undefined {
     const waiting = path.split('/').reverse();
@@ -174,7 +174,7 @@ export class Tree {
     return here;
   }
 
-  /** The canonical path of a new entry, with its parents made. */
+  /** Returns the canonical path of a new entry, and adds its parents. */
   #place(entry: Entry): string {
     if (entry.type === 'symlink') checkLinkTarget(entry);
     if (entry.path === '' && entry.type !== 'directory') {
@@ -189,7 +189,7 @@ export class Tree {
     return parent === '' ? name : `${parent}/${name}`;
   }
 
-  /** The entry under its canonical path; a hard link's target becomes the file itself. */
+  /** Returns the entry with its canonical path; the target of a hard link becomes the file itself. */
   #resolved(entry: Entry, path: string): Entry {
     if (entry.type !== 'hardlink') return path === entry.path ? entry : { ...entry, path };
     const file = this.lookup(entry.target);
@@ -203,7 +203,7 @@ export class Tree {
     return { ...entry, path, target: file.path };
   }
 
-  /** The canonical path of a directory; made, with its parents, if nothing is there. */
+  /** Returns the canonical path of a directory; adds it, with its parents, if nothing is there. */
   #directory(path: string, child: Entry): string {
     if (path === '') return '';
     const canonical = this.canonical(path);
@@ -248,7 +248,7 @@ export class Tree {
     if (entry.type === 'file') this.#promoteHardLink(entry);
   }
 
-  /** The first of a lost file's other names becomes the file, the rest links to it. */
+  /** Turns the first hard link of a removed file into the file; the others become links to it. */
   #promoteHardLink(file: FileEntry): void {
     const [heir, ...others] = [...(this.#links.get(file.path) ?? [])].sort();
     this.#links.delete(file.path);
@@ -288,7 +288,7 @@ export class Tree {
   }
 }
 
-/** Origin of a directory that nobody ships but something lies in. */
+/** Origin of a directory that was added only as the parent of another entry. */
 const IMPLIED = 'implied';
 
 const isNothing = (part: string): boolean => part === '' || part === '.';

@@ -1,6 +1,6 @@
 /**
  * Groups and users of both appliances; ids below 100 are those that Debian's and Alpine's packages are built with. The
- * group uucp, which OpenRC gives `/run/lock` to, has Alpine's: Debian's is that of another group there.
+ * group uucp, which owns OpenRC's `/run/lock`, has Alpine's id; in Debian that id belongs to another group.
  */
 
 export const groups = {

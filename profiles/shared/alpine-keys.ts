@@ -1,6 +1,6 @@
 /**
- * The key that signs the packages and indexes of Alpine's current branches for x86_64, as `main/alpine-keys` of Alpine's own
- * sources has it (the file's SHA-512 is checked by a unit test). Older keys signed older branches only.
+ * The key that signs the packages and indexes of Alpine's current branches for x86_64, as in `main/alpine-keys` of
+ * Alpine's sources (a unit test checks the file's SHA-512). Older keys signed older branches only.
  */
 export const keys = {
   'alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub': `-----BEGIN PUBLIC KEY-----

@@ -1,13 +1,13 @@
 /**
- * What both appliances take from Alpine, and what both leave out. Names are those of the branch below; services are
- * not taken from packages: the appliance has its own, in overlay/, which are the same on both bases.
+ * What both appliances take from Alpine, and what both leave out. Package names are those of the branch below. Service
+ * scripts do not come from packages: the appliances have their own in overlay/, which are the same on both bases.
  */
 import { keys } from './alpine-keys.ts';
 
 export const release = 'v3.24';
 export const repositories: ['main', 'community'] = ['main', 'community'];
 
-/** The content network first, then two well-known full mirrors. */
+/** The content delivery network first, then two well-known full mirrors. */
 const mirrors = [
   'https://dl-cdn.alpinelinux.org/alpine',
   'https://mirrors.edge.kernel.org/alpine',
@@ -16,10 +16,10 @@ const mirrors = [
 
 const busybox = 'busybox-static';
 
-/** Where packages come from: the same for both appliances. */
+/** Repositories and mirrors, the same for both appliances. */
 export const source = { release, repositories, mirrors, busybox };
 
-/** What there is for one architecture only: the kernel, and who signs its packages. */
+/** Settings of one architecture: the kernel, and the keys that sign packages. */
 export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-virt', full: 'linux-lts' },
@@ -28,7 +28,7 @@ export const architectures = {
   },
 };
 
-/** Init, services, log-in, time, certificates: the ground that everything else stands on. */
+/** Init, services, log-in, time, certificates: needed by everything else. */
 export const system = [
   'alpine-baselayout',
   'bash',
@@ -54,7 +54,7 @@ export const system = [
 
 export const network = ['ethtool', 'iproute2', 'iputils', 'iw', 'nftables', 'wpa_supplicant'];
 
-/** Disks and file systems: for data partitions, and for the installer. Of util-linux only what busybox lacks. */
+/** Disks and file systems: for data partitions and the installer. Of util-linux only what busybox lacks. */
 export const storage = [
   'blkid',
   'dosfstools',
@@ -74,12 +74,12 @@ export const storage = [
   'xfsprogs',
 ];
 
-/** Boot loader: what the installer puts on a disk, besides the GRUB of the architecture. */
+/** Boot loader: what the installer needs in addition to GRUB. */
 export const bootLoader = ['efibootmgr'];
 
 /**
- * Of the kernel's firmware only what wired network cards of servers do not work without, a few megabytes; one of these
- * is also what `linux-lts` asks for with `linux-firmware-any`.
+ * Firmware that wired network cards of servers cannot work without, a few megabytes; one of these packages also
+ * satisfies `linux-firmware-any`, which `linux-lts` depends on.
  */
 const firmware = [
   'linux-firmware-bnx2',
@@ -90,7 +90,7 @@ const firmware = [
 
 export const hardware = ['dmidecode', 'pciutils', 'usbutils', ...firmware];
 
-/** Links that package scripts would have made. */
+/** Links that package scripts would have created. */
 export const links = { '/etc/localtime': '/usr/share/zoneinfo/UTC' };
 
 const PYTHON = 'nothing on the appliance runs Python';
@@ -100,7 +100,7 @@ const NO_APK = 'packages are merged at build time; the image has no package mana
 const INITRAMFS = 'the builder makes the initramfs';
 const MODULES = 'busybox loads modules, from the text index that the builder writes';
 
-/** Programs that stay out, wherever in a merged `/usr` they are. */
+/** Drops programs from every program folder of a merged `/usr`. */
 export function programs(names: readonly string[], reason: string): Record<string, string> {
   const paths = names.flatMap((name) => [`/usr/bin/${name}`, `/usr/sbin/${name}`]);
   return Object.fromEntries(paths.map((path) => [path, reason]));
@@ -142,10 +142,10 @@ const DROPPED_INITRAMFS = 'makes an initramfs when a kernel comes; the builder m
 const UDEV = 'is for udev, which is not in the image';
 
 /**
- * Packages of both appliances with scripts that apk would run, and why not running them is right. Hashes are of the
- * texts in Alpine 3.19; where there is none, the reason is from Alpine's sources
- * (https://gitlab.alpinelinux.org/alpine/aports) and nobody has seen the package's own script. `make lock BASE=alpine`
- * lists what of this is not so, or no longer.
+ * Packages of both appliances with scripts that apk would run, and why it is correct not to run them. Hashes are those
+ * of the scripts in Alpine 3.19. An entry without hash has its reason from Alpine's sources
+ * (https://gitlab.alpinelinux.org/alpine/aports); the package's script itself has not been reviewed.
+ * `make lock BASE=alpine` lists entries that do not match.
  */
 export const scripts = {
   'alpine-baselayout': {

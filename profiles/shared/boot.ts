@@ -4,7 +4,7 @@ import { drop } from './kernel-drop.ts';
 
 export const cmdline = ['loglevel=5', 'panic=30'];
 
-/** Modules that the initramfs mounts the medium with; drivers of disks are in `drivers.ts`. */
+/** Modules for mounting the medium; drivers of disks are in `drivers.ts`. */
 export const initramfs = {
   modules: [
     ...['loop', 'dm-verity', 'isofs', 'ext4', 'vfat', 'nls_cp437', 'nls_ascii'],
@@ -14,7 +14,7 @@ export const initramfs = {
 
 export const kernel = { drivers, drop };
 
-/** What is in `boot` also runs beside the installer, and what is in a profile's `default` does not. */
+/** Services in `boot` run during installation too; services in a profile's `default` do not. */
 export const runlevels = {
   sysinit: ['devfs', 'sysfs', 'mdev'],
   boot: [

@@ -5,7 +5,7 @@ export const components: ['main'] = ['main'];
 
 export const busybox = 'busybox-static';
 
-/** Init, services, log-in, time, certificates: the ground that everything else stands on. */
+/** Init, services, log-in, time, certificates: needed by everything else. */
 export const system = [
   'base-files',
   'bash',
@@ -37,7 +37,7 @@ export const network = [
   'wpasupplicant',
 ];
 
-/** Disks and file systems: for data partitions, and for the installer. */
+/** Disks and file systems: for data partitions and for the installer. */
 export const storage = [
   'dosfstools',
   'e2fsprogs',
@@ -48,7 +48,7 @@ export const storage = [
   'xfsprogs',
 ];
 
-/** Boot loader: what the installer puts on a disk, besides the GRUB of the architecture. */
+/** Boot loader: what the installer needs in addition to GRUB. */
 export const bootLoader = ['efibootmgr'];
 
 export const hardware = ['dmidecode', 'pciutils', 'usbutils'];
@@ -88,7 +88,7 @@ export const without = {
   udev: 'busybox mdev makes device nodes',
 };
 
-/** Links that package scripts would have made. */
+/** Links that package scripts would have created. */
 export const links = {
   '/etc/localtime': '/usr/share/zoneinfo/UTC',
   '/usr/bin/awk': 'mawk',
@@ -146,7 +146,7 @@ export const drop = {
   '/usr/share/zsh': 'zsh is not in the image',
 };
 
-/** What has another name, or is there for one architecture only. */
+/** Settings of one architecture, and packages whose names differ. */
 export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' },

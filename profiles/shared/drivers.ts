@@ -1,15 +1,15 @@
 /**
- * Drivers that an image must have, by the machine that needs them. Those of `medium` find what it boots from and are
- * in the initramfs; those of `system` are in the root file system only. An audit refuses an image that lacks one.
+ * Drivers that an image must have, by kind of machine. Those under `medium` are for the devices it boots from and are
+ * in the initramfs; those under `system` are only in the root filesystem. The audit refuses an image that lacks one.
  */
 
-/** Keyboard and disks at USB: on virtual machines and on real ones. */
+/** USB keyboards and disks, on virtual machines and on real ones. */
 const usb = [
   ...['xhci_pci', 'ehci_pci', 'ohci_pci', 'uhci_hcd', 'usb_storage', 'uas'],
   ...['usbhid', 'hid_generic'],
 ];
 
-/** Of virtual machines whose kernel knows nothing but them. */
+/** For virtual machines; their kernel has no other drivers. */
 const virt = {
   QEMU: {
     medium: ['virtio_pci', 'virtio_blk', 'virtio_scsi', 'ata_piix', 'sd_mod', 'sr_mod', 'nvme'],
@@ -56,7 +56,7 @@ const full = {
 const PC = 'drives a part of PCs that no machine with this CPU has';
 const VMWARE = 'drives a part of virtual machines that exist on PCs only';
 
-/** Drivers that the kernels of an architecture lack, each with the reason. */
+/** Drivers that an architecture's kernels lack, each with the reason. */
 const without = {
   arm64: {
     kvm_amd: PC,

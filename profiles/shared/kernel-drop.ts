@@ -1,7 +1,7 @@
 /**
- * Modules of the kernel that stay out of both appliances: no server and no virtual machine has the device, or nobody
- * uses the protocol there. Paths as in the kernel's source; one names itself and all below it. What a module that
- * stays needs, stays too, and so does every driver of `drivers.ts`.
+ * Kernel modules left out of both appliances: servers and virtual machines do not have the device, or do not use the
+ * protocol. Paths are those of the kernel's source; a path includes everything below it. Dependencies of modules that
+ * stay are kept, and so is every driver in `drivers.ts`.
  */
 
 const SOUND = 'an appliance makes no sound';

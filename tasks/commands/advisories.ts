@@ -13,10 +13,10 @@ const EPILOGUE = `Nothing is downloaded: docs/papers.md says where Alpine and De
 
 Exit codes: 1 a file is too old, or not the pinned one; 3 something is open that --fail-on names.`;
 
-/** Exit code where something is open that must not be. */
+/** Exit code if there are open findings that must not be. */
 const OPEN = 3;
 
-/** `qx-build advisories`: which known vulnerabilities the packages of the images have. */
+/** `qx-build advisories`: lists known vulnerabilities of the packages in the images. */
 export const advisoriesCommand = defineCommand({
   command: 'advisories <files..>',
   describe: 'Tell which known vulnerabilities are open in the images, by their locks',
@@ -125,7 +125,7 @@ export const advisoriesCommand = defineCommand({
   },
 });
 
-/** @throws BuildError if it is no day */
+/** @throws BuildError if it is not a date */
 function dayOf(text: string): string {
   const date = new Date(text);
   if (

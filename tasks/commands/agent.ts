@@ -12,10 +12,10 @@ const EPILOGUE = `It runs on hosts whose image is from the same base and has the
   qx-build agent --key release.key
   scp dist/qx-node-*.agent root@host: && ssh root@host qx-node deploy 'qx-node-*.agent'`;
 
-/** Days after which hosts take it no more, at most. */
+/** Most days for which hosts accept an agent. */
 const LONGEST_LIFE = 3650;
 
-/** `qx-build agent`: makes the file of an agent that a running host takes. */
+/** `qx-build agent`: makes the file of an agent, to update the agent of running hosts. */
 export const agentCommand = defineCommand({
   command: 'agent',
   describe: 'Make a signed agent for hosts that run, without a new image',

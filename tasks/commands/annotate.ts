@@ -10,7 +10,7 @@ project are shown at its line.
   qx-build iso --json | qx-build annotate --github --summary "$GITHUB_STEP_SUMMARY"
   qx-build iso --json | qx-build annotate --code-quality code-quality.json`;
 
-/** `qx-build annotate`: tells events of `--json` in a CI job. */
+/** `qx-build annotate`: reports events of `--json` in a CI job. */
 export const annotateCommand = defineCommand({
   command: 'annotate',
   describe: 'Tell events of --json, from standard input, in the log and reports of a CI job',

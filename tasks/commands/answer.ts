@@ -5,7 +5,7 @@ import { BuildError } from '../../build/error.ts';
 import { parseNetworkFile } from '../../build/image/config-drive/network-file.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build answer`: answer files of the installer, on the desk of whoever writes them. */
+/** `qx-build answer`: writes and checks answer files for the installer. */
 export const answerCommand = defineCommand({
   command: 'answer <action> <file>',
   describe: 'Check an answer file for unattended installation',
@@ -28,7 +28,7 @@ export const answerCommand = defineCommand({
       const { what, where, fix } = error;
       throw new BuildError({ what, where, fix, cause: error });
     });
-    // The appliance reads these at boot, when it is too late.
+    // Checked here, because the appliance reads them only at boot.
     for (const [name, values] of Object.entries(answer.configuration.network ?? {})) {
       const lines = Object.entries(values).map(([key, value]) => `${key}=${value}`);
       parseNetworkFile(lines.join('\n'), `${file}, configuration.network.${name}`);

@@ -13,7 +13,7 @@ const EPILOGUE =
 /** An index with a tag: `@TAG=FILE`. */
 const TAGGED = /^@([^=]+)=(.*)$/s;
 
-/** `qx-build apk solve`: says what apk would do, without doing it. */
+/** `qx-build apk solve`: shows what apk would do, without doing it. */
 export const apkSolveCommand = defineCommand({
   command: 'solve',
   describe: 'Say what apk would do, given a system and repositories: solve … -- add nginx',

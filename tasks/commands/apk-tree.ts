@@ -15,7 +15,7 @@ Time stamps are those of the newest package, or SOURCE_DATE_EPOCH.
 
   qx-build apk tree --arch aarch64 --keys-dir keys --repository http://…/main -- alpine-base > rootfs.tar`;
 
-/** `qx-build apk tree`: the root filesystem that `apk add` would make, as a tar on standard output. */
+/** `qx-build apk tree`: writes the root filesystem that `apk add` would make to standard output, as a tar. */
 export const apkTreeCommand = defineCommand({
   command: 'tree',
   describe: 'Print the tar of the root filesystem that apk add would make: tree … -- NAMES',
@@ -74,7 +74,7 @@ export const apkTreeCommand = defineCommand({
   },
 });
 
-/** The folder that a repository is; none if it is elsewhere. */
+/** Returns the folder of a repository; none if it is not local. */
 function repositoryFolder(repository: string): string | undefined {
   const address = repository.replace(/^@\S+\s+/, '');
   if (!URL.canParse(address)) return address;
@@ -98,7 +98,9 @@ function refuseTerminal(): void {
   });
 }
 
-/** Seconds since 1970 in the environment (https://reproducible-builds.org/specs/source-date-epoch/). */
+/**
+ * Reads a time in seconds since 1970 from the environment (https://reproducible-builds.org/specs/source-date-epoch/).
+ */
 function sourceDateEpoch(): number | undefined {
   const text = process.env.SOURCE_DATE_EPOCH;
   if (text === undefined || text === '') return undefined;

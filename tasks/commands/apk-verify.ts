@@ -6,7 +6,7 @@ why, looks at the others, and ends with exit code 1. Nothing is unpacked, and no
 
   qx-build apk verify --keys-dir keys nginx-1.28.0-r3.apk APKINDEX.tar.gz`;
 
-/** `qx-build apk verify`: whether packages and indexes are whole and signed by a trusted key. */
+/** `qx-build apk verify`: checks that packages and indexes are intact and signed by a trusted key. */
 export const apkVerifyCommand = defineCommand({
   command: 'verify <files..>',
   describe: 'Check the signature and every byte of packages and indexes',

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { defineCommand, NO_PATHS } from './define.ts';
 
-/** `qx-build apk version`: answers questions about versions of packages, a line each. */
+/** `qx-build apk version`: answers questions about package versions, one per line. */
 export const apkVersionCommand = defineCommand({
   command: 'version',
   describe: 'Compare versions as apk does: reads cmp A B, match A OP B, valid V, a line each',

@@ -4,7 +4,7 @@ import { apkVerifyCommand } from './apk-verify.ts';
 import { apkVersionCommand } from './apk-version.ts';
 import { defineGroup } from './define.ts';
 
-/** `qx-build apk`: the apk engine by itself, without profile and image. */
+/** `qx-build apk`: uses the apk engine directly, without profile and image. */
 export const apkCommand = defineGroup({
   command: 'apk',
   describe: 'Ask the apk engine by itself: solve, tree, version, verify',

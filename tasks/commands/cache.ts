@@ -16,7 +16,7 @@ import { formatBytes, formatTable } from '../ui/format.ts';
 import { givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build cache`: what is in the cache, whether it is intact, and making it smaller. */
+/** `qx-build cache`: shows the cache's contents, verifies them, and removes old ones. */
 export const cacheCommand = defineCommand({
   command: 'cache <action>',
   describe: 'List, verify or prune the cache',
@@ -58,7 +58,7 @@ function list(cache: CacheDirectory, limit: number, output: Output): void {
   output.say(`${cache.root}: ${formatBytes(all)} of ${formatBytes(limit)}`);
 }
 
-/** @throws BuildError if something was damaged: it is removed then */
+/** @throws BuildError if something was damaged; it has been removed then */
 async function verify(cache: CacheDirectory, output: Output, signal: AbortSignal): Promise<void> {
   const store = new BlobStore(cache, output.say);
   const blobs = listItems(cache).filter(({ room }) => room === 'blobs');

@@ -10,7 +10,7 @@ import { PROJECT } from '../project.ts';
 import { findProfile, givenOnce } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build clean`: removes what was built. */
+/** `qx-build clean`: removes build output. */
 export const cleanCommand = defineCommand({
   command: 'clean',
   describe: 'Remove what was built: dist/ and the results of steps; downloads stay',

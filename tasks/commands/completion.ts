@@ -8,7 +8,7 @@ may be. Into ~/.bashrc, or ~/.zshrc with zsh, where /src/quantix is this project
 
   source <(npm run -s --prefix /src/quantix qx-build -- completion bash)`;
 
-/** `qx-build completion`: prints the script by which a shell completes words of `qx-build`. */
+/** `qx-build completion`: prints the script with which a shell completes `qx-build` commands. */
 export const completionCommand = defineCommand({
   command: 'completion <shell>',
   describe: 'Print the script that completes words of qx-build in a shell',

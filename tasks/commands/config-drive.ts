@@ -15,7 +15,7 @@ const EPILOGUE = `Attach the drive to a machine as a disk or CD: at boot it is /
     --address 10.0.0.7/24 --gateway 10.0.0.1 --dns 10.0.0.1 --authorized-keys ~/.ssh/id_ed25519.pub --ssh \\
     node7.img`;
 
-/** `qx-build config-drive`: a small disk that configures a machine without anyone at its console. */
+/** `qx-build config-drive`: writes a small disk that configures a machine without access to its console. */
 export const configDriveCommand = defineCommand({
   command: 'config-drive <file>',
   describe: 'Make a small disk that configures a machine unattended',
@@ -84,12 +84,12 @@ export const configDriveCommand = defineCommand({
   },
 });
 
-/** A file of one line. */
+/** Reads a file of one line. */
 async function lineOf(path: string): Promise<string> {
   return (await textOf(path)).replace(/\r?\n$/, '');
 }
 
-/** A file that the operator named. */
+/** Reads a file that the operator named. */
 async function textOf(path: string): Promise<string> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new BuildError({ what: 'this file cannot be read', where: path, cause });

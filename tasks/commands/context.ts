@@ -16,24 +16,24 @@ import { profileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
 import type { Output } from '../ui/events.ts';
 
-/** What every command is given besides its options. */
+/** What every command gets besides its options. */
 export interface CommandContext {
   output: Output;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
-  /** The paths that a command line names; none where the command itself will refuse it. */
+  /** Returns the paths that a command line names; none if the command will refuse the command line. */
   findPaths: (args: readonly string[]) => Promise<CommandPaths>;
 }
 
-/** Paths on the host that a command was given, as they were written. */
+/** Paths on the host that were given to a command, as written. */
 export interface CommandPaths {
   /** Files and folders that it reads. */
   reads: readonly string[];
-  /** Folders that it writes into; it makes them if they are not there. */
+  /** Folders that it writes to; it creates missing ones. */
   writes: readonly string[];
 }
 
-/** Options of every command that is about images of one architecture. */
+/** Options of all commands for images of one architecture. */
 export function imageOptions(yargs: Argv) {
   return packageOptions(yargs)
     .option('arch', {
@@ -44,7 +44,7 @@ export function imageOptions(yargs: Argv) {
     .check(givenOnce('arch'));
 }
 
-/** Options of every command that is about images: which. */
+/** Options of all commands for images: the choice of profiles. */
 export function profileOptions(yargs: Argv) {
   return yargs
     .option('profile', {
@@ -62,7 +62,7 @@ export function profileOptions(yargs: Argv) {
     .check(givenOnce('base'));
 }
 
-/** Options of every command that takes packages: for which images, and where they come from. */
+/** Options of all commands that use packages: the choice of images, and the source of packages. */
 export function packageOptions(yargs: Argv) {
   return profileOptions(yargs)
     .option('mirror', {
@@ -81,7 +81,7 @@ export function packageOptions(yargs: Argv) {
     .check(givenOnce('mirror', 'keys-dir'));
 }
 
-/** The paths that options of `imageOptions` name, and the folder that `--output` does where there is one. */
+/** Returns the paths in the options of `imageOptions`, and the folder of `--output` if given. */
 export function imagePaths(options: {
   profile?: readonly string[];
   mirror?: string | undefined;
@@ -100,7 +100,7 @@ export function imagePaths(options: {
   };
 }
 
-/** A check for yargs, which makes a list of an option that is given twice: each of these may be given once. */
+/** Returns a check for yargs that each of these options is given once; yargs turns a repeated option into a list. */
 export function givenOnce(...names: string[]): (options: Record<string, unknown>) => true | string {
   return (options) => {
     const twice = names.find((name) => Array.isArray(options[name]));
@@ -108,7 +108,7 @@ export function givenOnce(...names: string[]): (options: Record<string, unknown>
   };
 }
 
-/** Options of every command that takes the packages of one image. */
+/** Options of all commands that use the packages of one image. */
 export function lockOptions(yargs: Argv) {
   return imageOptions(yargs)
     .option('flavour', {
@@ -124,7 +124,7 @@ export function lockOptions(yargs: Argv) {
     .check(givenOnce('flavour'));
 }
 
-/** Options of every command that plans or builds an image. */
+/** Options of all commands that plan or build an image. */
 export function buildOptions(yargs: Argv) {
   return lockOptions(yargs)
     .option('format', {
@@ -150,7 +150,7 @@ export function buildOptions(yargs: Argv) {
     .check(givenOnce('format', 'output', 'release-keys'));
 }
 
-/** Options of every command that makes the steps of an image, or says which would be made. */
+/** Options of all commands that make the steps of an image, or explain them. */
 export function stepOptions(yargs: Argv) {
   return buildOptions(yargs).option('remote-cache', {
     type: 'boolean',
@@ -160,7 +160,7 @@ export function stepOptions(yargs: Argv) {
   });
 }
 
-/** The options of `buildOptions` as the library takes them. */
+/** Converts the options of `buildOptions` to those of the library. */
 export function toImageOptions(
   options: Omit<
     ImageOptions,
@@ -194,19 +194,19 @@ export function toImageOptions(
   };
 }
 
-/** The profiles that a command works on: those named, each once, else all. */
+/** Returns the profiles that a command works on: those named, without duplicates, else all. */
 export function chooseProfiles({ profile }: { profile: readonly string[] }): readonly string[] {
   return profile.length > 0 ? [...new Set(profile.map(findProfile))] : profileNames(PROJECT);
 }
 
-/** A profile as the library takes it: the name of one of the project, or the absolute path of another. */
+/** Converts a profile option for the library: the name of a profile in the project, or the absolute path of another. */
 export function findProfile(wanted: string): string {
   if (!isPath(wanted)) return wanted;
   const file = resolve(wanted);
   return dirname(file) === join(PROJECT, 'profiles') ? basename(file, '.ts') : file;
 }
 
-/** Folders of the profiles that are named by their paths: what they are made of is in these, too. */
+/** Returns the folders of the profiles that are named by path, which contain the other files they use. */
 export function profileFolders(profiles: readonly string[] = []): string[] {
   return profiles.filter(isPath).map((path) => dirname(path));
 }

@@ -2,7 +2,7 @@ import { ensureInstalled } from '../../build/host/install.ts';
 import { CONTROL_PLANE_REQUIREMENTS } from '../../build/host/requirements.ts';
 import { defineCommand, NO_PATHS } from './define.ts';
 
-/** `qx-build controlplane`: a control plane for a developer to work with. */
+/** `qx-build controlplane`: runs a control plane for development. */
 export const controlplaneCommand = defineCommand({
   command: 'controlplane',
   describe: 'Run a control plane from the sources, with PostgreSQL, etcd and Redis of this host',

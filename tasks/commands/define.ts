@@ -3,26 +3,26 @@ import type { CommandContext, CommandPaths } from './context.ts';
 
 /** A command of `qx-build`, with the types of its options. */
 export interface CommandDefinition<Options> {
-  /** Name and positional arguments, as yargs writes them. */
+  /** Name and positional arguments, in the syntax of yargs. */
   command: string;
   describe: string;
   builder: (yargs: Argv) => Argv<Options>;
-  /** The paths that its options name, for running it where only those are there. */
+  /** Returns the paths that its options name, for running it where only these are available. */
   paths: (options: ArgumentsCamelCase<Options>) => CommandPaths;
   handler: (options: ArgumentsCamelCase<Options>, context: CommandContext) => Promise<void>;
 }
 
 export const NO_PATHS: CommandPaths = { reads: [], writes: [] };
 
-/** A command that waits for its context; yargs knows it by what a method adds. */
+/** A command without its context; `register…` adds it to yargs. */
 export interface Command {
   /** Adds it to be run. */
   register(yargs: Argv, context: CommandContext): void;
-  /** Adds it to be parsed only: instead of running, it tells the paths it was given. */
+  /** Adds it to be parsed only: instead of running, it passes on the paths it was given. */
   registerPaths(yargs: Argv, tell: (paths: CommandPaths) => void): void;
 }
 
-/** Makes a command of a definition. */
+/** Makes a command from its definition. */
 export function defineCommand<Options>(definition: CommandDefinition<Options>): Command {
   const { command, describe, builder, paths, handler } = definition;
   const add = (yargs: Argv, run: CommandModule<object, Options>['handler']) =>
@@ -33,7 +33,7 @@ export function defineCommand<Options>(definition: CommandDefinition<Options>): 
   };
 }
 
-/** Makes one command of several: the first word that follows its name says which. */
+/** Combines several commands to one: the first word after its name selects the command. */
 export function defineGroup({
   command,
   describe,
@@ -54,11 +54,11 @@ export function defineGroup({
   };
 }
 
-/** Thrown by a command that ends with an exit code of its own. */
+/** Thrown by a command that ends with its own exit code. */
 export class CommandExit extends Error {
   readonly exitCode: number;
 
-  /** @param options `cause` is an error that is still to be told; without it everything has been */
+  /** @param options `cause` is an error that is still to be printed; without it nothing more is printed */
   constructor(exitCode: number, options?: { cause: unknown }) {
     super(`exit code ${exitCode}`, options);
     this.name = 'CommandExit';

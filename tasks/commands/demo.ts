@@ -3,7 +3,7 @@ import { buildRequirements, qemuRequirements } from '../../build/host/requiremen
 import { buildOptions, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build demo`: a control plane and two hosts, on one virtual network. */
+/** `qx-build demo`: runs a control plane and two hosts on one virtual network. */
 export const demoCommand = defineCommand({
   command: 'demo',
   describe: 'Boot QvDC and two hosts that join it, with a virtual machine on each, until Ctrl-C',

@@ -7,10 +7,10 @@ const EPILOGUE = `Compares packages, settings, sizes and files of two ISOs, disk
   qx-build diff old/quantix-os-….iso dist/quantix-os-….iso
   qx-build diff --markdown old.lock.json new.lock.json >> "$GITHUB_STEP_SUMMARY"`;
 
-/** Exit codes, as diff(1) has them. */
+/** Exit codes of diff(1). */
 const [DIFFERENT, TROUBLE] = [1, 2];
 
-/** `qx-build diff`: what differs between two images or locks. */
+/** `qx-build diff`: shows the differences between two images or locks. */
 export const diffCommand = defineCommand({
   command: 'diff <before> <after>',
   describe: 'Say what differs between two images or locks: packages, settings, sizes, files',
@@ -34,7 +34,7 @@ export const diffCommand = defineCommand({
       const same = await tellDifferences({ before, after, markdown, signal }, output);
       if (!same) throw new CommandExit(DIFFERENT);
     } catch (error) {
-      // Differences and trouble are told apart, as scripts expect of diff(1).
+      // Scripts expect different exit codes for differences and trouble, as in diff(1).
       if (error instanceof ExplainedError) throw new CommandExit(TROUBLE, { cause: error });
       throw error;
     }

@@ -25,7 +25,7 @@ const PURPOSES = [
   { purpose: 'run the tests', requirements: TEST_REQUIREMENTS },
 ];
 
-/** `qx-build doctor`: says what this host can do, and what it lacks for the rest. */
+/** `qx-build doctor`: shows what this host can build, and what it lacks for the rest. */
 export const doctorCommand = defineCommand({
   command: 'doctor',
   describe: 'Say what this host can do, and what it lacks for the rest',

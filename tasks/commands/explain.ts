@@ -1,7 +1,7 @@
 import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build explain`: which inputs changed since the last build, and which steps run because of it. */
+/** `qx-build explain`: shows which inputs changed since the last build, and which steps run because of that. */
 export const explainCommand = defineCommand({
   command: 'explain',
   describe: 'Say which inputs changed since the last build, and which steps run because of it',

@@ -7,7 +7,7 @@ import type { Built } from '../summary.ts';
 import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build iso`: builds images, or says that they are up to date. */
+/** `qx-build iso`: builds images, or reports that they are up to date. */
 export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable images of profiles',

@@ -19,10 +19,10 @@ Put public keys into a folder and build with it: such images take updates that o
   make iso RELEASE=1 RELEASE_KEYS=release-keys
   qx-build release-tree --key release.key dist/*.iso`;
 
-/** Cipher of private keys in files: what every OpenSSL of the last years opens. */
+/** Cipher of private key files, supported by every OpenSSL of recent years. */
 const CIPHER = 'aes-256-cbc';
 
-/** `qx-build key`: makes a pair of keys by which releases are signed, and shows a public one. */
+/** `qx-build key`: generates key pairs for signing releases, and shows public keys. */
 export const keyCommand = defineCommand({
   command: 'key <action> <file>',
   describe: 'Make a key that signs releases, or show its public key',
@@ -96,7 +96,7 @@ async function newPassphrase(
   throw new BuildError({ what: 'the two passphrases differ', fix: 'Type the same twice.' });
 }
 
-/** Writes both keys; neither replaces a file. */
+/** Writes both keys; refuses to replace a file. */
 async function makePair(
   file: string,
   passphrase: string | undefined,
@@ -120,14 +120,14 @@ function publicPem(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }).toString();
 }
 
-/** A public key as other programs read it, each form one line but the first. */
+/** Formats of a public key for other programs, one line each except for the first. */
 const FORMS = {
   pem: publicPem,
   minisign: minisignPublicKey,
   ssh: (key: KeyObject) => `${allowedSigner(key)}\n`,
 } as const;
 
-/** All forms of a public key, for people. */
+/** Formats a public key in all formats for people. */
 function describe(key: KeyObject): string {
   const [, minisign] = minisignPublicKey(key).split('\n');
   const lines = [`SHA-256 ${keyIdOf(key)}`, `minisign ${minisign}`, `ssh ${allowedSigner(key)}`];

@@ -4,7 +4,7 @@ import { prepareImage } from '../../build/image/prepare.ts';
 import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build licenses`: the licences of all that is in an image, with their texts. */
+/** `qx-build licenses`: lists the licences of everything in an image, with their texts. */
 export const licensesCommand = defineCommand({
   command: 'licenses',
   describe: 'Write the licences of all that is in images, with their texts, and what lacks one',

@@ -6,7 +6,7 @@ import { PROJECT } from '../project.ts';
 import { chooseProfiles, imageOptions, imagePaths, profileFolders } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build lock`: resolves profiles anew and writes their locks. */
+/** `qx-build lock`: resolves profiles and writes their locks. */
 export const lockCommand = defineCommand({
   command: 'lock',
   describe: 'Resolve the packages of profiles and write their lock files',

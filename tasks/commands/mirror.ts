@@ -1,7 +1,7 @@
 import { chooseProfiles, givenOnce, imageOptions, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build mirror`: a partial Alpine mirror from locks, for sites without a network. */
+/** `qx-build mirror`: writes a partial Alpine mirror from locks, for sites without a network. */
 export const mirrorCommand = defineCommand({
   command: 'mirror',
   describe: 'Write a partial Alpine mirror with the packages of the locks, its index signed anew',

@@ -16,7 +16,7 @@ const EPILOGUE = `Beside each image goes IMAGE.intoto.json, an in-toto statement
 
   qx-build provenance --key release.key dist/*.iso`;
 
-/** `qx-build provenance`: says of images how they were built, signed. */
+/** `qx-build provenance`: writes signed statements of how images were built. */
 export const provenanceCommand = defineCommand({
   command: 'provenance <images..>',
   describe: 'Write how images were built: commit, parameters, every package (SLSA provenance)',

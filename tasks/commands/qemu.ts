@@ -4,7 +4,7 @@ import { FIRMWARES } from '../../build/qemu/machine.ts';
 import { buildOptions, chooseProfiles, givenOnce, imagePaths, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** A check for yargs: a person looks at one machine at a time, and says which. */
+/** A check for yargs: one machine runs at a time, and its profile must be named. */
 function onlyOne(profiles: readonly string[]): true | string {
   return profiles.length === 1 || `Which image is to boot? One of: ${profiles.join(', ')}`;
 }
@@ -21,7 +21,7 @@ Several guests on one network, each in a terminal of its own:
 Nobody gives out addresses on that network: configure them at the consoles of the guests. Its first card is on
 QEMU's own network, where each guest is alone and has 10.0.2.15 by DHCP.`;
 
-/** Names become folders and parts of hardware addresses. */
+/** Names are used as folder names and in hardware addresses. */
 const NAME_RULE = 'at most 40 of a-z, 0-9, . and -, with a letter or digit first';
 
 function isName(text: string | undefined): boolean {

@@ -30,7 +30,7 @@ somebody signs (--key, --ssh-agent, --signer). docs/releases.md has the steps.
 
   qx-build rebuild --check --publisher release.pem 0.2.0/release.json`;
 
-/** `qx-build rebuild`: makes a release again, and says whether it is the same. */
+/** `qx-build rebuild`: builds a release again and compares it with the published one. */
 export const rebuildCommand = defineCommand({
   command: 'rebuild <list>',
   describe: 'Make a release again from its commit and locks, and say whether it is the same',
@@ -57,7 +57,7 @@ export const rebuildCommand = defineCommand({
       .option('publisher', {
         type: 'string',
         array: true,
-        // A second word after it is the list.
+        // A second word after it is the list, not another value.
         nargs: 1,
         describe: 'Public key that has to have signed the release; one of several',
       })
@@ -156,7 +156,7 @@ function describe(file: Rebuild['files'][number]): string {
   return `from byte ${offset} on${place === undefined ? '' : `, ${printable(place)}`}`;
 }
 
-/** @throws BuildError if something is not as it was published */
+/** @throws BuildError if something differs from the published release */
 function refuse(rebuild: Rebuild, list: string): void {
   const { files, commit, version } = rebuild;
   if (isReproduced(rebuild)) return;

@@ -11,7 +11,7 @@ const EPILOGUE = `Any web server, a folder or a stick serves the tree; docs/upda
 
   qx-build release-tree --key release.key --output /srv/updates dist/*.iso`;
 
-/** What is read of a build's manifest. */
+/** The fields of a build manifest that are read. */
 const manifestSchema = z.object({
   profile: z.string(),
   version: z.string(),
@@ -22,7 +22,7 @@ const manifestSchema = z.object({
   inputs: z.object({ releaseKeys: z.array(z.string()) }),
 });
 
-/** `qx-build release-tree`: publishes images as updates, signed, in a tree of plain files. */
+/** `qx-build release-tree`: publishes images as signed updates, in a tree of plain files. */
 export const releaseTreeCommand = defineCommand({
   command: 'release-tree <images..>',
   describe: 'Publish ISOs as signed updates, in a folder for any web server',
@@ -95,7 +95,7 @@ export const releaseTreeCommand = defineCommand({
   },
 });
 
-/** Hosts that installed it would refuse what comes after it. */
+/** Warns about an image that does not trust the key: hosts that install it would refuse all later updates. */
 function warning(file: string, takes: readonly string[]): string {
   const has = takes.length === 0 ? 'no key for releases' : 'other keys for releases';
   return `Warning: ${file} was built with ${has}: what runs it takes no update that this key signs. Build it with RELEASE_KEYS=FOLDER.`;
@@ -105,7 +105,7 @@ function manifestOf(image: string): string {
   return `${image}.manifest.json`;
 }
 
-/** An image as its manifest describes it, and the keys whose releases it takes. */
+/** Reads an image's description from its manifest, and the keys whose releases it accepts. */
 async function readImage(file: string): Promise<{ image: PublishedImage; takes: string[] }> {
   if (!file.endsWith('.iso')) {
     throw new BuildError({
@@ -137,7 +137,7 @@ function parseManifest(text: string, where: string): z.infer<typeof manifestSche
   }
 }
 
-/** @throws BuildError if two images would be the newest release of one line */
+/** @throws BuildError if two images would both be the newest release of a product line */
 function refuseTwins(images: readonly PublishedImage[]): void {
   const lines = new Map<string, string>();
   for (const { product, architecture, file } of images) {

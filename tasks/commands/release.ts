@@ -45,7 +45,7 @@ signs (--key, --ssh-agent, --signer), the folder is signed as qx-build sign does
   qx-build release --base alpine --release-keys release-keys --key release.key
   qx-build release --profile qvdc --format iso --format ova`;
 
-/** `qx-build release`: all images of a version, each in all formats from one build. */
+/** `qx-build release`: makes all images of a version, each built once and written in all formats. */
 export const releaseCommand = defineCommand({
   command: 'release',
   describe: 'Build a release: all images in all formats, from the locks as they stand',
@@ -96,7 +96,7 @@ export const releaseCommand = defineCommand({
   },
   handler: async (options, { output, signal }) => {
     await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
-    // Before hours of building: who signs may be missing, or have to type a passphrase.
+    // Before hours of building, because the key may be missing, or a passphrase has to be typed.
     const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
     const profiles = chooseProfiles(options);
     refuseOutside(profiles);
@@ -130,7 +130,7 @@ export const releaseCommand = defineCommand({
   },
 });
 
-/** A release is made again from one commit, and by the names of the profiles in it. */
+/** Refuses profiles outside the project: a release is rebuilt from one commit, by the names of the profiles in it. */
 function refuseOutside(profiles: readonly string[]): void {
   const outside = profiles.find((profile) => isAbsolute(profile));
   if (outside === undefined) return;

@@ -7,13 +7,13 @@ const EPILOGUE = `Writes SUBJECT.svg, a picture, and SUBJECT.json, the same for 
   qx-build report sizes dist/quantix-os-….iso --before old/quantix-os-….iso
   qx-build report build dist/quantix-os-….iso`;
 
-/** Which of the subjects need an image to compare with, and which take none. */
+/** Checks that an image to compare with is given if, and only if, the subject needs one. */
 function checkBefore(subject: string, before: string | undefined): true | string {
   if (subject === 'packages' && before === undefined) return 'Since when? --before names it';
   return subject !== 'build' || before === undefined || 'A build is compared with nothing';
 }
 
-/** `qx-build report`: a picture of what changed, how large everything is, or how a build went. */
+/** `qx-build report`: draws what changed, how large everything is, or how a build went. */
 export const reportCommand = defineCommand({
   command: 'report <subject> <image>',
   describe: 'Draw what packages moved, how large everything in an image is, or how its build went',

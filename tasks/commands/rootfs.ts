@@ -4,7 +4,7 @@ import { prepareImage } from '../../build/image/prepare.ts';
 import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build rootfs`: the root filesystem of an image as a tar, to look into. */
+/** `qx-build rootfs`: writes the root filesystem of an image as a tar, for inspection. */
 export const rootfsCommand = defineCommand({
   command: 'rootfs',
   describe: 'Write the audited root filesystem of profiles as a tar, to look into',

@@ -11,7 +11,7 @@ the lock is out of date. With --json an event for each of the two.
   qx-build show packages --profile qvdc
   qx-build show profile --profile qvdc --base alpine`;
 
-/** `qx-build show`: what a profile comes to. */
+/** `qx-build show`: shows the effective profile and its packages. */
 export const showCommand = defineCommand({
   command: 'show [subject]',
   describe: 'Show what a profile comes to: its keys, its packages, and why each is there',

@@ -32,7 +32,7 @@ export const signCommand = defineCommand({
   },
 });
 
-/** Signs a folder of release files, and says what was written. */
+/** Signs a folder of release files, and prints what was written. */
 export async function signAndTell(
   folder: string,
   signer: Signer,

@@ -12,7 +12,7 @@ release.
 
   qx-build verify --key release.pem dist/0.2.0`;
 
-/** `qx-build verify`: whether a folder is the release that somebody has signed. */
+/** `qx-build verify`: checks that a folder is a release signed by a given key. */
 export const verifyCommand = defineCommand({
   command: 'verify <folder>',
   describe: 'Check the signatures of a release and each of its files, without network',
@@ -26,7 +26,7 @@ export const verifyCommand = defineCommand({
       .option('key', {
         type: 'string',
         array: true,
-        // A second word after it is the folder.
+        // A second word after it is the folder, not another value.
         nargs: 1,
         demandOption: true,
         describe: 'Public key whose signature counts: PEM, minisign’s or SSH’s; may be repeated',
@@ -55,7 +55,7 @@ export const verifyCommand = defineCommand({
   },
 });
 
-/** @throws BuildError if something is wrong with a release, or nothing of it was looked at */
+/** @throws BuildError if something is wrong with a release, or nothing was checked */
 function refuse(folder: string, { key, files, findings }: Verdict): void {
   if (key === undefined) {
     throw new BuildError({

@@ -2,19 +2,19 @@ import { userInfo } from 'node:os';
 import { ExecaError, execa } from 'execa';
 import { BuildError } from '../../build/error.ts';
 
-/** An account of the host that a service runs as. */
+/** An account on the host for running a service. */
 export interface Account {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Account that runs the services where root starts them: PostgreSQL refuses root. The server's package makes it. */
+/** Account for services that root starts: PostgreSQL refuses to run as root. The server's package creates it. */
 const SERVER_ACCOUNT = 'postgres';
 
 /**
- * The account that services run as: the caller's, unless that is root.
- * @throws BuildError if the caller is root, and there is no account for PostgreSQL
+ * Returns the account for the services: the caller's, unless that is root.
+ * @throws BuildError if the caller is root and there is no account for PostgreSQL
  */
 export async function findServerAccount(): Promise<Account> {
   const { username, uid, gid } = userInfo();

@@ -4,22 +4,22 @@ import { freePort } from './free-port.ts';
 import { IMAGE } from './image.ts';
 import { askScript, makeFolderFor, type Service, startService } from './service.ts';
 
-/** An etcd of one's own. */
+/** A private etcd server. */
 export interface EtcdServer extends Service {
-  /** Where it serves: `http://127.0.0.1:PORT`. */
+  /** Address of its API: `http://127.0.0.1:PORT`. */
   readonly address: string;
 }
 
-/** Where an etcd is; any free port if absent. */
+/** Address of an etcd; if absent, one with a free port is chosen. */
 export interface EtcdOptions {
   readonly address?: string;
-  /** Stops waiting for it. */
+  /** Cancels waiting for it. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Starts etcd from the host's packages by the appliance's script, in a folder of its own, on the loopback interface.
- * @throws BuildError if it does not answer; with what it logged last
+ * Starts the host's etcd with the appliance's script, in its own folder, on the loopback interface.
+ * @throws BuildError, with the last lines of its log, if it does not answer
  */
 export async function startEtcd(
   folder: string,

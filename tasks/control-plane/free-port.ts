@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { z } from 'zod';
 
-/** Ports that were given: who has one may not listen yet. */
+/** Ports that were handed out; their users may not listen yet. */
 const given = new Set<number>();
 
-/** A port of this host that nobody uses, and that was not given before by this process. */
+/** Returns a port of this host that is unused and that this process has not handed out before. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer().listen(0, '127.0.0.1');

@@ -3,7 +3,7 @@ import { PROJECT } from '../project.ts';
 
 const OVERLAY = join(PROJECT, 'overlay/qvdc');
 
-/** The image's files that a control plane is started from on any machine. */
+/** Files of the image that are needed to start a control plane on any machine. */
 export const IMAGE = {
   scripts: join(OVERLAY, 'usr/lib/quantix/vdc'),
   migrations: join(OVERLAY, 'usr/share/quantix-vdc/migrations'),

@@ -11,25 +11,25 @@ import {
   startService,
 } from './service.ts';
 
-/** A PostgreSQL server of one's own. */
+/** A private PostgreSQL server. */
 export interface PostgresqlServer extends Service {
-  /** Folder of its Unix socket; whoever started it may connect as `postgres` and as `quantix`. */
+  /** Folder of its Unix socket; the caller may connect as `postgres` and as `quantix`. */
   readonly socketFolder: string;
 }
 
-/** How a PostgreSQL server differs from the appliance's. */
+/** Differences from the appliance's PostgreSQL server. */
 export interface PostgresqlOptions {
-  /** Settings of postgresql.conf besides the appliance's, such as `{ fsync: 'off' }`. */
+  /** Settings of postgresql.conf in addition to the appliance's, such as `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Stops waiting for it. */
+  /** Cancels waiting for it. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Starts PostgreSQL from the host's packages as the appliance does, by the same script and settings, but in a folder of its
- * own and for the account of the caller.
+ * Starts the host's PostgreSQL with the appliance's script and settings, but in its own folder and under the caller's
+ * account.
  * @param folder an empty folder, or that of an earlier run
- * @throws BuildError if the server cannot be made, or does not answer; with what it logged last
+ * @throws BuildError, with the last lines of its log, if the server cannot be created or does not answer
  */
 export async function startPostgresql(
   folder: string,
@@ -51,7 +51,7 @@ export async function startPostgresql(
     ...setting,
     name: 'postgresql',
     command: [script, 'run'],
-    // Its fast shutdown: open transactions are rolled back.
+    // Fast shutdown: open transactions are rolled back.
     stopSignal: 'SIGINT',
     isReady: () => askScript(script, setting),
     signal,
@@ -59,7 +59,7 @@ export async function startPostgresql(
   return { ...service, socketFolder: places.socket };
 }
 
-/** The appliance's configuration, with both accounts allowed to be both roles. */
+/** Writes the appliance's configuration; both accounts may connect as either role. */
 async function writeConfiguration(
   folder: string,
   serverAccount: string,

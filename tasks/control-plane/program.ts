@@ -8,7 +8,7 @@ import { findServerAccount } from './account.ts';
 import { IMAGE } from './image.ts';
 import { makeFolderFor, type Service, startService } from './service.ts';
 
-/** Where the services are that a control plane uses. */
+/** Addresses of the services that a control plane uses. */
 export interface ServiceAddresses {
   /** Folder of PostgreSQL's socket, and name of the database. */
   readonly socketFolder: string;
@@ -17,24 +17,24 @@ export interface ServiceAddresses {
   readonly redis: string;
 }
 
-/** A control plane of one's own, from this project's sources. */
+/** A private control plane, run from this project's sources. */
 export interface ControlPlaneProgram extends Service {
-  /** Unix socket that it serves on. */
+  /** Unix socket of its API. */
   readonly socket: string;
-  /** Its configuration. */
+  /** Path of its configuration. */
   readonly configFile: string;
 }
 
-/** What a control plane is told besides where its services are: further keys of its `config.yaml`. */
+/** Further keys of a control plane's `config.yaml`, besides the addresses of its services. */
 export interface ProgramOptions {
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Stops waiting for it. */
+  /** Cancels waiting for it. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Starts `qx-controlplane run` with the image's migrations.
- * @throws BuildError if it does not become ready; with what it logged last
+ * @throws BuildError, with the last lines of its log, if it does not become ready
  */
 export async function startProgram(
   folder: string,
@@ -62,7 +62,7 @@ export async function startProgram(
     people: { listen: '127.0.0.1', port: 0 },
     ...config,
   };
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(configFile, `${JSON.stringify(settings, null, 2)}\n`);
   const program = join(PROJECT, 'apps/qx.ts');
   const service = await startService({
@@ -77,7 +77,7 @@ export async function startProgram(
   return { ...service, socket, configFile };
 }
 
-/** Asks a control plane. @returns undefined if nobody listens */
+/** Sends a request to a control plane. @returns undefined if nobody listens */
 export async function askProgram(
   socketPath: string,
   path: string,

@@ -3,15 +3,15 @@ import { findServerAccount } from './account.ts';
 import { IMAGE } from './image.ts';
 import { askScript, makeFolderFor, type Service, startService } from './service.ts';
 
-/** A Redis of one's own. */
+/** A private Redis server. */
 export interface RedisServer extends Service {
-  /** Its Unix socket. */
+  /** Path of its Unix socket. */
   readonly socket: string;
 }
 
 /**
- * Starts Redis from the host's packages by the appliance's script, in a folder of its own.
- * @throws BuildError if it does not answer; with what it logged last
+ * Starts the host's Redis with the appliance's script, in its own folder.
+ * @throws BuildError, with the last lines of its log, if it does not answer
  */
 export async function startRedis(
   folder: string,

@@ -8,55 +8,55 @@ import { inGroup } from '../../build/process/child-group.ts';
 import { makeScratchFolder } from '../../build/process/scratch-folder.ts';
 import { type Account, findServerAccount } from './account.ts';
 
-/** How a service is started. */
+/** Input of `startService`. */
 export interface ServiceRequest {
-  /** For people; its log is `NAME.log` in its folder. */
+  /** Name shown to people; the log is `NAME.log` in its folder. */
   readonly name: string;
-  /** What the service is, in the foreground. */
+  /** Command that runs the service in the foreground. */
   readonly command: readonly [string, ...string[]];
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly account: Account;
-  /** Signal with which it ends at once, and in order. */
+  /** Signal that ends it quickly and cleanly. */
   readonly stopSignal: 'SIGINT' | 'SIGTERM';
-  /** Tells whether it can be used. */
+  /** Whether it can be used. */
   readonly isReady: () => Promise<boolean>;
-  /** Stops waiting for it. */
+  /** Cancels waiting for it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A service that runs. */
+/** A running service. */
 export interface Service {
   readonly name: string;
-  /** Of its process. */
+  /** Process id. */
   readonly pid: number;
-  /** Settles when it has ended, with how it did: `exited with 1`. */
+  /** Resolves when it has ended, with a description: `exited with 1`. */
   readonly ended: Promise<string>;
   /** Sends a signal to it, such as SIGSTOP. */
   kill(signal: NodeJS.Signals): void;
-  /** What it logged last. */
+  /** Returns the last lines of its log. */
   lastWords(): Promise<string>;
-  /** Ends it, and comes back when it has ended. */
+  /** Ends it, and resolves when it has ended. */
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two questions whether a service is ready, until it must be, and until it must have ended. */
+/** Milliseconds between two checks whether a service is ready, until it must be ready, and until it must have ended. */
 const POLL = 50;
 const READY_WITHIN = 60_000;
 const ENDED_WITHIN = 20_000;
 
-/** Lines of a log that people are shown. */
+/** Lines of a log that are shown. */
 const LAST_LINES = 10;
 
-/** Makes a folder that belongs to an account. It is the caller's own until then, so that nobody is in the way. */
+/** Makes a folder for an account. It belongs to the caller first, so that no one else can interfere. */
 export async function makeFolderFor(account: Account, path: string): Promise<void> {
   await mkdir(path, { recursive: true });
   await chown(path, account.uid, account.gid);
 }
 
 /**
- * Makes a scratch folder for services; it belongs to the account that they run as. Whoever asks for it removes it.
- * @param purpose the beginning of its name: `quantix-controlplane-`
+ * Makes a scratch folder for services, owned by the account that they run as. The caller has to remove it.
+ * @param purpose prefix of its name: `quantix-controlplane-`
  */
 export async function makeServicesFolder(purpose: string): Promise<string> {
   const folder = await makeScratchFolder(purpose);
@@ -65,8 +65,8 @@ export async function makeServicesFolder(purpose: string): Promise<string> {
 }
 
 /**
- * Starts a service, and waits until it is ready. It gets no signal of the terminal: whoever started it ends it.
- * @throws BuildError if it ends before, or does not become ready; with what it logged last
+ * Starts a service and waits until it is ready. It receives no signals from the terminal: the caller has to end it.
+ * @throws BuildError, with the last lines of its log, if it ends first or does not become ready
  */
 export async function startService(request: ServiceRequest): Promise<Service> {
   const { name, command, folder, env, account, stopSignal, isReady, signal } = request;
@@ -115,7 +115,7 @@ export async function startService(request: ServiceRequest): Promise<Service> {
   }
 }
 
-/** How a process ended, or why it did not begin. */
+/** Describes how a process ended, or why it did not start. */
 async function endOf(child: ChildProcess): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   child.once('error', ({ message }) => resolve(`cannot be run: ${message}`));
@@ -125,7 +125,7 @@ async function endOf(child: ChildProcess): Promise<string> {
   return await promise;
 }
 
-/** What is to be told of a service that does not run, or not as it should. */
+/** Returns the error for a service that does not run, or does not work. */
 export async function explainEnd(
   { name, ended, lastWords }: Service,
   isEnded = true,
@@ -139,7 +139,7 @@ async function settle(work: Promise<unknown>): Promise<void> {
   await Promise.allSettled([work]);
 }
 
-/** Asks a script of the image whether its service is ready. */
+/** Runs a script of the image that checks whether its service is ready. */
 export async function askScript(
   script: string,
   { env, account, folder }: Pick<ServiceRequest, 'env' | 'account' | 'folder'>,
@@ -150,8 +150,8 @@ export async function askScript(
 }
 
 /**
- * Lets a script of the image prepare what its service needs.
- * @throws BuildError with what the script told
+ * Runs a script of the image that prepares what its service needs.
+ * @throws BuildError with the script's messages
  */
 export async function prepareWithScript(
   script: string,

@@ -6,21 +6,21 @@ import { type ControlPlaneProgram, startProgram } from './program.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 import { explainEnd, makeServicesFolder, type Service } from './service.ts';
 
-/** A control plane with all that it needs, in a folder of its own. */
+/** A control plane and the services it needs, in one folder. */
 export interface Stack extends AsyncDisposable {
   readonly folder: string;
   readonly postgresql: PostgresqlServer;
   readonly etcd: EtcdServer;
   readonly redis: RedisServer;
   readonly program: ControlPlaneProgram;
-  /** A file for the shell with the variables of `stackVariables`. */
+  /** Shell file that sets the variables of `stackVariables`. */
   readonly variablesFile: string;
 }
 
 /**
- * Starts PostgreSQL, etcd and Redis from the host's packages, then a control plane from the sources. Disposing of it ends all
- * of it and removes the folder.
- * @throws BuildError if one of them does not start; nothing is left then
+ * Starts the host's PostgreSQL, etcd and Redis, then a control plane from the sources. Disposing of the stack ends all
+ * of them and removes the folder.
+ * @throws BuildError if one of them does not start; everything is cleaned up then
  */
 export async function startStack({ signal }: { signal?: AbortSignal } = {}): Promise<Stack> {
   await using started = new AsyncDisposableStack();
@@ -37,7 +37,7 @@ export async function startStack({ signal }: { signal?: AbortSignal } = {}): Pro
     keep(startEtcd(join(folder, 'etcd'), options)),
     keep(startRedis(join(folder, 'redis'), options)),
   ] as const;
-  // Where one does not start, the others are there to be ended.
+  // If one does not start, the others have to be ended too.
   await Promise.allSettled(starting);
   const [postgresql, etcd, redis] = await Promise.all(starting);
   const { socketFolder } = postgresql;
@@ -50,7 +50,7 @@ export async function startStack({ signal }: { signal?: AbortSignal } = {}): Pro
   return { ...parts, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
 
-/** Variables with which psql finds the database, and what else is told by hand finds the rest. */
+/** Variables with which psql and other commands find the services. */
 export function stackVariables({
   postgresql,
   etcd,
@@ -68,7 +68,7 @@ export function stackVariables({
   };
 }
 
-/** Paths in a scratch folder have no characters that a shell takes for something else, but TMPDIR may. */
+/** Quoted: the names of scratch folders need no quotes in a shell, but TMPDIR may. */
 function shellText(variables: Readonly<Record<string, string>>): string {
   const lines = Object.entries(variables).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
@@ -78,8 +78,8 @@ function shellText(variables: Readonly<Record<string, string>>): string {
 
 /**
  * Runs a stack until the signal is aborted.
- * @param say takes lines for people
- * @throws BuildError if one of its services ends by itself; with what it logged last
+ * @param say receives lines for the user
+ * @throws BuildError, with the last lines of its log, if one of its services ends by itself
  */
 export async function runStack(say: (line: string) => void, signal: AbortSignal): Promise<void> {
   say('Starting PostgreSQL, etcd, Redis and qx-controlplane …');
@@ -96,7 +96,7 @@ export async function runStack(say: (line: string) => void, signal: AbortSignal)
   say('Ending all of it …');
 }
 
-/** Where each of it listens, and how to look at it. */
+/** Describes where each service listens, and how to inspect it. */
 function describeStack({
   folder,
   postgresql,

@@ -12,15 +12,15 @@ import type { Place } from './place.ts';
 export interface ShownPackage {
   name: string;
   version: string;
-  /** Bytes of its archive. */
+  /** Size of its archive in bytes. */
   archiveSize: number;
-  /** Bytes of its files, as it states them; null if it does not, or its archive is not in the cache. */
+  /** Size of its files in bytes, as stated in the package; null if not stated, or the archive is not in the cache. */
   installedSize: number | null;
-  /** See `Reason`; null if it is not known. */
+  /** Null if unknown. */
   why: Reason | null;
 }
 
-/** Which image is shown. */
+/** The image that is shown. */
 interface ShownImage {
   image: string;
   base: string;
@@ -28,14 +28,14 @@ interface ShownImage {
   flavour: string;
 }
 
-/** What differs between two images or locks: one of the lists of `Differences`, and one thing of it. */
+/** One difference between two images or locks, with the list of `Differences` that it belongs to. */
 type DifferenceEvent =
   | ({ of: 'package' } & PackageChange)
   | ({ of: 'setting' } & SettingChange)
   | ({ of: 'file' } & FileChange)
   | ({ of: 'folder' } & FolderChange);
 
-/** What `--json` prints, one a line; a stable format for CI. */
+/** An event that `--json` prints, one per line; a stable format for CI. */
 export type BuildEvent =
   | { event: 'start'; image: string; step: string }
   | { event: 'progress'; image: string; step: string; done: number; total: number }
@@ -44,7 +44,7 @@ export type BuildEvent =
       image: string;
       step: string;
       cached: boolean;
-      /** Name of the key by which the result is signed, if it comes from a remote cache. */
+      /** Name of the key that signed the result, if it comes from a remote cache. */
       origin?: string | undefined;
       seconds: number;
     }
@@ -77,18 +77,18 @@ export type BuildEvent =
   | { event: 'finding'; kind: string; file: string; what: string }
   | ({ event: 'error'; message: string } & Partial<Place>);
 
-/** Where a command's words go: lines for people, or events for programs. */
+/** Output of a command: lines for people, or events for programs. */
 export interface Output {
   readonly json: boolean;
-  /** Whether lines may be drawn over: standard output is a terminal that has a cursor to move. */
+  /** Whether lines may be redrawn: standard output is a terminal with cursor control. */
   readonly interactive: boolean;
-  /** A line for people; a `note` event with `--json`. */
+  /** Prints a line for people; with `--json`, a `note` event. */
   say(line: string): void;
-  /** An event; nothing without `--json`. */
+  /** Prints an event; nothing without `--json`. */
   emit(event: BuildEvent): void;
 }
 
-/** The output of a command line. */
+/** Returns the output of a command. */
 export function commandOutput({ json }: { json: boolean }): Output {
   const emit = (event: BuildEvent) => {
     if (json) process.stdout.write(`${JSON.stringify(event)}\n`);

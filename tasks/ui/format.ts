@@ -2,7 +2,7 @@ import { printable } from '../../build/drawing/printable.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-/** A number of bytes as people read it: `36.2 MB` (powers of 1000). */
+/** Formats a number of bytes: `36.2 MB` (powers of 1000). */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -13,7 +13,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** Seconds as people read them: `0.42 s`, `12.3 s`, `3 min 20 s`. */
+/** Formats seconds: `0.42 s`, `12.3 s`, `3 min 20 s`. */
 export function formatSeconds(seconds: number): string {
   if (seconds >= 100) {
     const whole = Math.round(seconds);
@@ -23,8 +23,8 @@ export function formatSeconds(seconds: number): string {
 }
 
 /**
- * How far something is: `42 %, 120 MB of 290 MB, 61 MB/s, 3 s left`.
- * @param rate bytes per second; 0 if nothing can be said of it yet
+ * Formats progress: `42 %, 120 MB of 290 MB, 61 MB/s, 3 s left`.
+ * @param rate bytes per second; 0 if unknown
  */
 export function formatProgress(done: number, total: number, rate: number): string {
   const share = total === 0 ? 100 : Math.floor((100 * done) / total);
@@ -33,7 +33,7 @@ export function formatProgress(done: number, total: number, rate: number): strin
   return `${share} %, ${formatBytes(done)} of ${formatBytes(total)}${left}`;
 }
 
-/** Rows as aligned columns; the first row is the heading. */
+/** Formats rows as aligned columns; the first row is the heading. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (most, row) => row.map((cell, index) => Math.max(most[index] ?? 0, cell.length)),
@@ -49,20 +49,20 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** Rows as a table of Markdown, in which no cell has markup; the first row is the heading. */
+/** Formats rows as a Markdown table, escaping markup in cells; the first row is the heading. */
 export function markdownTable(rows: readonly (readonly string[])[]): string {
   const [head = [], ...rest] = rows.map((row) => `| ${row.map(markdownText).join(' | ')} |`);
   const rule = `|${' --- |'.repeat(rows[0]?.length ?? 0)}`;
   return [head, rule, ...rest].join('\n');
 }
 
-/** Text without markup of Markdown: what could be some stands as a reference to its character (CommonMark 0.31, 2.5). */
+/** Escapes text for Markdown: characters that could be markup become character references (CommonMark 0.31, 2.5). */
 export function markdownText(text: string): string {
   const reference = (one: string) => `&#${one.codePointAt(0)};`;
   return printable(text).replace(/[^\p{L}\p{N} ,./%+→-]/gu, reference);
 }
 
-/** A number of things: `1 file`, `2 files`. */
+/** Formats a number of things: `1 file`, `2 files`. */
 export function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

@@ -5,10 +5,10 @@ import { Writable } from 'node:stream';
 import { BuildError } from '../../build/error.ts';
 
 /**
- * A passphrase from a file's first line or, without a file, typed at the terminal, which does not show it. There is no
- * option for the passphrase itself: every program of the host sees what stands on a command line.
- * @param question shown on standard error: `Passphrase of release.key`
- * @throws BuildError if it is empty, the file cannot be read, or there is no terminal to ask at
+ * Reads a passphrase from the first line of a file or, without a file, from the terminal without echo. There is no
+ * option for the passphrase itself, because every program on the host can see command lines.
+ * @param question prompt on standard error: `Passphrase of release.key`
+ * @throws BuildError if it is empty, the file cannot be read, or there is no terminal
  */
 export async function readPassphrase(
   question: string,

@@ -10,13 +10,13 @@ export interface Place {
   column?: number | undefined;
 }
 
-/** What errors name: a path, with its line and column in one of two ways where they are known. */
+/** Formats of places in errors: a path, optionally with line and column in one of two notations. */
 const WHERE = /^(.*?)(?:(?:, line |:)([1-9]\d{0,8})(?:(?:, column |:)([1-9]\d{0,8}))?)?$/s;
 
 /**
- * The place that an error names.
- * @param where `where` of an `Explanation`; a relative path is meant from the working folder
- * @returns nothing if that is no file of the project
+ * Returns the place that an error refers to.
+ * @param where `where` of an `Explanation`; a relative path is relative to the working folder
+ * @returns nothing if it is not a file of the project
  */
 export function placeIn(project: string, where: string): Place | undefined {
   const [, path = '', line, column] = WHERE.exec(where) ?? [];

@@ -3,49 +3,49 @@ import { anySignal } from '../../build/process/child-group.ts';
 import type { Output } from './events.ts';
 import { formatProgress } from './format.ts';
 
-/** Milliseconds between two updates of a progress line, and between two progress events. */
+/** Least milliseconds between two updates of a progress line, and between two progress events. */
 const DRAW_EVERY = 100;
 const EMIT_EVERY = 1000;
 
-/** What a stage tells while it runs. */
+/** What a running stage reports to. */
 export interface StageReport {
-  /** How far it is, in bytes. */
+  /** Reports progress in bytes. */
   progress(done: number, total: number): void;
-  /** A line that stays on screen under the stage. */
+  /** Prints a line that stays on screen under the stage. */
   say(line: string): void;
 }
 
-/** How a stage ended. */
+/** Result of a stage. */
 export interface StageOutcome {
-  /** True if there was nothing to do, since the result was there already. */
+  /** True if there was nothing to do because the result existed already. */
   cached?: boolean;
-  /** Who made the result, if that was somebody else: the name of a key. */
+  /** Name of the key of whoever made the result, if it was not made here. */
   origin?: string | undefined;
-  /** Appended to the stage's title. */
+  /** Text appended to the stage's title. */
   note?: string;
 }
 
-/** What a stage took, for the table at the end. */
+/** Times of a stage, for the table at the end. */
 export interface StageTime {
   step: string;
-  /** When it began, in seconds since the first stage could. */
+  /** When it began, in seconds since the first stage could begin. */
   began: number;
   seconds: number;
   cached: boolean;
-  /** Who made the result, if that was somebody else. */
+  /** Name of the key of whoever made the result, if it was not made here. */
   origin?: string | undefined;
 }
 
-/** Where the result of a stage came from; empty if it was made now. */
+/** Says where the result of a stage came from; empty if it was made now. */
 export function cameFrom({ cached, origin }: Pick<StageTime, 'cached' | 'origin'>): string {
   if (origin !== undefined) return `made by ${origin}`;
   return cached ? 'from the cache' : '';
 }
 
-/** What a stage does. */
+/** The work of a stage. */
 export type StageRun = (report: StageReport) => Promise<StageOutcome>;
 
-/** What a list of stages is made with. */
+/** Input of the constructor of `Stages`. */
 export interface StagesOptions {
   /** Name of the profile. */
   image: string;
@@ -54,18 +54,18 @@ export interface StagesOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Stages that succeed or fail together: when one fails, those that run beside it are cancelled. */
+/** Stages that succeed or fail together: if one fails, those that run at the same time are cancelled. */
 export class Stages {
-  /** What the stages that have ended took. */
+  /** Times of the stages that have ended. */
   readonly times: StageTime[] = [];
-  /** Aborted when the caller cancels or a stage fails; everything that a stage starts takes it. */
+  /** Aborted when the caller cancels or a stage fails; stages pass it to everything they start. */
   readonly signal: AbortSignal;
   readonly #began = performance.now();
   readonly #image: string;
   readonly #output: Output;
   readonly #failed = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
-  /** When a stage has ended. */
+  /** Stage → promise that settles when the stage has ended. */
   readonly #ended = new Map<ListrTask, Promise<void>>();
 
   constructor({ image, output, signal }: StagesOptions) {
@@ -75,9 +75,10 @@ export class Stages {
   }
 
   /**
-   * A stage as a Listr2 task: with progress on a terminal, quiet elsewhere, events for programs.
+   * Creates a stage as a Listr2 task: it shows progress on a terminal, only its end elsewhere, and events with
+   * `--json`.
    * @param step its name in events and tables
-   * @param after stages beside it that must have ended before it begins
+   * @param after stages running at the same time that must end before it begins
    */
   stage(
     step: string,
@@ -86,7 +87,7 @@ export class Stages {
     { after = [] }: { after?: readonly ListrTask[] } = {},
   ): ListrTask {
     const ended = Promise.withResolvers<void>();
-    // Whoever waits for it may come late, or never.
+    // Others may wait for it late or never; until then a rejection counts as handled.
     ended.promise.catch(() => undefined);
     const made: ListrTask = {
       title,
@@ -126,8 +127,8 @@ export class Stages {
   }
 
   /**
-   * Runs stages: drawn on a terminal, a line each elsewhere, not shown at all with `--json`.
-   * @throws what the first stage to fail threw, after all others have ended
+   * Runs stages: drawn on a terminal, one line each elsewhere, not shown at all with `--json`.
+   * @throws the error of the first stage that failed, after all others have ended
    */
   async run(stages: ListrTask[]): Promise<void> {
     const common = { registerSignalListeners: false } as const;
@@ -141,7 +142,7 @@ export class Stages {
     try {
       await list.run();
     } catch (error) {
-      // What they were writing is removed by those who wrote it.
+      // Wait for the others to end: they remove their unfinished files.
       await Promise.allSettled(this.#running);
       throw error instanceof StageFailure ? error.cause : error;
     }
@@ -172,14 +173,14 @@ export class Stages {
   }
 }
 
-/** What Listr2 shows of a failed stage; the command line tells the cause, once. */
+/** What Listr2 shows of a failed stage; the command line prints the cause once. */
 class StageFailure extends Error {
   constructor(cause: unknown) {
     super('see below', { cause });
   }
 }
 
-/** Measures speed since the first report: what an earlier run left of a download counts no speed. */
+/** Measures speed since the first report: bytes of an earlier, resumed run do not count. */
 class ProgressMeter {
   #first: { done: number; at: number } | undefined;
   perSecond = 0;

@@ -1,14 +1,14 @@
 import { errorCode } from '../../build/process/errno.ts';
 
-/** Columns of a terminal that does not say how many it has, as serial lines and some pseudo-terminals do. */
+/** Width of terminals that do not report one, such as serial lines and some pseudo-terminals. */
 const COLUMNS = 80;
 
-/** Codes of a write to a pipe that nobody reads any more, and to a terminal that was closed. */
+/** Error codes of writing to a pipe without a reader, and to a closed terminal. */
 const NOBODY_READS = ['EPIPE', 'EIO'];
 
 /**
- * Prepares standard output and error: work goes on when their reader leaves (`make iso | head -1`, a terminal that
- * was closed), and a terminal without a width counts as 80 columns wide.
+ * Prepares standard output and error: the program continues when their reader leaves (`make iso | head -1`, a closed
+ * terminal), and a terminal without a width counts as 80 columns wide.
  */
 export function prepareStreams(): void {
   for (const stream of [process.stdout, process.stderr]) {

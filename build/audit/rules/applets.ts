@@ -7,10 +7,10 @@ import type { Survey } from '../survey.ts';
 
 const RULE = 'applet';
 
-/** Where busybox is, unless the options say otherwise. */
+/** Default paths of busybox. */
 const BUSYBOX = ['bin/busybox'];
 
-/** Every applet that init calls, and every link to busybox, must be an applet of the busybox in the tree. */
+/** Every applet that init uses, and every link to busybox, must be an applet of the tree's busybox. */
 export function missingApplets(
   survey: Survey,
   { applets: called = [], busybox: places = BUSYBOX }: AuditOptions,

@@ -5,7 +5,8 @@ import type { Tree } from '../../tree/tree.ts';
 import type { Finding } from '../finding.ts';
 
 /**
- * The kernel of a tree must have a driver, as a module or built in, for everything that is promised to work.
+ * The kernel of a tree must have a driver, as a module or built in, for all hardware that the profile promises to
+ * support.
  * @param drivers kind of machine → names of drivers
  */
 export function missingDrivers(
@@ -26,7 +27,7 @@ export function missingDrivers(
   );
 }
 
-/** Names of the modules below a directory, and of what the kernel has built in. */
+/** Returns the names of modules below a directory, and of built-in ones. */
 function namesBelow(tree: Tree, directory: string): Set<string> {
   const names = new Set<string>();
   for (const { path } of tree.entries()) {

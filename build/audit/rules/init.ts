@@ -3,12 +3,13 @@ import { isExecutable } from '../executables.ts';
 import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
-/** Scripts that the kernel follows from one interpreter to the next (`MOST` in `search_binary_handler`: 5 in all). */
+/** Number of nested script interpreters that the kernel follows (`MOST` in `search_binary_handler`: 5 in all). */
 const MOST_INTERPRETERS = 4;
 
 /**
- * The program that the kernel starts first must be one that it can start: there, executable, and a program for this
- * CPU, or a script for one. What else it needs, an interpreter or libraries, is for the rules about all programs.
+ * The kernel must be able to start the first program: it exists, is executable, and is a program for this architecture
+ * or a script with such an interpreter. Other requirements, such as libraries, are checked by the rules about all
+ * programs.
  */
 export function unrunnableInit(survey: Survey, { init }: AuditOptions): Finding[] {
   if (init === undefined) return [];

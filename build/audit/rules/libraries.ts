@@ -7,8 +7,8 @@ import type { Survey } from '../survey.ts';
 const RULE = 'library';
 
 /**
- * Every program's interpreter and every library that a program or library needs must be in the tree, for the same
- * machine. What a library needs in turn is covered, as it is checked itself.
+ * The interpreter of every program, and every library that a program or library needs, must be in the tree, for the
+ * same machine. Indirect dependencies are covered, because each library is checked itself.
  */
 export function missingLibraries(survey: Survey): Finding[] {
   const search = new Search(survey);
@@ -38,7 +38,7 @@ export function missingLibraries(survey: Survey): Finding[] {
 class Search {
   readonly #survey: Survey;
   readonly #defaults = new Map<number, string[]>();
-  /** Outcome of the search in the default directories, by machine, word size and name. */
+  /** Results of searching the default directories, by machine, word size and name. */
   readonly #known = new Map<string, Outcome>();
 
   #byName: Map<string, string> | undefined;
@@ -47,7 +47,7 @@ class Search {
     this.#survey = survey;
   }
 
-  /** Why the library that the file at `path` needs cannot be loaded; `undefined` if it can. */
+  /** Says why a library that the file at `path` needs cannot be loaded; `undefined` if it can. */
   problem(path: string, elf: Elf, name: string): string | undefined {
     const outcome = this.#find(path, elf, name);
     if (outcome === 'found') return undefined;

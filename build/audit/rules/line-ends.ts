@@ -3,14 +3,14 @@ import { nameOf } from '../../tree/path.ts';
 import type { Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
-/** Interpreters that take a carriage return for a part of the command. */
+/** Interpreters that treat a carriage return as part of a command. */
 const SHELLS = new Set(['sh', 'ash', 'dash', 'bash', 'busybox', 'openrc-run']);
-/** Files that a shell, init or OpenRC reads although they have no `#!`. */
+/** Files without `#!` that a shell, init or OpenRC reads. */
 const SOURCED = /^etc\/(inittab|rc\.conf|profile|conf\.d\/[^/]+|profile\.d\/[^/]+)$/;
-/** Larger ones are programs with a script in front; bytes. */
+/** Larger files are programs with a script in front; bytes. */
 const LARGEST = 1024 * 1024;
 
-/** A script written on Windows: with CRLF line ends neither the kernel finds its interpreter nor sh its commands. */
+/** Scripts must not have CRLF line ends: the kernel would not find their interpreter, nor sh their commands. */
 export function carriageReturns({ tree, scripts, entries }: Survey): Finding[] {
   const findings: Finding[] = [];
   const add = ({ path }: FileEntry): void => {

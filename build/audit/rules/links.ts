@@ -3,14 +3,14 @@ import type { Tree } from '../../tree/tree.ts';
 import type { Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
-/** What is there in the booted system only: kernel file systems, memory, partitions of the appliance, devices. */
+/** Paths that exist only at run time: kernel file systems, memory, the appliance's partitions, devices. */
 const RUN_TIME = /^(proc|sys|dev|run|tmp|mnt|media|quantix|data|var\/(run|lock|tmp))(\/|$)/;
 /** Reported, with more detail, by rules/services.ts. */
 const ELSEWHERE = 'etc/runlevels/';
-/** As Linux. */
+/** As in Linux. */
 const MOST_LINKS = 40;
 
-/** A symbolic link must lead to something in the tree, or to where something appears at run time. */
+/** A symbolic link must point to something in the tree, or to a path that exists at run time. */
 export function danglingLinks({ tree, links }: Survey): Finding[] {
   const findings: Finding[] = [];
   for (const { entry, canonical } of links) {
@@ -30,7 +30,7 @@ export function danglingLinks({ tree, links }: Survey): Finding[] {
   return findings;
 }
 
-/** The path at which following a dangling link ends; `undefined` in a circle. */
+/** Returns the path at which a dangling link ends; `undefined` for a cycle. */
 function endOf(tree: Tree, path: string): string | undefined {
   let here = path;
   for (let count = 0; count < MOST_LINKS; count += 1) {
@@ -42,7 +42,7 @@ function endOf(tree: Tree, path: string): string | undefined {
   return undefined;
 }
 
-/** A path without `.` and `..` and with the links on its way followed, as far as it exists. */
+/** Resolves `.`, `..` and links in a path, as far as it exists. */
 function resolved(tree: Tree, path: string): string {
   const parts: string[] = [];
   for (const part of path.split('/')) {

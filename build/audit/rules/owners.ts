@@ -26,7 +26,7 @@ export function unknownOwners({ tree, entries }: Survey): Finding[] {
   });
 }
 
-/** Third field of each line: the id in passwd(5) and group(5). */
+/** Reads the third field of each line: the id in passwd(5) and group(5). */
 function ids(tree: Tree, list: string): Set<number> {
   const lines = (tree.text(list) ?? '').split('\n');
   const fields = lines.map((line) => line.split(':')[2] ?? '');

@@ -4,7 +4,7 @@ import type { Survey } from '../survey.ts';
 
 const [SETUID, SETGID, STICKY, WORLD_WRITABLE] = [0o4000, 0o2000, 0o1000, 0o002];
 
-/** Set-uid and set-gid files are those of the profile's list: no other, and none of the list is missing. */
+/** Set-uid and set-gid files must be exactly those that the profile lists. */
 export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOptions): Finding[] {
   const findings: Finding[] = [];
   const wanted = new Set(Object.keys(setuid).map((path) => tree.file(path)?.path));
@@ -31,7 +31,7 @@ export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOpt
   return findings;
 }
 
-/** Nobody but root and a file's owner may write where everyone reads: sticky directories are the exception. */
+/** Nothing may be writable for everyone, except sticky directories. */
 export function worldWritable({ tree, entries }: Survey): Finding[] {
   const findings: Finding[] = [];
   for (const { type, mode, path } of entries) {

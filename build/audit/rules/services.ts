@@ -7,10 +7,10 @@ import type { Survey } from '../survey.ts';
 const RULE = 'service';
 const SERVICES = 'etc/init.d';
 const RUNLEVELS = 'etc/runlevels';
-/** No service script is larger; bytes. */
+/** Most bytes of a service script. */
 const LARGEST = 1024 * 1024;
 
-/** OpenRC's services must have their program and what they need; a runlevel names only services that exist. */
+/** OpenRC's services must have their program and their dependencies; runlevels may contain only services that exist. */
 export function brokenServices(survey: Survey): Finding[] {
   const { tree } = survey;
   const services = readServices(survey);

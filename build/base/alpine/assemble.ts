@@ -19,7 +19,7 @@ import { openRepository } from './repository/index.ts';
 import { type SelectedPackage, selectPackages } from './repository/select.ts';
 import type { TrustedKeys } from './signature/keys.ts';
 
-/** Packages that are downloaded, and archives that are opened, at once. */
+/** Packages that are downloaded at the same time, and archives that are opened at the same time. */
 const DOWNLOADS = 8;
 const OPENINGS = 4;
 
@@ -30,26 +30,26 @@ export interface AssembleRequest {
   readonly keys: TrustedKeys;
   /** In the order in which they are configured. */
   readonly repositories: readonly RepositoryAddress[];
-  /** Dependencies as apk's `add` takes them. */
+  /** Dependencies as `apk add` takes them. */
   readonly wanted: readonly string[];
   readonly cache: CacheDirectory;
   readonly signal?: AbortSignal | undefined;
-  /** Called with messages for the user, one line each. */
+  /** Receives messages for the user, one line each. */
   readonly onNote?: ((line: string) => void) | undefined;
 }
 
-/** A root filesystem, and the reader of its contents, which the caller closes. */
+/** A root filesystem, and the reader of its contents, which the caller has to close. */
 export interface AssembledRoot {
   readonly tree: Tree;
   readonly reader: ContentReader;
-  /** Time at which the newest of its packages was built, seconds since 1970. */
+  /** Build time of its newest package, in seconds since 1970. */
   readonly epoch: number;
 }
 
 /**
- * Makes the root filesystem that `apk --initdb --no-scripts add` would make in an empty root. Indexes and packages
- * are fetched and verified, packages that were opened once come from the cache. No package script is run.
- * @throws BuildError if something cannot be had, is not trusted, damaged, or contradicts something else
+ * Makes the root filesystem that `apk --initdb --no-scripts add` makes in an empty root. Indexes and packages are
+ * fetched and verified; packages that were opened before come from the cache. No package script is run.
+ * @throws BuildError if something is unavailable, untrusted, damaged or contradictory
  */
 export async function assemble(request: AssembleRequest): Promise<AssembledRoot> {
   const { architecture, keys, wanted, cache, signal, onNote } = request;

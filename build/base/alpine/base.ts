@@ -17,7 +17,7 @@ import { resolveAlpine } from './resolve.ts';
 import { readScripts } from './scripts.ts';
 import { trustedKeys } from './signature/keys.ts';
 
-/** Packages from Alpine, by our own apk engine: no apk, no root, no script is run. */
+/** Packages from Alpine, through the apk engine in this folder: without apk, without root, and no script is run. */
 export const alpine: Base<AlpineSettings> = {
   name: 'alpine',
   module: import.meta.filename,
@@ -37,7 +37,7 @@ export const alpine: Base<AlpineSettings> = {
   finish: finishAlpine,
 };
 
-/** Where the index of the first repository may be. */
+/** Addresses of the first repository's index. */
 function indexAddresses(profile: Profile, mirror: string | undefined): string[] {
   const [addresses = []] = repositoryAddresses(findSettings(profile, 'alpine'), mirror).values();
   return addresses.map((address) => `${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`);

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { BuildError } from '../../error.ts';
 
-/** Bytes of a SHA-1 and of a SHA-256. */
+/** Size in bytes of a SHA-1 and of a SHA-256. */
 export const SHA1_BYTES = 20;
 export const SHA256_BYTES = 32;
 
 /**
- * The identity of a package (`C:` of an index): `Q1` and the SHA-1, in base64, of its compressed control part, or `Q2`
+ * The identity of a package (`C:` in an index): `Q1` and the SHA-1 of its compressed control part in base64, or `Q2`
  * and the SHA-256. apk writes checksums of files (`Z:`) in the same way.
  * @param digest 20 or 32 bytes, or their hex
  */
@@ -16,8 +16,8 @@ export function checksumText(digest: Buffer | string): string {
 }
 
 /**
- * The identity of a package with this control part.
- * @param like an identity of the same kind, `Q1…` or `Q2…`; by default it is a SHA-1
+ * Returns the identity of the package with this control part.
+ * @param like an identity of the kind to return, `Q1…` or `Q2…`; SHA-1 by default
  */
 export function identityOf(compressedControl: Uint8Array, like = 'Q1'): string {
   const algorithm = like.startsWith('Q2') ? 'sha256' : 'sha1';
@@ -25,9 +25,9 @@ export function identityOf(compressedControl: Uint8Array, like = 'Q1'): string {
 }
 
 /**
- * The SHA-1 in a checksum that apk wrote.
+ * Returns the SHA-1 in a checksum of apk.
  * @returns lower-case hex
- * @throws BuildError if it is not of the form `Q1` and 28 characters of base64
+ * @throws BuildError if it is not `Q1` followed by 28 characters of base64
  */
 export function checksumHex(text: string, where: string): string {
   const bytes = Buffer.from(text.slice(2), 'base64');

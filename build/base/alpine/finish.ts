@@ -10,10 +10,10 @@ import { generatedLink } from '../system/generated.ts';
 import { identityFiles } from '../system/identity.ts';
 import { runlevelLinks } from '../system/runlevels.ts';
 
-/** Where Alpine's busybox says at which paths its applets belong, one a line. */
+/** Folder in which Alpine's busybox package lists the paths of its applets, one per line. */
 const APPLET_PATHS = 'etc/busybox-paths.d';
 
-/** What Alpine's package scripts would have made; see `Base.finish`. */
+/** Adds what Alpine's package scripts would have created; see `Base.finish`. */
 export function finishAlpine(tree: Tree, context: FinishContext): void {
   const { profile } = context;
   for (const [path, target] of Object.entries(profile.settings.links)) {
@@ -31,7 +31,7 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
   for (const entry of derived) tree.replace(entry);
 }
 
-/** Links where the busybox package wants them, else at the usual places; programs of other packages stay. */
+/** Links at the paths that the busybox package lists, else at the usual ones; programs of other packages are kept. */
 function busyboxLinks(tree: Tree): Entry[] {
   const paths = tree
     .names(APPLET_PATHS)

@@ -1,7 +1,7 @@
 import type { Lock } from '../../contract/lock.ts';
 import type { Repository } from './repository/index.ts';
 
-/** State of a repository as a lock records it. An index has no date of its own, so that of its newest package counts. */
+/** Returns a repository's state for a lock. An index has no date: that of its newest package is used. */
 export function repositoryState(
   { packages, sha256 }: Pick<Repository, 'packages' | 'sha256'>,
   release: string,

@@ -9,34 +9,34 @@ import { type AccountNumbers, renumbered } from './renumber.ts';
 
 /** A package to install, and the contents of its archive. */
 export interface PackageToInstall extends InstalledPackage {
-  /** Entries of its archive, without the record. */
+  /** Entries of its archive, without the package record. */
   readonly entries: readonly Entry[];
 }
 
-/** What is to be installed into an empty root. */
+/** What to install into an empty root. */
 export interface Installation extends Omit<Database, 'packages'> {
   /**
    * Accounts of the system. Files owned by one of these names get that account's id, as apk does with the accounts of
    * the root it installs into; for other names the archive's numeric ids are kept.
    */
   readonly accounts?: AccountNumbers | undefined;
-  /** In the order in which apk would install them. */
+  /** In the order in which apk installs them. */
   readonly packages: readonly PackageToInstall[];
 }
 
 /** The planned contents of the root. */
 export interface InstallationPlan {
-  /** Entries of the packages in order; a later one replaces an earlier one. Directories have their final owner and mode. */
+  /** Entries of the packages in order; later ones replace earlier ones. Directories have their final owner and mode. */
   readonly entries: readonly Entry[];
   /** Directories that exist whether or not a package has them. */
   readonly directories: readonly Entry[];
-  /** apk's database and configuration; they replace what a package has at these paths. */
+  /** apk's database and configuration; they replace entries of packages at these paths. */
   readonly database: readonly Entry[];
 }
 
 /**
- * Plans what `apk --initdb --no-scripts add` would put into an empty root. No package script is run.
- * @throws BuildError if two packages claim one file and neither replaces the other
+ * Plans what `apk --initdb --no-scripts add` puts into an empty root. No package script is run.
+ * @throws BuildError if two packages have the same file and neither replaces the other
  */
 export function planInstallation(installation: Installation): InstallationPlan {
   const { accounts, ...configuration } = installation;
@@ -82,7 +82,7 @@ function withOwner(entry: Entry, owners: DirectoryOwners): Entry {
 
 /**
  * Carries out a plan.
- * @throws BuildError if a package's entries contradict the tree
+ * @throws BuildError if a package's entries conflict with the tree
  */
 export function install({ entries, directories, database }: InstallationPlan, tree: Tree): void {
   for (const entry of entries) {
@@ -96,8 +96,8 @@ export function install({ entries, directories, database }: InstallationPlan, tr
 }
 
 /**
- * Whether a link would lead to its own place: with a merged `/usr` one from `/usr/lib` to a file in `/lib`, as older
- * branches have them for libraries. The file is at both places then, without the link.
+ * Whether a link points to its own path. With a merged `/usr` this happens to links from `/usr/lib` to a library in
+ * `/lib`, as in older branches; the file is then at both paths without the link.
  */
 function leadsToItself(entry: Entry, tree: Tree): boolean {
   if (entry.type !== 'symlink') return false;

@@ -13,8 +13,8 @@ import {
 } from './request.ts';
 
 /**
- * See `Base.merge`: what `apk add` of the profile's world would install, in apk's order, with the database by which
- * apk knows the packages as its own.
+ * Installs the locked packages as `apk add` of the profile's world would, in apk's order, including the installed
+ * database; see `Base.merge`.
  */
 export function mergeAlpine(
   tree: Tree,
@@ -38,7 +38,7 @@ export function mergeAlpine(
   install(plan, tree);
 }
 
-/** Packages in the order in which apk installs them; the lock has them by name. */
+/** Sorts packages into the order in which apk installs them; the lock sorts them by name. */
 function inOrder(
   packages: readonly OpenedPackage[],
   { profile, flavour }: MergeContext<AlpineSettings>,
@@ -85,7 +85,7 @@ function accountsOf({ accounts }: Pick<MergeContext['profile'], 'accounts'>): Ac
   return { users: new Map(users), groups: new Map(Object.entries(accounts.groups)) };
 }
 
-/** What the signed index says of a package; without it apk could not know the package as its own. */
+/** Returns the package's fields in the signed index; apk could not identify an installed package without them. */
 function indexFields({ name, apk }: OpenedPackage['locked']): ReadonlyMap<string, string> {
   return new Map(Object.entries(must(apk, `entry of ${name} in the index, in the lock`)));
 }

@@ -5,17 +5,17 @@ import { findSettings, type Profile } from '../../profile/profile.ts';
 import { parseAtoms } from './dependency/dependency.ts';
 import type { SelectedPackage } from './repository/select.ts';
 
-/** Package with Node's line of long-term support. */
+/** Package with Node's long-term support release. */
 const PACKAGE = 'nodejs';
 const PROGRAM = 'usr/bin/node';
 
-/** What an index says of a package, letter → value. */
+/** Fields of a package in an index, letter → value. */
 type Fields = ReadonlyMap<string, string>;
 
 /**
- * What is wrong with the Node that a profile with programs would get.
- * @param packages what was chosen for the profile
- * @returns a line; `undefined` if the programs run on it, or the profile has none or names an archive of Node
+ * Describes what is wrong with the Node of a profile with programs.
+ * @param packages the packages chosen for the profile
+ * @returns one line; `undefined` if the programs run on it, or if the profile has no programs or names a Node archive
  */
 export function problemOfNode(
   profile: Profile,
@@ -32,7 +32,7 @@ export function problemOfNode(
 }
 
 /**
- * The Node among packages of a lock, and what it needs.
+ * Finds Node and the packages it needs among the packages of a lock.
  * @returns `undefined` if there is none
  * @throws BuildError if it is too old
  */
@@ -49,7 +49,7 @@ export function findNode(packages: readonly LockedPackage[]): PackagedNode | und
   });
 }
 
-/** Node's own version in that of its package; `undefined` if the programs do not run on it. */
+/** Returns the version of Node itself from its package version; `undefined` if it is too old for the programs. */
 function readVersion(version: string): string | undefined {
   const own = /^(\d+)\.\d+\.\d+/.exec(version);
   return own !== null && Number(own[1]) >= OLDEST_NODE ? own[0] : undefined;
@@ -59,7 +59,7 @@ function tooOld(version: string): string {
   return `${PACKAGE} is ${version}, and the programs run on Node ${OLDEST_NODE} and newer`;
 }
 
-/** A package and what it depends on, but for files: these are what scripts are run with. In the order of finding. */
+/** Returns a package and its dependencies in order of discovery, except files (`/bin/sh`), which only scripts need. */
 function closure(first: LockedPackage, packages: readonly LockedPackage[]): LockedPackage[] {
   const providers = new Map<string, LockedPackage>();
   for (const one of packages) {
@@ -76,7 +76,7 @@ function closure(first: LockedPackage, packages: readonly LockedPackage[]): Lock
   return [...found];
 }
 
-/** Names in a list of dependencies or of what is provided, without those that must not be there. */
+/** Returns the names in a list of dependencies or provides, without conflicts. */
 function namesIn(text = ''): string[] {
   const { atoms } = parseAtoms(text, (name) => name);
   return atoms.filter(({ conflict }) => !conflict).map(({ name }) => name);

@@ -8,8 +8,8 @@ export function readerVersion(): string {
 }
 
 /**
- * Reads a package as an image has it: kernel modules are decompressed, and named so. See `openPackage`.
- * @throws BuildError if it is damaged, or not the package that it has to be
+ * Reads a package for use in an image: kernel modules are decompressed and renamed accordingly. See `openPackage`.
+ * @throws BuildError if it is damaged, or not the expected package
  */
 export async function openForImage(opening: PackageToOpen): Promise<void> {
   const unpacker = new ModuleUnpacker(opening.sink, opening.origin);

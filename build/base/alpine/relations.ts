@@ -3,8 +3,8 @@ import type { PackageRelations } from '../../contract/relations.ts';
 import { parseAtom, splitList } from './dependency/dependency.ts';
 
 /**
- * What the signed index says of packages, as their lock has it (apk-package(5)).
- * @returns by name of the package
+ * Reads the relations of packages from their index stanzas in the lock (apk-package(5)).
+ * @returns package name → relations
  */
 export function alpineRelations(packages: readonly LockedPackage[]): Map<string, PackageRelations> {
   return new Map(packages.map((one) => [one.name, relationsOf(one)]));

@@ -2,21 +2,21 @@ import type { Entry } from '../../tree/entry.ts';
 import { filePath, type Ownership } from './installed/files.ts';
 import type { OwnerNames, PackageRecord } from './package/record.ts';
 
-/** Numbers of users and groups by name. */
+/** Ids of users and groups by name. */
 export interface AccountNumbers {
   readonly users: ReadonlyMap<string, number>;
   readonly groups: ReadonlyMap<string, number>;
 }
 
-/** The parts of a package that hold ids. */
+/** The parts of a package that contain ids. */
 interface Owned {
   readonly entries: readonly Entry[];
   readonly record: PackageRecord;
 }
 
 /**
- * Gives files the ids of the accounts that their archive names: the numeric ids of the machine that built the package
- * mean nothing elsewhere. Names that are not among the accounts keep the archive's ids.
+ * Gives files the ids of the accounts that their archive names, because the archive's numeric ids are those of the
+ * machine that built the package. Files of unknown accounts keep the archive's ids.
  */
 export function renumbered<P extends Owned>(added: P, accounts: AccountNumbers | undefined): P {
   const { owners, directories } = added.record;

@@ -8,12 +8,12 @@ import {
   requestedFlavours,
 } from '../../profile/profile.ts';
 
-/** The architecture of an image, as Alpine calls it. */
+/** Returns Alpine's name of an image's architecture. */
 export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture'>): string {
   return ARCHITECTURES[architecture].machine;
 }
 
-/** What a profile asks of Alpine. */
+/** Returns what a profile asks of Alpine. */
 export function alpineRequest(profile: Profile): Lock['request'] {
   const settings = findSettings(profile, 'alpine');
   const { packages, without, release, repositories } = settings;
@@ -25,8 +25,10 @@ export function alpineRequest(profile: Profile): Lock['request'] {
   };
 }
 
-/** What of a profile's settings for Alpine shapes a root filesystem: all but how to make programs and initramfs, and
- * reviews of scripts, which are not run either way. */
+/**
+ * The settings for Alpine that affect a root filesystem: all but those for programs and the initramfs, and the reviews
+ * of scripts, which are never run.
+ */
 export type AlpineSettings = ReturnType<typeof alpineSettings>;
 
 export function alpineSettings(profile: Profile) {
@@ -40,7 +42,7 @@ export function alpineSettings(profile: Profile) {
   return settings;
 }
 
-/** The world of an image: what apk's `add` is asked for. What is left out is forbidden. */
+/** Composes the world of an image: the dependencies for `apk add`. Packages to leave out become conflicts. */
 export function composeWorld(
   settings: Pick<AlpineSettings, 'packages' | 'kernel' | 'flavours' | 'without'>,
   flavour: Flavour,
@@ -51,7 +53,7 @@ export function composeWorld(
 }
 
 /**
- * Where each repository of a profile may be.
+ * Lists the addresses of each repository of a profile.
  * @param mirror address of an Alpine tree to use instead of the profile's mirrors
  * @returns name of the repository → addresses, best first
  */

@@ -26,12 +26,12 @@ import { alpineArchitecture, alpineRequest, composeWorld, repositoryAddresses } 
 import { readScripts } from './scripts.ts';
 import { readKeys, type TrustedKeys, trustedKeys } from './signature/keys.ts';
 
-/** Packages that are downloaded at once. */
+/** Number of parallel downloads. */
 const DOWNLOADS = 8;
 
 /**
- * See `Base.resolve`. Indexes are verified by the profile's keys, packages by what the indexes say of them; all are
- * downloaded, since an index knows no SHA-256.
+ * Resolves a profile; see `Base.resolve`. Indexes are verified with the profile's keys, packages with the identity in
+ * the indexes. All packages are downloaded, because an index has no SHA-256 of them.
  */
 export async function resolveAlpine(request: ResolveRequest): Promise<Resolution> {
   const { profile, mirror, cacheDirectory, notOlderThan, signal, say } = request;
@@ -82,7 +82,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   };
 }
 
-/** What can be had of what is wanted, and all that cannot: unknown names do not hide what else is wrong. */
+/** Selects the packages that are available and lists all problems; unknown names do not hide other problems. */
 function choose(request: SelectionRequest): {
   packages: readonly SelectedPackage[];
   problems: readonly string[];
@@ -101,7 +101,7 @@ function choose(request: SelectionRequest): {
   }
 }
 
-/** Scripts of packages, each package once. */
+/** Reads the scripts of packages, each package once. */
 async function scriptsOf(
   archives: readonly PackageArchive[],
   profile: ResolveRequest['profile'],
@@ -126,15 +126,15 @@ function statesOf(
   );
 }
 
-/** Where packages come from, and for which CPU. */
+/** Where packages come from, and their architecture. */
 interface PackageOrigin {
   repositories: ReadonlyMap<string, Repository>;
-  /** As Alpine calls it. */
+  /** In Alpine's name. */
   architecture: string;
   context: DownloadContext;
 }
 
-/** The first failure aborts the other downloads. */
+/** Locks all packages; the first failure aborts the other downloads. */
 async function lockAll(
   packages: readonly SelectedPackage[],
   { context, ...origin }: PackageOrigin,

@@ -7,10 +7,10 @@ import { BuildError } from '../../error.ts';
 import { findSettings, type Profile } from '../../profile/profile.ts';
 import { readControl } from './package/control.ts';
 
-/** Files open at once. */
+/** Most files open at the same time. */
 const AT_ONCE = 16;
 
-/** Scripts that apk would run where packages come into an empty root; others it keeps for a later change. */
+/** Scripts that apk runs when installing into an empty root; it only stores the others. */
 const AT_INSTALL: ReadonlySet<string> = new Set(['pre-install', 'post-install', 'trigger']);
 
 const IDLE = 'runs at an upgrade or a removal; an image is never changed in place';
@@ -18,8 +18,8 @@ const IDLE = 'runs at an upgrade or a removal; an image is never changed in plac
 type Reviews = NonNullable<Profile['bases']['alpine']>['scripts'];
 
 /**
- * Scripts of packages, in the order of the packages, and what the profile says of each.
- * @param archives whose identity was checked: scripts are in the part of a package that makes it
+ * Reads the scripts of packages, in the order of the packages, with the profile's verdict on each.
+ * @param archives archives whose identity has been checked: it covers the scripts
  * @throws BuildError if an archive is damaged
  */
 export async function readScripts(

@@ -7,7 +7,7 @@ import { readIndex } from './index/read.ts';
 import { openPackage } from './package/open.ts';
 import type { TrustedKeys } from './signature/keys.ts';
 
-/** Reads contents to their end, so that their checksums are compared, and keeps none. */
+/** Reads contents to their end, so that their checksums are verified, and discards them. */
 const NOWHERE: EntrySink = {
   add: () => {},
   file: async (_entry, content) => {
@@ -16,10 +16,10 @@ const NOWHERE: EntrySink = {
 };
 
 /**
- * Checks a package (`.apk`, format v2), or an index if the file is called `*.tar.gz`: its signature by a trusted key,
+ * Checks a package (`.apk`, format v2), or an index if the file name ends in `.tar.gz`: its signature by a trusted key,
  * and every byte of it.
  * @param file path on the host
- * @returns for an index, how many packages it lists
+ * @returns for an index, the number of packages in it
  * @throws BuildError if it cannot be read, is damaged or hostile, or is not signed by a trusted key
  */
 export async function verifyArchive(

@@ -8,7 +8,7 @@ import { openDebianPackage, readerVersion } from './open.ts';
 import { debianRelations } from './relations.ts';
 import { debianRequest, listCandidates, resolveDebian } from './resolve.ts';
 
-/** Packages from Debian: apt resolves and verifies, dpkg-deb opens. */
+/** Packages from Debian: apt resolves and verifies them, dpkg-deb opens them. */
 export const debian: Base = {
   name: 'debian',
   module: import.meta.filename,
@@ -30,7 +30,7 @@ export const debian: Base = {
   finish: finishDebian,
 };
 
-/** Packages are identified by their hash: an archive that turns out not to be Debian's has none of them. */
+/** Returns all candidate archives, even ones that are not Debian's: packages are identified by their hash. */
 async function findMirrors(request: ResolveRequest): Promise<Mirrors> {
   const candidates = [...listCandidates(request)];
   const all = candidates.flatMap(([, sources]) => sources.map(({ address }) => address));

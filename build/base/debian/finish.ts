@@ -10,8 +10,8 @@ import { identityFiles } from '../system/identity.ts';
 import { runlevelLinks } from '../system/runlevels.ts';
 
 /**
- * What Debian's package scripts would have made; see `Base.finish`. glibc needs no loader cache: every library
- * is in a folder that it searches by itself, which the audit checks.
+ * Adds what Debian's package scripts would have created; see `Base.finish`. glibc's loader cache is not needed: every
+ * library is in a folder of the default search path, which the audit checks.
  */
 export function finishDebian(tree: Tree, context: FinishContext): void {
   const { profile } = context;

@@ -2,9 +2,9 @@ import type { OpenedPackage } from '../../contract/base.ts';
 import type { Tree } from '../../tree/tree.ts';
 
 /**
- * See `Base.merge`. A file gives way to that of a package which replaces its own (Debian Policy 7.6.1); of two
- * packages that replace each other the later one wins, as with dpkg. dpkg's scripts are not in what is opened of a
- * package; what they would have done is declared by the profile or done by `finish`.
+ * Adds packages to the tree; see `Base.merge`. If two packages have the same file, the package that replaces the other
+ * wins (Debian Policy 7.6.1); if they replace each other, the later one wins, as in dpkg. Opened packages do not
+ * contain dpkg's scripts; what these would do is declared in the profile or done by `finish`.
  */
 export function mergeDebian(tree: Tree, packages: readonly OpenedPackage[]): void {
   for (const [index, one] of packages.entries()) {

@@ -12,7 +12,8 @@ export function readerVersion(): string {
 }
 
 /**
- * See `ArchiveReader.open`: `dpkg-deb` decompresses the archive, `tar` reads it, and kernel modules are decompressed too.
+ * Reads a package; see `ArchiveReader.open`. `dpkg-deb` decompresses the archive, the `tar` library reads it, and
+ * kernel modules are decompressed.
  */
 export async function openDebianPackage(
   { locked, file }: PackageArchive,

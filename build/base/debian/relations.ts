@@ -4,14 +4,14 @@ import type { PackageRelations } from '../../contract/relations.ts';
 import { run } from '../../process/run.ts';
 import { parseStanzas, type Stanza } from './apt/stanza.ts';
 
-/** Archives that are read at once. */
+/** Archives that are read at the same time. */
 const READ_AT_ONCE = 4;
 
 const FIELDS = ['Installed-Size', 'Pre-Depends', 'Depends', 'Provides'];
 
 /**
- * What packages say of each other, by the control files in their archives (deb-control(5)).
- * @returns by name of a package; without those whose archives are not there
+ * Reads the relations of packages from the control files in their archives (deb-control(5)).
+ * @returns package name → relations; packages without an archive are left out
  * @throws BuildError if dpkg-deb is missing, or an archive is damaged
  */
 export async function debianRelations(
@@ -32,7 +32,9 @@ export async function debianRelations(
   return new Map(await Promise.all(read));
 }
 
-/** What a control file says (Debian Policy 7.1): names without versions, architectures and build profiles. */
+/**
+ * Reads relations from a control file (Debian Policy 7.1): only names, without versions, architectures and profiles.
+ */
 export function relationsOf(stanza: Stanza): PackageRelations {
   const kibibytes = Number(stanza.get('installed-size') ?? Number.NaN);
   const needs = ['pre-depends', 'depends'].flatMap((field) => listOf(stanza.get(field)));
@@ -51,7 +53,7 @@ function listOf(text = ''): string[] {
     .filter((one) => one !== '');
 }
 
-/** `libc6 (>= 2.36)` and `python3:any` are the packages `libc6` and `python3`. */
+/** Returns the package name in `libc6 (>= 2.36)` or `python3:any`: `libc6`, `python3`. */
 function nameOf(text: string): string {
   return text.trim().replace(/[\s:([<].*$/s, '');
 }

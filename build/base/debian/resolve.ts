@@ -31,11 +31,11 @@ import { hostSources } from './apt/sources.ts';
 import { required } from './apt/stanza.ts';
 import { AptState } from './apt/state.ts';
 
-/** What of the host a resolution depends on; tests put others in its place. */
+/** The parts of the host that a resolution depends on; tests replace them. */
 export interface DebianHost {
-  /** Folder of the host's apt configuration, of which the sources are read. */
+  /** Folder of the host's apt configuration, from which the sources are read. */
   directory: string;
-  /** Path of the keys whose signatures count. */
+  /** Path of the trusted keys. */
   keyring: string;
   now: Date;
 }
@@ -45,7 +45,7 @@ const HOST = {
   keyring: '/usr/share/keyrings/debian-archive-keyring.gpg',
 };
 
-/** What a profile asks of Debian. */
+/** Returns what a profile asks of Debian. */
 export function debianRequest(profile: Profile): Lock['request'] {
   const settings = findSettings(profile, 'debian');
   const { packages, without, suite } = settings;
@@ -57,7 +57,7 @@ export function debianRequest(profile: Profile): Lock['request'] {
   };
 }
 
-/** The archives that may have each suite, best first; see `findCandidates`. */
+/** Lists the archives that may have each suite, best first; see `findCandidates`. */
 export function listCandidates(
   { profile, mirror, say = () => {} }: ResolveRequest,
   directory = HOST.directory,
@@ -74,8 +74,8 @@ export function listCandidates(
 }
 
 /**
- * See `Base.resolve`. Resolution and signature checks are apt's own, in a folder for this run alone; only the indexes
- * are shared with other runs, under a lock.
+ * Resolves a profile; see `Base.resolve`. apt resolves and checks signatures, in a folder for this run only; the
+ * indexes are shared with other runs, under a lock.
  */
 export async function resolveDebian(
   request: ResolveRequest,
@@ -92,7 +92,7 @@ export async function resolveDebian(
   }
 }
 
-/** @param directory folder of this run */
+/** @param directory folder for this run only */
 async function resolveIn(
   directory: string,
   request: ResolveRequest,
@@ -133,19 +133,19 @@ interface Fetching {
   network: AptNetwork;
 }
 
-/** apt with the indexes of these sources. */
+/** apt with the indexes of some sources. */
 interface Fetched {
   apt: AptState;
   sources: readonly Source[];
-  /** File whose lock guards the indexes. */
+  /** Lock file of the indexes. */
   lock: string;
 }
 
 /**
  * Fetches the indexes of each suite from the first archive that is Debian's: its index is signed with one of Debian's
- * keys, and names Debian as its origin. An archive that is not, or that does not answer, is told and the next one is
- * tried.
- * @throws BuildError if no archive of a suite is left
+ * keys, and its origin is `Debian`. If an archive is not Debian's or does not answer, the user is told, and the next
+ * one is tried.
+ * @throws BuildError if a suite has no archive left to try
  */
 async function fetchIndexes({ candidates, ...fetching }: Fetching): Promise<Fetched> {
   const { say = () => {} } = fetching.request;
@@ -170,7 +170,7 @@ async function fetchIndexes({ candidates, ...fetching }: Fetching): Promise<Fetc
   }
 }
 
-/** Fetches indexes into the folder that is for these sources; with `--update`, into an empty one. */
+/** Fetches indexes into the folder for these sources; with `acceptOutdated`, into an empty folder. */
 async function fetchFrom(
   sources: readonly Source[],
   { directory, request, host, network }: Omit<Fetching, 'candidates'>,
@@ -180,7 +180,7 @@ async function fetchFrom(
   const architecture = ARCHITECTURES[profile.architecture].debian;
   const key = sha256(JSON.stringify([architecture, components, host.keyring, sources]));
   const name = `indexes-${key.slice(0, 12)}`;
-  // apt keeps an index that it has if the mirror's is older.
+  // To accept outdated indexes, an empty folder: apt would keep a newer index than the mirror's.
   const indexes = join(acceptOutdated === true ? directory : cacheRooms(cacheDirectory).apt, name);
   await mkdir(indexes, { recursive: true });
   const lock = join(indexes, 'lock');
@@ -272,7 +272,7 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
   if (source === undefined) {
     throw new BuildError({ what: `apt takes ${path} from ${uri}, which is none of its sources` });
   }
-  // `lvm2 (2.03.31-2)`: the version is there where it is another one (deb-control(5)).
+  // `lvm2 (2.03.31-2)`: the version is given only if it differs (deb-control(5)).
   const [, origin, sourceVersion] =
     /^(\S+)(?:\s+\((\S+)\))?$/.exec(stanza.get('source') ?? '') ?? [];
   const name = required(stanza, 'package');
@@ -291,7 +291,7 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
   };
 }
 
-/** An address as it compares: apt writes other percent signs and slashes than its sources have, and no log-in. */
+/** Normalises an address for comparisons: apt prints other percent-encoding and slashes, and no log-ins. */
 function plainAddress(address: string): string {
   return decodeAddress(address)
     .replace(/^file:\/+/, 'file:/')

@@ -11,7 +11,7 @@ const RELATIONS: Readonly<Record<string, (relation: Relation) => boolean>> = {
 };
 
 /**
- * Whether two versions relate as a control file asks.
+ * Whether two versions satisfy a relation of a control file.
  * @param relation `<<`, `<=`, `=`, `>=` or `>>`
  * @returns false for any other relation
  */
@@ -32,7 +32,7 @@ export function compareDebianVersions(a: string, b: string): Relation {
   return 0;
 }
 
-/** `1:2.36-9` → `1`, `2.36`, `9`; what is missing is as good as `0`. */
+/** `1:2.36-9` → `1`, `2.36`, `9`; missing parts are equivalent to `0`. */
 function splitVersion(version: string): [epoch: string, upstream: string, revision: string] {
   const colon = version.indexOf(':');
   const rest = version.slice(colon + 1);
@@ -41,7 +41,7 @@ function splitVersion(version: string): [epoch: string, upstream: string, revisi
   return dash < 0 ? [epoch, rest, ''] : [epoch, rest.slice(0, dash), rest.slice(dash + 1)];
 }
 
-/** Compares runs of other characters and runs of digits in turn, until two differ. */
+/** Compares runs of non-digits and runs of digits in turn, until two differ. */
 function compareParts(a: string, b: string): Relation {
   const [one, other] = [runsOf(a), runsOf(b)];
   for (let index = 0; index < Math.max(one.length, other.length); index += 1) {
@@ -62,7 +62,7 @@ function runsOf(part: string): { word: string; digits: string }[] {
     .map(([, word = '', digits = '']) => ({ word, digits }));
 }
 
-/** `~` is before the end, the end before letters, letters before all else. */
+/** Compares runs of non-digits: `~` sorts before the end, the end before letters, letters before the rest. */
 function compareWords(a: string, b: string): Relation {
   for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
     const difference = weightOf(a[index]) - weightOf(b[index]);
@@ -77,7 +77,7 @@ function weightOf(character: string | undefined): number {
   return character.charCodeAt(0) + (/[A-Za-z]/.test(character) ? 0 : 0x1_0000);
 }
 
-/** Numbers of any length. */
+/** Compares numbers of any length. */
 function compareDigits(a: string, b: string): Relation {
   const [one, other] = [a.replace(/^0+/, ''), b.replace(/^0+/, '')];
   if (one.length !== other.length) return one.length < other.length ? -1 : 1;

@@ -5,8 +5,8 @@ import type { Tree } from '../../tree/tree.ts';
 import { generatedDirectory, generatedFile } from './generated.ts';
 
 /**
- * The profile's accounts as passwd(5), group(5) and shadow(5). Root has no password, so that it can log in on the
- * local console until one is set; nobody else has a usable one.
+ * Writes the profile's accounts as passwd(5), group(5) and shadow(5). Root has an empty password, to log in on the
+ * local console until one is set; no other account can log in with a password.
  */
 export function accountFiles({ profile, epoch }: FinishContext): Entry[] {
   const { accounts } = profile;
@@ -31,12 +31,15 @@ export function accountFiles({ profile, epoch }: FinishContext): Entry[] {
   ];
 }
 
-/** Folders that are empty file systems when the system runs, and Debian's path for no home at all (Debian Policy 9.2.3). */
+/**
+ * Home directories that are not created: in folders that are empty file systems at run time, and Debian's path for
+ * accounts without home (Debian Policy 9.2.3).
+ */
 const NO_HOME = /^\/(?:run|var\/run|tmp|dev|proc|sys|nonexistent)(?:\/|$)/;
 
 /**
- * The home directories of accounts that neither a package nor an overlay brings, as adduser(8) would have made them for
- * package scripts. Only their owners may enter: what a service shares, it says when it starts (checkpath).
+ * Adds the home directories that no package and no overlay contains, as adduser(8) in package scripts would. Only their
+ * owners have access: a service that shares its directory sets the mode when it starts (checkpath).
  */
 export function homeDirectories(tree: Tree, { profile }: Pick<FinishContext, 'profile'>): Entry[] {
   const { users, groups } = profile.accounts;

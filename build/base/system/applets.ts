@@ -4,10 +4,10 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generatedLink } from './generated.ts';
 
-/** Folders of programs; an applet stands back for a program of its name in any of them. */
+/** Folders of programs; an applet is left out if any of them has a program of its name. */
 const PROGRAM_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
 
-/** Applets whose place is `/sbin`: what only the administrator or the boot runs. */
+/** Applets that are linked in `/sbin`: those for the administrator and for booting. */
 const ADMINISTRATION = new Set(
   (
     'acpid adjtimex arp blkid blockdev bootchartd chpasswd depmod dhcprelay fbsplash fdisk findfs freeramdisk ' +
@@ -20,8 +20,8 @@ const ADMINISTRATION = new Set(
 );
 
 /**
- * Names of the applets that the busybox in a tree has.
- * @param from package that brings it, for the message
+ * Lists the applets of the busybox in a tree.
+ * @param from the package that should contain it, for the message
  * @throws BuildError if there is no busybox
  */
 export function listApplets(tree: Tree, from: string): string[] {
@@ -34,8 +34,8 @@ export function listApplets(tree: Tree, from: string): string[] {
 }
 
 /**
- * Links for busybox's applets, where no program of that name is in the tree.
- * @param applets names of the applets that the busybox in the tree has
+ * Links busybox's applets, except those for which the tree has a program of that name.
+ * @param applets names of the applets of the busybox in the tree
  */
 export function appletLinks(tree: Tree, applets: readonly string[]): Entry[] {
   return applets

@@ -3,14 +3,14 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generatedFile } from './generated.ts';
 
-/** Where distributions keep the certificates of the authorities they trust, one a file. */
+/** Folder in which distributions keep the certificates of trusted authorities, one per file. */
 const CERTIFICATES = 'usr/share/ca-certificates';
-/** Where programs look for the authorities they trust. */
+/** File from which programs read the trusted authorities. */
 export const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
 
 /**
- * The trusted authorities in one file, as update-ca-certificates(8) writes it.
- * @throws BuildError if the tree has certificates of none
+ * Returns one file with all trusted authorities, as update-ca-certificates(8) writes it.
+ * @throws BuildError if the tree has no certificates
  */
 export function caBundle(tree: Tree): Entry {
   const texts = certificates(tree, CERTIFICATES);

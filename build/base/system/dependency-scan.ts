@@ -20,9 +20,9 @@ const WORDS: Readonly<Record<Dependency['verb'], string>> = {
 };
 
 /**
- * OpenRC's dependency scan, done now instead of at every boot, where it would run each service script in a shell
- * of its own: the script that does it is replaced by one that prints the result.
- * @throws BuildError if there is no OpenRC, or a service script cannot be read without running it
+ * Runs OpenRC's dependency scan at build time. At each boot, OpenRC would run every service script in a shell of its
+ * own for it; the script that does so is replaced by one that prints the result.
+ * @throws BuildError if there is no OpenRC, or a service script cannot be parsed without running it
  */
 export function dependencyScan(tree: Tree): Entry {
   const lines = tree.names('etc/init.d').flatMap((name) => {

@@ -1,7 +1,7 @@
 import type { LockedPackage } from '../../contract/lock.ts';
 import type { Flavour } from '../../profile/profile.ts';
 
-/** One list of the packages of all flavours: those that only one of them has are marked with it. */
+/** Merges the packages of all flavours into one list; packages of one flavour only are marked with it. */
 export function mergeFlavours(
   chosen: ReadonlyMap<Flavour, readonly LockedPackage[]>,
 ): LockedPackage[] {

@@ -1,13 +1,13 @@
 import type { Lock } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
 
-/** A clock that is less than this behind, in milliseconds, is right enough. */
+/** Milliseconds by which a clock may be behind and still counts as right. */
 const TOLERANCE = 24 * 3_600_000;
 
 /**
  * Refuses indexes older than those in the lock, so that a mirror replaying old signed indexes cannot hold an appliance
  * on vulnerable packages.
- * @param known what the lock says; `undefined` if older ones are wanted, or there is no lock
+ * @param known the states in the lock; `undefined` if older indexes are accepted, or there is no lock
  * @throws BuildError naming the repository and both dates
  */
 export function assertNotOlder(
@@ -24,7 +24,7 @@ export function assertNotOlder(
   }
 }
 
-/** An index that says when it was made, and until when it is the newest. */
+/** An index with its time of creation and its time of expiry. */
 export interface DatedIndex {
   suite: string;
   date: Date;
@@ -32,7 +32,7 @@ export interface DatedIndex {
 }
 
 /**
- * Refuses an index that is no longer the newest. A clock before the time at which the index was made cannot tell.
+ * Refuses an expired index. If the clock is before the index's creation time, it is wrong, and the check is impossible.
  * @param now the host's time
  * @param say receives a line if the clock is wrong
  * @throws BuildError naming both times

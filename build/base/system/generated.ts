@@ -1,18 +1,18 @@
 import type { DirectoryEntry, FileEntry, SymlinkEntry } from '../../tree/entry.ts';
 
-/** A file that the builder writes, root's. */
+/** A file written by the builder, owned by root. */
 export function generatedFile(path: string, text: string, mode = 0o644): FileEntry {
   const bytes = Buffer.from(text);
   const content = { in: 'memory', bytes } as const;
   return { type: 'file', path, mode, size: bytes.length, content, ...OWNER };
 }
 
-/** A link that the builder makes. */
+/** A link created by the builder. */
 export function generatedLink(path: string, target: string): SymlinkEntry {
   return { type: 'symlink', path, mode: 0o777, target, ...OWNER };
 }
 
-/** A directory that the builder makes. */
+/** A directory created by the builder. */
 export function generatedDirectory(path: string, mode: number): DirectoryEntry {
   return { type: 'directory', path, mode, ...OWNER };
 }

@@ -2,7 +2,7 @@ import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { generatedFile } from './generated.ts';
 
-/** What the system says it is: os-release(5) with the base it was made from, and the host name until one is set. */
+/** Writes the system's identity: os-release(5) with its base, and the initial host name. */
 export function identityFiles({ profile, base, version }: FinishContext): Entry[] {
   const fields: Record<string, string> = {
     NAME: profile.title,
@@ -21,7 +21,7 @@ export function identityFiles({ profile, base, version }: FinishContext): Entry[
   ];
 }
 
-/** What a shell reads specially within double quotes has a backslash before it, as os-release(5) asks. */
+/** Escapes the characters that are special within a shell's double quotes, as os-release(5) requires. */
 function escaped(value: string): string {
   return value.replace(/["$`\\]/g, '\\$&');
 }

@@ -5,10 +5,10 @@ import type { Tree } from '../../tree/tree.ts';
 import { generatedLink } from './generated.ts';
 
 /**
- * Links that put OpenRC's services into their runlevels. Those of `boot` are in `default` too, and init starts only that:
- * OpenRC waits for a runlevel to end before it begins the next, and so all of them start side by side. Beside the installer
- * those of `boot` alone are started.
- * @throws BuildError naming a service that no package and no overlay has
+ * Links OpenRC's services into their runlevels. The services of `boot` are in `default` too, and init starts only
+ * `default`: OpenRC completes one runlevel before it begins the next, so this way all services start in parallel. While
+ * the installer runs, only `boot` is started.
+ * @throws BuildError naming a service that neither a package nor an overlay has
  */
 export function runlevelLinks(tree: Tree, { runlevels }: Pick<Profile, 'runlevels'>): Entry[] {
   const started = { ...runlevels, default: [...runlevels.boot, ...runlevels.default] };

@@ -1,7 +1,7 @@
 import { must } from '../../error.ts';
 import type { DirectoryEntry, Entry } from '../../tree/entry.ts';
 
-/** Directories that every root filesystem has, with the modes hier(7) and the FHS give them. */
+/** Directories that every root filesystem has, with the modes of hier(7) and the FHS. */
 const DIRECTORIES: Readonly<Record<string, number>> = {
   data: 0o755,
   dev: 0o755,
@@ -36,8 +36,8 @@ const LINKS = {
 } as const;
 
 /**
- * What is in a root filesystem before the packages of a base that bring their own directories: the mount points of the
- * appliance, and a merged `/usr` with its links.
+ * Skeleton for a base whose packages contain the standard directories: the appliance's mount points, and a merged
+ * `/usr` with its links.
  */
 export function smallSkeleton(): Entry[] {
   const { bin, lib, sbin } = LINKS;
@@ -47,7 +47,7 @@ export function smallSkeleton(): Entry[] {
 
 const OWNER = { uid: 0, gid: 0, origin: 'skeleton' };
 
-/** What is in a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
+/** Skeleton of a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
 export function skeleton(): Entry[] {
   return [...Object.keys(DIRECTORIES).map(directory), ...links(LINKS)];
 }

@@ -1,8 +1,8 @@
-/** IPv4 addresses and netmasks, by the rules of `qx-network` (overlay/common/usr/lib/quantix/network/address.sh). */
+/** IPv4 addresses and netmasks follow the rules of `qx-network` (overlay/common/usr/lib/quantix/network/address.sh). */
 
 const OCTET = /^(0|[1-9][0-9]{0,2})$/;
 
-/** Four octets in dotted form as a 32-bit number; `undefined` for anything else, leading zeros included. */
+/** Parses four octets in dotted form to a 32-bit number; `undefined` for anything else, including leading zeros. */
 export function parseAddress(text: string): number | undefined {
   const octets = text.split('.');
   if (octets.length !== 4 || !octets.every((octet) => OCTET.test(octet) && Number(octet) <= 255)) {
@@ -11,24 +11,24 @@ export function parseAddress(text: string): number | undefined {
   return octets.reduce((number, octet) => number * 256 + Number(octet), 0);
 }
 
-/** True for an address that one machine can have: not 0/8, loopback, multicast or reserved. */
+/** Whether a machine can have this address: not in 0/8, loopback, multicast or reserved. */
 export function isHostAddress(text: string): boolean {
   const first = firstOctet(text);
   return first !== undefined && first >= 1 && first !== 127 && first <= 223;
 }
 
-/** True for an address that can be asked for names; the machine's own counts too. */
+/** Whether this can be the address of a name server; the machine's own addresses are allowed. */
 export function isNameServer(text: string): boolean {
   return isHostAddress(text) || firstOctet(text) === 127;
 }
 
-/** A prefix from 1 to 32; `undefined` for anything else. */
+/** Parses a prefix length from 1 to 32; `undefined` for anything else. */
 export function parsePrefix(text: string): number | undefined {
   if (!/^[1-9][0-9]?$/.test(text) || Number(text) > 32) return undefined;
   return Number(text);
 }
 
-/** The prefix that a netmask stands for; `undefined` if it is none, has holes, or is 0.0.0.0. */
+/** Returns the prefix length of a netmask; `undefined` if it is not a netmask, has holes, or is 0.0.0.0. */
 export function prefixOfNetmask(text: string): number | undefined {
   const mask = parseAddress(text);
   if (mask === undefined) return undefined;
@@ -36,7 +36,7 @@ export function prefixOfNetmask(text: string): number | undefined {
   return /^1+0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined;
 }
 
-/** True if two addresses, valid ones, are in one subnet. */
+/** Whether two valid addresses are in the same subnet. */
 export function inSubnet(one: string, another: string, prefix: number): boolean {
   const size = 2 ** (32 - prefix);
   return (
@@ -44,7 +44,7 @@ export function inSubnet(one: string, another: string, prefix: number): boolean 
   );
 }
 
-/** True for the first or last address of a subnet, which no machine can have. */
+/** Whether an address is the first or last of a subnet, which no machine can have. */
 export function isSubnetEnd(text: string, prefix: number): boolean {
   if (prefix > 30) return false;
   const size = 2 ** (32 - prefix);

@@ -1,6 +1,6 @@
-/** IPv6 addresses, by the rules of `qx-network` (overlay/common/usr/lib/quantix/network/address6.sh). */
+/** IPv6 addresses follow the rules of `qx-network` (overlay/common/usr/lib/quantix/network/address6.sh). */
 
-/** The eight groups of an address, without a zone or octets of IPv4 in it; `undefined` for anything else. */
+/** Parses the eight groups of an address; `undefined` for anything else, including a zone or embedded IPv4 octets. */
 export function parseAddress6(text: string): number[] | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
@@ -14,7 +14,7 @@ export function parseAddress6(text: string): number[] | undefined {
   );
 }
 
-/** True for an address that one machine can have and others can reach: not link-local, loopback, multicast, reserved. */
+/** Whether a machine can have this address and be reached under it: not link-local, loopback, multicast or reserved. */
 export function isHostAddress6(text: string): boolean {
   const [first = 0] = parseAddress6(text) ?? [];
   return first > 0 && (first & 0xff00) !== 0xff00 && (first & 0xffc0) !== 0xfe80;
@@ -25,28 +25,28 @@ export function isLinkLocal6(text: string): boolean {
   return (first & 0xffc0) === 0xfe80;
 }
 
-/** True for an address that can be asked for names; the machine's own counts too. */
+/** Whether this can be the address of a name server; the machine's own addresses are allowed. */
 export function isNameServer6(text: string): boolean {
   return isHostAddress6(text) || parseAddress6(text)?.join() === '0,0,0,0,0,0,0,1';
 }
 
-/** A prefix from 1 to 128; `undefined` for anything else. */
+/** Parses a prefix length from 1 to 128; `undefined` for anything else. */
 export function parsePrefix6(text: string): number | undefined {
   if (!/^[1-9][0-9]{0,2}$/.test(text) || Number(text) > 128) return undefined;
   return Number(text);
 }
 
-/** True for two valid addresses that are the same one. */
+/** Whether two valid addresses are equal. */
 export function isSameAddress6(one: string, another: string): boolean {
   return parseAddress6(one)?.join() === parseAddress6(another)?.join();
 }
 
-/** True if two addresses, valid ones, are in one subnet. */
+/** Whether two valid addresses are in the same subnet. */
 export function inSubnet6(one: string, another: string, prefix: number): boolean {
   return subnetOf(one, prefix) === subnetOf(another, prefix);
 }
 
-/** True for the first address of a subnet. */
+/** Whether an address is the first of a subnet. */
 export function isSubnet6(text: string, prefix: number): boolean {
   return isHostAddress6(text) && !bitsOf(text).slice(prefix).includes('1');
 }

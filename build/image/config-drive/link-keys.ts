@@ -9,7 +9,7 @@ import {
   parsePrefix6,
 } from './address6.ts';
 
-/** What a file says of bridges, bonds, VLANs, routes and IPv6. */
+/** The settings of a network file for bridges, bonds, VLANs, routes and IPv6. */
 export interface LinkPlan {
   type?: 'bridge' | 'bond' | 'vlan';
   ports: string[];
@@ -17,7 +17,7 @@ export interface LinkPlan {
   vlanId?: number;
   link?: string;
   mtu?: number;
-  /** `SUBNET/PREFIX via GATEWAY` each. */
+  /** Each is `SUBNET/PREFIX via GATEWAY`. */
   routes: string[];
   method6: 'auto' | 'static' | 'off';
   address6?: string;
@@ -30,7 +30,7 @@ type Check = (value: string) => string | undefined;
 
 const INTERFACE = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,14}$/;
 
-/** What is wrong with a value of each key; `undefined` if nothing is. */
+/** Check of each key's value: says what is wrong, or `undefined` if it is valid. */
 export const LINK_VALUES: Readonly<Record<string, Check>> = {
   TYPE: oneOf('TYPE is bridge, bond or vlan', ['bridge', 'bond', 'vlan']),
   PORTS: wrongPorts,
@@ -102,7 +102,7 @@ function isFirst(subnet: string, prefix: number): boolean {
 }
 
 /**
- * Fills in what follows from the rest and checks what belongs together.
+ * Adds defaults and derived values, and checks rules that involve several keys.
  * @param refuse throws for a mistake
  */
 export function completeLinkPlan(

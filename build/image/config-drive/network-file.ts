@@ -9,7 +9,7 @@ import {
 } from './address.ts';
 import { completeLinkPlan, LINK_VALUES, type LinkPlan } from './link-keys.ts';
 
-/** What a file in `network/` says. */
+/** The settings of a file in `network/`. */
 export interface NetworkPlan extends LinkPlan {
   method: 'dhcp' | 'static' | 'off';
   address?: string;
@@ -20,10 +20,10 @@ export interface NetworkPlan extends LinkPlan {
   psk?: string;
 }
 
-/** Bytes that `qx-network` reads of a file at most. */
+/** Most bytes of a file that `qx-network` reads. */
 const GREATEST_FILE = 4096;
 
-/** What is wrong with a value of each key; `undefined` if nothing is. */
+/** Check of each key's value: says what is wrong, or `undefined` if it is valid. */
 const VALUES: Readonly<Record<string, (value: string) => string | undefined>> = {
   METHOD: (value) =>
     ['dhcp', 'static', 'off'].includes(value)
@@ -56,7 +56,7 @@ function wrongNameServers(value: string): string | undefined {
 }
 
 /**
- * Reads a network configuration, lines `KEY=value`, by the rules of `qx-network` (docs/network.md).
+ * Parses a network configuration, lines `KEY=value`, by the rules of `qx-network` (docs/network.md).
  * @param where name of the file, for messages
  * @throws BuildError for the first mistake, with file and line
  */
@@ -86,7 +86,7 @@ function readLine(line: string, { values, where }: { values: Map<string, string>
   values.set(key, value);
 }
 
-/** Fills in what follows from the rest and checks what belongs together. */
+/** Adds defaults and derived values, and checks rules that involve several keys. */
 function complete(values: ReadonlyMap<string, string>, where: string): NetworkPlan {
   const [address, gateway] = [values.get('IP_ADDRESS'), values.get('GATEWAY')];
   const prefix =

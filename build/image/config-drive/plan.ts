@@ -1,15 +1,15 @@
 import { BuildError } from '../../error.ts';
 import { parseNetworkFile } from './network-file.ts';
 
-/** What an operator wants on a config drive; everything is optional. */
+/** The requested content of a config drive; everything is optional. */
 export interface ConfigDriveRequest {
   hostname?: string | undefined;
-  /** Interface that the address or the WiFi is for; the first physical one if absent. */
+  /** Interface for the address or the WiFi; the first physical one if absent. */
   interface?: string | undefined;
   /** `ADDRESS/PREFIX`. */
   address?: string | undefined;
   gateway?: string | undefined;
-  /** Comma list. */
+  /** Comma-separated list. */
   dns?: string | undefined;
   ssid?: string | undefined;
   psk?: string | undefined;
@@ -17,17 +17,17 @@ export interface ConfigDriveRequest {
   networkFiles?: Readonly<Record<string, string>>;
   /** Text of an `authorized_keys` file (sshd(8)). */
   authorizedKeys?: string | undefined;
-  /** Whether SSH comes up at boot; without it the keys wait until somebody turns SSH on. */
+  /** Whether SSH starts at boot; without it, the keys are stored but SSH stays off. */
   ssh?: boolean | undefined;
-  /** Hash of root's password for the consoles, as `openssl passwd -6` writes it. */
+  /** Hash of root's password for the consoles, as printed by `openssl passwd -6`. */
   passwordHash?: string | undefined;
-  /** Control plane that the host joins as it boots: `https://host`, and a token that it gave out for this host. */
+  /** Control plane that the host joins at boot: `https://host`, and a token that it issued for this host. */
   controlPlane?: string | undefined;
   joinToken?: string | undefined;
 }
 
 /**
- * What lies on a config drive: path → text. Everything is checked by the rules of the program that will read it.
+ * Plans the files of a config drive: path → text. Each is checked by the rules of the program that reads it.
  * @throws BuildError for the first mistake, and if there is nothing to put on the drive
  */
 export function planConfigDrive(request: ConfigDriveRequest): Record<string, string> {
@@ -61,7 +61,7 @@ function hostnameFile(name: string): string {
   });
 }
 
-/** The lines that the arguments stand for; `undefined` if they say nothing of the network. */
+/** Converts the network arguments to lines; `undefined` if there are none. */
 function networkText({ address, gateway, dns, ssid, psk }: ConfigDriveRequest): string | undefined {
   const [ip, prefix, ...rest] = address?.split('/') ?? [];
   if (address !== undefined && (prefix === undefined || rest.length > 0)) {
@@ -88,7 +88,7 @@ function networkFileName(name: string | undefined): string {
   return name === undefined ? 'static.conf' : `${name}.conf`;
 }
 
-/** Adds `network/<interface>.conf`; the name must be one that an interface can have. */
+/** Adds `network/<interface>.conf`; checks that the name is a valid interface name. */
 function addNetworkFile(files: Record<string, string>, name: string, text: string): void {
   if (!/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,14}\.conf$/.test(name)) {
     throw new BuildError({
@@ -114,7 +114,7 @@ function sshEnabledFile(files: Readonly<Record<string, string>>): string {
   });
 }
 
-/** One line, as `qx-password` keeps it: SHA-512 with the usual rounds, which both bases can check (crypt(5)). */
+/** One line in the format of `qx-password`: SHA-512 with the default rounds, which both bases support (crypt(5)). */
 function shadowFile(hash: string): string {
   if (/^\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$/.test(hash)) return `root:${hash}\n`;
   throw new BuildError({
@@ -124,7 +124,7 @@ function shadowFile(hash: string): string {
   });
 }
 
-/** What the agent joins by: the same rules as its own (docs/agent.md). */
+/** The file from which the agent joins a control plane; checked by the agent's own rules (docs/agent.md). */
 function nodeFile({ controlPlane, joinToken }: ConfigDriveRequest): string | undefined {
   if (controlPlane === undefined && joinToken === undefined) return undefined;
   if (controlPlane === undefined || joinToken === undefined) {
@@ -149,7 +149,7 @@ function nodeFile({ controlPlane, joinToken }: ConfigDriveRequest): string | und
   return `controlPlane: ${controlPlane}\njoinToken: ${joinToken}\n`;
 }
 
-/** Public keys only, one a line; a private key would be on a medium that anyone can read. */
+/** Only public keys, one per line: everyone can read the medium, so a private key must not be on it. */
 function authorizedKeysFile(text: string): string {
   const where = '--authorized-keys';
   if (text.includes('PRIVATE KEY')) {

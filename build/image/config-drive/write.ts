@@ -6,27 +6,27 @@ import { makeScratchFolder } from '../../process/scratch-folder.ts';
 import { makeFat } from '../fat.ts';
 import { graftPoint } from '../iso.ts';
 
-/** Time stamp of everything on a drive: the first that FAT can express, 1980-01-01. */
+/** Time stamp of everything on a drive: the earliest in FAT, 1980-01-01. */
 const EPOCH = 315_532_800;
 
-/** Permissions of a drive: there may be a password on it. */
+/** Permissions of the drive's file, which may contain a password. */
 const OWNER_ONLY = 0o600;
 
-/** A config drive to write. */
+/** Label and content of a config drive. */
 export interface ConfigDrive {
-  /** Label by which the initramfs finds it: `QUANTIX-CFG` or `QVDC-CFG`. */
+  /** Label by which the initramfs finds the drive: `QUANTIX-CFG` or `QVDC-CFG`. */
   label: string;
   /** Path on the drive → text. */
   files: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
 }
 
-/** Kinds of drive: a FAT disk, to which the machine writes back, or an ISO, which stays as it is. */
+/** Kinds of drive: a FAT disk, which the machine can write to, or a read-only ISO. */
 export const WRITERS = { fat: writeFatDrive, iso: writeIsoDrive };
 
 /**
- * Writes a FAT disk image without partitions. The same drive gives the same bytes.
- * @throws BuildError if mtools is missing or fails; nothing is left then
+ * Writes a FAT disk image without partitions. The same input gives the same bytes.
+ * @throws BuildError if mtools is missing or fails; no file is left then
  */
 export async function writeFatDrive(file: string, drive: ConfigDrive): Promise<void> {
   const { label, signal } = drive;
@@ -40,8 +40,8 @@ export async function writeFatDrive(file: string, drive: ConfigDrive): Promise<v
 }
 
 /**
- * Writes an ISO. The same drive gives the same bytes.
- * @throws BuildError if xorriso is missing or fails; nothing is left then
+ * Writes an ISO. The same input gives the same bytes.
+ * @throws BuildError if xorriso is missing or fails; no file is left then
  */
 export async function writeIsoDrive(file: string, drive: ConfigDrive): Promise<void> {
   const { label, signal } = drive;
@@ -70,7 +70,7 @@ function isoArguments(
   ];
 }
 
-/** Lends each text as a file that only its owner can read: there may be a password in it. */
+/** Provides each text as a temporary file that only its owner can read, because it may contain a password. */
 async function withSources(
   { files }: ConfigDrive,
   use: (files: Record<string, string>) => Promise<void>,

@@ -5,8 +5,8 @@ import type { Squashfs, SquashfsNode } from './image.ts';
 
 /**
  * Compares the contents of files in a squashfs with those in the tree, byte by byte.
- * @param files of equal size here and there
- * @returns one clause for each file that differs
+ * @param files pairs of files of equal size
+ * @returns one clause per file that differs
  * @throws BuildError if a block cannot be read
  */
 export async function compareContents(

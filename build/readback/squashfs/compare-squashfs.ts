@@ -4,15 +4,15 @@ import { FileRange } from '../file-range.ts';
 import { compareContents } from './compare-contents.ts';
 import { readSquashfs } from './image.ts';
 
-/** Mode of the root directory, which no entry of a tree stands for. */
+/** Mode of the root directory, which has no entry in a tree. */
 const ROOT_MODE = 0o755;
 
-/** mksquashfs pads to a multiple of this, so that block devices of any kind can hold it; bytes. */
+/** mksquashfs pads to a multiple of this size, so that any block device can hold the image; bytes. */
 const PADDED_TO = 4096;
 
 /**
- * Reads a squashfs whole and compares it with the tree that it was made from.
- * @returns what differs, one clause for each; nothing if all is as it was meant
+ * Reads a whole squashfs and compares it with the tree that it was made from.
+ * @returns the differences, one clause each
  * @throws BuildError if it cannot be read
  */
 export async function compareSquashfs(file: string, meant: Meant): Promise<string[]> {

@@ -1,47 +1,47 @@
 import { unreadable } from '../verdict.ts';
 import type { Squashfs, SquashfsNode } from './image.ts';
 
-/** Set in the stored size of a data block that is not compressed; the bits below are its size. */
+/** Flag in the stored size of an uncompressed data block; the lower bits are the size. */
 const UNCOMPRESSED = 1 << 24;
 
-/** Stored bytes that are read and decompressed at a time. */
+/** Stored bytes that are read and decompressed at once. */
 const BATCH = 4 * 1024 * 1024;
 
 /** A part of a file's content. */
 export interface ContentPart {
   node: SquashfsNode;
-  /** Byte of the file. */
+  /** Offset in the file. */
   from: number;
-  /** Bytes that the file has of it. */
+  /** Number of bytes according to the file's size. */
   length: number;
-  /** What the image has of it: other than `length` bytes if it is damaged. */
+  /** Bytes in the image; not `length` bytes if it is damaged. */
   bytes: Buffer;
-  /** Whether nothing is stored of it, as it is all zeros. */
+  /** Whether nothing is stored because all bytes are zero. */
   isHole: boolean;
 }
 
-/** A part of a file, and where it is in a decompressed block. */
+/** A part of a file, and its position in a decompressed block. */
 interface Use {
   node: SquashfsNode;
   from: number;
   length: number;
-  /** Byte of the block. */
+  /** Offset in the block. */
   at: number;
 }
 
-/** A stored block and the parts of files in it: equal files share theirs, and small ones have one together. */
+/** A stored block and the parts of files in it: equal files share blocks, and small files are stored together. */
 interface Block {
   start: number;
   stored: number;
   compressed: boolean;
-  /** Bytes that it must have decompressed; a fragment block has as many as it has. */
+  /** Expected size after decompression; undefined for a fragment block. */
   size: number | undefined;
   uses: Use[];
 }
 
 /**
- * Reads the contents of files in a squashfs, part by part: every stored block is read and decompressed once, in the order
- * in which they lie there, so the parts of one file may come in any order. Holes come first.
+ * Reads the contents of files in a squashfs in parts. Every stored block is read and decompressed once, in storage
+ * order, so the parts of a file may come in any order. Holes come first.
  * @param visit receives each part; its bytes are valid until it returns
  * @throws BuildError if a block cannot be read
  */
@@ -67,7 +67,7 @@ class Contents {
     this.#zeros = Buffer.alloc(image.superblock.blockSize);
   }
 
-  /** Notes in which blocks a file's content is; holes are visited at once. */
+  /** Records in which blocks a file's content is; visits holes immediately. */
   add(node: SquashfsNode): void {
     const { data } = node;
     if (data === undefined) return;
@@ -130,7 +130,7 @@ class Contents {
       const raw = stored[index] ?? this.#zeros;
       const content = compressed ? (unpacked.next().value ?? raw) : raw;
       for (const { at, ...use } of uses) {
-        // A data block is the part as it is; of a fragment block the part is cut out.
+        // A data block is exactly the part; a fragment block contains it.
         const part = size === undefined ? content.subarray(at, at + use.length) : content;
         this.#visit({ ...use, bytes: part, isHole: false });
       }

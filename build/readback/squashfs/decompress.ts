@@ -3,14 +3,14 @@ import { unreadable } from '../verdict.ts';
 import type { SquashfsCompression } from './superblock.ts';
 
 /**
- * Decompresses blocks, each by itself.
- * @param most bytes that one of them may have decompressed
- * @throws BuildError if one is damaged or larger
+ * Decompresses blocks separately.
+ * @param most size limit of a decompressed block in bytes
+ * @throws BuildError if a block is damaged or too large
  */
 export type Decompress = (blocks: readonly Buffer[], most: number) => Promise<Buffer[]>;
 
 /**
- * Decompression of squashfs blocks.
+ * Returns the decompression function for squashfs blocks.
  * @param where the image, for messages
  */
 export async function decompressor(
@@ -18,12 +18,12 @@ export async function decompressor(
   where: string,
 ): Promise<Decompress> {
   if (compression === 'zstd') return (blocks, most) => zstdBlocks(blocks, most, where);
-  // Programs are run for xz only; what runs them takes a while to load.
+  // Loaded on use: only xz needs a child process.
   const { decompressXz } = await import('../../process/xz.ts');
   return (blocks, most) => decompressXz(blocks, most, where);
 }
 
-/** Synchronous, one after the other: a block takes less time than handing it to another thread. */
+/** Synchronous and sequential: decompressing a block takes less time than passing it to another thread. */
 async function zstdBlocks(
   blocks: readonly Buffer[],
   most: number,

@@ -22,7 +22,7 @@ export async function hashContents(image: Squashfs): Promise<Map<number, string>
   return new Map([...hashes].map(([inode, hash]) => [inode, hash.digest()]));
 }
 
-/** A hash over parts that come in any order: what comes too early is kept until its turn. */
+/** A hash of parts that arrive in any order: a part that arrives too early is kept until its turn. */
 class PartsHash {
   readonly #hash = createHash('sha256');
   readonly #early = new Map<number, Buffer>();

@@ -9,18 +9,18 @@ import { readXattrs, type Xattrs } from './xattrs.ts';
 
 /** A path of a squashfs. */
 export interface SquashfsNode extends ImageNode {
-  /** Only of a file. */
+  /** Only for files. */
   data: FileData | undefined;
 }
 
-/** Where the end of several files is stored together. */
+/** A block that contains the ends of several files. */
 export interface Fragment {
   start: number;
-  /** Stored size with the bit that tells whether it is compressed. */
+  /** Stored size, with the flag for compression. */
   stored: number;
 }
 
-/** A squashfs, read but for the contents of its files. */
+/** The structure of a squashfs without file contents. */
 export interface Squashfs {
   superblock: Superblock;
   nodes: SquashfsNode[];
@@ -33,10 +33,10 @@ const FRAGMENT_SIZE = 16;
 const MOST_NAMES_AT_ONCE = 256;
 
 /**
- * Reads every path of a squashfs 4.0 file system; contents are left to `visitContents`.
- * @param read reads bytes, counted from the superblock on
+ * Reads every path of a squashfs 4.0 file system; `visitContents` reads the contents.
+ * @param read reads bytes, relative to the superblock
  * @param where the image, for messages
- * @throws BuildError if anything in it is not as the format demands
+ * @throws BuildError if anything in it violates the format
  */
 export async function readSquashfs(read: ReadAt, where: string): Promise<Squashfs> {
   const superblock = parseSuperblock(new Cursor(read(0, SUPERBLOCK_SIZE), 0, where), where);
@@ -85,14 +85,14 @@ interface Tables {
 interface Name {
   name: string;
   typeNumber: number;
-  /** Of its inode. */
+  /** Position of its inode. */
   place: { block: number; offset: number };
 }
 
-/** A way from the root directory to every name. */
+/** Visits all names, starting at the root directory. */
 class Walk {
   readonly #tables: Tables;
-  /** Inode number → names that lead to it. */
+  /** Inode number → its link count, and the number of names found. */
   readonly #names = new Map<number, { claimed: number; found: number }>();
 
   constructor(tables: Tables) {
@@ -132,7 +132,7 @@ class Walk {
     const { inodes, superblock, where } = this.#tables;
     const inode = parseInode(inodes.from(block, offset), superblock.blockSize, where);
     const known = this.#names.get(inode.inode);
-    // A directory that is met again would be walked for ever.
+    // A directory that is reached twice would cause an endless loop.
     if (known !== undefined && inode.type === 'directory')
       throw this.#damaged('a directory is in two places');
     if (known !== undefined) known.found += 1;
@@ -156,7 +156,7 @@ class Walk {
     return { path, type, ...numbers, target, attributes, data };
   }
 
-  /** Names of a directory (`struct squashfs_dir_header`, `squashfs_dir_entry`), in ascending order of their bytes. */
+  /** Reads a directory's names (`struct squashfs_dir_header`, `squashfs_dir_entry`), which must be in byte order. */
   *#namesIn(listing: Listing): Generator<Name> {
     if (listing.size === 0) return;
     const cursor = this.#tables.directories.from(listing.block, listing.offset);
@@ -165,7 +165,7 @@ class Walk {
     while (cursor.at < end) {
       const count = cursor.u32() + 1;
       const block = cursor.u32();
-      cursor.u32(); // Inode number that those of the entries are relative to.
+      cursor.u32(); // Base of the entries' inode numbers.
       if (count > MOST_NAMES_AT_ONCE) throw this.#damaged('a directory is too long');
       for (let left = count; left > 0; left -= 1) {
         const offset = cursor.u16();
@@ -176,7 +176,7 @@ class Walk {
         if (cursor.at > end) throw this.#damaged('a directory is too long');
         if (name === '.' || name === '..' || /[/\0]/.test(name))
           throw this.#damaged(`${JSON.stringify(name)} is no name`);
-        // The kernel looks names up by halving.
+        // The kernel uses binary search for names.
         if (before.compare(bytes) >= 0) throw this.#damaged(`${name} is not in its place`);
         before = bytes;
         yield { name, typeNumber, place: { block, offset } };

@@ -2,7 +2,7 @@ import type { Cursor } from '../cursor.ts';
 import type { ImageNode } from '../node.ts';
 import { unreadable } from '../verdict.ts';
 
-/** Type numbers of basic inodes; an extended inode has the basic one's plus 7. */
+/** Type numbers of basic inodes; for an extended inode, add 7. */
 const TYPES: Readonly<Record<number, ImageNode['type']>> = {
   1: 'directory',
   2: 'file',
@@ -19,42 +19,42 @@ const LONGEST_TARGET = 65_535;
 
 /** An inode of squashfs 4.0 (Linux, fs/squashfs/squashfs_fs.h). */
 export interface Inode extends Omit<ImageNode, 'path' | 'attributes' | 'uid' | 'gid'> {
-  /** Basic type number, as directories have it. */
+  /** Basic type number, as in directories. */
   typeNumber: number;
-  /** Places in the table of ids. */
+  /** Indexes into the id table. */
   uidIndex: number;
   gidIndex: number;
   links: number;
-  /** Place in the table of extended attributes. */
+  /** Index into the table of extended attributes. */
   xattrIndex: number | undefined;
-  /** Only of a file. */
+  /** Only for files. */
   data: FileData | undefined;
-  /** Only of a directory. */
+  /** Only for directories. */
   listing: Listing | undefined;
 }
 
-/** Where the bytes of a file are. */
+/** Location of a file's content. */
 export interface FileData {
-  /** Of the first data block, from the image's start on. */
+  /** Offset of the first data block in the image. */
   start: number;
-  /** Stored sizes of the data blocks, with the bit that tells whether they are compressed. */
+  /** Stored sizes of the data blocks, with the flag for compression. */
   blocks: number[];
   fragment: { index: number; offset: number } | undefined;
 }
 
-/** Where the names in a directory are. */
+/** Location of a directory's names. */
 export interface Listing {
   block: number;
   offset: number;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
   parent: number;
 }
 
 /**
  * Parses an inode.
- * @param blockSize of the file system
- * @throws BuildError if it is of unknown type or points outside the table
+ * @param blockSize block size of the file system
+ * @throws BuildError if its type is unknown, or it refers to a position outside the table
  */
 export function parseInode(cursor: Cursor, blockSize: number, where: string): Inode {
   const number = cursor.u16();
@@ -99,7 +99,7 @@ export function parseInode(cursor: Cursor, blockSize: number, where: string): In
   }
 }
 
-/** Bytes that the size of a directory counts besides its names: for `.` and `..`. */
+/** Bytes in a directory's size that are not names: for `.` and `..`. */
 const DOTS = 3;
 
 function basicDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing'> {
@@ -113,7 +113,7 @@ function basicDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing'> {
   return { links, listing: { block, offset, size: Math.max(0, size - DOTS), parent } };
 }
 
-/** The index behind it only shortens the kernel's way to a name. */
+/** The following index only speeds up lookups in the kernel. */
 function extendedDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing' | 'xattrIndex'> {
   const [links, size, block, parent] = [cursor.u32(), cursor.u32(), cursor.u32(), cursor.u32()];
   cursor.u16();
@@ -129,7 +129,7 @@ function fileFields(
 ): Pick<Inode, 'links' | 'size' | 'data' | 'xattrIndex'> {
   const start = extended ? cursor.u64() : cursor.u32();
   const size = extended ? cursor.u64() : undefined;
-  if (extended) cursor.u64(); // Bytes that are not stored because they are zero.
+  if (extended) cursor.u64(); // Bytes of holes.
   const links = extended ? cursor.u32() : 1;
   const [index, offset] = [cursor.u32(), cursor.u32()];
   const attributes = extended ? cursor.u32() : NO_XATTRS;
@@ -137,7 +137,7 @@ function fileFields(
   const fragment = index === NO_FRAGMENT ? undefined : { index, offset };
   const count =
     fragment === undefined ? Math.ceil(length / blockSize) : Math.floor(length / blockSize);
-  // Each block has four bytes in the table; a damaged size must not become a huge array.
+  // Each block has four bytes in the table: this check keeps a damaged size from causing a huge allocation.
   const sizes = cursor.take(count * 4);
   const blocks = Array.from({ length: count }, (_, at) => sizes.readUInt32LE(at * 4));
   if (fragment !== undefined && length % blockSize === 0) {

@@ -2,17 +2,17 @@ import { Cursor } from '../cursor.ts';
 import { unreadable } from '../verdict.ts';
 import type { Decompress } from './decompress.ts';
 
-/** Bytes of a metadata block before compression; only a table's last one may have fewer. */
+/** Uncompressed size of a metadata block in bytes; only the last block of a table may be smaller. */
 const BLOCK = 8192;
 const UNCOMPRESSED = 0x8000;
 
-/** Tables larger than this are taken for damage, bytes. */
+/** Tables larger than this many bytes count as damaged. */
 const LARGEST_TABLE = 512 * 1024 * 1024;
 
 /** Reads bytes of an image. */
 export type ReadAt = (offset: number, length: number) => Buffer;
 
-/** What metadata is read with. */
+/** Input for reading metadata. */
 export interface Source {
   read: ReadAt;
   decompress: Decompress;
@@ -20,10 +20,10 @@ export interface Source {
   where: string;
 }
 
-/** A run of metadata blocks, decompressed. */
+/** Consecutive metadata blocks, decompressed. */
 export class Metadata {
   readonly #bytes: Buffer;
-  /** Where a block is stored, from the run's start on → where its bytes are in `#bytes`. */
+  /** Position of a stored block relative to the first → position of its bytes in `#bytes`. */
   readonly #starts: ReadonlyMap<number, number>;
   readonly #where: string;
 
@@ -35,7 +35,7 @@ export class Metadata {
 
   /**
    * Reads the metadata blocks in bytes `[from, to)` of an image.
-   * @throws BuildError if they do not fill this range, or do not decompress
+   * @throws BuildError if they do not exactly fill this range, or cannot be decompressed
    */
   static async read(source: Source, from: number, to: number): Promise<Metadata> {
     const { where } = source;
@@ -61,15 +61,15 @@ export class Metadata {
     return new Metadata(Buffer.concat(blocks), starts, where);
   }
 
-  /** Bytes of all blocks. */
+  /** Total size of the decompressed blocks in bytes. */
   get size(): number {
     return this.#bytes.length;
   }
 
   /**
-   * Reads from a place on, across the blocks' borders.
-   * @param block where a block is stored, from the start of the run
-   * @param offset in the decompressed block
+   * Returns a cursor at a position; it reads across block boundaries.
+   * @param block position of the stored block relative to the first
+   * @param offset offset in the decompressed block
    */
   from(block: number, offset: number): Cursor {
     const start = this.#starts.get(block);
@@ -81,11 +81,11 @@ export class Metadata {
 }
 
 /**
- * Reads a table that is found by a list of the places of its metadata blocks.
- * @param list where the list is
- * @param size of the table, bytes
- * @param end where the last block ends: right before the list, or what else is there
- * @returns the table, empty if there is nothing in it, and where its first block is
+ * Reads a table that has a list of the positions of its metadata blocks.
+ * @param list position of the list
+ * @param size size of the table in bytes
+ * @param end end of the last block, which is the start of the list or of what precedes it
+ * @returns the table, which may be empty, and the position of its first block
  */
 export async function readTable(
   source: Source,
@@ -99,7 +99,7 @@ export async function readTable(
   const places = new Cursor(source.read(list, count * 8), 0, source.where);
   const start = places.u64();
   const metadata = await Metadata.read(source, start, end);
-  // The kernel looks each block up in this list.
+  // The kernel looks up blocks in this list.
   for (let index = 1; index < count; index += 1) {
     if (metadata.from(places.u64() - start, 0).at !== index * BLOCK) {
       throw unreadable('the list of a table is wrong', source.where);

@@ -1,28 +1,28 @@
 import type { Cursor } from '../cursor.ts';
 import { unreadable } from '../verdict.ts';
 
-/** Bytes of a superblock. */
+/** Size of a superblock in bytes. */
 export const SUPERBLOCK_SIZE = 96;
 
 const MAGIC = 0x7371_7368;
 const COMPRESSIONS: Readonly<Record<number, SquashfsCompression>> = { 4: 'xz', 6: 'zstd' };
-/** Stands for a table that is not there. */
+/** Marks a table that does not exist. */
 const NO_TABLE = 0xffff_ffff_ffff_ffffn;
 const [SMALLEST_BLOCK, LARGEST_BLOCK] = [4096, 1024 * 1024];
 
-/** Compressions that an image is made with. */
+/** Compression algorithms of images. */
 export type SquashfsCompression = 'xz' | 'zstd';
 
 /** A squashfs 4.0 superblock (Linux, fs/squashfs/squashfs_fs.h, `struct squashfs_super_block`). Offsets are bytes from it. */
 export interface Superblock {
   inodes: number;
-  /** Seconds since 1970. */
+  /** In seconds since 1970. */
   madeAt: number;
   blockSize: number;
   fragments: number;
   compression: SquashfsCompression;
   ids: number;
-  /** Place of the root's inode: its metadata block from the inode table on, and the offset in it. */
+  /** Position of the root's inode: its metadata block relative to the inode table, and the offset in that block. */
   root: { block: number; offset: number };
   bytesUsed: number;
   idTable: number;
@@ -36,7 +36,7 @@ export interface Superblock {
 
 /**
  * Parses a superblock.
- * @throws BuildError if it is none of squashfs 4.0, or of a compression that no image is made with
+ * @throws BuildError if it is not one of squashfs 4.0, or the compression algorithm is not supported
  */
 export function parseSuperblock(cursor: Cursor, where: string): Superblock {
   if (cursor.u32() !== MAGIC) throw unreadable('it is no squashfs', where);
@@ -46,7 +46,7 @@ export function parseSuperblock(cursor: Cursor, where: string): Superblock {
   const fragments = cursor.u32();
   const compression = COMPRESSIONS[cursor.u16()];
   const blockLog = cursor.u16();
-  cursor.u16(); // Flags: what mksquashfs did, not how to read it.
+  cursor.u16(); // Flags: options of mksquashfs, not needed for reading.
   const ids = cursor.u16();
   const version = `${cursor.u16()}.${cursor.u16()}`;
   if (version !== '4.0') throw unreadable(`it is squashfs ${version}`, where);

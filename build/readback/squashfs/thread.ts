@@ -3,13 +3,13 @@ import { BuildError, type Explanation } from '../../error.ts';
 import type { Meant } from '../compare.ts';
 import { compareSquashfs } from './compare-squashfs.ts';
 
-/** What this thread is started with. */
+/** Input of this thread. */
 export interface Task {
   file: string;
   meant: Meant;
 }
 
-/** What it says when it is done: what differs, or why the image cannot be read. */
+/** Result of this thread: the differences, or why the image cannot be read. */
 export type Outcome = { problems: string[] } | { failure: Omit<Explanation, 'cause'> };
 
 async function outcome({ file, meant }: Task): Promise<Outcome> {

@@ -9,9 +9,9 @@ import type { Outcome, Task } from './thread.ts';
 const THREAD = new URL('./thread.ts', import.meta.url);
 
 /**
- * Reads a squashfs whole and compares it with the tree that it was made from: every path, and every byte of every file.
- * It is done in a thread of its own, beside what else the build does.
- * @throws BuildError that lists what is not as it was meant, or says why the image cannot be read
+ * Reads a whole squashfs and compares it with the tree that it was made from: every path, and every byte of every file.
+ * Runs in a separate thread.
+ * @throws BuildError that lists the differences, or says why the image cannot be read
  */
 export async function verifySquashfs(
   file: string,
@@ -20,7 +20,7 @@ export async function verifySquashfs(
 ): Promise<void> {
   signal?.throwIfAborted();
   const workerData: Task = { file, meant };
-  // Without the caller's NODE_OPTIONS: what they load is meant for a process, and may throw in a thread.
+  // Without the caller's NODE_OPTIONS: modules loaded by them are meant for processes, and may throw in a thread.
   const worker = new Worker(THREAD, { workerData, env: isolatedEnvironment(), execArgv: [] });
   try {
     const [outcome]: Outcome[] = await once(worker, 'message', { signal });

@@ -2,19 +2,19 @@ import { Cursor } from '../cursor.ts';
 import { unreadable } from '../verdict.ts';
 import { Metadata, readTable, type Source } from './metadata.ts';
 
-/** Name spaces by number (Linux, fs/squashfs/squashfs_fs.h, `SQUASHFS_XATTR_USER` and others). */
+/** Namespaces by number (Linux, fs/squashfs/squashfs_fs.h, `SQUASHFS_XATTR_USER` and others). */
 const SPACES: Readonly<Record<number, string>> = { 0: 'user.', 1: 'trusted.', 2: 'security.' };
-/** The value is stored elsewhere, because several files have the same. */
+/** Flag: the value is stored elsewhere, because several files have the same. */
 const ELSEWHERE = 0x100;
 const ID_SIZE = 16;
 const LARGEST_VALUE = 65_536;
 
-/** Extended attributes by the number that inodes have: name → value in hex. */
+/** Extended attributes by the index in inodes: name → value in hex. */
 export type Xattrs = readonly Readonly<Record<string, string>>[];
 
 /**
  * Reads the extended attributes of a file system.
- * @param at where their header is (`struct squashfs_xattr_id_table`)
+ * @param at position of their header (`struct squashfs_xattr_id_table`)
  * @throws BuildError if they cannot be read
  */
 export async function readXattrs(source: Source, at: number): Promise<Xattrs> {
@@ -26,7 +26,7 @@ export async function readXattrs(source: Source, at: number): Promise<Xattrs> {
   return Array.from({ length: count }, () => {
     const place = ids.table.u64();
     const pairs = ids.table.u32();
-    ids.table.u32(); // Bytes that the pairs take when listed.
+    ids.table.u32(); // Size of the attributes for listxattr(2).
     const cursor = values.from(Math.floor(place / 2 ** 16), place % 2 ** 16);
     const attributes: Record<string, string> = {};
     for (let left = pairs; left > 0; left -= 1) {

@@ -7,8 +7,8 @@ import type { AppletContext, AppletPlan } from './plan.ts';
 import { type AppletCall, AppletError } from './words.ts';
 
 /**
- * `apk add`: adds dependencies to world; with `--virtual`, to a package without files, which is added to world instead.
- * @throws AppletError if an argument is no dependency
+ * `apk add`: adds dependencies to world; with `--virtual`, adds a package without files that has these dependencies.
+ * @throws AppletError if an argument is not a dependency
  */
 export function planAdd({ call, database, world }: AppletContext): AppletPlan {
   const dependencies = call.operands.map((text) => dependencyOf(text, call, database));
@@ -53,7 +53,7 @@ function dependencyOf(text: string, { virtual }: AppletCall, database: Database)
   });
 }
 
-/** Adds the package that `--virtual` makes. @returns the dependency on exactly it */
+/** Adds the package of `--virtual`. @returns the dependency on exactly this package */
 function addVirtual(
   database: Database,
   { spec, dependencies }: { spec: string; dependencies: readonly Requirement[] },
@@ -82,13 +82,13 @@ function isVirtualSpec(spec: Dependency<Name>): boolean {
   return !conflict && isSound(spec) && (operator === ANY || operator === EQUAL);
 }
 
-/** The version apk gives a virtual package: the time, in UTC. */
+/** Version that apk gives a virtual package: the current time in UTC. */
 function generatedVersion(now: Date): string {
   const [day, time] = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
   return `${day}.${time}`;
 }
 
-/** World with a dependency added; it replaces one on the same name. */
+/** Returns world with a dependency added, in place of one on the same name. */
 function withDependency(world: readonly Requirement[], dependency: Requirement): Requirement[] {
   const at = world.findIndex(({ name }) => name === dependency.name);
   return at < 0 ? [...world, dependency] : world.with(at, dependency);

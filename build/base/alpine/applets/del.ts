@@ -5,8 +5,8 @@ import { matchingNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /**
- * `apk del`: removes names from world, with `--rdepends` also what depends on them. A package is uninstalled unless
- * something else needs it.
+ * `apk del`: removes names from world, and with `--rdepends` the packages that depend on them. A package is uninstalled
+ * unless something else needs it.
  * @throws AppletError if a name is unknown
  */
 export function planDel({ call, database, world }: AppletContext): AppletPlan {
@@ -62,14 +62,14 @@ class Removal {
   }
 }
 
-/** Installed packages with a dependency that a package satisfies. */
+/** Lists installed packages with a dependency that a package satisfies. */
 function dependents(one: Package, installed: readonly Package[]): Package[] {
   return installed.filter((other) =>
     other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
   );
 }
 
-/** World without its dependency on a name. */
+/** Returns world without its dependency on a name. */
 function withoutName(world: readonly Requirement[], name: Requirement['name']): Requirement[] {
   return world.filter((dependency) => dependency.name !== name);
 }

@@ -3,7 +3,7 @@ import { matchingNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /**
- * `apk fix`: reinstalls the named packages, or all broken ones, or upgrades them (`--upgrade`); with `--depends` their
+ * `apk fix`: reinstalls or upgrades (`--upgrade`) the named packages, or all broken ones; with `--depends`, their
  * dependencies too.
  * @throws AppletError if a name is unknown
  */

@@ -4,9 +4,9 @@ import type { Name } from '../database/model.ts';
 import { AppletError } from './words.ts';
 
 /**
- * Resolves the arguments of a command to names; one with `*` is a pattern as fnmatch(3) has them, with `?` and `[…]`
- * too, and may match nothing.
- * @throws AppletError listing the arguments that are no name
+ * Resolves the arguments of a command to names. An argument with `*` is a pattern as in fnmatch(3), including `?` and
+ * `[…]`, and may match nothing.
+ * @throws AppletError listing the arguments that are unknown names
  */
 export function matchingNames(database: Database, words: readonly string[]): Name[] {
   const missing: string[] = [];
@@ -33,10 +33,10 @@ export function matchingNames(database: Database, words: readonly string[]): Nam
   });
 }
 
-/** Signs of a pattern, longest first: a set of characters, an escaped one, `*`, `?`, any other. */
+/** Parts of a pattern, longest first: a set of characters, an escaped character, `*` or `?`, any other character. */
 const SIGN = /\[([!^]?)(\][^\]]*|[^\]]+)\]|\\(.)|(\*+|\?)|(.)/gsu;
 
-/** A pattern of fnmatch(3), capitals like small letters: `*` and `?` stand for any characters. */
+/** Converts a pattern of fnmatch(3) to a regular expression that ignores case. */
 function patternOf(glob: string): RegExp {
   const source = glob.replace(
     SIGN,
@@ -49,7 +49,7 @@ function patternOf(glob: string): RegExp {
   try {
     return new RegExp(`^${source}$`, 'iu');
   } catch (error) {
-    // A set such as [z-a], which no character is in.
+    // A set such as [z-a], which matches no character.
     if (error instanceof SyntaxError) return NOTHING;
     throw error;
   }

@@ -3,10 +3,10 @@ import type { Requirement } from '../database/model.ts';
 import type { NameFlags } from '../solver/flags.ts';
 import type { AppletCall } from './words.ts';
 
-/** What a command has the solver do. */
+/** The solver's input for a command. */
 export interface AppletPlan {
   readonly world: readonly Requirement[];
-  /** Preferences for all names; bits of `Flag`. */
+  /** Flags for all names; bits of `Flag`. */
   readonly flags: number;
   readonly nameFlags: readonly NameFlags[];
 }

@@ -8,21 +8,21 @@ import { compareVersions } from '../version/compare.ts';
 import { type Transaction, transact } from './transaction.ts';
 import { type AppletCall, AppletError, parseWords } from './words.ts';
 
-/** A text with the file it is from, for messages. */
+/** A text and the file it was read from, for messages. */
 export interface Source {
   readonly text: string;
   readonly where: string;
 }
 
-/** An index, as a line of `/etc/apk/repositories` names it. The same file may come again under another tag. */
+/** An index, as named by a line of `/etc/apk/repositories`. The same file may be given again with another tag. */
 export interface RepositorySource extends Source {
   /** Without `@`; empty for none. */
   readonly tag: string;
 }
 
-/** A system, and what may be installed on it. */
+/** A system and the repositories it is configured with. */
 export interface Situation {
-  /** CPU of the system; any if absent. */
+  /** Architecture of the system; any if absent. */
   readonly architecture?: string | undefined;
   readonly world: Source;
   readonly installed: Source;
@@ -32,10 +32,10 @@ export interface Situation {
 }
 
 /**
- * Says, a line each, what apk would do on a system if it were given some words. The last change is followed by
- * `OK COUNT` (packages installed afterwards; `OK` alone after `--self-upgrade-only`), or there is only
- * `ERROR unsatisfiable|syntax|other` with details after it, each behind a bar.
- * @param words a command of apk with its options and names
+ * Lists, one line each, what a command of apk would do on a system. The last change is followed by `OK COUNT` (number
+ * of packages installed afterwards; only `OK` after `--self-upgrade-only`). If the command fails, there is only
+ * `ERROR unsatisfiable|syntax|other`, followed by details, each behind a bar.
+ * @param words a command of apk with its options and operands
  * @throws BuildError if a file of the situation is damaged
  */
 export function simulate(situation: Situation, words: readonly string[]): string[] {
@@ -99,9 +99,9 @@ function stanzas({ text, where }: Source): Stanza[] {
 }
 
 /**
- * The changes of a transaction, a line each, in the order of doing: `install NAME VER [@TAG]`,
- * `upgrade|downgrade|replace NAME OLD NEW [@TAG]`, `purge NAME VER`, `reinstall NAME VER [@TAG]` (`skip-reinstall` of what
- * can be had nowhere), `pin NAME VER [@TAG]`.
+ * Lists the changes of a transaction in the order in which they are made, one line each: `install NAME VER [@TAG]`,
+ * `upgrade|downgrade|replace NAME OLD NEW [@TAG]`, `purge NAME VER`, `reinstall NAME VER [@TAG]` (`skip-reinstall` if
+ * the package is not available), `pin NAME VER [@TAG]`.
  */
 function changeLines({ solution }: Transaction): string[] {
   const { database } = solution.state;
@@ -110,7 +110,7 @@ function changeLines({ solution }: Transaction): string[] {
     .filter((line) => line !== undefined);
 }
 
-/** How many packages are installed afterwards. */
+/** Number of packages that are installed afterwards. */
 function installedAfter({ solution }: Transaction): number {
   const { changes, state } = solution;
   const come = changes.filter(({ before }) => before === undefined).length;
@@ -118,7 +118,7 @@ function installedAfter({ solution }: Transaction): number {
   return state.database.installed.length + come - gone;
 }
 
-/** Whether a repository that can be reached, or the cache, has a package. */
+/** Whether a reachable repository or the cache has a package. */
 function isObtainable({ available }: Database, { repositories, cached }: Package): boolean {
   return cached || (repositories & available & ~CACHE) !== 0;
 }

@@ -15,14 +15,16 @@ export interface Transaction {
   readonly solution: Solution;
   /** World after it. */
   readonly world: readonly Requirement[];
-  /** Whether only the package manager itself was to be upgraded, as apk 2.14 does it. */
+  /** Whether only the package manager itself is upgraded, as apk 2.14 does it. */
   readonly selfUpgrade: boolean;
 }
 
 /**
  * Plans a command and solves it.
- * @returns `undefined` if there is nothing to do: `upgrade --self-upgrade-only` or `--preupgrade-only` with nothing newer
- * @throws AppletError if its arguments are malformed or name an unknown package, or world has a tag of no repository
+ * @returns `undefined` if there is nothing to do: nothing newer for `upgrade --self-upgrade-only` or
+ *   `--preupgrade-only`
+ * @throws AppletError if its arguments are malformed or name an unknown package, or world has a tag that no repository
+ *   has
  */
 export function transact(context: AppletContext): Transaction | undefined {
   const { call, database, world } = context;
@@ -39,7 +41,7 @@ export function transact(context: AppletContext): Transaction | undefined {
 }
 
 /**
- * The world that a command leads to, and its preferences. `add --virtual` adds a package to the database.
+ * Plans a command: the resulting world, and flags for the solver. `add --virtual` adds a package to the database.
  * @throws AppletError if its arguments are malformed or name an unknown package
  */
 function planApplet(context: AppletContext): AppletPlan {

@@ -7,7 +7,7 @@ import { ANY, CHECKSUM } from '../version/operator.ts';
 import { matchingNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
-/** The package whose upgrade comes before all others. */
+/** The package that is upgraded before all others. */
 const SELF = 'apk-tools';
 
 /**
@@ -30,9 +30,10 @@ export function planUpgrade({ call, database, world }: AppletContext): AppletPla
 }
 
 /**
- * The step before an upgrade of everything: the package manager itself and what `--preupgrade-depends` names, and as
- * little else as possible. A name with a version, as `a<2`, counts if that is what is installed.
- * @returns `undefined` if it is not asked for, or nothing newer is there
+ * Plans the step before an upgrade of everything: upgrades the package manager itself and the packages that
+ * `--preupgrade-depends` names, and as little else as possible. A name with a version, such as `a<2`, counts if the
+ * installed version satisfies it.
+ * @returns `undefined` if that is not asked for, or nothing newer exists
  */
 export function planSelfUpgrade({ call, database, world }: AppletContext): AppletPlan | undefined {
   if (call.options.has('no-self-upgrade') || call.options.has('no-preupgrade')) return undefined;
@@ -45,7 +46,7 @@ export function planSelfUpgrade({ call, database, world }: AppletContext): Apple
   return { world, flags: 0, nameFlags };
 }
 
-/** The name of a dependency that is installed as it says and of which there is something newer; else nothing. */
+/** Returns the name of a dependency if an installed package satisfies it and a newer one exists; else nothing. */
 function toUpgrade(database: AppletContext['database'], text: string): string[] {
   const dependency = parseAtom(text, database.intern);
   if (dependency === undefined || !isSound(dependency) || dependency.conflict) return [];
@@ -69,7 +70,7 @@ function upgradeFlags(options: ReadonlySet<string>): number {
   );
 }
 
-/** World without dependencies on checksums (`--available`) and on packages that no repository has (`--prune`). */
+/** Drops dependencies on checksums (`--available`) and on packages that no repository has (`--prune`) from world. */
 function changedWorld(
   world: readonly Requirement[],
   options: ReadonlySet<string>,

@@ -15,13 +15,13 @@ export class AppletError extends BuildError {
   }
 }
 
-/** Commands of apk that change the world or bring installed packages in line with it. */
+/** Commands of apk that change world, or change the installed packages to match it. */
 export type AppletName = 'add' | 'del' | 'upgrade' | 'fix';
 
 /** A parsed command line of apk. */
 export interface AppletCall {
   readonly applet: AppletName;
-  /** What follows the command: names, dependencies or patterns. */
+  /** Operands of the command: names, dependencies or patterns. */
   readonly operands: readonly string[];
   /** Long names of the options that were given. */
   readonly options: ReadonlySet<string>;
@@ -35,7 +35,7 @@ const FLAG = { type: 'boolean' } as const;
 const VALUE = { type: 'string' } as const;
 const VALUES = { type: 'string', multiple: true } as const;
 
-/** Options that every command has, of apk 2.14 and 3, besides `SWITCHES`. */
+/** Options of apk 2.14 and 3 that every command has, in addition to `SWITCHES`. */
 const GLOBAL: ParseArgsOptionsConfig = {
   'allow-untrusted': FLAG,
   arch: VALUE,
@@ -76,7 +76,7 @@ const GLOBAL: ParseArgsOptionsConfig = {
 const YES_OR_NO: readonly string[] = ['yes', 'no'];
 const OR_AUTO: readonly string[] = [...YES_OR_NO, 'auto'];
 
-/** Options that are on by themselves, off behind `no-`, and take one of some values behind `=` (apk(8) of apk 3). */
+/** Options that are on by default, off with the prefix `no-`, and accept values after `=` (apk(8) of apk 3). */
 const SWITCHES: ReadonlyMap<string, readonly string[]> = new Map([
   ['cache', YES_OR_NO],
   ['cache-packages', YES_OR_NO],
@@ -98,7 +98,7 @@ const SWITCHES: ReadonlyMap<string, readonly string[]> = new Map([
   ['sync', OR_AUTO],
 ]);
 
-/** The same, which only `upgrade` has: both names are of the step that upgrades the package manager first. */
+/** Further switches of `upgrade`: two names for the step that upgrades the package manager first. */
 const UPGRADE_SWITCHES: typeof SWITCHES = new Map([
   ['preupgrade', YES_OR_NO],
   ['self-upgrade', YES_OR_NO],
@@ -163,9 +163,9 @@ function isApplet(word: string): word is AppletName {
 const LONG_OPTION = /^--(no-)?([a-z-]+)(?:=(.*))?$/s;
 
 /**
- * Takes the switches out of a command line.
- * @returns the other words, and the switches that are off in the end, with `no-` before their names
- * @throws AppletError if one has a value that it cannot have
+ * Removes the switches from a command line.
+ * @returns the other words, and the names of the switches that are off in the end, prefixed with `no-`
+ * @throws AppletError if a switch has a value that it does not accept
  */
 function withoutSwitches(words: readonly string[], applet: AppletName) {
   const end = words.indexOf('--');

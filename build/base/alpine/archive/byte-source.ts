@@ -14,7 +14,7 @@ export class ByteSource {
     this.#where = where;
   }
 
-  /** Bytes taken so far. */
+  /** Number of bytes taken so far. */
   get position(): number {
     return this.#position;
   }
@@ -24,12 +24,12 @@ export class ByteSource {
     for (let missing = size; missing > 0; ) missing -= (await this.#part(missing)).length;
   }
 
-  /** Ends the stream of chunks before its end. */
+  /** Closes the stream of chunks early. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }
 
-  /** The next tar block, or `undefined` at the end. @throws BuildError if only part of one is left */
+  /** Returns the next tar block, or `undefined` at the end. @throws BuildError if only part of one is left */
   async block(): Promise<Buffer | undefined> {
     if (this.#rest.length === 0 && !(await this.#more())) return undefined;
     return this.exactly(BLOCK);

@@ -1,7 +1,7 @@
 import { BuildError } from '../../../error.ts';
 
 /**
- * The error for an archive that is not what apk's format v2 allows.
+ * Returns the error for an archive that violates apk's format v2.
  * @param why completes "archive is damaged: …"
  * @param where the archive, for the message
  */
@@ -14,19 +14,19 @@ export function damagedArchive(why: string, where: string, cause?: unknown): Bui
   });
 }
 
-/** Most bytes that the signature and control part of a package, or an index, may have when decompressed. */
+/** Size limit, in bytes, of the decompressed signature and control part of a package, and of a decompressed index. */
 export const MOST_METADATA = 64 * 1024 * 1024;
 
 /**
- * Refuses apk's format v3, which begins with `ADB`, by its name.
+ * Refuses apk's format v3, which begins with `ADB`, with a message that names it.
  * @param start the first bytes of a file
- * @throws BuildError if that is the format
+ * @throws BuildError if the file is in format v3
  */
 export function refuseVersion3(start: Uint8Array, where: string): void {
   if (Buffer.from(start.subarray(0, 3)).toString('latin1') === 'ADB') throw version3(where);
 }
 
-/** The error for what is in apk's format v3. */
+/** Returns the error for an archive in apk's format v3. */
 export function version3(where: string, cause?: unknown): BuildError {
   return new BuildError({
     what: 'it is in apk’s format v3 (ADB), and only v2 can be read',

@@ -2,7 +2,7 @@ import { crc32, inflateRawSync } from 'node:zlib';
 import { errorCode } from '../../../process/errno.ts';
 import { damagedArchive } from './damaged.ts';
 
-/** Bytes after a member's compressed data: CRC-32 and length of what it decompresses to (RFC 1952, 2.3). */
+/** Size in bytes of a member's trailer: CRC-32 and length of the decompressed data (RFC 1952, 2.3). */
 export const TRAILER = 8;
 
 const MAGIC = [0x1f, 0x8b, 0x08];
@@ -11,27 +11,27 @@ const FLAG = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as
 
 /** A gzip member in the middle of a file. */
 export interface Member {
-  /** What it decompresses to. */
+  /** The decompressed data. */
   readonly content: Buffer;
   /** Position after its last byte. */
   readonly end: number;
 }
 
-/** Where a member is looked for. */
+/** Where to read a member. */
 export interface MemberAt {
   readonly bytes: Uint8Array;
   /** Position of its first byte. */
   readonly start: number;
-  /** Most bytes it may decompress to. */
+  /** Most bytes that it may decompress to. */
   readonly most: number;
   /** The file, for messages. */
   readonly where: string;
 }
 
 /**
- * Decompresses exactly one gzip member (RFC 1952) and finds where it ends, to the byte.
- * @returns the member, or `undefined` if the bytes end before it does
- * @throws BuildError if no member starts there, it is damaged, or larger than allowed
+ * Decompresses exactly one gzip member (RFC 1952) and finds the byte at which it ends.
+ * @returns the member, or `undefined` if the input ends before the member does
+ * @throws BuildError if no member starts there, it is damaged, or it is larger than allowed
  */
 export function readMember({ bytes, start, most, where }: MemberAt): Member | undefined {
   const data = headerEnd(bytes, start, where);
@@ -45,8 +45,8 @@ export function readMember({ bytes, start, most, where }: MemberAt): Member | un
 }
 
 /**
- * Position of a member's compressed data.
- * @returns `undefined` if the bytes end within the member's header
+ * Returns the position of a member's compressed data.
+ * @returns `undefined` if the input ends within the member's header
  * @throws BuildError if no gzip member starts there
  */
 export function headerEnd(bytes: Uint8Array, start: number, where: string): number | undefined {
@@ -71,7 +71,7 @@ function afterNul(bytes: Uint8Array, from: number | undefined): number | undefin
   return nul < 0 ? undefined : nul + 1;
 }
 
-/** @returns content and number of compressed bytes; `undefined` if the input ends too early */
+/** @returns the content and the number of compressed bytes; `undefined` if the input ends too early */
 function inflate(input: Uint8Array, most: number, where: string) {
   try {
     const result: unknown = inflateRawSync(input, { info: true, maxOutputLength: most });
@@ -88,7 +88,7 @@ function inflate(input: Uint8Array, most: number, where: string) {
   }
 }
 
-/** What zlib gives with its option `info`. */
+/** Whether a value is the result of zlib with its option `info`. */
 function isInfo(value: unknown): value is { buffer: Buffer; engine: { bytesWritten: number } } {
   if (typeof value !== 'object' || value === null) return false;
   if (!('buffer' in value && Buffer.isBuffer(value.buffer) && 'engine' in value)) return false;
@@ -96,16 +96,16 @@ function isInfo(value: unknown): value is { buffer: Buffer; engine: { bytesWritt
   return typeof engine === 'object' && engine !== null && 'bytesWritten' in engine;
 }
 
-/** The error for compressed data that zlib refuses. */
+/** Returns the error for compressed data that zlib refuses. */
 export function notCompressed(error: unknown, where: string): Error {
   const why = error instanceof Error ? error.message : String(error);
   return damagedArchive(`its compressed data is wrong (${why})`, where, error);
 }
 
-/** What a trailer says of a member's content. */
+/** Checksum and length of a member's content, as its trailer has them. */
 export interface Trailer {
   readonly crc: number;
-  /** Bytes. */
+  /** In bytes. */
   readonly length: number;
 }
 
@@ -113,7 +113,7 @@ function trailerOf(content: Uint8Array): Trailer {
   return { crc: crc32(content), length: content.length };
 }
 
-/** @throws BuildError if a member's last bytes do not fit its content */
+/** @throws BuildError if a member's trailer does not match its content */
 export function checkTrailer(bytes: Uint8Array, { crc, length }: Trailer, where: string): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, TRAILER);
   if (view.getUint32(0, true) === crc && view.getUint32(4, true) === length % 2 ** 32) return;

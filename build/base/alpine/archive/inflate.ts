@@ -7,25 +7,25 @@ import { MOST_BYTES } from '../../../tree/entry.ts';
 import { damagedArchive } from './damaged.ts';
 import { checkTrailer, headerEnd, notCompressed, TRAILER } from './gzip.ts';
 
-/** Bytes read from the file, and given by zlib, at once. */
+/** Bytes read from the file at a time, and bytes per chunk of zlib's output. */
 const CHUNK = 128 * 1024;
 
-/** Bytes that a gzip header may have; those of packages have 10. */
+/** Longest gzip header in bytes; those of packages have 10 bytes. */
 const LONGEST_HEADER = 4096;
 
 /**
- * What a member may decompress to at most: so many bytes, and so many for each compressed one. Of Alpine's packages
- * over 64 MiB none has more than 25 for one; zeros have 1,030.
+ * Limits on the decompressed size of a member: this many bytes are always allowed, beyond that at most this ratio to
+ * the compressed size. No Alpine package over 64 MiB has a ratio above 25; zeros reach 1,030.
  */
 const FREE_BYTES = 64 * 1024 * 1024;
 const MOST_RATIO = 100;
 
-/** The last gzip member of a file, and what its compressed bytes must be. */
+/** The last gzip member of a file, and the expected hash of its compressed bytes. */
 export interface LastMember {
   readonly handle: FileHandle;
   /** Position of its first byte. */
   readonly start: number;
-  /** Size of the file, bytes. */
+  /** Size of the file in bytes. */
   readonly size: number;
   /** SHA-256 of the member's bytes as they are in the file, lower-case hex. */
   readonly sha256: string;
@@ -35,10 +35,10 @@ export interface LastMember {
 }
 
 /**
- * Decompresses the gzip member (RFC 1952) that a file ends with, as a stream, so that it is never whole in memory.
- * Its hash is known at the end only: what came before is not to be trusted until this ends without an error.
- * @returns chunks, each valid until the next one is asked for
- * @throws BuildError if the file does not end where the member does, its hash is another, or it is too large
+ * Decompresses the gzip member (RFC 1952) at the end of a file as a stream, so that it is never in memory as a whole.
+ * The hash is checked at the end: earlier chunks are not trustworthy until this ends without an error.
+ * @returns chunks, each valid until the next one is requested
+ * @throws BuildError if the file does not end with the member, its hash differs, or it is too large
  */
 export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
   const { handle, start, size, where, signal } = member;
@@ -81,8 +81,8 @@ export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
 }
 
 /**
- * Bytes `[from, to)` of a file.
- * @throws BuildError if the file became shorter
+ * Returns bytes `[from, to)` of a file.
+ * @throws BuildError if the file has become shorter
  */
 export async function bytesAt(handle: FileHandle, from: number, to: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(Math.max(0, to - from));

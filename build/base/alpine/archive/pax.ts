@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { damagedArchive } from './damaged.ts';
 
-/** What extension headers say of the next entry; it overrides the entry's own header. */
+/** Fields that extension headers set for the next entry; they override its own header. */
 export interface Extension {
   readonly path?: string | undefined;
   readonly linkpath?: string | undefined;
-  /** Bytes of the content. */
+  /** Size of the content in bytes. */
   readonly size?: number | undefined;
   /** SHA-1 of the content, or of a symbolic link's target: lower-case hex. */
   readonly sha1?: string | undefined;
   /** SHA-1 of the extended attributes as apk computes it, lower-case hex. */
   readonly xattrs?: string | undefined;
-  /** Extended attributes themselves: name → value in hex. */
+  /** The extended attributes: name → value in hex. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -19,8 +19,8 @@ const XATTR = 'SCHILY.xattr.';
 const CHECKSUM = 'APK-TOOLS.checksum.SHA1';
 
 /**
- * Parses the records of a pax extended header: `<length> <key>=<value>\n` each (IEEE Std 1003.1, pax), of which
- * apk uses names, its own checksum and extended attributes. Values are bytes; only names must be UTF-8.
+ * Parses the records of a pax extended header, `<length> <key>=<value>\n` each (IEEE Std 1003.1, pax). apk uses names,
+ * its own checksum and extended attributes. Values are bytes; only names must be UTF-8.
  * @param where the archive, for messages
  * @throws BuildError on a malformed record, or a checksum that is not a SHA-1
  */
@@ -66,7 +66,7 @@ function* records(bytes: Buffer, where: string): Generator<{ key: string; value:
 }
 
 /**
- * A name in an archive as text.
+ * Decodes a name in an archive.
  * @throws BuildError if it is not UTF-8
  */
 export function nameText(bytes: Uint8Array, where: string): string {
@@ -81,7 +81,7 @@ function checksum(value: Buffer, where: string): string {
   throw damagedArchive('a checksum in a pax header is not a SHA-1', where);
 }
 
-/** SHA-1 over length and bytes of name and value of each attribute, sorted by name; lengths are 32 bit, big-endian. */
+/** SHA-1 over length and bytes of name and value of each attribute, sorted by name; lengths are 32-bit big-endian. */
 function digest(attributes: Attribute[]): string {
   const hash = createHash('sha1');
   const add = (bytes: Buffer) => {

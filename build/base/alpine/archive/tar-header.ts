@@ -1,10 +1,10 @@
 import { damagedArchive } from './damaged.ts';
 import { type Extension, nameText, parsePax } from './pax.ts';
 
-/** Bytes of a header, and what contents are padded to a multiple of. */
+/** Size of a header in bytes; contents are padded to a multiple of it. */
 export const BLOCK = 512;
 
-/** Most bytes that a header about an entry (pax, long name) may have. */
+/** Most bytes in the body of a header that describes the next entry (pax, long name). */
 const MOST_EXTENSION = 1024 * 1024;
 
 const TYPES = {
@@ -18,26 +18,26 @@ const TYPES = {
   '7': 'file',
 } as const;
 
-/** Types of headers that say something of the next entry, in a package: pax, pax for all, GNU long name. */
+/** Types of headers in a package that describe the next entry: pax, global pax, GNU long name. */
 export const PACKAGE_EXTENSIONS: ReadonlySet<string> = new Set(['x', 'g', 'L']);
 
-/** The same in any tar, such as those of `tarStream`: GNU long link target, too. */
+/** The same for any tar, such as those of `tarStream`: also GNU long link target. */
 export const TAR_EXTENSIONS: ReadonlySet<string> = new Set([...PACKAGE_EXTENSIONS, 'K']);
 
-/** One entry as its header and those before it describe it. Nothing of it is checked against the tree. */
+/** An entry as described by its header and the extension headers before it. Paths are not checked here. */
 export interface TarHeader {
   readonly type: (typeof TYPES)[keyof typeof TYPES];
-  /** As it stands in the archive. */
+  /** As written in the archive. */
   readonly name: string;
-  /** Target of a link; empty if it is none. */
+  /** Target of a link; empty for other types. */
   readonly target: string;
-  /** Bytes of content that follow the header. */
+  /** Size in bytes of the content that follows the header. */
   readonly size: number;
-  /** 0 to 0o7777. */
+  /** Permission bits, 0 to 0o7777. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Names of the owner where the archive was made; empty if it does not say. */
+  /** Names of owner and group on the system that made the archive; empty if not recorded. */
   readonly user: string;
   readonly group: string;
   readonly major: number;
@@ -47,14 +47,14 @@ export interface TarHeader {
   readonly attributes: Readonly<Record<string, string>> | undefined;
 }
 
-/** Whether a block is one of those that mark the end of an archive. */
+/** Whether a block is part of the end mark of an archive. */
 export function isEndMark(block: Buffer): boolean {
   return block[0] === 0 && block.equals(ZEROES);
 }
 
 const ZEROES = Buffer.alloc(BLOCK);
 
-/** Bytes from one header to the next, for this much content. */
+/** Size of a content including its padding, in bytes. */
 export function padded(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
@@ -62,7 +62,7 @@ export function padded(size: number): number {
 /** The state before any extension header. */
 export const NOTHING_KNOWN: Extension = {};
 
-/** A header that describes the next entry; its text is the `size` bytes after it. */
+/** A header that describes the next entry; its body is the `size` bytes after it. */
 export interface ExtensionHeader {
   readonly letter: string;
   readonly size: number;
@@ -71,8 +71,8 @@ export interface ExtensionHeader {
 /**
  * Recognises a header that only describes the next entry.
  * @param extensions types of such headers
- * @returns `undefined` if it is an entry's own header
- * @throws BuildError if it is damaged, or too large
+ * @returns `undefined` for an entry's own header
+ * @throws BuildError if it is damaged or too large
  */
 export function extensionHeader(
   block: Buffer,
@@ -88,8 +88,8 @@ export function extensionHeader(
 }
 
 /**
- * Applies one more such header to what is known of the next entry.
- * @throws BuildError if the header's text is malformed
+ * Adds the fields of an extension header to those already known of the next entry.
+ * @throws BuildError if the header's body is malformed
  */
 export function extend(known: Extension, letter: string, text: Buffer, where: string): Extension {
   if (letter === 'x') return { ...known, ...parsePax(text, where) };
@@ -101,7 +101,7 @@ export function extend(known: Extension, letter: string, text: Buffer, where: st
 /**
  * Parses an entry's own header (ustar, IEEE Std 1003.1, with the prefix field).
  * @param block one that `extensionHeader` did not recognise
- * @throws BuildError if a field is malformed, or the type is none that a package may have
+ * @throws BuildError if a field is malformed, or if packages cannot have entries of this type
  */
 export function parseHeader(block: Buffer, known: Extension, where: string): TarHeader {
   const name = known.path ?? ustarName(block, where);
@@ -133,7 +133,7 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
   };
 }
 
-/** A size of its own in a pax header is there for what is too large for the header, 8 GiB and more. */
+/** A pax header has a size only for files of 8 GiB and more, which do not fit the header's own field. */
 function sizeOf(block: Buffer, known: Extension, where: string): number {
   const size = octal(block, FIELDS.size, where);
   if (known.size === undefined || known.size === size) return size;
@@ -142,7 +142,7 @@ function sizeOf(block: Buffer, known: Extension, where: string): number {
 
 type Range = readonly [from: number, to: number];
 
-/** Fields of a header, bytes. */
+/** Fields of a header: first byte, and the byte after the last. */
 const FIELDS = {
   name: [0, 100],
   mode: [100, 108],
@@ -183,7 +183,7 @@ function untilNul(bytes: Buffer, where: string): string {
   return nameText(nul < 0 ? bytes : bytes.subarray(0, nul), where);
 }
 
-/** Digits up to a blank, NUL or the field's end; leading blanks are skipped; nothing is 0. */
+/** Parses octal digits up to a blank, NUL or the field's end; leading blanks are skipped; an empty field is 0. */
 function octal(block: Buffer, [from, to]: Range, where: string): number {
   let value = 0;
   let at = from;
@@ -197,7 +197,7 @@ function octal(block: Buffer, [from, to]: Range, where: string): number {
   return value;
 }
 
-/** The sum of all bytes, those of the checksum counted as blanks. */
+/** Compares the checksum with the sum of all bytes, in which its own bytes count as blanks. */
 function checkSum(block: Buffer, where: string): void {
   const [from, to] = FIELDS.checksum;
   let sum = (to - from) * 0x20;

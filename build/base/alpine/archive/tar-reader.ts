@@ -16,16 +16,16 @@ import {
 /** An entry of an archive that is being read. */
 export interface StreamedEntry {
   readonly header: TarHeader;
-  /** The content; what is not read of it is skipped when the next entry is asked for. */
+  /** The content; the unread rest is skipped when the next entry is requested. */
   readonly content: AsyncGenerator<Buffer>;
 }
 
 /**
- * Reads a tar as it arrives, entry by entry. The blocks of zeroes at its end may be missing, as apk allows.
+ * Reads a tar entry by entry as it arrives. The zero blocks at its end may be missing, as in apk.
  * @param chunks the tar
  * @param where the archive, for messages
  * @param extensions types of headers that describe the next entry
- * @throws BuildError if it is damaged, has too many entries, ends within one, or something follows its end mark
+ * @throws BuildError if it is damaged, has too many entries, ends within one, or has data after its end mark
  */
 export async function* readTarEntries(
   chunks: AsyncIterable<Buffer>,

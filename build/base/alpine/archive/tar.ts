@@ -11,23 +11,23 @@ import {
   type TarHeader,
 } from './tar-header.ts';
 
-/** An entry of an archive that is in memory. */
+/** An entry of an archive in memory. */
 export interface TarEntry {
   readonly header: TarHeader;
   readonly content: Buffer;
 }
 
-/** The entries of an archive in memory, and whether the blocks of zeroes that end an archive follow them. */
+/** The entries of an archive in memory, and whether it has an end mark (zero blocks). */
 export interface TarContents {
   readonly entries: readonly TarEntry[];
   readonly ended: boolean;
 }
 
 /**
- * Reads a tar that is in memory: the signature and control part of a package, or an index. The first two have no
- * end mark, since apk reads all parts of a package as one tar.
+ * Reads a tar in memory: the signature or control part of a package, or an index. The first two have no end mark,
+ * because apk reads all parts of a package as one tar.
  * @param where the archive, for messages
- * @throws BuildError if it is damaged, ends within an entry, or something follows its end mark
+ * @throws BuildError if it is damaged, ends within an entry, or has data after its end mark
  */
 export function readTarBuffer(bytes: Buffer, where: string): TarContents {
   const entries: TarEntry[] = [];
@@ -61,8 +61,8 @@ export function readTarBuffer(bytes: Buffer, where: string): TarContents {
 }
 
 /**
- * Refuses bytes after the end mark that are not more of it.
- * @throws BuildError if there are such
+ * Refuses data after the end mark, other than more zero blocks.
+ * @throws BuildError if there is any
  */
 export function checkRest(bytes: Buffer, where: string): void {
   if (bytes.length % BLOCK === 0 && bytes.every((byte) => byte === 0)) return;
@@ -70,14 +70,14 @@ export function checkRest(bytes: Buffer, where: string): void {
 }
 
 /**
- * Refuses an archive that ends after a header about an entry, before that entry.
+ * Refuses an archive that ends between an extension header and its entry.
  * @throws BuildError if it does
  */
 export function checkComplete(known: Extension, where: string): void {
   if (known !== NOTHING_KNOWN) throw endsWithin(where);
 }
 
-/** The error for an archive that ends within an entry. */
+/** Returns the error for an archive that ends within an entry. */
 export function endsWithin(where: string): Error {
   return damagedArchive('it ends within an entry', where);
 }

@@ -12,40 +12,40 @@ import {
 } from './package.ts';
 import { Tags } from './tags.ts';
 
-/** Most repositories: bit 0 stands for the cache, the other bits of a number for one repository each. */
+/** Most repositories: in a bit set of repositories, bit 0 is the cache and each other bit is one repository. */
 const MOST_REPOSITORIES = 30;
-/** The bit of the cache among repositories. */
+/** The bit of the cache in a bit set of repositories. */
 export const CACHE = 1;
 /** Most names have no `install_if` dependents, and many no provider; they share empty lists. */
 const NO_NAMES: readonly Name[] = [];
 const NO_PROVIDERS: Provider[] = [];
 
 /**
- * All packages that are known, with their names as a graph: what is installed, what the cache holds and what
- * repositories offer. It is filled in this order – world, installed packages, cache, repositories – and then
- * linked; the order is what apk decides ties by.
+ * All known packages, with their names as a graph: installed packages, packages in the cache, and packages that
+ * repositories offer. It is filled in this order – world, installed packages, cache, repositories – and then linked;
+ * apk breaks ties by this order.
  */
 export class Database {
   readonly tags = new Tags();
   /** Installed packages, in the order of their database. */
   readonly installed: Package[] = [];
-  /** Repositories whose packages can be had, a bit each; the cache always can. */
+  /** Bit set of the repositories whose packages can be fetched; the cache is always among them. */
   available = CACHE;
   readonly #names = new Map<string, Name>();
   readonly #packages = new Map<string, Package>();
   #repositories = 0;
-  /** Names of packages with an `install_if`, and other names that these have. */
+  /** Names of packages with an `install_if`, and names that such packages provide. */
   readonly #conditional = new Set<Name>();
-  /** How many packages there were when names were joined. */
+  /** Number of packages at the time of `link`. */
   #linked = Number.POSITIVE_INFINITY;
   readonly #context: PackageContext;
 
-  /** @param architecture CPU whose packages can be used; any if absent */
+  /** @param architecture architecture whose packages can be used; any if absent */
   constructor({ architecture }: { architecture?: string | undefined } = {}) {
     this.#context = { intern: this.intern, architecture };
   }
 
-  /** The object for a name; a new one is added. */
+  /** Returns the object for a name; adds a new one if needed. */
   readonly intern = (name: string): Name => {
     const known = this.#names.get(name);
     if (known !== undefined) return known;
@@ -69,24 +69,24 @@ export class Database {
   }
 
   /**
-   * Reads the dependencies of all packages, which otherwise are read on first use. After this, names that are only
-   * depended on are known, too.
+   * Reads the dependencies of all packages, which are otherwise read on first use. Afterwards, names that appear only
+   * in dependencies are known, too.
    */
   readDependencies(): void {
     for (const one of this.#packages.values()) void one.depends;
   }
 
-  /** Every name that is known. */
+  /** All known names. */
   names(): IterableIterator<Name> {
     return this.#names.values();
   }
 
-  /** The object of a name, or `undefined` if nothing knows it. */
+  /** Returns the object for a name, or `undefined` if the name is unknown. */
   lookup(name: string): Name | undefined {
     return this.#names.get(name);
   }
 
-  /** Dependencies of world on the names of this database; their tags get numbers. */
+  /** Converts the dependencies of world to the names of this database; numbers their tags. */
   world(dependencies: readonly Dependency[]): Requirement[] {
     return dependencies.map((dependency) => {
       this.tags.number(dependency.tag ?? '');
@@ -104,7 +104,7 @@ export class Database {
     }
   }
 
-  /** Reads the list of packages that the cache holds although no repository has them. */
+  /** Reads the list of packages that are in the cache although no repository has them. */
   addCached(stanzas: Iterable<Stanza>, where: string): void {
     for (const stanza of stanzas) {
       this.#add(stanza, where).cached = true;
@@ -113,7 +113,7 @@ export class Database {
 
   /**
    * Reads the index of a repository.
-   * @param offline whether its packages cannot be had now
+   * @param offline whether its packages cannot be fetched now
    * @returns its number, for `Tags.allow`
    * @throws BuildError naming the package that cannot be read, or if there are too many repositories
    */
@@ -137,7 +137,7 @@ export class Database {
   }
 
   /**
-   * Adds a package that no file has, as `add --virtual` makes it.
+   * Adds a package that exists in no file, as `add --virtual` does.
    * @param identity one that no other package has
    */
   addVirtual(fields: Stanza['fields'], identity: string): Package {
@@ -160,12 +160,12 @@ export class Database {
     for (const [name, list] of lists) name.reverseInstallIf = list;
   }
 
-  /** Whether packages came after everything was read. */
+  /** Whether packages were added after `link`. */
   get hasLate(): boolean {
     return this.#packages.size > this.#linked;
   }
 
-  /** Whether a package came after everything was read. */
+  /** Whether a package was added after `link`. */
   isLate({ id }: Package): boolean {
     return id >= this.#linked;
   }
@@ -190,7 +190,7 @@ export class Database {
   }
 }
 
-/** Most names have one provider: a list of one takes less memory than a list that one is added to. */
+/** Most names have one provider: a new list of one takes less memory than an empty list that is appended to. */
 function addProvider(name: Name, provider: Provider): void {
   if (name.providers === NO_PROVIDERS) name.providers = [provider];
   else name.providers.push(provider);

@@ -1,18 +1,18 @@
 import { checksumText, SHA1_BYTES, SHA256_BYTES } from '../checksum.ts';
 
 const SHA1_BASE64 = /^Q1[A-Za-z0-9+/]{27}=$/;
-/** Last digits of base64 whose unused bits are zero, after 20 bytes. */
+/** Possible last base64 digits of 20 bytes, whose unused bits are zero. */
 const CANONICAL_ENDS = 'AEIMQUYcgkosw048';
 const SHA1_HEX = /^X1[0-9a-fA-F]{40}$/;
 const SHA256_BASE64 = /^Q[12][A-Za-z0-9+/]{43}=$/;
 const SHA256_HEX = /^X[12][0-9a-fA-F]{64}$/;
-/** A SHA-256 as apk-tools 3 continues the `Q1` of its first 20 bytes: 12 more bytes follow. */
+/** A SHA-256 as written by apk-tools 3: `Q1` and the first 20 bytes, followed by the other 12 bytes. */
 const SHA256_CONTINUED = /^Q1([A-Za-z0-9+/]{27}=)([A-Za-z0-9+/]{16})$/;
 
 /**
- * The identity of a package in the one spelling it is compared by.
- * @param text the value of `C:`: `Q1` and base64, or `X1` and hexadecimal digits, of a SHA-1; or `Q2`, `X2`, and `Q1`
- *   or `X1` with more digits, of a SHA-256
+ * Returns the canonical spelling of a package's identity, for comparisons.
+ * @param text the value of `C:`: for a SHA-1, `Q1` and base64, or `X1` and hexadecimal digits; for a SHA-256, `Q2`,
+ *   `X2`, or `Q1` or `X1` with more digits
  * @returns `Q1` or `Q2` and base64, or `undefined` if the text is none of these
  */
 export function canonicalIdentity(text: string): string | undefined {

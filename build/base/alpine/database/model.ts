@@ -3,59 +3,59 @@ import type { Dependency } from '../dependency/dependency.ts';
 /** A name that packages have, provide or depend on. */
 export interface Name {
   readonly name: string;
-  /** Its place in the order in which names were first seen, from 0. */
+  /** Its position, from 0, in the order in which names were first seen. */
   readonly id: number;
-  /** Packages of this name and those that provide it, in the order in which they were read. */
+  /** Packages of this name and packages that provide it, in the order in which they were read. */
   providers: Provider[];
-  /** Names of packages that install themselves when this one, among others, is there. */
+  /** Names of packages with an `install_if` on this name. */
   reverseInstallIf: readonly Name[];
-  /** The dependency on it in any version, which most dependencies are: one for all that have it. */
+  /** The dependency on any version of it, the most common one; one object is shared by all packages that have it. */
   plain: Requirement | undefined;
 }
 
-/** A package, as what provides a name. */
+/** A package as the provider of a name. */
 export interface Provider {
   readonly package: Package;
-  /** The version under that name; `undefined` if it is provided without one, as a virtual name. */
+  /** The version under that name; `undefined` if provided without one, as a virtual name. */
   readonly version: string | undefined;
 }
 
 /** A dependency on an interned name. */
 export type Requirement = Dependency<Name>;
 
-/** What the database of installed packages says of one. */
+/** Facts about an installed package from the installed database. */
 export interface Installed {
-  /** Number of the repository tag it was installed by; 0 for none. */
+  /** Number of the repository tag that it is pinned to; 0 for none. */
   readonly tag: number;
-  /** Whether files or a script of it could not be installed (`f:f`, `f:s`). */
+  /** Whether its files or one of its scripts could not be installed (`f:f`, `f:s`). */
   readonly broken: boolean;
-  /** Whether extended attributes could not be set (`f:x`). */
+  /** Whether its extended attributes could not be set (`f:x`). */
   readonly brokenAttributes: boolean;
 }
 
-/** A package of an index or of the installed database; one for each identity, wherever it was read. */
+/** A package of an index or of the installed database; one object per identity, wherever it was read. */
 export interface Package {
   readonly name: Name;
-  /** Its place in the order in which packages were first read, from 0. */
+  /** Its position, from 0, in the order in which packages were first read. */
   readonly id: number;
   readonly version: string;
-  /** `C:` — the same name and version with another identity is another package. */
+  /** `C:` — with another identity, the same name and version is a different package. */
   readonly identity: string;
-  /** `A:` — its CPU, or `noarch`; empty if unknown. */
+  /** `A:` — its architecture, or `noarch`; empty if unknown. */
   readonly architecture: string;
-  /** Bytes that it takes when installed. */
+  /** Size in bytes when installed. */
   readonly installedSize: number;
   readonly depends: readonly Requirement[];
   readonly provides: readonly Requirement[];
   readonly installIf: readonly Requirement[];
   readonly providerPriority: number;
-  /** Why it cannot be installed although it is there, or stay: a dependency of it cannot be read, it is for another CPU. */
+  /** Why it can neither be installed nor stay: a dependency cannot be read, or its architecture differs. */
   readonly defect: string | undefined;
-  /** The fields it was read from. */
+  /** The fields that it was read from. */
   readonly fields: ReadonlyMap<string, string>;
-  /** Repositories that have it, a bit each. */
+  /** Bit set of the repositories that have it. */
   repositories: number;
-  /** Whether the cache has it although no repository does any more. */
+  /** Whether it is in the cache although no repository has it any more. */
   cached: boolean;
   installed: Installed | undefined;
 }

@@ -1,10 +1,10 @@
-/** Buckets of apk's hash table of names. */
+/** Number of buckets of apk's hash table of names. */
 const BUCKETS = 20_000;
 const SEED = 5381;
 
 /**
- * Names in the order in which apk iterates over its hash table: bucket by bucket, the newest of a bucket first. Some
- * decisions depend on it, such as which of two packages with `install_if` is considered first.
+ * Sorts names into the order in which apk iterates over its hash table: bucket by bucket, the newest of a bucket first.
+ * Some decisions depend on it, such as which of two packages with `install_if` is considered first.
  * @param names in the order in which they were first seen
  */
 export function inTableOrder<N extends { readonly name: string }>(names: readonly N[]): N[] {
@@ -25,7 +25,7 @@ export function inTableOrder<N extends { readonly name: string }>(names: readonl
   return ordered;
 }
 
-/** MurmurHash3 (x86, 32 bits) of the UTF-8 of a text. */
+/** MurmurHash3 (x86, 32 bits) of a text in UTF-8. */
 export function murmur3(text: string, seed = SEED): number {
   const key = isAscii(text) ? text : Buffer.from(text).toString('latin1');
   const { length } = key;

@@ -5,18 +5,18 @@ import { canonicalIdentity } from './identity.ts';
 import type { Installed, Name, Package, Requirement } from './model.ts';
 import type { Tags } from './tags.ts';
 
-/** The architecture of packages for every CPU. */
+/** The architecture of packages that fit every machine. */
 const ANY_CPU = 'noarch';
 
-/** What packages of one database have in common. */
+/** Shared by all packages of one database. */
 export interface PackageContext {
   readonly intern: (name: string) => Name;
-  /** CPU of the system; `undefined` if any will do. */
+  /** Architecture of the system; `undefined` if any is accepted. */
   readonly architecture: string | undefined;
 }
 
 /**
- * The identity of a stanza's package: `C:`, or the name and version where that is missing.
+ * Returns the identity of a stanza's package: `C:`, or name and version if that is missing.
  * @throws BuildError if it has no name or version, or its identity cannot be read
  */
 export function identityOf(stanza: Stanza, where: string): string {
@@ -29,10 +29,10 @@ export function identityOf(stanza: Stanza, where: string): string {
   throw damaged(`the identity of ${name} is not one: ${JSON.stringify(text)}`, place());
 }
 
-/** What is made into a package. */
+/** What a package is made from. */
 export type PackageSource = Pick<Stanza, 'fields' | 'picked'>;
 
-/** Makes a package of a stanza that `identityOf` accepted. */
+/** Makes a package from a stanza that `identityOf` has accepted. */
 export function packageOf(
   source: PackageSource,
   own: Pick<Package, 'id' | 'identity'>,
@@ -41,7 +41,7 @@ export function packageOf(
   return new ReadPackage(source, own, context);
 }
 
-/** The fields that only a stanza of the installed database has. */
+/** Reads the fields that only stanzas of the installed database have. */
 export function installedOf(stanza: Stanza, tags: Tags): Installed {
   const { f: flags = '', s: tag = '' } = solverFields(stanza);
   return {
@@ -54,7 +54,7 @@ export function installedOf(stanza: Stanza, tags: Tags): Installed {
 const NONE: readonly Requirement[] = [];
 const NOTHING = { atoms: NONE, unreadable: undefined };
 
-/** A package whose dependencies are parsed on first use: for most packages of an index that never happens. */
+/** A package whose dependencies are parsed on first use, which for most packages of an index never happens. */
 class ReadPackage implements Package {
   readonly name: Name;
   readonly id: number;
@@ -132,7 +132,7 @@ function plainOf(name: Name): Requirement {
   return name.plain;
 }
 
-/** The first of a list that is no dependency: it cannot be read, has the tag of a repository, or no valid version. */
+/** Returns the first invalid element of a list: unreadable, with a repository tag, or with an invalid version. */
 function firstDefect({ atoms, unreadable }: ReturnType<typeof listOf>): string | undefined {
   if (unreadable !== undefined) return unreadable;
   for (const atom of atoms) {
@@ -142,7 +142,7 @@ function firstDefect({ atoms, unreadable }: ReturnType<typeof listOf>): string |
   return undefined;
 }
 
-/** Digits at the beginning of a value, as apk reads numbers; 0 without any. */
+/** Parses the leading digits of a value, as apk reads numbers; 0 if there are none. */
 function numberOf(text: string | undefined): number {
   const number = text === undefined ? 0 : Number.parseInt(text, 10);
   return number >= 0 && number <= Number.MAX_SAFE_INTEGER ? number : 0;

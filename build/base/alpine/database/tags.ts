@@ -1,12 +1,12 @@
 import { BuildError } from '../../../error.ts';
 
-/** Tags that fit the bits of a number. */
+/** Most tags that a bit set can hold. */
 const MOST_TAGS = 31;
 
-/** The tag of repositories that have none, and of packages wanted from them. */
+/** The tag of repositories without a tag, and of packages wanted from them. */
 export const NO_TAG = 0;
 
-/** Repository tags, numbered in the order in which world, installed packages and repositories name them. */
+/** Repository tags, numbered in the order in which world, installed packages and repositories mention them. */
 export class Tags {
   readonly #names: string[] = [''];
   readonly #repositories: number[] = [0];
@@ -16,9 +16,9 @@ export class Tags {
   }
 
   /**
-   * The number of a tag, given to it if it is new.
+   * Returns the number of a tag; a new tag gets one.
    * @param name without `@`; empty for no tag
-   * @throws BuildError if there are more than fit
+   * @throws BuildError if there are too many tags
    */
   number(name: string): number {
     const known = this.#names.indexOf(name);
@@ -30,22 +30,22 @@ export class Tags {
     return this.#names.push(name) - 1;
   }
 
-  /** The name of a tag, without `@`. */
+  /** Returns the name of a tag, without `@`. */
   name(tag: number): string {
     return this.#names[tag] ?? '';
   }
 
-  /** Lets a tag mean one more repository. */
+  /** Adds a repository to those that a tag stands for. */
   allow(tag: number, repository: number): void {
     this.#repositories[tag] = this.repositories(tag) | (1 << repository);
   }
 
-  /** Repositories that a tag means, a bit each. */
+  /** Bit set of the repositories that a tag stands for. */
   repositories(tag: number): number {
     return this.#repositories[tag] ?? 0;
   }
 
-  /** Repositories that any of the tags in a set means. @param set a bit for each tag */
+  /** Bit set of the repositories that any tag of a set stands for. @param set a bit for each tag */
   repositoriesOfSet(set: number): number {
     return this.#repositories.reduce(
       (all, repositories, tag) => ((set & (1 << tag)) === 0 ? all : all | repositories),
@@ -53,7 +53,7 @@ export class Tags {
     );
   }
 
-  /** The first tag of a set that means one of some repositories; `NO_TAG` if none does. */
+  /** Returns the first tag of a set that stands for one of some repositories; `NO_TAG` if none does. */
   firstOf(set: number, repositories: number): number {
     const found = this.#repositories.findIndex(
       (own, tag) => (set & (1 << tag)) !== 0 && (own & repositories) !== 0,

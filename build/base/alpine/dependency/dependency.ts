@@ -3,8 +3,8 @@ import { isValidVersion } from '../version/compare.ts';
 import { ANY, CHECKSUM, EQUAL, formatOperator, parseOperator } from '../version/operator.ts';
 
 /**
- * One atom of `depends`, `provides`, `install_if` or world: `name`, `name>=1`, `!name`, `name@tag`,
- * `name><Q1…`. The name is text, or an object that stands for it.
+ * One atom of `depends`, `provides`, `install_if` or world: `name`, `name>=1`, `!name`, `name@tag`, `name><Q1…`. The
+ * name is a text or an object that represents it.
  */
 export interface Dependency<N = string> {
   readonly name: N;
@@ -12,7 +12,7 @@ export interface Dependency<N = string> {
   readonly operator: number;
   /** The version, or the identity if the operator is `CHECKSUM`; `undefined` if there is none. */
   readonly version: string | undefined;
-  /** Whether the name must not be there: `!name`. */
+  /** Whether it is a conflict: `!name`. */
   readonly conflict: boolean;
   /** Tag of the repositories to take it from, without `@`. */
   readonly tag: string | undefined;
@@ -27,10 +27,10 @@ const SPACE = 0x20;
 const NEWLINE = 0x0a;
 
 /**
- * Parses a list of atoms, which blanks or ends of lines separate.
- * @param intern makes what stands for a name
- * @param plainOf makes the atom that is a name alone; the same one may stand in many lists
- * @returns the atoms, and the first part that is none: without a name, or with an operator that apk does not have
+ * Parses a list of atoms, separated by blanks or line ends.
+ * @param intern returns the object that represents a name
+ * @param plainOf returns the atom that is only a name; several lists may share it
+ * @returns the atoms, and the first element that is no atom: without a name, or with an operator that apk does not have
  */
 export function parseAtoms<N>(
   text: string,
@@ -61,8 +61,8 @@ export function parseAtoms<N>(
 
 /**
  * Parses one atom.
- * @param intern makes what stands for a name
- * @returns `undefined` if it is none: without a name, with an operator that apk does not have, or with blanks
+ * @param intern returns the object that represents a name
+ * @returns `undefined` if it is no atom: without a name, with an operator that apk does not have, or with blanks
  */
 export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
   if (text === '' || BLANK.test(text)) return undefined;
@@ -71,8 +71,8 @@ export function parseAtom<N>(text: string, intern: (name: string) => N): Depende
 }
 
 /**
- * Parses an atom that is more than a name. Most of an index is names with `=`, which take a short path.
- * @param at where the first sign is
+ * Parses an atom that is more than a name. Most atoms of an index are names with `=`, which have a fast path.
+ * @param at position of the first sign
  */
 function readSigned<N>(
   text: string,
@@ -90,7 +90,7 @@ function readSigned<N>(
   return { name: intern(name), operator, version, conflict: bang === '!', tag };
 }
 
-/** The atom that is a name alone. */
+/** Returns the atom that is only a name. */
 export function plain<N>(name: N): Dependency<N> {
   return { name, operator: ANY, version: undefined, conflict: false, tag: undefined };
 }
@@ -100,20 +100,20 @@ function isSign(code: number): boolean {
   return (code >= 0x3c && code <= 0x40 && code !== 0x3f) || code === 0x21 || code === 0x7e;
 }
 
-/** The parts of a list, which blanks or ends of lines separate. */
+/** Splits a list at blanks and line ends. */
 export function splitList(text: string): string[] {
   const parts = text.includes('\n') ? text.split(SEPARATOR) : text.split(' ');
   return parts.includes('') ? parts.filter((part) => part !== '') : parts;
 }
 
-/** Whether the version of an atom, if it has one, is valid by apk's rules. */
+/** Whether an atom has no version, or one that is valid by apk's rules. */
 export function isSound({ operator, version }: Dependency<unknown>): boolean {
   return version === undefined || operator === CHECKSUM || isValidVersion(version);
 }
 
 /**
- * Parses a dependency that a user wrote.
- * @param where the file or option that it is from, for messages
+ * Parses a dependency written by a user.
+ * @param where the file or option that it comes from, for messages
  * @throws BuildError if it is malformed, or its version is invalid by apk's rules
  */
 export function parseDependency(text: string, where: string): Dependency {
@@ -126,7 +126,7 @@ export function parseDependency(text: string, where: string): Dependency {
   });
 }
 
-/** A dependency as apk writes it, with its tag: `name@tag>=1`. */
+/** Formats a dependency as apk does, with its tag: `name@tag>=1`. */
 export function formatDependency({
   name,
   operator,

@@ -22,7 +22,7 @@ export function isProvided(
   return matchesVersion(provider.version ?? '', operator, wanted ?? '') !== conflict;
 }
 
-/** How a dependency relates to a package. */
+/** How a package relates to a dependency. */
 export type Bearing = 'satisfied' | 'broken' | 'none';
 
 /** Whether a package satisfies a dependency, violates it, or is unrelated to it. */
@@ -32,7 +32,7 @@ export function bearingOn(dependency: Requirement, provider: Package): Bearing {
   return isProvided(dependency, { package: provider, version }) ? 'satisfied' : 'broken';
 }
 
-/** The version a package provides under a dependency's name; `null` if it does not provide that name. */
+/** Returns the version that a package provides under a dependency's name; `null` if it does not provide that name. */
 function versionUnder({ name }: Requirement, provider: Package): string | undefined | null {
   if (provider.name === name) return provider.version;
   const under = provider.provides.find((one) => one.name === name);

@@ -2,10 +2,10 @@ import { nameAndVersion, type Package, type Requirement } from '../database/mode
 import { formatDependency } from '../dependency/dependency.ts';
 import type { Solution } from '../solver/solve.ts';
 
-/** Steps shown at each end of a longer chain. */
+/** Number of steps shown at each end of a long chain. */
 const ENDS_SHOWN = 5;
 
-/** A requirer: a package of the solution, or world if `undefined`. */
+/** What has a dependency: a package of the solution, or world if `undefined`. */
 export type Requirer = Package | undefined;
 
 /** One dependency of the solution, with its requirer. */
@@ -41,7 +41,7 @@ export class Demands {
   }
 
   /**
-   * The chain from world to a requirement: `world wants app, app-1 needs lib>2`.
+   * Formats the chain from world to a requirement: `world wants app, app-1 needs lib>2`.
    * @param demand its last step
    */
   chain(demand: Demand): string {
@@ -57,14 +57,14 @@ export class Demands {
     return shortened(steps.reverse()).join(', ');
   }
 
-  /** The chain from world to a package; empty if nothing requires it. */
+  /** Formats the chain from world to a package; empty if nothing requires it. */
   chainTo(one: Package): string {
     const reason = this.#reason.get(one);
     return reason === undefined ? '' : this.chain(reason);
   }
 }
 
-/** The two ends of a long chain. */
+/** Returns the first and last steps of a long chain. */
 function shortened(steps: readonly string[]): readonly string[] {
   if (steps.length <= 2 * ENDS_SHOWN) return steps;
   return [...steps.slice(0, ENDS_SHOWN), '…', ...steps.slice(-ENDS_SHOWN)];

@@ -6,15 +6,15 @@ import { isAutoSelectable } from '../solver/reconsider.ts';
 import type { Solution } from '../solver/solve.ts';
 import { type Demand, Demands } from './chain.ts';
 
-/** Most names listed; the rest is only counted. */
+/** Most names that are listed; the others are only counted. */
 const MOST_LISTED = 8;
-/** The bit of the cache among repositories. */
+/** The bit of the cache in a bit set of repositories. */
 const CACHE = 1;
 
 /**
  * Explains why a world cannot be satisfied: which package requires what, through which chain, and what conflicts.
  * @param solution one with errors
- * @returns a line for each contradiction, never none
+ * @returns one line per contradiction, at least one
  */
 export function explain(solution: Solution): string[] {
   const demands = new Demands(solution);
@@ -45,7 +45,7 @@ function explainDemand(solution: Solution, demands: Demands, demand: Demand): st
   return [`${chain}, but ${name} is to be installed${because}`];
 }
 
-/** Why a required name has no provider. */
+/** Explains why a required name has no provider. */
 function whyNothing(solution: Solution, { dependency }: Demand): string {
   const { name } = dependency;
   const { state } = solution;
@@ -67,7 +67,7 @@ function whyNothing(solution: Solution, { dependency }: Demand): string {
   return listed(reasons);
 }
 
-/** What is wrong with a package itself: it is unavailable, or its requirers' tags do not allow it. */
+/** Explains what is wrong with a package itself: it is unavailable, or the tags of its requirers do not allow it. */
 function whyUnfit({ state }: Solution, one: Package): string | undefined {
   const { available, tags } = state.database;
   if (one.defect !== undefined) return `cannot be used: ${one.defect}`;
@@ -82,7 +82,7 @@ function whyUnfit({ state }: Solution, one: Package): string | undefined {
   return `is only in ${listed(names)}: write ${one.name.name}${names[0] ?? ''}`;
 }
 
-/** What conflicts with a package, or with a name that it provides without being that name's provider. */
+/** Names what conflicts with a package, or with a name that it provides without being that name's chosen provider. */
 function whyForbidden(demands: Demands, one: Package): string | undefined {
   const demand = demands.all.find(
     ({ dependency, requirer }) =>
@@ -96,7 +96,7 @@ function isUnfit(solution: Solution, one: Package): boolean {
   return !selectable || !tagAllowed;
 }
 
-/** Packages of the solution with which a package conflicts. */
+/** Names the packages of the solution that a package conflicts with. */
 function whyOut({ state }: Solution, one: Package): string {
   for (const dependency of one.depends) {
     const { locked, chosen } = state.of(dependency.name);
@@ -114,7 +114,7 @@ function whyOut({ state }: Solution, one: Package): string {
   return 'contradicts something else that is asked for';
 }
 
-/** Packages of the solution that claim one name for themselves. */
+/** Lists packages of the solution that have the same name although it can have only one provider. */
 function explainSharedNames({ state }: Solution, demands: Demands): string[] {
   const owners = new Map<string, Provider>();
   const lines: string[] = [];

@@ -3,22 +3,22 @@ import { readMember } from '../archive/gzip.ts';
 import { readTarBuffer, type TarEntry } from '../archive/tar.ts';
 import { SIGNATURE_PREFIX, type Signature, signaturesOf } from '../signature/signature.ts';
 
-/** What an `APKINDEX.tar.gz` holds, before anyone believes it. */
+/** The contents of an `APKINDEX.tar.gz`, not verified yet. */
 export interface IndexArchive {
   readonly signatures: readonly Signature[];
-  /** All bytes after the signatures: what they sign. */
+  /** All bytes after the signatures; these are what the signatures cover. */
   readonly signed: Uint8Array;
-  /** Text of `DESCRIPTION`; empty if there is none. */
+  /** Text of `DESCRIPTION`; empty if absent. */
   readonly description: string;
   /** Text of `APKINDEX`. */
   readonly text: string;
 }
 
 /**
- * Opens an index: gzip members, of which those with signatures come first, and one tar with `APKINDEX`.
- * Nothing is believed of it: `readIndex` checks the signature.
+ * Opens an index: gzip members, starting with those that hold signatures, and one tar with `APKINDEX`. The result is
+ * not trusted yet: `readIndex` checks the signature.
  * @param where the file, for messages
- * @throws BuildError if it is damaged, in another format, too large, or has anything after its end
+ * @throws BuildError if it is damaged, in another format, too large, or has data after its end
  */
 export function openIndexArchive(bytes: Uint8Array, where: string): IndexArchive {
   refuseVersion3(bytes, where);

@@ -3,14 +3,14 @@ import { judge, untrusted, wrongSignature } from '../signature/signature.ts';
 import { openIndexArchive } from './archive.ts';
 import { parseStanzas, type Stanza } from './stanza.ts';
 
-/** A repository's index that a trusted key signed. */
+/** A repository's index, signed by a trusted key. */
 export interface RepositoryIndex {
-  /** What the repository says of itself, such as `v3.17.3-216-g54a39ace82a5004`; empty if nothing. */
+  /** The repository's description of itself, such as `v3.17.3-216-g54a39ace82a5004`; empty if absent. */
   readonly description: string;
   readonly packages: readonly Stanza[];
 }
 
-/** An index as it came, and who may have signed it. */
+/** An index as downloaded, and the trusted keys. */
 export interface SignedIndex {
   readonly bytes: Uint8Array;
   readonly keys: TrustedKeys;
@@ -19,9 +19,9 @@ export interface SignedIndex {
 }
 
 /**
- * Reads an `APKINDEX.tar.gz`. Every byte is covered: the first part must be nothing but signatures, and one by a
- * trusted key must fit everything after it.
- * @throws BuildError if it is damaged, unsigned, or signed by no trusted key, or its signature is wrong
+ * Reads an `APKINDEX.tar.gz`. Every byte is verified: the first part must contain only signatures, and one by a trusted
+ * key must match everything after it.
+ * @throws BuildError if it is damaged, unsigned, not signed by a trusted key, or its signature is wrong
  */
 export function readIndex({ bytes, keys, where }: SignedIndex): RepositoryIndex {
   const { signatures, signed, description, text } = openIndexArchive(bytes, where);

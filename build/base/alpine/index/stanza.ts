@@ -6,21 +6,21 @@ import { BuildError } from '../../../error.ts';
  */
 export interface Stanza {
   /**
-   * Letter → value, unknown letters too. The lists `D p i r` may stand on several lines, which are joined by a
-   * blank; of any other letter the last line counts. Lines about files (`F M R a Z`) are only in `text`.
+   * Letter → value, including unknown letters. The lists `D p i r` may be spread over several lines, which are joined
+   * with a blank; for any other letter the last line counts. Lines about files (`F M R a Z`) are only in `text`.
    */
   readonly fields: ReadonlyMap<string, string>;
   /** Number of its first line, from 1. */
   readonly line: number;
   /** All its lines. */
   readonly text: string;
-  /** The fields that the solver looks at, if they were picked out when it was parsed; see `solverFields`. */
+  /** The fields that the solver reads, if the parser extracted them; see `solverFields`. */
   readonly picked?: SolverFields | undefined;
 }
 
 /**
- * What the solver looks at of a package, by the letters of the fields. Of an index with tens of thousands of packages
- * it reads these of all, and the other fields of those few that are chosen.
+ * The fields of a package that the solver reads, by letter. Of an index with tens of thousands of packages, the solver
+ * reads these fields of every package, and the other fields only of the few packages that it chooses.
  */
 export class SolverFields {
   P: string | undefined = undefined;
@@ -34,10 +34,10 @@ export class SolverFields {
   i: string | undefined = undefined;
   s: string | undefined = undefined;
   f: string | undefined = undefined;
-  /** The first field in a capital letter that nothing is known of. */
+  /** The first capital letter that is not a known field. */
   unknown: string | undefined = undefined;
 
-  /** Takes one field, as `Stanza.fields` does: its value is the text between two places. Others are not cut out. */
+  /** Adds one field, as in `Stanza.fields`: its value is the text between two positions. Other fields are ignored. */
   take(letter: string, text: string, from: number, to: number): void {
     switch (letter) {
       case 'P':
@@ -88,12 +88,14 @@ export class SolverFields {
   }
 }
 
-/** A list that may stand on several lines, with one more of them. */
+/** Appends a further line to a list that may be spread over several lines. */
 function joined(list: string | undefined, more: string): string {
   return list === undefined ? more : `${list} ${more}`;
 }
 
-/** What the solver looks at of a package. Asks for the other fields only if it has to: a parsed stanza makes them then. */
+/**
+ * Returns the fields that the solver reads, if possible without `fields`, which a parsed stanza builds on first use.
+ */
 export function solverFields(stanza: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
   if (stanza.picked !== undefined) return stanza.picked;
   const made = new SolverFields();
@@ -101,7 +103,7 @@ export function solverFields(stanza: Pick<Stanza, 'fields' | 'picked'>): SolverF
   return made;
 }
 
-/** A stanza whose fields are made of its text when somebody asks for them. */
+/** A stanza that builds its fields from its text on first use. */
 class ParsedStanza implements Stanza {
   readonly picked: SolverFields;
   readonly line: number;
@@ -128,7 +130,7 @@ class ParsedStanza implements Stanza {
 const COLON = 0x3a;
 
 /**
- * Parses a plain-text index or installed database. Values are not looked into.
+ * Parses a plain-text index or installed database. Values are not interpreted.
  * @param text the file; a value may be of any length, and the last package may end without a blank line
  * @param where the file, for messages
  * @throws BuildError naming the line that is not a letter, a colon and a value
@@ -191,8 +193,8 @@ function notAField(line: string, number: number, where: string): BuildError {
 }
 
 /**
- * A field that a package must have.
- * @throws BuildError if it lacks it
+ * Returns a mandatory field of a package.
+ * @throws BuildError if it is missing
  */
 export function required({ fields, line }: Stanza, letter: string, where: string): string {
   const value = fields.get(letter);

@@ -3,16 +3,16 @@ import type { InstalledPackage } from './package.ts';
 import { scriptsTar } from './scripts.ts';
 import { formatInstalled, formatTriggers, formatWorld } from './write.ts';
 
-/** What the installed database and apk's configuration say. */
+/** Contents of the installed database and of apk's configuration. */
 export interface Database {
   readonly packages: readonly InstalledPackage[];
-  /** What is wanted: `busybox`, `openssl>3`. */
+  /** Dependencies of world: `busybox`, `openssl>3`. */
   readonly world: readonly string[];
   /** Alpine's name of the architecture: `aarch64`. */
   readonly architecture: string;
-  /** Addresses for `/etc/apk/repositories`, a line each; apk itself writes no such file. */
+  /** Addresses for `/etc/apk/repositories`, one per line; apk itself does not write this file. */
   readonly repositories?: readonly string[] | undefined;
-  /** Keys for `/etc/apk/keys`: file name → PEM; apk itself puts none there. */
+  /** Keys for `/etc/apk/keys`: file name → PEM; apk itself does not add any. */
   readonly keys?: ReadonlyMap<string, string> | undefined;
 }
 
@@ -20,8 +20,8 @@ const ORIGIN = 'package database';
 const root = { uid: 0, gid: 0, origin: ORIGIN } as const;
 
 /**
- * Directories that `apk --initdb` makes before the first package; those of packages agree with them.
- * Device nodes are left out: apk makes them only as root, and a booted system has them in a devtmpfs.
+ * Directories that `apk --initdb` creates before the first package; packages that contain them agree with these.
+ * Device nodes are left out: apk creates them only as root, and a booted system has them in a devtmpfs.
  */
 export function initialDirectories(): DirectoryEntry[] {
   const usual = ['dev', 'etc', 'etc/apk', 'lib', 'lib/apk', 'lib/apk/db', 'var', 'var/cache'];
@@ -32,7 +32,7 @@ export function initialDirectories(): DirectoryEntry[] {
   ];
 }
 
-/** Files of the database and the configuration, as apk 2.14.4 writes them. They come after all packages. */
+/** Files of the database and the configuration, as apk 2.14.4 writes them. They are added after all packages. */
 export function databaseFiles(database: Database): Entry[] {
   const {
     packages,

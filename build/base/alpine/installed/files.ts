@@ -2,7 +2,7 @@ import { BuildError } from '../../../error.ts';
 import { treePath } from '../../../tree/path.ts';
 import { checksumHex, checksumText } from '../checksum.ts';
 
-/** Owner and permissions as the installed database writes them. */
+/** Owner and permissions as recorded in the installed database. */
 export interface Ownership {
   readonly uid: number;
   readonly gid: number;
@@ -16,21 +16,21 @@ export interface Ownership {
 const DEFAULT_DIRECTORY: Ownership = { uid: 0, gid: 0, mode: 0o755 };
 const DEFAULT_FILE: Ownership = { uid: 0, gid: 0, mode: 0o644 };
 
-/** Whether two owners and permissions are the same in all they have. */
+/** Whether two owners and permissions are equal in all fields. */
 function sameOwnership(a: Ownership, b: Ownership): boolean {
   return a.uid === b.uid && a.gid === b.gid && a.mode === b.mode && a.xattrs === b.xattrs;
 }
 
 /** A file, link or device of a package. */
 export interface OwnedFile {
-  /** Without its directory. */
+  /** Name without its directory. */
   readonly name: string;
   readonly ownership: Ownership;
-  /** SHA-1 of the content, or of a symbolic link's target, lower-case hex; devices and pipes have none. */
+  /** SHA-1 of the content, or of a symbolic link's target, lower-case hex; undefined for devices and pipes. */
   readonly sha1: string | undefined;
 }
 
-/** A directory of a package and its files in it, in the order of the archive. */
+/** A directory of a package with the package's files in it, in the order of the archive. */
 export interface OwnedDirectory {
   /** Tree path; empty for the root. */
   readonly path: string;
@@ -46,7 +46,7 @@ export function filePath(
   return directory.path === '' ? file.name : `${directory.path}/${file.name}`;
 }
 
-/** Tree paths with extended attributes: the tree cannot hold them, only the database records them. */
+/** Tree paths with extended attributes. Only the database records these; the tree cannot hold them. */
 export function pathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
   return directories.flatMap((directory) => [
     ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),
@@ -57,8 +57,8 @@ export function pathsWithAttributes(directories: readonly OwnedDirectory[]): str
 }
 
 /**
- * The lines of the installed database that list a package's files: `F:` a directory, `M:` its owner and mode, `R:` a
- * file in it, `a:` its owner and mode, `Z:` its checksum. Default owners and modes are omitted.
+ * Formats the lines of the installed database that list a package's files: `F:` a directory, `M:` its owner and mode,
+ * `R:` a file in it, `a:` its owner and mode, `Z:` its checksum. Default owners and modes are omitted.
  */
 export function formatFiles(directories: readonly OwnedDirectory[]): string {
   return directories.map(formatDirectory).join('');
@@ -81,9 +81,9 @@ function formatOwnership({ uid, gid, mode, xattrs }: Ownership): string {
   return `${uid}:${gid}:${mode.toString(8)}${attributes}`;
 }
 
-/** Lines to parse. */
+/** Input of `parseFiles`. */
 export interface FileLines {
-  /** Lines of a stanza; those about other things are skipped. */
+  /** Lines of a stanza; lines that are not about files are skipped. */
   readonly text: string;
   /** Number of the first line, from 1. */
   readonly line: number;
@@ -92,8 +92,8 @@ export interface FileLines {
 }
 
 /**
- * Parses what `formatFiles` writes.
- * @throws BuildError naming the line that is malformed, in the wrong place, or leads out of the root
+ * Parses the output of `formatFiles`.
+ * @throws BuildError naming the line that is malformed, in the wrong place, or has a path outside the root
  */
 export function parseFiles({ text, line, where }: FileLines): OwnedDirectory[] {
   const parser = new FilesParser(where, line);

@@ -7,13 +7,13 @@ import { type InstalledPackage, nameOfPackage } from './package.ts';
 
 /**
  * Final owner and mode of directories that several packages have. As in apk, the lowest owner wins (user id first, then
- * group id), and the mode is the intersection of the modes of all packages with that owner.
+ * group id), and the mode is the intersection of the modes in all packages with that owner.
  */
 export class DirectoryOwners {
   readonly #owners = new Map<string, Ownership>();
   readonly #fixed: ReadonlyMap<string, Ownership>;
 
-  /** @param fixed directories that were there before the first package, and stay as they are */
+  /** @param fixed directories that existed before the first package; their owner and mode do not change */
   constructor(fixed: Iterable<readonly [path: string, ownership: Ownership]> = []) {
     this.#fixed = new Map(fixed);
   }
@@ -26,7 +26,7 @@ export class DirectoryOwners {
     }
   }
 
-  /** Final owner and mode of a directory that was added. */
+  /** Returns the final owner and mode of a directory that was added. */
   of(path: string): Ownership | undefined {
     return this.#fixed.get(path) ?? this.#owners.get(path);
   }
@@ -36,18 +36,18 @@ function isLower(a: Ownership, b: Ownership): boolean {
   return a.uid < b.uid || (a.uid === b.uid && a.gid < b.gid);
 }
 
-/** Which package owns each file, as packages are installed one after another. */
+/** Tracks which package owns each file while packages are installed one after another. */
 export class FileOwners {
   readonly #owners = new Map<string, InstalledPackage>();
-  /** Package → paths that other packages took over from it. */
+  /** Package → paths that other packages have taken over from it. */
   readonly #lost = new Map<InstalledPackage, Set<string>>();
 
   /**
-   * Claims all files of a package, as apk does when two packages have one: a package of the same origin takes the
-   * file over; else the one that `replaces` the other has it, and if both do the one with the higher priority,
-   * and of equals the later.
-   * @returns paths that stay with others, and that the package therefore does not have
-   * @throws BuildError if neither replaces the other
+   * Claims all files of a package. If two packages have the same file, the owner is chosen as in apk: a package of the
+   * same origin takes the file over; otherwise the package that `replaces` the other gets it; if both do, the one with
+   * the higher priority, and at equal priority the later one.
+   * @returns paths that other packages keep, so that this package does not own them
+   * @throws BuildError if neither package replaces the other
    */
   claim(claimant: InstalledPackage): ReadonlySet<string> {
     const denied = new Set<string>();
@@ -65,7 +65,7 @@ export class FileOwners {
     return denied;
   }
 
-  /** The files that a package owns in the end. */
+  /** Returns the files that a package owns in the end. */
   remaining(installed: InstalledPackage): readonly OwnedDirectory[] {
     const lost = this.#lost.get(installed);
     const { directories } = installed.record;
@@ -89,7 +89,7 @@ export class FileOwners {
     });
   }
 
-  /** -1 if the package does not replace the other. */
+  /** Returns the package's priority, or -1 if it does not replace the other. */
   #priority({ record }: InstalledPackage, other: InstalledPackage): number {
     const replaces = record.replaces.some((dependency) => replacesMeans(dependency, other.fields));
     return replaces ? record.replacesPriority : -1;
@@ -103,9 +103,10 @@ export class FileOwners {
 }
 
 /**
- * Whether a `replaces` matches another package, by that package's own name and version; what it provides does not count.
+ * Whether an entry of `replaces` matches another package by that package's own name and version; names that it provides
+ * do not count.
  * @param dependency such as `busybox<1.36`
- * @param fields of the other package
+ * @param fields fields of the other package
  */
 export function replacesMeans(dependency: string, fields: ReadonlyMap<string, string>): boolean {
   const atom = parseAtom(dependency, (name) => name);

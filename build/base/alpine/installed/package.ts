@@ -7,36 +7,36 @@ export interface InstalledPackage {
   readonly fields: ReadonlyMap<string, string>;
   /** Tag of the repository it is pinned to, without `@`. */
   readonly tag?: string | undefined;
-  /** What is broken about it, as apk's letters: `f` files, `s` a script, `x` extended attributes. */
+  /** What is broken, in apk's letters: `f` files, `s` a script, `x` extended attributes. */
   readonly broken?: string | undefined;
   readonly record: PackageRecord;
 }
 
-/** Identity of an installed package (`C:`) as apk writes it. */
+/** Returns the identity of an installed package (`C:`) as apk writes it. */
 export function identityOfPackage({ fields }: Pick<InstalledPackage, 'fields'>): string {
   const identity = fields.get('C') ?? '';
   return canonicalIdentity(identity) ?? identity;
 }
 
-/** Name of an installed package. */
+/** Returns the name of an installed package. */
 export function nameOfPackage({ fields }: Pick<InstalledPackage, 'fields'>): string {
   return fields.get('P') ?? '';
 }
 
-/** Packages in the order in which apk writes them. */
+/** Sorts packages into the order in which apk writes them. */
 export function inOrder<P extends Pick<InstalledPackage, 'fields'>>(packages: readonly P[]): P[] {
   return packages.toSorted((a, b) => compareNames(nameOfPackage(a), nameOfPackage(b)));
 }
 
 /**
- * Order of packages in the installed database: by name, capitals like small letters, and where that leaves two
- * equal, by bytes (apk-tools 2.14: `strcasecmp`, then `strcmp`).
+ * Compares names as the installed database sorts them: without regard to case, and equal names by bytes (apk-tools
+ * 2.14: `strcasecmp`, then `strcmp`).
  */
 export function compareNames(a: string, b: string): number {
   return compareBytes(asciiLowerCase(a), asciiLowerCase(b)) || compareBytes(a, b);
 }
 
-/** Order by the bytes of UTF-8, as C's `strcmp`. */
+/** Compares the UTF-8 bytes of two texts, like C's `strcmp`. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -4,11 +4,11 @@ import { parseStanzas, required, type Stanza } from '../index/stanza.ts';
 import { parseFiles } from './files.ts';
 import type { InstalledPackage } from './package.ts';
 
-/** Letters that apk knows; an installed database with others is of a newer apk. */
+/** Letters that apk knows; a database with other letters was written by a newer apk. */
 const KNOWN = /^[CPVASITULomtckDpirqsf]$/;
 
 /**
- * Parses `/lib/apk/db/installed`. Scripts and triggers are in files of their own, so records come without them.
+ * Parses `/lib/apk/db/installed`. Scripts and triggers are in separate files, so the records lack them.
  * @param where the file, for messages
  * @throws BuildError naming the line that is malformed, or a package without name, version or identity
  */

@@ -2,12 +2,13 @@ import { BLOCK, padded } from '../archive/tar-header.ts';
 import { SCRIPTS } from '../package/scripts.ts';
 import { type InstalledPackage, identityOfPackage, inOrder, nameOfPackage } from './package.ts';
 
-/** Longest name in a header, bytes; apk cuts longer ones, and leaves room for a NUL. */
+/** Longest name in a header, in bytes; apk truncates longer ones and leaves room for a NUL. */
 const LONGEST_NAME = 99;
 
 /**
- * The bytes of `/lib/apk/db/scripts.tar`: the scripts of all packages, named `<package>-<version>.<identity>.<script>`,
- * in the form of tar that apk writes (GNU magic, no pax headers). A script is as old as its package (`t:`).
+ * Returns the bytes of `/lib/apk/db/scripts.tar`: the scripts of all packages, named
+ * `<package>-<version>.<identity>.<script>`, in the tar dialect that apk writes (GNU magic, no pax headers). A script
+ * has the build time of its package (`t:`).
  * @param packages in any order
  */
 export function scriptsTar(packages: readonly InstalledPackage[]): Buffer {
@@ -28,7 +29,7 @@ export function scriptsTar(packages: readonly InstalledPackage[]): Buffer {
 interface ScriptHeader {
   name: string;
   size: number;
-  /** Seconds since 1970. */
+  /** In seconds since 1970. */
   mtime: number;
 }
 

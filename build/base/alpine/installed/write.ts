@@ -2,14 +2,14 @@ import { formatDependency, parseAtom, splitList } from '../dependency/dependency
 import { formatFiles } from './files.ts';
 import { compareNames, type InstalledPackage, identityOfPackage, inOrder } from './package.ts';
 
-/** Fields that are always there, and those that are there only if the index has them, in apk's order. */
+/** Fields that are always written, and fields that are written only if the index has them, in apk's order. */
 const ALWAYS = ['S', 'I', 'T', 'U', 'L'] as const;
 const IF_PRESENT = ['o', 'm', 't', 'c', 'k'] as const;
 const DEPENDENCIES = ['D', 'p', 'i'] as const;
 const NUMBERS = new Set<string>(['S', 'I', 't', 'k']);
 
 /**
- * The text of `/lib/apk/db/installed`, byte for byte as apk 2.14.4 writes it.
+ * Formats `/lib/apk/db/installed`, byte for byte as apk 2.14.4 writes it.
  * @param packages in any order
  */
 export function formatInstalled(packages: readonly InstalledPackage[]): string {
@@ -42,28 +42,28 @@ function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
   }
 }
 
-/** apk parses numeric fields: leading zeroes are dropped, and a missing number is 0. */
+/** Numeric fields are written as apk does: without leading zeroes, and 0 if missing. */
 function valueFor(fields: ReadonlyMap<string, string>, letter: string): string {
   const value = fields.get(letter) ?? '';
   return NUMBERS.has(letter) ? (/^0*(\d+)/.exec(value)?.[1] ?? '0') : value;
 }
 
 /**
- * A list of dependencies in apk's canonical form: separated by one blank, with normalized operators (`~=` becomes `~`,
- * `=>` becomes `>=`).
+ * Formats a list of dependencies in apk's canonical form: separated by one blank, with normalised operators (`~=`
+ * becomes `~`, `=>` becomes `>=`).
  */
 function dependencyList(text: string): string {
   return splitList(text).map(dependencyText).join(' ');
 }
 
-/** One dependency in apk's canonical form; other text is returned unchanged. */
+/** Formats one dependency in apk's canonical form; any other text is returned unchanged. */
 function dependencyText(word: string): string {
   const dependency = parseAtom(word, (name) => name);
   return dependency === undefined ? word : formatDependency(dependency);
 }
 
 /**
- * The text of `/lib/apk/db/triggers`: for each package with triggers, its identity and the directories they watch.
+ * Formats `/lib/apk/db/triggers`: for each package with triggers, its identity and the directories they watch.
  * @param packages in any order
  */
 export function formatTriggers(packages: readonly InstalledPackage[]): string {
@@ -74,7 +74,8 @@ export function formatTriggers(packages: readonly InstalledPackage[]): string {
 }
 
 /**
- * The text of `/etc/apk/world`: one dependency a line, sorted by name. Of two with the same name the later one counts.
+ * Formats `/etc/apk/world`: one dependency per line, sorted by name. Of two dependencies on one name, the later one is
+ * used.
  * @param wanted dependencies: `busybox`, `openssl>3`, `zlib@edge`, `!mdev`
  */
 export function formatWorld(wanted: readonly string[]): string {

@@ -7,27 +7,27 @@ import { SIGNATURE_PREFIX } from '../signature/signature.ts';
 
 const BLOCK = 512;
 
-/** Fields of an index's stanza in apk's order; others follow by letter. */
+/** Fields of a stanza in apk's order; other fields follow by letter. */
 const ORDER = 'CPVASITULomtckDpi';
 
-/** Who signs an index. */
+/** The key that signs an index. */
 export interface Signer {
-  /** File name of the public key, as it is in `/etc/apk/keys`: `me@example.org-1.rsa.pub`. */
+  /** File name of the public key in `/etc/apk/keys`: `me@example.org-1.rsa.pub`. */
   readonly keyName: string;
   /** PEM of the RSA private key. */
   readonly privateKey: string;
 }
 
-/** The plain text of an index of these packages: stanzas of `X:value` lines, sorted by name. */
+/** Formats the plain text of an index of packages: stanzas of `X:value` lines, sorted by name. */
 export function indexText(packages: readonly LockedPackage[]): string {
   const sorted = packages.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return sorted.map(({ name, apk }) => stanza(name, apk)).join('');
 }
 
 /**
- * An `APKINDEX.tar.gz` (apk v2): a gzip member with the signature, PKCS#1 v1.5 with SHA-1 as abuild makes it, and one
+ * Makes an `APKINDEX.tar.gz` (apk v2): a gzip member with the signature, PKCS#1 v1.5 with SHA-1 like abuild's, and one
  * with the index. The same content, time and key give the same bytes.
- * @param epoch time stamp of what is in it, seconds since 1970
+ * @param epoch time stamp of its entries, in seconds since 1970
  * @throws BuildError if the key is not an RSA private key
  */
 export function signedIndex(

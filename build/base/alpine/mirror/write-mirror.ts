@@ -7,20 +7,20 @@ import { BuildError, must } from '../../../error.ts';
 import { makeAtomically, writeFileAtomically } from '../../../process/atomic-write.ts';
 import { indexText, type Signer, signedIndex } from './signed-index.ts';
 
-/** What a partial mirror is made from. */
+/** Input of `writeMirror`. */
 export interface PartialMirror {
-  /** Locks whose packages it has; several appliances may share it. */
+  /** Locks whose packages the mirror contains; several appliances may share it. */
   locks: readonly Lock[];
-  /** SHA-256 of a package → its file on the host, checked. */
+  /** SHA-256 of a package → its checked file on the host. */
   files: ReadonlyMap<string, string>;
   signer: Signer;
 }
 
 /**
- * Writes a mirror with the packages of some locks, and no others, from which these appliances can be built where
- * there is no network: `<directory>/<release>/<repository>/<arch>/`, each with an index signed anew, and the public
- * key in `<directory>/keys/`. Indexes come last, so a mirror that was not finished has none.
- * @throws BuildError if the locks are of another base, or the key cannot sign
+ * Writes a mirror with exactly the packages of some locks, from which these appliances can be built without network:
+ * `<directory>/<release>/<repository>/<arch>/`, each with a newly signed index, and the public key in
+ * `<directory>/keys/`. Indexes are written last, so an incomplete mirror has none.
+ * @throws BuildError if a lock is of another base, or the key cannot sign
  */
 export async function writeMirror(
   directory: string,
@@ -49,7 +49,7 @@ export async function writeMirror(
   await writeFileAtomically(join(directory, 'keys', signer.keyName), publicKey.toString());
 }
 
-/** A locked package, the folder of its repository, and that of the index which lists it. */
+/** A locked package, the folder of its repository, and the folder of the index that lists it. */
 interface PlacedPackage {
   locked: LockedPackage;
   repository: string;

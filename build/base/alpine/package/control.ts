@@ -10,33 +10,33 @@ import { isScript, type ScriptName } from './scripts.ts';
 /** The parts of a package before its data. */
 export interface PackageControl {
   readonly signatures: readonly Signature[];
-  /** The control part as it is in the file, compressed: what is signed, and what makes the identity. */
+  /** The compressed control part as in the file: it is what signatures cover and what the identity is the hash of. */
   readonly bytes: Uint8Array;
   readonly info: PackageInfo;
   readonly scripts: ReadonlyMap<ScriptName, Buffer>;
-  /** Position in the file of the data part. */
+  /** Position of the data part in the file. */
   readonly dataStart: number;
 }
 
-/** A package's file that is open. */
+/** An open package file. */
 export interface PackageFile {
   readonly handle: FileHandle;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /** The package, for messages. */
   readonly where: string;
 }
 
-/** Bytes that are read for the parts before the data; more if they turn out larger. */
+/** Bytes read at first for the parts before the data; more are read if these parts are larger. */
 const FIRST_READ = 64 * 1024;
 
-/** Parts with signatures that may come before the control part. */
+/** Most parts with signatures before the control part. */
 const MOST_SIGNATURE_PARTS = 8;
 
 /**
- * Reads signatures and control part of a package (apk format v2: gzip members, each with a piece of one tar).
- * Nothing is believed of it yet.
- * @throws BuildError if it is damaged, in another format, or has anything but what belongs there
+ * Reads the signatures and the control part of a package (apk format v2: gzip members, each with a piece of one tar).
+ * The result is not trusted yet.
+ * @throws BuildError if it is damaged, in another format, or contains anything unexpected
  */
 export async function readControl(file: PackageFile): Promise<PackageControl> {
   const start = await bytesAt(file.handle, 0, Math.min(file.size, FIRST_READ));
@@ -89,7 +89,7 @@ class Head {
   }
 }
 
-/** Files beside `.PKGINFO` and the scripts are passed over, as apk does. */
+/** Files other than `.PKGINFO` and the scripts are ignored, as in apk. */
 function contents(entries: readonly TarEntry[], where: string) {
   const scripts = new Map<ScriptName, Buffer>();
   let info: PackageInfo | undefined;

@@ -7,22 +7,22 @@ import type { TarHeader } from '../archive/tar-header.ts';
 import { readTarEntries, type StreamedEntry } from '../archive/tar-reader.ts';
 import { OwnedTree } from './ownership.ts';
 
-/** The data part of a package, and where it goes. */
+/** The data part of a package, and the sink for its entries. */
 export interface PackageData {
-  /** The part decompressed; it throws at its end if its hash was wrong. */
+  /** The decompressed data part; throws at its end if its hash is wrong. */
   readonly chunks: AsyncIterable<Buffer>;
   readonly sink: EntrySink;
-  /** Who put the entries there, for messages: `package busybox 1.36.1-r5`. */
+  /** Origin of the entries, for messages: `package busybox 1.36.1-r5`. */
   readonly origin: string;
 }
 
 /**
- * Reads the files of a package into a sink. Top-level names that start with a dot, and files `.keep_…`, are
- * passed over, as apk does. Stricter than apk is: content must have the checksum that its header claims, and
- * whatever apk would warn of and leave out is an error, and so are names that begin with `./` or `../`.
- * @returns what the package has, for the installed database
- * @throws BuildError if it is damaged, or has names that leave the tree, files without checksum or directory, or
- *   content that is not what its header claims
+ * Reads the files of a package into a sink. Top-level names that start with a dot, and files `.keep_…`, are skipped, as
+ * in apk. Stricter than apk: content must match the checksum in its header, and anything that apk would leave out with
+ * a warning is an error, and so are names that begin with `./` or `../`.
+ * @returns the package's files, for the installed database
+ * @throws BuildError if it is damaged, or has names outside the tree, files without checksum or directory, or content
+ *   that does not match its header
  */
 export async function readData({ chunks, sink, origin }: PackageData): Promise<OwnedTree> {
   const owned = new OwnedTree(origin);
@@ -34,8 +34,7 @@ export async function readData({ chunks, sink, origin }: PackageData): Promise<O
 }
 
 /**
- * apk leaves out what is named `./usr/a` or `../a` and says nothing: a package packed like this would install without
- * its files.
+ * Refuses names such as `./usr/a` or `../a`: apk skips them silently and would install the package without its files.
  */
 function refuseDots({ name }: TarHeader, origin: string): void {
   if (!/^\.\.?(?:\/|$)/.test(name)) return;
@@ -81,7 +80,7 @@ async function take({ header, content }: StreamedEntry, taking: Taking): Promise
   sink.add(entry);
 }
 
-/** Like `treePath`, but the name must be canonical already, except for the slash after a directory. */
+/** Like `treePath`, but the name must already be canonical, except for the slash after a directory. */
 function cleanPath({ name, type }: TarHeader, origin: string): string {
   const path = treePath(name, origin);
   const written = type === 'directory' ? name.replace(/\/$/, '') : name;
@@ -102,7 +101,7 @@ function claimed({ name, sha1 }: TarHeader, origin: string): string {
   throw damagedArchive(`${name} has no checksum (APK-TOOLS.checksum.SHA1)`, origin);
 }
 
-/** The content as it comes; at its end its checksum must be right. */
+/** Passes the content on; throws at its end if its checksum is wrong. */
 async function* verified(
   content: AsyncIterable<Buffer>,
   { path, sha1, origin }: { path: string; sha1: string; origin: string },

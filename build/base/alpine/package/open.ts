@@ -23,21 +23,21 @@ export interface PackageToOpen {
   readonly file: string;
   readonly keys: TrustedKeys;
   /**
-   * What a signed index says the package is (`C:`); it is trusted then even if it has no signature of its own, or
-   * one by an unknown key. Without it the package must be signed by a trusted key.
+   * Identity of the package in a signed index (`C:`). With it, the package is trusted even if it has no signature, or
+   * only one by an unknown key; without it, the package must be signed by a trusted key.
    */
   readonly identity?: string | undefined;
-  /** Who put the entries there, for messages: `package busybox 1.36.1-r5`. */
+  /** Origin of the entries, for messages: `package busybox 1.36.1-r5`. */
   readonly origin: string;
   readonly sink: EntrySink;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Reads a package (`.apk`, format v2) into a sink, its record (see `record.ts`) last. Nothing is run. The data is
- * checked while it streams by, so what the sink got is good only once this has ended without an error.
- * @throws BuildError if it is damaged or hostile, is not the package that the index lists, or is not signed by a trusted
- *   key where that is required; always if a trusted key's signature in it is wrong
+ * Reads a package (`.apk`, format v2) into a sink, its record (see `record.ts`) last. No script is run. The data is
+ * checked while it is streamed, so the sink's entries can be trusted only once this has ended without an error.
+ * @throws BuildError if it is damaged or hostile, is not the package that the index lists, lacks a required signature
+ *   by a trusted key, or has a wrong signature by a trusted key
  */
 export async function openPackage(opening: PackageToOpen): Promise<void> {
   const { file, origin, sink, signal } = opening;

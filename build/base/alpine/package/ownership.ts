@@ -10,13 +10,13 @@ interface GrowingDirectory {
   files: OwnedFile[];
 }
 
-/** Collects what a package has, in the order of its archive, and refuses what apk would not install. */
+/** Collects the files of a package in the order of its archive, and refuses what apk would not install. */
 export class OwnedTree {
   readonly #where: string;
   readonly #directories = new Map<string, GrowingDirectory>();
-  /** Tree path → SHA-1 of what is not a directory; `undefined` for what has none. */
+  /** Tree path → SHA-1, for everything but directories; `undefined` for entries without one. */
   readonly #files = new Map<string, string | undefined>();
-  /** Tree paths of regular files, which a hard link may name. */
+  /** Tree paths of regular files, which hard links may point to. */
   readonly #regular = new Set<string>();
   /** Names of owners; see `PackageRecord`. */
   readonly owners = new Map<string, OwnerNames>();
@@ -30,7 +30,7 @@ export class OwnedTree {
     return [...this.#directories.values()];
   }
 
-  /** A directory; where it comes twice the last owner counts. */
+  /** Adds a directory; if it occurs twice, the last owner and mode are used. */
   directory(path: string, header: TarHeader): void {
     const known = this.#directories.get(path);
     const ownership = ownershipOf(header);
@@ -40,9 +40,9 @@ export class OwnedTree {
   }
 
   /**
-   * Anything else.
-   * @param sha1 checksum as the database will have it
-   * @throws BuildError if its directory was not there before it, or it was there already
+   * Adds anything other than a directory.
+   * @param sha1 the checksum for the database
+   * @throws BuildError if its directory does not precede it, or the path is taken
    */
   file(path: string, header: TarHeader, sha1: string | undefined): void {
     const directory = this.#directoryOf(path);
@@ -56,8 +56,8 @@ export class OwnedTree {
   }
 
   /**
-   * The checksum of the file that a hard link is another name of.
-   * @throws BuildError if there is no such file before it
+   * Returns the checksum of the file that a hard link points to.
+   * @throws BuildError if no such file precedes it
    */
   linked(path: string, target: string): string | undefined {
     if (this.#regular.has(target)) return this.#files.get(target);

@@ -1,12 +1,12 @@
 import { damagedArchive } from '../archive/damaged.ts';
 
-/** The fields of `.PKGINFO` that the index lacks, and the name and version for messages. */
+/** The fields of `.PKGINFO` that the index lacks; name and version are for messages. */
 export interface PackageInfo {
   readonly name: string;
   readonly version: string;
   /** SHA-256 of the compressed data part, lower-case hex. */
   readonly datahash: string;
-  /** Packages whose files this one may take over, as it writes them: `a b<2`. */
+  /** Packages whose files this one may take over, as written there: `a b<2`. */
   readonly replaces: readonly string[];
   /** Decides which of two packages that replace each other wins; 0 by default. */
   readonly replacesPriority: number;
@@ -15,8 +15,8 @@ export interface PackageInfo {
 }
 
 /**
- * Parses a package's `.PKGINFO`: lines `key = value`, and comments that start with `#` (as abuild writes it).
- * Keys that are not needed here are passed over, as apk does.
+ * Parses a package's `.PKGINFO`: lines `key = value`, and comments that start with `#` (as abuild writes it). Other
+ * keys are ignored, as in apk.
  * @param where the package, for messages
  * @throws BuildError if its name, its version or the hash of its data is missing or malformed
  */

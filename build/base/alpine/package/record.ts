@@ -4,24 +4,24 @@ import type { Entry } from '../../../tree/entry.ts';
 import { formatFiles, type OwnedDirectory, parseFiles } from '../installed/files.ts';
 import { isScript, type ScriptName } from './scripts.ts';
 
-/** What the installed database must know of a package besides what the index says of it. */
+/** What the installed database records about a package in addition to its index fields. */
 export interface PackageRecord {
   readonly replaces: readonly string[];
   readonly replacesPriority: number;
   readonly triggers: readonly string[];
   readonly scripts: ReadonlyMap<ScriptName, Buffer>;
   readonly directories: readonly OwnedDirectory[];
-  /** Tree path → names of the owner of what is there, where they are others than root. */
+  /** Tree path → names of its owner, for owners other than root. */
   readonly owners: ReadonlyMap<string, OwnerNames>;
 }
 
-/** Names of a user and a group; empty if the archive does not say. */
+/** Names of a user and a group; empty if the archive does not record them. */
 export interface OwnerNames {
   readonly user: string;
   readonly group: string;
 }
 
-/** The record of a package that has nothing: apk does not even open a package of installed size 0. */
+/** The record of a package without files: apk does not open packages of installed size 0. */
 export const EMPTY_RECORD: PackageRecord = {
   replaces: [],
   replacesPriority: 0,
@@ -32,17 +32,17 @@ export const EMPTY_RECORD: PackageRecord = {
 };
 
 /**
- * Folder under which an opened package's entries have, as their last one, the record of the package.
- * No package can have anything there itself: names that start with a dot are never taken from one.
+ * Folder for the record of a package, which is the last entry of the opened package.
+ * A package cannot have this path itself: top-level names that start with a dot are skipped.
  */
 const RECORDS = '.apk-record/';
 
-/** Tree path of the record of the package with this identity, hex. */
+/** Tree path of the record of a package. @param sha1 its identity, hex */
 export function recordPath(sha1: string): string {
   return `${RECORDS}${sha1}`;
 }
 
-/** Whether an entry is a record, which belongs to the database and not into the tree. */
+/** Whether an entry is a record, which is for the database and not for the tree. */
 export function isRecord(entry: Entry): boolean {
   return entry.path.startsWith(RECORDS);
 }
@@ -56,7 +56,7 @@ const recordSchema = z.strictObject({
   owners: z.array(z.tuple([z.string(), z.string(), z.string()])),
 });
 
-/** A record as the bytes that `decodeRecord` reads. */
+/** Encodes a record for `decodeRecord`. */
 export function encodeRecord(record: PackageRecord): Buffer {
   const { replaces, replacesPriority, triggers, scripts, directories, owners } = record;
   const plain: z.infer<typeof recordSchema> = {
@@ -71,9 +71,9 @@ export function encodeRecord(record: PackageRecord): Buffer {
 }
 
 /**
- * Reads a record of an opened package.
+ * Reads the record of an opened package.
  * @param where the package, for messages
- * @throws BuildError if the bytes are no record
+ * @throws BuildError if the bytes are not a record
  */
 export function decodeRecord(bytes: Buffer, where: string): PackageRecord {
   const parsed = recordSchema.safeParse(parseJson(bytes.toString('utf8')));

@@ -1,4 +1,4 @@
-/** Scripts that a package may have, in the order in which apk keeps them. They are kept, never run. */
+/** Scripts that a package may have, in apk's order. They are stored in the database, never run. */
 export const SCRIPTS = [
   'pre-install',
   'post-install',
@@ -11,7 +11,7 @@ export const SCRIPTS = [
 
 export type ScriptName = (typeof SCRIPTS)[number];
 
-/** Recognises the name of a script. */
+/** Whether a name is that of a script. */
 export function isScript(name: string): name is ScriptName {
   return SCRIPTS.some((script) => script === name);
 }

@@ -2,16 +2,16 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BuildError } from '../../../error.ts';
 
-/** Where a repository is. */
+/** The location of a repository. */
 export interface RepositoryAddress {
-  /** `http:`, `https:` or `file:`, without a slash at its end. */
+  /** `http:`, `https:` or `file:`, without a trailing slash. */
   readonly url: string;
-  /** Tag by which packages are pinned to it, without `@`; empty for none. */
+  /** Tag that pins packages to it, without `@`; empty for none. */
   readonly tag: string;
 }
 
 /**
- * Reads a repository as a user names it: a folder or an address, and before it the tag, as in apk's
+ * Parses a repository as a user writes it: a folder or an address, optionally preceded by a tag, as in apk's
  * `/etc/apk/repositories` (`@edge https://…`).
  * @throws BuildError if it is an address of another kind
  */
@@ -34,8 +34,8 @@ function withoutSlash(url: string): string {
 }
 
 /**
- * Address of a file of a repository: `<repository>/<architecture>/<file>`.
- * @throws BuildError if architecture or file could lead elsewhere
+ * Returns the address of a file in a repository: `<repository>/<architecture>/<file>`.
+ * @throws BuildError if architecture or file would lead to another path
  */
 export function fileAddress(url: string, architecture: string, file: string): string {
   for (const part of [architecture, file]) {
@@ -47,6 +47,6 @@ export function fileAddress(url: string, architecture: string, file: string): st
       });
     }
   }
-  // Stores in the manner of S3 take a plain `+` for a blank.
+  // Encoded, because S3-compatible stores read a plain `+` as a blank.
   return `${url}/${encodeURIComponent(architecture)}/${encodeURIComponent(file)}`;
 }

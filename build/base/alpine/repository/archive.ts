@@ -11,13 +11,13 @@ import { identityOf } from '../checksum.ts';
 import { readControl } from '../package/control.ts';
 import { localPath } from './index.ts';
 
-/** A package of a verified index, and where its file is. */
+/** A package of a verified index, and the location of its file. */
 export interface PackageSource {
   /** For messages: `package busybox 1.36.1-r5`. */
   readonly name: string;
   /** Canonical (`Q1…`, `Q2…`). */
   readonly identity: string;
-  /** Bytes of the file, as the index says. */
+  /** Size of the file in bytes, according to the index. */
   readonly size: number;
   readonly url: string;
 }
@@ -28,9 +28,9 @@ export interface LocalArchive extends Blob {
 }
 
 /**
- * Makes sure that a package's file is on this host: one in a folder stays there, others are downloaded into the
- * store. It is checked to be the package that the index means; its data is checked when it is opened.
- * @throws BuildError if it cannot be had, or is another package or of another size than the index says
+ * Makes a package's file available on this host: a file in a local folder stays there, others are downloaded into the
+ * store. Checks that it is the package that the index lists; its data is checked when it is opened.
+ * @throws BuildError if it is unavailable, or differs from the package or the size in the index
  */
 export async function fetchArchive(
   source: PackageSource,
@@ -50,7 +50,7 @@ export async function fetchArchive(
   return downloaded;
 }
 
-/** The digest in a package's identity, in hex. */
+/** Returns the digest in a package's identity, in hex. */
 function digestOf({ identity }: PackageSource): string {
   return Buffer.from(identity.slice(2), 'base64').toString('hex');
 }

@@ -4,20 +4,20 @@ import type { TrustedKeys } from '../signature/keys.ts';
 import { repositoryAddress } from './address.ts';
 import { openRepository, type Repository } from './index.ts';
 
-/** A repository that several mirrors have. */
+/** A repository and its mirrors. */
 export interface MirroredRepository {
-  /** Best first. */
+  /** Addresses of the mirrors, best first. */
   readonly addresses: readonly string[];
   readonly architecture: string;
   readonly keys: TrustedKeys;
   readonly context: DownloadContext;
-  /** Told when a mirror is passed over. */
+  /** Receives a line when a mirror is skipped. */
   readonly say?: ((line: string) => void) | undefined;
 }
 
 /**
- * The repository of the first mirror that has it and whose index a trusted key signed.
- * @throws BuildError if none has; the only one's own reason, or those of all
+ * Opens the repository on the first mirror that has it with an index signed by a trusted key.
+ * @throws BuildError if no mirror does, with the reasons of all of them
  */
 export async function openFirst(request: MirroredRepository): Promise<Repository> {
   const { addresses, architecture, keys, context, say } = request;

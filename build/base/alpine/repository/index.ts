@@ -12,16 +12,16 @@ import type { TrustedKeys } from '../signature/keys.ts';
 import { fileAddress, type RepositoryAddress } from './address.ts';
 import { INDEX, missingIndex } from './missing-index.ts';
 
-/** Most bytes an index may have, compressed; Alpine's largest has 2 MB. */
+/** Most bytes of a compressed index; Alpine's largest has 2 MB. */
 const MOST_INDEX = 64 * 1024 * 1024;
 
-/** A repository whose index was read and verified. */
+/** A repository whose index has been read and verified. */
 export interface Repository extends RepositoryAddress, RepositoryIndex {
-  /** Of the index as it came, hex. */
+  /** SHA-256 of the index as downloaded, hex. */
   readonly sha256: string;
 }
 
-/** What an index is fetched for and with. */
+/** Input of `openRepository`. */
 export interface IndexRequest {
   readonly address: RepositoryAddress;
   /** Alpine's name of the architecture: `aarch64`. */
@@ -31,8 +31,8 @@ export interface IndexRequest {
 }
 
 /**
- * Fetches the index of a repository and verifies it.
- * @throws BuildError if it cannot be had, or no trusted key stands for it
+ * Fetches and verifies the index of a repository.
+ * @throws BuildError if it is unavailable, or not signed by a trusted key
  */
 export async function openRepository(request: IndexRequest): Promise<Repository> {
   const { address, architecture, keys } = request;
@@ -62,8 +62,8 @@ async function downloaded(url: string, context: DownloadContext): Promise<string
 }
 
 /**
- * Path of a `file:` address.
- * @throws BuildError if it is not one on this host
+ * Returns the path of a `file:` address.
+ * @throws BuildError if it does not refer to this host
  */
 export function localPath(url: string): string {
   try {

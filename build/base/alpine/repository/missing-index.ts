@@ -10,7 +10,7 @@ export const INDEX = 'APKINDEX.tar.gz';
 /** Name of an index in format v3 (apk-repositories(5) of apk-tools 3). */
 const INDEX_V3 = 'Packages.adb';
 
-/** An index that is not where it should be. */
+/** An index that was not found. */
 export interface MissingIndex {
   /** Address of the repository. */
   readonly url: string;
@@ -20,9 +20,9 @@ export interface MissingIndex {
 }
 
 /**
- * Finds out why a repository has no index, by what it has beside the place of it.
- * @param cause what was thrown when it was asked for
- * @returns the error to throw: it is in format v3, the mirror lacks the architecture, or there is no repository
+ * Finds out why a repository has no index, by looking for other files of the mirror.
+ * @param cause the error of the request for the index
+ * @returns the error to throw: the index is in format v3, the mirror lacks the architecture, or there is no repository
  */
 export async function missingIndex(missing: MissingIndex, cause: unknown): Promise<BuildError> {
   const { url, architecture } = missing;
@@ -50,7 +50,7 @@ export async function missingIndex(missing: MissingIndex, cause: unknown): Promi
   });
 }
 
-/** Whether a repository has a file; no, if that cannot be found out. */
+/** Whether a repository has a file; false if that cannot be determined. */
 async function has(
   { url, context }: MissingIndex,
   architecture: string,
@@ -59,7 +59,7 @@ async function has(
   const { transport, signal } = context;
   try {
     const body = await transport.open(fileAddress(url, architecture, file), { from: 0, signal });
-    // The first read is what ends the connection.
+    // Reading and then leaving the loop closes the connection.
     for await (const _ of body.bytes) break;
     return true;
   } catch (error) {

@@ -7,43 +7,43 @@ import { explain } from '../explain/explain.ts';
 import { fileAddress } from './address.ts';
 import type { Repository } from './index.ts';
 
-/** A package that is to be installed, and where it comes from. */
+/** A package to install, and its repository. */
 export interface SelectedPackage {
   /** `name-version`. */
   readonly name: string;
   /** Canonical (`Q1…`, `Q2…`). */
   readonly identity: string;
-  /** Fields of the index. */
+  /** Fields of the index stanza. */
   readonly fields: ReadonlyMap<string, string>;
-  /** Tag of the repository it is pinned to, without `@`; `undefined` if it is not. */
+  /** Tag of the repository it is pinned to, without `@`; `undefined` if it is not pinned. */
   readonly tag: string | undefined;
-  /** Bytes it takes when installed; one of 0 has no files, and its archive is not opened. */
+  /** Size in bytes when installed; a package of size 0 has no files, and its archive is not opened. */
   readonly installedSize: number;
   readonly url: string;
 }
 
-/** What `apk add` would install on an empty system. */
+/** What `apk add` installs on an empty system. */
 export interface Selection {
-  /** In the order of installing. */
+  /** In the order of installation. */
   readonly packages: readonly SelectedPackage[];
-  /** What `/etc/apk/world` says afterwards. */
+  /** Contents of `/etc/apk/world` afterwards. */
   readonly world: readonly string[];
 }
 
-/** What is wanted, and where it may come from. */
+/** Input of `selectPackages`. */
 export interface SelectionRequest {
   /** In the order in which they are configured. */
   readonly repositories: readonly Pick<Repository, 'url' | 'tag' | 'packages'>[];
-  /** Dependencies as apk's `add` takes them: `busybox`, `openssl>3`, `nginx@edge`, `!mdev`. */
+  /** Dependencies as `apk add` takes them: `busybox`, `openssl>3`, `nginx@edge`, `!mdev`. */
   readonly wanted: readonly string[];
-  /** Architecture of packages whose index does not say. */
+  /** Architecture of packages for which the index has none. */
   readonly architecture: string;
 }
 
 /**
- * Finds what `apk add` would install on an empty system.
- * @throws Unsatisfiable if what is wanted cannot be had; it says why
- * @throws BuildError if something wanted is no dependency
+ * Finds what `apk add` installs on an empty system.
+ * @throws Unsatisfiable, with the reasons, if the dependencies cannot be satisfied
+ * @throws BuildError if a text in `wanted` is not a dependency
  */
 export function selectPackages(request: SelectionRequest): Selection {
   const { repositories, wanted, architecture } = request;
@@ -95,7 +95,7 @@ function selected(one: Package, { tag, byNumber, architecture }: Origin): Select
   return { name, identity, fields, tag: tag === '' ? undefined : tag, installedSize, url };
 }
 
-/** Of repositories that have a package, the first one in a folder of this host, else the first. */
+/** Of the repositories that have a package, returns the first that is a folder on this host, else the first. */
 function repositoryOf(one: Package, byNumber: ReadonlyMap<number, PackageList>): PackageList {
   const having = [...byNumber]
     .filter(([number]) => (one.repositories & (1 << number)) !== 0)
@@ -105,17 +105,17 @@ function repositoryOf(one: Package, byNumber: ReadonlyMap<number, PackageList>):
   return chosen;
 }
 
-/** Whether nothing has or provides the name that something wanted starts with. */
+/** Whether no package has or provides the name of a wanted dependency. */
 function isUnknown(wanted: string, database: Database): boolean {
   const name = /^[^!<>=~@]+/.exec(wanted)?.[0];
   return name !== undefined && (database.lookup(name)?.providers.length ?? 0) === 0;
 }
 
-/** What is wanted cannot be installed together. */
+/** The wanted dependencies cannot be satisfied together. */
 export class Unsatisfiable extends BuildError {
-  /** What contradicts what, a line each. */
+  /** The contradictions, one line each. */
   readonly lines: readonly string[];
-  /** What of that is wanted and called by a name that nothing has or provides. */
+  /** The wanted dependencies whose name no package has or provides. */
   readonly unknown: readonly string[];
 
   constructor(lines: readonly string[], unknown: readonly string[]) {

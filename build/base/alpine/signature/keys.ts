@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildError } from '../../../error.ts';
 
-/** Keys whose signatures are believed: file name of the key, as signatures name it → public key. */
+/** Trusted keys: file name of the key, as signatures refer to it → public key. */
 export type TrustedKeys = ReadonlyMap<string, KeyObject>;
 
 /**
@@ -16,10 +16,10 @@ export function trustedKeys(texts: Iterable<readonly [name: string, pem: string]
 }
 
 /**
- * Reads trusted keys from a folder such as `/etc/apk/keys`: all its files `*.pub`. Public keys of other kinds than RSA
- * are passed over, as nothing in format v2 is signed with them.
- * @param say told of each key that is passed over
- * @throws BuildError if the folder cannot be read, has no RSA key, or a file of it is no key
+ * Reads trusted keys from a folder such as `/etc/apk/keys`: all files `*.pub`. Public keys other than RSA are skipped,
+ * because nothing in format v2 is signed with them.
+ * @param say receives a line for each skipped key
+ * @throws BuildError if the folder cannot be read, has no RSA key, or a file in it is not a key
  */
 export async function readKeys(folder: string, say?: (line: string) => void): Promise<TrustedKeys> {
   const names = (await namesIn(folder)).filter((name) => name.endsWith('.pub')).sort();

@@ -4,19 +4,19 @@ import { damagedArchive } from '../archive/damaged.ts';
 import type { TarEntry } from '../archive/tar.ts';
 import type { TrustedKeys } from './keys.ts';
 
-/** Start of the names of all signatures. */
+/** Prefix of the names of all signatures. */
 export const SIGNATURE_PREFIX = '.SIGN.';
 
-/** What follows the prefix → digest of an RSA signature (PKCS #1 v1.5). */
+/** Text after the prefix → digest of an RSA signature (PKCS #1 v1.5). */
 const DIGESTS: ReadonlyMap<string, string> = new Map([
   ['RSA', 'sha1'],
   ['RSA256', 'sha256'],
   ['RSA512', 'sha512'],
 ]);
 
-/** A signature over the bytes that follow it in an index, or over the control part of a package. */
+/** A signature of the data that follows it in an index, or of the control part of a package. */
 export interface Signature {
-  /** Name of the digest as node:crypto knows it; `undefined` for kinds that are not understood, as DSA. */
+  /** Name of the digest in node:crypto; `undefined` for unsupported kinds, such as DSA. */
   readonly digest: string | undefined;
   /** File name of the key. */
   readonly key: string;
@@ -24,8 +24,8 @@ export interface Signature {
 }
 
 /**
- * The signatures in the first part of an archive: files `.SIGN.<kind>.<key>`.
- * @throws BuildError if there is anything else in that part
+ * Reads the signatures in the first part of an archive: files `.SIGN.<kind>.<key>`.
+ * @throws BuildError if that part contains anything else
  */
 export function signaturesOf(entries: readonly TarEntry[], where: string): Signature[] {
   return entries.map(({ header, content }) => {
@@ -38,13 +38,13 @@ export function signaturesOf(entries: readonly TarEntry[], where: string): Signa
   });
 }
 
-/** A signature by a trusted key, and whether it fits. */
+/** Whether a signature by a trusted key exists, and whether it matches. */
 export type Verdict = 'valid' | 'wrong' | 'untrusted';
 
 /**
- * Checks the first signature that a trusted key is known for, as apk does; further ones are not looked at.
+ * Checks the first signature whose key is trusted, as apk does; further ones are ignored.
  * @param signed the bytes that were signed
- * @returns `untrusted` if no key is known for any of them
+ * @returns `untrusted` if no signature is by a trusted key
  */
 export function judge(
   signatures: readonly Signature[],
@@ -59,7 +59,7 @@ export function judge(
   return 'untrusted';
 }
 
-/** The error for a signature that does not fit what it should sign. */
+/** Returns the error for a signature that does not match the signed data. */
 export function wrongSignature(where: string): BuildError {
   return new BuildError({
     what: 'its signature is wrong: it was changed, or signed by another key of that name',
@@ -68,7 +68,7 @@ export function wrongSignature(where: string): BuildError {
   });
 }
 
-/** The error for what no trusted key signed. */
+/** Returns the error for data that no trusted key has signed. */
 export function untrusted(signatures: readonly Signature[], where: string): BuildError {
   const names = signatures.map(({ key }) => key);
   return new BuildError({

@@ -15,8 +15,8 @@ export interface Change {
 }
 
 /**
- * Lists what has to be done, in the order of doing it: removals before what takes their place, dependencies before
- * what needs them. Packages that stay as they are come, too. Dependencies that are not fulfilled count as errors.
+ * Lists the changes in the order in which they are made: removals before the installation of a replacement,
+ * dependencies before their dependents. Unchanged packages are listed, too. Unsatisfied dependencies count as errors.
  */
 export function listChanges(solver: SolverState, world: readonly Requirement[]): Change[] {
   const changes: Change[] = [];
@@ -24,7 +24,7 @@ export function listChanges(solver: SolverState, world: readonly Requirement[]):
   return changes;
 }
 
-/** Goes through the decisions; its methods yield what has to be done before they go on. */
+/** Walks through the decisions; its methods yield the tasks that must be completed before they continue. */
 class ChangeLister {
   readonly #solver: SolverState;
   readonly #changes: Change[];
@@ -100,7 +100,7 @@ class ChangeLister {
     if (before !== undefined) yield* this.#uncountRequirers(before);
   }
 
-  /** Removes what has a name until now and will not have it any more. */
+  /** Removes the packages that have a name now and will not have it afterwards. */
   *#clear(state: NameState): Work {
     if (state.processed) return;
     state.processed = true;
@@ -144,7 +144,7 @@ class ChangeLister {
     if (requirers === 0 && chosen === undefined) yield this.#remove(one);
   }
 
-  /** Removes what installed itself beside a package that goes. */
+  /** Removes packages that were installed by `install_if` on a package that is removed. */
   *#removeBeside(one: Package): Work {
     for (const name of namesOf(one)) {
       for (const beside of name.reverseInstallIf) {
@@ -160,7 +160,7 @@ class ChangeLister {
     }
   }
 
-  /** Installs what installs itself beside a package that has come. */
+  /** Installs packages that have an `install_if` on a package that was installed. */
   *#installBeside(one: Package): Work {
     for (const name of namesOf(one)) {
       for (const beside of name.reverseInstallIf) {

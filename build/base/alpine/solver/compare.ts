@@ -6,7 +6,7 @@ import { ONLY_UNTAGGED, type PackageState, type SolverState } from './state.ts';
 /** Two providers of one name, with their state in the solver. */
 interface Pair {
   readonly solver: SolverState;
-  /** What is preferred of either. */
+  /** Preferences for both. */
   readonly flags: number;
   readonly a: Provider;
   readonly b: Provider;
@@ -15,8 +15,8 @@ interface Pair {
 }
 
 /**
- * Which of two packages should stand for a name.
- * @returns more than 0 if the first is to be preferred, less if the second, 0 if nothing tells them apart
+ * Compares two candidates for a name.
+ * @returns more than 0 if the first is preferred, less than 0 if the second is, 0 if they are equivalent
  */
 export function compareProviders(solver: SolverState, a: Provider, b: Provider): number {
   const [stateA, stateB] = [solver.ofPackage(a.package), solver.ofPackage(b.package)];
@@ -37,7 +37,7 @@ function prefer(a: boolean, b: boolean): number {
   return Number(a) - Number(b);
 }
 
-/** Whether the newest is wanted even if it breaks something (`--latest`); a tag outranks that. */
+/** Whether the newest is wanted even if it breaks something (`--latest`); a tag has precedence. */
 function wantsLatest({ flags, stateA, stateB }: Pair): boolean {
   return (
     (flags & Flag.latest) !== 0 &&
@@ -46,7 +46,7 @@ function wantsLatest({ flags, stateA, stateB }: Pair): boolean {
   );
 }
 
-/** The order with `--latest`: what the tags allow first, then what is available. */
+/** The order with `--latest`: packages that the tags allow first, then available ones. */
 function comparePossible({ flags, stateA, stateB }: Pair): number {
   const tags = prefer(stateA.tagAllowed, stateB.tagAllowed);
   if (tags !== 0) return tags;
@@ -55,7 +55,7 @@ function comparePossible({ flags, stateA, stateB }: Pair): number {
   return 0;
 }
 
-/** The usual order: fewest conflicts, then what the tags prefer, then what is installed. */
+/** The default order: fewest conflicts first, then packages that the tags prefer, then installed ones. */
 function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
   const installed = prefer(a.package.installed !== undefined, b.package.installed !== undefined);
   const upgrade = (flags & Flag.upgrade) !== 0;
@@ -73,7 +73,7 @@ function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
   );
 }
 
-/** The version under the name asked for (none is less than any), then, of packages of one name, their own. */
+/** Compares the versions under a name (none is less than any), then the versions of packages of the same name. */
 function compareVersionsOf({ a, b }: Pair): number {
   const asked = compareVersions(a.version ?? '', b.version ?? '');
   if (asked !== 0) return asked;
@@ -81,7 +81,7 @@ function compareVersionsOf({ a, b }: Pair): number {
   return compareVersions(a.package.version, b.package.version);
 }
 
-/** Number of the lowest bit of a set, from 1; 0 for none. */
+/** Number of the lowest bit that is set, from 1; 0 if there is none. */
 function firstRepository(repositories: number): number {
   return 32 - Math.clz32(repositories & -repositories);
 }

@@ -42,8 +42,8 @@ export function disqualify(solver: SolverState, one: Package): void {
 }
 
 /**
- * Passes on what is preferred, and which tags are allowed, to a package that is asked for.
- * @param from the package that asks; `undefined` for world
+ * Passes preferences and allowed tags on to a package that is required.
+ * @param from the package that requires it; `undefined` for world
  */
 export function inherit(solver: SolverState, one: Package, from: Package | undefined): void {
   const { tags } = solver.database;
@@ -82,7 +82,7 @@ export function reconsiderReverseInstallIf(solver: SolverState, name: Name): voi
   }
 }
 
-/** The same for all names that a package has. */
+/** Queues the names of packages that have an `install_if` on any name of a package. */
 export function reconsiderReverseInstallIfOf(solver: SolverState, one: Package): void {
   reconsiderReverseInstallIf(solver, one.name);
   for (const { name } of one.provides) reconsiderReverseInstallIf(solver, name);

@@ -4,8 +4,8 @@ import { Flag } from './flags.ts';
 import { type NameState, ONLY_UNTAGGED, type PackageState, type SolverState } from './state.ts';
 
 /**
- * Finds everything reachable from a name: its packages, what they depend on and provide, and packages with an
- * `install_if` on them. Numbers the names in the order in which their search ends. Searches are on a stack of their own:
+ * Finds everything reachable from a name: its packages, their dependencies, the names they provide, and packages with
+ * an `install_if` on them. Numbers the names in the order in which their searches end. Searches use an explicit stack:
  * a hostile index can have a chain of dependencies longer than the call stack allows.
  */
 export function discover(solver: SolverState, name: Name): void {
@@ -19,14 +19,14 @@ export function discover(solver: SolverState, name: Name): void {
 }
 
 /**
- * The search of one name, which goes on whenever it is asked for the next name. After the packages with what they depend
- * on come packages with an `install_if` on the name or on its packages, the other names that these provide, and, when
- * the name has its number, the names that its packages wait for.
+ * The search of one name, which continues each time the next name is requested. Order: the dependencies of its
+ * packages; packages with an `install_if` on the name or on its packages, and the other names that its packages
+ * provide; after the name has been numbered, the names in the `install_if` of its packages.
  */
 class NameSearch {
   readonly #solver: SolverState;
   readonly #state: NameState;
-  /** What is gone through now, how far, and which step is next. */
+  /** The list being searched, the position in it, and the number of the next step. */
   #list: readonly (Name | Requirement)[] = NONE;
   #done = 0;
   #step = 0;
@@ -38,7 +38,7 @@ class NameSearch {
     this.#state.noInstallIf = true;
   }
 
-  /** The next name that was not found before; `undefined` at the end. */
+  /** Returns the next name that has not been found before; `undefined` at the end. */
   next(): Name | undefined {
     for (;;) {
       while (this.#done < this.#list.length) {
@@ -57,9 +57,10 @@ class NameSearch {
   }
 
   /**
-   * Begins a step. Where `n` packages have the name, these are: what each of them depends on (`n` steps), what is beside
-   * the name (1), what is beside each package and what it provides (`2n`), what each waits for (`n`).
-   * @returns where names may be found; `undefined` after the last step
+   * Begins a step. If `n` packages have the name, these are: the dependencies of each package (`n` steps), packages
+   * with an `install_if` on the name (1), packages with an `install_if` on each package and the names it provides
+   * (`2n`), the `install_if` of each package (`n`).
+   * @returns lists in which names may be found; `undefined` after the last step
    */
   #begin(step: number): readonly (Name | Requirement)[] | undefined {
     const { name } = this.#state;
@@ -87,7 +88,7 @@ class NameSearch {
 
 const NONE: readonly never[] = [];
 
-/** Added to the order of names that a package has; to that of names that the user named. */
+/** Added to the `order` of names that a package has; and to that of names that the user named. */
 const OWN_PACKAGE = 2 ** 30;
 const NAMED = 2 ** 31;
 

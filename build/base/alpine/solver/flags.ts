@@ -1,18 +1,18 @@
 /** Preferences among the providers of a name, as bits. */
 export const Flag = {
-  /** The newest, rather than the installed one. */
+  /** Prefer the newest to the installed one. */
   upgrade: 0x01,
-  /** One that a repository has. */
+  /** Prefer one that a repository has. */
   available: 0x02,
-  /** The installed one, installed again. */
+  /** Install the installed one again. */
   reinstall: 0x04,
-  /** The newest, whatever it breaks. */
+  /** Prefer the newest, whatever it breaks. */
   latest: 0x08,
-  /** Conflicts do not count. */
+  /** Ignore conflicts. */
   ignoreConflict: 0x10,
-  /** The installed one, even when upgrading. */
+  /** Prefer the installed one, even during an upgrade. */
   installed: 0x20,
-  /** It need not stay, even if it is installed. */
+  /** It may be removed even if it is installed. */
   remove: 0x40,
 } as const;
 

@@ -3,9 +3,9 @@ import { inTableOrder } from '../database/name-hash.ts';
 import { NO_STATES, type SolverState } from './state.ts';
 
 /**
- * Joins the names a run is about to those that depend on them: what was discovered, and what is installed. Their
- * order is that of apk's table of names, packages that came later last; it decides in which order conclusions are
- * drawn.
+ * Links the names of a run – discovered names and installed packages – to the names that depend on them. They are
+ * linked in the order of apk's table of names, packages that were added later last; this determines the order in which
+ * conclusions are drawn.
  */
 export function linkReverseDepends(solver: SolverState): void {
   const { installed, nameCount } = solver.database;
@@ -17,7 +17,7 @@ export function linkReverseDepends(solver: SolverState): void {
   if (solver.database.hasLate) for (const name of names) linkLate(solver, name);
 }
 
-/** Links the dependencies of a name's packages to it; for a name that nothing requires, only those of installed ones. */
+/** Links the dependencies of a name's packages to it; for an unneeded name, only those of installed packages. */
 function linkName(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
   for (let at = 0; at < name.providers.length; at += 1) {
@@ -36,7 +36,7 @@ function linkName(solver: SolverState, name: Name): void {
   }
 }
 
-/** The same for packages that were made after everything was read. */
+/** The same for packages that were added after `Database.link`. */
 function linkLate(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
   for (const { package: one } of name.providers) {

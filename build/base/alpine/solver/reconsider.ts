@@ -3,7 +3,7 @@ import { isProvided } from '../dependency/provided.ts';
 import { constrain, disqualify, inherit, requirersChanged } from './constrain.ts';
 import type { NameState, SolverState } from './state.ts';
 
-/** Whether a package may be taken for a name without having been named: a virtual name alone is no reason. */
+/** Whether a package may be chosen without being named itself; providing a virtual name is not enough. */
 export function isAutoSelectable(
   solver: SolverState,
   { version, package: one }: Provider,
@@ -12,8 +12,8 @@ export function isAutoSelectable(
 }
 
 /**
- * Draws the conclusions that can be drawn for a name that is not decided: which of its packages are out, whether
- * one installs itself, and what all candidates have in common – that is then asked for already now.
+ * Draws conclusions for a name that is not decided: which of its packages are excluded, whether one is installed by its
+ * `install_if`, and which dependencies all candidates share; these are required right away.
  */
 export function reconsider(solver: SolverState, state: NameState): void {
   const couldBeChosen = state.hasAutoSelectable;
@@ -31,7 +31,7 @@ export function reconsider(solver: SolverState, state: NameState): void {
   solver.awaitDecision(state, state.hasAutoSelectable !== couldBeChosen);
 }
 
-/** Packages that may still stand for a name; counts what they have in common on the way. */
+/** Returns the packages that may still be chosen for a name; counts what they have in common meanwhile. */
 function findCandidates(solver: SolverState, state: NameState): Package[] {
   const { reconsiderDepends, reconsiderInstallIf } = state;
   state.reconsiderDepends = false;
@@ -76,7 +76,7 @@ function isSatisfiable(solver: SolverState, one: Package, dependency: Requiremen
   );
 }
 
-/** Finds out whether all that a package installs itself with is there. */
+/** Determines whether the `install_if` of a package is satisfied. */
 function trigger(solver: SolverState, one: Package): void {
   const known = solver.ofPackage(one);
   if (!known.installIfTriggered && !known.installIfFailed) {
@@ -94,13 +94,13 @@ function trigger(solver: SolverState, one: Package): void {
   for (const { name } of one.installIf) inherit(solver, one, solver.of(name).chosen?.package);
 }
 
-/** Has a name decided although nothing asks for it: whether it stays out decides what installs itself. */
+/** Schedules a name for a decision although nothing requires it, because an `install_if` depends on its absence. */
 function decideSomeTime(solver: SolverState, state: NameState): void {
   state.absenceCounts = true;
   solver.awaitDecision(state, false);
 }
 
-/** Counts one more candidate for the names that all before it have in common. */
+/** Counts one more candidate for the names that all earlier candidates have in common. */
 function countCommon(solver: SolverState, provider: Provider, before: number): void {
   const one = provider.package;
   for (const { name, conflict } of one.depends) {
@@ -116,7 +116,7 @@ function countCommon(solver: SolverState, provider: Provider, before: number): v
   }
 }
 
-/** Asks for what all candidates depend on: with one candidate exactly, else only for the name. */
+/** Requires the dependencies that all candidates share: exactly if there is one candidate, else only their names. */
 function requireCommon(solver: SolverState, first: Package, count: number): void {
   for (const dependency of first.depends) {
     const state = solver.of(dependency.name);
@@ -133,7 +133,7 @@ function requireCommon(solver: SolverState, first: Package, count: number): void
   }
 }
 
-/** Takes out what cannot stand beside any candidate, as all of them have a name of it. */
+/** Excludes packages that conflict with every candidate because all candidates have one of their names. */
 function excludeByProvides(
   solver: SolverState,
   state: NameState,
@@ -150,7 +150,7 @@ function excludeByProvides(
   for (const name of names) solver.of(name).hasVirtualProvides = false;
 }
 
-/** Takes out packages under one name that have not another, too. */
+/** Excludes the packages of one name that do not also have the other. */
 function excludeNonProviders(solver: SolverState, under: NameState, must: NameState): void {
   if (under === must || solver.ignoreConflicts) return;
   const skipVirtual = under.hasVirtualProvides;

@@ -2,7 +2,7 @@
 export type Work = Generator<Work, void, void>;
 
 /**
- * Runs a task and all that it yields, depth first, on a stack of its own: a hostile index can have a chain of
+ * Runs a task and all tasks that it yields, depth first, with an explicit stack: a hostile index can have a chain of
  * dependencies longer than the call stack allows.
  */
 export function carryOut(work: Work): void {

@@ -10,7 +10,7 @@ import {
 import { isAutoSelectable } from './reconsider.ts';
 import type { NameState, SolverState } from './state.ts';
 
-/** Chooses the provider of a name, and requires its dependencies. */
+/** Chooses the provider of a name and requires its dependencies. */
 export function decide(solver: SolverState, state: NameState): void {
   const chosen = choose(solver, state);
   if (chosen === undefined) {
@@ -62,7 +62,7 @@ function assign(solver: SolverState, state: NameState, provider: Provider | unde
   else reconsiderReverseInstallIfOf(solver, provider.package);
 }
 
-/** What installs itself under a name that nothing asks for holds on to what it installs itself with. */
+/** Requires the `install_if` conditions of a package that is installed only because of them. */
 function requireConditions(solver: SolverState, state: NameState, one: Package | undefined): void {
   if (one === undefined || state.requirers > 0 || !solver.ofPackage(one).installIfTriggered) return;
   for (const condition of one.installIf) {

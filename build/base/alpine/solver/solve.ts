@@ -12,7 +12,7 @@ import { SolverState } from './state.ts';
 
 /** A problem for the solver. */
 export interface SolveRequest {
-  /** Linked, and not changed by solving. */
+  /** A linked database; solving does not change it. */
   readonly database: Database;
   readonly world: readonly Requirement[];
   /** Preferences for all names; bits of `Flag`. */
@@ -29,11 +29,11 @@ export interface SolveRequest {
 export interface Solution {
   /** In the order in which they are carried out, unchanged packages included. */
   readonly changes: readonly Change[];
-  /** How many contradictions there are; 0 for a solution that can be carried out. */
+  /** Number of contradictions; 0 if the solution can be carried out. */
   readonly errors: number;
-  /** What was decided, for explanations. */
+  /** The decisions, for explanations. */
   readonly state: SolverState;
-  /** The world that was solved: without what was dropped. */
+  /** The world that was solved, without dropped packages. */
   readonly world: readonly Requirement[];
 }
 
@@ -96,7 +96,7 @@ function decideAll(state: SolverState): void {
   }
 }
 
-/** World sorted by name as apk does it: first without regard to case. */
+/** Sorts world by name as apk does: first without regard to case. */
 function sorted(world: readonly Requirement[]): Requirement[] {
   return [...world].sort(
     (a, b) =>

@@ -8,20 +8,20 @@ export const ONLY_UNTAGGED = 1 << NO_TAG;
 /** Most names have no dependents; they share one empty list, which nobody writes to. */
 export const NO_STATES: NameState[] = [];
 
-/** State of a name in one run of the solver. */
+/** State of a name during one run of the solver. */
 export interface NameState {
   readonly name: Name;
   seen: boolean;
-  /** Names whose packages depend on this one, or forbid it. */
+  /** Names whose packages depend on this one or conflict with it. */
   reverseDepends: NameState[];
-  /** Whether it is decided; then `chosen` stands for it, or nothing does. */
+  /** Whether it is decided; its provider is then `chosen`, or it has none. */
   locked: boolean;
   chosen: Provider | undefined;
-  /** How many dependencies ask for it. */
+  /** Number of dependencies that require it. */
   requirers: number;
   /**
-   * The larger, the sooner it is decided: larger the later it was discovered (those it depends on are discovered before
-   * it), larger than that if a package has this name, and larger still if the user named it.
+   * Priority for being decided; the largest is decided first. It grows with the order of discovery (the names it
+   * depends on are discovered before it), is larger if a package has this name, and larger still if the user named it.
    */
   order: number;
   /** Whether the user named it. */
@@ -29,39 +29,39 @@ export interface NameState {
   reconsiderDepends: boolean;
   reconsiderInstallIf: boolean;
   queued: boolean;
-  /** Where it waits to be decided, if it does. */
+  /** The list in which it waits to be decided, if it does. */
   waiting: Waiting | undefined;
-  /** Whether a provider has an `install_if` that is met; whether none can ever be met. */
+  /** Whether the `install_if` of a provider is satisfied; whether none can be satisfied any more. */
   hasInstallIf: boolean;
   noInstallIf: boolean;
-  /** Whether a package has an `install_if` on this name being absent. */
+  /** Whether a package has an `install_if` on the absence of this name. */
   absenceCounts: boolean;
   /** Whether there is more than one candidate; whether one may be chosen although nothing names it. */
   hasOptions: boolean;
   hasAutoSelectable: boolean;
   reverseDependsDone: boolean;
-  /** While candidates are counted: how many of them, so far all, depend on it or provide it. */
+  /** While candidates are counted: number of candidates, so far without exception, that depend on it or provide it. */
   mergeDepends: number;
   mergeProvides: number;
   hasVirtualProvides: boolean;
-  /** While changes are listed. */
+  /** Used while changes are listed. */
   installedPackage: Package | undefined;
   installedName: NameState | undefined;
   processed: boolean;
   removed: boolean;
 }
 
-/** Names that wait to be decided: those with no choice left, those with one that may be chosen, and the others. */
+/** Names that wait to be decided: those without a choice, those with a candidate that may be chosen, and the others. */
 type Waiting = 'forced' | 'selectable' | 'other';
 
-/** State of a package in one run of the solver. */
+/** State of a package during one run of the solver. */
 export interface PackageState {
   seen: boolean;
   /** Whether it is available and no decision so far excludes it. */
   selectable: boolean;
   /** Whether a repository has it. */
   available: boolean;
-  /** Whether the tags of those who require it allow it; whether they prefer it. */
+  /** Whether the tags of its requirers allow it; whether they prefer it. */
   tagAllowed: boolean;
   tagPreferred: boolean;
   allowedTags: number;
@@ -82,22 +82,22 @@ export class SolverState {
   /** Whether only the package manager itself is being upgraded. */
   readonly selfUpgrade: boolean;
   readonly ignoreConflicts: boolean;
-  /** Repositories without a tag, a bit each. */
+  /** Bit set of the repositories without a tag. */
   readonly defaultRepositories: number;
-  /** What the world passes on while its dependencies are applied. */
+  /** Preferences that world passes on while its dependencies are applied. */
   inheritedFlags = 0;
   inheritedTags = 0;
   errors = 0;
   discovered = 0;
-  /** In the order in which they came to have no choice. */
+  /** In the order in which they were left without a choice. */
   readonly #forced: NameState[] = [];
   #forcedHead = 0;
-  /** Both by `order`, what is decided first at the end. */
+  /** Both sorted by `order`; the name to decide first is at the end. */
   readonly #selectable: NameState[] = [];
   readonly #others: NameState[] = [];
   readonly #queue: NameState[] = [];
   #queueHead = 0;
-  /** Both by number, and of the size that is needed: an array that is filled in no order becomes a slow one. */
+  /** Both by number, and allocated at full size: V8 makes an array that is filled in random order a slow one. */
   readonly #names: (NameState | undefined)[];
   readonly #packages: (PackageState | undefined)[];
   readonly #known: NameState[] = [];
@@ -123,7 +123,7 @@ export class SolverState {
     return made;
   }
 
-  /** Names that anything is known of. */
+  /** Names that have a state. */
   get known(): readonly NameState[] {
     return this.#known;
   }
@@ -136,7 +136,7 @@ export class SolverState {
     return made;
   }
 
-  /** Repositories that have a package, or that the tag it was installed by means. */
+  /** Bit set of the repositories that have a package, or that the tag it was installed by stands for. */
   repositoriesOf({ repositories, installed }: Package): number {
     const own = installed === undefined ? 0 : this.database.tags.repositories(installed.tag);
     return repositories | own;
@@ -158,7 +158,7 @@ export class SolverState {
     this.#queue.push(state);
   }
 
-  /** The next name to reconsider. */
+  /** Returns the next name to reconsider. */
   nextQueued(): NameState | undefined {
     while (this.#queueHead < this.#queue.length) {
       const state = this.#queue[this.#queueHead];
@@ -171,7 +171,7 @@ export class SolverState {
   }
 
   /**
-   * Adds a name to those that wait to be decided, if it is asked for.
+   * Adds a name to those that wait to be decided, if it is required.
    * @param again whether its place among them may have changed
    */
   awaitDecision(state: NameState, again: boolean): void {
@@ -192,8 +192,9 @@ export class SolverState {
   }
 
   /**
-   * The name to decide next: the first that came to have a single candidate and no undecided dependent; else, of those
-   * with a choice that may be made, then of the others, the one with the largest `order`.
+   * Returns the name to decide next: the first one that was left with a single candidate and without undecided
+   * dependents; else the one with the largest `order`, first among those with a candidate that may be chosen, then
+   * among the others.
    */
   nextToDecide(): NameState | undefined {
     for (; this.#forcedHead < this.#forced.length; this.#forcedHead += 1) {
@@ -215,7 +216,7 @@ function isForced(state: NameState): boolean {
   );
 }
 
-/** Where a name with this `order` is, or belongs, in a list by `order`. */
+/** Returns the position of a name with this `order` in a list sorted by `order`. */
 function placeOf(list: readonly NameState[], order: number): number {
   let [from, to] = [0, list.length];
   while (from < to) {
@@ -226,7 +227,7 @@ function placeOf(list: readonly NameState[], order: number): number {
   return from;
 }
 
-/** Takes decided names off the end of a list. @returns the last that is not */
+/** Removes decided names from the end of a list. @returns the last name that is not decided */
 function lastUndecided(list: NameState[]): NameState | undefined {
   while (list.at(-1)?.locked === true) list.pop();
   return list.at(-1);

@@ -4,17 +4,17 @@ import { Kind, VersionReader } from './token.ts';
 export type Relation = -1 | 0 | 1;
 
 /**
- * Compares two versions as apk-tools 3 does (the rules are in docs/apk-engine.md). Of text that is no version, its
- * beginning that is one is compared, and it is less than a version that ends there.
- * @returns -1 if the first is less, 1 if it is greater
+ * Compares two versions as apk-tools 3 does (the rules are in docs/apk-engine.md). Of an invalid version, only the
+ * valid beginning is compared, and it is less than a version that ends there.
+ * @returns -1 if the first is less, 0 if they are equal, 1 if it is greater
  */
 export function compareVersions(a: string, b: string): Relation {
   return a === b ? 0 : compare(a, b, false);
 }
 
 /**
- * Compares a version with the beginning of versions that `~` names: `1.2.3-r4` is equal to `1.2`, `1.2.3`
- * and `1.2.3-r4`, and less than `1.3`.
+ * Compares a version with a prefix as `~` does: `1.2.3-r4` is equal to `1.2`, `1.2.3` and `1.2.3-r4`, and less than
+ * `1.3`.
  */
 export function compareWithPrefix(version: string, prefix: string): Relation {
   return version === prefix ? 0 : compare(version, prefix, true);
@@ -59,10 +59,10 @@ function relationOf<T extends string | number | bigint>(a: T, b: T): Relation {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Digits that fit a number without loss. */
+/** Number of digits that a number can hold exactly. */
 const EXACT_DIGITS = 15;
 
-/** What digits are worth to apk, which counts in 64 bits: of more digits, only the last 64 have a say. */
+/** Value of digits in apk, which uses 64-bit integers: only the low 64 bits count. */
 function numeric(digits: string): number | bigint {
   return digits.length <= EXACT_DIGITS
     ? Number(digits)
@@ -73,8 +73,8 @@ const VERSION =
   /^[0-9]+(?:\.[0-9]+)*[a-z]?(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*(?:~[0-9a-f]+)?(?:-r[0-9]+)?$/;
 
 /**
- * Whether text is a version by the rules of apk-tools 3:
- * `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`, nothing empty.
+ * Whether a text is a version by the rules of apk-tools 3: `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`,
+ * nothing empty.
  */
 export function isValidVersion(text: string): boolean {
   return VERSION.test(text);

@@ -1,10 +1,10 @@
 import { compareVersions, compareWithPrefix } from './compare.ts';
 
-/** Relations between a version and the one it is matched against; bits of an operator. */
+/** Possible relations of a version to the operand; bits of an operator. */
 export const EQUAL = 1;
 export const LESS = 2;
 export const GREATER = 4;
-/** The version is compared with the beginnings of versions. */
+/** The operand is a prefix of versions. */
 export const FUZZY = 8;
 
 /** Any version. */
@@ -27,8 +27,8 @@ const WRITTEN: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Reads an operator: any of the signs `<`, `>`, `=`, `~`, in any order.
- * @returns its bits, or `undefined` if it is none
+ * Parses an operator: the signs `<`, `>`, `=`, `~`, in any order.
+ * @returns its bits, or `undefined` if it is not an operator
  */
 export function parseOperator(text: string): number | undefined {
   let operator = 0;
@@ -42,12 +42,12 @@ export function parseOperator(text: string): number | undefined {
   return operator === 0 ? undefined : operator;
 }
 
-/** An operator as apk writes it; empty for `ANY`. */
+/** Formats an operator as apk does; empty for `ANY`. */
 export function formatOperator(operator: number): string {
   return WRITTEN.get(operator) ?? '?';
 }
 
-/** Whether a version satisfies an operator and a version: `1.2-r3` satisfies `>= 1.2` and `~ 1`. */
+/** Whether a version satisfies an operator and its operand: `1.2-r3` satisfies `>= 1.2` and `~ 1`. */
 export function matchesVersion(version: string, operator: number, wanted: string): boolean {
   if ((operator & ANY) === ANY) return true;
   const compare = (operator & FUZZY) === 0 ? compareVersions : compareWithPrefix;

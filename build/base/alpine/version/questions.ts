@@ -4,7 +4,7 @@ import { matchesVersion, parseOperator } from './operator.ts';
 
 /**
  * Answers a question about versions: `cmp A B` with `<`, `=` or `>`; `match A OP B` and `valid V` with `true` or
- * `false`. A version may be empty: `valid ` asks about nothing.
+ * `false`. A version may be empty: `valid ` asks about the empty text.
  * @throws BuildError if it is none of these
  */
 export function answer(question: string): string {
@@ -24,7 +24,7 @@ function relation(a: string, b: string): string {
   return order < 0 ? '<' : order > 0 ? '>' : '=';
 }
 
-/** An operator with `!` before it asks for the opposite. */
+/** Whether a version matches; `!` before the operator negates it. */
 function matches(version: string, sign: string, wanted: string): boolean {
   const inverted = sign.startsWith('!');
   const operator = parseOperator(inverted ? sign.slice(1) : sign);

@@ -1,7 +1,7 @@
 /**
- * Kinds of parts of a version, in the order in which they may follow one another. Where two versions agree up to
- * parts of different kinds, the version whose part is of the later kind is the lesser one, except for
- * `_alpha`, `_beta`, `_pre` and `_rc`, which come before everything.
+ * Kinds of parts of a version, in the order in which they may follow one another. If two versions are equal up to parts
+ * of different kinds, the one whose part is of the later kind is less, except for `_alpha`, `_beta`, `_pre` and `_rc`,
+ * which come before everything.
  */
 export const Kind = {
   /** The first number. */
@@ -14,14 +14,14 @@ export const Kind = {
   hash: 5,
   revision: 6,
   end: 7,
-  /** What no version has at this place; nothing is read after it. */
+  /** Not allowed at this position; nothing is read after it. */
   invalid: 8,
 } as const;
 
 /** One of the kinds. */
 export type KindOf = (typeof Kind)[keyof typeof Kind];
 
-/** Suffixes in their order, and how each relates to none: less before 0. */
+/** Suffixes in their order. Negative: less than a version without a suffix. */
 const SUFFIXES: ReadonlyMap<string, number> = new Map([
   ['alpha', -4],
   ['beta', -3],
@@ -46,12 +46,12 @@ const Z = 0x7a;
 
 /**
  * Reads the parts of a version as apk-tools 3 does: `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`, then
- * one of kind `end`. Of text that is no version, the parts up to where it stops being one are given, then `invalid`.
+ * one of kind `end`. Of an invalid version, it reads the parts of the valid beginning, then `invalid`.
  */
 export class VersionReader {
-  /** The part that was read last. */
+  /** The current part. */
   kind: KindOf = Kind.number;
-  /** Of a suffix, its place among suffixes: less than 0 for what comes before the version without it. */
+  /** For a suffix, its rank: negative if it makes a version less than the one without it. */
   suffix = 0;
   readonly #text: string;
   #start = 0;
@@ -63,12 +63,12 @@ export class VersionReader {
     this.#take(Kind.number, 0, isDigit);
   }
 
-  /** The part that was read last, without the sign before it. */
+  /** The current part, without the character before it. */
   get value(): string {
     return this.#text.slice(this.#start, this.#end);
   }
 
-  /** Whether that part begins with the digit 0. */
+  /** Whether the current part begins with the digit 0. */
   get hasLeadingZero(): boolean {
     return this.#text.charCodeAt(this.#start) === ZERO;
   }
@@ -91,7 +91,7 @@ export class VersionReader {
     else this.kind = Kind.invalid;
   }
 
-  /** Takes characters of a kind, of which there must be one. */
+  /** Reads one or more characters of a kind. */
   #take(kind: KindOf, from: number, belongs: (code: number) => boolean): void {
     let end = from;
     while (end < this.#text.length && belongs(this.#text.charCodeAt(end))) end += 1;

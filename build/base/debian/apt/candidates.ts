@@ -3,20 +3,20 @@ import type { SourceEntry } from './sources.ts';
 
 /** One suite of one archive. */
 export interface Source {
-  /** Address of the archive, without a slash at the end. */
+  /** Address of the archive, without a trailing slash. */
   address: string;
   /** `trixie`, `trixie-updates`, `trixie-security`. */
   suite: string;
 }
 
-/** What archives are sought for. */
+/** Input of `findCandidates`. */
 export interface CandidateRequest {
   /** Code name of a release: `trixie`. */
   release: string;
   components: readonly string[];
   /** Debian's name of an architecture. */
   architecture: string;
-  /** Address of a mirror that was asked for. */
+  /** Address of the mirror that the user asked for. */
   mirror?: string | undefined;
   /** The host's own sources. */
   host: readonly SourceEntry[];
@@ -24,19 +24,19 @@ export interface CandidateRequest {
   say: (line: string) => void;
 }
 
-/** Where Debian itself serves its archives. */
+/** Address of Debian's own archive. */
 const DEBIAN = 'http://deb.debian.org/debian';
 
-/** The suites of a release: itself, its updates between point releases, and its security fixes. */
+/** Lists the suites of a release: the release itself, its updates between point releases, and its security fixes. */
 function suitesOf(release: string): string[] {
   return [release, `${release}-updates`, `${release}-security`];
 }
 
 /**
- * The archives that may have each suite of a release, best first. A mirror that was asked for is the only one; its
- * security archive is taken to lie beside it, at the same address with `-security` behind it, as Debian's own does.
- * Else the host's sources come first and Debian's own archive last. Whether a source of the host is really Debian's
- * is for whoever reads its signature to say.
+ * Lists the archives that may have each suite of a release, best first. A mirror that the user asked for is the only
+ * one; its security archive is assumed at the same address with `-security` appended, as in Debian's own archive.
+ * Otherwise the host's sources come first and Debian's own archive last. Whether a source of the host is Debian's is
+ * decided later, by its signature.
  */
 export function findCandidates(request: CandidateRequest): Map<string, readonly Source[]> {
   const { release, mirror, say } = request;
@@ -60,7 +60,7 @@ function archiveOf(suite: string, main: string): string {
   return suite.endsWith('-security') ? `${address}-security` : address;
 }
 
-/** Addresses of the host's sources with a suite: those that are most likely Debian's first. */
+/** Returns the addresses of the host's sources that have a suite, those that are most likely Debian's first. */
 function ownSources(
   suite: string,
   { host, components, architecture }: CandidateRequest,
@@ -90,13 +90,15 @@ function isReadable(address: string): boolean {
   return /^(?:https?|file):\/\//.test(address) && URL.canParse(address);
 }
 
-/** How little speaks for a source being Debian's, from 0; only the order in which sources are tried depends on it. */
+/** Rates how doubtful it is that a source is Debian's, from 0; this affects only the order of attempts. */
 function doubtOf(address: string, signedBy: string | undefined): number {
   if (signedBy !== undefined) return signedBy.includes('debian-archive-') ? 0 : 3;
   return /\/debian(?:-security)?\/*$/.test(address) ? 1 : 2;
 }
 
-/** The mirrors that `mirror+file:PATH` lists, a line each with a priority, the least first; apt-transport-mirror(1). */
+/**
+ * Reads the mirrors listed by `mirror+file:PATH`, one per line, lowest priority number first; apt-transport-mirror(1).
+ */
 function expandMirrors(address: string): string[] {
   const path = /^mirror\+file:(?:\/\/)?(\/.+)$/.exec(address)?.[1];
   if (path === undefined || !existsSync(path)) return [address];

@@ -1,7 +1,7 @@
-/** apt.conf settings: name → value, or values of a list. */
+/** apt.conf settings: name → value, or list of values. */
 export type Settings = Iterable<readonly [name: string, value: string | readonly string[]]>;
 
-/** The text of an apt.conf(5) with these settings; a list replaces what apt has in it. */
+/** Formats settings as an apt.conf(5); a list replaces apt's default list. */
 export function formatConfiguration(settings: Settings): string {
   return [...settings]
     .map(([name, value]) =>
@@ -13,8 +13,8 @@ export function formatConfiguration(settings: Settings): string {
 }
 
 /**
- * A value as one word for apt's parser, which reads `%XX` in words without quotation marks, has no escapes in those
- * with them, and takes `//` for a comment.
+ * Quotes a value as one word for apt's parser, which reads `%XX` in unquoted words, has no escapes in quoted ones, and
+ * treats `//` as the start of a comment.
  */
 function quote(value: string): string {
   const bytes = (text: string) =>

@@ -1,17 +1,17 @@
 import { BuildError } from '../../../error.ts';
 import { isChildError } from '../../../process/run.ts';
 
-/** What apt wrote before it failed. */
+/** Messages that apt wrote before it failed. */
 interface Words {
   stdout: string;
-  /** Its complaints, `E:` and `W:` taken off. */
+  /** Its errors and warnings, without `E:` and `W:`. */
   complaints: string[];
 }
 
-/** Characters of apt's explanation that are shown. */
+/** Most characters of apt's explanation that are shown. */
 const EXPLANATION = 400;
 
-/** What apt says of an index that it cannot have → what that means and what helps; the first that fits is told. */
+/** apt's reason for not getting an index → its meaning and a fix; the first match is used. */
 const CAUSES: readonly {
   pattern: RegExp;
   what: string | ((now: Date) => string);
@@ -46,7 +46,7 @@ const CAUSES: readonly {
 ];
 
 /**
- * Explains why apt could not fetch indexes: by what failed first, since apt's last words only follow from it.
+ * Explains why apt could not fetch indexes: by its first failure, because its last messages only follow from it.
  * @param now the host's time, which apt compares dates with
  */
 export function explainUpdate(error: BuildError, now: Date): BuildError {
@@ -64,7 +64,7 @@ export function explainUpdate(error: BuildError, now: Date): BuildError {
   });
 }
 
-/** Explains why apt could not choose packages: by the dependencies that it says are not met. */
+/** Explains why apt could not choose packages: by the dependencies that it reports as unmet. */
 export function explainChoice(error: BuildError, where: string): BuildError {
   const { stdout, complaints } = wordsOf(error);
   const [, listed = ''] = /unmet dependencies:\n((?: .*(?:\n|$))+)/.exec(stdout) ?? [];

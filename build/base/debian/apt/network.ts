@@ -11,30 +11,30 @@ import {
 } from '../../../process/environment.ts';
 import { run } from '../../../process/run.ts';
 
-/** The certificates that the host believes, as the package ca-certificates keeps them. */
+/** The certificates that the host trusts, in the file of the package ca-certificates. */
 const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
 /** apt.conf settings that name a certificate; apt-transport-https(1). */
 const CERTIFICATES = /^acquire::https?::(?:cainfo|sslcert|sslkey)(?:::.+)?$/;
 
 /**
- * How the host's apt reaches servers: by which proxies, believing which certificates, with which names and passwords.
- * Our apt and our own downloads go the same way. Nothing else of the host's apt configuration is obeyed.
+ * How the host's apt reaches servers: its proxies, trusted certificates, names and passwords. The builder's apt and its
+ * downloads use the same. Nothing else of the host's apt configuration is used.
  */
 export interface AptNetwork {
-  /** Settings of our apt: name in lower case → value. */
+  /** Settings for the builder's apt: name in lower case → value. */
   settings: ReadonlyMap<string, string>;
-  /** Hosts that are reached without a proxy, as `no_proxy` lists them. */
+  /** Hosts that are reached without a proxy, in the format of `no_proxy`. */
   exempt: string;
   findRoute: FindRoute;
-  /** An address with the name and password that its server asks for. */
+  /** Returns an address with the name and password for its server. */
   addLogIn(address: string): string;
 }
 
 /**
  * Reads the network settings of the host's apt.
- * @param addresses archives that will be asked; a command that finds proxies (`Proxy-Auto-Detect`) is run for each
- * @throws BuildError if `apt-config` is missing, or fails
+ * @param addresses archives to contact; a command that detects proxies (`Proxy-Auto-Detect`) is run for each
+ * @throws BuildError if `apt-config` is missing or fails
  */
 export async function readAptNetwork(
   addresses: readonly string[],
@@ -54,7 +54,7 @@ export async function readAptNetwork(
   return aptNetwork({ settings, addresses, environment: process.env, logIns: logInsOf(found) });
 }
 
-/** Settings as `apt-config dump` prints them: name in lower case → value. */
+/** Parses the output of `apt-config dump`: name in lower case → value. */
 export function parseSettings(text: string): Map<string, string> {
   const pairs = text.split('\n').flatMap((line) => {
     const [, name, value] = /^([^=]+)=(.+)$/.exec(line) ?? [];
@@ -63,17 +63,17 @@ export function parseSettings(text: string): Map<string, string> {
   return new Map(pairs);
 }
 
-/** What `aptNetwork` is made of. */
+/** Input of `aptNetwork`. */
 export interface NetworkFacts {
   /** The host's apt configuration: name in lower case → value. */
   settings: ReadonlyMap<string, string>;
-  /** Archives that will be asked. */
+  /** Archives to contact. */
   addresses: readonly string[];
   environment: Environment;
   logIns: { file: string; folder: string; entries: readonly LogIn[] };
 }
 
-/** The network of a host; see `AptNetwork`. */
+/** Derives the network settings of a host; see `AptNetwork`. */
 export function aptNetwork({ settings, addresses, environment, logIns }: NetworkFacts): AptNetwork {
   const variables = proxyVariables(environment);
   const proxyOf = (url: URL): string | undefined => {
@@ -103,7 +103,7 @@ export function aptNetwork({ settings, addresses, environment, logIns }: Network
   };
 }
 
-/** The proxy of every archive, and one for servers that these redirect to. */
+/** Sets the proxy of every archive, and a default one for servers that archives redirect to. */
 function* proxySettings(
   addresses: readonly string[],
   proxyOf: (url: URL) => string | undefined,
@@ -114,7 +114,7 @@ function* proxySettings(
   }
   for (const address of addresses.filter((one) => /^https?:/.test(one) && URL.canParse(one))) {
     const url = new URL(address);
-    // The name of a setting ends at two colons, as an address of IPv6 may have them.
+    // apt splits the names of settings at `::`, which IPv6 addresses may contain.
     if (url.hostname.startsWith('[')) continue;
     yield [`${scheme(url)}::proxy::${url.hostname}`, proxyOf(url) ?? 'DIRECT'];
   }
@@ -124,7 +124,7 @@ function scheme(url: URL): string {
   return `acquire::${url.protocol.slice(0, -1)}`;
 }
 
-/** The value of a setting for an address; what is said of http counts for https too. */
+/** Returns a setting for an address; settings for http apply to https too, unless https has its own. */
 function setting(
   settings: ReadonlyMap<string, string>,
   url: URL,
@@ -153,7 +153,7 @@ function certificates(settings: ReadonlyMap<string, string>, url: URL): Route {
   };
 }
 
-/** What Node believes, and what the host does besides. */
+/** Returns the certificates that Node trusts, and those that the host trusts. */
 function hostAuthorities(): string[] {
   const host = existsSync(HOST_AUTHORITIES) ? [readFileSync(HOST_AUTHORITIES, 'utf8')] : [];
   return [...getCACertificates('default'), ...host];

@@ -4,23 +4,23 @@ import { BuildError } from '../../../error.ts';
 import { sha256 } from '../../../step/digest.ts';
 import { parseStanzas } from './stanza.ts';
 
-/** What the signed index of a suite says of itself; its signature was verified by apt. */
+/** Fields of the signed index of a suite; apt has verified its signature. */
 export interface Release {
   suite: string;
-  /** Whose it is: `Debian`. */
+  /** The distributor: `Debian`. */
   origin: string;
   date: Date;
-  /** Until when it is the newest; absent if it does not say. */
+  /** The time at which it expires; absent if it has none. */
   validUntil?: Date | undefined;
   /** SHA-256 of the file. */
   sha256: string;
 }
 
 /**
- * The releases that apt verified: `InRelease`, or `Release` of a mirror that has the signature in a file of its own.
+ * Reads the releases that apt verified: `InRelease`, or `Release` if the mirror has the signature in a separate file.
  * @param lists apt's folder of indexes
- * @returns suite → release; a suite that is missing has no verified index
- * @throws BuildError if one has no date
+ * @returns suite → release; a missing suite has no verified index
+ * @throws BuildError if a release has no date
  */
 export async function readReleases(
   lists: string,

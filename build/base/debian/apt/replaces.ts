@@ -2,9 +2,9 @@ import { isRelated } from '../version.ts';
 import { required, type Stanza } from './stanza.ts';
 
 /**
- * Which of the packages give way to which (`Replaces`, Debian Policy 7.6.1).
- * @param packages all that are installed together
- * @returns name of a package → names of those whose files its own take the place of, sorted
+ * Finds out which packages may overwrite files of which others (`Replaces`, Debian Policy 7.6.1).
+ * @param packages all packages that are installed together
+ * @returns name of a package → sorted names of the packages whose files it overwrites
  */
 export function findReplaced(packages: readonly Stanza[]): Map<string, string[]> {
   const versions = new Map(
@@ -24,7 +24,7 @@ export function findReplaced(packages: readonly Stanza[]): Map<string, string[]>
   return replaced;
 }
 
-/** The packages of a field such as `a, b (<< 1.2), c:any (= 3)`. */
+/** Parses the packages of a field such as `a, b (<< 1.2), c:any (= 3)`. */
 function parseReplaces(field: string): { name: string; relation: string; version: string }[] {
   return field.split(',').flatMap((part) => {
     const match = /^\s*([^\s(:]+)(?::\S+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^\s)]+)\s*\))?\s*$/.exec(

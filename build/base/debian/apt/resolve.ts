@@ -4,7 +4,7 @@ import { explainChoice } from './failure.ts';
 import { parseStanzas, required, type Stanza } from './stanza.ts';
 import type { AptState } from './state.ts';
 
-/** Names of packages, and the key of the profile that holds them. */
+/** Names of packages, and the profile's key that lists them. */
 export interface Wanted {
   names: readonly string[];
   where: string;
@@ -13,15 +13,16 @@ export interface Wanted {
 /** A package that apt chose. */
 export interface Chosen {
   stanza: Stanza;
-  /** Address that apt would download it from. */
+  /** Address that apt downloads it from. */
   uri: string;
 }
 
 /**
- * Lets apt choose the packages that some names need on a system on which nothing is installed but what is pretended.
- * @param wanted several choices, each by itself
+ * Lets apt choose the packages that some names need on a system on which nothing is installed except what is declared
+ * with `pretendInstalled`.
+ * @param wanted several choices, each made independently
  * @returns the packages of each choice, in apt's order
- * @throws BuildError naming what does not go together
+ * @throws BuildError naming the packages that cannot be installed together
  */
 export async function choosePackages(
   apt: AptState,
@@ -61,7 +62,7 @@ async function chooseArchives(
 
 /**
  * Refuses names that no package has.
- * @throws BuildError naming them, the key of the profile that holds the first one, and names that are spelt alike
+ * @throws BuildError naming them, the profile's key that lists the first one, and similar names
  */
 export async function assertKnown(apt: AptState, wanted: readonly Wanted[]): Promise<void> {
   const known = new Set((await apt.cache(['pkgnames'])).split('\n'));
@@ -78,16 +79,17 @@ export async function assertKnown(apt: AptState, wanted: readonly Wanted[]): Pro
   }
 }
 
-/** An archive that apt would download: its package, and its address. */
+/** An archive that apt wants to download: its package and its address. */
 export interface Archive {
   name: string;
   uri: string;
 }
 
 /**
- * File name in the pool → archive, from the lines `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` of
- * `apt-get --print-uris`. Other lines are its remarks.
- * @throws BuildError if a line begins like these and is none: the package would be missing
+ * Parses the lines `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` of `apt-get --print-uris`. Other lines are messages
+ * of apt.
+ * @returns file name in the pool → archive
+ * @throws BuildError if a line begins like these but is malformed: its package would be missing
  */
 export function parseUris(text: string): Map<string, Archive> {
   const archives = new Map<string, Archive>();
@@ -114,9 +116,9 @@ export function decodeAddress(uri: string): string {
 }
 
 /**
- * Stanzas for dpkg's status file that make apt take packages as installed although they are not. Their version is
- * a little newer than the archive's, so that apt does not want to replace them; the archive's own version and the
- * names it provides are provided.
+ * Returns stanzas for dpkg's status file that make apt treat packages as installed although they are not. Their version
+ * is slightly newer than the archive's, so that apt does not replace them; they provide the archive's version and the
+ * names that the package provides.
  */
 export async function pretendedStatus(apt: AptState, names: readonly string[]): Promise<string> {
   if (names.length === 0) return '';

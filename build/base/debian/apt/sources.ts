@@ -3,23 +3,23 @@ import { join } from 'node:path';
 import { BuildError } from '../../../error.ts';
 import { parseStanzas } from './stanza.ts';
 
-/** One entry of sources.list(5): archives, and suites and components that are taken from each of them. */
+/** One entry of sources.list(5): archives, with the suites and components to use from each. */
 export interface SourceEntry {
   addresses: readonly string[];
   suites: readonly string[];
   components: readonly string[];
   /** Debian's names of architectures; all if empty. */
   architectures: readonly string[];
-  /** Architectures that are not taken. */
+  /** Excluded architectures. */
   without: readonly string[];
-  /** Keyring or key whose signatures count; those of `/etc/apt/trusted.gpg.d` if absent. */
+  /** Keyring or key that must have signed it; those in `/etc/apt/trusted.gpg.d` if absent. */
   signedBy?: string | undefined;
 }
 
 /**
- * The sources of binary packages that the host's apt uses, in the order in which apt reads them.
+ * Reads the host's apt sources of binary packages, in apt's order.
  * @param directory the folder of the host's apt configuration
- * @param say receives a line about a file that is not understood
+ * @param say receives a line about a file that cannot be parsed
  */
 export function hostSources(directory: string, say: (line: string) => void): SourceEntry[] {
   const parts = join(directory, 'sources.list.d');
@@ -39,7 +39,7 @@ export function hostSources(directory: string, say: (line: string) => void): Sou
   });
 }
 
-/** Entries of a file in the one-line style; what is not a line `deb URI SUITE COMPONENT…` is passed over. */
+/** Parses a file in the one-line style; lines other than `deb URI SUITE COMPONENT…` are skipped. */
 export function parseOneLine(text: string): SourceEntry[] {
   return text.split('\n').flatMap((line) => {
     const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]*)/.exec(line);
@@ -64,8 +64,8 @@ export function parseOneLine(text: string): SourceEntry[] {
 }
 
 /**
- * Entries of a file in the deb822 style; disabled stanzas, and those without binary packages, are passed over.
- * @throws BuildError if the text is none
+ * Parses a file in the deb822 style; disabled stanzas, and stanzas without binary packages, are skipped.
+ * @throws BuildError if the text is not in this style
  */
 export function parseDeb822(text: string, where: string): SourceEntry[] {
   return parseStanzas(text, where).flatMap((stanza) => {
@@ -82,7 +82,7 @@ export function parseDeb822(text: string, where: string): SourceEntry[] {
   });
 }
 
-/** A flat repository, whose suite is a path, has no components; none of Debian's is. */
+/** Drops flat repositories, whose suite is a path and which have no components; Debian has none. */
 function complete(entry: SourceEntry): SourceEntry[] {
   const { addresses, suites, components } = entry;
   return [addresses, suites, components].some((list) => list.length === 0) ? [] : [entry];
@@ -92,7 +92,7 @@ function words(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
-/** Words that apt takes for no; apt.conf(5). */
+/** Whether apt reads a word as "no"; apt.conf(5). */
 function saysNo(word: string): boolean {
   return /^(?:no|false|without|off|disable|0)$/i.test(word);
 }

@@ -4,8 +4,8 @@ import { BuildError } from '../../../error.ts';
 export type Stanza = ReadonlyMap<string, string>;
 
 /**
- * Parses Debian control data (deb-control(5), Debian Policy 5.1), as `apt-cache show`, indexes and files of sources
- * (sources.list(5)) have it. Lines that begin with `#` are comments.
+ * Parses Debian control data (deb-control(5), Debian Policy 5.1): the output of `apt-cache show`, indexes, and source
+ * files (sources.list(5)). Lines that begin with `#` are comments.
  * @throws BuildError on a line that is neither a field nor a continuation
  */
 export function parseStanzas(text: string, where: string): Stanza[] {
@@ -38,8 +38,8 @@ export function parseStanzas(text: string, where: string): Stanza[] {
 }
 
 /**
- * A field that a stanza must have.
- * @throws BuildError if it lacks it
+ * Returns a mandatory field of a stanza.
+ * @throws BuildError if it is missing
  */
 export function required(stanza: Stanza, field: string): string {
   const value = stanza.get(field);

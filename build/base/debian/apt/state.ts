@@ -9,31 +9,31 @@ import { formatConfiguration } from './configuration.ts';
 import { explainUpdate } from './failure.ts';
 import type { AptNetwork } from './network.ts';
 
-/** What an `AptState` is made of. */
+/** Input of `AptState.prepare`. */
 export interface AptSettings {
-  /** Folder for this run alone. */
+  /** Folder for this run only. */
   directory: string;
   /**
-   * Folder for the indexes of just these sources and components, and for apt's parse of them; runs share it, and
-   * hold a lock while they use it.
+   * Folder for the indexes of exactly these sources and components, and for apt's parsed cache of them; runs share it
+   * and lock it while they use it.
    */
   indexes: string;
   sources: readonly Source[];
   components: readonly string[];
-  /** Debian's name of the architecture whose packages count; it need not be the host's. */
+  /** Debian's name of the packages' architecture; it may differ from the host's. */
   architecture: string;
-  /** Path of the keys whose signatures count. */
+  /** Path of the trusted keys. */
   keyring: string;
   network: AptNetwork;
-  /** Now, as the host has it. */
+  /** The host's current time. */
   now: Date;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Runs apt with a configuration, a state and a status of dpkg that are its own: no root, and neither the host's
- * packages nor its apt configuration play a part. The sandbox user is disabled, because whoever runs the build may have
- * no name and cannot become another user.
+ * Runs apt with its own configuration, state directory and dpkg status: without root, and independent of the host's
+ * packages and apt configuration. The sandbox user is disabled, because the current user may have no passwd entry and
+ * cannot become another user.
  */
 export class AptState {
   readonly #settings: AptSettings;
@@ -42,7 +42,7 @@ export class AptState {
     this.#settings = settings;
   }
 
-  /** Prepares both folders. */
+  /** Creates and fills both folders. */
   static async prepare(settings: AptSettings): Promise<AptState> {
     const { directory, indexes, sources, components, keyring } = settings;
     const etc = ['apt.conf.d', 'preferences.d', 'sources.list.d', 'trusted.gpg.d'];
@@ -57,7 +57,7 @@ export class AptState {
       ({ address, suite }) =>
         `deb [signed-by=${keyring}] ${address} ${suite} ${components.join(' ')}\n`,
     );
-    // Written once: apt makes its parse of the indexes anew when this file is newer.
+    // Written only once: apt rebuilds its parsed cache if this file is newer.
     const list = join(indexes, 'sources.list');
     if (!existsSync(list)) await writeFileAtomically(list, lines.join(''));
     await writeFile(join(directory, 'apt.conf'), formatConfiguration(configurationOf(settings)));
@@ -66,19 +66,19 @@ export class AptState {
     return state;
   }
 
-  /** The folder in which apt keeps the indexes that it verified. */
+  /** The folder in which apt keeps verified indexes. */
   get lists(): string {
     return join(this.#settings.indexes, 'lists');
   }
 
-  /** Says which packages count as installed, as stanzas of dpkg's status file. */
+  /** Declares packages as installed, by stanzas of dpkg's status file. */
   async pretendInstalled(status: string): Promise<void> {
     await writeFileAtomically(join(this.#settings.directory, 'status'), status);
   }
 
   /**
-   * Fetches the indexes; signatures are checked by apt. What it made of them is left alone: it is made anew only if
-   * an index changed.
+   * Fetches the indexes; apt checks their signatures. apt's parsed cache is kept: apt rebuilds it only if an index has
+   * changed.
    * @throws BuildError if a mirror cannot be reached or a signature is wrong
    */
   async update(): Promise<void> {
@@ -101,7 +101,7 @@ export class AptState {
   }
 
   /**
-   * Says from where apt would fetch the packages that some names need; its remarks are among the lines.
+   * Returns apt's lines with the addresses of the packages that some names need, mixed with apt's messages.
    * @throws BuildError if they cannot be installed together
    */
   printUris(names: readonly string[]): Promise<string> {
@@ -120,7 +120,7 @@ export class AptState {
   }
 }
 
-/** Settings that apt reads before all others; as its `Dir::Etc` is ours, there are no others. */
+/** Settings that apt reads first; since `Dir::Etc` is this run's own folder, there are no others. */
 function configurationOf({ directory, indexes, architecture, network }: AptSettings) {
   return [
     ['Dir::Etc', join(directory, 'etc')],
@@ -130,18 +130,18 @@ function configurationOf({ directory, indexes, architecture, network }: AptSetti
     ['Dir::State::status', join(directory, 'status')],
     ['Dir::Cache', directory],
     ['Dir::Cache::srcpkgcache', join(indexes, 'srcpkgcache.bin')],
-    // Whoever writes into the shared folder holds a lock on it.
+    // Instead, everyone who writes to the shared folder holds a lock on it.
     ['Debug::NoLocking', 'true'],
     ['APT::Sandbox::User', 'root'],
     ['APT::Architecture', architecture],
     ['APT::Architectures', [architecture]],
     ['APT::Install-Recommends', 'false'],
     ['APT::Install-Suggests', 'false'],
-    // The solver that apt 2 and apt 3 have in common.
+    // The solver that both apt 2 and apt 3 have.
     ['APT::Solver', 'internal'],
     ['APT::Get::Assume-Yes', 'true'],
     ['Acquire::Languages', 'none'],
-    // Dates are compared by `freshness.ts`, which can tell a wrong clock from an old index.
+    // Dates are checked in `freshness.ts`, which distinguishes a wrong clock from an old index.
     ['Acquire::Check-Date', 'false'],
     ['Acquire::Check-Valid-Until', 'false'],
     ...network.settings,
