@@ -9,10 +9,10 @@ export type Call =
   | { readonly kind: 'unknown'; readonly name: string };
 
 /**
- * Reads a command line as busybox does: the program is the name that the executable was called by (a link), or, where
- * it was called by its own name, the first argument.
- * @param calledAs path or name; never with a `-` before it, which Node would take for an option
- * @param args what came after it
+ * Parses a command line as busybox does: the program is the name by which the executable was called (a link), or the
+ * first argument if it was called by its own name.
+ * @param calledAs path or name; never starts with `-`, which Node would take for an option
+ * @param args arguments after it
  * @param programs names of the programs in the executable
  */
 export function callOf(
@@ -33,7 +33,7 @@ function runOrUnknown(program: string, args: readonly string[], programs: readon
   return { kind: 'unknown', name: program };
 }
 
-/** How the executable is called, for people. */
+/** Returns the usage text of the executable. */
 export function usage(programs: readonly string[]): string {
   const list = programs.length === 0 ? 'none in this build' : [...programs].sort().join(', ');
   return [

@@ -1,6 +1,9 @@
 export { ExplainedError, type Explanation } from '../build/explained-error.ts';
 
-/** The message of whatever was thrown; never empty, which that of several failures at once is (a name with several addresses). */
+/**
+ * Returns the message of anything that was thrown. It is never empty: Node's own message is empty if connecting fails
+ * for all of several addresses.
+ */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.message !== '') return error.message;
@@ -8,7 +11,7 @@ export function messageOf(error: unknown): string {
   return all.length > 0 ? all.join('; ') : error.name;
 }
 
-/** A bug in words that help to find it. */
+/** Returns the stack of an error, to find a bug. */
 export function stackOf(error: unknown): string {
   return (error instanceof Error ? error.stack : undefined) ?? String(error);
 }

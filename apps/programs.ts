@@ -1,25 +1,25 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** A program of the executable. */
+/** A program in the executable. */
 export interface Program {
   /**
    * Runs it to its end.
-   * @param args what stands after its name on the command line
+   * @param args arguments after its name
    * @returns exit status
    */
   main(args: string[]): Promise<number>;
 }
 
 /**
- * A program that V8 interprets and does not compile. For those that wait most of their time: compiling what they do every
- * few seconds costs more than it saves, a fifth of what a console takes.
+ * Makes V8 interpret a program instead of compiling it. For programs that mostly wait: compiling what they do every few
+ * seconds takes more memory than it is worth, a fifth of a console's.
  */
 function interpreted(program: Promise<Program>): Promise<Program> {
   for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
   return program;
 }
 
-/** The programs, each loaded when it is called: what the others import costs it nothing. */
+/** The programs, each imported when it is called, so that none pays for the imports of the others. */
 export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   'qx-disk': () => import('./disk/main.ts'),
   'qx-node': () => interpreted(import('./agent/main.ts')),

@@ -3,10 +3,13 @@ import { callOf, usage } from './dispatch.ts';
 import { PROGRAMS } from './programs.ts';
 import { VERSION } from './version.ts';
 
-/** `/usr/lib/quantix/qx`: all programs of an appliance in one executable, told apart by the name it is called by. */
+/**
+ * Runs `/usr/lib/quantix/qx`: all programs of an appliance in one executable, selected by the name by which it is
+ * called.
+ */
 async function main(): Promise<number> {
   const names = Object.keys(PROGRAMS);
-  // From its source it is called as `node apps/qx.ts NAME …`.
+  // When it runs from source, the call is `node apps/qx.ts NAME …`.
   const call = callOf(isSea() ? process.argv0 : 'qx', process.argv.slice(2), names);
   switch (call.kind) {
     case 'run': {
@@ -24,13 +27,13 @@ async function main(): Promise<number> {
   }
 }
 
-/** Says which programs there are. The exit status is that of wrong usage. */
+/** Lists the programs on standard error. @returns exit status 2: wrong usage */
 function refuse(name: string, names: readonly string[]): number {
   process.stderr.write(`qx: there is no program ${JSON.stringify(name)}\n${usage(names)}\n`);
   return 2;
 }
 
-// The status is set once the program ended, and what it still writes is waited for.
+// Sets the status instead of calling process.exit, so that pending output is still written.
 void main().then((status) => {
   process.exitCode = status;
 });

@@ -21,9 +21,9 @@ file systems, disk and partitions new identifiers. Any other disk is left as it 
 `;
 
 /**
- * The program qx-disk.
- * @param args what stands after its name
- * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ * Runs the program qx-disk.
+ * @param args arguments after its name
+ * @returns exit status: 0, 1 if something went wrong, 2 for wrong usage
  */
 export async function main(args: string[]): Promise<number> {
   return await runCommandLine(

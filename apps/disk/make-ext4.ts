@@ -4,17 +4,17 @@ import { ExplainedError, messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 import { run } from '../process/run.ts';
 
-/** Milliseconds in which a file system is made or mounted; that of a disk of many terabytes takes its time. */
+/** Milliseconds that making or mounting a file system may take: a disk of many terabytes is slow. */
 const PATIENCE = 15 * 60_000;
 
-/** Bytes of a block of the file systems that are made here: no sector is larger. */
+/** Block size of the file systems that are made here, in bytes: no sector is larger. */
 const BLOCK = 4096;
 
 /**
- * Makes an empty ext4 of a partition. It is reached through the disk, which nobody else can claim meanwhile: the kernel
- * need not know of the partition.
+ * Makes an empty ext4 file system in a partition. It accesses the partition through the whole disk, so that the kernel
+ * need not know the partition.
  * @param path the disk
- * @throws ExplainedError with the words of mkfs
+ * @throws ExplainedError with mkfs's own words
  */
 export async function makeExt4(
   path: string,
@@ -23,19 +23,19 @@ export async function makeExt4(
 ): Promise<void> {
   await withLoop(path, offset, async (loop) => {
     const blocks = Math.floor(bytes / BLOCK);
-    // Without being told, mkfs writes all inodes where the kernel has not loaded ext4 yet: 7 GB on a disk of 480.
+    // Without this option, mkfs writes all inodes if the kernel has not loaded ext4 yet: 7 GB on a disk of 480.
     const shape = ['-b', String(BLOCK), '-E', 'lazy_itable_init=1', '-L', name];
     await callProgram('mkfs.ext4', ['-q', '-F', ...shape, loop, String(blocks)], signal);
   });
 }
 
-/** Has what begins at an offset of a disk as a device of its own while work is done on it, which is on the medium then. */
+/** Sets up a loop device that begins at an offset of a disk, runs `work` with it, and flushes it to the medium. */
 export async function withLoop(
   path: string,
   offset: number,
   work: (loop: string) => Promise<void>,
 ): Promise<void> {
-  // Cleaning up is not given up when the installation is.
+  // Cancelling the installation must not cancel the clean-up.
   const always = new AbortController().signal;
   const loop = await attach(path, offset, always);
   try {
@@ -46,7 +46,7 @@ export async function withLoop(
   }
 }
 
-/** Returns when all that was written to a device, and through it to what it is made of, is on the medium. */
+/** Flushes a device, and the devices below it, to the medium. */
 async function flush(path: string): Promise<void> {
   await using device = await open(path, 'r+');
   await device.sync().catch((cause: unknown) => {
@@ -55,7 +55,7 @@ async function flush(path: string): Promise<void> {
   });
 }
 
-/** Times that a loop device is looked for: between looking and taking it another program may take it. */
+/** Attempts to get a loop device: another program may take the free one first. */
 const ATTEMPTS = 10;
 
 async function attach(path: string, offset: number, signal: AbortSignal): Promise<string> {
@@ -70,7 +70,7 @@ async function attach(path: string, offset: number, signal: AbortSignal): Promis
   }
 }
 
-/** Calls a program that works on disks. @throws ExplainedError with its words */
+/** Runs a program that works on disks. @throws ExplainedError with its words */
 export async function callProgram(name: string, args: readonly string[], signal: AbortSignal) {
   try {
     return await run(name, args, { timeout: PATIENCE, signal });

@@ -5,23 +5,22 @@ import { ExplainedError, messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 import { DirectMemory } from './direct-memory.ts';
 
-/** Bytes that the kernel counts sizes of devices in, whatever their sectors have. */
+/** Bytes of the unit in which the kernel gives device sizes, independent of the device's sector size. */
 const KERNEL_SECTOR = 512;
 
-/** A device that is open until it is closed. */
+/** An open device. */
 export interface OpenedBlockDevice extends BlockDevice, AsyncDisposable {
   readonly path: string;
   close(): Promise<void>;
 }
 
 /**
- * Opens a disk, a partition, or a regular file that stands for one.
- * A device is read and written past the kernel's cache: what is read comes from it, not from memory. A `flush` returns when
- * all is on the medium.
+ * Opens a disk, a partition, or a regular file that stands for one. A device is opened for direct I/O, bypassing the
+ * kernel's page cache, so that reads come from the medium. `flush` returns when all data is on the medium.
  * @param path of the device; links are followed
- * @param write whether it is written: nobody else may then use it, neither a mount nor LVM
+ * @param write opens it for writing, exclusively: it must not be in use, neither by a mount nor by LVM
  * @param fileSectorSize bytes of a sector, for a regular file; 512 if absent
- * @throws ExplainedError if it is neither of them, is in use, or cannot be opened
+ * @throws ExplainedError if it is neither a block device nor a file, is in use, or cannot be opened
  */
 export async function openBlockDevice(
   path: string,
@@ -40,7 +39,7 @@ export async function openBlockDevice(
   }
 }
 
-/** Opens a device past the kernel's cache; a file need not lie where that can be had. */
+/** Opens a device for direct I/O; not a file, whose file system may not support it. */
 async function openDirectly(path: string, access: number): Promise<FileHandle> {
   const isDevice = (await stat(path)).isBlockDevice();
   return await open(path, isDevice ? access | constants.O_DIRECT : access);
@@ -75,14 +74,14 @@ async function shapeOf(handle: FileHandle, path: string, fileSectorSize: number)
   }
   const folder = `/sys/dev/block/${deviceNumber(facts.rdev)}`;
   const bytes = (await numberIn(`${folder}/size`)) * KERNEL_SECTOR;
-  // A partition has no queue of its own.
+  // A partition has no queue folder of its own.
   const sectorSize = await numberIn(`${folder}/queue/logical_block_size`).catch(() =>
     numberIn(`${folder}/../queue/logical_block_size`),
   );
   return { sectorSize, bytes };
 }
 
-/** Major and minor number as sysfs names devices (makedev(3) of glibc and musl). */
+/** Returns major and minor number as sysfs writes them (makedev(3) of glibc and musl). */
 function deviceNumber(rdev: number): string {
   const value = BigInt(rdev);
   const major = ((value >> 8n) & 0xfffn) | ((value >> 32n) & 0xffff_f000n);

@@ -7,17 +7,17 @@ import { readLayout } from '../../build/disk/read-layout.ts';
 import { writeGpt } from '../../build/disk/write-installed-disk.ts';
 import { ExplainedError } from '../error.ts';
 
-/** Where partitions may end. */
+/** Bytes to which the end of a partition is aligned. */
 const ALIGNMENT = 1024 * 1024;
 
 /**
- * Does what the first start of a disk image has to: its data partition gets what the disk has beyond the image, with the
- * last copy of the partition table at the disk's end; configuration and data get their file systems; disk and partitions
- * get identifiers that no other copy of the image has. The disk's own identifier is drawn last: until then the image
- * counts as never started, and all of it is done anew after a power cut.
- * @param makeFileSystem makes an empty one of a partition, whatever is there
- * @returns whether it was a disk image that was never started; nothing is done to another disk
- * @throws ExplainedError if it is none of ours, or cannot be written
+ * Performs the first start of a disk image: extends the data partition to the end of the disk, with the backup
+ * partition table at the disk's end, makes file systems for configuration and data, and gives disk and partitions
+ * unique identifiers. The disk's own identifier is written last: until then the image counts as never started, and
+ * everything is repeated after a power failure.
+ * @param makeFileSystem makes an empty file system in a partition, whatever it contains
+ * @returns whether it was a disk image that had never been started; any other disk is left unchanged
+ * @throws ExplainedError if it is not a disk of an appliance, or cannot be written
  */
 export async function startImage(
   device: BlockDevice,
@@ -43,7 +43,7 @@ export async function startImage(
   return true;
 }
 
-/** Data is the last partition. */
+/** Returns the bytes of the data partition, which is the last one, if it extends to the end of the disk. */
 function bytesUpToEnd({ offset, bytes }: LaidPartition, disk: DiskLayout): number {
   const end = disk.bytes - gptBytes(disk.sectorSize).end;
   return Math.max(bytes, Math.floor(end / ALIGNMENT) * ALIGNMENT - offset);

@@ -1,7 +1,7 @@
 import { ExplainedError } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 
-/** What the codes of errno(3) mean to an operator. */
+/** Error codes of errno(3) → what they mean to an operator, and what to do. */
 const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> = {
   ENOSPC: ['the disk is full', 'Make room on it.'],
   EDQUOT: ['the disk is full', 'Make room on it.'],
@@ -11,7 +11,7 @@ const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> =
 
 /** A file cannot be written. */
 export class DiskError extends ExplainedError {
-  /** As errno(3) has it. */
+  /** Code of errno(3), such as `ENOSPC`. */
   readonly code: string;
 
   constructor(file: string, code: string, cause: unknown) {
@@ -21,7 +21,7 @@ export class DiskError extends ExplainedError {
   }
 }
 
-/** An error of the system as one that says which file could not be written; any other as it is. */
+/** Turns a system error into a DiskError that names the file; returns any other error unchanged. */
 export function asDiskError(file: string, error: unknown): unknown {
   const code = codeOf(error);
   return code === undefined ? error : new DiskError(file, code, error);

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
 import { asDiskError } from './disk-error.ts';
 
-/** Reads a text file; `undefined` if there is none. */
+/** Reads a text file; returns `undefined` if it does not exist. */
 export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
@@ -14,7 +14,7 @@ export async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 /**
- * Writes a file that is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync of the
+ * Writes a file atomically and durably, also across a power failure: temporary name, fsync, rename, fsync of the
  * folder.
  * @param mode permissions, such as `0o600`
  * @throws DiskError
@@ -35,7 +35,7 @@ export async function writeDurably(
   }
 }
 
-/** Makes sure that a file can be written, without writing it. @throws DiskError */
+/** Checks that a file can be written, by writing a temporary file beside it. @throws DiskError */
 export async function expectWritable(file: string, text: string): Promise<void> {
   const temporary = temporaryName(file);
   try {
@@ -66,7 +66,7 @@ async function writeSynced(
 }
 
 /**
- * Renames a file that cannot be used to `<file>.rejected`, or `.rejected-2` and so on if there is one already.
+ * Renames an unusable file to `<file>.rejected`, or to `.rejected-2` and so on if that name is taken.
  * @returns its new name
  */
 export async function setAside(file: string): Promise<string> {
@@ -77,7 +77,7 @@ export async function setAside(file: string): Promise<string> {
   return target;
 }
 
-/** Whether there is a file or folder. @throws what else is wrong with its path, such as EACCES */
+/** Returns whether a file or folder exists. @throws other errors of access(2), such as EACCES */
 export async function isThere(file: string): Promise<boolean> {
   try {
     await access(file);
@@ -88,7 +88,7 @@ export async function isThere(file: string): Promise<boolean> {
   }
 }
 
-/** Has the names in a folder outlive a power cut. */
+/** Syncs a folder, so that new names in it survive a power failure. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   await handle.sync().finally(() => handle.close());

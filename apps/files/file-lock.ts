@@ -3,11 +3,11 @@ import { ExplainedError } from '../error.ts';
 import { startChild } from '../process/child.ts';
 
 /**
- * Holds a lock of flock(2) until the result is disposed of. The kernel gives it up when this process ends, however that
- * happens.
- * @param file made if it is not there; its folder must be
- * @param seconds how long the lock is waited for; with 0 it is taken or not
- * @throws ExplainedError if somebody else holds it all that time; what the system throws if the file cannot be made
+ * Takes a lock of flock(2) and holds it until the result is disposed of. The kernel releases it when this process ends,
+ * in whatever way.
+ * @param file created if it does not exist; its folder must exist
+ * @param seconds how long to wait for the lock; 0 does not wait
+ * @throws ExplainedError if another process holds it for all that time; system errors if the file cannot be created
  */
 export async function lockFile(
   file: string,
@@ -29,7 +29,10 @@ interface Wait {
   file: string;
 }
 
-/** The lock belongs to what was opened, which the child shares with this process: it stays when the child ends. */
+/**
+ * Takes the lock in a child. It belongs to the open file description, which the child shares with this process, and so
+ * outlives the child.
+ */
 async function flock(handle: FileHandle, { seconds, holder, file }: Wait): Promise<void> {
   const limit = seconds === 0 ? undefined : AbortSignal.timeout(seconds * 1000);
   const args = seconds === 0 ? ['-x', '-n', '0'] : ['-x', '0'];

@@ -1,16 +1,16 @@
 import type { Document } from 'yaml';
 import type { ExplainedError, Explanation } from '../error.ts';
 
-/** The text of a YAML file, and what is thrown of one that cannot be read. */
+/** Text of a YAML file, and the class of errors to throw if it cannot be read. */
 export interface YamlFile {
   text: string;
-  /** How people call the file. */
+  /** Name of the file in messages. */
   file: string;
   Failure: new (explanation: Explanation) => ExplainedError;
 }
 
 /**
- * Parses YAML; the parser is loaded when there is something to parse.
+ * Parses YAML; loads the parser only when it is called.
  * @throws Failure naming the file and the line of the first mistake
  */
 export async function parseYaml({ text, file, Failure }: YamlFile): Promise<Document.Parsed> {
@@ -25,7 +25,7 @@ export async function parseYaml({ text, file, Failure }: YamlFile): Promise<Docu
   return document;
 }
 
-/** What a document says. @throws Failure naming the file */
+/** Returns the value of a document. @throws Failure naming the file */
 export function contentOf(
   document: Document.Parsed,
   { file, Failure }: Omit<YamlFile, 'text'>,
@@ -33,7 +33,7 @@ export function contentOf(
   try {
     return document.toJS();
   } catch (cause) {
-    // Aliases that would multiply without end.
+    // Aliases would expand without limit.
     throw new Failure({ what: 'this YAML cannot be read', where: file, cause });
   }
 }

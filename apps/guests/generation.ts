@@ -1,7 +1,7 @@
-/** Names the metadata element that says which generation of a specification a definition was made of. */
+/** Namespace of the metadata element with the generation of the specification from which a definition was made. */
 export const VM_NAMESPACE = 'urn:quantix:vm:1';
 
-/** The generation in libvirt's XML of a definition; undefined if it was made of no specification. */
+/** Returns the generation in libvirt's XML of a definition; undefined if it was not made from a specification. */
 export function generationOf(xml: string): bigint | undefined {
   const metadata = /<metadata>([\s\S]*?)<\/metadata>/.exec(xml)?.[1] ?? '';
   for (const [tag] of metadata.matchAll(/<[\w.-]+:vm\s[^<>]*>/g)) {

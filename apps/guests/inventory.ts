@@ -7,17 +7,17 @@ import { type GuestPolicy, parsePolicy } from './policy.ts';
 /** States in which a guest has no process. */
 const ENDED: readonly Vm['state'][] = ['shutoff'];
 
-/** A guest, and what is to become of it. */
+/** A guest, and its policy for stop and start of the host. */
 export interface Guest extends Vm {
   policy: GuestPolicy;
 }
 
-/** Whether there is something of a guest to stop. */
+/** Returns whether a guest has a process. */
 export function runs({ state }: Pick<Vm, 'state'>): boolean {
   return !ENDED.includes(state);
 }
 
-/** All guests that libvirt has now, in the order in which they start. @throws LibvirtError if it does not answer */
+/** Reads all guests that libvirt has now, in their start order. @throws LibvirtError if libvirt does not answer */
 export async function readGuests(libvirt: Libvirt): Promise<Guest[]> {
   const told = await readVms(libvirt);
   if (!told.libvirt.available) throw new LibvirtError('unavailable', told.libvirt.problem);
@@ -29,7 +29,7 @@ export async function readGuests(libvirt: Libvirt): Promise<Guest[]> {
   );
 }
 
-/** A guest that is gone meanwhile has the policy of one that says nothing. */
+/** Reads the policy of a guest; a guest that no longer exists has the default policy. */
 async function readPolicy(libvirt: Libvirt, { id, persistent }: Vm): Promise<GuestPolicy> {
   try {
     const which = persistent ? ['--inactive'] : [];

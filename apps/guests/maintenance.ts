@@ -4,19 +4,19 @@ import * as z from 'zod';
 import { ExplainedError } from '../error.ts';
 import { readIfThere, syncFolder, writeDurably } from '../files/durable-file.ts';
 
-/** File of the node's folder that is there while the host is in maintenance. */
+/** File in the node's folder that exists while the host is in maintenance. */
 export const MAINTENANCE = 'maintenance';
 
-/** Whether the host is in maintenance: it starts no guest then, at a boot neither; what runs goes on. */
+/** Whether the host is in maintenance: it then starts no guest, not even after a boot; running guests continue. */
 export interface Maintenance {
   on: boolean;
-  /** Why, as whoever began it said. */
+  /** The reason that was given when it began. */
   reason: string | null;
-  /** When it began, ISO 8601. */
+  /** When it began, as ISO 8601. */
   since: string | null;
 }
 
-/** Characters of a reason. */
+/** Longest reason, in characters. */
 export const LONGEST_REASON = 200;
 
 const noteSchema = z.object({
@@ -24,7 +24,7 @@ const noteSchema = z.object({
   reason: z.string().max(LONGEST_REASON).nullish().catch(null),
 });
 
-/** A guest is not started, for the host is in maintenance. */
+/** A guest is not started because the host is in maintenance. */
 export class MaintenanceError extends ExplainedError {
   constructor() {
     super({
@@ -35,7 +35,7 @@ export class MaintenanceError extends ExplainedError {
 }
 
 /**
- * Whether the host is in maintenance. A note that cannot be understood says so too: somebody meant it to be.
+ * Reads whether the host is in maintenance. A note that cannot be parsed counts as maintenance.
  * @param folder of the node
  */
 export async function readMaintenance(folder: string): Promise<Maintenance> {
@@ -46,8 +46,8 @@ export async function readMaintenance(folder: string): Promise<Maintenance> {
 }
 
 /**
- * Begins maintenance, or gives it another reason.
- * @throws Error what the disk throws
+ * Begins maintenance, or replaces its reason.
+ * @throws Error of the disk
  */
 export async function beginMaintenance(
   folder: string,
@@ -59,7 +59,7 @@ export async function beginMaintenance(
   await writeDurably(`${folder}/${MAINTENANCE}`, `${JSON.stringify({ since, reason })}\n`, 0o600);
 }
 
-/** Ends maintenance. Guests that were to start with the host stay as they are. @throws Error what the disk throws */
+/** Ends maintenance. Does not start guests that would have started with the host. @throws Error of the disk */
 export async function endMaintenance(folder: string): Promise<void> {
   const file = `${folder}/${MAINTENANCE}`;
   if ((await readIfThere(file)) === undefined) return;
@@ -67,7 +67,7 @@ export async function endMaintenance(folder: string): Promise<void> {
   await syncFolder(dirname(file));
 }
 
-/** @throws MaintenanceError if the host is in maintenance */
+/** Checks that the host is not in maintenance. @throws MaintenanceError if it is */
 export async function expectNoMaintenance(folder: string): Promise<void> {
   if ((await readMaintenance(folder)).on) throw new MaintenanceError();
 }

@@ -1,23 +1,29 @@
 import { access, writeFile } from 'node:fs/promises';
 
-/** Where the hook of libvirt (`/etc/libvirt/hooks/qemu`) notes which guests run, and what a stop is told by. */
+/**
+ * Files with which libvirt's hook (`/etc/libvirt/hooks/qemu`) records running guests, and by which a stop is observed
+ * and cut short.
+ */
 export const GUEST_PLACES = {
-  /** A file for each guest that runs, named by its UUID; on the data disk. */
+  /** A file for each running guest, named by its UUID; on the data disk. */
   ran: '/var/lib/libvirt/running',
-  /** Says how far a stop is, in a line; there while the host stops its guests. The hook then leaves its notes as they are. */
+  /**
+   * Progress of a stop, in one line; exists while the host stops its guests. The hook then leaves its records
+   * unchanged.
+   */
   stopping: '/run/quantix/guests/stopping',
-  /** Whoever makes this file cuts a stop short. */
+  /** Creating this file cuts a stop short. */
   cutShort: '/run/quantix/guests/cut-short',
 };
 
 export type GuestPlaces = typeof GUEST_PLACES;
 
-/** Lets a host that goes down wait no longer for its guests. */
+/** Makes a host that is shutting down stop waiting for its guests. */
 export async function cutShort(places: Pick<GuestPlaces, 'cutShort'>): Promise<void> {
   await writeFile(places.cutShort, '');
 }
 
-/** Whether there is such a mark. */
+/** Returns whether a file exists. */
 export async function isThere(file: string): Promise<boolean> {
   return await access(file).then(
     () => true,

@@ -1,21 +1,21 @@
-/** What becomes of a guest when its host goes down and comes up. */
+/** How a guest stops with its host and starts again. */
 export interface GuestPolicy {
-  /** Guests start in this order, and those of one number by name. */
+  /** Guests start in this order; guests with the same number start by name. */
   order: number;
-  /** How it ends: it is asked to shut down, or its memory is saved and it goes on after the next boot. */
+  /** How it stops: it is asked to shut down, or its memory is saved and it resumes after the next boot. */
   stop: 'shutdown' | 'save';
 }
 
-/** Of a guest whose definition says nothing. */
+/** Policy of a guest whose definition has none. */
 const USUAL: GuestPolicy = { order: 1000, stop: 'shutdown' };
 
-/** Names the metadata element below; the prefix is what `virsh metadata --key` was given, whatever that is. */
+/** Namespace of the metadata element; its prefix is the `--key` that `virsh metadata` was given. */
 export const POLICY_NAMESPACE = 'urn:quantix:guest:1';
 
 /**
- * Reads the policy in libvirt's definition of a domain: in `<metadata>` an element `guest` of {@link POLICY_NAMESPACE} with the
- * attributes `order` (0 to 99999) and `stop` (`shutdown` or `save`), as `virsh metadata` writes it. What is not so counts as
- * not said.
+ * Reads the policy in libvirt's definition of a domain: an element `guest` of {@link POLICY_NAMESPACE} in `<metadata>`
+ * with the attributes `order` (0 to 99999) and `stop` (`shutdown` or `save`), as `virsh metadata` writes it. An
+ * attribute with another value counts as absent.
  */
 export function parsePolicy(xml: string): GuestPolicy {
   const metadata = /<metadata>([\s\S]*?)<\/metadata>/.exec(xml)?.[1] ?? '';

@@ -1,10 +1,13 @@
 import * as z from 'zod';
 
-/** `guests` of `node.yaml`: what becomes of all guests when the host goes down and comes up. */
+/** `guests` of `node.yaml`: how all guests stop and start with the host. */
 export const guestSettingsSchema = z.strictObject({
-  /** Seconds that guests have to shut down before their power is cut. */
+  /** Seconds that guests have to shut down before they are powered off. */
   stopWithin: z.number().int().min(0).max(3600).default(120),
-  /** Whether what ran before the host went down, also by a cut of its power, starts with it; else what is marked autostart. */
+  /**
+   * Whether the guests that ran before the host went down, also by a power failure, start with it; otherwise those
+   * marked autostart do.
+   */
   startWhatRan: z.boolean().default(false),
 });
 

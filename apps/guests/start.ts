@@ -6,10 +6,10 @@ import { type Guest, readGuests, runs } from './inventory.ts';
 import { type GuestPlaces, isThere } from './places.ts';
 import type { GuestSettings } from './settings.ts';
 
-/** Milliseconds from a question that libvirt did not answer to the next. */
+/** Milliseconds before libvirt is asked again after it did not answer. */
 const ASK_AGAIN_AFTER = 5_000;
 
-/** Milliseconds that libvirt may take to start a guest, or to read the memory of one that was saved. */
+/** Milliseconds that libvirt may take to start a guest, or to restore a saved one. */
 const PATIENCE = 600_000;
 
 export interface StartOptions {
@@ -21,11 +21,11 @@ export interface StartOptions {
 }
 
 /**
- * Starts guests after a boot, one after the other in their order: those that are marked autostart, those that were saved when
- * the host went down, and where the settings say so all that ran then. One that does not start holds up no other. Libvirt is
- * waited for, however long it takes: on a slow host it answers late, and nobody else would start them then.
- * @returns names of those that did not start
- * @throws LibvirtError if libvirt does not answer until the signal is aborted, or the host goes down
+ * Starts guests after a boot, one after the other in their order: those marked autostart, those that were saved when
+ * the host went down, and, if the settings say so, all that ran then. A guest that does not start does not delay the
+ * others. Waits for libvirt without a limit: on a slow host it answers late, and nothing else would start the guests.
+ * @returns names of the guests that did not start
+ * @throws LibvirtError if libvirt does not answer before the signal is aborted or the host goes down
  */
 export async function startGuests(options: StartOptions): Promise<string[]> {
   const { libvirt, places, say, clock = systemClock } = options;
@@ -47,13 +47,13 @@ export async function startGuests(options: StartOptions): Promise<string[]> {
 
 interface Round {
   readonly options: StartOptions;
-  /** Ids of those whose turn was; somebody may have ended one since. */
+  /** Ids of guests that have been handled; one may have ended since. */
   readonly seen: Set<string>;
-  /** Names. */
+  /** Names of guests that did not start. */
   readonly failed: string[];
 }
 
-/** @throws LibvirtError if libvirt does not answer */
+/** Starts the guests that have not been handled. @throws LibvirtError if libvirt does not answer */
 async function startRound({ options, seen, failed }: Round): Promise<void> {
   const { libvirt, places, settings, say } = options;
   const guests = await readGuests(libvirt);

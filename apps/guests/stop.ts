@@ -6,24 +6,24 @@ import { type Libvirt, virsh } from '../libvirt/virsh.ts';
 import { type Guest, readGuests, runs } from './inventory.ts';
 import { type GuestPlaces, isThere } from './places.ts';
 
-/** Milliseconds between looks. */
+/** Milliseconds between checks. */
 const PAUSE = 500;
-/** Milliseconds after which a guest is asked again: one that was still booting may not have heard. */
+/** Milliseconds after which a guest is asked again: one that was still booting may have missed the request. */
 const ASK_AGAIN = 10_000;
 
 export interface StopOptions {
   libvirt: Libvirt;
   places: GuestPlaces;
-  /** Seconds that the guests have. */
+  /** Seconds that the guests have to stop. */
   within: number;
-  /** Tells people what happens, a line at a time. */
+  /** Receives progress messages for people, one line each. */
   say: (line: string) => void;
 }
 
 /**
- * Stops all guests of a host that goes down: each is asked to shut down, or is saved where its policy says so. Those that still
- * run after the time, or when somebody makes `places.cutShort`, lose their power.
- * @returns names of those that lost their power
+ * Stops all guests of a host that is going down: asks each to shut down, or saves it if its policy says so. Guests that
+ * still run when the time is over, or when `places.cutShort` is created, are powered off.
+ * @returns names of the guests that were powered off
  * @throws LibvirtError if libvirt does not answer
  */
 export async function stopGuests(options: StopOptions): Promise<string[]> {
@@ -33,7 +33,7 @@ export async function stopGuests(options: StopOptions): Promise<string[]> {
   try {
     return await stop(options);
   } finally {
-    // The note of what ran stays as it is until the host is down: only a stop that came to nothing ends here.
+    // The records of running guests stay unchanged until the host is down; only an aborted stop ends that here.
     if (options.libvirt.signal?.aborted) await rm(places.stopping, { force: true });
   }
 }
@@ -77,7 +77,7 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
     await wait(PAUSE, undefined, { signal: libvirt.signal });
   }
 
-  /** Saves a guest; one that cannot be saved is asked to shut down, as if its policy said so. */
+  /** Saves a guest; asks one that cannot be saved to shut down, as if its policy said so. */
   async function save(from: Libvirt, guest: Guest, report: (line: string) => void): Promise<void> {
     if (await attempt(from, ['managedsave', guest.id], report, within * 1000)) return;
     guest.policy = { ...guest.policy, stop: 'shutdown' };
@@ -86,7 +86,7 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
   }
 }
 
-/** A guest that does not run cannot hear that it should shut down. */
+/** Returns whether a guest is to be saved: also one that is paused, which cannot handle a shutdown request. */
 function wantsSave({ policy, state, persistent }: Guest): boolean {
   return persistent && (policy.stop === 'save' || state === 'paused' || state === 'pmsuspended');
 }
@@ -96,7 +96,7 @@ async function stillRunning(libvirt: Libvirt, guests: readonly Guest[]): Promise
   return guests.filter(({ id }) => listed.includes(id));
 }
 
-/** Does something to a guest. Why it failed is told, unless the guest has ended meanwhile. @returns whether it succeeded */
+/** Runs a command on a guest. Reports why it failed, unless the guest has ended. @returns whether it succeeded */
 async function attempt(
   libvirt: Libvirt,
   command: readonly string[],
@@ -116,7 +116,7 @@ async function attempt(
   }
 }
 
-/** Tells whoever looks how far it is. */
+/** Writes the progress file. */
 async function tell({ stopping }: GuestPlaces, line: string): Promise<void> {
   await mkdir(dirname(stopping), { recursive: true });
   await writeFile(`${stopping}.new`, `${line}\n`);

@@ -6,7 +6,9 @@ import { readLinks } from './links.ts';
 import { readNumaNodes } from './numa.ts';
 import { readText } from './read.ts';
 
-/** What only a scheduler of guests needs to know of a machine, read anew. @param root folder in which proc and sys are */
+/**
+ * Reads the facts about a machine that only a scheduler of guests needs. @param root folder that contains proc and sys
+ */
 export async function readBuild(root = '/'): Promise<Build> {
   const [info, numaNodes, pciDevices, links] = await Promise.all([
     readText(join(root, 'proc/cpuinfo')),

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Host } from '../api/host.ts';
 import { readMounts } from './mounts.ts';
 
-/** Share of the memory for changes from which on a person is told. */
+/** Used share of the memory for changes that is reported to a person. */
 export const NEARLY_FULL = 0.8;
 
 /**
- * Space for what is written below `/` and lies in memory, above the read-only image; `null` where the root is an ordinary file
- * system. @param root folder in which proc is
+ * Reads the space for changes below `/`, which are kept in memory above the read-only image; returns `null` if the root
+ * is an ordinary file system.
+ * @param root folder that contains proc
  */
 export async function readChanges(root = '/'): Promise<Host['changes']> {
   const mounts = await readMounts(root);
@@ -17,7 +18,7 @@ export async function readChanges(root = '/'): Promise<Host['changes']> {
   return { total: blocks * bsize, used: (blocks - bfree) * bsize };
 }
 
-/** Whether so little of it is left that a person should know. */
+/** Returns whether so little space is left that a person should know. */
 export function isNearlyFull({ total, used }: NonNullable<Host['changes']>): boolean {
   return total > 0 && used >= total * NEARLY_FULL;
 }

@@ -8,8 +8,8 @@ export interface CpuTimes {
 }
 
 /**
- * Reads the first line of /proc/stat (proc_stat(5)): `cpu user nice system idle iowait irq softirq steal guest …`.
- * Guests' time is part of `user` already. Time that the hypervisor gave to others counts as busy.
+ * Parses the first line of /proc/stat (proc_stat(5)): `cpu user nice system idle iowait irq softirq steal guest …`.
+ * `user` already includes the time of guests. Stolen time counts as busy.
  */
 export function parseCpuTimes(text: string): CpuTimes {
   const [, list = ''] = /^cpu +(\d{1,15}(?: \d{1,15}){3,})$/m.exec(text) ?? [];
@@ -19,16 +19,16 @@ export function parseCpuTimes(text: string): CpuTimes {
   return { busy: total - idle - waiting, total };
 }
 
-/** Share of the processors' time between two looks that was busy, 0 to 1. */
+/** Returns the busy share of the processors' time between two samples, 0 to 1. */
 export function cpuUsage(before: CpuTimes, after: CpuTimes): number {
   const total = after.total - before.total;
   if (total <= 0) return 0;
   return Math.min(1, Math.max(0, (after.busy - before.busy) / total));
 }
 
-/** Milliseconds: of so much time, at least, a meter tells. */
+/** Milliseconds that a measurement covers at least. */
 const WINDOW = 5_000;
-/** Milliseconds between two looks that are kept. */
+/** Milliseconds between two samples that are kept. */
 const STEP = 1_000;
 
 interface Look {
@@ -38,22 +38,22 @@ interface Look {
 }
 
 /**
- * Tells how busy the processors were in the last seconds, at first since the kernel started. How many ask, and how often,
- * makes no difference to any of them.
+ * Measures how busy the processors were in the last seconds; the first call measures since the kernel started. Calls do
+ * not affect each other, however many there are.
  */
 export class CpuMeter {
   readonly #file: string;
   readonly #now: () => number;
-  /** Oldest first; the first is what the next look is compared with, or one before it. */
+  /** Oldest first; the first is the reference of the next measurement, or older than that. */
   #looks: Look[] = [{ at: Number.NEGATIVE_INFINITY, times: { busy: 0, total: 0 } }];
 
-  /** @param now milliseconds that passed since some moment */
+  /** @param now milliseconds since an arbitrary moment */
   constructor(root = '/', now: () => number = () => performance.now()) {
     this.#file = join(root, 'proc/stat');
     this.#now = now;
   }
 
-  /** Share of the processors' time that was busy, 0 to 1. */
+  /** Returns the busy share of the processors' time, 0 to 1. */
   async look(): Promise<number> {
     const times = parseCpuTimes(await readText(this.#file));
     const at = this.#now();

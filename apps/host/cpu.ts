@@ -4,16 +4,16 @@ import type { Host } from '../api/host.ts';
 import { parseCpuInfo } from './cpuinfo.ts';
 import { readNames, readNumber, readText } from './read.ts';
 
-/** Where a thread sits; `null` where the kernel does not say, as for one that is switched off. */
+/** Location of a thread; `null` if the kernel does not report it, for example because it is offline. */
 interface Place {
   socket: number | null;
   core: number | null;
 }
 
 /**
- * The processors of a machine. Sockets and cores are those of /sys, which counts right where cpuinfo's hints mislead;
- * the frequency is the highest that the processor can do, else the present one.
- * @param root folder in which proc, sys and dev are
+ * Reads the processors of a machine. Sockets and cores are taken from /sys, which is right where cpuinfo is misleading;
+ * the frequency is the processor's highest, otherwise the current one.
+ * @param root folder that contains proc, sys and dev
  */
 export async function readCpu(root = '/'): Promise<Host['cpu']> {
   const info = parseCpuInfo(await readText(join(root, 'proc/cpuinfo')));

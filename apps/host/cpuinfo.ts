@@ -1,7 +1,7 @@
-/** What /proc/cpuinfo says of the processors. */
+/** Facts from /proc/cpuinfo. */
 export interface CpuInfo {
   model: string | null;
-  /** MHz at the moment, the fastest processor's. */
+  /** Current frequency of the fastest processor in MHz. */
   frequency: number | null;
   threads: number;
   /** True if the processor has VT-x (`vmx`) or AMD-V (`svm`). */
@@ -9,8 +9,8 @@ export interface CpuInfo {
 }
 
 /**
- * Features of the processors, as the kernel names them (`flags` of x86, `Features` of ARM), sorted: of several
- * processors those that all have, since a guest runs on any of them.
+ * Parses the features of the processors, in the kernel's names (`flags` of x86, `Features` of ARM), sorted. Only
+ * features that all processors have are returned, since a guest runs on any of them.
  */
 export function parseCpuFeatures(text: string): string[] {
   const lists = [...text.matchAll(/^(?:flags|Features)\s*: (.*)$/gm)].map(([, list = '']) => list);
@@ -20,7 +20,7 @@ export function parseCpuFeatures(text: string): string[] {
   return [...others.reduce((common, one) => common.intersection(one), first)].sort();
 }
 
-/** Parses /proc/cpuinfo of x86, whose blocks of `key : value` are one per thread (arch/x86/kernel/cpu/proc.c). */
+/** Parses /proc/cpuinfo of x86, which has a block of `key : value` lines per thread (arch/x86/kernel/cpu/proc.c). */
 export function parseCpuInfo(text: string): CpuInfo {
   const values = (key: string) =>
     [...text.matchAll(new RegExp(`^${key}\\s*: (.*)$`, 'gm'))].map(([, value = '']) => value);

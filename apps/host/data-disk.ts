@@ -2,24 +2,24 @@ import { join } from 'node:path';
 import { readMounts } from './mounts.ts';
 import { readText } from './read.ts';
 
-/** Where the data disk is mounted. */
+/** Mount point of the data disk. */
 const DISK = '/data';
-/** Folder of libvirt's definitions, bound from the disk. */
+/** Folder of libvirt's definitions, bind-mounted from the disk. */
 const DEFINITIONS = '/etc/libvirt/qemu';
-/** By the initramfs: why a disk that is there is not mounted. */
+/** Written by the initramfs: why an existing disk is not mounted. */
 const UNMOUNTED = 'run/quantix/unmounted-data';
-/** By the service `quantix-data`: why nothing is kept. */
+/** Written by the service `quantix-data`: why nothing is kept. */
 const REASON = 'run/quantix/not-persistent';
 
 /**
- * Whether what a host keeps of its virtual machines outlives a restart. One that is `unusable` is there, may hold all that there
- * was, and nothing is kept elsewhere instead.
+ * Whether a host keeps its virtual machines across a restart. A disk that is `unusable` exists and may have the
+ * previous contents, and nothing is kept elsewhere instead.
  */
 export type DataDisk =
   | { state: 'used'; problem: null }
   | { state: 'absent' | 'unusable'; problem: string };
 
-/** Looks whether libvirt's folders lie on a data disk, at this moment. @param root folder in which proc and run are */
+/** Reads whether libvirt's folders are on a data disk at this moment. @param root folder that contains proc and run */
 export async function readDataDisk(root = '/'): Promise<DataDisk> {
   const mounts = await readMounts(root);
   const disk = mounts.find(({ path }) => path === DISK);

@@ -2,15 +2,15 @@ import { basename, join } from 'node:path';
 import type { PciDevice } from '../api/host.ts';
 import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
 
-/** Devices that are told at most: a host with many virtual functions has some hundreds. */
+/** Largest number of devices: a host with many virtual functions has some hundreds. */
 const MOST = 4096;
 
-/** Class of bridges (PCI Code and ID Assignment Specification): those that make up the machine itself. */
+/** Class of bridges (PCI Code and ID Assignment Specification), which belong to the machine itself. */
 const BRIDGE = '06';
 
 /**
- * PCI devices of a machine that a guest could be given, by address.
- * @param root folder in which sys is
+ * Reads the PCI devices of a machine that could be passed to a guest, by address.
+ * @param root folder that contains sys
  */
 export async function readPciDevices(root = '/'): Promise<PciDevice[]> {
   const folder = join(root, 'sys/bus/pci/devices');

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { readAttribute, readBytes } from './read.ts';
 
 /**
- * Parses the unit serial number page of SCSI (SPC-4, 7.8.15): a head of four bytes of which the second is the page's
- * code, 0x80, and the last two the length of the text that follows.
+ * Parses the unit serial number page of SCSI (SPC-4, 7.8.15): a header of four bytes, whose second byte is the page
+ * code 0x80 and whose last two are the length of the text that follows.
  */
 export function parseUnitSerial(page: Uint8Array): string | null {
   if (page.length < 4 || page[1] !== 0x80) return null;
@@ -12,7 +12,7 @@ export function parseUnitSerial(page: Uint8Array): string | null {
   return printable(text);
 }
 
-/** Serial number of a disk; where it has none, its world-wide name; else `null`. */
+/** Reads the serial number of a disk; if it has none, its world-wide name; otherwise `null`. */
 export async function diskSerial(folder: string): Promise<string | null> {
   const own = await readAttribute(join(folder, 'serial'));
   const devices = await readAttribute(join(folder, 'device/serial'));

@@ -4,19 +4,19 @@ import { diskModel } from './disk-model.ts';
 import { diskSerial } from './disk-serial.ts';
 import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
 
-/** Bytes of the sectors that /sys counts in, whatever the disk's own are (Documentation/block/stat.rst). */
+/** Bytes of a sector in /sys, independent of the disk's own sectors (Documentation/block/stat.rst). */
 const SECTOR = 512;
 
-/** SCSI types of what holds data and is no tape, CD or robot: direct access, optical, simplified, zoned. */
+/** SCSI device types of disks, but not of tapes, CDs or robots: direct access, optical, simplified, zoned. */
 const DISK_TYPES: readonly number[] = [0, 7, 14, 20];
 
-/** Makers of the disks that hypervisors invent. */
+/** Vendors of virtual disks. */
 const INVENTED = /^(QEMU|VMware|Virtual|Msft|VBOX|Xen)\b/i;
 
 /**
- * Disks of a machine: hardware and what a hypervisor gives for it. Loop devices, RAM disks, volumes and arrays are made
- * of these and are left out, as are CD drives and card readers without a card.
- * @param root folder in which sys is
+ * Reads the disks of a machine: hardware, and virtual disks of a hypervisor. Loop devices, RAM disks, logical volumes
+ * and arrays are left out, as are CD drives and card readers without a card.
+ * @param root folder that contains sys
  */
 export async function readDisks(root = '/'): Promise<Disk[]> {
   const folder = join(root, 'sys/block');
@@ -41,7 +41,9 @@ async function readDisk(folder: string, name: string): Promise<Disk | null> {
   };
 }
 
-/** True for a device of hardware or of a hypervisor; a path of a disk that has several is hidden. */
+/**
+ * Returns whether a device is a disk of hardware or of a hypervisor; the hidden paths of a disk with several are not.
+ */
 async function isDisk(folder: string): Promise<boolean> {
   const [device, type, hidden] = await Promise.all([
     readTarget(join(folder, 'device')),

@@ -4,11 +4,14 @@ import { type RunOptions, run } from '../process/run.ts';
 export interface Space {
   total: number;
   used: number;
-  /** What anyone but root may still take. */
+  /** Bytes that users other than root may still use. */
   available: number;
 }
 
-/** Parses `stat -f -c '%S %b %f %a'` (statvfs(3): block size, blocks, free ones, free ones for others than root). */
+/**
+ * Parses the output of `stat -f -c '%S %b %f %a'` (statvfs(3): block size, blocks, free blocks, free blocks for users
+ * other than root).
+ */
 export function parseSpace(text: string): Space {
   const numbers = /^(\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})$/.exec(text.trim());
   if (numbers === null) throw new Error('stat told nothing of the file system');
@@ -21,8 +24,8 @@ export function parseSpace(text: string): Space {
 }
 
 /**
- * Space of the file system at a path. Asked by a child with a time limit, in milliseconds: where a file server is gone,
- * the kernel would hold up this process's own threads, and nothing could end them.
+ * Reads the space of the file system at a path, in a child with a time limit in milliseconds: if a file server does not
+ * answer, the kernel would block a thread of this process that could not be ended.
  * @throws CommandError with the system's words, or with `timeout`
  */
 export async function readSpace(

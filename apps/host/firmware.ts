@@ -2,19 +2,19 @@ import { join } from 'node:path';
 import type { Hardware } from '../api/hardware.ts';
 import { readAttribute } from './read.ts';
 
-/** What makers leave in the firmware where nobody has filled it in. */
+/** Placeholders of vendors for values that nobody has filled in. */
 const PLACE_HOLDERS =
   /^(to be filled by o\.?e\.?m\.?|default string|not (specified|applicable|available|present)|system (serial number|product name|manufacturer|version)|base board .*|none|n\/?a|null|unknown|o\.?e\.?m\.?|empty|0+|0?123456789.*|x+|\.+|-+)$/i;
 
-/** What the firmware tells of a machine. */
+/** Facts from the firmware of a machine. */
 export type Firmware = Pick<
   Hardware,
   'vendor' | 'model' | 'serial' | 'uuid' | 'board' | 'firmware'
 >;
 
 /**
- * Reads SMBIOS as the kernel tells it (/sys/class/dmi/id), on machines without it the device tree.
- * @param root folder in which sys and proc are
+ * Reads SMBIOS data from the kernel (/sys/class/dmi/id); on machines without it, the device tree.
+ * @param root folder that contains sys and proc
  */
 export async function readFirmware(root = '/'): Promise<Firmware> {
   const read = async (name: string) => meaningful(await readAttribute(join(root, name)));
@@ -36,7 +36,7 @@ export async function readFirmware(root = '/'): Promise<Firmware> {
   };
 }
 
-/** What firmware says in printable ASCII, unless it is a place-holder. */
+/** Returns a text of the firmware in printable ASCII; `null` if it is empty or a placeholder. */
 export function meaningful(text: string | null): string | null {
   const words = (text ?? '')
     .replaceAll(/[^\x20-\x7e]+/g, '?')
@@ -45,7 +45,7 @@ export function meaningful(text: string | null): string | null {
   return words === '' || PLACE_HOLDERS.test(words) ? null : words;
 }
 
-/** All zeros and all ones stand for none (SMBIOS 3.7, 7.2.1). */
+/** Returns whether a text is a UUID; all zeros and all ones mean that there is none (SMBIOS 3.7, 7.2.1). */
 function isUuid(text: string | null): text is string {
   const digits = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text ?? '');
   return digits && !/^[0-]+$|^[f-]+$/i.test(text ?? '');

@@ -5,7 +5,7 @@ import { readNics } from './nics.ts';
 import { readSensors } from './sensors.ts';
 import { readWear } from './smart.ts';
 
-/** What a machine is made of, at this moment. Disks are asked how they fare, so it takes its time. */
+/** Reads the hardware of a machine at this moment. Asks the disks for their health, which takes time. */
 export async function readHardware(signal?: AbortSignal): Promise<Hardware> {
   const [firmware, disks, nics, sensors] = await Promise.all([
     readFirmware(),

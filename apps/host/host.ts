@@ -10,18 +10,18 @@ import { readNics } from './nics.ts';
 import { parseOsRelease } from './os-release.ts';
 import { readAttribute, readText } from './read.ts';
 
-/** What changes from look to look, and costs little to ask. */
+/** Values that change continually and are cheap to read. */
 export type Vitals = Pick<Host, 'uptime' | 'memory' | 'load' | 'cpuUsage'>;
 
-/** What is looked at. */
+/** What is read. */
 export interface HostLook {
-  /** Folder in which proc, sys, dev and etc are; `/` if absent. */
+  /** Folder that contains proc, sys, dev and etc; `/` if absent. */
   root?: string;
-  /** Kept by the caller from look to look, one for each who asks. */
+  /** Kept by the caller between calls; each caller has its own. */
   meter: CpuMeter;
 }
 
-/** How a machine fares at the moment. */
+/** Reads the current values of a machine. */
 export async function readVitals({ root = '/', meter }: HostLook): Promise<Vitals> {
   const [uptime, load, memory, cpuUsage] = await Promise.all([
     readText(join(root, 'proc/uptime')),
@@ -38,7 +38,7 @@ export async function readVitals({ root = '/', meter }: HostLook): Promise<Vital
 }
 
 /**
- * What a machine is made of, and how it fares. Nothing is remembered: a disk that was plugged in is there.
+ * Reads the facts and current values of a machine. Nothing is cached: a disk that was just plugged in is included.
  * @param look `managementAddress` is what apps/network has just detected
  */
 export async function readHost({

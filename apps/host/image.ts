@@ -2,31 +2,31 @@ import { join } from 'node:path';
 import { parseOsRelease } from './os-release.ts';
 import { readText } from './read.ts';
 
-/** The image that runs: what an agent must be made for. */
+/** The running image, which an agent must match. */
 export interface Image {
   /** Name of its profile. */
   product: string;
   version: string;
   base: string;
   architecture: string;
-  /** Of its build; `null` where this is no appliance. */
+  /** Identifier of its build; `null` if this is not an appliance. */
   build: string | null;
 }
 
-/** What Node calls processors, and what releases do. */
+/** Node's name of an architecture → the name in releases. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'arm64' };
 
-/** The architecture of this machine as releases name it: `x86_64`. */
+/** The architecture of this machine, named as in releases: `x86_64`. */
 export const ARCHITECTURE = ARCHITECTURES[process.arch] ?? process.arch;
 
-/** Reads what the image says it is. @param root folder in which etc and proc are */
+/** Reads the facts of the running image. @param root folder that contains etc and proc */
 export async function readImage(root = '/'): Promise<Image> {
   const [release, commandLine] = await Promise.all([
     readText(join(root, 'etc/os-release')),
     readText(join(root, 'proc/cmdline')),
   ]);
   const values = parseOsRelease(release);
-  // The last one counts, as for the initramfs.
+  // The last one counts, as it does for the initramfs.
   const builds = [...commandLine.matchAll(/(?:^|\s)quantix\.build=([0-9a-f]{8,64})(?=\s|$)/g)];
   return {
     product: values.get('ID') ?? 'not known',

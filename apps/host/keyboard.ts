@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { readNames, readText } from './read.ts';
 
-/** Layouts of the keyboard at the screen. */
+/** Keyboard layouts of the console. */
 export interface Keyboard {
-  /** The name of the one that counts. */
+  /** Name of the layout in use. */
   chosen: string;
   layouts: { name: string; title: string }[];
 }
 
-/** The layout that the kernel comes with. */
+/** The kernel's own layout. */
 const BUILT_IN = 'us';
 
-/** Layouts that qx-keyboard has, and the one that it keeps. @param root folder in which the files are */
+/** Reads the layouts that qx-keyboard offers, and the stored one. @param root folder that contains the files */
 export async function readKeyboard(root = '/'): Promise<Keyboard> {
   const folder = join(root, 'usr/share/quantix/keymaps');
   const names = (await readNames(folder)).flatMap(

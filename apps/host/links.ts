@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import type { Link } from '../api/host.ts';
 import { readAttribute, readNames, readNumber, readText } from './read.ts';
 
-/** Links that are told at most; guests' own do not count. */
+/** Largest number of links; those of guests do not count. */
 const MOST = 1024;
 
 /** Addresses of links as the kernel has them now. */
 export type LinkAddresses = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
 /**
- * What a guest's card can be attached to, or carries an address: cards, bridges, bonds and VLANs.
- * @param root folder in which proc and sys are
- * @param addresses as `os.networkInterfaces` tells them; those of this machine if absent
+ * Reads the links to which a guest's card can be attached or that carry an address: cards, bridges, bonds and VLANs.
+ * @param root folder that contains proc and sys
+ * @param addresses as `os.networkInterfaces` returns them; those of this machine if absent
  */
 export async function readLinks(
   root = '/',
@@ -53,7 +53,10 @@ async function readLink(
   };
 }
 
-/** Told by what the kernel has in a link's folder, never by its name; `null` for guests' ends and the like. */
+/**
+ * Returns the type of a link by the files in its folder of sysfs, never by its name; `null` for links of guests and
+ * others.
+ */
 function kindOf(names: readonly string[], uevent: string): Link['type'] | null {
   if (names.includes('device')) return 'card';
   if (names.includes('bonding')) return 'bond';

@@ -1,10 +1,13 @@
-/** Seconds since the kernel started, from /proc/uptime (proc_uptime(5)); 0 if it does not say. */
+/** Parses the seconds since the kernel started in /proc/uptime (proc_uptime(5)); returns 0 if they are missing. */
 export function parseUptime(text: string): number {
   const [, seconds] = /^(\d{1,12}(?:\.\d{1,3})?) /.exec(text) ?? [];
   return seconds === undefined ? 0 : Number(seconds);
 }
 
-/** Runnable processes on average over 1, 5 and 15 minutes, from /proc/loadavg (proc_loadavg(5)); 0 if it does not say. */
+/**
+ * Parses the average number of runnable processes over 1, 5 and 15 minutes in /proc/loadavg (proc_loadavg(5)); returns
+ * 0 for each if they are missing.
+ */
 export function parseLoadAverage(text: string): [number, number, number] {
   const [, one, five, fifteen] =
     /^(\d{1,9}\.\d{1,3}) (\d{1,9}\.\d{1,3}) (\d{1,9}\.\d{1,3}) /.exec(text) ?? [];

@@ -1,6 +1,6 @@
 import type { Host } from '../api/host.ts';
 
-/** Reads /proc/meminfo (proc_meminfo(5)), whose sizes are in KiB; what it does not say is 0. */
+/** Parses /proc/meminfo (proc_meminfo(5)), whose sizes are in KiB, into bytes; a missing value is 0. */
 export function parseMemory(text: string): Host['memory'] {
   const value = (key: string): number => {
     const [, digits] = new RegExp(`^${key}: +(\\d{1,15})( kB)?$`, 'm').exec(text) ?? [];

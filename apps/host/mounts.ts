@@ -1,23 +1,23 @@
 import { join } from 'node:path';
 import { readText } from './read.ts';
 
-/** A mount, as the kernel tells of it. */
+/** An entry of the kernel's mount table. */
 export interface Mount {
   /** `major:minor` of the file system; the same for all its mounts. */
   device: string;
-  /** Folder of the file system that is mounted: `/` unless it is a bind mount or a subvolume. */
+  /** Folder of the file system that is mounted: `/` except for a bind mount or a subvolume. */
   root: string;
-  /** Where it is mounted. */
+  /** Mount point. */
   path: string;
   type: string;
-  /** A device, `server:/export`, or just a word. */
+  /** A device, `server:/export`, or an arbitrary word. */
   source: string;
   readOnly: boolean;
 }
 
 /**
- * Parses /proc/self/mountinfo (proc_pid_mountinfo(5)). Blanks, line feeds and backslashes of names are octal there. Of
- * several mounts on one folder only the last one can be reached, and counts. Lines that are not like that are left out.
+ * Parses /proc/self/mountinfo (proc_pid_mountinfo(5)), where blanks, line feeds and backslashes in names are octal. Of
+ * several mounts on one folder, only the last one is visible and returned. Malformed lines are left out.
  */
 export function parseMounts(text: string): Mount[] {
   const mounts = new Map<string, Mount>();
@@ -41,12 +41,12 @@ export function parseMounts(text: string): Mount[] {
   return [...mounts.values()];
 }
 
-/** Mounts that this process sees. @param root folder in which proc is */
+/** Reads the mounts of this process. @param root folder that contains proc */
 export async function readMounts(root = '/'): Promise<Mount[]> {
   return parseMounts(await readText(join(root, 'proc/self/mountinfo')));
 }
 
-/** Whether something is mounted there that can be written: what is written to it outlives a restart. */
+/** Returns whether a path is a mount point that is writable, so that what is written to it survives a restart. */
 export function isWritableMount(path: string, mounts: readonly Mount[]): boolean {
   return mounts.some((mount) => mount.path === path && !mount.readOnly);
 }

@@ -6,8 +6,8 @@ import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
 const ETHERNET = 1;
 
 /**
- * Network cards of a machine, told by what they are: bridges, bonds, veth and tap have no device.
- * @param root folder in which sys is
+ * Reads the network cards of a machine. They are recognized by their device: bridges, bonds, veth and tap have none.
+ * @param root folder that contains sys
  */
 export async function readNics(root = '/'): Promise<Nic[]> {
   const folder = join(root, 'sys/class/net');

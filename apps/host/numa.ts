@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { NumaNode } from '../api/host.ts';
 import { readAttribute, readNames, readText } from './read.ts';
 
-/** NUMA nodes of a machine, by number; none where the kernel tells of none. @param root folder in which sys is */
+/**
+ * Reads the NUMA nodes of a machine, by number; none if the kernel reports none. @param root folder that contains sys
+ */
 export async function readNumaNodes(root = '/'): Promise<NumaNode[]> {
   const folder = join(root, 'sys/devices/system/node');
   const names = (await readNames(folder)).filter((name) => /^node\d{1,5}$/.test(name));

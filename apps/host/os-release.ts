@@ -1,6 +1,6 @@
 /**
- * Parses os-release(5): `KEY=value`, the value with or without quotes, of which backslashes in double ones are undone.
- * Lines that are not like that are left out.
+ * Parses os-release(5): `KEY=value` lines; the value may be quoted, and backslash escapes in double quotes are
+ * resolved. Malformed lines are left out.
  */
 export function parseOsRelease(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();

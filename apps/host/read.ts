@@ -1,12 +1,14 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
-/** Bytes of a file of the kernel that are read at most; the list of a thousand processors has half of them. */
+/**
+ * Largest number of bytes that are read from a file of the kernel; the list of a thousand processors takes half of it.
+ */
 const MOST = 4 * 1024 * 1024;
 
-/** What is read at a time. */
+/** Buffer for one read. */
 const piece = Buffer.alloc(16 * 1024);
 
-/** With these the kernel and its drivers say that something is not there or not known (errno(3)). */
+/** Error codes (errno(3)) with which the kernel and its drivers report that a value does not exist or is not known. */
 const NOT_TOLD = new Set([
   'ENOENT',
   'ENOTDIR',
@@ -24,8 +26,9 @@ const NOT_TOLD = new Set([
 ]);
 
 /**
- * The bytes of a file of /proc or /sys; `undefined` where the kernel tells none. Read at once, as names and targets are:
- * the kernel tells them from memory, and a thread of its own for each step of each file costs many times as much.
+ * Reads the bytes of a file of /proc or /sys; returns `undefined` if the kernel does not report it. Uses synchronous
+ * calls, as `readNames` and `readTarget` do: the kernel answers from memory, and asynchronous calls would cost many
+ * times as much.
  */
 export async function readBytes(path: string, most = MOST): Promise<Buffer | undefined> {
   return told(() => {
@@ -45,29 +48,29 @@ export async function readBytes(path: string, most = MOST): Promise<Buffer | und
   });
 }
 
-/** The text of a file of /proc or /sys; empty where the kernel tells none. */
+/** Reads the text of a file of /proc or /sys; returns '' if the kernel does not report it. */
 export async function readText(path: string): Promise<string> {
   return (await readBytes(path))?.toString('utf8') ?? '';
 }
 
-/** An attribute of /sys without blanks around it; `null` where the kernel tells none. */
+/** Reads an attribute of /sys without surrounding blanks; returns `null` if the kernel does not report it. */
 export async function readAttribute(path: string): Promise<string | null> {
   const text = (await readText(path)).replaceAll('\0', '').trim();
   return text === '' ? null : text;
 }
 
-/** An attribute of /sys that is a whole number; `null` where the kernel tells none. */
+/** Reads an attribute of /sys that is an integer; returns `null` if the kernel does not report it. */
 export async function readNumber(path: string): Promise<number | null> {
   const text = (await readAttribute(path)) ?? '';
   return /^-?\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** Names in a folder, sorted; none if there is no such folder. */
+/** Reads the names in a folder, sorted; returns none if the folder does not exist. */
 export async function readNames(path: string): Promise<string[]> {
   return told(() => readdirSync(path))?.sort() ?? [];
 }
 
-/** Where a link of /sys points to, as it is written; `null` if there is none. */
+/** Reads the target of a symbolic link of /sys; returns `null` if it does not exist. */
 export async function readTarget(path: string): Promise<string | null> {
   return told(() => readlinkSync(path)) ?? null;
 }

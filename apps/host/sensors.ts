@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Sensor } from '../api/hardware.ts';
 import { readAttribute, readNames, readNumber } from './read.ts';
 
-/** Files of values, and what divides them (Documentation/hwmon/sysfs-interface.rst). */
+/** Kinds of value files, with their unit and divisor (Documentation/hwmon/sysfs-interface.rst). */
 const KINDS: Readonly<Record<string, { unit: Sensor['unit']; divisor: number }>> = {
   temp: { unit: 'celsius', divisor: 1_000 },
   fan: { unit: 'rpm', divisor: 1 },
@@ -11,12 +11,12 @@ const KINDS: Readonly<Record<string, { unit: Sensor['unit']; divisor: number }>>
   power: { unit: 'watt', divisor: 1_000_000 },
 };
 
-/** Values that are read at most: a machine has some dozens. */
+/** Largest number of values: a machine has some dozens. */
 const MOST = 512;
 
 /**
- * Reads what the chips of a machine measure now. One that does not answer is left out.
- * @param root folder in which sys is
+ * Reads the current values of a machine's sensors. A sensor that does not answer is left out.
+ * @param root folder that contains sys
  */
 export async function readSensors(root = '/'): Promise<Sensor[]> {
   const folder = join(root, 'sys/class/hwmon');
@@ -53,7 +53,7 @@ async function readChip(folder: string, name: string): Promise<Sensor[]> {
   return sensors;
 }
 
-/** `temp2` comes before `temp10`. */
+/** Compares names so that `temp2` comes before `temp10`. */
 function byNumber(one: string, other: string): number {
   return one.localeCompare(other, 'en', { numeric: true });
 }

@@ -3,12 +3,15 @@ import type { Wear } from '../api/hardware.ts';
 import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 
-/** Milliseconds that a disk may take to tell of itself. */
+/** Milliseconds that a disk has to report its health. */
 const PATIENCE = 10_000;
 
 const number = z.number().nullish().catch(null);
 
-/** Of `smartctl --json` (https://www.smartmontools.org/wiki/JSON-output): what is the same for ATA, SCSI and NVMe. */
+/**
+ * The part of `smartctl --json` (https://www.smartmontools.org/wiki/JSON-output) that is used: the common part of ATA,
+ * SCSI and NVMe, and the wear of NVMe.
+ */
 const reportSchema = z.object({
   smart_status: z.object({ passed: z.boolean() }).nullish().catch(null),
   temperature: z.object({ current: number }).nullish().catch(null),
@@ -22,7 +25,7 @@ const reportSchema = z.object({
 
 const UNKNOWN = { health: 'unknown', temperature: null, hours: null, used: null } as const;
 
-/** What smartctl(8) reports in JSON. */
+/** Parses the JSON report of smartctl(8). */
 export function parseSmart(text: string): Wear {
   const report = reportSchema.safeParse(parseJson(text));
   if (!report.success) return { ...UNKNOWN, problem: 'smartctl did not report in JSON' };
@@ -38,7 +41,7 @@ export function parseSmart(text: string): Wear {
   };
 }
 
-/** Asks a disk how it fares. One that sleeps is not woken. @param path such as `/dev/sda` */
+/** Reads the health of a disk, without waking one in standby. @param path such as `/dev/sda` */
 export async function readWear(path: string, signal?: AbortSignal): Promise<Wear> {
   const args = ['--json', '--info', '--health', '--attributes', '--nocheck=standby', path];
   try {
@@ -46,7 +49,7 @@ export async function readWear(path: string, signal?: AbortSignal): Promise<Wear
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof CommandError)) throw error;
-    // Its exit status is a set of bits, of which most say that the disk is not well; it has reported all the same.
+    // The exit status is a bit mask; most bits report a failing disk, and the report is written all the same.
     if (error.failure === 'exit' && error.stdout !== '') return parseSmart(error.stdout);
     return { ...UNKNOWN, problem: error.message };
   }

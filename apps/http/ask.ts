@@ -3,28 +3,28 @@ import { messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
 import { requestOn } from './request.ts';
 
-/** Milliseconds that a program has to answer: it may wait for libvirt or for the network itself. */
+/** Milliseconds that a program has to answer: it may itself wait for libvirt or for the network. */
 const TIME_LIMIT = 60_000;
 
-/** Characters of an answer above which it is not the program's. */
+/** Longest answer that is accepted, in characters. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
-/** A program of this machine cannot be asked, or answered with an error. `message` is for a person. */
+/** A program on this machine cannot be asked, or answers with an error. `message` is for a person. */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError';
 }
 
-/** A program of this machine that answers HTTP on a Unix socket. */
+/** A program on this machine that answers HTTP on a Unix socket. */
 export interface Answerer {
-  /** As people call it: `the agent`. */
+  /** Name in messages: `the agent`. */
   name: string;
-  /** Its service, which is to be looked at where it does not answer: `qx-node`. */
+  /** Its service, named in messages if it does not answer: `qx-node`. */
   service: string;
-  /** Where it listens. */
+  /** Path of its socket. */
   socketPath: string;
 }
 
-/** What is asked. */
+/** A request to a program. */
 export interface Question<Value> {
   whom: Answerer;
   method?: 'GET' | 'POST' | 'DELETE';
@@ -40,8 +40,9 @@ export interface Question<Value> {
 const errorSchema = z.object({ error: z.object({ what: z.string(), fix: z.string().optional() }) });
 
 /**
- * Asks a program on its socket. A program that answers and is not well does so with status 503, and that is an answer.
- * @throws AnswerError in one line why there is no answer, also as the signal is aborted
+ * Sends a request to a program on its socket. Status 503 with a body that fits the schema is an answer too: it comes
+ * from a program that reports a problem of its own.
+ * @throws AnswerError saying in one line why there is no answer, also if the signal is aborted
  */
 export async function ask<Value>(question: Question<Value>): Promise<Value> {
   const { whom, path, schema } = question;

@@ -3,15 +3,15 @@ import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
 
-/** The socket's place is taken. */
+/** Another program, or a file that is not a socket, occupies the socket's path. */
 export class TakenError extends Error {
   override readonly name = 'TakenError';
 }
 
 /**
- * Makes a server listen on a Unix socket that only its owner may open. The folder is made; a socket that a dead
- * process left behind is replaced.
- * @throws TakenError if a process listens there already, or something else than a socket is in the way
+ * Makes a server listen on a Unix socket that only its owner may open. Creates the folder, and replaces a socket that a
+ * dead process left behind.
+ * @throws TakenError if a process already listens there, or the path is not a socket
  */
 export async function bind(server: Server, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
@@ -41,7 +41,7 @@ async function clear(path: string): Promise<void> {
   await unlink(path);
 }
 
-/** Whether a process listens on a Unix socket. */
+/** Returns whether a process listens on a Unix socket. */
 async function answers(path: string): Promise<boolean> {
   const socket = connect(path);
   try {

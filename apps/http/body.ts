@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
 import { ApiError } from './error.ts';
 
-/** Bytes that the body of a request may have. */
+/** Largest body of a request, in bytes. */
 export const MAX_BODY = 1024 * 1024;
 
 /**
  * Reads the body of a request.
- * @throws ApiError 413 if it is too big, 400 if it is not UTF-8
+ * @throws ApiError 413 if it is too large, 400 if it is not UTF-8
  */
 export async function readText(request: IncomingMessage): Promise<string> {
   const bytes = await readBytes(request);
@@ -20,7 +20,7 @@ export async function readText(request: IncomingMessage): Promise<string> {
 
 /**
  * Reads the body of a request as JSON.
- * @throws ApiError 413 if it is too big, 400 if it is not what the schema says
+ * @throws ApiError 413 if it is too large, 400 if it does not fit the schema
  */
 export async function readJson<Value>(
   request: IncomingMessage,
@@ -38,7 +38,10 @@ export async function readJson<Value>(
   throw new ApiError(400, `the body is not as it should be: ${z.prettifyError(value.error)}`);
 }
 
-/** The rest of a body that is too big is read and forgotten: a caller who still sends would not see the answer else. */
+/**
+ * Reads a whole body. The rest of one that is too large is read and discarded: a caller that is still sending would not
+ * see the answer otherwise.
+ */
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const tooBig = new ApiError(413, `the body has more than ${MAX_BODY} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY) throw tooBig;

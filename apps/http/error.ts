@@ -1,4 +1,4 @@
-/** A request that is answered with an error. */
+/** An error that is sent as the answer to a request. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status (RFC 9110). */

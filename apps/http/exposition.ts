@@ -12,7 +12,7 @@ export interface Sample {
   value: number;
 }
 
-/** Of a response in this format. */
+/** Content type of this format. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**

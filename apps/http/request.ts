@@ -2,8 +2,8 @@ import { type ClientRequest, type IncomingMessage, type RequestOptions, request 
 import { connect } from 'node:net';
 
 /**
- * Begins a request to the agent on its Unix socket, like `request` of node:http. Not by an http.Agent: to look for a
- * server's name, that compiles a pattern which costs more than all the rest.
+ * Starts a request to a program on its Unix socket, like `request` of node:http. Does not use an http.Agent: to find a
+ * server's name, it compiles a pattern that costs more than the rest of the request.
  */
 export function requestOn(
   socket: string,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './error.ts';
 
-/** What is sent back. */
+/** A response. */
 export interface Answer {
   status: number;
   /** Media type; `application/json` if absent. */
@@ -9,22 +9,22 @@ export interface Answer {
   body: string;
 }
 
-/** Answers a request of one method to one path. */
+/** Answers requests with one method to one path. */
 export interface Route {
   method: 'GET' | 'POST' | 'DELETE';
-  /** Segments separated by `/`; `:id` stands for any one of them, and is handed on undecoded. */
+  /** Segments separated by `/`; `:id` matches any one segment, which is passed on undecoded. */
   path: string;
   answer: (request: IncomingMessage, id: string) => Promise<Answer>;
 }
 
-/** An answer in JSON. */
+/** Makes an answer in JSON. */
 export function json(value: unknown, status = 200): Answer {
   return { status, body: `${JSON.stringify(value)}\n` };
 }
 
 /**
- * Finds what answers a request. Paths are taken as they are written: nothing is decoded, and `..` means nothing.
- * @throws ApiError 404 if there is no such path, 405 if it knows other methods
+ * Finds the route of a request. Paths are compared as they are written: nothing is decoded, and `..` has no meaning.
+ * @throws ApiError 404 if there is no such path, 405 if the path has other methods only
  */
 export function findRoute(
   routes: readonly Route[],
@@ -44,7 +44,7 @@ export function findRoute(
   throw new ApiError(405, `this path knows ${allow} only`, { headers: { allow } });
 }
 
-/** What stands for `:id` in a path, or nothing; `undefined` if the path is another. */
+/** Returns the segment that matches `:id`, or '' if the pattern has none; `undefined` if the path does not match. */
 function match(pattern: string, path: string): string | undefined {
   const expected = pattern.split('/');
   const given = path.split('/');

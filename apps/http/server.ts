@@ -3,23 +3,23 @@ import { createServer as createTlsServer } from 'node:https';
 import { ApiError } from './error.ts';
 import { findRoute, json, type Route } from './route.ts';
 
-/** Milliseconds within which a caller sends the head of a request, and all of it. */
+/** Milliseconds that a caller has to send the header and the whole request, and that an idle connection stays open. */
 const TIME_LIMITS = { head: 10_000, request: 30_000, idle: 5_000 };
 
-/** Callers at once. */
+/** Connections at the same time. */
 const MAX_CONNECTIONS = 64;
 
 export interface ServerOptions {
   routes: readonly Route[];
-  /** The answer to a request that came to an error of the program's own; `undefined` if the error is a bug. */
+  /** Turns an error of the program into an answer; returns `undefined` if the error is a bug. */
   explain: (error: unknown) => ApiError | undefined;
-  /** Called with what went wrong in the program itself. */
+  /** Called with errors of the program itself. */
   onBug: (error: unknown) => void;
-  /** PEM of a key and its certificate: it speaks TLS with them. */
+  /** A key and its certificate in PEM; the server uses TLS with them. */
   tls?: { readonly key: string; readonly cert: string };
 }
 
-/** The HTTP server of a program; it listens nowhere yet. Errors are told as `{"error":{"what":…,"fix":…}}`. */
+/** Makes the HTTP server of a program; it does not listen yet. Errors are sent as `{"error":{"what":…,"fix":…}}`. */
 export function apiServer({ routes, explain, onBug, tls }: ServerOptions): Server {
   const limits = {
     headersTimeout: TIME_LIMITS.head,

@@ -3,22 +3,24 @@ import { defineFrom } from './define.ts';
 import { parseUuid } from './uuid.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
-/** The first of the numbers that guests run as; no account of the image is among these, and systemd's containers are below. */
+/**
+ * The first user ID of guests; no account of the image is in this range, and those of systemd's containers are lower.
+ */
 const FIRST = 2 ** 28;
 const NUMBERS = 2 ** 28;
 
 /**
- * The user and group that a guest runs as, made from its UUID: the same on every host. Of a hundred guests two have one number
- * with a probability of 1 in 50,000; they are then not kept from each other.
+ * Computes the user and group ID under which a guest runs, from its UUID: the same on every host. Among a hundred
+ * guests, two share a number with a probability of 1 in 50,000; these are then not isolated from each other.
  */
 export function accountOf(id: string): number {
   return FIRST + (createHash('sha256').update(parseUuid(id)).digest().readUInt32BE() % NUMBERS);
 }
 
 /**
- * Lets a guest run as a user of its own (libvirt's security driver `dac`), so that one that breaks out of QEMU can open no disk
- * of another. A definition that says which user counts as it is.
- * @returns the number of the user; undefined if the definition says another
+ * Makes a guest run as its own user (libvirt's security driver `dac`), so that a guest that breaks out of QEMU cannot
+ * open the disks of another. A definition that already names a user is left unchanged.
+ * @returns the user ID; undefined if the definition names a user
  * @throws LibvirtError with libvirt's own words
  */
 export async function giveAccount(libvirt: Libvirt, id: string): Promise<number | undefined> {
@@ -28,14 +30,15 @@ export async function giveAccount(libvirt: Libvirt, id: string): Promise<number 
   const definition = await virsh(libvirt, dump);
   const labelled = withAccount(definition, account);
   if (labelled === undefined) return undefined;
-  // Whoever has changed it meanwhile will be heard of again.
+  // A definition that has changed since is skipped: that change is handled by itself.
   if ((await virsh(libvirt, dump)) === definition) await defineFrom(libvirt, labelled);
   return account;
 }
 
 /**
- * A definition with the user that a guest runs as; undefined if it says one already.
- * @param definition as libvirt writes it: without comments and CDATA, in which an element would be none
+ * Adds the user of a guest to its definition; returns undefined if it already names one.
+ * @param definition as libvirt writes it: without comments and CDATA, which could contain text that looks like an
+ *   element
  */
 export function withAccount(definition: string, account: number): string | undefined {
   if (/<seclabel\b[^>]*\smodel=(["'])dac\1/.test(definition)) return undefined;

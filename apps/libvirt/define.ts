@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { LibvirtError } from './error.ts';
 import { type Libvirt, loudVirsh } from './virsh.ts';
 
-/** Milliseconds: at the first definition after a boot libvirt asks each QEMU what it can do. */
+/** Milliseconds: at the first definition after a boot, libvirt asks each QEMU for its capabilities. */
 const PATIENCE = 180_000;
 
 /**
  * Defines a virtual machine from libvirt's XML.
- * @returns what virsh says of it
- * @throws LibvirtError as `defineVm` of domain.ts
+ * @returns virsh's output
+ * @throws LibvirtError like `defineVm` of domain.ts
  */
 export async function defineFrom(libvirt: Libvirt, xml: string): Promise<string> {
-  // A child's standard input is a socket, which cannot be opened as the file that virsh wants.
+  // A child's standard input is a socket, which virsh cannot open as a file.
   const folder = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
   try {
     const file = join(folder, 'definition.xml');

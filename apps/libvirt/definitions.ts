@@ -4,29 +4,29 @@ import { LibvirtError } from './error.ts';
 import { isUuid } from './uuid.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
-/** What libvirt's definition of a virtual machine says. */
+/** Facts from libvirt's definition of a virtual machine. */
 export interface Definition {
-  /** libvirt's XML of it, from its first tag to its last. */
+  /** libvirt's XML, from its first tag to its last. */
   readonly xml: string;
-  /** SHA-256 of that, lower case hex. */
+  /** SHA-256 of `xml`, in lower-case hex. */
   readonly sha256: string;
   readonly disks: readonly DefinedDisk[];
   readonly nics: readonly DefinedNic[];
-  /** Of a machine that runs, what libvirt made of the definition; `undefined` of one that does not. */
+  /** Facts about the running machine; `undefined` if it does not run. */
   readonly live?: LiveFacts | undefined;
 }
 
-/** What is so of a machine while it runs. */
+/** Facts that apply only while a machine runs. */
 export interface LiveFacts {
-  /** Port of VNC on the host's loopback; 0 without. */
+  /** Port of VNC on the host's loopback; 0 if there is none. */
   readonly vncPort: number;
   /** Whether it has a serial console. */
   readonly serial: boolean;
-  /** Whether an agent in the guest answers. */
+  /** Whether a guest agent answers. */
   readonly hasAgent: boolean;
 }
 
-/** Empty where the definition does not say. */
+/** A disk; fields that the definition does not set are empty. */
 export interface DefinedDisk {
   readonly target: string;
   readonly source: string;
@@ -34,7 +34,7 @@ export interface DefinedDisk {
   readonly cdrom: boolean;
 }
 
-/** Empty, and 0, where the definition does not say. */
+/** A network card; fields that the definition does not set are empty or 0. */
 export interface DefinedNic {
   readonly mac: string;
   readonly bridge: string;
@@ -42,13 +42,16 @@ export interface DefinedNic {
   readonly vlan: number;
 }
 
-/** Machines whose definitions are read in one run: they make one output. */
+/** Number of machines whose definitions are read by one run of virsh: they share one output. */
 const BATCH = 200;
 
-/** Milliseconds after which definitions are read again: somebody may have changed one that looks as before. */
+/**
+ * Milliseconds after which definitions are read again: a definition may change without a change of the machine's other
+ * facts.
+ */
 const AGE = 60_000;
 
-/** Reads the definitions of this host's virtual machines, when there is cause to. */
+/** Reads the definitions of this host's virtual machines, only when they may have changed. */
 export class DefinitionReader {
   readonly #libvirt: Libvirt;
   readonly #now: () => number;
@@ -56,20 +59,20 @@ export class DefinitionReader {
   #key = '';
   #readAt = Number.NEGATIVE_INFINITY;
 
-  /** @param now milliseconds of a clock that only goes forward */
+  /** @param now milliseconds of a monotonic clock */
   constructor(libvirt: Libvirt, now: () => number = () => performance.now()) {
     this.#libvirt = libvirt;
     this.#now = now;
   }
 
-  /** Has the next look read them all. */
+  /** Makes the next call read all definitions. */
   expire(): void {
     this.#key = '';
   }
 
   /**
-   * The definitions of these machines, by UUID. Where libvirt does not answer, what was last read; one that cannot be read
-   * is left out.
+   * Returns the definitions of these machines, by UUID. If libvirt does not answer, returns those that were read last.
+   * A definition that cannot be read is left out.
    */
   async read(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>> {
     const key = JSON.stringify(
@@ -91,7 +94,7 @@ export class DefinitionReader {
   }
 }
 
-/** @throws LibvirtError if libvirt does not answer */
+/** Reads definitions with one run of virsh per batch. @throws LibvirtError if libvirt does not answer */
 async function readDefinitions(
   libvirt: Libvirt,
   vms: readonly Vm[],
@@ -104,7 +107,7 @@ async function readDefinitions(
         `dumpxml ${id} --inactive`,
         ...(state === 'shutoff' ? [] : [`dumpxml ${id}`]),
       ]);
-    // Its last command says how a run ends: a machine that is gone meanwhile is no failure.
+    // The last command sets the exit status of a run: a machine that no longer exists is not an error.
     const output = await virsh(libvirt, [[...dumps, 'uri'].join('; ')]);
     for (const [id, definition] of parseDefinitions(output)) read.set(id, definition);
   }
@@ -112,8 +115,8 @@ async function readDefinitions(
 }
 
 /**
- * Definitions in what several `virsh dumpxml` write one after the other, by UUID. Where that of a machine is followed by
- * what runs of it, which has a number, its live facts are of that.
+ * Parses the output of several `virsh dumpxml` calls, by UUID. If the definition of a machine is followed by that of
+ * the running machine, which has an `id`, the live facts are taken from the latter.
  */
 export function parseDefinitions(output: string): Map<string, Definition> {
   const definitions = new Map<string, Definition>();
@@ -145,12 +148,12 @@ function liveFacts(xml: string): LiveFacts {
   };
 }
 
-/** Without what anybody may write into it. */
+/** Removes the elements that may contain arbitrary text. */
 function withoutProse(xml: string): string {
   return xml.replace(/<metadata>[\s\S]*?<\/metadata>|<description>[\s\S]*?<\/description>/g, '');
 }
 
-/** What libvirt's XML of one definition says; libvirt writes no comments and no CDATA, and each tag in its own line. */
+/** Parses libvirt's XML of one definition; libvirt writes no comments and no CDATA, and each tag on its own line. */
 export function parseDefinition(text: string): Definition {
   const xml = text.trim();
   const body = withoutProse(xml);

@@ -3,9 +3,9 @@ import { readVms } from './read-vms.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
 /**
- * Files and devices that the disks of this host's virtual machines are, of those that run as they run and as they are
- * defined.
- * @throws LibvirtError if libvirt does not answer, or does not tell of one of them
+ * Reads the files and devices that are disks of this host's virtual machines; for a running machine, both those in use
+ * and those in its definition.
+ * @throws LibvirtError if libvirt does not answer, or does not list the disks of a machine
  */
 export async function readDiskSources(libvirt: Libvirt): Promise<Set<string>> {
   const told = await readVms(libvirt);
@@ -21,7 +21,7 @@ export async function readDiskSources(libvirt: Libvirt): Promise<Set<string>> {
   return sources;
 }
 
-/** Sources in what `virsh domblklist --quiet` writes: ` TARGET   SOURCE` in each line, `-` for none. */
+/** Parses the sources in the output of `virsh domblklist --quiet`: ` TARGET   SOURCE` on each line, `-` for none. */
 export function parseSources(list: string): string[] {
   return list.split('\n').flatMap((line) => {
     const [, source] = /^ ?\S+ +(.+)$/.exec(line) ?? [];

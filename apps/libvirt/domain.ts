@@ -5,12 +5,12 @@ import { isUuid, parseUuid } from './uuid.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
 /**
- * Defines a virtual machine, which runs as a user of its own, or changes the definition of the one with its UUID; a running one takes the change when it
- * is started anew.
+ * Defines a virtual machine, which runs as its own user, or changes the definition of the one with its UUID; a change
+ * takes effect at the next start.
  * @param xml https://libvirt.org/formatdomain.html; libvirt makes a UUID if it has none
  * @returns its UUID
- * @throws LibvirtError with libvirt's own words; `invalid` if there can be no such machine, `refused` if it collides
- * with another
+ * @throws LibvirtError with libvirt's own words; `invalid` if the definition is wrong, `refused` if it conflicts with
+ *   another machine
  */
 export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
   const name = definedName(await defineFrom(libvirt, xml));
@@ -23,12 +23,15 @@ export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
   throw new LibvirtError('refused', 'the VM was defined, and is gone again');
 }
 
-/** The name in what virsh says of a definition: `Domain 'web' defined from FILE`. */
+/** Parses the name in virsh's answer to a definition: `Domain 'web' defined from FILE`. */
 export function definedName(output: string): string | undefined {
   return /^Domain '(.*)' defined from \S+$/m.exec(output)?.[1];
 }
 
-/** The UUID of the machine of this very name, in `virsh list --uuid --name`: `UUID NAME` in each line. */
+/**
+ * Finds the UUID of the machine with exactly this name in the output of `virsh list --uuid --name`: `UUID NAME` on each
+ * line.
+ */
 export function uuidOf(name: string, list: string): string | undefined {
   const lines = list.split('\n').map((line) => line.trim());
   const line = lines.find((text) => text.slice(36).trim() === name.trim());
@@ -45,7 +48,7 @@ export async function startVm(libvirt: Libvirt, id: string): Promise<void> {
 }
 
 /**
- * Asks a virtual machine to shut down, as its power button would. It may take its time, or not care.
+ * Asks a virtual machine to shut down, as its power button would. The guest may take long or ignore it.
  * @throws LibvirtError with libvirt's own words
  */
 export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
@@ -53,7 +56,7 @@ export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
 }
 
 /**
- * Ends a virtual machine at once, as if its power was cut.
+ * Powers off a virtual machine at once.
  * @throws LibvirtError with libvirt's own words
  */
 export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
@@ -61,8 +64,8 @@ export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
 }
 
 /**
- * Removes the definition of a virtual machine with its UEFI variables, not its disks. One that runs goes on until it is
- * ended; one whose memory was saved to disk is refused.
+ * Removes the definition of a virtual machine with its UEFI variables, but not its disks. A running machine continues
+ * until it ends; a machine with saved memory is refused.
  * @throws LibvirtError with libvirt's own words
  */
 export async function undefineVm(libvirt: Libvirt, id: string): Promise<void> {

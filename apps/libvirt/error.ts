@@ -1,10 +1,10 @@
 /**
- * Why libvirt did not do what was asked: it cannot be reached, what was handed in is no good, there is no such machine,
- * or libvirt refuses (the machine already runs, the host has not enough memory, …).
+ * Why libvirt did not do what it was asked: it cannot be reached, the input is invalid, there is no such machine, or
+ * libvirt refuses (the machine already runs, the host has not enough memory, …).
  */
 export type LibvirtFailure = 'unavailable' | 'invalid' | 'not-found' | 'refused';
 
-/** What libvirt did not do, in its own words. `message` is one line for a person, without a full stop. */
+/** A failure of libvirt, in its own words. `message` is one line for a person, without a full stop. */
 export class LibvirtError extends Error {
   override readonly name = 'LibvirtError';
   readonly failure: LibvirtFailure;

@@ -1,16 +1,16 @@
-/** Something that happened to a virtual machine. */
+/** An event of a virtual machine. */
 export interface VmEvent {
-  /** As `virsh event --list` names it: `lifecycle`, `reboot`, … */
+  /** Name of the event in `virsh event --list`: `lifecycle`, `reboot`, … */
   event: string;
-  /** Name of the machine: virsh tells no UUID. */
+  /** Name of the machine: virsh does not write the UUID. */
   name: string;
-  /** Such as `Started Booted`; empty for an event that has none. */
+  /** Detail such as `Started Booted`; empty if the event has none. */
   detail: string;
 }
 
 /**
- * Reads a line of `virsh event --loop`, with or without `--timestamp`:
- * `event 'lifecycle' for domain 'web': Started Booted`. A machine's name may have quotes and spaces.
+ * Parses a line of `virsh event --loop`, with or without `--timestamp`: `event 'lifecycle' for domain 'web': Started
+ * Booted`. A machine's name may have quotes and spaces.
  * @returns `undefined` for every other line
  */
 export function parseEvent(line: string): VmEvent | undefined {

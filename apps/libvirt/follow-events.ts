@@ -3,8 +3,8 @@ import { streamLines } from '../process/stream-lines.ts';
 import { parseEvent, type VmEvent } from './event.ts';
 
 /**
- * Tells of each event of a virtual machine's life (defined, started, stopped, undefined, …) as libvirt sends it, until
- * libvirt goes away or the signal is aborted. virsh(1) does not say from when on it listens.
+ * Calls back for each lifecycle event of a virtual machine (defined, started, stopped, undefined, …) as libvirt sends
+ * it, until the connection ends or the signal is aborted. virsh(1) does not say when it begins to listen.
  * @returns why it ended, in virsh's words; `undefined` if it was aborted
  */
 export async function followEvents(

@@ -1,7 +1,7 @@
 import { type Vm, type VmState, vmSchema } from '../api/vms.ts';
 import { isUuid } from './uuid.ts';
 
-/** States as `dominfo` words them (`virshDomainStateToString`), as the API does. */
+/** State in the words of `dominfo` (`virshDomainStateToString`) → state in the API. */
 const STATES: ReadonlyMap<string, VmState> = new Map([
   ['no state', 'nostate'],
   ['running', 'running'],
@@ -13,26 +13,26 @@ const STATES: ReadonlyMap<string, VmState> = new Map([
   ['pmsuspended', 'pmsuspended'],
 ]);
 
-/** What one run of virsh told. */
+/** The content of one run of virsh. */
 export interface Inventory {
-  /** Of the daemon, else of the library; `null` if neither was told. */
+  /** Version of the daemon, otherwise of the library; `null` if neither is in the output. */
   version: string | null;
-  /** UUIDs of the machines that there are, in libvirt's order. */
+  /** UUIDs of all machines, in libvirt's order. */
   ids: readonly string[];
-  /** By UUID, those that were described. */
+  /** The described machines, by UUID. */
   described: ReadonlyMap<string, Vm>;
 }
 
-/** The commands whose output {@link parseInventory} reads: the list comes last, so that it is the newest. */
+/** Returns the commands whose output {@link parseInventory} reads: the list comes last, so that it is the newest. */
 export function inventoryCommands(ids: readonly string[]): string {
   const describe = ids.map((id) => `dominfo ${id}`);
   return ['version --daemon', ...describe, 'list --all --uuid'].join('; ');
 }
 
 /**
- * Reads the output of {@link inventoryCommands} (virsh(1), `--quiet`, C locale). Lines of no meaning to it are passed
- * over, and so is a machine whose description lacks something but its state: a newer libvirt may have states that have no
- * name here, which are `unknown`.
+ * Parses the output of {@link inventoryCommands} (virsh(1), `--quiet`, C locale). Unknown lines are skipped, and so is
+ * a machine whose description is incomplete. A state that is not known here, for example of a newer libvirt, is
+ * `unknown`.
  */
 export function parseInventory(output: string): Inventory {
   const described = new Map<string, Vm>();

@@ -1,10 +1,13 @@
 import { LibvirtError } from './error.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
-/** Networks that are told at most. */
+/** Largest number of networks that are returned. */
 const MOST = 256;
 
-/** Names of libvirt's networks, sorted, those that are not up too; `undefined` if libvirt does not answer. */
+/**
+ * Reads the names of libvirt's networks, sorted, including inactive ones; returns `undefined` if libvirt does not
+ * answer.
+ */
 export async function readNetworks(libvirt: Libvirt): Promise<string[] | undefined> {
   try {
     const names = (await virsh(libvirt, ['net-list', '--all', '--name'])).split('\n');

@@ -3,19 +3,19 @@ import { LibvirtError } from './error.ts';
 import { type Inventory, inventoryCommands, parseInventory } from './inventory.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
-/** Rounds in which machines that come faster than they can be described are asked for. */
+/** Largest number of rounds if new machines keep appearing. */
 const ROUNDS = 4;
 
-/** Machines described in one run: their UUIDs make one argument, which the kernel limits to 128 KiB. */
+/** Machines described by one run: their UUIDs form one argument, which the kernel limits to 128 KiB. */
 const BATCH = 1_000;
 
 /**
- * Reads the virtual machines that libvirt has, at this moment: those that it lists last, each with its description. A
- * run of virsh describes those of `before` and lists all; only a machine that is new takes a further one. A machine that
- * is listed is there, also if libvirt does not describe it: its state is `unknown` then.
- * @param before the machines of an earlier look
- * @returns without libvirt no machines, and why
- * @throws Error whatever is not libvirt's failing, such as an aborted signal
+ * Reads the virtual machines that libvirt has at this moment: those in its last list, each with its description. One
+ * run of virsh describes the machines of `before` and lists all; only a new machine takes another run. A machine that
+ * is listed but that libvirt does not describe has the state `unknown`.
+ * @param before machines of an earlier call
+ * @returns the machines; if libvirt does not answer, none and the reason
+ * @throws Error for anything that is not a failure of libvirt, such as an aborted signal
  */
 export async function readVms(libvirt: Libvirt, before: readonly Vm[] = []): Promise<Vms> {
   try {
@@ -28,9 +28,9 @@ export async function readVms(libvirt: Libvirt, before: readonly Vm[] = []): Pro
 }
 
 /**
- * The machines that are listed last.
+ * Returns the machines in the last list.
  * @param look describes the machines of these UUIDs as far as it can, and lists all
- * @param before the machines of an earlier look
+ * @param before machines of an earlier call
  */
 export async function takeInventory(
   look: (ids: readonly string[]) => Promise<Inventory>,
@@ -58,7 +58,7 @@ function undescribed(id: string, before: readonly Vm[]): Vm {
   return { ...(last ?? nothing), state: 'unknown' };
 }
 
-/** Describes machines, in as many runs as it takes; the list is the last one's. */
+/** Describes machines in as many runs as necessary; returns the list of the last run. */
 async function describe(libvirt: Libvirt, ids: readonly string[]): Promise<Inventory> {
   const described = new Map<string, Vm>();
   for (let start = 0; ; start += BATCH) {

@@ -4,29 +4,31 @@ import { LibvirtError } from './error.ts';
 import { isUuid } from './uuid.ts';
 import { type Libvirt, virsh } from './virsh.ts';
 
-/** What a machine that runs uses; counters run since its start, and what libvirt does not tell is 0. */
+/**
+ * Resource use of a running machine; counters start with the machine, and a value that libvirt does not report is 0.
+ */
 export interface VmUse {
   readonly id: string;
   /** Nanoseconds of processor time. */
   readonly cpuTime: number;
   /** Bytes of the host's memory. */
   readonly memory: number;
-  /** Bytes, of all disks and all cards. */
+  /** Bytes, over all disks and all cards. */
   readonly diskRead: number;
   readonly diskWritten: number;
   readonly received: number;
   readonly sent: number;
-  /** The guest's addresses, sorted, without those of its own link. */
+  /** The guest's addresses, sorted, without link-local ones. */
   readonly addresses: readonly string[];
 }
 
-/** Machines whose addresses are asked for in one run: each takes three lines of one argument. */
+/** Machines whose addresses are read by one run: each takes several commands of one argument. */
 const BATCH = 500;
 
-/** Addresses of one guest that are told, at most. */
+/** Largest number of addresses of one guest. */
 const MOST_ADDRESSES = 32;
 
-/** Comes before what is told of the addresses of a machine. */
+/** Marks the beginning of a machine's addresses in the output. */
 const MARK = 'quantix-addresses-of';
 
 const UUID_LENGTH = 36;
@@ -34,10 +36,10 @@ const UUID_LENGTH = 36;
 const ACTIVE: readonly Vm['state'][] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended'];
 
 /**
- * What the machines use that run, by one run of virsh for all of them.
- * @param vms those that there are
- * @param hasAgent whether an agent in the guest answers; one that does not is not waited for
- * @returns `undefined` if libvirt does not tell
+ * Reads the resource use of the running machines, in one run of virsh for all.
+ * @param vms all machines
+ * @param hasAgent whether a guest agent answers; others are not asked
+ * @returns `undefined` if libvirt does not answer
  */
 export async function readStatistics(
   libvirt: Libvirt,
@@ -54,7 +56,7 @@ export async function readStatistics(
       `domifaddr ${id} --source arp`,
       ...(hasAgent(id) ? [`domifaddr ${id} --source agent`] : []),
     ]);
-  // Of several commands the last says how a run ends: a guest of which no address is known is no failure.
+  // The last command sets the exit status of a run: a guest without a known address is not an error.
   const stats = 'domstats --cpu-total --balloon --block --interface --list-active --nowait';
   try {
     return parseStatistics(await virsh(libvirt, [[...questions, stats].join('; ')]), active);
@@ -66,8 +68,8 @@ export async function readStatistics(
 }
 
 /**
- * Reads what `readStatistics` asks for. virsh(1) calls machines by their names there; one that is not among `vms` is
- * passed over.
+ * Parses the output of `readStatistics`' commands. virsh(1) identifies machines by name there; a machine that is not in
+ * `vms` is skipped.
  */
 export function parseStatistics(output: string, vms: readonly Vm[]): VmUse[] {
   const ids = new Map(vms.map(({ id, name }) => [name, id]));
@@ -96,7 +98,10 @@ export function parseStatistics(output: string, vms: readonly Vm[]): VmUse[] {
   }));
 }
 
-/** Addresses of machines by UUID. With --quiet virsh ends no line after what it echoes, so marks are looked for anywhere. */
+/**
+ * Parses the addresses of machines, by UUID. With --quiet, virsh writes no line feed after an echo, so marks are
+ * searched for anywhere.
+ */
 function parseAddresses(text: string): Map<string, Set<string>> {
   const [, ...blocks] = text.split(`${MARK} `);
   return new Map(
@@ -114,7 +119,7 @@ function total(told: ReadonlyMap<string, number>, key: RegExp): number {
   return sum;
 }
 
-/** Not the guest's loopback, and none that is good on its own link only. */
+/** Returns whether an address is neither loopback nor link-local. */
 function isOfUse(address: string): boolean {
   return isIP(address) !== 0 && !/^(?:127\.|::1$|169\.254\.|fe[89ab])/i.test(address);
 }

@@ -2,13 +2,13 @@ import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 import { LibvirtError } from './error.ts';
 
-/** The hypervisor of an appliance. */
+/** Connection URI of an appliance's hypervisor. */
 export const SYSTEM_URI = 'qemu:///system';
 
 /** Milliseconds that libvirt has to answer. */
 const TIME_LIMIT = 30_000;
 
-/** Which libvirt, and when to stop asking it. */
+/** A connection to libvirt. */
 export interface Libvirt {
   /** Connection URI (https://libvirt.org/uri.html), such as {@link SYSTEM_URI}. */
   uri: string;
@@ -16,10 +16,10 @@ export interface Libvirt {
 }
 
 /**
- * Runs one command of virsh(1) with its arguments, or several in one string, separated by semicolons.
+ * Runs one command of virsh(1) with its arguments, or several commands in one string, separated by semicolons.
  * @param timeout milliseconds that libvirt has to answer
- * @returns its output, of which virsh's comments are no part
- * @throws LibvirtError with libvirt's own words: `unavailable`, `not-found`, else `refused`
+ * @returns its output, without virsh's comments
+ * @throws LibvirtError with libvirt's own words: `unavailable`, `not-found`, otherwise `refused`
  */
 export async function virsh(
   libvirt: Libvirt,
@@ -42,7 +42,7 @@ export async function loudVirsh(
   }
 }
 
-/** What went wrong, from how virsh ended and what it wrote to standard error. */
+/** Turns the failure of a virsh run into a LibvirtError, by its exit and its standard error. */
 export function libvirtError(error: CommandError): LibvirtError {
   if (error.failure === 'missing') {
     return new LibvirtError('unavailable', 'libvirt is not installed: there is no virsh', error);
@@ -67,8 +67,8 @@ export function libvirtError(error: CommandError): LibvirtError {
 }
 
 /**
- * Libvirt's errors in one line: virsh(1) says first what it could not do, then why. Quotations of XML that follow are
- * left out.
+ * Joins libvirt's errors in one line: virsh(1) first says what failed, then why. Following quotations of XML are left
+ * out.
  */
 function wordsOf(stderr: string): string {
   const errors = [...stderr.matchAll(/^error: (.*)$/gm)].map(([, words = '']) => words.trim());

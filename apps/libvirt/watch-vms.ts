@@ -4,16 +4,16 @@ import { watch } from '../watch/watch.ts';
 import { followEvents } from './follow-events.ts';
 import { readVms } from './read-vms.ts';
 
-/** Milliseconds between looks while events come in: for what has no event, such as automatic start. */
+/** Milliseconds between reads while events come in: some changes have no event, such as that of autostart. */
 const WITH_EVENTS = 30_000;
 
-/** Milliseconds between looks while no events come in. */
+/** Milliseconds between reads while no events come in. */
 const WITHOUT_EVENTS = 5_000;
 
-/** Milliseconds after which virsh surely listens to events: it does not say since when it does. */
+/** Milliseconds after which virsh is assumed to listen to events: it does not say when it begins. */
 const SETTLING = 2_000;
 
-/** Milliseconds before virsh is made to listen again: at first, and at most. */
+/** Milliseconds before virsh is started again: the first and the longest pause. */
 const BACK_OFF = { first: 1_000, most: 30_000 };
 
 export interface VmWatchOptions {
@@ -21,21 +21,21 @@ export interface VmWatchOptions {
   uri: string;
   /** Ends the watch. */
   signal: AbortSignal;
-  /** Called with the first look, and with each that differs from the one before. */
+  /** Called after the first read, and after each that differs from the one before. */
   onChange: (vms: Vms, before: Vms | undefined) => void;
 }
 
 /** A watch of the virtual machines. */
 export interface VmWatch {
-  /** The machines as they are: while libvirt sends events the last look, else a new one. */
+  /** Returns the machines: the last read while libvirt sends events, otherwise a new one. */
   current: () => Promise<Vms>;
-  /** Looks anew, as one should after a change of one's own. */
+  /** Reads the machines now, for example after a change made by the caller. */
   refresh: () => Promise<Vms>;
   /** Resolves after the signal is aborted; rejects on a bug. */
   ended: Promise<void>;
 }
 
-/** Watches the virtual machines by libvirt's events, and by looking again and again while there are none. */
+/** Watches the virtual machines by libvirt's events, and by repeated reads when there are none. */
 export function watchVms({ uri, signal, onChange }: VmWatchOptions): VmWatch {
   let listening = false;
 
@@ -58,7 +58,7 @@ export function watchVms({ uri, signal, onChange }: VmWatchOptions): VmWatch {
     }
   }
 
-  /** Listens until libvirt or virsh goes away. Returns whether it came to listen at all. */
+  /** Listens until libvirt or virsh ends. @returns whether it has listened at all */
   async function listenOnce(): Promise<boolean> {
     const settling = setTimeout(() => {
       listening = true;

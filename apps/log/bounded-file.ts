@@ -9,12 +9,13 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Bytes of a generation, if the caller does not say. */
+/** Bytes of a file, if the caller does not set a limit. */
 const LIMIT = 1024 * 1024;
 
 /**
- * A file for lines that never grows beyond its limit: then it becomes `NAME.1`, in the place of the one before, and a
- * new one begins. Written at once, so that a crash loses no line; not synced, for logs live in memory.
+ * A file of lines that never grows beyond its limit: a full file is renamed to `NAME.1`, replacing the previous one,
+ * and a new file begins. Lines are written at once, so that a crash loses none; they are not synced, because logs are
+ * in memory.
  */
 export class BoundedFile implements Disposable {
   readonly #path: string;
@@ -22,7 +23,7 @@ export class BoundedFile implements Disposable {
   #descriptor: number;
   #size: number;
 
-  /** Opens the file to go on with it, and makes its folder if need be. @throws Error of the system */
+  /** Opens the file to append to it, and creates its folder if necessary. @throws Error of the system */
   constructor(path: string, limit = LIMIT) {
     this.#path = path;
     this.#limit = limit;
@@ -31,7 +32,7 @@ export class BoundedFile implements Disposable {
     this.#size = fstatSync(this.#descriptor).size;
   }
 
-  /** Adds a line; the line feed is added here. @throws Error of the system */
+  /** Appends a line and a line feed. @throws Error of the system */
   writeLine(line: string): void {
     const bytes = Buffer.from(`${line}\n`);
     if (this.#size > 0 && this.#size + bytes.length > this.#limit) this.#turn();
@@ -43,7 +44,7 @@ export class BoundedFile implements Disposable {
   }
 
   #turn(): void {
-    // Someone may have removed it.
+    // The file may have been removed.
     if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.1`);
     const descriptor = openSync(this.#path, 'a', 0o640);
     closeSync(this.#descriptor);

@@ -5,21 +5,21 @@ export type Logger = Readonly<Record<Level, (message: string) => void>>;
 
 /** Where messages go. */
 export interface LoggerOptions {
-  /** Messages that matter less are left out. */
+  /** Messages of less important levels are left out. */
   level: Level;
   /**
-   * Takes `LEVEL: MESSAGE`. A daemon's goes to its standard output, which its service hands to logger(1) and so to the
-   * system log with the time and its name: Node cannot write to /dev/log itself, a datagram socket.
+   * Receives `LEVEL: MESSAGE`. For a daemon, it writes to standard output, which the service pipes into logger(1); that
+   * adds the time and the name. Node cannot write to /dev/log itself, because that is a datagram socket.
    */
   write: (line: string) => void;
-  /** Takes the same with the time before it, for a file of one's own. */
+  /** Receives the same lines with the time in front, for a log file of its own. */
   file?: { writeLine(line: string): void };
   now?: () => Date;
 }
 
 /**
- * Makes a logger. A file that cannot be written, as on a full disk, does not end the program that has something to tell:
- * that is told once, and again after it could be written in between.
+ * Makes a logger. A file that cannot be written, for example on a full disk, does not end the program: the failure is
+ * reported once, and again only after a write has succeeded in between.
  */
 export function createLogger({
   level,

@@ -4,8 +4,8 @@ import { writeSync } from 'node:fs';
 const STANDARD_OUTPUT = 1;
 
 /**
- * Writes a line to standard output at once, so that none is lost when the program ends on the spot. Where nobody reads
- * any more, or not now, the line is let go: a log must not stop what it tells of.
+ * Writes a line to standard output synchronously, so that no line is lost if the program exits immediately. The line is
+ * dropped if nobody reads it or the pipe is full: a log must not stop its program.
  */
 export function writeToStandardOutput(line: string): void {
   try {

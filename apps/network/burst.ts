@@ -1,12 +1,12 @@
-/** Makes one call of many notes. */
+/** Combines several notifications into one call. */
 export interface Burst {
-  /** Something happened: there will be a call. */
+  /** Notifies: there will be a call. */
   note(): void;
-  /** There will be none. */
+  /** Cancels a pending call. */
   cancel(): void;
 }
 
-/** Calls once for all notes within some milliseconds of the first one, however long they go on. */
+/** Makes one call for all notifications within some milliseconds after the first one. */
 export function burst(milliseconds: number, call: () => void): Burst {
   let timer: NodeJS.Timeout | undefined;
   return {

@@ -1,19 +1,19 @@
 import { complaints, type QxNetworkOptions, qxNetwork } from './qx-network.ts';
 
-/** Milliseconds that a change may take: it may wait for another one, a carrier, a lease, an access point. */
+/** Milliseconds that a change may take: it may wait for another change, a carrier, a lease or an access point. */
 const PATIENCE = 120_000;
 
-/** How long a change lasts: for good, or until the next boot. */
+/** Whether a change is permanent or lasts until the next boot. */
 export type Keep = 'persistent' | 'session';
 
-/** How long a change lasts. */
+/** How long a change lasts, and whether it must be confirmed. */
 export interface Lasting {
   keep: Keep;
-  /** Seconds within which it is undone unless it is confirmed; `null` if it counts at once. */
+  /** Seconds after which it is undone unless it is confirmed; `null` if no confirmation is needed. */
   confirm?: number | null;
 }
 
-/** A static address for an interface. */
+/** A static IPv4 address for an interface. */
 export interface StaticAddress {
   interface: string;
   /** `10.0.0.7` */
@@ -23,10 +23,10 @@ export interface StaticAddress {
   dns: readonly string[];
 }
 
-/** IPv6 of an interface. */
+/** IPv6 settings of an interface. */
 export interface Ipv6 {
   interface: string;
-  /** `2001:db8::7/64`, or no address of an operator's. */
+  /** A static address such as `2001:db8::7/64`, `auto` or `off`. */
   address: 'auto' | 'off' | (string & {});
   gateway: string | null;
   dns: readonly string[];
@@ -36,32 +36,32 @@ export interface Ipv6 {
 export interface WifiNetwork {
   interface: string;
   ssid: string;
-  /** Handed on by standard input; empty for an open network. */
+  /** Passed to qx-network on standard input; empty for an open network. */
   password: string;
 }
 
-/** A bridge, bond or VLAN, made or changed. */
+/** A bridge, bond or VLAN. */
 export type Link =
   | { type: 'bridge'; name: string; ports: readonly string[] }
   | { type: 'bond'; name: string; ports: readonly string[]; mode: string }
   | { type: 'vlan'; name: string; link: string; id: number };
 
-/** A command of qx-network that changes something. */
+/** A command of qx-network that changes the configuration. */
 export interface NetworkCommand {
   args: readonly string[];
-  /** What only standard input may carry. */
+  /** Standard input, for secrets and settings. */
   input?: string;
 }
 
-/** What qx-network said of a change that it made. */
+/** Result of a change. */
 export interface Change {
   /** `eth0: 10.0.0.7/24` */
   result: string;
-  /** What is not as it should be all the same: no DHCP server has answered yet, say. */
+  /** Warnings, for example that no DHCP server has answered yet. */
   warnings: string[];
 }
 
-/** Makes a change. @throws NetworkError why not; then everything is as it was */
+/** Makes a change. @throws NetworkError saying why not; the previous configuration is then in effect */
 export async function changeNetwork(
   { args, input = '' }: NetworkCommand,
   options: QxNetworkOptions = {},
@@ -70,7 +70,7 @@ export async function changeNetwork(
   return { result: stdout, warnings: complaints(stderr) };
 }
 
-/** A static address; without a gateway or name servers none of before are kept. */
+/** Returns the command for a static address; without a gateway or name servers, previous ones are removed. */
 export function staticCommand(wanted: StaticAddress, lasting: Lasting): NetworkCommand {
   const { interface: name, address, prefix, gateway, dns } = wanted;
   return {
@@ -85,23 +85,23 @@ export function staticCommand(wanted: StaticAddress, lasting: Lasting): NetworkC
   };
 }
 
-/** An address by DHCP. */
+/** Returns the command for an address by DHCP. */
 export function dhcpCommand(name: string, lasting: Lasting): NetworkCommand {
   return { args: ['dhcp', name, ...lastingArguments(lasting)] };
 }
 
-/** No IPv4 address. */
+/** Returns the command that removes the IPv4 address. */
 export function offCommand(name: string, lasting: Lasting): NetworkCommand {
   return { args: ['off', name, ...lastingArguments(lasting)] };
 }
 
-/** A WiFi network, with its address by DHCP. */
+/** Returns the command for a WiFi network, with its address by DHCP. */
 export function wifiCommand(wanted: WifiNetwork, lasting: Lasting): NetworkCommand {
   const { interface: name, ssid, password } = wanted;
   return { args: ['wifi', name, ssid, ...lastingArguments(lasting)], input: `${password}\n` };
 }
 
-/** IPv6. */
+/** Returns the command for IPv6 settings. */
 export function ipv6Command(
   { interface: name, address, gateway, dns }: Ipv6,
   lasting: Lasting,
@@ -118,7 +118,7 @@ export function ipv6Command(
   };
 }
 
-/** A bridge, bond or VLAN. */
+/** Returns the command that makes or changes a bridge, bond or VLAN. */
 export function linkCommand(link: Link, lasting: Lasting): NetworkCommand {
   const what =
     link.type === 'vlan'
@@ -127,24 +127,27 @@ export function linkCommand(link: Link, lasting: Lasting): NetworkCommand {
   return { args: [link.type, link.name, ...what, ...lastingArguments(lasting)] };
 }
 
-/** Takes a bridge, bond or VLAN away. */
+/** Returns the command that removes a bridge, bond or VLAN. */
 export function removeCommand(name: string): NetworkCommand {
   return { args: ['remove', name] };
 }
 
-/** Bytes of a packet; `null` for what is usual. */
+/** Returns the command for the MTU in bytes; `null` restores the default. */
 export function mtuCommand(name: string, mtu: number | null, keep: Keep): NetworkCommand {
   return {
     args: ['mtu', name, mtu === null ? 'default' : String(mtu), ...lastingArguments({ keep })],
   };
 }
 
-/** Static routes, each `SUBNET/PREFIX via GATEWAY`: these and no others. */
+/** Returns the command that replaces all static routes, each `SUBNET/PREFIX via GATEWAY`. */
 export function routesCommand(name: string, routes: readonly string[], keep: Keep): NetworkCommand {
   return { args: ['routes', name, routes.join(',') || 'none', ...lastingArguments({ keep })] };
 }
 
-/** What lines of a configuration file say, on trial for so many seconds; without a line, nothing is configured. */
+/**
+ * Returns the command that replaces an interface's settings by lines of a configuration file, to be confirmed within
+ * some seconds; no lines remove the configuration.
+ */
 export function configureCommand(
   name: string,
   settings: readonly string[],
@@ -156,12 +159,12 @@ export function configureCommand(
   };
 }
 
-/** Keeps a change that would be undone. */
+/** Returns the command that confirms a change. */
 export function confirmCommand(name: string): NetworkCommand {
   return { args: ['confirm', name] };
 }
 
-/** Makes one interface, or all, what their files say. */
+/** Returns the command that applies the files of one interface, or of all. */
 export function applyCommand(name?: string): NetworkCommand {
   return { args: name === undefined ? ['apply'] : ['apply', name] };
 }

@@ -1,17 +1,18 @@
 /** A default route. */
 export interface DefaultRoute {
   interface: string;
-  /** The kernel prefers the lowest. */
+  /** The kernel prefers the lowest metric. */
   metric: number;
 }
 
-/** Flags of <linux/route.h>: usable; rejects what it is asked for. */
+/** Flags of <linux/route.h>: RTF_UP and RTF_REJECT. */
 const UP = 0x1;
 const REJECT = 0x200;
 
 /**
- * Parses /proc/net/route (net/ipv4/fib_trie.c): a head, then columns `Iface Destination Gateway Flags RefCnt Use Metric
- * Mask …`, numbers in hexadecimal but the metric. Default routes only, the preferred one first.
+ * Parses /proc/net/route (net/ipv4/fib_trie.c): a header line, then the columns `Iface Destination Gateway Flags RefCnt
+ * Use Metric Mask …`; all numbers are hexadecimal except for the metric. Returns default routes only, the preferred one
+ * first.
  */
 export function parseDefaultRoutes(text: string): DefaultRoute[] {
   const routes: DefaultRoute[] = [];
@@ -26,8 +27,9 @@ export function parseDefaultRoutes(text: string): DefaultRoute[] {
 }
 
 /**
- * Parses /proc/net/ipv6_route (net/ipv6/route.c): columns destination, its prefix, source, its prefix, next hop, metric,
- * two counters, flags, interface, all numbers in hexadecimal. Default routes only, the preferred one first.
+ * Parses /proc/net/ipv6_route (net/ipv6/route.c): columns destination, its prefix, source, its prefix, next hop,
+ * metric, two counters, flags, interface; all numbers are hexadecimal. Returns default routes only, the preferred one
+ * first.
  */
 export function parseDefaultRoutes6(text: string): DefaultRoute[] {
   const routes: DefaultRoute[] = [];

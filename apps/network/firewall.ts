@@ -3,23 +3,23 @@ import { join } from 'node:path';
 import { writeDurably } from '../files/durable-file.ts';
 import { run } from '../process/run.ts';
 
-/** Folder of rules that hold until the next boot; `/etc/firewall/rules.nft` includes them. */
+/** Folder of rules that last until the next boot; `/etc/firewall/rules.nft` includes them. */
 const FOLDER = '/run/quantix/firewall';
 
-/** Milliseconds. */
+/** Milliseconds that nft may take. */
 const TIMEOUT = 10_000;
 
 /** How the firewall is changed. */
 export interface FirewallOptions {
   signal?: AbortSignal | undefined;
-  /** Another folder; for tests. */
+  /** Folder of the rules; for tests. */
   folder?: string;
-  /** Another nft(8); for tests. */
+  /** Path of nft(8); for tests. */
   program?: string;
 }
 
 /**
- * Opens a port of TCP for a service, until it is closed or the machine restarts.
+ * Opens a TCP port for a service, until it is closed or the machine restarts.
  * @param service its name; it has one port at a time
  * @throws CommandError, DiskError
  */
@@ -39,12 +39,12 @@ export async function openPort(
   }
 }
 
-/** The rule that opens a port, in the language of nft(8). */
+/** Returns the rule that opens a port, in the language of nft(8). */
 export function ruleOf(port: number): string {
   return `add element inet quantix open_tcp { ${port} }\n`;
 }
 
-/** Closes it again. @throws CommandError */
+/** Closes the port of a service. @throws CommandError */
 export async function closePort(
   service: string,
   port: number,

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { readNames, readText } from '../host/read.ts';
 
 /**
- * What an interface is, told by what the kernel has in its folder, never by its name. `guests` is one end of a guest's
- * card, or a bridge that nothing else is a port of.
+ * Kind of an interface, determined by the files in its folder of sysfs, never by its name. `guests` is the host's end
+ * of a guest's card, or a bridge that has no other ports.
  */
 export type LinkKind = 'ethernet' | 'wifi' | 'bond' | 'vlan' | 'bridge' | 'guests' | 'virtual';
 
-/** What an interface is, by the names in its folder of /sys/class/net and its `uevent`. */
+/** Returns the kind of an interface, by the names in its folder of /sys/class/net and its `uevent`. */
 export function linkKind(names: readonly string[], uevent: string): LinkKind {
   if (names.includes('wireless') || names.includes('phy80211')) return 'wifi';
   if (names.includes('device')) return 'ethernet';
@@ -17,7 +17,7 @@ export function linkKind(names: readonly string[], uevent: string): LinkKind {
   return /^DEVTYPE=vlan$/m.test(uevent) ? 'vlan' : 'virtual';
 }
 
-/** What an interface is. @param root folder in which sys is */
+/** Reads the kind of an interface. @param root folder that contains sys */
 export async function readLinkKind(name: string, root = '/'): Promise<LinkKind> {
   const folder = join(root, 'sys/class/net', name);
   const kind = linkKind(await readNames(folder), await readText(join(folder, 'uevent')));

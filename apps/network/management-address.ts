@@ -5,23 +5,23 @@ import { readText } from '../host/read.ts';
 import { type DefaultRoute, parseDefaultRoutes, parseDefaultRoutes6 } from './default-routes.ts';
 import { type LinkKind, readLinkKind } from './link-kind.ts';
 
-/** What the choice is made from. */
+/** Facts from which the address is chosen. */
 export interface AddressFacts {
   /** Addresses, IPv4 and IPv6, in the kernel's order. */
   addresses: readonly { interface: string; kind: LinkKind; address: string }[];
-  /** Of IPv4, the preferred one first. */
+  /** IPv4 default routes, the preferred one first. */
   defaultRoutes: readonly DefaultRoute[];
-  /** Of IPv6, the preferred one first. */
+  /** IPv6 default routes, the preferred one first. */
   defaultRoutes6: readonly DefaultRoute[];
 }
 
-/** Kinds by how well they suit where no default route says it. */
+/** Kinds of interfaces, in the order in which they are chosen if there is no default route. */
 const PREFERENCE: readonly LinkKind[] = ['ethernet', 'bond', 'bridge', 'vlan', 'wifi', 'virtual'];
 
 /**
- * The address under which others reach this machine: that of the interface with the preferred default route, whatever
- * its kind; without a default route that of Ethernet, bond, bridge, VLAN, WiFi. IPv4 first, IPv6 where there is no other.
- * Loopback and link-local addresses, and networks that only guests are on, lead nowhere and never count.
+ * Chooses the address under which this machine is reached: that of the interface with the preferred default route, of
+ * any kind; without a default route, that of an Ethernet, bond, bridge, VLAN or WiFi interface, in this order. IPv6 is
+ * used only if there is no IPv4 address. Loopback and link-local addresses, and networks with guests only, never count.
  * @returns `null` if there is none
  */
 export function managementAddress(facts: AddressFacts): string | null {
@@ -46,8 +46,8 @@ export function managementAddress(facts: AddressFacts): string | null {
 }
 
 /**
- * Addresses and default routes as the kernel has them now: of interfaces that are up and have a carrier.
- * @param root folder in which proc and sys are
+ * Reads addresses and default routes as the kernel has them now, of interfaces that are up and have a carrier.
+ * @param root folder that contains proc and sys
  */
 export async function readAddressFacts(root = '/'): Promise<AddressFacts> {
   const addresses = await Promise.all(
@@ -68,12 +68,12 @@ export async function readAddressFacts(root = '/'): Promise<AddressFacts> {
   };
 }
 
-/** Detects the management address. Whoever needs it asks anew: it may have changed since. */
+/** Detects the management address. It is not cached, because it may change. */
 export async function detectManagementAddress(root = '/'): Promise<string | null> {
   return managementAddress(await readAddressFacts(root));
 }
 
-/** True for loopback, link-local (RFC 3927, RFC 4291), unspecified and multicast addresses. */
+/** Returns whether an address is loopback, link-local (RFC 3927, RFC 4291), unspecified or multicast. */
 export function leadsNowhere(address: string): boolean {
   if (isIPv4(address)) return /^(0|127|169\.254|2(2[4-9]|3\d))\./.test(address);
   return /^(::1?$|fe[89ab]|ff|::ffff:)/i.test(address);

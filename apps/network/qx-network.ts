@@ -1,16 +1,16 @@
 import { CommandError } from '../process/command-error.ts';
 import { type Output, type RunOptions, runFully } from '../process/run.ts';
 
-/** The one program that configures the network. */
+/** The program that configures the network. */
 export const QX_NETWORK = '/usr/sbin/qx-network';
 
-/** Milliseconds that a change which is cancelled may take to bring back what was there before. */
+/** Milliseconds that a cancelled change may take to restore the previous configuration. */
 const ROLL_BACK = 20_000;
 
 /** How qx-network is called. */
 export interface QxNetworkOptions {
   signal?: AbortSignal | undefined;
-  /** Another qx-network; QX_NETWORK if absent. */
+  /** Path of qx-network; QX_NETWORK if absent. */
   program?: string;
 }
 
@@ -20,8 +20,8 @@ export class NetworkError extends Error {
 }
 
 /**
- * Calls qx-network.
- * @throws NetworkError with its own words; CommandError if it could not be called or did not end in time
+ * Runs qx-network.
+ * @throws NetworkError with its own words; CommandError if it cannot be called or does not end in time
  */
 export async function qxNetwork(
   args: readonly string[],
@@ -37,7 +37,7 @@ export async function qxNetwork(
   }
 }
 
-/** Lines that qx-network wrote to standard error, without its name. */
+/** Returns the lines that qx-network wrote to standard error, without its name. */
 export function complaints(stderr: string): string[] {
   const lines = stderr.split('\n').map((line) => line.replace(/^qx-network: /, '').trim());
   return lines.filter((line) => line !== '');

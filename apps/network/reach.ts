@@ -9,34 +9,39 @@ import { readText } from '../host/read.ts';
 import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 
-/** Milliseconds that each of them may take to answer; they are asked all at once. */
+/** Milliseconds that each target has to answer; all are asked at the same time. */
 const PATIENCE = 4_000;
 
 /** Ports of a control plane and of DNS. */
 const HTTPS = 443;
 const DNS = 53;
 
-/** Whether something of the management network answers; `unknown` where there is nothing to ask, or nobody who knows it. */
+/**
+ * Whether a target on the management network answers; `unknown` if there is no such target or its address is not known.
+ */
 export interface Reach {
   what: 'gateway' | 'dns' | 'control-plane';
-  /** Whom it was about: `10.0.0.1`, say; `null` if there is none. */
+  /** Address of the target, such as `10.0.0.1`; `null` if there is none. */
   target: string | null;
   state: 'reached' | 'not-reached' | 'unknown';
-  /** How, or why not, for a person. */
+  /** How it answered, or why not, for a person. */
   detail: string;
 }
 
-/** Where the questions go; those of this machine if absent. */
+/** Programs, ports and folders that are used; those of this machine if absent. */
 export interface ReachPlaces {
-  /** Folder in which proc is. */
+  /** Folder that contains proc. */
   root?: string;
   ping?: string;
   dnsPort?: number;
-  /** Milliseconds that each may take to answer; PATIENCE if absent. */
+  /** Milliseconds that each target has to answer; PATIENCE if absent. */
   patience?: number;
 }
 
-/** Asks the gateway, each name server and the control plane of this machine, all at once. Never throws. */
+/**
+ * Asks the gateway, each name server and the control plane of this machine, all at the same time. A target that does
+ * not answer is a result, not an error.
+ */
 export async function testReach(
   { network, controlPlane }: { network: Network; controlPlane: ControlPlaneAddress | undefined },
   signal: AbortSignal,
@@ -59,7 +64,7 @@ export async function testReach(
   ]);
 }
 
-/** The control plane that this machine belongs to, or why it is not known. */
+/** The control plane that this machine has joined, or why it is not known. */
 export type ControlPlaneAddress = { origin: string | null } | { problem: string };
 
 async function askControlPlane(
@@ -75,7 +80,7 @@ async function askControlPlane(
   return await settled({ what: 'control-plane', target: origin, asked, patience });
 }
 
-/** Host and port of an origin (`https://vdc.example`) or of an address without a scheme. */
+/** Parses host and port of an origin (`https://vdc.example`) or of an address without a scheme. */
 export function toPlace(origin: string): { host: string; port: number } | undefined {
   const text = origin.includes('://') ? origin : `https://${origin}`;
   if (!URL.canParse(text)) return undefined;
@@ -84,7 +89,7 @@ export function toPlace(origin: string): { host: string; port: number } | undefi
   return host === '' ? undefined : { host, port: port === '' ? HTTPS : Number(port) };
 }
 
-/** A router need not answer a ping: that it is on the wire, as the kernel's list of neighbours tells, is enough. */
+/** Pings the gateway. A router need not answer a ping: an entry in the kernel's neighbour table is enough. */
 async function askGateway(
   name: string,
   gateway: string,
@@ -105,10 +110,13 @@ async function askGateway(
   }
 }
 
-/** Flag of <linux/if_arp.h>: the hardware address is known. */
+/** Flag ATF_COM of <linux/if_arp.h>: the hardware address is known. */
 const COMPLETE = 0x2;
 
-/** Whether /proc/net/arp has an answer of a machine: columns address, type, flags, hardware address, mask, device. */
+/**
+ * Returns whether /proc/net/arp has a complete entry of a machine: columns address, type, flags, hardware address,
+ * mask, device.
+ */
 export function isNeighbour(
   text: string,
   { name, address }: { name: string; address: string },
@@ -120,8 +128,8 @@ export function isNeighbour(
 }
 
 /**
- * Asks a name server for the root's name servers without recursion (RFC 1035, 4.1): whatever it answers, it is there,
- * and nothing leaves it.
+ * Asks a name server for the root's name servers, without recursion (RFC 1035, 4.1): any answer shows that it is
+ * reachable, and it need not ask others.
  */
 async function askNameServer(server: string, port: number, limit: AbortSignal): Promise<string> {
   const id = randomBytes(2);

@@ -3,18 +3,18 @@ import { type QxNetworkOptions, qxNetwork } from './qx-network.ts';
 /** Milliseconds that a scan of all channels may take. */
 const PATIENCE = 30_000;
 
-/** A WiFi network that can be heard. */
+/** A WiFi network in range. */
 export interface HeardNetwork {
   ssid: string;
-  /** dBm: -30 is strong, -90 is weak. */
+  /** Signal strength in dBm: -30 is strong, -90 is weak. */
   signal: number;
   /** `open`, `WPA2`, `WPA2/WPA3`, … */
   security: string;
 }
 
 /**
- * Parses what `qx-network wifi INTERFACE` writes: signal, security and name between tabs. Of a name that several access
- * points have, the strongest counts; lines that are not like that are left out.
+ * Parses the output of `qx-network wifi INTERFACE`: signal, security and name, separated by tabs. Of several access
+ * points with the same name, the strongest counts; other lines are left out.
  */
 export function parseScan(text: string): HeardNetwork[] {
   const heard = new Map<string, HeardNetwork>();
@@ -30,7 +30,7 @@ export function parseScan(text: string): HeardNetwork[] {
   return [...heard.values()].sort((a, b) => b.signal - a.signal);
 }
 
-/** WiFi networks that an interface hears, the strongest first. @throws NetworkError if it is no WiFi interface */
+/** Scans for WiFi networks, the strongest first. @throws NetworkError if it is not a WiFi interface */
 export async function scanWifi(name: string, options: QxNetworkOptions = {}) {
   const { stdout } = await qxNetwork(['wifi', name], { ...options, timeout: PATIENCE });
   return parseScan(stdout);

@@ -5,8 +5,8 @@ import { NetworkError, type QxNetworkOptions, qxNetwork } from './qx-network.ts'
 const PATIENCE = 20_000;
 
 /**
- * Parses what `qx-network status --json` writes.
- * @throws NetworkError if it is not that
+ * Parses the output of `qx-network status --json`.
+ * @throws NetworkError if it does not have that form
  */
 export function parseStatus(text: string): Network {
   const parsed = networkSchema.safeParse(parseJson(text));
@@ -16,7 +16,7 @@ export function parseStatus(text: string): Network {
   throw new NetworkError(`qx-network status cannot be understood${where}`, { cause: parsed.error });
 }
 
-/** The network as qx-network tells of it. Asked each time. */
+/** Reads the network's state from qx-network; it is not cached. */
 export async function readNetwork(options: QxNetworkOptions = {}): Promise<Network> {
   const { stdout } = await qxNetwork(['status', '--json'], { ...options, timeout: PATIENCE });
   return parseStatus(stdout);

@@ -3,17 +3,17 @@ import { CommandError } from '../process/command-error.ts';
 import { streamLines } from '../process/stream-lines.ts';
 import { burst } from './burst.ts';
 
-/** iproute2's, at its place: busybox has an `ip` too, which cannot monitor, and some shells take that one. */
+/** Path of iproute2's `ip`: busybox has an `ip` too, which cannot monitor, and some shells prefer it. */
 const IP = '/sbin/ip';
 const MONITOR = ['-o', 'monitor', 'link', 'address', 'route'];
 
-/** Milliseconds for which changes are gathered: one change of address makes a dozen messages. */
+/** Milliseconds in which changes are combined: one change of an address causes a dozen messages. */
 const GATHERING = 100;
 
-/** Milliseconds after which a monitor that was just started listens. */
+/** Milliseconds after its start when a monitor is assumed to listen. */
 const SETTLING = 1_000;
 
-/** Milliseconds before a monitor that ended is started again: at first, and at most. */
+/** Milliseconds before a monitor that ended is started again: the first and the longest pause. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 
@@ -21,14 +21,14 @@ const LONGEST_PAUSE = 30_000;
 export interface WatchOptions {
   /** Ends the watch when aborted. */
   signal: AbortSignal;
-  /** Told each time that the monitor ended, in a line for a log. */
+  /** Called each time the monitor ends, with a line for a log. */
   onProblem: (problem: string) => void;
 }
 
 /**
- * Tells of changes of links, addresses and routes as the kernel makes them, bursts as one, until the signal. It does not
- * say what changed: ask anew. Also tells once after each start of the monitor, for what was missed before it listened.
- * @returns when the signal was aborted
+ * Calls back after changes of links, addresses and routes, combining bursts, until the signal is aborted. The call does
+ * not say what changed. There is also a call after each start of the monitor, for changes before it listened.
+ * @returns when the signal is aborted
  */
 export async function watchNetwork(
   { signal, onProblem }: WatchOptions,

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 
 /**
  * Asks a person for a line, on standard error.
- * @returns what was typed; `undefined` if there is no terminal, or the question was left by Ctrl-C or Ctrl-D
+ * @returns the line; `undefined` if there is no terminal, or the person typed Ctrl-C or Ctrl-D
  */
 export async function askLine(question: string): Promise<string | undefined> {
   if (!process.stdin.isTTY) return undefined;

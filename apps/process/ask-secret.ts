@@ -1,15 +1,15 @@
 import type { ReadStream } from 'node:tty';
 
-/** What a terminal in raw mode sends for keys that do something to a line. */
+/** Characters that a terminal in raw mode sends for editing keys. */
 const ENTER = ['\r', '\n'];
 const GIVE_UP = ['\u{3}', '\u{4}'];
 const BACKSPACE = ['\b', '\u{7f}'];
 const KILL_LINE = '\u{15}';
 
 /**
- * Asks for a line on a terminal that does not show it. Ctrl-C and Ctrl-D end the question.
+ * Asks for a line on a terminal without showing it. Ctrl-C and Ctrl-D cancel.
  * @param question shown on standard error
- * @returns what was typed; `undefined` if nothing was
+ * @returns the line; `undefined` if it is empty or was cancelled
  */
 export async function askSecret(
   question: string,

@@ -2,40 +2,40 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { codeOf } from './code-of.ts';
 import { CommandError } from './command-error.ts';
 
-/** Milliseconds between SIGTERM and SIGKILL for a child that is being ended. */
+/** Milliseconds between SIGTERM and SIGKILL for a child that is to end. */
 export const FORCE_KILL_AFTER = 2_000;
 
-/** What to start. */
+/** A child to start. */
 export interface ChildRequest {
   command: string;
   args: readonly string[];
   stdio: StdioOptions;
-  /** Ends it when aborted: SIGTERM, then SIGKILL. */
+  /** Ends the child when aborted: SIGTERM, then SIGKILL. */
   signal: AbortSignal;
-  /** Milliseconds between the two; `FORCE_KILL_AFTER` if absent. */
+  /** Milliseconds between the two signals; `FORCE_KILL_AFTER` if absent. */
   forceKillAfter?: number | undefined;
 }
 
-/** How a child ended: one of both is there. */
+/** How a child ended: exactly one of the two is not null. */
 export interface Ending {
   exitCode: number | null;
   signal: NodeJS.Signals | null;
 }
 
-/** A child, and its end: when it has exited and all that it wrote was read. */
+/** A child, and its end: when it has exited and all its output has been read. */
 export interface Child {
   process: ChildProcess;
-  /** Rejects with a CommandError if it could not be started. */
+  /** Rejects with a CommandError if the child cannot be started. */
   ended: Promise<Ending>;
 }
 
-/** Process groups that are to end with this process. */
+/** Process groups that are ended together with this process. */
 const groups = new Set<number>();
 
 /**
- * Starts a child. Its words are plain English that programs can rely on, in UTF-8; it has a session and process group of
- * its own, so that it ends with its children and cannot write over a console. By Node's own means: execa costs each
- * process that stays 10 MB, and the agent has 70.
+ * Starts a child. Its locale is C with UTF-8, so that its output can be parsed. It has its own session and process
+ * group, so that it ends with its children and cannot write to a console. Uses node:child_process: execa costs each
+ * long-running process 10 MB, and the agent has 70.
  */
 export function startChild({
   command,
@@ -91,7 +91,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It has ended by itself.
+    // It has already ended.
     if (codeOf(error) !== 'ESRCH') throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** How a command came to a bad end; `output` is: it wrote more than it may. */
+/** How a command failed; `output` means that it wrote more than its limit. */
 export type CommandFailure =
   | 'missing'
   | 'start'
@@ -8,25 +8,25 @@ export type CommandFailure =
   | 'cancelled'
   | 'output';
 
-/** What is known of a command that came to a bad end. */
+/** Facts about a command that failed. */
 export interface CommandErrorFacts {
   command: string;
   args: readonly string[];
   failure: CommandFailure;
-  /** `null` if it did not exit by itself. */
+  /** Exit status; `null` if it did not exit by itself. */
   exitCode?: number | null;
-  /** What it wrote to standard error; the end of it, if it was much. */
+  /** Standard error; only the end of it, if it is long. */
   stderr?: string;
-  /** What it wrote to standard output before it exited. */
+  /** Standard output, as far as it was read. */
   stdout?: string;
-  /** Completes the message of `start` (why), `signal` (its name) and `timeout` (how long). */
+  /** Detail for the message: the reason for `start`, the signal's name for `signal`, the duration for `timeout`. */
   detail?: string;
   cause?: unknown;
 }
 
 /**
- * A command that could not be started, ended badly or was ended. `message` is one line for a person: the command's name
- * and its last words, without its arguments.
+ * A command that could not be started, failed or was ended. `message` is one line for a person: the command's name and
+ * the last lines of standard error, without its arguments.
  */
 export class CommandError extends Error {
   override readonly name = 'CommandError';

@@ -2,10 +2,10 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../error.ts';
 import { VERSION } from '../version.ts';
 
-/** What was typed makes no sense. */
+/** The command line is wrong. */
 export class UsageError extends Error {}
 
-/** Options that each program has. */
+/** Options that every program has. */
 const COMMON = {
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', default: false },
@@ -17,15 +17,15 @@ type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
 
 /** A program that is called with a command, its operands, and options. */
 export interface CommandLine<Options extends ParseArgsOptionsConfig> {
-  /** Name that it is called by. */
+  /** Name of the program. */
   readonly program: string;
   readonly help: string;
   /** Its options besides `--help` and `--version`. */
   readonly options: Options;
-  /** Tells errors whose message is for the operator from bugs. */
+  /** Distinguishes errors whose message is for the operator from bugs. */
   readonly isExplained: (error: unknown) => error is Error;
   /**
-   * Does what is asked.
+   * Runs a command.
    * @param words the command, undefined if there is none, and its operands
    * @returns exit status
    * @throws UsageError, and errors that are explained
@@ -37,9 +37,9 @@ export interface CommandLine<Options extends ParseArgsOptionsConfig> {
 }
 
 /**
- * Runs a program by its command line.
- * @param args what stands after its name
- * @returns exit status: 0, 1 if something went wrong that could be explained, 2 if it was called wrongly
+ * Runs a program with its command line.
+ * @param args arguments after the program's name
+ * @returns exit status: 0, 1 for an explained error, 2 for wrong usage
  */
 export async function runCommandLine<Options extends ParseArgsOptionsConfig>(
   { program, help, options, isExplained, run }: CommandLine<Options>,
@@ -47,7 +47,7 @@ export async function runCommandLine<Options extends ParseArgsOptionsConfig>(
 ): Promise<number> {
   try {
     const parsed = parse(args, { ...options, ...COMMON });
-    // TypeScript does not see through options that are not known yet.
+    // TypeScript cannot infer the values of options that are a type parameter.
     const values = parsed.values as Values<Options> & Values<typeof COMMON>;
     if (values.help) return print(help);
     if (values.version) return print(`${VERSION}\n`);
@@ -70,20 +70,20 @@ function parse<Options extends ParseArgsOptionsConfig>(args: string[], options: 
   }
 }
 
-/** @throws UsageError saying that there is no such command, or none at all */
+/** Refuses a command. @throws UsageError saying that there is no such command, or that it is missing */
 export function refuseCommand(command: string | undefined): never {
   if (command === undefined) throw new UsageError('a command is missing');
   throw new UsageError(`there is no command ${JSON.stringify(command)}`);
 }
 
-/** @throws UsageError if there are fewer or more operands than a command has */
+/** Checks the number of operands. @throws UsageError if there are fewer or more than a command takes */
 export function expectOperands(operands: readonly string[], least = 0, most = least): void {
   if (operands.length < least) throw new UsageError('something is missing');
   const [tooMuch] = operands.slice(most);
   if (tooMuch !== undefined) throw new UsageError(`${JSON.stringify(tooMuch)} is too much`);
 }
 
-/** Prints what was asked for. @returns exit status 0 */
+/** Prints a text to standard output. @returns exit status 0 */
 export function print(text: string): number {
   process.stdout.write(text);
   return 0;
@@ -94,7 +94,7 @@ function complain(program: string, what: string, exitStatus: number): number {
   return exitStatus;
 }
 
-/** Aborted when the program is told to end. */
+/** Returns a signal that is aborted by SIGTERM and SIGINT. */
 export function endingSignal(): AbortSignal {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());

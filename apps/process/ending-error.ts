@@ -1,7 +1,7 @@
 import type { Ending } from './child.ts';
 import { CommandError, type CommandErrorFacts } from './command-error.ts';
 
-/** What is wrong about the way in which a command ended by itself; `undefined` if nothing is. */
+/** Returns the error of a command that ended by itself; `undefined` if it succeeded. */
 export function endingError(
   { exitCode, signal }: Ending,
   asked: Pick<CommandErrorFacts, 'command' | 'args' | 'stderr' | 'stdout'>,

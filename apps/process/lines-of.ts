@@ -1,7 +1,7 @@
-/** Characters of a line above which the rest of it is left out. */
+/** Longest line in characters; the rest of it is left out. */
 const LONGEST_LINE = 64 * 1024;
 
-/** Splits text that comes in pieces into lines; one without its line feed at the end counts too. */
+/** Splits text that comes in pieces into lines; a last line without a line feed counts too. */
 export async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string, void, void> {
   let rest = '';
   for await (const piece of pieces) {

@@ -2,30 +2,30 @@ import { join } from 'node:path';
 import { CommandError } from './command-error.ts';
 import { runFully } from './run.ts';
 
-/** Where the appliance's own programs are. */
+/** Folder of the appliance's own programs. */
 const FOLDER = '/usr/sbin';
 
-/** Milliseconds: a program may wait for another of its kind. */
+/** Milliseconds that a program has: it may wait for another run of itself. */
 const PATIENCE = 120_000;
 
-/** A program of the appliance that does one thing and says what is to be minded. */
+/** One of the appliance's own programs, with its arguments. */
 export interface OwnCommand {
-  /** `qx-hostname`, say. */
+  /** Name, such as `qx-hostname`. */
   program: `qx-${string}`;
   args: readonly string[];
   /** Text for its standard input. */
   input?: string;
 }
 
-/** An appliance's program refused or failed. `message` is its own last line, for a person. */
+/** One of the appliance's programs refused or failed. `message` is its own last line, for a person. */
 export class OwnProgramError extends Error {
   override readonly name = 'OwnProgramError';
 }
 
 /**
  * Runs one of the appliance's programs.
- * @returns what it said, a line each, without its name: what it did and then what is to be minded
- * @throws OwnProgramError with its own words; CommandError if it could not be called or did not end in time
+ * @returns its output lines without its name in front: first standard output, then standard error, which has warnings
+ * @throws OwnProgramError with the program's own words; CommandError if it cannot be called or does not end in time
  */
 export async function runOwnProgram(
   { program, args, input = '' }: OwnCommand,

@@ -5,29 +5,29 @@ import { FORCE_KILL_AFTER, startChild } from './child.ts';
 import { CommandError } from './command-error.ts';
 import { endingError } from './ending-error.ts';
 
-/** Characters of output above which a command is ended, if its caller does not say. */
+/** Characters of output after which a command is ended, if the caller sets no limit. */
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** Milliseconds that a child may take to be gone after SIGKILL. */
+/** Milliseconds within which a child must be gone after SIGKILL. */
 const REAPING = 500;
 
 /** How a command is run. */
 export interface RunOptions {
-  /** Milliseconds after which it is ended: SIGTERM, `forceKillAfter` later SIGKILL. */
+  /** Milliseconds after which the command is ended: SIGTERM, and SIGKILL `forceKillAfter` later. */
   timeout: number;
-  /** Milliseconds that it may take to end by itself, putting back what it had changed, say; 2 s if absent. */
+  /** Milliseconds that it has to end after SIGTERM, for example to undo its changes; 2 s if absent. */
   forceKillAfter?: number;
-  /** Ends it when aborted. */
+  /** Ends the command when aborted. */
   signal?: AbortSignal | undefined;
-  /** Text for its standard input; empty if absent. The place for a password: all can read arguments. */
+  /** Text for its standard input; empty if absent. Passwords belong here: every user can read arguments. */
   input?: string;
-  /** Characters that it may write; 16 Mi if absent. */
+  /** Characters that it may write to each stream; 16 Mi if absent. */
   maxOutput?: number;
-  /** Gets the end of a child that was left to itself, since not even SIGKILL ended it. */
+  /** Receives the end of a child that even SIGKILL did not end and that is left running. */
   onSurvivor?: ((ended: Promise<unknown>) => void) | undefined;
 }
 
-/** What a command wrote, without the last line feeds. */
+/** What a command wrote, without the last line feed of each stream. */
 export interface Output {
   stdout: string;
   stderr: string;
@@ -43,10 +43,10 @@ export async function run(
 }
 
 /**
- * Runs a command to its end. Comes back in time whatever happens: a child that not even SIGKILL ends, since the kernel
- * waits for a file server on its behalf, is left to itself.
+ * Runs a command to its end. Always returns in time: a child that even SIGKILL cannot end, because the kernel waits for
+ * a file server on its behalf, is left running.
  * @param command a name that is looked up in PATH, or a path
- * @throws CommandError if it is missing, exits with other than 0, is ended by a signal or exceeds a limit
+ * @throws CommandError if it is missing, exits with a status other than 0, is ended by a signal or exceeds a limit
  */
 export async function runFully(
   command: string,
@@ -95,7 +95,7 @@ export async function runFully(
   }
 }
 
-/** Keeps what a stream brings. @returns gives it, without its last line feed */
+/** Collects the text of a stream. @returns a function that returns it, without its last line feed */
 function collect(stream: Readable | null, most: number, exceeded: () => void): () => string {
   let text = '';
   stream?.setEncoding('utf8').on('data', (piece: string) => {
@@ -105,13 +105,13 @@ function collect(stream: Readable | null, most: number, exceeded: () => void): (
   return () => text.replace(/\n$/, '');
 }
 
-/** Hands text in. A child that ends without reading it is no failure. */
+/** Writes text to a stream. A child that ends without reading it is not an error. */
 function give(stream: Writable | null, text: string): void {
   stream?.on('error', () => undefined);
   stream?.end(text);
 }
 
-/** Comes to an end when a child should long be gone; never before. */
+/** Resolves when a child that was told to end should be gone; not while it is allowed to run. */
 async function survival(
   ending: AbortSignal,
   patience: number,

@@ -4,19 +4,19 @@ import { CommandError } from './command-error.ts';
 import { endingError } from './ending-error.ts';
 import { linesOf } from './lines-of.ts';
 
-/** Characters of standard error that are kept for the error's message. */
+/** Characters at the end of standard error that are kept for the error message. */
 const LAST_WORDS = 4_096;
 
-/** How a command that goes on is run. */
+/** How a long-running command is run. */
 export interface StreamOptions {
   /** Ends the command, and the iteration with it, when aborted. */
   signal: AbortSignal;
 }
 
 /**
- * Runs a command that goes on, and yields each line of its standard output as it comes. Ends when the command exits with
- * 0 or the signal is aborted. A caller that leaves the loop ends the command. Starting it again is the caller's.
- * @throws CommandError if the command is missing, exits with other than 0 or is ended by a signal
+ * Runs a long-running command, and yields each line of its standard output as it comes. Ends when the command exits
+ * with status 0 or the signal is aborted. Leaving the loop ends the command. The caller restarts it if necessary.
+ * @throws CommandError if the command is missing, exits with a status other than 0 or is ended by a signal
  */
 export async function* streamLines(
   command: string,

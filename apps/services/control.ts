@@ -1,10 +1,10 @@
 import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 
-/** Milliseconds that starting a service with all that it needs may take: a first start of a database is slow. */
+/** Milliseconds that starting a service and its dependencies may take: the first start of a database is slow. */
 const PATIENCE = 180_000;
 
-/** A service did not do what it was told. `message` says why, in a line. */
+/** A service could not be started, stopped or restarted. `message` says why, in one line. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
 }
@@ -12,21 +12,21 @@ export class ServiceError extends Error {
 /** How a service is controlled. */
 export interface ControlOptions {
   signal?: AbortSignal | undefined;
-  /** Another rc-service; that of PATH if absent. */
+  /** Path of rc-service; found in PATH if absent. */
   program?: string;
 }
 
-/** Starts a service and what it needs; one that runs goes on. @throws ServiceError why it does not start */
+/** Starts a service and what it needs; does nothing if it runs. @throws ServiceError saying why it does not start */
 export async function startService(name: string, options?: ControlOptions): Promise<void> {
   await control(name, 'start', options);
 }
 
-/** Stops a service and what needs it. @throws ServiceError why it does not stop */
+/** Stops a service and those that need it. @throws ServiceError saying why it does not stop */
 export async function stopService(name: string, options?: ControlOptions): Promise<void> {
   await control(name, 'stop', options);
 }
 
-/** Stops a service and starts it again. @throws ServiceError why it does not */
+/** Stops a service and starts it again. @throws ServiceError saying why not */
 export async function restartService(name: string, options?: ControlOptions): Promise<void> {
   await control(name, 'restart', options);
 }
@@ -48,7 +48,7 @@ async function control(
   }
 }
 
-/** The last line that OpenRC wrote, without its ornaments. */
+/** Returns the last line that OpenRC wrote, without its decoration. */
 function lastWords(stderr: string): string | undefined {
   const lines = stderr.split('\n').map((line) => line.replace(/^\s*\*\s*(ERROR:\s*)?/, '').trim());
   return lines.filter((line) => line !== '').at(-1);

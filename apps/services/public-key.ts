@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 
-/** A public key of a line of authorized_keys (sshd(8)). */
+/** A public key from a line of authorized_keys (sshd(8)). */
 export interface PublicKey {
-  /** `ED25519`, `ECDSA`, `RSA`; with `-SK` on a hardware token. */
+  /** `ED25519`, `ECDSA` or `RSA`; ends with `-SK` for a key on a hardware token. */
   type: string;
-  /** As ssh-keygen writes it: `SHA256:` and base64. */
+  /** `SHA256:` and base64, as ssh-keygen writes it. */
   fingerprint: string;
   comment: string;
-  /** The line. */
+  /** The whole line. */
   text: string;
 }
 
-/** Types that sshd takes, and the bytes of an elliptic curve's point where there is one. */
+/** Key types that sshd accepts; for elliptic curves also the curve's name and the bytes of a point. */
 const TYPES: Readonly<Record<string, { name: string; curve?: string; point?: number }>> = {
   'ssh-ed25519': { name: 'ED25519' },
   'ssh-rsa': { name: 'RSA' },
@@ -24,22 +24,22 @@ const TYPES: Readonly<Record<string, { name: string; curve?: string; point?: num
 
 const ED25519_BYTES = 32;
 
-/** Options before a key: words with commas between, in which quotes hold blanks. */
+/** Options before a key: words separated by commas; blanks may be in quotes. */
 const OPTIONS = /^(?:[^\s"]|"(?:[^"\\]|\\.)*")+[ \t]+/;
 
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is refused
-/** Characters that no line has, but for a tab. */
+/** Control characters, except for the tab: no line may contain them. */
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is refused
 
-/** Parses a line of authorized_keys; `null` if it has no key that sshd takes. */
+/** Parses a line of authorized_keys; returns `null` if it has no key that sshd accepts. */
 export function parsePublicKey(line: string): PublicKey | null {
   const text = line.trim();
   if (text.startsWith('#') || CONTROL.test(text)) return null;
   return parseKey(text, text) ?? parseKey(text.replace(OPTIONS, ''), text);
 }
 
-/** The keys of a text, as of a file of authorized_keys; lines that are none are left out. */
+/** Returns the keys of a text such as an authorized_keys file; lines without a key are left out. */
 export function publicKeys(text: string): PublicKey[] {
   return text.split('\n').flatMap((line) => parsePublicKey(line) ?? []);
 }
@@ -56,7 +56,10 @@ function parseKey(words: string, text: string): PublicKey | null {
   return { type: known.name, fingerprint: `SHA256:${hash}`, comment, text };
 }
 
-/** The strings of RFC 4251 (5) that a blob consists of: a length of four bytes, and as many bytes. */
+/**
+ * Splits a blob into its strings (RFC 4251, 5): a length of four bytes, and as many bytes. Returns null if it is
+ * malformed.
+ */
 function stringsOf(blob: Buffer): Buffer[] | null {
   const strings: Buffer[] = [];
   let at = 0;
@@ -70,7 +73,9 @@ function stringsOf(blob: Buffer): Buffer[] | null {
   return strings;
 }
 
-/** True if a key has the parts of its type (RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709; PROTOCOL.u2f of OpenSSH). */
+/**
+ * Returns whether a key has the parts of its type (RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709; PROTOCOL.u2f of OpenSSH).
+ */
 function isWhole(type: string, parts: readonly Buffer[]): boolean {
   const { curve, point } = TYPES[type] ?? {};
   const wanted = (type === 'ssh-ed25519' ? 1 : 2) + (type.startsWith('sk-ecdsa') ? 1 : 0);

@@ -7,16 +7,16 @@ import { type PublicKey, parsePublicKey, publicKeys } from './public-key.ts';
 
 /** A key that may log in as root. */
 export interface LogInKey extends PublicKey {
-  /** False for one that counts until the next boot. */
+  /** False for a key that is valid until the next boot only. */
   kept: boolean;
 }
 
-/** Bytes of keys that are taken. */
+/** Largest answer with keys, in bytes. */
 const MOST_BYTES = 65_536;
-/** Milliseconds without a byte. */
+/** Milliseconds without data after which a download fails. */
 const SILENCE = 15_000;
 
-/** Keys that may log in as root. @param root folder in which the files are */
+/** Reads the keys that may log in as root. @param root folder that contains the files */
 export async function readLogInKeys(root = '/'): Promise<LogInKey[]> {
   const [kept = '', session = ''] = await Promise.all(
     ['quantix/ssh/authorized_keys', 'root/.ssh/authorized_keys'].map((file) =>
@@ -29,7 +29,10 @@ export async function readLogInKeys(root = '/'): Promise<LogInKey[]> {
   ];
 }
 
-/** The host's own keys, which whoever logs in first compares; none before SSH was on. @param root folder in which the files are */
+/**
+ * Reads the host's own public keys, for comparison at the first login; none before SSH was first on.
+ * @param root folder that contains the files
+ */
 export async function readHostKeys(root = '/'): Promise<PublicKey[]> {
   const folder = join(root, 'etc/ssh');
   const names = (await readNames(folder)).filter((name) => /^ssh_host_.*_key\.pub$/.test(name));
@@ -38,9 +41,9 @@ export async function readHostKeys(root = '/'): Promise<PublicKey[]> {
 }
 
 /**
- * Fetches public keys, whoever serves them: they count by their hash.
+ * Fetches public keys from any server: their hash authenticates them.
  * @param sha256 of the whole answer, 64 hexadecimal digits
- * @throws ServiceError if nobody answers, or with something else
+ * @throws ServiceError if there is no answer, or its hash is different
  */
 export async function fetchKeys(
   { url, sha256 }: { url: string; sha256: string },
@@ -75,7 +78,7 @@ async function fetchBytes(url: string, signal: AbortSignal): Promise<Buffer> {
 }
 
 async function getResponse(url: string, signal: AbortSignal): Promise<IncomingMessage> {
-  // TLS takes memory that a console does without otherwise.
+  // TLS takes memory, which a console needs only for such an address.
   const get = url.startsWith('https:') ? (await import('node:https')).get : getPlainly;
   return await new Promise((resolve, reject) => {
     const request = get(url, { signal, timeout: SILENCE }, resolve);

@@ -3,10 +3,12 @@ import { CommandError } from '../process/command-error.ts';
 import { type Output, runFully } from '../process/run.ts';
 import { ServiceError } from './control.ts';
 
-/** The one program that turns SSH on and off, and off again when its time is over, whoever asked and has gone since. */
+/**
+ * The program that turns SSH on and off, also when its time is over: it does not depend on the process that called it.
+ */
 export const QX_SSH = '/usr/sbin/qx-ssh';
 
-/** Milliseconds; a first start makes host keys. */
+/** Milliseconds that qx-ssh has: the first start makes host keys. */
 const PATIENCE = 60_000;
 
 const statusSchema = z.object({
@@ -16,10 +18,10 @@ const statusSchema = z.object({
   enabled_at_boot: z.boolean(),
 });
 
-/** Whether one can log in by SSH. */
+/** Whether login by SSH is possible. */
 export interface SshState {
   state: 'off' | 'on';
-  /** When it goes off by itself; `null` if it does not. */
+  /** When it turns off by itself; `null` if it does not. */
   until: Date | null;
   enabledAtBoot: boolean;
 }
@@ -27,13 +29,13 @@ export interface SshState {
 /** How qx-ssh is called. */
 export interface SshOptions {
   signal?: AbortSignal | undefined;
-  /** Another qx-ssh; QX_SSH if absent. */
+  /** Path of qx-ssh; QX_SSH if absent. */
   program?: string;
 }
 
 /**
- * Parses what `qx-ssh status --json` writes.
- * @throws ServiceError if it is not that
+ * Parses the output of `qx-ssh status --json`.
+ * @throws ServiceError if it does not have that form
  */
 export function parseSshState(text: string): SshState {
   try {
@@ -48,26 +50,26 @@ export function parseSshState(text: string): SshState {
   }
 }
 
-/** Whether SSH is on. Asked each time. */
+/** Asks qx-ssh whether SSH is on; the answer is not cached. */
 export async function sshState(options?: SshOptions): Promise<SshState> {
   return parseSshState((await qxSsh(['status', '--json'], options)).stdout);
 }
 
 /**
- * Turns SSH on for some minutes, 5 to 120.
- * @returns what is not as it should be all the same, a line each
- * @throws ServiceError why not
+ * Turns SSH on for 5 to 120 minutes.
+ * @returns warnings, one per line
+ * @throws ServiceError saying why not
  */
 export async function enableSshFor(minutes: number, options?: SshOptions): Promise<string[]> {
   return warnings(await qxSsh(['on', '--minutes', String(minutes)], options));
 }
 
-/** Turns SSH on for good, also after the next boot. @returns and @throws as `enableSshFor` */
+/** Turns SSH on permanently, also after the next boot. @returns and @throws as `enableSshFor` */
 export async function enableSsh(options?: SshOptions): Promise<string[]> {
   return warnings(await qxSsh(['on'], options));
 }
 
-/** Turns SSH off, for good; sessions that are open go on. @returns and @throws as `enableSshFor` */
+/** Turns SSH off permanently; open sessions stay. @returns and @throws as `enableSshFor` */
 export async function disableSsh(options?: SshOptions): Promise<string[]> {
   return warnings(await qxSsh(['off'], options));
 }

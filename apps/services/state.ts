@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readNames, readText } from '../host/read.ts';
 
-/** State of a service; `crashed` is: OpenRC started it, and its process is gone. */
+/** State of a service; `crashed` means that OpenRC started it, and its process is gone. */
 export type ServiceState =
   | 'started'
   | 'starting'
@@ -14,22 +14,25 @@ export type ServiceState =
 export interface Service {
   name: string;
   state: ServiceState;
-  /** How often its supervisor has started it anew since it was started: it had ended, or did not answer. */
+  /** How often its supervisor has restarted it since it was started, because it ended or did not answer. */
   restarts: number;
-  /** Runlevels that it is in, such as `default`; in none, it is only started by hand or for another one. */
+  /**
+   * Runlevels that contain it, such as `default`; without one, it starts only by hand or because another service needs
+   * it.
+   */
   runlevels: string[];
 }
 
-/** Where OpenRC keeps the state of services: a folder for each state, with a link for each service that is in it. */
+/** Where OpenRC keeps the state of services: a folder per state, with a link for each service in it. */
 const STATES = 'run/openrc';
 
-/** In the order in which they count; a service that is on its way may still be in the folder where it was. */
+/** By precedence: a service whose state is changing may still be in the folder of its previous state. */
 const FOLDERS = ['starting', 'stopping', 'inactive', 'started', 'failed'] as const;
 
 /**
- * Services of this machine by name, as OpenRC has them. Read from its own folders: asking `rc-status` and each script in
- * turn would take seconds, and its words differ from version to version.
- * @param root folder in which etc, proc and run are
+ * Reads the services of this machine, by name, from OpenRC's own folders: calling `rc-status` and each script would
+ * take seconds, and their output differs between versions.
+ * @param root folder that contains etc, proc and run
  */
 export async function readServices(root = '/'): Promise<Service[]> {
   const [scripts, levels, ...folders] = await Promise.all([
@@ -55,12 +58,13 @@ export async function readServices(root = '/'): Promise<Service[]> {
   );
 }
 
-/** Runlevels whose services a machine is to have once it is up. */
+/** Runlevels whose services must run once a machine is up. */
 const LASTING = ['boot', 'default'];
 
 /**
- * Services that are to run, and why one does not; a service counts as started once its own probe answered.
- * @param root folder in which etc, proc and run are
+ * Reads the services that should run, and why one does not; a service counts as started once its own probe has
+ * answered.
+ * @param root folder that contains etc, proc and run
  */
 export async function readNeeded(root = '/'): Promise<{ name: string; problem: string | null }[]> {
   const services = await readServices(root);
@@ -69,7 +73,7 @@ export async function readNeeded(root = '/'): Promise<{ name: string; problem: s
     .map(({ name, state }) => ({ name, problem: state === 'started' ? null : `it is ${state}` }));
 }
 
-/** One service; `null` if there is none of the name. */
+/** Reads one service; returns `null` if there is none of that name. */
 export async function readService(name: string, root = '/'): Promise<Service | null> {
   return (await readServices(root)).find((service) => service.name === name) ?? null;
 }
@@ -84,7 +88,10 @@ async function readRunlevels(root: string): Promise<{ level: string; names: stri
   );
 }
 
-/** True if a daemon that OpenRC has noted for a service is no more: what its own `status` looks at. */
+/**
+ * Returns whether a daemon that OpenRC recorded for a service is gone, by the PID files that OpenRC's own `status`
+ * uses.
+ */
 async function hasCrashed(name: string, root: string): Promise<boolean> {
   const folder = join(root, STATES, 'daemons', name);
   for (const note of await readNames(folder)) {

@@ -2,25 +2,27 @@ import * as z from 'zod';
 import { run } from '../process/run.ts';
 import { ServiceError } from './control.ts';
 
-/** The one program that says whom chronyd asks for the time. */
+/** The program that configures chronyd's servers. */
 export const QX_TIME = '/usr/sbin/qx-time';
 
-/** Milliseconds. */
+/** Milliseconds that qx-time has. */
 const PATIENCE = 10_000;
 
 const timeSchema = z.object({
-  /** Those that the operator named; `null` if he said nothing. */
+  /** Servers that the operator configured; `null` if there is no such setting. */
   servers: z.array(z.string()).nullable(),
   /** `null` if chronyd does not answer. */
   synchronized: z.boolean().nullable(),
-  /** The server that the clock is set by; empty if there is none. */
+  /** The server that sets the clock; empty if there is none. */
   reference: z.string(),
-  /** Seconds by which the clock is off, as far as chronyd knows. */
+  /** Seconds that the clock differs from the reference, by chronyd's estimate. */
   offset: z.number(),
   sources: z.array(
     z.object({
       address: z.string(),
-      /** `selected` sets the clock, `answers` could, `wrong` disagrees with the others, `silent` does not answer. */
+      /**
+       * `selected` sets the clock, `answers` could set it, `wrong` disagrees with the others, `silent` does not answer.
+       */
       state: z.enum(['selected', 'answers', 'wrong', 'silent']),
     }),
   ),
@@ -28,7 +30,7 @@ const timeSchema = z.object({
 
 export type TimeState = z.infer<typeof timeSchema>;
 
-/** Parses what `qx-time status --json` writes. @throws ServiceError if it is not that */
+/** Parses the output of `qx-time status --json`. @throws ServiceError if it does not have that form */
 export function parseTimeState(text: string): TimeState {
   try {
     return timeSchema.parse(JSON.parse(text));
@@ -37,14 +39,18 @@ export function parseTimeState(text: string): TimeState {
   }
 }
 
-/** Servers that are taken of those handed down, and what one of them looks like, as far as an argument is concerned. */
+/**
+ * Number of servers that are taken from the control plane, and the form of a name or address that is safe as an
+ * argument.
+ */
 const MOST_SERVERS = 8;
 const SERVER = /^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$/;
 
 /**
- * Has chronyd ask these besides those of the operator and of leases, until others are handed down or the next boot.
- * @param servers names or addresses, as the control plane told them; none withdraws those before
- * @throws CommandError in qx-time's words if one of them is no server
+ * Makes chronyd use these servers in addition to those of the operator and of DHCP leases, until the next call or the
+ * next boot.
+ * @param servers names or addresses from the control plane; an empty list removes the previous ones
+ * @throws CommandError in qx-time's words if one of them is not a valid server
  */
 export async function handDownTimeServers(
   servers: readonly string[],
@@ -56,7 +62,7 @@ export async function handDownTimeServers(
   await run(program, ['handed-down', words], { timeout: PATIENCE, signal });
 }
 
-/** Whom chronyd asks, and what it knows. @throws ServiceError or CommandError */
+/** Reads which servers chronyd uses, and their state. @throws ServiceError or CommandError */
 export async function readTimeState(signal: AbortSignal, program = QX_TIME): Promise<TimeState> {
   return parseTimeState(await run(program, ['status', '--json'], { timeout: PATIENCE, signal }));
 }

@@ -4,23 +4,23 @@ import { diskSerial } from '../host/disk-serial.ts';
 import { readAttribute, readNames, readNumber } from '../host/read.ts';
 import { codeOf } from '../process/code-of.ts';
 
-/** A disk, a partition of one, or a disk that is reached by several paths. */
+/** A disk, a partition, or a multipath device. */
 export interface BlockDevice {
   /** Such as `/dev/sda1`. */
   path: string;
   /** Serial number of the disk; `null` if it has none. */
   serial: string | null;
-  /** Whether it is made of several paths to a disk. */
+  /** Whether it is a multipath device. */
   isMultipath: boolean;
 }
 
-/** Devices that are no disks of the host's own: of memory, of files, of discs, of other machines. */
+/** Devices that are not disks of the host: memory, files, optical discs, network block devices. */
 const NO_DISKS = /^(loop|ram|zram|fd|sr|nbd)\d/;
 
 /**
- * Devices on which a file system of the host's own may be. Left out are those that are a part of something, such as one
- * path to a disk, and logical volumes: what is on these is a guest's.
- * @param root folder in which sys is
+ * Reads the devices on which a file system of the host may be. Devices that are part of another one, such as one path
+ * to a disk, and logical volumes are left out: logical volumes belong to guests.
+ * @param root folder that contains sys
  */
 export async function readBlockDevices(root = '/'): Promise<BlockDevice[]> {
   const names = (await readNames(join(root, 'sys/class/block'))).filter(
@@ -49,7 +49,7 @@ async function readDevice(root: string, name: string): Promise<BlockDevice | nul
   };
 }
 
-/** Folder in sys of the disk that a device is, or is a partition of; `null` if it is gone. */
+/** Returns the folder in sysfs of the disk that a device is, or is a partition of; `null` if it is gone. */
 async function diskOf(folder: string): Promise<string | null> {
   try {
     const place = await realpath(folder);

@@ -2,31 +2,31 @@ import type { Mount } from '../host/mounts.ts';
 import { type PoolDeclaration, placeOf } from './declaration.ts';
 import { isSystemPath } from './system-path.ts';
 
-/** A pool that is there or should be. */
+/** A pool that exists or is declared. */
 export interface Candidate {
   name: string;
   kind: 'filesystem' | 'nfs' | 'directory';
-  /** What it is known by where that does not depend on a look at it. */
+  /** Identifier that does not depend on reading the device. */
   id: string | null;
-  /** Folder of its volumes; `null` for an NFS pool that is not mounted and whose place nobody told. */
+  /** Folder of its volumes; `null` for an NFS pool that is not mounted. */
   path: string | null;
-  /** A device, `server:/export`; what was declared if nothing is mounted. */
+  /** A device or `server:/export`; the declared one if nothing is mounted. */
   source: string;
   /** `null` if it is not mounted. */
   mount: Mount | null;
-  /** True if it is for volumes and nothing else, so that a file may be written to see whether that can be done. */
+  /** True if it is only for volumes, so that a test file may be written to it. */
   isOurs: boolean;
 }
 
 const LOCAL: readonly string[] = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'];
 const NFS: readonly string[] = ['nfs', 'nfs4'];
 
-/** Where the appliances mount their data partition. */
+/** Mount point of the appliance's data partition. */
 const DATA = '/data';
 
 /**
- * The pools of mounts and declarations, but for volume groups. A pool is a mount, never the beginning of a path: `/data` says nothing of
- * `/data2`, nor of what is mounted at `/data/pools/x`. One file system is one pool, wherever else it is mounted.
+ * Finds the pools in mounts and declarations, except for volume groups. A pool is a mount, not a path prefix: `/data`
+ * neither includes `/data2`, nor a mount at `/data/pools/x`. A file system that is mounted several times is one pool.
  */
 export function findCandidates(
   mounts: readonly Mount[],
@@ -84,7 +84,7 @@ function fromMount(mount: Mount): Candidate {
     : { name, kind: 'filesystem', id: null, path, source, mount, isOurs: path === DATA };
 }
 
-/** One mount of each file system that is not the system's: the one with the shortest path. */
+/** Returns one mount of each file system that is not the system's: the one with the shortest path. */
 function wholeFileSystems(mounts: readonly Mount[]): Mount[] {
   const whole = mounts.filter((mount) => isStorage(mount) && isWhole(mount));
   const systems = whole.filter(({ path }) => isSystemPath(path)).map(identity);
@@ -98,12 +98,12 @@ function wholeFileSystems(mounts: readonly Mount[]): Mount[] {
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** False for a bind mount of a folder; of btrfs a subvolume counts, and of NFS what the server gives. */
+/** Returns false for a bind mount of a folder. Every subvolume of btrfs and every mount of NFS counts as whole. */
 function isWhole({ root, type }: Mount): boolean {
   return root === '/' || type === 'btrfs' || NFS.includes(type);
 }
 
-/** The mount that a folder is in, if that is one for volumes. */
+/** Returns the mount that contains a folder, if it can hold volumes. */
 function mountOf(folder: string, mounts: readonly Mount[]): Mount | null {
   const above = mounts.filter(
     ({ path }) => folder === path || folder.startsWith(path === '/' ? '/' : `${path}/`),
@@ -124,7 +124,7 @@ function isNfs({ type }: Mount): boolean {
   return NFS.includes(type);
 }
 
-/** `server:/export` without a slash at its end; the root of a server keeps its own. */
+/** Normalizes `server:/export`: no slash at its end, except for the root of a server. */
 function exportOf(source: string): string {
   return source.replace(/(?<=[^:])\/+$/, '');
 }

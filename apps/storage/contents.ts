@@ -6,17 +6,17 @@ import { type BlockDevice, readBlockDevices } from './block-devices.ts';
 import { StorageError } from './error.ts';
 import { parseFileSystem } from './superblock.ts';
 
-/** Milliseconds within which a disk's ends are read or written. */
+/** Milliseconds that reading or writing the ends of a disk may take. */
 const TIME_LIMIT = 30_000;
 
-/** Bytes at the beginning and the end of a disk within which all that marks its contents lies. */
+/** Bytes at the beginning and at the end of a disk that contain all signatures of its contents. */
 const ENDS = 1024 * 1024;
 
-/** Where LVM has its label: in one of the first four sectors (lib/label of LVM). */
+/** LVM's label is in one of the first four sectors (lib/label of LVM). */
 const LABEL = { text: 'LABELONE', sectors: [0, 512, 1024, 1536] };
 
 /**
- * What is on a disk, by its first bytes: `null` if there is nothing.
+ * Describes the contents of a disk; returns `null` if it is empty.
  * @param ends its first and its last MiB
  */
 export function describeContents(ends: Buffer, partitions: readonly string[]): string | null {
@@ -27,13 +27,13 @@ export function describeContents(ends: Buffer, partitions: readonly string[]): s
   return ends.every((byte) => byte === 0) ? null : 'data of another kind';
 }
 
-/** True for the beginning of a disk that belongs to LVM. */
+/** Returns whether the beginning of a disk has a label of LVM. */
 export function isLvm(start: Buffer): boolean {
   const { text, sectors } = LABEL;
   return sectors.some((at) => start.subarray(at, at + text.length).equals(Buffer.from(text)));
 }
 
-/** The first and the last MiB of a device. @throws CommandError if it cannot be read in time */
+/** Reads the first and the last MiB of a device. @throws CommandError if it cannot be read in time */
 export async function readEnds(device: string, signal?: AbortSignal): Promise<Buffer> {
   const script = `{ head -c ${ENDS} "$1" && tail -c ${ENDS} "$1"; } | base64`;
   const text = await run('sh', ['-c', script, 'sh', device], { timeout: TIME_LIMIT, signal });
@@ -42,16 +42,16 @@ export async function readEnds(device: string, signal?: AbortSignal): Promise<Bu
 
 /** A whole disk that may become a pool. */
 export interface EmptyDisk {
-  /** Whether what was on it has to be wiped off. */
+  /** Whether its present contents have to be wiped. */
   isForeign: boolean;
   disk: BlockDevice;
 }
 
 /**
- * Looks whether a disk may be written over.
- * @param destroy what the operator typed to say that what is on it may be lost: its serial number, or, where it has none,
- * its path
- * @throws StorageError if it is no whole disk, is in use, or holds something and that was not typed
+ * Checks that a disk may be overwritten.
+ * @param destroy the operator's confirmation that the contents may be lost: the disk's serial number, or its path if it
+ *   has none
+ * @throws StorageError if it is not a whole disk, is in use, or has contents without that confirmation
  */
 export async function claimDisk(
   path: string,
@@ -85,12 +85,15 @@ export async function claimDisk(
 
 export interface ClaimOptions {
   destroy?: string | undefined;
-  /** Tells which devices there are. */
+  /** Lists the existing devices. */
   devices?: (() => Promise<readonly BlockDevice[]>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** @throws StorageError if a disk or a partition of it is mounted, part of something, or open in a program */
+/**
+ * Checks that a disk is not in use. @throws StorageError if it or a partition is mounted, part of another device, or
+ * open in a program
+ */
 async function refuseUsed(
   path: string,
   folder: string,
@@ -108,7 +111,7 @@ async function refuseUsed(
     if (holder !== undefined) throw inUse(`a part of ${holder}`);
   }
   for (const loop of await readNames('/sys/block')) {
-    // Of the system's own medium such a device is all that is mounted.
+    // The system's own medium may be in use only through a loop device.
     const backing = (await readText(`/sys/block/${loop}/loop/backing_file`)).trim();
     if (names.includes(backing)) throw inUse(`/dev/${loop} reads ${backing}`);
   }
@@ -120,9 +123,9 @@ async function refuseUsed(
   if (opened !== undefined) throw inUse(`a program has ${opened} open, such as a virtual machine`);
 }
 
-/** Wipes off what marks the contents of a disk, with its partitions. */
+/** Wipes the signatures of a disk's contents and its partition table. */
 export async function wipe(path: string, signal?: AbortSignal): Promise<void> {
-  // The last write ends where the disk does, be it a multiple of a block or not.
+  // Sizes are counted in sectors of 512 bytes, so that the last write ends exactly at the end of the disk.
   const script = `size=$(blockdev --getsize64 "$1") && last=$(((size - ${ENDS}) / 512)) &&
 dd if=/dev/zero of="$1" bs=512 count=${ENDS / 512} conv=notrunc,fsync &&
 dd if=/dev/zero of="$1" bs=512 seek="$last" count=$((size / 512 - last)) conv=notrunc,fsync || exit

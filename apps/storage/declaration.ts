@@ -32,7 +32,7 @@ const groupSchema = z
   .regex(/^[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}$/, 'must be the name of a volume group')
   .refine((name) => name !== '.' && name !== '..', 'must be the name of a volume group');
 
-/** Names of iSCSI (RFC 3720, 3.2.6.3). */
+/** iSCSI names (RFC 3720, 3.2.6.3). */
 const targetSchema = z
   .string()
   .regex(
@@ -56,31 +56,31 @@ const optionSchema = z
 
 const iscsiSchema = z.strictObject({
   target: targetSchema,
-  /** Addresses of the target. With several the disk has several paths. */
+  /** Addresses of the target. With several, the disk has several paths. */
   portals: z.array(portalSchema).min(1).max(16),
 });
 
-/** What a pool is: one of these. */
+/** Keys that say what a pool is; at most one may be set. */
 const WHAT = ['nfs', 'disk', 'lvm', 'directory'] as const;
 
 const declarationSchema = z
   .strictObject({
     name: nameSchema,
-    /** Where it is mounted; `/pools/NAME` if absent. Alone: a mount point that somebody else sees to. */
+    /** Mount point; `/pools/NAME` if absent. If it is the only key, others mount it. */
     path: pathSchema.optional(),
     /** `server:/export`. */
     nfs: exportSchema.optional(),
     /** UUID of the file system on a disk. */
     disk: uuidSchema.optional(),
-    /** Serial number of the disk: another one with the same file system is not taken for it. */
+    /** Serial number of the disk: another disk with the same file system UUID is not used. */
     serial: z.string().min(1).max(256).optional(),
     /** A volume group. */
     lvm: groupSchema.optional(),
-    /** A folder of a file system that is mounted further up. */
+    /** A folder on a file system that is mounted elsewhere. */
     directory: pathSchema.optional(),
-    /** The target whose disk it is. */
+    /** The target that provides the disk. */
     iscsi: iscsiSchema.optional(),
-    /** Whether the disk is reached by several paths; with several portals it is. */
+    /** Whether the disk has several paths; the default is true with several portals. */
     multipath: z.boolean().optional(),
     /** Options of mount(8). */
     options: z.array(optionSchema).max(32).optional(),
@@ -106,7 +106,7 @@ const declarationSchema = z
     error: 'a serial is of a disk',
   });
 
-/** Pools that an administrator declares: `pools` of `/quantix/node/node.yaml`. An unknown key is refused. */
+/** Pools that an administrator declares: `pools` of `/quantix/node/node.yaml`. Unknown keys are refused. */
 export const poolDeclarationsSchema = z
   .array(declarationSchema)
   .max(256)
@@ -119,10 +119,10 @@ export const poolDeclarationsSchema = z
 
 export type PoolDeclaration = z.infer<typeof declarationSchema>;
 
-/** Folder of the pools whose declaration names no other one. */
+/** Folder for pools whose declaration sets no path. */
 const POOLS = '/pools';
 
-/** Where a pool is mounted, or its folder; what it is called, if it has none. */
+/** Returns the mount point or folder of a pool; for a volume group, `lvm:` and its name. */
 export function placeOf({ name, path, directory, lvm }: PoolDeclaration): string {
   return lvm === undefined ? (path ?? directory ?? `${POOLS}/${name}`) : `lvm:${lvm}`;
 }

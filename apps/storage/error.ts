@@ -2,10 +2,10 @@ import { ExplainedError } from '../error.ts';
 import { CommandError } from '../process/command-error.ts';
 import { ServiceError } from '../services/control.ts';
 
-/** A pool cannot be had, or not as it was asked for. `message` is for the operator. */
+/** A pool cannot be used, or not as requested. `message` is for the operator. */
 export class StorageError extends ExplainedError {}
 
-/** Whether an error is about the world and not a bug. */
+/** Returns whether an error has a message for the operator and is not a bug. */
 export function isTold(error: unknown): error is Error {
   return (
     error instanceof StorageError || error instanceof CommandError || error instanceof ServiceError

@@ -3,36 +3,37 @@ import { StorageError } from './error.ts';
 import { LastAnswer } from './last-answer.ts';
 import { type FileSystem, readFileSystem } from './superblock.ts';
 
-/** Milliseconds for which a device is waited for. */
+/** Milliseconds that a device has to answer. */
 const PATIENCE = 5_000;
 
-/** Which file system is wanted. */
+/** The file system that is searched for. */
 export interface WantedDisk {
   uuid: string;
-  /** Serial number of its disk, if that is to be it. */
+  /** Serial number of its disk, if it matters. */
   serial?: string | undefined;
-  /** Whether the disk is reached by several paths: then none of them by itself is it. */
+  /** Whether the disk has several paths: then only the multipath device is accepted. */
   multipath: boolean;
 }
 
-/** A file system, and where it is. */
+/** A file system, and its device. */
 export interface FoundDisk extends FileSystem {
   device: string;
 }
 
-/** Finds file systems by what is on the disks now. */
+/** Finds file systems by the current contents of the disks. */
 export class DiskFinder {
   readonly #devices: () => Promise<readonly BlockDevice[]>;
   readonly #answers = new Map<string, LastAnswer<FileSystem | null>>();
 
-  /** @param devices tells which devices there are */
+  /** @param devices lists the existing devices */
   constructor(devices: () => Promise<readonly BlockDevice[]> = readBlockDevices) {
     this.#devices = devices;
   }
 
   /**
    * Finds the one device that has a file system.
-   * @throws StorageError if none has it, or several: whoever owns a disk can copy a UUID, so none of them is believed
+   * @throws StorageError if no device has it, or several do: the owner of a disk can copy a UUID, so none of them is
+   *   trusted
    */
   async find({ uuid, serial, multipath }: WantedDisk, signal?: AbortSignal): Promise<FoundDisk> {
     const candidates = (await this.#devices()).filter(

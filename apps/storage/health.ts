@@ -1,13 +1,13 @@
 import type { Pool } from '../api/storage.ts';
 import type { Space } from '../host/file-system-space.ts';
 
-/** Share of a pool above which it is as good as full. */
+/** Used share above which a pool counts as full. */
 export const FULL = 0.95;
 
-/** Errors after which a file system is of no use (errno(3)). */
+/** Errors that mean that a file system is lost (errno(3)). */
 const LOST: readonly string[] = ['EIO', 'ESTALE', 'EUCLEAN', 'ESHUTDOWN', 'ENODEV', 'ENXIO'];
 
-/** What was seen of a pool. */
+/** What was observed of a pool. */
 export interface PoolSigns {
   space: Space;
   readOnly: boolean;
@@ -19,7 +19,7 @@ function isFull({ total, available }: Space): boolean {
   return total > 0 && available === 0;
 }
 
-/** How a pool that answers fares. */
+/** Assesses the health of a pool that answers. */
 export function assess(signs: PoolSigns): Pick<Pool, 'health' | 'problem' | 'writable'> {
   const { space, readOnly, error } = signs;
   const share = space.used / (space.used + space.available || 1);

@@ -5,30 +5,33 @@ import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 import { StorageError } from './error.ts';
 
-/** Milliseconds: of iscsiadm(8), which waits for a target 15 s, and for the disks of a new session. */
+/**
+ * Milliseconds that iscsiadm(8) may take, which waits 15 s for a target, and that the disks of a new session may take
+ * to appear.
+ */
 const LOGIN_LIMIT = 30_000;
 const DISKS_LIMIT = 10_000;
 const PAUSE = 200;
 
-/** Exit statuses of iscsiadm(8): there is such a session; there is no such record. */
+/** Exit statuses of iscsiadm(8): the session exists; no record was found. */
 const SESSION_EXISTS = 15;
 const NOTHING_FOUND = 21;
 
 /**
- * Seconds for which a lost session is waited for before its reads and writes fail (open-iscsi's README, 8.1): by a single
- * path for ever, as with NFS, so that guests go on where they were; by several only until another path is taken.
+ * Seconds before reads and writes of a lost session fail (open-iscsi's README, 8.1): with a single path never, as with
+ * NFS, so that guests continue when it is back; with several paths soon, so that another path is used.
  */
 const TIMEOUT = 'node.session.timeo.replacement_timeout';
 const FOR_EVER = '-1';
 const FAIL_OVER = '15';
 
-/** A target of iSCSI, by its addresses. */
+/** An iSCSI target, and its addresses. */
 export interface Target {
   target: string;
   portals: readonly string[];
 }
 
-/** Sessions with a target, by their names in sys. */
+/** Reads the names in sysfs of the sessions with a target. */
 export async function readSessions(target: string, root = '/'): Promise<string[]> {
   const folder = join(root, 'sys/class/iscsi_session');
   const names = await readNames(folder);
@@ -38,7 +41,7 @@ export async function readSessions(target: string, root = '/'): Promise<string[]
   return names.filter((_, index) => targets[index] === target);
 }
 
-/** Whether a target does not answer by any of its addresses: it has sessions, and none of them is logged in. */
+/** Returns whether a target does not answer at any of its addresses: it has sessions, and none of them is logged in. */
 export async function isSilent(target: string, root = '/'): Promise<boolean> {
   const sessions = await readSessions(target, root);
   const states = await Promise.all(
@@ -48,7 +51,7 @@ export async function isSilent(target: string, root = '/'): Promise<boolean> {
 }
 
 /**
- * Logs in at a target by each of its addresses, and waits for its disks. The service iscsid must run.
+ * Logs in to a target at each of its addresses, and waits for its disks. The service iscsid must run.
  * @throws CommandError, StorageError if no address answers or no disk appears
  */
 export async function logIn({ target, portals }: Target, signal?: AbortSignal): Promise<void> {
@@ -99,12 +102,12 @@ async function iscsiadm(
   }
 }
 
-/** Whether a session of the target has a disk: `sessionN/device/targetH:B:T/H:B:T:L/block/sdX`. */
+/** Returns whether a session of the target has a disk: `sessionN/device/targetH:B:T/H:B:T:L/block/sdX`. */
 async function hasDisks(target: string): Promise<boolean> {
   return (await readTargetDisks(target)).length > 0;
 }
 
-/** Names of the disks that a target gives this host, such as `sdb`. */
+/** Reads the names of the disks that a target provides, such as `sdb`. */
 export async function readTargetDisks(target: string, root = '/'): Promise<string[]> {
   const disks: string[] = [];
   for (const session of await readSessions(target, root)) {

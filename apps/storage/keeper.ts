@@ -13,15 +13,15 @@ import { cover, coveredFolders, mountPool, unmountPool } from './mounting.ts';
 /** Milliseconds that LVM may take to find and activate a volume group. */
 const ACTIVATION_LIMIT = 60_000;
 
-/** What a keeper works with; all of this machine if absent. */
+/** Dependencies of a keeper; those of this machine if absent. */
 export interface KeeperOptions {
   devices?: (() => Promise<readonly BlockDevice[]>) | undefined;
   start?: ((service: string, signal?: AbortSignal) => Promise<void>) | undefined;
 }
 
 /**
- * Sees to it that the declared pools are up, and that those which are declared no more are not. What cannot be had is
- * tried again at the next call; what takes long goes on by itself, and holds up only what lies in it.
+ * Brings declared pools up, and takes pools down that are no longer declared. A pool that fails is tried again at the
+ * next call. A slow pool continues in the background, and delays only pools that are inside it.
  */
 export class PoolKeeper {
   readonly #disks: DiskFinder;
@@ -37,39 +37,39 @@ export class PoolKeeper {
     this.#start = start ?? ((service, signal) => startService(service, { signal }));
   }
 
-  /** Why a pool is not up; `undefined` if it is, or was not tried yet. */
+  /** Returns why a pool is not up; `undefined` if it is, or was not tried yet. */
   problemOf(name: string): string | undefined {
     return this.#problems.get(name);
   }
 
-  /** Declarations that are being tried at this moment. */
+  /** Returns the declarations that are being tried at this moment. */
   trying(): PoolDeclaration[] {
     return [...this.#running.values()].map(({ declaration }) => declaration);
   }
 
-  /** Why a pool that is up does not answer, as far as its connection tells. */
+  /** Returns why a pool that is up does not answer, judging by its connection. */
   silenceOf(name: string): string | undefined {
     return this.#silent.get(name)?.why;
   }
 
-  /** Disks that nobody should look at, since they do not answer. */
+  /** Returns the disks that do not answer, which must not be read. */
   silentDisks(): string[] {
     return [...this.#silent.values()].flatMap(({ disks }) => disks);
   }
 
-  /** What keeps pools that are declared no more from being unmounted, a line each. */
+  /** Returns what prevents pools that are no longer declared from being unmounted, one line each. */
   lingering(): string[] {
     return [...this.#lingering].map(([path, why]) => `${path} is no pool any more: ${why}`);
   }
 
-  /** Lets a volume group be activated anew. */
+  /** Makes the next call activate a volume group again. */
   forget(group: string): void {
     this.#active.delete(group);
   }
 
   /**
-   * Brings the pools up that are not, each after the one that its folder is in.
-   * @param patience milliseconds for which it is waited for
+   * Brings up the pools that are not up, each after the pool that contains its folder.
+   * @param patience milliseconds to wait for them
    */
   async bringUp(
     declarations: readonly PoolDeclaration[],
@@ -90,7 +90,7 @@ export class PoolKeeper {
     signal?.throwIfAborted();
   }
 
-  /** Tries once at a time. @returns whether it is up */
+  /** Tries a pool, at most once at a time. @returns whether it is up */
   #try(
     declaration: PoolDeclaration,
     around: readonly (readonly [PoolDeclaration, Promise<boolean>])[],
@@ -171,7 +171,7 @@ export class PoolKeeper {
     this.#active.add(group);
   }
 
-  /** Unmounts what this program mounted and nobody declares any more. */
+  /** Unmounts what this program has mounted and is no longer declared. */
   async #withdraw(
     declarations: readonly PoolDeclaration[],
     signal: AbortSignal | undefined,
@@ -192,7 +192,7 @@ export class PoolKeeper {
   }
 }
 
-/** Pools whose target does not answer, by their names. */
+/** Finds the pools whose target does not answer, by name. */
 async function findSilent(declarations: readonly PoolDeclaration[]) {
   const silent = new Map<string, { why: string; disks: string[] }>();
   for (const { name, iscsi } of declarations) {
@@ -203,19 +203,19 @@ async function findSilent(declarations: readonly PoolDeclaration[]) {
   return silent;
 }
 
-/** True if a pool's folder lies in another one's. */
+/** Returns whether a pool's folder is inside another pool's. */
 function lies(inner: PoolDeclaration, outer: PoolDeclaration): boolean {
   return placeOf(inner).startsWith(`${placeOf(outer)}/`);
 }
 
-/** With several portals a disk has several paths. */
+/** Returns whether the disk of a pool has several paths; with several portals it does. */
 export function hasPaths({ iscsi, multipath }: PoolDeclaration): boolean {
   return multipath ?? (iscsi !== undefined && iscsi.portals.length > 1);
 }
 
 /**
- * Version 4 if nothing else is said: it needs no further services. The mount itself does not wait for a server that is
- * away, since it is tried again; once mounted, guests wait for the server and lose nothing (`hard`).
+ * Returns the mount options. The default is NFS version 4, which needs no further services. Mounting does not wait for
+ * an unreachable server, because it is tried again; once mounted, guests wait for the server and lose nothing (`hard`).
  */
 function nfsOptions(options: readonly string[]): string[] {
   const version = options.some((one) => /^(nfs)?vers=/.test(one)) ? [] : ['nfsvers=4'];

@@ -1,20 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { CommandError } from '../process/command-error.ts';
 
-/** What was seen of something. */
+/** An observation. */
 export interface Answer<T> {
-  /** What was seen last; `undefined` if nothing ever was. */
+  /** The last observed value; `undefined` if there is none. */
   value: T | undefined;
-  /** `now`, `never`, or when the value was seen, as ISO 8601 has it. */
+  /** `now`, `never`, or the time of the observation as ISO 8601. */
   seen: string;
 }
 
-/** Takes note of a child that not even SIGKILL ends, by its end. */
+/** Registers a child that not even SIGKILL ends, by the promise of its end. */
 export type OnSurvivor = (ended: Promise<unknown>) => void;
 
 /**
- * Looks at something that may not answer, such as a file system of a server. A look is waited for only so long; it goes
- * on by itself, and no other one begins before it is over and all its children are gone.
+ * Observes something that may not answer, such as the file system of a server. The caller waits for a limited time
+ * only; the observation continues in the background, and no other one begins before it is over and all its children are
+ * gone.
  */
 export class LastAnswer<T> {
   #last: { value: T; at: Date } | undefined;
@@ -22,10 +23,11 @@ export class LastAnswer<T> {
   #survivors = 0;
 
   /**
-   * @param patience milliseconds for which the look is waited for
-   * @param work looks by children only, since nothing can end a read of this process's own
-   * @returns what was seen just now, else what was seen last
-   * @throws what the work throws in time, but for a child that did not end in time: that is no answer either
+   * Observes the value.
+   * @param patience milliseconds to wait for the observation
+   * @param work observes in children only, because nothing can end a blocked read in this process
+   * @returns the current value, otherwise the last one
+   * @throws an error of `work` within that time, except for the timeout of a child, which counts as no answer
    */
   async look(patience: number, work: (onSurvivor: OnSurvivor) => Promise<T>): Promise<Answer<T>> {
     if (this.#survivors > 0) return this.before();
@@ -45,7 +47,7 @@ export class LastAnswer<T> {
 
   #begin(work: (onSurvivor: OnSurvivor) => Promise<T>): Promise<{ value: T }> {
     const running = this.#settle(work);
-    // Whether anybody waits for it or not, its end is no surprise.
+    // Its rejection is expected, also if nobody waits for it any more.
     running.catch(() => undefined);
     return running;
   }
@@ -68,7 +70,7 @@ export class LastAnswer<T> {
     ended.then(end, end);
   }
 
-  /** What was seen last, without a look. */
+  /** Returns the last value, without a new observation. */
   before(): Answer<T> {
     return { value: this.#last?.value, seen: this.#last?.at.toISOString() ?? 'never' };
   }

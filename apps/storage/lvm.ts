@@ -5,7 +5,7 @@ import { run } from '../process/run.ts';
 import { FULL } from './health.ts';
 import type { Care } from './probe.ts';
 
-/** Milliseconds; LVM reads the head of every disk. */
+/** Milliseconds; LVM reads the header of every disk. */
 const PATIENCE = 20_000;
 
 const FORMAT = ['--reportformat', 'json', '--units', 'b', '--nosuffix'];
@@ -34,7 +34,7 @@ const volumeSchema = z.object({
   vg_uuid: z.string(),
   lv_path: z.string(),
   lv_size: bytesSchema,
-  /** `Vwi-aotz--`: type first; `t` is a thin pool, which holds others and is none (lvs(8)). */
+  /** `Vwi-aotz--`: the type comes first; `t` is a thin pool, which contains volumes and is not one itself (lvs(8)). */
   lv_attr: z.string().min(1),
   data_percent: percentSchema,
 });
@@ -46,8 +46,8 @@ type Group = z.infer<typeof groupSchema>;
 type LogicalVolume = z.infer<typeof volumeSchema>;
 
 /**
- * Pools of what `vgs` and `lvs` write (lvmreport(7)).
- * @throws Error if it is not that
+ * Parses the pools in the output of `vgs` and `lvs` (lvmreport(7)).
+ * @throws Error if the output does not have that form
  */
 export function parseVolumeGroups(groups: string, volumes: string): Pool[] {
   const all = parseReport('lvs', volumes, volumesSchema).report.flatMap(({ lv }) => lv);
@@ -70,9 +70,9 @@ function parseReport<T>(command: string, text: string, schema: z.ZodType<T>): T 
 }
 
 /**
- * Volume groups of this machine; none where LVM is not installed.
- * @param without disks that are not looked at, by their paths
- * @throws Error if LVM fails or tells what cannot be understood
+ * Reads the volume groups of this machine; none if LVM is not installed.
+ * @param without paths of disks that are not read
+ * @throws Error if LVM fails or its output cannot be parsed
  */
 export async function readVolumeGroups(
   without: readonly string[] = [],
@@ -119,7 +119,10 @@ function toVolume(volume: LogicalVolume): Pool['volumes'][number] {
   return { name, path, format: 'lv', allocated, capacity };
 }
 
-/** A group whose space is all given out is no trouble: its volumes have it. A thin pool that runs full is. */
+/**
+ * Assesses a volume group. A group without free space is healthy, because its volumes have the space. A thin pool that
+ * is nearly full is not.
+ */
 function health(
   { vg_attr }: Group,
   all: readonly LogicalVolume[],

@@ -14,35 +14,34 @@ import { parseFileSystem } from './superblock.ts';
 /** Milliseconds that making a file system or a volume group may take. */
 const MAKE_LIMIT = 50_000;
 
-/** Program that lets LVM's list of devices outlive a restart. */
+/** Program that makes LVM's list of devices persistent. */
 const KEEP_DEVICES = '/usr/lib/quantix/storage/lvm-devices';
 
-/** What is to become a pool. */
+/** A pool to make or import. */
 export interface PoolRequest {
-  /** What is declared already: its name, and what it is, but for a disk. */
+  /** The declaration, except for the disk. */
   pool: Pick<
     PoolDeclaration,
     'name' | 'path' | 'nfs' | 'directory' | 'iscsi' | 'multipath' | 'options'
   >;
-  /** Disks by their paths, if it is on disks; those of the iSCSI target, if none is named. */
+  /** Paths of its disks, if it is on disks; those of the iSCSI target, if absent. */
   disks?: readonly string[] | undefined;
-  /** Whether a volume group is made of the disks, instead of a file system on one. */
+  /** Whether to make a volume group of the disks, instead of a file system on one disk. */
   lvm?: boolean | undefined;
   /** Serial number of the disk whose contents may be lost. */
   destroy?: string | undefined;
 }
 
-/** What making a pool works with; all of this machine if absent. */
+/** Dependencies; those of this machine if absent. */
 export interface MakeOptions {
   devices?: (() => Promise<readonly BlockDevice[]>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes what is asked for into a pool: a file system or a volume group on an empty disk, a folder; an export is there
- * already.
+ * Makes a pool: a file system or a volume group on empty disks, or a folder; an NFS export exists already.
  * @returns its declaration
- * @throws StorageError, CommandError why it cannot be
+ * @throws StorageError, CommandError saying why not
  */
 export async function createPool(
   request: PoolRequest,
@@ -72,9 +71,10 @@ export async function createPool(
 }
 
 /**
- * Takes over what is there: the file system of a disk, the volume group of disks, a folder, an export. Writes nothing to it.
+ * Imports an existing pool: the file system of a disk, the volume group of disks, a folder, or an export. Writes
+ * nothing to it.
  * @returns its declaration
- * @throws StorageError, CommandError why it cannot be
+ * @throws StorageError, CommandError saying why not
  */
 export async function importPool(
   request: PoolRequest,
@@ -105,7 +105,7 @@ function isOnDisks({ pool, disks = [] }: PoolRequest): boolean {
   return disks.length > 0 || pool.iscsi !== undefined;
 }
 
-/** The disks that are named, or those that the target gives. */
+/** Returns the disks of a request, or those that its target provides. */
 async function disksOf(
   { pool, disks = [] }: PoolRequest,
   devices: () => Promise<readonly BlockDevice[]>,
@@ -122,7 +122,7 @@ async function disksOf(
   return several.map(({ path }) => path);
 }
 
-/** @throws StorageError if a folder is on no disk that keeps it */
+/** Checks that a folder is on a disk. @throws StorageError if it is not */
 async function refuseNoDisk(pool: PoolRequest['pool']): Promise<void> {
   const [candidate] = findCandidates(await readMounts(), [pool]);
   if (candidate?.mount !== null) return;
@@ -169,7 +169,7 @@ async function takeGroup(
   throw new StorageError({ what: `there is not one volume group on ${paths.join(', ')}` });
 }
 
-/** Lets go of a volume group: it is not active any more, and LVM looks at its disks no more. */
+/** Deactivates a volume group, and removes its disks from LVM's list of devices. */
 export async function releaseGroup(group: string, signal?: AbortSignal): Promise<void> {
   const options = { timeout: MAKE_LIMIT, signal };
   await run('vgchange', ['--activate', 'n', '--', group], options);

@@ -6,21 +6,24 @@ import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 import { StorageError } from './error.ts';
 
-/** Milliseconds that mounting may take, and checking a file system before. */
+/** Milliseconds that mounting may take, and that checking a file system before it may take. */
 const MOUNT_LIMIT = 30_000;
 const CHECK_LIMIT = 600_000;
 
-/** How often a busy file system is tried to be unmounted, and milliseconds in between. */
+/** Attempts to unmount a busy file system, and milliseconds between them. */
 const BUSY_TRIES = 5;
 const BUSY_PAUSE = 400;
 
-/** What lies on a pool's folder as long as the pool is not mounted there: nothing can be written into its place. */
+/**
+ * Source of the file system that covers a pool's folder while the pool is not mounted, so that nothing can be written
+ * there.
+ */
 const COVER = 'quantix-unmounted';
 
-/** What guests' disks never need, and nobody else. */
+/** Options for every pool: guests' disks need no set-user-ID programs, devices or access times. */
 const SAFE = ['nosuid', 'nodev', 'noatime'];
 
-/** What is to be mounted where. */
+/** A mount to make. */
 export interface Mounting {
   type: 'ext4' | 'xfs' | 'btrfs' | 'nfs';
   /** A device, or `server:/export`. */
@@ -30,7 +33,7 @@ export interface Mounting {
 }
 
 /**
- * Mounts a pool, after its folder was made and covered.
+ * Mounts a pool, after creating and covering its folder.
  * @throws CommandError with the words of mount(8); StorageError if the file system has to be repaired first
  */
 export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promise<void> {
@@ -45,7 +48,7 @@ export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promi
   await run(command, args, { timeout: MOUNT_LIMIT, signal });
 }
 
-/** Covers the folder of a pool that is not mounted with a file system that is empty and cannot be written. */
+/** Covers the folder of a pool that is not mounted with an empty read-only file system. */
 export async function cover(path: string, signal?: AbortSignal): Promise<void> {
   if (topmost(await readMounts(), path) !== undefined) return;
   await run('mkdir', ['-p', '--', path], { timeout: MOUNT_LIMIT, signal });
@@ -57,8 +60,8 @@ export async function cover(path: string, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Unmounts what is on the folder of a pool, and then its cover.
- * @throws CommandError with the words of umount(8), such as that it is busy
+ * Unmounts the file systems on the folder of a pool, and then its cover.
+ * @throws CommandError with the words of umount(8), for example that it is busy
  */
 export async function unmountPool(path: string, signal?: AbortSignal): Promise<void> {
   for (let layer = topmost(await readMounts(), path); layer !== undefined; ) {
@@ -68,7 +71,7 @@ export async function unmountPool(path: string, signal?: AbortSignal): Promise<v
   }
 }
 
-/** Unmounts what is topmost; a look at the pool of this program's own may be busy there for a moment. */
+/** Unmounts the topmost file system; it may be busy for a moment because this program reads the pool. */
 async function unmount(path: string, signal: AbortSignal | undefined): Promise<void> {
   for (let tries = BUSY_TRIES; ; tries -= 1) {
     try {
@@ -82,12 +85,12 @@ async function unmount(path: string, signal: AbortSignal | undefined): Promise<v
   }
 }
 
-/** Folders of pools that are covered: those that were mounted by this program, or are to be. */
+/** Reads the covered folders: pools that this program has mounted, or is to mount. */
 export async function coveredFolders(root = '/'): Promise<string[]> {
   return parseCovered(await readText(join(root, 'proc/self/mountinfo')));
 }
 
-/** Folders that have a cover, of /proc/self/mountinfo; whether something is mounted on it or not. */
+/** Parses the folders that have a cover from /proc/self/mountinfo, whether something is mounted on it or not. */
 export function parseCovered(text: string): string[] {
   return text.split('\n').flatMap((line) => {
     const [, path = ''] = /^\S+ \S+ \S+ \S+ (\S+) .* - tmpfs quantix-unmounted /.exec(line) ?? [];
@@ -103,12 +106,12 @@ function topmost(mounts: readonly Mount[], path: string): Mount | undefined {
   return mounts.find((mount) => mount.path === path);
 }
 
-/** Replays the journal and mends what can be mended without asking (e2fsck(8)), which nobody should break off. */
+/** Replays the journal and repairs what can be repaired without asking (e2fsck(8)); cannot be cancelled. */
 async function check(device: string): Promise<void> {
   try {
     await run('e2fsck', ['-p', device], { timeout: CHECK_LIMIT });
   } catch (error) {
-    // 1: it was mended.
+    // Exit status 1: errors were corrected.
     if (error instanceof CommandError && error.exitCode === 1) return;
     if (!(error instanceof CommandError) || error.failure !== 'exit') throw error;
     throw new StorageError({

@@ -10,28 +10,28 @@ import type { Volume } from './volume-formats.ts';
 import { VolumeList } from './volumes.ts';
 import { WriteProbe } from './write-probe.ts';
 
-/** Milliseconds within which a file system answers that is well: for its space, then for its files. */
+/** Milliseconds that a healthy file system may take to report its space, and to list its files. */
 const SPACE_PATIENCE = 5_000;
 const FILES_PATIENCE = 10_000;
 
-/** Where a pool is. */
+/** Where a pool is mounted. */
 export interface PoolPlace {
-  /** What is mounted, for messages. */
+  /** Source of the mount, for messages. */
   source: string;
   folder: string;
-  /** Folders on which something else is mounted. */
+  /** Mount points of other file systems. */
   others: ReadonlySet<string>;
   readOnly: boolean;
-  /** Whether a file may be written to see whether that can be done. */
+  /** Whether a test file may be written. */
   isProbed: boolean;
 }
 
-/** How a pool fares that is mounted. */
+/** State of a mounted pool. */
 export type PoolState = Omit<Pool, 'id' | 'name' | 'kind' | 'path' | 'source'>;
 
 const EMPTY: Space = { total: 0, used: 0, available: 0 };
 
-/** Looks at one pool, as long as it is mounted. Whether it answers is its own affair: no other one waits for it. */
+/** Observes one pool while it is mounted. A pool that does not answer does not delay others. */
 export class PoolLook {
   readonly #space = new LastAnswer<Space>();
   readonly #files = new LastAnswer<Volume[]>();
@@ -41,7 +41,7 @@ export class PoolLook {
   #knownUuid: string | null = null;
   #volumes: Answer<Volume[]> = { value: undefined, seen: 'never' };
 
-  /** UUID of the file system on its device, read until it is known once. */
+  /** Reads the UUID of the file system on its device, until it is known. */
   async uuid(device: string, signal?: AbortSignal): Promise<string | null> {
     if (this.#knownUuid === null) {
       const { value } = await this.#uuid.look(
@@ -53,13 +53,13 @@ export class PoolLook {
     return this.#knownUuid;
   }
 
-  /** Tells it as it was last seen, without a look, since it is known not to answer. */
+  /** Returns the state that was last observed, because the pool is known not to answer. */
   silent(problem: string): PoolState {
     const { value, seen } = this.#space.before();
     return this.#unknown(problem, { space: value ?? EMPTY, seen });
   }
 
-  /** Looks at it now. What it does not answer is told as it was last seen. */
+  /** Observes the pool now. Parts that do not answer have their last observed state. */
   async look(place: PoolPlace, signal?: AbortSignal): Promise<PoolState> {
     const { source, folder } = place;
     try {
@@ -89,7 +89,7 @@ export class PoolLook {
     }
   }
 
-  /** @returns why its files could not be listed, if the system said so */
+  /** Lists the files. @returns the system error if they cannot be listed */
   async #readFiles(
     { folder, others }: PoolPlace,
     signal: AbortSignal | undefined,

@@ -8,33 +8,35 @@ import { LastAnswer } from './last-answer.ts';
 import { readVolumeGroups } from './lvm.ts';
 import { PoolLook } from './pool-look.ts';
 
-/** Milliseconds for which LVM is waited for, which reads the head of every disk that is its own. */
+/** Milliseconds to wait for LVM, which reads the header of each of its disks. */
 const GROUPS_PATIENCE = 20_000;
 
-/** Pools, and what kept others from being seen. */
+/** Pools, and why others could not be read. */
 export interface Storage {
   pools: Pool[];
-  /** A line each. */
+  /** One line each. */
   problems: string[];
 }
 
-/** What a reader of storage pools looks at. */
+/** Inputs of a reader of storage pools. */
 export interface StorageOptions {
   declarations: () => readonly PoolDeclaration[];
-  /** Why a declared pool is not up, if that is known. */
+  /** Returns why a declared pool is not up, if that is known. */
   problemOf?: (name: string) => string | undefined;
-  /** Why a pool that is up does not answer, if that is known without a look at it. */
+  /** Returns why a pool that is up does not answer, if that is known without reading it. */
   silenceOf?: (name: string) => string | undefined;
-  /** Disks that do not answer, by their paths. */
+  /** Returns the paths of disks that do not answer. */
   silentDisks?: () => readonly string[];
-  /** Folder in which proc and the pools' folders are; `/` if absent. */
+  /** Folder that contains proc and the pools' folders; `/` if absent. */
   root?: string;
 }
 
-/** Finds the storage pools of this machine anew at each look. What does not answer is told as it was last seen. */
+/**
+ * Finds the storage pools of this machine; each call reads them again. A pool that does not answer has its last state.
+ */
 export class StorageReader {
   readonly #options: Required<StorageOptions>;
-  /** Of the volume groups, by the disks that were not looked at. */
+  /** Observations of the volume groups, by the disks that were left out. */
   readonly #groups = new Map<string, LastAnswer<Pool[]>>();
   #lastGroups: Pool[] = [];
   #looks = new Map<string, PoolLook>();
@@ -91,7 +93,7 @@ export class StorageReader {
     return { ...about, ...(await look.look(place, signal)) };
   }
 
-  /** Volume groups by the names that were declared for them, and those that are declared and not there. */
+  /** Gives volume groups their declared names, and adds declared groups that are missing. */
   #nameGroups(groups: readonly Pool[], declarations: readonly PoolDeclaration[]): Pool[] {
     const declared = declarations.flatMap(({ name, lvm }) =>
       lvm === undefined ? [] : { name, lvm },
@@ -125,7 +127,7 @@ export class StorageReader {
       if (seen !== 'now' || value === undefined) return this.#groupsAsBefore('LVM does not answer');
       const others = this.#lastGroups.filter(({ id }) => !value.some((one) => one.id === id));
       const at = new Date().toISOString();
-      // Those that are left out now are told as they were.
+      // Keeps the last state of groups that are left out now.
       this.#lastGroups = [
         ...value.map((pool) => ({ ...pool, seen: at })),
         ...(without.length > 0 ? others : []),
@@ -137,7 +139,7 @@ export class StorageReader {
     }
   }
 
-  /** Volume groups that cannot be seen are not gone. */
+  /** Returns the last known volume groups: groups that cannot be read may still exist. */
   #groupsAsBefore(problem: string): Storage {
     const pools = this.#lastGroups.map((pool) => ({ ...pool, ...unknown(problem, pool.seen) }));
     return { pools, problems: [problem] };
@@ -148,7 +150,7 @@ function unknown(problem: string, seen: string) {
   return { health: 'unknown', problem, writable: false, seen, volumesSeen: seen } as const;
 }
 
-/** A pool that is not up. */
+/** Returns a pool that is not up. */
 function absent(
   { kind, name, path, source }: Pick<Pool, 'kind' | 'name' | 'path' | 'source'>,
   why: string | undefined,
@@ -163,7 +165,7 @@ function absent(
   };
 }
 
-/** Copies of a file system have the same UUID: all but the first are told apart by where they are. */
+/** Makes identifiers unique: copies of a file system have the same UUID, so the place is added to all but the first. */
 function distinct(pools: readonly Pool[]): Pool[] {
   const seen = new Set<string>();
   return pools.map((pool) => {

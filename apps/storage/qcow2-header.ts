@@ -1,20 +1,20 @@
 import { isQcow2 } from './volume-format.ts';
 
-/** Bytes of an image's beginning that its header is read from. */
+/** Bytes at the beginning of an image that contain its header. */
 export const QCOW2_HEADER = 104;
 
-/** What a qcow2 image says of itself (docs/interop/qcow2.txt of QEMU). */
+/** Facts from the header of a qcow2 image (docs/interop/qcow2.txt of QEMU). */
 export interface Qcow2Header {
-  /** Bytes that a virtual machine sees. */
+  /** Size of the disk that a virtual machine sees, in bytes. */
   readonly capacity: bigint;
-  /** Whether it takes contents from another file: a backing file, or an external data file. */
+  /** Whether its contents depend on another file: a backing file, or an external data file. */
   readonly refersToOthers: boolean;
 }
 
 /**
- * Reads the header of a qcow2 image.
+ * Parses the header of a qcow2 image.
  * @param head its first {@link QCOW2_HEADER} bytes, fewer if it is shorter
- * @returns undefined if it is none, or one of a version that is not known
+ * @returns undefined if it is not a qcow2 image, or has an unknown version
  */
 export function parseQcow2Header(head: Buffer): Qcow2Header | undefined {
   if (!isQcow2(head) || head.length < 72) return undefined;

@@ -1,10 +1,10 @@
 import { run } from '../process/run.ts';
 import type { Care } from './probe.ts';
 
-/** Bytes of a device within which all superblocks that are known here lie. */
+/** Bytes at the beginning of a device that contain all superblocks known here. */
 const LENGTH = 68 * 1024;
 
-/** Milliseconds within which a disk answers. */
+/** Milliseconds that a disk has to answer. */
 const PATIENCE = 5_000;
 
 /** A file system that can be a pool. */
@@ -13,7 +13,7 @@ export interface FileSystem {
   uuid: string;
 }
 
-/** Where a file system has its signature and its UUID, in bytes. */
+/** Offsets of a file system's signature and UUID, in bytes. */
 interface Layout {
   type: FileSystem['type'];
   signature: { at: number; bytes: Buffer };
@@ -34,7 +34,7 @@ const LAYOUTS: readonly Layout[] = [
   { type: 'btrfs', signature: { at: 0x10040, bytes: Buffer.from('_BHRfS_M') }, uuid: 0x10020 },
 ];
 
-/** The file system whose first bytes these are; `null` if it is none that is known, or has no UUID. */
+/** Identifies a file system by its first bytes; returns `null` if it is unknown or has no UUID. */
 export function parseFileSystem(start: Buffer): FileSystem | null {
   const layout = LAYOUTS.find(({ signature: { at, bytes } }) =>
     start.subarray(at, at + bytes.length).equals(bytes),
@@ -47,8 +47,9 @@ export function parseFileSystem(start: Buffer): FileSystem | null {
 }
 
 /**
- * The file system on a device. Read from the device itself: the links of /dev/disk and blkid(8) are not on every base. By
- * a child, since a disk of a server may not answer. `null` where the device cannot be read, or has none that is known.
+ * Reads the file system on a device, from the device itself: the links of /dev/disk and blkid(8) do not exist on every
+ * base. Reads in a child, because a network disk may not answer. Returns `null` if the device cannot be read or its
+ * file system is unknown.
  * @throws CommandError if it does not answer in time
  */
 export async function readFileSystem(device: string, care: Care = {}): Promise<FileSystem | null> {

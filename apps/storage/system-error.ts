@@ -1,6 +1,6 @@
 import { CommandError } from '../process/command-error.ts';
 
-/** Words for the errors of file systems (strerror(3)): those of glibc, and of musl where they differ. */
+/** Messages of file system errors (strerror(3)) → codes: those of glibc, and of musl where they differ. */
 const WORDS: ReadonlyMap<string, string> = new Map([
   ['Input/output error', 'EIO'],
   ['I/O error', 'EIO'],
@@ -16,16 +16,16 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['Read-only file system', 'EROFS'],
   ['Permission denied', 'EACCES'],
   ['No such file or directory', 'ENOENT'],
-  // Of dash, and of busybox's shell.
+  // Messages of dash and of busybox's shell.
   ['Directory nonexistent', 'ENOENT'],
   ['nonexistent directory', 'ENOENT'],
 ]);
 
-/** An error of the system that a child was told. */
+/** A system error that a child reported. */
 export class SystemError extends Error {
   override readonly name = 'SystemError';
 
-  /** As errno(3) has it; empty if it is none that is known here. */
+  /** Code of errno(3); empty if it is unknown. */
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -34,13 +34,16 @@ export class SystemError extends Error {
   }
 }
 
-/** The system's error at the end of a line of a child's complaints: `PROGRAM: WHAT: WORDS`. */
+/** Parses the system error at the end of a line of standard error: `PROGRAM: WHAT: MESSAGE`. */
 export function parseSystemError(line: string): SystemError {
   const words = line.slice(line.lastIndexOf(': ') + 1).trim();
   return new SystemError(WORDS.get(words) ?? '', words === '' ? 'failed without a word' : words);
 }
 
-/** What a command that exited badly was told by the system, in the last line of its complaints. */
+/**
+ * Turns the failure of a command into the system error in the last line of its standard error; returns other errors
+ * unchanged.
+ */
 export function systemErrorOf(error: unknown): unknown {
   if (!(error instanceof CommandError) || error.failure !== 'exit') return error;
   return parseSystemError(error.stderr.trimEnd().split('\n').at(-1) ?? '');

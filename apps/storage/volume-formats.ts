@@ -6,33 +6,36 @@ import { DESCRIPTOR, HEAD, isQcow2, volumeFormat } from './volume-format.ts';
 
 export type Volume = Pool['volumes'][number];
 
-/** Milliseconds for the heads of a batch of files. */
+/** Milliseconds for reading the heads of a batch of files. */
 const TIME_LIMIT = 60_000;
 
 /** Files whose heads one child reads: their paths are its arguments. */
 const BATCH = 256;
 
-/** Milliseconds of a file's age within which it may change again and keep its time. */
+/** Milliseconds after a change in which a file may change again without a new time stamp. */
 const FRESH = 2_000;
 
-/** A file as a look found it. */
+/** Attributes of a file. */
 export interface FileFacts {
   path: string;
-  /** Bytes, and those that it takes up. */
+  /** Size in bytes, and bytes allocated on the disk. */
   size: number;
   allocated: number;
-  /** Times of its content and of its inode, in whole seconds since 1970. */
+  /** Times of its content and of its inode, in seconds since 1970. */
   modified: number;
   changed: number;
 }
 
-/** Tells what files are. It is read from a file once: again only after its size or one of its times changed. */
+/**
+ * Determines the formats of files. Reads a file once, and again only after its size or one of its times has changed.
+ */
 export class FormatReader {
   #known = new Map<string, { facts: FileFacts; readAt: number; volume: Volume }>();
 
   /**
-   * Volumes of a folder's files, all of which these are.
-   * @throws CommandError if reading takes too long; what was read by then is not read again
+   * Returns the volumes of a folder.
+   * @param files all of its files
+   * @throws CommandError if reading takes too long; what has been read by then is not read again
    */
   async read(folder: string, files: readonly FileFacts[], care: Care = {}): Promise<Volume[]> {
     const fresh = files.filter((facts) => !isKnown(this.#known.get(facts.path), facts));
@@ -80,7 +83,7 @@ function toVolume(folder: string, { path, size, allocated }: FileFacts, head: He
   return { name, path, allocated, ...volumeFormat({ name, size, ...head }) };
 }
 
-/** Of a file that is not a pipe or a link by now, bytes in hexadecimal: TOKEN OFFSET COUNT FILE… */
+/** Prints bytes of each file in hexadecimal, unless it is not a regular file: TOKEN OFFSET COUNT FILE… */
 const BYTES_AT = `token=$1 offset=$2 count=$3
 shift 3
 for file; do
@@ -89,7 +92,7 @@ for file; do
 done 2>/dev/null
 :`;
 
-/** The heads of files, by their paths; of those that can be read. */
+/** Reads the heads of files, by path; files that cannot be read are missing. */
 async function readHeads(
   files: readonly FileFacts[],
   care: Care,

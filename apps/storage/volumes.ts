@@ -4,14 +4,14 @@ import type { Care } from './probe.ts';
 import { parseSystemError } from './system-error.ts';
 import { type FileFacts, FormatReader, type Volume } from './volume-formats.ts';
 
-/** Folders below a pool's own that are looked into, and files that are listed: a pool may hold anything. */
+/** Depth of folders that are searched in a pool, and number of files that are listed: a pool may contain anything. */
 const DEPTH = 3;
 const FILES = 20_000;
 
-/** Milliseconds for the list of a pool's files. */
+/** Milliseconds for listing a pool's files. */
 const TIME_LIMIT = 300_000;
 
-/** What is listed. */
+/** A folder to list. */
 export interface VolumeFolder extends Care {
   /** The pool's folder. */
   folder: string;
@@ -19,13 +19,14 @@ export interface VolumeFolder extends Care {
   others: ReadonlySet<string>;
 }
 
-/** Lists a pool's volumes again and again. */
+/** Lists a pool's volumes repeatedly. */
 export class VolumeList {
   readonly #formats = new FormatReader();
 
   /**
-   * Volumes of a folder: its files, and images in folders below, so that no database is taken for volumes. Links are not
-   * followed, hidden files are left out, and what vanishes meanwhile is not there. All of it is done by children.
+   * Lists the volumes of a folder: its files, and images in folders below it, so that other files there, such as a
+   * database's, are not taken for volumes. Links are not followed, hidden files are left out, and files that disappear
+   * meanwhile are ignored. All reading is done by children.
    * @throws SystemError if the folder itself cannot be read; CommandError if that takes too long
    */
   async read({ folder, others, ...care }: VolumeFolder): Promise<Volume[]> {
@@ -38,7 +39,7 @@ export class VolumeList {
   }
 }
 
-/** Regular files that are not hidden: all of the folder itself, and images below. FOLDER TOKEN */
+/** Lists regular files that are not hidden: all in the folder itself, and images below it. FOLDER TOKEN */
 const LIST = `{
 	find "$1" -xdev -mindepth 1 -maxdepth 1 -type f ! -name '.*' -exec stat -c "$2 %s %b %Y %Z %n" {} +
 	find "$1" -xdev -mindepth 1 -maxdepth ${DEPTH + 1} -type d \\( -name '.*' -o -name lost+found \\) -prune -o \\
@@ -58,8 +59,8 @@ async function listFiles(folder: string, care: Care): Promise<FileFacts[]> {
 }
 
 /**
- * Files of what stat(1) writes: `TOKEN SIZE BLOCKS MODIFIED CHANGED PATH` in each line. A name with a line feed goes on
- * without the token, which nobody could have known; such a file is left out, as is what is not like that.
+ * Parses the output of stat(1): `TOKEN SIZE BLOCKS MODIFIED CHANGED PATH` on each line. A name with a line feed
+ * continues on a line without the token, which nobody can guess; such a file is left out, as are malformed lines.
  */
 export function parseFiles(
   text: string,

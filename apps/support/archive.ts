@@ -2,14 +2,14 @@ import { Header } from 'tar/header';
 
 const BLOCK = 512;
 
-/** A file of an archive. */
+/** A file in an archive. */
 export interface ArchiveEntry {
   /** ASCII, at most 99 characters. */
   name: string;
   text: string;
 }
 
-/** The bytes of an archive in the format of POSIX (ustar): files of root's, all of one time. */
+/** Yields the bytes of an archive in POSIX format (ustar): all files are owned by root and have the same time. */
 export async function* tarOf(
   entries: AsyncIterable<ArchiveEntry>,
   time: Date,

@@ -2,19 +2,19 @@ import { messageOf } from '../error.ts';
 import type { ArchiveEntry } from './archive.ts';
 import { hideSecrets } from './secrets.ts';
 
-/** Something that goes into a bundle. */
+/** A file of a bundle. */
 export interface Item {
   /** Path in the bundle. */
   name: string;
-  /** Bytes that are kept of it at most. */
+  /** Largest size in the bundle, in bytes. */
   most: number;
-  /** Which part of it is kept, if it is longer: of a log what is newest. */
+  /** Which part of a longer text is kept: for a log, the newest. */
   keep: 'begin' | 'end';
-  /** Its text. Rejects with an error whose message tells a person why there is none. */
+  /** Reads its text. Rejects with an error whose message tells a person why there is none. */
   read: (signal: AbortSignal) => Promise<string>;
 }
 
-/** What became of an item. */
+/** How an item was read. */
 interface Taken {
   name: string;
   bytes: number;
@@ -25,12 +25,12 @@ interface Taken {
 
 /** Bytes of all items together. */
 const MOST = 48 * 1024 * 1024;
-/** Milliseconds that an item may take. */
+/** Milliseconds that reading an item may take. */
 const PATIENCE = 30_000;
 
 /**
- * The files of a bundle, in the order of their names; last a list of what is in it, what was cut and what could not be read.
- * Each is read when it is its turn, and has no secret in it.
+ * Yields the files of a bundle, in the order of their names; the last one lists its contents, what was cut and what
+ * could not be read. Each item is read when its turn comes; secrets are removed.
  */
 export async function* bundle(
   items: readonly Item[],
@@ -77,7 +77,7 @@ async function attempt(
   }
 }
 
-/** Whole lines of a text, as many as fit. */
+/** Returns as many whole lines of a text as fit. */
 function part(text: string, { keep }: Pick<Item, 'keep'>, most: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= most) return text;

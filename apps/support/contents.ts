@@ -11,32 +11,35 @@ import type { Item } from './bundle.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Bytes of a log, and of anything else. */
+/** Largest size of a log and of other files, in bytes. */
 const LOG = 4 * MIB;
 const OTHER = MIB;
-/** Files of a folder whose files are all taken; the newest by name. */
+/** Number of files taken from a folder; the last by name. */
 const MANY = 64;
 /** Milliseconds that a command may take. */
 const PATIENCE = 20_000;
 
-/** A machine, as far as it is looked at. */
+/** The machine that is described. */
 export interface Place {
-  /** Folder in which it is. */
+  /** Folder that contains its file system. */
   root: string;
-  /** Runs a command: what it wrote. */
+  /** Runs a command and returns its output. */
   run: (command: readonly string[], signal: AbortSignal) => Promise<string>;
 }
 
 /** The machine that this program runs on. */
 export const THIS_MACHINE: Place = { root: '/', run: runCommand };
 
-/** Files of the configuration that are taken, without their secrets. Of all others the name, size and time are. */
+/**
+ * Files of the configuration that are included, without their secrets. Of all other files only name, size, mode and
+ * time are included.
+ */
 const CONFIGURATION = [
   /^hostname$/,
   /^(time\/servers|keyboard)$/,
   /^network\/[\w.-]+\.conf$/,
   /^ssh\/(authorized_keys|enabled)$/,
-  // Not what the control plane ordered: definitions of virtual machines have guests' own words in them.
+  // Without the control plane's orders: definitions of virtual machines contain data of guests.
   /^node\/(node\.yaml|epoch|maintenance|membership\.json|assigned-pools\.json)$/,
   /^lvm\/system\.devices$/,
   /^iscsi\/initiatorname\.iscsi$/,
@@ -44,7 +47,7 @@ const CONFIGURATION = [
   /^reset$/,
 ];
 
-/** Commands of every appliance, by the file that they fill. */
+/** File of the bundle → command whose output it has, on every appliance. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'kernel/dmesg.txt': ['dmesg', '-r'],
   'kernel/modules.txt': ['lsmod'],
@@ -66,7 +69,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'storage/space.txt': ['df', '-k'],
 };
 
-/** Of a hypervisor host. */
+/** The same, on a hypervisor host. */
 const HOST_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'agent/status.json': ['qx-node', 'status', '--json'],
   'storage/iscsi.txt': ['iscsiadm', '-m', 'session', '-P', '1'],
@@ -79,12 +82,12 @@ const HOST_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'virtual-machines/version.txt': ['virsh', '--connect', 'qemu:///system', 'version'],
 };
 
-/** Of a control plane. */
+/** The same, on a control plane. */
 const CONTROL_PLANE_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'control-plane/doctor.txt': ['qx-controlplane', 'doctor'],
 };
 
-/** Files of every appliance, by the file that they fill. */
+/** File of the bundle → file of the machine, on every appliance. */
 const FILES: Readonly<Record<string, string>> = {
   'kernel/command-line.txt': 'proc/cmdline',
   'kernel/cpu.txt': 'proc/cpuinfo',
@@ -100,7 +103,7 @@ const FILES: Readonly<Record<string, string>> = {
   'system/uptime.txt': 'proc/uptime',
 };
 
-/** Folders of logs and notes, by the folder that they fill. */
+/** Folder of the bundle → folder of the machine with logs and state. */
 const FOLDERS: Readonly<Record<string, string>> = {
   'crashes/': 'data/crash',
   'logs/agent/': 'var/log/quantix',
@@ -109,7 +112,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'run/': 'run/quantix',
 };
 
-/** All that is told of a machine. */
+/** Returns all items that describe a machine. */
 export async function contentsOf(place: Place): Promise<Item[]> {
   const release = parseOsRelease(await readText(join(place.root, 'etc/os-release')));
   const isHost = (await readNames(join(place.root, 'usr/sbin'))).includes('qx-node');
@@ -136,7 +139,7 @@ function item(name: string, read: Item['read'], rest: Partial<Item> = {}): Item 
   return { name, most: OTHER, keep: 'begin', read, ...rest };
 }
 
-/** A log of each file of a folder. */
+/** Returns an item for each file of a folder of logs. */
 async function folderOf(place: Place, name: string, folder: string): Promise<Item[]> {
   const files = await filesIn(join(place.root, folder));
   return files.slice(-MANY).map((file) =>
@@ -158,14 +161,14 @@ async function configurationOf(place: Place): Promise<Item[]> {
   ];
 }
 
-/** Definitions of virtual machines, as libvirt tells them to whom it does not tell secrets. */
+/** Returns items with the definitions of virtual machines, as libvirt writes them without its `--security-info`. */
 async function definitionsOf({ run }: Place): Promise<Item[]> {
   const virsh = ['virsh', '--quiet', '--connect', 'qemu:///system'];
   const listed = await run(
     [...virsh, 'list', '--all', '--uuid'],
     AbortSignal.timeout(PATIENCE),
   ).catch((error: unknown) => {
-    // That it does not answer is told by the list that is in the bundle.
+    // The item virtual-machines/list.txt reports that libvirt does not answer.
     if (error instanceof CommandError) return '';
     throw error;
   });
@@ -177,7 +180,7 @@ async function definitionsOf({ run }: Place): Promise<Item[]> {
   );
 }
 
-/** A definition without what an operator hands in to a guest, where secrets may have any name. */
+/** Removes from a definition all that an operator passes to a guest: secrets in it may have any name. */
 export function withoutGuestsWords(xml: string): string {
   return xml
     .replaceAll(/<(metadata|sysinfo|cmdline|initargs|description)\b[^>]*>[\s\S]*?<\/\1>/g, '<$1/>')
@@ -186,7 +189,7 @@ export function withoutGuestsWords(xml: string): string {
 }
 
 interface Listed {
-  /** Below `/quantix`. */
+  /** Relative to `/quantix`. */
   path: string;
   bytes: number;
   mode: string;
@@ -224,7 +227,10 @@ async function entriesOf(folder: string) {
   }
 }
 
-/** The text of a file, of a long one its beginning or end. Bytes that are no text become question marks. */
+/**
+ * Reads the text of a file; of a long file only its beginning or end. Bytes that are not UTF-8 become replacement
+ * characters.
+ */
 async function fileOf({ root }: Place, path: string, keep: Item['keep']): Promise<string> {
   await using file = await open(join(root, path), 'r');
   const { size } = await file.stat();
@@ -245,7 +251,7 @@ async function fileOf({ root }: Place, path: string, keep: Item['keep']): Promis
   return position === 0 ? text : text.slice(text.indexOf('\n') + 1);
 }
 
-/** A name that any file system takes. */
+/** Turns a path into a name that every file system accepts. */
 function safeName(path: string): string {
   const safe = path.replaceAll(/[^\w./-]+/g, '_').replaceAll('..', '_');
   return safe.length > 60 ? `${safe.slice(0, 40)}...${basename(safe).slice(-16)}` : safe;
@@ -253,7 +259,7 @@ function safeName(path: string): string {
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
 
-/** What a command writes; of one that fails too, for that is what one wants to know. */
+/** Runs a command and returns its output, also if it fails: its failure is of interest too. */
 async function runCommand(
   [command = '', ...args]: readonly string[],
   signal: AbortSignal,

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { type PublicKey, publicKeys } from '../services/public-key.ts';
 import { StickError, withStick } from './stick-mount.ts';
 
-/** Bytes of a file of keys that are read, and files that are looked at. */
+/** Bytes that are read from a file of keys, and number of files that are read. */
 const MOST_BYTES = 65_536;
 const MOST_FILES = 64;
 
-/** Public keys on a stick: in its top folder, in `authorized_keys` and in files called `*.pub`. */
+/** Reads the public keys on a stick: from `authorized_keys` and files named `*.pub` in its top folder. */
 export async function keysOnStick(device: string, signal: AbortSignal): Promise<PublicKey[]> {
   const keys = await withStick({ device, access: 'ro', signal }, keysInFolder);
   if (keys.length > 0) return keys;
@@ -18,7 +18,7 @@ export async function keysOnStick(device: string, signal: AbortSignal): Promise<
   });
 }
 
-/** Public keys in files of a folder, each once. */
+/** Reads the public keys in the files of a folder, each key once. */
 export async function keysInFolder(folder: string): Promise<PublicKey[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries

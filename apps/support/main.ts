@@ -26,9 +26,9 @@ secret: logs, versions, state, configuration. docs/upkeep.md tells what is in it
 `;
 
 /**
- * The program qx-support.
- * @param args what stands after its name
- * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ * Runs the program qx-support.
+ * @param args arguments after its name
+ * @returns exit status: 0, 1 if something went wrong, 2 for wrong usage
  */
 export async function main(args: string[]): Promise<number> {
   return await runCommandLine(

@@ -3,19 +3,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
 
-/** What stands in a bundle where a secret was. */
+/** Replaces a secret in a bundle. */
 export const REMOVED = '<removed>';
 
-/** Words by which the name of a value says that it is one: `wpa_psk`, `node.session.auth.password`, `joinToken`. */
+/** Names of values that are secret: `wpa_psk`, `node.session.auth.password`, `joinToken`. */
 const NAME = String.raw`[\w.-]{0,40}(?:pass(?:wor[dt]|wd|phrase)?|psk|secret|token|credential|priv(?:ate)?_?-?key|wep_?key\d?|api_?-?key|cookie|authorization)[\w.-]{0,40}`;
 
-/** A name at the beginning of a line, whose value is all of the line: files of settings. */
+/** A name at the beginning of a line, with the rest of the line as its value: settings files. */
 const SETTING = new RegExp(
   String.raw`^(?<before>[ \t]*(?:- |export |#[ \t]*)?["']?${NAME}["']?[ \t]*[:=][ \t]*)(?<value>\S.*)$`,
   'gim',
 );
 
-/** A name and a value within a line: JSON, arguments, XML, addresses. */
+/** A name and a value within a line: JSON, arguments, XML, URLs. */
 const WITHIN: readonly RegExp[] = [
   new RegExp(
     String.raw`(?<before>(?:--?|\b)["']?${NAME}["']?[ \t]*[:=][ \t]*)(?<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s"',;&}<>]+)`,
@@ -24,28 +24,28 @@ const WITHIN: readonly RegExp[] = [
   new RegExp(String.raw`(?<before>--${NAME}[ \t]+)(?<value>[^\s-]\S*)`, 'gi'),
   new RegExp(String.raw`(?<before><(?:\w+:)?${NAME}(?:\s[^<>]*)?>)(?<value>[^<>]+)(?=<)`, 'gi'),
   /(?<before>\b(?:bearer|basic)\s+)(?<value>[A-Za-z0-9._~+/=-]{8,})/gi,
-  // User and password in an address.
+  // User and password in a URL.
   /(?<before>\b[a-z][a-z0-9+.-]{0,20}:\/\/)(?<value>[^\s/@"'<>:]{0,128}:[^\s/@"'<>]{0,256})(?=@)/gi,
-  // QEMU's objects that hold a secret.
+  // QEMU objects that contain a secret.
   /(?<before>"qom-type"\s*:\s*"secret"[^{}\n]{0,400}?"data"\s*:\s*)(?<value>"[^"\n]*")/g,
   /(?<before>\bsecret,\S{0,400}?\bdata=)(?<value>[^\s,]+)/g,
 ];
 
-/** Private keys in PEM, also those whose end is cut off; a key may be on one line with `\n` written out. */
+/** Private keys in PEM, also with their end cut off; a key may be on one line, with `\n` written out. */
 const PEM =
   /(?<before>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?<value>(?:(?:Proc-Type|DEK-Info):[^\n]*\n|[A-Za-z0-9+/=\s]|\\n)*)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?/g;
-/** Hashes of passwords (crypt(5)), and of files `NAME:HASH`. */
+/** Hashes of passwords (crypt(5)), also in `NAME:HASH` files. */
 const HASH = /\$(?:[0-9][a-z]?|y|gy|sha1|argon2\w*|pbkdf2\w*|bcrypt)\$[^\s:"'<>]{8,}/g;
 const SCRAM = /SCRAM-SHA-\d+\$\S+/g;
-/** Tokens by which a host joins, and JSON web tokens. */
+/** Join tokens of hosts, and JSON web tokens. */
 const TOKEN = /\bqxj1\.[\w.-]+|\beyJ[\w-]{8,2048}\.[\w-]{1,8192}\.[\w-]+/g;
 
-/** Shorter values are not looked for in other texts: they would be found in everything. */
+/** Least length of a value that is searched for in other texts: a shorter one would be found everywhere. */
 const LEAST = 8;
 
 /**
- * Takes out of a text what is, or looks like, a secret.
- * @param known secrets of this machine, wherever they stand
+ * Replaces in a text everything that is, or looks like, a secret.
+ * @param known secrets of this machine, replaced wherever they occur
  */
 export function hideSecrets(text: string, known: readonly string[] = []): string {
   let hidden = text;
@@ -58,7 +58,10 @@ export function hideSecrets(text: string, known: readonly string[] = []): string
   return hidden;
 }
 
-/** Secrets in a file: what its names, or their form, say is one. What a comment gives as an example stands everywhere, and is none. */
+/**
+ * Finds the secrets in a file, by their names and by their form. Comments are ignored: their example values occur
+ * everywhere and are not secret.
+ */
 export function secretsIn(file: string): string[] {
   const text = file.replaceAll(/^[ \t]*#.*$/gm, '');
   const found: string[] = [];
@@ -76,14 +79,14 @@ export function secretsIn(file: string): string[] {
   return found.filter((value) => value.trim().length >= LEAST && value !== REMOVED);
 }
 
-/** A value as it stands, and without the quotation marks around it. */
+/** Returns a value without the quotation marks around it, if it has any. */
 function spellings(value: string): string[] {
   const whole = value.trim();
   const bare = /^(["'])(.*)\1[,;]?$/.exec(whole)?.[2];
   return bare === undefined ? [whole] : [bare];
 }
 
-/** Folders and files in which an appliance keeps secrets. */
+/** Folders and files where an appliance keeps secrets. */
 const PLACES = [
   'quantix',
   'etc/quantix',
@@ -96,17 +99,17 @@ const PLACES = [
   'run/quantix',
   'run/wpa_supplicant',
 ] as const;
-/** All of these is secret: libvirt's secrets, in base64, and files of keys in another form than PEM. */
+/** Files whose whole content is secret: libvirt's secrets, in base64, and key files in formats other than PEM. */
 const SECRET_FILES = /(^|\/)(etc\/libvirt\/secrets\/.*\.base64|[^/]*\.(key|p12|pfx|jks))$/;
 
-/** Bytes of a file above which it is not one of a configuration. */
+/** Largest file that is searched, in bytes: configuration files are smaller. */
 const MOST = 1024 * 1024;
-/** Folders within folders. */
+/** Depth of nested folders. */
 const DEPTH = 6;
 
 /**
- * Secrets that this machine keeps, longest first: whatever they stand in is hidden.
- * @param root folder in which the machine is
+ * Reads the secrets that this machine keeps, longest first, so that they can be replaced wherever they occur.
+ * @param root folder that contains the machine's file system
  */
 export async function readSecrets(root = '/'): Promise<string[]> {
   const secrets = new Set<string>();

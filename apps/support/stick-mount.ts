@@ -3,19 +3,19 @@ import { ExplainedError } from '../error.ts';
 import { run } from '../process/run.ts';
 import { readSticks, type Stick } from './sticks.ts';
 
-/** Where sticks are mounted while they are used. */
+/** Folder for the mount points of sticks. */
 const MOUNT_POINTS = '/run/quantix/sticks';
-/** Milliseconds: mounting looks at a journal, and unmounting waits until all is written. */
+/** Milliseconds: mounting replays a journal, and unmounting waits until all data is written. */
 const MOUNT_LIMIT = 30_000;
 const UNMOUNT_LIMIT = 300_000;
 
-/** It cannot be used; the message is for the operator. */
+/** A stick cannot be used; the message is for the operator. */
 export class StickError extends ExplainedError {}
 
 /**
- * Does something with a stick's file system, which is mounted for that only.
+ * Mounts a stick's file system, runs `work`, and unmounts it.
  * @param device such as `/dev/sdb1`, one of `readSticks`
- * @param work gets the folder
+ * @param work receives the mount point
  * @throws StickError, CommandError, and what `work` throws
  */
 export async function withStick<T>(

@@ -4,13 +4,13 @@ import { readDisks } from '../host/disks.ts';
 import { readMounts } from '../host/mounts.ts';
 import { readNames, readNumber } from '../host/read.ts';
 
-/** A file system on a disk that can be taken out, which nobody uses. */
+/** An unused file system on a removable disk. */
 export interface Stick {
   /** Such as `/dev/sdb1`. */
   path: string;
   type: StickFileSystem['type'];
   label: string | null;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
   /** Model of its disk. */
   model: string | null;
@@ -21,11 +21,14 @@ export interface StickFileSystem {
   label: string | null;
 }
 
-/** Bytes of a device in which both have their signatures and labels. */
+/** Bytes at the start of a device that contain the signature and label of both types. */
 const HEAD = 4096;
 const SECTOR = 512;
 
-/** The file systems that can take a file, and that nobody uses: of disks that can be taken out. @param root folder in which sys, proc and dev are */
+/**
+ * Finds the unused FAT and ext4 file systems on removable disks that are not read-only.
+ * @param root folder that contains sys, proc and dev
+ */
 export async function readSticks(root = '/'): Promise<Stick[]> {
   const [disks, mounts] = await Promise.all([readDisks(root), readMounts(root)]);
   const used = new Set(mounts.map(({ source }) => source));
@@ -49,8 +52,9 @@ export async function readSticks(root = '/'): Promise<Stick[]> {
 }
 
 /**
- * The file system whose first bytes these are: FAT by its type's name and its label (Microsoft's specification of FAT,
- * 3.1 to 3.3), ext4 by its magic number and the label in its superblock (fs/ext4/ext4.h); `null` if it is neither.
+ * Identifies a file system by its first bytes: FAT by the name of its type and its label (Microsoft's specification of
+ * FAT, 3.1 to 3.3), ext4 by its magic number and the label in its superblock (fs/ext4/ext4.h). Returns `null` if it is
+ * neither.
  */
 export function parseStick(head: Buffer): StickFileSystem | null {
   if (head.length < HEAD) return null;

@@ -12,12 +12,12 @@ import { contentsOf, type Place, THIS_MACHINE } from './contents.ts';
 import { readSecrets } from './secrets.ts';
 import { withStick } from './stick-mount.ts';
 
-/** It cannot be written; the message is for the operator. */
+/** A bundle cannot be written; the message is for the operator. */
 export class SupportError extends ExplainedError {}
 
 /**
- * The bundle of a machine: a compressed archive (tar, gzip). The same machine at the same time gives the same bytes.
- * @param time when it is made
+ * Makes the bundle of a machine: a compressed archive (tar, gzip). The same machine state and time give the same bytes.
+ * @param time of the files in the archive
  */
 export async function* bundleOf(
   time: Date,
@@ -32,7 +32,7 @@ export async function* bundleOf(
   await done;
 }
 
-/** What a bundle's file is called: `support-node7-20260127T101500Z.tar.gz`. */
+/** Returns the file name of a bundle: `support-node7-20260127T101500Z.tar.gz`. */
 export function bundleName(hostname: string, time: Date): string {
   const name = /^[A-Za-z0-9-]{1,63}$/.test(hostname) ? hostname : 'host';
   const stamp = time.toISOString().replaceAll(/[-:]|\.\d+/g, '');
@@ -40,9 +40,9 @@ export function bundleName(hostname: string, time: Date): string {
 }
 
 /**
- * Writes the bundle of this machine to a stick, which is mounted meanwhile and can be taken out afterwards.
+ * Writes the bundle of this machine to a stick, which is mounted for that only and can be taken out afterwards.
  * @param device such as `/dev/sdb1`, one of `readSticks`
- * @returns name of the file on it
+ * @returns name of the file on the stick
  * @throws SupportError, StickError, CommandError
  */
 export async function writeToStick(
@@ -57,7 +57,7 @@ export async function writeToStick(
   return name;
 }
 
-/** Writes a file that is there whole or not at all. */
+/** Writes a file atomically. */
 async function writeFile(
   file: string,
   bytes: AsyncIterable<Buffer>,

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Time, so that tests need not wait for it. */
+/** A clock that tests can replace, so that they need not wait. */
 export interface Clock {
-  /** What the clock shows, in milliseconds since 1970. Somebody may set it. */
+  /** Wall-clock time in milliseconds since 1970; it may be set forward or back. */
   now(): number;
-  /** Milliseconds that passed since some moment; nobody can set that. */
+  /** Monotonic time in milliseconds since an arbitrary moment. */
   elapsed(): number;
-  /** Waits; comes back early, without an error, when the signal is given. */
+  /** Waits; returns early, without an error, when the signal is aborted. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The machine's. */
+/** The machine's clock. */
 export const systemClock: Clock = {
   now: Date.now,
   elapsed: () => performance.now(),

@@ -1,6 +1,6 @@
 /**
- * Runs at most one call at a time. Callers that arrive during a run share the next one, which begins after they asked: a
- * hundred events cost two calls.
+ * Runs at most one call at a time. Callers that arrive during a run share the next run, which begins after their call:
+ * a hundred events cost two runs.
  */
 export function oneAtATime<Result>(look: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();

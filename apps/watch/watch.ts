@@ -3,29 +3,29 @@ import { AutoResetEvent } from './auto-reset-event.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
 export interface WatchOptions<Value> {
-  /** Looks at it. What it throws ends the watch. */
+  /** Reads the value. An error ends the watch. */
   look: (before: Value | undefined) => Promise<Value>;
-  /** Milliseconds until the next look, if nothing calls for one before. */
+  /** Milliseconds until the next read, unless one is requested before. */
   pause: () => number;
-  /** Called with the first value, and with each that differs from the one before. */
+  /** Called with the first value, and with each value that differs from the one before. */
   onChange: (value: Value, before: Value | undefined) => void;
   /** Ends the watch. */
   signal: AbortSignal;
 }
 
-/** A watch of something that is looked at again and again. */
+/** A watch of a value that is read repeatedly. */
 export interface Watch<Value> {
-  /** What was last seen; waits for the first look. */
+  /** The last value; waits for the first read. */
   last: () => Promise<Value>;
-  /** Looks anew. */
+  /** Reads the value now. */
   refresh: () => Promise<Value>;
-  /** Calls for a look soon; costs nothing to call often. */
+  /** Requests a read soon; cheap to call often. */
   refreshSoon: () => void;
-  /** Resolves after the signal is aborted; rejects with what a look threw. */
+  /** Resolves after the signal is aborted; rejects with an error of `look`. */
   ended: Promise<void>;
 }
 
-/** Looks at something now, whenever it is called for, and from time to time. */
+/** Reads a value now, whenever it is requested, and at intervals. */
 export function watch<Value>(options: WatchOptions<Value>): Watch<Value> {
   const { look, pause, onChange, signal } = options;
   const asked = new AutoResetEvent();
