@@ -2,29 +2,29 @@ import { LastAnswer } from './last-answer.ts';
 import { type Care, probe } from './probe.ts';
 import { SystemError } from './system-error.ts';
 
-/** Milliseconds after which a pool that gives no reason for it is written to again. */
+/** Milliseconds after which a pool that can be written is tested again. */
 const INTERVAL = 3_600_000;
 
-/** Milliseconds for which a write is waited for. */
+/** Milliseconds to wait for a write. */
 const PATIENCE = 10_000;
 
 /**
- * Knows whether a pool can be written. It is tried when the pool is seen for the first time and after it gave cause for
- * doubt, while it fails, and once an hour; the kernel tells all the time whether it is mounted read-only, and how full it
- * is.
+ * Determines whether a pool can be written. It is tested when the pool is seen for the first time, after a reason for
+ * doubt, while the test fails, and once an hour; at all other times, the kernel's report of free space and of a
+ * read-only mount is enough.
  */
 export class WriteProbe {
   readonly #answer = new LastAnswer<Error | null>();
   #due = 0;
 
-  /** Makes the next look try. */
+  /** Makes the next call test it. */
   doubt(): void {
     this.#due = 0;
   }
 
   /**
-   * @param now milliseconds, of a clock that only goes on
-   * @returns why it could not be written; `null` if it could; `undefined` if that is not known
+   * @param now milliseconds of a monotonic clock
+   * @returns why it cannot be written; `null` if it can; `undefined` if that is not known
    */
   async look(folder: string, now: number, care: Care): Promise<Error | null | undefined> {
     if (now < this.#due) return null;

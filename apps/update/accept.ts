@@ -2,43 +2,43 @@ import type { Release } from '../../build/release/release.ts';
 import { ExplainedError } from '../error.ts';
 import { RESERVED_BYTES } from './progress-note.ts';
 
-/** An update is not done; the message says why. */
+/** An update is refused; the message says why. */
 export class UpdateRefusal extends ExplainedError {}
 
-/** The system that runs, as its os-release(5) and its processor say. */
+/** The running system, by its os-release(5) and its processor. */
 export interface Running {
   product: string;
   version: string;
   base: string;
-  /** Name of the architecture as in a release: `x86_64`. */
+  /** Architecture in the names of releases: `x86_64`. */
   architecture: string;
 }
 
-/** What a release has to be, to be taken here. */
+/** Conditions for accepting a release on this machine. */
 export interface Terms {
   running: Omit<Running, 'version'>;
   now: Date;
-  /** The least serial that the confirmed version allows. */
+  /** The lowest serial that the confirmed version accepts. */
   floor: number;
-  /** The highest serial of its channel that was seen here. */
+  /** The highest serial of its channel that was seen on this machine. */
   seen: number;
-  /** Bytes of the slot that it is to be written to. */
+  /** Size in bytes of the slot to write. */
   slotBytes: number;
 }
 
-/** Milliseconds that two clocks may differ. */
+/** Milliseconds by which two clocks may differ. */
 const CLOCK_DIFFERENCE = 24 * 60 * 60 * 1000;
 
 /**
- * Whether a release whose signature was checked is for this machine, and not an old one.
- * @throws UpdateRefusal why it is not
+ * Checks that a release, whose signature has been verified, is for this machine and not outdated.
+ * @throws UpdateRefusal saying why not
  */
 export function acceptRelease(release: Release, terms: Terms): void {
   const reason = refusalOf(release, terms);
   if (reason !== undefined) throw new UpdateRefusal({ where: nameOf(release), ...reason });
 }
 
-/** `quantix-os 0.2.0 (stable 7)`. */
+/** Names a release in messages: `quantix-os 0.2.0, stable 7`. */
 export function nameOf({ product, version, channel, serial }: Release): string {
   return `${product} ${version}, ${channel} ${serial}`;
 }

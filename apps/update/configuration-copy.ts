@@ -4,16 +4,16 @@ import { asDiskError } from '../files/disk-error.ts';
 import { readIfThere, syncFolder, writeDurably } from '../files/durable-file.ts';
 import { UpdateRefusal } from './accept.ts';
 
-/** Folder below `/quantix` with the configuration as it was before an update, by the version that wrote it. */
+/** Folder below `/quantix` with copies of the configuration, one for each version that wrote it. */
 export const BEFORE = '.before';
 
-/** What is not configuration: copies, what is remembered of updates, a reset that was asked for, what ext4 keeps. */
+/** Entries that are not configuration: copies, the update record, a requested reset, ext4's lost+found. */
 const LEFT_OUT = new Set([BEFORE, 'update', 'reset', 'lost+found']);
 
 /**
- * Copies the configuration for the version that runs, before another one sees it. The copy is whole or not there.
+ * Copies the configuration for the running version, before another version sees it. The copy is made atomically.
  * @param configuration `/quantix`
- * @param keep versions whose copies stay; those of others go
+ * @param keep versions whose copies are kept; those of all others are removed
  * @throws DiskError
  */
 export async function copyConfiguration(
@@ -32,7 +32,7 @@ export async function copyConfiguration(
       if (!LEFT_OUT.has(name)) await copyTree(join(configuration, name), join(temporary, name));
     }
     await syncFolder(temporary);
-    // An older copy for the same version goes only when this one is whole.
+    // An older copy for the same version is removed only when this one is complete.
     await rm(copy, { recursive: true, force: true });
     await rename(temporary, copy);
     const stays = [version, ...keep];
@@ -47,7 +47,7 @@ export async function copyConfiguration(
 }
 
 /**
- * Puts the configuration back as a version left it; files that came later stay.
+ * Restores the configuration that a version left; files that were added later stay.
  * @throws UpdateRefusal if there is no copy of that version; DiskError
  */
 export async function restoreConfiguration(configuration: string, version: string): Promise<void> {
@@ -60,7 +60,7 @@ export async function restoreConfiguration(configuration: string, version: strin
   await syncFolder(configuration);
 }
 
-/** What the copy of a version has. @throws UpdateRefusal if there is none */
+/** Returns the names in the copy of a version. @throws UpdateRefusal if there is none */
 export async function namesInCopy(configuration: string, version: string): Promise<string[]> {
   const copy = placeOf(configuration, version);
   return await readdir(copy).catch((cause: unknown) => {
@@ -74,10 +74,10 @@ export async function namesInCopy(configuration: string, version: string): Promi
 }
 
 /**
- * Puts the configuration back as the version left it that is to be tried. Until that is confirmed it is known which version had
- * the one that was there.
- * @param running the version that runs, of whose configuration there is a copy
- * @throws UpdateRefusal if there is no copy of the other one; DiskError
+ * Restores the configuration for the version that is to be tried. Until that version is confirmed, a note says which
+ * version had the replaced configuration.
+ * @param running the running version, whose configuration has been copied
+ * @throws UpdateRefusal if there is no copy of the other version; DiskError
  */
 export async function exchangeConfiguration(
   configuration: string,
@@ -88,7 +88,7 @@ export async function exchangeConfiguration(
 }
 
 /**
- * Gives a version its configuration again, if that was exchanged for one that is not tried any more.
+ * Restores the configuration of the running version, if it was replaced for a version that is no longer tried.
  * @returns whether it was
  * @throws UpdateRefusal if its copy is gone; DiskError
  */
@@ -100,23 +100,29 @@ export async function undoExchange(configuration: string, running: string): Prom
   return true;
 }
 
-/** Stays with the configuration that is there. */
+/** Makes the present configuration permanent. */
 export async function keepExchange(configuration: string): Promise<void> {
   await rm(exchangeNote(configuration), { force: true });
 }
 
-/** Names the version whose configuration was exchanged; the next copy removes it as it does copies of other versions. */
+/**
+ * Returns the file that names the version whose configuration was replaced; the next copy removes it like the copies of
+ * other versions.
+ */
 function exchangeNote(configuration: string): string {
   return join(configuration, BEFORE, '.exchanged');
 }
 
-/** Where the copy of a version is. A version comes from a slot's trailer: it must not lead elsewhere. @throws UpdateRefusal */
+/**
+ * Returns the folder of a version's copy. The version comes from a slot's trailer, so it is checked that the path stays
+ * inside. @throws UpdateRefusal
+ */
 function placeOf(configuration: string, version: string): string {
   if (/^[0-9A-Za-z][0-9A-Za-z.-]*$/.test(version)) return join(configuration, BEFORE, version);
   throw new UpdateRefusal({ what: `${JSON.stringify(version)} is no name of a version` });
 }
 
-/** Copies files and folders, nothing else; each file is there whole or as it was before. */
+/** Copies files and folders and nothing else; each file is replaced atomically. */
 async function copyTree(from: string, to: string): Promise<void> {
   const found = await lstat(from);
   if (found.isDirectory()) {
@@ -137,7 +143,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   await rename(temporary, to);
 }
 
-/** FAT knows no owners: there all is root's anyway. */
+/** FAT has no owners: every file there belongs to root. */
 function ignoreUnknownOwners(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPERM') throw error;
 }

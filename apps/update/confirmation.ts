@@ -3,19 +3,20 @@ import { ExplainedError } from '../error.ts';
 import { findInstallation, openInstallation } from './installation.ts';
 import { expectGood } from './standing.ts';
 
-/** Whether the version that runs stays. A program does what cannot be taken back only when it does. */
+/** Whether the running version is confirmed. A program makes irreversible changes only then. */
 export interface Confirmation extends AsyncDisposable {
   /**
-   * Why it is not known to stay: one or two sentences for a person. Read anew from the boot state each time.
+   * Says why it is not known to be confirmed, in one or two sentences for a person. Each call reads the boot state.
    * @returns undefined if it is confirmed, or runs from its medium
    */
   problem(): Promise<string | undefined>;
 }
 
 /**
- * Opens what tells whether the version that runs stays. The boot state's device is root's; once it is open, whoever the
- * program becomes can go on asking. Where the disk that this runs from cannot be told, that is the problem.
- * @param root folder in which dev, proc and sys are
+ * Opens the boot state, which says whether the running version is confirmed. Only root can open its device; a program
+ * that drops its privileges later can still read it. If the disk of the running system cannot be found, that is the
+ * problem that is reported.
+ * @param root folder that contains dev, proc and sys
  */
 export async function openConfirmation(root = '/'): Promise<Confirmation> {
   try {
@@ -42,7 +43,7 @@ function always(problem: string | undefined): Confirmation {
   return { problem: async () => problem, [Symbol.asyncDispose]: async () => undefined };
 }
 
-/** @throws what is a bug */
+/** Returns the message of an explained error. @throws any other error, which is a bug */
 function explanationOf(error: unknown): string {
   if (error instanceof ExplainedError) return error.message;
   throw error;

@@ -2,51 +2,51 @@ import { ExplainedError } from '../error.ts';
 import type { Clock } from '../watch/clock.ts';
 import type { Part, Source } from './source.ts';
 
-/** A source does not give what it should just now; another try may help. The message is a clause. */
+/** A temporary failure of a source; another try may succeed. The message is a clause. */
 export class PassingFailure extends Error {
   override readonly name = 'PassingFailure';
 }
 
-/** How something is tried again and again. */
+/** How a transfer is tried repeatedly. */
 interface Tries {
-  /** Where it comes from, for messages. */
+  /** Name of the source in messages. */
   source: string;
   clock: Clock;
   signal: AbortSignal;
-  /** Gets each failure that is not the end, and the milliseconds until the next try. */
+  /** Receives each failure that is tried again, and the milliseconds until then. */
   onFailure?: ((problem: string, wait: number) => void) | undefined;
 }
 
-/** How an image is fetched. */
+/** A download of an image. */
 export interface Download extends Tries {
-  /** Gives the image from an offset on. @throws PassingFailure if another try may help */
+  /** Reads the image from an offset on. @throws PassingFailure if another try may succeed */
   open: (part: Part) => AsyncIterable<Uint8Array>;
-  /** Bytes that are there already, and in all. */
+  /** Bytes that exist already, and the total number. */
   from: number;
   bytes: number;
-  /** Bytes that may be received, those of vain tries too. */
+  /** Bytes that may be received, including those of failed tries. */
   budget: number;
 }
 
-/** How a `release.json` is fetched. */
+/** A download of a `release.json`. */
 export interface ReleaseFetch extends Omit<Tries, 'source'> {
   source: Pick<Source, 'name' | 'readRelease'>;
   /** Milliseconds after which no further try begins. */
   within: number;
 }
 
-/** Tries without progress after which it is given up: a little more than half an hour. */
+/** Tries without progress after which a download is given up: a little more than half an hour. */
 const MOST_TRIES = 36;
-/** Bytes that count as progress: one that sends a byte a try is not waited for. */
+/** Bytes that count as progress: a source that sends one byte per try is given up. */
 const PROGRESS = 1024 * 1024;
 const LONGEST_WAIT = 60_000;
-/** Milliseconds in which progress must come while a connection lives, else it is as good as broken. */
+/** Milliseconds within which an open connection must make progress; otherwise it counts as broken. */
 const PROGRESS_WITHIN = 10 * 60_000;
 
 /**
- * Milliseconds before the next try: doubled from one second up to a minute, less up to a quarter of it by chance, so that
- * many machines do not come back at the same moment.
- * @param failures tries that failed in a row, from 1
+ * Returns the milliseconds before the next try: doubled from one second up to a minute, reduced at random by up to a
+ * quarter, so that many machines do not retry at the same moment.
+ * @param failures failed tries in a row, from 1
  */
 export function backOff(failures: number, chance = Math.random()): number {
   const wait = Math.min(1_000 * 2 ** (failures - 1), LONGEST_WAIT);
@@ -54,9 +54,9 @@ export function backOff(failures: number, chance = Math.random()): number {
 }
 
 /**
- * An image's bytes from an offset on, in order. What fails for now is tried again from where it was.
- * @throws ExplainedError if it is too much, or nothing comes for too long; what the source throws for good; the signal's
- * reason
+ * Yields an image's bytes from an offset on, in order. A temporary failure is tried again from where it occurred.
+ * @throws ExplainedError if there are too many bytes, or no progress for too long; permanent errors of the source; the
+ *   signal's reason
  */
 export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
   const { source, open, from, bytes, budget, clock, signal } = fetch;
@@ -100,8 +100,8 @@ export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * The text of a source's `release.json`. What fails for now is tried again until the time is over.
- * @throws ExplainedError if no try succeeds in time; what the source throws for good; the signal's reason
+ * Reads the text of a source's `release.json`. A temporary failure is tried again until the time is over.
+ * @throws ExplainedError if no try succeeds in time; permanent errors of the source; the signal's reason
  */
 export async function fetchRelease(fetch: ReleaseFetch): Promise<string> {
   const { source, within, clock, signal } = fetch;
@@ -122,7 +122,7 @@ export async function fetchRelease(fetch: ReleaseFetch): Promise<string> {
   }
 }
 
-/** When it is given up, and what is told then. */
+/** When tries end, and the error then. */
 interface End {
   /** @param wait milliseconds until the next try would begin */
   isLast: (wait: number) => boolean;
@@ -130,9 +130,9 @@ interface End {
 }
 
 /**
- * Waits after a try that failed, longer with each.
- * @param failures tries that failed in a row, from 1
- * @throws the failure itself if another try does not help; ExplainedError if it was the last try; the signal's reason
+ * Waits after a failed try, longer after each.
+ * @param failures failed tries in a row, from 1
+ * @throws the failure itself if another try would not help; ExplainedError if it was the last try; the signal's reason
  */
 async function awaitNextTry(
   failure: unknown,

@@ -7,11 +7,11 @@ import { LONGEST_RELEASE, type Source } from './source.ts';
 
 const PIECE = 1024 * 1024;
 
-/** A folder with releases, as a stick or an upload is. */
+/** A folder with releases, for example on a stick or from an upload. */
 export interface Folder {
   /**
-   * The root of a tree as `qx-build release-tree` makes it, or a folder with `release.json` and its image in it, or
-   * such a `release.json`.
+   * The root of a tree made by `qx-build release-tree`, a folder that contains `release.json` and its image, or such a
+   * `release.json` itself.
    */
   path: string;
   product: string;
@@ -19,7 +19,7 @@ export interface Folder {
   architecture: string;
 }
 
-/** A folder as a source of releases. @throws ExplainedError if there is no release in it */
+/** Makes a source of releases from a folder. @throws ExplainedError if there is no release in it */
 export async function folderSource(folder: Folder): Promise<Source> {
   const file = await findRelease(folder);
   return {
@@ -51,7 +51,7 @@ async function findRelease({ path, product, channel, architecture }: Folder): Pr
   });
 }
 
-/** Bytes of a file; undefined if there is no such file. */
+/** Returns the size of a file in bytes; undefined if there is no such file. */
 async function sizeOf(file: string): Promise<number | undefined> {
   try {
     const found = await stat(file);
@@ -95,7 +95,7 @@ async function* openImage(wanted: Wanted): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The image by its name in the tree, or beside its `release.json` whatever it is called: the one of its size. */
+/** Finds the image by its name in the tree, or beside its `release.json` under any name, by its size. */
 async function findImage({ folder, file, release }: Wanted): Promise<string> {
   const { path, bytes } = release.image;
   const beside = dirname(file);

@@ -1,28 +1,29 @@
 import { messageOf } from '../error.ts';
 import type { Clock } from '../watch/clock.ts';
 
-/** Looks at the whole machine. @returns what is wrong, a line each */
+/** Checks the whole machine. @returns its problems, one line each */
 export type Probe = (signal: AbortSignal) => Promise<readonly string[]>;
 
-/** How long a machine is looked at. */
+/** How a machine's health is watched. */
 export interface Watch {
   probe: Probe;
-  /** Milliseconds for which nothing must be wrong. */
+  /** Milliseconds without a problem after which it counts as healthy. */
   hold: number;
-  /** Milliseconds after which it is not waited for any more. */
+  /** Milliseconds after which the watch ends. */
   deadline: number;
   clock: Clock;
   signal: AbortSignal;
-  /** Gets what is wrong, each time that it is something else. */
+  /** Receives the problems each time they change. */
   onProblems?: (problems: readonly string[]) => void;
 }
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds between two checks. */
 const INTERVAL = 5_000;
 
 /**
- * Waits until nothing was wrong for a while.
- * @returns nothing if so; else what is wrong when it can no longer be well for so long before the deadline, never empty
+ * Waits until there has been no problem for a while.
+ * @returns an empty list if so; otherwise the problems at the time when the machine can no longer become healthy before
+ *   the deadline, at least one
  * @throws the signal's reason
  */
 export async function awaitHealth({
@@ -44,7 +45,7 @@ export async function awaitHealth({
     told = problems.join('\n');
     wellSince = problems.length === 0 ? (wellSince ?? now) : undefined;
     if (wellSince !== undefined && now - wellSince >= hold) return [];
-    // Becoming well now would be too late already.
+    // Even if the problems ended now, it would be too late.
     if (problems.length > 0 && now - start + hold >= deadline) return problems;
     if (now - start >= deadline) return [`it was not well for ${hold / 60_000} minutes`];
     await clock.sleep(INTERVAL, signal);
@@ -52,7 +53,7 @@ export async function awaitHealth({
   }
 }
 
-/** A look that fails has found something that is wrong. */
+/** Runs the probe; its error counts as a problem. */
 async function looked(probe: Probe, signal: AbortSignal): Promise<readonly string[]> {
   try {
     return await probe(signal);

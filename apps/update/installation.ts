@@ -9,14 +9,14 @@ import { type Running, UpdateRefusal } from './accept.ts';
 
 /** Devices of an installed system's disk. */
 export interface Installation {
-  /** The slot that GRUB booted, as it told the kernel. */
+  /** The slot that GRUB booted, from the kernel's command line. */
   booted: Slot;
-  /** `/dev/vda2`. */
+  /** Such as `/dev/vda2`. */
   efi: string;
   slots: Readonly<Record<Slot, string>>;
 }
 
-/** What a system was booted from: a medium, or a slot of a disk. */
+/** The slot from which a system was booted. */
 export interface BootedFrom {
   slot: Slot;
   /** Unique GUID of the slot's partition, in lower case. */
@@ -24,8 +24,8 @@ export interface BootedFrom {
 }
 
 /**
- * The slot that GRUB booted, from the kernel's parameters `quantix.slot=a quantix.medium=PARTUUID=…`; `null` where the
- * system runs from its medium.
+ * Parses the slot that GRUB booted from the kernel parameters `quantix.slot=a quantix.medium=PARTUUID=…`; returns
+ * `null` if the system runs from its medium.
  */
 export function parseBootedFrom(commandLine: string): BootedFrom | null {
   const valueNamed = (name: string) =>
@@ -40,13 +40,13 @@ export function parseBootedFrom(commandLine: string): BootedFrom | null {
   return { slot, partition: partition.toLowerCase() };
 }
 
-/** Block devices that are no disks. */
+/** Block devices that are not disks. */
 const NO_DISKS = /^(loop|ram|zram|fd|nbd|dm-|md|sr)/;
 
 /**
- * The disk that this system was booted from; `null` where it runs from its medium.
- * @param root folder in which dev, proc and sys are
- * @throws UpdateRefusal if it is not the disk that the boot loader spoke of, or a copy of it is there, too
+ * Finds the disk from which this system was booted; returns `null` if it runs from its medium.
+ * @param root folder that contains dev, proc and sys
+ * @throws UpdateRefusal if no disk has the booted partition, several do, or it does not match the slot
  */
 export async function findInstallation(root = '/'): Promise<Installation | null> {
   const from = parseBootedFrom(await readText(join(root, 'proc/cmdline')));
@@ -74,7 +74,7 @@ export async function findInstallation(root = '/'): Promise<Installation | null>
   });
 }
 
-/** Disks that have a partition, each once by whatever many paths it is reached, and its number there. */
+/** Finds the disks that have a partition, each once even if it has several paths, and the partition's number. */
 async function disksWith(
   partition: string,
   root: string,
@@ -83,7 +83,7 @@ async function disksWith(
   const found: { disk: string; number: number }[] = [];
   const known = new Set<string>();
   for (const disk of names) {
-    // Of what sleeps or hangs the kernel is asked first.
+    // Ask the kernel first, so that sleeping or hanging disks are not read.
     if (!(await hasSlots(join(root, 'sys/block', disk)))) continue;
     const one = (await partitionsOf(join(root, 'dev', disk))).find(
       ({ guid }) => guid === partition,
@@ -100,7 +100,7 @@ async function disksWith(
   return found;
 }
 
-/** Whether a disk has partitions that are named as slots are, as far as the kernel knows. @param folder in sys */
+/** Returns whether the kernel knows a partition of a disk that is named like a slot. @param folder in sysfs */
 async function hasSlots(folder: string): Promise<boolean> {
   for (const name of await readNames(folder)) {
     const event = await readText(join(folder, name, 'uevent'));
@@ -114,7 +114,7 @@ async function partitionsOf(device: string): Promise<readonly { guid: string; nu
     await using disk = await openBlockDevice(device);
     return (await readGpt(disk))?.partitions ?? [];
   } catch {
-    // A drive without a disk in it, or one that is broken, is not the one that this runs from.
+    // A drive without a medium, or a broken one, is not the disk of the running system.
     return [];
   }
 }
@@ -137,21 +137,21 @@ async function devicesOf(disk: string, booted: Slot, root: string): Promise<Inst
   return { booted, efi: device('efi'), slots: { a: device('a'), b: device('b') } };
 }
 
-/** An installed disk's partitions, opened. */
+/** The opened partitions of an installed disk. */
 export interface OpenInstallation extends AsyncDisposable {
   booted: Slot;
   efi: BlockDevice;
   slots: Readonly<Record<Slot, BlockDevice>>;
 }
 
-/** The slot that is not this one. */
+/** Returns the other slot. */
 export function otherSlot(slot: Slot): Slot {
   return slot === 'a' ? 'b' : 'a';
 }
 
 /**
- * Opens what an update needs.
- * @param write whether the EFI partition and the slot that is not booted are written: then no other program may do so
+ * Opens the partitions that an update needs.
+ * @param write opens the EFI partition and the slot that is not booted for writing, exclusively
  * @throws ExplainedError
  */
 export async function openInstallation(
@@ -162,7 +162,7 @@ export async function openInstallation(
   const target = otherSlot(booted);
   const state = stack.use(await openBlockDevice(efi, { write }));
   const other = stack.use(await openBlockDevice(slots[target], { write }));
-  // It is in use: by the system that runs.
+  // The booted slot is in use by the running system, so it is only read.
   const own = stack.use(await openBlockDevice(slots[booted]));
   const kept = stack.move();
   return {
@@ -173,7 +173,7 @@ export async function openInstallation(
   };
 }
 
-/** What system runs. @param root folder in which etc and proc are */
+/** Reads the facts of the running system. @param root folder that contains etc and proc */
 export async function readRunning(root = '/'): Promise<Running> {
   const { product, version, base, architecture } = await readImage(root);
   return { product, version, base, architecture };

@@ -9,21 +9,24 @@ import { SYSTEM_URI, virsh } from '../libvirt/virsh.ts';
 import { readServices } from '../services/state.ts';
 import type { Probe } from './health.ts';
 
-/** Milliseconds that one question may take. */
+/** Milliseconds that one check may take. */
 const LIMIT = 20_000;
-/** Runlevels whose services a machine is to have. */
+/** Runlevels whose services must run. */
 const LASTING = ['boot', 'default'];
 
-/** What is looked at. */
+/** What is expected of the machine. */
 export interface Expected {
   product: string;
-  /** Whether the control plane must be reached: it was before. */
+  /** Whether the control plane must be reachable, because it was before. */
   controlPlane: boolean;
   /** `/quantix`. */
   configuration: string;
 }
 
-/** Everything that a machine of a product must have to be well: what its services' own probes say, and what they do. */
+/**
+ * Makes the probe for a machine of a product: its services, its configuration, and libvirt and the agent, or the
+ * control plane.
+ */
 export function machineProbe(expected: Expected): Probe {
   const restarts = new Map<string, number>();
   const parts: Probe[] = [
@@ -43,9 +46,10 @@ export function machineProbe(expected: Expected): Probe {
 }
 
 /**
- * Services that do not run, or were started anew since the last look: one that crashes again and again runs, mostly.
- * @param before how often each was started anew; updated
- * @param root folder in which etc, proc and run are
+ * Reports services that do not run, or that were restarted since the last check: a service that crashes repeatedly runs
+ * most of the time.
+ * @param before restarts of each service; updated
+ * @param root folder that contains etc, proc and run
  */
 export async function serviceProblems(before: Map<string, number>, root = '/'): Promise<string[]> {
   const needed = (await readServices(root)).filter(({ runlevels }) =>
@@ -79,7 +83,7 @@ async function agentProblems(controlPlane: boolean, signal: AbortSignal): Promis
   return [`the control plane, which was reached before the update, is not: ${problem ?? state}`];
 }
 
-/** Whether the control plane is reached now. A host without an agent that answers does not reach it. */
+/** Returns whether the control plane is reachable now. A host whose agent does not answer cannot reach it. */
 export async function reachesControlPlane(signal: AbortSignal): Promise<boolean> {
   const told = await readHealth(signal).catch(() => undefined);
   return told?.controlPlane.state === 'connected';

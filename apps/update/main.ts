@@ -89,11 +89,11 @@ where it is not well. docs/updating.md tells how.
   --version           the version
 `;
 
-/** Milliseconds in which a server is asked for its release: by one who waits, and where an image is to follow. */
+/** Milliseconds in which a server is asked for its release: for a waiting person, and before an image is staged. */
 const CHECKED_WITHIN = 60_000;
 const STAGED_WITHIN = 30 * 60_000;
 
-/** Seconds that the guard of a boot waits beyond the deadline: a restart in order takes its time. */
+/** Seconds that the guard of a boot waits after the deadline: an orderly restart takes time. */
 const GUARD_PATIENCE = 300;
 
 const OPTIONS = {
@@ -126,7 +126,7 @@ interface Values {
   'with-configuration': boolean;
 }
 
-/** Options that commands have besides `--help` and `--version`. */
+/** Command → its options besides `--help` and `--version`. */
 const OF_COMMAND: Readonly<Record<string, readonly (keyof Values)[]>> = {
   status: ['json'],
   server: ['channel'],
@@ -140,10 +140,10 @@ const OF_COMMAND: Readonly<Record<string, readonly (keyof Values)[]>> = {
 };
 
 /**
- * The program qx-update.
- * @param args what stands after its name
- * @param places where it finds what it works on; the appliance's if absent
- * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ * Runs the program qx-update.
+ * @param args arguments after its name
+ * @param places files and folders to use; the appliance's if absent
+ * @returns exit status: 0, 1 if something went wrong, 2 for wrong usage
  */
 export async function main(args: string[], places: Places = PLACES): Promise<number> {
   return await runCommandLine(
@@ -247,7 +247,7 @@ async function check(places: Places, values: Values): Promise<number> {
   return print(`${nameOf(release)} ${told}\n`);
 }
 
-/** Asks a source for its release, and checks it by all that is known here. */
+/** Asks a source for its release, and checks it against this machine's conditions. */
 async function accepted(
   places: Places,
   disk: OpenInstallation,
@@ -267,7 +267,7 @@ async function accepted(
   return { release, envelope };
 }
 
-/** Brings a release into the slot that is not used. */
+/** Stages a release in the unused slot. */
 async function bring(places: Places, values: Values): Promise<number> {
   const signal = endingSignal();
   const budget = values.budget === undefined ? undefined : mebibytes(values.budget);
@@ -289,7 +289,7 @@ async function bring(places: Places, values: Values): Promise<number> {
       const { version, channel, serial, image } = release;
       await note({ version, bytes: image.bytes, problem: null });
       const record = await limitsOf(await thisMachine(places), disk);
-      // What was activated is not any more: its slot is written anew.
+      // A previously activated version is abandoned, because its slot is overwritten.
       await undoExchange(places.configuration, (await readRunning(places.root)).version);
       await writeRecord(places.configuration, {
         ...record,
@@ -308,13 +308,13 @@ async function bring(places: Places, values: Values): Promise<number> {
     });
   } catch (error) {
     const problem = signal.aborted ? 'it was ended' : messageOf(error);
-    // The note of another one that runs is how that is ended.
+    // If another process is staging, its note must stay: `cancel` uses it.
     if (!(await isStagingElsewhere(places.root))) await note({ problem, over: true });
     throw error;
   }
 }
 
-/** Tells whoever called this what goes wrong with a source, and when it is asked again. */
+/** Returns a callback that reports a failure of a source, and when it is tried again, on standard error. */
 function complainOf({ name }: Source): (problem: string, wait: number) => void {
   return (problem, wait) =>
     complain(`${name}: ${problem}; once more in ${Math.ceil(wait / 1000)} s`);
@@ -331,7 +331,7 @@ async function cancel(places: Places): Promise<number> {
   throw new UpdateRefusal({ what: 'no release is being brought here' });
 }
 
-/** The same in a process of its own, which outlives whoever asked for it. */
+/** Runs the same command in a process of its own, which outlives the caller. */
 function startInBackground(args: readonly string[]): number {
   const rest = args.filter((arg) => arg !== '--background');
   const child = spawn('/usr/lib/quantix/logged', ['qx-update', '/usr/sbin/qx-update', ...rest], {
@@ -408,7 +408,7 @@ async function wanted({ minutes, patience }: Values, signal: AbortSignal) {
   };
 }
 
-/** On a hypervisor a restart wants that no guest runs, or that the host is in maintenance. @throws UpdateRefusal */
+/** Checks that a hypervisor may restart: no guest runs, or the host is in maintenance. @throws UpdateRefusal */
 async function expectNoGuests(places: Places, { running: { product } }: Machine): Promise<void> {
   if (product !== 'quantix-os' || (await readMaintenance(places.node)).on) return;
   const guests = (await readGuests({ uri: SYSTEM_URI }).catch(unknownGuests)).filter(runs);
@@ -419,7 +419,7 @@ async function expectNoGuests(places: Places, { running: { product } }: Machine)
   });
 }
 
-/** @throws UpdateRefusal: what cannot be asked may run */
+/** Refuses if libvirt does not answer, because guests may run. @throws UpdateRefusal */
 function unknownGuests(cause: unknown): never {
   throw new UpdateRefusal({
     what: `whether virtual machines run on this host is not known: ${messageOf(cause)}`,
@@ -442,7 +442,7 @@ async function goBack(places: Places, values: Values): Promise<number> {
   const signal = endingSignal();
   const { text, restart } = await (async () => {
     await using disk = await openDisk(places, { write: true });
-    // A version on trial may be left whatever of it does not work.
+    // A version on trial may be left even if its configuration or libvirt does not work.
     if (!isOnTrial(disk.booted, await readBootState(disk.efi))) {
       await expectConfiguration(places);
       await expectNoGuests(places, machine);
@@ -457,7 +457,7 @@ async function goBack(places: Places, values: Values): Promise<number> {
   return 0;
 }
 
-/** By the service `quantix-update`, at each boot of an installed system. */
+/** Judges the current boot; called by the service `quantix-update` at each boot of an installed system. */
 async function settleBoot(places: Places): Promise<number> {
   const installation = await findInstallation(places.root);
   if (installation === null) return 0;
@@ -502,7 +502,7 @@ async function openDisk(places: Places, access?: { write: boolean }): Promise<Op
   });
 }
 
-/** @throws UpdateRefusal if what is remembered would be forgotten */
+/** Checks that the update record can be stored. @throws UpdateRefusal if not */
 async function expectConfiguration(places: Places): Promise<void> {
   if (isWritableMount(places.configuration, await readMounts(places.root))) return;
   throw new UpdateRefusal({
@@ -525,7 +525,7 @@ async function thisMachine(places: Places): Promise<Machine> {
   };
 }
 
-/** Tells whoever called this; the boot service's words go to the log. */
+/** Writes a line to standard error; the lines of the boot service go to the log. */
 function complain(line: string): void {
   process.stderr.write(`qx-update: ${line}\n`);
 }

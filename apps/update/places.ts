@@ -1,18 +1,18 @@
-/** Where an appliance has what updates need. */
+/** Files and folders of an appliance that updates use. */
 export const PLACES = {
-  /** In which proc, sys, dev, etc and run are. */
+  /** Folder that contains proc, sys, dev, etc and run. */
   root: '/',
-  /** What restarts the machine. */
+  /** Program that restarts the machine. */
   restart: '/sbin/reboot',
-  /** What outlives a restart. */
+  /** Folder of the configuration, which survives a restart. */
   configuration: '/quantix',
-  /** Public keys, `NAME.pem`, that releases may be signed with. */
+  /** Public keys, `NAME.pem`, with which releases may be signed. */
   keys: '/usr/share/quantix/release-keys',
   /** The agent's folder, with the mark of maintenance. */
   node: '/quantix/node',
-  /** Says that the boot is judged: a guard that waits for it ends. */
+  /** Exists once the boot is judged, which ends the guard. */
   settled: '/run/quantix/update/settled',
-  /** Seconds since the start of the kernel by which it is judged, else that guard restarts the machine. */
+  /** Uptime in seconds at which the guard restarts the machine unless the boot is judged. */
   deadline: '/run/quantix/update/deadline',
 };
 

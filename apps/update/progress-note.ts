@@ -3,23 +3,24 @@ import * as z from 'zod';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { TRAILER_BYTES } from '../../build/disk/slot-trailer.ts';
 
-/** Bytes before a slot's trailer that tell how far an image was written: a sector of any disk. */
+/** Bytes before a slot's trailer that record the progress of writing an image: one sector of any disk. */
 const NOTE_BYTES = 4096;
 
 /**
- * Bytes that an image begins with and that are written to their place last, when all others were read back: without them
- * GRUB finds no file system in a slot, so one that is half written is not even offered. Until then they lie before the note.
+ * Bytes at the beginning of an image that are written to their place last, after all others have been read back:
+ * without them GRUB finds no file system in a slot, so a partially written slot is not offered. Until then they are
+ * stored before the note.
  */
 export const HEAD_BYTES = 64 * 1024;
 
-/** Bytes at the end of a slot that no image may have: the head that waits, the note, and the trailer. */
+/** Bytes at the end of a slot that are not available to an image: the stored head, the note, and the trailer. */
 export const RESERVED_BYTES = HEAD_BYTES + NOTE_BYTES + TRAILER_BYTES;
 
-/** How much of an image is in a slot for sure. */
+/** How much of an image is in a slot durably. */
 export interface ProgressNote {
-  /** SHA-256 of the whole image, hex. */
+  /** SHA-256 of the whole image, in hex. */
   sha256: string;
-  /** Bytes from its start that were flushed. */
+  /** Bytes from its start that have been flushed. */
   done: number;
 }
 
@@ -32,7 +33,7 @@ const noteSchema = z.strictObject({
   done: z.int().min(0),
 });
 
-/** The note in the bytes that are kept for one; `null` if there is none that is whole. */
+/** Decodes the note; returns `null` if there is no intact one. */
 export function decodeNote(bytes: Buffer): ProgressNote | null {
   if (bytes.length < NOTE_BYTES || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return null;
   const body = bytes.subarray(BODY_AT, NOTE_BYTES);
@@ -46,7 +47,10 @@ export function decodeNote(bytes: Buffer): ProgressNote | null {
   }
 }
 
-/** Bytes of a note: a mark, SHA-256 of the rest, and the rest: JSON and zeros. One torn by a power cut is none. */
+/**
+ * Encodes a note: a magic number, the SHA-256 of the rest, and the rest: JSON padded with zeros. A note that is torn by
+ * a power failure is invalid.
+ */
 export function encodeNote({ sha256, done }: ProgressNote): Buffer {
   const bytes = Buffer.alloc(NOTE_BYTES);
   bytes.write(MAGIC, 0, 'latin1');
@@ -56,17 +60,17 @@ export function encodeNote({ sha256, done }: ProgressNote): Buffer {
   return bytes;
 }
 
-/** @throws ExplainedError if the slot cannot be read */
+/** Reads the note of a slot. @throws ExplainedError if the slot cannot be read */
 export async function readNote(slot: BlockDevice): Promise<ProgressNote | null> {
   return decodeNote(await slot.read(placeOf(slot), NOTE_BYTES));
 }
 
-/** Writes a note; it counts from the next flush on. @throws ExplainedError if the slot cannot be written */
+/** Writes a note; it is valid after the next flush. @throws ExplainedError if the slot cannot be written */
 export async function writeNote(slot: BlockDevice, note: ProgressNote): Promise<void> {
   await slot.write(placeOf(slot), encodeNote(note));
 }
 
-/** Where the head of an image waits, bytes. */
+/** Returns the offset in bytes at which the head of an image is stored. */
 export function waitingPlace(slot: BlockDevice): number {
   return slot.bytes - RESERVED_BYTES;
 }

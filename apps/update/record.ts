@@ -8,41 +8,43 @@ import { parseServerAddress } from './server.ts';
 
 const trialSchema = z.strictObject({
   slot: z.enum(['a', 'b']),
-  /** Version that is tried, and the one before. */
+  /** The version on trial, and the one before it. */
   version: z.string(),
   before: z.string(),
-  /** Of the release that is tried; absent if it came without one. */
+  /** Of the release on trial; absent if the image came without one. */
   channel: z.string().optional(),
   serial: z.int().optional(),
   floor: z.int().optional(),
-  /** Whether the control plane was reached before: then it must be after. */
+  /** Whether the control plane was reachable before, so that it must be afterwards. */
   controlPlane: z.boolean(),
-  /** Minutes that it must be well for. */
+  /** Minutes without a problem after which it is confirmed. */
   minutes: z.number().min(0).max(1440),
-  /** Minutes that it has to become well, besides those. */
+  /** Further minutes that it has to become healthy. */
   patience: z.number().min(0).max(1440).default(15),
-  /** The kernel's number of the boot in which it was activated: no trial has begun before another one. */
+  /** Boot ID of the kernel at activation: a trial begins only at a later boot. */
   activatedIn: z.string(),
-  /** What was wrong with it when it was last looked at. */
+  /** Its problems at the last check. */
   problems: z.array(z.string()),
 });
 
 const recordSchema = z.strictObject({
-  /** The least serial that the version that was confirmed last allows. */
+  /** The lowest serial that the last confirmed version accepts. */
   floor: z.int().min(0),
-  /** The highest serial that was seen of each channel. */
+  /** Channel → the highest serial that was seen. */
   seen: z.record(z.string(), z.int()),
   trial: trialSchema.nullable(),
   last: outcomeSchema.nullable(),
 });
 
-/** A version on its trial, and how it came to it. */
+/** A version on trial, and how it was activated. */
 export type Trial = z.infer<typeof trialSchema>;
 
-/** What a machine remembers of its updates. Which versions are where is not in it: the slots' trailers tell that. */
+/**
+ * A machine's record of its updates. It does not contain the versions in the slots: those are in the slots' trailers.
+ */
 export type UpdateRecord = z.infer<typeof recordSchema>;
 
-/** Of a machine that has not been updated yet. */
+/** Record of a machine that has not been updated yet. */
 export const NOTHING_YET: UpdateRecord = { floor: 0, seen: {}, trial: null, last: null };
 
 /** File of the record below `/quantix`. */
@@ -51,7 +53,7 @@ const RECORD = 'update/record.json';
 const SERVER = 'update/server.json';
 
 /**
- * What is remembered; a file that does not parse is set aside, and counts as none.
+ * Reads the record; a file that cannot be parsed is set aside, and the record is then empty.
  * @param configuration `/quantix`
  */
 export async function readRecord(
@@ -61,16 +63,16 @@ export async function readRecord(
   return (await readParsed(join(configuration, RECORD), recordSchema, tell)) ?? NOTHING_YET;
 }
 
-/** @throws DiskError */
+/** Writes the record. @throws DiskError */
 export async function writeRecord(configuration: string, record: UpdateRecord): Promise<void> {
   await writeJson(join(configuration, RECORD), record);
 }
 
-/** Channel of a machine of which nobody has said another. */
+/** Channel of a machine for which no other is set. */
 export const USUAL_CHANNEL = 'stable';
 
 const serverSchema = z.strictObject({
-  /** Where releases come from, if nothing else is said; absent if nobody has said it. */
+  /** The default source of releases; absent if none is set. */
   server: z
     .string()
     .refine((text) => URL.canParse(text) && parseServerAddress(text) !== '')
@@ -83,7 +85,7 @@ const serverSchema = z.strictObject({
 
 export type ServerSetting = z.infer<typeof serverSchema>;
 
-/** Where updates come from, as somebody has set it. */
+/** Reads the configured source of updates. */
 export async function readServerSetting(
   configuration: string,
   tell: (line: string) => void = () => undefined,
@@ -92,7 +94,7 @@ export async function readServerSetting(
   return read ?? { channel: USUAL_CHANNEL };
 }
 
-/** @throws DiskError; ZodError if it is none */
+/** Writes the source of updates. @throws DiskError; ZodError if it is invalid */
 export async function writeServerSetting(
   configuration: string,
   setting: ServerSetting,

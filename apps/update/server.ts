@@ -6,23 +6,26 @@ import { LONGEST_RELEASE, type Part, type Source } from './source.ts';
 
 /** A server with the tree of `qx-build release-tree`: any web server, or a control plane. */
 export interface Server {
-  /** `https://updates.example/quantix`; below it is `PRODUCT/CHANNEL/ARCHITECTURE/release.json`. */
+  /** Such as `https://updates.example/quantix`; below it is `PRODUCT/CHANNEL/ARCHITECTURE/release.json`. */
   address: string;
   product: string;
   channel: string;
   architecture: string;
-  /** The one authority that its certificate may be of, PEM, and the name in it; those of the system where absent. */
+  /**
+   * The only authority that may have issued its certificate, in PEM, and the name in the certificate; the system's
+   * authorities if absent.
+   */
   trust?: { ca: string; name: string } | undefined;
-  /** Milliseconds without a byte after which a connection is given up; 30 s if absent. */
+  /** Milliseconds without data after which a connection is given up; 30 s if absent. */
   patience?: number | undefined;
 }
 
 const PATIENCE = 30_000;
 
-/** Statuses of 4xx that pass by themselves (RFC 9110, 15.5.9; RFC 6585, 4). */
+/** 4xx status codes that are temporary (RFC 9110, 15.5.9; RFC 8470, 5.2; RFC 6585, 4). */
 const PASSING = [408, 425, 429];
 
-/** A server as a source of releases. */
+/** Makes a source of releases from a server. */
 export function serverSource(server: Server): Source {
   const { address, product, channel, architecture } = server;
   const root = address.replace(/\/+$/, '');
@@ -35,7 +38,10 @@ export function serverSource(server: Server): Source {
   };
 }
 
-/** Reads a `release.json`, which is short: all of it has as long as an image has for its next byte. */
+/**
+ * Reads a `release.json`. It is short, so the whole file must come within the time that is allowed between two pieces
+ * of an image.
+ */
 async function readRelease(server: Server, address: string, signal: AbortSignal): Promise<string> {
   const { patience = PATIENCE } = server;
   const tooLate = AbortSignal.timeout(patience);
@@ -57,7 +63,7 @@ async function readRelease(server: Server, address: string, signal: AbortSignal)
 
 interface Wanted {
   address: string;
-  /** Bytes that are there already. */
+  /** Bytes that exist already. */
   offset: number;
   signal: AbortSignal;
 }
@@ -77,7 +83,7 @@ async function* openImage(
         fix: 'Its tree is not whole: copy the release there again.',
       });
     }
-    // A server that knows no ranges begins at the start: what is there already is passed over.
+    // A server without range requests begins at the start: bytes that exist already are skipped.
     let passOver = response.statusCode === 206 ? 0 : offset;
     for await (const piece of piecesOf(response)) {
       const vain = Math.min(passOver, piece.length);
@@ -90,7 +96,10 @@ async function* openImage(
   }
 }
 
-/** Length of the whole file, as an answer says it; undefined if it does not. @throws PassingFailure if it is another part */
+/**
+ * Returns the length of the whole file from the response headers; undefined if unknown. @throws PassingFailure if
+ * another part was sent
+ */
 function wholeLength({ statusCode, headers }: IncomingMessage, offset: number): number | undefined {
   if (statusCode !== 206) {
     const length = headers['content-length'];
@@ -126,7 +135,7 @@ async function textOf(response: IncomingMessage, where: string): Promise<string>
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** Asks for a file from an offset on. @throws PassingFailure, ExplainedError */
+/** Requests a file from an offset on. @throws PassingFailure, ExplainedError */
 async function get(
   { trust, patience = PATIENCE }: Server,
   { address, offset, signal }: Wanted,
@@ -166,7 +175,7 @@ async function get(
   });
 }
 
-/** The address of a server. @throws ExplainedError if it is none */
+/** Parses the address of a server. @throws ExplainedError if it is invalid */
 export function parseServerAddress(text: string): string {
   const url = URL.parse(text);
   if (url !== null && ['http:', 'https:'].includes(url.protocol) && !url.search && !url.hash) {

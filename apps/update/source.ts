@@ -1,23 +1,23 @@
 import type { Release } from '../../build/release/release.ts';
 
-/** Where releases come from: a server or a folder. It is never believed: a release's signature and hash are checked. */
+/** A source of releases: a server or a folder. It is not trusted: a release's signature and hash are checked. */
 export interface Source {
-  /** For messages: its address or path. */
+  /** Its address or path, for messages. */
   readonly name: string;
-  /** The `release.json` as it is. @throws PassingFailure, ExplainedError */
+  /** Reads the `release.json` unchanged. @throws PassingFailure, ExplainedError */
   readRelease(signal: AbortSignal): Promise<string>;
-  /** Gives a release's image from an offset on. @throws PassingFailure, ExplainedError */
+  /** Reads a release's image from an offset on. @throws PassingFailure, ExplainedError */
   openImage(release: Release, part: Part): AsyncIterable<Uint8Array>;
 }
 
-/** What is wanted of an image. */
+/** The requested part of an image. */
 export interface Part {
-  /** Bytes from its start that are there already. */
+  /** Bytes from its start that exist already. */
   offset: number;
   signal: AbortSignal;
-  /** Gets the bytes that were received in vain, as they are there already. */
+  /** Receives the number of bytes that were received in vain because they exist already. */
   onVain?: ((bytes: number) => void) | undefined;
 }
 
-/** Characters of a `release.json` that are read. */
+/** Longest `release.json` that is read, in characters. */
 export const LONGEST_RELEASE = 256 * 1024;

@@ -18,15 +18,15 @@ import { download } from './download.ts';
 import { HEAD_BYTES, readNote, waitingPlace, writeNote } from './progress-note.ts';
 import type { Source } from './source.ts';
 
-/** Bytes that are written or read at a time. */
+/** Bytes that are written or read at once. */
 const PIECE = 1024 * 1024;
-/** Bytes from one flush to the next: what a power cut costs at most. */
+/** Bytes between two flushes, which a power failure can lose. */
 const FLUSH_EVERY = 64 * 1024 * 1024;
-/** A download may take as much more than the image, for what comes twice: a quarter, and 16 MiB. */
+/** A download may exceed the image by a quarter and 16 MiB, for bytes that are received twice. */
 const SPARE_SHARE = 4;
 const SPARE = 16 * 1024 * 1024;
 
-/** The parts of an installed disk that an update writes. */
+/** The partitions of an installed disk that an update writes. */
 export interface Target {
   /** The EFI partition, with the boot state. */
   efi: BlockDevice;
@@ -34,7 +34,7 @@ export interface Target {
   slot: BlockDevice;
 }
 
-/** A release whose signature was checked, and that is accepted. */
+/** A release with a verified signature that has been accepted for this machine. */
 export interface Accepted {
   release: Release;
   /** Its `release.json` as it was signed. */
@@ -45,24 +45,24 @@ export interface Staging {
   target: Target;
   accepted: Accepted;
   source: Pick<Source, 'name' | 'openImage'>;
-  /** Bytes that may be received; the image and a quarter if absent. */
+  /** Bytes that may be received; the image, a quarter of it and 16 MiB if absent. */
   budget?: number | undefined;
   clock: Clock;
   signal: AbortSignal;
   onProgress?: (done: number) => void;
   onFailure?: ((problem: string, wait: number) => void) | undefined;
-  /** Bytes from one flush to the next; 64 MiB if absent. */
+  /** Bytes between two flushes; 64 MiB if absent. */
   flushEvery?: number;
-  /** Bytes that are written at a time; 1 MiB if absent. */
+  /** Bytes that are written at once; 1 MiB if absent. */
   pieceBytes?: number;
 }
 
-/** How an image came into its slot. */
+/** How an image got into its slot. */
 export type Staged = 'was there' | 'written';
 
 /**
- * Brings a release into the slot that is not booted. Each step can be done again: after an end by whatever, another call
- * goes on from what was flushed. Until the trailer is written, last, nothing boots this slot.
+ * Stages a release in the slot that is not booted. Each step can be repeated: after any interruption, another call
+ * continues from what was flushed. The slot is not bootable until the trailer is written, which is the last step.
  * @throws ExplainedError; the signal's reason
  */
 export async function stage(staging: Staging): Promise<Staged> {
@@ -84,7 +84,7 @@ export async function stage(staging: Staging): Promise<Staged> {
   return 'written';
 }
 
-/** What a slot's trailer says of a release. */
+/** Makes the trailer of a slot for a release. */
 export function trailerOf({ release, envelope }: Accepted): SlotTrailer {
   const { product, version, base, architecture, buildId, image } = release;
   return {
@@ -96,8 +96,8 @@ export function trailerOf({ release, envelope }: Accepted): SlotTrailer {
 }
 
 /**
- * Takes a trial out of the boot state: the slot is not booted from now on.
- * @throws ExplainedError, if there is no boot state too
+ * Removes a trial from the boot state: the slot is no longer booted.
+ * @throws ExplainedError, also if there is no boot state
  */
 export async function withoutTrial(efi: BlockDevice): Promise<void> {
   const state = await readBootState(efi);
@@ -106,7 +106,7 @@ export async function withoutTrial(efi: BlockDevice): Promise<void> {
   await writeBootState(efi, { good: state.good, trial: null, left: 0 });
 }
 
-/** Nobody knows what the boot loader does next. */
+/** Makes the error for a damaged boot state: it is not known which slot the boot loader chooses next. */
 export function unknownState(): UpdateRefusal {
   return new UpdateRefusal({
     what: 'the boot state of this disk is damaged: the boot loader takes slot a then, or b if a has no image',
@@ -114,14 +114,15 @@ export function unknownState(): UpdateRefusal {
   });
 }
 
-/** The state in which a slot is tried for as many boots as there may be. */
+/** Returns the boot state in which a slot is tried for the allowed number of boots. */
 export function trialOf(good: Slot, trial: Slot): BootState {
   return { good, trial, left: 3 };
 }
 
 /**
- * Makes a slot one without an image, whose content is that of a release as far as is returned.
+ * Marks a slot as having no image.
  * @param before its trailer
+ * @returns the number of bytes at its beginning that are those of the release's image
  */
 async function preparedFrom(
   slot: BlockDevice,
@@ -138,13 +139,13 @@ async function preparedFrom(
   const from = isWhole ? image.bytes : noted;
   await clearTrailer(slot);
   await slot.write(0, Buffer.alloc(HEAD_BYTES));
-  // The note of another image is gone before this one's first byte overwrites that.
+  // The note of another image must be replaced before the first byte of this one overwrites that image.
   await writeNote(slot, { sha256: image.sha256, done: from });
   await slot.flush();
   return from;
 }
 
-/** Brings the head to its place: now GRUB finds the image. */
+/** Writes the head to its place, after which GRUB finds the image. */
 async function placeHead(slot: BlockDevice): Promise<void> {
   const head = await slot.read(waitingPlace(slot), HEAD_BYTES);
   await slot.write(0, head);
@@ -156,7 +157,7 @@ async function placeHead(slot: BlockDevice): Promise<void> {
   });
 }
 
-/** Writes the image from an offset on, and reads all of it back. @returns whether it is the one */
+/** Writes the image from an offset on, and reads all of it back. @returns whether it has the right hash */
 async function isWritten(staging: Staging, from: number): Promise<boolean> {
   const { slot } = staging.target;
   const { image } = staging.accepted.release;
@@ -174,7 +175,7 @@ async function write(staging: Staging, from: number): Promise<void> {
   const { flushEvery = FLUSH_EVERY, pieceBytes = PIECE, onProgress } = staging;
   const { image } = accepted.release;
   const { slot } = target;
-  // A write begins where a sector does.
+  // Writes must begin at a sector boundary.
   const start = from - (from % slot.sectorSize);
   const pieces = download({
     source: source.name,
@@ -205,7 +206,7 @@ async function write(staging: Staging, from: number): Promise<void> {
   await slot.flush();
 }
 
-/** Writes a part of an image: what is of its head to where that waits. */
+/** Writes a part of an image; the part that belongs to its head is stored before the note. */
 async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise<void> {
   const head = block.subarray(0, Math.max(0, HEAD_BYTES - at));
   const rest = block.subarray(head.length);
@@ -213,7 +214,10 @@ async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise
   if (rest.length > 0) await slot.write(at + head.length, rest);
 }
 
-/** SHA-256 of the image in a slot whose head waits, hex. @throws ExplainedError; the signal's reason */
+/**
+ * Returns the SHA-256 in hex of the image in a slot whose head is stored before the note. @throws ExplainedError; the
+ * signal's reason
+ */
 async function hashOf(slot: BlockDevice, bytes: number, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   const head = await slot.read(waitingPlace(slot), HEAD_BYTES);

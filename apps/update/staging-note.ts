@@ -4,12 +4,12 @@ import * as z from 'zod';
 import { readIfThere, writeDurably } from '../files/durable-file.ts';
 import { readText } from '../host/read.ts';
 
-/** How far the writing of an image is: for whoever looks, until the next boot. */
+/** File with the progress of staging an image; it exists until the next boot. */
 const FILE = 'run/quantix/update/staging.json';
 
 const noteSchema = z.object({
   pid: z.int(),
-  /** When the kernel started that process, in ticks since boot: another one with its number is not it. */
+  /** Start time of that process in ticks since boot, which distinguishes it from a later process with the same ID. */
   started: z.string(),
   version: z.string(),
   done: z.number(),
@@ -20,7 +20,7 @@ const noteSchema = z.object({
 
 export type StagingNote = Omit<z.infer<typeof noteSchema>, 'pid' | 'started'>;
 
-/** @param root folder in which run and proc are */
+/** Writes the note with the ID of this process. @param root folder that contains run and proc */
 export async function writeStagingNote(note: StagingNote, root = '/'): Promise<void> {
   const file = join(root, FILE);
   await mkdir(dirname(file), { recursive: true });
@@ -29,15 +29,15 @@ export async function writeStagingNote(note: StagingNote, root = '/'): Promise<v
 }
 
 /**
- * Keeps the note of an image that this process brings here.
- * @param root folder in which run and proc are
- * @returns notes what changed; what was noted before stays. It resolves when that is written, and never rejects: nothing
- * depends on the note
+ * Keeps the note of an image that this process stages.
+ * @param root folder that contains run and proc
+ * @returns a function that changes some fields of the note. It resolves when the note is written, and never rejects:
+ *   nothing depends on the note
  */
 export function keepStagingNote(root = '/'): (changes: Partial<StagingNote>) => Promise<void> {
   const nothing = { version: 'the release', done: 0, bytes: 1, problem: null, over: false };
   let note: StagingNote = nothing;
-  // One after the other: the last one says how it ended.
+  // Written one after the other, so that the last one stays.
   let noted = Promise.resolve();
   return (changes) => {
     note = { ...note, ...changes };
@@ -47,7 +47,10 @@ export function keepStagingNote(root = '/'): (changes: Partial<StagingNote>) => 
   };
 }
 
-/** What was noted last, and whether it goes on; `null` if nothing was since the boot, or it came to its end. */
+/**
+ * Reads the last note, and whether its process still runs; returns `null` if there was none since the boot, or staging
+ * succeeded.
+ */
 export async function readStagingNote(
   root = '/',
 ): Promise<(StagingNote & { running: boolean }) | null> {
@@ -60,14 +63,14 @@ export async function readStagingNote(
   return note.over && note.problem === null ? null : { ...note, running };
 }
 
-/** Whether another process brings an image here. */
+/** Returns whether another process is staging an image. */
 export async function isStagingElsewhere(root = '/'): Promise<boolean> {
   const note = await readRunning(root);
   return note !== undefined && note.pid !== process.pid;
 }
 
 /**
- * Ends the process that brings an image here; another call of it goes on from there.
+ * Ends the process that is staging an image; another call of `stage` continues from there.
  * @returns whether there was one
  */
 export async function cancelStaging(root = '/'): Promise<boolean> {
@@ -75,7 +78,7 @@ export async function cancelStaging(root = '/'): Promise<boolean> {
   return note !== undefined && process.kill(note.pid, 'SIGTERM');
 }
 
-/** The note of a process that still runs. */
+/** Reads the note of a process that still runs. */
 async function readRunning(root: string): Promise<z.infer<typeof noteSchema> | undefined> {
   const text = await readIfThere(join(root, FILE));
   const note = noteSchema.safeParse(parseJson(text ?? '')).data;
@@ -83,7 +86,7 @@ async function readRunning(root: string): Promise<z.infer<typeof noteSchema> | u
   return startOf(await readText(`/proc/${note.pid}/stat`)) === note.started ? note : undefined;
 }
 
-/** The time at which a process started (proc_pid_stat(5), field 22); its name, in brackets, may have blanks. */
+/** Returns the start time of a process (proc_pid_stat(5), field 22); its name, in parentheses, may contain blanks. */
 function startOf(stat: string): string {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

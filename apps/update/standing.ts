@@ -21,27 +21,27 @@ import { type OpenInstallation, otherSlot } from './installation.ts';
 import { readRecord, type Trial, type UpdateRecord, writeRecord } from './record.ts';
 import { trialOf, unknownState, withoutTrial } from './stage.ts';
 
-/** What changes of a machine's version are made with. */
+/** A machine whose version is changed. */
 export interface Machine {
   running: Running;
-  /** Keys that releases may be signed with. */
+  /** Keys with which releases may be signed. */
   keys: readonly TrustedKey[];
   /** `/quantix`. */
   configuration: string;
-  /** The kernel's number of this boot. */
+  /** Boot ID of the kernel. */
   bootId: string;
   clock: Clock;
-  /** Tells a line to whoever looks: the console, the log. */
+  /** Writes a line to the console and the log. */
   tell: (line: string) => void;
-  /** Restarts it; resolves when that was asked for. */
+  /** Restarts the machine; resolves when the restart has been requested. */
   restart: () => Promise<void>;
 }
 
-/** Minutes that a version must be well for, and has to become so, where its activation is not remembered. */
+/** Minutes for health and patience of a version whose activation is not in the record. */
 const USUAL = { minutes: 5, patience: 15 };
 
 /**
- * Refuses to change anything on a machine whose boot loader and whose disk do not agree, or that is on trial.
+ * Refuses to change a machine that is on trial, or that was not booted from the slot in its boot state.
  * @throws UpdateRefusal
  */
 export function expectGood(booted: Slot, state: BootState | undefined): void {
@@ -60,12 +60,14 @@ export function expectGood(booted: Slot, state: BootState | undefined): void {
   });
 }
 
-/** Whether the version that runs is on trial. */
+/** Returns whether the running version is on trial. */
 export function isOnTrial(booted: Slot, state: BootState | undefined): boolean {
   return state !== undefined && state.trial === booted && state.good !== booted;
 }
 
-/** What a machine remembers, with what the release in the good slot says besides: a lost record lowers nothing. */
+/**
+ * Returns the record, raised by the limits of the release in the booted slot: losing the record does not lower them.
+ */
 export async function limitsOf(
   { configuration, keys, tell }: Pick<Machine, 'configuration' | 'keys' | 'tell'>,
   disk: OpenInstallation,
@@ -87,7 +89,7 @@ function raised(
   };
 }
 
-/** The release that an image came with; undefined if it came without one, or no key that is trusted here signed it. */
+/** Returns the release of an image; undefined if it came without one, or it is not signed by a trusted key. */
 function releaseOf(
   trailer: SlotTrailer | undefined,
   keys: readonly TrustedKey[],
@@ -101,25 +103,25 @@ function releaseOf(
   }
 }
 
-/** How an activation is wanted. */
+/** How a version is activated. */
 export interface Activation {
-  /** Forward to what was staged, or back to the version before. */
+  /** Forward to the staged version, or back to the version before. */
   to: 'staged' | 'before';
-  /** Minutes that it must be well for before it is confirmed. */
+  /** Minutes without a problem after which it is confirmed. */
   minutes: number;
-  /** Minutes that it has to become well, besides those. */
+  /** Further minutes that it has to become healthy. */
   patience: number;
-  /** Whether the control plane is reached now. */
+  /** Whether the control plane is reachable now. */
   controlPlane: boolean;
-  /** Whether the configuration becomes again what the other version left, where it was kept. */
+  /** Whether to restore the configuration that the other version left, if there is a copy. */
   restoreConfiguration?: boolean;
   now: Date;
 }
 
 /**
- * Has the next boots try the version in the other slot.
+ * Makes the next boots try the version in the other slot.
  * @returns the version
- * @throws UpdateRefusal if there is none, or it may not be; DiskError; ExplainedError
+ * @throws UpdateRefusal if there is none, or it is not allowed; DiskError; ExplainedError
  */
 export async function activate(
   machine: Machine,
@@ -154,15 +156,15 @@ export async function activate(
     activatedIn: machine.bootId,
     problems: [],
   };
-  // Of an activation that another one follows: what is copied is the configuration of the version that runs.
+  // Undo an earlier activation first, so that the configuration of the running version is copied.
   await undoExchange(configuration, running.version);
   const restores = activation.restoreConfiguration === true;
   if (restores) await namesInCopy(configuration, trailer.version);
-  // Of two builds of one version the copy of the other one is still needed.
+  // For two builds of the same version, the copy of the other build is still needed.
   if (!restores || trailer.version !== running.version) {
     await copyConfiguration(configuration, running.version, [trailer.version]);
   }
-  // From here on whoever boots the version that runs finds that this was begun.
+  // From here on, a boot of the running version finds that an activation was begun.
   await writeRecord(configuration, { ...record, trial });
   if (restores) {
     await restoreFor(machine, trailer.version).catch(async (error: unknown) => {
@@ -174,7 +176,7 @@ export async function activate(
   return trailer.version;
 }
 
-/** Puts the configuration back for a version that is to be tried; where that cannot be, it is as it was. */
+/** Restores the configuration for a version that is to be tried; if that fails, the present one is put back. */
 async function restoreFor({ configuration, running }: Machine, version: string): Promise<void> {
   if (version === running.version) return await restoreConfiguration(configuration, version);
   try {
@@ -185,7 +187,7 @@ async function restoreFor({ configuration, running }: Machine, version: string):
   }
 }
 
-/** @throws UpdateRefusal if an image may not be booted here. @returns its release, if it came with one */
+/** Checks that an image may be booted here. @returns its release, if it came with one @throws UpdateRefusal if not */
 function mayBeTried(
   trailer: SlotTrailer,
   {
@@ -221,20 +223,20 @@ function mayBeTried(
     slotBytes: disk.slots[slot].bytes,
     now,
   };
-  // Going back is to an old release, which may have expired.
+  // A rollback is to an old release, which may have expired.
   const back = { ...terms, seen: 0, now: new Date(release.issued) };
   acceptRelease(release, to === 'before' ? back : terms);
   return release;
 }
 
-/** What became of a look at the boot that this is. */
+/** Result of judging a boot. */
 export type Settled = 'nothing to do' | 'confirmed' | 'taken back' | 'told' | 'booted by hand';
 
 /**
- * What each boot does: a version on trial is looked at until it is well, and confirmed, or taken back; after it was taken
- * back what became of it is kept.
- * @param open opens the disk for a moment
- * @param probeFor gives what looks at the machine
+ * Judges the current boot: watches a version on trial until it is healthy, and confirms it or takes it back; in the
+ * boot after it was taken back, records why.
+ * @param open opens the disk for a short time
+ * @param probeFor makes the probe of the machine
  */
 export async function settle(
   machine: Machine,
@@ -245,7 +247,7 @@ export async function settle(
     signal,
   }: {
     open: () => Promise<OpenInstallation>;
-    /** Gets the milliseconds from now by which it is judged. */
+    /** Receives the milliseconds until the boot is judged. */
     onDeadline?: (milliseconds: number) => Promise<void>;
     probeFor: (trial: Trial | null) => Probe;
     signal: AbortSignal;
@@ -296,7 +298,7 @@ export async function settle(
   return 'taken back';
 }
 
-/** Stays with what runs; nothing is done if it is confirmed already. @throws UpdateRefusal, ExplainedError */
+/** Confirms the running version; does nothing if it is confirmed already. @throws UpdateRefusal, ExplainedError */
 export async function confirm(machine: Machine, disk: OpenInstallation): Promise<void> {
   const { configuration, tell, running } = machine;
   const trailer = await readTrailer(disk.slots[disk.booted]);
@@ -314,7 +316,7 @@ export async function confirm(machine: Machine, disk: OpenInstallation): Promise
   tell(`${running.version} is confirmed`);
 }
 
-/** What a confirmation writes into the record: no release below its floor is taken any more. */
+/** Records a confirmation: releases below its floor are refused from now on. */
 async function ratchet(
   { configuration, keys, running, clock }: Machine,
   { disk, record }: { disk: OpenInstallation; record: UpdateRecord },
@@ -323,7 +325,7 @@ async function ratchet(
   const own = await readTrailer(disk.slots[disk.booted]);
   const release = releaseOf(own, keys);
   const trial = isTrialOf(record.trial, disk.booted, own) ? record.trial : null;
-  // The keys of the new image may be others than those that its release was checked with.
+  // The keys in the new image may differ from those that verified its release.
   const { channel, serial, floor } = release ?? trial ?? {};
   const known =
     channel !== undefined && serial !== undefined && floor !== undefined
@@ -343,7 +345,7 @@ async function ratchet(
   await keepExchange(configuration);
 }
 
-/** Has the next boot be of the good slot, and keeps why. */
+/** Makes the next boot use the good slot, and records why. */
 async function giveUp(
   { configuration, tell }: Machine,
   {
@@ -361,21 +363,21 @@ async function giveUp(
   for (const problem of problems) tell(`taken back: ${problem}`);
   if (record.trial !== null) {
     const kept = { ...record, trial: { ...record.trial, problems: [...problems] } };
-    // Where the configuration cannot be written that is the reason, or one of them; the machine goes back all the same.
+    // If the configuration cannot be written, that may be the reason itself; the machine goes back nevertheless.
     await writeRecord(configuration, kept).catch((error: unknown) => tell(String(error)));
   }
-  // It stays named, with no boot left: so the version before sees that it was tried.
+  // The trial stays in the state, with no boots left, so that the version before sees that it was tried.
   await writeBootState(disk.efi, { good, trial, left: 0 });
 }
 
-/** Ends what a boot of the good slot finds of a trial: it was confirmed, or taken back, or it waits for a restart. */
+/** Concludes a trial in a boot of the good slot: it was confirmed, was taken back, or waits for a restart. */
 async function concludeTrial(
   machine: Machine,
   { disk, state, record }: { disk: OpenInstallation; state: BootState; record: UpdateRecord },
 ): Promise<Settled> {
   const { trial } = record;
   if (isTrialOf(trial, disk.booted, await readTrailer(disk.slots[disk.booted]))) {
-    // The power was cut between the two writes of the confirmation.
+    // The power failed between the two writes of the confirmation.
     await ratchet(machine, { disk, record });
     return 'confirmed';
   }
@@ -401,8 +403,8 @@ async function concludeTrial(
 }
 
 /**
- * Whether a trial is of what is in a slot. An installation that keeps the configuration puts another image there, which nobody
- * has tried.
+ * Returns whether a trial is of the image in a slot. An installation that keeps the configuration may have put another
+ * image there, which is not on trial.
  */
 function isTrialOf(trial: Trial | null, slot: Slot, image: SlotTrailer | undefined): boolean {
   if (trial?.slot !== slot) return false;
@@ -431,8 +433,8 @@ function whatBecame(
 }
 
 /**
- * Goes back to the version before, or does not go forward to the one that was activated.
- * @returns what is to be told, and whether a restart is what does it
+ * Goes back to the version before, or cancels the activation of another one.
+ * @returns a message, and whether a restart is needed
  * @throws UpdateRefusal; ExplainedError
  */
 export async function rollBack(

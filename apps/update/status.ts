@@ -11,7 +11,7 @@ import { readServerSetting } from './record.ts';
 import { readStagingNote } from './staging-note.ts';
 import { expectGood, limitsOf } from './standing.ts';
 
-/** How updates of this machine stand, read anew. */
+/** Reads the state of this machine's updates; it is not cached. */
 export async function readUpdateStatus(places: Places = PLACES): Promise<UpdateStatus> {
   const [{ product, version }, { server = null, channel }, staging, keys] = await Promise.all([
     readRunning(places.root),
@@ -75,7 +75,7 @@ function standingOf(
   }
 }
 
-/** Version and serial of what is in a slot; a release that no key here has signed is not believed. */
+/** Returns version and serial of the image in a slot; a release that is not signed by a trusted key has no serial. */
 function imageIn(
   trailer: SlotTrailer | undefined,
   keys: readonly TrustedKey[],
@@ -89,7 +89,7 @@ function imageIn(
   }
 }
 
-/** The same, for people. */
+/** Describes the state of updates for people. */
 export function describeUpdate(status: UpdateStatus): string {
   const { product, version, state, problem, booted, slots, trial, staging, last, floor } = status;
   const lines = [`${product} ${version}${booted === null ? '' : `, slot ${booted}`}: ${state}`];

@@ -1,10 +1,10 @@
 import { AGENT_SOCKET } from '../../api/socket.ts';
 import { ask, type Question } from '../../http/ask.ts';
 
-/** What is asked of the agent, and where it listens: AGENT_SOCKET if that is absent. */
+/** A request to the agent, and its socket; AGENT_SOCKET if absent. */
 export type AgentQuestion<Value> = Omit<Question<Value>, 'whom'> & { socketPath?: string };
 
-/** Asks the agent. @throws AnswerError in one line why there is no answer */
+/** Sends a request to the agent. @throws AnswerError saying in one line why there is no answer */
 export function askAgent<Value>({
   socketPath = AGENT_SOCKET,
   ...question

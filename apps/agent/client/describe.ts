@@ -8,7 +8,7 @@ import { printable } from '../../text/printable.ts';
 import { describeMaintenance } from './maintenance.ts';
 import type { Status, Told } from './status.ts';
 
-/** Writes what the agent told for people, in lines. Control characters in names do not reach the terminal. */
+/** Describes the agent's answers for people, in lines. Control characters in names are removed for the terminal. */
 export function describe(status: Status): string {
   const lines = [
     ...describeHealth(status.health),
@@ -94,7 +94,7 @@ function describePools(pools: readonly Pool[]): string[] {
   return pools.length === 0 ? ['none'] : pools.map(describePool);
 }
 
-/** A pool in a line. */
+/** Describes a pool in one line. */
 export function describePool(pool: Pool): string {
   const { name, kind, path, source, health, problem, seen, available, total, volumes } = pool;
   const room = total === 0 ? '' : `, ${bytes(available)} of ${bytes(total)} free`;

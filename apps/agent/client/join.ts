@@ -2,9 +2,9 @@ import { healthSchema } from '../../api/health.ts';
 import { askAgent } from './ask-agent.ts';
 
 /**
- * Has the running agent join a control plane.
- * @returns how it stands now, in a line
- * @throws AnswerError why it has not joined
+ * Makes the running agent join a control plane.
+ * @returns the state of the connection, in one line
+ * @throws AnswerError saying why it has not joined
  */
 export async function joinControlPlane(
   socketPath: string,
@@ -22,10 +22,10 @@ export async function joinControlPlane(
 }
 
 /**
- * Has the running agent leave its control plane.
- * @param force whether also if the control plane does not hear of it
- * @returns what was done, in a line
- * @throws AnswerError why it has not left
+ * Makes the running agent leave its control plane.
+ * @param force whether to leave even if the control plane cannot be told
+ * @returns the result, in one line
+ * @throws AnswerError saying why it has not left
  */
 export async function leaveControlPlane(socketPath: string, force: boolean): Promise<string> {
   await askAgent({

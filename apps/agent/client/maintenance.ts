@@ -6,9 +6,9 @@ import {
 import { askAgent } from './ask-agent.ts';
 
 /**
- * Has the running agent begin or end maintenance.
- * @returns how it is now, in a line
- * @throws AnswerError why it did not
+ * Makes the running agent begin or end maintenance.
+ * @returns the new state, in one line
+ * @throws AnswerError saying why not
  */
 export async function setMaintenance(
   socketPath: string,
@@ -24,7 +24,7 @@ export async function setMaintenance(
   return describeMaintenance(told);
 }
 
-/** `on since 2026-01-27T10:15:00.000Z: new memory`, or `off`. */
+/** Describes maintenance: `on since 2026-01-27T10:15:00.000Z: new memory`, or `off`. */
 export function describeMaintenance({ on, since, reason }: Maintenance): string {
   if (!on) return 'off';
   return `on${since === null ? '' : ` since ${since}`}${reason === null ? '' : `: ${reason}`}`;

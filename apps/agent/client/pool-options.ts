@@ -11,7 +11,7 @@ export const POOL_OPTIONS = {
   path: { type: 'string' },
 } as const;
 
-/** What was typed as them. */
+/** Parsed values of these options. */
 export interface PoolValues {
   disk?: string[] | undefined;
   lvm?: boolean | undefined;
@@ -24,7 +24,7 @@ export interface PoolValues {
   path?: string | undefined;
 }
 
-/** True if any of them was typed. */
+/** Returns whether any of these options is set. */
 export function hasPoolValues(values: PoolValues): boolean {
   return Object.keys(POOL_OPTIONS).some((name) => name in values);
 }

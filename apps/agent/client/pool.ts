@@ -6,7 +6,7 @@ import { askAgent } from './ask-agent.ts';
 import { describePool } from './describe.ts';
 import type { PoolValues } from './pool-options.ts';
 
-/** @throws UsageError if what was typed is not one pool */
+/** Makes a request from options. @throws UsageError if they do not describe one pool */
 export function poolRequest(
   action: PoolRequest['action'],
   name: string,
@@ -29,9 +29,9 @@ export function poolRequest(
 }
 
 /**
- * Has the running agent make or take over a pool.
- * @returns what the pool is like, in a line
- * @throws AnswerError why it did not
+ * Makes the running agent create or import a pool.
+ * @returns a description of the pool, in one line
+ * @throws AnswerError saying why not
  */
 export async function addPool(socketPath: string, request: PoolRequest): Promise<string> {
   const pool = await askAgent({
@@ -46,13 +46,13 @@ export async function addPool(socketPath: string, request: PoolRequest): Promise
 }
 
 /**
- * Has the running agent take a pool away.
- * @throws AnswerError why it did not
+ * Makes the running agent remove a pool.
+ * @throws AnswerError saying why not
  */
 export async function removePool(socketPath: string, name: string): Promise<void> {
   const path = `/v1/storage-pools/${encodeURIComponent(name)}`;
   await askAgent({ socketPath, method: 'DELETE', path, schema: z.null(), timeLimit: TIME_LIMIT });
 }
 
-/** Milliseconds: disks are looked at, written and mounted. */
+/** Milliseconds for reading, writing and mounting disks. */
 const TIME_LIMIT = 300_000;

@@ -6,7 +6,7 @@ import { type Vms, vmsSchema } from '../../api/vms.ts';
 import { AnswerError } from '../../http/ask.ts';
 import { type AgentQuestion, askAgent } from './ask-agent.ts';
 
-/** What the agent told; where it could not, why. */
+/** The agent's answers, or the reasons why they are missing. */
 export interface Status {
   health: Health;
   host: Told<Host>;
@@ -19,8 +19,8 @@ export interface Status {
 export type Told<Value> = { value: Value } | { problem: string };
 
 /**
- * Asks the agent for all that it knows.
- * @throws AnswerError if it does not say how it fares
+ * Asks the agent for everything that it knows.
+ * @throws AnswerError if it does not report its health
  */
 export async function readStatus(socketPath: string): Promise<Status> {
   const health = await askAgent({ socketPath, path: '/healthz', schema: healthSchema });

@@ -1,13 +1,13 @@
 import { vmSchema } from '../../api/vms.ts';
 import { askAgent } from './ask-agent.ts';
 
-/** What can be done to a virtual machine: `destroy` cuts its power. */
+/** Operation on a virtual machine: `destroy` powers it off. */
 export type VmVerb = 'start' | 'shutdown' | 'destroy';
 
 /**
- * Has the running agent do something to a virtual machine.
+ * Makes the running agent perform an operation on a virtual machine.
  * @param id its UUID
- * @throws AnswerError why it did not
+ * @throws AnswerError saying why not
  */
 export async function actOnVm(
   { id, verb }: { id: string; verb: VmVerb },

@@ -15,30 +15,30 @@ import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import { failureOf, TaskFailure } from './failure.ts';
 import { isEnd, type Journal } from './journal.ts';
 
-/** What a report says anew. */
+/** The fields of a report that change. */
 type Change = Partial<Omit<TaskReport, '$typeName' | '$unknown' | 'taskId' | 'number'>>;
 
 export type Verb = NonNullable<Task['verb']['case']>;
 export type Result = MessageInitShape<typeof TaskResultSchema>;
 
-/** What a verb is carried out with. */
+/** A task to carry out, and its context. */
 export interface Errand {
   readonly task: Task;
-  /** Given when its deadline passes, or the agent ends. */
+  /** Aborted when its deadline passes, or the agent ends. */
   readonly signal: AbortSignal;
-  /** Whether an earlier run of the agent began it and did not tell its end. */
+  /** Whether an earlier run of the agent began it and did not finish it. */
   readonly again: boolean;
-  /** When it was begun, by this host's clock; before a restart, if `again`. */
+  /** When it was begun, by this host's clock; before the agent's restart, if `again`. */
   readonly begunAt: Date;
-  /** Tells how far it is. @param percent 0 to 100 */
+  /** Reports progress. @param percent 0 to 100 */
   readonly progress: (percent: number, message: string) => void;
 }
 
 /** Carries out the tasks of one kind. */
 export interface Executor {
-  /** What it is about: tasks of one object wait for each other. */
+  /** Returns the object of a task: tasks of the same object run one after the other. */
   objectOf(task: Task): string;
-  /** @throws TaskFailure and whatever `failureOf` explains */
+  /** Carries out a task. @throws TaskFailure and any error that `failureOf` explains */
   carryOut(errand: Errand): Promise<Result>;
 }
 
@@ -46,27 +46,27 @@ export interface CommanderOptions {
   readonly journal: Journal;
   readonly executors: Readonly<Partial<Record<Verb, Executor>>>;
   readonly log: (line: string) => void;
-  /** Milliseconds since 1970. */
+  /** Current time in milliseconds since 1970. */
   readonly now: () => number;
-  /** Ends what is under way; the next run of the agent goes on with it. */
+  /** Ends running tasks; the next run of the agent continues them. */
   readonly signal: AbortSignal;
 }
 
-/** Tasks that are carried out at the same time, at most: each may run a program or two. */
+/** Tasks that run at the same time: each may run a program or two. */
 const AT_ONCE = 16;
 
-/** More reports than a task makes between two that are noted: numbers go on above them after a restart. */
+/** More than the reports that a task makes between two journal entries: numbers continue above them after a restart. */
 const UNNOTED = 1_000_000;
 
-/** Milliseconds beyond which no timer is set: the longest that there is. */
+/** Longest timer, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Does what the control plane wants done, each task once, and knows what is to be reported of it. */
+/** Carries out the tasks of the control plane, each once, and keeps the reports that are to be sent. */
 export class Commander {
   readonly #options: CommanderOptions;
-  /** The latest report of each task that was not acknowledged. */
+  /** The latest report of each task that is not acknowledged. */
   readonly #reports = new Map<string, TaskReport>();
-  /** Tasks that wait or are under way. */
+  /** Tasks that wait or run. */
   readonly #open = new Map<string, { report: TaskReport; canceled: boolean }>();
   readonly #queues = new Map<string, Promise<void>>();
   readonly #slots = new Slots(AT_ONCE);
@@ -78,14 +78,14 @@ export class Commander {
   }
 
   /**
-   * Takes a task. One that is done is reported again, one that is under way goes on.
+   * Accepts a task. One that has ended is reported again; one that runs continues.
    * @param ahead milliseconds that this host's clock is ahead of the control plane's
    */
   take(task: Task, ahead: number): void {
     const { journal, executors, log } = this.#options;
     const { id } = task;
     if (!isUuid(id)) {
-      // Nothing can be reported of a task that cannot be named.
+      // A task without a valid id cannot be reported.
       log(`a task without an id was not done: ${JSON.stringify(id.slice(0, 80))}`);
       return;
     }
@@ -126,32 +126,32 @@ export class Commander {
     this.#queues.set(object, after);
   }
 
-  /** A task is taken back, if it was not begun. */
+  /** Cancels a task, if it has not begun. */
   cancel(id: string): void {
     const open = this.#open.get(id);
     if (open !== undefined) open.canceled = true;
   }
 
-  /** The verbs that this host knows. */
+  /** The verbs that this host supports. */
   get verbs(): string[] {
     return Object.keys(this.#options.executors);
   }
 
-  /** What is to be reported next, once there is something; it stays until it is acknowledged. */
+  /** Returns the next report, once there is one; it stays queued until it is acknowledged. */
   async nextReport(signal: AbortSignal): Promise<TaskReport | undefined> {
     while (this.#reports.size === 0 && !signal.aborted)
       await this.#news.wait(LONGEST_TIMER, signal);
     return signal.aborted ? undefined : this.#reports.values().next().value;
   }
 
-  /** The control plane has a report. */
+  /** Handles the acknowledgement of a report. */
   acknowledge(report: TaskReport): void {
     const { taskId, number } = report;
     if (this.#reports.get(taskId)?.number === number) this.#reports.delete(taskId);
     if (isEnd(report)) this.#options.journal.told(taskId);
   }
 
-  /** Waits until nothing is under way. */
+  /** Waits until no task waits or runs. */
   async idle(): Promise<void> {
     while (this.#queues.size > 0) await Promise.allSettled(this.#queues.values());
   }
@@ -201,7 +201,7 @@ export class Commander {
       );
       log(`${name} is done`);
     } catch (error) {
-      // What was begun stays so in the journal: the next run of the agent looks what came of it.
+      // The journal keeps the task as begun: the next run of the agent determines its result.
       if (signal.aborted) return;
       const failure = failureOf(error);
       const { code, message } = failure;
@@ -237,7 +237,7 @@ export class Commander {
     return new TaskFailure(TaskErrorCode.EXPIRED, 'its deadline passed before it was begun');
   }
 
-  /** Ends a task: it is noted, then told. What cannot be noted is told all the same. */
+  /** Ends a task: writes the journal, then reports. The report is sent even if the journal cannot be written. */
   async #end(id: string, change: Change, expiresAt: number): Promise<void> {
     const end = { ...change, finishedAt: timestampFromMs(this.#options.now()) };
     await this.#note(id, end, expiresAt).catch((error: unknown) => {
@@ -254,7 +254,7 @@ export class Commander {
     });
   }
 
-  /** Changes what is known of a task, and tells it. */
+  /** Changes the report of a task, and queues it. */
   #advance(id: string, change: Change): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
@@ -278,7 +278,7 @@ function timeout(error: unknown): TaskFailure {
   return new TaskFailure(TaskErrorCode.TIMEOUT, 'it was not done by its deadline', error);
 }
 
-/** Lets so many work at the same time, in the order in which they came. */
+/** Limits the number of concurrent tasks; waiting ones continue in order. */
 class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];

@@ -14,24 +14,24 @@ import { type Element, element, writeXml } from './xml.ts';
 
 /** A volume on this host. */
 export interface PlacedVolume {
-  /** Its file, or its device. */
+  /** Its file or device. */
   readonly path: string;
   readonly isDevice: boolean;
   readonly format: 'raw' | 'qcow2';
 }
 
-/** What the host adds to a specification. */
+/** Facts about the host that a definition needs. */
 export interface Placement {
-  /** libvirt's type of domain: `kvm`, or `qemu` without KVM; `test` of its test driver. */
+  /** libvirt's type of domain: `kvm`, or `qemu` without KVM; `test` for its test driver. */
   readonly type: 'kvm' | 'qemu' | 'test';
   readonly arch: 'x86_64' | 'aarch64';
-  /** Where each disk's volume is, in the order of the specification; undefined for an empty drive. */
+  /** The volume of each disk, in the order of the specification; undefined for an empty drive. */
   readonly volumes: readonly (PlacedVolume | undefined)[];
 }
 
 /**
- * libvirt's definition of a virtual machine (https://libvirt.org/formatdomain.html).
- * @throws TaskFailure CONFLICT if this host cannot have it
+ * Writes libvirt's definition of a virtual machine (https://libvirt.org/formatdomain.html).
+ * @throws TaskFailure CONFLICT if this host does not support it
  */
 export function domainXml(spec: CheckedSpec, placement: Placement): string {
   const { type } = placement;
@@ -230,7 +230,7 @@ function nicXml({
   return element('interface', { type }, element('source', { [type]: value }), ...common);
 }
 
-/** Names of disks as the kernel counts them: `vda` to `vdz`, then `vdaa`. */
+/** Generates names of disks in the kernel's order: `vda` to `vdz`, then `vdaa`. */
 class DiskNames {
   readonly #used = new Map<string, number>();
 

@@ -4,7 +4,7 @@ import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import { isTold } from '../../storage/error.ts';
 
-/** Why a task was not done: a code for the control plane, and words for people. */
+/** Why a task failed: a code for the control plane, and a message for people. */
 export class TaskFailure extends ExplainedError {
   readonly code: TaskErrorCode;
 
@@ -21,7 +21,7 @@ const OF_LIBVIRT: Readonly<Record<LibvirtFailure, TaskErrorCode>> = {
   unavailable: TaskErrorCode.UNAVAILABLE,
 };
 
-/** What an error of a part of the agent means for a task; of the code UNSPECIFIED if it is a bug. */
+/** Turns an error of any part of the agent into a TaskFailure; its code is UNSPECIFIED if the error is a bug. */
 export function failureOf(error: unknown): TaskFailure {
   if (error instanceof TaskFailure) return error;
   if (error instanceof LibvirtError) {

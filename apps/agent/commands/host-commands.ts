@@ -22,7 +22,7 @@ import { vmVerbs } from './vm-verbs.ts';
 import { placeVolume, volumeVerbs } from './volume-verbs.ts';
 
 export interface HostCommandsOptions {
-  /** Where the journal, specifications and the like are: `/quantix/node`. */
+  /** Folder of the journal, specifications and other state: `/quantix/node`. */
   readonly folder: string;
   /** Connection URI of libvirt. */
   readonly uri: string;
@@ -30,17 +30,17 @@ export interface HostCommandsOptions {
   readonly pools: Pick<PoolWorld, 'mount' | 'unmount'>;
   readonly network: NetworkWorld;
   readonly updates: UpdateWorld;
-  /** Called after virtual machines changed. */
+  /** Called after virtual machines have changed. */
   readonly vmsChanged: () => Promise<unknown>;
-  /** Called after pools or volumes changed. */
+  /** Called after pools or volumes have changed. */
   readonly poolsChanged: () => Promise<unknown>;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads what earlier runs of the agent noted, and is ready for tasks.
- * @throws what the disk throws
+ * Opens the journal of earlier runs of the agent, and makes the commander of this host's tasks.
+ * @throws errors of the disk
  */
 export async function openCommands(options: HostCommandsOptions): Promise<Commander> {
   const { folder, uri, findPool, log, signal } = options;

@@ -8,17 +8,17 @@ import {
 } from '../../proto/gen/quantix/v1/task_pb.js';
 import { uuidSchema } from './vm-spec.ts';
 
-/** What is known of a task over restarts of the agent. */
+/** The facts about a task that survive a restart of the agent. */
 export interface JournalEntry {
-  /** The last report that was made of it: RUNNING if it was begun and did not end. */
+  /** Its last report: RUNNING if it was begun and has not ended. */
   readonly report: TaskReport;
-  /** When it expires, milliseconds since 1970 by this host's clock. */
+  /** When it expires, in milliseconds since 1970 by this host's clock. */
   readonly expiresAt: number;
-  /** Whether the control plane has heard of its end. */
+  /** Whether the control plane has acknowledged its end. */
   readonly told: boolean;
 }
 
-/** Entries that are kept, at most; and bytes that a file may have to be read at all. */
+/** Largest number of entries, and largest file that is read, in bytes. */
 const CAPACITY = 1000;
 const LARGEST = 4 * 1024 * 1024;
 
@@ -36,9 +36,9 @@ const fileSchema = z.strictObject({
 });
 
 /**
- * Which tasks were begun and finished, in a file that is there whole or not at all: a task that comes again, after a
- * restart too, is not done again. It is bounded: what was told and has expired goes first, since a task that comes
- * again after it expired is not begun anyway.
+ * Journal of tasks that were begun or have ended, in a file that is written atomically: a task that is sent again is
+ * not done again, even after a restart. Its size is limited: acknowledged and expired entries are removed first,
+ * because an expired task is not begun again anyway.
  */
 export class Journal {
   readonly #file: string;
@@ -52,9 +52,9 @@ export class Journal {
   }
 
   /**
-   * Reads a journal. One that cannot be understood is set aside; the next one begins empty.
-   * @param onProblem gets a line for people then
-   * @throws what the disk throws
+   * Reads a journal. A file that cannot be parsed is set aside, and the journal is empty.
+   * @param onProblem then receives a line for people
+   * @throws errors of the disk
    */
   static async open(file: string, onProblem: (line: string) => void): Promise<Journal> {
     const text = await readIfThere(file);
@@ -70,7 +70,7 @@ export class Journal {
     return this.#entries.get(id);
   }
 
-  /** Reports of ends of which the control plane has not heard, oldest first. */
+  /** Returns the final reports that are not acknowledged, oldest first. */
   untold(): TaskReport[] {
     return [...this.#entries.values()]
       .filter((one) => isEnd(one.report) && !one.told)
@@ -78,9 +78,9 @@ export class Journal {
   }
 
   /**
-   * Notes how far a task is, before what follows from it is done.
+   * Writes the state of a task to the journal, before the next step depends on it.
    * @param now milliseconds since 1970
-   * @throws what the disk throws; then it is not noted
+   * @throws errors of the disk; the entry is then unchanged
    */
   async note(
     report: TaskReport,
@@ -98,7 +98,7 @@ export class Journal {
     }
   }
 
-  /** The control plane has heard of the end of a task; this reaches the disk with the next note. */
+  /** Marks the end of a task as acknowledged; this reaches the disk with the next write. */
   told(id: string): void {
     const entry = this.#entries.get(id);
     if (entry !== undefined) this.#entries.set(id, { ...entry, told: true });
@@ -112,7 +112,7 @@ export class Journal {
     for (const [id] of all.slice(0, surplus)) this.#entries.delete(id);
   }
 
-  /** Writes what is noted now; notes that are made meanwhile share the write after that. */
+  /** Writes the current entries; changes during a write share the next one. */
   #write(): Promise<void> {
     this.#next ??= this.#writing.then(
       () => this.#writeNow(),
@@ -128,12 +128,12 @@ export class Journal {
   }
 }
 
-/** Whether a report is a task's last. */
+/** Returns whether a report is the last one of its task. */
 export function isEnd({ state }: TaskReport): boolean {
   return state === TaskState.DONE || state === TaskState.FAILED;
 }
 
-/** Reads the text of a journal. @returns undefined if it is none */
+/** Parses the text of a journal. @returns undefined if it is invalid */
 export function parseJournal(text: string): Map<string, JournalEntry> | undefined {
   if (text.length > LARGEST) return undefined;
   try {
@@ -147,12 +147,12 @@ export function parseJournal(text: string): Map<string, JournalEntry> | undefine
     });
     return new Map(entries);
   } catch {
-    // Not JSON, or not of these fields: whatever it is, it is no journal.
+    // Not JSON, or with other fields.
     return undefined;
   }
 }
 
-/** Writes a journal as `parseJournal` reads it. */
+/** Formats a journal for `parseJournal`. */
 export function formatJournal(entries: Iterable<JournalEntry>): string {
   const tasks = [...entries].map(
     ({ report, ...entry }): JsonValue => ({

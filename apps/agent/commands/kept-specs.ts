@@ -8,10 +8,10 @@ import { codeOf } from '../../process/code-of.ts';
 import { type VmSpec, VmSpecSchema } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
 import { vmSpecSchema } from './vm-spec.ts';
 
-/** The last specification of a virtual machine that this host carried out. */
+/** The last specification of a virtual machine that was applied on this host. */
 export interface KeptSpec {
   readonly spec: VmSpec;
-  /** SHA-256, lower case hex, of libvirt's XML of the definition that was made of it. */
+  /** SHA-256, in lower-case hex, of libvirt's XML of the definition that was made from it. */
   readonly definitionSha256: string;
 }
 
@@ -20,23 +20,23 @@ const fileSchema = z.strictObject({
   definitionSha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** Specifications of this host's virtual machines, a file each, so that it needs no control plane to know them. */
+/** Specifications of this host's virtual machines, one file each, so that they are known without the control plane. */
 export class KeptSpecs {
   readonly #folder: string;
 
-  /** @param folder its path; it is made when it is needed */
+  /** @param folder its path; it is created when needed */
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** The specification of a machine; undefined if there is none, or none that can be understood. */
+  /** Returns the specification of a machine; undefined if there is none, or it cannot be parsed. */
   async get(id: string): Promise<KeptSpec | undefined> {
     const text = await readIfThere(this.#fileOf(id));
     const kept = text === undefined ? undefined : parseKeptSpec(text);
     return kept?.spec.id === id ? kept : undefined;
   }
 
-  /** Keeps a specification. @throws what the disk throws */
+  /** Stores a specification. @throws errors of the disk */
   async put({ spec, definitionSha256 }: KeptSpec): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const text = JSON.stringify({ spec: toJson(VmSpecSchema, spec), definitionSha256 });
@@ -47,7 +47,7 @@ export class KeptSpecs {
     await rm(this.#fileOf(id), { force: true });
   }
 
-  /** All that can be understood. */
+  /** Returns all specifications that can be parsed. */
   async all(): Promise<KeptSpec[]> {
     const names = await readdir(this.#folder).catch((error: unknown): string[] => {
       if (codeOf(error) === 'ENOENT') return [];
@@ -63,14 +63,14 @@ export class KeptSpecs {
   }
 }
 
-/** Reads the text of a kept specification. @returns undefined if it is none */
+/** Parses the text of a stored specification. @returns undefined if it is invalid */
 export function parseKeptSpec(text: string): KeptSpec | undefined {
   try {
     const { spec: json, definitionSha256 } = fileSchema.parse(JSON.parse(text));
     const spec = fromJson(VmSpecSchema, json);
     return vmSpecSchema.safeParse(spec).success ? { spec, definitionSha256 } : undefined;
   } catch {
-    // Not JSON, or not of these fields.
+    // Not JSON, or with other fields.
     return undefined;
   }
 }

@@ -14,17 +14,17 @@ import type { Errand, Executor } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check } from './vm-spec.ts';
 
-/** What an interface is configured with. */
+/** Dependencies of network configuration. */
 export interface NetworkWorld {
-  /** Comes back once the control plane answered what was first sent after this call, on a new connection. */
+  /** Resolves once the control plane has answered a message sent after this call, on a new connection. */
   readonly reached: (signal: AbortSignal) => Promise<void>;
-  /** Another qx-network; the appliance's if absent. */
+  /** Path of qx-network; the appliance's if absent. */
   readonly program?: string;
 }
 
-/** Seconds for which a change is on trial, where the control plane does not say. */
+/** Seconds before an unconfirmed change is undone, if the control plane does not say. */
 const USUAL_TRIAL = 60;
-/** Milliseconds that the host may take to undo a change, and between two looks at whether it has. */
+/** Milliseconds that undoing a change may take, and milliseconds between two checks. */
 const UNDOING = 60_000;
 const GLANCE = 2000;
 
@@ -46,12 +46,12 @@ const requestSchema = z.object({
 });
 
 /**
- * Configures interfaces, on trial: only a host that reaches its control plane afterwards keeps the change. What else
- * becomes of the agent, of the task and of the line, qx-network's own watch undoes it.
+ * Configures interfaces, with confirmation: a change is kept only if the host reaches its control plane afterwards.
+ * Otherwise qx-network undoes it by itself, even if the agent, the task or the connection has ended.
  */
 export function networkVerb(world: NetworkWorld): Executor {
   return {
-    // One after another: the next change would decide what the trial of the first one is undone to.
+    // One after another: a later change would alter the state to which the first one is undone.
     objectOf: () => 'network',
     carryOut: async (errand) => {
       const request = check(requestSchema, errand.task.verb.value, 'configure_network');
@@ -68,7 +68,7 @@ async function configure(
   { signal, progress }: Errand,
 ): Promise<void> {
   const seconds = confirmWithinSeconds === 0 ? USUAL_TRIAL : confirmWithinSeconds;
-  // Counted from before the trial begins, so that it is over here first.
+  // Started before qx-network's own timer, so that it ends first.
   const over = AbortSignal.timeout(seconds * 1000);
   const options = qxOptions(world, signal);
   progress(10, `configures ${name}`);
@@ -92,14 +92,14 @@ async function configure(
   });
 }
 
-/** Mistakes in the settings are told as `settings:LINE: …`. */
+/** Turns an error of qx-network into a TaskFailure; mistakes in the settings have the form `settings:LINE: …`. */
 function refusal(error: NetworkError): TaskFailure {
   const isMistake = /^settings\b/.test(error.message);
   const code = isMistake ? TaskErrorCode.INVALID : TaskErrorCode.CONFLICT;
   return new TaskFailure(code, error.message, error);
 }
 
-/** Waits until the change is undone: what is told then is so. */
+/** Waits until the change is undone, so that the message is true. */
 async function unreached(
   name: string,
   seconds: number,
@@ -114,7 +114,7 @@ async function unreached(
     }
     await wait(GLANCE, undefined, { signal });
   }
-  // The trial is over before what was there is back; this waits for it, and changes nothing.
+  // The deadline passes before the old configuration is restored; this waits for that, and changes nothing.
   await changeNetwork(applyCommand(name), qxOptions(world, signal)).catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
   });

@@ -5,17 +5,17 @@ import type { Executor, Verb } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check, uuidSchema } from './vm-spec.ts';
 
-/** What pools are acted upon with. */
+/** Operations on pools. */
 export interface PoolWorld {
   /**
-   * Brings a pool up besides those that were assigned.
+   * Mounts a pool in addition to those that are assigned.
    * @returns `StoragePool.id`
-   * @throws StorageError why it cannot be
+   * @throws StorageError saying why not
    */
   readonly mount: (pool: AssignedPool) => Promise<string>;
-  /** Lets an assigned pool go; one that is not there is gone. @throws StorageError while something uses it */
+  /** Unmounts an assigned pool; does nothing if it does not exist. @throws StorageError while it is in use */
   readonly unmount: (id: string) => Promise<void>;
-  /** Whether a virtual machine of this host has a disk there. @throws LibvirtError */
+  /** Returns whether a virtual machine of this host has a disk in a pool. @throws LibvirtError */
   readonly isInUse: (id: string, signal: AbortSignal) => Promise<boolean>;
 }
 
@@ -27,9 +27,9 @@ const poolSchema = z.object({
   mountOptions: z.array(z.string()),
 });
 
-/** The verbs of storage pools. */
+/** Makes the executors for storage pools. */
 export function poolVerbs(world: PoolWorld): Partial<Record<Verb, Executor>> {
-  // One after another: a pool may lie in another one.
+  // One after another: a pool may be inside another one.
   const objectOf = () => 'pools';
   return {
     mountPool: {

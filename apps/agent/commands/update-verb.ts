@@ -15,13 +15,13 @@ import type { Errand, Executor } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check } from './vm-spec.ts';
 
-/** What a host is updated with. */
+/** Dependencies of updates. */
 export interface UpdateWorld {
-  /** The control plane that serves updates, and its authorities, PEM; undefined if the host has left it. */
+  /** Returns the control plane that serves updates, and its authorities in PEM; undefined if the host has left it. */
   readonly server: () => Promise<{ origin: string; caCertificates: string } | undefined>;
-  /** Another qx-update; the appliance's if absent. */
+  /** Path of qx-update; the appliance's if absent. */
   readonly program?: string;
-  /** Milliseconds between two looks at how far it is; 2 s if absent. */
+  /** Milliseconds between two reads of the progress; 2 s if absent. */
   readonly lookEvery?: number;
 }
 
@@ -29,9 +29,9 @@ const QX_UPDATE = '/usr/sbin/qx-update';
 
 /** Milliseconds: qx-update gives up a download by itself, and the task has a deadline. */
 const LONGEST = 24 * 60 * 60 * 1000;
-/** Milliseconds within which it tells how updates stand. */
+/** Milliseconds that qx-update may take to report its status. */
 const TOLD_WITHIN = 60_000;
-/** The same of a release, for which it asks the server again and again for a minute. */
+/** Milliseconds that it may take to check a release: it retries the server for a minute. */
 const CHECKED_WITHIN = 120_000;
 const LOOK_EVERY = 2000;
 
@@ -45,8 +45,8 @@ const requestSchema = z.object({
 type Request = z.infer<typeof requestSchema>;
 
 /**
- * Updates the host by qx-update, which alone decides what may be installed and whether it is well. A restart belongs to it:
- * what came of it is asked after that.
+ * Updates the host with qx-update, which decides what may be installed and whether it is healthy. An update restarts
+ * the host; its result is read after that.
  */
 export function updateVerb(world: UpdateWorld): Executor {
   return {
@@ -76,22 +76,22 @@ export function updateVerb(world: UpdateWorld): Executor {
   };
 }
 
-/** Whether a release runs and was confirmed. */
+/** Returns whether a release runs and is confirmed. */
 function runs({ state, slots, booted }: UpdateStatus, { serial, version }: Request): boolean {
   const own = slots.find(({ slot }) => slot === booted);
   const isIt = own?.version === version && own.serial === Number(serial);
   return state === 'good' && isIt;
 }
 
-/** The version that runs and was confirmed; undefined if none is. */
+/** Returns the version that runs and is confirmed; undefined if none is. */
 function ownVersion({ state, slots, booted }: UpdateStatus): string | null | undefined {
   return state === 'good' ? slots.find(({ slot }) => slot === booted)?.version : undefined;
 }
 
-/** What qx-update tells of a release, beside all that is in it; one that does not tell what runs is an older one. */
+/** The part of qx-update's answer about a release that is used; older versions do not have `runs`. */
 const checkedSchema = z.object({ serial: z.number(), runs: z.boolean().default(false) });
 
-/** What a question or a download is made with. */
+/** Context of a check or a download. */
 interface Asked {
   /** Options of qx-update that name the server. */
   readonly server: readonly string[];
@@ -100,8 +100,9 @@ interface Asked {
 }
 
 /**
- * Whether the image that runs is that of a release, byte for byte, although it came without one: from a medium, which has no
- * serial. Of what is of the same version and not known to be it this is told, and the release brought as any other.
+ * Returns whether the running image is that of a release, byte for byte, although it came from a medium and therefore
+ * has no serial. If the version is the same but the image is not known to be, this is reported, and the release is
+ * staged like any other.
  */
 async function isWhatRuns(
   { version, serial }: Request,
@@ -115,14 +116,14 @@ async function isWhatRuns(
   return false;
 }
 
-/** Whether a release is in the slot that is not used. */
+/** Returns whether a release is in the unused slot. */
 function isStaged({ slots, booted }: UpdateStatus, { serial, version }: Request): boolean {
   return slots.some(
     (one) => one.slot !== booted && one.version === version && one.serial === Number(serial),
   );
 }
 
-/** Whether the restart into it was begun: it is on trial, is to be, or was taken back. */
+/** Returns whether the restart into a release was begun: it is on trial, will be, or was taken back. */
 function isSettling(status: UpdateStatus, request: Request, { begunAt }: Errand): boolean {
   return (
     status.state === 'trial' ||
@@ -131,14 +132,14 @@ function isSettling(status: UpdateStatus, request: Request, { begunAt }: Errand)
   );
 }
 
-/** What came of a trial of this version that ended after the task was begun; an older one says nothing of it. */
+/** Returns the result of a trial of this version that ended after the task was begun; older results are ignored. */
 function outcomeOf({ last }: UpdateStatus, { version }: Request, begunAt: Date) {
   return last?.version === version && Date.parse(last.at) >= begunAt.getTime() ? last : undefined;
 }
 
 /**
- * Works with the options of qx-update that name the control plane as the server of a release.
- * @throws TaskFailure if there is none
+ * Calls `work` with the options of qx-update that name the control plane as the server of a release.
+ * @throws TaskFailure if there is no control plane
  */
 async function fromServer<T>(
   world: UpdateWorld,
@@ -180,7 +181,7 @@ async function stage(request: Request, { server, world, errand }: Asked): Promis
   throw new TaskFailure(TaskErrorCode.CONFLICT, what);
 }
 
-/** Tells how much of an image is here, until the signal is aborted. */
+/** Reports the progress of a download until the signal is aborted. */
 async function tellProgress(
   { version }: Request,
   world: UpdateWorld,
